@@ -1,0 +1,67 @@
+"""Data lineage for Prefect: blocks say what was read and written, an assembler turns a run's history into OpenLineage.
+
+The public names are loaded when they are first used, so that importing the package stays cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "SnowflakeLineage": "blocks.snowflake",
+    "SqlAlchemyLineage": "blocks.sqlalchemy",
+    "AsyncSqlAlchemyLineage": "blocks.sqlalchemy",
+    "LineageBlock": "blocks.sdk",
+    "Dataset": "datasets",
+    "record_read": "capture.record",
+    "record_write": "capture.record",
+    "record_misc": "capture.record",
+    "lineage_disabled": "capture.policy",
+    "instrument": "capture.instrument",
+    "uninstrument": "capture.instrument",
+    "instrument_connection": "capture.instrument",
+    "assemble": "flows",
+    "sweep": "flows",
+    "backfill": "flows",
+}
+
+__all__ = [
+    "AsyncSqlAlchemyLineage",
+    "Dataset",
+    "LineageBlock",
+    "SnowflakeLineage",
+    "SqlAlchemyLineage",
+    "assemble",
+    "backfill",
+    "instrument",
+    "instrument_connection",
+    "lineage_disabled",
+    "record_misc",
+    "record_read",
+    "record_write",
+    "sweep",
+    "uninstrument",
+]
+
+if TYPE_CHECKING:
+    from prefect_lineage_events.blocks.sdk import LineageBlock
+    from prefect_lineage_events.blocks.snowflake import SnowflakeLineage
+    from prefect_lineage_events.blocks.sqlalchemy import AsyncSqlAlchemyLineage, SqlAlchemyLineage
+    from prefect_lineage_events.capture.instrument import instrument, instrument_connection, uninstrument
+    from prefect_lineage_events.capture.policy import lineage_disabled
+    from prefect_lineage_events.capture.record import record_misc, record_read, record_write
+    from prefect_lineage_events.datasets import Dataset
+    from prefect_lineage_events.flows import assemble, backfill, sweep
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

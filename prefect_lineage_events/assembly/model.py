@@ -1,0 +1,113 @@
+"""The stitched picture of one flow run: values that `openlineage` turns into events and `flows` into an artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID
+
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.history.model import Completeness, FlowRun
+
+How = Literal["sql", "recorded", "task graph", "same task", "asset"]
+Lifecycle = Literal["ALTER", "CREATE", "DROP", "OVERWRITE", "RENAME", "TRUNCATE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetUse:
+    """A dataset as the run used it, on one side: what is known of its columns, and how many rows went through.
+
+    `rows` is None where no statement told.
+    """
+
+    dataset: Dataset
+    kind: str = "table"
+    columns: tuple[Column, ...] = ()
+    rows: int | None = None
+    lifecycle: Lifecycle | None = None
+    renamed_from: Dataset | None = None
+    description: str | None = None
+    owners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edge:
+    """`source` fed `target`; `how` says how that is known."""
+
+    source: Dataset
+    target: Dataset
+    how: How = "sql"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ColumnEdge:
+    """`transformation` in OpenLineage's words (IDENTITY, ..., CONDITIONAL); `inferred`: by equal column names only."""
+
+    source: Dataset
+    source_column: str
+    target: Dataset
+    target_column: str
+    transformation: str = "IDENTITY"
+    inferred: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StatementSummary:
+    """A statement that the run made, as far as it may be shown."""
+
+    sql: str | None
+    dialect: str
+    query_id: str | None = None
+    source: str | None = None
+    executions: int = 1
+    confidence: str = "exact"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Inputs, outputs and what joins them: of a flow run, or of one task of it."""
+
+    inputs: tuple[DatasetUse, ...] = ()
+    outputs: tuple[DatasetUse, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    columns: tuple[ColumnEdge, ...] = ()
+    statements: tuple[StatementSummary, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not (self.inputs or self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLineage:
+    """What one task run did (granularity `task`)."""
+
+    task_run_id: UUID
+    task_name: str
+    state: str | None
+    lineage: Lineage
+
+
+@dataclass(frozen=True, slots=True)
+class RunLineage:
+    """The stitched picture of one flow run."""
+
+    run: FlowRun
+    lineage: Lineage = Lineage()
+    tasks: tuple[TaskLineage, ...] = ()
+    completeness: Completeness = Completeness()
+    schema_changes: Mapping[Dataset, str] = field(default_factory=dict)
+    descendants_have_lineage: bool = False
+
+    @property
+    def worth_sending(self) -> bool:
+        """A run without lineage is not sent, unless a descendant has some: the tree needs its states."""
+        return not self.lineage.empty or self.descendants_have_lineage

@@ -1,0 +1,269 @@
+"""The vocabulary on the wire: LineageEvent and the emitter's own events, to and from Prefect events.
+
+A later version reads every earlier one: fields are only added, and unknown ones are ignored.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+from uuid import UUID, uuid5
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from prefect_lineage_events.datasets import Dataset
+
+SCHEMA_VERSION = 1
+Operation = Literal["read", "write", "create", "alter", "drop", "misc"]
+OPERATIONS: tuple[str, ...] = ("read", "write", "create", "alter", "drop", "misc")
+OPERATION_EVENTS = frozenset(f"lineage.{operation}" for operation in OPERATIONS)
+SCHEMA_EVENT = "lineage.schema"
+CLOSED_EVENT = "lineage.closed"
+CHECKPOINT_EVENT = "lineage.checkpoint"
+ASSEMBLED_EVENT = "lineage.assembled"
+INCOMPLETE_EVENT = "lineage.incomplete"
+REJECTED_EVENT = "lineage.rejected"
+SCHEMA_CHANGED_EVENT = "lineage.schema-changed"
+
+INPUT_ROLE = "lineage-input"
+EMITTER_PREFIX = "prefect-lineage.emitter."
+# Prefect refuses more than 100 related resources and truncates what it attaches itself beyond that; 85 leaves it room
+# for the run, the task, the flow, the deployment, the work pool and ten tags.
+MAX_RELATED_DATASETS = 85
+_MAX_LABEL = 512
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Column(_Value):
+    """A column and its type as the store spells it; None when only the name is known."""
+
+    name: str
+    type: str | None = None
+
+
+class EventDataset(_Value):
+    """A dataset as an event names it, with the columns known when it was emitted.
+
+    `temporary`: gone with the session or the run. `kind`: table, view, stage, file, topic, api, ...
+    """
+
+    namespace: str
+    name: str
+    kind: str = "table"
+    temporary: bool = False
+    columns: tuple[Column, ...] = ()
+
+    @property
+    def dataset(self) -> Dataset:
+        return Dataset(self.namespace, self.name)
+
+    @property
+    def uri(self) -> str:
+        return self.dataset.uri
+
+
+class EventColumnEdge(_Value):
+    """`source` (a URI among the event's inputs or its output) . `source_column` goes into `column` of the output.
+
+    In a read, `column` is a column of the result. `*` stands for all columns, where the schema was not known.
+    """
+
+    column: str
+    source: str
+    source_column: str
+    transformation: str = "IDENTITY"
+
+
+class StatementInfo(_Value):
+    """About the statement an event tells of. Times are UTC, durations seconds.
+
+    `rows`: read, or written, by all executions together; `executions`: how many times it ran (coalesced, executemany
+    counts once); `part` of `parts`: a statement with too many inputs for one event is split into several.
+    """
+
+    id: UUID
+    effect: str | None = None
+    dialect: str = ""
+    database: str | None = None
+    # `schema` would shadow a method of pydantic's models
+    schema_name: str | None = None
+    sql: str | None = None
+    fingerprint: str = ""
+    query_id: str | None = None
+    rows: int | None = None
+    started: dt.datetime | None = None
+    duration: float | None = None
+    executions: int = 1
+    confidence: Literal["exact", "recovered", "partial"] = "exact"
+    reason: str = ""
+    renames: tuple[tuple[str, str], ...] = ()
+    part: int = 1
+    parts: int = 1
+
+
+class RunInfo(_Value):
+    """The flow run and task run a statement belongs to, as known in its process."""
+
+    flow_run_id: UUID | None = None
+    flow_run_name: str | None = None
+    flow_id: UUID | None = None
+    flow_name: str | None = None
+    run_count: int | None = None
+    task_run_id: UUID | None = None
+    task_run_name: str | None = None
+
+    def related(self) -> list[dict[str, str]]:
+        """The run as related resources, most important first: threads lose what Prefect attaches by itself."""
+        resources: list[dict[str, str]] = []
+        for kind, id_, name in (
+            ("flow-run", self.flow_run_id, self.flow_run_name),
+            ("task-run", self.task_run_id, self.task_run_name),
+            ("flow", self.flow_id, self.flow_name),
+        ):
+            if id_ is not None:
+                labels = {"prefect.resource.id": f"prefect.{kind}.{id_}", "prefect.resource.role": kind}
+                resources.append({**labels, "prefect.resource.name": name} if name else labels)
+        return resources
+
+
+class EmitterInfo(_Value):
+    """Who numbered the event (one emitter per process and flow run), and its number, from 0."""
+
+    id: UUID
+    sequence: int
+
+    def event_id(self) -> UUID:
+        """Deterministic, so that sending an event again changes nothing."""
+        return uuid5(self.id, str(self.sequence))
+
+
+class _Payload(_Value):
+    schema_version: int = SCHEMA_VERSION
+
+
+class LineageEvent(_Payload):
+    """One statement, and one of its outputs; or one statement that only reads.
+
+    `output` is None exactly when nothing is written; then `inputs[0]` is the event's primary resource.
+    """
+
+    operation: Operation
+    output: EventDataset | None = None
+    inputs: tuple[EventDataset, ...] = ()
+    columns: tuple[EventColumnEdge, ...] = ()
+    result_columns: tuple[Column, ...] = ()
+    statement: StatementInfo
+    run: RunInfo = RunInfo()
+    emitter: EmitterInfo
+
+    @property
+    def primary(self) -> EventDataset | None:
+        return self.output or (self.inputs[0] if self.inputs else None)
+
+    def to_prefect(self) -> dict[str, Any]:
+        """The keyword arguments of `prefect.events.emit_event`."""
+        primary = self.primary
+        resource = _resource(primary) if primary else _emitter_resource(self.emitter.id)
+        inputs = self.inputs if self.output else self.inputs[1:]
+        related = [*self.run.related(), *({**_resource(d), "prefect.resource.role": INPUT_ROLE} for d in inputs)]
+        return {
+            "event": f"lineage.{self.operation}",
+            "id": self.emitter.event_id(),
+            "occurred": self.statement.started,
+            "resource": resource,
+            "related": related,
+            "payload": self.model_dump(mode="json", exclude_defaults=True) | {"schema_version": SCHEMA_VERSION},
+        }
+
+
+class SchemaEvent(_Payload):
+    """Columns of datasets that statements of the run touched, looked up after they had run."""
+
+    datasets: tuple[EventDataset, ...]
+    observed: dt.datetime | None = None
+    run: RunInfo = RunInfo()
+    emitter: EmitterInfo
+
+    def to_prefect(self) -> dict[str, Any]:
+        related = [
+            *self.run.related(),
+            *({**_resource(d), "prefect.resource.role": "lineage-dataset"} for d in self.datasets[:MAX_RELATED_DATASETS]),
+        ]
+        return {
+            "event": SCHEMA_EVENT,
+            "id": self.emitter.event_id(),
+            "occurred": self.observed,
+            "resource": _emitter_resource(self.emitter.id),
+            "related": related,
+            "payload": self.model_dump(mode="json", exclude_defaults=True) | {"schema_version": SCHEMA_VERSION},
+        }
+
+
+class CountEvent(_Payload):
+    """How many numbered events an emitter has sent so far: `lineage.closed` or `lineage.checkpoint`.
+
+    `count` is cumulative, so numbers 0..count-1 must be in the history; `dropped` statements were never turned into
+    events (a full queue), `failed` could not be sent.
+    """
+
+    closed: bool
+    emitter_id: UUID
+    count: int
+    dropped: int = 0
+    failed: int = 0
+    reason: str = ""
+    occurred: dt.datetime | None = None
+    run: RunInfo = RunInfo()
+
+    def to_prefect(self) -> dict[str, Any]:
+        name = CLOSED_EVENT if self.closed else CHECKPOINT_EVENT
+        return {
+            "event": name,
+            "id": uuid5(self.emitter_id, f"{name} {self.run.run_count} {self.count} {self.dropped} {self.failed}"),
+            "occurred": self.occurred,
+            "resource": _emitter_resource(self.emitter_id),
+            "related": self.run.related(),
+            "payload": self.model_dump(mode="json", exclude_defaults=True, exclude={"closed"})
+            | {"schema_version": SCHEMA_VERSION},
+        }
+
+
+HistoryEvent = LineageEvent | SchemaEvent | CountEvent
+
+
+def parse(name: str, payload: Mapping[str, Any]) -> HistoryEvent | None:
+    """The event of that name and payload; None for a name that is not one of ours to read.
+
+    Raises pydantic.ValidationError for a payload that is none of ours in any version.
+    """
+    if name in OPERATION_EVENTS:
+        return LineageEvent.model_validate({**payload, "operation": name.removeprefix("lineage.")})
+    if name == SCHEMA_EVENT:
+        return SchemaEvent.model_validate(payload)
+    if name in (CLOSED_EVENT, CHECKPOINT_EVENT):
+        return CountEvent.model_validate({**payload, "closed": name == CLOSED_EVENT})
+    return None
+
+
+def split_inputs(inputs: Sequence[EventDataset]) -> list[tuple[EventDataset, ...]]:
+    """The inputs in portions that fit one event each; at least one portion, which may be empty."""
+    step = MAX_RELATED_DATASETS
+    return [tuple(inputs[i : i + step]) for i in range(0, len(inputs), step)] or [()]
+
+
+def _resource(dataset: EventDataset) -> dict[str, str]:
+    return {
+        "prefect.resource.id": dataset.uri[:_MAX_LABEL],
+        "prefect.resource.name": dataset.name[:_MAX_LABEL],
+        "lineage.namespace": dataset.namespace[:_MAX_LABEL],
+        "lineage.name": dataset.name[:_MAX_LABEL],
+        "lineage.kind": dataset.kind,
+    }
+
+
+def _emitter_resource(emitter_id: UUID) -> dict[str, str]:
+    return {"prefect.resource.id": f"{EMITTER_PREFIX}{emitter_id}", "prefect.resource.name": "lineage emitter"}

@@ -1,0 +1,117 @@
+"""What Prefect's history says of a flow run: values only, so that assembly needs no client to be tested."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.events import LineageEvent, SchemaEvent
+
+EndState = Literal["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
+END_STATES: frozenset[str] = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """A task run: when it ran, how it ended, and what it was given.
+
+    `upstream` are the task runs whose results it received, `waits_for` those that only had to end before it began.
+    """
+
+    id: UUID
+    name: str
+    task_key: str
+    state: str | None = None
+    started: dt.datetime | None = None
+    ended: dt.datetime | None = None
+    upstream: frozenset[UUID] = frozenset()
+    waits_for: frozenset[UUID] = frozenset()
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParentRun:
+    """The chain above a subflow's run: flow run id and flow name, nearest first; the last is the root."""
+
+    flow_run_id: UUID
+    flow_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRun:
+    """A flow run as Prefect tells of it. `state` is Prefect's state type (`COMPLETED`, `RUNNING`, ...)."""
+
+    id: UUID
+    name: str
+    flow_id: UUID
+    flow_name: str
+    state: str
+    state_name: str = ""
+    message: str | None = None
+    started: dt.datetime | None = None
+    ended: dt.datetime | None = None
+    expected_start: dt.datetime | None = None
+    run_count: int = 1
+    tags: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parents: tuple[ParentRun, ...] = ()
+    deployment_id: UUID | None = None
+    deployment_name: str | None = None
+    deployment_description: str | None = None
+    deployment_version: str | None = None
+    deployment_entrypoint: str | None = None
+    schedule: str | None = None
+    owners: tuple[str, ...] = ()
+    source_url: str | None = None
+    work_pool: str | None = None
+    work_queue: str | None = None
+
+    @property
+    def ended_for_good(self) -> bool:
+        return self.state in END_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class AssetEvent:
+    """A Prefect asset event of the run: an asset materialised, with what it was made from."""
+
+    dataset: Dataset
+    upstream: tuple[Dataset, ...] = ()
+    task_run_id: UUID | None = None
+    succeeded: bool = True
+    description: str | None = None
+    owners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """Is all there that the run's emitters say they sent?
+
+    `missing` names, per emitter, the sequence numbers that the history lacks; `unclosed` are emitters whose last word
+    is missing (they may have sent more); `dropped` statements were never sent.
+    """
+
+    missing: Mapping[UUID, tuple[int, ...]] = field(default_factory=dict)
+    unclosed: tuple[UUID, ...] = ()
+    dropped: int = 0
+
+    @property
+    def complete(self) -> bool:
+        return not (self.missing or self.unclosed)
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """Everything that assembly needs of one flow run. `events` are in order of emitter and sequence, each once."""
+
+    run: FlowRun
+    events: tuple[LineageEvent, ...] = ()
+    schemas: tuple[SchemaEvent, ...] = ()
+    tasks: Mapping[UUID, TaskRun] = field(default_factory=dict)
+    assets: tuple[AssetEvent, ...] = ()
+    completeness: Completeness = Completeness()
+    descendants_have_lineage: bool = False

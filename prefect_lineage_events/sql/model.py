@@ -1,0 +1,81 @@
+"""The vocabulary of this room: what one SQL statement says about datasets and columns.
+
+Values only. `analyze` (in `analyze.py`) makes them, capture turns their table references into datasets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+StatementKind = Literal["read", "write", "create", "alter", "drop", "misc"]
+Confidence = Literal["exact", "recovered", "partial"]
+TableKind = Literal["table", "view", "stage", "file", "stream", "other"]
+Effect = Literal["append", "overwrite", "update", "delete", "truncate", "create", "alter", "rename", "clone", "swap", "drop"]
+Transformation = Literal[
+    "IDENTITY", "TRANSFORMATION", "AGGREGATION",  # DIRECT: the value goes in
+    "JOIN", "FILTER", "GROUP_BY", "SORT", "WINDOW", "CONDITIONAL",  # INDIRECT: it decides which or when
+]  # fmt: skip
+DIRECT: frozenset[str] = frozenset({"IDENTITY", "TRANSFORMATION", "AGGREGATION"})
+
+
+@dataclass(frozen=True, slots=True)
+class TableRef:
+    """A table, view, stage or file that a statement names.
+
+    `parts` are the name's parts, outermost first, unquoted and in the store's own case (folded where it was not
+    quoted), completed with the default database and schema where those are known. A stage is one part per name with
+    `path` beside it (`@db.sch.stage/dir`); a file or URL is `path` alone. `temporary` means it is gone with the session.
+    """
+
+    parts: tuple[str, ...] = ()
+    kind: TableKind = "table"
+    path: str = ""
+    temporary: bool = False
+
+    @property
+    def name(self) -> str:
+        """Dotted qualified name, `@stage/path`, or a URL / path."""
+        dotted = ".".join(self.parts)
+        if self.kind == "stage":
+            return f"@{dotted}/{self.path}".rstrip("/")
+        return self.path if self.kind == "file" else dotted
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnEdge:
+    """`source.source_column` goes into (or decides over) `target_column` of `target` (None: of the result of a read).
+
+    A column that needs a schema nobody knew is `*` on both sides.
+    """
+
+    source: TableRef
+    source_column: str
+    target: TableRef | None
+    target_column: str
+    transformation: Transformation = "IDENTITY"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a text, in order.
+
+    `declared` gives, per output's dotted name, the columns and types that the text itself states (CREATE TABLE lists,
+    CTAS output names; a type is "" when unknown). `renames` are (from, to) pairs for effects `rename`, `swap`, `clone`.
+    `result_columns` are the output names of a read, where the text tells them. `fingerprint` is equal for statements
+    that differ only in literals. `sanitised` is the text safe to show.
+    """
+
+    kind: StatementKind
+    inputs: tuple[TableRef, ...] = ()
+    outputs: tuple[TableRef, ...] = ()
+    columns: tuple[ColumnEdge, ...] = ()
+    effect: Effect | None = None
+    declared: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    renames: tuple[tuple[TableRef, TableRef], ...] = ()
+    result_columns: tuple[str, ...] = ()
+    confidence: Confidence = "exact"
+    reason: str = ""
+    fingerprint: str = ""
+    sanitised: str = ""
