@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help setup test lint format types imports demo clean
+.PHONY: help setup test lint format types imports constraints demo clean
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -34,6 +34,10 @@ types: $(STAMP)  ## Strict types, for the oldest and the newest Python
 
 imports: $(STAMP)  ## The rooms of the house keep to their contract
 	$(BIN)/lint-imports
+
+constraints: $(STAMP)  ## Pin anew what resolves today, for every supported Python (names and versions only)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 pyproject.toml --all-extras --group dev \
+		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
 
 clean:
 	rm -rf $(VENV) .venv-snowflake .demo .test dist build
