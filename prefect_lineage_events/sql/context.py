@@ -1,0 +1,56 @@
+"""What the analysis of one statement may know beyond its text, and how the files of this room fit together.
+
+The way of a text through the room:
+
+    analyze(sql, ...)                 analyze.py   public; exact-text cache in front (`cache.py`)
+      Session.analyze(sql)            session.py   state; loops over the pieces
+        split(sql, dialect)           tokens.py    -> list[Piece]: cut, prepared, sanitised, fingerprinted
+        analyze_piece(piece, context) statement.py -> tuple[Statement, ...] for one piece, in order
+          sniff(piece)                sniff.py     what can it touch? most of it need not be parsed
+          walk(tree, ...)             walk.py      tables and effect of a tree, CTE scoping, targets
+          column_edges(tree, ...)     columns.py   -> ColumnResult, of the same tree
+          recover(piece, ...)         recovery.py  the token-level second pass
+        session.after(statement)                   the state the next piece meets
+
+Agreements between those files:
+
+`Piece.tokens` are sqlglot tokens **of `Piece.prepared`**, offsets included, so that `Dialect.parser().parse(tokens, prepared)`
+works without tokenising again; None when the text does not tokenise. A piece ends before its `;` (which is no part of it)
+and an empty piece is not made. `split` cuts at every `;` outside parentheses, **inside anonymous scripting blocks too** (so pieces
+may begin with `BEGIN`, `IF x THEN`, `FOR r IN c DO`, `ELSE`, `END`, `LET`, `DECLARE`, ...: `analyze_piece` takes such heads off and analyses
+what follows), but never inside the body of a CREATE PROCEDURE / FUNCTION / TRIGGER / PACKAGE / TASK, which runs later, nor
+inside `$$ ... $$`. It also cuts at client delimiters (MySQL `DELIMITER`, T-SQL `GO` lines, a line of `/` in Oracle).
+
+A text in `EXECUTE IMMEDIATE '...'` comes back to `split` from `analyze_piece`.
+
+`column_edges` gets the tree as parsed (never mutated by the table walk, and free for the column walk to read only).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .model import TableRef
+
+_NOTHING: Mapping[str, Mapping[str, str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The state a statement meets. `Session` makes one per piece; a bare `analyze` has only names and schemas.
+
+    `schemas` maps a table's dotted name (as `TableRef.name`) to its columns and types. `variables` are session
+    variables whose value is known (upper-cased name -> text), for `IDENTIFIER($x)` and `TABLE($x)`. `temporary` holds the `parts`
+    of tables that are gone with the session. `last_query` are the tables behind RESULT_SCAN(LAST_QUERY_ID()), None
+    when nobody knows.
+    """
+
+    dialect: str = ""
+    database: str | None = None
+    schema: str | None = None
+    schemas: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: _NOTHING)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    temporary: frozenset[tuple[str, ...]] = frozenset()
+    last_query: tuple[TableRef, ...] | None = None
+    columns: bool = True
