@@ -35,6 +35,27 @@ types: $(STAMP)  ## Strict types, for the oldest and the newest Python
 imports: $(STAMP)  ## The rooms of the house keep to their contract
 	$(BIN)/lint-imports
 
+demo: $(STAMP)  ## The main job on real data, on a Prefect server of its own (MARQUEZ_URL=... to push there too)
+	$(BIN)/python -m demo.run
+
+package: $(STAMP)  ## Build wheel and sdist, install the wheel into an empty environment, import it
+	rm -rf dist $(VENV)-package
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv $(VENV)-package
+	$(VENV)-package/bin/pip install --quiet --upgrade "pip>=25.1"
+	$(VENV)-package/bin/pip install --quiet --constraint constraints.txt dist/*.whl
+	cd dist && ../$(VENV)-package/bin/python -c "import prefect_lineage_events as p; print(p.__version__, p.Dataset.from_uri('s3://bucket/key'))"
+	$(VENV)-package/bin/prefect-lineage --help > /dev/null
+	rm -rf $(VENV)-package
+
+FUZZ_SECONDS ?= 60
+fuzz: $(STAMP)  ## Mutated statements against the SQL analyser, for FUZZ_SECONDS
+	$(BIN)/python -m tests.fuzz_sql --seconds $(FUZZ_SECONDS)
+
+test-marquez: $(STAMP)  ## The end-to-end checks against a real Marquez: MARQUEZ_URL=http://127.0.0.1:5000
+	@test -n "$(MARQUEZ_URL)" || { echo "give MARQUEZ_URL=http://host:port of a running Marquez"; exit 2; }
+	MARQUEZ_URL=$(MARQUEZ_URL) $(BIN)/python -m pytest -m marquez tests/marquez
+
 constraints: $(STAMP)  ## Pin anew what resolves today, for every supported Python (names and versions only)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 pyproject.toml --all-extras --group dev \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt

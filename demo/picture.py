@@ -1,0 +1,85 @@
+"""Reads the OpenLineage file and draws it as a tree, tables and columns."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+END_TYPES = ("COMPLETE", "FAIL", "ABORT")
+
+
+@dataclass
+class Picture:
+    """What the terminal events of a file say: per job, which table feeds which, which column which."""
+
+    jobs: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    columns: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    runs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def edges(self) -> set[tuple[str, str]]:
+        return {edge for edges in self.jobs.values() for edge in edges}
+
+    @property
+    def column_edges(self) -> set[tuple[str, str]]:
+        return {
+            (source, f"{table}.{column}") for (table, column), sources in self.columns.items() for source in sources
+        }
+
+
+def read(path: Path) -> Picture:
+    picture = Picture()
+    for event in terminal_events(path):
+        picture.runs[event["run"]["runId"]] = event["eventType"]
+        edges = picture.jobs[event["job"]["name"]]
+        edges |= set(_explicit_edges(event))
+        for output in event.get("outputs", []):
+            target = _label(output)
+            for column, lineage in output.get("facets", {}).get("columnLineage", {}).get("fields", {}).items():
+                for source in lineage["inputFields"]:
+                    edges.add((_label(source), target))
+                    picture.columns[target, column].add(f"{_label(source)}.{source['field']}")
+    return picture
+
+
+def terminal_events(path: Path) -> Iterator[dict]:
+    if path.exists():
+        for line in path.read_text().splitlines():
+            event = json.loads(line)
+            if event.get("eventType") in END_TYPES:
+                yield event
+
+
+def _explicit_edges(event: dict) -> Iterator[tuple[str, str]]:
+    for entry in event["job"].get("facets", {}).get("lineage", {}).get("entries", []):
+        for source in entry.get("inputs", []):
+            yield _label(source), _label(entry)
+
+
+def _label(dataset: dict) -> str:
+    """A file by its own name, a table by its last part."""
+    separator = "/" if dataset["namespace"].startswith("file") else "."
+    return dataset["name"].rsplit(separator, 1)[-1]
+
+
+def tree(picture: Picture) -> str:
+    """Jobs, under them the tables they write, under these what feeds them: tables, then columns."""
+    lines: list[str] = []
+    for job in sorted(picture.jobs):
+        lines.append(job)
+        targets = sorted({target for _, target in picture.jobs[job]})
+        for target in targets:
+            last = target == targets[-1]
+            lines.append(f"{'└─' if last else '├─'} {target}")
+            lines += [f"{'  ' if last else '│ '} {line}" for line in _feeds(picture, job, target)]
+    return "\n".join(lines)
+
+
+def _feeds(picture: Picture, job: str, target: str) -> Iterable[str]:
+    yield "  ← " + ", ".join(sorted(source for source, into in picture.jobs[job] if into == target))
+    for (table, column), sources in sorted(picture.columns.items()):
+        if table == target:
+            yield f"    {column} ← {', '.join(sorted(sources))}"
