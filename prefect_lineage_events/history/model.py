@@ -106,7 +106,10 @@ class Completeness:
 
 @dataclass(frozen=True, slots=True)
 class RunHistory:
-    """Everything that assembly needs of one flow run. `events` are in order of emitter and sequence, each once."""
+    """Everything that assembly needs of one flow run. `events` are in order of emitter and sequence, each once.
+
+    `stored_events` counts all events of the run that were read, so that a later look can tell whether more arrived.
+    """
 
     run: FlowRun
     events: tuple[LineageEvent, ...] = ()
@@ -115,3 +118,4 @@ class RunHistory:
     assets: tuple[AssetEvent, ...] = ()
     completeness: Completeness = Completeness()
     descendants_have_lineage: bool = False
+    stored_events: int = 0

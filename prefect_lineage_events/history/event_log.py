@@ -1,0 +1,201 @@
+"""A flow run's lineage and asset events, read from Prefect's event history.
+
+The route pages by offset over `occurred` without a tie-break, so rows may shift while events still arrive: they are
+read in ascending order, each id is taken once, and completeness is judged by the emitters' numbers, not by the total.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from prefect_lineage_events import events
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.events import CountEvent, LineageEvent, SchemaEvent
+from prefect_lineage_events.history import api
+from prefect_lineage_events.history.model import AssetEvent
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+logger = logging.getLogger(__name__)
+
+# A self-hosted server refuses more than 50 events a page, Cloud a query over more than 14 days.
+EVENTS_PAGE = 50
+LONGEST_WINDOW = dt.timedelta(days=13)
+PREFIXES = ("lineage.", "prefect.asset.")
+_MATERIALISED = "prefect.asset.materialization."
+
+
+@dataclass(slots=True)
+class EventLog:
+    """What the history held when it was read. `stored` counts all events found, those that are not read included."""
+
+    lineage: list[LineageEvent] = field(default_factory=list)
+    schemas: list[SchemaEvent] = field(default_factory=list)
+    counts: list[CountEvent] = field(default_factory=list)
+    assets: list[AssetEvent] = field(default_factory=list)
+    stored: int = 0
+    unreadable: int = 0
+
+    @property
+    def from_emitters(self) -> bool:
+        return bool(self.lineage or self.schemas or self.counts)
+
+    @property
+    def empty(self) -> bool:
+        return not (self.lineage or self.assets)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of `occurred`, both ends included."""
+
+    since: dt.datetime
+    until: dt.datetime
+
+    def parts(self) -> Iterator[Window]:
+        """The window in spans that every backend takes, oldest first."""
+        since = self.since
+        while since < self.until:
+            until = min(since + LONGEST_WINDOW, self.until)
+            yield Window(since, until)
+            since = until
+
+
+def read(client: SyncPrefectClient, flow_run_id: UUID, window: Window) -> EventLog:
+    """All lineage and asset events of one flow run, in the order of the emitters' numbers."""
+    log = EventLog()
+    for raw in _unique(_raw_events(client, [flow_run_id], window)):
+        log.stored += 1
+        _add(log, raw)
+    _sort(log)
+    return log
+
+
+def count(client: SyncPrefectClient, flow_run_id: UUID, window: Window) -> int:
+    """How many such events are stored by now: the cheapest way to see that more have arrived."""
+    body = {"filter": _filter([flow_run_id], PREFIXES, window), "limit": 1}
+    return sum(int(api.post(client, "/events/filter", _with_window(body, part))["total"]) for part in window.parts())
+
+
+def any_lineage(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], window: Window) -> bool:
+    """Has one of these runs an event about data? Asked for 50 runs at a time."""
+    names = [*sorted(events.OPERATION_EVENTS), f"{_MATERIALISED}succeeded"]
+    for start in range(0, len(flow_run_ids), EVENTS_PAGE):
+        some = flow_run_ids[start : start + EVENTS_PAGE]
+        for part in window.parts():
+            chosen = {**_filter(some, (), part), "event": {"name": names}}
+            if api.post(client, "/events/filter", {"filter": chosen, "limit": 1})["events"]:
+                return True
+    return False
+
+
+def _filter(flow_run_ids: Iterable[UUID], prefixes: Sequence[str], window: Window) -> dict[str, Any]:
+    return {
+        "occurred": {"since": window.since.isoformat(), "until": window.until.isoformat()},
+        "related": {"id": [f"prefect.flow-run.{id_}" for id_ in flow_run_ids]},
+        "event": {"prefix": list(prefixes)},
+        "order": "ASC",
+    }
+
+
+def _with_window(body: dict[str, Any], window: Window) -> dict[str, Any]:
+    occurred = {"since": window.since.isoformat(), "until": window.until.isoformat()}
+    return {**body, "filter": {**body["filter"], "occurred": occurred}}
+
+
+def _raw_events(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], window: Window) -> Iterator[dict[str, Any]]:
+    for part in window.parts():
+        body = {"filter": _filter(flow_run_ids, PREFIXES, part), "limit": EVENTS_PAGE}
+        page = api.post(client, "/events/filter", body)
+        yield from page["events"]
+        while page.get("next_page"):
+            # The address in the page is the server's own view of itself, which a proxy may hide: keep to the client's.
+            token = parse_qs(urlsplit(page["next_page"]).query)["page-token"][0]
+            page = api.get(client, "/events/filter/next", {"page-token": token}) or {"events": []}
+            yield from page["events"]
+
+
+def _unique(raw_events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    seen: set[str] = set()
+    for raw in raw_events:
+        if raw["id"] not in seen:
+            seen.add(raw["id"])
+            yield raw
+
+
+def _add(log: EventLog, raw: dict[str, Any]) -> None:
+    if raw["event"].startswith(_MATERIALISED):
+        asset = _asset(raw)
+        if asset:
+            log.assets.append(asset)
+        return
+    try:
+        event = events.parse(raw["event"], raw["payload"])
+    except ValidationError as error:
+        # Its number is then missing, so that the run is marked incomplete rather than silently short.
+        log.unreadable += 1
+        logger.warning("Event %s (%s) cannot be read: %s", raw["id"], raw["event"], error.errors(include_url=False))
+        return
+    if isinstance(event, LineageEvent):
+        log.lineage.append(event)
+    elif isinstance(event, SchemaEvent):
+        log.schemas.append(event)
+    elif isinstance(event, CountEvent):
+        log.counts.append(event)
+
+
+def _sort(log: EventLog) -> None:
+    """By emitter, in the order in which the emitters began, then by number: the same history reads the same."""
+    began: dict[UUID, int] = {}
+    for event in log.lineage:
+        began.setdefault(event.emitter.id, len(began))
+    log.lineage.sort(key=lambda e: (began[e.emitter.id], e.emitter.sequence))
+    log.schemas.sort(key=lambda e: (began.get(e.emitter.id, len(began)), str(e.emitter.id), e.emitter.sequence))
+
+
+def _asset(raw: dict[str, Any]) -> AssetEvent | None:
+    resource = raw["resource"]
+    dataset = _dataset(resource.get("prefect.resource.id", ""))
+    if dataset is None:
+        return None
+    related: list[dict[str, str]] = raw.get("related") or []
+    upstream = [_dataset(r["prefect.resource.id"]) for r in related if r.get("prefect.resource.role") == "asset"]
+    task = next((r["prefect.resource.id"] for r in related if r.get("prefect.resource.role") == "task-run"), None)
+    return AssetEvent(
+        dataset=dataset,
+        upstream=tuple(d for d in upstream if d),
+        task_run_id=UUID(task.rpartition(".")[2]) if task else None,
+        succeeded=raw["event"].endswith(".succeeded"),
+        description=resource.get("prefect.asset.description"),
+        owners=_owners(resource.get("prefect.asset.owners")),
+    )
+
+
+def _dataset(uri: str) -> Dataset | None:
+    try:
+        return Dataset.from_uri(uri)
+    except ValueError:
+        logger.debug("Asset key %r names no dataset", uri)
+        return None
+
+
+def _owners(text: str | None) -> tuple[str, ...]:
+    """Prefect writes owners as a JSON list in a label; a plain text is one owner."""
+    import json
+
+    if not text:
+        return ()
+    try:
+        owners = json.loads(text)
+    except ValueError:
+        return (text,)
+    return tuple(str(o) for o in owners) if isinstance(owners, list) else (str(owners),)

@@ -1,0 +1,184 @@
+"""Flow runs as Prefect's API tells of them: one run with its parents and deployment, and the runs of a window."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from prefect_lineage_events.history import api
+from prefect_lineage_events.history.api import JSON
+from prefect_lineage_events.history.model import END_STATES, FlowRun, ParentRun
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+# All of our own flows begin so; their runs have no lineage of their own and are never assembled.
+OWN_FLOW_PREFIX = "prefect-lineage-"
+_OWNER_TAG = "owner:"
+_DEEPEST = 50
+
+
+class UnknownFlowRunError(ValueError):
+    """There is no flow run of that id on this Prefect API."""
+
+
+def read_run(client: SyncPrefectClient, flow_run_id: UUID) -> FlowRun:
+    """The run with its parents, flow and deployment: three to five requests, plus one a level of subflow.
+
+    Raises UnknownFlowRunError for an id that this API does not know.
+    """
+    raw: JSON | None = api.get(client, f"/flow_runs/{flow_run_id}")
+    if raw is None:
+        raise UnknownFlowRunError(
+            f"there is no flow run {flow_run_id} at {client.api_url}: check the id and PREFECT_API_URL"
+        )
+    above = list(_parents(client, raw))
+    names = flow_names(client, [raw["flow_id"], *(p["flow_id"] for p in above)])
+    parents = tuple(ParentRun(UUID(p["id"]), names.get(p["flow_id"], "")) for p in above)
+    deployment = api.get(client, f"/deployments/{raw['deployment_id']}") if raw.get("deployment_id") else None
+    return _flow_run(raw, names.get(raw["flow_id"], ""), parents, deployment or {})
+
+
+def ended_runs(
+    client: SyncPrefectClient, start: dt.datetime, end: dt.datetime, flows: Sequence[str] | None = None
+) -> Iterator[list[FlowRun]]:
+    """The runs that ended in [start, end], newest first, up to 200 at a time; ours are left out.
+
+    Without parents and deployment, which `read_run` gives. Walks down by end time, so that runs ending meanwhile
+    shift nothing.
+    """
+    body: JSON = {"sort": "END_TIME_DESC", "limit": api.PAGE}
+    if flows:
+        body["flows"] = {"name": {"any_": list(flows)}}
+    names: dict[str, str] = {}
+    seen: set[str] = set()
+    before, offset = end, 0
+    while True:
+        window = {"after_": start.isoformat(), "before_": before.isoformat()}
+        chosen = {"end_time": window, "state": {"type": {"any_": sorted(END_STATES)}}}
+        rows: list[JSON] = api.post(client, "/flow_runs/filter", {**body, "flow_runs": chosen, "offset": offset})
+        new = [r for r in rows if r["id"] not in seen]
+        seen.update(r["id"] for r in new)
+        names |= flow_names(client, [r["flow_id"] for r in new if r["flow_id"] not in names])
+        runs = [_flow_run(r, names.get(r["flow_id"], ""), (), {}) for r in new]
+        if runs:
+            yield [r for r in runs if not r.flow_name.startswith(OWN_FLOW_PREFIX)]
+        if len(rows) < api.PAGE:
+            return
+        last = api.time_of(rows[-1]["end_time"]) or before
+        # More runs than a page holds ended at one instant: page on within it.
+        before, offset = (last, 0) if last < before else (before, offset + api.PAGE)
+
+
+def unended_runs(client: SyncPrefectClient, started_before: dt.datetime, limit: int = api.PAGE) -> list[FlowRun]:
+    """Runs that Prefect says are running since before then: killed without a trace, or just long."""
+    chosen = {
+        "start_time": {"before_": started_before.isoformat()},
+        "state": {"type": {"any_": ["RUNNING", "CANCELLING"]}},
+    }
+    rows: list[JSON] = api.post(
+        client, "/flow_runs/filter", {"flow_runs": chosen, "sort": "START_TIME_DESC", "limit": limit}
+    )
+    names = flow_names(client, [r["flow_id"] for r in rows])
+    runs = [_flow_run(r, names.get(r["flow_id"], ""), (), {}) for r in rows]
+    return [r for r in runs if not r.flow_name.startswith(OWN_FLOW_PREFIX)]
+
+
+def descendants(client: SyncPrefectClient, flow_run_id: UUID) -> Iterator[list[UUID]]:
+    """The subflow runs below a run, level by level."""
+    level = [flow_run_id]
+    for _ in range(_DEEPEST):
+        children: list[UUID] = []
+        for start in range(0, len(level), api.PAGE):
+            parents = [str(id_) for id_ in level[start : start + api.PAGE]]
+            body = {"flow_runs": {"parent_flow_run_id": {"any_": parents}}, "sort": "ID_DESC"}
+            for rows in api.pages(client, "/flow_runs/filter", body):
+                children += [UUID(r["id"]) for r in rows]
+        if not children:
+            return
+        yield children
+        level = children
+
+
+def flow_names(client: SyncPrefectClient, flow_ids: Sequence[str]) -> dict[str, str]:
+    """The names of flows, by id."""
+    wanted = sorted(set(flow_ids))
+    names: dict[str, str] = {}
+    for start in range(0, len(wanted), api.PAGE):
+        some = wanted[start : start + api.PAGE]
+        rows: list[JSON] = api.post(client, "/flows/filter", {"flows": {"id": {"any_": some}}, "limit": api.PAGE})
+        names |= {r["id"]: r["name"] for r in rows}
+    return names
+
+
+def _parents(client: SyncPrefectClient, raw: JSON) -> Iterator[JSON]:
+    """The runs above a subflow's, nearest first: a run is found through the task run that stands for its child."""
+    for _ in range(_DEEPEST):
+        if not raw.get("parent_task_run_id"):
+            return
+        body = {"task_runs": {"id": {"any_": [raw["parent_task_run_id"]]}}, "limit": 1}
+        rows: list[JSON] = api.post(client, "/flow_runs/filter", body)
+        if not rows:
+            return
+        raw = rows[0]
+        yield raw
+
+
+def _flow_run(raw: JSON, flow_name: str, parents: tuple[ParentRun, ...], deployment: JSON) -> FlowRun:
+    state: JSON = raw.get("state") or {}
+    tags = tuple(raw.get("tags") or ())
+    version: JSON = deployment.get("version_info") or {}
+    return FlowRun(
+        id=UUID(raw["id"]),
+        name=raw["name"],
+        flow_id=UUID(raw["flow_id"]),
+        flow_name=flow_name,
+        state=state.get("type") or raw.get("state_type") or "PENDING",
+        state_name=state.get("name") or raw.get("state_name") or "",
+        message=state.get("message"),
+        started=api.time_of(raw.get("start_time")),
+        ended=api.time_of(raw.get("end_time")),
+        expected_start=api.time_of(raw.get("expected_start_time")),
+        run_count=raw.get("run_count") or 0,
+        tags=tags,
+        parameters=raw.get("parameters") or {},
+        parents=parents,
+        deployment_id=UUID(raw["deployment_id"]) if raw.get("deployment_id") else None,
+        deployment_name=deployment.get("name"),
+        deployment_description=deployment.get("description"),
+        deployment_version=version.get("version") or raw.get("deployment_version") or deployment.get("version"),
+        deployment_entrypoint=deployment.get("entrypoint"),
+        schedule=_schedule(deployment),
+        owners=_owners([*tags, *(deployment.get("tags") or ())]),
+        source_url=version.get("url") or _repository(deployment),
+        work_pool=raw.get("work_pool_name") or deployment.get("work_pool_name"),
+        work_queue=raw.get("work_queue_name") or deployment.get("work_queue_name"),
+    )
+
+
+def _schedule(deployment: JSON) -> str | None:
+    """The deployment's active schedules in words: a cron line, `every 3600 s`, or an RRULE."""
+    texts = []
+    for entry in deployment.get("schedules") or ():
+        schedule: JSON = entry.get("schedule") or {}
+        if entry.get("active", True) and schedule:
+            seconds = schedule.get("interval")
+            text = schedule.get("cron") or schedule.get("rrule") or (f"every {float(seconds):g} s" if seconds else "")
+            texts.append(f"{text} {schedule.get('timezone') or ''}".strip())
+    return ", ".join(t for t in texts if t) or None
+
+
+def _owners(tags: Sequence[str]) -> tuple[str, ...]:
+    """Prefect knows no owners of flows; a tag `owner:<who>` on the run or its deployment says one."""
+    return tuple(dict.fromkeys(t.removeprefix(_OWNER_TAG).strip() for t in tags if t.startswith(_OWNER_TAG)))
+
+
+def _repository(deployment: JSON) -> str | None:
+    """The git repository that a deployment's pull steps clone, where there is one."""
+    for step in deployment.get("pull_steps") or ():
+        for name, arguments in step.items():
+            if "git_clone" in name and isinstance(arguments, dict) and arguments.get("repository"):
+                return str(arguments["repository"])
+    return None
