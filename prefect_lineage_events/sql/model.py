@@ -47,7 +47,8 @@ class TableRef:
 class ColumnEdge:
     """`source.source_column` goes into (or decides over) `target_column` of `target` (None: of the result of a read).
 
-    A column that needs a schema nobody knew is `*` on both sides.
+    A column that needs a schema nobody knew is `*` on both sides. A field of a struct is a dotted path whose first part is
+    the column (`address.city`). A target column that neither text nor schema names is `_1`, `_2`: its position.
     """
 
     source: TableRef
@@ -61,6 +62,10 @@ class ColumnEdge:
 class Statement:
     """One statement of a text, in order.
 
+    `columns` are the edges of single output columns: the values that go in, and what decides over that one column (the
+    condition of its CASE, the partition of its window). `indirect` are the columns that decide over the rows of the whole
+    output (JOIN, FILTER, GROUP_BY, SORT); their `target_column` is `*`.
+
     `declared` gives, per output's dotted name, the columns and types that the text itself states (CREATE TABLE lists,
     CTAS output names; a type is "" when unknown). `renames` are (from, to) pairs for effects `rename`, `swap`, `clone`.
     `result_columns` are the output names of a read, where the text tells them. `fingerprint` is equal for statements
@@ -73,6 +78,7 @@ class Statement:
     inputs: tuple[TableRef, ...] = ()
     outputs: tuple[TableRef, ...] = ()
     columns: tuple[ColumnEdge, ...] = ()
+    indirect: tuple[ColumnEdge, ...] = ()
     effect: Effect | None = None
     declared: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     renames: tuple[tuple[TableRef, TableRef], ...] = ()
