@@ -1,0 +1,106 @@
+"""How a dialect writes its words: sqlglot's tokenizer for it, and patterns for what must not be looked into.
+
+Dialect differences of the lexical level live here, as data.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token
+from sqlglot.tokens import Tokenizer
+
+# Dialects whose procedure bodies run to the end of the batch, and whose scripts are cut by lines of `GO`
+# (https://learn.microsoft.com/sql/t-sql/language-elements/sql-server-utilities-statements-go).
+BATCHED = frozenset({"tsql", "fabric"})
+# Dialects whose declarations stand before BEGIN, each with its own `;`, and whose scripts are cut by lines of `/`.
+PL_SQL = frozenset({"oracle"})
+# Dialects whose client reads `\commands` and the rows after COPY ... FROM STDIN.
+PSQL = frozenset({"", "postgres", "redshift", "materialize", "risingwave"})
+
+
+@dataclass(frozen=True, slots=True)
+class Lexis:
+    """One dialect's words. `opaque` matches a quoted text, a quoted identifier, or a comment, whole; `leading` the
+    blanks and comments before a statement."""
+
+    dialect: str
+    tokenizer: type[Tokenizer]
+    opaque: str
+    has_dollar_quotes: bool
+    double_quoted_is_literal: bool
+    leading: re.Pattern[str]
+
+
+# A comment that is neither a hint nor MySQL's conditional code, and has no other inside (some dialects nest them).
+_PLAIN_COMMENT = r"/\*(?![+!])(?:(?!/\*).)*?\*/"
+_local = threading.local()
+
+
+def tokenize(text: str, dialect: str) -> list[Token] | None:
+    """The tokens of a text, or None when it has none that the dialect knows (an open quote).
+
+    A command's tail is tokenised like everything else: sqlglot keeps that of SHOW, EXECUTE and the like as one
+    string, which would hide literals from the sanitiser and names from the recovery.
+    """
+    tokenizers = _local.__dict__
+    tokenizer = tokenizers.get(dialect)
+    if tokenizer is None:
+        # a tokenizer holds the text it is at, so each thread has its own
+        tokenizer = tokenizers[dialect] = lexis(dialect).tokenizer(known(dialect))
+    try:
+        tokens: list[Token] = tokenizer.tokenize(text)
+    except SqlglotError:
+        return None
+    finally:
+        tokenizer._core.reset()
+    return tokens
+
+
+def known(dialect: str) -> str:
+    """The dialect itself, or the generic one for a name that sqlglot does not know."""
+    return dialect if Dialect.get(dialect) else ""
+
+
+@lru_cache(maxsize=64)
+def lexis(dialect: str) -> Lexis:
+    """The words of a dialect; the generic ones for a name that sqlglot does not know."""
+    base: type[Tokenizer] = Dialect.get_or_raise(known(dialect)).tokenizer_class
+    plain = type(f"Plain{base.__name__}", (base,), {"COMMANDS": set()})
+    comments = [_comment(start, end) for start, end in base._COMMENTS.items() if start not in ("{#", "/*+")]
+    line_comments = [_comment(start, end) for start, end in base._COMMENTS.items() if end is None]
+    escaped = "\\" in base._STRING_ESCAPES
+    quoted = [_quoted(start, end, escaped) for start, end in base._QUOTES.items()]
+    identifiers = [_quoted(start, end, False) for start, end in base._IDENTIFIERS.items()]
+    dollar = any(start in ("$", "$$") for start in base._FORMAT_STRINGS)
+    heredoc = [r"(?<![\w$])\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"] if dollar else []
+    prefixed = [] if escaped else [r"\b[eE]" + _quoted("'", "'", True)]
+    longest_first = [pattern for _, pattern in sorted(zip(base._QUOTES, quoted, strict=True), key=lambda x: -len(x[0]))]
+    return Lexis(
+        dialect=dialect,
+        tokenizer=plain,
+        opaque="|".join([*prefixed, *longest_first, *identifiers, *comments, *heredoc]),
+        has_dollar_quotes=dollar,
+        double_quoted_is_literal='"' in base._QUOTES and '"' not in base._IDENTIFIERS,
+        leading=re.compile("|".join([r"(?:\s", *line_comments, _PLAIN_COMMENT + ")+"]), re.DOTALL),
+    )
+
+
+def _comment(start: str, end: str | None) -> str:
+    return re.escape(start) + (rf".*?(?:{re.escape(end)}|\Z)" if end else r"[^\r\n]*")
+
+
+def _quoted(start: str, end: str, backslash: bool) -> str:
+    """Unrolled, so that a long or an unclosed text costs one pass and never backtracks."""
+    opening, closing = re.escape(start), re.escape(end)
+    if len(end) > 1:
+        return rf"{opening}(?s:.*?){closing}"
+    inner = rf"[^{closing}\\]*(?:\\.[^{closing}\\]*)*" if backslash else rf"[^{closing}]*"
+    return (
+        rf"{opening}{inner}{closing}(?:{closing}{inner}{closing})*" if start == end else rf"{opening}{inner}{closing}"
+    )

@@ -1,0 +1,109 @@
+"""Long lists of data, cut before anything reads them: an INSERT of 100,000 rows says no more than its first ten.
+
+Works on characters, because tokenising such a text alone costs a second and hundreds of megabytes. What may name
+a table (a SELECT in a row) is kept, and a list that does not read as expected is left as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from .lexis import lexis
+
+LONG_TEXT = 16_384  # characters; below it everything is cheap enough to be read whole
+ROWS_KEPT = 10
+ITEMS_KEPT = 20
+
+_SUBQUERY = re.compile(r"\b(?:select|table|with|from)\b", re.IGNORECASE)
+_NESTING = 3
+
+
+def cut_long_lists(text: str, dialect: str) -> str:
+    """The text with the tails of long VALUES, IN and array lists left out; the same text when it is short."""
+    if len(text) < LONG_TEXT:
+        return text
+    patterns = _patterns(dialect)
+    kept: list[str] = []
+    at = position = 0
+    while match := patterns.list_head.search(text, position):
+        position = match.end()
+        if match["head"] is None:
+            continue
+        if match["head"].lower().startswith("values"):
+            cuts, position = _surplus_rows(text, position, patterns)
+        else:
+            cuts, position = _surplus_items(text, position, patterns)
+        for start, end in cuts:
+            kept.append(text[at:start])
+            at = end
+    return "".join([*kept, text[at:]]) if kept else text
+
+
+def _surplus_rows(text: str, position: int, patterns: _Patterns) -> tuple[list[tuple[int, int]], int]:
+    """Spans of the rows beyond those kept, each with the comma before it; and where the list ends."""
+    cuts: list[tuple[int, int]] = []
+    row = patterns.row
+    count, end = 0, position
+    while match := row.match(text, end):
+        start, end = end, match.end()
+        count += 1
+        if count <= ROWS_KEPT or ("(" in match[1][1:] and _SUBQUERY.search(match[1])):
+            continue
+        if cuts and cuts[-1][1] == start:
+            cuts[-1] = (cuts[-1][0], end)
+        else:
+            cuts.append((start, end))
+    return cuts, max(end, position)
+
+
+def _surplus_items(text: str, position: int, patterns: _Patterns) -> tuple[list[tuple[int, int]], int]:
+    """The span of the items beyond those kept in the list that opens before `position`; and where it ends."""
+    whole = patterns.rest_of_list.match(text, position)
+    if whole is None:
+        return [], position
+    if _SUBQUERY.search(text, position, position + 2_000) or _SUBQUERY.search(whole[0]):
+        return [], position
+    end = position
+    for _ in range(ITEMS_KEPT):
+        item = patterns.item.match(text, end)
+        if item is None:
+            return [], whole.end()
+        end = item.end()
+    return [(end - 1, whole.end() - 1)], whole.end()
+
+
+class _Patterns:
+    """Compiled for one dialect. Alternatives exclude each other by their first character, so nothing backtracks."""
+
+    def __init__(self, dialect: str) -> None:
+        words = lexis(dialect)
+        opaque = words.opaque.replace("(?P<tag>", "(?P<{}>").replace("(?P=tag)", "(?P={})")
+        self._tags = 0
+        self._opaque = opaque
+        comment = r"-(?!-)|/(?![/*])|\$(?!\w*\$)|(?<![#])#"
+        self._sign = comment if "\\#" not in opaque else comment.removesuffix(r"|(?<![#])#")
+        inside = self._content(_NESTING, ",")
+        self.row = re.compile(rf"\s*,?\s*(\({inside}\))", re.DOTALL)
+        self.item = re.compile(rf"{self._content(_NESTING, '')},", re.DOTALL)
+        self.rest_of_list = re.compile(rf"{inside}[)\]]", re.DOTALL)
+        head = r"(?P<head>\bvalues\s*(?=\()|\bin\s*\(|\barray\s*\[|\bunnest\s*\(\s*\[)"
+        self.list_head = re.compile(f"{self._opaque_once()}|{head}", re.DOTALL | re.IGNORECASE)
+
+    def _opaque_once(self) -> str:
+        """The pattern of opaque text; its group gets a name of its own wherever it is used."""
+        if "{}" not in self._opaque:
+            return self._opaque
+        self._tags += 1
+        return self._opaque.replace("{}", f"tag{self._tags}")
+
+    def _content(self, depth: int, comma: str) -> str:
+        """What may stand inside parentheses, with `depth` more levels of them."""
+        plain = rf"""[^()\[\]'"`#/$\-{"" if comma else ","}]*"""
+        nested = rf"|\({self._content(depth - 1, ',')}\)|\[{self._content(depth - 1, ',')}\]" if depth else ""
+        return rf"{plain}(?:(?:{self._opaque_once()}|{self._sign}{nested}){plain})*"
+
+
+@lru_cache(maxsize=64)
+def _patterns(dialect: str) -> _Patterns:
+    return _Patterns(dialect)

@@ -1,0 +1,151 @@
+"""Where a script is cut into statements: semicolons, client delimiters, bodies that belong to one CREATE."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from .lexis import BATCHED, PL_SQL, PSQL, lexis
+
+# https://dev.mysql.com/doc/refman/8.4/en/stored-programs-defining.html
+_DELIMITER = re.compile(r"^[ \t]*delimiter[ \t]+(\S+)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+# https://www.postgresql.org/docs/current/app-psql.html; \copy is COPY seen from the client
+_META_COMMAND = re.compile(r"^[ \t]*\\(?!copy\b)[a-z!?;.]+[^\n]*$", re.IGNORECASE | re.MULTILINE)
+_CLIENT_COPY = re.compile(r"^([ \t]*)\\(copy\b[^\n;]*)(?:;|$)", re.IGNORECASE | re.MULTILINE)
+_INLINE_ROWS = re.compile(
+    r"(\bfrom\s+stdin\b[^;\n]*;)[ \t]*\n.*?(?:^\\\.[ \t]*$|\Z)", re.IGNORECASE | re.DOTALL | re.MULTILINE
+)
+_ROUTINES = frozenset({"PROCEDURE", "PROC", "FUNCTION", "TRIGGER", "PACKAGE", "TASK", "EVENT", "TYPE"})
+_HEAD_WORDS = 8  # CREATE OR REPLACE NONEDITIONABLE SECURE TEMPORARY AGGREGATE FUNCTION, at most
+_BATCH_MARKS = frozenset({"GO", "go", "Go", "/"})
+_NO_BLOCK = frozenset({"TRANSACTION", "TRAN", "WORK", "DISTRIBUTED", ";"})
+_NO_OPENING_NEEDED = frozenset({"IF", "LOOP", "WHILE", "FOR", "REPEAT"})
+
+
+def without_client_lines(text: str, dialect: str) -> str:
+    """The text without what psql reads itself: meta commands, and the rows that follow COPY ... FROM STDIN."""
+    if "\\" not in text or dialect not in PSQL:
+        return text
+    text = _INLINE_ROWS.sub(r"\1\n", text)
+    text = _CLIENT_COPY.sub(r"\1\2;", text)
+    return _META_COMMAND.sub("", text)
+
+
+def delimited(text: str, dialect: str) -> list[str] | None:
+    """The statements of a text with DELIMITER lines, those that `;` cuts not yet cut; None when it has none."""
+    directives = list(_DELIMITER.finditer(text))
+    if not directives:
+        return None
+    parts = [text[: directives[0].start()]]
+    for i, directive in enumerate(directives):
+        end = directives[i + 1].start() if i + 1 < len(directives) else len(text)
+        section = text[directive.end() : end]
+        parts += [section] if directive[1] == ";" else _cut_at(section, re.escape(directive[1]), dialect)
+    return parts
+
+
+def cut_characters(text: str, dialect: str) -> list[str]:
+    """The parts between semicolons outside quotes and comments, for a text that does not tokenise as a whole."""
+    return _cut_at(text, ";", dialect)
+
+
+def may_have_cuts(text: str, dialect: str) -> bool:
+    """False for what is one statement at a glance, so that its tokens need no look."""
+    return ";" in text or ("\n" in text and (dialect in BATCHED or dialect in PL_SQL))
+
+
+def cut_tokens(tokens: Sequence[Token], dialect: str) -> Iterator[tuple[int, int]]:
+    """Spans (from, to) of the statements in the tokens, without what separates them; empty ones left out."""
+    start = 0
+    for i in _separators(tokens, dialect):
+        if i > start:
+            yield start, i
+        start = i + 1
+    if start < len(tokens):
+        yield start, len(tokens)
+
+
+def _separators(tokens: Sequence[Token], dialect: str) -> Iterator[int]:
+    has_batches = dialect in BATCHED or dialect in PL_SQL
+    at_head = True
+    body: _Body | None = None
+    for i, token in enumerate(tokens):
+        if at_head:
+            body = _Body(dialect) if _creates_routine(tokens, i) else None
+            at_head = False
+        if body is not None:
+            body.see(tokens, i)
+        is_batch_line = has_batches and token.text in _BATCH_MARKS and _stands_alone(tokens, i)
+        if is_batch_line or (token.token_type is TokenType.SEMICOLON and (body is None or body.is_complete)):
+            yield i
+            at_head = True
+
+
+class _Body:
+    """Whether the body of a routine is complete at a `;`: every BEGIN and CASE has met its END."""
+
+    def __init__(self, dialect: str) -> None:
+        self._to_batch_end = dialect in BATCHED
+        self._declares = dialect in PL_SQL
+        self._depth = 0
+        self._previous = ""
+
+    @property
+    def is_complete(self) -> bool:
+        return self._depth <= 0 and not self._declares and not self._to_batch_end
+
+    def see(self, tokens: Sequence[Token], i: int) -> None:
+        kind = tokens[i].token_type
+        if kind in (TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING):
+            self._declares = False  # the body is a text
+            return
+        word = tokens[i].text.upper()
+        following = tokens[i + 1].text.upper() if i + 1 < len(tokens) else ";"
+        if word == "DECLARE":
+            self._declares = True
+        elif word == "BEGIN" and following not in _NO_BLOCK:
+            self._depth += 1
+            self._declares = False
+        elif word == "CASE" and self._previous != "END":
+            self._depth += 1
+        elif word == "END" and following not in _NO_OPENING_NEEDED:
+            self._depth -= 1
+        self._previous = word
+
+
+def _creates_routine(tokens: Sequence[Token], i: int) -> bool:
+    if tokens[i].token_type not in (TokenType.CREATE, TokenType.ALTER):
+        return False
+    for token in tokens[i + 1 : i + 1 + _HEAD_WORDS]:
+        word = token.text.upper()
+        if word in _ROUTINES:
+            return True
+        if token.token_type in (TokenType.TABLE, TokenType.VIEW, TokenType.L_PAREN, TokenType.SEMICOLON):
+            return False
+    return False
+
+
+def _stands_alone(tokens: Sequence[Token], i: int) -> bool:
+    """Whether the token at i is a line of its own, or with a count behind it (`GO 5`)."""
+    line = tokens[i].line
+    if i and tokens[i - 1].line == line:
+        return False
+    return i + 1 == len(tokens) or tokens[i + 1].line > line or tokens[i + 1].token_type is TokenType.NUMBER
+
+
+def _cut_at(text: str, delimiter: str, dialect: str) -> list[str]:
+    parts: list[str] = []
+    start = 0
+    for match in _cutter(delimiter, dialect).finditer(text):
+        if match["cut"]:
+            parts.append(text[start : match.start()])
+            start = match.end()
+    return [*parts, text[start:]]
+
+
+@lru_cache(maxsize=64)
+def _cutter(delimiter: str, dialect: str) -> re.Pattern[str]:
+    return re.compile(f"(?P<cut>{delimiter})|{lexis(dialect).opaque}", re.DOTALL)

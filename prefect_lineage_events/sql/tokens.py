@@ -1,0 +1,109 @@
+"""Text -> pieces: one statement each, its text, its tokens, what may be shown of it, and its fingerprint.
+
+One pass over the tokens serves cutting, parsing, sanitising and fingerprint, because tokenising costs a sixth of
+an analysis.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from .lexis import known, lexis, tokenize
+from .longlists import cut_long_lists
+from .sanitise import DEFAULT_LIMIT, fingerprint, sanitise_tokens
+from .scripts import cut_characters, cut_tokens, delimited, may_have_cuts, without_client_lines
+from .templates import Mask, binds, mask, resolve
+
+
+class Piece:
+    """One statement of a script.
+
+    `text` is what the user wrote, from its first word to its last, long lists of data cut. `prepared` is as long, with
+    templates masked; `tokens` are sqlglot tokens of it, offsets included, or None when it does not tokenise. What
+    stands for a template, a client variable or a bind in them spans its text: `parse(tokens, prepared)` works, while
+    tokenising `prepared` again may not. Nothing is computed before it is asked for.
+    """
+
+    def __init__(self, text: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: list[Token] | None):
+        self.text = text
+        self.dialect = dialect
+        self.prepared = prepared
+        self.masks = masks
+        self.tokens = tokens
+
+    @property
+    def is_templated(self) -> bool:
+        """Whether some of it is a template's leftover, so that what runs in the end may be something else."""
+        return any(mask.kind != "literal" for mask in self.masks)
+
+    @cached_property
+    def sanitised(self) -> str:
+        """What may be shown, at most DEFAULT_LIMIT characters; see `sanitise.py`."""
+        return self.sanitise(DEFAULT_LIMIT)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits, equal for statements that differ only in literals, binds, comments, blanks and case."""
+        return fingerprint(self.tokens, self.text, self.dialect)
+
+    def sanitise(self, limit: int) -> str:
+        """What may be shown of the statement, in at most `limit` characters."""
+        return sanitise_tokens(self.tokens, self.text, self.dialect, limit)
+
+    def __repr__(self) -> str:
+        return f"Piece({self.sanitised!r})"
+
+
+def split(sql: str, dialect: str) -> list[Piece]:
+    """The statements of a text, in order; empty ones and comments alone make no piece. Never raises."""
+    dialect = known(dialect)
+    source = without_client_lines(cut_long_lists(sql, dialect), dialect)
+    sections = delimited(source, dialect) if "elimiter" in source or "ELIMITER" in source else None
+    if sections is None:
+        return _pieces(source, dialect)
+    return [piece for section in sections for piece in _pieces(section, dialect)]
+
+
+def _pieces(source: str, dialect: str) -> list[Piece]:
+    source = _trimmed(source, dialect)
+    if not source:
+        return []
+    prepared, masks = mask(source, dialect)
+    tokens = tokenize(prepared, dialect)
+    if tokens is None:
+        return _untokenised(source, dialect)
+    spans = list(cut_tokens(tokens, dialect)) if may_have_cuts(source, dialect) else [(0, len(tokens))]
+    if len(spans) == 1 and tokens[spans[0][0]].start == 0:
+        start, end = spans[0]
+        last = tokens[end - 1].end + 1
+        return [_piece(source[:last], dialect, prepared[:last], masks, tokens[start:end])]
+    return [_single(source[tokens[a].start : tokens[b - 1].end + 1], dialect) for a, b in spans]
+
+
+def _untokenised(source: str, dialect: str) -> list[Piece]:
+    """What tokenises statement by statement; the statement that does not is a piece without tokens."""
+    parts = [_trimmed(part, dialect) for part in cut_characters(source, dialect)]
+    return [_single(part, dialect) for part in parts if part]
+
+
+def _single(source: str, dialect: str) -> Piece:
+    prepared, masks = mask(source, dialect)
+    return _piece(source, dialect, prepared, masks, tokenize(prepared, dialect))
+
+
+def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: list[Token] | None) -> Piece:
+    if tokens:
+        if masks:
+            tokens = resolve(tokens, masks, source)
+        if "%" in prepared or "&" in prepared:
+            tokens = binds(tokens)
+        while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+            tokens = tokens[:-1]
+    return Piece(source, dialect, prepared, masks, tokens)
+
+
+def _trimmed(source: str, dialect: str) -> str:
+    leading = lexis(dialect).leading.match(source)
+    return source[leading.end() if leading else 0 :].rstrip().rstrip(";")
