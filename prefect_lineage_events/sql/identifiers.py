@@ -1,0 +1,150 @@
+"""Names by each store's rules: one table has one name.
+
+What a store does with the case of a name is a row of data here (`CASES`), the same for every file of the room. A name is
+given in the case in which the store keeps it, so that `db.t`, `DB.T` and the catalog's own listing agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .context import Context
+from .model import TableRef
+
+Fold = Literal["upper", "lower", "keep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What becomes of an unquoted and of a quoted name."""
+
+    plain: Fold = "keep"
+    quoted: Fold = "keep"
+
+
+_KEEP = Case()
+_BLIND = Case("lower", "lower")  # compares without case, even quoted names: one spelling stands for all
+_UPPER = Case("upper")
+CASES: dict[str, Case] = {
+    "snowflake": _UPPER,  # docs.snowflake.com/en/sql-reference/identifiers-syntax
+    "oracle": _UPPER,  # docs.oracle.com: Database Object Names and Qualifiers
+    "exasol": _UPPER,  # docs.exasol.com/db/latest/sql_references/basiclanguageelements.htm
+    "db2": _UPPER,  # ibm.com/docs/en/db2: Identifiers, ordinary identifiers
+    "vertica": _BLIND,  # docs.vertica.com: Identifiers ("not case-sensitive", quoted neither)
+    "postgres": Case("lower"),  # postgresql.org/docs/current/sql-syntax-lexical.html
+    "greenplum": Case("lower"),
+    "materialize": Case("lower"),
+    "risingwave": Case("lower"),
+    "redshift": _BLIND,  # docs.aws.amazon.com/redshift/latest/dg/r_names.html (enable_case_sensitive_identifier is off)
+    "sqlite": _BLIND,  # sqlite.org/lang_keywords.html: quotes do not make a name case-sensitive
+    "duckdb": _BLIND,  # duckdb.org/docs/stable/sql/dialect/keywords_and_identifiers: case-insensitive, quoted too
+    "tsql": _BLIND,  # learn.microsoft.com: the default collation is case-insensitive
+    "fabric": _KEEP,  # Fabric warehouses have a case-sensitive collation
+    "trino": _BLIND,  # trino.io/docs/current/language/reserved.html: names are kept in lower case, quoted too
+    "presto": _BLIND,
+    "athena": _BLIND,
+    "dune": _BLIND,
+    "hive": _BLIND,  # the metastore keeps lower case
+    "spark": _BLIND,
+    "spark2": _BLIND,
+    "databricks": _BLIND,  # docs.databricks.com/en/sql/language-manual/sql-ref-names.html
+    "impala": _BLIND,
+    "teradata": _BLIND,  # docs.teradata.com: object names are not case-sensitive
+    "dremio": _BLIND,
+    "drill": _BLIND,
+    # bigquery, mysql (on Linux), clickhouse, doris, starrocks: case-sensitive as written
+}
+
+
+def fold(name: str, quoted: bool, dialect: str) -> str:
+    """`name` in the case in which its store keeps it."""
+    case = CASES.get(dialect, _KEEP)
+    how = case.quoted if quoted else case.plain
+    return name.upper() if how == "upper" else name.lower() if how == "lower" else name
+
+
+# Stores whose full table name has two parts, database.table: a default database stands before single names only.
+TWO_LEVEL = frozenset({"mysql", "doris", "starrocks", "singlestore", "clickhouse", "hive", "sqlite", "teradata"})
+
+
+def complete(parts: Sequence[str], context: Context) -> tuple[str, ...]:
+    """The parts of a table name with the default schema and database in front, where they are missing and known.
+
+    `db..table` (Snowflake, T-SQL) leaves the schema to the default, or out where none is known.
+    """
+    schema, database = context.schema, context.database
+    if CASES.get(context.dialect, _KEEP).quoted == "lower":
+        schema, database = schema and schema.lower(), database and database.lower()
+    if "" in parts:
+        parts = [p or schema or "" for p in parts]
+        parts = [p for p in parts if p]
+    if len(parts) == 1 and schema:
+        parts = (schema, *parts)
+    if database and len(parts) < (2 if context.dialect in TWO_LEVEL else 3):
+        parts = (database, *parts)
+    return tuple(parts)
+
+
+def split_identifier(text: str, dialect: str) -> tuple[str, ...]:
+    """The folded parts of a name given as text, as in `IDENTIFIER('db.sch."My Table"')`; () when it is no name."""
+    parts: list[str] = []
+    at, size = 0, len(text)
+    while at < size:
+        opening = text[at]
+        closing = {'"': '"', "`": "`", "[": "]"}.get(opening)
+        if closing:
+            end = text.find(closing, at + 1)
+            while end != -1 and text[end + 1 : end + 2] == closing:
+                end = text.find(closing, end + 2)
+            if end == -1:
+                return ()
+            parts.append(fold(text[at + 1 : end].replace(closing * 2, closing), True, dialect))
+            at = end + 1
+        else:
+            end = text.find(".", at)
+            end = size if end == -1 else end
+            word = text[at:end].strip()
+            if word and not all(c.isalnum() or c in "_$-#@%" for c in word):
+                return ()
+            parts.append(fold(word, False, dialect))
+            at = end
+        if at < size:
+            if text[at] != ".":
+                return ()
+            at += 1
+    return tuple(parts) if parts and parts[-1] else ()
+
+
+_CATALOG_SCHEMAS = frozenset({"information_schema", "pg_catalog", "performance_schema", "sys", "syscat", "sysibm", "svv"})
+_CATALOG_BY_DIALECT: dict[str, frozenset[str]] = {
+    "mysql": frozenset({"mysql"}),
+    "clickhouse": frozenset({"system"}),
+    "trino": frozenset({"system"}),
+    "exasol": frozenset({"exa_statistics"}),
+    "teradata": frozenset({"dbc"}),
+}
+_CATALOG_NAMES = frozenset(
+    {"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema", "sqlite_sequence", "dual", "sysdummy1"}
+)
+_CATALOG_PREFIXES: dict[str, tuple[str, ...]] = {
+    "postgres": ("pg_",),
+    "redshift": ("pg_", "stl_", "stv_", "svl_", "svv_", "svcs_", "sys_"),
+    "oracle": ("all_tab", "all_col", "all_obj", "all_vie", "all_con", "all_ind", "user_tab", "user_col", "user_obj",
+               "user_vie", "user_con", "user_ind", "dba_", "v$", "gv$"),
+    "exasol": ("exa_all_", "exa_user_", "exa_dba_"),
+    "sqlite": ("pragma_",),
+    "duckdb": ("duckdb_", "pragma_"),
+}  # fmt: skip
+
+
+def is_catalog(table: TableRef, dialect: str) -> bool:
+    """Does a table describe the store itself (information_schema, pg_catalog, sqlite_master, dual)? No lineage, then."""
+    if table.kind in ("stage", "file") or not table.parts:
+        return False
+    *path, name = (p.lower() for p in table.parts)
+    if any(p in _CATALOG_SCHEMAS or p in _CATALOG_BY_DIALECT.get(dialect, ()) for p in path):
+        return True
+    # BigQuery's views hang below a dataset or region: `region-eu.INFORMATION_SCHEMA.TABLES`, one quoted name or three
+    return name in _CATALOG_NAMES or name.startswith(_CATALOG_PREFIXES.get(dialect, ())) if len(path) < 2 else False
