@@ -82,7 +82,8 @@ class StatementInfo(_Value):
     """About the statement an event tells of. Times are UTC, durations seconds.
 
     `rows`: read, or written, by all executions together; `executions`: how many times it ran (coalesced, executemany
-    counts once); `part` of `parts`: a statement with too many inputs for one event is split into several.
+    counts once), and `last` when the last of them started; `part` of `parts`: a statement with too many inputs for one
+    event is split into several. `renames` are (from, to) pairs of URIs for effects `rename`, `swap`, `clone`.
     """
 
     id: UUID
@@ -98,6 +99,7 @@ class StatementInfo(_Value):
     started: dt.datetime | None = None
     duration: float | None = None
     executions: int = 1
+    last: dt.datetime | None = None
     confidence: Literal["exact", "recovered", "partial"] = "exact"
     reason: str = ""
     renames: tuple[tuple[str, str], ...] = ()
@@ -148,7 +150,9 @@ class _Payload(_Value):
 class LineageEvent(_Payload):
     """One statement, and one of its outputs; or one statement that only reads.
 
-    `output` is None exactly when nothing is written; then `inputs[0]` is the event's primary resource.
+    `output` is None exactly when nothing is written; then `inputs[0]` is the event's primary resource. An event without
+    any dataset tells of a statement that was not understood (`partial`). `task_runs`: further runs of the same task that
+    are counted in this event (a mapped task doing alike), beside `run.task_run_id`.
     """
 
     operation: Operation
@@ -158,6 +162,7 @@ class LineageEvent(_Payload):
     result_columns: tuple[Column, ...] = ()
     statement: StatementInfo
     run: RunInfo = RunInfo()
+    task_runs: tuple[UUID, ...] = ()
     emitter: EmitterInfo
 
     @property
