@@ -1,0 +1,111 @@
+"""Shared by all tests: nothing of the developer's Prefect or OpenLineage is touched, and one real Prefect server."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+# Before anything imports Prefect, which reads its settings once: no profile, no server and no target of the developer.
+_HOME = tempfile.TemporaryDirectory(prefix="lineage-tests-")
+for name in [n for n in os.environ if n.startswith(("PREFECT_", "OPENLINEAGE"))]:
+    del os.environ[name]
+os.environ |= {
+    "PREFECT_HOME": str(Path(_HOME.name) / "client"),
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_CLI_PROMPT": "false",
+    "DO_NOT_TRACK": "1",
+}
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    """A running server. `environment` is what a child process needs to talk to it, and to nothing else."""
+
+    api_url: str
+    pid: int
+    log: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PREFECT_API_URL": self.api_url}
+
+
+@pytest.fixture(scope="session")
+def prefect_server_process() -> Iterator[PrefectServer]:
+    """Starts a real Prefect server on a free loopback port with a home of its own; once a session."""
+    home = Path(_HOME.name) / "server"
+    home.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    log = home / "server.log"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_UI_ENABLED": "false"}
+    with log.open("w") as sink:
+        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, env=environment)
+    try:
+        _wait_until_healthy(process, f"http://127.0.0.1:{port}/api/health", log)
+        yield PrefectServer(f"http://127.0.0.1:{port}/api", process.pid, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
+@pytest.fixture
+def prefect_server(prefect_server_process: PrefectServer) -> Iterator[PrefectServer]:
+    """The server as this test's Prefect API, in this process and (by `environment`) in its children."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    before = os.environ.get("PREFECT_API_URL")
+    os.environ["PREFECT_API_URL"] = prefect_server_process.api_url
+    try:
+        with temporary_settings({PREFECT_API_URL: prefect_server_process.api_url}):
+            yield prefect_server_process
+    finally:
+        if before is None:
+            del os.environ["PREFECT_API_URL"]
+        else:
+            os.environ["PREFECT_API_URL"] = before
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings() -> Iterator[None]:
+    """Our settings are read once a process; a test that changes the environment must see it, the next must not."""
+    from prefect_lineage_events.settings import settings
+
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the Prefect server ended with code {process.returncode}:\n{log.read_text()[-3000:]}")
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    raise RuntimeError(f"the Prefect server did not answer:\n{log.read_text()[-3000:]}")
