@@ -1,0 +1,203 @@
+"""How the datasets of an event are stored: names, schema, versions and column lineage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from tests.marquez import values
+from tests.marquez.rows import Dataset, DatasetVersion, Facet, Field
+from tests.marquez.store import Store
+from tests.marquez.values import Failed, not_blank, safe_namespace
+
+Event = dict[str, Any]
+
+TYPED_DATASET_FACETS = (
+    "documentation",
+    "schema",
+    "lifecycleStateChange",
+    "dataSource",
+    "columnLineage",
+    "symlinks",
+    "description",
+)
+FACET_TYPES = {
+    "dataQualityMetrics": "INPUT",
+    "dataQualityAssertions": "INPUT",
+    "outputStatistics": "OUTPUT",
+    **dict.fromkeys((*TYPED_DATASET_FACETS, "version", "ownership"), "DATASET"),
+    "symlinks": "UNKNOWN",
+}
+
+
+@dataclass(slots=True)
+class Context:
+    """What all steps of storing one event need."""
+
+    store: Store
+    now: int
+    """The event's time, which Marquez takes for the time of everything the event brings."""
+    event_type: str | None = None
+    run: UUID | None = None
+
+
+@dataclass(slots=True)
+class Io:
+    dataset: Dataset
+    version: DatasetVersion
+
+
+def facets_of(owner: Event, typed: tuple[str, ...]) -> list[tuple[str, Any]]:
+    """Typed facets first; a typed one that is null is as good as none."""
+    facets = owner.get("facets") or {}
+    first = [(name, facets[name]) for name in typed if facets.get(name) is not None]
+    return first + [(name, value) for name, value in facets.items() if name not in typed]
+
+
+def put_dataset(context: Context, sent: Event, *, is_input: bool) -> Io:
+    stored = _put_dataset_row(context, sent, is_input=is_input)
+    store, version = context.store, stored.version
+    for name, value in facets_of(sent, TYPED_DATASET_FACETS):
+        facet = Facet(name, value, context.now, FACET_TYPES.get(name, "UNKNOWN"), context.run, version=version)
+        store.put_dataset_facet(facet, context.event_type)
+    side = ("inputFacets", "INPUT") if is_input else ("outputFacets", "OUTPUT")
+    for name, value in (sent.get(side[0]) or {}).items():
+        store.put_dataset_facet(
+            Facet(name, value, context.now, side[1], context.run, version=version), context.event_type
+        )
+    return stored
+
+
+def _put_dataset_row(context: Context, sent: Event, *, is_input: bool) -> Io:
+    store, now = context.store, context.now
+    facets = sent.get("facets") or {}
+    namespace = store.put_namespace(sent["namespace"], now).name
+    source = facets.get("dataSource")
+    if source:
+        source_row = store.put_source(source.get("name"), values.connection_url(source.get("uri")), now, default=False)
+    else:
+        source_row = store.put_source("default", "", now, default=True)
+    stored_namespace = store.put_namespace(safe_namespace(sent["namespace"]), now).name
+    symlink = store.put_symlink(uuid4(), namespace, sent["name"], primary=True)
+    for other in (facets.get("symlinks") or {}).get("identifiers") or ():
+        store.put_symlink(
+            symlink.dataset_uuid, store.put_namespace(other["namespace"], now).name, other["name"], primary=False
+        )
+    lifecycle = (facets.get("lifecycleStateChange") or {}).get("lifecycleStateChange") or ""
+    dataset = store.put_dataset(
+        symlink.dataset_uuid,
+        stored_namespace,
+        sent["name"],
+        source_row.name,
+        (facets.get("documentation") or {}).get("description"),
+        lifecycle.upper() == "DROP",
+        now,
+    )
+    fields = (facets.get("schema") or {}).get("fields")
+    rows = [store.put_field(dataset, f["name"], f.get("type"), f.get("description")) for f in fields or ()]
+    version = dataset.current_version if is_input else None
+    if version is None:
+        version = _new_version(
+            context, dataset, namespace, source_row.name, sent["name"], lifecycle, fields, rows, is_input
+        )
+    version.field_rows.extend(row for row in rows if row not in version.field_rows)
+    if is_input and context.run is not None:
+        inputs = store.runs[context.run].inputs
+        if version not in inputs:
+            inputs.append(version)
+        if dataset.current_version is None:
+            dataset.current_version, dataset.updated_at = version, now
+    if not is_input:
+        _put_column_lineage(context, facets, rows, version)
+    return Io(dataset, version)
+
+
+def _new_version(
+    context: Context,
+    dataset: Dataset,
+    namespace: str,
+    source: str,
+    name: str,
+    lifecycle: str,
+    fields: list[Event] | None,
+    rows: list[Field],
+    is_input: bool,
+) -> DatasetVersion:
+    """Two writes are one version when run, schema and lifecycle are the same; types are compared in upper case."""
+    described = sorted(
+        {
+            ":".join(
+                part
+                for part in (f["name"], (f.get("type") or "").upper() or None, f.get("description"))
+                if part is not None
+            )
+            for f in fields or ()
+        }
+    )
+    version = values.version_of(
+        namespace, source, name, dataset.physical_name, ":".join(described), lifecycle, context.run
+    )
+    schema = values.version_of(
+        dataset.namespace,
+        dataset.name,
+        *sorted({f"{row.name}:{row.type}" if row.type is not None else row.name for row in rows}),
+    )
+    shown = fields and [
+        {"name": not_blank(f["name"]), "type": f.get("type"), "tags": [], "description": f.get("description")}
+        for f in fields
+    ]
+    run = None if is_input else context.run
+    new = DatasetVersion(dataset, version, schema, namespace, name, lifecycle, shown, context.now, run)
+    return context.store.put_version(new)
+
+
+def _put_column_lineage(context: Context, facets: Event, rows: list[Field], version: DatasetVersion) -> None:
+    """An edge is stored when its output column is in this event's schema and its input column in a known one of the run's
+    inputs; all others are dropped without a word."""
+    columns = (facets.get("columnLineage") or {}).get("fields") or {}
+    known = _input_fields(context)
+    for name, column in columns.items():
+        output = next((row for row in rows if row.name == name), None)
+        if column is None or output is None:
+            continue
+        sources = [
+            (input_version, row)
+            for dataset_namespace, dataset_name, input_version, row in known
+            if any(
+                _equals(given.get("namespace"), dataset_namespace)
+                and _equals(given.get("name"), dataset_name)
+                and _equals(given.get("field"), row.name)
+                for given in _present(column.get("inputFields"))
+            )
+        ]
+        if sources:
+            context.store.put_column_edges(
+                (version, output),
+                sources,
+                column.get("transformationDescription"),
+                column.get("transformationType"),
+                context.now,
+            )
+
+
+def _present(value: Any) -> Any:
+    """What Java does with a null where it expects none."""
+    if value is None:
+        raise Failed("NullPointerException")
+    return value
+
+
+def _equals(given: str | None, known: str) -> bool:
+    return bool(_present(given) == known)
+
+
+def _input_fields(context: Context) -> list[tuple[str, str, DatasetVersion, Field]]:
+    if context.run is None:
+        return []
+    return [
+        (symlink.namespace, symlink.name, version, row)
+        for version in context.store.runs[context.run].inputs
+        for symlink in context.store.names_of(version.dataset)
+        for row in version.field_rows
+    ]

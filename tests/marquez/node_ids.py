@@ -1,0 +1,78 @@
+"""Node ids as Marquez reads them: `job:namespace:name`, `dataset:namespace:name`, `datasetField:namespace:name:field`,
+each with `#version` at will.
+
+The parts are told apart by their colons, and namespaces have colons of their own, so some names cannot be asked for: when
+there are more colons than expected, those before `//` and before a digit (a port) do not count.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from tests.marquez.values import Failed, namespace_name, not_blank, parse_uuid
+
+LINE_END = re.compile("[\n\r\x85\u2028\u2029]")
+PARTS = {"job": 3, "dataset": 3, "datasetField": 4, "run": 2}
+
+
+@dataclass(frozen=True)
+class NodeId:
+    kind: str
+    namespace: str
+    name: str
+    field: str | None = None
+    version: UUID | None = None
+
+    def __str__(self) -> str:
+        parts = [self.kind, self.namespace, self.name, *([self.field] if self.field is not None else [])]
+        return node_id(":".join(parts)) + (f"#{self.version}" if self.version else "")
+
+
+def node_id(value: str) -> str:
+    """Refuses what the server cannot hold as a node id: a line break in it, for one."""
+    if not re.match("(dataset|datasetField|job|run):", value) or LINE_END.search(value):
+        raise Failed(f"node ID ({value}) must start with 'dataset', 'datasetField', 'job' or 'run'")
+    return value
+
+
+def is_node_id(value: str) -> bool:
+    return re.match("(dataset|datasetField|job|run):", value) is not None and not LINE_END.search(value)
+
+
+def parse_node_id(value: str) -> NodeId:
+    """Raises `Unacceptable` or `Failed` for ids whose parts cannot be told apart or are no names."""
+    kind = value.split(":", 1)[0]
+    parts = _parts(value, PARTS[kind])
+    version = None
+    if "#" in value:
+        last, _, given = parts[-1].partition("#")
+        version = parse_uuid(given.split("#")[0])
+        if version is None:
+            raise Failed(f"Invalid UUID string: {given}")
+        parts[-1] = last
+    if kind == "run":
+        return NodeId(kind, "", parts[1])
+    namespace, name = namespace_name(parts[1]), not_blank(parts[2])
+    return NodeId(kind, namespace, name, not_blank(parts[3]) if kind == "datasetField" else None, version)
+
+
+def _parts(value: str, expected: int) -> list[str]:
+    parts = re.split("[:#]", value)
+    while parts and not parts[-1]:  # as Java's split does
+        parts.pop()
+    if len(parts) < expected:
+        raise Failed(f"Expected NodeId with {expected} parts. Got: {value}")
+    if len(parts) == expected and "#" not in value:
+        return parts
+    found = []
+    start = 0
+    delimiter = re.compile(r":(?!//|\d+)")
+    for _ in range(expected - 1):
+        match = delimiter.search(value, start)
+        if not match:
+            raise Failed("IllegalStateException: No match available")
+        found.append(value[start : match.start()])
+        start = match.end()
+    return [*found, value[start:]]
