@@ -7,40 +7,74 @@ user's thread.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import Literal
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Literal, Protocol
 
-from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.events import Column, RunInfo
+from prefect_lineage_events.capture.context import Run
+from prefect_lineage_events.datasets import Dataset, Store
+from prefect_lineage_events.events import Column
 
 TransactionStep = Literal["begin", "commit", "rollback", "savepoint", "rollback_to", "release", "lost"]
+_numbers = count(1)
+
+
+class SchemaLookup(Protocol):
+    """Columns of tables, asked for by our thread after the statements that touched them have been committed.
+
+    It works on a connection of its own, never on the user's (a query there would change LAST_QUERY_ID or abort a
+    transaction) and never on one that would ask a person to log in. `tables` are name parts, outermost first; what it
+    cannot tell is left out of the answer: {parts: {column: type}}. What it raises is logged and leaves those unknown.
+    """
+
+    def __call__(
+        self, tables: Sequence[tuple[str, ...]]
+    ) -> Mapping[tuple[str, ...], Mapping[str, str | None]]: ...  # pragma: no cover
+
+
+@dataclass(eq=False)
+class Connection:
+    """A DBAPI connection, as far as lineage has to know it. One object per connection: compared by identity.
+
+    `ddl_commits`: DDL commits by itself and takes what was open with it (Snowflake, MySQL, Oracle). `number` tells two
+    connections of a process apart, and with it their temporary tables.
+    """
+
+    store: Store
+    ddl_commits: bool = False
+    lookup: SchemaLookup | None = None
+    number: int = field(default_factory=lambda: next(_numbers))
 
 
 @dataclass(slots=True)
 class StatementNote:
     """A statement that succeeded.
 
-    `connection` is the number the tracer gave the connection; `autocommit`: the driver commits each statement by
-    itself at that moment; `rows`: read or written, None when the driver does not say; `executions`: how many times it
-    ran in this one call is not counted here, an executemany is one.
+    `autocommit`: the driver commits each statement by itself at that moment; `rows`: read or written, None when the
+    driver does not say (a RowsNote may follow). An executemany is one statement. `run` is None where nothing is to be
+    reported: outside runs, excluded, or switched off; then only what it does to the session counts. `drafts` belongs
+    to our thread: what it made of the note, to be completed when the rows are known.
     """
 
-    connection: int
+    connection: Connection
     sql: str
-    run: RunInfo
+    run: Run | None
     started: dt.datetime
     duration: float
     autocommit: bool
     rows: int | None = None
     query_id: str | None = None
     result_columns: tuple[Column, ...] = ()
+    drafts: Sequence[Any] = ()
 
 
 @dataclass(slots=True)
 class TransactionNote:
     """A step of a connection's transaction. `lost`: the connection went away without a commit."""
 
-    connection: int
+    connection: Connection
     step: TransactionStep
     name: str = ""
 
@@ -60,7 +94,7 @@ class RecordNote:
     operation: Literal["read", "write", "misc"]
     output: Dataset | None
     inputs: tuple[Dataset, ...]
-    run: RunInfo
+    run: Run
     started: dt.datetime
     rows: int | None = None
     description: str = ""
@@ -68,9 +102,16 @@ class RecordNote:
 
 @dataclass(slots=True)
 class RunEndedNote:
-    """A flow run ended in this process: close its emitter."""
+    """A flow run ended in this process: close its emitter. Queued, so that all it left behind comes before."""
 
-    run: RunInfo
+    run: Run
 
 
-Note = StatementNote | TransactionNote | RowsNote | RecordNote | RunEndedNote
+@dataclass(slots=True)
+class FlushNote:
+    """Somebody waits until all that was noted before has been handed to Prefect."""
+
+    done: threading.Event
+
+
+Note = FlushNote | StatementNote | TransactionNote | RowsNote | RecordNote | RunEndedNote

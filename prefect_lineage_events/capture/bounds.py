@@ -1,0 +1,53 @@
+"""Events stay far below what Prefect refuses (1.5 MB): what is too much is left out, and the event says so."""
+
+from __future__ import annotations
+
+from prefect_lineage_events.events import EventDataset, LineageEvent
+
+MAX_COLUMNS = 2_000
+MAX_EDGES = 3_000
+MAX_BYTES = 400_000
+
+
+def bounded(event: LineageEvent) -> LineageEvent:
+    """The event itself when it is small enough; else without what weighs most: edges beyond a bound, then columns."""
+    cut: list[str] = []
+    if len(event.columns) > MAX_EDGES:
+        cut.append(f"{len(event.columns) - MAX_EDGES} column edges")
+        event = event.model_copy(update={"columns": event.columns[:MAX_EDGES]})
+    if any(len(d.columns) > MAX_COLUMNS for d in _datasets(event)) or len(event.result_columns) > MAX_COLUMNS:
+        cut.append(f"columns beyond {MAX_COLUMNS} of a dataset")
+        event = _with_columns(event, MAX_COLUMNS)
+    if _size(event) > MAX_BYTES:
+        cut.append("all columns")
+        event = _with_columns(event, 0).model_copy(update={"columns": ()})
+    return _told(event, cut) if cut else event
+
+
+def _datasets(event: LineageEvent) -> tuple[EventDataset, ...]:
+    return (event.output, *event.inputs) if event.output else event.inputs
+
+
+def _with_columns(event: LineageEvent, limit: int) -> LineageEvent:
+    return event.model_copy(
+        update={
+            "output": event.output and event.output.model_copy(update={"columns": event.output.columns[:limit]}),
+            "inputs": tuple(d.model_copy(update={"columns": d.columns[:limit]}) for d in event.inputs),
+            "result_columns": event.result_columns[:limit],
+        }
+    )
+
+
+def _size(event: LineageEvent) -> int:
+    """Bytes, estimated from above without serialising the ordinary small event."""
+    names = sum(len(d.columns) for d in _datasets(event)) + len(event.result_columns) + 3 * len(event.columns)
+    if names < 500 and len(event.statement.sql or "") < MAX_BYTES // 8:
+        return 0
+    return len(event.model_dump_json(exclude_defaults=True))
+
+
+def _told(event: LineageEvent, cut: list[str]) -> LineageEvent:
+    reason = "; ".join(filter(None, [event.statement.reason, f"too large for one event, left out: {', '.join(cut)}"]))
+    return event.model_copy(
+        update={"statement": event.statement.model_copy(update={"confidence": "partial", "reason": reason})}
+    )

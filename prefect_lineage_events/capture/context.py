@@ -1,0 +1,187 @@
+"""Which flow run and task run the calling code belongs to, also where Prefect itself has lost them.
+
+Prefect keeps its run in context variables, which raw threads and executors do not inherit. There the run is, in this
+order: the one the connection was last used in, if it is still running; else the only one running in this process.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from prefect.context import FlowRunContext, SettingsContext, TaskRunContext
+
+from prefect_lineage_events.capture import policy
+from prefect_lineage_events.events import RunInfo
+
+_MAX_CACHED = 2_000
+
+
+class Run:
+    """A flow run, and the task run in it, that statements belong to.
+
+    `task_key` tells the task runs of one task from those of another. `detached`: only a copy of the run is known here
+    (Dask workers, process pools), so that its end is not seen. `captured` is what the include / exclude rules say.
+    `settings` is Prefect's settings context of the run: it may differ from the process's (test harnesses do that).
+    """
+
+    __slots__ = ("captured", "detached", "info", "settings", "task_key")
+
+    def __init__(
+        self,
+        info: RunInfo,
+        *,
+        task_name: str | None = None,
+        task_key: str = "",
+        detached: bool = False,
+        settings: SettingsContext | None = None,
+    ) -> None:
+        self.info = info
+        self.task_key = task_key
+        self.detached = detached
+        self.captured = policy.current().captures(info.flow_name, task_name)
+        self.settings = settings
+
+    @property
+    def key(self) -> UUID | None:
+        """What emitters are kept by: the flow run, or the task run where there is no flow."""
+        return self.info.flow_run_id or self.info.task_run_id
+
+    def live(self) -> Any:
+        """The object on which Prefect's engine keeps this run's state up to date; None when it is elsewhere."""
+        if self.detached:
+            return None
+        if self.info.flow_run_id is not None:
+            return _flow_runs.get(self.info.flow_run_id)
+        return _task_runs.get(self.info.task_run_id) if self.info.task_run_id else None
+
+
+def is_over(live: Any) -> bool:
+    """Has the run of this live object reached a final state?
+
+    The engine sets the end state on the very object that the context holds, so that neither a hook on the user's flow
+    (it would change the flow and be seen in its log) nor a question to the API is needed to see a run's end.
+    """
+    state = getattr(live, "state", None)
+    return state is not None and bool(state.is_final())
+
+
+_lock = threading.Lock()
+_runs: dict[tuple[UUID | None, int | None, UUID | None], Run] = {}
+# What Prefect has entered in this process: the contexts, so that a thread without one can find the run that is going
+# on; and the newest object of each run (there is a new one for each attempt), whose state tells when it ends.
+_contexts: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+_flow_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
+_task_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
+
+
+def current_run(known: Run | None = None) -> Run | None:
+    """The run of the calling code, None outside any. `known`: the run the connection was last used in.
+
+    Costs a few microseconds: runs are cached by their ids.
+    """
+    flow, task = FlowRunContext.get(), TaskRunContext.get()
+    if flow is not None or task is not None:
+        return _run_of(flow, task)
+    if known is not None and (live := known.live()) is not None and not is_over(live):
+        return known
+    return _only_running()
+
+
+def _run_of(flow: Any, task: Any) -> Run | None:
+    flow_run: Any = flow.flow_run if flow is not None else None
+    task_run: Any = task.task_run if task is not None else None
+    if flow_run is not None and task_run is not None and task_run.flow_run_id != flow_run.id:
+        # a subflow called from a task: the task's context shines through, but the code belongs to the subflow
+        task, task_run = None, None
+    if flow_run is None and task_run is None:
+        return None
+    flow_run_id = flow_run.id if flow_run is not None else task_run.flow_run_id
+    key = (
+        flow_run_id,
+        flow_run.run_count if flow_run is not None else None,
+        task_run.id if task_run is not None else None,
+    )
+    run = _runs.get(key)
+    if run is None:
+        for context in (flow, task):
+            if context is not None:
+                _remember(context)
+        run = _new_run(flow_run_id, flow, flow_run, task, task_run)
+        with _lock:
+            if len(_runs) >= _MAX_CACHED:
+                _runs.clear()
+            run = _runs.setdefault(key, run)
+    return run
+
+
+def _new_run(flow_run_id: UUID | None, flow: Any, flow_run: Any, task: Any, task_run: Any) -> Run:
+    declared = flow.flow if flow is not None else None
+    info = RunInfo(
+        flow_run_id=flow_run_id,
+        flow_run_name=flow_run.name if flow_run is not None else None,
+        flow_id=flow_run.flow_id if flow_run is not None else None,
+        flow_name=declared.name if declared is not None else None,
+        run_count=flow_run.run_count if flow_run is not None else None,
+        task_run_id=task_run.id if task_run is not None else None,
+        task_run_name=task_run.name if task_run is not None else None,
+    )
+    # a task run whose flow's context did not travel with it belongs to a flow run that ends elsewhere
+    elsewhere = bool(flow.detached) if flow is not None else flow_run_id is not None
+    return Run(
+        info,
+        task_name=task.task.name if task is not None else None,
+        task_key=task.task.task_key if task is not None else "",
+        detached=elsewhere,
+        settings=SettingsContext.get(),
+    )
+
+
+def _only_running() -> Run | None:
+    """The run in whose place a thread without context works: only where there is no doubt which."""
+    flows: list[Any] = []
+    tasks: list[Any] = []
+    for context in list(_contexts.values()):
+        run = getattr(context, "flow_run", None) or getattr(context, "task_run", None)
+        if run is None or context._token is None or is_over(run):
+            continue
+        (tasks if isinstance(context, TaskRunContext) else flows).append(context)
+    if len(flows) > 1:
+        return None
+    flow = flows[0] if flows else None
+    task = tasks[0] if len(tasks) == 1 else None
+    return _run_of(flow, task) if flow or task else None
+
+
+def watch() -> None:
+    """Note the contexts that Prefect enters from now on. Idempotent; Prefect's own behaviour is unchanged."""
+    for cls in (FlowRunContext, TaskRunContext):
+        if "__enter__" not in cls.__dict__:
+            cls.__enter__ = _remembering(cls.__enter__)  # type: ignore[method-assign]
+
+
+def _remembering(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def __enter__(self: Any) -> Any:
+        _remember(self)
+        return enter(self)
+
+    return __enter__
+
+
+def _remember(context: Any) -> None:
+    _contexts[id(context)] = context
+    if isinstance(context, TaskRunContext):
+        _task_runs[context.task_run.id] = context.task_run
+    elif context.flow_run is not None and not context.detached:
+        _flow_runs[context.flow_run.id] = context.flow_run
+
+
+def forget() -> None:
+    """Drop the cache, after the settings changed."""
+    _runs.clear()
+
+
+watch()

@@ -1,0 +1,192 @@
+"""Notes -> drafts: the analyser's table references become datasets, its statements become what events will say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from prefect_lineage_events.capture import policy
+from prefect_lineage_events.capture.context import Run
+from prefect_lineage_events.capture.drafts import Draft
+from prefect_lineage_events.capture.log import logger
+from prefect_lineage_events.capture.notes import RecordNote, StatementNote, TransactionStep
+from prefect_lineage_events.capture.redaction import shown
+from prefect_lineage_events.capture.sessions import ConnectionState, kind_of
+from prefect_lineage_events.capture.transactions import control
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, Operation, split_inputs
+from prefect_lineage_events.settings import LineageSettings
+from prefect_lineage_events.sql.model import Statement, TableRef
+
+_DDL = frozenset({"create", "alter", "drop"})
+# TRUNCATE commits where it is DDL.
+_TRUNCATE_COMMITS = frozenset({"mysql", "oracle"})
+_GRANTS = ("grant", "revoke", "comment", "rename")
+_MAX_REASON = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What one statement means: a step of transaction control, or drafts. `ddl`: it commits by itself, where DDL does."""
+
+    control: tuple[TransactionStep, str] | None = None
+    drafts: tuple[Draft, ...] = ()
+    ddl: bool = False
+
+
+def meanings(note: StatementNote, state: ConnectionState, values: LineageSettings) -> Iterator[Meaning]:
+    """What the noted text means, statement by statement. Moves the connection's session on. Never raises.
+
+    A text that the analyser stumbles over still gives a draft, `partial`, with the reason: silence would look like
+    "nothing was read or written".
+    """
+    try:
+        statements, state.session = state.session.analyze(note.sql, columns=note.run is not None)
+    except Exception as error:
+        logger.debug("lineage: the analyser failed", exc_info=True)
+        statements = [Statement("misc", confidence="partial", reason=f"the analyser failed: {type(error).__name__}")]
+    for statement in statements:
+        text = statement.sanitised or (note.sql if len(statements) == 1 else "")
+        step = control(text) if statement.kind == "misc" else None
+        if step is not None:
+            yield Meaning(control=step)
+        else:
+            drafts = () if note.run is None else _drafts(statement, note, note.run, state, values)
+            yield Meaning(drafts=tuple(drafts), ddl=_is_ddl(statement, text, state.store.dialect))
+
+
+def _is_ddl(statement: Statement, text: str, dialect: str) -> bool:
+    if statement.effect == "truncate":
+        return dialect in _TRUNCATE_COMMITS
+    return statement.kind in _DDL or (statement.kind == "misc" and text.lstrip().lower().startswith(_GRANTS))
+
+
+def _drafts(
+    statement: Statement, note: StatementNote, run: Run, state: ConnectionState, values: LineageSettings
+) -> Iterator[Draft]:
+    names = _Names(state)
+    inputs = names.datasets(statement.inputs)
+    outputs = names.datasets(statement.outputs)
+    if not inputs and not outputs and (statement.confidence != "partial" or names.dropped):
+        return
+    common = Draft(
+        run=run,
+        operation=cast(Operation, statement.kind),
+        output=None,
+        inputs=(),
+        started=note.started,
+        effect=statement.effect,
+        dialect=state.store.dialect,
+        database=getattr(state.session, "database", state.store.database),
+        schema=getattr(state.session, "schema", state.store.schema),
+        sql=shown(statement, note.sql, values),
+        fingerprint=statement.fingerprint,
+        query_id=note.query_id,
+        rows=note.rows,
+        duration=note.duration,
+        confidence=statement.confidence,
+        reason=statement.reason[:_MAX_REASON],
+        renames=tuple(names.renames(statement.renames)),
+        tables={d.uri: table.parts for table, d in (inputs | outputs).items()},
+        lookup=note.connection.lookup,
+    )
+    if not outputs:
+        result = note.result_columns or tuple(Column(name=name) for name in statement.result_columns)
+        operation: Operation = common.operation if common.operation in ("read", "misc") else "misc"
+        edges = tuple(names.edges(statement, None))
+        yield from _portions(common.like(operation=operation, result_columns=result), None, inputs, edges)
+        return
+    for table, output in outputs.items():
+        described = output.model_copy(update={"columns": _declared(statement.declared, table)})
+        others = {ref: d for ref, d in inputs.items() if d.uri != output.uri or ref in statement.inputs}
+        yield from _portions(common.like(), described, others, tuple(names.edges(statement, table)))
+
+
+def _portions(
+    draft: Draft,
+    output: EventDataset | None,
+    inputs: Mapping[TableRef, EventDataset],
+    edges: tuple[EventColumnEdge, ...],
+) -> Iterator[Draft]:
+    """One draft, or several that share the statement's id where there are more inputs than an event can name."""
+    distinct = list({d.uri: d for d in inputs.values()}.values())
+    portions = split_inputs(distinct)
+    for number, portion in enumerate(portions, 1):
+        uris = {d.uri for d in portion} | ({output.uri} if output else set())
+        mine = edges if len(portions) == 1 else tuple(e for e in edges if e.source in uris)
+        yield draft.like(output=output, inputs=portion, columns=mine, part=number, parts=len(portions))
+
+
+class _Names:
+    """The datasets of one statement's tables, each asked for once."""
+
+    def __init__(self, state: ConnectionState) -> None:
+        self._state = state
+        self._known: dict[TableRef, EventDataset | None] = {}
+        self.dropped = False
+
+    def dataset(self, table: TableRef) -> EventDataset | None:
+        if table not in self._known:
+            try:
+                found = self._state.dataset(table)
+            except ValueError as error:
+                logger.debug("lineage: %s", error)
+                found = None
+            if found is not None and not policy.current().reports(found.uri):
+                found = None
+            self.dropped = self.dropped or found is None
+            self._known[table] = found
+        return self._known[table]
+
+    def datasets(self, tables: Iterable[TableRef]) -> dict[TableRef, EventDataset]:
+        return {t: d for t in tables if (d := self.dataset(t)) is not None}
+
+    def edges(self, statement: Statement, target: TableRef | None) -> Iterator[EventColumnEdge]:
+        for edge in statement.columns:
+            source = self.dataset(edge.source) if edge.target == target else None
+            if source is not None:
+                yield EventColumnEdge(
+                    column=edge.target_column,
+                    source=source.uri,
+                    source_column=edge.source_column,
+                    transformation=edge.transformation,
+                )
+
+    def renames(self, pairs: Iterable[tuple[TableRef, TableRef]]) -> Iterator[tuple[str, str]]:
+        for old, new in pairs:
+            before, after = self.dataset(old), self.dataset(new)
+            if before is not None and after is not None:
+                yield before.uri, after.uri
+
+
+def _declared(declared: Mapping[str, Mapping[str, str]], table: TableRef) -> tuple[Column, ...]:
+    return tuple(Column(name=name, type=type_ or None) for name, type_ in declared.get(table.name, {}).items())
+
+
+def from_record(note: RecordNote) -> list[Draft]:
+    """What somebody recorded, as drafts. Datasets that the rules exclude are left out."""
+    reports = policy.current().reports
+    inputs = [_recorded(d) for d in note.inputs if reports(d.uri)]
+    output = _recorded(note.output) if note.output is not None and reports(note.output.uri) else None
+    if output is None and (note.output is not None or not inputs):
+        return []
+    draft = Draft(
+        run=note.run,
+        operation=note.operation,
+        output=None,
+        inputs=(),
+        started=note.started,
+        rows=note.rows,
+        fingerprint=f"recorded {note.operation} {note.description}",
+        reason=note.description[:_MAX_REASON],
+    )
+    portions = split_inputs(inputs)
+    return [
+        draft.like(output=output, inputs=portion, part=number, parts=len(portions))
+        for number, portion in enumerate(portions, 1)
+    ]
+
+
+def _recorded(dataset: Dataset) -> EventDataset:
+    return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind_of(dataset))

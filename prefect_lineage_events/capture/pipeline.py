@@ -1,0 +1,194 @@
+"""What our thread does with notes, in order: analyse, hold until commit, count together, number, send, close.
+
+No thread and no clock of its own: `Worker` drives it, tests drive it by hand.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from uuid import UUID
+
+from prefect_lineage_events.capture.context import Run
+from prefect_lineage_events.capture.drafts import Draft
+from prefect_lineage_events.capture.emitter import Emitter, Send
+from prefect_lineage_events.capture.interpret import from_record, meanings
+from prefect_lineage_events.capture.notes import (
+    Connection,
+    Note,
+    RecordNote,
+    RowsNote,
+    RunEndedNote,
+    StatementNote,
+    TransactionNote,
+)
+from prefect_lineage_events.capture.queue import NoteQueue
+from prefect_lineage_events.capture.sessions import ConnectionState
+from prefect_lineage_events.settings import LineageSettings
+
+# The longest wait for the like of a statement that has come many times, in units of `coalesce_seconds`.
+_LONGEST = 12
+_FIRST = 0.1
+# How often the runs with open emitters are looked at for their end, seconds.
+_GLANCE = 0.2
+_IDLE = 60.0
+# How many drafts a connection may hold for one transaction; alike ones count once.
+_MAX_HELD = 20_000
+_MAX_CLOSED = 1_000
+
+
+class Pipeline:
+    """Everything that our thread knows: connections, emitters of runs, schemas. Used by one thread only.
+
+    `give_up` is the exception: the exit calls it when our thread has not finished in time.
+    """
+
+    def __init__(
+        self, values: LineageSettings, send: Send, queue: NoteQueue, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._values = values
+        self._send = send
+        self._queue = queue
+        self._clock = clock
+        self._connections: weakref.WeakKeyDictionary[Connection, ConnectionState] = weakref.WeakKeyDictionary()
+        self._emitters: dict[UUID, Emitter] = {}
+        # Runs that were told to be over; what still comes of one goes on with its numbers.
+        self._closed: OrderedDict[UUID, Emitter] = OrderedDict()
+        self._next_glance = 0.0
+
+    def take(self, note: Note) -> None:
+        """Work on one note."""
+        if isinstance(note, StatementNote):
+            self._statement(note)
+        elif isinstance(note, TransactionNote):
+            self._report(self._state(note.connection).transaction.step(note.step, note.name))
+        elif isinstance(note, RowsNote):
+            self._rows(note)
+        elif isinstance(note, RecordNote):
+            self._report(from_record(note))
+        elif isinstance(note, RunEndedNote):
+            self._close(note.run)
+        else:
+            for emitter in self._emitters.values():
+                emitter.flush()
+            note.done.set()
+
+    def patience(self) -> float:
+        """Seconds that may pass before `tick` is due again."""
+        if not self._emitters:
+            return _IDLE
+        due = min((e.due for e in self._emitters.values() if e.due is not None), default=self._next_glance)
+        return max(min(due, self._next_glance) - self._clock(), 0.001)
+
+    def tick(self) -> None:
+        """Send what has waited long enough, notice runs that ended, tell the count of those that went quiet."""
+        now = self._clock()
+        for emitter in list(self._emitters.values()):
+            if emitter.due is not None and emitter.due <= now:
+                emitter.flush()
+        if now >= self._next_glance:
+            self._next_glance = now + _GLANCE
+            self._glance(now)
+
+    def finish(self) -> None:
+        """The process ends: all runs tell what they have, first of all their statements."""
+        self._count_dropped()
+        for emitter in self._emitters.values():
+            emitter.flush()
+        for emitter in self._emitters.values():
+            self._tell(emitter, closed=emitter.over())
+
+    def give_up(self, reason: str) -> None:
+        """There is no time left: what has not been analysed is counted as dropped, and told."""
+        self._queue.drop_rest()
+        self._count_dropped()
+        for emitter in list(self._emitters.values()):
+            emitter.tell_count(closed=emitter.over(), reason=reason)
+
+    def _statement(self, note: StatementNote) -> None:
+        state = self._state(note.connection)
+        for meaning in meanings(note, state, self._values):
+            if meaning.control is not None:
+                self._report(state.transaction.step(*meaning.control))
+                continue
+            commits = meaning.ddl and note.connection.ddl_commits
+            if commits or (note.autocommit and not state.transaction.begun):
+                self._report([*state.transaction.settle(), *meaning.drafts])
+                note.drafts = (*note.drafts, *meaning.drafts)
+            else:
+                note.drafts = (*note.drafts, *(self._keep(draft, state) for draft in meaning.drafts))
+
+    def _keep(self, draft: Draft, state: ConnectionState) -> Draft:
+        """A read counts at once, any other statement waits for its transaction to commit."""
+        if draft.operation == "read":
+            self._report([draft])
+        elif state.transaction.size >= _MAX_HELD:
+            self._emitter(draft.run).dropped_here += 1
+        else:
+            return state.transaction.hold(draft)
+        return draft
+
+    def _rows(self, note: RowsNote) -> None:
+        for draft in note.statement.drafts:
+            draft.home().add_rows(note.rows)
+
+    def _report(self, drafts: list[Draft]) -> None:
+        now = self._clock()
+        for draft in drafts:
+            self._emitter(draft.run).offer(draft, now)
+
+    def _state(self, connection: Connection) -> ConnectionState:
+        state = self._connections.get(connection)
+        if state is None:
+            state = self._connections[connection] = ConnectionState.of(connection)
+        return state
+
+    def _emitter(self, run: Run) -> Emitter:
+        key = run.key
+        assert key is not None, "a run has a flow run or a task run"
+        emitter = self._emitters.get(key)
+        if emitter is None:
+            seconds = self._values.coalesce_seconds
+            emitter = self._closed.pop(key, None) or Emitter(run, self._send, seconds * _FIRST, seconds * _LONGEST)
+            self._emitters[key] = emitter
+        emitter.saw(run)
+        return emitter
+
+    def _glance(self, now: float) -> None:
+        self._count_dropped()
+        for emitter in list(self._emitters.values()):
+            if emitter.over():
+                if not emitter.end_noticed:
+                    emitter.end_noticed = True
+                    self._queue.put(RunEndedNote(emitter.run))
+            elif self._queue.empty():
+                if self._values.schema_lookup:
+                    emitter.look_up(now)
+                if emitter.untold and now - emitter.last_active >= self._values.checkpoint_seconds:
+                    emitter.flush()
+                    self._tell(emitter, closed=False)
+
+    def _close(self, run: Run) -> None:
+        key = run.key
+        emitter = self._emitters.pop(key, None) if key is not None else None
+        if emitter is None or key is None:
+            return
+        emitter.flush()
+        self._tell(emitter, closed=True)
+        emitter.end_noticed = False
+        self._closed[key] = emitter
+        while len(self._closed) > _MAX_CLOSED:
+            self._closed.popitem(last=False)
+
+    def _tell(self, emitter: Emitter, *, closed: bool) -> None:
+        if self._values.schema_lookup:
+            emitter.look_up()
+        emitter.tell_count(closed=closed)
+
+    def _count_dropped(self) -> None:
+        for run, count in self._queue.dropped():
+            known = self._emitters.get(run.key) or self._closed.get(run.key) if run.key else None
+            if known is None or known.dropped_before != count:
+                self._emitter(run).dropped_before = count

@@ -1,0 +1,88 @@
+"""Columns of the datasets that a run touched and whose columns nobody told: looked up in batches, after commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prefect_lineage_events.capture.drafts import Draft
+from prefect_lineage_events.capture.log import softly
+from prefect_lineage_events.capture.notes import SchemaLookup
+from prefect_lineage_events.events import Column, EventDataset
+
+_KINDS = frozenset({"table", "view"})
+_MAX_TABLES = 1_000
+# Tables of one `lineage.schema` event: at most this many, and this many columns.
+_BATCH = 50
+_BATCH_COLUMNS = 5_000
+
+
+class Schemas:
+    """What one run's datasets look like: each is told once, and again after DDL on it."""
+
+    def __init__(self) -> None:
+        self._wanted: dict[str, tuple[EventDataset, SchemaLookup, tuple[str, ...]]] = {}
+        self._told: set[str] = set()
+        self._broken: set[int] = set()
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self._wanted)
+
+    def saw(self, draft: Draft) -> None:
+        """A true draft: its datasets may have to be looked up, unless it says itself what they look like."""
+        if draft.changes_lifecycle and draft.output is not None:
+            self._told.discard(draft.output.uri)
+        if draft.operation == "drop":
+            for dataset in draft.datasets:
+                self._wanted.pop(dataset.uri, None)
+            return
+        if draft.lookup is None:
+            return
+        for dataset in draft.datasets:
+            parts = draft.tables.get(dataset.uri)
+            if parts is not None and self._unknown(dataset):
+                self._wanted[dataset.uri] = (dataset, draft.lookup, parts)
+
+    def look_up(self) -> Iterator[list[EventDataset]]:
+        """Ask for what is wanted, one question per connection; the answers in portions that fit one event."""
+        wanted, self._wanted = self._wanted, {}
+        found: list[EventDataset] = []
+        for lookup in {id(entry[1]): entry[1] for entry in wanted.values()}.values():
+            mine = {parts: dataset for dataset, asked, parts in wanted.values() if asked is lookup}
+            found += self._ask(lookup, mine)
+        self._told.update(wanted)
+        portion: list[EventDataset] = []
+        for dataset in found:
+            if portion and (len(portion) >= _BATCH or sum(len(d.columns) for d in portion) >= _BATCH_COLUMNS):
+                yield portion
+                portion = []
+            portion.append(dataset)
+        if portion:
+            yield portion
+
+    def _unknown(self, dataset: EventDataset) -> bool:
+        if (
+            dataset.temporary
+            or dataset.kind not in _KINDS
+            or dataset.uri in self._told
+            or len(self._wanted) >= _MAX_TABLES
+        ):
+            return False
+        return not dataset.columns or any(c.type is None for c in dataset.columns)
+
+    def _ask(self, lookup: SchemaLookup, tables: dict[tuple[str, ...], EventDataset]) -> list[EventDataset]:
+        """A lookup that fails once is not asked again: it would fail, and wait, each time."""
+        if id(lookup) in self._broken:
+            return []
+        self._broken.add(id(lookup))
+        with softly("looking up columns"):
+            answer = lookup(list(tables))
+            self._broken.discard(id(lookup))
+            return [
+                tables[parts].model_copy(
+                    update={"columns": tuple(Column(name=n, type=t) for n, t in columns.items())[:_BATCH_COLUMNS]}
+                )
+                for parts, columns in answer.items()
+                if parts in tables and columns
+            ]
+        return []

@@ -1,0 +1,95 @@
+"""Handing events to Prefect: `emit_event` from our thread, with the Prefect settings that the run saw.
+
+Our thread has no run context, so Prefect attaches nothing by itself; the related resources are explicit.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+from prefect.context import SettingsContext
+from prefect.events.worker import EventsWorker
+
+from prefect_lineage_events.capture.context import Run
+from prefect_lineage_events.capture.log import logger, softly
+
+
+class Sender:
+    """Prefect's own events worker, and what has to be known of it at the end of the process."""
+
+    def __init__(self) -> None:
+        self._workers: list[Any] = []
+        self._at_exit: Callable[[], None] | None = None
+        self._contexts: dict[int, tuple[SettingsContext | None, Context]] = {}
+
+    def send(self, event: dict[str, Any], run: Run) -> bool:
+        """Was the event handed over? It never raises: EventTooLarge and all else is a `False`, which the emitter counts."""
+        with softly("handing an event to Prefect"):
+            return self._context(run.settings).run(self._emit, event)
+        return False
+
+    def before_exit(self, call: Callable[[], None]) -> None:
+        """Have `call` called at the end of the process, before Prefect's own workers stop."""
+        self._at_exit = call
+        threading._register_atexit(call)  # type: ignore[attr-defined]
+
+    def finish(self, deadline: float) -> None:
+        """Wait until Prefect's worker has sent what it was given, by the deadline (`time.monotonic()`).
+
+        What it has not sent by then is taken back: with the API away it would try each event for seconds, and hold the
+        process up for as long.
+        """
+        for worker in self._workers:
+            while worker._queue.unfinished_tasks and time.monotonic() < deadline:
+                time.sleep(0.02)
+            taken = _take_back(worker)
+            if taken:
+                logger.warning("lineage: the Prefect API did not take %s events in time; they are lost", taken)
+
+    def _emit(self, event: dict[str, Any]) -> bool:
+        from prefect.events import emit_event
+
+        if emit_event(**event) is None:
+            return False
+        self._know_worker()
+        return True
+
+    def _know_worker(self) -> None:
+        """A worker of Prefect's that we see for the first time registered its exit call after ours: register again.
+
+        Exit calls run last in, first out, and ours has to come before the worker's.
+        """
+        worker = EventsWorker.instance()
+        if worker not in self._workers:
+            self._workers.append(worker)
+            if self._at_exit is not None:
+                threading._register_atexit(self._at_exit)  # type: ignore[attr-defined]
+
+    def _context(self, settings: SettingsContext | None) -> Context:
+        known = self._contexts.get(id(settings))
+        if known is None:
+            context = Context()
+            if settings is not None:
+                context.run(SettingsContext.__var__.set, settings)
+            known = self._contexts[id(settings)] = (settings, context)
+        return known[1]
+
+
+def _take_back(worker: EventsWorker) -> int:
+    """Remove our events that the worker has not begun to send; how many those were."""
+    queue = worker._queue
+    with queue.mutex:
+        ours = [event for event in queue.queue if event is not None and _is_ours(event)]
+        for event in ours:
+            queue.queue.remove(event)
+            worker._on_item_dropped(event)
+        queue.unfinished_tasks -= len(ours)
+    return len(ours)
+
+
+def _is_ours(event: Any) -> bool:
+    return event.event.startswith("lineage.") and "schema_version" in event.payload

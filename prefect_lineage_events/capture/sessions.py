@@ -1,0 +1,108 @@
+"""What our thread knows of a connection: the SQL session it is in, its transaction, and what its tables are called."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import uuid4
+
+from prefect_lineage_events import datasets
+from prefect_lineage_events.capture.notes import Connection
+from prefect_lineage_events.capture.transactions import Transaction
+from prefect_lineage_events.datasets import TABLE_SCHEMES, Dataset, Store
+from prefect_lineage_events.events import EventDataset
+from prefect_lineage_events.sql.model import Statement, TableRef
+
+# Schemas in which databases describe themselves. Reading them is no lineage.
+_CATALOG_SCHEMAS = frozenset(
+    {"information_schema", "pg_catalog", "pg_toast", "performance_schema", "sys", "account_usage", "organization_usage"}
+)
+_CATALOG_TABLES = re.compile(
+    r"sqlite_(?:master|schema|temp_master|temp_schema|sequence|stat\d)|pragma_\w+|duckdb_\w+(?:\(\))?|pg_\w+|dual",
+    re.IGNORECASE,
+)
+# Stores that open files where the flow runs; a server's files lie on the server.
+_EMBEDDED = frozenset({"sqlite", "duckdb"})
+
+
+class _Process:
+    """An id of this process, which tells its temporary tables from those of all others. A fork is another process."""
+
+    token = uuid4().hex[:12]
+
+    @classmethod
+    def renew(cls) -> None:
+        cls.token = uuid4().hex[:12]
+
+
+os.register_at_fork(after_in_child=_Process.renew)
+
+
+class SqlSession(Protocol):
+    """`sql.Session`: a value that each statement turns into the next one."""
+
+    def analyze(self, sql: str, columns: bool = True) -> tuple[Sequence[Statement], SqlSession]: ...  # pragma: no cover
+
+
+@dataclass(slots=True)
+class ConnectionState:
+    """Belongs to our thread. `session` is a value that is replaced with each statement."""
+
+    connection: Connection
+    session: SqlSession
+    transaction: Transaction = field(default_factory=Transaction)
+
+    @classmethod
+    def of(cls, connection: Connection) -> ConnectionState:
+        from prefect_lineage_events.sql.session import Session
+
+        store = connection.store
+        session = Session(dialect=store.dialect, database=store.database, schema=store.schema)
+        return cls(connection, session)
+
+    @property
+    def store(self) -> Store:
+        return self.connection.store
+
+    def dataset(self, table: TableRef) -> EventDataset | None:
+        """What the statement's table is called everywhere; None for what is no dataset: a catalog, or nothing at all.
+
+        A temporary table exists on its connection only, so it is named after it: two tasks' `tmp` are two datasets.
+        """
+        if table.kind == "file":
+            return _event_dataset(self._location(table.path), "file")
+        if not table.parts or _in_catalog(table.parts):
+            return None
+        named = self.store.table(table.parts)
+        if table.temporary:
+            place = f"temporary://{_Process.token}.{self.connection.number}"
+            return EventDataset(namespace=place, name=named.name, kind=table.kind, temporary=True)
+        if table.kind == "stage":
+            return EventDataset(namespace=named.namespace, name=f"@{named.name}", kind="stage")
+        return _event_dataset(named, table.kind)
+
+    def _location(self, path: str) -> Dataset:
+        here = "://" in path or path.startswith("file:") or self.store.dialect in _EMBEDDED
+        host = self.store.namespace.partition("://")[2].rpartition(":")[0]
+        if here or host in ("", "localhost"):
+            return datasets.location(path)
+        return Dataset(f"file://{host}", path)
+
+
+def _event_dataset(dataset: Dataset, kind: str) -> EventDataset:
+    return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind)
+
+
+def _in_catalog(parts: tuple[str, ...]) -> bool:
+    return any(p.lower() in _CATALOG_SCHEMAS for p in parts[:-1]) or _CATALOG_TABLES.fullmatch(parts[-1]) is not None
+
+
+def kind_of(dataset: Dataset) -> str:
+    """What sort of thing a dataset is that somebody recorded by its URI."""
+    scheme = dataset.namespace.partition(":")[0]
+    if scheme in TABLE_SCHEMES:
+        return "table"
+    return {"kafka": "topic", "http": "api", "https": "api"}.get(scheme, "file")

@@ -1,0 +1,138 @@
+"""The choke point: every driver family reports its statements and transaction steps here, in the user's thread.
+
+Whatever is called here copies, enqueues and returns; it never raises and never waits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+
+from prefect_lineage_events.capture import policy, worker
+from prefect_lineage_events.capture.context import Run, current_run
+from prefect_lineage_events.capture.log import softly
+from prefect_lineage_events.capture.notes import (
+    Connection,
+    RowsNote,
+    SchemaLookup,
+    StatementNote,
+    TransactionNote,
+    TransactionStep,
+)
+from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.events import Column
+
+__all__ = ["ConnectionTracer", "SchemaLookup", "connection"]
+
+# What matters of a statement that nobody is to hear of: it may change the session that later ones meet.
+_SESSION = re.compile(
+    r"\s*(?:USE|SET|RESET|BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|ALTER\s+SESSION|ATTACH|DETACH"
+    r"|CREATE\s+(?:\w+\s+){0,3}?(?:TEMP|TEMPORARY))\b",
+    re.IGNORECASE,
+)
+
+
+class ConnectionTracer:
+    """One per DBAPI connection. Its methods are called in the user's thread, right after the driver succeeded."""
+
+    __slots__ = ("_begun", "_connection", "_noted", "_run")
+
+    def __init__(self, connection: Connection, run: Run | None = None) -> None:
+        self._connection = connection
+        self._run = run
+        self._begun = False  # a transaction that our thread has not been told of, for nothing was done in it yet
+        self._noted = False  # something was, so how it ends matters
+
+    def statement(
+        self,
+        sql: str,
+        *,
+        started: dt.datetime,
+        duration: float,
+        autocommit: bool,
+        rows: int | None = None,
+        query_id: str | None = None,
+        result_columns: Sequence[Column] = (),
+    ) -> StatementNote | None:
+        """A statement succeeded. The note is for `rows()`; None when nobody is to hear of it.
+
+        `started` is aware UTC, `duration` seconds. `autocommit`: will this statement's work stay without a commit?
+        `result_columns` of a read, from the cursor's description.
+        """
+        with softly("noting a statement"):
+            if policy.current().enabled and not worker.is_ours():
+                return self._note(sql, started, duration, autocommit, rows, query_id, tuple(result_columns))
+        return None
+
+    def rows(self, note: StatementNote | None, rows: int) -> None:
+        """The result of the noted read is exhausted or closed: so many rows were read of it."""
+        if note is not None and note.run is not None:
+            worker.put(RowsNote(note, rows))
+
+    def begin(self) -> None:
+        """A transaction begins on a connection that otherwise commits each statement by itself."""
+        self._begun = True
+
+    def commit(self) -> None:
+        self._end("commit")
+
+    def rollback(self) -> None:
+        self._end("rollback")
+
+    def savepoint(self, name: str) -> None:
+        self._step("savepoint", name)
+
+    def rollback_to(self, name: str) -> None:
+        self._step("rollback_to", name)
+
+    def release(self, name: str) -> None:
+        self._step("release", name)
+
+    def lost(self) -> None:
+        """The connection is closed or gone: what was not committed never happened."""
+        self._end("lost")
+
+    def _note(
+        self,
+        sql: str,
+        started: dt.datetime,
+        duration: float,
+        autocommit: bool,
+        rows: int | None,
+        query_id: str | None,
+        result_columns: tuple[Column, ...],
+    ) -> StatementNote | None:
+        run = self._reported_run()
+        if run is None and not _SESSION.match(sql):
+            return None
+        if self._begun:
+            self._begun = False
+            worker.put(TransactionNote(self._connection, "begin"))
+        self._noted = True
+        note = StatementNote(self._connection, sql, run, started, duration, autocommit, rows, query_id, result_columns)
+        return note if worker.put(note) else None
+
+    def _reported_run(self) -> Run | None:
+        run = current_run(self._run)
+        if run is None:
+            return None
+        self._run = run
+        return run if run.captured and not policy.disabled() else None
+
+    def _step(self, step: TransactionStep, name: str = "") -> None:
+        if self._noted:
+            worker.put(TransactionNote(self._connection, step, name))
+
+    def _end(self, step: TransactionStep) -> None:
+        self._begun = False
+        self._step(step)
+        self._noted = False
+
+
+def connection(store: Store, *, ddl_commits: bool = False, lookup: SchemaLookup | None = None) -> ConnectionTracer:
+    """The tracer of a new DBAPI connection to `store`. See `notes.Connection` for what the arguments mean."""
+    run = None
+    with softly("finding the run of a connection"):
+        run = current_run()
+    return ConnectionTracer(Connection(store, ddl_commits, lookup), run)

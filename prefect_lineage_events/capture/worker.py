@@ -1,0 +1,126 @@
+"""The one thread of ours per process: started with the first note, gone with the process, never holding it up for long.
+
+This module is the only global state of capture. A fork begins anew: empty queue, no thread, new emitters.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from prefect_lineage_events.capture.log import softly
+from prefect_lineage_events.capture.notes import FlushNote, Note
+from prefect_lineage_events.capture.queue import NoteQueue
+from prefect_lineage_events.settings import LineageSettings, settings
+
+if TYPE_CHECKING:
+    from prefect_lineage_events.capture.pipeline import Pipeline
+    from prefect_lineage_events.capture.sending import Sender
+
+
+class Worker:
+    """A queue, a thread, and what the thread does with the notes (`Pipeline`)."""
+
+    def __init__(self, values: LineageSettings) -> None:
+        self._values = values
+        self._queue = NoteQueue(values.queue_size)
+        self._pipeline: Pipeline | None = None
+        self._sender: Sender | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="prefect-lineage", daemon=True)
+        self._lock = threading.Lock()
+        self._started = False
+
+    def put(self, note: Note) -> bool:
+        taken = self._queue.put(note)
+        if not self._started:
+            self._start()
+        return taken
+
+    def is_current_thread(self) -> bool:
+        return self._thread.ident == threading.get_ident()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all that was noted so far has been handed to Prefect. Was it in time?"""
+        done = threading.Event()
+        self.put(FlushNote(done))
+        return done.wait(timeout)
+
+    def stop(self) -> None:
+        """The process ends: finish what is noted, against the deadline, and tell what was not."""
+        deadline = time.monotonic() + self._values.drain_timeout
+        self._stopping.set()
+        self._queue.wake()
+        self._thread.join(self._values.drain_timeout)
+        with softly("ending with the process"):
+            if self._pipeline is not None and self._thread.is_alive():
+                self._pipeline.give_up("the process ended before everything was analysed")
+            if self._sender is not None:
+                self._sender.finish(deadline)
+
+    def _start(self) -> None:
+        with self._lock:
+            if not self._started:
+                self._started = True
+                self._thread.start()
+
+    def _run(self) -> None:
+        with softly("starting lineage"):
+            # imported here: the analyser takes its time, and this thread has it
+            from prefect_lineage_events.capture.pipeline import Pipeline
+            from prefect_lineage_events.capture.sending import Sender
+
+            self._sender = Sender()
+            self._pipeline = Pipeline(self._values, self._sender.send, self._queue)
+            self._sender.before_exit(self.stop)
+            self._work(self._pipeline)
+
+    def _work(self, pipeline: Pipeline) -> None:
+        while not (self._stopping.is_set() and self._queue.empty()):
+            note = self._queue.get(0 if self._stopping.is_set() else pipeline.patience())
+            with softly("analysing lineage"):
+                if note is not None:
+                    pipeline.take(note)
+                pipeline.tick()
+        with softly("closing at exit"):
+            pipeline.finish()
+
+
+_worker: Worker | None = None
+_making = threading.Lock()
+
+
+def _current() -> Worker:
+    global _worker
+    if _worker is None:
+        with _making:
+            if _worker is None:
+                _worker = Worker(settings())
+    return _worker
+
+
+def put(note: Note) -> bool:
+    """Hand a note to our thread. Never raises, never waits."""
+    with softly("noting lineage"):
+        return _current().put(note)
+    return False
+
+
+def flush(timeout: float = 10.0) -> bool:
+    """Wait until all that was noted so far in this process has been handed to Prefect. Was it in time?"""
+    return _worker is None or _worker.flush(timeout)
+
+
+def is_ours() -> bool:
+    """Is the calling thread ours? What it does on its own connections is nobody's lineage."""
+    return _worker is not None and _worker.is_current_thread()
+
+
+def _begin_anew() -> None:
+    global _worker, _making
+    _worker, _making = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
