@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from prefect_lineage_events.capture import policy
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.drafts import Draft
-from prefect_lineage_events.capture.log import logger
+from prefect_lineage_events.capture.log import logger, softly
 from prefect_lineage_events.capture.notes import RecordNote, StatementNote, TransactionStep
 from prefect_lineage_events.capture.redaction import shown
 from prefect_lineage_events.capture.sessions import ConnectionState, kind_of
@@ -28,7 +27,7 @@ _MAX_REASON = 300
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What one statement means: a step of transaction control, or drafts. `ddl`: it commits by itself, where DDL does."""
+    """What a statement means: a step of transaction control, or drafts. `ddl`: it commits by itself where DDL does."""
 
     control: tuple[TransactionStep, str] | None = None
     drafts: tuple[Draft, ...] = ()
@@ -41,11 +40,9 @@ def meanings(note: StatementNote, state: ConnectionState, values: LineageSetting
     A text that the analyser stumbles over still gives a draft, `partial`, with the reason: silence would look like
     "nothing was read or written".
     """
-    try:
+    statements: Sequence[Statement] = [Statement("misc", confidence="partial", reason="the analyser failed")]
+    with softly("the analyser"):
         statements, state.session = state.session.analyze(note.sql, columns=note.run is not None)
-    except Exception as error:
-        logger.debug("lineage: the analyser failed", exc_info=True)
-        statements = [Statement("misc", confidence="partial", reason=f"the analyser failed: {type(error).__name__}")]
     for statement in statements:
         text = statement.sanitised or (note.sql if len(statements) == 1 else "")
         step = control(text) if statement.kind == "misc" else None
@@ -72,7 +69,7 @@ def _drafts(
         return
     common = Draft(
         run=run,
-        operation=cast(Operation, statement.kind),
+        operation=statement.kind,
         output=None,
         inputs=(),
         started=note.started,

@@ -69,7 +69,7 @@ def _patterns(setting: str, globs: Iterable[str]) -> tuple[re.Pattern[str], ...]
     for glob in globs:
         if not glob.strip() or _unclosed(glob):
             logger.warning(
-                "lineage: %s has the pattern %r, which is no glob (*, ?, [abc]; a bracket itself is [[]); it is left out",
+                "lineage: %s has the pattern %r, which is no glob (*, ?, [abc]; a bracket is [[]); it is left out",
                 setting,
                 glob,
             )

@@ -61,8 +61,15 @@ class ConnectionTracer:
         `result_columns` of a read, from the cursor's description.
         """
         with softly("noting a statement"):
-            if policy.current().enabled and not worker.is_ours():
-                return self._note(sql, started, duration, autocommit, rows, query_id, tuple(result_columns))
+            if not policy.current().enabled or worker.is_ours():
+                return None
+            run = self._reported_run()
+            if run is None and not _SESSION.match(sql):
+                return None
+            self._announce_begin()
+            columns = tuple(result_columns)
+            note = StatementNote(self._connection, sql, run, started, duration, autocommit, rows, query_id, columns)
+            return note if worker.put(note) else None
         return None
 
     def rows(self, note: StatementNote | None, rows: int) -> None:
@@ -93,25 +100,12 @@ class ConnectionTracer:
         """The connection is closed or gone: what was not committed never happened."""
         self._end("lost")
 
-    def _note(
-        self,
-        sql: str,
-        started: dt.datetime,
-        duration: float,
-        autocommit: bool,
-        rows: int | None,
-        query_id: str | None,
-        result_columns: tuple[Column, ...],
-    ) -> StatementNote | None:
-        run = self._reported_run()
-        if run is None and not _SESSION.match(sql):
-            return None
+    def _announce_begin(self) -> None:
+        """A transaction is of interest from its first noted statement on."""
         if self._begun:
             self._begun = False
             worker.put(TransactionNote(self._connection, "begin"))
         self._noted = True
-        note = StatementNote(self._connection, sql, run, started, duration, autocommit, rows, query_id, result_columns)
-        return note if worker.put(note) else None
 
     def _reported_run(self) -> Run | None:
         run = current_run(self._run)

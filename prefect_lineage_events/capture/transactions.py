@@ -13,7 +13,7 @@ from prefect_lineage_events.capture.coalesce import Coalescer
 from prefect_lineage_events.capture.drafts import Draft
 from prefect_lineage_events.capture.notes import TransactionStep
 
-# A whole statement that is nothing but transaction control, in the dialects' spellings; a block that begins with BEGIN is not.
+# A whole statement of transaction control, in the dialects' spellings; a block that begins with BEGIN is none.
 _CONTROL = re.compile(
     r"""\s*(?:
       (?P<begin>BEGIN(?:\s+(?:TRAN|TRANSACTION|WORK|DEFERRED|IMMEDIATE|EXCLUSIVE|CONCURRENT))*(?:\s+(?:ISOLATION|READ|NAME)\b[^;]*)?
@@ -38,7 +38,7 @@ _MAX_CONTROL = 200
 
 
 def control(sql: str) -> tuple[TransactionStep, str] | None:
-    """The step, and the savepoint's name, that a text is: `BEGIN`, `COMMIT`, `ROLLBACK TO x`. None for any other text."""
+    """The step, and the savepoint's name, that a text is: `BEGIN`, `COMMIT`, `ROLLBACK TO x`; None for other texts."""
     match = _CONTROL.fullmatch(sql) if len(sql) <= _MAX_CONTROL else None
     if match is None:
         return None
