@@ -1,0 +1,70 @@
+"""What the assembler says in Prefect's event feed about a run it assembled.
+
+Events are stored seconds later and may be lost with the process: nothing depends on them but people and automations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid5
+
+from prefect.events import emit_event
+
+from prefect_lineage_events.assembly.model import RunLineage
+from prefect_lineage_events.events import (
+    ASSEMBLED_EVENT,
+    INCOMPLETE_EVENT,
+    REJECTED_EVENT,
+    SCHEMA_CHANGED_EVENT,
+    RunInfo,
+)
+from prefect_lineage_events.history.model import FlowRun
+
+_REASONS = 20
+
+
+def assembled(run: RunLineage, target: str, digest: str) -> None:
+    """The run's lineage was taken by the target."""
+    lineage = run.lineage
+    payload = {
+        "inputs": len(lineage.inputs),
+        "outputs": len(lineage.outputs),
+        "column_edges": len(lineage.columns),
+        "complete": run.completeness.complete,
+    }
+    _emit(ASSEMBLED_EVENT, run.run, target, digest, payload)
+
+
+def incomplete(run: RunLineage, target: str, digest: str) -> None:
+    """The run's lineage was published without some of its events."""
+    missing = {str(emitter): list(numbers[:100]) for emitter, numbers in run.completeness.missing.items()}
+    payload = {"missing": missing, "unclosed": [str(emitter) for emitter in run.completeness.unclosed]}
+    _emit(INCOMPLETE_EVENT, run.run, target, digest, payload)
+
+
+def rejected(run: RunLineage, target: str, digest: str, reasons: Sequence[str]) -> None:
+    """The target refused events of the run, and sending them again would not help."""
+    _emit(REJECTED_EVENT, run.run, target, digest, {"reasons": list(reasons[:_REASONS]), "refused": len(reasons)})
+
+
+def schemas_changed(run: RunLineage, target: str, digest: str) -> None:
+    """Datasets came out of the run with other columns than they went in with."""
+    changes = {dataset.uri: change for dataset, change in run.schema_changes.items()}
+    _emit(SCHEMA_CHANGED_EVENT, run.run, target, digest, {"changes": changes})
+
+
+def _emit(name: str, run: FlowRun, target: str, digest: str, payload: dict[str, Any]) -> None:
+    info = RunInfo(flow_run_id=run.id, flow_run_name=run.name, flow_id=run.flow_id, flow_name=run.flow_name)
+    emit_event(
+        event=name,
+        # Deterministic: an assembler that is killed and does it again says nothing twice.
+        id=_event_id(run.id, name, target, digest),
+        resource={"prefect.resource.id": f"prefect-lineage.run.{run.id}", "prefect.resource.name": run.flow_name},
+        related=info.related(),
+        payload={"target": target, "digest": digest, **payload},
+    )
+
+
+def _event_id(run_id: UUID, name: str, target: str, digest: str) -> UUID:
+    return uuid5(run_id, f"{name} {target} {digest}")

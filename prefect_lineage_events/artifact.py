@@ -1,0 +1,146 @@
+"""The text of a run's lineage artifact: what a reader sees on the run's page. Pure.
+
+Bounded in every direction, since an artifact of megabytes helps nobody: beyond the bounds it counts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from prefect_lineage_events.assembly.graph import mermaid
+from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Lineage, RunLineage
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.history.model import Completeness
+
+MAX_DATASETS = 100
+MAX_COLUMNS = 300
+MAX_REASONS = 20
+MAX_REASON = 300
+
+
+def markdown(run: RunLineage, rejected: Sequence[str] = ()) -> str:
+    """The graph, the tables and columns, what is missing, and what a target refused and why."""
+    lineage = run.lineage
+    parts = [
+        f"# Lineage of {_text(run.run.flow_name)}",
+        _summary(run),
+        *_completeness(run.completeness),
+        *_rejected(rejected),
+    ]
+    if not lineage.empty:
+        parts += [
+            f"```mermaid\n{mermaid(run).strip()}\n```",
+            *_uses("Inputs", lineage.inputs),
+            *_uses("Outputs", lineage.outputs),
+            *_columns(lineage),
+            *_partial(lineage),
+        ]
+    if run.schema_changes:
+        parts += ["## Schema changes", *_changes(run.schema_changes)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(run: RunLineage) -> str:
+    lineage = run.lineage
+    if lineage.empty:
+        return f"Run `{run.run.name}` ({run.run.state.lower()}) touched no dataset itself; runs below it did."
+    statements = sum(s.executions for s in lineage.statements)
+    return (
+        f"Run `{run.run.name}` ({run.run.state.lower()}): {len(lineage.inputs)} inputs, "
+        f"{len(lineage.outputs)} outputs, "
+        f"{len(lineage.columns)} column edges, {statements} statements."
+    )
+
+
+def _completeness(completeness: Completeness) -> list[str]:
+    lines = []
+    if completeness.missing:
+        missing = sum(len(numbers) for numbers in completeness.missing.values())
+        lines.append(f"- {missing} lineage events have not arrived; the sweep looks for them.")
+    if completeness.unclosed:
+        lines.append(
+            f"- {len(completeness.unclosed)} processes of the run never said that they were done (killed?): "
+            "they may have done more than is shown."
+        )
+    if completeness.dropped:
+        lines.append(f"- {completeness.dropped} statements were dropped in the flow's process (its queue was full).")
+    return ["## Incomplete\n\n" + "\n".join(lines)] if lines else []
+
+
+def _rejected(reasons: Sequence[str]) -> list[str]:
+    if not reasons:
+        return []
+    shown = [f"- {_text(reason)[:MAX_REASON]}" for reason in reasons[:MAX_REASONS]]
+    return ["## Refused by the target\n\n" + "\n".join(shown + _more(len(reasons), MAX_REASONS, "events"))]
+
+
+def _uses(title: str, uses: Sequence[DatasetUse]) -> list[str]:
+    if not uses:
+        return []
+    rows = [
+        (
+            f"`{_text(use.dataset.name)}`",
+            _text(use.dataset.namespace),
+            use.kind,
+            "" if use.rows is None else f"{use.rows:,}",
+            _change(use),
+        )
+        for use in uses[:MAX_DATASETS]
+    ]
+    table = _table(("Dataset", "Where", "Kind", "Rows", "Change"), rows)
+    return [f"## {title}\n\n" + "\n".join([table, *_more(len(uses), MAX_DATASETS, "datasets")])]
+
+
+def _change(use: DatasetUse) -> str:
+    origin = f" from {_text(use.renamed_from.name)}" if use.renamed_from else ""
+    return f"{use.lifecycle or ''}{origin}".strip()
+
+
+def _columns(lineage: Lineage) -> list[str]:
+    edges = lineage.columns
+    if not edges:
+        return []
+    into: dict[tuple[Dataset, str], list[ColumnEdge]] = defaultdict(list)
+    for edge in edges[:MAX_COLUMNS]:
+        into[edge.target, edge.target_column].append(edge)
+    rows = [
+        (f"`{_text(target.name)}.{_text(column)}`", ", ".join(_source(e) for e in sources))
+        for (target, column), sources in into.items()
+    ]
+    table = _table(("Column", "From"), rows)
+    return ["## Columns\n\n" + "\n".join([table, *_more(len(edges), MAX_COLUMNS, "column edges")])]
+
+
+def _source(edge: ColumnEdge) -> str:
+    notes = [] if edge.transformation == "IDENTITY" else [edge.transformation.lower()]
+    notes += ["by equal names"] if edge.inferred else []
+    return f"`{_text(edge.source.name)}.{_text(edge.source_column)}`" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _partial(lineage: Lineage) -> list[str]:
+    reasons = list(dict.fromkeys(s.reason for s in lineage.statements if s.confidence == "partial" and s.reason))
+    if not reasons:
+        return []
+    shown = [f"- {_text(reason)[:MAX_REASON]}" for reason in reasons[:MAX_REASONS]]
+    return ["## Not fully understood\n\n" + "\n".join(shown + _more(len(reasons), MAX_REASONS, "reasons"))]
+
+
+def _changes(changes: Mapping[Dataset, str]) -> list[str]:
+    return [
+        "\n".join(f"- `{_text(dataset.name)}`: {_text(change)[:MAX_REASON]}" for dataset, change in changes.items())
+    ]
+
+
+def _more(there: int, shown: int, what: str) -> list[str]:
+    return ["", f"... and {there - shown} more {what}."] if there > shown else []
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _text(value: str) -> str:
+    """Text that can break neither a table nor a code span: names come from users."""
+    return " ".join(value.replace("|", "\\|").replace("`", "'").split())

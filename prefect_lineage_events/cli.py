@@ -1,0 +1,246 @@
+"""The command line: `prefect-lineage`.
+
+Exit codes: 0 done, 1 it could not be done (the message says what to do), 2 the arguments are wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from prefect_lineage_events import __version__
+
+Command = Callable[[argparse.Namespace], int]
+
+
+class CommandError(Exception):
+    """It could not be done; the message says why, and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code."""
+    options = _parser().parse_args(arguments)
+    command: Command = options.command
+    try:
+        return command(options)
+    except (CommandError, ValueError) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        logging.getLogger(__name__).debug("The command failed", exc_info=True)
+        return _fail(f"{_explain(error)}")
+
+
+def _assemble(options: argparse.Namespace) -> int:
+    from prefect_lineage_events.flows import assemble
+    from prefect_lineage_events.history.read import parse_run_id
+
+    # Looked up before the flow starts: a mistyped id deserves a line, not a failed flow run with a traceback.
+    run_id = parse_run_id(options.run)
+    _existing_run(run_id)
+    assembled = assemble(flow_run_id=run_id)
+    print(assembled)
+    return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from prefect_lineage_events.flows import sweep
+
+    print(sweep())
+    return 0
+
+
+def _backfill(options: argparse.Namespace) -> int:
+    from prefect_lineage_events.flows import backfill
+    from prefect_lineage_events.sweeper import parse_window
+
+    window = parse_window(options.start, options.end)
+    summary = backfill(
+        start=window.start,
+        end=window.end,
+        flows=options.flow,
+        targets=options.target,
+        dry_run=options.dry_run,
+        force=options.force,
+    )
+    print(summary)
+    for run in summary.would_send:
+        print(f"  {run.ended.isoformat() if run.ended else '-'}  {run.flow_name}  {run.id}")
+    return 0
+
+
+def _deploy(options: argparse.Namespace) -> int:
+    from prefect_lineage_events import deploy
+
+    if options.print_automation:
+        print(deploy.automation_yaml(deploy.registered_assembler()), end="")
+        return 0
+    deployed = deploy.deploy(
+        work_pool=options.work_pool, image=options.image, sweep_minutes=options.sweep_minutes, settle=options.settle
+    )
+    print(deployed)
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from prefect_lineage_events import deploy
+
+    deploy.serve(
+        sweep_minutes=options.sweep_minutes,
+        settle=options.settle,
+        limit=options.limit,
+        poll_seconds=options.poll_seconds,
+    )
+    return 0
+
+
+def _register(options: argparse.Namespace) -> int:
+    from prefect_lineage_events import deploy
+
+    print("blocks registered: " + (", ".join(deploy.register_blocks()) or "none (no connector is installed)"))
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from prefect_lineage_events.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        print(finding)
+    return 0 if all(f.ok for f in findings) else 1
+
+
+def _explain_sql(options: argparse.Namespace) -> int:
+    from prefect_lineage_events.sql import explain
+
+    text = _sql_text(options)
+    print(explain(text, options.dialect, database=options.database, schema=options.schema, as_json=options.json))
+    return 0
+
+
+def _sql_text(options: argparse.Namespace) -> str:
+    """The statement itself, a file's text, or what comes on standard input (`-`)."""
+    if options.file:
+        try:
+            return Path(options.file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"cannot read {options.file}: {error}") from error
+    if options.sql == "-" or (options.sql is None and not sys.stdin.isatty()):
+        return sys.stdin.read()
+    if options.sql is None:
+        raise CommandError('give a statement, as in: prefect-lineage explain "SELECT 1", or a file with --file')
+    return str(options.sql)
+
+
+def _existing_run(run_id: object) -> None:
+    from uuid import UUID
+
+    from prefect import get_client
+
+    from prefect_lineage_events.history.runs import read_run
+
+    with get_client(sync_client=True) as client:
+        read_run(client, UUID(str(run_id)))
+
+
+def _fail(message: str) -> int:
+    print(f"prefect-lineage: {message}", file=sys.stderr)
+    return 1
+
+
+def _explain(error: Exception) -> str:
+    import httpx
+
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, httpx.ConnectError):
+        from prefect.settings import PREFECT_API_URL
+
+        return f"no Prefect API answers at {PREFECT_API_URL.value()}: start it, or set PREFECT_API_URL ({text})"
+    return text
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="prefect-lineage",
+        description="Data lineage for Prefect: assemble OpenLineage events from the history of flow runs.",
+        epilog="The Prefect API is the one of PREFECT_API_URL or the active profile. Where events go is the "
+        "configuration of the OpenLineage client (OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__*, openlineage.yml), or "
+        "else a local file.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    add = _adder(commands)
+    run = add("assemble", _assemble, "assemble one flow run and deliver its lineage")
+    run.add_argument("run", metavar="RUN", help="the flow run's id")
+
+    add("sweep", _sweep, "assemble every ended run that was missed")
+
+    window = add("backfill", _backfill, "assemble the runs that ended in a window of time")
+    window.add_argument("--start", required=True, metavar="TIME", help="ISO time with zone: 2026-01-31T06:00:00+00:00")
+    window.add_argument("--end", required=True, metavar="TIME", help="ISO time with zone, not before the start")
+    window.add_argument("--flow", action="append", metavar="NAME", help="only runs of this flow (repeatable)")
+    window.add_argument("--target", action="append", metavar="ID", help="a target that must have each run (repeatable)")
+    window.add_argument("--dry-run", action="store_true", help="send nothing, list what would be assembled")
+    window.add_argument("--force", action="store_true", help="send again what was sent already")
+
+    deploy = add("deploy", _deploy, "create or update the deployments and the automation")
+    deploy.add_argument("--work-pool", metavar="NAME", help="run there (default: `prefect-lineage serve` runs it)")
+    deploy.add_argument("--image", metavar="NAME", help="image with this package, for a pool that runs images")
+    deploy.add_argument("--print-automation", action="store_true", help="print the automation's YAML, change nothing")
+    serve = add("serve", _serve, "deploy, and run the assembler here until stopped")
+    serve.add_argument("--limit", type=_positive(int), default=4, metavar="N", help="runs at a time (default 4)")
+    serve.add_argument(
+        "--poll-seconds", type=_positive(float), default=2.0, metavar="S", help="between looks for work (default 2)"
+    )
+    for command in (deploy, serve):
+        command.add_argument(
+            "--sweep-minutes", type=_positive(float), default=5.0, metavar="M", help="between sweeps (default 5)"
+        )
+        command.add_argument(
+            "--settle", type=_positive(float), default=10.0, metavar="S", help="from a run's end to its assembling (10)"
+        )
+
+    add("register", _register, "register the lineage blocks with the Prefect API")
+    add("doctor", _doctor, "say what is set up, what is not, and what to do about it")
+
+    explain = add("explain", _explain_sql, "show the tables and columns that a SQL statement reads and writes")
+    explain.add_argument("sql", nargs="?", metavar="SQL", help="the statement, or - for standard input")
+    explain.add_argument("--file", metavar="PATH", help="read the statements from a file")
+    explain.add_argument("--dialect", default="snowflake", metavar="NAME", help="SQL dialect (default snowflake)")
+    explain.add_argument("--database", metavar="NAME", help="completes names without a database")
+    explain.add_argument("--schema", metavar="NAME", help="completes names without a schema")
+    explain.add_argument("--json", action="store_true", help="JSON instead of a tree")
+    return parser
+
+
+def _adder(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> Callable[[str, Command, str], argparse.ArgumentParser]:
+    def add(name: str, command: Command, text: str) -> argparse.ArgumentParser:
+        parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        parser.set_defaults(command=command)
+        return parser
+
+    return add
+
+
+def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = 0
+        if value <= 0:
+            raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+        return value
+
+    return parse
+
+
+if __name__ == "__main__":
+    sys.exit(main())

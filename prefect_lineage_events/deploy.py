@@ -1,0 +1,204 @@
+"""Deployments and automation of the assembler: created or updated as often as one likes, never two of them.
+
+The automation is a shortcut that fires at most once (Prefect loses what was pending when its server stops); the sweep's
+schedule is the guarantee.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from prefect import get_client
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.deployments.runner import RunnerDeployment
+from prefect.events.schemas.automations import AutomationCore
+from prefect.runner import Runner
+from prefect.types.entrypoint import EntrypointType
+
+from prefect_lineage_events.events import CLOSED_EVENT, EMITTER_PREFIX
+from prefect_lineage_events.history.runs import OWN_FLOW_PREFIX
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+DEPLOYMENT = "lineage"
+AUTOMATION = "prefect-lineage-assemble"
+ASSEMBLER = f"{OWN_FLOW_PREFIX}assemble/{DEPLOYMENT}"
+SWEEPER = f"{OWN_FLOW_PREFIX}sweep/{DEPLOYMENT}"
+BLOCKS = ("SnowflakeLineage", "SqlAlchemyLineage", "AsyncSqlAlchemyLineage")
+TAGS = ["lineage"]
+SWEEP_MINUTES = 5.0
+# From a run's end to its assembling: by then its events are mostly stored, and the assembler need not wait for them.
+SETTLE_SECONDS = 10.0
+
+
+class NotDeployedError(RuntimeError):
+    """The assembler has no deployment yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What is on the Prefect API now."""
+
+    deployments: Mapping[str, UUID]
+    automation: UUID
+    enabled: bool
+    blocks: tuple[str, ...]
+    work_pool: str | None = None
+
+    def __str__(self) -> str:
+        lines = [f"deployment  {name}  {id_}" for name, id_ in self.deployments.items()]
+        state = "" if self.enabled else "  (disabled: switch it on in the UI, or by `prefect automation resume`)"
+        lines.append(f"automation  {AUTOMATION}  {self.automation}{state}")
+        lines += [f"block       {name}" for name in self.blocks]
+        where = f"a worker of work pool {self.work_pool!r}" if self.work_pool else "`prefect-lineage serve`"
+        return "\n".join([*lines, f"Runs are executed by {where}."])
+
+
+def deploy(
+    *,
+    work_pool: str | None = None,
+    image: str | None = None,
+    sweep_minutes: float = SWEEP_MINUTES,
+    settle: float = SETTLE_SECONDS,
+) -> Deployed:
+    """Create or update the blocks, the three deployments and the automation.
+
+    Without a work pool the deployments wait for `serve`. `image` is the image with this package, for a pool that
+    runs images. `settle`: seconds from a run's end to its assembling.
+    """
+    if image and not work_pool:
+        raise ValueError("an image needs a work pool to run it: give --work-pool as well")
+    blocks = register_blocks()
+    # Prefect types its sync methods as "or a coroutine", which they return in an event loop only.
+    ids = {d.full_name: cast(UUID, d.apply(work_pool_name=work_pool, image=image)) for d in deployments(sweep_minutes)}
+    with get_client(sync_client=True) as client:
+        automation_id, enabled = apply_automation(client, ids[ASSEMBLER], settle)
+    return Deployed(ids, automation_id, enabled, blocks, work_pool)
+
+
+def serve(
+    *,
+    sweep_minutes: float = SWEEP_MINUTES,
+    settle: float = SETTLE_SECONDS,
+    limit: int = 4,
+    poll_seconds: float = 2.0,
+) -> None:
+    """Deploy, then run the assembler in child processes of this one until it is stopped.
+
+    `limit`: runs at a time; `poll_seconds`: between looks for work. Stopping pauses the sweep's schedule, so that no
+    late sweeps pile up; starting again resumes it.
+    """
+    deploy(sweep_minutes=sweep_minutes, settle=settle)
+    runner = Runner(name=f"{OWN_FLOW_PREFIX}assembler", query_seconds=poll_seconds, limit=limit)
+    for deployment in deployments(sweep_minutes):
+        runner.add_deployment(deployment)
+    try:
+        asyncio.run(runner.start())
+    except KeyboardInterrupt:
+        return
+
+
+def deployments(sweep_minutes: float) -> list[RunnerDeployment]:
+    """The three deployments. Two sweeps at once would only get in each other's way: the later one is cancelled."""
+    from prefect_lineage_events.flows import assemble, backfill, sweep
+
+    alone = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+    common: dict[str, Any] = {"name": DEPLOYMENT, "tags": TAGS, "entrypoint_type": EntrypointType.MODULE_PATH}
+    every = dt.timedelta(minutes=sweep_minutes)
+    made = [
+        assemble.to_deployment(**common),
+        sweep.to_deployment(**common, interval=every, concurrency_limit=alone),
+        backfill.to_deployment(**common),
+    ]
+    return cast("list[RunnerDeployment]", made)
+
+
+def automation(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> dict[str, Any]:
+    """The automation that runs the assembler when a run with lineage ended.
+
+    An emitter's closing event stands for an ordinary end, so that flows without lineage cost no assembler run. A run
+    that was cancelled or crashed may not have come to close its emitter: there Prefect's own event counts. Our own
+    flows are left out by one negated pattern, since Prefect reads a list of negations as "or".
+    """
+    return {
+        "name": AUTOMATION,
+        "description": "Assemble the lineage of a flow run when it has ended (prefect-lineage-events).",
+        "enabled": True,
+        "trigger": {
+            "type": "event",
+            "posture": "Reactive",
+            "expect": [CLOSED_EVENT, "prefect.flow-run.Cancelled", "prefect.flow-run.Crashed"],
+            "match": {"prefect.resource.id": [f"{EMITTER_PREFIX}*", "prefect.flow-run.*"]},
+            "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": f"!{OWN_FLOW_PREFIX}*"},
+            "for_each": ["prefect.resource.id"],
+            "threshold": 1,
+            "within": 0,
+        },
+        "actions": [
+            {
+                "type": "run-deployment",
+                "source": "selected",
+                "deployment_id": str(deployment_id),
+                "schedule_after": settle,
+                "parameters": {"flow_run_id": "{{ flow_run.id | string }}"},
+            }
+        ],
+    }
+
+
+def automation_yaml(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> str:
+    """The automation as `prefect automation create --from-file` takes it."""
+    import yaml  # type: ignore[import-untyped]
+
+    text: str = yaml.safe_dump(automation(deployment_id, settle), sort_keys=False, width=110)
+    return text
+
+
+def apply_automation(client: SyncPrefectClient, deployment_id: UUID, settle: float) -> tuple[UUID, bool]:
+    """Create the automation, or update the one that is there; returns its id and whether it is enabled.
+
+    Who switched it off meant it: it stays off. A second one of the name (Prefect's own command makes one each time)
+    would run the assembler twice: it goes.
+    """
+    wanted = AutomationCore.model_validate(automation(deployment_id, settle))
+    there = sorted(client.read_automations_by_name(AUTOMATION), key=lambda a: str(a.id))
+    if not there:
+        return client.create_automation(wanted), True
+    kept, *others = there
+    for other in others:
+        client.delete_automation(other.id)
+    wanted.enabled = any(a.enabled for a in there)
+    client.update_automation(kept.id, wanted)
+    return kept.id, wanted.enabled
+
+
+def registered_assembler() -> UUID:
+    """The id of the assembler's deployment. Raises NotDeployedError, saying what to do."""
+    from prefect.exceptions import ObjectNotFound
+
+    with get_client(sync_client=True) as client:
+        try:
+            return client.read_deployment_by_name(ASSEMBLER).id
+        except ObjectNotFound:
+            raise NotDeployedError(f"{ASSEMBLER} is not on this Prefect API: run `prefect-lineage deploy`") from None
+
+
+def register_blocks() -> tuple[str, ...]:
+    """Register the lineage blocks whose connectors are installed, so that the UI offers them. Returns their names."""
+    import prefect_lineage_events as package
+
+    registered = []
+    for name in BLOCKS:
+        try:
+            block = getattr(package, name)
+        except ImportError:  # its connector is not installed
+            continue
+        block.register_type_and_schema()
+        registered.append(str(block.get_block_type_slug()))
+    return tuple(registered)

@@ -1,0 +1,198 @@
+"""The ledger: what has been assembled up to where. It lives in Prefect, as the run's lineage artifact.
+
+The artifact is written through the API at once, so a second assembler sees it; the `lineage.assembled` event beside it,
+stored seconds later, is for people and automations. What is kept stands in the artifact's metadata, whose values the
+server cuts at 500 characters.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate, VariableCreate
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
+
+from prefect_lineage_events.history import api
+from prefect_lineage_events.history.model import FlowRun
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+Event = dict[str, Any]
+
+KEY_PREFIX = "lineage-"
+_TARGET = "lineage.target."
+_RUN = "lineage.run"
+# A claim this old is a dead assembler's: longer than any delivery with all its retries takes.
+_CLAIM_SECONDS = 900
+_CLAIM_PREFIX = "prefect_lineage_delivering_"
+
+
+class BusyError(RuntimeError):
+    """Another assembler is delivering this run right now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a target has of a run: the digest of the events, how many of them it took or refused, of how many.
+
+    `target` is the target's id, for people to read.
+    """
+
+    target: str
+
+    digest: str
+    done: int
+    total: int
+    rejected: int = 0
+
+    @property
+    def finished(self) -> bool:
+        return self.done == self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The ledger's page about one run. `end` is the run's state and end as it was assembled (see `end_of`).
+
+    `targets` are by `target_key`.
+    """
+
+    artifact_id: UUID | None
+    end: str
+    complete: bool
+    stored_events: int
+    targets: Mapping[str, Sent] = field(default_factory=dict)
+
+    def settles(self, run: FlowRun, target_id: str | None = None) -> bool:
+        """Is nothing left to do for the run as it ended, at that target (None: at any one)?"""
+        sent = [s for s in [self.sent_to(target_id)] if s] if target_id else self.targets.values()
+        return self.complete and self.end == end_of(run) and any(s.finished for s in sent)
+
+    def with_sent(self, sent: Sent) -> Entry:
+        return replace(self, targets={**self.targets, target_key(sent.target): sent})
+
+    def sent_to(self, target_id: str) -> Sent | None:
+        return self.targets.get(target_key(target_id))
+
+
+def end_of(run: FlowRun) -> str:
+    """The run's state and end: a run that is run again under its id ends differently."""
+    return f"{run.state} {run.ended.isoformat() if run.ended else '-'}"
+
+
+def digest_of(events: Sequence[Event]) -> str:
+    """The same events give the same digest."""
+    return hashlib.sha256(json.dumps(events, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+def read(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> dict[UUID, Entry]:
+    """The entries of these runs; a run that was never assembled has none."""
+    entries: dict[UUID, Entry] = {}
+    for start in range(0, len(flow_run_ids), api.PAGE):
+        ids = [str(id_) for id_ in flow_run_ids[start : start + api.PAGE]]
+        chosen = {"flow_run_id": {"any_": ids}, "key": {"like_": KEY_PREFIX}}
+        for rows in api.pages(client, "/artifacts/filter", {"artifacts": chosen, "sort": "ID_DESC"}):
+            for raw in rows:
+                if _RUN in (raw.get("metadata_") or {}):
+                    entries[UUID(raw["flow_run_id"])] = _entry(raw)
+    return entries
+
+
+def write(client: SyncPrefectClient, run: FlowRun, entry: Entry, text: str) -> None:
+    """Write the run's artifact, in place of the one that the entry was read from, if any."""
+    metadata = _metadata(entry)
+    if entry.artifact_id is not None:
+        try:
+            client.update_artifact(entry.artifact_id, ArtifactUpdate(data=text, metadata_=metadata))
+            return
+        except ObjectNotFound:  # deleted by hand since it was read
+            pass
+    client.create_artifact(
+        ArtifactCreate(
+            key=_key(run),
+            type="markdown",
+            description=f"Lineage of flow {run.flow_name}: what this run read and wrote.",
+            data=text,
+            metadata_=metadata,
+            flow_run_id=run.id,
+        )
+    )
+
+
+@contextmanager
+def claim(client: SyncPrefectClient, flow_run_id: UUID, patience: float) -> Iterator[None]:
+    """Be the only one who delivers this run: two sweeps, or a sweep and an automation, send it once.
+
+    A Prefect variable is the claim, since its name is unique. Waits up to `patience` seconds for another to finish;
+    raises BusyError then. A dead assembler's claim is taken over.
+    """
+    name = f"{_CLAIM_PREFIX}{flow_run_id.hex}"
+    deadline = time.monotonic() + patience
+    while not (variable_id := _try_claim(client, name)):
+        if time.monotonic() >= deadline:
+            raise BusyError(f"another assembler is delivering flow run {flow_run_id} right now")
+        time.sleep(0.5)
+    try:
+        yield
+    finally:
+        _delete_variable(client, variable_id)
+
+
+def _try_claim(client: SyncPrefectClient, name: str) -> UUID | None:
+    now = dt.datetime.now(dt.timezone.utc)
+    until = (now + dt.timedelta(seconds=_CLAIM_SECONDS)).isoformat()
+    try:
+        return client.create_variable(VariableCreate(name=name, value=until)).id
+    except ObjectAlreadyExists:
+        held = client.read_variable_by_name(name)
+    if held is not None and dt.datetime.fromisoformat(str(held.value)) < now:
+        # By id: where two take over at once, the slower one must not delete the quicker one's new claim.
+        _delete_variable(client, held.id)
+    return None
+
+
+def _delete_variable(client: SyncPrefectClient, variable_id: UUID) -> None:
+    try:
+        client.request("DELETE", "/variables/{id}", path_params={"id": variable_id})
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code != 404:
+            raise
+
+
+def _key(run: FlowRun) -> str:
+    """One key per flow, so that Prefect's artifact page shows a flow's lineage run after run."""
+    slug = re.sub(r"[^a-z0-9]+", "-", run.flow_name.lower()).strip("-")[:80]
+    return f"{KEY_PREFIX}{slug or run.flow_id}"
+
+
+def _metadata(entry: Entry) -> dict[str, str]:
+    state = {"end": entry.end, "complete": entry.complete, "events": entry.stored_events}
+    sent = {
+        _TARGET + key: json.dumps(
+            {"target": s.target[:250], "digest": s.digest, "done": s.done, "total": s.total, "rejected": s.rejected}
+        )
+        for key, s in entry.targets.items()
+    }
+    return {_RUN: json.dumps(state), **sent}
+
+
+def _entry(raw: Mapping[str, Any]) -> Entry:
+    metadata: dict[str, str] = raw["metadata_"]
+    state = json.loads(metadata[_RUN])
+    targets = {k.removeprefix(_TARGET): Sent(**json.loads(v)) for k, v in metadata.items() if k.startswith(_TARGET)}
+    return Entry(UUID(raw["id"]), state["end"], state["complete"], state["events"], targets)
+
+
+def target_key(target_id: str) -> str:
+    """A target's id may be longer than a metadata value."""
+    return hashlib.sha256(target_id.encode()).hexdigest()[:16]
