@@ -1,0 +1,73 @@
+"""A statement in the making: what the readers of this room fill in, one finding at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from sqlglot.expressions import Expr
+
+from .context import Context
+from .model import ColumnEdge, Confidence, Effect, Statement, StatementKind, TableRef
+
+_RANK: dict[Confidence, int] = {"exact": 0, "recovered": 1, "partial": 2}
+
+
+@dataclass(slots=True)
+class Draft:
+    """`inputs` and `outputs` keep the order in which they were found, each once. `refs` tells, by `id(node)`, what the
+    table nodes of `tree` stand for; None for a node that names no table (a CTE, a bind)."""
+
+    context: Context
+    kind: StatementKind = "misc"
+    effect: Effect | None = None
+    inputs: dict[TableRef, None] = field(default_factory=dict)
+    outputs: dict[TableRef, None] = field(default_factory=dict)
+    declared: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    renames: list[tuple[TableRef, TableRef]] = field(default_factory=list)
+    session: list[tuple[str, str]] = field(default_factory=list)
+    confidence: Confidence = "exact"
+    reason: str = ""
+    tree: Expr | None = None
+    refs: dict[int, TableRef | None] = field(default_factory=dict)
+
+    def read(self, table: TableRef | None) -> None:
+        if table is not None:
+            self.inputs[table] = None
+
+    def write(self, table: TableRef | None, temporary: bool = False) -> TableRef | None:
+        """Note an output; returns it as it was noted, marked temporary where it is."""
+        if table is None:
+            return None
+        if temporary and not table.temporary:
+            table = replace(table, temporary=True)
+        self.outputs[table] = None
+        return table
+
+    def doubt(self, confidence: Confidence, reason: str) -> None:
+        """Lower the confidence, never raise it; the reason of the greater doubt, and of that the first, is kept."""
+        if _RANK[confidence] > _RANK[self.confidence]:
+            self.confidence, self.reason = confidence, reason
+
+    def finish(
+        self,
+        fingerprint: str = "",
+        sanitised: str = "",
+        columns: tuple[ColumnEdge, ...] = (),
+        result_columns: tuple[str, ...] = (),
+    ) -> Statement:
+        return Statement(
+            kind=self.kind,
+            inputs=tuple(self.inputs),
+            outputs=tuple(self.outputs),
+            columns=columns,
+            effect=self.effect,
+            declared=self.declared,
+            renames=tuple(self.renames),
+            result_columns=result_columns,
+            confidence=self.confidence,
+            reason=self.reason,
+            fingerprint=fingerprint,
+            sanitised=sanitised,
+            session=tuple(self.session),
+        )

@@ -1,0 +1,121 @@
+"""What a name in a statement stands for: a table, a stage, a file.
+
+The tree walk and the token-level recovery both come here, so that both call one thing by one name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .context import Context
+from .identifiers import complete, fold, split_identifier
+from .model import TableRef
+
+_URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.\-]*:/")
+_FILE = re.compile(
+    r"\.(csv|tsv|txt|json|jsonl|ndjson|parquet|pq|avro|orc|xlsx|arrow|feather|db|duckdb|geojson|shp)(\.(gz|zst|bz2))?$",
+    re.IGNORECASE,
+)
+# Table functions that read (or, in ClickHouse, write) what their first text argument names.
+_DUCKDB_READERS = frozenset(
+    {  # duckdb.org/docs/stable/data/overview
+        "read_csv", "read_csv_auto", "read_parquet", "parquet_scan", "read_json", "read_json_auto", "read_json_objects",
+        "read_json_objects_auto", "read_ndjson", "read_ndjson_auto", "read_ndjson_objects", "read_text", "read_blob",
+        "read_xlsx", "st_read", "delta_scan", "iceberg_scan", "sqlite_scan",
+    }
+)  # fmt: skip
+_CLICKHOUSE_READERS = frozenset(
+    {  # clickhouse.com/docs/sql-reference/table-functions
+        "s3", "s3cluster", "gcs", "url", "urlcluster", "file", "filecluster", "hdfs", "hdfscluster", "azureblobstorage",
+        "deltalake", "iceberg", "iceberg_s3", "hudi",
+    }
+)  # fmt: skip
+FILE_READERS: dict[str, frozenset[str]] = {
+    "duckdb": _DUCKDB_READERS,
+    "clickhouse": _CLICKHOUSE_READERS,
+    "databricks": frozenset({"read_files", "cloud_files"}),  # docs.databricks.com: read_files table-valued function
+    "": _DUCKDB_READERS,
+}
+# `format.`path`` names a file (docs.databricks.com: "Query files by path", spark.apache.org: "Run SQL on files")
+_PATH_FORMATS = frozenset({"parquet", "delta", "csv", "json", "orc", "avro", "text", "binaryfile", "iceberg", "xml"})
+_PATH_DIALECTS = frozenset({"spark", "spark2", "databricks", "drill", "dremio"})
+_FILE_NAME_DIALECTS = frozenset({"duckdb"})  # FROM 'x.csv', FROM "x.csv"
+
+Part = tuple[str, bool]  # a name's part as written, and whether in quotes
+
+
+def table_of(parts: Sequence[Part], context: Context) -> TableRef:
+    """The table (or the file) that a name of these parts is, in the store's own case, completed with the defaults."""
+    dialect = context.dialect
+    name, quoted = parts[-1]
+    if dialect in _FILE_NAME_DIALECTS and len(parts) == 1 and quoted and (_FILE.search(name) or _URL.match(name)):
+        return TableRef(kind="file", path=name)
+    if dialect in _PATH_DIALECTS and len(parts) == 2 and quoted and "/" in name and parts[0][0].lower() in _PATH_FORMATS:
+        return TableRef(kind="file", path=name)
+    if dialect == "bigquery" and any("." in text for text, _ in parts):
+        parts = [(piece, q) for text, q in parts for piece in text.split(".")]
+    folded = complete([fold(text, q, dialect) for text, q in parts], context)
+    return TableRef(folded, temporary=folded in context.temporary or folded[-1].startswith("#"))
+
+
+def named_by(text: str, context: Context) -> TableRef | None:
+    """The table that a text names, as in `IDENTIFIER('db.t')` or `TABLE('t')`; a stage or a URL too; None for neither."""
+    text = text.strip()
+    if text.startswith("@"):
+        return stage_of(text, context)
+    if _URL.match(text):
+        return TableRef(kind="file", path=text)
+    parts = split_identifier(text, context.dialect)
+    if not parts:
+        return None
+    folded = complete(parts, context)
+    return TableRef(folded, temporary=folded in context.temporary)
+
+
+def stage_of(text: str, context: Context) -> TableRef:
+    """A Snowflake stage reference: `@db.sch.stage/dir/file`, `@~/dir` (the user's own), `@%table/dir` (a table's own)."""
+    name, _, path = text.strip().removeprefix("@").partition("/")
+    if name == "~" or not name:
+        return TableRef(("~",), "stage", path)
+    *above, last = _stage_parts(name)
+    table = last.startswith("%")
+    parts = [fold(p, q, context.dialect) for p, q in [*above_with_quotes(above), unquoted(last.removeprefix("%"))]]
+    if table:
+        parts[-1] = "%" + parts[-1]
+    return TableRef(complete(parts, context), "stage", path)
+
+
+def above_with_quotes(parts: Sequence[str]) -> list[Part]:
+    return [unquoted(p) for p in parts]
+
+
+def unquoted(text: str) -> Part:
+    """A part of a name, and whether it stood in quotes."""
+    if len(text) > 1 and text[0] in "\"`[" and text[-1] in "\"`]":
+        return text[1:-1], True
+    return text, False
+
+
+def _stage_parts(name: str) -> list[str]:
+    return re.findall(r'"(?:[^"]|"")*"|[^."]+', name) or [name]
+
+
+def location_of(text: str, context: Context) -> TableRef | None:
+    """What the quoted location of COPY, UNLOAD or LOCATION is: a stage, or a path or URL without its credentials."""
+    text = text.strip()
+    if not text:
+        return None
+    if text.startswith("@"):
+        return stage_of(text, context)
+    return TableRef(kind="file", path=without_credentials(text))
+
+
+_CREDENTIALS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.\-]*://)[^/@\s]*:[^/@\s]*@")
+
+
+def without_credentials(url: str) -> str:
+    """A URL without `user:password@` and without its query string, in which tokens travel; a plain path unchanged."""
+    if "://" not in url:
+        return url
+    return _CREDENTIALS.sub(r"\1", url).partition("?")[0]

@@ -1,0 +1,126 @@
+"""Reading names in a list of words: what stands at a position, and where it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .context import Context
+from .model import TableRef
+from .names import Part, location_of, named_by, stage_of, table_of
+from .words import Kind, Words
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What stands at a position. `table` is None for no name, and for one that is known only when it runs
+    (`is_unknown`). `bare` is a name of a single part in lower case: it may be an alias or a CTE. `end` is behind it."""
+
+    table: TableRef | None
+    end: int
+    is_unknown: bool = False
+    bare: str = ""
+    first: str = ""
+
+
+_DYNAMIC = frozenset({"IDENTIFIER", "TABLE"})
+
+
+def read_name(words: Words, at: int, context: Context) -> Named:
+    """The table, stage or location at `at`; `end == at` when no name stands there."""
+    kind = words.kind(at)
+    if kind is None:
+        return Named(None, at)
+    if kind == Kind.STRING:
+        return Named(location_of(words.texts[at], context), at + 1)
+    word = words.word(at)
+    if word == "@":
+        return _read_stage(words, at, context)
+    if word in _DYNAMIC and words.word(at + 1) == "(":
+        return _read_dynamic(words, at, context)
+    if word in ("?", ":", "$", "{", "%", "&") or (word.startswith("$") and len(word) > 1):
+        return _read_bind(words, at, context)
+    parts, end = read_parts(words, at, context.dialect)
+    if not parts:
+        return Named(None, at)
+    if any(text.startswith("$") and not quoted for text, quoted in parts):
+        return Named(None, end, is_unknown=True)
+    bare = parts[0][0].lower() if len(parts) == 1 else ""
+    return Named(table_of(parts, context), end, bare=bare, first=parts[0][0].lower())
+
+
+def read_parts(words: Words, at: int, dialect: str) -> tuple[list[Part], int]:
+    """The dotted parts of a name, `#` of a temporary one and dashes of a BigQuery project included."""
+    parts: list[Part] = []
+    while True:
+        prefix = ""
+        while words.word(at) == "#":
+            prefix, at = prefix + "#", at + 1
+        if not words.is_name(at):
+            if words.word(at) == "." and parts:  # db..table
+                parts.append(("", False))
+                at += 1
+                continue
+            return (parts, at) if parts and not prefix else ([], at)
+        text, quoted = words.texts[at], words.kinds[at] == Kind.NAME
+        at += 1
+        if not quoted:
+            text, at = _dashed(words, text, at, dialect)
+        parts.append((prefix + text, quoted))
+        if words.word(at) != ".":
+            return parts, at
+        at += 1
+
+
+def _dashed(words: Words, text: str, at: int, dialect: str) -> tuple[str, int]:
+    """`my-project` (BigQuery: Unquoted identifiers with dashes), `table@link` (Oracle: database links)."""
+    joint = {"bigquery": "-", "oracle": "@"}.get(dialect)
+    while joint and words.word(at) == joint and _touch(words, at - 1) and _touch(words, at) and at + 1 < len(words):
+        text += joint + words.texts[at + 1]
+        at += 2
+    return text, at
+
+
+def _touch(words: Words, at: int) -> bool:
+    """Do the words at `at` and behind it stand without a blank between them?"""
+    return at + 1 < len(words) and words.spans[at][1] + 1 == words.spans[at + 1][0]
+
+
+def _read_stage(words: Words, at: int, context: Context) -> Named:
+    """`@db.sch.stage/dir/file.csv`: as far as no blank, comma or parenthesis comes."""
+    if context.dialect in ("tsql", "fabric"):  # a table variable
+        return Named(None, at + 2)
+    end = at + 1
+    while end < len(words) and _touch(words, end - 1) and words.upper[end] not in (",", ")", "(", ";"):
+        end += 1
+    return Named(stage_of(words.between(at, end), context), end)
+
+
+def _read_dynamic(words: Words, at: int, context: Context) -> Named:
+    """IDENTIFIER(...) and TABLE(...) of a literal, of a variable whose value is known, or of a bare name."""
+    end = words.close(at + 1) + 1
+    inner = words.close(at + 1) - (at + 2)
+    if inner == 1 and words.kind(at + 2) == Kind.STRING:
+        return Named(named_by(words.texts[at + 2], context), end)
+    if inner >= 1 and words.word(at + 2).startswith("$"):
+        name = words.between(at + 2, end - 1).lstrip("$").upper()
+        if name in context.variables:
+            return Named(named_by(context.variables[name], context), end)
+        return Named(None, end, is_unknown=True)
+    if words.word(at) == "IDENTIFIER":
+        parts, stop = read_parts(words, at + 2, context.dialect)
+        if parts and stop == end - 1:
+            return Named(table_of(parts, context), end)
+        return Named(None, end, is_unknown=True)
+    return Named(None, at)
+
+
+def _read_bind(words: Words, at: int, context: Context) -> Named:
+    """A bind or a variable where a name should be: known only when it runs."""
+    end = at + 1
+    if words.word(at) == "{":
+        while end < len(words) and words.word(end) != "}":
+            end += 1
+        end += 1
+    while end < len(words) and _touch(words, end - 1) and (words.is_name(end) or words.word(end) in (".", "}", "{", "$")):
+        end += 1
+    return Named(None, end, is_unknown=True)

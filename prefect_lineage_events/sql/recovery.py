@@ -1,0 +1,411 @@
+"""The second pass: tables of a statement that gives no tree, read from its words.
+
+One loop over the words with a stack of open parentheses. It knows where a name of a table may stand (after FROM, JOIN,
+INTO, USING, UPDATE, and commas of those lists), which names are CTEs or aliases there, and which FROM is another
+(`EXTRACT(day FROM x)`, `IS DISTINCT FROM`). It needs no grammar of expressions, so that depth, size and
+syntax that nobody has heard of do not stop it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .draft import Draft
+from .model import Effect, TableRef
+from .names import FILE_READERS, location_of
+from .reading import Named, read_name, read_parts
+from .words import Kind, Words
+
+# Functions with a FROM of their own (SQL:2016 6.30, 6.32; TRIM and SUBSTRING alike)
+_FROM_FUNCTIONS = frozenset({"EXTRACT", "TRIM", "SUBSTRING", "SUBSTR", "OVERLAY", "POSITION", "NORMALIZE", "TRANSLATE"})
+# Words that end a list of tables
+_CLAUSES = frozenset(
+    {
+        "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "QUALIFY", "WINDOW", "SET", "RETURNING", "CONNECT", "START", "FETCH",
+        "OFFSET", "CLUSTER", "DISTRIBUTE", "SORT", "PREWHERE", "SETTINGS", "FORMAT", "VALUES", "WHEN", "OUTPUT", "OPTION",
+        "FOR", "|>", "MODEL", "TOP", "PIVOT", "UNPIVOT", "MATCH_RECOGNIZE", "TABLESAMPLE", "SAMPLE",
+    }
+)  # fmt: skip
+_SET_OPERATIONS = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS"})
+_JOINS = frozenset({"JOIN", "APPLY", "STRAIGHT_JOIN"})
+_BEFORE_ITEM = frozenset({"ONLY", "LATERAL", "OUTER"})
+# Words behind a table that are no alias of it
+_NO_ALIAS = (
+    _CLAUSES
+    | _SET_OPERATIONS
+    | _JOINS
+    | {"ON", "USING", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL", "OUTER", "WITH", "SELECT", "AT", "BEFORE", "CHANGES",
+       "ASOF", "SEMI", "ANTI", "ANY", "ALL", "GLOBAL", "ARRAY", "FINAL", "PARTITION", "VERSION", "TIMESTAMP", "LATERAL", "HASH",
+       "MERGE", "LOOP", "REMOTE", "USE", "FORCE", "IGNORE", "INTO", "BY", "AND", "OR", "NOT", "INSERT", "UPDATE", "DELETE", "DO",
+       "THEN", "LOG", "PASTE", "POSITIONAL", "END", "DEFAULT", "UNNEST", "TRIM"}
+)  # fmt: skip
+_VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
+_QUERY_STARTS = frozenset({"SELECT", "SEL", "WITH", "VALUES", "FROM"})
+_HINTS = frozenset({"NOLOCK", "READUNCOMMITTED", "HOLDLOCK", "UPDLOCK", "ROWLOCK", "TABLOCK", "TABLOCKX", "XLOCK", "PAGLOCK",
+                    "READPAST", "NOWAIT", "SNAPSHOT", "READCOMMITTED", "NOEXPAND", "INDEX", "FORCESEEK"})  # fmt: skip
+_INSERT_OPTIONS = frozenset({"INTO", "OVERWRITE", "IGNORE", "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "OR", "REPLACE", "ROLLBACK",
+                             "ABORT", "FAIL", "LOCAL", "ONLY"})  # fmt: skip
+_CHANGE_OPTIONS = frozenset({"LOW_PRIORITY", "QUICK", "IGNORE", "ONLY", "OR", "REPLACE", "ROLLBACK", "ABORT", "FAIL", "INTO"})
+_SELECT_INTO_OPTIONS = frozenset({"TEMP", "TEMPORARY", "UNLOGGED", "LOCAL", "GLOBAL", "TABLE"})
+
+
+@dataclass(slots=True)
+class _Frame:
+    """What holds between one pair of parentheses (or outside all)."""
+
+    function: str = ""
+    expects: bool = False  # the next word is an item of a FROM list
+    lists: bool = False  # a comma starts another item
+    is_item: bool = False  # the parenthesis itself is an item of a FROM list, an alias may follow
+    in_with: bool = False
+    recursive: bool = False
+    using: bool = False  # USING starts a list of tables (MERGE, DELETE), not of columns
+    actions: bool = False  # INSERT, UPDATE, DELETE are actions of MERGE
+    selects: bool = False
+    verb: str = ""
+    defines: str = ""  # the CTE that this parenthesis defines
+    ctes: set[str] = field(default_factory=set)
+    aliases: dict[str, TableRef | None] = field(default_factory=dict)
+    targets: list[tuple[Named, Effect]] = field(default_factory=list)
+
+
+def recover(words: Words, start: int, end: int, draft: Draft, makes_tables: bool = False) -> None:
+    """Note in `draft` what the words from `start` to before `end` read and write; `makes_tables`: SELECT INTO does."""
+    _Scan(words, end, draft, makes_tables).run(start)
+
+
+class _Scan:
+    def __init__(self, words: Words, end: int, draft: Draft, makes_tables: bool) -> None:
+        self.words = words
+        self.end = end
+        self.draft = draft
+        self.makes_tables = makes_tables
+        self.stack = [_Frame()]
+        self.dialect = draft.context.dialect
+
+    def run(self, at: int) -> None:
+        upper = self.words.upper
+        starts = True  # a statement or a query may start here
+        while at < self.end:
+            frame = self.stack[-1]
+            word = upper[at]
+            if word == "(":
+                self._open(at, frame)
+                at, starts = at + 1, True
+                continue
+            if word == ")":
+                at = self._close(at)
+                starts = self.stack[-1].in_with
+                continue
+            if frame.expects:
+                at = self._item(at, frame)
+                starts = False
+                continue
+            at, starts = self._step(at, frame, word, starts)
+        while len(self.stack) > 1:
+            self._settle(self.stack.pop())
+        self._settle(self.stack[0])
+
+    # --- parentheses
+
+    def _open(self, at: int, frame: _Frame) -> None:
+        child = _Frame(ctes=set(frame.ctes))
+        if frame.expects:
+            child.is_item = child.expects = child.lists = True
+            frame.expects = False
+            if self.words.word(at + 1) in _QUERY_STARTS:
+                child.expects = child.lists = False
+        elif self.words.is_name(at - 1):
+            child.function = self.words.word(at - 1)
+        self.stack.append(child)
+
+    def _close(self, at: int) -> int:
+        if len(self.stack) == 1:
+            return at + 1
+        child = self.stack.pop()
+        self._settle(child)
+        frame = self.stack[-1]
+        if child.defines:
+            frame.ctes.add(child.defines)
+        if child.is_item:
+            return self._alias(at + 1, frame, None)
+        return at + 1
+
+    # --- items of a FROM list
+
+    def _item(self, at: int, frame: _Frame) -> int:
+        words = self.words
+        word = words.word(at)
+        if word in _BEFORE_ITEM and (words.is_name(at + 1) or words.word(at + 1) == "("):
+            return at + 1
+        frame.expects = False
+        if word in ("SELECT", "WITH", "VALUES") or (word in _CLAUSES and words.kinds[at] != Kind.NAME and word != "SAMPLE"):
+            return at
+        if word == "STREAM" and (words.is_name(at + 1) or words.word(at + 1) == "("):
+            frame.expects = True  # docs.databricks.com: STREAM is a keyword before a table
+            return at + 1
+        if self._is_function(at):
+            return self._function(at, frame)
+        named = read_name(words, at, self.draft.context)
+        if named.is_unknown:
+            self.draft.doubt("partial", "the name of a table is known only when it runs")
+        if named.end == at:
+            return at + (0 if word in ("(", ")") else 1)
+        table = None if self._is_local(named, frame) else named.table
+        self.draft.read(table)
+        if named.bare:
+            frame.aliases.setdefault(named.bare, table)
+        return self._alias(named.end, frame, table)
+
+    def _is_function(self, at: int) -> bool:
+        if not self.words.is_name(at) or self.words.word(at) == "IDENTIFIER":
+            return False
+        parts, end = read_parts(self.words, at, self.dialect)
+        if not parts or self.words.word(end) != "(":
+            return False
+        return self.words.word(end + 1) not in _HINTS
+
+    def _function(self, at: int, frame: _Frame) -> int:
+        """A table function: a reader of files names what it reads; TABLE('t') names a table; arguments may be queries."""
+        words = self.words
+        parts, end = read_parts(words, at, self.dialect)
+        name = parts[-1][0].lower()
+        if name in FILE_READERS.get(self.dialect, ()):
+            literal = next((i for i in range(end + 1, words.close(end)) if words.kind(i) == Kind.STRING), None)
+            if literal is not None:
+                self.draft.read(location_of(words.texts[literal], self.draft.context))
+        elif name == "table" and len(parts) == 1:
+            named = read_name(words, at, self.draft.context)
+            self.draft.read(named.table)
+        elif name == "semantic_view":  # docs.snowflake.com/en/sql-reference/constructs/semantic_view
+            self.draft.read(read_name(words, end + 1, self.draft.context).table)
+        return end
+
+    def _is_local(self, named: Named, frame: _Frame) -> bool:
+        """Is the name a CTE in sight, or the array of a table that was named before (`FROM t AS a, a.items`)?"""
+        if named.bare:
+            return named.bare in frame.ctes
+        return named.first in frame.aliases and self.dialect in ("bigquery", "redshift", "clickhouse")
+
+    def _alias(self, at: int, frame: _Frame, table: TableRef | None) -> int:
+        words = self.words
+        if words.word(at) == "AS":
+            at += 1
+            if not words.is_name(at):
+                return at
+        elif not words.is_name(at) or words.word(at) in _NO_ALIAS:
+            return at
+        frame.aliases[words.texts[at].lower()] = table
+        return at + 1
+
+    # --- everything else
+
+    def _step(self, at: int, frame: _Frame, word: str, starts: bool) -> tuple[int, bool]:
+        words = self.words
+        if word == ",":
+            if frame.in_with:
+                return self._cte(at + 1, frame), True
+            frame.expects = frame.lists
+        elif word == "FROM":
+            if self._is_table_from(at, frame):
+                frame.expects = frame.lists = True
+        elif word in _JOINS:
+            frame.expects = frame.lists = words.word(at - 1) != "ARRAY"
+        elif word == "WITH" and (after := self._with(at, frame)):
+            return after, True
+        elif word == "SELECT" or word == "SEL":
+            self._ends_list(frame)
+            frame.in_with, frame.selects = False, True
+        elif word in _SET_OPERATIONS or word in _CLAUSES:
+            self._ends_list(frame)
+        elif word == "USING" and frame.using and words.word(at + 1) != "":
+            frame.expects, frame.lists, frame.using = True, frame.verb != "MERGE", False
+        elif word == "INTO" and frame.selects and self.makes_tables:
+            return self._select_into(at + 1), False
+        elif word == "TABLE" and starts and words.is_name(at + 1):
+            frame.expects = True
+        elif word in _VERBS and not frame.actions and (starts or self._starts_statement(at)):
+            return self._verb(at, frame, word), False
+        return at + 1, False
+
+    def _is_table_from(self, at: int, frame: _Frame) -> bool:
+        words = self.words
+        if frame.function in _FROM_FUNCTIONS:
+            return False
+        if words.word(at - 1) == "DISTINCT" and words.word(at - 2) in ("IS", "NOT"):
+            return False
+        if words.word(at - 1) == "ROWS" and words.word(at + 1) == "(":
+            return False  # postgresql.org: ROWS FROM( function_call, ... )
+        return not (words.word(at + 1) in ("FIRST", "LAST") and words.word(at + 2) in ("OVER", "RESPECT", "IGNORE"))
+
+    def _ends_list(self, frame: _Frame) -> None:
+        frame.expects = frame.lists = False
+
+    def _with(self, at: int, frame: _Frame) -> int:
+        """The body of the first CTE behind WITH, 0 where WITH is another one (hints, options, WITH TIME ZONE)."""
+        words = self.words
+        recursive = words.word(at + 1) == "RECURSIVE"
+        first = at + 2 if recursive else at + 1
+        if not words.is_name(first):
+            return 0
+        after = words.close(first + 1) + 1 if words.word(first + 1) == "(" else first + 1
+        if words.word(after) != "AS" or not self._is_body(after + 1):
+            return 0
+        frame.in_with, frame.recursive = True, recursive
+        return self._cte(first, frame)
+
+    def _is_body(self, at: int) -> bool:
+        while self.words.word(at) in ("NOT", "MATERIALIZED"):
+            at += 1
+        return self.words.word(at) == "("
+
+    def _cte(self, at: int, frame: _Frame) -> int:
+        """Open the body of the CTE whose name stands at `at`; returns where the body starts."""
+        words = self.words
+        if not words.is_name(at):
+            return at
+        name = words.texts[at].lower()
+        at += 1
+        if words.word(at) == "(":
+            at = words.close(at) + 1
+        while words.word(at) in ("AS", "NOT", "MATERIALIZED"):
+            at += 1
+        if words.word(at) != "(":
+            return at
+        child = _Frame(ctes=set(frame.ctes), defines=name)
+        if frame.recursive or words.find(_SET_OPERATIONS, at + 1, words.close(at)) != -1:
+            child.ctes.add(name)
+        self.stack.append(child)
+        return at + 1
+
+    def _select_into(self, at: int) -> int:
+        temporary = False
+        while self.words.word(at) in _SELECT_INTO_OPTIONS:
+            temporary = temporary or self.words.word(at).startswith("TEMP")
+            at += 1
+        named = read_name(self.words, at, self.draft.context)
+        if named.table is not None:
+            self._effect("create")
+            self.draft.write(named.table, temporary)
+        return max(named.end, at)
+
+    # --- statements that change data
+
+    def _starts_statement(self, at: int) -> bool:
+        """A verb in the middle: another statement where no `;` is needed (T-SQL), a branch of a block."""
+        return len(self.stack) == 1 and self.words.word(at - 1) in ("BEGIN", "THEN", "ELSE", "DO", "LOOP", "AS", ")")
+
+    def _verb(self, at: int, frame: _Frame, word: str) -> int:
+        frame.in_with = False
+        frame.verb = word
+        if word in ("INSERT", "REPLACE"):
+            return self._insert(at, frame)
+        if word == "MERGE":
+            frame.using = frame.actions = True
+            return self._target(self._skip_options(at + 1), frame, "update")
+        if word == "UPDATE":
+            return self._update(at, frame)
+        return self._delete(at, frame)
+
+    def _skip_options(self, at: int) -> int:
+        words = self.words
+        while words.word(at) in _CHANGE_OPTIONS:
+            at += 1
+        if words.word(at) == "TOP" and words.word(at + 1) == "(":
+            at = words.close(at + 1) + 1
+            at += words.word(at) == "PERCENT"
+        return at + (words.word(at) == "INTO")
+
+    def _insert(self, at: int, frame: _Frame) -> int:
+        words = self.words
+        effect: Effect = "append"
+        many = words.word(at + 1) in ("ALL", "FIRST")
+        at += 1 + many
+        if many:
+            return self._insert_many(at)
+        while words.word(at) in _INSERT_OPTIONS:
+            effect = "overwrite" if words.word(at) == "OVERWRITE" else effect
+            at += 1
+        if words.word(at) == "TOP" and words.word(at + 1) == "(":
+            at = words.close(at + 1) + 1
+            at += words.word(at) == "INTO"
+        if words.word(at) == "DIRECTORY" and words.kind(at + 1) == Kind.STRING:
+            at += 1
+        if words.word(at) == "TABLE" and (words.is_name(at + 1) or words.word(at + 1) == "FUNCTION"):
+            at += 1
+        if words.word(at) == "FUNCTION" and words.is_name(at + 1):
+            self._effect(effect)
+            return at + 2
+        at = self._target(at, frame, effect)
+        return words.close(at) + 1 if words.word(at) == "(" and words.word(at + 1) not in _QUERY_STARTS else at
+
+    def _insert_many(self, at: int) -> int:
+        """INSERT ALL / FIRST: every INTO up to the query is a target (docs.snowflake.com: INSERT (multi-table))."""
+        words = self.words
+        self._effect("append")
+        query = words.find(frozenset({"SELECT", "WITH"}), at, self.end)
+        query = self.end if query == -1 else query
+        while (into := words.find(frozenset({"INTO"}), at, query)) != -1:
+            named = read_name(words, into + 1, self.draft.context)
+            self.draft.write(named.table)
+            at = max(named.end, into + 1)
+        return query
+
+    def _target(self, at: int, frame: _Frame, effect: Effect) -> int:
+        named = read_name(self.words, at, self.draft.context)
+        self._effect(effect)
+        if named.is_unknown:
+            self.draft.doubt("partial", "the name of the target is known only when it runs")
+        self.draft.write(named.table)
+        if effect == "append" or effect == "overwrite":
+            return max(named.end, at)
+        return self._alias(max(named.end, at), frame, named.table)
+
+    def _update(self, at: int, frame: _Frame) -> int:
+        """UPDATE t SET ... FROM ..., UPDATE a JOIN b ... SET ..., UPDATE alias SET ... FROM t alias."""
+        at = self._skip_options(at + 1)
+        named = read_name(self.words, at, self.draft.context)
+        self._effect("update")
+        if named.is_unknown:
+            self.draft.doubt("partial", "the name of the target is known only when it runs")
+        frame.targets.append((named, "update"))
+        frame.lists = True
+        return self._alias(max(named.end, at), frame, named.table)
+
+    def _delete(self, at: int, frame: _Frame) -> int:
+        """DELETE FROM t [USING ...], DELETE t WHERE ..., DELETE a, b FROM a JOIN b ..."""
+        words = self.words
+        at = self._skip_options(at + 1)
+        self._effect("delete")
+        frame.using = True
+        named_first = words.word(at) != "FROM"
+        at += not named_first
+        while True:
+            named = read_name(words, at, self.draft.context)
+            if named.end == at:
+                break
+            if named.is_unknown:
+                self.draft.doubt("partial", "the name of the target is known only when it runs")
+            frame.targets.append((named, "delete"))
+            at = named.end
+            if words.follows(at, ".", "*"):
+                at += 2
+            if words.word(at) != ",":
+                break
+            at += 1
+        return at if named_first else self._alias(at, frame, named.table)
+
+    def _settle(self, frame: _Frame) -> None:
+        """Targets are tables of their own, or aliases of tables that the statement has named since."""
+        for named, _ in frame.targets:
+            table = named.table
+            if named.bare and (meant := frame.aliases.get(named.bare)) is not None:
+                table = meant
+            self.draft.write(table)
+            if table is not None:
+                self.draft.inputs.pop(table, None)
+
+    def _effect(self, effect: Effect) -> None:
+        if self.draft.effect is None:
+            self.draft.effect = effect
+            self.draft.kind = "create" if effect == "create" else "write"
