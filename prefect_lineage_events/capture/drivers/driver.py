@@ -1,0 +1,88 @@
+"""What tracing has to know about a DB-API driver: a small description, filled in once per driver.
+
+Nothing in a description may run a statement: it reads what the driver's objects already know, because a query of ours
+on the user's connection would change its session (`LAST_QUERY_ID()`, an aborted transaction).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect_lineage_events.capture.tracer import SchemaLookup
+from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.events import Column
+
+Weave = Callable[[Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+"""`weave(proxy, method, args, kwargs)`: calls the driver's own bound method, tells the tracer, returns the result."""
+
+
+def statement_text(operation: Any, cursor: Any) -> str:
+    """The text of what was given to `execute`: str, bytes, or a composed statement (psycopg's `sql` module)."""
+    if isinstance(operation, str):
+        return operation
+    if isinstance(operation, bytes | bytearray):
+        return bytes(operation).decode("utf-8", "replace")
+    if hasattr(operation, "as_string"):
+        return str(operation.as_string(cursor))
+    return str(operation)
+
+
+def rowcount(cursor: Any) -> int | None:
+    """DB-API's `rowcount`, where -1 and None mean that the driver does not know."""
+    rows = getattr(cursor, "rowcount", None)
+    return rows if isinstance(rows, int) and rows >= 0 else None
+
+
+def has_result(cursor: Any) -> bool:
+    """Whether the cursor has rows to fetch: DB-API's `description` is None when there are none."""
+    return getattr(cursor, "description", None) is not None
+
+
+def _never(_: Any) -> bool:
+    return False
+
+
+def _nothing(_: Any) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """How one driver commits, and where it keeps rows, ids, names and types.
+
+    The functions take the driver's own connection or cursor, never a proxy. They may raise: that counts as "not known".
+
+    - `store(connection)`: where it points, told by the live connection, so that all aliases of a host or file meet.
+    - `commits_itself(connection)`, asked right after a statement: is that committed, with no transaction around it?
+    - `doomed(connection)`, asked before a commit: will the server roll back whatever the client asks for?
+    - `exit_commits(connection)`: does leaving a `with connection:` block in peace commit what is open?
+    - `ddl_commits`: DDL commits by itself, and with it whatever the transaction had written before.
+    - `text(operation, cursor)`, `rows(cursor)`, `query_id(cursor)`: about the statement that has just run.
+    - `has_result(cursor)`: are there rows to fetch whose number is worth counting?
+    - `type_name(code)`: the store's own name of a type code in `cursor.description`.
+    - `lookup(connection)`: how to look columns up on another connection; None where there cannot be one.
+    - `traced_cursor(connection_proxy, cursor)`: the proxy for what `cursor()` returned; None for the usual one.
+    - `connection_calls`, `cursor_calls`: methods beyond the DB-API that run statements or steer transactions.
+    """
+
+    store: Callable[[Any], Store]
+    commits_itself: Callable[[Any], bool]
+    doomed: Callable[[Any], bool] = _never
+    exit_commits: Callable[[Any], bool] = _never
+    ddl_commits: bool = False
+    text: Callable[[Any, Any], str] = statement_text
+    rows: Callable[[Any], int | None] = rowcount
+    has_result: Callable[[Any], bool] = has_result
+    query_id: Callable[[Any], str | None] = _nothing
+    type_name: Callable[[Any], str | None] = _nothing
+    lookup: Callable[[Any], SchemaLookup | None] = _nothing
+    traced_cursor: Callable[[Any, Any], Any] | None = None
+    connection_calls: Mapping[str, Weave] = field(default_factory=dict)
+    cursor_calls: Mapping[str, Weave] = field(default_factory=dict)
+
+    def columns(self, cursor: Any) -> tuple[Column, ...]:
+        """The columns of the cursor's result, from its description."""
+        description: Sequence[Any] = getattr(cursor, "description", None) or ()
+        return tuple(Column(name=str(d[0]), type=self.type_name(d[1])) for d in description)

@@ -1,0 +1,158 @@
+"""DuckDB: its own connections, and duckdb-engine's wrapper of them.
+
+https://duckdb.org/docs/stable/clients/python/overview
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from prefect_lineage_events import datasets
+from prefect_lineage_events.capture import weaves
+from prefect_lineage_events.capture.drivers.driver import Driver, rowcount
+from prefect_lineage_events.capture.drivers.lookup import by_table
+from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, trace
+from prefect_lineage_events.datasets import Store
+
+_PATH = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+_COLUMNS = """
+    SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns
+    WHERE list_contains(?, table_name) ORDER BY ordinal_position
+"""
+# The result of a statement that changes data or settings is one row: how many it changed, or that it did.
+_STATUS_COLUMNS = frozenset({"Count", "Success"})
+
+
+def store(connection: Any) -> Store:
+    """The current database's file, asked on a duplicate of the connection: no result of the user's is lost."""
+    with closing(_duplicate(connection)) as duplicate:
+        row = duplicate.execute(_PATH).fetchone()
+    path = row[0] if row else None
+    return datasets.duckdb(path) if path else datasets.duckdb("", memory_id=uuid4().hex[:12])
+
+
+def _duplicate(connection: Any) -> Any:
+    """Another connection to the same database instance: DuckDB's `cursor()`, also behind duckdb-engine's wrapper."""
+    own = getattr(connection, "_ConnectionWrapper__c", connection)
+    return own.cursor()
+
+
+def rows(cursor: Any) -> int | None:
+    """Only what was changed is counted by DuckDB; what is read is counted as it is fetched."""
+    return rowcount(cursor) if _is_status(cursor) else None
+
+
+def has_result(cursor: Any) -> bool:
+    return cursor.description is not None and not _is_status(cursor)
+
+
+def _is_status(cursor: Any) -> bool:
+    description = cursor.description
+    return bool(description) and len(description) == 1 and description[0][0] in _STATUS_COLUMNS
+
+
+class InstanceLookup:
+    """Columns over a duplicate of the user's connection: a file open here cannot be opened a second time elsewhere.
+
+    It lives for the milliseconds of the query, and holds the user's connection weakly, so that it never keeps a closed
+    file locked.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = weakref.ref(connection)
+
+    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Mapping[str, str | None]]:
+        connection = self._connection()
+        if connection is None:
+            return {}
+        with closing(_duplicate(connection)) as duplicate:
+            found = duplicate.execute(_COLUMNS, [[table[-1] for table in tables]]).fetchall()
+        return by_table(found, tables, "main")
+
+
+ENGINE = Driver(
+    store=store,
+    commits_itself=lambda _: True,
+    rows=rows,
+    has_result=has_result,
+    type_name=str,
+    lookup=InstanceLookup,
+    connection_calls={"begin": weaves.begins_transaction},
+)
+"""duckdb-engine's wrapper: DuckDB commits each statement unless a transaction was begun, by method or by text."""
+
+
+def _results(connection: ConnectionProxy) -> CursorProxy:
+    """DuckDB's connection is its own cursor, so `execute` and `fetch*` go to a cursor proxy of the connection itself.
+
+    That proxy knows the connection's only weakly: a cycle would keep a file locked after its last name was deleted.
+    """
+    results: CursorProxy | None = connection._self_state.get("results")
+    if results is None:
+        results = CursorProxy(connection.__wrapped__, weakref.proxy(connection))
+        connection._self_state["results"] = results
+    return results
+
+
+def _runs(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`execute` and `executemany`, which return the connection."""
+    results = _results(connection)
+    result = weaves.runs_statement(results, in_callers_frame(method), args, kwargs)
+    return connection if result is results else result
+
+
+def _fetches(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    return getattr(_results(connection), method.__name__)(*args, **kwargs)
+
+
+def _fetches_frame(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """The whole result as a DataFrame or an Arrow table, which both know their length."""
+    frame = method(*args, **kwargs)
+    _results(connection)._self_fetched_all(frame)
+    return frame
+
+
+def in_callers_frame(method: Any) -> Any:
+    """The method, called as if from the user's own function.
+
+    DuckDB looks for the DataFrames that a statement names among the variables of the Python frame that calls it; a
+    frame of ours in between would hide them. https://duckdb.org/docs/stable/clients/python/data_ingestion
+    """
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        frame = sys._getframe(1)
+        while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
+            frame = frame.f_back
+        scope = {**frame.f_locals, "_lineage_call": (method, args, kwargs)}
+        return eval(_CALL, frame.f_globals, scope)
+
+    return call
+
+
+_PACKAGE = "prefect_lineage_events."
+_CALL = compile("_lineage_call[0](*_lineage_call[1], **_lineage_call[2])", "<prefect_lineage_events>", "eval")
+
+
+def _traced_duplicate(connection: ConnectionProxy, duplicate: Any) -> Any:
+    """`cursor()` is another connection to the same database, with transactions and temporary tables of its own."""
+    return trace(duplicate, replace(connection._self_driver, store=lambda _: connection._self_store))
+
+
+DRIVER = replace(
+    ENGINE,
+    traced_cursor=_traced_duplicate,
+    connection_calls={
+        "execute": _runs,
+        "executemany": _runs,
+        "begin": weaves.begins_transaction,
+        **dict.fromkeys(("fetchone", "fetchmany", "fetchall"), _fetches),
+        **dict.fromkeys(("df", "fetchdf", "fetch_df", "pl", "to_arrow_table", "fetch_arrow_table"), _fetches_frame),
+    },
+)
+"""DuckDB's own connection."""

@@ -1,0 +1,32 @@
+"""Which driver's description fits a connection, by the package its class comes from."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from prefect_lineage_events.capture.drivers.driver import Driver
+
+# Package of the connection's class: module and name of the description. Loaded when asked for, with what they import.
+_DRIVERS = {
+    "sqlite3": ("sqlite", "DRIVER"),
+    "psycopg": ("postgres", "PSYCOPG"),
+    "psycopg2": ("postgres", "PSYCOPG2"),
+    "duckdb": ("duckdb", "DRIVER"),
+    "_duckdb": ("duckdb", "DRIVER"),
+    "snowflake": ("snowflake", "DRIVER"),
+}
+
+
+def driver_for(connection: Any) -> Driver:
+    """The description for a driver's own connection, or one of a subclass. Raises TypeError for any other object."""
+    for base in type(connection).__mro__:
+        package = base.__module__.partition(".")[0]
+        if package in _DRIVERS:
+            module, name = _DRIVERS[package]
+            driver: Driver = getattr(import_module(f"{__package__}.{module}"), name)
+            return driver
+    raise TypeError(
+        f"{type(connection).__module__}.{type(connection).__qualname__} is no connection that can be instrumented: "
+        "give one of sqlite3, psycopg, psycopg2, duckdb or snowflake.connector"
+    )

@@ -1,0 +1,160 @@
+"""Snowflake's connector, 4.x and 5.x.
+
+https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-api
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from prefect_lineage_events import datasets
+from prefect_lineage_events.capture.drivers.driver import Driver
+from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, ask, operation_of
+from prefect_lineage_events.datasets import Store
+
+_HOST_SUFFIX = ".snowflakecomputing.com"
+
+
+def store(connection: Any) -> Store:
+    """The account, by its host where that is Snowflake's own: it carries the region that a locator lacks.
+
+    Behind a proxy or a private name the account the connector was given is all there is.
+    """
+    host = (connection.host or "").lower().removesuffix(".cn")
+    account = host if host.endswith(_HOST_SUFFIX) else connection.account
+    return datasets.snowflake(account, connection.database, connection.schema)
+
+
+def commits_itself(connection: Any) -> bool:
+    """The session's AUTOCOMMIT, which the connector keeps as the server last told it; on unless switched off."""
+    return bool(connection._session_parameters.get("AUTOCOMMIT", True))
+
+
+def type_name(code: Any) -> str | None:
+    from snowflake.connector.constants import FIELD_ID_TO_NAME
+
+    return FIELD_ID_TO_NAME.get(code)
+
+
+def quoted(parts: Sequence[str]) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeLookup:
+    """Columns by DESCRIBE TABLE, which needs no warehouse, over a connection opened for each batch."""
+
+    connect: Callable[[], Any] = field(repr=False)
+
+    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Mapping[str, str | None]]:
+        with closing(self.connect()) as connection, closing(connection.cursor()) as cursor:
+            found = {table: ask(_describe, cursor, table, default=None) for table in tables}
+        return {table: columns for table, columns in found.items() if columns}
+
+
+def _describe(cursor: Any, table: tuple[str, ...]) -> dict[str, str | None]:
+    rows = cursor.execute(f"DESCRIBE TABLE {quoted(table)}").fetchall()
+    return {row[0]: row[1] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A statement sent with `execute_async`, of which nobody knows yet whether it succeeded."""
+
+    text: str
+    started: dt.datetime
+    clock: float
+
+
+def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`execute_async`: remember the statement until its status is known. A status never asked for stays unknown."""
+    cursor._self_read_ended()
+    sent = partial(Sent, started=dt.datetime.now(dt.timezone.utc), clock=perf_counter())
+    result = method(*args, **kwargs)
+    connection = cursor._self_connection
+    text = ask(connection._self_driver.text, operation_of(args, kwargs), cursor.__wrapped__, default="")
+    query_id = result.get("queryId") if isinstance(result, dict) else None
+    if query_id:
+        connection._self_state[query_id] = sent(text)
+    return result
+
+
+def _asks_status(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`get_query_status` and its raising twin: SUCCESS is when the statement counts."""
+    status = method(*args, **kwargs)
+    if getattr(status, "name", "") == "SUCCESS":
+        _succeeded(connection, _query_id(args, kwargs))
+    return status
+
+
+def _takes_results(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`get_results_from_sfqid`, `query_result`: the connector waits for the statement's end at the first fetch."""
+    result = method(*args, **kwargs)
+    query_id = _query_id(args, kwargs)
+    if query_id in cursor._self_connection._self_state:
+        cursor._self_fetched_first = partial(_succeeded, cursor._self_connection, query_id, cursor.__wrapped__)
+    return cursor._self_same(result)
+
+
+def _query_id(args: Any, kwargs: Any) -> str:
+    return str(args[0] if args else next(iter(kwargs.values()), ""))
+
+
+def _succeeded(connection: ConnectionProxy, query_id: str, cursor: Any = None) -> None:
+    sent = connection._self_state.pop(query_id, None)
+    if sent is None:
+        return
+    driver = connection._self_driver
+    connection._self_tracer.statement(
+        sent.text,
+        started=sent.started,
+        duration=perf_counter() - sent.clock,
+        autocommit=ask(driver.commits_itself, connection.__wrapped__, default=True),
+        rows=ask(driver.rows, cursor, default=None),
+        query_id=query_id,
+        result_columns=ask(driver.columns, cursor, default=()),
+    )
+
+
+def _through_proxy(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`execute_string` and `execute_stream`: the connector's own code, but with cursors of the proxy."""
+    function = getattr(method, "__func__", None)
+    return function(connection, *args, **kwargs) if function else method(*args, **kwargs)
+
+
+def _fetches(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`fetch_pandas_all` and its like, which may be the first to fetch the result of an asynchronous statement."""
+    result = method(*args, **kwargs)
+    cursor._self_settle()
+    return result
+
+
+DRIVER = Driver(
+    store=store,
+    commits_itself=commits_itself,
+    exit_commits=lambda connection: not connection._session_parameters.get("AUTOCOMMIT", False),
+    ddl_commits=True,
+    query_id=lambda cursor: cursor.sfqid,
+    type_name=type_name,
+    connection_calls={
+        "execute_string": _through_proxy,
+        "execute_stream": _through_proxy,
+        "get_query_status": _asks_status,
+        "get_query_status_throw_if_error": _asks_status,
+    },
+    cursor_calls={
+        "execute_async": _sends,
+        "get_results_from_sfqid": _takes_results,
+        "query_result": _takes_results,
+        "fetch_pandas_all": _fetches,
+        "fetch_pandas_batches": _fetches,
+        "fetch_arrow_all": _fetches,
+        "fetch_arrow_batches": _fetches,
+    },
+)

@@ -1,0 +1,112 @@
+"""Lineage for what flows already use: the plain connectors, and connections a user opened.
+
+Patching is late: a connector module is patched when it is imported, and never imported for it. It wraps one method of
+each connector class, so that classes, subclasses, saved blocks and pickles stay what they are.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, TypeVar
+
+import wrapt
+
+from prefect_lineage_events.capture.log import softly
+
+T = TypeVar("T")
+Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+
+
+def _traced_engine(method: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
+    engine = method(*args, **kwargs)
+    with softly("tracing an engine"):
+        from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine
+
+        trace_engine(getattr(engine, "sync_engine", engine))
+    return engine
+
+
+def _traced_snowflake(method: Callable[..., Any], block: Any, args: Any, kwargs: Any) -> Any:
+    connection = method(*args, **kwargs)
+    with softly("tracing a Snowflake connection"):
+        from prefect_lineage_events.capture.drivers.snowflake_block import traced_connection
+
+        connection = block._connection = traced_connection(block, connection, kwargs)
+    return connection
+
+
+# Where each connector lives, and the one method through which all its others reach the database.
+_PATCHES: tuple[tuple[str, str, str, Wrapper], ...] = (
+    ("prefect_sqlalchemy.database", "SqlAlchemyConnector", "get_engine", _traced_engine),
+    ("prefect_sqlalchemy.database", "AsyncSqlAlchemyConnector", "get_engine", _traced_engine),
+    ("prefect_snowflake.database", "SnowflakeConnector", "get_connection", _traced_snowflake),
+)
+_lock = Lock()
+_wanted = False
+_hooked = False
+
+
+def instrument() -> None:
+    """Capture what the plain connectors of prefect-sqlalchemy and prefect-snowflake do from now on in this process.
+
+    May be called any number of times, before or after the connectors are imported, in code or by the Prefect plugin.
+    """
+    global _wanted, _hooked
+    with _lock:
+        _wanted = True
+        if _hooked:
+            _each_imported(_patch)
+            return
+        _hooked = True
+    for module_name in sorted({patch[0] for patch in _PATCHES}):
+        # Runs now if the module is there already, and else right after its import.
+        wrapt.register_post_import_hook(_patch_if_wanted, module_name)
+
+
+def uninstrument() -> None:
+    """Undo `instrument()`: connections that blocks open or hand out from now on are the driver's own."""
+    global _wanted
+    with _lock:
+        _wanted = False
+        _each_imported(_unpatch)
+
+
+def _patch_if_wanted(module: Any) -> None:
+    # A hook cannot be taken back once it is registered, so it asks.
+    if _wanted:
+        _patch(module)
+
+
+def _each_imported(change: Callable[[Any], None]) -> None:
+    for module_name in {patch[0] for patch in _PATCHES}:
+        if module_name in sys.modules:
+            change(sys.modules[module_name])
+
+
+def _patch(module: Any) -> None:
+    for module_name, class_name, method_name, wrapper in _PATCHES:
+        connector = getattr(module, class_name, None) if module_name == module.__name__ else None
+        if connector is not None and not isinstance(vars(connector).get(method_name), wrapt.FunctionWrapper):
+            wrapt.wrap_function_wrapper(module, f"{class_name}.{method_name}", wrapper)
+
+
+def _unpatch(module: Any) -> None:
+    for module_name, class_name, method_name, _ in _PATCHES:
+        connector = getattr(module, class_name, None) if module_name == module.__name__ else None
+        patched = vars(connector).get(method_name) if connector is not None else None
+        if isinstance(patched, wrapt.FunctionWrapper):
+            setattr(connector, method_name, patched.__wrapped__)
+
+
+def instrument_connection(connection: T) -> T:
+    """A connection that the user opened, as one whose statements are captured; use what this returns.
+
+    Takes connections of sqlite3, psycopg, psycopg2, DuckDB and Snowflake's connector. Raises TypeError, saying so, for
+    anything else.
+    """
+    from prefect_lineage_events.capture.drivers.registry import driver_for
+    from prefect_lineage_events.capture.proxies import trace
+
+    return trace(connection, driver_for(connection))

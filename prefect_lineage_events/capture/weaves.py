@@ -1,0 +1,145 @@
+"""How methods beyond the DB-API's own are told to the tracer; drivers pick from these by name (`Driver.cursor_calls`).
+
+A weave is given the proxy, the driver's own bound method and the call's arguments, and returns what the call returns.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any
+
+from prefect_lineage_events.capture.proxies import (
+    ConnectionProxy,
+    CursorProxy,
+    ObjectProxy,
+    ends_transaction,
+    note_statement,
+    operation_of,
+    runs_as,
+    runs_statement,
+)
+
+__all__ = [
+    "begins_transaction",
+    "ends_transaction",
+    "opens_cursor",
+    "rolls_back",
+    "runs_as",
+    "runs_statement",
+    "statement_block",
+    "streams_rows",
+    "transaction_block",
+]
+
+
+def begins_transaction(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """A connection's `begin()`."""
+    result = method(*args, **kwargs)
+    connection._self_tracer.begin()
+    return connection._self_same(result)
+
+
+def rolls_back(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """A rollback by another name, such as `tpc_rollback`."""
+    result = method(*args, **kwargs)
+    connection._self_tracer.rollback()
+    return result
+
+
+def opens_cursor(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """A connection's own `execute`, which runs a statement on a cursor that it returns (sqlite3, psycopg)."""
+    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    cursor = CursorProxy(method(*args, **kwargs), connection)
+    note_statement(cursor, operation_of(args, kwargs), started, perf_counter() - clock)
+    return cursor
+
+
+def streams_rows(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Iterator[Any]:
+    """psycopg's `stream()`: a generator that runs the statement when it is first asked for a row."""
+    cursor._self_read_ended()
+    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    rows = 0
+    try:
+        for row in method(*args, **kwargs):
+            rows += 1
+            yield row
+    finally:
+        # Also when the generator is given up half way; a statement that failed gave no row and is not noted.
+        if rows:
+            note_statement(cursor, operation_of(args, kwargs), started, perf_counter() - clock)
+
+
+def statement_block(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """psycopg's `with cursor.copy(statement) as copy`: the statement has run when the block is left in peace."""
+    return _StatementBlock(method(*args, **kwargs), cursor, operation_of(args, kwargs))
+
+
+class _StatementBlock(ObjectProxy):
+    def __init__(self, block: Any, cursor: CursorProxy, operation: Any) -> None:
+        super().__init__(block)
+        self._self_cursor = cursor
+        self._self_operation = operation
+        self._self_started = dt.datetime.now(dt.timezone.utc)
+        self._self_clock = perf_counter()
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
+
+    def __enter__(self) -> Any:
+        return self.__wrapped__.__enter__()
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
+        swallow = self.__wrapped__.__exit__(kind, error, traceback)
+        if kind is None:
+            note_statement(
+                self._self_cursor, self._self_operation, self._self_started, perf_counter() - self._self_clock
+            )
+        return swallow
+
+
+def transaction_block(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """psycopg's `with connection.transaction()`: a transaction, or a savepoint inside of one."""
+    return _TransactionBlock(method(*args, **kwargs), connection)
+
+
+class _TransactionBlock(ObjectProxy):
+    """Told by psycopg's own `Transaction`: `savepoint_name` when entered inside a transaction, `status` when left."""
+
+    def __init__(self, block: Any, connection: ConnectionProxy) -> None:
+        super().__init__(block)
+        self._self_connection = connection
+        self._self_savepoint = ""
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
+
+    def __enter__(self) -> Any:
+        own = self._self_connection
+        inside = not own._self_driver.commits_itself(own.__wrapped__)
+        self.__wrapped__.__enter__()
+        if inside:
+            self._self_savepoint = self.__wrapped__.savepoint_name or ""
+            own._self_tracer.savepoint(self._self_savepoint)
+        else:
+            own._self_tracer.begin()
+        return self
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
+        # The user's statement error, psycopg's Rollback and `force_rollback` all roll back; only peace commits.
+        rolled_back = kind is not None or self.__wrapped__.force_rollback
+        try:
+            return self.__wrapped__.__exit__(kind, error, traceback)
+        except BaseException:
+            rolled_back = True
+            raise
+        finally:
+            self._self_tell(rolled_back)
+
+    def _self_tell(self, rolled_back: bool) -> None:
+        tracer = self._self_connection._self_tracer
+        if self._self_savepoint:
+            tracer.rollback_to(self._self_savepoint) if rolled_back else tracer.release(self._self_savepoint)
+        else:
+            tracer.rollback() if rolled_back else tracer.commit()

@@ -1,0 +1,26 @@
+"""The Prefect plugin (entry point `prefect.plugins`): capture for flows that are not touched at all.
+
+With `PREFECT_PLUGINS_ENABLED=true`, Prefect calls this on every `import prefect`; it instruments where
+`PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INSTRUMENT=true` asks for it.
+https://docs.prefect.io/v3/advanced/experimental-plugins
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect.plugins import register_hook
+
+__all__ = ["setup_environment"]
+
+
+@register_hook
+def setup_environment(*, ctx: Any) -> None:
+    """Instrument the plain connectors, if the settings ask for it. May run more than once in a process."""
+    # Imported here: Prefect is still being imported when this module is.
+    from prefect_lineage_events.settings import settings
+
+    if settings().instrument and settings().enabled:
+        from prefect_lineage_events.capture.instrument import instrument
+
+        instrument()
