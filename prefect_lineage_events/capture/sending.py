@@ -27,7 +27,7 @@ class Sender:
         self._contexts: dict[int, tuple[SettingsContext | None, Context]] = {}
 
     def send(self, event: dict[str, Any], run: Run) -> bool:
-        """Was the event handed over? It never raises: EventTooLarge and all else is a False, for the emitter to count."""
+        """Was the event handed over? Never raises: EventTooLarge and all else is a False, for the emitter to count."""
         with softly("handing an event to Prefect"):
             return self._context(run.settings).run(self._emit, event)
         return False

@@ -1,0 +1,186 @@
+"""Capture without Prefect's server and without a parser: a pipeline driven by hand, a sink that records, a session that looks up."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from prefect_lineage_events import datasets
+from prefect_lineage_events.capture import policy
+from prefect_lineage_events.capture.context import Run
+from prefect_lineage_events.capture.notes import Connection, RowsNote, StatementNote, TransactionNote
+from prefect_lineage_events.capture.pipeline import Pipeline
+from prefect_lineage_events.capture.queue import NoteQueue
+from prefect_lineage_events.capture.sessions import ConnectionState
+from prefect_lineage_events.events import HistoryEvent, LineageEvent, RunInfo, parse
+from prefect_lineage_events.settings import LineageSettings
+from prefect_lineage_events.sql.model import Statement, TableRef
+
+STARTED = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.timezone.utc)
+
+
+def table(name: str, *, temporary: bool = False) -> TableRef:
+    return TableRef(tuple(name.split(".")), temporary=temporary)
+
+
+def statement(kind: str, outputs: str = "", inputs: str = "", **more: Any) -> Statement:
+    """A statement of named tables; its text, kind and tables make its fingerprint."""
+    text = more.pop("sanitised", f"{kind} {outputs} from {inputs}")
+    return Statement(
+        kind,  # type: ignore[arg-type]
+        inputs=tuple(map(table, inputs.split())),
+        outputs=tuple(map(table, outputs.split())),
+        sanitised=text,
+        fingerprint=more.pop("fingerprint", text),
+        **more,
+    )
+
+
+class ScriptedSession:
+    """Stands for the SQL room: says for a text what the test told it to. Unknown texts are read as
+    `<kind> <output> [from <inputs>]`, the form that `statement` makes.
+    """
+
+    database: str | None = None
+    schema: str | None = None
+
+    def __init__(self, script: dict[str, Any] | None = None) -> None:
+        self.script = script or {}
+
+    def analyze(self, sql: str, columns: bool = True) -> tuple[list[Statement], ScriptedSession]:
+        found = self.script.get(sql)
+        if isinstance(found, Exception):
+            raise found
+        if found is not None:
+            return (list(found) if isinstance(found, list) else [found]), self
+        kind, _, rest = sql.partition(" ")
+        if kind not in ("read", "write", "create", "alter", "drop"):
+            return [Statement("misc", sanitised=sql, fingerprint=sql)], self
+        outputs, _, inputs = (" " + rest).partition(" from ")
+        return [statement(kind, outputs.strip(), inputs.strip())], self
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Bench:
+    """A pipeline with everything around it in the test's hands."""
+
+    pipeline: Pipeline
+    queue: NoteQueue
+    clock: Clock
+    sent: list[dict[str, Any]]
+    script: dict[str, Any]
+    refuse: list[str] = field(default_factory=list)
+
+    def events(self, name: str = "") -> list[HistoryEvent]:
+        parsed = [(e["event"], parse(e["event"], e["payload"])) for e in self.sent]
+        return [e for n, e in parsed if e is not None and n.startswith(name or "lineage.")]
+
+    def statements(self) -> list[LineageEvent]:
+        return [e for e in self.events() if isinstance(e, LineageEvent)]
+
+    def names(self) -> list[str]:
+        """Every statement's event as `operation output < inputs`, and `xN` when it stands for several."""
+        return [
+            f"{e.operation} {e.output.name if e.output else '-'} < {' '.join(d.name for d in e.inputs)}".strip(" <")
+            + (f" x{e.statement.executions}" if e.statement.executions > 1 else "")
+            for e in self.statements()
+        ]
+
+    def connection(self, **more: Any) -> ConnectionDriver:
+        store = more.pop("store", None) or datasets.server("postgres", "db", None, "shop", "public")
+        return ConnectionDriver(self, Connection(store, **more))
+
+    def settle(self, seconds: float = 1000.0) -> None:
+        """Let time pass: whatever waits is due then."""
+        for _ in range(3):
+            self.clock.now += seconds
+            while (note := self.queue.get(0)) is not None:
+                self.pipeline.take(note)
+            self.pipeline.tick()
+
+
+@dataclass
+class ConnectionDriver:
+    bench: Bench
+    connection: Connection
+    run: Run | None = None
+
+    def execute(self, sql: str, *, autocommit: bool = False, run: Run | None = None, **more: Any) -> StatementNote:
+        run = run or self.run
+        note = StatementNote(self.connection, sql, run, STARTED, 0.25, autocommit, **more)
+        self.bench.pipeline.take(note)
+        return note
+
+    def step(self, step: Any, name: str = "") -> None:
+        self.bench.pipeline.take(TransactionNote(self.connection, step, name))
+
+    def rows(self, note: StatementNote, rows: int) -> None:
+        self.bench.pipeline.take(RowsNote(note, rows))
+
+
+FLOW_RUN = UUID(int=1)
+
+
+def make_run(
+    flow_run_id: UUID = FLOW_RUN, task: str | None = None, task_run_id: UUID | None = None, **more: Any
+) -> Run:
+    info = RunInfo(
+        flow_run_id=flow_run_id,
+        flow_run_name="calm-crow",
+        flow_id=UUID(int=9),
+        flow_name="nightly",
+        run_count=1,
+        task_run_id=task_run_id or (uuid4() if task else None),
+        task_run_name=task and f"{task}-0",
+    )
+    return Run(info, task_name=task, task_key=task or "", **more)
+
+
+@pytest.fixture
+def run() -> Run:
+    return make_run()
+
+
+@pytest.fixture
+def values() -> LineageSettings:
+    return LineageSettings()
+
+
+@pytest.fixture
+def bench(values: LineageSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    policy.current.cache_clear()
+    script: dict[str, Any] = {}
+    monkeypatch.setattr(
+        ConnectionState, "of", classmethod(lambda cls, connection: cls(connection, ScriptedSession(script)))
+    )
+    queue, clock, sent, refuse = NoteQueue(values.queue_size), Clock(), [], []
+
+    def send(event: dict[str, Any], run: Run) -> bool:
+        if event["event"] in refuse:
+            return False
+        sent.append(event)
+        return True
+
+    yield Bench(Pipeline(values, send, queue, clock), queue, clock, sent, script, refuse)
+    policy.current.cache_clear()
+
+
+@pytest.fixture
+def db(bench: Bench, run: Run) -> ConnectionDriver:
+    """A connection whose statements belong to `run`."""
+    driver = bench.connection()
+    driver.run = run
+    return driver

@@ -1,0 +1,244 @@
+"""What our thread makes of notes."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from prefect_lineage_events.capture.context import Run
+from prefect_lineage_events.capture.notes import RecordNote
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.events import CountEvent, LineageEvent
+
+from .conftest import STARTED, Bench, ConnectionDriver, make_run, statement
+
+
+def test_a_committed_write_becomes_one_event_with_its_inputs(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("write marts.sales from orders customers")
+    db.step("commit")
+    bench.settle()
+    assert bench.names() == ["write shop.marts.sales < shop.public.orders shop.public.customers"]
+
+
+def test_a_rolled_back_write_emits_nothing(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("write sales from orders")
+    db.step("rollback")
+    bench.settle()
+    assert bench.sent == []
+
+
+def test_a_connection_lost_without_commit_wrote_nothing(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("write sales from orders")
+    db.step("lost")
+    bench.settle()
+    assert bench.sent == []
+
+
+def test_a_read_counts_though_its_transaction_is_rolled_back(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("read from orders")
+    db.step("rollback")
+    bench.settle()
+    assert bench.names() == ["read - < shop.public.orders"]
+
+
+def test_an_autocommitted_write_counts_at_once(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("write sales from orders", autocommit=True)
+    db.step("rollback")
+    bench.settle()
+    assert bench.names() == ["write shop.public.sales < shop.public.orders"]
+
+
+def test_begin_and_rollback_as_texts_hold_on_an_autocommit_connection(bench: Bench, db: ConnectionDriver) -> None:
+    for sql in ("BEGIN", "write sales from orders", "ROLLBACK", "write kept from orders"):
+        db.execute(sql, autocommit=True)
+    bench.settle()
+    assert bench.names() == ["write shop.public.kept < shop.public.orders"]
+
+
+def test_ddl_commits_what_was_open_where_the_store_does_so(bench: Bench, run: Run) -> None:
+    db = bench.connection(ddl_commits=True)
+    db.run = run
+    db.execute("write sales from orders")
+    db.execute("create other")
+    db.execute("write undone from orders")
+    db.step("rollback")
+    bench.settle()
+    assert bench.names() == ["write shop.public.sales < shop.public.orders", "create shop.public.other"]
+
+
+def test_ddl_is_rolled_back_where_the_store_does_so(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("create other")
+    db.step("rollback")
+    bench.settle()
+    assert bench.sent == []
+
+
+def test_ddl_that_names_no_dataset_commits_as_well(bench: Bench, run: Run) -> None:
+    db = bench.connection(ddl_commits=True)
+    db.run = run
+    db.execute("write sales from orders")
+    db.execute("create")
+    db.step("rollback")
+    bench.settle()
+    assert bench.names() == ["write shop.public.sales < shop.public.orders"]
+
+
+def test_transaction_control_inside_a_script_is_obeyed(bench: Bench, db: ConnectionDriver) -> None:
+    bench.script["script"] = [
+        statement("misc", sanitised="BEGIN"),
+        statement("write", "sales", "orders"),
+        statement("misc", sanitised="ROLLBACK"),
+        statement("write", "kept", "orders"),
+    ]
+    db.execute("script", autocommit=True)
+    bench.settle()
+    assert bench.names() == ["write shop.public.kept < shop.public.orders"]
+
+
+def test_statements_outside_runs_move_the_session_on_and_emit_nothing(bench: Bench) -> None:
+    db = bench.connection()
+    db.execute("write sales from orders", autocommit=True)
+    bench.settle()
+    assert bench.sent == []
+
+
+def test_a_statement_without_datasets_emits_nothing(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("read")
+    db.execute("GRANT x TO y", autocommit=True)
+    bench.settle()
+    assert bench.sent == []
+
+
+def test_a_failing_analyser_yields_a_partial_event_not_silence(bench: Bench, db: ConnectionDriver) -> None:
+    bench.script["broken"] = RuntimeError("secret")
+    db.execute("broken", autocommit=True)
+    bench.settle()
+    (event,) = bench.statements()
+    assert (event.operation, event.primary, event.statement.confidence) == ("misc", None, "partial")
+    assert event.statement.reason == "the analyser failed"
+    assert "secret" not in str(bench.sent)
+
+
+def test_a_text_nobody_understands_is_told_as_partial(bench: Bench, db: ConnectionDriver) -> None:
+    bench.script["huh"] = statement("misc", confidence="partial", reason="no parser understands it")
+    db.execute("huh", autocommit=True)
+    bench.settle()
+    assert [(e.operation, e.statement.reason) for e in bench.statements()] == [("misc", "no parser understands it")]
+
+
+def test_rows_of_a_read_arrive_later_and_are_told(bench: Bench, db: ConnectionDriver) -> None:
+    note = db.execute("read from orders")
+    db.rows(note, 17)
+    bench.settle()
+    assert [e.statement.rows for e in bench.statements()] == [17]
+
+
+def test_rows_of_alike_reads_add_up(bench: Bench, db: ConnectionDriver) -> None:
+    for rows in (17, 4):
+        db.rows(db.execute("read from orders"), rows)
+    bench.settle()
+    assert [(e.statement.executions, e.statement.rows) for e in bench.statements()] == [(2, 21)]
+
+
+def test_one_event_per_output(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("write a b from c", autocommit=True)
+    bench.settle()
+    assert bench.names() == ["write shop.public.a < shop.public.c", "write shop.public.b < shop.public.c"]
+    assert len({e.statement.id for e in bench.statements()}) == 1
+
+
+def test_more_than_85_inputs_are_split_into_events_of_one_statement(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("write wide from " + " ".join(f"t{i}" for i in range(100)), autocommit=True)
+    bench.settle()
+    first, second = bench.statements()
+    assert (len(first.inputs), len(second.inputs)) == (85, 15)
+    assert first.statement.id == second.statement.id
+    assert [(e.statement.part, e.statement.parts) for e in (first, second)] == [(1, 2), (2, 2)]
+
+
+def test_numbers_have_no_gap_and_ids_follow_from_them(bench: Bench, db: ConnectionDriver) -> None:
+    for name in ("a", "b", "c"):
+        db.execute(f"write {name} from orders", autocommit=True)
+    bench.settle()
+    events = bench.statements()
+    assert [e.emitter.sequence for e in events] == [0, 1, 2]
+    assert [e["id"] for e in bench.sent[:3]] == [e.emitter.event_id() for e in events]
+
+
+def test_an_event_prefect_does_not_take_is_counted_and_leaves_no_gap(bench: Bench, db: ConnectionDriver) -> None:
+    bench.refuse.append("lineage.write")
+    db.execute("write a from orders", autocommit=True)
+    db.execute("read from orders")
+    bench.settle()
+    (count,) = [e for e in bench.events() if isinstance(e, CountEvent)]
+    assert [e.emitter.sequence for e in bench.statements()] == [0]
+    assert (count.count, count.failed) == (1, 1)
+
+
+def test_a_quiet_emitter_tells_its_count_once(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("read from orders")
+    bench.settle()
+    bench.settle()
+    assert [(e.closed, e.count) for e in bench.events() if isinstance(e, CountEvent)] == [(False, 1)]
+
+
+def test_two_flow_runs_have_an_emitter_each(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("read from orders")
+    db.execute("read from orders", run=make_run(uuid4()))
+    bench.settle()
+    assert [e.emitter.sequence for e in bench.statements()] == [0, 0]
+    assert len({e.emitter.id for e in bench.statements()}) == 2
+
+
+def test_dropped_statements_are_told_even_when_nothing_else_is(bench: Bench, run: Run) -> None:
+    bench.queue._limit = 0
+    bench.queue.put(RecordNote("read", None, (Dataset("s3://b", "k"),), run, STARTED))
+    bench.settle()
+    assert [(e.count, e.dropped) for e in bench.events() if isinstance(e, CountEvent)] == [(0, 1)]
+
+
+def test_the_flow_run_and_the_task_run_stand_first_among_the_related(bench: Bench, db: ConnectionDriver) -> None:
+    run = make_run(task="load")
+    db.execute("write a from orders", autocommit=True, run=run)
+    bench.settle()
+    roles = [r["prefect.resource.role"] for r in bench.sent[0]["related"]]
+    assert roles == ["flow-run", "task-run", "flow", "lineage-input"]
+
+
+def test_what_was_recorded_by_hand_becomes_an_event(bench: Bench, run: Run) -> None:
+    note = RecordNote("write", Dataset("s3://out", "k.pdf"), (Dataset("s3://in", "k.csv"),), run, STARTED)
+    bench.pipeline.take(note)
+    bench.settle()
+    (event,) = bench.statements()
+    assert isinstance(event, LineageEvent)
+    assert (event.output and event.output.uri, [d.uri for d in event.inputs]) == ("s3://out/k.pdf", ["s3://in/k.csv"])
+
+
+def test_alike_statements_are_counted_into_few_events(bench: Bench, db: ConnectionDriver) -> None:
+    for _ in range(10_000):
+        db.execute("write sales from orders", autocommit=True)
+        bench.clock.now += 0.01
+        bench.pipeline.tick()
+    bench.settle()
+    assert sum(e.statement.executions for e in bench.statements()) == 10_000
+    assert len(bench.sent) < 50
+
+
+def test_a_mapped_task_is_counted_into_few_events_that_name_its_task_runs(bench: Bench, db: ConnectionDriver) -> None:
+    runs = [make_run(task="load") for _ in range(1_000)]
+    for run in runs:
+        db.execute("write sales from orders", autocommit=True, run=run)
+        bench.clock.now += 0.05
+        bench.pipeline.tick()
+    bench.settle()
+    named = {e.run.task_run_id for e in bench.statements()} | {t for e in bench.statements() for t in e.task_runs}
+    assert named == {r.info.task_run_id for r in runs}
+    assert len(bench.sent) < 200
+
+
+def test_a_long_transaction_holds_alike_statements_once(bench: Bench, db: ConnectionDriver) -> None:
+    for _ in range(5_000):
+        db.execute("write sales from orders")
+    assert bench.sent == []
+    db.step("commit")
+    bench.settle()
+    assert bench.names() == ["write shop.public.sales < shop.public.orders x5000"]
