@@ -48,7 +48,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ColumnEdge:
-    """`transformation` in OpenLineage's words (IDENTITY, ..., CONDITIONAL); `inferred`: by equal column names only."""
+    """`transformation` in OpenLineage's words (IDENTITY, ..., CONDITIONAL); `inferred`: by equal column names only.
+
+    What is INDIRECT (JOIN, FILTER, ...) decides over rows, not values: its `target_column` is `*`.
+    """
 
     source: Dataset
     source_column: str
@@ -60,10 +63,11 @@ class ColumnEdge:
 
 @dataclass(frozen=True, slots=True)
 class StatementSummary:
-    """A statement that the run made, as far as it may be shown."""
+    """A statement that the run made, as far as it may be shown. `source`: the namespace that it ran in."""
 
     sql: str | None
     dialect: str
+    operation: str = "misc"
     query_id: str | None = None
     source: str | None = None
     executions: int = 1
@@ -101,9 +105,9 @@ class RunLineage:
     """The stitched picture of one flow run."""
 
     run: FlowRun
-    lineage: Lineage = Lineage()
+    lineage: Lineage = field(default_factory=Lineage)
     tasks: tuple[TaskLineage, ...] = ()
-    completeness: Completeness = Completeness()
+    completeness: Completeness = field(default_factory=Completeness)
     schema_changes: Mapping[Dataset, str] = field(default_factory=dict)
     descendants_have_lineage: bool = False
 

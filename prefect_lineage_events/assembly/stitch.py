@@ -1,11 +1,82 @@
-"""The events of a run, put together to one picture. Pure: the same history gives the same answer, in the same order."""
+"""The events of a run, put together to one picture. Pure: the same history gives the same answer, in the same order.
+
+Datasets that outlast the run are its inputs and outputs, both when it wrote and read them; what came and went inside of
+it is neither, and what flowed through it flows past it.
+"""
 
 from __future__ import annotations
 
-from prefect_lineage_events.assembly.model import RunLineage
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from prefect_lineage_events.assembly.dataflow import Fed, dataflow
+from prefect_lineage_events.assembly.lives import Placed, place
+from prefect_lineage_events.assembly.model import Lineage, RunLineage, StatementSummary, TaskLineage
+from prefect_lineage_events.assembly.picture import picture
+from prefect_lineage_events.assembly.schemas import Schemas
+from prefect_lineage_events.assembly.statements import Step, scopes_of, steps
 from prefect_lineage_events.history.model import RunHistory
 
 
 def stitch(history: RunHistory, *, infer_columns: bool = True) -> RunLineage:
-    """The run lineage of a history. `infer_columns`: give columns of DataFrames edges by equal names, marked inferred."""
-    raise NotImplementedError
+    """The run lineage of a history. `infer_columns`: DataFrames' columns get edges by equal names, marked inferred."""
+    placed, lives = place(steps(history))
+    schemas = Schemas(placed, lives, history.schemas)
+    fed = dataflow(placed, history.tasks, schemas, infer_columns=infer_columns)
+    return RunLineage(
+        run=history.run,
+        lineage=_lineage(placed, fed, schemas),
+        tasks=_tasks(history, placed, fed, schemas),
+        completeness=history.completeness,
+        schema_changes=schemas.changes(),
+        descendants_have_lineage=history.descendants_have_lineage,
+    )
+
+
+def _lineage(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas) -> Lineage:
+    inputs, outputs, edges, columns = picture(placed, fed, schemas)
+    return Lineage(inputs, outputs, edges, columns, statements=tuple(_summaries(p.step for p in placed)))
+
+
+def _tasks(
+    history: RunHistory, placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas
+) -> tuple[TaskLineage, ...]:
+    """The lineage of each task run that touched data, in the order in which they began."""
+    by_task: dict[UUID, tuple[list[Placed], list[Fed]]] = {
+        scope: ([], []) for scope in sorted(scopes_of(p.step for p in placed), key=str) if scope is not None
+    }
+    for one in placed:
+        for scope in one.step.scopes - {None}:
+            by_task[scope][0].append(one)  # type: ignore[index]
+    for write in fed:
+        for scope in write.placed.step.scopes - {None}:
+            by_task[scope][1].append(write)  # type: ignore[index]
+    tasks = []
+    for task_run_id, (its_placed, its_fed) in by_task.items():
+        task = history.tasks.get(task_run_id)
+        lineage = _lineage(its_placed, its_fed, schemas)
+        if not lineage.empty:
+            name = task.name if task else str(task_run_id)
+            tasks.append(TaskLineage(task_run_id, name, task.state if task else None, lineage))
+    return tuple(tasks)
+
+
+def _summaries(steps: Iterable[Step]) -> Iterable[StatementSummary]:
+    """Statements in order, each once, whatever the number of its outputs; what was only recorded has no text."""
+    seen = set()
+    for step in steps:
+        info = step.info
+        if info.id in seen or (info.sql is None and not info.query_id and info.confidence == "exact"):
+            continue
+        seen.add(info.id)
+        somewhere = step.output or (step.inputs[0] if step.inputs else None)
+        yield StatementSummary(
+            sql=info.sql,
+            dialect=info.dialect,
+            operation=step.operation,
+            query_id=info.query_id,
+            source=somewhere.namespace if somewhere else None,
+            executions=info.executions,
+            confidence=info.confidence,
+            reason=info.reason,
+        )

@@ -1,0 +1,252 @@
+"""What fed each write of a run: by its own statement, or by Python's hands.
+
+Rules for Python, which nobody sees inside of:
+- In one task, rows that were read feed what is written after them. So do rows that the flow's own body read, for what
+  the flow's own body writes.
+- A task that received the result of another was given what that one read; and, when that one wrote nothing itself, what
+  had been given to it. What a task wrote is in the store: its result says no more than that it is there.
+- A statement that says itself what fed it (INSERT ... SELECT) is believed.
+- Results that pass through the flow's body on their way are not seen by Prefect, so they feed nothing: no edge is
+  better than a false one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from prefect_lineage_events.assembly.lives import Life, Placed
+from prefect_lineage_events.assembly.model import How
+from prefect_lineage_events.assembly.relation import DIRECT, Origin, Origins, Relation, less_sure, surer, through
+from prefect_lineage_events.assembly.schemas import STAR, Schemas
+from prefect_lineage_events.assembly.statements import Scope
+from prefect_lineage_events.events import EventColumnEdge
+from prefect_lineage_events.history.model import TaskRun
+
+_Moment = tuple[dt.datetime, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """A write into a dataset that outlasts the run, and what fed it."""
+
+    placed: Placed
+    by: Relation
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """Rows that a statement handed to Python at a moment."""
+
+    at: _Moment
+    rows: Relation
+
+
+def dataflow(
+    placed: Sequence[Placed], tasks: Mapping[UUID, TaskRun], schemas: Schemas, *, infer_columns: bool
+) -> list[Fed]:
+    """Each write into a lasting dataset with what fed it, in order. Datasets that come and go leave no trace in it."""
+    return _Walk(placed, tasks, schemas, infer_columns).fed()
+
+
+class _Walk:
+    """Follows the rows through a run, moment by moment."""
+
+    def __init__(
+        self, placed: Sequence[Placed], tasks: Mapping[UUID, TaskRun], schemas: Schemas, infer_columns: bool
+    ) -> None:
+        self._placed = placed
+        self._schemas = schemas
+        self._infer_columns = infer_columns
+        self._contents: dict[Life, Relation] = defaultdict(Relation)
+        self._hands: dict[Scope, list[_Handed]] = defaultdict(list)
+        self._givers = _Givers(placed, tasks)
+
+    def fed(self) -> list[Fed]:
+        self._hand_over_lasting()
+        fed: dict[int, Relation] = defaultdict(Relation)
+        for moment, placed in self._moments():
+            target = placed.target
+            if placed.step.reads and _reads_passing(placed):
+                self._hand_over(placed, moment)
+            elif target and target.gone:
+                self._fill(target, placed, moment)
+            elif target:
+                fed[moment[1]].take(self._feeding(placed, moment))
+        return [Fed(self._placed[position], by) for position, by in sorted(fed.items())]
+
+    def _moments(self) -> Iterator[tuple[_Moment, Placed]]:
+        """Statements as they ran; one that stands for many executions at the first and at the last of them.
+
+        What happened between two executions meets the later one, as it did in the run.
+        """
+        moments = []
+        for position, placed in enumerate(self._placed):
+            step = placed.step
+            moments += [((time, position), placed) for time in dict.fromkeys((step.started, step.last))]
+        return iter(sorted(moments, key=lambda m: m[0]))
+
+    def _hand_over_lasting(self) -> None:
+        """Reads of lasting datasets are known beforehand, so that a task's clock does not matter to those it feeds."""
+        for position, placed in enumerate(self._placed):
+            if placed.step.reads and not _reads_passing(placed):
+                self._hand_over(placed, (placed.step.started, position))
+
+    def _hand_over(self, placed: Placed, at: _Moment) -> None:
+        handed = _Handed(at, self._relation(placed))
+        for scope in placed.step.scopes:
+            self._hands[scope].append(handed)
+
+    def _fill(self, passing: Life, placed: Placed, moment: _Moment) -> None:
+        feeding = self._feeding(placed, moment)
+        if placed.renews:
+            self._contents[passing] = feeding
+        elif placed.step.operation == "write":
+            self._contents[passing].take(feeding)
+
+    def _feeding(self, placed: Placed, moment: _Moment) -> Relation:
+        if placed.step.takes_from_python:
+            return self._given(placed, moment)
+        return self._relation(placed)
+
+    # --- what a statement says itself ------------------------------------------------------------------------------
+
+    def _relation(self, placed: Placed) -> Relation:
+        """The statement's sources and column edges, seen through what comes and goes."""
+        result = Relation()
+        for life in placed.sources:
+            for source, how in self._behind(life):
+                result.fed_by(source, less_sure(how, placed.step.how))
+            if life.gone:
+                result.deciding.update(self._contents[life].deciding)
+        stars = []
+        for edge in placed.step.columns:
+            life_of_edge = placed.by_uri.get(edge.source)
+            if life_of_edge is None:
+                continue
+            if edge.source_column == STAR:
+                # `count(*)` and the like have a column on one side only: no column's values went there
+                if edge.column == STAR and edge.transformation in DIRECT:
+                    stars.append((edge, life_of_edge))
+                continue
+            origins = through(self._origins(life_of_edge, edge.source_column), edge.transformation)
+            if edge.transformation not in DIRECT:
+                result.deciding.update(origins)
+            elif edge.column != STAR:
+                result.put(edge.column, origins)
+        self._put_stars(result, placed, stars)
+        return result
+
+    def _behind(self, life: Life) -> Iterable[tuple[Life, How]]:
+        if life.gone:
+            return self._contents[life].sources.items()
+        return [(life, "sql")]
+
+    def _origins(self, life: Life, column: str) -> Origins:
+        if life.gone:
+            return self._contents[life].column(column)
+        return {Origin(life, self._schemas.spelled(life, column)): None}
+
+    def _put_stars(self, result: Relation, placed: Placed, stars: list[tuple[EventColumnEdge, Life]]) -> None:
+        """`SELECT *`: the columns that the source has, or else those that the target got."""
+        into = self._names_into(placed)
+        alone = len(stars) == 1 and not result.columns
+        for edge, life in stars:
+            names = self._names_of(life)
+            if names:
+                targets = into if alone and _positional(names, into) else names
+                for name, target in zip(names, targets, strict=True):
+                    result.put(target, through(self._origins(life, name), edge.transformation))
+            elif len(stars) == 1 and into:
+                for name in [n for n in into if n.casefold() not in result.columns]:
+                    result.put(name, through(self._origins(life, name), edge.transformation))
+            else:
+                result.stars.update(self._contents[life].stars if life.gone else {life: None})
+
+    def _names_of(self, life: Life) -> list[str]:
+        if life.gone and (content := self._contents[life]).columns:
+            return content.names()
+        return self._schemas.names(life)
+
+    def _names_into(self, placed: Placed) -> list[str]:
+        step = placed.step
+        if placed.target is None:
+            return [c.name for c in step.result_columns]
+        named = [c.name for c in step.output.columns] if step.output else []
+        return named or self._schemas.names(placed.target)
+
+    # --- what Python was handed ------------------------------------------------------------------------------------
+
+    def _given(self, placed: Placed, moment: _Moment) -> Relation:
+        """What Python had in its hands when it wrote; columns by equal names, never more than inferred."""
+        rows: dict[int, tuple[Relation, How]] = {}
+        for scope in sorted(placed.step.scopes, key=str):
+            own = [h.rows for h in self._hands[scope] if h.at < moment]
+            given = [h.rows for giver in self._givers.of(scope) for h in self._hands[giver]]
+            for relation, how in [*((r, _SAME_TASK) for r in own), *((r, _TASK_GRAPH) for r in given)]:
+                known = rows.get(id(relation))
+                rows[id(relation)] = (relation, surer(known[1] if known else None, how))
+        result = Relation()
+        for relation, how in rows.values():
+            for life, known_by in relation.sources.items():
+                result.fed_by(life, less_sure(known_by, how))
+        if self._infer_columns:
+            for name in self._names_into(placed):
+                result.put(name, (o for relation, _ in rows.values() for o in _by_name(relation, name)))
+        return result
+
+
+_SAME_TASK: How = "same task"
+_TASK_GRAPH: How = "task graph"
+
+
+class _Givers:
+    """Whose reads came into a task's hands along Prefect's task graph."""
+
+    def __init__(self, placed: Sequence[Placed], tasks: Mapping[UUID, TaskRun]) -> None:
+        self._tasks = tasks
+        self._wrote = {scope for one in placed if one.target for scope in one.step.scopes}
+        self._of: dict[Scope, tuple[UUID, ...]] = {}
+
+    def of(self, scope: Scope) -> tuple[UUID, ...]:
+        if scope is None:
+            return ()
+        if scope not in self._of:
+            self._of[scope] = tuple(self._walk(scope))
+        return self._of[scope]
+
+    def _walk(self, task: UUID) -> Iterator[UUID]:
+        seen = {task}
+        ahead = sorted(self._upstream(task))
+        while ahead:
+            giver = ahead.pop()
+            if giver in seen:
+                continue
+            seen.add(giver)
+            yield giver
+            if giver not in self._wrote:
+                ahead += sorted(self._upstream(giver))
+
+    def _upstream(self, task: UUID) -> frozenset[UUID]:
+        return self._tasks[task].upstream if task in self._tasks else frozenset()
+
+
+def _reads_passing(placed: Placed) -> bool:
+    return any(life.gone for life in placed.sources)
+
+
+def _by_name(relation: Relation, name: str) -> Iterator[Origin]:
+    """Where a column of a result came from; that it is the one which was written is a guess by its name."""
+    _, origins = relation.columns.get(name.casefold(), (name, {}))
+    for origin in origins:
+        kind = "TRANSFORMATION" if origin.transformation == "IDENTITY" else origin.transformation
+        yield origin._replace(transformation=kind, inferred=True)
+
+
+def _positional(names: Sequence[str], into: Sequence[str]) -> bool:
+    """INSERT ... SELECT * goes by position, which matters where the names differ."""
+    same = {n.casefold() for n in names} == {n.casefold() for n in into}
+    return len(names) == len(into) and not same

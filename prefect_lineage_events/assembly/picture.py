@@ -1,0 +1,155 @@
+"""From lives and flows to names: the inputs, outputs and edges of a flow run, or of one task of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from prefect_lineage_events.assembly.dataflow import Fed
+from prefect_lineage_events.assembly.lives import Life, Placed
+from prefect_lineage_events.assembly.model import Column, ColumnEdge, DatasetUse, Edge, How
+from prefect_lineage_events.assembly.relation import Origin, surer
+from prefect_lineage_events.assembly.schemas import STAR, Schemas
+from prefect_lineage_events.assembly.statements import Step
+from prefect_lineage_events.datasets import Dataset
+
+Picture = tuple[tuple[DatasetUse, ...], tuple[DatasetUse, ...], tuple[Edge, ...], tuple[ColumnEdge, ...]]
+
+
+@dataclass(slots=True)
+class _Side:
+    """The lives behind one name, and the statements that touched it."""
+
+    lives: dict[Life, None] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    columns: dict[str, None] = field(default_factory=dict)
+
+
+def picture(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas) -> Picture:
+    """Inputs, outputs, edges and column edges, each sorted. Every source of an edge is among the inputs."""
+    inputs: dict[Dataset, _Side] = defaultdict(_Side)
+    outputs: dict[Dataset, _Side] = defaultdict(_Side)
+    made = [p.target for p in placed if p.target and p.target.created]
+    created = {name for life in made for name in (life.birth, life.name)}
+    for one in placed:
+        for life in one.sources:
+            if not life.gone:
+                _touch(inputs[life.as_source], life, one.step)
+        if one.target and not one.target.gone and not _never_there(one.target, created):
+            _touch(outputs[one.target.as_target], one.target, one.step)
+        for life in one.moved:
+            if not life.gone:
+                _touch(outputs[life.as_target], life)
+    edges, columns = _edges(placed, fed, schemas, inputs)
+    for edge in columns:
+        inputs[edge.source].columns[edge.source_column] = None
+        if edge.target_column != STAR:
+            outputs[edge.target].columns[edge.target_column] = None
+    return (
+        tuple(_use(dataset, inputs[dataset], schemas, written=False) for dataset in sorted(inputs)),
+        tuple(_use(dataset, outputs[dataset], schemas, written=True) for dataset in sorted(outputs)),
+        edges,
+        columns,
+    )
+
+
+def _touch(side: _Side, life: Life, step: Step | None = None) -> None:
+    side.lives[life] = None
+    if step:
+        side.steps.append(step)
+
+
+def _never_there(life: Life, created: Collection[Dataset]) -> bool:
+    """DROP TABLE IF EXISTS in front of a CREATE: nobody knows that there was something to drop."""
+    return not life.created and not life.read and life.effects == {"drop"} and life.birth in created
+
+
+def _edges(
+    placed: Iterable[Placed], fed: Iterable[Fed], schemas: Schemas, inputs: dict[Dataset, _Side]
+) -> tuple[tuple[Edge, ...], tuple[ColumnEdge, ...]]:
+    edges: dict[tuple[Dataset, Dataset], How] = {}
+    columns: dict[tuple[Dataset, str, Dataset, str, str], bool] = {}
+    for source, target, how in _table_edges(placed, fed):
+        edges[source.as_source, target.as_target] = surer(edges.get((source.as_source, target.as_target)), how)
+        inputs[source.as_source].lives[source] = None
+    for origin, target, name in _column_edges(placed, fed, schemas):
+        if (origin.life.as_source, target.as_target) in edges:
+            key = (origin.life.as_source, origin.column, target.as_target, name, origin.transformation)
+            columns[key] = origin.inferred and columns.get(key, True)
+    return (
+        tuple(Edge(source, target, how) for (source, target), how in sorted(edges.items())),
+        tuple(ColumnEdge(*key, inferred=inferred) for key, inferred in sorted(columns.items())),
+    )
+
+
+def _table_edges(placed: Iterable[Placed], fed: Iterable[Fed]) -> Iterator[tuple[Life, Life, How]]:
+    for write in fed:
+        if write.placed.target:
+            for source, how in write.by.sources.items():
+                yield source, write.placed.target, how
+    for life in _renamed(placed):
+        yield life, life, "sql"
+
+
+def _column_edges(placed: Iterable[Placed], fed: Iterable[Fed], schemas: Schemas) -> Iterator[tuple[Origin, Life, str]]:
+    for write in fed:
+        target = write.placed.target
+        if target:
+            for name, origins in write.by.columns.values():
+                for origin in origins:
+                    yield origin, target, schemas.spelled(target, name)
+            for origin in write.by.deciding:
+                yield origin, target, STAR
+    for life in _renamed(placed):
+        for name in schemas.names(life):
+            yield Origin(life, name), life, name
+
+
+def _renamed(placed: Iterable[Placed]) -> dict[Life, None]:
+    return {life: None for one in placed for life in one.moved if life.renamed and not life.gone}
+
+
+def _use(dataset: Dataset, side: _Side, schemas: Schemas, *, written: bool) -> DatasetUse:
+    lives = sorted(side.lives, key=lambda life: life.dropped)
+    best = lives[0]
+    columns: dict[str, Column] = {}
+    for life in lives:
+        if not columns:
+            columns = {c.name.casefold(): c for c in schemas.columns(life)}
+    for name in side.columns:
+        columns.setdefault(name.casefold(), Column(name))
+    assets = [s for s in side.steps if written and (s.description or s.owners)]
+    return DatasetUse(
+        dataset=dataset,
+        kind=best.kind,
+        columns=tuple(columns.values()),
+        rows=_rows_written(side.steps) if written else _rows_read(side.steps),
+        lifecycle=best.lifecycle if written else None,
+        renamed_from=best.birth if written and best.renamed else None,
+        description=next((s.description for s in assets if s.description), None),
+        owners=next((s.owners for s in assets if s.owners), ()),
+    )
+
+
+def _rows_written(steps: Sequence[Step]) -> int | None:
+    """All rows that went in; None when one of the writes did not tell, since a part of them would pass for all."""
+    filling = [s for s in steps if s.operation == "write" and s.effect not in ("delete", "truncate")]
+    filling += [s for s in steps if s.operation == "create" and s.inputs and s.output and s.output.kind == "table"]
+    return _sum(s.info.rows for s in filling)
+
+
+def _rows_read(steps: Sequence[Step]) -> int | None:
+    """Rows of a dataset that were read, where they are those that the statement gave: one source, no selection."""
+    if any(len(s.inputs) != 1 or not s.reads or not _gives_all(s) for s in steps):
+        return None
+    return _sum(s.info.rows for s in steps)
+
+
+def _gives_all(step: Step) -> bool:
+    return step.how == "recorded" or (bool(step.columns) and {e.transformation for e in step.columns} == {"IDENTITY"})
+
+
+def _sum(rows: Iterable[int | None]) -> int | None:
+    counts = list(rows)
+    return sum(c for c in counts if c is not None) if counts and None not in counts else None

@@ -1,0 +1,95 @@
+"""Rows on their way: which lasting datasets and columns they came from, and by what transformations.
+
+A temporary table, a query's result in Python's hands and the sources of a statement are all relations: composing them
+is how `a -> tmp -> b` becomes `a -> b`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from prefect_lineage_events.assembly.lives import Life
+from prefect_lineage_events.assembly.model import How
+
+DIRECT = frozenset({"IDENTITY", "TRANSFORMATION", "AGGREGATION"})
+# From the surest to the least sure way of knowing that one dataset fed another.
+_SURENESS: dict[How, int] = {"sql": 0, "recorded": 1, "asset": 2, "same task": 3, "task graph": 4}
+
+
+class Origin(NamedTuple):
+    """A column of a lasting dataset, and what became of its values on the way."""
+
+    life: Life
+    column: str
+    transformation: str = "IDENTITY"
+    inferred: bool = False
+
+
+# Insertion-ordered sets, so that the same history gives the same bytes.
+Origins = dict[Origin, None]
+
+
+@dataclass(slots=True)
+class Relation:
+    """`sources` fed it; `columns` by casefolded name are (name as spelled, where its values come from).
+
+    `deciding` columns (JOIN, FILTER, ...) decided over its rows; columns of `stars` went in under their own names, but
+    nobody knows which there are.
+    """
+
+    sources: dict[Life, How] = field(default_factory=dict)
+    columns: dict[str, tuple[str, Origins]] = field(default_factory=dict)
+    deciding: Origins = field(default_factory=dict)
+    stars: dict[Life, None] = field(default_factory=dict)
+
+    def fed_by(self, life: Life, how: How) -> None:
+        self.sources[life] = surer(self.sources.get(life), how)
+
+    def column(self, name: str) -> Origins:
+        """Where the values of a column come from."""
+        if found := self.columns.get(name.casefold()):
+            return found[1]
+        return {Origin(life, name): None for life in self.stars}
+
+    def put(self, name: str, origins: Iterable[Origin]) -> None:
+        _, known = self.columns.setdefault(name.casefold(), (name, {}))
+        known.update(dict.fromkeys(origins))
+
+    def take(self, other: Relation) -> None:
+        """Rows of another relation come in beside those that are there."""
+        for life, how in other.sources.items():
+            self.fed_by(life, how)
+        for name, origins in other.columns.values():
+            self.put(name, origins)
+        self.deciding.update(other.deciding)
+        self.stars.update(other.stars)
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.columns.values()]
+
+
+def surer(one: How | None, other: How) -> How:
+    return other if one is None or _SURENESS[other] < _SURENESS[one] else one
+
+
+def less_sure(one: How, other: How) -> How:
+    """A way is known as well as its least sure part."""
+    return one if _SURENESS[one] >= _SURENESS[other] else other
+
+
+def composed(first: str, then: str) -> str:
+    """The transformation of a value that went through both. What decided anywhere on the way only decides."""
+    if then not in DIRECT:
+        return then
+    if first not in DIRECT:
+        return first
+    if "AGGREGATION" in (first, then):
+        return "AGGREGATION"
+    return then if first == "IDENTITY" else first if then == "IDENTITY" else "TRANSFORMATION"
+
+
+def through(origins: Iterable[Origin], transformation: str) -> Origins:
+    """Origins after one more transformation."""
+    return {o._replace(transformation=composed(o.transformation, transformation)): None for o in origins}

@@ -1,0 +1,139 @@
+"""The statements of a run in the order in which they ran: the events of one statement and output put together again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from prefect_lineage_events.assembly.model import How
+from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, LineageEvent, StatementInfo
+from prefect_lineage_events.history.model import AssetEvent, RunHistory
+
+# Whose statement it is: a task run's, or (None) the flow's own body.
+Scope = UUID | None
+
+# Effects by which Python may hand rows to a dataset; a DELETE or a CREATE TABLE takes none.
+_CARRYING_EFFECTS = frozenset({None, "append", "overwrite", "update"})
+_LAST = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
+_FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement and one of its outputs (None: it only reads). It may stand for many executions, of many task runs.
+
+    `started` and `last` are when the first and the last of them began.
+    """
+
+    info: StatementInfo
+    operation: str
+    how: How
+    scopes: frozenset[Scope]
+    started: dt.datetime
+    last: dt.datetime
+    output: EventDataset | None = None
+    inputs: tuple[EventDataset, ...] = ()
+    columns: tuple[EventColumnEdge, ...] = ()
+    result_columns: tuple[Column, ...] = ()
+    description: str | None = None
+    owners: tuple[str, ...] = field(default=())
+
+    @property
+    def effect(self) -> str | None:
+        return self.info.effect
+
+    @property
+    def reads(self) -> bool:
+        """Does it hand rows to Python?"""
+        return self.operation == "read" and self.output is None
+
+    @property
+    def takes_from_python(self) -> bool:
+        """Do its rows come from Python? So it is when a write does not itself say what fed it (INSERT ... VALUES).
+
+        An UPDATE that names only its own table says nothing of what the new values were made of.
+        """
+        if self.operation != "write" or self.effect not in _CARRYING_EFFECTS:
+            return False
+        own = {self.output.uri} if self.output and self.effect == "update" else set()
+        return not {i.uri for i in self.inputs} - own
+
+
+def steps(history: RunHistory) -> list[Step]:
+    """The steps of a run, in order of time; those of one emitter that began together, in order of their numbers."""
+    merged: dict[tuple[object, ...], Step] = {}
+    for event in sorted(history.events, key=_order):
+        key = (event.statement.id, event.output and (event.output.uri, event.output.temporary))
+        merged[key] = _merge(merged[key], event) if key in merged else _step(event)
+    assets = [_asset_step(asset, history) for asset in history.assets if asset.succeeded]
+    return [*merged.values(), *assets]
+
+
+def _order(event: LineageEvent) -> tuple[dt.datetime, str, int]:
+    return _utc(event.statement.started, _FIRST), str(event.emitter.id), event.emitter.sequence
+
+
+def _step(event: LineageEvent) -> Step:
+    info = event.statement
+    started = _utc(info.started, _FIRST)
+    return Step(
+        info=info,
+        operation=event.operation,
+        how="sql" if info.dialect else "recorded",
+        scopes=frozenset((event.run.task_run_id, *event.task_runs)),
+        started=started,
+        last=max(started, _utc(info.last, started)),
+        output=event.output,
+        inputs=event.inputs,
+        columns=event.columns,
+        result_columns=event.result_columns,
+    )
+
+
+def _merge(step: Step, event: LineageEvent) -> Step:
+    """A statement with many inputs comes in parts."""
+    return replace(
+        step,
+        inputs=_union(step.inputs, event.inputs),
+        columns=_union(step.columns, event.columns),
+        result_columns=step.result_columns or event.result_columns,
+        scopes=step.scopes | {event.run.task_run_id, *event.task_runs},
+    )
+
+
+def _union(first: tuple, second: tuple) -> tuple:  # type: ignore[type-arg]
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _asset_step(asset: AssetEvent, history: RunHistory) -> Step:
+    """An asset is materialised when its task has ended, after all that the task did."""
+    task = history.tasks.get(asset.task_run_id) if asset.task_run_id else None
+    ended = _utc(task.ended if task else None, _LAST)
+    return Step(
+        info=StatementInfo(id=asset.task_run_id or history.run.id),
+        operation="write",
+        how="asset",
+        scopes=frozenset({asset.task_run_id}),
+        started=ended,
+        last=ended,
+        output=_event_dataset(asset.dataset.namespace, asset.dataset.name),
+        inputs=tuple(_event_dataset(u.namespace, u.name) for u in asset.upstream),
+        description=asset.description,
+        owners=asset.owners,
+    )
+
+
+def _event_dataset(namespace: str, name: str) -> EventDataset:
+    return EventDataset(namespace=namespace, name=name, kind="asset")
+
+
+def _utc(time: dt.datetime | None, default: dt.datetime) -> dt.datetime:
+    if time is None:
+        return default
+    return time if time.tzinfo else time.replace(tzinfo=dt.timezone.utc)
+
+
+def scopes_of(steps: Iterable[Step]) -> set[Scope]:
+    return {scope for step in steps for scope in step.scopes}

@@ -1,0 +1,182 @@
+"""Small histories, written as one would tell them: `run.write("b", "a")` is INSERT INTO b SELECT ... FROM a."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID, uuid5
+
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.events import (
+    Column,
+    EmitterInfo,
+    EventColumnEdge,
+    EventDataset,
+    LineageEvent,
+    RunInfo,
+    SchemaEvent,
+    StatementInfo,
+)
+from prefect_lineage_events.history.model import AssetEvent, FlowRun, RunHistory, TaskRun
+
+NAMESPACE = "postgres://db:5432"
+ROOT = UUID("5ba7b810-9dad-41d1-80b4-00c04fd430c8")
+START = dt.datetime(2026, 11, 1, 12, 0, tzinfo=dt.timezone.utc)
+
+
+def ident(name: str) -> UUID:
+    return uuid5(ROOT, name)
+
+
+def dataset(name: str) -> Dataset:
+    return Dataset.from_uri(name) if "://" in name else Dataset(NAMESPACE, name)
+
+
+def uri(name: str) -> str:
+    return dataset(name.lstrip("#")).uri
+
+
+def event_dataset(name: str, columns: str = "") -> EventDataset:
+    """`#name` is a temporary table; columns as `a:int b`."""
+    named = dataset(name.lstrip("#"))
+    return EventDataset(
+        namespace=named.namespace, name=named.name, temporary=name.startswith("#"), columns=_columns(columns)
+    )
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    return tuple(Column(name=n, type=t or None) for n, _, t in (part.partition(":") for part in text.split()))
+
+
+def _edges(text: str) -> tuple[EventColumnEdge, ...]:
+    """`a.x>y b.z>y:AGGREGATION`: source table and column, target column, transformation."""
+    edges = []
+    for part in text.split():
+        way, _, transformation = part.partition(":")
+        source, _, target = way.partition(">")
+        table, _, column = source.rpartition(".")
+        edges.append(
+            EventColumnEdge(
+                column=target, source=uri(table), source_column=column, transformation=transformation or "IDENTITY"
+            )
+        )
+    return tuple(edges)
+
+
+@dataclass
+class Story:
+    """A run as it is told, statement by statement, a second apart."""
+
+    flow_name: str = "nightly"
+    state: str = "COMPLETED"
+    events: list[LineageEvent] = field(default_factory=list)
+    schemas: list[SchemaEvent] = field(default_factory=list)
+    tasks: dict[UUID, TaskRun] = field(default_factory=dict)
+    assets: list[AssetEvent] = field(default_factory=list)
+    emitter: UUID = ident("emitter")
+
+    def task(self, name: str, *given: str, after: Iterable[str] = ()) -> Story:
+        """A task run that received the results of other ones."""
+        self.tasks[ident(name)] = TaskRun(
+            id=ident(name),
+            name=name,
+            task_key=name,
+            state="COMPLETED",
+            upstream=frozenset(map(ident, given)),
+            waits_for=frozenset(map(ident, after)),
+        )
+        return self
+
+    def read(self, *inputs: str, task: str = "", columns: str = "", result: str = "", **info: object) -> Story:
+        return self._event("read", None, inputs, task, columns, info, result_columns=_columns(result))
+
+    def write(
+        self,
+        output: str,
+        *inputs: str,
+        task: str = "",
+        columns: str = "",
+        into: str = "",
+        effect: str | None = "append",
+        **info: object,
+    ) -> Story:
+        return self._event("write", event_dataset(output, into), inputs, task, columns, {"effect": effect, **info})
+
+    def create(
+        self, output: str, *inputs: str, task: str = "", columns: str = "", into: str = "", **info: object
+    ) -> Story:
+        return self._event("create", event_dataset(output, into), inputs, task, columns, {"effect": "create", **info})
+
+    def drop(self, output: str, task: str = "") -> Story:
+        return self._event("drop", event_dataset(output), (), task, "", {"effect": "drop"})
+
+    def alter(self, output: str, task: str = "", **info: object) -> Story:
+        return self._event("alter", event_dataset(output), (), task, "", {"effect": "alter", **info})
+
+    def rename(self, old: str, new: str, effect: str = "rename", task: str = "") -> Story:
+        renames = ((uri(old), uri(new)),)
+        return self._event("alter", event_dataset(new), (old,), task, "", {"effect": effect, "renames": renames})
+
+    def looked_up(self, name: str, columns: str) -> Story:
+        self.schemas.append(
+            SchemaEvent(
+                datasets=(event_dataset(name, columns),),
+                observed=self._now(),
+                emitter=EmitterInfo(id=self.emitter, sequence=self._next()),
+            )
+        )
+        return self
+
+    def asset(self, name: str, *upstream: str, task: str = "", **more: object) -> Story:
+        self.assets.append(
+            AssetEvent(dataset(name), tuple(map(dataset, upstream)), ident(task) if task else None, **more)  # type: ignore[arg-type]
+        )
+        return self
+
+    def history(self) -> RunHistory:
+        run = FlowRun(
+            id=ident(f"run of {self.flow_name}"),
+            name="merry-otter",
+            flow_id=ident("flow"),
+            flow_name=self.flow_name,
+            state=self.state,
+            started=START,
+            ended=START + dt.timedelta(minutes=5),
+            expected_start=START - dt.timedelta(seconds=3),
+        )
+        return RunHistory(run, tuple(self.events), tuple(self.schemas), self.tasks, tuple(self.assets))
+
+    def _event(
+        self,
+        operation: str,
+        output: EventDataset | None,
+        inputs: Iterable[str],
+        task: str,
+        columns: str,
+        info: dict[str, object],
+        result_columns: tuple[Column, ...] = (),
+    ) -> Story:
+        number = self._next()
+        tasks = [ident(name) for name in task.split()]
+        statement = {"id": ident(f"statement {number}"), "dialect": "postgres", "started": self._now(), **info}
+        self.events.append(
+            LineageEvent(
+                operation=operation,  # type: ignore[arg-type]
+                output=output,
+                inputs=tuple(event_dataset(*name.partition(" ")[::2]) for name in inputs),
+                columns=_edges(columns),
+                result_columns=result_columns,
+                statement=StatementInfo(**statement),  # type: ignore[arg-type]
+                run=RunInfo(task_run_id=tasks[0] if tasks else None),
+                task_runs=tuple(tasks[1:]),
+                emitter=EmitterInfo(id=self.emitter, sequence=number),
+            )
+        )
+        return self
+
+    def _next(self) -> int:
+        return len(self.events) + len(self.schemas)
+
+    def _now(self) -> dt.datetime:
+        return START + dt.timedelta(seconds=self._next())
