@@ -1,0 +1,132 @@
+"""A stand-in for Prefect's client: answers as a server of 3.8 does (recorded shapes), and counts what it was asked."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from prefect.exceptions import PrefectHTTPStatusError
+
+from prefect_lineage_events.events import CountEvent, LineageEvent, SchemaEvent
+
+Event = LineageEvent | SchemaEvent | CountEvent
+
+
+class Answer:
+    def __init__(self, value: Any):
+        self.value = value
+
+    def json(self) -> Any:
+        return self.value
+
+
+class FakeApi:
+    """`events` are (event, moment from which it is stored); `now` moves when something waits."""
+
+    api_url = "http://prefect:4200/api/"
+
+    def __init__(self, now: dt.datetime):
+        self.now = now
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.stored: list[tuple[dict[str, Any], dt.datetime]] = []
+        self.tasks: list[dict[str, Any]] = []
+        self.runs: list[dict[str, Any]] = []
+        self.flows: dict[str, str] = {}
+        self.failures: list[int] = []
+        self.asked_for: list[str] = []
+
+    def store(self, event: Event, late: float = 0.0, of: UUID | None = None) -> None:
+        """Stored `late` seconds from now; `of` a run (None: of whichever is asked for)."""
+        arguments = event.to_prefect()
+        raw = {
+            "id": str(arguments["id"]),
+            "event": arguments["event"],
+            "occurred": arguments["occurred"].isoformat(),
+            "resource": arguments["resource"],
+            "related": arguments["related"],
+            "payload": arguments["payload"],
+            "of": f"prefect.flow-run.{of}" if of else None,
+        }
+        self.stored.append((raw, self.now + dt.timedelta(seconds=late)))
+
+    def sleep(self, seconds: float) -> None:
+        self.now += dt.timedelta(seconds=seconds)
+
+    def asked(self, path: str) -> int:
+        return sum(p == path for p, _ in self.calls)
+
+    def request(
+        self, method: str, path: str, json: dict[str, Any] | None = None, params: dict[str, Any] | None = None, **_: Any
+    ) -> Answer:
+        self.calls.append((path, json or params or {}))
+        if self.failures:
+            raise http_error(self.failures.pop(0))
+        if path == "/events/filter":
+            self.asked_for = json["filter"]["related"]["id"]
+            return Answer(self._events(0, json["limit"]))
+        if path == "/events/filter/next":
+            return Answer(self._events(int(params["page-token"]), 50))
+        if path == "/task_runs/filter":
+            return Answer(self.tasks[json["offset"] : json["offset"] + json["limit"]])
+        if path == "/flow_runs/filter":
+            return Answer(self._flow_runs(json))
+        if path == "/flows/filter":
+            wanted = json["flows"]["id"]["any_"]
+            return Answer([{"id": i, "name": self.flows[i]} for i in wanted if i in self.flows])
+        if path.startswith("/flow_runs/"):
+            for run in self.runs:
+                if run["id"] == path.rpartition("/")[2]:
+                    return Answer(run)
+        raise http_error(404)
+
+    def _events(self, offset: int, limit: int) -> dict[str, Any]:
+        mine = (r for r, since in self.stored if since <= self.now and (not r.get("of") or r["of"] in self.asked_for))
+        there = sorted(mine, key=lambda r: r["occurred"])
+        page = there[offset : offset + limit]
+        more = offset + limit < len(there)
+        # The address is the server's own view of itself, which a client behind a proxy cannot use.
+        following = f"http://inside:1/api/events/filter/next?page-token={offset + limit}" if more else None
+        return {"events": page, "total": len(there), "next_page": following}
+
+    def _flow_runs(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        runs = self.runs
+        chosen = body.get("flow_runs", {})
+        if tasks := body.get("task_runs"):
+            return [r for r in runs if set(r.get("task_run_ids", ())) & set(tasks["id"]["any_"])]
+        if parents := chosen.get("parent_flow_run_id"):
+            runs = [r for r in runs if r.get("parent") in parents["any_"]]
+        if window := chosen.get("end_time"):
+            after, before = (dt.datetime.fromisoformat(window[k]) for k in ("after_", "before_"))
+            runs = [r for r in runs if r["end_time"] and after <= dt.datetime.fromisoformat(r["end_time"]) <= before]
+            runs = sorted(runs, key=lambda r: r["end_time"], reverse=True)
+        offset = body.get("offset", 0)
+        return runs[offset : offset + body["limit"]]
+
+
+def http_error(code: int) -> PrefectHTTPStatusError:
+    request = httpx.Request("POST", "http://prefect:4200/api/")
+    response = httpx.Response(code, json={"detail": "no"}, request=request)
+    return PrefectHTTPStatusError("no", request=request, response=response)
+
+
+def raw_run(
+    ended: dt.datetime | None, *, state: str = "COMPLETED", id_: UUID | None = None, **more: Any
+) -> dict[str, Any]:
+    started = (ended or dt.datetime(2026, 5, 1, tzinfo=dt.timezone.utc)) - dt.timedelta(minutes=1)
+    return {
+        "id": str(id_ or uuid4()),
+        "name": "busy-bee",
+        "flow_id": str(uuid4()),
+        "state": {"type": state, "name": state.title(), "message": None},
+        "start_time": started.isoformat(),
+        "end_time": ended.isoformat() if ended else None,
+        "expected_start_time": started.isoformat(),
+        "run_count": 1,
+        "tags": [],
+        "parameters": {},
+        "parent_task_run_id": None,
+        "deployment_id": None,
+        **more,
+    }

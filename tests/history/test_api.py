@@ -1,0 +1,53 @@
+"""Patience with a busy server, and none with one that says no."""
+
+from __future__ import annotations
+
+import pytest
+from prefect.exceptions import PrefectHTTPStatusError
+
+from prefect_lineage_events.history import api
+from tests.by_hand import NOON
+from tests.history.fake_api import FakeApi
+
+
+@pytest.fixture
+def no_sleep(monkeypatch):
+    slept = []
+    monkeypatch.setattr(api.time, "sleep", slept.append)
+    return slept
+
+
+@pytest.mark.parametrize("code", [500, 504])
+def test_a_busy_server_is_asked_again(code, no_sleep):
+    fake = FakeApi(NOON)
+    fake.failures = [code, code]
+    assert api.post(fake, "/task_runs/filter", {"offset": 0, "limit": 1}) == []
+    assert len(fake.calls) == 3
+    assert no_sleep == sorted(no_sleep)
+
+
+def test_a_server_that_stays_broken_is_given_up(no_sleep):
+    fake = FakeApi(NOON)
+    fake.failures = [500] * 10
+    with pytest.raises(PrefectHTTPStatusError):
+        api.post(fake, "/task_runs/filter", {"offset": 0, "limit": 1})
+    assert len(fake.calls) == 4
+
+
+@pytest.mark.parametrize("code", [401, 403, 422])
+def test_a_refusal_is_final(code, no_sleep):
+    fake = FakeApi(NOON)
+    fake.failures = [code]
+    with pytest.raises(PrefectHTTPStatusError):
+        api.post(fake, "/task_runs/filter", {"offset": 0, "limit": 1})
+    assert len(fake.calls) == 1
+
+
+def test_what_is_not_there_is_none():
+    assert api.get(FakeApi(NOON), "/deployments/1") is None
+
+
+def test_pages_end_with_one_that_is_not_full():
+    fake = FakeApi(NOON)
+    fake.tasks = [{"id": n} for n in range(5)]
+    assert [len(p) for p in api.pages(fake, "/task_runs/filter", {}, size=2)] == [2, 2, 1]

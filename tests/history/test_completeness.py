@@ -1,0 +1,89 @@
+"""Completeness is judged by numbers and counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from uuid import uuid4
+
+import pytest
+
+from prefect_lineage_events.history.completeness import judge
+from tests.by_hand import NOON, closing, write
+
+A, B = uuid4(), uuid4()
+LATER = NOON + dt.timedelta(seconds=30)
+
+
+def numbered(emitter, *sequences):
+    return [write("t", emitter=emitter, sequence=s) for s in sequences]
+
+
+def test_all_numbers_and_a_closing_count_are_complete():
+    assert judge(numbered(A, 0, 1, 2), [closing(A, 3)]).complete
+
+
+def test_order_and_repetition_do_not_matter():
+    assert judge(numbered(A, 2, 0, 1, 1), [closing(A, 3)]).complete
+
+
+def test_missing_numbers_are_named_per_emitter():
+    found = judge([*numbered(A, 0, 2), *numbered(B, 0)], [closing(A, 4), closing(B, 1)])
+    assert found.missing == {A: (1, 3)}
+    assert not found.complete
+
+
+def test_a_gap_is_missing_even_without_a_count():
+    assert judge(numbered(A, 0, 2), []).missing == {A: (1,)}
+
+
+def test_an_emitter_without_a_last_word_is_unclosed():
+    found = judge(numbered(A, 0), [])
+    assert found.unclosed == (A,)
+    assert not found.complete
+
+
+def test_a_closing_count_whose_events_are_all_missing_is_incomplete():
+    assert judge([], [closing(A, 2)]).missing == {A: (0, 1)}
+
+
+def test_an_emitter_that_closed_with_nothing_is_complete():
+    assert judge([], [closing(A, 0)]).complete
+
+
+def test_the_highest_count_counts():
+    counts = [closing(A, 3), closing(A, 1, closed=False), closing(A, 2, closed=False)]
+    assert judge(numbered(A, 0, 1), counts).missing == {A: (2,)}
+
+
+def test_a_close_before_later_events_is_not_the_last_word():
+    # A run that is retried in its process closes twice; between the two more is sent.
+    assert judge(numbered(A, 0, 1, 2), [closing(A, 2)]).unclosed == (A,)
+    assert judge(numbered(A, 0, 1, 2), [closing(A, 2), closing(A, 3)]).complete
+
+
+def test_a_checkpoint_in_the_middle_of_a_run_is_no_last_word():
+    assert judge(numbered(A, 0), [closing(A, 1, closed=False)], run_ended=LATER).unclosed == (A,)
+
+
+def test_a_checkpoint_after_the_end_of_the_run_is_the_last_word():
+    assert judge(numbered(A, 0), [closing(A, 1, closed=False, at=LATER)], run_ended=NOON).complete
+
+
+def test_long_after_the_end_any_covering_checkpoint_will_do():
+    assert judge(numbered(A, 0), [closing(A, 1, closed=False)], run_ended=LATER, silent=True).complete
+
+
+def test_long_after_the_end_numbers_beyond_the_checkpoint_are_still_unclosed():
+    assert judge(numbered(A, 0, 1), [closing(A, 1, closed=False)], run_ended=LATER, silent=True).unclosed == (A,)
+
+
+def test_one_unclosed_emitter_among_many_is_named():
+    found = judge([*numbered(A, 0), *numbered(B, 0)], [closing(A, 1)])
+    assert found.unclosed == (B,)
+
+
+@pytest.mark.parametrize("counts", [[closing(A, 1, dropped=7)], [closing(A, 1, dropped=3), closing(A, 1, dropped=7)]])
+def test_dropped_statements_are_counted_once(counts):
+    found = judge(numbered(A, 0), counts)
+    assert found.dropped == 7
+    assert found.complete

@@ -1,0 +1,49 @@
+"""The task graph: who received whose result."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from prefect_lineage_events.history.tasks import read_tasks
+from tests.by_hand import NOON
+from tests.history.fake_api import FakeApi
+
+EXTRACT, LOAD, CHECK = (str(uuid4()) for _ in range(3))
+
+
+def task(id_: str, **inputs):
+    refs = {name: [{"input_type": "task_run", "id": i} for i in ids] for name, ids in inputs.items()}
+    return {"id": id_, "name": "t-0", "task_key": "t", "task_inputs": refs, "state": {"type": "COMPLETED"}}
+
+
+def read(*tasks):
+    api = FakeApi(NOON)
+    api.tasks = list(tasks)
+    return read_tasks(api, uuid4())
+
+
+def test_results_that_were_passed_are_upstream():
+    assert read(task(EXTRACT), task(LOAD, frame=[EXTRACT]))[UUID(LOAD)].upstream == {UUID(EXTRACT)}
+
+
+def test_wait_for_is_order_only():
+    load = read(task(EXTRACT), task(LOAD, wait_for=[EXTRACT]))[UUID(LOAD)]
+    assert load.upstream == frozenset()
+    assert load.waits_for == {UUID(EXTRACT)}
+
+
+def test_the_calling_task_is_no_upstream():
+    assert read(task(CHECK, __parents__=[EXTRACT]))[UUID(CHECK)].upstream == frozenset()
+
+
+def test_parameters_and_constants_are_no_upstream():
+    raw = task(LOAD)
+    raw["task_inputs"]["limit"] = [
+        {"input_type": "parameter", "name": "limit"},
+        {"input_type": "constant", "type": "int"},
+    ]
+    assert read(raw)[UUID(LOAD)].upstream == frozenset()
+
+
+def test_all_pages_are_read():
+    assert len(read(*(task(str(uuid4())) for _ in range(450)))) == 450
