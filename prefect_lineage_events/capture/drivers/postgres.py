@@ -168,12 +168,18 @@ def _copies(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     return weaves.runs_as(cursor, f'COPY "{table}" {listed} {direction}', method, args, kwargs)
 
 
+def _psycopg2_has_result(cursor: Any) -> bool:
+    """A named cursor of the server has rows, and describes them only when some have been fetched."""
+    return cursor.description is not None or cursor.name is not None
+
+
 PSYCOPG2 = Driver(
     store=store,
     commits_itself=commits_itself,
     exit_commits=lambda _: True,
     doomed=doomed,
     type_name=_TYPES.get,
+    has_result=_psycopg2_has_result,
     lookup=_psycopg2_lookup,
     connection_calls={"tpc_commit": weaves.ends_transaction, "tpc_rollback": weaves.rolls_back},
     cursor_calls={"copy_expert": weaves.runs_statement, "copy_from": _copies, "copy_to": _copies},
@@ -220,7 +226,8 @@ def _asyncpg_lookup(adapter: Any) -> AsyncpgLookup:
             "user": parameters.user,
             "password": parameters.password,
             "database": parameters.database,
-            "ssl": parameters.ssl,
+            # The context stands even where the server declined encryption, and would insist on it here.
+            "ssl": parameters.ssl if connection._transport.get_extra_info("ssl_object") else False,
             "timeout": _LOOKUP_TIMEOUT,
             "command_timeout": _LOOKUP_TIMEOUT,
             "server_settings": {"default_transaction_read_only": "on"},

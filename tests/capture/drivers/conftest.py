@@ -1,0 +1,86 @@
+"""Drivers without the rest of capture: a tracer that records what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from prefect_lineage_events.capture import proxies
+from prefect_lineage_events.datasets import Store
+from tests.services.postgres import postgres
+from tests.services.snowflake import snowflake_server
+
+__all__ = ["postgres", "snowflake_server"]
+
+
+@dataclass(eq=False)
+class Said:
+    """A statement as the tracer was told of it; `rows` is what became known at any time."""
+
+    sql: str
+    autocommit: bool
+    rows: int | None
+    query_id: str | None
+    columns: dict[str, str | None]
+
+
+@dataclass
+class RecordingTracer:
+    """Stands for `ConnectionTracer`; `steps` is everything in order, statements by their text."""
+
+    store: Store
+    ddl_commits: bool
+    lookup: Any
+    said: list[Said] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
+
+    def statement(self, sql: str, *, autocommit: bool, rows: Any, query_id: Any, result_columns: Any, **_: Any) -> Said:
+        said = Said(sql, autocommit, rows, query_id, {column.name: column.type for column in result_columns})
+        self.said.append(said)
+        self.steps.append(sql)
+        return said
+
+    def rows(self, note: Said, rows: int) -> None:
+        assert note.rows is None, "the rows of a statement are told once"
+        note.rows = rows
+
+    def __getattr__(self, step: str) -> Any:
+        return lambda *name: self.steps.append(" ".join([step, *name]))
+
+    @property
+    def statements(self) -> list[str]:
+        return [said.sql for said in self.said]
+
+    @property
+    def kept(self) -> list[str]:
+        """The statements whose work stays, by the rules of transactions without savepoints."""
+        kept: list[str] = []
+        held: list[str] = []
+        by_sql = iter(self.said)
+        begun = False
+        for step in self.steps:
+            if step in ("commit", "rollback", "lost"):
+                kept += held if step == "commit" else []
+                held, begun = [], False
+            elif step == "begin":
+                begun = True
+            else:
+                said = next(by_sql)
+                (kept if said.autocommit and not begun else held).append(said.sql)
+        return kept
+
+
+@pytest.fixture
+def tracers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[RecordingTracer]]:
+    """The tracers of the connections that the test opens, in order."""
+    made: list[RecordingTracer] = []
+
+    def connection(store: Store, *, ddl_commits: bool = False, lookup: Any = None) -> RecordingTracer:
+        made.append(RecordingTracer(store, ddl_commits, lookup))
+        return made[-1]
+
+    monkeypatch.setattr(proxies.tracing, "connection", connection)
+    return made

@@ -1,0 +1,143 @@
+"""Snowflake's connector: against the stand-in, and its own classes where the stand-in cannot follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from prefect_lineage_events.capture.drivers.snowflake import DRIVER
+from prefect_lineage_events.capture.instrument import instrument_connection
+from tests.capture.drivers.conftest import RecordingTracer
+from tests.services.snowflake import SnowflakeStandIn
+
+pytest.importorskip("snowflake.connector")
+from snowflake.connector import DictCursor, SnowflakeConnection
+from snowflake.connector.cursor import SnowflakeCursor
+
+Tracers = list[RecordingTracer]
+
+
+@pytest.fixture
+def connection(snowflake_server: SnowflakeStandIn, tracers: Tracers) -> Iterator[Any]:
+    own = snowflake_server.connect("DRIVERS")
+    with own.cursor() as cursor:
+        cursor.execute("CREATE OR REPLACE TABLE t (a INT, b VARCHAR)")
+        cursor.execute("INSERT INTO t VALUES (1, 'x'), (2, 'y')")
+    connection = instrument_connection(own)
+    yield connection
+    own.close()
+
+
+def test_execute_tells_rows_query_id_and_columns(connection: Any, tracers: Tracers) -> None:
+    cursor = connection.cursor()
+    assert cursor.execute("SELECT a, b FROM t") is cursor
+    assert len(cursor.fetchall()) == 2
+
+    [said] = tracers[0].said
+    assert (said.sql, said.rows, said.query_id) == ("SELECT a, b FROM t", 2, cursor.sfqid)
+    assert said.columns == {"A": "FIXED", "B": "TEXT"}
+
+
+def test_store_is_the_account_behind_a_private_link(connection: Any, tracers: Tracers) -> None:
+    store = tracers[0].store
+    assert (store.namespace, store.database, store.schema) == ("snowflake://myorg-shop", "DRIVERS", "PUBLIC")
+    assert tracers[0].ddl_commits
+
+
+def test_connection_and_cursor_stay_what_they_are(connection: Any) -> None:
+    assert isinstance(connection, SnowflakeConnection)
+    cursor = connection.cursor(DictCursor)
+    assert isinstance(cursor, DictCursor)
+    assert cursor.connection is connection
+    assert cursor.execute("SELECT a FROM t ORDER BY a").fetchone() == {"A": 1}
+
+
+def test_executemany_is_one_statement(connection: Any, tracers: Tracers) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO t (a, b) VALUES (%s, %s)", [(n, "m") for n in range(20)])
+
+    assert [said.rows for said in tracers[0].said] == [20]
+
+
+def test_asynchronous_statement_counts_when_its_status_is_success(connection: Any, tracers: Tracers) -> None:
+    cursor = connection.cursor()
+    query_id = cursor.execute_async("CREATE OR REPLACE TABLE u AS SELECT a FROM t")["queryId"]
+    assert tracers[0].statements == []
+    while connection.is_still_running(connection.get_query_status_throw_if_error(query_id)):
+        pass
+    cursor.get_results_from_sfqid(query_id)
+
+    assert [(said.sql, said.query_id) for said in tracers[0].said] == [
+        ("CREATE OR REPLACE TABLE u AS SELECT a FROM t", query_id)
+    ]
+
+
+def test_asynchronous_read_counts_at_its_first_fetch(connection: Any, tracers: Tracers) -> None:
+    cursor = connection.cursor()
+    cursor.get_results_from_sfqid(cursor.execute_async("SELECT a FROM t")["queryId"])
+    assert len(cursor.fetchall()) == 2
+
+    assert [(said.sql, said.rows) for said in tracers[0].said] == [("SELECT a FROM t", 2)]
+
+
+def test_failed_asynchronous_statement_is_not_told(connection: Any, tracers: Tracers) -> None:
+    from snowflake.connector.errors import Error
+
+    with pytest.raises(Error):
+        query_id = connection.cursor().execute_async("SELECT a FROM missing")["queryId"]
+        connection.get_query_status_throw_if_error(query_id)
+
+    assert tracers[0].statements == []
+
+
+def test_execute_string_and_stream_tell_each_statement(connection: Any, tracers: Tracers) -> None:
+    connection.execute_string("SELECT a FROM t; SELECT b FROM t;")
+    for cursor in connection.execute_stream(StringIO("SELECT 1; SELECT 2;")):
+        cursor.fetchall()
+
+    assert [sql.rstrip(";") for sql in tracers[0].statements] == [
+        "SELECT a FROM t",
+        "SELECT b FROM t",
+        "SELECT 1",
+        "SELECT 2",
+    ]
+
+
+def test_describe_is_not_told_for_it_touches_no_data(connection: Any, tracers: Tracers) -> None:
+    assert connection.cursor().describe("SELECT a FROM t")
+
+    assert tracers[0].statements == []
+
+
+def test_pandas_fetch_keeps_the_row_count(connection: Any, tracers: Tracers) -> None:
+    pytest.importorskip("pandas")
+    frame = connection.cursor().execute("SELECT a FROM t").fetch_pandas_all()
+
+    assert len(frame) == 2
+    assert tracers[0].said[0].rows == 2
+
+
+def test_autocommit_is_the_default_and_transactions_hold(connection: Any, tracers: Tracers) -> None:
+    connection.cursor().execute("INSERT INTO t VALUES (3, 'z')")
+    connection.cursor().execute("BEGIN")
+    connection.cursor().execute("INSERT INTO t VALUES (4, 'z')")
+    connection.rollback()
+
+    assert [said.autocommit for said in tracers[0].said] == [True, True, True]
+    assert tracers[0].steps == ["INSERT INTO t VALUES (3, 'z')", "BEGIN", "INSERT INTO t VALUES (4, 'z')", "rollback"]
+
+
+def test_write_pandas_uses_the_traced_connection() -> None:
+    """The stand-in cannot follow `write_pandas`, so its statements are looked at on the connector's own classes."""
+    from snowflake.connector import pandas_tools
+
+    assert "conn.cursor()" in __import__("inspect").getsource(pandas_tools.write_pandas)
+
+
+def test_every_way_to_run_a_statement_is_woven_or_goes_through_one_that_is() -> None:
+    """A connector that grows another way shows up here."""
+    runs = {name for name in dir(SnowflakeCursor) if name.startswith(("execute", "query", "get_results"))}
+    assert runs == {"execute", "executemany"} | {name for name in DRIVER.cursor_calls if not name.startswith("fetch")}

@@ -1,0 +1,74 @@
+"""The Snowflake stand-in: fakesnow's server, in an environment of its own because it pins an older sqlglot.
+
+`make test` makes that environment (`.venv-snowflake`, from `requirements-snowflake.txt` beside this file); without it, and without
+`FAKESNOW` naming the program, the tests that need it skip.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.services.process import free_port, start
+
+ACCOUNT = "myorg-shop"
+PASSWORD = "snowflake-test-password"
+_PROGRAM = Path(__file__).parents[2] / ".venv-snowflake" / "bin" / "fakesnow"
+
+
+@dataclass(frozen=True)
+class SnowflakeStandIn:
+    """A running stand-in. Like an account reached over a private link: another host, the same account."""
+
+    port: int
+
+    @property
+    def link(self) -> dict[str, Any]:
+        """What `get_connection(**link)` and `connect(**link)` need to get there."""
+        return {"host": "127.0.0.1", "port": self.port, "protocol": "http"}
+
+    def connect(self, database: str, schema: str = "PUBLIC", **more: Any) -> Any:
+        """A plain connection of the connector to a database, which is made if need be."""
+        import snowflake.connector
+
+        login = {"account": ACCOUNT, "user": "etl", "password": PASSWORD, **self.link}
+        with snowflake.connector.connect(**login) as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE IF NOT EXISTS {database}")
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {database}.{schema}")
+        return snowflake.connector.connect(**login, database=database, schema=schema, **more)
+
+
+@pytest.fixture(scope="session")
+def snowflake_server() -> SnowflakeStandIn:
+    """The session's stand-in."""
+    program = Path(os.environ.get("FAKESNOW", _PROGRAM))
+    if not program.exists():
+        pytest.skip("the Snowflake stand-in is not installed (.venv-snowflake, which `make test` sets up)")
+    return _server(program)
+
+
+@cache
+def _server(program: Path) -> SnowflakeStandIn:
+    port = free_port()
+    log = Path(tempfile.mkdtemp(prefix="lineage-fakesnow-")) / "server.log"
+    command = [str(program), "-s", "--host", "127.0.0.1", "-p", str(port)]
+    start(command, log, ready=lambda: _answers(f"http://127.0.0.1:{port}/"))
+    return SnowflakeStandIn(port)
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=2)
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
