@@ -22,23 +22,29 @@ BATCHED = frozenset({"tsql", "fabric"})
 PL_SQL = frozenset({"oracle"})
 # Dialects whose client reads `\commands` and the rows after COPY ... FROM STDIN.
 PSQL = frozenset({"", "postgres", "redshift", "materialize", "risingwave"})
+# Dialects in which the rows of an INSERT may follow its FORMAT clause as they are.
+INLINE_DATA = frozenset({"clickhouse"})
+# Dialects in which `@name/path` is a stage (https://docs.snowflake.com/en/user-guide/querying-stage).
+STAGED = frozenset({"snowflake"})
 
 
 @dataclass(frozen=True, slots=True)
 class Lexis:
     """One dialect's words. `opaque` matches a quoted text, a quoted identifier, or a comment, whole; `leading` the
-    blanks and comments before a statement."""
+    blanks and comments before a statement. `dollar_quotes` are those the tokenizer knows: `$` with any tag,
+    `$$` without."""
 
     dialect: str
     tokenizer: type[Tokenizer]
     opaque: str
-    has_dollar_quotes: bool
+    dollar_quotes: frozenset[str]
     double_quoted_is_literal: bool
     leading: re.Pattern[str]
 
 
 # A comment that is neither a hint nor MySQL's conditional code, and has no other inside (some dialects nest them).
 _PLAIN_COMMENT = r"/\*(?![+!])(?:(?!/\*).)*?\*/"
+_COMMENT = r"/\*.*?(?:\*/|\Z)"
 _local = threading.local()
 
 
@@ -62,6 +68,11 @@ def tokenize(text: str, dialect: str) -> list[Token] | None:
     return tokens
 
 
+def word_set(words: str) -> frozenset[str]:
+    """The words of a text: how this room writes down its longer lists of keywords."""
+    return frozenset(words.split())
+
+
 def known(dialect: str) -> str:
     """The dialect itself, or the generic one for a name that sqlglot does not know."""
     return dialect if Dialect.get(dialect) else ""
@@ -72,27 +83,27 @@ def lexis(dialect: str) -> Lexis:
     """The words of a dialect; the generic ones for a name that sqlglot does not know."""
     base: type[Tokenizer] = Dialect.get_or_raise(known(dialect)).tokenizer_class
     plain = type(f"Plain{base.__name__}", (base,), {"COMMANDS": set()})
-    comments = [_comment(start, end) for start, end in base._COMMENTS.items() if start not in ("{#", "/*+")]
-    line_comments = [_comment(start, end) for start, end in base._COMMENTS.items() if end is None]
+    dash = r"--(?![^\s\x00-\x1f\x7f])" if base.DASH_COMMENT_REQUIRES_BOUNDARY else "--"
+    line_comments = [
+        (dash if start == "--" else re.escape(start)) + r"[^\r\n]*"
+        for start, end in base._COMMENTS.items()
+        if end is None
+    ]
     escaped = "\\" in base._STRING_ESCAPES
     quoted = [_quoted(start, end, escaped) for start, end in base._QUOTES.items()]
     identifiers = [_quoted(start, end, False) for start, end in base._IDENTIFIERS.items()]
-    dollar = any(start in ("$", "$$") for start in base._FORMAT_STRINGS)
+    dollar = frozenset({"$", "$$"} & base._FORMAT_STRINGS.keys())
     heredoc = [r"(?<![\w$])\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"] if dollar else []
     prefixed = [] if escaped else [r"\b[eE]" + _quoted("'", "'", True)]
     longest_first = [pattern for _, pattern in sorted(zip(base._QUOTES, quoted, strict=True), key=lambda x: -len(x[0]))]
     return Lexis(
         dialect=dialect,
         tokenizer=plain,
-        opaque="|".join([*prefixed, *longest_first, *identifiers, *comments, *heredoc]),
-        has_dollar_quotes=dollar,
+        opaque="|".join([*prefixed, *longest_first, *identifiers, *line_comments, _COMMENT, *heredoc]),
+        dollar_quotes=dollar,
         double_quoted_is_literal='"' in base._QUOTES and '"' not in base._IDENTIFIERS,
         leading=re.compile("|".join([r"(?:\s", *line_comments, _PLAIN_COMMENT + ")+"]), re.DOTALL),
     )
-
-
-def _comment(start: str, end: str | None) -> str:
-    return re.escape(start) + (rf".*?(?:{re.escape(end)}|\Z)" if end else r"[^\r\n]*")
 
 
 def _quoted(start: str, end: str, backslash: bool) -> str:

@@ -1,19 +1,87 @@
-"""x"""
+"""What may be shown of a statement, and what makes two statements the same shape.
+
+As database monitoring does it: literals and binds are `?`, comments are gone, lists of data shrink to one, identifiers
+stay. Only literals that name a dataset stay (`COPY INTO 's3://...'`), without credentials. Works on tokens, so that
+it holds for text that does not parse; of a text that does not even tokenise only its first keyword is shown.
+Sanitising what is sanitised changes nothing.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 
-from sqlglot.tokenizer_core import Token
+from .lexis import word_set
+from .shape import Shape
 
 DEFAULT_LIMIT = 4_000
+CUT = "..."
+
+_KEYWORDS = word_set(
+    """ALTER ANALYZE ATTACH BEGIN CALL CLONE COMMENT COMMIT COPY CREATE DECLARE DELETE DESC DESCRIBE DETACH DROP EXEC
+    EXECUTE EXPLAIN EXPORT FETCH FROM GET GRANT IMPORT INSERT LIST LOAD LOCK MERGE OPTIMIZE PRAGMA PUT REFRESH
+    REMOVE RENAME REPLACE RESET REVOKE ROLLBACK SAVEPOINT SELECT SET SHOW START TRUNCATE UNDROP UNLOAD UPDATE USE
+    VACUUM VALUES WITH"""
+)
+_SAFE_BEFORE = frozenset("([,.=<>+-*/%:;")
+_SAFE_AFTER = frozenset(")],.=<>+-*/%:;")
+_FIRST_WORD = re.compile(r"\s*\(*\s*([A-Za-z]+)(?![\w$@.:/])")
+# What would read as a comment, a quoted text, or a client's command: the tokenizer and who runs this text disagree on
+# it, so that nothing in it is sure.
+_DOUBTFUL = re.compile(r"--|/\*|\*/|\A\\|(?<![\w$])\$\w*\$")
 
 
-def fingerprint(tokens: Sequence[Token] | None, text: str, dialect: str) -> str:
-    words = text if tokens is None else " ".join(t.text for t in tokens)
-    return hashlib.blake2b(words.encode(), digest_size=8).hexdigest()
+def shown(words: Shape | None, text: str, limit: int = DEFAULT_LIMIT) -> str:
+    """What may be shown of a statement of these words, in at most `limit` characters, cut between words."""
+    if words is not None:
+        result = _joined(*words, limit)
+        if not _DOUBTFUL.search(result):
+            return result
+    return first_keyword(text)[:limit]
 
 
-def sanitise_tokens(tokens: Sequence[Token] | None, text: str, dialect: str, limit: int) -> str:
-    return ""
+def fingerprint(words: Shape | None, text: str) -> str:
+    """16 hex digits, equal for statements that differ only in literals, binds, comments, blanks and case."""
+    identity = text if words is None else " ".join(words[0]).upper()
+    return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def first_keyword(text: str) -> str:
+    """The keyword a text starts with, when it surely is one; else `?`."""
+    match = _FIRST_WORD.match(text)
+    return match[1].upper() if match and match[1].upper() in _KEYWORDS else "?"
+
+
+def _joined(words: Sequence[str], spaced: Sequence[bool], limit: int) -> str:
+    parts: list[str] = []
+    before = ""
+    for word, blank in zip(words[: limit + 1], spaced, strict=False):
+        if parts and (blank or ((word == "?" or before == "?") and _would_merge(before, word))):
+            parts.append(" ")
+        parts.append(word)
+        before = word
+    text = "".join(parts)
+    if len(text) <= limit:
+        return text
+    return cut(parts, "", limit)
+
+
+def _would_merge(before: str, word: str) -> bool:
+    """Whether `?` and its neighbour would read as another word: `?|`, `?&`, `@?`, `??`."""
+    if word == "?":
+        return before[-1] not in _SAFE_BEFORE
+    return word[0] not in _SAFE_AFTER
+
+
+def cut(parts: Sequence[str], separator: str, limit: int) -> str:
+    """As many whole parts as fit into `limit` characters, and a mark that there are more."""
+    room = limit - len(CUT) - 1
+    size = count = 0
+    for part in parts:
+        size += len(part) + (len(separator) if count else 0)
+        if size > room:
+            break
+        count += 1
+    kept = separator.join(parts[:count]).rstrip()
+    return f"{kept} {CUT}" if kept else CUT[: max(limit, 0)]

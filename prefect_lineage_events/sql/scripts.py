@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from .lexis import BATCHED, PL_SQL, PSQL, lexis
+from .lexis import BATCHED, INLINE_DATA, PL_SQL, PSQL, lexis
 
 # https://dev.mysql.com/doc/refman/8.4/en/stored-programs-defining.html
 _DELIMITER = re.compile(r"^[ \t]*delimiter[ \t]+(\S+)[ \t]*$", re.IGNORECASE | re.MULTILINE)
@@ -18,6 +18,8 @@ _CLIENT_COPY = re.compile(r"^([ \t]*)\\(copy\b[^\n;]*)(?:;|$)", re.IGNORECASE | 
 _INLINE_ROWS = re.compile(
     r"(\bfrom\s+stdin\b[^;\n]*;)[ \t]*\n.*?(?:^\\\.[ \t]*$|\Z)", re.IGNORECASE | re.DOTALL | re.MULTILINE
 )
+# https://clickhouse.com/docs/sql-reference/statements/insert-into: what follows the format's name is data
+_INLINE_DATA = re.compile(r"(?is)\A(\s*insert\s+into\s+(?:table\s+)?[^\s(]+\s*(?:\([^)]*\)\s*)?format\s+\w+)\s.*")
 _ROUTINES = frozenset({"PROCEDURE", "PROC", "FUNCTION", "TRIGGER", "PACKAGE", "TASK", "EVENT", "TYPE"})
 _HEAD_WORDS = 8  # CREATE OR REPLACE NONEDITIONABLE SECURE TEMPORARY AGGREGATE FUNCTION, at most
 _BATCH_MARKS = frozenset({"GO", "go", "Go", "/"})
@@ -26,7 +28,9 @@ _NO_OPENING_NEEDED = frozenset({"IF", "LOOP", "WHILE", "FOR", "REPEAT"})
 
 
 def without_client_lines(text: str, dialect: str) -> str:
-    """The text without what psql reads itself: meta commands, and the rows that follow COPY ... FROM STDIN."""
+    """The text without what the client reads itself: psql's commands, and rows that follow a statement as they are."""
+    if dialect in INLINE_DATA:
+        return _INLINE_DATA.sub(r"\1", text)
     if "\\" not in text or dialect not in PSQL:
         return text
     text = _INLINE_ROWS.sub(r"\1\n", text)

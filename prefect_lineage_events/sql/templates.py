@@ -24,10 +24,13 @@ _TEMPLATE = (
     # the local side of PUT and GET needs no quotes (https://docs.snowflake.com/en/sql-reference/sql/put)
     r"|(?P<address>\b(?:file|s3|gs|gcs|azure|abfss?|wasbs?|hdfs|https?)://[^\s;'\",)]+)"
 )
-_DOLLAR_QUOTED = r"|(?P<literal>(?<![\w$])\$(?P<own>\w*)\$.*?\$(?P=own)\$)"
+# Nobody writes these where they are no quotes, so that they are masked in every dialect.
+_DOLLAR_QUOTED = r"|(?P<literal>(?<![\w$])\$(?P<own>\w{})\$.*?\$(?P=own)\$)"
 _DBT_NAME = re.compile(
     r"""\{\{-?\s*(?:ref|source)\s*\(\s*(['"])([^'"]*)\1\s*(?:,\s*(['"])([^'"]*)\3\s*)?(?:,\s*v(?:ersion)?\s*=[^)]*)?\)\s*-?\}\}"""
 )
+_PLAIN_VARIABLE = re.compile(r"[$&]\{[A-Za-z_][\w.]*\}|&{1,2}\w+")
+_PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _OPERANDS = frozenset(
     {
         TokenType.VAR,
@@ -120,6 +123,15 @@ def binds(tokens: Sequence[Token]) -> list[Token]:
     return result
 
 
+def shown_template(text: str) -> str:
+    """A template's leftover as it may be shown: dbt's ref and source by name, a plain variable as it is, else `?`."""
+    dbt = _DBT_NAME.fullmatch(text)
+    if dbt:
+        name = ".".join(_dbt_parts(dbt))
+        return name if _PLAIN_NAME.fullmatch(name) else "?"
+    return text if _PLAIN_VARIABLE.fullmatch(text) else "?"
+
+
 def _is_operator(tokens: Sequence[Token], i: int) -> bool:
     """Whether the sign at i stands between operands: `a % s`, `a%s`; a bind has a blank or an operator before it."""
     if i == 0 or tokens[i - 1].token_type not in _OPERANDS:
@@ -144,7 +156,10 @@ def _client_variable(tokens: Sequence[Token], i: int) -> int:
     signs = 1
     while i + signs < len(tokens) and tokens[i + signs].token_type is TokenType.AMP:
         signs += 1
-    if not _adjacent(tokens, i, signs + 1) or tokens[i + signs].token_type not in (TokenType.VAR, TokenType.NUMBER):
+    if (
+        not _adjacent(tokens, i, signs + 1)
+        or not tokens[i + signs].text.isidentifier() | tokens[i + signs].text.isdigit()
+    ):
         return 0
     return signs + 1
 
@@ -164,9 +179,13 @@ def _mask(match: re.Match[str], kind: str) -> Mask:
     dbt = _DBT_NAME.fullmatch(match[0])
     if not dbt:
         return Mask(start, end, "name", (match[0],))
+    return Mask(start, end, "name", _dbt_parts(dbt))
+
+
+def _dbt_parts(match: re.Match[str]) -> tuple[str, ...]:
     is_source = "source" in match[0].partition("(")[0]
-    parts = (dbt[2], dbt[4]) if is_source else (dbt[4] or dbt[2],)  # ref('package', 'model') is the model
-    return Mask(start, end, "name", tuple(part for part in parts if part))
+    parts = (match[2], match[4]) if is_source else (match[4] or match[2],)  # ref('package', 'model') is the model
+    return tuple(part for part in parts if part)
 
 
 def _token(token: Token, kind: TokenType, text: str) -> Token:
@@ -176,5 +195,6 @@ def _token(token: Token, kind: TokenType, text: str) -> Token:
 @lru_cache(maxsize=64)
 def _pattern(dialect: str) -> re.Pattern[str]:
     words = lexis(dialect)
-    dollar = "" if words.has_dollar_quotes else _DOLLAR_QUOTED
+    tag = "+" if "$$" in words.dollar_quotes else "*"
+    dollar = "" if "$" in words.dollar_quotes else _DOLLAR_QUOTED.format(tag)
     return re.compile(f"{_TEMPLATE}{dollar}|{words.opaque}", re.DOTALL)

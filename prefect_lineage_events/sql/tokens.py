@@ -12,8 +12,9 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from .lexis import known, lexis, tokenize
 from .longlists import cut_long_lists
-from .sanitise import DEFAULT_LIMIT, fingerprint, sanitise_tokens
+from .sanitise import DEFAULT_LIMIT, cut, fingerprint, shown
 from .scripts import cut_characters, cut_tokens, delimited, may_have_cuts, without_client_lines
+from .shape import Shape, shape
 from .templates import Mask, binds, mask, resolve
 
 
@@ -39,6 +40,11 @@ class Piece:
         return any(mask.kind != "literal" for mask in self.masks)
 
     @cached_property
+    def shape(self) -> Shape | None:
+        """The words that may be shown, see `shape.py`; None when the text does not tokenise."""
+        return None if self.tokens is None else shape(self.tokens, self.text, self.dialect)
+
+    @cached_property
     def sanitised(self) -> str:
         """What may be shown, at most DEFAULT_LIMIT characters; see `sanitise.py`."""
         return self.sanitise(DEFAULT_LIMIT)
@@ -46,11 +52,11 @@ class Piece:
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits, equal for statements that differ only in literals, binds, comments, blanks and case."""
-        return fingerprint(self.tokens, self.text, self.dialect)
+        return fingerprint(self.shape, self.text)
 
     def sanitise(self, limit: int) -> str:
         """What may be shown of the statement, in at most `limit` characters."""
-        return sanitise_tokens(self.tokens, self.text, self.dialect, limit)
+        return shown(self.shape, self.text, limit)
 
     def __repr__(self) -> str:
         return f"Piece({self.sanitised!r})"
@@ -74,6 +80,8 @@ def _pieces(source: str, dialect: str) -> list[Piece]:
     tokens = tokenize(prepared, dialect)
     if tokens is None:
         return _untokenised(source, dialect)
+    if not tokens:
+        return []
     spans = list(cut_tokens(tokens, dialect)) if may_have_cuts(source, dialect) else [(0, len(tokens))]
     if len(spans) == 1 and tokens[spans[0][0]].start == 0:
         start, end = spans[0]
@@ -85,7 +93,8 @@ def _pieces(source: str, dialect: str) -> list[Piece]:
 def _untokenised(source: str, dialect: str) -> list[Piece]:
     """What tokenises statement by statement; the statement that does not is a piece without tokens."""
     parts = [_trimmed(part, dialect) for part in cut_characters(source, dialect)]
-    return [_single(part, dialect) for part in parts if part]
+    pieces = [_single(part, dialect) for part in parts if part]
+    return [piece for piece in pieces if piece.tokens != []]
 
 
 def _single(source: str, dialect: str) -> Piece:
@@ -107,3 +116,9 @@ def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], to
 def _trimmed(source: str, dialect: str) -> str:
     leading = lexis(dialect).leading.match(source)
     return source[leading.end() if leading else 0 :].rstrip().rstrip(";")
+
+
+def sanitise(sql: str, dialect: str, limit: int = DEFAULT_LIMIT) -> str:
+    """What may be shown of a whole text, in at most `limit` characters; see `sanitise.py`. Never raises."""
+    text = "; ".join(piece.sanitise(limit) for piece in split(sql, dialect))
+    return text if len(text) <= limit else cut(text.split("; "), "; ", limit)
