@@ -17,6 +17,7 @@ from prefect import get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events.schemas.automations import AutomationCore
+from prefect.exceptions import ObjectNotFound
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
@@ -74,8 +75,9 @@ def deploy(
     """
     if image and not work_pool:
         raise ValueError("an image needs a work pool to run it: give --work-pool as well")
+    if work_pool:
+        _require_work_pool(work_pool)
     blocks = register_blocks()
-    # Prefect types its sync methods as "or a coroutine", which they return in an event loop only.
     ids = {d.full_name: cast(UUID, d.apply(work_pool_name=work_pool, image=image)) for d in deployments(sweep_minutes)}
     with get_client(sync_client=True) as client:
         automation_id, enabled = apply_automation(client, ids[ASSEMBLER], settle)
@@ -116,7 +118,12 @@ def deployments(sweep_minutes: float) -> list[RunnerDeployment]:
         sweep.to_deployment(**common, interval=every, concurrency_limit=alone),
         backfill.to_deployment(**common),
     ]
-    return cast("list[RunnerDeployment]", made)
+    # Prefect types its sync methods as "or a coroutine", which they return in an event loop only.
+    ready = cast("list[RunnerDeployment]", made)
+    for deployment in ready:
+        # Said, not left out: an update then takes them out of a work pool that they were in before.
+        deployment.work_pool_name = deployment.work_queue_name = None
+    return ready
 
 
 def automation(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> dict[str, Any]:
@@ -180,13 +187,23 @@ def apply_automation(client: SyncPrefectClient, deployment_id: UUID, settle: flo
 
 def registered_assembler() -> UUID:
     """The id of the assembler's deployment. Raises NotDeployedError, saying what to do."""
-    from prefect.exceptions import ObjectNotFound
-
     with get_client(sync_client=True) as client:
         try:
             return client.read_deployment_by_name(ASSEMBLER).id
         except ObjectNotFound:
             raise NotDeployedError(f"{ASSEMBLER} is not on this Prefect API: run `prefect-lineage deploy`") from None
+
+
+def _require_work_pool(name: str) -> None:
+    """A server of 3.8 answers an unknown pool with a bare 500 once the deployment exists: ask first."""
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_work_pool(name)
+        except ObjectNotFound:
+            raise ValueError(
+                f"there is no work pool {name!r}: see `prefect work-pool ls`, or make it with "
+                f"`prefect work-pool create {name} --type process`"
+            ) from None
 
 
 def register_blocks() -> tuple[str, ...]:

@@ -1,0 +1,157 @@
+"""Deployments and automation: as often as one likes, never two of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import yaml
+from prefect import get_client
+from prefect.events.schemas.automations import AutomationCore
+
+from prefect_lineage_events import deploy
+
+ROOT = Path(__file__).resolve().parent.parent
+NOWHERE = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.fixture
+def client(prefect_server):
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+def automations(client):
+    return client.read_automations_by_name(deploy.AUTOMATION)
+
+
+def our_deployments(client):
+    return [d for d in client.read_deployments() if d.name == deploy.DEPLOYMENT]
+
+
+def test_deploying_twice_makes_one_of_each(client):
+    first = deploy.deploy()
+    second = deploy.deploy()
+    assert first.deployments == second.deployments
+    assert first.automation == second.automation
+    assert len(automations(client)) == 1
+    assert len(our_deployments(client)) == 3
+
+
+def test_the_automation_runs_the_assembler(client):
+    deployed = deploy.deploy()
+    (action,) = automations(client)[0].actions
+    assert action.deployment_id == deployed.deployments[deploy.ASSEMBLER]
+    assert action.parameters == {"flow_run_id": "{{ flow_run.id | string }}"}
+
+
+def test_the_sweep_is_scheduled_once_and_alone(client):
+    deploy.deploy(sweep_minutes=7)
+    deploy.deploy(sweep_minutes=3)
+    sweep = client.read_deployment_by_name(deploy.SWEEPER)
+    assert [s.schedule.interval.total_seconds() for s in sweep.schedules] == [180]
+    assert sweep.global_concurrency_limit.limit == 1
+
+
+def test_a_second_automation_of_the_name_is_removed(client):
+    deployed = deploy.deploy()
+    client.create_automation(AutomationCore.model_validate(deploy.automation(uuid4())))
+    assert len(automations(client)) == 2
+    deploy.deploy()
+    (kept,) = automations(client)
+    assert kept.actions[0].deployment_id == deployed.deployments[deploy.ASSEMBLER]
+
+
+def test_an_automation_that_was_switched_off_stays_off(client):
+    deployed = deploy.deploy()
+    client.pause_automation(deployed.automation)
+    again = deploy.deploy()
+    assert not again.enabled
+    assert "resume" in str(again)
+    client.resume_automation(deployed.automation)
+    assert deploy.deploy().enabled
+
+
+def test_a_work_pool_is_used_and_left_again(client, prefect_server):
+    command = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "work-pool",
+        "create",
+        "lineage-pool",
+        "--type",
+        "process",
+        "--overwrite",
+    ]
+    subprocess.run(command, env=prefect_server.environment, check=True, capture_output=True)
+    deploy.deploy(work_pool="lineage-pool")
+    assert {d.work_pool_name for d in our_deployments(client)} == {"lineage-pool"}
+    deploy.deploy()
+    assert {d.work_pool_name for d in our_deployments(client)} == {None}
+
+
+def test_an_unknown_work_pool_is_named(client):
+    with pytest.raises(ValueError, match="no work pool 'nowhere-pool'"):
+        deploy.deploy(work_pool="nowhere-pool")
+
+
+def test_an_image_without_a_work_pool_is_refused_before_anything_is_made():
+    with pytest.raises(ValueError, match="--work-pool"):
+        deploy.deploy(image="acme/lineage")
+
+
+def test_the_file_in_the_repository_is_the_automation_that_is_deployed():
+    in_file = yaml.safe_load((ROOT / "automations" / "assemble.yaml").read_text())
+    assert in_file == yaml.safe_load(deploy.automation_yaml(NOWHERE))
+
+
+def test_prefect_takes_the_automation_file(client, prefect_server, tmp_path):
+    """As a person imports it: with the id in, by Prefect's own command."""
+    deployed = deploy.deploy()
+    client.delete_automation(deployed.automation)
+    file = tmp_path / "assemble.yaml"
+    file.write_text(deploy.automation_yaml(deploy.registered_assembler()))
+    command = [sys.executable, "-m", "prefect", "automation", "create", "--from-file", str(file)]
+    done = subprocess.run(command, env=prefect_server.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(automations(client)) == 1
+
+
+def test_the_automation_leaves_our_own_flows_out():
+    """One negated pattern: Prefect reads a list of negations as "or", and the assembler would run for itself."""
+    trigger = deploy.automation(NOWHERE)["trigger"]
+    assert trigger["match_related"]["prefect.resource.name"] == "!prefect-lineage-*"
+
+
+def test_without_a_deployment_it_is_said_what_to_do(client):
+    for deployment in our_deployments(client):
+        client.delete_deployment(deployment.id)
+    with pytest.raises(deploy.NotDeployedError, match="prefect-lineage deploy"):
+        deploy.registered_assembler()
+
+
+def test_the_prefect_yaml_deploys_the_same_three(client, prefect_server):
+    pool = [sys.executable, "-m", "prefect", "work-pool", "create", "yaml-pool", "--type", "process", "--overwrite"]
+    subprocess.run(pool, env=prefect_server.environment, check=True, capture_output=True)
+    file = ROOT / "deployments" / "prefect.yaml"
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
+    environment = {**prefect_server.environment, "PREFECT_LINEAGE_WORK_POOL": "yaml-pool"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = {d.entrypoint: d for d in our_deployments(client)}
+    assert set(made) == {f"prefect_lineage_events.flows.{f}" for f in ("assemble", "sweep", "backfill")}
+    assert {d.work_pool_name for d in made.values()} == {"yaml-pool"}
+    by_code = deploy.deployments(5)
+    assert {d.entrypoint for d in by_code} == set(made)
+
+
+def test_the_blocks_are_registered_with_their_forms(client):
+    slugs = deploy.register_blocks()
+    assert set(slugs) >= {"sqlalchemy-lineage", "async-sqlalchemy-lineage"}
+    block_type = client.read_block_type_by_slug("sqlalchemy-lineage")
+    assert json.loads(block_type.model_dump_json())["description"]
