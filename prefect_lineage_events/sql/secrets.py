@@ -39,7 +39,9 @@ _HARMLESS = word_set(
 QUERIES = word_set("""SELECT WITH INSERT UPDATE DELETE MERGE VALUES TABLE TRUNCATE DROP SHOW DESCRIBE (""")
 _VALUE_SIGNS = frozenset({"=", "=>", ":=", "TO", "BY", ":"})
 _ENDS = frozenset({",", ")", ";", "]"})
-_NO_VALUE = _ENDS | word_set(". FROM INTO FOR AS ON IN IS AND OR NOT IF WITH SELECT WHERE")
+_NO_VALUE = _ENDS | word_set(
+    ". @ TABLE VIEW FUNCTION PROCEDURE INDEX TYPE FROM INTO FOR AS ON IN IS AND OR NOT IF WITH SELECT WHERE"
+)
 # Part of the naming of Azure's stores, not a credential: abfss://container@account.dfs.core.windows.net/path
 _CONTAINER_SCHEMES = frozenset({"abfs", "abfss", "wasb", "wasbs", "adl"})
 _LOCATION = re.compile(r"[\w./*{}\[\]@:,=+~%$()!&\-]+\Z")

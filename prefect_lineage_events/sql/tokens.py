@@ -87,14 +87,18 @@ def _pieces(source: str, dialect: str) -> list[Piece]:
         start, end = spans[0]
         last = tokens[end - 1].end + 1
         return [_piece(source[:last], dialect, prepared[:last], masks, tokens[start:end])]
-    return [_single(source[tokens[a].start : tokens[b - 1].end + 1], dialect) for a, b in spans]
+    return _singles([source[tokens[a].start : tokens[b - 1].end + 1] for a, b in spans], dialect)
 
 
 def _untokenised(source: str, dialect: str) -> list[Piece]:
     """What tokenises statement by statement; the statement that does not is a piece without tokens."""
     parts = [_trimmed(part, dialect) for part in cut_characters(source, dialect)]
-    pieces = [_single(part, dialect) for part in parts if part]
-    return [piece for piece in pieces if piece.tokens != []]
+    return _singles([part for part in parts if part], dialect)
+
+
+def _singles(parts: list[str], dialect: str) -> list[Piece]:
+    pieces = [_single(part, dialect) for part in parts]
+    return [piece for piece in pieces if piece.tokens != []]  # what is a comment when it stands alone
 
 
 def _single(source: str, dialect: str) -> Piece:
