@@ -235,9 +235,11 @@ def dataset_node(namespace: str, name: str, row: Dataset) -> Json:
     }
 
 
-def dataset(store: Store, name: Symlink, row: Dataset) -> Json:
+def dataset(store: Store, name: Symlink, row: Dataset, *, facets: bool = True) -> Json:
+    """Under any of its names; the facets are shown under the first one only."""
     version = row.current_version
-    facets = [f for f in (store.dataset_facets[version] if version else ()) if f.type in SHOWN_FACET_TYPES]
+    own_name = (name.namespace, name.name) == (row.namespace, row.name)
+    found = store.dataset_facets[version] if version and facets and own_name else ()
     shown = dataset_node(name.namespace, name.name, row)
     if version:
         shown["fields"] = [_field(field) for field in version.field_rows]
@@ -246,7 +248,7 @@ def dataset(store: Store, name: Symlink, row: Dataset) -> Json:
         "tags": [],
         "currentVersion": version and str(version.uuid),
         "columnLineage": _column_lineage(store, name, row) or None,
-        "facets": merged(facets),
+        "facets": merged(facet for facet in found if facet.type in SHOWN_FACET_TYPES),
         "deleted": row.deleted,
     }
 
@@ -286,8 +288,9 @@ def _column_lineage(store: Store, name: Symlink, row: Dataset) -> list[Json]:
     ]
 
 
-def dataset_version(store: Store, name: Symlink, version: DatasetVersion) -> Json:
-    facets = [facet for facet in store.dataset_facets[version] if facet.type in SHOWN_FACET_TYPES]
+def dataset_version(store: Store, name: Symlink, version: DatasetVersion, *, listed: bool) -> Json:
+    """Facets of outputs are shown when one version is asked for, but not in a list."""
+    facets = [facet for facet in store.dataset_facets[version] if not listed or facet.type in SHOWN_FACET_TYPES]
     created_by = store.runs.get(version.run) if version.run else None
     shown = dataset_node(name.namespace, name.name, version.dataset)
     del shown["lastModifiedAt"], shown["lastLifecycleState"], shown["updatedAt"]

@@ -29,7 +29,8 @@ def lineage(store: Store, node: NodeId, depth: int) -> Json:
             return _orphan(store, node)
     else:
         job = store.find_job(node.namespace, node.name)
-    assert job is not None
+        if job is None:
+            return _orphan(store, node)
     jobs = _neighbours(store, job, depth)
     datasets = {dataset for io in jobs.values() for side in io for dataset in side}
     if not jobs:
@@ -44,7 +45,7 @@ def lineage(store: Store, node: NodeId, depth: int) -> Json:
 
 
 def _check_exists(store: Store, node: NodeId) -> None:
-    if node.version:
+    if "#" in node.name:  # taken for a version, which is not looked for
         return
     if node.kind == "job" and not store.find_job(node.namespace, node.name):
         raise NotFound(f"Job '{node.name}' not found.")
@@ -204,7 +205,7 @@ def _column_graph(store: Store, edges: list[ColumnEdge], with_version: bool) -> 
     into: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     out_of: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     groups: defaultdict[tuple[Any, ...], list[Json]] = defaultdict(list)
-    for edge in sorted(edges, key=lambda edge: edge.output_version.created_at):
+    for edge in edges:
         outputs = [n for n in store.names_of(edge.output_field.dataset) if n.primary]
         inputs = [n for n in store.names_of(edge.input_field.dataset) if n.primary]
         for output in outputs:
@@ -216,7 +217,7 @@ def _column_graph(store: Store, edges: list[ColumnEdge], with_version: bool) -> 
                 edge.output_version.uuid,
             )
             groups[key] += [answers.input_column(n.namespace, n.name, edge) for n in inputs]
-    for (namespace, dataset, name, kind, version), sources in groups.items():
+    for (namespace, dataset, name, kind, version), sources in sorted(groups.items(), key=_group_order):
         if not sources:
             continue
         node_id = _column_id(namespace, dataset, name, version if with_version else None)
@@ -233,6 +234,12 @@ def _column_graph(store: Store, edges: list[ColumnEdge], with_version: bool) -> 
         _node(node_id, "DATASET_FIELD", data, into[node_id], out_of[node_id]) for node_id, data in sorted(nodes.items())
     ]
     return {"graph": graph}
+
+
+def _group_order(group: tuple[tuple[Any, ...], list[Json]]) -> tuple[Any, ...]:
+    """The database's; of several rows of one column (other types, other versions) the last is shown."""
+    namespace, dataset, name, kind, version = group[0]
+    return namespace, dataset, name, kind is None, kind, str(version)
 
 
 def _column_id(namespace: str, dataset: str, name: str, version: UUID | None) -> str:

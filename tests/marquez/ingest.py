@@ -8,7 +8,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from tests.marquez import values
-from tests.marquez.ingest_datasets import Context, Event, Io, facets_of, put_dataset
+from tests.marquez.ingest_datasets import Context, Event, Io, facets_of, present, put_dataset
 from tests.marquez.parsing import DATASET_EVENT, JOB_EVENT, Shape
 from tests.marquez.rows import DONE, DatasetVersion, Facet, Job, JobVersion, RawEvent, Run
 from tests.marquez.store import Store
@@ -53,7 +53,7 @@ def _store_raw(store: Store, kind: Shape, event: Event) -> None:
 
 def _accept_dataset_event(store: Store, event: Event) -> None:
     context = Context(store, values.parse_time(event["eventTime"]))
-    dataset = event["dataset"]
+    dataset = present(event.get("dataset"))
     store.put_namespace(safe_namespace(dataset["namespace"]), context.now)
     stored = put_dataset(context, dataset, is_input=False)
     stored.dataset.current_version, stored.dataset.updated_at = stored.version, values.now()
@@ -129,9 +129,9 @@ def _run_args(event: Event, parent: Event | None) -> dict[str, str]:
     args: dict[str, str] = {}
     nominal = (event["run"].get("facets") or {}).get("nominalTime")
     if nominal:
-        args["nominal_start_time"] = values.zoned(nominal["nominalStartTime"])
+        args["nominal_start_time"] = values.short_zoned(nominal["nominalStartTime"])
         if nominal.get("nominalEndTime") is not None:
-            args["nominal_end_time"] = values.zoned(nominal["nominalEndTime"])
+            args["nominal_end_time"] = values.short_zoned(nominal["nominalEndTime"])
     if parent:
         args |= {
             "run_id": parent["run"]["runId"],

@@ -168,7 +168,7 @@ def _put_column_lineage(context: Context, facets: Event, rows: list[Field], vers
                 _equals(given.get("namespace"), dataset_namespace)
                 and _equals(given.get("name"), dataset_name)
                 and _equals(given.get("field"), row.name)
-                for given in _present(column.get("inputFields"))
+                for given in present(column.get("inputFields"))
             )
         ]
         if sources:
@@ -181,7 +181,7 @@ def _put_column_lineage(context: Context, facets: Event, rows: list[Field], vers
             )
 
 
-def _present(value: Any) -> Any:
+def present(value: Any) -> Any:
     """What Java does with a null where it expects none."""
     if value is None:
         raise Failed("NullPointerException")
@@ -189,7 +189,7 @@ def _present(value: Any) -> Any:
 
 
 def _equals(given: str | None, known: str) -> bool:
-    return bool(_present(given) == known)
+    return bool(present(given) == known)
 
 
 def _input_fields(context: Context) -> list[tuple[str, str, DatasetVersion, Field]]:

@@ -41,17 +41,19 @@ def is_node_id(value: str) -> bool:
     return re.match("(dataset|datasetField|job|run):", value) is not None and not LINE_END.search(value)
 
 
-def parse_node_id(value: str) -> NodeId:
-    """Raises `Unacceptable` or `Failed` for ids whose parts cannot be told apart or are no names."""
+def parse_node_id(value: str, *, versioned: bool) -> NodeId:
+    """Raises `Unacceptable` or `Failed` for ids whose parts cannot be told apart or are no names.
+
+    Only the graph of columns knows versions (`versioned`): there a `#` in a name is taken for the start of one.
+    """
     kind = value.split(":", 1)[0]
     parts = _parts(value, PARTS[kind])
     version = None
-    if "#" in value:
-        last, _, given = parts[-1].partition("#")
-        version = parse_uuid(given.split("#")[0])
+    if versioned and "#" in value:
+        parts[-1], _, given = parts[-1].partition("#")
+        version = parse_uuid(given)
         if version is None:
             raise Failed(f"Invalid UUID string: {given}")
-        parts[-1] = last
     if kind == "run":
         return NodeId(kind, "", parts[1])
     namespace, name = namespace_name(parts[1]), not_blank(parts[2])
@@ -64,7 +66,7 @@ def _parts(value: str, expected: int) -> list[str]:
         parts.pop()
     if len(parts) < expected:
         raise Failed(f"Expected NodeId with {expected} parts. Got: {value}")
-    if len(parts) == expected and "#" not in value:
+    if len(parts) == expected:
         return parts
     found = []
     start = 0

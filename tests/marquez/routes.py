@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.marquez import answers, graphs, values
 from tests.marquez.node_ids import NodeId, is_node_id, parse_node_id
+from tests.marquez.parsing import RUN_EVENT, completed
 from tests.marquez.rows import Dataset, Job, Run, Symlink
 from tests.marquez.store import Store
 from tests.marquez.values import Failed, NotFound, Unacceptable, instant, parse_time
@@ -101,7 +102,8 @@ def _name(name: str) -> str:
 
 def _job(store: Store, namespace: str, name: str) -> Job:
     _namespace(store, namespace)
-    job = store.find_job(namespace, _name(name))
+    job = store.find_job(namespace, name)
+    _name(name) if job is None or not name else values.not_blank(name)
     if job is None:
         raise NotFound(f"Job '{name}' not found.")
     return job
@@ -124,12 +126,12 @@ def _run(store: Store, run_id: str) -> Run:
     return store.runs[uuid]
 
 
-def _node(query: Query) -> NodeId:
+def _node(query: Query, *, versioned: bool = False) -> NodeId:
     value = query.required("nodeId")
     if not is_node_id(value):
         raise NotFound("HTTP 404 Not Found")
     values.text(value)
-    return parse_node_id(value)
+    return parse_node_id(value, versioned=versioned)
 
 
 # graphs
@@ -142,10 +144,10 @@ def lineage(store: Store, query: Query) -> Any:
 
 @route("GET", "column-lineage")
 def column_lineage(store: Store, query: Query) -> Any:
-    node, downstream = _node(query), query.get("withDownstream") == "true"
-    if node.version and downstream:
+    downstream = query.get("withDownstream") == "true"
+    if downstream and "#" in query.required("nodeId"):
         raise Refused(400, "")
-    return graphs.column_lineage(store, node, query.number("depth", 20), downstream)
+    return graphs.column_lineage(store, _node(query, versioned=True), query.number("depth", 20), downstream)
 
 
 @route("GET", "runlineage/upstream")
@@ -272,10 +274,14 @@ def get_run_facets(store: Store, query: Query, run: str) -> Any:
 
 @route("GET", "namespaces/{namespace}/datasets")
 def list_datasets(store: Store, query: Query, namespace: str) -> Any:
+    """Only the first ten have their facets."""
     _namespace(store, namespace)
     rows = [(name, dataset) for name, dataset in store.visible_datasets() if name.namespace == namespace]
     rows.sort(key=lambda row: row[0].name)
-    return {"datasets": [answers.dataset(store, *row) for row in query.page(rows)], "totalCount": len(rows)}
+    return {
+        "datasets": [answers.dataset(store, *row, facets=index < 10) for index, row in enumerate(query.page(rows))],
+        "totalCount": len(rows),
+    }
 
 
 @route("GET", "namespaces/{namespace}/datasets/{dataset}")
@@ -296,7 +302,7 @@ def list_dataset_versions(store: Store, query: Query, namespace: str, dataset: s
     name, row = _dataset(store, namespace, dataset)
     versions = [version for version in store.versions.values() if version.dataset is row and version.name == name.name]
     versions.sort(key=lambda version: version.created_at, reverse=True)
-    shown = [answers.dataset_version(store, name, version) for version in query.page(versions)]
+    shown = [answers.dataset_version(store, name, version, listed=True) for version in query.page(versions)]
     return {"versions": shown, "totalCount": len(versions)}
 
 
@@ -305,7 +311,7 @@ def get_dataset_version(store: Store, query: Query, namespace: str, dataset: str
     name, row = _dataset(store, namespace, dataset)
     for found in store.versions.values():
         if found.dataset is row and version in (str(found.uuid), str(found.version)):
-            return answers.dataset_version(store, name, found)
+            return answers.dataset_version(store, name, found, listed=False)
     raise NotFound(f"Dataset version '{version}' not found.")
 
 
@@ -321,7 +327,7 @@ def list_events(store: Store, query: Query) -> Any:
     runs = sorted(
         (raw for raw in within if raw.kind == "RUN_EVENT"), key=lambda raw: raw.event_time, reverse=newest_first
     )
-    return {"events": [raw.event for raw in query.page(runs)], "totalCount": len(within)}
+    return {"events": [completed(raw.event, RUN_EVENT) for raw in query.page(runs)], "totalCount": len(within)}
 
 
 @route("GET", "search")

@@ -24,8 +24,9 @@ from tests.marquez.routes import ROUTES, Query, Refused
 from tests.marquez.store import Store
 from tests.marquez.values import Failed, FailedStatement, NotFound, Unacceptable
 
-REQUEST_HEADER_LIMIT = 8192
-"""Bytes of request line and headers that Jetty reads."""
+LONGEST_TARGET = 8192
+LONGEST_REQUEST_LINE = 8184
+"""Bytes of them that Jetty reads."""
 
 LOGGED = {
     "code": 500,
@@ -103,10 +104,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._body()
-        if len(self.path) > REQUEST_HEADER_LIMIT:
+        if len(self.path) >= LONGEST_TARGET:
             self._answer(414, "<h1>Bad Message 414</h1><pre>reason: URI Too Long</pre>")
-        elif len(self.requestline) + len(self.headers.as_bytes()) > REQUEST_HEADER_LIMIT:
+        elif len(self.requestline) > LONGEST_REQUEST_LINE:
             self._answer(431, "<h1>Bad Message 431</h1><pre>reason: Request Header Fields Too Large</pre>")
+        elif "%00" in urlsplit(self.path).path:
+            self._answer(400, HTML.format(status=400, reason="Bad Request"))
         else:
             self._answer(*self.server.marquez.request(self.command, self.path))
 

@@ -223,15 +223,25 @@ _YEAR_1600 = (datetime(1600, 1, 1, tzinfo=timezone.utc) - EPOCH) // timedelta(mi
 
 
 def zoned(value: str | float) -> str:
-    """Java's `ZonedDateTime.toString`, in which a run's nominal times are kept: seconds that are zero are left out."""
+    """An event's time as Marquez writes it back: with seconds, and without the zeros that end a fraction."""
     if isinstance(value, (int, float)):
-        shown = instant(parse_time(value)) or ""
-        return re.sub(r":00Z$", "Z", shown)
+        return instant(parse_time(value)) or ""
     match = EVENT_TIME.fullmatch(value)
     if not match:
         raise ValueError(value)
-    second, fraction = match["second"] or "00", (match["fraction"] or "").rstrip("0")
+    fraction = (match["fraction"] or "").rstrip("0")
+    zone = (match["zone"] or "Z").upper()
+    return f"{match['date']}T{match['hour']}:{match['minute']}:{match['second'] or '00'}{'.' * bool(fraction)}{fraction}{zone}"
+
+
+def short_zoned(value: str) -> str:
+    """Java's `ZonedDateTime.toString`, in which a run's arguments are kept: seconds that are zero are left out, fractions
+    have three, six or nine digits."""
+    match = EVENT_TIME.fullmatch(value)
+    if not match:
+        raise ValueError(value)
+    fraction = match["fraction"] or ""
     if fraction:
         fraction = "." + fraction.ljust(-(-len(fraction) // 3) * 3, "0")
-    seconds = f":{second}{fraction}" if second != "00" or fraction else ""
-    return f"{match['date']}T{match['hour']}:{match['minute']}{seconds}{(match['zone'] or 'Z').upper()}"
+    seconds = f":{match['second']}{fraction}" if match["second"] != "00" or fraction else ""
+    return f"{match['date']}T{match['hour']}:{match['minute']}{seconds}{match['zone']}"

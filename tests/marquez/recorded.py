@@ -1,0 +1,390 @@
+"""Recordings of a real Marquez: requests as they were sent, and what an answer must hold to be like the one recorded.
+
+The files are those of the project's own recorder, without what it wrote about them. `<time>`, `<uuid>` and `<id>` stand for
+what the server made up, `<picked>` for a part of an answer, `<trimmed ...>` for a text cut short. Cut texts are made whole
+again to their recorded length, the same everywhere in a scenario, so that limits are met as they were.
+"""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import random
+import re
+import string
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
+
+from tests.marquez.values import encode
+
+CUT = re.compile(r"(?s)(.*)<trimmed: (\d+) characters>\Z")
+MADE_UP = re.compile("<time>|<uuid>|<id>|<all scenarios>")
+BROKE = "broken by the event just sent"
+"""Note of the recorder on a list that answered 500. After it had looked, it emptied the database."""
+
+GOOD_RUN = "01a196fb-1600-7f18-83e1-0182e21e24c8"
+"""The run of all requests of scenario 14 whose bytes were not kept."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    index: int
+    note: str
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes | None
+    status: int
+    answer: Any
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The requests as the file has them; the counts that the recorder read from the database are not among them."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8") as file:
+        return [request for request in json.load(file)["requests"] if request["method"] != "SQL"]
+
+
+def load(path: Path) -> list[Exchange]:
+    """The exchanges of one scenario, in their order."""
+    requests = read(path)
+    restorer = _Restorer()
+    good = next((r["body"] for r in requests if isinstance(r["body"], dict)), {})
+    good = {
+        **good,
+        "run": {**good.get("run", {}), "runId": GOOD_RUN},
+        "job": {**good.get("job", {}), "name": "flow-body"},
+    }
+    exchanges = []
+    for index, request in enumerate(requests):
+        body = _body(restorer, request, good)
+        headers = dict(request.get("headers") or {})
+        if body is not None and "headers" not in request:
+            headers["Content-Type"] = "application/json"
+        path_sent = restorer.path(request["path"])
+        exchanges.append(
+            Exchange(
+                index,
+                request.get("note") or "",
+                request["method"],
+                path_sent,
+                headers,
+                body,
+                request["status"],
+                request["response"],
+            )
+        )
+    return exchanges
+
+
+# what was sent
+
+
+def _body(restorer: _Restorer, request: dict[str, Any], good: dict[str, Any]) -> bytes | None:
+    sent = request["body"]
+    if sent is None:
+        return None
+    rebuild = REBUILT.get(request.get("note") or "") if isinstance(sent, str) else None
+    if rebuild:
+        return rebuild(good)
+    if isinstance(sent, str) and not CUT.match(sent):
+        return encode(sent)
+    event = good if isinstance(sent, str) else restorer.event(sent)
+    if event.get("eventTime") == "<time>":  # the recorder took the time for one of the server's; its note kept it
+        event = {**event, "eventTime": request["note"].split("'")[1]}
+    return json.dumps(event).encode()
+
+
+def _nested(depth: int) -> Callable[[dict[str, Any]], bytes]:
+    def build(good: dict[str, Any]) -> bytes:
+        whole = json.dumps(
+            {
+                **good,
+                "run": {"runId": str(uuid4()), "facets": {"prefect": "HERE"}},
+                "job": {**good["job"], "name": f"flow-deep{depth}"},
+            }
+        )
+        return whole.replace(
+            '"HERE"', '{"_producer": "p:p", "a": ' + '{"a": ' * depth + "1" + "}" * depth + "}"
+        ).encode()
+
+    return build
+
+
+def _without_run(text: str, instead: str) -> Callable[[dict[str, Any]], bytes]:
+    return lambda good: json.dumps(good).replace(text, instead, 1).encode()
+
+
+REBUILT: dict[str, Callable[[dict[str, Any]], bytes]] = {
+    "facet nested 900 deep": _nested(900),
+    "facet nested 1100 deep": _nested(1100),
+    "malformed JSON": lambda good: json.dumps(good).encode()[:-1],
+    "a JSON array of two good events (a batch)": lambda good: json.dumps([good, good]).encode(),
+    "NaN in a facet": _without_run("{", '{"x": NaN, '),
+    "trailing text after the JSON": lambda good: json.dumps(good).encode() + b" x",
+    "UTF-8 BOM": lambda good: b"\xef\xbb\xbf" + json.dumps(good).encode(),
+    "latin-1 bytes": lambda good: (
+        json.dumps(good, ensure_ascii=False).replace('"name": "', '"name": "\xfc', 1).encode("latin-1")
+    ),
+    "duplicate key eventType": lambda good: json.dumps(good).encode()[:-1] + b', "eventType": "FAIL"}',
+    "gzip body with Content-Encoding: gzip": lambda good: gzip.compress(json.dumps(good).encode()),
+}
+"""Bodies of which only the beginning, or a description, was kept."""
+
+
+class _Restorer:
+    """Makes cut texts whole: a repeated character goes on, anything else goes on at random but always in the same way."""
+
+    def __init__(self) -> None:
+        self._whole: list[str] = []
+        self._names: list[str] = []
+        """Of the job and the datasets of the last event."""
+
+    def event(self, event: Any) -> Any:
+        named = [event.get("job") or {}, *(event.get("inputs") or ()), *(event.get("outputs") or ())]
+        self._names = [str(one.get("name")) for one in named if isinstance(one, dict)]
+        return self.value(event)
+
+    def value(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key if not CUT.match(key) else self.text(key): self.value(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.value(item) for item in value if not re.fullmatch(r"<trimmed: \d+ more of \d+>", str(item))]
+        return self.text(value) if isinstance(value, str) else value
+
+    def text(self, value: str) -> str:
+        match = CUT.match(value)
+        if not match:
+            return value
+        start, length = match[1], int(match[2])
+        if len(set(start)) == 1:
+            whole = start[0] * length
+        else:
+            letters = random.Random(f"{start}{length}")
+            whole = start + "".join(letters.choices(string.ascii_letters + string.digits, k=length - len(start)))
+        self._whole.append(whole)
+        return whole
+
+    def path(self, path: str) -> str:
+        match = CUT.match(path)
+        if not match:
+            return path
+        start, length = match[1], int(match[2])
+        for whole in reversed(self._whole):
+            name = quote(whole, safe="")
+            for end in self._ends("?" in start):
+                where = length - len(end) - len(name)
+                repeated = len(set(whole)) == 1 and start[:where].endswith(quote(whole[0], safe=""))
+                if 0 < where < len(start) and name.startswith(start[where:]) and not repeated:
+                    return start[:where] + name + end
+        raise ValueError(f"no name of {path[-40:]}")
+
+    def _ends(self, in_query: bool) -> Iterator[str]:
+        yield from ("", "%3AA", "&depth=10") if in_query else ("", "/runs")
+        for name in self._names:
+            if in_query:
+                yield from (f"%3A{name}&depth=10", f"%3A{name}%3AA&withDownstream=true")
+            else:
+                yield from (f"/datasets/{name}", f"/jobs/{name}")
+
+
+def send(base: str, exchange: Exchange, version: str = "") -> tuple[int, Any]:
+    """The request byte for byte (clients that know better drop `.` and `..` from a path), and what came of it. `version` takes
+    the place of an id that the recorded server had made up."""
+    url = urlsplit(base)
+    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=60)
+    try:
+        connection.request(exchange.method, exchange.path.replace("<uuid>", version), exchange.body, exchange.headers)
+        response = connection.getresponse()
+        content = response.read()
+    finally:
+        connection.close()
+    try:
+        return response.status, json.loads(content) if content else ""
+    except ValueError:
+        return response.status, content.decode("utf-8", "replace")
+
+
+# what was answered
+
+IN_ORDER = {"runs", "latestRuns", "versions", "datasets", "namespaces", "graph"}
+"""Lists whose order means something; that of all others is a set's or a table scan's."""
+
+
+def differences(exchange: Exchange, status: int, answer: Any) -> list[str]:
+    """Why an answer is not like the one recorded; nothing when it is."""
+    if status != exchange.status:
+        return [f"status {status} for {exchange.status}"]
+    expected = exchange.answer
+    if status == 422:
+        expected, answer = {"errors": sorted(expected["errors"])}, {"errors": sorted(answer["errors"])}
+    elif status >= 400 and status != 404:
+        if isinstance(expected, dict):  # of the messages of failures only the code is the same
+            expected, answer = expected.get("code"), isinstance(answer, dict) and answer.get("code")
+        else:
+            return []
+    elif exchange.method == "DELETE":
+        return []
+    if isinstance(expected, dict) and "<picked>" in expected:
+        expected = expected["<picked>"]
+        answer = picked(exchange.path, expected, answer)
+    if "/column-lineage?" in exchange.path and isinstance(expected, dict) and status == 200:
+        expected, answer = _without_chance(expected), _without_chance(answer)
+    return list(_compare("", expected, answer))
+
+
+def _without_chance(answer: dict[str, Any]) -> dict[str, Any]:
+    """Of a column whose sources were told by several versions one version's are shown; which, is decided by random ids."""
+    nodes = [
+        {**node, "data": {}} if len(node["inEdges"]) > 1 else node
+        for node in answer.get("graph", [])
+        if isinstance(node, dict)
+    ]
+    return {**answer, "graph": nodes} if "graph" in answer else answer
+
+
+def _compare(where: str, expected: Any, actual: Any) -> Any:
+    if isinstance(expected, str):
+        if not _like(expected, actual):
+            yield f"{where}: {_short(actual)} for {_short(expected)}"
+    elif isinstance(expected, dict) and isinstance(actual, dict):
+        if set(expected) != set(actual):
+            yield f"{where}: keys {sorted(set(actual) - set(expected))} too many, {sorted(set(expected) - set(actual))} missing"
+        for key in set(expected) & set(actual):
+            yield from _compare(f"{where}.{key}", expected[key], actual[key])
+    elif isinstance(expected, list) and isinstance(actual, list):
+        yield from _compare_lists(where, expected, actual)
+    elif expected != actual:
+        yield f"{where}: {_short(actual)} for {_short(expected)}"
+
+
+def _compare_lists(where: str, expected: list[Any], actual: list[Any]) -> Any:
+    if len(expected) != len(actual):
+        yield f"{where}: {len(actual)} items {_short(actual)} for {len(expected)} {_short(expected)}"
+    elif where.rpartition(".")[2] in IN_ORDER:
+        for index, pair in enumerate(zip(expected, actual, strict=True)):
+            yield from _compare(f"{where}[{index}]", *pair)
+    else:
+        left = list(actual)
+        for index, item in enumerate(expected):
+            same = next((other for other in left if not list(_compare("", item, other))), None)
+            if same is None and item is not None:
+                yield from _compare(f"{where}[{index}]", item, left[0])
+                return
+            left.remove(same)
+
+
+def _like(expected: str, actual: Any) -> bool:
+    cut = CUT.match(expected)
+    if cut:
+        return isinstance(actual, str) and actual.startswith(cut[1]) and len(actual) == int(cut[2])
+    if not MADE_UP.search(expected):
+        return bool(expected == actual)
+    pattern = ".+".join(re.escape(part) for part in MADE_UP.split(expected))
+    return re.fullmatch(pattern, str(actual), re.DOTALL) is not None and actual is not None
+
+
+def _short(value: Any) -> str:
+    shown = json.dumps(value, ensure_ascii=False)
+    return shown if len(shown) < 200 else shown[:200] + "..."
+
+
+# the parts that the recorder picked
+
+
+def picked(path: str, expected: Any, answer: Any) -> Any:
+    """The same part of an answer as `expected` is of the recorded one."""
+    where = path.split("?", maxsplit=1)[0]
+    rows = next((answer[key] for key in ROWS if isinstance(answer, dict) and isinstance(answer.get(key), list)), None)
+    if isinstance(expected, dict):
+        return {key: _part(key, expected[key], answer, rows) for key in expected}
+    if isinstance(expected, int):
+        return len(rows or [])
+    if isinstance(expected, str):  # scenario 24 picked the source, the others the name
+        return answer["name"] if expected == answer["name"] else answer.get("sourceName")
+    if expected is None:
+        return answer.get("columnLineage")
+    if where.endswith("/events/lineage"):  # what was looked for there is an event of the last of all years
+        return [event["eventTime"] for event in answer["events"] if event["eventTime"].startswith("9999")]
+    return _rows(where, expected, answer, rows)
+
+
+ROWS = ("graph", "jobs", "runs", "versions", "datasets", "namespaces", "events", "results")
+
+
+def _part(key: str, expected: Any, answer: Any, rows: list[Any] | None) -> Any:
+    if key in ("nodes", "edges"):
+        found = [node["id"] for node in answer["graph"]]
+        if key == "edges":
+            found = sorted({f"{e['origin']} -> {e['destination']}" for node in answer["graph"] for e in _edges(node)})
+        return len(found) if isinstance(expected, int) else found
+    if key in ("keys", "rows", "listed"):
+        return sorted(answer) if key == "keys" else len(rows or [])
+    if key in ("in", "out", "outputs") and "outputDatasetVersions" in answer:
+        return answer["inputDatasetVersions" if key == "in" else "outputDatasetVersions"]
+    if key == "facet kept":
+        return "columnLineage" in answer["facets"]
+    if key == "lineage":
+        return answer["facets"]["lineage"]
+    value = answer.get(key)
+    if isinstance(expected, list) and expected and isinstance(expected[0], str):
+        return sorted(value) if isinstance(value, dict) else [item["name"] for item in value]
+    return _cut_to(expected, value)
+
+
+def _edges(node: dict[str, Any]) -> list[dict[str, str]]:
+    return [*node["inEdges"], *node["outEdges"]]
+
+
+def _cut_to(expected: Any, value: Any) -> Any:
+    """A run is recorded with a few of its members only."""
+    if isinstance(expected, dict) and isinstance(value, dict) and "state" in expected:
+        return {key: value.get(key) for key in expected}
+    if isinstance(expected, list) and isinstance(value, list) and len(expected) == len(value):
+        return [_cut_to(one, other) for one, other in zip(expected, value, strict=True)]
+    return value
+
+
+def _rows(where: str, expected: list[Any], answer: Any, rows: list[Any] | None) -> Any:
+    first = expected[0] if expected else None
+    if rows is None:  # of one dataset or one run
+        if isinstance(first, dict) and "datasetVersionId" in first:
+            return answer["outputDatasetVersions"]
+        if isinstance(first, dict) and "inputFields" in first:
+            return answer["columnLineage"]
+        return answer["fields"] if isinstance(first, dict) else [field["name"] for field in answer["fields"]]
+    if where.endswith("/lineage") and isinstance(first, dict):
+        return [
+            {"id": row["id"], "latestRun": _cut_to(first["latestRun"], row["data"]["latestRun"])}
+            for row in rows
+            if row["type"] == "JOB"
+        ]
+    if where.endswith("/namespaces"):
+        wanted = {row["name"] for row in expected}
+        return [row for row in rows if row["name"] in wanted]
+    return [_row(first, row) for row in rows]
+
+
+def _row(shape: Any, row: dict[str, Any]) -> Any:
+    created_by = row.get("createdByRun") or {}
+    if isinstance(shape, dict):
+        known = {"run": created_by.get("id"), "state": created_by.get("state", row.get("state"))}
+        if "simpleName" in row:
+            latest = row["latestRun"] or {}
+            known = {"latestRun": latest.get("state" if "state" not in shape else "id"), "state": latest.get("state")}
+        shown = {key: known.get(key, row.get(key)) for key in shape}
+        if isinstance(shape.get("fields"), list):
+            shown["fields"] = [field["name"] for field in row["fields"]]
+        return shown
+    if isinstance(shape, list):
+        if "lastLifecycleState" in row:
+            return [row["name"], row["lastLifecycleState"], row["deleted"]]
+        return [field["name"] for field in row["fields"]]
+    if "lifecycleState" in row:
+        return row["lifecycleState"]
+    return row.get("name") or row.get("id") or row.get("eventTime")
