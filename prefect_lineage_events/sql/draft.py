@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot.expressions import Expr
 
+from .columns import ColumnResult
 from .context import Context
-from .model import ColumnEdge, Confidence, Effect, Statement, StatementKind, TableRef
+from .model import Confidence, Effect, Statement, StatementKind, TableRef
 
 _RANK: dict[Confidence, int] = {"exact": 0, "recovered": 1, "partial": 2}
 
@@ -49,22 +50,23 @@ class Draft:
         if _RANK[confidence] > _RANK[self.confidence]:
             self.confidence, self.reason = confidence, reason
 
-    def finish(
-        self,
-        fingerprint: str = "",
-        sanitised: str = "",
-        columns: tuple[ColumnEdge, ...] = (),
-        result_columns: tuple[str, ...] = (),
-    ) -> Statement:
+    def finish(self, fingerprint: str = "", sanitised: str = "", columns: ColumnResult | None = None) -> Statement:
+        """The statement, with its columns where they were asked for."""
+        declared: dict[str, Mapping[str, str]] = dict(self.declared)
+        if columns is not None:
+            if columns.reason:
+                self.doubt("partial", columns.reason)
+            declared = {**columns.declared, **declared}
         return Statement(
             kind=self.kind,
             inputs=tuple(self.inputs),
             outputs=tuple(self.outputs),
-            columns=columns,
+            columns=columns.edges if columns else (),
+            indirect=columns.indirect if columns else (),
             effect=self.effect,
-            declared=self.declared,
+            declared=declared,
             renames=tuple(self.renames),
-            result_columns=result_columns,
+            result_columns=columns.result_columns if columns else (),
             confidence=self.confidence,
             reason=self.reason,
             fingerprint=fingerprint,

@@ -117,7 +117,9 @@ def split_identifier(text: str, dialect: str) -> tuple[str, ...]:
     return tuple(parts) if parts and parts[-1] else ()
 
 
-_CATALOG_SCHEMAS = frozenset({"information_schema", "pg_catalog", "performance_schema", "sys", "syscat", "sysibm", "svv"})
+_CATALOG_SCHEMAS = frozenset(
+    {"information_schema", "pg_catalog", "performance_schema", "sys", "syscat", "sysibm", "svv"}
+)
 _CATALOG_BY_DIALECT: dict[str, frozenset[str]] = {
     "mysql": frozenset({"mysql"}),
     "clickhouse": frozenset({"system"}),
@@ -126,7 +128,15 @@ _CATALOG_BY_DIALECT: dict[str, frozenset[str]] = {
     "teradata": frozenset({"dbc"}),
 }
 _CATALOG_NAMES = frozenset(
-    {"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema", "sqlite_sequence", "dual", "sysdummy1"}
+    {
+        "sqlite_master",
+        "sqlite_schema",
+        "sqlite_temp_master",
+        "sqlite_temp_schema",
+        "sqlite_sequence",
+        "dual",
+        "sysdummy1",
+    }
 )
 _CATALOG_PREFIXES: dict[str, tuple[str, ...]] = {
     "postgres": ("pg_",),

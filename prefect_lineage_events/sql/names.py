@@ -51,7 +51,13 @@ def table_of(parts: Sequence[Part], context: Context) -> TableRef:
     name, quoted = parts[-1]
     if dialect in _FILE_NAME_DIALECTS and len(parts) == 1 and quoted and (_FILE.search(name) or _URL.match(name)):
         return TableRef(kind="file", path=name)
-    if dialect in _PATH_DIALECTS and len(parts) == 2 and quoted and "/" in name and parts[0][0].lower() in _PATH_FORMATS:
+    if (
+        dialect in _PATH_DIALECTS
+        and len(parts) == 2
+        and quoted
+        and "/" in name
+        and parts[0][0].lower() in _PATH_FORMATS
+    ):
         return TableRef(kind="file", path=name)
     if dialect == "bigquery" and any("." in text for text, _ in parts):
         parts = [(piece, q) for text, q in parts for piece in text.split(".")]
@@ -92,7 +98,7 @@ def above_with_quotes(parts: Sequence[str]) -> list[Part]:
 
 def unquoted(text: str) -> Part:
     """A part of a name, and whether it stood in quotes."""
-    if len(text) > 1 and text[0] in "\"`[" and text[-1] in "\"`]":
+    if len(text) > 1 and text[0] in '"`[' and text[-1] in '"`]':
         return text[1:-1], True
     return text, False
 

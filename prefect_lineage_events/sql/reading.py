@@ -121,6 +121,8 @@ def _read_bind(words: Words, at: int, context: Context) -> Named:
         while end < len(words) and words.word(end) != "}":
             end += 1
         end += 1
-    while end < len(words) and _touch(words, end - 1) and (words.is_name(end) or words.word(end) in (".", "}", "{", "$")):
+    while (
+        end < len(words) and _touch(words, end - 1) and (words.is_name(end) or words.word(end) in (".", "}", "{", "$"))
+    ):
         end += 1
     return Named(None, end, is_unknown=True)

@@ -45,7 +45,9 @@ _HINTS = frozenset({"NOLOCK", "READUNCOMMITTED", "HOLDLOCK", "UPDLOCK", "ROWLOCK
                     "READPAST", "NOWAIT", "SNAPSHOT", "READCOMMITTED", "NOEXPAND", "INDEX", "FORCESEEK"})  # fmt: skip
 _INSERT_OPTIONS = frozenset({"INTO", "OVERWRITE", "IGNORE", "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "OR", "REPLACE", "ROLLBACK",
                              "ABORT", "FAIL", "LOCAL", "ONLY"})  # fmt: skip
-_CHANGE_OPTIONS = frozenset({"LOW_PRIORITY", "QUICK", "IGNORE", "ONLY", "OR", "REPLACE", "ROLLBACK", "ABORT", "FAIL", "INTO"})
+_CHANGE_OPTIONS = frozenset(
+    {"LOW_PRIORITY", "QUICK", "IGNORE", "ONLY", "OR", "REPLACE", "ROLLBACK", "ABORT", "FAIL", "INTO"}
+)
 _SELECT_INTO_OPTIONS = frozenset({"TEMP", "TEMPORARY", "UNLOGGED", "LOCAL", "GLOBAL", "TABLE"})
 
 
@@ -66,7 +68,8 @@ class _Frame:
     defines: str = ""  # the CTE that this parenthesis defines
     ctes: set[str] = field(default_factory=set)
     aliases: dict[str, TableRef | None] = field(default_factory=dict)
-    targets: list[tuple[Named, Effect]] = field(default_factory=list)
+    sources: list[TableRef] = field(default_factory=list)  # tables of its own FROM list
+    targets: list[Named] = field(default_factory=list)
 
 
 def recover(words: Words, start: int, end: int, draft: Draft, makes_tables: bool = False) -> None:
@@ -139,7 +142,9 @@ class _Scan:
         if word in _BEFORE_ITEM and (words.is_name(at + 1) or words.word(at + 1) == "("):
             return at + 1
         frame.expects = False
-        if word in ("SELECT", "WITH", "VALUES") or (word in _CLAUSES and words.kinds[at] != Kind.NAME and word != "SAMPLE"):
+        if word in ("SELECT", "WITH", "VALUES") or (
+            word in _CLAUSES and words.kinds[at] != Kind.NAME and word != "SAMPLE"
+        ):
             return at
         if word == "STREAM" and (words.is_name(at + 1) or words.word(at + 1) == "("):
             frame.expects = True  # docs.databricks.com: STREAM is a keyword before a table
@@ -152,7 +157,9 @@ class _Scan:
         if named.end == at:
             return at + (0 if word in ("(", ")") else 1)
         table = None if self._is_local(named, frame) else named.table
-        self.draft.read(table)
+        if table is not None:
+            self.draft.read(table)
+            frame.sources.append(table)
         if named.bare:
             frame.aliases.setdefault(named.bare, table)
         return self._alias(named.end, frame, table)
@@ -368,7 +375,7 @@ class _Scan:
         self._effect("update")
         if named.is_unknown:
             self.draft.doubt("partial", "the name of the target is known only when it runs")
-        frame.targets.append((named, "update"))
+        frame.targets.append(named)
         frame.lists = True
         return self._alias(max(named.end, at), frame, named.table)
 
@@ -386,7 +393,7 @@ class _Scan:
                 break
             if named.is_unknown:
                 self.draft.doubt("partial", "the name of the target is known only when it runs")
-            frame.targets.append((named, "delete"))
+            frame.targets.append(named)
             at = named.end
             if words.follows(at, ".", "*"):
                 at += 2
@@ -397,13 +404,13 @@ class _Scan:
 
     def _settle(self, frame: _Frame) -> None:
         """Targets are tables of their own, or aliases of tables that the statement has named since."""
-        for named, _ in frame.targets:
+        for named in frame.targets:
             table = named.table
             if named.bare and (meant := frame.aliases.get(named.bare)) is not None:
                 table = meant
             self.draft.write(table)
-            if table is not None:
-                self.draft.inputs.pop(table, None)
+            if table is not None and table in frame.sources:
+                self.draft.inputs.pop(table, None)  # the FROM list named it only to say what it joins
 
     def _effect(self, effect: Effect) -> None:
         if self.draft.effect is None:

@@ -1,19 +1,318 @@
-"""One piece of a text -> its statements."""
+"""One piece of a text -> its statements: which reader a statement needs, by its first word.
+
+What cannot touch data is not parsed. Queries and changes are given to the parser; definitions, transfers and
+changes of the connection are read by rules, and the queries in them given to the parser. What the parser does not
+take is read from its words.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+from sqlglot.tokenizer_core import Token
+
+from . import connection, definitions, transfers
+from .blocks import heads
+from .columns import column_edges
 from .context import Context
+from .definitions import ROUTINES, Definition
+from .draft import Draft
 from .model import Statement
+from .recovery import recover
+from .transfers import Query
+from .trees import parse
+from .walk import SELECT_INTO_MAKES_A_TABLE, walk
+from .words import Kind, Words, from_text, from_tokens
 
 if TYPE_CHECKING:
     from .tokens import Piece
 
+_QUERIES = frozenset(
+    {"SELECT", "SEL", "WITH", "FROM", "VALUES", "TABLE", "(", "PIVOT", "UNPIVOT", "SUMMARIZE", "PERFORM"}
+)
+_CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "UPSERT", "DEL", "INS", "UPD"})
+_TRANSFERS: dict[str, Callable[[Words, Draft], Query | None]] = {
+    "COPY": transfers.copy,
+    "UNLOAD": transfers.unload,
+    "LOAD": transfers.load,
+    "EXPORT": transfers.export,
+    "IMPORT": transfers.import_,
+    "PUT": transfers.put,
+    "GET": transfers.put,
+    "BULK": transfers.bulk,
+}
+_DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
+    "DROP": definitions.drop,
+    "UNDROP": definitions.undrop,
+    "TRUNCATE": definitions.truncate,
+    "RENAME": definitions.rename,
+    "USE": connection.use,
+}
+# Statements about the store, the session or the transaction: no data goes anywhere.
+_NO_DATA = frozenset(
+    {
+        "ABORT", "ANALYZE", "ANALYSE", "ASSERT", "ATTACH", "AUDIT", "BACKUP", "BREAK", "CACHE", "CALL", "CHECKPOINT", "CLEAR", "CLOSE",
+        "CLUSTER", "COMMENT", "COMMIT", "CONNECT", "CONTINUE", "DEALLOCATE", "DENY", "DESC", "DESCRIBE", "DETACH", "DISABLE",
+        "DISCARD", "DISCONNECT", "ENABLE", "END", "EXCHANGE", "EXISTS", "FETCH", "FLUSH", "FORCE", "GRANT", "HANDLER", "HELP",
+        "INSTALL", "INVALIDATE", "KILL", "LIST", "LISTEN", "LOCK", "LS", "MSCK", "MOVE", "NOTIFY", "OPTIMIZE", "PRAGMA", "PREPARE",
+        "PRINT", "PURGE", "RAISE", "RAISERROR", "REASSIGN", "RECONFIGURE", "RECOVER", "REFRESH", "REINDEX", "RELEASE", "REMOVE",
+        "REORG", "REPAIR", "RESET", "RESIGNAL", "RESTORE", "RESUME", "REVOKE", "RM", "ROLLBACK", "RUNSTATS", "SAVE",
+        "SAVEPOINT", "SECURITY", "SHOW", "SHUTDOWN", "SIGNAL", "START", "STOP", "SUSPEND", "SYSTEM", "THROW", "UNCACHE", "UNLISTEN",
+        "UNLOCK", "UNSET", "VACUUM", "VALIDATE", "WAITFOR", "WATCH", "BEGIN", "EXIT", "GOTO", "LEAVE", "ITERATE", "NULL", "OPEN", "XA",
+        "ADD", "RETURN", "COLLECT", "DATABASE", "HELPSTATS", "COMPUTE", "DECLARE", "LET", "IF", "WHILE", "FOR", "DO", "EXEC",
+        "EXECUTE", "EXPLAIN", "CREATE", "ALTER", "DEFINE", "STATISTICS", "CHECK", "CHECKSUM", "CHANGE", "BINLOG",
+    }
+)  # fmt: skip
+_PARSED = _QUERIES | _CHANGES
+_QUERY_WORDS = frozenset({"SELECT", "WITH"})
+_DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
+
 
 def analyze_piece(piece: Piece, context: Context) -> tuple[Statement, ...]:
-    """The statements of one piece, in order: nearly always one, several for a block or a multi-table text.
+    """The statements of one piece, in order: nearly always one, several for a block or a chain of `->>`.
 
     Pure and thread-safe; never raises, whatever the text.
     """
-    return (Statement("misc", fingerprint=piece.fingerprint, sanitised=piece.sanitised),)
+    fingerprint, sanitised = piece.fingerprint, piece.sanitised
+    try:
+        drafts = _Reader(context).piece(piece)
+    except Exception as error:  # noqa: BLE001  (the promise: the user's statement has run, lineage must not fail it)
+        draft = Draft(context)
+        draft.doubt("partial", f"the analyser failed ({type(error).__name__})")
+        drafts = [draft]
+    return tuple(_finished(draft, fingerprint, sanitised) for draft in drafts)
+
+
+def _finished(draft: Draft, fingerprint: str, sanitised: str) -> Statement:
+    tree, context = draft.tree, draft.context
+    if not context.columns or tree is None:
+        return draft.finish(fingerprint, sanitised)
+    result = column_edges(
+        tree,
+        resolve=lambda table: draft.refs.get(id(table)),
+        schemas=context.schemas,
+        dialect=context.dialect,
+        statement=draft.finish(),
+    )
+    return draft.finish(fingerprint, sanitised, result)
+
+
+class _Reader:
+    """Reads the statements of one piece; `texts` counts how deep it is in texts that statements execute."""
+
+    def __init__(self, context: Context, texts: int = 0) -> None:
+        self.context = context
+        self.texts = texts
+
+    def piece(self, piece: Piece) -> list[Draft]:
+        tokens = piece.tokens
+        if tokens is None:
+            return self._untokenised(piece.text)
+        if tokens and tokens[0].text.upper() in _PARSED:
+            draft = Draft(self.context)
+            if self._tree(draft, tokens, piece.prepared):
+                return [draft]
+        return self.script(from_tokens(tokens, piece.prepared))
+
+    def _untokenised(self, text: str) -> list[Draft]:
+        drafts = self.script(from_text(text))
+        for draft in drafts:
+            draft.doubt("partial" if draft.inputs or draft.outputs else "recovered", "it does not tokenise")
+        return drafts
+
+    def script(self, words: Words) -> list[Draft]:
+        """The statements between semicolons, each with the heads of blocks before it."""
+        drafts: list[Draft] = []
+        for part in words.split(";"):
+            start = 0
+            for begin, start in heads(part):
+                drafts += self._head(part, begin, start)
+            if start < len(part):
+                drafts += self.statement(part.part(start) if start else part)
+        return drafts or [Draft(self.context)]
+
+    def _head(self, words: Words, start: int, end: int) -> list[Draft]:
+        """What the condition of a block reads: `IF EXISTS (SELECT ...)`, `FOR r IN SELECT ... LOOP`."""
+        draft = Draft(self.context)
+        recover(words, start + 1, end, draft)
+        if not draft.inputs:
+            return []
+        draft.kind = "read"
+        draft.doubt("recovered", "read from its words: the head of a block")
+        return [draft]
+
+    def statement(self, words: Words) -> list[Draft]:
+        """One statement, by its first word."""
+        verb = words.word(0)
+        if verb in _PARSED:
+            return self._parsed(words)
+        draft = Draft(self.context)
+        if reader := _READERS.get(verb):
+            return reader(self, words, draft)
+        if definition := _DEFINITIONS.get(verb):
+            definition(words, draft)
+        elif transfer := _TRANSFERS.get(verb):
+            self._inner(transfer(words, draft), words, draft)
+        elif verb not in _NO_DATA:
+            draft.doubt("partial", "an unknown kind of statement")
+        return [draft]
+
+    # --- queries and changes
+
+    def _parsed(self, words: Words) -> list[Draft]:
+        tokens = words.tokens_between(0, len(words))
+        draft = Draft(self.context)
+        if tokens is None or not self._tree(draft, tokens, words.source):
+            self._recover(draft, words, 0, len(words))
+        return [draft]
+
+    def _tree(self, draft: Draft, tokens: Sequence[Token], text: str) -> bool:
+        tree, reason = parse(tokens, text, self.context.dialect)
+        if tree is None:
+            draft.reason = reason
+            return False
+        draft.tree = tree
+        walk(tree, draft)
+        return True
+
+    def _recover(self, draft: Draft, words: Words, start: int, end: int) -> None:
+        """Read words without a tree; SELECT INTO makes a table where the dialect says so."""
+        recover(words, start, end, draft, makes_tables=self.context.dialect in SELECT_INTO_MAKES_A_TABLE)
+        if draft.effect is None:
+            draft.kind = "read"
+        reason, draft.reason = draft.reason or "it does not parse", ""
+        draft.doubt("recovered", f"read from its words: {reason}")
+
+    def _query(self, draft: Draft, words: Words, start: int, end: int) -> bool:
+        """A query within a statement; False if it gave no tree."""
+        tokens = words.tokens_between(start, end)
+        if tokens is not None and self._tree(draft, tokens, words.source):
+            return True
+        self._recover(draft, words, start, end)
+        return False
+
+    def _inner(self, query: Query | None, words: Words, draft: Draft) -> None:
+        if query is None:
+            return
+        if query.text:
+            for inner in self._text(query.text):
+                draft.inputs.update(inner.inputs)
+        else:
+            self._query(draft, words, query.start, query.end)
+
+    # --- definitions
+
+    def create(self, words: Words, draft: Draft) -> list[Draft]:
+        definition = definitions.create(words, draft)
+        if definition.thing in ROUTINES:
+            return [self._routine(definition, words, draft)]
+        self._defined(definition, words, draft)
+        return [draft]
+
+    def alter(self, words: Words, draft: Draft) -> list[Draft]:
+        if words.word(1) == "SESSION":
+            connection.alter_session(words, draft)
+            return [draft]
+        self._defined(definitions.alter(words, draft), words, draft)
+        return [draft]
+
+    def _defined(self, definition: Definition, words: Words, draft: Draft) -> None:
+        """The query of a definition, as the tree of a CREATE whose head we read."""
+        if definition.query == -1:
+            return
+        end = definitions.query_end(words, definition.query)
+        if not self._query(draft, words, definition.query, end) or not draft.outputs:
+            return
+        node = exp.Table(this=exp.Identifier(this=definition.thing, quoted=True))
+        target = next(iter(draft.outputs))
+        draft.refs[id(node)] = target
+        columns = draft.declared.get(target.name)
+        named = (
+            exp.Schema(this=node, expressions=[exp.Identifier(this=c, quoted=True) for c in columns])
+            if columns
+            else node
+        )
+        draft.tree = exp.Create(this=named, kind=definition.thing, expression=draft.tree)
+
+    def _routine(self, definition: Definition, words: Words, draft: Draft) -> Draft:
+        """A procedure, task or pipe: nothing has run, so it reads and writes nothing; what its body names is connected."""
+        if definition.query == -1:
+            return draft
+        body = words.part(definition.query)
+        inner = self._text(body.texts[0]) if body.kind(0) == Kind.STRING else self.script(body)
+        for statement in inner:
+            draft.inputs.update(statement.inputs)
+            draft.outputs.update(statement.outputs)
+            draft.doubt(statement.confidence, statement.reason)
+        return draft
+
+    # --- statements within statements
+
+    def explain(self, words: Words, draft: Draft) -> list[Draft]:
+        """EXPLAIN touches nothing; EXPLAIN ANALYZE runs what it explains (postgresql.org, duckdb.org, trino.io)."""
+        at = 1
+        runs = False
+        while at < len(words) and words.word(at) not in _PARSED - {"("}:
+            runs = runs or words.word(at) in ("ANALYZE", "ANALYSE")
+            at += 1
+        if not runs or at >= len(words):
+            return [draft]
+        return self.statement(words.part(at))
+
+    def execute(self, words: Words, draft: Draft) -> list[Draft]:
+        """EXECUTE IMMEDIATE 'text', EXEC ('text'), EXEC sp_executesql N'text'; a prepared statement or a procedure is a call."""
+        at = 1
+        while words.word(at) in ("IMMEDIATE", "(", "SP_EXECUTESQL"):
+            at += 1
+        if words.kind(at) == Kind.STRING:
+            if words.word(at + 1) in ("||", "+"):
+                draft.doubt("partial", "the text that it executes is made when it runs")
+                return [draft]
+            return self._text(words.texts[at])
+        name = words.between(at, at + 2 if words.word(at) in (":", "$", "@") else at + 1).lstrip("$:@").upper()
+        if name in self.context.variables:
+            return self._text(self.context.variables[name])
+        if words.word(1) == "IMMEDIATE":
+            draft.doubt("partial", "the text that it executes is not known")
+        return [draft]
+
+    def do(self, words: Words, draft: Draft) -> list[Draft]:
+        """`DO $$ ... $$` (postgresql.org/docs/current/sql-do.html) runs a block; MySQL's DO evaluates."""
+        body = next((i for i in range(1, len(words)) if words.kind(i) == Kind.STRING and len(words.texts[i]) > 1), None)
+        return self._text(words.texts[body]) if body is not None and self.context.dialect != "mysql" else [draft]
+
+    def holder(self, words: Words, draft: Draft) -> list[Draft]:
+        """An assignment, a cursor, a value to return: no query itself, but it may hold one."""
+        if words.word(0) == "SET":
+            connection.set_(words, draft)
+        start = words.find(_QUERY_WORDS, 1)
+        recover(words, start if start != -1 else 1, len(words), draft)
+        if draft.inputs:
+            draft.kind = "read"
+            draft.doubt("recovered", "read from its words: a query within another statement")
+        return [draft]
+
+    def _text(self, text: str) -> list[Draft]:
+        from .tokens import split
+
+        if self.texts >= _DEEPEST_TEXT:
+            draft = Draft(self.context)
+            draft.doubt("partial", "texts that execute texts, too deep")
+            return [draft]
+        inner = _Reader(self.context, self.texts + 1)
+        return [draft for piece in split(text, self.context.dialect) for draft in inner.piece(piece)]
+
+
+_Read = Callable[[_Reader, Words, Draft], list[Draft]]
+_READERS: dict[str, _Read] = {
+    "CREATE": _Reader.create,
+    "DEFINE": _Reader.create,
+    "ALTER": _Reader.alter,
+    "EXPLAIN": _Reader.explain,
+    "EXECUTE": _Reader.execute,
+    "EXEC": _Reader.execute,
+    "DO": _Reader.do,
+    **dict.fromkeys(("SET", "DECLARE", "LET", "RETURN", "FOR", "OPEN"), _Reader.holder),
+}

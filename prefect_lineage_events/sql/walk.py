@@ -44,9 +44,7 @@ class _Walk:
         self.context = draft.context
         self.nodes = nodes
         self.targets: set[int] = set()  # ids of nodes that are no inputs: targets, and further mentions of them
-        self.withs = {
-            id(node): _names(node, self.context.dialect) for node in nodes if isinstance(node, exp.With)
-        }
+        self.withs = {id(node): _names(node, self.context.dialect) for node in nodes if isinstance(node, exp.With)}
 
     def run(self, tree: Expr) -> None:
         for node in self.nodes:
@@ -89,7 +87,9 @@ class _Walk:
             return table_of([*parts, _part(this)], self.context)
         if isinstance(this, exp.Dot):
             parts = [_part(p) for p in (node.args.get("catalog"), node.args.get("db")) if p is not None]
-            return table_of([*parts, *(_part(p) for p in this.flatten() if isinstance(p, exp.Identifier))], self.context)
+            return table_of(
+                [*parts, *(_part(p) for p in this.flatten() if isinstance(p, exp.Identifier))], self.context
+            )
         if isinstance(this, exp.Var) and this.name.startswith("@"):
             return stage_of(this.name, self.context)
         if isinstance(this, exp.Literal):
@@ -284,7 +284,9 @@ class _Walk:
 
 # postgresql.org/docs/current/sql-selectinto.html, docs.aws.amazon.com/redshift: SELECT INTO, learn.microsoft.com: INTO clause.
 # Elsewhere (Oracle, MySQL, Snowflake scripting, BigQuery) INTO takes variables.
-SELECT_INTO_MAKES_A_TABLE = frozenset({"", "postgres", "redshift", "tsql", "fabric", "materialize", "risingwave", "greenplum"})
+SELECT_INTO_MAKES_A_TABLE = frozenset(
+    {"", "postgres", "redshift", "tsql", "fabric", "materialize", "risingwave", "greenplum"}
+)
 _TARGETS = {
     exp.Insert: _Walk.insert,
     exp.Update: _Walk.update,

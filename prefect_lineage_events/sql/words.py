@@ -19,7 +19,6 @@ class Kind(IntEnum):
     STRING = 2
     NUMBER = 3
     MARK = 4  # punctuation, an operator
-    BIND = 5  # what stands for a value that the text does not tell
 
 
 _STRINGS = frozenset(
@@ -38,7 +37,7 @@ _WORD = re.compile(r"[^\W\d][\w$#]*", re.UNICODE)
 class Words:
     """The words of one statement, positions 0 to `len(words)`; reading beyond either end gives an empty word."""
 
-    __slots__ = ("_closing", "kinds", "source", "spans", "texts", "tokens", "upper")
+    __slots__ = ("_closing", "_token_at", "kinds", "source", "spans", "texts", "tokens", "upper")
 
     def __init__(
         self,
@@ -46,7 +45,8 @@ class Words:
         texts: list[str],
         spans: list[tuple[int, int]],
         source: str,
-        tokens: Sequence[Token] | None,
+        tokens: Sequence[Token] | None = None,
+        token_at: list[int] | None = None,
     ):
         self.kinds = kinds
         self.texts = texts
@@ -54,6 +54,7 @@ class Words:
         self.source = source
         self.tokens = tokens
         self.upper = [t.upper() if k in (Kind.WORD, Kind.MARK) else "" for k, t in zip(kinds, texts, strict=True)]
+        self._token_at = token_at or []
         self._closing: dict[int, int] | None = None
 
     def __len__(self) -> int:
@@ -99,6 +100,38 @@ class Words:
             return ""
         return self.source[self.spans[start][0] : self.spans[min(end, len(self.spans)) - 1][1] + 1]
 
+    def part(self, start: int, end: int | None = None) -> Words:
+        """The words from `start` to before `end`, as words of their own."""
+        return Words(
+            self.kinds[start:end],
+            self.texts[start:end],
+            self.spans[start:end],
+            self.source,
+            self.tokens,
+            self._token_at[start:end],
+        )
+
+    def tokens_between(self, start: int, end: int) -> Sequence[Token] | None:
+        """The tokens of the words from `start` to before `end`, for the parser; None where the text has none."""
+        end = min(end, len(self.kinds))
+        if self.tokens is None or start >= end:
+            return None
+        return self.tokens[self._token_at[start] : self._token_at[end - 1] + 1]
+
+    def split(self, mark: str) -> Iterator[Words]:
+        """What stands between the marks outside parentheses; empty parts left out."""
+        start = at = 0
+        size = len(self.upper)
+        while at < size:
+            word = self.upper[at]
+            if word == mark:
+                if at > start:
+                    yield self.part(start, at)
+                start = at + 1
+            at = self.close(at) + 1 if word == "(" else at + 1
+        if start < size:
+            yield self if start == 0 else self.part(start)
+
     def items(self, opening: int) -> Iterator[tuple[int, int]]:
         """Spans of what the commas separate within the parenthesis that opens at `opening`."""
         end = self.close(opening)
@@ -124,33 +157,36 @@ def _parentheses(upper: list[str]) -> dict[int, int]:
     return closing
 
 
+_MARKS = frozenset({TokenType.PARAMETER, TokenType.PLACEHOLDER})
+
+
 def from_tokens(tokens: Sequence[Token], source: str) -> Words:
     """The words of tokens; a keyword of several words (`GROUP BY`) becomes as many."""
     kinds: list[Kind] = []
     texts: list[str] = []
     spans: list[tuple[int, int]] = []
-    for token in tokens:
-        text, kind = token.text, token.token_type
-        if kind == TokenType.IDENTIFIER:
-            found = Kind.NAME
-        elif kind in _STRINGS:
-            found = Kind.STRING
-        elif kind == TokenType.NUMBER:
-            found = Kind.NUMBER
-        elif kind in (TokenType.PARAMETER, TokenType.PLACEHOLDER):
-            found = Kind.MARK
-        else:
-            found = Kind.WORD if text and (text[0].isalpha() or text[0] in "_$#@") and text != "@" else Kind.MARK
-        if found == Kind.WORD and " " in (flat := " ".join(text.split())):
-            for part in flat.split(" "):
-                kinds.append(found)
-                texts.append(part)
-                spans.append((token.start, token.end))
-            continue
-        kinds.append(found)
-        texts.append(text)
-        spans.append((token.start, token.end))
-    return Words(kinds, texts, spans, source, tokens)
+    token_at: list[int] = []
+    for at, token in enumerate(tokens):
+        text, found = token.text, _kind(token)
+        for part in text.split() if found == Kind.WORD and (" " in text or "\n" in text) else (text,):
+            kinds.append(found)
+            texts.append(part)
+            spans.append((token.start, token.end))
+            token_at.append(at)
+    return Words(kinds, texts, spans, source, tokens, token_at)
+
+
+def _kind(token: Token) -> Kind:
+    kind, text = token.token_type, token.text
+    if kind == TokenType.IDENTIFIER:
+        return Kind.NAME
+    if kind in _STRINGS:
+        return Kind.STRING
+    if kind == TokenType.NUMBER:
+        return Kind.NUMBER
+    if kind in _MARKS or not text:
+        return Kind.MARK
+    return Kind.WORD if text[0].isalpha() or text[0] in "_$" else Kind.MARK
 
 
 _LOOSE = re.compile(
@@ -178,4 +214,4 @@ def from_text(text: str) -> Words:
         kinds.append(by_group[group])
         texts.append(found[1:-1] if group in ("string", "name") else found)
         spans.append((match.start(), match.end() - 1))
-    return Words(kinds, texts, spans, text, None)
+    return Words(kinds, texts, spans, text)

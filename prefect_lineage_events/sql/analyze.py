@@ -1,0 +1,30 @@
+"""Text -> statements: the room's front door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .context import Context
+from .model import Statement
+from .statement import analyze_piece
+from .tokens import split
+
+
+def analyze(
+    sql: str,
+    *,
+    dialect: str,
+    database: str | None = None,
+    schema: str | None = None,
+    schemas: Mapping[str, Mapping[str, str]] | None = None,
+    columns: bool = True,
+) -> tuple[Statement, ...]:
+    """The statements of a text, in order: what each reads, writes and defines.
+
+    `dialect` is sqlglot's name for the store's SQL ("" for the generic one, which also stands for names that sqlglot does
+    not know). `database` and `schema` complete names that leave them out; a USE in the text counts from there on. `schemas`
+    maps a table's dotted name to its columns and types, and lets `*` be expanded. Without `columns`, no column
+    edges are computed. Pure and thread-safe; never raises, whatever the text.
+    """
+    context = Context(dialect, database, schema, schemas or {}, columns=columns)
+    return tuple(s for piece in split(sql, dialect) for s in analyze_piece(piece, context))

@@ -1,0 +1,71 @@
+"""Scripting blocks: the words before a statement that say when it runs.
+
+`split` cuts blocks at their semicolons, so that a statement may come with the head of its block before it: `BEGIN`, `IF c THEN`,
+`FOR r IN q DO`. What such a head reads counts too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .words import Words
+
+_TRANSACTION = frozenset(
+    {
+        "TRANSACTION",
+        "TRAN",
+        "WORK",
+        "ISOLATION",
+        "READ",
+        "DEFERRED",
+        "IMMEDIATE",
+        "EXCLUSIVE",
+        "CONCURRENT",
+        "DISTRIBUTED",
+        "NAME",
+    }
+)
+_CONDITIONAL = frozenset({"IF", "ELSEIF", "ELSIF", "WHILE", "WHEN", "FOR", "UNTIL", "EXCEPTION", "CASE", "FOREACH"})
+_OPENERS = frozenset({"THEN", "DO", "LOOP"})
+_PLAIN = frozenset({"ELSE", "LOOP", "REPEAT", "TRY", "CATCH", "ATOMIC", "THEN"})
+_STATEMENTS = frozenset(
+    {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "BEGIN", "EXEC", "EXECUTE", "DROP", "CREATE", "ALTER", "TRUNCATE",
+     "PRINT", "SET", "RETURN", "RAISERROR", "THROW", "DECLARE", "BREAK", "CONTINUE", "COMMIT", "ROLLBACK", "GOTO", "WAITFOR", "USE"}
+)  # fmt: skip
+
+
+def heads(words: Words, at: int = 0) -> Iterator[tuple[int, int]]:
+    """Spans of the heads before the statement; the last one ends where the statement starts (at the end: there is none)."""
+    while (end := _head(words, at)) > at:
+        yield at, end
+        at = end
+
+
+def _head(words: Words, at: int) -> int:
+    """Where the block's head that starts at `at` ends; `at` if no head stands there."""
+    word, following = words.word(at), words.word(at + 1)
+    if word == "BEGIN":
+        return at if following in _TRANSACTION or at + 1 >= len(words) else at + 1
+    if word == "NOT" and following == "ATOMIC":
+        return at + 2
+    if word in _PLAIN:
+        return at + 1
+    if word == "<" and following == "<":
+        end = words.find(frozenset({">"}), at + 2)
+        return end + 2 if end != -1 else at
+    if word == "<<":
+        end = words.find(frozenset({">>"}), at + 1)
+        return end + 1 if end != -1 else at
+    if words.is_name(at) and following == ":" and words.word(at + 2) in ("LOOP", "WHILE", "FOR", "REPEAT", "BEGIN"):
+        return at + 2
+    if word == "ELSE" and following == "IF":
+        return at + 1
+    if word not in _CONDITIONAL or (word == "IF" and following in ("EXISTS",) and words.word(at + 2) != "("):
+        return at
+    opener = words.find(_OPENERS, at + 1)
+    if opener != -1:
+        return opener + 1
+    if word in ("IF", "WHILE"):  # T-SQL: the statement follows the condition
+        statement = words.find(_STATEMENTS, at + 1)
+        return statement if statement != -1 else len(words)
+    return len(words)

@@ -1,0 +1,420 @@
+"""CREATE, ALTER, DROP, TRUNCATE and their kin: the head is read by rules, a query behind it is left to others.
+
+The heads of definitions differ by vendor and by month, and no parser follows; their tables do not: the name of what is
+defined stands behind the word for its kind, and a query behind `AS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from .draft import Draft
+from .identifiers import fold
+from .model import Effect, TableKind, TableRef
+from .names import location_of
+from .reading import read_name
+from .words import Kind, Words
+
+# What holds or passes on data, by the word for it.
+HOLDERS: Mapping[str, TableKind] = {
+    "TABLE": "table",
+    "VIEW": "view",
+    "STREAM": "stream",
+    "STAGE": "stage",
+    "SOURCE": "table",  # materialize.com/docs/sql/create-source
+    "SINK": "other",
+    "FLOW": "other",
+    "MODEL": "other",  # cloud.google.com/bigquery/docs/reference/standard-sql/bigqueryml-syntax-create
+}
+# What runs later: its definition touches nothing, its body says what it will touch.
+ROUTINES = frozenset({"PROCEDURE", "PROC", "TASK", "PIPE"})
+# Kinds of things that hold no data; the word stands before the name, and ends the search for a holder.
+_OTHERS = frozenset(
+    {
+        "DATABASE", "SCHEMA", "USER", "ROLE", "FUNCTION", "SEQUENCE", "FORMAT", "INTEGRATION", "WAREHOUSE", "POLICY", "INDEX",
+        "TRIGGER", "TYPE", "DOMAIN", "EXTENSION", "LANGUAGE", "OPERATOR", "CAST", "COLLATION", "CONVERSION", "GROUP",
+        "SERVER", "SUBSCRIPTION", "PUBLICATION", "TABLESPACE", "RULE", "STATISTICS", "TRANSFORM", "ACCESS", "CATALOG",
+        "CONNECTION", "SHARE", "SECRET", "VOLUME", "TAG", "ALERT", "NETWORK", "RESOURCE", "LOGIN", "CREDENTIAL", "CERTIFICATE",
+        "SYNONYM", "PACKAGE", "MACRO", "CONSTRAINT", "MONITOR", "NOTEBOOK", "STREAMLIT", "SERVICE", "IMAGE", "APPLICATION",
+        "ACCOUNT", "KEYSPACE", "CLUSTER", "LISTENER", "SESSION", "SYSTEM", "PROFILE", "DIRECTORY", "LIBRARY", "OUTLINE",
+        "CONTEXT", "EDITION", "JAVA", "CONTROLFILE", "DISKGROUP", "BODY", "ASSEMBLY", "AUTHORIZATION", "QUOTA", "METASTORE",
+        "PRIVILEGES", "DEFAULT", "FULLTEXT", "ENDPOINT", "EXTERNAL_FUNCTION", "RECIPIENT", "PROVIDER", "DATASHARE", "LOCATION",
+        "CONSUMER", "VIRTUAL_SCHEMA", "SCRIPT", "SERVERLESS", "RESERVATION", "CAPACITY", "ASSIGNMENT", "BINDING", "MAPPING",
+    }
+)  # fmt: skip
+_HEAD = 24  # words before the name: MySQL's CREATE ALGORITHM = x DEFINER = `a`@`b` SQL SECURITY DEFINER VIEW
+_TEMPORARY = frozenset({"TEMP", "TEMPORARY", "VOLATILE"})
+_QUERY = frozenset({"SELECT", "SEL", "WITH", "VALUES", "FROM", "TABLE", "EXECUTE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """The head of a definition: the kind of thing, its name, and where its query (or its body) starts, -1 for none."""
+
+    thing: str
+    target: TableRef | None
+    name_end: int
+    query: int = -1
+
+
+def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
+    """The word for the kind of thing that CREATE, ALTER, DROP ... speaks of, and its position; "" for none known."""
+    end = min(len(words), at + _HEAD)
+    while at < end:
+        word = words.word(at)
+        if word in _OTHERS:
+            return word, at
+        if word == "EVENT" and words.word(at + 1) != "TABLE":
+            return word, at
+        if word in ROUTINES or (word in HOLDERS and words.kinds[at] == Kind.WORD):
+            following = words.word(at + 1)
+            if following in ("FUNCTION", "LOG") or (word == "TABLE" and following == "MACRO"):
+                return following, at + 1
+            if word not in ("STREAM", "SOURCE", "MODEL", "STAGE", "FLOW") or following not in (
+                "TABLE",
+                "VIEW",
+                "LIVE",
+                "=",
+            ):
+                return word, at
+        if word == "(" or words.kinds[at] == Kind.STRING:
+            return "", at
+        at += 1
+    return "", at
+
+
+def create(words: Words, draft: Draft) -> Definition:
+    """`CREATE ...` and Snowflake's `DEFINE ...`: notes what is made, and finds the query that fills it."""
+    thing, at = thing_of(words)
+    if thing in ROUTINES:
+        return Definition(thing, None, at + 1, _body(words, at + 1))
+    if thing not in HOLDERS:
+        draft.kind = "misc"
+        return Definition(thing, None, at)
+    temporary = any(words.word(i) in _TEMPORARY for i in range(1, at))
+    at = _skip_existence(words, at + 1)
+    named = read_name(words, at, draft.context)
+    at = max(named.end, at)
+    draft.kind, draft.effect = "create", "create"
+    if named.is_unknown:
+        draft.doubt("partial", "the name of what is created is known only when it runs")
+    target = named.table
+    if target is not None and target.kind == "table":
+        target = replace(target, kind=HOLDERS[thing] if HOLDERS[thing] in ("stage", "stream") else "table")
+    if target is not None:
+        target = draft.write(target, temporary)
+    query = _query(words, at)
+    if thing == "STREAM":
+        _stream(words, at, draft)
+    elif thing == "STAGE":
+        _stage(words, at, draft)
+    elif query == -1 and target is not None:
+        _without_query(words, at, draft, target)
+    if thing == "VIEW" and words.word(at) == "TO":
+        _materialised_to(words, at, draft, target)
+    if words.word(at) == "(" and target is not None and (query == -1 or query > at):
+        columns = declared_columns(words, at, draft.context.dialect)
+        if columns:
+            draft.declared[target.name] = columns
+    return Definition(thing, target, at, query)
+
+
+def _skip_existence(words: Words, at: int) -> int:
+    """`IF NOT EXISTS`, `IF EXISTS`, and ONLY of PostgreSQL."""
+    if words.word(at) == "IF":
+        at += 1 + (words.word(at + 1) == "NOT")
+        at += words.word(at) == "EXISTS"
+    return at + (words.word(at) == "ONLY")
+
+
+def _query(words: Words, at: int) -> int:
+    """Where the query of CREATE ... AS starts: behind AS outside parentheses, or bare (Spark, MySQL)."""
+    end = len(words)
+    while at < end:
+        word = words.word(at)
+        if word == "AS" and _starts_query(words, at + 1):
+            return at + 1
+        if word in ("SELECT", "WITH") and _is_bare_query(words, at, word):
+            return at
+        if word == "(":
+            if _starts_query(words, at) and words.word(at - 1) not in ("USING", "CHECK", "DEFAULT"):
+                return at
+            at = words.close(at)
+        at += 1
+    return -1
+
+
+# What may follow the query of a definition: WITH [NO] DATA, WITH CHECK OPTION, WITH READ ONLY, WITH NO SCHEMA BINDING
+_TAILS = frozenset({"NO", "DATA", "CHECK", "READ", "CASCADED", "LOCAL", "SCHEMA"})
+_GOES_ON = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS", "ORDER", "LIMIT", "OFFSET", "FETCH"})
+
+
+def query_end(words: Words, start: int) -> int:
+    """Where the query of a definition ends and options of the definition go on."""
+    if words.word(start) == "(":
+        end = words.close(start) + 1
+        if words.word(end) not in _GOES_ON:
+            return end
+    at = start
+    while (at := words.find(frozenset({"WITH"}), at + 1)) != -1:
+        if words.word(at + 1) in _TAILS and words.word(at + 2) != "AS":
+            return at
+    return len(words)
+
+
+def _starts_query(words: Words, at: int) -> bool:
+    while words.word(at) == "(":
+        at += 1
+    return words.word(at) in _QUERY
+
+
+def _is_bare_query(words: Words, at: int, word: str) -> bool:
+    """A query without AS; WITH only if it defines a CTE, as it is also a word of options."""
+    if word == "SELECT":
+        return True
+    return words.is_name(at + 1) and words.word(at + 2) in ("AS", "(") and words.word(at + 1) not in ("TAG", "DATA")
+
+
+def _body(words: Words, at: int) -> int:
+    """Where the body of a routine starts: a text behind AS, BEGIN, or the statement behind AS or DO."""
+    end = len(words)
+    while at < end:
+        word = words.word(at)
+        if word == "BEGIN":
+            return at
+        if word in ("AS", "IS", "DO") and at + 1 < end:
+            return at + 1
+        at = words.close(at) + 1 if word == "(" else at + 1
+    return -1
+
+
+def _without_query(words: Words, at: int, draft: Draft, target: TableRef) -> None:
+    """CREATE TABLE ... LIKE t, CLONE t, (LIKE t), PARTITION OF t, INHERITS (t), and tables over files."""
+    words_from = at
+    if words.word(at) == "(" and words.word(at + 1) == "LIKE":
+        draft.read(read_name(words, at + 2, draft.context).table)
+    while at < len(words):
+        word = words.word(at)
+        if (
+            word in ("LIKE", "CLONE", "COPY")
+            and at - words_from < _HEAD
+            and (words.is_name(at + 1) or words.word(at + 1) == "(")
+        ):
+            if word == "COPY" and words.word(at + 1) in ("GRANTS", "TAGS"):
+                at += 2
+                continue
+            at = _like(words, at, draft, target, word)
+            continue
+        if word == "DEEP" or word == "SHALLOW":
+            at += 1
+            continue
+        at = words.close(at) + 1 if word == "(" else at + 1
+
+
+def _like(words: Words, at: int, draft: Draft, target: TableRef, word: str) -> int:
+    named = read_name(words, at + 1, draft.context)
+    if named.table is not None:
+        draft.read(named.table)
+        if word == "CLONE":
+            draft.effect = "clone"
+            draft.renames.append((named.table, target))
+    return max(named.end, at + 1)
+
+
+def _stream(words: Words, at: int, draft: Draft) -> None:
+    """`CREATE STREAM s ON [EXTERNAL|DYNAMIC|...] TABLE|VIEW|STAGE t`: what the stream follows (docs.snowflake.com)."""
+    on = words.find(frozenset({"ON"}), at)
+    if on == -1:
+        return
+    thing, where = thing_of(words, on + 1)
+    named = read_name(words, where + 1, draft.context)
+    if thing in HOLDERS and named.table is not None:
+        draft.read(replace(named.table, kind="stage") if thing == "STAGE" else named.table)
+
+
+def _stage(words: Words, at: int, draft: Draft) -> None:
+    """`CREATE STAGE s URL = 's3://...'`: what the stage stands for."""
+    url = words.find(frozenset({"URL"}), at)
+    if url != -1 and words.word(url + 1) == "=" and words.kind(url + 2) == Kind.STRING:
+        draft.read(location_of(words.texts[url + 2], draft.context))
+
+
+def _materialised_to(words: Words, at: int, draft: Draft, view: TableRef | None) -> None:
+    """ClickHouse: what `CREATE MATERIALIZED VIEW v TO t` selects goes to `t`, the view holds nothing."""
+    named = read_name(words, at + 1, draft.context)
+    if named.table is not None and view is not None:
+        draft.outputs.pop(view, None)
+        draft.write(named.table)
+
+
+# --- columns that a CREATE declares
+
+_NO_COLUMN = frozenset(
+    {"CONSTRAINT", "PRIMARY", "FOREIGN", "UNIQUE", "CHECK", "KEY", "INDEX", "FULLTEXT", "SPATIAL", "EXCLUDE", "LIKE", "PERIOD",
+     "PROJECTION", "WATERMARK", "DISTRIBUTE", "PARTITION", "SUPPLEMENTAL"}
+)  # fmt: skip
+_BEHIND_TYPE = frozenset(
+    {"NOT", "NULL", "DEFAULT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "CONSTRAINT", "COMMENT", "COLLATE", "GENERATED", "AS",
+     "IDENTITY", "AUTOINCREMENT", "AUTO_INCREMENT", "ENCODE", "DISTKEY", "SORTKEY", "WITH", "MASKING", "PROJECTION", "TAG",
+     "OPTIONS", "ON", "VIRTUAL", "STORED", "CODEC", "TTL", "MATERIALIZED", "ALIAS", "FOREIGN", "KEY", "STORAGE", "COMPRESSION",
+     "CHARACTER", "CHARSET", "FORMAT", "TITLE", "INVISIBLE", "SPARSE", "ROWGUIDCOL", "MASKED", "ENABLE", "DISABLE", "SORT",
+     "COMPRESS", "EPHEMERAL", "METADATA", "PERSISTED", "DEFERRABLE"}
+)  # fmt: skip
+
+
+def declared_columns(words: Words, opening: int, dialect: str) -> dict[str, str]:
+    """Name and type of the columns in the list that opens at `opening`; a type that is not stated is ""."""
+    columns: dict[str, str] = {}
+    for start, end in words.items(opening):
+        if not words.is_name(start) or words.word(start) in _NO_COLUMN:
+            continue
+        stop = start + 1
+        while stop < end and not (words.word(stop) in _BEHIND_TYPE and _ends_type(words, stop)):
+            stop = words.close(stop) + 1 if words.word(stop) == "(" else stop + 1
+        name = fold(words.texts[start], words.kinds[start] == Kind.NAME, dialect)
+        columns[name] = " ".join(words.between(start + 1, min(stop, end)).split())
+    return columns
+
+
+def _ends_type(words: Words, at: int) -> bool:
+    """`timestamp with time zone` and `character varying` are types whose words also open a clause."""
+    if words.word(at) == "WITH":
+        return words.word(at + 1) not in ("TIME", "LOCAL")
+    return not (words.word(at) == "CHARACTER" and words.word(at + 1) in ("VARYING", "(", "LARGE"))
+
+
+# --- ALTER, DROP, TRUNCATE, RENAME, UNDROP
+
+
+def drop(words: Words, draft: Draft) -> None:
+    """`DROP TABLE [IF EXISTS] a, b`: each is an output; what holds no data is none."""
+    draft.kind, draft.effect = "drop", "drop"
+    _list(words, draft)
+
+
+def undrop(words: Words, draft: Draft) -> None:
+    """`UNDROP TABLE t` (docs.snowflake.com/en/sql-reference/sql/undrop)."""
+    draft.kind, draft.effect = "create", "create"
+    _list(words, draft)
+
+
+def truncate(words: Words, draft: Draft) -> None:
+    """`TRUNCATE [TABLE] [ONLY] a, b`."""
+    draft.kind, draft.effect = "write", "truncate"
+    _names(words, _skip_existence(words, 1 + (words.word(1) == "TABLE")), draft)
+
+
+def _list(words: Words, draft: Draft) -> None:
+    thing, at = thing_of(words)
+    if thing in HOLDERS:
+        _names(words, _skip_existence(words, at + 1), draft, HOLDERS[thing])
+    else:
+        draft.kind, draft.effect = "misc", None
+
+
+def _names(words: Words, at: int, draft: Draft, kind: TableKind = "table") -> None:
+    while True:
+        named = read_name(words, at, draft.context)
+        if named.is_unknown:
+            draft.doubt("partial", "a name is known only when it runs")
+        if named.table is not None:
+            draft.write(replace(named.table, kind=kind) if kind in ("stage", "stream") else named.table)
+        if named.end == at or words.word(named.end) != ",":
+            return
+        at = named.end + 1
+
+
+def rename(words: Words, draft: Draft) -> None:
+    """`RENAME TABLE a TO b, c TO d` (MySQL, Teradata), `RENAME a TO b` (Oracle)."""
+    at = 1 + (words.word(1) in ("TABLE", "VIEW"))
+    if words.word(at) in _OTHERS and words.word(at + 1) != "TO":
+        return
+    while True:
+        old = read_name(words, at, draft.context)
+        if old.table is None or words.word(old.end) not in ("TO", "AS"):
+            return
+        new = read_name(words, old.end + 1, draft.context)
+        _renamed(draft, old.table, new.table)
+        if words.word(new.end) != ",":
+            return
+        at = new.end + 1
+
+
+def _renamed(draft: Draft, old: TableRef, new: TableRef | None) -> None:
+    draft.kind, draft.effect = "alter", "rename"
+    draft.outputs.pop(old, None)
+    draft.read(old)
+    if new is not None:
+        draft.write(new)
+        draft.renames.append((old, new))
+
+
+def alter(words: Words, draft: Draft) -> Definition:
+    """`ALTER TABLE t ...`; renames, swaps and moves of data name a second table. A view may get a new query."""
+    thing, at = thing_of(words)
+    if thing not in HOLDERS or HOLDERS[thing] == "stage":
+        return Definition(thing, None, at)
+    draft.kind, draft.effect = "alter", "alter"
+    at = _skip_existence(words, at + 1)
+    named = read_name(words, at, draft.context)
+    if named.is_unknown:
+        draft.doubt("partial", "the name of what is altered is known only when it runs")
+    target = draft.write(named.table)
+    at = max(named.end, at)
+    if target is None:
+        return Definition(thing, None, at)
+    _second_table(words, at, draft, target)
+    return Definition(thing, target, at, _query(words, at) if thing == "VIEW" else -1)
+
+
+def _second_table(words: Words, at: int, draft: Draft, target: TableRef) -> None:
+    if words.follows(at, "RENAME", "TO") or words.follows(at, "RENAME", "AS"):
+        _renamed(draft, target, _beside(read_name(words, at + 2, draft.context).table, target))
+    elif (
+        words.follows(at, "RENAME")
+        and words.is_name(at + 1)
+        and words.word(at + 1) not in ("COLUMN", "CONSTRAINT", "INDEX", "KEY", "PARTITION")
+    ):
+        if at + 2 == len(words):  # MySQL: TO may be left out
+            _renamed(draft, target, _beside(read_name(words, at + 1, draft.context).table, target))
+    elif words.follows(at, "SWAP", "WITH"):
+        other = read_name(words, at + 2, draft.context).table
+        draft.effect = "swap"
+        draft.read(target)
+        draft.read(other)
+        if other is not None:
+            draft.write(other)
+            draft.renames += [(target, other), (other, target)]
+    elif words.follows(at, "APPEND", "FROM"):  # docs.aws.amazon.com/redshift: ALTER TABLE APPEND
+        draft.kind, draft.effect = "write", "append"
+        draft.read(read_name(words, at + 2, draft.context).table)
+    elif words.word(at) in ("EXCHANGE", "SWITCH", "MOVE", "REPLACE", "ATTACH"):
+        _partition(words, at, draft, target)
+
+
+def _partition(words: Words, at: int, draft: Draft, target: TableRef) -> None:
+    """Partitions that move: EXCHANGE ... WITH TABLE s (Hive, Oracle), REPLACE / ATTACH ... FROM s (ClickHouse), SWITCH ... TO s
+    and MOVE ... TO TABLE s the other way (T-SQL, ClickHouse)."""
+    verb = words.word(at)
+    joint = words.find(frozenset({"WITH", "FROM"} if verb in ("EXCHANGE", "REPLACE", "ATTACH") else {"TO"}), at)
+    if joint == -1:
+        return
+    other = read_name(words, joint + 1 + (words.word(joint + 1) == "TABLE"), draft.context).table
+    if other is None:
+        return
+    effect: Effect = "overwrite" if verb in ("EXCHANGE", "REPLACE") else "append"
+    draft.kind, draft.effect = "write", effect
+    if verb in ("SWITCH", "MOVE"):
+        draft.outputs.pop(target, None)
+        draft.read(target)
+        draft.write(other)
+    else:
+        draft.read(other)
+
+
+def _beside(new: TableRef | None, old: TableRef) -> TableRef | None:
+    """The new name of a rename, where it is given without the old one's database and schema."""
+    if new is None or len(new.parts) >= len(old.parts):
+        return new
+    return replace(new, parts=(*old.parts[: len(old.parts) - len(new.parts)], *new.parts))

@@ -1,0 +1,216 @@
+"""Statements that move data between tables and files: COPY, UNLOAD, LOAD, EXPORT, IMPORT, PUT, GET, BULK INSERT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .draft import Draft
+from .model import TableRef
+from .names import location_of
+from .reading import read_name
+from .words import Kind, Words
+
+_QUERY = frozenset({"SELECT", "SEL", "WITH", "VALUES", "INSERT", "UPDATE", "DELETE", "MERGE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query within the statement: words from `start` to before `end`, or the text of a literal."""
+
+    start: int = 0
+    end: int = 0
+    text: str = ""
+
+
+def copy(words: Words, draft: Draft) -> Query | None:
+    """COPY of Snowflake and Databricks (INTO), and of PostgreSQL, Redshift, DuckDB (t FROM f, t TO f, (query) TO f)."""
+    draft.kind, draft.effect = "write", "append"
+    if words.word(1) == "INTO":
+        return _copy_into(words, draft)
+    if words.follows(1, "FROM", "DATABASE"):
+        draft.kind, draft.effect = "misc", None
+        return None
+    query, at, source = None, 1, None
+    if words.word(at) == "(":
+        query, at = Query(at + 1, words.close(at)), words.close(at) + 1
+    else:
+        at += words.word(at) == "BINARY"
+        named = read_name(words, at, draft.context)
+        source, at = named.table, max(named.end, at)
+        if words.word(at) == "(":
+            at = words.close(at) + 1
+    if words.word(at) == "FROM":
+        draft.write(source)
+        draft.read(_place(words, at + 1, draft))
+    else:
+        draft.read(source)
+        draft.write(_place(words, at + 1, draft))
+        if not draft.outputs:
+            draft.kind, draft.effect = "read", None
+    return query
+
+
+def _place(words: Words, at: int, draft: Draft) -> TableRef | None:
+    """A file or URL; STDIN, STDOUT and a program's pipe are none."""
+    return location_of(words.texts[at], draft.context) if words.kind(at) == Kind.STRING else None
+
+
+def _copy_into(words: Words, draft: Draft) -> Query | None:
+    """docs.snowflake.com: COPY INTO <table>, COPY INTO <location>; docs.databricks.com: COPY INTO."""
+    target = read_name(words, 2, draft.context)
+    if target.is_unknown:
+        draft.doubt("partial", "the name of the target is known only when it runs")
+    if target.table is not None:
+        table = target.table
+        if words.kind(2) == Kind.NAME and "://" in words.texts[2]:
+            table = location_of(words.texts[2], draft.context) or table
+        draft.write(table)
+    at = max(target.end, 2)
+    if words.word(at) == "(" and words.word(words.close(at) + 1) == "FROM":
+        at = words.close(at) + 1
+    if words.word(at) != "FROM":
+        return None
+    at += 1
+    if words.word(at) == "(":
+        return Query(at + 1, words.close(at))
+    if words.kind(at) == Kind.NAME and "://" in words.texts[at]:
+        draft.read(location_of(words.texts[at], draft.context))
+        return None
+    source = read_name(words, at, draft.context)
+    if source.is_unknown:
+        draft.doubt("partial", "the name of the source is known only when it runs")
+    draft.read(source.table)
+    return None
+
+
+def unload(words: Words, draft: Draft) -> Query | None:
+    """UNLOAD ('query') TO 's3://...' (Redshift), UNLOAD (query) TO 's3://...' (Athena)."""
+    draft.kind, draft.effect = "write", "append"
+    if words.word(1) != "(":
+        return None
+    end = words.close(1)
+    if words.word(end + 1) == "TO":
+        draft.write(_place(words, end + 2, draft))
+    if end == 3 and words.kind(2) == Kind.STRING:
+        return Query(text=words.texts[2])
+    return Query(2, end)
+
+
+def load(words: Words, draft: Draft) -> Query | None:
+    """LOAD DATA of Hive (INPATH), MySQL (INFILE), BigQuery (INTO t FROM FILES), LOAD of Db2 (FROM f OF DEL INSERT INTO t)."""
+    into = words.find(frozenset({"INTO", "OVERWRITE"}), 1)
+    if words.word(1) not in ("DATA", "XML") and (into == -1 or words.word(1) != "FROM"):
+        return None
+    draft.kind, draft.effect = "write", "append"
+    if into != -1:
+        if words.word(into) == "OVERWRITE":
+            draft.effect = "overwrite"
+            into += words.word(into + 1) == "INTO"
+        at = into + 1
+        while words.word(at) in ("TABLE", "TEMP", "TEMPORARY"):
+            at += 1
+        draft.write(read_name(words, at, draft.context).table)
+    source = words.find(frozenset({"INPATH", "INFILE"}), 1)
+    if source != -1:
+        draft.read(_place(words, source + 1, draft))
+    else:
+        _uris(words, draft, draft.read)
+    return None
+
+
+def _uris(words: Words, draft: Draft, note: Callable[[TableRef | None], object]) -> None:
+    """The literals of `uri = '...'` and `uris = ['...', ...]` (BigQuery's OPTIONS and FILES)."""
+    for at in range(len(words)):
+        if words.word(at) in ("URI", "URIS") and words.word(at + 1) == "=":
+            at += 2
+            while words.word(at) == "[" or words.word(at) == "," or words.kind(at) == Kind.STRING:
+                if words.kind(at) == Kind.STRING:
+                    note(location_of(words.texts[at], draft.context))
+                    if words.word(at + 1) != ",":
+                        return
+                at += 1
+            return
+
+
+def export(words: Words, draft: Draft) -> Query | None:
+    """EXPORT DATA ... AS query (BigQuery), EXPORT TABLE t TO 'path' (Hive), EXPORT (query)|t INTO ... (Exasol)."""
+    draft.kind, draft.effect = "write", "append"
+    if words.word(1) == "DATA":
+        _uris(words, draft, draft.write)
+        query = words.find(frozenset({"AS"}), 2)
+        return Query(query + 1, len(words)) if query != -1 else None
+    if words.word(1) == "TABLE":
+        named = read_name(words, 2, draft.context)
+        draft.read(named.table)
+        to = words.find(frozenset({"TO"}), named.end)
+        draft.write(_place(words, to + 1, draft) if to != -1 else None)
+        return None
+    into = words.find(frozenset({"INTO"}), 1)
+    if into == -1:
+        draft.kind, draft.effect = "misc", None
+        return None
+    if words.kind(into + 2) == Kind.STRING:
+        draft.write(_place(words, into + 2, draft))
+    if words.word(1) == "(":
+        return Query(2, words.close(1))
+    draft.read(read_name(words, 1, draft.context).table)
+    return None
+
+
+def import_(words: Words, draft: Draft) -> Query | None:
+    """IMPORT INTO t FROM ... (Exasol), IMPORT TABLE t FROM 'path' (Hive)."""
+    into = 1 + (words.word(1) == "EXTERNAL")
+    if words.word(into) not in ("INTO", "TABLE"):
+        return None
+    draft.kind, draft.effect = "write", "append"
+    named = read_name(words, into + 1, draft.context)
+    if words.word(into + 1) != "(":
+        draft.write(named.table)
+    source = words.find(frozenset({"FROM"}), max(named.end, into))
+    if source != -1:
+        literal = next((i for i in range(source, min(source + 8, len(words))) if words.kind(i) == Kind.STRING), None)
+        draft.read(
+            location_of(words.texts[literal], draft.context)
+            if literal is not None and words.word(into) == "TABLE"
+            else None
+        )
+    return None
+
+
+def put(words: Words, draft: Draft) -> Query | None:
+    """PUT file:///path @stage, GET @stage file:///path (docs.snowflake.com): a file and a stage, one copied to the other."""
+    draft.kind, draft.effect = "write", "append"
+    stage_at = words.find(frozenset({"@"}), 1)
+    if words.word(0) == "PUT":
+        end = stage_at if stage_at != -1 else len(words)
+        draft.read(_local(words, 1, end, draft))
+        if stage_at != -1:
+            draft.write(read_name(words, stage_at, draft.context).table)
+        elif words.kind(len(words) - 1) == Kind.STRING and words.texts[-1].startswith("@"):
+            draft.write(location_of(words.texts[-1], draft.context))
+        return None
+    named = read_name(words, 1, draft.context)
+    draft.read(named.table)
+    end = named.end
+    while end < len(words) and words.word(end + 1) != "=":
+        end += 1
+    draft.write(_local(words, named.end, end, draft))
+    return None
+
+
+def _local(words: Words, start: int, end: int, draft: Draft) -> TableRef | None:
+    text = words.texts[start] if words.kind(start) == Kind.STRING else words.between(start, end)
+    return location_of(text, draft.context)
+
+
+def bulk(words: Words, draft: Draft) -> Query | None:
+    """BULK INSERT t FROM 'file' (learn.microsoft.com: BULK INSERT)."""
+    if words.word(1) != "INSERT":
+        return None
+    draft.kind, draft.effect = "write", "append"
+    named = read_name(words, 2, draft.context)
+    draft.write(named.table)
+    if words.word(named.end) == "FROM":
+        draft.read(_place(words, named.end + 1, draft))
+    return None
