@@ -1,0 +1,22 @@
+"""Column lineage: which columns of which tables go into which column, and how.
+
+    column_edges(tree)    edges.py            one statement's tree -> ColumnResult
+      Statements          statements.py       INSERT, UPDATE, MERGE, CREATE, ...: which value goes into which target
+                          assignments.py      SET, WHEN, ON CONFLICT
+                          targets.py          the table and column that is meant
+        Queries           queries.py          SELECT, set operations, CTEs -> the relation they put out
+          item, join      sources.py          FROM and JOIN -> the relations a SELECT can use
+                          functions.py        functions that return rows
+                          pivots.py           PIVOT, UNPIVOT, MATCH_RECOGNIZE
+          outputs         projections.py      the SELECT list -> the columns it puts out
+                          naming.py           what a store calls an expression without an alias
+            Trace         expressions.py      an expression -> the columns it is made of
+            Scope         scopes.py           a name -> the column it means
+
+The words of these files are *origin*, *lineage*, *output* and *relation* (`relations.py`), and the transformations of
+OpenLineage (`transformations.py`). What differs between dialects is data (`rules.py`).
+"""
+
+from .edges import ColumnResult, column_edges
+
+__all__ = ["ColumnResult", "column_edges"]

@@ -1,0 +1,111 @@
+"""SET a = x, and the branches of MERGE and ON CONFLICT that assign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from prefect_lineage_events.sql.model import TableRef
+
+from . import projections
+from .relations import Output, Relation
+from .scopes import Scope
+from .targets import column_name, insert_columns, place_of, places
+
+if TYPE_CHECKING:
+    from .queries import Env, Task
+    from .statements import Statements
+
+
+def assign(
+    statements: Statements, items: Sequence[exp.Expr], target: Relation, scope: Scope, *, env: Env | None
+) -> Task:
+    """Edges of the assignments of a SET; the tables they write into."""
+    written: list[TableRef] = []
+    for item in items:
+        if not isinstance(item, (exp.EQ, exp.PropertyEQ)):
+            continue
+        pairs = yield from _pairs(statements, item.args["this"], item.args["expression"], scope, env=env)
+        for column, lineage in pairs:
+            place = place_of(column, target, scope)
+            if place is not None:
+                statements.put(place[0], [Output(place[1], lineage)], [place[1]])
+                written.append(place[0])
+    return written
+
+
+def _pairs(statements: Statements, left: exp.Expr, right: exp.Expr, scope: Scope, *, env: Env | None) -> Task:
+    """(column, lineage) of `a = x`, `(a, b) = (x, y)` and `(a, b) = (SELECT x, y ...)`."""
+    queries = statements.queries
+    while left.__class__ is exp.Paren:
+        left = left.args["this"]
+    if left.__class__ is not exp.Tuple:
+        origins = yield from queries.value(_not_inserted(right), "IDENTITY", scope, env)
+        return [(left, tuple(origins))]
+    columns = left.args.get("expressions") or ()
+    if isinstance(right, exp.Query):
+        relation = yield queries.query(right, env, scope)
+        return list(zip(columns, (o.lineage for o in relation.outputs), strict=False))
+    pairs = []
+    for column, value in zip(columns, right.args.get("expressions") or (right,), strict=False):
+        origins = yield from queries.value(value, "IDENTITY", scope, env)
+        pairs.append((column, tuple(origins)))
+    return pairs
+
+
+def _not_inserted(value: exp.Expr) -> exp.Expr:
+    """MySQL's VALUES(a) behind ON DUPLICATE KEY UPDATE is what others call excluded.a."""
+    if value.__class__ is exp.Anonymous and str(value.this).upper() == "VALUES" and len(value.expressions) == 1:
+        return exp.column(value.expressions[0].name, table="excluded")
+    return value
+
+
+def on_conflict(
+    statements: Statements, node: exp.Expr, target: Relation, excluded: Relation, scope: Scope, *, env: Env | None
+) -> Task:
+    """ON CONFLICT DO UPDATE SET, ON DUPLICATE KEY UPDATE: `excluded` is the row that did not get in."""
+    scope.parent = Scope(scope.rules)
+    scope.parent.add("excluded", excluded)
+    yield from assign(statements, node.args.get("expressions") or (), target, scope, env=env)
+    yield from statements.queries.decide(node.args.get("where"), "CONDITIONAL", scope, env)
+
+
+class Branch:
+    """The WHEN branches of a MERGE: an UPDATE sees both sides, an INSERT the source alone."""
+
+    __slots__ = ("both", "ref", "source", "statements", "target")
+
+    def __init__(self, statements: Statements, target: Relation, ref: TableRef, both: Scope, source: Scope) -> None:
+        self.statements = statements
+        self.target = target
+        self.ref = ref
+        self.both = both
+        self.source = source
+
+    def write(self, then: exp.Expr, env: Env | None) -> Task:
+        """Edges of what a branch writes."""
+        items = then.args.get("expressions") or ()
+        if isinstance(then, exp.Update) and not any(i.__class__ is exp.Star for i in items):
+            yield from assign(self.statements, items, self.target, self.both, env=env)
+        elif isinstance(then, (exp.Insert, exp.Update)):
+            yield from self._insert(then.args.get("this"), _cells(then.args.get("expression")), env)
+
+    def _insert(self, listed: exp.Expr | None, cells: Sequence[exp.Expr], env: Env | None) -> Task:
+        queries = self.statements.queries
+        columns = listed.args.get("expressions") or () if isinstance(listed, exp.Tuple) else ()
+        names = [column_name(c, queries.rules) for c in columns]
+        if cells:
+            relation = yield from projections.outputs(queries, cells, self.source, env)
+            outputs, names = relation.outputs, names or insert_columns(queries, self.ref, {})
+        else:  # UPDATE SET *, INSERT *, INSERT ROW: every column of the source, by name
+            outputs = [o for relation in self.source.sources.values() for o in relation.outputs]
+        self.statements.put(self.ref, outputs, places(outputs, names))
+
+
+def _cells(values: exp.Expr | None) -> Sequence[exp.Expr]:
+    if isinstance(values, exp.Values):
+        rows = values.args.get("expressions") or ()
+        values = rows[0] if rows else None
+    return values.args.get("expressions") or () if isinstance(values, exp.Tuple) else ()

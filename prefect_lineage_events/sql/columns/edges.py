@@ -1,0 +1,78 @@
+"""The column lineage of one statement, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlglot import exp
+
+from prefect_lineage_events.sql.model import ColumnEdge, Statement
+
+from .expressions import Budget, Exhausted
+from .queries import Queries, Resolve, Task
+from .rules import rules_of
+from .statements import Statements
+
+# Steps of a walk, each about a microsecond: a larger statement says so rather than keep its reader waiting.
+BUDGET = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnResult:
+    """The columns of one statement.
+
+    `edges` go to single columns, `indirect` ones to all rows of an output (see `Statement`). `result_columns` are the
+    names of what the statement returns: "" where the store's name for an expression is not certain, "*" for columns
+    that nobody can list. `declared` gives a created table's columns and types by its dotted name. `reason` says what
+    is missing.
+    """
+
+    edges: tuple[ColumnEdge, ...] = ()
+    indirect: tuple[ColumnEdge, ...] = ()
+    result_columns: tuple[str, ...] = ()
+    declared: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    reason: str = ""
+
+
+def column_edges(
+    tree: exp.Expr,
+    *,
+    resolve: Resolve,
+    schemas: Mapping[str, Any] | None = None,
+    dialect: str = "",
+    statement: Statement | None = None,
+    budget: int = BUDGET,
+) -> ColumnResult:
+    """The column lineage of one statement's tree.
+
+    `resolve` gives the reference of a table node, None where it is no table of the store. `schemas` maps dotted names
+    to columns. `statement` is what is known of the statement so far: its output is the target of a query that the text
+    writes somewhere in a way the tree does not show. Never raises; a tree too large to walk, or of a shape that nobody
+    expected, yields no edges and a reason.
+    """
+    queries = Queries(resolve, schemas or {}, rules_of(dialect), Budget(budget))
+    statements = Statements(queries, dialect)
+    try:
+        relation = queries.run(_task(statements, tree, statement))
+    except Exhausted:
+        return ColumnResult(reason=f"columns: more than {budget:,} steps")
+    except Exception as error:  # noqa: BLE001  (the promise: the user's statement has run, whatever its tree looks like)
+        return ColumnResult(reason=f"columns: {type(error).__name__}")
+    return ColumnResult(
+        edges=tuple(statements.edges),
+        indirect=tuple(statements.indirect),
+        result_columns=tuple(output.name for output in relation.outputs),
+        declared=statements.declared,
+        reason=f"columns: {queries.ambiguous} could come from several tables" if queries.ambiguous else "",
+    )
+
+
+def _task(statements: Statements, tree: exp.Expr, known: Statement | None) -> Task:
+    if isinstance(tree, exp.Export):
+        tree = tree.args["this"]
+    if isinstance(tree, (exp.Query, exp.Values, exp.Table, exp.Pivot)):
+        outputs = known.outputs if known is not None and known.kind in ("write", "create") else ()
+        return statements.read(tree, outputs[0] if len(outputs) == 1 else None)
+    return statements.statement(tree)

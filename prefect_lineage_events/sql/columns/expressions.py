@@ -1,0 +1,255 @@
+"""Which columns an expression takes its value from: one walk over its tree, without recursion.
+
+Queries inside an expression are not entered here. They are handed back as `nested`, for the walk over queries to take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlglot import exp
+
+from prefect_lineage_events.sql.model import DIRECT, Transformation
+
+from .relations import IDENTITY, Lineage, Origin
+from .rules import ColumnRules
+from .scopes import Scope
+from .transformations import AGGREGATES_BY_NAME, COMPOSED, Role, role_of
+
+Found = dict[Origin, None]
+
+
+class Exhausted(Exception):
+    """The statement is larger than what we are ready to walk."""
+
+
+class Budget:
+    """Steps that one statement may take, so that none takes long: about a million a second."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def spend(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise Exhausted
+
+
+class Trace:
+    """Walks expressions of one scope and adds their origins to `found`.
+
+    `nested` are the queries met on the way, and what becomes of their outputs (None: nothing, only their rows count).
+    """
+
+    __slots__ = ("found", "nested", "scope", "work")
+
+    def __init__(self, scope: Scope, found: Found) -> None:
+        self.scope = scope
+        self.found = found
+        self.nested: list[tuple[exp.Expr, Transformation | None]] = []
+        self.work: list[tuple[exp.Expr, Transformation]] = []
+
+    def walk(self, node: exp.Expr, how: Transformation, budget: Budget) -> None:
+        """Add the origins of `node`, each seen through `how`."""
+        work = self.work
+        work.append((node, how))
+        steps = 0
+        while work:
+            node, how = work.pop()
+            steps += 1
+            role = role_of(node)
+            if role is Role.LEAF:
+                continue
+            if role is Role.COLUMN:
+                lineage = lineage_of(node, self.scope)
+                steps += len(lineage)
+                add(lineage, how, self.found)
+            elif role is Role.VALUE:
+                self.below(node, "TRANSFORMATION" if how == IDENTITY else how)
+            elif role is Role.SAME:
+                self.below(node, how)
+            elif role is Role.QUERY:
+                self.nested.append((node, how))
+            else:
+                _SPECIAL[role](self, node, how)
+        budget.spend(steps)
+
+    def below(self, node: exp.Expr, how: Transformation) -> None:
+        """All children of a node are next."""
+        work = self.work
+        for value in node.args.values():
+            if value.__class__ is list:
+                for item in value:
+                    if isinstance(item, exp.Expr):
+                        work.append((item, how))
+            elif isinstance(value, exp.Expr):
+                work.append((value, how))
+
+    def one(self, node: Any, how: Transformation) -> None:
+        """A child is next, if it is there."""
+        if isinstance(node, exp.Expr):
+            self.work.append((node, how))
+
+    def aggregate(self, node: exp.Expr, how: Transformation) -> None:
+        self.below(node, "AGGREGATION" if how in DIRECT else how)
+
+    def call(self, node: exp.Expr, how: Transformation) -> None:
+        aggregates = str(node.args["this"]).lower() in AGGREGATES_BY_NAME
+        self.below(node, COMPOSED[how]["AGGREGATION" if aggregates else "TRANSFORMATION"])
+
+    def count(self, node: exp.Expr, how: Transformation) -> None:
+        """COUNT(*) counts rows: it depends on no column."""
+        this = node.args.get("this")
+        if not isinstance(this, exp.Expr) or not this.is_star:
+            self.aggregate(node, how)
+
+    def window(self, node: exp.Expr, how: Transformation) -> None:
+        args = node.args
+        self.one(args.get("this"), COMPOSED[how]["TRANSFORMATION"])
+        decides = COMPOSED[how]["WINDOW"]
+        named = args.get("alias")
+        definitions = [args]
+        if named is not None and named.name.lower() in self.scope.windows:
+            definitions.append(self.scope.windows[named.name.lower()].args)
+        for definition in definitions:
+            for key in definition.get("partition_by") or ():
+                self.one(key, decides)
+            self.one(definition.get("order"), decides)
+
+    def choice(self, node: exp.Expr, how: Transformation) -> None:
+        """CASE x WHEN y THEN z and IF(x, z): `x` and `y` decide, `z` goes in."""
+        value = COMPOSED[how]["TRANSFORMATION"]
+        for key, part in node.args.items():
+            becomes = COMPOSED[how]["CONDITIONAL"] if key == "this" else value
+            for item in part if part.__class__ is list else (part,):
+                self.one(item, becomes)
+
+    def exists(self, node: exp.Expr, how: Transformation) -> None:
+        query = node.args.get("this")
+        if isinstance(query, exp.Expr):
+            self.nested.append((query, None))
+
+    def dot(self, node: exp.Expr, how: Transformation) -> None:
+        """`(col).field`, `a.b.c.d.e`: fields behind a column belong to its name. Behind anything else they do not."""
+        path: list[str] = []
+        while node.__class__ is exp.Dot and node.args["expression"].__class__ is exp.Identifier:
+            path.append(name_of(node.args["expression"], self.scope.rules))
+            node = node.args["this"]
+        while node.__class__ is exp.Paren:
+            node = node.args["this"]
+        if node.__class__ is exp.Column and node.args["this"].__class__ is exp.Identifier:
+            parts = [*parts_of(node, self.scope.rules), *reversed(path)]
+            add(self.scope.qualified(parts), how, self.found)
+        elif node.__class__ is exp.Dot:
+            self.below(node, COMPOSED[how]["TRANSFORMATION"])
+        else:
+            self.one(node, COMPOSED[how]["TRANSFORMATION"])
+
+    def filtered(self, node: exp.Expr, how: Transformation) -> None:
+        self.one(node.args["this"], how)
+        self.one(node.args["expression"], COMPOSED[how]["FILTER"])
+
+    def ordered(self, node: exp.Expr, how: Transformation) -> None:
+        self.one(node.args.get("this"), how)
+        for key in node.args.get("expressions") or ():
+            self.one(key, COMPOSED[how]["SORT"])
+
+    def within(self, node: exp.Expr, how: Transformation) -> None:
+        """LISTAGG(a) WITHIN GROUP (ORDER BY b) sorts by `b`; PERCENTILE_CONT(0.5) with the same is made of `b`."""
+        aggregate, order = node.args["this"], node.args.get("expression")
+        self.one(aggregate, how)
+        made_of_keys = aggregate.find(exp.Column) is None
+        for key in order.args.get("expressions") or () if isinstance(order, exp.Expr) else ():
+            self.one(key, COMPOSED[how]["AGGREGATION" if made_of_keys else "SORT"])
+
+    def star(self, node: exp.Expr, how: Transformation) -> None:
+        add(row_of(self.scope, None), COMPOSED[how]["TRANSFORMATION"], self.found)
+
+    def parameter(self, node: exp.Expr, how: Transformation) -> None:
+        add(positional(node, self.scope, None), how, self.found)
+
+
+_SPECIAL: dict[Role, Callable[[Trace, exp.Expr, Transformation], None]] = {
+    Role.AGGREGATE: Trace.aggregate,
+    Role.CALL: Trace.call,
+    Role.COUNT: Trace.count,
+    Role.WINDOW: Trace.window,
+    Role.CHOICE: Trace.choice,
+    Role.TEST: Trace.exists,
+    Role.DOT: Trace.dot,
+    Role.FILTERED: Trace.filtered,
+    Role.ORDERED: Trace.ordered,
+    Role.WITHIN: Trace.within,
+    Role.STAR: Trace.star,
+    Role.PARAMETER: Trace.parameter,
+}
+
+
+def add(lineage: Lineage, how: Transformation, found: Found) -> None:
+    """Add a lineage to `found`, each origin seen through `how`."""
+    if how == IDENTITY:
+        for origin in lineage:
+            found[origin] = None
+    else:
+        table = COMPOSED[how]
+        for base, column, inner in lineage:
+            found[(base, column, table[inner])] = None
+
+
+def lineage_of(column: exp.Expr, scope: Scope) -> Lineage:
+    """The lineage of a Column node as it stands, qualified or not."""
+    args = column.args
+    this = args["this"]
+    kind = this.__class__
+    if kind is exp.Identifier:
+        if args.get("table") is None:
+            return scope.column(name_of(this, scope.rules))
+        return scope.qualified(parts_of(column, scope.rules))
+    if kind is exp.Parameter:
+        return positional(this, scope, args.get("table"))
+    return row_of(scope, args.get("table")) if kind is exp.Star else ()
+
+
+def name_of(node: exp.Expr, rules: ColumnRules) -> str:
+    """An identifier in the store's own case; another node goes by its text."""
+    if node.__class__ is not exp.Identifier:
+        return rules.plain(str(node.name))
+    args = node.args
+    return (rules.quoted if args.get("quoted") else rules.plain)(str(args["this"]))
+
+
+def parts_of(column: exp.Expr, rules: ColumnRules) -> list[str]:
+    """The parts of a column's name, outermost first."""
+    args = column.args
+    names = (args.get("catalog"), args.get("db"), args.get("table"), args["this"])
+    return [name_of(n, rules) for n in names if n.__class__ is exp.Identifier]
+
+
+def positional(parameter: exp.Expr, scope: Scope, table: exp.Expr | None) -> Lineage:
+    """`$1`, `t.$2`: a source's column by its position; of a stage or file it is the column's name."""
+    number = parameter.args["this"]
+    if number.__class__ is not exp.Literal or not str(number.args["this"]).isdigit():
+        return ()
+    key = name_of(table, scope.rules).lower() if table is not None else ""
+    sources = [scope.sources[key]] if key in scope.sources else [] if key else list(scope.sources.values())
+    if len(sources) != 1:
+        return ()
+    source, position = sources[0], int(str(number.args["this"]))
+    if len(source.rest) == 1 and all(base.ref.kind in ("stage", "file") for base, _, _ in source.rest[0]):
+        return tuple((base, f"${position}", how) for base, _, how in source.rest[0])
+    if scope.rules.positions and source.closed and 0 < position <= len(source.outputs):
+        return source.outputs[position - 1].lineage
+    return ()
+
+
+def row_of(scope: Scope, table: exp.Expr | None) -> Lineage:
+    """All columns that `*` or `t.*` stands for inside an expression, as far as they are known."""
+    if table is not None:
+        source = scope.sources.get(name_of(table, scope.rules).lower())
+        sources = [source] if source else []
+    else:
+        sources = [s for key, s in scope.sources.items() if key not in scope.unseen]
+    return tuple(origin for source in sources for o in source.outputs if o.name != "*" for origin in o.lineage)

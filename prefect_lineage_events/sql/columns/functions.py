@@ -1,0 +1,108 @@
+"""Functions that return rows (FLATTEN, UNNEST, JSON_TABLE, ...): all of their columns are made of their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from .expressions import name_of
+from .relations import Lineage, Output, Relation
+from .rules import ColumnRules
+from .scopes import Scope, changed
+
+if TYPE_CHECKING:
+    from .queries import Env, Queries, Task
+
+_FLATTEN = ("SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS")  # docs.snowflake.com/en/sql-reference/functions/flatten
+_SPLIT = ("SEQ", "INDEX", "VALUE")  # docs.snowflake.com/en/sql-reference/functions/split_to_table
+_EACH = ("key", "value")  # postgresql.org/docs/current/functions-json.html
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "flatten": _FLATTEN,
+    "split_to_table": _SPLIT,
+    "strtok_split_to_table": _SPLIT,
+    "json_each": _EACH,
+    "jsonb_each": _EACH,
+    "json_each_text": _EACH,
+    "jsonb_each_text": _EACH,
+    "json_array_elements": ("value",),
+    "jsonb_array_elements": ("value",),
+    "json_array_elements_text": ("value",),
+    "jsonb_array_elements_text": ("value",),
+    "string_split": ("value", "ordinal"),  # learn.microsoft.com/sql/t-sql/functions/string-split-transact-sql
+    "openjson": ("key", "value", "type"),  # learn.microsoft.com/sql/t-sql/functions/openjson-transact-sql
+}
+
+
+def rows_of(queries: Queries, alias: Any, function: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    """The relation of a function: columns named by the alias, by its own list, or by what it is known for."""
+    origins = yield from queries.value(function, "TRANSFORMATION", scope, env)
+    lineage: Lineage = tuple(origins)
+    rules = queries.rules
+    names = column_names(alias, rules) or _declared(function, rules) or _known(function, rules)
+    if names:
+        return Relation([Output(name, lineage) for name in names])
+    return Relation([Output("*", ())], filler=lineage)
+
+
+def unnest(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    """UNNEST: one column per array, called like the alias where it names none, and perhaps the position."""
+    args, rules = node.args, queries.rules
+    lineages: list[Lineage] = []
+    for array in args.get("expressions") or ():
+        origins = yield from queries.value(array, "TRANSFORMATION", scope, env)
+        lineages.append(tuple(origins))
+    everything = changed(lineages, "TRANSFORMATION")
+    alias = args.get("alias")
+    names = column_names(alias, rules)
+    if not names and isinstance(alias, exp.TableAlias) and alias.args.get("this") is not None:
+        names = [name_of(alias.args["this"], rules)]
+    one_each = len(names) == len(lineages)  # else an array of maps or rows: which column is which is not in the text
+    outputs = [Output(name, lineages[i] if one_each else everything) for i, name in enumerate(names)]
+    offset = args.get("offset")
+    if isinstance(offset, exp.Expr):
+        outputs.append(Output(name_of(offset, rules), ()))
+    return Relation(outputs or [Output("*", ())], filler=everything)
+
+
+def function_name(node: exp.Expr) -> str:
+    """The name a function goes by in a FROM clause, in lower case."""
+    if isinstance(node, exp.Anonymous):
+        return str(node.args["this"]).lower()
+    return node.sql_name().lower() if isinstance(node, exp.Func) and node.sql_names() else ""
+
+
+def column_names(alias: Any, rules: ColumnRules) -> list[str]:
+    """The column names in `AS t (a, b)`."""
+    if not isinstance(alias, exp.TableAlias):
+        return []
+    columns = alias.args.get("columns") or ()
+    return [name_of(c.args["this"] if c.__class__ is exp.ColumnDef else c, rules) for c in columns]
+
+
+def _known(function: exp.Expr, rules: ColumnRules) -> list[str]:
+    names: Sequence[str] = _COLUMNS.get(function_name(function), ())
+    if isinstance(function, exp.Explode) and rules.positions:  # how sqlglot reads Snowflake's FLATTEN
+        names = _FLATTEN
+    return [rules.plain(name) for name in names]
+
+
+def _declared(function: exp.Expr, rules: ColumnRules) -> list[str]:
+    """The columns that JSON_TABLE, XMLTABLE and OPENJSON list themselves."""
+    schema = function.args.get("schema")
+    listed = schema.args.get("expressions") if isinstance(schema, exp.JSONSchema) else function.args.get("columns")
+    if isinstance(function, exp.OpenJSON):
+        listed = function.args.get("expressions")
+    names: list[str] = []
+    waiting = list(listed or ())[::-1]
+    while waiting:
+        column = waiting.pop()
+        if not isinstance(column, (exp.JSONColumnDef, exp.ColumnDef, exp.OpenJSONColumnDef)):
+            continue
+        nested, this = column.args.get("nested_schema"), column.args.get("this")
+        if nested is not None:
+            waiting.extend(reversed(nested.args.get("expressions") or ()))
+        elif this is not None:
+            names.append(name_of(this, rules) if isinstance(this, exp.Expr) else rules.plain(str(this)))
+    return names

@@ -1,0 +1,68 @@
+"""What a store calls an expression that has no alias."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from .expressions import name_of
+from .relations import Output
+from .rules import ColumnRules
+
+# Functions whose node is not called like what the text says.
+_POSTGRES_NAMES: dict[type[exp.Expr], str] = {
+    exp.Sum: "sum",
+    exp.Avg: "avg",
+    exp.Min: "min",
+    exp.Max: "max",
+    exp.Count: "count",
+    exp.Case: "case",
+    exp.Coalesce: "coalesce",
+    exp.Lower: "lower",
+    exp.Upper: "upper",
+    exp.RowNumber: "row_number",
+    exp.Rank: "rank",
+    exp.DenseRank: "dense_rank",
+    exp.Exists: "exists",
+    exp.Array: "array",
+}
+_WRAPPERS = (exp.Cast, exp.Paren, exp.Filter, exp.Window, exp.WithinGroup)
+
+
+def unnamed(item: exp.Expr, before: Sequence[Output], rules: ColumnRules) -> tuple[str, str]:
+    """The store's name where its rule is certain ("" else), and what we call the column where it is not.
+
+    `before` are the outputs to the left: some stores count.
+    """
+    position = len(before) + 1
+    label = item.output_name
+    if label and item.__class__ is exp.Dot:  # a struct's field, in every store
+        return rules.plain(label), ""
+    label = rules.plain(label) if label and label != "*" else f"_{position}"
+    if rules.naming == "postgres":
+        return _postgres_name(item, rules), label
+    if rules.naming == "bigquery":
+        return f"f{sum(_is_counted(o.name) for o in before)}_", label
+    if rules.naming == "hive":
+        return f"_c{position - 1}", label
+    if rules.naming == "trino":
+        return f"_col{position - 1}", label
+    return "", label
+
+
+def _is_counted(name: str) -> bool:
+    return name[:1] == "f" and name[-1:] == "_" and name[1:-1].isdigit()
+
+
+def _postgres_name(item: exp.Expr, rules: ColumnRules) -> str:
+    """FigureColname of PostgreSQL's parse_target.c: a cast is called like what it casts, a call like its function."""
+    while isinstance(item, _WRAPPERS):
+        item = item.args["this"]
+    if isinstance(item, exp.Column):
+        return name_of(item.args["this"], rules) if isinstance(item.args["this"], exp.Identifier) else ""
+    if isinstance(item, (exp.Anonymous, exp.AnonymousAggFunc)):
+        return str(item.args["this"]).lower()
+    if isinstance(item, (exp.Binary, exp.Literal)) and not isinstance(item, exp.Func):
+        return "?column?"
+    return _POSTGRES_NAMES.get(item.__class__, "")

@@ -1,0 +1,137 @@
+"""PIVOT, UNPIVOT and MATCH_RECOGNIZE: what they make of a relation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from .expressions import name_of
+from .functions import column_names
+from .relations import Lineage, Output, Relation
+from .scopes import Scope, changed
+
+if TYPE_CHECKING:
+    from .queries import Env, Queries, Task
+
+
+def pivoted(queries: Queries, relation: Relation, pivot: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    """A source behind its PIVOT or UNPIVOT: what that uses up goes, what it makes comes behind what is left."""
+    inner = Scope(queries.rules, scope)
+    inner.add("", relation)
+    made, used = yield from (_unpivot if pivot.args.get("unpivot") else _pivot)(queries, pivot, inner, env)
+    kept = [o for o in relation.outputs if (o.name or o.label).lower() not in used]
+    result = Relation(kept + made, relation.hidden | used, relation.filler)
+    names = column_names(pivot.args.get("alias"), queries.rules)
+    return result.renamed(names) if names else result
+
+
+def _pivot(queries: Queries, pivot: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    """The values' columns: each made of an aggregate, decided by the column whose values they are named after."""
+    aggregates = pivot.args.get("expressions") or ()
+    fields = [f.args["this"] for f in pivot.args.get("fields") or ()]
+    decides: dict[Any, None] = {}
+    for field in fields:
+        yield from queries.into(decides, field, "CONDITIONAL", scope, env)
+    values: list[Lineage] = []
+    for aggregate in aggregates:
+        origins = yield from queries.value(aggregate, "IDENTITY", scope, env)
+        values.append((*origins, *decides))
+    names = [name_of(column, queries.rules) for column in pivot.args.get("columns") or ()]
+    made = [Output(name, values[i % len(values)]) for i, name in enumerate(names)] if values else []
+    return made, _names_in([*fields, *aggregates])
+
+
+def _unpivot(queries: Queries, pivot: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    """The name column comes from no column, the value columns from those that are turned into rows."""
+    targets: Sequence[exp.Expr] = pivot.args.get("expressions") or ()
+    if len(targets) == 1 and targets[0].__class__ is exp.Tuple:
+        targets = targets[0].args.get("expressions") or ()
+    made: list[Output] = []
+    used: frozenset[str] = frozenset()
+    for field in pivot.args.get("fields") or ():
+        rows = [_row(choice) for choice in field.args.get("expressions") or ()]
+        made.append(Output(name_of(field.args["this"], queries.rules), ()))
+        for i, target in enumerate(targets):
+            found: dict[Any, None] = {}
+            for row in rows:
+                if i < len(row):
+                    yield from queries.into(found, row[i], "IDENTITY", scope, env)
+            made.append(Output(name_of(target, queries.rules), tuple(found)))
+        used |= _names_in(node for row in rows for node in row)
+    return made, used
+
+
+def _row(choice: exp.Expr) -> Sequence[exp.Expr]:
+    """One entry of UNPIVOT's IN list: a column or a tuple of columns, perhaps with a label."""
+    node = choice.args["this"] if isinstance(choice, exp.Alias) else choice
+    return node.args.get("expressions") or () if node.__class__ is exp.Tuple else (node,)
+
+
+def pivot_statement(queries: Queries, node: exp.Expr, source: Relation, scope: Scope, env: Env | None) -> Task:
+    """DuckDB's `PIVOT t ON a USING sum(b) GROUP BY c` and `UNPIVOT t ON a, b INTO NAME n VALUE v`."""
+    args, rules = node.args, queries.rules
+    columns = args.get("expressions") or ()
+    used = _names_in([*columns, *(args.get("using") or ())])
+    found: dict[Any, None] = {}
+    made: list[Output] = []
+    if args.get("unpivot"):
+        for column in columns:
+            yield from queries.into(found, column, "IDENTITY", scope, env)
+        into = args.get("into")
+        labels = [name_of(into.args["this"], rules)] if into is not None else ["name"]
+        values = [name_of(v, rules) for v in into.args.get("expressions") or ()] if into is not None else ["value"]
+        made = [Output(label, ()) for label in labels] + [Output(value, tuple(found)) for value in values]
+    else:
+        for aggregate in args.get("using") or ():
+            yield from queries.into(found, aggregate, "AGGREGATION", scope, env)
+        for column in columns:
+            yield from queries.into(found, column, "CONDITIONAL", scope, env)
+        made = [Output("*", ())]  # named after values that only the data knows
+    group = args.get("group")
+    if group is None:
+        kept = [o for o in source.outputs if o.name.lower() not in used]
+    else:
+        kept = yield from _keys(queries, group.args.get("expressions") or (), scope, env)
+    return Relation([*kept, *made], source.hidden | used, None if args.get("unpivot") else tuple(found))
+
+
+def match(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    """MATCH_RECOGNIZE in place of the sources so far: their columns (all, or its partition's) and its measures."""
+    args, rules = node.args, queries.rules
+    scope.loose = True
+    partition = [p for p in args.get("partition_by") or () if isinstance(p, exp.Expr)]
+    for key in partition:
+        yield from queries.decide(key, "WINDOW", scope, env)
+    for condition in args.get("define") or ():
+        yield from queries.decide(condition, "FILTER", scope, env)
+    rows = args.get("rows")
+    if rows is not None and "ALL ROWS" in str(rows.name).upper():
+        made = [o for source in scope.sources.values() for o in source.outputs]
+    else:
+        made = yield from _keys(queries, partition, scope, env)
+    for measure in args.get("measures") or ():
+        inner = measure.args["this"]
+        origins = yield from queries.value(inner, "IDENTITY", scope, env)
+        name = name_of(inner.args["alias"], rules) if isinstance(inner, exp.Alias) else ""
+        made.append(Output(name, changed([tuple(origins)], "TRANSFORMATION")))
+    scope.loose = False
+    scope.sources.clear()
+    scope.dotted.clear()
+    alias = args.get("alias")
+    own = alias.args.get("this") if isinstance(alias, exp.TableAlias) else None
+    scope.add(name_of(own, rules) if own is not None else "", Relation(made))
+
+
+def _keys(queries: Queries, nodes: Iterable[exp.Expr], scope: Scope, env: Env | None) -> Task:
+    kept: list[Output] = []
+    for node in nodes:
+        origins = yield from queries.value(node, "IDENTITY", scope, env)
+        kept.append(Output(name_of(node, queries.rules), tuple(origins)))
+    return kept
+
+
+def _names_in(nodes: Iterable[exp.Expr]) -> frozenset[str]:
+    found = (c for node in nodes for c in node.find_all(exp.Column, exp.Identifier))
+    return frozenset(c.name.lower() for c in found if c.name)

@@ -1,0 +1,364 @@
+"""What a query puts out: SELECT, set operations, VALUES and CTEs, evaluated from the inside out.
+
+Every query is evaluated once, by a generator that yields the queries it needs the relations of; `Queries.run` keeps
+the stack. So neither deep nesting nor a long chain of CTEs meets Python's recursion limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlglot import exp
+
+from prefect_lineage_events.sql.model import TableRef, Transformation
+
+from . import pivots, projections, sources
+from .expressions import Budget, Found, Trace, add
+from .functions import column_names
+from .relations import NOTHING, Base, Output, Relation
+from .rules import ColumnRules
+from .scopes import Scope
+
+Task = Generator[Any, Any, Any]
+Resolve = Callable[[exp.Table], "TableRef | None"]
+Schemas = Mapping[str, Any]
+
+
+class Cte:
+    """A common table expression: evaluated when first used, then kept."""
+
+    __slots__ = ("env", "name", "node", "recursive", "relation", "running")
+
+    def __init__(self, name: str, node: exp.Expr, env: Env, recursive: bool) -> None:
+        self.name = name
+        self.node = node
+        self.env = env
+        self.recursive = recursive
+        self.relation: Relation | None = None
+        self.running = False
+
+
+class Env:
+    """The CTEs a query can see: those of its WITH before `limit`, then those around it. A name's last one counts."""
+
+    __slots__ = ("ctes", "limit", "outer")
+
+    def __init__(self, ctes: dict[str, list[tuple[int, Cte]]], limit: int, outer: Env | None) -> None:
+        self.ctes = ctes
+        self.limit = limit
+        self.outer = outer
+
+    def find(self, name: str) -> Cte | None:
+        env: Env | None = self
+        while env is not None:
+            for position, cte in reversed(env.ctes.get(name, ())):
+                if position < env.limit or (position == env.limit and cte.recursive and cte.relation is not None):
+                    return cte
+            env = env.outer
+        return None
+
+
+class Queries:
+    """The evaluation of one statement's queries.
+
+    `decisions` collects the columns that decide over rows, whichever query of the statement they stand in. `write`
+    evaluates a CTE that changes data. `ambiguous` is the first name that nobody could place.
+    """
+
+    def __init__(self, resolve: Resolve, schemas: Schemas, rules: ColumnRules, budget: Budget) -> None:
+        self.resolve = resolve
+        self.schemas = schemas
+        self.rules = rules
+        self.budget = budget
+        self.decisions: Found = {}
+        self.ambiguous = ""
+        self.write: Callable[[exp.Expr, Env | None], Task] | None = None
+        self._bases: dict[TableRef, Base] = {}
+
+    def run(self, task: Task) -> Any:
+        """The result of a task, with all tasks it asks for."""
+        stack, value = [task], None
+        while stack:
+            try:
+                needed = stack[-1].send(value)
+            except StopIteration as done:
+                stack.pop()
+                value = done.value
+            else:
+                stack.append(needed)
+                value = None
+        return value
+
+    def base(self, ref: TableRef) -> Base:
+        """The one origin that stands for a table in this statement."""
+        base = self._bases.get(ref)
+        if base is None:
+            base = self._bases[ref] = Base(ref, columns_of(ref.name, self.schemas))
+        return base
+
+    def query(self, node: exp.Expr, env: Env | None, parent: Scope | None) -> Task:
+        """The task whose result is the relation of a query."""
+        kind = node.__class__
+        if kind is exp.Select:
+            return self.select(node, env, parent)
+        if kind is exp.Subquery:
+            return self._subquery(node, env, parent)
+        if isinstance(node, exp.SetOperation):
+            return self._set_operation(node, env, parent)
+        if kind is exp.Values:
+            return self.values(node, env, Scope(self.rules, parent))
+        if isinstance(node, exp.DML) and self.write is not None:
+            return self.write(node, env)
+        return self._from_alone(node, env, parent)
+
+    def select(self, node: exp.Expr, env: Env | None, parent: Scope | None, given: exp.Expr | None = None) -> Task:
+        """A SELECT; `given` is its source where it stands before it (Hive's FROM t INSERT ... SELECT)."""
+        args = node.args
+        scope = Scope(self.rules, parent)
+        if args.get("with_") is not None:
+            env = yield from self.with_(args["with_"], env, scope)
+        from_ = args.get("from_")
+        source = from_.args["this"] if from_ is not None else given
+        if source is not None:
+            yield from sources.item(self, source, scope, env)
+        for join in args.get("joins") or ():
+            yield from sources.join(self, join, scope, env)
+        for lateral in args.get("laterals") or ():
+            yield from sources.item(self, lateral, scope, env)
+        if args.get("match") is not None:
+            yield from pivots.match(self, args["match"], scope, env)
+        for window in args.get("windows") or ():
+            scope.windows[window.name.lower()] = window
+        relation = yield from projections.outputs(self, args.get("expressions") or (), scope, env)
+        yield from self._decide_rows(args, scope, env, relation.outputs)
+        self.note(scope)
+        return relation
+
+    def note(self, scope: Scope) -> None:
+        """Remember a name that a finished scope could not place."""
+        self.ambiguous = self.ambiguous or scope.ambiguous
+
+    def with_(self, node: exp.Expr, outer: Env | None, scope: Scope | None = None) -> Task:
+        """The environment inside a WITH. CTEs that change data happen at once; scalar ones (ClickHouse) are aliases."""
+        ctes: dict[str, list[tuple[int, Cte]]] = {}
+        recursive = bool(node.args.get("recursive")) or self.rules.implicit_recursion
+        for position, cte in enumerate(node.args.get("expressions") or ()):
+            env = Env(ctes, position, outer)
+            alias = cte.args.get("alias")
+            name = str(alias.name).lower() if alias is not None else ""
+            body = cte.args["this"]
+            if cte.args.get("scalar") and scope is not None:
+                found = yield from self.value(body, "IDENTITY", scope, env)
+                scope.aliases[name] = tuple(found)
+                continue
+            known = Cte(name, cte, env, recursive)
+            ctes.setdefault(name, []).append((position, known))
+            if isinstance(body, exp.DML):
+                yield self.cte(known)
+        return Env(ctes, len(node.args.get("expressions") or ()), outer)
+
+    def cte(self, cte: Cte) -> Task:
+        """The relation of a CTE."""
+        if cte.relation is None and not cte.running:
+            cte.running = True
+            body = cte.node.args["this"]
+            names = column_names(cte.node.args.get("alias"), self.rules)
+            if cte.recursive and isinstance(body, exp.SetOperation):
+                relation = yield self._recursive(cte, body, names)
+            else:
+                relation = yield self.query(body, cte.env, None)
+                relation = relation.renamed(names) if names else relation
+            cte.relation = relation
+        return cte.relation or NOTHING
+
+    def _recursive(self, cte: Cte, body: exp.Expr, names: Sequence[str]) -> Task:
+        """The anchor is what the recursion starts from. Steps may swap columns: walk until nothing is new."""
+        anchor, *steps = _branches(body)
+        cte.relation = None
+        start = yield self.query(anchor[0], cte.env, None)
+        cte.relation = start.renamed(names) if names else start
+        for _ in range(4):
+            branches = []
+            for step, how in steps:
+                branches.append(((yield self.query(step, cte.env, None)), how))
+            before = cte.relation
+            merged = combine(before, branches, by_name=False)
+            cte.relation = merged
+            if [set(o.lineage) for o in merged.outputs] == [set(o.lineage) for o in before.outputs]:
+                break
+        return cte.relation
+
+    def value(self, node: exp.Expr, how: Transformation, scope: Scope, env: Env | None) -> Task:
+        """The origins of an expression, those of the queries inside it included."""
+        found: Found = {}
+        yield from self.into(found, node, how, scope, env)
+        return found
+
+    def into(self, found: Found, node: exp.Expr, how: Transformation, scope: Scope, env: Env | None) -> Task:
+        """Add the origins of an expression to `found`."""
+        trace = Trace(scope, found)
+        trace.walk(node, how, self.budget)
+        for query, becomes in trace.nested:
+            relation = yield self.query(query, env, scope)
+            if becomes is not None:
+                for output in relation.outputs:
+                    if output.name != "*":
+                        add(output.lineage, becomes, found)
+
+    def decide(self, node: exp.Expr | None, how: Transformation, scope: Scope, env: Env | None) -> Task:
+        """Add the columns of a condition or key to what decides over rows."""
+        if node is not None:
+            yield from self.into(self.decisions, node, how, scope, env)
+
+    def values(self, node: exp.Expr, env: Env | None, scope: Scope) -> Task:
+        """VALUES: each row adds to its columns; rows of literals add nothing."""
+        columns: list[Found] = []
+        for row in node.args.get("expressions") or ():
+            cells = row.args.get("expressions") or () if row.__class__ is exp.Tuple else (row,)
+            self.budget.spend(len(cells))
+            for position, cell in enumerate(cells):
+                if position == len(columns):
+                    columns.append({})
+                if cell.__class__ is not exp.Literal:
+                    yield from self.into(columns[position], cell, "IDENTITY", scope, env)
+        fold = self.rules.plain
+        return Relation([Output(fold(f"column{i}"), tuple(found)) for i, found in enumerate(columns, 1)])
+
+    def _subquery(self, node: exp.Expr, env: Env | None, parent: Scope | None) -> Task:
+        args = node.args
+        if args.get("with_") is not None:
+            env = yield from self.with_(args["with_"], env)
+        if args.get("pivots") or args.get("joins") or args.get("alias"):
+            return (yield self._from_alone(node, env, parent))
+        return (yield self.query(args["this"], env, parent))
+
+    def _from_alone(self, node: exp.Expr, env: Env | None, parent: Scope | None) -> Task:
+        """A source that stands where a query is expected (`FROM t`, `TABLE t`, `(a JOIN b)`): all of its columns."""
+        scope = Scope(self.rules, parent)
+        yield from sources.item(self, node, scope, env)
+        relation = yield from projections.outputs(self, (exp.Star(),), scope, env)
+        self.note(scope)
+        return relation
+
+    def _set_operation(self, node: exp.Expr, env: Env | None, parent: Scope | None) -> Task:
+        if node.args.get("with_") is not None:
+            env = yield from self.with_(node.args["with_"], env)
+        (first, _), *others = _branches(node)
+        start = yield self.query(first, env, parent)
+        branches = []
+        for branch, how in others:
+            branches.append(((yield self.query(branch, env, parent)), how))
+        relation = combine(start, branches, bool(node.args.get("by_name")))
+        if node.args.get("order") is not None:
+            scope = Scope(self.rules, parent)
+            scope.add("", relation)
+            yield from self._decide_keys(node.args["order"], "SORT", scope, env, relation.outputs)
+        return relation
+
+    def _decide_rows(self, args: dict[str, Any], scope: Scope, env: Env | None, outputs: Sequence[Output]) -> Task:
+        """WHERE and the other clauses of a SELECT that decide which rows it has, and in which order."""
+        for clause, how in _CONDITIONS:
+            if args.get(clause) is not None:
+                scope.by_alias = clause not in ("where", "prewhere")
+                yield from self.decide(args[clause], how, scope, env)
+        scope.by_alias = True
+        for clause, how in _KEYS:
+            if args.get(clause) is not None:
+                yield from self._decide_keys(args[clause], how, scope, env, outputs)
+        distinct = args.get("distinct")
+        if distinct is not None and distinct.args.get("on") is not None:
+            yield from self.decide(distinct.args["on"], "GROUP_BY", scope, env)
+
+    def _decide_keys(
+        self, node: exp.Expr, how: Transformation, scope: Scope, env: Env | None, outputs: Sequence[Output]
+    ) -> Task:
+        """GROUP BY and ORDER BY: a number is the output at that position."""
+        for part in node.args.values():
+            for key in part if part.__class__ is list else (part,):
+                if not isinstance(key, exp.Expr):
+                    continue
+                inner = key.args.get("this") if key.__class__ is exp.Ordered else key
+                if inner.__class__ is exp.Literal and str(inner.name).isdigit():
+                    position = int(inner.name)
+                    if 0 < position <= len(outputs) and not any(o.name == "*" for o in outputs[:position]):
+                        add(outputs[position - 1].lineage, how, self.decisions)
+                else:
+                    yield from self.decide(inner, how, scope, env)
+
+
+_CONDITIONS: tuple[tuple[str, Transformation], ...] = (
+    ("where", "FILTER"), ("prewhere", "FILTER"), ("connect", "JOIN"), ("having", "FILTER"), ("qualify", "FILTER"),
+)  # fmt: skip
+_KEYS: tuple[tuple[str, Transformation], ...] = (
+    ("group", "GROUP_BY"), ("order", "SORT"), ("sort", "SORT"), ("cluster", "SORT"),
+)  # fmt: skip
+
+
+def _branches(node: exp.Expr) -> list[tuple[exp.Expr, Transformation]]:
+    """The queries of a left-deep set operation, in order. What EXCEPT takes away decides over values, but is none."""
+    found: list[tuple[exp.Expr, Transformation]] = []
+    while isinstance(node, exp.SetOperation):
+        found.append((node.args["expression"], "FILTER" if isinstance(node, exp.Except) else "IDENTITY"))
+        node = node.args["this"]
+        if node.args.get("with_") is not None:
+            break
+    found.append((node, "IDENTITY"))
+    return found[::-1]
+
+
+_NEW = -1
+
+
+def combine(first: Relation, others: Iterable[tuple[Relation, Transformation]], by_name: bool) -> Relation:
+    """The relation of a set operation: its first branch names the columns, each adds to them by position (or by name).
+
+    Where the columns of a branch are unknown, its positions are unknown from there on: its `*` is kept beside the
+    others.
+    """
+    names = [(o.name, o.label) for o in first.outputs]
+    found = [dict.fromkeys(o.lineage) for o in first.outputs]
+    hidden = first.hidden
+    for relation, how in others:
+        hidden &= relation.hidden
+        places = _places(names, relation.outputs, by_name)
+        for output, place in zip(relation.outputs, places, strict=True):
+            if place != _NEW:
+                add(output.lineage, how, found[place])
+            elif output.lineage:
+                names.append((output.name, output.label))
+                found.append({})
+                add(output.lineage, how, found[-1])
+    return Relation(
+        [Output(n, tuple(f), label) for (n, label), f in zip(names, found, strict=True)], hidden, first.filler
+    )
+
+
+def _places(names: list[tuple[str, str]], outputs: Sequence[Output], by_name: bool) -> list[int]:
+    """Which column each output of a further branch adds to, `_NEW` for one of its own."""
+    end = len(names)
+    width = [name == "*" for name, _ in names]
+    if not by_name and width == [o.name == "*" for o in outputs]:
+        return list(range(end))
+    if not by_name and not any(width) and not any(o.name == "*" for o in outputs):
+        return [i if i < end else _NEW for i in range(len(outputs))]
+    first_star = next((i for i, star in enumerate(width) if star), end)
+    by_text = {(name or label).lower(): i for i, (name, label) in enumerate(names)}
+    places: list[int] = []
+    for i, output in enumerate(outputs):
+        certain = not by_name and i < first_star and not any(o.name == "*" for o in outputs[: i + 1])
+        places.append(i if certain else by_text.get((output.name or output.label).lower(), _NEW))
+    return places
+
+
+def columns_of(name: str, schemas: Schemas) -> Mapping[str, object] | None:
+    """A table's columns by its dotted name: as it stands, else without regard to case. A list of names will do."""
+    columns = schemas.get(name) if schemas else None
+    if columns is None and schemas:
+        lower = name.lower()
+        columns = schemas.get(lower)
+        if columns is None:
+            columns = next((c for key, c in schemas.items() if key.lower() == lower), None)
+    if not columns:
+        return None
+    return columns if isinstance(columns, Mapping) else dict.fromkeys(columns)

@@ -1,0 +1,83 @@
+"""How dialects differ where columns are concerned, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from prefect_lineage_events.sql.identifiers import CASES, Case, Fold
+
+Naming = Literal["text", "postgres", "bigquery", "hive", "trino", "none"]
+
+_FOLDS: dict[Fold, Callable[[str], str]] = {"upper": str.upper, "lower": str.lower, "keep": str}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRules:
+    """What a dialect does with column names.
+
+    `plain` and `quoted` fold a name to the store's case. With `lateral_aliases` an expression may use an alias given
+    before it in the same SELECT. With `struct_fields`, `a.b` may be field `b` of column `a`. With `positions`, `$1`
+    is a source's first column. With `implicit_recursion` a CTE may refer to itself without the word RECURSIVE.
+    `naming` says how an expression without an alias is called (`text`: by its text, of which nobody can be certain).
+    `constants` are words that look like columns and are none.
+    """
+
+    plain: Callable[[str], str]
+    quoted: Callable[[str], str]
+    lateral_aliases: bool = False
+    struct_fields: bool = False
+    positions: bool = False
+    implicit_recursion: bool = False
+    naming: Naming = "text"
+    constants: frozenset[str] = frozenset()
+
+
+# docs.snowflake.com: SELECT, usage notes; docs.aws.amazon.com/redshift: SELECT list, alias reference; docs.
+# databricks.com: SELECT, lateral column alias; duckdb.org: SELECT clause, reusable column aliases; docs.teradata.com: named
+# expressions; clickhouse.com/docs: SELECT, aliases
+_LATERAL_ALIASES = frozenset({"", "snowflake", "redshift", "databricks", "spark", "duckdb", "teradata", "clickhouse"})
+_STRUCT_FIELDS = frozenset(
+    {"bigquery", "databricks", "spark", "spark2", "hive", "duckdb", "trino", "presto", "athena", "clickhouse",
+     "redshift", "dremio", "drill", "doris", "starrocks"}
+)  # fmt: skip
+_IMPLICIT_RECURSION = frozenset({"tsql", "oracle", "snowflake", "teradata", "fabric", ""})
+_NAMING: dict[str, Naming] = {
+    "postgres": "postgres",  # postgresql.org/docs/current/queries-select-lists.html; FigureColname in parse_target.c
+    "redshift": "postgres",
+    "materialize": "postgres",
+    "risingwave": "postgres",
+    "greenplum": "postgres",
+    "bigquery": "bigquery",  # cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax: f0_, f1_
+    "hive": "hive",  # cwiki.apache.org: _c0, _c1
+    "trino": "trino",  # trino.io: _col0, _col1
+    "presto": "trino",
+    "athena": "trino",
+    "tsql": "none",  # learn.microsoft.com: "(No column name)"
+    "fabric": "none",
+}
+_CONSTANTS: dict[str, frozenset[str]] = {
+    "oracle": frozenset(
+        {"rownum", "level", "user", "uid", "sysdate", "systimestamp", "connect_by_iscycle", "connect_by_isleaf"}
+    ),
+    "snowflake": frozenset({"level"}),
+    "tsql": frozenset({"$action"}),
+}
+
+
+@lru_cache(maxsize=64)
+def rules_of(dialect: str) -> ColumnRules:
+    """The rules of a dialect, by sqlglot's name for it; an unknown one has those of the generic dialect."""
+    case = CASES.get(dialect, Case())
+    return ColumnRules(
+        plain=_FOLDS[case.plain],
+        quoted=_FOLDS[case.quoted],
+        lateral_aliases=dialect in _LATERAL_ALIASES,
+        struct_fields=dialect in _STRUCT_FIELDS,
+        positions=dialect in ("snowflake", "databricks"),
+        implicit_recursion=dialect in _IMPLICIT_RECURSION,
+        naming=_NAMING.get(dialect, "text"),
+        constants=_CONSTANTS.get(dialect, frozenset()),
+    )

@@ -1,0 +1,170 @@
+"""Which column a name means: the sources of one SELECT, and those of the queries around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from .relations import IDENTITY, Lineage, Relation
+from .transformations import COMPOSED
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from .rules import ColumnRules
+
+
+class Scope:
+    """The names that one SELECT can use.
+
+    `sources` are relations by alias (in lower case), in the order of the text. `merged` are columns that a USING or
+    NATURAL JOIN makes one, `aliases` those that the SELECT list has named so far. `unseen` sources (of semi joins)
+    are not in `*`. `windows` are those of the WINDOW clause. An unknown qualifier fails the lookup, unless the scope
+    is `loose` (the variables of a row pattern).
+    """
+
+    __slots__ = (
+        "aliases", "ambiguous", "by_alias", "dotted", "loose", "merged", "parent", "rules", "sources", "unseen",
+        "windows",
+    )  # fmt: skip
+
+    def __init__(self, rules: ColumnRules, parent: Scope | None = None) -> None:
+        self.rules = rules
+        self.parent = parent
+        self.sources: dict[str, Relation] = {}
+        self.dotted: dict[tuple[str, ...], Relation] = {}
+        self.merged: dict[str, Lineage] = {}
+        self.aliases: dict[str, Lineage] = {}
+        self.unseen: set[str] = set()
+        self.windows: dict[str, exp.Expr] = {}
+        self.by_alias = False
+        self.loose = False
+        self.ambiguous = ""
+
+    def add(self, alias: str, relation: Relation, parts: Sequence[str] = ()) -> str:
+        """Make a relation known by its alias, if it has one, and by the parts of its table name; the key it got."""
+        key = alias.lower()
+        if not key or key in self.sources:
+            key = f"{key}\0{len(self.sources)}"
+        self.sources[key] = relation
+        lower = tuple(p.lower() for p in parts)
+        for start in range(len(lower)):
+            self.dotted.setdefault(lower[start:], relation)
+        return key
+
+    def column(self, name: str) -> Lineage:
+        """The lineage of an unqualified name; () where it has none or nobody can tell."""
+        lower = name.lower()
+        scope: Scope | None = self
+        while scope is not None:
+            lineage = scope._own(name, lower)
+            if lineage is not None:
+                return lineage
+            scope = scope.parent
+        return ()
+
+    def qualified(self, parts: Sequence[str]) -> Lineage:
+        """The lineage of `a.b`, `a.b.c`, ...: a source's column, perhaps with fields of a struct behind it."""
+        scope: Scope | None = self
+        while scope is not None:
+            lineage = scope._of_source(parts)
+            if lineage is not None:
+                return lineage
+            scope = scope.parent
+        if self.loose:
+            return self.column(parts[-1])
+        return self._of_struct(parts)
+
+    def _own(self, name: str, lower: str) -> Lineage | None:
+        merged = self.merged.get(lower) if self.merged else None
+        if merged is not None:
+            return merged
+        found: Lineage | None = None
+        for relation in self.sources.values():
+            lineage = relation.find(name, lower)
+            if lineage is not None:
+                if found is not None:
+                    self.ambiguous = self.ambiguous or name
+                    return ()
+                found = lineage
+        if found is not None:
+            return found
+        return self._unlisted(name, lower)
+
+    def _unlisted(self, name: str, lower: str) -> Lineage | None:
+        """A name that no source lists: an alias, or a column of the one source whose columns are unknown."""
+        alias = self.aliases.get(lower) if self.aliases else None
+        sources = self.sources.values()
+        strong = [r for r in sources if r.rest and lower not in r.hidden]
+        if alias is not None and (not strong or self._prefers(alias, lower)):
+            return alias
+        if lower in self.rules.constants:
+            return ()
+        if len(strong) > 1 or (strong and len(strong[0].rest) > 1):
+            self.ambiguous = self.ambiguous or name
+            return ()
+        if strong:
+            return strong[0].guess(name, lower)
+        if lower in self.sources:
+            return _whole_row(self.sources[lower])
+        weak = [r for r in sources if r.filler is not None]
+        return weak[0].filler if len(weak) == 1 else () if weak else None
+
+    def _prefers(self, alias: Lineage, lower: str) -> bool:
+        """May an alias be meant where a table could have such a column? Not if it is made of that column."""
+        allowed = self.by_alias or self.rules.lateral_aliases
+        return allowed and not any(column.lower() == lower for _, column, _ in alias)
+
+    def _of_source(self, parts: Sequence[str]) -> Lineage | None:
+        first = parts[0].lower()
+        relation = self.sources.get(first)
+        if relation is not None:
+            return _column_of(relation, parts[1:], first)
+        if self.dotted:
+            lower = tuple(p.lower() for p in parts[:3])
+            for size in (3, 2, 1):
+                if len(parts) > size and (relation := self.dotted.get(lower[:size])) is not None:
+                    return _column_of(relation, parts[size:], first)
+        return None
+
+    def _of_struct(self, parts: Sequence[str]) -> Lineage:
+        name, lower = parts[0], parts[0].lower()
+        scope: Scope | None = self
+        while scope is not None:
+            for relation in scope.sources.values():
+                lineage = relation.find(name, lower)
+                if lineage is not None:
+                    return with_path(lineage, parts[1:])
+            scope = scope.parent
+        return with_path(self.column(name), parts[1:]) if self.rules.struct_fields else ()
+
+
+def _column_of(relation: Relation, path: Sequence[str], alias: str) -> Lineage:
+    name, lower = path[0], path[0].lower()
+    lineage = relation.find(name, lower)
+    if lineage is None:
+        lineage = relation.guess(name, lower)
+    if lineage is not None:
+        return with_path(lineage, path[1:])
+    row = relation.find(alias, alias)  # BigQuery's `UNNEST(x) AS a`: `a` is the row and its only column
+    return () if row is None else with_path(row, path)
+
+
+def _whole_row(relation: Relation) -> Lineage:
+    """A source's name used as a value (`to_json(t)`): all of its columns."""
+    return changed((o.lineage for o in relation.outputs if o.name != "*"), "TRANSFORMATION")
+
+
+def changed(lineages: Iterable[Lineage], how: str) -> Lineage:
+    """Several lineages as one, each origin seen through the transformation `how`."""
+    table = COMPOSED[how]  # type: ignore[index]
+    found = {(base, column, table[inner]): None for lineage in lineages for base, column, inner in lineage}
+    return tuple(found)
+
+
+def with_path(lineage: Lineage, path: Sequence[str]) -> Lineage:
+    """Fields of a struct behind a column: part of the column's name as long as the column itself arrives unchanged."""
+    if not path:
+        return lineage
+    tail = "." + ".".join(path)
+    return tuple((base, column + tail if how == IDENTITY else column, how) for base, column, how in lineage)

@@ -1,0 +1,160 @@
+"""What stands behind FROM and JOIN: the relations that a SELECT can use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from .expressions import name_of
+from .functions import column_names, function_name, rows_of, unnest
+from .pivots import pivot_statement, pivoted
+from .relations import Lineage, Output, Relation, TableRelation
+from .rules import ColumnRules
+from .scopes import Scope, changed
+
+if TYPE_CHECKING:
+    from .queries import Env, Queries, Task
+
+_UNKNOWN = Relation([Output("*", ())], filler=())
+_NAMES_ITSELF = (exp.Unnest, exp.Lateral, exp.TableFromRows)
+
+
+def item(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    """Add one item of a FROM clause, and what is joined inside it, to the scope; the keys it got."""
+    while node.__class__ is exp.Final:
+        node = node.args["this"]
+    args = node.args
+    alias, pivots = args.get("alias"), args.get("pivots") or ()
+    if node.__class__ is exp.Subquery and not alias and not pivots and not is_query(args["this"]):
+        keys = yield item(queries, args["this"], scope, env)  # `(a JOIN b)`: items of this scope
+    else:
+        relation, name, parts = yield from _relation(queries, node, scope, env)
+        names = column_names(alias, queries.rules)
+        if names and not isinstance(node, _NAMES_ITSELF):
+            relation = relation.renamed(names)
+        name = _alias(alias, queries.rules) or (names[0] if names else name)
+        for pivot in pivots:
+            relation = yield from pivoted(queries, relation, pivot, scope, env)
+            own = _alias(pivot.args.get("alias"), queries.rules)
+            name, parts = (own, ()) if own else (name, parts)
+        keys = [scope.add(name, relation, parts)]
+    for joined in args.get("joins") or ():
+        keys += yield from join(queries, joined, scope, env)
+    for lateral in args.get("laterals") or ():
+        keys += yield from item(queries, lateral, scope, env)
+    return keys
+
+
+def join(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    """Add a joined item to the scope, and what it is joined on to what decides over rows; the keys it got."""
+    args = node.args
+    natural = args.get("method") == "NATURAL"
+    before = list(scope.sources.values()) if natural or args.get("using") else []
+    if args.get("kind") == "ARRAY":
+        return (yield from _array_join(queries, node, scope, env))
+    keys = yield from item(queries, args["this"], scope, env)
+    if args.get("kind") in ("SEMI", "ANTI") or args.get("side") in ("SEMI", "ANTI"):
+        scope.unseen.update(keys)
+    yield from queries.decide(args.get("on"), "JOIN", scope, env)
+    yield from queries.decide(args.get("match_condition"), "JOIN", scope, env)
+    joined = [scope.sources[key] for key in keys]
+    names = [name_of(i, queries.rules) for i in args.get("using") or () if isinstance(i, exp.Expr)]
+    for column in _common(before, joined) if natural else names:
+        _merge(queries, column, before, joined, scope)
+    return keys
+
+
+def is_query(node: exp.Expr) -> bool:
+    """Is this a query, not a table or a join in parentheses?"""
+    while node.__class__ is exp.Subquery:
+        node = node.args["this"]
+    return isinstance(node, (exp.Query, exp.Values, exp.DML))
+
+
+def _alias(alias: Any, rules: ColumnRules) -> str:
+    own = alias.args.get("this") if isinstance(alias, exp.TableAlias) else None
+    return name_of(own, rules) if own is not None else ""
+
+
+def _relation(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    """The relation of an item, the name it has without an alias, and the parts of its table name."""
+    kind, args = node.__class__, node.args
+    if kind is exp.Table:
+        return (yield from _table(queries, node, scope, env))
+    inner: Any = args.get("this")
+    if kind is exp.Subquery or is_query(node):
+        relation = yield queries.query(inner if kind is exp.Subquery else node, env, scope.parent)
+    elif kind is exp.Lateral and inner.__class__ is exp.Subquery and is_query(inner):
+        relation = yield queries.query(inner.args["this"], env, scope)
+        names = column_names(args.get("alias"), queries.rules)
+        relation = relation.renamed(names) if names else relation
+    elif kind is exp.Unnest:
+        relation = yield from unnest(queries, node, scope, env)
+    elif kind is exp.Pivot:
+        around = Scope(queries.rules, scope.parent)
+        yield from item(queries, inner, around, env)
+        source = next(iter(around.sources.values()))
+        relation = yield from pivot_statement(queries, node, source, around, env)
+    else:
+        function = inner if kind in (exp.Lateral, exp.TableFromRows) else node
+        relation = yield from rows_of(queries, args.get("alias"), function, scope, env)
+    return relation, "", ()
+
+
+def _table(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    """A name: a CTE, a table of the store, or an array of a source before it (`FROM t AS a, a.items AS i`)."""
+    args = node.args
+    this = args.get("this")
+    name = name_of(this, queries.rules) if this.__class__ is exp.Identifier else ""
+    if name and env is not None and args.get("db") is None:
+        cte = env.find(name.lower())
+        if cte is not None:
+            return (cte.relation if cte.relation is not None else (yield queries.cte(cte))), name, ()
+    ref = queries.resolve(node)  # type: ignore[arg-type]
+    if ref is None and this.__class__ is exp.SemanticView:
+        ref = queries.resolve(this.args["this"])
+    if ref is not None:
+        return TableRelation(queries.base(ref)), name or (ref.parts[-1] if ref.parts else ""), ref.parts
+    if name:
+        path = [name_of(args[key], queries.rules) for key in ("catalog", "db", "this") if args.get(key) is not None]
+        if len(path) > 1 and path[0].lower() in scope.sources:
+            lineage = changed([scope.qualified(path)], "TRANSFORMATION")
+            return Relation([Output(name, lineage)], filler=lineage), name, ()
+    if not isinstance(this, exp.Func):
+        return _UNKNOWN, name, ()
+    return (yield from rows_of(queries, args.get("alias"), this, scope, env)), function_name(this), ()
+
+
+def _array_join(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    """ClickHouse's ARRAY JOIN a AS b: adds columns, no source."""
+    for array in (node.args["this"], *(node.args.get("expressions") or ())):
+        origins = yield from queries.value(array, "TRANSFORMATION", scope, env)
+        name = array.args["alias"] if isinstance(array, exp.Alias) else array
+        scope.merged[name_of(name, queries.rules).lower()] = tuple(origins)
+    return []
+
+
+def _common(left: Sequence[Relation], right: Sequence[Relation]) -> list[str]:
+    """The columns that both sides of a NATURAL JOIN have, as far as both are known."""
+    ours = {o.name.lower() for r in left for o in r.outputs if o.name != "*"}
+    return [o.name for r in right for o in r.outputs if o.name.lower() in ours]
+
+
+def _merge(queries: Queries, name: str, left: Sequence[Relation], right: Sequence[Relation], scope: Scope) -> None:
+    """A column of USING is the same on both sides, so it comes from both."""
+    lower = name.lower()
+    ours = scope.merged[lower] if lower in scope.merged else _of_one(left, name, lower)
+    merged = scope.merged[lower] = changed([ours, _of_one(right, name, lower)], "IDENTITY")
+    for base, column, _ in merged:
+        queries.decisions[(base, column, "JOIN")] = None
+
+
+def _of_one(relations: Sequence[Relation], name: str, lower: str) -> Lineage:
+    for relation in relations:
+        listed = relation.find(name, lower)
+        if listed is not None:
+            return listed
+    guesses = [r.guess(name, lower) for r in relations if r.rest]
+    return guesses[0] or () if len(guesses) == 1 else ()

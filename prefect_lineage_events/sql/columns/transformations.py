@@ -1,0 +1,121 @@
+"""How a value gets from one column into another, in OpenLineage's words, and which part a node of the tree plays in it.
+
+The words are those of OpenLineage's column lineage facet
+(openlineage.io/docs/spec/facets/dataset-facets/column_lineage_facet). A cast changes the value, so it is a
+TRANSFORMATION; only renaming, parentheses and the fields of a struct keep IDENTITY.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import get_args
+
+from sqlglot import exp
+
+from prefect_lineage_events.sql.model import DIRECT, Transformation
+
+_STRENGTH = {"IDENTITY": 0, "TRANSFORMATION": 1, "AGGREGATION": 2}
+
+
+def _compose(outer: Transformation, inner: Transformation) -> Transformation:
+    """What `outer` makes of a column that is itself made by `inner`: a value only where it is one on the whole way."""
+    if outer not in DIRECT:
+        return outer
+    if inner not in DIRECT:
+        return inner
+    return outer if _STRENGTH[outer] >= _STRENGTH[inner] else inner
+
+
+COMPOSED: dict[Transformation, dict[Transformation, Transformation]] = {
+    outer: {inner: _compose(outer, inner) for inner in get_args(Transformation)} for outer in get_args(Transformation)
+}
+
+
+class Role(IntEnum):
+    """What a node does with the columns below it."""
+
+    COLUMN = 0
+    LEAF = 1  # nothing below it can be a column
+    SAME = 2  # hands on what is below it
+    VALUE = 3  # makes something else of it
+    AGGREGATE = 4
+    WINDOW = 5
+    CHOICE = 6  # CASE, IF: conditions below `this`, values elsewhere
+    QUERY = 7
+    TEST = 8  # EXISTS: asks a query for rows, not for values
+    DOT = 9
+    FILTERED = 10  # AGG(...) FILTER (WHERE ...)
+    ORDERED = 11  # AGG(... ORDER BY ...)
+    WITHIN = 12  # AGG(...) WITHIN GROUP (ORDER BY ...)
+    STAR = 13
+    COUNT = 14
+    PARAMETER = 15
+    CALL = 16  # a function that sqlglot does not know: its name tells more
+
+
+_ROLES: dict[type[exp.Expr], Role] = {
+    exp.Column: Role.COLUMN,
+    exp.Pseudocolumn: Role.LEAF,
+    exp.Literal: Role.LEAF,
+    exp.Identifier: Role.LEAF,
+    exp.Null: Role.LEAF,
+    exp.Boolean: Role.LEAF,
+    exp.DataType: Role.LEAF,
+    exp.Var: Role.LEAF,
+    exp.JSONPath: Role.LEAF,
+    exp.Placeholder: Role.LEAF,
+    exp.TableAlias: Role.LEAF,
+    exp.WindowSpec: Role.LEAF,
+    exp.Alias: Role.SAME,
+    exp.Paren: Role.SAME,
+    exp.Where: Role.SAME,
+    exp.Having: Role.SAME,
+    exp.Qualify: Role.SAME,
+    exp.Group: Role.SAME,
+    exp.Order: Role.ORDERED,
+    exp.Ordered: Role.SAME,
+    exp.PropertyEQ: Role.SAME,
+    exp.Tuple: Role.SAME,
+    exp.Window: Role.WINDOW,
+    exp.Case: Role.CHOICE,
+    exp.If: Role.CHOICE,
+    exp.Exists: Role.TEST,
+    exp.Dot: Role.DOT,
+    exp.Filter: Role.FILTERED,
+    exp.WithinGroup: Role.WITHIN,
+    exp.Star: Role.STAR,
+    exp.Count: Role.COUNT,
+    exp.Parameter: Role.PARAMETER,
+    exp.Anonymous: Role.CALL,
+    # these hand on one row's value of many: they aggregate nothing
+    exp.Lag: Role.VALUE,
+    exp.Lead: Role.VALUE,
+    exp.FirstValue: Role.VALUE,
+    exp.LastValue: Role.VALUE,
+    exp.NthValue: Role.VALUE,
+}
+
+# Aggregates that sqlglot keeps as functions it does not know.
+AGGREGATES_BY_NAME = frozenset(
+    {"every", "any", "bit_and", "bit_or", "bit_xor", "bool_or", "bool_and", "xmlagg", "collect", "first", "last",
+     "median", "sketch_agg", "hll_union_agg", "jsonb_agg", "json_agg", "wm_concat", "sys_xmlagg", "ratio_to_report"}
+)  # fmt: skip
+
+
+def role_of(node: exp.Expr) -> Role:
+    """The role of a node, by its class; a class met for the first time is classified by its ancestors."""
+    kind = node.__class__
+    role = _ROLES.get(kind)
+    if role is None:
+        role = _ROLES[kind] = _classify(kind)
+    return role
+
+
+def _classify(kind: type[exp.Expr]) -> Role:
+    if issubclass(kind, (exp.Query, exp.Subquery, exp.Values)):
+        return Role.QUERY
+    if issubclass(kind, exp.AggFunc):
+        return Role.AGGREGATE
+    if issubclass(kind, (exp.DataType, exp.JSONPathPart)):
+        return Role.LEAF
+    return Role.VALUE
