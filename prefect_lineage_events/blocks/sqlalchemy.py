@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from prefect_lineage_events.blocks.links import DOCUMENTATION_URL
+from prefect_lineage_events.blocks.pickling import restore
 from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine
 
 _Parameters = dict[str, Any] | list[dict[str, Any]] | None
@@ -66,6 +67,9 @@ class SqlAlchemyLineage(SqlAlchemyConnector):  # type: ignore[misc]
         """`run_query` in a worker thread, so that the event loop is not held up."""
         return await run_sync_in_worker_thread(self.run_query, sql, params)
 
+    def __setstate__(self, data: dict[str, Any]) -> None:
+        restore(self, data)
+
 
 class AsyncSqlAlchemyLineage(AsyncSqlAlchemyConnector):  # type: ignore[misc]
     """
@@ -115,3 +119,6 @@ class AsyncSqlAlchemyLineage(AsyncSqlAlchemyConnector):  # type: ignore[misc]
     async def arun_query(self, sql: str, params: _Parameters = None) -> list[Any]:
         """`run_query`, by the name it has on every block of this package."""
         return await self.run_query(sql, params)
+
+    def __setstate__(self, data: dict[str, Any]) -> None:
+        restore(self, data)

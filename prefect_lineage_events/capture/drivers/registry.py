@@ -20,7 +20,8 @@ _DRIVERS = {
 
 def driver_for(connection: Any) -> Driver:
     """The description for a driver's own connection, or one of a subclass. Raises TypeError for any other object."""
-    for base in type(connection).__mro__:
+    # `__class__`, not `type()`: a proxy of anybody's says there what it stands for.
+    for base in connection.__class__.__mro__:
         package = base.__module__.partition(".")[0]
         if package in _DRIVERS:
             module, name = _DRIVERS[package]

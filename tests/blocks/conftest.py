@@ -1,0 +1,9 @@
+"""Blocks without a Prefect server: what the tracer is told, recorded as in the drivers' tests."""
+
+from __future__ import annotations
+
+from tests.capture.drivers.conftest import tracers
+from tests.services.postgres import postgres
+from tests.services.snowflake import snowflake_server
+
+__all__ = ["postgres", "snowflake_server", "tracers"]
