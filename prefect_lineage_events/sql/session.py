@@ -1,0 +1,171 @@
+"""The state that belongs to a connection, as a value: each statement turns it into the next one.
+
+A statement that failed is not fed, and so changes nothing. Copying a connection copies the value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from .attached import attached_by
+from .cache import BoundedCache
+from .context import Context
+from .model import Statement, TableRef
+from .statement import analyze_piece
+from .tokens import split
+
+Columns = Mapping[str, str]
+Parts = tuple[str, ...]
+
+_TABLES_KNOWN = 1_000  # the columns of more tables than a session has reason to make are let go, oldest first
+_USES_LAST_QUERY = re.compile(r"last_query_id|->>", re.IGNORECASE)
+_STATEMENT_BYTES = 1_500  # what one statement weighs, about, and one reference or edge of it
+_REFERENCE_BYTES = 250
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """What statements of a session made, compared by identity: nothing else happened between equal ones.
+
+    `columns` are those that statements declared, by dotted table name; `temporary` holds the parts of tables that are
+    gone with the session; `variables` have their names in upper case; `attached` maps the names under which other
+    database files are open to their paths (SQLite, DuckDB). Values and paths are the user's own, so no repr shows them.
+    """
+
+    columns: Mapping[str, Columns] = field(default_factory=lambda: MappingProxyType({}))
+    temporary: frozenset[Parts] = frozenset()
+    variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    attached: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+    def after(self, statement: Statement) -> State:
+        """The state that the statement leaves; itself when the statement changes nothing of it."""
+        if statement.effect not in _CHANGES_STATE and not statement.session:
+            return self
+        columns, temporary = dict(self.columns), set(self.temporary)
+        if statement.effect == "drop":
+            _forget(statement.outputs, columns, temporary)
+        elif statement.effect == "alter":
+            _forget(statement.outputs, columns, set())
+        if statement.effect in ("rename", "swap", "clone"):
+            _carry(statement, columns, temporary)
+        columns.update(statement.declared)
+        temporary |= {table.parts for table in statement.outputs if table.temporary and statement.effect != "drop"}
+        variables = {name[1:]: value for name, value in statement.session if name.startswith("$")}
+        known = {name: value for name, value in {**self.variables, **variables}.items() if value}
+        while len(columns) > _TABLES_KNOWN:
+            del columns[next(iter(columns))]
+        return replace(self, columns=columns, temporary=frozenset(temporary), variables=known)
+
+
+_FRESH = State()
+_CHANGES_STATE = frozenset({"create", "clone", "rename", "swap", "alter", "drop", "overwrite"})
+_ANSWERS: BoundedCache[tuple[Statement, ...]] = BoundedCache(2_000, 16_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a connection knows between two statements.
+
+    `database` and `schema` complete names; None when nobody knows. `last_query` is what the last statement read, None
+    before the first. `state` is what the session made: temporary tables, columns, variables.
+    """
+
+    dialect: str = ""
+    database: str | None = None
+    schema: str | None = None
+    last_query: tuple[TableRef, ...] | None = None
+    state: State = _FRESH
+
+    def analyze(
+        self, sql: str, *, columns: bool = True, schemas: Mapping[str, Columns] | None = None
+    ) -> tuple[tuple[Statement, ...], Session]:
+        """The statements of a text, in order, and the session as they leave it. Never raises.
+
+        `schemas` are columns and types known from elsewhere, by dotted table name; what the session itself
+        declared counts more, being newer.
+        """
+        key = None if schemas else (sql, self.dialect, self.database, self.schema, columns, self.state)
+        known = _ANSWERS.get(key) if key else None
+        if known is not None:
+            return known, self.after(*known)
+        statements, session = self._analyze(sql, columns, schemas or {})
+        if key and not _USES_LAST_QUERY.search(sql):
+            _ANSWERS.put(key, statements, len(sql) + _weight(statements) + 100 * len(self.state.columns))
+        return statements, session
+
+    def after(self, *statements: Statement) -> Session:
+        """The session that these statements leave, in order."""
+        session = self
+        for statement in statements:
+            session = session._after(statement)
+        return session
+
+    def _analyze(
+        self, sql: str, columns: bool, schemas: Mapping[str, Columns]
+    ) -> tuple[tuple[Statement, ...], Session]:
+        session = self
+        statements: list[Statement] = []
+        for piece in split(sql, self.dialect):
+            found = analyze_piece(piece, session._context(columns, schemas))
+            session = session.after(*found)
+            opened = attached_by(piece, session.state.attached)
+            if opened is not None:
+                session = replace(session, state=replace(session.state, attached=opened))
+            statements += found
+        return tuple(statements), session
+
+    def _after(self, statement: Statement) -> Session:
+        database, schema = self.database, self.schema
+        for name, value in statement.session:
+            if name == "database":
+                database = value or None
+            elif name == "schema":
+                schema = value or None
+        read = statement.inputs if statement.kind == "read" else ()
+        return Session(self.dialect, database, schema, read, self.state.after(statement))
+
+    def _context(self, columns: bool, schemas: Mapping[str, Columns]) -> Context:
+        known = {**schemas, **self.state.columns} if schemas else self.state.columns
+        return Context(
+            dialect=self.dialect,
+            database=self.database,
+            schema=self.schema,
+            schemas=known,
+            variables=self.state.variables,
+            temporary=self.state.temporary,
+            last_query=self.last_query,
+            columns=columns,
+        )
+
+
+def _forget(tables: Iterable[TableRef], columns: dict[str, Columns], temporary: set[Parts]) -> None:
+    for table in tables:
+        columns.pop(table.name, None)
+        temporary.discard(table.parts)
+
+
+def _carry(statement: Statement, columns: dict[str, Columns], temporary: set[Parts]) -> None:
+    """What a rename, a swap or a clone does to what is known of its tables, all at once."""
+    pairs = dict.fromkeys(statement.renames)
+    if statement.effect == "swap":
+        pairs.update(dict.fromkeys((new, old) for old, new in statement.renames))
+    carried = {new.name: columns[old.name] for old, new in pairs if old.name in columns}
+    if statement.effect != "clone":
+        moved = {new.parts for old, new in pairs if old.parts in temporary}
+        for old, new in pairs:
+            _forget([old, new], columns, temporary)
+        temporary |= moved
+    columns.update(carried)
+
+
+def _weight(statements: Iterable[Statement]) -> int:
+    """About how many bytes the statements hold."""
+    return sum(
+        _STATEMENT_BYTES
+        + len(s.sanitised)
+        + _REFERENCE_BYTES * (len(s.inputs) + len(s.outputs) + len(s.columns) + sum(map(len, s.declared.values())))
+        for s in statements
+    )

@@ -1,0 +1,68 @@
+"""The cache of answers: bounded by entries and bytes, least recently used goes first, safe for threads."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from prefect_lineage_events.sql.cache import BoundedCache
+
+
+def test_a_value_is_found_again() -> None:
+    cache: BoundedCache[str] = BoundedCache(10, 1_000)
+    cache.put(("sql", "snowflake"), "answer", 6)
+    assert cache.get(("sql", "snowflake")) == "answer"
+    assert cache.get(("sql", "postgres")) is None
+
+
+def test_what_was_used_longest_ago_goes_first() -> None:
+    cache: BoundedCache[int] = BoundedCache(2, 1_000)
+    cache.put("a", 1, 1)
+    cache.put("b", 2, 1)
+    assert cache.get("a") == 1
+    cache.put("c", 3, 1)
+    assert [cache.get(key) for key in "abc"] == [1, None, 3]
+
+
+def test_bytes_are_bounded_whatever_the_number_of_entries() -> None:
+    cache: BoundedCache[int] = BoundedCache(1_000, 160)
+    for i in range(100):
+        cache.put(i, i, 10)
+    assert cache.bytes == 160
+    assert len(cache) == 16
+    assert cache.get(99) == 99
+
+
+def test_an_entry_that_is_too_heavy_is_not_kept() -> None:
+    cache: BoundedCache[int] = BoundedCache(10, 160)
+    cache.put("light", 1, 10)
+    cache.put("heavy", 2, 11)
+    assert cache.get("heavy") is None
+    assert cache.get("light") == 1
+
+
+def test_putting_again_counts_the_weight_once() -> None:
+    cache: BoundedCache[int] = BoundedCache(10, 160)
+    cache.put("a", 1, 10)
+    cache.put("a", 2, 4)
+    assert (cache.bytes, cache.get("a")) == (4, 2)
+
+
+def test_clear_forgets_everything() -> None:
+    cache: BoundedCache[int] = BoundedCache(10, 160)
+    cache.put("a", 1, 10)
+    cache.clear()
+    assert (len(cache), cache.bytes, cache.get("a")) == (0, 0, None)
+
+
+def test_threads_leave_the_count_right() -> None:
+    cache: BoundedCache[int] = BoundedCache(50, 500)
+
+    def use(seed: int) -> None:
+        for i in range(2_000):
+            cache.put((seed * i) % 97, i, 7)
+            cache.get(i % 97)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(use, range(1, 9)))
+    assert len(cache) <= 50
+    assert cache.bytes == 7 * len(cache)

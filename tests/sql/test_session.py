@@ -1,0 +1,170 @@
+"""A connection's state: what one statement leaves is what the next one meets."""
+
+from __future__ import annotations
+
+import pytest
+
+from prefect_lineage_events.sql.model import Statement
+from prefect_lineage_events.sql.session import Session
+
+
+def run(session: Session, *texts: str) -> tuple[Statement, Session]:
+    """The last statement of the texts, and the session after it."""
+    statements: tuple[Statement, ...] = ()
+    for text in texts:
+        statements, session = session.analyze(text)
+    return statements[-1], session
+
+
+def inputs(statement: Statement) -> list[str]:
+    return [table.name for table in statement.inputs]
+
+
+def edges(statement: Statement) -> set[tuple[str, str]]:
+    return {(f"{e.source.name}.{e.source_column}", e.target_column) for e in statement.columns}
+
+
+SNOWFLAKE = Session("snowflake", "DB", "PUBLIC")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text", "name"),
+    [
+        ("snowflake", "use schema s", "DB.S.T"),
+        ("snowflake", "use database d", "D.PUBLIC.T"),
+        ("snowflake", "use d.s", "D.S.T"),
+        ("snowflake", "use role admin", "DB.PUBLIC.T"),
+        ("snowflake", "use warehouse wh", "DB.PUBLIC.T"),
+        ("snowflake", "alter session set query_tag = 'x'", "DB.PUBLIC.T"),
+        ("postgres", "set search_path to s, public", "DB.s.t"),
+        ("postgres", "set schema 's'", "DB.s.t"),
+        ("databricks", "use schema s", "db.s.t"),
+        ("databricks", "use catalog c", "c.default.t"),
+        ("mysql", "use d", "d.t"),
+        ("oracle", "alter session set current_schema = s", "DB.S.T"),
+    ],
+)
+def test_names_are_completed_with_what_use_and_set_left(dialect: str, text: str, name: str) -> None:
+    session = Session(dialect, "DB", None if dialect == "mysql" else "PUBLIC")
+    statement, _ = run(session, text, "select a from t")
+    assert inputs(statement) == [name]
+
+
+def test_use_in_the_same_text_counts_from_there_on() -> None:
+    statements, _ = SNOWFLAKE.analyze("select a from t; use schema s; select a from t")
+    assert [inputs(s) for s in statements if s.kind == "read"] == [["DB.PUBLIC.T"], ["DB.S.T"]]
+
+
+def test_a_temporary_table_is_temporary_until_it_is_dropped() -> None:
+    created, session = run(SNOWFLAKE, "create temporary table tmp as select a from src")
+    assert [t.temporary for t in created.outputs] == [True]
+    read, session = run(session, "insert into out select a from tmp")
+    assert [t.temporary for t in read.inputs] == [True]
+    dropped, session = run(session, "drop table tmp")
+    assert [t.temporary for t in dropped.outputs] == [True]
+    read, _ = run(session, "select a from tmp")
+    assert [t.temporary for t in read.inputs] == [False]
+
+
+def test_another_session_knows_nothing_of_a_temporary_table() -> None:
+    run(SNOWFLAKE, "create temporary table tmp as select a from src")
+    statement, _ = run(SNOWFLAKE, "select a from tmp")
+    assert not statement.inputs[0].temporary
+
+
+def test_a_temporary_table_that_is_renamed_stays_temporary() -> None:
+    statement, _ = run(SNOWFLAKE, "create temp table a as select 1 x", "alter table a rename to b", "select x from b")
+    assert statement.inputs[0].temporary
+
+
+def test_a_star_is_expanded_with_columns_that_the_session_declared() -> None:
+    statement, _ = run(
+        SNOWFLAKE, "create table t (a int, b int)", "create view v as select a as x from t", "select * from v"
+    )
+    assert edges(statement) == {("DB.PUBLIC.V.X", "X")}
+    assert statement.result_columns == ("X",)
+
+
+def test_columns_given_with_the_call_count_less_than_the_sessions_own() -> None:
+    _, session = run(SNOWFLAKE, "create table t (a int)")
+    (statement,), _ = session.analyze(
+        "select * from t, u", schemas={"DB.PUBLIC.T": {"OLD": ""}, "DB.PUBLIC.U": {"B": ""}}
+    )
+    assert edges(statement) == {("DB.PUBLIC.T.A", "A"), ("DB.PUBLIC.U.B", "B")}
+
+
+def test_altered_columns_are_unknown() -> None:
+    statement, _ = run(SNOWFLAKE, "create table t (a int)", "alter table t add column b int", "select * from t")
+    assert ("DB.PUBLIC.T.*", "*") in edges(statement)
+
+
+def test_columns_follow_a_rename() -> None:
+    statement, session = run(SNOWFLAKE, "create table t (a int)", "alter table t rename to u", "select * from u")
+    assert edges(statement) == {("DB.PUBLIC.U.A", "A")}
+    statement, _ = run(session, "select * from t")
+    assert edges(statement) == {("DB.PUBLIC.T.*", "*")}
+
+
+def test_columns_are_exchanged_by_a_swap() -> None:
+    made = ("create table t (a int)", "create table u (b int)", "alter table t swap with u")
+    statement, session = run(SNOWFLAKE, *made, "select * from t")
+    assert edges(statement) == {("DB.PUBLIC.T.B", "B")}
+    statement, _ = run(session, "select * from u")
+    assert edges(statement) == {("DB.PUBLIC.U.A", "A")}
+
+
+def test_columns_are_copied_by_a_clone() -> None:
+    statement, _ = run(SNOWFLAKE, "create table t (a int)", "create table u clone t", "select * from u")
+    assert edges(statement) == {("DB.PUBLIC.U.A", "A")}
+
+
+def test_a_variable_names_a_table() -> None:
+    statement, _ = run(SNOWFLAKE, "set t = 'd.s.orders'", "select a from identifier($t)")
+    assert inputs(statement) == ["D.S.ORDERS"]
+
+
+def test_the_last_query_is_read_again() -> None:
+    statement, session = run(SNOWFLAKE, "select a from orders", "select * from table(result_scan(last_query_id()))")
+    assert inputs(statement) == ["DB.PUBLIC.ORDERS"]
+    statement, _ = run(session, "show tables", "select * from table(result_scan(last_query_id()))")
+    assert inputs(statement) == []
+
+
+def test_attached_files_are_known_by_their_names() -> None:
+    _, session = run(Session("duckdb"), "attach 'data/sales.db' as s", "attach if not exists 'x/other.db'")
+    assert session.state.attached == {"s": "data/sales.db", "other": "x/other.db"}
+    _, session = run(session, "detach s")
+    assert session.state.attached == {"other": "x/other.db"}
+
+
+def test_what_changes_nothing_leaves_the_state_itself() -> None:
+    _, session = run(SNOWFLAKE, "select a from t", "insert into t select 1", "grant select on t to r")
+    assert session.state is SNOWFLAKE.state
+
+
+def test_a_repeated_statement_gives_the_same_answer_and_moves_the_session() -> None:
+    first, after = SNOWFLAKE.analyze("use schema elsewhere")
+    again, after_again = SNOWFLAKE.analyze("use schema elsewhere")
+    assert first is again
+    assert after_again.schema == after.schema == "ELSEWHERE"
+
+
+def test_the_answer_about_a_last_query_is_not_kept() -> None:
+    text = "select * from table(result_scan(last_query_id()))"
+    one, _ = run(SNOWFLAKE, "select a from one", text)
+    two, _ = run(SNOWFLAKE, "select a from two", text)
+    assert (inputs(one), inputs(two)) == (["DB.PUBLIC.ONE"], ["DB.PUBLIC.TWO"])
+
+
+def test_the_columns_a_session_remembers_are_bounded() -> None:
+    session = SNOWFLAKE
+    for i in range(1_005):
+        session = session.after(Statement("create", effect="create", declared={f"T{i}": {"A": ""}}))
+    assert len(session.state.columns) == 1_000
+    assert "T1004" in session.state.columns
+    assert "T0" not in session.state.columns
+
+
+def test_values_of_variables_are_not_shown() -> None:
+    _, session = run(SNOWFLAKE, "set pw = 'hunter2'")
+    assert "hunter2" not in repr(session)
