@@ -2,14 +2,134 @@
 
 from __future__ import annotations
 
-from prefect_lineage_events.assembly.model import RunLineage
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Edge, How, RunLineage
+from prefect_lineage_events.assembly.schemas import STAR
+from prefect_lineage_events.datasets import TABLE_SCHEMES, Dataset
+
+MAX_COLUMNS = 30
+# Shapes say what a dataset is: a cylinder is a table, a page a file.
+_SHAPES = {"view": ("([", "])"), "file": ("[/", "/]"), "stage": ("[/", "/]"), "topic": ("[[", "]]")}
+_TABLE = ("[(", ")]")
+# Edges that nobody stated but that follow from Python's dataflow are dotted.
+_STATED: frozenset[How] = frozenset({"sql", "recorded", "asset"})
 
 
 def mermaid(run: RunLineage, max_nodes: int = 60) -> str:
-    """The table edges of a run as a mermaid flowchart of at most `max_nodes` nodes."""
-    raise NotImplementedError
+    """The table edges of a run as a mermaid flowchart of at most `max_nodes` datasets, the best connected ones.
+
+    What is only written, or only read, is a node of its own; dotted arrows are known from Python's dataflow.
+    """
+    uses = _uses(run)
+    shown = _best_connected(uses, run.lineage.edges, max_nodes)
+    numbers = {dataset: f"d{number}" for number, dataset in enumerate(shown)}
+    names = short_names(shown)
+    lines = ["flowchart LR"]
+    for dataset, node in numbers.items():
+        opening, closing = _SHAPES.get(uses[dataset].kind, _TABLE)
+        lines.append(f'    {node}{opening}"{_label(names[dataset])}"{closing}')
+    for edge in run.lineage.edges:
+        if edge.source in numbers and edge.target in numbers and edge.source != edge.target:
+            arrow = "-->" if edge.how in _STATED else "-.->"
+            lines.append(f"    {numbers[edge.source]} {arrow} {numbers[edge.target]}")
+    if len(uses) > len(shown):
+        lines.append(f'    more["{len(uses) - len(shown)} more datasets"]')
+    return "\n".join(lines) + "\n"
 
 
 def tree(run: RunLineage) -> str:
-    """Each output with what feeds it, tables first and columns under them, as lines of text."""
-    raise NotImplementedError
+    """Each output with what feeds it, tables first and columns under them, as lines of text; at last what is only read.
+
+    `(task graph)` and the like say how an edge is known, when no statement said so; `~` marks columns joined by equal
+    names only.
+    """
+    lineage = run.lineage
+    names = short_names(dict.fromkeys(_uses(run)))
+    lines = [run.run.flow_name]
+    sources: dict[Dataset, list[Edge]] = defaultdict(list)
+    for edge in lineage.edges:
+        sources[edge.target].append(edge)
+    columns: dict[Dataset, list[ColumnEdge]] = defaultdict(list)
+    for column in lineage.columns:
+        columns[column.target].append(column)
+    branches = [
+        (_headline(use, names, sources[use.dataset]), list(_column_lines(columns[use.dataset], names)))
+        for use in lineage.outputs
+    ]
+    fed = {edge.source for edge in lineage.edges}
+    branches += [(f"{names[use.dataset]} (read)", []) for use in lineage.inputs if use.dataset not in fed]
+    for number, (headline, below) in enumerate(branches, 1):
+        last = number == len(branches)
+        lines.append(f"{'└─' if last else '├─'} {headline}")
+        lines += [f"{'   ' if last else '│  '} {line}" for line in below]
+    return "\n".join(lines) + "\n"
+
+
+def short_names(datasets: Iterable[Dataset]) -> dict[Dataset, str]:
+    """The last part of each name; more parts where two would read the same, the URI where even that does not help."""
+    parts = {dataset: _parts(dataset) for dataset in datasets}
+    depth = dict.fromkeys(parts, 1)
+    names: dict[Dataset, str] = {}
+    for _ in range(max(map(len, parts.values()), default=0)):
+        names = {d: _joined(d, parts[d][-depth[d] :]) for d in parts}
+        same: dict[str, list[Dataset]] = defaultdict(list)
+        for dataset, name in names.items():
+            same[name].append(dataset)
+        for group in same.values():
+            if len(group) > 1:
+                for dataset in group:
+                    depth[dataset] += 1
+    taken = list(names.values())
+    return {dataset: name if taken.count(name) == 1 else dataset.uri for dataset, name in names.items()}
+
+
+def _uses(run: RunLineage) -> dict[Dataset, DatasetUse]:
+    return {use.dataset: use for use in (*run.lineage.inputs, *run.lineage.outputs)}
+
+
+def _best_connected(uses: dict[Dataset, DatasetUse], edges: Iterable[Edge], max_nodes: int) -> list[Dataset]:
+    ends: dict[Dataset, int] = dict.fromkeys(uses, 0)
+    for edge in edges:
+        for dataset in (edge.source, edge.target):
+            ends[dataset] = ends.get(dataset, 0) + 1
+    return sorted(sorted(uses, key=lambda d: (-ends[d], d))[:max_nodes])
+
+
+def _headline(use: DatasetUse, names: dict[Dataset, str], sources: list[Edge]) -> str:
+    notes = f" [{use.lifecycle.lower()}]" if use.lifecycle else ""
+    if not sources:
+        return f"{names[use.dataset]}{notes}"
+    return f"{names[use.dataset]}{notes} ← " + ", ".join(
+        names[edge.source] + ("" if edge.how in _STATED else f" ({edge.how})") for edge in sources
+    )
+
+
+def _column_lines(columns: list[ColumnEdge], names: dict[Dataset, str]) -> Iterator[str]:
+    into: dict[str, list[str]] = defaultdict(list)
+    for edge in columns:
+        if edge.target_column != STAR:
+            into[edge.target_column].append(f"{'~' if edge.inferred else ''}{names[edge.source]}.{edge.source_column}")
+    for column, sources in list(into.items())[:MAX_COLUMNS]:
+        yield f"{column} ← {', '.join(dict.fromkeys(sources))}"
+    if len(into) > MAX_COLUMNS:
+        yield f"… {len(into) - MAX_COLUMNS} more columns"
+
+
+def _parts(dataset: Dataset) -> list[str]:
+    return dataset.name.split("." if _is_table(dataset) else "/")
+
+
+def _joined(dataset: Dataset, parts: list[str]) -> str:
+    return ("." if _is_table(dataset) else "/").join(parts)
+
+
+def _is_table(dataset: Dataset) -> bool:
+    return dataset.namespace.partition(":")[0] in TABLE_SCHEMES
+
+
+def _label(name: str) -> str:
+    """Text that cannot end a mermaid label or be read as markup."""
+    escapes = {'"': "#quot;", "<": "#lt;", ">": "#gt;", "`": "'", "\n": " ", "\r": " "}
+    return "".join(escapes.get(c, c) for c in name.replace("#", "#35;"))

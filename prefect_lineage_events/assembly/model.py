@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -92,12 +93,18 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class TaskLineage:
-    """What one task run did (granularity `task`)."""
+    """What one task run did (granularity `task`). `task_name` is the task's, the same for all its runs.
+
+    Inputs are what the task read, and what tasks before it read and handed to it for its outputs.
+    """
 
     task_run_id: UUID
     task_name: str
     state: str | None
     lineage: Lineage
+    started: dt.datetime | None = None
+    ended: dt.datetime | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

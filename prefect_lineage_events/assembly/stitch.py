@@ -6,6 +6,8 @@ it is neither, and what flowed through it flows past it.
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
@@ -15,7 +17,9 @@ from prefect_lineage_events.assembly.model import Lineage, RunLineage, Statement
 from prefect_lineage_events.assembly.picture import picture
 from prefect_lineage_events.assembly.schemas import Schemas
 from prefect_lineage_events.assembly.statements import Step, scopes_of, steps
-from prefect_lineage_events.history.model import RunHistory
+from prefect_lineage_events.history.model import RunHistory, TaskRun
+
+_LATE = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
 
 
 def stitch(history: RunHistory, *, infer_columns: bool = True) -> RunLineage:
@@ -53,12 +57,25 @@ def _tasks(
             by_task[scope][1].append(write)  # type: ignore[index]
     tasks = []
     for task_run_id, (its_placed, its_fed) in by_task.items():
-        task = history.tasks.get(task_run_id)
         lineage = _lineage(its_placed, its_fed, schemas)
         if not lineage.empty:
-            name = task.name if task else str(task_run_id)
-            tasks.append(TaskLineage(task_run_id, name, task.state if task else None, lineage))
-    return tuple(tasks)
+            tasks.append(_task_lineage(task_run_id, history.tasks.get(task_run_id), lineage))
+    return tuple(sorted(tasks, key=lambda t: (t.started or _LATE, t.task_name, str(t.task_run_id))))
+
+
+def _task_lineage(task_run_id: UUID, task: TaskRun | None, lineage: Lineage) -> TaskLineage:
+    if task is None:
+        return TaskLineage(task_run_id, "task", None, lineage)
+    return TaskLineage(task_run_id, _task_name(task), task.state, lineage, task.started, task.ended, task.message)
+
+
+def _task_name(task: TaskRun) -> str:
+    """The task's own name: Prefect names its runs `<task>-<up to three digits>`, unless a flow names them as it likes.
+
+    Then the function's name is what stays the same; the key has a hash of its code behind it, which does not.
+    """
+    by_prefect = re.fullmatch(r"(.+)-[0-9a-f]{1,3}", task.name)
+    return by_prefect[1] if by_prefect else task.task_key.rpartition("-")[0] or task.task_key
 
 
 def _summaries(steps: Iterable[Step]) -> Iterable[StatementSummary]:

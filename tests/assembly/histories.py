@@ -74,7 +74,7 @@ class Story:
     schemas: list[SchemaEvent] = field(default_factory=list)
     tasks: dict[UUID, TaskRun] = field(default_factory=dict)
     assets: list[AssetEvent] = field(default_factory=list)
-    emitter: UUID = ident("emitter")
+    emitter: UUID = field(default_factory=lambda: ident("emitter"))
 
     def task(self, name: str, *given: str, after: Iterable[str] = ()) -> Story:
         """A task run that received the results of other ones."""

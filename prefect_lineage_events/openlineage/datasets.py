@@ -1,0 +1,122 @@
+"""Inputs and outputs of an event, with their facets."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import Any
+
+from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Edge, Lineage
+from prefect_lineage_events.assembly.relation import DIRECT
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.openlineage.facets import Facet, facet, put
+
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
+_TYPES = {"table": "TABLE", "view": "VIEW", "file": "FILE", "topic": "TOPIC", "stream": "STREAM", "stage": "STAGE"}
+
+Described = dict[str, Any]
+
+
+def inputs(lineage: Lineage) -> list[Described]:
+    return [_input(use, _documentation(lineage, use)) for use in lineage.inputs]
+
+
+def outputs(lineage: Lineage) -> list[Described]:
+    columns: dict[Dataset, list[ColumnEdge]] = defaultdict(list)
+    for edge in lineage.columns:
+        columns[edge.target].append(edge)
+    return [_output(use, _documentation(lineage, use), columns[use.dataset]) for use in lineage.outputs]
+
+
+def explicit_lineage(lineage: Lineage) -> Facet | None:
+    """Which input feeds which output. Without it a reader joins every input with every output.
+
+    An output without sources is named too, with none; `description` says how an edge is known.
+    """
+    sources: dict[Dataset, list[Edge]] = defaultdict(list)
+    for edge in lineage.edges:
+        sources[edge.target].append(edge)
+    entries = [
+        {**_named(use.dataset), "type": "DATASET", "inputs": [_source(edge) for edge in sources[use.dataset]]}
+        for use in lineage.outputs
+    ]
+    return facet("lineage", entries=entries) if entries else None
+
+
+def _source(edge: Edge) -> Described:
+    known = {"type": "DIRECT", "description": f"known from: {edge.how}"}
+    return {**_named(edge.source), "type": "DATASET", "transformations": [known]}
+
+
+def _input(use: DatasetUse, documented: DatasetUse) -> Described:
+    told: Described = {**_named(use.dataset), "facets": _facets(use, documented)}
+    if use.rows is not None:
+        told["inputFacets"] = {"inputStatistics": facet("inputStatistics", rowCount=use.rows)}
+    return told
+
+
+def _output(use: DatasetUse, documented: DatasetUse, columns: list[ColumnEdge]) -> Described:
+    facets = _facets(use, documented)
+    put(facets, "columnLineage", _column_lineage(columns))
+    if use.lifecycle:
+        previous = _named(use.renamed_from) if use.renamed_from else None
+        facets["lifecycleStateChange"] = facet(
+            "lifecycleStateChange", lifecycleStateChange=use.lifecycle, previousIdentifier=previous
+        )
+    told: Described = {**_named(use.dataset), "facets": facets}
+    if use.rows is not None:
+        told["outputFacets"] = {"outputStatistics": facet("outputStatistics", rowCount=use.rows)}
+    return told
+
+
+def _named(dataset: Dataset) -> Described:
+    return {"namespace": dataset.namespace, "name": dataset.name}
+
+
+def _documentation(lineage: Lineage, use: DatasetUse) -> DatasetUse:
+    """The use that tells most of a dataset: a reader that says less than the writer would take it back."""
+    if use.description or use.owners:
+        return use
+    return next((o for o in lineage.outputs if o.dataset == use.dataset), use)
+
+
+def _facets(use: DatasetUse, documented: DatasetUse) -> dict[str, Facet]:
+    namespace = use.dataset.namespace
+    uri = namespace if _URI.fullmatch(namespace) else None
+    facets = {
+        "dataSource": facet("dataSource", name=namespace, uri=uri),
+        "datasetType": facet("datasetType", datasetType=_TYPES.get(use.kind, use.kind.upper())),
+    }
+    if use.columns:
+        fields = [{"name": c.name, "type": c.type} if c.type else {"name": c.name} for c in use.columns]
+        facets["schema"] = facet("schema", fields=fields)
+    if documented.description:
+        facets["documentation"] = facet("dataset documentation", description=documented.description)
+    if documented.owners:
+        facets["ownership"] = facet("dataset ownership", owners=[{"name": name} for name in documented.owners])
+    return facets
+
+
+def _column_lineage(columns: list[ColumnEdge]) -> Facet | None:
+    """DIRECT edges per column; what decided over rows (INDIRECT) concerns the whole dataset."""
+    fields: dict[str, dict[tuple[Dataset, str], list[Described]]] = defaultdict(lambda: defaultdict(list))
+    deciding: dict[tuple[Dataset, str], list[Described]] = defaultdict(list)
+    for edge in columns:
+        source = (edge.source, edge.source_column)
+        if edge.transformation in DIRECT:
+            fields[edge.target_column][source].append(_transformation(edge))
+        else:
+            deciding[source].append(_transformation(edge))
+    if not fields and not deciding:
+        return None
+    told = {name: {"inputFields": [_field(*item) for item in sources.items()]} for name, sources in fields.items()}
+    return facet("columnLineage", fields=told, dataset=[_field(*item) for item in deciding.items()] or None)
+
+
+def _field(source: tuple[Dataset, str], transformations: list[Described]) -> Described:
+    return {**_named(source[0]), "field": source[1], "transformations": transformations}
+
+
+def _transformation(edge: ColumnEdge) -> Described:
+    told = {"type": "DIRECT" if edge.transformation in DIRECT else "INDIRECT", "subtype": edge.transformation}
+    return {**told, "description": "inferred from equal column names"} if edge.inferred else told

@@ -1,0 +1,52 @@
+"""What an event says of its job. Every event repeats it: some targets forget what the last event did not say."""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from prefect_lineage_events.assembly.model import Lineage, StatementSummary
+from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.openlineage.datasets import explicit_lineage
+from prefect_lineage_events.openlineage.facets import Facet, facet, put
+from prefect_lineage_events.openlineage.run_facets import tag_list
+
+MAX_SQL = 16_000
+_CHANGING = frozenset({"write", "create", "alter"})
+
+
+def job_facets(run: FlowRun, lineage: Lineage, kind: Literal["FLOW", "TASK"]) -> dict[str, Facet]:
+    facets = {"jobType": facet("jobType", processingType="BATCH", integration="PREFECT", jobType=kind)}
+    put(facets, "sourceCodeLocation", _location(run))
+    put(facets, "sql", _sql(lineage.statements))
+    put(facets, "lineage", explicit_lineage(lineage))
+    if kind == "FLOW" and run.deployment_description:
+        facets["documentation"] = facet("job documentation", description=run.deployment_description)
+    if run.owners:
+        facets["ownership"] = facet("job ownership", owners=[{"name": owner} for owner in run.owners])
+    if run.tags and run.deployment_id:
+        facets["tags"] = facet("job tags", tags=tag_list(run.tags))
+    return facets
+
+
+def _location(run: FlowRun) -> Facet | None:
+    """Where the code of the flow lies, when the deployment knows it."""
+    if not run.source_url or not urlsplit(run.source_url).scheme:
+        return None
+    path = run.deployment_entrypoint.partition(":")[0] if run.deployment_entrypoint else None
+    return facet("sourceCodeLocation", type="git", url=run.source_url, path=path, version=run.deployment_version)
+
+
+def _sql(statements: tuple[StatementSummary, ...]) -> Facet | None:
+    """The statements that changed something, in order, each shape once; the reads of a run that only reads."""
+    shown = [s for s in statements if s.sql and s.operation in _CHANGING] or [s for s in statements if s.sql]
+    texts = list(dict.fromkeys((s.sql or "").rstrip().rstrip(";") for s in shown))
+    if not texts:
+        return None
+    query = ";\n".join(texts)
+    dialects = {s.dialect for s in shown if s.dialect}
+    return facet(
+        "sql",
+        query=query if len(query) <= MAX_SQL else query[: MAX_SQL - 1] + "…",
+        dialect=dialects.pop() if len(dialects) == 1 else None,
+    )

@@ -1,0 +1,147 @@
+"""What an event says of its run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from prefect_lineage_events.assembly.model import Lineage, RunLineage, StatementSummary
+from prefect_lineage_events.history.model import Completeness, FlowRun
+from prefect_lineage_events.openlineage.errors import sanitised
+from prefect_lineage_events.openlineage.facets import OWN_VERSION, Facet, facet, put
+
+MAX_QUERIES = 50
+MAX_ERRORS = 50
+MAX_STATEMENT = 500
+_DATE = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?)?([+\-]\d\d:\d\d|Z)?")
+
+
+def iso(time: dt.datetime) -> str:
+    """As OpenLineage wants it: with a `T` and a zone."""
+    utc = time.astimezone(dt.timezone.utc) if time.tzinfo else time.replace(tzinfo=dt.timezone.utc)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def run_facets(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> dict[str, Facet]:
+    """The facets that every event of a flow run has."""
+    of = run.run
+    facets = {
+        "processing_engine": facet(
+            "processing_engine", version=version("prefect"), name="Prefect", openlineageAdapterVersion=OWN_VERSION
+        ),
+        "prefect": _prefect(run, lineage, prefect_url),
+    }
+    if of.expected_start:
+        facets["nominalTime"] = facet("nominalTime", nominalStartTime=iso(of.expected_start))
+    if of.tags:
+        facets["tags"] = facet("run tags", tags=tag_list(of.tags))
+    return facets
+
+
+def end_facets(lineage: Lineage, error: str | None) -> dict[str, Facet]:
+    """What is known only at the end."""
+    facets: dict[str, Facet] = {}
+    if error:
+        facets["errorMessage"] = facet("errorMessage", message=sanitised(error), programmingLanguage="PYTHON")
+    put(facets, "externalQuery", _external_query(lineage))
+    put(facets, "extractionError", _extraction_error(lineage))
+    return facets
+
+
+def tag_list(tags: tuple[str, ...]) -> list[dict[str, str]]:
+    """Prefect's tags are words without a value."""
+    return [{"key": tag, "value": "true", "source": "PREFECT"} for tag in sorted(tags)]
+
+
+def _prefect(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> Facet:
+    """The project's own facet; its schema lies beside this file."""
+    of = run.run
+    queries = [{"id": s.query_id, "source": _source(s)} for s in lineage.statements if s.query_id]
+    return facet(
+        "prefect",
+        flowRun=_without_none(
+            id=str(of.id),
+            name=of.name,
+            state=of.state,
+            stateName=of.state_name or None,
+            runCount=of.run_count,
+            url=f"{prefect_url.rstrip('/')}/runs/flow-run/{of.id}" if prefect_url else None,
+        ),
+        flow={"id": str(of.flow_id), "name": of.flow_name},
+        deployment=_deployment(of),
+        parameters=_parameters(of.parameters) or None,
+        completeness=_completeness(run.completeness),
+        queries=queries[:MAX_QUERIES] or None,
+        schemaChanges={dataset.uri: change for dataset, change in run.schema_changes.items()} or None,
+    )
+
+
+def _deployment(run: FlowRun) -> dict[str, Any] | None:
+    if run.deployment_id is None:
+        return None
+    return _without_none(
+        id=str(run.deployment_id),
+        name=run.deployment_name,
+        version=run.deployment_version,
+        entrypoint=run.deployment_entrypoint,
+        schedule=run.schedule,
+        workPool=run.work_pool,
+        workQueue=run.work_queue,
+    )
+
+
+def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Names of the run's parameters; values only of kinds that hold no secrets. Others show as SQL's literals do."""
+    return {name: value if _harmless(value) else "?" for name, value in sorted(parameters.items())}
+
+
+def _harmless(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(_DATE.fullmatch(value))
+    return value is None or isinstance(value, (bool, int, float))
+
+
+def _completeness(completeness: Completeness) -> dict[str, Any]:
+    return {
+        "complete": completeness.complete,
+        "missingEvents": sum(len(numbers) for numbers in completeness.missing.values()),
+        "unclosedEmitters": len(completeness.unclosed),
+        "droppedStatements": completeness.dropped,
+    }
+
+
+def _external_query(lineage: Lineage) -> Facet | None:
+    """One query stands for the run: its last that wrote, or its last at all. All are in the `prefect` facet."""
+    asked = [s for s in lineage.statements if s.query_id]
+    if not asked:
+        return None
+    told = ([s for s in asked if s.operation != "read"] or asked)[-1]
+    return facet("externalQuery", externalQueryId=told.query_id, source=_source(told))
+
+
+def _source(statement: StatementSummary) -> str:
+    return statement.source or statement.dialect or "unknown"
+
+
+def _extraction_error(lineage: Lineage) -> Facet | None:
+    """Statements that the analyser understood only in part, and why."""
+    partial = [(n, s) for n, s in enumerate(lineage.statements) if s.confidence == "partial"]
+    if not partial:
+        return None
+    errors = [_error(number, statement) for number, statement in partial[:MAX_ERRORS]]
+    return facet("extractionError", totalTasks=len(lineage.statements), failedTasks=len(partial), errors=errors)
+
+
+def _error(number: int, statement: StatementSummary) -> dict[str, Any]:
+    return _without_none(
+        errorMessage=sanitised(statement.reason) or "not understood",
+        task=(statement.sql or "")[:MAX_STATEMENT] or None,
+        taskNumber=number,
+    )
+
+
+def _without_none(**content: Any) -> dict[str, Any]:
+    return {key: value for key, value in content.items() if value is not None}
