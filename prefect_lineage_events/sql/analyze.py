@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .context import Context
 from .model import Statement
-from .statement import analyze_piece
-from .tokens import split
+from .session import Session
 
 
 def analyze(
@@ -26,5 +24,4 @@ def analyze(
     maps a table's dotted name to its columns and types, and lets `*` be expanded. Without `columns`, no column
     edges are computed. Pure and thread-safe; never raises, whatever the text.
     """
-    context = Context(dialect, database, schema, schemas or {}, columns=columns)
-    return tuple(s for piece in split(sql, dialect) for s in analyze_piece(piece, context))
+    return Session(dialect, database, schema).analyze(sql, columns=columns, schemas=schemas)[0]

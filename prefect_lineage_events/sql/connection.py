@@ -12,7 +12,7 @@ from .words import Kind, Words
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What the words behind USE set; `resets` is the schema that a new database brings with it ("": unknown)."""
+    """What the words behind USE set; `resets` is the schema that a new database brings with it, "" for the old one."""
 
     single: str = "database"
     resets: str = ""
@@ -55,7 +55,7 @@ def use(words: Words, draft: Draft) -> None:
     elif level == "schema":
         draft.session.append(("schema", parts[0]))
     else:
-        draft.session += [("database", parts[0]), ("schema", rule.resets)]
+        draft.session += [("database", parts[0]), *([("schema", rule.resets)] if rule.resets else [])]
 
 
 def _name(words: Words, at: int, dialect: str) -> list[str]:
@@ -93,6 +93,19 @@ def _schema(words: Words, at: int, draft: Draft) -> None:
 def _variable(words: Words, name: int, value: int, end: int, draft: Draft) -> None:
     literal = end - value == 1 and words.kind(value) in (Kind.STRING, Kind.NUMBER)
     draft.session.append(("$" + words.texts[name].upper(), words.texts[value] if literal else ""))
+
+
+def created(thing: str, words: Words, at: int, draft: Draft) -> None:
+    """Snowflake goes into the database or schema that it creates (docs.snowflake.com: CREATE DATABASE, CREATE SCHEMA)."""
+    if draft.context.dialect != "snowflake":
+        return
+    at += 3 if words.follows(at, "IF", "NOT", "EXISTS") else 0
+    parts = _name(words, at, "snowflake")
+    if parts and thing == "DATABASE":
+        draft.session += [("database", parts[0]), ("schema", "PUBLIC")]
+    elif parts:
+        draft.session += [("database", parts[-2])] if len(parts) > 1 else []
+        draft.session.append(("schema", parts[-1]))
 
 
 def alter_session(words: Words, draft: Draft) -> None:

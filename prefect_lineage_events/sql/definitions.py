@@ -14,6 +14,7 @@ from .identifiers import fold
 from .model import Effect, TableKind, TableRef
 from .names import location_of
 from .reading import read_name
+from .recovery import recover
 from .words import Kind, Words
 
 # What holds or passes on data, by the word for it.
@@ -109,8 +110,9 @@ def create(words: Words, draft: Draft) -> Definition:
         _stream(words, at, draft)
     elif thing == "STAGE":
         _stage(words, at, draft)
-    elif query == -1 and target is not None:
-        _without_query(words, at, draft, target)
+    elif target is not None:
+        _without_query(words, at, len(words) if query == -1 else query, draft, target)
+        _refreshed(words, at, draft)
     if thing == "VIEW" and words.word(at) == "TO":
         _materialised_to(words, at, draft, target)
     if words.word(at) == "(" and target is not None and (query == -1 or query > at):
@@ -189,8 +191,18 @@ def _body(words: Words, at: int) -> int:
     return -1
 
 
-def _without_query(words: Words, at: int, draft: Draft, target: TableRef) -> None:
-    """CREATE TABLE ... LIKE t, CLONE t, (LIKE t), PARTITION OF t, INHERITS (t), and tables over files."""
+def _refreshed(words: Words, at: int, draft: Draft) -> None:
+    """`REFRESH USING (INSERT INTO SELF SELECT ...)` of a dynamic table (docs.snowflake.com: CREATE DYNAMIC TABLE)."""
+    refresh = words.find(frozenset({"REFRESH"}), at)
+    if refresh != -1 and words.follows(refresh, "REFRESH", "USING", "("):
+        own = Draft(draft.context)
+        recover(words, refresh + 3, words.close(refresh + 2), own)
+        draft.inputs.update(own.inputs)
+        draft.doubt("recovered", "read from its words: the query that refreshes it")
+
+
+def _without_query(words: Words, at: int, end: int, draft: Draft, target: TableRef) -> None:
+    """CREATE TABLE ... LIKE t, CLONE t, COPY t, (LIKE t): the tables that a definition takes after, up to its query."""
     words_from = at
     if words.word(at) == "(" and words.word(at + 1) == "LIKE":
         draft.read(read_name(words, at + 2, draft.context).table)

@@ -74,15 +74,10 @@ def read_parts(words: Words, at: int, dialect: str) -> tuple[list[Part], int]:
 def _dashed(words: Words, text: str, at: int, dialect: str) -> tuple[str, int]:
     """`my-project` (BigQuery: Unquoted identifiers with dashes), `table@link` (Oracle: database links)."""
     joint = {"bigquery": "-", "oracle": "@"}.get(dialect)
-    while joint and words.word(at) == joint and _touch(words, at - 1) and _touch(words, at) and at + 1 < len(words):
+    while joint and words.word(at) == joint and words.touches(at - 1) and words.touches(at) and at + 1 < len(words):
         text += joint + words.texts[at + 1]
         at += 2
     return text, at
-
-
-def _touch(words: Words, at: int) -> bool:
-    """Do the words at `at` and behind it stand without a blank between them?"""
-    return at + 1 < len(words) and words.spans[at][1] + 1 == words.spans[at + 1][0]
 
 
 def _read_stage(words: Words, at: int, context: Context) -> Named:
@@ -90,7 +85,7 @@ def _read_stage(words: Words, at: int, context: Context) -> Named:
     if context.dialect in ("tsql", "fabric"):  # a table variable
         return Named(None, at + 2)
     end = at + 1
-    while end < len(words) and _touch(words, end - 1) and words.upper[end] not in (",", ")", "(", ";"):
+    while end < len(words) and words.touches(end - 1) and words.upper[end] not in (",", ")", "(", ";"):
         end += 1
     return Named(stage_of(words.between(at, end), context), end)
 
@@ -122,7 +117,7 @@ def _read_bind(words: Words, at: int, context: Context) -> Named:
             end += 1
         end += 1
     while (
-        end < len(words) and _touch(words, end - 1) and (words.is_name(end) or words.word(end) in (".", "}", "{", "$"))
+        end < len(words) and words.touches(end - 1) and (words.is_name(end) or words.word(end) in (".", "}", "{", "$"))
     ):
         end += 1
     return Named(None, end, is_unknown=True)

@@ -8,7 +8,7 @@ syntax that nobody has heard of do not stop it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .draft import Draft
 from .model import Effect, TableRef
@@ -65,11 +65,25 @@ class _Frame:
     actions: bool = False  # INSERT, UPDATE, DELETE are actions of MERGE
     selects: bool = False
     verb: str = ""
+    owns: bool = False  # `ctes` is its own set
     defines: str = ""  # the CTE that this parenthesis defines
-    ctes: set[str] = field(default_factory=set)
-    aliases: dict[str, TableRef | None] = field(default_factory=dict)
-    sources: list[TableRef] = field(default_factory=list)  # tables of its own FROM list
-    targets: list[Named] = field(default_factory=list)
+    ctes: frozenset[str] | set[str] = frozenset()  # those in sight; the outer frame's own set until one is added
+    aliases: dict[str, TableRef | None] | None = None
+    sources: list[TableRef] | None = None  # tables of its own FROM list
+    targets: list[Named] | None = None
+
+    def add_cte(self, name: str) -> None:
+        if not self.owns:
+            self.ctes, self.owns = set(self.ctes), True
+        self.ctes |= {name}
+
+    def add_alias(self, name: str, table: TableRef | None) -> None:
+        if self.aliases is None:
+            self.aliases = {}
+        self.aliases.setdefault(name, table)
+
+    def add_target(self, named: Named) -> None:
+        self.targets = [*(self.targets or ()), named]
 
 
 def recover(words: Words, start: int, end: int, draft: Draft, makes_tables: bool = False) -> None:
@@ -112,7 +126,7 @@ class _Scan:
     # --- parentheses
 
     def _open(self, at: int, frame: _Frame) -> None:
-        child = _Frame(ctes=set(frame.ctes))
+        child = _Frame(ctes=frame.ctes)
         if frame.expects:
             child.is_item = child.expects = child.lists = True
             frame.expects = False
@@ -129,7 +143,7 @@ class _Scan:
         self._settle(child)
         frame = self.stack[-1]
         if child.defines:
-            frame.ctes.add(child.defines)
+            frame.add_cte(child.defines)
         if child.is_item:
             return self._alias(at + 1, frame, None)
         return at + 1
@@ -159,9 +173,9 @@ class _Scan:
         table = None if self._is_local(named, frame) else named.table
         if table is not None:
             self.draft.read(table)
-            frame.sources.append(table)
+            frame.sources = [*(frame.sources or ()), table] if frame.targets else None
         if named.bare:
-            frame.aliases.setdefault(named.bare, table)
+            frame.add_alias(named.bare, table)
         return self._alias(named.end, frame, table)
 
     def _is_function(self, at: int) -> bool:
@@ -192,7 +206,7 @@ class _Scan:
         """Is the name a CTE in sight, or the array of a table that was named before (`FROM t AS a, a.items`)?"""
         if named.bare:
             return named.bare in frame.ctes
-        return named.first in frame.aliases and self.dialect in ("bigquery", "redshift", "clickhouse")
+        return named.first in (frame.aliases or ()) and self.dialect in ("bigquery", "redshift", "clickhouse")
 
     def _alias(self, at: int, frame: _Frame, table: TableRef | None) -> int:
         words = self.words
@@ -202,7 +216,7 @@ class _Scan:
                 return at
         elif not words.is_name(at) or words.word(at) in _NO_ALIAS:
             return at
-        frame.aliases[words.texts[at].lower()] = table
+        frame.add_alias(words.texts[at].lower(), table)
         return at + 1
 
     # --- everything else
@@ -223,8 +237,8 @@ class _Scan:
         elif word == "SELECT" or word == "SEL":
             self._ends_list(frame)
             frame.in_with, frame.selects = False, True
-        elif word in _SET_OPERATIONS or word in _CLAUSES:
-            self._ends_list(frame)
+        elif word in _SET_OPERATIONS or word in _CLAUSES or (word == "LATERAL" and words.word(at + 1) == "VIEW"):
+            self._ends_list(frame)  # what follows LATERAL VIEW are names of columns (spark.apache.org: LATERAL VIEW)
         elif word == "USING" and frame.using and words.word(at + 1) != "":
             frame.expects, frame.lists, frame.using = True, frame.verb != "MERGE", False
         elif word == "INTO" and frame.selects and self.makes_tables:
@@ -279,9 +293,9 @@ class _Scan:
             at += 1
         if words.word(at) != "(":
             return at
-        child = _Frame(ctes=set(frame.ctes), defines=name)
+        child = _Frame(ctes=frame.ctes, defines=name)
         if frame.recursive or words.find(_SET_OPERATIONS, at + 1, words.close(at)) != -1:
-            child.ctes.add(name)
+            child.add_cte(name)
         self.stack.append(child)
         return at + 1
 
@@ -375,7 +389,7 @@ class _Scan:
         self._effect("update")
         if named.is_unknown:
             self.draft.doubt("partial", "the name of the target is known only when it runs")
-        frame.targets.append(named)
+        frame.add_target(named)
         frame.lists = True
         return self._alias(max(named.end, at), frame, named.table)
 
@@ -393,7 +407,7 @@ class _Scan:
                 break
             if named.is_unknown:
                 self.draft.doubt("partial", "the name of the target is known only when it runs")
-            frame.targets.append(named)
+            frame.add_target(named)
             at = named.end
             if words.follows(at, ".", "*"):
                 at += 2
@@ -404,12 +418,12 @@ class _Scan:
 
     def _settle(self, frame: _Frame) -> None:
         """Targets are tables of their own, or aliases of tables that the statement has named since."""
-        for named in frame.targets:
+        for named in frame.targets or ():
             table = named.table
-            if named.bare and (meant := frame.aliases.get(named.bare)) is not None:
+            if named.bare and (meant := (frame.aliases or {}).get(named.bare)) is not None:
                 table = meant
             self.draft.write(table)
-            if table is not None and table in frame.sources:
+            if table is not None and table in (frame.sources or ()):
                 self.draft.inputs.pop(table, None)  # the FROM list named it only to say what it joins
 
     def _effect(self, effect: Effect) -> None:

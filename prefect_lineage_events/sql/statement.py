@@ -114,6 +114,8 @@ class _Reader:
             draft = Draft(self.context)
             if self._tree(draft, tokens, piece.prepared):
                 return [draft]
+        if not self.context.dialect and ("`" in piece.prepared or "[" in piece.prepared):
+            return self.script(from_text(piece.prepared))  # a dialect that nobody named: quotes of all kinds count
         return self.script(from_tokens(tokens, piece.prepared))
 
     def _untokenised(self, text: str) -> list[Draft]:
@@ -208,6 +210,8 @@ class _Reader:
         definition = definitions.create(words, draft)
         if definition.thing in ROUTINES:
             return [self._routine(definition, words, draft)]
+        if definition.thing in ("DATABASE", "SCHEMA"):
+            connection.created(definition.thing, words, definition.name_end + 1, draft)
         self._defined(definition, words, draft)
         return [draft]
 

@@ -70,7 +70,10 @@ class _Walk:
             self.draft.refs[id(node)] = None
             return
         table = self.ref(node)
-        if isinstance(node.parent, exp.Reference) or node.arg_key == "format":
+        parent = node.parent
+        if isinstance(parent, (exp.Reference, exp.Predict, exp.FeaturesAtTime)) and node.arg_key == "this":
+            return  # a foreign key; a model of BigQuery ML
+        if node.arg_key == "format":
             return
         self.draft.read(table)
 
@@ -139,11 +142,22 @@ class _Walk:
 
     def _function(self, node: exp.Anonymous) -> None:
         """A table as an argument: Trino's and BigQuery's `f(TABLE orders)`, `TABLE(orders)`."""
-        if node.name.upper() != "TABLE" or isinstance(node.parent, exp.Table):
+        name = node.name.upper()
+        if name in _MOVES:
+            self._moves(node, *_MOVES[name])
+        if name != "TABLE" or isinstance(node.parent, exp.Table):
             return
         argument = next(iter(_arguments(node)), None)
         if isinstance(argument, exp.Column):
             self.draft.read(table_of([_part(p) for p in argument.parts], self.context))
+
+    def _moves(self, node: exp.Anonymous, source: int, target: int) -> None:
+        texts = [a.name if isinstance(a, exp.Literal) else "" for a in _arguments(node)]
+        if len(texts) > max(source, target):
+            self._effect("append")
+            self.draft.read(named_by(texts[source], self.context))
+            table = named_by(texts[target], self.context)
+            self.draft.write(table)
 
     def _unknown(self, reason: str) -> None:
         self.draft.doubt("partial", reason)
@@ -287,6 +301,13 @@ class _Walk:
 SELECT_INTO_MAKES_A_TABLE = frozenset(
     {"", "postgres", "redshift", "tsql", "fabric", "materialize", "risingwave", "greenplum"}
 )
+# Functions that move data between tables: the positions of source and target (docs.vertica.com: Partition functions, COPY_TABLE)
+_MOVES = {
+    "SWAP_PARTITIONS_BETWEEN_TABLES": (0, 3),
+    "MOVE_PARTITIONS_TO_TABLE": (0, 3),
+    "COPY_PARTITIONS_TO_TABLE": (0, 3),
+    "COPY_TABLE": (0, 1),
+}
 _TARGETS = {
     exp.Insert: _Walk.insert,
     exp.Update: _Walk.update,

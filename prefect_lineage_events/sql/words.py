@@ -7,6 +7,7 @@ text as written. Nothing here raises on any text.
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 
@@ -35,27 +36,35 @@ _WORD = re.compile(r"[^\W\d][\w$#]*", re.UNICODE)
 
 
 class Words:
-    """The words of one statement, positions 0 to `len(words)`; reading beyond either end gives an empty word."""
+    """The words of one statement, positions 0 to `len(words)`; reading beyond either end gives an empty word.
 
-    __slots__ = ("_closing", "_token_at", "kinds", "source", "spans", "texts", "tokens", "upper")
+    `token_at` gives the token that a word comes from, for text and offsets; a text without tokens has `spans` instead.
+    """
+
+    __slots__ = ("_closing", "_spans", "_token_at", "kinds", "source", "texts", "tokens", "upper")
 
     def __init__(
         self,
         kinds: list[Kind],
         texts: list[str],
-        spans: list[tuple[int, int]],
         source: str,
+        *,
         tokens: Sequence[Token] | None = None,
-        token_at: list[int] | None = None,
+        token_at: Sequence[int] = (),
+        spans: Sequence[tuple[int, int]] = (),
     ):
         self.kinds = kinds
         self.texts = texts
-        self.spans = spans
         self.source = source
         self.tokens = tokens
-        self.upper = [t.upper() if k in (Kind.WORD, Kind.MARK) else "" for k, t in zip(kinds, texts, strict=True)]
-        self._token_at = token_at or []
+        self._token_at = token_at
+        self._spans = spans
         self._closing: dict[int, int] | None = None
+        known: dict[str, str] = {}  # a long text has few different words: each is kept once
+        self.upper = [
+            (known.get(t) or known.setdefault(t, t.upper())) if k == Kind.WORD else t if k == Kind.MARK else ""
+            for k, t in zip(kinds, texts, strict=True)
+        ]
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -96,19 +105,30 @@ class Words:
 
     def between(self, start: int, end: int) -> str:
         """The source text of the words from `start` to before `end`."""
-        if start >= end or start >= len(self.spans):
+        if start >= end or start >= len(self.kinds):
             return ""
-        return self.source[self.spans[start][0] : self.spans[min(end, len(self.spans)) - 1][1] + 1]
+        return self.source[self.span(start)[0] : self.span(min(end, len(self.kinds)) - 1)[1] + 1]
+
+    def span(self, at: int) -> tuple[int, int]:
+        """First and last offset of a word in `source`."""
+        if self.tokens is None:
+            return self._spans[at]
+        token = self.tokens[self._token_at[at]]
+        return token.start, token.end
+
+    def touches(self, at: int) -> bool:
+        """Does the next word follow without a blank?"""
+        return at + 1 < len(self.kinds) and self.span(at)[1] + 1 == self.span(at + 1)[0]
 
     def part(self, start: int, end: int | None = None) -> Words:
         """The words from `start` to before `end`, as words of their own."""
         return Words(
             self.kinds[start:end],
             self.texts[start:end],
-            self.spans[start:end],
             self.source,
-            self.tokens,
-            self._token_at[start:end],
+            tokens=self.tokens,
+            token_at=self._token_at[start:end],
+            spans=self._spans[start:end],
         )
 
     def tokens_between(self, start: int, end: int) -> Sequence[Token] | None:
@@ -157,36 +177,36 @@ def _parentheses(upper: list[str]) -> dict[int, int]:
     return closing
 
 
-_MARKS = frozenset({TokenType.PARAMETER, TokenType.PLACEHOLDER})
+_KINDS: dict[TokenType, Kind] = {
+    **dict.fromkeys(_STRINGS, Kind.STRING),
+    TokenType.IDENTIFIER: Kind.NAME,
+    TokenType.NUMBER: Kind.NUMBER,
+    **dict.fromkeys((TokenType.PARAMETER, TokenType.PLACEHOLDER, TokenType.COMMA, TokenType.DOT), Kind.MARK),
+    **dict.fromkeys((TokenType.L_PAREN, TokenType.R_PAREN, TokenType.EQ, TokenType.STAR, TokenType.PLUS), Kind.MARK),
+    TokenType.VAR: Kind.WORD,
+}
 
 
 def from_tokens(tokens: Sequence[Token], source: str) -> Words:
     """The words of tokens; a keyword of several words (`GROUP BY`) becomes as many."""
     kinds: list[Kind] = []
     texts: list[str] = []
-    spans: list[tuple[int, int]] = []
-    token_at: list[int] = []
+    token_at = array("l")
     for at, token in enumerate(tokens):
-        text, found = token.text, _kind(token)
-        for part in text.split() if found == Kind.WORD and (" " in text or "\n" in text) else (text,):
-            kinds.append(found)
-            texts.append(part)
-            spans.append((token.start, token.end))
-            token_at.append(at)
-    return Words(kinds, texts, spans, source, tokens, token_at)
-
-
-def _kind(token: Token) -> Kind:
-    kind, text = token.token_type, token.text
-    if kind == TokenType.IDENTIFIER:
-        return Kind.NAME
-    if kind in _STRINGS:
-        return Kind.STRING
-    if kind == TokenType.NUMBER:
-        return Kind.NUMBER
-    if kind in _MARKS or not text:
-        return Kind.MARK
-    return Kind.WORD if text[0].isalpha() or text[0] in "_$" else Kind.MARK
+        text = token.text
+        kind = _KINDS.get(token.token_type)
+        if kind is None:
+            kind = Kind.WORD if text and (text[0].isalpha() or text[0] in "_$#") and text != "#" else Kind.MARK
+            if kind == Kind.WORD and (" " in text or "\n" in text):
+                parts = text.split()
+                kinds += [kind] * len(parts)
+                texts += parts
+                token_at.extend([at] * len(parts))
+                continue
+        kinds.append(kind)
+        texts.append(text)
+        token_at.append(at)
+    return Words(kinds, texts, source, tokens=tokens, token_at=token_at)
 
 
 _LOOSE = re.compile(
@@ -214,4 +234,4 @@ def from_text(text: str) -> Words:
         kinds.append(by_group[group])
         texts.append(found[1:-1] if group in ("string", "name") else found)
         spans.append((match.start(), match.end() - 1))
-    return Words(kinds, texts, spans, text)
+    return Words(kinds, texts, text, spans=spans)
