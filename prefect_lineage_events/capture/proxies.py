@@ -41,6 +41,7 @@ def trace(connection: T, driver: Driver) -> T:
     if isinstance(connection, ConnectionProxy) or not policy.current().enabled:
         return connection
     with softly("tracing a connection"):
+        driver.prepare()
         lookup = ask(driver.lookup, connection, default=None)
         store = driver.store(connection)
         tracer = tracing.connection(store, ddl_commits=driver.ddl_commits, lookup=lookup)
@@ -273,11 +274,13 @@ def runs_as(
     return cursor._self_same(result)
 
 
-def note_statement(cursor: CursorProxy, operation: Any, started: dt.datetime, duration: float) -> None:
-    """Note a statement that this cursor has run, and start to count its rows where the driver does not know them."""
+def note_statement(
+    cursor: CursorProxy, operation: Any, started: dt.datetime, duration: float, rows: int | None = None
+) -> None:
+    """Note a statement that this cursor has run, and start to count its rows where nobody knows their number yet."""
     own, connection = cursor.__wrapped__, cursor._self_connection
     driver = connection._self_driver
-    rows = ask(driver.rows, own, default=None)
+    rows = ask(driver.rows, own, default=None) if rows is None else rows
     has_result = ask(driver.has_result, own, default=False)
     note = connection._self_tracer.statement(
         ask(driver.text, operation, own, default=""),

@@ -14,6 +14,7 @@ from prefect_lineage_events.capture.proxies import (
     ConnectionProxy,
     CursorProxy,
     ObjectProxy,
+    ask,
     ends_transaction,
     note_statement,
     operation_of,
@@ -68,7 +69,7 @@ def streams_rows(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> It
     finally:
         # Also when the generator is given up half way; a statement that failed gave no row and is not noted.
         if rows:
-            note_statement(cursor, operation_of(args, kwargs), started, perf_counter() - clock)
+            note_statement(cursor, operation_of(args, kwargs), started, perf_counter() - clock, rows=rows)
 
 
 def statement_block(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
@@ -105,11 +106,12 @@ def transaction_block(connection: ConnectionProxy, method: Any, args: Any, kwarg
 
 
 class _TransactionBlock(ObjectProxy):
-    """Told by psycopg's own `Transaction`: `savepoint_name` when entered inside a transaction, `status` when left."""
+    """Entering gives psycopg's `Transaction`, which knows the savepoint's name and whether to roll back in any case."""
 
     def __init__(self, block: Any, connection: ConnectionProxy) -> None:
         super().__init__(block)
         self._self_connection = connection
+        self._self_transaction: Any = None
         self._self_savepoint = ""
 
     def __repr__(self) -> str:
@@ -117,23 +119,22 @@ class _TransactionBlock(ObjectProxy):
 
     def __enter__(self) -> Any:
         own = self._self_connection
-        inside = not own._self_driver.commits_itself(own.__wrapped__)
-        self.__wrapped__.__enter__()
-        if inside:
-            self._self_savepoint = self.__wrapped__.savepoint_name or ""
-            own._self_tracer.savepoint(self._self_savepoint)
-        else:
+        outermost = ask(own._self_driver.commits_itself, own.__wrapped__, default=True)
+        transaction = self._self_transaction = self.__wrapped__.__enter__()
+        if outermost:
             own._self_tracer.begin()
-        return self
+        else:
+            self._self_savepoint = transaction.savepoint_name or ""
+            own._self_tracer.savepoint(self._self_savepoint)
+        return transaction
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
-        # The user's statement error, psycopg's Rollback and `force_rollback` all roll back; only peace commits.
-        rolled_back = kind is not None or self.__wrapped__.force_rollback
+        # An error of any kind (psycopg's Rollback is one) rolls back, and so does one that arises at the end.
+        rolled_back = True
         try:
-            return self.__wrapped__.__exit__(kind, error, traceback)
-        except BaseException:
-            rolled_back = True
-            raise
+            swallow = self.__wrapped__.__exit__(kind, error, traceback)
+            rolled_back = kind is not None or self._self_transaction.force_rollback
+            return swallow
         finally:
             self._self_tell(rolled_back)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
+from prefect_lineage_events.capture.drivers import psycopg2_doors
 from prefect_lineage_events.capture.drivers.driver import Driver
 from prefect_lineage_events.capture.drivers.lookup import by_table
 from prefect_lineage_events.capture.proxies import CursorProxy
@@ -163,9 +164,9 @@ def _copies(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """psycopg2's `copy_from(file, table, columns=...)` and `copy_to`, as the statement they send."""
     table = args[1] if len(args) > 1 else kwargs["table"]
     columns = kwargs.get("columns") or (args[5] if len(args) > 5 else None)
-    listed = "(" + ", ".join(f'"{column}"' for column in columns) + ")" if columns else ""
+    listed = " (" + ", ".join(f'"{column}"' for column in columns) + ")" if columns else ""
     direction = "FROM STDIN" if method.__name__ == "copy_from" else "TO STDOUT"
-    return weaves.runs_as(cursor, f'COPY "{table}" {listed} {direction}', method, args, kwargs)
+    return weaves.runs_as(cursor, f'COPY "{table}"{listed} {direction}', method, args, kwargs)
 
 
 def _psycopg2_has_result(cursor: Any) -> bool:
@@ -174,6 +175,7 @@ def _psycopg2_has_result(cursor: Any) -> bool:
 
 
 PSYCOPG2 = Driver(
+    prepare=psycopg2_doors.open_to_proxies,
     store=store,
     commits_itself=commits_itself,
     exit_commits=lambda _: True,
