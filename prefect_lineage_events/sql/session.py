@@ -13,6 +13,7 @@ from types import MappingProxyType
 from .attached import attached_by
 from .cache import BoundedCache
 from .context import Context
+from .longlists import COLUMNS_KEPT
 from .model import Statement, TableRef
 from .statement import analyze_piece
 from .tokens import split
@@ -22,6 +23,7 @@ Parts = tuple[str, ...]
 
 _TABLES_KNOWN = 1_000  # the columns of more tables than a session has reason to make are let go, oldest first
 _USES_LAST_QUERY = re.compile(r"last_query_id|->>", re.IGNORECASE)
+_LOST_COLUMNS = f"a select list of more than {COLUMNS_KEPT:,} columns was cut"
 _STATEMENT_BYTES = 1_500  # what one statement weighs, about, and one reference or edge of it
 _REFERENCE_BYTES = 250
 
@@ -110,6 +112,8 @@ class Session:
         statements: list[Statement] = []
         for piece in split(sql, self.dialect):
             found = analyze_piece(piece, session._context(columns, schemas))
+            if piece.lost_columns:
+                found = tuple(replace(s, confidence="partial", reason=_LOST_COLUMNS) for s in found)
             session = session.after(*found)
             opened = attached_by(piece, session.state.attached)
             if opened is not None:

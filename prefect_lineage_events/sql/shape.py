@@ -12,6 +12,7 @@ from .secrets import QUERIES, hide_secrets
 
 Shape = tuple[list[str], list[bool]]
 
+MOST_TOKENS = 20_000  # far beyond what is shown, and enough to tell two statements apart
 LITERALS = frozenset(kind for kind in TokenType if kind.name.endswith("STRING")) | {TokenType.NUMBER}
 _LISTS = frozenset({TokenType.IN, TokenType.VALUES, TokenType.L_BRACKET})
 _CAREFUL = LITERALS | {
@@ -30,14 +31,19 @@ _CONSTANTS = frozenset({"NULL", "TRUE", "FALSE"})
 
 
 def shape(tokens: Sequence[Token], text: str, dialect: str) -> Shape:
-    """The statement's words, and for each whether a blank stands before it. Literals and binds are `?`."""
-    words, spaced, seen = _words(tokens, text, dialect)
+    """The statement's words, and for each whether a blank stands before it. Literals and binds are `?`.
+
+    Of a statement of more than MOST_TOKENS the beginning, and how much more there is.
+    """
+    words, spaced, seen = _words(tokens[:MOST_TOKENS], text, dialect)
     if TokenType.COLON in seen:
         words, spaced = _without_named_binds(words, spaced)
     if not _LISTS.isdisjoint(seen):
         words, spaced = _shrunk(words, spaced)
     if words and (words[0].upper() not in QUERIES or dialect in BATCHED):
         words, spaced = hide_secrets(words, spaced, dialect)
+    if len(tokens) > MOST_TOKENS:
+        words, spaced = [*words, f"...{len(tokens) - MOST_TOKENS}"], [*spaced, True]
     return words, spaced
 
 

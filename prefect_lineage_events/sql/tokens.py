@@ -24,7 +24,8 @@ class Piece:
     `text` is what the user wrote, from its first word to its last, long lists of data cut. `prepared` is as long, with
     templates masked; `tokens` are sqlglot tokens of it, offsets included, or None when it does not tokenise. What
     stands for a template, a client variable or a bind in them spans its text: `parse(tokens, prepared)` works, while
-    tokenising `prepared` again may not. Nothing is computed before it is asked for.
+    tokenising `prepared` again may not. `lost_columns` says that the text was beyond all measure, and that select lists
+    in it were cut. Nothing is computed before it is asked for.
     """
 
     def __init__(self, text: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: list[Token] | None):
@@ -33,6 +34,7 @@ class Piece:
         self.prepared = prepared
         self.masks = masks
         self.tokens = tokens
+        self.lost_columns = False
 
     @property
     def is_templated(self) -> bool:
@@ -65,11 +67,13 @@ class Piece:
 def split(sql: str, dialect: str) -> list[Piece]:
     """The statements of a text, in order; empty ones and comments alone make no piece. Never raises."""
     dialect = known(dialect)
-    source = without_client_lines(cut_long_lists(sql, dialect), dialect)
+    source, lost = cut_long_lists(sql, dialect)
+    source = without_client_lines(source, dialect)
     sections = delimited(source, dialect) if "elimiter" in source or "ELIMITER" in source else None
-    if sections is None:
-        return _pieces(source, dialect)
-    return [piece for section in sections for piece in _pieces(section, dialect)]
+    pieces = [piece for section in sections or [source] for piece in _pieces(section, dialect)]
+    for piece in pieces if lost else ():
+        piece.lost_columns = True
+    return pieces
 
 
 def _pieces(source: str, dialect: str) -> list[Piece]:
