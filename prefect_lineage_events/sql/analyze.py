@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .model import Statement
-from .session import Session
+from .session import fresh_answer
 
 
 def analyze(
@@ -24,4 +24,4 @@ def analyze(
     maps a table's dotted name to its columns and types, and lets `*` be expanded. Without `columns`, no column
     edges are computed. Pure and thread-safe; never raises, whatever the text.
     """
-    return Session(dialect, database, schema).analyze(sql, columns=columns, schemas=schemas)[0]
+    return fresh_answer(sql, dialect, database, schema, columns, schemas)
