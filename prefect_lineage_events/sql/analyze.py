@@ -24,4 +24,4 @@ def analyze(
     maps a table's dotted name to its columns and types, and lets `*` be expanded. Without `columns`, no column
     edges are computed. Pure and thread-safe; never raises, whatever the text.
     """
-    return fresh_answer(sql, dialect, database, schema, columns, schemas)
+    return fresh_answer(sql, dialect, database, schema, columns=columns, schemas=schemas)

@@ -98,68 +98,6 @@ class Session:
             _ANSWERS.put(key, statements, len(sql) + _weight(statements) + 100 * len(self.state.columns))
         return statements, session
 
-    def after(self, statement: Statement) -> State:
-        """The state that the statement leaves; itself when the statement changes nothing of it."""
-        if statement.effect not in _CHANGES_STATE and not statement.session:
-            return self
-        columns, temporary = dict(self.columns), set(self.temporary)
-        if statement.effect == "drop":
-            _forget(statement.outputs, columns, temporary)
-        elif statement.effect == "alter":
-            _forget(statement.outputs, columns, set())
-        if statement.effect in ("rename", "swap", "clone"):
-            _carry(statement, columns, temporary)
-        columns.update(statement.declared)
-        temporary |= {table.parts for table in statement.outputs if table.temporary and statement.effect != "drop"}
-        variables = {name[1:]: value for name, value in statement.session if name.startswith("$")}
-        known = {name: value for name, value in {**self.variables, **variables}.items() if value}
-        while len(columns) > _TABLES_KNOWN:
-            del columns[next(iter(columns))]
-        return replace(self, columns=columns, temporary=frozenset(temporary), variables=known)
-
-
-_FRESH = State()
-_CHANGES_STATE = frozenset({"create", "clone", "rename", "swap", "alter", "drop", "overwrite"})
-_ANSWERS: BoundedCache[tuple[Statement, ...]] = BoundedCache(2_000, 16_000_000)
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What a connection knows between two statements.
-
-    `database` and `schema` complete names; None when nobody knows. `last_query` is what the last statement read, None
-    before the first. `state` is what the session made: temporary tables, columns, variables.
-    """
-
-    dialect: str = ""
-    database: str | None = None
-    schema: str | None = None
-    last_query: tuple[TableRef, ...] | None = None
-    state: State = _FRESH
-
-    def analyze(
-        self, sql: str, *, columns: bool = True, schemas: Mapping[str, Columns] | None = None
-    ) -> tuple[tuple[Statement, ...], Session]:
-        """The statements of a text, in order, and the session as they leave it. Never raises.
-
-        `schemas` are columns and types known from elsewhere, by dotted table name; what the session itself
-        declared counts more, being newer.
-        """
-        key = None if schemas else (sql, self.dialect, self.database, self.schema, columns, self.state)
-        known = _ANSWERS.get(key) if key else None
-        if known is not None:
-            return known, self.after(*known)
-        statements, session = self._analyze(sql, columns, schemas or {})
-        if key and not _USES_LAST_QUERY.search(sql):
-            _ANSWERS.put(key, statements, len(sql) + _weight(statements) + 100 * len(self.state.columns))
-        return statements, session
-
-    def statements(
-        self, sql: str, *, columns: bool = True, schemas: Mapping[str, Columns] | None = None
-    ) -> tuple[Statement, ...]:
-        """What `analyze` gives, for who does not need the session that is left."""
-        return self.analyze(sql, columns=columns, schemas=schemas)[0]
-
     def after(self, *statements: Statement) -> Session:
         """The session that these statements leave, in order."""
         session = self
@@ -212,6 +150,7 @@ def fresh_answer(
     dialect: str,
     database: str | None,
     schema: str | None,
+    *,
     columns: bool,
     schemas: Mapping[str, Columns] | None,
 ) -> tuple[Statement, ...]:
