@@ -1,0 +1,344 @@
+"""The assembler's flows against a real Prefect server: each run's lineage is delivered, once."""
+
+from __future__ import annotations
+
+import contextvars
+import datetime as dt
+import threading
+import time
+from uuid import UUID, uuid4
+
+import pytest
+from prefect import flow, get_client
+from prefect.client.schemas.objects import State, StateType
+from prefect.runtime import flow_run
+
+from prefect_lineage_events import assembler, flows, ledger
+from prefect_lineage_events.flows import assemble
+from prefect_lineage_events.history.runs import UnknownFlowRunError
+from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
+from tests.by_hand import closing, current_run, emit_writes, write
+from tests.recording import RecordingTarget
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+TIMEOUT = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_COMPLETENESS_TIMEOUT"
+
+
+@flow(name="copy orders")
+def copy_orders(close: bool = True, skip: tuple[int, ...] = (), emitter: UUID | None = None) -> str:
+    emit_writes([("orders_copy", "orders"), ("report", "orders_copy")], close=close, skip=skip, emitter=emitter)
+    return flow_run.id
+
+
+@flow(name="touches nothing")
+def touches_nothing() -> str:
+    return flow_run.id
+
+
+@flow(name="nightly umbrella")
+def umbrella() -> tuple[str, str]:
+    return flow_run.id, copy_orders()
+
+
+@pytest.fixture
+def target(monkeypatch) -> RecordingTarget:
+    """The configured lineage target; deliveries are retried once, at once."""
+    target = RecordingTarget()
+    install(monkeypatch, target)
+    monkeypatch.setattr(flows, "_send_task", flows._send_task.with_options(retries=1, retry_delay_seconds=0))
+    return target
+
+
+def install(monkeypatch, target: RecordingTarget) -> None:
+    monkeypatch.setattr(assembler, "target", target.target)
+    monkeypatch.setattr(assembler, "deliver", target.deliver)
+
+
+@pytest.fixture
+def client():
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+def artifacts(client, run_id):
+    body = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
+    return client.request("POST", "/artifacts/filter", json=body).json()
+
+
+def events_of(client, run_id, name, at_least=1):
+    """The stored events of that name; the server stores them some seconds late."""
+    body = {"filter": {"related": {"id": [f"prefect.flow-run.{run_id}"]}, "event": {"name": [name]}}, "limit": 50}
+    for _ in range(60):
+        body["filter"]["occurred"] = {"until": (dt.datetime.now(dt.timezone.utc) + dt.timedelta(minutes=5)).isoformat()}
+        found = client.request("POST", "/events/filter", json=body).json()["events"]
+        if len(found) >= at_least:
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"no {name} event was stored")
+
+
+def test_a_run_is_delivered_with_a_start_and_an_end(target):
+    run_id = copy_orders()
+    result = assemble(flow_run_id=UUID(run_id))
+    assert result.outcome == "sent"
+    assert result.complete
+    assert target.types(run_id) == ["START", "COMPLETE"]
+    outputs = {o["name"] for o in target.of(run_id)[-1]["outputs"]}
+    assert outputs == {"shop.public.orders_copy", "shop.public.report"}
+
+
+def test_assembling_again_sends_nothing_and_writes_no_second_artifact(target, client):
+    run_id = copy_orders()
+    assemble(run_id)
+    before = artifacts(client, run_id)
+    result = assemble(run_id)
+    assert result.outcome == "nothing new"
+    assert target.types(run_id) == ["START", "COMPLETE"]
+    assert artifacts(client, run_id) == before
+
+
+def test_another_target_is_sent_what_it_does_not_have(target, monkeypatch):
+    run_id = copy_orders()
+    assemble(run_id)
+    second = RecordingTarget("second")
+    install(monkeypatch, second)
+    assert assemble(run_id).outcome == "sent"
+    assert second.types(run_id) == ["START", "COMPLETE"]
+    install(monkeypatch, target)
+    assert assemble(run_id).outcome == "nothing new"
+
+
+def test_the_page_of_the_run_shows_its_graph(target, client):
+    run_id = copy_orders()
+    assemble(run_id)
+    (artifact,) = artifacts(client, run_id)
+    assert artifact["key"] == "lineage-copy-orders"
+    assert artifact["type"] == "markdown"
+    assert "```mermaid" in artifact["data"]
+    assert "shop.public.orders_copy" in artifact["data"]
+
+
+def test_the_feed_says_that_a_run_was_assembled(target, client):
+    run_id = copy_orders()
+    assemble(run_id)
+    (event,) = events_of(client, run_id, "lineage.assembled")
+    assert event["payload"]["target"] == "recording"
+    assert event["payload"]["outputs"] == 2
+
+
+def test_an_unknown_run_is_a_clear_error(target):
+    with pytest.raises(UnknownFlowRunError, match="there is no flow run"):
+        assemble(uuid4())
+    with pytest.raises(ValueError, match="expected a UUID"):
+        assemble("nonsense")
+
+
+def test_a_run_without_lineage_sends_nothing_and_leaves_nothing(target, client, monkeypatch):
+    monkeypatch.setenv(TIMEOUT, "1")
+    run_id = touches_nothing()
+    assert assemble(run_id).outcome == "no lineage"
+    assert not target.events
+    assert not artifacts(client, run_id)
+
+
+def test_a_parent_without_lineage_is_sent_for_the_sake_of_its_child(target, monkeypatch):
+    monkeypatch.setenv(TIMEOUT, "8")
+    parent, child = umbrella()
+    assert assemble(parent).outcome == "sent"
+    assemble(child)
+    assert target.types(parent) == ["START", "COMPLETE"]
+    assert not target.of(parent)[-1].get("outputs")
+    assert target.of(child)[-1]["run"]["facets"]["parent"]["run"]["runId"] == parent
+
+
+def test_a_run_that_has_not_ended_is_left_alone_until_it_has(target, client):
+    run_id = run_that_hangs(client)
+    assert assemble(run_id).outcome == "not ended"
+    assert not target.events
+    client.set_flow_run_state(run_id, State(type=StateType.CANCELLED), force=True)
+    assert assemble(run_id).outcome == "sent"
+    assert target.types(run_id) == ["START", "ABORT"]
+
+
+def run_that_hangs(client) -> UUID:
+    """A run that Prefect says is running, with one write in its history: what a killed process leaves."""
+    from prefect.events import emit_event
+
+    run = client.create_flow_run(touches_nothing, state=State(type=StateType.RUNNING))
+    info = current_run_of(run)
+    emitter = uuid4()
+    now = dt.datetime.now(dt.timezone.utc)
+    emit_event(**write("half_done", "orders", run=info, emitter=emitter, at=now).to_prefect())
+    emit_event(**closing(emitter, 1, run=info, at=now).to_prefect())
+    return run.id
+
+
+def current_run_of(run):
+    from prefect_lineage_events.events import RunInfo
+
+    return RunInfo(flow_run_id=run.id, flow_run_name=run.name, flow_id=run.flow_id, flow_name="touches nothing")
+
+
+def test_a_target_that_is_away_leaves_nothing_marked_as_sent(target, client):
+    run_id = copy_orders()
+    target.away_after = 0
+    with pytest.raises(TransientDeliveryError):
+        assemble(run_id)
+    (entry,) = ledger.read(client, [UUID(run_id)]).values()
+    assert not any(sent.finished for sent in entry.targets.values())
+    target.away_after = None
+    assert assemble(run_id).outcome == "sent"
+    assert target.types(run_id) == ["START", "COMPLETE"]
+
+
+def test_what_was_taken_before_the_target_went_away_is_not_sent_again(target):
+    run_id = copy_orders()
+    target.away_after = 1
+    with pytest.raises(TransientDeliveryError):
+        assemble(run_id)
+    assert target.types(run_id) == ["START"]
+    target.away_after = None
+    assemble(run_id)
+    assert target.types(run_id) == ["START", "COMPLETE"]
+
+
+def test_a_short_absence_is_bridged_by_the_retry(target, monkeypatch):
+    run_id = copy_orders()
+    target.away_after = 1
+    deliver = target.deliver
+
+    def back_for_the_second_try(events, to):
+        try:
+            return deliver(events, to)
+        finally:
+            target.away_after = None
+
+    monkeypatch.setattr(assembler, "deliver", back_for_the_second_try)
+    assert assemble(run_id).outcome == "sent"
+    assert target.types(run_id) == ["START", "COMPLETE"]
+
+
+def test_a_refusal_is_kept_with_its_reason_and_not_tried_again(target, client):
+    run_id = copy_orders()
+    target.refusal = "422 namespace must not be blank"
+    result = assemble(run_id)
+    assert "422 namespace must not be blank" in result.rejected[0]
+    (artifact,) = artifacts(client, run_id)
+    assert "422 namespace must not be blank" in artifact["data"]
+    assert events_of(client, run_id, "lineage.rejected")
+    target.refusal = None
+    assert assemble(run_id).outcome == "nothing new"
+    assert not target.events
+
+
+def test_a_run_that_is_short_of_events_is_published_as_incomplete_and_again_when_they_come(target, client, monkeypatch):
+    monkeypatch.setenv(TIMEOUT, "8")
+    emitter = uuid4()
+    run_id = copy_orders(skip=(0,), emitter=emitter)
+    first = assemble(run_id)
+    assert not first.complete
+    assert "have not arrived" in artifacts(client, run_id)[0]["data"]
+    missing = events_of(client, run_id, "lineage.incomplete")[0]["payload"]["missing"]
+    assert missing == {str(emitter): [0]}
+    late_write(client, run_id, emitter)
+    second = assemble(run_id)
+    assert second.complete
+    assert second.outcome == "sent"
+    assert "have not arrived" not in artifacts(client, run_id)[0]["data"]
+    names = {o["name"] for o in target.of(run_id)[-1]["outputs"]}
+    assert "shop.public.orders_copy" in names
+
+
+def late_write(client, run_id, emitter):
+    from prefect.events import emit_event
+
+    run = client.read_flow_run(UUID(run_id))
+    now = dt.datetime.now(dt.timezone.utc)
+    emit_event(
+        **write("orders_copy", "orders", run=current_run_of(run), emitter=emitter, sequence=0, at=now).to_prefect()
+    )
+
+
+def test_two_assemblers_at_once_send_a_run_once(target):
+    run_id = UUID(copy_orders())
+    results = []
+
+    def assemble_now():
+        with get_client(sync_client=True) as client:
+            results.append(assembler.assemble_run(client, run_id))
+
+    # The server of this test is told by context, which a thread has only as a copy.
+    threads = [threading.Thread(target=contextvars.copy_context().run, args=(assemble_now,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert target.types(run_id) == ["START", "COMPLETE"]
+    assert sorted(r.outcome for r in results) == ["nothing new"] * 3 + ["sent"]
+
+
+def test_an_assembler_that_died_while_delivering_is_taken_over(target, client, monkeypatch):
+    run_id = UUID(copy_orders())
+    with monkeypatch.context() as dead:
+        dead.setattr(ledger, "_CLAIM_SECONDS", -1)
+        assert ledger._try_claim(client, f"{ledger._CLAIM_PREFIX}{run_id.hex}")
+    assert assemble(run_id).outcome == "sent"
+
+
+def test_a_claim_that_is_held_is_respected(target, client):
+    run_id = UUID(copy_orders())
+    with ledger.claim(client, run_id, 0), pytest.raises(ledger.BusyError):
+        assembler.assemble_run(client, run_id, assembler.Order(busy_patience=0))
+    assert assemble(run_id).outcome == "sent"
+
+
+def test_our_own_flows_are_not_assembled(target, client):
+    run_id = copy_orders()
+    state = assemble(run_id, return_state=True)
+    assert assemble(state.state_details.flow_run_id).outcome == "own flow"
+
+
+def test_a_failed_run_is_delivered_with_what_it_did(target):
+    @flow(name="fails half way")
+    def fails():
+        emit_writes([("half", "orders")])
+        raise RuntimeError("no more")
+
+    state = fails(return_state=True)
+    run_id = state.state_details.flow_run_id
+    assemble(run_id)
+    assert target.types(run_id) == ["START", "FAIL"]
+    assert [o["name"] for o in target.of(run_id)[-1]["outputs"]] == ["shop.public.half"]
+
+
+def test_a_run_inside_a_task_has_its_task_run(target):
+    from prefect import task
+
+    @task
+    def load():
+        emit_writes([("loaded", "orders")])
+        return current_run().task_run_id
+
+    @flow(name="with a task")
+    def with_task():
+        assert load()
+        return flow_run.id
+
+    assert assemble(with_task()).outcome == "sent"
+
+
+@pytest.mark.parametrize(
+    ("api_url", "namespace"),
+    [
+        ("http://127.0.0.1:4200/api", "prefect://127.0.0.1:4200"),
+        ("https://prefect.acme.example/api/", "prefect://prefect.acme.example"),
+        ("https://api.prefect.cloud/api/accounts/a1/workspaces/w2", "prefect://api.prefect.cloud/w2"),
+    ],
+)
+def test_jobs_live_in_the_namespace_of_their_prefect_instance(api_url, namespace):
+    assert assembler.job_namespace(api_url) == namespace
+
+
+def test_a_namespace_of_ones_own_wins(monkeypatch):
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_JOB_NAMESPACE", "acme")
+    assert assembler.job_namespace("http://127.0.0.1:4200/api") == "acme"
