@@ -9,8 +9,8 @@ from sqlglot import exp
 
 from prefect_lineage_events.sql.model import TableRef
 
-from . import projections
-from .relations import Output, Relation
+from . import projections, sources
+from .relations import IDENTITY, Output, Relation, TableRelation
 from .scopes import Scope
 from .targets import column_name, insert_columns, place_of, places
 
@@ -24,9 +24,11 @@ def assign(
 ) -> Task:
     """Edges of the assignments of a SET; the tables they write into."""
     written: list[TableRef] = []
+    items = [i for i in items if isinstance(i, (exp.EQ, exp.PropertyEQ))]
+    if len(scope.sources) > 1 and isinstance(target, TableRelation):
+        names = (column_name(c, scope.rules) for i in items for c in (i.this.expressions or (i.this,)))
+        scope.assigned = {name.lower(): ((target.base, name, IDENTITY),) for name in names}
     for item in items:
-        if not isinstance(item, (exp.EQ, exp.PropertyEQ)):
-            continue
         pairs = yield from _pairs(statements, item.args["this"], item.args["expression"], scope, env=env)
         for column, lineage in pairs:
             place = place_of(column, target, scope)
@@ -63,13 +65,23 @@ def _not_inserted(value: exp.Expr) -> exp.Expr:
 
 
 def on_conflict(
-    statements: Statements, node: exp.Expr, target: Relation, excluded: Relation, scope: Scope, *, env: Env | None
+    statements: Statements, insert: exp.Expr, target: Relation, excluded: Relation, scope: Scope, *, env: Env | None
 ) -> Task:
-    """ON CONFLICT DO UPDATE SET, ON DUPLICATE KEY UPDATE: `excluded` is the row that did not get in."""
-    scope.parent = Scope(scope.rules)
-    scope.parent.add("excluded", excluded)
+    """ON CONFLICT DO UPDATE SET, ON DUPLICATE KEY UPDATE: `excluded` is the row that did not get in.
+
+    MySQL calls it by the alias behind VALUES, and sees the sources of an inserted SELECT.
+    """
+    queries, node, inserted = statements.queries, insert.args["conflict"], insert.args.get("expression")
+    around = scope.parent = Scope(scope.rules)
+    around.add("excluded", excluded)
+    if isinstance(inserted, exp.Values) and inserted.alias:
+        around.add(inserted.alias, excluded)
+    elif isinstance(inserted, exp.Select) and node.args.get("duplicate") and inserted.args.get("from_") is not None:
+        yield from sources.item(queries, inserted.args["from_"].this, around, env)
+        for joined in inserted.args.get("joins") or ():
+            yield from sources.join(queries, joined, around, env)
     yield from assign(statements, node.args.get("expressions") or (), target, scope, env=env)
-    yield from statements.queries.decide(node.args.get("where"), "CONDITIONAL", scope, env)
+    yield from queries.decide(node.args.get("where"), "CONDITIONAL", scope, env)
 
 
 class Branch:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
 from .expressions import name_of
 from .relations import Lineage, Output, Relation
-from .rules import ColumnRules
+from .rules import FLATTENED, ColumnRules
 from .scopes import Scope, changed
 
 if TYPE_CHECKING:
     from .queries import Env, Queries, Task
 
-_FLATTEN = ("SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS")  # docs.snowflake.com/en/sql-reference/functions/flatten
 _SPLIT = ("SEQ", "INDEX", "VALUE")  # docs.snowflake.com/en/sql-reference/functions/split_to_table
 _EACH = ("key", "value")  # postgresql.org/docs/current/functions-json.html
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "flatten": _FLATTEN,
+    "flatten": FLATTENED,
     "split_to_table": _SPLIT,
     "strtok_split_to_table": _SPLIT,
     "json_each": _EACH,
@@ -82,9 +80,7 @@ def column_names(alias: Any, rules: ColumnRules) -> list[str]:
 
 
 def _known(function: exp.Expr, rules: ColumnRules) -> list[str]:
-    names: Sequence[str] = _COLUMNS.get(function_name(function), ())
-    if isinstance(function, exp.Explode) and rules.positions:  # how sqlglot reads Snowflake's FLATTEN
-        names = _FLATTEN
+    names = rules.exploded if isinstance(function, exp.Explode) else _COLUMNS.get(function_name(function), ())
     return [rules.plain(name) for name in names]
 
 

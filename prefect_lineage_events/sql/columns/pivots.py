@@ -16,14 +16,18 @@ if TYPE_CHECKING:
     from .queries import Env, Queries, Task
 
 
-def pivoted(queries: Queries, relation: Relation, pivot: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def pivoted(queries: Queries, relation: Relation, name: str, pivot: exp.Expr, env: Env | None) -> Task:
     """A source behind its PIVOT or UNPIVOT: what that uses up goes, what it makes comes behind what is left."""
-    inner = Scope(queries.rules, scope)
-    inner.add("", relation)
+    inner = Scope(queries.rules)
+    inner.add(name, relation)
     made, used = yield from (_unpivot if pivot.args.get("unpivot") else _pivot)(queries, pivot, inner, env)
     kept = [o for o in relation.outputs if (o.name or o.label).lower() not in used]
-    result = Relation(kept + made, relation.hidden | used, relation.filler)
     names = column_names(pivot.args.get("alias"), queries.rules)
+    if names and len(names) >= len(made) and not relation.closed:  # the first names mean columns that nobody knows
+        kept = [Output(name, ()) for name in names[: len(names) - len(made)]]
+    if not made:  # `FOR x IN (ANY)`: columns called like values that only the data knows
+        return Relation([*kept, Output("*", ())], relation.hidden | used, ())
+    result = Relation(kept + made, relation.hidden | used, relation.filler)
     return result.renamed(names) if names else result
 
 
@@ -94,7 +98,8 @@ def pivot_statement(queries: Queries, node: exp.Expr, source: Relation, scope: S
         kept = [o for o in source.outputs if o.name.lower() not in used]
     else:
         kept = yield from _keys(queries, group.args.get("expressions") or (), scope, env)
-    return Relation([*kept, *made], source.hidden | used, None if args.get("unpivot") else tuple(found))
+    unlisted = None if args.get("unpivot") else tuple(found) if group is not None else ()
+    return Relation([*kept, *made], source.hidden | used, unlisted)
 
 
 def match(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:

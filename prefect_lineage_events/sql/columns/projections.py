@@ -99,7 +99,8 @@ class Projection:
     def star(self, star: exp.Expr, sources: Mapping[str, Relation], merged: Mapping[str, Lineage]) -> Task:
         """`*` with what may stand behind it: EXCEPT / EXCLUDE, REPLACE, RENAME, ILIKE. Merged columns come once."""
         args, scope = star.args, self.scope
-        left_out, renamed = _left_out(args, scope), _renamed(args, scope)
+        left_out, new_names = _left_out(args, scope), _renamed(args, scope)
+        renamed = {old.lower(): new for old, new in new_names.items()}
         replaced = yield from self._replaced(args)
         ilike = args.get("ilike")
         like = _glob(str(ilike.name)) if isinstance(ilike, exp.Literal) else "*"
@@ -126,7 +127,7 @@ class Projection:
                     self.outputs.append(Output(output.name, waiting.pop(lower)))
         if is_open:
             self.outputs += replaced.values()
-            self.outputs += [Output(new, scope.column(old)) for old, new in renamed.items()]
+            self.outputs += [Output(new, scope.column(old)) for old, new in new_names.items()]
         self.queries.budget.spend(len(self.outputs))
 
     def _replaced(self, args: dict[str, Any]) -> Task:
@@ -148,7 +149,8 @@ def _left_out(args: dict[str, Any], scope: Scope) -> set[str]:
 
 def _renamed(args: dict[str, Any], scope: Scope) -> dict[str, str]:
     items = [i for i in args.get("rename") or () if isinstance(i, exp.Alias)]
-    return {i.this.name.lower(): name_of(i.args["alias"], scope.rules) for i in items}
+    old = [i.this.this if isinstance(i.this, exp.Column) else i.this for i in items]
+    return {name_of(o, scope.rules): name_of(i.args["alias"], scope.rules) for o, i in zip(old, items, strict=True)}
 
 
 def _glob(like: str) -> str:

@@ -88,7 +88,7 @@ class Relation:
 
     def guess(self, name: str, lower: str) -> Lineage | None:
         """The lineage of a column it does not list, if there is just one place it can come from."""
-        if len(self.rest) == 1 and lower not in self.hidden:
+        if self.filler is None and len(self.rest) == 1 and lower not in self.hidden:
             return tuple((base, column[:-1] + name, how) for base, column, how in self.rest[0])
         return self.filler
 

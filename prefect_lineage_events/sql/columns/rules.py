@@ -22,7 +22,8 @@ class ColumnRules:
     before it in the same SELECT. With `struct_fields`, `a.b` may be field `b` of column `a`. With `positions`, `$1`
     is a source's first column. With `implicit_recursion` a CTE may refer to itself without the word RECURSIVE.
     `naming` says how an expression without an alias is called (`text`: by its text, of which nobody can be certain).
-    `constants` are words that look like columns and are none.
+    `constants` are words that look like columns and are none. `exploded` are the columns of EXPLODE in a FROM clause; sqlglot reads
+    Snowflake's FLATTEN as one.
     """
 
     plain: Callable[[str], str]
@@ -33,11 +34,12 @@ class ColumnRules:
     implicit_recursion: bool = False
     naming: Naming = "text"
     constants: frozenset[str] = frozenset()
+    exploded: tuple[str, ...] = ()
 
 
-# docs.snowflake.com: SELECT, usage notes; docs.aws.amazon.com/redshift: SELECT list, alias reference; docs.
-# databricks.com: SELECT, lateral column alias; duckdb.org: SELECT clause, reusable column aliases; docs.teradata.com: named
-# expressions; clickhouse.com/docs: SELECT, aliases
+# docs.snowflake.com: SELECT; docs.aws.amazon.com/redshift: SELECT list, alias reference; docs.databricks.com: SELECT,
+# lateral column alias; duckdb.org: SELECT clause; docs.teradata.com: named expressions; clickhouse.com/docs:
+# SELECT, aliases
 _LATERAL_ALIASES = frozenset({"", "snowflake", "redshift", "databricks", "spark", "duckdb", "teradata", "clickhouse"})
 _STRUCT_FIELDS = frozenset(
     {"bigquery", "databricks", "spark", "spark2", "hive", "duckdb", "trino", "presto", "athena", "clickhouse",
@@ -58,6 +60,8 @@ _NAMING: dict[str, Naming] = {
     "tsql": "none",  # learn.microsoft.com: "(No column name)"
     "fabric": "none",
 }
+# docs.snowflake.com/en/sql-reference/functions/flatten
+FLATTENED = ("SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS")
 _CONSTANTS: dict[str, frozenset[str]] = {
     "oracle": frozenset(
         {"rownum", "level", "user", "uid", "sysdate", "systimestamp", "connect_by_iscycle", "connect_by_isleaf"}
@@ -76,8 +80,9 @@ def rules_of(dialect: str) -> ColumnRules:
         quoted=_FOLDS[case.quoted],
         lateral_aliases=dialect in _LATERAL_ALIASES,
         struct_fields=dialect in _STRUCT_FIELDS,
-        positions=dialect in ("snowflake", "databricks"),
+        positions=dialect == "snowflake",
         implicit_recursion=dialect in _IMPLICIT_RECURSION,
         naming=_NAMING.get(dialect, "text"),
         constants=_CONSTANTS.get(dialect, frozenset()),
+        exploded=FLATTENED if dialect == "snowflake" else (),
     )

@@ -24,8 +24,8 @@ class Scope:
     """
 
     __slots__ = (
-        "aliases", "ambiguous", "by_alias", "dotted", "loose", "merged", "parent", "rules", "sources", "unseen",
-        "windows",
+        "aliases", "ambiguous", "assigned", "by_alias", "dotted", "loose", "merged", "parent", "rules", "sources",
+        "unseen", "windows",
     )  # fmt: skip
 
     def __init__(self, rules: ColumnRules, parent: Scope | None = None) -> None:
@@ -36,6 +36,7 @@ class Scope:
         self.merged: dict[str, Lineage] = {}
         self.aliases: dict[str, Lineage] = {}
         self.unseen: set[str] = set()
+        self.assigned: dict[str, Lineage] = {}
         self.windows: dict[str, exp.Expr] = {}
         self.by_alias = False
         self.loose = False
@@ -51,6 +52,13 @@ class Scope:
         for start in range(len(lower)):
             self.dotted.setdefault(lower[start:], relation)
         return key
+
+    def take(self, other: Scope) -> None:
+        """Make another scope's sources sources of this one."""
+        for key, relation in other.sources.items():
+            self.add(key, relation)
+        for parts, relation in other.dotted.items():
+            self.dotted.setdefault(parts, relation)
 
     def column(self, name: str) -> Lineage:
         """The lineage of an unqualified name; () where it has none or nobody can tell."""
@@ -100,6 +108,10 @@ class Scope:
             return alias
         if lower in self.rules.constants:
             return ()
+        if lower in self.sources and self.sources[lower].filler is not None:
+            return self.sources[lower].filler  # a function's one column is called like its alias
+        if lower in self.assigned:
+            return self.assigned[lower]
         if len(strong) > 1 or (strong and len(strong[0].rest) > 1):
             self.ambiguous = self.ambiguous or name
             return ()

@@ -36,7 +36,7 @@ def item(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Tas
             relation = relation.renamed(names)
         name = _alias(alias, queries.rules) or (names[0] if names else name)
         for pivot in pivots:
-            relation = yield from pivoted(queries, relation, pivot, scope, env)
+            relation = yield from pivoted(queries, relation, name, pivot, env)
             own = _alias(pivot.args.get("alias"), queries.rules)
             name, parts = (own, ()) if own else (name, parts)
         keys = [scope.add(name, relation, parts)]

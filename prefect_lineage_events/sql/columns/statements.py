@@ -77,7 +77,7 @@ class Statements:
         scope.add(ref.parts[-1] if ref.parts else "", target, ref.parts)
         if conflict is not None:
             excluded = Relation([Output(n, o.lineage) for n, o in zip(names, relation.outputs, strict=True)])
-            yield from on_conflict(self, conflict, target, excluded, scope, env=env)
+            yield from on_conflict(self, node, target, excluded, scope, env=env)
         self.decide([ref])
         scope.sources["inserted"] = target
         return (yield from self._returning(node, scope, env))
@@ -133,13 +133,13 @@ class Statements:
         scope, source = Scope(queries.rules), Scope(queries.rules)
         target = scope.sources[(yield from sources.item(queries, args["this"], scope, env))[0]]
         ref = table_of(target)
-        keys = yield from sources.item(queries, args["using"], scope, env)
-        source.sources = {key: scope.sources[key] for key in keys}
-        source.dotted = scope.dotted
+        yield from sources.item(queries, args["using"], source, env)
+        scope.take(source)
         yield from queries.decide(args.get("on"), "JOIN", scope, env)
         whens = args["whens"].args.get("expressions") or () if args.get("whens") is not None else ()
         for when in whens:
-            yield from queries.decide(when.args.get("condition"), "CONDITIONAL", scope, env)
+            sees = scope if when.args.get("matched") or when.args.get("source") else source
+            yield from queries.decide(when.args.get("condition"), "CONDITIONAL", sees, env)
             if ref is not None:
                 branch = Branch(self, target, ref, scope, source)
                 yield from branch.write(when.args["then"], env)

@@ -86,9 +86,11 @@ def place_of(column: exp.Expr, target: Relation, scope: Scope) -> tuple[TableRef
     if not isinstance(identifier, exp.Identifier):
         return None
     name = name_of(identifier, scope.rules)
-    lower = name.lower()
     qualifier = column.args.get("table") if qualified else None
     relation = scope.sources.get(qualifier.name.lower()) if qualifier is not None else None
+    if qualifier is not None and relation is None and scope.rules.struct_fields:
+        name = name_of(qualifier, scope.rules)
+    lower = name.lower()
     if relation is None and qualifier is None and target.closed and target.find(name, lower) is None:
         listed = [r for r in scope.sources.values() if r.find(name, lower) is not None]  # MySQL's UPDATE a JOIN b
         relation = listed[0] if len(listed) == 1 else None
