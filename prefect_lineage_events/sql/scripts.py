@@ -86,6 +86,8 @@ def _separators(tokens: Sequence[Token], dialect: str) -> Iterator[int]:
         if is_batch_line or (token.token_type is TokenType.SEMICOLON and (body is None or body.is_complete)):
             yield i
             at_head = True
+            if is_batch_line and i + 1 < len(tokens) and tokens[i + 1].line == token.line:
+                yield i + 1  # the count of `GO 5`
 
 
 class _Body:
