@@ -28,6 +28,7 @@ __all__ = [
     "opens_cursor",
     "rolls_back",
     "runs_as",
+    "runs_on_connection",
     "runs_statement",
     "statement_block",
     "streams_rows",
@@ -55,6 +56,14 @@ def opens_cursor(connection: ConnectionProxy, method: Any, args: Any, kwargs: An
     cursor = CursorProxy(method(*args, **kwargs), connection)
     note_statement(cursor, operation_of(args, kwargs), started, perf_counter() - clock)
     return cursor
+
+
+def runs_on_connection(connection: ConnectionProxy, operation: str, method: Any, args: Any, kwargs: Any) -> Any:
+    """A method of the connection that does what `operation` says, with no cursor that the user sees."""
+    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    result = method(*args, **kwargs)
+    note_statement(CursorProxy(None, connection), operation, started, perf_counter() - clock)
+    return connection._self_same(result)
 
 
 def streams_rows(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Iterator[Any]:

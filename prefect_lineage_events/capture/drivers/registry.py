@@ -18,11 +18,21 @@ _DRIVERS = {
 }
 
 
+_registered: dict[str, Driver] = {}
+
+
+def register(package: str, driver: Driver) -> None:
+    """Use this description for connections whose class comes from `package`; it goes before the ones here."""
+    _registered[package] = driver
+
+
 def driver_for(connection: Any) -> Driver:
     """The description for a driver's own connection, or one of a subclass. Raises TypeError for any other object."""
     # `__class__`, not `type()`: a proxy of anybody's says there what it stands for.
     for base in connection.__class__.__mro__:
         package = base.__module__.partition(".")[0]
+        if package in _registered:
+            return _registered[package]
         if package in _DRIVERS:
             module, name = _DRIVERS[package]
             driver: Driver = getattr(import_module(f"{__package__}.{module}"), name)
