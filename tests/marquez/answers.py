@@ -37,6 +37,11 @@ def merged(facets: Iterable[Facet]) -> Json:
     return {facet.name: facet.value for facet in sorted(facets, key=lambda facet: facet.event_time)}
 
 
+def arrived(facets: Iterable[Facet]) -> Json:
+    """The later arrived over the earlier."""
+    return {facet.name: facet.value for facet in facets}
+
+
 def namespace(row: Namespace) -> Json:
     return {
         "name": namespace_name(row.name),
@@ -157,7 +162,7 @@ def _latest_runs(store: Store, row: Job) -> list[Run]:
 def _facets_of_job(store: Store, row: Job) -> Json:
     if row.current_version is None:
         return {}
-    return {facet.name: facet.value for facet in store.job_facets if facet.version is row.current_version}
+    return arrived(facet for facet in store.job_facets if facet.version is row.current_version)
 
 
 def _facets_of_listed_job(store: Store, row: Job) -> Json:
@@ -200,8 +205,10 @@ def job_version(store: Store, row: JobVersion) -> Json:
     }
     latest = row.latest_run
     facets = merged(store.job_facets_of_run(latest.uuid)) if latest else None
+    version = {"version": str(row.version)}
+    of_run = latest and {**identity(latest.job.namespace, latest.job.name), **version}
     return {
-        "id": {**identity(row.job.namespace, row.job.name), "version": str(row.version)},
+        "id": {**identity(row.job.namespace, row.job.name), **version},
         "name": row.job.name,
         "createdAt": instant(row.created_at),
         "version": str(row.version),
@@ -209,7 +216,7 @@ def job_version(store: Store, row: JobVersion) -> Json:
         "location": row.location if values.is_url(row.location) else None,
         "inputs": sides["INPUT"],
         "outputs": sides["OUTPUT"],
-        "latestRun": run(store, latest, facets=facets, dataset_facets=False) if latest else None,
+        "latestRun": latest and {**run(store, latest, facets=facets, dataset_facets=False), "jobVersion": of_run},
     }
 
 
@@ -235,11 +242,13 @@ def dataset_node(namespace: str, name: str, row: Dataset) -> Json:
     }
 
 
-def dataset(store: Store, name: Symlink, row: Dataset, *, facets: bool = True) -> Json:
-    """Under any of its names; the facets are shown under the first one only."""
+def dataset(store: Store, name: Symlink, row: Dataset, *, listed: bool = False, facets: bool = True) -> Json:
+    """Under any of its names. Asked for by name its facets are shown under the first one only; in a list those count that
+    arrived last, whatever the time of their events."""
     version = row.current_version
     own_name = (name.namespace, name.name) == (row.namespace, row.name)
-    found = store.dataset_facets[version] if version and facets and own_name else ()
+    found = store.dataset_facets[version] if version and facets and (listed or own_name) else ()
+    shown_facets = [facet for facet in found if facet.type in SHOWN_FACET_TYPES]
     shown = dataset_node(name.namespace, name.name, row)
     if version:
         shown["fields"] = [_field(field) for field in version.field_rows]
@@ -248,7 +257,7 @@ def dataset(store: Store, name: Symlink, row: Dataset, *, facets: bool = True) -
         "tags": [],
         "currentVersion": version and str(version.uuid),
         "columnLineage": _column_lineage(store, name, row) or None,
-        "facets": merged(facet for facet in found if facet.type in SHOWN_FACET_TYPES),
+        "facets": arrived(shown_facets) if listed else merged(shown_facets),
         "deleted": row.deleted,
     }
 

@@ -260,7 +260,7 @@ def upstream_runs(store: Store, run_id: UUID, depth: int) -> Json:
             run = store.runs.get(uuid)
             if run is None or uuid in found:
                 continue
-            if any(version.run is None for version in run.inputs):
+            if run.state is None or any(version.run is None for version in run.inputs):
                 raise Failed("NullPointerException")
             found[uuid] = run.inputs
             following += [version.run for version in run.inputs if version.run is not None]

@@ -175,7 +175,7 @@ def _check_sizes(document: str) -> None:
 
 
 def _typed(value: Any, kind: Any) -> Any:
-    """The value as Jackson would hold it; numbers given for texts become texts."""
+    """The value as Jackson would hold it: numbers given for texts become texts, nulls are as good as nothing."""
     if value is None or kind == "any":
         return value
     if isinstance(kind, list):
@@ -185,7 +185,8 @@ def _typed(value: Any, kind: Any) -> Any:
     if isinstance(kind, Shape):
         if not isinstance(value, dict):
             raise Unparsable("Cannot construct instance from a value that is no object")
-        return {key: _typed(item, kind.members.get(key, kind.values or "any")) for key, item in value.items()}
+        sent = {key: item for key, item in value.items() if item is not None or key not in kind.members}
+        return {key: _typed(item, kind.members.get(key, kind.values or "any")) for key, item in sent.items()}
     return _scalar(value, kind)
 
 

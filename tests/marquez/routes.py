@@ -279,7 +279,9 @@ def list_datasets(store: Store, query: Query, namespace: str) -> Any:
     rows = [(name, dataset) for name, dataset in store.visible_datasets() if name.namespace == namespace]
     rows.sort(key=lambda row: row[0].name)
     return {
-        "datasets": [answers.dataset(store, *row, facets=index < 10) for index, row in enumerate(query.page(rows))],
+        "datasets": [
+            answers.dataset(store, *row, listed=True, facets=index < 10) for index, row in enumerate(query.page(rows))
+        ],
         "totalCount": len(rows),
     }
 
@@ -299,10 +301,13 @@ def delete_dataset(store: Store, query: Query, namespace: str, dataset: str) -> 
 
 @route("GET", "namespaces/{namespace}/datasets/{dataset}/versions")
 def list_dataset_versions(store: Store, query: Query, namespace: str, dataset: str) -> Any:
-    name, row = _dataset(store, namespace, dataset)
-    versions = [version for version in store.versions.values() if version.dataset is row and version.name == name.name]
+    """Versions are kept by the name they were written under. A name that is a second name of any dataset hides them."""
+    _dataset(store, namespace, dataset)
+    versions = [v for v in store.versions.values() if (v.namespace, v.name) == (namespace, dataset)]
     versions.sort(key=lambda version: version.created_at, reverse=True)
-    shown = [answers.dataset_version(store, name, version, listed=True) for version in query.page(versions)]
+    second_names = {name.name for name in store.symlinks.values() if not name.primary}
+    rows = [(name, v) for v in versions for name in store.names_of(v.dataset) if name.name not in second_names]
+    shown = [answers.dataset_version(store, *row, listed=True) for row in query.page(rows)]
     return {"versions": shown, "totalCount": len(versions)}
 
 

@@ -201,11 +201,11 @@ class Store:
         values.document(new.fields)
         values.index_row(new.name, new.namespace, fixed=8)
         version = self.versions.setdefault(new.version, new)
-        for rows in (self._outputs[version.run], self._outputs[new.run]):
-            if version in rows:
-                rows.remove(version)
-        version.run = new.run
-        self._outputs[new.run].append(version)
+        if version.run != new.run or version is new:
+            if version in self._outputs[version.run]:
+                self._outputs[version.run].remove(version)
+            version.run = new.run
+            self._outputs[new.run].append(version)
         return version
 
     def outputs_of(self, run: UUID) -> list[DatasetVersion]:
