@@ -142,17 +142,18 @@ def _new_run(flow_run_id: UUID | None, flow: Any, flow_run: Any, task: Any, task
 
 def _only_running() -> Run | None:
     """The run in whose place a thread without context works: only where there is no doubt which."""
-    flows: list[Any] = []
-    tasks: list[Any] = []
+    # by run: the engine enters more than one context for the same task run
+    flows: dict[UUID, Any] = {}
+    tasks: dict[UUID, Any] = {}
     for context in list(_contexts.values()):
-        run = getattr(context, "flow_run", None) or getattr(context, "task_run", None)
-        if run is None or context._token is None or is_over(run):
-            continue
-        (tasks if isinstance(context, TaskRunContext) else flows).append(context)
+        is_task = isinstance(context, TaskRunContext)
+        run = context.task_run if is_task else context.flow_run
+        if run is not None and context._token is not None and not is_over(run):
+            (tasks if is_task else flows)[run.id] = context
     if len(flows) > 1:
         return None
-    flow = flows[0] if flows else None
-    task = tasks[0] if len(tasks) == 1 else None
+    flow = next(iter(flows.values()), None)
+    task = next(iter(tasks.values())) if len(tasks) == 1 else None
     return _run_of(flow, task) if flow or task else None
 
 

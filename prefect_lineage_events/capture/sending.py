@@ -5,13 +5,14 @@ Our thread has no run context, so Prefect attaches nothing by itself; the relate
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
-from prefect.context import SettingsContext
+from prefect.context import FlowRunContext, SettingsContext, TaskRunContext
 from prefect.events.worker import EventsWorker
 
 from prefect_lineage_events.capture.context import Run
@@ -22,8 +23,7 @@ class Sender:
     """Prefect's own events worker, and what has to be known of it at the end of the process."""
 
     def __init__(self) -> None:
-        self._workers: list[Any] = []
-        self._at_exit: Callable[[], None] | None = None
+        self._workers: list[EventsWorker] = []
         self._contexts: dict[int, tuple[SettingsContext | None, Context]] = {}
 
     def send(self, event: dict[str, Any], run: Run) -> bool:
@@ -31,11 +31,6 @@ class Sender:
         with softly("handing an event to Prefect"):
             return self._context(run.settings).run(self._emit, event)
         return False
-
-    def before_exit(self, call: Callable[[], None]) -> None:
-        """Have `call` called at the end of the process, before Prefect's own workers stop."""
-        self._at_exit = call
-        threading._register_atexit(call)  # type: ignore[attr-defined]
 
     def finish(self, deadline: float) -> None:
         """Wait until Prefect's worker has sent what it was given, by the deadline (`time.monotonic()`).
@@ -55,28 +50,40 @@ class Sender:
 
         if emit_event(**event) is None:
             return False
-        self._know_worker()
-        return True
-
-    def _know_worker(self) -> None:
-        """A worker of Prefect's that we see for the first time registered its exit call after ours: register again.
-
-        Exit calls run last in, first out, and ours has to come before the worker's.
-        """
         worker = EventsWorker.instance()
         if worker not in self._workers:
             self._workers.append(worker)
-            if self._at_exit is not None:
-                threading._register_atexit(self._at_exit)  # type: ignore[attr-defined]
+        return True
 
     def _context(self, settings: SettingsContext | None) -> Context:
         known = self._contexts.get(id(settings))
         if known is None:
             context = Context()
+            # Prefect's worker runs in a copy of the context that was the first to emit, which may be another run's:
+            # what an event leaves open there is filled in from it, so the absence of a run has to be said.
+            for absent in (FlowRunContext, TaskRunContext):
+                context.run(absent.__var__.set, None)  # type: ignore[arg-type]
             if settings is not None:
                 context.run(SettingsContext.__var__.set, settings)
             known = self._contexts[id(settings)] = (settings, context)
         return known[1]
+
+
+def before_exit(call: Callable[[], None]) -> None:
+    """Have `call` called at the end of the process, before any of Prefect's event workers stops taking events.
+
+    Exit calls of the threading module run last in, first out: registered here, `call` precedes the workers there are;
+    those that start later call it themselves.
+    """
+    threading._register_atexit(call)  # type: ignore[attr-defined]
+    stops = EventsWorker._at_exit
+
+    @functools.wraps(stops)
+    def _at_exit(self: EventsWorker) -> None:
+        call()
+        stops(self)
+
+    EventsWorker._at_exit = _at_exit  # type: ignore[method-assign, assignment]
 
 
 def _take_back(worker: EventsWorker) -> int:

@@ -44,7 +44,9 @@ os.register_at_fork(after_in_child=_Process.renew)
 class SqlSession(Protocol):
     """`sql.Session`: a value that each statement turns into the next one."""
 
-    def analyze(self, sql: str, columns: bool = True) -> tuple[Sequence[Statement], SqlSession]: ...  # pragma: no cover
+    def analyze(
+        self, sql: str, *, columns: bool = True
+    ) -> tuple[Sequence[Statement], SqlSession]: ...  # pragma: no cover
 
 
 @dataclass(slots=True)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import FlushNote, Note
 from prefect_lineage_events.capture.queue import NoteQueue
+from prefect_lineage_events.capture.sending import Sender, before_exit
 from prefect_lineage_events.settings import LineageSettings, settings
 
 if TYPE_CHECKING:
     from prefect_lineage_events.capture.pipeline import Pipeline
-    from prefect_lineage_events.capture.sending import Sender
 
 
 class Worker:
@@ -27,7 +27,7 @@ class Worker:
         self._values = values
         self._queue = NoteQueue(values.queue_size)
         self._pipeline: Pipeline | None = None
-        self._sender: Sender | None = None
+        self._sender = Sender()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prefect-lineage", daemon=True)
         self._lock = threading.Lock()
@@ -49,7 +49,9 @@ class Worker:
         return done.wait(timeout)
 
     def stop(self) -> None:
-        """The process ends: finish what is noted, against the deadline, and tell what was not."""
+        """The process ends: finish what is noted, against the deadline, and tell what was not. Once."""
+        if not self._started or self._stopping.is_set():
+            return
         deadline = time.monotonic() + self._values.drain_timeout
         self._stopping.set()
         self._queue.wake()
@@ -57,8 +59,7 @@ class Worker:
         with softly("ending with the process"):
             if self._pipeline is not None and self._thread.is_alive():
                 self._pipeline.give_up("the process ended before everything was analysed")
-            if self._sender is not None:
-                self._sender.finish(deadline)
+            self._sender.finish(deadline)
 
     def _start(self) -> None:
         with self._lock:
@@ -70,11 +71,8 @@ class Worker:
         with softly("starting lineage"):
             # imported here: the analyser takes its time, and this thread has it
             from prefect_lineage_events.capture.pipeline import Pipeline
-            from prefect_lineage_events.capture.sending import Sender
 
-            self._sender = Sender()
             self._pipeline = Pipeline(self._values, self._sender.send, self._queue)
-            self._sender.before_exit(self.stop)
             self._work(self._pipeline)
 
     def _work(self, pipeline: Pipeline) -> None:
@@ -118,9 +116,15 @@ def is_ours() -> bool:
     return _worker is not None and _worker.is_current_thread()
 
 
+def _stop() -> None:
+    if _worker is not None:
+        _worker.stop()
+
+
 def _begin_anew() -> None:
     global _worker, _making
     _worker, _making = None, threading.Lock()
 
 
+before_exit(_stop)
 os.register_at_fork(after_in_child=_begin_anew)
