@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .analyze import analyze
+from .explanation import explain
 from .model import ColumnEdge, Statement, TableRef
+from .session import Session
 
-__all__ = ["ColumnEdge", "Statement", "TableRef", "analyze"]
+__all__ = ["ColumnEdge", "Session", "Statement", "TableRef", "analyze", "explain"]

@@ -1,0 +1,117 @@
+"""What the analyser makes of a text, for people to read and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlglot.dialects.dialect import Dialect, Dialects
+
+from .analyze import analyze
+from .model import ColumnEdge, Statement, TableRef
+
+# A node of the tree: what stands on its line, and the nodes below it.
+Node = tuple[str, Sequence["Node"]]
+
+DIALECTS = sorted(dialect.value for dialect in Dialects if dialect.value)
+
+
+def explain(
+    text: str,
+    dialect: str,
+    database: str | None = None,
+    schema: str | None = None,
+    as_json: bool = False,
+) -> str:
+    """Each statement's tables, columns and confidence, as a tree or as a JSON list.
+
+    `dialect` is one of DIALECTS, or "" for the generic one; ValueError names them for any other.
+    """
+    name = dialect.strip().lower()
+    if name and not Dialect.get(name):
+        raise ValueError(f"unknown dialect {dialect!r}: give one of {', '.join(DIALECTS)}, or '' for generic SQL")
+    statements = analyze(text, dialect=name, database=database, schema=schema)
+    if as_json:
+        return json.dumps([_as_dict(s) for s in statements], indent=2)
+    if not statements:
+        return "no statement"
+    return "\n".join(line for number, s in enumerate(statements, 1) for line in _drawn(_node(s, number)))
+
+
+def _node(statement: Statement, number: int) -> Node:
+    effect = f" ({statement.effect})" if statement.effect and statement.effect != statement.kind else ""
+    confidence = statement.confidence + (f": {statement.reason}" if statement.reason else "")
+    below: list[Node] = [(statement.sanitised, ())] if statement.sanitised else []
+    below += [(f"reads {_table(t)}", ()) for t in statement.inputs]
+    below += [(f"writes {_table(t)}", _declared(statement.declared.get(t.name, {}))) for t in statement.outputs]
+    below += [(f"{statement.effect} {old.name} -> {new.name}", ()) for old, new in statement.renames]
+    below += list(_columns(statement))
+    return f"{number}. {statement.kind}{effect}, {confidence}", below
+
+
+def _table(table: TableRef) -> str:
+    notes: list[str] = [table.kind] if table.kind != "table" else []
+    notes += ["temporary"] if table.temporary else []
+    return table.name + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _declared(columns: Mapping[str, str]) -> list[Node]:
+    return [(f"{name} {type_}".rstrip(), ()) for name, type_ in columns.items()]
+
+
+def _columns(statement: Statement) -> Iterator[Node]:
+    """One node per target column, and below it where its values come from and what decides over them."""
+    by_target: dict[str, list[ColumnEdge]] = {}
+    for edge in statement.columns:
+        target = edge.target_column if edge.target is None else f"{edge.target.name}.{edge.target_column}"
+        by_target.setdefault(target, []).append(edge)
+    for target, edges in by_target.items():
+        yield (
+            f"column {target}",
+            [
+                (f"{edge.source.name}.{edge.source_column} {edge.transformation.lower().replace('_', ' ')}", ())
+                for edge in edges
+            ],
+        )
+
+
+def _drawn(node: Node) -> Iterator[str]:
+    text, below = node
+    yield text
+    for i, child in enumerate(below):
+        is_last = i == len(below) - 1
+        first, *rest = _drawn(child)
+        yield ("└─ " if is_last else "├─ ") + first
+        for line in rest:
+            yield ("   " if is_last else "│  ") + line
+
+
+def _as_dict(statement: Statement) -> dict[str, Any]:
+    return {
+        "kind": statement.kind,
+        "effect": statement.effect,
+        "confidence": statement.confidence,
+        "reason": statement.reason,
+        "inputs": [_reference(t) for t in statement.inputs],
+        "outputs": [_reference(t) for t in statement.outputs],
+        "columns": [
+            {
+                "source": edge.source.name,
+                "source_column": edge.source_column,
+                "target": edge.target.name if edge.target else None,
+                "target_column": edge.target_column,
+                "transformation": edge.transformation,
+            }
+            for edge in statement.columns
+        ],
+        "declared": {name: dict(columns) for name, columns in statement.declared.items()},
+        "renames": [[old.name, new.name] for old, new in statement.renames],
+        "result_columns": list(statement.result_columns),
+        "fingerprint": statement.fingerprint,
+        "sanitised": statement.sanitised,
+    }
+
+
+def _reference(table: TableRef) -> dict[str, Any]:
+    return {"name": table.name, "kind": table.kind, "temporary": table.temporary}
