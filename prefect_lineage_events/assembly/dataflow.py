@@ -174,7 +174,7 @@ class _Walk:
     def _names_into(self, placed: Placed) -> list[str]:
         step = placed.step
         if placed.target is None:
-            return [c.name for c in step.result_columns]
+            return [c.name for c in step.result_columns if c.name != STAR]
         named = [c.name for c in step.output.columns] if step.output else []
         return named or self._schemas.names(placed.target)
 

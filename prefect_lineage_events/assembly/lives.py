@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from prefect_lineage_events.assembly.model import Lifecycle
 from prefect_lineage_events.assembly.statements import Step
@@ -95,12 +96,17 @@ class Lives:
         self._live: dict[_Key, Life] = {}
         self._by_name: dict[Dataset, list[Life]] = defaultdict(list)
         self._known: dict[str, EventDataset] = {}
+        self._renamed_by: set[UUID] = set()
 
     def place(self, step: Step) -> Placed:
         """The lives that a step meant; what it did to them is done."""
         for dataset in (*step.inputs, *([step.output] if step.output else [])):
             self._known[dataset.uri] = dataset
         if step.effect in ("rename", "swap") and step.info.renames:
+            if step.info.id in self._renamed_by:
+                # a SWAP has two outputs, and so two events, of one statement
+                return Placed(step)
+            self._renamed_by.add(step.info.id)
             return Placed(step, moved=self._rename(step.info.renames, swap=step.effect == "swap"))
         if step.operation == "misc":
             return Placed(step)

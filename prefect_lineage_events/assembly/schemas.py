@@ -40,7 +40,7 @@ class Schemas:
         for event in sorted(looked_up, key=_observed):
             for dataset in event.datasets:
                 if dataset.columns and (life := lives.named(dataset.dataset)):
-                    found[life] = _plain(dataset.columns)
+                    found[life] = _looked_up(dataset.columns)
                     self._whole[life.as_target].append(_Observation(found[life], looked_up=True))
         for life, columns in found.items():
             self._columns[life] = {c.name.casefold(): c for c in columns}
@@ -55,6 +55,10 @@ class Schemas:
         """A column's name as its dataset spells it: Marquez and others compare it letter by letter."""
         column = self._columns[life].get(name.casefold()) if life in self._columns else None
         return column.name if column else name
+
+    def learn(self, life: Life, columns: Iterable[events.Column]) -> None:
+        """Columns that a second look at a statement showed."""
+        self._add(life, _plain(columns))
 
     def changes(self) -> dict[Dataset, str]:
         """Per dataset, in words, how its columns changed while the run was on. Sorted."""
@@ -91,6 +95,11 @@ class Schemas:
 
 def _plain(columns: Iterable[events.Column]) -> tuple[Column, ...]:
     return tuple(Column(c.name, c.type or None) for c in columns if c.name and c.name != STAR)
+
+
+def _looked_up(columns: Iterable[events.Column]) -> tuple[Column, ...]:
+    """As the store has them: there, an empty type is a type (SQLite's columns of expressions have it)."""
+    return tuple(Column(c.name, c.type) for c in columns if c.name)
 
 
 def _observed(event: SchemaEvent) -> tuple[dt.datetime, str, int]:

@@ -15,6 +15,7 @@ from prefect_lineage_events.assembly.dataflow import Fed, dataflow
 from prefect_lineage_events.assembly.lives import Placed, place
 from prefect_lineage_events.assembly.model import Lineage, RunLineage, StatementSummary, TaskLineage
 from prefect_lineage_events.assembly.picture import picture
+from prefect_lineage_events.assembly.reanalysis import analysed_again
 from prefect_lineage_events.assembly.schemas import Schemas
 from prefect_lineage_events.assembly.statements import Step, scopes_of, steps
 from prefect_lineage_events.history.model import RunHistory, TaskRun
@@ -26,6 +27,7 @@ def stitch(history: RunHistory, *, infer_columns: bool = True) -> RunLineage:
     """The run lineage of a history. `infer_columns`: DataFrames' columns get edges by equal names, marked inferred."""
     placed, lives = place(steps(history))
     schemas = Schemas(placed, lives, history.schemas)
+    placed = analysed_again(placed, schemas)
     fed = dataflow(placed, history.tasks, schemas, infer_columns=infer_columns)
     return RunLineage(
         run=history.run,

@@ -88,7 +88,7 @@ def _facets(use: DatasetUse, documented: DatasetUse) -> dict[str, Facet]:
         "datasetType": facet("datasetType", datasetType=_TYPES.get(use.kind, use.kind.upper())),
     }
     if use.columns:
-        fields = [{"name": c.name, "type": c.type} if c.type else {"name": c.name} for c in use.columns]
+        fields = [{"name": c.name} if c.type is None else {"name": c.name, "type": c.type} for c in use.columns]
         facets["schema"] = facet("schema", fields=fields)
     if documented.description:
         facets["documentation"] = facet("dataset documentation", description=documented.description)

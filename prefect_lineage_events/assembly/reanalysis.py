@@ -1,0 +1,125 @@
+"""Statements analysed again with what the whole run knows of columns.
+
+In the flow's process a statement is analysed when it runs, and the columns of its tables are looked up later, together.
+So `SELECT *`, an INSERT without a column list and a column that could come from several tables may only be understood
+here. It is the statement's shown text that is analysed; where none may be shown, the first analysis stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from prefect_lineage_events.assembly.lives import Life, Placed
+from prefect_lineage_events.assembly.relation import DIRECT
+from prefect_lineage_events.assembly.schemas import STAR, Schemas
+from prefect_lineage_events.assembly.statements import Step
+from prefect_lineage_events.datasets import split_name
+from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset
+from prefect_lineage_events.sql import Statement, TableRef, analyze
+
+# What the analyser says of a statement whose tables are clear and only columns are not.
+_COLUMNS_ONLY = "columns:"
+_CONFIDENCE = {"exact": 0, "recovered": 1, "partial": 2}
+
+
+def analysed_again(placed: Iterable[Placed], schemas: Schemas) -> list[Placed]:
+    """The same, with column edges of a second analysis where the first one lacked schemas that are known now.
+
+    In order, since what one statement creates tells the next one its columns: `schemas` learns them.
+    """
+    return [_again(one, schemas) for one in placed]
+
+
+def _again(placed: Placed, schemas: Schemas) -> Placed:
+    step = placed.step
+    known = _known(placed, schemas)
+    if not step.info.sql or not known or not _lacked_schemas(placed, schemas):
+        return placed
+    statement = _statement(step, known)
+    if statement is None:
+        return placed
+    tables = {d.uri: d for d in (*step.inputs, *([step.output] if step.output else []))}
+    edges = _edges(statement, step.output, tables.values())
+    if step.output and placed.target and step.operation == "create":
+        schemas.learn(placed.target, _declared(statement, step.output))
+    info = step.info.model_copy(update={"confidence": statement.confidence, "reason": statement.reason})
+    return replace(placed, step=replace(step, columns=edges, info=info))
+
+
+def _lacked_schemas(placed: Placed, schemas: Schemas) -> bool:
+    step = placed.step
+    if step.info.reason.startswith(_COLUMNS_ONLY) or any(e.source_column == STAR for e in step.columns):
+        return True
+    if placed.target is None or step.effect not in ("append", "overwrite"):
+        return False
+    into = {name.casefold() for name in schemas.names(placed.target)}
+    return bool(into) and any(e.transformation in DIRECT and e.column.casefold() not in into for e in step.columns)
+
+
+def _known(placed: Placed, schemas: Schemas) -> Mapping[str, Mapping[str, str]]:
+    """Columns by every name that the text may have for a table: `db.schema.t`, `schema.t`, `t`, where it is clear."""
+    found: dict[str, list[Life]] = {}
+    for life in (*placed.sources, *([placed.target] if placed.target else [])):
+        parts = split_name(life.name.name)
+        for start in range(len(parts)):
+            found.setdefault(".".join(parts[start:]), []).append(life)
+    return {
+        name: {c.name: c.type or "" for c in schemas.columns(lives[0])}
+        for name, lives in found.items()
+        if len(set(lives)) == 1 and schemas.columns(lives[0])
+    }
+
+
+def _statement(step: Step, known: Mapping[str, Mapping[str, str]]) -> Statement | None:
+    """The step's statement, if the second analysis sees the same one and understands it no worse."""
+    info = step.info
+    statements = analyze(
+        info.sql or "", dialect=info.dialect, database=info.database, schema=info.schema_name, schemas=known
+    )
+    if len(statements) != 1 or statements[0].kind != step.operation:
+        return None
+    statement = statements[0]
+    better = _CONFIDENCE[statement.confidence] <= _CONFIDENCE[info.confidence]
+    return statement if better and len(statement.inputs) >= len(step.inputs) else None
+
+
+def _edges(
+    statement: Statement, output: EventDataset | None, tables: Iterable[EventDataset]
+) -> tuple[EventColumnEdge, ...]:
+    named = list(tables)
+    edges = []
+    for edge in statement.columns:
+        source = _dataset(edge.source, named)
+        if source and (edge.target is None or (output and _dataset(edge.target, [output]))):
+            edges.append(
+                EventColumnEdge(
+                    column=edge.target_column,
+                    source=source.uri,
+                    source_column=edge.source_column,
+                    transformation=edge.transformation,
+                )
+            )
+    return tuple(edges)
+
+
+def _declared(statement: Statement, output: EventDataset) -> tuple[Column, ...]:
+    table = next((t for t in statement.outputs if _dataset(t, [output])), None)
+    columns = statement.declared.get(table.name, {}) if table else {}
+    return () if STAR in columns else tuple(Column(name=name, type=type_ or None) for name, type_ in columns.items())
+
+
+def _dataset(table: TableRef, among: Sequence[EventDataset]) -> EventDataset | None:
+    """The dataset that the text's table is: one name is the end of the other's. None where two could be meant."""
+    wanted = [part.casefold() for part in (table.parts or (table.path,))]
+    fitting = [d for d in among if _same_end(wanted, [part.casefold() for part in _parts(d, table)])]
+    return fitting[0] if len({d.uri for d in fitting}) == 1 else None
+
+
+def _parts(dataset: EventDataset, table: TableRef) -> list[str]:
+    return split_name(dataset.name) if table.parts else [dataset.name]
+
+
+def _same_end(one: Sequence[str], other: Sequence[str]) -> bool:
+    length = min(len(one), len(other))
+    return length > 0 and one[-length:] == other[-length:]
