@@ -28,6 +28,7 @@ _TRANSACTION = frozenset(
 _CONDITIONAL = frozenset({"IF", "ELSEIF", "ELSIF", "WHILE", "WHEN", "FOR", "UNTIL", "EXCEPTION", "CASE", "FOREACH"})
 _OPENERS = frozenset({"THEN", "DO", "LOOP"})
 _PLAIN = frozenset({"ELSE", "LOOP", "REPEAT", "TRY", "CATCH", "ATOMIC", "THEN"})
+_ENDED = frozenset({"IF", "LOOP", "WHILE", "FOR", "CASE", "TRY", "CATCH", "REPEAT", "TRANSACTION", "WORK"})
 _STATEMENTS = frozenset(
     {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "BEGIN", "EXEC", "EXECUTE", "DROP", "CREATE", "ALTER", "TRUNCATE",
      "PRINT", "SET", "RETURN", "RAISERROR", "THROW", "DECLARE", "BREAK", "CONTINUE", "COMMIT", "ROLLBACK", "GOTO", "WAITFOR", "USE"}
@@ -50,6 +51,8 @@ def _head(words: Words, at: int) -> int:
         return at + 2
     if word in _PLAIN:
         return at + 1
+    if word == "END":
+        return at + 1 + (following in _ENDED)
     if word == "<" and following == "<":
         end = words.find(frozenset({">"}), at + 2)
         return end + 2 if end != -1 else at

@@ -85,6 +85,13 @@ def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
     return "", at
 
 
+def is_routine(words: Words) -> bool:
+    """Does the statement define what runs later? Then the statements in it are its own."""
+    if words.word(0) not in ("CREATE", "ALTER"):
+        return False
+    return thing_of(words)[0] in ROUTINES | {"FUNCTION", "TRIGGER", "PACKAGE", "EVENT", "TYPE", "BODY"}
+
+
 def create(words: Words, draft: Draft) -> Definition:
     """`CREATE ...` and Snowflake's `DEFINE ...`: notes what is made, and finds the query that fills it."""
     thing, at = thing_of(words)
@@ -175,7 +182,10 @@ def _is_bare_query(words: Words, at: int, word: str) -> bool:
     """A query without AS; WITH only if it defines a CTE, as it is also a word of options."""
     if word == "SELECT":
         return True
-    return words.is_name(at + 1) and words.word(at + 2) in ("AS", "(") and words.word(at + 1) not in ("TAG", "DATA")
+    if not words.is_name(at + 1) or words.word(at + 1) in ("TAG", "DATA"):
+        return False
+    after = words.close(at + 2) + 1 if words.word(at + 2) == "(" else at + 2
+    return words.word(after) == "AS" and words.word(after + 1) in ("(", "NOT", "MATERIALIZED")
 
 
 def _body(words: Words, at: int) -> int:
@@ -308,6 +318,13 @@ def drop(words: Words, draft: Draft) -> None:
 def undrop(words: Words, draft: Draft) -> None:
     """`UNDROP TABLE t` (docs.snowflake.com/en/sql-reference/sql/undrop)."""
     draft.kind, draft.effect = "create", "create"
+    _list(words, draft)
+
+
+def flashback(words: Words, draft: Draft) -> None:
+    """`FLASHBACK TABLE t TO BEFORE DROP` brings a table back, TO a time puts old rows in (docs.oracle.com: FLASHBACK TABLE)."""
+    back = words.find(frozenset({"BEFORE"}), 1)
+    draft.kind, draft.effect = ("create", "create") if back != -1 else ("write", "overwrite")
     _list(words, draft)
 
 

@@ -45,6 +45,11 @@ class Draft:
         self.outputs[table] = None
         return table
 
+    @property
+    def says_nothing(self) -> bool:
+        """Is it a statement that nobody needs to hear of: no table, no change of the session, no doubt?"""
+        return not (self.inputs or self.outputs or self.session or self.declared or self.reason) and self.kind == "misc"
+
     def doubt(self, confidence: Confidence, reason: str) -> None:
         """Lower the confidence, never raise it; the reason of the greater doubt, and of that the first, is kept."""
         if _RANK[confidence] > _RANK[self.confidence]:

@@ -35,6 +35,7 @@ FILE_READERS: dict[str, frozenset[str]] = {
     "duckdb": _DUCKDB_READERS,
     "clickhouse": _CLICKHOUSE_READERS,
     "databricks": frozenset({"read_files", "cloud_files"}),  # docs.databricks.com: read_files table-valued function
+    "tsql": frozenset({"openrowset"}),  # learn.microsoft.com: OPENROWSET (BULK 'path', ...)
     "": _DUCKDB_READERS,
 }
 # `format.`path`` names a file (docs.databricks.com: "Query files by path", spark.apache.org: "Run SQL on files")
@@ -77,6 +78,11 @@ def named_by(text: str, context: Context) -> TableRef | None:
         return None
     folded = complete(parts, context)
     return TableRef(folded, temporary=folded in context.temporary)
+
+
+def variable_of(name: str) -> TableRef:
+    """A table variable of T-SQL: a table of its own, that is gone with the batch (learn.microsoft.com: table)."""
+    return TableRef(("@" + name.lower(),), temporary=True)
 
 
 def stage_of(text: str, context: Context) -> TableRef:

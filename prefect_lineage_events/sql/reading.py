@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from .context import Context
+from .lexis import BATCHED
 from .model import TableRef
-from .names import Part, location_of, named_by, stage_of, table_of
+from .names import Part, location_of, named_by, stage_of, table_of, variable_of
 from .words import Kind, Words
 
 
@@ -55,6 +57,13 @@ def read_parts(words: Words, at: int, dialect: str) -> tuple[list[Part], int]:
         prefix = ""
         while words.word(at) == "#":
             prefix, at = prefix + "#", at + 1
+        if words.word(at) in _FOREIGN and (end := _foreign(words, at)):
+            parts.append((words.between(at + 1, end), True))
+            at = end + 1
+            if words.word(at) != ".":
+                return parts, at
+            at += 1
+            continue
         if not words.is_name(at):
             if words.word(at) == "." and parts:  # db..table
                 parts.append(("", False))
@@ -71,19 +80,40 @@ def read_parts(words: Words, at: int, dialect: str) -> tuple[list[Part], int]:
         at += 1
 
 
+# Quotes of other dialects, which the tokens of this one leave as marks
+_FOREIGN = {"[": "]", "`": "`"}
+_LONGEST_FOREIGN = 8
+
+
+def _foreign(words: Words, at: int) -> int:
+    """Where the foreign quote that opens at `at` closes; 0 where it holds no name."""
+    if not words.is_name(at + 1):
+        return 0
+    closing = _FOREIGN[words.word(at)]
+    return next((i for i in range(at + 2, min(at + _LONGEST_FOREIGN, len(words))) if words.word(i) == closing), 0)
+
+
 def _dashed(words: Words, text: str, at: int, dialect: str) -> tuple[str, int]:
-    """`my-project` (BigQuery: Unquoted identifiers with dashes), `table@link` (Oracle: database links)."""
-    joint = {"bigquery": "-", "oracle": "@"}.get(dialect)
-    while joint and words.word(at) == joint and words.touches(at - 1) and words.touches(at) and at + 1 < len(words):
-        text += joint + words.texts[at + 1]
-        at += 2
-    return text, at
+    """`my-project-1` (BigQuery: Unquoted identifiers with dashes), `table@link` (Oracle: database links)."""
+    joint = _JOINTS.get(dialect)
+    if joint is None or words.word(at) != joint[0] or not words.touches(at - 1) or not words.touches(at):
+        return text, at
+    start = words.span(at - 1)[0]
+    match = joint[1].match(words.source, start)
+    if match is None:
+        return text, at
+    while at < len(words) and words.span(at)[0] < match.end():
+        at += 1
+    return match[0], at
+
+
+_JOINTS = {"bigquery": ("-", re.compile(r"[\w$-]+")), "oracle": ("@", re.compile(r"[\w$#]+@[\w$#.]+"))}
 
 
 def _read_stage(words: Words, at: int, context: Context) -> Named:
     """`@db.sch.stage/dir/file.csv`: as far as no blank, comma or parenthesis comes."""
-    if context.dialect in ("tsql", "fabric"):  # a table variable
-        return Named(None, at + 2)
+    if context.dialect in BATCHED and words.is_name(at + 1):
+        return Named(variable_of(words.texts[at + 1]), at + 2)
     end = at + 1
     while end < len(words) and words.touches(end - 1) and words.upper[end] not in (",", ")", "(", ";"):
         end += 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .draft import Draft
+from .lexis import BATCHED
 from .model import Effect, TableRef
 from .names import FILE_READERS, location_of
 from .reading import Named, read_name, read_parts
@@ -28,6 +29,7 @@ _CLAUSES = frozenset(
 )  # fmt: skip
 _SET_OPERATIONS = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS"})
 _JOINS = frozenset({"JOIN", "APPLY", "STRAIGHT_JOIN"})
+_NO_ITEM = frozenset({"SELECT", "WITH", "VALUES", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "SET", "ON"})
 _BEFORE_ITEM = frozenset({"ONLY", "LATERAL", "OUTER"})
 # Words behind a table that are no alias of it
 _NO_ALIAS = (
@@ -191,7 +193,7 @@ class _Scan:
         words = self.words
         parts, end = read_parts(words, at, self.dialect)
         name = parts[-1][0].lower()
-        if name in FILE_READERS.get(self.dialect, ()):
+        if name in FILE_READERS.get(self.dialect, ()) and (name != "openrowset" or words.word(end + 1) == "BULK"):
             literal = next((i for i in range(end + 1, words.close(end)) if words.kind(i) == Kind.STRING), None)
             if literal is not None:
                 self.draft.read(location_of(words.texts[literal], self.draft.context))
@@ -241,7 +243,9 @@ class _Scan:
             self._ends_list(frame)  # what follows LATERAL VIEW are names of columns (spark.apache.org: LATERAL VIEW)
         elif word == "USING" and frame.using and words.word(at + 1) != "":
             frame.expects, frame.lists, frame.using = True, frame.verb != "MERGE", False
-        elif word == "INTO" and frame.selects and self.makes_tables:
+        elif word == "INTO" and frame.verb and self.dialect in BATCHED:
+            return self._output_into(at + 1), False
+        elif word == "INTO" and frame.selects:
             return self._select_into(at + 1), False
         elif word == "TABLE" and starts and words.is_name(at + 1):
             frame.expects = True
@@ -270,8 +274,9 @@ class _Scan:
         if not words.is_name(first):
             return 0
         after = words.close(first + 1) + 1 if words.word(first + 1) == "(" else first + 1
-        if words.word(after) != "AS" or not self._is_body(after + 1):
-            return 0
+        is_body = words.word(after) == "AS" and self._is_body(after + 1)
+        if not is_body and not (words.word(first + 1) == "(" and words.word(first + 2) in _QUERY_STARTS):
+            return 0  # Spark may leave AS out
         frame.in_with, frame.recursive = True, recursive
         return self._cte(first, frame)
 
@@ -287,7 +292,7 @@ class _Scan:
             return at
         name = words.texts[at].lower()
         at += 1
-        if words.word(at) == "(":
+        if words.word(at) == "(" and words.word(at + 1) not in _QUERY_STARTS:
             at = words.close(at) + 1
         while words.word(at) in ("AS", "NOT", "MATERIALIZED"):
             at += 1
@@ -300,6 +305,13 @@ class _Scan:
         return at + 1
 
     def _select_into(self, at: int) -> int:
+        """INTO of a SELECT: a table, a file (dev.mysql.com: SELECT ... INTO; ClickHouse alike), or variables."""
+        if self.words.word(at) in ("OUTFILE", "DUMPFILE") and self.words.kind(at + 1) == Kind.STRING:
+            self._effect("append")
+            self.draft.write(location_of(self.words.texts[at + 1], self.draft.context))
+            return at + 2
+        if not self.makes_tables:
+            return at
         temporary = False
         while self.words.word(at) in _SELECT_INTO_OPTIONS:
             temporary = temporary or self.words.word(at).startswith("TEMP")
@@ -310,11 +322,19 @@ class _Scan:
             self.draft.write(named.table, temporary)
         return max(named.end, at)
 
+    def _output_into(self, at: int) -> int:
+        """`OUTPUT inserted.* INTO log`: a second table (learn.microsoft.com: OUTPUT clause)."""
+        named = read_name(self.words, at, self.draft.context)
+        self.draft.write(named.table)
+        return max(named.end, at)
+
     # --- statements that change data
 
     def _starts_statement(self, at: int) -> bool:
         """A verb in the middle: another statement where no `;` is needed (T-SQL), a branch of a block."""
-        return len(self.stack) == 1 and self.words.word(at - 1) in ("BEGIN", "THEN", "ELSE", "DO", "LOOP", "AS", ")")
+        if len(self.stack) > 1 or self.stack[0].verb:
+            return False
+        return self.words.word(at - 1) in ("BEGIN", "THEN", "ELSE", "DO", "LOOP", "AS", ")")
 
     def _verb(self, at: int, frame: _Frame, word: str) -> int:
         frame.in_with = False
@@ -389,6 +409,8 @@ class _Scan:
         self._effect("update")
         if named.is_unknown:
             self.draft.doubt("partial", "the name of the target is known only when it runs")
+        if named.end == at:
+            self.draft.doubt("partial", "which table is changed through a query is not clear")
         frame.add_target(named)
         frame.lists = True
         return self._alias(max(named.end, at), frame, named.table)
@@ -401,6 +423,7 @@ class _Scan:
         frame.using = True
         named_first = words.word(at) != "FROM"
         at += not named_first
+        at += words.word(at) == "ONLY" and words.is_name(at + 1)
         while True:
             named = read_name(words, at, self.draft.context)
             if named.end == at:

@@ -14,11 +14,13 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token
 
 from . import connection, definitions, transfers
+from .batches import cut
 from .blocks import heads
 from .columns import column_edges
 from .context import Context
 from .definitions import ROUTINES, Definition
 from .draft import Draft
+from .lexis import BATCHED
 from .model import Statement
 from .recovery import recover
 from .transfers import Query
@@ -46,6 +48,7 @@ _TRANSFERS: dict[str, Callable[[Words, Draft], Query | None]] = {
 _DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
     "DROP": definitions.drop,
     "UNDROP": definitions.undrop,
+    "FLASHBACK": definitions.flashback,
     "TRUNCATE": definitions.truncate,
     "RENAME": definitions.rename,
     "USE": connection.use,
@@ -61,7 +64,7 @@ _NO_DATA = frozenset(
         "REORG", "REPAIR", "RESET", "RESIGNAL", "RESTORE", "RESUME", "REVOKE", "RM", "ROLLBACK", "RUNSTATS", "SAVE",
         "SAVEPOINT", "SECURITY", "SHOW", "SHUTDOWN", "SIGNAL", "START", "STOP", "SUSPEND", "SYSTEM", "THROW", "UNCACHE", "UNLISTEN",
         "UNLOCK", "UNSET", "VACUUM", "VALIDATE", "WAITFOR", "WATCH", "BEGIN", "EXIT", "GOTO", "LEAVE", "ITERATE", "NULL", "OPEN", "XA",
-        "ADD", "RETURN", "COLLECT", "DATABASE", "HELPSTATS", "COMPUTE", "DECLARE", "LET", "IF", "WHILE", "FOR", "DO", "EXEC",
+        "ADD", "GO", "UPDATE", "RETURN", "COLLECT", "DATABASE", "HELPSTATS", "COMPUTE", "DECLARE", "LET", "IF", "WHILE", "FOR", "DO", "EXEC",
         "EXECUTE", "EXPLAIN", "CREATE", "ALTER", "DEFINE", "STATISTICS", "CHECK", "CHECKSUM", "CHANGE", "BINLOG",
     }
 )  # fmt: skip
@@ -114,26 +117,28 @@ class _Reader:
             draft = Draft(self.context)
             if self._tree(draft, tokens, piece.prepared):
                 return [draft]
-        if not self.context.dialect and ("`" in piece.prepared or "[" in piece.prepared):
-            return self.script(from_text(piece.prepared))  # a dialect that nobody named: quotes of all kinds count
-        return self.script(from_tokens(tokens, piece.prepared))
+        return self._headed(from_tokens(tokens, piece.prepared)) or [Draft(self.context)]
 
     def _untokenised(self, text: str) -> list[Draft]:
-        drafts = self.script(from_text(text))
+        drafts = self._headed(from_text(text)) or [Draft(self.context)]
         for draft in drafts:
             draft.doubt("partial" if draft.inputs or draft.outputs else "recovered", "it does not tokenise")
         return drafts
 
-    def script(self, words: Words) -> list[Draft]:
-        """The statements between semicolons, each with the heads of blocks before it."""
-        drafts: list[Draft] = []
-        for part in words.split(";"):
-            start = 0
-            for begin, start in heads(part):
-                drafts += self._head(part, begin, start)
-            if start < len(part):
-                drafts += self.statement(part.part(start) if start else part)
-        return drafts or [Draft(self.context)]
+    def _headed(self, words: Words) -> list[Draft]:
+        """A statement with the heads of blocks before it, which may be all there is; several where no `;` is needed."""
+        drafts: list[Draft]
+        if self.context.dialect in BATCHED and not definitions.is_routine(words):
+            parts = list(cut(words))
+            if len(parts) > 1:
+                drafts = [draft for part in parts for draft in self._headed(part)]
+                return [draft for draft in drafts if not draft.says_nothing] or drafts[:1]
+        drafts, start = [], 0
+        for begin, start in heads(words):
+            drafts += self._head(words, begin, start)
+        if start < len(words):
+            drafts += self.statement(words.part(start) if start else words)
+        return drafts
 
     def _head(self, words: Words, start: int, end: int) -> list[Draft]:
         """What the condition of a block reads: `IF EXISTS (SELECT ...)`, `FOR r IN SELECT ... LOOP`."""
@@ -148,9 +153,9 @@ class _Reader:
     def statement(self, words: Words) -> list[Draft]:
         """One statement, by its first word."""
         verb = words.word(0)
-        if verb in _PARSED:
-            return self._parsed(words)
         draft = Draft(self.context)
+        if verb in _PARSED and words.word(1) != "STATISTICS":
+            return self._parsed(words)
         if reader := _READERS.get(verb):
             return reader(self, words, draft)
         if definition := _DEFINITIONS.get(verb):
@@ -245,12 +250,16 @@ class _Reader:
         if definition.query == -1:
             return draft
         body = words.part(definition.query)
-        inner = self._text(body.texts[0]) if body.kind(0) == Kind.STRING else self.script(body)
+        inner = self._text(body.texts[0]) if body.kind(0) == Kind.STRING else self._body(body)
         for statement in inner:
             draft.inputs.update(statement.inputs)
             draft.outputs.update(statement.outputs)
-            draft.doubt(statement.confidence, statement.reason)
+            if statement.inputs or statement.outputs:
+                draft.doubt(statement.confidence, statement.reason)
         return draft
+
+    def _body(self, words: Words) -> list[Draft]:
+        return [draft for part in words.split(";") for draft in self._headed(part)]
 
     # --- statements within statements
 
@@ -291,6 +300,11 @@ class _Reader:
         """An assignment, a cursor, a value to return: no query itself, but it may hold one."""
         if words.word(0) == "SET":
             connection.set_(words, draft)
+        elif words.follows(0, "OPEN", "SCHEMA"):
+            connection.use(words, draft)
+        elif words.word(0) == "DECLARE" and words.follows(3, "TABLE", "("):
+            draft.declared["@" + words.texts[2].lower()] = definitions.declared_columns(words, 4, self.context.dialect)
+            return [draft]
         start = words.find(_QUERY_WORDS, 1)
         recover(words, start if start != -1 else 1, len(words), draft)
         if draft.inputs:

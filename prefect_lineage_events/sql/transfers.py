@@ -165,7 +165,7 @@ def import_(words: Words, draft: Draft) -> Query | None:
         return None
     draft.kind, draft.effect = "write", "append"
     named = read_name(words, into + 1, draft.context)
-    if words.word(into + 1) != "(":
+    if words.word(into + 1) not in ("(", "FROM"):
         draft.write(named.table)
     source = words.find(frozenset({"FROM"}), max(named.end, into))
     if source != -1:

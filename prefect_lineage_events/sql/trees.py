@@ -35,6 +35,10 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
     reason = _unfit(tokens)
     if reason:
         return None, reason
+    if len(tokens) > 1 and tokens[1].text.upper() in _OPTIONS and tokens[0].text.upper() in _OPTIONED:
+        tokens = _without_options(tokens)
+    elif tokens[0].token_type == TokenType.REPLACE and len(tokens) > 1:
+        tokens = [_insert(tokens[0]), *tokens[1:]]
     _quiet.on = True
     try:
         trees = _dialect(dialect).parser(error_message_context=0).parse(list(tokens), text)
@@ -49,6 +53,36 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
     if len(trees) != 1 or trees[0] is None or isinstance(trees[0], (exp.Command, exp.Column, exp.Alias)):
         return None, "it does not parse"
     return trees[0], ""
+
+
+# Options between a verb and its target, which sqlglot takes for the target: dev.mysql.com (INSERT, UPDATE, DELETE),
+# sqlite.org/lang_update.html, learn.microsoft.com (TOP)
+_OPTIONED = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
+_OPTIONS = frozenset({"LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE", "OR", "TOP"})
+
+
+def _without_options(tokens: Sequence[Token]) -> list[Token]:
+    at = 1
+    while at < len(tokens) - 2:
+        word = tokens[at].text.upper()
+        if word == "TOP" and tokens[at + 1].token_type == TokenType.L_PAREN:
+            while at < len(tokens) - 1 and tokens[at].token_type != TokenType.R_PAREN:
+                at += 1
+            at += 1
+            at += tokens[at].text.upper() == "PERCENT"
+        elif word == "OR" and tokens[0].token_type == TokenType.UPDATE:
+            at += 2
+        elif word in _OPTIONS and word not in ("OR", "TOP"):
+            at += 1
+        else:
+            break
+    first = _insert(tokens[0]) if tokens[0].token_type == TokenType.REPLACE else tokens[0]
+    return [first, *tokens[at:]]
+
+
+def _insert(token: Token) -> Token:
+    """REPLACE is INSERT with another way with keys (dev.mysql.com: REPLACE; sqlite.org/lang_replace.html)."""
+    return Token(TokenType.INSERT, token.text, token.line, token.col, token.start, token.end)
 
 
 def _unfit(tokens: Sequence[Token]) -> str:

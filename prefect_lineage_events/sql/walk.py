@@ -13,8 +13,9 @@ from sqlglot.expressions import Expr
 
 from .draft import Draft
 from .identifiers import fold
+from .lexis import BATCHED
 from .model import Effect, TableRef
-from .names import FILE_READERS, Part, location_of, named_by, stage_of, table_of
+from .names import FILE_READERS, Part, location_of, named_by, stage_of, table_of, variable_of
 
 _OF_INTEREST = (
     exp.Table,
@@ -101,6 +102,8 @@ class _Walk:
             return self._dynamic(this.this)
         if isinstance(this, exp.Func):
             return self._table_function(this)
+        if isinstance(this, exp.Parameter) and self.context.dialect in BATCHED:
+            return variable_of(this.name)
         if isinstance(this, (exp.Parameter, exp.Placeholder)):
             return self._unknown("the name of a table is a variable")
         return None
@@ -125,6 +128,8 @@ class _Walk:
         arguments = _arguments(function)
         if name == "identifier":
             return self._dynamic(arguments[0] if arguments else None)
+        if name == "only" and arguments and isinstance(arguments[0], exp.Column):
+            return table_of([_part(p) for p in arguments[0].parts], self.context)
         return None
 
     def _from_rows(self, node: exp.TableFromRows) -> None:
@@ -224,13 +229,19 @@ class _Walk:
         self._returning(node)
 
     def _returning(self, node: Expr) -> None:
-        """`OUTPUT ... INTO log` writes a second table (learn.microsoft.com: OUTPUT clause)."""
+        """`OUTPUT ... INTO log` writes a second table (learn.microsoft.com: OUTPUT clause); elsewhere INTO takes variables."""
         returning = node.args.get("returning")
         into = returning.args.get("into") if returning is not None else None
+        if into is None or into is False or self.context.dialect not in BATCHED:
+            return
         if isinstance(into, exp.Table):
             self._write(into, "append")
-        elif isinstance(into, exp.Anonymous):
-            self.draft.write(table_of([(into.name, False)], self.context))
+        elif isinstance(into, exp.Parameter):
+            self.draft.write(variable_of(into.name))
+        elif isinstance(into, (exp.Column, exp.Identifier)):
+            self.draft.write(table_of([_part(p) for p in into.find_all(exp.Identifier)], self.context))
+        elif isinstance(into, exp.Func):
+            self.draft.write(table_of([(_function_name(into), False)], self.context))
 
     def update(self, node: exp.Update) -> None:
         target = node.this
@@ -250,6 +261,8 @@ class _Walk:
                 self._change(node.this, sources, "delete")
             else:
                 sources.append(node.this)
+        elif isinstance(node.this, exp.Subquery):
+            self._inline(node.this, "delete")
         for target in named:
             self._change(target, sources, "delete")
         self._returning(node)
@@ -258,15 +271,39 @@ class _Walk:
         """The target is a table of its own, or the alias or name of one among the sources."""
         match = self._same(target, sources)
         if match is None or match is target:
-            self._write(target, effect)
+            if self._is_cte(target):
+                self._through(target, effect)
+            else:
+                self._write(target, effect)
             return
         self.targets.add(id(target))
         self.targets.add(id(match))
         if self._is_cte(match):
-            self._effect(effect)
+            self._through(match, effect)
             return
         table = self._write(match, effect)
         self.draft.refs[id(target)] = table
+
+    def _inline(self, view: exp.Subquery, effect: Effect) -> None:
+        """`DELETE FROM (SELECT * FROM t ...)` changes the one table of the query (docs.oracle.com: DELETE)."""
+        self._effect(effect)
+        tables = _tables_of(view.this.args.get("from_")) if isinstance(view.this, exp.Select) else []
+        if len(tables) == 1:
+            self._write(tables[0], effect)
+        else:
+            self.draft.doubt("partial", "which table is changed through a query is not clear")
+
+    def _through(self, target: exp.Table, effect: Effect) -> None:
+        """A CTE is changed through to its one table (learn.microsoft.com: WITH common_table_expression, updatable)."""
+        self._effect(effect)
+        self.targets.add(id(target))
+        name = _key(target.this, self.context.dialect)
+        bodies = [c.this for c in self.nodes if isinstance(c, exp.With) for c in c.expressions if c.alias.lower() == name.lower()]
+        tables = [t for body in bodies for t in _tables_of(body.args.get("from_"))]
+        if len(tables) == 1 and not self._is_cte(tables[0]):
+            self._write(tables[0], effect)
+        else:
+            self.draft.doubt("partial", "which table is changed through a CTE is not clear")
 
     def _same(self, target: exp.Table, sources: list[exp.Table]) -> exp.Table | None:
         dialect = self.context.dialect
