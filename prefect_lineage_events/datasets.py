@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from ipaddress import ip_address
+from os.path import normpath
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 # Stores whose dataset names are dotted parts (database.schema.table), not paths.
@@ -50,7 +52,9 @@ class Dataset:
         if not self.namespace or not self.namespace.strip():
             raise ValueError("a dataset needs a namespace, such as 's3://bucket' or 'postgres://host:5432'")
         if not self.name or not self.name.strip():
-            raise ValueError(f"a dataset in {self.namespace!r} needs a name, such as 'db.schema.table' or 'path/to/key'")
+            raise ValueError(
+                f"a dataset in {self.namespace!r} needs a name, such as 'db.schema.table' or 'path/to/key'"
+            )
 
     @property
     def uri(self) -> str:
@@ -151,7 +155,9 @@ class Store:
         """The dataset of a table whose name has these parts, outermost first; what is missing comes from the store."""
         defaults = [self.database, self.schema]
         missing = self.depth - len(parts)
-        head = [d for d in defaults[len(defaults) - (self.depth - 1) :][: max(missing, 0)] if d] if self.depth > 1 else []
+        head = (
+            [d for d in defaults[len(defaults) - (self.depth - 1) :][: max(missing, 0)] if d] if self.depth > 1 else []
+        )
         return Dataset(self.namespace, join_name([*head, *parts][-self.depth :]))
 
 
@@ -161,8 +167,11 @@ def snowflake(account: str, database: str | None = None, schema: str | None = No
     A locator is completed as the other OpenLineage integrations do it, so that their events meet ours: a bare one is
     in `us-west-1.aws`, one without a cloud is on `aws`. An account URL or host name is taken apart first.
     """
-    account = account.strip().lower().removeprefix("https://").rstrip("/").removesuffix(".snowflakecomputing.com")
-    account = account.removesuffix(".privatelink").replace("_", "-") if "-" in account else account
+    account = account.strip().lower().removeprefix("https://").rstrip("/")
+    account = account.removesuffix(".snowflakecomputing.com").removesuffix(".snowflakecomputing.cn")
+    account = account.removesuffix(".privatelink")
+    # Host names know no underscore, account names may have one: my_account is the host my-account.
+    account = account.replace("_", "-") if "-" in account else account
     parts = account.split(".")
     if len(parts) == 1 and "-" not in account:
         parts += ["us-west-1", "aws"]
@@ -184,22 +193,30 @@ def duckdb(path: str, memory_id: str | None = None) -> Store:
 def _embedded(scheme: str, path: str, memory_id: str | None) -> str:
     if memory_id:
         return f"{scheme}://memory/{memory_id}"
-    from os.path import realpath
-
-    return f"{scheme}://{PurePosixPath(realpath(path))}"
+    return f"{scheme}://{Path(path).resolve().as_posix()}"
 
 
 def server(dialect: str, host: str, port: int | None, database: str | None, schema: str | None = None) -> Store:
     """A database server: `postgres://host:port` and the like, with the store's default port where none is given."""
     scheme, default_port, depth = _SERVERS.get(dialect, (dialect, None, 3))
-    host = _LOOPBACK.get(host.lower(), host.lower())
-    if ":" in host and not host.startswith("["):
-        host = f"[{host}]"
     port = port or default_port
-    return Store(dialect, f"{scheme}://{host}" + (f":{port}" if port else ""), database, schema, depth)
+    namespace = f"{scheme}://{_host(host)}" + (f":{port}" if port else "")
+    # Where a name has two parts only, what the driver calls the database is what SQL calls the schema.
+    return Store(dialect, namespace, *((None, schema or database) if depth == 2 else (database, schema)), depth)
 
 
-_LOOPBACK = {"": "localhost", "127.0.0.1": "localhost", "::1": "localhost", "[::1]": "localhost"}
+def _host(host: str) -> str:
+    """A host by its one name: this machine is `localhost` however it is reached, an IPv6 address stands in brackets."""
+    host = host.strip().lower().strip("[]").rstrip(".")
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host or "localhost"
+    if address.is_loopback:
+        return "localhost"
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
 _SERVERS: dict[str, tuple[str, int | None, int]] = {
     "postgres": ("postgres", 5432, 3),
     "redshift": ("redshift", 5439, 3),
@@ -219,9 +236,7 @@ def bigquery(project: str | None, dataset: str | None = None) -> Store:
 
 def local_file(path: str) -> Dataset:
     """A file on this machine, by its absolute path."""
-    from os.path import abspath
-
-    return Dataset("file", abspath(path))
+    return Dataset("file", normpath(Path(path).absolute()))
 
 
 def location(text: str) -> Dataset:

@@ -18,7 +18,7 @@ from prefect_lineage_events.capture.drivers.driver import Driver
 from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, ask, operation_of
 from prefect_lineage_events.datasets import Store
 
-_HOST_SUFFIX = ".snowflakecomputing.com"
+_HOST_SUFFIXES = (".snowflakecomputing.com", ".snowflakecomputing.cn")
 
 
 def store(connection: Any) -> Store:
@@ -26,8 +26,8 @@ def store(connection: Any) -> Store:
 
     Behind a proxy or a private name the account the connector was given is all there is.
     """
-    host = (connection.host or "").lower().removesuffix(".cn")
-    account = host if host.endswith(_HOST_SUFFIX) else connection.account
+    host = (connection.host or "").lower()
+    account = host if host.endswith(_HOST_SUFFIXES) else connection.account
     return datasets.snowflake(account, connection.database, connection.schema)
 
 
