@@ -38,6 +38,7 @@ class Emitter:
         self.closed = False
         self.end_noticed = False
         self.last_active = 0.0
+        self.times_told = 0
         self._send = send
         self._first_wait = first_wait
         self._longest_wait = longest_wait
@@ -109,6 +110,7 @@ class Emitter:
         if word == self._told or not any(self._counts):
             return
         self._told = word
+        self.times_told = min(self.times_told + 1, 30)
         event = CountEvent(
             closed=closed,
             emitter_id=self.id,

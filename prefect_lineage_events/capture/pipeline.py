@@ -166,9 +166,14 @@ class Pipeline:
             elif self._queue.empty():
                 if self._values.schema_lookup:
                     emitter.look_up(now)
-                if emitter.untold and now - emitter.last_active >= self._values.checkpoint_seconds:
+                if emitter.untold and now - emitter.last_active >= self._quiet_spell(emitter):
                     emitter.flush()
                     self._tell(emitter, closed=False)
+
+    def _quiet_spell(self, emitter: Emitter) -> float:
+        """Where no end will be seen (a Dask worker, a pool's child), the count is told sooner: the process may go."""
+        longest = self._values.checkpoint_seconds
+        return min(2.0**emitter.times_told, longest) if emitter.run.detached else longest
 
     def _close(self, run: Run) -> None:
         key = run.key

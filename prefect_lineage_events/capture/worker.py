@@ -5,6 +5,8 @@ This module is the only global state of capture. A fork begins anew: empty queue
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.util
 import os
 import threading
 import time
@@ -18,6 +20,9 @@ from prefect_lineage_events.settings import LineageSettings, settings
 
 if TYPE_CHECKING:
     from prefect_lineage_events.capture.pipeline import Pipeline
+
+_BEFORE_QUEUES = 1_000
+_MAX_IMPORT = 5.0  # seconds
 
 
 class Worker:
@@ -66,11 +71,15 @@ class Worker:
             if not self._started:
                 self._started = True
                 self._thread.start()
+                if multiprocessing.parent_process() is not None:
+                    # a pool's child closes its queues, and with them Prefect's way to the parent, before threads end
+                    multiprocessing.util.Finalize(None, self.stop, exitpriority=_BEFORE_QUEUES)
 
     def _run(self) -> None:
         with softly("starting lineage"):
             # imported here: the analyser takes its time, and this thread has it
-            from prefect_lineage_events.capture.pipeline import Pipeline
+            with _importing:
+                from prefect_lineage_events.capture.pipeline import Pipeline
 
             self._pipeline = Pipeline(self._values, self._sender.send, self._queue)
             self._work(self._pipeline)
@@ -88,6 +97,7 @@ class Worker:
 
 _worker: Worker | None = None
 _making = threading.Lock()
+_importing = threading.Lock()
 
 
 def _current() -> Worker:
@@ -121,10 +131,20 @@ def _stop() -> None:
         _worker.stop()
 
 
+def _before_fork() -> None:
+    """Let our thread finish importing: a child that inherits half a module could never import the rest."""
+    _importing.acquire(timeout=_MAX_IMPORT)
+
+
+def _after_fork() -> None:
+    if _importing.locked():
+        _importing.release()
+
+
 def _begin_anew() -> None:
-    global _worker, _making
-    _worker, _making = None, threading.Lock()
+    global _worker, _making, _importing
+    _worker, _making, _importing = None, threading.Lock(), threading.Lock()
 
 
 before_exit(_stop)
-os.register_at_fork(after_in_child=_begin_anew)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_anew)
