@@ -72,11 +72,11 @@ def on_conflict(
     MySQL calls it by the alias behind VALUES, and sees the sources of an inserted SELECT.
     """
     queries, node, inserted = statements.queries, insert.args["conflict"], insert.args.get("expression")
-    around = scope.parent = Scope(scope.rules)
-    around.add("excluded", excluded)
+    scope.beside("excluded", excluded)
     if isinstance(inserted, exp.Values) and inserted.alias:
-        around.add(inserted.alias, excluded)
+        scope.beside(inserted.alias, excluded)
     elif isinstance(inserted, exp.Select) and node.args.get("duplicate") and inserted.args.get("from_") is not None:
+        around = scope.parent = Scope(scope.rules, scope.parent)
         yield from sources.item(queries, inserted.args["from_"].this, around, env)
         for joined in inserted.args.get("joins") or ():
             yield from sources.join(queries, joined, around, env)

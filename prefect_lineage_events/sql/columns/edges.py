@@ -72,7 +72,15 @@ def column_edges(
 def _task(statements: Statements, tree: exp.Expr, known: Statement | None) -> Task:
     if isinstance(tree, exp.Export):
         tree = tree.args["this"]
-    if isinstance(tree, (exp.Query, exp.Values, exp.Table, exp.Pivot)):
-        outputs = known.outputs if known is not None and known.kind in ("write", "create") else ()
-        return statements.read(tree, outputs[0] if len(outputs) == 1 else None)
-    return statements.statement(tree)
+    if not isinstance(tree, (exp.Query, exp.Values, exp.Table, exp.Pivot)):
+        return statements.statement(tree)
+    written = known.outputs if known is not None and known.kind in ("write", "create") else ()
+    if len(written) == 1 and not tree.args.get("into") and not _changes_data(tree):
+        return statements.unload(tree, written[0])
+    return statements.read(tree)
+
+
+def _changes_data(query: exp.Expr) -> bool:
+    """Is there a CTE that writes? Then what is written is its target, and the query itself returns rows."""
+    with_ = query.args.get("with_")
+    return with_ is not None and any(isinstance(cte.this, exp.DML) for cte in with_.expressions)

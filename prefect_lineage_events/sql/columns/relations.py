@@ -77,14 +77,19 @@ class Relation:
         """The lineage of a column it lists."""
         index = self._index
         if index is None:
-            index = self._index = {}
-            for output in self.outputs:
-                own = output.name or output.label
-                if own and own != "*":
-                    index.setdefault(own, output.lineage)
-                    index.setdefault(own.lower(), output.lineage)
+            index = self._index = self._indexed()
         found = index.get(name)
         return index.get(lower) if found is None else found
+
+    def _indexed(self) -> dict[str, Lineage]:
+        """Lineages by name; a name in lower case finds any spelling that has no column of its own."""
+        index: dict[str, Lineage] = {}
+        named = [(o.name or o.label, o.lineage) for o in self.outputs if o.name != "*"]
+        for name, lineage in named:
+            index.setdefault(name, lineage)
+        for name, lineage in named:
+            index.setdefault(name.lower(), lineage)
+        return index
 
     def guess(self, name: str, lower: str) -> Lineage | None:
         """The lineage of a column it does not list, if there is just one place it can come from."""

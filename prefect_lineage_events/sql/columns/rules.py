@@ -22,8 +22,8 @@ class ColumnRules:
     before it in the same SELECT. With `struct_fields`, `a.b` may be field `b` of column `a`. With `positions`, `$1`
     is a source's first column. With `implicit_recursion` a CTE may refer to itself without the word RECURSIVE.
     `naming` says how an expression without an alias is called (`text`: by its text, of which nobody can be certain).
-    `constants` are words that look like columns and are none. `exploded` are the columns of EXPLODE in a FROM clause; sqlglot reads
-    Snowflake's FLATTEN as one.
+    `constants` are words that look like columns and are none. `exploded` are the columns of EXPLODE in a FROM clause;
+    sqlglot reads Snowflake's FLATTEN as one.
     """
 
     plain: Callable[[str], str]

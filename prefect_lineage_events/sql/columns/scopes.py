@@ -53,6 +53,11 @@ class Scope:
             self.dotted.setdefault(lower[start:], relation)
         return key
 
+    def beside(self, alias: str, relation: Relation) -> None:
+        """Make a relation known to qualified names alone (`excluded.a`, `inserted.a`): it is not what `a` means."""
+        self.parent = around = Scope(self.rules, self.parent)
+        around.add(alias, relation)
+
     def take(self, other: Scope) -> None:
         """Make another scope's sources sources of this one."""
         for key, relation in other.sources.items():

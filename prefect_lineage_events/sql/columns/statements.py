@@ -46,17 +46,24 @@ class Statements:
         self.queries.decisions = around
         return relation
 
-    def read(self, node: exp.Expr, target: TableRef | None = None) -> Task:
-        """A query whose result goes to the caller, or to `target`, or by its INTO to a table."""
+    def read(self, node: exp.Expr) -> Task:
+        """A query whose result goes to the caller, or by its INTO to a table."""
         into = node.args.get("into")
-        if isinstance(into, exp.Into) and isinstance(into.args.get("this"), exp.Table):
-            target = self.queries.resolve(into.args["this"]) or target
+        table = into.args.get("this") if isinstance(into, exp.Into) else None
+        target = self.queries.resolve(table) if isinstance(table, exp.Table) else None
         relation = yield self.queries.query(node, None, None)
         self.put(target, relation.outputs, own_names(relation.outputs))
         self.decide([target])
         if target is None:
             return relation
         self._declare(target, relation, ())
+        return NOTHING
+
+    def unload(self, node: exp.Expr, target: TableRef) -> Task:
+        """A query whose result the statement around it writes: by position into what the target is known to have."""
+        relation = yield self.queries.query(node, None, None)
+        self.put(target, relation.outputs, places(relation.outputs, insert_columns(self.queries, target, {})))
+        self.decide([target])
         return NOTHING
 
     def insert(self, node: exp.Expr, env: Env | None, given: Relation | None = None) -> Task:
@@ -79,7 +86,7 @@ class Statements:
             excluded = Relation([Output(n, o.lineage) for n, o in zip(names, relation.outputs, strict=True)])
             yield from on_conflict(self, node, target, excluded, scope, env=env)
         self.decide([ref])
-        scope.sources["inserted"] = target
+        scope.beside("inserted", target)
         return (yield from self._returning(node, scope, env))
 
     def _inserted(self, expression: exp.Expr | None, env: Env | None, scope: Scope | None = None) -> Task:
@@ -102,7 +109,7 @@ class Statements:
         yield from queries.decide(args.get("where"), "FILTER", scope, env)
         queries.note(scope)
         self.decide(written or [table_of(target)])
-        scope.sources.setdefault("inserted", target)
+        scope.beside("inserted", target)
         return (yield from self._returning(node, scope, env))
 
     def delete(self, node: exp.Expr, env: Env | None) -> Task:
@@ -115,7 +122,7 @@ class Statements:
         target = yield from self._changed(args.get("this"), scope, env)
         yield from self.queries.decide(args.get("where"), "FILTER", scope, env)
         self.decide([table_of(target)])
-        scope.sources.setdefault("deleted", target)
+        scope.beside("deleted", target)
         return (yield from self._returning(node, scope, env))
 
     def _changed(self, node: exp.Expr | None, scope: Scope, env: Env | None) -> Task:

@@ -1,0 +1,166 @@
+"""Column lineage of statements that write, construct by construct."""
+
+from .case import Case
+
+STATEMENTS: dict[str, list[Case]] = {
+    "insert": [
+        Case("by position into the listed columns", "insert into n (x, y) select a, b from t",
+             """n.x <- t.a
+                n.y <- t.b"""),
+        Case("by position into the columns of the schema", "insert into w select a, b from t",
+             """w.x <- t.a
+                w.y <- t.b""", known=True),
+        Case("under the names of the query where nothing is known", "insert into n select a as p, b from t",
+             """n.p <- t.a
+                n.b <- t.b"""),
+        Case("an expression without a name goes by its position", "insert into n select a, a + b from t",
+             """n.a <- t.a
+                n._2 <- t.a TRANSFORMATION
+                n._2 <- t.b TRANSFORMATION"""),
+        Case("all columns of a known table", "insert into w select * from t",
+             """w.x <- t.id
+                w.y <- t.a
+                w.z <- t.b""", known=True),
+        Case("all columns of an unknown table", "insert into w select * from q", "w.* <- q.*", known=True),
+        Case("columns behind unknown ones are placed from the end", "insert into w select q.*, t.a from q, t",
+             """w.* <- q.*
+                w.z <- t.a""", known=True),
+        Case("a CTE before or behind INSERT", "with q as (select a from t) insert into n (x) select a from q", "n.x <- t.a"),
+        Case("a union", "insert into n (x) select a from t union all select c from u",
+             """n.x <- t.a
+                n.x <- u.c"""),
+        Case("VALUES with a subquery", "insert into n (x, y) values (1, (select max(a) from t))", "n.y <- t.a AGGREGATION"),
+        Case("by name", "insert into w by name select a as z, b as x from t",
+             """w.z <- t.a
+                w.x <- t.b""", dialect="duckdb", known=True),
+        Case("static partitions are no part of the query", "insert overwrite table w partition (z = 1) select a, b from t",
+             """w.x <- t.a
+                w.y <- t.b""", dialect="hive", known=True),
+        Case("dynamic partitions come last", "insert into w partition (x) select a, b, id from t",
+             """w.y <- t.a
+                w.z <- t.b
+                w.x <- t.id""", dialect="spark", known=True),
+        Case("what decides over rows decides over the target", "insert into n (x) select a from t where b = 1", "n.x <- t.a",
+             "n.* <~ t.b FILTER"),
+        Case("ON CONFLICT writes what did not get in, and what was there",
+             "insert into n (k, v) select a, b from t on conflict (k) do update set v = excluded.v, c = n.c + 1",
+             """n.k <- t.a
+                n.v <- t.b
+                n.c <- n.c TRANSFORMATION""", dialect="postgres"),
+        Case("ON DUPLICATE KEY UPDATE sees the query's sources",
+             "insert into n (k) select t.a from t on duplicate key update k = values(k), v = t.b",
+             """n.k <- t.a
+                n.v <- t.b""", dialect="mysql"),
+        Case("RETURNING names what the statement returns", "insert into n (x) select a from t returning x, y as z",
+             "n.x <- t.a", dialect="postgres", result=["x", "z"]),
+        Case("a CTE that changes data", "with d as (insert into n (x) select a from t returning x as y) select y from d",
+             """n.x <- t.a
+                y <- n.x""", dialect="postgres"),
+        Case("INSERT ALL", "insert all into n (x) values (a) into m select a, b from t",
+             """N.X <- T.A
+                M.A <- T.A
+                M.B <- T.B""", dialect="oracle"),
+        Case("INSERT ALL with conditions",
+             "insert all when b > 1 then into n (x) values (a) else into m select a, b from t",
+             """N.X <- T.A
+                M.A <- T.A
+                M.B <- T.B""", "N.* <~ T.B FILTER", dialect="snowflake"),
+        Case("one source, several INSERTs", "from t insert into n select a insert into m select b where c > 1",
+             """n.a <- t.a
+                m.b <- t.b""", "m.* <~ t.c FILTER", dialect="hive"),
+    ],
+    "update": [
+        Case("from the row itself", "update t set a = b + 1 where c = 2", "t.a <- t.b TRANSFORMATION",
+             "t.* <~ t.c FILTER"),
+        Case("a constant writes no edge", "update t set a = 1", ""),
+        Case("FROM", "update n set x = t.a from t where t.id = n.id", "n.x <- t.a",
+             """n.* <~ t.id FILTER
+                n.* <~ n.id FILTER""", dialect="postgres"),
+        Case("a column that is assigned is one of the target", "update n set x = x + t.a from t",
+             """n.x <- n.x TRANSFORMATION
+                n.x <- t.a TRANSFORMATION""", dialect="postgres"),
+        Case("a subquery", "update n set x = (select max(a) from t where t.id = n.id)", "n.x <- t.a AGGREGATION"),
+        Case("several columns at once", "update n set (x, y) = (select a, b from t)",
+             """n.x <- t.a
+                n.y <- t.b""", dialect="postgres"),
+        Case("joined tables, both of them written", "update n join t on n.id = t.id set n.x = t.a, t.b = n.y",
+             """n.x <- t.a
+                t.b <- n.y""", dialect="mysql"),
+        Case("the target by the alias of the FROM clause", "update q set q.x = t.a from n as q join t on q.id = t.id",
+             "n.x <- t.a", dialect="tsql"),
+        Case("an updatable CTE", "with q as (select x, y from n) update q set x = y", "n.x <- n.y", dialect="tsql"),
+        Case("a field of a struct changes its column", "update n set s.f = t.a from t where true", "n.s <- t.a",
+             dialect="bigquery"),
+    ],
+    "merge": [
+        Case("each branch writes",
+             "merge into n using t on n.k = t.k when matched and t.c > 0 then update set n.x = t.a, y = n.y + t.b "
+             "when not matched then insert (k, x) values (t.k, a)",
+             """n.x <- t.a
+                n.y <- n.y TRANSFORMATION
+                n.y <- t.b TRANSFORMATION
+                n.k <- t.k""",
+             """n.* <~ n.k JOIN
+                n.* <~ t.k JOIN
+                n.* <~ t.c CONDITIONAL"""),
+        Case("from a subquery", "merge into n using (select k, max(a) as m from t group by k) s on n.k = s.k "
+             "when matched then update set x = s.m", "n.x <- t.a AGGREGATION"),
+        Case("an INSERT without a list goes into the columns of the schema",
+             "merge into w using t on w.x = t.id when not matched then insert values (t.id, t.a, 1)",
+             """w.x <- t.id
+                w.y <- t.a""", known=True, dialect="postgres"),
+        Case("every column by name", "merge into n using u on n.id = u.id when matched then update set * "
+             "when not matched then insert *",
+             """n.id <- u.id
+                n.c <- u.c""", dialect="databricks", known=True),
+        Case("every column of an unknown source", "merge into n using q on n.id = q.id when not matched then insert row",
+             "n.* <- q.*", dialect="bigquery"),
+        Case("a branch for what is not in the target sees the source alone",
+             "merge into n using t on n.k = t.k when not matched and c > 0 then insert (k) values (k)", "n.k <- t.k",
+             """n.* <~ n.k JOIN
+                n.* <~ t.k JOIN
+                n.* <~ t.c CONDITIONAL"""),
+    ],
+    "delete": [
+        Case("puts no value anywhere", "delete from t where a in (select c from u)", "",
+             """t.* <~ t.a FILTER
+                t.* <~ u.c FILTER"""),
+        Case("USING", "delete from t using u where t.id = u.id", "",
+             """t.* <~ t.id FILTER
+                t.* <~ u.id FILTER""", dialect="postgres"),
+    ],
+    "create": [
+        Case("a table as a query", "create table n as select a as x, max(b) as y from t group by a",
+             """n.x <- t.a
+                n.y <- t.b AGGREGATION""", declared={"n": {"x": "", "y": ""}}),
+        Case("a list of columns names them", "create table n (x int, y text) as select a, b from t",
+             """n.x <- t.a
+                n.y <- t.b""", dialect="postgres", declared={"n": {"x": "int", "y": "text"}}),
+        Case("a view with a list", "create view v (x, y) as select a, b from t",
+             """v.x <- t.a
+                v.y <- t.b""", declared={"v": {"x": "", "y": ""}}),
+        Case("of all columns of a known table", "create table n as select * from u",
+             """n.id <- u.id
+                n.c <- u.c""", known=True, declared={"n": {"id": "", "c": ""}}),
+        Case("of all columns of an unknown table declares nothing", "create table n as select *, 1 as one from q",
+             "n.* <- q.*", declared={}),
+        Case("SELECT INTO", "select a, b as x into n from t",
+             """n.a <- t.a
+                n.x <- t.b""", dialect="tsql", declared={"n": {"a": "", "x": ""}}),
+        Case("a materialised view that writes into another table",
+             "create materialized view mv to n (d Date) as select toDate(a) as d from t", "n.d <- t.a TRANSFORMATION",
+             dialect="clickhouse"),
+        Case("a later statement sees the columns that an earlier one made",
+             "create table n as select a as x from t; insert into w select * from n",
+             """n.x <- t.a
+                w.x <- n.x""", known=True),
+    ],
+    "copy": [
+        Case("columns of a staged file", "copy into w from (select $1, $2:p from @st/dir)",
+             """W.X <- @ST/dir.$1
+                W.Y <- @ST/dir.$2 TRANSFORMATION""", dialect="snowflake", known=True),
+        Case("unloading a query", "copy into @st/dir from (select a, b from t)",
+             """@ST/dir.A <- T.A
+                @ST/dir.B <- T.B""", dialect="snowflake"),
+    ],
+}  # fmt: skip
