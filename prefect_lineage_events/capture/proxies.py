@@ -20,7 +20,7 @@ from prefect_lineage_events.capture import policy
 from prefect_lineage_events.capture import tracer as tracing
 from prefect_lineage_events.capture.drivers.driver import Driver, Weave
 from prefect_lineage_events.capture.log import logger, softly
-from prefect_lineage_events.capture.notes import StatementNote
+from prefect_lineage_events.capture.reading import Reading
 from prefect_lineage_events.datasets import Store
 
 T = TypeVar("T")
@@ -137,10 +137,7 @@ class CursorProxy(_Proxy):
     def __init__(self, cursor: Any, connection: ConnectionProxy) -> None:
         super().__init__(cursor)
         self._self_connection = connection
-        self._self_tracer = connection._self_tracer
-        self._self_reading: StatementNote | None = None
-        self._self_fetched = 0
-        self._self_fetched_first: Callable[[], None] | None = None
+        self._self_reading = Reading(connection._self_tracer)
 
     def __getattr__(self, name: str) -> Any:
         return self._self_woven(name, self._self_connection._self_driver.cursor_calls)
@@ -158,85 +155,54 @@ class CursorProxy(_Proxy):
 
     def fetchone(self, *args: Any, **kwargs: Any) -> Any:
         row = self.__wrapped__.fetchone(*args, **kwargs)
-        self._self_settle()
-        if self._self_reading is not None:
-            if row is None:
-                self._self_read_ended(exhausted=True)
-            else:
-                self._self_fetched += 1
+        reading = self._self_reading
+        if row is None:
+            reading.ends(exhausted=True)
+        elif reading.arrival is None:
+            reading.rows += 1
+        else:
+            reading.fetched(1)
         return row
 
     def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
         rows = self.__wrapped__.fetchmany(*args, **kwargs)
-        self._self_settle()
-        if self._self_reading is not None:
-            self._self_fetched += len(rows)
-            if not rows:
-                self._self_read_ended(exhausted=True)
+        self._self_reading.fetched(len(rows))
+        if not rows:
+            self._self_reading.ends(exhausted=True)
         return rows
 
     def fetchall(self, *args: Any, **kwargs: Any) -> Any:
         rows = self.__wrapped__.fetchall(*args, **kwargs)
-        self._self_fetched_all(rows)
+        self._self_reading.fetched(len(rows))
+        self._self_reading.ends(exhausted=True)
         return rows
 
     def __iter__(self) -> Iterator[Any]:
-        if self._self_reading is None and self._self_fetched_first is None:
-            return iter(self.__wrapped__)
-        return self._self_count(iter(self.__wrapped__))
+        return self._self_reading.counted(iter(self.__wrapped__))
 
     def __next__(self) -> Any:
         try:
             row = next(self.__wrapped__)
         except StopIteration:
-            self._self_read_ended(exhausted=True)
+            self._self_reading.ends(exhausted=True)
             raise
-        self._self_fetched += 1
+        self._self_reading.fetched(1)
         return row
 
     def close(self, *args: Any, **kwargs: Any) -> Any:
-        self._self_read_ended()
+        self._self_reading.ends()
         return self.__wrapped__.close(*args, **kwargs)
 
     def __enter__(self) -> Any:
         return self._self_same(self.__wrapped__.__enter__())
 
     def __exit__(self, *error: Any) -> Any:
-        self._self_read_ended()
+        self._self_reading.ends()
         return self.__wrapped__.__exit__(*error)
 
     def __del__(self) -> None:
         # A cursor that is forgotten half way has read what it has read.
-        self._self_read_ended()
-
-    def _self_fetched_all(self, rows: Any) -> None:
-        self._self_settle()
-        if self._self_reading is not None:
-            self._self_fetched += len(rows)
-            self._self_read_ended(exhausted=True)
-
-    def _self_settle(self) -> None:
-        """A first fetch succeeded: a statement whose end was not known until then has succeeded too."""
-        settle, self._self_fetched_first = self._self_fetched_first, None
-        if settle is not None:
-            settle()
-
-    def _self_count(self, rows: Iterator[Any]) -> Iterator[Any]:
-        for row in rows:
-            self._self_settle()
-            self._self_fetched += 1
-            yield row
-        self._self_settle()
-        self._self_read_ended(exhausted=True)
-
-    def _self_read_ended(self, *, exhausted: bool = False) -> None:
-        """The result of the last read is exhausted or given up: tell its row count, once.
-
-        A result given up with no row fetched may have been fetched by ways of the driver that we do not know.
-        """
-        note, self._self_reading = self._self_reading, None
-        if note is not None and (exhausted or self._self_fetched):
-            self._self_tracer.rows(note, self._self_fetched)
+        self._self_reading.ends()
 
 
 def _traced_cursor(connection: ConnectionProxy, cursor: Any) -> CursorProxy:
@@ -261,7 +227,7 @@ def runs_as(
     cursor: CursorProxy, operation: Any, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Call a method of the cursor that does what `operation` says, and note that when it has succeeded."""
-    cursor._self_read_ended()
+    cursor._self_reading.ends()
     connection = cursor._self_connection
     doomed = ask(connection._self_driver.doomed, connection.__wrapped__, default=False)
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
@@ -292,7 +258,7 @@ def note_statement(
         result_columns=ask(driver.columns, own, default=()) if has_result else (),
     )
     if note is not None and rows is None and has_result:
-        cursor._self_reading, cursor._self_fetched = note, 0
+        cursor._self_reading.starts(note)
 
 
 def ends_transaction(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:

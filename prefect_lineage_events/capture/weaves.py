@@ -68,7 +68,7 @@ def runs_on_connection(connection: ConnectionProxy, operation: str, method: Any,
 
 def streams_rows(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Iterator[Any]:
     """psycopg's `stream()`: a generator that runs the statement when it is first asked for a row."""
-    cursor._self_read_ended()
+    cursor._self_reading.ends()
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
     rows = 0
     try:

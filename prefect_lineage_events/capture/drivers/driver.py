@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from prefect_lineage_events.capture.tracer import SchemaLookup
@@ -87,4 +88,10 @@ class Driver:
     def columns(self, cursor: Any) -> tuple[Column, ...]:
         """The columns of the cursor's result, from its description."""
         description: Sequence[Any] = getattr(cursor, "description", None) or ()
-        return tuple(Column(name=str(d[0]), type=self.type_name(d[1])) for d in description)
+        return _columns(self.type_name, tuple((entry[0], entry[1]) for entry in description))
+
+
+# The same few results come again and again, and making models costs more than the rest of a note.
+@lru_cache(maxsize=512)
+def _columns(type_name: Callable[[Any], str | None], description: tuple[tuple[Any, Any], ...]) -> tuple[Column, ...]:
+    return tuple(Column(name=str(name), type=type_name(code)) for name, code in description)

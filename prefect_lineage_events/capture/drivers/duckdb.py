@@ -114,7 +114,9 @@ def _fetches(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -
 def _fetches_frame(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """The whole result as a DataFrame or an Arrow table, which both know their length."""
     frame = method(*args, **kwargs)
-    _results(connection)._self_fetched_all(frame)
+    reading = _results(connection)._self_reading
+    reading.fetched(len(frame))
+    reading.ends(exhausted=True)
     return frame
 
 

@@ -74,7 +74,7 @@ class Sent:
 
 def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`execute_async`: remember the statement until its status is known. A status never asked for stays unknown."""
-    cursor._self_read_ended()
+    cursor._self_reading.ends()
     sent = partial(Sent, started=dt.datetime.now(dt.timezone.utc), clock=perf_counter())
     result = method(*args, **kwargs)
     connection = cursor._self_connection
@@ -98,7 +98,7 @@ def _takes_results(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> 
     result = method(*args, **kwargs)
     query_id = _query_id(args, kwargs)
     if query_id in cursor._self_connection._self_state:
-        cursor._self_fetched_first = partial(_succeeded, cursor._self_connection, query_id, cursor.__wrapped__)
+        cursor._self_reading.arrival = partial(_succeeded, cursor._self_connection, query_id, cursor.__wrapped__)
     return cursor._self_same(result)
 
 
@@ -131,7 +131,7 @@ def _through_proxy(connection: ConnectionProxy, method: Any, args: Any, kwargs: 
 def _fetches(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`fetch_pandas_all` and its like, which may be the first to fetch the result of an asynchronous statement."""
     result = method(*args, **kwargs)
-    cursor._self_settle()
+    cursor._self_reading.arrives()
     return result
 
 

@@ -1,0 +1,65 @@
+"""How many rows of a result were read: counted as they are fetched, and told once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from prefect_lineage_events.capture.notes import StatementNote
+from prefect_lineage_events.capture.tracer import ConnectionTracer
+
+
+class Reading:
+    """The result of a cursor's last statement. One per cursor, for one result after the other.
+
+    `rows` is what was fetched of it so far. `arrival` is called once when the first fetch succeeds: only then does an
+    asynchronous statement count as having succeeded.
+    """
+
+    __slots__ = ("_note", "_tracer", "arrival", "rows")
+
+    def __init__(self, tracer: ConnectionTracer) -> None:
+        self._tracer = tracer
+        self._note: StatementNote | None = None
+        self.arrival: Callable[[], None] | None = None
+        self.rows = 0
+
+    def starts(self, note: StatementNote) -> None:
+        """A result has begun whose number of rows nobody knows yet."""
+        self._note, self.rows = note, 0
+
+    def fetched(self, rows: int) -> None:
+        self.rows += rows
+        if self.arrival is not None:
+            self.arrives()
+
+    def arrives(self) -> None:
+        arrival, self.arrival = self.arrival, None
+        if arrival is not None:
+            arrival()
+
+    def ends(self, *, exhausted: bool = False) -> None:
+        """The result is exhausted or given up: tell its row count, if nobody has.
+
+        A result given up with no row fetched may have been fetched by ways of the driver that we do not know.
+        """
+        if exhausted and self.arrival is not None:
+            self.arrives()
+        note, self._note = self._note, None
+        if note is not None and (exhausted or self.rows):
+            self._tracer.rows(note, self.rows)
+
+    def counted(self, rows: Iterator[Any]) -> Iterator[Any]:
+        """The same rows, counted, to the end or to where the iteration is given up."""
+        note, fetched, exhausted = self._note, 0, False
+        try:
+            for row in rows:
+                fetched += 1
+                yield row
+            exhausted = True
+        finally:
+            # The cursor may have gone on to another statement before a forgotten iteration is collected.
+            if self._note is note:
+                self.fetched(fetched)
+                if exhausted:
+                    self.ends(exhausted=True)
