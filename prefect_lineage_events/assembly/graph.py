@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Edge, How, RunLineage
@@ -63,7 +63,7 @@ def tree(run: RunLineage) -> str:
     for number, (headline, below) in enumerate(branches, 1):
         last = number == len(branches)
         lines.append(f"{'└─' if last else '├─'} {headline}")
-        lines += [f"{'   ' if last else '│  '} {line}" for line in below]
+        lines += [f"{'   ' if last else '│  '}{line}" for line in below]
     return "\n".join(lines) + "\n"
 
 
@@ -81,8 +81,8 @@ def short_names(datasets: Iterable[Dataset]) -> dict[Dataset, str]:
             if len(group) > 1:
                 for dataset in group:
                     depth[dataset] += 1
-    taken = list(names.values())
-    return {dataset: name if taken.count(name) == 1 else dataset.uri for dataset, name in names.items()}
+    taken = Counter(names.values())
+    return {dataset: name if taken[name] == 1 else dataset.uri for dataset, name in names.items()}
 
 
 def _uses(run: RunLineage) -> dict[Dataset, DatasetUse]:

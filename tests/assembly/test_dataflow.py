@@ -1,0 +1,253 @@
+"""What fed a write: its own statement, or what Python had in its hands."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from tests.assembly.histories import START, Story
+from tests.assembly.pictures import columns, edges, inputs, known, lineage, outputs
+
+
+def test_rows_read_in_a_task_feed_what_it_writes_afterwards():
+    found = lineage(Story().task("T").read("a", task="T").write("b", task="T"))
+    assert known(found) == {"a>b": "same task"}
+
+
+def test_rows_read_after_a_write_do_not_feed_it():
+    found = lineage(Story().task("T").write("b", task="T").read("a", task="T"))
+    assert (inputs(found), outputs(found), edges(found)) == ({"a"}, {"b"}, set())
+
+
+def test_a_statement_that_says_what_fed_it_is_believed():
+    found = lineage(Story().task("T").read("config", task="T").write("b", "a", task="T"))
+    assert known(found) == {"a>b": "sql"}
+
+
+@pytest.mark.parametrize("effect", ["delete", "truncate"])
+def test_python_hands_no_rows_to_a_statement_that_takes_none(effect):
+    assert edges(lineage(Story().read("a").write("b", effect=effect))) == set()
+
+
+def test_a_created_table_is_fed_by_what_is_written_into_it_only():
+    assert edges(lineage(Story().read("a").create("b"))) == set()
+
+
+def test_an_update_that_names_only_its_own_table_is_fed_by_what_was_read():
+    found = lineage(Story().read("a").write("b", "b", effect="update"))
+    assert known(found) == {"a>b": "same task"}
+
+
+def test_the_result_of_a_task_feeds_the_task_that_received_it():
+    story = Story().task("A").task("B", "A").read("a", task="A").write("b", task="B")
+    assert known(lineage(story)) == {"a>b": "task graph"}
+
+
+def test_results_pass_through_tasks_that_touch_no_data():
+    story = Story().task("A").task("M", "A").task("N", "M").task("B", "N").read("a", task="A").write("b", task="B")
+    assert known(lineage(story)) == {"a>b": "task graph"}
+
+
+def test_results_pass_through_a_task_that_only_read():
+    story = Story().task("A").task("M", "A").task("B", "M")
+    story.read("a", task="A").read("m", task="M").write("b", task="B")
+    assert edges(lineage(story)) == {"a>b", "m>b"}
+
+
+def test_a_task_that_wrote_hands_on_what_it_read_but_not_what_it_was_given():
+    story = Story().task("A").task("W", "A").task("B", "W")
+    story.read("a", task="A").read("w", task="W").write("stage", task="W").write("log", task="B")
+    assert edges(lineage(story)) == {"a>stage", "w>stage", "w>log"}
+
+
+def test_what_a_task_wrote_is_not_what_the_next_one_was_given():
+    story = Story().task("A").task("B", "A").write("a", "src", task="A").write("b", task="B")
+    assert edges(lineage(story)) == {"src>a"}
+
+
+def test_waiting_for_a_task_is_order_only():
+    story = Story().task("A").task("B", after=["A"]).read("a", task="A").write("b", task="B")
+    assert edges(lineage(story)) == set()
+
+
+def test_two_pipelines_of_one_flow_are_not_crossed():
+    story = Story().task("A1").task("B1", "A1").task("A2").task("B2", "A2")
+    story.read("a1", task="A1").read("a2", task="A2").write("b2", task="B2").write("b1", task="B1")
+    assert edges(lineage(story)) == {"a1>b1", "a2>b2"}
+
+
+def test_a_read_at_a_later_clock_still_feeds_along_the_task_graph():
+    """Tasks of one run may run on machines whose clocks differ."""
+    story = Story().task("A").task("B", "A").write("b", task="B").read("a", task="A")
+    assert edges(lineage(story)) == {"a>b"}
+
+
+def test_the_flows_own_reads_feed_its_own_writes():
+    assert known(lineage(Story().read("a").write("b"))) == {"a>b": "same task"}
+
+
+def test_nothing_is_guessed_between_the_flows_body_and_its_tasks():
+    story = Story().task("T").read("a", task="T").write("b").read("c").write("d", task="T2")
+    assert edges(lineage(story)) == set()
+
+
+def test_mapped_task_runs_counted_in_one_event_feed_each_other_one_by_one():
+    story = Story().task("A1").task("A2").task("B1", "A1").task("B2", "A2")
+    story.read("a", task="A1 A2").write("b", task="B1 B2")
+    assert known(lineage(story)) == {"a>b": "task graph"}
+
+
+def test_a_write_in_a_loop_takes_what_was_read_since_its_first_execution():
+    story = Story().read("a1").write("b", executions=3, last=START + dt.timedelta(seconds=9)).read("a2")
+    assert edges(lineage(story)) == {"a1>b", "a2>b"}
+
+
+def test_a_read_in_a_loop_feeds_from_its_first_execution():
+    story = Story().read("a", executions=3, last=START + dt.timedelta(seconds=9)).write("b")
+    assert edges(lineage(story)) == {"a>b"}
+
+
+def test_rows_in_a_temporary_table_are_those_of_the_moment():
+    story = Story().create("#tmp", "a1").write("b1", "#tmp").create("#tmp", "a2").write("b2", "#tmp")
+    assert edges(lineage(story)) == {"a1>b1", "a2>b2"}
+
+
+def test_a_temporary_table_truncated_and_filled_again_holds_only_the_new_rows():
+    story = Story().create("#tmp", "a").write("#tmp", effect="truncate").write("#tmp", "c").write("b", "#tmp")
+    assert edges(lineage(story)) == {"c>b"}
+
+
+def test_rows_pass_through_a_temporary_table_from_task_to_task():
+    story = Story().task("A").task("B").create("#tmp", "a", task="A").write("b", "#tmp", task="B")
+    assert known(lineage(story)) == {"a>b": "sql"}
+
+
+def test_rows_that_python_put_into_a_temporary_table_come_from_what_it_read():
+    story = Story().read("a").create("#tmp").write("#tmp").write("b", "#tmp")
+    assert known(lineage(story)) == {"a>b": "same task"}
+
+
+def test_rows_read_out_of_a_temporary_table_are_those_that_went_in():
+    story = Story().task("A").task("B", "A")
+    story.create("#tmp", "a", task="A").read("#tmp", task="A").write("b", task="B")
+    assert known(lineage(story)) == {"a>b": "task graph"}
+
+
+def test_columns_compose_through_a_temporary_table():
+    story = Story().create("#tmp", "a", columns="a.x>y").write("b", "#tmp", columns="tmp.y>z")
+    assert columns(lineage(story)) == {"a.x>b.z"}
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "whole"),
+    [
+        ("IDENTITY", "TRANSFORMATION", "TRANSFORMATION"),
+        ("TRANSFORMATION", "IDENTITY", "TRANSFORMATION"),
+        ("AGGREGATION", "TRANSFORMATION", "AGGREGATION"),
+        ("TRANSFORMATION", "AGGREGATION", "AGGREGATION"),
+        ("TRANSFORMATION", "TRANSFORMATION", "TRANSFORMATION"),
+    ],
+)
+def test_transformations_compose(first, then, whole):
+    story = Story().create("#tmp", "a", columns=f"a.x>y:{first}").write("b", "#tmp", columns=f"tmp.y>z:{then}")
+    assert columns(lineage(story)) == {f"a.x>b.z:{whole}"}
+
+
+def test_what_decided_over_rows_on_the_way_decides_over_the_whole():
+    story = Story().create("#tmp", "a", columns="a.x>y a.w>y:FILTER").write("b", "#tmp", columns="tmp.y>z")
+    assert columns(lineage(story)) == {"a.x>b.z", "a.w>b.*:FILTER"}
+
+
+def test_a_column_that_decides_behind_a_temporary_table_is_the_one_it_came_from():
+    story = Story().create("#tmp", "a", columns="a.x>y").write("b", "#tmp", columns="tmp.y>z tmp.y>z:JOIN")
+    assert columns(lineage(story)) == {"a.x>b.z", "a.x>b.*:JOIN"}
+
+
+def test_a_star_takes_the_columns_that_the_source_has():
+    story = Story().write("b", "a", columns="a.*>*").looked_up("a", "x:int y:int")
+    assert columns(lineage(story)) == {"a.x>b.x", "a.y>b.y"}
+
+
+def test_a_star_takes_the_columns_that_the_target_got_where_the_source_is_unknown():
+    story = Story().write("b", "a", columns="a.*>*").looked_up("b", "x:int y:int")
+    assert columns(lineage(story)) == {"a.x>b.x", "a.y>b.y"}
+
+
+def test_a_star_goes_by_position_where_the_names_differ():
+    story = Story().write("b", "a", columns="a.*>*").looked_up("a", "x:int y:int").looked_up("b", "p:int q:int")
+    assert columns(lineage(story)) == {"a.x>b.p", "a.y>b.q"}
+
+
+def test_a_star_whose_columns_nobody_knows_gives_the_table_edge_only():
+    found = lineage(Story().write("b", "a", columns="a.*>*"))
+    assert (edges(found), columns(found)) == ({"a>b"}, set())
+
+
+def test_an_unknown_star_in_a_temporary_table_keeps_the_names_that_are_asked_for():
+    story = Story().create("#tmp", "a", columns="a.*>*").write("b", "#tmp", columns="tmp.x>z")
+    assert columns(lineage(story)) == {"a.x>b.z"}
+
+
+def test_columns_of_a_data_frame_are_joined_by_equal_names_and_marked():
+    story = (
+        Story().read("a", columns="a.X>x a.y>total:AGGREGATION", result="x total").write("b", into="X:int total new")
+    )
+    assert columns(lineage(story)) == {"~a.X>b.X:TRANSFORMATION", "~a.y>b.total:AGGREGATION"}
+
+
+def test_a_written_column_of_another_name_is_joined_with_nothing():
+    story = Story().read("a", columns="a.x>x", result="x").write("b", into="y:int")
+    assert columns(lineage(story)) == set()
+
+
+def test_the_names_written_are_those_of_the_table_where_the_statement_does_not_say():
+    story = Story().read("a", columns="a.x>x").create("b", into="x:int y:int").write("b")
+    assert columns(lineage(story)) == {"~a.x>b.x:TRANSFORMATION"}
+
+
+def test_joining_by_names_can_be_switched_off():
+    story = Story().read("a", columns="a.x>x").write("b", into="x:int")
+    found = lineage(story, infer_columns=False)
+    assert (edges(found), columns(found)) == ({"a>b"}, set())
+
+
+def test_an_exact_edge_is_not_shown_as_inferred():
+    story = Story().read("a", columns="a.x>x:TRANSFORMATION").write("b", into="x:int")
+    story.write("b", "a", columns="a.x>x:TRANSFORMATION")
+    assert columns(lineage(story)) == {"a.x>b.x:TRANSFORMATION"}
+
+
+def test_a_recorded_write_says_its_own_sources():
+    story = Story().read("other").write("b", "a", effect=None, dialect="")
+    assert known(lineage(story)) == {"a>b": "recorded"}
+
+
+def test_a_recorded_write_without_sources_is_fed_by_what_was_read():
+    story = Story().read("a").write("s3://bucket/report.csv", effect=None, dialect="")
+    assert known(lineage(story)) == {"a>report.csv": "same task"}
+
+
+def test_a_materialised_asset_is_made_of_its_upstream_assets():
+    story = Story().task("T").asset("s3://bucket/out", "s3://bucket/in", task="T")
+    assert known(lineage(story)) == {"in>out": "asset"}
+
+
+def test_a_materialised_asset_without_upstream_is_made_of_what_its_task_read():
+    story = Story().task("T").read("a", task="T").asset("s3://bucket/out", task="T")
+    assert known(lineage(story)) == {"a>out": "same task"}
+
+
+def test_an_asset_that_was_not_made_is_none():
+    story = Story().task("T").asset("s3://bucket/out", "s3://bucket/in", task="T", succeeded=False)
+    assert lineage(story).empty
+
+
+def test_a_self_insert_is_an_edge_to_itself():
+    found = lineage(Story().write("t", "t", columns="t.a>a:AGGREGATION"))
+    assert (inputs(found), outputs(found), edges(found)) == ({"t"}, {"t"}, {"t>t"})
+
+
+def test_the_surest_way_of_knowing_an_edge_is_told():
+    story = Story().read("a").write("b").write("b", "a")
+    assert known(lineage(story)) == {"a>b": "sql"}

@@ -1,0 +1,52 @@
+"""Statements understood with the schemas of the whole run, where the first analysis lacked them."""
+
+from __future__ import annotations
+
+from tests.assembly.histories import Story
+from tests.assembly.pictures import columns, edges, lineage
+
+AMBIGUOUS = {"confidence": "partial", "reason": "columns: v could come from several tables"}
+
+
+def test_an_insert_without_column_list_goes_by_position_into_the_columns_of_its_table():
+    story = Story().write(
+        "hourly",
+        "readings",
+        columns="readings.taken_at>taken_at readings.celsius>avg:AGGREGATION",
+        sql="INSERT INTO hourly SELECT taken_at, avg(celsius) FROM readings WHERE taken_at LIKE ? GROUP BY taken_at",
+    )
+    assert columns(lineage(story.looked_up("hourly", "hour:text mean:float"))) == {
+        "readings.taken_at>hourly.hour",
+        "readings.celsius>hourly.mean:AGGREGATION",
+    }
+
+
+def test_a_column_that_could_come_from_several_tables_comes_from_the_one_that_has_it():
+    story = Story().write("x", "a", "b", sql="INSERT INTO x (k, v) SELECT k, v FROM a JOIN b ON true", **AMBIGUOUS)
+    found = lineage(story.looked_up("a", "k:int").looked_up("b", "v:int"))
+    assert columns(found) == {"a.k>x.k", "b.v>x.v"}
+    assert {s.confidence for s in found.statements} == {"exact"}
+
+
+def test_what_one_statement_creates_tells_the_next_one_its_columns():
+    story = Story().create("#tmp", "a", columns="a.*>*", sql="CREATE TEMP TABLE tmp AS SELECT * FROM a")
+    story.write("x", "#tmp", "b", sql="INSERT INTO x (p, q) SELECT k, v FROM tmp JOIN b ON true", **AMBIGUOUS)
+    found = lineage(story.looked_up("a", "k:int w:int").looked_up("b", "v:int"))
+    assert columns(found) == {"a.k>x.p", "b.v>x.q"}
+
+
+def test_without_schemas_the_first_analysis_stands():
+    story = Story().write("x", "a", "b", sql="INSERT INTO x (k, v) SELECT k, v FROM a JOIN b ON true", **AMBIGUOUS)
+    found = lineage(story)
+    assert (edges(found), columns(found)) == ({"a>x", "b>x"}, set())
+    assert {s.confidence for s in found.statements} == {"partial"}
+
+
+def test_without_its_text_the_first_analysis_stands():
+    story = Story().write("x", "a", "b", **AMBIGUOUS).looked_up("a", "k:int").looked_up("b", "v:int")
+    assert columns(lineage(story)) == set()
+
+
+def test_a_text_that_was_cut_off_does_not_replace_what_is_known():
+    story = Story().write("x", "a", columns="a.k>p", sql="INSERT INTO x SELECT k, v FROM a WHERE k IN (…")
+    assert columns(lineage(story.looked_up("x", "q:int r:int").looked_up("a", "k:int"))) == {"a.k>x.p"}
