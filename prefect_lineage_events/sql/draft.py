@@ -17,7 +17,8 @@ _RANK: dict[Confidence, int] = {"exact": 0, "recovered": 1, "partial": 2}
 @dataclass(slots=True)
 class Draft:
     """`inputs` and `outputs` keep the order in which they were found, each once. `refs` tells, by `id(node)`, what the
-    table nodes of `tree` stand for; None for a node that names no table (a CTE, a bind)."""
+    table nodes of `tree` stand for; None for a node that names no table (a CTE, a bind). `body` are the statements
+    whose columns count as this one's: those of a procedure."""
 
     context: Context
     kind: StatementKind = "misc"
@@ -31,6 +32,7 @@ class Draft:
     reason: str = ""
     tree: Expr | None = None
     refs: dict[int, TableRef | None] = field(default_factory=dict)
+    body: list[Draft] = field(default_factory=list)
 
     def read(self, table: TableRef | None) -> None:
         if table is not None:

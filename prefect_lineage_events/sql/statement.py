@@ -16,7 +16,7 @@ from sqlglot.tokenizer_core import Token
 from . import connection, definitions, transfers
 from .batches import cut
 from .blocks import heads
-from .columns import column_edges
+from .columns import ColumnResult, column_edges, joined
 from .context import Context
 from .definitions import ROUTINES, Definition
 from .draft import Draft
@@ -70,6 +70,9 @@ _NO_DATA = frozenset(
 )  # fmt: skip
 _PARSED = _QUERIES | _CHANGES
 _QUERY_WORDS = frozenset({"SELECT", "WITH"})
+# Without one of these, a statement of an unknown kind (a declaration, an assignment) can name no table.
+_TOUCHING = frozenset({"FROM", "INTO", "TABLE", "JOIN", "USING", "SELECT", "UPDATE"})
+_SQL_LANGUAGES = frozenset({"SQL", "PLPGSQL", "PLSQL"})
 _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
 
 
@@ -81,6 +84,9 @@ def analyze_piece(piece: Piece, context: Context) -> tuple[Statement, ...]:
     fingerprint, sanitised = piece.fingerprint, piece.sanitised
     try:
         drafts = _Reader(context).piece(piece)
+        for draft in drafts:
+            if piece.is_templated and (draft.inputs or draft.outputs):
+                draft.doubt("partial", "a template stands where a name or a condition will be")
     except Exception as error:  # noqa: BLE001  (the promise: the user's statement has run, lineage must not fail it)
         draft = Draft(context)
         draft.doubt("partial", f"the analyser failed ({type(error).__name__})")
@@ -89,17 +95,26 @@ def analyze_piece(piece: Piece, context: Context) -> tuple[Statement, ...]:
 
 
 def _finished(draft: Draft, fingerprint: str, sanitised: str) -> Statement:
-    tree, context = draft.tree, draft.context
-    if not context.columns or tree is None:
+    if not draft.context.columns or not (draft.tree or draft.body):
         return draft.finish(fingerprint, sanitised)
-    result = column_edges(
-        tree,
+    result = joined([_columns(part) for part in draft.body]) if draft.body else _columns(draft)
+    return draft.finish(fingerprint, sanitised, result)
+
+
+def _columns(draft: Draft) -> ColumnResult:
+    if draft.tree is None:
+        return joined([_columns(part) for part in draft.body])
+    return column_edges(
+        draft.tree,
         resolve=lambda table: draft.refs.get(id(table)),
-        schemas=context.schemas,
-        dialect=context.dialect,
+        schemas=draft.context.schemas,
+        dialect=draft.context.dialect,
         statement=draft.finish(),
     )
-    return draft.finish(fingerprint, sanitised, result)
+
+
+def _language(words: Words, at: int) -> str:
+    return words.word(at) or (words.texts[at].upper() if at < len(words) else "")
 
 
 class _Reader:
@@ -162,7 +177,7 @@ class _Reader:
             definition(words, draft)
         elif transfer := _TRANSFERS.get(verb):
             self._inner(transfer(words, draft), words, draft)
-        elif verb not in _NO_DATA:
+        elif verb not in _NO_DATA and not _TOUCHING.isdisjoint(words.upper):
             draft.doubt("partial", "an unknown kind of statement")
         return [draft]
 
@@ -182,6 +197,8 @@ class _Reader:
             return False
         draft.tree = tree
         walk(tree, draft)
+        if draft.effect == "append" and len(tokens) > 1 and tokens[1].text.upper() == "OVERWRITE":
+            draft.effect = "overwrite"  # INSERT OVERWRITE ALL, of which the tree says nothing
         return True
 
     def _recover(self, draft: Draft, words: Words, start: int, end: int) -> None:
@@ -206,8 +223,12 @@ class _Reader:
         if query.text:
             for inner in self._text(query.text):
                 draft.inputs.update(inner.inputs)
-        else:
-            self._query(draft, words, query.start, query.end)
+                draft.tree, draft.refs = inner.tree, inner.refs
+        elif self._query(draft, words, query.start, query.end) and query.columns:
+            node = exp.Table(this=exp.Identifier(this="target", quoted=True))
+            draft.refs[id(node)] = next(iter(draft.outputs), None)
+            listed = [exp.Identifier(this=column, quoted=True) for column in query.columns]
+            draft.tree = exp.Insert(this=exp.Schema(this=node, expressions=listed), expression=draft.tree)
 
     # --- definitions
 
@@ -247,10 +268,12 @@ class _Reader:
 
     def _routine(self, definition: Definition, words: Words, draft: Draft) -> Draft:
         """A procedure, task or pipe: nothing has run, so it reads and writes nothing; what its body names is connected."""
-        if definition.query == -1:
+        language = words.find(frozenset({"LANGUAGE"}), 1)
+        if definition.query == -1 or (language != -1 and _language(words, language + 1) not in _SQL_LANGUAGES):
             return draft
         body = words.part(definition.query)
         inner = self._text(body.texts[0]) if body.kind(0) == Kind.STRING else self._body(body)
+        draft.body = inner
         for statement in inner:
             draft.inputs.update(statement.inputs)
             draft.outputs.update(statement.outputs)

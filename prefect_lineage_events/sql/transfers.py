@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .definitions import declared_columns
 from .draft import Draft
 from .model import TableRef
 from .names import location_of
@@ -16,11 +17,15 @@ _QUERY = frozenset({"SELECT", "SEL", "WITH", "VALUES", "INSERT", "UPDATE", "DELE
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query within the statement: words from `start` to before `end`, or the text of a literal."""
+    """A query within the statement: words from `start` to before `end`, or the text of a literal.
+
+    `columns` are those of the target that it is listed to fill.
+    """
 
     start: int = 0
     end: int = 0
     text: str = ""
+    columns: tuple[str, ...] = ()
 
 
 def copy(words: Words, draft: Draft) -> Query | None:
@@ -28,23 +33,30 @@ def copy(words: Words, draft: Draft) -> Query | None:
     draft.kind, draft.effect = "write", "append"
     if words.word(1) == "INTO":
         return _copy_into(words, draft)
+    if words.word(1) == "FILES":  # docs.snowflake.com: COPY FILES, from stage to stage
+        source = words.find(frozenset({"FROM"}), 2)
+        draft.write(read_name(words, 3, draft.context).table)
+        draft.read(read_name(words, source + 1, draft.context).table if source != -1 else None)
+        return None
     if words.follows(1, "FROM", "DATABASE"):
         draft.kind, draft.effect = "misc", None
         return None
-    query, at, source = None, 1, None
+    query: Query | None = None
+    table: TableRef | None = None
+    at = 1
     if words.word(at) == "(":
         query, at = Query(at + 1, words.close(at)), words.close(at) + 1
     else:
         at += words.word(at) == "BINARY"
         named = read_name(words, at, draft.context)
-        source, at = named.table, max(named.end, at)
+        table, at = named.table, max(named.end, at)
         if words.word(at) == "(":
             at = words.close(at) + 1
     if words.word(at) == "FROM":
-        draft.write(source)
+        draft.write(table)
         draft.read(_place(words, at + 1, draft))
     else:
-        draft.read(source)
+        draft.read(table)
         draft.write(_place(words, at + 1, draft))
         if not draft.outputs:
             draft.kind, draft.effect = "read", None
@@ -67,13 +79,15 @@ def _copy_into(words: Words, draft: Draft) -> Query | None:
             table = location_of(words.texts[2], draft.context) or table
         draft.write(table)
     at = max(target.end, 2)
+    columns: tuple[str, ...] = ()
     if words.word(at) == "(" and words.word(words.close(at) + 1) == "FROM":
+        columns = tuple(declared_columns(words, at, draft.context.dialect))
         at = words.close(at) + 1
     if words.word(at) != "FROM":
         return None
     at += 1
     if words.word(at) == "(":
-        return Query(at + 1, words.close(at))
+        return Query(at + 1, words.close(at), columns=columns)
     if words.kind(at) == Kind.NAME and "://" in words.texts[at]:
         draft.read(location_of(words.texts[at], draft.context))
         return None

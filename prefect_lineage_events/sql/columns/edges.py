@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +66,15 @@ def column_edges(
         result_columns=tuple(output.name for output in relation.outputs),
         declared=statements.declared,
         reason=f"columns: {queries.ambiguous} could come from several tables" if queries.ambiguous else "",
+    )
+
+
+def joined(results: Sequence[ColumnResult]) -> ColumnResult:
+    """The edges of several statements as those of one, such as a procedure's body."""
+    return ColumnResult(
+        edges=tuple(dict.fromkeys(edge for result in results for edge in result.edges)),
+        indirect=tuple(dict.fromkeys(edge for result in results for edge in result.indirect)),
+        reason=next((result.reason for result in results if result.reason), ""),
     )
 
 

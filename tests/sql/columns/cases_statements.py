@@ -155,10 +155,22 @@ STATEMENTS: dict[str, list[Case]] = {
              """n.x <- t.a
                 w.x <- n.x""", known=True),
     ],
+    "procedures": [
+        Case("what a body says is connected",
+             "create procedure p() as begin insert into n (x) select a from t; update m set y = z; end",
+             """n.x <- t.a
+                m.y <- m.z""", dialect="tsql"),
+    ],
     "copy": [
         Case("columns of a staged file", "copy into w from (select $1, $2:p from @st/dir)",
              """W.X <- @ST/dir.$1
                 W.Y <- @ST/dir.$2 TRANSFORMATION""", dialect="snowflake", known=True),
+        Case("columns of a staged file, by a list", "copy into n (x, y) from (select t.$2, t.$1 from @st/dir t)",
+             """N.X <- @ST/dir.$2
+                N.Y <- @ST/dir.$1""", dialect="snowflake"),
+        Case("a query in a text", "unload ('select a, b from t where c = 1') to 's3://bucket/x'",
+             """s3://bucket/x.a <- t.a
+                s3://bucket/x.b <- t.b""", dialect="redshift"),
         Case("unloading a query", "copy into @st/dir from (select a, b from t)",
              """@ST/dir.A <- T.A
                 @ST/dir.B <- T.B""", dialect="snowflake"),
