@@ -8,14 +8,9 @@ from collections.abc import Sequence
 from sqlglot.tokenizer_core import Token, TokenType
 
 from .lexis import word_set
-from .secrets import SENSITIVE, clean_location
+from .secrets import PLACES, clean_location
 from .templates import shown_template
 
-# Words before a literal that is a place: COPY INTO '...', LOCATION '...', URL = '...', ATTACH '...', BULK '...'
-_PLACES = word_set(
-    """FROM JOIN INTO LOCATION URL INPATH INFILE OUTFILE DIRECTORY PATH URI URIS BULK ATTACH DATABASE PUT GET LIST LS
-    REMOVE RM JAR TO PARQUET"""
-)
 _NO_PLACE_AFTER = frozenset({"DISTINCT", "PROGRAM"})  # IS DISTINCT FROM 'x', COPY FROM PROGRAM 'x'
 _NO_PLACE_INSIDE = word_set("EXTRACT TRIM SUBSTRING SUBSTR OVERLAY POSITION BTRIM LTRIM RTRIM DATE_PART")
 _PLACE_FUNCTION = re.compile(
@@ -49,10 +44,8 @@ def literal(token: Token, words: Sequence[str], text: str) -> str:
 def identifier(word: str) -> str:
     """A quoted name, or what stands for one, as it may be shown: a URL in it without credentials, a template as `?`."""
     first = word[0]
-    if first in "{<$&":
-        return shown_template(word)
-    if first.isdigit():
-        return "?"  # 0xFFG: a number that is none
+    if first not in "\"`['":
+        return shown_template(word)  # or 0xFFG, a number that is none
     if "://" in word:
         place = clean_location(word[1:-1])
         return "?" if place is None else f"{first}{place}{word[-1]}"
@@ -68,9 +61,9 @@ def stage(text: str, start: int) -> str:
 def _names_a_dataset(value: str, words: Sequence[str]) -> bool:
     before = words[-1].upper()
     if before in ("=", "=>") and len(words) > 1:
-        before = words[-2].upper()
-        return before in _PLACES and not SENSITIVE.search(before)
-    if before in _PLACES:
+        is_bind = len(words) > 2 and words[-3] == ":"
+        return words[-2].upper() in PLACES and not is_bind
+    if before in PLACES:
         if len(words) > 1 and words[-2].upper() in _NO_PLACE_AFTER:
             return False
         return before != "FROM" or _enclosing_function(words) not in _NO_PLACE_INSIDE
@@ -93,7 +86,7 @@ def _list_opener(words: Sequence[str]) -> int:
 def _is_argument_that_names(words: Sequence[str], opener: int, value: str) -> bool:
     if words[opener] == "[":
         if opener and words[opener - 1] in ("=", "=>"):
-            return opener > 1 and words[opener - 2].upper() in _PLACES
+            return opener > 1 and words[opener - 2].upper() in PLACES
         opener -= 1 if opener and words[opener - 1] == "(" else 0
     elif opener != len(words) - 1:
         return False  # what comes after a place in a call may be its key

@@ -76,7 +76,8 @@ def _would_merge(before: str, word: str) -> bool:
 
 def cut(parts: Sequence[str], separator: str, limit: int) -> str:
     """As many whole parts as fit into `limit` characters, and a mark that there are more."""
-    room = limit - len(CUT) - 1
+    mark = (separator or " ") + CUT
+    room = limit - len(mark)
     size = count = 0
     for part in parts:
         size += len(part) + (len(separator) if count else 0)
@@ -84,4 +85,4 @@ def cut(parts: Sequence[str], separator: str, limit: int) -> str:
             break
         count += 1
     kept = separator.join(parts[:count]).rstrip()
-    return f"{kept} {CUT}" if kept else CUT[: max(limit, 0)]
+    return kept + mark if kept else CUT[: max(limit, 0)]

@@ -36,10 +36,17 @@ _HARMLESS = word_set(
 )
 # Statements that have no place for an unquoted secret.
 QUERIES = word_set("""SELECT WITH INSERT UPDATE DELETE MERGE VALUES TABLE TRUNCATE DROP SHOW DESCRIBE (""")
+# Words before a literal that is a place: COPY INTO '...', LOCATION '...', URL = '...', ATTACH '...', BULK '...'
+PLACES = word_set(
+    """FROM JOIN INTO LOCATION URL INPATH INFILE OUTFILE DIRECTORY PATH URI URIS BULK ATTACH DATABASE PUT GET LIST LS
+    REMOVE RM JAR TO PARQUET"""
+)
 _VALUE_SIGNS = frozenset({"=", "=>", ":=", "TO", "BY", ":"})
 _ENDS = frozenset({",", ")", ";", "]"})
-_NO_VALUE = _ENDS | word_set(
-    ". @ TABLE VIEW FUNCTION PROCEDURE INDEX TYPE FROM INTO FOR AS ON IN IS AND OR NOT IF WITH SELECT WHERE"
+_NO_VALUE = (
+    _ENDS
+    | PLACES
+    | word_set(". @ TABLE VIEW FUNCTION PROCEDURE INDEX TYPE FROM INTO FOR AS ON IN IS AND OR NOT IF WITH SELECT WHERE")
 )
 # Part of the naming of Azure's stores, not a credential: abfss://container@account.dfs.core.windows.net/path
 _CONTAINER_SCHEMES = frozenset({"abfs", "abfss", "wasb", "wasbs", "adl"})

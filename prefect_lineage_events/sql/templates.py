@@ -22,15 +22,17 @@ _TEMPLATE = (
     r"(?P<gone>\{%.*?%\}|\{\{-?\s*config\s*\(.*?\}\})"
     r"|(?P<name>\{\{.*?\}\}|[$&]\{[^{}]*\}|<%.*?%>)"
     # the local side of PUT and GET needs no quotes (https://docs.snowflake.com/en/sql-reference/sql/put)
-    r"|(?P<address>\b(?:file|s3|gs|gcs|azure|abfss?|wasbs?|hdfs|https?)://[^\s;'\",)]+)"
+    r"|(?P<address>\b(?:file|s3|gs|gcs|azure|abfss?|wasbs?|hdfs|https?)://[^\s;'\",)?][^\s;'\",)]*)"
 )
 # Nobody writes these where they are no quotes, so that they are masked in every dialect.
 _DOLLAR_QUOTED = r"|(?P<literal>(?<![\w$])\$(?P<own>\w{})\$.*?\$(?P=own)\$)"
 _DBT_NAME = re.compile(
     r"""\{\{-?\s*(?:ref|source)\s*\(\s*(['"])([^'"]*)\1\s*(?:,\s*(['"])([^'"]*)\3\s*)?(?:,\s*v(?:ersion)?\s*=[^)]*)?\)\s*-?\}\}"""
 )
-_PLAIN_VARIABLE = re.compile(r"[$&]\{[A-Za-z_][\w.]*\}|&{1,2}\w+")
+_PLAIN_VARIABLE = re.compile(r"\w*(?:[$&]\{[A-Za-z_][\w.]*\}\w*)+|&{1,2}\w+")
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+_FORMATS = frozenset("sdfbti")  # of PEP 249's format and pyformat styles, and psycopg's binary and text
+_QUOTED = frozenset({TokenType.IDENTIFIER, TokenType.STRING})
 _OPERANDS = frozenset(
     {
         TokenType.VAR,
@@ -143,25 +145,24 @@ def _is_operator(tokens: Sequence[Token], i: int) -> bool:
 
 def _percent_bind(tokens: Sequence[Token], i: int) -> int:
     """How many tokens the bind at i has: 2 for `%s`, 5 for `%(name)s`, 0 when it is none."""
-    if _adjacent(tokens, i, 2) and tokens[i + 1].text.lower() in ("s", "d", "f", "b", "t", "i"):
-        return 2
+    if _adjacent(tokens, i, 2) and tokens[i + 1].text.lower() in _FORMATS:
+        return 2 if tokens[i + 1].token_type not in _QUOTED else 0
     if _adjacent(tokens, i, 5) and tokens[i + 1].token_type is TokenType.L_PAREN:
         close, kind = tokens[i + 3], tokens[i + 4]
-        return 5 if close.token_type is TokenType.R_PAREN and kind.text.lower() in ("s", "d", "f", "b") else 0
+        return 5 if close.token_type is TokenType.R_PAREN and kind.text.lower() in _FORMATS else 0
     return 0
 
 
 def _client_variable(tokens: Sequence[Token], i: int) -> int:
-    """How many tokens `&name` or `&&name` at i has, with the `.` that ends it; 0 when it is none."""
+    """How many tokens `&name` or `&&name` at i has; 0 when it is none."""
     signs = 1
     while i + signs < len(tokens) and tokens[i + signs].token_type is TokenType.AMP:
         signs += 1
-    if (
-        not _adjacent(tokens, i, signs + 1)
-        or not tokens[i + signs].text.isidentifier() | tokens[i + signs].text.isdigit()
-    ):
+    if not _adjacent(tokens, i, signs + 1):
         return 0
-    return signs + 1
+    name = tokens[i + signs]
+    is_word = name.token_type not in _QUOTED and (name.text.isidentifier() or name.text.isdigit())
+    return signs + 1 if is_word else 0
 
 
 def _adjacent(tokens: Sequence[Token], i: int, width: int) -> bool:
