@@ -1,0 +1,175 @@
+"""What a Marquez must show of the shop's flows. Each check takes the address of a Marquez and the shop, and asserts; the same
+ones judge the stand-in and a real server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from tests.marquez.shop import Shop
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A Marquez, as one reads it."""
+
+    url: str
+
+    def get(self, path: str, **query: str) -> Any:
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=query, timeout=30)
+        assert answer.status_code == 200, f"{answer.status_code} for {path} {query}: {answer.text[:300]}"
+        return answer.json()
+
+    def job(self, namespace: str, name: str) -> Any:
+        return self.get(f"namespaces/{quote(namespace, safe='')}/jobs/{quote(name, safe='')}")
+
+    def job_names(self, namespace: str) -> list[str]:
+        return sorted(job["name"] for job in self.get(f"namespaces/{quote(namespace, safe='')}/jobs")["jobs"])
+
+    def run(self, run_id: UUID) -> Any:
+        return self.get(f"jobs/runs/{run_id}")
+
+    def dataset(self, dataset: dict[str, str]) -> Any:
+        return self.get(f"namespaces/{quote(dataset['namespace'], safe='')}/datasets/{quote(dataset['name'], safe='')}")
+
+    def edges(self, namespace: str, job: str, depth: int = 0) -> set[tuple[str, str]]:
+        """Of the graph around a job: pairs of job names and last parts of table names."""
+        graph = self.get("lineage", nodeId=f"job:{namespace}:{job}", depth=str(depth))["graph"]
+        names = {node["id"]: _short(node) for node in graph}
+        return {
+            (names[e["origin"]], names[e["destination"]])
+            for node in graph
+            for e in [*node["inEdges"], *node["outEdges"]]
+        }
+
+
+def _short(node: dict[str, Any]) -> str:
+    name = str(node["data"]["name"])
+    return name if node["type"] == "JOB" else name.rpartition(".")[2]
+
+
+def check_job_graph(url: str, shop: Shop) -> None:
+    marquez = Asked(url)
+    assert marquez.edges(shop.namespace, "load-orders") == {("load-orders", "customers"), ("load-orders", "orders")}
+    assert marquez.edges(shop.namespace, "daily-totals") == {
+        ("orders", "daily-totals"),
+        ("customers", "daily-totals"),
+        ("daily-totals", "totals"),
+    }
+
+
+def check_graph_across_jobs(url: str, shop: Shop) -> None:
+    edges = Asked(url).edges(shop.namespace, "load-orders", depth=5)
+    assert {("load-orders", "orders"), ("orders", "daily-totals"), ("daily-totals", "totals")} <= edges
+    assert {("totals", "daily-totals.pick-best"), ("daily-totals.pick-best", "best")} <= edges
+
+
+def check_subflow_under_its_parent(url: str, shop: Shop) -> None:
+    marquez = Asked(url)
+    child = marquez.job(shop.namespace, "daily-totals.pick-best")
+    assert (child["simpleName"], child["parentJobName"]) == ("pick-best", "daily-totals")
+    assert marquez.job(shop.namespace, "daily-totals")["parentJobName"] is None
+    assert marquez.job_names(shop.namespace) == [
+        "check-totals",
+        "daily-totals",
+        "daily-totals.pick-best",
+        "load-orders",
+    ]
+
+
+def check_run_states(url: str, shop: Shop) -> None:
+    marquez = Asked(url)
+    states = {run: marquez.run(run)["state"] for run in (shop.loading, shop.totals, shop.best, shop.failed)}
+    assert states == {
+        shop.loading: "COMPLETED",
+        shop.totals: "COMPLETED",
+        shop.best: "COMPLETED",
+        shop.failed: "FAILED",
+    }
+    for run in states:
+        shown = marquez.run(run)
+        assert shown["startedAt"]
+        assert shown["endedAt"] >= shown["startedAt"]
+
+
+def check_runs_belong_to_their_jobs(url: str, shop: Shop) -> None:
+    marquez = Asked(url)
+    runs = {"load-orders": shop.loading, "daily-totals": shop.totals, "daily-totals.pick-best": shop.best}
+    for name, run in runs.items():
+        found = marquez.get(f"namespaces/{quote(shop.namespace, safe='')}/jobs/{quote(name, safe='')}/runs")["runs"]
+        assert [one["id"] for one in found] == [str(run)]
+
+
+def check_failed_run_keeps_what_it_did(url: str, shop: Shop) -> None:
+    marquez = Asked(url)
+    assert marquez.edges(shop.namespace, "check-totals") == {("totals", "check-totals"), ("check-totals", "checked")}
+    assert "ten" in marquez.get(f"jobs/runs/{shop.failed}/facets", type="run")["facets"]["errorMessage"]["message"]
+
+
+def check_run_without_lineage_is_not_sent(url: str, shop: Shop) -> None:
+    assert httpx.get(f"{url}/api/v1/jobs/runs/{shop.menu}").status_code == 404
+    assert "read-menu" not in Asked(url).job_names(shop.namespace)
+
+
+def check_schemas(url: str, shop: Shop) -> None:
+    marquez = Asked(url)
+    outputs = {_table(output): output for output in marquez.job(shop.namespace, "load-orders")["outputs"]}
+    fields = {field["name"]: field["type"] for field in marquez.dataset(outputs["orders"])["fields"]}
+    assert {name: kind.upper() for name, kind in fields.items()} == {"customer_id": "INTEGER", "amount": "REAL"}
+
+
+def check_column_lineage(url: str, shop: Shop) -> None:
+    """Stored with the dataset, and the same in the graph of columns."""
+    marquez = Asked(url)
+    (best,) = marquez.job(shop.namespace, "daily-totals.pick-best")["outputs"]
+    stored = {
+        column["name"]: {(_table({"name": source["dataset"]}), source["field"]) for source in column["inputFields"]}
+        for column in marquez.dataset(best)["columnLineage"]
+    }
+    assert stored["name"] >= {("totals", "name")}
+    assert stored["total"] >= {("totals", "total")}
+    graph = marquez.get("column-lineage", nodeId=f"dataset:{best['namespace']}:{best['name']}", depth="5")["graph"]
+    columns = {(_table({"name": node["data"]["dataset"]}), node["data"]["field"]) for node in graph}
+    assert {("best", "total"), ("totals", "total"), ("orders", "amount")} <= columns
+
+
+def check_versions(url: str, shop: Shop) -> None:
+    """START and end told the same, so there is one version of each table, and it is the current one."""
+    marquez = Asked(url)
+    for output in marquez.job(shop.namespace, "load-orders")["outputs"]:
+        path = f"namespaces/{quote(output['namespace'], safe='')}/datasets/{quote(output['name'], safe='')}"
+        versions = marquez.get(f"{path}/versions")["versions"]
+        assert [version["createdByRun"]["id"] for version in versions] == [str(shop.loading)]
+        assert marquez.get(path)["currentVersion"] == versions[0]["version"]
+
+
+def check_lists_still_answer(url: str, shop: Shop) -> None:
+    marquez = Asked(url)
+    for path in (
+        "namespaces",
+        "jobs",
+        "sources",
+        "events/lineage",
+        f"namespaces/{quote(shop.namespace, safe='')}/jobs",
+    ):
+        marquez.get(path)
+    for output in marquez.job(shop.namespace, "load-orders")["outputs"]:
+        marquez.get(f"namespaces/{quote(output['namespace'], safe='')}/datasets")
+
+
+def check_all_was_taken(url: str, shop: Shop) -> None:
+    outcomes = {run: assembled.outcome for run, assembled in shop.assembled.items()}
+    assert outcomes.pop(shop.menu) == "no lineage"
+    assert set(outcomes.values()) == {"sent"}
+    assert [assembled.rejected for assembled in shop.assembled.values()] == [()] * len(shop.assembled)
+
+
+def _table(dataset: dict[str, str]) -> str:
+    return dataset["name"].rpartition(".")[2]
+
+
+CHECKS = [check for name, check in sorted(globals().items()) if name.startswith("check_")]

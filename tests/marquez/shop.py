@@ -1,0 +1,100 @@
+"""A small shop on SQLite: ordinary flows over ordinary tables, run on Prefect and assembled towards a Marquez."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from prefect import flow, task
+from prefect.client.schemas.objects import State
+
+from prefect_lineage_events import SqlAlchemyLineage
+from prefect_lineage_events.assembler import Assembled
+from prefect_lineage_events.flows import assemble
+
+
+@flow(name="load-orders")
+def load_orders(database: Path) -> None:
+    with _connect(database) as shop:
+        shop.execute("CREATE TABLE customers (id INTEGER, name TEXT)")
+        shop.execute("CREATE TABLE orders (customer_id INTEGER, amount REAL)")
+        shop.execute_many(
+            "INSERT INTO customers VALUES (:id, :name)", [{"id": 1, "name": "Ann"}, {"id": 2, "name": "Bo"}]
+        )
+        shop.execute_many(
+            "INSERT INTO orders VALUES (:id, :amount)", [{"id": 1, "amount": 20.0}, {"id": 2, "amount": 5.0}]
+        )
+
+
+@task
+def sum_up(database: Path) -> None:
+    with _connect(database) as shop:
+        shop.execute("CREATE TABLE totals (name TEXT, total REAL)")
+        shop.execute(
+            "INSERT INTO totals SELECT c.name, SUM(o.amount) FROM orders o"
+            " JOIN customers c ON c.id = o.customer_id GROUP BY c.name"
+        )
+
+
+@flow(name="pick-best")
+def pick_best(database: Path) -> UUID:
+    from prefect.runtime import flow_run
+
+    with _connect(database) as shop:
+        shop.execute("CREATE TABLE best (name TEXT, total REAL)")
+        shop.execute("INSERT INTO best SELECT name, total FROM totals WHERE total > 10")
+    return UUID(flow_run.id)
+
+
+@flow(name="daily-totals")
+def daily_totals(database: Path) -> UUID:
+    sum_up(database)
+    return pick_best(database)
+
+
+@flow(name="check-totals")
+def check_totals(database: Path) -> None:
+    """Copies, and fails after it."""
+    with _connect(database) as shop:
+        shop.execute("CREATE TABLE checked AS SELECT name FROM totals")
+    raise ValueError("no total may be below ten")
+
+
+@flow(name="read-menu")
+def read_menu() -> None:
+    """Touches no data."""
+
+
+def _connect(database: Path) -> SqlAlchemyLineage:
+    return SqlAlchemyLineage(connection_info=f"sqlite:///{database}")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """What ran, and what assembling said of it. `namespace` is the job namespace of all of it."""
+
+    namespace: str
+    loading: UUID
+    totals: UUID
+    best: UUID
+    failed: UUID
+    menu: UUID
+    assembled: dict[UUID, Assembled]
+
+
+def open_shop(database: Path, namespace: str) -> Shop:
+    """Run the flows in the order in which they need each other, then assemble their runs, parents first."""
+    loading = load_orders(database, return_state=True)
+    totals = daily_totals(database, return_state=True)
+    failed = check_totals(database, return_state=True)
+    menu = read_menu(return_state=True)
+    runs = [_run_of(loading), _run_of(totals), totals.result(), _run_of(failed), _run_of(menu)]
+    assembled = {run: assemble(run) for run in runs}
+    return Shop(namespace, *runs, assembled)
+
+
+def _run_of(state: State[object]) -> UUID:
+    run = state.state_details.flow_run_id
+    assert run is not None
+    return run

@@ -1,0 +1,66 @@
+"""From statements in flows to what Marquez shows: against the stand-in always, against a real one when there is one.
+
+`make test-marquez MARQUEZ_URL=http://host:port` runs the same checks on a real server. It gets job namespaces and dataset
+names that no other run had, and needs no clearing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+
+from tests.marquez.checks import CHECKS
+from tests.marquez.shop import Shop, open_shop
+from tests.marquez.standin import StandIn
+
+REAL = os.environ.get("MARQUEZ_URL")
+TARGETS = [
+    "stand-in",
+    pytest.param(
+        "real", marks=[pytest.mark.marquez, pytest.mark.skipif(not REAL, reason="MARQUEZ_URL names no Marquez")]
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Delivered:
+    url: str
+    shop: Shop
+
+
+@pytest.fixture(scope="module", params=TARGETS)
+def delivered(
+    request: pytest.FixtureRequest, prefect_server_process: object, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Delivered]:
+    """The shop's flows have run once, and their lineage has been sent to the target."""
+    with StandIn() as standin:
+        url = str(REAL) if request.param == "real" else standin.url
+        with _environment(prefect_server_process.api_url, url) as namespace:  # type: ignore[attr-defined]
+            yield Delivered(url, open_shop(tmp_path_factory.mktemp("shop") / f"shop_{uuid4().hex[:8]}.db", namespace))
+
+
+@contextmanager
+def _environment(api_url: str, marquez_url: str) -> Iterator[str]:
+    """Prefect and the official client set up as a user would, with a job namespace of this run's own."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from prefect_lineage_events.settings import settings
+
+    namespace = f"prefect://end-to-end-{uuid4().hex[:8]}"
+    with pytest.MonkeyPatch.context() as patch, temporary_settings({PREFECT_API_URL: api_url}):
+        patch.setenv("PREFECT_API_URL", api_url)
+        patch.setenv("OPENLINEAGE_URL", marquez_url)
+        patch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_JOB_NAMESPACE", namespace)
+        settings.cache_clear()
+        yield namespace
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+def test_marquez_shows(delivered: Delivered, check: Callable[[str, Shop], None]) -> None:
+    check(delivered.url, delivered.shop)
