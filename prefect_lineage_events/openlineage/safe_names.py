@@ -2,7 +2,7 @@
 
 The rule: what Marquez cannot carry is written as the hexadecimal of its UTF-8 bytes, behind `%` in names (as in URLs)
 and behind `+` in namespaces, which may hold no `%`. A mark of the name's own that would read as such is written so too.
-What is too long is cut, and told apart by a digest behind `%~` or `+~`, which nothing else has. So two names never meet
+What is too long is cut, and told apart by a digest behind `%~` or `+.`, which nothing else has. So two names never meet
 in one, and nearly all names stay as they are.
 
 What it cannot carry (facts of Marquez 0.51): namespaces outside `[a-zA-Z:;=/0-9_\\-.@+]{1,1024}` break its lists for
@@ -24,56 +24,58 @@ MAX_JOB_NAME = 1_000
 MAX_COLUMN_NAME = 255
 
 _DIGEST_LENGTH = 32
+# What stands before escaped bytes, and before a digest.
+_IN_NAME = ("%", "%~")
+_IN_NAMESPACE = ("+", "+.")
 # Control characters, line ends of any script, halves of surrogate pairs, and a mark that would read as one of ours.
 _NEVER = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|%(?=[0-9A-F]{2}|~)|^\d|^/(?=/)"
 _UNSAFE_IN_DATASET_NAME = re.compile(rf"{_NEVER}|[#:]")
 _UNSAFE_IN_JOB_NAME = re.compile(rf"{_NEVER}|[#:](?=[#:]*(?:\.|\Z))")
-_OUR_MARK = r"\+(?=[0-9A-F]{2}|~)|^\d|^/(?=/)"
+_OUR_MARK = r"\+(?=[0-9A-F]{2}|\.)|^\d|^/(?=/)"
 _UNSAFE_IN_DATASET_NAMESPACE = re.compile(rf"[^a-zA-Z:;=/0-9_\-.@+]|:(?!//|[0-9])|{_OUR_MARK}")
 _UNSAFE_IN_JOB_NAMESPACE = re.compile(rf"[^a-zA-Z:/0-9_\-.@+]|:(?!//|[0-9])|{_OUR_MARK}")
 
 
 def dataset_namespace(namespace: str) -> str:
-    return _safe(namespace, _UNSAFE_IN_DATASET_NAMESPACE, "+", MAX_DATASET_NAMESPACE)
+    return _safe(namespace, _UNSAFE_IN_DATASET_NAMESPACE, _IN_NAMESPACE, MAX_DATASET_NAMESPACE)
 
 
 def job_namespace(namespace: str) -> str:
-    return _safe(namespace, _UNSAFE_IN_JOB_NAMESPACE, "+", MAX_JOB_NAMESPACE)
+    return _safe(namespace, _UNSAFE_IN_JOB_NAMESPACE, _IN_NAMESPACE, MAX_JOB_NAMESPACE)
 
 
 def dataset_name(name: str) -> str:
-    return _safe(name, _UNSAFE_IN_DATASET_NAME, "%", MAX_DATASET_NAME)
+    return _safe(name, _UNSAFE_IN_DATASET_NAME, _IN_NAME, MAX_DATASET_NAME)
 
 
 def column_name(name: str) -> str:
-    return _safe(name, _UNSAFE_IN_DATASET_NAME, "%", MAX_COLUMN_NAME)
+    return _safe(name, _UNSAFE_IN_DATASET_NAME, _IN_NAME, MAX_COLUMN_NAME)
 
 
 def job_name(name: str) -> str:
-    return _safe(name, _UNSAFE_IN_JOB_NAME, "%", MAX_JOB_NAME)
+    return _safe(name, _UNSAFE_IN_JOB_NAME, _IN_NAME, MAX_JOB_NAME)
 
 
 def fits_job_name(name: str) -> bool:
     """Is the safe name the whole name? A cut one begins no more with its parent's name and a dot."""
-    return len(_escaped(name, _UNSAFE_IN_JOB_NAME, "%").encode()) <= MAX_JOB_NAME
+    return len(_escaped(name, _UNSAFE_IN_JOB_NAME, _IN_NAME).encode()) <= MAX_JOB_NAME
 
 
-def _safe(name: str, unsafe: re.Pattern[str], mark: str, limit: int) -> str:
+def _safe(name: str, unsafe: re.Pattern[str], marks: tuple[str, str], limit: int) -> str:
     """Limits are in bytes, so that what counts characters is content too."""
-    escaped = _escaped(name, unsafe, mark)
+    escaped = _escaped(name, unsafe, marks)
     if len(escaped.encode()) <= limit:
         return escaped
-    digest = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
-    room = limit - len(f"{mark}~{digest}")
-    return f"{escaped.encode()[:room].decode(errors='ignore')}{mark}~{digest}"
+    digest = marks[1] + sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
+    return escaped.encode()[: limit - len(digest)].decode(errors="ignore") + digest
 
 
-def _escaped(name: str, unsafe: re.Pattern[str], mark: str) -> str:
+def _escaped(name: str, unsafe: re.Pattern[str], marks: tuple[str, str]) -> str:
     if not name:
-        return f"{mark}~"
+        return marks[1]
     if all(character <= " " for character in name):
-        return _hex(name, mark)
-    return unsafe.sub(lambda found: _hex(found[0], mark), name)
+        return _hex(name, marks[0])
+    return unsafe.sub(lambda found: _hex(found[0], marks[0]), name)
 
 
 def _hex(text: str, mark: str) -> str:

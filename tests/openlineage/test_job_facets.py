@@ -1,0 +1,77 @@
+"""What an event says of its job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from prefect_lineage_events.openlineage.job_facets import MAX_SQL, job_facets
+from tests.assembly.histories import Story
+from tests.assembly.pictures import run
+from tests.openlineage.conftest import deployed, elt
+
+
+def facets(story, kind="FLOW", **of_run):
+    found = run(story)
+    return job_facets(replace(deployed(found.run), **of_run), found.lineage, kind)
+
+
+@pytest.mark.parametrize("kind", ["FLOW", "TASK"])
+def test_a_job_is_a_batch_of_prefect(kind):
+    told = facets(elt(), kind)["jobType"]
+    assert (told["processingType"], told["integration"], told["jobType"]) == ("BATCH", "PREFECT", kind)
+
+
+def test_the_deployments_description_documents_the_flow():
+    assert facets(elt())["documentation"]["description"] == "Builds the mart every night."
+    assert "documentation" not in facets(elt(), "TASK")
+
+
+def test_the_code_lies_where_the_deployment_says():
+    told = facets(elt())["sourceCodeLocation"]
+    assert (told["type"], told["path"], told["version"]) == ("git", "flows/nightly.py", "3f2a1c")
+
+
+@pytest.mark.parametrize("url", [None, "flows/nightly.py"])
+def test_what_is_no_address_is_no_location(url):
+    assert "sourceCodeLocation" not in facets(elt(), source_url=url)
+
+
+def test_owners_and_tags_are_told():
+    found = facets(elt())
+    assert [o["name"] for o in found["ownership"]["owners"]] == ["team:data"]
+    assert [t["key"] for t in found["tags"]["tags"]] == ["daily", "gold"]
+
+
+def test_tags_of_a_single_run_are_not_the_jobs():
+    assert "tags" not in facets(elt(), deployment_id=None)
+
+
+def test_the_statements_that_changed_something_are_shown_each_once():
+    story = (
+        Story()
+        .read("a", sql="SELECT 1")
+        .write("b", sql="INSERT 1;")
+        .write("b", sql="INSERT 1")
+        .create("c", sql="CREATE")
+    )
+    assert facets(story)["sql"]["query"] == "INSERT 1;\nCREATE"
+
+
+def test_the_reads_of_a_run_that_only_reads_are_shown():
+    assert facets(Story().read("a", sql="SELECT 1"))["sql"]["query"] == "SELECT 1"
+
+
+def test_the_dialect_is_told_where_there_is_one():
+    story = Story().write("a", sql="INSERT 1", dialect="postgres")
+    assert facets(story)["sql"]["dialect"] == "postgres"
+    assert "dialect" not in facets(story.write("b", sql="INSERT 2", dialect="snowflake"))["sql"]
+
+
+def test_the_sql_is_bounded():
+    assert len(facets(Story().write("a", sql="x" * 10 * MAX_SQL))["sql"]["query"]) == MAX_SQL
+
+
+def test_a_run_whose_text_may_not_be_shown_has_no_sql():
+    assert "sql" not in facets(Story().write("a", "b"))

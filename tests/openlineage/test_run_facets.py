@@ -1,0 +1,111 @@
+"""What an event says of its run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from prefect_lineage_events.history.model import Completeness
+from prefect_lineage_events.openlineage.build import run_events
+from tests.assembly.histories import Story
+from tests.openlineage.conftest import deployed, elt
+
+
+def facets(run, which=-1):
+    return run_events(run, namespace="prefect://acme", prefect_url="http://127.0.0.1:4200/")[which]["run"]["facets"]
+
+
+def test_the_engine_is_prefect(built):
+    assert facets(built(elt()))["processing_engine"]["name"] == "Prefect"
+
+
+def test_the_nominal_time_is_when_the_run_was_to_start(built):
+    assert facets(built(elt()))["nominalTime"]["nominalStartTime"] == "2026-11-01T11:59:57.000Z"
+
+
+def test_the_run_tells_its_page_and_state(built):
+    told = facets(built(elt()))["prefect"]["flowRun"]
+    assert told["url"] == f"http://127.0.0.1:4200/runs/flow-run/{told['id']}"
+    assert (told["name"], told["state"], told["runCount"]) == ("merry-otter", "COMPLETED", 1)
+
+
+def test_a_deployment_tells_itself(built):
+    run = built(elt())
+    told = facets(replace(run, run=deployed(run.run)))["prefect"]["deployment"]
+    assert (told["name"], told["schedule"], told["workPool"], told["version"]) == (
+        "nightly",
+        "0 3 * * *",
+        "pool",
+        "3f2a1c",
+    )
+
+
+def test_a_run_without_deployment_tells_none(built):
+    assert "deployment" not in facets(built(elt()))["prefect"]
+
+
+def test_parameters_show_by_name_and_only_harmless_values(built):
+    run = built(elt())
+    assert facets(replace(run, run=deployed(run.run)))["prefect"]["parameters"] == {
+        "day": "2026-11-01",
+        "full": True,
+        "limit": 5,
+        "password": "?",
+    }
+
+
+def test_what_is_missing_is_counted(built):
+    emitter = UUID(int=1)
+    lacking = Completeness(missing={emitter: (3, 4)}, unclosed=(emitter,), dropped=7)
+    told = facets(replace(built(elt()), completeness=lacking))["prefect"]["completeness"]
+    assert (told["complete"], told["missingEvents"], told["unclosedEmitters"], told["droppedStatements"]) == (
+        False,
+        2,
+        1,
+        7,
+    )
+
+
+def test_tags_have_no_value_of_their_own(built):
+    assert facets(built(elt(), tags=("b", "a")))["tags"]["tags"] == [
+        {"key": "a", "value": "true", "source": "PREFECT"},
+        {"key": "b", "value": "true", "source": "PREFECT"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [("FAILED", True), ("CRASHED", True), ("CANCELLED", False), ("COMPLETED", False)]
+)
+def test_the_error_of_a_run_that_failed_is_told_without_values(built, state, told):
+    found = facets(built(elt(), state=state, message="boom with 'secret'")).get("errorMessage")
+    assert (found["message"] if found else None) == ("boom with ?" if told else None)
+
+
+def test_the_last_query_that_wrote_stands_for_the_run_and_all_are_listed(built):
+    found = facets(built(elt().read("db.s.z", query_id="q-3")))
+    assert (found["externalQuery"]["externalQueryId"], found["externalQuery"]["source"]) == (
+        "q-2",
+        "postgres://db:5432",
+    )
+    assert [q["id"] for q in found["prefect"]["queries"]] == ["q-1", "q-2", "q-3"]
+
+
+def test_statements_understood_in_part_are_named_with_the_reason(built):
+    told = facets(built(elt()))["extractionError"]
+    assert (told["failedTasks"], told["errors"][0]["errorMessage"]) == (1, "a word ? that no grammar knows")
+
+
+def test_statements_that_were_understood_are_no_errors(built):
+    assert "extractionError" not in facets(built(Story().write("b", "a", sql="INSERT ...")))
+
+
+def test_what_is_known_only_at_the_end_is_not_on_start(built):
+    run = built(elt(), state="FAILED", message="boom")
+    assert not {"errorMessage", "externalQuery", "extractionError"} & facets(run, 0).keys()
+
+
+def test_changed_schemas_are_told(built):
+    story = Story().write("t").looked_up("t", "a:int").looked_up("t", "a:int b:int")
+    assert facets(built(story))["prefect"]["schemaChanges"] == {"postgres://db:5432/t": "added b"}
