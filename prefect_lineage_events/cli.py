@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from uuid import UUID
 
 from prefect_lineage_events import __version__
 
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     command: Command = options.command
     try:
+        if command not in _WITHOUT_API:
+            _require_api()
         return command(options)
     except (CommandError, ValueError) as error:
         return _fail(str(error))
@@ -136,15 +139,23 @@ def _sql_text(options: argparse.Namespace) -> str:
     return str(options.sql)
 
 
-def _existing_run(run_id: object) -> None:
-    from uuid import UUID
-
+def _existing_run(run_id: UUID) -> None:
     from prefect import get_client
 
     from prefect_lineage_events.history.runs import read_run
 
     with get_client(sync_client=True) as client:
-        read_run(client, UUID(str(run_id)))
+        read_run(client, run_id)
+
+
+def _require_api() -> None:
+    """Without an address each Prefect process starts a server of its own, which would know none of the runs."""
+    from prefect.settings import PREFECT_API_URL
+
+    if not PREFECT_API_URL.value():
+        raise CommandError(
+            "PREFECT_API_URL is not set: set it, or `prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`"
+        )
 
 
 def _fail(message: str) -> int:
@@ -161,6 +172,9 @@ def _explain(error: Exception) -> str:
 
         return f"no Prefect API answers at {PREFECT_API_URL.value()}: start it, or set PREFECT_API_URL ({text})"
     return text
+
+
+_WITHOUT_API = (_explain_sql, _doctor)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -98,6 +98,20 @@ def fresh_settings() -> Iterator[None]:
     settings.cache_clear()
 
 
+@pytest.fixture(autouse=True)
+def fresh_openlineage_environment() -> Iterator[None]:
+    """The OpenLineage client writes what it makes of `OPENLINEAGE_URL` into the environment: not for the next test."""
+    before = _openlineage_environment()
+    yield
+    for name in _openlineage_environment().keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
+def _openlineage_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("OPENLINEAGE")}
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -1,0 +1,192 @@
+"""The command line: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from prefect import flow, get_client
+from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from prefect_lineage_events import cli
+from tests.by_hand import emit_writes
+
+COMMAND = str(Path(sys.executable).parent / "prefect-lineage")
+
+
+@flow(name="command line load")
+def load() -> str:
+    emit_writes([("loaded", "source")])
+    return flow_run.id
+
+
+def lineage(*arguments: str, environment: dict[str, str], stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, *arguments], env=environment, input=stdin, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def to_file(environment: dict[str, str], file: Path) -> dict[str, str]:
+    transport = {"TYPE": "file", "LOG_FILE_PATH": str(file), "APPEND": "true"}
+    return {**environment, **{f"OPENLINEAGE__TRANSPORT__{k}": v for k, v in transport.items()}}
+
+
+def lines(file: Path) -> list[dict]:
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_a_run_is_assembled_into_the_configured_file_and_only_once(prefect_server, tmp_path):
+    run_id = load()
+    file = tmp_path / "lineage.jsonl"
+    environment = to_file(prefect_server.environment, file)
+    done = lineage("assemble", run_id, environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert "lineage sent" in done.stdout
+    assert [e["eventType"] for e in lines(file) if e["run"]["runId"] == run_id] == ["START", "COMPLETE"]
+    again = lineage("assemble", run_id, environment=environment)
+    assert again.returncode == 0
+    assert "nothing new" in again.stdout
+    assert len(lines(file)) == 2
+
+
+def test_without_configuration_events_go_to_a_local_file(prefect_server, tmp_path):
+    run_id = load()
+    done = subprocess.run(
+        [COMMAND, "assemble", run_id],
+        env=prefect_server.environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(lines(tmp_path / "openlineage.jsonl")) == 2
+
+
+def test_a_target_that_is_away_is_an_error_with_a_reason(prefect_server, monkeypatch, capsys):
+    from prefect_lineage_events import flows
+
+    monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(flows, "_send_task", flows._send_task.with_options(retries=0))
+    assert cli.main(["assemble", load()]) == 1
+    assert "127.0.0.1:9" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["assemble", "nonsense"], "expected a UUID"),
+        (["backfill", "--start", "2026-01-02T00:00:00Z", "--end", "2026-01-01T00:00:00Z"], "is before the start"),
+        (["backfill", "--start", "2026-01-02", "--end", "2026-01-03"], "no time zone"),
+        (["deploy", "--image", "acme/lineage"], "--work-pool"),
+        (["explain", "--file", "/no/such/file.sql"], "cannot read /no/such/file.sql"),
+    ],
+)
+def test_bad_input_is_named_in_a_line(arguments, message, capsys):
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        assert cli.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["no-such-command"], ["assemble"], ["backfill", "--start", "x"], ["serve", "--limit", "0"]]
+)
+def test_wrong_arguments_end_with_two(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert "usage: prefect-lineage" in capsys.readouterr().err
+
+
+def test_an_unknown_run_leaves_no_failed_assembler_run_behind(prefect_server, capsys):
+    unknown = str(uuid4())
+    assert cli.main(["assemble", unknown]) == 1
+    assert "there is no flow run" in capsys.readouterr().err
+    with get_client(sync_client=True) as client:
+        body = {"flow_runs": {"name": {"any_": [f"assemble {unknown}"]}}, "limit": 10}
+        assert client.request("POST", "/flow_runs/filter", json=body).json() == []
+
+
+def test_no_api_is_said_with_what_to_do(monkeypatch, capsys):
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        assert cli.main(["assemble", str(uuid4())]) == 1
+    assert "no Prefect API answers at http://127.0.0.1:9/api" in capsys.readouterr().err
+
+
+def test_an_unset_api_is_an_error_not_a_server_of_its_own(capsys):
+    assert cli.main(["sweep"]) == 1
+    assert "PREFECT_API_URL" in capsys.readouterr().err
+
+
+def test_help_tells_of_every_command(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    for command in ("assemble", "sweep", "backfill", "deploy", "serve", "register", "doctor", "explain"):
+        assert command in text
+
+
+def test_sweep_and_a_dry_backfill_tell_what_they_found(prefect_server, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT__TYPE", "file")
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT__LOG_FILE_PATH", str(tmp_path / "lineage.jsonl"))
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT__APPEND", "true")
+    run_id = load()
+    window = ["--start", "2020-01-01T00:00:00Z", "--end", "2100-01-01T00:00:00Z"]
+    assert cli.main(["backfill", *window, "--flow", "command line load", "--dry-run"]) == 0
+    assert run_id in capsys.readouterr().out
+    assert not (tmp_path / "lineage.jsonl").exists()
+    assert cli.main(["sweep"]) == 0
+    assert capsys.readouterr().out.strip()
+
+
+def test_the_doctor_says_what_is_missing_and_what_to_do(prefect_server, capsys):
+    cli.main(["deploy"])
+    capsys.readouterr()
+    code = cli.main(["doctor"])
+    text = capsys.readouterr().out
+    assert "ok   Prefect API" in text
+    assert "ok   automation: enabled" in text
+    assert "NOT  deployments: nobody runs" in text
+    assert "prefect-lineage serve" in text
+    assert code == 1
+
+
+def test_the_automation_is_printed_with_the_id_of_the_deployment(prefect_server, capsys):
+    import yaml
+
+    from prefect_lineage_events import deploy
+
+    cli.main(["deploy"])
+    capsys.readouterr()
+    assert cli.main(["deploy", "--print-automation"]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["actions"][0]["deployment_id"] == str(deploy.registered_assembler())
+
+
+def test_a_statement_is_explained(capsys):
+    assert cli.main(["explain", "INSERT INTO a SELECT x FROM b", "--dialect", "postgres"]) == 0
+    text = capsys.readouterr().out
+    assert "a" in text
+    assert "b" in text
+
+
+def test_a_statement_is_explained_as_json_from_standard_input(prefect_server):
+    done = lineage(
+        "explain",
+        "-",
+        "--dialect",
+        "postgres",
+        "--json",
+        environment=prefect_server.environment,
+        stdin="SELECT x FROM b",
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)
