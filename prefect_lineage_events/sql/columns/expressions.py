@@ -65,7 +65,7 @@ class Trace:
                 continue
             if role is Role.COLUMN:
                 lineage = lineage_of(node, self.scope)
-                steps += len(lineage)
+                steps += len(lineage) + self.scope.cost
                 add(lineage, how, self.found)
             elif role is Role.VALUE:
                 self.below(node, "TRANSFORMATION" if how == IDENTITY else how)

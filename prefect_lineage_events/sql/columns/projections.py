@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 def outputs(queries: Queries, expressions: Sequence[exp.Expr], scope: Scope, env: Env | None) -> Task:
     """The relation of a SELECT list (or of RETURNING)."""
     listing = Projection(queries, scope, env)
+    queries.budget.spend(len(expressions) * (1 + scope.cost) + 1)
     for item in expressions:
         this: Any = item.args.get("this")
         kind, of = item.__class__, this.__class__
         if kind is exp.Column and of is exp.Identifier:
             listing.named(name_of(this, scope.rules), lineage_of(item, scope))
-        elif kind is exp.Star:
-            yield from listing.star(item, scope.sources, scope.merged)
+        elif kind is exp.Star or (kind is exp.Columns and of is exp.Star):
+            yield from listing.star(item if kind is exp.Star else this, scope.sources, scope.merged)
         elif kind is exp.Column and of is exp.Star:
             yield from listing.qualified_star(item)
         elif kind is exp.Columns or (kind is exp.Dot and item.is_star):

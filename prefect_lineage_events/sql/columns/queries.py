@@ -249,6 +249,7 @@ class Queries:
         branches = []
         for branch, how in others:
             branches.append(((yield self.query(branch, env, parent)), how))
+            self.budget.spend(len(branches[-1][0].outputs))
         relation = combine(start, branches, bool(node.args.get("by_name")))
         if node.args.get("order") is not None:
             scope = Scope(self.rules, parent)

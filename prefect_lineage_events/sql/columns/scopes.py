@@ -42,6 +42,11 @@ class Scope:
         self.loose = False
         self.ambiguous = ""
 
+    @property
+    def cost(self) -> int:
+        """What looking up a name costs, in steps: the more sources, the more."""
+        return len(self.sources) >> 3
+
     def add(self, alias: str, relation: Relation, parts: Sequence[str] = ()) -> str:
         """Make a relation known by its alias, if it has one, and by the parts of its table name; the key it got."""
         key = alias.lower()
@@ -97,12 +102,18 @@ class Scope:
             lineage = relation.find(name, lower)
             if lineage is not None:
                 if found is not None:
-                    self.ambiguous = self.ambiguous or name
-                    return ()
+                    return self._several(name, lower)
                 found = lineage
         if found is not None:
             return found
         return self._unlisted(name, lower)
+
+    def _several(self, name: str, lower: str) -> Lineage:
+        """A name that several sources have: an alias of the SELECT list where that may be meant, else nobody knows."""
+        if self.by_alias and lower in self.aliases:
+            return self.aliases[lower]
+        self.ambiguous = self.ambiguous or name
+        return ()
 
     def _unlisted(self, name: str, lower: str) -> Lineage | None:
         """A name that no source lists: an alias, or a column of the one source whose columns are unknown."""
@@ -118,8 +129,7 @@ class Scope:
         if lower in self.assigned:
             return self.assigned[lower]
         if len(strong) > 1 or (strong and len(strong[0].rest) > 1):
-            self.ambiguous = self.ambiguous or name
-            return ()
+            return self._several(name, lower)
         if strong:
             return strong[0].guess(name, lower)
         if lower in self.sources:
