@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from os.path import normpath
 from pathlib import Path
@@ -59,13 +60,7 @@ class Dataset:
     @property
     def uri(self) -> str:
         """`namespace/part/part`: the Prefect resource id, and a valid asset key for ordinary names."""
-        is_table = self.namespace.partition(":")[0] in TABLE_SCHEMES
-        path = "/".join(split_name(self.name)) if is_table else self.name.lstrip("/")
-        if self.namespace == "file":
-            return f"file:///{path}"
-        separator = "" if self.namespace.endswith("/") else "/"
-        scheme = "://" if self.namespace == "bigquery" else separator
-        return f"{self.namespace}{scheme}{path}"
+        return uri_of(self.namespace, self.name)
 
     @classmethod
     def from_uri(cls, uri: str) -> Dataset:
@@ -98,6 +93,18 @@ class Dataset:
 
     def __str__(self) -> str:
         return self.uri
+
+
+@lru_cache(maxsize=8192)
+def uri_of(namespace: str, name: str) -> str:
+    """The URI of that dataset. Asked for many times of few datasets."""
+    is_table = namespace.partition(":")[0] in TABLE_SCHEMES
+    path = "/".join(split_name(name)) if is_table else name.lstrip("/")
+    if namespace == "file":
+        return f"file:///{path}"
+    separator = "" if namespace.endswith("/") else "/"
+    scheme = "://" if namespace == "bigquery" else separator
+    return f"{namespace}{scheme}{path}"
 
 
 def _without_secrets(rest: str) -> str:

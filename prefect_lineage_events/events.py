@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.datasets import Dataset, uri_of
 
 SCHEMA_VERSION = 1
 Operation = Literal["read", "write", "create", "alter", "drop", "misc"]
@@ -63,7 +63,7 @@ class EventDataset(_Value):
 
     @property
     def uri(self) -> str:
-        return self.dataset.uri
+        return uri_of(self.namespace, self.name)
 
 
 class EventColumnEdge(_Value):
@@ -151,8 +151,8 @@ class LineageEvent(_Payload):
     """One statement, and one of its outputs; or one statement that only reads.
 
     `output` is None exactly when nothing is written; then `inputs[0]` is the event's primary resource. An event without
-    any dataset tells of a statement that was not understood (`partial`). `task_runs`: further runs of the same task that
-    are counted in this event (a mapped task doing alike), beside `run.task_run_id`.
+    any dataset tells of a statement that was not understood (`partial`). `task_runs`: further runs of the same task
+    that are counted in this event (a mapped task doing alike), beside `run.task_run_id`.
     """
 
     operation: Operation
@@ -196,7 +196,10 @@ class SchemaEvent(_Payload):
     def to_prefect(self) -> dict[str, Any]:
         related = [
             *self.run.related(),
-            *({**_resource(d), "prefect.resource.role": "lineage-dataset"} for d in self.datasets[:MAX_RELATED_DATASETS]),
+            *(
+                {**_resource(d), "prefect.resource.role": "lineage-dataset"}
+                for d in self.datasets[:MAX_RELATED_DATASETS]
+            ),
         ]
         return {
             "event": SCHEMA_EVENT,

@@ -1,4 +1,4 @@
-"""Settings, by Prefect's own machinery: environment, profiles and `pyproject.toml`, section `integrations.lineage_events`.
+"""Settings, by Prefect's own machinery: environment, profiles, `pyproject.toml`; section `integrations.lineage_events`.
 
 Every setting is `PREFECT_INTEGRATIONS_LINEAGE_EVENTS_<NAME>`.
 """
@@ -20,40 +20,98 @@ class LineageSettings(PrefectBaseSettings):
 
     enabled: bool = Field(default=True, description="Switches all capture off when false; flows run as without us.")
     instrument: bool = Field(
-        default=False, description="Asks the Prefect plugin to instrument the plain connectors in every process."
+        default=False,
+        description="Asks the Prefect plugin to instrument the plain connectors in every process.",
     )
     sql_text: Literal["sanitised", "full", "none"] = Field(
-        default="sanitised", description="How much of a statement's text goes into events."
+        default="sanitised",
+        description="How much of a statement's text goes into events.",
     )
     sql_text_limit: int = Field(default=4000, ge=0, description="Characters of a statement's text kept in an event.")
-    queue_size: int = Field(default=10_000, ge=1, description="Notes held for our thread; beyond it they are dropped and counted.")
-    drain_timeout: float = Field(default=4.0, ge=0, le=30, description="Seconds at most that a run's end waits for our thread.")
-    coalesce_seconds: float = Field(
-        default=5.0, ge=0, description="The same statement shape on the same datasets within this time is counted into one event."
+    queue_size: int = Field(
+        default=10_000,
+        ge=1,
+        description="Notes held for our thread; beyond it they are dropped and counted.",
     )
-    checkpoint_seconds: float = Field(default=10.0, gt=0, description="Quiet time after which an emitter tells its count.")
+    drain_timeout: float = Field(
+        default=4.0,
+        ge=0,
+        le=30,
+        description="Seconds at most that the end of a process waits for what is not yet told.",
+    )
+    coalesce_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        description="Alike statements on the same datasets are counted into one event. A tenth of this is how long "
+        "the first one waits for its like; the wait doubles with each repetition, up to twelve times "
+        "this.",
+    )
+    checkpoint_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        description="Quiet time after which an emitter tells its count.",
+    )
     schema_lookup: bool = Field(default=True, description="Look up unknown columns on a connection of our own.")
-    include_flows: list[str] = Field(default_factory=list, description="Capture only flows whose name matches one of these globs.")
-    exclude_flows: list[str] = Field(default_factory=list, description="Capture no flow whose name matches one of these globs.")
-    include_tasks: list[str] = Field(default_factory=list, description="Capture only tasks whose name matches one of these globs.")
-    exclude_tasks: list[str] = Field(default_factory=list, description="Capture no task whose name matches one of these globs.")
-    include_datasets: list[str] = Field(default_factory=list, description="Report only datasets whose URI matches one of these globs.")
-    exclude_datasets: list[str] = Field(default_factory=list, description="Report no dataset whose URI matches one of these globs.")
+    include_flows: list[str] = Field(
+        default_factory=list,
+        description="Capture only flows whose name matches one of these globs.",
+    )
+    exclude_flows: list[str] = Field(
+        default_factory=list,
+        description="Capture no flow whose name matches one of these globs.",
+    )
+    include_tasks: list[str] = Field(
+        default_factory=list,
+        description="Capture only tasks whose name matches one of these globs.",
+    )
+    exclude_tasks: list[str] = Field(
+        default_factory=list,
+        description="Capture no task whose name matches one of these globs.",
+    )
+    include_datasets: list[str] = Field(
+        default_factory=list,
+        description="Report only datasets whose URI matches one of these globs.",
+    )
+    exclude_datasets: list[str] = Field(
+        default_factory=list,
+        description="Report no dataset whose URI matches one of these globs.",
+    )
 
     job_namespace: str | None = Field(
-        default=None, description="OpenLineage job namespace of this Prefect instance; from the API's address or workspace when unset."
+        default=None,
+        description="OpenLineage job namespace of this Prefect instance; from the API's address or workspace when "
+        "unset.",
     )
-    granularity: Literal["flow", "task"] = Field(default="flow", description="One job a flow, or child jobs for its tasks as well.")
-    infer_columns: bool = Field(default=True, description="Give column edges by equal names for DataFrames read and written again.")
+    granularity: Literal["flow", "task"] = Field(
+        default="flow",
+        description="One job a flow, or child jobs for its tasks as well.",
+    )
+    infer_columns: bool = Field(
+        default=True,
+        description="Give column edges by equal names for DataFrames read and written again.",
+    )
     completeness_timeout: float = Field(
-        default=60.0, ge=0, description="Seconds that assembling waits for events that an emitter counted and the server has not stored."
+        default=60.0,
+        ge=0,
+        description="Seconds that assembling waits for events that an emitter counted and the server has not stored.",
     )
-    file: str = Field(default="openlineage.jsonl", description="Where OpenLineage events go when its client has no configuration.")
+    file: str = Field(
+        default="openlineage.jsonl",
+        description="Where OpenLineage events go when its client has no configuration.",
+    )
     profile: Literal["auto", "plain", "marquez"] = Field(
-        default="auto", description="What is made of events for the target: `auto` sends Marquez's profile to HTTP targets."
+        default="auto",
+        description="What is made of events for the target: `auto` sends Marquez's profile to HTTP targets.",
     )
-    running_events: bool = Field(default=False, description="Send START of runs that have not ended (Marquez drops edges then).")
-    sweep_lookback_hours: float = Field(default=24.0, gt=0, description="How far back the sweep looks when it has no mark yet.")
+    running_events: bool = Field(
+        default=False,
+        description="Send START of runs that have not ended (Marquez drops edges then).",
+    )
+    sweep_lookback_hours: float = Field(
+        default=24.0,
+        gt=0,
+        description="How far back the sweep looks when it has no mark yet.",
+    )
 
 
 @lru_cache(maxsize=1)

@@ -91,13 +91,12 @@ def _drafts(
     if not outputs:
         result = note.result_columns or tuple(Column(name=name) for name in statement.result_columns)
         operation: Operation = common.operation if common.operation in ("read", "misc") else "misc"
-        edges = tuple(names.edges(statement, None))
-        yield from _portions(common.like(operation=operation, result_columns=result), None, inputs, edges)
+        read = common.like(operation=operation, result_columns=result)
+        yield from _portions(read, None, inputs, tuple(names.edges(statement, None)))
         return
     for table, output in outputs.items():
         described = output.model_copy(update={"columns": _declared(statement.declared, table)})
-        others = {ref: d for ref, d in inputs.items() if d.uri != output.uri or ref in statement.inputs}
-        yield from _portions(common.like(), described, others, tuple(names.edges(statement, table)))
+        yield from _portions(common, described, inputs, tuple(names.edges(statement, table)))
 
 
 def _portions(

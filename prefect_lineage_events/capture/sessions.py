@@ -78,13 +78,24 @@ class ConnectionState:
             return _event_dataset(self._location(table.path), "file")
         if not table.parts or _in_catalog(table.parts):
             return None
-        named = self.store.table(table.parts)
+        store, parts = self._place(table.parts)
+        named = store.table(parts)
         if table.temporary:
             place = f"temporary://{_Process.token}.{self.connection.number}"
             return EventDataset(namespace=place, name=named.name, kind=table.kind, temporary=True)
         if table.kind == "stage":
             return EventDataset(namespace=named.namespace, name=f"@{named.name}", kind="stage")
         return _event_dataset(named, table.kind)
+
+    def _place(self, parts: tuple[str, ...]) -> tuple[Store, tuple[str, ...]]:
+        """The store a name leads to: the connection's own, or a database file that is attached under its first part."""
+        state = getattr(self.session, "state", None)
+        path = state.attached.get(parts[0].lower()) if state is not None and len(parts) > 1 else None
+        if path is None:
+            return self.store, parts
+        open_file = datasets.sqlite if self.store.dialect == "sqlite" else datasets.duckdb
+        memory = f"{_Process.token}.{self.connection.number}.{parts[0]}" if path in ("", ":memory:") else None
+        return open_file(path, memory), parts[1:]
 
     def _location(self, path: str) -> Dataset:
         here = "://" in path or path.startswith("file:") or self.store.dialect in _EMBEDDED
