@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+import pytest
 from prefect import flow, task
 from prefect.client.schemas.objects import State
 
 from prefect_lineage_events import SqlAlchemyLineage
 from prefect_lineage_events.assembler import Assembled
 from prefect_lineage_events.flows import assemble
+from prefect_lineage_events.settings import settings
 
 
 @flow(name="load-orders")
@@ -61,9 +65,16 @@ def check_totals(database: Path) -> None:
     raise ValueError("no total may be below ten")
 
 
-@flow(name="read-menu")
-def read_menu() -> None:
-    """Touches no data."""
+@task
+def fill_shelves(database: Path) -> None:
+    with _connect(database) as shop:
+        shop.execute("CREATE TABLE shelves (name TEXT)")
+        shop.execute("INSERT INTO shelves SELECT name FROM customers")
+
+
+@flow(name="stock-up")
+def stock_up(database: Path) -> None:
+    fill_shelves(database)
 
 
 def _connect(database: Path) -> SqlAlchemyLineage:
@@ -79,7 +90,8 @@ class Shop:
     totals: UUID
     best: UUID
     failed: UUID
-    menu: UUID
+    by_task: UUID
+    """A run that was sent with granularity `task`."""
     assembled: dict[UUID, Assembled]
 
 
@@ -88,10 +100,22 @@ def open_shop(database: Path, namespace: str) -> Shop:
     loading = load_orders(database, return_state=True)
     totals = daily_totals(database, return_state=True)
     failed = check_totals(database, return_state=True)
-    menu = read_menu(return_state=True)
-    runs = [_run_of(loading), _run_of(totals), totals.result(), _run_of(failed), _run_of(menu)]
+    stocked = stock_up(database, return_state=True)
+    runs = [_run_of(loading), _run_of(totals), totals.result(), _run_of(failed)]
     assembled = {run: assemble(run) for run in runs}
-    return Shop(namespace, *runs, assembled)
+    by_task = _run_of(stocked)
+    with _granularity("task"):
+        assembled[by_task] = assemble(by_task)
+    return Shop(namespace, *runs, by_task, assembled)
+
+
+@contextmanager
+def _granularity(granularity: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_GRANULARITY", granularity)
+        settings.cache_clear()
+        yield
+    settings.cache_clear()
 
 
 def _run_of(state: State[object]) -> UUID:
