@@ -88,8 +88,8 @@ def event_id(event: Event) -> str:
     return f"{event['run']['runId']} {event['eventType']}"
 
 
-def deliver(events: Sequence[Event], target: Target) -> Delivery:
-    """Send events in order to `target`, which is the one that `target()` gave.
+def deliver(events: Sequence[Event], target: Target, *, only: Profile | None = None) -> Delivery:
+    """Send events in order to `target`, which is the one that `target()` gave; `only` to its parts of that profile.
 
     An event that is refused does not keep those behind it. Raises TransientDeliveryError at the first that could not be
     taken now, and ValueError when the configuration names another target by now.
@@ -97,7 +97,7 @@ def deliver(events: Sequence[Event], target: Target) -> Delivery:
     config = transports.configuration()
     if transports.identity(config) != target.id:
         raise ValueError(f"events for {target.id!r}, but the configuration sends to {transports.identity(config)!r}")
-    outlets = transports.outlets(config)
+    outlets = [outlet for outlet in transports.outlets(config) if only in (None, outlet.profile)]
     accepted: list[str] = []
     rejected: list[tuple[str, str]] = []
     keys: set[tuple[str, str]] = set()

@@ -37,6 +37,7 @@ class Outlet:
 
     id: str
     client: OpenLineageClient
+    profile: Profile = "plain"
 
     def emit(self, event: Event) -> None:
         """Raises whatever the transport raises."""
@@ -72,7 +73,9 @@ def outlets(config: Config) -> list[Outlet]:
     def transport(part: Config) -> Transport:
         return get_default_factory().create(dict(part))
 
-    return [Outlet(identity(part), OpenLineageClient(transport=transport(part))) for part in _parts(config)]
+    return [
+        Outlet(identity(part), OpenLineageClient(transport=transport(part)), profile(part)) for part in _parts(config)
+    ]
 
 
 def profile(config: Config) -> Profile:
