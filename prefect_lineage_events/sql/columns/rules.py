@@ -40,7 +40,7 @@ class ColumnRules:
 # docs.snowflake.com: SELECT; docs.aws.amazon.com/redshift: SELECT list, alias reference; docs.databricks.com: SELECT,
 # lateral column alias; duckdb.org: SELECT clause; docs.teradata.com: named expressions; clickhouse.com/docs:
 # SELECT, aliases
-_LATERAL_ALIASES = frozenset({"", "snowflake", "redshift", "databricks", "spark", "duckdb", "teradata", "clickhouse"})
+_LATERAL_ALIASES = frozenset({"snowflake", "redshift", "databricks", "spark", "duckdb", "teradata", "clickhouse"})
 _STRUCT_FIELDS = frozenset(
     {"bigquery", "databricks", "spark", "spark2", "hive", "duckdb", "trino", "presto", "athena", "clickhouse",
      "redshift", "dremio", "drill", "doris", "starrocks"}
