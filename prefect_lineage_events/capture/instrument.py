@@ -100,13 +100,15 @@ def _unpatch(module: Any) -> None:
             setattr(connector, method_name, patched.__wrapped__)
 
 
-def instrument_connection(connection: T) -> T:
+def instrument_connection(connection: T, *, url: str | None = None) -> T:
     """A connection that the user opened, as one whose statements are captured; use what this returns.
 
-    Takes connections of sqlite3, psycopg, psycopg2, DuckDB and Snowflake's connector. Raises TypeError, saying so, for
-    anything else.
+    Takes connections of sqlite3, psycopg, psycopg2, DuckDB and Snowflake's connector as they are. Any other DB-API
+    connection (ADBC, PyMySQL, ...) needs `url`, its database's address as SQLAlchemy writes it, since it does not tell
+    where it points; credentials in it are not used. Raises TypeError or ValueError, saying what is missing.
     """
+    from prefect_lineage_events.capture.drivers.generic import url_driver
     from prefect_lineage_events.capture.drivers.registry import driver_for
     from prefect_lineage_events.capture.proxies import trace
 
-    return trace(connection, driver_for(connection))
+    return trace(connection, driver_for(connection) if url is None else url_driver(url))

@@ -25,6 +25,7 @@ from prefect_lineage_events.capture.proxies import (
 __all__ = [
     "begins_transaction",
     "ends_transaction",
+    "fetches_frame",
     "opens_cursor",
     "rolls_back",
     "runs_as",
@@ -64,6 +65,14 @@ def runs_on_connection(connection: ConnectionProxy, operation: str, method: Any,
     result = method(*args, **kwargs)
     note_statement(CursorProxy(None, connection), operation, started, perf_counter() - clock)
     return connection._self_same(result)
+
+
+def fetches_frame(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """The whole result at once, as a DataFrame or an Arrow table, which both know their length."""
+    frame = method(*args, **kwargs)
+    cursor._self_reading.fetched(len(frame))
+    cursor._self_reading.ends(exhausted=True)
+    return frame
 
 
 def streams_rows(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Iterator[Any]:

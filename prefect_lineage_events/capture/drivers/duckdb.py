@@ -5,11 +5,13 @@ https://duckdb.org/docs/stable/clients/python/overview
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
@@ -17,8 +19,9 @@ from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
 from prefect_lineage_events.capture.drivers.driver import Driver, rowcount
 from prefect_lineage_events.capture.drivers.lookup import by_table
-from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, trace
+from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, ask, operation_of, trace
 from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.events import Column
 
 _PATH = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
 _COLUMNS = """
@@ -112,12 +115,31 @@ def _fetches(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -
 
 
 def _fetches_frame(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """The whole result as a DataFrame or an Arrow table, which both know their length."""
-    frame = method(*args, **kwargs)
-    reading = _results(connection)._self_reading
-    reading.fetched(len(frame))
-    reading.ends(exhausted=True)
-    return frame
+    return weaves.fetches_frame(_results(connection), method, args, kwargs)
+
+
+def _relates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`sql()` and its twins: a SELECT becomes a relation, noted as read when it is made; anything else has run.
+
+    The relation itself stays DuckDB's own: as a Python variable it can be named in later statements, where a proxy
+    would not be known for what it is. What its own methods write (`rel.create(...)`) is therefore not seen.
+    """
+    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    relation = in_callers_frame(method)(*args, **kwargs)
+    connection._self_tracer.statement(
+        operation_of(args, kwargs),
+        started=started,
+        duration=perf_counter() - clock,
+        autocommit=True,
+        result_columns=ask(_columns, relation, default=()),
+    )
+    return relation
+
+
+def _columns(relation: Any) -> tuple[Column, ...]:
+    return tuple(
+        Column(name=name, type=str(type_)) for name, type_ in zip(relation.columns, relation.types, strict=True)
+    )
 
 
 def in_callers_frame(method: Any) -> Any:
@@ -153,6 +175,7 @@ DRIVER = replace(
         "execute": _runs,
         "executemany": _runs,
         "begin": weaves.begins_transaction,
+        **dict.fromkeys(("sql", "query", "from_query"), _relates),
         **dict.fromkeys(("fetchone", "fetchmany", "fetchall"), _fetches),
         **dict.fromkeys(("df", "fetchdf", "fetch_df", "pl", "to_arrow_table", "fetch_arrow_table"), _fetches_frame),
     },

@@ -1,33 +1,57 @@
-"""Drivers nobody described: what their SQLAlchemy URL says, and what the DB-API promises of every driver."""
+"""Drivers nobody described: what a URL says, and what the DB-API promises of every driver (PEP 249).
+
+This is also how ADBC connections are captured, which do not tell where they point.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from prefect_lineage_events import datasets
+from prefect_lineage_events.capture import weaves
 from prefect_lineage_events.capture.drivers.driver import Driver
+from prefect_lineage_events.capture.proxies import CursorProxy
 from prefect_lineage_events.datasets import Store
 
 # SQLAlchemy's dialect names to sqlglot's, which are the ones our stores speak.
-_DIALECTS = {"postgresql": "postgres", "mssql": "tsql", "mariadb": "mysql", "awsathena": "athena", "hana": ""}
+_DIALECTS = {"postgresql": "postgres", "mssql": "tsql", "mariadb": "mysql", "awsathena": "athena"}
 _DDL_COMMITS = frozenset({"mysql", "oracle", "snowflake"})
+_EMBEDDED = {"sqlite": datasets.sqlite, "duckdb": datasets.duckdb}
+_FRAMES = ("fetch_arrow_table", "fetchallarrow", "fetch_df", "fetch_polars")
 
 
-def url_driver(url: Any) -> Driver:
-    """A driver by its SQLAlchemy URL: transactional unless the connection says that it commits by itself (PEP 249)."""
-    name = url.get_backend_name()
-    dialect = _DIALECTS.get(name, name)
+def url_driver(url: str) -> Driver:
+    """A driver by a URL such as SQLAlchemy's: transactional unless the connection says that it commits by itself.
+
+    Raises ValueError, saying what is expected, for a text that is no URL.
+    """
+    store = url_store(url)
     return Driver(
-        store=lambda _: url_store(dialect, url), commits_itself=_autocommit, ddl_commits=dialect in _DDL_COMMITS
+        store=lambda _: store,
+        commits_itself=_autocommit,
+        ddl_commits=store.dialect in _DDL_COMMITS,
+        type_name=str,
+        cursor_calls={"adbc_ingest": _ingests, **dict.fromkeys(_FRAMES, weaves.fetches_frame)},
     )
 
 
-def url_store(dialect: str, url: Any) -> Store:
-    """Where a URL points, without credentials."""
+def url_store(url: str) -> Store:
+    """Where a URL points; credentials and options are left out."""
+    name, separator, rest = url.partition("://")
+    if not name or not separator:
+        raise ValueError("give the database's URL, such as 'postgresql://host:5432/database'")
+    parts = urlsplit(f"//{rest}")
+    name = name.partition("+")[0]
+    dialect = _DIALECTS.get(name, name)
+    if dialect in _EMBEDDED:
+        return _EMBEDDED[dialect](unquote(parts.path.removeprefix("/")))
+    path = unquote(parts.path.strip("/"))
     if dialect == "bigquery":
-        return datasets.bigquery(url.host, url.database)
-    database, _, schema = (url.database or "").partition("/")  # Databricks, Snowflake and Trino: `catalog/schema`
-    return datasets.server(dialect, url.host or "", url.port, database or None, schema or None)
+        return datasets.bigquery(parts.hostname, path or None)
+    database, _, schema = path.partition("/")  # Databricks, Snowflake and Trino: `catalog/schema`
+    schema = schema or ("public" if dialect in ("postgres", "redshift") else "")
+    return datasets.server(dialect, parts.hostname or "", parts.port, database or None, schema or None)
 
 
 def _autocommit(connection: Any) -> bool:
@@ -35,3 +59,22 @@ def _autocommit(connection: Any) -> bool:
     if callable(value):  # PyMySQL and its like set it by a method of that name, and tell it by another
         return bool(connection.get_autocommit())
     return bool(value)
+
+
+def _ingests(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """ADBC's `adbc_ingest(table, data, mode)`: data go in without a statement, so the note says which it stands for.
+
+    https://arrow.apache.org/adbc/current/python/api/adbc_driver_manager.html
+    """
+    table = args[0] if args else kwargs["table_name"]
+    mode = args[2] if len(args) > 2 else kwargs.get("mode", "create")
+    schema = kwargs.get("db_schema_name")
+    name = ".".join(f'"{part}"' for part in (schema, table) if part)
+    return weaves.runs_as(cursor, _INGESTS.get(mode, _INGESTS["append"]).format(name), method, args, kwargs)
+
+
+_INGESTS = {
+    "create": "CREATE TABLE {}",
+    "replace": "CREATE OR REPLACE TABLE {}",
+    "append": "INSERT INTO {} VALUES (?)",
+}

@@ -39,5 +39,5 @@ def driver_for(connection: Any) -> Driver:
             return driver
     raise TypeError(
         f"{type(connection).__module__}.{type(connection).__qualname__} is no connection that can be instrumented: "
-        "give one of sqlite3, psycopg, psycopg2, duckdb or snowflake.connector"
+        "give one of sqlite3, psycopg, psycopg2, duckdb or snowflake.connector, or any other DB-API one with its `url`"
     )

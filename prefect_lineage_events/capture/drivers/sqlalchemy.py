@@ -41,7 +41,7 @@ def driver_of(engine: Engine) -> Driver:
         return _aiosqlite(engine)
     if name == "postgresql+psycopg" and dialect.is_async:
         name = "postgresql+psycopg_async"
-    return _DRIVERS.get(name) or generic.url_driver(engine.url)
+    return _DRIVERS.get(name) or generic.url_driver(engine.url.render_as_string(hide_password=True))
 
 
 def _aiosqlite(engine: Engine) -> Driver:

@@ -37,7 +37,9 @@ class RecordingTracer:
     said: list[Said] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
 
-    def statement(self, sql: str, *, autocommit: bool, rows: Any, query_id: Any, result_columns: Any, **_: Any) -> Said:
+    def statement(
+        self, sql: str, *, autocommit: bool, rows: Any = None, query_id: Any = None, result_columns: Any = (), **_: Any
+    ) -> Said:
         said = Said(sql, autocommit, rows, query_id, {column.name: column.type for column in result_columns})
         self.said.append(said)
         self.steps.append(sql)

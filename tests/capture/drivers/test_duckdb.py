@@ -1,0 +1,133 @@
+"""DuckDB's own connections: they are their own cursors, and look for DataFrames among the caller's variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from prefect_lineage_events.capture.instrument import instrument_connection
+from tests.capture.drivers.conftest import RecordingTracer
+
+duckdb = pytest.importorskip("duckdb")
+pandas = pytest.importorskip("pandas")
+Tracers = list[RecordingTracer]
+GLOBAL_FRAME = pandas.DataFrame({"a": [10, 20, 30]})
+
+
+@pytest.fixture
+def connection(tracers: Tracers) -> object:
+    return instrument_connection(duckdb.connect())
+
+
+def test_execute_returns_the_connection_and_counts_what_is_fetched(
+    connection: duckdb.DuckDBPyConnection, tracers: Tracers
+) -> None:
+    assert connection.execute("CREATE TABLE t (a INTEGER)") is connection
+    connection.executemany("INSERT INTO t VALUES (?)", [(1,), (2,), (3,)])
+    assert connection.execute("SELECT a FROM t").fetchall() == [(1,), (2,), (3,)]
+    assert connection.execute("SELECT a FROM t WHERE a > 1").fetchone() == (2,)
+
+    kinds = [(said.sql.split()[0], said.rows) for said in tracers[0].said]
+    assert kinds[0] == ("CREATE", None)
+    assert kinds[2] == ("SELECT", 3)
+    assert tracers[0].said[2].columns == {"a": "INTEGER"}
+
+
+def test_frames_know_their_length(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
+    connection.execute("CREATE TABLE t AS SELECT range AS a FROM range(5)")
+    assert len(connection.execute("SELECT a FROM t").df()) == 5
+
+    assert tracers[0].said[1].rows == 5
+
+
+def test_frames_in_the_callers_scope_are_found(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
+    local_frame = pandas.DataFrame({"a": [1, 2]})
+    connection.execute("CREATE TABLE t AS SELECT * FROM local_frame")
+    connection.execute("INSERT INTO t SELECT * FROM GLOBAL_FRAME")
+
+    assert connection.sql("SELECT COUNT(*) FROM local_frame").fetchall() == [(2,)]
+    assert connection.execute("SELECT COUNT(*) FROM t").fetchone() == (5,)
+    assert len(local_frame) == 2
+
+
+def test_frame_of_another_function_is_not_found_as_without_us(connection: duckdb.DuckDBPyConnection) -> None:
+    def reader() -> object:
+        return connection.execute("SELECT * FROM hidden_frame")
+
+    hidden_frame = pandas.DataFrame({"a": [1]})
+    with pytest.raises(duckdb.CatalogException, match="hidden_frame"):
+        reader()
+    assert len(hidden_frame) == 1
+
+
+def test_sql_notes_what_it_runs_or_reads(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
+    connection.sql("CREATE TABLE t AS SELECT 1 AS a")
+    relation = connection.sql("SELECT a FROM t")
+    assert isinstance(relation, duckdb.DuckDBPyRelation)
+    assert connection.sql("SELECT * FROM relation").fetchall() == [(1,)]
+
+    assert tracers[0].statements == ["CREATE TABLE t AS SELECT 1 AS a", "SELECT a FROM t", "SELECT * FROM relation"]
+    assert tracers[0].said[1].columns == {"a": "INTEGER"}
+
+
+def test_transactions_by_method(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    connection.begin()
+    connection.execute("INSERT INTO t VALUES (1)")
+    connection.rollback()
+    connection.begin()
+    connection.execute("INSERT INTO t VALUES (2)")
+    connection.commit()
+
+    assert tracers[0].kept == ["CREATE TABLE t (a INTEGER)", "INSERT INTO t VALUES (2)"]
+
+
+def test_cursor_is_another_connection_to_the_same_store(
+    connection: duckdb.DuckDBPyConnection, tracers: Tracers
+) -> None:
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    cursor = connection.cursor()
+    assert cursor.execute("SELECT a FROM t").fetchall() == []
+
+    assert len(tracers) == 2
+    assert tracers[0].store == tracers[1].store
+    assert tracers[1].statements == ["SELECT a FROM t"]
+
+
+def test_with_block_closes_and_an_open_transaction_is_lost(tracers: Tracers, tmp_path: Path) -> None:
+    with instrument_connection(duckdb.connect(str(tmp_path / "shop.db"))) as connection:
+        connection.execute("CREATE TABLE t (a INTEGER)")
+        connection.begin()
+        connection.execute("INSERT INTO t VALUES (1)")
+
+    assert tracers[0].kept == ["CREATE TABLE t (a INTEGER)"]
+
+
+def test_every_path_to_a_file_is_one_store(tracers: Tracers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in ("shop.db", "./shop.db", str(tmp_path / "shop.db")):
+        instrument_connection(duckdb.connect(path)).close()
+
+    assert {tracer.store.namespace for tracer in tracers} == {f"duckdb://{tmp_path}/shop.db"}
+
+
+def test_columns_are_looked_up_beside_a_pending_result(tracers: Tracers, tmp_path: Path) -> None:
+    connection = instrument_connection(duckdb.connect(str(tmp_path / "shop.db")))
+    connection.execute("CREATE TABLE t (a INTEGER, b VARCHAR)")
+    connection.execute("SELECT 1")
+
+    columns = {"a": "INTEGER", "b": "VARCHAR"}
+    assert tracers[0].lookup([("t",), ("main", "t")]) == {("t",): columns, ("main", "t"): columns}
+    assert connection.fetchone() == (1,)
+
+
+def test_look_up_does_not_keep_a_file_open(tracers: Tracers, tmp_path: Path) -> None:
+    def use() -> None:
+        connection = instrument_connection(duckdb.connect(str(tmp_path / "shop.db")))
+        connection.execute("CREATE TABLE t (a INTEGER)").fetchall()
+
+    use()
+    assert tracers[0].lookup([("t",)]) == {}
+    with duckdb.connect(str(tmp_path / "shop.db"), read_only=True) as other:  # refused while it is open otherwise
+        assert other.execute("SELECT a FROM t").fetchall() == []
