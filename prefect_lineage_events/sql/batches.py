@@ -8,7 +8,20 @@ from .words import Words
 
 _STARTERS = frozenset(
     {
-        *("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "BULK", "WITH", "DECLARE", "SET", "EXEC", "EXECUTE"),
+        *(
+            "SELECT",
+            "INSERT",
+            "UPDATE",
+            "DELETE",
+            "MERGE",
+            "TRUNCATE",
+            "BULK",
+            "WITH",
+            "DECLARE",
+            "SET",
+            "EXEC",
+            "EXECUTE",
+        ),
         *("IF", "ELSE", "WHILE", "BEGIN", "END", "PRINT", "RETURN", "RAISERROR", "THROW", "COMMIT", "ROLLBACK", "SAVE"),
         *("CREATE", "ALTER", "DROP", "GRANT", "REVOKE", "DENY", "USE", "FETCH", "DEALLOCATE", "WAITFOR"),
     }
@@ -16,7 +29,24 @@ _STARTERS = frozenset(
 # Words before a starter that make it a part of what has begun
 _JOINED_BY = frozenset(
     {
-        *("UNION", "ALL", "EXCEPT", "INTERSECT", "AS", "FOR", "ON", "THEN", "OF", "AFTER", "INSTEAD", ",", ".", "=", "BY", "WITH"),
+        *(
+            "UNION",
+            "ALL",
+            "EXCEPT",
+            "INTERSECT",
+            "AS",
+            "FOR",
+            "ON",
+            "THEN",
+            "OF",
+            "AFTER",
+            "INSTEAD",
+            ",",
+            ".",
+            "=",
+            "BY",
+            "WITH",
+        ),
         *("NOT", "AND", "OR", "+", "INTO", "FROM", "JOIN", "WHERE", "IN", "CURSOR", "BULK"),
     }
 )

@@ -51,6 +51,9 @@ def _head(words: Words, at: int) -> int:
         return at + 2
     if word in _PLAIN:
         return at + 1
+    if word == "LOCKING" or (word == "LOCK" and following == "ROW"):  # docs.teradata.com: LOCKING request modifier
+        statement = words.find(_STATEMENTS | {"SEL"}, at + 1)
+        return statement if statement != -1 else at
     if word == "END":
         return at + 1 + (following in _ENDED)
     if word == "<" and following == "<":

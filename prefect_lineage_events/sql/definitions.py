@@ -25,11 +25,10 @@ HOLDERS: Mapping[str, TableKind] = {
     "STAGE": "stage",
     "SOURCE": "table",  # materialize.com/docs/sql/create-source
     "SINK": "other",
-    "FLOW": "other",
     "MODEL": "other",  # cloud.google.com/bigquery/docs/reference/standard-sql/bigqueryml-syntax-create
 }
 # What runs later: its definition touches nothing, its body says what it will touch.
-ROUTINES = frozenset({"PROCEDURE", "PROC", "TASK", "PIPE"})
+ROUTINES = frozenset({"PROCEDURE", "PROC", "TASK", "PIPE", "FLOW"})
 # Kinds of things that hold no data; the word stands before the name, and ends the search for a holder.
 _OTHERS = frozenset(
     {
@@ -72,7 +71,7 @@ def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
             following = words.word(at + 1)
             if following in ("FUNCTION", "LOG") or (word == "TABLE" and following == "MACRO"):
                 return following, at + 1
-            if word not in ("STREAM", "SOURCE", "MODEL", "STAGE", "FLOW") or following not in (
+            if word not in ("STREAM", "SOURCE", "MODEL", "STAGE") or following not in (
                 "TABLE",
                 "VIEW",
                 "LIVE",
@@ -104,6 +103,8 @@ def create(words: Words, draft: Draft) -> Definition:
     at = _skip_existence(words, at + 1)
     named = read_name(words, at, draft.context)
     at = max(named.end, at)
+    if words.follows(at, "ON", "CLUSTER"):
+        at += 3
     draft.kind, draft.effect = "create", "create"
     if named.is_unknown:
         draft.doubt("partial", "the name of what is created is known only when it runs")
@@ -113,6 +114,10 @@ def create(words: Words, draft: Draft) -> Definition:
     if target is not None:
         target = draft.write(target, temporary)
     query = _query(words, at)
+    if words.word(at) == ",":  # docs.teradata.com: options behind commas, before the columns
+        at = max(words.find(frozenset({"("}), at), at)
+    if thing == "SINK" and words.word(at) == "FROM":
+        draft.read(read_name(words, at + 1, draft.context).table)
     if thing == "STREAM":
         _stream(words, at, draft)
     elif thing == "STAGE":
@@ -159,6 +164,13 @@ _TAILS = frozenset({"NO", "DATA", "CHECK", "READ", "CASCADED", "LOCAL", "SCHEMA"
 _GOES_ON = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS", "ORDER", "LIMIT", "OFFSET", "FETCH"})
 
 
+def query_start(words: Words, at: int) -> int:
+    """Where the query behind AS itself starts (docs.teradata.com: LOCKING ROW FOR ACCESS SELECT ...)."""
+    if words.word(at) not in ("LOCKING", "LOCK"):
+        return at
+    return max(words.find(_QUERY, at + 1), at)
+
+
 def query_end(words: Words, start: int) -> int:
     """Where the query of a definition ends and options of the definition go on."""
     if words.word(start) == "(":
@@ -175,6 +187,8 @@ def query_end(words: Words, start: int) -> int:
 def _starts_query(words: Words, at: int) -> bool:
     while words.word(at) == "(":
         at += 1
+    if words.word(at) in ("LOCKING", "LOCK"):  # docs.teradata.com: LOCKING request modifier
+        return True
     return words.word(at) in _QUERY
 
 
@@ -228,10 +242,14 @@ def _without_query(words: Words, at: int, end: int, draft: Draft, target: TableR
                 continue
             at = _like(words, at, draft, target, word)
             continue
-        if word == "DEEP" or word == "SHALLOW":
-            at += 1
+        if word == "AS" and draft.context.dialect in _AS_LIKE and end == len(words) and words.word(at + 2) != "(":
+            at = _like(words, at, draft, target, word)
             continue
         at = words.close(at) + 1 if word == "(" else at + 1
+
+
+# CREATE TABLE t AS s, without a query, takes after s (clickhouse.com, docs.teradata.com: CREATE TABLE)
+_AS_LIKE = frozenset({"clickhouse", "teradata"})
 
 
 def _like(words: Words, at: int, draft: Draft, target: TableRef, word: str) -> int:
@@ -248,6 +266,8 @@ def _stream(words: Words, at: int, draft: Draft) -> None:
     """`CREATE STREAM s ON [EXTERNAL|DYNAMIC|...] TABLE|VIEW|STAGE t`: what the stream follows (docs.snowflake.com)."""
     on = words.find(frozenset({"ON"}), at)
     if on == -1:
+        if words.word(at) == "CLONE":
+            draft.read(read_name(words, at + 1, draft.context).table)
         return
     thing, where = thing_of(words, on + 1)
     named = read_name(words, where + 1, draft.context)
@@ -321,6 +341,20 @@ def undrop(words: Words, draft: Draft) -> None:
     _list(words, draft)
 
 
+def restore(words: Words, draft: Draft) -> None:
+    """`RESTORE TABLE t TO VERSION AS OF 1` puts old rows in (docs.databricks.com); of a database, no table is named."""
+    if words.word(1) == "TABLE":
+        draft.kind, draft.effect = "write", "overwrite"
+        _names(words, 2, draft)
+
+
+def refresh(words: Words, draft: Draft) -> None:
+    """`REFRESH MATERIALIZED VIEW v` writes the view anew (postgresql.org); REFRESH TABLE forgets what is cached of it."""
+    if words.follows(1, "MATERIALIZED", "VIEW"):
+        draft.kind, draft.effect = "write", "overwrite"
+        _names(words, 3 + (words.word(3) == "CONCURRENTLY"), draft)
+
+
 def flashback(words: Words, draft: Draft) -> None:
     """`FLASHBACK TABLE t TO BEFORE DROP` brings a table back, TO a time puts old rows in (docs.oracle.com: FLASHBACK TABLE)."""
     back = words.find(frozenset({"BEFORE"}), 1)
@@ -370,6 +404,23 @@ def rename(words: Words, draft: Draft) -> None:
         at = new.end + 1
 
 
+def exchange(words: Words, draft: Draft) -> None:
+    """`EXCHANGE TABLES a AND b` (clickhouse.com: EXCHANGE)."""
+    first = read_name(words, 2, draft.context)
+    second = read_name(words, first.end + 1, draft.context)
+    if words.word(1) == "TABLES" and first.table is not None and second.table is not None:
+        draft.kind = "alter"
+        _swapped(draft, first.table, second.table)
+
+
+def _swapped(draft: Draft, one: TableRef, other: TableRef) -> None:
+    draft.effect = "swap"
+    for table in (one, other):
+        draft.read(table)
+        draft.write(table)
+    draft.renames += [(one, other), (other, one)]
+
+
 def _renamed(draft: Draft, old: TableRef, new: TableRef | None) -> None:
     draft.kind, draft.effect = "alter", "rename"
     draft.outputs.pop(old, None)
@@ -409,15 +460,14 @@ def _second_table(words: Words, at: int, draft: Draft, target: TableRef) -> None
             _renamed(draft, target, _beside(read_name(words, at + 1, draft.context).table, target))
     elif words.follows(at, "SWAP", "WITH"):
         other = read_name(words, at + 2, draft.context).table
-        draft.effect = "swap"
-        draft.read(target)
-        draft.read(other)
         if other is not None:
-            draft.write(other)
-            draft.renames += [(target, other), (other, target)]
+            _swapped(draft, target, other)
     elif words.follows(at, "APPEND", "FROM"):  # docs.aws.amazon.com/redshift: ALTER TABLE APPEND
         draft.kind, draft.effect = "write", "append"
         draft.read(read_name(words, at + 2, draft.context).table)
+    elif words.word(at) in ("DELETE", "UPDATE") and draft.context.dialect == "clickhouse":  # clickhouse.com: mutations
+        draft.kind, draft.effect = "write", "delete" if words.word(at) == "DELETE" else "update"
+        recover(words, at + 1, len(words), draft)
     elif words.word(at) in ("EXCHANGE", "SWITCH", "MOVE", "REPLACE", "ATTACH"):
         _partition(words, at, draft, target)
 

@@ -72,13 +72,14 @@ TWO_LEVEL = frozenset({"mysql", "doris", "starrocks", "singlestore", "clickhouse
 def complete(parts: Sequence[str], context: Context) -> tuple[str, ...]:
     """The parts of a table name with the default schema and database in front, where they are missing and known.
 
-    `db..table` (Snowflake, T-SQL) leaves the schema to the default, or out where none is known.
+    `db..table` leaves the schema to the default: Snowflake's is PUBLIC, T-SQL's the user's own, left out where unknown.
     """
     schema, database = context.schema, context.database
     if CASES.get(context.dialect, _KEEP).quoted == "lower":
         schema, database = schema and schema.lower(), database and database.lower()
     if "" in parts:
-        parts = [p or schema or "" for p in parts]
+        middle = "PUBLIC" if context.dialect == "snowflake" else schema or ""  # docs.snowflake.com: double-dot notation
+        parts = [p or middle for p in parts]
         parts = [p for p in parts if p]
     if len(parts) == 1 and schema:
         parts = (schema, *parts)

@@ -41,7 +41,11 @@ _NO_ALIAS = (
        "MERGE", "LOOP", "REMOTE", "USE", "FORCE", "IGNORE", "INTO", "BY", "AND", "OR", "NOT", "INSERT", "UPDATE", "DELETE", "DO",
        "THEN", "LOG", "PASTE", "POSITIONAL", "END", "DEFAULT", "UNNEST", "TRIM"}
 )  # fmt: skip
-_VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
+_VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "UPSERT"})
+_CHANGED = frozenset({"FINAL", "OLD", "NEW"})
+_JOIN_HINTS = frozenset(
+    {"SHUFFLE", "NOSHUFFLE", "BROADCAST", "BUCKET", "COLOCATE"}
+)  # Impala, StarRocks: JOIN [SHUFFLE] t
 _QUERY_STARTS = frozenset({"SELECT", "SEL", "WITH", "VALUES", "FROM"})
 _HINTS = frozenset({"NOLOCK", "READUNCOMMITTED", "HOLDLOCK", "UPDLOCK", "ROWLOCK", "TABLOCK", "TABLOCKX", "XLOCK", "PAGLOCK",
                     "READPAST", "NOWAIT", "SNAPSHOT", "READCOMMITTED", "NOEXPAND", "INDEX", "FORCESEEK"})  # fmt: skip
@@ -132,7 +136,7 @@ class _Scan:
         if frame.expects:
             child.is_item = child.expects = child.lists = True
             frame.expects = False
-            if self.words.word(at + 1) in _QUERY_STARTS:
+            if self.words.word(at + 1) in _QUERY_STARTS | _VERBS:
                 child.expects = child.lists = False
         elif self.words.is_name(at - 1):
             child.function = self.words.word(at - 1)
@@ -157,10 +161,17 @@ class _Scan:
         word = words.word(at)
         if word in _BEFORE_ITEM and (words.is_name(at + 1) or words.word(at + 1) == "("):
             return at + 1
+        if word in _CHANGED and words.follows(at + 1, "TABLE", "("):
+            return at + 2  # ibm.com/docs/en/db2: data-change-table-reference
+        if word == "UNPIVOT" and words.is_name(
+            at + 1
+        ):  # docs.aws.amazon.com/redshift: object unpivoting; DuckDB: of a table
+            frame.expects = self.dialect != "redshift"
+            return at + 1
+        if word == "[" and words.word(at + 1) in _JOIN_HINTS:
+            return at + 3
         frame.expects = False
-        if word in ("SELECT", "WITH", "VALUES") or (
-            word in _CLAUSES and words.kinds[at] != Kind.NAME and word != "SAMPLE"
-        ):
+        if word in _NO_ITEM:
             return at
         if word == "STREAM" and (words.is_name(at + 1) or words.word(at + 1) == "("):
             frame.expects = True  # docs.databricks.com: STREAM is a keyword before a table
@@ -232,7 +243,7 @@ class _Scan:
         elif word == "FROM":
             if self._is_table_from(at, frame):
                 frame.expects = frame.lists = True
-        elif word in _JOINS:
+        elif word in _JOINS and words.word(at - 1) not in ("SELECT", "DISTINCT"):
             frame.expects = frame.lists = words.word(at - 1) != "ARRAY"
         elif word == "WITH" and (after := self._with(at, frame)):
             return after, True
@@ -339,7 +350,7 @@ class _Scan:
     def _verb(self, at: int, frame: _Frame, word: str) -> int:
         frame.in_with = False
         frame.verb = word
-        if word in ("INSERT", "REPLACE"):
+        if word in ("INSERT", "REPLACE", "UPSERT"):
             return self._insert(at, frame)
         if word == "MERGE":
             frame.using = frame.actions = True
@@ -355,6 +366,8 @@ class _Scan:
         if words.word(at) == "TOP" and words.word(at + 1) == "(":
             at = words.close(at + 1) + 1
             at += words.word(at) == "PERCENT"
+        if words.follows(at, "WITH", "SCHEMA", "EVOLUTION"):
+            at += 3
         return at + (words.word(at) == "INTO")
 
     def _insert(self, at: int, frame: _Frame) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
-from sqlglot.tokenizer_core import Token
+from sqlglot.tokenizer_core import Token, TokenType
 
 from . import connection, definitions, transfers
 from .batches import cut
@@ -44,14 +44,19 @@ _TRANSFERS: dict[str, Callable[[Words, Draft], Query | None]] = {
     "PUT": transfers.put,
     "GET": transfers.put,
     "BULK": transfers.bulk,
+    "APPLY": transfers.apply_changes,
 }
 _DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
     "DROP": definitions.drop,
     "UNDROP": definitions.undrop,
     "FLASHBACK": definitions.flashback,
+    "RESTORE": definitions.restore,
+    "REFRESH": definitions.refresh,
     "TRUNCATE": definitions.truncate,
     "RENAME": definitions.rename,
+    "EXCHANGE": definitions.exchange,
     "USE": connection.use,
+    "DATABASE": connection.use,
 }
 # Statements about the store, the session or the transaction: no data goes anywhere.
 _NO_DATA = frozenset(
@@ -65,7 +70,7 @@ _NO_DATA = frozenset(
         "SAVEPOINT", "SECURITY", "SHOW", "SHUTDOWN", "SIGNAL", "START", "STOP", "SUSPEND", "SYSTEM", "THROW", "UNCACHE", "UNLISTEN",
         "UNLOCK", "UNSET", "VACUUM", "VALIDATE", "WAITFOR", "WATCH", "BEGIN", "EXIT", "GOTO", "LEAVE", "ITERATE", "NULL", "OPEN", "XA",
         "ADD", "GO", "UPDATE", "RETURN", "COLLECT", "DATABASE", "HELPSTATS", "COMPUTE", "DECLARE", "LET", "IF", "WHILE", "FOR", "DO", "EXEC",
-        "EXECUTE", "EXPLAIN", "CREATE", "ALTER", "DEFINE", "STATISTICS", "CHECK", "CHECKSUM", "CHANGE", "BINLOG",
+        "EXECUTE", "EXPLAIN", "CREATE", "ALTER", "DEFINE", "STATISTICS", "CHECK", "CHECKSUM", "PRELOAD", "CHANGE", "BINLOG",
     }
 )  # fmt: skip
 _PARSED = _QUERIES | _CHANGES
@@ -73,6 +78,7 @@ _QUERY_WORDS = frozenset({"SELECT", "WITH"})
 # Without one of these, a statement of an unknown kind (a declaration, an assignment) can name no table.
 _TOUCHING = frozenset({"FROM", "INTO", "TABLE", "JOIN", "USING", "SELECT", "UPDATE"})
 _SQL_LANGUAGES = frozenset({"SQL", "PLPGSQL", "PLSQL"})
+_NO_CHANGE = frozenset({"STATISTICS", "VIEW", "MACRO", "PROCEDURE"})  # UPDATE STATISTICS; Teradata's REPLACE VIEW
 _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
 
 
@@ -128,6 +134,10 @@ class _Reader:
         tokens = piece.tokens
         if tokens is None:
             return self._untokenised(piece.text)
+        if tokens and tokens[0].token_type == TokenType.HIVE_TOKEN_STREAM:  # sqlglot's mark for Athena's other dialect
+            tokens = tokens[1:]
+        if len(tokens) == 2 and tokens[0].token_type == TokenType.COMMAND and tokens[1].token_type == TokenType.STRING:
+            return self._headed(from_text(piece.prepared))  # a tokenizer that keeps a command's tail as one text
         if tokens and tokens[0].text.upper() in _PARSED:
             draft = Draft(self.context)
             if self._tree(draft, tokens, piece.prepared):
@@ -159,7 +169,7 @@ class _Reader:
         """What the condition of a block reads: `IF EXISTS (SELECT ...)`, `FOR r IN SELECT ... LOOP`."""
         draft = Draft(self.context)
         recover(words, start + 1, end, draft)
-        if not draft.inputs:
+        if not draft.inputs or words.word(start) in ("LOCKING", "LOCK"):
             return []
         draft.kind = "read"
         draft.doubt("recovered", "read from its words: the head of a block")
@@ -169,7 +179,7 @@ class _Reader:
         """One statement, by its first word."""
         verb = words.word(0)
         draft = Draft(self.context)
-        if verb in _PARSED and words.word(1) != "STATISTICS":
+        if verb in _PARSED and words.word(1) not in _NO_CHANGE:
             return self._parsed(words)
         if reader := _READERS.get(verb):
             return reader(self, words, draft)
@@ -252,8 +262,9 @@ class _Reader:
         """The query of a definition, as the tree of a CREATE whose head we read."""
         if definition.query == -1:
             return
-        end = definitions.query_end(words, definition.query)
-        if not self._query(draft, words, definition.query, end) or not draft.outputs:
+        start = definitions.query_start(words, definition.query)
+        end = definitions.query_end(words, start)
+        if not self._query(draft, words, start, end) or not draft.outputs:
             return
         node = exp.Table(this=exp.Identifier(this=definition.thing, quoted=True))
         target = next(iter(draft.outputs))
@@ -325,6 +336,8 @@ class _Reader:
             connection.set_(words, draft)
         elif words.follows(0, "OPEN", "SCHEMA"):
             connection.use(words, draft)
+        elif words.follows(0, "DECLARE", "GLOBAL", "TEMPORARY", "TABLE"):  # ibm.com/docs/en/db2
+            return self.create(words, draft)
         elif words.word(0) == "DECLARE" and words.follows(3, "TABLE", "("):
             draft.declared["@" + words.texts[2].lower()] = definitions.declared_columns(words, 4, self.context.dialect)
             return [draft]
@@ -350,6 +363,8 @@ _Read = Callable[[_Reader, Words, Draft], list[Draft]]
 _READERS: dict[str, _Read] = {
     "CREATE": _Reader.create,
     "DEFINE": _Reader.create,
+    "REPLACE": _Reader.create,
+    "SUBMIT": _Reader.create,
     "ALTER": _Reader.alter,
     "EXPLAIN": _Reader.explain,
     "EXECUTE": _Reader.execute,

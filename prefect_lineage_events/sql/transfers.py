@@ -65,6 +65,7 @@ def copy(words: Words, draft: Draft) -> Query | None:
 
 def _place(words: Words, at: int, draft: Draft) -> TableRef | None:
     """A file or URL; STDIN, STDOUT and a program's pipe are none."""
+    at += words.word(at) == "LOCAL"
     return location_of(words.texts[at], draft.context) if words.kind(at) == Kind.STRING else None
 
 
@@ -114,6 +115,9 @@ def unload(words: Words, draft: Draft) -> Query | None:
 def load(words: Words, draft: Draft) -> Query | None:
     """LOAD DATA of Hive (INPATH), MySQL (INFILE), BigQuery (INTO t FROM FILES), LOAD of Db2 (FROM f OF DEL INSERT INTO t)."""
     into = words.find(frozenset({"INTO", "OVERWRITE"}), 1)
+    if words.word(1) == "LABEL":
+        _load_label(words, draft)
+        return None
     if words.word(1) not in ("DATA", "XML") and (into == -1 or words.word(1) != "FROM"):
         return None
     draft.kind, draft.effect = "write", "append"
@@ -131,6 +135,17 @@ def load(words: Words, draft: Draft) -> Query | None:
     else:
         _uris(words, draft, draft.read)
     return None
+
+
+def _load_label(words: Words, draft: Draft) -> None:
+    """LOAD LABEL l (DATA INFILE ('f') INTO TABLE t, ...) (docs.starrocks.io, doris.apache.org: BROKER LOAD)."""
+    draft.kind, draft.effect = "write", "append"
+    for at in range(2, len(words)):
+        if words.follows(at, "INFILE", "("):
+            for start, _ in words.items(at + 1):
+                draft.read(_place(words, start, draft))
+        elif words.follows(at, "INTO", "TABLE"):
+            draft.write(read_name(words, at + 2, draft.context).table)
 
 
 def _uris(words: Words, draft: Draft, note: Callable[[TableRef | None], object]) -> None:
@@ -160,6 +175,10 @@ def export(words: Words, draft: Draft) -> Query | None:
         to = words.find(frozenset({"TO"}), named.end)
         draft.write(_place(words, to + 1, draft) if to != -1 else None)
         return None
+    if words.word(1) == "TO":  # ibm.com/docs/en/db2: EXPORT
+        draft.write(_place(words, 2, draft))
+        query = words.find(_QUERY, 2)
+        return Query(query, len(words)) if query != -1 else None
     into = words.find(frozenset({"INTO"}), 1)
     if into == -1:
         draft.kind, draft.effect = "misc", None
@@ -227,4 +246,17 @@ def bulk(words: Words, draft: Draft) -> Query | None:
     draft.write(named.table)
     if words.word(named.end) == "FROM":
         draft.read(_place(words, named.end + 1, draft))
+    return None
+
+
+def apply_changes(words: Words, draft: Draft) -> Query | None:
+    """APPLY CHANGES INTO t FROM [STREAM] s (docs.databricks.com: APPLY CHANGES INTO)."""
+    if not words.follows(1, "CHANGES", "INTO"):
+        return None
+    draft.kind, draft.effect = "write", "update"
+    draft.write(read_name(words, 3, draft.context).table)
+    source = words.find(frozenset({"FROM"}), 4)
+    if source != -1:
+        at = source + 1 + (words.word(source + 1) == "STREAM")
+        draft.read(read_name(words, at + (words.word(at) == "("), draft.context).table)
     return None

@@ -58,7 +58,7 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
 # Options between a verb and its target, which sqlglot takes for the target: dev.mysql.com (INSERT, UPDATE, DELETE),
 # sqlite.org/lang_update.html, learn.microsoft.com (TOP)
 _OPTIONED = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
-_OPTIONS = frozenset({"LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE", "OR", "TOP"})
+_OPTIONS = frozenset({"LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE", "OR", "TOP", "WITH"})
 
 
 def _without_options(tokens: Sequence[Token]) -> list[Token]:
@@ -70,9 +70,11 @@ def _without_options(tokens: Sequence[Token]) -> list[Token]:
                 at += 1
             at += 1
             at += tokens[at].text.upper() == "PERCENT"
+        elif word == "WITH" and tokens[at + 1].text.upper() == "SCHEMA":  # docs.databricks.com: MERGE INTO
+            at += 3
         elif word == "OR" and tokens[0].token_type == TokenType.UPDATE:
             at += 2
-        elif word in _OPTIONS and word not in ("OR", "TOP"):
+        elif word in _OPTIONS and word not in ("OR", "TOP", "WITH"):
             at += 1
         else:
             break

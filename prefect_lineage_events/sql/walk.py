@@ -59,8 +59,18 @@ class _Walk:
                 self._from_rows(node)
             elif isinstance(node, exp.Anonymous):
                 self._function(node)
+        if len(self.draft.outputs) > 1:
+            self._moved_on()
         if not self.draft.outputs and self.draft.effect is None:
             self.draft.kind = "read"
+
+    def _moved_on(self) -> None:
+        """`WITH d AS (DELETE FROM a RETURNING *) INSERT INTO b SELECT * FROM d`: what leaves a goes into b."""
+        for clause in self.nodes:
+            for cte in clause.expressions if isinstance(clause, exp.With) else ():
+                change = cte.this
+                if isinstance(change, (exp.Delete, exp.Update)) and change.args.get("returning") is not None:
+                    self.draft.read(self.draft.refs.get(id(change.this)))
 
     # --- inputs
 
@@ -104,8 +114,10 @@ class _Walk:
             return self._table_function(this)
         if isinstance(this, exp.Parameter) and self.context.dialect in BATCHED:
             return variable_of(this.name)
-        if isinstance(this, (exp.Parameter, exp.Placeholder)):
-            return self._unknown("the name of a table is a variable")
+        if isinstance(this, exp.Parameter):
+            return self._dynamic(this)
+        if isinstance(this, exp.Placeholder):
+            return self._unknown("the name of a table is a bind")
         return None
 
     def _dynamic(self, argument: Expr | None) -> TableRef | None:
@@ -118,13 +130,12 @@ class _Walk:
             value = self.context.variables.get(argument.name.upper())
             if value is not None:
                 return named_by(value, self.context)
-        return self._unknown("the name in IDENTIFIER() is not known")
+        return self._unknown("the name of a table is known only when it runs")
 
     def _table_function(self, function: exp.Func) -> TableRef | None:
         name = _function_name(function)
         if name in FILE_READERS.get(self.context.dialect, ()):
-            literal = next((x for x in _arguments(function) if isinstance(x, exp.Literal) and x.is_string), None)
-            return location_of(literal.name, self.context) if literal else None
+            return self._files(function)
         arguments = _arguments(function)
         if name == "identifier":
             return self._dynamic(arguments[0] if arguments else None)
@@ -132,13 +143,26 @@ class _Walk:
             return table_of([_part(p) for p in arguments[0].parts], self.context)
         return None
 
+    def _files(self, function: exp.Func) -> TableRef | None:
+        """The file that a reader names, the first of a list of them; the others are noted here."""
+        texts = [x for x in _arguments(function) if isinstance(x, exp.Literal) and x.is_string]
+        if not texts:
+            return None
+        first, *others = texts if isinstance(texts[0].parent, exp.Array) else texts[:1]
+        for other in others:
+            if isinstance(other.parent, exp.Array):
+                self.draft.read(location_of(other.name, self.context))
+        return location_of(first.name, self.context)
+
     def _from_rows(self, node: exp.TableFromRows) -> None:
         """Snowflake's `TABLE(...)`: of a name, of a variable, of a former result, of a function."""
         argument = node.this
         if isinstance(argument, exp.Literal) and argument.is_string:
-            self.draft.read(named_by(argument.name, self.context))
+            self.draft.refs[id(node)] = table = named_by(argument.name, self.context)
+            self.draft.read(table)
         elif isinstance(argument, exp.Parameter):
-            self.draft.read(self._dynamic(argument))
+            self.draft.refs[id(node)] = table = self._dynamic(argument)
+            self.draft.read(table)
         elif isinstance(argument, exp.Anonymous) and argument.name.upper() == "RESULT_SCAN":
             if self.context.last_query is None:
                 self._unknown("the query that RESULT_SCAN refers to is not known")
@@ -298,7 +322,13 @@ class _Walk:
         self._effect(effect)
         self.targets.add(id(target))
         name = _key(target.this, self.context.dialect)
-        bodies = [c.this for c in self.nodes if isinstance(c, exp.With) for c in c.expressions if c.alias.lower() == name.lower()]
+        bodies = [
+            c.this
+            for c in self.nodes
+            if isinstance(c, exp.With)
+            for c in c.expressions
+            if c.alias.lower() == name.lower()
+        ]
         tables = [t for body in bodies for t in _tables_of(body.args.get("from_"))]
         if len(tables) == 1 and not self._is_cte(tables[0]):
             self._write(tables[0], effect)

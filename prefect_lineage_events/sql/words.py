@@ -156,14 +156,20 @@ class Words:
         """Spans of what the commas separate within the parenthesis that opens at `opening`."""
         end = self.close(opening)
         start = at = opening + 1
+        angles = 0  # the brackets of MAP<STRING, INT>
         while at < end:
             word = self.upper[at]
-            if word == ",":
+            if word in _ANGLES:
+                angles = max(angles + _ANGLES[word], 0)
+            elif word == "," and not angles:
                 yield start, at
-                start = at + 1
+                start, angles = at + 1, 0
             at = self.close(at) + 1 if word == "(" else at + 1
         if start < end:
             yield start, end
+
+
+_ANGLES = {"<": 1, ">": -1, ">>": -2}
 
 
 def _parentheses(upper: list[str]) -> dict[int, int]:
