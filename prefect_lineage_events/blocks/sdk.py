@@ -34,14 +34,12 @@ class LineageBlock(Block):
         ```
     """
 
-    _block_type_name = "Lineage Block"
-    _block_type_slug = "lineage-block"
+    # no name, slug and description here: each subclass would inherit them instead of having its own
     _logo_url = HttpUrl(
         # the picture of Prefect's own webhook block: something of yours that is told to others
         "https://cdn.sanity.io/images/3ugk85nk/production/c7247cb359eb6cf276734d4b1fbf00fb8930e89e-250x250.png"
     )
     _documentation_url = HttpUrl(DOCUMENTATION_URL)
-    _description = "A base for blocks of your own whose methods record what they read and write."
 
     def record_read(self, dataset: Dataset | str, *, rows: int | None = None, raise_on_error: bool = False) -> None:
         """Say that a dataset was read: see `prefect_lineage_events.record_read`."""

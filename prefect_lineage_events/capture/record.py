@@ -58,7 +58,7 @@ def _record(
     try:
         run = _reporting_run(raise_on_error)
         # a wrong URI is wrong everywhere: it is named outside runs too, when somebody asked for that
-        target = None if output is None else _dataset(output)
+        target = _dataset(output) if operation == "write" else None
         sources = tuple(_dataset(d) for d in ([inputs] if isinstance(inputs, Dataset | str) else inputs))
         if run is None:
             return
@@ -79,7 +79,7 @@ def _reporting_run(raise_on_error: bool) -> Run | None:
     return run if run is not None and run.captured else None
 
 
-def _dataset(value: Dataset | str) -> Dataset:
+def _dataset(value: object) -> Dataset:
     if isinstance(value, Dataset):
         return value
     if isinstance(value, str):
