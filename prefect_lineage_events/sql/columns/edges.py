@@ -47,10 +47,10 @@ def column_edges(
 ) -> ColumnResult:
     """The column lineage of one statement's tree.
 
-    `resolve` gives the reference of a table node, None where it is no table of the store. `schemas` maps dotted names
-    to columns. `statement` is what is known of the statement so far: its output is the target of a query that the text
-    writes somewhere in a way the tree does not show. Never raises; a tree too large to walk, or of a shape that nobody
-    expected, yields no edges and a reason.
+    `resolve` gives the reference of a table node (or of a TABLE(...)), None where it is no table of the store.
+    `schemas` maps dotted names to columns. `statement` is what is known of the statement so far: its output is the
+    target of a query that the text writes somewhere in a way the tree does not show. Never raises; a tree too large
+    to walk, or of a shape that nobody expected, yields no edges and a reason.
     """
     queries = Queries(resolve, schemas or {}, rules_of(dialect), Budget(budget))
     statements = Statements(queries, dialect)

@@ -205,6 +205,8 @@ def lineage_of(column: exp.Expr, scope: Scope) -> Lineage:
     this = args["this"]
     kind = this.__class__
     if kind is exp.Identifier:
+        if is_template(this):
+            return ()
         if args.get("table") is None:
             return scope.column(name_of(this, scope.rules))
         return scope.qualified(parts_of(column, scope.rules))
@@ -219,6 +221,11 @@ def name_of(node: exp.Expr, rules: ColumnRules) -> str:
         return rules.plain(str(node.name))
     args = node.args
     return (rules.quoted if args.get("quoted") else rules.plain)(str(args["this"]))
+
+
+def is_template(identifier: exp.Expr) -> bool:
+    """Does a template's leftover (`{{ column }}`, `${x}`, `&x`) stand where a name will be?"""
+    return str(identifier.args["this"]).startswith(("{{", "${", "&", "<%"))
 
 
 def parts_of(column: exp.Expr, rules: ColumnRules) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from .expressions import lineage_of, name_of
+from .expressions import is_template, lineage_of, name_of
 from .naming import unnamed
 from .relations import Lineage, Output, Relation
 from .scopes import Scope
@@ -24,7 +24,9 @@ def outputs(queries: Queries, expressions: Sequence[exp.Expr], scope: Scope, env
     for item in expressions:
         this: Any = item.args.get("this")
         kind, of = item.__class__, this.__class__
-        if kind is exp.Column and of is exp.Identifier:
+        if kind is exp.Column and of is exp.Identifier and is_template(this):
+            listing.outputs.append(Output("*", ()))  # as many columns as it pleases
+        elif kind is exp.Column and of is exp.Identifier:
             listing.named(name_of(this, scope.rules), lineage_of(item, scope))
         elif kind is exp.Star or (kind is exp.Columns and of is exp.Star):
             yield from listing.star(item if kind is exp.Star else this, scope.sources, scope.merged)

@@ -21,7 +21,7 @@ from .rules import ColumnRules
 from .scopes import Scope
 
 Task = Generator[Any, Any, Any]
-Resolve = Callable[[exp.Table], "TableRef | None"]
+Resolve = Callable[[exp.Expr], "TableRef | None"]
 Schemas = Mapping[str, Any]
 
 

@@ -84,6 +84,8 @@ def _relation(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -
     if kind is exp.Table:
         return (yield from _table(queries, node, scope, env))
     inner: Any = args.get("this")
+    if kind is exp.TableFromRows and (ref := queries.resolve(node)) is not None:  # Snowflake's TABLE('name')
+        return TableRelation(queries.base(ref)), ref.parts[-1] if ref.parts else "", ref.parts
     if kind is exp.Subquery or is_query(node):
         relation = yield queries.query(inner if kind is exp.Subquery else node, env, scope.parent)
     elif kind is exp.Lateral and inner.__class__ is exp.Subquery and is_query(inner):
@@ -112,7 +114,7 @@ def _table(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> T
         cte = env.find(name.lower())
         if cte is not None:
             return (cte.relation if cte.relation is not None else (yield queries.cte(cte))), name, ()
-    ref = queries.resolve(node)  # type: ignore[arg-type]
+    ref = queries.resolve(node)
     if ref is None and this.__class__ is exp.SemanticView:
         ref = queries.resolve(this.args["this"])
     if ref is not None:

@@ -344,6 +344,9 @@ QUERIES: dict[str, list[Case]] = {
                 Y <- @ST/dir.$2 TRANSFORMATION""", dialect="snowflake"),
         Case("columns of a table by position", "select $1 as x from u", "X <- U.ID", dialect="snowflake", known=True),
         Case("a bind is no column", "select a from t where b = $1", "a <- t.a", "* <~ t.b FILTER", dialect="postgres"),
+        Case("a table by a text", "select q.a from table('s.t') as q", "A <- S.T.A", dialect="snowflake"),
+        Case("a template may be any column", "select {{ column }} as x, a, {{ star() }} from t", "a <- t.a",
+             result=["x", "a", "*"]),
         Case("VALUES come from no column", "select x from (values (1), (2)) v (x)", ""),
         Case("FROM alone", "from u",
              """id <- u.id
