@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, zip_longest
 from typing import Any
@@ -12,6 +13,10 @@ from prefect_lineage_events.openlineage.facets import Event
 # Marquez needs 8-24 s for an event of 1,500 column edges, and half a minute for ten times as many.
 MAX_COLUMN_EDGES = 1_500
 MAX_LOCATION = 255
+# An address as every URI parser reads it: scheme, perhaps host and port, perhaps a path.
+_ADDRESS = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.\-]*://([A-Za-z0-9][A-Za-z0-9.\-]*(:[0-9]{1,5})?|(?=/))(/[\w.\-@+/]*)?", re.ASCII
+)
 
 _Dataset = dict[str, Any]
 _Name = tuple[str, str]
@@ -189,12 +194,9 @@ def _safe_job(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _data_source(facet: dict[str, Any], namespace: str) -> dict[str, Any]:
-    """Without one, Marquez's list of sources fails; an address that Java cannot read makes the event fail."""
+    """Without name and address, Marquez's list of sources fails; one that Java cannot read makes the event fail."""
     safe = safe_names.dataset_namespace(namespace)
-    shaped = {key: value for key, value in facet.items() if key != "uri"}
-    if "uri" in facet and safe == namespace:
-        shaped["uri"] = facet["uri"]
-    return {**shaped, "name": safe}
+    return {**facet, "name": safe, "uri": safe if _ADDRESS.fullmatch(safe) else f"urn:namespace:{safe}"}
 
 
 def _run_facets(event: Event, left_out: dict[str, int]) -> dict[str, Any]:

@@ -1,0 +1,165 @@
+"""Whatever the names, types and texts of a run: no event of ours makes one of Marquez's lists or graphs fail.
+
+Against the stand-in that answers as the real one did in its recordings.
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote, urlencode
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.openlineage.profiles import healing, marquez
+from tests.assembly.histories import Story
+from tests.marquez.standin import Marquez
+from tests.openlineage.test_profiles import events, later, run
+
+API = "/api/v1"
+
+
+def send(server: Marquez, sent) -> list[int]:
+    return [server.post_event(json.dumps(event).encode())[0] for event in sent]
+
+
+def asked(server: Marquez, path: str, **query: str) -> tuple[int, object]:
+    return server.request("GET", f"{API}/{path}" + (f"?{urlencode(query)}" if query else ""))
+
+
+def failing(server: Marquez, sent) -> list[str]:
+    """The lists and graphs that do not answer 200, of all that the events name."""
+    jobs = {(e["job"]["namespace"], e["job"]["name"]) for e in sent}
+    datasets = {(d["namespace"], d["name"]) for e in sent for d in (*e["inputs"], *e["outputs"])}
+    columns = {
+        (output["namespace"], output["name"], column)
+        for event in sent
+        for output in event["outputs"]
+        for column in output["facets"].get("columnLineage", {}).get("fields", {})
+    }
+    paths = ["namespaces", "jobs", "sources"]
+    paths += [f"namespaces/{quote(ns, safe='')}/jobs" for ns, _ in jobs]
+    paths += [f"namespaces/{quote(ns, safe='')}/jobs/{quote(name, safe='')}" for ns, name in jobs]
+    paths += [f"namespaces/{quote(ns, safe='')}/datasets" for ns, _ in datasets]
+    paths += [f"namespaces/{quote(ns, safe='')}/datasets/{quote(name, safe='')}" for ns, name in datasets]
+    paths += [f"lineage?{urlencode({'nodeId': f'job:{ns}:{name}'})}" for ns, name in jobs]
+    paths += [f"lineage?{urlencode({'nodeId': f'dataset:{ns}:{name}'})}" for ns, name in datasets]
+    paths += [
+        f"column-lineage?{urlencode({'nodeId': f'datasetField:{ns}:{name}:{column}'})}" for ns, name, column in columns
+    ]
+    return [path for path in sorted(set(paths)) if asked(server, path)[0] != 200]
+
+
+WORDS = st.one_of(
+    st.text(min_size=1, max_size=8),
+    st.text("ab1/ :#%+~.\n\0é日=,;?[]\"'", min_size=1, max_size=10),
+    st.sampled_from(["x" * 300, "日" * 900, "1", "//", "2024/01/x.csv", "a:1", ":memory:", "C:/data", "h1:1,h2:2"]),
+).filter(str.strip)
+COLUMNS = st.one_of(
+    st.text(min_size=1, max_size=6), st.sampled_from(["1A", "a#b", "a:b", "x" * 400, "a\nb", "%31A"])
+).filter(lambda name: name.strip() and name != "*")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    flow=WORDS,
+    parents=st.lists(WORDS, max_size=3),
+    job_namespace=WORDS,
+    source=st.tuples(WORDS, WORDS),
+    target=st.tuples(WORDS, WORDS),
+    columns=st.lists(st.tuples(COLUMNS, COLUMNS), min_size=1, max_size=3),
+    message=st.text(max_size=20),
+)
+def test_no_event_of_ours_makes_a_list_or_graph_fail(flow, parents, job_namespace, source, target, columns, message):
+    server = Marquez()
+    sent = []
+    for number in range(2):
+        chain = tuple(later_parent(name, level) for level, name in enumerate(parents))
+        of_run = {"flow_name": flow, "parents": chain, "message": message, "state": "FAILED" if number else "COMPLETED"}
+        sent += marquez(
+            events(told(source, target, columns), namespace=job_namespace, **of_run, **later(FIRST, number))
+        )
+    assert set(send(server, sent)) == {201}
+    assert failing(server, sent) == []
+
+
+def told(source, target, columns) -> Story:
+    """An INSERT ... SELECT between two datasets of any names, with columns of any names and a type each."""
+    story = Story().write("b", "a", columns="a.x>y").looked_up("a", "x:int").looked_up("b", "y:int")
+    read, written = Dataset(*source), Dataset(*target)
+    event = story.events[0]
+    edge = event.columns[0]
+    story.events[0] = event.model_copy(
+        update={
+            "inputs": (event.inputs[0].model_copy(update={"namespace": read.namespace, "name": read.name}),),
+            "output": event.output.model_copy(update={"namespace": written.namespace, "name": written.name}),
+            "columns": tuple(
+                edge.model_copy(update={"source": read.uri, "source_column": x, "column": y}) for x, y in columns
+            ),
+        }
+    )
+    for number, (dataset, names) in enumerate(((read, [x for x, _ in columns]), (written, [y for _, y in columns]))):
+        looked_up = story.schemas[number].datasets[0]
+        of_type = looked_up.columns[0]
+        known = looked_up.model_copy(
+            update={
+                "namespace": dataset.namespace,
+                "name": dataset.name,
+                "columns": tuple(of_type.model_copy(update={"name": name}) for name in names),
+            }
+        )
+        story.schemas[number] = story.schemas[number].model_copy(update={"datasets": (known,)})
+    return story
+
+
+FIRST = run(Story()).run
+
+
+def later_parent(name: str, level: int):
+    from prefect_lineage_events.history.model import ParentRun
+    from tests.assembly.histories import ident
+
+    return ParentRun(ident(f"parent {level}"), name)
+
+
+def edges_of(server: Marquez, job: str) -> set[tuple[str, str]]:
+    status, graph = asked(server, "lineage", nodeId=f"job:prefect://acme:{job}")
+    assert status == 200
+    return {(e["origin"], e["destination"]) for node in graph["graph"] for e in (*node["inEdges"], *node["outEdges"])}
+
+
+def good_story() -> Story:
+    return Story().write("b", "a", columns="a.x>y").looked_up("a", "x:int").looked_up("b", "y:int")
+
+
+def test_a_failed_run_leaves_the_graph_of_the_newest_good_one():
+    server = Marquez()
+    good = marquez(events(good_story()))
+    send(server, good)
+    drawn = edges_of(server, "nightly")
+    failed = marquez(events(Story().read("a"), state="FAILED", **later(FIRST, 1)))
+    send(server, failed)
+    assert edges_of(server, "nightly") != drawn
+    send(server, healing(failed, good))
+    assert edges_of(server, "nightly") == drawn
+
+
+def test_an_older_run_of_a_backfill_leaves_the_graph_of_the_newest_one():
+    server = Marquez()
+    newest = marquez(events(good_story(), **later(FIRST, 1)))
+    send(server, newest)
+    drawn = edges_of(server, "nightly")
+    older = marquez(events(Story().write("b_old", "a_old")))
+    send(server, older)
+    send(server, healing(older, newest))
+    assert edges_of(server, "nightly") == drawn
+
+
+def test_columns_are_drawn_as_they_were_sent():
+    server = Marquez()
+    send(server, marquez(events(good_story())))
+    status, graph = asked(server, "column-lineage", nodeId="datasetField:postgres://db:5432:b:y")
+    assert status == 200
+    (node,) = [n for n in graph["graph"] if n["id"].endswith(":b:y")]
+    assert [(f["dataset"], f["field"]) for f in node["data"]["inputFields"]] == [("a", "x")]
