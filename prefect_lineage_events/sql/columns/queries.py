@@ -274,7 +274,11 @@ class Queries:
     def _decide_keys(
         self, node: exp.Expr, how: Transformation, scope: Scope, env: Env | None, outputs: Sequence[Output]
     ) -> Task:
-        """GROUP BY and ORDER BY: a number is the output at that position."""
+        """GROUP BY and ORDER BY: a number is the output at that position; ALL are the outputs that aggregate nothing."""
+        if node.__class__ is exp.Group and node.args.get("all"):
+            for output in outputs:
+                if output.name != "*" and not any(becomes == "AGGREGATION" for _, _, becomes in output.lineage):
+                    add(output.lineage, how, self.decisions)
         for part in node.args.values():
             for key in part if part.__class__ is list else (part,):
                 if not isinstance(key, exp.Expr):

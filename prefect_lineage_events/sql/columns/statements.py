@@ -81,7 +81,7 @@ class Statements:
             self.decide([ref])
             return NOTHING
         scope, target = Scope(queries.rules), TableRelation(queries.base(ref))
-        scope.add(ref.parts[-1] if ref.parts else "", target, ref.parts)
+        scope.add(_alias(args["this"]) or (ref.parts[-1] if ref.parts else ""), target, ref.parts)
         if conflict is not None:
             excluded = Relation([Output(n, o.lineage) for n, o in zip(names, relation.outputs, strict=True)])
             yield from on_conflict(self, node, target, excluded, scope, env=env)
@@ -255,6 +255,12 @@ class Statements:
         if returning is None:
             return NOTHING
         return (yield from projections.outputs(self.queries, returning.args.get("expressions") or (), scope, env))
+
+
+def _alias(node: exp.Expr) -> str:
+    """The alias of an INSERT's target (PostgreSQL), with or without a list of columns behind it."""
+    table = node.this if isinstance(node, exp.Schema) else node
+    return str(table.alias) if isinstance(table, exp.Table) else ""
 
 
 _HANDLERS: dict[type[exp.Expr], Callable[[Statements, exp.Expr, Env | None], Task]] = {

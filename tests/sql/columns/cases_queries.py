@@ -86,6 +86,12 @@ QUERIES: dict[str, list[Case]] = {
              """* <~ t.a GROUP_BY
                 * <~ t.b GROUP_BY
                 * <~ t.b SORT"""),
+        Case("GROUP BY ALL means what aggregates nothing", "select a + b as x, max(c) as m from t group by all",
+             """X <- T.A TRANSFORMATION
+                X <- T.B TRANSFORMATION
+                M <- T.C AGGREGATION""",
+             """* <~ T.A GROUP_BY
+                * <~ T.B GROUP_BY""", dialect="snowflake"),
         Case("ORDER BY an alias", "select a + b as x from t order by x",
              """x <- t.a TRANSFORMATION
                 x <- t.b TRANSFORMATION""",

@@ -47,6 +47,11 @@ STATEMENTS: dict[str, list[Case]] = {
              """n.k <- t.a
                 n.v <- t.b
                 n.c <- n.c TRANSFORMATION""", dialect="postgres"),
+        Case("ON CONFLICT knows the target by its alias",
+             "insert into n as q (k, v) select a, b from t on conflict (k) do update set v = q.v + 1 where q.w > 0",
+             """n.k <- t.a
+                n.v <- t.b
+                n.v <- n.v TRANSFORMATION""", "n.* <~ n.w CONDITIONAL", dialect="postgres"),
         Case("ON DUPLICATE KEY UPDATE sees the query's sources",
              "insert into n (k) select t.a from t on duplicate key update k = values(k), v = t.b",
              """n.k <- t.a
