@@ -8,20 +8,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
-
-from prefect.settings import PREFECT_UI_URL
 
 from prefect_lineage_events import announce, artifact, ledger
 from prefect_lineage_events.assembly.model import RunLineage
 from prefect_lineage_events.assembly.stitch import stitch
+from prefect_lineage_events.healing import heal
 from prefect_lineage_events.history.read import Patience, read_history
 from prefect_lineage_events.history.runs import OWN_FLOW_PREFIX, read_run
-from prefect_lineage_events.openlineage import profiles
-from prefect_lineage_events.openlineage.build import run_events
-from prefect_lineage_events.openlineage.delivery import Target, TransientDeliveryError, deliver, target
+from prefect_lineage_events.openlineage.delivery import Target, target
+from prefect_lineage_events.outbox import Outbox, events_for
 from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
@@ -68,35 +65,13 @@ class Assembled:
         return text if self.complete else f"{text}; incomplete, some of the run's events have not arrived"
 
 
-class Outbox:
-    """Events on their way to a target, and how far they have come: a retry goes on where the last try ended."""
-
-    def __init__(self, events: list[dict[str, Any]], target: Target, done: int = 0) -> None:
-        self.events = events
-        self.target = target
-        self.done = done
-        self.rejected: list[str] = []
-        self.sent = 0
-
-    def flush(self) -> None:
-        """Send what is left, in order. Raises TransientDeliveryError when the target cannot take it now."""
-        try:
-            delivery = deliver(self.events[self.done :], self.target)
-        except TransientDeliveryError as error:
-            self.done += len(error.accepted)
-            self.sent += len(error.accepted)
-            raise
-        self.done = len(self.events)
-        self.sent += len(delivery.accepted)
-        self.rejected += [f"{event}: {reason}" for event, reason in delivery.rejected]
-
-
 @dataclass(frozen=True, slots=True)
 class Order:
     """How a run is to be assembled.
 
     `force` sends it again; `hasty` leaves a run whose events are still arriving to a later sweep instead of
-    waiting for them; `busy_patience` seconds to wait for another who delivers the same run.
+    waiting for them; `busy_patience` seconds to wait for another who delivers the same run; `keep_present`: a target
+    that shows what arrived last is to show the job's newest good run again afterwards.
     """
 
     send: Callable[[Outbox], None] = Outbox.flush
@@ -104,6 +79,7 @@ class Order:
     force: bool = False
     hasty: bool = False
     busy_patience: float = 60.0
+    keep_present: bool = True
 
 
 def assemble_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order = Order()) -> Assembled:
@@ -127,35 +103,17 @@ def assemble_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order = Or
         return _deliver(client, lineage, history.stored_events, order)
 
 
+def keep_present(client: SyncPrefectClient, flow_run_id: UUID, order: Order) -> None:
+    """Let the target show the newest good run of this run's job, after others of it were sent."""
+    run = read_run(client, flow_run_id)
+    lineage = stitch(read_history(client, run, Patience(completeness=0)), infer_columns=settings().infer_columns)
+    to = target()
+    heal(client, run, events_for(lineage, to, str(client.api_url)), to, order.send)
+
+
 def patience() -> Patience:
     """How long to wait for events, by the settings."""
     return Patience(completeness=settings().completeness_timeout)
-
-
-def job_namespace(api_url: str) -> str:
-    """The OpenLineage job namespace of a Prefect instance: its address, or the workspace on Prefect Cloud.
-
-    Stable over renamed workspaces; the setting `job_namespace` gives a name of one's own.
-    """
-    if chosen := settings().job_namespace:
-        return chosen
-    parts = urlsplit(api_url)
-    path = parts.path.strip("/").split("/")
-    if "workspaces" in path:
-        where = path[path.index("workspaces") + 1 :][:1]
-        return "/".join([f"prefect://{parts.hostname}", *where])
-    return f"prefect://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-
-
-def events_for(lineage: RunLineage, target: Target, api_url: str) -> list[dict[str, Any]]:
-    """The events of a run in the shape that its target can take."""
-    events = run_events(
-        lineage,
-        namespace=job_namespace(api_url),
-        granularity=settings().granularity,
-        prefect_url=PREFECT_UI_URL.value() or None,
-    )
-    return profiles.marquez(events) if target.profile == "marquez" else profiles.plain(events)
 
 
 def _still_arriving(history: RunHistory) -> bool:
@@ -177,12 +135,16 @@ def _deliver(client: SyncPrefectClient, lineage: RunLineage, stored_events: int,
     if entry and had and had.finished and entry.end == new.end and entry.complete == new.complete:
         return Assembled(run.id, run.flow_name, "nothing new", complete=new.complete)
     outbox = Outbox(events, to, done=had.done if had else 0)
+    settled = False
     try:
-        if outbox.done < len(events):
+        if not outbox.finished:
             order.send(outbox)
+        if order.keep_present:
+            heal(client, run, events, to, order.send)
+        settled = True
     finally:
         # After a failed delivery too: what was taken counts, and the graph is there to be seen.
-        sent = ledger.Sent(to.id, digest, outbox.done, len(events), len(outbox.rejected))
+        sent = ledger.Sent(to.id, digest, outbox.done, len(events), len(outbox.rejected), settled)
         ledger.write(client, run, new.with_sent(sent), artifact.markdown(lineage, outbox.rejected))
     _announce(lineage, to, digest, outbox)
     outcome: Outcome = "sent" if outbox.sent or outbox.rejected else "nothing new"

@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -45,7 +45,7 @@ class BusyError(RuntimeError):
 class Sent:
     """What a target has of a run: the digest of the events, how many of them it took or refused, of how many.
 
-    `target` is the target's id, for people to read.
+    `target` is the target's id, for people to read; `settled`: nothing is left to do there, the present included.
     """
 
     target: str
@@ -54,10 +54,15 @@ class Sent:
     done: int
     total: int
     rejected: int = 0
+    settled: bool = True
 
     @property
     def finished(self) -> bool:
-        return self.done == self.total
+        return self.done == self.total and self.settled
+
+    @property
+    def taken(self) -> bool:
+        return self.done == self.total and not self.rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +182,7 @@ def _key(run: FlowRun) -> str:
 
 def _metadata(entry: Entry) -> dict[str, str]:
     state = {"end": entry.end, "complete": entry.complete, "events": entry.stored_events}
-    sent = {
-        _TARGET + key: json.dumps(
-            {"target": s.target[:250], "digest": s.digest, "done": s.done, "total": s.total, "rejected": s.rejected}
-        )
-        for key, s in entry.targets.items()
-    }
+    sent = {_TARGET + key: json.dumps(asdict(replace(s, target=s.target[:250]))) for key, s in entry.targets.items()}
     return {_RUN: json.dumps(state), **sent}
 
 

@@ -10,12 +10,12 @@ import datetime as dt
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events import ledger, sweep_state
-from prefect_lineage_events.assembler import Assembled, Order, assemble_run
+from prefect_lineage_events.assembler import Assembled, Order, assemble_run, keep_present
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.runs import UnknownFlowRunError, ended_runs, read_run
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
@@ -119,40 +119,67 @@ def _assemble_each(
     dry_run: bool = False,
 ) -> Summary:
     summary = Summary()
-    todo = sorted(runs, key=lambda r: (r.started or r.ended or r.expected_start or _EPOCH, str(r.id)))
-    entries = ledger.read(client, [r.id for r in todo])
     wanted: Sequence[str | None] = targets or [None]
-    in_a_row = 0
-    for run in todo:
+    ordered = sorted(runs, key=lambda r: (r.started or r.ended or r.expected_start or _EPOCH, str(r.id)))
+    entries = ledger.read(client, [r.id for r in ordered])
+    todo = []
+    for run in ordered:
         entry = entries.get(run.id)
-        if entry and not order.force and all(entry.settles(run, target) for target in wanted):
+        done = entry is not None and all(entry.settles(run, target) for target in wanted)
+        if done and not order.force:
             summary.already_done += 1
-        elif dry_run:
-            summary.would_send.append(run)
-        elif in_a_row >= FAILURES_IN_A_ROW:
-            summary.left.append(run)
         else:
-            in_a_row = 0 if _assemble_one(client, run, order, summary) else in_a_row + 1
+            todo.append(run)
+    if dry_run:
+        summary.would_send = todo
+    else:
+        _work_through(client, todo, order, summary)
     return summary
 
 
-def _assemble_one(client: SyncPrefectClient, run: FlowRun, order: Order, summary: Summary) -> bool:
-    """One run's trouble is that run's: the others go on."""
+def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Order, summary: Summary) -> None:
+    """Of each flow only the last run has the present put back after it: after every one it would double the work."""
+    last = {run.flow_id: run.id for run in todo}
+    shown: dict[UUID, FlowRun] = {}
+    in_a_row = 0
+    for run in todo:
+        if in_a_row >= FAILURES_IN_A_ROW:
+            summary.left.append(run)
+            continue
+        is_last = last[run.flow_id] == run.id
+        assembled = _assemble_one(client, run, replace(order, keep_present=is_last), summary)
+        in_a_row = 0 if assembled else in_a_row + 1
+        if assembled and assembled.outcome == "sent":
+            shown[run.flow_id] = run
+            if is_last:
+                del shown[run.flow_id]
+    for run in shown.values():
+        _keep_present(client, run, order, summary)
+
+
+def _assemble_one(client: SyncPrefectClient, run: FlowRun, order: Order, summary: Summary) -> Assembled | None:
+    """One run's trouble is that run's: the others go on. None when the target could not take it."""
     try:
         assembled = assemble_run(client, run.id, order)
     except ledger.BusyError as error:
+        assembled = Assembled(run.id, run.flow_name, "nothing new")
         logger.info("%s", error)
-        summary.already_done += 1
-        return True
     except TransientDeliveryError as error:
         logger.warning("Run %s (%s) could not be delivered: %s", run.id, run.flow_name, error)
         summary.failed.append((run, str(error)))
-        return False
+        return None
     summary.assembled.append(assembled)
     if not assembled.complete:
         summary.incomplete.append(run)
     logger.info("%s", assembled)
-    return True
+    return assembled
+
+
+def _keep_present(client: SyncPrefectClient, run: FlowRun, order: Order, summary: Summary) -> None:
+    try:
+        keep_present(client, run.id, order)
+    except TransientDeliveryError as error:
+        summary.failed.append((run, f"its job's newest run could not be put back: {error}"))
 
 
 def _still_waiting(client: SyncPrefectClient, state: SweepState, found: set[UUID]) -> list[FlowRun]:

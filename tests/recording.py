@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefect_lineage_events.openlineage.delivery import Delivery, Target, TransientDeliveryError
+from prefect_lineage_events.openlineage.transports import Profile
 
 Event = dict[str, Any]
 
@@ -13,16 +14,17 @@ Event = dict[str, Any]
 class RecordingTarget:
     """`away_after`: how many events it still takes before it is away (None: always there)."""
 
-    def __init__(self, name: str = "recording"):
+    def __init__(self, name: str = "recording", profile: Profile = "plain"):
         self.name = name
+        self.profile = profile
         self.events: list[Event] = []
         self.away_after: int | None = None
         self.refusal: str | None = None
 
     def target(self) -> Target:
-        return Target(self.name)
+        return Target(self.name, self.profile)
 
-    def deliver(self, events: Sequence[Event], target: Target) -> Delivery:
+    def deliver(self, events: Sequence[Event], target: Target, *, only: Profile | None = None) -> Delivery:
         taken: list[str] = []
         for event in events:
             if self.away_after is not None and self.away_after <= 0:

@@ -13,7 +13,7 @@ from prefect import flow, get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
 
-from prefect_lineage_events import assembler, flows, ledger
+from prefect_lineage_events import assembler, flows, ledger, outbox
 from prefect_lineage_events.flows import assemble
 from prefect_lineage_events.history.runs import UnknownFlowRunError
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
@@ -51,7 +51,7 @@ def target(monkeypatch) -> RecordingTarget:
 
 def install(monkeypatch, target: RecordingTarget) -> None:
     monkeypatch.setattr(assembler, "target", target.target)
-    monkeypatch.setattr(assembler, "deliver", target.deliver)
+    monkeypatch.setattr(outbox, "deliver", target.deliver)
 
 
 @pytest.fixture
@@ -207,13 +207,13 @@ def test_a_short_absence_is_bridged_by_the_retry(target, monkeypatch):
     target.away_after = 1
     deliver = target.deliver
 
-    def back_for_the_second_try(events, to):
+    def back_for_the_second_try(events, to, **more):
         try:
-            return deliver(events, to)
+            return deliver(events, to, **more)
         finally:
             target.away_after = None
 
-    monkeypatch.setattr(assembler, "deliver", back_for_the_second_try)
+    monkeypatch.setattr(outbox, "deliver", back_for_the_second_try)
     assert assemble(run_id).outcome == "sent"
     assert target.types(run_id) == ["START", "COMPLETE"]
 
@@ -327,6 +327,41 @@ def test_a_run_inside_a_task_has_its_task_run(target):
     assert assemble(with_task()).outcome == "sent"
 
 
+def test_after_a_failed_run_the_newest_good_one_is_put_back_where_the_last_arrival_shows(target):
+    target.profile = "marquez"
+
+    @flow(name="fails at times")
+    def at_times(fail: bool) -> str:
+        emit_writes([("target", "source")])
+        if fail:
+            raise RuntimeError("not today")
+        return flow_run.id
+
+    good = at_times(False)
+    assemble(good)
+    failed = at_times(True, return_state=True).state_details.flow_run_id
+    assemble(failed)
+    arrived = [(e["run"]["runId"], e["eventType"]) for e in target.events]
+    assert arrived[-3:] == [(str(failed), "START"), (str(failed), "FAIL"), (good, "COMPLETE")]
+    newer = at_times(False)
+    assemble(newer)
+    assert target.types(newer) == ["START", "COMPLETE"]
+    assert target.events[-1]["run"]["runId"] == newer
+
+
+def test_putting_the_present_back_is_tried_again_when_the_target_goes_away_in_between(target):
+    target.profile = "marquez"
+    older, newer = copy_orders(), copy_orders()
+    assemble(newer)
+    target.away_after = 2
+    with pytest.raises(TransientDeliveryError):
+        assemble(older)
+    target.away_after = None
+    assemble(older)
+    assert target.types(older) == ["START", "COMPLETE"]
+    assert target.events[-1]["run"]["runId"] == newer
+
+
 @pytest.mark.parametrize(
     ("api_url", "namespace"),
     [
@@ -336,9 +371,9 @@ def test_a_run_inside_a_task_has_its_task_run(target):
     ],
 )
 def test_jobs_live_in_the_namespace_of_their_prefect_instance(api_url, namespace):
-    assert assembler.job_namespace(api_url) == namespace
+    assert outbox.job_namespace(api_url) == namespace
 
 
 def test_a_namespace_of_ones_own_wins(monkeypatch):
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_JOB_NAMESPACE", "acme")
-    assert assembler.job_namespace("http://127.0.0.1:4200/api") == "acme"
+    assert outbox.job_namespace("http://127.0.0.1:4200/api") == "acme"

@@ -10,7 +10,7 @@ from prefect import flow, get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
 
-from prefect_lineage_events import assembler, flows, sweep_state
+from prefect_lineage_events import assembler, flows, outbox, sweep_state
 from prefect_lineage_events.flows import assemble, backfill, sweep
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.sweeper import OVERLAP, Summary, SweepError, _next_state, parse_window
@@ -41,7 +41,7 @@ def target(monkeypatch, client) -> RecordingTarget:
     """The configured target; the sweep begins now, whatever other tests left on the server."""
     target = RecordingTarget()
     monkeypatch.setattr(assembler, "target", target.target)
-    monkeypatch.setattr(assembler, "deliver", target.deliver)
+    monkeypatch.setattr(outbox, "deliver", target.deliver)
     monkeypatch.setattr(flows, "_send_task", flows._send_task.with_options(retries=0))
     sweep_state.write(client, sweep_state.SweepState(mark=now()))
     return target
@@ -72,7 +72,7 @@ def test_the_sweep_leaves_what_an_assembler_did(target, client, monkeypatch):
     assemble(run_id)
     other = RecordingTarget("another target of another process")
     monkeypatch.setattr(assembler, "target", other.target)
-    monkeypatch.setattr(assembler, "deliver", other.deliver)
+    monkeypatch.setattr(outbox, "deliver", other.deliver)
     sweep()
     assert not other.events
 
@@ -128,11 +128,11 @@ def test_one_refused_run_does_not_keep_the_others(target, client):
     stored(client, bad, good)
     deliver = target.deliver
 
-    def refuse_one(events, to):
+    def refuse_one(events, to, **more):
         target.refusal = "422 no" if events[0]["run"]["runId"] == str(bad) else None
-        return deliver(events, to)
+        return deliver(events, to, **more)
 
-    assembler.deliver = refuse_one
+    outbox.deliver = refuse_one
     sweep()
     assert target.types(good) == ["START", "COMPLETE"]
     assert not sweep_state.read(client).waiting
@@ -168,7 +168,7 @@ def test_a_backfill_for_a_target_sends_what_that_one_lacks(target, client, monke
     assemble(run_id)
     second = RecordingTarget("second")
     monkeypatch.setattr(assembler, "target", second.target)
-    monkeypatch.setattr(assembler, "deliver", second.deliver)
+    monkeypatch.setattr(outbox, "deliver", second.deliver)
     assert not backfill(start=start, end=now()).assembled
     backfill(start=start, end=now(), targets=["second"])
     assert second.types(run_id) == ["START", "COMPLETE"]
@@ -182,6 +182,20 @@ def test_a_backfill_of_some_flows_leaves_the_others(target, client):
     backfill(start=start, end=now(), flows=["hourly load"])
     assert not target.of(first)
     assert target.types(second) == ["START", "COMPLETE"]
+
+
+def test_a_backfill_of_old_runs_leaves_the_newest_showing(target, client):
+    target.profile = "marquez"
+    start = now()
+    old = [daily_load() for _ in range(3)]
+    end = now()
+    newest = daily_load()
+    stored(client, *old)
+    assemble(newest)
+    backfill(start=start, end=end)
+    assert all(target.types(run_id) == ["START", "COMPLETE"] for run_id in old)
+    assert target.events[-1]["run"]["runId"] == str(newest)
+    assert target.types(newest) == ["START", "COMPLETE", "COMPLETE"]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,18 @@ def ended_runs(
         before, offset = (last, 0) if last < before else (before, offset + api.PAGE)
 
 
+def completed_runs(client: SyncPrefectClient, flow_id: UUID, limit: int = 20) -> list[FlowRun]:
+    """The newest runs of a flow that completed, newest first by their start; without parents and deployment."""
+    body = {
+        "flows": {"id": {"any_": [str(flow_id)]}},
+        "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
+        "sort": "START_TIME_DESC",
+        "limit": limit,
+    }
+    rows: list[JSON] = api.post(client, "/flow_runs/filter", body)
+    return [_flow_run(row, "", (), {}) for row in rows]
+
+
 def unended_runs(client: SyncPrefectClient, started_before: dt.datetime, limit: int = api.PAGE) -> list[FlowRun]:
     """Runs that Prefect says are running since before then: killed without a trace, or just long."""
     chosen = {
