@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from .context import Context
 from .identifiers import complete, fold, split_identifier
 from .model import TableRef
+from .secrets import without_credentials
 
 _URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.\-]*:/")
 _FILE = re.compile(
@@ -49,6 +50,8 @@ Part = tuple[str, bool]  # a name's part as written, and whether in quotes
 def table_of(parts: Sequence[Part], context: Context) -> TableRef:
     """The table (or the file) that a name of these parts is, in the store's own case, completed with the defaults."""
     dialect = context.dialect
+    if "://" in parts[0][0] or "://" in parts[-1][0]:
+        parts = [(without_credentials(text).partition("?")[0], quoted) for text, quoted in parts]
     name, quoted = parts[-1]
     if dialect in _FILE_NAME_DIALECTS and len(parts) == 1 and quoted and (_FILE.search(name) or _URL.match(name)):
         return TableRef(kind="file", path=name)
@@ -72,7 +75,7 @@ def named_by(text: str, context: Context) -> TableRef | None:
     if text.startswith("@"):
         return stage_of(text, context)
     if _URL.match(text):
-        return TableRef(kind="file", path=text)
+        return TableRef(kind="file", path=without_credentials(text))
     parts = split_identifier(text, context.dialect)
     if not parts:
         return None
@@ -121,13 +124,3 @@ def location_of(text: str, context: Context) -> TableRef | None:
     if text.startswith("@"):
         return stage_of(text, context)
     return TableRef(kind="file", path=without_credentials(text))
-
-
-_CREDENTIALS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.\-]*://)[^/@\s]*:[^/@\s]*@")
-
-
-def without_credentials(url: str) -> str:
-    """A URL without `user:password@` and without its query string, in which tokens travel; a plain path unchanged."""
-    if "://" not in url:
-        return url
-    return _CREDENTIALS.sub(r"\1", url).partition("?")[0]

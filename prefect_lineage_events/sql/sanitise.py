@@ -29,7 +29,7 @@ _SAFE_AFTER = frozenset(")],.=<>+-*/%:;")
 _FIRST_WORD = re.compile(r"\s*\(*\s*([A-Za-z]+)(?![\w$@.:/])")
 # What would read as a comment, a quoted text, or a client's command: the tokenizer and who runs this text disagree on
 # it, so that nothing in it is sure.
-_DOUBTFUL = re.compile(r"--|/\*|\*/|\A\\|(?<![\w$])\$\w*\$")
+_DOUBTFUL = re.compile(r"--|/\*|\*/|\A\\|(?<![\w$])\$\w*\$|\$(?=\s|\Z)|\{[{%#]|[$&]\{(?![A-Za-z_][\w.]*\})")
 
 
 def shown(words: Shape | None, text: str, limit: int = DEFAULT_LIMIT) -> str:
@@ -57,6 +57,8 @@ def _joined(words: Sequence[str], spaced: Sequence[bool], limit: int) -> str:
     parts: list[str] = []
     before = ""
     for word, blank in zip(words[: limit + 1], spaced, strict=False):
+        if before == "?" and word[0] == "'":
+            word = "?"  # noqa: PLW2901  (the word that made it the name of a dataset is hidden, so that it is none)
         if parts and (blank or ((word == "?" or before == "?") and _would_merge(before, word))):
             parts.append(" ")
         parts.append(word)

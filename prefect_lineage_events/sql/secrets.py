@@ -50,20 +50,39 @@ _NO_VALUE = (
 )
 # Part of the naming of Azure's stores, not a credential: abfss://container@account.dfs.core.windows.net/path
 _CONTAINER_SCHEMES = frozenset({"abfs", "abfss", "wasb", "wasbs", "adl"})
+_WEB = frozenset({"http", "https"})
+_PORT_SCHEMES = frozenset(
+    {"http", "https", "hdfs", "webhdfs", "ftp", "sftp", "ssh", "jdbc", "postgres", "mysql", "file"}
+)
+_PORT = re.compile(r":\d+$")
 _LOCATION = re.compile(r"[\w./*{}\[\]@:,=+~%$()!&\-]+\Z")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
 
 
+def without_credentials(url: str) -> str:
+    """A URL without user, password, key, query string and fragment; what is no URL unchanged.
+
+    A secret key may have `/` and `@` in it, so that in a store without ports what follows the last `@` is the place.
+    """
+    scheme = _SCHEME.match(url)
+    if scheme is None:
+        return url
+    rest = url[scheme.end() :].partition("?")[0]
+    if scheme[1].lower() in _WEB:
+        rest = re.split(r"[#;]", rest, maxsplit=1)[0]  # elsewhere they may be part of a key
+    authority, _, path = rest.partition("/")
+    user, at, _ = authority.rpartition("@")
+    is_container = scheme[1].lower() in _CONTAINER_SCHEMES and ":" not in user
+    if at and not is_container:
+        rest = rest[len(user) + 1 :]
+    if "@" in path and ":" in authority and not (scheme[1].lower() in _PORT_SCHEMES and _PORT.search(authority)):
+        rest = rest.rpartition("@")[2]
+    return scheme[0] + rest
+
+
 def clean_location(text: str) -> str | None:
-    """A path, URL or stage without credentials, query and fragment; None for a text that is no location at all."""
-    text = re.split(r"[?#;]", text, maxsplit=1)[0]
-    scheme = _SCHEME.match(text)
-    if scheme and "@" in text:
-        userinfo, _, rest = text[scheme.end() :].partition("@")
-        if scheme[1].lower() not in _CONTAINER_SCHEMES or ":" in userinfo:
-            # a secret may have `/` and `@` in it, so that only what follows the last `@` is sure to be none
-            rest = text.rpartition("@")[2]
-            text = scheme[0] + rest
+    """A path, URL or stage as it may be shown: no credentials, query or fragment; None for what is no location."""
+    text = re.split(r"[?#;]", without_credentials(text), maxsplit=1)[0]
     if not _LOCATION.match(text) or _SENSITIVE_VALUE.search(text):
         return None
     return text
@@ -79,11 +98,12 @@ def hide_secrets(words: Sequence[str], spaced: Sequence[bool], dialect: str) -> 
     if end is not None:
         return list(words[:end]), list(spaced[:end])
     hidden = _Hidden(list(words), list(spaced))
+    _hide_named(upper, hidden)
+    upper = [word.upper() for word in hidden.words]
     if upper[0] in _SETTERS or (upper[0] == "ALTER" and len(upper) > 1 and upper[1] in _ALTERED_BY_SETTING):
         _hide_settings(upper, hidden)
     if dialect in BATCHED:
         _hide_call_arguments(upper, hidden)
-    _hide_named(upper, hidden)
     return hidden.result()
 
 

@@ -64,7 +64,7 @@ def _words(tokens: Sequence[Token], text: str, dialect: str) -> tuple[list[str],
         if kind in _CAREFUL:
             seen.add(kind)
             if kind in LITERALS or kind is TokenType.PLACEHOLDER:
-                if not gap and words and words[-1] in ("$", "?"):
+                if not gap and words and _is_numbered(words[-1], kind):
                     # $1 and ?1 are binds, but $1 is a column of a staged file where there are stages
                     is_bind = words.pop() == "?" or dialect not in STAGED
                     gap = spaced.pop()
@@ -89,6 +89,10 @@ def _words(tokens: Sequence[Token], text: str, dialect: str) -> tuple[list[str],
         words.append(word)
         spaced.append(gap)
     return words, spaced, seen
+
+
+def _is_numbered(before: str, kind: TokenType) -> bool:
+    return before == "?" or (before == "$" and kind is TokenType.NUMBER)
 
 
 def _take_sign(words: list[str], spaced: list[bool], gap: bool) -> bool:

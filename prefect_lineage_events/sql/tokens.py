@@ -96,12 +96,12 @@ def _pieces(source: str, dialect: str) -> list[Piece]:
 
 def _untokenised(source: str, dialect: str) -> list[Piece]:
     """What tokenises statement by statement; the statement that does not is a piece without tokens."""
-    parts = [_trimmed(part, dialect) for part in cut_characters(source, dialect)]
-    return _singles([part for part in parts if part], dialect)
+    return _singles(cut_characters(source, dialect), dialect)
 
 
 def _singles(parts: list[str], dialect: str) -> list[Piece]:
-    pieces = [_single(part, dialect) for part in parts]
+    trimmed = [_trimmed(part, dialect) for part in parts]
+    pieces = [_single(part, dialect) for part in trimmed if part]
     return [piece for piece in pieces if piece.tokens != []]  # what is a comment when it stands alone
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_lineage_events.sql.secrets import clean_location, hide_secrets
+from prefect_lineage_events.sql.secrets import clean_location, hide_secrets, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,22 @@ from prefect_lineage_events.sql.secrets import clean_location, hide_secrets
 )
 def test_a_location_has_no_credentials(text: str, clean: str | None) -> None:
     assert clean_location(text) == clean
+
+
+@pytest.mark.parametrize(
+    ("url", "clean"),
+    [
+        ("s3://key:secret@bucket/x", "s3://bucket/x"),
+        ("s3://key:sec/r@t@bucket/x", "s3://bucket/x"),
+        ("s3://bucket/dir@2/x", "s3://bucket/dir@2/x"),
+        ("https://user:pw@host:8080/a@b?token=x", "https://host:8080/a@b"),
+        ("https://host:8080/a@b", "https://host:8080/a@b"),
+        ("abfss://container@account.dfs.core.windows.net/x", "abfss://container@account.dfs.core.windows.net/x"),
+        ("data/what?.csv", "data/what?.csv"),
+    ],
+)
+def test_a_url_names_its_place_without_credentials(url: str, clean: str) -> None:
+    assert without_credentials(url) == clean
 
 
 @pytest.mark.parametrize(
