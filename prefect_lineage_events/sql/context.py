@@ -43,7 +43,7 @@ class Context:
     `schemas` maps a table's dotted name (as `TableRef.name`) to its columns and types. `variables` are session
     variables whose value is known (upper-cased name -> text), for `IDENTIFIER($x)` and `TABLE($x)`. `temporary` holds the `parts`
     of tables that are gone with the session. `last_query` are the tables behind RESULT_SCAN(LAST_QUERY_ID()), None
-    when nobody knows.
+    when nobody knows. `results` are the tables behind the results of the statements before in a chain of `->>`.
     """
 
     dialect: str = ""
@@ -54,3 +54,4 @@ class Context:
     temporary: frozenset[tuple[str, ...]] = frozenset()
     last_query: tuple[TableRef, ...] | None = None
     columns: bool = True
+    results: tuple[tuple[TableRef, ...], ...] = ()

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from .declarations import declared_columns
 from .draft import Draft
-from .identifiers import fold
-from .model import Effect, TableKind, TableRef
+from .model import TableKind, TableRef
 from .names import location_of
 from .reading import read_name
 from .recovery import recover
@@ -30,7 +30,7 @@ HOLDERS: Mapping[str, TableKind] = {
 # What runs later: its definition touches nothing, its body says what it will touch.
 ROUTINES = frozenset({"PROCEDURE", "PROC", "TASK", "PIPE", "FLOW"})
 # Kinds of things that hold no data; the word stands before the name, and ends the search for a holder.
-_OTHERS = frozenset(
+OTHERS = frozenset(
     {
         "DATABASE", "SCHEMA", "USER", "ROLE", "FUNCTION", "SEQUENCE", "FORMAT", "INTEGRATION", "WAREHOUSE", "POLICY", "INDEX",
         "TRIGGER", "TYPE", "DOMAIN", "EXTENSION", "LANGUAGE", "OPERATOR", "CAST", "COLLATION", "CONVERSION", "GROUP",
@@ -56,6 +56,7 @@ class Definition:
     target: TableRef | None
     name_end: int
     query: int = -1
+    is_recursive: bool = False
 
 
 def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
@@ -63,7 +64,7 @@ def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
     end = min(len(words), at + _HEAD)
     while at < end:
         word = words.word(at)
-        if word in _OTHERS:
+        if word in OTHERS:
             return word, at
         if word == "EVENT" and words.word(at + 1) != "TABLE":
             return word, at
@@ -100,7 +101,7 @@ def create(words: Words, draft: Draft) -> Definition:
         draft.kind = "misc"
         return Definition(thing, None, at)
     temporary = any(words.word(i) in _TEMPORARY for i in range(1, at))
-    at = _skip_existence(words, at + 1)
+    at = skip_existence(words, at + 1)
     named = read_name(words, at, draft.context)
     at = max(named.end, at)
     if words.follows(at, "ON", "CLUSTER"):
@@ -113,7 +114,7 @@ def create(words: Words, draft: Draft) -> Definition:
         target = replace(target, kind=HOLDERS[thing] if HOLDERS[thing] in ("stage", "stream") else "table")
     if target is not None:
         target = draft.write(target, temporary)
-    query = _query(words, at)
+    query = find_query(words, at)
     if words.word(at) == ",":  # docs.teradata.com: options behind commas, before the columns
         at = max(words.find(frozenset({"("}), at), at)
     if thing == "SINK" and words.word(at) == "FROM":
@@ -131,10 +132,10 @@ def create(words: Words, draft: Draft) -> Definition:
         columns = declared_columns(words, at, draft.context.dialect)
         if columns:
             draft.declared[target.name] = columns
-    return Definition(thing, target, at, query)
+    return Definition(thing, target, at, query, is_recursive=words.find(frozenset({"RECURSIVE"}), 1, at) != -1)
 
 
-def _skip_existence(words: Words, at: int) -> int:
+def skip_existence(words: Words, at: int) -> int:
     """`IF NOT EXISTS`, `IF EXISTS`, and ONLY of PostgreSQL."""
     if words.word(at) == "IF":
         at += 1 + (words.word(at + 1) == "NOT")
@@ -142,7 +143,7 @@ def _skip_existence(words: Words, at: int) -> int:
     return at + (words.word(at) == "ONLY")
 
 
-def _query(words: Words, at: int) -> int:
+def find_query(words: Words, at: int) -> int:
     """Where the query of CREATE ... AS starts: behind AS outside parentheses, or bare (Spark, MySQL)."""
     end = len(words)
     while at < end:
@@ -288,212 +289,3 @@ def _materialised_to(words: Words, at: int, draft: Draft, view: TableRef | None)
     if named.table is not None and view is not None:
         draft.outputs.pop(view, None)
         draft.write(named.table)
-
-
-# --- columns that a CREATE declares
-
-_NO_COLUMN = frozenset(
-    {"CONSTRAINT", "PRIMARY", "FOREIGN", "UNIQUE", "CHECK", "KEY", "INDEX", "FULLTEXT", "SPATIAL", "EXCLUDE", "LIKE", "PERIOD",
-     "PROJECTION", "WATERMARK", "DISTRIBUTE", "PARTITION", "SUPPLEMENTAL"}
-)  # fmt: skip
-_BEHIND_TYPE = frozenset(
-    {"NOT", "NULL", "DEFAULT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "CONSTRAINT", "COMMENT", "COLLATE", "GENERATED", "AS",
-     "IDENTITY", "AUTOINCREMENT", "AUTO_INCREMENT", "ENCODE", "DISTKEY", "SORTKEY", "WITH", "MASKING", "PROJECTION", "TAG",
-     "OPTIONS", "ON", "VIRTUAL", "STORED", "CODEC", "TTL", "MATERIALIZED", "ALIAS", "FOREIGN", "KEY", "STORAGE", "COMPRESSION",
-     "CHARACTER", "CHARSET", "FORMAT", "TITLE", "INVISIBLE", "SPARSE", "ROWGUIDCOL", "MASKED", "ENABLE", "DISABLE", "SORT",
-     "COMPRESS", "EPHEMERAL", "METADATA", "PERSISTED", "DEFERRABLE"}
-)  # fmt: skip
-
-
-def declared_columns(words: Words, opening: int, dialect: str) -> dict[str, str]:
-    """Name and type of the columns in the list that opens at `opening`; a type that is not stated is ""."""
-    columns: dict[str, str] = {}
-    for start, end in words.items(opening):
-        if not words.is_name(start) or words.word(start) in _NO_COLUMN:
-            continue
-        stop = start + 1
-        while stop < end and not (words.word(stop) in _BEHIND_TYPE and _ends_type(words, stop)):
-            stop = words.close(stop) + 1 if words.word(stop) == "(" else stop + 1
-        name = fold(words.texts[start], words.kinds[start] == Kind.NAME, dialect)
-        columns[name] = " ".join(words.between(start + 1, min(stop, end)).split())
-    return columns
-
-
-def _ends_type(words: Words, at: int) -> bool:
-    """`timestamp with time zone` and `character varying` are types whose words also open a clause."""
-    if words.word(at) == "WITH":
-        return words.word(at + 1) not in ("TIME", "LOCAL")
-    return not (words.word(at) == "CHARACTER" and words.word(at + 1) in ("VARYING", "(", "LARGE"))
-
-
-# --- ALTER, DROP, TRUNCATE, RENAME, UNDROP
-
-
-def drop(words: Words, draft: Draft) -> None:
-    """`DROP TABLE [IF EXISTS] a, b`: each is an output; what holds no data is none."""
-    draft.kind, draft.effect = "drop", "drop"
-    _list(words, draft)
-
-
-def undrop(words: Words, draft: Draft) -> None:
-    """`UNDROP TABLE t` (docs.snowflake.com/en/sql-reference/sql/undrop)."""
-    draft.kind, draft.effect = "create", "create"
-    _list(words, draft)
-
-
-def restore(words: Words, draft: Draft) -> None:
-    """`RESTORE TABLE t TO VERSION AS OF 1` puts old rows in (docs.databricks.com); of a database, no table is named."""
-    if words.word(1) == "TABLE":
-        draft.kind, draft.effect = "write", "overwrite"
-        _names(words, 2, draft)
-
-
-def refresh(words: Words, draft: Draft) -> None:
-    """`REFRESH MATERIALIZED VIEW v` writes the view anew (postgresql.org); REFRESH TABLE forgets what is cached of it."""
-    if words.follows(1, "MATERIALIZED", "VIEW"):
-        draft.kind, draft.effect = "write", "overwrite"
-        _names(words, 3 + (words.word(3) == "CONCURRENTLY"), draft)
-
-
-def flashback(words: Words, draft: Draft) -> None:
-    """`FLASHBACK TABLE t TO BEFORE DROP` brings a table back, TO a time puts old rows in (docs.oracle.com: FLASHBACK TABLE)."""
-    back = words.find(frozenset({"BEFORE"}), 1)
-    draft.kind, draft.effect = ("create", "create") if back != -1 else ("write", "overwrite")
-    _list(words, draft)
-
-
-def truncate(words: Words, draft: Draft) -> None:
-    """`TRUNCATE [TABLE] [ONLY] a, b`."""
-    draft.kind, draft.effect = "write", "truncate"
-    _names(words, _skip_existence(words, 1 + (words.word(1) == "TABLE")), draft)
-
-
-def _list(words: Words, draft: Draft) -> None:
-    thing, at = thing_of(words)
-    if thing in HOLDERS:
-        _names(words, _skip_existence(words, at + 1), draft, HOLDERS[thing])
-    else:
-        draft.kind, draft.effect = "misc", None
-
-
-def _names(words: Words, at: int, draft: Draft, kind: TableKind = "table") -> None:
-    while True:
-        named = read_name(words, at, draft.context)
-        if named.is_unknown:
-            draft.doubt("partial", "a name is known only when it runs")
-        if named.table is not None:
-            draft.write(replace(named.table, kind=kind) if kind in ("stage", "stream") else named.table)
-        if named.end == at or words.word(named.end) != ",":
-            return
-        at = named.end + 1
-
-
-def rename(words: Words, draft: Draft) -> None:
-    """`RENAME TABLE a TO b, c TO d` (MySQL, Teradata), `RENAME a TO b` (Oracle)."""
-    at = 1 + (words.word(1) in ("TABLE", "VIEW"))
-    if words.word(at) in _OTHERS and words.word(at + 1) != "TO":
-        return
-    while True:
-        old = read_name(words, at, draft.context)
-        if old.table is None or words.word(old.end) not in ("TO", "AS"):
-            return
-        new = read_name(words, old.end + 1, draft.context)
-        _renamed(draft, old.table, new.table)
-        if words.word(new.end) != ",":
-            return
-        at = new.end + 1
-
-
-def exchange(words: Words, draft: Draft) -> None:
-    """`EXCHANGE TABLES a AND b` (clickhouse.com: EXCHANGE)."""
-    first = read_name(words, 2, draft.context)
-    second = read_name(words, first.end + 1, draft.context)
-    if words.word(1) == "TABLES" and first.table is not None and second.table is not None:
-        draft.kind = "alter"
-        _swapped(draft, first.table, second.table)
-
-
-def _swapped(draft: Draft, one: TableRef, other: TableRef) -> None:
-    draft.effect = "swap"
-    for table in (one, other):
-        draft.read(table)
-        draft.write(table)
-    draft.renames += [(one, other), (other, one)]
-
-
-def _renamed(draft: Draft, old: TableRef, new: TableRef | None) -> None:
-    draft.kind, draft.effect = "alter", "rename"
-    draft.outputs.pop(old, None)
-    draft.read(old)
-    if new is not None:
-        draft.write(new)
-        draft.renames.append((old, new))
-
-
-def alter(words: Words, draft: Draft) -> Definition:
-    """`ALTER TABLE t ...`; renames, swaps and moves of data name a second table. A view may get a new query."""
-    thing, at = thing_of(words)
-    if thing not in HOLDERS or HOLDERS[thing] == "stage":
-        return Definition(thing, None, at)
-    draft.kind, draft.effect = "alter", "alter"
-    at = _skip_existence(words, at + 1)
-    named = read_name(words, at, draft.context)
-    if named.is_unknown:
-        draft.doubt("partial", "the name of what is altered is known only when it runs")
-    target = draft.write(named.table)
-    at = max(named.end, at)
-    if target is None:
-        return Definition(thing, None, at)
-    _second_table(words, at, draft, target)
-    return Definition(thing, target, at, _query(words, at) if thing == "VIEW" else -1)
-
-
-def _second_table(words: Words, at: int, draft: Draft, target: TableRef) -> None:
-    if words.follows(at, "RENAME", "TO") or words.follows(at, "RENAME", "AS"):
-        _renamed(draft, target, _beside(read_name(words, at + 2, draft.context).table, target))
-    elif (
-        words.follows(at, "RENAME")
-        and words.is_name(at + 1)
-        and words.word(at + 1) not in ("COLUMN", "CONSTRAINT", "INDEX", "KEY", "PARTITION")
-    ):
-        if at + 2 == len(words):  # MySQL: TO may be left out
-            _renamed(draft, target, _beside(read_name(words, at + 1, draft.context).table, target))
-    elif words.follows(at, "SWAP", "WITH"):
-        other = read_name(words, at + 2, draft.context).table
-        if other is not None:
-            _swapped(draft, target, other)
-    elif words.follows(at, "APPEND", "FROM"):  # docs.aws.amazon.com/redshift: ALTER TABLE APPEND
-        draft.kind, draft.effect = "write", "append"
-        draft.read(read_name(words, at + 2, draft.context).table)
-    elif words.word(at) in ("DELETE", "UPDATE") and draft.context.dialect == "clickhouse":  # clickhouse.com: mutations
-        draft.kind, draft.effect = "write", "delete" if words.word(at) == "DELETE" else "update"
-        recover(words, at + 1, len(words), draft)
-    elif words.word(at) in ("EXCHANGE", "SWITCH", "MOVE", "REPLACE", "ATTACH"):
-        _partition(words, at, draft, target)
-
-
-def _partition(words: Words, at: int, draft: Draft, target: TableRef) -> None:
-    """Partitions that move: EXCHANGE ... WITH TABLE s (Hive, Oracle), REPLACE / ATTACH ... FROM s (ClickHouse), SWITCH ... TO s
-    and MOVE ... TO TABLE s the other way (T-SQL, ClickHouse)."""
-    verb = words.word(at)
-    joint = words.find(frozenset({"WITH", "FROM"} if verb in ("EXCHANGE", "REPLACE", "ATTACH") else {"TO"}), at)
-    if joint == -1:
-        return
-    other = read_name(words, joint + 1 + (words.word(joint + 1) == "TABLE"), draft.context).table
-    if other is None:
-        return
-    effect: Effect = "overwrite" if verb in ("EXCHANGE", "REPLACE") else "append"
-    draft.kind, draft.effect = "write", effect
-    if verb in ("SWITCH", "MOVE"):
-        draft.outputs.pop(target, None)
-        draft.read(target)
-        draft.write(other)
-    else:
-        draft.read(other)
-
-
-def _beside(new: TableRef | None, old: TableRef) -> TableRef | None:
-    """The new name of a rename, where it is given without the old one's database and schema."""
-    if new is None or len(new.parts) >= len(old.parts):
-        return new
-    return replace(new, parts=(*old.parts[: len(old.parts) - len(new.parts)], *new.parts))

@@ -8,88 +8,30 @@ syntax that nobody has heard of do not stop it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .draft import Draft
+from .frames import (
+    BEFORE_ITEM,
+    CHANGE_OPTIONS,
+    CHANGED,
+    CLAUSES,
+    FROM_FUNCTIONS,
+    HINTS,
+    INSERT_OPTIONS,
+    JOIN_HINTS,
+    JOINS,
+    NO_ALIAS,
+    NO_ITEM,
+    QUERY_STARTS,
+    SELECT_INTO_OPTIONS,
+    SET_OPERATIONS,
+    VERBS,
+    Frame,
+)
 from .lexis import BATCHED
 from .model import Effect, TableRef
 from .names import FILE_READERS, location_of
 from .reading import Named, read_name, read_parts
 from .words import Kind, Words
-
-# Functions with a FROM of their own (SQL:2016 6.30, 6.32; TRIM and SUBSTRING alike)
-_FROM_FUNCTIONS = frozenset({"EXTRACT", "TRIM", "SUBSTRING", "SUBSTR", "OVERLAY", "POSITION", "NORMALIZE", "TRANSLATE"})
-# Words that end a list of tables
-_CLAUSES = frozenset(
-    {
-        "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "QUALIFY", "WINDOW", "SET", "RETURNING", "CONNECT", "START", "FETCH",
-        "OFFSET", "CLUSTER", "DISTRIBUTE", "SORT", "PREWHERE", "SETTINGS", "FORMAT", "VALUES", "WHEN", "OUTPUT", "OPTION",
-        "FOR", "|>", "MODEL", "TOP", "PIVOT", "UNPIVOT", "MATCH_RECOGNIZE", "TABLESAMPLE", "SAMPLE",
-    }
-)  # fmt: skip
-_SET_OPERATIONS = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS"})
-_JOINS = frozenset({"JOIN", "APPLY", "STRAIGHT_JOIN"})
-_NO_ITEM = frozenset({"SELECT", "WITH", "VALUES", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "SET", "ON"})
-_BEFORE_ITEM = frozenset({"ONLY", "LATERAL", "OUTER"})
-# Words behind a table that are no alias of it
-_NO_ALIAS = (
-    _CLAUSES
-    | _SET_OPERATIONS
-    | _JOINS
-    | {"ON", "USING", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL", "OUTER", "WITH", "SELECT", "AT", "BEFORE", "CHANGES",
-       "ASOF", "SEMI", "ANTI", "ANY", "ALL", "GLOBAL", "ARRAY", "FINAL", "PARTITION", "VERSION", "TIMESTAMP", "LATERAL", "HASH",
-       "MERGE", "LOOP", "REMOTE", "USE", "FORCE", "IGNORE", "INTO", "BY", "AND", "OR", "NOT", "INSERT", "UPDATE", "DELETE", "DO",
-       "THEN", "LOG", "PASTE", "POSITIONAL", "END", "DEFAULT", "UNNEST", "TRIM"}
-)  # fmt: skip
-_VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "UPSERT"})
-_CHANGED = frozenset({"FINAL", "OLD", "NEW"})
-_JOIN_HINTS = frozenset(
-    {"SHUFFLE", "NOSHUFFLE", "BROADCAST", "BUCKET", "COLOCATE"}
-)  # Impala, StarRocks: JOIN [SHUFFLE] t
-_QUERY_STARTS = frozenset({"SELECT", "SEL", "WITH", "VALUES", "FROM"})
-_HINTS = frozenset({"NOLOCK", "READUNCOMMITTED", "HOLDLOCK", "UPDLOCK", "ROWLOCK", "TABLOCK", "TABLOCKX", "XLOCK", "PAGLOCK",
-                    "READPAST", "NOWAIT", "SNAPSHOT", "READCOMMITTED", "NOEXPAND", "INDEX", "FORCESEEK"})  # fmt: skip
-_INSERT_OPTIONS = frozenset({"INTO", "OVERWRITE", "IGNORE", "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "OR", "REPLACE", "ROLLBACK",
-                             "ABORT", "FAIL", "LOCAL", "ONLY"})  # fmt: skip
-_CHANGE_OPTIONS = frozenset(
-    {"LOW_PRIORITY", "QUICK", "IGNORE", "ONLY", "OR", "REPLACE", "ROLLBACK", "ABORT", "FAIL", "INTO"}
-)
-_SELECT_INTO_OPTIONS = frozenset({"TEMP", "TEMPORARY", "UNLOGGED", "LOCAL", "GLOBAL", "TABLE"})
-
-
-@dataclass(slots=True)
-class _Frame:
-    """What holds between one pair of parentheses (or outside all)."""
-
-    function: str = ""
-    expects: bool = False  # the next word is an item of a FROM list
-    lists: bool = False  # a comma starts another item
-    is_item: bool = False  # the parenthesis itself is an item of a FROM list, an alias may follow
-    in_with: bool = False
-    recursive: bool = False
-    using: bool = False  # USING starts a list of tables (MERGE, DELETE), not of columns
-    actions: bool = False  # INSERT, UPDATE, DELETE are actions of MERGE
-    selects: bool = False
-    verb: str = ""
-    owns: bool = False  # `ctes` is its own set
-    defines: str = ""  # the CTE that this parenthesis defines
-    ctes: frozenset[str] | set[str] = frozenset()  # those in sight; the outer frame's own set until one is added
-    aliases: dict[str, TableRef | None] | None = None
-    sources: list[TableRef] | None = None  # tables of its own FROM list
-    targets: list[Named] | None = None
-
-    def add_cte(self, name: str) -> None:
-        if not self.owns:
-            self.ctes, self.owns = set(self.ctes), True
-        self.ctes |= {name}
-
-    def add_alias(self, name: str, table: TableRef | None) -> None:
-        if self.aliases is None:
-            self.aliases = {}
-        self.aliases.setdefault(name, table)
-
-    def add_target(self, named: Named) -> None:
-        self.targets = [*(self.targets or ()), named]
 
 
 def recover(words: Words, start: int, end: int, draft: Draft, makes_tables: bool = False) -> None:
@@ -103,7 +45,7 @@ class _Scan:
         self.end = end
         self.draft = draft
         self.makes_tables = makes_tables
-        self.stack = [_Frame()]
+        self.stack = [Frame()]
         self.dialect = draft.context.dialect
 
     def run(self, at: int) -> None:
@@ -131,12 +73,12 @@ class _Scan:
 
     # --- parentheses
 
-    def _open(self, at: int, frame: _Frame) -> None:
-        child = _Frame(ctes=frame.ctes)
+    def _open(self, at: int, frame: Frame) -> None:
+        child = Frame(ctes=frame.ctes)
         if frame.expects:
             child.is_item = child.expects = child.lists = True
             frame.expects = False
-            if self.words.word(at + 1) in _QUERY_STARTS | _VERBS:
+            if self.words.word(at + 1) in QUERY_STARTS | VERBS:
                 child.expects = child.lists = False
         elif self.words.is_name(at - 1):
             child.function = self.words.word(at - 1)
@@ -156,22 +98,22 @@ class _Scan:
 
     # --- items of a FROM list
 
-    def _item(self, at: int, frame: _Frame) -> int:
+    def _item(self, at: int, frame: Frame) -> int:
         words = self.words
         word = words.word(at)
-        if word in _BEFORE_ITEM and (words.is_name(at + 1) or words.word(at + 1) == "("):
+        if word in BEFORE_ITEM and (words.is_name(at + 1) or words.word(at + 1) == "("):
             return at + 1
-        if word in _CHANGED and words.follows(at + 1, "TABLE", "("):
+        if word in CHANGED and words.follows(at + 1, "TABLE", "("):
             return at + 2  # ibm.com/docs/en/db2: data-change-table-reference
         if word == "UNPIVOT" and words.is_name(
             at + 1
         ):  # docs.aws.amazon.com/redshift: object unpivoting; DuckDB: of a table
             frame.expects = self.dialect != "redshift"
             return at + 1
-        if word == "[" and words.word(at + 1) in _JOIN_HINTS:
+        if word == "[" and words.word(at + 1) in JOIN_HINTS:
             return at + 3
         frame.expects = False
-        if word in _NO_ITEM:
+        if word in NO_ITEM:
             return at
         if word == "STREAM" and (words.is_name(at + 1) or words.word(at + 1) == "("):
             frame.expects = True  # docs.databricks.com: STREAM is a keyword before a table
@@ -197,9 +139,9 @@ class _Scan:
         parts, end = read_parts(self.words, at, self.dialect)
         if not parts or self.words.word(end) != "(":
             return False
-        return self.words.word(end + 1) not in _HINTS
+        return self.words.word(end + 1) not in HINTS
 
-    def _function(self, at: int, frame: _Frame) -> int:
+    def _function(self, at: int, frame: Frame) -> int:
         """A table function: a reader of files names what it reads; TABLE('t') names a table; arguments may be queries."""
         words = self.words
         parts, end = read_parts(words, at, self.dialect)
@@ -215,26 +157,26 @@ class _Scan:
             self.draft.read(read_name(words, end + 1, self.draft.context).table)
         return end
 
-    def _is_local(self, named: Named, frame: _Frame) -> bool:
+    def _is_local(self, named: Named, frame: Frame) -> bool:
         """Is the name a CTE in sight, or the array of a table that was named before (`FROM t AS a, a.items`)?"""
         if named.bare:
             return named.bare in frame.ctes
         return named.first in (frame.aliases or ()) and self.dialect in ("bigquery", "redshift", "clickhouse")
 
-    def _alias(self, at: int, frame: _Frame, table: TableRef | None) -> int:
+    def _alias(self, at: int, frame: Frame, table: TableRef | None) -> int:
         words = self.words
         if words.word(at) == "AS":
             at += 1
             if not words.is_name(at):
                 return at
-        elif not words.is_name(at) or words.word(at) in _NO_ALIAS:
+        elif not words.is_name(at) or words.word(at) in NO_ALIAS:
             return at
         frame.add_alias(words.texts[at].lower(), table)
         return at + 1
 
     # --- everything else
 
-    def _step(self, at: int, frame: _Frame, word: str, starts: bool) -> tuple[int, bool]:
+    def _step(self, at: int, frame: Frame, word: str, starts: bool) -> tuple[int, bool]:
         words = self.words
         if word == ",":
             if frame.in_with:
@@ -243,14 +185,14 @@ class _Scan:
         elif word == "FROM":
             if self._is_table_from(at, frame):
                 frame.expects = frame.lists = True
-        elif word in _JOINS and words.word(at - 1) not in ("SELECT", "DISTINCT"):
+        elif word in JOINS and words.word(at - 1) not in ("SELECT", "DISTINCT"):
             frame.expects = frame.lists = words.word(at - 1) != "ARRAY"
         elif word == "WITH" and (after := self._with(at, frame)):
             return after, True
         elif word == "SELECT" or word == "SEL":
             self._ends_list(frame)
             frame.in_with, frame.selects = False, True
-        elif word in _SET_OPERATIONS or word in _CLAUSES or (word == "LATERAL" and words.word(at + 1) == "VIEW"):
+        elif word in SET_OPERATIONS or word in CLAUSES or (word == "LATERAL" and words.word(at + 1) == "VIEW"):
             self._ends_list(frame)  # what follows LATERAL VIEW are names of columns (spark.apache.org: LATERAL VIEW)
         elif word == "USING" and frame.using and words.word(at + 1) != "":
             frame.expects, frame.lists, frame.using = True, frame.verb != "MERGE", False
@@ -260,13 +202,13 @@ class _Scan:
             return self._select_into(at + 1), False
         elif word == "TABLE" and starts and words.is_name(at + 1):
             frame.expects = True
-        elif word in _VERBS and not frame.actions and (starts or self._starts_statement(at)):
+        elif word in VERBS and not frame.actions and (starts or self._starts_statement(at)):
             return self._verb(at, frame, word), False
         return at + 1, False
 
-    def _is_table_from(self, at: int, frame: _Frame) -> bool:
+    def _is_table_from(self, at: int, frame: Frame) -> bool:
         words = self.words
-        if frame.function in _FROM_FUNCTIONS:
+        if frame.function in FROM_FUNCTIONS:
             return False
         if words.word(at - 1) == "DISTINCT" and words.word(at - 2) in ("IS", "NOT"):
             return False
@@ -274,10 +216,10 @@ class _Scan:
             return False  # postgresql.org: ROWS FROM( function_call, ... )
         return not (words.word(at + 1) in ("FIRST", "LAST") and words.word(at + 2) in ("OVER", "RESPECT", "IGNORE"))
 
-    def _ends_list(self, frame: _Frame) -> None:
+    def _ends_list(self, frame: Frame) -> None:
         frame.expects = frame.lists = False
 
-    def _with(self, at: int, frame: _Frame) -> int:
+    def _with(self, at: int, frame: Frame) -> int:
         """The body of the first CTE behind WITH, 0 where WITH is another one (hints, options, WITH TIME ZONE)."""
         words = self.words
         recursive = words.word(at + 1) == "RECURSIVE"
@@ -286,7 +228,7 @@ class _Scan:
             return 0
         after = words.close(first + 1) + 1 if words.word(first + 1) == "(" else first + 1
         is_body = words.word(after) == "AS" and self._is_body(after + 1)
-        if not is_body and not (words.word(first + 1) == "(" and words.word(first + 2) in _QUERY_STARTS):
+        if not is_body and not (words.word(first + 1) == "(" and words.word(first + 2) in QUERY_STARTS):
             return 0  # Spark may leave AS out
         frame.in_with, frame.recursive = True, recursive
         return self._cte(first, frame)
@@ -296,21 +238,21 @@ class _Scan:
             at += 1
         return self.words.word(at) == "("
 
-    def _cte(self, at: int, frame: _Frame) -> int:
+    def _cte(self, at: int, frame: Frame) -> int:
         """Open the body of the CTE whose name stands at `at`; returns where the body starts."""
         words = self.words
         if not words.is_name(at):
             return at
         name = words.texts[at].lower()
         at += 1
-        if words.word(at) == "(" and words.word(at + 1) not in _QUERY_STARTS:
+        if words.word(at) == "(" and words.word(at + 1) not in QUERY_STARTS:
             at = words.close(at) + 1
         while words.word(at) in ("AS", "NOT", "MATERIALIZED"):
             at += 1
         if words.word(at) != "(":
             return at
-        child = _Frame(ctes=frame.ctes, defines=name)
-        if frame.recursive or words.find(_SET_OPERATIONS, at + 1, words.close(at)) != -1:
+        child = Frame(ctes=frame.ctes, defines=name)
+        if frame.recursive or words.find(SET_OPERATIONS, at + 1, words.close(at)) != -1:
             child.add_cte(name)
         self.stack.append(child)
         return at + 1
@@ -324,7 +266,7 @@ class _Scan:
         if not self.makes_tables:
             return at
         temporary = False
-        while self.words.word(at) in _SELECT_INTO_OPTIONS:
+        while self.words.word(at) in SELECT_INTO_OPTIONS:
             temporary = temporary or self.words.word(at).startswith("TEMP")
             at += 1
         named = read_name(self.words, at, self.draft.context)
@@ -347,7 +289,7 @@ class _Scan:
             return False
         return self.words.word(at - 1) in ("BEGIN", "THEN", "ELSE", "DO", "LOOP", "AS", ")")
 
-    def _verb(self, at: int, frame: _Frame, word: str) -> int:
+    def _verb(self, at: int, frame: Frame, word: str) -> int:
         frame.in_with = False
         frame.verb = word
         if word in ("INSERT", "REPLACE", "UPSERT"):
@@ -361,7 +303,7 @@ class _Scan:
 
     def _skip_options(self, at: int) -> int:
         words = self.words
-        while words.word(at) in _CHANGE_OPTIONS:
+        while words.word(at) in CHANGE_OPTIONS:
             at += 1
         if words.word(at) == "TOP" and words.word(at + 1) == "(":
             at = words.close(at + 1) + 1
@@ -370,14 +312,14 @@ class _Scan:
             at += 3
         return at + (words.word(at) == "INTO")
 
-    def _insert(self, at: int, frame: _Frame) -> int:
+    def _insert(self, at: int, frame: Frame) -> int:
         words = self.words
         effect: Effect = "append"
         many = words.word(at + 1) in ("ALL", "FIRST")
         at += 1 + many
         if many:
             return self._insert_many(at)
-        while words.word(at) in _INSERT_OPTIONS:
+        while words.word(at) in INSERT_OPTIONS:
             effect = "overwrite" if words.word(at) == "OVERWRITE" else effect
             at += 1
         if words.word(at) == "TOP" and words.word(at + 1) == "(":
@@ -391,7 +333,7 @@ class _Scan:
             self._effect(effect)
             return at + 2
         at = self._target(at, frame, effect)
-        return words.close(at) + 1 if words.word(at) == "(" and words.word(at + 1) not in _QUERY_STARTS else at
+        return words.close(at) + 1 if words.word(at) == "(" and words.word(at + 1) not in QUERY_STARTS else at
 
     def _insert_many(self, at: int) -> int:
         """INSERT ALL / FIRST: every INTO up to the query is a target (docs.snowflake.com: INSERT (multi-table))."""
@@ -405,7 +347,7 @@ class _Scan:
             at = max(named.end, into + 1)
         return query
 
-    def _target(self, at: int, frame: _Frame, effect: Effect) -> int:
+    def _target(self, at: int, frame: Frame, effect: Effect) -> int:
         named = read_name(self.words, at, self.draft.context)
         self._effect(effect)
         if named.is_unknown:
@@ -415,7 +357,7 @@ class _Scan:
             return max(named.end, at)
         return self._alias(max(named.end, at), frame, named.table)
 
-    def _update(self, at: int, frame: _Frame) -> int:
+    def _update(self, at: int, frame: Frame) -> int:
         """UPDATE t SET ... FROM ..., UPDATE a JOIN b ... SET ..., UPDATE alias SET ... FROM t alias."""
         at = self._skip_options(at + 1)
         named = read_name(self.words, at, self.draft.context)
@@ -428,7 +370,7 @@ class _Scan:
         frame.lists = True
         return self._alias(max(named.end, at), frame, named.table)
 
-    def _delete(self, at: int, frame: _Frame) -> int:
+    def _delete(self, at: int, frame: Frame) -> int:
         """DELETE FROM t [USING ...], DELETE t WHERE ..., DELETE a, b FROM a JOIN b ..."""
         words = self.words
         at = self._skip_options(at + 1)
@@ -452,7 +394,7 @@ class _Scan:
             at += 1
         return at if named_first else self._alias(at, frame, named.table)
 
-    def _settle(self, frame: _Frame) -> None:
+    def _settle(self, frame: Frame) -> None:
         """Targets are tables of their own, or aliases of tables that the statement has named since."""
         for named in frame.targets or ():
             table = named.table

@@ -8,20 +8,22 @@ take is read from its words.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from . import connection, definitions, transfers
+from . import alterations, connection, definitions, transfers
 from .batches import cut
 from .blocks import heads
 from .columns import ColumnResult, column_edges, joined
 from .context import Context
+from .declarations import declared_columns
 from .definitions import ROUTINES, Definition
 from .draft import Draft
 from .lexis import BATCHED
-from .model import Statement
+from .model import Statement, TableRef
 from .recovery import recover
 from .transfers import Query
 from .trees import parse
@@ -47,14 +49,14 @@ _TRANSFERS: dict[str, Callable[[Words, Draft], Query | None]] = {
     "APPLY": transfers.apply_changes,
 }
 _DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
-    "DROP": definitions.drop,
-    "UNDROP": definitions.undrop,
-    "FLASHBACK": definitions.flashback,
-    "RESTORE": definitions.restore,
-    "REFRESH": definitions.refresh,
-    "TRUNCATE": definitions.truncate,
-    "RENAME": definitions.rename,
-    "EXCHANGE": definitions.exchange,
+    "DROP": alterations.drop,
+    "UNDROP": alterations.undrop,
+    "FLASHBACK": alterations.flashback,
+    "RESTORE": alterations.restore,
+    "REFRESH": alterations.refresh,
+    "TRUNCATE": alterations.truncate,
+    "RENAME": alterations.rename,
+    "EXCHANGE": alterations.exchange,
     "USE": connection.use,
     "DATABASE": connection.use,
 }
@@ -158,11 +160,23 @@ class _Reader:
             if len(parts) > 1:
                 drafts = [draft for part in parts for draft in self._headed(part)]
                 return [draft for draft in drafts if not draft.says_nothing] or drafts[:1]
+        if self.context.dialect == "snowflake" and "->>" in words.upper and len(parts := list(words.split("->>"))) > 1:
+            return self._chain(parts)
         drafts, start = [], 0
         for begin, start in heads(words):
             drafts += self._head(words, begin, start)
         if start < len(words):
             drafts += self.statement(words.part(start) if start else words)
+        return drafts
+
+    def _chain(self, parts: list[Words]) -> list[Draft]:
+        """`a ->> b`: `$1` in b is the result of a (docs.snowflake.com: flow operator)."""
+        drafts: list[Draft] = []
+        results: tuple[tuple[TableRef, ...], ...] = ()
+        for part in parts:
+            found = _Reader(replace(self.context, results=results), self.texts)._headed(part)
+            results = (*results, tuple(t for draft in found for t in (draft.inputs if draft.kind == "read" else ())))
+            drafts += found
         return drafts
 
     def _head(self, words: Words, start: int, end: int) -> list[Draft]:
@@ -255,7 +269,7 @@ class _Reader:
         if words.word(1) == "SESSION":
             connection.alter_session(words, draft)
             return [draft]
-        self._defined(definitions.alter(words, draft), words, draft)
+        self._defined(alterations.alter(words, draft), words, draft)
         return [draft]
 
     def _defined(self, definition: Definition, words: Words, draft: Draft) -> None:
@@ -268,6 +282,8 @@ class _Reader:
             return
         node = exp.Table(this=exp.Identifier(this=definition.thing, quoted=True))
         target = next(iter(draft.outputs))
+        if definition.is_recursive:
+            draft.inputs.pop(target, None)
         draft.refs[id(node)] = target
         columns = draft.declared.get(target.name)
         named = (
@@ -339,7 +355,7 @@ class _Reader:
         elif words.follows(0, "DECLARE", "GLOBAL", "TEMPORARY", "TABLE"):  # ibm.com/docs/en/db2
             return self.create(words, draft)
         elif words.word(0) == "DECLARE" and words.follows(3, "TABLE", "("):
-            draft.declared["@" + words.texts[2].lower()] = definitions.declared_columns(words, 4, self.context.dialect)
+            draft.declared["@" + words.texts[2].lower()] = declared_columns(words, 4, self.context.dialect)
             return [draft]
         start = words.find(_QUERY_WORDS, 1)
         recover(words, start if start != -1 else 1, len(words), draft)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .definitions import declared_columns
+from .declarations import declared_columns
 from .draft import Draft
 from .model import TableRef
 from .names import location_of

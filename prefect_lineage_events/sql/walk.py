@@ -6,7 +6,8 @@ table unless a CTE of that name is in sight, or it is another word for a target 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from sqlglot import exp
 from sqlglot.expressions import Expr
@@ -35,7 +36,7 @@ _IMPLICIT_RECURSION = frozenset({"tsql", "fabric", "oracle", "snowflake", "db2",
 
 def walk(tree: Expr, draft: Draft) -> None:
     """Fill `draft` with what `tree` reads and writes."""
-    nodes = list(tree.find_all(*_OF_INTEREST))
+    nodes: list[Expr] = list(tree.find_all(*_OF_INTEREST))
     _Walk(draft, nodes).run(tree)
 
 
@@ -126,11 +127,22 @@ class _Walk:
             return named_by(argument.name, self.context)
         if isinstance(argument, exp.Column):
             return table_of([_part(p) for p in argument.parts], self.context)
+        if isinstance(argument, exp.Parameter) and argument.name.isdigit():
+            return self._result(int(argument.name))
         if isinstance(argument, exp.Parameter):
             value = self.context.variables.get(argument.name.upper())
             if value is not None:
                 return named_by(value, self.context)
         return self._unknown("the name of a table is known only when it runs")
+
+    def _result(self, back: int) -> TableRef | None:
+        """`$1`: the result of the statement before, in a chain of `->>`."""
+        results = self.context.results
+        if not 0 < back <= len(results):
+            return self._unknown("the result that it reads is not known")
+        for table in results[-back]:
+            self.draft.read(table)
+        return None
 
     def _table_function(self, function: exp.Func) -> TableRef | None:
         name = _function_name(function)
@@ -188,8 +200,9 @@ class _Walk:
             table = named_by(texts[target], self.context)
             self.draft.write(table)
 
-    def _unknown(self, reason: str) -> None:
+    def _unknown(self, reason: str) -> TableRef | None:
         self.draft.doubt("partial", reason)
+        return None
 
     # --- CTEs
 
@@ -375,7 +388,7 @@ _MOVES = {
     "COPY_PARTITIONS_TO_TABLE": (0, 3),
     "COPY_TABLE": (0, 1),
 }
-_TARGETS = {
+_TARGETS: dict[type[Expr], Callable[[_Walk, Any], None]] = {
     exp.Insert: _Walk.insert,
     exp.Update: _Walk.update,
     exp.Delete: _Walk.delete,
