@@ -5,6 +5,7 @@
                           assignments.py      SET, WHEN, ON CONFLICT
                           targets.py          the table and column that is meant
         Queries           queries.py          SELECT, set operations, CTEs -> the relation they put out
+                          ctes.py, unions.py  WITH, and set operations
           item, join      sources.py          FROM and JOIN -> the relations a SELECT can use
                           functions.py        functions that return rows
                           pivots.py           PIVOT, UNPIVOT, MATCH_RECOGNIZE

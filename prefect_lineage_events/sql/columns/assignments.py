@@ -15,7 +15,8 @@ from .scopes import Scope
 from .targets import column_name, insert_columns, place_of, places
 
 if TYPE_CHECKING:
-    from .queries import Env, Task
+    from .ctes import Env
+    from .queries import Task
     from .statements import Statements
 
 

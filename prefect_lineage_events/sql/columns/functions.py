@@ -12,7 +12,8 @@ from .rules import FLATTENED, ColumnRules
 from .scopes import Scope, changed
 
 if TYPE_CHECKING:
-    from .queries import Env, Queries, Task
+    from .ctes import Env
+    from .queries import Queries, Task
 
 _SPLIT = ("SEQ", "INDEX", "VALUE")  # docs.snowflake.com/en/sql-reference/functions/split_to_table
 _EACH = ("key", "value")  # postgresql.org/docs/current/functions-json.html

@@ -13,7 +13,8 @@ from .relations import Lineage, Output, Relation
 from .scopes import Scope, changed
 
 if TYPE_CHECKING:
-    from .queries import Env, Queries, Task
+    from .ctes import Env
+    from .queries import Queries, Task
 
 
 def pivoted(queries: Queries, relation: Relation, name: str, pivot: exp.Expr, env: Env | None) -> Task:

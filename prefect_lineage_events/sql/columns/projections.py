@@ -14,7 +14,8 @@ from .relations import Lineage, Output, Relation
 from .scopes import Scope
 
 if TYPE_CHECKING:
-    from .queries import Env, Queries, Task
+    from .ctes import Env
+    from .queries import Queries, Task
 
 
 def outputs(queries: Queries, expressions: Sequence[exp.Expr], scope: Scope, env: Env | None) -> Task:

@@ -6,7 +6,7 @@ the stack. So neither deep nesting nor a long chain of CTEs meets Python's recur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from sqlglot import exp
@@ -14,49 +14,17 @@ from sqlglot import exp
 from prefect_lineage_events.sql.model import TableRef, Transformation
 
 from . import pivots, projections, sources
+from .ctes import Cte, Env
 from .expressions import Budget, Found, Trace, add
 from .functions import column_names
 from .relations import NOTHING, Base, Output, Relation
 from .rules import ColumnRules
 from .scopes import Scope
+from .unions import branches_of, combine
 
 Task = Generator[Any, Any, Any]
 Resolve = Callable[[exp.Expr], "TableRef | None"]
 Schemas = Mapping[str, Any]
-
-
-class Cte:
-    """A common table expression: evaluated when first used, then kept."""
-
-    __slots__ = ("env", "name", "node", "recursive", "relation", "running")
-
-    def __init__(self, name: str, node: exp.Expr, env: Env, recursive: bool) -> None:
-        self.name = name
-        self.node = node
-        self.env = env
-        self.recursive = recursive
-        self.relation: Relation | None = None
-        self.running = False
-
-
-class Env:
-    """The CTEs a query can see: those of its WITH before `limit`, then those around it. A name's last one counts."""
-
-    __slots__ = ("ctes", "limit", "outer")
-
-    def __init__(self, ctes: dict[str, list[tuple[int, Cte]]], limit: int, outer: Env | None) -> None:
-        self.ctes = ctes
-        self.limit = limit
-        self.outer = outer
-
-    def find(self, name: str) -> Cte | None:
-        env: Env | None = self
-        while env is not None:
-            for position, cte in reversed(env.ctes.get(name, ())):
-                if position < env.limit or (position == env.limit and cte.recursive and cte.relation is not None):
-                    return cte
-            env = env.outer
-        return None
 
 
 class Queries:
@@ -174,7 +142,7 @@ class Queries:
 
     def _recursive(self, cte: Cte, body: exp.Expr, names: Sequence[str]) -> Task:
         """The anchor is what the recursion starts from. Steps may swap columns: walk until nothing is new."""
-        anchor, *steps = _branches(body)
+        anchor, *steps = branches_of(body)
         cte.relation = None
         start = yield self.query(anchor[0], cte.env, None)
         cte.relation = start.renamed(names) if names else start
@@ -244,7 +212,7 @@ class Queries:
     def _set_operation(self, node: exp.Expr, env: Env | None, parent: Scope | None) -> Task:
         if node.args.get("with_") is not None:
             env = yield from self.with_(node.args["with_"], env)
-        (first, _), *others = _branches(node)
+        (first, _), *others = branches_of(node)
         start = yield self.query(first, env, parent)
         branches = []
         for branch, how in others:
@@ -274,7 +242,7 @@ class Queries:
     def _decide_keys(
         self, node: exp.Expr, how: Transformation, scope: Scope, env: Env | None, outputs: Sequence[Output]
     ) -> Task:
-        """GROUP BY and ORDER BY: a number is the output at that position; ALL are the outputs that aggregate nothing."""
+        """GROUP BY, ORDER BY: a number is the output at that position; ALL are the outputs that aggregate nothing."""
         if node.__class__ is exp.Group and node.args.get("all"):
             for output in outputs:
                 if output.name != "*" and not any(becomes == "AGGREGATION" for _, _, becomes in output.lineage):
@@ -298,62 +266,6 @@ _CONDITIONS: tuple[tuple[str, Transformation], ...] = (
 _KEYS: tuple[tuple[str, Transformation], ...] = (
     ("group", "GROUP_BY"), ("order", "SORT"), ("sort", "SORT"), ("cluster", "SORT"),
 )  # fmt: skip
-
-
-def _branches(node: exp.Expr) -> list[tuple[exp.Expr, Transformation]]:
-    """The queries of a left-deep set operation, in order. What EXCEPT takes away decides over values, but is none."""
-    found: list[tuple[exp.Expr, Transformation]] = []
-    while isinstance(node, exp.SetOperation):
-        found.append((node.args["expression"], "FILTER" if isinstance(node, exp.Except) else "IDENTITY"))
-        node = node.args["this"]
-        if node.args.get("with_") is not None:
-            break
-    found.append((node, "IDENTITY"))
-    return found[::-1]
-
-
-_NEW = -1
-
-
-def combine(first: Relation, others: Iterable[tuple[Relation, Transformation]], by_name: bool) -> Relation:
-    """The relation of a set operation: its first branch names the columns, each adds to them by position (or by name).
-
-    Where the columns of a branch are unknown, its positions are unknown from there on: its `*` is kept beside the
-    others.
-    """
-    names = [(o.name, o.label) for o in first.outputs]
-    found = [dict.fromkeys(o.lineage) for o in first.outputs]
-    hidden = first.hidden
-    for relation, how in others:
-        hidden &= relation.hidden
-        places = _places(names, relation.outputs, by_name)
-        for output, place in zip(relation.outputs, places, strict=True):
-            if place != _NEW:
-                add(output.lineage, how, found[place])
-            elif output.lineage:
-                names.append((output.name, output.label))
-                found.append({})
-                add(output.lineage, how, found[-1])
-    return Relation(
-        [Output(n, tuple(f), label) for (n, label), f in zip(names, found, strict=True)], hidden, first.filler
-    )
-
-
-def _places(names: list[tuple[str, str]], outputs: Sequence[Output], by_name: bool) -> list[int]:
-    """Which column each output of a further branch adds to, `_NEW` for one of its own."""
-    end = len(names)
-    width = [name == "*" for name, _ in names]
-    if not by_name and width == [o.name == "*" for o in outputs]:
-        return list(range(end))
-    if not by_name and not any(width) and not any(o.name == "*" for o in outputs):
-        return [i if i < end else _NEW for i in range(len(outputs))]
-    first_star = next((i for i, star in enumerate(width) if star), end)
-    by_text = {(name or label).lower(): i for i, (name, label) in enumerate(names)}
-    places: list[int] = []
-    for i, output in enumerate(outputs):
-        certain = not by_name and i < first_star and not any(o.name == "*" for o in outputs[: i + 1])
-        places.append(i if certain else by_text.get((output.name or output.label).lower(), _NEW))
-    return places
 
 
 def columns_of(name: str, schemas: Schemas) -> Mapping[str, object] | None:

@@ -15,7 +15,8 @@ from .rules import ColumnRules
 from .scopes import Scope, changed
 
 if TYPE_CHECKING:
-    from .queries import Env, Queries, Task
+    from .ctes import Env
+    from .queries import Queries, Task
 
 _UNKNOWN = Relation([Output("*", ())], filler=())
 _NAMES_ITSELF = (exp.Unnest, exp.Lateral, exp.TableFromRows)

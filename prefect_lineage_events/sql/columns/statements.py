@@ -10,7 +10,8 @@ from prefect_lineage_events.sql.model import DIRECT, ColumnEdge, TableRef
 
 from . import projections, sources
 from .assignments import Branch, assign, on_conflict
-from .queries import Env, Queries, Task
+from .ctes import Env
+from .queries import Queries, Task
 from .relations import NOTHING, Output, Relation, TableRelation
 from .scopes import Scope
 from .targets import column_name, insert_columns, own_names, places, table_of, target_of
