@@ -58,8 +58,8 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _backfill(options: argparse.Namespace) -> int:
+    from prefect_lineage_events.assembler.many_runs import parse_window
     from prefect_lineage_events.flows import backfill
-    from prefect_lineage_events.sweeper import parse_window
 
     window = parse_window(options.start, options.end)
     summary = backfill(

@@ -15,7 +15,8 @@ from prefect import get_client
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL
 
-from prefect_lineage_events import deploy, sweep_state
+from prefect_lineage_events import deploy
+from prefect_lineage_events.assembler import sweep_state
 from prefect_lineage_events.history.runs import unended_runs
 from prefect_lineage_events.openlineage.delivery import target
 from prefect_lineage_events.settings import settings

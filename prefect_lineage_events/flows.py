@@ -15,11 +15,11 @@ from uuid import UUID
 from prefect import flow, get_client, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from prefect_lineage_events.assembler import Assembled, Order, assemble_run
+from prefect_lineage_events.assembler.many_runs import Summary, backfill_runs, parse_window, sweep_runs
+from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run
+from prefect_lineage_events.assembler.outbox import Outbox
 from prefect_lineage_events.history.read import parse_run_id
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
-from prefect_lineage_events.outbox import Outbox
-from prefect_lineage_events.sweeper import Summary, backfill_runs, parse_window, sweep_runs
 
 DELIVERY_RETRY_DELAYS = [1.0, 4.0, 15.0]
 _LONGEST_RETRY_AFTER = 60.0

@@ -13,7 +13,8 @@ from prefect import flow, get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
 
-from prefect_lineage_events import assembler, flows, ledger, outbox
+from prefect_lineage_events import flows
+from prefect_lineage_events.assembler import ledger, one_run, outbox
 from prefect_lineage_events.flows import assemble
 from prefect_lineage_events.history.runs import UnknownFlowRunError
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
@@ -50,7 +51,7 @@ def target(monkeypatch) -> RecordingTarget:
 
 
 def install(monkeypatch, target: RecordingTarget) -> None:
-    monkeypatch.setattr(assembler, "target", target.target)
+    monkeypatch.setattr(one_run, "target", target.target)
     monkeypatch.setattr(outbox, "deliver", target.deliver)
 
 
@@ -265,7 +266,7 @@ def test_two_assemblers_at_once_send_a_run_once(target):
 
     def assemble_now():
         with get_client(sync_client=True) as client:
-            results.append(assembler.assemble_run(client, run_id))
+            results.append(one_run.assemble_run(client, run_id))
 
     # The server of this test is told by context, which a thread has only as a copy.
     threads = [threading.Thread(target=contextvars.copy_context().run, args=(assemble_now,)) for _ in range(4)]
@@ -288,7 +289,7 @@ def test_an_assembler_that_died_while_delivering_is_taken_over(target, client, m
 def test_a_claim_that_is_held_is_respected(target, client):
     run_id = UUID(copy_orders())
     with ledger.claim(client, run_id, 0), pytest.raises(ledger.BusyError):
-        assembler.assemble_run(client, run_id, assembler.Order(busy_patience=0))
+        one_run.assemble_run(client, run_id, one_run.Order(busy_patience=0))
     assert assemble(run_id).outcome == "sent"
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from threading import Lock
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import wrapt
 
@@ -24,7 +25,9 @@ def _traced_engine(method: Callable[..., Any], _: Any, args: Any, kwargs: Any) -
     with softly("tracing an engine"):
         from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine
 
-        trace_engine(getattr(engine, "sync_engine", engine))
+        sync_engine = getattr(engine, "sync_engine", engine)
+        trace_engine(sync_engine)
+        _engines.add(sync_engine)
     return engine
 
 
@@ -43,6 +46,7 @@ _PATCHES: tuple[tuple[str, str, str, Wrapper], ...] = (
     ("prefect_sqlalchemy.database", "AsyncSqlAlchemyConnector", "get_engine", _traced_engine),
     ("prefect_snowflake.database", "SnowflakeConnector", "get_connection", _traced_snowflake),
 )
+_engines: WeakSet[Any] = WeakSet()
 _lock = Lock()
 _wanted = False
 _hooked = False
@@ -66,11 +70,19 @@ def instrument() -> None:
 
 
 def uninstrument() -> None:
-    """Undo `instrument()`: connections that blocks open or hand out from now on are the driver's own."""
+    """Undo `instrument()`: connections that blocks open or check out from now on are the driver's own.
+
+    A Snowflake connection that a block has open stays traced until it is closed.
+    """
     global _wanted
     with _lock:
         _wanted = False
         _each_imported(_unpatch)
+        while _engines:
+            from prefect_lineage_events.capture.drivers.sqlalchemy import untrace_engine
+
+            # Our own blocks trace their engine again whenever they hand it out.
+            untrace_engine(_engines.pop())
 
 
 def _patch_if_wanted(module: Any) -> None:

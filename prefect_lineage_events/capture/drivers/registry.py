@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import iscoroutinefunction
 from typing import Any
 
 from prefect_lineage_events.capture.drivers.driver import Driver
@@ -28,6 +29,8 @@ def register(package: str, driver: Driver) -> None:
 
 def driver_for(connection: Any) -> Driver:
     """The description for a driver's own connection, or one of a subclass. Raises TypeError for any other object."""
+    if iscoroutinefunction(getattr(connection.__class__, "commit", None)):
+        raise TypeError("asynchronous connections are captured through AsyncSqlAlchemyLineage or an async engine of it")
     # `__class__`, not `type()`: a proxy of anybody's says there what it stands for.
     for base in connection.__class__.__mro__:
         package = base.__module__.partition(".")[0]

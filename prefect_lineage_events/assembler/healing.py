@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from prefect_lineage_events import ledger
+from prefect_lineage_events.assembler import ledger
+from prefect_lineage_events.assembler.outbox import Event, Outbox, events_for
 from prefect_lineage_events.assembly.stitch import stitch
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.read import Patience, read_history
 from prefect_lineage_events.history.runs import completed_runs, read_run
 from prefect_lineage_events.openlineage import profiles
-from prefect_lineage_events.outbox import Event, Outbox, events_for
 from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:

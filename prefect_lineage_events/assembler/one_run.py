@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
-from prefect_lineage_events import announce, artifact, ledger
+from prefect_lineage_events.assembler import announce, artifact, ledger
+from prefect_lineage_events.assembler.healing import heal
+from prefect_lineage_events.assembler.outbox import Outbox, events_for
 from prefect_lineage_events.assembly.model import RunLineage
 from prefect_lineage_events.assembly.stitch import stitch
-from prefect_lineage_events.healing import heal
 from prefect_lineage_events.history.read import Patience, read_history
 from prefect_lineage_events.history.runs import OWN_FLOW_PREFIX, read_run
 from prefect_lineage_events.openlineage.delivery import Target, target
-from prefect_lineage_events.outbox import Outbox, events_for
 from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:

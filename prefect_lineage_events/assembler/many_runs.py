@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events import ledger, sweep_state
-from prefect_lineage_events.assembler import Assembled, Order, assemble_run, keep_present
+from prefect_lineage_events.assembler import ledger, sweep_state
+from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run, keep_present
+from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.runs import UnknownFlowRunError, ended_runs, read_run
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
 from prefect_lineage_events.settings import settings
-from prefect_lineage_events.sweep_state import SweepState, Waiting
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

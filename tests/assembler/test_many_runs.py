@@ -10,10 +10,11 @@ from prefect import flow, get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
 
-from prefect_lineage_events import assembler, flows, outbox, sweep_state
+from prefect_lineage_events import flows
+from prefect_lineage_events.assembler import one_run, outbox, sweep_state
+from prefect_lineage_events.assembler.many_runs import OVERLAP, Summary, SweepError, _next_state, parse_window
 from prefect_lineage_events.flows import assemble, backfill, sweep
 from prefect_lineage_events.history.model import FlowRun
-from prefect_lineage_events.sweeper import OVERLAP, Summary, SweepError, _next_state, parse_window
 from tests.by_hand import NOON, emit_writes
 from tests.recording import RecordingTarget
 
@@ -40,7 +41,7 @@ def client(prefect_server):
 def target(monkeypatch, client) -> RecordingTarget:
     """The configured target; the sweep begins now, whatever other tests left on the server."""
     target = RecordingTarget()
-    monkeypatch.setattr(assembler, "target", target.target)
+    monkeypatch.setattr(one_run, "target", target.target)
     monkeypatch.setattr(outbox, "deliver", target.deliver)
     monkeypatch.setattr(flows, "_send_task", flows._send_task.with_options(retries=0))
     sweep_state.write(client, sweep_state.SweepState(mark=now()))
@@ -54,7 +55,7 @@ def now() -> dt.datetime:
 def stored(client, *run_ids: UUID) -> None:
     """Until the runs' closing events are stored: the sweep waits for nobody."""
     for run_id in run_ids:
-        assert assembler.read_history(client, assembler.read_run(client, run_id)).completeness.complete
+        assert one_run.read_history(client, one_run.read_run(client, run_id)).completeness.complete
 
 
 def test_the_sweep_delivers_what_nobody_assembled_and_only_once(target, client):
@@ -71,7 +72,7 @@ def test_the_sweep_leaves_what_an_assembler_did(target, client, monkeypatch):
     run_id = daily_load()
     assemble(run_id)
     other = RecordingTarget("another target of another process")
-    monkeypatch.setattr(assembler, "target", other.target)
+    monkeypatch.setattr(one_run, "target", other.target)
     monkeypatch.setattr(outbox, "deliver", other.deliver)
     sweep()
     assert not other.events
@@ -167,7 +168,7 @@ def test_a_backfill_for_a_target_sends_what_that_one_lacks(target, client, monke
     start, run_id = now(), daily_load()
     assemble(run_id)
     second = RecordingTarget("second")
-    monkeypatch.setattr(assembler, "target", second.target)
+    monkeypatch.setattr(one_run, "target", second.target)
     monkeypatch.setattr(outbox, "deliver", second.deliver)
     assert not backfill(start=start, end=now()).assembled
     backfill(start=start, end=now(), targets=["second"])
