@@ -1,0 +1,46 @@
+"""How a case of table lineage is written down: a text, what it reads and writes, and how sure the analyser is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from prefect_lineage_events.sql import Statement, analyze
+from prefect_lineage_events.sql.model import Confidence
+
+
+@dataclass(frozen=True)
+class Case:
+    """`reads` and `writes` are the names of all statements of the text, with blanks between; `kind` is each one's, in order.
+
+    `confidence` is the least sure of them.
+    """
+
+    name: str
+    sql: str
+    reads: str = ""
+    writes: str = ""
+    kind: str = "read"
+    effect: str | None = None
+    confidence: Confidence = "exact"
+
+    def analyse(self, dialect: str) -> tuple[Statement, ...]:
+        return analyze(self.sql, dialect=dialect, columns=False)
+
+
+Cases = dict[str, list[Case]]  # by construct
+
+
+def least_sure(statements: tuple[Statement, ...]) -> Confidence:
+    order: tuple[Confidence, ...] = ("partial", "recovered", "exact")
+    return next((c for c in order if any(s.confidence == c for s in statements)), "exact")
+
+
+def all_cases() -> Iterator[tuple[str, str, Case]]:
+    """Dialect, construct and case, in the order in which the page shows them."""
+    from . import cases_others, cases_snowflake, cases_standard
+
+    for dialect, cases in (*cases_standard.BY_DIALECT, *cases_snowflake.BY_DIALECT, *cases_others.BY_DIALECT):
+        for construct, group in cases.items():
+            for case in group:
+                yield dialect, construct, case
