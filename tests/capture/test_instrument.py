@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from prefect_sqlalchemy import SqlAlchemyConnector
 
-from prefect_lineage_events import instrument, instrument_connection, uninstrument
+from prefect_lineage_events import SqlAlchemyLineage, instrument, instrument_connection, uninstrument
 from tests.capture.drivers.conftest import RecordingTracer, tracers
 
 __all__ = ["tracers"]
@@ -66,6 +66,19 @@ def test_uninstrument_leaves_the_class_as_it_was(url: str, tracers: Tracers) -> 
     with SqlAlchemyConnector(connection_info=url) as database:
         database.execute("CREATE TABLE t (a INTEGER)")
     assert tracers == []
+
+
+def test_uninstrument_lets_go_of_engines_in_use(url: str, tracers: Tracers) -> None:
+    instrument()
+    with SqlAlchemyConnector(connection_info=url) as database, SqlAlchemyLineage(connection_info=url) as lineage:
+        database.execute("CREATE TABLE t (a INTEGER)")
+        lineage.execute("CREATE TABLE u (a INTEGER)")
+        uninstrument()
+        database.execute("INSERT INTO t VALUES (1)")
+        lineage.execute("INSERT INTO u VALUES (1)")
+
+    told = [sql for tracer in tracers for sql in tracer.statements]
+    assert told == ["CREATE TABLE t (a INTEGER)", "CREATE TABLE u (a INTEGER)", "INSERT INTO u VALUES (1)"]
 
 
 def test_switching_on_again_works(url: str, tracers: Tracers) -> None:
@@ -147,3 +160,9 @@ def test_errors_are_the_drivers_and_end_in_the_users_line(tracers: Tracers) -> N
 def test_other_objects_are_refused_with_the_reason() -> None:
     with pytest.raises(TypeError, match=r"builtins.dict is no connection .* sqlite3, psycopg"):
         instrument_connection({})
+
+
+def test_asynchronous_connections_are_refused_with_the_way_that_works() -> None:
+    psycopg = pytest.importorskip("psycopg")
+    with pytest.raises(TypeError, match="AsyncSqlAlchemyLineage"):
+        instrument_connection(psycopg.AsyncConnection.__new__(psycopg.AsyncConnection))

@@ -77,7 +77,12 @@ def _cluster(programs: Path) -> Postgres:
     port = free_port()
     initdb = [programs / "initdb", "-D", data, "-U", "shop", "-A", "scram-sha-256", f"--pwfile={password}"]
     subprocess.run([*initdb, "-E", "UTF8", "--locale=C.UTF-8"], check=True, capture_output=True, cwd="/", **user)
-    settings = ["listen_addresses=127.0.0.1", f"unix_socket_directories={data}", "fsync=off"]
+    settings = [
+        "listen_addresses=127.0.0.1",
+        f"unix_socket_directories={data}",
+        "fsync=off",
+        "max_prepared_transactions=4",
+    ]
     server = [str(programs / "postgres"), "-D", str(data), "-p", str(port)]
     isready = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
     start(

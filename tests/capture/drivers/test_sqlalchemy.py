@@ -207,3 +207,77 @@ def test_savepoints_pass_as_texts(engine: sa.Engine, tracers: Tracers) -> None:
 
     words = [step.split()[0] for step in tracers[0].steps]
     assert words[:5] == ["INSERT", "SAVEPOINT", "INSERT", "ROLLBACK", "commit"]
+
+
+def test_two_phase_commit_keeps_and_rollback_does_not(engine: sa.Engine, tracers: Tracers) -> None:
+    if engine.dialect.name != "postgresql":
+        pytest.skip("two-phase transactions are PostgreSQL's here")
+    for ending, value in (("commit", 20), ("rollback", 21)):
+        with engine.connect() as connection:
+            transaction = connection.begin_twophase()
+            connection.execute(sa.text(f"INSERT INTO t VALUES ({value}, 'p')"))
+            transaction.prepare()
+            getattr(transaction, ending)()
+
+    assert [sql for sql in tracers[0].kept if sql.startswith("INSERT")] == ["INSERT INTO t VALUES (20, 'p')"]
+
+
+def test_invalidated_connection_is_lost_and_the_next_one_is_traced(engine: sa.Engine, tracers: Tracers) -> None:
+    with engine.connect() as connection:
+        connection.execute(sa.text("INSERT INTO t VALUES (30, 'i')"))
+        connection.invalidate()
+    with engine.connect() as connection:
+        connection.execute(sa.text("SELECT 1"))
+
+    assert tracers[0].kept == []
+    assert tracers[0].steps[-1] == "lost"
+    assert tracers[1].statements == ["SELECT 1"]
+
+
+def test_detached_connection_is_still_traced(engine: sa.Engine, tracers: Tracers) -> None:
+    with engine.connect() as connection:
+        connection.detach()
+        connection.execute(sa.text("INSERT INTO t VALUES (31, 'd')"))
+        connection.commit()
+
+    assert tracers[0].kept == ["INSERT INTO t VALUES (31, 'd')"]
+    assert tracers[0].steps[-1] == "lost"
+
+
+def test_pre_ping_is_not_told(engine: sa.Engine, tracers: Tracers) -> None:
+    pinged = sa.create_engine(engine.url, pool_pre_ping=True)
+    trace_engine(pinged)
+    for _ in range(2):
+        with pinged.connect() as connection:
+            connection.execute(sa.text("SELECT 2"))
+    pinged.dispose()
+
+    assert tracers[0].statements == ["SELECT 2", "SELECT 2"]
+
+
+def test_users_pool_listeners_get_what_they_got(engine: sa.Engine, tracers: Tracers) -> None:
+    seen: list[object] = []
+    engine.dispose()
+    sa.event.listen(engine, "connect", lambda connection, _: seen.append(connection))
+    with engine.connect() as connection:
+        assert seen == [connection.connection.driver_connection]
+        assert type(seen[0]) is type(connection.connection.driver_connection)
+
+
+def test_connection_pool_class_does_not_matter(engine: sa.Engine, tracers: Tracers) -> None:
+    for pool_class in (sa.NullPool, sa.StaticPool):
+        other = sa.create_engine(engine.url, poolclass=pool_class)
+        trace_engine(other)
+        with other.begin() as connection:
+            connection.execute(sa.text("INSERT INTO t VALUES (40, 'n')"))
+        other.dispose()
+
+    assert [tracer.kept for tracer in tracers] == [["INSERT INTO t VALUES (40, 'n')"]] * 2
+    assert [tracer.steps[-1] for tracer in tracers] == ["lost", "lost"]
+
+
+def test_engine_with_options_shares_the_pool_and_the_tracing(engine: sa.Engine, tracers: Tracers) -> None:
+    with engine.execution_options(logging_token="t").connect() as connection:
+        connection.execute(sa.text("SELECT 3"))
+
+    assert tracers[0].statements == ["SELECT 3"]
