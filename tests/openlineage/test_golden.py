@@ -1,0 +1,88 @@
+"""Whole pictures as they go out, one file for each shape of a run: `tests/golden/NAME.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prefect_lineage_events.openlineage.build import run_events
+from prefect_lineage_events.openlineage.profiles import marquez
+from tests.assembly.histories import Story
+from tests.assembly.pictures import run
+from tests.openlineage.conftest import child_of, deployed, elt
+from tests.openlineage.templates import differences
+from tests.openlineage.validation import faults
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def built(story: Story, granularity: str = "flow", **of_run: Any) -> list[dict[str, Any]]:
+    found = run(story)
+    return run_events(
+        replace(found, run=replace(found.run, **of_run)),
+        namespace="prefect://acme",
+        granularity=granularity,  # type: ignore[arg-type]
+        prefect_url="http://127.0.0.1:4200",
+    )
+
+
+def deployment() -> list[dict[str, Any]]:
+    found = run(elt())
+    return run_events(replace(found, run=deployed(found.run)), namespace="prefect://acme")
+
+
+def odd_names() -> list[dict[str, Any]]:
+    story = Story().write("kafka://h1:9092,h2:9092/topic", "s3://bucket/2024/01/x.csv", dialect="")
+    return marquez(built(story, flow_name="3 o'clock", parents=child_of("top")))
+
+
+def lives() -> list[dict[str, Any]]:
+    """A table replaced by a new one, another renamed, a third dropped, a fourth emptied."""
+    story = Story().create("fresh", "src", columns="src.x>x").drop("mart").rename("fresh", "mart")
+    return built(story.rename("old", "archive").drop("gone").write("emptied", effect="truncate"))
+
+
+SHAPES: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "flow": lambda: built(elt()),
+    "tasks": lambda: built(elt(), "task"),
+    "failed": lambda: built(elt(), state="FAILED", message="ValueError: 'hunter2' is no number"),
+    "cancelled": lambda: built(elt(), state="CANCELLED", message="Cancelled by the user"),
+    "subflow": lambda: built(elt(), parents=child_of("middle", "top")),
+    "states only": lambda: built(Story()),
+    "deployment": deployment,
+    "lives": lives,
+    "odd names for Marquez": odd_names,
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_picture_is_the_golden_one(shape):
+    sent = SHAPES[shape]()
+    template = json.loads((GOLDEN / f"{shape.replace(' ', '_')}.json").read_text())
+    assert list(differences(template, sent)) == []
+    assert faults(sent) == []
+
+
+def test_every_golden_file_has_its_shape():
+    assert {path.stem for path in GOLDEN.glob("*.json")} == {shape.replace(" ", "_") for shape in SHAPES}
+
+
+@pytest.mark.parametrize(
+    ("template", "found", "told"),
+    [
+        ({"a": 1}, {"a": 1, "b": 2}, []),
+        ({"a": 1}, {"b": 2}, ["/a is missing"]),
+        ([{"a": "<any>"}], [{"a": "x"}], []),
+        ([1], [1, 2], [" has 2 items, not 1"]),
+        ("<uuid>", "x", [" is 'x', no <uuid>"]),
+        ("<time>", "2026-11-01T12:00:00.000Z", []),
+        (1, 2, [" is 2, not 1"]),
+    ],
+)
+def test_templates_name_what_differs(template, found, told):
+    assert list(differences(template, found)) == told
