@@ -47,6 +47,8 @@ def _node(statement: Statement, number: int) -> Node:
     below += [(f"writes {_table(t)}", _declared(statement.declared.get(t.name, {}))) for t in statement.outputs]
     below += [(f"{statement.effect} {old.name} -> {new.name}", ()) for old, new in statement.renames]
     below += list(_columns(statement))
+    if statement.indirect:
+        below.append(("rows decided by", [(_source(edge), ()) for edge in statement.indirect]))
     return f"{number}. {statement.kind}{effect}, {confidence}", below
 
 
@@ -95,21 +97,23 @@ def _as_dict(statement: Statement) -> dict[str, Any]:
         "reason": statement.reason,
         "inputs": [_reference(t) for t in statement.inputs],
         "outputs": [_reference(t) for t in statement.outputs],
-        "columns": [
-            {
-                "source": edge.source.name,
-                "source_column": edge.source_column,
-                "target": edge.target.name if edge.target else None,
-                "target_column": edge.target_column,
-                "transformation": edge.transformation,
-            }
-            for edge in statement.columns
-        ],
+        "columns": [_edge(edge) for edge in statement.columns],
+        "indirect": [_edge(edge) for edge in statement.indirect],
         "declared": {name: dict(columns) for name, columns in statement.declared.items()},
         "renames": [[old.name, new.name] for old, new in statement.renames],
         "result_columns": list(statement.result_columns),
         "fingerprint": statement.fingerprint,
         "sanitised": statement.sanitised,
+    }
+
+
+def _edge(edge: ColumnEdge) -> dict[str, Any]:
+    return {
+        "source": edge.source.name,
+        "source_column": edge.source_column,
+        "target": edge.target.name if edge.target else None,
+        "target_column": edge.target_column,
+        "transformation": edge.transformation,
     }
 
 

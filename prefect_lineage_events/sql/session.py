@@ -187,6 +187,7 @@ def _weight(statements: Iterable[Statement]) -> int:
     return sum(
         _STATEMENT_BYTES
         + len(s.sanitised)
-        + _REFERENCE_BYTES * (len(s.inputs) + len(s.outputs) + len(s.columns) + sum(map(len, s.declared.values())))
+        + _REFERENCE_BYTES
+        * (len(s.inputs) + len(s.outputs) + len(s.columns) + len(s.indirect) + sum(map(len, s.declared.values())))
         for s in statements
     )

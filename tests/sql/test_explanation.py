@@ -18,6 +18,8 @@ def test_a_tree_shows_tables_columns_and_confidence() -> None:
     assert "column DB.PUBLIC.T.X" in shown
     assert "DB.PUBLIC.S.A identity" in shown
     assert "secret" not in shown
+    assert "rows decided by" in shown
+    assert "DB.PUBLIC.S.B filter" in shown
 
 
 def test_declared_columns_stand_below_their_table() -> None:
