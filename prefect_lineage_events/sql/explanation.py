@@ -69,13 +69,11 @@ def _columns(statement: Statement) -> Iterator[Node]:
         target = edge.target_column if edge.target is None else f"{edge.target.name}.{edge.target_column}"
         by_target.setdefault(target, []).append(edge)
     for target, edges in by_target.items():
-        yield (
-            f"column {target}",
-            [
-                (f"{edge.source.name}.{edge.source_column} {edge.transformation.lower().replace('_', ' ')}", ())
-                for edge in edges
-            ],
-        )
+        yield f"column {target}", [(_source(edge), ()) for edge in edges]
+
+
+def _source(edge: ColumnEdge) -> str:
+    return f"{edge.source.name}.{edge.source_column} {edge.transformation.lower().replace('_', ' ')}"
 
 
 def _drawn(node: Node) -> Iterator[str]:

@@ -184,10 +184,9 @@ def _carry(statement: Statement, columns: dict[str, Columns], temporary: set[Par
 
 def _weight(statements: Iterable[Statement]) -> int:
     """About how many bytes the statements hold."""
-    return sum(
-        _STATEMENT_BYTES
-        + len(s.sanitised)
-        + _REFERENCE_BYTES
-        * (len(s.inputs) + len(s.outputs) + len(s.columns) + len(s.indirect) + sum(map(len, s.declared.values())))
-        for s in statements
-    )
+    weight = 0
+    for s in statements:
+        references = len(s.inputs) + len(s.outputs) + len(s.columns) + len(s.indirect)
+        references += sum(map(len, s.declared.values()))
+        weight += _STATEMENT_BYTES + len(s.sanitised) + _REFERENCE_BYTES * references
+    return weight
