@@ -17,7 +17,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from . import alterations, connection, definitions, transfers
 from .batches import cut
 from .blocks import heads
-from .columns import ColumnResult, column_edges, joined
+from .columns import ColumnResult, cloned, column_edges, joined
 from .context import Context
 from .declarations import declared_columns
 from .definitions import ROUTINES, Definition
@@ -103,15 +103,16 @@ def analyze_piece(piece: Piece, context: Context) -> tuple[Statement, ...]:
 
 
 def _finished(draft: Draft, fingerprint: str, sanitised: str) -> Statement:
-    if not draft.context.columns or not (draft.tree or draft.body):
-        return draft.finish(fingerprint, sanitised)
-    result = joined([_columns(part) for part in draft.body]) if draft.body else _columns(draft)
-    return draft.finish(fingerprint, sanitised, result)
+    return draft.finish(fingerprint, sanitised, _columns(draft) if draft.context.columns else None)
 
 
-def _columns(draft: Draft) -> ColumnResult:
+def _columns(draft: Draft) -> ColumnResult | None:
+    if draft.body:
+        return joined([result for part in draft.body if (result := _columns(part))])
+    if draft.effect == "clone":
+        return joined([cloned(source, target, draft.context.schemas) for source, target in draft.renames])
     if draft.tree is None:
-        return joined([_columns(part) for part in draft.body])
+        return None
     return column_edges(
         draft.tree,
         resolve=lambda table: draft.refs.get(id(table)),

@@ -12,6 +12,7 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.expressions import Expr
 
+from .columns.rules import IMPLICIT_RECURSION
 from .draft import Draft
 from .identifiers import fold
 from .lexis import BATCHED
@@ -30,8 +31,6 @@ _OF_INTEREST = (
     exp.Anonymous,
     exp.Directory,
 )
-# Where a self-reference in WITH without RECURSIVE is recursion: the dialect has no such word, or does not ask for it.
-_IMPLICIT_RECURSION = frozenset({"tsql", "fabric", "oracle", "snowflake", "db2", ""})
 
 
 def walk(tree: Expr, draft: Draft) -> None:
@@ -235,7 +234,7 @@ class _Walk:
         if found > own:
             return bool(clause.recursive)
         return bool(clause.recursive) or (
-            self.context.dialect in _IMPLICIT_RECURSION and isinstance(cte.this, exp.SetOperation)
+            self.context.dialect in IMPLICIT_RECURSION and isinstance(cte.this, exp.SetOperation)
         )
 
     # --- targets

@@ -18,6 +18,6 @@ The words of these files are *origin*, *lineage*, *output* and *relation* (`rela
 OpenLineage (`transformations.py`). What differs between dialects is data (`rules.py`).
 """
 
-from .edges import ColumnResult, column_edges, joined
+from .edges import ColumnResult, cloned, column_edges, joined
 
-__all__ = ["ColumnResult", "column_edges", "joined"]
+__all__ = ["ColumnResult", "cloned", "column_edges", "joined"]

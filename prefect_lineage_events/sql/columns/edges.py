@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlglot import exp
 
-from prefect_lineage_events.sql.model import ColumnEdge, Statement
+from prefect_lineage_events.sql.model import ColumnEdge, Statement, TableRef
 
 from .expressions import Budget, Exhausted
-from .queries import Queries, Resolve, Task
+from .queries import Queries, Resolve, Task, columns_of
 from .rules import rules_of
 from .statements import Statements
 
@@ -69,6 +69,16 @@ def column_edges(
     )
 
 
+def cloned(source: TableRef, target: TableRef, schemas: Mapping[str, Any]) -> ColumnResult:
+    """The columns of a clone: each comes from the one of its name."""
+    if source.kind != "table":
+        return ColumnResult()
+    columns = columns_of(source.name, schemas)
+    edges = tuple(ColumnEdge(source, column, target, column) for column in columns or ("*",))
+    declared = {target.name: {column: str(kind or "") for column, kind in columns.items()}} if columns else {}
+    return ColumnResult(edges, declared=declared)
+
+
 def joined(results: Sequence[ColumnResult]) -> ColumnResult:
     """The edges of several statements as those of one, such as a procedure's body."""
     return ColumnResult(
@@ -79,8 +89,6 @@ def joined(results: Sequence[ColumnResult]) -> ColumnResult:
 
 
 def _task(statements: Statements, tree: exp.Expr, known: Statement | None) -> Task:
-    if isinstance(tree, exp.Export):
-        tree = tree.args["this"]
     if not isinstance(tree, (exp.Query, exp.Values, exp.Table, exp.Pivot)):
         return statements.statement(tree)
     written = known.outputs if known is not None and known.kind in ("write", "create") else ()

@@ -45,7 +45,8 @@ _STRUCT_FIELDS = frozenset(
     {"bigquery", "databricks", "spark", "spark2", "hive", "duckdb", "trino", "presto", "athena", "clickhouse",
      "redshift", "dremio", "drill", "doris", "starrocks"}
 )  # fmt: skip
-_IMPLICIT_RECURSION = frozenset({"tsql", "oracle", "snowflake", "teradata", "fabric", ""})
+# Where a self-reference in WITH without RECURSIVE is recursion: the dialect has no such word, or does not ask for it.
+IMPLICIT_RECURSION = frozenset({"tsql", "fabric", "oracle", "snowflake", "db2", ""})
 _NAMING: dict[str, Naming] = {
     "postgres": "postgres",  # postgresql.org/docs/current/queries-select-lists.html; FigureColname in parse_target.c
     "redshift": "postgres",
@@ -81,7 +82,7 @@ def rules_of(dialect: str) -> ColumnRules:
         lateral_aliases=dialect in _LATERAL_ALIASES,
         struct_fields=dialect in _STRUCT_FIELDS,
         positions=dialect == "snowflake",
-        implicit_recursion=dialect in _IMPLICIT_RECURSION,
+        implicit_recursion=dialect in IMPLICIT_RECURSION,
         naming=_NAMING.get(dialect, "text"),
         constants=_CONSTANTS.get(dialect, frozenset()),
         exploded=FLATTENED if dialect == "snowflake" else (),

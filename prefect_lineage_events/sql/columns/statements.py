@@ -1,4 +1,4 @@
-"""What a statement puts into which column: INSERT, UPDATE, MERGE, CREATE ... AS, COPY, and what a read returns."""
+"""What a statement puts into which column: INSERT, UPDATE, MERGE, CREATE ... AS, and what a read returns."""
 
 from __future__ import annotations
 
@@ -158,43 +158,19 @@ class Statements:
     def create(self, node: exp.Expr, env: Env | None) -> Task:
         """CREATE TABLE / VIEW: what the query puts in, and the columns that it declares."""
         args = node.args
-        this, expression, clone = args.get("this"), args.get("expression"), args.get("clone")
+        this, query = args.get("this"), args.get("expression")
         ref, _ = target_of(self.queries, this)
         if ref is None:
             return NOTHING
         listed = this.args.get("expressions") or () if isinstance(this, exp.Schema) else ()
         columns = [c for c in listed if isinstance(c, (exp.ColumnDef, exp.Identifier, exp.Column))]
         relation = NOTHING
-        if isinstance(expression, (exp.Query, exp.Values, exp.Table)):
-            relation = yield self.queries.query(expression, env, None)
-            properties = args.get("properties")
-            into = properties.find(exp.ToTableProperty) if properties is not None else None
-            if into is not None:  # ClickHouse: the view is a trigger that writes into another table, by name
-                target = self.queries.resolve(into.args["this"]) or ref
-                self.put(target, relation.outputs, own_names(relation.outputs))
-                self.decide([target])
-                return NOTHING
+        if isinstance(query, (exp.Query, exp.Values, exp.Table)):
+            relation = yield self.queries.query(query, env, None)
             names = [column_name(c, self.queries.rules) for c in columns]
             self.put(ref, relation.outputs, places(relation.outputs, names))
             self.decide([ref])
-        elif isinstance(clone, exp.Clone) and isinstance(clone.args.get("this"), exp.Table):
-            source = self.queries.resolve(clone.args["this"])
-            if source is not None:
-                relation = TableRelation(self.queries.base(source))
-                self.put(ref, relation.outputs, own_names(relation.outputs))
         self._declare(ref, relation, columns)
-        return NOTHING
-
-    def copy(self, node: exp.Expr, env: Env | None) -> Task:
-        """COPY INTO t FROM (SELECT $1, ... FROM @stage), and unloading a query into a stage."""
-        args = node.args
-        query = next((f for f in args.get("files") or () if isinstance(f, exp.Query)), None)
-        ref, listed = target_of(self.queries, args.get("this"))
-        if query is not None and ref is not None:
-            relation = yield self.queries.query(query, env, None)
-            columns = listed or insert_columns(self.queries, ref, args)
-            self.put(ref, relation.outputs, places(relation.outputs, columns))
-            self.decide([ref])
         return NOTHING
 
     def insert_many(self, node: exp.Expr, env: Env | None) -> Task:
@@ -270,6 +246,5 @@ _HANDLERS: dict[type[exp.Expr], Callable[[Statements, exp.Expr, Env | None], Tas
     exp.Merge: Statements.merge,
     exp.Delete: Statements.delete,
     exp.Create: Statements.create,
-    exp.Copy: Statements.copy,
     exp.MultitableInserts: Statements.insert_many,
 }

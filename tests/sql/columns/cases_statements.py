@@ -149,6 +149,10 @@ STATEMENTS: dict[str, list[Case]] = {
                 n.c <- u.c""", known=True, declared={"n": {"id": "", "c": ""}}),
         Case("of all columns of an unknown table declares nothing", "create table n as select *, 1 as one from q",
              "n.* <- q.*", declared={}),
+        Case("a clone has the columns of its source", "create table n clone u",
+             """N.ID <- U.ID
+                N.C <- U.C""", dialect="snowflake", known=True),
+        Case("a clone of an unknown table", "create table n clone q", "N.* <- Q.*", dialect="snowflake"),
         Case("SELECT INTO", "select a, b as x into n from t",
              """n.a <- t.a
                 n.x <- t.b""", dialect="tsql", declared={"n": {"a": "", "x": ""}}),
