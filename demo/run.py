@@ -77,7 +77,9 @@ def child_environment(api: str) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "PREFECT_HOME": str(FOLDER / "prefect"),
         "PREFECT_API_URL": api,
+        "PREFECT_UI_URL": api.removesuffix("/api") + "/v2",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_LOGGING_LEVEL": "INFO",
         **{transport + k: v for k, v in target.items()},
     }
@@ -120,8 +122,8 @@ def report(drawn: picture.Picture, by_automation: set[str], port: int, api: str)
     with httpx.Client(base_url=api, timeout=30) as client:
         nightly = flow_runs(client, FLOWS[0])[0]["id"]
     say(f"OpenLineage file   {FOLDER / 'openlineage.jsonl'}")
-    say(f"the run's page     http://127.0.0.1:{port}/runs/flow-run/{nightly}  (tab Artifacts: the graph)")
-    say(f"the event feed     http://127.0.0.1:{port}/events")
+    say(f"the run's page     http://127.0.0.1:{port}/v2/runs/flow-run/{nightly}  (tab Artifacts: the graph)")
+    say(f"the event feed     http://127.0.0.1:{port}/v2/events")
     if marquez := os.environ.get("MARQUEZ_URL"):
         say(f"the graph          {marquez.rstrip('/')}/api/v1/lineage?nodeId=job:{job_node()}&depth=5")
     problems = [f"missing edge {a} -> {b}" for a, b in sorted(expected.EDGES - drawn.edges)]

@@ -68,8 +68,8 @@ def free_port() -> int:
 
 def prefect_server(folder: Path, port: int, environment: dict[str, str]) -> Service:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    # A server takes its own address from here; the API address of its clients would only confuse it.
-    own = {k: v for k, v in environment.items() if k != "PREFECT_API_URL"}
+    # Without it the server's pages look for the API on the default port.
+    own = {**environment, "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api"}
     server = Service("the Prefect server", command, folder / "server.log", own)
     server.wait_until(lambda: _answers(f"http://127.0.0.1:{port}/api/health"), 120)
     return server
