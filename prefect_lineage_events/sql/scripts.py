@@ -20,7 +20,8 @@ _INLINE_ROWS = re.compile(
 )
 # https://clickhouse.com/docs/sql-reference/statements/insert-into: what follows the format's name is data
 _INLINE_DATA = re.compile(r"(?is)\A(\s*insert\s+into\s+(?:table\s+)?[^\s(]+\s*(?:\([^)]*\)\s*)?format\s+\w+)\s.*")
-_ROUTINES = frozenset({"PROCEDURE", "PROC", "FUNCTION", "TRIGGER", "PACKAGE", "TASK", "EVENT", "TYPE"})
+_ROUTINES = frozenset({"PROCEDURE", "PROC", "FUNCTION", "TRIGGER", "PACKAGE", "TASK", "EVENT"})
+_TEXTS = frozenset({TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING})
 _HEAD_WORDS = 8  # CREATE OR REPLACE NONEDITIONABLE SECURE TEMPORARY AGGREGATE FUNCTION, at most
 _BATCH_MARKS = frozenset({"GO", "go", "Go", "/"})
 _NO_BLOCK = frozenset({"TRANSACTION", "TRAN", "WORK", "DISTRIBUTED", ";"})
@@ -78,7 +79,7 @@ def _separators(tokens: Sequence[Token], dialect: str) -> Iterator[int]:
     body: _Body | None = None
     for i, token in enumerate(tokens):
         if at_head:
-            body = _Body(dialect) if _creates_routine(tokens, i) else None
+            body = _body_of(tokens, i, dialect)
             at_head = False
         if body is not None:
             body.see(tokens, i)
@@ -91,12 +92,17 @@ def _separators(tokens: Sequence[Token], dialect: str) -> Iterator[int]:
 
 
 class _Body:
-    """Whether the body of a routine is complete at a `;`: every BEGIN and CASE has met its END."""
+    """Whether the body of a routine is complete at a `;`: every BEGIN and CASE has met its END.
 
-    def __init__(self, dialect: str) -> None:
+    A package is open from its IS on, and has an END but no BEGIN. In PL/SQL declarations stand between IS and BEGIN,
+    each with its own `;`.
+    """
+
+    def __init__(self, dialect: str, is_package: bool) -> None:
         self._to_batch_end = dialect in BATCHED
-        self._declares = dialect in PL_SQL
-        self._depth = 0
+        self._has_declarations = dialect in PL_SQL and not is_package
+        self._declares = False
+        self._depth = int(is_package)
         self._previous = ""
 
     @property
@@ -105,12 +111,12 @@ class _Body:
 
     def see(self, tokens: Sequence[Token], i: int) -> None:
         kind = tokens[i].token_type
-        if kind in (TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING):
-            self._declares = False  # the body is a text
-            return
         word = tokens[i].text.upper()
+        if kind in _TEXTS or word == "LANGUAGE":
+            self._declares = False  # the body is a text, or elsewhere
+            return
         following = tokens[i + 1].text.upper() if i + 1 < len(tokens) else ";"
-        if word == "DECLARE":
+        if word == "DECLARE" or (word in ("IS", "AS") and self._has_declarations and not self._depth):
             self._declares = True
         elif word == "BEGIN" and following not in _NO_BLOCK:
             self._depth += 1
@@ -122,16 +128,18 @@ class _Body:
         self._previous = word
 
 
-def _creates_routine(tokens: Sequence[Token], i: int) -> bool:
+def _body_of(tokens: Sequence[Token], i: int, dialect: str) -> _Body | None:
+    """The body that the statement at i will have; None when it makes no routine."""
     if tokens[i].token_type not in (TokenType.CREATE, TokenType.ALTER):
-        return False
-    for token in tokens[i + 1 : i + 1 + _HEAD_WORDS]:
+        return None
+    for k, token in enumerate(tokens[i + 1 : i + 1 + _HEAD_WORDS], i + 2):
         word = token.text.upper()
-        if word in _ROUTINES:
-            return True
+        has_body = k < len(tokens) and tokens[k].text.upper() == "BODY"
+        if word in _ROUTINES or (word == "TYPE" and has_body):
+            return _Body(dialect, is_package=word in ("PACKAGE", "TYPE"))
         if token.token_type in (TokenType.TABLE, TokenType.VIEW, TokenType.L_PAREN, TokenType.SEMICOLON):
-            return False
-    return False
+            return None
+    return None
 
 
 def _stands_alone(tokens: Sequence[Token], i: int) -> bool:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from prefect_lineage_events.sql.model import Statement
 from prefect_lineage_events.sql.session import Session
+
+from .test_sanitise import DIALECTS, texts
+
+KINDS = {"read", "write", "create", "alter", "drop", "misc"}
 
 
 def run(session: Session, *texts: str) -> tuple[Statement, Session]:
@@ -163,6 +169,14 @@ def test_the_columns_a_session_remembers_are_bounded() -> None:
     assert len(session.state.columns) == 1_000
     assert "T1004" in session.state.columns
     assert "T0" not in session.state.columns
+
+
+@settings(max_examples=300, deadline=None)
+@given(texts, st.sampled_from(DIALECTS))
+def test_any_text_leaves_a_session(text: str, dialect: str) -> None:
+    statements, session = Session(dialect, "db", "s").analyze(text)
+    assert session.dialect == dialect
+    assert all(statement.kind in KINDS for statement in statements)
 
 
 def test_values_of_variables_are_not_shown() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,6 +32,11 @@ CUTS = [
      ["create procedure p() begin case a when 1 then select 1; end case; end", "select 2"]),
     ("declarations before the body", "oracle", "create procedure p is n number; begin select 1 into n from t; end; select 2",
      ["create procedure p is n number; begin select 1 into n from t; end", "select 2"]),
+    ("package", "oracle", "create package body p is procedure q is begin null; end; end p; select 2 from t",
+     ["create package body p is procedure q is begin null; end; end p", "select 2 from t"]),
+    ("type", "oracle", "create type t as object (a number); select 2 from t", ["create type t as object (a number)", "select 2 from t"]),
+    ("body elsewhere", "oracle", "create function f return number as language c name 'x'; select 2 from t",
+     ["create function f return number as language c name 'x'", "select 2 from t"]),
     ("body in quotes", "snowflake", "create function f() returns int as $$ begin; $$; select 1", ["create function f() returns int as $$ begin; $$", "select 1"]),
     ("a table is no routine", "snowflake", "create table t (begin int); select 1", ["create table t (begin int)", "select 1"]),
     ("a column named begin", "postgres", "select begin from t; select 1", ["select begin from t", "select 1"]),
@@ -150,6 +157,14 @@ def test_select_lists_are_cut_in_texts_beyond_all_measure_only() -> None:
     (piece,) = split(f"select {columns} from a, b", "snowflake")
     assert piece.lost_columns
     assert piece.text.endswith("c3999, some_table.column_19999 as c19999 from a, b")
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    statements = [(f"select a{i} from t{i} where b = '{'x' * i}'", DIALECTS[i % len(DIALECTS)]) for i in range(60)]
+    alone = [split(sql, dialect)[0].sanitised for sql, dialect in statements]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda s: split(s[0], s[1])[0].sanitised, statements * 20))
+    assert together == alone * 20
 
 
 @settings(max_examples=300, deadline=None)
