@@ -45,7 +45,7 @@ def trace(connection: T, driver: Driver) -> T:
         lookup = ask(driver.lookup, connection, default=None)
         store = driver.store(connection)
         tracer = tracing.connection(store, ddl_commits=driver.ddl_commits, lookup=lookup)
-        return ConnectionProxy(connection, driver, store, tracer)  # type: ignore[return-value]
+        return ConnectionProxy(connection, driver, store, tracer, lookup)  # type: ignore[return-value]
     return connection
 
 
@@ -89,8 +89,16 @@ class _Proxy(ObjectProxy):
 class ConnectionProxy(_Proxy):
     """A DB-API connection whose cursors, commits and rollbacks are told to its tracer."""
 
-    def __init__(self, connection: Any, driver: Driver, store: Store, tracer: tracing.ConnectionTracer) -> None:
+    def __init__(
+        self,
+        connection: Any,
+        driver: Driver,
+        store: Store,
+        tracer: tracing.ConnectionTracer,
+        lookup: tracing.SchemaLookup | None,
+    ) -> None:
         super().__init__(connection)
+        self._self_lookup = lookup
         self._self_driver = driver
         self._self_store = store
         self._self_tracer = tracer
@@ -114,6 +122,7 @@ class ConnectionProxy(_Proxy):
         return result
 
     def close(self, *args: Any, **kwargs: Any) -> Any:
+        self._self_before_close()
         result = self.__wrapped__.close(*args, **kwargs)
         self._self_tracer.lost()
         return result
@@ -126,9 +135,14 @@ class ConnectionProxy(_Proxy):
         commits = (
             kind is None and ask(driver.exit_commits, own, default=False) and not ask(driver.doomed, own, default=False)
         )
+        self._self_before_close()
         swallow = own.__exit__(kind, error, traceback)
         self._self_tracer.commit() if commits else self._self_tracer.rollback()
         return swallow
+
+    def _self_before_close(self) -> None:
+        if self._self_lookup is not None:
+            ask(self._self_driver.before_close, self._self_lookup, default=None)
 
 
 class CursorProxy(_Proxy):

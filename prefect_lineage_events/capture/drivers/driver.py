@@ -66,6 +66,7 @@ class Driver:
     - `lookup(connection)`: how to look columns up on another connection; None where there cannot be one.
     - `prepare()`, called whenever a connection is about to be traced: makes the driver accept proxies.
     - `traced_cursor(connection_proxy, cursor)`: the proxy for what `cursor()` returned; None for the usual one.
+    - `before_close(lookup)`: the last moment at which the look-up can use the user's database.
     - `connection_calls`, `cursor_calls`: methods beyond the DB-API that run statements or steer transactions.
     """
 
@@ -82,6 +83,7 @@ class Driver:
     lookup: Callable[[Any], SchemaLookup | None] = _nothing
     prepare: Callable[[], None] = lambda: None
     traced_cursor: Callable[[Any, Any], Any] | None = None
+    before_close: Callable[[Any], None] = _nothing
     connection_calls: Mapping[str, Weave] = field(default_factory=dict)
     cursor_calls: Mapping[str, Weave] = field(default_factory=dict)
 

@@ -22,11 +22,13 @@ from prefect_lineage_events.capture.drivers.lookup import by_table
 from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, ask, operation_of, trace
 from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.events import Column
+from prefect_lineage_events.settings import settings
 
 _PATH = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+# Bounded, because at a close it runs in the user's thread: a few milliseconds at most.
 _COLUMNS = """
-    SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns
-    WHERE list_contains(?, table_name) ORDER BY ordinal_position
+    SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns()
+    WHERE database_name = current_database() AND NOT internal LIMIT 2000
 """
 # The result of a statement that changes data or settings is one row: how many it changed, or that it did.
 _STATUS_COLUMNS = frozenset({"Count", "Success"})
@@ -63,20 +65,28 @@ def _is_status(cursor: Any) -> bool:
 class InstanceLookup:
     """Columns over a duplicate of the user's connection: a file open here cannot be opened a second time elsewhere.
 
-    It lives for the milliseconds of the query, and holds the user's connection weakly, so that it never keeps a closed
-    file locked.
+    The duplicate lives for the milliseconds of the query, and the connection is held weakly, so that a closed file is
+    never kept locked. After the close nothing can be asked any more; so just before it, what is there is remembered.
     """
 
     def __init__(self, connection: Any) -> None:
         self._connection = weakref.ref(connection)
+        self._remembered: list[tuple[str, str, str, str]] = []
 
     def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Mapping[str, str | None]]:
         connection = self._connection()
-        if connection is None:
-            return {}
-        with closing(_duplicate(connection)) as duplicate:
-            found = duplicate.execute(_COLUMNS, [[table[-1] for table in tables]]).fetchall()
+        found = ask(_all_columns, connection, default=self._remembered) if connection else self._remembered
         return by_table(found, tables, "main")
+
+    def remember(self) -> None:
+        if settings().schema_lookup and (connection := self._connection()):
+            self._remembered = _all_columns(connection)
+
+
+def _all_columns(connection: Any) -> list[tuple[str, str, str, str]]:
+    with closing(_duplicate(connection)) as duplicate:
+        rows: list[tuple[str, str, str, str]] = duplicate.execute(_COLUMNS).fetchall()
+    return rows
 
 
 ENGINE = Driver(
@@ -86,6 +96,7 @@ ENGINE = Driver(
     has_result=has_result,
     type_name=str,
     lookup=InstanceLookup,
+    before_close=InstanceLookup.remember,
     connection_calls={"begin": weaves.begins_transaction},
 )
 """duckdb-engine's wrapper: DuckDB commits each statement unless a transaction was begun, by method or by text."""

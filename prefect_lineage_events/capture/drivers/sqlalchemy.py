@@ -78,8 +78,11 @@ class _EngineTracing:
             record.info[_KEY]._self_tracer.rollback()
 
     def close(self, _: Any, record: Any) -> None:
+        """The pool closes the driver's own connection, right after this."""
         if _KEY in record.info:
-            record.info.pop(_KEY)._self_tracer.lost()
+            traced = record.info.pop(_KEY)
+            traced._self_before_close()
+            traced._self_tracer.lost()
 
 
 _traced: WeakKeyDictionary[Engine, _EngineTracing] = WeakKeyDictionary()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
+from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine
 from prefect_lineage_events.capture.instrument import instrument_connection
 from tests.capture.drivers.conftest import RecordingTracer
 
@@ -131,3 +133,20 @@ def test_look_up_does_not_keep_a_file_open(tracers: Tracers, tmp_path: Path) -> 
     assert tracers[0].lookup([("t",)]) == {}
     with duckdb.connect(str(tmp_path / "shop.db"), read_only=True) as other:  # refused while it is open otherwise
         assert other.execute("SELECT a FROM t").fetchall() == []
+
+
+def test_columns_are_remembered_from_just_before_the_close(tracers: Tracers, tmp_path: Path) -> None:
+    connection = instrument_connection(duckdb.connect(str(tmp_path / "shop.db")))
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    connection.close()
+    with instrument_connection(duckdb.connect(str(tmp_path / "shop.db"))) as other:
+        other.execute("CREATE TABLE u (b VARCHAR)")
+    engine = sqlalchemy.create_engine(f"duckdb:///{tmp_path}/shop.db")
+    trace_engine(engine)
+    with engine.begin() as opened:
+        opened.exec_driver_sql("CREATE TABLE v (c DATE)")
+    engine.dispose()
+
+    assert tracers[0].lookup([("t",), ("u",)]) == {("t",): {"a": "INTEGER"}}
+    assert tracers[1].lookup([("u",)]) == {("u",): {"b": "VARCHAR"}}
+    assert tracers[2].lookup([("main", "v")]) == {("main", "v"): {"c": "DATE"}}
