@@ -13,14 +13,14 @@ Rules for Python, which nobody sees inside of:
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from prefect_lineage_events.assembly.lives import Life, Placed
 from prefect_lineage_events.assembly.model import How
-from prefect_lineage_events.assembly.relation import DIRECT, Origin, Origins, Relation, less_sure, surer, through
+from prefect_lineage_events.assembly.relation import DIRECT, Origin, Origins, Relation, less_sure, through
 from prefect_lineage_events.assembly.schemas import STAR, Schemas
 from prefect_lineage_events.assembly.statements import Scope
 from prefect_lineage_events.events import EventColumnEdge
@@ -31,24 +31,31 @@ _Moment = tuple[dt.datetime, int]
 
 @dataclass(frozen=True, slots=True)
 class Fed:
-    """A write into a dataset that outlasts the run, and what fed it."""
+    """A dataset that outlasts the run, and what fed it by the writes of some scopes."""
 
-    placed: Placed
-    by: Relation
+    target: Life
+    scopes: frozenset[Scope]
+    by: Relation = field(default_factory=Relation)
 
 
-@dataclass(frozen=True, slots=True)
-class _Handed:
-    """Rows that a statement handed to Python at a moment."""
+@dataclass(slots=True)
+class _Hands:
+    """What the statements of one scope handed to Python: `all_day`, and up to `now`; `ahead` are those to come."""
 
-    at: _Moment
-    rows: Relation
+    all_day: Relation = field(default_factory=Relation)
+    now: Relation = field(default_factory=Relation)
+    ahead: deque[tuple[_Moment, Relation]] = field(default_factory=deque)
+
+    def until(self, moment: _Moment) -> Relation:
+        while self.ahead and self.ahead[0][0] < moment:
+            self.now.take(self.ahead.popleft()[1])
+        return self.now
 
 
 def dataflow(
     placed: Sequence[Placed], tasks: Mapping[UUID, TaskRun], schemas: Schemas, *, infer_columns: bool
 ) -> list[Fed]:
-    """Each write into a lasting dataset with what fed it, in order. Datasets that come and go leave no trace in it."""
+    """What fed each lasting dataset, by scope of the writes. Datasets that come and go leave no trace in it."""
     return _Walk(placed, tasks, schemas, infer_columns).fed()
 
 
@@ -62,21 +69,22 @@ class _Walk:
         self._schemas = schemas
         self._infer_columns = infer_columns
         self._contents: dict[Life, Relation] = defaultdict(Relation)
-        self._hands: dict[Scope, list[_Handed]] = defaultdict(list)
+        self._hands: dict[Scope, _Hands] = defaultdict(_Hands)
         self._givers = _Givers(placed, tasks)
+        self._fed: dict[tuple[Life, frozenset[Scope]], Fed] = {}
+        self._written: dict[tuple[Life, frozenset[Scope], tuple[str, ...]], int] = {}
 
     def fed(self) -> list[Fed]:
         self._hand_over_lasting()
-        fed: dict[int, Relation] = defaultdict(Relation)
         for moment, placed in self._moments():
             target = placed.target
             if placed.step.reads and _reads_passing(placed):
-                self._hand_over(placed, moment)
+                self._hand_over(placed)
             elif target and target.gone:
                 self._fill(target, placed, moment)
             elif target:
-                fed[moment[1]].take(self._feeding(placed, moment))
-        return [Fed(self._placed[position], by) for position, by in sorted(fed.items())]
+                self._feed(target, placed, moment)
+        return list(self._fed.values())
 
     def _moments(self) -> Iterator[tuple[_Moment, Placed]]:
         """Statements as they ran; one that stands for many executions at the first and at the last of them.
@@ -93,12 +101,28 @@ class _Walk:
         """Reads of lasting datasets are known beforehand, so that a task's clock does not matter to those it feeds."""
         for position, placed in enumerate(self._placed):
             if placed.step.reads and not _reads_passing(placed):
-                self._hand_over(placed, (placed.step.started, position))
+                rows = self._relation(placed)
+                for scope in placed.step.scopes:
+                    self._hands[scope].ahead.append(((placed.step.started, position), rows))
+                    self._hands[scope].all_day.take(rows)
 
-    def _hand_over(self, placed: Placed, at: _Moment) -> None:
-        handed = _Handed(at, self._relation(placed))
+    def _hand_over(self, placed: Placed) -> None:
+        rows = self._relation(placed)
         for scope in placed.step.scopes:
-            self._hands[scope].append(handed)
+            self._hands[scope].now.take(rows)
+            self._hands[scope].all_day.take(rows)
+
+    def _feed(self, target: Life, placed: Placed, moment: _Moment) -> None:
+        """A write in a loop of which nothing new can be learned is passed over."""
+        scopes = placed.step.scopes
+        if placed.step.takes_from_python:
+            key = (target, scopes, tuple(self._names_into(placed)))
+            size = sum(rows.size() for rows, _ in self._in_hand(scopes, moment))
+            if self._written.get(key) == size:
+                return
+            self._written[key] = size
+        fed = self._fed.setdefault((target, scopes), Fed(target, scopes))
+        fed.by.take(self._feeding(placed, moment))
 
     def _fill(self, passing: Life, placed: Placed, moment: _Moment) -> None:
         feeding = self._feeding(placed, moment)
@@ -108,9 +132,7 @@ class _Walk:
             self._contents[passing].take(feeding)
 
     def _feeding(self, placed: Placed, moment: _Moment) -> Relation:
-        if placed.step.takes_from_python:
-            return self._given(placed, moment)
-        return self._relation(placed)
+        return self._given(placed, moment) if placed.step.takes_from_python else self._relation(placed)
 
     # --- what a statement says itself ------------------------------------------------------------------------------
 
@@ -182,21 +204,22 @@ class _Walk:
 
     def _given(self, placed: Placed, moment: _Moment) -> Relation:
         """What Python had in its hands when it wrote; columns by equal names, never more than inferred."""
-        rows: dict[int, tuple[Relation, How]] = {}
-        for scope in sorted(placed.step.scopes, key=str):
-            own = [h.rows for h in self._hands[scope] if h.at < moment]
-            given = [h.rows for giver in self._givers.of(scope) for h in self._hands[giver]]
-            for relation, how in [*((r, _SAME_TASK) for r in own), *((r, _TASK_GRAPH) for r in given)]:
-                known = rows.get(id(relation))
-                rows[id(relation)] = (relation, surer(known[1] if known else None, how))
         result = Relation()
-        for relation, how in rows.values():
-            for life, known_by in relation.sources.items():
+        in_hand = self._in_hand(placed.step.scopes, moment)
+        for rows, how in in_hand:
+            for life, known_by in rows.sources.items():
                 result.fed_by(life, less_sure(known_by, how))
         if self._infer_columns:
             for name in self._names_into(placed):
-                result.put(name, (o for relation, _ in rows.values() for o in _by_name(relation, name)))
+                result.put(name, (origin for rows, _ in in_hand for origin in _by_name(rows, name)))
         return result
+
+    def _in_hand(self, scopes: Iterable[Scope], moment: _Moment) -> list[tuple[Relation, How]]:
+        found: list[tuple[Relation, How]] = []
+        for scope in sorted(scopes, key=str):
+            found.append((self._hands[scope].until(moment), _SAME_TASK))
+            found += [(self._hands[giver].all_day, _TASK_GRAPH) for giver in self._givers.of(scope)]
+        return found
 
 
 _SAME_TASK: How = "same task"

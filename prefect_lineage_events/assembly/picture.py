@@ -85,22 +85,19 @@ def _edges(
 
 def _table_edges(placed: Iterable[Placed], fed: Iterable[Fed]) -> Iterator[tuple[Life, Life, How]]:
     for write in fed:
-        if write.placed.target:
-            for source, how in write.by.sources.items():
-                yield source, write.placed.target, how
+        for source, how in write.by.sources.items():
+            yield source, write.target, how
     for life in _renamed(placed):
         yield life, life, "sql"
 
 
 def _column_edges(placed: Iterable[Placed], fed: Iterable[Fed], schemas: Schemas) -> Iterator[tuple[Origin, Life, str]]:
     for write in fed:
-        target = write.placed.target
-        if target:
-            for name, origins in write.by.columns.values():
-                for origin in origins:
-                    yield origin, target, schemas.spelled(target, name)
-            for origin in write.by.deciding:
-                yield origin, target, STAR
+        for name, origins in write.by.columns.values():
+            for origin in origins:
+                yield origin, write.target, schemas.spelled(write.target, name)
+        for origin in write.by.deciding:
+            yield origin, write.target, STAR
     for life in _renamed(placed):
         for name in schemas.names(life):
             yield Origin(life, name), life, name

@@ -66,6 +66,10 @@ class Relation:
         self.deciding.update(other.deciding)
         self.stars.update(other.stars)
 
+    def size(self) -> int:
+        """Relations only grow: of the same size, it is the same."""
+        return len(self.sources) + len(self.deciding) + sum(len(origins) for _, origins in self.columns.values())
+
     def names(self) -> list[str]:
         return [name for name, _ in self.columns.values()]
 

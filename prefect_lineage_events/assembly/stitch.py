@@ -55,7 +55,7 @@ def _tasks(
         for scope in one.step.scopes - {None}:
             by_task[scope][0].append(one)  # type: ignore[index]
     for write in fed:
-        for scope in write.placed.step.scopes - {None}:
+        for scope in write.scopes - {None}:
             by_task[scope][1].append(write)  # type: ignore[index]
     tasks = []
     for task_run_id, (its_placed, its_fed) in by_task.items():
