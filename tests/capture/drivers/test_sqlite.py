@@ -1,0 +1,131 @@
+"""sqlite3: its own connections, its legacy transactions, and the many spellings of one file."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from prefect_lineage_events.capture.drivers import sqlite
+from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine
+from prefect_lineage_events.capture.instrument import instrument_connection
+from tests.capture.drivers.conftest import RecordingTracer
+
+Tracers = list[RecordingTracer]
+
+
+def test_legacy_mode_keeps_ddl_before_a_rolled_back_write(tracers: Tracers) -> None:
+    connection = instrument_connection(sqlite3.connect(":memory:"))
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    connection.execute("INSERT INTO t VALUES (1)")
+    connection.execute("CREATE TABLE u (a INTEGER)")
+    connection.rollback()
+
+    assert tracers[0].kept == ["CREATE TABLE t (a INTEGER)"]
+    assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("t",)]
+
+
+def test_isolation_level_none_commits_each_statement(tracers: Tracers) -> None:
+    connection = instrument_connection(sqlite3.connect(":memory:", isolation_level=None))
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    connection.execute("INSERT INTO t VALUES (1)")
+    connection.execute("BEGIN")
+    connection.execute("INSERT INTO t VALUES (2)")
+
+    assert [said.autocommit for said in tracers[0].said] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("on", ["connection", "cursor"])
+def test_script_commits_what_was_pending(on: str, tracers: Tracers) -> None:
+    connection = instrument_connection(sqlite3.connect(":memory:"))
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    connection.execute("INSERT INTO t VALUES (1)")
+    target = connection if on == "connection" else connection.cursor()
+    target.executescript("CREATE TABLE u (b INTEGER); INSERT INTO u SELECT a FROM t;")
+    connection.rollback()
+
+    assert tracers[0].kept == [
+        "CREATE TABLE t (a INTEGER)",
+        "INSERT INTO t VALUES (1)",
+        "CREATE TABLE u (b INTEGER); INSERT INTO u SELECT a FROM t;",
+    ]
+
+
+def test_failed_script_is_not_told(tracers: Tracers) -> None:
+    connection = instrument_connection(sqlite3.connect(":memory:"))
+    with pytest.raises(sqlite3.OperationalError, match="missing"):
+        connection.executescript("SELECT * FROM missing;")
+
+    assert tracers[0].statements == []
+
+
+def test_row_factory_of_the_user_stays(tracers: Tracers) -> None:
+    own = sqlite3.connect(":memory:")
+    own.row_factory = sqlite3.Row
+    connection = instrument_connection(own)
+
+    assert connection.execute("SELECT 1 AS one").fetchone()["one"] == 1
+
+
+def test_every_path_to_a_file_is_one_store(tracers: Tracers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.db").symlink_to(tmp_path / "shop.db")
+    for path in ("shop.db", "./shop.db", str(tmp_path / "shop.db"), "link.db"):
+        instrument_connection(sqlite3.connect(path)).close()
+    instrument_connection(sqlite3.connect(f"file:{tmp_path}/shop.db?mode=rwc", uri=True)).close()
+    for url in ("sqlite:///shop.db", f"sqlite:///{tmp_path}/shop.db", "sqlite:///file:shop.db?uri=true"):
+        engine = sa.create_engine(url)
+        trace_engine(engine)
+        engine.connect().close()
+
+    assert {tracer.store.namespace for tracer in tracers} == {f"sqlite://{tmp_path}/shop.db"}
+    assert len(tracers) == 8
+
+
+def test_databases_in_memory_are_each_their_own(tracers: Tracers) -> None:
+    for _ in range(2):
+        instrument_connection(sqlite3.connect(":memory:"))
+
+    one, other = tracers
+    assert one.store.namespace.startswith("sqlite://memory/")
+    assert one.store != other.store
+    assert one.lookup is None
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("/data/shop.db", "/data/shop.db"),
+        (":memory:", ""),
+        ("", ""),
+        ("file:/data/shop.db?mode=ro", "/data/shop.db"),
+        ("file:///data/my%20shop.db", "/data/my shop.db"),
+        ("file:shared?mode=memory&cache=shared", ""),
+    ],
+)
+def test_file_in_what_is_given_to_connect(name: str, path: str) -> None:
+    assert sqlite.url_path(name) == path
+
+
+def test_columns_are_looked_up_read_only_while_others_write(tracers: Tracers, tmp_path: Path) -> None:
+    path = tmp_path / "my shop.db"
+    connection = instrument_connection(sqlite3.connect(path))
+    connection.execute("CREATE TABLE t (a INTEGER, b)")
+    connection.execute("INSERT INTO t VALUES (1, 2)")  # holds the write lock
+
+    assert tracers[0].lookup([("t",), ("main", "t"), ("missing",)]) == {
+        ("t",): {"a": "INTEGER", "b": None},
+        ("main", "t"): {"a": "INTEGER", "b": None},
+    }
+
+
+def test_look_up_does_not_make_a_file_that_is_gone(tracers: Tracers, tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    instrument_connection(sqlite3.connect(path)).close()
+    path.unlink()
+    with pytest.raises(sqlite3.OperationalError):
+        tracers[0].lookup([("t",)])
+
+    assert not path.exists()
