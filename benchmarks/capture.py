@@ -153,9 +153,7 @@ def memory(count: int) -> None:
         worker.flush(300)
         return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
-    print(
-        f"\n10,000 different statements in one flow: {different():.0f} MB more at the peak (Prefect's own queue included)"
-    )
+    print(f"\n10,000 different statements in one flow: {different():.0f} MB more at the peak, all queues included")
 
 
 def imports() -> None:

@@ -76,6 +76,7 @@ _runs: dict[tuple[UUID | None, int | None, UUID | None], Run] = {}
 _contexts: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _flow_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
 _task_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
+_settings_by_api: dict[tuple[str | None, str | None], SettingsContext] = {}
 
 
 def current_run(known: Run | None = None) -> Run | None:
@@ -136,8 +137,18 @@ def _new_run(flow_run_id: UUID | None, flow: Any, flow_run: Any, task: Any, task
         task_name=task.task.name if task is not None else None,
         task_key=task.task.task_key if task is not None else "",
         detached=elsewhere,
-        settings=SettingsContext.get(),
+        settings=_settings(),
     )
+
+
+def _settings() -> SettingsContext | None:
+    """The settings of the calling code; one object for all that lead to the same API, for a run is remembered long."""
+    context = SettingsContext.get()
+    if context is None:
+        return None
+    api = context.settings.api
+    key = (api.url, api.key.get_secret_value() if api.key is not None else None)
+    return _settings_by_api.setdefault(key, context)
 
 
 def _only_running() -> Run | None:
@@ -145,7 +156,7 @@ def _only_running() -> Run | None:
     # by run: the engine enters more than one context for the same task run
     flows: dict[UUID, Any] = {}
     tasks: dict[UUID, Any] = {}
-    for context in list(_contexts.values()):
+    for context in filter(None, (reference() for reference in _contexts.valuerefs())):
         is_task = isinstance(context, TaskRunContext)
         run = context.task_run if is_task else context.flow_run
         if run is not None and context._token is not None and not is_over(run):

@@ -59,9 +59,14 @@ class Emitter:
         self._live = run.live() or self._live
 
     def over(self) -> bool:
-        """Has the run ended in this process?"""
+        """Has the run ended in this process? After its end nothing is there to tell any more, but we remember."""
         self._live = self.run.live() or self._live
-        return self._live is not None and is_over(self._live)
+        return self.closed if self._live is None else is_over(self._live)
+
+    def rest(self) -> None:
+        """Nothing is expected any more: let go of what only a running flow needs. The numbers go on if it comes."""
+        self.end_noticed = False
+        self._live = None
 
     @property
     def dropped(self) -> int:

@@ -10,7 +10,7 @@ from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.drafts import Draft
 from prefect_lineage_events.capture.log import logger, softly
 from prefect_lineage_events.capture.notes import RecordNote, StatementNote, TransactionStep
-from prefect_lineage_events.capture.redaction import shown
+from prefect_lineage_events.capture.redaction import shown, without_credentials
 from prefect_lineage_events.capture.sessions import ConnectionState, kind_of
 from prefect_lineage_events.capture.transactions import control
 from prefect_lineage_events.datasets import Dataset
@@ -184,5 +184,6 @@ def from_record(note: RecordNote) -> list[Draft]:
     ]
 
 
-def _recorded(dataset: Dataset) -> EventDataset:
+def _recorded(given: Dataset) -> EventDataset:
+    dataset = without_credentials(given)
     return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind_of(dataset))

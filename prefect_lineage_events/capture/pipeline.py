@@ -36,7 +36,9 @@ _GLANCE = 0.2
 _IDLE = 60.0
 # How many drafts a connection may hold for one transaction; alike ones count once.
 _MAX_HELD = 20_000
-_MAX_CLOSED = 1_000
+_MAX_RESTING = 1_000
+# After so many quiet seconds a process that sees no end (a Dask worker) has heard the last of a run.
+_RETIRE = 120.0
 
 
 class Pipeline:
@@ -54,8 +56,8 @@ class Pipeline:
         self._clock = clock
         self._connections: weakref.WeakKeyDictionary[Connection, ConnectionState] = weakref.WeakKeyDictionary()
         self._emitters: dict[UUID, Emitter] = {}
-        # Runs that were told to be over; what still comes of one goes on with its numbers.
-        self._closed: OrderedDict[UUID, Emitter] = OrderedDict()
+        # Runs that are over, as far as one knows; what still comes of one goes on with its numbers.
+        self._resting: OrderedDict[UUID, Emitter] = OrderedDict()
         self._next_glance = 0.0
 
     def take(self, note: Note) -> None:
@@ -151,7 +153,7 @@ class Pipeline:
         emitter = self._emitters.get(key)
         if emitter is None:
             seconds = self._values.coalesce_seconds
-            emitter = self._closed.pop(key, None) or Emitter(run, self._send, seconds * _FIRST, seconds * _LONGEST)
+            emitter = self._resting.pop(key, None) or Emitter(run, self._send, seconds * _FIRST, seconds * _LONGEST)
             self._emitters[key] = emitter
         emitter.saw(run)
         return emitter
@@ -166,7 +168,9 @@ class Pipeline:
             elif self._queue.empty():
                 if self._values.schema_lookup:
                     emitter.look_up(now)
-                if emitter.untold and now - emitter.last_active >= self._quiet_spell(emitter):
+                if emitter.run.detached and now - emitter.last_active >= _RETIRE and not emitter.untold:
+                    self._put_to_rest(emitter)
+                elif emitter.untold and now - emitter.last_active >= self._quiet_spell(emitter):
                     emitter.flush()
                     self._tell(emitter, closed=False)
 
@@ -177,15 +181,21 @@ class Pipeline:
 
     def _close(self, run: Run) -> None:
         key = run.key
-        emitter = self._emitters.pop(key, None) if key is not None else None
-        if emitter is None or key is None:
+        emitter = self._emitters.get(key) if key is not None else None
+        if emitter is None:
             return
         emitter.flush()
         self._tell(emitter, closed=True)
-        emitter.end_noticed = False
-        self._closed[key] = emitter
-        while len(self._closed) > _MAX_CLOSED:
-            self._closed.popitem(last=False)
+        self._put_to_rest(emitter)
+
+    def _put_to_rest(self, emitter: Emitter) -> None:
+        key = emitter.run.key
+        assert key is not None, "an emitter belongs to a run"
+        self._emitters.pop(key, None)
+        emitter.rest()
+        self._resting[key] = emitter
+        while len(self._resting) > _MAX_RESTING:
+            self._resting.popitem(last=False)
 
     def _tell(self, emitter: Emitter, *, closed: bool) -> None:
         if self._values.schema_lookup:
@@ -194,6 +204,6 @@ class Pipeline:
 
     def _count_dropped(self) -> None:
         for run, count in self._queue.dropped():
-            known = self._emitters.get(run.key) or self._closed.get(run.key) if run.key else None
+            known = self._emitters.get(run.key) or self._resting.get(run.key) if run.key else None
             if known is None or known.dropped_before != count:
                 self._emitter(run).dropped_before = count

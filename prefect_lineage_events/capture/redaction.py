@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import Statement
+
+
+def without_credentials(dataset: Dataset) -> Dataset:
+    """What somebody recorded by hand may carry a password in its namespace, or a token behind the address of an API."""
+    scheme, separator, authority = dataset.namespace.partition("://")
+    name = dataset.name.partition("?")[0] if scheme in ("http", "https") else dataset.name
+    if "@" not in authority and name == dataset.name:
+        return dataset
+    return Dataset(f"{scheme}{separator}{authority.rpartition('@')[2]}", name)
 
 
 def shown(statement: Statement, sql: str, values: LineageSettings) -> str | None:

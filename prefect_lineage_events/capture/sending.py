@@ -24,12 +24,12 @@ class Sender:
 
     def __init__(self) -> None:
         self._workers: list[EventsWorker] = []
-        self._contexts: dict[int, tuple[SettingsContext | None, Context]] = {}
+        self._context: tuple[SettingsContext | None, Context] | None = None
 
     def send(self, event: dict[str, Any], run: Run) -> bool:
         """Was the event handed over? Never raises: EventTooLarge and all else is a False, for the emitter to count."""
         with softly("handing an event to Prefect"):
-            return self._context(run.settings).run(self._emit, event)
+            return self._context_with(run.settings).run(self._emit, event)
         return False
 
     def finish(self, deadline: float) -> None:
@@ -55,9 +55,8 @@ class Sender:
             self._workers.append(worker)
         return True
 
-    def _context(self, settings: SettingsContext | None) -> Context:
-        known = self._contexts.get(id(settings))
-        if known is None:
+    def _context_with(self, settings: SettingsContext | None) -> Context:
+        if self._context is None or self._context[0] is not settings:
             context = Context()
             # Prefect's worker runs in a copy of the context that was the first to emit, which may be another run's:
             # what an event leaves open there is filled in from it, so the absence of a run has to be said.
@@ -65,8 +64,8 @@ class Sender:
                 context.run(absent.__var__.set, None)  # type: ignore[arg-type]
             if settings is not None:
                 context.run(SettingsContext.__var__.set, settings)
-            known = self._contexts[id(settings)] = (settings, context)
-        return known[1]
+            self._context = (settings, context)
+        return self._context[1]
 
 
 def before_exit(call: Callable[[], None]) -> None:

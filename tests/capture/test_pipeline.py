@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import pytest
+
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.notes import RecordNote
 from prefect_lineage_events.datasets import Dataset
@@ -242,3 +244,73 @@ def test_a_long_transaction_holds_alike_statements_once(bench: Bench, db: Connec
     db.step("commit")
     bench.settle()
     assert bench.names() == ["write shop.public.sales < shop.public.orders x5000"]
+
+
+def test_a_password_in_a_recorded_dataset_does_not_leave(bench: Bench, run: Run) -> None:
+    secret = (
+        Dataset("postgres://etl:hunter2@h:5432", "db.s.t"),
+        Dataset("https://api.example.org", "v1/x?token=hunter2"),
+    )
+    bench.pipeline.take(RecordNote("write", secret[0], secret[1:], run, STARTED))
+    bench.settle()
+    (event,) = bench.statements()
+    assert [d.uri for d in (event.output, *event.inputs) if d] == [
+        "postgres://h:5432/db/s/t",
+        "https://api.example.org/v1/x",
+    ]
+    assert "hunter2" not in str(bench.sent)
+
+
+def test_a_worker_that_sees_no_end_lets_go_of_a_run_and_goes_on_with_its_numbers(
+    bench: Bench, db: ConnectionDriver
+) -> None:
+    elsewhere = make_run(detached=True)
+    for _ in range(2):
+        db.execute("read from orders", run=elsewhere)
+        bench.settle()
+        bench.settle()
+        assert bench.pipeline._emitters == {}
+    assert [e.emitter.sequence for e in bench.statements()] == [0, 1]
+    assert [e.count for e in bench.events() if isinstance(e, CountEvent)] == [1, 2]
+
+
+class FlowRun:
+    """The object on which Prefect's engine keeps the state of a run."""
+
+    def __init__(self) -> None:
+        self.ended = False
+
+    @property
+    def state(self) -> FlowRun:
+        return self
+
+    def is_final(self) -> bool:
+        return self.ended
+
+
+def test_a_run_that_reaches_its_end_is_closed_with_its_count(
+    bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = FlowRun()
+    monkeypatch.setattr(Run, "live", lambda self: live)
+    db.execute("read from orders")
+    bench.settle(1.0)
+    assert not [e for e in bench.events() if isinstance(e, CountEvent)]
+    live.ended = True
+    bench.settle(1.0)
+    assert [(e.closed, e.count) for e in bench.events() if isinstance(e, CountEvent)] == [(True, 1)]
+
+
+def test_what_comes_after_the_end_is_told_with_a_higher_count(
+    bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = FlowRun()
+    live.ended = True
+    monkeypatch.setattr(Run, "live", lambda self: live)
+    db.execute("read from orders")
+    bench.settle(1.0)
+    monkeypatch.setattr(Run, "live", lambda self: None)
+    db.execute("read from customers")
+    bench.settle(1.0)
+    assert [(e.closed, e.count) for e in bench.events() if isinstance(e, CountEvent)] == [(True, 1), (True, 2)]
+    assert [e.emitter.sequence for e in bench.statements()] == [0, 1]
