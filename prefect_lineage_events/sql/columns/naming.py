@@ -36,10 +36,10 @@ def unnamed(item: exp.Expr, before: Sequence[Output], rules: ColumnRules) -> tup
     `before` are the outputs to the left: some stores count.
     """
     position = len(before) + 1
-    label = item.output_name
+    label = _label(item, rules)
     if label and item.__class__ is exp.Dot:  # a struct's field, in every store
-        return rules.plain(label), ""
-    label = rules.plain(label) if label and label != "*" else f"_{position}"
+        return label, ""
+    label = label or f"_{position}"
     if rules.naming == "postgres":
         return _postgres_name(item, rules), label
     if rules.naming == "bigquery":
@@ -49,6 +49,16 @@ def unnamed(item: exp.Expr, before: Sequence[Output], rules: ColumnRules) -> tup
     if rules.naming == "trino":
         return f"_col{position - 1}", label
     return "", label
+
+
+def _label(item: exp.Expr, rules: ColumnRules) -> str:
+    """The name of what is cast or taken out of a struct; never the text of a literal, which may be anybody's secret."""
+    while isinstance(item, (exp.Cast, exp.Paren)):
+        item = item.args["this"]
+    is_path = isinstance(item, exp.JSONExtract) and item.args.get("variant_extract")
+    if isinstance(item, exp.Column) or is_path or (isinstance(item, exp.Dot) and not item.is_star):
+        return rules.plain(str(item.output_name))
+    return ""
 
 
 def _is_counted(name: str) -> bool:

@@ -268,13 +268,18 @@ _KEYS: tuple[tuple[str, Transformation], ...] = (
 )  # fmt: skip
 
 
+# Among more tables than these a name has to be in the store's case, as a session keeps it: looking for another spelling
+# would take longer than the rest.
+_SEARCHED = 1000
+
+
 def columns_of(name: str, schemas: Schemas) -> Mapping[str, object] | None:
     """A table's columns by its dotted name: as it stands, else without regard to case. A list of names will do."""
     columns = schemas.get(name) if schemas else None
     if columns is None and schemas:
         lower = name.lower()
         columns = schemas.get(lower)
-        if columns is None:
+        if columns is None and len(schemas) <= _SEARCHED:
             columns = next((c for key, c in schemas.items() if key.lower() == lower), None)
     if not columns:
         return None

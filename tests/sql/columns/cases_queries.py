@@ -254,6 +254,13 @@ QUERIES: dict[str, list[Case]] = {
                 a <- u.c""",
              """* <~ t.a SORT
                 * <~ u.c SORT"""),
+        Case("one whose columns are unknown keeps them apart", "select a from t union all select * from q",
+             """a <- t.a
+                * <- q.*"""),
+        Case("one whose columns differ in number: no store takes it", "select a from t union all select b, c from u",
+             """a <- t.a
+                a <- u.b
+                c <- u.c"""),
         Case("within a subquery", "select x from (select a as x from t union all select b from u) q",
              """x <- t.a
                 x <- u.b"""),
@@ -265,6 +272,10 @@ QUERIES: dict[str, list[Case]] = {
         Case("a path through a CTE", "with q as (select s as r from t) select r.f from q", "f <- t.s.f", dialect="bigquery"),
         Case("an unknown qualifier where the store has no such paths", "select q.a from t", "", dialect="postgres"),
         Case("a path into JSON", "select j:a.b::string as x from t", "X <- T.J TRANSFORMATION", dialect="snowflake"),
+        Case("a path deeper than a name has parts", "select t.s.f.g.h.i from t", "i <- t.s.f.g.h.i", dialect="bigquery"),
+        Case("a field of what a function returns", "select (f(a)).g from t", "g <- t.a TRANSFORMATION", dialect="postgres"),
+        Case("all fields of a struct", "select s.* from t", "* <- t.s.*", dialect="bigquery"),
+        Case("a field of all the fields of a struct", "select f from (select s.* from t)", "f <- t.s.f", dialect="bigquery"),
         Case("an element of an array", "select arr[1] as x from t", "x <- t.arr TRANSFORMATION", dialect="postgres"),
         Case("a lambda's parameter is no column", "select transform(arr, e -> e + a) as x from t",
              """x <- t.arr TRANSFORMATION
@@ -289,12 +300,23 @@ QUERIES: dict[str, list[Case]] = {
         Case("one expression, several columns", "select posexplode(arr) as (p, v) from t",
              """p <- t.arr TRANSFORMATION
                 v <- t.arr TRANSFORMATION""", dialect="spark"),
+        Case("Hive's TRANSFORM", "select transform (a, b) using 'x' as (p, q) from t",
+             """p <- t.a TRANSFORMATION
+                p <- t.b TRANSFORMATION
+                q <- t.a TRANSFORMATION
+                q <- t.b TRANSFORMATION""", dialect="hive"),
         Case("ARRAY JOIN", "select a, e from t array join arr as e",
              """a <- t.a
                 e <- t.arr TRANSFORMATION""", dialect="clickhouse"),
         Case("JSON_TABLE lists its columns", "select id, p from t, json_table(j, '$[*]' columns (p int path '$.p')) as q",
              """id <- t.id
                 p <- t.j TRANSFORMATION""", dialect="mysql"),
+        Case("OPENJSON lists its columns", "select o.p from t cross apply openjson(t.j) with (p int '$.p') o",
+             "p <- t.j TRANSFORMATION", dialect="tsql"),
+        Case("a table function's columns have its arguments' lineage",
+             "select t.id, j.value from t, jsonb_each(t.doc) as j",
+             """id <- t.id
+                value <- t.doc TRANSFORMATION""", dialect="postgres"),
         Case("a function's one column is called like its alias", "select id, g from t, lateral f(t.a) g",
              """id <- t.id
                 g <- t.a TRANSFORMATION""", dialect="postgres"),
@@ -354,6 +376,12 @@ QUERIES: dict[str, list[Case]] = {
         Case("a template may be any column", "select {{ column }} as x, a, {{ star() }} from t", "a <- t.a",
              result=["x", "a", "*"]),
         Case("VALUES come from no column", "select x from (values (1), (2)) v (x)", ""),
+        Case("a table with FINAL", "select a from t final prewhere b = 1", "a <- t.a", "* <~ t.b FILTER",
+             dialect="clickhouse"),
+        Case("columns by a pattern: which, nobody knows", "select columns('x.*') from t", "", dialect="duckdb"),
+        Case("every column by COLUMNS", "select columns(*) from u",
+             """id <- u.id
+                c <- u.c""", dialect="duckdb", known=True),
         Case("FROM alone", "from u",
              """id <- u.id
                 c <- u.c""", dialect="duckdb", known=True),
@@ -375,6 +403,12 @@ QUERIES: dict[str, list[Case]] = {
         Case("Hive gives the position", "select a, max(b) from t",
              """a <- t.a
                 _c1 <- t.b AGGREGATION""", dialect="hive"),
+        Case("a cast is called like its column where nobody is certain", "select a::int, j:p.q::text from t",
+             """A <- T.A TRANSFORMATION
+                Q <- T.J TRANSFORMATION""", dialect="snowflake", result=["", ""]),
+        Case("a literal names nothing", "select o['k'], json_extract(j, '$.p') from t",
+             """_1 <- t.o TRANSFORMATION
+                _2 <- t.j TRANSFORMATION""", dialect="duckdb"),
         Case("Snowflake takes the text, of which we are not certain", "select max(a) from t", "_1 <- T.A AGGREGATION",
              dialect="snowflake", result=[""]),
     ],

@@ -56,6 +56,10 @@ STATEMENTS: dict[str, list[Case]] = {
              "insert into n (k) select t.a from t on duplicate key update k = values(k), v = t.b",
              """n.k <- t.a
                 n.v <- t.b""", dialect="mysql"),
+        Case("ON DUPLICATE KEY UPDATE knows the new row by its alias",
+             "insert into n (k, v) values (1, (select max(a) from t)) as r on duplicate key update v = r.v + n.w",
+             """n.v <- t.a AGGREGATION
+                n.v <- n.w TRANSFORMATION""", dialect="mysql"),
         Case("RETURNING names what the statement returns", "insert into n (x) select a from t returning x, y as z",
              "n.x <- t.a", dialect="postgres", result=["x", "z"]),
         Case("a CTE that changes data", "with d as (insert into n (x) select a from t returning x as y) select y from d",
@@ -88,6 +92,9 @@ STATEMENTS: dict[str, list[Case]] = {
         Case("several columns at once", "update n set (x, y) = (select a, b from t)",
              """n.x <- t.a
                 n.y <- t.b""", dialect="postgres"),
+        Case("several columns by values", "update n set (x, y) = (a, b + 1)",
+             """n.x <- n.a
+                n.y <- n.b TRANSFORMATION""", dialect="postgres"),
         Case("joined tables, both of them written", "update n join t on n.id = t.id set n.x = t.a, t.b = n.y",
              """n.x <- t.a
                 t.b <- n.y""", dialect="mysql"),
@@ -108,6 +115,9 @@ STATEMENTS: dict[str, list[Case]] = {
              """n.* <~ n.k JOIN
                 n.* <~ t.k JOIN
                 n.* <~ t.c CONDITIONAL"""),
+        Case("VALUES come from no column",
+             "merge into n using (values (1, 'x')) as s (k, v) on n.k = s.k when matched then update set v = s.v", "",
+             "n.* <~ n.k JOIN", dialect="tsql"),
         Case("from a subquery", "merge into n using (select k, max(a) as m from t group by k) s on n.k = s.k "
              "when matched then update set x = s.m", "n.x <- t.a AGGREGATION"),
         Case("an INSERT without a list goes into the columns of the schema",
@@ -149,6 +159,8 @@ STATEMENTS: dict[str, list[Case]] = {
                 n.c <- u.c""", known=True, declared={"n": {"id": "", "c": ""}}),
         Case("of all columns of an unknown table declares nothing", "create table n as select *, 1 as one from q",
              "n.* <- q.*", declared={}),
+        Case("a literal without a name declares nothing", "create table n as select 'secret', a from t", "n.a <- t.a",
+             dialect="mysql", declared={}),
         Case("a clone has the columns of its source", "create table n clone u",
              """N.ID <- U.ID
                 N.C <- U.C""", dialect="snowflake", known=True),

@@ -88,6 +88,12 @@ def test_schemas_are_found_without_regard_to_case_and_may_be_lists() -> None:
     assert pairs(columns("select * from Db.T", schemas={"DB.t": ["A", "b"]})) == {("Db.T.A", "A"), ("Db.T.b", "b")}
 
 
+def test_among_very_many_tables_a_name_has_to_be_spelt_as_the_store_does() -> None:
+    many = {f"T{i}": {"a": ""} for i in range(1001)}
+    assert pairs(columns("select * from T7", schemas=many)) == {("T7.a", "a")}
+    assert pairs(columns("select * from t7", schemas=many)) == {("t7.*", "*")}
+
+
 def test_an_empty_schema_is_an_unknown_one() -> None:
     assert pairs(columns("select * from t", schemas={"t": {}})) == {("t.*", "*")}
 
