@@ -81,6 +81,7 @@ def check_jobs_are_the_flows_and_no_others(url: str, shop: Shop) -> None:
         "daily-totals",
         "daily-totals.pick-best",
         "load-orders",
+        "mirror-customers",
         "stock-up",
         "stock-up.fill_shelves",
     ]
@@ -114,6 +115,20 @@ def check_failed_run_keeps_what_it_did(url: str, shop: Shop) -> None:
     marquez = Asked(url)
     assert marquez.edges(shop.namespace, "check-totals") == {("totals", "check-totals"), ("check-totals", "checked")}
     assert "ten" in marquez.get(f"jobs/runs/{shop.failed}/facets", type="run")["facets"]["errorMessage"]["message"]
+
+
+def check_edges_stay_after_a_failed_run(url: str, shop: Shop) -> None:
+    """Though that run told less: it says what it did itself, and the graph what the last good run did."""
+    marquez = Asked(url)
+    assert marquez.edges(shop.namespace, "mirror-customers") == {
+        ("customers", "mirror-customers"),
+        ("mirror-customers", "mirror"),
+    }
+    assert marquez.run(shop.mirrored)["state"] == "COMPLETED"
+    broken = marquez.run(shop.broken)
+    assert broken["state"] == "FAILED"
+    assert [_table(used["datasetVersionId"]) for used in broken["inputDatasetVersions"]] == ["customers"]
+    assert broken["outputDatasetVersions"] == []
 
 
 def check_tasks_as_jobs_of_their_own(url: str, shop: Shop) -> None:

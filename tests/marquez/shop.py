@@ -13,7 +13,7 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 
 from prefect_lineage_events import SqlAlchemyLineage
-from prefect_lineage_events.assembler import Assembled
+from prefect_lineage_events.assembler.one_run import Assembled
 from prefect_lineage_events.flows import assemble
 from prefect_lineage_events.settings import settings
 
@@ -65,6 +65,17 @@ def check_totals(database: Path) -> None:
     raise ValueError("no total may be below ten")
 
 
+@flow(name="mirror-customers")
+def mirror_customers(database: Path, fail: bool) -> None:
+    """Fails, when told to, between what it reads and what it writes."""
+    with _connect(database) as shop:
+        shop.fetch_all("SELECT name FROM customers")
+        if fail:
+            raise ValueError("the mirror is broken")
+        shop.execute("CREATE TABLE mirror (name TEXT)")
+        shop.execute("INSERT INTO mirror SELECT name FROM customers")
+
+
 @task
 def fill_shelves(database: Path) -> None:
     with _connect(database) as shop:
@@ -90,6 +101,9 @@ class Shop:
     totals: UUID
     best: UUID
     failed: UUID
+    mirrored: UUID
+    broken: UUID
+    """The next run of the same flow, which failed before it wrote."""
     by_task: UUID
     """A run that was sent with granularity `task`."""
     assembled: dict[UUID, Assembled]
@@ -100,8 +114,10 @@ def open_shop(database: Path, namespace: str) -> Shop:
     loading = load_orders(database, return_state=True)
     totals = daily_totals(database, return_state=True)
     failed = check_totals(database, return_state=True)
+    mirrored = mirror_customers(database, fail=False, return_state=True)
+    broken = mirror_customers(database, fail=True, return_state=True)
     stocked = stock_up(database, return_state=True)
-    runs = [_run_of(loading), _run_of(totals), totals.result(), _run_of(failed)]
+    runs = [_run_of(loading), _run_of(totals), totals.result(), _run_of(failed), _run_of(mirrored), _run_of(broken)]
     assembled = {run: assemble(run) for run in runs}
     by_task = _run_of(stocked)
     with _granularity("task"):
