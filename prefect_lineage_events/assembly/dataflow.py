@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from prefect_lineage_events.assembly.givers import Givers
 from prefect_lineage_events.assembly.lives import Life, Placed
 from prefect_lineage_events.assembly.model import How
 from prefect_lineage_events.assembly.relation import DIRECT, Origin, Origins, Relation, less_sure, through
@@ -70,7 +71,8 @@ class _Walk:
         self._infer_columns = infer_columns
         self._contents: dict[Life, Relation] = defaultdict(Relation)
         self._hands: dict[Scope, _Hands] = defaultdict(_Hands)
-        self._givers = _Givers(placed, tasks)
+        wrote = {scope for one in placed if one.target for scope in one.step.scopes}
+        self._givers = Givers(tasks, wrote, self._covers)
         self._fed: dict[tuple[Life, frozenset[Scope]], Fed] = {}
         self._written: dict[tuple[Life, frozenset[Scope], tuple[str, ...]], int] = {}
 
@@ -117,7 +119,7 @@ class _Walk:
         scopes = placed.step.scopes
         if placed.step.takes_from_python:
             key = (target, scopes, tuple(self._names_into(placed)))
-            size = sum(rows.size() for rows, _ in self._in_hand(scopes, moment))
+            size = sum(rows.size() for rows, _ in self._in_hand(placed, moment))
             if self._written.get(key) == size:
                 return
             self._written[key] = size
@@ -160,6 +162,9 @@ class _Walk:
             elif edge.column != STAR:
                 result.put(edge.column, origins)
         self._put_stars(result, placed, stars)
+        for column in placed.step.result_columns:
+            if column.name != STAR:
+                result.put(column.name, ())
         return result
 
     def _behind(self, life: Life) -> Iterable[tuple[Life, How]]:
@@ -205,7 +210,7 @@ class _Walk:
     def _given(self, placed: Placed, moment: _Moment) -> Relation:
         """What Python had in its hands when it wrote; columns by equal names, never more than inferred."""
         result = Relation()
-        in_hand = self._in_hand(placed.step.scopes, moment)
+        in_hand = self._in_hand(placed, moment)
         for rows, how in in_hand:
             for life, known_by in rows.sources.items():
                 result.fed_by(life, less_sure(known_by, how))
@@ -214,47 +219,20 @@ class _Walk:
                 result.put(name, (origin for rows, _ in in_hand for origin in _by_name(rows, name)))
         return result
 
-    def _in_hand(self, scopes: Iterable[Scope], moment: _Moment) -> list[tuple[Relation, How]]:
+    def _in_hand(self, placed: Placed, moment: _Moment) -> list[tuple[Relation, How]]:
         found: list[tuple[Relation, How]] = []
-        for scope in sorted(scopes, key=str):
+        names = self._names_into(placed)
+        for scope in sorted(placed.step.scopes, key=str):
             found.append((self._hands[scope].until(moment), _SAME_TASK))
-            found += [(self._hands[giver].all_day, _TASK_GRAPH) for giver in self._givers.of(scope)]
+            found += [(self._hands[giver].all_day, _TASK_GRAPH) for giver in self._givers.of(scope, names)]
         return found
+
+    def _covers(self, tasks: Collection[UUID], names: frozenset[str]) -> bool:
+        return names <= {name for task in tasks for name in self._hands[task].all_day.columns}
 
 
 _SAME_TASK: How = "same task"
 _TASK_GRAPH: How = "task graph"
-
-
-class _Givers:
-    """Whose reads came into a task's hands along Prefect's task graph."""
-
-    def __init__(self, placed: Sequence[Placed], tasks: Mapping[UUID, TaskRun]) -> None:
-        self._tasks = tasks
-        self._wrote = {scope for one in placed if one.target for scope in one.step.scopes}
-        self._of: dict[Scope, tuple[UUID, ...]] = {}
-
-    def of(self, scope: Scope) -> tuple[UUID, ...]:
-        if scope is None:
-            return ()
-        if scope not in self._of:
-            self._of[scope] = tuple(self._walk(scope))
-        return self._of[scope]
-
-    def _walk(self, task: UUID) -> Iterator[UUID]:
-        seen = {task}
-        ahead = sorted(self._upstream(task))
-        while ahead:
-            giver = ahead.pop()
-            if giver in seen:
-                continue
-            seen.add(giver)
-            yield giver
-            if giver not in self._wrote:
-                ahead += sorted(self._upstream(giver))
-
-    def _upstream(self, task: UUID) -> frozenset[UUID]:
-        return self._tasks[task].upstream if task in self._tasks else frozenset()
 
 
 def _reads_passing(placed: Placed) -> bool:

@@ -19,7 +19,8 @@ END_STATES: frozenset[str] = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCE
 class TaskRun:
     """A task run: when it ran, how it ended, and what it was given.
 
-    `upstream` are the task runs whose results it received, `waits_for` those that only had to end before it began.
+    `upstream` are the task runs whose results it received, `given` the same for each of its parameters by itself;
+    `waits_for` are those that only had to end before it began.
     """
 
     id: UUID
@@ -31,6 +32,7 @@ class TaskRun:
     upstream: frozenset[UUID] = frozenset()
     waits_for: frozenset[UUID] = frozenset()
     message: str | None = None
+    given: tuple[frozenset[UUID], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def read_tasks(client: SyncPrefectClient, flow_run_id: UUID) -> dict[UUID, TaskR
 def _task(raw: JSON) -> TaskRun:
     inputs: dict[str, list[JSON]] = raw.get("task_inputs") or {}
     state: JSON = raw.get("state") or {}
-    given = (ref for name, refs in inputs.items() if name not in (_ORDER_ONLY, _CALLER) for ref in refs)
+    given = [_task_runs(refs) for name, refs in sorted(inputs.items()) if name not in (_ORDER_ONLY, _CALLER)]
     return TaskRun(
         id=UUID(raw["id"]),
         name=raw["name"],
@@ -36,9 +36,10 @@ def _task(raw: JSON) -> TaskRun:
         state=state.get("type") or raw.get("state_type"),
         started=api.time_of(raw.get("start_time")),
         ended=api.time_of(raw.get("end_time")),
-        upstream=_task_runs(given),
+        upstream=frozenset().union(*given),
         waits_for=_task_runs(inputs.get(_ORDER_ONLY, ())),
         message=state.get("message"),
+        given=tuple(refs for refs in given if refs),
     )
 
 
