@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Edge, Lineage
@@ -18,14 +19,16 @@ Described = dict[str, Any]
 
 
 def inputs(lineage: Lineage) -> list[Described]:
-    return [_input(use, _documentation(lineage, use)) for use in lineage.inputs]
+    written = _written(lineage)
+    return [_input(use, _documentation(written, use)) for use in lineage.inputs]
 
 
 def outputs(lineage: Lineage) -> list[Described]:
     columns: dict[Dataset, list[ColumnEdge]] = defaultdict(list)
     for edge in lineage.columns:
         columns[edge.target].append(edge)
-    return [_output(use, _documentation(lineage, use), columns[use.dataset]) for use in lineage.outputs]
+    written = _written(lineage)
+    return [_output(use, _documentation(written, use), columns[use.dataset]) for use in lineage.outputs]
 
 
 def explicit_lineage(lineage: Lineage) -> Facet | None:
@@ -73,11 +76,15 @@ def _named(dataset: Dataset) -> Described:
     return {"namespace": dataset.namespace, "name": dataset.name}
 
 
-def _documentation(lineage: Lineage, use: DatasetUse) -> DatasetUse:
+def _written(lineage: Lineage) -> dict[Dataset, DatasetUse]:
+    return {use.dataset: use for use in lineage.outputs}
+
+
+def _documentation(written: Mapping[Dataset, DatasetUse], use: DatasetUse) -> DatasetUse:
     """The use that tells most of a dataset: a reader that says less than the writer would take it back."""
     if use.description or use.owners:
         return use
-    return next((o for o in lineage.outputs if o.dataset == use.dataset), use)
+    return written.get(use.dataset, use)
 
 
 def _facets(use: DatasetUse, documented: DatasetUse) -> dict[str, Facet]:
