@@ -15,7 +15,7 @@ from prefect_lineage_events.sql.model import DIRECT, Transformation
 from .relations import IDENTITY, Lineage, Origin
 from .rules import ColumnRules
 from .scopes import Scope
-from .transformations import AGGREGATES_BY_NAME, COMPOSED, Role, role_of
+from .transformations import AGGREGATES_BY_NAME, COMPOSED, ROLES, Role, role_of
 
 Found = dict[Origin, None]
 
@@ -54,13 +54,15 @@ class Trace:
 
     def walk(self, node: exp.Expr, how: Transformation, budget: Budget) -> None:
         """Add the origins of `node`, each seen through `how`."""
-        work = self.work
+        work, roles = self.work, ROLES
         work.append((node, how))
         steps = 0
         while work:
             node, how = work.pop()
             steps += 1
-            role = role_of(node)
+            role = roles.get(node.__class__)
+            if role is None:
+                role = role_of(node.__class__)
             if role is Role.LEAF:
                 continue
             if role is Role.COLUMN:

@@ -62,7 +62,7 @@ def join(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Tas
     yield from queries.decide(args.get("match_condition"), "JOIN", scope, env)
     joined = [scope.sources[key] for key in keys]
     names = [name_of(i, queries.rules) for i in args.get("using") or () if isinstance(i, exp.Expr)]
-    for column in _common(before, joined) if natural else names:
+    for column in _common(queries, before, joined) if natural else names:
         _merge(queries, column, before, joined, scope)
     return keys
 
@@ -139,8 +139,9 @@ def _array_join(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None)
     return []
 
 
-def _common(left: Sequence[Relation], right: Sequence[Relation]) -> list[str]:
+def _common(queries: Queries, left: Sequence[Relation], right: Sequence[Relation]) -> list[str]:
     """The columns that both sides of a NATURAL JOIN have, as far as both are known."""
+    queries.budget.spend(sum(len(r.outputs) for r in left))
     ours = {o.name.lower() for r in left for o in r.outputs if o.name != "*"}
     return [o.name for r in right for o in r.outputs if o.name.lower() in ours]
 

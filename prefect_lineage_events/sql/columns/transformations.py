@@ -53,7 +53,7 @@ class Role(IntEnum):
     CALL = 16  # a function that sqlglot does not know: its name tells more
 
 
-_ROLES: dict[type[exp.Expr], Role] = {
+ROLES: dict[type[exp.Expr], Role] = {
     exp.Column: Role.COLUMN,
     exp.Pseudocolumn: Role.LEAF,
     exp.Literal: Role.LEAF,
@@ -102,12 +102,9 @@ AGGREGATES_BY_NAME = frozenset(
 )  # fmt: skip
 
 
-def role_of(node: exp.Expr) -> Role:
-    """The role of a node, by its class; a class met for the first time is classified by its ancestors."""
-    kind = node.__class__
-    role = _ROLES.get(kind)
-    if role is None:
-        role = _ROLES[kind] = _classify(kind)
+def role_of(kind: type[exp.Expr]) -> Role:
+    """The role of a class of nodes that is met for the first time, by its ancestors; `ROLES` has it from then on."""
+    role = ROLES[kind] = _classify(kind)
     return role
 
 
