@@ -145,7 +145,7 @@ def _read_bind(words: Words, at: int, context: Context) -> Named:
     if words.word(at) == "{":
         while end < len(words) and words.word(end) != "}":
             end += 1
-        end += 1
+        end = min(end + 1, len(words))
     while (
         end < len(words) and words.touches(end - 1) and (words.is_name(end) or words.word(end) in (".", "}", "{", "$"))
     ):

@@ -42,7 +42,7 @@ def recover(words: Words, start: int, end: int, draft: Draft, makes_tables: bool
 class _Scan:
     def __init__(self, words: Words, end: int, draft: Draft, makes_tables: bool) -> None:
         self.words = words
-        self.end = end
+        self.end = min(end, len(words))
         self.draft = draft
         self.makes_tables = makes_tables
         self.stack = [Frame()]

@@ -15,19 +15,20 @@ from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
 # Beyond these the words are read without a tree. sqlglot 30 takes 2.5 us and 0.5 kB a token; nested deeper than
-# a thread's stack its compiled parser ends the process; every JOIN without ON, and every bracket within the
-# brackets of a word for a type, doubles its time.
+# a thread's stack its compiled parser ends the process; every JOIN without ON, every bracket within the
+# brackets of a word for a type or of LATERAL, and every IF without parentheses, doubles its time.
 MOST_TOKENS = 60_000
-DEEPEST = 120
+DEEPEST = 300
 _MOST_OPEN_JOINS = 8
 _MOST_TYPE_BRACKETS = 6
+_MOST_BARE_IFS = 6
 _FEW = 16  # tokens that can exceed none of these
 
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
-_CONDITIONS = frozenset({TokenType.ON, TokenType.USING})
+_WORDS = frozenset({TokenType.VAR, TokenType.COMMAND})
 _UNCONDITIONAL = frozenset({TokenType.CROSS, TokenType.NATURAL})
-_TYPES = frozenset(Parser.TYPE_TOKENS)
+_TYPES = frozenset({*Parser.TYPE_TOKENS, TokenType.LATERAL})
 
 
 def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None, str]:
@@ -93,13 +94,15 @@ def _unfit(tokens: Sequence[Token]) -> str:
         return ""
     if len(tokens) > MOST_TOKENS:
         return f"it has more than {MOST_TOKENS:,} tokens"
-    depth = joins = typed = 0
+    depth = joins = typed = ifs = 0
+    last = tokens[0]
     previous = TokenType.COMMA
     before = TokenType.COMMA
     for token in tokens:
         kind = token.token_type
         if kind in _OPENING:
             depth += 1
+            joins = max(joins - 1, 0) if previous == TokenType.USING else joins
             typed = typed + 1 if previous in _TYPES and kind != TokenType.CASE else typed
             if depth > DEEPEST:
                 return f"it is nested more than {DEEPEST} deep"
@@ -111,9 +114,13 @@ def _unfit(tokens: Sequence[Token]) -> str:
             joins += before not in _UNCONDITIONAL and previous not in _UNCONDITIONAL
             if joins > _MOST_OPEN_JOINS:
                 return "it has many joins without conditions"
-        elif kind in _CONDITIONS:
+        elif kind == TokenType.ON:
             joins = max(joins - 1, 0)
-        before, previous = previous, kind
+        elif previous in _WORDS and kind != TokenType.L_PAREN and last.text.upper() == "IF":
+            ifs += 1
+            if ifs > _MOST_BARE_IFS:
+                return "it has many IFs without parentheses"
+        before, previous, last = previous, kind, token
     return ""
 
 

@@ -95,7 +95,7 @@ class Words:
 
     def find(self, options: frozenset[str], start: int, end: int | None = None) -> int:
         """The first of some words from `start` on, outside parentheses; -1 where there is none."""
-        at, end = start, len(self.upper) if end is None else end
+        at, end = start, len(self.upper) if end is None else min(end, len(self.upper))
         while at < end:
             word = self.upper[at]
             if word in options:
