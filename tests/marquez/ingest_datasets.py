@@ -70,47 +70,56 @@ def put_dataset(context: Context, sent: Event, *, is_input: bool) -> Io:
 
 
 def _put_dataset_row(context: Context, sent: Event, *, is_input: bool) -> Io:
-    store, now = context.store, context.now
+    """A write is a new version; a read is one of the current version, and makes one only where there is none."""
     facets = sent.get("facets") or {}
-    namespace = store.put_namespace(sent["namespace"], now).name
-    source = facets.get("dataSource")
-    if source:
-        source_row = store.put_source(source.get("name"), values.connection_url(source.get("uri")), now, default=False)
-    else:
-        source_row = store.put_source("default", "", now, default=True)
-    stored_namespace = store.put_namespace(safe_namespace(sent["namespace"]), now).name
-    symlink = store.put_symlink(uuid4(), namespace, sent["name"], primary=True)
-    for other in (facets.get("symlinks") or {}).get("identifiers") or ():
-        store.put_symlink(
-            symlink.dataset_uuid, store.put_namespace(other["namespace"], now).name, other["name"], primary=False
-        )
+    namespace = context.store.put_namespace(sent["namespace"], context.now).name
+    source = _put_source(context, facets.get("dataSource"))
     lifecycle = (facets.get("lifecycleStateChange") or {}).get("lifecycleStateChange") or ""
-    dataset = store.put_dataset(
-        symlink.dataset_uuid,
-        stored_namespace,
-        sent["name"],
-        source_row.name,
-        (facets.get("documentation") or {}).get("description"),
-        lifecycle.upper() == "DROP",
-        now,
-    )
+    dataset = _put_dataset_and_names(context, sent, namespace, source, deleted=lifecycle.upper() == "DROP")
     fields = (facets.get("schema") or {}).get("fields")
-    rows = [store.put_field(dataset, f["name"], f.get("type"), f.get("description")) for f in fields or ()]
+    rows = [context.store.put_field(dataset, f["name"], f.get("type"), f.get("description")) for f in fields or ()]
     version = dataset.current_version if is_input else None
     if version is None:
         version = _new_version(
-            context, dataset, namespace, source_row.name, sent["name"], lifecycle, fields, rows, is_input
+            context, dataset, namespace, source, sent["name"], lifecycle, fields, rows, is_input=is_input
         )
     version.field_rows.extend(row for row in rows if row not in version.field_rows)
-    if is_input and context.run is not None:
-        inputs = store.runs[context.run].inputs
-        if version not in inputs:
-            inputs.append(version)
-        if dataset.current_version is None:
-            dataset.current_version, dataset.updated_at = version, now
-    if not is_input:
+    if is_input:
+        _note_read(context, dataset, version)
+    else:
         _put_column_lineage(context, facets, rows, version)
     return Io(dataset, version)
+
+
+def _put_source(context: Context, facet: Event | None) -> str:
+    if not facet:
+        return context.store.put_source("default", "", context.now, default=True).name
+    url = values.connection_url(facet.get("uri"))
+    return context.store.put_source(facet.get("name"), url, context.now, default=False).name
+
+
+def _put_dataset_and_names(context: Context, sent: Event, namespace: str, source: str, *, deleted: bool) -> Dataset:
+    """The dataset belongs to its namespace in the safe spelling, its names to the namespace as it was sent."""
+    store, now, facets = context.store, context.now, sent.get("facets") or {}
+    stored_namespace = store.put_namespace(safe_namespace(sent["namespace"]), now).name
+    symlink = store.put_symlink(uuid4(), namespace, sent["name"], primary=True)
+    for other in (facets.get("symlinks") or {}).get("identifiers") or ():
+        other_namespace = store.put_namespace(other["namespace"], now).name
+        store.put_symlink(symlink.dataset_uuid, other_namespace, other["name"], primary=False)
+    description = (facets.get("documentation") or {}).get("description")
+    return store.put_dataset(
+        symlink.dataset_uuid, stored_namespace, sent["name"], source, description, deleted=deleted, now=now
+    )
+
+
+def _note_read(context: Context, dataset: Dataset, version: DatasetVersion) -> None:
+    if context.run is None:
+        return
+    inputs = context.store.runs[context.run].inputs
+    if version not in inputs:
+        inputs.append(version)
+    if dataset.current_version is None:
+        dataset.current_version, dataset.updated_at = version, context.now
 
 
 def _new_version(
@@ -122,6 +131,7 @@ def _new_version(
     lifecycle: str,
     fields: list[Event] | None,
     rows: list[Field],
+    *,
     is_input: bool,
 ) -> DatasetVersion:
     """Two writes are one version when run, schema and lifecycle are the same; types are compared in upper case."""

@@ -170,8 +170,9 @@ class Store:
     # datasets
 
     def put_dataset(
-        self, uuid: UUID, namespace: str, name: str, source: str, description: str | None, deleted: bool, now: int
+        self, uuid: UUID, namespace: str, name: str, source: str, description: str | None, *, deleted: bool, now: int
     ) -> Dataset:
+        """Names are unique within the namespaces' safe spelling: `T` in `a;b` and in `a=b` cannot both be stored."""
         values.text(description)
         values.index_row(name, namespace)
         dataset = self.datasets.get(uuid)
