@@ -4,7 +4,7 @@
 
 Starts a Prefect server of its own. The events are distinct statements, each writing one of `--tables` tables from two
 others, with two column edges; the target is a local file. "Assembling" is everything: reading, stitching, building,
-delivering, artifact and ledger. Beyond some hundred tables the client's own serialising of the two events takes the time.
+delivering, artifact and ledger. Beyond some hundred tables the client's serialising of the two events takes the time.
 """
 
 from __future__ import annotations

@@ -14,10 +14,12 @@ from uuid import UUID
 
 from prefect import flow, get_client, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
 from prefect_lineage_events.assembler.many_runs import Summary, backfill_runs, parse_window, sweep_runs
 from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run
 from prefect_lineage_events.assembler.outbox import Outbox
+from prefect_lineage_events.assembler.progress import ProgressBar, write_table
 from prefect_lineage_events.history.read import parse_run_id
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
 
@@ -73,8 +75,17 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
     """
     window = parse_window(start, end)
     with get_client(sync_client=True) as client:
-        order = Order(send=_send, force=force)
-        summary = backfill_runs(client, window, order, flows=flows, targets=targets, dry_run=dry_run)
+        own_id = UUID(flow_run.id) if flow_run.id else None
+        summary = backfill_runs(
+            client,
+            window,
+            Order(send=_send, force=force),
+            flows=flows,
+            targets=targets,
+            dry_run=dry_run,
+            progress=ProgressBar(client, own_id),
+        )
+        write_table(client, summary, own_id)
     _log().info("%s", summary)
     summary.raise_for_failures()
     return summary

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 OVERLAP = dt.timedelta(minutes=10)
 # A target that was away for so many runs in a row is away: the rest is left for the next time.
 FAILURES_IN_A_ROW = 3
+
+Progress = Callable[[int, int], None]
 
 
 class SweepError(RuntimeError):
@@ -104,10 +106,11 @@ def backfill_runs(
     flows: Sequence[str] | None = None,
     targets: Sequence[str] | None = None,
     dry_run: bool = False,
+    progress: Progress | None = None,
 ) -> Summary:
-    """Assemble what ended in the window and is not settled."""
+    """Assemble what ended in the window and is not settled. `progress` is told how many of how many runs are done."""
     runs = [r for rows in ended_runs(client, window.start, window.end, flows) for r in rows]
-    return _assemble_each(client, runs, order, targets=targets, dry_run=dry_run)
+    return _assemble_each(client, runs, order, targets=targets, dry_run=dry_run, progress=progress)
 
 
 def _assemble_each(
@@ -117,6 +120,7 @@ def _assemble_each(
     *,
     targets: Sequence[str] | None = None,
     dry_run: bool = False,
+    progress: Progress | None = None,
 ) -> Summary:
     summary = Summary()
     wanted: Sequence[str | None] = targets or [None]
@@ -133,16 +137,23 @@ def _assemble_each(
     if dry_run:
         summary.would_send = todo
     else:
-        _work_through(client, todo, order, summary)
+        _work_through(client, todo, order, summary, progress or _unseen)
     return summary
 
 
-def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Order, summary: Summary) -> None:
+def _unseen(done: int, total: int) -> None:
+    """Progress that nobody looks at."""
+
+
+def _work_through(
+    client: SyncPrefectClient, todo: Sequence[FlowRun], order: Order, summary: Summary, progress: Progress
+) -> None:
     """Of each flow only the last run has the present put back after it: after every one it would double the work."""
     last = {run.flow_id: run.id for run in todo}
     shown: dict[UUID, FlowRun] = {}
     in_a_row = 0
-    for run in todo:
+    for number, run in enumerate(todo):
+        progress(number, len(todo))
         if in_a_row >= FAILURES_IN_A_ROW:
             summary.left.append(run)
             continue
@@ -155,6 +166,7 @@ def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Ord
                 del shown[run.flow_id]
     for run in shown.values():
         _keep_present(client, run, order, summary)
+    progress(len(todo), len(todo))
 
 
 def _assemble_one(client: SyncPrefectClient, run: FlowRun, order: Order, summary: Summary) -> Assembled | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from uuid import UUID, uuid4
 
 import pytest
@@ -155,6 +156,15 @@ def test_a_dry_run_says_what_would_be_sent(target, client):
     assert [r.id for r in summary.would_send] == [run_id]
     assert "1 would be assembled" in str(summary)
     assert not target.events
+
+
+def test_a_backfill_shows_a_bar_and_a_table(target, client):
+    start, run_id = now(), daily_load()
+    state = backfill(start=start, end=now(), return_state=True)
+    body = {"artifacts": {"flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}}}
+    by_type = {a["type"]: a["data"] for a in client.request("POST", "/artifacts/filter", json=body).json()}
+    assert by_type["progress"] == 100.0
+    assert json.loads(by_type["table"]) == [{"flow run": str(run_id), "flow": "daily load", "outcome": "sent"}]
 
 
 def test_a_forced_backfill_sends_again(target, client):

@@ -1,0 +1,88 @@
+"""The text on the run's page: complete, bounded, and broken by no name."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from prefect_lineage_events.assembler.artifact import MAX_COLUMNS, MAX_DATASETS, markdown
+from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Edge, Lineage, RunLineage, StatementSummary
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.history.model import Completeness, FlowRun
+
+ORDERS, REPORT = Dataset("postgres://db:5432", "shop.orders"), Dataset("postgres://db:5432", "shop.report")
+RUN = FlowRun(uuid4(), "busy-bee", uuid4(), "nightly", "COMPLETED")
+
+
+def lineage(**more) -> Lineage:
+    return Lineage(
+        **{
+            "inputs": (DatasetUse(ORDERS),),
+            "outputs": (DatasetUse(REPORT, rows=12345, lifecycle="OVERWRITE"),),
+            "edges": (Edge(ORDERS, REPORT),),
+            "columns": (ColumnEdge(ORDERS, "amount", REPORT, "total", "AGGREGATION"),),
+            **more,
+        }
+    )
+
+
+def text(**more) -> str:
+    return markdown(RunLineage(RUN, lineage(**more)))
+
+
+def test_graph_tables_rows_and_columns_are_shown():
+    shown = text()
+    assert "```mermaid" in shown
+    assert "| `shop.orders` | postgres://db:5432 | table |" in shown
+    assert "12,345 | OVERWRITE |" in shown
+    assert "| `shop.report.total` | `shop.orders.amount` (aggregation) |" in shown
+
+
+def test_edges_by_equal_names_are_told_apart():
+    assert "(by equal names)" in text(columns=(ColumnEdge(ORDERS, "id", REPORT, "id", inferred=True),))
+
+
+def test_a_complete_run_says_nothing_of_completeness():
+    assert "Incomplete" not in text()
+
+
+def test_what_is_missing_is_said():
+    missing = Completeness(missing={uuid4(): (1, 2)}, unclosed=(uuid4(),), dropped=7)
+    shown = markdown(RunLineage(RUN, lineage(), completeness=missing))
+    assert "2 lineage events have not arrived" in shown
+    assert "1 processes of the run never said that they were done" in shown
+    assert "7 statements were dropped" in shown
+
+
+def test_a_refusal_is_shown_with_its_reason():
+    assert "- 422 blank name" in markdown(RunLineage(RUN, lineage()), ["422 blank name"])
+
+
+def test_why_a_statement_was_not_understood_is_said_once():
+    partial = StatementSummary("?", "duckdb", confidence="partial", reason="unknown syntax")
+    assert text(statements=(partial, partial)).count("unknown syntax") == 1
+
+
+def test_a_run_that_is_there_for_its_children_says_so():
+    shown = markdown(RunLineage(RUN, Lineage(), descendants_have_lineage=True))
+    assert "runs below it did" in shown
+    assert "mermaid" not in shown
+
+
+def test_schema_changes_are_listed():
+    shown = markdown(RunLineage(RUN, lineage(), schema_changes={REPORT: "column total: integer, now text"}))
+    assert "- `shop.report`: column total: integer, now text" in shown
+
+
+def test_names_break_neither_table_nor_code():
+    odd = Dataset("file", "a|b`c\nd")
+    shown = text(inputs=(DatasetUse(odd),))
+    assert "| `a\\|b'c d` |" in shown
+
+
+def test_what_is_beyond_the_bounds_is_counted():
+    many = tuple(DatasetUse(Dataset("s3://b", f"k{n}")) for n in range(MAX_DATASETS + 5))
+    columns = tuple(ColumnEdge(ORDERS, "a", REPORT, f"c{n}") for n in range(MAX_COLUMNS + 7))
+    shown = text(inputs=many, columns=columns)
+    assert "... and 5 more datasets." in shown
+    assert "... and 7 more column edges." in shown
+    assert len(shown) < 100_000
