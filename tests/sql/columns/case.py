@@ -8,7 +8,7 @@ n.x <- t.a AGGREGATION      ... as column x of table n, aggregated
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from prefect_lineage_events.sql import analyze
 from prefect_lineage_events.sql.model import ColumnEdge, Statement
@@ -34,12 +34,11 @@ class Case:
     result: Sequence[str] | None = None
     declared: Mapping[str, Mapping[str, str]] | None = None
     reason: str = ""
-    extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def schemas(self) -> dict[str, dict[str, str]]:
         upper = self.dialect in ("snowflake", "oracle")
-        tables = {**(KNOWN if self.known else {}), **self.extra}
+        tables = KNOWN if self.known else {}
         return {
             (name.upper() if upper else name): {(c.upper() if upper else c): "" for c in columns}
             for name, columns in tables.items()
