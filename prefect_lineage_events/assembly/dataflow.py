@@ -3,6 +3,7 @@
 Rules for Python, which nobody sees inside of:
 - In one task, rows that were read feed what is written after them. So do rows that the flow's own body read, for what
   the flow's own body writes.
+- A task inside of a task is a part of it: what it reads, its caller may write, and what its caller read before, it may.
 - A task that received the result of another was given what that one read; and, when that one wrote nothing itself, what
   had been given to it. What a task wrote is in the store: its result says no more than that it is there.
 - A statement that says itself what fed it (INSERT ... SELECT) is believed.
@@ -71,8 +72,10 @@ class _Walk:
         self._infer_columns = infer_columns
         self._contents: dict[Life, Relation] = defaultdict(Relation)
         self._hands: dict[Scope, _Hands] = defaultdict(_Hands)
+        self._with_called: dict[Scope, _Hands] = defaultdict(_Hands)
         wrote = {scope for one in placed if one.target for scope in one.step.scopes}
         self._givers = Givers(tasks, wrote, self._covers)
+        self._callers = {task.id: task.caller for task in tasks.values() if task.caller}
         self._fed: dict[tuple[Life, frozenset[Scope]], Fed] = {}
         self._written: dict[tuple[Life, frozenset[Scope], tuple[str, ...]], int] = {}
 
@@ -104,15 +107,28 @@ class _Walk:
         for position, placed in enumerate(self._placed):
             if placed.step.reads and not _reads_passing(placed):
                 rows = self._relation(placed)
-                for scope in placed.step.scopes:
-                    self._hands[scope].ahead.append(((placed.step.started, position), rows))
-                    self._hands[scope].all_day.take(rows)
+                for hands in self._of(placed.step.scopes):
+                    hands.ahead.append(((placed.step.started, position), rows))
+                    hands.all_day.take(rows)
 
     def _hand_over(self, placed: Placed) -> None:
         rows = self._relation(placed)
-        for scope in placed.step.scopes:
-            self._hands[scope].now.take(rows)
-            self._hands[scope].all_day.take(rows)
+        for hands in self._of(placed.step.scopes):
+            hands.now.take(rows)
+            hands.all_day.take(rows)
+
+    def _of(self, scopes: Iterable[Scope]) -> Iterator[_Hands]:
+        """The hands of the scopes that a statement belongs to, and of the tasks that called them."""
+        for scope in scopes:
+            yield self._hands[scope]
+            for caller in self._above(scope):
+                yield self._with_called[caller]
+
+    def _above(self, scope: Scope) -> Iterator[UUID]:
+        seen = {scope}
+        while scope and (scope := self._callers.get(scope)) and scope not in seen:
+            seen.add(scope)
+            yield scope
 
     def _feed(self, target: Life, placed: Placed, moment: _Moment) -> None:
         """A write in a loop of which nothing new can be learned is passed over."""
@@ -223,7 +239,9 @@ class _Walk:
         found: list[tuple[Relation, How]] = []
         names = self._names_into(placed)
         for scope in sorted(placed.step.scopes, key=str):
-            found.append((self._hands[scope].until(moment), _SAME_TASK))
+            # Not the callers' other callees: their results are followed along the task graph, or not at all.
+            mine = [self._hands[scope], self._with_called[scope], *(self._hands[c] for c in self._above(scope))]
+            found += [(hands.until(moment), _SAME_TASK) for hands in mine]
             found += [(self._hands[giver].all_day, _TASK_GRAPH) for giver in self._givers.of(scope, names)]
         return found
 

@@ -20,7 +20,8 @@ class TaskRun:
     """A task run: when it ran, how it ended, and what it was given.
 
     `upstream` are the task runs whose results it received, `given` the same for each of its parameters by itself;
-    `waits_for` are those that only had to end before it began.
+    `waits_for` are those that only had to end before it began; `caller` is the task that called it, for a task inside
+    of a task.
     """
 
     id: UUID
@@ -33,6 +34,7 @@ class TaskRun:
     waits_for: frozenset[UUID] = frozenset()
     message: str | None = None
     given: tuple[frozenset[UUID], ...] = ()
+    caller: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

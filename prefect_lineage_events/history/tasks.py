@@ -40,6 +40,7 @@ def _task(raw: JSON) -> TaskRun:
         waits_for=_task_runs(inputs.get(_ORDER_ONLY, ())),
         message=state.get("message"),
         given=tuple(refs for refs in given if refs),
+        caller=next(iter(_task_runs(inputs.get(_CALLER, ()))), None),
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
-from tests.assembly.histories import START, Story
+from tests.assembly.histories import START, Story, ident
 from tests.assembly.pictures import columns, edges, inputs, known, lineage, outputs
 
 
@@ -251,3 +252,26 @@ def test_a_self_insert_is_an_edge_to_itself():
 def test_the_surest_way_of_knowing_an_edge_is_told():
     story = Story().read("a").write("b").write("b", "a")
     assert known(lineage(story)) == {"a>b": "sql"}
+
+
+def nested(*names: str, inside: str) -> Story:
+    story = Story().task(inside)
+    for name in names:
+        story.task(name)
+        story.tasks[ident(name)] = replace(story.tasks[ident(name)], caller=ident(inside))
+    return story
+
+
+def test_what_a_task_inside_of_a_task_reads_its_caller_may_write():
+    story = nested("inner", inside="outer").read("a", task="inner").write("b", task="outer")
+    assert known(lineage(story)) == {"a>b": "same task"}
+
+
+def test_what_a_task_read_before_the_task_it_calls_may_write():
+    story = nested("inner", inside="outer").read("a", task="outer").write("b", task="inner").read("c", task="outer")
+    assert known(lineage(story)) == {"a>b": "same task"}
+
+
+def test_two_tasks_inside_of_a_task_are_joined_along_the_task_graph_only():
+    story = nested("inner1", "inner2", inside="outer").read("a", task="inner1").write("b", task="inner2")
+    assert edges(lineage(story)) == set()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +14,7 @@ from prefect_lineage_events.assembly.model import RunLineage
 from prefect_lineage_events.openlineage.build import run_events
 from tests.assembly.histories import Story, ident
 from tests.openlineage.conftest import child_of, deployed, elt
-from tests.openlineage.validation import faults
+from tests.openlineage.validation import OWN_SPEC, faults
 
 NAMESPACE = "prefect://acme"
 
@@ -127,3 +130,18 @@ def test_every_event_follows_the_specification(built, granularity, state):
 
 def test_the_same_history_gives_the_same_bytes(built):
     assert json.dumps(events(built(elt()), granularity="task")) == json.dumps(events(built(elt()), granularity="task"))
+
+
+def test_another_validator_finds_nothing_either(built):
+    """A second opinion, where it is at hand: it also checks parents, order and what Marquez stumbles over."""
+    folder = Path(__file__).parents[2].parent / "shared" / "openlineage"
+    if not (folder / "validate_ol.py").exists():
+        pytest.skip("no validate_ol.py beside the repository")
+    spec = importlib.util.spec_from_file_location("validate_ol", folder / "validate_ol.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["validate_ol"] = module
+    spec.loader.exec_module(module)
+    run = built(elt(), parents=child_of("middle", "top"))
+    sent = events(replace(run, run=deployed(run.run)), granularity="task", prefect_url="http://127.0.0.1:4200")
+    specs = module.Specs([str(folder / "spec"), str(OWN_SPEC)])
+    assert list(map(str, module.validate_events(sent, specs, lifecycle=True))) == []
