@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -189,8 +189,14 @@ def _metadata(entry: Entry) -> dict[str, str]:
 def _entry(raw: Mapping[str, Any]) -> Entry:
     metadata: dict[str, str] = raw["metadata_"]
     state = json.loads(metadata[_RUN])
-    targets = {k.removeprefix(_TARGET): Sent(**json.loads(v)) for k, v in metadata.items() if k.startswith(_TARGET)}
+    targets = {k.removeprefix(_TARGET): _sent(v) for k, v in metadata.items() if k.startswith(_TARGET)}
     return Entry(UUID(raw["id"]), state["end"], state["complete"], state["events"], targets)
+
+
+def _sent(value: str) -> Sent:
+    """What a later version adds is not for this one."""
+    told = json.loads(value)
+    return Sent(**{f.name: told[f.name] for f in fields(Sent) if f.name in told})
 
 
 def target_key(target_id: str) -> str:

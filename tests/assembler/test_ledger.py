@@ -1,0 +1,87 @@
+"""The ledger: what a target has, and when nothing is left to do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from uuid import uuid4
+
+import pytest
+
+from prefect_lineage_events.assembler import ledger
+from prefect_lineage_events.assembler.ledger import Entry, Sent, digest_of, end_of
+from prefect_lineage_events.history.model import FlowRun
+from tests.by_hand import NOON
+
+RUN = FlowRun(uuid4(), "busy-bee", uuid4(), "nightly", "COMPLETED", ended=NOON)
+DONE = Sent("marquez", "d1", 2, 2)
+
+
+def entry(*sent: Sent, end: str = end_of(RUN), complete: bool = True) -> Entry:
+    made = Entry(uuid4(), end, complete, 10)
+    for one in sent:
+        made = made.with_sent(one)
+    return made
+
+
+def test_a_run_that_a_target_has_is_settled():
+    assert entry(DONE).settles(RUN)
+    assert entry(DONE).settles(RUN, "marquez")
+
+
+@pytest.mark.parametrize(
+    "unsettled",
+    [
+        entry(),
+        entry(Sent("marquez", "d1", 1, 2)),
+        entry(Sent("marquez", "d1", 2, 2, settled=False)),
+        entry(DONE, complete=False),
+        entry(DONE, end=end_of(FlowRun(RUN.id, "r", RUN.flow_id, "nightly", "FAILED", ended=NOON))),
+        entry(DONE, end=f"COMPLETED {(NOON - dt.timedelta(hours=1)).isoformat()}"),
+    ],
+    ids=["never sent", "sent to half", "present not put back", "incomplete", "ended otherwise", "run again since"],
+)
+def test_a_run_with_something_left_to_do_is_not_settled(unsettled):
+    assert not unsettled.settles(RUN)
+
+
+def test_another_target_has_nothing_yet():
+    assert not entry(DONE).settles(RUN, "datahub")
+
+
+def test_refused_events_are_done_with():
+    assert entry(Sent("marquez", "d1", 2, 2, rejected=2)).settles(RUN)
+    assert not Sent("marquez", "d1", 2, 2, rejected=1).taken
+
+
+def test_a_page_survives_the_artifact_whatever_the_target_is_called():
+    long = Sent("http " + "x" * 2000, "d2", 1, 3, 1)
+    page = entry(DONE, long)
+    metadata = ledger._metadata(page)
+    assert all(len(value) <= 500 for value in metadata.values())
+    read = ledger._entry({"id": str(page.artifact_id), "metadata_": metadata})
+    assert read.sent_to("marquez") == DONE
+    assert read.sent_to(long.target).digest == "d2"
+    assert (read.end, read.complete, read.stored_events) == (page.end, page.complete, page.stored_events)
+
+
+def test_a_page_written_by_a_later_version_is_read():
+    metadata = ledger._metadata(entry(DONE))
+    key = next(k for k in metadata if k.startswith("lineage.target."))
+    metadata[key] = json.dumps({**json.loads(metadata[key]), "shade": "blue"})
+    assert ledger._entry({"id": str(uuid4()), "metadata_": metadata}).sent_to("marquez") == DONE
+
+
+def test_the_same_events_have_the_same_digest():
+    events = [{"b": 1, "a": [1, 2]}, {"c": None}]
+    assert digest_of(events) == digest_of([{"a": [1, 2], "b": 1}, {"c": None}])
+    assert digest_of(events) != digest_of(list(reversed(events)))
+
+
+@pytest.mark.parametrize(
+    ("flow_name", "key"),
+    [("Flights nightly!", "lineage-flights-nightly"), ("übung/β", "lineage-bung"), ("流れ", f"lineage-{RUN.flow_id}")],
+)
+def test_an_artifact_key_is_one_that_prefect_takes(flow_name, key):
+    run = FlowRun(uuid4(), "r", RUN.flow_id, flow_name, "COMPLETED")
+    assert ledger._key(run) == key
