@@ -25,6 +25,7 @@ from prefect_lineage_events.datasets import Store
 
 T = TypeVar("T")
 _OPERATION_KEYWORDS = ("operation", "query", "command", "sql", "statement")
+_PARAMETERS_KEYWORDS = ("parameters", "params", "vars", "seqparams")
 
 
 def ask(question: Callable[..., T], *args: Any, default: T) -> T:
@@ -230,6 +231,13 @@ def operation_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return next((kwargs[k] for k in _OPERATION_KEYWORDS if k in kwargs), "")
 
 
+def parameters_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The bind values of a call of `execute`; None without any."""
+    if len(args) > 1:
+        return args[1]
+    return next((kwargs[k] for k in _PARAMETERS_KEYWORDS if k in kwargs), None)
+
+
 def runs_statement(
     cursor: CursorProxy, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
@@ -250,12 +258,18 @@ def runs_as(
     if doomed:
         # A doomed transaction takes no statement but its end, and even a COMMIT ends it by rolling back.
         connection._self_tracer.rollback()
-    note_statement(cursor, operation, started, duration)
+    note_statement(cursor, operation, started, duration, parameters=parameters_of(args, kwargs))
     return cursor._self_same(result)
 
 
 def note_statement(
-    cursor: CursorProxy, operation: Any, started: dt.datetime, duration: float, rows: int | None = None
+    cursor: CursorProxy,
+    operation: Any,
+    started: dt.datetime,
+    duration: float,
+    *,
+    parameters: Any = None,
+    rows: int | None = None,
 ) -> None:
     """Note a statement that this cursor has run, and start to count its rows where nobody knows their number yet."""
     own, connection = cursor.__wrapped__, cursor._self_connection
@@ -263,7 +277,7 @@ def note_statement(
     rows = ask(driver.rows, own, default=None) if rows is None else rows
     has_result = ask(driver.has_result, own, default=False)
     note = connection._self_tracer.statement(
-        ask(driver.text, operation, own, default=""),
+        ask(driver.text, operation, parameters, own, default=""),
         started=started,
         duration=duration,
         autocommit=ask(driver.commits_itself, connection.__wrapped__, default=True),

@@ -19,8 +19,11 @@ Weave = Callable[[Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any
 """`weave(proxy, method, args, kwargs)`: calls the driver's own bound method, tells the tracer, returns the result."""
 
 
-def statement_text(operation: Any, cursor: Any) -> str:
-    """The text of what was given to `execute`: str, bytes, or a composed statement (psycopg's `sql` module)."""
+def statement_text(operation: Any, parameters: Any, cursor: Any) -> str:
+    """The text of what was given to `execute`: str, bytes, or a composed statement (psycopg's `sql` module).
+
+    Parameters stay out of it: bind values never leave the user's thread.
+    """
     if isinstance(operation, str):
         return operation
     if isinstance(operation, bytes | bytearray):
@@ -60,7 +63,7 @@ class Driver:
     - `doomed(connection)`, asked before a commit: will the server roll back whatever the client asks for?
     - `exit_commits(connection)`: does leaving a `with connection:` block in peace commit what is open?
     - `ddl_commits`: DDL commits by itself, and with it whatever the transaction had written before.
-    - `text(operation, cursor)`, `rows(cursor)`, `query_id(cursor)`: about the statement that has just run.
+    - `text(operation, parameters, cursor)`, `rows(cursor)`, `query_id(cursor)`: about the statement that has just run.
     - `has_result(cursor)`: are there rows to fetch whose number is worth counting?
     - `type_name(code)`: the store's own name of a type code in `cursor.description`.
     - `lookup(connection)`: how to look columns up on another connection; None where there cannot be one.
@@ -75,7 +78,7 @@ class Driver:
     doomed: Callable[[Any], bool] = _never
     exit_commits: Callable[[Any], bool] = _never
     ddl_commits: bool = False
-    text: Callable[[Any, Any], str] = statement_text
+    text: Callable[[Any, Any, Any], str] = statement_text
     rows: Callable[[Any], int | None] = rowcount
     has_result: Callable[[Any], bool] = has_result
     query_id: Callable[[Any], str | None] = _nothing

@@ -6,6 +6,7 @@ https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -14,8 +15,8 @@ from time import perf_counter
 from typing import Any
 
 from prefect_lineage_events import datasets
-from prefect_lineage_events.capture.drivers.driver import Driver
-from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, ask, operation_of
+from prefect_lineage_events.capture.drivers.driver import Driver, statement_text
+from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, ask, operation_of, parameters_of
 from prefect_lineage_events.datasets import Store
 
 _HOST_SUFFIXES = (".snowflakecomputing.com", ".snowflakecomputing.cn")
@@ -33,13 +34,54 @@ def store(connection: Any) -> Store:
 
 def commits_itself(connection: Any) -> bool:
     """The session's AUTOCOMMIT, which the connector keeps as the server last told it; on unless switched off."""
-    return bool(connection._session_parameters.get("AUTOCOMMIT", True))
+    return _autocommit(connection, unset=True)
+
+
+def exit_commits(connection: Any) -> bool:
+    """The connector commits at the end of a `with` block unless it knows that AUTOCOMMIT is on."""
+    return not _autocommit(connection, unset=False)
+
+
+def _autocommit(connection: Any, *, unset: bool) -> bool:
+    """Connector 4 keeps a bool, 5 may keep the server's word for it."""
+    return str(connection._session_parameters.get("AUTOCOMMIT", unset)).lower() != "false"
 
 
 def type_name(code: Any) -> str | None:
     from snowflake.connector.constants import FIELD_ID_TO_NAME
 
     return FIELD_ID_TO_NAME.get(code)
+
+
+def text(operation: Any, parameters: Any, cursor: Any) -> str:
+    """The statement, with the names that are bound in `IDENTIFIER(?)`: without them nobody knows what it touches.
+
+    The connector's own `write_pandas` names its table like this. All other bind values stay out.
+    https://docs.snowflake.com/en/sql-reference/identifier-literal
+    """
+    sql = statement_text(operation, parameters, cursor)
+    if not parameters or isinstance(parameters, Mapping) or not _BOUND_NAME.search(sql):
+        return sql
+    values = iter(parameters)
+
+    def filled(piece: re.Match[str]) -> str:
+        if piece["placeholder"] is None:
+            return piece[0]
+        value = next(values, None)
+        if piece["name"] is None or not isinstance(value, str):
+            return piece[0]
+        return "identifier('" + value.replace("'", "''") + "')"
+
+    return _PIECES.sub(filled, sql)
+
+
+_BOUND_NAME = re.compile(r"identifier\s*\(\s*(?:\?|%s)\s*\)", re.IGNORECASE)
+# Literals, quoted names and comments, in which a placeholder is none; and placeholders, alone or as a name.
+_PIECES = re.compile(
+    r"""'(?:[^'\\]|''|\\.)*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/
+      | (?P<placeholder> (?P<name> identifier \s* \( \s* (?:\?|%s) \s* \) ) | \? | %s )""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
 
 
 def quoted(parts: Sequence[str]) -> str:
@@ -78,7 +120,8 @@ def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     sent = partial(Sent, started=dt.datetime.now(dt.timezone.utc), clock=perf_counter())
     result = method(*args, **kwargs)
     connection = cursor._self_connection
-    text = ask(connection._self_driver.text, operation_of(args, kwargs), cursor.__wrapped__, default="")
+    operation, parameters = operation_of(args, kwargs), parameters_of(args, kwargs)
+    text = ask(connection._self_driver.text, operation, parameters, cursor.__wrapped__, default="")
     query_id = result.get("queryId") if isinstance(result, dict) else None
     if query_id:
         connection._self_state[query_id] = sent(text)
@@ -138,8 +181,9 @@ def _fetches(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
 DRIVER = Driver(
     store=store,
     commits_itself=commits_itself,
-    exit_commits=lambda connection: not connection._session_parameters.get("AUTOCOMMIT", False),
+    exit_commits=exit_commits,
     ddl_commits=True,
+    text=text,
     query_id=lambda cursor: cursor.sfqid,
     type_name=type_name,
     connection_calls={

@@ -130,11 +130,126 @@ def test_autocommit_is_the_default_and_transactions_hold(connection: Any, tracer
     assert tracers[0].steps == ["INSERT INTO t VALUES (3, 'z')", "BEGIN", "INSERT INTO t VALUES (4, 'z')", "rollback"]
 
 
-def test_write_pandas_uses_the_traced_connection() -> None:
-    """The stand-in cannot follow `write_pandas`, so its statements are looked at on the connector's own classes."""
-    from snowflake.connector import pandas_tools
+class StubCursor(SnowflakeCursor):
+    """A cursor of the connector's own class that sends nothing: for what the stand-in cannot follow."""
 
-    assert "conn.cursor()" in __import__("inspect").getsource(pandas_tools.write_pandas)
+    def __init__(self, connection: Any) -> None:
+        self._stub_connection = connection
+
+    def __del__(self) -> None:
+        pass
+
+    connection = property(lambda self: self._stub_connection)
+    sfqid = property(lambda self: "stub-query-id")
+    rowcount = property(lambda self: 2)
+    description = property(lambda self: None)
+
+    def execute(self, command: str, *_: Any, **__: Any) -> Any:
+        return self
+
+    def _upload(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def fetchall(self) -> Any:
+        return [("file1.parquet", "LOADED", 2, 2, 1, 0, None, None, None, None)]
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        pass
+
+
+class StubConnection(SnowflakeConnection):
+    """A connection of the connector's own class that goes nowhere."""
+
+    host = "myorg-shop.snowflakecomputing.com"
+    account = "myorg-shop"
+    database = "SHOP"
+    schema = "PUBLIC"
+    _session_parameters: Any = {}
+
+    def __init__(self, **parameters: Any) -> None:
+        self._session_parameters = parameters
+
+    def __del__(self) -> None:
+        pass
+
+    def cursor(self, *_: Any, **__: Any) -> Any:
+        return StubCursor(self)
+
+    def commit(self) -> None:
+        pass
+
+    rollback = close = commit
+
+
+def test_write_pandas_is_told_as_the_statements_it_runs(tracers: Tracers) -> None:
+    pandas = pytest.importorskip("pandas")
+    from snowflake.connector.pandas_tools import write_pandas
+
+    connection = instrument_connection(StubConnection())
+    assert write_pandas(connection, pandas.DataFrame({"A": [1, 2]}), "T", auto_create_table=False)[0]
+
+    [copied] = [said for said in tracers[0].said if said.sql.startswith("COPY INTO")]
+    assert copied.sql.startswith("COPY INTO identifier('\"T\"')")
+    assert copied.query_id == "stub-query-id"
+
+
+@pytest.mark.parametrize(
+    ("sql", "parameters", "text"),
+    [
+        ("DROP TABLE IDENTIFIER(?)", ("db.t",), "DROP TABLE identifier('db.t')"),
+        ("INSERT INTO identifier( ? ) VALUES (?, '?')", ("t", "secret"), "INSERT INTO identifier('t') VALUES (?, '?')"),
+        (
+            "SELECT '?', \"?\" /* ? */ FROM identifier(%s) -- ?\n",
+            ("o't",),
+            "SELECT '?', \"?\" /* ? */ FROM identifier('o''t') -- ?\n",
+        ),
+        ("SELECT ? FROM t", ("secret",), "SELECT ? FROM t"),
+        ("SELECT * FROM identifier(?)", (7,), "SELECT * FROM identifier(?)"),
+        ("SELECT * FROM identifier(?)", (), "SELECT * FROM identifier(?)"),
+        ("SELECT * FROM identifier(?)", None, "SELECT * FROM identifier(?)"),
+    ],
+)
+def test_of_the_bind_values_only_names_are_told(sql: str, parameters: Any, text: str, tracers: Tracers) -> None:
+    instrument_connection(StubConnection()).cursor().execute(sql, parameters)
+
+    assert tracers[0].statements == [text]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "kept"),
+    [({}, True), ({"AUTOCOMMIT": True}, True), ({"AUTOCOMMIT": False}, False), ({"AUTOCOMMIT": "false"}, False)],
+)
+def test_autocommit_is_what_the_session_says(parameters: dict[str, Any], kept: bool, tracers: Tracers) -> None:
+    connection = instrument_connection(StubConnection(**parameters))
+    connection.cursor().execute("INSERT INTO t VALUES (1)")
+    connection.rollback()
+
+    assert tracers[0].kept == (["INSERT INTO t VALUES (1)"] if kept else [])
+
+
+@pytest.mark.parametrize(
+    ("host", "account", "namespace"),
+    [
+        ("xy12345.eu-central-1.snowflakecomputing.com", "xy12345", "snowflake://xy12345.eu-central-1.aws"),
+        ("MYORG-SHOP.snowflakecomputing.com", "MYORG-SHOP", "snowflake://myorg-shop"),
+        ("myorg-shop.snowflakecomputing.cn", "myorg-shop", "snowflake://myorg-shop"),
+        ("proxy.internal", "myorg-shop", "snowflake://myorg-shop"),
+    ],
+)
+def test_account_by_host_or_by_name(
+    host: str, account: str, namespace: str, tracers: Tracers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StubConnection, "host", host)
+    monkeypatch.setattr(StubConnection, "account", account)
+    instrument_connection(StubConnection())
+
+    assert tracers[0].store.namespace == namespace
 
 
 def test_every_way_to_run_a_statement_is_woven_or_goes_through_one_that_is() -> None:
