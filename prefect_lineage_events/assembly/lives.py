@@ -178,7 +178,8 @@ class Lives:
 
     def _rename(self, pairs: Iterable[tuple[str, str]], *, swap: bool) -> tuple[Life, ...]:
         """All at once: in a chain of renames, as in a swap, each name means what it meant before the statement."""
-        moves = [(self._by_uri(old), self._by_uri(new)) for old, new in pairs]
+        named = [(self._by_uri(old), self._by_uri(new)) for old, new in pairs]
+        moves = [(old, new) for old, new in named if old and new]
         if swap:
             moves = list(dict.fromkeys(((old, new) if old.uri < new.uri else (new, old)) for old, new in moves))
             moves += [(new, old) for old, new in moves]
@@ -201,10 +202,14 @@ class Lives:
             before.append(life)
         self._live[key] = life
 
-    def _by_uri(self, uri: str) -> EventDataset:
+    def _by_uri(self, uri: str) -> EventDataset | None:
+        """The dataset of an event that has this URI; else what the URI says by itself, if it says anything."""
         if known := self._known.get(uri):
             return known
-        dataset = Dataset.from_uri(uri)
+        try:
+            dataset = Dataset.from_uri(uri)
+        except ValueError:
+            return None
         return EventDataset(namespace=dataset.namespace, name=dataset.name)
 
 

@@ -1,12 +1,11 @@
 """The official client's configuration, made fit for the targets, and its transports.
 
-Only this file and `delivery` import the client, and late: it costs half a second.
+The client is imported late, since it costs half a second, and by this file and `client_events` only.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +16,6 @@ from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
     from openlineage.client import OpenLineageClient
-    from openlineage.client.event_v2 import RunEvent
     from openlineage.client.transport import Transport
 
 Config = dict[str, Any]
@@ -41,6 +39,8 @@ class Outlet:
 
     def emit(self, event: Event) -> None:
         """Raises whatever the transport raises."""
+        from prefect_lineage_events.openlineage.client_events import client_event
+
         self.client.emit(client_event(event))
 
 
@@ -99,40 +99,6 @@ def identity(config: Config) -> str:
         servers = (config.get("config") or {}).get("bootstrap.servers", "")
         return f"{kind} {servers}/{topic}"
     return kind
-
-
-def client_event(event: Event) -> RunEvent:
-    """Our event as the client's, with facets as they are but for tags, which the client reads and adds to.
-
-    The client changes the events that it emits: what it may touch is copied.
-    """
-    from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
-
-    run, job = event["run"], event["job"]
-    return RunEvent(
-        eventType=RunState(event["eventType"]),
-        eventTime=event["eventTime"],
-        producer=event["producer"],
-        run=Run(run["runId"], facets=_facets(run, "run")),
-        job=Job(job["namespace"], job["name"], facets=_facets(job, "job")),
-        inputs=[InputDataset(**{**dataset, "facets": dict(dataset["facets"])}) for dataset in event["inputs"]],
-        outputs=[OutputDataset(**{**dataset, "facets": dict(dataset["facets"])}) for dataset in event["outputs"]],
-    )
-
-
-def _facets(of: Mapping[str, Any], entity: Literal["run", "job"]) -> dict[str, Any]:
-    from openlineage.client.facet_v2 import tags_job, tags_run
-
-    facets = dict(of["facets"])
-    if found := facets.get("tags"):
-        producer = found["_producer"]
-        if entity == "run":
-            fields = [tags_run.TagsRunFacetFields(**tag) for tag in found["tags"]]
-            facets["tags"] = tags_run.TagsRunFacet(tags=fields, producer=producer)
-        else:
-            of_job = [tags_job.TagsJobFacetFields(**tag) for tag in found["tags"]]
-            facets["tags"] = tags_job.TagsJobFacet(tags=of_job, producer=producer)
-    return facets
 
 
 def _simple_http() -> Config:

@@ -133,3 +133,10 @@ def test_what_only_was_named_is_neither():
 
 def _next(story: Story):
     return story.events[-1].emitter.model_copy(update={"sequence": len(story.events)})
+
+
+def test_a_rename_of_what_nobody_can_name_changes_nothing():
+    story = Story().write("t", "a").rename("t", "u")
+    unknown = story.events[-1].statement.model_copy(update={"renames": (("no uri", "nor this"),)})
+    story.events[-1] = story.events[-1].model_copy(update={"statement": unknown})
+    assert (outputs(lineage(story)), edges(lineage(story))) == ({"t"}, {"a>t"})
