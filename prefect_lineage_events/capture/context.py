@@ -6,15 +6,18 @@ order: the one the connection was last used in, if it is still running; else the
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
 from prefect.context import FlowRunContext, SettingsContext, TaskRunContext
 
 from prefect_lineage_events.capture import policy
+from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.events import RunInfo
 
 _MAX_CACHED = 2_000
@@ -76,6 +79,8 @@ _runs: dict[tuple[UUID | None, int | None, UUID | None], Run] = {}
 _contexts: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _flow_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
 _task_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
+_inherited: set[UUID] = set()
+_interruption: list[Callable[[Run], None]] = []
 _settings_by_api: dict[tuple[str | None, str | None], SettingsContext] = {}
 
 
@@ -109,7 +114,7 @@ def _run_of(flow: Any, task: Any) -> Run | None:
     run = _runs.get(key)
     if run is None:
         for context in (flow, task):
-            if context is not None:
+            if context is not None and id(context) not in _contexts:
                 _remember(context)
         run = _new_run(flow_run_id, flow, flow_run, task, task_run)
         with _lock:
@@ -131,7 +136,7 @@ def _new_run(flow_run_id: UUID | None, flow: Any, flow_run: Any, task: Any, task
         task_run_name=task_run.name if task_run is not None else None,
     )
     # a task run whose flow's context did not travel with it belongs to a flow run that ends elsewhere
-    elsewhere = bool(flow.detached) if flow is not None else flow_run_id is not None
+    elsewhere = flow.detached or flow_run_id in _inherited if flow is not None else flow_run_id is not None
     return Run(
         info,
         task_name=task.task.name if task is not None else None,
@@ -169,13 +174,38 @@ def _only_running() -> Run | None:
 
 
 def watch() -> None:
-    """Note the contexts that Prefect enters from now on. Idempotent; Prefect's own behaviour is unchanged."""
+    """Note the contexts that Prefect enters and leaves from now on. Idempotent; Prefect behaves as before."""
     for cls in (FlowRunContext, TaskRunContext):
         if "__enter__" not in cls.__dict__:
             cls.__enter__ = _remembering(cls.__enter__)  # type: ignore[method-assign]
+    if "__exit__" not in FlowRunContext.__dict__:
+        FlowRunContext.__exit__ = _settling(FlowRunContext.__exit__)  # type: ignore[method-assign]
+
+
+def before_interruption(call: Callable[[Run], None]) -> None:
+    """Have `call` called in the user's thread when a flow run is torn down by a signal, while there is still time.
+
+    After SIGTERM Prefect reports the run as crashed and sends itself the signal once more: no exit call is made then.
+    """
+    _interruption.append(call)
+
+
+def _settling(leave: Callable[..., None]) -> Callable[..., None]:
+    @wraps(leave)
+    def __exit__(self: Any, *error: Any) -> None:
+        kind = error[0] if error else None
+        if kind is not None and not issubclass(kind, Exception | GeneratorExit) and not self.detached:
+            with softly("settling an interrupted run"):
+                run = _run_of(self, None)
+                for call in _interruption if run is not None else ():
+                    call(run)  # type: ignore[arg-type]
+        leave(self, *error)
+
+    return __exit__
 
 
 def _remembering(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @wraps(enter)
     def __enter__(self: Any) -> Any:
         _remember(self)
         return enter(self)
@@ -185,6 +215,8 @@ def _remembering(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _remember(context: Any) -> None:
     _contexts[id(context)] = context
+    if isinstance(context, FlowRunContext) and context.flow_run is not None:
+        _inherited.discard(context.flow_run.id)
     if isinstance(context, TaskRunContext):
         _task_runs[context.task_run.id] = context.task_run
     elif context.flow_run is not None and not context.detached:
@@ -194,6 +226,17 @@ def _remember(context: Any) -> None:
 def forget() -> None:
     """Drop the cache, after the settings changed."""
     _runs.clear()
+
+
+def _begin_anew() -> None:
+    """A fork inherits contexts of runs whose end it will not see."""
+    _inherited.update(_flow_runs.keys())
+    _runs.clear()
+    _flow_runs.clear()
+    _task_runs.clear()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 watch()

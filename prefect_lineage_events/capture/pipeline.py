@@ -100,14 +100,14 @@ class Pipeline:
         for emitter in self._emitters.values():
             emitter.flush()
         for emitter in self._emitters.values():
-            self._tell(emitter, closed=emitter.over())
+            self._tell(emitter, closed=_ends_here(emitter))
 
     def give_up(self, reason: str) -> None:
         """There is no time left: what has not been analysed is counted as dropped, and told."""
         self._queue.drop_rest()
         self._count_dropped()
         for emitter in list(self._emitters.values()):
-            emitter.tell_count(closed=emitter.over(), reason=reason)
+            emitter.tell_count(closed=_ends_here(emitter), reason=reason)
 
     def _statement(self, note: StatementNote) -> None:
         state = self._state(note.connection)
@@ -207,3 +207,8 @@ class Pipeline:
             known = self._emitters.get(run.key) or self._resting.get(run.key) if run.key else None
             if known is None or known.dropped_before != count:
                 self._emitter(run).dropped_before = count
+
+
+def _ends_here(emitter: Emitter) -> bool:
+    """Does the run's part in this process end with it? A cancelled run's state may be known to its runner only."""
+    return not emitter.run.detached

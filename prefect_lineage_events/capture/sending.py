@@ -32,15 +32,20 @@ class Sender:
             return self._context_with(run.settings).run(self._emit, event)
         return False
 
+    def wait(self, deadline: float) -> None:
+        """Wait until Prefect's worker has sent what it was given, or the deadline (`time.monotonic()`) has passed."""
+        for worker in self._workers:
+            while worker._queue.unfinished_tasks and time.monotonic() < deadline:
+                time.sleep(0.02)
+
     def finish(self, deadline: float) -> None:
-        """Wait until Prefect's worker has sent what it was given, by the deadline (`time.monotonic()`).
+        """Wait as `wait` does, for the last time.
 
         What it has not sent by then is taken back: with the API away it would try each event for seconds, and hold the
         process up for as long.
         """
+        self.wait(deadline)
         for worker in self._workers:
-            while worker._queue.unfinished_tasks and time.monotonic() < deadline:
-                time.sleep(0.02)
             taken = _take_back(worker)
             if taken:
                 logger.warning("lineage: the Prefect API did not take %s events in time; they are lost", taken)

@@ -12,8 +12,9 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from prefect_lineage_events.capture.context import Run, before_interruption
 from prefect_lineage_events.capture.log import softly
-from prefect_lineage_events.capture.notes import FlushNote, Note
+from prefect_lineage_events.capture.notes import FlushNote, Note, RunEndedNote
 from prefect_lineage_events.capture.queue import NoteQueue
 from prefect_lineage_events.capture.sending import Sender, before_exit
 from prefect_lineage_events.settings import LineageSettings, settings
@@ -52,6 +53,15 @@ class Worker:
         done = threading.Event()
         self.put(FlushNote(done))
         return done.wait(timeout)
+
+    def settle(self, run: Run) -> None:
+        """The run is torn down: close it, and see that Prefect has sent it all, by a deadline."""
+        if not self._started or self._stopping.is_set():
+            return
+        deadline = time.monotonic() + self._values.drain_timeout
+        self.put(RunEndedNote(run))
+        self.flush(self._values.drain_timeout)
+        self._sender.wait(deadline)
 
     def stop(self) -> None:
         """The process ends: finish what is noted, against the deadline, and tell what was not. Once."""
@@ -131,6 +141,11 @@ def _stop() -> None:
         _worker.stop()
 
 
+def _settle(run: Run) -> None:
+    if _worker is not None:
+        _worker.settle(run)
+
+
 def _before_fork() -> None:
     """Let our thread finish importing: a child that inherits half a module could never import the rest."""
     _importing.acquire(timeout=_MAX_IMPORT)
@@ -147,4 +162,5 @@ def _begin_anew() -> None:
 
 
 before_exit(_stop)
+before_interruption(_settle)
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_anew)

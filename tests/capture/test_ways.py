@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from tests.conftest import PrefectServer
 
 pytestmark = pytest.mark.server
 _PATIENCE = 60
+_FLOWS = 8
 
 
 class Told:
@@ -73,13 +75,19 @@ class Told:
         return [e for e in answer["events"] if e["payload"]["run"]["flow_run_id"] == run_id]
 
 
+def _run(program: str, server: PrefectServer, expected: int = 0) -> None:
+    command = [sys.executable, "-m", f"tests.capture.programs.{program}"]
+    ended = subprocess.run(command, env=server.environment, timeout=150, capture_output=True, text=True, check=False)
+    assert ended.returncode == expected, ended.stderr
+
+
 @pytest.fixture(scope="module")
 def told(prefect_server_process: PrefectServer) -> Iterator[Told]:
     """The program has run, and all it told is stored."""
-    program = [sys.executable, "-m", "tests.capture.programs.ways"]
-    subprocess.run(program, env=prefect_server_process.environment, check=True, timeout=150, capture_output=True)
+    _run("ways", prefect_server_process)
+    _run("interrupted", prefect_server_process, expected=-signal.SIGTERM)
     deadline = time.monotonic() + _PATIENCE
-    while not (told := Told(prefect_server_process.api_url)).complete or "ways-twice" not in told.flows:
+    while not (told := Told(prefect_server_process.api_url)).complete or len(told.flows) < _FLOWS:
         assert time.monotonic() < deadline, dict(told.flows)
         time.sleep(0.5)
     yield told
@@ -123,6 +131,12 @@ def test_a_pooled_process_tells_its_count_though_it_sees_no_end(told: Told) -> N
 def test_a_forked_process_is_an_emitter_of_its_own(told: Told) -> None:
     assert told.places("ways-fork") == {"forked process": None}
     assert told.ends("ways-fork") == ["lineage.checkpoint"]
+
+
+def test_an_interrupted_flow_tells_what_it_did_and_closes(told: Told) -> None:
+    """Prefect sends itself the signal once more, and the process ends without any exit call."""
+    assert told.places("ways-interrupted") == {"before the signal": None}
+    assert told.ends("ways-interrupted") == ["lineage.closed"]
 
 
 @pytest.mark.parametrize("flow", ["ways-sync", "ways-child", "ways-async"])

@@ -96,7 +96,7 @@ def test_stopping_tells_what_waits_and_the_count_once(sink: Sink) -> None:
     made.put(note())
     made.stop()
     made.stop()
-    assert [e["event"] for e in sink.events] == ["lineage.read", "lineage.checkpoint"]
+    assert [e["event"] for e in sink.events] == ["lineage.read", "lineage.closed"]
 
 
 def test_stopping_what_never_started_does_nothing(sink: Sink) -> None:
@@ -119,7 +119,7 @@ def test_work_that_hangs_does_not_hold_the_end_and_the_rest_is_told_as_dropped(
         made.put(note())
     assert hanging.wait(_ENOUGH)
     made.stop()
-    (count,) = sink.named("lineage.checkpoint")
+    (count,) = sink.named("lineage.closed")
     assert count["dropped"] == 2
     assert "before everything was analysed" in count["reason"]
     let_go.set()
