@@ -107,9 +107,11 @@ class Shop:
     by_task: UUID
     """A run that was sent with granularity `task`."""
     assembled: dict[UUID, Assembled]
+    lists_before: tuple[str, ...]
+    """Of the target, those that answered before anything was sent."""
 
 
-def open_shop(database: Path, namespace: str) -> Shop:
+def open_shop(database: Path, namespace: str, lists_before: tuple[str, ...]) -> Shop:
     """Run the flows in the order in which they need each other, then assemble their runs, parents first."""
     loading = load_orders(database, return_state=True)
     totals = daily_totals(database, return_state=True)
@@ -122,7 +124,7 @@ def open_shop(database: Path, namespace: str) -> Shop:
     by_task = _run_of(stocked)
     with _granularity("task"):
         assembled[by_task] = assemble(by_task)
-    return Shop(namespace, *runs, by_task, assembled)
+    return Shop(namespace, *runs, by_task, assembled, lists_before)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.marquez.checks import CHECKS
+from tests.marquez.checks import CHECKS, lists_that_answer
 from tests.marquez.shop import Shop, open_shop
 from tests.marquez.standin import StandIn
 
@@ -40,8 +40,10 @@ def delivered(
     """The shop's flows have run once, and their lineage has been sent to the target."""
     with StandIn() as standin:
         url = str(REAL) if request.param == "real" else standin.url
+        database = tmp_path_factory.mktemp("shop") / f"shop_{uuid4().hex[:8]}.db"
+        lists_before = lists_that_answer(url)
         with _environment(prefect_server_process.api_url, url) as namespace:  # type: ignore[attr-defined]
-            yield Delivered(url, open_shop(tmp_path_factory.mktemp("shop") / f"shop_{uuid4().hex[:8]}.db", namespace))
+            yield Delivered(url, open_shop(database, namespace, lists_before))
 
 
 @contextmanager
