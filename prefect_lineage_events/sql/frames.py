@@ -32,6 +32,7 @@ NO_ALIAS = (
        "THEN", "LOG", "PASTE", "POSITIONAL", "END", "DEFAULT", "UNNEST", "TRIM"}
 )  # fmt: skip
 VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "UPSERT"})
+TABLE_COMMANDS = frozenset({"TABLE", "PIVOT", "UNPIVOT", "SUMMARIZE"})  # a statement about the table that follows
 CHANGED = frozenset({"FINAL", "OLD", "NEW"})
 JOIN_HINTS = frozenset(
     {"SHUFFLE", "NOSHUFFLE", "BROADCAST", "BUCKET", "COLOCATE"}
@@ -61,6 +62,8 @@ class Frame:
     actions: bool = False  # INSERT, UPDATE, DELETE are actions of MERGE
     selects: bool = False
     verb: str = ""
+    returns: bool = False  # the change gives back the rows that it changed
+    is_source_first: bool = False  # Hive's FROM t INSERT INTO a ... INSERT INTO b ...
     owns: bool = False  # `ctes` is its own set
     defines: str = ""  # the CTE that this parenthesis defines
     ctes: frozenset[str] | set[str] = frozenset()  # those in sight; the outer frame's own set until one is added

@@ -112,7 +112,7 @@ def split_identifier(text: str, dialect: str) -> tuple[str, ...]:
             parts.append(fold(word, False, dialect))
             at = end
         if at < size:
-            if text[at] != ".":
+            if text[at] != "." or at + 1 == size:
                 return ()
             at += 1
     return tuple(parts) if parts and parts[-1] else ()

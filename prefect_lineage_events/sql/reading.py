@@ -75,9 +75,10 @@ def read_parts(words: Words, at: int, dialect: str) -> tuple[list[Part], int]:
         if not quoted:
             text, at = _dashed(words, text, at, dialect)
         parts.append((prefix + text, quoted))
-        if words.word(at) != ".":
-            return parts, at
-        at += 1
+        if words.word(at) == ".":
+            at += 1
+        elif not (text[-1:].isdigit() and words.source[words.span(at - 1)[1]] == "."):
+            return parts, at  # (`a-1.b`, whose dot is in the token of the number)
 
 
 # Quotes of other dialects, which the tokens of this one leave as marks

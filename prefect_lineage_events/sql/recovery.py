@@ -24,6 +24,7 @@ from .frames import (
     QUERY_STARTS,
     SELECT_INTO_OPTIONS,
     SET_OPERATIONS,
+    TABLE_COMMANDS,
     VERBS,
     Frame,
 )
@@ -46,6 +47,7 @@ class _Scan:
         self.draft = draft
         self.makes_tables = makes_tables
         self.stack = [Frame()]
+        self.moved: list[TableRef] = []  # what leaves a table in a CTE goes into the target of another change
         self.dialect = draft.context.dialect
 
     def run(self, at: int) -> None:
@@ -70,6 +72,9 @@ class _Scan:
         while len(self.stack) > 1:
             self._settle(self.stack.pop())
         self._settle(self.stack[0])
+        if len(self.draft.outputs) > 1:
+            for table in self.moved:
+                self.draft.read(table)
 
     # --- parentheses
 
@@ -103,6 +108,9 @@ class _Scan:
         word = words.word(at)
         if word in BEFORE_ITEM and (words.is_name(at + 1) or words.word(at + 1) == "("):
             return at + 1
+        if word == "ROWS" and words.follows(at + 1, "FROM", "("):
+            frame.expects = False  # postgresql.org: ROWS FROM( function_call, ... )
+            return at + 2
         if word in CHANGED and words.follows(at + 1, "TABLE", "("):
             return at + 2  # ibm.com/docs/en/db2: data-change-table-reference
         if word == "UNPIVOT" and words.is_name(
@@ -147,8 +155,8 @@ class _Scan:
         parts, end = read_parts(words, at, self.dialect)
         name = parts[-1][0].lower()
         if name in FILE_READERS.get(self.dialect, ()) and (name != "openrowset" or words.word(end + 1) == "BULK"):
-            literal = next((i for i in range(end + 1, words.close(end)) if words.kind(i) == Kind.STRING), None)
-            if literal is not None:
+            literals = [i for i in range(end + 1, words.close(end)) if words.kind(i) == Kind.STRING]
+            for literal in literals if words.word(end + 1) == "[" else literals[:1]:
                 self.draft.read(location_of(words.texts[literal], self.draft.context))
         elif name == "table" and len(parts) == 1:
             named = read_name(words, at, self.draft.context)
@@ -185,6 +193,7 @@ class _Scan:
         elif word == "FROM":
             if self._is_table_from(at, frame):
                 frame.expects = frame.lists = True
+                frame.is_source_first = starts
         elif word in JOINS and words.word(at - 1) not in ("SELECT", "DISTINCT"):
             frame.expects = frame.lists = words.word(at - 1) != "ARRAY"
         elif word == "WITH" and (after := self._with(at, frame)):
@@ -192,6 +201,11 @@ class _Scan:
         elif word == "SELECT" or word == "SEL":
             self._ends_list(frame)
             frame.in_with, frame.selects = False, True
+        elif word in TABLE_COMMANDS and starts and words.is_name(at + 1) and words.word(at + 1) != "SELECT":
+            frame.expects = True
+        elif word == "RETURNING":
+            frame.returns = True
+            self._ends_list(frame)
         elif word in SET_OPERATIONS or word in CLAUSES or (word == "LATERAL" and words.word(at + 1) == "VIEW"):
             self._ends_list(frame)  # what follows LATERAL VIEW are names of columns (spark.apache.org: LATERAL VIEW)
         elif word == "USING" and frame.using and words.word(at + 1) != "":
@@ -200,8 +214,9 @@ class _Scan:
             return self._output_into(at + 1), False
         elif word == "INTO" and frame.selects:
             return self._select_into(at + 1), False
-        elif word == "TABLE" and starts and words.is_name(at + 1):
-            frame.expects = True
+        elif word == "INSERT" and frame.is_source_first:
+            self._ends_list(frame)
+            return self._verb(at, frame, word), False
         elif word in VERBS and not frame.actions and (starts or self._starts_statement(at)):
             return self._verb(at, frame, word), False
         return at + 1, False
@@ -212,8 +227,6 @@ class _Scan:
             return False
         if words.word(at - 1) == "DISTINCT" and words.word(at - 2) in ("IS", "NOT"):
             return False
-        if words.word(at - 1) == "ROWS" and words.word(at + 1) == "(":
-            return False  # postgresql.org: ROWS FROM( function_call, ... )
         return not (words.word(at + 1) in ("FIRST", "LAST") and words.word(at + 2) in ("OVER", "RESPECT", "IGNORE"))
 
     def _ends_list(self, frame: Frame) -> None:
@@ -401,6 +414,8 @@ class _Scan:
             if named.bare and (meant := (frame.aliases or {}).get(named.bare)) is not None:
                 table = meant
             self.draft.write(table)
+            if table is not None and frame.returns and frame.defines:
+                self.moved.append(table)
             if table is not None and table in (frame.sources or ()):
                 self.draft.inputs.pop(table, None)  # the FROM list named it only to say what it joins
 

@@ -279,12 +279,13 @@ class _Reader:
             return
         start = definitions.query_start(words, definition.query)
         end = definitions.query_end(words, start)
-        if not self._query(draft, words, start, end) or not draft.outputs:
+        is_parsed = self._query(draft, words, start, end)
+        if definition.is_recursive and definition.target is not None:
+            draft.inputs.pop(definition.target, None)
+        if not is_parsed or not draft.outputs:
             return
         node = exp.Table(this=exp.Identifier(this=definition.thing, quoted=True))
         target = next(iter(draft.outputs))
-        if definition.is_recursive:
-            draft.inputs.pop(target, None)
         draft.refs[id(node)] = target
         columns = draft.declared.get(target.name)
         named = (

@@ -1,0 +1,99 @@
+"""One table has one name, by each store's rules."""
+
+from __future__ import annotations
+
+import pytest
+
+from prefect_lineage_events.sql.context import Context
+from prefect_lineage_events.sql.identifiers import complete, fold, is_catalog, split_identifier
+from prefect_lineage_events.sql.model import TableRef
+
+
+@pytest.mark.parametrize(
+    ("dialect", "plain", "quoted"),
+    [
+        ("snowflake", "TAB", "Tab"),
+        ("oracle", "TAB", "Tab"),
+        ("postgres", "tab", "Tab"),
+        ("redshift", "tab", "tab"),
+        ("sqlite", "tab", "tab"),
+        ("duckdb", "tab", "tab"),
+        ("tsql", "tab", "tab"),
+        ("trino", "tab", "tab"),
+        ("databricks", "tab", "tab"),
+        ("bigquery", "Tab", "Tab"),
+        ("mysql", "Tab", "Tab"),
+        ("a dialect that nobody knows", "Tab", "Tab"),
+    ],
+)
+def test_a_name_is_in_the_case_in_which_the_store_keeps_it(dialect: str, plain: str, quoted: str):
+    assert (fold("Tab", False, dialect), fold("Tab", True, dialect)) == (plain, quoted)
+
+
+@pytest.mark.parametrize(
+    ("context", "parts", "full"),
+    [
+        (Context("snowflake", "D", "S"), ("T",), ("D", "S", "T")),
+        (Context("snowflake", "D", "S"), ("X", "T"), ("D", "X", "T")),
+        (Context("snowflake", "D", "S"), ("C", "X", "T"), ("C", "X", "T")),
+        (Context("snowflake", "D"), ("T",), ("D", "T")),
+        (Context("snowflake", None, "S"), ("T",), ("S", "T")),
+        (Context("snowflake"), ("D", "", "T"), ("D", "PUBLIC", "T")),
+        (Context("tsql", "d", "dbo"), ("x", "", "t"), ("x", "dbo", "t")),
+        (Context("tsql"), ("x", "", "t"), ("x", "t")),
+        (Context("tsql", "Db", "Dbo"), ("t",), ("db", "dbo", "t")),
+        (Context("mysql", "shop"), ("t",), ("shop", "t")),
+        (Context("mysql", "shop"), ("other", "t"), ("other", "t")),
+    ],
+)
+def test_what_a_name_leaves_out_comes_from_the_connection(context: Context, parts: tuple, full: tuple):
+    assert complete(parts, context) == full
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("t", ("T",)),
+        ('db.sch."My T"', ("DB", "SCH", "My T")),
+        ('"a""b".c', ('a"b', "C")),
+        ('"a.b"', ("a.b",)),
+        ("db..t", ("DB", "", "T")),
+        ("", ()),
+        ("a b", ()),
+        ("a.", ()),
+        ('"open', ()),
+        ("select 1", ()),
+    ],
+)
+def test_a_name_in_a_text_is_split_as_the_store_would(text: str, parts: tuple):
+    assert split_identifier(text, "snowflake") == parts
+
+
+@pytest.mark.parametrize(
+    ("parts", "dialect"),
+    [
+        (("DB", "INFORMATION_SCHEMA", "TABLES"), "snowflake"),
+        (("p", "region-us", "INFORMATION_SCHEMA", "JOBS"), "bigquery"),
+        (("pg_catalog", "pg_class"), "postgres"),
+        (("pg_class",), "postgres"),
+        (("sqlite_master",), "sqlite"),
+        (("DUAL",), "oracle"),
+        (("system", "tables"), "clickhouse"),
+    ],
+)
+def test_the_catalog_of_a_store_is_known(parts: tuple, dialect: str):
+    assert is_catalog(TableRef(parts), dialect)
+
+
+@pytest.mark.parametrize(
+    ("table", "dialect"),
+    [
+        (TableRef(("DB", "S", "T")), "snowflake"),
+        (TableRef(("pg_orders",)), "mysql"),
+        (TableRef(("mysql", "t")), "postgres"),
+        (TableRef(kind="file", path="information_schema.csv"), "duckdb"),
+        (TableRef(("S", "DUAL_RATES")), "oracle"),
+    ],
+)
+def test_a_table_of_the_users_is_no_catalog(table: TableRef, dialect: str):
+    assert not is_catalog(table, dialect)
