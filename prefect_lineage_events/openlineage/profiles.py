@@ -44,13 +44,15 @@ def healing(sent: Iterable[Event], newest_good: Iterable[Event]) -> list[Event]:
 
     `newest_good` are the events of the newest run that completed, in the same shape. Its ends come again for each job
     that `sent` told of another run of: a failed run, or an older one of a backfill. Nothing false is said by that: the
-    run keeps its times, and the job its newest run.
+    run keeps its times, and the job its newest run. An end without inputs and outputs would only take edges away.
     """
     told = {_job(event): event["run"]["runId"] for event in sent}
     return [
         event
         for event in newest_good
-        if event["eventType"] == "COMPLETE" and told.get(_job(event), event["run"]["runId"]) != event["run"]["runId"]
+        if event["eventType"] == "COMPLETE"
+        and (event["inputs"] or event["outputs"])
+        and told.get(_job(event), event["run"]["runId"]) != event["run"]["runId"]
     ]
 
 

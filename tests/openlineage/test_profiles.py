@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from prefect_lineage_events.openlineage import profiles
 from prefect_lineage_events.openlineage.build import run_events
 from prefect_lineage_events.openlineage.profiles import MAX_COLUMN_EDGES, healing, marquez, plain
 from tests.assembly.histories import Story
@@ -235,5 +234,7 @@ def test_only_good_ends_heal():
     assert healing(failed, events(elt(), state="FAILED")) == []
 
 
-def test_there_is_a_profile_for_each_setting():
-    assert {"plain", "marquez"} <= set(dir(profiles))
+def test_a_good_run_that_touched_nothing_heals_nothing():
+    """All its tasks were cached, say."""
+    failed = events(elt(), state="FAILED", **later(run(elt()).run, 1))
+    assert healing(failed, events(Story())) == []
