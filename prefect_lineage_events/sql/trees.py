@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from sqlglot import exp
@@ -13,6 +13,8 @@ from sqlglot.errors import SqlglotError
 from sqlglot.expressions import Expr
 from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
+
+from .phrases import without_phrases
 
 # Beyond these the words are read without a tree. sqlglot 30 takes 2.5 us and 0.5 kB a token; nested deeper than
 # a thread's stack its compiled parser ends the process; every JOIN without ON, every bracket within the
@@ -31,11 +33,17 @@ _UNCONDITIONAL = frozenset({TokenType.CROSS, TokenType.NATURAL})
 _TYPES = frozenset({*Parser.TYPE_TOKENS, TokenType.LATERAL})
 
 
+# What sqlglot's dialect of this name does not know, taken out of its way.
+_BEFORE_PARSING: dict[str, Callable[[Sequence[Token]], Sequence[Token]]] = {"teradata": without_phrases}
+
+
 def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None, str]:
     """The tree of one statement's tokens (offsets into `text`), or None and the reason why there is none."""
     reason = _unfit(tokens)
     if reason:
         return None, reason
+    if dialect in _BEFORE_PARSING:
+        tokens = _BEFORE_PARSING[dialect](tokens)
     if len(tokens) > 1 and tokens[1].text.upper() in _OPTIONS and tokens[0].text.upper() in _OPTIONED:
         tokens = _without_options(tokens)
     elif tokens[0].token_type == TokenType.REPLACE and len(tokens) > 1:
