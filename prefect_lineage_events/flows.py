@@ -20,11 +20,13 @@ from prefect_lineage_events.assembler.many_runs import Summary, backfill_runs, p
 from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run
 from prefect_lineage_events.assembler.outbox import Outbox
 from prefect_lineage_events.assembler.progress import ProgressBar, write_table
-from prefect_lineage_events.history.read import parse_run_id
+from prefect_lineage_events.history.read import Patience, parse_run_id
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
 
 DELIVERY_RETRY_DELAYS = [1.0, 4.0, 15.0]
 _LONGEST_RETRY_AFTER = 60.0
+# The sweep comes again: what is not there soon, it finds then.
+_SHORT = Patience(completeness=20.0)
 
 
 @flow(name="prefect-lineage-assemble", flow_run_name="assemble {flow_run_id}")
@@ -51,7 +53,7 @@ def sweep() -> Summary:
     running. Raises SweepError when runs had to be left for the next sweep because delivering them failed.
     """
     with get_client(sync_client=True) as client:
-        summary = sweep_runs(client, Order(send=_send, hasty=True, busy_patience=0))
+        summary = sweep_runs(client, Order(send=_send, patience=_SHORT, hasty=True, busy_patience=0))
     _log().info("%s", summary)
     summary.raise_for_failures()
     return summary

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 OVERLAP = dt.timedelta(minutes=10)
 # A target that was away for so many runs in a row is away: the rest is left for the next time.
 FAILURES_IN_A_ROW = 3
+# As long as Prefect keeps events, unless told otherwise.
+KEEP_TRYING = dt.timedelta(days=7)
 
 Progress = Callable[[int, int], None]
 
@@ -158,8 +160,14 @@ def _work_through(
             summary.left.append(run)
             continue
         is_last = last[run.flow_id] == run.id
-        assembled = _assemble_one(client, run, replace(order, keep_present=is_last), summary)
-        in_a_row = 0 if assembled else in_a_row + 1
+        try:
+            assembled = _assemble_one(client, run, replace(order, keep_present=is_last), summary)
+            in_a_row = 0
+        except TransientDeliveryError as error:
+            logger.warning("Run %s (%s) could not be delivered: %s", run.id, run.flow_name, error)
+            summary.failed.append((run, str(error)))
+            in_a_row += 1
+            continue
         if assembled and assembled.outcome == "sent":
             shown[run.flow_id] = run
             if is_last:
@@ -170,15 +178,18 @@ def _work_through(
 
 
 def _assemble_one(client: SyncPrefectClient, run: FlowRun, order: Order, summary: Summary) -> Assembled | None:
-    """One run's trouble is that run's: the others go on. None when the target could not take it."""
+    """One run's trouble is that run's. Raises TransientDeliveryError, which is the target's trouble."""
     try:
         assembled = assemble_run(client, run.id, order)
     except ledger.BusyError as error:
         assembled = Assembled(run.id, run.flow_name, "nothing new")
         logger.info("%s", error)
-    except TransientDeliveryError as error:
-        logger.warning("Run %s (%s) could not be delivered: %s", run.id, run.flow_name, error)
-        summary.failed.append((run, str(error)))
+    except TransientDeliveryError:
+        raise
+    except Exception as error:
+        # A run that we cannot put together must not stand in the way of all that came after it.
+        logger.exception("Run %s (%s) could not be assembled", run.id, run.flow_name)
+        summary.failed.append((run, f"{type(error).__name__}: {error}"))
         return None
     summary.assembled.append(assembled)
     if not assembled.complete:
@@ -212,7 +223,7 @@ def _next_state(
     """The mark moves up to what is surely stored. Runs that are not settled wait by name, so that they hold nothing up;
     those that were not even tried hold the mark, for there may be many."""
     waited = {w.flow_run_id: w for w in before.waiting}
-    unsettled = list(summary.failed)
+    unsettled = [(r, reason) for r, reason in summary.failed if _since(r, now - KEEP_TRYING)]
     unsettled += [(r, "some of its events have not arrived") for r in summary.incomplete if _since(r, keep_since)]
     unsettled += [(r, waited[r.id].reason) for r in summary.left if r.id in waited]
     waiting = [

@@ -140,6 +140,23 @@ def test_one_refused_run_does_not_keep_the_others(target, client):
     assert not sweep_state.read(client).waiting
 
 
+def test_a_run_that_cannot_be_put_together_does_not_keep_the_others(target, client, monkeypatch):
+    poisoned, good = daily_load(), hourly_load()
+    stored(client, poisoned, good)
+    stitch = one_run.stitch
+
+    def fails_for_one(history, **more):
+        if history.run.id == poisoned:
+            raise KeyError("no such thing")
+        return stitch(history, **more)
+
+    monkeypatch.setattr(one_run, "stitch", fails_for_one)
+    with pytest.raises(SweepError, match="no such thing"):
+        sweep()
+    assert target.types(good) == ["START", "COMPLETE"]
+    assert [w.flow_run_id for w in sweep_state.read(client).waiting] == [poisoned]
+
+
 def test_a_backfill_sends_what_nobody_has(target, client):
     start = now()
     first, second = daily_load(), hourly_load()
@@ -249,6 +266,11 @@ def test_the_mark_waits_for_runs_that_were_not_tried():
 def test_incomplete_runs_wait_by_name_for_a_day():
     fresh, old = run_that_ended(60), run_that_ended(60 * 30)
     assert [w.flow_run_id for w in next_state(Summary(incomplete=[fresh, old])).waiting] == [fresh.id]
+
+
+def test_a_run_that_fails_for_a_week_is_given_up():
+    old = run_that_ended(60 * 24 * 8)
+    assert not next_state(Summary(failed=[(old, "503")])).waiting
 
 
 def test_attempts_are_counted():
