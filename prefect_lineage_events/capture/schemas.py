@@ -11,6 +11,7 @@ from prefect_lineage_events.events import Column, EventDataset
 
 _KINDS = frozenset({"table", "view"})
 _MAX_TABLES = 1_000
+_MAX_FAILURES = 3
 # Tables of one `lineage.schema` event: at most this many, and this many columns.
 _BATCH = 50
 _BATCH_COLUMNS = 5_000
@@ -22,7 +23,7 @@ class Schemas:
     def __init__(self) -> None:
         self._wanted: dict[str, tuple[EventDataset, SchemaLookup, tuple[str, ...]]] = {}
         self._told: set[str] = set()
-        self._broken: set[int] = set()
+        self._failures: dict[int, int] = {}
 
     @property
     def wanted(self) -> bool:
@@ -48,9 +49,13 @@ class Schemas:
         wanted, self._wanted = self._wanted, {}
         found: list[EventDataset] = []
         for lookup in {id(entry[1]): entry[1] for entry in wanted.values()}.values():
-            mine = {parts: dataset for dataset, asked, parts in wanted.values() if asked is lookup}
-            found += self._ask(lookup, mine)
-        self._told.update(wanted)
+            mine = {uri: entry for uri, entry in wanted.items() if entry[1] is lookup}
+            answer = self._ask(lookup, {parts: dataset for dataset, _, parts in mine.values()})
+            if answer is None:
+                self._wanted.update(mine)
+            else:
+                found += answer
+                self._told.update(mine)
         portion: list[EventDataset] = []
         for dataset in found:
             if portion and (len(portion) >= _BATCH or sum(len(d.columns) for d in portion) >= _BATCH_COLUMNS):
@@ -70,19 +75,21 @@ class Schemas:
             return False
         return not dataset.columns or any(c.type is None for c in dataset.columns)
 
-    def _ask(self, lookup: SchemaLookup, tables: dict[tuple[str, ...], EventDataset]) -> list[EventDataset]:
-        """A lookup that fails once is not asked again: it would fail, and wait, each time."""
-        if id(lookup) in self._broken:
+    def _ask(self, lookup: SchemaLookup, tables: dict[tuple[str, ...], EventDataset]) -> list[EventDataset] | None:
+        """What the database answers; None when it failed and may be asked again (a lock, a moment without network).
+
+        One that goes on failing is left alone: it would fail, and wait, each time.
+        """
+        failures = self._failures.get(id(lookup), 0)
+        if failures >= _MAX_FAILURES:
             return []
-        self._broken.add(id(lookup))
         with softly("looking up columns"):
-            answer = lookup(list(tables))
-            self._broken.discard(id(lookup))
             return [
                 tables[parts].model_copy(
                     update={"columns": tuple(Column(name=n, type=t) for n, t in columns.items())[:_BATCH_COLUMNS]}
                 )
-                for parts, columns in answer.items()
+                for parts, columns in lookup(list(tables)).items()
                 if parts in tables and columns
             ]
-        return []
+        self._failures[id(lookup)] = failures + 1
+        return None

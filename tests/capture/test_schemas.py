@@ -82,11 +82,22 @@ def test_dropped_and_temporary_tables_are_not_asked_for(bench: Bench, run: Run) 
     assert catalog.asked == []
 
 
-def test_a_lookup_that_fails_is_not_asked_again_and_nothing_else_is_lost(bench: Bench, run: Run) -> None:
+def test_a_lookup_that_fails_for_a_moment_is_asked_again(bench: Bench, run: Run) -> None:
     catalog = Catalog(broken=True)
     db = connect(bench, run, catalog)
-    for name in ("a", "b"):
+    db.execute("read from a", autocommit=True)
+    bench.settle()
+    catalog.broken = False
+    db.execute("read from b", autocommit=True)
+    bench.settle()
+    assert schemas(bench) == [["shop.public.a", "shop.public.b"]]
+
+
+def test_a_lookup_that_goes_on_failing_is_left_alone_and_nothing_else_is_lost(bench: Bench, run: Run) -> None:
+    catalog = Catalog(broken=True)
+    db = connect(bench, run, catalog)
+    for name in "abcdef":
         db.execute(f"read from {name}", autocommit=True)
         bench.settle()
-    assert len(catalog.asked) == 1
-    assert len(bench.statements()) == 2
+    assert len(catalog.asked) == 3
+    assert len(bench.statements()) == 6
