@@ -1,19 +1,19 @@
-"""The blocks users import. Prefect loads this module (entry point `prefect.collections`) to register them.
-
-Each block needs an extra; those whose packages are not installed are left out.
-"""
+"""The blocks that users import. Each is loaded when it is first used: one needs no other's connector installed."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
-_MODULES = ("sqlalchemy", "snowflake")
-_PACKAGES = frozenset({"prefect_sqlalchemy", "sqlalchemy", "prefect_snowflake", "snowflake"})
+_HOMES = {
+    "AsyncSqlAlchemyLineage": "sqlalchemy",
+    "LineageBlock": "sdk",
+    "SnowflakeLineage": "snowflake",
+    "SqlAlchemyLineage": "sqlalchemy",
+}
 
-for _name in _MODULES:
-    try:
-        import_module(f"{__name__}.{_name}")
-    except ModuleNotFoundError as missing:
-        # Anything else that is missing is a mistake, and must not pass for an extra that was left out.
-        if (missing.name or "").partition(".")[0] not in _PACKAGES:
-            raise
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -20,14 +20,33 @@ def test_collection_registers_the_blocks() -> None:
         assert lookup_type(Block, slug).get_block_type_slug() == slug
 
 
+def test_prefects_own_register_command_finds_the_blocks() -> None:
+    from inspect import getmembers
+
+    from prefect.blocks.core import Block
+
+    from prefect_lineage_events.blocks import registration
+
+    found = {name for name, value in getmembers(registration) if Block.is_block_class(value)}
+    assert found == {"AsyncSqlAlchemyLineage", "SnowflakeLineage", "SqlAlchemyLineage"}
+
+
 @pytest.mark.parametrize(
-    ("missing", "there"),
-    [("prefect_snowflake", "blocks.sqlalchemy"), ("prefect_sqlalchemy", "blocks.snowflake")],
+    ("missing", "there"), [("prefect_snowflake", "SqlAlchemyLineage"), ("prefect_sqlalchemy", "SnowflakeLineage")]
 )
 def test_missing_extra_leaves_the_other_blocks(missing: str, there: str) -> None:
     program = (
         f"import sys; sys.modules[{missing!r}] = None\n"
-        "import prefect_lineage_events.blocks\n"
-        f"assert 'prefect_lineage_events.{there}' in sys.modules, sorted(sys.modules)\n"
+        "from prefect_lineage_events.blocks import registration\n"
+        f"assert registration.{there}.__name__ == {there!r}\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_one_block_loads_no_other_connector() -> None:
+    program = (
+        "import sys\n"
+        "from prefect_lineage_events import SqlAlchemyLineage\n"
+        "assert 'prefect_snowflake' not in sys.modules and 'snowflake.connector' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
