@@ -18,6 +18,7 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
+from prefect.logging import get_logger
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
@@ -96,7 +97,8 @@ def serve(
     `limit`: runs at a time; `poll_seconds`: between looks for work. Stopping pauses the sweep's schedule, so that no
     late sweeps pile up; starting again resumes it.
     """
-    deploy(sweep_minutes=sweep_minutes, settle=settle)
+    deployed = deploy(sweep_minutes=sweep_minutes, settle=settle)
+    get_logger("lineage").info("Serving the assembler; stop it with Ctrl-C.\n%s", deployed)
     runner = Runner(name=f"{OWN_FLOW_PREFIX}assembler", query_seconds=poll_seconds, limit=limit)
     for deployment in deployments(sweep_minutes):
         runner.add_deployment(deployment)

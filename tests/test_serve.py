@@ -1,0 +1,85 @@
+"""The served assembler: what ends is assembled by the automation, without a call."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from prefect import flow, get_client
+from prefect.runtime import flow_run
+
+from tests.by_hand import emit_writes
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@flow(name="served load")
+def served_load() -> str:
+    emit_writes([("loaded", "source")])
+    return flow_run.id
+
+
+@flow(name="served without lineage")
+def without_lineage() -> str:
+    return flow_run.id
+
+
+@pytest.fixture
+def assembler(prefect_server, tmp_path):
+    """`deployments/serve.py` as a child process, which is stopped as a terminal would; gives the file it delivers to."""
+    file = tmp_path / "lineage.jsonl"
+    environment = {
+        **prefect_server.environment,
+        "PREFECT_LOGGING_LEVEL": "INFO",
+        "OPENLINEAGE__TRANSPORT__TYPE": "file",
+        "OPENLINEAGE__TRANSPORT__LOG_FILE_PATH": str(file),
+        "OPENLINEAGE__TRANSPORT__APPEND": "true",
+    }
+    log = tmp_path / "serve.log"
+    with log.open("w") as sink:
+        command = [sys.executable, str(ROOT / "deployments" / "serve.py")]
+        process = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=sink, stderr=subprocess.STDOUT)
+    try:
+        wait_for("the assembler to serve", lambda: "Serving the assembler" in log.read_text(), process)
+        yield file
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
+def wait_for(what, ready, process, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert process is None or process.poll() is None, f"it ended while waiting for {what}"
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.5)
+
+
+def delivered(file: Path) -> list[tuple[str, str]]:
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [(e["run"]["runId"], e["eventType"]) for e in map(json.loads, lines)]
+
+
+def assembler_runs(client) -> list[dict]:
+    body = {"flows": {"name": {"any_": ["prefect-lineage-assemble"]}}, "sort": "START_TIME_DESC", "limit": 50}
+    return client.request("POST", "/flow_runs/filter", json=body).json()
+
+
+def test_the_automation_assembles_runs_with_lineage_and_only_these(assembler):
+    run_id, other = served_load(), without_lineage()
+    wait_for("the run's end to be delivered", lambda: (run_id, "COMPLETE") in delivered(assembler), None)
+    with get_client(sync_client=True) as client:
+        mine = [r for r in assembler_runs(client) if (r.get("created_by") or {}).get("type") == "AUTOMATION"]
+        asked_for = [r["parameters"]["flow_run_id"] for r in mine]
+    assert asked_for.count(run_id) == 1
+    assert other not in asked_for
+    assert [kind for id_, kind in delivered(assembler) if id_ == run_id] == ["START", "COMPLETE"]
