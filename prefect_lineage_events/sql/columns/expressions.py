@@ -210,7 +210,8 @@ def lineage_of(column: exp.Expr, scope: Scope) -> Lineage:
         if is_template(this):
             return ()
         if args.get("table") is None:
-            return scope.column(name_of(this, scope.rules))
+            name = name_of(this, scope.rules)
+            return () if name.lower() in scope.rules.constants and not this.args.get("quoted") else scope.column(name)
         return scope.qualified(parts_of(column, scope.rules))
     if kind is exp.Parameter:
         return positional(this, scope, args.get("table"))

@@ -96,6 +96,8 @@ class Queries:
             yield from sources.item(self, lateral, scope, env)
         if args.get("match") is not None:
             yield from pivots.match(self, args["match"], scope, env)
+        if args.get("connect") is not None:
+            scope.aliases["level"] = ()  # a column that CONNECT BY makes
         for window in args.get("windows") or ():
             scope.windows[window.name.lower()] = window
         relation = yield from projections.outputs(self, args.get("expressions") or (), scope, env)

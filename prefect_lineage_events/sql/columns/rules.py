@@ -63,13 +63,24 @@ _NAMING: dict[str, Naming] = {
 }
 # docs.snowflake.com/en/sql-reference/functions/flatten
 FLATTENED = ("SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS")
-_CONSTANTS: dict[str, frozenset[str]] = {
-    "oracle": frozenset(
-        {"rownum", "level", "user", "uid", "sysdate", "systimestamp", "connect_by_iscycle", "connect_by_isleaf"}
+# Reserved words that are values: SQL:2016, 5.2 and 6.4
+_CONSTANTS = frozenset(
+    {"default", "current_user", "session_user", "system_user", "current_role", "current_path", "current_catalog",
+     "current_schema"}
+)  # fmt: skip
+_MORE_CONSTANTS: dict[str, frozenset[str]] = {
+    "oracle": frozenset(  # docs.oracle.com: Oracle SQL Reserved Words, Pseudocolumns
+        {"rownum", "level", "user", "uid", "sysdate", "systimestamp", "sessiontimezone", "dbtimezone",
+         "connect_by_iscycle", "connect_by_isleaf"}
     ),
-    "snowflake": frozenset({"level"}),
-    "tsql": frozenset({"$action"}),
-}
+    "postgres": frozenset({"user"}),  # postgresql.org/docs/current/sql-keywords-appendix.html
+    "redshift": frozenset({"user", "sysdate"}),
+    "mysql": frozenset({"utc_date", "utc_time", "utc_timestamp"}),  # dev.mysql.com: Keywords and Reserved Words
+    "tsql": frozenset({"user", "$action"}),  # learn.microsoft.com: Reserved Keywords; OUTPUT clause
+    "teradata": frozenset(  # docs.teradata.com: Built-In Functions
+        {"date", "time", "user", "session", "account", "database", "role", "profile"}
+    ),
+}  # fmt: skip
 
 
 @lru_cache(maxsize=64)
@@ -84,6 +95,6 @@ def rules_of(dialect: str) -> ColumnRules:
         positions=dialect == "snowflake",
         implicit_recursion=dialect in IMPLICIT_RECURSION,
         naming=_NAMING.get(dialect, "text"),
-        constants=_CONSTANTS.get(dialect, frozenset()),
+        constants=_CONSTANTS | _MORE_CONSTANTS.get(dialect, frozenset()),
         exploded=FLATTENED if dialect == "snowflake" else (),
     )

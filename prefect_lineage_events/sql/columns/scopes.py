@@ -122,8 +122,6 @@ class Scope:
         strong = [r for r in sources if r.rest and lower not in r.hidden]
         if alias is not None and (not strong or self._prefers(alias, lower)):
             return alias
-        if lower in self.rules.constants:
-            return ()
         if lower in self.sources and self.sources[lower].filler is not None:
             return self.sources[lower].filler  # a function's one column is called like its alias
         if lower in self.assigned:

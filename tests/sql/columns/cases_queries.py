@@ -26,6 +26,13 @@ QUERIES: dict[str, list[Case]] = {
         Case("a name is matched without regard to case and told as the schema spells it", 'select "ID" as x from t',
              "x <- t.id", dialect="duckdb", known=True),
         Case("a sequence's next value is no column", "select seq.nextval as n, a from t", "A <- T.A", dialect="snowflake"),
+        Case("reserved words are values, unless they are quoted", 'select current_user, user, "user" as x, a from t',
+             """x <- t.user
+                a <- t.a""", dialect="postgres"),
+        Case("LEVEL is a column like others, but where CONNECT BY makes one", "select level from t", "LEVEL <- T.LEVEL",
+             dialect="snowflake"),
+        Case("LEVEL of CONNECT BY comes from no column",
+             "select level as l, a from t start with a = 1 connect by prior a = b", "A <- T.A", dialect="snowflake"),
         Case("pseudo-columns are none", "select rownum as n, level as l, a from t", "A <- T.A", dialect="oracle"),
     ],
     "conditions of a value": [

@@ -81,7 +81,7 @@ STATEMENTS: dict[str, list[Case]] = {
     "update": [
         Case("from the row itself", "update t set a = b + 1 where c = 2", "t.a <- t.b TRANSFORMATION",
              "t.* <~ t.c FILTER"),
-        Case("a constant writes no edge", "update t set a = 1", ""),
+        Case("a constant writes no edge", "update t set a = 1, b = default, c = null", ""),
         Case("FROM", "update n set x = t.a from t where t.id = n.id", "n.x <- t.a",
              """n.* <~ t.id FILTER
                 n.* <~ n.id FILTER""", dialect="postgres"),
