@@ -6,10 +6,12 @@ The way of a text through the room:
       Session.analyze(sql)            session.py   state; loops over the pieces
         split(sql, dialect)           tokens.py    -> list[Piece]: cut, prepared, sanitised, fingerprinted
         analyze_piece(piece, context) statement.py -> tuple[Statement, ...] for one piece, in order
-          sniff(piece)                sniff.py     what can it touch? most of it need not be parsed
-          walk(tree, ...)             walk.py      tables and effect of a tree, CTE scoping, targets
-          column_edges(tree, ...)     columns.py   -> ColumnResult, of the same tree
-          recover(piece, ...)         recovery.py  the token-level second pass
+          by its first word: what cannot touch data is not parsed, heads are read by rules (definitions.py, alterations.py,
+          transfers.py, connection.py, blocks.py), queries and changes get a tree
+          parse(tokens, ...)          trees.py     a tree, where the parser can be trusted with the text
+          walk(tree, draft)           walk.py      tables and effect of a tree (nodes.py: names, ctes.py: CTEs in sight)
+          column_edges(tree, ...)     columns/     -> ColumnResult, of the same tree
+          recover(words, ...)         recovery.py  the second pass, over the words (words.py, reading.py, changes.py)
         session.after(statement)                   the state the next piece meets
 
 Agreements between those files:

@@ -8,28 +8,24 @@ syntax that nobody has heard of do not stop it.
 
 from __future__ import annotations
 
+from .changes import Changes
 from .draft import Draft
 from .frames import (
     BEFORE_ITEM,
-    CHANGE_OPTIONS,
     CHANGED,
     CLAUSES,
     FROM_FUNCTIONS,
     HINTS,
-    INSERT_OPTIONS,
     JOIN_HINTS,
     JOINS,
-    NO_ALIAS,
     NO_ITEM,
     QUERY_STARTS,
-    SELECT_INTO_OPTIONS,
     SET_OPERATIONS,
     TABLE_COMMANDS,
     VERBS,
     Frame,
 )
 from .lexis import BATCHED
-from .model import Effect, TableRef
 from .names import FILE_READERS, location_of
 from .reading import Named, read_name, read_parts
 from .words import Kind, Words
@@ -40,15 +36,8 @@ def recover(words: Words, start: int, end: int, draft: Draft, makes_tables: bool
     _Scan(words, end, draft, makes_tables).run(start)
 
 
-class _Scan:
-    def __init__(self, words: Words, end: int, draft: Draft, makes_tables: bool) -> None:
-        self.words = words
-        self.end = min(end, len(words))
-        self.draft = draft
-        self.makes_tables = makes_tables
-        self.stack = [Frame()]
-        self.moved: list[TableRef] = []  # what leaves a table in a CTE goes into the target of another change
-        self.dialect = draft.context.dialect
+class _Scan(Changes):
+    """The loop: parentheses, items of FROM lists, CTEs. What changes data is read by `Changes`."""
 
     def run(self, at: int) -> None:
         upper = self.words.upper
@@ -70,8 +59,8 @@ class _Scan:
                 continue
             at, starts = self._step(at, frame, word, starts)
         while len(self.stack) > 1:
-            self._settle(self.stack.pop())
-        self._settle(self.stack[0])
+            self.settle(self.stack.pop())
+        self.settle(self.stack[0])
         if len(self.draft.outputs) > 1:
             for table in self.moved:
                 self.draft.read(table)
@@ -93,12 +82,12 @@ class _Scan:
         if len(self.stack) == 1:
             return at + 1
         child = self.stack.pop()
-        self._settle(child)
+        self.settle(child)
         frame = self.stack[-1]
         if child.defines:
             frame.add_cte(child.defines)
         if child.is_item:
-            return self._alias(at + 1, frame, None)
+            return self.alias(at + 1, frame, None)
         return at + 1
 
     # --- items of a FROM list
@@ -139,7 +128,7 @@ class _Scan:
             frame.sources = [*(frame.sources or ()), table] if frame.targets else None
         if named.bare:
             frame.add_alias(named.bare, table)
-        return self._alias(named.end, frame, table)
+        return self.alias(named.end, frame, table)
 
     def _is_function(self, at: int) -> bool:
         if not self.words.is_name(at) or self.words.word(at) == "IDENTIFIER":
@@ -171,17 +160,6 @@ class _Scan:
             return named.bare in frame.ctes
         return named.first in (frame.aliases or ()) and self.dialect in ("bigquery", "redshift", "clickhouse")
 
-    def _alias(self, at: int, frame: Frame, table: TableRef | None) -> int:
-        words = self.words
-        if words.word(at) == "AS":
-            at += 1
-            if not words.is_name(at):
-                return at
-        elif not words.is_name(at) or words.word(at) in NO_ALIAS:
-            return at
-        frame.add_alias(words.texts[at].lower(), table)
-        return at + 1
-
     # --- everything else
 
     def _step(self, at: int, frame: Frame, word: str, starts: bool) -> tuple[int, bool]:
@@ -211,14 +189,14 @@ class _Scan:
         elif word == "USING" and frame.using and words.word(at + 1) != "":
             frame.expects, frame.lists, frame.using = True, frame.verb != "MERGE", False
         elif word == "INTO" and frame.verb and self.dialect in BATCHED:
-            return self._output_into(at + 1), False
+            return self.output_into(at + 1), False
         elif word == "INTO" and frame.selects:
-            return self._select_into(at + 1), False
+            return self.select_into(at + 1), False
         elif word == "INSERT" and frame.is_source_first:
             self._ends_list(frame)
-            return self._verb(at, frame, word), False
-        elif word in VERBS and not frame.actions and (starts or self._starts_statement(at)):
-            return self._verb(at, frame, word), False
+            return self.verb(at, frame, word), False
+        elif word in VERBS and not frame.actions and (starts or self.starts_statement(at)):
+            return self.verb(at, frame, word), False
         return at + 1, False
 
     def _is_table_from(self, at: int, frame: Frame) -> bool:
@@ -269,157 +247,3 @@ class _Scan:
             child.add_cte(name)
         self.stack.append(child)
         return at + 1
-
-    def _select_into(self, at: int) -> int:
-        """INTO of a SELECT: a table, a file (dev.mysql.com: SELECT ... INTO; ClickHouse alike), or variables."""
-        if self.words.word(at) in ("OUTFILE", "DUMPFILE") and self.words.kind(at + 1) == Kind.STRING:
-            self._effect("append")
-            self.draft.write(location_of(self.words.texts[at + 1], self.draft.context))
-            return at + 2
-        if not self.makes_tables:
-            return at
-        temporary = False
-        while self.words.word(at) in SELECT_INTO_OPTIONS:
-            temporary = temporary or self.words.word(at).startswith("TEMP")
-            at += 1
-        named = read_name(self.words, at, self.draft.context)
-        if named.table is not None:
-            self._effect("create")
-            self.draft.write(named.table, temporary)
-        return max(named.end, at)
-
-    def _output_into(self, at: int) -> int:
-        """`OUTPUT inserted.* INTO log`: a second table (learn.microsoft.com: OUTPUT clause)."""
-        named = read_name(self.words, at, self.draft.context)
-        self.draft.write(named.table)
-        return max(named.end, at)
-
-    # --- statements that change data
-
-    def _starts_statement(self, at: int) -> bool:
-        """A verb in the middle: another statement where no `;` is needed (T-SQL), a branch of a block."""
-        if len(self.stack) > 1 or self.stack[0].verb:
-            return False
-        return self.words.word(at - 1) in ("BEGIN", "THEN", "ELSE", "DO", "LOOP", "AS", ")")
-
-    def _verb(self, at: int, frame: Frame, word: str) -> int:
-        frame.in_with = False
-        frame.verb = word
-        if word in ("INSERT", "REPLACE", "UPSERT"):
-            return self._insert(at, frame)
-        if word == "MERGE":
-            frame.using = frame.actions = True
-            return self._target(self._skip_options(at + 1), frame, "update")
-        if word == "UPDATE":
-            return self._update(at, frame)
-        return self._delete(at, frame)
-
-    def _skip_options(self, at: int) -> int:
-        words = self.words
-        while words.word(at) in CHANGE_OPTIONS:
-            at += 1
-        if words.word(at) == "TOP" and words.word(at + 1) == "(":
-            at = words.close(at + 1) + 1
-            at += words.word(at) == "PERCENT"
-        if words.follows(at, "WITH", "SCHEMA", "EVOLUTION"):
-            at += 3
-        return at + (words.word(at) == "INTO")
-
-    def _insert(self, at: int, frame: Frame) -> int:
-        words = self.words
-        effect: Effect = "append"
-        many = words.word(at + 1) in ("ALL", "FIRST")
-        at += 1 + many
-        if many:
-            return self._insert_many(at)
-        while words.word(at) in INSERT_OPTIONS:
-            effect = "overwrite" if words.word(at) == "OVERWRITE" else effect
-            at += 1
-        if words.word(at) == "TOP" and words.word(at + 1) == "(":
-            at = words.close(at + 1) + 1
-            at += words.word(at) == "INTO"
-        if words.word(at) == "DIRECTORY" and words.kind(at + 1) == Kind.STRING:
-            at += 1
-        if words.word(at) == "TABLE" and (words.is_name(at + 1) or words.word(at + 1) == "FUNCTION"):
-            at += 1
-        if words.word(at) == "FUNCTION" and words.is_name(at + 1):
-            self._effect(effect)
-            return at + 2
-        at = self._target(at, frame, effect)
-        return words.close(at) + 1 if words.word(at) == "(" and words.word(at + 1) not in QUERY_STARTS else at
-
-    def _insert_many(self, at: int) -> int:
-        """INSERT ALL / FIRST: every INTO up to the query is a target (docs.snowflake.com: INSERT (multi-table))."""
-        words = self.words
-        self._effect("append")
-        query = words.find(frozenset({"SELECT", "WITH"}), at, self.end)
-        query = self.end if query == -1 else query
-        while (into := words.find(frozenset({"INTO"}), at, query)) != -1:
-            named = read_name(words, into + 1, self.draft.context)
-            self.draft.write(named.table)
-            at = max(named.end, into + 1)
-        return query
-
-    def _target(self, at: int, frame: Frame, effect: Effect) -> int:
-        named = read_name(self.words, at, self.draft.context)
-        self._effect(effect)
-        if named.is_unknown:
-            self.draft.doubt("partial", "the name of the target is known only when it runs")
-        self.draft.write(named.table)
-        if effect == "append" or effect == "overwrite":
-            return max(named.end, at)
-        return self._alias(max(named.end, at), frame, named.table)
-
-    def _update(self, at: int, frame: Frame) -> int:
-        """UPDATE t SET ... FROM ..., UPDATE a JOIN b ... SET ..., UPDATE alias SET ... FROM t alias."""
-        at = self._skip_options(at + 1)
-        named = read_name(self.words, at, self.draft.context)
-        self._effect("update")
-        if named.is_unknown:
-            self.draft.doubt("partial", "the name of the target is known only when it runs")
-        if named.end == at:
-            self.draft.doubt("partial", "which table is changed through a query is not clear")
-        frame.add_target(named)
-        frame.lists = True
-        return self._alias(max(named.end, at), frame, named.table)
-
-    def _delete(self, at: int, frame: Frame) -> int:
-        """DELETE FROM t [USING ...], DELETE t WHERE ..., DELETE a, b FROM a JOIN b ..."""
-        words = self.words
-        at = self._skip_options(at + 1)
-        self._effect("delete")
-        frame.using = True
-        named_first = words.word(at) != "FROM"
-        at += not named_first
-        at += words.word(at) == "ONLY" and words.is_name(at + 1)
-        while True:
-            named = read_name(words, at, self.draft.context)
-            if named.end == at:
-                break
-            if named.is_unknown:
-                self.draft.doubt("partial", "the name of the target is known only when it runs")
-            frame.add_target(named)
-            at = named.end
-            if words.follows(at, ".", "*"):
-                at += 2
-            if words.word(at) != ",":
-                break
-            at += 1
-        return at if named_first else self._alias(at, frame, named.table)
-
-    def _settle(self, frame: Frame) -> None:
-        """Targets are tables of their own, or aliases of tables that the statement has named since."""
-        for named in frame.targets or ():
-            table = named.table
-            if named.bare and (meant := (frame.aliases or {}).get(named.bare)) is not None:
-                table = meant
-            self.draft.write(table)
-            if table is not None and frame.returns and frame.defines:
-                self.moved.append(table)
-            if table is not None and table in (frame.sources or ()):
-                self.draft.inputs.pop(table, None)  # the FROM list named it only to say what it joins
-
-    def _effect(self, effect: Effect) -> None:
-        if self.draft.effect is None:
-            self.draft.effect = effect
-            self.draft.kind = "create" if effect == "create" else "write"

@@ -6,18 +6,18 @@ table unless a CTE of that name is in sight, or it is another word for a target 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from sqlglot import exp
 from sqlglot.expressions import Expr
 
-from .columns.rules import IMPLICIT_RECURSION
+from .ctes import Ctes, key_of
 from .draft import Draft
-from .identifiers import fold
 from .lexis import BATCHED
 from .model import Effect, TableRef
-from .names import FILE_READERS, Part, location_of, named_by, stage_of, table_of, variable_of
+from .names import location_of, named_by, table_of, variable_of
+from .nodes import Nodes, arguments_of, function_name, part_of
 
 _OF_INTEREST = (
     exp.Table,
@@ -39,13 +39,14 @@ def walk(tree: Expr, draft: Draft) -> None:
     _Walk(draft, nodes).run(tree)
 
 
-class _Walk:
+class _Walk(Nodes):
+    """`targets` holds the ids of nodes that are no inputs: targets, and further mentions of them."""
+
     def __init__(self, draft: Draft, nodes: list[Expr]) -> None:
-        self.draft = draft
-        self.context = draft.context
+        super().__init__(draft)
         self.nodes = nodes
-        self.targets: set[int] = set()  # ids of nodes that are no inputs: targets, and further mentions of them
-        self.withs = {id(node): _names(node, self.context.dialect) for node in nodes if isinstance(node, exp.With)}
+        self.targets: set[int] = set()
+        self.ctes = Ctes(nodes, self.context.dialect)
 
     def run(self, tree: Expr) -> None:
         for node in self.nodes:
@@ -66,8 +67,8 @@ class _Walk:
 
     def _moved_on(self) -> None:
         """`WITH d AS (DELETE FROM a RETURNING *) INSERT INTO b SELECT * FROM d`: what leaves a goes into b."""
-        for clause in self.nodes:
-            for cte in clause.expressions if isinstance(clause, exp.With) else ():
+        for clause in self.ctes.clauses:
+            for cte in clause.expressions:
                 change = cte.this
                 if isinstance(change, (exp.Delete, exp.Update)) and change.args.get("returning") is not None:
                     self.draft.read(self.draft.refs.get(id(change.this)))
@@ -77,7 +78,7 @@ class _Walk:
     def _input(self, node: exp.Table) -> None:
         if id(node) in self.targets:
             return
-        if self._is_cte(node):
+        if self.ctes.holds(node):
             self.draft.refs[id(node)] = None
             return
         table = self.ref(node)
@@ -88,83 +89,6 @@ class _Walk:
             return
         self.draft.read(table)
 
-    def ref(self, node: exp.Table) -> TableRef | None:
-        """What a table node stands for, whatever CTEs are in sight; None when that is no table with a known name."""
-        if id(node) not in self.draft.refs:
-            self.draft.refs[id(node)] = self._resolve(node)
-        return self.draft.refs[id(node)]
-
-    def _resolve(self, node: exp.Table) -> TableRef | None:
-        this = node.this
-        if isinstance(this, exp.Identifier):
-            parts = [_part(p) for p in (node.args.get("catalog"), node.args.get("db")) if p is not None]
-            return table_of([*parts, _part(this)], self.context)
-        if isinstance(this, exp.Dot):
-            parts = [_part(p) for p in (node.args.get("catalog"), node.args.get("db")) if p is not None]
-            return table_of(
-                [*parts, *(_part(p) for p in this.flatten() if isinstance(p, exp.Identifier))], self.context
-            )
-        if isinstance(this, exp.Var) and this.name.startswith("@"):
-            return stage_of(this.name, self.context)
-        if isinstance(this, exp.Literal):
-            return location_of(this.name, self.context)
-        if isinstance(this, exp.DynamicIdentifier):
-            return self._dynamic(this.this)
-        if isinstance(this, exp.Func):
-            return self._table_function(this)
-        if isinstance(this, exp.Parameter) and self.context.dialect in BATCHED:
-            return variable_of(this.name)
-        if isinstance(this, exp.Parameter):
-            return self._dynamic(this)
-        if isinstance(this, exp.Placeholder):
-            return self._unknown("the name of a table is a bind")
-        return None
-
-    def _dynamic(self, argument: Expr | None) -> TableRef | None:
-        """`IDENTIFIER(...)`: a literal or a bare name is the name, a variable may be known."""
-        if isinstance(argument, exp.Literal):
-            return named_by(argument.name, self.context)
-        if isinstance(argument, exp.Column):
-            return table_of([_part(p) for p in argument.parts], self.context)
-        if isinstance(argument, exp.Parameter) and argument.name.isdigit():
-            return self._result(int(argument.name))
-        if isinstance(argument, exp.Parameter):
-            value = self.context.variables.get(argument.name.upper())
-            if value is not None:
-                return named_by(value, self.context)
-        return self._unknown("the name of a table is known only when it runs")
-
-    def _result(self, back: int) -> TableRef | None:
-        """`$1`: the result of the statement before, in a chain of `->>`."""
-        results = self.context.results
-        if not 0 < back <= len(results):
-            return self._unknown("the result that it reads is not known")
-        for table in results[-back]:
-            self.draft.read(table)
-        return None
-
-    def _table_function(self, function: exp.Func) -> TableRef | None:
-        name = _function_name(function)
-        if name in FILE_READERS.get(self.context.dialect, ()):
-            return self._files(function)
-        arguments = _arguments(function)
-        if name == "identifier":
-            return self._dynamic(arguments[0] if arguments else None)
-        if name == "only" and arguments and isinstance(arguments[0], exp.Column):
-            return table_of([_part(p) for p in arguments[0].parts], self.context)
-        return None
-
-    def _files(self, function: exp.Func) -> TableRef | None:
-        """The file that a reader names, the first of a list of them; the others are noted here."""
-        texts = [x for x in _arguments(function) if isinstance(x, exp.Literal) and x.is_string]
-        if not texts:
-            return None
-        first, *others = texts if isinstance(texts[0].parent, exp.Array) else texts[:1]
-        for other in others:
-            if isinstance(other.parent, exp.Array):
-                self.draft.read(location_of(other.name, self.context))
-        return location_of(first.name, self.context)
-
     def _from_rows(self, node: exp.TableFromRows) -> None:
         """Snowflake's `TABLE(...)`: of a name, of a variable, of a former result, of a function."""
         argument = node.this
@@ -172,11 +96,11 @@ class _Walk:
             self.draft.refs[id(node)] = table = named_by(argument.name, self.context)
             self.draft.read(table)
         elif isinstance(argument, exp.Parameter):
-            self.draft.refs[id(node)] = table = self._dynamic(argument)
+            self.draft.refs[id(node)] = table = self.dynamic(argument)
             self.draft.read(table)
         elif isinstance(argument, exp.Anonymous) and argument.name.upper() == "RESULT_SCAN":
             if self.context.last_query is None:
-                self._unknown("the query that RESULT_SCAN refers to is not known")
+                self.unknown("the query that RESULT_SCAN refers to is not known")
             for table in self.context.last_query or ():
                 self.draft.read(table)
 
@@ -187,55 +111,17 @@ class _Walk:
             self._moves(node, *_MOVES[name])
         if name != "TABLE" or isinstance(node.parent, exp.Table):
             return
-        argument = next(iter(_arguments(node)), None)
+        argument = next(iter(arguments_of(node)), None)
         if isinstance(argument, exp.Column):
-            self.draft.read(table_of([_part(p) for p in argument.parts], self.context))
+            self.draft.read(table_of([part_of(p) for p in argument.parts], self.context))
 
     def _moves(self, node: exp.Anonymous, source: int, target: int) -> None:
-        texts = [a.name if isinstance(a, exp.Literal) else "" for a in _arguments(node)]
+        texts = [a.name if isinstance(a, exp.Literal) else "" for a in arguments_of(node)]
         if len(texts) > max(source, target):
             self._effect("append")
             self.draft.read(named_by(texts[source], self.context))
             table = named_by(texts[target], self.context)
             self.draft.write(table)
-
-    def _unknown(self, reason: str) -> TableRef | None:
-        self.draft.doubt("partial", reason)
-        return None
-
-    # --- CTEs
-
-    def _is_cte(self, node: exp.Table) -> bool:
-        if not self.withs or node.args.get("db") is not None or not isinstance(node.this, exp.Identifier):
-            return False
-        name = _key(node.this, self.context.dialect)
-        child: Expr = node
-        parent = node.parent
-        while parent is not None:
-            if isinstance(parent, exp.With):
-                if self._sees(parent, child, name):
-                    return True
-            else:
-                clause = parent.args.get("with_")
-                if clause is not None and clause is not child and name in self.withs.get(id(clause), ()):
-                    return True
-            child, parent = parent, parent.parent
-        return False
-
-    def _sees(self, clause: exp.With, cte: Expr, name: str) -> bool:
-        """Is `name` in sight within `cte` of `clause`: is it an earlier one, or the CTE itself, recursively?"""
-        names = self.withs[id(clause)]
-        if name not in names:
-            return False
-        own = cte.index
-        found = names[name]
-        if own is None or found < own:
-            return True
-        if found > own:
-            return bool(clause.recursive)
-        return bool(clause.recursive) or (
-            self.context.dialect in IMPLICIT_RECURSION and isinstance(cte.this, exp.SetOperation)
-        )
 
     # --- targets
 
@@ -251,7 +137,7 @@ class _Walk:
             literal = table_node.this
             return self.draft.write(location_of(literal.name, self.context))
         if isinstance(table_node, exp.Func):
-            return self.draft.write(self._table_function(table_node))
+            return self.draft.write(self.table_function(table_node))
         return None
 
     def _effect(self, effect: Effect) -> None:
@@ -275,9 +161,9 @@ class _Walk:
         elif isinstance(into, exp.Parameter):
             self.draft.write(variable_of(into.name))
         elif isinstance(into, (exp.Column, exp.Identifier)):
-            self.draft.write(table_of([_part(p) for p in into.find_all(exp.Identifier)], self.context))
+            self.draft.write(table_of([part_of(p) for p in into.find_all(exp.Identifier)], self.context))
         elif isinstance(into, exp.Func):
-            self.draft.write(table_of([(_function_name(into), False)], self.context))
+            self.draft.write(table_of([(function_name(into), False)], self.context))
 
     def update(self, node: exp.Update) -> None:
         target = node.this
@@ -307,14 +193,14 @@ class _Walk:
         """The target is a table of its own, or the alias or name of one among the sources."""
         match = self._same(target, sources)
         if match is None or match is target:
-            if self._is_cte(target):
+            if self.ctes.holds(target):
                 self._through(target, effect)
             else:
                 self._write(target, effect)
             return
         self.targets.add(id(target))
         self.targets.add(id(match))
-        if self._is_cte(match):
+        if self.ctes.holds(match):
             self._through(match, effect)
             return
         table = self._write(match, effect)
@@ -333,16 +219,10 @@ class _Walk:
         """A CTE is changed through to its one table (learn.microsoft.com: WITH common_table_expression, updatable)."""
         self._effect(effect)
         self.targets.add(id(target))
-        name = _key(target.this, self.context.dialect)
-        bodies = [
-            c.this
-            for c in self.nodes
-            if isinstance(c, exp.With)
-            for c in c.expressions
-            if c.alias.lower() == name.lower()
-        ]
-        tables = [t for body in bodies for t in _tables_of(body.args.get("from_"))]
-        if len(tables) == 1 and not self._is_cte(tables[0]):
+        name = key_of(target.this, self.context.dialect)
+        named = [cte for clause in self.ctes.clauses for cte in clause.expressions if cte.alias.lower() == name.lower()]
+        tables = [t for cte in named for t in _tables_of(cte.this.args.get("from_"))]
+        if len(tables) == 1 and not self.ctes.holds(tables[0]):
             self._write(tables[0], effect)
         else:
             self.draft.doubt("partial", "which table is changed through a CTE is not clear")
@@ -350,11 +230,11 @@ class _Walk:
     def _same(self, target: exp.Table, sources: list[exp.Table]) -> exp.Table | None:
         dialect = self.context.dialect
         if isinstance(target.this, exp.Identifier) and target.args.get("db") is None:
-            name = _key(target.this, dialect)
+            name = key_of(target.this, dialect)
             for source in sources:
                 alias = source.args.get("alias")
                 known = alias.this if alias is not None and alias.this is not None else source.this
-                if isinstance(known, exp.Identifier) and _key(known, dialect) == name:
+                if isinstance(known, exp.Identifier) and key_of(known, dialect) == name:
                     return source
             return None
         for source in sources:
@@ -396,29 +276,6 @@ _TARGETS: dict[type[Expr], Callable[[_Walk, Any], None]] = {
 }
 
 
-def _names(clause: Expr, dialect: str) -> dict[str, int]:
-    names: dict[str, int] = {}
-    for at, cte in enumerate(clause.expressions):
-        alias = cte.args.get("alias")
-        if alias is not None and isinstance(alias.this, exp.Identifier):
-            names.setdefault(_key(alias.this, dialect), at)
-    return names
-
-
-def _key(identifier: exp.Identifier, dialect: str) -> str:
-    """For telling two names within one statement apart; stores that keep the case of tables do not look at it here."""
-    text = identifier.name
-    folded = fold(text, bool(identifier.args.get("quoted")), dialect)
-    return folded.lower() if folded is text else folded
-
-
-def _part(node: Expr | str) -> Part:
-    if isinstance(node, exp.Identifier):
-        prefix = "#" if node.args.get("temporary") else "##" if node.args.get("global_") else ""
-        return prefix + node.name, bool(node.args.get("quoted"))
-    return (node if isinstance(node, str) else node.name), False
-
-
 def _tables_of(node: Expr | None) -> list[exp.Table]:
     """The tables that a FROM names itself, its joins included, but no subquery's."""
     if node is None:
@@ -430,20 +287,3 @@ def _tables_of(node: Expr | None) -> list[exp.Table]:
 
 def _joined(node: Expr) -> list[exp.Table]:
     return [t for join in node.args.get("joins") or () for t in _tables_of(join.this)]
-
-
-def _function_name(function: exp.Func) -> str:
-    return function.name.lower() if isinstance(function, exp.Anonymous) else function.sql_name().lower()
-
-
-def _arguments(function: Expr) -> list[Expr]:
-    """A function's positional arguments, those within a list too: `read_csv(['a', 'b'])`."""
-    found: list[Expr] = []
-    values: Iterable[object] = function.args.values()
-    for value in values:
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, exp.Array):
-                found += item.expressions
-            elif isinstance(item, Expr):
-                found.append(item)
-    return found

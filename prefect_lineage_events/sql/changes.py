@@ -1,0 +1,189 @@
+"""The heads of statements that change data, read from their words: which table is the target.
+
+The part of the recovery that knows INSERT, UPDATE, DELETE and MERGE; the loop over the words is in `recovery.py`.
+"""
+
+from __future__ import annotations
+
+from .draft import Draft
+from .frames import CHANGE_OPTIONS, INSERT_OPTIONS, NO_ALIAS, QUERY_STARTS, SELECT_INTO_OPTIONS, Frame
+from .model import Effect, TableRef
+from .names import location_of
+from .reading import read_name
+from .words import Kind, Words
+
+
+class Changes:
+    """Reads targets into `draft`; `stack` holds the open parentheses, `moved` what changes in CTEs give away."""
+
+    def __init__(self, words: Words, end: int, draft: Draft, makes_tables: bool) -> None:
+        self.words = words
+        self.end = min(end, len(words))
+        self.draft = draft
+        self.makes_tables = makes_tables
+        self.stack = [Frame()]
+        self.moved: list[TableRef] = []  # what leaves a table in a CTE goes into the target of another change
+        self.dialect = draft.context.dialect
+
+    def alias(self, at: int, frame: Frame, table: TableRef | None) -> int:
+        words = self.words
+        if words.word(at) == "AS":
+            at += 1
+            if not words.is_name(at):
+                return at
+        elif not words.is_name(at) or words.word(at) in NO_ALIAS:
+            return at
+        frame.add_alias(words.texts[at].lower(), table)
+        return at + 1
+
+    def select_into(self, at: int) -> int:
+        """INTO of a SELECT: a table, a file (dev.mysql.com: SELECT ... INTO; ClickHouse alike), or variables."""
+        if self.words.word(at) in ("OUTFILE", "DUMPFILE") and self.words.kind(at + 1) == Kind.STRING:
+            self.effect("append")
+            self.draft.write(location_of(self.words.texts[at + 1], self.draft.context))
+            return at + 2
+        if not self.makes_tables:
+            return at
+        temporary = False
+        while self.words.word(at) in SELECT_INTO_OPTIONS:
+            temporary = temporary or self.words.word(at).startswith("TEMP")
+            at += 1
+        named = read_name(self.words, at, self.draft.context)
+        if named.table is not None:
+            self.effect("create")
+            self.draft.write(named.table, temporary)
+        return max(named.end, at)
+
+    def output_into(self, at: int) -> int:
+        """`OUTPUT inserted.* INTO log`: a second table (learn.microsoft.com: OUTPUT clause)."""
+        named = read_name(self.words, at, self.draft.context)
+        self.draft.write(named.table)
+        return max(named.end, at)
+
+    def starts_statement(self, at: int) -> bool:
+        """A verb in the middle: another statement where no `;` is needed (T-SQL), a branch of a block."""
+        if len(self.stack) > 1 or self.stack[0].verb:
+            return False
+        return self.words.word(at - 1) in ("BEGIN", "THEN", "ELSE", "DO", "LOOP", "AS", ")")
+
+    def verb(self, at: int, frame: Frame, word: str) -> int:
+        frame.in_with = False
+        frame.verb = word
+        if word in ("INSERT", "REPLACE", "UPSERT"):
+            return self._insert(at, frame)
+        if word == "MERGE":
+            frame.using = frame.actions = True
+            return self._target(self._skip_options(at + 1), frame, "update")
+        if word == "UPDATE":
+            return self._update(at, frame)
+        return self._delete(at, frame)
+
+    def _skip_options(self, at: int) -> int:
+        words = self.words
+        while words.word(at) in CHANGE_OPTIONS:
+            at += 1
+        if words.word(at) == "TOP" and words.word(at + 1) == "(":
+            at = words.close(at + 1) + 1
+            at += words.word(at) == "PERCENT"
+        if words.follows(at, "WITH", "SCHEMA", "EVOLUTION"):
+            at += 3
+        return at + (words.word(at) == "INTO")
+
+    def _insert(self, at: int, frame: Frame) -> int:
+        words = self.words
+        effect: Effect = "append"
+        many = words.word(at + 1) in ("ALL", "FIRST")
+        at += 1 + many
+        if many:
+            return self._insert_many(at)
+        while words.word(at) in INSERT_OPTIONS:
+            effect = "overwrite" if words.word(at) == "OVERWRITE" else effect
+            at += 1
+        if words.word(at) == "TOP" and words.word(at + 1) == "(":
+            at = words.close(at + 1) + 1
+            at += words.word(at) == "INTO"
+        if words.word(at) == "DIRECTORY" and words.kind(at + 1) == Kind.STRING:
+            at += 1
+        if words.word(at) == "TABLE" and (words.is_name(at + 1) or words.word(at + 1) == "FUNCTION"):
+            at += 1
+        if words.word(at) == "FUNCTION" and words.is_name(at + 1):
+            self.effect(effect)
+            return at + 2
+        at = self._target(at, frame, effect)
+        return words.close(at) + 1 if words.word(at) == "(" and words.word(at + 1) not in QUERY_STARTS else at
+
+    def _insert_many(self, at: int) -> int:
+        """INSERT ALL / FIRST: every INTO up to the query is a target (docs.snowflake.com: INSERT (multi-table))."""
+        words = self.words
+        self.effect("append")
+        query = words.find(frozenset({"SELECT", "WITH"}), at, self.end)
+        query = self.end if query == -1 else query
+        while (into := words.find(frozenset({"INTO"}), at, query)) != -1:
+            named = read_name(words, into + 1, self.draft.context)
+            self.draft.write(named.table)
+            at = max(named.end, into + 1)
+        return query
+
+    def _target(self, at: int, frame: Frame, effect: Effect) -> int:
+        named = read_name(self.words, at, self.draft.context)
+        self.effect(effect)
+        if named.is_unknown:
+            self.draft.doubt("partial", "the name of the target is known only when it runs")
+        self.draft.write(named.table)
+        if effect == "append" or effect == "overwrite":
+            return max(named.end, at)
+        return self.alias(max(named.end, at), frame, named.table)
+
+    def _update(self, at: int, frame: Frame) -> int:
+        """UPDATE t SET ... FROM ..., UPDATE a JOIN b ... SET ..., UPDATE alias SET ... FROM t alias."""
+        at = self._skip_options(at + 1)
+        named = read_name(self.words, at, self.draft.context)
+        self.effect("update")
+        if named.is_unknown:
+            self.draft.doubt("partial", "the name of the target is known only when it runs")
+        if named.end == at:
+            self.draft.doubt("partial", "which table is changed through a query is not clear")
+        frame.add_target(named)
+        frame.lists = True
+        return self.alias(max(named.end, at), frame, named.table)
+
+    def _delete(self, at: int, frame: Frame) -> int:
+        """DELETE FROM t [USING ...], DELETE t WHERE ..., DELETE a, b FROM a JOIN b ..."""
+        words = self.words
+        at = self._skip_options(at + 1)
+        self.effect("delete")
+        frame.using = True
+        named_first = words.word(at) != "FROM"
+        at += not named_first
+        at += words.word(at) == "ONLY" and words.is_name(at + 1)
+        while True:
+            named = read_name(words, at, self.draft.context)
+            if named.end == at:
+                break
+            if named.is_unknown:
+                self.draft.doubt("partial", "the name of the target is known only when it runs")
+            frame.add_target(named)
+            at = named.end
+            if words.follows(at, ".", "*"):
+                at += 2
+            if words.word(at) != ",":
+                break
+            at += 1
+        return at if named_first else self.alias(at, frame, named.table)
+
+    def settle(self, frame: Frame) -> None:
+        """Targets are tables of their own, or aliases of tables that the statement has named since."""
+        for named in frame.targets or ():
+            table = named.table
+            if named.bare and (meant := (frame.aliases or {}).get(named.bare)) is not None:
+                table = meant
+            self.draft.write(table)
+            if table is not None and frame.returns and frame.defines:
+                self.moved.append(table)
+            if table is not None and table in (frame.sources or ()):
+                self.draft.inputs.pop(table, None)  # the FROM list named it only to say what it joins
+
+    def effect(self, effect: Effect) -> None:
+        if self.draft.effect is None:
+            self.draft.effect = effect
+            self.draft.kind = "create" if effect == "create" else "write"

@@ -1,0 +1,126 @@
+"""What a node of a tree that stands for a table is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlglot import exp
+from sqlglot.expressions import Expr
+
+from .draft import Draft
+from .lexis import BATCHED
+from .model import TableRef
+from .names import FILE_READERS, Part, location_of, named_by, stage_of, table_of, variable_of
+
+
+class Nodes:
+    """Resolves table nodes into references, each once; what is known only when it runs lowers the draft's confidence."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.context = draft.context
+
+    def ref(self, node: exp.Table) -> TableRef | None:
+        """What a table node stands for, whatever CTEs are in sight; None when that is no table with a known name."""
+        if id(node) not in self.draft.refs:
+            self.draft.refs[id(node)] = self._resolve(node)
+        return self.draft.refs[id(node)]
+
+    def _resolve(self, node: exp.Table) -> TableRef | None:
+        this = node.this
+        if isinstance(this, exp.Identifier):
+            parts = [part_of(p) for p in (node.args.get("catalog"), node.args.get("db")) if p is not None]
+            return table_of([*parts, part_of(this)], self.context)
+        if isinstance(this, exp.Dot):
+            parts = [part_of(p) for p in (node.args.get("catalog"), node.args.get("db")) if p is not None]
+            return table_of(
+                [*parts, *(part_of(p) for p in this.flatten() if isinstance(p, exp.Identifier))], self.context
+            )
+        if isinstance(this, exp.Var) and this.name.startswith("@"):
+            return stage_of(this.name, self.context)
+        if isinstance(this, exp.Literal):
+            return location_of(this.name, self.context)
+        if isinstance(this, exp.DynamicIdentifier):
+            return self.dynamic(this.this)
+        if isinstance(this, exp.Func):
+            return self.table_function(this)
+        if isinstance(this, exp.Parameter) and self.context.dialect in BATCHED:
+            return variable_of(this.name)
+        if isinstance(this, exp.Parameter):
+            return self.dynamic(this)
+        if isinstance(this, exp.Placeholder):
+            return self.unknown("the name of a table is a bind")
+        return None
+
+    def dynamic(self, argument: Expr | None) -> TableRef | None:
+        """`IDENTIFIER(...)`: a literal or a bare name is the name, a variable may be known."""
+        if isinstance(argument, exp.Literal):
+            return named_by(argument.name, self.context)
+        if isinstance(argument, exp.Column):
+            return table_of([part_of(p) for p in argument.parts], self.context)
+        if isinstance(argument, exp.Parameter) and argument.name.isdigit():
+            return self._result(int(argument.name))
+        if isinstance(argument, exp.Parameter):
+            value = self.context.variables.get(argument.name.upper())
+            if value is not None:
+                return named_by(value, self.context)
+        return self.unknown("the name of a table is known only when it runs")
+
+    def _result(self, back: int) -> TableRef | None:
+        """`$1`: the result of the statement before, in a chain of `->>`."""
+        results = self.context.results
+        if not 0 < back <= len(results):
+            return self.unknown("the result that it reads is not known")
+        for table in results[-back]:
+            self.draft.read(table)
+        return None
+
+    def table_function(self, function: exp.Func) -> TableRef | None:
+        name = function_name(function)
+        if name in FILE_READERS.get(self.context.dialect, ()):
+            return self._files(function)
+        arguments = arguments_of(function)
+        if name == "identifier":
+            return self.dynamic(arguments[0] if arguments else None)
+        if name == "only" and arguments and isinstance(arguments[0], exp.Column):
+            return table_of([part_of(p) for p in arguments[0].parts], self.context)
+        return None
+
+    def _files(self, function: exp.Func) -> TableRef | None:
+        """The file that a reader names, the first of a list of them; the others are noted here."""
+        texts = [x for x in arguments_of(function) if isinstance(x, exp.Literal) and x.is_string]
+        if not texts:
+            return None
+        first, *others = texts if isinstance(texts[0].parent, exp.Array) else texts[:1]
+        for other in others:
+            if isinstance(other.parent, exp.Array):
+                self.draft.read(location_of(other.name, self.context))
+        return location_of(first.name, self.context)
+
+    def unknown(self, reason: str) -> TableRef | None:
+        self.draft.doubt("partial", reason)
+        return None
+
+
+def part_of(node: Expr | str) -> Part:
+    if isinstance(node, exp.Identifier):
+        prefix = "#" if node.args.get("temporary") else "##" if node.args.get("global_") else ""
+        return prefix + node.name, bool(node.args.get("quoted"))
+    return (node if isinstance(node, str) else node.name), False
+
+
+def function_name(function: exp.Func) -> str:
+    return function.name.lower() if isinstance(function, exp.Anonymous) else function.sql_name().lower()
+
+
+def arguments_of(function: Expr) -> list[Expr]:
+    """A function's positional arguments, those within a list too: `read_csv(['a', 'b'])`."""
+    found: list[Expr] = []
+    values: Iterable[object] = function.args.values()
+    for value in values:
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, exp.Array):
+                found += item.expressions
+            elif isinstance(item, Expr):
+                found.append(item)
+    return found
