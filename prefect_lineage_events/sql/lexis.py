@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -45,6 +46,9 @@ class Lexis:
 # A comment that is neither a hint nor MySQL's conditional code, and has no other inside (some dialects nest them).
 _PLAIN_COMMENT = r"/\*(?![+!])(?:(?!/\*).)*?\*/"
 _COMMENT = r"/\*.*?(?:\*/|\Z)"
+# The opening of a dollar-quoted text, `$$` or `$tag$`, for `spans`.
+DOLLAR_TAG = r"(?P<tag>(?<![\w$])\$\w*\$)"
+_MOST_UNCLOSED = 100
 _local = threading.local()
 
 
@@ -66,6 +70,24 @@ def tokenize(text: str, dialect: str) -> list[Token] | None:
     finally:
         tokenizer._core.reset()
     return tokens
+
+
+def spans(pattern: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str], int]]:
+    """What a pattern finds, one after the other, each with its end; a DOLLAR_TAG ends where its like closes it.
+
+    A tag that nothing closes is none. After many of those tags are no longer looked for, so that no text costs the
+    square of its length.
+    """
+    position = unclosed = 0
+    while match := pattern.search(text, position):
+        end = position = match.end()
+        if match.lastgroup == "tag":
+            close = text.find(match["tag"], end) if unclosed < _MOST_UNCLOSED else -1
+            if close < 0:
+                unclosed += 1
+                continue
+            end = position = close + len(match["tag"])
+        yield match, end
 
 
 def word_set(words: str) -> frozenset[str]:
@@ -93,13 +115,12 @@ def lexis(dialect: str) -> Lexis:
     quoted = [_quoted(start, end, escaped) for start, end in base._QUOTES.items()]
     identifiers = [_quoted(start, end, False) for start, end in base._IDENTIFIERS.items()]
     dollar = frozenset({"$", "$$"} & base._FORMAT_STRINGS.keys())
-    heredoc = [r"(?<![\w$])\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"] if dollar else []
     prefixed = [] if escaped else [r"\b[eE]" + _quoted("'", "'", True)]
     longest_first = [pattern for _, pattern in sorted(zip(base._QUOTES, quoted, strict=True), key=lambda x: -len(x[0]))]
     return Lexis(
         dialect=dialect,
         tokenizer=plain,
-        opaque="|".join([*prefixed, *longest_first, *identifiers, *line_comments, _COMMENT, *heredoc]),
+        opaque="|".join([*prefixed, *longest_first, *identifiers, *line_comments, _COMMENT]),
         dollar_quotes=dollar,
         double_quoted_is_literal='"' in base._QUOTES and '"' not in base._IDENTIFIERS,
         leading=re.compile("|".join([r"(?:\s", *line_comments, _PLAIN_COMMENT + ")+"]), re.DOTALL),

@@ -104,30 +104,21 @@ class _Patterns:
 
     def __init__(self, dialect: str) -> None:
         words = lexis(dialect)
-        opaque = words.opaque.replace("(?P<tag>", "(?P<{}>").replace("(?P=tag)", "(?P={})")
-        self._tags = 0
-        self._opaque = opaque
+        self._opaque = words.opaque
         comment = r"-(?!-)|/(?![/*])|\$(?!\w*\$)|(?<![#])#"
-        self._sign = comment if "\\#" not in opaque else comment.removesuffix(r"|(?<![#])#")
+        self._sign = comment if "\\#" not in words.opaque else comment.removesuffix(r"|(?<![#])#")
         inside = self._content(_NESTING, ",")
         self.row = re.compile(rf"\s*,?\s*(\({inside}\))", re.DOTALL)
         self.item = re.compile(rf"{self._content(_NESTING, '')},", re.DOTALL)
         self.rest_of_list = re.compile(rf"{inside}[)\]]", re.DOTALL)
         head = r"(?P<head>\bvalues\s*(?=\()|\bselect\b|\bin\s*\(|\barray\s*\[|\bunnest\s*\(\s*\[)"
-        self.list_head = re.compile(f"{self._opaque_once()}|{head}", re.DOTALL | re.IGNORECASE)
-
-    def _opaque_once(self) -> str:
-        """The pattern of opaque text; its group gets a name of its own wherever it is used."""
-        if "{}" not in self._opaque:
-            return self._opaque
-        self._tags += 1
-        return self._opaque.replace("{}", f"tag{self._tags}")
+        self.list_head = re.compile(f"{self._opaque}|{head}", re.DOTALL | re.IGNORECASE)
 
     def _content(self, depth: int, comma: str) -> str:
         """What may stand inside parentheses, with `depth` more levels of them."""
         plain = rf"""[^()\[\]'"`#/$\-{"" if comma else ","}]*"""
         nested = rf"|\({self._content(depth - 1, ',')}\)|\[{self._content(depth - 1, ',')}\]" if depth else ""
-        return rf"{plain}(?:(?:{self._opaque_once()}|{self._sign}{nested}){plain})*"
+        return rf"{plain}(?:(?:{self._opaque}|{self._sign}{nested}){plain})*"
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from .lexis import BATCHED, INLINE_DATA, PL_SQL, PSQL, lexis
+from .lexis import BATCHED, DOLLAR_TAG, INLINE_DATA, PL_SQL, PSQL, lexis, spans
 
 # https://dev.mysql.com/doc/refman/8.4/en/stored-programs-defining.html
 _DELIMITER = re.compile(r"^[ \t]*delimiter[ \t]+(\S+)[ \t]*$", re.IGNORECASE | re.MULTILINE)
@@ -153,13 +153,13 @@ def _stands_alone(tokens: Sequence[Token], i: int) -> bool:
 def _cut_at(text: str, delimiter: str, dialect: str) -> list[str]:
     parts: list[str] = []
     start = 0
-    for match in _cutter(delimiter, dialect).finditer(text):
+    for match, end in spans(_cutter(delimiter, dialect), text):
         if match["cut"]:
             parts.append(text[start : match.start()])
-            start = match.end()
+            start = end
     return [*parts, text[start:]]
 
 
 @lru_cache(maxsize=64)
 def _cutter(delimiter: str, dialect: str) -> re.Pattern[str]:
-    return re.compile(f"(?P<cut>{delimiter})|{lexis(dialect).opaque}", re.DOTALL)
+    return re.compile(f"(?P<cut>{delimiter})|{DOLLAR_TAG}|{lexis(dialect).opaque}", re.DOTALL)

@@ -14,18 +14,17 @@ from typing import Literal
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from .lexis import lexis
+from .lexis import DOLLAR_TAG, lexis, spans
 
 FILLER = "\ue000"
 _TRIGGER = re.compile(r"\{[{%]|\$\{|&\{|<%|\$\w*\$|://")
+# None goes beyond the next opening of its kind: a text of openings only would cost the square of its length.
 _TEMPLATE = (
-    r"(?P<gone>\{%.*?%\}|\{\{-?\s*config\s*\(.*?\}\})"
-    r"|(?P<name>\{\{.*?\}\}|[$&]\{[^{}]*\}|<%.*?%>)"
+    r"(?P<gone>\{%(?:(?!\{%).)*?%\}|\{\{-?\s*config\s*\((?:(?!\{\{).)*?\}\})"
+    r"|(?P<name>\{\{(?:(?!\{\{).)*?\}\}|[$&]\{[^{}]*\}|<%(?:(?!<%).)*?%>)"
     # the local side of PUT and GET needs no quotes (https://docs.snowflake.com/en/sql-reference/sql/put)
     r"|(?P<address>\b(?:file|s3|gs|gcs|azure|abfss?|wasbs?|hdfs|https?)://[^\s;'\",)?][^\s;'\",)]*)"
 )
-# Nobody writes these where they are no quotes, so that they are masked in every dialect.
-_DOLLAR_QUOTED = r"|(?P<literal>(?<![\w$])\$(?P<own>\w{})\$.*?\$(?P=own)\$)"
 _DBT_NAME = re.compile(
     r"""\{\{-?\s*(?:ref|source)\s*\(\s*(['"])([^'"]*)\1\s*(?:,\s*(['"])([^'"]*)\3\s*)?(?:,\s*v(?:ersion)?\s*=[^)]*)?\)\s*-?\}\}"""
 )
@@ -60,17 +59,17 @@ def mask(text: str, dialect: str) -> tuple[str, tuple[Mask, ...]]:
     """The text with everything masked that is no SQL, as long as before, and what the masks stand for."""
     if not _TRIGGER.search(text):
         return text, ()
+    known_quotes = lexis(dialect).dollar_quotes
     masks: list[Mask] = []
     pieces: list[str] = []
     at = 0
-    for match in _pattern(dialect).finditer(text):
-        kind = match.lastgroup if match.lastgroup != "own" else "literal"
-        if kind in (None, "tag"):
+    for match, end in spans(_pattern(dialect), text):
+        kind = match.lastgroup
+        if kind is None or (kind == "tag" and ("$" in known_quotes or match["tag"] in known_quotes)):
             continue
-        found = _mask(match, str(kind))
-        masks.append(found)
-        pieces += [text[at : found.start], (" " if kind == "gone" else FILLER) * (found.end - found.start)]
-        at = found.end
+        masks.append(_mask(match, kind, end))
+        pieces += [text[at : match.start()], (" " if kind == "gone" else FILLER) * (end - match.start())]
+        at = end
     pieces.append(text[at:])
     return "".join(pieces), tuple(masks)
 
@@ -78,11 +77,17 @@ def mask(text: str, dialect: str) -> tuple[str, tuple[Mask, ...]]:
 def resolve(tokens: Sequence[Token], masks: Sequence[Mask], source: str) -> list[Token]:
     """The tokens, with those that cover a mask turned into what the mask stands for."""
     result: list[Token] = []
+    first = 0  # of the masks that this token or a later one may cover: both are in order
     for token in tokens:
         if FILLER not in token.text:
             result.append(token)
             continue
-        covered = [m for m in masks if m.start <= token.end and token.start < m.end]
+        while first < len(masks) and masks[first].end <= token.start:
+            first += 1
+        last = first
+        while last < len(masks) and masks[last].start <= token.end:
+            last += 1
+        covered = masks[first:last]
         whole = len(covered) == 1 and covered[0].start == token.start and covered[0].end == token.end + 1
         if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER) or not covered:
             result.append(_token(token, token.token_type, source[token.start : token.end + 1].strip("'\"`[]")))
@@ -171,8 +176,8 @@ def _adjacent(tokens: Sequence[Token], i: int, width: int) -> bool:
     return all(tokens[k].end + 1 == tokens[k + 1].start for k in range(i, i + width - 1))
 
 
-def _mask(match: re.Match[str], kind: str) -> Mask:
-    start, end = match.span()
+def _mask(match: re.Match[str], kind: str, end: int) -> Mask:
+    start = match.start()
     if kind == "gone":
         return Mask(start, end, "gone")
     if kind != "name":
@@ -195,7 +200,4 @@ def _token(token: Token, kind: TokenType, text: str) -> Token:
 
 @lru_cache(maxsize=64)
 def _pattern(dialect: str) -> re.Pattern[str]:
-    words = lexis(dialect)
-    tag = "+" if "$$" in words.dollar_quotes else "*"
-    dollar = "" if "$" in words.dollar_quotes else _DOLLAR_QUOTED.format(tag)
-    return re.compile(f"{_TEMPLATE}{dollar}|{words.opaque}", re.DOTALL)
+    return re.compile(f"{_TEMPLATE}|{DOLLAR_TAG}|{lexis(dialect).opaque}", re.DOTALL)

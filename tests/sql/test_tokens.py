@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot.dialects.dialect import Dialect
 
+from prefect_lineage_events.sql.sanitise import DEFAULT_LIMIT
 from prefect_lineage_events.sql.tokens import split
 
 from .test_sanitise import DIALECTS, texts
@@ -157,6 +158,16 @@ def test_select_lists_are_cut_in_texts_beyond_all_measure_only() -> None:
     (piece,) = split(f"select {columns} from a, b", "snowflake")
     assert piece.lost_columns
     assert piece.text.endswith("c3999, some_table.column_19999 as c19999 from a, b")
+
+
+HOSTILE = ["{{", "{%", "<%", "$a$ ", "$a$ $b ", "${", "in (", "values (", "select a, ", "'x ", "/*", "("]
+
+
+@pytest.mark.parametrize("opening", HOSTILE)
+def test_what_never_closes_is_cut_all_the_same(opening: str) -> None:
+    """Where the work grew with the square of the length this took many minutes; the runner's time limit is the bound."""
+    pieces = split(opening * (250_000 // len(opening)), "snowflake")
+    assert all(len(piece.sanitised) <= DEFAULT_LIMIT for piece in pieces)
 
 
 def test_threads_do_not_disturb_each_other() -> None:
