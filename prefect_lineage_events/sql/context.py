@@ -6,8 +6,8 @@ The way of a text through the room:
       Session.analyze(sql)            session.py   state; loops over the pieces
         split(sql, dialect)           tokens.py    -> list[Piece]: cut, prepared, sanitised, fingerprinted
         analyze_piece(piece, context) statement.py -> tuple[Statement, ...] for one piece, in order
-          by its first word: what cannot touch data is not parsed, heads are read by rules (definitions.py, alterations.py,
-          transfers.py, connection.py, blocks.py), queries and changes get a tree
+          by its first word: what cannot touch data is not parsed, heads are read by rules (definitions.py,
+          alterations.py, transfers.py, connection.py, blocks.py), queries and changes get a tree
           parse(tokens, ...)          trees.py     a tree, where the parser can be trusted with the text
           walk(tree, draft)           walk.py      tables and effect of a tree (nodes.py: names, ctes.py: CTEs in sight)
           column_edges(tree, ...)     columns/     -> ColumnResult, of the same tree
@@ -16,12 +16,13 @@ The way of a text through the room:
 
 Agreements between those files:
 
-`Piece.tokens` are sqlglot tokens **of `Piece.prepared`**, offsets included, so that `Dialect.parser().parse(tokens, prepared)`
-works without tokenising again; None when the text does not tokenise. A piece ends before its `;` (which is no part of it)
-and an empty piece is not made. `split` cuts at every `;` outside parentheses, **inside anonymous scripting blocks too** (so pieces
-may begin with `BEGIN`, `IF x THEN`, `FOR r IN c DO`, `ELSE`, `END`, `LET`, `DECLARE`, ...: `analyze_piece` takes such heads off and analyses
-what follows), but never inside the body of a CREATE PROCEDURE / FUNCTION / TRIGGER / PACKAGE / TASK, which runs later, nor
-inside `$$ ... $$`. It also cuts at client delimiters (MySQL `DELIMITER`, T-SQL `GO` lines, a line of `/` in Oracle).
+`Piece.tokens` are sqlglot tokens **of `Piece.prepared`**, offsets included, so that `Dialect.parser().parse(tokens,
+prepared)` works without tokenising again; None when the text does not tokenise. A piece ends before its `;` (which
+is no part of it) and an empty piece is not made. `split` cuts at every `;` outside parentheses, **inside anonymous
+scripting blocks too** (so pieces may begin with `BEGIN`, `IF x THEN`, `FOR r IN c DO`, `ELSE`, `END`, `LET`,
+`DECLARE`, ...: `analyze_piece` takes such heads off and analyses what follows), but never inside the body of a
+CREATE PROCEDURE / FUNCTION / TRIGGER / PACKAGE / TASK, which runs later, nor inside `$$ ... $$`. It also cuts at
+client delimiters (MySQL `DELIMITER`, T-SQL `GO` lines, a line of `/` in Oracle).
 
 A text in `EXECUTE IMMEDIATE '...'` comes back to `split` from `analyze_piece`.
 
@@ -43,9 +44,10 @@ class Context:
     """The state a statement meets. `Session` makes one per piece; a bare `analyze` has only names and schemas.
 
     `schemas` maps a table's dotted name (as `TableRef.name`) to its columns and types. `variables` are session
-    variables whose value is known (upper-cased name -> text), for `IDENTIFIER($x)` and `TABLE($x)`. `temporary` holds the `parts`
-    of tables that are gone with the session. `last_query` are the tables behind RESULT_SCAN(LAST_QUERY_ID()), None
-    when nobody knows. `results` are the tables behind the results of the statements before in a chain of `->>`.
+    variables whose value is known (upper-cased name -> text), for `IDENTIFIER($x)` and `TABLE($x)`. `temporary`
+    holds the `parts` of tables that are gone with the session. `last_query` are the tables behind
+    RESULT_SCAN(LAST_QUERY_ID()), None when nobody knows. `results` are the tables behind the results of the
+    statements before in a chain of `->>`.
     """
 
     dialect: str = ""
