@@ -89,7 +89,7 @@ def _edges(
 ) -> tuple[EventColumnEdge, ...]:
     named = list(tables)
     edges = []
-    for edge in statement.columns:
+    for edge in (*statement.columns, *statement.indirect):
         source = _dataset(edge.source, named)
         if source and (edge.target is None or (output and _dataset(edge.target, [output]))):
             edges.append(

@@ -52,8 +52,12 @@ class Schemas:
         return [c.name for c in self.columns(life)]
 
     def spelled(self, life: Life, name: str) -> str:
-        """A column's name as its dataset spells it: Marquez and others compare it letter by letter."""
-        column = self._columns[life].get(name.casefold()) if life in self._columns else None
+        """A column's name as its dataset spells it: Marquez and others compare it letter by letter.
+
+        A field of a struct (`address.city`) is a part of its column.
+        """
+        known = self._columns.get(life, {})
+        column = known.get(name.casefold()) or known.get(name.partition(".")[0].casefold())
         return column.name if column else name
 
     def learn(self, life: Life, columns: Iterable[events.Column]) -> None:

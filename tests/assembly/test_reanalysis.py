@@ -13,11 +13,12 @@ def test_an_insert_without_column_list_goes_by_position_into_the_columns_of_its_
         "hourly",
         "readings",
         columns="readings.taken_at>taken_at readings.celsius>avg:AGGREGATION",
-        sql="INSERT INTO hourly SELECT taken_at, avg(celsius) FROM readings WHERE taken_at LIKE ? GROUP BY taken_at",
+        sql="INSERT INTO hourly SELECT taken_at, avg(celsius) FROM readings GROUP BY 1",
     )
     assert columns(lineage(story.looked_up("hourly", "hour:text mean:float"))) == {
         "readings.taken_at>hourly.hour",
         "readings.celsius>hourly.mean:AGGREGATION",
+        "readings.taken_at>hourly.*:GROUP_BY",
     }
 
 
@@ -50,3 +51,8 @@ def test_without_its_text_the_first_analysis_stands():
 def test_a_text_that_was_cut_off_does_not_replace_what_is_known():
     story = Story().write("x", "a", columns="a.k>p", sql="INSERT INTO x SELECT k, v FROM a WHERE k IN (…")
     assert columns(lineage(story.looked_up("x", "q:int r:int").looked_up("a", "k:int"))) == {"a.k>x.p"}
+
+
+def test_what_decides_over_the_rows_is_understood_too():
+    story = Story().write("x", "a", columns="a.*>*", sql="INSERT INTO x SELECT * FROM a WHERE g = 1")
+    assert columns(lineage(story.looked_up("a", "k:int g:int"))) == {"a.k>x.k", "a.g>x.g", "a.g>x.*:FILTER"}

@@ -78,3 +78,10 @@ def test_another_spelling_of_a_type_in_a_statement_is_no_change():
 def test_a_table_made_anew_with_other_columns_is_reported():
     story = Story().create("t", into="a:int b:int").drop("t").create("t", into="a:int c:int")
     assert {d.name: text for d, text in run(story).schema_changes.items()} == {"t": "added c, removed b"}
+
+
+def test_a_field_of_a_struct_is_a_part_of_its_column():
+    story = Story().write("b", "a", columns="a.x>y").looked_up("a", "Address:struct").looked_up("b", "y:text")
+    edge = story.events[0].columns[0].model_copy(update={"source_column": "address.city"})
+    story.events[0] = story.events[0].model_copy(update={"columns": (edge,)})
+    assert columns(lineage(story)) == {"a.Address>b.y"}
