@@ -35,14 +35,16 @@ def restore(words: Words, draft: Draft) -> None:
 
 
 def refresh(words: Words, draft: Draft) -> None:
-    """`REFRESH MATERIALIZED VIEW v` writes the view anew (postgresql.org); REFRESH TABLE forgets what is cached of it."""
+    """`REFRESH MATERIALIZED VIEW v` writes the view anew (postgresql.org); REFRESH TABLE forgets what is cached of
+    it."""
     if words.follows(1, "MATERIALIZED", "VIEW"):
         draft.kind, draft.effect = "write", "overwrite"
         _names(words, 3 + (words.word(3) == "CONCURRENTLY"), draft)
 
 
 def flashback(words: Words, draft: Draft) -> None:
-    """`FLASHBACK TABLE t TO BEFORE DROP` brings a table back, TO a time puts old rows in (docs.oracle.com: FLASHBACK TABLE)."""
+    """`FLASHBACK TABLE t TO BEFORE DROP` brings a table back, TO a time puts old rows in (docs.oracle.com: FLASHBACK
+    TABLE)."""
     back = words.find(frozenset({"BEFORE"}), 1)
     draft.kind, draft.effect = ("create", "create") if back != -1 else ("write", "overwrite")
     _list(words, draft)
@@ -159,8 +161,8 @@ def _second_table(words: Words, at: int, draft: Draft, target: TableRef) -> None
 
 
 def _partition(words: Words, at: int, draft: Draft, target: TableRef) -> None:
-    """Partitions that move: EXCHANGE ... WITH TABLE s (Hive, Oracle), REPLACE / ATTACH ... FROM s (ClickHouse), SWITCH ... TO s
-    and MOVE ... TO TABLE s the other way (T-SQL, ClickHouse)."""
+    """Partitions that move: EXCHANGE ... WITH TABLE s (Hive, Oracle), REPLACE / ATTACH ... FROM s (ClickHouse),
+    SWITCH ... TO s and MOVE ... TO TABLE s the other way (T-SQL, ClickHouse)."""
     verb = words.word(at)
     joint = words.find(frozenset({"WITH", "FROM"} if verb in ("EXCHANGE", "REPLACE", "ATTACH") else {"TO"}), at)
     if joint == -1:

@@ -19,9 +19,9 @@ def analyze(
 ) -> tuple[Statement, ...]:
     """The statements of a text, in order: what each reads, writes and defines.
 
-    `dialect` is sqlglot's name for the store's SQL ("" for the generic one, which also stands for names that sqlglot does
-    not know). `database` and `schema` complete names that leave them out; a USE in the text counts from there on. `schemas`
-    maps a table's dotted name to its columns and types, and lets `*` be expanded. Without `columns`, no column
-    edges are computed. Pure and thread-safe; never raises, whatever the text.
+    `dialect` is sqlglot's name for the store's SQL ("" for the generic one, which also stands for names that sqlglot
+    does not know). `database` and `schema` complete names that leave them out; a USE in the text counts from there on.
+    `schemas` maps a table's dotted name to its columns and types, and lets `*` be expanded. Without `columns`, no
+    column edges are computed. Pure and thread-safe; never raises, whatever the text.
     """
     return fresh_answer(sql, dialect, database, schema, columns=columns, schemas=schemas)

@@ -1,4 +1,5 @@
-"""Where statements follow each other without a semicolon, as T-SQL allows (learn.microsoft.com: Transact-SQL syntax)."""
+"""Where statements follow each other without a semicolon, as T-SQL allows (learn.microsoft.com: Transact-SQL
+syntax)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Scripting blocks: the words before a statement that say when it runs.
 
-`split` cuts blocks at their semicolons, so that a statement may come with the head of its block before it: `BEGIN`, `IF c THEN`,
-`FOR r IN q DO`. What such a head reads counts too.
+`split` cuts blocks at their semicolons, so that a statement may come with the head of its block before it: `BEGIN`,
+`IF c THEN`, `FOR r IN q DO`. What such a head reads counts too.
 """
 
 from __future__ import annotations
@@ -30,13 +30,17 @@ _OPENERS = frozenset({"THEN", "DO", "LOOP"})
 _PLAIN = frozenset({"ELSE", "LOOP", "REPEAT", "TRY", "CATCH", "ATOMIC", "THEN"})
 _ENDED = frozenset({"IF", "LOOP", "WHILE", "FOR", "CASE", "TRY", "CATCH", "REPEAT", "TRANSACTION", "WORK"})
 _STATEMENTS = frozenset(
-    {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "BEGIN", "EXEC", "EXECUTE", "DROP", "CREATE", "ALTER", "TRUNCATE",
-     "PRINT", "SET", "RETURN", "RAISERROR", "THROW", "DECLARE", "BREAK", "CONTINUE", "COMMIT", "ROLLBACK", "GOTO", "WAITFOR", "USE"}
+    {
+        "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "BEGIN", "EXEC", "EXECUTE", "DROP", "CREATE",
+        "ALTER", "TRUNCATE", "PRINT", "SET", "RETURN", "RAISERROR", "THROW", "DECLARE", "BREAK", "CONTINUE", "COMMIT",
+        "ROLLBACK", "GOTO", "WAITFOR", "USE",
+    }
 )  # fmt: skip
 
 
 def heads(words: Words, at: int = 0) -> Iterator[tuple[int, int]]:
-    """Spans of the heads before the statement; the last one ends where the statement starts (at the end: there is none)."""
+    """Spans of the heads before the statement; the last one ends where the statement starts (at the end: there is
+    none)."""
     while (end := _head(words, at)) > at:
         yield at, end
         at = end

@@ -130,7 +130,7 @@ class Changes:
         if named.is_unknown:
             self.draft.doubt("partial", "the name of the target is known only when it runs")
         self.draft.write(named.table)
-        if effect == "append" or effect == "overwrite":
+        if effect in ("append", "overwrite"):
             return max(named.end, at)
         return self.alias(max(named.end, at), frame, named.table)
 

@@ -96,7 +96,8 @@ def _variable(words: Words, name: int, value: int, end: int, draft: Draft) -> No
 
 
 def created(thing: str, words: Words, at: int, draft: Draft) -> None:
-    """Snowflake goes into the database or schema that it creates (docs.snowflake.com: CREATE DATABASE, CREATE SCHEMA)."""
+    """Snowflake goes into the database or schema that it creates (docs.snowflake.com: CREATE DATABASE, CREATE
+    SCHEMA)."""
     if draft.context.dialect != "snowflake":
         return
     at += 3 if words.follows(at, "IF", "NOT", "EXISTS") else 0

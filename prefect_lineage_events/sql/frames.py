@@ -12,9 +12,10 @@ FROM_FUNCTIONS = frozenset({"EXTRACT", "TRIM", "SUBSTRING", "SUBSTR", "OVERLAY",
 # Words that end a list of tables
 CLAUSES = frozenset(
     {
-        "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "QUALIFY", "WINDOW", "SET", "RETURNING", "CONNECT", "START", "FETCH",
-        "OFFSET", "CLUSTER", "DISTRIBUTE", "SORT", "PREWHERE", "SETTINGS", "FORMAT", "VALUES", "WHEN", "OUTPUT", "OPTION",
-        "FOR", "|>", "MODEL", "TOP", "PIVOT", "UNPIVOT", "MATCH_RECOGNIZE", "TABLESAMPLE", "SAMPLE",
+        "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "QUALIFY", "WINDOW", "SET", "RETURNING", "CONNECT", "START",
+        "FETCH", "OFFSET", "CLUSTER", "DISTRIBUTE", "SORT", "PREWHERE", "SETTINGS", "FORMAT", "VALUES", "WHEN",
+        "OUTPUT", "OPTION", "FOR", "|>", "MODEL", "TOP", "PIVOT", "UNPIVOT", "MATCH_RECOGNIZE", "TABLESAMPLE",
+        "SAMPLE",
     }
 )  # fmt: skip
 SET_OPERATIONS = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS"})
@@ -26,10 +27,10 @@ NO_ALIAS = (
     CLAUSES
     | SET_OPERATIONS
     | JOINS
-    | {"ON", "USING", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL", "OUTER", "WITH", "SELECT", "AT", "BEFORE", "CHANGES",
-       "ASOF", "SEMI", "ANTI", "ANY", "ALL", "GLOBAL", "ARRAY", "FINAL", "PARTITION", "VERSION", "TIMESTAMP", "LATERAL", "HASH",
-       "MERGE", "LOOP", "REMOTE", "USE", "FORCE", "IGNORE", "INTO", "BY", "AND", "OR", "NOT", "INSERT", "UPDATE", "DELETE", "DO",
-       "THEN", "LOG", "PASTE", "POSITIONAL", "END", "DEFAULT", "UNNEST", "TRIM"}
+    | {"ON", "USING", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL", "OUTER", "WITH", "SELECT", "AT",
+    "BEFORE", "CHANGES", "ASOF", "SEMI", "ANTI", "ANY", "ALL", "GLOBAL", "ARRAY", "FINAL", "PARTITION", "VERSION",
+    "TIMESTAMP", "LATERAL", "HASH", "MERGE", "LOOP", "REMOTE", "USE", "FORCE", "IGNORE", "INTO", "BY", "AND", "OR",
+    "NOT", "INSERT", "UPDATE", "DELETE", "DO", "THEN", "LOG", "PASTE", "POSITIONAL", "END", "DEFAULT", "UNNEST", "TRIM"}
 )  # fmt: skip
 VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "UPSERT"})
 TABLE_COMMANDS = frozenset({"TABLE", "PIVOT", "UNPIVOT", "SUMMARIZE"})  # a statement about the table that follows
@@ -38,10 +39,18 @@ JOIN_HINTS = frozenset(
     {"SHUFFLE", "NOSHUFFLE", "BROADCAST", "BUCKET", "COLOCATE"}
 )  # Impala, StarRocks: JOIN [SHUFFLE] t
 QUERY_STARTS = frozenset({"SELECT", "SEL", "WITH", "VALUES", "FROM"})
-HINTS = frozenset({"NOLOCK", "READUNCOMMITTED", "HOLDLOCK", "UPDLOCK", "ROWLOCK", "TABLOCK", "TABLOCKX", "XLOCK", "PAGLOCK",
-                    "READPAST", "NOWAIT", "SNAPSHOT", "READCOMMITTED", "NOEXPAND", "INDEX", "FORCESEEK"})  # fmt: skip
-INSERT_OPTIONS = frozenset({"INTO", "OVERWRITE", "IGNORE", "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "OR", "REPLACE", "ROLLBACK",
-                             "ABORT", "FAIL", "LOCAL", "ONLY"})  # fmt: skip
+HINTS = frozenset(
+    {
+        "NOLOCK", "READUNCOMMITTED", "HOLDLOCK", "UPDLOCK", "ROWLOCK", "TABLOCK", "TABLOCKX", "XLOCK", "PAGLOCK",
+        "READPAST", "NOWAIT", "SNAPSHOT", "READCOMMITTED", "NOEXPAND", "INDEX", "FORCESEEK",
+    }
+)  # fmt: skip
+INSERT_OPTIONS = frozenset(
+    {
+        "INTO", "OVERWRITE", "IGNORE", "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "OR", "REPLACE", "ROLLBACK",
+        "ABORT", "FAIL", "LOCAL", "ONLY",
+    }
+)  # fmt: skip
 CHANGE_OPTIONS = frozenset(
     {"LOW_PRIORITY", "QUICK", "IGNORE", "ONLY", "OR", "REPLACE", "ROLLBACK", "ABORT", "FAIL", "INTO"}
 )

@@ -1,7 +1,7 @@
 """Names by each store's rules: one table has one name.
 
-What a store does with the case of a name is a row of data here (`CASES`), the same for every file of the room. A name is
-given in the case in which the store keeps it, so that `db.t`, `DB.T` and the catalog's own listing agree.
+What a store does with the case of a name is a row of data here (`CASES`), the same for every file of the room. A
+name is given in the case in which the store keeps it, so that `db.t`, `DB.T` and the catalog's own listing agree.
 """
 
 from __future__ import annotations
@@ -151,7 +151,8 @@ _CATALOG_PREFIXES: dict[str, tuple[str, ...]] = {
 
 
 def is_catalog(table: TableRef, dialect: str) -> bool:
-    """Does a table describe the store itself (information_schema, pg_catalog, sqlite_master, dual)? No lineage, then."""
+    """Does a table describe the store itself (information_schema, pg_catalog, sqlite_master, dual)? No lineage,
+    then."""
     if table.kind in ("stage", "file") or not table.parts:
         return False
     *path, name = (p.lower() for p in table.parts)

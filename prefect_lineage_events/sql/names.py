@@ -70,7 +70,8 @@ def table_of(parts: Sequence[Part], context: Context) -> TableRef:
 
 
 def named_by(text: str, context: Context) -> TableRef | None:
-    """The table that a text names, as in `IDENTIFIER('db.t')` or `TABLE('t')`; a stage or a URL too; None for neither."""
+    """The table that a text names, as in `IDENTIFIER('db.t')` or `TABLE('t')`; a stage or a URL too; None for
+    neither."""
     text = text.strip()
     if text.startswith("@"):
         return stage_of(text, context)
@@ -89,7 +90,8 @@ def variable_of(name: str) -> TableRef:
 
 
 def stage_of(text: str, context: Context) -> TableRef:
-    """A Snowflake stage reference: `@db.sch.stage/dir/file`, `@~/dir` (the user's own), `@%table/dir` (a table's own)."""
+    """A Snowflake stage reference: `@db.sch.stage/dir/file`, `@~/dir` (the user's own), `@%table/dir` (a table's
+    own)."""
     name, _, path = text.strip().removeprefix("@").partition("/")
     if name == "~" or not name:
         return TableRef(("~",), "stage", path)

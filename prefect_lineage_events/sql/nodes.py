@@ -14,7 +14,8 @@ from .names import FILE_READERS, Part, location_of, named_by, stage_of, table_of
 
 
 class Nodes:
-    """Resolves table nodes into references, each once; what is known only when it runs lowers the draft's confidence."""
+    """Resolves table nodes into references, each once; what is known only when it runs lowers the draft's
+    confidence."""
 
     def __init__(self, draft: Draft) -> None:
         self.draft = draft

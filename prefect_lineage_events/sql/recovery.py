@@ -139,7 +139,8 @@ class _Scan(Changes):
         return self.words.word(end + 1) not in HINTS
 
     def _function(self, at: int, frame: Frame) -> int:
-        """A table function: a reader of files names what it reads; TABLE('t') names a table; arguments may be queries."""
+        """A table function: a reader of files names what it reads; TABLE('t') names a table; arguments may be
+        queries."""
         words = self.words
         parts, end = read_parts(words, at, self.dialect)
         name = parts[-1][0].lower()
@@ -176,7 +177,7 @@ class _Scan(Changes):
             frame.expects = frame.lists = words.word(at - 1) != "ARRAY"
         elif word == "WITH" and (after := self._with(at, frame)):
             return after, True
-        elif word == "SELECT" or word == "SEL":
+        elif word in ("SELECT", "SEL"):
             self._ends_list(frame)
             frame.in_with, frame.selects = False, True
         elif word in TABLE_COMMANDS and starts and words.is_name(at + 1) and words.word(at + 1) != "SELECT":

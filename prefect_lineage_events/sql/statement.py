@@ -63,16 +63,18 @@ _DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
 # Statements about the store, the session or the transaction: no data goes anywhere.
 _NO_DATA = frozenset(
     {
-        "ABORT", "ANALYZE", "ANALYSE", "ASSERT", "ATTACH", "AUDIT", "BACKUP", "BREAK", "CACHE", "CALL", "CHECKPOINT", "CLEAR", "CLOSE",
-        "CLUSTER", "COMMENT", "COMMIT", "CONNECT", "CONTINUE", "DEALLOCATE", "DENY", "DESC", "DESCRIBE", "DETACH", "DISABLE",
-        "DISCARD", "DISCONNECT", "ENABLE", "END", "EXCHANGE", "EXISTS", "FETCH", "FLUSH", "FORCE", "GRANT", "HANDLER", "HELP",
-        "INSTALL", "INVALIDATE", "KILL", "LIST", "LISTEN", "LOCK", "LS", "MSCK", "MOVE", "NOTIFY", "OPTIMIZE", "PRAGMA", "PREPARE",
-        "PRINT", "PURGE", "RAISE", "RAISERROR", "REASSIGN", "RECONFIGURE", "RECOVER", "REFRESH", "REINDEX", "RELEASE", "REMOVE",
-        "REORG", "REPAIR", "RESET", "RESIGNAL", "RESTORE", "RESUME", "REVOKE", "RM", "ROLLBACK", "RUNSTATS", "SAVE",
-        "SAVEPOINT", "SECURITY", "SHOW", "SHUTDOWN", "SIGNAL", "START", "STOP", "SUSPEND", "SYSTEM", "THROW", "UNCACHE", "UNLISTEN",
-        "UNLOCK", "UNSET", "VACUUM", "VALIDATE", "WAITFOR", "WATCH", "BEGIN", "EXIT", "GOTO", "LEAVE", "ITERATE", "NULL", "OPEN", "XA",
-        "ADD", "GO", "UPDATE", "RETURN", "COLLECT", "DATABASE", "HELPSTATS", "COMPUTE", "DECLARE", "LET", "IF", "WHILE", "FOR", "DO", "EXEC",
-        "EXECUTE", "EXPLAIN", "CREATE", "ALTER", "DEFINE", "STATISTICS", "CHECK", "CHECKSUM", "PRELOAD", "CHANGE", "BINLOG",
+        "ABORT", "ANALYZE", "ANALYSE", "ASSERT", "ATTACH", "AUDIT", "BACKUP", "BREAK", "CACHE", "CALL", "CHECKPOINT",
+        "CLEAR", "CLOSE", "CLUSTER", "COMMENT", "COMMIT", "CONNECT", "CONTINUE", "DEALLOCATE", "DENY", "DESC",
+        "DESCRIBE", "DETACH", "DISABLE", "DISCARD", "DISCONNECT", "ENABLE", "END", "EXCHANGE", "EXISTS", "FETCH",
+        "FLUSH", "FORCE", "GRANT", "HANDLER", "HELP", "INSTALL", "INVALIDATE", "KILL", "LIST", "LISTEN", "LOCK", "LS",
+        "MSCK", "MOVE", "NOTIFY", "OPTIMIZE", "PRAGMA", "PREPARE", "PRINT", "PURGE", "RAISE", "RAISERROR", "REASSIGN",
+        "RECONFIGURE", "RECOVER", "REFRESH", "REINDEX", "RELEASE", "REMOVE", "REORG", "REPAIR", "RESET", "RESIGNAL",
+        "RESTORE", "RESUME", "REVOKE", "RM", "ROLLBACK", "RUNSTATS", "SAVE", "SAVEPOINT", "SECURITY", "SHOW",
+        "SHUTDOWN", "SIGNAL", "START", "STOP", "SUSPEND", "SYSTEM", "THROW", "UNCACHE", "UNLISTEN", "UNLOCK", "UNSET",
+        "VACUUM", "VALIDATE", "WAITFOR", "WATCH", "BEGIN", "EXIT", "GOTO", "LEAVE", "ITERATE", "NULL", "OPEN", "XA",
+        "ADD", "GO", "UPDATE", "RETURN", "COLLECT", "DATABASE", "HELPSTATS", "COMPUTE", "DECLARE", "LET", "IF",
+        "WHILE", "FOR", "DO", "EXEC", "EXECUTE", "EXPLAIN", "CREATE", "ALTER", "DEFINE", "STATISTICS", "CHECK",
+        "CHECKSUM", "PRELOAD", "CHANGE", "BINLOG",
     }
 )  # fmt: skip
 _PARSED = _QUERIES | _CHANGES
@@ -296,7 +298,8 @@ class _Reader:
         draft.tree = exp.Create(this=named, kind=definition.thing, expression=draft.tree)
 
     def _routine(self, definition: Definition, words: Words, draft: Draft) -> Draft:
-        """A procedure, task or pipe: nothing has run, so it reads and writes nothing; what its body names is connected."""
+        """A procedure, task or pipe: nothing has run, so it reads and writes nothing; what its body names is
+        connected."""
         language = words.find(frozenset({"LANGUAGE"}), 1)
         if definition.query == -1 or (language != -1 and _language(words, language + 1) not in _SQL_LANGUAGES):
             return draft
@@ -327,7 +330,8 @@ class _Reader:
         return self.statement(words.part(at))
 
     def execute(self, words: Words, draft: Draft) -> list[Draft]:
-        """EXECUTE IMMEDIATE 'text', EXEC ('text'), EXEC sp_executesql N'text'; a prepared statement or a procedure is a call."""
+        """EXECUTE IMMEDIATE 'text', EXEC ('text'), EXEC sp_executesql N'text'; a prepared statement or a procedure
+        is a call."""
         at = 1
         while words.word(at) in ("IMMEDIATE", "(", "SP_EXECUTESQL"):
             at += 1

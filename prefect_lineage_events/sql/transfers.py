@@ -113,7 +113,8 @@ def unload(words: Words, draft: Draft) -> Query | None:
 
 
 def load(words: Words, draft: Draft) -> Query | None:
-    """LOAD DATA of Hive (INPATH), MySQL (INFILE), BigQuery (INTO t FROM FILES), LOAD of Db2 (FROM f OF DEL INSERT INTO t)."""
+    """LOAD DATA of Hive (INPATH), MySQL (INFILE), BigQuery (INTO t FROM FILES), LOAD of Db2 (FROM f OF DEL INSERT
+    INTO t)."""
     into = words.find(frozenset({"INTO", "OVERWRITE"}), 1)
     if words.word(1) == "LABEL":
         _load_label(words, draft)
@@ -150,16 +151,16 @@ def _load_label(words: Words, draft: Draft) -> None:
 
 def _uris(words: Words, draft: Draft, note: Callable[[TableRef | None], object]) -> None:
     """The literals of `uri = '...'` and `uris = ['...', ...]` (BigQuery's OPTIONS and FILES)."""
-    for at in range(len(words)):
-        if words.word(at) in ("URI", "URIS") and words.word(at + 1) == "=":
-            at += 2
-            while words.word(at) == "[" or words.word(at) == "," or words.kind(at) == Kind.STRING:
-                if words.kind(at) == Kind.STRING:
-                    note(location_of(words.texts[at], draft.context))
-                    if words.word(at + 1) != ",":
-                        return
-                at += 1
-            return
+    start = next((i for i in range(len(words)) if words.word(i) in ("URI", "URIS") and words.word(i + 1) == "="), None)
+    if start is None:
+        return
+    at = start + 2
+    while words.word(at) in ("[", ",") or words.kind(at) == Kind.STRING:
+        if words.kind(at) == Kind.STRING:
+            note(location_of(words.texts[at], draft.context))
+            if words.word(at + 1) != ",":
+                return
+        at += 1
 
 
 def export(words: Words, draft: Draft) -> Query | None:
@@ -212,7 +213,8 @@ def import_(words: Words, draft: Draft) -> Query | None:
 
 
 def put(words: Words, draft: Draft) -> Query | None:
-    """PUT file:///path @stage, GET @stage file:///path (docs.snowflake.com): a file and a stage, one copied to the other."""
+    """PUT file:///path @stage, GET @stage file:///path (docs.snowflake.com): a file and a stage, one copied to the
+    other."""
     draft.kind, draft.effect = "write", "append"
     stage_at = words.find(frozenset({"@"}), 1)
     if words.word(0) == "PUT":

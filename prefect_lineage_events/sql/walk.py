@@ -151,7 +151,8 @@ class _Walk(Nodes):
         self._returning(node)
 
     def _returning(self, node: Expr) -> None:
-        """`OUTPUT ... INTO log` writes a second table (learn.microsoft.com: OUTPUT clause); elsewhere INTO takes variables."""
+        """`OUTPUT ... INTO log` writes a second table (learn.microsoft.com: OUTPUT clause); elsewhere INTO takes
+        variables."""
         returning = node.args.get("returning")
         into = returning.args.get("into") if returning is not None else None
         if into is None or into is False or self.context.dialect not in BATCHED:
@@ -255,12 +256,13 @@ class _Walk(Nodes):
             self.targets.update(id(t) for t in node.find_all(exp.Table))
 
 
-# postgresql.org/docs/current/sql-selectinto.html, docs.aws.amazon.com/redshift: SELECT INTO, learn.microsoft.com: INTO clause.
-# Elsewhere (Oracle, MySQL, Snowflake scripting, BigQuery) INTO takes variables.
+# postgresql.org/docs/current/sql-selectinto.html, docs.aws.amazon.com/redshift: SELECT INTO, learn.microsoft.com:
+# INTO clause. Elsewhere (Oracle, MySQL, Snowflake scripting, BigQuery) INTO takes variables.
 SELECT_INTO_MAKES_A_TABLE = frozenset(
     {"", "postgres", "redshift", "tsql", "fabric", "materialize", "risingwave", "greenplum"}
 )
-# Functions that move data between tables: the positions of source and target (docs.vertica.com: Partition functions, COPY_TABLE)
+# Functions that move data between tables: the positions of source and target (docs.vertica.com: Partition functions,
+# COPY_TABLE)
 _MOVES = {
     "SWAP_PARTITIONS_BETWEEN_TABLES": (0, 3),
     "MOVE_PARTITIONS_TO_TABLE": (0, 3),

@@ -129,7 +129,32 @@ def test_depth_does_not_stop_it(depth: int):
 @given(
     st.lists(
         st.sampled_from(
-            "( ) , . from join select with as into insert update set delete using merge t 'x' [ ] @ $ { }".split()
+            [
+                "(",
+                ")",
+                ",",
+                ".",
+                "from",
+                "join",
+                "select",
+                "with",
+                "as",
+                "into",
+                "insert",
+                "update",
+                "set",
+                "delete",
+                "using",
+                "merge",
+                "t",
+                "'x'",
+                "[",
+                "]",
+                "@",
+                "$",
+                "{",
+                "}",
+            ]
         )
     )
 )
