@@ -1,6 +1,7 @@
 """Column lineage of queries, construct by construct."""
 
 from .case import Case
+from .cases_sources import SOURCES
 
 QUERIES: dict[str, list[Case]] = {
     "names and values": [
@@ -272,132 +273,7 @@ QUERIES: dict[str, list[Case]] = {
              """x <- t.a
                 x <- u.b"""),
     ],
-    "structs, arrays, JSON": [
-        Case("a field of a struct is a path", "select s.f.g from t", "g <- t.s.f.g", dialect="bigquery"),
-        Case("a field of a struct behind its table", "select t.s.f from t", "f <- t.s.f", dialect="bigquery"),
-        Case("a field of a composite", "select (t.s).f from t", "f <- t.s.f", dialect="postgres"),
-        Case("a path through a CTE", "with q as (select s as r from t) select r.f from q", "f <- t.s.f", dialect="bigquery"),
-        Case("an unknown qualifier where the store has no such paths", "select q.a from t", "", dialect="postgres"),
-        Case("a path into JSON", "select j:a.b::string as x from t", "X <- T.J TRANSFORMATION", dialect="snowflake"),
-        Case("a path deeper than a name has parts", "select t.s.f.g.h.i from t", "i <- t.s.f.g.h.i", dialect="bigquery"),
-        Case("a field of what a function returns", "select (f(a)).g from t", "g <- t.a TRANSFORMATION", dialect="postgres"),
-        Case("all fields of a struct", "select s.* from t", "* <- t.s.*", dialect="bigquery"),
-        Case("a field of all the fields of a struct", "select f from (select s.* from t)", "f <- t.s.f", dialect="bigquery"),
-        Case("an element of an array", "select arr[1] as x from t", "x <- t.arr TRANSFORMATION", dialect="postgres"),
-        Case("a lambda's parameter is no column", "select transform(arr, e -> e + a) as x from t",
-             """x <- t.arr TRANSFORMATION
-                x <- t.a TRANSFORMATION""", dialect="spark"),
-        Case("FLATTEN", "select id, f.value:x as v, index from t, lateral flatten(input => t.j) f",
-             """ID <- T.ID
-                V <- T.J TRANSFORMATION
-                INDEX <- T.J TRANSFORMATION""", dialect="snowflake"),
-        Case("FLATTEN of a known table", "select a, value from t, table(flatten(t.b)) f",
-             """A <- T.A
-                VALUE <- T.B TRANSFORMATION""", dialect="snowflake", known=True),
-        Case("UNNEST in BigQuery names the element", "select e, e.f, o from t, unnest(t.arr) as e with offset as o",
-             """e <- t.arr TRANSFORMATION
-                f <- t.arr TRANSFORMATION""", dialect="bigquery"),
-        Case("a correlated array", "select e.f from t, t.arr as e", "f <- t.arr TRANSFORMATION", dialect="bigquery"),
-        Case("UNNEST of several arrays", "select x, y from t cross join unnest(t.p, t.q) as n (x, y)",
-             """x <- t.p TRANSFORMATION
-                y <- t.q TRANSFORMATION""", dialect="trino"),
-        Case("LATERAL VIEW", "select a, c from t lateral view explode(arr) q as c",
-             """a <- t.a
-                c <- t.arr TRANSFORMATION""", dialect="hive"),
-        Case("one expression, several columns", "select posexplode(arr) as (p, v) from t",
-             """p <- t.arr TRANSFORMATION
-                v <- t.arr TRANSFORMATION""", dialect="spark"),
-        Case("Hive's TRANSFORM", "select transform (a, b) using 'x' as (p, q) from t",
-             """p <- t.a TRANSFORMATION
-                p <- t.b TRANSFORMATION
-                q <- t.a TRANSFORMATION
-                q <- t.b TRANSFORMATION""", dialect="hive"),
-        Case("ARRAY JOIN", "select a, e from t array join arr as e",
-             """a <- t.a
-                e <- t.arr TRANSFORMATION""", dialect="clickhouse"),
-        Case("JSON_TABLE lists its columns", "select id, p from t, json_table(j, '$[*]' columns (p int path '$.p')) as q",
-             """id <- t.id
-                p <- t.j TRANSFORMATION""", dialect="mysql"),
-        Case("OPENJSON lists its columns", "select o.p from t cross apply openjson(t.j) with (p int '$.p') o",
-             "p <- t.j TRANSFORMATION", dialect="tsql"),
-        Case("a table function's columns have its arguments' lineage",
-             "select t.id, j.value from t, jsonb_each(t.doc) as j",
-             """id <- t.id
-                value <- t.doc TRANSFORMATION""", dialect="postgres"),
-        Case("a function's one column is called like its alias", "select id, g from t, lateral f(t.a) g",
-             """id <- t.id
-                g <- t.a TRANSFORMATION""", dialect="postgres"),
-    ],
-    "lateral joins": [
-        Case("a LATERAL subquery sees the sources before it",
-             "select q.x from t, lateral (select t.a + u.c as x from u) q",
-             """x <- t.a TRANSFORMATION
-                x <- u.c TRANSFORMATION""", dialect="postgres"),
-        Case("OUTER APPLY", "select o.c from t outer apply (select c from u where u.id = t.id) o", "c <- u.c",
-             """* <~ t.id FILTER
-                * <~ u.id FILTER""", dialect="tsql"),
-        Case("rows made of columns", "select v.x from t cross apply (values (t.a), (t.b)) v (x)",
-             """x <- t.a
-                x <- t.b""", dialect="tsql"),
-    ],
-    "pivots and patterns": [
-        Case("PIVOT", "select id, \"'x'\" as x from t pivot (sum(a) for b in ('x', 'y'))",
-             """ID <- T.ID
-                X <- T.A AGGREGATION
-                X <- T.B CONDITIONAL""", dialect="snowflake"),
-        Case("PIVOT of known columns uses some up", "select * from t pivot (sum(a) for b in ('x')) as p (i, x)",
-             """I <- T.ID
-                X <- T.A AGGREGATION
-                X <- T.B CONDITIONAL""", dialect="snowflake", known=True, result=["I", "X"]),
-        Case("PIVOT for any value: what the data names, nobody knows",
-             'select p.q from t pivot (sum(a) for b in (any)) as p', "", dialect="snowflake"),
-        Case("UNPIVOT", "select * from t unpivot (v for k in (a, b))",
-             """ID <- T.ID
-                V <- T.A
-                V <- T.B""", dialect="snowflake", known=True, result=["ID", "K", "V"]),
-        Case("UNPIVOT of several columns at once", "select p, q from t unpivot ((p, q) for k in ((a, b), (c, d)))",
-             """p <- t.a
-                p <- t.c
-                q <- t.b
-                q <- t.d""", dialect="bigquery"),
-        Case("DuckDB's PIVOT statement", "pivot t on a using sum(b) group by c", "c <- t.c", dialect="duckdb"),
-        Case("DuckDB's UNPIVOT statement", "unpivot t on a, b into name n value v",
-             """id <- t.id
-                v <- t.a
-                v <- t.b""", dialect="duckdb", known=True),
-        Case("MATCH_RECOGNIZE",
-             "select * from t match_recognize (partition by a order by b measures last(y.c) as l one row per match "
-             "pattern (x y+) define y as d > 1)",
-             """A <- T.A
-                L <- T.C AGGREGATION""",
-             """* <~ T.A WINDOW
-                * <~ T.D FILTER""", dialect="snowflake"),
-    ],
-    "other sources": [
-        Case("columns of a staged file by position", "select $1 as x, t.$2:p::int as y from @st/dir t",
-             """X <- @ST/dir.$1
-                Y <- @ST/dir.$2 TRANSFORMATION""", dialect="snowflake"),
-        Case("columns of a table by position", "select $1 as x from u", "X <- U.ID", dialect="snowflake", known=True),
-        Case("a bind is no column", "select a from t where b = $1", "a <- t.a", "* <~ t.b FILTER", dialect="postgres"),
-        Case("a table by a text", "select q.a from table('s.t') as q", "A <- S.T.A", dialect="snowflake"),
-        Case("a template may be any column", "select {{ column }} as x, a, {{ star() }} from t", "a <- t.a",
-             result=["x", "a", "*"]),
-        Case("VALUES come from no column", "select x from (values (1), (2)) v (x)", ""),
-        Case("a table with FINAL", "select a from t final prewhere b = 1", "a <- t.a", "* <~ t.b FILTER",
-             dialect="clickhouse"),
-        Case("columns by a pattern: which, nobody knows", "select columns('x.*') from t", "", dialect="duckdb"),
-        Case("every column by COLUMNS", "select columns(*) from u",
-             """id <- u.id
-                c <- u.c""", dialect="duckdb", known=True),
-        Case("FROM alone", "from u",
-             """id <- u.id
-                c <- u.c""", dialect="duckdb", known=True),
-        Case("pipes", "from t |> where a > 1 |> aggregate sum(b) as s group by c",
-             """c <- t.c
-                s <- t.b AGGREGATION""", dialect="bigquery"),
-        Case("a semantic view", "select m from semantic_view(sv metrics m)", "M <- SV.M", dialect="snowflake"),
-        Case("a join in parentheses", "select q.a from ((t as q join u on q.id = u.id))", "a <- t.a"),
-    ],
+    **SOURCES,
     "what the store calls an expression": [
         Case("PostgreSQL calls it like its function", "select max(a), a::text, a + 1 from t",
              """max <- t.a AGGREGATION
