@@ -35,11 +35,9 @@ class Lexis:
     blanks and comments before a statement. `dollar_quotes` are those the tokenizer knows: `$` with any tag,
     `$$` without."""
 
-    dialect: str
     tokenizer: type[Tokenizer]
     opaque: str
     dollar_quotes: frozenset[str]
-    double_quoted_is_literal: bool
     leading: re.Pattern[str]
 
 
@@ -118,11 +116,9 @@ def lexis(dialect: str) -> Lexis:
     prefixed = [] if escaped else [r"\b[eE]" + _quoted("'", "'", True)]
     longest_first = [pattern for _, pattern in sorted(zip(base._QUOTES, quoted, strict=True), key=lambda x: -len(x[0]))]
     return Lexis(
-        dialect=dialect,
         tokenizer=plain,
         opaque="|".join([*prefixed, *longest_first, *identifiers, *line_comments, _COMMENT]),
         dollar_quotes=dollar,
-        double_quoted_is_literal='"' in base._QUOTES and '"' not in base._IDENTIFIERS,
         leading=re.compile("|".join([r"(?:\s", *line_comments, _PLAIN_COMMENT + ")+"]), re.DOTALL),
     )
 
