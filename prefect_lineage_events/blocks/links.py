@@ -1,3 +1,3 @@
 """Where the blocks' forms in Prefect's UI point."""
 
-DOCUMENTATION_URL = "https://pypi.org/project/prefect-lineage-events/"
+DOCUMENTATION_URL = "https://github.com/prefect-lineage-events/prefect-lineage-events"

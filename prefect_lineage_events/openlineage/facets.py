@@ -12,10 +12,10 @@ Facet = dict[str, Any]
 Event = dict[str, Any]
 
 OWN_VERSION = version("prefect-lineage-events")
-PRODUCER = f"https://pypi.org/project/prefect-lineage-events/{OWN_VERSION}"
+PRODUCER = f"https://github.com/prefect-lineage-events/prefect-lineage-events/{OWN_VERSION}"
 RUN_EVENT = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _SPEC = "https://openlineage.io/spec/facets"
-_OURS = "https://pypi.org/project/prefect-lineage-events/spec/facets"
+_OURS = "https://github.com/prefect-lineage-events/prefect-lineage-events/spec/facets"
 
 _SCHEMAS = {
     # run

@@ -6,10 +6,10 @@ What is too long is cut, and told apart by a digest behind `%~` or `+.`, which n
 in one, and nearly all names stay as they are.
 
 What it cannot carry (facts of Marquez 0.51): namespaces outside `[a-zA-Z:;=/0-9_\\-.@+]{1,1024}` break its lists for
-everybody; job namespaces outside a narrower set are stored under another name; names that begin with a digit or `//`
-cannot be asked for, since the parts of a node id are told apart by colons that neither `//` nor a digit follows; nor
-can names with line breaks, and columns with `#` or `:` in their dataset's or their own name. No name may be blank, or
-hold a NUL.
+everybody; `;` and `=` in one are stored as `_`, so that two namespaces meet and the second's datasets are refused;
+names that begin with a digit or `//` cannot be asked for, since the parts of a node id are told apart by colons that
+neither `//` nor a digit follows; nor can names with line breaks, and columns with `#` or `:` in their dataset's or
+their own name. No name may be blank, or hold a NUL.
 """
 
 from __future__ import annotations
@@ -32,16 +32,15 @@ _NEVER = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|%(?=[0-9A-F]{2}|~)|^\d|
 _UNSAFE_IN_DATASET_NAME = re.compile(rf"{_NEVER}|[#:]")
 _UNSAFE_IN_JOB_NAME = re.compile(rf"{_NEVER}|[#:](?=[#:]*(?:\.|\Z))")
 _OUR_MARK = r"\+(?=[0-9A-F]{2}|\.)|^\d|^/(?=/)"
-_UNSAFE_IN_DATASET_NAMESPACE = re.compile(rf"[^a-zA-Z:;=/0-9_\-.@+]|:(?!//|[0-9])|{_OUR_MARK}")
-_UNSAFE_IN_JOB_NAMESPACE = re.compile(rf"[^a-zA-Z:/0-9_\-.@+]|:(?!//|[0-9])|{_OUR_MARK}")
+_UNSAFE_IN_NAMESPACE = re.compile(rf"[^a-zA-Z:/0-9_\-.@+]|:(?!//|[0-9])|{_OUR_MARK}")
 
 
 def dataset_namespace(namespace: str) -> str:
-    return _safe(namespace, _UNSAFE_IN_DATASET_NAMESPACE, _IN_NAMESPACE, MAX_DATASET_NAMESPACE)
+    return _safe(namespace, _UNSAFE_IN_NAMESPACE, _IN_NAMESPACE, MAX_DATASET_NAMESPACE)
 
 
 def job_namespace(namespace: str) -> str:
-    return _safe(namespace, _UNSAFE_IN_JOB_NAMESPACE, _IN_NAMESPACE, MAX_JOB_NAMESPACE)
+    return _safe(namespace, _UNSAFE_IN_NAMESPACE, _IN_NAMESPACE, MAX_JOB_NAMESPACE)
 
 
 def dataset_name(name: str) -> str:
