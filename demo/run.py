@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -28,6 +29,9 @@ ASSEMBLING_TIMEOUT = 240
 
 def main() -> int:
     began = time.monotonic()
+    # However it is told to end, it takes its children with it; a shell's background jobs ignore SIGINT otherwise.
+    for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signal_, signal.default_int_handler)
     with ExitStack() as stack:
         stack.enter_context(only_one())
         shutil.rmtree(FOLDER, ignore_errors=True)
@@ -157,4 +161,9 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except services.ServiceError as error:
+        sys.exit(f"[demo] {error}")

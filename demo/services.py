@@ -43,7 +43,7 @@ class Service:
             time.sleep(0.3)
 
     def stop(self) -> None:
-        for signal_, patience in ((signal.SIGINT, 20), (signal.SIGKILL, 10)):
+        for signal_, patience in ((signal.SIGTERM, 20), (signal.SIGKILL, 10)):
             if not self._signal(signal_):
                 break
             try:
