@@ -6,11 +6,11 @@ https://duckdb.org/docs/stable/clients/python/overview
 from __future__ import annotations
 
 import datetime as dt
-import sys
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
@@ -18,6 +18,7 @@ from uuid import uuid4
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
 from prefect_lineage_events.capture.drivers.driver import Driver, rowcount
+from prefect_lineage_events.capture.drivers.duckdb_frames import callers_frame, without_frames
 from prefect_lineage_events.capture.drivers.lookup import by_table
 from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, ask, operation_of, trace
 from prefect_lineage_events.datasets import Store
@@ -30,6 +31,7 @@ _COLUMNS = """
     SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns()
     WHERE database_name = current_database() AND NOT internal LIMIT 2000
 """
+_TABLE = "SELECT 1 FROM information_schema.tables WHERE lower(table_name) = lower(?)"
 # The result of a statement that changes data or settings is one row: how many it changed, or that it did.
 _STATUS_COLUMNS = frozenset({"Count", "Success"})
 
@@ -117,7 +119,7 @@ def _results(connection: ConnectionProxy) -> CursorProxy:
 def _runs(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`execute` and `executemany`, which return the connection."""
     results = _results(connection)
-    result = weaves.runs_statement(results, in_callers_frame(method), args, kwargs)
+    result = weaves.runs_as(results, _operation(connection, args, kwargs), in_callers_frame(method), args, kwargs)
     return connection if result is results else result
 
 
@@ -138,13 +140,24 @@ def _relates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
     relation = in_callers_frame(method)(*args, **kwargs)
     connection._self_tracer.statement(
-        operation_of(args, kwargs),
+        _operation(connection, args, kwargs),
         started=started,
         duration=perf_counter() - clock,
         autocommit=True,
         result_columns=ask(_columns, relation, default=()),
     )
     return relation
+
+
+def _operation(connection: ConnectionProxy, args: Any, kwargs: Any) -> str:
+    operation = str(operation_of(args, kwargs))
+    own = connection.__wrapped__
+    return ask(without_frames, operation, callers_frame(), partial(_is_table, own), default=operation)
+
+
+def _is_table(connection: Any, name: str) -> bool:
+    with closing(_duplicate(connection)) as duplicate:
+        return duplicate.execute(_TABLE, [name]).fetchone() is not None
 
 
 def _columns(relation: Any) -> tuple[Column, ...]:
@@ -161,16 +174,13 @@ def in_callers_frame(method: Any) -> Any:
     """
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        frame = sys._getframe(1)
-        while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
-            frame = frame.f_back
+        frame = callers_frame()
         scope = {**frame.f_locals, "_lineage_call": (method, args, kwargs)}
         return eval(_CALL, frame.f_globals, scope)
 
     return call
 
 
-_PACKAGE = "prefect_lineage_events."
 _CALL = compile("_lineage_call[0](*_lineage_call[1], **_lineage_call[2])", "<prefect_lineage_events>", "eval")
 
 

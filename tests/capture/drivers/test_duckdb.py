@@ -53,6 +53,21 @@ def test_frames_in_the_callers_scope_are_found(connection: duckdb.DuckDBPyConnec
     assert len(local_frame) == 2
 
 
+def test_frames_are_told_as_scans_and_tables_as_tables(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
+    frame = t = pandas.DataFrame({"a": [1, 2]})
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    connection.execute("INSERT INTO t SELECT a FROM frame WHERE frame.a > 1")
+    connection.execute("SELECT f.a FROM t JOIN frame f ON f.a = t.a")
+    connection.sql("SELECT * FROM t JOIN GLOBAL_FRAME USING (a)")
+
+    assert len(frame) == len(t) == 2
+    assert tracers[0].statements[1:] == [
+        "INSERT INTO t SELECT a FROM pandas_scan(0) AS frame WHERE frame.a > 1",
+        "SELECT f.a FROM t JOIN pandas_scan(0) f ON f.a = t.a",
+        "SELECT * FROM t JOIN pandas_scan(0) AS GLOBAL_FRAME USING (a)",
+    ]
+
+
 def test_frame_of_another_function_is_not_found_as_without_us(connection: duckdb.DuckDBPyConnection) -> None:
     def reader() -> object:
         return connection.execute("SELECT * FROM hidden_frame")
@@ -69,7 +84,11 @@ def test_sql_notes_what_it_runs_or_reads(connection: duckdb.DuckDBPyConnection, 
     assert isinstance(relation, duckdb.DuckDBPyRelation)
     assert connection.sql("SELECT * FROM relation").fetchall() == [(1,)]
 
-    assert tracers[0].statements == ["CREATE TABLE t AS SELECT 1 AS a", "SELECT a FROM t", "SELECT * FROM relation"]
+    assert tracers[0].statements == [
+        "CREATE TABLE t AS SELECT 1 AS a",
+        "SELECT a FROM t",
+        "SELECT * FROM pandas_scan(0) AS relation",
+    ]
     assert tracers[0].said[1].columns == {"a": "INTEGER"}
 
 
