@@ -6,7 +6,7 @@ Every setting is `PREFECT_INTEGRATIONS_LINEAGE_EVENTS_<NAME>`.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 from prefect.settings.base import PrefectBaseSettings, build_settings_config
 from pydantic import Field
@@ -16,7 +16,7 @@ from pydantic_settings import SettingsConfigDict
 class LineageSettings(PrefectBaseSettings):
     """What can be set, and what it is by default."""
 
-    model_config: SettingsConfigDict = build_settings_config(("integrations", "lineage_events"))
+    model_config: ClassVar[SettingsConfigDict] = build_settings_config(("integrations", "lineage_events"))
 
     enabled: bool = Field(default=True, description="Switches all capture off when false; flows run as without us.")
     instrument: bool = Field(

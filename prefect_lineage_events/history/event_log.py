@@ -75,7 +75,7 @@ def read(client: SyncPrefectClient, flow_run_id: UUID, window: Window) -> EventL
     log = EventLog()
     for raw in _unique(_raw_events(client, [flow_run_id], window)):
         log.stored += 1
-        _add(log, raw)
+        _add(log, raw, flow_run_id)
     _sort(log)
     return log
 
@@ -132,7 +132,7 @@ def _unique(raw_events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield raw
 
 
-def _add(log: EventLog, raw: dict[str, Any]) -> None:
+def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
     if raw["event"].startswith(_MATERIALISED):
         asset = _asset(raw)
         if asset:
@@ -144,6 +144,9 @@ def _add(log: EventLog, raw: dict[str, Any]) -> None:
         # Its number is then missing, so that the run is marked incomplete rather than silently short.
         log.unreadable += 1
         logger.warning("Event %s (%s) cannot be read: %s", raw["id"], raw["event"], error.errors(include_url=False))
+        return
+    if event is not None and event.run.flow_run_id not in (flow_run_id, None):
+        # Prefect's client may relate an event to the run that was the first of its process to send one.
         return
     if isinstance(event, LineageEvent):
         log.lineage.append(event)

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.events import RunInfo
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.read import Clock, Patience, parse_run_id, read_history, window_of
 from tests.by_hand import NOON, closing, write
@@ -40,6 +41,16 @@ def test_a_complete_run_is_read_without_waiting():
     assert history.completeness.complete
     assert api.now == NOON
     assert history.stored_events == 4
+
+
+def test_an_event_that_says_it_is_of_another_run_is_not_this_runs():
+    api, emitter, run = FakeApi(NOON), uuid4(), ended_run()
+    api.store(write("out", emitter=emitter, sequence=0, run=RunInfo(flow_run_id=run.id)))
+    api.store(closing(emitter, 1))
+    api.store(write("foreign", emitter=uuid4(), sequence=0, run=RunInfo(flow_run_id=uuid4())))
+    history = read(api, run)
+    assert [e.output.name for e in history.events if e.output] == ["out"]
+    assert history.completeness.complete
 
 
 def test_late_events_are_waited_for():
