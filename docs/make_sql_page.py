@@ -21,6 +21,8 @@ TITLES = {
     "": "Every dialect", "snowflake": "Snowflake", "postgres": "PostgreSQL", "bigquery": "BigQuery",
     "redshift": "Redshift", "databricks": "Databricks", "mysql": "MySQL", "sqlite": "SQLite", "duckdb": "DuckDB",
     "tsql": "T-SQL", "oracle": "Oracle", "trino": "Trino", "clickhouse": "ClickHouse", "spark": "Spark and Hive",
+    "teradata": "Teradata", "exasol": "Exasol", "athena": "Athena", "starrocks": "StarRocks",
+    "materialize": "Materialize", "db2": "Db2", "impala": "Impala", "vertica": "Vertica", "hana": "SAP HANA",
 }  # fmt: skip
 
 HEAD = """\
@@ -67,7 +69,7 @@ def _summary() -> Iterator[str]:
     for dialect, group in groupby(all_cases(), key=lambda item: item[0]):
         levels = Counter(case.confidence for _, _, case in group)
         numbers = [str(levels[level]) for level in ("exact", "recovered", "partial")]
-        title = TITLES[dialect]
+        title = _title(dialect)
         yield _row(f"[{title}](#{_anchor(title)})", str(levels.total()), *numbers)
     yield ""
 
@@ -76,9 +78,9 @@ def _tables() -> Iterator[str]:
     from tests.sql.tables.case import all_cases
 
     for dialect, cases in groupby(all_cases(), key=lambda item: item[0]):
-        yield f"## {TITLES[dialect]}\n"
+        yield f"## {_title(dialect)}\n"
         for construct, group in groupby(cases, key=lambda item: item[1]):
-            yield f"### {TITLES[dialect]}: {construct}\n"
+            yield f"### {_title(dialect)}: {construct}\n"
             yield _row("what", "statement", "reads", "writes", "how sure")
             yield _row(*["---"] * 5)
             for _, _, case in group:
@@ -96,7 +98,7 @@ def _columns() -> Iterator[str]:
         yield _row(*["---"] * 3)
         for case in cases:
             edges = [line.strip() for line in case.edges.strip().splitlines()]
-            dialect = f" ({TITLES.get(case.dialect, case.dialect)})" if case.dialect else ""
+            dialect = f" ({_title(case.dialect)})" if case.dialect else ""
             yield _row(case.name + dialect, _code(case.sql), "<br>".join(map(_code, edges)) or "none")
         yield ""
 
@@ -107,7 +109,7 @@ def _shown() -> Iterator[str]:
     yield _row("what", "statement", "shown")
     yield _row(*["---"] * 3)
     for name, dialect, sql, shown in SHOWN:
-        yield _row(f"{name} ({TITLES[dialect]})", _code(sql), _code(shown))
+        yield _row(f"{name} ({_title(dialect)})", _code(sql), _code(shown))
 
 
 def _row(*cells: str) -> str:
@@ -123,6 +125,10 @@ def _code(text: str) -> str:
 def _names(text: str) -> str:
     separated: Iterable[str] = text.split("|") if "|" in text else text.split()
     return ", ".join(_code(name) for name in separated if name)
+
+
+def _title(dialect: str) -> str:
+    return TITLES.get(dialect) or dialect.capitalize()
 
 
 def _anchor(title: str) -> str:
