@@ -49,7 +49,7 @@ def test_an_event_that_says_it_is_of_another_run_is_not_this_runs():
     api.store(closing(emitter, 1))
     api.store(write("foreign", emitter=uuid4(), sequence=0, run=RunInfo(flow_run_id=uuid4())))
     history = read(api, run)
-    assert [e.output.name for e in history.events if e.output] == ["out"]
+    assert [e.output.name for e in history.events if e.output] == ["shop.public.out"]
     assert history.completeness.complete
 
 
