@@ -8,7 +8,7 @@ from __future__ import annotations
 from .draft import Draft
 from .frames import CHANGE_OPTIONS, INSERT_OPTIONS, NO_ALIAS, QUERY_STARTS, SELECT_INTO_OPTIONS, Frame
 from .model import Effect, TableRef
-from .names import location_of
+from .names import FILE_READERS, MOVES, location_of, named_by
 from .reading import read_name
 from .words import Kind, Words
 
@@ -23,6 +23,7 @@ class Changes:
         self.makes_tables = makes_tables
         self.stack = [Frame()]
         self.moved: list[TableRef] = []  # what leaves a table in a CTE goes into the target of another change
+        self.bodies: dict[str, list[TableRef]] = {}  # the tables of a CTE's own FROM list
         self.dialect = draft.context.dialect
 
     def alias(self, at: int, frame: Frame, table: TableRef | None) -> int:
@@ -107,10 +108,17 @@ class Changes:
         if words.word(at) == "TABLE" and (words.is_name(at + 1) or words.word(at + 1) == "FUNCTION"):
             at += 1
         if words.word(at) == "FUNCTION" and words.is_name(at + 1):
-            self.effect(effect)
-            return at + 2
+            return self._function_target(at + 1, effect)
         at = self._target(at, frame, effect)
         return words.close(at) + 1 if words.word(at) == "(" and words.word(at + 1) not in QUERY_STARTS else at
+
+    def _function_target(self, at: int, effect: Effect) -> int:
+        """`INSERT INTO FUNCTION s3('https://...')` writes what the function would read (clickhouse.com)."""
+        words = self.words
+        self.effect(effect)
+        if words.texts[at].lower() in FILE_READERS.get(self.dialect, ()) and words.kind(at + 2) == Kind.STRING:
+            self.draft.write(location_of(words.texts[at + 2], self.draft.context))
+        return words.close(at + 1) + 1
 
     def _insert_many(self, at: int) -> int:
         """INSERT ALL / FIRST: every INTO up to the query is a target (docs.snowflake.com: INSERT (multi-table))."""
@@ -156,6 +164,8 @@ class Changes:
         named_first = words.word(at) != "FROM"
         at += not named_first
         at += words.word(at) == "ONLY" and words.is_name(at + 1)
+        if words.word(at) == "(":
+            self.draft.doubt("partial", "which table is changed through a query is not clear")
         while True:
             named = read_name(words, at, self.draft.context)
             if named.end == at:
@@ -177,11 +187,32 @@ class Changes:
             table = named.table
             if named.bare and (meant := (frame.aliases or {}).get(named.bare)) is not None:
                 table = meant
+            if named.bare and named.bare in frame.ctes:
+                table = self._through(named.bare)
             self.draft.write(table)
             if table is not None and frame.returns and frame.defines:
                 self.moved.append(table)
             if table is not None and table in (frame.sources or ()):
                 self.draft.inputs.pop(table, None)  # the FROM list named it only to say what it joins
+
+    def _through(self, cte: str) -> TableRef | None:
+        """A CTE is changed through to its one table, which it then names but does not read."""
+        tables = self.bodies.get(cte, [])
+        if len(tables) != 1:
+            self.draft.doubt("partial", "which table is changed through a CTE is not clear")
+            return None
+        self.draft.inputs.pop(tables[0], None)
+        return tables[0]
+
+    def moves(self, at: int) -> None:
+        """A function that moves data between the tables that its arguments name."""
+        words = self.words
+        source, target = MOVES[words.word(at)]
+        texts = [words.texts[start] if words.kind(start) == Kind.STRING else "" for start, _ in words.items(at + 1)]
+        if len(texts) > max(source, target):
+            self.effect("append")
+            self.draft.read(named_by(texts[source], self.draft.context))
+            self.draft.write(named_by(texts[target], self.draft.context))
 
     def effect(self, effect: Effect) -> None:
         if self.draft.effect is None:

@@ -30,10 +30,12 @@ NO_ALIAS = (
     | {"ON", "USING", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL", "OUTER", "WITH", "SELECT", "AT",
     "BEFORE", "CHANGES", "ASOF", "SEMI", "ANTI", "ANY", "ALL", "GLOBAL", "ARRAY", "FINAL", "PARTITION", "VERSION",
     "TIMESTAMP", "LATERAL", "HASH", "MERGE", "LOOP", "REMOTE", "USE", "FORCE", "IGNORE", "INTO", "BY", "AND", "OR",
-    "NOT", "INSERT", "UPDATE", "DELETE", "DO", "THEN", "LOG", "PASTE", "POSITIONAL", "END", "DEFAULT", "UNNEST", "TRIM"}
+    "NOT", "INSERT", "UPDATE", "DELETE", "DO", "THEN", "LOG", "PASTE", "POSITIONAL", "FROM", "END", "DEFAULT", "UNNEST",
+    "TRIM"}
 )  # fmt: skip
 VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "UPSERT"})
 TABLE_COMMANDS = frozenset({"TABLE", "PIVOT", "UNPIVOT", "SUMMARIZE"})  # a statement about the table that follows
+SHORT_VERBS = {"SEL": "SELECT", "INS": "INSERT", "UPD": "UPDATE", "DEL": "DELETE"}  # docs.teradata.com
 CHANGED = frozenset({"FINAL", "OLD", "NEW"})
 JOIN_HINTS = frozenset(
     {"SHUFFLE", "NOSHUFFLE", "BROADCAST", "BUCKET", "COLOCATE"}
@@ -89,6 +91,11 @@ class Frame:
         if self.aliases is None:
             self.aliases = {}
         self.aliases.setdefault(name, table)
+
+    def add_source(self, table: TableRef) -> None:
+        if self.sources is None:
+            self.sources = []
+        self.sources.append(table)
 
     def add_target(self, named: Named) -> None:
         self.targets = [*(self.targets or ()), named]

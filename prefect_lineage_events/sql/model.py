@@ -12,7 +12,9 @@ from typing import Literal
 StatementKind = Literal["read", "write", "create", "alter", "drop", "misc"]
 Confidence = Literal["exact", "recovered", "partial"]
 TableKind = Literal["table", "view", "stage", "file", "stream", "other"]
-Effect = Literal["append", "overwrite", "update", "delete", "truncate", "create", "alter", "rename", "clone", "swap", "drop"]
+Effect = Literal[
+    "append", "overwrite", "update", "delete", "truncate", "create", "alter", "rename", "clone", "swap", "drop",
+]  # fmt: skip
 Transformation = Literal[
     "IDENTITY", "TRANSFORMATION", "AGGREGATION",  # DIRECT: the value goes in
     "JOIN", "FILTER", "GROUP_BY", "SORT", "WINDOW", "CONDITIONAL",  # INDIRECT: it decides which or when
@@ -26,7 +28,8 @@ class TableRef:
 
     `parts` are the name's parts, outermost first, unquoted and in the store's own case (folded where it was not
     quoted), completed with the default database and schema where those are known. A stage is one part per name with
-    `path` beside it (`@db.sch.stage/dir`); a file or URL is `path` alone. `temporary` means it is gone with the session.
+    `path` beside it (`@db.sch.stage/dir`); a file or URL is `path` alone. `temporary` means it is gone with the
+    session.
     """
 
     parts: tuple[str, ...] = ()
@@ -47,8 +50,8 @@ class TableRef:
 class ColumnEdge:
     """`source.source_column` goes into (or decides over) `target_column` of `target` (None: of the result of a read).
 
-    A column that needs a schema nobody knew is `*` on both sides. A field of a struct is a dotted path whose first part is
-    the column (`address.city`). A target column that neither text nor schema names is `_1`, `_2`: its position.
+    A column that needs a schema nobody knew is `*` on both sides. A field of a struct is a dotted path whose first
+    part is the column (`address.city`). A target column that neither text nor schema names is `_1`, `_2`: its position.
     """
 
     source: TableRef
@@ -63,8 +66,8 @@ class Statement:
     """One statement of a text, in order.
 
     `columns` are the edges of single output columns: the values that go in, and what decides over that one column (the
-    condition of its CASE, the partition of its window). `indirect` are the columns that decide over the rows of the whole
-    output (JOIN, FILTER, GROUP_BY, SORT); their `target_column` is `*`.
+    condition of its CASE, the partition of its window). `indirect` are the columns that decide over the rows of the
+    whole output (JOIN, FILTER, GROUP_BY, SORT); their `target_column` is `*`.
 
     `declared` gives, per output's dotted name, the columns and types that the text itself states (CREATE TABLE lists,
     CTAS output names; a type is "" when unknown). `renames` are (from, to) pairs for effects `rename`, `swap`, `clone`.

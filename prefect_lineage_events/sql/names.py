@@ -44,6 +44,15 @@ _PATH_FORMATS = frozenset({"parquet", "delta", "csv", "json", "orc", "avro", "te
 _PATH_DIALECTS = frozenset({"spark", "spark2", "databricks", "drill", "dremio"})
 _FILE_NAME_DIALECTS = frozenset({"duckdb"})  # FROM 'x.csv', FROM "x.csv"
 
+# Functions that move data between tables: the positions of source and target (docs.vertica.com: Partition functions,
+# COPY_TABLE)
+MOVES = {
+    "SWAP_PARTITIONS_BETWEEN_TABLES": (0, 3),
+    "MOVE_PARTITIONS_TO_TABLE": (0, 3),
+    "COPY_PARTITIONS_TO_TABLE": (0, 3),
+    "COPY_TABLE": (0, 1),
+}
+
 Part = tuple[str, bool]  # a name's part as written, and whether in quotes
 
 

@@ -21,12 +21,13 @@ from .frames import (
     NO_ITEM,
     QUERY_STARTS,
     SET_OPERATIONS,
+    SHORT_VERBS,
     TABLE_COMMANDS,
     VERBS,
     Frame,
 )
 from .lexis import BATCHED
-from .names import FILE_READERS, location_of
+from .names import FILE_READERS, MOVES, location_of
 from .reading import Named, read_name, read_parts
 from .words import Kind, Words
 
@@ -86,6 +87,7 @@ class _Scan(Changes):
         frame = self.stack[-1]
         if child.defines:
             frame.add_cte(child.defines)
+            self.bodies[child.defines] = child.sources or []
         if child.is_item:
             return self.alias(at + 1, frame, None)
         return at + 1
@@ -125,7 +127,7 @@ class _Scan(Changes):
         table = None if self._is_local(named, frame) else named.table
         if table is not None:
             self.draft.read(table)
-            frame.sources = [*(frame.sources or ()), table] if frame.targets else None
+            frame.add_source(table)
         if named.bare:
             frame.add_alias(named.bare, table)
         return self.alias(named.end, frame, table)
@@ -165,6 +167,7 @@ class _Scan(Changes):
 
     def _step(self, at: int, frame: Frame, word: str, starts: bool) -> tuple[int, bool]:
         words = self.words
+        word = SHORT_VERBS.get(word, word) if self.dialect == "teradata" else word
         if word == ",":
             if frame.in_with:
                 return self._cte(at + 1, frame), True
@@ -180,8 +183,12 @@ class _Scan(Changes):
         elif word in ("SELECT", "SEL"):
             self._ends_list(frame)
             frame.in_with, frame.selects = False, True
-        elif word in TABLE_COMMANDS and starts and words.is_name(at + 1) and words.word(at + 1) != "SELECT":
+        elif word in MOVES and words.word(at + 1) == "(":
+            self.moves(at)
+        elif word in TABLE_COMMANDS and self._names_a_table(at + 1, starts or bool(frame.function)):
             frame.expects = True
+        elif word == "TABLE" and frame.function and words.word(at + 1) == "(":
+            self._argument(at + 2, words.close(at + 1))
         elif word == "RETURNING":
             frame.returns = True
             self._ends_list(frame)
@@ -199,6 +206,16 @@ class _Scan(Changes):
         elif word in VERBS and not frame.actions and (starts or self.starts_statement(at)):
             return self.verb(at, frame, word), False
         return at + 1, False
+
+    def _names_a_table(self, at: int, may: bool) -> bool:
+        """Does a table follow TABLE, PIVOT or SUMMARIZE, as a statement or as an argument of a function?"""
+        return may and self.words.is_name(at) and self.words.word(at) not in QUERY_STARTS
+
+    def _argument(self, at: int, end: int) -> None:
+        """`f(input => TABLE(orders))`: a name alone between the parentheses (trino.io: table functions)."""
+        named = read_name(self.words, at, self.draft.context)
+        if named.end == end:
+            self.draft.read(named.table)
 
     def _is_table_from(self, at: int, frame: Frame) -> bool:
         words = self.words

@@ -1,4 +1,4 @@
-"""Text -> tree, where the parser can be trusted with it: not too deep, not too long, no branch that takes it for ever."""
+"""Text -> tree, where the parser can be trusted with it: not too deep nor too long, nothing that takes it for ever."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ _FEW = 16  # tokens that can exceed none of these
 
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
+_JOINS = frozenset({TokenType.JOIN, TokenType.STRAIGHT_JOIN})
 _WORDS = frozenset({TokenType.VAR, TokenType.COMMAND})
 _UNCONDITIONAL = frozenset({TokenType.CROSS, TokenType.NATURAL})
 _TYPES = frozenset({*Parser.TYPE_TOKENS, TokenType.LATERAL})
@@ -64,8 +65,8 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
     return trees[0], ""
 
 
-# Options between a verb and its target, which sqlglot takes for the target: dev.mysql.com (INSERT, UPDATE, DELETE),
-# sqlite.org/lang_update.html, learn.microsoft.com (TOP)
+# Options between a verb and its target, which sqlglot takes for the target. They are told on dev.mysql.com under the
+# verbs, on sqlite.org under UPDATE, on learn.microsoft.com under TOP.
 _OPTIONED = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
 _OPTIONS = frozenset({"LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE", "OR", "TOP", "WITH"})
 
@@ -118,7 +119,7 @@ def _unfit(tokens: Sequence[Token]) -> str:
                 return "types are nested too deeply"
         elif kind in _CLOSING:
             depth -= 1
-        elif kind == TokenType.JOIN or kind == TokenType.STRAIGHT_JOIN:
+        elif kind in _JOINS:
             joins += before not in _UNCONDITIONAL and previous not in _UNCONDITIONAL
             if joins > _MOST_OPEN_JOINS:
                 return "it has many joins without conditions"

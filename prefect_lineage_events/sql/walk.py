@@ -16,7 +16,7 @@ from .ctes import Ctes, key_of
 from .draft import Draft
 from .lexis import BATCHED
 from .model import Effect, TableRef
-from .names import location_of, named_by, table_of, variable_of
+from .names import MOVES, location_of, named_by, table_of, variable_of
 from .nodes import Nodes, arguments_of, function_name, part_of
 
 _OF_INTEREST = (
@@ -107,8 +107,8 @@ class _Walk(Nodes):
     def _function(self, node: exp.Anonymous) -> None:
         """A table as an argument: Trino's and BigQuery's `f(TABLE orders)`, `TABLE(orders)`."""
         name = node.name.upper()
-        if name in _MOVES:
-            self._moves(node, *_MOVES[name])
+        if name in MOVES:
+            self._moves(node, *MOVES[name])
         if name != "TABLE" or isinstance(node.parent, exp.Table):
             return
         argument = next(iter(arguments_of(node)), None)
@@ -261,14 +261,6 @@ class _Walk(Nodes):
 SELECT_INTO_MAKES_A_TABLE = frozenset(
     {"", "postgres", "redshift", "tsql", "fabric", "materialize", "risingwave", "greenplum"}
 )
-# Functions that move data between tables: the positions of source and target (docs.vertica.com: Partition functions,
-# COPY_TABLE)
-_MOVES = {
-    "SWAP_PARTITIONS_BETWEEN_TABLES": (0, 3),
-    "MOVE_PARTITIONS_TO_TABLE": (0, 3),
-    "COPY_PARTITIONS_TO_TABLE": (0, 3),
-    "COPY_TABLE": (0, 1),
-}
 _TARGETS: dict[type[Expr], Callable[[_Walk, Any], None]] = {
     exp.Insert: _Walk.insert,
     exp.Update: _Walk.update,

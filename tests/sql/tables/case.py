@@ -38,9 +38,14 @@ def least_sure(statements: tuple[Statement, ...]) -> Confidence:
 
 def all_cases() -> Iterator[tuple[str, str, Case]]:
     """Dialect, construct and case, in the order in which the page shows them."""
-    from . import cases_others, cases_snowflake, cases_standard
+    from . import cases_others, cases_snowflake, cases_standard, cases_vendors
 
-    for dialect, cases in (*cases_standard.BY_DIALECT, *cases_snowflake.BY_DIALECT, *cases_others.BY_DIALECT):
-        for construct, group in cases.items():
+    tables: dict[str, dict[str, list[Case]]] = {}
+    for module in (cases_standard, cases_snowflake, cases_others, cases_vendors):
+        for dialect, cases in module.BY_DIALECT:
+            for construct, group in cases.items():
+                tables.setdefault(dialect, {}).setdefault(construct, []).extend(group)
+    for dialect, constructs in tables.items():
+        for construct, group in constructs.items():
             for case in group:
                 yield dialect, construct, case
