@@ -6,7 +6,7 @@ The way of a text through the room:
       Session.analyze(sql)            session.py   state; loops over the pieces
         split(sql, dialect)           tokens.py    -> list[Piece]: cut, prepared, sanitised, fingerprinted
         analyze_piece(piece, context) statement.py -> tuple[Statement, ...] for one piece, in order
-          by its first word: what cannot touch data is not parsed, heads are read by rules (definitions.py,
+          by its first word (sniff.py): what cannot touch data is not parsed, heads are read by rules (definitions.py,
           alterations.py, transfers.py, connection.py, blocks.py), queries and changes get a tree
           parse(tokens, ...)          trees.py     a tree, where the parser can be trusted with the text
           walk(tree, draft)           walk.py      tables and effect of a tree (nodes.py: names, ctes.py: CTEs in sight)

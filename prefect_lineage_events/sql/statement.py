@@ -25,6 +25,7 @@ from .draft import Draft
 from .lexis import BATCHED
 from .model import Statement, TableRef
 from .recovery import recover
+from .sniff import NO_CHANGE, NO_DATA, PARSED, QUERY_WORDS, TOUCHING
 from .transfers import Query
 from .trees import parse
 from .walk import SELECT_INTO_MAKES_A_TABLE, walk
@@ -33,10 +34,6 @@ from .words import Kind, Words, from_text, from_tokens
 if TYPE_CHECKING:
     from .tokens import Piece
 
-_QUERIES = frozenset(
-    {"SELECT", "SEL", "WITH", "FROM", "VALUES", "TABLE", "(", "PIVOT", "UNPIVOT", "SUMMARIZE", "PERFORM"}
-)
-_CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "UPSERT", "DEL", "INS", "UPD"})
 _TRANSFERS: dict[str, Callable[[Words, Draft], Query | None]] = {
     "COPY": transfers.copy,
     "UNLOAD": transfers.unload,
@@ -60,29 +57,7 @@ _DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
     "USE": connection.use,
     "DATABASE": connection.use,
 }
-# Statements about the store, the session or the transaction: no data goes anywhere.
-_NO_DATA = frozenset(
-    {
-        "ABORT", "ANALYZE", "ANALYSE", "ASSERT", "ATTACH", "AUDIT", "BACKUP", "BREAK", "CACHE", "CALL", "CHECKPOINT",
-        "CLEAR", "CLOSE", "CLUSTER", "COMMENT", "COMMIT", "CONNECT", "CONTINUE", "DEALLOCATE", "DENY", "DESC",
-        "DESCRIBE", "DETACH", "DISABLE", "DISCARD", "DISCONNECT", "ENABLE", "END", "EXCHANGE", "EXISTS", "FETCH",
-        "FLUSH", "FORCE", "GRANT", "HANDLER", "HELP", "INSTALL", "INVALIDATE", "KILL", "LIST", "LISTEN", "LOCK", "LS",
-        "MSCK", "MOVE", "NOTIFY", "OPTIMIZE", "PRAGMA", "PREPARE", "PRINT", "PURGE", "RAISE", "RAISERROR", "REASSIGN",
-        "RECONFIGURE", "RECOVER", "REFRESH", "REINDEX", "RELEASE", "REMOVE", "REORG", "REPAIR", "RESET", "RESIGNAL",
-        "RESTORE", "RESUME", "REVOKE", "RM", "ROLLBACK", "RUNSTATS", "SAVE", "SAVEPOINT", "SECURITY", "SHOW",
-        "SHUTDOWN", "SIGNAL", "START", "STOP", "SUSPEND", "SYSTEM", "THROW", "UNCACHE", "UNLISTEN", "UNLOCK", "UNSET",
-        "VACUUM", "VALIDATE", "WAITFOR", "WATCH", "BEGIN", "EXIT", "GOTO", "LEAVE", "ITERATE", "NULL", "OPEN", "XA",
-        "ADD", "GO", "UPDATE", "RETURN", "COLLECT", "DATABASE", "HELPSTATS", "COMPUTE", "DECLARE", "LET", "IF",
-        "WHILE", "FOR", "DO", "EXEC", "EXECUTE", "EXPLAIN", "CREATE", "ALTER", "DEFINE", "STATISTICS", "CHECK",
-        "CHECKSUM", "PRELOAD", "CHANGE", "BINLOG",
-    }
-)  # fmt: skip
-_PARSED = _QUERIES | _CHANGES
-_QUERY_WORDS = frozenset({"SELECT", "WITH"})
-# Without one of these, a statement of an unknown kind (a declaration, an assignment) can name no table.
-_TOUCHING = frozenset({"FROM", "INTO", "TABLE", "JOIN", "USING", "SELECT", "UPDATE"})
 _SQL_LANGUAGES = frozenset({"SQL", "PLPGSQL", "PLSQL"})
-_NO_CHANGE = frozenset({"STATISTICS", "VIEW", "MACRO", "PROCEDURE"})  # UPDATE STATISTICS; Teradata's REPLACE VIEW
 _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
 
 
@@ -143,7 +118,7 @@ class _Reader:
             tokens = tokens[1:]
         if len(tokens) == 2 and tokens[0].token_type == TokenType.COMMAND and tokens[1].token_type == TokenType.STRING:
             return self._headed(from_text(piece.prepared))  # a tokenizer that keeps a command's tail as one text
-        if tokens and tokens[0].text.upper() in _PARSED:
+        if tokens and tokens[0].text.upper() in PARSED:
             draft = Draft(self.context)
             if self._tree(draft, tokens, piece.prepared):
                 return [draft]
@@ -196,7 +171,7 @@ class _Reader:
         """One statement, by its first word."""
         verb = words.word(0)
         draft = Draft(self.context)
-        if verb in _PARSED and words.word(1) not in _NO_CHANGE:
+        if verb in PARSED and words.word(1) not in NO_CHANGE:
             return self._parsed(words)
         if reader := _READERS.get(verb):
             return reader(self, words, draft)
@@ -204,7 +179,7 @@ class _Reader:
             definition(words, draft)
         elif transfer := _TRANSFERS.get(verb):
             self._inner(transfer(words, draft), words, draft)
-        elif verb not in _NO_DATA and not _TOUCHING.isdisjoint(words.upper):
+        elif verb not in NO_DATA and not TOUCHING.isdisjoint(words.upper):
             draft.doubt("partial", "an unknown kind of statement")
         return [draft]
 
@@ -322,7 +297,7 @@ class _Reader:
         """EXPLAIN touches nothing; EXPLAIN ANALYZE runs what it explains (postgresql.org, duckdb.org, trino.io)."""
         at = 1
         runs = False
-        while at < len(words) and words.word(at) not in _PARSED - {"("}:
+        while at < len(words) and words.word(at) not in PARSED - {"("}:
             runs = runs or words.word(at) in ("ANALYZE", "ANALYSE")
             at += 1
         if not runs or at >= len(words):
@@ -363,7 +338,7 @@ class _Reader:
         elif words.word(0) == "DECLARE" and words.follows(3, "TABLE", "("):
             draft.declared["@" + words.texts[2].lower()] = declared_columns(words, 4, self.context.dialect)
             return [draft]
-        start = words.find(_QUERY_WORDS, 1)
+        start = words.find(QUERY_WORDS, 1)
         recover(words, start if start != -1 else 1, len(words), draft)
         if draft.inputs:
             draft.kind = "read"
