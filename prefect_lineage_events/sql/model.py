@@ -65,6 +65,9 @@ class ColumnEdge:
 class Statement:
     """One statement of a text, in order.
 
+    A `misc` statement that names tables (a procedure, task or pipe that is defined) is connected with them: it has
+    neither read nor written them.
+
     `columns` are the edges of single output columns: the values that go in, and what decides over that one column (the
     condition of its CASE, the partition of its window). `indirect` are the columns that decide over the rows of the
     whole output (JOIN, FILTER, GROUP_BY, SORT); their `target_column` is `*`.
