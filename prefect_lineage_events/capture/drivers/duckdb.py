@@ -12,13 +12,14 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
+from types import FrameType
 from typing import Any
 from uuid import uuid4
 
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
-from prefect_lineage_events.capture.drivers.driver import Driver, rowcount
-from prefect_lineage_events.capture.drivers.duckdb_frames import callers_frame, without_frames
+from prefect_lineage_events.capture.drivers.driver import Driver, rowcount, statement_text
+from prefect_lineage_events.capture.drivers.duckdb_frames import callers_frame, is_variable, without_frames
 from prefect_lineage_events.capture.drivers.lookup import by_table
 from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, ask, operation_of, trace
 from prefect_lineage_events.datasets import Store
@@ -91,12 +92,28 @@ def _all_columns(connection: Any) -> list[tuple[str, str, str, str]]:
     return rows
 
 
+# What duckdb-engine takes for a call of `register(name, frame)`, with name and frame as the parameters.
+_REGISTERING = frozenset({"register", "register(?, ?)", "register($1, $2)"})
+_registered_by: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
+
+
+def _engine_text(operation: Any, parameters: Any, cursor: Any) -> str:
+    """The statement without the DataFrames that were registered as views on the cursor's connection."""
+    names = _registered_by.setdefault(cursor._CursorWrapper__connection_wrapper, set())
+    text = statement_text(operation, parameters, cursor)
+    if text.lower() in _REGISTERING:
+        names.add(str(parameters[0]).lower())
+        return ""
+    return without_frames(text, lambda name: name.lower() in names) if names else text
+
+
 ENGINE = Driver(
     store=store,
     commits_itself=lambda _: True,
     rows=rows,
     has_result=has_result,
     type_name=str,
+    text=_engine_text,
     lookup=InstanceLookup,
     before_close=InstanceLookup.remember,
     connection_calls={"begin": weaves.begins_transaction},
@@ -149,10 +166,38 @@ def _relates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -
     return relation
 
 
+def _registers(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`register(name, frame)`: a view of that name on something of Python's."""
+    result = method(*args, **kwargs)
+    _registered(connection).add(_view_name(args, kwargs))
+    return connection._self_same(result)
+
+
+def _unregisters(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    result = method(*args, **kwargs)
+    _registered(connection).discard(_view_name(args, kwargs))
+    return connection._self_same(result)
+
+
+def _registered(connection: ConnectionProxy) -> set[str]:
+    names: set[str] = connection._self_state.setdefault("registered", set())
+    return names
+
+
+def _view_name(args: Any, kwargs: Any) -> str:
+    return str(args[0] if args else kwargs.get("view_name", "")).lower()
+
+
 def _operation(connection: ConnectionProxy, args: Any, kwargs: Any) -> str:
     operation = str(operation_of(args, kwargs))
-    own = connection.__wrapped__
-    return ask(without_frames, operation, callers_frame(), partial(_is_table, own), default=operation)
+    return ask(without_frames, operation, partial(_is_frame, connection, callers_frame()), default=operation)
+
+
+def _is_frame(connection: ConnectionProxy, frame: FrameType, name: str) -> bool:
+    """What was registered goes before a table, and a table before a variable of the same name."""
+    if name.lower() in _registered(connection):
+        return True
+    return is_variable(frame, name) and not _is_table(connection.__wrapped__, name)
 
 
 def _is_table(connection: Any, name: str) -> bool:
@@ -191,11 +236,14 @@ def _traced_duplicate(connection: ConnectionProxy, duplicate: Any) -> Any:
 
 DRIVER = replace(
     ENGINE,
+    text=statement_text,
     traced_cursor=_traced_duplicate,
     connection_calls={
         "execute": _runs,
         "executemany": _runs,
         "begin": weaves.begins_transaction,
+        "register": _registers,
+        "unregister": _unregisters,
         **dict.fromkeys(("sql", "query", "from_query"), _relates),
         **dict.fromkeys(("fetchone", "fetchmany", "fetchall"), _fetches),
         **dict.fromkeys(("df", "fetchdf", "fetch_df", "pl", "to_arrow_table", "fetch_arrow_table"), _fetches_frame),

@@ -29,15 +29,12 @@ def callers_frame() -> FrameType:
     return frame
 
 
-def without_frames(sql: str, frame: FrameType, is_table: Callable[[str], bool]) -> str:
-    """The statement with its DataFrames named as what they are to DuckDB, a scan of something outside of it.
-
-    `is_table(name)` is asked for each candidate: a table of that name goes before a variable.
-    """
+def without_frames(sql: str, is_frame: Callable[[str], bool]) -> str:
+    """The statement with its DataFrames named as what they are to DuckDB, a scan of something outside of it."""
 
     def scanned(found: re.Match[str]) -> str:
         keyword, space, name, following = found.groups(default="")
-        if not _is_frame(frame, name) or is_table(name):
+        if not is_frame(name):
             return found[0]
         has_alias = following and not _CLAUSES.fullmatch(following)
         return f"{keyword}{space}pandas_scan(0)" + ("" if has_alias else f" AS {name}")
@@ -45,6 +42,7 @@ def without_frames(sql: str, frame: FrameType, is_table: Callable[[str], bool]) 
     return _NAMED.sub(scanned, sql)
 
 
-def _is_frame(frame: FrameType, name: str) -> bool:
+def is_variable(frame: FrameType, name: str) -> bool:
+    """Does the name stand for a DataFrame, or its like, where this frame of Python runs?"""
     value: Any = frame.f_locals.get(name, frame.f_globals.get(name))
     return hasattr(value, "columns") or hasattr(value, "schema") or type(value).__module__.partition(".")[0] == "numpy"

@@ -68,6 +68,33 @@ def test_frames_are_told_as_scans_and_tables_as_tables(connection: duckdb.DuckDB
     ]
 
 
+def test_registered_frames_are_no_tables_until_they_are_unregistered(
+    connection: duckdb.DuckDBPyConnection, tracers: Tracers
+) -> None:
+    connection.register("people", pandas.DataFrame({"a": [1, 2]}))
+    connection.execute("CREATE TABLE t AS SELECT * FROM people")
+    connection.unregister("people")
+    connection.execute("CREATE TABLE people (a INTEGER)")
+    connection.execute("SELECT a FROM people")
+
+    assert tracers[0].statements == [
+        "CREATE TABLE t AS SELECT * FROM pandas_scan(0) AS people",
+        "CREATE TABLE people (a INTEGER)",
+        "SELECT a FROM people",
+    ]
+
+
+def test_frames_registered_through_an_engine_are_no_tables(tmp_path: Path, tracers: Tracers) -> None:
+    engine = sqlalchemy.create_engine(f"duckdb:///{tmp_path / 'x.duckdb'}")
+    trace_engine(engine)
+    with engine.begin() as con:
+        con.exec_driver_sql("register", ("people", pandas.DataFrame({"a": [1, 2]})))
+        con.exec_driver_sql("CREATE TABLE t AS SELECT * FROM people")
+
+    said = [statement for tracer in tracers for statement in tracer.statements if statement]
+    assert said == ["CREATE TABLE t AS SELECT * FROM pandas_scan(0) AS people"]
+
+
 def test_frame_of_another_function_is_not_found_as_without_us(connection: duckdb.DuckDBPyConnection) -> None:
     def reader() -> object:
         return connection.execute("SELECT * FROM hidden_frame")
