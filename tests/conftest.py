@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,7 +101,13 @@ def fresh_settings() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def fresh_openlineage_environment() -> Iterator[None]:
-    """The OpenLineage client writes what it makes of `OPENLINEAGE_URL` into the environment: not for the next test."""
+    with own_openlineage_environment():
+        yield
+
+
+@contextmanager
+def own_openlineage_environment() -> Iterator[None]:
+    """The OpenLineage client writes what it makes of `OPENLINEAGE_URL` into the environment: not for who comes next."""
     before = _openlineage_environment()
     yield
     for name in _openlineage_environment().keys() - before.keys():

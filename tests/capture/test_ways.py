@@ -72,7 +72,7 @@ class Told:
         related = {"id": [f"prefect.flow-run.{run_id}"]}
         body = {"filter": {"related": related, "event": {"prefix": ["lineage."]}, "order": "ASC"}, "limit": 50}
         answer = httpx.post(f"{api_url}/events/filter", json=body, timeout=30).raise_for_status().json()
-        return [e for e in answer["events"] if e["payload"]["run"]["flow_run_id"] == run_id]
+        return [e for e in answer["events"] if e["payload"].get("run", {}).get("flow_run_id") == run_id]
 
 
 def _run(program: str, server: PrefectServer, expected: int = 0) -> None:

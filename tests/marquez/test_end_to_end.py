@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.conftest import own_openlineage_environment
 from tests.marquez.checks import CHECKS, lists_that_answer
 from tests.marquez.shop import Shop, open_shop
 from tests.marquez.standin import StandIn
@@ -54,7 +55,11 @@ def _environment(api_url: str, marquez_url: str) -> Iterator[str]:
     from prefect_lineage_events.settings import settings
 
     namespace = f"prefect://end-to-end-{uuid4().hex[:8]}"
-    with pytest.MonkeyPatch.context() as patch, temporary_settings({PREFECT_API_URL: api_url}):
+    with (
+        own_openlineage_environment(),
+        pytest.MonkeyPatch.context() as patch,
+        temporary_settings({PREFECT_API_URL: api_url}),
+    ):
         patch.setenv("PREFECT_API_URL", api_url)
         patch.setenv("OPENLINEAGE_URL", marquez_url)
         patch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_JOB_NAMESPACE", namespace)

@@ -31,7 +31,11 @@ def test_a_phrase_in_a_view() -> None:
 
 
 def test_a_call_with_a_column_of_that_name_is_no_phrase() -> None:
-    assert columns("select f(title) as x, g(title, a) as y from t") == {("t.title", "x"), ("t.title", "y"), ("t.a", "y")}
+    assert columns("select f(title) as x, g(title, a) as y from t") == {
+        ("t.title", "x"),
+        ("t.title", "y"),
+        ("t.a", "y"),
+    }
 
 
 def test_brackets_that_do_not_end_are_left_to_the_parser() -> None:
