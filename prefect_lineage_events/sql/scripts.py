@@ -11,7 +11,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 from .lexis import BATCHED, DOLLAR_TAG, INLINE_DATA, PL_SQL, PSQL, lexis, spans
 
 # https://dev.mysql.com/doc/refman/8.4/en/stored-programs-defining.html
-_DELIMITER = re.compile(r"^[ \t]*delimiter[ \t]+(\S+)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+# A client's directive is followed by bare signs; with a literal behind it, the word is an option (of a COPY, say).
+_DELIMITER = re.compile(r"^[ \t]*delimiter[ \t]+([^\w\s'\"`=?(]\S*)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 # https://www.postgresql.org/docs/current/app-psql.html; \copy is COPY seen from the client
 _META_COMMAND = re.compile(r"^[ \t]*\\(?!copy\b)[a-z!?;.]+[^\n]*$", re.IGNORECASE | re.MULTILINE)
 _CLIENT_COPY = re.compile(r"^([ \t]*)\\(copy\b[^\n;]*)(?:;|$)", re.IGNORECASE | re.MULTILINE)

@@ -46,6 +46,8 @@ CUTS = [
     ("slash lines", "oracle", "begin null; end;\n/\nselect a/b from t\n/\n", ["begin null", "end", "select a/b from t"]),
     ("delimiter", "mysql", "delimiter //\ncreate procedure p() begin select 1; end//\ndelimiter ;\nselect 2; select 3",
      ["create procedure p() begin select 1; end", "select 2", "select 3"]),
+    ("delimiter as an option", "redshift", "copy t from 's3://b/k'\ndelimiter ','\ngzip; select 2",
+     ["copy t from 's3://b/k'\ndelimiter ','\ngzip", "select 2"]),
     ("delimiter in quotes", "mysql", "DELIMITER $$\nselect '$$' $$\n", ["select '$$'"]),
     ("psql's commands", "postgres", "\\set x 'it\nselect 1;\n\\d t\nselect 2", ["select 1", "select 2"]),
     ("copy of the client", "postgres", "\\copy t from 'a.csv'\nselect 1", ["copy t from 'a.csv'", "select 1"]),
