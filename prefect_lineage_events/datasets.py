@@ -107,8 +107,12 @@ def uri_of(namespace: str, name: str) -> str:
     return f"{namespace}{scheme}{path}"
 
 
+# `user:secret@`; a secret may have slashes in it, and a port is none.
+_CREDENTIALS = re.compile(r"^[^/@:]*:(?!\d+(?:/|$))[^@]*@")
+
+
 def _without_secrets(rest: str) -> str:
-    authority, slash, path = rest.partition("/")
+    authority, slash, path = _CREDENTIALS.sub("", rest).partition("/")
     authority = authority.rpartition("@")[2]
     path = path.partition("?")[0].partition("#")[0]
     return f"{authority}{slash}{path}"

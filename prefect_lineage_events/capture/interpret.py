@@ -139,7 +139,7 @@ class _Names:
         return {t: d for t in tables if (d := self.dataset(t)) is not None}
 
     def edges(self, statement: Statement, target: TableRef | None) -> Iterator[EventColumnEdge]:
-        for edge in statement.columns:
+        for edge in (*statement.columns, *statement.indirect):
             source = self.dataset(edge.source) if edge.target == target else None
             if source is not None:
                 yield EventColumnEdge(

@@ -123,6 +123,14 @@ def test_column_edges_name_their_source_by_uri() -> None:
     assert edges == [("total", "postgres://db.example.org:5432/shop/public/orders", "amount", "AGGREGATION")]
 
 
+def test_what_decides_over_the_rows_is_told_for_all_columns() -> None:
+    (draft,) = Reader(POSTGRES)("CREATE TABLE mart AS SELECT o.id FROM orders o WHERE o.status = 'paid'")
+    assert {(e.source_column, e.column, e.transformation) for e in draft.columns} == {
+        ("id", "id", "IDENTITY"),
+        ("status", "*", "FILTER"),
+    }
+
+
 def test_columns_that_a_statement_declares_are_told_with_their_types() -> None:
     (draft,) = Reader(POSTGRES)("create table t (id integer, name text)")
     assert draft.output is not None
