@@ -1,0 +1,36 @@
+"""Settings: by Prefect's machinery, refused when wrong, and documented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from prefect_lineage_events.settings import LineageSettings, settings
+from tests.pages import maker
+
+PREFIX = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"
+
+
+def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PREFIX + "GRANULARITY", "task")
+    monkeypatch.setenv(PREFIX + "EXCLUDE_FLOWS", '["tmp-*"]')
+    assert (settings().granularity, settings().exclude_flows) == ("task", ["tmp-*"])
+
+
+def test_the_working_directorys_project_file_sets_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.prefect.integrations.lineage_events]\nsql_text = "none"\n')
+    monkeypatch.chdir(tmp_path)
+    assert LineageSettings().sql_text == "none"
+
+
+def test_a_wrong_value_is_refused_with_what_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PREFIX + "SQL_TEXT", "everything")
+    with pytest.raises(ValidationError, match="'sanitised', 'full' or 'none'"):
+        LineageSettings()
+
+
+def test_the_page_is_up_to_date() -> None:
+    script = maker("make_settings_page")
+    assert script.PAGE.read_text(encoding="utf-8") == script.page(), "run `python docs/make_settings_page.py`"
