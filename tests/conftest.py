@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.services.process import free_port
 
 # Before anything imports Prefect, which reads its settings once: no profile, no server and no target of the developer.
 _HOME = tempfile.TemporaryDirectory(prefix="lineage-tests-")
@@ -117,12 +118,6 @@ def own_openlineage_environment() -> Iterator[None]:
 
 def _openlineage_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("OPENLINEAGE")}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

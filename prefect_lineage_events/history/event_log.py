@@ -43,7 +43,6 @@ class EventLog:
     counts: list[CountEvent] = field(default_factory=list)
     assets: list[AssetEvent] = field(default_factory=list)
     stored: int = 0
-    unreadable: int = 0
 
     @property
     def from_emitters(self) -> bool:
@@ -142,7 +141,6 @@ def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
         event = events.parse(raw["event"], raw["payload"])
     except ValidationError as error:
         # Its number is then missing, so that the run is marked incomplete rather than silently short.
-        log.unreadable += 1
         logger.warning("Event %s (%s) cannot be read: %s", raw["id"], raw["event"], error.errors(include_url=False))
         return
     if event is not None and event.run.flow_run_id not in (flow_run_id, None):

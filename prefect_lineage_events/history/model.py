@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import LineageEvent, SchemaEvent
 
-EndState = Literal["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
 END_STATES: frozenset[str] = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
 
