@@ -58,7 +58,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _backfill(options: argparse.Namespace) -> int:
-    from prefect_lineage_events.assembler.many_runs import parse_window
+    from prefect_lineage_events.assembler.backfill import parse_window
     from prefect_lineage_events.flows import backfill
 
     window = parse_window(options.start, options.end)

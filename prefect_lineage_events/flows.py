@@ -16,10 +16,12 @@ from prefect import flow, get_client, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from prefect_lineage_events.assembler.many_runs import Summary, backfill_runs, parse_window, sweep_runs
+from prefect_lineage_events.assembler.backfill import backfill_runs, parse_window
+from prefect_lineage_events.assembler.many_runs import Summary
 from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run
 from prefect_lineage_events.assembler.outbox import Outbox
 from prefect_lineage_events.assembler.progress import ProgressBar, write_table
+from prefect_lineage_events.assembler.sweep import sweep_runs
 from prefect_lineage_events.history.read import Patience, parse_run_id
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
 

@@ -1,6 +1,6 @@
-"""Many runs at a time: the sweep, which finds what was missed, and the backfill of a window.
+"""Many runs, one after the other, for the sweep and the backfill.
 
-Both take up runs in the order in which they began, so that a parent comes before its subflows and an older run of a job
+Runs are taken up in the order in which they began, so that a parent comes before its subflows and an older run of a job
 before a newer one: a target that shows what arrived last then shows what is.
 """
 
@@ -14,26 +14,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.assembler import ledger, sweep_state
+from prefect_lineage_events.assembler import ledger
 from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run, keep_present
-from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
 from prefect_lineage_events.history.model import FlowRun
-from prefect_lineage_events.history.runs import UnknownFlowRunError, ended_runs, read_run
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
-from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 logger = logging.getLogger(__name__)
 
-# A run is looked at again until it ended this long ago: its events may be stored later than its end.
-OVERLAP = dt.timedelta(minutes=10)
 # A target that was away for so many runs in a row is away: the rest is left for the next time.
 FAILURES_IN_A_ROW = 3
-# As long as Prefect keeps events, unless told otherwise.
-KEEP_TRYING = dt.timedelta(days=7)
-
 Progress = Callable[[int, int], None]
 
 
@@ -73,49 +65,7 @@ class Summary:
             raise SweepError(f"{self}. The first failure, of {run.flow_name} ({run.id}): {reason}")
 
 
-@dataclass(frozen=True, slots=True)
-class TimeWindow:
-    start: dt.datetime
-    end: dt.datetime
-
-
-def parse_window(start: dt.datetime | str, end: dt.datetime | str) -> TimeWindow:
-    """The window between two times. Raises ValueError, saying what is expected."""
-    window = TimeWindow(_parse_time("start", start), _parse_time("end", end))
-    if window.end < window.start:
-        raise ValueError(f"the end {window.end.isoformat()} is before the start {window.start.isoformat()}")
-    return window
-
-
-def sweep_runs(client: SyncPrefectClient, order: Order, now: dt.datetime | None = None) -> Summary:
-    """Assemble what ended since the last sweep and is not settled, and what earlier sweeps left waiting."""
-    now = now or dt.datetime.now(dt.timezone.utc)
-    state = sweep_state.read(client)
-    lookback = now - dt.timedelta(hours=settings().sweep_lookback_hours)
-    since = state.mark or lookback
-    runs = [r for rows in ended_runs(client, since, now) for r in rows]
-    runs += _still_waiting(client, state, {r.id for r in runs})
-    summary = _assemble_each(client, runs, order)
-    sweep_state.write(client, _next_state(summary, state, since, now, keep_since=lookback))
-    return summary
-
-
-def backfill_runs(
-    client: SyncPrefectClient,
-    window: TimeWindow,
-    order: Order,
-    *,
-    flows: Sequence[str] | None = None,
-    targets: Sequence[str] | None = None,
-    dry_run: bool = False,
-    progress: Progress | None = None,
-) -> Summary:
-    """Assemble what ended in the window and is not settled. `progress` is told how many of how many runs are done."""
-    runs = [r for rows in ended_runs(client, window.start, window.end, flows) for r in rows]
-    return _assemble_each(client, runs, order, targets=targets, dry_run=dry_run, progress=progress)
-
-
-def _assemble_each(
+def assemble_each(
     client: SyncPrefectClient,
     runs: Iterable[FlowRun],
     order: Order,
@@ -124,6 +74,7 @@ def _assemble_each(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Summary:
+    """Assemble those of the runs that are not settled. `progress` is told how many of how many are done."""
     summary = Summary()
     wanted: Sequence[str | None] = targets or [None]
     ordered = sorted(runs, key=lambda r: (r.started or r.ended or r.expected_start or _EPOCH, str(r.id)))
@@ -203,51 +154,6 @@ def _keep_present(client: SyncPrefectClient, run: FlowRun, order: Order, summary
         keep_present(client, run.id, order)
     except TransientDeliveryError as error:
         summary.failed.append((run, f"its job's newest run could not be put back: {error}"))
-
-
-def _still_waiting(client: SyncPrefectClient, state: SweepState, found: set[UUID]) -> list[FlowRun]:
-    runs = []
-    for waiting in state.waiting:
-        if waiting.flow_run_id in found:
-            continue
-        try:
-            runs.append(read_run(client, waiting.flow_run_id))
-        except UnknownFlowRunError:
-            logger.info("Run %s was deleted; it waits no longer", waiting.flow_run_id)
-    return runs
-
-
-def _next_state(
-    summary: Summary, before: SweepState, since: dt.datetime, now: dt.datetime, keep_since: dt.datetime
-) -> SweepState:
-    """The mark moves up to what is surely stored. Runs that are not settled wait by name, so that they hold nothing up;
-    those that were not even tried hold the mark, for there may be many."""
-    waited = {w.flow_run_id: w for w in before.waiting}
-    unsettled = [(r, reason) for r, reason in summary.failed if _since(r, now - KEEP_TRYING)]
-    unsettled += [(r, "some of its events have not arrived") for r in summary.incomplete if _since(r, keep_since)]
-    unsettled += [(r, waited[r.id].reason) for r in summary.left if r.id in waited]
-    waiting = [
-        Waiting(r.id, r.flow_name, r.ended, reason, waited[r.id].attempts + 1 if r.id in waited else 1)
-        for r, reason in unsettled
-    ]
-    untried = [r.ended for r in summary.left if r.ended and r.id not in waited]
-    return SweepState(mark=min([max(since, now - OVERLAP), *untried]), swept=now, waiting=tuple(waiting))
-
-
-def _since(run: FlowRun, time: dt.datetime) -> bool:
-    return run.ended is not None and run.ended > time
-
-
-def _parse_time(name: str, value: dt.datetime | str) -> dt.datetime:
-    expected = "a time with its zone, such as 2026-01-31T06:00:00+00:00 or 2026-01-31T06:00:00Z"
-    if isinstance(value, str):
-        try:
-            value = dt.datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
-        except ValueError:
-            raise ValueError(f"{name}={value!r} is no time: expected {expected}") from None
-    if value.tzinfo is None:
-        raise ValueError(f"{name}={value.isoformat()} has no time zone: expected {expected}")
-    return value.astimezone(dt.timezone.utc)
 
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)

@@ -1,0 +1,29 @@
+"""What the tests of many runs share: a client, and a target that remembers."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from prefect import get_client
+
+from prefect_lineage_events import flows
+from prefect_lineage_events.assembler import one_run, outbox, sweep_state
+from tests.recording import RecordingTarget
+
+
+@pytest.fixture
+def client(prefect_server):
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+@pytest.fixture
+def target(monkeypatch, client) -> RecordingTarget:
+    """The configured target; the sweep begins now, whatever other tests left on the server."""
+    target = RecordingTarget()
+    monkeypatch.setattr(one_run, "target", target.target)
+    monkeypatch.setattr(outbox, "deliver", target.deliver)
+    monkeypatch.setattr(flows, "_send_task", flows._send_task.with_options(retries=0))
+    sweep_state.write(client, sweep_state.SweepState(mark=dt.datetime.now(dt.timezone.utc)))
+    return target

@@ -1,0 +1,34 @@
+"""Two flows with lineage, and the wait until the server has stored it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from uuid import UUID
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from prefect_lineage_events.assembler import one_run
+from tests.by_hand import emit_writes
+
+
+@flow(name="daily load")
+def daily_load() -> UUID:
+    emit_writes([("loaded", "source")])
+    return UUID(flow_run.id)
+
+
+@flow(name="hourly load")
+def hourly_load() -> UUID:
+    emit_writes([("hourly", "source")])
+    return UUID(flow_run.id)
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone.utc)
+
+
+def stored(client, *run_ids: UUID) -> None:
+    """Until the runs' closing events are stored: the sweep waits for nobody."""
+    for run_id in run_ids:
+        assert one_run.read_history(client, one_run.read_run(client, run_id)).completeness.complete

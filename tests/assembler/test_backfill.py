@@ -1,0 +1,102 @@
+"""The backfill takes a window of time, and leaves the newest runs showing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import pytest
+
+from prefect_lineage_events.assembler import one_run, outbox
+from prefect_lineage_events.assembler.backfill import parse_window
+from prefect_lineage_events.flows import assemble, backfill
+from tests.assembler.loads import daily_load, hourly_load, now, stored
+from tests.recording import RecordingTarget
+
+
+def test_a_backfill_sends_what_nobody_has(target, client):
+    start = now()
+    first, second = daily_load(), hourly_load()
+    assemble(first)
+    stored(client, second)
+    summary = backfill(start=start, end=now())
+    assert [a.flow_run_id for a in summary.assembled] == [second]
+    assert target.types(first) == target.types(second) == ["START", "COMPLETE"]
+
+
+def test_a_dry_run_says_what_would_be_sent(target, client):
+    start, run_id = now(), daily_load()
+    summary = backfill(start.isoformat(), now().isoformat(), dry_run=True)
+    assert [r.id for r in summary.would_send] == [run_id]
+    assert "1 would be assembled" in str(summary)
+    assert not target.events
+
+
+def test_a_backfill_shows_a_bar_and_a_table(target, client):
+    start, run_id = now(), daily_load()
+    state = backfill(start=start, end=now(), return_state=True)
+    body = {"artifacts": {"flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}}}
+    by_type = {a["type"]: a["data"] for a in client.request("POST", "/artifacts/filter", json=body).json()}
+    assert by_type["progress"] == 100.0
+    assert json.loads(by_type["table"]) == [{"flow run": str(run_id), "flow": "daily load", "outcome": "sent"}]
+
+
+def test_a_forced_backfill_sends_again(target, client):
+    start, run_id = now(), daily_load()
+    assemble(run_id)
+    backfill(start=start, end=now(), force=True)
+    assert target.types(run_id) == ["START", "COMPLETE"] * 2
+
+
+def test_a_backfill_for_a_target_sends_what_that_one_lacks(target, client, monkeypatch):
+    start, run_id = now(), daily_load()
+    assemble(run_id)
+    second = RecordingTarget("second")
+    monkeypatch.setattr(one_run, "target", second.target)
+    monkeypatch.setattr(outbox, "deliver", second.deliver)
+    assert not backfill(start=start, end=now()).assembled
+    backfill(start=start, end=now(), targets=["second"])
+    assert second.types(run_id) == ["START", "COMPLETE"]
+    assert backfill(start=start, end=now(), targets=["second"]).already_done == 1
+
+
+def test_a_backfill_of_some_flows_leaves_the_others(target, client):
+    start = now()
+    first, second = daily_load(), hourly_load()
+    stored(client, first, second)
+    backfill(start=start, end=now(), flows=["hourly load"])
+    assert not target.of(first)
+    assert target.types(second) == ["START", "COMPLETE"]
+
+
+def test_a_backfill_of_old_runs_leaves_the_newest_showing(target, client):
+    target.profile = "marquez"
+    start = now()
+    old = [daily_load() for _ in range(3)]
+    end = now()
+    newest = daily_load()
+    stored(client, *old)
+    assemble(newest)
+    backfill(start=start, end=end)
+    assert all(target.types(run_id) == ["START", "COMPLETE"] for run_id in old)
+    assert target.events[-1]["run"]["runId"] == str(newest)
+    assert target.types(newest) == ["START", "COMPLETE", "COMPLETE"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        ("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z", "is before the start"),
+        ("2026-01-01", "2026-01-02T00:00:00Z", "start=.*no time zone"),
+        ("yesterday", "2026-01-02T00:00:00Z", "start='yesterday' is no time"),
+        (dt.datetime(2026, 1, 1), "2026-01-02T00:00:00Z", "no time zone"),
+    ],
+)
+def test_a_wrong_window_is_named(start, end, message):
+    with pytest.raises(ValueError, match=message):
+        parse_window(start, end)
+
+
+def test_times_are_taken_in_any_zone():
+    window = parse_window("2026-01-01T01:00:00+01:00", "2026-01-01T00:00:00Z")
+    assert window.start == window.end
