@@ -1,0 +1,103 @@
+"""What a flow's lineage must be, as written beside it in YAML, and how what was told differs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.flows.picture import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedJob:
+    """Of each run of one job, unless `ends` tells several.
+
+    `edges`: of each output all its sources; without it, all inputs feed all outputs. `columns`: of each column that
+    is named, all its direct sources. `known`: how edges into an output are known. What is not named is not compared,
+    but for inputs, outputs and edges, which are compared whole.
+    """
+
+    ends: tuple[str, ...] = ("COMPLETE",)
+    inputs: frozenset[str] = frozenset()
+    outputs: frozenset[str] = frozenset()
+    edges: Mapping[str, Iterable[str]] | None = None
+    columns: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
+    lifecycle: Mapping[str, str] = field(default_factory=dict)
+    parent: str | None = None
+    error: str | None = None
+
+    def differences(self, runs: list[Picture]) -> Iterator[str]:
+        ends = tuple(run.end for run in runs)
+        if ends != self.ends:
+            yield f"ends {ends}, expected {self.ends}"
+        for run in runs:
+            yield from self._of_run(run)
+
+    def _of_run(self, run: Picture) -> Iterator[str]:
+        yield from _different("inputs", run.inputs, self.inputs)
+        yield from _different("outputs", run.outputs, self.outputs)
+        edges = self.edges if self.edges is not None else dict.fromkeys(self.outputs, self.inputs)
+        expected = {(source, output) for output, sources in edges.items() for source in sources}
+        yield from _different("edges", run.edges, expected)
+        for column, sources in self.columns.items():
+            yield from _different(f"sources of {column}", run.columns.get(column, set()), set(sources))
+        for output, how in self.known.items():
+            yield from _different(f"edges to {output} are known", run.known.get(output, set()), {how})
+        for name, count in self.rows.items():
+            yield from _different(f"rows of {name}", {run.rows.get(name)}, {count})
+        for name, change in self.lifecycle.items():
+            yield from _different(f"change of {name}", {run.lifecycle.get(name)}, {change})
+        if run.parent != self.parent:
+            yield f"parent {run.parent}, expected {self.parent}"
+        if self.error and self.error not in (run.error or ""):
+            yield f"error {run.error!r}, expected {self.error!r} in it"
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """`stores`: where the program runs; `setup`: statements on top of the seed; `env`: what the program is told;
+    `exit`: its code; `prints`: what its output holds; `events`: at most so many lineage events in all."""
+
+    jobs: Mapping[str, ExpectedJob]
+    stores: tuple[str, ...] = ("sqlite",)
+    setup: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    granularity: str = "flow"
+    exit: int = 0
+    prints: str = ""
+    events: int | None = None
+
+    @classmethod
+    def beside(cls, program: Path) -> Expectation:
+        told: dict[str, Any] = yaml.safe_load(program.with_suffix(".yaml").read_text())
+        _refuse_unknown(program, told, cls)
+        jobs = {name: _job(program, job or {}) for name, job in told.pop("jobs").items()}
+        lists = {name: tuple(told.pop(name)) for name in ("stores", "setup") if name in told}
+        return cls(jobs, **lists, **told)
+
+
+def _job(program: Path, told: dict[str, Any]) -> ExpectedJob:
+    _refuse_unknown(program, told, ExpectedJob)
+    ends = told.pop("ends", "COMPLETE")
+    sides = {side: frozenset(told.pop(side, [])) for side in ("inputs", "outputs")}
+    return ExpectedJob(ends=(ends,) if isinstance(ends, str) else tuple(ends), **sides, **told)
+
+
+def _refuse_unknown(program: Path, told: Mapping[str, Any], kind: type) -> None:
+    """A word written wrong would be an expectation that nothing checks."""
+    if unknown := told.keys() - {f.name for f in fields(kind)}:
+        raise ValueError(f"{program.stem}.yaml: {', '.join(sorted(unknown))} is not known to {kind.__name__}")
+
+
+def _different(what: str, told: Iterable[Any], expected: Iterable[Any]) -> Iterator[str]:
+    told, expected = set(told), set(expected)
+    if missing := expected - told:
+        yield f"{what}: missing {sorted(map(str, missing))}"
+    if false := told - expected:
+        yield f"{what}: false {sorted(map(str, false))}"

@@ -1,0 +1,79 @@
+"""A run's OpenLineage events as what they say, in the short names that expectations are written in."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+Event = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Picture:
+    """What the last event of a run says. Tables go by their last part, files by their file name, all in lower case."""
+
+    run_id: str
+    job: str
+    end: str
+    parent: str | None
+    error: str | None
+    inputs: set[str] = field(default_factory=set)
+    outputs: set[str] = field(default_factory=set)
+    edges: set[tuple[str, str]] = field(default_factory=set)
+    known: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    columns: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    rows: dict[str, int | None] = field(default_factory=dict)
+    lifecycle: dict[str, str] = field(default_factory=dict)
+
+
+def pictures(events: list[Event]) -> list[Picture]:
+    """One a run, in the order in which the runs were first told of."""
+    last = {event["run"]["runId"]: event for event in events}
+    return [_picture(last[run_id]) for run_id in dict.fromkeys(event["run"]["runId"] for event in events)]
+
+
+def short(dataset: Event) -> str:
+    """`shop.public.Orders` is `orders`; `/tmp/x/orders.csv` is `orders.csv`."""
+    name = str(dataset["name"]).replace('"', "").casefold()
+    return name.rpartition("/")[2] if "/" in name else name.rpartition(".")[2]
+
+
+def _picture(event: Event) -> Picture:
+    facets = event["run"]["facets"]
+    picture = Picture(
+        event["run"]["runId"],
+        event["job"]["name"],
+        event["eventType"],
+        facets.get("parent", {}).get("job", {}).get("name"),
+        facets.get("errorMessage", {}).get("message"),
+        {short(d) for d in event["inputs"]},
+        {short(d) for d in event["outputs"]},
+    )
+    for entry in event["job"]["facets"].get("lineage", {}).get("entries", []):
+        for source in entry.get("inputs", []):
+            picture.edges.add((short(source), short(entry)))
+            picture.known[short(entry)].update(_ways(source))
+    for output in event["outputs"]:
+        for column, source in _column_edges(output):
+            picture.columns[f"{short(output)}.{column}"].add(source)
+        if "lifecycleStateChange" in output["facets"]:
+            picture.lifecycle[short(output)] = output["facets"]["lifecycleStateChange"]["lifecycleStateChange"]
+    for dataset in (*event["inputs"], *event["outputs"]):
+        counted = {**dataset.get("inputFacets", {}), **dataset.get("outputFacets", {})}
+        for statistics in counted.values():
+            picture.rows[short(dataset)] = statistics.get("rowCount")
+    return picture
+
+
+def _ways(source: Event) -> Iterator[str]:
+    for transformation in source.get("transformations", []):
+        yield from transformation["description"].removeprefix("known from: ").split(", ")
+
+
+def _column_edges(output: Event) -> Iterator[tuple[str, str]]:
+    for column, told in output["facets"].get("columnLineage", {}).get("fields", {}).items():
+        for source in told["inputFields"]:
+            if any(t["type"] == "DIRECT" for t in source.get("transformations", [])):
+                yield column.casefold(), f"{short(source)}.{source['field'].casefold()}"

@@ -1,0 +1,141 @@
+"""Whole flows: each program here is run as its user would run it, and its lineage compared with what stands beside it.
+
+`<group>_<name>.py` is an ordinary Prefect program; `<group>_<name>.yaml` says what lineage it must give (the words are
+explained in `expectation.py`). To add a shape, write the two files. The program finds a small shop (`shops.py`) in its
+store: by `SHOP_URL` (SQLAlchemy), `SHOP_FILE` (SQLite, DuckDB), `SHOP_DSN`, `SHOP_ASYNC_URL` (PostgreSQL), or
+`snowflake_shop.connect(block_class)`; its working directory is empty and its own.
+
+Each run of it is assembled from the history of a real Prefect server into a file, held against the specification, and
+then sent to the Marquez stand-in, whose lists and graphs must answer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect import get_client
+
+from prefect_lineage_events.assembler.one_run import assemble_run
+from prefect_lineage_events.history import api
+from prefect_lineage_events.openlineage import profiles
+from tests.conftest import PrefectServer
+from tests.flows.expectation import Expectation, ExpectedJob
+from tests.flows.picture import Picture, pictures
+from tests.flows.shops import STORES
+from tests.marquez.checks import Asked, lists_that_answer
+from tests.marquez.standin import StandIn
+from tests.openlineage.validation import faults
+from tests.services.postgres import postgres  # noqa: F401  (a fixture)
+from tests.services.snowflake import snowflake_server  # noqa: F401  (a fixture)
+
+HERE = Path(__file__).parent
+PROGRAM_SECONDS = 120
+Event = dict[str, Any]
+EXPECTATIONS = {file.stem: Expectation.beside(file) for file in sorted(HERE.glob("*.yaml"))}
+CASES = [(name, store) for name, expected in EXPECTATIONS.items() for store in expected.stores]
+
+
+@pytest.fixture(scope="module")
+def standin() -> Iterator[str]:
+    """One for all programs, as a team has one: what a flow sends must not break what others sent."""
+    with StandIn() as marquez:
+        yield marquez.url
+
+
+@pytest.mark.parametrize(("name", "store"), CASES, ids=[f"{name}-{store}" for name, store in CASES])
+def test_the_lineage_is_what_the_flow_did(
+    name: str,
+    store: str,
+    request: pytest.FixtureRequest,
+    prefect_server: PrefectServer,
+    standin: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = EXPECTATIONS[name]
+    environment = {**STORES[store](request, tmp_path, expected.setup), **expected.env}
+    monkeypatch.setenv("PREFECT_LINEAGE_GRANULARITY", expected.granularity)
+    runs = _run(HERE / f"{name}.py", expected, environment, prefect_server, tmp_path)
+    events = _assemble(runs, tmp_path / "openlineage.jsonl", monkeypatch)
+
+    assert faults(events) == []
+    assert _differences(expected, pictures(events)) == []
+    if expected.events is not None:
+        assert sum(_lineage_events(run) for run in runs) <= expected.events
+    _check_marquez(standin, events)
+
+
+def _run(
+    program: Path, expected: Expectation, environment: dict[str, str], server: PrefectServer, folder: Path
+) -> list[UUID]:
+    """Run the program; returns the flow runs that it made, in the order in which they began."""
+    began = dt.datetime.now(dt.timezone.utc)
+    work = folder / "work"
+    work.mkdir()
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        env={**server.environment, **environment, "PYTHONPATH": str(HERE)},
+        cwd=work,
+        capture_output=True,
+        text=True,
+        timeout=PROGRAM_SECONDS,
+        check=False,
+    )
+    assert done.returncode == expected.exit, f"{program.name} ended with {done.returncode}:\n{done.stderr}"
+    assert expected.prints in done.stdout
+    with get_client(sync_client=True) as client:
+        body = {"flow_runs": {"start_time": {"after_": began.isoformat()}}, "sort": "START_TIME_ASC"}
+        return [UUID(run["id"]) for rows in api.pages(client, "/flow_runs/filter", body) for run in rows]
+
+
+def _assemble(runs: list[UUID], file: Path, monkeypatch: pytest.MonkeyPatch) -> list[Event]:
+    for option, value in {"TYPE": "file", "LOG_FILE_PATH": str(file), "APPEND": "true"}.items():
+        monkeypatch.setenv(f"OPENLINEAGE__TRANSPORT__{option}", value)
+    with get_client(sync_client=True) as client:
+        for run in runs:
+            assert assemble_run(client, run).complete, f"some events of {run} did not arrive"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def _differences(expected: Expectation, told: list[Picture]) -> list[str]:
+    by_job = {
+        name: [run for run in told if run.job == name] for name in {run.job for run in told} | expected.jobs.keys()
+    }
+    return [
+        f"{name}: {difference}"
+        for name, runs in sorted(by_job.items())
+        for difference in expected.jobs.get(name, ExpectedJob(ends=())).differences(runs)
+    ]
+
+
+def _lineage_events(flow_run_id: UUID) -> int:
+    """How many events that tell of statements the feed has for a run."""
+    with get_client(sync_client=True) as client:
+        related = {"id": [f"prefect.flow-run.{flow_run_id}"]}
+        names = ["lineage.read", "lineage.written"]
+        body = {"filter": {"related": related, "event": {"name": names}}, "limit": 1}
+        return int(api.post(client, "/events/filter", body)["total"])
+
+
+def _check_marquez(url: str, events: list[Event]) -> None:
+    for event in profiles.marquez(events):
+        answer = httpx.post(f"{url}/api/v1/lineage", json=event, timeout=30)
+        assert answer.status_code in (200, 201), answer.text
+    marquez = Asked(url)
+    for job in {(event["job"]["namespace"], event["job"]["name"]) for event in events}:
+        marquez.edges(*job)
+    assert lists_that_answer(url) == ("namespaces", "jobs", "sources", "events/lineage")
+
+
+def test_a_program_has_its_expectation_and_the_other_way_round() -> None:
+    helpers = {"__init__", "expectation", "picture", "shops", "snowflake_shop", "test_flows"}
+    assert {file.stem for file in HERE.glob("*.py")} - helpers == EXPECTATIONS.keys()
