@@ -20,7 +20,9 @@ class TaskRun:
 
     `upstream` are the task runs whose results it received, `given` the same for each of its parameters by itself;
     `waits_for` are those that only had to end before it began; `caller` is the task that called it, for a task inside
-    of a task.
+    of a task. `untracked`: it has a parameter of which Prefect cannot say where it came from (a constant, or a result
+    that the flow's body changed on its way). `returned` is False for what Prefect cannot track (None, truth values,
+    small numbers). A subflow is a task of its parent too, which stands for the run `subflow`.
     """
 
     id: UUID
@@ -34,6 +36,9 @@ class TaskRun:
     message: str | None = None
     given: tuple[frozenset[UUID], ...] = ()
     caller: UUID | None = None
+    untracked: bool = False
+    returned: bool = True
+    subflow: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,8 @@ class RunHistory:
     """Everything that assembly needs of one flow run. `events` are in order of emitter and sequence, each once.
 
     `stored_events` counts all events of the run that were read, so that a later look can tell whether more arrived.
+    `parent` is the run above, when something may have come from there (rows in a parameter, columns of a table), and
+    `subflows` are the runs below whose results may have gone on; both only as far as that is so.
     """
 
     run: FlowRun
@@ -122,3 +129,5 @@ class RunHistory:
     completeness: Completeness = Completeness()
     descendants_have_lineage: bool = False
     stored_events: int = 0
+    parent: RunHistory | None = None
+    subflows: Mapping[UUID, RunHistory] = field(default_factory=dict)

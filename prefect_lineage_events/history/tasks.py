@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -21,14 +21,18 @@ _CALLER = "__parents__"
 def read_tasks(client: SyncPrefectClient, flow_run_id: UUID) -> dict[UUID, TaskRun]:
     """All task runs of a flow run, by id. They reach the server some seconds after they ran."""
     body = {"flow_runs": {"id": {"any_": [str(flow_run_id)]}}, "sort": "ID_DESC"}
-    tasks = (_task(row) for rows in api.pages(client, "/task_runs/filter", body) for row in rows)
+    rows = [row for page in api.pages(client, "/task_runs/filter", body) for row in page]
+    # What a subflow returned is told by its run: here it is the task's that stands for the call.
+    calls = {subflow: UUID(row["id"]) for row in rows if (subflow := _subflow(row))}
+    tasks = (_task(row, calls) for row in rows)
     return {task.id: task for task in tasks}
 
 
-def _task(raw: JSON) -> TaskRun:
+def _task(raw: JSON, calls: Mapping[UUID, UUID]) -> TaskRun:
     inputs: dict[str, list[JSON]] = raw.get("task_inputs") or {}
     state: JSON = raw.get("state") or {}
-    given = [_task_runs(refs) for name, refs in sorted(inputs.items()) if name not in (_ORDER_ONLY, _CALLER)]
+    parameters = {name: refs for name, refs in sorted(inputs.items()) if name not in (_ORDER_ONLY, _CALLER)}
+    given = [_task_runs(refs, calls) for refs in parameters.values()]
     return TaskRun(
         id=UUID(raw["id"]),
         name=raw["name"],
@@ -37,12 +41,23 @@ def _task(raw: JSON) -> TaskRun:
         started=api.time_of(raw.get("start_time")),
         ended=api.time_of(raw.get("end_time")),
         upstream=frozenset().union(*given),
-        waits_for=_task_runs(inputs.get(_ORDER_ONLY, ())),
+        waits_for=_task_runs(inputs.get(_ORDER_ONLY, ()), calls),
         message=state.get("message"),
         given=tuple(refs for refs in given if refs),
-        caller=next(iter(_task_runs(inputs.get(_CALLER, ()))), None),
+        caller=next(iter(_task_runs(inputs.get(_CALLER, ()), calls)), None),
+        untracked=not all(given),
+        returned=not (state.get("state_details") or {}).get("untrackable_result"),
+        subflow=_subflow(raw),
     )
 
 
-def _task_runs(refs: Iterable[JSON]) -> frozenset[UUID]:
-    return frozenset(UUID(str(ref["id"])) for ref in refs if ref.get("input_type") == "task_run")
+def _subflow(raw: JSON) -> UUID | None:
+    details: JSON = (raw.get("state") or {}).get("state_details") or {}
+    child = details.get("child_flow_run_id")
+    return UUID(child) if child else None
+
+
+def _task_runs(refs: Iterable[JSON], calls: Mapping[UUID, UUID]) -> frozenset[UUID]:
+    tasks = {UUID(str(ref["id"])) for ref in refs if ref.get("input_type") == "task_run"}
+    subflows = {UUID(str(ref["id"])) for ref in refs if ref.get("input_type") == "flow_run"}
+    return frozenset(tasks | {calls[subflow] for subflow in subflows & calls.keys()})

@@ -47,3 +47,27 @@ def test_parameters_and_constants_are_no_upstream():
 
 def test_all_pages_are_read():
     assert len(read(*(task(str(uuid4())) for _ in range(450)))) == 450
+
+
+def test_what_a_subflow_returned_came_from_the_task_that_stands_for_its_call():
+    child = str(uuid4())
+    call = task(EXTRACT)
+    call["state"]["state_details"] = {"child_flow_run_id": child}
+    load = task(LOAD)
+    load["task_inputs"]["frame"] = [{"input_type": "flow_run", "id": child}]
+    tasks = read(call, load)
+    assert tasks[UUID(LOAD)].upstream == {UUID(EXTRACT)}
+    assert tasks[UUID(EXTRACT)].subflow == UUID(child)
+
+
+def test_a_parameter_that_nobody_tracked_is_told():
+    assert read(task(LOAD, frame=[]))[UUID(LOAD)].untracked
+    assert not read(task(LOAD, frame=[EXTRACT]))[UUID(LOAD)].untracked
+    assert not read(task(LOAD))[UUID(LOAD)].untracked
+
+
+def test_a_result_that_nobody_can_track_is_told():
+    raw = task(EXTRACT)
+    raw["state"]["state_details"] = {"untrackable_result": True}
+    assert not read(raw)[UUID(EXTRACT)].returned
+    assert read(task(LOAD))[UUID(LOAD)].returned
