@@ -36,7 +36,15 @@ from dataclasses import dataclass, field
 
 from .model import TableRef
 
-_NOTHING: Mapping[str, Mapping[str, str]] = {}
+
+class OwnNames(dict[str, Mapping[str, str]]):
+    """Columns by the names of tables as a session writes them down: in the store's own case.
+
+    So nobody has to look for another spelling of a name that is not there, which costs a look at each of them.
+    """
+
+
+_NOTHING: Mapping[str, Mapping[str, str]] = OwnNames()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ class Context:
 
     `schemas` maps a table's dotted name (as `TableRef.name`) to its columns and types. `variables` are session
     variables whose value is known (upper-cased name -> text), for `IDENTIFIER($x)` and `TABLE($x)`. `temporary`
-    holds the `parts` of tables that are gone with the session. `last_query` are the tables behind
+    holds the `key` of tables and stages that are gone with the session. `last_query` are the tables behind
     RESULT_SCAN(LAST_QUERY_ID()), None when nobody knows. `results` are the tables behind the results of the
     statements before in a chain of `->>`.
     """

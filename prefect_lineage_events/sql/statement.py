@@ -27,7 +27,7 @@ from .model import Statement, TableRef
 from .recovery import recover
 from .sniff import NO_CHANGE, NO_DATA, PARSED, QUERY_WORDS, TOUCHING
 from .transfers import Query
-from .trees import parse
+from .trees import parse, take_apart
 from .walk import SELECT_INTO_MAKES_A_TABLE, walk
 from .words import Kind, Words, from_text, from_tokens
 
@@ -76,7 +76,11 @@ def analyze_piece(piece: Piece, context: Context) -> tuple[Statement, ...]:
         draft = Draft(context)
         draft.doubt("partial", f"the analyser failed ({type(error).__name__})")
         drafts = [draft]
-    return tuple(_finished(draft, fingerprint, sanitised) for draft in drafts)
+    statements = tuple(_finished(draft, fingerprint, sanitised) for draft in drafts)
+    for draft in drafts:
+        if draft.tree is not None:
+            take_apart(draft.tree)
+    return statements
 
 
 def _finished(draft: Draft, fingerprint: str, sanitised: str) -> Statement:

@@ -65,6 +65,23 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
     return trees[0], ""
 
 
+def take_apart(tree: Expr) -> None:
+    """Let a tree that nobody needs any more go at once.
+
+    Its nodes point at their parents, so it would wait for the garbage collector, which walks through all that the
+    user's program holds.
+    """
+    nodes = [tree]
+    while nodes:
+        node = nodes.pop()
+        node.parent = None
+        for value in node.args.values():
+            if isinstance(value, Expr):
+                nodes.append(value)
+            elif value.__class__ is list:
+                nodes += [item for item in value if isinstance(item, Expr)]
+
+
 # Options between a verb and its target, which sqlglot takes for the target. They are told on dev.mysql.com under the
 # verbs, on sqlite.org under UPDATE, on learn.microsoft.com under TOP.
 _OPTIONED = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})

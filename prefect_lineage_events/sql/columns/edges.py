@@ -60,6 +60,8 @@ def column_edges(
         return ColumnResult(reason=f"columns: more than {budget:,} steps")
     except Exception as error:  # noqa: BLE001  (the promise: the user's statement has run, whatever its tree looks like)
         return ColumnResult(reason=f"columns: {type(error).__name__}")
+    finally:
+        queries.write = None  # what points at itself waits for the garbage collector, and makes it run
     return ColumnResult(
         edges=tuple(statements.edges),
         indirect=tuple(statements.indirect),

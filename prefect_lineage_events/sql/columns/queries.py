@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from prefect_lineage_events.sql.context import OwnNames
 from prefect_lineage_events.sql.model import TableRef, Transformation
 
 from . import pivots, projections, sources
@@ -270,15 +271,15 @@ _KEYS: tuple[tuple[str, Transformation], ...] = (
 )  # fmt: skip
 
 
-# Among more tables than these a name has to be in the store's case, as a session keeps it: looking for another spelling
-# would take longer than the rest.
+# Among more tables than these a name has to be in the store's case: looking for another spelling would take longer than
+# the rest.
 _SEARCHED = 1000
 
 
 def columns_of(name: str, schemas: Schemas) -> Mapping[str, object] | None:
     """A table's columns by its dotted name: as it stands, else without regard to case. A list of names will do."""
     columns = schemas.get(name) if schemas else None
-    if columns is None and schemas:
+    if columns is None and schemas and not isinstance(schemas, OwnNames):
         lower = name.lower()
         columns = schemas.get(lower)
         if columns is None and len(schemas) <= _SEARCHED:
