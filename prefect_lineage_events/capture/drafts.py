@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 from prefect_lineage_events.capture.context import Run
@@ -64,10 +63,6 @@ class Draft:
     lookup: SchemaLookup | None = None
     counted_in: Draft | None = None
     sent: bool = False
-
-    def like(self, **changes: Any) -> Draft:
-        """Another draft of the same statement."""
-        return replace(self, task_runs=[], **changes)
 
     @property
     def key(self) -> Key:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from uuid import uuid4
 
 from prefect_lineage_events.capture import policy
 from prefect_lineage_events.capture.context import Run
@@ -14,7 +16,7 @@ from prefect_lineage_events.capture.redaction import shown, without_credentials
 from prefect_lineage_events.capture.sessions import ConnectionState, kind_of
 from prefect_lineage_events.capture.transactions import control
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, Operation, split_inputs
+from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, split_inputs
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import Statement, TableRef
 
@@ -67,12 +69,11 @@ def _drafts(
     outputs = names.datasets(statement.outputs)
     if not inputs and not outputs and (statement.confidence != "partial" or names.dropped):
         return
-    common = Draft(
+    say = partial(
+        Draft,
         run=run,
-        operation=statement.kind,
-        output=None,
-        inputs=(),
         started=note.started,
+        statement_id=uuid4(),
         effect=statement.effect,
         dialect=state.store.dialect,
         database=getattr(state.session, "database", state.store.database),
@@ -88,30 +89,36 @@ def _drafts(
         tables={d.uri: table.parts for table, d in (inputs | outputs).items()},
         lookup=note.connection.lookup,
     )
+    sources = tuple({d.uri: d for d in inputs.values()}.values())
     if not outputs:
-        result = note.result_columns or tuple(Column(name=name) for name in statement.result_columns)
-        operation: Operation = common.operation if common.operation in ("read", "misc") else "misc"
-        read = common.like(operation=operation, result_columns=result)
-        yield from _portions(read, None, inputs, tuple(names.edges(statement, None)))
+        say = partial(
+            say,
+            operation=statement.kind if statement.kind in ("read", "misc") else "misc",
+            result_columns=note.result_columns or tuple(Column(name=name) for name in statement.result_columns),
+        )
+        yield from _portions(say, None, sources, tuple(names.edges(statement, None)))
         return
+    say = partial(say, operation=statement.kind)
     for table, output in outputs.items():
-        described = output.model_copy(update={"columns": _declared(statement.declared, table)})
-        yield from _portions(common, described, inputs, tuple(names.edges(statement, table)))
+        declared = _declared(statement.declared, table)
+        described = output.model_copy(update={"columns": declared}) if declared else output
+        yield from _portions(say, described, sources, tuple(names.edges(statement, table)))
 
 
 def _portions(
-    draft: Draft,
+    say: Callable[..., Draft],
     output: EventDataset | None,
-    inputs: Mapping[TableRef, EventDataset],
-    edges: tuple[EventColumnEdge, ...],
+    inputs: tuple[EventDataset, ...],
+    edges: tuple[EventColumnEdge, ...] = (),
 ) -> Iterator[Draft]:
     """One draft, or several that share the statement's id where there are more inputs than an event can name."""
-    distinct = list({d.uri: d for d in inputs.values()}.values())
-    portions = split_inputs(distinct)
+    portions = split_inputs(inputs)
     for number, portion in enumerate(portions, 1):
-        uris = {d.uri for d in portion} | ({output.uri} if output else set())
-        mine = edges if len(portions) == 1 else tuple(e for e in edges if e.source in uris)
-        yield draft.like(output=output, inputs=portion, columns=mine, part=number, parts=len(portions))
+        mine = edges
+        if edges and len(portions) > 1:
+            uris = {d.uri for d in portion} | ({output.uri} if output else set())
+            mine = tuple(e for e in edges if e.source in uris)
+        yield say(output=output, inputs=portion, columns=mine, part=number, parts=len(portions))
 
 
 class _Names:
@@ -167,21 +174,17 @@ def from_record(note: RecordNote) -> list[Draft]:
     output = _recorded(note.output) if note.output is not None and reports(note.output.uri) else None
     if output is None and (note.output is not None or not inputs):
         return []
-    draft = Draft(
+    say = partial(
+        Draft,
         run=note.run,
         operation=note.operation,
-        output=None,
-        inputs=(),
         started=note.started,
+        statement_id=uuid4(),
         rows=note.rows,
         fingerprint=f"recorded {note.operation} {note.description}",
         reason=note.description[:_MAX_REASON],
     )
-    portions = split_inputs(inputs)
-    return [
-        draft.like(output=output, inputs=portion, part=number, parts=len(portions))
-        for number, portion in enumerate(portions, 1)
-    ]
+    return list(_portions(say, output, tuple(inputs)))
 
 
 def _recorded(given: Dataset) -> EventDataset:
