@@ -7,8 +7,8 @@ Rules for Python, which nobody sees inside of:
 - A task that received the result of another was given what that one read; and, when that one wrote nothing itself, what
   had been given to it. What a task wrote is in the store: its result says no more than that it is there.
 - A statement that says itself what fed it (INSERT ... SELECT) is believed.
-- Results that pass through the flow's body on their way are not seen by Prefect, so they feed nothing: no edge is
-  better than a false one.
+- Results that pass through the flow's body are lost to Prefect: `flow_body` says where they went, where there is no
+  doubt. No edge is better than a false one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from prefect_lineage_events.assembly.flow_body import FlowBody
 from prefect_lineage_events.assembly.givers import Givers
 from prefect_lineage_events.assembly.lives import Life, Placed
 from prefect_lineage_events.assembly.model import How
@@ -76,6 +77,7 @@ class _Walk:
         wrote = {scope for one in placed if one.target for scope in one.step.scopes}
         self._givers = Givers(tasks, wrote, self._covers)
         self._callers = {task.id: task.caller for task in tasks.values() if task.caller}
+        self._body = FlowBody(placed, tasks, self._givers.of, self._names_into)
         self._fed: dict[tuple[Life, frozenset[Scope]], Fed] = {}
         self._written: dict[tuple[Life, frozenset[Scope], tuple[str, ...]], int] = {}
 
@@ -243,7 +245,16 @@ class _Walk:
             mine = [self._hands[scope], self._with_called[scope], *(self._hands[c] for c in self._above(scope))]
             found += [(hands.until(moment), _SAME_TASK) for hands in mine]
             found += [(self._hands[giver].all_day, _TASK_GRAPH) for giver in self._givers.of(scope, names)]
+        if not any(rows.sources for rows, _ in found):
+            found += [(rows, _SAME_FLOW) for rows in self._out_of_the_body(placed)]
         return found
+
+    def _out_of_the_body(self, placed: Placed) -> Iterator[Relation]:
+        for result in self._body.feeding(placed):
+            if result.read:
+                yield self._relation(result.read)
+            elif result.task:
+                yield from (self._hands[task].all_day for task in (result.task, *self._givers.of(result.task)))
 
     def _covers(self, tasks: Collection[UUID], names: frozenset[str]) -> bool:
         return names <= {name for task in tasks for name in self._hands[task].all_day.columns}
@@ -251,6 +262,7 @@ class _Walk:
 
 _SAME_TASK: How = "same task"
 _TASK_GRAPH: How = "task graph"
+_SAME_FLOW: How = "same flow"
 
 
 def _reads_passing(placed: Placed) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import Completeness, FlowRun
 
-How = Literal["sql", "recorded", "task graph", "same task", "asset"]
+How = Literal["sql", "recorded", "task graph", "same task", "same flow", "asset"]
 Lifecycle = Literal["ALTER", "CREATE", "DROP", "OVERWRITE", "RENAME", "TRUNCATE"]
 
 

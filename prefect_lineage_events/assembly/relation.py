@@ -15,7 +15,7 @@ from prefect_lineage_events.assembly.model import How
 
 DIRECT = frozenset({"IDENTITY", "TRANSFORMATION", "AGGREGATION"})
 # From the surest to the least sure way of knowing that one dataset fed another.
-_SURENESS: dict[How, int] = {"sql": 0, "recorded": 1, "asset": 2, "same task": 3, "task graph": 4}
+_SURENESS: dict[How, int] = {"sql": 0, "recorded": 1, "asset": 2, "same task": 3, "task graph": 4, "same flow": 5}
 
 
 class Origin(NamedTuple):

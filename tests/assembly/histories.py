@@ -76,8 +76,11 @@ class Story:
     assets: list[AssetEvent] = field(default_factory=list)
     emitter: UUID = field(default_factory=lambda: ident("emitter"))
 
-    def task(self, name: str, *given: str, after: Iterable[str] = ()) -> Story:
-        """A task run that received the results of other ones."""
+    def task(
+        self, name: str, *given: str, after: Iterable[str] = (), span: tuple[float, float] | None = None, **more: object
+    ) -> Story:
+        """A task run that received the results of other ones; `span`: when it began and ended, in the run's seconds."""
+        began, ended = [START + dt.timedelta(seconds=s) for s in span] if span else (None, None)
         self.tasks[ident(name)] = TaskRun(
             id=ident(name),
             name=name,
@@ -85,6 +88,9 @@ class Story:
             state="COMPLETED",
             upstream=frozenset(map(ident, given)),
             waits_for=frozenset(map(ident, after)),
+            started=began,
+            ended=ended,
+            **more,  # type: ignore[arg-type]
         )
         return self
 

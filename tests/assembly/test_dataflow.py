@@ -88,7 +88,7 @@ def test_the_flows_own_reads_feed_its_own_writes():
     assert known(lineage(Story().read("a").write("b"))) == {"a>b": "same task"}
 
 
-def test_nothing_is_guessed_between_the_flows_body_and_its_tasks():
+def test_of_tasks_whose_times_are_not_known_nothing_is_guessed():
     story = Story().task("T").read("a", task="T").write("b").read("c").write("d", task="T2")
     assert edges(lineage(story)) == set()
 
