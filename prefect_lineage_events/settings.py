@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import ClassVar, Literal
 
 from prefect.settings.base import PrefectBaseSettings, build_settings_config
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 
@@ -95,17 +95,32 @@ class LineageSettings(PrefectBaseSettings):
         ge=0,
         description="Seconds that assembling waits for events that an emitter counted and the server has not stored.",
     )
+    claim_seconds: float = Field(
+        default=900.0,
+        gt=0,
+        description="Age at which the claim of an assembler on a run is a dead one's: longer than any delivery takes.",
+    )
     file: str = Field(
         default="openlineage.jsonl",
         description="Where OpenLineage events go when its client has no configuration.",
     )
     profile: Literal["auto", "plain", "marquez"] = Field(
         default="auto",
-        description="What is made of events for the target: `auto` sends Marquez's profile to HTTP targets.",
+        description="What is made of events for the targets: `auto` sends Marquez's profile to HTTP targets that take "
+        "events at `/api/v1/lineage`, and events as they are to all others.",
+    )
+    api_key: SecretStr | None = Field(
+        default=None,
+        description="Bearer token for the HTTP target, when the client's configuration gives it none.",
+    )
+    api_key_block: str | None = Field(
+        default=None,
+        description="Name of the Prefect Secret block that holds this token. It is read when something is sent.",
     )
     running_events: bool = Field(
         default=False,
-        description="Send START of runs that have not ended (Marquez drops edges then).",
+        description="Send START of runs that have not ended, to targets that can show them: not to Marquez, where it "
+        "takes the job's edges away.",
     )
     sweep_lookback_hours: float = Field(
         default=24.0,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.history import event_log, runs
+from prefect_lineage_events.history import api, event_log, runs
 from prefect_lineage_events.history.completeness import judge
 from prefect_lineage_events.history.event_log import EventLog, Window
 from prefect_lineage_events.history.model import Completeness, FlowRun, RunHistory, TaskRun
@@ -46,17 +46,19 @@ class Patience:
 class Clock:
     """The time and the waiting, so that tests need neither."""
 
-    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.timezone.utc)
+    now: Callable[[], dt.datetime]
     sleep: Callable[[float], None] = time.sleep
 
 
 def read_history(
-    client: SyncPrefectClient, run: FlowRun, patience: Patience = Patience(), clock: Clock = Clock()
+    client: SyncPrefectClient, run: FlowRun, patience: Patience = Patience(), clock: Clock | None = None
 ) -> RunHistory:
     """The run's history, as complete as it gets within the patience.
 
     For a run that ended long ago nothing is waited for. Requests: one a 50 events, one a poll, one a 200 task runs.
+    The clock is the API's, by which the run ended, unless another is given.
     """
+    clock = clock or Clock(now=lambda: api.now(client))
     log, completeness = _read_events(client, run, patience, clock)
     tasks = _read_tasks(client, run, log, patience, clock)
     return RunHistory(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from email.utils import format_datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,8 +16,9 @@ Event = LineageEvent | SchemaEvent | CountEvent
 
 
 class Answer:
-    def __init__(self, value: Any):
+    def __init__(self, value: Any, date: dt.datetime | None = None):
         self.value = value
+        self.headers = {"Date": format_datetime(date, usegmt=True)} if date else {}
 
     def json(self) -> Any:
         return self.value

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from prefect.exceptions import PrefectHTTPStatusError
 
 from prefect_lineage_events.history import api
 from tests.by_hand import NOON
-from tests.history.fake_api import FakeApi
+from tests.history.fake_api import Answer, FakeApi
 
 
 @pytest.fixture
@@ -51,3 +53,22 @@ def test_pages_end_with_one_that_is_not_full():
     fake = FakeApi(NOON)
     fake.tasks = [{"id": n} for n in range(5)]
     assert [len(p) for p in api.pages(fake, "/task_runs/filter", {}, size=2)] == [2, 2, 1]
+
+
+def time_by(date: dt.datetime | None) -> dt.timedelta:
+    """How far the API's time is ahead of ours after an answer of that date."""
+    fake = FakeApi(NOON)
+    fake.request = lambda *_, **__: Answer([], date)
+    api.post(fake, "/flows/filter", {})
+    return api.now(fake) - dt.datetime.now(dt.timezone.utc)
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_the_time_is_the_apis(hours):
+    there = dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=hours)
+    assert abs(time_by(there) - dt.timedelta(hours=hours)) < dt.timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("date", [None, dt.datetime.now(dt.timezone.utc)], ids=["no date", "the same time"])
+def test_without_a_difference_the_time_is_ours(date):
+    assert abs(time_by(date)) < dt.timedelta(minutes=1)
