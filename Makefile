@@ -63,6 +63,12 @@ FUZZ_SECONDS ?= 60
 fuzz: $(STAMP)  ## Mutated statements against the SQL analyser, for FUZZ_SECONDS
 	$(BIN)/python -m tests.fuzz_sql --seconds $(FUZZ_SECONDS)
 
+test-secrets: $(STAMP)  ## Secrets planted in 200 statements, looked for wherever anything goes (part of `make test`)
+	$(BIN)/python -m pytest tests/secrets
+
+test-flows: $(STAMP) $(VENV)-snowflake/.stamp  ## The whole flows of tests/flows alone (part of `make test`)
+	$(BIN)/python -m pytest tests/flows
+
 test-marquez: $(STAMP)  ## The end-to-end checks against a real Marquez: MARQUEZ_URL=http://127.0.0.1:5000
 	@test -n "$(MARQUEZ_URL)" || { echo "give MARQUEZ_URL=http://host:port of a running Marquez"; exit 2; }
 	MARQUEZ_URL=$(MARQUEZ_URL) $(BIN)/python -m pytest -m marquez tests/marquez

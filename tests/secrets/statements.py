@@ -1,0 +1,266 @@
+"""Statements with a secret in each: in literals, comments, binds, addresses, options, accounts, and broken ones.
+
+`{m}` is where the secret stands; each statement is given one of its own, so that a leak names its statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# Store -> statements. The address of a store says which dialect its statements are read in.
+STATEMENTS: dict[str, tuple[str, ...]] = {
+    "postgresql://etl@db.example:5432/shop": (
+        "SELECT * FROM users WHERE email = '{m}'",
+        "SELECT * FROM users WHERE email = E'{m}\\'s'",
+        "SELECT * FROM users WHERE email = $${m}$$",
+        "SELECT * FROM users WHERE email = $tag${m}$tag$",
+        "SELECT * FROM users WHERE email = U&'{m}'",
+        'SELECT * FROM users WHERE data @> \'{{"token": "{m}"}}\'::jsonb',
+        "SELECT * FROM users WHERE email IN ('a', 'b', '{m}', 'd')",
+        "SELECT * FROM users WHERE email LIKE '%{m}%' ESCAPE '!'",
+        "SELECT * FROM users /* {m} */",
+        "SELECT * FROM users -- {m}",
+        "SELECT * /* outer /* {m} */ still */ FROM users",
+        "/*+ {m} */ SELECT * FROM users",
+        "INSERT INTO users (email, token) VALUES ('x', '{m}'), ('y', '{m}')",
+        "INSERT INTO users SELECT id, '{m}' AS token FROM old_users",
+        "INSERT INTO users VALUES ('{m}') ON CONFLICT (email) DO UPDATE SET token = '{m}'",
+        "UPDATE users SET token = '{m}' WHERE id = 1",
+        "UPDATE users SET token = crypt('{m}', gen_salt('bf'))",
+        "DELETE FROM users WHERE token = '{m}'",
+        "MERGE INTO users u USING new n ON u.id = n.id WHEN MATCHED THEN UPDATE SET token = '{m}'",
+        "CREATE TABLE users_copy AS SELECT id, '{m}' AS token FROM users",
+        "CREATE TABLE keys (k text DEFAULT '{m}', CHECK (k <> '{m}'))",
+        "CREATE VIEW v AS SELECT * FROM users WHERE token = '{m}'",
+        "COMMENT ON TABLE users IS '{m}'",
+        "CREATE USER bob WITH PASSWORD '{m}'",
+        "CREATE USER bob PASSWORD '{m}' VALID UNTIL 'infinity'",
+        "CREATE ROLE bob LOGIN ENCRYPTED PASSWORD 'md5{m}'",
+        "ALTER USER bob PASSWORD '{m}'",
+        "ALTER USER bob SET search_path TO '{m}'",
+        "ALTER ROLE bob WITH LOGIN PASSWORD E'{m}'",
+        "CREATE USER MAPPING FOR bob SERVER s OPTIONS (user 'u', password '{m}')",
+        "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET password '{m}')",
+        "CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'h', password '{m}')",
+        "CREATE SUBSCRIPTION sub CONNECTION 'host=h user=u password={m}' PUBLICATION p",
+        "ALTER SUBSCRIPTION sub CONNECTION 'host=h password={m}'",
+        "CREATE FOREIGN TABLE ft (id int) SERVER s OPTIONS (api_key '{m}')",
+        "COPY users FROM PROGRAM 'curl -H \"Authorization: {m}\" https://api.example/users'",
+        "COPY users FROM 's3://bucket/users?X-Amz-Signature={m}'",
+        "SET my.token = '{m}'",
+        "SET LOCAL my.token TO '{m}'",
+        "SELECT set_config('my.token', '{m}', false)",
+        "SELECT * FROM dblink('host=h password={m}', 'SELECT 1') AS t(id int)",
+        "SELECT dblink_connect('host=h user=u password={m}')",
+        "SELECT aws_s3.table_import_from_s3('users', '', '', 'b', 'k', 'eu', '{m}', 'x')",
+        "PREPARE p AS SELECT * FROM users WHERE token = '{m}'",
+        "EXECUTE p('{m}')",
+        "DO $$ BEGIN PERFORM login('{m}'); END $$",
+        "CREATE FUNCTION f() RETURNS text AS $body$ SELECT '{m}' $body$ LANGUAGE sql",
+        "CALL rotate('{m}')",
+        "NOTIFY channel, '{m}'",
+        "EXPLAIN SELECT * FROM users WHERE token = '{m}'",
+        "DECLARE c CURSOR FOR SELECT * FROM users WHERE token = '{m}'",
+        "CREATE POLICY p ON users USING (token = '{m}')",
+        "SECURITY LABEL ON TABLE users IS '{m}'",
+        "SELEKT * FORM users WHERE token = '{m}'",
+        "SELECT * FROM users WHERE token = '{m}",
+        "SELECT * FROM users WHERE token = $x${m}",
+        "SELECT * FROM users /* {m}",
+        "password={m}",
+    ),
+    "snowflake://etl@org-account/SHOP/PUBLIC": (
+        "select * from users where token = '{m}'",
+        "select * from users where token = $${m}$$",
+        "select * from users // {m}",
+        'insert into users select parse_json(\'{{"k": "{m}"}}\')',
+        "create user bob password = '{m}' default_role = r",
+        "create user bob password={m}",
+        "alter user bob set password = '{m}'",
+        "alter user bob set rsa_public_key = '{m}'",
+        "alter user bob set rsa_public_key_2='{m}'",
+        "create or replace stage st url = 's3://b/p' credentials = (aws_key_id = '{m}' aws_secret_key = '{m}')",
+        "create stage st url='azure://a.blob.core.windows.net/c' credentials=(azure_sas_token='{m}')",
+        "create stage st url='s3://b' encryption=(type='AWS_CSE' master_key='{m}')",
+        "alter stage st set credentials = (aws_key_id='{m}' aws_secret_key='{m}')",
+        "copy into users from 's3://b/p/' credentials = (aws_key_id='{m}' aws_secret_key='{m}') file_format = (type = csv)",
+        "copy into users from 's3://b/p/' credentials = (aws_token='{m}')",
+        "copy into 's3://b/out/' from users credentials=(aws_secret_key='{m}') encryption=(master_key='{m}')",
+        "copy into 'azure://a.blob.core.windows.net/c/p' from (select * from users where token = '{m}') "
+        "credentials=(azure_sas_token='{m}')",
+        "create secret api_key type = generic_string secret_string = '{m}'",
+        "create or replace secret pw type = password username = 'u' password = '{m}'",
+        "alter secret api_key set secret_string = '{m}'",
+        "create security integration i type = external_oauth external_oauth_rsa_public_key = '{m}'",
+        "create security integration i type = api_authentication oauth_client_secret = '{m}'",
+        "create api integration i api_provider = aws_api_gateway api_key = '{m}' enabled = true",
+        "create notification integration i type = queue azure_storage_queue_primary_uri = 'https://x/?sig={m}'",
+        "create external function f(x int) returns int api_integration = i headers = ('auth' = '{m}') as 'https://x'",
+        "set token = '{m}'",
+        "set (a, b) = ('{m}', '{m}')",
+        "alter session set query_tag = '{m}'",
+        "call system$set_token('{m}')",
+        "execute immediate 'select * from users where token = ''{m}'''",
+        "execute immediate $$ select '{m}' $$",
+        "create procedure p() returns string language python as $$ key = '{m}' $$",
+        "create task t schedule = '1 minute' as insert into a select '{m}' from users",
+        "create masking policy p as (v string) returns string -> case when v = '{m}' then v else '*' end",
+        "create tag t allowed_values '{m}'",
+        "alter table users set tag t = '{m}'",
+        "put file:///tmp/key @st/p source_compression = '{m}'",
+        "create connection c as replica of o.a.c comment = '{m}'",
+        "select * from users where token ilike any ('%{m}%', 'x')",
+        "select * from table(result_scan(last_query_id())) where token = '{m}'",
+        "create table users_copy as select '{m}' as token -- {m}",
+        "grant role r to user bob comment = '{m}'",
+        "merge into users u using (select '{m}' as t) s on u.token = s.t when not matched then insert values (s.t)",
+        "alter account set sso_certificate = '{m}'",
+        "create password policy p comment = '{m}'",
+        "create user bob /* {m} */ password = '{m}' -- {m}",
+    ),
+    "redshift+redshift_connector://etl@cluster.example:5439/shop": (
+        "COPY users FROM 's3://b/p' CREDENTIALS 'aws_access_key_id={m};aws_secret_access_key={m}' CSV",
+        "COPY users FROM 's3://b/p' ACCESS_KEY_ID '{m}' SECRET_ACCESS_KEY '{m}' SESSION_TOKEN '{m}'",
+        "COPY users FROM 's3://b/p' IAM_ROLE 'arn:aws:iam::{m}:role/r' FORMAT PARQUET",
+        "COPY users FROM 's3://b/p' WITH CREDENTIALS AS 'aws_iam_role={m}'",
+        "COPY users FROM 's3://b/p' MASTER_SYMMETRIC_KEY '{m}' ENCRYPTED",
+        "UNLOAD ('select * from users where token = \\'{m}\\'') TO 's3://b/o' CREDENTIALS 'aws_secret_access_key={m}'",
+        "UNLOAD ('select * from users') TO 's3://b/o' ACCESS_KEY_ID '{m}' SECRET_ACCESS_KEY '{m}' KMS_KEY_ID '{m}'",
+        "CREATE EXTERNAL SCHEMA e FROM DATA CATALOG DATABASE 'd' IAM_ROLE '{m}'",
+        "CREATE EXTERNAL SCHEMA e FROM POSTGRES DATABASE 'd' URI 'u' IAM_ROLE 'r' SECRET_ARN '{m}'",
+        "CREATE USER bob PASSWORD '{m}'",
+        "CREATE USER bob PASSWORD 'sha256|{m}' SYSLOG ACCESS UNRESTRICTED",
+        "ALTER USER bob PASSWORD '{m}' VALID UNTIL '2030-01-01'",
+        "CREATE MODEL m FROM users TARGET t FUNCTION f IAM_ROLE '{m}' SETTINGS (S3_BUCKET '{m}')",
+        "CREATE EXTERNAL FUNCTION f(varchar) RETURNS varchar LAMBDA 'l' IAM_ROLE '{m}'",
+    ),
+    "mysql+pymysql://etl@db.example:3306/shop": (
+        'SELECT * FROM users WHERE token = "{m}"',
+        "SELECT * FROM users WHERE token = '{m}' # {m}",
+        "SELECT * FROM users WHERE token = x'00' OR note = N'{m}'",
+        "SELECT /*!40001 '{m}' */ * FROM users",
+        "CREATE USER 'bob'@'%' IDENTIFIED BY '{m}'",
+        "CREATE USER bob IDENTIFIED WITH mysql_native_password BY '{m}'",
+        "CREATE USER bob IDENTIFIED WITH mysql_native_password AS '{m}'",
+        "ALTER USER bob IDENTIFIED BY '{m}' REPLACE '{m}'",
+        "SET PASSWORD FOR bob = '{m}'",
+        "SET PASSWORD FOR bob = PASSWORD('{m}')",
+        "SET PASSWORD = '{m}'",
+        "GRANT ALL ON shop.* TO 'bob'@'%' IDENTIFIED BY '{m}'",
+        "CHANGE MASTER TO MASTER_USER='r', MASTER_PASSWORD='{m}'",
+        "CHANGE REPLICATION SOURCE TO SOURCE_PASSWORD = '{m}'",
+        "START REPLICA USER='r' PASSWORD='{m}'",
+        "CREATE SERVER s FOREIGN DATA WRAPPER mysql OPTIONS (USER 'u', PASSWORD '{m}')",
+        "CREATE TABLE f (id int) ENGINE=FEDERATED CONNECTION='mysql://u:{m}@h:3306/d/t'",
+        "INSERT INTO users SET token = '{m}', id = 1",
+        "REPLACE INTO users VALUES ('{m}')",
+        "INSERT INTO users VALUES (AES_ENCRYPT('x', '{m}'))",
+        "LOAD DATA INFILE '/tmp/x' INTO TABLE users SET token = '{m}'",
+        "SET @token = '{m}'",
+        "SELECT * FROM users INTO OUTFILE '/tmp/x' FIELDS TERMINATED BY '{m}'",
+    ),
+    "bigquery://project/shop": (
+        'SELECT * FROM users WHERE token = "{m}"',
+        'SELECT * FROM users WHERE token = """{m}"""',
+        "SELECT * FROM users WHERE token = r'{m}'",
+        "SELECT * FROM users WHERE token = b'{m}'",
+        "INSERT INTO shop.users (token) VALUES ('{m}')",
+        "CREATE EXTERNAL TABLE shop.x OPTIONS (format = 'CSV', uris = ['gs://b/p?token={m}'])",
+        "CREATE CONNECTION shop.c OPTIONS (password = '{m}')",
+        "SELECT AEAD.ENCRYPT(KEYS.KEYSET_FROM_JSON('{m}'), 'x', '') FROM users",
+        "DECLARE token STRING DEFAULT '{m}'",
+        "SET token = '{m}'",
+        "EXECUTE IMMEDIATE 'SELECT * FROM users WHERE token = ?' USING '{m}'",
+        "SELECT * FROM EXTERNAL_QUERY('project.eu.c', 'SELECT \"{m}\" FROM t')",
+        "EXPORT DATA OPTIONS (uri = 'gs://b/p/*.csv?sig={m}', format = 'CSV') AS SELECT * FROM users",
+    ),
+    "databricks://host.example/shop": (
+        "SELECT * FROM users WHERE token = '{m}'",
+        "CREATE TABLE t USING jdbc OPTIONS (url 'jdbc:postgresql://h/d?password={m}', password '{m}')",
+        "COPY INTO users FROM 's3://b/p' WITH (CREDENTIAL (AWS_ACCESS_KEY = '{m}', AWS_SECRET_KEY = '{m}')) "
+        "FILEFORMAT = CSV",
+        "CREATE CONNECTION c TYPE postgresql OPTIONS (host 'h', user 'u', password '{m}')",
+        "SET spark.hadoop.fs.azure.account.key.a.dfs.core.windows.net = {m}",
+        "SET fs.s3a.secret.key={m}",
+        "SELECT * FROM read_files('abfss://c@a.dfs.core.windows.net/p', header => '{m}')",
+        "CREATE STORAGE CREDENTIAL c COMMENT '{m}'",
+        "ALTER SHARE s ADD TABLE t COMMENT '{m}'",
+    ),
+    "mssql+pyodbc://etl@db.example:1433/shop": (
+        "SELECT * FROM users WHERE token = N'{m}'",
+        "CREATE LOGIN bob WITH PASSWORD = '{m}' MUST_CHANGE",
+        "ALTER LOGIN bob WITH PASSWORD = '{m}' OLD_PASSWORD = '{m}'",
+        "CREATE USER bob WITH PASSWORD = '{m}'",
+        "CREATE DATABASE SCOPED CREDENTIAL c WITH IDENTITY = 'SHARED ACCESS SIGNATURE', SECRET = '{m}'",
+        "CREATE CREDENTIAL c WITH IDENTITY = 'i', SECRET = '{m}'",
+        "CREATE MASTER KEY ENCRYPTION BY PASSWORD = '{m}'",
+        "OPEN SYMMETRIC KEY k DECRYPTION BY PASSWORD = '{m}'",
+        "CREATE APPLICATION ROLE r WITH PASSWORD = '{m}'",
+        "EXEC sp_addlinkedsrvlogin 'srv', 'false', NULL, 'u', '{m}'",
+        "EXEC sp_setapprole 'r', '{m}'",
+        "SELECT * FROM OPENROWSET('SQLNCLI', 'Server=h;UID=u;PWD={m}', 'SELECT 1')",
+        "SELECT * FROM OPENDATASOURCE('SQLNCLI', 'Data Source=h;Password={m}').d.s.t",
+        "BULK INSERT users FROM 'https://x/y.csv?sig={m}'",
+        "DECLARE @t varchar(20) = '{m}'; SELECT * FROM users WHERE token = @t",
+        "BACKUP DATABASE shop TO DISK = 'x' WITH PASSWORD = '{m}'",
+    ),
+    "oracle+oracledb://etl@db.example:1521/shop": (
+        "SELECT * FROM users WHERE token = q'[{m}]'",
+        'CREATE USER bob IDENTIFIED BY "{m}"',
+        "CREATE USER bob IDENTIFIED BY {m} QUOTA UNLIMITED ON users",
+        'ALTER USER bob IDENTIFIED BY "{m}" REPLACE "{m}"',
+        "CREATE DATABASE LINK l CONNECT TO u IDENTIFIED BY {m} USING 'tns'",
+        'ALTER SYSTEM SET ENCRYPTION KEY IDENTIFIED BY "{m}"',
+        "BEGIN DBMS_CLOUD.CREATE_CREDENTIAL('c', 'u', '{m}'); END;",
+        "CONNECT scott/{m}@db",
+    ),
+    "duckdb:///shop.duckdb": (
+        "CREATE SECRET s (TYPE s3, KEY_ID '{m}', SECRET '{m}')",
+        "CREATE OR REPLACE PERSISTENT SECRET s (TYPE azure, CONNECTION_STRING '{m}')",
+        "ATTACH 'dbname=d user=u password={m} host=h' AS pg (TYPE postgres)",
+        "ATTACH 'postgres://u:{m}@h/d' AS pg (TYPE postgres)",
+        "SET s3_secret_access_key='{m}'",
+        "PRAGMA add_parquet_key('key', '{m}')",
+        "COPY users TO 's3://b/x.parquet?s3_secret_access_key={m}' (FORMAT parquet)",
+        "SELECT * FROM read_csv('https://u:{m}@host/x.csv')",
+        "SELECT * FROM postgres_scan('host=h password={m}', 'public', 't')",
+        "SELECT * FROM 'https://host/x.parquet?token={m}'",
+        "INSERT INTO users VALUES ('{m}')",
+    ),
+    "clickhousedb://etl@db.example:8123/shop": (
+        "SELECT * FROM s3('https://b/x.csv', '{m}', '{m}', 'CSV')",
+        "SELECT * FROM mysql('h:3306', 'd', 't', 'u', '{m}')",
+        "SELECT * FROM remote('h', 'd', 't', 'u', '{m}')",
+        "INSERT INTO FUNCTION s3('https://b/x.csv', '{m}', '{m}') SELECT * FROM users",
+        "CREATE USER bob IDENTIFIED WITH sha256_password BY '{m}'",
+        "CREATE TABLE t (id Int32) ENGINE = MySQL('h:3306', 'd', 't', 'u', '{m}')",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A statement with its secret, at a store."""
+
+    url: str
+    sql: str
+    secret: str
+
+
+def planted() -> Iterator[Planted]:
+    """Every statement, each with a secret that no other has."""
+    number = 0
+    for url, statements in STATEMENTS.items():
+        for template in statements:
+            number += 1
+            secret = secret_of(number)
+            yield Planted(url, template.format(m=secret), secret)
+
+
+def secret_of(number: int) -> str:
+    """Looks like nothing else, and like no SQL word; stays one word for any tokeniser."""
+    return f"hunter{number:04d}zz"
+
+
+COUNT = sum(map(len, STATEMENTS.values()))

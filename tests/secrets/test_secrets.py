@@ -1,0 +1,124 @@
+"""No secret leaves: planted in 200 statements, binds, addresses and errors, and looked for wherever anything goes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect import get_client
+
+from prefect_lineage_events.assembler.one_run import assemble_run
+from prefect_lineage_events.history import api
+from prefect_lineage_events.openlineage import profiles
+from tests.conftest import PrefectServer
+from tests.secrets.statements import planted
+
+ROOT = Path(__file__).parents[2]
+SECRET = re.compile(r"hunter\d{4}zz", re.IGNORECASE)
+SETTING = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_SQL_TEXT"
+# What Prefect itself keeps of a failed flow: its error, in its own tables and words.
+PREFECT_OWN = {"flow_run", "flow_run_state", "log", "event_resources"}
+
+
+@pytest.mark.parametrize("sql_text", ["sanitised", "none"])
+def test_nothing_planted_is_found_anywhere(
+    sql_text: str, prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SETTING, sql_text)
+    run_id, terminal = _run("quiet", prefect_server)
+    events = _assemble(run_id, tmp_path, monkeypatch)
+
+    assert _lineage_events(run_id) > 50, "the statements were not captured: nothing is proved"
+    assert _found(terminal) == set()
+    assert _found(json.dumps([events, profiles.marquez(events)])) == set()
+    assert _found_on_server(prefect_server) == set()
+
+
+def test_an_error_that_repeats_a_statement_is_told_without_its_values(
+    prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, _ = _run("loud", prefect_server, exit_code=1)
+    events = _assemble(run_id, tmp_path, monkeypatch)
+
+    assert "duplicate key" in events[-1]["run"]["facets"]["errorMessage"]["message"]
+    assert _found(json.dumps(events)) == set()
+    assert _found_on_server(prefect_server, without=PREFECT_OWN) == set()
+
+
+def test_full_text_is_as_written_and_still_without_binds(
+    prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody asked for the texts; nobody asked for what was bound to them, or for the password in an address."""
+    from tests.secrets.program import BIND, CREDENTIAL, RECORDED
+
+    monkeypatch.setenv(SETTING, "full")
+    run_id, _ = _run("quiet", prefect_server)
+    told = _found(json.dumps(_assemble(run_id, tmp_path, monkeypatch)))
+
+    assert told & {one.secret for one in planted()}
+    assert not told & {BIND, CREDENTIAL, RECORDED}
+
+
+def _run(which: str, server: PrefectServer, exit_code: int = 0) -> tuple[UUID, str]:
+    """Run the program; returns its flow run and what it wrote to the terminal."""
+    began = dt.datetime.now(dt.timezone.utc)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.secrets.program", which],
+        env={
+            **server.environment,
+            "PREFECT_LOGGING_LEVEL": "DEBUG",
+            "PREFECT_LOGGING_EXTRA_LOGGERS": "prefect_lineage_events",
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == exit_code, done.stderr
+    with get_client(sync_client=True) as client:
+        body = {"flow_runs": {"start_time": {"after_": began.isoformat()}}}
+        (run,) = api.post(client, "/flow_runs/filter", body)
+    return UUID(run["id"]), done.stdout + done.stderr
+
+
+def _assemble(run_id: UUID, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    file = folder / "openlineage.jsonl"
+    for option, value in {"TYPE": "file", "LOG_FILE_PATH": str(file), "APPEND": "true"}.items():
+        monkeypatch.setenv(f"OPENLINEAGE__TRANSPORT__{option}", value)
+    with get_client(sync_client=True) as client:
+        assert assemble_run(client, run_id).complete
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def _lineage_events(run_id: UUID) -> int:
+    with get_client(sync_client=True) as client:
+        body = {"filter": {"related": {"id": [f"prefect.flow-run.{run_id}"]}, "event": {"prefix": ["lineage."]}}}
+        return int(api.post(client, "/events/filter", {**body, "limit": 1})["total"])
+
+
+def _found_on_server(server: PrefectServer, without: Iterable[str] = ()) -> set[tuple[str, str]]:
+    """Table and secret, in every table of the server's database; of its events, when a flow failed, in those that are ours."""
+    failed = bool(without)
+    database = sqlite3.connect(f"file:{server.log.parent / 'prefect.db'}?mode=ro", uri=True)
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    found = set()
+    for table in sorted(tables - set(without)):
+        ours = " WHERE event LIKE 'lineage.%'" if table == "events" and failed else ""
+        rows = "\n".join(map(repr, database.execute(f'SELECT * FROM "{table}"{ours}')))
+        found |= {(table, secret) for secret in _found(rows)}
+    database.close()
+    return found
+
+
+def _found(text: str) -> set[str]:
+    return set(SECRET.findall(text))
