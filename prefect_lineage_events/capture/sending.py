@@ -8,15 +8,20 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import Context
 from typing import Any
 
 from prefect.context import FlowRunContext, SettingsContext, TaskRunContext
+from prefect.events import Event, RelatedResource, Resource
 from prefect.events.worker import EventsWorker
 
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.log import logger, softly
+
+# What an ordinary event has at most: related resources, characters of SQL, column edges.
+_FEW, _SHORT, _MANY = 20, 10_000, 300
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Sender:
@@ -24,12 +29,13 @@ class Sender:
 
     def __init__(self) -> None:
         self._workers: list[EventsWorker] = []
+        self._open: tuple[SettingsContext | None, EventsWorker] | None = None
         self._context: tuple[SettingsContext | None, Context] | None = None
 
     def send(self, event: dict[str, Any], run: Run) -> bool:
         """Was the event handed over? Never raises: EventTooLarge and all else is a False, for the emitter to count."""
         with softly("handing an event to Prefect"):
-            return self._context_with(run.settings).run(self._emit, event)
+            return self._context_with(run.settings).run(self._emit, event, run.settings)
         return False
 
     def wait(self, deadline: float) -> None:
@@ -50,14 +56,26 @@ class Sender:
             if taken:
                 logger.warning("lineage: the Prefect API did not take %s events in time; they are lost", taken)
 
-    def _emit(self, event: dict[str, Any]) -> bool:
+    def _emit(self, event: dict[str, Any], settings: SettingsContext | None) -> bool:
+        """By `emit_event`, which decides whether events are emitted at all and to where.
+
+        When it took one, ordinary events go to the same worker without it: it validates what is valid by construction,
+        looks up a dozen settings for each resource, and serialises the event to measure it.
+        """
         from prefect.events import emit_event
 
+        if self._open is not None and self._open[0] is settings and is_ordinary(event):
+            worker = self._open[1]
+            if not worker._stopped:
+                worker.send(_event(event))
+                return True
+        self._open = None
         if emit_event(**event) is None:
             return False
         worker = EventsWorker.instance()
         if worker not in self._workers:
             self._workers.append(worker)
+        self._open = (settings, worker)
         return True
 
     def _context_with(self, settings: SettingsContext | None) -> Context:
@@ -71,6 +89,30 @@ class Sender:
                 context.run(SettingsContext.__var__.set, settings)
             self._context = (settings, context)
         return self._context[1]
+
+
+def is_ordinary(event: dict[str, Any]) -> bool:
+    """Is the event far below all that Prefect limits, however it is configured?"""
+    payload = event["payload"]
+    sql = payload.get("statement", _NOTHING).get("sql") or ""
+    return (
+        event["occurred"] is not None
+        and "statement" in payload
+        and len(event["related"]) <= _FEW
+        and len(sql) <= _SHORT
+        and len(payload.get("columns", ())) <= _MANY
+    )
+
+
+def _event(event: dict[str, Any]) -> Event:
+    """The same as `Event(**event)`, not validated."""
+    return Event.model_construct(
+        **{
+            **event,
+            "resource": Resource.model_construct(root=event["resource"]),
+            "related": [RelatedResource.model_construct(root=resource) for resource in event["related"]],
+        }
+    )
 
 
 def before_exit(call: Callable[[], None]) -> None:

@@ -6,16 +6,19 @@ import queue
 import time
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import prefect.events
 import pytest
 from prefect.context import FlowRunContext
+from prefect.events import Event
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import EventTooLarge
 
 from prefect_lineage_events.capture.sending import Sender, _take_back
+from prefect_lineage_events.events import EmitterInfo, EventDataset, LineageEvent, StatementInfo
 
-from .conftest import make_run
+from .conftest import STARTED, make_run
 
 EVENT: dict[str, Any] = {"event": "lineage.read", "resource": {"prefect.resource.id": "s3://b/k"}, "payload": {}}
 
@@ -23,8 +26,11 @@ EVENT: dict[str, Any] = {"event": "lineage.read", "resource": {"prefect.resource
 class FakeWorker:
     """Prefect's worker, as far as it is looked into: a queue, and what it does with an event that is removed."""
 
+    _stopped = False
+
     def __init__(self, *names: str) -> None:
         self._queue: queue.Queue[Any] = queue.Queue()
+        self.sent: list[Any] = []
         self.removed: list[str] = []
         for name in names:
             payload = {"schema_version": 1} if name.startswith("lineage.") else {}
@@ -34,12 +40,16 @@ class FakeWorker:
     def _on_item_dropped(self, event: Any) -> None:
         self.removed.append(event.event)
 
+    def send(self, event: Any) -> None:
+        self.sent.append(event)
+
 
 @pytest.fixture
 def emitted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Calls of `emit_event`, with the run that Prefect would have attached."""
     calls: list[dict[str, Any]] = []
-    monkeypatch.setattr(EventsWorker, "instance", classmethod(lambda cls: FakeWorker()))
+    workers = [FakeWorker()]
+    monkeypatch.setattr(EventsWorker, "instance", classmethod(lambda cls: workers[-1]))
     monkeypatch.setattr(
         prefect.events, "emit_event", lambda **event: calls.append(event | {"run": FlowRunContext.get()}) or 1
     )
@@ -85,6 +95,39 @@ def test_an_event_prefect_does_not_take_is_a_false(
 ) -> None:
     monkeypatch.setattr(prefect.events, "emit_event", lambda **event: None)
     assert Sender().send(EVENT, make_run()) is False
+
+
+def statement_event(inputs: int = 1, **more: Any) -> dict[str, Any]:
+    datasets = [EventDataset(namespace="s3://b", name=f"k{i}") for i in range(inputs)]
+    info = StatementInfo(id=uuid4(), sql="SELECT ?", started=STARTED, **more)
+    emitter = EmitterInfo(id=uuid4(), sequence=0)
+    return LineageEvent(operation="read", inputs=tuple(datasets), statement=info, emitter=emitter).to_prefect()
+
+
+def test_ordinary_events_are_what_prefect_would_have_made_of_them(emitted: list[dict[str, Any]]) -> None:
+    sender, event = Sender(), statement_event(3)
+    sender.send(statement_event(), make_run())
+    assert sender.send(event, make_run())
+    (sent,) = EventsWorker.instance().sent  # type: ignore[attr-defined]
+    assert sent == Event(**event)
+    assert sent.model_dump_json() == Event(**event).model_dump_json()
+    assert len(emitted) == 1
+
+
+def test_what_prefect_may_refuse_goes_through_its_validation(emitted: list[dict[str, Any]]) -> None:
+    sender = Sender()
+    for event in (statement_event(), statement_event(80), statement_event() | {"occurred": None}, EVENT):
+        sender.send({"occurred": STARTED, "related": []} | event, make_run())
+    assert len(emitted) == 4
+
+
+def test_a_stopped_worker_is_given_nothing(emitted: list[dict[str, Any]]) -> None:
+    sender = Sender()
+    sender.send(statement_event(), make_run())
+    worker = EventsWorker.instance()
+    worker._stopped = True
+    assert sender.send(statement_event(), make_run())
+    assert (len(emitted), worker.sent) == (2, [])  # type: ignore[attr-defined]
 
 
 def test_only_our_own_waiting_events_are_taken_back() -> None:
