@@ -108,6 +108,34 @@ class TaskLineage:
 
 
 @dataclass(frozen=True, slots=True)
+class Reanalysis:
+    """How many stored statements today's analyser was given.
+
+    `again` were analysed, `changed` of these are understood otherwise than in their day; of `cut` ones a part of the
+    text is missing, of `textless` ones all of it: they stay as they were understood.
+    """
+
+    again: int = 0
+    changed: int = 0
+    cut: int = 0
+    textless: int = 0
+
+    def __add__(self, other: Reanalysis) -> Reanalysis:
+        return Reanalysis(
+            self.again + other.again,
+            self.changed + other.changed,
+            self.cut + other.cut,
+            self.textless + other.textless,
+        )
+
+    def __str__(self) -> str:
+        text = f"{self.again} statements analysed again, {self.changed} of them understood otherwise than then"
+        kept = [f"{self.cut} with a cut text"] if self.cut else []
+        kept += [f"{self.textless} whose text was not kept"] if self.textless else []
+        return f"{text}; as they were stay {' and '.join(kept)}" if kept else text
+
+
+@dataclass(frozen=True, slots=True)
 class RunLineage:
     """The stitched picture of one flow run."""
 
@@ -117,6 +145,7 @@ class RunLineage:
     completeness: Completeness = field(default_factory=Completeness)
     schema_changes: Mapping[Dataset, str] = field(default_factory=dict)
     descendants_have_lineage: bool = False
+    reanalysis: Reanalysis = Reanalysis()
 
     @property
     def worth_sending(self) -> bool:

@@ -20,7 +20,8 @@ from prefect_lineage_events.sql import Statement, TableRef, analyze
 
 # What the analyser says of a statement whose tables are clear and only columns are not.
 _COLUMNS_ONLY = "columns:"
-_CONFIDENCE = {"exact": 0, "recovered": 1, "partial": 2}
+# The lower, the more of a statement was understood.
+CONFIDENCE = {"exact": 0, "recovered": 1, "partial": 2}
 
 
 def analysed_again(placed: Iterable[Placed], schemas: Schemas) -> list[Placed]:
@@ -40,7 +41,7 @@ def _again(placed: Placed, schemas: Schemas) -> Placed:
     if statement is None:
         return placed
     tables = {d.uri: d for d in (*step.inputs, *([step.output] if step.output else []))}
-    edges = _edges(statement, step.output, tables.values())
+    edges = column_edges(statement, step.output, tables.values())
     if step.output and placed.target and step.operation == "create":
         schemas.learn(placed.target, _declared(statement, step.output))
     info = step.info.model_copy(update={"confidence": statement.confidence, "reason": statement.reason})
@@ -80,18 +81,19 @@ def _statement(step: Step, known: Mapping[str, Mapping[str, str]]) -> Statement 
     if len(statements) != 1 or statements[0].kind != step.operation:
         return None
     statement = statements[0]
-    better = _CONFIDENCE[statement.confidence] <= _CONFIDENCE[info.confidence]
+    better = CONFIDENCE[statement.confidence] <= CONFIDENCE[info.confidence]
     return statement if better and len(statement.inputs) >= len(step.inputs) else None
 
 
-def _edges(
+def column_edges(
     statement: Statement, output: EventDataset | None, tables: Iterable[EventDataset]
 ) -> tuple[EventColumnEdge, ...]:
+    """The statement's column edges from these tables into `output` (None: into the result of a read)."""
     named = list(tables)
     edges = []
     for edge in (*statement.columns, *statement.indirect):
-        source = _dataset(edge.source, named)
-        if source and (edge.target is None or (output and _dataset(edge.target, [output]))):
+        source = dataset_named(edge.source, named)
+        if source and (edge.target is None or (output and dataset_named(edge.target, [output]))):
             edges.append(
                 EventColumnEdge(
                     column=edge.target_column,
@@ -104,12 +106,12 @@ def _edges(
 
 
 def _declared(statement: Statement, output: EventDataset) -> tuple[Column, ...]:
-    table = next((t for t in statement.outputs if _dataset(t, [output])), None)
+    table = next((t for t in statement.outputs if dataset_named(t, [output])), None)
     columns = statement.declared.get(table.name, {}) if table else {}
     return () if STAR in columns else tuple(Column(name=name, type=type_ or None) for name, type_ in columns.items())
 
 
-def _dataset(table: TableRef, among: Sequence[EventDataset]) -> EventDataset | None:
+def dataset_named(table: TableRef, among: Sequence[EventDataset]) -> EventDataset | None:
     """The dataset that the text's table is: one name is the end of the other's. None where two could be meant."""
     wanted = [part.casefold() for part in (table.parts or (table.path,))]
     fitting = [d for d in among if _same_end(wanted, [part.casefold() for part in _parts(d, table)])]
