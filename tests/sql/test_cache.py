@@ -66,3 +66,22 @@ def test_threads_leave_the_count_right() -> None:
         list(pool.map(use, range(1, 9)))
     assert len(cache) <= 50
     assert cache.bytes == 7 * len(cache)
+
+
+def test_what_comes_once_does_not_push_out_what_is_asked_for() -> None:
+    cache: BoundedCache[int] = BoundedCache(100, 10_000)
+    cache.put("daily", 1, 1)
+    cache.get("daily")
+    for i in range(1_000):
+        cache.put(i, i, 1)
+    assert cache.get("daily") == 1
+    assert len(cache) < 100
+
+
+def test_what_comes_in_long_rounds_is_kept_from_the_second_on() -> None:
+    cache: BoundedCache[int] = BoundedCache(1_000, 10_000)
+    for _ in range(2):
+        for i in range(500):
+            if cache.get(i) is None:
+                cache.put(i, i, 1)
+    assert all(cache.get(i) == i for i in range(500))
