@@ -18,7 +18,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect_lineage_events import deploy
 from prefect_lineage_events.assembler import sweep_state
 from prefect_lineage_events.history.runs import unended_runs
-from prefect_lineage_events.openlineage.delivery import target
+from prefect_lineage_events.openlineage.targets import Target, targets
 from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """All findings; when no Prefect API answers, only what can be said without it."""
-    findings = [_target(), _capture()]
+    findings = [*_targets(), _capture()]
     try:
         with get_client(sync_client=True) as client:
             return [_api(client), *findings, *_on_the_api(client)]
@@ -82,21 +82,24 @@ def _capture() -> Finding:
     return Finding(True, "capture", f"on, {plain}")
 
 
-def _target() -> Finding:
+def _targets() -> list[Finding]:
     try:
-        to = target()
+        return [_target(to) for to in targets()]
     except Exception as error:  # noqa: BLE001  (the client's configuration is the user's: any mistake is a finding)
         advice = "see OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__* and openlineage.yml"
-        return Finding(False, "lineage target", f"its configuration cannot be read: {error}", advice)
-    parts = urlsplit(to.id)
-    if parts.scheme in ("http", "https") and parts.hostname:
+        return [Finding(False, "lineage target", f"its configuration cannot be read: {error}", advice)]
+
+
+def _target(to: Target) -> Finding:
+    parts = urlsplit(to.address or "")
+    if parts.hostname:
         try:
             port = parts.port or (443 if parts.scheme == "https" else 80)
             socket.create_connection((parts.hostname, port), timeout=5).close()
         except OSError as error:
             advice = "start it, or set OPENLINEAGE_URL; what is not delivered waits for the sweep"
-            return Finding(False, "lineage target", f"{to.id} cannot be reached ({error})", advice)
-    return Finding(True, "lineage target", f"{to.id} (profile {to.profile})")
+            return Finding(False, "lineage target", f"{to} cannot be reached ({error})", advice)
+    return Finding(True, "lineage target", f"{to} (profile {to.profile})")
 
 
 def _on_the_api(client: SyncPrefectClient) -> Iterator[Finding]:

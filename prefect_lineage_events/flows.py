@@ -72,8 +72,9 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
 ) -> Summary:
     """Assemble every run with lineage that ended between two times, oldest first.
 
-    `start`, `end`: times with a zone, or ISO texts of such. `flows`: only runs of flows of these names. `targets`: ids
-    of targets that must have each run, for one that was added later; without it a run that any target has is done.
+    `start`, `end`: times with a zone, or ISO texts of such. `flows`: only runs of flows of these names. `targets`: only
+    to these of the configured targets, by the names that `prefect-lineage doctor` shows; without it each of them gets
+    what it has not got, one that was added later too.
     `dry_run` sends nothing and says what would be; `force` sends again what was sent. Raises ValueError for a
     window that is none, and SweepError when delivering runs failed.
     """
@@ -99,6 +100,7 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
     name="prefect-lineage-deliver",
     retries=len(DELIVERY_RETRY_DELAYS),
     retry_delay_seconds=DELIVERY_RETRY_DELAYS,
+    retry_condition_fn=lambda task, run, state: _worth_another_try(state.result(raise_on_failure=False)),
     cache_policy=NO_CACHE,
     persist_result=False,
 )
@@ -107,8 +109,16 @@ def _send_task(outbox: Outbox) -> None:
     try:
         outbox.flush()
     except TransientDeliveryError as error:
-        time.sleep(min(error.retry_after or 0.0, _LONGEST_RETRY_AFTER))
+        if _worth_another_try(error):
+            time.sleep(error.retry_after or 0.0)
         raise
+
+
+def _worth_another_try(error: object) -> bool:
+    """Within this flow run: a target that asks for longer, or takes nobody's events, is left to the sweep."""
+    if not isinstance(error, TransientDeliveryError):
+        return False
+    return error.soon and (error.retry_after or 0.0) <= _LONGEST_RETRY_AFTER
 
 
 def _send(outbox: Outbox) -> None:

@@ -122,6 +122,11 @@ class LineageSettings(PrefectBaseSettings):
         description="Send START of runs that have not ended, to targets that can show them: not to Marquez, where it "
         "takes the job's edges away.",
     )
+    stale_hours: float = Field(
+        default=24.0,
+        gt=0,
+        description="A running flow run without any event for so long is told of by the sweep and by `doctor`.",
+    )
     sweep_lookback_hours: float = Field(
         default=24.0,
         gt=0,

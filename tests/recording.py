@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from prefect_lineage_events.openlineage.delivery import Delivery, Target, TransientDeliveryError
-from prefect_lineage_events.openlineage.transports import Profile
+import pytest
+
+from prefect_lineage_events.assembler import one_run, outbox
+from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
+from prefect_lineage_events.openlineage.targets import Profile, Target
 
 Event = dict[str, Any]
 
@@ -21,20 +24,20 @@ class RecordingTarget:
         self.away_after: int | None = None
         self.refusal: str | None = None
 
+    @property
     def target(self) -> Target:
-        return Target(self.name, self.profile)
+        return Target(self.name, self.name, self.profile)
 
-    def deliver(self, events: Sequence[Event], target: Target, *, only: Profile | None = None) -> Delivery:
-        taken: list[str] = []
+    def deliver(self, events: Iterable[Event]) -> Iterator[str | None]:
         for event in events:
             if self.away_after is not None and self.away_after <= 0:
-                raise TransientDeliveryError("503 Service Unavailable", accepted=tuple(taken))
+                raise TransientDeliveryError("503 Service Unavailable")
             if self.refusal:
-                return Delivery(rejected=tuple((name_of(e), self.refusal) for e in events))
+                yield self.refusal
+                continue
             self.away_after = None if self.away_after is None else self.away_after - 1
             self.events.append(event)
-            taken.append(name_of(event))
-        return Delivery(accepted=tuple(taken))
+            yield None
 
     def of(self, flow_run_id: object) -> list[Event]:
         return [e for e in self.events if e["run"]["runId"] == str(flow_run_id)]
@@ -43,5 +46,12 @@ class RecordingTarget:
         return [e["eventType"] for e in self.of(flow_run_id)]
 
 
-def name_of(event: Event) -> str:
-    return f"{event['run']['runId']} {event['eventType']}"
+def configure(monkeypatch: pytest.MonkeyPatch, *configured: RecordingTarget) -> None:
+    """Let these be the targets that the configuration names."""
+    by_id = {one.name: one for one in configured}
+
+    def targets(names: Sequence[str] | None = None) -> tuple[Target, ...]:
+        return tuple(by_id[name].target for name in (by_id if names is None else names))
+
+    monkeypatch.setattr(one_run, "targets", targets)
+    monkeypatch.setattr(outbox, "deliver", lambda events, to: by_id[to.id].deliver(events))

@@ -16,10 +16,11 @@ from prefect.runtime import flow_run
 from prefect_lineage_events import flows
 from prefect_lineage_events.assembler import ledger, one_run, outbox
 from prefect_lineage_events.flows import assemble
+from prefect_lineage_events.history import api
 from prefect_lineage_events.history.runs import UnknownFlowRunError
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
 from tests.by_hand import closing, current_run, emit_writes, write
-from tests.recording import RecordingTarget
+from tests.recording import RecordingTarget, configure
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 TIMEOUT = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_COMPLETENESS_TIMEOUT"
@@ -45,14 +46,9 @@ def umbrella() -> tuple[str, str]:
 def target(monkeypatch) -> RecordingTarget:
     """The configured lineage target; deliveries are retried once, at once."""
     target = RecordingTarget()
-    install(monkeypatch, target)
+    configure(monkeypatch, target)
     monkeypatch.setattr(flows, "_send_task", flows._send_task.with_options(retries=1, retry_delay_seconds=0))
     return target
-
-
-def install(monkeypatch, target: RecordingTarget) -> None:
-    monkeypatch.setattr(one_run, "target", target.target)
-    monkeypatch.setattr(outbox, "deliver", target.deliver)
 
 
 @pytest.fixture
@@ -102,10 +98,10 @@ def test_another_target_is_sent_what_it_does_not_have(target, monkeypatch):
     run_id = copy_orders()
     assemble(run_id)
     second = RecordingTarget("second")
-    install(monkeypatch, second)
+    configure(monkeypatch, target, second)
     assert assemble(run_id).outcome == "sent"
     assert second.types(run_id) == ["START", "COMPLETE"]
-    install(monkeypatch, target)
+    assert target.types(run_id) == ["START", "COMPLETE"]
     assert assemble(run_id).outcome == "nothing new"
 
 
@@ -208,13 +204,13 @@ def test_a_short_absence_is_bridged_by_the_retry(target, monkeypatch):
     target.away_after = 1
     deliver = target.deliver
 
-    def back_for_the_second_try(events, to, **more):
+    def back_for_the_second_try(events):
         try:
-            return deliver(events, to, **more)
+            yield from deliver(events)
         finally:
             target.away_after = None
 
-    monkeypatch.setattr(outbox, "deliver", back_for_the_second_try)
+    target.deliver = back_for_the_second_try
     assert assemble(run_id).outcome == "sent"
     assert target.types(run_id) == ["START", "COMPLETE"]
 
@@ -281,7 +277,7 @@ def test_two_assemblers_at_once_send_a_run_once(target):
 def test_an_assembler_that_died_while_delivering_is_taken_over(target, client, monkeypatch):
     run_id = UUID(copy_orders())
     with monkeypatch.context() as dead:
-        dead.setattr(ledger, "_CLAIM_SECONDS", -1)
+        dead.setattr(api, "now", lambda _: dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=1))
         assert ledger._try_claim(client, f"{ledger._CLAIM_PREFIX}{run_id.hex}")
     assert assemble(run_id).outcome == "sent"
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from prefect.events import emit_event
 
+from prefect_lineage_events.assembler.outbox import Outbox
 from prefect_lineage_events.assembly.model import RunLineage
 from prefect_lineage_events.events import (
     ASSEMBLED_EVENT,
@@ -24,34 +25,31 @@ from prefect_lineage_events.history.model import FlowRun
 _REASONS = 20
 
 
-def assembled(run: RunLineage, target: str, digest: str) -> None:
-    """The run's lineage was taken by the target."""
-    lineage = run.lineage
-    payload = {
-        "inputs": len(lineage.inputs),
-        "outputs": len(lineage.outputs),
-        "column_edges": len(lineage.columns),
-        "complete": run.completeness.complete,
-    }
-    _emit(ASSEMBLED_EVENT, run.run, target, digest, payload)
+def delivered(run: RunLineage, outbox: Outbox) -> None:
+    """What a target took of the run's lineage, and what it refused: sending that again would not help."""
+    lineage, to, digest = run.lineage, outbox.target, outbox.line.digest
+    if outbox.sent:
+        payload = {
+            "inputs": len(lineage.inputs),
+            "outputs": len(lineage.outputs),
+            "column_edges": len(lineage.columns),
+            "complete": run.completeness.complete,
+        }
+        _emit(ASSEMBLED_EVENT, run.run, to.id, digest, payload)
+    if reasons := outbox.refused:
+        _emit(REJECTED_EVENT, run.run, to.id, digest, {"reasons": reasons[:_REASONS], "refused": len(reasons)})
 
 
-def incomplete(run: RunLineage, target: str, digest: str) -> None:
-    """The run's lineage was published without some of its events."""
-    missing = {str(emitter): list(numbers[:100]) for emitter, numbers in run.completeness.missing.items()}
-    payload = {"missing": missing, "unclosed": [str(emitter) for emitter in run.completeness.unclosed]}
-    _emit(INCOMPLETE_EVENT, run.run, target, digest, payload)
-
-
-def rejected(run: RunLineage, target: str, digest: str, reasons: Sequence[str]) -> None:
-    """The target refused events of the run, and sending them again would not help."""
-    _emit(REJECTED_EVENT, run.run, target, digest, {"reasons": list(reasons[:_REASONS]), "refused": len(reasons)})
-
-
-def schemas_changed(run: RunLineage, target: str, digest: str) -> None:
-    """Datasets came out of the run with other columns than they went in with."""
-    changes = {dataset.uri: change for dataset, change in run.schema_changes.items()}
-    _emit(SCHEMA_CHANGED_EVENT, run.run, target, digest, {"changes": changes})
+def oddities(run: RunLineage, outboxes: Sequence[Outbox]) -> None:
+    """What is odd about the picture itself, whoever has it: told once, with the digest that the first target has."""
+    first = outboxes[0]
+    if not run.completeness.complete:
+        missing = {str(emitter): list(numbers[:100]) for emitter, numbers in run.completeness.missing.items()}
+        payload = {"missing": missing, "unclosed": [str(emitter) for emitter in run.completeness.unclosed]}
+        _emit(INCOMPLETE_EVENT, run.run, first.target.id, first.line.digest, payload)
+    if run.schema_changes:
+        changes = {dataset.uri: change for dataset, change in run.schema_changes.items()}
+        _emit(SCHEMA_CHANGED_EVENT, run.run, first.target.id, first.line.digest, {"changes": changes})
 
 
 def _emit(name: str, run: FlowRun, target: str, digest: str, payload: dict[str, Any]) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
+from prefect_lineage_events.assembler.ledger import Sent
 from prefect_lineage_events.assembly.graph import mermaid
 from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Lineage, RunLineage
 from prefect_lineage_events.datasets import Dataset
@@ -19,14 +21,14 @@ MAX_REASONS = 20
 MAX_REASON = 300
 
 
-def markdown(run: RunLineage, rejected: Sequence[str] = ()) -> str:
-    """The graph, the tables and columns, what is missing, and what a target refused and why."""
+def markdown(run: RunLineage, sent: Mapping[str, Sent] = MappingProxyType({})) -> str:
+    """The graph, the tables and columns, what is missing, what each target (by name) has, what it refused and why."""
     lineage = run.lineage
     parts = [
         f"# Lineage of {_text(run.run.flow_name)}",
         _summary(run),
         *_completeness(run.completeness),
-        *_rejected(rejected),
+        *_rejected(sent),
     ]
     if not lineage.empty:
         parts += [
@@ -38,6 +40,7 @@ def markdown(run: RunLineage, rejected: Sequence[str] = ()) -> str:
         ]
     if run.schema_changes:
         parts += ["## Schema changes", *_changes(run.schema_changes)]
+    parts += _sent_to(sent)
     return "\n\n".join(parts) + "\n"
 
 
@@ -68,11 +71,23 @@ def _completeness(completeness: Completeness) -> list[str]:
     return ["## Incomplete\n\n" + "\n".join(lines)] if lines else []
 
 
-def _rejected(reasons: Sequence[str]) -> list[str]:
-    if not reasons:
-        return []
-    shown = [f"- {_text(reason)[:MAX_REASON]}" for reason in reasons[:MAX_REASONS]]
-    return ["## Refused by the target\n\n" + "\n".join(shown + _more(len(reasons), MAX_REASONS, "events"))]
+def _rejected(sent: Mapping[str, Sent]) -> list[str]:
+    parts = []
+    for target, line in sent.items():
+        if line.reasons:
+            shown = [f"- {_text(reason)[:MAX_REASON]}" for reason in line.reasons[:MAX_REASONS]]
+            more = _more(line.rejected, len(shown), "events")
+            parts.append(f"## Refused by {_text(target)}\n\n" + "\n".join(shown + more))
+    return parts
+
+
+def _sent_to(sent: Mapping[str, Sent]) -> list[str]:
+    """`Waiting` is what the sweep will send."""
+    rows = [
+        (f"`{_text(target)}`", str(line.done - line.rejected), str(line.rejected), str(line.total - line.done))
+        for target, line in sent.items()
+    ]
+    return ["## Sent to\n\n" + _table(("Target", "Taken", "Refused", "Waiting"), rows)] if rows else []
 
 
 def _uses(title: str, uses: Sequence[DatasetUse]) -> list[str]:

@@ -21,7 +21,7 @@ from prefect_lineage_events.settings import settings
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-    from prefect_lineage_events.openlineage.delivery import Target
+    from prefect_lineage_events.openlineage.targets import Target
 
 _NOW = Patience(completeness=0, settle=0)
 
@@ -42,7 +42,7 @@ def heal(
     again = profiles.healing(sent, events_for(lineage, to, str(client.api_url)))
     if not again:
         return None
-    send(Outbox(again, to, only=to.profile))
+    send(Outbox(again, to))
     return good
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import logging
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,18 +24,25 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPS
 
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+
+logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
 
 KEY_PREFIX = "lineage-"
 _TARGET = "lineage.target."
+_REFUSED = "lineage.refused."
 _RUN = "lineage.run"
-# A claim this old is a dead assembler's: longer than any delivery with all its retries takes.
-_CLAIM_SECONDS = 900
 _CLAIM_PREFIX = "prefect_lineage_delivering_"
+# The server cuts metadata values at 500 characters.
+_LONGEST_VALUE = 490
+_SHOWN_TARGET = 120
+_SHOWN_REASON = 200
+_LATEST = 50
 
 
 class BusyError(RuntimeError):
@@ -45,7 +53,9 @@ class BusyError(RuntimeError):
 class Sent:
     """What a target has of a run: the digest of the events, how many of them it took or refused, of how many.
 
-    `target` is the target's id, for people to read; `settled`: nothing is left to do there, the present included.
+    `target` is the target's id, for people to read; `reasons` are those for what it refused; `settled`: nothing is
+    left to do there, the present included. `taken_at`: when it last took one. `faults`: how often it answered the next
+    one with a 500, `faulty_since` when first. Times are ISO texts, empty for never.
     """
 
     target: str
@@ -55,6 +65,10 @@ class Sent:
     total: int
     rejected: int = 0
     settled: bool = True
+    faults: int = 0
+    faulty_since: str = ""
+    taken_at: str = ""
+    reasons: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -78,10 +92,10 @@ class Entry:
     stored_events: int
     targets: Mapping[str, Sent] = field(default_factory=dict)
 
-    def settles(self, run: FlowRun, target_id: str | None = None) -> bool:
-        """Is nothing left to do for the run as it ended, at that target (None: at any one)?"""
-        sent = [s for s in [self.sent_to(target_id)] if s] if target_id else self.targets.values()
-        return self.complete and self.end == end_of(run) and any(s.finished for s in sent)
+    def settles(self, run: FlowRun, *target_ids: str) -> bool:
+        """Is nothing left to do for the run as it ended, at each of these targets?"""
+        sent = [self.sent_to(id_) for id_ in target_ids]
+        return self.complete and self.end == end_of(run) and all(s is not None and s.finished for s in sent)
 
     def with_sent(self, sent: Sent) -> Entry:
         return replace(self, targets={**self.targets, target_key(sent.target): sent})
@@ -113,16 +127,16 @@ def read(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> dict[UUID, 
     return entries
 
 
-def write(client: SyncPrefectClient, run: FlowRun, entry: Entry, text: str) -> None:
+def write(client: SyncPrefectClient, run: FlowRun, entry: Entry, text: str) -> Entry:
     """Write the run's artifact, in place of the one that the entry was read from, if any."""
     metadata = _metadata(entry)
     if entry.artifact_id is not None:
         try:
             client.update_artifact(entry.artifact_id, ArtifactUpdate(data=text, metadata_=metadata))
-            return
-        except ObjectNotFound:  # deleted by hand since it was read
-            pass
-    client.create_artifact(
+            return entry
+        except ObjectNotFound:
+            logger.info("The lineage artifact of run %s was deleted by hand; it is written anew", run.id)
+    artifact = client.create_artifact(
         ArtifactCreate(
             key=_key(run),
             type="markdown",
@@ -132,6 +146,29 @@ def write(client: SyncPrefectClient, run: FlowRun, entry: Entry, text: str) -> N
             flow_run_id=run.id,
         )
     )
+    return replace(entry, artifact_id=artifact.id)
+
+
+def note(client: SyncPrefectClient, entry: Entry) -> None:
+    """Write what targets have, and leave the text as it is. Of an artifact deleted by hand since, nothing is noted."""
+    if entry.artifact_id is None:
+        raise ValueError("only an entry that was written has a page to note something on")
+    try:
+        client.update_artifact(entry.artifact_id, ArtifactUpdate(metadata_=_metadata(entry)))
+    except ObjectNotFound:
+        logger.info("The lineage artifact %s was deleted by hand; it is written anew at the end", entry.artifact_id)
+
+
+def took_since(client: SyncPrefectClient, target_id: str, since: dt.datetime, *, but: UUID) -> bool:
+    """Did the target take events since then, of other runs than `but`? Only the latest few pages are looked at."""
+    body = {"artifacts": {"key": {"like_": KEY_PREFIX}}, "sort": "UPDATED_DESC", "limit": _LATEST}
+    for raw in api.post(client, "/artifacts/filter", body):
+        if _RUN not in (raw.get("metadata_") or {}) or raw["flow_run_id"] == str(but):
+            continue
+        sent = _entry(raw).sent_to(target_id)
+        if sent and sent.taken_at and dt.datetime.fromisoformat(sent.taken_at) > since:
+            return True
+    return False
 
 
 @contextmanager
@@ -154,8 +191,8 @@ def claim(client: SyncPrefectClient, flow_run_id: UUID, patience: float) -> Iter
 
 
 def _try_claim(client: SyncPrefectClient, name: str) -> UUID | None:
-    now = dt.datetime.now(dt.timezone.utc)
-    until = (now + dt.timedelta(seconds=_CLAIM_SECONDS)).isoformat()
+    now = api.now(client)
+    until = (now + dt.timedelta(seconds=settings().claim_seconds)).isoformat()
     try:
         return client.create_variable(VariableCreate(name=name, value=until)).id
     except ObjectAlreadyExists:
@@ -182,21 +219,37 @@ def _key(run: FlowRun) -> str:
 
 def _metadata(entry: Entry) -> dict[str, str]:
     state = {"end": entry.end, "complete": entry.complete, "events": entry.stored_events}
-    sent = {_TARGET + key: json.dumps(asdict(replace(s, target=s.target[:250]))) for key, s in entry.targets.items()}
-    return {_RUN: json.dumps(state), **sent}
+    told = {_RUN: json.dumps(state)}
+    for key, sent in entry.targets.items():
+        line = asdict(replace(sent, target=sent.target.encode("ascii", "replace").decode()[:_SHOWN_TARGET]))
+        reasons = line.pop("reasons")
+        told[_TARGET + key] = json.dumps(line)
+        if reasons:
+            told[_REFUSED + key] = _bounded(reasons)
+    return told
+
+
+def _bounded(reasons: Sequence[str]) -> str:
+    """As many reasons as one value holds, each shortened if it must be."""
+    shown = [reason[:_SHOWN_REASON] for reason in reasons]
+    while len(text := json.dumps(shown)) > _LONGEST_VALUE:
+        shown = shown[:-1] if len(shown) > 1 else [shown[0][: len(shown[0]) // 2]]
+    return text
 
 
 def _entry(raw: Mapping[str, Any]) -> Entry:
     metadata: dict[str, str] = raw["metadata_"]
     state = json.loads(metadata[_RUN])
-    targets = {k.removeprefix(_TARGET): _sent(v) for k, v in metadata.items() if k.startswith(_TARGET)}
+    keys = [name.removeprefix(_TARGET) for name in metadata if name.startswith(_TARGET)]
+    targets = {key: _sent(metadata[_TARGET + key], metadata.get(_REFUSED + key, "[]")) for key in keys}
     return Entry(UUID(raw["id"]), state["end"], state["complete"], state["events"], targets)
 
 
-def _sent(value: str) -> Sent:
+def _sent(line: str, reasons: str) -> Sent:
     """What a later version adds is not for this one."""
-    told = json.loads(value)
-    return Sent(**{f.name: told[f.name] for f in fields(Sent) if f.name in told})
+    told = json.loads(line)
+    known = {f.name: told[f.name] for f in fields(Sent) if f.name in told}
+    return Sent(**known, reasons=tuple(json.loads(reasons)))
 
 
 def target_key(target_id: str) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events.assembler import ledger
+from prefect_lineage_events.assembler.handover import TargetsAwayError
 from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run, keep_present
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
@@ -38,7 +39,8 @@ class Summary:
     """What became of the runs.
 
     `failed` could not be delivered now, `left` were not tried, the target being away; `incomplete` were published with
-    what had arrived; `would_send` is what a dry run found to do.
+    what had arrived; `busy` were being delivered by another assembler; `would_send` is what a dry run found to do;
+    `stale` have not ended, and gave no sign of life for long.
     """
 
     assembled: list[Assembled] = field(default_factory=list)
@@ -46,7 +48,14 @@ class Summary:
     failed: list[tuple[FlowRun, str]] = field(default_factory=list)
     left: list[FlowRun] = field(default_factory=list)
     incomplete: list[FlowRun] = field(default_factory=list)
+    busy: list[FlowRun] = field(default_factory=list)
     would_send: list[FlowRun] = field(default_factory=list)
+    stale: list[FlowRun] = field(default_factory=list)
+
+    def add(self, other: Summary) -> None:
+        """Count the runs of another summary to these."""
+        for part in fields(self):
+            setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
 
     def __str__(self) -> str:
         counts = Counter(a.outcome for a in self.assembled)
@@ -55,7 +64,9 @@ class Summary:
         words += [f"{len(self.would_send)} would be assembled"] if self.would_send else []
         words += [f"{len(self.incomplete)} of these incomplete"] if self.incomplete else []
         words += [f"{len(self.failed)} failed"] if self.failed else []
+        words += [f"{len(self.busy)} in another assembler's hands"] if self.busy else []
         words += [f"{len(self.left)} left for the next time"] if self.left else []
+        words += [f"{len(self.stale)} running without a sign of life"] if self.stale else []
         return ", ".join(words) or "no runs ended in that time"
 
     def raise_for_failures(self) -> None:
@@ -76,13 +87,14 @@ def assemble_each(
 ) -> Summary:
     """Assemble those of the runs that are not settled. `progress` is told how many of how many are done."""
     summary = Summary()
-    wanted: Sequence[str | None] = targets or [None]
+    order = replace(order, targets=targets)
+    to = [target.id for target in order.to()]
     ordered = sorted(runs, key=lambda r: (r.started or r.ended or r.expected_start or _EPOCH, str(r.id)))
     entries = ledger.read(client, [r.id for r in ordered])
     todo = []
     for run in ordered:
         entry = entries.get(run.id)
-        done = entry is not None and all(entry.settles(run, target) for target in wanted)
+        done = entry is not None and entry.settles(run, *to)
         if done and not order.force:
             summary.already_done += 1
         else:
@@ -90,8 +102,24 @@ def assemble_each(
     if dry_run:
         summary.would_send = todo
     else:
-        _work_through(client, todo, order, summary, progress or _unseen)
+        _work_through(client, todo, replace(order, targets=to), summary, progress or _unseen)
     return summary
+
+
+class _Away:
+    """Targets that are away, so that the others need not wait for them."""
+
+    def __init__(self, targets: Sequence[str]) -> None:
+        self.all = tuple(targets)
+        self._in_a_row = dict.fromkeys(targets, 0)
+
+    @property
+    def not_given_up(self) -> list[str]:
+        return [target for target in self.all if self._in_a_row[target] < FAILURES_IN_A_ROW]
+
+    def answered(self, asked: Iterable[str], but: Collection[str] = ()) -> None:
+        for target in asked:
+            self._in_a_row[target] = self._in_a_row[target] + 1 if target in but else 0
 
 
 def _unseen(done: int, total: int) -> None:
@@ -104,21 +132,24 @@ def _work_through(
     """Of each flow only the last run has the present put back after it: after every one it would double the work."""
     last = {run.flow_id: run.id for run in todo}
     shown: dict[UUID, FlowRun] = {}
-    in_a_row = 0
+    away = _Away(order.targets or ())
     for number, run in enumerate(todo):
         progress(number, len(todo))
-        if in_a_row >= FAILURES_IN_A_ROW:
+        there = away.not_given_up
+        if not there:
             summary.left.append(run)
             continue
         is_last = last[run.flow_id] == run.id
         try:
-            assembled = _assemble_one(client, run, replace(order, keep_present=is_last), summary)
-            in_a_row = 0
-        except TransientDeliveryError as error:
+            assembled = _assemble_one(client, run, replace(order, keep_present=is_last, targets=there), summary)
+            away.answered(there)
+        except TargetsAwayError as error:
             logger.warning("Run %s (%s) could not be delivered: %s", run.id, run.flow_name, error)
             summary.failed.append((run, str(error)))
-            in_a_row += 1
+            away.answered(there, but=error.away)
             continue
+        if len(there) < len(away.all):
+            summary.left.append(run)
         if assembled and assembled.outcome == "sent":
             shown[run.flow_id] = run
             if is_last:
@@ -129,13 +160,14 @@ def _work_through(
 
 
 def _assemble_one(client: SyncPrefectClient, run: FlowRun, order: Order, summary: Summary) -> Assembled | None:
-    """One run's trouble is that run's. Raises TransientDeliveryError, which is the target's trouble."""
+    """One run's trouble is that run's. Raises TargetsAwayError, which is the targets' trouble."""
     try:
         assembled = assemble_run(client, run.id, order)
     except ledger.BusyError as error:
-        assembled = Assembled(run.id, run.flow_name, "nothing new")
         logger.info("%s", error)
-    except TransientDeliveryError:
+        summary.busy.append(run)
+        return None
+    except TargetsAwayError:
         raise
     except Exception as error:
         # A run that we cannot put together must not stand in the way of all that came after it.

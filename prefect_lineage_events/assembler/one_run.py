@@ -1,24 +1,31 @@
-"""One run's way from Prefect's history to its target: read, stitch, build, deliver, and remember.
+"""One run's way from Prefect's history to its targets: read, stitch, build, deliver, and remember.
 
 The flows, the sweep and the backfill all go through `assemble_run`; how a delivery is retried is theirs to say.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
-from prefect_lineage_events.assembler import announce, artifact, ledger
+from prefect_lineage_events.assembler import announce, ledger
+from prefect_lineage_events.assembler.handover import Send, TargetsAwayError, hand_over
 from prefect_lineage_events.assembler.healing import heal
+from prefect_lineage_events.assembler.ledger import Sent
 from prefect_lineage_events.assembler.outbox import Outbox, events_for
-from prefect_lineage_events.assembly.model import RunLineage
+from prefect_lineage_events.assembler.page import Page
+from prefect_lineage_events.assembly.model import Reanalysis, RunLineage
 from prefect_lineage_events.assembly.stitch import stitch
+from prefect_lineage_events.capture import policy
+from prefect_lineage_events.history import api
 from prefect_lineage_events.history.read import Patience, read_history
 from prefect_lineage_events.history.runs import OWN_FLOW_PREFIX, read_run
-from prefect_lineage_events.openlineage.delivery import Target, target
+from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
+from prefect_lineage_events.openlineage.targets import Target, targets
 from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
@@ -28,7 +35,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Outcome = Literal["sent", "nothing new", "no lineage", "not ended", "too early", "own flow"]
+# Missing events of a run that ended after this may only be late.
+_RECENTLY = dt.timedelta(minutes=2)
+
+Outcome = Literal["sent", "nothing new", "no lineage", "not ended", "too early", "own flow", "would be sent", "events gone"]
 
 _WORDS: dict[Outcome, str] = {
     "sent": "lineage sent",
@@ -37,12 +47,14 @@ _WORDS: dict[Outcome, str] = {
     "not ended": "has not ended, so nothing was sent; the sweep takes it up when it has",
     "too early": "its events are still arriving, so nothing was sent yet; the sweep takes it up",
     "own flow": "is a run of the lineage assembler itself, which has no lineage",
+    "would be sent": "lineage would be sent",
+    "events gone": "events of it are gone from Prefect's history, so nothing was sent, and what was sent stands",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """What became of one run. `sent` events were taken by the target, `rejected` are its reasons for refusing some."""
+    """What became of one run. `sent` events were taken by its targets; `rejected` are their reasons for the others."""
 
     flow_run_id: UUID
     flow_name: str
@@ -50,6 +62,7 @@ class Assembled:
     sent: int = 0
     rejected: tuple[str, ...] = ()
     complete: bool = True
+    reanalysis: Reanalysis = Reanalysis()
 
     @property
     def settled(self) -> bool:
@@ -71,44 +84,56 @@ class Order:
 
     `force` sends it again; `hasty` leaves a run whose events are still arriving to a later sweep instead of
     waiting for them; `busy_patience` seconds to wait for another who delivers the same run; `keep_present`: a target
-    that shows what arrived last is to show the job's newest good run again afterwards.
+    that shows what arrived last is to show the job's newest good run again afterwards; `targets`: names or ids
+    of those that are to have it (None: all that are configured); `reanalyse`: today's analyser reads its statements.
     """
 
-    send: Callable[[Outbox], None] = Outbox.flush
+    send: Send = Outbox.flush
     patience: Patience | None = None
     force: bool = False
     hasty: bool = False
     busy_patience: float = 60.0
     keep_present: bool = True
+    targets: Sequence[str] | None = None
+    reanalyse: bool = False
+
+    def stitched(self, history: RunHistory) -> RunLineage:
+        reports = policy.current().reports if self.reanalyse else None
+        return stitch(history, infer_columns=settings().infer_columns, reanalyse=reports)
+
+    def to(self) -> tuple[Target, ...]:
+        """The targets. Raises ValueError for a name of none."""
+        return targets(self.targets)
 
 
 def assemble_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order = Order()) -> Assembled:
-    """Assemble one flow run and deliver it, unless the target has it already.
+    """Assemble one flow run and deliver it to each of its targets that has not got it already.
 
-    Raises UnknownFlowRunError; BusyError when another keeps delivering it; TransientDeliveryError when the target
-    cannot take it now: then nothing is marked as sent that was not taken, and the next assembling goes on there.
+    Raises UnknownFlowRunError; BusyError when another keeps delivering it; TargetsAwayError when a target cannot take
+    it now: then nothing is marked as sent that was not taken, and the next assembling goes on there.
     """
     run = read_run(client, flow_run_id)
     if run.flow_name.startswith(OWN_FLOW_PREFIX):
         return Assembled(run.id, run.flow_name, "own flow")
-    if not run.ended_for_good and not settings().running_events:
+    to = order.to() if run.ended_for_good else _who_can_show_it_running(order.to())
+    if not to:
         return Assembled(run.id, run.flow_name, "not ended")
     history = read_history(client, run, order.patience or patience())
-    if order.hasty and _still_arriving(history):
+    if order.hasty and _still_arriving(history, api.now(client)):
         return Assembled(run.id, run.flow_name, "too early")
-    lineage = stitch(history, infer_columns=settings().infer_columns)
+    lineage = order.stitched(history)
     if not lineage.worth_sending:
         return Assembled(run.id, run.flow_name, "no lineage", complete=history.completeness.complete)
     with ledger.claim(client, run.id, order.busy_patience):
-        return _deliver(client, lineage, history.stored_events, order)
+        return _deliver(client, lineage, history.stored_events, to, order)
 
 
 def keep_present(client: SyncPrefectClient, flow_run_id: UUID, order: Order) -> None:
-    """Let the target show the newest good run of this run's job, after others of it were sent."""
+    """Let the targets show the newest good run of this run's job, after others of it were sent."""
     run = read_run(client, flow_run_id)
-    lineage = stitch(read_history(client, run, Patience(completeness=0)), infer_columns=settings().infer_columns)
-    to = target()
-    heal(client, run, events_for(lineage, to, str(client.api_url)), to, order.send)
+    lineage = order.stitched(read_history(client, run, Patience(completeness=0)))
+    for to in order.to():
+        heal(client, run, events_for(lineage, to, str(client.api_url)), to, order.send)
 
 
 def patience() -> Patience:
@@ -116,64 +141,72 @@ def patience() -> Patience:
     return Patience(completeness=settings().completeness_timeout)
 
 
-def _still_arriving(history: RunHistory) -> bool:
+def _still_arriving(history: RunHistory, now: dt.datetime) -> bool:
     """Was the run's end so short ago that missing events may only be late?"""
-    import datetime as dt
-
     ended = history.run.ended
-    recent = ended is not None and dt.datetime.now(dt.timezone.utc) - ended < dt.timedelta(minutes=2)
+    recent = ended is not None and now - ended < _RECENTLY
     return recent and not (history.completeness.complete and history.stored_events)
 
 
-def _deliver(client: SyncPrefectClient, lineage: RunLineage, stored_events: int, order: Order) -> Assembled:
-    run, to = lineage.run, target()
+def _who_can_show_it_running(to: Sequence[Target]) -> tuple[Target, ...]:
+    """Marquez takes the edges of a job away when one of its runs has a START and no end."""
+    return tuple(t for t in to if t.profile != "marquez") if settings().running_events else ()
+
+
+def _deliver(
+    client: SyncPrefectClient, lineage: RunLineage, stored_events: int, to: Sequence[Target], order: Order
+) -> Assembled:
+    run, complete = lineage.run, lineage.completeness.complete
+    page = Page(client, lineage, stored_events)
+    if page.before and page.before.complete and not complete and stored_events < page.before.stored_events:
+        # Prefect's retention took some of what there was: what targets have is truer than what is left.
+        return Assembled(run.id, run.flow_name, "events gone", complete=complete)
+    outboxes = [_outbox(client, lineage, target, page, order) for target in to]
+    lacking = [outbox for outbox in outboxes if not outbox.line.finished]
+    if not lacking and not page.outdated:
+        return Assembled(run.id, run.flow_name, "nothing new", complete=complete, reanalysis=lineage.reanalysis)
+    page.open({t.id: t.name for t in to}, [outbox.line for outbox in outboxes])
+    failures = []
+    for outbox, away in hand_over(lacking, order.send):
+        trouble = away or _settle(client, lineage, outbox, page, order)
+        announce.delivered(lineage, outbox)
+        if trouble:
+            failures.append((outbox, trouble))
+    announce.oddities(lineage, outboxes)
+    if failures:
+        raise TargetsAwayError(failures)
+    sent, rejected = sum(o.sent for o in lacking), [reason for o in lacking for reason in o.refused]
+    outcome: Outcome = "sent" if sent or rejected else "nothing new"
+    return Assembled(run.id, run.flow_name, outcome, sent, tuple(rejected), complete, lineage.reanalysis)
+
+
+def _outbox(client: SyncPrefectClient, lineage: RunLineage, to: Target, page: Page, order: Order) -> Outbox:
+    """The run's events for a target, from where the ledger says that it stands."""
     events = events_for(lineage, to, str(client.api_url))
     digest = ledger.digest_of(events)
-    entry = ledger.read(client, [run.id]).get(run.id)
-    had = None if order.force else _taken_of_these(entry, to, digest)
-    new = _page(entry, lineage, stored_events)
-    if entry and had and had.finished and entry.end == new.end and entry.complete == new.complete:
-        return Assembled(run.id, run.flow_name, "nothing new", complete=new.complete)
-    outbox = Outbox(events, to, done=had.done if had else 0)
-    settled = False
-    try:
-        if not outbox.finished:
-            order.send(outbox)
-        if order.keep_present:
-            heal(client, run, events, to, order.send)
-        settled = True
-    finally:
-        # After a failed delivery too: what was taken counts, and the graph is there to be seen.
-        sent = ledger.Sent(to.id, digest, outbox.done, len(events), len(outbox.rejected), settled)
-        ledger.write(client, run, new.with_sent(sent), artifact.markdown(lineage, outbox.rejected))
-    _announce(lineage, to, digest, outbox)
-    outcome: Outcome = "sent" if outbox.sent or outbox.rejected else "nothing new"
-    return Assembled(run.id, run.flow_name, outcome, outbox.sent, tuple(outbox.rejected), new.complete)
-
-
-def _taken_of_these(entry: ledger.Entry | None, to: Target, digest: str) -> ledger.Sent | None:
-    had = entry.sent_to(to.id) if entry else None
-    return had if had and had.digest == digest else None
-
-
-def _page(entry: ledger.Entry | None, lineage: RunLineage, stored_events: int) -> ledger.Entry:
-    """The ledger's page as it will be. What targets have stands only while the run has not ended anew since."""
-    end = ledger.end_of(lineage.run)
-    return ledger.Entry(
-        artifact_id=entry.artifact_id if entry else None,
-        end=end,
-        complete=lineage.completeness.complete,
-        stored_events=stored_events,
-        targets=entry.targets if entry and entry.end == end else {},
+    had = None if order.force else page.line(to.id, digest)
+    # The present of a target that has one is put back behind the run's events: until then something is left to do.
+    anew = Sent(to.id, digest, 0, len(events), settled=not (order.keep_present and to.profile == "marquez"))
+    return Outbox(
+        events,
+        to,
+        line=had or anew,
+        record=page.record,
+        took_since=lambda since: ledger.took_since(client, to.id, since, but=lineage.run.id),
     )
 
 
-def _announce(lineage: RunLineage, to: Target, digest: str, outbox: Outbox) -> None:
-    if outbox.sent:
-        announce.assembled(lineage, to.id, digest)
-    if outbox.rejected:
-        announce.rejected(lineage, to.id, digest, outbox.rejected)
-    if not lineage.completeness.complete:
-        announce.incomplete(lineage, to.id, digest)
-    if lineage.schema_changes:
-        announce.schemas_changed(lineage, to.id, digest)
+def _settle(
+    client: SyncPrefectClient, lineage: RunLineage, outbox: Outbox, page: Page, order: Order
+) -> TransientDeliveryError | None:
+    """Behind the run's events, the present is put back where a target shows what arrived last."""
+    if outbox.line.settled:
+        return None
+    try:
+        if order.keep_present:
+            heal(client, lineage.run, outbox.events, outbox.target, order.send)
+    except TransientDeliveryError as error:
+        return error
+    outbox.line = replace(outbox.line, settled=True)
+    page.record(outbox.line)
+    return None

@@ -1,52 +1,104 @@
-"""A run's events on their way to the target: in the shape it can take, and how far they have come."""
+"""A run's events on their way to one target: in the shape it can take, and how far they have come."""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from prefect.settings import PREFECT_UI_URL
 
+from prefect_lineage_events.assembler.ledger import Sent, digest_of
 from prefect_lineage_events.assembly.model import RunLineage
 from prefect_lineage_events.openlineage import profiles
 from prefect_lineage_events.openlineage.build import run_events
-from prefect_lineage_events.openlineage.delivery import Target, TransientDeliveryError, deliver
-from prefect_lineage_events.openlineage.transports import Profile
+from prefect_lineage_events.openlineage.delivery import TransientDeliveryError, deliver, event_id
+from prefect_lineage_events.openlineage.targets import Target
 from prefect_lineage_events.settings import settings
 
 Event = dict[str, Any]
 
+# A 500 may be the event's fault or the target's. It is the event's when it came so often, and others were taken since;
+_FAULTS_UNTIL_REFUSED = 3
+# or, where there are no others, when the event before it was taken just now, and every retry of the flow failed.
+_FAULTS_ALONE = 4
+
 
 class Outbox:
-    """Events for a target: a retry goes on where the last try ended.
+    """Events for a target: a retry goes on where the last try ended, in this process or in another.
 
-    `done` of the events were taken or refused, `sent` of them were taken by way of this outbox. `only`: for the parts
-    of the target that have this profile.
+    `line` is the target's line in the run's ledger, and is told to `record` whenever it changes. `took_since` says
+    whether the target took events of other runs since a time. `sent` events were taken by way of this outbox.
     """
 
-    def __init__(self, events: list[Event], target: Target, *, done: int = 0, only: Profile | None = None) -> None:
+    def __init__(
+        self,
+        events: list[Event],
+        target: Target,
+        *,
+        line: Sent | None = None,
+        record: Callable[[Sent], None] = lambda line: None,
+        took_since: Callable[[dt.datetime], bool] = lambda since: False,
+    ) -> None:
         self.events = events
         self.target = target
-        self.done = done
-        self.only = only
-        self.rejected: list[str] = []
+        self.line = line or Sent(target.id, digest_of(events), 0, len(events))
         self.sent = 0
+        self._refused_before = len(self.line.reasons)
+        self._record = record
+        self._took_since = took_since
 
     @property
     def finished(self) -> bool:
-        return self.done == len(self.events)
+        return self.line.done == len(self.events)
+
+    @property
+    def refused(self) -> list[str]:
+        """The target's reasons for what it refused by way of this outbox."""
+        return list(self.line.reasons[self._refused_before :])
 
     def flush(self) -> None:
         """Send what is left, in order. Raises TransientDeliveryError when the target cannot take it now."""
-        try:
-            delivery = deliver(self.events[self.done :], self.target, only=self.only)
-        except TransientDeliveryError as error:
-            self.done += len(error.accepted)
-            self.sent += len(error.accepted)
-            raise
-        self.done = len(self.events)
-        self.sent += len(delivery.accepted)
-        self.rejected += [f"{event}: {reason}" for event, reason in delivery.rejected]
+        while not self.finished:
+            try:
+                for refusal in deliver(self.events[self.line.done :], self.target):
+                    self._step(refusal)
+            except TransientDeliveryError as error:
+                if not error.unclear:
+                    raise
+                self._fault()
+                if not self._is_to_blame():
+                    raise
+                self._step(str(error))
+
+    def _step(self, refusal: str | None) -> None:
+        """One more event is done with."""
+        line = replace(self.line, done=self.line.done + 1, faults=0, faulty_since="")
+        if refusal is None:
+            self.sent += 1
+            line = replace(line, taken_at=_now().isoformat())
+        else:
+            name = event_id(self.events[self.line.done])
+            line = replace(line, rejected=line.rejected + 1, reasons=(*line.reasons, f"{name}: {refusal}"))
+        self._tell(line)
+
+    def _fault(self) -> None:
+        since = self.line.faulty_since or _now().isoformat()
+        self._tell(replace(self.line, faults=self.line.faults + 1, faulty_since=since))
+
+    def _is_to_blame(self) -> bool:
+        """Is the event that failed at fault, and not the target?"""
+        if self.line.faults < _FAULTS_UNTIL_REFUSED:
+            return False
+        if self.sent and self.line.faults >= _FAULTS_ALONE:
+            return True
+        return self._took_since(dt.datetime.fromisoformat(self.line.faulty_since))
+
+    def _tell(self, line: Sent) -> None:
+        self.line = line
+        self._record(line)
 
 
 def events_for(lineage: RunLineage, target: Target, api_url: str) -> list[Event]:
@@ -73,3 +125,7 @@ def job_namespace(api_url: str) -> str:
         where = path[path.index("workspaces") + 1 :][:1]
         return "/".join([f"prefect://{parts.hostname}", *where])
     return f"prefect://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone.utc)

@@ -8,8 +8,8 @@ import pytest
 from prefect import get_client
 
 from prefect_lineage_events import flows
-from prefect_lineage_events.assembler import one_run, outbox, sweep_state
-from tests.recording import RecordingTarget
+from prefect_lineage_events.assembler import sweep_state
+from tests.recording import RecordingTarget, configure
 
 
 @pytest.fixture
@@ -22,8 +22,7 @@ def client(prefect_server):
 def target(monkeypatch, client) -> RecordingTarget:
     """The configured target; the sweep begins now, whatever other tests left on the server."""
     target = RecordingTarget()
-    monkeypatch.setattr(one_run, "target", target.target)
-    monkeypatch.setattr(outbox, "deliver", target.deliver)
+    configure(monkeypatch, target)
     monkeypatch.setattr(flows, "_send_task", flows._send_task.with_options(retries=0))
     sweep_state.write(client, sweep_state.SweepState(mark=dt.datetime.now(dt.timezone.utc)))
     return target

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from prefect_lineage_events.assembler.artifact import MAX_COLUMNS, MAX_DATASETS, markdown
+from prefect_lineage_events.assembler.ledger import Sent
 from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Edge, Lineage, RunLineage, StatementSummary
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import Completeness, FlowRun
@@ -54,7 +55,16 @@ def test_what_is_missing_is_said():
 
 
 def test_a_refusal_is_shown_with_its_reason():
-    assert "- 422 blank name" in markdown(RunLineage(RUN, lineage()), ["422 blank name"])
+    refused = Sent("http http://marquez:5000", "d", 2, 2, rejected=1, reasons=("422 blank name",))
+    shown = markdown(RunLineage(RUN, lineage()), {"marquez": refused})
+    assert "## Refused by marquez\n\n- 422 blank name" in shown
+
+
+def test_what_each_target_has_is_shown_by_the_name_that_people_type():
+    sent = {"marquez": Sent("http x", "d", 2, 3, rejected=1), "out.jsonl": Sent("file /x/out.jsonl", "d", 3, 3)}
+    shown = markdown(RunLineage(RUN, lineage()), sent)
+    assert "| `marquez` | 1 | 1 | 1 |" in shown
+    assert "| `out.jsonl` | 3 | 0 | 0 |" in shown
 
 
 def test_why_a_statement_was_not_understood_is_said_once():

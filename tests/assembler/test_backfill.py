@@ -7,11 +7,10 @@ import json
 
 import pytest
 
-from prefect_lineage_events.assembler import one_run, outbox
 from prefect_lineage_events.assembler.backfill import parse_window
 from prefect_lineage_events.flows import assemble, backfill
 from tests.assembler.loads import daily_load, hourly_load, now, stored
-from tests.recording import RecordingTarget
+from tests.recording import RecordingTarget, configure
 
 
 def test_a_backfill_sends_what_nobody_has(target, client):
@@ -52,9 +51,8 @@ def test_a_backfill_for_a_target_sends_what_that_one_lacks(target, client, monke
     start, run_id = now(), daily_load()
     assemble(run_id)
     second = RecordingTarget("second")
-    monkeypatch.setattr(one_run, "target", second.target)
-    monkeypatch.setattr(outbox, "deliver", second.deliver)
-    assert not backfill(start=start, end=now()).assembled
+    configure(monkeypatch, target, second)
+    assert not backfill(start=start, end=now(), targets=["recording"]).assembled
     backfill(start=start, end=now(), targets=["second"])
     assert second.types(run_id) == ["START", "COMPLETE"]
     assert backfill(start=start, end=now(), targets=["second"]).already_done == 1

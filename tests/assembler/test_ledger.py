@@ -25,7 +25,6 @@ def entry(*sent: Sent, end: str = end_of(RUN), complete: bool = True) -> Entry:
 
 
 def test_a_run_that_a_target_has_is_settled():
-    assert entry(DONE).settles(RUN)
     assert entry(DONE).settles(RUN, "marquez")
 
 
@@ -42,26 +41,30 @@ def test_a_run_that_a_target_has_is_settled():
     ids=["never sent", "sent to half", "present not put back", "incomplete", "ended otherwise", "run again since"],
 )
 def test_a_run_with_something_left_to_do_is_not_settled(unsettled):
-    assert not unsettled.settles(RUN)
+    assert not unsettled.settles(RUN, "marquez")
 
 
 def test_another_target_has_nothing_yet():
     assert not entry(DONE).settles(RUN, "datahub")
+    assert not entry(DONE).settles(RUN, "marquez", "datahub")
 
 
 def test_refused_events_are_done_with():
-    assert entry(Sent("marquez", "d1", 2, 2, rejected=2)).settles(RUN)
+    assert entry(Sent("marquez", "d1", 2, 2, rejected=2)).settles(RUN, "marquez")
     assert not Sent("marquez", "d1", 2, 2, rejected=1).taken
 
 
 def test_a_page_survives_the_artifact_whatever_the_target_is_called():
-    long = Sent("http " + "x" * 2000, "d2", 1, 3, 1)
+    times = {"faulty_since": NOON.isoformat(timespec="microseconds"), "taken_at": NOON.isoformat()}
+    reasons = tuple("run COMPLETE: HTTP 400: " + '"é' * 500 for _ in range(30))
+    long = Sent("http " + "é" * 2000, digest_of([]), 12345, 99999, 12345, faults=1234, reasons=reasons, **times)
     page = entry(DONE, long)
     metadata = ledger._metadata(page)
     assert all(len(value) <= 500 for value in metadata.values())
     read = ledger._entry({"id": str(page.artifact_id), "metadata_": metadata})
     assert read.sent_to("marquez") == DONE
-    assert read.sent_to(long.target).digest == "d2"
+    assert read.sent_to(long.target).digest == long.digest
+    assert read.sent_to(long.target).reasons[0].startswith("run COMPLETE: HTTP 400")
     assert (read.end, read.complete, read.stored_events) == (page.end, page.complete, page.stored_events)
 
 

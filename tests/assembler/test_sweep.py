@@ -10,14 +10,14 @@ from prefect import flow
 from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
 
-from prefect_lineage_events.assembler import one_run, outbox, sweep_state
+from prefect_lineage_events.assembler import one_run, sweep_state
 from prefect_lineage_events.assembler.many_runs import Summary, SweepError
 from prefect_lineage_events.assembler.sweep import OVERLAP, _next_state
 from prefect_lineage_events.flows import assemble, sweep
 from prefect_lineage_events.history.model import FlowRun
 from tests.assembler.loads import daily_load, hourly_load, stored
 from tests.by_hand import NOON, emit_writes
-from tests.recording import RecordingTarget
+from tests.recording import RecordingTarget, configure
 
 
 def test_the_sweep_delivers_what_nobody_assembled_and_only_once(target, client):
@@ -30,14 +30,13 @@ def test_the_sweep_delivers_what_nobody_assembled_and_only_once(target, client):
     assert target.events == before
 
 
-def test_the_sweep_leaves_what_an_assembler_did(target, client, monkeypatch):
+def test_the_sweep_leaves_what_an_assembler_did_and_sends_what_a_new_target_lacks(target, client, monkeypatch):
     run_id = daily_load()
     assemble(run_id)
-    other = RecordingTarget("another target of another process")
-    monkeypatch.setattr(one_run, "target", other.target)
-    monkeypatch.setattr(outbox, "deliver", other.deliver)
+    added = RecordingTarget("added")
+    configure(monkeypatch, target, added)
     sweep()
-    assert not other.events
+    assert target.types(run_id) == added.types(run_id) == ["START", "COMPLETE"]
 
 
 def test_the_sweep_never_ends_a_run_that_is_running(target, client):
@@ -91,11 +90,11 @@ def test_one_refused_run_does_not_keep_the_others(target, client):
     stored(client, bad, good)
     deliver = target.deliver
 
-    def refuse_one(events, to, **more):
+    def refuse_one(events):
         target.refusal = "422 no" if events[0]["run"]["runId"] == str(bad) else None
-        return deliver(events, to, **more)
+        return deliver(events)
 
-    outbox.deliver = refuse_one
+    target.deliver = refuse_one
     sweep()
     assert target.types(good) == ["START", "COMPLETE"]
     assert not sweep_state.read(client).waiting

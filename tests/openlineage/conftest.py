@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,30 @@ import pytest
 from prefect_lineage_events.assembly.model import RunLineage
 from prefect_lineage_events.assembly.stitch import stitch
 from prefect_lineage_events.history.model import FlowRun, ParentRun
+from prefect_lineage_events.settings import settings
 from tests.assembly.histories import START, Story, ident
+from tests.openlineage.backend import Backend, running
+
+
+@pytest.fixture
+def nothing_configured(monkeypatch, tmp_path) -> None:
+    """No configuration of the OpenLineage client: neither the developer's nor one of a working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings.cache_clear()
+
+
+@pytest.fixture
+def backend(monkeypatch) -> Iterator[Callable[..., Backend]]:
+    """Starts HTTP targets; the last one is what `OPENLINEAGE_URL` names."""
+    with ExitStack() as started:
+
+        def start(*answer: Any) -> Backend:
+            server = started.enter_context(running(*answer))
+            monkeypatch.setenv("OPENLINEAGE_URL", server.url)
+            return server
+
+        yield start
 
 
 @pytest.fixture

@@ -1,0 +1,74 @@
+"""The ledger's page about one run, while the run's events go out to several targets at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from prefect_lineage_events.assembler import artifact, ledger
+from prefect_lineage_events.assembler.ledger import Entry, Sent
+from prefect_lineage_events.assembly.model import RunLineage
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+
+class Page:
+    """What is on the run's page, and in the ledger behind it: written before anything is sent, and after each event.
+
+    So an assembler that is killed leaves behind what each target has by then. Safe to use from several threads.
+    """
+
+    def __init__(self, client: SyncPrefectClient, lineage: RunLineage, stored_events: int) -> None:
+        self._client = client
+        self._lineage = lineage
+        self._lock = Lock()
+        self.before = ledger.read(client, [lineage.run.id]).get(lineage.run.id)
+        self._entry = _anew(self.before, lineage, stored_events)
+        self._names: Mapping[str, str] = {}
+
+    @property
+    def outdated(self) -> bool:
+        """Does the page say other things of the run than it did?"""
+        before, now = self.before, self._entry
+        return before is None or (before.end, before.complete) != (now.end, now.complete)
+
+    def line(self, target_id: str, digest: str) -> Sent | None:
+        """What the target has of just these events, as far as the ledger knows."""
+        sent = self._entry.sent_to(target_id)
+        return sent if sent and sent.digest == digest else None
+
+    def open(self, names: Mapping[str, str], lines: Iterable[Sent]) -> None:
+        """Write the page with what each target has now; `names` are those of the targets, by id."""
+        self._names = {ledger.target_key(id_): name for id_, name in names.items()}
+        for line in lines:
+            self._entry = self._entry.with_sent(line)
+        self._write()
+
+    def record(self, line: Sent) -> None:
+        """What a target has now. The text for people follows when it is done with, or refused something."""
+        with self._lock:
+            before = self._entry.sent_to(line.target)
+            self._entry = self._entry.with_sent(line)
+            if line.done == line.total or before is None or before.reasons != line.reasons:
+                self._write()
+            else:
+                ledger.note(self._client, self._entry)
+
+    def _write(self) -> None:
+        told = {self._names.get(key, line.target): line for key, line in self._entry.targets.items()}
+        text = artifact.markdown(self._lineage, told)
+        self._entry = ledger.write(self._client, self._lineage.run, self._entry, text)
+
+
+def _anew(before: Entry | None, lineage: RunLineage, stored_events: int) -> Entry:
+    """What targets have stands only while the run has not ended anew since."""
+    end = ledger.end_of(lineage.run)
+    return Entry(
+        artifact_id=before.artifact_id if before else None,
+        end=end,
+        complete=lineage.completeness.complete,
+        stored_events=stored_events,
+        targets=before.targets if before and before.end == end else {},
+    )

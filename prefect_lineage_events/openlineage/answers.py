@@ -1,0 +1,112 @@
+"""What a failed sending says: of the event (it is refused), of the target (try later), or of the configuration."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from prefect_lineage_events.openlineage.errors import sanitised
+
+# Answers by which a target says that it will never take this event.
+_REFUSING = frozenset({400, 406, 409, 410, 411, 413, 414, 415, 422})
+# Answers that speak of what was configured: no event gets through, and waiting alone helps none.
+_CREDENTIALS = "it does not take our credentials: see OPENLINEAGE_API_KEY and the settings `api_key`, `api_key_block`"
+_ADDRESS = "nobody takes events at this address: see OPENLINEAGE_URL and OPENLINEAGE_ENDPOINT"
+_ADVICE = {401: _CREDENTIALS, 403: _CREDENTIALS, 407: _CREDENTIALS, 404: _ADDRESS, 405: _ADDRESS, 501: _ADDRESS}
+# Redirects that turn a POST into a GET: what is answered then was not asked, and nothing was delivered.
+LOSING_REDIRECTS = frozenset({301, 302, 303})
+_MAX_ANSWER = 500
+
+
+class TransientDeliveryError(Exception):
+    """The target could not take an event now (5xx, 429, network, wrong credentials): it is kept for another try.
+
+    `retry_after`: the seconds that the target asked for. `soon`: may a try within the minute help? `unclear`: the
+    answer was a 500, which may be the event's fault as well as the target's.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, soon: bool = True, unclear: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.soon = soon
+        self.unclear = unclear
+
+
+class RefusedError(Exception):
+    """The target will never take this event; the message is its reason."""
+
+
+def verdict(error: BaseException, secrets: Iterable[str] = ()) -> RefusedError | TransientDeliveryError:
+    """What an error of a transport means. Its text holds none of the `secrets`, whoever repeated them."""
+    response = _response(error)
+    reason = _without(secrets, _reason(error, response))
+    if response is None:
+        return RefusedError(reason) if _too_large_for_kafka(error) else TransientDeliveryError(reason)
+    status = response.status_code
+    if status in _REFUSING or (status == 500 and _unparsable(response)):
+        return RefusedError(reason)
+    if advice := _advice(response):
+        return TransientDeliveryError(f"{reason} ({_without(secrets, advice)})", soon=False)
+    return TransientDeliveryError(reason, retry_after=_retry_after(response), unclear=status == 500)
+
+
+def _response(error: BaseException) -> Any:
+    """The HTTP answer behind an error; transports wrap it."""
+    found: BaseException | None = error
+    while found is not None:
+        response = getattr(found, "response", None)
+        if response is not None:
+            return response
+        found = found.__cause__
+    return None
+
+
+def _reason(error: BaseException, response: Any) -> str:
+    if response is not None:
+        return f"HTTP {response.status_code}: {sanitised(response.text[:_MAX_ANSWER])}"
+    return sanitised(f"{type(error).__name__}: {error}")
+
+
+def _without(secrets: Iterable[str], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def _unparsable(response: Any) -> bool:
+    """Marquez answers 500 with `{"code": 400, ...}` to what it cannot parse: no retry helps."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return False
+    return isinstance(answer, dict) and answer.get("code") == 400
+
+
+def _advice(response: Any) -> str | None:
+    if response.status_code in LOSING_REDIRECTS:
+        return f"it sends us on to {sanitised(response.headers.get('Location', '?'))}: set that as its address"
+    return _ADVICE.get(response.status_code)
+
+
+def _too_large_for_kafka(error: BaseException) -> bool:
+    """Librdkafka's name of the error: this module does without the library, which few have."""
+    kafka_error = error.args[0] if error.args else None
+    name = getattr(kafka_error, "name", None)
+    return callable(name) and name() == "MSG_SIZE_TOO_LARGE"
+
+
+def _retry_after(response: Any) -> float | None:
+    """Seconds that the target asks for (RFC 9110, 10.2.3: seconds, or a date)."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=dt.timezone.utc)
+    return max(0.0, (until - dt.datetime.now(dt.timezone.utc)).total_seconds())
