@@ -23,12 +23,23 @@ Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], A
 def _traced_engine(method: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
     engine = method(*args, **kwargs)
     with softly("tracing an engine"):
-        from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine
-
-        sync_engine = getattr(engine, "sync_engine", engine)
-        trace_engine(sync_engine)
-        _engines.add(sync_engine)
+        _trace_engine(engine)
     return engine
+
+
+def _trace_engine(engine: Any) -> None:
+    from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine
+
+    sync_engine = getattr(engine, "sync_engine", engine)
+    trace_engine(sync_engine)
+    _engines.add(sync_engine)
+
+
+def _is_engine(connection: Any) -> bool:
+    """Without importing SQLAlchemy: who has an engine has imported it."""
+    module = sys.modules.get("sqlalchemy.ext.asyncio"), sys.modules.get("sqlalchemy")
+    kinds = tuple(getattr(m, name) for m, name in zip(module, ("AsyncEngine", "Engine"), strict=True) if m is not None)
+    return isinstance(connection, kinds)
 
 
 def _traced_snowflake(method: Callable[..., Any], block: Any, args: Any, kwargs: Any) -> Any:
@@ -117,8 +128,12 @@ def instrument_connection(connection: T, *, url: str | None = None) -> T:
 
     Takes connections of sqlite3, psycopg, psycopg2, DuckDB and Snowflake's connector as they are. Any other DB-API
     connection (ADBC, PyMySQL, ...) needs `url`, its database's address as SQLAlchemy writes it, since it does not tell
-    where it points; credentials in it are not used. Raises TypeError or ValueError, saying what is missing.
+    where it points; credentials in it are not used. A SQLAlchemy engine, asynchronous or not, is given back itself:
+    the connections that it hands out from now on are captured. Raises TypeError or ValueError, saying what is missing.
     """
+    if _is_engine(connection):
+        _trace_engine(connection)
+        return connection
     from prefect_lineage_events.capture.drivers.generic import url_driver
     from prefect_lineage_events.capture.drivers.registry import driver_for
     from prefect_lineage_events.capture.proxies import trace

@@ -62,13 +62,13 @@ class ExpectedJob:
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """`stores`: where the program runs; `setup`: statements on top of the seed; `env`: what the program is told;
-    `exit`: its code; `prints`: what its output holds; `events`: at most so many lineage events in all."""
+    `settings`: ours, for the program and the assembler; `exit`: its code; `prints`: what its output holds; `events`: at most so many lineage events in all."""
 
     jobs: Mapping[str, ExpectedJob]
     stores: tuple[str, ...] = ("sqlite",)
     setup: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
-    granularity: str = "flow"
+    settings: Mapping[str, str] = field(default_factory=dict)
     exit: int = 0
     prints: str = ""
     events: int | None = None

@@ -63,12 +63,14 @@ def test_the_lineage_is_what_the_flow_did(
 ) -> None:
     expected = EXPECTATIONS[name]
     environment = {**STORES[store](request, tmp_path, expected.setup), **expected.env}
-    monkeypatch.setenv("PREFECT_LINEAGE_GRANULARITY", expected.granularity)
+    for setting, value in expected.settings.items():
+        monkeypatch.setenv(f"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_{setting.upper()}", str(value))
     runs = _run(HERE / f"{name}.py", expected, environment, prefect_server, tmp_path)
     events = _assemble(runs, tmp_path / "openlineage.jsonl", monkeypatch)
 
     assert faults(events) == []
-    assert _differences(expected, pictures(events)) == []
+    differences = _differences(expected, pictures(events))
+    assert not differences, "\n".join(["", *differences])
     if expected.events is not None:
         assert sum(_lineage_events(run) for run in runs) <= expected.events
     _check_marquez(standin, events)
