@@ -85,7 +85,7 @@ def _run(
     work.mkdir()
     done = subprocess.run(
         [sys.executable, str(program)],
-        env={**server.environment, **environment, "PYTHONPATH": str(HERE)},
+        env={**server.environment, **environment},
         cwd=work,
         capture_output=True,
         text=True,
