@@ -45,6 +45,11 @@ class TableRef:
             return f"@{dotted}/{self.path}".rstrip("/")
         return self.path if self.kind == "file" else dotted
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells it from others of its session: a stage may be called like a table."""
+        return ("@", *self.parts) if self.kind == "stage" else self.parts
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnEdge:

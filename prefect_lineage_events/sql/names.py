@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from .context import Context
 from .identifiers import complete, fold, split_identifier
@@ -109,7 +110,8 @@ def stage_of(text: str, context: Context) -> TableRef:
     parts = [fold(p, q, context.dialect) for p, q in [*above_with_quotes(above), unquoted(last.removeprefix("%"))]]
     if table:
         parts[-1] = "%" + parts[-1]
-    return TableRef(complete(parts, context), "stage", path)
+    stage = TableRef(complete(parts, context), "stage", path)
+    return replace(stage, temporary=stage.key in context.temporary)
 
 
 def above_with_quotes(parts: Sequence[str]) -> list[Part]:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from .attached import attached_by
 from .cache import BoundedCache
-from .context import Context
+from .context import Context, OwnNames
 from .longlists import COLUMNS_KEPT
 from .model import Statement, TableRef
 from .statement import analyze_piece
@@ -21,7 +21,7 @@ from .tokens import split
 Columns = Mapping[str, str]
 Parts = tuple[str, ...]
 
-_TABLES_KNOWN = 1_000  # the columns of more tables than a session has reason to make are let go, oldest first
+_TABLES_KNOWN = 250  # the columns of more tables than a session has reason to make are let go, oldest first
 _USES_LAST_QUERY = re.compile(r"last_query_id|->>", re.IGNORECASE)
 _LOST_COLUMNS = f"a select list of more than {COLUMNS_KEPT:,} columns was cut"
 _STATEMENT_BYTES = 1_500  # what one statement weighs, about, and one reference or edge of it
@@ -32,12 +32,13 @@ _REFERENCE_BYTES = 250
 class State:
     """What statements of a session made, compared by identity: nothing else happened between equal ones.
 
-    `columns` are those that statements declared, by dotted table name; `temporary` holds the parts of tables that are
-    gone with the session; `variables` have their names in upper case; `attached` maps the names under which other
-    database files are open to their paths (SQLite, DuckDB). Values and paths are the user's own, so no repr shows them.
+    `columns` are those that statements declared, by dotted table name; `temporary` holds the keys of tables and stages
+    that are gone with the session; `variables` have their names in upper case; `attached` maps the names under which
+    other database files are open to their paths (SQLite, DuckDB). Values and paths are the user's own, so no repr shows
+    them.
     """
 
-    columns: Mapping[str, Columns] = field(default_factory=lambda: MappingProxyType({}))
+    columns: Mapping[str, Columns] = field(default_factory=OwnNames)
     temporary: frozenset[Parts] = frozenset()
     variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     attached: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
@@ -46,7 +47,7 @@ class State:
         """The state that the statement leaves; itself when the statement changes nothing of it."""
         if statement.effect not in _CHANGES_STATE and not statement.session:
             return self
-        columns, temporary = dict(self.columns), set(self.temporary)
+        columns, temporary = OwnNames(self.columns), set(self.temporary)
         if statement.effect == "drop":
             _forget(statement.outputs, columns, temporary)
         elif statement.effect == "alter":
@@ -54,7 +55,7 @@ class State:
         if statement.effect in ("rename", "swap", "clone"):
             _carry(statement, columns, temporary)
         columns.update(statement.declared)
-        temporary |= {table.parts for table in statement.outputs if table.temporary and statement.effect != "drop"}
+        temporary |= {table.key for table in statement.outputs if table.temporary and statement.effect != "drop"}
         variables = {name[1:]: value for name, value in statement.session if name.startswith("$")}
         known = {name: value for name, value in {**self.variables, **variables}.items() if value}
         while len(columns) > _TABLES_KNOWN:
@@ -165,7 +166,7 @@ def fresh_answer(
 def _forget(tables: Iterable[TableRef], columns: dict[str, Columns], temporary: set[Parts]) -> None:
     for table in tables:
         columns.pop(table.name, None)
-        temporary.discard(table.parts)
+        temporary.discard(table.key)
 
 
 def _carry(statement: Statement, columns: dict[str, Columns], temporary: set[Parts]) -> None:
