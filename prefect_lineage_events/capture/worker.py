@@ -16,7 +16,7 @@ from prefect_lineage_events.capture.context import Run, before_interruption
 from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import FlushNote, Note, RunEndedNote
 from prefect_lineage_events.capture.queue import NoteQueue
-from prefect_lineage_events.capture.sending import Sender, before_exit
+from prefect_lineage_events.capture.sending import Sender
 from prefect_lineage_events.settings import LineageSettings, settings
 
 if TYPE_CHECKING:
@@ -36,10 +36,13 @@ class Worker:
         self._sender = Sender()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prefect-lineage", daemon=True)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler of the user's may come in anywhere, and run a statement
         self._started = False
+        self._out_of_order = False
 
     def put(self, note: Note) -> bool:
+        if self._out_of_order:
+            return False
         taken = self._queue.put(note)
         if not self._started:
             self._start()
@@ -80,7 +83,11 @@ class Worker:
         with self._lock:
             if not self._started:
                 self._started = True
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except BaseException:  # no thread is to be had now; the next note tries again
+                    self._started = False
+                    raise
                 if multiprocessing.parent_process() is not None:
                     # a pool's child closes its queues, and with them Prefect's way to the parent, before threads end
                     multiprocessing.util.Finalize(None, self.stop, exitpriority=_BEFORE_QUEUES)
@@ -92,7 +99,11 @@ class Worker:
                 from prefect_lineage_events.capture.pipeline import Pipeline
 
             self._pipeline = Pipeline(self._values, self._sender.send, self._queue)
-            self._work(self._pipeline)
+        if self._pipeline is None:
+            self._out_of_order = True
+            self._queue.drop_rest()
+            return
+        self._work(self._pipeline)
 
     def _work(self, pipeline: Pipeline) -> None:
         while not (self._stopping.is_set() and self._queue.empty()):
@@ -106,7 +117,7 @@ class Worker:
 
 
 _worker: Worker | None = None
-_making = threading.Lock()
+_making = threading.RLock()
 _importing = threading.Lock()
 
 
@@ -114,8 +125,8 @@ def _current() -> Worker:
     global _worker
     if _worker is None:
         with _making:
-            if _worker is None:
-                _worker = Worker(settings())
+            made = Worker(settings())
+            _worker = _worker or made  # whoever came in while it was made has another
     return _worker
 
 
@@ -158,9 +169,10 @@ def _after_fork() -> None:
 
 def _begin_anew() -> None:
     global _worker, _making, _importing
-    _worker, _making, _importing = None, threading.Lock(), threading.Lock()
+    _worker, _making, _importing = None, threading.RLock(), threading.Lock()
 
 
-before_exit(_stop)
+# Before the threads of executors are joined, which look up hosts for us, and before any `atexit` call.
+threading._register_atexit(_stop)  # type: ignore[attr-defined]
 before_interruption(_settle)
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_anew)

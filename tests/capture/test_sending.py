@@ -1,152 +1,157 @@
-"""Handing over to Prefect: softly, without another run's context, and taken back when there is no time."""
+"""Handing over to Prefect: softly, to the run's own API, without another run's context, no longer than there is time."""
 
 from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Iterator
+from contextvars import Context
 from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
 
-import prefect.events
 import pytest
-from prefect.context import FlowRunContext
+from prefect.context import FlowRunContext, SettingsContext
 from prefect.events import Event
+from prefect.events.clients import AssertingEventsClient
 from prefect.events.worker import EventsWorker
-from prefect.exceptions import EventTooLarge
+from prefect.settings import (
+    PREFECT_API_KEY,
+    PREFECT_API_URL,
+    PREFECT_SERVER_EVENTS_MAXIMUM_SIZE_BYTES,
+    temporary_settings,
+)
 
-from prefect_lineage_events.capture.sending import Sender, _take_back
-from prefect_lineage_events.events import EmitterInfo, EventDataset, LineageEvent, StatementInfo
+from prefect_lineage_events.capture import sending
+from prefect_lineage_events.capture.sending import Sender
 
-from .conftest import STARTED, make_run
+from .conftest import make_run
 
 EVENT: dict[str, Any] = {"event": "lineage.read", "resource": {"prefect.resource.id": "s3://b/k"}, "payload": {}}
+API = "http://127.0.0.1:1/api"
 
 
-class FakeWorker:
-    """Prefect's worker, as far as it is looked into: a queue, and what it does with an event that is removed."""
+class Line:
+    """In the place of a channel: remembers what it was given, and gets rid of nothing."""
 
-    _stopped = False
+    made: list[Line]
 
-    def __init__(self, *names: str) -> None:
-        self._queue: queue.Queue[Any] = queue.Queue()
-        self.sent: list[Any] = []
-        self.removed: list[str] = []
-        for name in names:
-            payload = {"schema_version": 1} if name.startswith("lineage.") else {}
-            self._queue.put(SimpleNamespace(event=name, payload=payload))
-        self._queue.put(None)
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.events: list[Event] = []
+        self.full = False
+        self.closed = False
+        type(self).made.append(self)
 
-    def _on_item_dropped(self, event: Any) -> None:
-        self.removed.append(event.event)
+    def put(self, event: Event, size: int) -> bool:
+        self.events.append(event)
+        return not self.full
 
-    def send(self, event: Any) -> None:
-        self.sent.append(event)
+    def close(self) -> None:
+        self.closed = True
 
+    def ended(self, deadline: float) -> bool:
+        return not self.events
 
-@pytest.fixture
-def emitted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Calls of `emit_event`, with the run that Prefect would have attached."""
-    calls: list[dict[str, Any]] = []
-    workers = [FakeWorker()]
-    monkeypatch.setattr(EventsWorker, "instance", classmethod(lambda cls: workers[-1]))
-    monkeypatch.setattr(
-        prefect.events, "emit_event", lambda **event: calls.append(event | {"run": FlowRunContext.get()}) or 1
-    )
-    return calls
+    @property
+    def waiting(self) -> int:
+        return len(self.events)
 
 
-def test_an_event_is_handed_over_with_no_run_for_prefect_to_attach(emitted: list[dict[str, Any]]) -> None:
+@pytest.fixture(autouse=True)
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Line]]:
+    Line.made = []
+    monkeypatch.setattr(sending, "Channel", Line)
+    with temporary_settings({PREFECT_API_URL: API}):
+        yield Line.made
+
+
+def in_settings(**values: Any) -> Any:
+    with temporary_settings({PREFECT_API_URL: API, **values}):
+        return make_run(settings=SettingsContext.get())
+
+
+def test_an_event_is_handed_over_with_no_run_for_prefect_to_attach(lines: list[Line]) -> None:
     token = FlowRunContext.__var__.set("another run")  # type: ignore[arg-type]
     try:
-        assert Sender().send(EVENT, make_run())
+        assert Sender().send(EVENT, in_settings())
     finally:
         FlowRunContext.__var__.reset(token)
-    assert [e["run"] for e in emitted] == [None]
+    assert [e.event for e in lines[0].events] == ["lineage.read"]
+    assert lines[0].context[FlowRunContext.__var__] is None
 
 
-def test_the_runs_own_settings_apply(emitted: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
-    from prefect.context import SettingsContext
-    from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
+def test_each_api_has_a_channel_of_its_own(lines: list[Line]) -> None:
+    sender = Sender()
+    with temporary_settings({PREFECT_API_URL: "http://elsewhere/api", PREFECT_API_KEY: "k"}):
+        elsewhere = make_run(settings=SettingsContext.get())
+    for run in (in_settings(), elsewhere, in_settings()):
+        assert sender.send(EVENT, run)
+    assert [len(line.events) for line in lines] == [2, 1]
+    assert str(lines[1].context[SettingsContext.__var__].settings.api.url) == "http://elsewhere/api"
 
-    seen: list[object] = []
-    monkeypatch.setattr(
-        prefect.events, "emit_event", lambda **event: seen.append(str(get_current_settings().api.url)) or 1
-    )
-    with temporary_settings({PREFECT_API_URL: "http://elsewhere/api"}):
+
+def test_an_event_prefect_would_refuse_for_its_size_is_a_false(lines: list[Line]) -> None:
+    with temporary_settings({PREFECT_API_URL: API, PREFECT_SERVER_EVENTS_MAXIMUM_SIZE_BYTES: 10}):
         run = make_run(settings=SettingsContext.get())
-    assert Sender().send(EVENT, run)
-    assert seen == ["http://elsewhere/api"]
+    assert Sender().send(EVENT, run) is False
+    assert lines == []
 
 
-@pytest.mark.parametrize("error", [EventTooLarge(2, 1), RuntimeError("closed")])
-def test_an_error_is_a_false_not_an_exception(
-    emitted: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    def raises(**event: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(prefect.events, "emit_event", raises)
-    assert Sender().send(EVENT, make_run()) is False
+def test_an_error_is_a_false_not_an_exception() -> None:
+    assert Sender().send({"event": "lineage.read", "resource": "not a resource"}, in_settings()) is False
 
 
-def test_an_event_prefect_does_not_take_is_a_false(
-    emitted: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(prefect.events, "emit_event", lambda **event: None)
-    assert Sender().send(EVENT, make_run()) is False
+def test_an_event_the_channel_does_not_take_is_a_false(lines: list[Line]) -> None:
+    sender, run = Sender(), in_settings()
+    assert sender.send(EVENT, run)
+    lines[0].full = True
+    assert sender.send(EVENT, run) is False
 
 
-def statement_event(inputs: int = 1, **more: Any) -> dict[str, Any]:
-    datasets = [EventDataset(namespace="s3://b", name=f"k{i}") for i in range(inputs)]
-    info = StatementInfo(id=uuid4(), sql="SELECT ?", started=STARTED, **more)
-    emitter = EmitterInfo(id=uuid4(), sequence=0)
-    return LineageEvent(operation="read", inputs=tuple(datasets), statement=info, emitter=emitter).to_prefect()
+def test_where_prefect_emits_nothing_nothing_is_handed_over(lines: list[Line], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "should_emit_events", lambda: False)
+    assert Sender().send(EVENT, in_settings()) is False
+    assert lines == []
 
 
-def test_ordinary_events_are_what_prefect_would_have_made_of_them(emitted: list[dict[str, Any]]) -> None:
-    sender, event = Sender(), statement_event(3)
-    sender.send(statement_event(), make_run())
-    assert sender.send(event, make_run())
-    (sent,) = EventsWorker.instance().sent  # type: ignore[attr-defined]
-    assert sent == Event(**event)
-    assert sent.model_dump_json() == Event(**event).model_dump_json()
-    assert len(emitted) == 1
+def test_events_go_where_prefects_own_are_led(lines: list[Line]) -> None:
+    EventsWorker.set_client_override(AssertingEventsClient)
+    try:
+        sender = Sender()
+        assert sender.send(EVENT, in_settings())
+        sender.finish(time.monotonic() + 30)
+        assert [e.event for e in AssertingEventsClient.last.events] == ["lineage.read"]  # type: ignore[union-attr]
+    finally:
+        EventsWorker.instance().drain()
+        EventsWorker.set_client_override(None)
+    assert lines == []
 
 
-def test_what_prefect_may_refuse_goes_through_its_validation(emitted: list[dict[str, Any]]) -> None:
+def test_waiting_tells_what_the_api_did_not_take_and_a_later_event_opens_a_new_channel(lines: list[Line]) -> None:
+    sender, run = Sender(), in_settings()
+    sender.send(EVENT, run)
+    assert sender.wait(time.monotonic()) == 1
+    assert lines[0].closed
+    sender.send(EVENT, run)
+    assert len(lines) == 2
+
+
+def test_what_is_lost_at_the_end_is_said_once(lines: list[Line], caplog: pytest.LogCaptureFixture) -> None:
+    sender, run = Sender(), in_settings()
+    for _ in range(3):
+        sender.send(EVENT, run)
+    with caplog.at_level("WARNING", logger="prefect_lineage_events"):
+        sender.finish(time.monotonic())
+        sender.finish(time.monotonic())
+    assert [r.getMessage() for r in caplog.records] == [
+        "lineage: the Prefect API did not take 3 events in time; they are lost"
+    ]
+
+
+def test_the_end_waits_for_prefects_worker_no_longer_than_the_deadline() -> None:
+    stuck: queue.Queue[Any] = queue.Queue()
+    stuck.put(object())
     sender = Sender()
-    for event in (statement_event(), statement_event(80), statement_event() | {"occurred": None}, EVENT):
-        sender.send({"occurred": STARTED, "related": []} | event, make_run())
-    assert len(emitted) == 4
-
-
-def test_a_stopped_worker_is_given_nothing(emitted: list[dict[str, Any]]) -> None:
-    sender = Sender()
-    sender.send(statement_event(), make_run())
-    worker = EventsWorker.instance()
-    worker._stopped = True
-    assert sender.send(statement_event(), make_run())
-    assert (len(emitted), worker.sent) == (2, [])  # type: ignore[attr-defined]
-
-
-def test_only_our_own_waiting_events_are_taken_back() -> None:
-    worker = FakeWorker("prefect.task-run.Completed", "lineage.read", "lineage.closed")
-    assert _take_back(worker) == 2  # type: ignore[arg-type]
-    assert worker.removed == ["lineage.read", "lineage.closed"]
-    left = [worker._queue.get_nowait() for _ in range(worker._queue.qsize())]
-    assert [e and e.event for e in left] == ["prefect.task-run.Completed", None]
-
-
-def test_a_users_own_event_of_a_like_name_is_not_taken_back() -> None:
-    worker = FakeWorker()
-    worker._queue.put(SimpleNamespace(event="lineage.mine", payload={}))
-    assert _take_back(worker) == 0  # type: ignore[arg-type]
-
-
-def test_the_end_waits_for_prefect_no_longer_than_the_deadline(emitted: list[dict[str, Any]]) -> None:
-    sender = Sender()
-    stuck = FakeWorker("lineage.read")
-    sender._workers.append(stuck)  # type: ignore[arg-type]
+    sender._workers.append(SimpleNamespace(_queue=stuck))  # type: ignore[arg-type]
     sender.finish(deadline=time.monotonic())
-    assert stuck.removed == ["lineage.read"]
+    assert stuck.unfinished_tasks == 1
