@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from prefect_lineage_events.assembly.flow_body import FlowBody
+from prefect_lineage_events.assembly.flow_body import FlowBody, Result
 from prefect_lineage_events.assembly.givers import Givers
 from prefect_lineage_events.assembly.lives import Life, Placed
 from prefect_lineage_events.assembly.model import How
@@ -55,18 +55,14 @@ class _Hands:
         return self.now
 
 
-def dataflow(
-    placed: Sequence[Placed], tasks: Mapping[UUID, TaskRun], schemas: Schemas, *, infer_columns: bool
-) -> list[Fed]:
-    """What fed each lasting dataset, by scope of the writes. Datasets that come and go leave no trace in it."""
-    return _Walk(placed, tasks, schemas, infer_columns).fed()
+class Dataflow:
+    """What fed each lasting dataset, by scope of the writes. Datasets that come and go leave no trace in it.
 
-
-class _Walk:
-    """Follows the rows through a run, moment by moment."""
+    It follows the rows through a run, moment by moment.
+    """
 
     def __init__(
-        self, placed: Sequence[Placed], tasks: Mapping[UUID, TaskRun], schemas: Schemas, infer_columns: bool
+        self, placed: Sequence[Placed], tasks: Mapping[UUID, TaskRun], schemas: Schemas, *, infer_columns: bool
     ) -> None:
         self._placed = placed
         self._schemas = schemas
@@ -80,8 +76,26 @@ class _Walk:
         self._body = FlowBody(placed, tasks, self._givers.of, self._names_into)
         self._fed: dict[tuple[Life, frozenset[Scope]], Fed] = {}
         self._written: dict[tuple[Life, frozenset[Scope], tuple[str, ...]], int] = {}
+        self._follow()
 
     def fed(self) -> list[Fed]:
+        return list(self._fed.values())
+
+    def handed(self) -> Relation:
+        """All that the run's statements handed to Python."""
+        return _together(hands.all_day for hands in self._hands.values())
+
+    def handed_by(self, givers: Iterable[UUID]) -> Relation:
+        """What came with the results of these tasks."""
+        scopes = dict.fromkeys(scope for giver in sorted(givers) for scope in (giver, *self._givers.of(giver)))
+        return _together(self._hands[scope].all_day for scope in scopes)
+
+    def handed_by_the_body(self, call: TaskRun) -> Iterator[Relation]:
+        """What the flow's body handed to a subflow, result by result."""
+        for result in self._body.feeding_call(call):
+            yield _together(self._rows_of(result))
+
+    def _follow(self) -> None:
         self._hand_over_lasting()
         for moment, placed in self._moments():
             target = placed.target
@@ -91,7 +105,6 @@ class _Walk:
                 self._fill(target, placed, moment)
             elif target:
                 self._feed(target, placed, moment)
-        return list(self._fed.values())
 
     def _moments(self) -> Iterator[tuple[_Moment, Placed]]:
         """Statements as they ran; one that stands for many executions at the first and at the last of them.
@@ -251,10 +264,13 @@ class _Walk:
 
     def _out_of_the_body(self, placed: Placed) -> Iterator[Relation]:
         for result in self._body.feeding(placed):
-            if result.read:
-                yield self._relation(result.read)
-            elif result.task:
-                yield from (self._hands[task].all_day for task in (result.task, *self._givers.of(result.task)))
+            yield from self._rows_of(result)
+
+    def _rows_of(self, result: Result) -> Iterator[Relation]:
+        if result.read:
+            yield self._relation(result.read)
+        elif result.task:
+            yield from (self._hands[task].all_day for task in (result.task, *self._givers.of(result.task)))
 
     def _covers(self, tasks: Collection[UUID], names: frozenset[str]) -> bool:
         return names <= {name for task in tasks for name in self._hands[task].all_day.columns}
@@ -263,6 +279,13 @@ class _Walk:
 _SAME_TASK: How = "same task"
 _TASK_GRAPH: How = "task graph"
 _SAME_FLOW: How = "same flow"
+
+
+def _together(relations: Iterable[Relation]) -> Relation:
+    whole = Relation()
+    for relation in relations:
+        whole.take(relation)
+    return whole
 
 
 def _reads_passing(placed: Placed) -> bool:

@@ -37,9 +37,9 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class _Taking:
-    """A write whose rows came out of the body's hands."""
+    """A write, or the call of a subflow, whose rows came out of the body's hands."""
 
-    target: Life
+    target: Life | UUID
     began: dt.datetime
     names: frozenset[str]
 
@@ -62,17 +62,21 @@ class FlowBody:
         self._names_into = names_into
         self._reads = _by_scope(placed)
         self._wrote = {scope for one in placed if one.target for scope in one.step.scopes}
-        self._fed: dict[Life, list[Result]] = defaultdict(list)
+        self._fed: dict[Life | UUID, list[Result]] = defaultdict(list)
         results = sorted(self._results(), key=lambda r: r.there)
         if results:
-            takings = [self._taking(one) for one in placed if self.hands_over(one)]
-            self._match(results, sorted(takings, key=lambda t: t.began))
+            takings = [self._taking(one) for one in placed if self._takes(one)]
+            self._match(results, sorted([*takings, *self._calls()], key=lambda t: t.began))
 
     def feeding(self, placed: Placed) -> Sequence[Result]:
         """The results that a write took out of the body's hands."""
-        return self._fed.get(placed.target, ()) if placed.target and self.hands_over(placed) else ()
+        return self._fed.get(placed.target, ()) if placed.target and self._takes(placed) else ()
 
-    def hands_over(self, placed: Placed) -> bool:
+    def feeding_call(self, call: TaskRun) -> Sequence[Result]:
+        """The results that may have gone into a subflow's parameters."""
+        return self._fed.get(call.id, ())
+
+    def _takes(self, placed: Placed) -> bool:
         """Can a write's rows only have come out of the body's hands?"""
         if placed.target is None or not placed.step.takes_from_python:
             return False
@@ -84,7 +88,10 @@ class FlowBody:
         own = [read for scope in placed.step.scopes for read in self._reads.get(scope, ())]
         if any(read.step.started <= placed.step.last for read in own):
             return False
-        return not any(self._reads.get(giver) for task in tasks for giver in self._givers(task.id))
+        return not any(self._was_given_rows(task) for task in tasks)
+
+    def _was_given_rows(self, task: TaskRun) -> bool:
+        return any(self._reads.get(giver) for giver in self._givers(task.id))
 
     def _results(self) -> Iterator[Result]:
         """What the body read itself, and what tasks returned that no task received.
@@ -107,12 +114,17 @@ class FlowBody:
         began = min(started, default=placed.step.started)
         return _Taking(placed.target, began, frozenset(name.casefold() for name in self._names_into(placed)))
 
+    def _calls(self) -> Iterator[_Taking]:
+        for task in self._tasks.values():
+            if task.subflow and task.started and task.untracked and not task.caller and not self._was_given_rows(task):
+                yield _Taking(task.id, task.started, frozenset())
+
     def _tasks_of(self, placed: Placed) -> list[TaskRun]:
         return [self._tasks[scope] for scope in placed.step.scopes if scope]
 
     def _match(self, results: Sequence[Result], takings: Sequence[_Taking]) -> None:
         possible = [(taking, _possible(taking, results)) for taking in takings]
-        fed_by: dict[frozenset[Life], set[Life]] = defaultdict(set)
+        fed_by: dict[frozenset[Life], set[Life | UUID]] = defaultdict(set)
         for taking, sources in possible:
             for some in sources:
                 fed_by[some].add(taking.target)

@@ -34,7 +34,7 @@ def picture(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas) -> P
     created = {name for life in made for name in (life.birth, life.name)}
     for one in placed:
         for life in one.sources:
-            if not life.gone:
+            if not life.gone and not one.step.handed:
                 _touch(inputs[life.as_source], life, one.step)
         if one.target and not one.target.gone and not _never_there(one.target, created):
             _touch(outputs[one.target.as_target], one.target, one.step)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 
 from prefect_lineage_events import events
 from prefect_lineage_events.assembly.lives import Life, Lives, Placed
@@ -27,9 +28,18 @@ class _Observation:
 
 
 class Schemas:
-    """Columns per life. What was looked up in the store counts before what statements let see."""
+    """Columns per life. What was looked up in the store counts before what statements let see.
 
-    def __init__(self, placed: Sequence[Placed], lives: Lives, looked_up: Iterable[SchemaEvent]) -> None:
+    `above` are columns as runs above knew them, for datasets of which this run learned none.
+    """
+
+    def __init__(
+        self,
+        placed: Sequence[Placed],
+        lives: Lives,
+        looked_up: Iterable[SchemaEvent],
+        above: Mapping[Dataset, tuple[Column, ...]] = MappingProxyType({}),
+    ) -> None:
         self._columns: dict[Life, dict[str, Column]] = defaultdict(dict)
         self._whole: dict[Dataset, list[_Observation]] = defaultdict(list)
         for one in placed:
@@ -42,6 +52,9 @@ class Schemas:
                 if dataset.columns and (life := lives.named(dataset.dataset)):
                     found[life] = _looked_up(dataset.columns)
                     self._whole[life.as_target].append(_Observation(found[life], looked_up=True))
+        for life in lives.all if above else ():
+            if not life.created and not self._columns.get(life) and (known := above.get(life.birth)):
+                found.setdefault(life, known)
         for life, columns in found.items():
             self._columns[life] = {c.name.casefold(): c for c in columns}
 

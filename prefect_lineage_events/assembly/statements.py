@@ -24,7 +24,8 @@ _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 class Step:
     """One statement and one of its outputs (None: it only reads). It may stand for many executions, of many task runs.
 
-    `started` and `last` are when the first and the last of them began.
+    `started` and `last` are when the first and the last of them began. `handed`: rows that another run read and gave to
+    this one, which is no use of a dataset by this run.
     """
 
     info: StatementInfo
@@ -39,6 +40,7 @@ class Step:
     result_columns: tuple[Column, ...] = ()
     description: str | None = None
     owners: tuple[str, ...] = field(default=())
+    handed: bool = False
 
     @property
     def effect(self) -> str | None:

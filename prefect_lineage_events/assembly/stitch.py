@@ -11,24 +11,30 @@ import re
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from prefect_lineage_events.assembly.dataflow import Fed, dataflow
+from prefect_lineage_events.assembly.dataflow import Dataflow, Fed
+from prefect_lineage_events.assembly.kin import columns_above, with_handed
 from prefect_lineage_events.assembly.lives import Placed, place
-from prefect_lineage_events.assembly.model import Lineage, RunLineage, StatementSummary, TaskLineage
+from prefect_lineage_events.assembly.model import Lineage, Reanalysis, RunLineage, StatementSummary, TaskLineage
 from prefect_lineage_events.assembly.picture import picture
 from prefect_lineage_events.assembly.reanalysis import analysed_again
 from prefect_lineage_events.assembly.schemas import Schemas
 from prefect_lineage_events.assembly.statements import Step, scopes_of, steps
+from prefect_lineage_events.assembly.todays_analysis import Reports, read_anew
 from prefect_lineage_events.history.model import RunHistory, TaskRun
 
 _LATE = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
 
 
-def stitch(history: RunHistory, *, infer_columns: bool = True) -> RunLineage:
-    """The run lineage of a history. `infer_columns`: DataFrames' columns get edges by equal names, marked inferred."""
-    placed, lives = place(steps(history))
-    schemas = Schemas(placed, lives, history.schemas)
+def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: Reports | None = None) -> RunLineage:
+    """The run lineage of a history. `infer_columns`: DataFrames' columns get edges by equal names, marked inferred.
+
+    `reanalyse`: statements are read by today's analyser; it says of a dataset's URI whether that may be shown.
+    """
+    told, reanalysis = (steps(history), Reanalysis()) if reanalyse is None else read_anew(steps(history), reanalyse)
+    placed, lives = place(with_handed(told, history))
+    schemas = Schemas(placed, lives, history.schemas, columns_above(history))
     placed = analysed_again(placed, schemas)
-    fed = dataflow(placed, history.tasks, schemas, infer_columns=infer_columns)
+    fed = Dataflow(placed, history.tasks, schemas, infer_columns=infer_columns).fed()
     return RunLineage(
         run=history.run,
         lineage=_lineage(placed, fed, schemas),
@@ -36,12 +42,15 @@ def stitch(history: RunHistory, *, infer_columns: bool = True) -> RunLineage:
         completeness=history.completeness,
         schema_changes=schemas.changes(),
         descendants_have_lineage=history.descendants_have_lineage,
+        reanalysis=reanalysis,
     )
 
 
 def _lineage(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas) -> Lineage:
     inputs, outputs, edges, columns = picture(placed, fed, schemas)
-    return Lineage(inputs, outputs, edges, columns, statements=tuple(_summaries(p.step for p in placed)))
+    return Lineage(
+        inputs, outputs, edges, columns, statements=tuple(_summaries(p.step for p in placed if not p.step.handed))
+    )
 
 
 def _tasks(

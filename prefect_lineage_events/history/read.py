@@ -16,6 +16,7 @@ from uuid import UUID
 from prefect_lineage_events.history import api, event_log, runs
 from prefect_lineage_events.history.completeness import judge
 from prefect_lineage_events.history.event_log import EventLog, Window
+from prefect_lineage_events.history.kin import KinReader, takes_rows
 from prefect_lineage_events.history.model import Completeness, FlowRun, RunHistory, TaskRun
 from prefect_lineage_events.history.tasks import read_tasks
 
@@ -56,12 +57,13 @@ def read_history(
     """The run's history, as complete as it gets within the patience.
 
     For a run that ended long ago nothing is waited for. Requests: one a 50 events, one a poll, one a 200 task runs.
+    Runs above and below are read only where rows or columns can have come from them (`kin`).
     The clock is the API's, by which the run ended, unless another is given.
     """
     clock = clock or Clock(now=lambda: api.now(client))
     log, completeness = _read_events(client, run, patience, clock)
     tasks = _read_tasks(client, run, log, patience, clock)
-    return RunHistory(
+    history = RunHistory(
         run=run,
         events=tuple(log.lineage),
         schemas=tuple(log.schemas),
@@ -71,6 +73,7 @@ def read_history(
         descendants_have_lineage=log.empty and _descendants_have_lineage(client, run, clock),
         stored_events=log.stored,
     )
+    return KinReader(client, lambda of: window_of(of, clock.now())).read(history)
 
 
 def window_of(run: FlowRun, now: dt.datetime) -> Window:
@@ -118,7 +121,7 @@ def _read_tasks(
     """The run's task runs, once those that its events name have arrived: they too come some seconds late."""
     named = {e.run.task_run_id for e in log.lineage} | {a.task_run_id for a in log.assets}
     named.discard(None)
-    if not named:
+    if not named and not takes_rows(log.lineage):
         return {}
     tasks = read_tasks(client, run.id)
     deadline = (run.ended or clock.now()) + dt.timedelta(seconds=patience.settle)

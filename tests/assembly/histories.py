@@ -79,7 +79,10 @@ class Story:
     def task(
         self, name: str, *given: str, after: Iterable[str] = (), span: tuple[float, float] | None = None, **more: object
     ) -> Story:
-        """A task run that received the results of other ones; `span`: when it began and ended, in the run's seconds."""
+        """A task run that received the results of other ones, each in a parameter of its own.
+
+        `span`: when it began and ended, in the run's seconds.
+        """
         began, ended = [START + dt.timedelta(seconds=s) for s in span] if span else (None, None)
         self.tasks[ident(name)] = TaskRun(
             id=ident(name),
@@ -87,6 +90,7 @@ class Story:
             task_key=name,
             state="COMPLETED",
             upstream=frozenset(map(ident, given)),
+            given=tuple(frozenset([ident(giver)]) for giver in given),
             waits_for=frozenset(map(ident, after)),
             started=began,
             ended=ended,

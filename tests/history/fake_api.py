@@ -71,7 +71,8 @@ class FakeApi:
         if path == "/events/filter/next":
             return Answer(self._events(int(params["page-token"]), 50))
         if path == "/task_runs/filter":
-            return Answer(self.tasks[json["offset"] : json["offset"] + json["limit"]])
+            mine = self._tasks_of(json.get("flow_runs", {}).get("id", {}).get("any_"))
+            return Answer(mine[json["offset"] : json["offset"] + json["limit"]])
         if path == "/flow_runs/filter":
             return Answer(self._flow_runs(json))
         if path == "/flows/filter":
@@ -92,11 +93,17 @@ class FakeApi:
         following = f"http://inside:1/api/events/filter/next?page-token={offset + limit}" if more else None
         return {"events": page, "total": len(there), "next_page": following}
 
+    def _tasks_of(self, flow_run_ids: list[str] | None) -> list[dict[str, Any]]:
+        """Tasks without a run named (`of`) are of whichever run is asked for."""
+        return [t for t in self.tasks if "of" not in t or t["of"] in (flow_run_ids or ())]
+
     def _flow_runs(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         runs = self.runs
         chosen = body.get("flow_runs", {})
         if tasks := body.get("task_runs"):
             return [r for r in runs if set(r.get("task_run_ids", ())) & set(tasks["id"]["any_"])]
+        if ids := chosen.get("id"):
+            runs = [r for r in runs if r["id"] in ids["any_"]]
         if parents := chosen.get("parent_flow_run_id"):
             runs = [r for r in runs if r.get("parent") in parents["any_"]]
         if window := chosen.get("end_time"):

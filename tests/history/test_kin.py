@@ -1,0 +1,148 @@
+"""Runs above and below are read where something may have come from them, and only there."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+from prefect_lineage_events.events import EventColumnEdge, LineageEvent, RunInfo
+from prefect_lineage_events.history.kin import KinReader
+from prefect_lineage_events.history.model import FlowRun, ParentRun, RunHistory, TaskRun
+from prefect_lineage_events.history.read import window_of
+from tests.by_hand import NOON, table, write
+from tests.history.fake_api import FakeApi, raw_run
+
+PARENT, CHILD, CALL, TASK = (uuid4() for _ in range(4))
+READ_BY_PARENT = "orders"
+
+
+def api_with(*, given: bool = False, untracked: bool = False) -> FakeApi:
+    """A parent that read something and called a subflow, with or without a parameter; and the subflow, which read."""
+    api = FakeApi(NOON)
+    api.runs = [raw_run(NOON, id_=PARENT), raw_run(NOON, id_=CHILD, parent=str(PARENT))]
+    frame = {"frame": [{"input_type": "task_run", "id": str(TASK)}]} if given else {}
+    inputs: dict[str, Any] = {**frame, **({"day": []} if untracked else {})}
+    details = {"state_details": {"child_flow_run_id": str(CHILD)}}
+    api.tasks = [
+        {
+            "id": str(CALL),
+            "name": "child-0",
+            "task_key": "c",
+            "task_inputs": inputs,
+            "state": details,
+            "of": str(PARENT),
+        },
+        {"id": str(TASK), "name": "extract-0", "task_key": "e", "task_inputs": {}, "state": {}, "of": str(PARENT)},
+    ]
+    for number, (run, task) in enumerate([(PARENT, TASK), (CHILD, None)]):
+        read = LineageEvent(
+            operation="read",
+            inputs=(table(READ_BY_PARENT),),
+            statement=write("x").statement,
+            run=RunInfo(flow_run_id=run, task_run_id=task),
+            emitter=write("x", sequence=number).emitter,
+        )
+        api.store(read, of=run)
+    return api
+
+
+def run_of(id_: UUID, *parents: UUID) -> FlowRun:
+    above = tuple(ParentRun(parent, "parent") for parent in parents)
+    return FlowRun(id_, "busy-bee", uuid4(), "flow", "COMPLETED", started=NOON, ended=NOON, parents=above)
+
+
+def read(api: FakeApi, history: RunHistory) -> RunHistory:
+    return KinReader(api, lambda run: window_of(run, NOON + dt.timedelta(hours=1))).read(history)  # type: ignore[arg-type]
+
+
+def child(*events: LineageEvent) -> RunHistory:
+    return RunHistory(run_of(CHILD, PARENT), events)
+
+
+def test_a_run_whose_statements_say_all_asks_for_nothing():
+    api = api_with(given=True)
+    history = read(api, child(write("out", "in")))
+    assert (history.parent, history.subflows, api.calls) == (None, {}, [])
+
+
+def test_a_run_that_wrote_rows_from_nowhere_has_its_parent_read():
+    history = read(api_with(given=True), child(write("out")))
+    assert history.parent
+    assert [e.inputs[0].name for e in history.parent.events] == [f"shop.public.{READ_BY_PARENT}"]
+    assert history.parent.tasks[CALL].upstream == {TASK}
+
+
+def test_a_run_that_read_what_it_wrote_asks_for_nothing():
+    api = api_with(given=True)
+    reading = LineageEvent(
+        operation="read", inputs=(table("in"),), statement=write("x").statement, emitter=write("x").emitter
+    )
+    assert read(api, child(reading, write("out"))).parent is None
+
+
+def test_a_star_of_a_table_without_columns_has_the_parent_read():
+    source = table("in").model_copy(update={"columns": ()})
+    star = EventColumnEdge(column="*", source=source.uri, source_column="*")
+    starred = write("out", "in").model_copy(update={"inputs": (source,), "columns": (star,)})
+    assert read(api_with(), child(starred)).parent
+    known = starred.model_copy(update={"inputs": (table("in"),)})
+    assert read(api_with(), child(known)).parent is None
+
+
+def test_a_run_without_a_parent_has_none():
+    assert read(api_with(), RunHistory(run_of(CHILD), (write("out"),))).parent is None
+
+
+def test_a_parent_that_was_deleted_is_done_without():
+    api = api_with()
+    api.runs = []
+    assert read(api, child(write("out"))).parent is None
+
+
+def parent(task: TaskRun, call: TaskRun) -> RunHistory:
+    return RunHistory(
+        run_of(PARENT),
+        (write("out", run=RunInfo(flow_run_id=PARENT, task_run_id=TASK)),),
+        tasks={TASK: task, CALL: call},
+    )
+
+
+def test_a_subflow_whose_result_went_to_a_task_that_wrote_is_read():
+    call = TaskRun(CALL, "child-0", "c", subflow=CHILD)
+    load = TaskRun(TASK, "load-0", "l", upstream=frozenset([CALL]))
+    assert set(read(api_with(), parent(load, call)).subflows) == {CHILD}
+
+
+def test_a_subflow_whose_result_stayed_with_the_body_is_read():
+    call = TaskRun(CALL, "child-0", "c", subflow=CHILD)
+    assert set(read(api_with(), parent(TaskRun(TASK, "load-0", "l", untracked=True), call)).subflows) == {CHILD}
+
+
+def test_a_subflow_that_returned_nothing_is_not_read():
+    call = TaskRun(CALL, "child-0", "c", subflow=CHILD, returned=False)
+    assert read(api_with(), parent(TaskRun(TASK, "load-0", "l"), call)).subflows == {}
+
+
+def test_runs_below_a_subflow_belong_to_what_it_returned():
+    api, grandchild = api_with(), uuid4()
+    api.runs.append(raw_run(NOON, id_=grandchild, parent=str(CHILD)))
+    api.store(replace_run(write("out", "deep"), grandchild), of=grandchild)
+    call = TaskRun(CALL, "child-0", "c", subflow=CHILD)
+    history = read(api, parent(TaskRun(TASK, "load-0", "l", upstream=frozenset([CALL])), call))
+    assert {e.run.flow_run_id for e in history.subflows[CHILD].events} == {CHILD, grandchild}
+
+
+def test_the_grandparent_is_read_when_the_parent_only_handed_on():
+    api = api_with(untracked=True)
+    top = uuid4()
+    api.runs.append(raw_run(NOON, id_=top))
+    api.stored = []
+    history = read(api, replace(child(write("out")), run=run_of(CHILD, PARENT, top)))
+    assert history.parent and history.parent.parent
+    assert history.parent.parent.run.id == top
+
+
+def replace_run(event: LineageEvent, run: UUID) -> LineageEvent:
+    return event.model_copy(update={"run": RunInfo(flow_run_id=run)})
