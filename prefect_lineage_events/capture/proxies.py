@@ -42,11 +42,12 @@ def trace(connection: T, driver: Driver) -> T:
     if isinstance(connection, ConnectionProxy) or not policy.current().enabled:
         return connection
     with softly("tracing a connection"):
-        driver.prepare()
         lookup = ask(driver.lookup, connection, default=None)
         store = driver.store(connection)
         tracer = tracing.connection(store, ddl_commits=driver.ddl_commits, lookup=lookup)
-        return ConnectionProxy(connection, driver, store, tracer, lookup)  # type: ignore[return-value]
+        proxy = ConnectionProxy(connection, driver, store, tracer, lookup)
+        driver.prepare(proxy)
+        return proxy  # type: ignore[return-value]
     return connection
 
 

@@ -24,6 +24,11 @@ class Reading:
         self.arrival: Callable[[], None] | None = None
         self.rows = 0
 
+    @property
+    def open(self) -> bool:
+        """Is there a result whose rows are being counted?"""
+        return self._note is not None
+
     def starts(self, note: StatementNote) -> None:
         """A result has begun whose number of rows nobody knows yet."""
         self._note, self.rows = note, 0

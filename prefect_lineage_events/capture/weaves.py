@@ -26,6 +26,7 @@ __all__ = [
     "begins_transaction",
     "ends_transaction",
     "fetches_frame",
+    "length",
     "opens_cursor",
     "rolls_back",
     "runs_as",
@@ -68,11 +69,21 @@ def runs_on_connection(connection: ConnectionProxy, operation: str, method: Any,
 
 
 def fetches_frame(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """The whole result at once, as a DataFrame or an Arrow table, which both know their length."""
+    """The whole result at once: a DataFrame, an Arrow table, arrays by column, or a reader of unknown length."""
     frame = method(*args, **kwargs)
-    cursor._self_reading.fetched(len(frame))
-    cursor._self_reading.ends(exhausted=True)
+    rows = length(frame)
+    cursor._self_reading.fetched(rows or 0)
+    cursor._self_reading.ends(exhausted=rows is not None)
     return frame
+
+
+def length(result: Any) -> int | None:
+    """How many rows a fetched result has; None where it does not know itself (a reader, an iterator, a printout)."""
+    if isinstance(result, str | bytes):
+        return None
+    if isinstance(result, dict):
+        result = next(iter(result.values()), ())
+    return ask(len, result, default=None) if hasattr(type(result), "__len__") else None
 
 
 def streams_rows(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Iterator[Any]:

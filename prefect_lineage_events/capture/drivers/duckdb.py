@@ -6,11 +6,11 @@ https://duckdb.org/docs/stable/clients/python/overview
 from __future__ import annotations
 
 import datetime as dt
+import re
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from time import perf_counter
 from types import FrameType
 from typing import Any
@@ -18,12 +18,13 @@ from uuid import uuid4
 
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
+from prefect_lineage_events.capture.drivers import duckdb_module
+from prefect_lineage_events.capture.drivers import duckdb_relations as relations
 from prefect_lineage_events.capture.drivers.driver import Driver, rowcount, statement_text
-from prefect_lineage_events.capture.drivers.duckdb_frames import callers_frame, is_variable, without_frames
+from prefect_lineage_events.capture.drivers.duckdb_frames import SCAN, callers_frame, in_callers_frame, named, variable
 from prefect_lineage_events.capture.drivers.lookup import by_table
 from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, ask, operation_of, trace
 from prefect_lineage_events.datasets import Store
-from prefect_lineage_events.events import Column
 from prefect_lineage_events.settings import settings
 
 _PATH = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
@@ -33,6 +34,9 @@ _COLUMNS = """
     WHERE database_name = current_database() AND NOT internal LIMIT 2000
 """
 _TABLE = "SELECT 1 FROM information_schema.tables WHERE lower(table_name) = lower(?)"
+# What can stand in a statement as it is, and what only in parentheses. A relation of anything else is a result.
+_QUERY = re.compile(r"[\s(]*(?:WITH|SELECT|FROM|VALUES)\b", re.IGNORECASE)
+_GIVES_ROWS = re.compile(r"\s*(?:TABLE|PIVOT|UNPIVOT|SUMMARIZE|DESCRIBE|SHOW)\b", re.IGNORECASE)
 # The result of a statement that changes data or settings is one row: how many it changed, or that it did.
 _STATUS_COLUMNS = frozenset({"Count", "Success"})
 
@@ -104,7 +108,7 @@ def _engine_text(operation: Any, parameters: Any, cursor: Any) -> str:
     if text.lower() in _REGISTERING:
         names.add(str(parameters[0]).lower())
         return ""
-    return without_frames(text, lambda name: name.lower() in names) if names else text
+    return named(text, lambda name: SCAN if name.lower() in names else None) if names else text
 
 
 ENGINE = Driver(
@@ -136,7 +140,8 @@ def _results(connection: ConnectionProxy) -> CursorProxy:
 def _runs(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`execute` and `executemany`, which return the connection."""
     results = _results(connection)
-    result = weaves.runs_as(results, _operation(connection, args, kwargs), in_callers_frame(method), args, kwargs)
+    operation, _ = _resolved(connection, args, kwargs)
+    result = weaves.runs_as(results, operation, in_callers_frame(method), args, kwargs)
     return connection if result is results else result
 
 
@@ -145,59 +150,99 @@ def _fetches(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -
 
 
 def _fetches_frame(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    return weaves.fetches_frame(_results(connection), method, args, kwargs)
+    return weaves.fetches_frame(_results(connection), in_callers_frame(method), args, kwargs)
 
 
 def _relates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`sql()` and its twins: a SELECT becomes a relation, noted as read when it is made; anything else has run.
-
-    The relation itself stays DuckDB's own: as a Python variable it can be named in later statements, where a proxy
-    would not be known for what it is. What its own methods write (`rel.create(...)`) is therefore not seen.
-    """
+    """`sql()` and its twins: a query becomes a relation, which tells what it does when it runs; all else has run."""
+    operation, names = _resolved(connection, args, kwargs)
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
     relation = in_callers_frame(method)(*args, **kwargs)
+    duration = perf_counter() - clock
+    *before, last = [part for part in operation.split(";") if part.strip()] or [""]
+    ran = relation is None or bool(before) or ask(relations.has_run, relation, default=False)
+    if ran:
+        result = relations.columns_of(relation) if relation is not None else ()
+        connection._self_tracer.statement(
+            operation, started=started, duration=duration, autocommit=True, result_columns=result
+        )
+    if relation is not None:
+        query = last
+        if not _QUERY.match(last):
+            query = f"SELECT * FROM ({last})" if _GIVES_ROWS.match(last) else f"SELECT * FROM {SCAN}"
+        relations.track(connection, relation, query, query=query, names=names, held=ran)
+    return relation
+
+
+def _makes_relation(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`table()`, `read_parquet()`, `from_df()` and the like, which read nothing yet."""
+    relation = in_callers_frame(method)(*args, **kwargs)
+    relations.track(connection, relation, f"SELECT * FROM {SCAN}")
+    return relation
+
+
+def _appends(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`append(table, frame)`."""
+    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    result = method(*args, **kwargs)
+    table, frame = (*args, *kwargs.values())[:2]
     connection._self_tracer.statement(
-        _operation(connection, args, kwargs),
+        f"INSERT INTO {relations.quoted(str(table))} SELECT * FROM {SCAN}",
         started=started,
         duration=perf_counter() - clock,
         autocommit=True,
-        result_columns=ask(_columns, relation, default=()),
+        rows=weaves.length(frame),
     )
-    return relation
+    return connection._self_same(result)
 
 
 def _registers(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`register(name, frame)`: a view of that name on something of Python's."""
     result = method(*args, **kwargs)
-    _registered(connection).add(_view_name(args, kwargs))
+    name, value = (*args, *kwargs.values())[:2]
+    query = relations.query_of(value)
+    _registered(connection)[str(name).lower()] = f"({query})" if query else SCAN
     return connection._self_same(result)
 
 
 def _unregisters(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     result = method(*args, **kwargs)
-    _registered(connection).discard(_view_name(args, kwargs))
+    _registered(connection).pop(str(next(iter((*args, *kwargs.values())))).lower(), None)
     return connection._self_same(result)
 
 
-def _registered(connection: ConnectionProxy) -> set[str]:
-    names: set[str] = connection._self_state.setdefault("registered", set())
+def _registered(connection: ConnectionProxy) -> dict[str, str]:
+    """What names that were registered on the connection stand for."""
+    names: dict[str, str] = connection._self_state.setdefault("registered", {})
     return names
 
 
-def _view_name(args: Any, kwargs: Any) -> str:
-    return str(args[0] if args else kwargs.get("view_name", "")).lower()
+def _resolved(connection: ConnectionProxy, args: Any, kwargs: Any) -> tuple[str, dict[str, str]]:
+    """The text of what is to be run, with Python's names in it resolved, and what they stand for."""
+    operation = operation_of(args, kwargs)
+    text = str(getattr(operation, "query", operation))  # what `extract_statements` gave has its text there
+    found: dict[str, str] = {}
+    frame = callers_frame()
+
+    def stands_for(name: str) -> str | None:
+        meant = _stands_for(connection, frame, name)
+        if meant is not None:
+            found[name.lower()] = meant
+        return meant
+
+    return ask(named, text, stands_for, default=text), found
 
 
-def _operation(connection: ConnectionProxy, args: Any, kwargs: Any) -> str:
-    operation = str(operation_of(args, kwargs))
-    return ask(without_frames, operation, partial(_is_frame, connection, callers_frame()), default=operation)
-
-
-def _is_frame(connection: ConnectionProxy, frame: FrameType, name: str) -> bool:
+def _stands_for(connection: ConnectionProxy, frame: FrameType, name: str) -> str | None:
     """What was registered goes before a table, and a table before a variable of the same name."""
-    if name.lower() in _registered(connection):
-        return True
-    return is_variable(frame, name) and not _is_table(connection.__wrapped__, name)
+    registered = _registered(connection).get(name.lower())
+    if registered is not None:
+        return registered
+    value = variable(frame, name)
+    if value is None or _is_table(connection.__wrapped__, name):
+        return None
+    query = relations.query_of(value)
+    return f"({query})" if query else SCAN
 
 
 def _is_table(connection: Any, name: str) -> bool:
@@ -205,28 +250,9 @@ def _is_table(connection: Any, name: str) -> bool:
         return duplicate.execute(_TABLE, [name]).fetchone() is not None
 
 
-def _columns(relation: Any) -> tuple[Column, ...]:
-    return tuple(
-        Column(name=name, type=str(type_)) for name, type_ in zip(relation.columns, relation.types, strict=True)
-    )
-
-
-def in_callers_frame(method: Any) -> Any:
-    """The method, called as if from the user's own function.
-
-    DuckDB looks for the DataFrames that a statement names among the variables of the Python frame that calls it; a
-    frame of ours in between would hide them. https://duckdb.org/docs/stable/clients/python/data_ingestion
-    """
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        frame = callers_frame()
-        scope = {**frame.f_locals, "_lineage_call": (method, args, kwargs)}
-        return eval(_CALL, frame.f_globals, scope)
-
-    return call
-
-
-_CALL = compile("_lineage_call[0](*_lineage_call[1], **_lineage_call[2])", "<prefect_lineage_events>", "eval")
+def _duplicates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`duplicate()`, another name of `cursor()`."""
+    return _traced_duplicate(connection, method(*args, **kwargs))
 
 
 def _traced_duplicate(connection: ConnectionProxy, duplicate: Any) -> Any:
@@ -234,8 +260,25 @@ def _traced_duplicate(connection: ConnectionProxy, duplicate: Any) -> Any:
     return trace(duplicate, replace(connection._self_driver, store=lambda _: connection._self_store))
 
 
+def _prepares(connection: ConnectionProxy) -> None:
+    relations.open_to_tracing()
+    duckdb_module.speak_for_default(connection)
+
+
+_RELATES = ("sql", "query", "from_query")
+_RELATIONS = (
+    "table", "view", "values", "table_function", "read_parquet", "from_parquet", "read_csv", "from_csv_auto",
+    "read_json", "from_df", "from_arrow",
+)  # fmt: skip
+_FETCHES = ("fetchone", "fetchmany", "fetchall")
+_FRAMES = (
+    "df", "fetchdf", "fetch_df", "pl", "arrow", "to_arrow_table", "fetch_arrow_table", "to_arrow_reader",
+    "fetch_record_batch", "fetchnumpy", "torch", "tf",
+)  # fmt: skip
+
 DRIVER = replace(
     ENGINE,
+    prepare=_prepares,
     text=statement_text,
     traced_cursor=_traced_duplicate,
     connection_calls={
@@ -244,9 +287,12 @@ DRIVER = replace(
         "begin": weaves.begins_transaction,
         "register": _registers,
         "unregister": _unregisters,
-        **dict.fromkeys(("sql", "query", "from_query"), _relates),
-        **dict.fromkeys(("fetchone", "fetchmany", "fetchall"), _fetches),
-        **dict.fromkeys(("df", "fetchdf", "fetch_df", "pl", "to_arrow_table", "fetch_arrow_table"), _fetches_frame),
+        "append": _appends,
+        "duplicate": _duplicates,
+        **dict.fromkeys(_RELATES, _relates),
+        **dict.fromkeys(_RELATIONS, _makes_relation),
+        **dict.fromkeys(_FETCHES, _fetches),
+        **dict.fromkeys(_FRAMES, _fetches_frame),
     },
 )
 """DuckDB's own connection."""

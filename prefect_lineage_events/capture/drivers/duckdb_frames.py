@@ -1,5 +1,6 @@
-"""DataFrames that a DuckDB statement names as tables: Python's, not the database's, so no dataset of its lineage.
+"""What a DuckDB statement names as a table though it is Python's: DataFrames, and relations that were not run yet.
 
+A DataFrame is no dataset of the statement's lineage; a relation is the query that it stands for.
 https://duckdb.org/docs/stable/guides/python/sql_on_pandas
 """
 
@@ -7,16 +8,25 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+# What a DataFrame, an Arrow table or an array is to DuckDB: a scan of something outside of it.
+SCAN = "pandas_scan(0)"
 _PACKAGE = "prefect_lineage_events."
-_NAMED = re.compile(r"\b(FROM|JOIN)(\s+)([A-Za-z_]\w*)\b(?!\s*[.(])(?=\s+(\w+))?", re.IGNORECASE)
+# Packages whose objects DuckDB takes for tables.
+_FRAME_PACKAGES = frozenset({"pandas", "polars", "pyarrow", "numpy", "modin", "datasets", "duckdb", "_duckdb"})
+
+_LIST = re.compile(r"\b(?:FROM|JOIN|PIVOT|UNPIVOT|SUMMARIZE|DESCRIBE)\s+", re.IGNORECASE)
+_ITEM = re.compile(
+    r'(?P<name>"[A-Za-z_]\w*"|[A-Za-z_]\w*)\b(?!\s*[.(])(?=(?P<following>\s+\w+)?)(?P<alias>(?:\s+AS)?\s+\w+)?(?P<next>\s*,\s*)?',
+    re.IGNORECASE,
+)
 # Words that may follow a table's name and are no alias of it.
 _CLAUSES = re.compile(
     r"where|join|left|right|full|inner|outer|cross|natural|asof|positional|semi|anti|on|using|group|having|order|limit"
-    r"|offset|union|intersect|except|qualify|window|sample|tablesample|select|set|returning|pivot|unpivot",
+    r"|offset|union|intersect|except|qualify|window|sample|tablesample|select|set|returning|pivot|unpivot|in",
     re.IGNORECASE,
 )
 
@@ -29,20 +39,62 @@ def callers_frame() -> FrameType:
     return frame
 
 
-def without_frames(sql: str, is_frame: Callable[[str], bool]) -> str:
-    """The statement with its DataFrames named as what they are to DuckDB, a scan of something outside of it."""
+def in_callers_frame(method: Any) -> Any:
+    """The method, called as if from the user's own function.
 
-    def scanned(found: re.Match[str]) -> str:
-        keyword, space, name, following = found.groups(default="")
-        if not is_frame(name):
-            return found[0]
-        has_alias = following and not _CLAUSES.fullmatch(following)
-        return f"{keyword}{space}pandas_scan(0)" + ("" if has_alias else f" AS {name}")
+    DuckDB looks for the DataFrames that a statement names among the variables of the Python frame that calls it; a
+    frame of ours in between would hide them. Its warnings name that frame's line, and so does a traceback.
+    https://duckdb.org/docs/stable/clients/python/data_ingestion
+    """
 
-    return _NAMED.sub(scanned, sql)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        frame = callers_frame()
+        scope = {**frame.f_locals, "_lineage_call": (method, args, kwargs)}
+        here = frame.f_code
+        code = _CALL.replace(co_filename=here.co_filename, co_name=here.co_name, co_firstlineno=frame.f_lineno)
+        return eval(code, frame.f_globals, scope)
+
+    return call
 
 
-def is_variable(frame: FrameType, name: str) -> bool:
-    """Does the name stand for a DataFrame, or its like, where this frame of Python runs?"""
+_CALL = compile("_lineage_call[0](*_lineage_call[1], **_lineage_call[2])", "<prefect_lineage_events>", "eval")
+
+
+def named(sql: str, stands_for: Callable[[str], str | None]) -> str:
+    """The statement with the names that are Python's replaced by what they stand for; None leaves a name as it is."""
+    parts: list[str] = []
+    end = 0
+    for item in _items(sql):
+        name = item["name"].strip('"')
+        meant = stands_for(name)
+        if meant is None or re.search(rf"\b{name}\s+AS\s+(?:(?:NOT\s+)?MATERIALIZED\s+)?\(", sql, re.IGNORECASE):
+            continue
+        has_alias = item["following"] and not _CLAUSES.fullmatch(item["following"].strip())
+        parts += [sql[end : item.start("name")], meant, "" if has_alias else f" AS {name}"]
+        end = item.end("name")
+    return "".join([*parts, sql[end:]])
+
+
+def _items(sql: str) -> Iterator[re.Match[str]]:
+    """The plain names in the statement's lists of tables: those after FROM and JOIN, and those after their commas."""
+    for start in _LIST.finditer(sql):
+        item = _ITEM.match(sql, start.end())
+        while item is not None:
+            yield item
+            item = _ITEM.match(sql, item.end()) if item["next"] else None
+
+
+def variable(frame: FrameType, name: str) -> Any:
+    """What DuckDB would take for a table where this frame runs: a DataFrame or its like; None for anything else.
+
+    Only types are looked at: to ask a lazy frame for its columns would compute them, and warn.
+    """
     value: Any = frame.f_locals.get(name, frame.f_globals.get(name))
-    return hasattr(value, "columns") or hasattr(value, "schema") or type(value).__module__.partition(".")[0] == "numpy"
+    return value if _is_table_like(value) else None
+
+
+def _is_table_like(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        return bool(value) and all(type(column).__module__.partition(".")[0] == "numpy" for column in value.values())
+    return kind.__module__.partition(".")[0] in _FRAME_PACKAGES or hasattr(kind, "__arrow_c_stream__")

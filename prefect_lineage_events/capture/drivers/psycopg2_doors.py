@@ -29,7 +29,7 @@ _lock = Lock()
 _open = False
 
 
-def open_to_proxies() -> None:
+def open_to_proxies(_: ConnectionProxy) -> None:
     """Wrap those functions, once a process; called when the first connection of psycopg2 is traced."""
     global _open
     with _lock:

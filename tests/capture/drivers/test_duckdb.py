@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
 import sqlalchemy
 
+from prefect_lineage_events.capture.drivers.duckdb_frames import callers_frame, in_callers_frame
 from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine
 from prefect_lineage_events.capture.instrument import instrument_connection
 from tests.capture.drivers.conftest import RecordingTracer
@@ -57,8 +59,8 @@ def test_frames_are_told_as_scans_and_tables_as_tables(connection: duckdb.DuckDB
     frame = t = pandas.DataFrame({"a": [1, 2]})
     connection.execute("CREATE TABLE t (a INTEGER)")
     connection.execute("INSERT INTO t SELECT a FROM frame WHERE frame.a > 1")
-    connection.execute("SELECT f.a FROM t JOIN frame f ON f.a = t.a")
-    connection.sql("SELECT * FROM t JOIN GLOBAL_FRAME USING (a)")
+    connection.execute("SELECT f.a FROM t JOIN frame f ON f.a = t.a").fetchall()
+    connection.sql("SELECT * FROM t JOIN GLOBAL_FRAME USING (a)").fetchall()
 
     assert len(frame) == len(t) == 2
     assert tracers[0].statements[1:] == [
@@ -105,18 +107,72 @@ def test_frame_of_another_function_is_not_found_as_without_us(connection: duckdb
     assert len(hidden_frame) == 1
 
 
-def test_sql_notes_what_it_runs_or_reads(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
+def test_sql_notes_what_it_runs(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
     connection.sql("CREATE TABLE t AS SELECT 1 AS a")
     relation = connection.sql("SELECT a FROM t")
     assert isinstance(relation, duckdb.DuckDBPyRelation)
     assert connection.sql("SELECT * FROM relation").fetchall() == [(1,)]
 
-    assert tracers[0].statements == [
-        "CREATE TABLE t AS SELECT 1 AS a",
-        "SELECT a FROM t",
-        "SELECT * FROM pandas_scan(0) AS relation",
-    ]
+    assert tracers[0].statements == ["CREATE TABLE t AS SELECT 1 AS a", "SELECT * FROM (SELECT a FROM t) AS relation"]
     assert tracers[0].said[1].columns == {"a": "INTEGER"}
+
+
+def test_warning_of_the_driver_names_the_users_line() -> None:
+    warn = in_callers_frame(lambda: warnings.warn("look", stacklevel=2))
+    with pytest.warns(UserWarning, match="look") as caught:
+        line = callers_frame().f_lineno
+        warn()
+
+    assert (caught[0].filename, caught[0].lineno) == (__file__, line + 1)
+
+
+def test_lists_and_ctes_of_a_statement_are_told_from_frames(
+    connection: duckdb.DuckDBPyConnection, tracers: Tracers
+) -> None:
+    frame = other = pandas.DataFrame({"a": [1]})
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    connection.execute("SELECT * FROM frame AS f, t, other")
+    connection.execute("WITH frame AS (SELECT * FROM t) SELECT * FROM frame")
+
+    assert len(frame) == len(other) == 1
+    assert tracers[0].statements[1:] == [
+        "SELECT * FROM pandas_scan(0) AS f, t, pandas_scan(0) AS other",
+        "WITH frame AS (SELECT * FROM t) SELECT * FROM frame",
+    ]
+
+
+def test_lazy_frames_are_not_computed(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
+    polars = pytest.importorskip("polars")
+    lazy = polars.LazyFrame({"a": [1, 2]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # polars warns when a lazy frame is asked for its columns
+        assert connection.execute("SELECT a FROM lazy").fetchall() == [(1,), (2,)]
+
+    assert isinstance(lazy, polars.LazyFrame)
+    assert tracers[0].statements == ["SELECT a FROM pandas_scan(0) AS lazy"]
+
+
+def test_results_of_unknown_length_are_the_drivers_own(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
+    connection.execute("CREATE TABLE t AS SELECT range AS a FROM range(5)")
+    reader = connection.execute("SELECT a FROM t").to_arrow_reader()
+    assert reader.read_all().num_rows == 5
+    assert len(connection.execute("SELECT a FROM t").fetchnumpy()["a"]) == 5
+
+    assert [said.rows for said in tracers[0].said[1:]] == [None, 5]
+
+
+def test_append_is_an_insert_of_the_frames_rows(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    assert connection.append("t", pandas.DataFrame({"a": [1, 2]})) is connection
+
+    assert (tracers[0].said[1].sql, tracers[0].said[1].rows) == ('INSERT INTO "t" SELECT * FROM pandas_scan(0)', 2)
+
+
+def test_extracted_statements_are_noted_by_their_text(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
+    for statement in connection.extract_statements("CREATE TABLE t (a INTEGER); SELECT a FROM t"):
+        connection.execute(statement).fetchall()
+
+    assert [sql.strip("; ") for sql in tracers[0].statements] == ["CREATE TABLE t (a INTEGER)", "SELECT a FROM t"]
 
 
 def test_transactions_by_method(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
@@ -135,12 +191,12 @@ def test_cursor_is_another_connection_to_the_same_store(
     connection: duckdb.DuckDBPyConnection, tracers: Tracers
 ) -> None:
     connection.execute("CREATE TABLE t (a INTEGER)")
-    cursor = connection.cursor()
-    assert cursor.execute("SELECT a FROM t").fetchall() == []
+    assert connection.cursor().execute("SELECT a FROM t").fetchall() == []
+    assert connection.duplicate().execute("SELECT a FROM t").fetchall() == []
 
-    assert len(tracers) == 2
-    assert tracers[0].store == tracers[1].store
-    assert tracers[1].statements == ["SELECT a FROM t"]
+    assert len(tracers) == 3
+    assert tracers[0].store == tracers[1].store == tracers[2].store
+    assert tracers[1].statements == tracers[2].statements == ["SELECT a FROM t"]
 
 
 def test_with_block_closes_and_an_open_transaction_is_lost(tracers: Tracers, tmp_path: Path) -> None:
