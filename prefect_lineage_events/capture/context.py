@@ -1,22 +1,24 @@
 """Which flow run and task run the calling code belongs to, also where Prefect itself has lost them.
 
-Prefect keeps its run in context variables, which raw threads and executors do not inherit. There the run is, in this
-order: the one the connection was last used in, if it is still running; else the only one running in this process.
+Prefect keeps its run in context variables, which raw threads, executors and spawned processes do not inherit. There the
+run is, in this order: the one whose code submitted the work, or started the thread or the process; the one the
+connection was last used in, if it is still running; else the only one running in this process.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import weakref
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 from uuid import UUID
 
 from prefect.context import FlowRunContext, SettingsContext, TaskRunContext
 
-from prefect_lineage_events.capture import policy
+from prefect_lineage_events.capture import offspring, policy
 from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.events import RunInfo
 
@@ -61,6 +63,14 @@ class Run:
             return _flow_runs.get(self.info.flow_run_id)
         return _task_runs.get(self.info.task_run_id) if self.info.task_run_id else None
 
+    def goes_on(self) -> bool:
+        """Is the run known to be running in this process?"""
+        if self.detached:
+            live = _task_runs.get(self.info.task_run_id) if self.info.task_run_id else None
+        else:
+            live = self.live()
+        return live is not None and not is_over(live)
+
 
 def is_over(live: Any) -> bool:
     """Has the run of this live object reached a final state?
@@ -92,9 +102,51 @@ def current_run(known: Run | None = None) -> Run | None:
     flow, task = FlowRunContext.get(), TaskRunContext.get()
     if flow is not None or task is not None:
         return _run_of(flow, task)
-    if known is not None and (live := known.live()) is not None and not is_over(live):
+    handed_down = _handed_down()
+    if handed_down is not None:
+        return handed_down
+    if known is not None and known.goes_on():
         return known
-    return _only_running()
+    return _only_running() or _of_process()
+
+
+def _handed_down() -> Run | None:
+    """The run for which a thread works that Prefect's context did not follow into.
+
+    Work belongs to who submitted it; a thread of its own to who started it, as long as that run goes on.
+    """
+    run: Run | None = offspring.submitter()
+    if run is None:
+        run = offspring.thread_starter()
+        if run is not None and not run.goes_on():
+            run = None
+    return run
+
+
+def _starting_run() -> Run | None:
+    """The run whose code starts a thread, or submits work, now."""
+    flow, task = FlowRunContext.get(), TaskRunContext.get()
+    if flow is not None or task is not None:
+        return _run_of(flow, task)
+    return _handed_down()
+
+
+def _passport() -> str | None:
+    """The starting run as a text, for a process that is started now."""
+    run = _starting_run() or _of_process()
+    if run is None or not run.captured:
+        return None
+    return json.dumps({"info": run.info.model_dump(mode="json", exclude_none=True), "task_key": run.task_key})
+
+
+@lru_cache(maxsize=1)
+def _of_process() -> Run | None:
+    """The run that started this process, where it was spawned and so inherited nothing else of it."""
+    passport = offspring.process_starter()
+    if passport is None:
+        return None
+    known = json.loads(passport)
+    return Run(RunInfo.model_validate(known["info"]), task_key=known["task_key"], detached=True)
 
 
 def _run_of(flow: Any, task: Any) -> Run | None:
@@ -226,12 +278,13 @@ def _remember(context: Any) -> None:
 def forget() -> None:
     """Drop the cache, after the settings changed."""
     _runs.clear()
+    _of_process.cache_clear()
 
 
 def _begin_anew() -> None:
     """A fork inherits contexts of runs whose end it will not see."""
     _inherited.update(_flow_runs.keys())
-    _runs.clear()
+    forget()
     _flow_runs.clear()
     _task_runs.clear()
 
@@ -240,3 +293,4 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 
 watch()
+offspring.note_starters(_starting_run, _passport)
