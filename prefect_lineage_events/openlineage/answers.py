@@ -54,6 +54,12 @@ def verdict(error: BaseException, secrets: Iterable[str] = ()) -> RefusedError |
     return TransientDeliveryError(reason, retry_after=_retry_after(response), unclear=status == 500)
 
 
+def misconfigured(error: BaseException, secrets: Iterable[str]) -> TransientDeliveryError:
+    """What an error says that came before anything was sent: nobody's events get through until it is mended."""
+    reason = _without(secrets, _named(error))
+    return TransientDeliveryError(f"it cannot be opened: {reason}", soon=False)
+
+
 def _response(error: BaseException) -> Any:
     """The HTTP answer behind an error; transports wrap it."""
     found: BaseException | None = error
@@ -68,6 +74,10 @@ def _response(error: BaseException) -> Any:
 def _reason(error: BaseException, response: Any) -> str:
     if response is not None:
         return f"HTTP {response.status_code}: {sanitised(response.text[:_MAX_ANSWER])}"
+    return _named(error)
+
+
+def _named(error: BaseException) -> str:
     return sanitised(f"{type(error).__name__}: {error}")
 
 

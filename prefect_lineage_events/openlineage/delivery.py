@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from prefect_lineage_events.openlineage import transports
-from prefect_lineage_events.openlineage.answers import RefusedError, TransientDeliveryError, verdict
+from prefect_lineage_events.openlineage.answers import RefusedError, TransientDeliveryError, misconfigured, verdict
+from prefect_lineage_events.openlineage.configuration import alternatives
 from prefect_lineage_events.openlineage.facets import Event
 from prefect_lineage_events.openlineage.targets import Target
-from prefect_lineage_events.openlineage.transports import Outlet
+from prefect_lineage_events.openlineage.transports import Outlet, secrets
 
 __all__ = ["TransientDeliveryError", "deliver", "event_id"]
 
@@ -34,13 +34,11 @@ def deliver(events: Iterable[Event], to: Target) -> Iterator[str | None]:
 
 
 def _opened(to: Target) -> Iterator[Outlet]:
-    for place in transports.alternatives(to.place):
+    for place in alternatives(to.place):
         try:
             yield Outlet(place)
         except Exception as error:  # noqa: BLE001  (whatever is wrong with the configuration, the run may wait)
-            secrets = tuple(transports.secrets(place))
-            told = verdict(error, secrets)
-            raise TransientDeliveryError(f"{to.name} cannot be opened: {told}", soon=False) from None
+            raise misconfigured(error, secrets(place)) from None
 
 
 def _refusal(event: Event, outlets: Sequence[Outlet]) -> str | None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from prefect_lineage_events.openlineage import transports
-from prefect_lineage_events.openlineage.transports import Config
+from prefect_lineage_events.openlineage import configuration
+from prefect_lineage_events.openlineage.configuration import Config
 from prefect_lineage_events.settings import settings
 
 Profile = Literal["plain", "marquez"]
@@ -42,21 +42,21 @@ def targets(names: Sequence[str] | None = None) -> tuple[Target, ...]:
     Raises ValueError for a name that is none of theirs, and for a configuration that cannot be read.
     """
     by_id: dict[str, Config] = {}
-    for place in transports.places(transports.configuration()):
-        by_id.setdefault(transports.identity(place), place)
+    for place in configuration.places(configuration.configuration()):
+        by_id.setdefault(configuration.identity(place), place)
     # Of two with one name, each is called by its id.
-    names_used = Counter(map(transports.short_name, by_id.values()))
+    names_used = Counter(map(configuration.short_name, by_id.values()))
     configured = tuple(_target(id_, place, names_used) for id_, place in by_id.items())
     return configured if names is None else _chosen(configured, names)
 
 
 def _target(id_: str, place: Config, names_used: Counter[str]) -> Target:
-    name = transports.short_name(place)
+    name = configuration.short_name(place)
     return Target(
         id=id_,
         name=name if names_used[name] == 1 else id_,
         profile=_profile(place),
-        address=transports.address(place),
+        address=configuration.address(place),
         place=place,
     )
 
@@ -65,14 +65,14 @@ def _profile(place: Config) -> Profile:
     chosen = settings().profile
     if chosen != "auto":
         return chosen
-    return "marquez" if any(map(_is_marquez, transports.alternatives(place))) else "plain"
+    return "marquez" if any(map(_is_marquez, configuration.alternatives(place))) else "plain"
 
 
 def _is_marquez(place: Config) -> bool:
     inner = place.get("transport")
     if isinstance(inner, dict):
         return _is_marquez(inner)
-    url = transports.address(place) or ""
+    url = configuration.address(place) or ""
     return url.rstrip("/").endswith(_MARQUEZ) and _DATAHUB not in url
 
 

@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_written_is_transient(events, tmp_path, monkeypatc
 def test_a_transport_that_cannot_be_made_is_the_configurations_fault_and_not_the_runs(events, monkeypatch):
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT__TYPE", "http")
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT__URL", "no address at all")
-    with pytest.raises(TransientDeliveryError, match="cannot be opened: ValueError: Need valid url") as caught:
+    with pytest.raises(TransientDeliveryError, match="it cannot be opened: ValueError: Need valid url") as caught:
         send(events)
     assert not caught.value.soon
 
