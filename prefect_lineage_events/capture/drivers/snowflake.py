@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import Any
 
 from prefect_lineage_events import datasets
-from prefect_lineage_events.capture.drivers.driver import Driver, statement_text
+from prefect_lineage_events.capture.drivers.driver import Driver, rowcount, statement_text
+from prefect_lineage_events.capture.drivers.snowflake_lookup import lookup
 from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, ask, operation_of, parameters_of
 from prefect_lineage_events.datasets import Store
 
@@ -56,10 +56,13 @@ def type_name(code: Any) -> str | None:
 def text(operation: Any, parameters: Any, cursor: Any) -> str:
     """The statement, with the names that are bound in `IDENTIFIER(?)`: without them nobody knows what it touches.
 
-    The connector's own `write_pandas` names its table like this. All other bind values stay out.
+    The connector's own `write_pandas` names its table like this. All other bind values stay out. The file in which
+    connector 5 uploads a DataFrame is nobody's data: it is gone when `write_pandas` returns.
     https://docs.snowflake.com/en/sql-reference/identifier-literal
     """
     sql = statement_text(operation, parameters, cursor)
+    if _OWN_UPLOAD.match(sql):
+        return ""
     if not parameters or isinstance(parameters, Mapping) or not _BOUND_NAME.search(sql):
         return sql
     values = iter(parameters)
@@ -75,6 +78,7 @@ def text(operation: Any, parameters: Any, cursor: Any) -> str:
     return _PIECES.sub(filled, sql)
 
 
+_OWN_UPLOAD = re.compile(r"\s*PUT\s.*(?:SNOWPARK_TEMP|__WRITE_PANDAS)_STAGE_", re.IGNORECASE | re.DOTALL)
 _BOUND_NAME = re.compile(r"identifier\s*\(\s*(?:\?|%s)\s*\)", re.IGNORECASE)
 # Literals, quoted names and comments, in which a placeholder is none; and placeholders, alone or as a name.
 _PIECES = re.compile(
@@ -84,25 +88,40 @@ _PIECES = re.compile(
 )
 
 
-def quoted(parts: Sequence[str]) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+def rows(cursor: Any) -> int | None:
+    """How many rows the statement read or wrote; None where the connector counts something else.
+
+    Its `rowcount` is right for queries and DML. DDL and COPY answer with a report, one line for each table or file:
+    what they wrote stands in `stats`, if the server said.
+    """
+    if cursor.is_file_transfer or _statements(cursor):
+        return None
+    return cursor.stats.num_rows_inserted if _is_report(cursor) else rowcount(cursor)
 
 
-@dataclass(frozen=True, slots=True)
-class DescribeLookup:
-    """Columns by DESCRIBE TABLE, which needs no warehouse, over a connection opened for each batch."""
-
-    connect: Callable[[], Any] = field(repr=False)
-
-    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Mapping[str, str | None]]:
-        with closing(self.connect()) as connection, closing(connection.cursor()) as cursor:
-            found = {table: ask(_describe, cursor, table, default=None) for table in tables}
-        return {table: columns for table, columns in found.items() if columns}
+def has_result(cursor: Any) -> bool:
+    """Are there rows that a query found? Reports are none, and of several statements only one shows its result."""
+    return cursor.description is not None and not (_statements(cursor) or cursor.is_file_transfer or _is_report(cursor))
 
 
-def _describe(cursor: Any, table: tuple[str, ...]) -> dict[str, str | None]:
-    rows = cursor.execute(f"DESCRIBE TABLE {quoted(table)}").fetchall()
-    return {row[0]: row[1] for row in rows}
+def query_id(cursor: Any) -> str | None:
+    """The server's id. Of several statements sent at once each has its own, and the note is about all of them."""
+    return None if _statements(cursor) else cursor.sfqid
+
+
+def _statements(cursor: Any) -> Sequence[str]:
+    """The ids of what ran, when several statements were sent at once (`num_statements`)."""
+    ids: Sequence[str] = getattr(cursor, "multi_statement_savedIds", ())
+    return ids
+
+
+def _is_report(cursor: Any) -> bool:
+    """Column names in lower case are the server's own: queries have theirs in upper case, unless they are quoted."""
+    names = [entry[0] for entry in cursor.description or ()]
+    return names == ["status"] or not _REPORTS.isdisjoint(names)
+
+
+_REPORTS = frozenset({"rows_loaded", "rows_unloaded"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +178,15 @@ def _succeeded(connection: ConnectionProxy, query_id: str, cursor: Any = None) -
         started=sent.started,
         duration=perf_counter() - sent.clock,
         autocommit=ask(driver.commits_itself, connection.__wrapped__, default=True),
-        rows=ask(driver.rows, cursor, default=None),
+        rows=ask(_rows_found, cursor, default=None),
         query_id=query_id,
         result_columns=ask(driver.columns, cursor, default=()),
     )
+
+
+def _rows_found(cursor: Any) -> int | None:
+    """What a query found. Of an asynchronous write connector 4 knows its report only, by a query of one row."""
+    return None if cursor is None or cursor.description[0][0].startswith("number of ") else rows(cursor)
 
 
 def _through_proxy(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
@@ -183,8 +207,11 @@ DRIVER = Driver(
     commits_itself=commits_itself,
     exit_commits=exit_commits,
     ddl_commits=True,
+    lookup=lookup,
     text=text,
-    query_id=lambda cursor: cursor.sfqid,
+    rows=rows,
+    has_result=has_result,
+    query_id=query_id,
     type_name=type_name,
     connection_calls={
         "execute_string": _through_proxy,

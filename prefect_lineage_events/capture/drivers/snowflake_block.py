@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from prefect_lineage_events.capture.drivers.snowflake import DRIVER, DescribeLookup
+from prefect_lineage_events.capture.drivers.snowflake import DRIVER
+from prefect_lineage_events.capture.drivers.snowflake_lookup import DescribeLookup, lookup_by
 from prefect_lineage_events.capture.proxies import trace
-
-# Ways to log in that never ask a person. Okta, a browser and MFA may.
-_UNATTENDED = frozenset({"snowflake", "snowflake_jwt", "oauth", "workload_identity"})
-_LOOKUP_TIMEOUT = {"login_timeout": 10, "network_timeout": 10}
 
 
 def traced_connection(block: Any, connection: Any, connect_kwargs: Mapping[str, Any]) -> Any:
@@ -22,8 +18,6 @@ def traced_connection(block: Any, connection: Any, connect_kwargs: Mapping[str, 
 
 def _lookup(block: Any, connect_kwargs: Mapping[str, Any]) -> DescribeLookup | None:
     """None where logging in again could ask a person."""
-    authenticator = connect_kwargs.get("authenticator", block.credentials.authenticator)
-    if str(authenticator).lower() not in _UNATTENDED or "passcode" in connect_kwargs:
-        return None
     session = {"database": block.database, "warehouse": block.warehouse, "schema": block.schema_}
-    return DescribeLookup(partial(block.credentials.get_client, **{**connect_kwargs, **session, **_LOOKUP_TIMEOUT}))
+    authenticator = connect_kwargs.get("authenticator", block.credentials.authenticator)
+    return lookup_by(block.credentials.get_client, {**connect_kwargs, **session, "authenticator": authenticator})

@@ -15,7 +15,7 @@ from tests.services.snowflake import SnowflakeStandIn
 
 pytest.importorskip("snowflake.connector")
 from snowflake.connector import DictCursor, SnowflakeConnection
-from snowflake.connector.cursor import SnowflakeCursor
+from snowflake.connector.cursor import QueryResultStats, SnowflakeCursor
 
 Tracers = list[RecordingTracer]
 
@@ -256,3 +256,67 @@ def test_every_way_to_run_a_statement_is_woven_or_goes_through_one_that_is() -> 
     """A connector that grows another way shows up here."""
     runs = {name for name in dir(SnowflakeCursor) if name.startswith(("execute", "query_", "get_results"))}
     assert runs == {"execute", "executemany"} | {name for name in DRIVER.cursor_calls if not name.startswith("fetch")}
+
+
+@pytest.mark.parametrize(
+    "ddl",
+    ["CREATE OR REPLACE TABLE report AS SELECT a FROM t", "DROP TABLE IF EXISTS missing", "TRUNCATE TABLE t"],
+)
+def test_the_report_of_a_ddl_statement_is_no_row(ddl: str, connection: Any, tracers: Tracers) -> None:
+    assert len(connection.cursor().execute(ddl).fetchall()) == 1
+
+    assert tracers[0].said[0].rows is None
+
+
+class Answer:
+    """What a cursor knows of the statement that it ran."""
+
+    is_file_transfer = False
+    multi_statement_savedIds: list[str] = []
+    sfqid = "query-id"
+
+    def __init__(self, columns: str, rowcount: int, inserted: int | None = None, **more: Any) -> None:
+        self.description = [(name, 2) for name in columns.split(",")]
+        self.rowcount = rowcount
+        self.stats = QueryResultStats(inserted, None, None, None)
+        self.__dict__.update(more)
+
+
+@pytest.mark.parametrize(
+    ("answer", "rows", "has_result"),
+    [
+        (Answer("A,STATUS", 7), 7, True),
+        (Answer("number of rows inserted", 3), 3, True),
+        (Answer("status", 1, inserted=12), 12, False),
+        (Answer("status", 1), None, False),
+        (Answer("file,status,rows_parsed,rows_loaded", 2), None, False),
+        (Answer("file,status,rows_parsed,rows_loaded", 2, inserted=40), 40, False),
+        (Answer("rows_unloaded,input_bytes,output_bytes", 1), None, False),
+        (Answer("source,target,status", 1, is_file_transfer=True), None, False),
+        (Answer("number of rows inserted", 3, multi_statement_savedIds=["q1", "q2"]), None, False),
+    ],
+)
+def test_rows_are_those_of_the_data_and_not_of_the_report(answer: Answer, rows: int | None, has_result: bool) -> None:
+    assert (DRIVER.rows(answer), DRIVER.has_result(answer)) == (rows, has_result)
+
+
+def test_of_several_statements_at_once_no_ones_id_is_given_to_all() -> None:
+    assert DRIVER.query_id(Answer("A", 1)) == "query-id"
+    assert DRIVER.query_id(Answer("A", 1, multi_statement_savedIds=["q1", "q2"])) is None
+
+
+@pytest.mark.parametrize(
+    "upload",
+    [
+        'PUT \'file:///tmp/tmp1/file0.txt\' @"DB"."S"."__WRITE_PANDAS_STAGE_0a1b" PARALLEL=4',
+        "put 'file:///tmp/tmp1/file0.txt' '@SNOWPARK_TEMP_STAGE_X1Y2'",
+    ],
+)
+def test_the_file_in_which_the_connector_uploads_a_frame_is_nobodys_data(upload: str, tracers: Tracers) -> None:
+    instrument_connection(StubConnection()).cursor().execute(upload)
+    assert tracers[0].statements == [""]
+
+
+def test_users_own_upload_is_told(tracers: Tracers) -> None:
+    instrument_connection(StubConnection()).cursor().execute("PUT file:///data/x.csv @my_stage")
+    assert tracers[0].statements == ["PUT file:///data/x.csv @my_stage"]
