@@ -197,10 +197,11 @@ def _try_claim(client: SyncPrefectClient, name: str) -> UUID | None:
         return client.create_variable(VariableCreate(name=name, value=until)).id
     except ObjectAlreadyExists:
         held = client.read_variable_by_name(name)
-    if held is not None and dt.datetime.fromisoformat(str(held.value)) < now:
-        # By id: where two take over at once, the slower one must not delete the quicker one's new claim.
-        _delete_variable(client, held.id)
-    return None
+    if held is None or dt.datetime.fromisoformat(str(held.value)) >= now:
+        return None
+    # By id: where two take over at once, the slower one must not delete the quicker one's new claim.
+    _delete_variable(client, held.id)
+    return _try_claim(client, name)
 
 
 def _delete_variable(client: SyncPrefectClient, variable_id: UUID) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from prefect_lineage_events.assembler import sweep_state
-from prefect_lineage_events.assembler.many_runs import Summary, assemble_each
+from prefect_lineage_events.assembler.in_flight import stale_runs
+from prefect_lineage_events.assembler.many_runs import assemble_each
 from prefect_lineage_events.assembler.one_run import Order
+from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
+from prefect_lineage_events.history import api
+from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.runs import UnknownFlowRunError, ended_runs, read_run
 from prefect_lineage_events.settings import settings
@@ -24,26 +28,44 @@ logger = logging.getLogger(__name__)
 OVERLAP = dt.timedelta(minutes=10)
 # As long as Prefect keeps events, unless told otherwise.
 KEEP_TRYING = dt.timedelta(days=7)
+# What is done is written down after so much of the history: where a sweep was killed, the next one goes on.
+STEP = dt.timedelta(hours=1)
 
 
-def sweep_runs(client: SyncPrefectClient, order: Order, now: dt.datetime | None = None) -> Summary:
+def sweep_runs(client: SyncPrefectClient, order: Order) -> Summary:
     """Assemble what ended since the last sweep and is not settled, and what earlier sweeps left waiting."""
-    now = now or dt.datetime.now(dt.timezone.utc)
     state = sweep_state.read(client)
+    now = api.now(client)
     lookback = now - dt.timedelta(hours=settings().sweep_lookback_hours)
-    since = state.mark or lookback
-    runs = [r for rows in ended_runs(client, since, now) for r in rows]
-    runs += _still_waiting(client, state, {r.id for r in runs})
-    summary = assemble_each(client, runs, order)
-    sweep_state.write(client, _next_state(summary, state, since, now, keep_since=lookback))
+    summary = Summary(stale=stale_runs(client))
+    runs = _still_waiting(client, state)
+    carried: Sequence[Waiting] = ()
+    for step in _steps(state.mark or lookback, now):
+        runs += [r for rows in ended_runs(client, step.since, step.until) for r in rows]
+        done = assemble_each(client, {r.id: r for r in runs}.values(), order)
+        state = _next_state(done, state, carried, until=step.until, now=now, keep_since=lookback)
+        sweep_state.write(client, state, summary.stale)
+        summary.add(done)
+        if done.left:
+            break
+        runs, carried = [], state.waiting
     return summary
 
 
-def _still_waiting(client: SyncPrefectClient, state: SweepState, found: set[UUID]) -> list[FlowRun]:
+def _steps(mark: dt.datetime, now: dt.datetime) -> Iterator[Window]:
+    """From the mark to now, oldest first; one at least."""
+    since = min(mark, now)
+    while True:
+        until = min(since + STEP, now)
+        yield Window(since, until)
+        if until == now:
+            return
+        since = until
+
+
+def _still_waiting(client: SyncPrefectClient, state: SweepState) -> list[FlowRun]:
     runs = []
     for waiting in state.waiting:
-        if waiting.flow_run_id in found:
-            continue
         try:
             runs.append(read_run(client, waiting.flow_run_id))
         except UnknownFlowRunError:
@@ -52,20 +74,32 @@ def _still_waiting(client: SyncPrefectClient, state: SweepState, found: set[UUID
 
 
 def _next_state(
-    summary: Summary, before: SweepState, since: dt.datetime, now: dt.datetime, keep_since: dt.datetime
+    done: Summary,
+    before: SweepState,
+    carried: Sequence[Waiting],
+    *,
+    until: dt.datetime,
+    now: dt.datetime,
+    keep_since: dt.datetime,
 ) -> SweepState:
-    """The mark moves up to what is surely stored. Runs that are not settled wait by name, so that they hold nothing up;
-    those that were not even tried hold the mark, for there may be many."""
+    """The state after what ended `until` then was looked at; `carried` wait, and were not looked at.
+
+    The mark moves up to what is surely stored. Runs that are not settled wait by name, so that they hold nothing up;
+    those that were not even tried hold the mark, for there may be many.
+    """
     waited = {w.flow_run_id: w for w in before.waiting}
-    unsettled = [(r, reason) for r, reason in summary.failed if _since(r, now - KEEP_TRYING)]
-    unsettled += [(r, "some of its events have not arrived") for r in summary.incomplete if _since(r, keep_since)]
-    unsettled += [(r, waited[r.id].reason) for r in summary.left if r.id in waited]
-    waiting = [
-        Waiting(r.id, r.flow_name, r.ended, reason, waited[r.id].attempts + 1 if r.id in waited else 1)
+    unsettled = [(r, reason) for r, reason in done.failed if _since(r, now - KEEP_TRYING)]
+    unsettled += [(r, "some of its events have not arrived") for r in done.incomplete if _since(r, keep_since)]
+    # The claim of an assembler that was killed may outlive the overlap.
+    unsettled += [(r, "another assembler has it in hand") for r in done.busy]
+    unsettled += [(r, waited[r.id].reason) for r in done.left if r.id in waited]
+    waiting = {w.flow_run_id: w for w in carried} | {
+        r.id: Waiting(r.id, r.flow_name, r.ended, reason, waited[r.id].attempts + 1 if r.id in waited else 1)
         for r, reason in unsettled
-    ]
-    untried = [r.ended for r in summary.left if r.ended and r.id not in waited]
-    return SweepState(mark=min([max(since, now - OVERLAP), *untried]), swept=now, waiting=tuple(waiting))
+    }
+    untried = [r.ended for r in done.left if r.ended and r.id not in waited]
+    mark = min([until, max(before.mark or keep_since, now - OVERLAP), *untried])
+    return SweepState(mark=mark, swept=now, waiting=tuple(waiting.values()))
 
 
 def _since(run: FlowRun, time: dt.datetime) -> bool:

@@ -1,20 +1,23 @@
 """How far the sweep has come, kept in Prefect: one table artifact, which is also what a person looks at.
 
-The rows are the runs that wait for another try, with the reason; the metadata holds the high-water mark.
+The rows are the runs that wait for another try, with the reason, and those that wait for Prefect to end them, which
+were not tried yet; the metadata holds the high-water mark.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 
+from prefect_lineage_events.assembler.in_flight import HOW_TO_END
 from prefect_lineage_events.history import api
+from prefect_lineage_events.history.model import FlowRun
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -53,13 +56,17 @@ def read(client: SyncPrefectClient) -> SweepState:
     return SweepState(
         mark=api.time_of(metadata.get("mark")),
         swept=api.time_of(metadata.get("swept")),
-        waiting=tuple(_waiting(row) for row in rows),
+        waiting=tuple(waiting for waiting in map(_waiting, rows) if waiting.attempts),
     )
 
 
-def write(client: SyncPrefectClient, state: SweepState) -> None:
-    """Keep the state. Of two sweeps at once the last word holds; its mark and its rows belong together either way."""
-    data = json.dumps([_row(w) for w in state.waiting])
+def write(client: SyncPrefectClient, state: SweepState, stale: Sequence[FlowRun] = ()) -> None:
+    """Keep the state, and show the `stale` runs beside it.
+
+    Of two sweeps at once the last word holds; its mark and its rows belong together either way.
+    """
+    rows = [*state.waiting, *(Waiting(r.id, r.flow_name, None, _stale(r), attempts=0) for r in stale)]
+    data = json.dumps([_row(w) for w in rows])
     metadata = {"mark": _text(state.mark), "swept": _text(state.swept)}
     description = f"Flow runs whose lineage waits for another try. Last sweep: {_text(state.swept)}."
     raw = _raw(client)
@@ -91,6 +98,10 @@ def _row(waiting: Waiting) -> dict[str, Any]:
 def _waiting(row: Mapping[str, Any]) -> Waiting:
     ended = api.time_of(row["ended"] or None)
     return Waiting(UUID(row["flow run"]), row["flow"], ended, row["reason"], int(row["attempts"]))
+
+
+def _stale(run: FlowRun) -> str:
+    return f"running since {_text(run.started)}, without a sign of life; {HOW_TO_END}"
 
 
 def _text(time: dt.datetime | None) -> str:

@@ -85,6 +85,22 @@ def count(client: SyncPrefectClient, flow_run_id: UUID, window: Window) -> int:
     return sum(int(api.post(client, "/events/filter", _with_window(body, part))["total"]) for part in window.parts())
 
 
+def is_stored(client: SyncPrefectClient, event_id: UUID, window: Window) -> bool:
+    """Is this very event there?"""
+    occurred = {"since": window.since.isoformat(), "until": window.until.isoformat()}
+    body = {"filter": {"id": {"id": [str(event_id)]}, "occurred": occurred}, "limit": 1}
+    return bool(api.post(client, "/events/filter", body)["events"])
+
+
+def any_event(client: SyncPrefectClient, flow_run_id: UUID, window: Window) -> bool:
+    """Has the run an event of any kind there, its own or one that is related to it?"""
+    chosen = {
+        "occurred": {"since": window.since.isoformat(), "until": window.until.isoformat()},
+        "any_resource": {"id": [f"prefect.flow-run.{flow_run_id}"]},
+    }
+    return bool(api.post(client, "/events/filter", {"filter": chosen, "limit": 1})["events"])
+
+
 def any_lineage(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], window: Window) -> bool:
     """Has one of these runs an event about data? Asked for 50 runs at a time."""
     names = [*sorted(events.OPERATION_EVENTS), f"{_MATERIALISED}succeeded"]
@@ -95,6 +111,20 @@ def any_lineage(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], window:
             if api.post(client, "/events/filter", {"filter": chosen, "limit": 1})["events"]:
                 return True
     return False
+
+
+def oldest(client: SyncPrefectClient, window: Window) -> dt.datetime | None:
+    """When the first event of any kind that is still stored in the window occurred; None when there is none.
+
+    Each state of a run is an event of Prefect's own: a run that ended before this had its events, and they are gone.
+    """
+    for part in window.parts():
+        occurred = {"since": part.since.isoformat(), "until": part.until.isoformat()}
+        body = {"filter": {"occurred": occurred, "order": "ASC"}, "limit": 1}
+        found: list[dict[str, Any]] = api.post(client, "/events/filter", body)["events"]
+        if found:
+            return api.time_of(found[0]["occurred"])
+    return None
 
 
 def _filter(flow_run_ids: Iterable[UUID], prefixes: Sequence[str], window: Window) -> dict[str, Any]:
@@ -151,7 +181,13 @@ def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
     elif isinstance(event, SchemaEvent):
         log.schemas.append(event)
     elif isinstance(event, CountEvent):
-        log.counts.append(event)
+        log.counts.append(_by_the_servers_clock(event, raw))
+
+
+def _by_the_servers_clock(count: CountEvent, raw: dict[str, Any]) -> CountEvent:
+    """A count was told no later than it was received: a process whose clock is ahead tells of a later hour."""
+    told, received = count.occurred, api.time_of(raw.get("received"))
+    return count.model_copy(update={"occurred": received}) if told and received and received < told else count
 
 
 def _sort(log: EventLog) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -51,7 +51,10 @@ class ParentRun:
 
 @dataclass(frozen=True, slots=True)
 class FlowRun:
-    """A flow run as Prefect tells of it. `state` is Prefect's state type (`COMPLETED`, `RUNNING`, ...)."""
+    """A flow run as Prefect tells of it. `state` is Prefect's state type (`COMPLETED`, `RUNNING`, ...).
+
+    `state_id` is the id of that state, and of the event by which Prefect told of it.
+    """
 
     id: UUID
     name: str
@@ -59,6 +62,7 @@ class FlowRun:
     flow_name: str
     state: str
     state_name: str = ""
+    state_id: UUID | None = None
     message: str | None = None
     started: dt.datetime | None = None
     ended: dt.datetime | None = None
@@ -77,6 +81,8 @@ class FlowRun:
     source_url: str | None = None
     work_pool: str | None = None
     work_queue: str | None = None
+    # The task run that stands for a subflow in its parent; None for a run that no flow called.
+    parent_task_run_id: UUID | None = None
 
     @property
     def ended_for_good(self) -> bool:
@@ -100,16 +106,37 @@ class Completeness:
     """Is all there that the run's emitters say they sent?
 
     `missing` names, per emitter, the sequence numbers that the history lacks; `unclosed` are emitters whose last word
-    is missing (they may have sent more); `dropped` statements were never sent.
+    is missing (they may have sent more); `dropped` statements were never sent. `end_unrecorded`: not even Prefect's
+    own event of the run's end is there, so that nothing follows from there being none of ours.
     """
 
     missing: Mapping[UUID, tuple[int, ...]] = field(default_factory=dict)
     unclosed: tuple[UUID, ...] = ()
     dropped: int = 0
+    end_unrecorded: bool = False
 
     @property
     def complete(self) -> bool:
-        return not (self.missing or self.unclosed)
+        return not (self.missing or self.unclosed or self.end_unrecorded)
+
+    def lacks(self) -> list[str]:
+        """What is missing, for people: a line an emitter, naming its numbers as in `0-4, 7`."""
+        lines = [f"emitter {emitter}: events {_ranges(numbers)}" for emitter, numbers in self.missing.items()]
+        lines += [f"emitter {emitter}: its closing count (was its process killed?)" for emitter in self.unclosed]
+        if self.end_unrecorded:
+            lines.append("Prefect's own event of the run's end: whatever was sent at that time may be lost")
+        return lines
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers, runs of them as `first-last`."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1][1:] = [number]
+        else:
+            spans.append([number])
+    return ", ".join("-".join(map(str, span)) for span in spans)
 
 
 @dataclass(frozen=True, slots=True)

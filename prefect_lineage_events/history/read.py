@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -23,8 +23,8 @@ from prefect_lineage_events.history.tasks import read_tasks
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-# A process's clock may differ from the server's, and a run's process may report after its end.
-_BEFORE = dt.timedelta(hours=1)
+# A process's clock may differ from the server's by a time zone, and a run's process may report after its end.
+_BEFORE = dt.timedelta(days=1)
 _AFTER = dt.timedelta(days=1)
 # What a process sent has long been stored when a run ended this long ago: waiting would bring nothing.
 LONG_AGO = dt.timedelta(minutes=15)
@@ -62,6 +62,8 @@ def read_history(
     """
     clock = clock or Clock(now=lambda: api.now(client))
     log, completeness = _read_events(client, run, patience, clock)
+    if log.empty and not log.from_emitters:
+        completeness = replace(completeness, end_unrecorded=_end_unrecorded(client, run, clock))
     tasks = _read_tasks(client, run, log, patience, clock)
     history = RunHistory(
         run=run,
@@ -96,6 +98,17 @@ def _read_events(
             log = event_log.read(client, run.id, window)
         completeness = _judge(log, run, now)
     return log, completeness
+
+
+def _end_unrecorded(client: SyncPrefectClient, run: FlowRun, clock: Clock) -> bool:
+    """Was the run's end lost on its way into the history? Then the run's own events may have been lost with it.
+
+    A server that is killed loses what it received and had not stored yet: some seconds of everybody's events. Its
+    record of the run itself is safe, and the event that it made of the run's end has the id of that state.
+    """
+    if not run.ended_for_good or run.state_id is None:
+        return False
+    return not event_log.is_stored(client, run.state_id, window_of(run, clock.now()))
 
 
 def _judge(log: EventLog, run: FlowRun, now: dt.datetime) -> Completeness:

@@ -72,6 +72,39 @@ def ended_runs(
         before, offset = (last, 0) if last < before else (before, offset + api.PAGE)
 
 
+def runs_by_id(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> list[FlowRun]:
+    """Those of these runs that are there, without parents and deployment: two requests per 200."""
+    runs: list[FlowRun] = []
+    for start in range(0, len(flow_run_ids), api.PAGE):
+        ids = [str(id_) for id_ in flow_run_ids[start : start + api.PAGE]]
+        body = {"flow_runs": {"id": {"any_": ids}}, "limit": api.PAGE}
+        rows: list[JSON] = api.post(client, "/flow_runs/filter", body)
+        names = flow_names(client, [row["flow_id"] for row in rows])
+        runs += [_flow_run(row, names.get(row["flow_id"], ""), (), {}) for row in rows]
+    return runs
+
+
+def parent_ids(client: SyncPrefectClient, task_run_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """The flow run that each of these task runs belongs to: one request per 200.
+
+    Asked of the task runs that stand for subflows, it is the run above each subflow's.
+    """
+    found: dict[UUID, UUID] = {}
+    for start in range(0, len(task_run_ids), api.PAGE):
+        ids = [str(id_) for id_ in task_run_ids[start : start + api.PAGE]]
+        rows: list[JSON] = api.post(
+            client, "/task_runs/filter", {"task_runs": {"id": {"any_": ids}}, "limit": api.PAGE}
+        )
+        found |= {UUID(row["id"]): UUID(row["flow_run_id"]) for row in rows if row.get("flow_run_id")}
+    return found
+
+
+def existing_flows(client: SyncPrefectClient, names: Sequence[str] | None = None) -> list[str]:
+    """The names of the flows that there are (None), or of those among `names` that there are. Sorted."""
+    body: JSON = {"flows": {"name": {"any_": list(names)}}} if names is not None else {}
+    return sorted(row["name"] for rows in api.pages(client, "/flows/filter", body) for row in rows)
+
+
 def completed_runs(client: SyncPrefectClient, flow_id: UUID, limit: int = 20) -> list[FlowRun]:
     """The newest runs of a flow that completed, newest first by their start; without parents and deployment."""
     body = {
@@ -148,6 +181,7 @@ def _flow_run(raw: JSON, flow_name: str, parents: tuple[ParentRun, ...], deploym
         flow_id=UUID(raw["flow_id"]),
         flow_name=flow_name,
         state=state.get("type") or raw.get("state_type") or "PENDING",
+        state_id=UUID(raw["state_id"]) if raw.get("state_id") else None,
         state_name=state.get("name") or raw.get("state_name") or "",
         message=state.get("message"),
         started=api.time_of(raw.get("start_time")),
@@ -167,6 +201,7 @@ def _flow_run(raw: JSON, flow_name: str, parents: tuple[ParentRun, ...], deploym
         source_url=version.get("url") or _repository(deployment),
         work_pool=raw.get("work_pool_name") or deployment.get("work_pool_name"),
         work_queue=raw.get("work_queue_name") or deployment.get("work_queue_name"),
+        parent_task_run_id=UUID(raw["parent_task_run_id"]) if raw.get("parent_task_run_id") else None,
     )
 
 

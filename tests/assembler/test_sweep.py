@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from uuid import UUID, uuid4
 
 import pytest
 from prefect import flow
 from prefect.client.schemas.objects import State, StateType
+from prefect.events import emit_event
 from prefect.runtime import flow_run
 
 from prefect_lineage_events.assembler import one_run, sweep_state
-from prefect_lineage_events.assembler.many_runs import Summary, SweepError
-from prefect_lineage_events.assembler.sweep import OVERLAP, _next_state
+from prefect_lineage_events.assembler import sweep as sweep_module
+from prefect_lineage_events.assembler.summary import Summary, SweepError
+from prefect_lineage_events.assembler.sweep import OVERLAP, STEP, _next_state, _steps
+from prefect_lineage_events.events import RunInfo
 from prefect_lineage_events.flows import assemble, sweep
+from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
 from tests.assembler.loads import daily_load, hourly_load, stored
-from tests.by_hand import NOON, emit_writes
+from tests.by_hand import NOON, emit_writes, write
 from tests.recording import RecordingTarget, configure
 
 
@@ -121,9 +126,14 @@ def run_that_ended(minutes_ago: float) -> FlowRun:
     return FlowRun(uuid4(), "r", uuid4(), "f", "COMPLETED", ended=NOON - dt.timedelta(minutes=minutes_ago))
 
 
-def next_state(summary: Summary, waiting: tuple[sweep_state.Waiting, ...] = ()) -> sweep_state.SweepState:
-    before = sweep_state.SweepState(waiting=waiting)
-    return _next_state(summary, before, NOON - dt.timedelta(hours=5), NOON, NOON - dt.timedelta(hours=24))
+def next_state(
+    summary: Summary,
+    waiting: tuple[sweep_state.Waiting, ...] = (),
+    carried: tuple[sweep_state.Waiting, ...] = (),
+    until: dt.datetime = NOON,
+) -> sweep_state.SweepState:
+    before = sweep_state.SweepState(mark=NOON - dt.timedelta(hours=5), waiting=waiting)
+    return _next_state(summary, before, carried, until=until, now=NOON, keep_since=NOON - dt.timedelta(hours=24))
 
 
 def test_the_mark_stays_behind_what_may_still_be_stored():
@@ -158,3 +168,69 @@ def test_a_waiting_run_that_was_not_tried_goes_on_waiting():
     state = next_state(Summary(left=[run]), waiting)
     assert [w.flow_run_id for w in state.waiting] == [run.id]
     assert state.mark == NOON - OVERLAP
+
+
+def test_a_run_in_another_assemblers_hands_waits_by_name_for_that_one_may_be_dead():
+    run = run_that_ended(60)
+    assert [w.flow_run_id for w in next_state(Summary(busy=[run])).waiting] == [run.id]
+
+
+def test_after_a_part_of_the_history_the_mark_is_where_that_part_ended():
+    until = NOON - dt.timedelta(hours=4)
+    assert next_state(Summary(), until=until).mark == until
+
+
+def test_what_waited_in_an_earlier_part_of_the_sweep_goes_on_waiting():
+    first, second = run_that_ended(250), run_that_ended(60)
+    before = next_state(Summary(failed=[(first, "503")])).waiting
+    after = next_state(Summary(failed=[(second, "503")]), before, carried=before)
+    assert [w.flow_run_id for w in after.waiting] == [first.id, second.id]
+
+
+def test_the_sweep_walks_from_the_mark_to_now_in_steps():
+    mark = NOON - STEP * 2.5
+    steps = list(_steps(mark, NOON))
+    assert [s.since for s in steps] == [mark, mark + STEP, mark + 2 * STEP]
+    assert steps[-1].until == NOON
+
+
+@pytest.mark.parametrize("mark", [NOON, NOON + dt.timedelta(hours=1)], ids=["now", "in the future"])
+def test_the_sweep_takes_one_step_at_least(mark):
+    assert list(_steps(mark, NOON)) == [Window(NOON, NOON)]
+
+
+def test_a_killed_sweep_is_gone_on_with_where_it_had_come_to(target, client, monkeypatch):
+    started = dt.datetime.now(dt.timezone.utc)
+    sweep_state.write(client, sweep_state.SweepState(mark=started - STEP * 3))
+    parts = iter([Summary()])
+
+    def killed_in_the_second_part(*_):
+        try:
+            return next(parts)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(sweep_module, "assemble_each", killed_in_the_second_part)
+    with pytest.raises(KeyboardInterrupt):
+        sweep_module.sweep_runs(client, one_run.Order())
+    mark = sweep_state.read(client).mark
+    assert started - STEP * 2 <= mark < started - STEP
+
+
+def test_a_run_without_a_sign_of_life_is_told_of_and_not_ended(target, client, monkeypatch):
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_STALE_HOURS", str(2 / 3600))
+    run = client.create_flow_run(daily_load, state=State(type=StateType.RUNNING))
+    info = RunInfo(flow_run_id=run.id, flow_run_name=run.name, flow_id=run.flow_id, flow_name="daily load")
+    emit_event(**write("half_done", "orders", run=info, at=dt.datetime.now(dt.timezone.utc)).to_prefect())
+    deadline = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=30)
+    while not (summary := sweep()).stale and dt.datetime.now(dt.timezone.utc) < deadline:
+        pass
+    assert [r.id for r in summary.stale] == [run.id]
+    assert "1 running without a sign of life" in str(summary)
+    (row,) = json.loads(sweep_state._raw(client)["data"])
+    assert (row["flow run"], row["attempts"]) == (str(run.id), 0)
+    assert "set its state to Crashed" in row["reason"]
+    assert not sweep_state.read(client).waiting
+    assert not target.events
+    client.set_flow_run_state(run.id, State(type=StateType.CRASHED), force=True)
+    assert not sweep().stale

@@ -38,6 +38,7 @@ class FakeApi:
         self.flows: dict[str, str] = {}
         self.failures: list[int] = []
         self.asked_for: list[str] = []
+        self.recorded_states: set[UUID] = set()
 
     def store(self, event: Event, late: float = 0.0, of: UUID | None = None) -> None:
         """Stored `late` seconds from now; `of` a run (None: of whichever is asked for)."""
@@ -46,6 +47,7 @@ class FakeApi:
             "id": str(arguments["id"]),
             "event": arguments["event"],
             "occurred": arguments["occurred"].isoformat(),
+            "received": (self.now + dt.timedelta(seconds=late)).isoformat(),
             "resource": arguments["resource"],
             "related": arguments["related"],
             "payload": arguments["payload"],
@@ -65,6 +67,9 @@ class FakeApi:
         self.calls.append((path, json or params or {}))
         if self.failures:
             raise http_error(self.failures.pop(0))
+        if path == "/events/filter" and "id" in json["filter"]:
+            there = set(json["filter"]["id"]["id"]) & {str(id_) for id_ in self.recorded_states}
+            return Answer({"events": [{"id": id_} for id_ in there]})
         if path == "/events/filter":
             self.asked_for = json["filter"]["related"]["id"]
             return Answer(self._events(0, json["limit"]))

@@ -87,3 +87,10 @@ def test_dropped_statements_are_counted_once(counts):
     found = judge(numbered(A, 0), counts)
     assert found.dropped == 7
     assert found.complete
+
+
+def test_what_is_missing_is_named_by_emitter_and_number():
+    found = judge([*numbered(A, 0, 4), *numbered(B, 0)], [closing(A, 8)])
+    assert sorted(found.lacks()) == sorted(
+        [f"emitter {A}: events 1-3, 5-7", f"emitter {B}: its closing count (was its process killed?)"]
+    )

@@ -106,6 +106,23 @@ def test_a_worker_that_only_checkpoints_is_complete_once_it_spoke_after_the_end(
     assert NOON + dt.timedelta(seconds=8) <= api.now < NOON + dt.timedelta(seconds=12)
 
 
+def test_a_worker_whose_clock_is_ahead_has_not_spoken_after_the_end():
+    api, worker = FakeApi(NOON - dt.timedelta(seconds=30)), uuid4()
+    api.store(write("out", emitter=worker))
+    api.store(closing(worker, 1, closed=False, at=NOON + dt.timedelta(hours=1)))
+    api.sleep(30)
+    assert read(api, ended_run()).completeness.unclosed == (worker,)
+
+
+def test_a_run_whose_end_prefect_never_recorded_is_not_believed_to_have_no_lineage():
+    api, run = FakeApi(NOON), ended_run(seconds_ago=3600, state_id=uuid4())
+    history = read(api, run)
+    assert history.completeness.end_unrecorded
+    assert not history.completeness.complete
+    api.recorded_states = {run.state_id}
+    assert read(api, run).completeness.complete
+
+
 def test_a_running_run_is_read_as_it_is():
     api, emitter = FakeApi(NOON), uuid4()
     api.store(write("out", emitter=emitter))
