@@ -1,0 +1,38 @@
+"""What the fault tests share. They take minutes, so `make test-chaos` runs them and `make test` does not."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pytest
+from prefect import get_client
+
+from prefect_lineage_events.assembler import sweep_state
+from tests.chaos.target import HttpTarget
+
+
+@pytest.fixture
+def target(monkeypatch) -> Iterator[HttpTarget]:
+    with HttpTarget() as target:
+        for name, value in target.environment.items():
+            monkeypatch.setenv(name, value)
+        yield target
+
+
+@pytest.fixture
+def client(prefect_server):
+    """The session's server; the sweep begins now, whatever other tests left there."""
+    with get_client(sync_client=True) as client:
+        sweep_state.write(client, sweep_state.SweepState(mark=dt.datetime.now(dt.timezone.utc)))
+        yield client
+
+
+@pytest.fixture
+def environment(prefect_server, target) -> dict[str, str]:
+    """What a child process needs to talk to the session's server and to the target. A dead one's claim is soon over."""
+    return {
+        "PREFECT_API_URL": prefect_server.api_url,
+        "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_CLAIM_SECONDS": "2",
+        **target.environment,
+    }

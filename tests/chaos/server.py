@@ -1,0 +1,46 @@
+"""A real Prefect server that a test kills and starts again, on the same port and over the same database."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from tests.services.process import free_port, start
+
+
+class KillableServer:
+    """Everything as it is by default: events are stored up to five seconds after they were received."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.api_url = f"http://127.0.0.1:{free_port()}/api"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        port = httpx.URL(self.api_url).port
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        environment = {**os.environ, "PREFECT_HOME": str(self.home), "PREFECT_UI_ENABLED": "false"}
+        environment.pop("PREFECT_API_URL", None)
+        self._process = start(command, self.home / "server.log", self._healthy, env=environment)
+
+    def kill(self, how: signal.Signals) -> None:
+        """End it by this signal. What it answered is in its database; what it only received may be lost."""
+        assert self._process is not None
+        os.killpg(self._process.pid, how)
+        self._process.wait(60)
+        self._process = None
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self.kill(signal.SIGKILL)
+
+    def _healthy(self) -> bool:
+        try:
+            return httpx.get(f"{self.api_url}/health", timeout=2).is_success
+        except httpx.HTTPError:
+            return False

@@ -1,0 +1,80 @@
+"""A lineage target on HTTP that counts what it accepted, and fails as it is told to."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Event = dict[str, Any]
+# The status to answer; None: the event is taken and the connection breaks before the answer.
+Answer = Callable[[Event], int | None]
+
+
+class HttpTarget:
+    """On a free port of the loopback interface, for the time of a `with`. `events` are those taken, as they arrived."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.answer: Answer = lambda _: 201
+
+    def __enter__(self) -> HttpTarget:
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.target = self
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes the OpenLineage client send here."""
+        return {"OPENLINEAGE_URL": self.url}
+
+    def take(self, event: Event) -> int | None:
+        status = self.answer(event)
+        if status is None or status < 300:
+            self.events.append(event)
+        return status
+
+    def types(self, flow_run_id: object) -> list[str]:
+        """The event types of a run, as they arrived."""
+        return [e["eventType"] for e in self.events if e["run"]["runId"] == str(flow_run_id)]
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        """How often each (run, event type) was taken."""
+        return Counter((e["run"]["runId"], e["eventType"]) for e in self.events)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        status = self.server.target.take(json.loads(body))
+        self.close_connection = status is None
+        if status is not None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Tests want no access log."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    target: HttpTarget

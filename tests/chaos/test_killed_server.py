@@ -1,0 +1,117 @@
+"""The Prefect server is killed between the end of runs and their assembling: the sweep gets them all, or says which not."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from prefect_lineage_events.assembler import ledger, sweep_state
+from prefect_lineage_events.assembler.one_run import Order
+from prefect_lineage_events.assembler.sweep import sweep_runs
+from prefect_lineage_events.history import api
+from prefect_lineage_events.history.read import Patience, read_history
+from prefect_lineage_events.history.runs import read_run
+from tests.chaos import child
+from tests.chaos.server import KillableServer
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.chaos
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    server = KillableServer(tmp_path)
+    server.start()
+    monkeypatch.setenv("PREFECT_API_URL", server.api_url)
+    try:
+        with temporary_settings({PREFECT_API_URL: server.api_url}):
+            yield server
+    finally:
+        server.stop()
+
+
+def run_flows(server, directory: Path, *counts: tuple[int, int, int]) -> dict[str, list[str]]:
+    """What flow runs of these numbers (threaded, nested, pooled) wrote; a process for each of the triples."""
+    environment = {**os.environ, "PREFECT_API_URL": server.api_url, "PREFECT_LOGGING_LEVEL": "ERROR"}
+    programs = []
+    for number, triple in enumerate(counts):
+        databases = directory / f"databases{number}-{time.monotonic_ns()}"
+        databases.mkdir()
+        command = [sys.executable, "-m", "tests.chaos.programs.estate", str(databases), *map(str, triple)]
+        programs.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE))
+    wrote: dict[str, list[str]] = {}
+    for program in programs:
+        out, _ = program.communicate(timeout=240)
+        assert program.returncode == 0
+        wrote |= json.loads(out.splitlines()[-1])
+    return wrote
+
+
+def wait_until_stored(run_ids):
+    with get_client(sync_client=True) as client:
+        for run_id in run_ids:
+            history = read_history(client, read_run(client, UUID(run_id)), Patience(completeness=60))
+            assert history.completeness.complete, history.completeness.lacks()
+
+
+def sweep(server, target) -> int:
+    return child.run("sweep", {"PREFECT_API_URL": server.api_url, **target.environment})
+
+
+def pictures(target) -> dict[str, set[str]]:
+    """What the target was told that each run wrote, by the last event of the run."""
+    told = {e["run"]["runId"]: e for e in target.events}
+    return {run_id: {o["name"].rpartition(".")[2] for o in e["outputs"]} for run_id, e in told.items()}
+
+
+def sweep_later(monkeypatch, minutes: float) -> None:
+    """A sweep so long after everything that nothing can be late any more."""
+    now = api.now
+    with monkeypatch.context() as later, get_client(sync_client=True) as client:
+        later.setattr(api, "now", lambda client: now(client) + dt.timedelta(minutes=minutes))
+        sweep_runs(client, Order(patience=Patience(completeness=0), hasty=True, busy_patience=0))
+
+
+def test_all_of_sixty_runs_are_delivered_once_after_the_server_was_terminated_and_killed(server, target, tmp_path):
+    wrote: dict[str, list[str]] = {}
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        ended = run_flows(server, tmp_path, (14, 0, 1), (0, 7, 1))
+        wait_until_stored(ended)
+        server.kill(how)
+        server.start()
+        wrote |= ended
+    assert len(wrote) == 60
+    assert sweep(server, target) == 0
+    assert pictures(target) == {run_id: set(tables) for run_id, tables in wrote.items()}
+    assert target.counts() == {(run_id, kind): 1 for run_id in wrote for kind in ("START", "COMPLETE")}
+    assert sweep(server, target) == 0
+    assert len(target.events) == 120
+
+
+@pytest.mark.parametrize("seconds", [0.0, 3.0])
+def test_what_a_killed_server_lost_is_named_and_never_taken_for_nothing(server, target, tmp_path, monkeypatch, seconds):
+    wrote = run_flows(server, tmp_path, (5, 3, 0))
+    time.sleep(seconds)
+    server.kill(signal.SIGKILL)
+    server.start()
+    sweep_later(monkeypatch, minutes=30)
+    with get_client(sync_client=True) as client:
+        waiting = {str(w.flow_run_id) for w in sweep_state.read(client).waiting}
+        entries = ledger.read(client, [UUID(run_id) for run_id in wrote])
+    whole = {str(run_id) for run_id, entry in entries.items() if entry.complete}
+    told = pictures(target)
+    assert {run_id: told[run_id] for run_id in whole} == {run_id: set(wrote[run_id]) for run_id in whole}
+    assert waiting == wrote.keys() - whole
+    for run_id in waiting & told.keys():
+        assert told[run_id] <= set(wrote[run_id])
