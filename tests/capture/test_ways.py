@@ -13,11 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.capture.programs import side_by_side
 from tests.conftest import PrefectServer
 
 pytestmark = pytest.mark.server
 _PATIENCE = 60
-_FLOWS = 8
+_FLOWS = 10
 
 
 class Told:
@@ -85,6 +86,7 @@ def _run(program: str, server: PrefectServer, expected: int = 0) -> None:
 def told(prefect_server_process: PrefectServer) -> Iterator[Told]:
     """The program has run, and all it told is stored."""
     _run("ways", prefect_server_process)
+    _run("side_by_side", prefect_server_process)
     _run("interrupted", prefect_server_process, expected=-signal.SIGTERM)
     deadline = time.monotonic() + _PATIENCE
     while not (told := Told(prefect_server_process.api_url)).complete or len(told.flows) < _FLOWS:
@@ -147,6 +149,16 @@ def test_a_flow_that_ends_closes_its_emitter_once(told: Told, flow: str) -> None
 def test_a_flow_run_twice_in_a_process_is_two_runs(told: Told) -> None:
     assert [set(told.places("ways-twice", n)) for n in (0, 1)] == [{"again"}, {"again"}]
     assert [told.ends("ways-twice", n) for n in (0, 1)] == [["lineage.closed"], ["lineage.closed"]]
+
+
+def test_what_a_task_hands_to_others_is_its_own_while_another_task_does_the_same(told: Told) -> None:
+    assert told.places("side-by-side") == {
+        f"{task}: {place}": task for task in ("first", "second") for place in side_by_side.PLACES
+    }
+
+
+def test_a_process_belongs_to_the_task_that_started_it_however_it_did(told: Told) -> None:
+    assert told.places("side-by-side-processes") == {f"parent: {place}": "parent" for place in side_by_side.PROCESSES}
 
 
 def test_no_event_is_related_to_another_run_than_its_own(told: Told) -> None:
