@@ -29,6 +29,11 @@ from prefect_lineage_events.assembly.statements import Scope
 from prefect_lineage_events.events import EventColumnEdge
 from prefect_lineage_events.history.model import TaskRun
 
+# Equal names are a guess: one that fits more columns than that tells nothing, and so many of them help nobody. A task
+# that reads 500 tables and writes 500 would have millions.
+MAX_ALIKE = 50
+MAX_INFERRED = 10_000
+
 _Moment = tuple[dt.datetime, int]
 
 
@@ -66,7 +71,7 @@ class Dataflow:
     ) -> None:
         self._placed = placed
         self._schemas = schemas
-        self._infer_columns = infer_columns
+        self._inferred = 0 if infer_columns else MAX_INFERRED
         self._contents: dict[Life, Relation] = defaultdict(Relation)
         self._hands: dict[Scope, _Hands] = defaultdict(_Hands)
         self._with_called: dict[Scope, _Hands] = defaultdict(_Hands)
@@ -245,9 +250,11 @@ class Dataflow:
         for rows, how in in_hand:
             for life, known_by in rows.sources.items():
                 result.fed_by(life, less_sure(known_by, how))
-        if self._infer_columns:
-            for name in self._names_into(placed):
-                result.put(name, (origin for rows, _ in in_hand for origin in _by_name(rows, name)))
+        for name in self._names_into(placed) if self._inferred < MAX_INFERRED else ():
+            known = [origins for rows, _ in in_hand for origins in rows.origins(name)]
+            if sum(map(len, known)) <= MAX_ALIKE:
+                result.put(name, (_guessed(origin) for origins in known for origin in origins))
+                self._inferred += sum(map(len, known))
         return result
 
     def _in_hand(self, placed: Placed, moment: _Moment) -> list[tuple[Relation, How]]:
@@ -292,12 +299,10 @@ def _reads_passing(placed: Placed) -> bool:
     return any(life.gone for life in placed.sources)
 
 
-def _by_name(relation: Relation, name: str) -> Iterator[Origin]:
+def _guessed(origin: Origin) -> Origin:
     """Where a column of a result came from; that it is the one which was written is a guess by its name."""
-    _, origins = relation.columns.get(name.casefold(), (name, {}))
-    for origin in origins:
-        kind = "TRANSFORMATION" if origin.transformation == "IDENTITY" else origin.transformation
-        yield origin._replace(transformation=kind, inferred=True)
+    kind = "TRANSFORMATION" if origin.transformation == "IDENTITY" else origin.transformation
+    return origin._replace(transformation=kind, inferred=True)
 
 
 def _positional(names: Sequence[str], into: Sequence[str]) -> bool:

@@ -47,6 +47,18 @@ class Edge:
     how: How = "sql"
 
 
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Every one of `sources` fed every one of `targets`, by way of one task (None: the flow's body).
+
+    A task that reads 500 tables and writes 500 has 250,000 edges, which no target takes: told so they are 1,000.
+    """
+
+    task_run_id: UUID | None
+    sources: tuple[tuple[Dataset, How], ...]
+    targets: tuple[Dataset, ...]
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ColumnEdge:
     """`transformation` in OpenLineage's words (IDENTITY, ..., CONDITIONAL); `inferred`: by equal column names only.
@@ -78,13 +90,17 @@ class StatementSummary:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Inputs, outputs and what joins them: of a flow run, or of one task of it."""
+    """Inputs, outputs and what joins them: of a flow run, or of one task of it.
+
+    Where there are too many `edges` to be told one by one, most of them stand in `bundles` instead.
+    """
 
     inputs: tuple[DatasetUse, ...] = ()
     outputs: tuple[DatasetUse, ...] = ()
     edges: tuple[Edge, ...] = ()
     columns: tuple[ColumnEdge, ...] = ()
     statements: tuple[StatementSummary, ...] = ()
+    bundles: tuple[Bundle, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 
 from prefect_lineage_events.assembly.dataflow import Fed
 from prefect_lineage_events.assembly.lives import Life, Placed
-from prefect_lineage_events.assembly.model import Column, ColumnEdge, DatasetUse, Edge, How
+from prefect_lineage_events.assembly.model import Bundle, Column, ColumnEdge, DatasetUse, Edge, How
 from prefect_lineage_events.assembly.relation import Origin, surer
 from prefect_lineage_events.assembly.schemas import STAR, Schemas
-from prefect_lineage_events.assembly.statements import Step
+from prefect_lineage_events.assembly.statements import Scope, Step
 from prefect_lineage_events.datasets import Dataset
 
-Picture = tuple[tuple[DatasetUse, ...], tuple[DatasetUse, ...], tuple[Edge, ...], tuple[ColumnEdge, ...]]
+# Beyond that many edges the largest products of sources and targets are told as such.
+MAX_EDGES = 5_000
+
+_Feeding = tuple[Life, How]
 
 
 @dataclass(slots=True)
@@ -26,8 +29,18 @@ class _Side:
     columns: dict[str, None] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Inputs, outputs and what joins them, each sorted. Every source of an edge is among the inputs."""
+
+    inputs: tuple[DatasetUse, ...]
+    outputs: tuple[DatasetUse, ...]
+    edges: tuple[Edge, ...]
+    columns: tuple[ColumnEdge, ...]
+    bundles: tuple[Bundle, ...]
+
+
 def picture(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas) -> Picture:
-    """Inputs, outputs, edges and column edges, each sorted. Every source of an edge is among the inputs."""
     inputs: dict[Dataset, _Side] = defaultdict(_Side)
     outputs: dict[Dataset, _Side] = defaultdict(_Side)
     made = [p.target for p in placed if p.target and p.target.created]
@@ -41,16 +54,21 @@ def picture(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas) -> P
         for life in one.moved:
             if not life.gone:
                 _touch(outputs[life.as_target], life)
-    edges, columns = _edges(placed, fed, schemas, inputs)
+    single, bundles = _bundled(fed)
+    for source in (source for write in fed for source in write.by.sources):
+        inputs[source.as_source].lives[source] = None
+    edges = _edges(placed, single, inputs)
+    columns = _columns(placed, fed, schemas)
     for edge in columns:
         inputs[edge.source].columns[edge.source_column] = None
         if edge.target_column != STAR:
             outputs[edge.target].columns[edge.target_column] = None
-    return (
+    return Picture(
         tuple(_use(dataset, inputs[dataset], schemas, written=False) for dataset in sorted(inputs)),
         tuple(_use(dataset, outputs[dataset], schemas, written=True) for dataset in sorted(outputs)),
         edges,
         columns,
+        bundles,
     )
 
 
@@ -65,22 +83,52 @@ def _never_there(life: Life, created: Collection[Dataset]) -> bool:
     return not life.created and not life.read and life.effects == {"drop"} and life.birth in created
 
 
-def _edges(
-    placed: Iterable[Placed], fed: Iterable[Fed], schemas: Schemas, inputs: dict[Dataset, _Side]
-) -> tuple[tuple[Edge, ...], tuple[ColumnEdge, ...]]:
+def _bundled(fed: Sequence[Fed]) -> tuple[list[Fed], tuple[Bundle, ...]]:
+    """The writes whose edges are told one by one, and those that are told together: the largest products first."""
+    single = list(fed)
+    count = sum(len(write.by.sources) for write in fed)
+    if count <= MAX_EDGES:
+        return single, ()
+    alike: dict[tuple[frozenset[Scope], frozenset[_Feeding]], list[Fed]] = defaultdict(list)
+    for write in fed:
+        alike[write.scopes, frozenset(write.by.sources.items())].append(write)
+    bundles = []
+    for (scopes, sources), writes in sorted(alike.items(), key=lambda item: -len(item[0][1]) * len(item[1])):
+        if count <= MAX_EDGES or len(writes) < 2:
+            break
+        count -= len(sources) * len(writes)
+        bundles.append(_bundle(scopes, sources, writes))
+        together = {id(write) for write in writes}
+        single = [write for write in single if id(write) not in together]
+    return single, tuple(bundles)
+
+
+def _bundle(scopes: Iterable[Scope], sources: Iterable[_Feeding], writes: Iterable[Fed]) -> Bundle:
+    named: dict[Dataset, How] = {}
+    for life, how in sources:
+        named[life.as_source] = surer(named.get(life.as_source), how)
+    tasks = sorted(scope for scope in scopes if scope)
+    return Bundle(
+        task_run_id=tasks[0] if tasks else None,
+        sources=tuple(sorted(named.items())),
+        targets=tuple(sorted({write.target.as_target for write in writes})),
+    )
+
+
+def _edges(placed: Iterable[Placed], fed: Iterable[Fed], inputs: dict[Dataset, _Side]) -> tuple[Edge, ...]:
     edges: dict[tuple[Dataset, Dataset], How] = {}
-    columns: dict[tuple[Dataset, str, Dataset, str, str], bool] = {}
     for source, target, how in _table_edges(placed, fed):
         edges[source.as_source, target.as_target] = surer(edges.get((source.as_source, target.as_target)), how)
         inputs[source.as_source].lives[source] = None
+    return tuple(Edge(source, target, how) for (source, target), how in sorted(edges.items()))
+
+
+def _columns(placed: Iterable[Placed], fed: Iterable[Fed], schemas: Schemas) -> tuple[ColumnEdge, ...]:
+    columns: dict[tuple[Dataset, str, Dataset, str, str], bool] = {}
     for origin, target, name in _column_edges(placed, fed, schemas):
-        if (origin.life.as_source, target.as_target) in edges:
-            key = (origin.life.as_source, origin.column, target.as_target, name, origin.transformation)
-            columns[key] = origin.inferred and columns.get(key, True)
-    return (
-        tuple(Edge(source, target, how) for (source, target), how in sorted(edges.items())),
-        tuple(ColumnEdge(*key, inferred=inferred) for key, inferred in sorted(columns.items())),
-    )
+        key = (origin.life.as_source, origin.column, target.as_target, name, origin.transformation)
+        columns[key] = origin.inferred and columns.get(key, True)
+    return tuple(ColumnEdge(*key, inferred=inferred) for key, inferred in sorted(columns.items()))
 
 
 def _table_edges(placed: Iterable[Placed], fed: Iterable[Fed]) -> Iterator[tuple[Life, Life, How]]:
@@ -92,12 +140,15 @@ def _table_edges(placed: Iterable[Placed], fed: Iterable[Fed]) -> Iterator[tuple
 
 
 def _column_edges(placed: Iterable[Placed], fed: Iterable[Fed], schemas: Schemas) -> Iterator[tuple[Origin, Life, str]]:
+    """Columns of datasets that fed the target: no column edge without its table's."""
     for write in fed:
         for name, origins in write.by.columns.values():
             for origin in origins:
-                yield origin, write.target, schemas.spelled(write.target, name)
+                if origin.life in write.by.sources:
+                    yield origin, write.target, schemas.spelled(write.target, name)
         for origin in write.by.deciding:
-            yield origin, write.target, STAR
+            if origin.life in write.by.sources:
+                yield origin, write.target, STAR
     for life in _renamed(placed):
         for name in schemas.names(life):
             yield Origin(life, name), life, name

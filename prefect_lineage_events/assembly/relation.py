@@ -6,7 +6,7 @@ is how `a -> tmp -> b` becomes `a -> b`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -52,6 +52,11 @@ class Relation:
         if found := self.columns.get(name.casefold()):
             return found[1]
         return {Origin(life, name): None for life in self.stars}
+
+    def origins(self, name: str) -> Iterator[Origins]:
+        """Where a column's values come from, when it is one of those that are known by name."""
+        if found := self.columns.get(name.casefold()):
+            yield found[1]
 
     def put(self, name: str, origins: Iterable[Origin]) -> None:
         _, known = self.columns.setdefault(name.casefold(), (name, {}))

@@ -95,9 +95,11 @@ def _step(event: LineageEvent) -> Step:
 
 
 def _merge(step: Step, event: LineageEvent) -> Step:
-    """A statement with many inputs comes in parts."""
+    """A statement with many inputs comes in parts; rows that were known late come with no execution of their own."""
+    late = event.statement.rows if event.statement.executions == 0 else None
     return replace(
         step,
+        info=step.info if late is None else step.info.model_copy(update={"rows": (step.info.rows or 0) + late}),
         inputs=_union(step.inputs, event.inputs),
         columns=_union(step.columns, event.columns),
         result_columns=step.result_columns or event.result_columns,

@@ -47,10 +47,9 @@ def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: Report
 
 
 def _lineage(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas) -> Lineage:
-    inputs, outputs, edges, columns = picture(placed, fed, schemas)
-    return Lineage(
-        inputs, outputs, edges, columns, statements=tuple(_summaries(p.step for p in placed if not p.step.handed))
-    )
+    seen = picture(placed, fed, schemas)
+    own = (one.step for one in placed if not one.step.handed)
+    return Lineage(seen.inputs, seen.outputs, seen.edges, seen.columns, tuple(_summaries(own)), seen.bundles)
 
 
 def _tasks(

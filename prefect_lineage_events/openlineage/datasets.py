@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Edge, Lineage
+from prefect_lineage_events.assembly.model import Bundle, ColumnEdge, DatasetUse, How, Lineage
 from prefect_lineage_events.assembly.relation import DIRECT
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.openlineage.facets import Facet, facet, put
@@ -34,21 +34,31 @@ def outputs(lineage: Lineage) -> list[Described]:
 def explicit_lineage(lineage: Lineage) -> Facet | None:
     """Which input feeds which output. Without it a reader joins every input with every output.
 
-    An output without sources is named too, with none; `description` says how an edge is known.
+    An output without sources is named too, with none; `description` says how an edge is known. Where one task fed very
+    many outputs by very many inputs, these go by way of the job (its run is then the task's): inputs feed the job, the
+    job feeds the outputs.
     """
-    sources: dict[Dataset, list[Edge]] = defaultdict(list)
+    sources: dict[Dataset, list[Described]] = defaultdict(list)
     for edge in lineage.edges:
-        sources[edge.target].append(edge)
-    entries = [
-        {**_named(use.dataset), "type": "DATASET", "inputs": [_source(edge) for edge in sources[use.dataset]]}
-        for use in lineage.outputs
+        sources[edge.target].append(_source(edge.source, edge.how))
+    for bundle in lineage.bundles:
+        for target in bundle.targets:
+            sources[target].append(_by_way_of(bundle))
+    entries = [{**_named(use.dataset), "type": "DATASET", "inputs": sources[use.dataset]} for use in lineage.outputs]
+    entries += [
+        {**_by_way_of(bundle), "inputs": [_source(dataset, how) for dataset, how in bundle.sources]}
+        for bundle in lineage.bundles
     ]
     return facet("lineage", entries=entries) if entries else None
 
 
-def _source(edge: Edge) -> Described:
-    known = {"type": "DIRECT", "description": f"known from: {edge.how}"}
-    return {**_named(edge.source), "type": "DATASET", "transformations": [known]}
+def _source(dataset: Dataset, how: How) -> Described:
+    known = {"type": "DIRECT", "description": f"known from: {how}"}
+    return {**_named(dataset), "type": "DATASET", "transformations": [known]}
+
+
+def _by_way_of(bundle: Bundle) -> Described:
+    return {"type": "JOB", **({"runId": str(bundle.task_run_id)} if bundle.task_run_id else {})}
 
 
 def _input(use: DatasetUse, documented: DatasetUse) -> Described:

@@ -183,6 +183,11 @@ def _safe_dataset(dataset: _Dataset) -> _Dataset:
     }
 
 
+def _safe_end(entry: dict[str, Any]) -> dict[str, Any]:
+    """One end of an explicit edge: a dataset, or the event's own job, which needs no name."""
+    return _safe_dataset(entry) if entry["type"] == "DATASET" else entry
+
+
 def _safe_field(field: dict[str, Any]) -> dict[str, Any]:
     return {**_safe_dataset(field), "field": safe_names.column_name(field["field"])}
 
@@ -221,7 +226,7 @@ def _job_facets(facets: dict[str, Any]) -> dict[str, Any]:
         del shaped["sourceCodeLocation"]
     if lineage := facets.get("lineage"):
         entries = [
-            {**_safe_dataset(entry), "inputs": [_safe_dataset(source) for source in entry["inputs"]]}
+            {**_safe_end(entry), "inputs": [_safe_end(source) for source in entry["inputs"]]}
             for entry in lineage["entries"]
         ]
         shaped["lineage"] = {**lineage, "entries": entries}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from prefect_lineage_events.openlineage.datasets import explicit_lineage, inputs, outputs
-from tests.assembly.histories import NAMESPACE, Story
+from tests.assembly.histories import NAMESPACE, Story, ident
 from tests.assembly.pictures import lineage
 
 
@@ -99,3 +101,27 @@ def test_a_reader_repeats_what_the_writer_says_of_a_dataset():
     read = next(d for d in inputs(found) if d["name"] == "x")
     assert read["facets"]["documentation"]["description"] == "The X."
     assert read["facets"]["ownership"]["owners"] == [{"name": "team:x"}]
+
+
+def test_a_task_with_very_many_edges_is_told_by_way_of_the_job():
+    found = lineage(many(80))
+    facet = explicit_lineage(found)
+    outputs_, (job,) = facet["entries"][:-1], facet["entries"][-1:]
+    assert len(job["inputs"]) == 80
+    assert (job["type"], job["runId"]) == ("JOB", str(ident("T")))
+    assert {str(entry["inputs"]) for entry in outputs_} == {str([{"type": "JOB", "runId": str(ident("T"))}])}
+
+
+def test_an_event_grows_with_the_datasets_and_not_with_their_product():
+    sizes = [len(json.dumps(explicit_lineage(lineage(many(count))))) for count in (100, 200)]
+    assert sizes[1] < 2.1 * sizes[0]
+
+
+def many(count: int) -> Story:
+    """A task that reads so many tables and writes as many."""
+    story = Story().task("T")
+    for number in range(count):
+        story.read(f"a{number:03}", task="T")
+    for number in range(count):
+        story.write(f"b{number:03}", task="T")
+    return story
