@@ -67,12 +67,13 @@ def _backfill(options: argparse.Namespace) -> int:
         end=window.end,
         flows=options.flow,
         targets=options.target,
+        reanalyse=options.reanalyse,
         dry_run=options.dry_run,
         force=options.force,
     )
     print(summary)
-    for run in summary.would_send:
-        print(f"  {run.ended.isoformat() if run.ended else '-'}  {run.flow_name}  {run.id}")
+    for run_id, flow_name, outcome in summary.outcomes() if options.dry_run else ():
+        print(f"  {run_id}  {flow_name}  {outcome}")
     return 0
 
 
@@ -199,7 +200,8 @@ def _parser() -> argparse.ArgumentParser:
     window.add_argument("--end", required=True, metavar="TIME", help="ISO time with zone, not before the start")
     window.add_argument("--flow", action="append", metavar="NAME", help="only runs of this flow (repeatable)")
     window.add_argument("--target", action="append", metavar="ID", help="a target that must have each run (repeatable)")
-    window.add_argument("--dry-run", action="store_true", help="send nothing, list what would be assembled")
+    window.add_argument("--reanalyse", action="store_true", help="read stored statements by today's analyser")
+    window.add_argument("--dry-run", action="store_true", help="send nothing, say of each run what would become of it")
     window.add_argument("--force", action="store_true", help="send again what was sent already")
 
     deploy = add("deploy", _deploy, "create or update the deployments and the automation")

@@ -9,24 +9,34 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
+from queue import SimpleQueue
+from typing import Any
 from uuid import UUID
 
 from prefect import flow, get_client, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from prefect_lineage_events.assembler.backfill import backfill_runs, parse_window
-from prefect_lineage_events.assembler.many_runs import Summary
+from prefect_lineage_events.assembler.backfill import Part, Plan, parse_window, plan_backfill, work_on
 from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run
 from prefect_lineage_events.assembler.outbox import Outbox
-from prefect_lineage_events.assembler.progress import ProgressBar, write_table
+from prefect_lineage_events.assembler.present import put_back
+from prefect_lineage_events.assembler.progress import Progress
+from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep import sweep_runs
 from prefect_lineage_events.history.read import Patience, parse_run_id
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
 
 DELIVERY_RETRY_DELAYS = [1.0, 4.0, 15.0]
 _LONGEST_RETRY_AFTER = 60.0
+# Parts of a backfill at a time: more than a server on SQLite answers at once only make each other wait.
+_SIDE_BY_SIDE: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=4)
+_PARTS_AHEAD = 32
 # The sweep comes again: what is not there soon, it finds then.
 _SHORT = Patience(completeness=20.0)
 
@@ -61,39 +71,90 @@ def sweep() -> Summary:
     return summary
 
 
-@flow(name="prefect-lineage-backfill")
+@flow(name="prefect-lineage-backfill", task_runner=_SIDE_BY_SIDE)
 def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
     start: dt.datetime | str,
     end: dt.datetime | str,
     flows: Sequence[str] | None = None,
     targets: Sequence[str] | None = None,
+    reanalyse: bool = False,
     dry_run: bool = False,
     force: bool = False,
 ) -> Summary:
-    """Assemble every run with lineage that ended between two times, oldest first.
+    """Assemble every run with lineage that ended between two times, in parts side by side.
 
-    `start`, `end`: times with a zone, or ISO texts of such. `flows`: only runs of flows of these names. `targets`: only
-    to these of the configured targets, by the names that `prefect-lineage doctor` shows; without it each of them gets
-    what it has not got, one that was added later too.
-    `dry_run` sends nothing and says what would be; `force` sends again what was sent. Raises ValueError for a
-    window that is none, and SweepError when delivering runs failed.
+    `start`, `end`: times with a zone, or ISO texts of such. `flows`: only runs of flows of these names. `targets`:
+    names or ids of targets that must have each run; without it all that are configured. `reanalyse`: today's analyser
+    reads the stored statements again, and what it reads otherwise is sent. `dry_run` sends nothing and says what would
+    be; `force` sends again what was sent.
+
+    Killed and run again, it goes on where it was. At the end each job shows its newest good run, wherever it shows
+    what arrived last. Four parts at a time by default; on several machines by
+    `backfill.with_options(task_runner=DaskTaskRunner(...))`.
+
+    Raises ValueError for a window that is none and for names of no flow or target, and SweepError when delivering runs
+    failed.
     """
     window = parse_window(start, end)
+    order = Order(targets=targets, reanalyse=reanalyse, force=force)
+    order.to()
     with get_client(sync_client=True) as client:
-        own_id = UUID(flow_run.id) if flow_run.id else None
-        summary = backfill_runs(
-            client,
-            window,
-            Order(send=_send, force=force),
-            flows=flows,
-            targets=targets,
-            dry_run=dry_run,
-            progress=ProgressBar(client, own_id),
-        )
-        write_table(client, summary, own_id)
+        plan = plan_backfill(client, window, flows)
+        progress = Progress(client, UUID(flow_run.id) if flow_run.id else None, plan.runs)
+        summary = _work_on_parts(plan, order, dry_run, progress)
+        if not dry_run and not summary.left:
+            summary.failed += put_back(client, plan.jobs, replace(order, send=_send))
+        progress.end(summary)
     _log().info("%s", summary)
     summary.raise_for_failures()
     return summary
+
+
+def _work_on_parts(plan: Plan, order: Order, dry_run: bool, progress: Progress) -> Summary:
+    """As many parts at a time as the task runner takes, of a few that are given to it: when the target stays away, the
+    rest need not find out for themselves."""
+    summary = Summary(history_begins=plan.history_begins)
+    ahead = deque(plan.parts)
+    running: dict[PrefectFuture[Summary], Part] = {}
+    ready: SimpleQueue[PrefectFuture[Summary]] = SimpleQueue()
+    done = 0
+    while running or (ahead and not summary.left):
+        while ahead and len(running) < _PARTS_AHEAD and not summary.left:
+            part = ahead.popleft()
+            future = _work_on_part.submit(part, order, dry_run, plan.history_begins)
+            running[future] = part
+            future.add_done_callback(ready.put)
+        future = ready.get()
+        part = running.pop(future)
+        summary.add(_of_part(future, part))
+        done += len(part.runs)
+        progress.move(done, summary)
+    summary.left += [run for part in ahead for run in part.runs]
+    return summary
+
+
+def _of_part(future: PrefectFuture[Summary], part: Part) -> Summary:
+    """One part's trouble is that part's: its worker may have died."""
+    try:
+        return future.result()
+    except Exception as error:
+        logging.getLogger(__name__).exception("%s could not be worked on", part)
+        return Summary(failed=[(run, f"{part} broke off: {type(error).__name__}: {error}") for run in part.runs])
+
+
+@task(
+    name="prefect-lineage-backfill-part",
+    task_run_name="{part}",
+    retries=2,
+    retry_delay_seconds=[2.0, 15.0],
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def _work_on_part(part: Part, order: Order, dry_run: bool, history_begins: dt.datetime | None) -> Summary:
+    """Retried by Prefect when its API is away; the ledger knows how far it has come."""
+    with get_client(sync_client=True) as client:
+        order = replace(order, send=_send_of_many)
+        return work_on(client, part, order, dry_run=dry_run, history_begins=history_begins)
 
 
 @task(
@@ -123,6 +184,15 @@ def _worth_another_try(error: object) -> bool:
 
 def _send(outbox: Outbox) -> None:
     _send_task(outbox)
+
+
+def _send_of_many(outbox: Outbox) -> None:
+    """Most targets take most events at once: of many runs, a task run to be stored is for those that did not."""
+    try:
+        outbox.flush()
+    except TransientDeliveryError as error:
+        _log().info("%s; trying again", error)
+        _send_task(outbox)
 
 
 def _log() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:

@@ -1,24 +1,69 @@
-"""The backfill: assemble what ended in a window of time and is not settled."""
+"""The backfill: what ended in a window of time and is not settled, cut into parts that are worked on side by side.
+
+A part is a span of the window. A flow run and its subflows stay in one part, so that parents come before them; of a job
+whose runs lie in several parts, an older run may arrive after a newer one, and `present` puts that right at the end.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-from prefect_lineage_events.assembler.many_runs import Progress, Summary, assemble_each
+from prefect_lineage_events.assembler.many_runs import assemble_each
 from prefect_lineage_events.assembler.one_run import Order
-from prefect_lineage_events.history.runs import ended_runs
+from prefect_lineage_events.assembler.summary import Summary
+from prefect_lineage_events.history import api, event_log
+from prefect_lineage_events.history.event_log import Window
+from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.history.runs import ended_runs, existing_flows, parent_ids
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+
+# Enough for a worker to be at it for a while, few enough to be done again when it dies.
+RUNS_A_PART = 50
+# So that a small backfill shows its progress, too.
+_LEAST_PARTS = 20
+_BEFORE = dt.timedelta(hours=1)
+# A run's first event and its beginning are told by two clocks.
+_NO_MORE_THAN_CLOCKS = dt.timedelta(minutes=1)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
 class TimeWindow:
     start: dt.datetime
     end: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Runs to be taken up one after the other; `number` of `of`."""
+
+    number: int
+    of: int
+    runs: tuple[FlowRun, ...]
+
+    def __str__(self) -> str:
+        return f"part {self.number} of {self.of}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that is to be looked at. `jobs`: the runs of each job, oldest first; `history_begins`: see `Summary`."""
+
+    parts: tuple[Part, ...]
+    jobs: tuple[tuple[UUID, ...], ...]
+    history_begins: dt.datetime | None
+
+    @property
+    def runs(self) -> int:
+        return sum(len(part.runs) for part in self.parts)
 
 
 def parse_window(start: dt.datetime | str, end: dt.datetime | str) -> TimeWindow:
@@ -29,19 +74,106 @@ def parse_window(start: dt.datetime | str, end: dt.datetime | str) -> TimeWindow
     return window
 
 
-def backfill_runs(
-    client: SyncPrefectClient,
-    window: TimeWindow,
-    order: Order,
-    *,
-    flows: Sequence[str] | None = None,
-    targets: Sequence[str] | None = None,
-    dry_run: bool = False,
-    progress: Progress | None = None,
+def plan_backfill(client: SyncPrefectClient, window: TimeWindow, flows: Sequence[str] | None = None) -> Plan:
+    """What ended in the window, in parts. Raises ValueError for names of flows that there are not.
+
+    Requests: three per 200 runs, and one for where the history begins.
+    """
+    _require_flows(client, flows)
+    # Parameters may be large, and are read again with the run.
+    listed = [replace(r, parameters={}) for rows in ended_runs(client, window.start, window.end, flows) for r in rows]
+    trees = _trees(listed, _parents(client, listed))
+    parts = _parts(trees)
+    numbered = tuple(Part(number, len(parts), tuple(runs)) for number, runs in enumerate(parts, 1))
+    return Plan(numbered, _jobs(trees), _history_begins(client, listed))
+
+
+def work_on(
+    client: SyncPrefectClient, part: Part, order: Order, *, dry_run: bool, history_begins: dt.datetime | None
 ) -> Summary:
-    """Assemble what ended in the window and is not settled. `progress` is told how many of how many runs are done."""
-    runs = [r for rows in ended_runs(client, window.start, window.end, flows) for r in rows]
-    return assemble_each(client, runs, order, targets=targets, dry_run=dry_run, progress=progress)
+    """Assemble the runs of a part that are not settled; the present is put back when all parts are done."""
+    order = replace(order, keep_present=False)
+    return assemble_each(client, part.runs, order, dry_run=dry_run, history_begins=history_begins)
+
+
+def _require_flows(client: SyncPrefectClient, names: Sequence[str] | None) -> None:
+    unknown = sorted(set(names or ()) - set(existing_flows(client, names or ()))) if names else []
+    if not unknown:
+        return
+    there = existing_flows(client)
+    close = {name: get_close_matches(name, there, n=1) for name in unknown}
+    told = [f"{name!r}" + (f" (did you mean {close[name][0]!r}?)" if close[name] else "") for name in unknown]
+    raise ValueError(f"there is no flow {', '.join(told)} at {client.api_url}: `prefect flow ls` shows them")
+
+
+def _parents(client: SyncPrefectClient, runs: Iterable[FlowRun]) -> dict[UUID, UUID]:
+    """The run above each subflow's."""
+    calls = {run.id: run.parent_task_run_id for run in runs if run.parent_task_run_id}
+    callers = parent_ids(client, list(calls.values()))
+    return {run_id: callers[call] for run_id, call in calls.items() if call in callers}
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A run with the ids of the flows above it, nearest first: runs of one flow below one parent are one job."""
+
+    run: FlowRun
+    above: tuple[UUID, ...]
+
+
+def _trees(runs: Sequence[FlowRun], parents: Mapping[UUID, UUID]) -> list[list[_Listed]]:
+    """Flow runs with their subflows, oldest first; in each, callers before those they called."""
+    by_id = {run.id: run for run in runs}
+    trees: dict[UUID, list[_Listed]] = defaultdict(list)
+    for run in sorted(runs, key=_began):
+        chain = _chain(run.id, parents)
+        above = tuple(by_id[id_].flow_id if id_ in by_id else id_ for id_ in chain)
+        trees[chain[-1] if chain else run.id].append(_Listed(run, above))
+    return sorted(trees.values(), key=lambda tree: _began(tree[0].run))
+
+
+def _chain(run_id: UUID, parents: Mapping[UUID, UUID]) -> list[UUID]:
+    chain: list[UUID] = []
+    while (above := parents.get(run_id)) and above not in chain:
+        chain.append(above)
+        run_id = above
+    return chain
+
+
+def _parts(trees: Sequence[list[_Listed]]) -> list[list[FlowRun]]:
+    total = sum(map(len, trees))
+    size = max(1, min(RUNS_A_PART, -(-total // _LEAST_PARTS)))
+    parts: list[list[FlowRun]] = []
+    for tree in trees:
+        if not parts or len(parts[-1]) >= size:
+            parts.append([])
+        parts[-1] += [listed.run for listed in tree]
+    return parts
+
+
+def _jobs(trees: Iterable[Iterable[_Listed]]) -> tuple[tuple[UUID, ...], ...]:
+    jobs: dict[tuple[UUID, ...], list[UUID]] = defaultdict(list)
+    for tree in trees:
+        for listed in tree:
+            job = (listed.run.flow_id, *listed.above)
+            jobs[job].append(listed.run.id)
+    return tuple(map(tuple, jobs.values()))
+
+
+def _history_begins(client: SyncPrefectClient, runs: Sequence[FlowRun]) -> dt.datetime | None:
+    """When what is left of the events of these runs begins; None when nothing is missing at their beginning.
+
+    Each state of a run is an event of Prefect's own, so that there were some from the first run's beginning on.
+    """
+    if not runs:
+        return None
+    first, now = min(map(_began, runs)), api.now(client)
+    begins = event_log.oldest(client, Window(first - _BEFORE, now + _BEFORE)) or now
+    return begins if begins > first + _NO_MORE_THAN_CLOCKS else None
+
+
+def _began(run: FlowRun) -> dt.datetime:
+    return run.started or run.ended or run.expected_start or _EPOCH
 
 
 def _parse_time(name: str, value: dt.datetime | str) -> dt.datetime:

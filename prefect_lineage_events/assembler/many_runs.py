@@ -1,4 +1,4 @@
-"""Many runs, one after the other, for the sweep and the backfill.
+"""Many runs, one after the other, for the sweep and for each part of a backfill.
 
 Runs are taken up in the order in which they began, so that a parent comes before its subflows and an older run of a job
 before a newer one: a target that shows what arrived last then shows what is.
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events.assembler import ledger
 from prefect_lineage_events.assembler.handover import TargetsAwayError
 from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run, keep_present
+from prefect_lineage_events.assembler.preview import preview_run
+from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
 
@@ -27,53 +28,6 @@ logger = logging.getLogger(__name__)
 
 # A target that was away for so many runs in a row is away: the rest is left for the next time.
 FAILURES_IN_A_ROW = 3
-Progress = Callable[[int, int], None]
-
-
-class SweepError(RuntimeError):
-    """Runs could not be delivered; the next sweep takes them up again."""
-
-
-@dataclass(slots=True)
-class Summary:
-    """What became of the runs.
-
-    `failed` could not be delivered now, `left` were not tried, the target being away; `incomplete` were published with
-    what had arrived; `busy` were being delivered by another assembler; `would_send` is what a dry run found to do;
-    `stale` have not ended, and gave no sign of life for long.
-    """
-
-    assembled: list[Assembled] = field(default_factory=list)
-    already_done: int = 0
-    failed: list[tuple[FlowRun, str]] = field(default_factory=list)
-    left: list[FlowRun] = field(default_factory=list)
-    incomplete: list[FlowRun] = field(default_factory=list)
-    busy: list[FlowRun] = field(default_factory=list)
-    would_send: list[FlowRun] = field(default_factory=list)
-    stale: list[FlowRun] = field(default_factory=list)
-
-    def add(self, other: Summary) -> None:
-        """Count the runs of another summary to these."""
-        for part in fields(self):
-            setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
-
-    def __str__(self) -> str:
-        counts = Counter(a.outcome for a in self.assembled)
-        words = [f"{n} {outcome}" for outcome, n in sorted(counts.items())]
-        words += [f"{self.already_done} done before"] if self.already_done else []
-        words += [f"{len(self.would_send)} would be assembled"] if self.would_send else []
-        words += [f"{len(self.incomplete)} of these incomplete"] if self.incomplete else []
-        words += [f"{len(self.failed)} failed"] if self.failed else []
-        words += [f"{len(self.busy)} in another assembler's hands"] if self.busy else []
-        words += [f"{len(self.left)} left for the next time"] if self.left else []
-        words += [f"{len(self.stale)} running without a sign of life"] if self.stale else []
-        return ", ".join(words) or "no runs ended in that time"
-
-    def raise_for_failures(self) -> None:
-        """Raises SweepError when runs failed, so that whoever runs us sees red."""
-        if self.failed:
-            run, reason = self.failed[0]
-            raise SweepError(f"{self}. The first failure, of {run.flow_name} ({run.id}): {reason}")
 
 
 def assemble_each(
@@ -81,29 +35,40 @@ def assemble_each(
     runs: Iterable[FlowRun],
     order: Order,
     *,
-    targets: Sequence[str] | None = None,
     dry_run: bool = False,
-    progress: Progress | None = None,
+    history_begins: dt.datetime | None = None,
 ) -> Summary:
-    """Assemble those of the runs that are not settled. `progress` is told how many of how many are done."""
-    summary = Summary()
-    order = replace(order, targets=targets)
+    """Assemble those of the runs that are not settled.
+
+    `dry_run`: say what would become of each. Runs without lineage that ended before `history_begins` may have had some.
+    """
+    summary = Summary(history_begins=history_begins)
     to = [target.id for target in order.to()]
+    order = replace(order, targets=to)
     ordered = sorted(runs, key=lambda r: (r.started or r.ended or r.expected_start or _EPOCH, str(r.id)))
     entries = ledger.read(client, [r.id for r in ordered])
-    todo = []
-    for run in ordered:
-        entry = entries.get(run.id)
-        done = entry is not None and entry.settles(run, *to)
-        if done and not order.force:
-            summary.already_done += 1
-        else:
-            todo.append(run)
+    settled = {run.id for run in ordered if run.id in entries and entries[run.id].settles(run, *to)}
     if dry_run:
-        summary.would_send = todo
-    else:
-        _work_through(client, todo, replace(order, targets=to), summary, progress or _unseen)
+        _preview_each(client, ordered, order, summary, settled)
+        return summary
+    todo = ordered if order.force or order.reanalyse else [run for run in ordered if run.id not in settled]
+    summary.already_done = len(ordered) - len(todo)
+    _work_through(client, todo, order, summary)
     return summary
+
+
+def _preview_each(
+    client: SyncPrefectClient, runs: Sequence[FlowRun], order: Order, summary: Summary, settled: Collection[UUID]
+) -> None:
+    for run in runs:
+        try:
+            if run.id in settled and not (order.force or order.reanalyse):
+                _count(Assembled(run.id, run.flow_name, "nothing new"), run, summary)
+            else:
+                _count(preview_run(client, run.id, order, settled=run.id in settled), run, summary)
+        except Exception as error:
+            logger.exception("Run %s (%s) could not be looked at", run.id, run.flow_name)
+            summary.failed.append((run, f"{type(error).__name__}: {error}"))
 
 
 class _Away:
@@ -122,24 +87,17 @@ class _Away:
             self._in_a_row[target] = self._in_a_row[target] + 1 if target in but else 0
 
 
-def _unseen(done: int, total: int) -> None:
-    """Progress that nobody looks at."""
-
-
-def _work_through(
-    client: SyncPrefectClient, todo: Sequence[FlowRun], order: Order, summary: Summary, progress: Progress
-) -> None:
+def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Order, summary: Summary) -> None:
     """Of each flow only the last run has the present put back after it: after every one it would double the work."""
     last = {run.flow_id: run.id for run in todo}
     shown: dict[UUID, FlowRun] = {}
     away = _Away(order.targets or ())
-    for number, run in enumerate(todo):
-        progress(number, len(todo))
+    for run in todo:
         there = away.not_given_up
         if not there:
             summary.left.append(run)
             continue
-        is_last = last[run.flow_id] == run.id
+        is_last = order.keep_present and last[run.flow_id] == run.id
         try:
             assembled = _assemble_one(client, run, replace(order, keep_present=is_last, targets=there), summary)
             away.answered(there)
@@ -154,9 +112,8 @@ def _work_through(
             shown[run.flow_id] = run
             if is_last:
                 del shown[run.flow_id]
-    for run in shown.values():
+    for run in shown.values() if order.keep_present else ():
         _keep_present(client, run, order, summary)
-    progress(len(todo), len(todo))
 
 
 def _assemble_one(client: SyncPrefectClient, run: FlowRun, order: Order, summary: Summary) -> Assembled | None:
@@ -174,11 +131,22 @@ def _assemble_one(client: SyncPrefectClient, run: FlowRun, order: Order, summary
         logger.exception("Run %s (%s) could not be assembled", run.id, run.flow_name)
         summary.failed.append((run, f"{type(error).__name__}: {error}"))
         return None
+    _count(assembled, run, summary)
+    logger.info("%s", assembled)
+    return assembled
+
+
+def _count(assembled: Assembled, run: FlowRun, summary: Summary) -> None:
+    begins = summary.history_begins
+    without = assembled.outcome == "events gone" or (
+        assembled.outcome == "no lineage" and begins is not None and (run.started or run.ended or begins) < begins
+    )
+    if without:
+        summary.gone.append(run)
+        return
     summary.assembled.append(assembled)
     if not assembled.complete:
         summary.incomplete.append(run)
-    logger.info("%s", assembled)
-    return assembled
 
 
 def _keep_present(client: SyncPrefectClient, run: FlowRun, order: Order, summary: Summary) -> None:

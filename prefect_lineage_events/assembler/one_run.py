@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
@@ -38,7 +38,11 @@ logger = logging.getLogger(__name__)
 # Missing events of a run that ended after this may only be late.
 _RECENTLY = dt.timedelta(minutes=2)
 
-Outcome = Literal["sent", "nothing new", "no lineage", "not ended", "too early", "own flow", "would be sent", "events gone"]
+Outcome = Literal[
+    "sent", "nothing new", "no lineage", "not ended", "too early", "own flow",
+    "would be sent",  # by a dry run
+    "events gone",  # by Prefect's retention
+]  # fmt: skip
 
 _WORDS: dict[Outcome, str] = {
     "sent": "lineage sent",
@@ -62,7 +66,7 @@ class Assembled:
     sent: int = 0
     rejected: tuple[str, ...] = ()
     complete: bool = True
-    reanalysis: Reanalysis = Reanalysis()
+    reanalysis: Reanalysis = field(default_factory=Reanalysis)
 
     @property
     def settled(self) -> bool:

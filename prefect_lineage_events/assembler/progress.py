@@ -1,9 +1,10 @@
-"""A backfill's progress on its run's page: a bar while it works, a table of what it did when it is done."""
+"""A backfill's progress on its run's page: a bar, and a table of what was done so far."""
 
 from __future__ import annotations
 
 import json
 import time
+from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -12,44 +13,56 @@ from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-    from prefect_lineage_events.assembler.many_runs import Summary
+    from prefect_lineage_events.assembler.summary import Summary
 
 KEY = "prefect-lineage-backfill"
 MAX_ROWS = 1000
 _SECONDS_BETWEEN_UPDATES = 2.0
 
 
-class ProgressBar:
-    """A progress artifact of a flow run; moved at most every two seconds, and at the end."""
+class Progress:
+    """Two artifacts of a flow run, moved on at most every two seconds, and at the end.
 
-    def __init__(self, client: SyncPrefectClient, flow_run_id: UUID | None) -> None:
+    The table shows what needs a look first, and `MAX_ROWS` rows at most; its description counts all.
+    """
+
+    def __init__(self, client: SyncPrefectClient, flow_run_id: UUID | None, total: int) -> None:
         self._client = client
-        description = "How many of the runs in the window have been looked at."
-        bar = ArtifactCreate(key=KEY, type="progress", description=description, data=0.0, flow_run_id=flow_run_id)
-        self._id = client.create_artifact(bar).id
-        self._moved = time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if done < total and now - self._moved < _SECONDS_BETWEEN_UPDATES:
-            return
-        self._moved = now
-        percent = 100.0 if done >= total else 100.0 * done / total
-        self._client.update_artifact(self._id, ArtifactUpdate(data=percent))
-
-
-def write_table(client: SyncPrefectClient, summary: Summary, flow_run_id: UUID | None) -> None:
-    """What became of each run, as a table artifact; beyond `MAX_ROWS` the description counts."""
-    rows = [{"flow run": str(a.flow_run_id), "flow": a.flow_name, "outcome": str(a.outcome)} for a in summary.assembled]
-    rows += [{"flow run": str(r.id), "flow": r.flow_name, "outcome": f"failed: {why}"} for r, why in summary.failed]
-    rows += [{"flow run": str(r.id), "flow": r.flow_name, "outcome": "left for the next time"} for r in summary.left]
-    rows += [{"flow run": str(r.id), "flow": r.flow_name, "outcome": "would be sent"} for r in summary.would_send]
-    client.create_artifact(
-        ArtifactCreate(
-            key=f"{KEY}-runs",
-            type="table",
-            description=f"{summary}." + (f" The first {MAX_ROWS} rows are shown." if len(rows) > MAX_ROWS else ""),
-            data=json.dumps(rows[:MAX_ROWS]),
+        self._total = total
+        bar = ArtifactCreate(
+            key=KEY,
+            type="progress",
+            description=f"How many of the {total} runs that ended in the window have been looked at.",
+            data=0.0,
             flow_run_id=flow_run_id,
         )
-    )
+        table = ArtifactCreate(
+            key=f"{KEY}-runs",
+            type="table",
+            description="What became of the runs so far.",
+            data="[]",
+            flow_run_id=flow_run_id,
+        )
+        self._bar, self._table = (client.create_artifact(artifact).id for artifact in (bar, table))
+        self._moved = time.monotonic()
+
+    def move(self, done: int, so_far: Summary) -> None:
+        """`done` runs of the total have been looked at."""
+        if time.monotonic() - self._moved >= _SECONDS_BETWEEN_UPDATES:
+            self._write(100.0 * done / self._total, f"So far: {so_far}.", so_far)
+
+    def end(self, summary: Summary) -> None:
+        """Nothing more comes."""
+        self._write(100.0, f"{summary}.", summary)
+
+    def _write(self, percent: float, description: str, summary: Summary) -> None:
+        self._moved = time.monotonic()
+        rows = [
+            {"flow run": str(id_), "flow": flow_name, "outcome": outcome}
+            for id_, flow_name, outcome in islice(summary.outcomes(), MAX_ROWS + 1)
+        ]
+        if len(rows) > MAX_ROWS:
+            description += f" The first {MAX_ROWS} rows are shown."
+        self._client.update_artifact(self._bar, ArtifactUpdate(data=percent))
+        table = ArtifactUpdate(data=json.dumps(rows[:MAX_ROWS]), description=description)
+        self._client.update_artifact(self._table, table)

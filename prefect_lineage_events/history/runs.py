@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.api import JSON
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 OWN_FLOW_PREFIX = "prefect-lineage-"
 _OWNER_TAG = "owner:"
 _DEEPEST = 50
+_flow_names: WeakKeyDictionary[SyncPrefectClient, dict[str, str]] = WeakKeyDictionary()
 
 
 class UnknownFlowRunError(ValueError):
@@ -148,14 +150,14 @@ def descendants(client: SyncPrefectClient, flow_run_id: UUID) -> Iterator[list[U
 
 
 def flow_names(client: SyncPrefectClient, flow_ids: Sequence[str]) -> dict[str, str]:
-    """The names of flows, by id."""
-    wanted = sorted(set(flow_ids))
-    names: dict[str, str] = {}
+    """The names of flows, by id. A flow never changes its name, so each is asked for once a client."""
+    known = _flow_names.setdefault(client, {})
+    wanted = sorted(set(flow_ids) - known.keys())
     for start in range(0, len(wanted), api.PAGE):
         some = wanted[start : start + api.PAGE]
         rows: list[JSON] = api.post(client, "/flows/filter", {"flows": {"id": {"any_": some}}, "limit": api.PAGE})
-        names |= {r["id"]: r["name"] for r in rows}
-    return names
+        known |= {r["id"]: r["name"] for r in rows}
+    return {id_: known[id_] for id_ in flow_ids if id_ in known}
 
 
 def _parents(client: SyncPrefectClient, raw: JSON) -> Iterator[JSON]:

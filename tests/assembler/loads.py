@@ -24,6 +24,11 @@ def hourly_load() -> UUID:
     return UUID(flow_run.id)
 
 
+@flow(name="no load")
+def no_load() -> UUID:
+    return UUID(flow_run.id)
+
+
 def now() -> dt.datetime:
     return dt.datetime.now(dt.timezone.utc)
 

@@ -8,8 +8,11 @@ import json
 import pytest
 
 from prefect_lineage_events.assembler.backfill import parse_window
+from prefect_lineage_events.assembler.one_run import Assembled
+from prefect_lineage_events.assembler.progress import Progress
+from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.flows import assemble, backfill
-from tests.assembler.loads import daily_load, hourly_load, now, stored
+from tests.assembler.loads import daily_load, hourly_load, no_load, now, stored
 from tests.recording import RecordingTarget, configure
 
 
@@ -26,9 +29,16 @@ def test_a_backfill_sends_what_nobody_has(target, client):
 def test_a_dry_run_says_what_would_be_sent(target, client):
     start, run_id = now(), daily_load()
     summary = backfill(start.isoformat(), now().isoformat(), dry_run=True)
-    assert [r.id for r in summary.would_send] == [run_id]
-    assert "1 would be assembled" in str(summary)
+    assert [(a.flow_run_id, a.outcome) for a in summary.assembled] == [(run_id, "would be sent")]
     assert not target.events
+
+
+def test_a_dry_run_says_of_each_run_what_would_become_of_it(target, client):
+    start, done, new, without = now(), daily_load(), daily_load(), no_load()
+    assemble(done)
+    stored(client, new)
+    outcomes = {id_: outcome for id_, _, outcome in backfill(start, now(), dry_run=True).outcomes()}
+    assert outcomes == {done: "nothing new", new: "would be sent", without: "no lineage"}
 
 
 def test_a_backfill_shows_a_bar_and_a_table(target, client):
@@ -38,6 +48,17 @@ def test_a_backfill_shows_a_bar_and_a_table(target, client):
     by_type = {a["type"]: a["data"] for a in client.request("POST", "/artifacts/filter", json=body).json()}
     assert by_type["progress"] == 100.0
     assert json.loads(by_type["table"]) == [{"flow run": str(run_id), "flow": "daily load", "outcome": "sent"}]
+
+
+def test_the_bar_and_the_table_tell_of_what_was_done_so_far(target, client):
+    run_id = daily_load()
+    shown = Progress(client, None, total=4)
+    shown._moved -= 10
+    shown.move(1, Summary(assembled=[Assembled(run_id, "daily load", "sent")]))
+    bar, table = (client.request("GET", f"/artifacts/{id_}").json() for id_ in (shown._bar, shown._table))
+    assert bar["data"] == 25.0
+    assert json.loads(table["data"]) == [{"flow run": str(run_id), "flow": "daily load", "outcome": "sent"}]
+    assert table["description"] == "So far: 1 sent."
 
 
 def test_a_forced_backfill_sends_again(target, client):

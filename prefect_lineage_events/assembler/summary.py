@@ -1,0 +1,84 @@
+"""What became of many runs: for a sweep, for a part of a backfill, for all of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from prefect_lineage_events.assembler.one_run import Assembled
+from prefect_lineage_events.assembly.model import Reanalysis
+from prefect_lineage_events.history.model import FlowRun
+
+
+class SweepError(RuntimeError):
+    """Runs could not be delivered; the next sweep takes them up again."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """What became of the runs.
+
+    `assembled` were looked at, by a dry run too; `already_done` had nothing left to do. `failed` could not be delivered
+    now, `left` were not tried, the target being away; `busy` were being delivered by another assembler; `incomplete`
+    were published with what had arrived; `stale` have not ended, and gave no sign of life for long. `gone`: their
+    events were deleted by Prefect's retention, whose history begins at `history_begins`.
+    """
+
+    assembled: list[Assembled] = field(default_factory=list)
+    already_done: int = 0
+    failed: list[tuple[FlowRun, str]] = field(default_factory=list)
+    left: list[FlowRun] = field(default_factory=list)
+    busy: list[FlowRun] = field(default_factory=list)
+    incomplete: list[FlowRun] = field(default_factory=list)
+    stale: list[FlowRun] = field(default_factory=list)
+    gone: list[FlowRun] = field(default_factory=list)
+    history_begins: dt.datetime | None = None
+
+    @property
+    def reanalysis(self) -> Reanalysis:
+        return sum((a.reanalysis for a in self.assembled), Reanalysis())
+
+    def add(self, other: Summary) -> None:
+        """What became of other runs."""
+        self.already_done += other.already_done
+        self.history_begins = self.history_begins or other.history_begins
+        for name in ("assembled", "failed", "left", "busy", "incomplete", "stale", "gone"):
+            getattr(self, name).extend(getattr(other, name))
+
+    def outcomes(self) -> Iterator[tuple[UUID, str, str]]:
+        """Each run by id and flow name, and what became of it; what needs a look first."""
+        yield from ((r.id, r.flow_name, f"failed: {reason}") for r, reason in self.failed)
+        yield from ((r.id, r.flow_name, "left for the next time") for r in self.left)
+        yield from ((r.id, r.flow_name, "in another assembler's hands") for r in self.busy)
+        yield from ((r.id, r.flow_name, "its events are gone") for r in self.gone)
+        for assembled in self.assembled:
+            words = [assembled.outcome, *(["incomplete"] if not assembled.complete else [])]
+            words += [f"{len(assembled.rejected)} events refused"] if assembled.rejected else []
+            yield assembled.flow_run_id, assembled.flow_name, ", ".join(words)
+
+    def __str__(self) -> str:
+        counts = Counter(a.outcome for a in self.assembled)
+        words = [f"{n} {outcome}" for outcome, n in sorted(counts.items())]
+        words += [f"{self.already_done} done before"] if self.already_done else []
+        words += [f"{len(self.incomplete)} of these incomplete"] if self.incomplete else []
+        words += [f"{len(self.failed)} failed"] if self.failed else []
+        words += [f"{len(self.left)} left for the next time"] if self.left else []
+        words += [f"{len(self.busy)} in another assembler's hands"] if self.busy else []
+        words += [f"{len(self.stale)} running without a sign of life"] if self.stale else []
+        words += [self._gone()] if self.gone else []
+        words += [str(self.reanalysis)] if self.reanalysis != Reanalysis() else []
+        return ", ".join(words) or "no runs ended in that time"
+
+    def _gone(self) -> str:
+        since = f" (its history begins {self.history_begins.isoformat()})" if self.history_begins else ""
+        runs = "1 run" if len(self.gone) == 1 else f"{len(self.gone)} runs"
+        return f"{runs} whose events Prefect has deleted{since}"
+
+    def raise_for_failures(self) -> None:
+        """Raises SweepError when runs failed, so that whoever runs us sees red."""
+        if self.failed:
+            run, reason = self.failed[0]
+            raise SweepError(f"{self}. The first failure, of {run.flow_name} ({run.id}): {reason}")
