@@ -13,9 +13,14 @@ from prefect_lineage_events import instrument_connection
 ENGINE = instrument_connection(sa.create_engine(os.environ["SHOP_URL"]))
 
 
-@task
-def read(table: str) -> pd.DataFrame:
-    return pd.read_sql(f"SELECT * FROM {table}", ENGINE)
+@task(name="read orders")
+def read_orders() -> pd.DataFrame:
+    return pd.read_sql("SELECT * FROM orders", ENGINE)
+
+
+@task(name="read customers")
+def read_customers() -> pd.DataFrame:
+    return pd.read_sql("SELECT * FROM customers", ENGINE)
 
 
 @task
@@ -30,8 +35,7 @@ def write(frame: pd.DataFrame) -> None:
 
 @flow(name="country report")
 def country_report() -> None:
-    orders, customers = read.map(["orders", "customers"])
-    write(join(orders, customers))
+    write(join(read_orders(), read_customers()))
     ENGINE.dispose()
 
 
