@@ -191,7 +191,10 @@ def _send_of_many(outbox: Outbox) -> None:
     try:
         outbox.flush()
     except TransientDeliveryError as error:
-        _log().info("%s; trying again", error)
+        if not _worth_another_try(error):
+            raise
+        _log().info("%s: %s; trying again", outbox.target.name, error)
+        time.sleep(error.retry_after or 0.0)
         _send_task(outbox)
 
 

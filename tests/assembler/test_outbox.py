@@ -1,0 +1,146 @@
+"""Events on their way to one target: where a retry goes on, and when an event is at fault."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from prefect_lineage_events.assembler import outbox
+from prefect_lineage_events.assembler.ledger import Sent
+from prefect_lineage_events.assembler.outbox import Outbox
+from prefect_lineage_events.openlineage.answers import TransientDeliveryError
+from prefect_lineage_events.openlineage.targets import Target
+
+TO = Target("http http://marquez:5000", "marquez")
+EVENTS = [{"run": {"runId": "r"}, "eventType": kind} for kind in ("START", "COMPLETE")]
+SERVER_ERROR = TransientDeliveryError("HTTP 500: ", unclear=True)
+AWAY = TransientDeliveryError("HTTP 503: ")
+
+
+@pytest.fixture
+def target(monkeypatch) -> Callable[[Callable[[dict], str | None]], list[str]]:
+    """A target that answers each event as told; what it was sent."""
+
+    def answers(answer: Callable[[dict], str | None]) -> list[str]:
+        got: list[str] = []
+
+        def deliver(events, to) -> Iterator[str | None]:
+            for event in events:
+                got.append(event["eventType"])
+                yield answer(event)
+
+        monkeypatch.setattr(outbox, "deliver", deliver)
+        return got
+
+    return answers
+
+
+def fails(error: TransientDeliveryError, kind: str = "COMPLETE", times: int = 10**6):
+    left = [error] * min(times, 1000)
+
+    def answer(event):
+        if event["eventType"] == kind and left:
+            raise left.pop()
+
+    return answer
+
+
+def try_to_flush(box: Outbox) -> bool:
+    try:
+        box.flush()
+    except TransientDeliveryError:
+        return False
+    return True
+
+
+def test_each_step_is_recorded(target):
+    target(lambda event: None)
+    recorded: list[Sent] = []
+    Outbox(EVENTS, TO, record=recorded.append).flush()
+    assert [line.done for line in recorded] == [1, 2]
+    assert recorded[-1].finished
+    assert dt.datetime.fromisoformat(recorded[-1].taken_at).tzinfo
+
+
+def test_another_process_goes_on_behind_what_was_taken(target):
+    got = target(fails(AWAY, times=1))
+    first = Outbox(EVENTS, TO)
+    assert not try_to_flush(first)
+    Outbox(EVENTS, TO, line=first.line).flush()
+    assert got == ["START", "COMPLETE", "COMPLETE"]
+
+
+def test_another_process_does_not_send_again_what_was_refused(target):
+    got = target(lambda event: "422 blank" if event["eventType"] == "START" else fails(AWAY)(event))
+    first = Outbox(EVENTS, TO)
+    assert not try_to_flush(first)
+    target(lambda event: None)
+    second = Outbox(EVENTS, TO, line=first.line)
+    second.flush()
+    assert got == ["START", "COMPLETE"]
+    assert (second.line.rejected, second.line.reasons) == (1, ("r START: 422 blank",))
+    assert (first.refused, second.refused) == (["r START: 422 blank"], [])
+
+
+def test_a_500_that_comes_again_while_others_are_taken_refuses_the_event(target):
+    target(fails(SERVER_ERROR))
+    box = Outbox(EVENTS, TO, took_since=lambda since: True)
+    assert [try_to_flush(box) for _ in range(3)] == [False, False, True]
+    assert box.refused == ["r COMPLETE: HTTP 500: "]
+
+
+def test_faults_are_counted_over_processes(target):
+    target(fails(SERVER_ERROR))
+    line = None
+    for _ in range(3):
+        box = Outbox(EVENTS, TO, line=line, took_since=lambda since: True)
+        done = try_to_flush(box)
+        line = box.line
+    assert done
+    assert line.rejected == 1
+
+
+def test_what_counts_is_what_others_took_since_the_first_fault(target):
+    target(fails(SERVER_ERROR))
+    asked: list[dt.datetime] = []
+    box = Outbox(EVENTS, TO, took_since=lambda since: bool(asked.append(since)))
+    try_to_flush(box)
+    first_fault = box.line.faulty_since
+    for _ in range(2):
+        try_to_flush(box)
+    assert asked == [dt.datetime.fromisoformat(first_fault)]
+
+
+def test_where_there_are_no_others_every_retry_has_to_fail_behind_an_event_that_was_taken(target):
+    target(fails(SERVER_ERROR))
+    box = Outbox(EVENTS, TO)
+    assert [try_to_flush(box) for _ in range(4)] == [False, False, False, True]
+
+
+def test_a_target_that_takes_nothing_refuses_nothing(target):
+    target(fails(SERVER_ERROR, kind="START"))
+    box = Outbox(EVENTS, TO)
+    assert not any(try_to_flush(box) for _ in range(20))
+    assert (box.line.done, box.line.rejected) == (0, 0)
+
+
+def test_a_target_that_is_away_refuses_nothing(target):
+    target(fails(AWAY))
+    box = Outbox(EVENTS, TO, took_since=lambda since: True)
+    assert not any(try_to_flush(box) for _ in range(20))
+
+
+def test_an_event_that_is_taken_in_the_end_has_no_faults(target):
+    target(fails(SERVER_ERROR, times=2))
+    box = Outbox(EVENTS, TO, took_since=lambda since: True)
+    assert [try_to_flush(box) for _ in range(3)] == [False, False, True]
+    assert (box.line.faults, box.line.faulty_since, box.line.rejected) == (0, "", 0)
+
+
+def test_behind_an_event_at_fault_the_next_goes(target):
+    got = target(fails(SERVER_ERROR, kind="START"))
+    box = Outbox(EVENTS, TO, took_since=lambda since: True)
+    assert [try_to_flush(box) for _ in range(3)] == [False, False, True]
+    assert got == ["START"] * 3 + ["COMPLETE"]
