@@ -26,6 +26,9 @@ INCOMPLETE_EVENT = "lineage.incomplete"
 REJECTED_EVENT = "lineage.rejected"
 SCHEMA_CHANGED_EVENT = "lineage.schema-changed"
 
+# What we call ourselves where Prefect asks which tool materialised an asset.
+OWN_TOOL = "prefect-lineage-events"
+
 INPUT_ROLE = "lineage-input"
 EMITTER_PREFIX = "prefect-lineage.emitter."
 # Prefect refuses more than 100 related resources and truncates what it attaches itself beyond that; 85 leaves it room
@@ -82,8 +85,9 @@ class StatementInfo(_Value):
     """About the statement an event tells of. Times are UTC, durations seconds.
 
     `rows`: read, or written, by all executions together; `executions`: how many times it ran (coalesced, executemany
-    counts once), and `last` when the last of them started; `part` of `parts`: a statement with too many inputs for one
-    event is split into several. `renames` are (from, to) pairs of URIs for effects `rename`, `swap`, `clone`.
+    counts once; 0 adds rows to what an earlier event of the same `id` told), and `last` when the last of them started;
+    `part` of `parts`: a statement with too many inputs for one event is split into several. `renames` are (from, to)
+    pairs of URIs for effects `rename`, `swap`, `clone`.
     """
 
     id: UUID

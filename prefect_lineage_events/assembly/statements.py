@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from prefect_lineage_events.assembly.asset_keys import meant
 from prefect_lineage_events.assembly.model import How
+from prefect_lineage_events.datasets import TABLE_SCHEMES, Dataset
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, LineageEvent, StatementInfo
 from prefect_lineage_events.history.model import AssetEvent, RunHistory
 
@@ -69,7 +71,8 @@ def steps(history: RunHistory) -> list[Step]:
     for event in sorted(history.events, key=_order):
         key = (event.statement.id, event.output and (event.output.uri, event.output.temporary))
         merged[key] = _merge(merged[key], event) if key in merged else _step(event)
-    assets = [_asset_step(asset, history) for asset in history.assets if asset.succeeded]
+    named = meant(history)
+    assets = [_asset_step(asset, history, named) for asset in history.assets if asset.succeeded]
     return [*merged.values(), *assets]
 
 
@@ -111,7 +114,7 @@ def _union(first: tuple, second: tuple) -> tuple:  # type: ignore[type-arg]
     return tuple(dict.fromkeys((*first, *second)))
 
 
-def _asset_step(asset: AssetEvent, history: RunHistory) -> Step:
+def _asset_step(asset: AssetEvent, history: RunHistory, named: Mapping[Dataset, Dataset]) -> Step:
     """An asset is materialised when its task has ended, after all that the task did."""
     task = history.tasks.get(asset.task_run_id) if asset.task_run_id else None
     ended = _utc(task.ended if task else None, _LAST)
@@ -122,15 +125,16 @@ def _asset_step(asset: AssetEvent, history: RunHistory) -> Step:
         scopes=frozenset({asset.task_run_id}),
         started=ended,
         last=ended,
-        output=_event_dataset(asset.dataset.namespace, asset.dataset.name),
-        inputs=tuple(_event_dataset(u.namespace, u.name) for u in asset.upstream),
+        output=_event_dataset(named.get(asset.dataset, asset.dataset)),
+        inputs=tuple(_event_dataset(named.get(upstream, upstream)) for upstream in asset.upstream),
         description=asset.description,
         owners=asset.owners,
     )
 
 
-def _event_dataset(namespace: str, name: str) -> EventDataset:
-    return EventDataset(namespace=namespace, name=name, kind="asset")
+def _event_dataset(dataset: Dataset) -> EventDataset:
+    kind = "table" if dataset.namespace.partition(":")[0] in TABLE_SCHEMES else "asset"
+    return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind)
 
 
 def _utc(time: dt.datetime | None, default: dt.datetime) -> dt.datetime:

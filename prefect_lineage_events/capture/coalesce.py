@@ -37,6 +37,10 @@ class Coalescer:
         if first is None or first.full:
             self._drafts[key if first is None else (key, draft.statement_id)] = draft
             return draft
+        if first.executions == 0:  # late rows only, of a statement that was told: from here on they count with this one
+            draft.count_in(first)
+            self._drafts[key] = draft
+            return draft
         first.count_in(draft)
         return first
 

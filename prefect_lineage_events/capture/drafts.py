@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 from prefect_lineage_events.capture.context import Run
@@ -86,7 +86,8 @@ class Draft:
 
     @property
     def changes_lifecycle(self) -> bool:
-        return self.operation in _LIFECYCLE_OPERATIONS or self.effect in _LIFECYCLE_EFFECTS
+        changes = self.operation in _LIFECYCLE_OPERATIONS or self.effect in _LIFECYCLE_EFFECTS
+        return changes and self.executions > 0
 
     @property
     def full(self) -> bool:
@@ -106,14 +107,21 @@ class Draft:
         self.add_rows(other.rows)
         if other.duration is not None:
             self.duration = (self.duration or 0.0) + other.duration
-        self.last = max(self.last or self.started, other.last or other.started)
+        if other.executions > 0:
+            self.last = max(self.last or self.started, other.last or other.started)
         for task_run in (other.run.info.task_run_id, *other.task_runs):
             if task_run is not None and task_run != self.run.info.task_run_id and task_run not in self.task_runs[-50:]:
                 self.task_runs.append(task_run)
 
     def add_rows(self, rows: int | None) -> None:
-        if rows is not None and not self.sent:
+        if rows is not None:
             self.rows = (self.rows or 0) + rows
+
+    def late(self, rows: int) -> Draft:
+        """What tells of rows whose statement was told before they were known: the same statement, executed no more."""
+        told = replace(self, duration=None, columns=(), result_columns=(), task_runs=[], lookup=None)
+        told.executions, told.rows, told.sent = 0, rows, False
+        return told
 
     def to_event(self, emitter: EmitterInfo) -> LineageEvent:
         return LineageEvent(

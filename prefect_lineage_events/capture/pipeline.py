@@ -134,7 +134,11 @@ class Pipeline:
 
     def _rows(self, note: RowsNote) -> None:
         for draft in note.statement.drafts:
-            draft.home().add_rows(note.rows)
+            home = draft.home()
+            if home.sent:
+                self._report([home.late(note.rows)])
+            else:
+                home.add_rows(note.rows)
 
     def _report(self, drafts: list[Draft]) -> None:
         now = self._clock()

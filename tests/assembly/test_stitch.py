@@ -39,6 +39,13 @@ def test_rows_read_are_told_where_the_statement_gave_them_as_they_are(columns, d
     assert found.inputs[0].rows == rows
 
 
+def test_rows_that_were_known_late_are_those_of_their_statement():
+    same = ident("statement")
+    found = lineage(Story().read("a", columns="a.x>x", id=same, sql="s").read("a", id=same, executions=0, rows=5))
+    assert [i.rows for i in found.inputs] == [5]
+    assert [s.executions for s in found.statements] == [1]
+
+
 def test_rows_of_a_join_are_nobodys():
     found = lineage(Story().read("a", "b", columns="a.x>x b.y>y", rows=5))
     assert [use.rows for use in found.inputs] == [None, None]

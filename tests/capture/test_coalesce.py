@@ -99,11 +99,29 @@ def test_rows_that_come_after_counting_reach_the_draft_that_counts() -> None:
     assert [d.rows for d in coalescer.take()] == [5]
 
 
-def test_rows_that_come_after_sending_change_nothing() -> None:
-    one = draft("write", "a", rows=1)
-    one.sent = True
-    one.add_rows(4)
-    assert one.rows == 1
+def test_late_rows_wait_for_the_next_execution_and_count_with_it() -> None:
+    coalescer = Coalescer()
+    told_before = draft("write", "a", rows=1)
+    coalescer.add(told_before.late(4))
+    follower = draft("write", "a", rows=2)
+    assert coalescer.add(follower) is follower
+    (only,) = coalescer.take()
+    assert (only.executions, only.rows, only.statement_id) == (1, 6, follower.statement_id)
+
+
+def test_late_rows_count_with_what_waits_already() -> None:
+    coalescer = Coalescer()
+    coalescer.add(draft("write", "a", rows=2))
+    coalescer.add(draft("write", "a").late(4))
+    assert [(d.executions, d.rows, d.last) for d in coalescer.take()] == [(1, 6, None)]
+
+
+def test_late_rows_begin_no_life_of_their_dataset() -> None:
+    coalescer = Coalescer()
+    coalescer.add(draft("write", "a", "s"))
+    coalescer.add(draft("write", "a", effect="overwrite").late(4))
+    coalescer.add(draft("write", "a", "s"))
+    assert [d.executions for d in coalescer.take()] == [2, 0]
 
 
 def test_a_very_wide_map_goes_on_in_another_event() -> None:

@@ -141,6 +141,19 @@ def test_rows_of_alike_reads_add_up(bench: Bench, db: ConnectionDriver) -> None:
     assert [(e.statement.executions, e.statement.rows) for e in bench.statements()] == [(2, 21)]
 
 
+def test_rows_known_after_their_read_was_told_are_told_of_the_same_statement(
+    bench: Bench, db: ConnectionDriver
+) -> None:
+    note = db.execute("read from orders")
+    bench.settle()
+    db.rows(note, 17)
+    bench.settle()
+    first, late = bench.statements()
+    assert (first.statement.rows, first.statement.executions) == (None, 1)
+    assert (late.statement.rows, late.statement.executions) == (17, 0)
+    assert late.statement.id == first.statement.id
+
+
 def test_one_event_per_output(bench: Bench, db: ConnectionDriver) -> None:
     db.execute("write a b from c", autocommit=True)
     bench.settle()
