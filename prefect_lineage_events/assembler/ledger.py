@@ -22,8 +22,9 @@ from uuid import UUID
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate, VariableCreate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
 
+from prefect_lineage_events.assembler import holder
 from prefect_lineage_events.history import api
-from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.history.model import END_STATES, FlowRun
 from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
@@ -107,6 +108,11 @@ class Entry:
 def end_of(run: FlowRun) -> str:
     """The run's state and end: a run that is run again under its id ends differently."""
     return f"{run.state} {run.ended.isoformat() if run.ended else '-'}"
+
+
+def is_end(end: str) -> bool:
+    """Had the run ended, of which `end_of` gave this?"""
+    return end.partition(" ")[0] in END_STATES
 
 
 def digest_of(events: Sequence[Event]) -> str:
@@ -194,14 +200,20 @@ def _try_claim(client: SyncPrefectClient, name: str) -> UUID | None:
     now = api.now(client)
     until = (now + dt.timedelta(seconds=settings().claim_seconds)).isoformat()
     try:
-        return client.create_variable(VariableCreate(name=name, value=until)).id
+        return client.create_variable(VariableCreate(name=name, value=f"{until} {holder.this_process()}".strip())).id
     except ObjectAlreadyExists:
         held = client.read_variable_by_name(name)
-    if held is None or dt.datetime.fromisoformat(str(held.value)) >= now:
+    if held is None or not _is_over(str(held.value), now):
         return None
     # By id: where two take over at once, the slower one must not delete the quicker one's new claim.
     _delete_variable(client, held.id)
     return _try_claim(client, name)
+
+
+def _is_over(claim: str, now: dt.datetime) -> bool:
+    """By its time; or, where that can be seen, by the death of the process that made it."""
+    until, _, by = claim.partition(" ")
+    return dt.datetime.fromisoformat(until) < now or (bool(by) and holder.is_dead(by))
 
 
 def _delete_variable(client: SyncPrefectClient, variable_id: UUID) -> None:
