@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
-from prefect_lineage_events.assembler import announce, ledger
+from prefect_lineage_events.assembler import announce, ledger, parents
 from prefect_lineage_events.assembler.handover import Send, TargetsAwayError, hand_over
 from prefect_lineage_events.assembler.healing import heal
 from prefect_lineage_events.assembler.ledger import Sent
@@ -31,7 +31,7 @@ from prefect_lineage_events.settings import settings
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-    from prefect_lineage_events.history.model import RunHistory
+    from prefect_lineage_events.history.model import FlowRun, RunHistory
 
 logger = logging.getLogger(__name__)
 
@@ -170,8 +170,8 @@ def _deliver(
     if not lacking and not page.outdated:
         return Assembled(run.id, run.flow_name, "nothing new", complete=complete, reanalysis=lineage.reanalysis)
     page.open({t.id: t.name for t in to}, [outbox.line for outbox in outboxes])
-    failures = []
-    for outbox, away in hand_over(lacking, order.send):
+    failures: list[tuple[Outbox, TransientDeliveryError]] = []
+    for outbox, away in hand_over(_behind_their_parents(client, run, lacking, order, failures), order.send):
         trouble = away or _settle(client, lineage, outbox, page, order)
         announce.delivered(lineage, outbox)
         if trouble:
@@ -184,13 +184,47 @@ def _deliver(
     return Assembled(run.id, run.flow_name, outcome, sent, tuple(rejected), complete, lineage.reanalysis)
 
 
+def _behind_their_parents(
+    client: SyncPrefectClient,
+    run: FlowRun,
+    outboxes: Sequence[Outbox],
+    order: Order,
+    failures: list[tuple[Outbox, TransientDeliveryError]],
+) -> list[Outbox]:
+    """Those outboxes whose targets know the runs above `run` now; the others go to `failures`."""
+    ready = []
+    for outbox in outboxes:
+        try:
+            _parents_first(client, run, outbox.target, order)
+            ready.append(outbox)
+        except TransientDeliveryError as error:
+            failures.append((outbox, error))
+    return ready
+
+
+def _parents_first(client: SyncPrefectClient, run: FlowRun, to: Target, order: Order) -> None:
+    """Whole, if they have ended; else, or where that cannot be done now, their START."""
+    for parent_id in parents.unknown(client, run, to):
+        parent = read_run(client, parent_id)
+        if parent.ended_for_good:
+            try:
+                assemble_run(client, parent_id, replace(order, targets=[to.id], force=False))
+            except (TransientDeliveryError, ledger.BusyError):
+                raise
+            except Exception:
+                logger.exception("Run %s above %s could not be assembled; its START alone is sent", parent_id, run.id)
+        parents.tell_start(client, parent, to, order.send, order.busy_patience)
+
+
 def _outbox(client: SyncPrefectClient, lineage: RunLineage, to: Target, page: Page, order: Order) -> Outbox:
     """The run's events for a target, from where the ledger says that it stands."""
     events = events_for(lineage, to, str(client.api_url))
     digest = ledger.digest_of(events)
     had = None if order.force else page.line(to.id, digest)
     # The present of a target that has one is put back behind the run's events: until then something is left to do.
-    anew = Sent(to.id, digest, 0, len(events), settled=not (order.keep_present and to.profile == "marquez"))
+    started = page.started(to.id) and not order.force
+    settled = not (order.keep_present and to.profile == "marquez")
+    anew = Sent(to.id, digest, int(started), len(events), settled=settled)
     return Outbox(
         events,
         to,

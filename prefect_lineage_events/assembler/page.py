@@ -39,6 +39,13 @@ class Page:
         sent = self._entry.sent_to(target_id)
         return sent if sent and sent.digest == digest else None
 
+    def started(self, target_id: str) -> bool:
+        """Has the target this run's START? It comes first, and never again: behind the end it would undo that."""
+        line = self.before.sent_to(target_id) if self.before else None
+        if self.before is None or line is None or not line.done:
+            return False
+        return self.before.end == self._entry.end or not ledger.is_end(self.before.end)
+
     def open(self, names: Mapping[str, str], lines: Iterable[Sent]) -> None:
         """Write the page with what each target has now; `names` are those of the targets, by id."""
         self._names = {ledger.target_key(id_): name for id_, name in names.items()}

@@ -16,7 +16,7 @@ from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
-from prefect_lineage_events.history.runs import UnknownFlowRunError, ended_runs, read_run
+from prefect_lineage_events.history.runs import UnknownFlowRunError, ended_runs, read_run, unended_runs
 from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def sweep_runs(client: SyncPrefectClient, order: Order) -> Summary:
     summary = Summary(stale=stale_runs(client))
     runs = _still_waiting(client, state)
     carried: Sequence[Waiting] = ()
+    if settings().running_events:
+        runs += unended_runs(client, started_before=now)
     for step in _steps(state.mark or lookback, now):
         runs += [r for rows in ended_runs(client, step.since, step.until) for r in rows]
         done = assemble_each(client, {r.id: r for r in runs}.values(), order)

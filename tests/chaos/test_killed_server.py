@@ -26,7 +26,7 @@ from tests.chaos import child
 from tests.chaos.server import KillableServer
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def run_flows(server, directory: Path, *counts: tuple[int, int, int]) -> dict[st
         programs.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE))
     wrote: dict[str, list[str]] = {}
     for program in programs:
-        out, _ = program.communicate(timeout=240)
+        out, _ = program.communicate(timeout=500)
         assert program.returncode == 0
         wrote |= json.loads(out.splitlines()[-1])
     return wrote
@@ -86,7 +86,7 @@ def sweep_later(monkeypatch, minutes: float) -> None:
 def test_all_of_sixty_runs_are_delivered_once_after_the_server_was_terminated_and_killed(server, target, tmp_path):
     wrote: dict[str, list[str]] = {}
     for how in (signal.SIGTERM, signal.SIGKILL):
-        ended = run_flows(server, tmp_path, (14, 0, 1), (0, 7, 1))
+        ended = run_flows(server, tmp_path, (15, 0, 0), (0, 7, 1))
         wait_until_stored(ended)
         server.kill(how)
         server.start()

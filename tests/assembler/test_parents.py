@@ -1,0 +1,117 @@
+"""The runs above a subflow's come before it, whoever is assembled first."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from prefect import flow
+from prefect.runtime import flow_run
+
+from prefect_lineage_events.assembler import ledger, one_run
+from prefect_lineage_events.assembler.handover import TargetsAwayError
+from prefect_lineage_events.flows import sweep
+from tests.assembler.loads import daily_load, stored
+from tests.by_hand import emit_writes
+
+
+def ended_below(client, run_id: UUID) -> UUID:
+    """A subflow of the running flow, assembled before its parent has ended, as the automation does it."""
+    stored(client, run_id)
+    one_run.assemble_run(client, run_id)
+    return run_id
+
+
+def told(target) -> list[tuple[str, str]]:
+    return [(e["run"]["runId"], e["eventType"]) for e in target.events]
+
+
+@pytest.fixture
+def parent(client):
+    """A flow that runs on after its subflows were assembled, and fails if it is told to."""
+
+    @flow(name="runs on")
+    def runs_on(children: int = 1, fail: bool = False) -> list[str]:
+        emit_writes([("own", "source")])
+        ids = [flow_run.id, *(str(ended_below(client, daily_load())) for _ in range(children))]
+        if fail:
+            raise RuntimeError(" ".join(ids))
+        return ids
+
+    return runs_on
+
+
+def test_the_start_of_a_running_parent_is_told_before_its_subflow_and_only_once(target, client, parent):
+    parent_id, first, second = parent(children=2)
+    assert told(target) == [
+        (parent_id, "START"),
+        *((child, kind) for child in (first, second) for kind in ("START", "COMPLETE")),
+    ]
+    one_run.assemble_run(client, UUID(parent_id))
+    assert told(target)[5:] == [(parent_id, "COMPLETE")]
+    assert [o["name"] for o in target.events[-1]["outputs"]] == ["shop.public.own"]
+    sweep()
+    assert len(told(target)) == 6
+
+
+def test_a_run_whose_start_was_told_is_not_settled_by_that(target, client, parent):
+    parent_id, _ = parent()
+    page = ledger.read(client, [UUID(parent_id)])[UUID(parent_id)]
+    assert not page.settles(one_run.read_run(client, UUID(parent_id)), "recording")
+    sweep()
+    assert target.types(parent_id) == ["START", "COMPLETE"]
+
+
+def test_runs_at_every_level_above_are_told_from_the_root_down(target, client):
+    @flow(name="middle of three")
+    def middle() -> list[str]:
+        return [flow_run.id, str(ended_below(client, daily_load()))]
+
+    @flow(name="top of three")
+    def top() -> list[str]:
+        return [flow_run.id, *middle()]
+
+    root, between, leaf = top()
+    assert told(target) == [(root, "START"), (between, "START"), (leaf, "START"), (leaf, "COMPLETE")]
+    assert target.events[1]["job"]["name"] == "top of three.middle of three"
+
+
+def test_a_parent_that_has_ended_is_told_whole_before_its_subflow(target, client):
+    @flow(name="has ended")
+    def has_ended() -> tuple[str, UUID]:
+        emit_writes([("own", "source")])
+        return flow_run.id, daily_load()
+
+    parent_id, child = has_ended()
+    stored(client, UUID(parent_id), child)
+    one_run.assemble_run(client, child)
+    assert told(target) == [(run, kind) for run in (parent_id, str(child)) for kind in ("START", "COMPLETE")]
+
+
+def test_the_start_of_a_parent_takes_no_edges_from_a_target_that_shows_what_arrived_last(target, client, parent):
+    target.profile = "marquez"
+    good, _ = parent()
+    one_run.assemble_run(client, UUID(good))
+    before = len(target.events)
+    running, child = parent()
+    assert told(target)[before:] == [(running, "START"), (good, "COMPLETE"), (child, "START"), (child, "COMPLETE")]
+    assert target.events[before]["inputs"] == target.events[before]["outputs"] == []
+
+
+def test_a_target_that_goes_away_behind_the_parents_start_gets_the_rest_later(target, client):
+    children = []
+
+    @flow(name="meets an absence")
+    def meets_an_absence() -> str:
+        children.append(daily_load())
+        stored(client, children[0])
+        target.away_after = 1
+        with pytest.raises(TargetsAwayError):
+            one_run.assemble_run(client, children[0])
+        target.away_after = None
+        one_run.assemble_run(client, children[0])
+        return flow_run.id
+
+    parent_id = meets_an_absence()
+    child = str(children[0])
+    assert told(target) == [(parent_id, "START"), (child, "START"), (child, "COMPLETE")]

@@ -1,0 +1,64 @@
+"""A backfill that is killed in the middle, and run again: every run is there, none a second time, the newest shows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+
+from prefect_lineage_events.flows import backfill
+from tests.assembler.loads import daily_load, hourly_load, now, stored
+
+_RUNS = 8
+_BACKFILL = "import sys; from prefect_lineage_events.flows import backfill; backfill(sys.argv[1], sys.argv[2])"
+
+
+def test_a_killed_backfill_goes_on_where_it_was(target, client, environment):
+    start = now()
+    runs = [load() for _ in range(_RUNS) for load in (daily_load, hourly_load)]
+    end = now()
+    stored(client, *runs)
+
+    _killed_in_the_middle(target, environment, start, end)
+    broken_off = target.counts()
+    assert 0 < len(broken_off) < 2 * len(runs)
+    target.answer = lambda _: 201
+    summary = backfill(start, end)
+
+    assert not (summary.failed or summary.left or summary.busy)
+    counts = target.counts()
+    assert {run_id for run_id, _ in counts} == set(map(str, runs))
+    newest = {str(runs[-2]), str(runs[-1])}
+    again = {key for key, n in counts.items() if n > 1}
+    # What the target took at the very moment of the kill, nobody could write down any more: one event of each worker.
+    at_the_kill = {key for key in again if key in broken_off}
+    assert len(at_the_kill) <= 4
+    # The newest run of each job is told of once more at the end, where an older one came after it.
+    assert again - at_the_kill <= {(run_id, "COMPLETE") for run_id in newest}
+    for run_id in runs:
+        assert set(target.types(run_id)) == {"START", "COMPLETE"}
+    assert _showing(target) == newest
+    assert backfill(start, end).already_done == len(runs)
+    assert target.counts() == counts
+
+
+def _killed_in_the_middle(target, environment, start: dt.datetime, end: dt.datetime) -> None:
+    """Killed by SIGKILL while the target has an event before it; what comes in after that is not taken."""
+    command = [sys.executable, "-c", _BACKFILL, start.isoformat(), end.isoformat()]
+    child = subprocess.Popen(command, env={**os.environ, **environment})
+
+    def answer(_: object) -> int:
+        if len(target.events) >= _RUNS:
+            child.send_signal(signal.SIGKILL)
+            return 503
+        return 201
+
+    target.answer = answer
+    assert child.wait(150) == -signal.SIGKILL
+
+
+def _showing(target) -> set[str]:
+    """Of each job, the run that was told of last."""
+    return set({e["job"]["name"]: e["run"]["runId"] for e in target.events}.values())
