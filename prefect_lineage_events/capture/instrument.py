@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 import wrapt
 
+from prefect_lineage_events.capture.late_imports import when_imported
 from prefect_lineage_events.capture.log import softly
 
 T = TypeVar("T")
@@ -51,11 +52,27 @@ def _traced_snowflake(method: Callable[..., Any], block: Any, args: Any, kwargs:
     return connection
 
 
-# Where each connector lives, and the one method through which all its others reach the database.
+def _traced_bigquery(method: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
+    client = method(*args, **kwargs)
+    with softly("tracing a BigQuery client"):
+        from prefect_lineage_events.capture.drivers.bigquery import trace_client
+
+        return trace_client(client)
+    return client
+
+
+def _is_bigquery_client(connection: Any) -> bool:
+    module = sys.modules.get("google.cloud.bigquery.client")
+    return module is not None and isinstance(connection, module.Client)
+
+
+# Where each connector lives, and the one method through which all its others reach the database. prefect-gcp's block
+# and its tasks ask the credentials for their client.
 _PATCHES: tuple[tuple[str, str, str, Wrapper], ...] = (
     ("prefect_sqlalchemy.database", "SqlAlchemyConnector", "get_engine", _traced_engine),
     ("prefect_sqlalchemy.database", "AsyncSqlAlchemyConnector", "get_engine", _traced_engine),
     ("prefect_snowflake.database", "SnowflakeConnector", "get_connection", _traced_snowflake),
+    ("prefect_gcp.credentials", "GcpCredentials", "get_bigquery_client", _traced_bigquery),
 )
 _engines: WeakSet[Any] = WeakSet()
 _lock = Lock()
@@ -64,7 +81,7 @@ _hooked = False
 
 
 def instrument() -> None:
-    """Capture what the plain connectors of prefect-sqlalchemy and prefect-snowflake do from now on in this process.
+    """Capture what the blocks of prefect-sqlalchemy, prefect-snowflake and prefect-gcp do from now on in this process.
 
     May be called any number of times, before or after the connectors are imported, in code or by the Prefect plugin.
     """
@@ -76,14 +93,13 @@ def instrument() -> None:
             return
         _hooked = True
     for module_name in sorted({patch[0] for patch in _PATCHES}):
-        # Runs now if the module is there already, and else right after its import.
-        wrapt.register_post_import_hook(_patch_if_wanted, module_name)
+        when_imported(module_name, _patch_if_wanted)
 
 
 def uninstrument() -> None:
     """Undo `instrument()`: connections that blocks open or check out from now on are the driver's own.
 
-    A Snowflake connection that a block has open stays traced until it is closed.
+    A Snowflake connection or a BigQuery client that a block has open stays traced until it is closed.
     """
     global _wanted
     with _lock:
@@ -108,32 +124,50 @@ def _each_imported(change: Callable[[Any], None]) -> None:
             change(sys.modules[module_name])
 
 
+class _Patch(wrapt.FunctionWrapper):  # type: ignore[type-arg]
+    """Our own wrapper of a method, told from anybody else's; switched off it only passes calls on."""
+
+
 def _patch(module: Any) -> None:
     for module_name, class_name, method_name, wrapper in _PATCHES:
         connector = getattr(module, class_name, None) if module_name == module.__name__ else None
-        if connector is not None and not isinstance(vars(connector).get(method_name), wrapt.FunctionWrapper):
-            wrapt.wrap_function_wrapper(module, f"{class_name}.{method_name}", wrapper)
+        if connector is not None and not _is_patched(vars(connector)[method_name]):
+            setattr(connector, method_name, _Patch(vars(connector)[method_name], wrapper, lambda: _wanted))
+
+
+def _is_patched(method: Any) -> bool:
+    """Are we anywhere among the wrappers of the method? Others may have patched it after us."""
+    while method is not None:
+        if isinstance(method, _Patch):
+            return True
+        method = getattr(method, "__wrapped__", None)
+    return False
 
 
 def _unpatch(module: Any) -> None:
+    """Take our wrapper off; where somebody else's is around it, it stays, and passes calls on."""
     for module_name, class_name, method_name, _ in _PATCHES:
         connector = getattr(module, class_name, None) if module_name == module.__name__ else None
-        patched = vars(connector).get(method_name) if connector is not None else None
-        if isinstance(patched, wrapt.FunctionWrapper):
-            setattr(connector, method_name, patched.__wrapped__)
+        if connector is not None and isinstance(vars(connector)[method_name], _Patch):
+            setattr(connector, method_name, vars(connector)[method_name].__wrapped__)
 
 
 def instrument_connection(connection: T, *, url: str | None = None) -> T:
     """A connection that the user opened, as one whose statements are captured; use what this returns.
 
-    Takes connections of sqlite3, psycopg, psycopg2, DuckDB and Snowflake's connector as they are. Any other DB-API
-    connection (ADBC, PyMySQL, ...) needs `url`, its database's address as SQLAlchemy writes it, since it does not tell
-    where it points; credentials in it are not used. A SQLAlchemy engine, asynchronous or not, is given back itself:
-    the connections that it hands out from now on are captured. Raises TypeError or ValueError, saying what is missing.
+    Takes connections of sqlite3, psycopg, psycopg2, DuckDB, Snowflake's and Databricks' connectors and BigQuery's
+    DB-API as they are, and BigQuery's client. Any other DB-API connection (ADBC, PyMySQL, ...) needs `url`, its
+    database's address as SQLAlchemy writes it, since it does not tell where it points; credentials in it are not used.
+    A SQLAlchemy engine, asynchronous or not, is given back itself: the connections that it hands out from now on are
+    captured. Raises TypeError or ValueError, saying what is missing.
     """
     if _is_engine(connection):
         _trace_engine(connection)
         return connection
+    if _is_bigquery_client(connection):
+        from prefect_lineage_events.capture.drivers.bigquery import trace_client
+
+        return trace_client(connection)
     from prefect_lineage_events.capture.drivers.generic import url_driver
     from prefect_lineage_events.capture.drivers.registry import driver_for
     from prefect_lineage_events.capture.proxies import trace

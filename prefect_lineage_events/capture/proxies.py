@@ -57,8 +57,8 @@ else:
     ObjectProxy = wrapt.ObjectProxy
 
 
-class _Proxy(ObjectProxy):
-    """What both proxies share: they look, print, copy and pickle as what they stand for."""
+class Proxy(ObjectProxy):
+    """What all proxies share: they look, print, copy and pickle as what they stand for."""
 
     def __repr__(self) -> str:
         return repr(self.__wrapped__)
@@ -88,7 +88,7 @@ class _Proxy(ObjectProxy):
         return self if result is self.__wrapped__ else result
 
 
-class ConnectionProxy(_Proxy):
+class ConnectionProxy(Proxy):
     """A DB-API connection whose cursors, commits and rollbacks are told to its tracer."""
 
     def __init__(
@@ -147,7 +147,7 @@ class ConnectionProxy(_Proxy):
             ask(self._self_driver.before_close, self._self_lookup, default=None)
 
 
-class CursorProxy(_Proxy):
+class CursorProxy(Proxy):
     """A DB-API cursor that notes each statement that succeeded, and the number of rows read when that is known."""
 
     def __init__(self, cursor: Any, connection: ConnectionProxy) -> None:

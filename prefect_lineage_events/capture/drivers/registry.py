@@ -16,6 +16,7 @@ _DRIVERS = {
     "duckdb": ("duckdb", "DRIVER"),
     "_duckdb": ("duckdb", "DRIVER"),
     "snowflake": ("snowflake", "DRIVER"),
+    "google": ("bigquery", "DRIVER"),
 }
 
 

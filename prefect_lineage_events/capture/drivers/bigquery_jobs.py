@@ -1,0 +1,89 @@
+"""What the calls of BigQuery's client do to data, as the statements of its own dialect that do the same.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/other-statements
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+_REPLACES = "WRITE_TRUNCATE"
+_APPENDS = "WRITE_APPEND"
+
+
+def query(sql: str, destination: Any, disposition: str | None) -> str:
+    """A query; one whose result goes to a table that the caller named writes that table."""
+    if destination is None:
+        return sql
+    if disposition == _APPENDS:
+        return f"INSERT INTO {table(destination)} {sql}"
+    return f"{_create(disposition)} {table(destination)} AS {sql}"
+
+
+def load(destination: Any, sources: str | Sequence[str], disposition: str | None) -> str:
+    """Files, or (without sources) what Python had in memory, into a table."""
+    places = [sources] if isinstance(sources, str) else sources
+    listed = ", ".join(_literal(place) for place in places)
+    into = "OVERWRITE" if disposition == _REPLACES else "INTO"
+    return f"LOAD DATA {into} {table(destination)} FROM FILES (uris = [{listed}])"
+
+
+def file_of(stream: Any) -> list[str]:
+    """The file that was opened for reading, if it is one."""
+    name = getattr(stream, "name", None)
+    return [Path(name).absolute().as_uri()] if isinstance(name, str) else []
+
+
+def copy(sources: Any, destination: Any, disposition: str | None) -> str:
+    several = sources if isinstance(sources, list | tuple) else [sources]
+    rows = " UNION ALL ".join(read(source) for source in several)
+    return query(rows, destination, disposition)
+
+
+def extract(source: Any, uris: str | Sequence[str]) -> str:
+    places = [uris] if isinstance(uris, str) else uris
+    return "; ".join(f"EXPORT DATA OPTIONS (uri = {_literal(place)}) AS {read(source)}" for place in places)
+
+
+def insert(destination: Any) -> str:
+    return f"INSERT INTO {table(destination)} VALUES (?)"
+
+
+def read(source: Any, fields: Iterable[Any] = ()) -> str:
+    names = ", ".join(f"`{field.name}`" for field in fields)
+    return f"SELECT {names or '*'} FROM {table(source)}"
+
+
+def create(new: Any) -> str:
+    """`create_table`: a table with its columns, a view with its query."""
+    if getattr(new, "view_query", None):
+        return f"CREATE VIEW {table(new)} AS {new.view_query}"
+    columns = ", ".join(f"`{field.name}` {_type(field)}" for field in getattr(new, "schema", None) or ())
+    return f"CREATE TABLE IF NOT EXISTS {table(new)}" + (f" ({columns})" if columns else "")
+
+
+def drop(old: Any) -> str:
+    return f"DROP TABLE IF EXISTS {table(old)}"
+
+
+def table(given: Any) -> str:
+    """The quoted name of a table, given as `project.dataset.table` or as any of the client's objects for one."""
+    name = given if isinstance(given, str) else f"{given.project}.{given.dataset_id}.{given.table_id}"
+    return f"`{name.partition('$')[0]}`"  # without the partition that `table$20260101` names
+
+
+def _create(disposition: str | None) -> str:
+    return "CREATE OR REPLACE TABLE" if disposition == _REPLACES else "CREATE TABLE"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _type(field: Any) -> str:
+    kind = field.field_type
+    if kind in ("RECORD", "STRUCT"):
+        kind = "STRUCT<" + ", ".join(f"`{inner.name}` {_type(inner)}" for inner in field.fields) + ">"
+    return f"ARRAY<{kind}>" if field.mode == "REPEATED" else kind
