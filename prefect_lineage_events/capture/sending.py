@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from contextvars import Context
+from dataclasses import dataclass
 from typing import Any
 
 from prefect.context import FlowRunContext, SettingsContext, TaskRunContext
-from prefect.events import Event, emit_event
+from prefect.events import Event, RelatedResource, Resource, emit_event
 from prefect.events.worker import EventsWorker, should_emit_events
 from prefect.exceptions import EventTooLarge
 from prefect.settings import get_current_settings
@@ -20,6 +21,23 @@ from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.log import logger, softly
 
 _Api = tuple[str | None, str | None]
+# An event with fewer related resources is far from any limit that Prefect's validation knows.
+_FEW = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What the settings of a run say of its events; asked once, for a look at a setting costs more than an event."""
+
+    open: bool
+    api: _Api
+    max_bytes: int
+
+    @classmethod
+    def by_settings(cls) -> _Way:
+        current = get_current_settings()
+        key = current.api.key.get_secret_value() if current.api.key is not None else None
+        return cls(should_emit_events(), (current.api.url, key), current.server.events.maximum_size_bytes)
 
 
 class Sender:
@@ -32,6 +50,7 @@ class Sender:
         self._channels: dict[_Api, Channel] = {}
         self._workers: list[EventsWorker] = []
         self._context: tuple[SettingsContext | None, Context] | None = None
+        self._way: _Way | None = None
 
     def send(self, event: dict[str, Any], run: Run) -> bool:
         """Was the event handed over? Never raises: EventTooLarge and all else is a False, for the emitter to count."""
@@ -60,15 +79,17 @@ class Sender:
             logger.warning("lineage: the Prefect API did not take %s events in time; they are lost", lost)
 
     def _emit(self, event: dict[str, Any]) -> bool:
-        if not should_emit_events():
+        if self._way is None:
+            self._way = _Way.by_settings()
+        if not self._way.open:
             return False
         if EventsWorker._client_override is not None:
             return self._emit_elsewhere(event)
-        made = Event(**event)
-        size, limit = made.size_bytes, get_current_settings().server.events.maximum_size_bytes
-        if size > limit:
-            raise EventTooLarge(size, limit)
-        return self._channel().put(made, size)
+        made = _event(event)
+        size = made.size_bytes
+        if size > self._way.max_bytes:
+            raise EventTooLarge(size, self._way.max_bytes)
+        return self._channel(self._way.api).put(made, size)
 
     def _emit_elsewhere(self, event: dict[str, Any]) -> bool:
         if emit_event(**event) is None:
@@ -78,12 +99,10 @@ class Sender:
             self._workers.append(worker)
         return True
 
-    def _channel(self) -> Channel:
-        api = get_current_settings().api
-        name = (api.url, api.key.get_secret_value() if api.key is not None else None)
-        if name not in self._channels:
-            self._channels[name] = Channel(self._context[1].copy() if self._context else Context())
-        return self._channels[name]
+    def _channel(self, api: _Api) -> Channel:
+        if api not in self._channels:
+            self._channels[api] = Channel(self._context[1].copy() if self._context else Context())
+        return self._channels[api]
 
     def _context_with(self, settings: SettingsContext | None) -> Context:
         if self._context is None or self._context[0] is not settings:
@@ -94,5 +113,20 @@ class Sender:
                 context.run(absent.__var__.set, None)  # type: ignore[arg-type]
             if settings is not None:
                 context.run(SettingsContext.__var__.set, settings)
-            self._context = (settings, context)
+            self._context, self._way = (settings, context), None
         return self._context[1]
+
+
+def _event(event: dict[str, Any]) -> Event:
+    """The same as `Event(**event)`. An ordinary one is not validated: it is valid by construction, and the validation
+    of each of its resources looks settings up.
+    """
+    if len(event.get("related", ())) > _FEW or not event.get("occurred"):
+        return Event(**event)
+    return Event.model_construct(
+        **{
+            **event,
+            "resource": Resource.model_construct(root=event["resource"]),
+            "related": [RelatedResource.model_construct(root=resource) for resource in event["related"]],
+        }
+    )

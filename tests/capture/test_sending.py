@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextvars import Context
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from prefect.context import FlowRunContext, SettingsContext
@@ -17,14 +18,16 @@ from prefect.events.worker import EventsWorker
 from prefect.settings import (
     PREFECT_API_KEY,
     PREFECT_API_URL,
+    PREFECT_SERVER_EVENTS_MAXIMUM_RELATED_RESOURCES,
     PREFECT_SERVER_EVENTS_MAXIMUM_SIZE_BYTES,
     temporary_settings,
 )
 
 from prefect_lineage_events.capture import sending
 from prefect_lineage_events.capture.sending import Sender
+from prefect_lineage_events.events import EmitterInfo, EventDataset, LineageEvent, StatementInfo
 
-from .conftest import make_run
+from .conftest import STARTED, make_run
 
 EVENT: dict[str, Any] = {"event": "lineage.read", "resource": {"prefect.resource.id": "s3://b/k"}, "payload": {}}
 API = "http://127.0.0.1:1/api"
@@ -155,3 +158,26 @@ def test_the_end_waits_for_prefects_worker_no_longer_than_the_deadline() -> None
     sender._workers.append(SimpleNamespace(_queue=stuck))  # type: ignore[arg-type]
     sender.finish(deadline=time.monotonic())
     assert stuck.unfinished_tasks == 1
+
+
+def statement_event(inputs: int) -> dict[str, Any]:
+    datasets = [EventDataset(namespace="s3://b", name=f"k{i}") for i in range(inputs)]
+    info = StatementInfo(id=uuid4(), sql="SELECT ?", started=STARTED)
+    emitter = EmitterInfo(id=uuid4(), sequence=0)
+    return LineageEvent(operation="read", inputs=tuple(datasets), statement=info, emitter=emitter).to_prefect()
+
+
+@pytest.mark.parametrize("inputs", [1, 3, 40])
+def test_an_event_is_what_prefect_itself_would_have_made_of_it(lines: list[Line], inputs: int) -> None:
+    event = statement_event(inputs)
+    assert Sender().send(event, in_settings())
+    (made,) = lines[0].events
+    assert made == Event(**event)
+    assert made.model_dump_json() == Event(**event).model_dump_json()
+
+
+def test_more_related_resources_than_the_settings_allow_are_not_sent(lines: list[Line]) -> None:
+    with temporary_settings({PREFECT_API_URL: API, PREFECT_SERVER_EVENTS_MAXIMUM_RELATED_RESOURCES: 30}):
+        run = make_run(settings=SettingsContext.get())
+    assert Sender().send(statement_event(40), run) is False
+    assert not lines
