@@ -90,6 +90,15 @@ class LineageSettings(PrefectBaseSettings):
         default=True,
         description="Give column edges by equal names for DataFrames read and written again.",
     )
+    asset_namespaces: dict[str, str] = Field(
+        default_factory=dict,
+        description="Where asset keys point that do not say it: beginnings of keys and the namespaces meant by them, "
+        'such as `{"snowflake://": "snowflake://myorg-account"}` for prefect-dbt.',
+    )
+    emit_assets: bool = Field(
+        default=False,
+        description="Emit Prefect asset events for the datasets of assembled runs, for Prefect Cloud's asset graph.",
+    )
     completeness_timeout: float = Field(
         default=60.0,
         ge=0,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
-from prefect_lineage_events.assembler import announce, ledger, parents
+from prefect_lineage_events.assembler import announce, assets, ledger, parents
 from prefect_lineage_events.assembler.handover import Send, TargetsAwayError, hand_over
 from prefect_lineage_events.assembler.healing import heal
 from prefect_lineage_events.assembler.ledger import Sent
@@ -177,6 +177,8 @@ def _deliver(
         if trouble:
             failures.append((outbox, trouble))
     announce.oddities(lineage, outboxes)
+    if settings().emit_assets:
+        assets.emit(lineage)
     if failures:
         raise TargetsAwayError(failures)
     sent, rejected = sum(o.sent for o in lacking), [reason for o in lacking for reason in o.refused]

@@ -153,7 +153,7 @@ class Reanalysis:
 
 @dataclass(frozen=True, slots=True)
 class RunLineage:
-    """The stitched picture of one flow run."""
+    """The stitched picture of one flow run. `assets` are those outputs that Prefect knows itself."""
 
     run: FlowRun
     lineage: Lineage = field(default_factory=Lineage)
@@ -161,6 +161,7 @@ class RunLineage:
     completeness: Completeness = field(default_factory=Completeness)
     schema_changes: Mapping[Dataset, str] = field(default_factory=dict)
     descendants_have_lineage: bool = False
+    assets: frozenset[Dataset] = frozenset()
     reanalysis: Reanalysis = Reanalysis()
 
     @property

@@ -17,9 +17,8 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from prefect_lineage_events import events
-from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import CountEvent, LineageEvent, SchemaEvent
-from prefect_lineage_events.history import api
+from prefect_lineage_events.history import api, assets
 from prefect_lineage_events.history.model import AssetEvent
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ logger = logging.getLogger(__name__)
 EVENTS_PAGE = 50
 LONGEST_WINDOW = dt.timedelta(days=13)
 PREFIXES = ("lineage.", "prefect.asset.")
-_MATERIALISED = "prefect.asset.materialization."
 
 
 @dataclass(slots=True)
@@ -103,7 +101,7 @@ def any_event(client: SyncPrefectClient, flow_run_id: UUID, window: Window) -> b
 
 def any_lineage(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], window: Window) -> bool:
     """Has one of these runs an event about data? Asked for 50 runs at a time."""
-    names = [*sorted(events.OPERATION_EVENTS), f"{_MATERIALISED}succeeded"]
+    names = [*sorted(events.OPERATION_EVENTS), f"{assets.MATERIALISED}succeeded"]
     for start in range(0, len(flow_run_ids), EVENTS_PAGE):
         some = flow_run_ids[start : start + EVENTS_PAGE]
         for part in window.parts():
@@ -162,9 +160,8 @@ def _unique(raw_events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
-    if raw["event"].startswith(_MATERIALISED):
-        asset = _asset(raw)
-        if asset:
+    if raw["event"].startswith(assets.MATERIALISED):
+        if asset := assets.parse(raw):
             log.assets.append(asset)
         return
     try:
@@ -197,42 +194,3 @@ def _sort(log: EventLog) -> None:
         began.setdefault(event.emitter.id, len(began))
     log.lineage.sort(key=lambda e: (began[e.emitter.id], e.emitter.sequence))
     log.schemas.sort(key=lambda e: (began.get(e.emitter.id, len(began)), str(e.emitter.id), e.emitter.sequence))
-
-
-def _asset(raw: dict[str, Any]) -> AssetEvent | None:
-    resource = raw["resource"]
-    dataset = _dataset(resource.get("prefect.resource.id", ""))
-    if dataset is None:
-        return None
-    related: list[dict[str, str]] = raw.get("related") or []
-    upstream = [_dataset(r["prefect.resource.id"]) for r in related if r.get("prefect.resource.role") == "asset"]
-    task = next((r["prefect.resource.id"] for r in related if r.get("prefect.resource.role") == "task-run"), None)
-    return AssetEvent(
-        dataset=dataset,
-        upstream=tuple(d for d in upstream if d),
-        task_run_id=UUID(task.rpartition(".")[2]) if task else None,
-        succeeded=raw["event"].endswith(".succeeded"),
-        description=resource.get("prefect.asset.description"),
-        owners=_owners(resource.get("prefect.asset.owners")),
-    )
-
-
-def _dataset(uri: str) -> Dataset | None:
-    try:
-        return Dataset.from_uri(uri)
-    except ValueError:
-        logger.debug("Asset key %r names no dataset", uri)
-        return None
-
-
-def _owners(text: str | None) -> tuple[str, ...]:
-    """Prefect writes owners as a JSON list in a label; a plain text is one owner."""
-    import json
-
-    if not text:
-        return ()
-    try:
-        owners = json.loads(text)
-    except ValueError:
-        return (text,)
-    return tuple(str(o) for o in owners) if isinstance(owners, list) else (str(owners),)

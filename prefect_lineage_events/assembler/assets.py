@@ -1,0 +1,88 @@
+"""Datasets of assembled runs as assets of Prefect, for the asset graph of Prefect Cloud (setting `emit_assets`).
+
+The events are those that `@materialize` emits (`prefect.context.AssetContext.emit_events`), of the run that wrote the
+data. What Prefect emitted itself is not told again, and what we emit is never read as lineage: it names us as the tool.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from uuid import uuid5
+
+from prefect.events import emit_event
+from prefect.types import ValidAssetKey
+from pydantic import TypeAdapter, ValidationError
+
+from prefect_lineage_events.assembly.model import DatasetUse, RunLineage
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.events import MAX_RELATED_DATASETS, OWN_TOOL, RunInfo
+
+_KEY: TypeAdapter[str] = TypeAdapter(ValidAssetKey)
+_STATUS = {"COMPLETED": "succeeded", "FAILED": "failed", "CRASHED": "failed"}
+
+
+def emit(run: RunLineage) -> None:
+    """A materialisation for each output, a reference for each of their sources. Said again, nothing changes."""
+    status = _STATUS.get(run.run.state)
+    if status is None:
+        return
+    upstream = _upstream(run)
+    made = [use for use in run.lineage.outputs if use.lifecycle != "DROP" and use.dataset not in run.assets]
+    made = [use for use in made if _is_key(use.dataset)]
+    for source in sorted({source for use in made for source in upstream[use.dataset]}):
+        _emit(run, "prefect.asset.referenced", _resource(source), [])
+    for use in made:
+        sources = [{"prefect.resource.id": s.uri, "prefect.resource.role": "asset"} for s in upstream[use.dataset]]
+        by = {"prefect.resource.id": OWN_TOOL, "prefect.resource.role": "asset-materialized-by"}
+        related = [by, *sources[:MAX_RELATED_DATASETS]]
+        _emit(run, f"prefect.asset.materialization.{status}", _resource(use.dataset), related, _payload(use))
+
+
+def _upstream(run: RunLineage) -> dict[Dataset, list[Dataset]]:
+    """What fed each output, but for itself and for what no asset key can name. Sorted."""
+    lineage = run.lineage
+    found: dict[Dataset, set[Dataset]] = defaultdict(set)
+    for edge in lineage.edges:
+        found[edge.target].add(edge.source)
+    for bundle in lineage.bundles:
+        for target in bundle.targets:
+            found[target].update(source for source, _ in bundle.sources)
+    return defaultdict(list, {target: sorted(filter(_is_key, sources - {target})) for target, sources in found.items()})
+
+
+def _is_key(dataset: Dataset) -> bool:
+    """An asset key knows no spaces, quotes and brackets, and no more than 512 characters."""
+    try:
+        _KEY.validate_python(dataset.uri)
+    except ValidationError:
+        return False
+    return True
+
+
+def _resource(dataset: Dataset) -> dict[str, str]:
+    return {"prefect.resource.id": dataset.uri, "prefect.resource.name": dataset.name}
+
+
+def _payload(use: DatasetUse) -> dict[str, object]:
+    return {"rows": use.rows} if use.rows is not None else {}
+
+
+def _emit(
+    run: RunLineage,
+    event: str,
+    resource: dict[str, str],
+    related: Iterable[dict[str, str]],
+    payload: dict[str, object] | None = None,
+) -> None:
+    of = run.run
+    info = RunInfo(flow_run_id=of.id, flow_run_name=of.name, flow_id=of.flow_id, flow_name=of.flow_name)
+    emit_event(
+        event=event,
+        # Deterministic, and another one when the run ended anew.
+        id=uuid5(of.id, f"{event} {resource['prefect.resource.id']} {of.ended}"),
+        occurred=of.ended,
+        resource=resource,
+        related=[*info.related(), *related],
+        payload=payload,
+    )

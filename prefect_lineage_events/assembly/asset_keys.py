@@ -1,0 +1,71 @@
+"""Asset keys that name a table without saying which server it is on, as prefect-dbt's do (`snowflake://DB/SCHEMA/T`).
+
+A run that also touched that very table, or tables of one server of that kind only, says which one is meant.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from prefect_lineage_events.datasets import TABLE_SCHEMES, Dataset, join_name, split_name
+from prefect_lineage_events.history.model import RunHistory
+
+# What dbt's adapters are called where OpenLineage has another name.
+_SCHEMES = {"databricks": "unitycatalog", "spark": "unitycatalog", "sqlserver": "mssql", "mariadb": "mysql"}
+_EMBEDDED = frozenset({"sqlite", "duckdb"})
+_Parts = tuple[str, ...]
+
+
+def meant(history: RunHistory) -> dict[Dataset, Dataset]:
+    """By the dataset that a key reads as: the one that is meant, where the run tells."""
+    if not history.assets:
+        return {}
+    touched = _touched(history)
+    by_name: dict[tuple[str, _Parts], set[Dataset]] = defaultdict(set)
+    servers: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for dataset in touched:
+        by_name[_scheme(dataset), _folded(_own_parts(dataset))].add(dataset)
+        servers[_scheme(dataset), len(split_name(dataset.name))].add(dataset.namespace)
+    found = {}
+    for asset in {d for event in history.assets for d in (event.dataset, *event.upstream)} - touched:
+        scheme, parts = _scheme(asset), _key_parts(asset)
+        if not parts:
+            continue
+        tables, on = by_name[scheme, _folded(parts)], servers[scheme, len(parts)]
+        if len(tables) == 1:
+            found[asset] = next(iter(tables))
+        elif not tables and len(on) == 1 and scheme not in _EMBEDDED:
+            found[asset] = Dataset(next(iter(on)), join_name(parts))
+    return found
+
+
+def _touched(history: RunHistory) -> set[Dataset]:
+    datasets = (d for e in history.events for d in (*e.inputs, *([e.output] if e.output else [])) if not d.temporary)
+    return {d.dataset for d in datasets if _scheme(d.dataset) in TABLE_SCHEMES}
+
+
+def _scheme(dataset: Dataset) -> str:
+    scheme = dataset.namespace.partition(":")[0]
+    return _SCHEMES.get(scheme, scheme)
+
+
+def _own_parts(dataset: Dataset) -> _Parts:
+    """A table's name, with the database that an embedded one's file stands for."""
+    parts = split_name(dataset.name)
+    if _scheme(dataset) in _EMBEDDED:
+        return (PurePosixPath(dataset.namespace).stem, *parts)
+    return tuple(parts)
+
+
+def _key_parts(asset: Dataset) -> _Parts:
+    """All parts of a key that names no server; none for one that does (`postgres://host:5432/db/schema/t`)."""
+    scheme, _, authority = asset.namespace.partition("://")
+    if not authority or "/" in authority or ":" in authority:
+        return ()
+    return (authority, *(split_name(asset.name) if scheme in TABLE_SCHEMES else asset.name.split("/")))
+
+
+def _folded(parts: Iterable[str]) -> _Parts:
+    return tuple(part.casefold() for part in parts)

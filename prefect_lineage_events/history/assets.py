@@ -1,0 +1,65 @@
+"""Prefect's asset events of a run: `@materialize`, prefect-dbt, and what is emitted by hand."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from prefect_lineage_events.datasets import TABLE_SCHEMES, Dataset
+from prefect_lineage_events.events import OWN_TOOL
+from prefect_lineage_events.history.model import AssetEvent
+from prefect_lineage_events.settings import settings
+
+logger = logging.getLogger(__name__)
+
+MATERIALISED = "prefect.asset.materialization."
+
+
+def parse(raw: Mapping[str, Any]) -> AssetEvent | None:
+    """The asset that an event tells of; None for a key that names no dataset, and for what we emitted ourselves."""
+    resource = raw["resource"]
+    related: list[dict[str, str]] = raw.get("related") or []
+    dataset = dataset_of(resource.get("prefect.resource.id", ""))
+    if dataset is None or OWN_TOOL in _with_role(related, "asset-materialized-by"):
+        return None
+    upstream = [dataset_of(key) for key in _with_role(related, "asset")]
+    task = next(iter(_with_role(related, "task-run")), None)
+    return AssetEvent(
+        dataset=dataset,
+        upstream=tuple(d for d in upstream if d),
+        task_run_id=UUID(task.rpartition(".")[2]) if task else None,
+        succeeded=raw["event"].endswith(".succeeded"),
+        description=resource.get("prefect.asset.description"),
+        owners=_owners(resource.get("prefect.asset.owners")),
+    )
+
+
+def dataset_of(key: str) -> Dataset | None:
+    """The dataset that an asset key names: by the setting `asset_namespaces`, else as the URI that it is."""
+    for prefix, namespace in sorted(settings().asset_namespaces.items(), key=lambda item: -len(item[0])):
+        if key.startswith(prefix) and (rest := key.removeprefix(prefix).strip("/")):
+            is_table = namespace.partition(":")[0] in TABLE_SCHEMES
+            return Dataset(namespace.rstrip("/") or namespace, rest.replace("/", ".") if is_table else rest)
+    try:
+        return Dataset.from_uri(key)
+    except ValueError:
+        logger.debug("Asset key %r names no dataset", key)
+        return None
+
+
+def _with_role(related: list[dict[str, str]], role: str) -> list[str]:
+    return [r["prefect.resource.id"] for r in related if r.get("prefect.resource.role") == role]
+
+
+def _owners(text: str | None) -> tuple[str, ...]:
+    """Prefect writes owners as a JSON list in a label; a plain text is one owner."""
+    if not text:
+        return ()
+    try:
+        owners = json.loads(text)
+    except ValueError:
+        return (text,)
+    return tuple(str(o) for o in owners) if isinstance(owners, list) else (str(owners),)
