@@ -84,7 +84,7 @@ def test_a_dataset_has_one_safe_name_wherever_it_stands():
 def test_columns_are_safe_on_both_sides_of_their_edges():
     story = Story().write("b", "a", columns="a.1st>2nd").looked_up("a", "1st:int").looked_up("b", "2nd:int")
     event = shaped(story)
-    assert (fields(one(event["inputs"])), fields(one(event["outputs"]))) == ({"%31st": "int"}, {"%32nd": "int"})
+    assert (fields(one(event["inputs"])), fields(one(event["outputs"]))) == ({"%31st": "INTEGER"}, {"%32nd": "INTEGER"})
     assert column_edges(event) == {("a", "%31st", "b", "%32nd")}
 
 
@@ -146,7 +146,7 @@ def test_every_dataset_has_a_source_with_an_address(dataset, name, address):
 def test_a_column_without_a_type_is_not_sent_and_counted():
     story = Story().write("b", "a", columns="a.x>y a.x>z").looked_up("a", "x:int").looked_up("b", "y:int")
     event = shaped(story)
-    assert fields(one(event["outputs"])) == {"y": "int"}
+    assert fields(one(event["outputs"])) == {"y": "INTEGER"}
     assert column_edges(event) == {("a", "x", "b", "y")}
     assert event["run"]["facets"]["prefect"]["leftOut"] == {"columns": 1, "columnEdges": 1}
 
@@ -167,7 +167,14 @@ def test_a_column_has_one_type_as_input_and_output():
     story = Story().read("t").write("u", "t q:int").drop("t").create("t", "u", into="q:text")
     event = shaped(story)
     both = [fields(d)["q"] for d in (*event["inputs"], *event["outputs"]) if d["name"] == "t"]
-    assert both == ["text", "text"]
+    assert both == ["TEXT", "TEXT"]
+
+
+def test_two_spellings_of_a_type_are_one():
+    def columns(spelled):
+        return fields(one(shaped(Story().write("b", "a").looked_up("b", f"y:{spelled}"))["outputs"]))
+
+    assert columns("int") == columns("INTEGER") == columns("int4") == {"y": "INTEGER"}
 
 
 def test_an_edge_from_a_column_that_its_input_does_not_show_is_not_sent():
