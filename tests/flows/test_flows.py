@@ -24,8 +24,9 @@ import httpx
 import pytest
 from prefect import get_client
 
-from prefect_lineage_events.assembler.one_run import assemble_run
+from prefect_lineage_events.assembler.one_run import Order, assemble_run
 from prefect_lineage_events.history import api
+from prefect_lineage_events.history.read import Patience
 from prefect_lineage_events.openlineage import profiles
 from tests.conftest import PrefectServer
 from tests.flows.expectation import Expectation, ExpectedJob
@@ -39,6 +40,8 @@ from tests.services.snowflake import snowflake_server  # noqa: F401  (a fixture)
 
 HERE = Path(__file__).parent
 PROGRAM_SECONDS = 120
+# The tests' server stores events at once: a run that has none after this has none.
+ORDER = Order(patience=Patience(settle=4))
 Event = dict[str, Any]
 EXPECTATIONS = {file.stem: Expectation.beside(file) for file in sorted(HERE.glob("*.yaml"))}
 CASES = [(name, store) for name, expected in EXPECTATIONS.items() for store in expected.stores]
@@ -104,7 +107,7 @@ def _assemble(runs: list[UUID], file: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(f"OPENLINEAGE__TRANSPORT__{option}", value)
     with get_client(sync_client=True) as client:
         for run in runs:
-            assert assemble_run(client, run).complete, f"some events of {run} did not arrive"
+            assert assemble_run(client, run, ORDER).complete, f"some events of {run} did not arrive"
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
