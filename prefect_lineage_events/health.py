@@ -1,0 +1,206 @@
+"""The health of what is deployed, as the Prefect API tells of it: one finding a question, each with what to do."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from prefect.exceptions import ObjectNotFound
+
+from prefect_lineage_events import deploy
+from prefect_lineage_events.assembler import sweep_state
+from prefect_lineage_events.assembler.in_flight import HOW_TO_END, stale_runs
+from prefect_lineage_events.events import INCOMPLETE_EVENT, REJECTED_EVENT
+from prefect_lineage_events.history import api
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.responses import DeploymentResponse
+
+# A sweep that missed so many of its turns, and is so late, is not late but gone.
+TURNS_MISSED = 3
+SWEEP_OVERDUE = dt.timedelta(minutes=30)
+# What happened before is history, not health.
+LATELY = dt.timedelta(hours=24)
+_BAD_ENDS = ("FAILED", "CRASHED")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: is it well, what was seen, and what to do if it is not."""
+
+    ok: bool
+    what: str
+    seen: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        """One line."""
+        mark, advice = "ok " if self.ok else "NOT", f" -> {self.advice}" if self.advice else ""
+        return " ".join(f"{mark}  {self.what}: {self.seen}{advice}".split("\n"))
+
+
+def blocks(client: SyncPrefectClient) -> Finding:
+    """Does the UI offer the lineage blocks?"""
+    missing = []
+    for slug in ("snowflake-lineage", "sqlalchemy-lineage", "async-sqlalchemy-lineage"):
+        try:
+            client.read_block_type_by_slug(slug)
+        except ObjectNotFound:
+            missing.append(slug)
+    if len(missing) == 3:
+        return Finding(False, "blocks", "none is registered", "run `prefect-lineage register`")
+    seen = "registered" + (f" (but {', '.join(missing)})" if missing else "")
+    return Finding(True, "blocks", seen)
+
+
+def deployments(client: SyncPrefectClient) -> Finding:
+    """Are they there, does someone run them, and is the sweep's schedule on?"""
+    found: dict[str, DeploymentResponse] = {}
+    for name in (deploy.ASSEMBLER, deploy.SWEEPER):
+        try:
+            found[name] = client.read_deployment_by_name(name)
+        except ObjectNotFound:
+            return Finding(False, "deployments", f"{name} is missing", "run `prefect-lineage deploy`")
+    if idle := [name for name, d in found.items() if str(getattr(d.status, "value", d.status)) != "READY"]:
+        pool = found[idle[0]].work_pool_name
+        start = f"`prefect worker start --pool {pool}`" if pool else "`prefect-lineage serve`"
+        return Finding(False, "deployments", f"nobody runs {', '.join(idle)}", f"start {start}")
+    if paused := [name for name, d in found.items() if d.paused]:
+        resume = "switch it on in the UI, or restart `prefect-lineage serve`"
+        return Finding(False, "deployments", f"{', '.join(paused)} is paused", resume)
+    if not any(s.active for s in found[deploy.SWEEPER].schedules):
+        return Finding(False, "deployments", f"{deploy.SWEEPER} has no active schedule", "run `prefect-lineage deploy`")
+    return Finding(True, "deployments", "ready")
+
+
+def automation(client: SyncPrefectClient) -> Finding:
+    """Is there one, is it on, and does it run the assembler that there is?"""
+    found = client.read_automations_by_name(deploy.AUTOMATION)
+    if not found:
+        advice = "run `prefect-lineage deploy`; until then the sweep does it all"
+        return Finding(False, "automation", "missing", advice)
+    if len(found) > 1:
+        seen = f"there are {len(found)} of it, and each fires"
+        return Finding(False, "automation", seen, "run `prefect-lineage deploy`")
+    if not found[0].enabled:
+        return Finding(False, "automation", "disabled", f"run `prefect automation resume {deploy.AUTOMATION}`")
+    runs = {str(getattr(action, "deployment_id", None)) for action in found[0].actions}
+    if runs != {str(_assembler_id(client))}:
+        return Finding(
+            False, "automation", "runs another deployment than the assembler", "run `prefect-lineage deploy`"
+        )
+    return Finding(True, "automation", "enabled")
+
+
+def sweep(client: SyncPrefectClient) -> Finding:
+    """Does it run, does it end well, and does anything wait for it?"""
+    state = sweep_state.read(client)
+    if state.swept is None:
+        return Finding(False, "sweep", "never ran", "start the assembler, or run `prefect-lineage sweep`")
+    ago = api.now(client) - state.swept
+    last = f"last ran {ago.total_seconds() / 60:.0f} minutes ago"
+    if ago > max(SWEEP_OVERDUE, TURNS_MISSED * _interval(client)):
+        return Finding(False, "sweep", last, "start the assembler, or run `prefect-lineage sweep`")
+    if failure := _last_failure(client):
+        return Finding(False, "sweep", f"{last}, and failed: {failure}", "see its run's log in the UI")
+    if not state.waiting:
+        return Finding(True, "sweep", f"{last}, nothing waits")
+    first = state.waiting[0]
+    seen = f"{last}; {len(state.waiting)} runs wait, such as {first.flow_run_id} ({first.flow_name}): {first.reason}"
+    return Finding(False, "sweep", seen, f"the next sweep tries again; all of them: artifact {sweep_state.KEY!r}")
+
+
+def refused(client: SyncPrefectClient) -> Finding:
+    """Did a target refuse events lately?"""
+    told = _lately(client, REJECTED_EVENT)
+    if not told:
+        return Finding(True, "refused events", "none in the last day")
+    payload = told[0]["payload"]
+    reason = next(iter(payload.get("reasons") or ["no reason told"]))
+    seen = f"of {_runs(told)} in the last day, such as {payload.get('target')}: {reason}"
+    return Finding(False, "refused events", seen, "see the run's lineage artifact; then `prefect-lineage assemble RUN`")
+
+
+def incomplete(client: SyncPrefectClient) -> Finding:
+    """Was lineage lost on its way lately, or dropped before?"""
+    told = _lately(client, INCOMPLETE_EVENT)
+    dropped = [event for event in told if event["payload"].get("dropped")]
+    if dropped:
+        count = sum(event["payload"]["dropped"] for event in dropped)
+        seen = f"{count} statements of {_runs(dropped)} in the last day: their processes' queues were full"
+        advice = "raise PREFECT_INTEGRATIONS_LINEAGE_EVENTS_QUEUE_SIZE for these flows"
+        return Finding(False, "dropped events", seen, advice)
+    if told:
+        seen = f"none, but {_runs(told)} in the last day were published before all of their events had come"
+        return Finding(True, "dropped events", f"{seen} (`sweep` says which still wait)")
+    return Finding(True, "dropped events", "none in the last day")
+
+
+def in_flight(client: SyncPrefectClient) -> Finding:
+    """Are there runs that seem to be dead, and that Prefect takes for running?"""
+    runs = stale_runs(client)
+    if not runs:
+        return Finding(True, "runs in flight", "none without a sign of life")
+    seen = (
+        f"{len(runs)} without a sign of life, such as {runs[0].id} ({runs[0].flow_name}, since {runs[0].started:%F %R})"
+    )
+    return Finding(False, "runs in flight", seen, HOW_TO_END)
+
+
+CHECKS: Mapping[str, Callable[[SyncPrefectClient], Finding]] = {
+    "blocks": blocks,
+    "deployments": deployments,
+    "automation": automation,
+    "sweep": sweep,
+    "refused events": refused,
+    "dropped events": incomplete,
+    "runs in flight": in_flight,
+}
+
+
+def _assembler_id(client: SyncPrefectClient) -> Any:
+    try:
+        return client.read_deployment_by_name(deploy.ASSEMBLER).id
+    except ObjectNotFound:
+        return None
+
+
+def _interval(client: SyncPrefectClient) -> dt.timedelta:
+    """Between two sweeps, as scheduled; none for a schedule of another kind."""
+    try:
+        schedules = client.read_deployment_by_name(deploy.SWEEPER).schedules
+    except ObjectNotFound:
+        return dt.timedelta(0)
+    return max((getattr(s.schedule, "interval", dt.timedelta(0)) for s in schedules), default=dt.timedelta(0))
+
+
+def _last_failure(client: SyncPrefectClient) -> str | None:
+    """Why the newest sweep that has ended failed; None when it did not."""
+    body = {
+        "flows": {"name": {"any_": [deploy.SWEEPER.partition("/")[0]]}},
+        "flow_runs": {"state": {"type": {"any_": ["COMPLETED", *_BAD_ENDS]}}},
+        "sort": "END_TIME_DESC",
+        "limit": 1,
+    }
+    for run in api.post(client, "/flow_runs/filter", body):
+        state = run["state"]
+        return (state.get("message") or state["name"]) if state["type"] in _BAD_ENDS else None
+    return None
+
+
+def _lately(client: SyncPrefectClient, name: str) -> list[dict[str, Any]]:
+    """The newest events of that name, of the last day, up to a page."""
+    now = api.now(client)
+    occurred = {"since": (now - LATELY).isoformat(), "until": (now + dt.timedelta(hours=1)).isoformat()}
+    body = {"filter": {"event": {"name": [name]}, "occurred": occurred, "order": "DESC"}, "limit": 50}
+    found: list[dict[str, Any]] = api.post(client, "/events/filter", body)["events"]
+    return found
+
+
+def _runs(told: list[dict[str, Any]]) -> str:
+    """How many runs these events are of; a page of events may not be all."""
+    count = len({event["resource"]["prefect.resource.id"] for event in told})
+    return f"{count}{'+' if len(told) == 50 else ''} run{'s' if count > 1 else ''}"

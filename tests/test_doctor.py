@@ -1,0 +1,176 @@
+"""The doctor's findings: a line each for what is well and what is not, and what to do then."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from types import SimpleNamespace
+from uuid import uuid4
+
+import pytest
+from prefect import get_client
+from prefect.client.schemas.objects import State, StateType
+from prefect.events import emit_event
+
+from prefect_lineage_events import cli, deploy, doctor, health
+from prefect_lineage_events.assembler import sweep_state
+from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
+from prefect_lineage_events.events import INCOMPLETE_EVENT, REJECTED_EVENT
+from prefect_lineage_events.flows import sweep
+
+
+@pytest.fixture
+def client(prefect_server):
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+@pytest.fixture
+def deployed(client):
+    deploy.deploy()
+    yield client
+    deploy.deploy()
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone.utc)
+
+
+def what_is_wrong(finding: health.Finding) -> str:
+    """The line, of a finding that is not well and says what to do."""
+    assert not finding.ok
+    assert finding.advice
+    assert "\n" not in str(finding)
+    return str(finding)
+
+
+def test_a_finding_is_one_line_with_what_to_do():
+    assert str(health.Finding(True, "sweep", "nothing waits")) == "ok   sweep: nothing waits"
+    assert str(health.Finding(False, "sweep", "two\nlines", "do this")) == "NOT  sweep: two lines -> do this"
+
+
+def test_without_an_address_no_server_is_started_to_be_asked(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "get_client", None)
+    monkeypatch.setattr(doctor, "PREFECT_API_URL", SimpleNamespace(value=lambda: None))
+    assert cli.main(["doctor"]) == 1
+    assert "NOT  Prefect API: PREFECT_API_URL is not set" in capsys.readouterr().out
+
+
+def test_an_api_that_does_not_answer_leaves_the_rest_to_be_said(monkeypatch):
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        first, *rest = doctor.examine()
+    assert "no answer at http://127.0.0.1:9/api" in what_is_wrong(first)
+    assert {f.what for f in rest} == {"lineage target", "capture"}
+
+
+def test_a_server_that_is_too_old_is_said_to_be(client, monkeypatch):
+    monkeypatch.setattr(type(client), "api_version", lambda _: "3.4.11")
+    assert "version 3.4.11 -> use 3.8 or newer" in what_is_wrong(doctor._api(client))
+
+
+def test_a_target_that_cannot_be_reached(monkeypatch):
+    monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:9")
+    (finding,) = doctor._targets()
+    assert "cannot be reached" in what_is_wrong(finding)
+
+
+def test_a_deployed_assembler_that_nobody_runs(deployed):
+    assert "nobody runs" in what_is_wrong(health.deployments(deployed))
+    assert "`prefect-lineage serve`" in health.deployments(deployed).advice
+    assert health.automation(deployed).ok
+
+
+def test_a_sweep_without_a_schedule(deployed, monkeypatch):
+    sweeper = deployed.read_deployment_by_name(deploy.SWEEPER)
+    ready = sweeper.model_copy(update={"status": "READY", "paused": False, "schedules": []})
+    monkeypatch.setattr(type(deployed), "read_deployment_by_name", lambda *_: ready)
+    assert "no active schedule" in what_is_wrong(health.deployments(deployed))
+
+
+def test_automations_that_are_missing_switched_off_or_astray(deployed):
+    (there,) = deployed.read_automations_by_name(deploy.AUTOMATION)
+    deployed.pause_automation(there.id)
+    assert "disabled" in what_is_wrong(health.automation(deployed))
+    deployed.resume_automation(there.id)
+    deploy.apply_automation(deployed, deployed.read_deployment_by_name(deploy.SWEEPER).id, settle=1)
+    assert "another deployment" in what_is_wrong(health.automation(deployed))
+    deployed.delete_automation(there.id)
+    assert "missing" in what_is_wrong(health.automation(deployed))
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (SweepState(), "never ran"),
+        (SweepState(swept=now() - dt.timedelta(hours=2)), "minutes ago -> start the assembler"),
+        (SweepState(swept=now(), waiting=(Waiting(uuid4(), "nightly", now(), "503 no"),)), "1 runs wait, such as"),
+    ],
+    ids=["never", "long ago", "with runs that wait"],
+)
+def test_a_sweep_that_is_not_well(client, state, words, monkeypatch):
+    monkeypatch.setattr(health, "_last_failure", lambda _: None)
+    monkeypatch.setattr(sweep_state, "read", lambda _: state)
+    assert words in what_is_wrong(health.sweep(client))
+
+
+def test_a_sweep_that_is_rarely_due_is_not_late(deployed, monkeypatch):
+    monkeypatch.setattr(health, "_last_failure", lambda _: None)
+    monkeypatch.setattr(health, "_interval", lambda _: dt.timedelta(hours=1))
+    monkeypatch.setattr(sweep_state, "read", lambda _: SweepState(swept=now() - dt.timedelta(hours=2)))
+    assert health.sweep(deployed).ok
+
+
+def test_a_sweep_that_failed_tells_why(client):
+    run = client.create_flow_run(sweep, state=State(type=StateType.RUNNING))
+    sweep_state.write(client, SweepState(mark=now(), swept=now()))
+    client.set_flow_run_state(run.id, State(type=StateType.FAILED, message="no disk"), force=True)
+    assert "and failed: no disk" in what_is_wrong(health.sweep(client))
+    client.set_flow_run_state(run.id, State(type=StateType.COMPLETED), force=True)
+    assert health.sweep(client).ok
+
+
+def told_of(name: str, payload: dict, check, client) -> health.Finding:
+    emit_event(event=name, resource={"prefect.resource.id": f"prefect-lineage.run.{uuid4()}"}, payload=payload)
+    deadline = time.monotonic() + 30
+    while (finding := check(client)).ok and time.monotonic() < deadline:
+        time.sleep(0.3)
+    return finding
+
+
+def test_events_that_a_target_refused_lately(client):
+    payload = {"target": "http marquez", "reasons": ["HTTP 422: no name"]}
+    finding = told_of(REJECTED_EVENT, payload, health.refused, client)
+    assert "such as http marquez: HTTP 422: no name" in what_is_wrong(finding)
+
+
+def test_statements_that_were_dropped_lately(client):
+    finding = told_of(INCOMPLETE_EVENT, {"missing": {}, "unclosed": [], "dropped": 7}, health.incomplete, client)
+    assert "7 statements of 1 run in the last day" in what_is_wrong(finding)
+    assert "QUEUE_SIZE" in finding.advice
+
+
+def test_runs_without_a_sign_of_life(client, monkeypatch):
+    from prefect_lineage_events.history.model import FlowRun
+
+    run = FlowRun(uuid4(), "r", uuid4(), "nightly", "RUNNING", started=now())
+    monkeypatch.setattr(health, "stale_runs", lambda _: [run])
+    assert f"1 without a sign of life, such as {run.id} (nightly" in what_is_wrong(health.in_flight(client))
+
+
+def test_a_healthy_installation_is_all_well(client, monkeypatch):
+    for what in health.CHECKS:
+        monkeypatch.setitem(health.CHECKS, what, lambda _, what=what: health.Finding(True, what, "well"))
+    assert cli.main(["doctor"]) == 0
+
+
+def test_what_the_api_refuses_to_tell_is_a_finding_of_its_own(client, monkeypatch):
+    from tests.history.fake_api import http_error
+
+    def refuses(_):
+        raise http_error(403)
+
+    monkeypatch.setitem(health.CHECKS, "blocks", refuses)
+    (finding,) = (f for f in doctor.examine() if f.what == "blocks")
+    assert "the API answered 403 -> this PREFECT_API_KEY may not do that" in what_is_wrong(finding)
