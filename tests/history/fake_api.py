@@ -39,6 +39,7 @@ class FakeApi:
         self.failures: list[int] = []
         self.asked_for: list[str] = []
         self.recorded_states: set[UUID] = set()
+        self.oldest: dt.datetime | None = None
 
     def store(self, event: Event, late: float = 0.0, of: UUID | None = None) -> None:
         """Stored `late` seconds from now; `of` a run (None: of whichever is asked for)."""
@@ -70,6 +71,8 @@ class FakeApi:
         if path == "/events/filter" and "id" in json["filter"]:
             there = set(json["filter"]["id"]["id"]) & {str(id_) for id_ in self.recorded_states}
             return Answer({"events": [{"id": id_} for id_ in there]})
+        if path == "/events/filter" and "related" not in json["filter"]:
+            return Answer({"events": [{"occurred": self.oldest.isoformat()}] if self.oldest else []})
         if path == "/events/filter":
             self.asked_for = json["filter"]["related"]["id"]
             return Answer(self._events(0, json["limit"]))
@@ -77,12 +80,12 @@ class FakeApi:
             return Answer(self._events(int(params["page-token"]), 50))
         if path == "/task_runs/filter":
             mine = self._tasks_of(json.get("flow_runs", {}).get("id", {}).get("any_"))
-            return Answer(mine[json["offset"] : json["offset"] + json["limit"]])
+            offset = json.get("offset", 0)
+            return Answer(mine[offset : offset + json["limit"]])
         if path == "/flow_runs/filter":
             return Answer(self._flow_runs(json))
         if path == "/flows/filter":
-            wanted = json["flows"]["id"]["any_"]
-            return Answer([{"id": i, "name": self.flows[i]} for i in wanted if i in self.flows])
+            return Answer(self._flows(json.get("flows", {})))
         if path.startswith("/flow_runs/"):
             for run in self.runs:
                 if run["id"] == path.rpartition("/")[2]:
@@ -97,6 +100,14 @@ class FakeApi:
         # The address is the server's own view of itself, which a client behind a proxy cannot use.
         following = f"http://inside:1/api/events/filter/next?page-token={offset + limit}" if more else None
         return {"events": page, "total": len(there), "next_page": following}
+
+    def _flows(self, chosen: dict[str, Any]) -> list[dict[str, Any]]:
+        ids, names = (chosen.get(key, {}).get("any_") for key in ("id", "name"))
+        return [
+            {"id": id_, "name": name}
+            for id_, name in self.flows.items()
+            if (ids is None or id_ in ids) and (names is None or name in names)
+        ]
 
     def _tasks_of(self, flow_run_ids: list[str] | None) -> list[dict[str, Any]]:
         """Tasks without a run named (`of`) are of whichever run is asked for."""
