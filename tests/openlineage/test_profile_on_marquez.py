@@ -5,50 +5,22 @@ Against the stand-in that answers as the real one did in its recordings.
 
 from __future__ import annotations
 
-import json
-from urllib.parse import quote, urlencode
+import os
+from collections.abc import Callable, Iterable
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.openlineage.facets import Event
 from prefect_lineage_events.openlineage.profiles import healing, marquez
 from tests.assembly.histories import Story
 from tests.marquez.standin import Marquez
+from tests.openlineage.on_marquez import InMemory, OverHttp, Server, failing
 from tests.openlineage.test_profiles import events, later, run
 
-API = "/api/v1"
-
-
-def send(server: Marquez, sent) -> list[int]:
-    return [server.post_event(json.dumps(event).encode())[0] for event in sent]
-
-
-def asked(server: Marquez, path: str, **query: str) -> tuple[int, object]:
-    return server.request("GET", f"{API}/{path}" + (f"?{urlencode(query)}" if query else ""))
-
-
-def failing(server: Marquez, sent) -> list[str]:
-    """The lists and graphs that do not answer 200, of all that the events name."""
-    jobs = {(e["job"]["namespace"], e["job"]["name"]) for e in sent}
-    datasets = {(d["namespace"], d["name"]) for e in sent for d in (*e["inputs"], *e["outputs"])}
-    columns = {
-        (output["namespace"], output["name"], column)
-        for event in sent
-        for output in event["outputs"]
-        for column in output["facets"].get("columnLineage", {}).get("fields", {})
-    }
-    paths = ["namespaces", "jobs", "sources"]
-    paths += [f"namespaces/{quote(ns, safe='')}/jobs" for ns, _ in jobs]
-    paths += [f"namespaces/{quote(ns, safe='')}/jobs/{quote(name, safe='')}" for ns, name in jobs]
-    paths += [f"namespaces/{quote(ns, safe='')}/datasets" for ns, _ in datasets]
-    paths += [f"namespaces/{quote(ns, safe='')}/datasets/{quote(name, safe='')}" for ns, name in datasets]
-    paths += [f"lineage?{urlencode({'nodeId': f'job:{ns}:{name}'})}" for ns, name in jobs]
-    paths += [f"lineage?{urlencode({'nodeId': f'dataset:{ns}:{name}'})}" for ns, name in datasets]
-    paths += [
-        f"column-lineage?{urlencode({'nodeId': f'datasetField:{ns}:{name}:{column}'})}" for ns, name, column in columns
-    ]
-    return [path for path in sorted(set(paths)) if asked(server, path)[0] != 200]
+REAL = os.environ.get("MARQUEZ_URL")
 
 
 WORDS = st.one_of(
@@ -61,18 +33,38 @@ COLUMNS = st.one_of(
 ).filter(lambda name: name.strip() and name != "*")
 
 
+def send(server: Server, sent: Iterable[Event]) -> list[int]:
+    return [server.post(event) for event in sent]
+
+
+def any_runs(test: Callable[..., None]) -> Callable[..., None]:
+    return given(
+        flow=WORDS,
+        parents=st.lists(WORDS, max_size=3),
+        job_namespace=WORDS,
+        source=st.tuples(WORDS, WORDS),
+        target=st.tuples(WORDS, WORDS),
+        columns=st.lists(st.tuples(COLUMNS, COLUMNS), min_size=1, max_size=3),
+        message=st.text(max_size=20),
+    )(test)
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    flow=WORDS,
-    parents=st.lists(WORDS, max_size=3),
-    job_namespace=WORDS,
-    source=st.tuples(WORDS, WORDS),
-    target=st.tuples(WORDS, WORDS),
-    columns=st.lists(st.tuples(COLUMNS, COLUMNS), min_size=1, max_size=3),
-    message=st.text(max_size=20),
-)
-def test_no_event_of_ours_makes_a_list_or_graph_fail(flow, parents, job_namespace, source, target, columns, message):
-    server = Marquez()
+@any_runs
+def test_no_event_of_ours_makes_a_list_or_graph_fail(**drawn):
+    check(InMemory(Marquez()), **drawn)
+
+
+@pytest.mark.marquez
+@pytest.mark.skipif(not REAL, reason="MARQUEZ_URL names no Marquez")
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@any_runs
+def test_nor_on_a_real_one(**drawn):
+    """What an example before it broke would show in this one's lists."""
+    check(OverHttp(str(REAL)), **drawn)
+
+
+def check(server: Server, flow, parents, job_namespace, source, target, columns, message) -> None:
     sent = []
     for number in range(2):
         chain = tuple(later_parent(name, level) for level, name in enumerate(parents))
@@ -123,8 +115,8 @@ def later_parent(name: str, level: int):
     return ParentRun(ident(f"parent {level}"), name)
 
 
-def edges_of(server: Marquez, job: str) -> set[tuple[str, str]]:
-    status, graph = asked(server, "lineage", nodeId=f"job:prefect://acme:{job}")
+def edges_of(server: Server, job: str) -> set[tuple[str, str]]:
+    status, graph = server.get("lineage", nodeId=f"job:prefect://acme:{job}")
     assert status == 200
     return {(e["origin"], e["destination"]) for node in graph["graph"] for e in (*node["inEdges"], *node["outEdges"])}
 
@@ -134,7 +126,7 @@ def good_story() -> Story:
 
 
 def test_a_failed_run_leaves_the_graph_of_the_newest_good_one():
-    server = Marquez()
+    server = InMemory(Marquez())
     good = marquez(events(good_story()))
     send(server, good)
     drawn = edges_of(server, "nightly")
@@ -146,7 +138,7 @@ def test_a_failed_run_leaves_the_graph_of_the_newest_good_one():
 
 
 def test_an_older_run_of_a_backfill_leaves_the_graph_of_the_newest_one():
-    server = Marquez()
+    server = InMemory(Marquez())
     newest = marquez(events(good_story(), **later(FIRST, 1)))
     send(server, newest)
     drawn = edges_of(server, "nightly")
@@ -157,9 +149,9 @@ def test_an_older_run_of_a_backfill_leaves_the_graph_of_the_newest_one():
 
 
 def test_columns_are_drawn_as_they_were_sent():
-    server = Marquez()
+    server = InMemory(Marquez())
     send(server, marquez(events(good_story())))
-    status, graph = asked(server, "column-lineage", nodeId="datasetField:postgres://db:5432:b:y")
+    status, graph = server.get("column-lineage", nodeId="datasetField:postgres://db:5432:b:y")
     assert status == 200
     (node,) = [n for n in graph["graph"] if n["id"].endswith(":b:y")]
     assert [(f["dataset"], f["field"]) for f in node["data"]["inputFields"]] == [("a", "x")]
