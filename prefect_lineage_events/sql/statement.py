@@ -94,12 +94,13 @@ def _columns(draft: Draft) -> ColumnResult | None:
         return joined([cloned(source, target, draft.context.schemas) for source, target in draft.renames])
     if draft.tree is None:
         return None
+    writes_a_query = draft.outputs and isinstance(draft.tree, (exp.Query, exp.Values, exp.Table, exp.Pivot))
     return column_edges(
         draft.tree,
         resolve=lambda table: draft.refs.get(id(table)),
         schemas=draft.context.schemas,
         dialect=draft.context.dialect,
-        statement=draft.finish(),
+        statement=draft.finish() if writes_a_query else None,
     )
 
 
