@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.datasets import Dataset, Store
@@ -21,17 +21,33 @@ TransactionStep = Literal["begin", "commit", "rollback", "savepoint", "rollback_
 _numbers = count(1)
 
 
+class Described(dict[str, str | None]):
+    """A table's columns in order, with their types; `kind` is `table` or `view`, None where the store did not say."""
+
+    def __init__(self, columns: Mapping[str, str | None] | None = None, *, kind: str | None = None) -> None:
+        super().__init__(columns or {})
+        self.kind = kind
+
+
 class SchemaLookup(Protocol):
     """Columns of tables, asked for by our thread after the statements that touched them have been committed.
 
     It works on a connection of its own, never on the user's (a query there would change LAST_QUERY_ID or abort a
     transaction) and never on one that would ask a person to log in. `tables` are name parts, outermost first; what it
-    cannot tell is left out of the answer: {parts: {column: type}}. What it raises is logged and leaves those unknown.
+    cannot tell is left out of the answer: {parts: {column: type}}, the columns `Described` where the store tells views
+    from tables. What it raises is logged and leaves those unknown.
     """
 
     def __call__(
         self, tables: Sequence[tuple[str, ...]]
     ) -> Mapping[tuple[str, ...], Mapping[str, str | None]]: ...  # pragma: no cover
+
+
+@runtime_checkable
+class TellsSchema(Protocol):
+    """A look-up that can also tell which schema a connection begins in; None when it does not know."""
+
+    def default_schema(self) -> str | None: ...  # pragma: no cover
 
 
 @dataclass(eq=False)

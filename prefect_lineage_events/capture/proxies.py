@@ -8,10 +8,9 @@ many `execute`) does not come through a proxy again, so nothing is counted twice
 from __future__ import annotations
 
 import copy
-import datetime as dt
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from time import perf_counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import wrapt
@@ -19,22 +18,22 @@ import wrapt
 from prefect_lineage_events.capture import policy
 from prefect_lineage_events.capture import tracer as tracing
 from prefect_lineage_events.capture.drivers.driver import Driver, Weave
-from prefect_lineage_events.capture.log import logger, softly
+from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.reading import Reading
+from prefect_lineage_events.capture.statements import (
+    after,
+    ask,
+    ends_transaction,
+    operation_of,
+    parameters_of,
+    rolls_back,
+    runs_statement,
+)
 from prefect_lineage_events.datasets import Store
 
+__all__ = ["ConnectionProxy", "CursorProxy", "ObjectProxy", "ask", "operation_of", "parameters_of", "trace"]
+
 T = TypeVar("T")
-_OPERATION_KEYWORDS = ("operation", "query", "command", "sql", "statement")
-_PARAMETERS_KEYWORDS = ("parameters", "params", "vars", "seqparams")
-
-
-def ask(question: Callable[..., T], *args: Any, default: T) -> T:
-    """What a driver's description answers, or the default: an answer that fails must not reach the user's program."""
-    try:
-        return question(*args)
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong in a driver's object, the answer is "not known"
-        logger.debug("lineage: %s did not answer: %r", getattr(question, "__qualname__", question), error)
-        return default
 
 
 def trace(connection: T, driver: Driver) -> T:
@@ -112,35 +111,48 @@ class ConnectionProxy(Proxy):
         return self._self_woven(name, self._self_driver.connection_calls)
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        cursor = self.__wrapped__.cursor(*args, **kwargs)
-        return (self._self_driver.traced_cursor or _traced_cursor)(self, cursor)
+        weave: Weave = self._self_driver.connection_calls.get("cursor", _opens_cursor)
+        return weave(self, self.__wrapped__.cursor, args, kwargs)
 
     def commit(self, *args: Any, **kwargs: Any) -> Any:
         return ends_transaction(self, self.__wrapped__.commit, args, kwargs)
 
     def rollback(self, *args: Any, **kwargs: Any) -> Any:
-        result = self.__wrapped__.rollback(*args, **kwargs)
-        self._self_tracer.rollback()
-        return result
+        return rolls_back(self, self.__wrapped__.rollback, args, kwargs)
 
     def close(self, *args: Any, **kwargs: Any) -> Any:
         self._self_before_close()
-        result = self.__wrapped__.close(*args, **kwargs)
-        self._self_tracer.lost()
-        return result
+        return after(self.__wrapped__.close(*args, **kwargs), self._self_closed)
 
     def __enter__(self) -> Any:
         return self._self_same(self.__wrapped__.__enter__())
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
-        driver, own = self._self_driver, self.__wrapped__
-        commits = (
-            kind is None and ask(driver.exit_commits, own, default=False) and not ask(driver.doomed, own, default=False)
-        )
-        self._self_before_close()
-        swallow = own.__exit__(kind, error, traceback)
+        commits = self._self_exit_commits(kind)
+        swallow = self.__wrapped__.__exit__(kind, error, traceback)
         self._self_tracer.commit() if commits else self._self_tracer.rollback()
         return swallow
+
+    async def __aenter__(self) -> Any:
+        return self._self_same(await self.__wrapped__.__aenter__())
+
+    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> Any:
+        commits = self._self_exit_commits(kind)
+        swallow = await self.__wrapped__.__aexit__(kind, error, traceback)
+        self._self_tracer.commit() if commits else self._self_tracer.rollback()
+        return swallow
+
+    def _self_exit_commits(self, kind: Any) -> bool:
+        """Asked before the block is left: leaving it may close the connection."""
+        driver, own = self._self_driver, self.__wrapped__
+        self._self_before_close()
+        return (
+            kind is None and ask(driver.exit_commits, own, default=False) and not ask(driver.doomed, own, default=False)
+        )
+
+    def _self_closed(self, result: Any) -> Any:
+        self._self_tracer.lost()
+        return result
 
     def _self_before_close(self) -> None:
         if self._self_lookup is not None:
@@ -170,28 +182,13 @@ class CursorProxy(Proxy):
         return runs_statement(self, self.__wrapped__.executemany, args, kwargs)
 
     def fetchone(self, *args: Any, **kwargs: Any) -> Any:
-        row = self.__wrapped__.fetchone(*args, **kwargs)
-        reading = self._self_reading
-        if row is None:
-            reading.ends(exhausted=True)
-        elif reading.arrival is None:
-            reading.rows += 1
-        else:
-            reading.fetched(1)
-        return row
+        return self._self_reading.took_one(self.__wrapped__.fetchone(*args, **kwargs))
 
     def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
-        rows = self.__wrapped__.fetchmany(*args, **kwargs)
-        self._self_reading.fetched(len(rows))
-        if not rows:
-            self._self_reading.ends(exhausted=True)
-        return rows
+        return self._self_reading.took_some(self.__wrapped__.fetchmany(*args, **kwargs))
 
     def fetchall(self, *args: Any, **kwargs: Any) -> Any:
-        rows = self.__wrapped__.fetchall(*args, **kwargs)
-        self._self_reading.fetched(len(rows))
-        self._self_reading.ends(exhausted=True)
-        return rows
+        return self._self_reading.took_rest(self.__wrapped__.fetchall(*args, **kwargs))
 
     def __iter__(self) -> Iterator[Any]:
         return self._self_reading.counted(iter(self.__wrapped__))
@@ -221,79 +218,43 @@ class CursorProxy(Proxy):
         self._self_reading.ends()
 
 
-def _traced_cursor(connection: ConnectionProxy, cursor: Any) -> CursorProxy:
-    return CursorProxy(cursor, connection)
+class AsyncCursorProxy(CursorProxy):
+    """A cursor whose fetches are awaited."""
+
+    async def fetchone(self, *args: Any, **kwargs: Any) -> Any:
+        return self._self_reading.took_one(await self.__wrapped__.fetchone(*args, **kwargs))
+
+    async def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
+        return self._self_reading.took_some(await self.__wrapped__.fetchmany(*args, **kwargs))
+
+    async def fetchall(self, *args: Any, **kwargs: Any) -> Any:
+        return self._self_reading.took_rest(await self.__wrapped__.fetchall(*args, **kwargs))
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self._self_reading.counted_async(self.__wrapped__.__aiter__())
+
+    async def __anext__(self) -> Any:
+        try:
+            row = await self.__wrapped__.__anext__()
+        except StopAsyncIteration:
+            self._self_reading.ends(exhausted=True)
+            raise
+        self._self_reading.fetched(1)
+        return row
+
+    async def __aenter__(self) -> Any:
+        return self._self_same(await self.__wrapped__.__aenter__())
+
+    async def __aexit__(self, *error: Any) -> Any:
+        self._self_reading.ends()
+        return await self.__wrapped__.__aexit__(*error)
 
 
-def operation_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What a call of `execute` was given to run; drivers name the parameter differently."""
-    if args:
-        return args[0]
-    return next((kwargs[k] for k in _OPERATION_KEYWORDS if k in kwargs), "")
+def cursor_proxy(cursor: Any, connection: ConnectionProxy) -> CursorProxy:
+    """The proxy of a cursor of that connection."""
+    awaited = iscoroutinefunction(getattr(type(cursor), "execute", None))
+    return AsyncCursorProxy(cursor, connection) if awaited else CursorProxy(cursor, connection)
 
 
-def parameters_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The bind values of a call of `execute`; None without any."""
-    if len(args) > 1:
-        return args[1]
-    return next((kwargs[k] for k in _PARAMETERS_KEYWORDS if k in kwargs), None)
-
-
-def runs_statement(
-    cursor: CursorProxy, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    """The weave of `execute` and its like: call it, and note the statement when it has succeeded."""
-    return runs_as(cursor, operation_of(args, kwargs), method, args, kwargs)
-
-
-def runs_as(
-    cursor: CursorProxy, operation: Any, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    """Call a method of the cursor that does what `operation` says, and note that when it has succeeded."""
-    cursor._self_reading.ends()
-    connection = cursor._self_connection
-    doomed = ask(connection._self_driver.doomed, connection.__wrapped__, default=False)
-    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
-    result = method(*args, **kwargs)
-    duration = perf_counter() - clock
-    if doomed:
-        # A doomed transaction takes no statement but its end, and even a COMMIT ends it by rolling back.
-        connection._self_tracer.rollback()
-    note_statement(cursor, operation, started, duration, parameters=parameters_of(args, kwargs))
-    return cursor._self_same(result)
-
-
-def note_statement(
-    cursor: CursorProxy,
-    operation: Any,
-    started: dt.datetime,
-    duration: float,
-    *,
-    parameters: Any = None,
-    rows: int | None = None,
-) -> None:
-    """Note a statement that this cursor has run, and start to count its rows where nobody knows their number yet."""
-    own, connection = cursor.__wrapped__, cursor._self_connection
-    driver = connection._self_driver
-    rows = ask(driver.rows, own, default=None) if rows is None else rows
-    has_result = ask(driver.has_result, own, default=False)
-    note = connection._self_tracer.statement(
-        ask(driver.text, operation, parameters, own, default=""),
-        started=started,
-        duration=duration,
-        autocommit=ask(driver.commits_itself, connection.__wrapped__, default=True),
-        rows=rows,
-        query_id=ask(driver.query_id, own, default=None),
-        result_columns=ask(driver.columns, own, default=()) if has_result else (),
-    )
-    if note is not None and rows is None and has_result:
-        cursor._self_reading.starts(note)
-
-
-def ends_transaction(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """The weave of `commit`: what the server rolled back all the same has written nothing."""
-    doomed = ask(connection._self_driver.doomed, connection.__wrapped__, default=False)
-    result = method(*args, **kwargs)
-    tracer = connection._self_tracer
-    tracer.rollback() if doomed else tracer.commit()
-    return result
+def _opens_cursor(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    return cursor_proxy(method(*args, **kwargs), connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from prefect_lineage_events.capture.notes import StatementNote
@@ -38,6 +38,29 @@ class Reading:
         if self.arrival is not None:
             self.arrives()
 
+    def took_one(self, row: Any) -> Any:
+        """`fetchone` gave this; None is the end."""
+        if row is None:
+            self.ends(exhausted=True)
+        elif self.arrival is None:
+            self.rows += 1
+        else:
+            self.fetched(1)
+        return row
+
+    def took_some(self, rows: Any) -> Any:
+        """`fetchmany` gave these; none at all is the end."""
+        self.fetched(len(rows))
+        if not rows:
+            self.ends(exhausted=True)
+        return rows
+
+    def took_rest(self, rows: Any) -> Any:
+        """`fetchall` gave these."""
+        self.fetched(len(rows))
+        self.ends(exhausted=True)
+        return rows
+
     def arrives(self) -> None:
         arrival, self.arrival = self.arrival, None
         if arrival is not None:
@@ -64,6 +87,20 @@ class Reading:
             exhausted = True
         finally:
             # The cursor may have gone on to another statement before a forgotten iteration is collected.
+            if self._note is note:
+                self.fetched(fetched)
+                if exhausted:
+                    self.ends(exhausted=True)
+
+    async def counted_async(self, rows: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """The same for rows that are awaited."""
+        note, fetched, exhausted = self._note, 0, False
+        try:
+            async for row in rows:
+                fetched += 1
+                yield row
+            exhausted = True
+        finally:
             if self._note is note:
                 self.fetched(fetched)
                 if exhausted:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prefect_lineage_events.capture.drafts import Draft
 from prefect_lineage_events.capture.log import softly
-from prefect_lineage_events.capture.notes import SchemaLookup
+from prefect_lineage_events.capture.notes import Described, SchemaLookup
 from prefect_lineage_events.events import Column, EventDataset
 
 _KINDS = frozenset({"table", "view"})
@@ -85,11 +85,16 @@ class Schemas:
             return []
         with softly("looking up columns"):
             return [
-                tables[parts].model_copy(
-                    update={"columns": tuple(Column(name=n, type=t) for n, t in columns.items())[:_BATCH_COLUMNS]}
-                )
+                _described(tables[parts], columns)
                 for parts, columns in lookup(list(tables)).items()
                 if parts in tables and columns
             ]
         self._failures[id(lookup)] = failures + 1
         return None
+
+
+def _described(dataset: EventDataset, columns: Mapping[str, str | None]) -> EventDataset:
+    """The dataset with its columns, and as the view that it is where only the store knows."""
+    kind = (columns.kind if isinstance(columns, Described) else None) or dataset.kind
+    known = tuple(Column(name=name, type=type_) for name, type_ in columns.items())[:_BATCH_COLUMNS]
+    return dataset.model_copy(update={"kind": kind, "columns": known})

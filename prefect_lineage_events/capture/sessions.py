@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 from uuid import uuid4
 
 from prefect_lineage_events import datasets
-from prefect_lineage_events.capture.notes import Connection
+from prefect_lineage_events.capture.log import softly
+from prefect_lineage_events.capture.notes import Connection, TellsSchema
 from prefect_lineage_events.capture.transactions import Transaction
 from prefect_lineage_events.datasets import TABLE_SCHEMES, Dataset, Store
 from prefect_lineage_events.events import EventDataset
+from prefect_lineage_events.settings import settings
 from prefect_lineage_events.sql.model import Statement, TableRef
 
 # Schemas in which databases describe themselves. Reading them is no lineage.
@@ -61,7 +63,7 @@ class ConnectionState:
     def of(cls, connection: Connection) -> ConnectionState:
         from prefect_lineage_events.sql.session import Session
 
-        store = connection.store
+        store = _begun(connection)
         session = Session(dialect=store.dialect, database=store.database, schema=store.schema)
         return cls(connection, session)
 
@@ -103,6 +105,15 @@ class ConnectionState:
         if here or host in ("", "localhost"):
             return datasets.location(path)
         return Dataset(f"file://{host}", path)
+
+
+def _begun(connection: Connection) -> Store:
+    """The connection's store with the schema that it really begins in, where only the server knows that."""
+    store, lookup = connection.store, connection.lookup
+    if store.schema in (None, "public") and isinstance(lookup, TellsSchema) and settings().schema_lookup:
+        with softly("asking for the schema of a connection"):
+            return replace(store, schema=lookup.default_schema() or store.schema)
+    return store
 
 
 def _event_dataset(dataset: Dataset, kind: str) -> EventDataset:

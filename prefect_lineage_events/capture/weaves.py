@@ -6,18 +6,19 @@ A weave is given the proxy, the driver's own bound method and the call's argumen
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from inspect import isasyncgenfunction
 from time import perf_counter
 from typing import Any
 
-from prefect_lineage_events.capture.proxies import (
-    ConnectionProxy,
-    CursorProxy,
-    ObjectProxy,
+from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, ObjectProxy, cursor_proxy
+from prefect_lineage_events.capture.statements import (
+    after,
     ask,
     ends_transaction,
     note_statement,
     operation_of,
+    rolls_back,
     runs_as,
     runs_statement,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "fetches_frame",
     "length",
     "opens_cursor",
+    "pipeline_block",
     "rolls_back",
     "runs_as",
     "runs_on_connection",
@@ -40,32 +42,35 @@ __all__ = [
 
 def begins_transaction(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """A connection's `begin()`."""
-    result = method(*args, **kwargs)
-    connection._self_tracer.begin()
-    return connection._self_same(result)
 
+    def told(result: Any) -> Any:
+        connection._self_tracer.begin()
+        return connection._self_same(result)
 
-def rolls_back(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """A rollback by another name, such as `tpc_rollback`."""
-    result = method(*args, **kwargs)
-    connection._self_tracer.rollback()
-    return result
+    return after(method(*args, **kwargs), told)
 
 
 def opens_cursor(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """A connection's own `execute`, which runs a statement on a cursor that it returns (sqlite3, psycopg)."""
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
-    cursor = CursorProxy(method(*args, **kwargs), connection)
-    note_statement(cursor, operation_of(args, kwargs), started, perf_counter() - clock)
-    return cursor
+
+    def told(result: Any) -> Any:
+        cursor = cursor_proxy(result, connection)
+        note_statement(cursor, operation_of(args, kwargs), started, perf_counter() - clock)
+        return cursor
+
+    return after(method(*args, **kwargs), told)
 
 
 def runs_on_connection(connection: ConnectionProxy, operation: str, method: Any, args: Any, kwargs: Any) -> Any:
     """A method of the connection that does what `operation` says, with no cursor that the user sees."""
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
-    result = method(*args, **kwargs)
-    note_statement(CursorProxy(None, connection), operation, started, perf_counter() - clock)
-    return connection._self_same(result)
+
+    def told(result: Any) -> Any:
+        note_statement(CursorProxy(None, connection), operation, started, perf_counter() - clock)
+        return connection._self_same(result)
+
+    return after(method(*args, **kwargs), told)
 
 
 def fetches_frame(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
@@ -86,19 +91,84 @@ def length(result: Any) -> int | None:
     return ask(len, result, default=None) if hasattr(type(result), "__len__") else None
 
 
-def streams_rows(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Iterator[Any]:
+def streams_rows(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """psycopg's `stream()`: a generator that runs the statement when it is first asked for a row."""
-    cursor._self_reading.ends()
-    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
-    rows = 0
-    try:
+    return (_streamed_async if isasyncgenfunction(method) else _streamed)(cursor, method, args, kwargs)
+
+
+def _streamed(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Iterator[Any]:
+    with _Stream(cursor, args, kwargs) as stream:
         for row in method(*args, **kwargs):
-            rows += 1
+            stream.rows += 1
             yield row
-    finally:
-        # Also when the generator is given up half way; a statement that failed gave no row and is not noted.
-        if rows:
-            note_statement(cursor, operation_of(args, kwargs), started, perf_counter() - clock, rows=rows)
+
+
+async def _streamed_async(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> AsyncIterator[Any]:
+    with _Stream(cursor, args, kwargs) as stream:
+        async for row in method(*args, **kwargs):
+            stream.rows += 1
+            yield row
+
+
+class _Stream:
+    """Notes the statement with the rows that were taken, also when the generator is given up half way.
+
+    A statement that failed gave no row and is not noted.
+    """
+
+    def __init__(self, cursor: CursorProxy, args: Any, kwargs: Any) -> None:
+        cursor._self_reading.ends()
+        self._cursor, self._operation = cursor, operation_of(args, kwargs)
+        self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+        self.rows = 0
+
+    def __enter__(self) -> _Stream:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.rows:
+            duration = perf_counter() - self._clock
+            note_statement(self._cursor, self._operation, self._started, duration, rows=self.rows)
+
+
+class _Block(ObjectProxy):
+    """A context manager of the driver, entered with `with` or `async with`."""
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
+
+    def __enter__(self) -> Any:
+        return self._self_entered(self._self_enters(), self.__wrapped__.__enter__())
+
+    async def __aenter__(self) -> Any:
+        return self._self_entered(self._self_enters(), await self.__wrapped__.__aenter__())
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
+        failed = True
+        try:
+            swallow = self.__wrapped__.__exit__(kind, error, traceback)
+            failed = kind is not None
+            return swallow
+        finally:
+            self._self_left(failed)
+
+    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> Any:
+        failed = True
+        try:
+            swallow = await self.__wrapped__.__aexit__(kind, error, traceback)
+            failed = kind is not None
+            return swallow
+        finally:
+            self._self_left(failed)
+
+    def _self_enters(self) -> Any:
+        """Called before the block is entered; what it returns is handed on."""
+
+    def _self_entered(self, _: Any, result: Any) -> Any:
+        return result
+
+    def _self_left(self, failed: bool) -> None:
+        """The block was left, in peace or with an error, of its own end or another's."""
 
 
 def statement_block(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
@@ -106,7 +176,7 @@ def statement_block(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) ->
     return _StatementBlock(method(*args, **kwargs), cursor, operation_of(args, kwargs))
 
 
-class _StatementBlock(ObjectProxy):
+class _StatementBlock(_Block):
     def __init__(self, block: Any, cursor: CursorProxy, operation: Any) -> None:
         super().__init__(block)
         self._self_cursor = cursor
@@ -114,19 +184,42 @@ class _StatementBlock(ObjectProxy):
         self._self_started = dt.datetime.now(dt.timezone.utc)
         self._self_clock = perf_counter()
 
-    def __repr__(self) -> str:
-        return repr(self.__wrapped__)
+    def _self_left(self, failed: bool) -> None:
+        if not failed:
+            duration = perf_counter() - self._self_clock
+            note_statement(self._self_cursor, self._self_operation, self._self_started, duration)
 
-    def __enter__(self) -> Any:
-        return self.__wrapped__.__enter__()
 
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
-        swallow = self.__wrapped__.__exit__(kind, error, traceback)
-        if kind is None:
-            note_statement(
-                self._self_cursor, self._self_operation, self._self_started, perf_counter() - self._self_clock
-            )
-        return swallow
+def pipeline_block(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """psycopg's `with connection.pipeline()`: whether its statements succeeded is known when it is left.
+
+    On an autocommit connection they are one transaction of the server's.
+    https://www.psycopg.org/psycopg3/docs/advanced/pipeline.html
+    """
+    return _PipelineBlock(method(*args, **kwargs), connection)
+
+
+class _PipelineBlock(_Block):
+    def __init__(self, block: Any, connection: ConnectionProxy) -> None:
+        super().__init__(block)
+        self._self_connection = connection
+        self._self_commits = False
+
+    def _self_enters(self) -> None:
+        own = self._self_connection.__wrapped__
+        self._self_commits = own.autocommit and ask(
+            self._self_connection._self_driver.commits_itself, own, default=True
+        )
+
+    def _self_entered(self, _: Any, result: Any) -> Any:
+        if self._self_commits:
+            self._self_connection._self_tracer.begin()
+        return result
+
+    def _self_left(self, failed: bool) -> None:
+        tracer = self._self_connection._self_tracer
+        if self._self_commits:
+            tracer.rollback() if failed else tracer.commit()
 
 
 def transaction_block(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
@@ -134,7 +227,7 @@ def transaction_block(connection: ConnectionProxy, method: Any, args: Any, kwarg
     return _TransactionBlock(method(*args, **kwargs), connection)
 
 
-class _TransactionBlock(ObjectProxy):
+class _TransactionBlock(_Block):
     """Entering gives psycopg's `Transaction`, which knows the savepoint's name and whether to roll back in any case."""
 
     def __init__(self, block: Any, connection: ConnectionProxy) -> None:
@@ -143,31 +236,23 @@ class _TransactionBlock(ObjectProxy):
         self._self_transaction: Any = None
         self._self_savepoint = ""
 
-    def __repr__(self) -> str:
-        return repr(self.__wrapped__)
-
-    def __enter__(self) -> Any:
+    def _self_enters(self) -> bool:
         own = self._self_connection
-        outermost = ask(own._self_driver.commits_itself, own.__wrapped__, default=True)
-        transaction = self._self_transaction = self.__wrapped__.__enter__()
+        return ask(own._self_driver.commits_itself, own.__wrapped__, default=True)
+
+    def _self_entered(self, outermost: bool, transaction: Any) -> Any:
+        tracer = self._self_connection._self_tracer
+        self._self_transaction = transaction
         if outermost:
-            own._self_tracer.begin()
+            tracer.begin()
         else:
             self._self_savepoint = transaction.savepoint_name or ""
-            own._self_tracer.savepoint(self._self_savepoint)
+            tracer.savepoint(self._self_savepoint)
         return transaction
 
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
+    def _self_left(self, failed: bool) -> None:
         # An error of any kind (psycopg's Rollback is one) rolls back, and so does one that arises at the end.
-        rolled_back = True
-        try:
-            swallow = self.__wrapped__.__exit__(kind, error, traceback)
-            rolled_back = kind is not None or self._self_transaction.force_rollback
-            return swallow
-        finally:
-            self._self_tell(rolled_back)
-
-    def _self_tell(self, rolled_back: bool) -> None:
+        rolled_back = failed or self._self_transaction.force_rollback
         tracer = self._self_connection._self_tracer
         if self._self_savepoint:
             tracer.rollback_to(self._self_savepoint) if rolled_back else tracer.release(self._self_savepoint)

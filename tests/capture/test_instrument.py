@@ -162,7 +162,7 @@ def test_other_objects_are_refused_with_the_reason() -> None:
         instrument_connection({})
 
 
-def test_asynchronous_connections_are_refused_with_the_way_that_works() -> None:
-    psycopg = pytest.importorskip("psycopg")
-    with pytest.raises(TypeError, match="AsyncSqlAlchemyLineage"):
-        instrument_connection(psycopg.AsyncConnection.__new__(psycopg.AsyncConnection))
+def test_connections_nobody_described_are_refused_with_what_is_accepted() -> None:
+    aiosqlite = pytest.importorskip("aiosqlite")
+    with pytest.raises(TypeError, match=r"aiosqlite\S* is no connection that can be instrumented: give one of sqlite3"):
+        instrument_connection(aiosqlite.Connection.__new__(aiosqlite.Connection))

@@ -28,6 +28,10 @@ class Postgres:
     def url(self, database: str, driver: str = "psycopg2", host: str = "127.0.0.1") -> str:
         return f"postgresql+{driver}://shop:{PASSWORD}@{host}:{self.port}/{database}"
 
+    def plain_url(self, database: str, host: str = "127.0.0.1") -> str:
+        """As libpq and asyncpg take it."""
+        return f"postgresql://shop:{PASSWORD}@{host}:{self.port}/{database}"
+
     def dsn(self, database: str) -> str:
         return f"host=127.0.0.1 port={self.port} user=shop password={PASSWORD} dbname={database}"
 
@@ -55,10 +59,16 @@ class Postgres:
 @pytest.fixture(scope="session")
 def postgres() -> Postgres:
     """The session's cluster."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
-    if not programs:
+    running = started()
+    if running is None:
         pytest.skip("PostgreSQL's server is not installed (/usr/lib/postgresql/*/bin/initdb)")
-    return _cluster(programs[0].parent)
+    return running
+
+
+def started() -> Postgres | None:
+    """The process's cluster, started when it is first asked for; None where the server's programs are not installed."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
+    return _cluster(programs[0].parent) if programs else None
 
 
 @cache

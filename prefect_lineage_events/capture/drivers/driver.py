@@ -68,7 +68,6 @@ class Driver:
     - `type_name(code)`: the store's own name of a type code in `cursor.description`.
     - `lookup(connection)`: how to look columns up on another connection; None where there cannot be one.
     - `prepare(proxy)`, called for each connection that is to be traced: makes the driver's own functions know proxies.
-    - `traced_cursor(connection_proxy, cursor)`: the proxy for what `cursor()` returned; None for the usual one.
     - `before_close(lookup)`: the last moment at which the look-up can use the user's database.
     - `connection_calls`, `cursor_calls`: methods beyond the DB-API that run statements or steer transactions.
     """
@@ -85,7 +84,6 @@ class Driver:
     type_name: Callable[[Any], str | None] = _nothing
     lookup: Callable[[Any], SchemaLookup | None] = _nothing
     prepare: Callable[[Any], None] = _nothing
-    traced_cursor: Callable[[Any, Any], Any] | None = None
     before_close: Callable[[Any], None] = _nothing
     connection_calls: Mapping[str, Weave] = field(default_factory=dict)
     cursor_calls: Mapping[str, Weave] = field(default_factory=dict)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 import weakref
-from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from time import perf_counter
@@ -22,17 +21,12 @@ from prefect_lineage_events.capture.drivers import duckdb_module
 from prefect_lineage_events.capture.drivers import duckdb_relations as relations
 from prefect_lineage_events.capture.drivers.driver import Driver, rowcount, statement_text
 from prefect_lineage_events.capture.drivers.duckdb_frames import SCAN, callers_frame, in_callers_frame, named, variable
-from prefect_lineage_events.capture.drivers.lookup import by_table
-from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, ask, operation_of, trace
+from prefect_lineage_events.capture.drivers.duckdb_lookup import InstanceLookup, duplicate_of
+from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, trace
+from prefect_lineage_events.capture.statements import ask, operation_of
 from prefect_lineage_events.datasets import Store
-from prefect_lineage_events.settings import settings
 
 _PATH = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
-# Bounded, because at a close it runs in the user's thread: a few milliseconds at most.
-_COLUMNS = """
-    SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns()
-    WHERE database_name = current_database() AND NOT internal LIMIT 2000
-"""
 _TABLE = "SELECT 1 FROM information_schema.tables WHERE lower(table_name) = lower(?)"
 # What can stand in a statement as it is, and what only in parentheses. A relation of anything else is a result.
 _QUERY = re.compile(r"[\s(]*(?:WITH|SELECT|FROM|VALUES)\b", re.IGNORECASE)
@@ -43,16 +37,10 @@ _STATUS_COLUMNS = frozenset({"Count", "Success"})
 
 def store(connection: Any) -> Store:
     """The current database's file, asked on a duplicate of the connection: no result of the user's is lost."""
-    with closing(_duplicate(connection)) as duplicate:
+    with closing(duplicate_of(connection)) as duplicate:
         row = duplicate.execute(_PATH).fetchone()
     path = row[0] if row else None
     return datasets.duckdb(path) if path else datasets.duckdb("", memory_id=uuid4().hex[:12])
-
-
-def _duplicate(connection: Any) -> Any:
-    """Another connection to the same database instance: DuckDB's `cursor()`, also behind duckdb-engine's wrapper."""
-    own = getattr(connection, "_ConnectionWrapper__c", connection)
-    return own.cursor()
 
 
 def rows(cursor: Any) -> int | None:
@@ -67,33 +55,6 @@ def has_result(cursor: Any) -> bool:
 def _is_status(cursor: Any) -> bool:
     description = cursor.description
     return bool(description) and len(description) == 1 and description[0][0] in _STATUS_COLUMNS
-
-
-class InstanceLookup:
-    """Columns over a duplicate of the user's connection: a file open here cannot be opened a second time elsewhere.
-
-    The duplicate lives for the milliseconds of the query, and the connection is held weakly, so that a closed file is
-    never kept locked. After the close nothing can be asked any more; so just before it, what is there is remembered.
-    """
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = weakref.ref(connection)
-        self._remembered: list[tuple[str, str, str, str]] = []
-
-    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Mapping[str, str | None]]:
-        connection = self._connection()
-        found = ask(_all_columns, connection, default=self._remembered) if connection else self._remembered
-        return by_table(found, tables, "main")
-
-    def remember(self) -> None:
-        if settings().schema_lookup and (connection := self._connection()):
-            self._remembered = _all_columns(connection)
-
-
-def _all_columns(connection: Any) -> list[tuple[str, str, str, str]]:
-    with closing(_duplicate(connection)) as duplicate:
-        rows: list[tuple[str, str, str, str]] = duplicate.execute(_COLUMNS).fetchall()
-    return rows
 
 
 # What duckdb-engine takes for a call of `register(name, frame)`, with name and frame as the parameters.
@@ -246,18 +207,14 @@ def _stands_for(connection: ConnectionProxy, frame: FrameType, name: str) -> str
 
 
 def _is_table(connection: Any, name: str) -> bool:
-    with closing(_duplicate(connection)) as duplicate:
+    with closing(duplicate_of(connection)) as duplicate:
         return duplicate.execute(_TABLE, [name]).fetchone() is not None
 
 
 def _duplicates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`duplicate()`, another name of `cursor()`."""
-    return _traced_duplicate(connection, method(*args, **kwargs))
-
-
-def _traced_duplicate(connection: ConnectionProxy, duplicate: Any) -> Any:
     """`cursor()` is another connection to the same database, with transactions and temporary tables of its own."""
-    return trace(duplicate, replace(connection._self_driver, store=lambda _: connection._self_store))
+    driver = replace(connection._self_driver, store=lambda _: connection._self_store)
+    return trace(method(*args, **kwargs), driver)
 
 
 def _prepares(connection: ConnectionProxy) -> None:
@@ -280,7 +237,6 @@ DRIVER = replace(
     ENGINE,
     prepare=_prepares,
     text=statement_text,
-    traced_cursor=_traced_duplicate,
     connection_calls={
         "execute": _runs,
         "executemany": _runs,
@@ -288,6 +244,7 @@ DRIVER = replace(
         "register": _registers,
         "unregister": _unregisters,
         "append": _appends,
+        "cursor": _duplicates,
         "duplicate": _duplicates,
         **dict.fromkeys(_RELATES, _relates),
         **dict.fromkeys(_RELATIONS, _makes_relation),

@@ -25,8 +25,9 @@ import wrapt
 from prefect_lineage_events.capture import weaves
 from prefect_lineage_events.capture.drivers.duckdb_frames import SCAN, in_callers_frame, named
 from prefect_lineage_events.capture.log import softly
-from prefect_lineage_events.capture.proxies import ConnectionProxy, ask
+from prefect_lineage_events.capture.proxies import ConnectionProxy
 from prefect_lineage_events.capture.reading import Reading
+from prefect_lineage_events.capture.statements import ask
 from prefect_lineage_events.datasets import split_name
 from prefect_lineage_events.events import Column
 

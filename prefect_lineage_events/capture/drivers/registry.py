@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from inspect import iscoroutinefunction
 from typing import Any
 
 from prefect_lineage_events.capture.drivers.driver import Driver
@@ -13,10 +12,12 @@ _DRIVERS = {
     "sqlite3": ("sqlite", "DRIVER"),
     "psycopg": ("postgres", "PSYCOPG"),
     "psycopg2": ("postgres", "PSYCOPG2"),
+    "asyncpg": ("asyncpg", "DRIVER"),
     "duckdb": ("duckdb", "DRIVER"),
     "_duckdb": ("duckdb", "DRIVER"),
     "snowflake": ("snowflake", "DRIVER"),
     "google": ("bigquery", "DRIVER"),
+    "databricks": ("databricks", "DRIVER"),
 }
 
 
@@ -30,8 +31,6 @@ def register(package: str, driver: Driver) -> None:
 
 def driver_for(connection: Any) -> Driver:
     """The description for a driver's own connection, or one of a subclass. Raises TypeError for any other object."""
-    if iscoroutinefunction(getattr(connection.__class__, "commit", None)):
-        raise TypeError("asynchronous connections are captured through AsyncSqlAlchemyLineage or an async engine of it")
     # `__class__`, not `type()`: a proxy of anybody's says there what it stands for.
     for base in connection.__class__.__mro__:
         package = base.__module__.partition(".")[0]
@@ -43,5 +42,6 @@ def driver_for(connection: Any) -> Driver:
             return driver
     raise TypeError(
         f"{type(connection).__module__}.{type(connection).__qualname__} is no connection that can be instrumented: "
-        "give one of sqlite3, psycopg, psycopg2, duckdb or snowflake.connector, or any other DB-API one with its `url`"
+        "give one of sqlite3, psycopg, psycopg2, asyncpg, duckdb, snowflake.connector, google.cloud.bigquery or "
+        "databricks.sql, or any other DB-API one with its `url`"
     )

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, event
 
-from prefect_lineage_events.capture.drivers import duckdb, generic, postgres, snowflake, sqlite
+from prefect_lineage_events.capture.drivers import asyncpg, duckdb, generic, postgres, snowflake, sqlite
 from prefect_lineage_events.capture.drivers.driver import Driver
 from prefect_lineage_events.capture.proxies import ConnectionProxy, trace
 
@@ -28,7 +28,7 @@ _DRIVERS = {
     "postgresql+psycopg2": postgres.PSYCOPG2,
     "postgresql+psycopg": postgres.PSYCOPG,
     "postgresql+psycopg_async": postgres.ASYNC_PSYCOPG,
-    "postgresql+asyncpg": postgres.ASYNCPG,
+    "postgresql+asyncpg": asyncpg.ADAPTED,
     "snowflake+snowflake": snowflake.DRIVER,
 }
 

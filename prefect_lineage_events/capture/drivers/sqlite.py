@@ -17,6 +17,7 @@ from uuid import uuid4
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
 from prefect_lineage_events.capture.drivers.driver import Driver
+from prefect_lineage_events.capture.notes import Described
 from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy
 from prefect_lineage_events.datasets import Store
 
@@ -74,15 +75,18 @@ class FileLookup:
 
     path: str
 
-    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Mapping[str, str | None]]:
+    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Described]:
         uri = f"file:{quote(self.path)}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=_LOOKUP_TIMEOUT)) as connection:
-            return {table: columns for table in tables if (columns := _columns(connection, table[-1]))}
+            # A table of an attached database is in another file.
+            mine = [table for table in tables if len(table) == 1 or table[-2].lower() == "main"]
+            return {table: found for table in mine if (found := _described(connection, table[-1]))}
 
 
-def _columns(connection: sqlite3.Connection, table: str) -> dict[str, str | None]:
+def _described(connection: sqlite3.Connection, table: str) -> Described:
+    kind = connection.execute("SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE", (table,)).fetchone()
     rows = connection.execute("SELECT name, type FROM pragma_table_info(?)", (table,))
-    return {name: type_ or None for name, type_ in rows}
+    return Described({name: type_ or None for name, type_ in rows}, kind=kind[0] if kind else None)
 
 
 def file_lookup(path: str) -> FileLookup | None:

@@ -1,0 +1,79 @@
+"""What a DuckDB database says of its tables, asked on a duplicate of the user's connection."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+from prefect_lineage_events.capture.notes import Described
+from prefect_lineage_events.capture.statements import ask
+from prefect_lineage_events.settings import settings
+
+# Bounded, because at a close it runs in the user's thread: a few milliseconds at most. Own tables come before those of
+# attached databases; names are compared in lower case, as DuckDB does.
+_COLUMNS = """
+    SELECT
+        CASE WHEN c.database_name = current_database() THEN '' ELSE lower(c.database_name) END AS database,
+        lower(c.schema_name), lower(c.table_name), c.column_name, c.data_type,
+        CASE WHEN v.view_name IS NULL THEN 'table' ELSE 'view' END
+    FROM duckdb_columns() c LEFT JOIN duckdb_views() v
+        ON v.database_name = c.database_name AND v.schema_name = c.schema_name AND v.view_name = c.table_name
+    WHERE NOT c.internal ORDER BY database, c.schema_name, c.table_name, c.column_index LIMIT 2000
+"""
+_DEFAULT_SCHEMA = "main"
+Row = tuple[str, str, str, str, str, str]
+
+
+class InstanceLookup:
+    """Columns over a duplicate of the user's connection: a file open here cannot be opened a second time elsewhere.
+
+    The duplicate lives for the milliseconds of the query, and the connection is held weakly, so that a closed file is
+    never kept locked. After the close nothing can be asked any more; so just before it, what is there is remembered.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = weakref.ref(connection)
+        self._remembered: list[Row] = []
+
+    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Described]:
+        connection = self._connection()
+        rows = ask(_all_columns, connection, default=self._remembered) if connection else self._remembered
+        known = _by_place(rows)
+        found = {table: next((known[place] for place in _places(table) if place in known), None) for table in tables}
+        return {table: described for table, described in found.items() if described is not None}
+
+    def remember(self) -> None:
+        if settings().schema_lookup and (connection := self._connection()):
+            self._remembered = _all_columns(connection)
+
+
+def duplicate_of(connection: Any) -> Any:
+    """Another connection to the same database instance: DuckDB's `cursor()`, also behind duckdb-engine's wrapper."""
+    own = getattr(connection, "_ConnectionWrapper__c", connection)
+    return own.cursor()
+
+
+def _all_columns(connection: Any) -> list[Row]:
+    with closing(duplicate_of(connection)) as duplicate:
+        rows: list[Row] = duplicate.execute(_COLUMNS).fetchall()
+    return rows
+
+
+def _by_place(rows: Iterable[Row]) -> dict[tuple[str, str, str], Described]:
+    """What is described, by database (none for the connection's own), schema and table."""
+    known: dict[tuple[str, str, str], Described] = {}
+    for database, schema, table, column, type_, kind in rows:
+        known.setdefault((database, schema, table), Described(kind=kind))[column] = type_
+    return known
+
+
+def _places(table: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    """Where a name may lead: the first part of two is a schema or a database."""
+    *qualifiers, name = (part.lower() for part in table[-3:])
+    if not qualifiers:
+        return [("", _DEFAULT_SCHEMA, name)]
+    if len(qualifiers) == 1:
+        return [("", qualifiers[0], name), (qualifiers[0], _DEFAULT_SCHEMA, name)]
+    return [(qualifiers[0], qualifiers[1], name), ("", qualifiers[1], name)]

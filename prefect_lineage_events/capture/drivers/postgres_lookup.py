@@ -1,0 +1,117 @@
+"""What PostgreSQL says of its tables, asked on a connection of our own, and which schema a login begins in.
+
+A look-up is one a login: connections with the same parameters share it, so that a pool of many asks once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+from weakref import WeakValueDictionary
+
+from prefect_lineage_events.capture.drivers.lookup import by_table
+from prefect_lineage_events.capture.notes import Described
+
+_COLUMNS = """
+    SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, NULL),
+           CASE WHEN c.relkind IN ('v', 'm') THEN 'view' ELSE 'table' END
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = ANY({names}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+    ORDER BY a.attrelid, a.attnum
+"""
+_SCHEMA = "SELECT current_schema()"
+_OPTIONS = "-c statement_timeout=3000 -c default_transaction_read_only=on"
+_TIMEOUT = 3  # seconds
+Ask = Callable[[Mapping[str, Any], str, Sequence[Any]], Any]
+Answer = Mapping[tuple[str, ...], Described]
+
+
+class PostgresLookup:
+    """Asks over a read-only connection with the parameters of the user's, opened for each question.
+
+    `ask(parameters, sql, arguments)` opens it, runs one query with `%s` for each argument, and closes it.
+    """
+
+    def __init__(self, ask: Ask, parameters: Mapping[str, Any]) -> None:
+        self._ask = ask
+        self._parameters = parameters
+        self._begins_in: str | None = None
+        self._knows_begin = False
+
+    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Answer:
+        rows = self._ask(self._parameters, _COLUMNS, [[table[-1] for table in tables]])
+        return by_table(rows, tables, "public")
+
+    def default_schema(self) -> str | None:
+        """The schema of a new connection: the first of its search path that exists, whoever set that path.
+
+        ALTER ROLE and ALTER DATABASE set one that no driver tells before PostgreSQL 18. Asked once, also in vain.
+        """
+        if not self._knows_begin:
+            self._knows_begin = True
+            [[self._begins_in]] = self._ask(self._parameters, _SCHEMA, [])
+        return self._begins_in
+
+
+_shared: WeakValueDictionary[tuple[Any, ...], PostgresLookup] = WeakValueDictionary()
+
+
+def _shared_lookup(ask: Ask, parameters: Mapping[str, Any]) -> PostgresLookup:
+    key = (ask, *sorted((name, repr(value)) for name, value in parameters.items()))
+    return _shared.setdefault(key, PostgresLookup(ask, parameters))
+
+
+def libpq_lookup(ask: Ask, parameters: Mapping[str, Any], password: str | None, options: str | None) -> PostgresLookup:
+    """For psycopg and psycopg2. `options` are the connection's own, which may set its search path."""
+    own = {
+        "options": f"{options or ''} {_OPTIONS}".strip(),
+        "connect_timeout": _TIMEOUT,
+        "application_name": "prefect-lineage-events",
+    }
+    return _shared_lookup(ask, {**parameters, **({"password": password} if password else {}), **own})
+
+
+def psycopg2_ask(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+    import psycopg2
+
+    return _libpq_ask(psycopg2.connect, parameters, sql, arguments)
+
+
+def psycopg_ask(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+    import psycopg
+
+    return _libpq_ask(psycopg.connect, parameters, sql, arguments)
+
+
+def _libpq_ask(connect: Callable[..., Any], parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+    with closing(connect(**parameters)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(sql.format(names="%s"), arguments)
+        return cursor.fetchall()
+
+
+def asyncpg_lookup(parameters: Mapping[str, Any], server_settings: Mapping[str, str]) -> PostgresLookup:
+    """For asyncpg. `server_settings` are the connection's own, which may set its search path."""
+    own = {
+        "timeout": _TIMEOUT,
+        "command_timeout": _TIMEOUT,
+        "server_settings": {**server_settings, "default_transaction_read_only": "on"},
+    }
+    return _shared_lookup(_asyncpg_ask, {**parameters, **own})
+
+
+def _asyncpg_ask(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+    """In an event loop that lives as long as the question."""
+    return asyncio.run(_asyncpg_fetch(parameters, sql, arguments))
+
+
+async def _asyncpg_fetch(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+    import asyncpg
+
+    connection = await asyncpg.connect(**parameters)
+    try:
+        return await connection.fetch(sql.format(names="$1::text[]"), *arguments)
+    finally:
+        await connection.close(timeout=_TIMEOUT)

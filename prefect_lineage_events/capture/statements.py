@@ -1,0 +1,129 @@
+"""A call that runs a statement: made on the driver's own object, and noted once it has succeeded.
+
+Every driver's every way ends here, whether it is called or awaited.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from prefect_lineage_events.capture.log import logger
+
+if TYPE_CHECKING:
+    from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy
+
+T = TypeVar("T")
+_OPERATION_KEYWORDS = ("operation", "query", "command", "sql", "statement")
+_PARAMETERS_KEYWORDS = ("parameters", "params", "vars", "seqparams")
+
+
+def ask(question: Callable[..., T], *args: Any, default: T) -> T:
+    """What a driver's description answers, or the default: an answer that fails must not reach the user's program."""
+    try:
+        return question(*args)
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong in a driver's object, the answer is "not known"
+        logger.debug("lineage: %s did not answer: %r", getattr(question, "__qualname__", question), error)
+        return default
+
+
+def after(result: Any, told: Callable[[Any], T]) -> T | Awaitable[T]:
+    """What `told` makes of the result: at once, or when it has been awaited, if the driver's method is a coroutine."""
+    return _awaited(result, told) if type(result) is CoroutineType else told(result)
+
+
+async def _awaited(coroutine: Awaitable[Any], told: Callable[[Any], T]) -> T:
+    return told(await coroutine)
+
+
+def operation_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a call of `execute` was given to run; drivers name the parameter differently."""
+    if args:
+        return args[0]
+    return next((kwargs[k] for k in _OPERATION_KEYWORDS if k in kwargs), "")
+
+
+def parameters_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The bind values of a call of `execute`; None without any."""
+    if len(args) > 1:
+        return args[1]
+    return next((kwargs[k] for k in _PARAMETERS_KEYWORDS if k in kwargs), None)
+
+
+def runs_statement(
+    cursor: CursorProxy, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """The weave of `execute` and its like: call it, and note the statement when it has succeeded."""
+    return runs_as(cursor, operation_of(args, kwargs), method, args, kwargs)
+
+
+def runs_as(
+    cursor: CursorProxy, operation: Any, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Call a method of the cursor that does what `operation` says, and note that when it has succeeded."""
+    cursor._self_reading.ends()
+    connection = cursor._self_connection
+    doomed = ask(connection._self_driver.doomed, connection.__wrapped__, default=False)
+    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+
+    def told(result: Any) -> Any:
+        duration = perf_counter() - clock
+        if doomed:
+            # A doomed transaction takes no statement but its end, and even a COMMIT ends it by rolling back.
+            connection._self_tracer.rollback()
+        note_statement(cursor, operation, started, duration, parameters=parameters_of(args, kwargs))
+        return cursor._self_same(result)
+
+    return after(method(*args, **kwargs), told)
+
+
+def note_statement(
+    cursor: CursorProxy,
+    operation: Any,
+    started: dt.datetime,
+    duration: float,
+    *,
+    parameters: Any = None,
+    rows: int | None = None,
+) -> None:
+    """Note a statement that this cursor has run, and start to count its rows where nobody knows their number yet."""
+    own, connection = cursor.__wrapped__, cursor._self_connection
+    driver = connection._self_driver
+    rows = ask(driver.rows, own, default=None) if rows is None else rows
+    has_result = ask(driver.has_result, own, default=False)
+    note = connection._self_tracer.statement(
+        ask(driver.text, operation, parameters, own, default=""),
+        started=started,
+        duration=duration,
+        autocommit=ask(driver.commits_itself, connection.__wrapped__, default=True),
+        rows=rows,
+        query_id=ask(driver.query_id, own, default=None),
+        result_columns=ask(driver.columns, own, default=()) if has_result else (),
+    )
+    if note is not None and rows is None and has_result:
+        cursor._self_reading.starts(note)
+
+
+def ends_transaction(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """The weave of `commit`: what the server rolled back all the same has written nothing."""
+    doomed = ask(connection._self_driver.doomed, connection.__wrapped__, default=False)
+    tracer = connection._self_tracer
+
+    def told(result: Any) -> Any:
+        tracer.rollback() if doomed else tracer.commit()
+        return result
+
+    return after(method(*args, **kwargs), told)
+
+
+def rolls_back(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """The weave of `rollback`, and of a rollback by another name, such as `tpc_rollback`."""
+
+    def told(result: Any) -> Any:
+        connection._self_tracer.rollback()
+        return result
+
+    return after(method(*args, **kwargs), told)
