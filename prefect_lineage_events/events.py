@@ -219,10 +219,12 @@ class CountEvent(_Payload):
     """How many numbered events an emitter has sent so far: `lineage.closed` or `lineage.checkpoint`.
 
     `count` is cumulative, so numbers 0..count-1 must be in the history; `dropped` statements were never turned into
-    events (a full queue), `failed` could not be sent.
+    events (a full queue), `failed` could not be sent. `final`: told as the process ended, so that nothing can follow,
+    whether or not the run goes on elsewhere.
     """
 
     closed: bool
+    final: bool = False
     emitter_id: UUID
     count: int
     dropped: int = 0
@@ -233,9 +235,10 @@ class CountEvent(_Payload):
 
     def to_prefect(self) -> dict[str, Any]:
         name = CLOSED_EVENT if self.closed else CHECKPOINT_EVENT
+        told = f"{name} {self.run.run_count} {self.count} {self.dropped} {self.failed}{' final' if self.final else ''}"
         return {
             "event": name,
-            "id": uuid5(self.emitter_id, f"{name} {self.run.run_count} {self.count} {self.dropped} {self.failed}"),
+            "id": uuid5(self.emitter_id, told),
             "occurred": self.occurred,
             "resource": _emitter_resource(self.emitter_id),
             "related": self.run.related(),

@@ -45,7 +45,7 @@ class Emitter:
         self._live: Any = None
         self._sequence = 0
         self._failed = 0
-        self._told: tuple[bool, int, int, int] | None = None
+        self._told: tuple[bool, bool, int, int, int] | None = None
         self._pending = Coalescer()
         self._due: float | None = None
         self._times_sent: dict[Key, int] = {}
@@ -108,16 +108,18 @@ class Emitter:
         for datasets in self._schemas.look_up():
             self._number(partial(self._schema_event, datasets))
 
-    def tell_count(self, *, closed: bool, reason: str = "") -> None:
-        """Say how many events there are, unless nobody would learn anything by it."""
+    def tell_count(self, *, closed: bool, final: bool = False, reason: str = "") -> None:
+        """Say how many events there are, unless nobody would learn anything by it. `final`: the process ends."""
         self.closed = self.closed or closed
-        word = (closed, *self._counts)
+        # After the closing count, that the process ends is no news.
+        word = (closed, final and not closed, *self._counts)
         if word == self._told or not any(self._counts):
             return
         self._told = word
         self.times_told = min(self.times_told + 1, 30)
         event = CountEvent(
             closed=closed,
+            final=final,
             emitter_id=self.id,
             count=self._sequence,
             dropped=self.dropped,
@@ -131,7 +133,7 @@ class Emitter:
     @property
     def untold(self) -> bool:
         """Has anything happened since the count was told?"""
-        return self._due is not None or self._told is None or self._told[1:] != self._counts
+        return self._due is not None or self._told is None or self._told[2:] != self._counts
 
     @property
     def _counts(self) -> tuple[int, int, int]:

@@ -37,6 +37,8 @@ _IDLE = 60.0
 # How many drafts a connection may hold for one transaction; alike ones count once.
 _MAX_HELD = 20_000
 _MAX_RESTING = 1_000
+# A Dask worker that served thousands of runs says of the latest ones that it goes.
+_MAX_FAREWELLS = 100
 # After so many quiet seconds a process that sees no end (a Dask worker) has heard the last of a run.
 _RETIRE = 120.0
 
@@ -99,15 +101,17 @@ class Pipeline:
         self._count_dropped()
         for emitter in self._emitters.values():
             emitter.flush()
-        for emitter in self._emitters.values():
-            self._tell(emitter, closed=_ends_here(emitter))
+        # Of those at rest, the ones that nobody closed have not had their last word either.
+        unclosed = [emitter for emitter in self._resting.values() if not emitter.closed][-_MAX_FAREWELLS:]
+        for emitter in [*unclosed, *self._emitters.values()]:
+            self._tell(emitter, closed=_ends_here(emitter), final=True)
 
     def give_up(self, reason: str) -> None:
         """There is no time left: what has not been analysed is counted as dropped, and told."""
         self._queue.drop_rest()
         self._count_dropped()
         for emitter in list(self._emitters.values()):
-            emitter.tell_count(closed=_ends_here(emitter), reason=reason)
+            emitter.tell_count(closed=_ends_here(emitter), final=True, reason=reason)
 
     def _statement(self, note: StatementNote) -> None:
         state = self._state(note.connection)
@@ -201,10 +205,10 @@ class Pipeline:
         while len(self._resting) > _MAX_RESTING:
             self._resting.popitem(last=False)
 
-    def _tell(self, emitter: Emitter, *, closed: bool) -> None:
+    def _tell(self, emitter: Emitter, *, closed: bool, final: bool = False) -> None:
         if self._values.schema_lookup:
             emitter.look_up()
-        emitter.tell_count(closed=closed)
+        emitter.tell_count(closed=closed, final=final)
 
     def _count_dropped(self) -> None:
         for run, count in self._queue.dropped():

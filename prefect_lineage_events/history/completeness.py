@@ -20,8 +20,8 @@ def judge(
     """Which numbers are missing, per emitter, and which emitters may have sent more than is told.
 
     `lineage.closed` is an emitter's last word. A process that sees no flow end (a Dask worker, a pool) has only
-    checkpoints: one told after the run had ended is its last word too, and with `silent` (the run ended so long ago
-    that whatever was sent is stored) any one that covers all its events.
+    checkpoints: the one that it tells as it ends, or after the run had ended, is its last word too, and with `silent`
+    (the run ended so long ago that whatever was sent is stored) any one that covers all its events.
     """
     seen: dict[UUID, set[int]] = {}
     for event in numbered:
@@ -50,4 +50,4 @@ def _is_last(word: CountEvent, promised: int, run_ended: dt.datetime | None, sil
     if word.count < promised:
         return False
     told_after_the_end = bool(run_ended and word.occurred and word.occurred >= run_ended)
-    return word.closed or silent or told_after_the_end
+    return word.closed or word.final or silent or told_after_the_end

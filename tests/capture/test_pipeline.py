@@ -327,3 +327,15 @@ def test_what_comes_after_the_end_is_told_with_a_higher_count(
     bench.settle(1.0)
     assert [(e.closed, e.count) for e in bench.events() if isinstance(e, CountEvent)] == [(True, 1), (True, 2)]
     assert [e.emitter.sequence for e in bench.statements()] == [0, 1]
+
+
+@pytest.mark.parametrize("at_rest", [False, True], ids=["at work", "at rest"])
+def test_a_process_that_sees_no_end_says_when_it_ends_itself(bench: Bench, db: ConnectionDriver, at_rest: bool) -> None:
+    db.execute("read from orders", run=make_run(detached=True))
+    for seconds in (1000, 1000) if at_rest else (20,):
+        bench.settle(seconds)
+    assert bool(bench.pipeline._emitters) is not at_rest
+    bench.pipeline.finish()
+    told = [e for e in bench.events() if isinstance(e, CountEvent)]
+    assert [(e.closed, e.final, e.count) for e in told] == [(False, False, 1), (False, True, 1)]
+    assert len({e["id"] for e in bench.sent}) == len(bench.sent)

@@ -51,10 +51,14 @@ def run_flows(server, directory: Path, *counts: tuple[int, int, int]) -> dict[st
         command = [sys.executable, "-m", "tests.chaos.programs.estate", str(databases), *map(str, triple)]
         programs.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE))
     wrote: dict[str, list[str]] = {}
-    for program in programs:
-        out, _ = program.communicate(timeout=500)
-        assert program.returncode == 0
-        wrote |= json.loads(out.splitlines()[-1])
+    try:
+        for program in programs:
+            out, _ = program.communicate(timeout=300)
+            assert program.returncode == 0
+            wrote |= json.loads(out.splitlines()[-1])
+    finally:
+        for program in programs:
+            program.kill()
     return wrote
 
 

@@ -69,6 +69,13 @@ def test_a_checkpoint_after_the_end_of_the_run_is_the_last_word():
     assert judge(numbered(A, 0), [closing(A, 1, closed=False, at=LATER)], run_ended=NOON).complete
 
 
+def test_the_checkpoint_of_a_process_that_ends_is_the_last_word():
+    # A pool's processes end before their flow does.
+    farewell = closing(A, 1, closed=False).model_copy(update={"final": True})
+    assert judge(numbered(A, 0), [farewell], run_ended=LATER).complete
+    assert judge(numbered(A, 0, 1), [farewell], run_ended=LATER).unclosed == (A,)
+
+
 def test_long_after_the_end_any_covering_checkpoint_will_do():
     assert judge(numbered(A, 0), [closing(A, 1, closed=False)], run_ended=LATER, silent=True).complete
 
