@@ -73,6 +73,9 @@ test-marquez: $(STAMP)  ## The end-to-end checks against a real Marquez: MARQUEZ
 	@test -n "$(MARQUEZ_URL)" || { echo "give MARQUEZ_URL=http://host:port of a running Marquez"; exit 2; }
 	MARQUEZ_URL=$(MARQUEZ_URL) $(BIN)/python -m pytest -m marquez tests/marquez
 
+test-chaos: $(STAMP)  ## Fault tests with real processes: servers and assemblers killed in the middle (6 min)
+	timeout 900 $(BIN)/python -m pytest -m chaos tests/chaos
+
 constraints: $(STAMP)  ## Pin anew what resolves today, for every supported Python (names and versions only)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 pyproject.toml --all-extras --group dev \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
