@@ -13,6 +13,8 @@ _said: set[str] = set()
 class softly:
     """`with softly("what goes on"):` no Exception leaves the block, for the flow is not ours to stop.
 
+    Unless it is the user's own: see `is_of_a_signal`.
+
     The first failure of each kind in a process is a warning, its traceback and all later ones are at debug level.
     """
 
@@ -27,10 +29,25 @@ class softly:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if kind is None or not issubclass(kind, Exception):
+        if kind is None or not issubclass(kind, Exception) or is_of_a_signal(trace):
             return False
         failed_softly(self._what, error)
         return True
+
+
+def is_of_a_signal(trace: TracebackType | None) -> bool:
+    """Was this raised by a handler of the user's (a time limit by SIGALRM), whose signal came while our code ran?
+
+    Python calls a handler in the middle of whatever the main thread does, with the number and the interrupted frame.
+    That argument is how it is known: swallowed by us, a time limit would never be met.
+    https://docs.python.org/3/library/signal.html#execution-of-python-signal-handlers
+    """
+    while trace is not None and trace.tb_next is not None:
+        interrupted, trace = trace.tb_frame, trace.tb_next
+        for value in trace.tb_frame.f_locals.values():
+            if value is interrupted or (type(value) is tuple and any(v is interrupted for v in value)):
+                return True
+    return False
 
 
 def failed_softly(what: str, error: BaseException | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from prefect_lineage_events.capture import policy, worker
 from prefect_lineage_events.capture.context import Run, current_run
-from prefect_lineage_events.capture.log import logger
+from prefect_lineage_events.capture.log import is_of_a_signal, logger
 from prefect_lineage_events.capture.notes import RecordNote
 from prefect_lineage_events.datasets import Dataset
 
@@ -65,7 +65,7 @@ def _record(
         now = dt.datetime.now(dt.timezone.utc)
         worker.put(RecordNote(operation, target, sources, run, now, rows, description[:_MAX_DESCRIPTION]))
     except Exception as error:
-        if raise_on_error:
+        if raise_on_error or is_of_a_signal(error.__traceback__):
             raise
         logger.warning("lineage: record_%s is left out: %s", operation, error)
 

@@ -49,6 +49,7 @@ class Sender:
     def __init__(self) -> None:
         self._channels: dict[_Api, Channel] = {}
         self._workers: list[EventsWorker] = []
+        self._over = False
         self._context: tuple[SettingsContext | None, Context] | None = None
         self._way: _Way | None = None
 
@@ -74,6 +75,7 @@ class Sender:
 
     def finish(self, deadline: float) -> None:
         """Wait as `wait` does, for the last time: what the API has not taken by then goes with the process."""
+        self._over = True
         lost = self.wait(deadline)
         if lost:
             logger.warning("lineage: the Prefect API did not take %s events in time; they are lost", lost)
@@ -81,7 +83,7 @@ class Sender:
     def _emit(self, event: dict[str, Any]) -> bool:
         if self._way is None:
             self._way = _Way.by_settings()
-        if not self._way.open:
+        if self._over or not self._way.open:
             return False
         if EventsWorker._client_override is not None:
             return self._emit_elsewhere(event)

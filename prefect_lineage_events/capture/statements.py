@@ -11,7 +11,7 @@ from time import perf_counter
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from prefect_lineage_events.capture.log import logger
+from prefect_lineage_events.capture.log import is_of_a_signal, logger
 
 if TYPE_CHECKING:
     from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy
@@ -25,14 +25,25 @@ def ask(question: Callable[..., T], *args: Any, default: T) -> T:
     """What a driver's description answers, or the default: an answer that fails must not reach the user's program."""
     try:
         return question(*args)
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong in a driver's object, the answer is "not known"
+    except Exception as error:
+        if is_of_a_signal(error.__traceback__):
+            raise
         logger.debug("lineage: %s did not answer: %r", getattr(question, "__qualname__", question), error)
         return default
 
 
 def after(result: Any, told: Callable[[Any], T]) -> T | Awaitable[T]:
-    """What `told` makes of the result: at once, or when it has been awaited, if the driver's method is a coroutine."""
-    return _awaited(result, told) if type(result) is CoroutineType else told(result)
+    """What `told` makes of the result: at once, or when it has been awaited, if the driver's method is a coroutine.
+
+    Where the user's stack has room for the call but not for telling, the result goes untold: what has run must not look
+    as if it had failed, and nothing can be called here to count it.
+    """
+    if type(result) is CoroutineType:
+        return _awaited(result, told)
+    try:
+        return told(result)
+    except RecursionError:
+        return result  # type: ignore[no-any-return]
 
 
 async def _awaited(coroutine: Awaitable[Any], told: Callable[[Any], T]) -> T:

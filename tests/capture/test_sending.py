@@ -151,6 +151,13 @@ def test_what_is_lost_at_the_end_is_said_once(lines: list[Line], caplog: pytest.
     ]
 
 
+def test_after_the_end_nothing_is_handed_over(lines: list[Line]) -> None:
+    sender = Sender()
+    sender.finish(time.monotonic())
+    assert sender.send(EVENT, in_settings()) is False
+    assert lines == []
+
+
 def test_the_end_waits_for_prefects_worker_no_longer_than_the_deadline() -> None:
     stuck: queue.Queue[Any] = queue.Queue()
     stuck.put(object())
