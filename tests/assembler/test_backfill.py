@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from uuid import UUID, uuid4
 
 import pytest
+from prefect import flow
+from prefect.events import emit_event
+from prefect.runtime import flow_run
 
 from prefect_lineage_events.assembler.backfill import parse_window
 from prefect_lineage_events.assembler.one_run import Assembled
@@ -13,6 +17,7 @@ from prefect_lineage_events.assembler.progress import Progress
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.flows import assemble, backfill
 from tests.assembler.loads import daily_load, hourly_load, no_load, now, stored
+from tests.by_hand import closing, current_run, write
 from tests.recording import RecordingTarget, configure
 
 
@@ -66,6 +71,48 @@ def test_a_forced_backfill_sends_again(target, client):
     assemble(run_id)
     backfill(start=start, end=now(), force=True)
     assert target.types(run_id) == ["START", "COMPLETE"] * 2
+
+
+@flow(name="load of its day")
+def load_of_its_day() -> UUID:
+    """A statement that the analyser of its day did not understand in full."""
+    emitter, run, at = uuid4(), current_run(), now()
+    event = write("loaded", "source", run=run, emitter=emitter, at=at)
+    sql = "INSERT INTO loaded (id) SELECT extra.id FROM source JOIN extra ON source.id = extra.id"
+    told = {"sql": sql, "confidence": "partial", "reason": "new syntax"}
+    statement = event.statement.model_copy(update=told)
+    emit_event(**event.model_copy(update={"statement": statement, "columns": ()}).to_prefect())
+    emit_event(**closing(emitter, 1, run=run, at=at).to_prefect())
+    return UUID(flow_run.id)
+
+
+def test_stored_statements_are_read_by_todays_analyser_when_asked(target, client):
+    start, run_id = now(), load_of_its_day()
+    assemble(run_id)
+    window = {"start": start, "end": now()}
+    assert "1 of them understood otherwise" in str(backfill(**window, reanalyse=True, dry_run=True))
+    assert _inputs(target.of(run_id)[-1]) == {"shop.public.source"}
+    summary = backfill(**window, reanalyse=True)
+    assert "1 statements analysed again, 1 of them understood otherwise" in str(summary)
+    assert _inputs(target.of(run_id)[-1]) == {"shop.public.source", "shop.public.extra"}
+    told = list(target.events)
+    backfill(**window, reanalyse=True)
+    assert target.events == told
+
+
+def _inputs(event) -> set[str]:
+    return {dataset["name"] for dataset in event["inputs"]}
+
+
+def test_a_target_that_there_is_not_is_named(prefect_server):
+    with pytest.raises(ValueError, match="'elsewhere': no such target"):
+        backfill(start=now(), end=now(), targets=["elsewhere"])
+
+
+def test_a_flow_that_there_is_not_is_named(target, client):
+    daily_load()
+    with pytest.raises(ValueError, match=r"no flow 'dayli load' \(did you mean 'daily load'\?\)"):
+        backfill(start=now(), end=now(), flows=["dayli load"])
 
 
 def test_a_backfill_for_a_target_sends_what_that_one_lacks(target, client, monkeypatch):

@@ -1,0 +1,72 @@
+"""What became of many runs, counted and told."""
+
+from __future__ import annotations
+
+import datetime as dt
+from uuid import uuid4
+
+import pytest
+
+from prefect_lineage_events.assembler.many_runs import _count
+from prefect_lineage_events.assembler.one_run import Assembled
+from prefect_lineage_events.assembler.summary import Summary, SweepError
+from prefect_lineage_events.assembly.model import Reanalysis
+from prefect_lineage_events.history.model import FlowRun
+from tests.by_hand import NOON
+
+
+def run(name: str = "nightly", started: dt.datetime = NOON) -> FlowRun:
+    return FlowRun(uuid4(), "busy-bee", uuid4(), name, "COMPLETED", started=started, ended=started)
+
+
+def test_summaries_add_up():
+    first = Summary(assembled=[Assembled(uuid4(), "a", "sent")], already_done=2, gone=[run()], history_begins=NOON)
+    whole = Summary()
+    whole.add(first)
+    whole.add(Summary(assembled=[Assembled(uuid4(), "b", "no lineage")], already_done=1, left=[run()]))
+    assert str(whole) == (
+        "1 no lineage, 1 sent, 3 done before, 1 left for the next time, "
+        "1 run whose events Prefect has deleted (its history begins 2026-05-01T12:00:00+00:00)"
+    )
+
+
+def test_what_was_analysed_again_is_told():
+    told = Reanalysis(again=5, changed=2, textless=1)
+    summary = Summary(assembled=[Assembled(uuid4(), "a", "sent", reanalysis=told)])
+    assert "5 statements analysed again, 2 of them understood otherwise" in str(summary)
+    assert "1 whose text was not kept" in str(summary)
+
+
+def test_each_run_is_told_of_what_needs_a_look_first():
+    failed, busy, gone = run("failed"), run("busy"), run("gone")
+    sent = Assembled(uuid4(), "sent", "sent", 1, ("400: no",), lacks=("emitter 1: events 4-7",))
+    summary = Summary(assembled=[sent], failed=[(failed, "503")], busy=[busy], gone=[gone])
+    assert [(name, outcome) for _, name, outcome in summary.outcomes()] == [
+        ("failed", "failed: 503"),
+        ("busy", "in another assembler's hands"),
+        ("gone", "its events are gone"),
+        ("sent", "sent, incomplete, 1 events refused"),
+    ]
+
+
+def test_who_runs_us_sees_red_when_runs_failed():
+    Summary(left=[run()]).raise_for_failures()
+    with pytest.raises(SweepError, match=r"1 failed\. The first failure, of nightly .*: 503"):
+        Summary(failed=[(run(), "503")]).raise_for_failures()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "started", "begins", "gone"),
+    [
+        ("no lineage", NOON, NOON + dt.timedelta(hours=1), True),
+        ("no lineage", NOON, NOON - dt.timedelta(hours=1), False),
+        ("no lineage", NOON, None, False),
+        ("sent", NOON, NOON + dt.timedelta(hours=1), False),
+        ("events gone", NOON, None, True),
+    ],
+)
+def test_a_run_whose_events_were_deleted_is_not_taken_for_one_without_lineage(outcome, started, begins, gone):
+    summary, one = Summary(history_begins=begins), run(started=started)
+    _count(Assembled(one.id, one.flow_name, outcome), one, summary)
+    assert bool(summary.gone) == gone
+    assert bool(summary.assembled) != gone
