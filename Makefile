@@ -59,6 +59,9 @@ package: $(STAMP)  ## Build wheel and sdist, install the wheel into an empty env
 	$(VENV)-package/bin/prefect-lineage --help > /dev/null
 	rm -rf $(VENV)-package
 
+test-harm: $(STAMP)  ## No harm: small programs with and without lineage, whatever goes wrong, compared (a few minutes)
+	timeout 900 $(BIN)/python -m pytest --tb=short tests/harm/matrix.py
+
 FUZZ_SECONDS ?= 60
 fuzz: $(STAMP)  ## Mutated statements against the SQL analyser, for FUZZ_SECONDS
 	$(BIN)/python -m tests.fuzz_sql --seconds $(FUZZ_SECONDS)
@@ -69,9 +72,9 @@ test-secrets: $(STAMP)  ## Secrets planted in 200 statements, looked for whereve
 test-flows: $(STAMP) $(VENV)-snowflake/.stamp  ## The whole flows of tests/flows alone (part of `make test`)
 	$(BIN)/python -m pytest tests/flows
 
-test-marquez: $(STAMP)  ## The end-to-end checks against a real Marquez: MARQUEZ_URL=http://127.0.0.1:5000
+test-marquez: $(STAMP)  ## The end-to-end checks and the fuzz against a real Marquez: MARQUEZ_URL=http://127.0.0.1:5000
 	@test -n "$(MARQUEZ_URL)" || { echo "give MARQUEZ_URL=http://host:port of a running Marquez"; exit 2; }
-	MARQUEZ_URL=$(MARQUEZ_URL) $(BIN)/python -m pytest -m marquez tests/marquez
+	MARQUEZ_URL=$(MARQUEZ_URL) $(BIN)/python -m pytest -m marquez tests/marquez tests/openlineage
 
 test-chaos: $(STAMP)  ## Fault tests with real processes: servers and assemblers killed in the middle (6 min)
 	timeout 900 $(BIN)/python -m pytest -m chaos tests/chaos

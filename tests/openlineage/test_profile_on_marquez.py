@@ -57,7 +57,8 @@ def test_no_event_of_ours_makes_a_list_or_graph_fail(**drawn):
 
 @pytest.mark.marquez
 @pytest.mark.skipif(not REAL, reason="MARQUEZ_URL names no Marquez")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@pytest.mark.timeout(1200)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @any_runs
 def test_nor_on_a_real_one(**drawn):
     """What an example before it broke would show in this one's lists."""

@@ -66,6 +66,8 @@ def test_what_is_missing_is_counted(built):
         1,
         7,
     )
+    assert told["lacks"][0] == f"emitter {emitter}: events 3-4"
+    assert len(told["lacks"]) == 2
 
 
 def test_tags_have_no_value_of_their_own(built):
