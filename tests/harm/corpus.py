@@ -1,0 +1,98 @@
+"""Which program runs under which conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.harm.running import PROGRAMS, Condition, Way
+
+ALL = sorted(path.stem for path in PROGRAMS.glob("*.py") if path.stem != "kit")
+
+UP = Condition("all well")
+_ALL_OF_API_GONE = {"PREFECT_CLIENT_MAX_RETRIES": "0"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program with lineage under a condition, and the same without lineage to compare it with."""
+
+    program: str
+    way: Way
+    condition: Condition
+
+    def __str__(self) -> str:
+        return f"{self.program}, {self.condition.name}, {self.way}"
+
+    @property
+    def without(self) -> Case:
+        return Case(self.program, "plain", UP if self.condition.with_lineage_only else self.condition)
+
+
+def _fault(name: str, fault: str, said: int = 1, **more: str) -> Condition:
+    return Condition(name, {"HARM_FAULT": fault, **more}, with_lineage_only=True, said=said)
+
+
+_CAPTURE = "prefect_lineage_events.capture"
+# Each is one room's way in, broken; what the program does is as ever.
+FAULTS = [
+    _fault("analyser raises", "prefect_lineage_events.sql.session:Session.analyze=raises"),
+    _fault("analyser recurses", "prefect_lineage_events.sql.session:Session.analyze=recurses"),
+    _fault("analyser hangs", "prefect_lineage_events.sql.session:Session.analyze=hangs"),
+    _fault("analyser takes all memory", "prefect_lineage_events.sql.session:Session.analyze=explodes"),
+    _fault("naming raises", "prefect_lineage_events.datasets:Store.table=raises"),
+    _fault("sanitising raises", f"{_CAPTURE}.redaction:shown=raises"),
+    _fault("drafting raises", f"{_CAPTURE}.coalesce:Coalescer.add=raises", said=2),
+    _fault("sending raises", f"{_CAPTURE}.sending:Sender._emit=raises"),
+    _fault("sending hangs", f"{_CAPTURE}.sending:Sender._emit=hangs"),
+    _fault("driver's description raises", f"{_CAPTURE}.drivers.driver:Driver.columns=raises"),
+    _fault("finding the run raises", f"{_CAPTURE}.context:_run_of=raises", said=2),
+    _fault("policy raises", f"{_CAPTURE}.policy:Policy.captures=raises", said=2),
+    _fault("tracing raises", f"{_CAPTURE}.tracer:connection=raises", said=2),
+    _fault("counting rows raises", f"{_CAPTURE}.reading:Reading.fetched=raises"),
+    _fault("queue raises", f"{_CAPTURE}.queue:NoteQueue.put=raises"),
+    _fault("no analyser installed", "without sqlglot"),
+    _fault("no thread to be had", "no threads"),
+    Condition(
+        "settings unreadable",
+        {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_QUEUE_SIZE": "many"},
+        said=1,
+        with_lineage_only=True,
+    ),
+    Condition("switched off", {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ENABLED": "false"}, with_lineage_only=True),
+]
+
+# With and without us, under the same misfortune.
+MISFORTUNES: list[tuple[Condition, list[str]]] = [
+    (Condition("events refused", api="refused", said=1), ["settled", "signal_term", "exit_in_flow", "os_exit"]),
+    (Condition("events silent", api="silent", said=1, waits=True), ["settled", "raw_uncaught"]),
+    (Condition("events stall", api="stalled", said=1, waits=True), ["settled"]),
+    (Condition("API dies in mid-flow", _ALL_OF_API_GONE, api="cut", said=1, waits=True), ["cut_off"]),
+    (Condition("API dies in mid-flow, default retries", api="cut", said=1, waits=True), ["cut_off"]),
+    (Condition("API away", api="away", said=1, waits=True), ["settled"]),
+    (
+        Condition("-W error", arguments=("-W", "error::ResourceWarning", "-W", "error::RuntimeWarning")),
+        ["settled", "forks"],
+    ),
+    (Condition("-X dev", arguments=("-X", "dev")), ["settled", "forks"]),
+    (Condition("-OO", arguments=("-OO",)), ["settled", "async_blocks"]),
+    (Condition("stdout full", stdout="/dev/full"), ["settled"]),
+    (Condition("files may not grow", file_size=40_000, said=1), ["settled"]),
+    (Condition("home is no directory", {"PREFECT_HOME": "/dev/null/home"}), ["settled"]),
+    (Condition("queue full", {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_QUEUE_SIZE": "20"}, said=1), ["many_statements"]),
+    (Condition("no time at the end", {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_DRAIN_TIMEOUT": "0"}, said=1), ["settled"]),
+]
+
+# These are about an API that goes away, and about more than can be analysed.
+_NOT_WELL = {"cut_off", "many_statements"}
+
+
+def ways(program: str) -> tuple[Way, ...]:
+    """Connections that a user opens are captured in one way only; blocks by the class swap and by the plugin."""
+    return ("swap", "plugin") if "Connector" in (PROGRAMS / f"{program}.py").read_text() else ("swap",)
+
+
+CASES = [
+    *(Case(program, way, UP) for program in ALL if program not in _NOT_WELL for way in ways(program)),
+    *(Case("settled", "swap", fault) for fault in FAULTS),
+    *(Case(program, "swap", condition) for condition, programs in MISFORTUNES for program in programs),
+]

@@ -1,0 +1,118 @@
+"""No harm: small programs behave with lineage as they do without it, whatever goes wrong. `make test-harm` runs it.
+
+Each program runs in a process of its own without lineage, with our blocks in the place of the plain ones, and with the
+plain ones under the plugin. All that its user could notice is compared: what it prints, what it says on stderr (less
+the lines of our own, which are counted), how it ends, the last exception with its causes and the program's own lines in
+its traceback, what is in the databases afterwards, and how long the process takes to end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.harm.conftest import Runs, results
+from tests.harm.corpus import ALL, CASES, UP, Case
+from tests.harm.running import Outcome
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+
+# The promise is 5 seconds; a shared machine takes its own time for each of the two runs that are compared.
+_LONGER_AT_MOST = 5.0
+_NOISE = 3.0
+# Nothing is told by a process that is gone at once; and what is only in memory has no name to be found by.
+_NOT_TOLD = {"os_exit", "signal_kill", "cut_off", "many_statements", "recursion", "psycopg_connections"}
+
+
+def differences(case: Case, with_us: Outcome, without: Outcome) -> Iterator[str]:
+    for name in ("stdout", "stderr", "code", "error"):
+        mine, theirs = getattr(with_us, name), getattr(without, name)
+        if mine != theirs:
+            yield f"{name}: {_first_difference(mine, theirs)}"
+    if with_us.databases != without.databases:
+        names = {
+            n for n in {*with_us.databases, *without.databases} if with_us.databases.get(n) != without.databases.get(n)
+        }
+        yield f"databases: {sorted(names)}"
+    if len(with_us.ours) > case.condition.said:
+        yield f"said too much: {with_us.ours}"
+    longer = with_us.seconds_to_end - without.seconds_to_end
+    if longer > _LONGER_AT_MOST + _NOISE:
+        yield f"the process ended {longer:.1f} s later"
+
+
+def _first_difference(mine: Any, theirs: Any) -> str:
+    a = mine.splitlines() if isinstance(mine, str) else mine
+    b = theirs.splitlines() if isinstance(theirs, str) else theirs
+    if not isinstance(a, list | tuple) or not isinstance(b, list | tuple):
+        return f"{mine!r} instead of {theirs!r}"
+    for number in range(max(len(a), len(b))):
+        left, right = ("\n".join(map(str, part[number : number + 3])) for part in (a, b))
+        if a[number : number + 1] != b[number : number + 1]:
+            return f"line {number + 1}: {left!r} instead of {right!r}"
+    return "nothing"
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_all_is_as_without_lineage(case: Case, runs: Runs) -> None:
+    found = list(differences(case, runs.outcome(case), runs.outcome(case.without)))
+    results[case] = "no: " + "; ".join(found)[:300] if found else "yes"
+    assert not found, "\n".join([*found, f"in {runs.outcome(case).directory}"])
+
+
+class Told:
+    """All lineage events of the session, by the directory of the run that they speak of."""
+
+    def __init__(self, api_url: str) -> None:
+        self.by_directory: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.counts: dict[str, dict[str, Any]] = {}
+        directories: dict[str, str] = {}
+        events = list(self._events(api_url))
+        for event in events:
+            place = re.search(r"/(\d{3}-\w+-\w+)/work", str(event["resource"]) + str(event["related"]))
+            run = event["payload"].get("run", {}).get("flow_run_id", "")
+            if place:
+                self.by_directory[place[1]].append(event)
+                directories[run] = place[1]
+        for event in events:
+            if event["event"] == "lineage.closed":
+                run = event["payload"].get("run", {}).get("flow_run_id", "")
+                self.counts[directories.get(run, run)] = event["payload"]
+
+    @staticmethod
+    def _events(api_url: str) -> Iterator[dict[str, Any]]:
+        body = {"filter": {"event": {"prefix": ["lineage."]}}, "limit": 50}
+        page = httpx.post(f"{api_url}/events/filter", json=body, timeout=60).raise_for_status().json()
+        yield from page["events"]
+        while page["next_page"]:
+            page = httpx.get(page["next_page"], timeout=60).raise_for_status().json()
+            yield from page["events"]
+
+
+@pytest.fixture(scope="module")
+def told(runs: Runs) -> Told:
+    runs.done()
+    return Told(runs.api_url)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.condition is UP and case.program not in _NOT_TOLD], ids=str
+)
+def test_lineage_was_captured_meanwhile(case: Case, runs: Runs, told: Told) -> None:
+    """Without this, all of the above would hold for a package that does nothing."""
+    assert told.by_directory[runs.outcome(case).directory.name]
+
+
+def test_what_a_full_queue_dropped_is_counted_and_said_once(runs: Runs, told: Told) -> None:
+    (case,) = (case for case in CASES if case.condition.name == "queue full")
+    assert len(runs.outcome(case).ours) == 1
+    assert any(count["dropped"] for count in told.counts.values())
+
+
+def test_every_program_is_in_the_matrix() -> None:
+    assert {case.program for case in CASES} == set(ALL)

@@ -1,0 +1,54 @@
+"""How a program of the corpus comes by its connector and its connections: with lineage or without, as it is run."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+WAY = os.environ["HARM_WAY"]  # plain | swap | plugin
+
+if WAY == "swap":
+    from prefect_lineage_events import AsyncSqlAlchemyLineage as AsyncConnector
+    from prefect_lineage_events import SqlAlchemyLineage as Connector
+else:
+    from prefect_sqlalchemy import AsyncSqlAlchemyConnector as AsyncConnector
+    from prefect_sqlalchemy import SqlAlchemyConnector as Connector
+
+if WAY != "plain":
+    from prefect_lineage_events import instrument_connection
+
+__all__ = ["AsyncConnector", "Connector", "attempt", "stable", "traced"]
+
+
+def traced(connection: Any, **options: Any) -> Any:
+    """The connection as the program gets it: the driver's own, or as one that is captured."""
+    return connection if WAY == "plain" else instrument_connection(connection, **options)
+
+
+def attempt(what: str, call: Callable[[], Any]) -> None:
+    """Print what a call gives, or how it fails: the error, what it came from, and the lines of the program in it."""
+    try:
+        print(what, "->", stable(call()))
+    except Exception as error:  # the programs show errors, whatever they are
+        print(what, "!!", *(stable(part) for part in described(error)))
+
+
+def described(error: BaseException | None) -> list[str]:
+    found: list[str] = []
+    while error is not None:
+        lines, trace = [], error.__traceback__
+        while trace is not None:
+            if os.path.dirname(trace.tb_frame.f_code.co_filename) == os.path.dirname(__file__):
+                lines.append(f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}")
+            trace = trace.tb_next
+        found.append(f"{type(error).__qualname__}({error}) at {lines}")
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def stable(value: object) -> str:
+    """Without what differs from run to run, and without the one name that the class swap changes."""
+    text = re.sub(r"0x[0-9a-f]+", "0x", str(value))
+    return text.replace("SqlAlchemyLineage", "SqlAlchemyConnector")
