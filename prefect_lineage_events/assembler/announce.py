@@ -18,7 +18,6 @@ from prefect_lineage_events.events import (
     INCOMPLETE_EVENT,
     REJECTED_EVENT,
     SCHEMA_CHANGED_EVENT,
-    RunInfo,
 )
 from prefect_lineage_events.history.model import FlowRun
 
@@ -55,13 +54,12 @@ def oddities(run: RunLineage, outboxes: Sequence[Outbox]) -> None:
 
 
 def _emit(name: str, run: FlowRun, target: str, digest: str, payload: dict[str, Any]) -> None:
-    info = RunInfo(flow_run_id=run.id, flow_run_name=run.name, flow_id=run.flow_id, flow_name=run.flow_name)
     emit_event(
         event=name,
         # Deterministic: an assembler that is killed and does it again says nothing twice.
         id=_event_id(run.id, name, target, digest),
         resource={"prefect.resource.id": f"prefect-lineage.run.{run.id}", "prefect.resource.name": run.flow_name},
-        related=info.related(),
+        related=run.info.related(),
         payload={"target": target, "digest": digest, **payload},
     )
 

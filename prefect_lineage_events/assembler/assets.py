@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from prefect_lineage_events.assembly.model import DatasetUse, RunLineage
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.events import MAX_RELATED_DATASETS, OWN_TOOL, RunInfo
+from prefect_lineage_events.events import MAX_RELATED_DATASETS, OWN_TOOL
 
 _KEY: TypeAdapter[str] = TypeAdapter(ValidAssetKey)
 _STATUS = {"COMPLETED": "succeeded", "FAILED": "failed", "CRASHED": "failed"}
@@ -76,13 +76,12 @@ def _emit(
     payload: dict[str, object] | None = None,
 ) -> None:
     of = run.run
-    info = RunInfo(flow_run_id=of.id, flow_run_name=of.name, flow_id=of.flow_id, flow_name=of.flow_name)
     emit_event(
         event=event,
         # Deterministic, and another one when the run ended anew.
         id=uuid5(of.id, f"{event} {resource['prefect.resource.id']} {of.ended}"),
         occurred=of.ended,
         resource=resource,
-        related=[*info.related(), *related],
+        related=[*of.info.related(), *related],
         payload=payload,
     )

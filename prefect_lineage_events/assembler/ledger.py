@@ -149,7 +149,9 @@ def write(client: SyncPrefectClient, run: FlowRun, entry: Entry, text: str) -> E
             description=f"Lineage of flow {run.flow_name}: what this run read and wrote.",
             data=text,
             metadata_=metadata,
+            # By this one id pages are found. A task run outside any flow shows its own beside.
             flow_run_id=run.id,
+            task_run_id=run.id if run.kind == "task-run" else None,
         )
     )
     return replace(entry, artifact_id=artifact.id)

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from prefect_lineage_events import events
 from prefect_lineage_events.events import CountEvent, LineageEvent, SchemaEvent
 from prefect_lineage_events.history import api, assets
-from prefect_lineage_events.history.model import AssetEvent
+from prefect_lineage_events.history.model import AssetEvent, RunKind
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -67,19 +67,19 @@ class Window:
             since = until
 
 
-def read(client: SyncPrefectClient, flow_run_id: UUID, window: Window) -> EventLog:
-    """All lineage and asset events of one flow run, in the order of the emitters' numbers."""
+def read(client: SyncPrefectClient, flow_run_id: UUID, window: Window, kind: RunKind = "flow-run") -> EventLog:
+    """All lineage and asset events of one run, in the order of the emitters' numbers."""
     log = EventLog()
-    for raw in _unique(_raw_events(client, [flow_run_id], window)):
+    for raw in _unique(_raw_events(client, [flow_run_id], window, kind)):
         log.stored += 1
         _add(log, raw, flow_run_id)
     _sort(log)
     return log
 
 
-def count(client: SyncPrefectClient, flow_run_id: UUID, window: Window) -> int:
+def count(client: SyncPrefectClient, flow_run_id: UUID, window: Window, kind: RunKind = "flow-run") -> int:
     """How many such events are stored by now: the cheapest way to see that more have arrived."""
-    body = {"filter": _filter([flow_run_id], PREFIXES, window), "limit": 1}
+    body = {"filter": _filter([flow_run_id], PREFIXES, window, kind), "limit": 1}
     return sum(int(api.post(client, "/events/filter", _with_window(body, part))["total"]) for part in window.parts())
 
 
@@ -125,10 +125,12 @@ def oldest(client: SyncPrefectClient, window: Window) -> dt.datetime | None:
     return None
 
 
-def _filter(flow_run_ids: Iterable[UUID], prefixes: Sequence[str], window: Window) -> dict[str, Any]:
+def _filter(
+    run_ids: Iterable[UUID], prefixes: Sequence[str], window: Window, kind: RunKind = "flow-run"
+) -> dict[str, Any]:
     return {
         "occurred": {"since": window.since.isoformat(), "until": window.until.isoformat()},
-        "related": {"id": [f"prefect.flow-run.{id_}" for id_ in flow_run_ids]},
+        "related": {"id": [f"prefect.{kind}.{id_}" for id_ in run_ids]},
         "event": {"prefix": list(prefixes)},
         "order": "ASC",
     }
@@ -139,9 +141,11 @@ def _with_window(body: dict[str, Any], window: Window) -> dict[str, Any]:
     return {**body, "filter": {**body["filter"], "occurred": occurred}}
 
 
-def _raw_events(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], window: Window) -> Iterator[dict[str, Any]]:
+def _raw_events(
+    client: SyncPrefectClient, run_ids: Sequence[UUID], window: Window, kind: RunKind
+) -> Iterator[dict[str, Any]]:
     for part in window.parts():
-        body = {"filter": _filter(flow_run_ids, PREFIXES, part), "limit": EVENTS_PAGE}
+        body = {"filter": _filter(run_ids, PREFIXES, part, kind), "limit": EVENTS_PAGE}
         page = api.post(client, "/events/filter", body)
         yield from page["events"]
         while page.get("next_page"):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.events import LineageEvent, SchemaEvent
+from prefect_lineage_events.events import LineageEvent, RunInfo, SchemaEvent
+
+RunKind = Literal["flow-run", "task-run"]
 
 END_STATES: frozenset[str] = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
@@ -53,7 +55,8 @@ class ParentRun:
 class FlowRun:
     """A flow run as Prefect tells of it. `state` is Prefect's state type (`COMPLETED`, `RUNNING`, ...).
 
-    `state_id` is the id of that state, and of the event by which Prefect told of it.
+    `state_id` is the id of that state, and of the event by which Prefect told of it. A task run outside any flow is
+    told in the same words (`kind` `task-run`): its flow is the task.
     """
 
     id: UUID
@@ -83,6 +86,15 @@ class FlowRun:
     work_queue: str | None = None
     # The task run that stands for a subflow in its parent; None for a run that no flow called.
     parent_task_run_id: UUID | None = None
+
+    kind: RunKind = "flow-run"
+
+    @property
+    def info(self) -> RunInfo:
+        """The run as events name it."""
+        if self.kind == "task-run":
+            return RunInfo(task_run_id=self.id, task_run_name=self.name)
+        return RunInfo(flow_run_id=self.id, flow_run_name=self.name, flow_id=self.flow_id, flow_name=self.flow_name)
 
     @property
     def ended_for_good(self) -> bool:
@@ -119,13 +131,13 @@ class Completeness:
     def complete(self) -> bool:
         return not (self.missing or self.unclosed or self.end_unrecorded)
 
-    def lacks(self) -> list[str]:
+    def lacks(self) -> tuple[str, ...]:
         """What is missing, for people: a line an emitter, naming its numbers as in `0-4, 7`."""
         lines = [f"emitter {emitter}: events {_ranges(numbers)}" for emitter, numbers in self.missing.items()]
         lines += [f"emitter {emitter}: its closing count (was its process killed?)" for emitter in self.unclosed]
         if self.end_unrecorded:
             lines.append("Prefect's own event of the run's end: whatever was sent at that time may be lost")
-        return lines
+        return tuple(lines)
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -90,12 +90,12 @@ def _read_events(
 ) -> tuple[EventLog, Completeness]:
     began = clock.now()
     window = window_of(run, began)
-    log = event_log.read(client, run.id, window)
+    log = event_log.read(client, run.id, window, run.kind)
     completeness = _judge(log, run, began)
     while (now := clock.now()) < _deadline(log, completeness, run, patience, began):
         clock.sleep(patience.poll)
-        if event_log.count(client, run.id, window) != log.stored:
-            log = event_log.read(client, run.id, window)
+        if event_log.count(client, run.id, window, run.kind) != log.stored:
+            log = event_log.read(client, run.id, window, run.kind)
         completeness = _judge(log, run, now)
     return log, completeness
 
@@ -134,7 +134,7 @@ def _read_tasks(
     """The run's task runs, once those that its events name have arrived: they too come some seconds late."""
     named = {e.run.task_run_id for e in log.lineage} | {a.task_run_id for a in log.assets}
     named.discard(None)
-    if not named and not takes_rows(log.lineage):
+    if run.kind == "task-run" or (not named and not takes_rows(log.lineage)):
         return {}
     tasks = read_tasks(client, run.id)
     deadline = (run.ended or clock.now()) + dt.timedelta(seconds=patience.settle)
@@ -154,7 +154,7 @@ def parse_run_id(value: UUID | str) -> UUID:
     if isinstance(value, UUID):
         return value
     try:
-        return UUID(str(value).strip().removeprefix("prefect.flow-run."))
+        return UUID(str(value).strip().removeprefix("prefect.flow-run.").removeprefix("prefect.task-run."))
     except ValueError:
         raise ValueError(
             f"{value!r} is no flow run id: expected a UUID, as the run's page and `prefect flow-run ls` show it"

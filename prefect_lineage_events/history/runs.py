@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from prefect_lineage_events.history import api
+from prefect_lineage_events.history import api, autonomous
 from prefect_lineage_events.history.api import JSON
 from prefect_lineage_events.history.model import END_STATES, FlowRun, ParentRun
 
@@ -29,9 +29,11 @@ class UnknownFlowRunError(ValueError):
 def read_run(client: SyncPrefectClient, flow_run_id: UUID) -> FlowRun:
     """The run with its parents, flow and deployment: three to five requests, plus one a level of subflow.
 
-    Raises UnknownFlowRunError for an id that this API does not know.
+    A task run outside any flow is one too. Raises UnknownFlowRunError for an id that this API does not know.
     """
     raw: JSON | None = api.get(client, f"/flow_runs/{flow_run_id}")
+    if raw is None and (task := autonomous.read(client, flow_run_id)):
+        return task
     if raw is None:
         raise UnknownFlowRunError(
             f"there is no flow run {flow_run_id} at {client.api_url}: check the id and PREFECT_API_URL"
@@ -48,6 +50,7 @@ def ended_runs(
 ) -> Iterator[list[FlowRun]]:
     """The runs that ended in [start, end], newest first, up to 200 at a time; ours are left out.
 
+    After those of flows (all, when none are named) come task runs outside any flow.
     Without parents and deployment, which `read_run` gives. Walks down by end time, so that runs ending meanwhile
     shift nothing.
     """
@@ -68,10 +71,12 @@ def ended_runs(
         if runs:
             yield [r for r in runs if not r.flow_name.startswith(OWN_FLOW_PREFIX)]
         if len(rows) < api.PAGE:
-            return
+            break
         last = api.time_of(rows[-1]["end_time"]) or before
         # More runs than a page holds ended at one instant: page on within it.
         before, offset = (last, 0) if last < before else (before, offset + api.PAGE)
+    if not flows:
+        yield from autonomous.ended(client, start, end)
 
 
 def runs_by_id(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> list[FlowRun]:

@@ -32,7 +32,7 @@ def run_events(
     the same inputs and outputs as the end: a target that takes the last event for the truth loses nothing by it.
     """
     events = _flow_events(run, namespace, prefect_url)
-    if granularity == "flow":
+    if granularity == "flow" or run.run.kind == "task-run":
         return events
     tasks = [event for task in run.tasks for event in _task_events(run, task, namespace, prefect_url)]
     return [events[0], *tasks, *events[1:]]
@@ -77,15 +77,16 @@ def _flow_events(run: RunLineage, namespace: str, prefect_url: str | None) -> li
     facets = run_facets(run, run.lineage, prefect_url)
     if of.parents:
         facets["parent"] = _parent(of, namespace)
+    kind: Literal["FLOW", "TASK"] = "TASK" if of.kind == "task-run" else "FLOW"
     subject = _Subject(
         run_id=of.id,
-        job={"namespace": namespace, "name": job_name(of), "facets": job_facets(of, run.lineage, "FLOW")},
+        job={"namespace": namespace, "name": job_name(of), "facets": job_facets(of, run.lineage, kind)},
         lineage=run.lineage,
         facets=facets,
         times=_times(of.started or of.expected_start, of.ended),
     )
-    kind = _ENDS.get(of.state)
-    return [subject.start(), subject.end(kind, of.message)] if kind else [subject.start()]
+    end = _ENDS.get(of.state)
+    return [subject.start(), subject.end(end, of.message)] if end else [subject.start()]
 
 
 def _task_events(run: RunLineage, task: TaskLineage, namespace: str, prefect_url: str | None) -> list[Event]:

@@ -15,6 +15,8 @@ from prefect_lineage_events.openlineage.facets import OWN_VERSION, Facet, facet,
 
 MAX_QUERIES = 50
 MAX_ERRORS = 50
+MAX_LACKS = 20
+MAX_LACK = 300
 MAX_STATEMENT = 500
 _DATE = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?)?([+\-]\d\d:\d\d|Z)?")
 
@@ -60,17 +62,20 @@ def _prefect(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> Face
     """The project's own facet; its schema lies beside this file."""
     of = run.run
     queries = [{"id": s.query_id, "source": _source(s)} for s in lineage.statements if s.query_id]
+    told = _without_none(
+        id=str(of.id),
+        name=of.name,
+        state=of.state,
+        stateName=of.state_name or None,
+        runCount=of.run_count,
+        url=f"{prefect_url.rstrip('/')}/runs/{of.kind}/{of.id}" if prefect_url else None,
+    )
+    in_flow = of.kind == "flow-run"
     return facet(
         "prefect",
-        flowRun=_without_none(
-            id=str(of.id),
-            name=of.name,
-            state=of.state,
-            stateName=of.state_name or None,
-            runCount=of.run_count,
-            url=f"{prefect_url.rstrip('/')}/runs/flow-run/{of.id}" if prefect_url else None,
-        ),
-        flow={"id": str(of.flow_id), "name": of.flow_name},
+        flowRun=told if in_flow else None,
+        flow={"id": str(of.flow_id), "name": of.flow_name} if in_flow else None,
+        taskRun=None if in_flow else told,
         deployment=_deployment(of),
         parameters=_parameters(of.parameters) or None,
         completeness=_completeness(run.completeness),
@@ -105,7 +110,9 @@ def _harmless(value: Any) -> bool:
 
 
 def _completeness(completeness: Completeness) -> dict[str, Any]:
+    lacks = [line[:MAX_LACK] for line in completeness.lacks()[:MAX_LACKS]]
     return {
+        **({"lacks": lacks} if lacks else {}),
         "complete": completeness.complete,
         "missingEvents": sum(len(numbers) for numbers in completeness.missing.values()),
         "unclosedEmitters": len(completeness.unclosed),

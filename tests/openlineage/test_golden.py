@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from prefect_lineage_events.assembly.stitch import stitch
 from prefect_lineage_events.openlineage.build import run_events
 from prefect_lineage_events.openlineage.profiles import marquez
 from tests.assembly.histories import Story
@@ -47,6 +48,34 @@ def lives() -> list[dict[str, Any]]:
     return built(story.rename("old", "archive").drop("gone").write("emptied", effect="truncate"))
 
 
+def python() -> list[dict[str, Any]]:
+    """Rows from task to task, through the flow's body, and out of a subflow."""
+    story = Story().task("extract", span=(0, 1)).task("load", "extract", span=(1, 2))
+    story.read("a", task="extract", columns="a.x>x", result="x").write("b", task="load", into="x:int")
+    story.task("fetch", span=(2, 3)).task("store", span=(9, 10), untracked=True)
+    story.read("c", task="fetch", result="y").write("d", task="store", into="y:int")
+    subflow = Story("subflow").read("e")
+    story.task("subflow", span=(3, 4), subflow=subflow.history().run.id)
+    story.task("put", "subflow", span=(5, 6)).write("f", task="put")
+    history = story.history()
+    whole = stitch(replace(history, subflows={subflow.history().run.id: subflow.history()}))
+    return run_events(whole, namespace="prefect://acme")
+
+
+def assets() -> list[dict[str, Any]]:
+    """An asset of a table that a statement wrote, and one that only Prefect knows."""
+    story = Story().task("T").write("shop.s.t", "shop.s.x", task="T")
+    story.asset("postgres://db:5432/shop/s/t", task="T", description="The T.", owners=("team:x",))
+    return built(story.asset("s3://lake/report.csv", "postgres://db:5432/shop/s/t", task="T"))
+
+
+def staging() -> list[dict[str, Any]]:
+    """A staging table that is filled, read and left behind; one that is gone; and a table that feeds itself."""
+    story = Story().create("stage", "src", columns="src.x>x", into="x:int").write("mart", "stage", columns="stage.x>x")
+    story.create("scratch", "src", columns="src.x>z").write("other", "scratch", columns="scratch.z>z").drop("scratch")
+    return built(story.write("mart", "mart", columns="mart.x>x:AGGREGATION"))
+
+
 SHAPES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "flow": lambda: built(elt()),
     "tasks": lambda: built(elt(), "task"),
@@ -57,6 +86,10 @@ SHAPES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "deployment": deployment,
     "lives": lives,
     "odd names for Marquez": odd_names,
+    "task outside any flow": lambda: built(Story().write("b", "a"), "task", kind="task-run", flow_name="load orders"),
+    "python": python,
+    "assets": assets,
+    "staging": staging,
 }
 
 

@@ -1,0 +1,57 @@
+"""Task runs outside any flow (`task.delay()`, a task called at module level): runs of a job of their own.
+
+They are told as flow runs are, by the task's name. Prefect's filter knows no end time of task runs, so they are walked
+down in the order of their ends.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid5
+
+from prefect_lineage_events.history import api
+from prefect_lineage_events.history.api import JSON
+from prefect_lineage_events.history.model import END_STATES, FlowRun
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+_TASKS = UUID("0f6b2a53-5a0e-4c9e-9b8c-1d0a3c7f2e41")
+
+
+def read(client: SyncPrefectClient, task_run_id: UUID) -> FlowRun | None:
+    """The run of that id; None when there is none, or when it belongs to a flow run."""
+    raw: JSON | None = api.get(client, f"/task_runs/{task_run_id}")
+    return _run(raw) if raw is not None and not raw.get("flow_run_id") else None
+
+
+def ended(client: SyncPrefectClient, start: dt.datetime, end: dt.datetime) -> Iterator[list[FlowRun]]:
+    """Those that ended in [start, end], newest first, up to 200 at a time."""
+    chosen = {"flow_run_id": {"is_null_": True}, "state": {"type": {"any_": sorted(END_STATES)}}}
+    for rows in api.pages(client, "/task_runs/filter", {"task_runs": chosen, "sort": "END_TIME_DESC"}):
+        runs = [_run(row) for row in rows if row.get("end_time")]
+        if found := [run for run in runs if run.ended and start <= run.ended <= end]:
+            yield found
+        if any(run.ended and run.ended < start for run in runs):
+            return
+
+
+def _run(raw: JSON) -> FlowRun:
+    state: JSON = raw.get("state") or {}
+    return FlowRun(
+        id=UUID(raw["id"]),
+        name=raw["name"],
+        flow_id=uuid5(_TASKS, raw["task_key"]),
+        flow_name=raw["name"],
+        state=state.get("type") or raw.get("state_type") or "PENDING",
+        state_name=state.get("name") or raw.get("state_name") or "",
+        message=state.get("message"),
+        started=api.time_of(raw.get("start_time")),
+        ended=api.time_of(raw.get("end_time")),
+        expected_start=api.time_of(raw.get("expected_start_time")),
+        run_count=raw.get("run_count") or 0,
+        tags=tuple(raw.get("tags") or ()),
+        kind="task-run",
+    )
