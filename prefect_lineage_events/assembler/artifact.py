@@ -68,6 +68,9 @@ def _completeness(completeness: Completeness) -> list[str]:
         )
     if completeness.dropped:
         lines.append(f"- {completeness.dropped} statements were dropped in the flow's process (its queue was full).")
+    if lacks := completeness.lacks():
+        lines += ["", "It lacks:", *(f"- {_text(lack)[:MAX_REASON]}" for lack in lacks[:MAX_REASONS])]
+        lines += _more(len(lacks), MAX_REASONS, "emitters")
     return ["## Incomplete\n\n" + "\n".join(lines)] if lines else []
 
 

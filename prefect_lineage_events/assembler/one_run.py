@@ -58,15 +58,23 @@ _WORDS: dict[Outcome, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """What became of one run. `sent` events were taken by its targets; `rejected` are their reasons for the others."""
+    """What became of one run.
+
+    `sent` events were taken by its targets; `rejected` are their reasons for the others. `lacks` names what of the
+    run's history has not arrived.
+    """
 
     flow_run_id: UUID
     flow_name: str
     outcome: Outcome
     sent: int = 0
     rejected: tuple[str, ...] = ()
-    complete: bool = True
+    lacks: tuple[str, ...] = ()
     reanalysis: Reanalysis = field(default_factory=Reanalysis)
+
+    @property
+    def complete(self) -> bool:
+        return not self.lacks
 
     @property
     def settled(self) -> bool:
@@ -79,7 +87,7 @@ class Assembled:
             text += f", {self.sent} events taken"
         if self.rejected:
             text += f", {len(self.rejected)} refused ({self.rejected[0]})"
-        return text if self.complete else f"{text}; incomplete, some of the run's events have not arrived"
+        return text if self.complete else f"{text}; incomplete, it lacks {'; '.join(self.lacks)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +135,7 @@ def assemble_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order = Or
         return Assembled(run.id, run.flow_name, "too early")
     lineage = order.stitched(history)
     if not lineage.worth_sending:
-        return Assembled(run.id, run.flow_name, "no lineage", complete=history.completeness.complete)
+        return Assembled(run.id, run.flow_name, "no lineage", lacks=history.completeness.lacks())
     with ledger.claim(client, run.id, order.busy_patience):
         return _deliver(client, lineage, history.stored_events, to, order)
 
@@ -160,15 +168,15 @@ def _who_can_show_it_running(to: Sequence[Target]) -> tuple[Target, ...]:
 def _deliver(
     client: SyncPrefectClient, lineage: RunLineage, stored_events: int, to: Sequence[Target], order: Order
 ) -> Assembled:
-    run, complete = lineage.run, lineage.completeness.complete
+    run, complete, lacks = lineage.run, lineage.completeness.complete, lineage.completeness.lacks()
     page = Page(client, lineage, stored_events)
     if page.before and page.before.complete and not complete and stored_events < page.before.stored_events:
         # Prefect's retention took some of what there was: what targets have is truer than what is left.
-        return Assembled(run.id, run.flow_name, "events gone", complete=complete)
+        return Assembled(run.id, run.flow_name, "events gone", lacks=lacks)
     outboxes = [_outbox(client, lineage, target, page, order) for target in to]
     lacking = [outbox for outbox in outboxes if not outbox.line.finished]
     if not lacking and not page.outdated:
-        return Assembled(run.id, run.flow_name, "nothing new", complete=complete, reanalysis=lineage.reanalysis)
+        return Assembled(run.id, run.flow_name, "nothing new", lacks=lacks, reanalysis=lineage.reanalysis)
     page.open({t.id: t.name for t in to}, [outbox.line for outbox in outboxes])
     failures: list[tuple[Outbox, TransientDeliveryError]] = []
     for outbox, away in hand_over(_behind_their_parents(client, run, lacking, order, failures), order.send):
@@ -183,7 +191,7 @@ def _deliver(
         raise TargetsAwayError(failures)
     sent, rejected = sum(o.sent for o in lacking), [reason for o in lacking for reason in o.refused]
     outcome: Outcome = "sent" if sent or rejected else "nothing new"
-    return Assembled(run.id, run.flow_name, outcome, sent, tuple(rejected), complete, lineage.reanalysis)
+    return Assembled(run.id, run.flow_name, outcome, sent, tuple(rejected), lacks, lineage.reanalysis)
 
 
 def _behind_their_parents(

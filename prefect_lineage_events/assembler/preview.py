@@ -28,5 +28,4 @@ def preview_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order, *, s
         outcome = "no lineage"
     elif settled and not order.force and not lineage.reanalysis.changed:
         outcome = "nothing new"
-    complete = history.completeness.complete
-    return Assembled(run.id, run.flow_name, outcome, complete=complete, reanalysis=lineage.reanalysis)
+    return Assembled(run.id, run.flow_name, outcome, lacks=history.completeness.lacks(), reanalysis=lineage.reanalysis)

@@ -91,7 +91,8 @@ def _next_state(
     """
     waited = {w.flow_run_id: w for w in before.waiting}
     unsettled = [(r, reason) for r, reason in done.failed if _since(r, now - KEEP_TRYING)]
-    unsettled += [(r, "some of its events have not arrived") for r in done.incomplete if _since(r, keep_since)]
+    lacks = {a.flow_run_id: f"lacks {'; '.join(a.lacks)}" for a in done.assembled}
+    unsettled += [(r, lacks[r.id]) for r in done.incomplete if _since(r, keep_since)]
     # The claim of an assembler that was killed may outlive the overlap.
     unsettled += [(r, "another assembler has it in hand") for r in done.busy]
     unsettled += [(r, waited[r.id].reason) for r in done.left if r.id in waited]

@@ -47,11 +47,14 @@ def test_a_complete_run_says_nothing_of_completeness():
 
 
 def test_what_is_missing_is_said():
-    missing = Completeness(missing={uuid4(): (1, 2)}, unclosed=(uuid4(),), dropped=7)
+    short, open_ = uuid4(), uuid4()
+    missing = Completeness(missing={short: (1, 2)}, unclosed=(open_,), dropped=7)
     shown = markdown(RunLineage(RUN, lineage(), completeness=missing))
     assert "2 lineage events have not arrived" in shown
     assert "1 processes of the run never said that they were done" in shown
     assert "7 statements were dropped" in shown
+    assert f"- emitter {short}: events 1-2" in shown
+    assert f"- emitter {open_}: its closing count" in shown
 
 
 def test_a_refusal_is_shown_with_its_reason():

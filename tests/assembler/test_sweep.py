@@ -147,7 +147,9 @@ def test_the_mark_waits_for_runs_that_were_not_tried():
 
 def test_incomplete_runs_wait_by_name_for_a_day():
     fresh, old = run_that_ended(60), run_that_ended(60 * 30)
-    assert [w.flow_run_id for w in next_state(Summary(incomplete=[fresh, old])).waiting] == [fresh.id]
+    told = [one_run.Assembled(r.id, r.flow_name, "sent", lacks=("emitter 1: events 4-7",)) for r in (fresh, old)]
+    (waiting,) = next_state(Summary(assembled=told, incomplete=[fresh, old])).waiting
+    assert (waiting.flow_run_id, waiting.reason) == (fresh.id, "lacks emitter 1: events 4-7")
 
 
 def test_a_run_that_fails_for_a_week_is_given_up():
