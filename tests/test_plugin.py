@@ -13,20 +13,39 @@ import prefect
 from prefect_sqlalchemy import SqlAlchemyConnector
 print(type(vars(SqlAlchemyConnector)["get_engine"]).__name__)
 """
+_ON = {"PREFECT_PLUGINS_ENABLED": "true", "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INSTRUMENT": "true"}
 
 
-def get_engine_in_a_fresh_process(**environment: str) -> str:
+def in_a_fresh_process(program: str, **environment: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM], env={**os.environ, **environment}, check=True, capture_output=True, text=True
+        [sys.executable, "-c", program], env={**os.environ, **environment}, check=True, capture_output=True, text=True
     )
     return done.stdout.strip()
 
 
+def get_engine_in_a_fresh_process(**environment: str) -> str:
+    return in_a_fresh_process(_PROGRAM, **environment)
+
+
+@pytest.mark.parametrize(
+    ("module", "block", "method"),
+    [
+        ("prefect_sqlalchemy", "SqlAlchemyConnector", "get_engine"),
+        ("prefect_sqlalchemy.database", "AsyncSqlAlchemyConnector", "get_engine"),
+        ("prefect_snowflake", "SnowflakeConnector", "get_connection"),
+        ("prefect_gcp.bigquery", "GcpCredentials", "get_bigquery_client"),
+    ],
+)
+def test_instruments_what_a_flow_imports_before_prefect(module: str, block: str, method: str) -> None:
+    """The block's module is half imported when it imports Prefect, and Prefect its plugins."""
+    pytest.importorskip(module)
+    program = f"from {module} import {block}\nprint(type(vars({block})[{method!r}]).__mro__[1].__name__)"
+
+    assert in_a_fresh_process(program, **_ON) == "FunctionWrapper"
+
+
 def test_instruments_an_unchanged_program_when_asked_to() -> None:
-    kind = get_engine_in_a_fresh_process(
-        PREFECT_PLUGINS_ENABLED="true", PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INSTRUMENT="true"
-    )
-    assert kind == "FunctionWrapper"
+    assert get_engine_in_a_fresh_process(**_ON) == "_Patch"
 
 
 @pytest.mark.parametrize(
@@ -34,11 +53,7 @@ def test_instruments_an_unchanged_program_when_asked_to() -> None:
     [
         {"PREFECT_PLUGINS_ENABLED": "true"},
         {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INSTRUMENT": "true"},
-        {
-            "PREFECT_PLUGINS_ENABLED": "true",
-            "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INSTRUMENT": "true",
-            "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ENABLED": "false",
-        },
+        {**_ON, "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ENABLED": "false"},
     ],
 )
 def test_leaves_the_connectors_alone_otherwise(environment: dict[str, str]) -> None:

@@ -1,0 +1,100 @@
+"""The plugin alone, on a real server: flows that do not know of us, in every process that Prefect runs them in."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prefect import get_client
+from prefect.deployments.runner import RunnerDeployment
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from tests.conftest import PrefectServer
+
+pytestmark = pytest.mark.server
+_PATIENCE = 60
+_PROGRAM = Path(__file__).parent / "programs" / "untouched.py"
+_TABLES = ("by_flow", "by_task", "by_thread", "once", "by_pool", "by_fork", "by_spawn", "by_dask")
+_EXPECTED = {
+    "untouched": {"by_flow": None, "by_task": "copy", "by_thread": "copy"},
+    "untouched-instrumented": {"once": None},
+    "untouched-pool": {"by_pool": "copy"},
+    "untouched-children": {"by_fork": None, "by_spawn": None},
+    "untouched-dask": {"by_dask": "copy"},
+}
+
+
+@pytest.fixture(scope="module")
+def environment(prefect_server_process: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """All that switches capture on."""
+    file = tmp_path_factory.mktemp("untouched") / "shop.db"
+    with sqlite3.connect(file) as connection:
+        for table in ("source", *_TABLES):
+            connection.execute(f"CREATE TABLE {table} (a INTEGER)")
+    connection.close()
+    return {
+        **prefect_server_process.environment,
+        "UNTOUCHED_URL": f"sqlite:///{file}",
+        "PREFECT_PLUGINS_ENABLED": "true",
+        "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INSTRUMENT": "true",
+    }
+
+
+def run(command: list[str], environment: dict[str, str]) -> None:
+    ended = subprocess.run(
+        command, env=environment, timeout=150, capture_output=True, text=True, check=False, cwd=_PROGRAM.parent
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def writes(api_url: str, **of_run: list[str]) -> dict[str, dict[str, str | None]]:
+    """What was written: by flow, the table and the task (without the number of its run); each once."""
+    body = {"filter": {"event": {"name": ["lineage.write"]}, **of_run}, "limit": 50}
+    answer = httpx.post(f"{api_url}/events/filter", json=body, timeout=30).raise_for_status().json()
+    found: dict[str, dict[str, str | None]] = defaultdict(dict)
+    for event in answer["events"]:
+        payload: dict[str, Any] = event["payload"]
+        if payload["run"]["flow_name"] in _EXPECTED:
+            task = payload["run"].get("task_run_name")
+            flow, table = found[payload["run"]["flow_name"]], payload["output"]["name"]
+            assert table not in flow, "a statement is told once"
+            flow[table] = task and task.rpartition("-")[0]
+    return found
+
+
+def wait_for(expected: dict[str, dict[str, str | None]], api_url: str, **of_run: Any) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while (found := writes(api_url, **of_run)) != expected and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert found == expected
+
+
+def test_every_process_of_untouched_flows_is_captured(
+    environment: dict[str, str], prefect_server_process: PrefectServer
+) -> None:
+    run([sys.executable, str(_PROGRAM)], environment)
+
+    wait_for(_EXPECTED, prefect_server_process.api_url)
+
+
+async def test_a_run_that_a_worker_executes_is_captured(
+    environment: dict[str, str], prefect_server_process: PrefectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`prefect flow-run execute` is what workers and runners start a process with."""
+    api_url = prefect_server_process.api_url
+    with temporary_settings({PREFECT_API_URL: api_url}):
+        monkeypatch.chdir(_PROGRAM.parent)
+        deployment = RunnerDeployment.from_entrypoint(f"{_PROGRAM.name}:plain", name="untouched")
+        deployment_id = await deployment.aapply()
+        async with get_client() as client:
+            flow_run = await client.create_flow_run_from_deployment(deployment_id)
+    run([sys.executable, "-m", "prefect", "flow-run", "execute", str(flow_run.id)], environment)
+
+    wait_for({"untouched": _EXPECTED["untouched"]}, api_url, related={"id": [f"prefect.flow-run.{flow_run.id}"]})
