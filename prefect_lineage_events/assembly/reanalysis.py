@@ -34,8 +34,7 @@ def analysed_again(placed: Iterable[Placed], schemas: Schemas) -> list[Placed]:
 
 def _again(placed: Placed, schemas: Schemas) -> Placed:
     step = placed.step
-    known = _known(placed, schemas)
-    if not step.info.sql or not known or not _lacked_schemas(placed, schemas):
+    if not step.info.sql or not _lacked_schemas(placed, schemas) or not (known := _known(placed, schemas)):
         return placed
     statement = _statement(step, known)
     if statement is None:
