@@ -46,16 +46,25 @@ def healing(sent: Iterable[Event], newest_good: Iterable[Event]) -> list[Event]:
 
     `newest_good` are the events of the newest run that completed, in the same shape. Its ends come again for each job
     that `sent` told of another run of: a failed run, or an older one of a backfill. Nothing false is said by that: the
-    run keeps its times, and the job its newest run. An end without inputs and outputs would only take edges away.
+    run keeps its times, and the job its newest run. An end without inputs and outputs would only take edges away; a
+    task that completed later, though its flow failed, is its job's newest good run itself.
     """
-    told = {_job(event): event["run"]["runId"] for event in sent}
+    told = {_job(event): event for event in sent}
     return [
         event
         for event in newest_good
         if event["eventType"] == "COMPLETE"
         and (event["inputs"] or event["outputs"])
-        and told.get(_job(event), event["run"]["runId"]) != event["run"]["runId"]
+        and _job(event) in told
+        and _hides(told[_job(event)], event)
     ]
+
+
+def _hides(last: Event, good: Event) -> bool:
+    """Is the job's last event one of another run, and no better news?"""
+    if last["run"]["runId"] == good["run"]["runId"]:
+        return False
+    return last["eventType"] != "COMPLETE" or last["eventTime"] < good["eventTime"]
 
 
 def _job(event: Event) -> _Name:

@@ -228,7 +228,17 @@ def test_tasks_jobs_are_healed_too():
     failed = events(elt(), granularity="task", state="FAILED", **later(run(elt()).run, 1))
     for event in failed[1:-1]:
         event["run"]["runId"] = "another"
+        event["eventType"] = event["eventType"].replace("COMPLETE", "FAIL")
     assert [e["job"]["name"] for e in healing(failed, good)] == ["nightly.extract", "nightly.load", "nightly"]
+
+
+def test_a_task_that_completed_in_a_failed_run_is_newer_news_of_its_job():
+    good = events(elt(), granularity="task")
+    failed = events(elt(), granularity="task", state="FAILED", **later(run(elt()).run, 1))
+    for event in failed[1:-1]:
+        event["run"]["runId"] = "another"
+        event["eventTime"] = failed[-1]["eventTime"]
+    assert [e["job"]["name"] for e in healing(failed, good)] == ["nightly"]
 
 
 def test_another_jobs_good_run_heals_nothing():
