@@ -5,12 +5,27 @@ Every setting is `PREFECT_INTEGRATIONS_LINEAGE_EVENTS_<NAME>`.
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from prefect.settings.base import PrefectBaseSettings, build_settings_config
-from pydantic import Field, SecretStr
-from pydantic_settings import SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+
+def _listed(value: Any) -> Any:
+    """A list in a variable of the environment: JSON, or patterns with commas between them (`[ab]*` is a pattern)."""
+    if not isinstance(value, str):
+        return value
+    try:
+        given = json.loads(value)
+    except ValueError:
+        given = None
+    return given if isinstance(given, list) else [part for piece in value.split(",") if (part := piece.strip())]
+
+
+Globs = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 
 
 class LineageSettings(PrefectBaseSettings):
@@ -52,27 +67,27 @@ class LineageSettings(PrefectBaseSettings):
         description="Quiet time after which an emitter tells its count.",
     )
     schema_lookup: bool = Field(default=True, description="Look up unknown columns on a connection of our own.")
-    include_flows: list[str] = Field(
+    include_flows: Globs = Field(
         default_factory=list,
         description="Capture only flows whose name matches one of these globs.",
     )
-    exclude_flows: list[str] = Field(
+    exclude_flows: Globs = Field(
         default_factory=list,
         description="Capture no flow whose name matches one of these globs.",
     )
-    include_tasks: list[str] = Field(
+    include_tasks: Globs = Field(
         default_factory=list,
         description="Capture only tasks whose name matches one of these globs.",
     )
-    exclude_tasks: list[str] = Field(
+    exclude_tasks: Globs = Field(
         default_factory=list,
         description="Capture no task whose name matches one of these globs.",
     )
-    include_datasets: list[str] = Field(
+    include_datasets: Globs = Field(
         default_factory=list,
         description="Report only datasets whose URI matches one of these globs.",
     )
-    exclude_datasets: list[str] = Field(
+    exclude_datasets: Globs = Field(
         default_factory=list,
         description="Report no dataset whose URI matches one of these globs.",
     )

@@ -20,13 +20,13 @@ _disabled: ContextVar[bool] = ContextVar("lineage_disabled", default=False)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Included when it matches one of `include` (or there are none) and none of `exclude`."""
+    """Included when it matches one of `include` (or nothing was asked for, None) and none of `exclude`."""
 
-    include: tuple[re.Pattern[str], ...] = ()
+    include: tuple[re.Pattern[str], ...] | None = None
     exclude: tuple[re.Pattern[str], ...] = ()
 
     def allows(self, name: str) -> bool:
-        if self.include and not any(p.match(name) for p in self.include):
+        if self.include is not None and not any(p.match(name) for p in self.include):
             return False
         return not any(p.match(name) for p in self.exclude)
 
@@ -51,35 +51,47 @@ class Policy:
 
 
 def parse(values: LineageSettings) -> Policy:
-    """The settings' globs as rules. A pattern that can match nothing is named in a warning and left out."""
-    return Policy(
-        values.enabled,
-        *(
-            Rule(
-                _patterns(f"include_{kind}", getattr(values, f"include_{kind}")),
-                _patterns(f"exclude_{kind}", getattr(values, f"exclude_{kind}")),
-            )
-            for kind in ("flows", "tasks", "datasets")
-        ),
+    """The settings' globs as rules. A pattern that can match nothing is named in a warning and left out.
+
+    Who asked for some, and named none that can be, gets none: to report everything would be the worse mistake.
+    """
+    return Policy(values.enabled, _rule(values, "flows"), _rule(values, "tasks"), _rule(values, "datasets"))
+
+
+def _rule(values: LineageSettings, kind: str) -> Rule:
+    include, exclude = getattr(values, f"include_{kind}"), getattr(values, f"exclude_{kind}")
+    return Rule(
+        _patterns(f"include_{kind}", include) if include else None,
+        _patterns(f"exclude_{kind}", exclude),
     )
 
 
 def _patterns(setting: str, globs: Iterable[str]) -> tuple[re.Pattern[str], ...]:
     found = []
     for glob in globs:
-        if not glob.strip() or _unclosed(glob):
-            logger.warning(
-                "lineage: %s has the pattern %r, which is no glob (*, ?, [abc]; a bracket is [[]); it is left out",
-                setting,
-                glob,
-            )
-            continue
-        found.append(re.compile(translate(glob.strip()), re.DOTALL))
+        fault = _fault(glob, of_datasets=setting.endswith("datasets"))
+        if fault:
+            logger.warning("lineage: %s has the pattern %r, which %s; it is left out", setting, glob, fault)
+        else:
+            found.append(re.compile(translate(glob.strip()), re.DOTALL))
     return tuple(found)
 
 
+def _fault(glob: str, *, of_datasets: bool) -> str | None:
+    """Why a pattern can match nothing, or not what it was meant for."""
+    if not glob.strip() or _unclosed(glob):
+        return "is no glob (*, ?, [abc]; a bracket is [[])"
+    if glob.strip().startswith("^") or glob.strip().endswith("$"):
+        return "is a regular expression and no glob (*, ?, [abc])"
+    beginning = re.split(r"[*?\[]", glob.strip(), maxsplit=1)[0]
+    if of_datasets and "://" not in glob and (beginning == glob.strip() or re.search(r"[./]", beginning)):
+        return "no dataset's URI can match (snowflake://account/DB/SCHEMA/TABLE, */SCHEMA/TABLE)"
+    return None
+
+
 def _unclosed(glob: str) -> bool:
-    return "[" in glob and re.search(r"\[!?\]?[^\]]*\]", glob) is None
+    """Is there a bracket that nothing closes? Such a one would only match itself."""
+    return "[" in re.sub(r"\[!?\]?[^\]]*\]", "", glob)
 
 
 @lru_cache(maxsize=1)
@@ -91,7 +103,7 @@ def current() -> Policy:
     try:
         return parse(settings())
     except ValueError as error:
-        logger.warning("lineage: capture is off, the settings cannot be read: %s", error)
+        logger.warning("lineage: capture is off, the settings cannot be read: %s", " ".join(str(error).split()))
         return Policy(enabled=False)
 
 

@@ -58,7 +58,7 @@ def test_rules_on_datasets(values: dict[str, Any], uri: str, reported: bool) -> 
     assert rules(**values).reports(uri) is reported
 
 
-@pytest.mark.parametrize("pattern", ["", "  ", "night[ly"])
+@pytest.mark.parametrize("pattern", ["", "  ", "night[ly", "[a]b[c", "^nightly", "nightly$"])
 def test_a_pattern_that_is_no_glob_is_named_and_left_out(pattern: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "prefect_lineage_events"):
         parsed = rules(include_flows=[pattern, "nightly"])
@@ -66,6 +66,53 @@ def test_a_pattern_that_is_no_glob_is_named_and_left_out(pattern: str, caplog: p
     assert not parsed.captures("other", None)
     assert "include_flows" in caplog.text
     assert repr(pattern) in caplog.text
+
+
+@pytest.mark.parametrize("pattern", ["orders", "PROD.SALES.*", "mart/orders*", "^s3://.*"])
+def test_a_pattern_that_no_datasets_uri_can_match_is_named(pattern: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "prefect_lineage_events"):
+        rules(exclude_datasets=[pattern])
+    assert "exclude_datasets" in caplog.text
+    assert repr(pattern) in caplog.text
+
+
+@pytest.mark.parametrize("pattern", ["*", "*/SALES/*", "snow*", "s3://b/*", "bigquery://p/*", "file:///data/[ab]?.csv"])
+def test_a_pattern_that_can_match_is_taken(pattern: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "prefect_lineage_events"):
+        assert rules(include_datasets=[pattern]).datasets.include
+    assert caplog.text == ""
+
+
+def test_who_includes_by_wrong_patterns_only_gets_nothing_rather_than_everything() -> None:
+    parsed = rules(include_flows=["night[ly"])
+
+    assert not parsed.captures("nightly", None)
+    assert not parsed.captures("other", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "captured"),
+    [("night ly", True), ("nightly\n", True), ("Nightly", False), ("nächtlich", False), ("a[1]", True), ("!x", True)],
+)
+def test_odd_names_are_matched_whole(name: str, captured: bool) -> None:
+    assert rules(include_flows=["night*", "a[[]1]", "[!a-z]x"]).captures(name, None) is captured
+
+
+@pytest.mark.parametrize(
+    ("text", "patterns"),
+    [
+        ("nightly", ["nightly"]),
+        (" a , b*,", ["a", "b*"]),
+        ('["a", "b,c"]', ["a", "b,c"]),
+        ("[ab]*,c", ["[ab]*", "c"]),
+        ("", []),
+    ],
+)
+def test_a_variable_lists_patterns_as_json_or_with_commas(
+    text: str, patterns: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INCLUDE_FLOWS", text)
+    assert LineageSettings().include_flows == patterns
 
 
 def test_settings_that_cannot_be_read_switch_capture_off(
