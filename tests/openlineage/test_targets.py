@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,19 @@ pytestmark = pytest.mark.usefixtures("nothing_configured")
 MARQUEZ = {"type": "http", "url": "http://marquez:5000"}
 FILE = {"type": "file", "log_file_path": "/data/out.jsonl", "append": True}
 KAFKA = {"type": "kafka", "topic": "lineage", "config": {"bootstrap.servers": "k1:9092,k2:9092"}}
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "targets.md"
+
+
+def test_the_configuration_on_the_page_is_one(tmp_path):
+    (yaml,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (tmp_path / "openlineage.yml").write_text(yaml)
+    assert {(t.name, t.profile) for t in targets()} == {
+        ("marquez", "marquez"),
+        ("archive", "plain"),
+        ("openmetadata", "plain"),
+    }
 
 
 @pytest.fixture
