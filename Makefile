@@ -28,7 +28,7 @@ test: $(STAMP) $(VENV)-snowflake/.stamp  ## Set up what is needed and pass the t
 
 bench: $(STAMP)  ## The project's figures, as ratios within one run
 	$(BIN)/python -m benchmarks.capture
-	$(BIN)/python -m benchmarks.assemble
+	$(BIN)/python -m benchmarks.assembler
 	$(BIN)/python -m benchmarks.sql
 
 lint: $(STAMP)  ## Style and likely mistakes
