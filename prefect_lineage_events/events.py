@@ -1,6 +1,7 @@
 """The vocabulary on the wire: LineageEvent and the emitter's own events, to and from Prefect events.
 
-A later version reads every earlier one: fields are only added, and unknown ones are ignored.
+A later version reads every earlier one: fields are only added, and unknown ones are ignored. The order of the fields is
+that in which people read them on Prefect's pages; what is for machines comes last.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ EMITTER_PREFIX = "prefect-lineage.emitter."
 # for the run, the task, the flow, the deployment, the work pool and ten tags.
 MAX_RELATED_DATASETS = 85
 _MAX_LABEL = 512
+# How many tables the name of a `lineage.schema` event lists.
+_NAMED = 5
 
 
 class _Value(BaseModel):
@@ -90,15 +93,8 @@ class StatementInfo(_Value):
     pairs of URIs for effects `rename`, `swap`, `clone`.
     """
 
-    id: UUID
-    effect: str | None = None
-    dialect: str = ""
-    database: str | None = None
-    # `schema` would shadow a method of pydantic's models
-    schema_name: str | None = None
     sql: str | None = None
-    fingerprint: str = ""
-    query_id: str | None = None
+    effect: str | None = None
     rows: int | None = None
     started: dt.datetime | None = None
     duration: float | None = None
@@ -107,8 +103,15 @@ class StatementInfo(_Value):
     confidence: Literal["exact", "recovered", "partial"] = "exact"
     reason: str = ""
     renames: tuple[tuple[str, str], ...] = ()
+    query_id: str | None = None
+    dialect: str = ""
+    database: str | None = None
+    # `schema` would shadow a method of pydantic's models
+    schema_name: str | None = None
     part: int = 1
     parts: int = 1
+    fingerprint: str = ""
+    id: UUID
 
 
 class RunInfo(_Value):
@@ -160,11 +163,11 @@ class LineageEvent(_Payload):
     """
 
     operation: Operation
+    statement: StatementInfo
     output: EventDataset | None = None
     inputs: tuple[EventDataset, ...] = ()
     columns: tuple[EventColumnEdge, ...] = ()
     result_columns: tuple[Column, ...] = ()
-    statement: StatementInfo
     run: RunInfo = RunInfo()
     task_runs: tuple[UUID, ...] = ()
     emitter: EmitterInfo
@@ -176,7 +179,7 @@ class LineageEvent(_Payload):
     def to_prefect(self) -> dict[str, Any]:
         """The keyword arguments of `prefect.events.emit_event`."""
         primary = self.primary
-        resource = _resource(primary) if primary else _emitter_resource(self.emitter.id)
+        resource = _resource(primary) if primary else _emitter_resource(self.emitter.id, "a statement not understood")
         inputs = self.inputs if self.output else self.inputs[1:]
         related = [*self.run.related(), *({**_resource(d), "prefect.resource.role": INPUT_ROLE} for d in inputs)]
         return {
@@ -205,11 +208,13 @@ class SchemaEvent(_Payload):
                 for d in self.datasets[:MAX_RELATED_DATASETS]
             ),
         ]
+        names = [d.name for d in self.datasets]
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         return {
             "event": SCHEMA_EVENT,
             "id": self.emitter.event_id(),
             "occurred": self.observed,
-            "resource": _emitter_resource(self.emitter.id),
+            "resource": _emitter_resource(self.emitter.id, f"columns of {', '.join(names[:_NAMED])}{more}"),
             "related": related,
             "payload": self.model_dump(mode="json", exclude_defaults=True) | {"schema_version": SCHEMA_VERSION},
         }
@@ -240,11 +245,18 @@ class CountEvent(_Payload):
             "event": name,
             "id": uuid5(self.emitter_id, told),
             "occurred": self.occurred,
-            "resource": _emitter_resource(self.emitter_id),
+            "resource": _emitter_resource(self.emitter_id, self._told()),
             "related": self.run.related(),
             "payload": self.model_dump(mode="json", exclude_defaults=True, exclude={"closed"})
             | {"schema_version": SCHEMA_VERSION},
         }
+
+    def _told(self) -> str:
+        """The event in a few words, for who looks at the feed."""
+        told = [f"{self.count} lineage event{'' if self.count == 1 else 's'}{'' if self.closed else ' so far'}"]
+        told += [f"{self.dropped} statements dropped"] if self.dropped else []
+        told += [f"{self.failed} events not taken"] if self.failed else []
+        return ", ".join(told)
 
 
 HistoryEvent = LineageEvent | SchemaEvent | CountEvent
@@ -280,5 +292,5 @@ def _resource(dataset: EventDataset) -> dict[str, str]:
     }
 
 
-def _emitter_resource(emitter_id: UUID) -> dict[str, str]:
-    return {"prefect.resource.id": f"{EMITTER_PREFIX}{emitter_id}", "prefect.resource.name": "lineage emitter"}
+def _emitter_resource(emitter_id: UUID, told: str) -> dict[str, str]:
+    return {"prefect.resource.id": f"{EMITTER_PREFIX}{emitter_id}", "prefect.resource.name": told[:_MAX_LABEL]}

@@ -1,0 +1,75 @@
+"""What lineage events look like to those who read them on Prefect's pages, and to later versions."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from prefect_lineage_events.events import (
+    CountEvent,
+    EmitterInfo,
+    EventDataset,
+    LineageEvent,
+    SchemaEvent,
+    StatementInfo,
+    parse,
+)
+
+EMITTER = EmitterInfo(id=UUID(int=7), sequence=3)
+ORDERS = EventDataset(namespace="sqlite:///shop.db", name="orders")
+REVENUE = EventDataset(namespace="sqlite:///shop.db", name="revenue")
+WRITE = LineageEvent(
+    operation="write",
+    output=REVENUE,
+    inputs=(ORDERS,),
+    statement=StatementInfo(id=UUID(int=1), sql="INSERT INTO revenue SELECT ? FROM orders", rows=2, fingerprint="f"),
+    emitter=EMITTER,
+)
+
+
+def name_of(event: CountEvent | SchemaEvent | LineageEvent) -> str:
+    return str(event.to_prefect()["resource"]["prefect.resource.name"])
+
+
+def test_the_payload_begins_with_what_people_look_for() -> None:
+    payload = WRITE.to_prefect()["payload"]
+    assert list(payload)[:4] == ["operation", "statement", "output", "inputs"]
+    assert list(payload["statement"]) == ["sql", "rows", "fingerprint", "id"]
+
+
+def test_primary_and_related_datasets_go_by_their_names() -> None:
+    event = WRITE.to_prefect()
+    assert event["resource"]["prefect.resource.name"] == "revenue"
+    assert [r["prefect.resource.name"] for r in event["related"]] == ["orders"]
+
+
+@pytest.mark.parametrize(
+    ("count", "name"),
+    [
+        (CountEvent(closed=True, emitter_id=EMITTER.id, count=6), "6 lineage events"),
+        (CountEvent(closed=False, emitter_id=EMITTER.id, count=1), "1 lineage event so far"),
+        (
+            CountEvent(closed=True, emitter_id=EMITTER.id, count=2, dropped=9, failed=1),
+            "2 lineage events, 9 statements dropped, 1 events not taken",
+        ),
+    ],
+)
+def test_a_count_is_told_in_its_name(count: CountEvent, name: str) -> None:
+    assert name_of(count) == name
+
+
+def test_a_schema_event_names_its_first_tables() -> None:
+    datasets = tuple(EventDataset(namespace="s3://b", name=f"t{i}") for i in range(7))
+    assert name_of(SchemaEvent(datasets=datasets[:2], emitter=EMITTER)) == "columns of t0, t1"
+    assert name_of(SchemaEvent(datasets=datasets, emitter=EMITTER)) == "columns of t0, t1, t2, t3, t4 and 2 more"
+
+
+def test_what_is_sent_is_read_again() -> None:
+    event = WRITE.to_prefect()
+    assert parse(event["event"], event["payload"]) == WRITE
+
+
+def test_fields_of_a_later_version_are_passed_over() -> None:
+    payload = WRITE.to_prefect()["payload"] | {"colour": "blue", "schema_version": 1}
+    assert parse("lineage.write", payload) == WRITE
