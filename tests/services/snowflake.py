@@ -49,10 +49,16 @@ class SnowflakeStandIn:
 @pytest.fixture(scope="session")
 def snowflake_server() -> SnowflakeStandIn:
     """The session's stand-in."""
-    program = Path(os.environ.get("FAKESNOW", _PROGRAM))
-    if not program.exists():
+    running = started()
+    if running is None:
         pytest.skip("the Snowflake stand-in is not installed (.venv-snowflake, which `make test` sets up)")
-    return _server(program)
+    return running
+
+
+def started() -> SnowflakeStandIn | None:
+    """The process's stand-in, started when it is first asked for; None where it is not installed."""
+    program = Path(os.environ.get("FAKESNOW", _PROGRAM))
+    return _server(program) if program.exists() else None
 
 
 @cache

@@ -1,0 +1,1 @@
+"""What capture costs a flow: run `python -m benchmarks.capture`."""

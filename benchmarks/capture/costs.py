@@ -1,0 +1,107 @@
+"""What a statement costs beside itself: in the CPU time of the whole process, and in its caller's thread.
+
+The unit is `prefect.events.emit_event` of one small event, which is what telling the same by hand would cost at least.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+
+from prefect import flow
+from prefect.events import emit_event
+from prefect.events.worker import EventsWorker
+
+from benchmarks.capture.stores import Connected
+from prefect_lineage_events import datasets
+from prefect_lineage_events.capture import tracer, worker
+
+# A flow seldom does nothing but call us: without a pause, what is measured is how two threads share one lock.
+PAUSE = 0.001
+NOW = dt.datetime.now(dt.timezone.utc)
+SAME = "INSERT INTO sales (id, amount) SELECT id, amount FROM orders WHERE amount = 1"
+QUERY = "SELECT id, amount FROM orders WHERE id = 1"
+# What the statements have in common with the one before, and the text of the nth.
+SHAPES: dict[str, Callable[[int], str]] = {
+    "the same text": lambda _: SAME,
+    "other literals": lambda i: f"{SAME}{i}",
+    "another table each": lambda i: f"CREATE TABLE made_{i} AS SELECT id, amount FROM orders",
+    "another table each, joined": lambda i: f"SELECT o.id, x + 1 AS more FROM orders o JOIN s{i} ON o.id = s{i}.id",
+}
+STORES = (
+    datasets.sqlite("/benchmark.db"),
+    datasets.server("postgres", "db.example.org", None, "shop", "public"),
+    datasets.snowflake("org-account", "SHOP", "PUBLIC"),
+)
+
+
+def report(connected: list[Connected], count: int) -> None:
+    @flow(name="benchmark-costs")
+    def costs() -> None:
+        _report_cpu(count)
+        _report_callers_thread(connected, count)
+
+    costs()
+
+
+def _report_cpu(count: int) -> None:
+    print(f"\n{'CPU of a statement, both threads, x emit_event':<48}" + "".join(f"{s.dialect:>12}" for s in STORES))
+    unit = min(_cpu(_emit, count) for _ in range(2))
+    for name, text in SHAPES.items():
+        print(f"{name:<48}" + "".join(f"{_cpu(_told(store, text), count) / unit:12.2f}" for store in STORES))
+
+
+def _told(store: datasets.Store, text: Callable[[int], str]) -> Callable[[int], object]:
+    """Statements as a driver notes them; what the database itself costs is not ours."""
+    connection = tracer.connection(store)
+    return lambda i: connection.statement(text(i), started=NOW, duration=0.001, autocommit=True, rows=1)
+
+
+def _cpu(call: Callable[[int], object], count: int) -> float:
+    """Seconds of CPU that the process used for one call, and for all that came of it."""
+    call(2 * count)
+    _delivered()
+    started = time.process_time()
+    for _ in range(200):
+        time.sleep(PAUSE)
+    idle = (time.process_time() - started) / 200
+    started = time.process_time()
+    for i in range(count):
+        call(i)
+        time.sleep(PAUSE)
+    _delivered()
+    return (time.process_time() - started) / count - idle
+
+
+def _emit(number: int) -> None:
+    emit_event(
+        "benchmark.emitted",
+        resource={"prefect.resource.id": f"benchmark.{number}"},
+        related=[{"prefect.resource.id": "benchmark.input", "prefect.resource.role": "input"}],
+        payload={"sql": SAME, "rows": 1},
+    )
+
+
+def _delivered() -> None:
+    worker.flush(120)
+    EventsWorker.instance().wait_until_empty()
+
+
+def _report_callers_thread(connected: list[Connected], count: int) -> None:
+    print(f"\n{'added in the thread of a query, known text':<48}{'p50 us':>12}{'p99 us':>12}")
+    for store in connected:
+        plain, traced = [], []
+        for i in range(count + 20):
+            # in turns, each first as often as the other: what else the machine does meets both
+            for spent, connection in ((plain, store.plain), (traced, store.traced))[:: 1 if i % 2 else -1]:
+                started = time.perf_counter_ns()
+                store.query(connection, QUERY)
+                spent.append((time.perf_counter_ns() - started) / 1_000)
+                time.sleep(PAUSE)
+        p50, p99 = (_quantile(traced[20:], share) - _quantile(plain[20:], share) for share in (0.5, 0.99))
+        print(f"{store.name:<48}{p50:12.0f}{p99:12.0f}")
+
+
+def _quantile(values: list[float], share: float) -> float:
+    return sorted(values)[int(len(values) * share)]

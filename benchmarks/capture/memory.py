@@ -1,0 +1,41 @@
+"""What 10,000 different statements in one run leave behind in a process of their own, at the peak."""
+
+from __future__ import annotations
+
+import datetime as dt
+import multiprocessing
+import resource
+import time
+
+STATEMENTS = 10_000
+
+
+def report() -> None:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(f"\n10,000 different statements in one flow, MB more at the peak: {pool.apply(_megabytes):.0f}")
+
+
+def _megabytes() -> float:
+    from prefect import flow
+
+    from prefect_lineage_events import datasets
+    from prefect_lineage_events.capture import tracer, worker
+
+    connection = tracer.connection(datasets.sqlite("/benchmark.db"))
+
+    def say(sql: str) -> None:
+        connection.statement(sql, started=dt.datetime.now(dt.timezone.utc), duration=0.001, autocommit=True, rows=1)
+
+    @flow(name="benchmark-memory")
+    def different() -> float:
+        say("SELECT 1 FROM warm")
+        worker.flush(60)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for i in range(STATEMENTS):
+            say(f"INSERT INTO m{i} SELECT * FROM s{i}")
+            if i % 50 == 0:
+                time.sleep(0.02)
+        worker.flush(300)
+        return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+    return different()
