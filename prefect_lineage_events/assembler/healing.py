@@ -21,29 +21,42 @@ from prefect_lineage_events.settings import settings
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
+    from prefect_lineage_events.assembly.model import RunLineage
+    from prefect_lineage_events.history.model import RunHistory
     from prefect_lineage_events.openlineage.targets import Target
 
 _NOW = Patience(completeness=0, settle=0)
 
 
 def heal(
-    client: SyncPrefectClient, run: FlowRun, sent: list[Event], to: Target, send: Callable[[Outbox], None]
+    client: SyncPrefectClient,
+    run: FlowRun,
+    sent: list[Event],
+    to: Target,
+    send: Callable[[Outbox], None],
+    *,
+    stitched: Callable[[RunHistory], RunLineage] | None = None,
 ) -> FlowRun | None:
     """Send again what a target needs after `sent` of `run`; returns the run whose end was sent, if one was.
 
-    Raises TransientDeliveryError when the target cannot take it now.
+    `stitched` makes the lineage of a history, where it is not made as ever. Raises TransientDeliveryError when the
+    target cannot take it now.
     """
     if to.profile != "marquez":
         return None
     good = newest_good(client, run, to.id)
     if good is None:
         return None
-    lineage = stitch(read_history(client, good, _NOW), infer_columns=settings().infer_columns)
+    lineage = (stitched or _as_ever)(read_history(client, good, _NOW))
     again = profiles.healing(sent, events_for(lineage, to, str(client.api_url)))
     if not again:
         return None
     send(Outbox(again, to))
     return good
+
+
+def _as_ever(history: RunHistory) -> RunLineage:
+    return stitch(history, infer_columns=settings().infer_columns)
 
 
 def newest_good(client: SyncPrefectClient, run: FlowRun, target_id: str) -> FlowRun | None:

@@ -145,7 +145,7 @@ def keep_present(client: SyncPrefectClient, flow_run_id: UUID, order: Order) -> 
     run = read_run(client, flow_run_id)
     lineage = order.stitched(read_history(client, run, Patience(completeness=0)))
     for to in order.to():
-        heal(client, run, events_for(lineage, to, str(client.api_url)), to, order.send)
+        heal(client, run, events_for(lineage, to, str(client.api_url)), to, order.send, stitched=order.stitched)
 
 
 def patience() -> Patience:
@@ -252,7 +252,7 @@ def _settle(
         return None
     try:
         if order.keep_present:
-            heal(client, lineage.run, outbox.events, outbox.target, order.send)
+            heal(client, lineage.run, outbox.events, outbox.target, order.send, stitched=order.stitched)
     except TransientDeliveryError as error:
         return error
     outbox.line = replace(outbox.line, settled=True)
