@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import StatementNote
 from prefect_lineage_events.capture.tracer import ConnectionTracer
 
@@ -64,7 +65,8 @@ class Reading:
     def arrives(self) -> None:
         arrival, self.arrival = self.arrival, None
         if arrival is not None:
-            arrival()
+            with softly("telling of a statement"):
+                arrival()
 
     def ends(self, *, exhausted: bool = False) -> None:
         """The result is exhausted or given up: tell its row count, if nobody has.
@@ -75,7 +77,8 @@ class Reading:
             self.arrives()
         note, self._note = self._note, None
         if note is not None and (exhausted or self.rows):
-            self._tracer.rows(note, self.rows)
+            with softly("counting rows"):
+                self._tracer.rows(note, self.rows)
 
     def counted(self, rows: Iterator[Any]) -> Iterator[Any]:
         """The same rows, counted, to the end or to where the iteration is given up."""

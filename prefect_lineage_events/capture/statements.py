@@ -11,7 +11,7 @@ from time import perf_counter
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from prefect_lineage_events.capture.log import is_of_a_signal, logger
+from prefect_lineage_events.capture.log import failed_softly, is_of_a_signal, logger, softly
 
 if TYPE_CHECKING:
     from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy
@@ -35,19 +35,27 @@ def ask(question: Callable[..., T], *args: Any, default: T) -> T:
 def after(result: Any, told: Callable[[Any], T]) -> T | Awaitable[T]:
     """What `told` makes of the result: at once, or when it has been awaited, if the driver's method is a coroutine.
 
-    Where the user's stack has room for the call but not for telling, the result goes untold: what has run must not look
-    as if it had failed, and nothing can be called here to count it.
+    What has run must not look as if it had failed: where telling fails, the result is the driver's own.
     """
     if type(result) is CoroutineType:
         return _awaited(result, told)
     try:
         return told(result)
     except RecursionError:
+        # The user's stack had room for the call but not for telling; nothing can be called here to say so.
+        return result  # type: ignore[no-any-return]
+    except Exception as error:
+        if is_of_a_signal(error.__traceback__):
+            raise
+        failed_softly("telling of a statement", error)
         return result  # type: ignore[no-any-return]
 
 
 async def _awaited(coroutine: Awaitable[Any], told: Callable[[Any], T]) -> T:
-    return told(await coroutine)
+    result = await coroutine
+    with softly("telling of a statement"):
+        return told(result)
+    return result  # type: ignore[no-any-return]
 
 
 def operation_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _BEFORE_QUEUES = 1_000
 _MAX_IMPORT = 5.0  # seconds
+# Of the time at the end of the process; the rest is for sending what comes of it, and what did not.
+_FOR_ANALYSIS = 0.8
 
 
 class Worker:
@@ -73,7 +75,7 @@ class Worker:
         deadline = time.monotonic() + self._values.drain_timeout
         self._stopping.set()
         self._queue.wake()
-        self._thread.join(self._values.drain_timeout)
+        self._thread.join(self._values.drain_timeout * _FOR_ANALYSIS)
         with softly("ending with the process"):
             if self._pipeline is not None and self._thread.is_alive():
                 self._pipeline.give_up("the process ended before everything was analysed")
@@ -101,7 +103,7 @@ class Worker:
             self._pipeline = Pipeline(self._values, self._sender.send, self._queue)
         if self._pipeline is None:
             self._out_of_order = True
-            self._queue.drop_rest()
+            self._queue = NoteQueue(self._values.queue_size)  # nobody will look at what is in it
             return
         self._work(self._pipeline)
 

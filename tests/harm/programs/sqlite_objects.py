@@ -97,7 +97,7 @@ def doings():
     print([tuple(row) for row in connection.execute("SELECT a FROM t")])
     print(next(connection.execute("SELECT a FROM t")), list(connection.iterdump())[:2])
     attempt("backup to", lambda: connection.backup(sqlite3.connect("copy.db")))
-    attempt("backup into", lambda: sqlite3.connect("doings.db").backup(connection))
+    attempt("backup into", lambda: sqlite3.connect(":memory:").backup(traced(sqlite3.connect("into.db"))))
     other = traced(sqlite3.connect("other.db"))
     attempt("backup traced", lambda: connection.backup(other))
     print(other.execute("SELECT count(*) FROM t").fetchone())
