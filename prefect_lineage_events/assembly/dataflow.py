@@ -170,7 +170,15 @@ class Dataflow:
             self._contents[passing].take(feeding)
 
     def _feeding(self, placed: Placed, moment: _Moment) -> Relation:
-        return self._given(placed, moment) if placed.step.takes_from_python else self._relation(placed)
+        if placed.step.takes_from_python:
+            return self._given(placed, moment)
+        feeding = self._relation(placed)
+        if placed.step.how == "asset":
+            # Its upstream are assets that its task was given, not the tables that the task read itself.
+            own = [rows for rows, how in self._in_hand(placed, moment) if how == _SAME_TASK]
+            for life in (life for rows in own for life in rows.sources if life is not placed.target):
+                feeding.fed_by(life, _SAME_TASK)
+        return feeding
 
     # --- what a statement says itself ------------------------------------------------------------------------------
 

@@ -239,6 +239,11 @@ def test_a_materialised_asset_without_upstream_is_made_of_what_its_task_read():
     assert known(lineage(story)) == {"a>out": "same task"}
 
 
+def test_a_materialised_asset_is_made_of_what_its_task_read_beside_its_upstream_assets():
+    story = Story().task("T").read("a", task="T").asset("s3://bucket/out", "s3://bucket/in", task="T")
+    assert known(lineage(story)) == {"in>out": "asset", "a>out": "same task"}
+
+
 def test_an_asset_that_was_not_made_is_none():
     story = Story().task("T").asset("s3://bucket/out", "s3://bucket/in", task="T", succeeded=False)
     assert lineage(story).empty

@@ -1,0 +1,93 @@
+"""Results that Prefect loses sight of: through the flow's body, into subflows and out of them; and Prefect's assets."""
+
+from __future__ import annotations
+
+import os
+
+import pandas as pd
+import sqlalchemy as sa
+from prefect import flow, task
+from prefect.assets import materialize
+
+from prefect_lineage_events import instrument_connection
+
+ENGINE = instrument_connection(sa.create_engine(os.environ["SHOP_URL"]))
+
+
+@task
+def read(query: str) -> pd.DataFrame:
+    return pd.read_sql(query, ENGINE)
+
+
+@task
+def write(frame: pd.DataFrame, table: str) -> None:
+    frame.to_sql(table, ENGINE, index=False)
+
+
+@flow(name="through the body")
+def through_the_body() -> None:
+    orders = read("SELECT id, amount FROM orders")
+    write(orders[orders["amount"] > 5], "big_orders")
+
+
+@flow(name="two through the body")
+def two_through_the_body() -> None:
+    amounts, names = read("SELECT amount FROM orders"), read("SELECT name FROM customers")
+    write(amounts.drop_duplicates(), "amounts")
+    write(names.drop_duplicates(), "names")
+
+
+@flow(name="perhaps crossed")
+def perhaps_crossed() -> None:
+    orders, customers = read("SELECT id FROM orders"), read("SELECT id FROM customers")
+    write(orders.drop_duplicates(), "order_ids")
+    write(customers.drop_duplicates(), "customer_ids")
+
+
+@flow(name="read by the body")
+def read_by_the_body() -> None:
+    write(pd.read_sql("SELECT name FROM customers", ENGINE), "body_names")
+
+
+@flow(name="loading")
+def loading(frame: pd.DataFrame, table: str) -> None:
+    write(frame, table)
+
+
+@flow(name="into a subflow")
+def into_a_subflow() -> None:
+    loading(read("SELECT id, status FROM orders"), "handed_down")
+
+
+@flow(name="extracting")
+def extracting() -> pd.DataFrame:
+    return read("SELECT id, country FROM customers")
+
+
+@flow(name="out of a subflow")
+def out_of_a_subflow() -> None:
+    write(extracting(), "handed_up")
+
+
+@materialize("s3://lake/customer_file", asset_deps=["s3://lake/country_file"])
+def publish() -> float:
+    return float(pd.read_sql("SELECT id FROM customers", ENGINE)["id"].mean())
+
+
+@flow(name="materialising")
+def materialising() -> None:
+    publish()
+
+
+if __name__ == "__main__":
+    for one in (
+        through_the_body,
+        two_through_the_body,
+        perhaps_crossed,
+        read_by_the_body,
+        into_a_subflow,
+        out_of_a_subflow,
+        materialising,
+    ):
+        one()
+    ENGINE.dispose()
