@@ -107,3 +107,33 @@ def test_a_finished_job_is_pickled_as_prefect_gcp_returns_it(credentials: GcpCre
 
     assert type(back) is bigquery.LoadJob
     assert back.job_id == job.job_id
+
+
+def test_somebody_elses_patch_over_ours_stays_and_ours_only_passes_calls_on(
+    credentials: GcpCredentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = GcpCredentials.get_bigquery_client
+    asked: list[object] = []
+
+    def theirs(self: GcpCredentials, *args: Any, **kwargs: Any) -> Any:
+        asked.append(self)
+        return ours(self, *args, **kwargs)
+
+    monkeypatch.setattr(GcpCredentials, "get_bigquery_client", theirs)
+    uninstrument()
+
+    assert vars(GcpCredentials)["get_bigquery_client"] is theirs
+    assert type(credentials.get_bigquery_client()) is bigquery.Client
+    assert asked == [credentials]
+
+
+def test_somebody_elses_patch_under_ours_is_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def theirs(self: GcpCredentials) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(GcpCredentials, "get_bigquery_client", theirs)
+    instrument()
+    assert vars(GcpCredentials)["get_bigquery_client"] is not theirs
+    uninstrument()
+
+    assert vars(GcpCredentials)["get_bigquery_client"] is theirs
