@@ -13,17 +13,17 @@ Rules for Python, which nobody sees inside of:
 
 from __future__ import annotations
 
-import datetime as dt
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from prefect_lineage_events.assembly.flow_body import FlowBody, Result
 from prefect_lineage_events.assembly.givers import Givers
+from prefect_lineage_events.assembly.hands import Hands, Moment
 from prefect_lineage_events.assembly.lives import Life, Placed
 from prefect_lineage_events.assembly.model import How
-from prefect_lineage_events.assembly.relation import DIRECT, Origin, Origins, Relation, less_sure, through
+from prefect_lineage_events.assembly.relation import DIRECT, Origin, Origins, Relation, less_sure, through, together
 from prefect_lineage_events.assembly.schemas import STAR, Schemas
 from prefect_lineage_events.assembly.statements import Scope
 from prefect_lineage_events.events import EventColumnEdge
@@ -34,8 +34,6 @@ from prefect_lineage_events.history.model import TaskRun
 MAX_ALIKE = 50
 MAX_INFERRED = 10_000
 
-_Moment = tuple[dt.datetime, int]
-
 
 @dataclass(frozen=True, slots=True)
 class Fed:
@@ -44,20 +42,6 @@ class Fed:
     target: Life
     scopes: frozenset[Scope]
     by: Relation = field(default_factory=Relation)
-
-
-@dataclass(slots=True)
-class _Hands:
-    """What the statements of one scope handed to Python: `all_day`, and up to `now`; `ahead` are those to come."""
-
-    all_day: Relation = field(default_factory=Relation)
-    now: Relation = field(default_factory=Relation)
-    ahead: deque[tuple[_Moment, Relation]] = field(default_factory=deque)
-
-    def until(self, moment: _Moment) -> Relation:
-        while self.ahead and self.ahead[0][0] < moment:
-            self.now.take(self.ahead.popleft()[1])
-        return self.now
 
 
 class Dataflow:
@@ -73,8 +57,8 @@ class Dataflow:
         self._schemas = schemas
         self._inferred = 0 if infer_columns else MAX_INFERRED
         self._contents: dict[Life, Relation] = defaultdict(Relation)
-        self._hands: dict[Scope, _Hands] = defaultdict(_Hands)
-        self._with_called: dict[Scope, _Hands] = defaultdict(_Hands)
+        self._hands: dict[Scope, Hands] = defaultdict(Hands)
+        self._with_called: dict[Scope, Hands] = defaultdict(Hands)
         wrote = {scope for one in placed if one.target for scope in one.step.scopes}
         self._givers = Givers(tasks, wrote, self._covers)
         self._callers = {task.id: task.caller for task in tasks.values() if task.caller}
@@ -88,17 +72,17 @@ class Dataflow:
 
     def handed(self) -> Relation:
         """All that the run's statements handed to Python."""
-        return _together(hands.all_day for hands in self._hands.values())
+        return together(hands.all_day for hands in self._hands.values())
 
     def handed_by(self, givers: Iterable[UUID]) -> Relation:
         """What came with the results of these tasks."""
         scopes = dict.fromkeys(scope for giver in sorted(givers) for scope in (giver, *self._givers.of(giver)))
-        return _together(self._hands[scope].all_day for scope in scopes)
+        return together(self._hands[scope].all_day for scope in scopes)
 
     def handed_by_the_body(self, call: TaskRun) -> Iterator[Relation]:
         """What the flow's body handed to a subflow, result by result."""
         for result in self._body.feeding_call(call):
-            yield _together(self._rows_of(result))
+            yield together(self._rows_of(result))
 
     def _follow(self) -> None:
         self._hand_over_lasting()
@@ -111,7 +95,7 @@ class Dataflow:
             elif target:
                 self._feed(target, placed, moment)
 
-    def _moments(self) -> Iterator[tuple[_Moment, Placed]]:
+    def _moments(self) -> Iterator[tuple[Moment, Placed]]:
         """Statements as they ran; one that stands for many executions at the first and at the last of them.
 
         What happened between two executions meets the later one, as it did in the run.
@@ -137,7 +121,7 @@ class Dataflow:
             hands.now.take(rows)
             hands.all_day.take(rows)
 
-    def _of(self, scopes: Iterable[Scope]) -> Iterator[_Hands]:
+    def _of(self, scopes: Iterable[Scope]) -> Iterator[Hands]:
         """The hands of the scopes that a statement belongs to, and of the tasks that called them."""
         for scope in scopes:
             yield self._hands[scope]
@@ -150,7 +134,7 @@ class Dataflow:
             seen.add(scope)
             yield scope
 
-    def _feed(self, target: Life, placed: Placed, moment: _Moment) -> None:
+    def _feed(self, target: Life, placed: Placed, moment: Moment) -> None:
         """A write in a loop of which nothing new can be learned is passed over."""
         scopes = placed.step.scopes
         if placed.step.takes_from_python:
@@ -162,14 +146,14 @@ class Dataflow:
         fed = self._fed.setdefault((target, scopes), Fed(target, scopes))
         fed.by.take(self._feeding(placed, moment))
 
-    def _fill(self, passing: Life, placed: Placed, moment: _Moment) -> None:
+    def _fill(self, passing: Life, placed: Placed, moment: Moment) -> None:
         feeding = self._feeding(placed, moment)
         if placed.renews:
             self._contents[passing] = feeding
         elif placed.step.operation == "write":
             self._contents[passing].take(feeding)
 
-    def _feeding(self, placed: Placed, moment: _Moment) -> Relation:
+    def _feeding(self, placed: Placed, moment: Moment) -> Relation:
         if placed.step.takes_from_python:
             return self._given(placed, moment)
         feeding = self._relation(placed)
@@ -251,7 +235,7 @@ class Dataflow:
 
     # --- what Python was handed ------------------------------------------------------------------------------------
 
-    def _given(self, placed: Placed, moment: _Moment) -> Relation:
+    def _given(self, placed: Placed, moment: Moment) -> Relation:
         """What Python had in its hands when it wrote; columns by equal names, never more than inferred."""
         result = Relation()
         in_hand = self._in_hand(placed, moment)
@@ -265,7 +249,7 @@ class Dataflow:
                 self._inferred += sum(map(len, known))
         return result
 
-    def _in_hand(self, placed: Placed, moment: _Moment) -> list[tuple[Relation, How]]:
+    def _in_hand(self, placed: Placed, moment: Moment) -> list[tuple[Relation, How]]:
         found: list[tuple[Relation, How]] = []
         names = self._names_into(placed)
         for scope in sorted(placed.step.scopes, key=str):
@@ -294,13 +278,6 @@ class Dataflow:
 _SAME_TASK: How = "same task"
 _TASK_GRAPH: How = "task graph"
 _SAME_FLOW: How = "same flow"
-
-
-def _together(relations: Iterable[Relation]) -> Relation:
-    whole = Relation()
-    for relation in relations:
-        whole.take(relation)
-    return whole
 
 
 def _reads_passing(placed: Placed) -> bool:

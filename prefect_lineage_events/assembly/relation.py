@@ -79,6 +79,14 @@ class Relation:
         return [name for name, _ in self.columns.values()]
 
 
+def together(relations: Iterable[Relation]) -> Relation:
+    """All their rows, beside each other."""
+    whole = Relation()
+    for relation in relations:
+        whole.take(relation)
+    return whole
+
+
 def surer(one: How | None, other: How) -> How:
     return other if one is None or _SURENESS[other] < _SURENESS[one] else one
 
