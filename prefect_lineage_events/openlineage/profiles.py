@@ -64,7 +64,7 @@ def _hides(last: Event, good: Event) -> bool:
     """Is the job's last event one of another run, and no better news?"""
     if last["run"]["runId"] == good["run"]["runId"]:
         return False
-    return last["eventType"] != "COMPLETE" or last["eventTime"] < good["eventTime"]
+    return last["eventType"] != "COMPLETE" or str(last["eventTime"]) < str(good["eventTime"])
 
 
 def _job(event: Event) -> _Name:
