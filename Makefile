@@ -23,7 +23,13 @@ $(VENV)-snowflake/.stamp: tests/services/requirements-snowflake.txt
 	$(VENV)-snowflake/bin/pip install --quiet --requirement tests/services/requirements-snowflake.txt
 	touch $@
 
-test: $(STAMP) $(VENV)-snowflake/.stamp  ## Set up what is needed and pass the tests
+# The connector's next version, whose own classes run over a stub: a folder beside the environment.
+$(VENV)-snowflake5/.stamp: tests/services/requirements-snowflake5.txt $(STAMP)
+	rm -rf $(VENV)-snowflake5
+	$(BIN)/pip install --quiet --no-deps --target $(VENV)-snowflake5 --requirement tests/services/requirements-snowflake5.txt
+	touch $@
+
+test: $(STAMP) $(VENV)-snowflake/.stamp $(VENV)-snowflake5/.stamp  ## Set up what is needed and pass the tests
 	$(BIN)/python -m pytest
 
 bench: $(STAMP)  ## The project's figures, as ratios within one run
@@ -84,4 +90,4 @@ constraints: $(STAMP)  ## Pin anew what resolves today, for every supported Pyth
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
 
 clean:
-	rm -rf $(VENV) .venv-snowflake .demo .test dist build
+	rm -rf $(VENV) .venv-snowflake .venv-snowflake5 .demo .test dist build
