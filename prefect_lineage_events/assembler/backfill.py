@@ -31,7 +31,7 @@ RUNS_A_PART = 50
 _LEAST_PARTS = 20
 _BEFORE = dt.timedelta(hours=1)
 # A run's first event and its beginning are told by two clocks.
-_NO_MORE_THAN_CLOCKS = dt.timedelta(minutes=1)
+_NO_MORE_THAN_CLOCKS = dt.timedelta(seconds=5)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
