@@ -82,10 +82,12 @@ class ConnectionTracer:
         self._begun = True
 
     def commit(self) -> None:
-        self._end("commit")
+        with softly("noting the end of a transaction"):
+            self._end("commit")
 
     def rollback(self) -> None:
-        self._end("rollback")
+        with softly("noting the end of a transaction"):
+            self._end("rollback")
 
     def savepoint(self, name: str) -> None:
         self._step("savepoint", name)
@@ -98,7 +100,8 @@ class ConnectionTracer:
 
     def lost(self) -> None:
         """The connection is closed or gone: what was not committed never happened."""
-        self._end("lost")
+        with softly("noting the end of a transaction"):
+            self._end("lost")
 
     def _announce_begin(self) -> None:
         """A transaction is of interest from its first noted statement on."""

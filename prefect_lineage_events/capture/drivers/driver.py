@@ -6,6 +6,7 @@ on the user's connection would change its session (`LAST_QUERY_ID()`, an aborted
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -98,3 +99,7 @@ class Driver:
 @lru_cache(maxsize=512)
 def _columns(type_name: Callable[[Any], str | None], description: tuple[tuple[Any, Any], ...]) -> tuple[Column, ...]:
     return tuple(Column(name=str(name), type=type_name(code)) for name, code in description)
+
+
+# Drivers' own type objects are keys of it, and DuckDB's complain on stderr when they outlive the interpreter.
+atexit.register(_columns.cache_clear)

@@ -27,11 +27,14 @@ def _report(**entry: object) -> None:
 def _described(error: BaseException | None, depth: int = 0) -> object:
     if error is None or depth > 8:
         return None
-    lines, trace = [], error.__traceback__
+    lines: list[str] = []
+    trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
         if code.co_filename.startswith(_PROGRAMS):
-            lines.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
+            line = f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}"
+            # DuckDB is called in a frame of the user's own, so a line may be there twice
+            lines += [line] if lines[-1:] != [line] else []
         trace = trace.tb_next
     return {
         "type": f"{type(error).__module__}.{type(error).__qualname__}",

@@ -41,7 +41,9 @@ def described(error: BaseException | None) -> list[str]:
         lines, trace = [], error.__traceback__
         while trace is not None:
             if os.path.dirname(trace.tb_frame.f_code.co_filename) == os.path.dirname(__file__):
-                lines.append(f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}")
+                line = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+                # DuckDB is called in a frame of the user's own, so a line may be there twice
+                lines += [line] if lines[-1:] != [line] else []
             trace = trace.tb_next
         found.append(f"{type(error).__qualname__}({error}) at {lines}")
         error = error.__cause__ or error.__context__
@@ -50,5 +52,5 @@ def described(error: BaseException | None) -> list[str]:
 
 def stable(value: object) -> str:
     """Without what differs from run to run, and without the one name that the class swap changes."""
-    text = re.sub(r"0x[0-9a-f]+", "0x", str(value))
+    text = re.sub(r"0x[0-9a-f]+|thread id \d+", "<number>", str(value))
     return text.replace("SqlAlchemyLineage", "SqlAlchemyConnector")
