@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
+import httpx
 from prefect import get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
@@ -20,6 +21,7 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_logger
 from prefect.runner import Runner
+from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
 from prefect_lineage_events.events import CLOSED_EVENT, EMITTER_PREFIX
@@ -37,6 +39,7 @@ TAGS = ["lineage"]
 SWEEP_MINUTES = 5.0
 # From a run's end to its assembling: by then its events are mostly stored, and the assembler need not wait for them.
 SETTLE_SECONDS = 10.0
+_PAUSED_WITHIN = 3.0
 
 
 class NotDeployedError(RuntimeError):
@@ -99,13 +102,40 @@ def serve(
     """
     deployed = deploy(sweep_minutes=sweep_minutes, settle=settle)
     get_logger("lineage").info("Serving the assembler; stop it with Ctrl-C.\n%s", deployed)
-    runner = Runner(name=f"{OWN_FLOW_PREFIX}assembler", query_seconds=poll_seconds, limit=limit)
+    runner = Runner(
+        name=f"{OWN_FLOW_PREFIX}assembler",
+        query_seconds=poll_seconds,
+        limit=limit,
+        # Prefect's own pausing tries for minutes when the API is away.
+        pause_on_shutdown=False,
+    )
     for deployment in deployments(sweep_minutes):
         runner.add_deployment(deployment)
     try:
-        asyncio.run(runner.start())
-    except KeyboardInterrupt:
-        return
+        asyncio.run(_until_stopped(runner))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        _pause(deployed.deployments[SWEEPER])
+
+
+async def _until_stopped(runner: Runner) -> None:
+    """Run until Ctrl-C or SIGTERM, which ends it as Ctrl-C does: Prefect's own handler leaves a coroutine unawaited."""
+    running, loop = asyncio.ensure_future(runner.start()), asyncio.get_running_loop()
+
+    def stop(*_: object) -> None:
+        loop.call_soon_threadsafe(running.cancel)
+
+    runner.handle_sigterm = stop  # type: ignore[method-assign]
+    await running
+
+
+def _pause(deployment_id: UUID) -> None:
+    """Pause the sweep's schedule, unless the API is away: late sweeps then pile up, and cancel each other later."""
+    quickly = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: _PAUSED_WITHIN}
+    try:
+        with temporary_settings(quickly), get_client(sync_client=True) as client:
+            client.pause_deployment(deployment_id)
+    except (httpx.HTTPError, OSError) as error:
+        get_logger("lineage").warning("The sweep's schedule could not be paused, the API being away: %s", error)
 
 
 def deployments(sweep_minutes: float) -> list[RunnerDeployment]:

@@ -12,7 +12,7 @@ from prefect_lineage_events.assembler import sweep_state
 from tests.assembler.loads import daily_load, hourly_load, stored
 from tests.chaos import child
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(850)]
 CLAIM_OVER = 2.5
 
 

@@ -26,7 +26,7 @@ from tests.chaos import child
 from tests.chaos.server import KillableServer
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(850)]
 
 
 @pytest.fixture
