@@ -155,9 +155,11 @@ def _unpatch(module: Any) -> None:
 def instrument_connection(connection: T, *, url: str | None = None) -> T:
     """A connection that the user opened, as one whose statements are captured; use what this returns.
 
-    Takes connections of sqlite3, psycopg, psycopg2, DuckDB, Snowflake's and Databricks' connectors and BigQuery's
-    DB-API as they are, and BigQuery's client. Any other DB-API connection (ADBC, PyMySQL, ...) needs `url`, its
-    database's address as SQLAlchemy writes it, since it does not tell where it points; credentials in it are not used.
+    Takes connections of sqlite3, psycopg, psycopg2, asyncpg, DuckDB, Snowflake's and Databricks' connectors and
+    BigQuery's DB-API as they are, psycopg's asynchronous ones as well, and BigQuery's client. Any other DB-API
+    connection (ADBC, PyMySQL, ...) needs `url`, its database's address as SQLAlchemy writes it, since it does not tell
+    where it points; so does one that is known under another name than its own (a tunnel, a shared SQLite database in
+    memory). Credentials in it are not used.
     A SQLAlchemy engine, asynchronous or not, is given back itself: the connections that it hands out from now on are
     captured. Raises TypeError or ValueError, saying what is missing.
     """
@@ -168,8 +170,7 @@ def instrument_connection(connection: T, *, url: str | None = None) -> T:
         from prefect_lineage_events.capture.drivers.bigquery import trace_client
 
         return trace_client(connection)
-    from prefect_lineage_events.capture.drivers.generic import url_driver
-    from prefect_lineage_events.capture.drivers.registry import driver_for
+    from prefect_lineage_events.capture.drivers.registry import described
     from prefect_lineage_events.capture.proxies import trace
 
-    return trace(connection, driver_for(connection) if url is None else url_driver(url))
+    return trace(connection, described(connection, url))

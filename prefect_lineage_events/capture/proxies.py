@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import lru_cache
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,7 +45,8 @@ def trace(connection: T, driver: Driver) -> T:
         lookup = ask(driver.lookup, connection, default=None)
         store = driver.store(connection)
         tracer = tracing.connection(store, ddl_commits=driver.ddl_commits, lookup=lookup)
-        proxy = ConnectionProxy(connection, driver, store, tracer, lookup)
+        own: Any = type(connection)
+        proxy: ConnectionProxy = _like(ConnectionProxy, own)(connection, driver, store, tracer, lookup)
         driver.prepare(proxy)
         return proxy  # type: ignore[return-value]
     return connection
@@ -252,8 +254,17 @@ class AsyncCursorProxy(CursorProxy):
 
 def cursor_proxy(cursor: Any, connection: ConnectionProxy) -> CursorProxy:
     """The proxy of a cursor of that connection."""
-    awaited = iscoroutinefunction(getattr(type(cursor), "execute", None))
-    return AsyncCursorProxy(cursor, connection) if awaited else CursorProxy(cursor, connection)
+    own: Any = type(cursor)
+    awaited = iscoroutinefunction(getattr(own, "execute", None))
+    proxy: CursorProxy = _like(AsyncCursorProxy if awaited else CursorProxy, own)(cursor, connection)
+    return proxy
+
+
+@lru_cache(maxsize=256)
+def _like(proxy_class: type, own: type) -> Any:
+    """The proxy's class under the name of the driver's: libraries look at `type(connection).__module__`, as polars."""
+    names = {"__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
+    return type(own.__name__, (proxy_class,), names)
 
 
 def _opens_cursor(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:

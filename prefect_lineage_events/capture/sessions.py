@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
-from uuid import uuid4
 
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import Connection, TellsSchema
+from prefect_lineage_events.capture.process import process_token
 from prefect_lineage_events.capture.transactions import Transaction
 from prefect_lineage_events.datasets import TABLE_SCHEMES, Dataset, Store
 from prefect_lineage_events.events import EventDataset
@@ -28,19 +27,6 @@ _CATALOG_TABLES = re.compile(
 )
 # Stores that open files where the flow runs; a server's files lie on the server.
 _EMBEDDED = frozenset({"sqlite", "duckdb"})
-
-
-class _Process:
-    """An id of this process, which tells its temporary tables from those of all others. A fork is another process."""
-
-    token = uuid4().hex[:12]
-
-    @classmethod
-    def renew(cls) -> None:
-        cls.token = uuid4().hex[:12]
-
-
-os.register_at_fork(after_in_child=_Process.renew)
 
 
 class SqlSession(Protocol):
@@ -83,7 +69,7 @@ class ConnectionState:
         store, parts = self._place(table.parts)
         named = store.table(parts)
         if table.temporary:
-            place = f"temporary://{_Process.token}.{self.connection.number}"
+            place = f"temporary://{process_token()}.{self.connection.number}"
             return EventDataset(namespace=place, name=named.name, kind=table.kind, temporary=True)
         if table.kind == "stage":
             return EventDataset(namespace=named.namespace, name=f"@{named.name}", kind="stage")
@@ -96,7 +82,7 @@ class ConnectionState:
         if path is None:
             return self.store, parts
         open_file = datasets.sqlite if self.store.dialect == "sqlite" else datasets.duckdb
-        memory = f"{_Process.token}.{self.connection.number}.{parts[0]}" if path in ("", ":memory:") else None
+        memory = f"{process_token()}.{self.connection.number}.{parts[0]}" if path in ("", ":memory:") else None
         return open_file(path, memory), parts[1:]
 
     def _location(self, path: str) -> Dataset:

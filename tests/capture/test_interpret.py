@@ -180,7 +180,7 @@ def test_ddl_is_recognised_for_stores_where_it_commits() -> None:
 
 
 def test_a_temporary_name_differs_between_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    from prefect_lineage_events.capture.sessions import _Process
+    from prefect_lineage_events.capture.process import _Process
 
     state = ConnectionState.of(Connection(POSTGRES))
     here = state.dataset(TableRef(("tmp",), temporary=True))

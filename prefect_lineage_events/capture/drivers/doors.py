@@ -33,8 +33,9 @@ def opens(doors: Mapping[str, Sequence[str]]) -> Callable[[ConnectionProxy], Non
 
 
 def _unwrapped(function: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return function(*map(_behind, args), **{name: _behind(value) for name, value in kwargs.items()})
+    return function(*map(behind, args), **{name: behind(value) for name, value in kwargs.items()})
 
 
-def _behind(value: Any) -> Any:
+def behind(value: Any) -> Any:
+    """The driver's own object that a proxy stands for; any other value as it is."""
     return value.__wrapped__ if isinstance(value, ConnectionProxy | CursorProxy) else value

@@ -11,13 +11,13 @@ from urllib.parse import unquote, urlsplit
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
 from prefect_lineage_events.capture.drivers.driver import Driver
+from prefect_lineage_events.capture.drivers.sqlite import file_store, shared_name, url_path
 from prefect_lineage_events.capture.proxies import CursorProxy
 from prefect_lineage_events.datasets import Store
 
 # SQLAlchemy's dialect names to sqlglot's, which are the ones our stores speak.
 _DIALECTS = {"postgresql": "postgres", "mssql": "tsql", "mariadb": "mysql", "awsathena": "athena"}
 _DDL_COMMITS = frozenset({"mysql", "oracle", "snowflake"})
-_EMBEDDED = {"sqlite": datasets.sqlite, "duckdb": datasets.duckdb}
 _FRAMES = ("fetch_arrow_table", "fetchallarrow", "fetch_df", "fetch_polars")
 
 
@@ -44,8 +44,12 @@ def url_store(url: str) -> Store:
     parts = urlsplit(f"//{rest}")
     name = name.partition("+")[0]
     dialect = _DIALECTS.get(name, name)
-    if dialect in _EMBEDDED:
-        return _EMBEDDED[dialect](unquote(parts.path.removeprefix("/")))
+    if dialect == "sqlite":
+        name = rest.removeprefix("/")
+        path = name if name.startswith("file:") else unquote(name.partition("?")[0])
+        return file_store(url_path(path), shared_name(name))
+    if dialect == "duckdb":
+        return datasets.duckdb(unquote(parts.path.removeprefix("/")))
     path = unquote(parts.path.strip("/"))
     if dialect == "bigquery":
         return datasets.bigquery(parts.hostname, path or None)

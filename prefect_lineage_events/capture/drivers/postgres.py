@@ -8,7 +8,7 @@ from typing import Any
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
 from prefect_lineage_events.capture.drivers import doors
-from prefect_lineage_events.capture.drivers.driver import Driver
+from prefect_lineage_events.capture.drivers.driver import Driver, rowcount
 from prefect_lineage_events.capture.drivers.postgres_lookup import (
     PostgresLookup,
     libpq_lookup,
@@ -111,7 +111,15 @@ PSYCOPG2 = Driver(
     cursor_calls={"copy_expert": weaves.runs_statement, "copy_from": _copies, "copy_to": _copies},
 )
 
+
+def _psycopg_rows(cursor: Any) -> int | None:
+    """Of all results of an `executemany(..., returning=True)`, where `rowcount` is the first one's."""
+    results = cursor._results
+    return sum(result.command_tuples or 0 for result in results) if len(results) > 1 else rowcount(cursor)
+
+
 PSYCOPG = Driver(
+    rows=_psycopg_rows,
     store=store,
     commits_itself=commits_itself,
     exit_commits=lambda _: True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -27,6 +28,19 @@ _registered: dict[str, Driver] = {}
 def register(package: str, driver: Driver) -> None:
     """Use this description for connections whose class comes from `package`; it goes before the ones here."""
     _registered[package] = driver
+
+
+def described(connection: Any, url: str | None) -> Driver:
+    """The description for a connection that a user gives, who may say by its URL where it points."""
+    from prefect_lineage_events.capture.drivers.generic import url_driver
+
+    if url is None:
+        return driver_for(connection)
+    store = url_driver(url).store
+    try:
+        return replace(driver_for(connection), store=store)
+    except TypeError:
+        return url_driver(url)
 
 
 def driver_for(connection: Any) -> Driver:

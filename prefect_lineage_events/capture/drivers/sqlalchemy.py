@@ -23,7 +23,6 @@ from prefect_lineage_events.capture.proxies import ConnectionProxy, trace
 _KEY = "prefect_lineage_events"
 
 _DRIVERS = {
-    "sqlite+pysqlite": sqlite.DRIVER,
     "duckdb+duckdb_engine": duckdb.ENGINE,
     "postgresql+psycopg2": postgres.PSYCOPG2,
     "postgresql+psycopg": postgres.PSYCOPG,
@@ -37,20 +36,25 @@ def driver_of(engine: Engine) -> Driver:
     """The description of an engine's driver; a general one, by the URL, for those nobody described."""
     dialect = engine.dialect
     name = f"{dialect.name}+{dialect.driver}"
-    if name == "sqlite+aiosqlite":
-        return _aiosqlite(engine)
+    if dialect.name == "sqlite" and dialect.driver in ("pysqlite", "aiosqlite"):
+        return _sqlite(engine)
     if name == "postgresql+psycopg" and dialect.is_async:
         name = "postgresql+psycopg_async"
     return _DRIVERS.get(name) or generic.url_driver(engine.url.render_as_string(hide_password=True))
 
 
-def _aiosqlite(engine: Engine) -> Driver:
-    """The file comes from the URL: aiosqlite's connection lives in a thread of its own and must not be asked here."""
+def _sqlite(engine: Engine) -> Driver:
+    """What only the URL tells: the name of a shared database in memory, which its connections do not know.
+
+    With aiosqlite all of it: its connection lives in a thread of its own and must not be asked here.
+    """
     arguments, _ = engine.dialect.create_connect_args(engine.url)
-    path = sqlite.url_path(arguments[0])
+    path, shared = sqlite.url_path(arguments[0]), sqlite.shared_name(arguments[0])
+    if not engine.dialect.is_async:
+        return replace(sqlite.DRIVER, store=lambda _: sqlite.file_store("", shared)) if shared else sqlite.DRIVER
     return replace(
         sqlite.DRIVER,
-        store=lambda _: sqlite.file_store(path),
+        store=lambda _: sqlite.file_store(path, shared),
         lookup=lambda _: sqlite.file_lookup(path),
         commits_itself=lambda adapter: not adapter.driver_connection.in_transaction,
         connection_calls={},

@@ -5,23 +5,31 @@ https://docs.python.org/3/library/sqlite3.html
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from os.path import realpath
+from time import perf_counter
 from typing import Any
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
+from prefect_lineage_events.capture.drivers import doors
 from prefect_lineage_events.capture.drivers.driver import Driver
 from prefect_lineage_events.capture.notes import Described
+from prefect_lineage_events.capture.process import process_token
 from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy
 from prefect_lineage_events.datasets import Store
 
 _LOOKUP_TIMEOUT = 0.5
+_LEGACY = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL, from Python 3.12 on
+_DUMPED = re.compile(r'INSERT INTO ("(?:[^"]|"")+")')
 
 
 def store(connection: sqlite3.Connection) -> Store:
@@ -48,9 +56,21 @@ def url_path(name: str) -> str:
     return "" if "mode=memory" in query or path == ":memory:" else path
 
 
-def file_store(path: str) -> Store:
-    """The store of a database file; without one it is in memory and nobody else's, so it gets an id of its own."""
-    return datasets.sqlite(path) if path else datasets.sqlite("", memory_id=uuid4().hex[:12])
+def shared_name(name: str) -> str:
+    """The name of a database in memory that connections of a process share; nothing for any other.
+
+    https://www.sqlite.org/inmemorydb.html#sharedmemdb
+    """
+    path, _, query = name.partition("?")
+    shared = path.startswith("file:") and "cache=shared" in query and not url_path(name)
+    return unquote(path.removeprefix("file:")) if shared else ""
+
+
+def file_store(path: str, shared: str = "") -> Store:
+    """The store of a database file; without one it is in memory, and nobody else's but what the process shares."""
+    if path:
+        return datasets.sqlite(path)
+    return datasets.sqlite("", memory_id=f"{process_token()}.{shared}" if shared else uuid4().hex[:12])
 
 
 def commits_itself(connection: Any) -> bool:
@@ -58,15 +78,50 @@ def commits_itself(connection: Any) -> bool:
     return not connection.in_transaction
 
 
+def exit_commits(connection: Any) -> bool:
+    """From Python 3.12 on, a block of a connection with `autocommit=True` ends no transaction."""
+    return getattr(connection, "autocommit", _LEGACY) is not True
+
+
+def _commits_before_scripts(connection: ConnectionProxy) -> None:
+    """`executescript` commits what is pending before it runs, unless `autocommit` (Python 3.12) says who commits."""
+    if getattr(connection.__wrapped__, "autocommit", _LEGACY) == _LEGACY:
+        connection._self_tracer.commit()
+
+
 def _script(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`executescript` commits what is pending before it runs."""
-    connection._self_tracer.commit()
+    _commits_before_scripts(connection)
     return weaves.opens_cursor(connection, method, args, kwargs)
 
 
 def _cursor_script(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    cursor._self_connection._self_tracer.commit()
+    _commits_before_scripts(cursor._self_connection)
     return weaves.runs_statement(cursor, method, args, kwargs)
+
+
+def _backs_up(_: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`backup(target)` takes a connection of the driver's own. The pages that it copies are nobody's statement."""
+    return method(*map(doors.behind, args), **{name: doors.behind(value) for name, value in kwargs.items()})
+
+
+def _dumps(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Iterator[str]:
+    """`iterdump()` reads each table that it writes INSERTs of."""
+    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    rows: Counter[str] = Counter()
+    try:
+        for line in method(*args, **kwargs):
+            if found := _DUMPED.match(line):
+                rows[found[1]] += 1
+            yield line
+    finally:
+        for table, count in rows.items():
+            connection._self_tracer.statement(
+                f"SELECT * FROM {table}",
+                started=started,
+                duration=perf_counter() - clock,
+                autocommit=commits_itself(connection.__wrapped__),
+                rows=count,
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +152,14 @@ def file_lookup(path: str) -> FileLookup | None:
 DRIVER = Driver(
     store=store,
     commits_itself=commits_itself,
-    exit_commits=lambda _: True,
+    exit_commits=exit_commits,
     lookup=lambda connection: file_lookup(_main_file(connection)),
     connection_calls={
         "execute": weaves.opens_cursor,
         "executemany": weaves.opens_cursor,
         "executescript": _script,
+        "backup": _backs_up,
+        "iterdump": _dumps,
     },
     cursor_calls={"executescript": _cursor_script},
 )

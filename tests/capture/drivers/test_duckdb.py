@@ -252,3 +252,21 @@ def test_columns_are_remembered_from_just_before_the_close(tracers: Tracers, tmp
     assert tracers[0].lookup([("t",), ("u",)]) == {("t",): {"a": "INTEGER"}}
     assert tracers[1].lookup([("u",)]) == {("u",): {"b": "VARCHAR"}}
     assert tracers[2].lookup([("main", "v")]) == {("main", "v"): {"c": "DATE"}}
+
+
+def test_attached_databases_views_and_names_in_any_case_are_looked_up(tracers: Tracers, tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "far.db")) as far:
+        far.execute("CREATE TABLE t (z DATE)")
+    connection = instrument_connection(duckdb.connect(str(tmp_path / "near.db")))
+    connection.execute("CREATE TABLE T (a INTEGER)")
+    connection.execute("CREATE VIEW v AS SELECT a FROM t")
+    connection.execute(f"ATTACH '{tmp_path / 'far.db'}' AS far")
+
+    found = tracers[0].lookup([("t",), ("v",), ("far", "t"), ("far", "main", "t")])
+    assert found == {
+        ("t",): {"a": "INTEGER"},
+        ("v",): {"a": "INTEGER"},
+        ("far", "t"): {"z": "DATE"},
+        ("far", "main", "t"): {"z": "DATE"},
+    }
+    assert [described.kind for described in found.values()] == ["table", "view", "table", "table"]

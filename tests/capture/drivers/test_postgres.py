@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from prefect_lineage_events.capture.drivers import postgres as driver
 from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine
 from prefect_lineage_events.capture.instrument import instrument_connection
+from prefect_lineage_events.capture.notes import Connection
+from prefect_lineage_events.capture.sessions import ConnectionState
 from tests.capture.drivers.conftest import RecordingTracer
 from tests.services.postgres import PASSWORD, Postgres
 
@@ -246,3 +248,56 @@ def test_search_path_of_the_connections_options_is_its_schema(postgres: Postgres
 def test_socket_of_this_machine_is_localhost() -> None:
     assert driver.server_store("/var/run/postgresql", None, "shop").namespace == "postgres://localhost:5432"
     assert driver.server_store(socket.gethostname(), 5433, "shop").namespace.endswith(":5433")
+
+
+def test_schema_that_a_role_begins_in_is_asked_elsewhere_and_once(postgres: Postgres, tracers: Tracers) -> None:
+    database = postgres.database("roles")
+    with psycopg.connect(postgres.dsn(database), autocommit=True) as admin:
+        admin.execute("CREATE SCHEMA mart; DROP ROLE IF EXISTS marta; CREATE ROLE marta LOGIN PASSWORD 'm'")
+        admin.execute("ALTER ROLE marta SET search_path = missing, mart, public; GRANT USAGE ON SCHEMA mart TO marta")
+    dsn = f"host=127.0.0.1 port={postgres.port} user=marta password=m dbname={database}"
+    for _ in range(2):
+        instrument_connection(psycopg.connect(dsn)).close()
+
+    one, other = tracers
+    assert one.lookup is other.lookup
+    assert one.lookup.default_schema() == "mart"
+    assert ConnectionState.of(Connection(one.store, lookup=one.lookup)).session.schema == "mart"
+
+
+def test_views_are_told_from_tables(connection: Any, tracers: Tracers) -> None:
+    cursor = connection.cursor()
+    cursor.execute("CREATE VIEW v AS SELECT a FROM t")
+    cursor.execute("CREATE MATERIALIZED VIEW m AS SELECT a FROM t")
+    connection.commit()
+
+    found = tracers[0].lookup([("t",), ("v",), ("m",)])
+    assert {table: described.kind for table, described in found.items()} == {
+        ("t",): "table",
+        ("v",): "view",
+        ("m",): "view",
+    }
+
+
+def test_psycopg_counts_all_results_of_an_executemany(postgres: Postgres, tracers: Tracers) -> None:
+    connection = instrument_connection(psycopg.connect(postgres.dsn(postgres.database("returns"))))
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE t (a INTEGER)")
+    cursor.executemany("INSERT INTO t VALUES (%s) RETURNING a", [(1,), (2,), (3,)], returning=True)
+    connection.close()
+
+    assert tracers[0].said[1].rows == 3
+
+
+def test_pipeline_of_an_autocommit_connection_is_one_transaction(postgres: Postgres, tracers: Tracers) -> None:
+    dsn = postgres.dsn(postgres.database("pipes"))
+    connection = instrument_connection(psycopg.connect(dsn, autocommit=True))
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    with connection.pipeline():
+        connection.execute("INSERT INTO t VALUES (1)")
+    with pytest.raises(psycopg.errors.UndefinedTable), connection.pipeline():
+        connection.execute("INSERT INTO t VALUES (2)")
+        connection.execute("INSERT INTO missing VALUES (3)")
+    connection.close()
+
+    assert tracers[0].kept == ["CREATE TABLE t (a INTEGER)", "INSERT INTO t VALUES (1)"]

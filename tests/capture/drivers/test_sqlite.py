@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from prefect_lineage_events.capture.drivers import sqlite
 from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine
 from prefect_lineage_events.capture.instrument import instrument_connection
+from prefect_lineage_events.capture.process import process_token
 from tests.capture.drivers.conftest import RecordingTracer
 
 Tracers = list[RecordingTracer]
@@ -129,3 +131,66 @@ def test_look_up_does_not_make_a_file_that_is_gone(tracers: Tracers, tmp_path: P
         tracers[0].lookup([("t",)])
 
     assert not path.exists()
+
+
+SHARED = "file:shop?mode=memory&cache=shared"
+
+
+def test_database_in_memory_that_connections_share_is_one_store_by_its_url(tracers: Tracers) -> None:
+    engine = sa.create_engine(f"sqlite:///{SHARED}&uri=true")
+    trace_engine(engine)
+    with engine.connect(), instrument_connection(sqlite3.connect(SHARED, uri=True), url=f"sqlite:///{SHARED}"):
+        instrument_connection(sqlite3.connect(":memory:"))
+
+    one, same, other = (tracer.store.namespace for tracer in tracers)
+    assert one == same == f"sqlite://memory/{process_token()}.shop"
+    assert other != one
+
+
+def test_shared_database_in_memory_is_another_one_in_a_forked_process() -> None:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, sqlite.file_store("", "shop").namespace.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert os.read(reader, 200).decode() not in ("", sqlite.file_store("", "shop").namespace)
+
+
+def test_backup_takes_proxies(tracers: Tracers) -> None:
+    source, target = (instrument_connection(sqlite3.connect(":memory:")) for _ in range(2))
+    source.execute("CREATE TABLE t (a INTEGER)")
+    source.backup(target)
+    source.backup(target=target.__wrapped__)
+
+    assert target.execute("SELECT COUNT(*) FROM t").fetchone() == (0,)
+
+
+def test_dump_reads_the_tables_that_it_writes(tracers: Tracers) -> None:
+    connection = instrument_connection(sqlite3.connect(":memory:"))
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    connection.executemany("INSERT INTO t VALUES (?)", [(1,), (2,)])
+    assert len(list(connection.iterdump())) == 5
+
+    assert [(said.sql, said.rows) for said in tracers[0].said[2:]] == [('SELECT * FROM "t"', 2)]
+
+
+def test_views_are_told_from_tables_and_attached_ones_are_left_out(tracers: Tracers, tmp_path: Path) -> None:
+    connection = instrument_connection(sqlite3.connect(tmp_path / "shop.db"))
+    connection.executescript("CREATE TABLE t (a INTEGER); CREATE VIEW v AS SELECT a FROM t;")
+    found = tracers[0].lookup([("t",), ("V",), ("other", "t")])
+
+    assert {table: described.kind for table, described in found.items()} == {("t",): "table", ("V",): "view"}
+
+
+class Modern:
+    """A connection of Python 3.12 or later that was opened with `autocommit=...`."""
+
+    def __init__(self, *, autocommit: bool) -> None:
+        self.autocommit = autocommit
+
+
+@pytest.mark.parametrize(("autocommit", "commits"), [(True, False), (False, True)])
+def test_block_ends_a_transaction_unless_autocommit_is_on(autocommit: bool, commits: bool) -> None:
+    assert sqlite.exit_commits(Modern(autocommit=autocommit)) is commits
