@@ -75,10 +75,10 @@ class Outbox:
 
     def _step(self, refusal: str | None) -> None:
         """One more event is done with."""
-        line = replace(self.line, done=self.line.done + 1, faults=0, faulty_since="")
+        line = replace(self.line, done=self.line.done + 1, faults=0)
         if refusal is None:
             self.sent += 1
-            line = replace(line, taken_at=_now().isoformat())
+            line = replace(line, taken_at=_now().isoformat(), faulty_since="")
         else:
             name = event_id(self.events[self.line.done])
             line = replace(line, rejected=line.rejected + 1, reasons=(*line.reasons, f"{name}: {refusal}"))
