@@ -88,7 +88,7 @@ class Dataflow:
         self._hand_over_lasting()
         for moment, placed in self._moments():
             target = placed.target
-            if placed.step.reads and _reads_passing(placed):
+            if placed.step.reads and not placed.step.guessed and _reads_passing(placed):
                 self._hand_over(placed)
             elif target and target.gone:
                 self._fill(target, placed, moment)
@@ -107,9 +107,12 @@ class Dataflow:
         return iter(sorted(moments, key=lambda m: m[0]))
 
     def _hand_over_lasting(self) -> None:
-        """Reads of lasting datasets are known beforehand, so that a task's clock does not matter to those it feeds."""
+        """Reads of lasting datasets are known beforehand, so that a task's clock does not matter to those it feeds.
+
+        What a caller only may have handed over is for `flow_body` to judge.
+        """
         for position, placed in enumerate(self._placed):
-            if placed.step.reads and not _reads_passing(placed):
+            if placed.step.reads and not placed.step.guessed and not _reads_passing(placed):
                 rows = self._relation(placed)
                 for hands in self._of(placed.step.scopes):
                     hands.ahead.append(((placed.step.started, position), rows))

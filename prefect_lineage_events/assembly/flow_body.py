@@ -3,10 +3,11 @@
 Prefect follows objects, and the body made a new one: its task graph has no edge there. A result that no task received
 stayed in the body's hands, and a write whose rows are not explained otherwise took them from there. The two belong
 together only where there is no doubt:
-- the result was there when the write's task began, and columns of both, where known, have a name in common;
+- the result was there when the write's task began, and what was written can be of it, by the columns (`evidence`);
 - it is the only one that can have fed the write, or the write is the only one that it can have fed; or it alone came
   up since the write before.
-So two pipelines of one flow are never crossed; where they might be, no edge is drawn.
+So two pipelines of one flow are never crossed, and a row that the flow makes up itself (a status, a mark) is not taken
+for data; where they might be, no edge is drawn.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from prefect_lineage_events.assembly import evidence
 from prefect_lineage_events.assembly.lives import Life, Placed
 from prefect_lineage_events.assembly.schemas import STAR
 from prefect_lineage_events.assembly.statements import Scope
@@ -37,11 +39,12 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class _Taking:
-    """A write, or the call of a subflow, whose rows came out of the body's hands."""
+    """A write, or the call of a subflow, whose rows came out of the body's hands. `single`: perhaps it is but one."""
 
     target: Life | UUID
     began: dt.datetime
     names: frozenset[str]
+    single: bool = False
 
 
 class FlowBody:
@@ -86,7 +89,7 @@ class FlowBody:
         if any(task.caller or not task.untracked for task in tasks):
             return False
         own = [read for scope in placed.step.scopes for read in self._reads.get(scope, ())]
-        if any(read.step.started <= placed.step.last for read in own):
+        if any(read.step.started <= placed.step.last for read in own if not read.step.guessed):
             return False
         return not any(self._was_given_rows(task) for task in tasks)
 
@@ -112,7 +115,8 @@ class FlowBody:
         assert placed.target
         started = (task.started for task in self._tasks_of(placed) if task.started)
         began = min(started, default=placed.step.started)
-        return _Taking(placed.target, began, frozenset(name.casefold() for name in self._names_into(placed)))
+        names = frozenset(name.casefold() for name in self._names_into(placed))
+        return _Taking(placed.target, began, names, single=not evidence.brings_rows(placed.step))
 
     def _calls(self) -> Iterator[_Taking]:
         for task in self._tasks.values():
@@ -140,9 +144,10 @@ class FlowBody:
 def _possible(taking: _Taking, results: Sequence[Result]) -> dict[frozenset[Life], list[Result]]:
     """By the datasets that they are from: ten reads of one table are one possibility."""
     there = [r for r in results if r.there <= taking.began]
-    alike = [r for r in there if r.names & taking.names]
+    alike = [r for r in there if evidence.alike(r.names, taking.names, single=taking.single)]
+    untold = [r for r in there if not (taking.single or (r.names and taking.names))]
     found: dict[frozenset[Life], list[Result]] = defaultdict(list)
-    for result in alike or [r for r in there if not (r.names and taking.names)]:
+    for result in alike or untold:
         found[result.sources].append(result)
     return found
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from uuid import UUID, uuid5
 
 from prefect_lineage_events.assembly.dataflow import Dataflow
@@ -70,16 +71,18 @@ def _from_above(history: RunHistory) -> Iterator[Step]:
         return
     flow, schemas = _dataflow(parent)
     for call in calls:
-        for number, rows in enumerate(_given(flow, call)):
+        for number, (rows, guessed) in enumerate(_given(flow, call)):
             if rows.sources:
-                yield _step(rows, schemas, None, history.run.started or _FIRST, f"{call.id} {number}")
+                step = _step(rows, schemas, None, history.run.started or _FIRST, f"{call.id} {number}")
+                yield replace(step, guessed=guessed)
 
 
-def _given(flow: Dataflow, call: TaskRun) -> Iterator[Relation]:
-    """Per parameter: what tasks handed over, then what the body above had in its hands."""
+def _given(flow: Dataflow, call: TaskRun) -> Iterator[tuple[Relation, bool]]:
+    """Per parameter: what tasks handed over, then what the body above had in its hands, and perhaps gave."""
     for givers in call.given:
-        yield flow.handed_by(givers)
-    yield from flow.handed_by_the_body(call)
+        yield flow.handed_by(givers), False
+    for rows in flow.handed_by_the_body(call):
+        yield rows, True
 
 
 def _dataflow(history: RunHistory) -> tuple[Dataflow, Schemas]:

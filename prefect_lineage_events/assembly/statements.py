@@ -27,7 +27,7 @@ class Step:
     """One statement and one of its outputs (None: it only reads). It may stand for many executions, of many task runs.
 
     `started` and `last` are when the first and the last of them began. `handed`: rows that another run read and gave to
-    this one, which is no use of a dataset by this run.
+    this one, which is no use of a dataset by this run; `guessed`: it perhaps gave them.
     """
 
     info: StatementInfo
@@ -43,6 +43,7 @@ class Step:
     description: str | None = None
     owners: tuple[str, ...] = field(default=())
     handed: bool = False
+    guessed: bool = False
 
     @property
     def effect(self) -> str | None:

@@ -41,7 +41,11 @@ def event_dataset(name: str, columns: str = "") -> EventDataset:
     """`#name` is a temporary table; columns as `a:int b`."""
     named = dataset(name.lstrip("#"))
     return EventDataset(
-        namespace=named.namespace, name=named.name, temporary=name.startswith("#"), columns=_columns(columns)
+        namespace=named.namespace,
+        name=named.name,
+        kind={"https": "api", "s3": "file"}.get(named.namespace.partition(":")[0], "table"),
+        temporary=name.startswith("#"),
+        columns=_columns(columns),
     )
 
 
@@ -66,7 +70,7 @@ def _edges(text: str) -> tuple[EventColumnEdge, ...]:
 
 @dataclass
 class Story:
-    """A run as it is told, statement by statement, a second apart."""
+    """A run as it is told, statement by statement, a second apart; `rows` are those of each write."""
 
     flow_name: str = "nightly"
     state: str = "COMPLETED"
@@ -75,6 +79,7 @@ class Story:
     tasks: dict[UUID, TaskRun] = field(default_factory=dict)
     assets: list[AssetEvent] = field(default_factory=list)
     emitter: UUID = field(default_factory=lambda: ident("emitter"))
+    rows: int | None = None
 
     def task(
         self, name: str, *given: str, after: Iterable[str] = (), span: tuple[float, float] | None = None, **more: object
@@ -111,7 +116,8 @@ class Story:
         effect: str | None = "append",
         **info: object,
     ) -> Story:
-        return self._event("write", event_dataset(output, into), inputs, task, columns, {"effect": effect, **info})
+        info = {"effect": effect, "rows": self.rows, **info}
+        return self._event("write", event_dataset(output, into), inputs, task, columns, info)
 
     def create(
         self, output: str, *inputs: str, task: str = "", columns: str = "", into: str = "", **info: object

@@ -12,7 +12,7 @@ from tests.assembly.pictures import columns, edges, known, lineage
 
 def told(*tasks: str, **more: object) -> Story:
     """Tasks that ran one after the other, a second each, handing nothing on that Prefect saw."""
-    story = Story()
+    story = Story(rows=10)
     for at, name in enumerate(tasks):
         story.task(name, span=(at, at + 0.9), untracked=True, **more)
     return story
@@ -109,7 +109,7 @@ def test_a_task_that_wrote_left_no_rows_behind():
 
 
 def test_what_the_body_read_itself_a_task_may_write():
-    story = Story().task("L", span=(5, 6), untracked=True).read("a").write("b", task="L")
+    story = Story(rows=10).task("L", span=(5, 6), untracked=True).read("a").write("b", task="L")
     assert known(lineage(story)) == {"a>b": "same flow"}
 
 
@@ -120,3 +120,62 @@ def test_what_a_task_returned_the_body_may_write_itself():
 def test_rows_go_on_through_a_temporary_table():
     story = told("E", "L").read("a", task="E").create("#tmp", task="L").write("#tmp", task="L")
     assert known(lineage(story.write("b", "#tmp", task="L"))) == {"a>b": "same flow"}
+
+
+ORDERS = "id customer amount status"
+
+
+def written(into: str, rows: int | None, *, read: str = ORDERS, to: str = "b", **info: object) -> set[str]:
+    """The edges of a flow whose one task read columns, and whose other one wrote some rows to a table."""
+    story = told("E", "L").read("a", task="E", result=read)
+    return edges(lineage(story.write(to, task="L", into=into, rows=rows, **info)))
+
+
+def test_a_row_that_the_flow_made_up_is_not_data():
+    assert written("step:text rows_seen:int", 1) == set()
+
+
+@pytest.mark.parametrize("into", ["id:int", "id:int status:text", "amount:int", "id:int amount:int"])
+def test_a_row_that_shares_a_few_names_with_what_was_read_may_be_anything(into):
+    assert written(into, 1) == set()
+
+
+def test_a_row_of_unknown_columns_may_be_anything():
+    assert written("", 1) == written("amount:int", 1, read="") == set()
+
+
+def test_a_row_with_the_columns_of_the_result_is_of_it():
+    assert written("id:int customer:int amount:int", 1) == {"a>b"}
+
+
+def test_rows_that_the_driver_did_not_count_may_be_one():
+    assert written("step:text", None) == set()
+    assert written("customer:int amount:int", None) == {"a>b"}
+
+
+def test_rows_that_share_only_a_name_that_all_tables_have_are_not_of_the_result():
+    assert written("id:int label:text", 10) == set()
+
+
+@pytest.mark.parametrize("into", ["customer:int total:int", "id:int status:text rank:int", "id:int"])
+def test_rows_that_share_what_tells_them_are_of_the_result(into):
+    assert written(into, 10) == {"a>b"}
+
+
+def test_a_row_by_each_task_run_of_a_mapped_task_is_a_row_each():
+    story = told("E", "L1", "L2").read("a", task="E").write("b", task="L1 L2", rows=2)
+    assert edges(lineage(story)) == set()
+
+
+def test_a_message_says_nothing_of_what_was_read_before():
+    assert written("", None, to="https://chat.example/hooks", dialect="") == set()
+
+
+def test_a_file_is_data_by_itself():
+    assert written("", None, to="s3://lake/orders.csv", dialect="") == {"a>orders.csv"}
+
+
+def test_a_row_that_the_flow_made_up_does_not_stand_in_the_way_of_data():
+    story = told("E1", "E2", "L", "A").read("a1", task="E1").read("a2", task="E2")
+    story.write("b", task="L").write("audit", task="A", rows=1)
+    assert edges(lineage(story)) == {"a1>b", "a2>b"}

@@ -41,7 +41,7 @@ def extracting(flow_name: str = "extracting", table: str = "a") -> Story:
 
 
 def loading(flow_name: str = "loading") -> Story:
-    return Story(flow_name).write("b", into="x:int")
+    return Story(flow_name, rows=10).write("b", into="x:int")
 
 
 def test_rows_in_a_subflows_parameter_feed_what_it_writes():
@@ -56,7 +56,7 @@ def test_columns_come_with_the_rows():
 
 
 def test_a_task_of_the_subflow_takes_them_out_of_its_flows_body():
-    child = Story("loading").task("L", span=(5, 6), untracked=True).write("b", task="L")
+    child = Story("loading", rows=10).task("L", span=(5, 6), untracked=True).write("b", task="L")
     assert known(below(call(extracting("parent"), child, "E"), child)) == {"a>b": "same flow"}
 
 
@@ -96,7 +96,7 @@ def test_rows_that_a_subflow_returned_feed_what_the_parent_writes():
 
 def test_rows_that_a_subflow_returned_the_body_may_write():
     child = extracting()
-    assert known(above(call(Story("parent"), child, span=(-2, -1)).write("b"), child)) == {"a>b": "same flow"}
+    assert known(above(call(Story("parent"), child, span=(-2, -1)).write("b", rows=10), child)) == {"a>b": "same flow"}
 
 
 def test_what_a_subflow_read_is_no_input_of_a_parent_that_wrote_nothing_of_it():
