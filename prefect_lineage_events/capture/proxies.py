@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping
-from functools import lru_cache
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -193,7 +192,7 @@ class CursorProxy(Proxy):
         return self._self_reading.took_rest(self.__wrapped__.fetchall(*args, **kwargs))
 
     def __iter__(self) -> Iterator[Any]:
-        return self._self_reading.counted(iter(self.__wrapped__))
+        return self._self_reading.counted(iter(self.__wrapped__), self)
 
     def __next__(self) -> Any:
         try:
@@ -233,7 +232,7 @@ class AsyncCursorProxy(CursorProxy):
         return self._self_reading.took_rest(await self.__wrapped__.fetchall(*args, **kwargs))
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        return self._self_reading.counted_async(self.__wrapped__.__aiter__())
+        return self._self_reading.counted_async(self.__wrapped__.__aiter__(), self)
 
     async def __anext__(self) -> Any:
         try:
@@ -260,11 +259,17 @@ def cursor_proxy(cursor: Any, connection: ConnectionProxy) -> CursorProxy:
     return proxy
 
 
-@lru_cache(maxsize=256)
+# Held weakly: DuckDB complains on stderr of a class of its own that outlives the interpreter.
+_classes: weakref.WeakKeyDictionary[type, dict[type, Any]] = weakref.WeakKeyDictionary()
+
+
 def _like(proxy_class: type, own: type) -> Any:
     """The proxy's class under the name of the driver's: libraries look at `type(connection).__module__`, as polars."""
-    names = {"__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
-    return type(own.__name__, (proxy_class,), names)
+    made = _classes.setdefault(own, {})
+    if proxy_class not in made:
+        names = {"__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
+        made[proxy_class] = type(own.__name__, (proxy_class,), names)
+    return made[proxy_class]
 
 
 def _opens_cursor(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:

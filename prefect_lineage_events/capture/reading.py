@@ -80,8 +80,11 @@ class Reading:
             with softly("counting rows"):
                 self._tracer.rows(note, self.rows)
 
-    def counted(self, rows: Iterator[Any]) -> Iterator[Any]:
-        """The same rows, counted, to the end or to where the iteration is given up."""
+    def counted(self, rows: Iterator[Any], cursor: Any = None) -> Iterator[Any]:
+        """The same rows, counted, to the end or to where the iteration is given up.
+
+        `cursor` lives as long: in `for row in connection.execute(...)` nobody else holds it, and its end is the result's.
+        """
         note, fetched, exhausted = self._note, 0, False
         try:
             for row in rows:
@@ -95,7 +98,7 @@ class Reading:
                 if exhausted:
                     self.ends(exhausted=True)
 
-    async def counted_async(self, rows: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async def counted_async(self, rows: AsyncIterator[Any], cursor: Any = None) -> AsyncIterator[Any]:
         """The same for rows that are awaited."""
         note, fetched, exhausted = self._note, 0, False
         try:

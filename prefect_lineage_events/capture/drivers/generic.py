@@ -5,6 +5,8 @@ This is also how ADBC connections are captured, which do not tell where they poi
 
 from __future__ import annotations
 
+import datetime as dt
+from time import perf_counter
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -13,6 +15,7 @@ from prefect_lineage_events.capture import weaves
 from prefect_lineage_events.capture.drivers.driver import Driver
 from prefect_lineage_events.capture.drivers.sqlite import file_store, shared_name, url_path
 from prefect_lineage_events.capture.proxies import CursorProxy
+from prefect_lineage_events.capture.statements import after, ask, note_statement
 from prefect_lineage_events.datasets import Store
 
 # SQLAlchemy's dialect names to sqlglot's, which are the ones our stores speak.
@@ -66,19 +69,41 @@ def _autocommit(connection: Any) -> bool:
 
 
 def _ingests(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """ADBC's `adbc_ingest(table, data, mode)`: data go in without a statement, so the note says which it stands for.
+    """ADBC's `adbc_ingest(table, data, mode)`: data go in without a statement, so the notes say which they stand for.
 
     https://arrow.apache.org/adbc/current/python/api/adbc_driver_manager.html
     """
-    table = args[0] if args else kwargs["table_name"]
-    mode = args[2] if len(args) > 2 else kwargs.get("mode", "create")
-    schema = kwargs.get("db_schema_name")
-    name = ".".join(f'"{part}"' for part in (schema, table) if part)
-    return weaves.runs_as(cursor, _INGESTS.get(mode, _INGESTS["append"]).format(name), method, args, kwargs)
+    table, data, mode = (*args, *(kwargs[name] for name in ("table_name", "data") if name in kwargs), "create")[:3]
+    mode = kwargs.get("mode", mode)
+    name = ".".join(map(_quoted, filter(None, (kwargs.get("db_schema_name"), table))))
+    columns = ask(_column_names, data, default=())
+    listed = f" ({', '.join(map(_quoted, columns))})" if columns else ""
+    fill = f"INSERT INTO {name}{listed} VALUES ({', '.join('?' * max(1, len(columns)))})"
+    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    cursor._self_reading.ends()
+
+    def told(rows: Any) -> Any:
+        duration = perf_counter() - clock
+        if mode in _MAKES:
+            note_statement(cursor, f"{_MAKES[mode]} {name}{listed}", started, duration, rows=0)
+        note_statement(cursor, fill, started, duration, rows=rows if isinstance(rows, int) and rows >= 0 else None)
+        return rows
+
+    return after(method(*args, **kwargs), told)
 
 
-_INGESTS = {
-    "create": "CREATE TABLE {}",
-    "replace": "CREATE OR REPLACE TABLE {}",
-    "append": "INSERT INTO {} VALUES (?)",
+def _column_names(data: Any) -> tuple[str, ...]:
+    """Of an Arrow table, batch or reader, or of a DataFrame of polars."""
+    names = data.schema.names
+    return tuple(map(str, names() if callable(names) else names))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+_MAKES = {
+    "create": "CREATE TABLE",
+    "replace": "CREATE OR REPLACE TABLE",
+    "create_append": "CREATE TABLE IF NOT EXISTS",
 }

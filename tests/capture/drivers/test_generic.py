@@ -81,10 +81,11 @@ def test_adbc_connection_is_captured(tmp_path: Path, tracers: Tracers) -> None:
     [tracer] = tracers
     assert tracer.store.namespace == f"sqlite://{path}"
     assert tracer.statements == [
-        'CREATE TABLE "orders"',
-        'INSERT INTO "orders" VALUES (?)',
+        'CREATE TABLE "orders" ("a")',
+        'INSERT INTO "orders" ("a") VALUES (?)',
+        'INSERT INTO "orders" ("a") VALUES (?)',
         "SELECT a FROM orders",
         "DELETE FROM orders",
     ]
-    assert tracer.kept == tracer.statements[:2]
-    assert tracer.said[2].rows == 4
+    assert tracer.kept == tracer.statements[:3]
+    assert [said.rows for said in tracer.said[1:4]] == [3, 1, 4]

@@ -194,3 +194,13 @@ class Modern:
 @pytest.mark.parametrize(("autocommit", "commits"), [(True, False), (False, True)])
 def test_block_ends_a_transaction_unless_autocommit_is_on(autocommit: bool, commits: bool) -> None:
     assert sqlite.exit_commits(Modern(autocommit=autocommit)) is commits
+
+
+def test_rows_are_counted_though_nobody_holds_the_cursor(tracers: Tracers) -> None:
+    connection = instrument_connection(sqlite3.connect(":memory:"))
+
+    assert [a for (a,) in connection.execute("VALUES (1), (2)")] == [1, 2]
+    for _ in connection.execute("VALUES (3), (4), (5)"):
+        break
+
+    assert [said.rows for said in tracers[0].said] == [2, 1]
