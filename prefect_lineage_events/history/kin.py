@@ -3,26 +3,27 @@
 A DataFrame that a flow gives to a subflow was read by the flow, one that a subflow returns was read by the subflow; and
 the columns of a table that a subflow reads may have been seen by its parent only. So a run that wrote rows of which it
 does not know where they came from, or read `*` of a table that it knows no columns of, has its kin read as well. All
-others cost nothing.
+others cost nothing. A subflow ends before its parent, whose events may still be on their way then: kin that is not
+complete itself is named (`Completeness.open_kin`), so that the run is taken up again.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events.events import LineageEvent
-from prefect_lineage_events.history import event_log, runs
-from prefect_lineage_events.history.model import FlowRun, RunHistory, TaskRun
+from prefect_lineage_events.history import runs
+from prefect_lineage_events.history.model import Completeness, FlowRun, RunHistory, TaskRun
 from prefect_lineage_events.history.tasks import read_tasks
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-    from prefect_lineage_events.history.event_log import Window
+    from prefect_lineage_events.history.event_log import EventLog
 
 # Beyond that many subflows of one run, or levels above it, what they handed over is not looked for.
 MAX_SUBFLOWS = 50
@@ -38,17 +39,18 @@ def takes_rows(events: Iterable[LineageEvent]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class KinReader:
-    """Reads the kin of a run; `window_of` says when events of a run can have occurred."""
+    """Reads the kin of a run; `events_of` gives the events of one, and says whether they are all there."""
 
     client: SyncPrefectClient
-    window_of: Callable[[FlowRun], Window]
+    events_of: Callable[[FlowRun], tuple[EventLog, bool]]
 
     def read(self, history: RunHistory) -> RunHistory:
         """The history with those of its kin whose rows or columns it lacks."""
         takers = _unexplained(history)
         subflows = self._subflows(history, takers) if takers else {}
         # A call's parameters, and the body that may hand them on, are the only way in from above.
-        return replace(history, subflows=subflows, parent=self._above(history, takers, MAX_LEVELS))
+        whole = replace(history, subflows=subflows, parent=self._above(history, takers, MAX_LEVELS))
+        return replace(whole, completeness=replace(history.completeness, open_kin=tuple(_open(whole))))
 
     def _above(self, history: RunHistory, takers: Collection[UUID | None], levels: int) -> RunHistory | None:
         run = history.run
@@ -63,6 +65,8 @@ class KinReader:
         open_ends = {call.id for call in calls if call.untracked and not given & _readers(above)}
         subflows = self._subflows(above, open_ends | given, but=run.id) if calls else {}
         missing = open_ends if not subflows and None not in _readers(above) else set()
+        if calls and not _lacks_columns(history) and not any(call.given or call.untracked for call in calls):
+            above = replace(above, completeness=Completeness())
         return replace(above, subflows=subflows, parent=self._above(above, missing, levels - 1))
 
     def _subflows(
@@ -85,16 +89,37 @@ class KinReader:
         for level in runs.descendants(self.client, run.id):
             for child in runs.runs_by_id(self.client, level[:MAX_SUBFLOWS]):
                 below = self._history(child, tasks=False)
-                whole = replace(whole, events=whole.events + below.events, schemas=whole.schemas + below.schemas)
+                open_kin = whole.completeness.open_kin + below.completeness.open_kin
+                whole = replace(
+                    whole,
+                    events=whole.events + below.events,
+                    schemas=whole.schemas + below.schemas,
+                    completeness=Completeness(open_kin=open_kin),
+                )
         return whole
 
     def _history(self, run: FlowRun, *, tasks: bool = True) -> RunHistory:
-        log = event_log.read(self.client, run.id, self.window_of(run))
-        found = read_tasks(self.client, run.id) if tasks else {}
-        return RunHistory(run, tuple(log.lineage), tuple(log.schemas), found, stored_events=log.stored)
+        """Its `open_kin` is the run itself, where that may have more to tell."""
+        log, all_there = self.events_of(run)
+        return RunHistory(
+            run,
+            tuple(log.lineage),
+            tuple(log.schemas),
+            read_tasks(self.client, run.id) if tasks else {},
+            completeness=Completeness(open_kin=() if all_there else (run.id,)),
+            stored_events=log.stored,
+        )
 
     def _bare(self, flow_run_id: UUID) -> FlowRun | None:
         return next(iter(runs.runs_by_id(self.client, [flow_run_id])), None)
+
+
+def _open(history: RunHistory) -> Iterator[UUID]:
+    """The runs around this one that may have more to tell."""
+    for kin in (history.parent, *history.subflows.values()):
+        if kin:
+            yield from kin.completeness.open_kin
+            yield from _open(kin)
 
 
 def _by_time(run: FlowRun) -> tuple[dt.datetime, str]:

@@ -119,17 +119,19 @@ class Completeness:
 
     `missing` names, per emitter, the sequence numbers that the history lacks; `unclosed` are emitters whose last word
     is missing (they may have sent more); `dropped` statements were never sent. `end_unrecorded`: not even Prefect's
-    own event of the run's end is there, so that nothing follows from there being none of ours.
+    own event of the run's end is there, so that nothing follows from there being none of ours. `open_kin` are runs
+    above and below that may have handed rows or columns over, and have not ended, or lack events themselves.
     """
 
     missing: Mapping[UUID, tuple[int, ...]] = field(default_factory=dict)
     unclosed: tuple[UUID, ...] = ()
     dropped: int = 0
     end_unrecorded: bool = False
+    open_kin: tuple[UUID, ...] = ()
 
     @property
     def complete(self) -> bool:
-        return not (self.missing or self.unclosed or self.end_unrecorded)
+        return not (self.missing or self.unclosed or self.end_unrecorded or self.open_kin)
 
     def lacks(self) -> tuple[str, ...]:
         """What is missing, for people: a line an emitter, naming its numbers as in `0-4, 7`."""
@@ -137,6 +139,7 @@ class Completeness:
         lines += [f"emitter {emitter}: its closing count (was its process killed?)" for emitter in self.unclosed]
         if self.end_unrecorded:
             lines.append("Prefect's own event of the run's end: whatever was sent at that time may be lost")
+        lines += [f"what run {kin} handed over: it has not ended, or lacks events itself" for kin in self.open_kin]
         return tuple(lines)
 
 

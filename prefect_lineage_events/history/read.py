@@ -75,7 +75,7 @@ def read_history(
         descendants_have_lineage=log.empty and _descendants_have_lineage(client, run, clock),
         stored_events=log.stored,
     )
-    return KinReader(client, lambda of: window_of(of, clock.now())).read(history)
+    return KinReader(client, _kins_events(client, patience, clock)).read(history)
 
 
 def window_of(run: FlowRun, now: dt.datetime) -> Window:
@@ -98,6 +98,28 @@ def _read_events(
             log = event_log.read(client, run.id, window, run.kind)
         completeness = _judge(log, run, now)
     return log, completeness
+
+
+def _kins_events(
+    client: SyncPrefectClient, patience: Patience, clock: Clock
+) -> Callable[[FlowRun], tuple[EventLog, bool]]:
+    """Reads the events of runs around a run, and tells whether they are all there.
+
+    Those that ended just now are waited for, all of them together for as long as for a first event of the run itself.
+    """
+    settle = dt.timedelta(seconds=patience.settle)
+    until: dt.datetime | None = None
+
+    def read(kin: FlowRun) -> tuple[EventLog, bool]:
+        nonlocal until
+        now = clock.now()
+        until = until or now + min(settle, dt.timedelta(seconds=patience.completeness))
+        left = max(0.0, (until - now).total_seconds())
+        log, completeness = _read_events(client, kin, replace(patience, completeness=left), clock)
+        told = bool(log.from_emitters) or (kin.ended is not None and clock.now() - kin.ended >= settle)
+        return log, kin.ended_for_good and completeness.complete and told
+
+    return read
 
 
 def _end_unrecorded(client: SyncPrefectClient, run: FlowRun, clock: Clock) -> bool:

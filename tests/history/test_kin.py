@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from prefect_lineage_events.events import EventColumnEdge, LineageEvent, RunInfo
+from prefect_lineage_events.history import event_log
+from prefect_lineage_events.history.event_log import EventLog
 from prefect_lineage_events.history.kin import KinReader
 from prefect_lineage_events.history.model import FlowRun, ParentRun, RunHistory, TaskRun
 from prefect_lineage_events.history.read import window_of
@@ -54,7 +56,11 @@ def run_of(id_: UUID, *parents: UUID) -> FlowRun:
 
 
 def read(api: FakeApi, history: RunHistory) -> RunHistory:
-    return KinReader(api, lambda run: window_of(run, NOON + dt.timedelta(hours=1))).read(history)  # type: ignore[arg-type]
+    def events_of(run: FlowRun) -> tuple[EventLog, bool]:
+        log = event_log.read(api, run.id, window_of(run, NOON + dt.timedelta(hours=1)))  # type: ignore[arg-type]
+        return log, run.ended_for_good
+
+    return KinReader(api, events_of).read(history)  # type: ignore[arg-type]
 
 
 def child(*events: LineageEvent) -> RunHistory:
@@ -142,6 +148,38 @@ def test_the_grandparent_is_read_when_the_parent_only_handed_on():
     history = read(api, replace(child(write("out")), run=run_of(CHILD, PARENT, top)))
     assert history.parent and history.parent.parent
     assert history.parent.parent.run.id == top
+
+
+def still_running(api: FakeApi, run: UUID) -> FakeApi:
+    for raw in api.runs:
+        if raw["id"] == str(run):
+            raw |= {"state": {"type": "RUNNING", "name": "Running"}, "state_type": "RUNNING", "end_time": None}
+    return api
+
+
+def test_a_parent_that_goes_on_and_may_have_given_rows_is_named():
+    for api in (api_with(given=True), api_with(untracked=True)):
+        history = read(still_running(api, PARENT), child(write("out")))
+        assert history.completeness.open_kin == (PARENT,)
+        assert not history.completeness.complete
+
+
+def test_a_parent_that_has_told_all_is_not():
+    assert read(api_with(given=True), child(write("out"))).completeness.complete
+
+
+def test_a_parent_that_goes_on_and_gave_nothing_is_not():
+    assert read(still_running(api_with(), PARENT), child(write("out"))).completeness.complete
+
+
+def test_a_parent_that_goes_on_and_of_which_the_run_needs_nothing_is_not():
+    assert read(still_running(api_with(given=True), PARENT), child(write("out", "in"))).completeness.complete
+
+
+def test_a_subflow_that_goes_on_and_whose_result_was_written_is_named():
+    call = TaskRun(CALL, "child-0", "c", subflow=CHILD)
+    load = TaskRun(TASK, "load-0", "l", upstream=frozenset([CALL]))
+    assert read(still_running(api_with(), CHILD), parent(load, call)).completeness.open_kin == (CHILD,)
 
 
 def replace_run(event: LineageEvent, run: UUID) -> LineageEvent:

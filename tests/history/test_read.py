@@ -9,7 +9,7 @@ import pytest
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import RunInfo
-from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.history.model import FlowRun, ParentRun
 from prefect_lineage_events.history.read import Clock, Patience, parse_run_id, read_history, window_of
 from tests.by_hand import NOON, closing, write
 from tests.history.fake_api import FakeApi, raw_run
@@ -250,3 +250,40 @@ def test_a_wrong_run_id_says_what_is_expected(text):
 def test_a_run_id_may_be_a_uuid_a_text_or_a_resource_id():
     id_ = UUID("0198c3f0-0000-7000-8000-000000000001")
     assert parse_run_id(id_) == parse_run_id(str(id_)) == parse_run_id(f"prefect.flow-run.{id_}") == id_
+
+
+def with_a_parent(api: FakeApi, ended: dt.datetime) -> FlowRun:
+    """A subflow that wrote rows which it did not read, a minute ago; its parent ended then."""
+    parent, emitter = uuid4(), uuid4()
+    run = ended_run(60, parents=(ParentRun(parent, "parent"),))
+    api.runs = [{**raw_run(NOON, id_=parent), "end_time": ended.isoformat()}]
+    info = RunInfo(flow_run_id=run.id)
+    api.store(write("out", emitter=emitter, sequence=0, at=at(1), run=info), of=run.id)
+    api.store(closing(emitter, 1).model_copy(update={"run": info}), of=run.id)
+    return run
+
+
+def test_what_the_parent_sent_just_now_is_waited_for():
+    api = FakeApi(NOON)
+    run = with_a_parent(api, NOON)
+    emitter, above = uuid4(), RunInfo(flow_run_id=run.parents[0].flow_run_id)
+    reading = write("x", emitter=emitter, sequence=0, run=above)
+    api.store(reading, late=5, of=above.flow_run_id)
+    api.store(closing(emitter, 1).model_copy(update={"run": above}), late=5, of=above.flow_run_id)
+    history = read(api, run)
+    assert history.parent and history.parent.events
+    assert history.completeness.complete
+
+
+def test_a_parent_without_a_word_is_known_to_have_none_after_a_while():
+    api = FakeApi(NOON)
+    assert read(api, with_a_parent(api, NOON)).completeness.complete
+    assert (api.now - NOON).total_seconds() == PATIENCE.settle
+
+
+def test_without_patience_a_parent_that_ended_just_now_may_have_more_to_tell():
+    api = FakeApi(NOON)
+    run = with_a_parent(api, NOON)
+    completeness = read(api, run, Patience(completeness=0, settle=20)).completeness
+    assert completeness.open_kin == (run.parents[0].flow_run_id,)
+    assert str(run.parents[0].flow_run_id) in completeness.lacks()[0]
