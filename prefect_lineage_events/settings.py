@@ -122,7 +122,7 @@ class LineageSettings(PrefectBaseSettings):
     claim_seconds: float = Field(
         default=900.0,
         gt=0,
-        description="Age at which the claim of an assembler on a run is a dead one's: longer than any delivery takes.",
+        description="How long an assembler's claim on a run holds unless it is renewed, which living ones do.",
     )
     file: str = Field(
         default="openlineage.jsonl",

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
 
 from prefect_lineage_events import flows
-from prefect_lineage_events.assembler import ledger, one_run, outbox
+from prefect_lineage_events.assembler import claims, ledger, one_run, outbox
 from prefect_lineage_events.flows import assemble
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.runs import UnknownFlowRunError
@@ -278,13 +278,13 @@ def test_an_assembler_that_died_while_delivering_is_taken_over(target, client, m
     run_id = UUID(copy_orders())
     with monkeypatch.context() as dead:
         dead.setattr(api, "now", lambda _: dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=1))
-        assert ledger._try_claim(client, f"{ledger._CLAIM_PREFIX}{run_id.hex}")
+        assert claims.try_claim(client, run_id)
     assert assemble(run_id).outcome == "sent"
 
 
 def test_a_claim_that_is_held_is_respected(target, client):
     run_id = UUID(copy_orders())
-    with ledger.claim(client, run_id, 0), pytest.raises(ledger.BusyError):
+    with claims.claim(client, run_id, 0), pytest.raises(claims.BusyError):
         one_run.assemble_run(client, run_id, one_run.Order(busy_patience=0))
     assert assemble(run_id).outcome == "sent"
 

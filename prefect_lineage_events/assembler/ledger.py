@@ -12,20 +12,16 @@ import hashlib
 import json
 import logging
 import re
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate, VariableCreate
-from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.exceptions import ObjectNotFound
 
-from prefect_lineage_events.assembler import holder
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import END_STATES, FlowRun
-from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -38,16 +34,11 @@ KEY_PREFIX = "lineage-"
 _TARGET = "lineage.target."
 _REFUSED = "lineage.refused."
 _RUN = "lineage.run"
-_CLAIM_PREFIX = "prefect_lineage_delivering_"
 # The server cuts metadata values at 500 characters.
 _LONGEST_VALUE = 490
 _SHOWN_TARGET = 120
 _SHOWN_REASON = 200
 _LATEST = 50
-
-
-class BusyError(RuntimeError):
-    """Another assembler is delivering this run right now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +87,19 @@ class Entry:
     def settles(self, run: FlowRun, *target_ids: str) -> bool:
         """Is nothing left to do for the run as it ended, at each of these targets?"""
         sent = [self.sent_to(id_) for id_ in target_ids]
-        return self.complete and self.end == end_of(run) and all(s is not None and s.finished for s in sent)
+        return self._stands_for(run) and all(s is not None and s.finished for s in sent)
+
+    def settles_what_was_begun(self, run: FlowRun, *target_ids: str) -> bool:
+        """Has some target the run as it ended, and none of these a part of it?
+
+        A target that was added since has nothing, and is given what it lacks when it is asked for by name.
+        """
+        begun = [s for s in map(self.sent_to, target_ids) if s is not None]
+        some = any(s.finished for s in self.targets.values())
+        return self._stands_for(run) and some and all(s.finished for s in begun)
+
+    def _stands_for(self, run: FlowRun) -> bool:
+        return self.complete and self.end == end_of(run)
 
     def with_sent(self, sent: Sent) -> Entry:
         return replace(self, targets={**self.targets, target_key(sent.target): sent})
@@ -177,53 +180,6 @@ def took_since(client: SyncPrefectClient, target_id: str, since: dt.datetime, *,
         if sent and sent.taken_at and dt.datetime.fromisoformat(sent.taken_at) > since:
             return True
     return False
-
-
-@contextmanager
-def claim(client: SyncPrefectClient, flow_run_id: UUID, patience: float) -> Iterator[None]:
-    """Be the only one who delivers this run: two sweeps, or a sweep and an automation, send it once.
-
-    A Prefect variable is the claim, since its name is unique. Waits up to `patience` seconds for another to finish;
-    raises BusyError then. A dead assembler's claim is taken over.
-    """
-    name = f"{_CLAIM_PREFIX}{flow_run_id.hex}"
-    deadline = time.monotonic() + patience
-    while not (variable_id := _try_claim(client, name)):
-        if time.monotonic() >= deadline:
-            raise BusyError(f"another assembler is delivering flow run {flow_run_id} right now")
-        time.sleep(0.5)
-    try:
-        yield
-    finally:
-        _delete_variable(client, variable_id)
-
-
-def _try_claim(client: SyncPrefectClient, name: str) -> UUID | None:
-    now = api.now(client)
-    until = (now + dt.timedelta(seconds=settings().claim_seconds)).isoformat()
-    try:
-        return client.create_variable(VariableCreate(name=name, value=f"{until} {holder.this_process()}".strip())).id
-    except ObjectAlreadyExists:
-        held = client.read_variable_by_name(name)
-    if held is None or not _is_over(str(held.value), now):
-        return None
-    # By id: where two take over at once, the slower one must not delete the quicker one's new claim.
-    _delete_variable(client, held.id)
-    return _try_claim(client, name)
-
-
-def _is_over(claim: str, now: dt.datetime) -> bool:
-    """By its time; or, where that can be seen, by the death of the process that made it."""
-    until, _, by = claim.partition(" ")
-    return dt.datetime.fromisoformat(until) < now or (bool(by) and holder.is_dead(by))
-
-
-def _delete_variable(client: SyncPrefectClient, variable_id: UUID) -> None:
-    try:
-        client.request("DELETE", "/variables/{id}", path_params={"id": variable_id})
-    except PrefectHTTPStatusError as error:
-        if error.response.status_code != 404:
-            raise
 
 
 def _key(run: FlowRun) -> str:

@@ -13,8 +13,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.assembler import ledger
+import httpx
+from prefect.exceptions import PrefectHTTPStatusError
+
+from prefect_lineage_events.assembler import claims, ledger
 from prefect_lineage_events.assembler.handover import TargetsAwayError
+from prefect_lineage_events.assembler.ledger import Entry
 from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run, keep_present
 from prefect_lineage_events.assembler.preview import preview_run
 from prefect_lineage_events.assembler.summary import Summary
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A target that was away for so many runs in a row is away: the rest is left for the next time.
+# A target, or Prefect's API, that was away for so many runs in a row is away: the rest is left for the next time.
 FAILURES_IN_A_ROW = 3
 
 
@@ -38,16 +42,18 @@ def assemble_each(
     dry_run: bool = False,
     history_begins: dt.datetime | None = None,
 ) -> Summary:
-    """Assemble those of the runs that are not settled.
+    """Assemble those of the runs that are not settled: at each target that the order names, or if it names none, at one
+    of them at least, and at none half way.
 
     `dry_run`: say what would become of each. Runs without lineage that ended before `history_begins` may have had some.
     """
     summary = Summary(history_begins=history_begins)
     to = [target.id for target in order.to()]
+    settles = Entry.settles_what_was_begun if order.targets is None else Entry.settles
     order = replace(order, targets=to)
     ordered = sorted(runs, key=lambda r: (r.started or r.ended or r.expected_start or _EPOCH, str(r.id)))
     entries = ledger.read(client, [r.id for r in ordered])
-    settled = {run.id for run in ordered if run.id in entries and entries[run.id].settles(run, *to)}
+    settled = {run.id for run in ordered if run.id in entries and settles(entries[run.id], run, *to)}
     if dry_run:
         _preview_each(client, ordered, order, summary, settled)
         return summary
@@ -71,20 +77,31 @@ def _preview_each(
             summary.failed.append((run, f"{type(error).__name__}: {error}"))
 
 
+class ApiAwayError(RuntimeError):
+    """Prefect's API could not answer, though its client asked again and again."""
+
+
 class _Away:
-    """Targets that are away, so that the others need not wait for them."""
+    """Targets that are away, so that the others need not wait for them; and the API, without which nobody gets any."""
 
     def __init__(self, targets: Sequence[str]) -> None:
         self.all = tuple(targets)
         self._in_a_row = dict.fromkeys(targets, 0)
+        self._api_in_a_row = 0
 
     @property
     def not_given_up(self) -> list[str]:
+        if self._api_in_a_row >= FAILURES_IN_A_ROW:
+            return []
         return [target for target in self.all if self._in_a_row[target] < FAILURES_IN_A_ROW]
 
     def answered(self, asked: Iterable[str], but: Collection[str] = ()) -> None:
+        self._api_in_a_row = 0
         for target in asked:
             self._in_a_row[target] = self._in_a_row[target] + 1 if target in but else 0
+
+    def without_api(self) -> None:
+        self._api_in_a_row += 1
 
 
 def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Order, summary: Summary) -> None:
@@ -98,13 +115,19 @@ def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Ord
             summary.left.append(run)
             continue
         is_last = order.keep_present and last[run.flow_id] == run.id
+        one = replace(order, keep_present=is_last, targets=there, absent=[t for t in away.all if t not in there])
         try:
-            assembled = _assemble_one(client, run, replace(order, keep_present=is_last, targets=there), summary)
+            assembled = _assemble_one(client, run, one, summary)
             away.answered(there)
         except TargetsAwayError as error:
             logger.warning("Run %s (%s) could not be delivered: %s", run.id, run.flow_name, error)
             summary.failed.append((run, str(error)))
             away.answered(there, but=error.away)
+            continue
+        except ApiAwayError as error:
+            logger.warning("Run %s (%s) could not be assembled: %s", run.id, run.flow_name, error)
+            summary.failed.append((run, str(error)))
+            away.without_api()
             continue
         if len(there) < len(away.all):
             summary.left.append(run)
@@ -117,16 +140,18 @@ def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Ord
 
 
 def _assemble_one(client: SyncPrefectClient, run: FlowRun, order: Order, summary: Summary) -> Assembled | None:
-    """One run's trouble is that run's. Raises TargetsAwayError, which is the targets' trouble."""
+    """One run's trouble is that run's. Raises TargetsAwayError and ApiAwayError, which are everybody's."""
     try:
         assembled = assemble_run(client, run.id, order)
-    except ledger.BusyError as error:
+    except claims.BusyError as error:
         logger.info("%s", error)
         summary.busy.append(run)
         return None
     except TargetsAwayError:
         raise
     except Exception as error:
+        if _is_api_away(error):
+            raise ApiAwayError(f"Prefect's API is away: {type(error).__name__}: {error}") from error
         # A run that we cannot put together must not stand in the way of all that came after it.
         logger.exception("Run %s (%s) could not be assembled", run.id, run.flow_name)
         summary.failed.append((run, f"{type(error).__name__}: {error}"))
@@ -134,6 +159,13 @@ def _assemble_one(client: SyncPrefectClient, run: FlowRun, order: Order, summary
     _count(assembled, run, summary)
     logger.info("%s", assembled)
     return assembled
+
+
+def _is_api_away(error: Exception) -> bool:
+    """Prefect's client has asked again by then; targets are asked by another library."""
+    if isinstance(error, PrefectHTTPStatusError):
+        return error.response.status_code >= 500 or error.response.status_code == 429
+    return isinstance(error, httpx.TransportError)
 
 
 def _count(assembled: Assembled, run: FlowRun, summary: Summary) -> None:

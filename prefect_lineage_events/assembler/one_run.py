@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
-from prefect_lineage_events.assembler import announce, assets, ledger, parents
+from prefect_lineage_events.assembler import announce, assets, claims, ledger, parents
 from prefect_lineage_events.assembler.handover import Send, TargetsAwayError, hand_over
 from prefect_lineage_events.assembler.healing import heal
 from prefect_lineage_events.assembler.ledger import Sent
@@ -97,7 +97,8 @@ class Order:
     `force` sends it again; `hasty` leaves a run whose events are still arriving to a later sweep instead of
     waiting for them; `busy_patience` seconds to wait for another who delivers the same run; `keep_present`: a target
     that shows what arrived last is to show the job's newest good run again afterwards; `targets`: names or ids
-    of those that are to have it (None: all that are configured); `reanalyse`: today's analyser reads its statements.
+    of those that are to have it (None: all that are configured); `absent`: ids of those that are not asked now, and
+    must have it later; `reanalyse`: today's analyser reads its statements.
     """
 
     send: Send = Outbox.flush
@@ -107,6 +108,7 @@ class Order:
     busy_patience: float = 60.0
     keep_present: bool = True
     targets: Sequence[str] | None = None
+    absent: Sequence[str] = ()
     reanalyse: bool = False
 
     def stitched(self, history: RunHistory) -> RunLineage:
@@ -136,7 +138,7 @@ def assemble_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order = Or
     lineage = order.stitched(history)
     if not lineage.worth_sending:
         return Assembled(run.id, run.flow_name, "no lineage", lacks=history.completeness.lacks())
-    with ledger.claim(client, run.id, order.busy_patience):
+    with claims.claim(client, run.id, order.busy_patience):
         return _deliver(client, lineage, history.stored_events, to, order)
 
 
@@ -177,7 +179,7 @@ def _deliver(
     lacking = [outbox for outbox in outboxes if not outbox.line.finished]
     if not lacking and not page.outdated:
         return Assembled(run.id, run.flow_name, "nothing new", lacks=lacks, reanalysis=lineage.reanalysis)
-    page.open({t.id: t.name for t in to}, [outbox.line for outbox in outboxes])
+    page.open({t.id: t.name for t in to}, [outbox.line for outbox in outboxes], absent=order.absent)
     failures: list[tuple[Outbox, TransientDeliveryError]] = []
     for outbox, away in hand_over(_behind_their_parents(client, run, lacking, order, failures), order.send):
         trouble = away or _settle(client, lineage, outbox, page, order)
@@ -219,7 +221,7 @@ def _parents_first(client: SyncPrefectClient, run: FlowRun, to: Target, order: O
         if parent.ended_for_good:
             try:
                 assemble_run(client, parent_id, replace(order, targets=[to.id], force=False))
-            except (TransientDeliveryError, ledger.BusyError):
+            except (TransientDeliveryError, claims.BusyError):
                 raise
             except Exception:
                 logger.exception("Run %s above %s could not be assembled; its START alone is sent", parent_id, run.id)

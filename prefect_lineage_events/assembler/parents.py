@@ -1,8 +1,9 @@
-"""The runs above a subflow's, made known to its targets before it.
+"""The runs above a subflow's, made known to Marquez before it.
 
-A subflow ends before its parent, and is assembled then. A target that hears of a run whose parent it does not know
-makes that parent up: Marquez gives it the state of the child, so that one that goes on running has failed. So it gets
-the parent's START first, without inputs and outputs, since these are told when the parent has ended.
+A subflow ends before its parent, and is assembled then. When Marquez hears of a run whose parent it does not know, it
+makes that parent up and gives it the state of the child, so that one that goes on running has failed. So it gets the
+parent's START first, without inputs and outputs, since these are told when the parent has ended. Other targets take
+events in any order, and each run's when it is assembled.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.assembler import ledger
+from prefect_lineage_events.assembler import claims, ledger
 from prefect_lineage_events.assembler.handover import Send
 from prefect_lineage_events.assembler.healing import heal
 from prefect_lineage_events.assembler.ledger import Entry, Sent
@@ -31,8 +32,8 @@ _TEXT = (
 
 
 def unknown(client: SyncPrefectClient, run: FlowRun, target: Target) -> Iterator[UUID]:
-    """The runs above `run` of which the target has nothing, from the root down. One request, for a subflow only."""
-    if not run.parents:
+    """The runs above `run` that the target would make up, from the root down. One request, for a subflow only."""
+    if not run.parents or target.profile != "marquez":
         return
     above = [parent.flow_run_id for parent in reversed(run.parents)]
     entries = ledger.read(client, above)
@@ -44,7 +45,7 @@ def tell_start(client: SyncPrefectClient, run: FlowRun, target: Target, send: Se
 
     Raises BusyError when another keeps delivering the run, TransientDeliveryError when the target cannot take it now.
     """
-    with ledger.claim(client, run.id, busy_patience):
+    with claims.claim(client, run.id, busy_patience):
         page = ledger.read(client, [run.id]).get(run.id)
         if _knows(target, page):
             return

@@ -22,7 +22,7 @@ class Summary:
     """What became of the runs.
 
     `assembled` were looked at, by a dry run too; `already_done` had nothing left to do. `failed` could not be delivered
-    now, `left` were not tried, the target being away; `busy` were being delivered by another assembler; `incomplete`
+    now, `left` were not tried, target or API being away; `busy` were being delivered by another assembler; `incomplete`
     were published with what had arrived; `stale` have not ended, and gave no sign of life for long. `gone`: their
     events were deleted by Prefect's retention, whose history begins at `history_begins`.
     """

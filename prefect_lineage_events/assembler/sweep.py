@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from prefect_lineage_events.assembler import sweep_state
+from prefect_lineage_events.assembler import claims, sweep_state
 from prefect_lineage_events.assembler.in_flight import stale_runs
 from prefect_lineage_events.assembler.many_runs import assemble_each
 from prefect_lineage_events.assembler.one_run import Order
@@ -51,6 +51,8 @@ def sweep_runs(client: SyncPrefectClient, order: Order) -> Summary:
         if done.left:
             break
         runs, carried = [], state.waiting
+    if dead := claims.release_dead(client):
+        logger.info("%d claims of assemblers that died were removed", dead)
     return summary
 
 

@@ -6,13 +6,14 @@ import datetime as dt
 import json
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from prefect import flow
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
-from prefect_lineage_events.assembler import one_run, sweep_state
+from prefect_lineage_events.assembler import many_runs, one_run, sweep_state
 from prefect_lineage_events.assembler import sweep as sweep_module
 from prefect_lineage_events.assembler.summary import Summary, SweepError
 from prefect_lineage_events.assembler.sweep import OVERLAP, STEP, _next_state, _steps
@@ -86,6 +87,21 @@ def test_a_target_that_is_away_is_not_asked_for_every_run(target, client):
     with pytest.raises(SweepError, match="3 failed, 2 left for the next time"):
         sweep()
     target.away_after = None
+    sweep()
+    assert all(target.types(run_id) == ["START", "COMPLETE"] for run_id in runs)
+
+
+def test_an_api_that_is_away_in_mid_sweep_is_not_asked_for_every_run(target, client, monkeypatch):
+    runs = [daily_load() for _ in range(5)]
+    stored(client, *runs)
+
+    def away(*_):
+        raise httpx.ConnectError("connection refused")
+
+    with monkeypatch.context() as without_api:
+        without_api.setattr(many_runs, "assemble_run", away)
+        with pytest.raises(SweepError, match="3 failed, 2 left for the next time"):
+            sweep()
     sweep()
     assert all(target.types(run_id) == ["START", "COMPLETE"] for run_id in runs)
 

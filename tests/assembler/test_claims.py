@@ -1,0 +1,66 @@
+"""One assembler at a time has a run in hand, for as long as it lives."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+import time
+from uuid import uuid4
+
+import pytest
+
+from prefect_lineage_events.assembler import claims
+from prefect_lineage_events.history import api
+from prefect_lineage_events.settings import settings
+
+
+def held(client, run_id) -> str | None:
+    variable = client.read_variable_by_name(f"{claims.NAME_PREFIX}{run_id.hex}")
+    return variable and str(variable.value)
+
+
+def test_a_claim_ends_with_the_delivery(client):
+    run_id = uuid4()
+    with claims.claim(client, run_id, 0):
+        assert held(client, run_id)
+    assert held(client, run_id) is None
+
+
+def test_a_claim_is_renewed_while_the_delivery_takes_its_time(client, monkeypatch):
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_CLAIM_SECONDS", "2")
+    settings.cache_clear()
+    run_id = uuid4()
+    with claims.claim(client, run_id, 0):
+        first, deadline = held(client, run_id), time.monotonic() + 60
+        while (now := held(client, run_id)) == first:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert now is not None
+
+
+def test_a_claim_that_cannot_be_renewed_is_not_the_deliverys_trouble(client, monkeypatch, caplog):
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_CLAIM_SECONDS", "1")
+    settings.cache_clear()
+    run_id = uuid4()
+    with claims.claim(client, run_id, 0):
+        client.delete_variable_by_name(f"{claims.NAME_PREFIX}{run_id.hex}")
+        deadline = time.monotonic() + 60
+        while "could not be renewed" not in caplog.text:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_claims_that_the_dead_left_are_removed_and_the_others_stay(client):
+    dead, expired, living = uuid4(), uuid4(), uuid4()
+    script = (
+        "import sys, uuid; from prefect import get_client; from prefect_lineage_events.assembler import claims\n"
+        "with get_client(sync_client=True) as c: assert claims.try_claim(c, uuid.UUID(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", script, str(dead)], check=True)
+    with pytest.MonkeyPatch.context() as long_ago:
+        long_ago.setattr(api, "now", lambda _: dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=1))
+        assert claims.try_claim(client, expired)
+    with claims.claim(client, living, 0):
+        assert claims.release_dead(client) >= 2
+        assert [bool(held(client, run_id)) for run_id in (dead, expired, living)] == [False, False, True]
