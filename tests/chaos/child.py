@@ -1,6 +1,6 @@
-"""The assembler in a process of its own, which kills itself behind the n-th request that it makes.
+"""The assembler in a process of its own, which kills itself behind the n-th effect that it has on the world outside.
 
-Each request, to Prefect or to the target, is an effect on the world outside; between two of them nothing of the process
+An effect is a request that changes something, at Prefect or at the target; between two of them nothing of the process
 outlives it. So a kill behind each one, its answer unseen, is a kill at every step that makes a difference.
 """
 
@@ -12,7 +12,10 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 # One process imports everything; each child is a fork of it.
 _context = multiprocessing.get_context("forkserver")
@@ -20,13 +23,22 @@ _context.set_forkserver_preload(["prefect_lineage_events.flows", "openlineage.cl
 
 KILLED = -signal.SIGKILL
 _ENDS_WITHIN = 120
+_READING = ("/filter", "/count", "/paginate")
 
 
 def start(
-    flow_name: str, environment: Mapping[str, str], *arguments: Any, kill_behind: int | None = None
+    flow_name: str,
+    environment: Mapping[str, str],
+    *arguments: Any,
+    kill_behind: int | None = None,
+    effects: Path | None = None,
 ) -> multiprocessing.process.BaseProcess:
-    """Begin one of our flows in a child; `environment` must name the Prefect API and the target."""
-    process = _context.Process(target=_run, args=(flow_name, dict(environment), arguments, kill_behind))
+    """Begin one of our flows in a child; `environment` must name the Prefect API and the target.
+
+    `effects`: a file that gets a line for each effect, the last one before the kill included.
+    """
+    given = (flow_name, dict(environment), arguments, kill_behind, effects)
+    process = _context.Process(target=_run, args=given)
     process.start()
     return process
 
@@ -41,54 +53,69 @@ def ended(process: multiprocessing.process.BaseProcess) -> int:
     return process.exitcode
 
 
-def run(flow_name: str, environment: Mapping[str, str], *arguments: Any, kill_behind: int | None = None) -> int:
+def run(flow_name: str, environment: Mapping[str, str], *arguments: Any, **more: Any) -> int:
     """The exit code of one of our flows, run in a child."""
-    return ended(start(flow_name, environment, *arguments, kill_behind=kill_behind))
+    return ended(start(flow_name, environment, *arguments, **more))
 
 
-def _run(flow_name: str, environment: dict[str, str], arguments: tuple[Any, ...], kill_behind: int | None) -> None:
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+def _run(
+    flow_name: str,
+    environment: dict[str, str],
+    arguments: tuple[Any, ...],
+    kill_behind: int | None,
+    effects: Path | None,
+) -> None:
+    from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
     from prefect_lineage_events import flows
 
     os.environ.update(environment)
-    if kill_behind is not None:
-        _die_behind(kill_behind)
-    with temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}):
+    if effects is not None:
+        _watch(effects, kill_behind)
+    # Logs go out when a thread of their own finds the time: they would be counted here or there.
+    ours = {PREFECT_API_URL: environment["PREFECT_API_URL"], PREFECT_LOGGING_TO_API_ENABLED: False}
+    with temporary_settings(ours):
         getattr(flows, flow_name)(*arguments)
 
 
-def _die_behind(number: int) -> None:
+def _watch(effects: Path, kill_behind: int | None) -> None:
     import httpx
     import requests.adapters
 
-    requests_made = itertools.count(1)
+    had = itertools.count(1)
+    one_at_a_time = Lock()
+    sink = effects.open("w")
 
-    def die_in_time() -> None:
-        if next(requests_made) == number:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def happened(method: str, url: str) -> None:
+        path = urlsplit(url).path
+        if method == "GET" or path.endswith(_READING):
+            return
+        with one_at_a_time:
+            print(method, path, file=sink, flush=True)
+            if next(had) == kill_behind:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+    def watched(call: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(call)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            answer = call(*args, **kwargs)
-            die_in_time()
+        def wrapper(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+            answer = call(self, request, *args, **kwargs)
+            happened(request.method, str(request.url))
             return answer
 
         return wrapper
 
-    def counted_too(call: Callable[..., Any]) -> Callable[..., Any]:
+    def watched_too(call: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(call)
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            answer = await call(*args, **kwargs)
-            die_in_time()
+        async def wrapper(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+            answer = await call(self, request, *args, **kwargs)
+            happened(request.method, str(request.url))
             return answer
 
         return wrapper
 
-    httpx.HTTPTransport.handle_request = counted(httpx.HTTPTransport.handle_request)  # type: ignore[method-assign]
-    httpx.AsyncHTTPTransport.handle_async_request = counted_too(  # type: ignore[method-assign]
+    httpx.HTTPTransport.handle_request = watched(httpx.HTTPTransport.handle_request)  # type: ignore[method-assign]
+    httpx.AsyncHTTPTransport.handle_async_request = watched_too(  # type: ignore[method-assign]
         httpx.AsyncHTTPTransport.handle_async_request
     )
     adapter = requests.adapters.HTTPAdapter
-    adapter.send = counted(adapter.send)  # type: ignore[method-assign]
+    adapter.send = watched(adapter.send)  # type: ignore[method-assign]

@@ -30,11 +30,16 @@ def client(prefect_server):
 
 @pytest.fixture
 def environment(prefect_server, target) -> dict[str, str]:
-    """What a child process needs to talk to the session's server and to the target. A dead one's claim is soon over."""
+    """What a child process needs to talk to the session's server and to the target."""
     return {
         "PREFECT_API_URL": prefect_server.api_url,
-        "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_CLAIM_SECONDS": "2",
         # Marquez's profile repeats the newest good run's end behind older runs, by design: here each event counts.
         "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_PROFILE": "plain",
         **target.environment,
     }
+
+
+@pytest.fixture
+def as_marquez(environment) -> dict[str, str]:
+    """The same, with the profile that the target's address tells of."""
+    return {**environment, "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_PROFILE": "marquez"}
