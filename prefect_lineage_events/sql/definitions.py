@@ -46,6 +46,7 @@ OTHERS = frozenset(
 )  # fmt: skip
 _HEAD = 24  # words before the name: MySQL's CREATE ALGORITHM = x DEFINER = `a`@`b` SQL SECURITY DEFINER VIEW
 _TEMPORARY = frozenset({"TEMP", "TEMPORARY", "VOLATILE"})
+_PIVOTS = frozenset({"PIVOT", "UNPIVOT", "SUMMARIZE"})
 _QUERY = frozenset({"SELECT", "SEL", "WITH", "VALUES", "FROM", "TABLE", "EXECUTE"})
 
 
@@ -149,7 +150,7 @@ def find_query(words: Words, at: int) -> int:
     end = len(words)
     while at < end:
         word = words.word(at)
-        if word == "AS" and _starts_query(words, at + 1):
+        if word == "AS" and (_starts_query(words, at + 1) or _starts_pivot(words, at + 1)):
             return at + 1
         if word in ("SELECT", "WITH") and _is_bare_query(words, at, word):
             return at
@@ -192,6 +193,13 @@ def _starts_query(words: Words, at: int) -> bool:
     if words.word(at) in ("LOCKING", "LOCK"):  # docs.teradata.com: LOCKING request modifier
         return True
     return words.word(at) in _QUERY
+
+
+def _starts_pivot(words: Words, at: int) -> bool:
+    """A query of DuckDB's own that stands only behind AS: elsewhere its word is a name (duckdb.org: PIVOT)."""
+    while words.word(at) == "(":
+        at += 1
+    return words.word(at) in _PIVOTS
 
 
 def _is_bare_query(words: Words, at: int, word: str) -> bool:

@@ -216,14 +216,13 @@ def put(words: Words, draft: Draft) -> Query | None:
     """PUT file:///path @stage, GET @stage file:///path (docs.snowflake.com): a file and a stage, one copied to the
     other."""
     draft.kind, draft.effect = "write", "append"
-    stage_at = words.find(frozenset({"@"}), 1)
     if words.word(0) == "PUT":
-        end = stage_at if stage_at != -1 else len(words)
-        draft.read(_local(words, 1, end, draft))
-        if stage_at != -1:
+        stage_at = next((i for i in range(1, len(words)) if words.texts[i].startswith("@")), len(words))
+        draft.read(_local(words, 1, stage_at, draft))
+        if words.kind(stage_at) == Kind.STRING:
+            draft.write(location_of(words.texts[stage_at], draft.context))
+        elif stage_at < len(words):
             draft.write(read_name(words, stage_at, draft.context).table)
-        elif words.kind(len(words) - 1) == Kind.STRING and words.texts[-1].startswith("@"):
-            draft.write(location_of(words.texts[-1], draft.context))
         return None
     named = read_name(words, 1, draft.context)
     draft.read(named.table)

@@ -99,9 +99,11 @@ class _Walk(Nodes):
             self.draft.refs[id(node)] = table = self.dynamic(argument)
             self.draft.read(table)
         elif isinstance(argument, exp.Anonymous) and argument.name.upper() == "RESULT_SCAN":
-            if self.context.last_query is None:
+            last = self.context.last_query
+            if last is None or _goes_further_back(argument):
                 self.unknown("the query that RESULT_SCAN refers to is not known")
-            for table in self.context.last_query or ():
+                return
+            for table in last:
                 self.draft.read(table)
 
     def _function(self, node: exp.Anonymous) -> None:
@@ -268,6 +270,12 @@ _TARGETS: dict[type[Expr], Callable[[_Walk, Any], None]] = {
     exp.Merge: _Walk.merge,
     exp.Into: _Walk.into,
 }
+
+
+def _goes_further_back(result_scan: exp.Anonymous) -> bool:
+    """LAST_QUERY_ID(-2) is the query before the last, LAST_QUERY_ID(1) the session's first (docs.snowflake.com)."""
+    asked = next((a for a in arguments_of(result_scan) if isinstance(a, exp.Anonymous)), None)
+    return asked is not None and any(number.sql() != "-1" for number in arguments_of(asked))
 
 
 def _tables_of(node: Expr | None) -> list[exp.Table]:

@@ -136,6 +136,20 @@ def test_the_last_query_is_read_again() -> None:
     assert inputs(statement) == []
 
 
+def test_an_earlier_query_than_the_last_is_not_known() -> None:
+    statement, _ = run(
+        SNOWFLAKE, "select a from t", "select a from u", "select * from table(result_scan(last_query_id(-2)))"
+    )
+    assert (inputs(statement), statement.confidence) == ([], "partial")
+
+
+def test_the_result_of_a_create_table_is_its_status() -> None:
+    statement, _ = run(
+        SNOWFLAKE, "create table u as select a from t", "select * from table(result_scan(last_query_id()))"
+    )
+    assert inputs(statement) == []
+
+
 def test_attached_files_are_known_by_their_names() -> None:
     _, session = run(Session("duckdb"), "attach 'data/sales.db' as s", "attach if not exists 'x/other.db'")
     assert session.state.attached == {"s": "data/sales.db", "other": "x/other.db"}

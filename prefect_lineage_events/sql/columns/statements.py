@@ -165,7 +165,7 @@ class Statements:
         listed = this.args.get("expressions") or () if isinstance(this, exp.Schema) else ()
         columns = [c for c in listed if isinstance(c, (exp.ColumnDef, exp.Identifier, exp.Column))]
         relation = NOTHING
-        if isinstance(query, (exp.Query, exp.Values, exp.Table)):
+        if isinstance(query, (exp.Query, exp.Values, exp.Table, exp.Pivot)):
             relation = yield self.queries.query(query, env, None)
             names = [column_name(c, self.queries.rules) for c in columns]
             self.put(ref, relation.outputs, places(relation.outputs, names))

@@ -92,6 +92,8 @@ SOURCES: dict[str, list[Case]] = {
                 q <- t.b
                 q <- t.d""", dialect="bigquery"),
         Case("DuckDB's PIVOT statement", "pivot t on a using sum(b) group by c", "c <- t.c", dialect="duckdb"),
+        Case("DuckDB's PIVOT as a table", "create table p as pivot t on a using sum(b) group by c",
+             "p.c <- t.c", dialect="duckdb"),
         Case("DuckDB's UNPIVOT statement", "unpivot t on a, b into name n value v",
              """id <- t.id
                 v <- t.a

@@ -41,6 +41,9 @@ SNOWFLAKE: Cases = {
         Case("COPY INTO a location", "copy into 's3://b/p' from t", "T", "s3://b/p", "write"),
         Case("COPY INTO a stage from a query", "copy into @stage/out from (select * from a join b using (id))", "A B", "@STAGE/out", "write"),
         Case("PUT", "put file:///tmp/x.csv @stage/in", "file:///tmp/x.csv", "@STAGE/in", "write"),
+        Case("PUT into a stage in quotes, with options",
+             """put 'file:///tmp/x.csv' '@"DB"."S"."stage"' auto_compress = false overwrite = true""",
+             "file:///tmp/x.csv", "@DB.S.stage", "write"),
         Case("GET", "get @stage/out file:///tmp/", "@STAGE/out", "file:///tmp/", "write"),
     ],
     "definitions": [
