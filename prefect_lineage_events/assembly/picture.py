@@ -170,7 +170,7 @@ def _use(dataset: Dataset, side: _Side, schemas: Schemas, *, written: bool) -> D
     assets = [s for s in side.steps if written and (s.description or s.owners)]
     return DatasetUse(
         dataset=dataset,
-        kind=best.kind,
+        kind=schemas.kind(best),
         columns=tuple(columns.values()),
         rows=_rows_written(side.steps) if written else _rows_read(side.steps),
         lifecycle=best.lifecycle if written else None,
@@ -188,14 +188,18 @@ def _rows_written(steps: Sequence[Step]) -> int | None:
 
 
 def _rows_read(steps: Sequence[Step]) -> int | None:
-    """Rows of a dataset that were read, where they are those that the statement gave: one source, no selection."""
+    """Rows of a dataset that were read, where they are those that the statement gave: one source, no selection.
+
+    Whatever order they came in.
+    """
     if any(len(s.inputs) != 1 or not s.reads or not _gives_all(s) for s in steps):
         return None
     return _sum(s.info.rows for s in steps)
 
 
 def _gives_all(step: Step) -> bool:
-    return step.how == "recorded" or (bool(step.columns) and {e.transformation for e in step.columns} == {"IDENTITY"})
+    known = {e.transformation for e in step.columns}
+    return step.how == "recorded" or ("IDENTITY" in known and known <= {"IDENTITY", "SORT"})
 
 
 def _sum(rows: Iterable[int | None]) -> int | None:

@@ -28,7 +28,7 @@ class _Observation:
 
 
 class Schemas:
-    """Columns per life. What was looked up in the store counts before what statements let see.
+    """Columns per life, and what kind of dataset it is. What was looked up counts before what statements let see.
 
     `above` are columns as runs above knew them, for datasets of which this run learned none.
     """
@@ -42,6 +42,7 @@ class Schemas:
     ) -> None:
         self._columns: dict[Life, dict[str, Column]] = defaultdict(dict)
         self._whole: dict[Dataset, list[_Observation]] = defaultdict(list)
+        self._kinds: dict[Life, str] = {}
         for one in placed:
             self._learn_from(one)
         for one in placed:
@@ -51,6 +52,7 @@ class Schemas:
             for dataset in event.datasets:
                 if dataset.columns and (life := lives.named(dataset.dataset)):
                     found[life] = _looked_up(dataset.columns)
+                    self._kinds[life] = dataset.kind
                     self._whole[life.as_target].append(_Observation(found[life], looked_up=True))
         for life in lives.all if above else ():
             if not life.created and not self._columns.get(life) and (known := above.get(life.birth)):
@@ -60,6 +62,10 @@ class Schemas:
 
     def columns(self, life: Life) -> tuple[Column, ...]:
         return tuple(self._columns[life].values()) if life in self._columns else ()
+
+    def kind(self, life: Life) -> str:
+        """What its statements say that it is; where they only say a name, what the store says."""
+        return life.kind if life.kind != "table" else self._kinds.get(life, life.kind)
 
     def names(self, life: Life) -> list[str]:
         return [c.name for c in self.columns(life)]

@@ -83,7 +83,8 @@ class Reading:
     def counted(self, rows: Iterator[Any], cursor: Any = None) -> Iterator[Any]:
         """The same rows, counted, to the end or to where the iteration is given up.
 
-        `cursor` lives as long: in `for row in connection.execute(...)` nobody else holds it, and its end is the result's.
+        `cursor` lives as long: in `for row in connection.execute(...)` nobody else holds it, and its end would be the
+        result's.
         """
         note, fetched, exhausted = self._note, 0, False
         try:

@@ -16,6 +16,15 @@ def test_what_was_looked_up_counts_before_what_statements_let_see():
     assert schema(found, "t") == {"id": "bigint", "name": "text"}
 
 
+def test_what_was_looked_up_tells_a_view_from_a_table():
+    story = Story().write("t", "v").looked_up("v", "id:int")
+    [schemas] = story.schemas
+    view = schemas.datasets[0].model_copy(update={"kind": "view"})
+    story.schemas[0] = schemas.model_copy(update={"datasets": (view,)})
+    found = lineage(story)
+    assert [(use.dataset.name, use.kind) for use in (*found.inputs, *found.outputs)] == [("v", "view"), ("t", "table")]
+
+
 def test_the_last_look_up_counts():
     found = lineage(Story().write("t").looked_up("t", "id:int").looked_up("t", "id:int more:int"))
     assert schema(found, "t") == {"id": "int", "more": "int"}

@@ -20,6 +20,16 @@ def test_rows_written_are_added_up():
     assert found.outputs[0].rows == 7
 
 
+def test_rows_read_are_those_of_the_result_in_whatever_order():
+    found = lineage(Story().read("t", columns="t.x>x t.y>*:SORT", rows=3))
+    assert found.inputs[0].rows == 3
+
+
+def test_rows_read_are_not_told_where_some_were_left_out():
+    found = lineage(Story().read("t", columns="t.x>x t.y>*:FILTER", rows=3))
+    assert found.inputs[0].rows is None
+
+
 def test_rows_of_a_part_of_the_writes_are_not_told_for_all():
     found = lineage(Story().write("t", "a", rows=3).write("t", "b"))
     assert found.outputs[0].rows is None

@@ -29,6 +29,7 @@ class ExpectedJob:
     known: Mapping[str, str] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
     lifecycle: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
     parent: str | None = None
     error: str | None = None
 
@@ -53,6 +54,8 @@ class ExpectedJob:
             yield from _different(f"rows of {name}", {run.rows.get(name)}, {count})
         for name, change in self.lifecycle.items():
             yield from _different(f"change of {name}", {run.lifecycle.get(name)}, {change})
+        for name, kind in self.kinds.items():
+            yield from _different(f"kind of {name}", {run.kinds.get(name)}, {kind})
         if run.parent != self.parent:
             yield f"parent {run.parent}, expected {self.parent}"
         if self.error and self.error not in (run.error or ""):

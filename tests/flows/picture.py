@@ -26,6 +26,7 @@ class Picture:
     columns: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     rows: dict[str, int | None] = field(default_factory=dict)
     lifecycle: dict[str, str] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
 
 
 def pictures(events: list[Event]) -> list[Picture]:
@@ -61,6 +62,7 @@ def _picture(event: Event) -> Picture:
         if "lifecycleStateChange" in output["facets"]:
             picture.lifecycle[short(output)] = output["facets"]["lifecycleStateChange"]["lifecycleStateChange"]
     for dataset in (*event["inputs"], *event["outputs"]):
+        picture.kinds[short(dataset)] = dataset["facets"]["datasetType"]["datasetType"]
         counted = {**dataset.get("inputFacets", {}), **dataset.get("outputFacets", {})}
         for statistics in counted.values():
             picture.rows[short(dataset)] = statistics.get("rowCount")

@@ -76,7 +76,7 @@ def _ingests(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     table, data, mode = (*args, *(kwargs[name] for name in ("table_name", "data") if name in kwargs), "create")[:3]
     mode = kwargs.get("mode", mode)
     name = ".".join(map(_quoted, filter(None, (kwargs.get("db_schema_name"), table))))
-    columns = ask(_column_names, data, default=())
+    columns: tuple[str, ...] = ask(_column_names, data, default=())
     listed = f" ({', '.join(map(_quoted, columns))})" if columns else ""
     fill = f"INSERT INTO {name}{listed} VALUES ({', '.join('?' * max(1, len(columns)))})"
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
