@@ -90,7 +90,8 @@ class StatementInfo(_Value):
     `rows`: read, or written, by all executions together; `executions`: how many times it ran (coalesced, executemany
     counts once; 0 adds rows to what an earlier event of the same `id` told), and `last` when the last of them started;
     `part` of `parts`: a statement with too many inputs for one event is split into several. `renames` are (from, to)
-    pairs of URIs for effects `rename`, `swap`, `clone`.
+    pairs of URIs for effects `rename`, `swap`, `clone`. `from_program`: it reads rows of the program's own beside its
+    inputs, such as a DataFrame that DuckDB takes for a table.
     """
 
     sql: str | None = None
@@ -103,6 +104,7 @@ class StatementInfo(_Value):
     confidence: Literal["exact", "recovered", "partial"] = "exact"
     reason: str = ""
     renames: tuple[tuple[str, str], ...] = ()
+    from_program: bool = False
     query_id: str | None = None
     dialect: str = ""
     database: str | None = None

@@ -158,7 +158,10 @@ class Dataflow:
 
     def _feeding(self, placed: Placed, moment: Moment) -> Relation:
         if placed.step.takes_from_python:
-            return self._given(placed, moment)
+            given = self._given(placed, moment)
+            if placed.step.info.from_program:
+                given.take(self._relation(placed))
+            return given
         feeding = self._relation(placed)
         if placed.step.how == "asset":
             # Its upstream are assets that its task was given, not the tables that the task read itself.

@@ -22,7 +22,7 @@ def brings_rows(step: Step) -> bool:
     """Did Python hand over more than a row a task run, as far as the driver tells? A file is data by itself."""
     if step.output is None or step.output.kind in _MESSAGES:
         return False
-    if step.output.kind not in _TABLES or not step.info.dialect:
+    if step.output.kind not in _TABLES or not step.info.dialect or step.info.from_program:
         return True
     return (step.info.rows or 0) > len(step.scopes)
 

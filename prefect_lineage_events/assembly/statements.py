@@ -58,8 +58,11 @@ class Step:
     def takes_from_python(self) -> bool:
         """Do its rows come from Python? So it is when a write does not itself say what fed it (INSERT ... VALUES).
 
-        An UPDATE that names only its own table says nothing of what the new values were made of.
+        An UPDATE that names only its own table says nothing of what the new values were made of. A statement that
+        reads a DataFrame says so, and may name tables beside it.
         """
+        if self.info.from_program:
+            return self.output is not None
         if self.operation != "write" or self.effect not in _CARRYING_EFFECTS:
             return False
         own = {self.output.uri} if self.output and self.effect == "update" else set()

@@ -55,6 +55,7 @@ class Draft:
     confidence: str = "exact"
     reason: str = ""
     renames: tuple[tuple[str, str], ...] = ()
+    from_program: bool = False
     part: int = 1
     parts: int = 1
     last: dt.datetime | None = None
@@ -147,6 +148,7 @@ class Draft:
                 confidence=self.confidence,  # type: ignore[arg-type]
                 reason=self.reason,
                 renames=self.renames,
+                from_program=self.from_program,
                 part=self.part,
                 parts=self.parts,
             ),

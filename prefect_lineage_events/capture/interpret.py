@@ -86,6 +86,7 @@ def _drafts(
         confidence=statement.confidence,
         reason=statement.reason[:_MAX_REASON],
         renames=tuple(names.renames(statement.renames)),
+        from_program=statement.from_program,
         tables={d.uri: table.parts for table, d in (inputs | outputs).items()},
         lookup=note.connection.lookup,
     )

@@ -28,6 +28,7 @@ class Draft:
     declared: dict[str, Mapping[str, str]] = field(default_factory=dict)
     renames: list[tuple[TableRef, TableRef]] = field(default_factory=list)
     session: list[tuple[str, str]] = field(default_factory=list)
+    from_program: bool = False
     confidence: Confidence = "exact"
     reason: str = ""
     tree: Expr | None = None
@@ -74,6 +75,7 @@ class Draft:
             declared=declared,
             renames=tuple(self.renames),
             result_columns=columns.result_columns if columns else (),
+            from_program=self.from_program,
             confidence=self.confidence,
             reason=self.reason,
             fingerprint=fingerprint,

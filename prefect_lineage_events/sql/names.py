@@ -33,6 +33,8 @@ _CLICKHOUSE_READERS = frozenset(
         "deltalake", "iceberg", "iceberg_s3", "hudi",
     }
 )  # fmt: skip
+# Table functions that read what only the program holds (duckdb.org/docs/stable/guides/python/sql_on_pandas).
+SCANS_OF_THE_PROGRAM: dict[str, frozenset[str]] = {"duckdb": frozenset({"pandas_scan", "arrow_scan"})}
 FILE_READERS: dict[str, frozenset[str]] = {
     "duckdb": _DUCKDB_READERS,
     "clickhouse": _CLICKHOUSE_READERS,

@@ -10,7 +10,7 @@ from sqlglot.expressions import Expr
 from .draft import Draft
 from .lexis import BATCHED
 from .model import TableRef
-from .names import FILE_READERS, Part, location_of, named_by, stage_of, table_of, variable_of
+from .names import FILE_READERS, SCANS_OF_THE_PROGRAM, Part, location_of, named_by, stage_of, table_of, variable_of
 
 
 class Nodes:
@@ -85,6 +85,7 @@ class Nodes:
             return self.dynamic(arguments[0] if arguments else None)
         if name == "only" and arguments and isinstance(arguments[0], exp.Column):
             return table_of([part_of(p) for p in arguments[0].parts], self.context)
+        self.draft.from_program |= name in SCANS_OF_THE_PROGRAM.get(self.context.dialect, ())
         return None
 
     def _files(self, function: exp.Func) -> TableRef | None:

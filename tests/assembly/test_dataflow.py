@@ -254,6 +254,13 @@ def test_a_self_insert_is_an_edge_to_itself():
     assert (inputs(found), outputs(found), edges(found)) == ({"t"}, {"t"}, {"t>t"})
 
 
+def test_a_statement_that_reads_a_data_frame_beside_a_table_is_fed_by_both():
+    story = Story().read("a", columns="a.x>x").create("b", "c", columns="c.y>y", into="x:int y:int", from_program=True)
+    found = lineage(story)
+    assert known(found) == {"a>b": "same task", "c>b": "sql"}
+    assert columns(found) == {"~a.x>b.x:TRANSFORMATION", "c.y>b.y"}
+
+
 def test_the_surest_way_of_knowing_an_edge_is_told():
     story = Story().read("a").write("b").write("b", "a")
     assert known(lineage(story)) == {"a>b": "sql"}

@@ -155,3 +155,10 @@ def test_results_of_a_chain_are_those_of_the_statements_before():
     assert [t.name for t in third.inputs] == ["A"]
     assert [t.name for t in third.outputs] == ["C"]
     assert first.inputs != second.inputs
+
+
+def test_rows_of_the_program_are_told_from_tables():
+    (found,) = analyze("create table t as select * from pandas_scan(0) f join u using (id)", dialect="duckdb")
+    assert (found.from_program, [t.name for t in found.inputs]) == (True, ["u"])
+    (found,) = analyze("create table t as select * from u", dialect="duckdb")
+    assert not found.from_program
