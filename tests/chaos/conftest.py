@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 from prefect import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from prefect_lineage_events.assembler import sweep_state
+from tests.chaos.server import KillableServer
 from tests.chaos.target import HttpTarget
 
 
@@ -22,10 +24,36 @@ def target(monkeypatch) -> Iterator[HttpTarget]:
 
 @pytest.fixture
 def client(prefect_server):
-    """The session's server; the sweep begins now, whatever other tests left there."""
+    """The session's server."""
     with get_client(sync_client=True) as client:
-        sweep_state.write(client, sweep_state.SweepState(mark=dt.datetime.now(dt.timezone.utc)))
+        sweeps_begin_now(client)
         yield client
+
+
+@pytest.fixture(scope="session")
+def killable_server(tmp_path_factory) -> Iterator[KillableServer]:
+    server = KillableServer(tmp_path_factory.mktemp("killable"))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def server(killable_server, monkeypatch) -> Iterator[KillableServer]:
+    """A running server that may be killed, as this test's Prefect API."""
+    if not killable_server.running:
+        killable_server.start()
+    monkeypatch.setenv("PREFECT_API_URL", killable_server.api_url)
+    with temporary_settings({PREFECT_API_URL: killable_server.api_url}):
+        with get_client(sync_client=True) as client:
+            sweeps_begin_now(client)
+        yield killable_server
+
+
+def sweeps_begin_now(client) -> None:
+    """Whatever other tests left there."""
+    sweep_state.write(client, sweep_state.SweepState(mark=dt.datetime.now(dt.timezone.utc)))
 
 
 @pytest.fixture

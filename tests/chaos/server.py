@@ -21,10 +21,15 @@ class KillableServer:
         self.api_url = f"http://127.0.0.1:{free_port()}/api"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    def start(self, **settings: str) -> None:
+        """`settings`: environment variables of this server, for as long as it runs."""
         port = httpx.URL(self.api_url).port
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-        environment = {**os.environ, "PREFECT_HOME": str(self.home), "PREFECT_UI_ENABLED": "false"}
+        environment = {**os.environ, "PREFECT_HOME": str(self.home), "PREFECT_UI_ENABLED": "false", **settings}
         environment.pop("PREFECT_API_URL", None)
         self._process = start(command, self.home / "server.log", self._healthy, env=environment)
 

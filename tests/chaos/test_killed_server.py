@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import os
 import signal
@@ -14,31 +13,15 @@ from uuid import UUID
 
 import pytest
 from prefect import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from prefect_lineage_events.assembler import ledger, sweep_state
-from prefect_lineage_events.assembler.one_run import Order
-from prefect_lineage_events.assembler.sweep import sweep_runs
-from prefect_lineage_events.history import api
 from prefect_lineage_events.history.read import Patience, read_history
 from prefect_lineage_events.history.runs import read_run
 from tests.chaos import child
-from tests.chaos.server import KillableServer
+from tests.chaos.sweeps import sweep_later
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(850)]
-
-
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    server = KillableServer(tmp_path)
-    server.start()
-    monkeypatch.setenv("PREFECT_API_URL", server.api_url)
-    try:
-        with temporary_settings({PREFECT_API_URL: server.api_url}):
-            yield server
-    finally:
-        server.stop()
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(550)]
 
 
 def run_flows(server, directory: Path, *counts: tuple[int, int, int]) -> dict[str, list[str]]:
@@ -77,14 +60,6 @@ def pictures(target) -> dict[str, set[str]]:
     """What the target was told that each run wrote, by the last event of the run."""
     told = {e["run"]["runId"]: e for e in target.events}
     return {run_id: {o["name"].rpartition(".")[2] for o in e["outputs"]} for run_id, e in told.items()}
-
-
-def sweep_later(monkeypatch, minutes: float) -> None:
-    """A sweep so long after everything that nothing can be late any more."""
-    now = api.now
-    with monkeypatch.context() as later, get_client(sync_client=True) as client:
-        later.setattr(api, "now", lambda client: now(client) + dt.timedelta(minutes=minutes))
-        sweep_runs(client, Order(patience=Patience(completeness=0), hasty=True, busy_patience=0))
 
 
 def test_all_of_sixty_runs_are_delivered_once_after_the_server_was_terminated_and_killed(server, target, tmp_path):

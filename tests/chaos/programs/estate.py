@@ -21,9 +21,9 @@ from prefect_lineage_events import SqlAlchemyLineage
 Wrote = dict[str, list[str]]
 
 
-def make_table(directory: str) -> str:
+def make_table(directory: str, table: str | None = None) -> str:
     """A table of its own in a database of its own, so that nobody waits for a lock."""
-    table = f"t{uuid4().hex[:12]}"
+    table = table or f"t{uuid4().hex[:12]}"
     with SqlAlchemyLineage(connection_info=f"sqlite:///{Path(directory) / table}.db") as db:
         db.execute(f"CREATE TABLE {table} AS SELECT 1 AS id")
     return table

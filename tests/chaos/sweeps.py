@@ -1,0 +1,20 @@
+"""Sweeps in the test's own process, at a time of its choosing."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from prefect import get_client
+
+from prefect_lineage_events.assembler.one_run import Order
+from prefect_lineage_events.assembler.sweep import sweep_runs
+from prefect_lineage_events.history import api
+from prefect_lineage_events.history.read import Patience
+
+
+def sweep_later(monkeypatch, minutes: float) -> None:
+    """A sweep so long after everything that nothing can be late any more."""
+    now = api.now
+    with monkeypatch.context() as later, get_client(sync_client=True) as client:
+        later.setattr(api, "now", lambda client: now(client) + dt.timedelta(minutes=minutes))
+        sweep_runs(client, Order(patience=Patience(completeness=0), hasty=True, busy_patience=0))

@@ -1,0 +1,153 @@
+"""A run that is broken off, and one whose server is; events that come late: what is known is told, what lacks is named."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect import flow, get_client
+from prefect.events import emit_event
+from prefect.states import Crashed
+
+from prefect_lineage_events.assembler import ledger
+from prefect_lineage_events.history.read import Patience, read_history
+from prefect_lineage_events.history.runs import read_run
+from tests.assembler.loads import stored
+from tests.by_hand import current_run, emit_writes, write
+from tests.chaos import child
+from tests.chaos.sweeps import sweep_later
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+# So long does assembling wait in these tests for what is not there yet.
+IMPATIENT = {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_COMPLETENESS_TIMEOUT": "1"}
+# A server that stores events only every so many seconds, as one under load does.
+LATE = {
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "25",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "5000",
+}
+
+
+@contextmanager
+def interrupted(api_url: str, directory: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], UUID]]:
+    """The flow in a process of its own, which has written once and waits."""
+    program = subprocess.Popen(
+        [sys.executable, "-m", "tests.chaos.programs.interrupted", str(directory)],
+        cwd=ROOT,
+        env={**os.environ, "PREFECT_API_URL": api_url, "PREFECT_LOGGING_LEVEL": "ERROR", **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert program.stdout is not None
+        yield program, UUID(program.stdout.readline().strip())
+    finally:
+        program.kill()
+        program.communicate()
+
+
+def wait_until_known(client, run_id: UUID) -> None:
+    """Until what the run has written so far is in Prefect's history, with a count."""
+    deadline = time.monotonic() + 90
+    while True:
+        history = read_history(client, read_run(client, run_id), Patience(completeness=0, settle=0))
+        if history.events and not history.completeness.missing:
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def outputs(event) -> set[str]:
+    return {output["name"].rpartition(".")[2] for output in event["outputs"]}
+
+
+def told_of_completeness(event) -> dict[str, object]:
+    return event["run"]["facets"]["prefect"]["completeness"]
+
+
+def test_a_flow_that_was_killed_has_failed_with_what_it_had_written_once_prefect_says_so(
+    client, target, environment, prefect_server, tmp_path, monkeypatch
+):
+    with interrupted(prefect_server.api_url, tmp_path) as (program, run_id):
+        wait_until_known(client, run_id)
+        program.send_signal(signal.SIGKILL)
+        assert program.wait(60) == -signal.SIGKILL
+    assert child.run("sweep", environment) == 0
+    assert not target.events, "Prefect says that it is running"
+
+    client.set_flow_run_state(run_id, Crashed(), force=True)
+    assert child.run("assemble", environment | IMPATIENT, run_id) == 0
+    assert target.types(run_id) == ["START", "FAIL"]
+    assert outputs(target.events[-1]) == {"before"}
+    assert not told_of_completeness(target.events[-1])["complete"]
+    sweep_later(monkeypatch, minutes=30)
+    assert {kind for _, kind in target.counts()} == {"START", "FAIL"}
+    assert outputs(target.events[-1]) == {"before"}
+
+
+@flow
+def told_in_part() -> None:
+    """The second of three events comes when the run has long ended."""
+    emitter = emit_writes([("first", "source"), ("second", "source"), ("third", "source")], skip=[1])
+    late.append(write("second", "source", run=current_run(), emitter=emitter, sequence=1, at=now()))
+
+
+late = []
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone.utc)
+
+
+def test_a_run_that_lacks_an_event_is_published_as_incomplete_and_whole_when_it_has_come(client, target, environment):
+    run_id = told_in_part(return_state=True).state_details.flow_run_id
+    assert child.run("assemble", environment | IMPATIENT, run_id) == 0
+    told = target.events[-1]
+    assert outputs(told) == {"first", "third"}
+    assert told_of_completeness(told)["missingEvents"] == 1
+    assert "1" in told_of_completeness(told)["lacks"][0]
+    (page,) = client.request("POST", "/artifacts/filter", json=artifacts_of(run_id)).json()
+    assert "Incomplete" in page["data"]
+
+    emit_event(**late.pop().to_prefect())
+    stored(client, run_id)
+    assert child.run("sweep", environment) == 0
+    assert target.types(run_id) == ["START", "COMPLETE", "COMPLETE"]
+    assert outputs(target.events[-1]) == {"first", "second", "third"}
+    assert told_of_completeness(target.events[-1])["complete"]
+    assert ledger.read(client, [run_id])[run_id].complete
+
+
+def artifacts_of(run_id: UUID) -> dict[str, object]:
+    return {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
+
+
+def test_a_run_whose_server_was_killed_meanwhile_and_stores_late_is_whole_in_the_end(server, target, tmp_path):
+    environment = {"PREFECT_API_URL": server.api_url, **target.environment}
+    with get_client(sync_client=True) as client, interrupted(server.api_url, tmp_path) as (program, run_id):
+        wait_until_known(client, run_id)
+        server.kill(signal.SIGKILL)
+        server.start(**LATE)
+        program.communicate("go on\n", timeout=120)
+        assert program.returncode == 0
+
+        assert child.run("assemble", environment | IMPATIENT, run_id) == 0
+        assert outputs(target.events[-1]) == {"before"}
+        assert not told_of_completeness(target.events[-1])["complete"]
+        stored(client, run_id)
+        assert child.run("sweep", environment) == 0
+        assert outputs(target.events[-1]) == {"before", "after"}
+        assert told_of_completeness(target.events[-1])["complete"]
+        assert target.types(run_id) == ["START", "COMPLETE", "COMPLETE"]
+        # The tests to come have a server as it is by default.
+        server.stop()
