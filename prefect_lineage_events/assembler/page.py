@@ -34,6 +34,20 @@ class Page:
         before, now = self.before, self._entry
         return before is None or (before.end, before.complete) != (now.end, now.complete)
 
+    @property
+    def knew_more(self) -> bool:
+        """Was the run complete when it was assembled before, by events of it or of its kin that are not there now?"""
+        before, now = self.before, self._entry
+        if before is None or not before.complete or now.complete:
+            return False
+        kins_gone = before.end == now.end and bool(self._lineage.completeness.open_kin)
+        return now.stored_events < before.stored_events or kins_gone
+
+    @property
+    def read_anew_before(self) -> bool:
+        """Were its statements read otherwise by a later analyser?"""
+        return self.before is not None and self.before.anew
+
     def line(self, target_id: str, digest: str) -> Sent | None:
         """What the target has of just these events, as far as the ledger knows."""
         sent = self._entry.sent_to(target_id)
@@ -46,10 +60,14 @@ class Page:
             return False
         return self.before.end == self._entry.end or not ledger.is_end(self.before.end)
 
-    def open(self, names: Mapping[str, str], lines: Iterable[Sent]) -> None:
-        """Write the page with what each target has now; `names` are those of the targets, by id."""
+    def open(self, names: Mapping[str, str], lines: Iterable[Sent], absent: Iterable[str] = ()) -> None:
+        """Write the page with what each target has now; `names` are those of the targets, by id.
+
+        `absent` targets have nothing yet and must have it: what has no line of its own is not waited for.
+        """
         self._names = {ledger.target_key(id_): name for id_, name in names.items()}
-        for line in lines:
+        owed = [Sent(id_, "", 0, 1, settled=False) for id_ in absent if self._entry.sent_to(id_) is None]
+        for line in (*owed, *lines):
             self._entry = self._entry.with_sent(line)
         self._write()
 
@@ -78,4 +96,5 @@ def _anew(before: Entry | None, lineage: RunLineage, stored_events: int) -> Entr
         complete=lineage.completeness.complete,
         stored_events=stored_events,
         targets=before.targets if before and before.end == end else {},
+        anew=lineage.reanalysis.changed > 0,
     )

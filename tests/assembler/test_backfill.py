@@ -74,7 +74,7 @@ def test_a_forced_backfill_sends_again(target, client):
 
 
 @flow(name="load of its day")
-def load_of_its_day() -> UUID:
+def load_of_its_day(fail: bool = False) -> UUID:
     """A statement that the analyser of its day did not understand in full."""
     emitter, run, at = uuid4(), current_run(), now()
     event = write("loaded", "source", run=run, emitter=emitter, at=at)
@@ -83,6 +83,8 @@ def load_of_its_day() -> UUID:
     statement = event.statement.model_copy(update=told)
     emit_event(**event.model_copy(update={"statement": statement, "columns": ()}).to_prefect())
     emit_event(**closing(emitter, 1, run=run, at=at).to_prefect())
+    if fail:
+        raise RuntimeError("not today")
     return UUID(flow_run.id)
 
 
@@ -98,6 +100,25 @@ def test_stored_statements_are_read_by_todays_analyser_when_asked(target, client
     told = list(target.events)
     backfill(**window, reanalyse=True)
     assert target.events == told
+
+
+def test_what_was_read_anew_stays_so_whoever_assembles_the_run_again(target, client):
+    start, run_id = now(), load_of_its_day()
+    assemble(run_id)
+    backfill(start, now(), reanalyse=True)
+    told = list(target.events)
+    assert assemble(run_id).outcome == "nothing new"
+    assert target.events == told
+
+
+def test_a_failed_run_does_not_bring_the_reading_of_its_day_back(target, client):
+    target.profile = "marquez"
+    start, run_id = now(), load_of_its_day()
+    assemble(run_id)
+    backfill(start, now(), reanalyse=True)
+    assemble(load_of_its_day(fail=True, return_state=True).state_details.flow_run_id)
+    assert target.events[-1]["run"]["runId"] == str(run_id)
+    assert _inputs(target.events[-1]) == {"shop.public.source", "shop.public.extra"}
 
 
 def _inputs(event) -> set[str]:

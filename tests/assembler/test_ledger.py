@@ -24,6 +24,16 @@ def entry(*sent: Sent, end: str = end_of(RUN), complete: bool = True) -> Entry:
     return made
 
 
+def test_what_was_begun_is_settled_when_some_target_has_all_and_none_of_these_a_part():
+    had, half = entry(DONE), entry(DONE, Sent("datahub", "d1", 1, 2))
+    assert had.settles_what_was_begun(RUN, "marquez")
+    assert had.settles_what_was_begun(RUN, "datahub"), "it was added since, and is asked for by name"
+    assert not half.settles_what_was_begun(RUN, "marquez", "datahub")
+    assert half.settles_what_was_begun(RUN, "marquez"), "the other one is not configured any more"
+    assert not entry().settles_what_was_begun(RUN, "marquez")
+    assert not entry(DONE, complete=False).settles_what_was_begun(RUN, "marquez")
+
+
 def test_a_run_that_a_target_has_is_settled():
     assert entry(DONE).settles(RUN, "marquez")
 

@@ -1,8 +1,8 @@
-"""The runs above a subflow's come before it, whoever is assembled first."""
+"""At Marquez the runs above a subflow's come before it, whoever is assembled first."""
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from prefect import flow
@@ -13,6 +13,12 @@ from prefect_lineage_events.assembler.handover import TargetsAwayError
 from prefect_lineage_events.flows import sweep
 from tests.assembler.loads import daily_load, stored
 from tests.by_hand import emit_writes
+
+
+@pytest.fixture
+def target(target):
+    target.profile = "marquez"
+    return target
 
 
 def ended_below(client, run_id: UUID) -> UUID:
@@ -28,9 +34,9 @@ def told(target) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def parent(client):
-    """A flow that runs on after its subflows were assembled, and fails if it is told to."""
+    """A flow that runs on after its subflows were assembled, and fails if it is told to; without a past."""
 
-    @flow(name="runs on")
+    @flow(name=f"runs on {uuid4()}")
     def runs_on(children: int = 1, fail: bool = False) -> list[str]:
         emit_writes([("own", "source")])
         ids = [flow_run.id, *(str(ended_below(client, daily_load())) for _ in range(children))]
@@ -89,13 +95,20 @@ def test_a_parent_that_has_ended_is_told_whole_before_its_subflow(target, client
 
 
 def test_the_start_of_a_parent_takes_no_edges_from_a_target_that_shows_what_arrived_last(target, client, parent):
-    target.profile = "marquez"
     good, _ = parent()
     one_run.assemble_run(client, UUID(good))
     before = len(target.events)
     running, child = parent()
     assert told(target)[before:] == [(running, "START"), (good, "COMPLETE"), (child, "START"), (child, "COMPLETE")]
     assert target.events[before]["inputs"] == target.events[before]["outputs"] == []
+
+
+def test_other_targets_get_each_run_when_it_is_assembled_and_no_other(target, client, parent):
+    target.profile = "plain"
+    parent_id, child = parent()
+    assert told(target) == [(child, "START"), (child, "COMPLETE")]
+    one_run.assemble_run(client, UUID(parent_id))
+    assert told(target)[2:] == [(parent_id, "START"), (parent_id, "COMPLETE")]
 
 
 def test_a_target_that_goes_away_behind_the_parents_start_gets_the_rest_later(target, client):
