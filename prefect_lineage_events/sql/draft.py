@@ -10,6 +10,7 @@ from sqlglot.expressions import Expr
 from .columns import ColumnResult
 from .context import Context
 from .model import Confidence, Effect, Statement, StatementKind, TableRef
+from .names import is_of_the_program
 
 _RANK: dict[Confidence, int] = {"exact": 0, "recovered": 1, "partial": 2}
 
@@ -38,6 +39,7 @@ class Draft:
     def read(self, table: TableRef | None) -> None:
         if table is not None:
             self.inputs[table] = None
+            self.from_program |= is_of_the_program(table)
 
     def write(self, table: TableRef | None, temporary: bool = False) -> TableRef | None:
         """Note an output; returns it as it was noted, marked temporary where it is."""

@@ -162,3 +162,20 @@ def test_rows_of_the_program_are_told_from_tables():
     assert (found.from_program, [t.name for t in found.inputs]) == (True, ["u"])
     (found,) = analyze("create table t as select * from u", dialect="duckdb")
     assert not found.from_program
+
+
+@pytest.mark.parametrize("stage", ["SNOWPARK_TEMP_STAGE_0OUBV5DLXB", "__WRITE_PANDAS_STAGE_0a1b"])
+def test_a_frame_that_snowflakes_connector_uploaded_is_the_programs(stage: str) -> None:
+    (found,) = analyze(
+        f"""copy into identifier('"T"') ("A") from (select $1:"A" from '@"DB"."S"."{stage}"') purge = true""",
+        dialect="snowflake",
+    )
+
+    assert found.from_program
+    assert [table.temporary for table in found.inputs] == [True]
+
+
+def test_a_users_own_stage_is_not_the_programs() -> None:
+    (found,) = analyze("copy into t from @db.s.my_stage", dialect="snowflake")
+
+    assert (found.from_program, [table.temporary for table in found.inputs]) == (False, [False])
