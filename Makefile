@@ -82,8 +82,8 @@ test-marquez: $(STAMP)  ## The end-to-end checks and the fuzz against a real Mar
 	@test -n "$(MARQUEZ_URL)" || { echo "give MARQUEZ_URL=http://host:port of a running Marquez"; exit 2; }
 	MARQUEZ_URL=$(MARQUEZ_URL) $(BIN)/python -m pytest -m marquez tests/marquez tests/openlineage
 
-test-chaos: $(STAMP)  ## Fault tests with real processes: servers and assemblers killed in the middle (6 min on a quiet machine)
-	timeout 900 $(BIN)/python -m pytest -m chaos tests/chaos
+test-chaos: $(STAMP)  ## Fault tests with real processes: servers, flows and assemblers killed in the middle (6 min on a quiet machine)
+	timeout 600 $(BIN)/python -m pytest -m chaos --numprocesses 2 --dist loadfile --durations 0 --durations-min 5 tests/chaos
 
 constraints: $(STAMP)  ## Pin anew what resolves today, for every supported Python (names and versions only)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 pyproject.toml --all-extras --group dev \
