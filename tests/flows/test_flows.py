@@ -142,5 +142,5 @@ def _check_marquez(url: str, events: list[Event]) -> None:
 
 
 def test_a_program_has_its_expectation_and_the_other_way_round() -> None:
-    helpers = {"__init__", "expectation", "picture", "shops", "snowflake_shop", "test_flows"}
+    helpers = {"__init__", "expectation", "picture", "shops", "snowflake_gaps", "snowflake_shop", "test_flows"}
     assert {file.stem for file in HERE.glob("*.py")} - helpers == EXPECTATIONS.keys()
