@@ -12,6 +12,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect_lineage_events.capture.log import failed_softly, is_of_a_signal, logger, softly
+from prefect_lineage_events.capture.many import rows_of_many
 
 if TYPE_CHECKING:
     from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy
@@ -93,7 +94,9 @@ def runs_as(
         if doomed:
             # A doomed transaction takes no statement but its end, and even a COMMIT ends it by rolling back.
             connection._self_tracer.rollback()
-        note_statement(cursor, operation, started, duration, parameters=parameters_of(args, kwargs))
+        parameters = parameters_of(args, kwargs)
+        sets = parameters if getattr(method, "__name__", "") == "executemany" else None
+        note_statement(cursor, operation, started, duration, parameters=parameters, sets=sets)
         return cursor._self_same(result)
 
     return after(method(*args, **kwargs), told)
@@ -106,15 +109,22 @@ def note_statement(
     duration: float,
     *,
     parameters: Any = None,
+    sets: Any = None,
     rows: int | None = None,
 ) -> None:
-    """Note a statement that this cursor has run, and start to count its rows where nobody knows their number yet."""
+    """Note a statement that this cursor has run, and start to count its rows where nobody knows their number yet.
+
+    `sets` are the parameters of an `executemany`.
+    """
     own, connection = cursor.__wrapped__, cursor._self_connection
     driver = connection._self_driver
+    text = ask(driver.text, operation, parameters, own, default="")
     rows = ask(driver.rows, own, default=None) if rows is None else rows
+    if rows is None and sets is not None:
+        rows = ask(rows_of_many, text, sets, default=None)
     has_result = ask(driver.has_result, own, default=False)
     note = connection._self_tracer.statement(
-        ask(driver.text, operation, parameters, own, default=""),
+        text,
         started=started,
         duration=duration,
         autocommit=ask(driver.commits_itself, connection.__wrapped__, default=True),

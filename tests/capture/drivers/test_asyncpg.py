@@ -41,7 +41,7 @@ async def test_statements_are_noted_with_their_rows(connection: Any, tracers: Tr
 
     assert noted(tracers) == [
         ("INSERT INTO t VALUES (3, 'z')", 1),
-        ("INSERT INTO t VALUES ($1, 'm')", None),
+        ("INSERT INTO t VALUES ($1, 'm')", 5),
         ("SELECT a, b FROM t WHERE a > $1", 8),
         ("SELECT a FROM t ORDER BY a", 1),
         ("SELECT count(*) FROM t", None),

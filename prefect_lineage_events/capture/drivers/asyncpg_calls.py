@@ -1,0 +1,103 @@
+"""A call of asyncpg's that runs one statement: what of it is noted, and how many rows it tells of."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from prefect_lineage_events.capture import weaves
+from prefect_lineage_events.capture.many import rows_of_many
+from prefect_lineage_events.capture.notes import StatementNote
+from prefect_lineage_events.capture.proxies import ConnectionProxy
+from prefect_lineage_events.capture.statements import ask
+from prefect_lineage_events.events import Column
+
+# What the server answers a statement: "INSERT 0 3", "COPY 3", "CREATE TABLE".
+_STATUS_ROWS = re.compile(r"(?:INSERT \d+|UPDATE|DELETE|MERGE|COPY|SELECT) (\d+)")
+FAILED = "failed"
+"""The key of a connection's state: something has failed in the transaction that is open."""
+
+
+def commits_itself(connection: Any) -> bool:
+    return not connection.is_in_transaction()
+
+
+class Call:
+    """One statement of a connection, from its start to what is known of it at the end."""
+
+    def __init__(self, connection: ConnectionProxy, sql: str) -> None:
+        self._connection = connection
+        self._sql = sql
+        self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+
+    async def run(self, coroutine: Any, rows_of: Callable[[Any], int | None]) -> Any:
+        """Await it, and note that it has succeeded with so many rows."""
+        result = await self.attempt(coroutine)
+        # A transaction in which something failed takes no statement but its end, and even a COMMIT rolls it back.
+        sql = "ROLLBACK" if result == "ROLLBACK" else self._sql
+        self.note(sql, rows=ask(rows_of, result, default=None), columns=ask(_columns, result, default=()))
+        return result
+
+    async def attempt(self, coroutine: Any) -> Any:
+        """Await it, and remember a failure that the server holds against the transaction."""
+        own, state = self._connection.__wrapped__, self._connection._self_state
+        try:
+            return await coroutine
+        except BaseException:
+            state[FAILED] = not ask(commits_itself, own, default=True)
+            raise
+
+    def note(self, sql: str = "", *, rows: int | None = None, columns: tuple[Column, ...] = ()) -> StatementNote | None:
+        connection = self._connection
+        return connection._self_tracer.statement(
+            sql or self._sql,
+            started=self._started,
+            duration=perf_counter() - self._clock,
+            autocommit=ask(commits_itself, connection.__wrapped__, default=True),
+            rows=rows,
+            result_columns=columns,
+        )
+
+
+def _columns(result: Any) -> tuple[Column, ...]:
+    """The names of what was fetched; a record knows them, a value does not."""
+    record = result[0] if isinstance(result, list) and result else result
+    names = record.keys() if hasattr(record, "keys") else ()
+    return tuple(Column(name=name) for name in names)
+
+
+def status_rows(status: Any) -> int | None:
+    found = _STATUS_ROWS.match(status) if isinstance(status, str) else None
+    return int(found[1]) if found else None
+
+
+def _one_or_none(record: Any) -> int:
+    return 0 if record is None else 1
+
+
+def _unknown(_: Any) -> None:
+    return None
+
+
+# How many rows a coroutine of that name has read or written, by what it returned.
+_ROWS: dict[str, Callable[[Any], int | None]] = {
+    "execute": status_rows,
+    "executemany": _unknown,
+    "fetch": weaves.length,
+    "fetchmany": weaves.length,
+    "fetchrow": _one_or_none,
+    "fetchval": _unknown,  # no row and NULL are the same to it
+}
+RUNNING = frozenset(_ROWS)
+"""The methods of connections and prepared statements that run a statement."""
+
+
+def rows_of(name: str, sql: str, sets: Any) -> Callable[[Any], int | None]:
+    """How a call of that method tells its rows. `executemany` returns nothing: `sets` are its parameters."""
+    if name != "executemany":
+        return _ROWS[name]
+    rows = ask(rows_of_many, sql, sets, default=None)
+    return lambda _: rows
