@@ -51,6 +51,18 @@ def write(
     )
 
 
+def read(input_: str, *, run: RunInfo = NO_RUN, emitter: UUID | None = None, at: dt.datetime = NOON) -> LineageEvent:
+    """`SELECT id FROM input`, as an event: the first of its emitter."""
+    return LineageEvent(
+        operation="read",
+        inputs=(table(input_),),
+        result_columns=(Column(name="id"),),
+        statement=StatementInfo(id=uuid4(), dialect="postgres", sql=f"SELECT id FROM {input_}", started=at),
+        run=run,
+        emitter=EmitterInfo(id=emitter or uuid4(), sequence=0),
+    )
+
+
 def closing(
     emitter: UUID,
     count: int,

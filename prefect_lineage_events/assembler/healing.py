@@ -7,25 +7,30 @@ good run is sent once more: nothing false is said by it, and the graph is the pr
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from prefect_lineage_events.assembler import ledger
+from prefect_lineage_events.assembler.ledger import Entry
 from prefect_lineage_events.assembler.outbox import Event, Outbox, events_for
-from prefect_lineage_events.assembly.stitch import stitch
+from prefect_lineage_events.assembler.stitching import stitched
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.read import Patience, read_history
 from prefect_lineage_events.history.runs import completed_runs, read_run
 from prefect_lineage_events.openlineage import profiles
-from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-    from prefect_lineage_events.assembly.model import RunLineage
-    from prefect_lineage_events.history.model import RunHistory
     from prefect_lineage_events.openlineage.targets import Target
 
 _NOW = Patience(completeness=0, settle=0)
+
+
+class Good(NamedTuple):
+    """A run that completed and that a target has, with the ledger's page about it."""
+
+    run: FlowRun
+    page: Entry
 
 
 def heal(
@@ -35,31 +40,27 @@ def heal(
     to: Target,
     send: Callable[[Outbox], None],
     *,
-    stitched: Callable[[RunHistory], RunLineage] | None = None,
+    anew: bool = False,
 ) -> FlowRun | None:
     """Send again what a target needs after `sent` of `run`; returns the run whose end was sent, if one was.
 
-    `stitched` makes the lineage of a history, where it is not made as ever. Raises TransientDeliveryError when the
-    target cannot take it now.
+    `anew`: today's analyser reads its statements, as it does where it has read them before. Raises
+    TransientDeliveryError when the target cannot take it now.
     """
     if to.profile != "marquez":
         return None
     good = newest_good(client, run, to.id)
     if good is None:
         return None
-    lineage = (stitched or _as_ever)(read_history(client, good, _NOW))
+    lineage = stitched(read_history(client, good.run, _NOW), anew=anew or good.page.anew)
     again = profiles.healing(sent, events_for(lineage, to, str(client.api_url)))
     if not again:
         return None
     send(Outbox(again, to))
-    return good
+    return good.run
 
 
-def _as_ever(history: RunHistory) -> RunLineage:
-    return stitch(history, infer_columns=settings().infer_columns)
-
-
-def newest_good(client: SyncPrefectClient, run: FlowRun, target_id: str) -> FlowRun | None:
+def newest_good(client: SyncPrefectClient, run: FlowRun, target_id: str) -> Good | None:
     """The newest completed run of the same job that the target has; None when it is `run` itself, or there is none.
 
     A subflow is another job under each parent.
@@ -71,10 +72,11 @@ def newest_good(client: SyncPrefectClient, run: FlowRun, target_id: str) -> Flow
             if run.state == "COMPLETED":
                 return None
             continue
-        had = entries[candidate.id].sent_to(target_id) if candidate.id in entries else None
-        if had is None or not had.taken:
+        page = entries.get(candidate.id)
+        had = page.sent_to(target_id) if page else None
+        if page is None or had is None or not had.taken:
             continue
         full = read_run(client, candidate.id)
         if [p.flow_name for p in full.parents] == [p.flow_name for p in run.parents]:
-            return full
+            return Good(full, page)
     return None

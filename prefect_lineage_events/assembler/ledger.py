@@ -75,7 +75,8 @@ class Sent:
 class Entry:
     """The ledger's page about one run. `end` is the run's state and end as it was assembled (see `end_of`).
 
-    `targets` are by `target_key`.
+    `targets` are by `target_key`. `anew`: a backfill had its statements read by a later analyser, and they were read
+    otherwise: so they are ever after.
     """
 
     artifact_id: UUID | None
@@ -83,6 +84,7 @@ class Entry:
     complete: bool
     stored_events: int
     targets: Mapping[str, Sent] = field(default_factory=dict)
+    anew: bool = False
 
     def settles(self, run: FlowRun, *target_ids: str) -> bool:
         """Is nothing left to do for the run as it ended, at each of these targets?"""
@@ -189,7 +191,7 @@ def _key(run: FlowRun) -> str:
 
 
 def _metadata(entry: Entry) -> dict[str, str]:
-    state = {"end": entry.end, "complete": entry.complete, "events": entry.stored_events}
+    state = {"end": entry.end, "complete": entry.complete, "events": entry.stored_events, "anew": entry.anew}
     told = {_RUN: json.dumps(state)}
     for key, sent in entry.targets.items():
         line = asdict(replace(sent, target=sent.target.encode("ascii", "replace").decode()[:_SHOWN_TARGET]))
@@ -213,7 +215,8 @@ def _entry(raw: Mapping[str, Any]) -> Entry:
     state = json.loads(metadata[_RUN])
     keys = [name.removeprefix(_TARGET) for name in metadata if name.startswith(_TARGET)]
     targets = {key: _sent(metadata[_TARGET + key], metadata.get(_REFUSED + key, "[]")) for key in keys}
-    return Entry(UUID(raw["id"]), state["end"], state["complete"], state["events"], targets)
+    anew = state.get("anew", False)
+    return Entry(UUID(raw["id"]), state["end"], state["complete"], state["events"], targets, anew)
 
 
 def _sent(line: str, reasons: str) -> Sent:

@@ -18,9 +18,8 @@ from prefect_lineage_events.assembler.healing import heal
 from prefect_lineage_events.assembler.ledger import Sent
 from prefect_lineage_events.assembler.outbox import Outbox, events_for
 from prefect_lineage_events.assembler.page import Page
+from prefect_lineage_events.assembler.stitching import stitched
 from prefect_lineage_events.assembly.model import Reanalysis, RunLineage
-from prefect_lineage_events.assembly.stitch import stitch
-from prefect_lineage_events.capture import policy
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.read import Patience, read_history
 from prefect_lineage_events.history.runs import OWN_FLOW_PREFIX, read_run
@@ -61,7 +60,7 @@ class Assembled:
     """What became of one run.
 
     `sent` events were taken by its targets; `rejected` are their reasons for the others. `lacks` names what of the
-    run's history has not arrived.
+    run's history has not arrived; `waits_for` are the runs that must tell more first, where nothing else is missing.
     """
 
     flow_run_id: UUID
@@ -71,6 +70,7 @@ class Assembled:
     rejected: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     reanalysis: Reanalysis = field(default_factory=Reanalysis)
+    waits_for: tuple[UUID, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -111,10 +111,6 @@ class Order:
     absent: Sequence[str] = ()
     reanalyse: bool = False
 
-    def stitched(self, history: RunHistory) -> RunLineage:
-        reports = policy.current().reports if self.reanalyse else None
-        return stitch(history, infer_columns=settings().infer_columns, reanalyse=reports)
-
     def to(self) -> tuple[Target, ...]:
         """The targets. Raises ValueError for a name of none."""
         return targets(self.targets)
@@ -135,19 +131,25 @@ def assemble_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order = Or
     history = read_history(client, run, order.patience or patience())
     if order.hasty and _still_arriving(history, api.now(client)):
         return Assembled(run.id, run.flow_name, "too early")
-    lineage = order.stitched(history)
+    lineage = stitched(history, anew=order.reanalyse)
     if not lineage.worth_sending:
         return Assembled(run.id, run.flow_name, "no lineage", lacks=history.completeness.lacks())
     with claims.claim(client, run.id, order.busy_patience):
-        return _deliver(client, lineage, history.stored_events, to, order)
+        page = Page(client, lineage, history.stored_events)
+        if page.read_anew_before and not order.reanalyse:
+            # What a backfill corrected stays so, whoever assembles the run again.
+            lineage = stitched(history, anew=True)
+            page = Page(client, lineage, history.stored_events)
+        assembled = _deliver(client, lineage, page, to, order)
+    return replace(assembled, waits_for=history.completeness.waits_for)
 
 
 def keep_present(client: SyncPrefectClient, flow_run_id: UUID, order: Order) -> None:
     """Let the targets show the newest good run of this run's job, after others of it were sent."""
     run = read_run(client, flow_run_id)
-    lineage = order.stitched(read_history(client, run, Patience(completeness=0)))
+    lineage = stitched(read_history(client, run, Patience(completeness=0)), anew=order.reanalyse)
     for to in order.to():
-        heal(client, run, events_for(lineage, to, str(client.api_url)), to, order.send, stitched=order.stitched)
+        heal(client, run, events_for(lineage, to, str(client.api_url)), to, order.send, anew=order.reanalyse)
 
 
 def patience() -> Patience:
@@ -168,11 +170,10 @@ def _who_can_show_it_running(to: Sequence[Target]) -> tuple[Target, ...]:
 
 
 def _deliver(
-    client: SyncPrefectClient, lineage: RunLineage, stored_events: int, to: Sequence[Target], order: Order
+    client: SyncPrefectClient, lineage: RunLineage, page: Page, to: Sequence[Target], order: Order
 ) -> Assembled:
-    run, complete, lacks = lineage.run, lineage.completeness.complete, lineage.completeness.lacks()
-    page = Page(client, lineage, stored_events)
-    if page.before and page.before.complete and not complete and stored_events < page.before.stored_events:
+    run, lacks = lineage.run, lineage.completeness.lacks()
+    if page.knew_more:
         # Prefect's retention took some of what there was: what targets have is truer than what is left.
         return Assembled(run.id, run.flow_name, "events gone", lacks=lacks)
     outboxes = [_outbox(client, lineage, target, page, order) for target in to]
@@ -254,7 +255,7 @@ def _settle(
         return None
     try:
         if order.keep_present:
-            heal(client, lineage.run, outbox.events, outbox.target, order.send, stitched=order.stitched)
+            heal(client, lineage.run, outbox.events, outbox.target, order.send, anew=order.reanalyse)
     except TransientDeliveryError as error:
         return error
     outbox.line = replace(outbox.line, settled=True)

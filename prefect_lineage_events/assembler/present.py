@@ -56,10 +56,9 @@ def _put_back(client: SyncPrefectClient, latest: FlowRun, page: ledger.Entry, ta
     good = newest_good(client, latest, target.id)
     if good is None:
         return
-    entry = ledger.read(client, [good.id])[good.id]
-    line, taken = entry.sent_to(target.id), page.sent_to(target.id)
+    line, taken = good.page.sent_to(target.id), page.sent_to(target.id)
     if line is None or taken is None or line.taken_at > taken.taken_at:
         return
     keep_present(client, latest.id, replace(order, targets=[target.id]))
-    ledger.note(client, entry.with_sent(replace(line, taken_at=api.now(client).isoformat())))
-    logger.info("Run %s is the newest of %s again at %s", good.id, good.flow_name, target.name)
+    ledger.note(client, good.page.with_sent(replace(line, taken_at=api.now(client).isoformat())))
+    logger.info("Run %s is the newest of %s again at %s", good.run.id, good.run.flow_name, target.name)

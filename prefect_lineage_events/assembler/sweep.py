@@ -16,7 +16,13 @@ from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
-from prefect_lineage_events.history.runs import UnknownFlowRunError, ended_runs, read_run, unended_runs
+from prefect_lineage_events.history.runs import (
+    UnknownFlowRunError,
+    ended_runs,
+    read_run,
+    runs_by_id,
+    unended_runs,
+)
 from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
@@ -38,12 +44,14 @@ def sweep_runs(client: SyncPrefectClient, order: Order) -> Summary:
     now = api.now(client)
     lookback = now - dt.timedelta(hours=settings().sweep_lookback_hours)
     summary = Summary(stale=stale_runs(client))
-    runs = _still_waiting(client, state)
-    carried: Sequence[Waiting] = ()
+    carried: Sequence[Waiting] = _before_their_time(client, state)
+    runs = _still_waiting(client, [w for w in state.waiting if w not in carried])
     if settings().running_events:
         runs += unended_runs(client, started_before=now)
     for step in _steps(state.mark or lookback, now):
-        runs += [r for rows in ended_runs(client, step.since, step.until) for r in rows]
+        early = {(w.flow_run_id, w.ended) for w in carried}
+        ended = [r for rows in ended_runs(client, step.since, step.until) for r in rows]
+        runs += [r for r in ended if (r.id, r.ended) not in early]
         done = assemble_each(client, {r.id: r for r in runs}.values(), order)
         state = _next_state(done, state, carried, until=step.until, now=now, keep_since=lookback)
         sweep_state.write(client, state, summary.stale)
@@ -67,9 +75,16 @@ def _steps(mark: dt.datetime, now: dt.datetime) -> Iterator[Window]:
         since = until
 
 
-def _still_waiting(client: SyncPrefectClient, state: SweepState) -> list[FlowRun]:
+def _before_their_time(client: SyncPrefectClient, state: SweepState) -> list[Waiting]:
+    """Those that wait for the end of runs which still go on: nothing new can be learned before."""
+    awaited = {id_ for waiting in state.waiting for id_ in waiting.waits_for}
+    going_on = {run.id for run in runs_by_id(client, sorted(awaited)) if not run.ended_for_good}
+    return [waiting for waiting in state.waiting if going_on.intersection(waiting.waits_for)]
+
+
+def _still_waiting(client: SyncPrefectClient, those: Sequence[Waiting]) -> list[FlowRun]:
     runs = []
-    for waiting in state.waiting:
+    for waiting in those:
         try:
             runs.append(read_run(client, waiting.flow_run_id))
         except UnknownFlowRunError:
@@ -94,12 +109,20 @@ def _next_state(
     waited = {w.flow_run_id: w for w in before.waiting}
     unsettled = [(r, reason) for r, reason in done.failed if _since(r, now - KEEP_TRYING)]
     lacks = {a.flow_run_id: f"lacks {'; '.join(a.lacks)}" for a in done.assembled}
+    waits_for = {a.flow_run_id: a.waits_for for a in done.assembled}
     unsettled += [(r, lacks[r.id]) for r in done.incomplete if _since(r, keep_since)]
     # The claim of an assembler that was killed may outlive the overlap.
     unsettled += [(r, "another assembler has it in hand") for r in done.busy]
     unsettled += [(r, waited[r.id].reason) for r in done.left if r.id in waited]
     waiting = {w.flow_run_id: w for w in carried} | {
-        r.id: Waiting(r.id, r.flow_name, r.ended, reason, waited[r.id].attempts + 1 if r.id in waited else 1)
+        r.id: Waiting(
+            r.id,
+            r.flow_name,
+            r.ended,
+            reason,
+            attempts=waited[r.id].attempts + 1 if r.id in waited else 1,
+            waits_for=waits_for.get(r.id, ()),
+        )
         for r, reason in unsettled
     }
     untried = [r.ended for r in done.left if r.ended and r.id not in waited]

@@ -28,13 +28,14 @@ _REASON = 300
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A run that must be looked at again, and why."""
+    """A run that must be looked at again, and why; where there are runs that it `waits_for`, when these have ended."""
 
     flow_run_id: UUID
     flow_name: str
     ended: dt.datetime | None
     reason: str
     attempts: int = 1
+    waits_for: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,14 @@ def _row(waiting: Waiting) -> dict[str, Any]:
         "ended": _text(waiting.ended),
         "attempts": waiting.attempts,
         "reason": waiting.reason[:_REASON],
+        "waits for": ", ".join(map(str, waiting.waits_for)),
     }
 
 
 def _waiting(row: Mapping[str, Any]) -> Waiting:
     ended = api.time_of(row["ended"] or None)
-    return Waiting(UUID(row["flow run"]), row["flow"], ended, row["reason"], int(row["attempts"]))
+    waits_for = tuple(UUID(id_) for id_ in row.get("waits for", "").split(", ") if id_)
+    return Waiting(UUID(row["flow run"]), row["flow"], ended, row["reason"], int(row["attempts"]), waits_for)
 
 
 def _stale(run: FlowRun) -> str:

@@ -133,6 +133,11 @@ class Completeness:
     def complete(self) -> bool:
         return not (self.missing or self.unclosed or self.end_unrecorded or self.open_kin)
 
+    @property
+    def waits_for(self) -> tuple[UUID, ...]:
+        """The runs that must tell more first, where nothing else is missing."""
+        return () if self.missing or self.unclosed or self.end_unrecorded else self.open_kin
+
     def lacks(self) -> tuple[str, ...]:
         """What is missing, for people: a line an emitter, naming its numbers as in `0-4, 7`."""
         lines = [f"emitter {emitter}: events {_ranges(numbers)}" for emitter, numbers in self.missing.items()]

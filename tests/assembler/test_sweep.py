@@ -124,14 +124,14 @@ def test_one_refused_run_does_not_keep_the_others(target, client):
 def test_a_run_that_cannot_be_put_together_does_not_keep_the_others(target, client, monkeypatch):
     poisoned, good = daily_load(), hourly_load()
     stored(client, poisoned, good)
-    stitch = one_run.stitch
+    stitched = one_run.stitched
 
     def fails_for_one(history, **more):
         if history.run.id == poisoned:
             raise KeyError("no such thing")
-        return stitch(history, **more)
+        return stitched(history, **more)
 
-    monkeypatch.setattr(one_run, "stitch", fails_for_one)
+    monkeypatch.setattr(one_run, "stitched", fails_for_one)
     with pytest.raises(SweepError, match="no such thing"):
         sweep()
     assert target.types(good) == ["START", "COMPLETE"]
