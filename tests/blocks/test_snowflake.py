@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -103,10 +104,18 @@ def test_no_second_login_that_could_ask_a_person(authenticator: str) -> None:
     from prefect_lineage_events.capture.drivers.snowflake_block import _lookup
 
     more = {"endpoint": "https://org.okta.com"} if authenticator == "okta_endpoint" else {}
-    assert _lookup(make(authenticator=authenticator, **more), {}) is None
-    assert _lookup(make(), {"authenticator": "externalbrowser"}) is None
-    assert _lookup(make(), {"passcode": "123456"}) is None
-    assert _lookup(make(), {}) is not None
+    own = SimpleNamespace(rest=SimpleNamespace(mfa_token=None))
+    assert _lookup(make(authenticator=authenticator, **more), own, {}) is None
+    assert _lookup(make(), own, {"authenticator": "externalbrowser"}) is None
+    assert _lookup(make(), own, {"passcode": "123456"}) is None
+    assert _lookup(make(), own, {"client_request_mfa_token": True}) is None
+    assert _lookup(make(), own, {}) is not None
+
+
+def test_no_second_login_where_the_first_was_let_in_by_a_second_factor() -> None:
+    from prefect_lineage_events.capture.drivers.snowflake_block import _lookup
+
+    assert _lookup(make(), SimpleNamespace(rest=SimpleNamespace(mfa_token="token")), {}) is None
 
 
 def test_block_is_a_drop_in() -> None:

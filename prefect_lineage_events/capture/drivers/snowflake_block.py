@@ -7,17 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 from prefect_lineage_events.capture.drivers.snowflake import DRIVER
-from prefect_lineage_events.capture.drivers.snowflake_lookup import DescribeLookup, lookup_by
+from prefect_lineage_events.capture.drivers.snowflake_lookup import DescribeLookup, asked_a_person, lookup_by
 from prefect_lineage_events.capture.proxies import trace
 
 
 def traced_connection(block: Any, connection: Any, connect_kwargs: Mapping[str, Any]) -> Any:
     """The block's connection, traced. Idempotent, as the block hands out the same connection again and again."""
-    return trace(connection, replace(DRIVER, lookup=lambda _: _lookup(block, connect_kwargs)))
+    return trace(connection, replace(DRIVER, lookup=lambda own: _lookup(block, own, connect_kwargs)))
 
 
-def _lookup(block: Any, connect_kwargs: Mapping[str, Any]) -> DescribeLookup | None:
+def _lookup(block: Any, connection: Any, connect_kwargs: Mapping[str, Any]) -> DescribeLookup | None:
     """None where logging in again could ask a person."""
+    if asked_a_person(connection):
+        return None
     session = {"database": block.database, "warehouse": block.warehouse, "schema": block.schema_}
     authenticator = connect_kwargs.get("authenticator", block.credentials.authenticator)
     return lookup_by(block.credentials.get_client, {**connect_kwargs, **session, "authenticator": authenticator})

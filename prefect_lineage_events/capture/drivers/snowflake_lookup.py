@@ -26,7 +26,7 @@ _UNATTENDED = frozenset(
         "workload_identity",
     }
 )
-_ASKS = ("passcode", "passcode_in_password", "mfa_callback")
+_ASKS = ("passcode", "passcode_in_password", "mfa_callback", "client_request_mfa_token")
 _LOOKUP_TIMEOUT = {"login_timeout": 10, "network_timeout": 10}
 
 # What a connection was opened with, as far as a second one needs it; the connector keeps it under these names.
@@ -82,6 +82,14 @@ def lookup_by(connect: Callable[..., Any], arguments: Mapping[str, Any]) -> Desc
     return DescribeLookup(partial(connect, **{**arguments, **_LOOKUP_TIMEOUT}))
 
 
+def asked_a_person(connection: Any) -> bool:
+    """Did the account let this login in by a second factor, as far as it says so: by a token to skip it next time?
+
+    An account that keeps no such tokens says nothing, and its users look like those of any other password.
+    """
+    return bool(getattr(getattr(connection, "rest", None), "mfa_token", None))
+
+
 def lookup(connection: Any) -> DescribeLookup | None:
     """A look-up for a connection that somebody opened, with what the connection itself still knows of its login."""
     from snowflake.connector import connect
@@ -89,7 +97,7 @@ def lookup(connection: Any) -> DescribeLookup | None:
     given = partial(_given, connection)
     authenticator = str(given("authenticator") or "snowflake").lower()
     needed = _NEEDED.get(authenticator, _SECRETS.get(authenticator, ()))
-    if not any(given(name) for name in needed):
+    if asked_a_person(connection) or not any(given(name) for name in needed):
         return None
     session = {"role": connection.role, "database": connection.database, "schema": connection.schema}
     names = (*_ADDRESS, *_SECRETS[authenticator], *_ASKS)
