@@ -66,7 +66,7 @@ package: $(STAMP)  ## Build wheel and sdist, install the wheel into an empty env
 	rm -rf $(VENV)-package
 
 test-harm: $(STAMP)  ## No harm: small programs with and without lineage, whatever goes wrong, compared (a few minutes)
-	timeout 900 $(BIN)/python -m pytest --tb=short tests/harm/matrix.py
+	timeout 600 $(BIN)/python -m pytest --tb=short tests/harm/matrix.py
 
 FUZZ_SECONDS ?= 60
 fuzz: $(STAMP)  ## Mutated statements against the SQL analyser, for FUZZ_SECONDS
@@ -82,8 +82,12 @@ test-marquez: $(STAMP)  ## The end-to-end checks and the fuzz against a real Mar
 	@test -n "$(MARQUEZ_URL)" || { echo "give MARQUEZ_URL=http://host:port of a running Marquez"; exit 2; }
 	MARQUEZ_URL=$(MARQUEZ_URL) $(BIN)/python -m pytest -m marquez tests/marquez tests/openlineage
 
+test-untouched: $(STAMP)  ## The plugin alone, in every process that Prefect runs flows in: pools, children, Dask, workers (2 min)
+	timeout 600 $(BIN)/python -m pytest -m "server or processes" tests/capture/test_untouched.py
+
 test-chaos: $(STAMP)  ## Fault tests with real processes: servers, flows and assemblers killed in the middle (6 min on a quiet machine)
-	timeout 600 $(BIN)/python -m pytest -m chaos --numprocesses 2 --dist loadfile --durations 0 --durations-min 5 tests/chaos
+	timeout --signal INT --kill-after 30 600 $(BIN)/python -m pytest -m chaos --numprocesses 2 --dist loadfile \
+		--durations 0 --durations-min 5 tests/chaos
 
 constraints: $(STAMP)  ## Pin anew what resolves today, for every supported Python (names and versions only)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 pyproject.toml --all-extras --group dev \

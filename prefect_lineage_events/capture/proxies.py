@@ -57,8 +57,11 @@ else:
     ObjectProxy = wrapt.ObjectProxy
 
 
-class Proxy(ObjectProxy):
+class _LikeOwn:
     """What all proxies share: they look, print, copy and pickle as what they stand for."""
+
+    __slots__ = ()  # `__dict__` too is that of what it stands for
+    __wrapped__: Any
 
     def __repr__(self) -> str:
         return repr(self.__wrapped__)
@@ -75,13 +78,36 @@ class Proxy(ObjectProxy):
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self.__wrapped__.__reduce_ex__(protocol)
 
+
+class _Method(_LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
+    """A method of the driver's that tells the tracer when it is called: with its signature, name and documentation."""
+
+
+def _woven(proxy: Any, method: Any, weave: Weave) -> Any:
+    return _Method(method, lambda method, _, args, kwargs: weave(proxy, method, args, kwargs))
+
+
+class in_place:
+    """A weave as a proxy's method, in the place of the driver's method of that name; absent where that is absent."""
+
+    def __init__(self, weave: Weave) -> None:
+        self._weave = weave
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, proxy: Any, owner: type | None = None) -> Any:
+        return self if proxy is None else _woven(proxy, getattr(proxy.__wrapped__, self._name), self._weave)
+
+
+class Proxy(_LikeOwn, ObjectProxy):
+    """Something of a driver's, whose methods a description weaves into what tells the tracer."""
+
     def _self_woven(self, name: str, calls: Mapping[str, Weave]) -> Any:
         """The driver's own attribute; a method that the driver's description names tells the tracer when called."""
         value = getattr(self.__wrapped__, name)
         weave = calls.get(name)
-        if weave is None:
-            return value
-        return wrapt.FunctionWrapper(value, lambda method, _, args, kwargs: weave(self, method, args, kwargs))
+        return value if weave is None else _woven(self, value, weave)
 
     def _self_same(self, result: Any) -> Any:
         """A driver's `return self` returns the proxy."""
@@ -111,19 +137,18 @@ class ConnectionProxy(Proxy):
     def __getattr__(self, name: str) -> Any:
         return self._self_woven(name, self._self_driver.connection_calls)
 
-    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+    @in_place
+    def cursor(self, method: Any, args: Any, kwargs: Any) -> Any:
         weave: Weave = self._self_driver.connection_calls.get("cursor", _opens_cursor)
-        return weave(self, self.__wrapped__.cursor, args, kwargs)
+        return weave(self, method, args, kwargs)
 
-    def commit(self, *args: Any, **kwargs: Any) -> Any:
-        return ends_transaction(self, self.__wrapped__.commit, args, kwargs)
+    commit = in_place(ends_transaction)
+    rollback = in_place(rolls_back)
 
-    def rollback(self, *args: Any, **kwargs: Any) -> Any:
-        return rolls_back(self, self.__wrapped__.rollback, args, kwargs)
-
-    def close(self, *args: Any, **kwargs: Any) -> Any:
+    @in_place
+    def close(self, method: Any, args: Any, kwargs: Any) -> Any:
         self._self_before_close()
-        return after(self.__wrapped__.close(*args, **kwargs), self._self_closed)
+        return after(method(*args, **kwargs), self._self_closed)
 
     def __enter__(self) -> Any:
         return self._self_same(self.__wrapped__.__enter__())
@@ -176,20 +201,20 @@ class CursorProxy(Proxy):
         own = self.__wrapped__.connection
         return self._self_connection if own is self._self_connection.__wrapped__ else own
 
-    def execute(self, *args: Any, **kwargs: Any) -> Any:
-        return runs_statement(self, self.__wrapped__.execute, args, kwargs)
+    execute = in_place(runs_statement)
+    executemany = in_place(runs_statement)
 
-    def executemany(self, *args: Any, **kwargs: Any) -> Any:
-        return runs_statement(self, self.__wrapped__.executemany, args, kwargs)
+    @in_place
+    def fetchone(self, method: Any, args: Any, kwargs: Any) -> Any:
+        return self._self_reading.took_one(method(*args, **kwargs))
 
-    def fetchone(self, *args: Any, **kwargs: Any) -> Any:
-        return self._self_reading.took_one(self.__wrapped__.fetchone(*args, **kwargs))
+    @in_place
+    def fetchmany(self, method: Any, args: Any, kwargs: Any) -> Any:
+        return self._self_reading.took_some(method(*args, **kwargs))
 
-    def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
-        return self._self_reading.took_some(self.__wrapped__.fetchmany(*args, **kwargs))
-
-    def fetchall(self, *args: Any, **kwargs: Any) -> Any:
-        return self._self_reading.took_rest(self.__wrapped__.fetchall(*args, **kwargs))
+    @in_place
+    def fetchall(self, method: Any, args: Any, kwargs: Any) -> Any:
+        return self._self_reading.took_rest(method(*args, **kwargs))
 
     def __iter__(self) -> Iterator[Any]:
         return self._self_reading.counted(iter(self.__wrapped__), self)
@@ -203,9 +228,10 @@ class CursorProxy(Proxy):
         self._self_reading.fetched(1)
         return row
 
-    def close(self, *args: Any, **kwargs: Any) -> Any:
+    @in_place
+    def close(self, method: Any, args: Any, kwargs: Any) -> Any:
         self._self_reading.ends()
-        return self.__wrapped__.close(*args, **kwargs)
+        return method(*args, **kwargs)
 
     def __enter__(self) -> Any:
         return self._self_same(self.__wrapped__.__enter__())
@@ -222,14 +248,17 @@ class CursorProxy(Proxy):
 class AsyncCursorProxy(CursorProxy):
     """A cursor whose fetches are awaited."""
 
-    async def fetchone(self, *args: Any, **kwargs: Any) -> Any:
-        return self._self_reading.took_one(await self.__wrapped__.fetchone(*args, **kwargs))
+    @in_place
+    async def fetchone(self, method: Any, args: Any, kwargs: Any) -> Any:
+        return self._self_reading.took_one(await method(*args, **kwargs))
 
-    async def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
-        return self._self_reading.took_some(await self.__wrapped__.fetchmany(*args, **kwargs))
+    @in_place
+    async def fetchmany(self, method: Any, args: Any, kwargs: Any) -> Any:
+        return self._self_reading.took_some(await method(*args, **kwargs))
 
-    async def fetchall(self, *args: Any, **kwargs: Any) -> Any:
-        return self._self_reading.took_rest(await self.__wrapped__.fetchall(*args, **kwargs))
+    @in_place
+    async def fetchall(self, method: Any, args: Any, kwargs: Any) -> Any:
+        return self._self_reading.took_rest(await method(*args, **kwargs))
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self._self_reading.counted_async(self.__wrapped__.__aiter__(), self)
@@ -267,7 +296,9 @@ def _like(proxy_class: type, own: type) -> Any:
     """The proxy's class under the name of the driver's: libraries look at `type(connection).__module__`, as polars."""
     made = _classes.setdefault(own, {})
     if proxy_class not in made:
-        names = {"__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
+        names: dict[str, Any] = {"__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
+        if any("__call__" in vars(base) for base in own.__mro__):  # sqlite3's connections can be called
+            names["__call__"] = lambda proxy, *args, **kwargs: proxy.__wrapped__(*args, **kwargs)
         made[proxy_class] = type(own.__name__, (proxy_class,), names)
     return made[proxy_class]
 

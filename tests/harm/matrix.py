@@ -113,7 +113,7 @@ def test_lineage_was_captured_meanwhile(case: Case, runs: Runs, told: Told) -> N
 def test_what_a_full_queue_dropped_is_counted_and_said_once(runs: Runs, told: Told) -> None:
     (case,) = (case for case in CASES if case.condition.name == "queue full")
     assert len(runs.outcome(case).ours) == 1
-    assert any(count["dropped"] for count in told.counts.values())
+    assert any(count.get("dropped") for count in told.counts.values())
 
 
 def test_every_program_is_in_the_matrix() -> None:

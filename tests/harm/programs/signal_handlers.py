@@ -21,7 +21,7 @@ def handlers():
     connection = traced(sqlite3.connect("handlers.db", isolation_level=None))
     connection.execute("CREATE TABLE t (a)")
     signal.signal(signal.SIGALRM, too_late)
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
     try:
         while True:
             connection.execute("SELECT count(*) FROM t").fetchall()
@@ -35,7 +35,7 @@ def handlers():
 
     signal.signal(signal.SIGALRM, runs_a_statement)
     signal.setitimer(signal.ITIMER_REAL, 0.02, 0.05)
-    end = time.monotonic() + 1
+    end = time.monotonic() + 0.4
     while time.monotonic() < end or len(handled) < 5:
         connection.execute("SELECT count(*) FROM t").fetchall()
     signal.setitimer(signal.ITIMER_REAL, 0)
