@@ -1,6 +1,7 @@
 """The command line: `prefect-lineage`.
 
-Exit codes: 0 done, 1 it could not be done (the message says what to do), 2 the arguments are wrong.
+Exit codes: 0 done, 1 it could not be done (the message says what to do), 2 the arguments are wrong. What is wrong is
+found before a flow starts: a mistyped name deserves a line, not a failed flow run with a traceback.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command not in _WITHOUT_API:
             _require_api()
         return command(options)
-    except (CommandError, ValueError) as error:
+    except CommandError as error:
         return _fail(str(error))
+    except ValueError as error:
+        return _fail(str(error), code=2)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
@@ -42,7 +45,6 @@ def _assemble(options: argparse.Namespace) -> int:
     from prefect_lineage_events.flows import assemble
     from prefect_lineage_events.history.read import parse_run_id
 
-    # Looked up before the flow starts: a mistyped id deserves a line, not a failed flow run with a traceback.
     run_id = parse_run_id(options.run)
     _existing_run(run_id)
     assembled = assemble(flow_run_id=run_id)
@@ -53,15 +55,23 @@ def _assemble(options: argparse.Namespace) -> int:
 def _sweep(options: argparse.Namespace) -> int:
     from prefect_lineage_events.flows import sweep
 
+    _require_answer()
     print(sweep())
     return 0
 
 
 def _backfill(options: argparse.Namespace) -> int:
-    from prefect_lineage_events.assembler.backfill import parse_window
+    from prefect import get_client
+
+    from prefect_lineage_events.assembler.backfill import parse_window, require_flows
     from prefect_lineage_events.flows import backfill
+    from prefect_lineage_events.openlineage.targets import targets
 
     window = parse_window(options.start, options.end)
+    targets(options.target)
+    _require_answer()
+    with get_client(sync_client=True) as client:
+        require_flows(client, options.flow)
     summary = backfill(
         start=window.start,
         end=window.end,
@@ -159,9 +169,18 @@ def _require_api() -> None:
         )
 
 
-def _fail(message: str) -> int:
+def _require_answer() -> None:
+    """A flow that cannot reach its API ends in a traceback of Prefect's."""
+    from prefect import get_client
+
+    with get_client(sync_client=True) as client:
+        if error := client.api_healthcheck():
+            raise CommandError(_explain(error))
+
+
+def _fail(message: str, code: int = 1) -> int:
     print(f"prefect-lineage: {message}", file=sys.stderr)
-    return 1
+    return code
 
 
 def _explain(error: Exception) -> str:

@@ -81,7 +81,9 @@ def current_run() -> RunInfo:
     from prefect.runtime import flow_run, task_run
 
     context = FlowRunContext.get()
-    assert context is not None and context.flow_run is not None
+    if context is None:
+        return RunInfo(task_run_id=UUID(task_run.id), task_run_name=task_run.name)
+    assert context.flow_run is not None
     return RunInfo(
         flow_run_id=UUID(flow_run.id),
         flow_run_name=flow_run.name,

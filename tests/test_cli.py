@@ -16,6 +16,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_lineage_events import cli
 from tests.by_hand import emit_writes
 
+WINDOW = ("--start", "2026-01-01T00:00:00Z", "--end", "2026-01-02T00:00:00Z")
 COMMAND = str(Path(sys.executable).parent / "prefect-lineage")
 
 
@@ -83,13 +84,13 @@ def test_a_target_that_is_away_is_an_error_with_a_reason(prefect_server, monkeyp
         (["assemble", "nonsense"], "expected a UUID"),
         (["backfill", "--start", "2026-01-02T00:00:00Z", "--end", "2026-01-01T00:00:00Z"], "is before the start"),
         (["backfill", "--start", "2026-01-02", "--end", "2026-01-03"], "no time zone"),
+        (["backfill", *WINDOW, "--target", "elsewhere"], "'elsewhere': no such target"),
         (["deploy", "--image", "acme/lineage"], "--work-pool"),
-        (["explain", "--file", "/no/such/file.sql"], "cannot read /no/such/file.sql"),
     ],
 )
 def test_bad_input_is_named_in_a_line(arguments, message, capsys):
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
-        assert cli.main(arguments) == 1
+        assert cli.main(arguments) == 2
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
@@ -105,9 +106,30 @@ def test_wrong_arguments_end_with_two(arguments, capsys):
     assert "usage: prefect-lineage" in capsys.readouterr().err
 
 
+def test_a_file_that_cannot_be_read_is_named(capsys):
+    assert cli.main(["explain", "--file", "/no/such/file.sql"]) == 1
+    assert "cannot read /no/such/file.sql" in capsys.readouterr().err
+
+
+def test_an_unknown_flow_is_one_line(prefect_server):
+    done = lineage("backfill", *WINDOW, "--flow", "nope", environment=prefect_server.environment)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("prefect-lineage: there is no flow 'nope'")
+
+
+@pytest.mark.parametrize("command", [["sweep"], ["backfill", *WINDOW], ["assemble", str(uuid4())]])
+def test_an_api_that_is_away_is_one_line(command, prefect_server):
+    away = {**prefect_server.environment, "PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    done = lineage(*command, environment=away)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "no Prefect API answers at http://127.0.0.1:9/api" in line
+
+
 def test_an_unknown_run_leaves_no_failed_assembler_run_behind(prefect_server, capsys):
     unknown = str(uuid4())
-    assert cli.main(["assemble", unknown]) == 1
+    assert cli.main(["assemble", unknown]) == 2
     assert "there is no flow run" in capsys.readouterr().err
     with get_client(sync_client=True) as client:
         body = {"flow_runs": {"name": {"any_": [f"assemble {unknown}"]}}, "limit": 10}

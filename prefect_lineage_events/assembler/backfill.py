@@ -17,7 +17,7 @@ from uuid import UUID
 from prefect_lineage_events.assembler.many_runs import assemble_each
 from prefect_lineage_events.assembler.one_run import Order
 from prefect_lineage_events.assembler.summary import Summary
-from prefect_lineage_events.history import api, event_log
+from prefect_lineage_events.history import api, autonomous, event_log
 from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.runs import ended_runs, existing_flows, parent_ids
@@ -79,7 +79,7 @@ def plan_backfill(client: SyncPrefectClient, window: TimeWindow, flows: Sequence
 
     Requests: three per 200 runs, and one for where the history begins.
     """
-    _require_flows(client, flows)
+    require_flows(client, flows)
     # Parameters may be large, and are read again with the run.
     listed = [replace(r, parameters={}) for rows in ended_runs(client, window.start, window.end, flows) for r in rows]
     trees = _trees(listed, _parents(client, listed))
@@ -96,8 +96,10 @@ def work_on(
     return assemble_each(client, part.runs, order, dry_run=dry_run, history_begins=history_begins)
 
 
-def _require_flows(client: SyncPrefectClient, names: Sequence[str] | None) -> None:
+def require_flows(client: SyncPrefectClient, names: Sequence[str] | None) -> None:
+    """Raises ValueError for names of no flow, and of no task that ran outside any flow."""
     unknown = sorted(set(names or ()) - set(existing_flows(client, names or ()))) if names else []
+    unknown = [name for name in unknown if not autonomous.has_run(client, name)]
     if not unknown:
         return
     there = existing_flows(client)

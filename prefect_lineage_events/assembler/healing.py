@@ -65,7 +65,7 @@ def newest_good(client: SyncPrefectClient, run: FlowRun, target_id: str) -> Good
 
     A subflow is another job under each parent.
     """
-    candidates = completed_runs(client, run.flow_id)
+    candidates = completed_runs(client, run)
     entries = ledger.read(client, [c.id for c in candidates])
     for candidate in candidates:
         if candidate.id == run.id:

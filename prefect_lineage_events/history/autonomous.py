@@ -7,7 +7,7 @@ down in the order of their ends.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
@@ -27,9 +27,29 @@ def read(client: SyncPrefectClient, task_run_id: UUID) -> FlowRun | None:
     return _run(raw) if raw is not None and not raw.get("flow_run_id") else None
 
 
-def ended(client: SyncPrefectClient, start: dt.datetime, end: dt.datetime) -> Iterator[list[FlowRun]]:
-    """Those that ended in [start, end], newest first, up to 200 at a time."""
-    chosen = {"flow_run_id": {"is_null_": True}, "state": {"type": {"any_": sorted(END_STATES)}}}
+def has_run(client: SyncPrefectClient, name: str) -> bool:
+    """Has a task of that name ever run outside any flow?"""
+    chosen = {"flow_run_id": {"is_null_": True}, "name": {"any_": [name]}}
+    return bool(api.post(client, "/task_runs/filter", {"task_runs": chosen, "limit": 1}))
+
+
+def completed(client: SyncPrefectClient, job: FlowRun, limit: int) -> list[FlowRun]:
+    """The newest runs of a job that completed, newest first by their end; `job` is one of its runs."""
+    states = {"type": {"any_": ["COMPLETED"]}}
+    chosen = {"flow_run_id": {"is_null_": True}, "name": {"any_": [job.flow_name]}, "state": states}
+    rows: list[JSON] = api.post(
+        client, "/task_runs/filter", {"task_runs": chosen, "sort": "END_TIME_DESC", "limit": limit}
+    )
+    return [run for run in map(_run, rows) if run.flow_id == job.flow_id]
+
+
+def ended(
+    client: SyncPrefectClient, start: dt.datetime, end: dt.datetime, names: Sequence[str] | None = None
+) -> Iterator[list[FlowRun]]:
+    """Those that ended in [start, end], newest first, up to 200 at a time; of these names, if there are any."""
+    chosen: JSON = {"flow_run_id": {"is_null_": True}, "state": {"type": {"any_": sorted(END_STATES)}}}
+    if names:
+        chosen["name"] = {"any_": list(names)}
     for rows in api.pages(client, "/task_runs/filter", {"task_runs": chosen, "sort": "END_TIME_DESC"}):
         runs = [_run(row) for row in rows if row.get("end_time")]
         if found := [run for run in runs if run.ended and start <= run.ended <= end]:

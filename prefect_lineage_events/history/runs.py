@@ -50,7 +50,7 @@ def ended_runs(
 ) -> Iterator[list[FlowRun]]:
     """The runs that ended in [start, end], newest first, up to 200 at a time; ours are left out.
 
-    After those of flows (all, when none are named) come task runs outside any flow.
+    After those of flows come task runs outside any flow; `flows` names flows or such tasks (None: all).
     Without parents and deployment, which `read_run` gives. Walks down by end time, so that runs ending meanwhile
     shift nothing.
     """
@@ -75,8 +75,7 @@ def ended_runs(
         last = api.time_of(rows[-1]["end_time"]) or before
         # More runs than a page holds ended at one instant: page on within it.
         before, offset = (last, 0) if last < before else (before, offset + api.PAGE)
-    if not flows:
-        yield from autonomous.ended(client, start, end)
+    yield from autonomous.ended(client, start, end, flows)
 
 
 def runs_by_id(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> list[FlowRun]:
@@ -112,10 +111,13 @@ def existing_flows(client: SyncPrefectClient, names: Sequence[str] | None = None
     return sorted(row["name"] for rows in api.pages(client, "/flows/filter", body) for row in rows)
 
 
-def completed_runs(client: SyncPrefectClient, flow_id: UUID, limit: int = 20) -> list[FlowRun]:
-    """The newest runs of a flow that completed, newest first by their start; without parents and deployment."""
+def completed_runs(client: SyncPrefectClient, job: FlowRun, limit: int = 20) -> list[FlowRun]:
+    """The newest runs of a job that completed, newest first; without parents and deployment. `job` is one of its runs,
+    of a flow or of a task outside any."""
+    if job.kind == "task-run":
+        return autonomous.completed(client, job, limit)
     body = {
-        "flows": {"id": {"any_": [str(flow_id)]}},
+        "flows": {"id": {"any_": [str(job.flow_id)]}},
         "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
         "sort": "START_TIME_DESC",
         "limit": limit,

@@ -36,6 +36,9 @@ class TaskApi(FakeApi):
         for raw in self.tasks:
             if path == f"/task_runs/{raw['id']}":
                 return Answer(raw)
+        named = ((kwargs.get("json") or {}).get("task_runs") or {}).get("name")
+        if path == "/task_runs/filter" and named:
+            return Answer([raw for raw in self.tasks if raw["name"] in named["any_"]])
         return super().request(method, path, **kwargs)
 
 
@@ -76,11 +79,13 @@ def test_those_that_ended_in_a_window_are_found():
     assert [run.ended for run in found] == [times[1], times[2]]
 
 
-def test_a_sweeps_window_has_them_and_a_list_of_flows_has_not():
+def test_a_sweeps_window_has_them_and_a_list_of_names_only_those_of_that_name():
     api = api_with(task_run(NOON - dt.timedelta(minutes=1)))
     window = (NOON - dt.timedelta(hours=1), NOON)
     assert [r.kind for rows in runs.ended_runs(api, *window) for r in rows] == ["task-run"]  # type: ignore[arg-type]
     assert [r for rows in runs.ended_runs(api, *window, flows=["f"]) for r in rows] == []  # type: ignore[arg-type]
+    named = runs.ended_runs(api, *window, flows=["load orders"])  # type: ignore[arg-type]
+    assert len([r for rows in named for r in rows]) == 1
 
 
 def test_its_events_are_those_that_are_related_to_the_task_run():
@@ -95,3 +100,16 @@ def test_its_events_are_those_that_are_related_to_the_task_run():
     assert api.asked_for == [f"prefect.task-run.{run.id}"]
     assert (len(history.events), history.completeness.complete, history.tasks) == (1, True, {})
     assert run.info == RunInfo(task_run_id=run.id, task_run_name="load orders")
+
+
+def test_its_newest_good_runs_are_those_of_the_same_task():
+    raw, namesake = task_run(), {**task_run(), "task_key": "load_orders-another"}
+    api = api_with(raw, namesake)
+    job = runs.read_run(api, UUID(raw["id"]))  # type: ignore[arg-type]
+    assert [r.id for r in runs.completed_runs(api, job)] == [job.id]  # type: ignore[arg-type]
+
+
+def test_a_task_that_ran_is_told_from_one_that_never_did():
+    api = api_with(task_run())
+    assert autonomous.has_run(api, "load orders")  # type: ignore[arg-type]
+    assert not autonomous.has_run(api, "load nothing")  # type: ignore[arg-type]
