@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 import re
 import sqlite3
@@ -170,6 +171,27 @@ def types(connection: Any) -> Any:
     )
 
 
+def methods(connection: Any) -> Any:
+    found = []
+    for thing in (connection, connection.cursor()):
+        for name in ("cursor", "execute", "executemany", "fetchone", "fetchmany", "fetchall", "commit", "close"):
+            method = getattr(thing, name, None)
+            found.append((callable(thing), name, method and described(method)))
+    return found
+
+
+def described(method: Any) -> Any:
+    try:
+        signature = str(inspect.signature(method))
+    except ValueError as error:  # the driver itself does not tell
+        signature = str(error)
+    return signature, method.__name__, method.__doc__, repr(method)
+
+
+def pickled_method(connection: Any) -> Any:
+    return pickle.dumps(connection.commit)
+
+
 def pickled(connection: Any) -> Any:
     return pickle.dumps(connection)
 
@@ -179,7 +201,9 @@ def copied(connection: Any) -> Any:
 
 
 PROGRAMS = [
-    value for value in list(globals().values()) if callable(value) and getattr(value, "__module__", "") == __name__
+    value
+    for value in list(globals().values())
+    if callable(value) and getattr(value, "__module__", "") == __name__ and value is not described
 ]
 
 
