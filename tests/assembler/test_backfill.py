@@ -7,9 +7,9 @@ import json
 from uuid import UUID, uuid4
 
 import pytest
-from prefect import flow
+from prefect import flow, task
 from prefect.events import emit_event
-from prefect.runtime import flow_run
+from prefect.runtime import flow_run, task_run
 
 from prefect_lineage_events.assembler.backfill import parse_window
 from prefect_lineage_events.assembler.one_run import Assembled
@@ -17,7 +17,7 @@ from prefect_lineage_events.assembler.progress import Progress
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.flows import assemble, backfill
 from tests.assembler.loads import daily_load, hourly_load, no_load, now, stored
-from tests.by_hand import closing, current_run, write
+from tests.by_hand import closing, current_run, emit_writes, write
 from tests.recording import RecordingTarget, configure
 
 
@@ -187,3 +187,23 @@ def test_a_wrong_window_is_named(start, end, message):
 def test_times_are_taken_in_any_zone():
     window = parse_window("2026-01-01T01:00:00+01:00", "2026-01-01T00:00:00Z")
     assert window.start == window.end
+
+
+@task(name="load outside of flows")
+def load_outside_of_flows(fail: bool = False) -> UUID:
+    emit_writes([("loaded_outside", "source")])
+    if fail:
+        raise RuntimeError("not today")
+    return UUID(task_run.id)
+
+
+def test_a_task_outside_any_flow_is_backfilled_by_its_name_and_its_good_run_stays_shown(target, client):
+    target.profile = "marquez"
+    start, good = now(), load_outside_of_flows()
+    stored(client, good)
+    load_outside_of_flows(fail=True, return_state=True)
+    deadline = now() + dt.timedelta(seconds=30)
+    while "FAIL" not in [e["eventType"] for e in target.events] and now() < deadline:
+        backfill(start, now(), flows=["load outside of flows"])
+    assert "FAIL" in [e["eventType"] for e in target.events]
+    assert target.events[-1]["run"]["runId"] == str(good)
