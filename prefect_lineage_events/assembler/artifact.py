@@ -33,6 +33,7 @@ def markdown(run: RunLineage, sent: Mapping[str, Sent] = MappingProxyType({})) -
     if not lineage.empty:
         parts += [
             f"```mermaid\n{mermaid(run).strip()}\n```",
+            *_bundled(lineage),
             *_uses("Inputs", lineage.inputs),
             *_uses("Outputs", lineage.outputs),
             *_columns(lineage),
@@ -54,6 +55,17 @@ def _summary(run: RunLineage) -> str:
         f"{len(lineage.outputs)} outputs, "
         f"{len(lineage.columns)} column edges, {statements} statements."
     )
+
+
+def _bundled(lineage: Lineage) -> list[str]:
+    """What the graph does not draw, so that nobody takes it for nothing."""
+    edges = sum(len(bundle.sources) * len(bundle.targets) for bundle in lineage.bundles)
+    if not edges:
+        return []
+    tasks = "one task" if len(lineage.bundles) == 1 else f"{len(lineage.bundles)} tasks"
+    return [
+        f"{edges:,} edges are not drawn: in {tasks}, each of many datasets that were read fed each that was written."
+    ]
 
 
 def _completeness(completeness: Completeness) -> list[str]:

@@ -6,7 +6,15 @@ from uuid import uuid4
 
 from prefect_lineage_events.assembler.artifact import MAX_COLUMNS, MAX_DATASETS, markdown
 from prefect_lineage_events.assembler.ledger import Sent
-from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Edge, Lineage, RunLineage, StatementSummary
+from prefect_lineage_events.assembly.model import (
+    Bundle,
+    ColumnEdge,
+    DatasetUse,
+    Edge,
+    Lineage,
+    RunLineage,
+    StatementSummary,
+)
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import Completeness, FlowRun
 
@@ -36,6 +44,13 @@ def test_graph_tables_rows_and_columns_are_shown():
     assert "| `shop.orders` | postgres://db:5432 | table |" in shown
     assert "12,345 | OVERWRITE |" in shown
     assert "| `shop.report.total` | `shop.orders.amount` (aggregation) |" in shown
+
+
+def test_edges_that_are_told_in_bundles_are_counted():
+    bundle = Bundle(None, ((ORDERS, "same task"), (REPORT, "same task")), (ORDERS, REPORT, REPORT))
+    assert "6 edges are not drawn: in one task," in text(bundles=(bundle,))
+    assert "12 edges are not drawn: in 2 tasks," in text(bundles=(bundle, bundle))
+    assert "not drawn" not in text()
 
 
 def test_edges_by_equal_names_are_told_apart():
