@@ -1,7 +1,7 @@
 """The assembler in a process of its own, which kills itself behind the n-th effect that it has on the world outside.
 
-An effect is a request that changes something, at Prefect or at the target; between two of them nothing of the process
-outlives it. So a kill behind each one, its answer unseen, is a kill at every step that makes a difference.
+An effect is a request that changed something, at Prefect or at the target (one that was turned away, by a server too
+busy, changed nothing); between two of them nothing of the process outlives it. So a kill behind each one, its answer unseen, is a kill at every step that makes a difference.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def start(
 ) -> multiprocessing.process.BaseProcess:
     """Begin one of our flows in a child; `environment` must name the Prefect API and the target.
 
-    `effects`: a file that gets a line for each effect, the last one before the kill included.
+    `effects`: a file that gets a line for each effect, the last one before the kill included; what was turned away
+    stands there with its status.
     """
     given = (flow_name, dict(environment), arguments, kill_behind, effects)
     process = _context.Process(target=_run, args=given)
@@ -86,12 +87,15 @@ def _watch(effects: Path, kill_behind: int | None) -> None:
     one_at_a_time = Lock()
     sink = effects.open("w")
 
-    def happened(method: str, url: str) -> None:
-        path = urlsplit(url).path
-        if method == "GET" or path.endswith(_READING):
+    def happened(request: Any, answer: Any) -> None:
+        path = urlsplit(str(request.url)).path
+        if request.method == "GET" or path.endswith(_READING):
             return
         with one_at_a_time:
-            print(method, path, file=sink, flush=True)
+            if answer.status_code >= 300:
+                print(request.method, path, answer.status_code, file=sink, flush=True)
+                return
+            print(request.method, path, file=sink, flush=True)
             if next(had) == kill_behind:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -99,7 +103,7 @@ def _watch(effects: Path, kill_behind: int | None) -> None:
         @functools.wraps(call)
         def wrapper(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
             answer = call(self, request, *args, **kwargs)
-            happened(request.method, str(request.url))
+            happened(request, answer)
             return answer
 
         return wrapper
@@ -108,7 +112,7 @@ def _watch(effects: Path, kill_behind: int | None) -> None:
         @functools.wraps(call)
         async def wrapper(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
             answer = await call(self, request, *args, **kwargs)
-            happened(request.method, str(request.url))
+            happened(request, answer)
             return answer
 
         return wrapper
