@@ -53,7 +53,7 @@ def python() -> list[dict[str, Any]]:
     story = Story().task("extract", span=(0, 1)).task("load", "extract", span=(1, 2))
     story.read("a", task="extract", columns="a.x>x", result="x").write("b", task="load", into="x:int")
     story.task("fetch", span=(2, 3)).task("store", span=(9, 10), untracked=True)
-    story.read("c", task="fetch", result="y").write("d", task="store", into="y:int")
+    story.read("c", task="fetch", result="y").write("d", task="store", into="y:int", rows=2)
     subflow = Story("subflow").read("e")
     story.task("subflow", span=(3, 4), subflow=subflow.history().run.id)
     story.task("put", "subflow", span=(5, 6)).write("f", task="put")
