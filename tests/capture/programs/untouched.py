@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 
 from prefect import flow, task
 from prefect.task_runners import ProcessPoolTaskRunner
@@ -49,17 +50,21 @@ def children() -> None:
         process.join()
 
 
-if __name__ == "__main__":
+def dask() -> None:
+    """Made here: a task runner of Dask's is asked for where it is installed only."""
     from prefect_dask import DaskTaskRunner
 
     one_worker = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
 
     @flow(name="untouched-dask", task_runner=DaskTaskRunner(cluster_kwargs=one_worker))
-    def dask() -> None:
+    def by_dask() -> None:
         copy.submit("by_dask").result()
 
-    plain()
-    instrumented()
-    pool()
-    children()
-    dask()
+    by_dask()
+
+
+RUN = {"plain": plain, "instrumented": instrumented, "pool": pool, "children": children, "dask": dask}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        RUN[name]()
