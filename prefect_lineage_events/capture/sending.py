@@ -56,7 +56,8 @@ class Sender:
     def send(self, event: dict[str, Any], run: Run) -> bool:
         """Was the event handed over? Never raises: EventTooLarge and all else is a False, for the emitter to count."""
         with softly("handing an event to Prefect"):
-            return self._context_with(run.settings).run(self._emit, event)
+            # a copy: at the process's end another thread tells the count, and a context is one thread's at a time
+            return self._context_with(run.settings).copy().run(self._emit, event)
         return False
 
     def wait(self, deadline: float) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from types import SimpleNamespace
 from typing import Any
@@ -98,6 +99,23 @@ def test_an_event_prefect_would_refuse_for_its_size_is_a_false(lines: list[Line]
         run = make_run(settings=SettingsContext.get())
     assert Sender().send(EVENT, run) is False
     assert lines == []
+
+
+def test_the_end_of_the_process_hands_over_while_our_thread_does(
+    lines: list[Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, run, last = Sender(), in_settings(), []
+
+    def put(line: Line, event: Event, size: int) -> bool:
+        patched.undo()
+        with ThreadPoolExecutor(1) as other:
+            last.append(other.submit(sender.send, EVENT, run).result())
+        return True
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Line, "put", put)
+        assert sender.send(EVENT, run)
+    assert last == [True]
 
 
 def test_an_error_is_a_false_not_an_exception() -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -21,7 +22,16 @@ from tests.services.postgres import (
 )
 from tests.services.process import free_port
 
-results: dict[Case, str] = {}
+
+@dataclass(frozen=True)
+class Result:
+    """Was it the same, and how many seconds later did the process end?"""
+
+    said: str
+    later: float
+
+
+results: dict[Case, Result] = {}
 
 
 class Runs:
@@ -94,8 +104,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not results:
         return
     terminalreporter.section("programs x conditions: the same as without lineage?")
-    table: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for case, said in results.items():
-        table[case.condition.name, said].append(case.program)
-    for (condition, said), programs in table.items():
-        terminalreporter.write_line(f"| {condition} | {len(programs)} | {', '.join(sorted(set(programs)))} | {said} |")
+    table: dict[tuple[str, str], list[Case]] = defaultdict(list)
+    for case, result in results.items():
+        table[case.condition.name, result.said].append(case)
+    for (condition, said), cases in table.items():
+        programs = ", ".join(sorted({case.program for case in cases}))
+        later = max(results[case].later for case in cases)
+        terminalreporter.write_line(f"| {condition} | {len(cases)} | {programs} | {said} | ended {later:+.1f} s |")

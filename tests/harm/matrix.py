@@ -16,9 +16,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harm.conftest import Runs, results
+from tests.harm.conftest import Result, Runs, results
 from tests.harm.corpus import ALL, CASES, UP, Case
-from tests.harm.running import Outcome
+from tests.harm.running import NEVER_ENDED, Outcome
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -32,6 +32,8 @@ _NOT_TOLD = {"os_exit", "signal_kill", "cut_off", "many_statements", "recursion"
 def differences(case: Case, with_us: Outcome, without: Outcome) -> Iterator[str]:
     # What Prefect says of an API that is away depends on when it found out, more than on anything else.
     said = () if case.condition.api != "up" else ("stderr",)
+    if NEVER_ENDED in (with_us.code, without.code):
+        yield "it had to be killed"
     for name in ("stdout", "code", "error", *said):
         mine, theirs = getattr(with_us, name), getattr(without, name)
         if mine != theirs:
@@ -43,9 +45,13 @@ def differences(case: Case, with_us: Outcome, without: Outcome) -> Iterator[str]
         yield f"databases: {sorted(names)}"
     if len(with_us.ours) > case.condition.said:
         yield f"said too much: {with_us.ours}"
-    longer = with_us.seconds_to_end - without.seconds_to_end
-    if longer > _LONGER_AT_MOST + _NOISE:
+    if (longer := later(with_us, without)) > _LONGER_AT_MOST + _NOISE:
         yield f"the process ended {longer:.1f} s later"
+
+
+def later(with_us: Outcome, without: Outcome) -> float:
+    """Seconds that the process took longer to end, from the program's last line on."""
+    return with_us.seconds_to_end - without.seconds_to_end
 
 
 def _first_difference(mine: Any, theirs: Any) -> str:
@@ -62,8 +68,9 @@ def _first_difference(mine: Any, theirs: Any) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_all_is_as_without_lineage(case: Case, runs: Runs) -> None:
-    found = list(differences(case, runs.outcome(case), runs.outcome(case.without)))
-    results[case] = "no: " + "; ".join(found)[:300] if found else "yes"
+    with_us, without = runs.outcome(case), runs.outcome(case.without)
+    found = list(differences(case, with_us, without))
+    results[case] = Result("no: " + "; ".join(found)[:300] if found else "yes", later(with_us, without))
     assert not found, "\n".join([*found, f"in {runs.outcome(case).directory}"])
 
 

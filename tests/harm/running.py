@@ -27,6 +27,7 @@ _CHANCE = re.compile(r"Still processing items: \d+ items remaining|asyncio - Exe
 OURS = re.compile(r"prefect_lineage_events - |^lineage: ")
 Way = Literal["plain", "swap", "plugin"]
 _GIVE_UP = 240.0
+NEVER_ENDED = -999
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def run(program: str, way: Way, condition: Condition, api_url: str, directory: P
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            code = -999
+            code = NEVER_ENDED
     ended = time.time()
     entries = [json.loads(line) for line in report.read_text().splitlines()]
     ending = next((e["ending"] for e in entries if "ending" in e), started)

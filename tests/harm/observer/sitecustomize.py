@@ -69,7 +69,7 @@ def _hangs(*_: object, **__: object) -> None:
 
 def _explodes(*_: object, **__: object) -> None:
     hoard = []
-    for _unit in range(64):
+    for _unit in range(16):
         hoard.append(bytearray(16_000_000))
     raise MemoryError(f"after {len(hoard)} pieces")
 
