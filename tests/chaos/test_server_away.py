@@ -1,0 +1,52 @@
+"""The Prefect server goes away while a sweep is at work, and comes back: no run is lost, none sent twice."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+
+import pytest
+from prefect import get_client
+
+from prefect_lineage_events.assembler import sweep_state
+from tests.assembler.loads import daily_load, hourly_load, stored
+from tests.chaos import child
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+
+
+def test_a_server_killed_in_mid_sweep_costs_no_run(server, target):
+    environment = {
+        "PREFECT_API_URL": server.api_url,
+        "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_PROFILE": "plain",
+        **target.environment,
+    }
+    runs = [load() for _ in range(5) for load in (daily_load, hourly_load)]
+    with get_client(sync_client=True) as client:
+        stored(client, *runs)
+
+    def kill_the_server_behind_the_fifth(_: object) -> int:
+        if len(target.events) == 4:
+            server.kill(signal.SIGKILL)
+        return 201
+
+    target.answer = kill_the_server_behind_the_fifth
+    interrupted = child.start("sweep", environment)
+    deadline = time.monotonic() + 60
+    while server.running:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    server.start()
+    # It may have given up a run, and says so then, or have waited long enough for all.
+    assert child.ended(interrupted) in (0, 1)
+    assert child.run("sweep", environment) == 0
+    counts = target.counts()
+    assert set(counts) == {(str(run_id), kind) for run_id in runs for kind in ("START", "COMPLETE")}
+    # That the target had taken the fifth, nobody could write down any more.
+    again = counts - Counter(set(counts))
+    fifth = target.events[4]
+    assert sum(again.values()) <= 1
+    assert set(again) <= {(fifth["run"]["runId"], fifth["eventType"])}
+    with get_client(sync_client=True) as client:
+        assert not sweep_state.read(client).waiting
