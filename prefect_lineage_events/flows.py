@@ -84,9 +84,9 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
     """Assemble every run with lineage that ended between two times, in parts side by side.
 
     `start`, `end`: times with a zone, or ISO texts of such. `flows`: only runs of flows of these names. `targets`:
-    names or ids of targets that must have each run; without it a run that any target has is done. `reanalyse`: today's analyser
-    reads the stored statements again, and what it reads otherwise is sent. `dry_run` sends nothing and says what would
-    be; `force` sends again what was sent.
+    names or ids of targets that must have each run; without it a run that any target has is done. `reanalyse`: today's
+    analyser reads the stored statements again, and what it reads otherwise is sent. `dry_run` sends nothing and says
+    what would be; `force` sends again what was sent.
 
     Killed and run again, it goes on where it was. At the end each job shows its newest good run, wherever it shows
     what arrived last. Four parts at a time by default; on several machines by

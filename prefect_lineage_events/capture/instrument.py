@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -133,6 +134,13 @@ def _patch(module: Any) -> None:
         connector = getattr(module, class_name, None) if module_name == module.__name__ else None
         if connector is not None and not _is_patched(vars(connector)[method_name]):
             setattr(connector, method_name, _Patch(vars(connector)[method_name], wrapper, lambda: _wanted))
+            _note_who_starts_what()
+
+
+def _note_who_starts_what() -> None:
+    """Threads and processes that are started before the first connection must know their starter as well."""
+    with softly("noting who starts threads and processes"):
+        import_module("prefect_lineage_events.capture.context")
 
 
 def _is_patched(method: Any) -> bool:

@@ -90,8 +90,8 @@ def test_untouched_flows_are_captured(environment: dict[str, str], prefect_serve
 def test_every_process_of_untouched_flows_is_captured(
     environment: dict[str, str], prefect_server_process: PrefectServer
 ) -> None:
-    # Who starts a process is noted once the parent has met data itself (docs/ways-in.md): so the flow that does is first.
-    run([sys.executable, str(_PROGRAM), "instrumented", "pool", "children", "dask"], environment)
+    # The parent of the first ones has not met data itself: who starts a process is noted all the same.
+    run([sys.executable, str(_PROGRAM), "children", "pool", "dask", "instrumented"], environment)
 
     wait_for(_IN_OTHER_PROCESSES, prefect_server_process.api_url)
 
