@@ -30,7 +30,7 @@ $(VENV)-snowflake5/.stamp: tests/services/requirements-snowflake5.txt $(STAMP)
 	touch $@
 
 test: $(STAMP) $(VENV)-snowflake/.stamp $(VENV)-snowflake5/.stamp  ## Set up what is needed and pass the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile
 
 bench: $(STAMP)  ## The project's figures, as ratios within one run
 	$(BIN)/python -m benchmarks.capture

@@ -94,6 +94,7 @@ def test_the_same_events_have_the_same_digest():
 @pytest.mark.parametrize(
     ("flow_name", "key"),
     [("Flights nightly!", "lineage-flights-nightly"), ("übung/β", "lineage-bung"), ("流れ", f"lineage-{RUN.flow_id}")],
+    ids=["a sign", "letters of other alphabets", "nothing to spell"],
 )
 def test_an_artifact_key_is_one_that_prefect_takes(flow_name, key):
     run = FlowRun(uuid4(), "r", RUN.flow_id, flow_name, "COMPLETED")
