@@ -86,7 +86,8 @@ def _run(which: str, server: PrefectServer, exit_code: int = 0) -> tuple[UUID, s
     )
     assert done.returncode == exit_code, done.stderr
     with get_client(sync_client=True) as client:
-        body = {"flow_runs": {"start_time": {"after_": began.isoformat()}}}
+        names = {"name": {"any_": ["secrets kept", "secrets in an error"]}}
+        body = {"flow_runs": {"start_time": {"after_": began.isoformat()}}, "flows": names}
         (run,) = api.post(client, "/flow_runs/filter", body)
     return UUID(run["id"]), done.stdout + done.stderr
 
