@@ -39,9 +39,8 @@ def _trace_engine(engine: Any) -> None:
 
 def _is_engine(connection: Any) -> bool:
     """Without importing SQLAlchemy: who has an engine has imported it."""
-    module = sys.modules.get("sqlalchemy.ext.asyncio"), sys.modules.get("sqlalchemy")
-    kinds = tuple(getattr(m, name) for m, name in zip(module, ("AsyncEngine", "Engine"), strict=True) if m is not None)
-    return isinstance(connection, kinds)
+    kinds = (("sqlalchemy", "Engine"), ("sqlalchemy.ext.asyncio", "AsyncEngine"))
+    return any(isinstance(connection, getattr(sys.modules[m], name)) for m, name in kinds if m in sys.modules)
 
 
 def _traced_snowflake(method: Callable[..., Any], block: Any, args: Any, kwargs: Any) -> Any:

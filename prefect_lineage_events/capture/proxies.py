@@ -31,7 +31,7 @@ from prefect_lineage_events.capture.statements import (
 )
 from prefect_lineage_events.datasets import Store
 
-__all__ = ["ConnectionProxy", "CursorProxy", "ObjectProxy", "ask", "operation_of", "parameters_of", "trace"]
+__all__ = ["ConnectionProxy", "CursorProxy", "PartProxy", "ask", "operation_of", "parameters_of", "trace"]
 
 T = TypeVar("T")
 
@@ -55,6 +55,13 @@ if TYPE_CHECKING:
     ObjectProxy = wrapt.ObjectProxy[Any]  # generic to type checkers only
 else:
     ObjectProxy = wrapt.ObjectProxy
+
+
+class PartProxy(ObjectProxy):
+    """What a connection gives beside cursors (blocks, transactions, prepared statements); prints as the driver's."""
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
 
 
 class _LikeOwn:

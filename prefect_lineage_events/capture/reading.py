@@ -93,11 +93,7 @@ class Reading:
                 yield row
             exhausted = True
         finally:
-            # The cursor may have gone on to another statement before a forgotten iteration is collected.
-            if self._note is note:
-                self.fetched(fetched)
-                if exhausted:
-                    self.ends(exhausted=True)
+            self._iterated(note, fetched, exhausted=exhausted)
 
     async def counted_async(self, rows: AsyncIterator[Any], cursor: Any = None) -> AsyncIterator[Any]:
         """The same for rows that are awaited."""
@@ -108,7 +104,11 @@ class Reading:
                 yield row
             exhausted = True
         finally:
-            if self._note is note:
-                self.fetched(fetched)
-                if exhausted:
-                    self.ends(exhausted=True)
+            self._iterated(note, fetched, exhausted=exhausted)
+
+    def _iterated(self, note: StatementNote | None, rows: int, *, exhausted: bool) -> None:
+        # The cursor may have gone on to another statement before a forgotten iteration is collected.
+        if self._note is note:
+            self.fetched(rows)
+            if exhausted:
+                self.ends(exhausted=True)

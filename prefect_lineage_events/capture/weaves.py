@@ -11,7 +11,7 @@ from inspect import isasyncgenfunction
 from time import perf_counter
 from typing import Any
 
-from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, ObjectProxy, cursor_proxy
+from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, PartProxy, cursor_proxy
 from prefect_lineage_events.capture.statements import (
     after,
     ask,
@@ -131,11 +131,8 @@ class _Stream:
             note_statement(self._cursor, self._operation, self._started, duration, rows=self.rows)
 
 
-class _Block(ObjectProxy):
+class _Block(PartProxy):
     """A context manager of the driver, entered with `with` or `async with`."""
-
-    def __repr__(self) -> str:
-        return repr(self.__wrapped__)
 
     def __enter__(self) -> Any:
         return self._self_entered(self._self_enters(), self.__wrapped__.__enter__())

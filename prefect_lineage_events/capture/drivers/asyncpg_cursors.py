@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any
 
 from prefect_lineage_events.capture.drivers.asyncpg_calls import RUNNING, Call, rows_of
-from prefect_lineage_events.capture.proxies import ConnectionProxy, ObjectProxy
+from prefect_lineage_events.capture.proxies import ConnectionProxy, PartProxy
 from prefect_lineage_events.capture.reading import Reading
 from prefect_lineage_events.capture.statements import after
 
@@ -18,15 +18,12 @@ def prepares(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -
     return after(Call(connection, "").attempt(method(*args, **kwargs)), lambda made: _Prepared(made, connection))
 
 
-class _Prepared(ObjectProxy):
+class _Prepared(PartProxy):
     """A prepared statement, each execution of which is noted."""
 
     def __init__(self, statement: Any, connection: ConnectionProxy) -> None:
         super().__init__(statement)
         self._self_connection = connection
-
-    def __repr__(self) -> str:
-        return repr(self.__wrapped__)
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.__wrapped__, name)
@@ -49,16 +46,13 @@ def opens_cursor(connection: ConnectionProxy, method: Any, args: Any, kwargs: An
     return _CursorFactory(method(*args, **kwargs), connection, str(next(iter((*args, *kwargs.values())), "")))
 
 
-class _CursorFactory(ObjectProxy):
+class _CursorFactory(PartProxy):
     """What `cursor()` gives: to be awaited for a cursor, or iterated for the rows."""
 
     def __init__(self, factory: Any, connection: ConnectionProxy, sql: str) -> None:
         super().__init__(factory)
         self._self_connection = connection
         self._self_sql = sql
-
-    def __repr__(self) -> str:
-        return repr(self.__wrapped__)
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._self_open().__await__()
@@ -84,15 +78,12 @@ class _CursorFactory(ObjectProxy):
                 call.note(rows=rows)
 
 
-class _Cursor(ObjectProxy):
+class _Cursor(PartProxy):
     """A cursor that counts what is fetched from it."""
 
     def __init__(self, cursor: Any, reading: Reading) -> None:
         super().__init__(cursor)
         self._self_reading = reading
-
-    def __repr__(self) -> str:
-        return repr(self.__wrapped__)
 
     async def fetch(self, *args: Any, **kwargs: Any) -> Any:
         return self._self_reading.took_some(await self.__wrapped__.fetch(*args, **kwargs))

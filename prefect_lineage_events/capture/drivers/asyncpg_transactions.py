@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from prefect_lineage_events.capture.drivers.asyncpg_calls import FAILED, commits_itself
-from prefect_lineage_events.capture.proxies import ConnectionProxy, ObjectProxy
+from prefect_lineage_events.capture.proxies import ConnectionProxy, PartProxy
 from prefect_lineage_events.capture.statements import after, ask
 
 _savepoints = count(1)
@@ -31,16 +31,13 @@ def transacts(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) 
     return _Transaction(method(*args, **kwargs), connection)
 
 
-class _Transaction(ObjectProxy):
+class _Transaction(PartProxy):
     """A transaction, or a savepoint inside of one: a block, or by its own `start`, `commit` and `rollback`."""
 
     def __init__(self, transaction: Any, connection: ConnectionProxy) -> None:
         super().__init__(transaction)
         self._self_connection = connection
         self._self_savepoint = ""
-
-    def __repr__(self) -> str:
-        return repr(self.__wrapped__)
 
     async def start(self) -> None:
         await self._self_enters(self.__wrapped__.start)
