@@ -31,14 +31,17 @@ from prefect_lineage_events.settings import LineageSettings
 # The longest wait for the like of a statement that has come many times, in units of `coalesce_seconds`.
 _LONGEST = 12
 _FIRST = 0.1
-# How often the runs with open emitters are looked at for their end, seconds.
+# How often the runs with open emitters are looked at for their end, seconds; and where nobody may wait for our process.
 _GLANCE = 0.2
+_QUICK_GLANCE = 0.05
 _IDLE = 60.0
 # How many drafts a connection may hold for one transaction; alike ones count once.
 _MAX_HELD = 20_000
 _MAX_RESTING = 1_000
 # A Dask worker that served thousands of runs says of the latest ones that it goes.
 _MAX_FAREWELLS = 100
+# So many times a process that sees no end tells its count as soon as a task is over: it may be killed right then (Ray).
+_PROMPT = 8
 # After so many quiet seconds a process that sees no end (a Dask worker) has heard the last of a run.
 _RETIRE = 120.0
 
@@ -93,8 +96,9 @@ class Pipeline:
             if emitter.due is not None and emitter.due <= now:
                 emitter.flush()
         if now >= self._next_glance:
-            self._next_glance = now + _GLANCE
             self._glance(now)
+            hurried = any(e.run.detached and e.untold for e in self._emitters.values())
+            self._next_glance = now + (_QUICK_GLANCE if hurried else _GLANCE)
 
     def finish(self) -> None:
         """The process ends: all runs tell what they have, first of all their statements."""
@@ -185,7 +189,11 @@ class Pipeline:
     def _quiet_spell(self, emitter: Emitter) -> float:
         """Where no end will be seen (a Dask worker, a pool's child), the count is told sooner: the process may go."""
         longest = self._values.checkpoint_seconds
-        return min(2.0**emitter.times_told, longest) if emitter.run.detached else longest
+        if not emitter.run.detached:
+            return longest
+        if emitter.times_told < _PROMPT and not emitter.run.goes_on():
+            return 0.0
+        return min(2.0**emitter.times_told, longest)
 
     def _close(self, run: Run) -> None:
         key = run.key

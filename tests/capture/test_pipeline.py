@@ -329,6 +329,24 @@ def test_what_comes_after_the_end_is_told_with_a_higher_count(
     assert [e.emitter.sequence for e in bench.statements()] == [0, 1]
 
 
+@pytest.mark.parametrize("goes_on", [False, True], ids=["task over", "task going on"])
+def test_a_process_that_sees_no_end_tells_its_count_as_soon_as_its_task_is_over(
+    bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch, goes_on: bool
+) -> None:
+    monkeypatch.setattr(Run, "goes_on", lambda self: goes_on)
+    db.execute("read from orders", run=make_run(detached=True))
+    bench.settle(0.1)
+    counts = [e.count for e in bench.events() if isinstance(e, CountEvent)]
+    assert counts == ([] if goes_on else [1])
+
+
+def test_a_process_of_very_many_tasks_does_not_tell_its_count_after_each(bench: Bench, db: ConnectionDriver) -> None:
+    for number in range(100):
+        db.execute(f"read from t{number}", run=make_run(detached=True))
+        bench.settle(0.1)
+    assert len([e for e in bench.events() if isinstance(e, CountEvent)]) < 20
+
+
 @pytest.mark.parametrize("at_rest", [False, True], ids=["at work", "at rest"])
 def test_a_process_that_sees_no_end_says_when_it_ends_itself(bench: Bench, db: ConnectionDriver, at_rest: bool) -> None:
     db.execute("read from orders", run=make_run(detached=True))

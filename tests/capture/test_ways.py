@@ -127,12 +127,12 @@ def test_both_attempts_of_a_retried_flow_are_there_and_it_is_closed_once(told: T
 
 def test_a_pooled_process_tells_its_count_though_it_sees_no_end(told: Told) -> None:
     assert told.places("ways-pool") == {"pooled process": "plain"}
-    assert told.ends("ways-pool") == ["lineage.checkpoint"]
+    assert set(told.ends("ways-pool")) == {"lineage.checkpoint"}
 
 
 def test_a_forked_process_is_an_emitter_of_its_own(told: Told) -> None:
     assert told.places("ways-fork") == {"forked process": None}
-    assert told.ends("ways-fork") == ["lineage.checkpoint"]
+    assert set(told.ends("ways-fork")) == {"lineage.checkpoint"}
 
 
 def test_an_interrupted_flow_tells_what_it_did_and_closes(told: Told) -> None:
