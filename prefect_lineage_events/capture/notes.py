@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.datasets import Dataset, Store
@@ -103,6 +104,32 @@ class RowsNote:
     rows: int
 
 
+if TYPE_CHECKING:
+    _Reference = weakref.ref[Any]  # generic to type checkers only
+else:
+    _Reference = weakref.ref
+
+
+class Counts(Protocol):
+    """Who counts the rows of a result."""
+
+    def given_up(self) -> int:
+        """The result is read no further: so many rows were read, 0 where that is not known."""
+        ...  # pragma: no cover
+
+
+class ForgottenNote(_Reference):
+    """The reader of an earlier statement's result is gone, as it was half way: nobody closed it.
+
+    It puts itself on the queue, by a call of C alone: no code of ours runs where an object is finalised. What the
+    handler of a signal raises there is swallowed by Python, and a time limit of the user's with it.
+    """
+
+    __slots__ = ("counts", "statement")
+    statement: StatementNote
+    counts: Counts
+
+
 @dataclass(slots=True)
 class RecordNote:
     """What a block or a user said by `record_read`, `record_write`, `record_misc`."""
@@ -130,4 +157,4 @@ class FlushNote:
     done: threading.Event
 
 
-Note = FlushNote | StatementNote | TransactionNote | RowsNote | RecordNote | RunEndedNote
+Note = FlushNote | StatementNote | TransactionNote | RowsNote | ForgottenNote | RecordNote | RunEndedNote

@@ -17,6 +17,7 @@ from prefect_lineage_events.capture.emitter import Emitter, Send
 from prefect_lineage_events.capture.interpret import from_record, meanings
 from prefect_lineage_events.capture.notes import (
     Connection,
+    ForgottenNote,
     Note,
     RecordNote,
     RowsNote,
@@ -72,7 +73,10 @@ class Pipeline:
         elif isinstance(note, TransactionNote):
             self._report(self._state(note.connection).transaction.step(note.step, note.name))
         elif isinstance(note, RowsNote):
-            self._rows(note)
+            self._rows(note.statement, note.rows)
+        elif isinstance(note, ForgottenNote):
+            if rows := note.counts.given_up():
+                self._rows(note.statement, rows)
         elif isinstance(note, RecordNote):
             self._report(from_record(note))
         elif isinstance(note, RunEndedNote):
@@ -140,13 +144,13 @@ class Pipeline:
             return state.transaction.hold(draft)
         return draft
 
-    def _rows(self, note: RowsNote) -> None:
-        for draft in note.statement.drafts:
+    def _rows(self, statement: StatementNote, rows: int) -> None:
+        for draft in statement.drafts:
             home = draft.home()
             if home.sent:
-                self._report([home.late(note.rows)])
+                self._report([home.late(rows)])
             else:
-                home.add_rows(note.rows)
+                home.add_rows(rows)
 
     def _report(self, drafts: list[Draft]) -> None:
         now = self._clock()

@@ -247,10 +247,6 @@ class CursorProxy(Proxy):
         self._self_reading.ends()
         return self.__wrapped__.__exit__(*error)
 
-    def __del__(self) -> None:
-        # A cursor that is forgotten half way has read what it has read.
-        self._self_reading.ends()
-
 
 class AsyncCursorProxy(CursorProxy):
     """A cursor whose fetches are awaited."""

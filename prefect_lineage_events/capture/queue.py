@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from queue import Empty, SimpleQueue
+from typing import Any
 from uuid import UUID
 
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.log import logger
-from prefect_lineage_events.capture.notes import Note, RecordNote, StatementNote
+from prefect_lineage_events.capture.notes import Counts, ForgottenNote, Note, RecordNote, StatementNote
 
 
 class NoteQueue:
@@ -32,6 +33,12 @@ class NoteQueue:
             return False
         self._notes.put(note)
         return True
+
+    def when_gone(self, reader: Any, statement: StatementNote, counts: Counts) -> ForgottenNote:
+        """A note that puts itself here when `reader` is gone, if it is kept until then."""
+        note = ForgottenNote(reader, self._notes.put)
+        note.statement, note.counts = statement, counts
+        return note
 
     def get(self, timeout: float) -> Note | None:
         """The next note, None when there is none for `timeout` seconds."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from prefect_lineage_events.capture.log import softly
-from prefect_lineage_events.capture.notes import StatementNote
+from prefect_lineage_events.capture.notes import ForgottenNote, StatementNote
 from prefect_lineage_events.capture.tracer import ConnectionTracer
 
 
@@ -17,11 +17,12 @@ class Reading:
     asynchronous statement count as having succeeded.
     """
 
-    __slots__ = ("_note", "_tracer", "arrival", "rows")
+    __slots__ = ("_note", "_tracer", "_watched", "arrival", "rows")
 
     def __init__(self, tracer: ConnectionTracer) -> None:
         self._tracer = tracer
         self._note: StatementNote | None = None
+        self._watched: ForgottenNote | None = None
         self.arrival: Callable[[], None] | None = None
         self.rows = 0
 
@@ -30,9 +31,11 @@ class Reading:
         """Is there a result whose rows are being counted?"""
         return self._note is not None
 
-    def starts(self, note: StatementNote) -> None:
-        """A result has begun whose number of rows nobody knows yet."""
+    def starts(self, note: StatementNote, reader: Any) -> None:
+        """A result has begun whose number of rows nobody knows yet; `reader` is what the user holds of it."""
+        self._unwatch()
         self._note, self.rows = note, 0
+        self._watched = self._tracer.watch(reader, note, self)
 
     def fetched(self, rows: int) -> None:
         self.rows += rows
@@ -76,9 +79,23 @@ class Reading:
         if exhausted and self.arrival is not None:
             self.arrives()
         note, self._note = self._note, None
-        if note is not None and (exhausted or self.rows):
-            with softly("counting rows"):
+        if note is None:
+            return
+        with softly("counting rows"):
+            self._unwatch()
+            if exhausted or self.rows:
                 self._tracer.rows(note, self.rows)
+
+    def given_up(self) -> int:
+        """Its reader is gone: what `ends` says of that, asked by our thread."""
+        self._unwatch()
+        self._note = None
+        return self.rows
+
+    def _unwatch(self) -> None:
+        watched, self._watched = self._watched, None
+        if watched is not None:
+            self._tracer.unwatch(watched)
 
     def counted(self, rows: Iterator[Any], cursor: Any = None) -> Iterator[Any]:
         """The same rows, counted, to the end or to where the iteration is given up.

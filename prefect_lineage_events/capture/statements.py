@@ -133,7 +133,7 @@ def note_statement(
         result_columns=ask(driver.columns, own, default=()) if has_result else (),
     )
     if note is not None and rows is None and has_result:
-        cursor._self_reading.starts(note)
+        cursor._self_reading.starts(note, cursor)
 
 
 def ends_transaction(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:

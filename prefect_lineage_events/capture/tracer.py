@@ -8,12 +8,15 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from prefect_lineage_events.capture import policy, worker
 from prefect_lineage_events.capture.context import Run, current_run
 from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import (
     Connection,
+    Counts,
+    ForgottenNote,
     RowsNote,
     SchemaLookup,
     StatementNote,
@@ -76,6 +79,13 @@ class ConnectionTracer:
         """The result of the noted read is exhausted or closed: so many rows were read of it."""
         if note is not None and note.run is not None:
             worker.put(RowsNote(note, rows))
+
+    def watch(self, reader: Any, note: StatementNote, counts: Counts) -> ForgottenNote | None:
+        """When `reader` is gone, its result was read as far as `counts` says."""
+        return worker.watch(reader, note, counts) if note.run is not None else None
+
+    def unwatch(self, watched: ForgottenNote) -> None:
+        worker.unwatch(watched)
 
     def begin(self) -> None:
         """A transaction begins on a connection that otherwise commits each statement by itself."""

@@ -10,11 +10,11 @@ import multiprocessing.util
 import os
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect_lineage_events.capture.context import Run, before_interruption
 from prefect_lineage_events.capture.log import softly
-from prefect_lineage_events.capture.notes import FlushNote, Note, RunEndedNote
+from prefect_lineage_events.capture.notes import Counts, FlushNote, ForgottenNote, Note, RunEndedNote, StatementNote
 from prefect_lineage_events.capture.queue import NoteQueue
 from prefect_lineage_events.capture.sending import Sender
 from prefect_lineage_events.settings import LineageSettings, settings
@@ -41,6 +41,7 @@ class Worker:
         self._lock = threading.RLock()  # a signal handler of the user's may come in anywhere, and run a statement
         self._started = False
         self._out_of_order = False
+        self._watched: dict[int, ForgottenNote] = {}
 
     def put(self, note: Note) -> bool:
         if self._out_of_order:
@@ -49,6 +50,15 @@ class Worker:
         if not self._started:
             self._start()
         return taken
+
+    def watch(self, reader: Any, statement: StatementNote, counts: Counts) -> ForgottenNote:
+        note = self._queue.when_gone(reader, statement, counts)
+        # Kept here: of a reference that is garbage together with its object, Python tells nobody.
+        self._watched[id(note)] = note
+        return note
+
+    def unwatch(self, note: ForgottenNote) -> None:
+        self._watched.pop(id(note), None)
 
     def is_current_thread(self) -> bool:
         return self._thread.ident == threading.get_ident()
@@ -137,6 +147,16 @@ def put(note: Note) -> bool:
     with softly("noting lineage"):
         return _current().put(note)
     return False
+
+
+def watch(reader: Any, statement: StatementNote, counts: Counts) -> ForgottenNote:
+    """Have our thread told when `reader` is gone, unless that is taken back by `unwatch`."""
+    return _current().watch(reader, statement, counts)
+
+
+def unwatch(note: ForgottenNote) -> None:
+    """The result was read to its end, or given up in so many words."""
+    _current().unwatch(note)
 
 
 def flush(timeout: float = 10.0) -> bool:

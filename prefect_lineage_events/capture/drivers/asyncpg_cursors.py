@@ -60,11 +60,11 @@ class _CursorFactory(PartProxy):
     async def _self_open(self) -> Any:
         call = Call(self._self_connection, self._self_sql)
         cursor = await call.attempt(self.__wrapped__)
-        reading = Reading(self._self_connection._self_tracer)
+        traced = _Cursor(cursor, Reading(self._self_connection._self_tracer))
         note = call.note()
         if note is not None:
-            reading.starts(note)
-        return _Cursor(cursor, reading)
+            traced._self_reading.starts(note, traced)
+        return traced
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         call, rows, exhausted = Call(self._self_connection, self._self_sql), 0, False
@@ -90,6 +90,3 @@ class _Cursor(PartProxy):
 
     async def fetchrow(self, *args: Any, **kwargs: Any) -> Any:
         return self._self_reading.took_one(await self.__wrapped__.fetchrow(*args, **kwargs))
-
-    def __del__(self) -> None:
-        self._self_reading.ends()

@@ -89,9 +89,6 @@ class Known:
     def __post_init__(self) -> None:
         self.reading = Reading(self.connection._self_tracer)
 
-    def __del__(self) -> None:
-        self.reading.ends()  # a relation that is forgotten half way has read what it has read
-
 
 _known: WeakKeyDictionary[Any, Known] = WeakKeyDictionary()
 _inside = local()
@@ -195,7 +192,7 @@ def _reads(known: Known, relation: Any, name: str, result: Any, note: Callable[.
         return
     reading = known.reading
     if not reading.open:
-        reading.starts(note(known.query, result_columns=columns_of(relation)))
+        reading.starts(note(known.query, result_columns=columns_of(relation)), relation)
     rows = (0 if result is None else 1) if name == "fetchone" else _rows(result)
     reading.fetched(rows or 0)
     if name not in _PARTIAL_READS or rows == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,16 @@ class RecordingTracer:
     def rows(self, note: Said, rows: int) -> None:
         assert note.rows is None, "the rows of a statement are told once"
         note.rows = rows
+
+    def watch(self, reader: Any, note: Said, counts: Any) -> weakref.finalize[..., Any]:
+        def gone() -> None:
+            if rows := counts.given_up():
+                self.rows(note, rows)
+
+        return weakref.finalize(reader, gone)
+
+    def unwatch(self, watched: weakref.finalize[..., Any]) -> None:
+        watched.detach()
 
     def __getattr__(self, step: str) -> Any:
         return lambda *name: self.steps.append(" ".join([step, *name]))
