@@ -41,7 +41,7 @@ def rows_of(queries: Queries, alias: Any, function: exp.Expr, scope: Scope, env:
     rules = queries.rules
     names = column_names(alias, rules) or _declared(function, rules) or _known(function, rules)
     if names:
-        return Relation([Output(name, lineage) for name in names])
+        return Relation([Output(name, lineage) for name in names], value=lineage)
     return Relation([Output("*", ())], filler=lineage)
 
 

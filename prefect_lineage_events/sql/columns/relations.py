@@ -55,16 +55,23 @@ class Relation:
     """Outputs in order.
 
     `hidden` names (in lower case) are not behind its `*`. `filler` is the lineage of every name that it does not list.
+    `value` is the lineage of its own name where that is used like a column: a function's rows are values (PostgreSQL:
+    `FROM jsonb_array_elements(d.body) AS item`).
     """
 
-    __slots__ = ("_index", "filler", "hidden", "outputs", "rest")
+    __slots__ = ("_index", "filler", "hidden", "outputs", "rest", "value")
 
     def __init__(
-        self, outputs: Sequence[Output], hidden: frozenset[str] = frozenset(), filler: Lineage | None = None
+        self,
+        outputs: Sequence[Output],
+        hidden: frozenset[str] = frozenset(),
+        filler: Lineage | None = None,
+        value: Lineage | None = None,
     ) -> None:
         self.outputs = outputs
         self.hidden = hidden
         self.filler = filler
+        self.value = filler if value is None else value
         self.rest: tuple[Lineage, ...] = tuple(o.lineage for o in outputs if o.name == "*" and o.lineage)
         self._index: dict[str, Lineage] | None = None
 
@@ -102,7 +109,7 @@ class Relation:
         outputs = list(self.outputs)
         star = next((i for i, o in enumerate(outputs) if o.name == "*"), len(outputs))
         head = [Output(name, outputs[i].lineage if i < star else self.filler or ()) for i, name in enumerate(names)]
-        return Relation(head + outputs[min(len(names), star) :], self.hidden, self.filler)
+        return Relation(head + outputs[min(len(names), star) :], self.hidden, self.filler, self.value)
 
 
 class TableRelation(Relation):
@@ -113,7 +120,7 @@ class TableRelation(Relation):
     def __init__(self, base: Base) -> None:
         self.base = base
         self.hidden = frozenset()
-        self.filler = None
+        self.filler = self.value = None
         self.rest = () if base.columns is not None else (((base, "*", IDENTITY),),)
         self._listed: list[Output] | None = None
 

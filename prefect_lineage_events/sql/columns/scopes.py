@@ -122,8 +122,8 @@ class Scope:
         strong = [r for r in sources if r.rest and lower not in r.hidden]
         if alias is not None and (not strong or self._prefers(alias, lower)):
             return alias
-        if lower in self.sources and self.sources[lower].filler is not None:
-            return self.sources[lower].filler  # a function's one column is called like its alias
+        if lower in self.sources and self.sources[lower].value is not None:
+            return self.sources[lower].value  # a function's one column is called like its alias
         if lower in self.assigned:
             return self.assigned[lower]
         if len(strong) > 1 or (strong and len(strong[0].rest) > 1):

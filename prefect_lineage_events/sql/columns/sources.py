@@ -63,7 +63,7 @@ def join(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Tas
     joined = [scope.sources[key] for key in keys]
     names = [name_of(i, queries.rules) for i in args.get("using") or () if isinstance(i, exp.Expr)]
     for column in _common(queries, before, joined) if natural else names:
-        _merge(queries, column, before, joined, scope)
+        _merge(queries, column, before, joined, scope, visible=scope.unseen.isdisjoint(keys))
     return keys
 
 
@@ -146,12 +146,15 @@ def _common(queries: Queries, left: Sequence[Relation], right: Sequence[Relation
     return [o.name for r in right for o in r.outputs if o.name.lower() in ours]
 
 
-def _merge(queries: Queries, name: str, left: Sequence[Relation], right: Sequence[Relation], scope: Scope) -> None:
-    """A column of USING is the same on both sides, so it comes from both."""
+def _merge(
+    queries: Queries, name: str, left: Sequence[Relation], right: Sequence[Relation], scope: Scope, *, visible: bool
+) -> None:
+    """A column of USING is the same on both sides, so it comes from both; of a semi join only the left is `visible`."""
     lower = name.lower()
     ours = scope.merged[lower] if lower in scope.merged else _of_one(left, name, lower)
-    merged = scope.merged[lower] = changed([ours, _of_one(right, name, lower)], "IDENTITY")
-    for base, column, _ in merged:
+    both = changed([ours, _of_one(right, name, lower)], "IDENTITY")
+    scope.merged[lower] = both if visible else ours
+    for base, column, _ in both:
         queries.decisions[(base, column, "JOIN")] = None
 
 

@@ -200,6 +200,10 @@ QUERIES: dict[str, list[Case]] = {
         Case("a column of USING without its table", "select id from t left join u using (id)",
              """id <- t.id
                 id <- u.id"""),
+        Case("a semi join's USING brings no column", "select * from u left semi join t using (id)",
+             """id <- u.id
+                c <- u.c""", """* <~ u.id JOIN
+                * <~ t.id JOIN""", dialect="spark", known=True),
         Case("a semi join shows no columns", "select * from u left semi join t on t.id = u.id",
              """id <- u.id
                 c <- u.c""", dialect="spark", known=True),

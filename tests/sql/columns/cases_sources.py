@@ -29,6 +29,9 @@ SOURCES: dict[str, list[Case]] = {
              """e <- t.arr TRANSFORMATION
                 f <- t.arr TRANSFORMATION""", dialect="bigquery"),
         Case("a correlated array", "select e.f from t, t.arr as e", "f <- t.arr TRANSFORMATION", dialect="bigquery"),
+        Case("a function's alias is its value", "select e->>'k' as k, id from t, jsonb_array_elements(t.doc) as e",
+             """k <- t.doc TRANSFORMATION
+                id <- t.id""", dialect="postgres"),
         Case("UNNEST of several arrays", "select x, y from t cross join unnest(t.p, t.q) as n (x, y)",
              """x <- t.p TRANSFORMATION
                 y <- t.q TRANSFORMATION""", dialect="trino"),
