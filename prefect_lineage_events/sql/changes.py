@@ -9,7 +9,7 @@ from .draft import Draft
 from .frames import CHANGE_OPTIONS, INSERT_OPTIONS, NO_ALIAS, QUERY_STARTS, SELECT_INTO_OPTIONS, Frame
 from .model import Effect, TableRef
 from .names import FILE_READERS, MOVES, location_of, named_by
-from .reading import read_name
+from .reading import Named, read_name, read_parts
 from .words import Kind, Words
 
 
@@ -154,6 +154,22 @@ class Changes:
         frame.add_target(named)
         frame.lists = True
         return self.alias(max(named.end, at), frame, named.table)
+
+    def assigns(self, at: int, frame: Frame) -> None:
+        """The SET of an UPDATE that joins tables: those whose columns it names are changed, the others are read
+        (dev.mysql.com/doc/refman/en/update.html). A SET before FROM says nothing of the kind."""
+        if frame.verb != "UPDATE" or not frame.sources:
+            return
+        first = [named.table for named in frame.targets or () if named.table is not None]
+        known: dict[str, TableRef | None] = {t.parts[-1].lower(): t for t in (*first, *frame.sources) if t.parts}
+        known.update(frame.aliases or {})
+        lefts = [read_parts(item, 0, self.dialect) for item in self.words.part(at, self.end).split(",")]
+        named = (known.get(parts[-2][0].lower()) for parts, _ in lefts if len(parts) > 1)
+        changed = [table for table in dict.fromkeys(named) if table is not None]
+        if changed:
+            frame.targets = [Named(table, at) for table in changed]
+            for table in first:
+                self.draft.read(table if table not in changed else None)
 
     def _delete(self, at: int, frame: Frame) -> int:
         """DELETE FROM t [USING ...], DELETE t WHERE ..., DELETE a, b FROM a JOIN b ..."""

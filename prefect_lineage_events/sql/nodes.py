@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sqlglot import exp
 from sqlglot.expressions import Expr
 
+from .ctes import key_of
 from .draft import Draft
 from .lexis import BATCHED
 from .model import TableRef
@@ -126,3 +127,23 @@ def arguments_of(function: Expr) -> list[Expr]:
             elif isinstance(item, Expr):
                 found.append(item)
     return found
+
+
+def called(table: exp.Table, dialect: str) -> str | None:
+    """What columns are qualified with to be of that table, as a key: its alias, or its name without one."""
+    alias = table.args.get("alias")
+    known = alias.this if alias is not None and alias.this is not None else table.this
+    return key_of(known, dialect) if isinstance(known, exp.Identifier) else None
+
+
+def tables_of(node: Expr | None) -> list[exp.Table]:
+    """The tables that a FROM names itself, its joins included, but no subquery's."""
+    if node is None:
+        return []
+    item = node.this if isinstance(node, exp.From) else node
+    found = [item] if isinstance(item, exp.Table) else []
+    return found + joined(item) if isinstance(item, Expr) else found
+
+
+def joined(node: Expr) -> list[exp.Table]:
+    return [t for join in node.args.get("joins") or () for t in tables_of(join.this)]

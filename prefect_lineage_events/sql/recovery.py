@@ -194,6 +194,8 @@ class _Scan(Changes):
             self._ends_list(frame)
         elif word in SET_OPERATIONS or word in CLAUSES or (word == "LATERAL" and words.word(at + 1) == "VIEW"):
             self._ends_list(frame)  # what follows LATERAL VIEW are names of columns (spark.apache.org: LATERAL VIEW)
+            if word == "SET":
+                self.assigns(at + 1, frame)
         elif word == "USING" and frame.using and words.word(at + 1) != "":
             frame.expects, frame.lists, frame.using = True, frame.verb != "MERGE", False
         elif word == "INTO" and frame.verb and self.dialect in BATCHED:

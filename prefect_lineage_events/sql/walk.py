@@ -17,7 +17,7 @@ from .draft import Draft
 from .lexis import BATCHED
 from .model import Effect, TableRef
 from .names import MOVES, location_of, named_by, table_of, variable_of
-from .nodes import Nodes, arguments_of, function_name, part_of
+from .nodes import Nodes, arguments_of, called, function_name, joined, part_of, tables_of
 
 _OF_INTEREST = (
     exp.Table,
@@ -85,8 +85,8 @@ class _Walk(Nodes):
         parent = node.parent
         if isinstance(parent, (exp.Reference, exp.Predict, exp.FeaturesAtTime)) and node.arg_key == "this":
             return  # a foreign key; a model of BigQuery ML
-        if node.arg_key == "format":
-            return
+        if node.arg_key == "format" or isinstance(parent, exp.JoinHint):
+            return  # a file format; the alias in `/*+ BROADCAST(c) */`
         self.draft.read(table)
 
     def _from_rows(self, node: exp.TableFromRows) -> None:
@@ -172,16 +172,31 @@ class _Walk(Nodes):
         target = node.this
         if not isinstance(target, exp.Table):
             return  # the action of MERGE ... WHEN MATCHED
-        sources = _tables_of(node.args.get("from_")) + _joined(target)
-        self._change(target, sources, "update")
+        sources = tables_of(node.args.get("from_")) + joined(target)
+        among = [] if node.args.get("from_") is not None else self._assigned(node, [target, *joined(target)])
+        for one in among or [target]:
+            self._change(one, [s for s in sources if s not in among], "update")
         self._returning(node)
+
+    def _assigned(self, node: exp.Update, tables: list[exp.Table]) -> list[exp.Table]:
+        """Those of a join that the SET assigns to: `UPDATE a JOIN b ON ... SET b.x = a.x` changes b
+        (dev.mysql.com/doc/refman/en/update.html)."""
+        if len(tables) == 1:
+            return []
+        left = [item.this for item in node.expressions if isinstance(item, exp.EQ)]
+        named = {
+            key_of(table, self.context.dialect)
+            for column in left
+            if isinstance(column, exp.Column) and (table := column.args.get("table")) is not None
+        }
+        return [table for table in tables if called(table, self.context.dialect) in named]
 
     def delete(self, node: exp.Delete) -> None:
         using = node.args.get("using") or []
-        sources = [table for item in using if isinstance(item, Expr) for table in _tables_of(item)]
+        sources = [table for item in using if isinstance(item, Expr) for table in tables_of(item)]
         named = node.args.get("tables") or []
         if isinstance(node.this, exp.Table):
-            sources += _joined(node.this)
+            sources += joined(node.this)
             if not named:
                 self._change(node.this, sources, "delete")
             else:
@@ -212,7 +227,7 @@ class _Walk(Nodes):
     def _inline(self, view: exp.Subquery, effect: Effect) -> None:
         """`DELETE FROM (SELECT * FROM t ...)` changes the one table of the query (docs.oracle.com: DELETE)."""
         self._effect(effect)
-        tables = _tables_of(view.this.args.get("from_")) if isinstance(view.this, exp.Select) else []
+        tables = tables_of(view.this.args.get("from_")) if isinstance(view.this, exp.Select) else []
         if len(tables) == 1:
             self._write(tables[0], effect)
         else:
@@ -224,7 +239,7 @@ class _Walk(Nodes):
         self.targets.add(id(target))
         name = key_of(target.this, self.context.dialect)
         named = [cte for clause in self.ctes.clauses for cte in clause.expressions if cte.alias.lower() == name.lower()]
-        tables = [t for cte in named for t in _tables_of(cte.this.args.get("from_"))]
+        tables = [t for cte in named for t in tables_of(cte.this.args.get("from_"))]
         if len(tables) == 1 and not self.ctes.holds(tables[0]):
             self._write(tables[0], effect)
         else:
@@ -234,12 +249,7 @@ class _Walk(Nodes):
         dialect = self.context.dialect
         if isinstance(target.this, exp.Identifier) and target.args.get("db") is None:
             name = key_of(target.this, dialect)
-            for source in sources:
-                alias = source.args.get("alias")
-                known = alias.this if alias is not None and alias.this is not None else source.this
-                if isinstance(known, exp.Identifier) and key_of(known, dialect) == name:
-                    return source
-            return None
+            return next((source for source in sources if called(source, dialect) == name), None)
         for source in sources:
             if source is not target and not source.alias and self.ref(source) == self.ref(target):
                 return source
@@ -276,16 +286,3 @@ def _goes_further_back(result_scan: exp.Anonymous) -> bool:
     """LAST_QUERY_ID(-2) is the query before the last, LAST_QUERY_ID(1) the session's first (docs.snowflake.com)."""
     asked = next((a for a in arguments_of(result_scan) if isinstance(a, exp.Anonymous)), None)
     return asked is not None and any(number.sql() != "-1" for number in arguments_of(asked))
-
-
-def _tables_of(node: Expr | None) -> list[exp.Table]:
-    """The tables that a FROM names itself, its joins included, but no subquery's."""
-    if node is None:
-        return []
-    item = node.this if isinstance(node, exp.From) else node
-    found = [item] if isinstance(item, exp.Table) else []
-    return found + _joined(item) if isinstance(item, Expr) else found
-
-
-def _joined(node: Expr) -> list[exp.Table]:
-    return [t for join in node.args.get("joins") or () for t in _tables_of(join.this)]

@@ -126,6 +126,9 @@ MYSQL: Cases = {
         Case("REPLACE", "replace into t select * from a", "a", "t", "write"),
         Case("ON DUPLICATE KEY", "insert into t select * from a on duplicate key update x = values(x)", "a", "t", "write"),
         Case("UPDATE of a join", "update t join a on t.id = a.id set t.x = a.x", "a", "t", "write", "update"),
+        Case("UPDATE of another table of a join", "update a join t on t.id = a.id set t.x = a.x", "a", "t", "write", "update"),
+        Case("UPDATE of several tables", "update t x, db.u, a set x.b = a.b, db.u.c = 1", "a", "t db.u", "write", "update"),
+        Case("UPDATE of a join, columns unqualified", "update t, a set x = y", "a", "t", "write", "update"),
         Case("DELETE of a join", "delete t from t join a on t.id = a.id", "a", "t", "write", "delete"),
         Case("LOAD DATA", "load data local infile '/data/x.csv' into table t", "/data/x.csv", "t", "write"),
         Case("INTO OUTFILE", "select * from t into outfile '/data/x.csv'", "t", "/data/x.csv", "write", confidence="recovered"),
@@ -242,6 +245,7 @@ CLICKHOUSE: Cases = {
 SPARK: Cases = {
     "queries": [
         Case("a path table", "select * from parquet.`s3://b/x`", "s3://b/x"),
+        Case("hints name aliases", "select /*+ broadcast(x), merge(a, y) */ a.* from a join b x on a.id = x.id", "a b"),
         Case("FROM first", "from a insert overwrite table t select * insert into u select x", "a", "t u", "write"),
     ],
     "changes": [
