@@ -105,7 +105,7 @@ def resolve(tokens: Sequence[Token], masks: Sequence[Mask], source: str) -> list
 def binds(tokens: Sequence[Token]) -> list[Token]:
     """The tokens, with drivers' binds that sqlglot does not read turned into a placeholder or a name.
 
-    `%s` and `%(name)s` (PEP 249 format, pyformat), `%%`, and the clients' `&name`, `&&name`, `&1`.
+    `%s` and `%(name)s` (PEP 249 format, pyformat), `%%`, SQLite's `?1`, and the clients' `&name`, `&&name`, `&1`.
     """
     result: list[Token] = []
     i, count = 0, len(tokens)
@@ -116,9 +116,11 @@ def binds(tokens: Sequence[Token]) -> list[Token]:
             width = _percent_bind(tokens, i)
         elif token.token_type in (TokenType.AMP, TokenType.DAMP) and not _is_operator(tokens, i):
             width = _client_variable(tokens, i)
+        elif token.text == "?" and _adjacent(tokens, i, 2) and tokens[i + 1].token_type is TokenType.NUMBER:
+            width = 2
         if width:
             last = tokens[i + width - 1]
-            is_name = token.token_type is not TokenType.MOD
+            is_name = token.token_type in (TokenType.AMP, TokenType.DAMP)
             text = "".join(t.text for t in tokens[i : i + width]) if is_name else "?"
             kind = TokenType.IDENTIFIER if is_name else TokenType.PLACEHOLDER
             result.append(Token(kind, text, token.line, token.col, token.start, last.end))

@@ -6,6 +6,7 @@ an analysis.
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 
 from sqlglot.tokenizer_core import Token, TokenType
@@ -16,6 +17,8 @@ from .sanitise import DEFAULT_LIMIT, cut, fingerprint, shown
 from .scripts import cut_characters, cut_tokens, delimited, may_have_cuts, without_client_lines
 from .shape import Shape, shape
 from .templates import Mask, binds, mask, resolve
+
+_BINDS = re.compile(r"[%&]|\?\d")  # what `binds` may have to do with
 
 
 class Piece:
@@ -114,7 +117,7 @@ def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], to
     if tokens:
         if masks:
             tokens = resolve(tokens, masks, source)
-        if "%" in prepared or "&" in prepared:
+        if _BINDS.search(prepared):
             tokens = binds(tokens)
         while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
             tokens = tokens[:-1]

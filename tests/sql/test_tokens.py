@@ -70,6 +70,7 @@ def test_an_open_quote_has_no_tokens_and_the_statements_around_it_have() -> None
 
 READABLE = [
     ("pyformat", "postgres", "select a from t where b = %(b)s and c in %s", "SELECT a FROM t WHERE b = ? AND c IN ?"),
+    ("numbered bind", "sqlite", "select ?1 || b from t where c = ?23", "SELECT ? || b FROM t WHERE c = ?"),
     ("modulo stays", "postgres", "select a % b, a%s from t", "SELECT a % b, a % s FROM t"),
     ("doubled percent", "postgres", "select a %% 2 from t where b = %s", "SELECT a % 2 FROM t WHERE b = ?"),
     ("client variable as a schema", "snowflake", "select a from &env.t", 'SELECT a FROM "&env".t'),
