@@ -128,7 +128,7 @@ class Pipeline:
                 self._report(state.transaction.step(*meaning.control))
                 continue
             commits = meaning.ddl and note.connection.ddl_commits
-            if commits or (note.autocommit and not state.transaction.begun):
+            if commits or (note.autocommit and state.autocommit and not state.transaction.begun):
                 self._report([*state.transaction.settle(), *meaning.drafts])
                 note.drafts = (*note.drafts, *meaning.drafts)
             else:

@@ -32,6 +32,9 @@ _EMBEDDED = frozenset({"sqlite", "duckdb"})
 class SqlSession(Protocol):
     """`sql.Session`: a value that each statement turns into the next one."""
 
+    @property
+    def autocommit(self) -> bool: ...  # pragma: no cover
+
     def analyze(
         self, sql: str, *, columns: bool = True
     ) -> tuple[Sequence[Statement], SqlSession]: ...  # pragma: no cover
@@ -56,6 +59,11 @@ class ConnectionState:
     @property
     def store(self) -> Store:
         return self.connection.store
+
+    @property
+    def autocommit(self) -> bool:
+        """False once a statement has switched it off, whatever the driver was told of it."""
+        return self.session.autocommit
 
     def dataset(self, table: TableRef) -> EventDataset | None:
         """What the statement's table is called everywhere; None for what is no dataset: a catalog, or nothing at all.

@@ -110,6 +110,12 @@ def created(thing: str, words: Words, at: int, draft: Draft) -> None:
 
 
 def alter_session(words: Words, draft: Draft) -> None:
-    """ALTER SESSION SET CURRENT_SCHEMA = s (docs.oracle.com: ALTER SESSION)."""
+    """ALTER SESSION SET CURRENT_SCHEMA = s (docs.oracle.com: ALTER SESSION), SET AUTOCOMMIT = FALSE, UNSET AUTOCOMMIT
+    (docs.snowflake.com/en/sql-reference/parameters#autocommit; on unless it is switched off)."""
     if words.follows(2, "SET", "CURRENT_SCHEMA"):
         _schema(words, 4, draft)
+    elif words.follows(2, "SET", "AUTOCOMMIT", "="):
+        off = words.texts[5].lower() in ("false", "off", "0") if words.kind(5) is not None else False
+        draft.session.append(("autocommit", "off" if off else "on"))
+    elif words.follows(2, "UNSET", "AUTOCOMMIT"):
+        draft.session.append(("autocommit", "on"))

@@ -83,8 +83,8 @@ class Statement:
     program's own, which are no table (a DataFrame that DuckDB scans, or that `write_pandas` uploads). `fingerprint` is
     equal for statements that differ only in literals. `sanitised` is the text safe to show. `session` are changes of
     the connection's state in order: ("database", name), ("schema", name) for USE and the like (an empty name: it is
-    unknown from here on), and ("$NAME", value) for a variable set to a literal. Its values are the user's own: never
-    shown, never sent.
+    unknown from here on), ("autocommit", "on" or "off"), and ("$NAME", value) for a variable set to a literal. Its
+    values are the user's own: never shown, never sent.
     """
 
     kind: StatementKind

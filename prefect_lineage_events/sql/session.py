@@ -73,7 +73,8 @@ class Session:
     """What a connection knows between two statements.
 
     `database` and `schema` complete names; None when nobody knows. `last_query` is what the last statement read, None
-    before the first. `state` is what the session made: temporary tables, columns, variables.
+    before the first. `state` is what the session made: temporary tables, columns, variables. `autocommit`: no statement
+    has switched it off.
     """
 
     dialect: str = ""
@@ -81,6 +82,7 @@ class Session:
     schema: str | None = None
     last_query: tuple[TableRef, ...] | None = None
     state: State = _FRESH
+    autocommit: bool = True
 
     def analyze(
         self, sql: str, *, columns: bool = True, schemas: Mapping[str, Columns] | None = None
@@ -123,14 +125,16 @@ class Session:
         return tuple(statements), session
 
     def _after(self, statement: Statement) -> Session:
-        database, schema = self.database, self.schema
+        database, schema, autocommit = self.database, self.schema, self.autocommit
         for name, value in statement.session:
             if name == "database":
                 database = value or None
             elif name == "schema":
                 schema = value or None
+            elif name == "autocommit":
+                autocommit = value != "off"
         read = statement.inputs if statement.kind == "read" else ()
-        return Session(self.dialect, database, schema, read, self.state.after(statement))
+        return Session(self.dialect, database, schema, read, self.state.after(statement), autocommit)
 
     def _context(self, columns: bool, schemas: Mapping[str, Columns]) -> Context:
         known = {**schemas, **self.state.columns} if schemas else self.state.columns

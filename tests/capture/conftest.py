@@ -43,11 +43,12 @@ def statement(kind: str, outputs: str = "", inputs: str = "", **more: Any) -> St
 
 class ScriptedSession:
     """Stands for the SQL room: says for a text what the test told it to. Unknown texts are read as
-    `<kind> <output> [from <inputs>]`, the form that `statement` makes.
+    `<kind> <output> [from <inputs>]`, the form that `statement` makes; `autocommit off` and `on` switch it.
     """
 
     database: str | None = None
     schema: str | None = None
+    autocommit = True
 
     def __init__(self, script: dict[str, Any] | None = None) -> None:
         self.script = script or {}
@@ -59,6 +60,8 @@ class ScriptedSession:
         if found is not None:
             return (list(found) if isinstance(found, list) else [found]), self
         kind, _, rest = sql.partition(" ")
+        if kind == "autocommit":
+            self.autocommit = rest == "on"
         if kind not in ("read", "write", "create", "alter", "drop"):
             return [Statement("misc", sanitised=sql, fingerprint=sql)], self
         outputs, _, inputs = (" " + rest).partition(" from ")

@@ -56,6 +56,21 @@ def test_begin_and_rollback_as_texts_hold_on_an_autocommit_connection(bench: Ben
     assert bench.names() == ["write shop.public.kept < shop.public.orders"]
 
 
+def test_a_session_that_switched_autocommit_off_holds_whatever_the_driver_was_told(
+    bench: Bench, db: ConnectionDriver
+) -> None:
+    for sql in ("autocommit off", "write sales from orders"):
+        db.execute(sql, autocommit=True)
+    db.step("rollback")
+    for sql in ("write kept from orders", "autocommit on", "write sales from orders"):
+        db.execute(sql, autocommit=True)
+    bench.settle()
+    assert bench.names() == [
+        "write shop.public.kept < shop.public.orders",
+        "write shop.public.sales < shop.public.orders",
+    ]
+
+
 def test_ddl_commits_what_was_open_where_the_store_does_so(bench: Bench, run: Run) -> None:
     db = bench.connection(ddl_commits=True)
     db.run = run

@@ -26,6 +26,20 @@ def transactions() -> None:
         shop.get_connection().rollback()
 
 
+@flow(name="snowflake autocommit off")
+def autocommit_off() -> None:
+    with connect(SnowflakeLineage) as shop, shop.get_connection().cursor() as cursor:
+        shop.get_connection().autocommit(False)
+        cursor.execute("INSERT INTO audit (step, rows_seen) SELECT name, id FROM customers")
+        shop.get_connection().rollback()
+        cursor.execute("INSERT INTO revenue (country, total) SELECT status, amount FROM orders")
+        shop.get_connection().commit()
+        shop.execute("ALTER SESSION SET AUTOCOMMIT = TRUE")
+        shop.execute("INSERT INTO revenue (country) SELECT step FROM audit")
+        shop.execute("ALTER SESSION SET AUTOCOMMIT = FALSE")
+        cursor.execute("INSERT INTO audit (step) SELECT country FROM customers")
+
+
 @task
 def through_tmp(source: str, column: str, target: str) -> None:
     with connect(SnowflakeLineage) as shop:
@@ -86,6 +100,7 @@ def failing() -> None:
 
 if __name__ == "__main__":
     transactions()
+    autocommit_off()
     temporary()
     schemas()
     copies()

@@ -61,6 +61,22 @@ def test_use_in_the_same_text_counts_from_there_on() -> None:
     assert [inputs(s) for s in statements if s.kind == "read"] == [["DB.PUBLIC.T"], ["DB.S.T"]]
 
 
+@pytest.mark.parametrize(
+    ("texts", "on"),
+    [
+        ([], True),
+        (["alter session set autocommit = false"], False),
+        (["alter session set AUTOCOMMIT=False", "select a from t"], False),
+        (["alter session set autocommit = false", "alter session set autocommit = true"], True),
+        (["alter session set autocommit = false", "alter session unset autocommit"], True),
+        (["set autocommit = false"], True),
+    ],
+)
+def test_autocommit_is_on_unless_a_statement_switched_it_off(texts: list[str], on: bool) -> None:
+    _, session = run(SNOWFLAKE, *texts, "select 1")
+    assert session.autocommit is on
+
+
 def test_a_temporary_table_is_temporary_until_it_is_dropped() -> None:
     created, session = run(SNOWFLAKE, "create temporary table tmp as select a from src")
     assert [t.temporary for t in created.outputs] == [True]

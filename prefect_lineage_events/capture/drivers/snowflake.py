@@ -17,6 +17,7 @@ from prefect_lineage_events import datasets
 from prefect_lineage_events.capture.drivers.driver import Driver, rowcount, statement_text
 from prefect_lineage_events.capture.drivers.snowflake_lookup import lookup
 from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, ask, operation_of, parameters_of
+from prefect_lineage_events.capture.weaves import runs_on_connection
 from prefect_lineage_events.datasets import Store
 
 _HOST_SUFFIXES = (".snowflakecomputing.com", ".snowflakecomputing.cn")
@@ -189,6 +190,15 @@ def _rows_found(cursor: Any) -> int | None:
     return None if cursor is None or cursor.description[0][0].startswith("number of ") else rows(cursor)
 
 
+def _sets_autocommit(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`autocommit(mode)` runs this statement on a cursor of the connector's own.
+
+    The connector learns what came of it from the answer, if the answer has the session's parameters in it.
+    """
+    mode = args[0] if args else kwargs.get("mode", True)
+    return runs_on_connection(connection, f"ALTER SESSION SET AUTOCOMMIT = {mode}", method, args, kwargs)
+
+
 def _through_proxy(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`execute_string` and `execute_stream`: the connector's own code, but with cursors of the proxy."""
     function = getattr(method, "__func__", None)
@@ -214,6 +224,7 @@ DRIVER = Driver(
     query_id=query_id,
     type_name=type_name,
     connection_calls={
+        "autocommit": _sets_autocommit,
         "execute_string": _through_proxy,
         "execute_stream": _through_proxy,
         "get_query_status": _asks_status,

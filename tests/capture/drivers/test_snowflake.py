@@ -130,6 +130,22 @@ def test_autocommit_is_the_default_and_transactions_hold(connection: Any, tracer
     assert tracers[0].steps == ["INSERT INTO t VALUES (3, 'z')", "BEGIN", "INSERT INTO t VALUES (4, 'z')", "rollback"]
 
 
+def test_autocommit_switched_off_is_told_as_the_statement_that_the_connector_runs(
+    connection: Any, tracers: Tracers
+) -> None:
+    connection.autocommit(False)
+    connection.cursor().execute("INSERT INTO t VALUES (3, 'z')")
+    connection.rollback()
+    connection.autocommit(mode=True)
+
+    assert tracers[0].steps == [
+        "ALTER SESSION SET AUTOCOMMIT = False",
+        "INSERT INTO t VALUES (3, 'z')",
+        "rollback",
+        "ALTER SESSION SET AUTOCOMMIT = True",
+    ]
+
+
 class StubCursor(SnowflakeCursor):
     """A cursor of the connector's own class that sends nothing: for what the stand-in cannot follow."""
 
