@@ -42,9 +42,13 @@ class SqlSession(Protocol):
 
 @dataclass(slots=True)
 class ConnectionState:
-    """Belongs to our thread. `session` is a value that is replaced with each statement."""
+    """Belongs to our thread. `session` is a value that is replaced with each statement.
 
-    connection: Connection
+    It knows the connection by its number only: kept for it in a weak dictionary, it must not keep it alive.
+    """
+
+    store: Store
+    number: int
     session: SqlSession
     transaction: Transaction = field(default_factory=Transaction)
 
@@ -54,11 +58,7 @@ class ConnectionState:
 
         store = _begun(connection)
         session = Session(dialect=store.dialect, database=store.database, schema=store.schema)
-        return cls(connection, session)
-
-    @property
-    def store(self) -> Store:
-        return self.connection.store
+        return cls(connection.store, connection.number, session)
 
     @property
     def autocommit(self) -> bool:
@@ -77,7 +77,7 @@ class ConnectionState:
         store, parts = self._place(table.parts)
         named = store.table(parts)
         if table.temporary:
-            place = f"temporary://{process_token()}.{self.connection.number}"
+            place = f"temporary://{process_token()}.{self.number}"
             return EventDataset(namespace=place, name=named.name, kind=table.kind, temporary=True)
         if table.kind == "stage":
             return EventDataset(namespace=named.namespace, name=f"@{named.name}", kind="stage")
@@ -90,7 +90,7 @@ class ConnectionState:
         if path is None:
             return self.store, parts
         open_file = datasets.sqlite if self.store.dialect == "sqlite" else datasets.duckdb
-        memory = f"{process_token()}.{self.connection.number}.{parts[0]}" if path in ("", ":memory:") else None
+        memory = f"{process_token()}.{self.number}.{parts[0]}" if path in ("", ":memory:") else None
         return open_file(path, memory), parts[1:]
 
     def _location(self, path: str) -> Dataset:

@@ -167,7 +167,9 @@ def bench(values: LineageSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     policy.current.cache_clear()
     script: dict[str, Any] = {}
     monkeypatch.setattr(
-        ConnectionState, "of", classmethod(lambda cls, connection: cls(connection, ScriptedSession(script)))
+        ConnectionState,
+        "of",
+        classmethod(lambda cls, connection: cls(connection.store, connection.number, ScriptedSession(script))),
     )
     queue, clock, sent, refuse = NoteQueue(values.queue_size), Clock(), [], []
 

@@ -29,11 +29,12 @@ class Reader:
     """A connection whose statements are read as our thread does."""
 
     def __init__(self, store: Store, **values: Any) -> None:
-        self.state = ConnectionState.of(Connection(store))
+        self.connection = Connection(store)
+        self.state = ConnectionState.of(self.connection)
         self.values = LineageSettings(**values)
 
     def __call__(self, sql: str, **more: Any) -> list[Draft]:
-        note = StatementNote(self.state.connection, sql, RUN, STARTED, 0.1, True, **more)
+        note = StatementNote(self.connection, sql, RUN, STARTED, 0.1, True, **more)
         return [draft for meaning in meanings(note, self.state, self.values) for draft in meaning.drafts]
 
 
@@ -173,9 +174,10 @@ def test_a_long_text_is_cut() -> None:
 
 
 def test_ddl_is_recognised_for_stores_where_it_commits() -> None:
-    state = ConnectionState.of(Connection(datasets.server("mysql", "h", None, "d")))
+    connection = Connection(datasets.server("mysql", "h", None, "d"))
+    state = ConnectionState.of(connection)
     texts = ["create table t (i int)", "truncate table t", "grant select on t to u", "insert into t values (1)"]
-    notes = [StatementNote(state.connection, sql, RUN, STARTED, 0.1, False) for sql in texts]
+    notes = [StatementNote(connection, sql, RUN, STARTED, 0.1, False) for sql in texts]
     assert [m.ddl for note in notes for m in meanings(note, state, LineageSettings())] == [True, True, True, False]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from uuid import uuid4
 
 import pytest
@@ -372,3 +374,16 @@ def test_a_process_that_sees_no_end_says_when_it_ends_itself(bench: Bench, db: C
     told = [e for e in bench.events() if isinstance(e, CountEvent)]
     assert [(e.closed, e.final, e.count) for e in told] == [(False, False, 1), (False, True, 1)]
     assert len({e["id"] for e in bench.sent}) == len(bench.sent)
+
+
+def test_what_is_known_of_a_connection_goes_with_it(bench: Bench, run: Run) -> None:
+    db = bench.connection()
+    db.execute("write sales from orders", run=run)
+    db.step("lost")
+    bench.settle()
+    gone = weakref.ref(db.connection)
+    del db
+    gc.collect()
+
+    assert gone() is None
+    assert len(bench.pipeline._connections) == 0
