@@ -64,7 +64,7 @@ class PartProxy(ObjectProxy):
         return repr(self.__wrapped__)
 
 
-class _LikeOwn:
+class LikeOwn:
     """What all proxies share: they look, print, copy and pickle as what they stand for."""
 
     __slots__ = ()  # `__dict__` too is that of what it stands for
@@ -86,7 +86,7 @@ class _LikeOwn:
         return self.__wrapped__.__reduce_ex__(protocol)
 
 
-class _Method(_LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
+class _Method(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
     """A method of the driver's that tells the tracer when it is called: with its signature, name and documentation."""
 
 
@@ -107,7 +107,7 @@ class in_place:
         return self if proxy is None else _woven(proxy, getattr(proxy.__wrapped__, self._name), self._weave)
 
 
-class Proxy(_LikeOwn, ObjectProxy):
+class Proxy(LikeOwn, ObjectProxy):
     """Something of a driver's, whose methods a description weaves into what tells the tracer."""
 
     def _self_woven(self, name: str, calls: Mapping[str, Weave]) -> Any:

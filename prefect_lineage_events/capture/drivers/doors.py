@@ -6,30 +6,58 @@ few doors let one of ours in as the object behind it, and change nothing for any
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from threading import Lock
+from types import ModuleType
 from typing import Any
 
 import wrapt
 
-from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy
+from prefect_lineage_events.capture.late_imports import when_imported
+from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, LikeOwn
 
 _lock = Lock()
-_open: set[tuple[str, str]] = set()
+_open: set[str] = set()
+
+
+class _Door(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
+    """The function itself to whoever looks at it: flows that use it are pickled, and find it by its name again."""
 
 
 def opens(doors: Mapping[str, Sequence[str]]) -> Callable[[ConnectionProxy], None]:
-    """What a description calls for each connection: wraps these functions, by their modules, once a process."""
+    """What a description calls for each connection: wraps these functions, by their modules, once a process.
+
+    A module that nobody has imported yet has its doors opened when somebody does.
+    """
 
     def prepare(_: ConnectionProxy) -> None:
         with _lock:
-            for module, names in doors.items():
-                for name in names:
-                    if (module, name) not in _open:
-                        _open.add((module, name))
-                        wrapt.wrap_function_wrapper(module, name, _unwrapped)
+            unopened = [name for name in doors if name not in _open]
+            _open.update(unopened)
+        for name in unopened:
+            when_imported(name, partial(_open_doors, doors[name]))
 
     return prepare
+
+
+def _open_doors(names: Sequence[str], module: ModuleType) -> None:
+    for name in names:
+        owner, attribute, own = wrapt.resolve_path(module, name)
+        door = _Door(own, _unwrapped)
+        setattr(owner, attribute, door)
+        if owner is module:
+            _open_for_importers(own, door)
+
+
+def _open_for_importers(own: Any, door: _Door) -> None:
+    """Who did `from psycopg2.extensions import quote_ident` before has the function under a name of their own."""
+    for module in list(sys.modules.values()):
+        if isinstance(module, ModuleType):
+            for name, value in list(vars(module).items()):
+                if value is own:
+                    setattr(module, name, door)
 
 
 def _unwrapped(function: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

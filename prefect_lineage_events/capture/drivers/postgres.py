@@ -86,7 +86,8 @@ def _psycopg2_has_result(cursor: Any) -> bool:
     return cursor.description is not None or cursor.name is not None
 
 
-# `sql`'s objects are Python, but hand what they are given on to C (`Literal` to an adapter's `prepare`).
+# `sql`'s objects are Python, but hand what they are given on to C (`Literal` to an adapter's `prepare`); a pool knows
+# its connections by their identity.
 _PSYCOPG2_DOORS = {
     "psycopg2.extensions": ("quote_ident", "register_type"),
     "psycopg2.sql": (
@@ -96,6 +97,7 @@ _PSYCOPG2_DOORS = {
         "Composed.as_string",
         "Placeholder.as_string",
     ),
+    "psycopg2.pool": ("AbstractConnectionPool._putconn", "SimpleConnectionPool.putconn"),
 }
 
 PSYCOPG2 = Driver(
