@@ -36,15 +36,16 @@ def store(connection: sqlite3.Connection) -> Store:
     """The main database's file, as SQLite itself names it.
 
     The pragma is the only way to know it, and leaves no trace in the connection: it opens no transaction, changes no
-    row, and its cursor has a row factory of its own.
+    row, and its cursor is a plain one, whatever the user made of the connection's class, its cursors and rows.
     """
     return file_store(_main_file(connection))
 
 
 def _main_file(connection: sqlite3.Connection) -> str:
-    with closing(connection.cursor()) as cursor:
-        cursor.row_factory = None
-        return str(next(file for _, name, file in cursor.execute("PRAGMA database_list") if name == "main"))
+    # As a blob, which no text factory turns into something else.
+    sql = "SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'"
+    with closing(sqlite3.Cursor(connection)) as cursor:
+        return bytes(cursor.execute(sql).fetchone()[0] or b"").decode()
 
 
 def url_path(name: str) -> str:

@@ -71,6 +71,30 @@ def test_row_factory_of_the_user_stays(tracers: Tracers) -> None:
     assert connection.execute("SELECT 1 AS one").fetchone()["one"] == 1
 
 
+class Loud(sqlite3.Connection):
+    """A user's own class of connections, which hears of whatever passes it."""
+
+    def cursor(self, *_: object) -> sqlite3.Cursor:  # type: ignore[override]
+        raise AssertionError("only the user asks this for a cursor")
+
+
+def test_a_users_own_class_hears_nothing_of_us(tracers: Tracers, tmp_path: Path) -> None:
+    connection = instrument_connection(sqlite3.connect(tmp_path / "loud.db", factory=Loud))
+    connection.execute("CREATE TABLE t (a INTEGER)")
+
+    assert tracers[0].store == sqlite.file_store(str(tmp_path / "loud.db"))
+
+
+def test_a_connection_is_traced_whatever_it_makes_of_texts(tracers: Tracers, tmp_path: Path) -> None:
+    own = sqlite3.connect(tmp_path / "bytes.db")
+    texts: list[bytes] = []
+    own.text_factory = texts.append
+    instrument_connection(own).execute("CREATE TABLE t (a INTEGER)")
+
+    assert tracers[0].store == sqlite.file_store(str(tmp_path / "bytes.db"))
+    assert texts == []
+
+
 def test_every_path_to_a_file_is_one_store(tracers: Tracers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link.db").symlink_to(tmp_path / "shop.db")
