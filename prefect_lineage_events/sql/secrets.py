@@ -36,6 +36,13 @@ _HARMLESS = word_set(
 )
 # Statements that have no place for an unquoted secret.
 QUERIES = word_set("""SELECT WITH INSERT UPDATE DELETE MERGE VALUES TABLE TRUNCATE DROP SHOW DESCRIBE (""")
+# What a batch of T-SQL can begin with that is no procedure's name.
+_BATCH_BEGINNINGS = QUERIES | word_set(
+    """ADD ALTER BACKUP BEGIN BREAK BULK CHECKPOINT CLOSE COMMIT CONTINUE COPY CREATE DBCC DEALLOCATE DECLARE DENY
+    DISABLE ELSE ENABLE END EXEC EXECUTE FETCH GO GOTO GRANT IF KILL LOCK MOVE OPEN PRINT RAISERROR READTEXT RECEIVE
+    RECONFIGURE RENAME RESTORE RETURN REVERT REVOKE ROLLBACK SAVE SEND SET SETUSER SHUTDOWN THROW UPDATETEXT USE WAITFOR
+    WHILE WRITETEXT REPLACE COMMENT CALL EXPLAIN GET OPTIMIZE VACUUM START SAVEPOINT RELEASE"""
+)
 # Words before a literal that is a place: COPY INTO '...', LOCATION '...', URL = '...', ATTACH '...', BULK '...'
 PLACES = word_set(
     """FROM JOIN INTO LOCATION URL INPATH INFILE OUTFILE DIRECTORY PATH URI URIS BULK ATTACH DATABASE PUT GET LIST LS
@@ -168,16 +175,25 @@ def _names_a_setting(upper: Sequence[str], i: int) -> bool:
 
 
 def _hide_call_arguments(upper: Sequence[str], hidden: _Hidden) -> None:
-    """T-SQL takes a bare word in EXEC for a text: `EXEC sp_addlogin bob, hunter2`."""
-    for i, word in enumerate(upper):
-        if word not in ("EXEC", "EXECUTE"):
-            continue
+    """T-SQL takes a bare word in EXEC for a text: `EXEC sp_addlogin bob, hunter2`; EXEC itself may be left out.
+
+    https://learn.microsoft.com/sql/t-sql/language-elements/execute-transact-sql
+    """
+    bare = [-1] if _is_procedure(upper) else []
+    for i in [*bare, *(i for i, word in enumerate(upper) if word in ("EXEC", "EXECUTE"))]:
         j = i + 2
         while j + 1 < len(upper) and upper[j] == ".":
             j += 2
         for k in range(j, len(upper)):
             if upper[k] not in _ENDS and upper[k] not in ("=", "(", ".", "@") and upper[k - 1] != "@":
                 hidden.hide(k, k + 1)
+
+
+def _is_procedure(upper: Sequence[str]) -> bool:
+    """Does the batch begin with a procedure's name, followed by nothing that only another statement has?"""
+    name = upper[0]
+    is_name = name[0] in '"[_#@' or name[0].isalpha()
+    return is_name and name not in _BATCH_BEGINNINGS and (len(upper) == 1 or upper[1] not in ("=", "(", ":"))
 
 
 def _hide_named(upper: Sequence[str], hidden: _Hidden) -> None:

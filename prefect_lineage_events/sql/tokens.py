@@ -11,6 +11,7 @@ from functools import cached_property
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from . import quoted_texts
 from .lexis import known, lexis, tokenize
 from .longlists import cut_long_lists
 from .sanitise import DEFAULT_LIMIT, cut, fingerprint, shown
@@ -119,6 +120,8 @@ def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], to
             tokens = resolve(tokens, masks, source)
         if _BINDS.search(prepared):
             tokens = binds(tokens)
+        if dialect in quoted_texts.DIALECTS and '"' in prepared:
+            tokens = quoted_texts.quoted_texts(tokens, prepared)
         while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
             tokens = tokens[:-1]
     return Piece(source, dialect, prepared, masks, tokens)

@@ -228,6 +228,22 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         "SELECT * FROM 'https://host/x.parquet?token={m}'",
         "INSERT INTO users VALUES ('{m}')",
     ),
+    "sqlite:///shop.db": (
+        'INSERT INTO users VALUES (1, "{m}"), (2, "{m}")',
+        'UPDATE users SET token = "{m}" WHERE name IN ("{m}")',
+        'SELECT * FROM users WHERE token = "{m}" OR name LIKE "{m}"',
+        "ATTACH DATABASE 'file:x.db?key={m}' AS x KEY '{m}'",
+        "PRAGMA key = '{m}'",
+        "PRAGMA key({m})",
+        "CREATE VIRTUAL TABLE v USING csv(filename='x?token={m}')",
+        "VACUUM INTO 'file:x?key={m}'",
+    ),
+    "mssql://etl@db.example:1433/shop": (
+        "sp_addlogin bob, {m}",
+        "dbo.rotate_key {m}",
+        "EXEC sp_password NULL, {m}, bob",
+        "SELECT * FROM OPENDATASOURCE('SQLOLEDB', 'Data Source=s;Password={m}').d.dbo.users",
+    ),
     "clickhousedb://etl@db.example:8123/shop": (
         "SELECT * FROM s3('https://b/x.csv', '{m}', '{m}', 'CSV')",
         "SELECT * FROM mysql('h:3306', 'd', 't', 'u', '{m}')",

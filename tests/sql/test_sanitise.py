@@ -128,6 +128,9 @@ SECRET_SHAPES = [
 ]  # fmt: skip
 ONLY_IN = {
     "exec sp_addlogin bob, {}": ["tsql"], "exec sp_addlogin @loginame = bob, @passwd = {}": ["tsql"], "execute dbo.p {}": ["tsql"],
+    "sp_addlogin bob, {}": ["tsql"], "[dbo].[p] {}": ["tsql"], "dbo.p @key = {}": ["tsql"],
+    'insert into t values ("{}", 1), (2, "{}")': ["sqlite"], 'update t set a = "{}" where b in (1, "{}")': ["sqlite"],
+    'select a from t where b = "{}" or c like "{}" or d is "{}"': ["sqlite"],
     'select "{}"': ["mysql", "bigquery", "spark", "hive", "databricks"], 'insert into t values ("x", "{}")': ["mysql", "bigquery", "spark"],
     'select """{}"""': ["bigquery"], "select '''{}'''": ["bigquery"], 'select r"{}"': ["bigquery", "spark"], 'select b"{}"': ["bigquery"],
     "select 1 # {}": ["mysql", "bigquery"], "select 1 // {}": ["snowflake"], "copy t from stdin;\n1\t{}\n\\.\n": ["postgres", "redshift"],
