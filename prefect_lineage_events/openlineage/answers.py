@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from prefect_lineage_events.openlineage.errors import sanitised
+from prefect_lineage_events.openlineage.errors import without_credentials
 
 # Answers by which a target says that it will never take this event.
 _REFUSING = frozenset({400, 406, 409, 410, 411, 413, 414, 415, 422})
@@ -73,12 +73,12 @@ def _response(error: BaseException) -> Any:
 
 def _reason(error: BaseException, response: Any) -> str:
     if response is not None:
-        return f"HTTP {response.status_code}: {sanitised(response.text[:_MAX_ANSWER])}"
+        return f"HTTP {response.status_code}: {without_credentials(response.text[:_MAX_ANSWER])}"
     return _named(error)
 
 
 def _named(error: BaseException) -> str:
-    return sanitised(f"{type(error).__name__}: {error}")
+    return without_credentials(f"{type(error).__name__}: {error}")
 
 
 def _without(secrets: Iterable[str], text: str) -> str:
@@ -98,7 +98,9 @@ def _unparsable(response: Any) -> bool:
 
 def _advice(response: Any) -> str | None:
     if response.status_code in LOSING_REDIRECTS:
-        return f"it sends us on to {sanitised(response.headers.get('Location', '?'))}: set that as its address"
+        return (
+            f"it sends us on to {without_credentials(response.headers.get('Location', '?'))}: set that as its address"
+        )
     return _ADVICE.get(response.status_code)
 
 

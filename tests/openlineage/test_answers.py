@@ -92,3 +92,7 @@ def test_a_secret_that_the_target_repeats_is_not_told():
     assert "s3cr3t" not in str(verdict(answered(401, "no such bearer s3cr3t"), ["s3cr3t"]))
     assert "s3cr3t" not in str(verdict(answered(302, Location="https://x/?t=s3cr3t"), ["s3cr3t"]))
     assert "s3cr3t" not in str(verdict(ValueError("Invalid header 's3cr3t\\n'"), ["s3cr3t"]))
+
+
+def test_what_the_target_says_is_told_in_its_own_words():
+    assert str(verdict(answered(422, '{"errors": ["job.name \'\' is blank"]}'))).endswith("job.name '' is blank\"]}")
