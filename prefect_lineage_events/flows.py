@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from queue import SimpleQueue
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from prefect import flow, get_client, get_run_logger, task
@@ -21,6 +21,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from pydantic import WithJsonSchema
 
 from prefect_lineage_events.assembler.backfill import Part, Plan, parse_window, plan_backfill, work_on
 from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run
@@ -40,14 +41,22 @@ _PARTS_AHEAD = 32
 # The sweep comes again: what is not there soon, it finds then.
 _SHORT = Patience(completeness=20.0)
 
+# A flow's parameters are its form in the UI, and `Args:` in its docstring the words beside them: with two types to choose
+# from, the form would offer a choice where one thing is meant.
+_Id = Annotated[UUID | str, WithJsonSchema({"type": "string"})]
+_Time = Annotated[dt.datetime | str, WithJsonSchema({"type": "string", "format": "date-time"})]
+
 
 @flow(name="prefect-lineage-assemble", flow_run_name="assemble {flow_run_id}")
-def assemble(flow_run_id: UUID | str) -> Assembled:
+def assemble(flow_run_id: _Id) -> Assembled:
     """Read a flow run's lineage events from Prefect's history and deliver them as OpenLineage events.
 
     Nothing is sent for a run without lineage, one that has not ended, or one whose lineage the target has already.
     Raises ValueError for an id that is none or is unknown to this Prefect API, and TransientDeliveryError when the
     target stays away: the sweep takes the run up again.
+
+    Args:
+        flow_run_id: The run's id, as its page and `prefect flow-run ls` show it.
     """
     run_id = parse_run_id(flow_run_id)
     with get_client(sync_client=True) as client:
@@ -73,8 +82,8 @@ def sweep() -> Summary:
 
 @flow(name="prefect-lineage-backfill", task_runner=_SIDE_BY_SIDE)
 def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
-    start: dt.datetime | str,
-    end: dt.datetime | str,
+    start: _Time,
+    end: _Time,
     flows: Sequence[str] | None = None,
     targets: Sequence[str] | None = None,
     reanalyse: bool = False,
@@ -83,17 +92,21 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
 ) -> Summary:
     """Assemble every run with lineage that ended between two times, in parts side by side.
 
-    `start`, `end`: times with a zone, or ISO texts of such. `flows`: only runs of flows of these names. `targets`:
-    names or ids of targets that must have each run; without it a run that any target has is done. `reanalyse`: today's
-    analyser reads the stored statements again, and what it reads otherwise is sent. `dry_run` sends nothing and says
-    what would be; `force` sends again what was sent.
-
     Killed and run again, it goes on where it was. At the end each job shows its newest good run, wherever it shows
     what arrived last. Four parts at a time by default; on several machines by
     `backfill.with_options(task_runner=DaskTaskRunner(...))`.
 
     Raises ValueError for a window that is none and for names of no flow or target, and SweepError when delivering runs
     failed.
+
+    Args:
+        start: A time with its zone, or an ISO text of one; runs that ended then are included.
+        end: The same; not before the start.
+        flows: Only runs of flows, or of tasks outside any flow, of these names. All, when left out.
+        targets: Names, ids or addresses of targets that must have each run. Left out, one that any target has is done.
+        reanalyse: Today's analyser reads the stored statements again, and what it reads otherwise is sent.
+        dry_run: Send nothing, say of each run what would become of it.
+        force: Send again what was sent.
     """
     window = parse_window(start, end)
     order = Order(targets=targets, reanalyse=reanalyse, force=force)

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from prefect import get_client
 from prefect.events.schemas.automations import AutomationCore
+from prefect.exceptions import PrefectHTTPStatusError
 
 from prefect_lineage_events import deploy
 
@@ -148,6 +149,33 @@ def test_the_prefect_yaml_deploys_the_same_three(client, prefect_server):
     assert {d.work_pool_name for d in made.values()} == {"yaml-pool"}
     by_code = deploy.deployments(5)
     assert {d.entrypoint for d in by_code} == set(made)
+
+
+def test_the_ui_offers_fields_of_one_kind_with_a_word_on_each(client):
+    deploy.deploy()
+    schemas = [client.read_deployment(d.id).parameter_openapi_schema for d in our_deployments(client)]
+    fields = {name: field for schema in schemas for name, field in schema["properties"].items()}
+    assert {name: field["type"] for name, field in fields.items() if "type" in field} == {
+        "flow_run_id": "string",
+        "start": "string",
+        "end": "string",
+        "reanalyse": "boolean",
+        "dry_run": "boolean",
+        "force": "boolean",
+    }
+    assert fields["start"]["format"] == fields["end"]["format"] == "date-time"
+    for name in ("flows", "targets"):
+        assert fields[name]["anyOf"] == [{"items": {"type": "string"}, "type": "array"}, {"type": "null"}]
+    assert all(field["description"] for field in fields.values())
+
+
+def test_a_backfill_of_the_ui_is_refused_before_it_runs_when_its_time_is_none(client):
+    backfill = deploy.deploy().deployments["prefect-lineage-backfill/lineage"]
+    window = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
+    run = client.create_flow_run_from_deployment(backfill, parameters=window)
+    assert run.parameters["start"] == "2026-01-01T00:00:00Z"
+    with pytest.raises(PrefectHTTPStatusError, match="409"):
+        client.create_flow_run_from_deployment(backfill, parameters={**window, "flows": "one"})
 
 
 def test_the_blocks_are_registered_with_their_forms(client):

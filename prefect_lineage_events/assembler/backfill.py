@@ -187,4 +187,7 @@ def _parse_time(name: str, value: dt.datetime | str) -> dt.datetime:
             raise ValueError(f"{name}={value!r} is no time: expected {expected}") from None
     if value.tzinfo is None:
         raise ValueError(f"{name}={value.isoformat()} has no time zone: expected {expected}")
-    return value.astimezone(dt.timezone.utc)
+    try:
+        return value.astimezone(dt.timezone.utc)
+    except OverflowError:
+        raise ValueError(f"{name}={value.isoformat()} is beyond all times in UTC: expected {expected}") from None
