@@ -160,8 +160,9 @@ class LineageEvent(_Payload):
     """One statement, and one of its outputs; or one statement that only reads.
 
     `output` is None exactly when nothing is written; then `inputs[0]` is the event's primary resource. An event without
-    any dataset tells of a statement that was not understood (`partial`). `task_runs`: further runs of the same task
-    that are counted in this event (a mapped task doing alike), beside `run.task_run_id`.
+    any dataset tells of a statement that was not understood (`partial`). `result_columns` are those of the rows that it
+    handed to the program: of a read, and of a DELETE or UPDATE with RETURNING. `task_runs`: further runs of the same
+    task that are counted in this event (a mapped task doing alike), beside `run.task_run_id`.
     """
 
     operation: Operation

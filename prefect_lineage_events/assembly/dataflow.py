@@ -6,6 +6,7 @@ Rules for Python, which nobody sees inside of:
 - A task inside of a task is a part of it: what it reads, its caller may write, and what its caller read before, it may.
 - A task that received the result of another was given what that one read; and, when that one wrote nothing itself, what
   had been given to it. What a task wrote is in the store: its result says no more than that it is there.
+- A DELETE or UPDATE with RETURNING reads what it returns; its table is an input when that fed something.
 - A statement that says itself what fed it (INSERT ... SELECT) is believed.
 - Results that pass through the flow's body are lost to Prefect: `flow_body` says where they went, where there is no
   doubt. No edge is better than a false one.
@@ -20,7 +21,7 @@ from uuid import UUID
 
 from prefect_lineage_events.assembly.flow_body import FlowBody, Result
 from prefect_lineage_events.assembly.givers import Givers
-from prefect_lineage_events.assembly.hands import Hands, Moment
+from prefect_lineage_events.assembly.hands import Hands, Moment, hands_over, passing
 from prefect_lineage_events.assembly.lives import Life, Placed
 from prefect_lineage_events.assembly.model import How
 from prefect_lineage_events.assembly.relation import DIRECT, Origin, Origins, Relation, less_sure, through, together
@@ -88,9 +89,9 @@ class Dataflow:
         self._hand_over_lasting()
         for moment, placed in self._moments():
             target = placed.target
-            if placed.step.reads and not placed.step.guessed and _reads_passing(placed):
+            if hands_over(placed) and passing(placed):
                 self._hand_over(placed)
-            elif target and target.gone:
+            if target and target.gone:
                 self._fill(target, placed, moment)
             elif target:
                 self._feed(target, placed, moment)
@@ -112,14 +113,14 @@ class Dataflow:
         What a caller only may have handed over is for `flow_body` to judge.
         """
         for position, placed in enumerate(self._placed):
-            if placed.step.reads and not placed.step.guessed and not _reads_passing(placed):
-                rows = self._relation(placed)
+            if hands_over(placed) and not passing(placed):
+                rows = self._result(placed)
                 for hands in self._of(placed.step.scopes):
                     hands.ahead.append(((placed.step.started, position), rows))
                     hands.all_day.take(rows)
 
     def _hand_over(self, placed: Placed) -> None:
-        rows = self._relation(placed)
+        rows = self._result(placed)
         for hands in self._of(placed.step.scopes):
             hands.now.take(rows)
             hands.all_day.take(rows)
@@ -170,6 +171,19 @@ class Dataflow:
                 feeding.fed_by(life, _SAME_TASK)
         return feeding
 
+    def _result(self, placed: Placed) -> Relation:
+        """The rows that a statement hands to Python: those that it read, or those of its table that it returns."""
+        if not placed.target:
+            return self._relation(placed)
+        result = Relation()
+        for source, how in self._behind(placed.target):
+            result.fed_by(source, how)
+        known = {name.casefold() for name in self._names_of(placed.target)}
+        for name in (column.name for column in placed.step.result_columns):
+            if name.casefold() in known or (not known and name != STAR):
+                result.put(name, self._origins(placed.target, name))
+        return result
+
     # --- what a statement says itself ------------------------------------------------------------------------------
 
     def _relation(self, placed: Placed) -> Relation:
@@ -196,7 +210,7 @@ class Dataflow:
             elif edge.column != STAR:
                 result.put(edge.column, origins)
         self._put_stars(result, placed, stars)
-        for column in placed.step.result_columns:
+        for column in placed.step.result_columns if placed.step.reads else ():
             if column.name != STAR:
                 result.put(column.name, ())
         return result
@@ -247,7 +261,9 @@ class Dataflow:
         in_hand = self._in_hand(placed, moment)
         for rows, how in in_hand:
             for life, known_by in rows.sources.items():
-                result.fed_by(life, less_sure(known_by, how))
+                # a row that is marked as done was not made of the row that it returned as it was claimed
+                if life is not placed.target or life.read:
+                    result.fed_by(life, less_sure(known_by, how))
         for name in self._names_into(placed) if self._inferred < MAX_INFERRED else ():
             known = [origins for rows, _ in in_hand for origins in rows.origins(name)]
             if sum(map(len, known)) <= MAX_ALIKE:
@@ -284,10 +300,6 @@ class Dataflow:
 _SAME_TASK: How = "same task"
 _TASK_GRAPH: How = "task graph"
 _SAME_FLOW: How = "same flow"
-
-
-def _reads_passing(placed: Placed) -> bool:
-    return any(life.gone for life in placed.sources)
 
 
 def _guessed(origin: Origin) -> Origin:

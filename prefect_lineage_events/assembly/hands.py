@@ -6,6 +6,7 @@ import datetime as dt
 from collections import deque
 from dataclasses import dataclass, field
 
+from prefect_lineage_events.assembly.lives import Placed
 from prefect_lineage_events.assembly.relation import Relation
 
 # A time, and the place of the statement among those of the run.
@@ -24,3 +25,14 @@ class Hands:
         while self.ahead and self.ahead[0][0] < moment:
             self.now.take(self.ahead.popleft()[1])
         return self.now
+
+
+def hands_over(placed: Placed) -> bool:
+    """Does the statement hand rows to Python: those that it reads, or those of its table that it returns?"""
+    step = placed.step
+    return (step.reads and not step.guessed) or (step.returns and placed.target is not None)
+
+
+def passing(placed: Placed) -> bool:
+    """Are some of these rows of tables that are gone when the run ends?"""
+    return any(life.gone for life in ((placed.target,) if placed.target else placed.sources))

@@ -55,6 +55,11 @@ class Step:
         return self.operation == "read" and self.output is None
 
     @property
+    def returns(self) -> bool:
+        """Does it hand the rows to Python that it took away, or changed (DELETE, UPDATE ... RETURNING)?"""
+        return self.operation == "write" and self.effect in ("delete", "update") and bool(self.result_columns)
+
+    @property
     def takes_from_python(self) -> bool:
         """Do its rows come from Python? So it is when a write does not itself say what fed it (INSERT ... VALUES).
 

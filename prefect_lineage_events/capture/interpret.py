@@ -99,11 +99,18 @@ def _drafts(
         )
         yield from _portions(say, None, sources, tuple(names.edges(statement, None)))
         return
-    say = partial(say, operation=statement.kind)
+    say = partial(say, operation=statement.kind, result_columns=_returned(statement, note))
     for table, output in outputs.items():
         declared = _declared(statement.declared, table)
         described = output.model_copy(update={"columns": declared}) if declared else output
         yield from _portions(say, described, sources, tuple(names.edges(statement, table)))
+
+
+def _returned(statement: Statement, note: StatementNote) -> tuple[Column, ...]:
+    """The columns of the rows that a DELETE or an UPDATE hands back. Keys that an INSERT gave out are no data."""
+    if statement.effect not in ("delete", "update") or not statement.result_columns:
+        return ()
+    return note.result_columns or tuple(Column(name=name) for name in statement.result_columns)
 
 
 def _portions(

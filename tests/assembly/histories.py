@@ -114,10 +114,12 @@ class Story:
         columns: str = "",
         into: str = "",
         effect: str | None = "append",
+        returning: str = "",
         **info: object,
     ) -> Story:
         info = {"effect": effect, "rows": self.rows, **info}
-        return self._event("write", event_dataset(output, into), inputs, task, columns, info)
+        into_table = event_dataset(output, into)
+        return self._event("write", into_table, inputs, task, columns, info, result_columns=_columns(returning))
 
     def create(
         self, output: str, *inputs: str, task: str = "", columns: str = "", into: str = "", **info: object

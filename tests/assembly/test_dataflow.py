@@ -40,6 +40,53 @@ def test_an_update_that_names_only_its_own_table_is_fed_by_what_was_read():
     assert known(found) == {"a>b": "same task"}
 
 
+@pytest.mark.parametrize("effect", ["delete", "update"])
+def test_rows_that_a_statement_returned_feed_what_is_written_of_them(effect):
+    story = (
+        Story()
+        .task("T")
+        .write("queue", task="T", effect=effect, returning="id what")
+        .write("done", task="T", into="id")
+    )
+    found = lineage(story)
+    assert (inputs(found), known(found), columns(found)) == (
+        {"queue"},
+        {"queue>done": "same task"},
+        {"~queue.id>done.id:TRANSFORMATION"},
+    )
+
+
+def test_returned_rows_go_where_the_result_of_their_task_goes():
+    story = (
+        Story()
+        .task("A")
+        .task("B", "A")
+        .write("queue", task="A", effect="delete", returning="id")
+        .write("done", task="B")
+    )
+    assert known(lineage(story)) == {"queue>done": "task graph"}
+
+
+def test_returned_rows_that_feed_nothing_are_no_input():
+    found = lineage(Story().write("queue", effect="update", returning="id").write("queue", effect="update"))
+    assert (inputs(found), edges(found)) == (set(), set())
+
+
+def test_rows_returned_by_a_table_that_goes_are_of_what_filled_it():
+    story = (
+        Story()
+        .create("tmp", "a", columns="a.x>tmp.x")
+        .write("tmp", effect="delete", returning="x")
+        .write("b", into="x")
+    )
+    found = lineage(story.drop("tmp"))
+    assert (inputs(found), edges(found)) == ({"a"}, {"a>b"})
+
+
+def test_keys_that_an_insert_gave_out_are_no_data():
+    assert edges(lineage(Story().write("a", returning="id").write("b"))) == set()
+
+
 def test_the_result_of_a_task_feeds_the_task_that_received_it():
     story = Story().task("A").task("B", "A").read("a", task="A").write("b", task="B")
     assert known(lineage(story)) == {"a>b": "task graph"}

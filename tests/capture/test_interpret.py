@@ -124,6 +124,20 @@ def test_column_edges_name_their_source_by_uri() -> None:
     assert edges == [("total", "postgres://db.example.org:5432/shop/public/orders", "amount", "AGGREGATION")]
 
 
+@pytest.mark.parametrize(
+    ("sql", "columns"),
+    [
+        ("delete from queue where id < 3 returning id, what", ["id", "what"]),
+        ("with d as (update queue set id = 1 returning id) select id from d", ["id"]),
+        ("insert into queue (what) values ('x') returning id", []),
+        ("delete from queue where id < 3", []),
+    ],
+)
+def test_rows_that_a_statement_returns_are_told_with_what_it_wrote(sql: str, columns: list[str]) -> None:
+    (draft,) = Reader(POSTGRES)(sql)
+    assert [column.name for column in draft.result_columns] == columns
+
+
 def test_what_decides_over_the_rows_is_told_for_all_columns() -> None:
     (draft,) = Reader(POSTGRES)("CREATE TABLE mart AS SELECT o.id FROM orders o WHERE o.status = 'paid'")
     assert {(e.source_column, e.column, e.transformation) for e in draft.columns} == {

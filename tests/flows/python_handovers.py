@@ -79,6 +79,33 @@ def materialising() -> None:
     publish()
 
 
+@task
+def taken() -> list[sa.RowMapping]:
+    with ENGINE.begin() as connection:
+        rows = connection.execute(sa.text("DELETE FROM queue WHERE id < 3 RETURNING id, what")).mappings().all()
+    return list(rows)
+
+
+@task
+def archived(rows: list[sa.RowMapping]) -> None:
+    with ENGINE.begin() as connection:
+        connection.execute(sa.text("INSERT INTO archive (id, what) VALUES (:id, :what)"), [dict(row) for row in rows])
+
+
+@task
+def worked_off() -> None:
+    with ENGINE.begin() as connection:
+        claimed = connection.execute(sa.text("UPDATE jobs SET state = 'running' RETURNING id")).scalars().all()
+        connection.execute(sa.text("INSERT INTO results (id) VALUES (:id)"), [{"id": one} for one in claimed])
+        connection.execute(sa.text("UPDATE jobs SET state = 'done' WHERE id = :id"), {"id": claimed[0]})
+
+
+@flow(name="returning")
+def returning() -> None:
+    archived(taken())
+    worked_off()
+
+
 if __name__ == "__main__":
     for one in (
         through_the_body,
@@ -88,6 +115,7 @@ if __name__ == "__main__":
         into_a_subflow,
         out_of_a_subflow,
         materialising,
+        returning,
     ):
         one()
     ENGINE.dispose()
