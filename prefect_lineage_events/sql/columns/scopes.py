@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .relations import IDENTITY, Lineage, Relation
@@ -19,8 +19,8 @@ class Scope:
 
     `sources` are relations by alias (in lower case), in the order of the text. `merged` are columns that a USING or
     NATURAL JOIN makes one, `aliases` those that the SELECT list has named so far. `unseen` sources (of semi joins)
-    are not in `*`. `windows` are those of the WINDOW clause. An unknown qualifier fails the lookup, unless the scope
-    is `loose` (the variables of a row pattern).
+    are not in `*`, nor what a name without its table means. `windows` are those of the WINDOW clause. An unknown
+    qualifier fails the lookup, unless the scope is `loose` (the variables of a row pattern).
     """
 
     __slots__ = (
@@ -98,7 +98,7 @@ class Scope:
         if merged is not None:
             return merged
         found: Lineage | None = None
-        for relation in self.sources.values():
+        for relation in self._seen():
             lineage = relation.find(name, lower)
             if lineage is not None:
                 if found is not None:
@@ -107,6 +107,10 @@ class Scope:
         if found is not None:
             return found
         return self._unlisted(name, lower)
+
+    def _seen(self) -> Collection[Relation]:
+        sources = self.sources
+        return [r for key, r in sources.items() if key not in self.unseen] if self.unseen else sources.values()
 
     def _several(self, name: str, lower: str) -> Lineage:
         """A name that several sources have: an alias of the SELECT list where that may be meant, else nobody knows."""
@@ -118,7 +122,7 @@ class Scope:
     def _unlisted(self, name: str, lower: str) -> Lineage | None:
         """A name that no source lists: an alias, or a column of the one source whose columns are unknown."""
         alias = self.aliases.get(lower) if self.aliases else None
-        sources = self.sources.values()
+        sources = self._seen()
         strong = [r for r in sources if r.rest and lower not in r.hidden]
         if alias is not None and (not strong or self._prefers(alias, lower)):
             return alias

@@ -56,14 +56,15 @@ def join(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Tas
     if args.get("kind") == "ARRAY":
         return (yield from _array_join(queries, node, scope, env))
     keys = yield from item(queries, args["this"], scope, env)
-    if args.get("kind") in ("SEMI", "ANTI") or args.get("side") in ("SEMI", "ANTI"):
-        scope.unseen.update(keys)
+    filters = args.get("kind") in ("SEMI", "ANTI") or args.get("side") in ("SEMI", "ANTI")
     yield from queries.decide(args.get("on"), "JOIN", scope, env)
     yield from queries.decide(args.get("match_condition"), "JOIN", scope, env)
+    if filters:
+        scope.unseen.update(keys)
     joined = [scope.sources[key] for key in keys]
     names = [name_of(i, queries.rules) for i in args.get("using") or () if isinstance(i, exp.Expr)]
     for column in _common(queries, before, joined) if natural else names:
-        _merge(queries, column, before, joined, scope, visible=scope.unseen.isdisjoint(keys))
+        _merge(queries, column, before, joined, scope, filters=filters)
     return keys
 
 
@@ -147,13 +148,13 @@ def _common(queries: Queries, left: Sequence[Relation], right: Sequence[Relation
 
 
 def _merge(
-    queries: Queries, name: str, left: Sequence[Relation], right: Sequence[Relation], scope: Scope, *, visible: bool
+    queries: Queries, name: str, left: Sequence[Relation], right: Sequence[Relation], scope: Scope, *, filters: bool
 ) -> None:
-    """A column of USING is the same on both sides, so it comes from both; of a semi join only the left is `visible`."""
+    """A column of USING is the same on both sides, so it comes from both; of a join that `filters`, from the left."""
     lower = name.lower()
     ours = scope.merged[lower] if lower in scope.merged else _of_one(left, name, lower)
     both = changed([ours, _of_one(right, name, lower)], "IDENTITY")
-    scope.merged[lower] = both if visible else ours
+    scope.merged[lower] = ours if filters else both
     for base, column, _ in both:
         queries.decisions[(base, column, "JOIN")] = None
 

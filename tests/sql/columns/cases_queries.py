@@ -207,6 +207,12 @@ QUERIES: dict[str, list[Case]] = {
         Case("a semi join shows no columns", "select * from u left semi join t on t.id = u.id",
              """id <- u.id
                 c <- u.c""", dialect="spark", known=True),
+        Case("nor does its USING give values", "select id from u semi join t using (id)", "id <- u.id", dialect="duckdb"),
+        Case("an anti join's neither, whatever is selected", "select * from u anti join t using (id)",
+             """id <- u.id
+                c <- u.c""", dialect="duckdb", known=True),
+        Case("what an anti join looks at is not what a name means", "select id from u anti join t on t.id = u.id",
+             "id <- u.id", dialect="duckdb", known=True),
         Case("inside a function", "select object_construct(*) as o from u",
              """O <- U.ID TRANSFORMATION
                 O <- U.C TRANSFORMATION""", dialect="snowflake", known=True),
