@@ -91,7 +91,7 @@ class StatementInfo(_Value):
     counts once; 0 adds rows to what an earlier event of the same `id` told), and `last` when the last of them started;
     `part` of `parts`: a statement with too many inputs for one event is split into several. `renames` are (from, to)
     pairs of URIs for effects `rename`, `swap`, `clone`. `from_program`: it reads rows of the program's own beside its
-    inputs, such as a DataFrame that DuckDB takes for a table.
+    inputs, such as a DataFrame that DuckDB takes for a table. `if_exists`: a DROP that may have found nothing.
     """
 
     sql: str | None = None
@@ -105,6 +105,7 @@ class StatementInfo(_Value):
     reason: str = ""
     renames: tuple[tuple[str, str], ...] = ()
     from_program: bool = False
+    if_exists: bool = False
     query_id: str | None = None
     dialect: str = ""
     database: str | None = None

@@ -133,6 +133,7 @@ class Lives:
             life = self._find(output)
         if step.operation == "drop":
             self._drop(life)
+            life.effects.add("drop if exists" if step.info.if_exists else "drop")
             return life
         if output.kind != "table":
             life.kind = output.kind
@@ -173,7 +174,6 @@ class Lives:
 
     def _drop(self, life: Life) -> None:
         life.dropped = True
-        life.effects.add("drop")
         self._live.pop((life.name, life.temporary), None)
 
     def _rename(self, pairs: Iterable[tuple[str, str]], *, swap: bool) -> tuple[Life, ...]:

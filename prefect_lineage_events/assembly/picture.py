@@ -79,8 +79,10 @@ def _touch(side: _Side, life: Life, step: Step | None = None) -> None:
 
 
 def _never_there(life: Life, created: Collection[Dataset]) -> bool:
-    """DROP TABLE IF EXISTS in front of a CREATE: nobody knows that there was something to drop."""
-    return not life.created and not life.read and life.effects == {"drop"} and life.birth in created
+    """DROP TABLE IF EXISTS, or any DROP in front of a CREATE: nobody knows that there was something to drop."""
+    if life.created or life.read:
+        return False
+    return life.effects == {"drop if exists"} or (life.effects == {"drop"} and life.birth in created)
 
 
 def _bundled(fed: Sequence[Fed]) -> tuple[list[Fed], tuple[Bundle, ...]]:

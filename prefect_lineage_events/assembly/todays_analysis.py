@@ -75,6 +75,7 @@ def _understood(group: list[Step], text: str, places: _Places, reports: Reports)
             "confidence": statement.confidence,
             "reason": statement.reason,
             "renames": names.renames(statement) or info.renames,
+            "if_exists": statement.if_exists or info.if_exists,
             "from_program": statement.from_program or info.from_program,
         }
     )

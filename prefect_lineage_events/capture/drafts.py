@@ -56,6 +56,7 @@ class Draft:
     reason: str = ""
     renames: tuple[tuple[str, str], ...] = ()
     from_program: bool = False
+    if_exists: bool = False
     part: int = 1
     parts: int = 1
     last: dt.datetime | None = None
@@ -149,6 +150,7 @@ class Draft:
                 reason=self.reason,
                 renames=self.renames,
                 from_program=self.from_program,
+                if_exists=self.if_exists,
                 part=self.part,
                 parts=self.parts,
             ),

@@ -87,6 +87,7 @@ def _drafts(
         reason=statement.reason[:_MAX_REASON],
         renames=tuple(names.renames(statement.renames)),
         from_program=statement.from_program,
+        if_exists=statement.if_exists,
         tables={d.uri: table.parts for table, d in (inputs | outputs).items()},
         lookup=note.connection.lookup,
     )

@@ -18,6 +18,8 @@ from .words import Words
 def drop(words: Words, draft: Draft) -> None:
     """`DROP TABLE [IF EXISTS] a, b`: each is an output; what holds no data is none."""
     draft.kind, draft.effect = "drop", "drop"
+    _, at = thing_of(words)
+    draft.if_exists = skip_existence(words, at + 1) > at + 1
     _list(words, draft)
 
 

@@ -30,6 +30,7 @@ class Draft:
     renames: list[tuple[TableRef, TableRef]] = field(default_factory=list)
     session: list[tuple[str, str]] = field(default_factory=list)
     from_program: bool = False
+    if_exists: bool = False
     confidence: Confidence = "exact"
     reason: str = ""
     tree: Expr | None = None
@@ -78,6 +79,7 @@ class Draft:
             renames=tuple(self.renames),
             result_columns=columns.result_columns if columns else (),
             from_program=self.from_program,
+            if_exists=self.if_exists,
             confidence=self.confidence,
             reason=self.reason,
             fingerprint=fingerprint,

@@ -79,12 +79,13 @@ class Statement:
 
     `declared` gives, per output's dotted name, the columns and types that the text itself states (CREATE TABLE lists,
     CTAS output names; a type is "" when unknown). `renames` are (from, to) pairs for effects `rename`, `swap`, `clone`.
-    `result_columns` are the output names of a read, or of a RETURNING, where the text tells them. `from_program`: it
-    reads rows of the program's own, which are no table (a DataFrame that DuckDB scans, or that `write_pandas` uploads).
-    `fingerprint` is equal for statements that differ only in literals. `sanitised` is the text safe to show. `session`
-    are changes of the connection's state in order: ("database", name), ("schema", name) for USE and the like (an empty
-    name: it is unknown from here on), ("autocommit", "on" or "off"), and ("$NAME", value) for a variable set to a
-    literal. Its values are the user's own: never shown, never sent.
+    `if_exists`: a DROP that may have found nothing to drop. `result_columns` are the output names of a read, or of a
+    RETURNING, where the text tells them. `from_program`: it reads rows of the program's own, which are no table (a
+    DataFrame that DuckDB scans, or that `write_pandas` uploads). `fingerprint` is equal for statements that differ only
+    in literals. `sanitised` is the text safe to show. `session` are changes of the connection's state in order:
+    ("database", name), ("schema", name) for USE and the like (an empty name: it is unknown from here on),
+    ("autocommit", "on" or "off"), and ("$NAME", value) for a variable set to a literal. Its values are the user's own:
+    never shown, never sent.
     """
 
     kind: StatementKind
@@ -97,6 +98,7 @@ class Statement:
     renames: tuple[tuple[TableRef, TableRef], ...] = ()
     result_columns: tuple[str, ...] = ()
     from_program: bool = False
+    if_exists: bool = False
     confidence: Confidence = "exact"
     reason: str = ""
     fingerprint: str = ""

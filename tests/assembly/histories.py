@@ -126,8 +126,8 @@ class Story:
     ) -> Story:
         return self._event("create", event_dataset(output, into), inputs, task, columns, {"effect": "create", **info})
 
-    def drop(self, output: str, task: str = "") -> Story:
-        return self._event("drop", event_dataset(output), (), task, "", {"effect": "drop"})
+    def drop(self, output: str, task: str = "", **info: object) -> Story:
+        return self._event("drop", event_dataset(output), (), task, "", {"effect": "drop", **info})
 
     def alter(self, output: str, task: str = "", **info: object) -> Story:
         return self._event("alter", event_dataset(output), (), task, "", {"effect": "alter", **info})

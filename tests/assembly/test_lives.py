@@ -41,6 +41,21 @@ def test_a_dropped_table_that_was_there_before_is_an_output():
     assert lifecycles(lineage(Story().drop("old"))) == {"old": "DROP"}
 
 
+def test_a_drop_that_may_have_found_nothing_is_no_output():
+    assert lifecycles(lineage(Story().drop("old", if_exists=True).write("b", "a"))) == {"b": None}
+
+
+def test_a_drop_if_exists_of_what_the_run_met_is_an_output():
+    found = lineage(Story().write("b", "a").drop("a", if_exists=True).write("c").drop("c", if_exists=True))
+    assert lifecycles(found) == {"a": "DROP", "b": None, "c": "DROP"}
+
+
+def test_a_drop_if_exists_in_front_of_a_rename_is_no_output():
+    """The swap that can be run again: the old table makes room, and goes at the end."""
+    story = Story().create("t_new", "a").drop("t_old", if_exists=True).rename("t", "t_old").rename("t_new", "t")
+    assert lifecycles(lineage(story.drop("t_old"))) == {"t": "OVERWRITE"}
+
+
 def test_what_was_read_before_its_drop_is_an_input_too():
     found = lineage(Story().write("b", "a").drop("a"))
     assert (inputs(found), lifecycles(found)) == ({"a"}, {"a": "DROP", "b": None})

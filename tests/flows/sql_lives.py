@@ -59,6 +59,18 @@ def from_itself() -> None:
         db.execute("INSERT INTO audit SELECT step, rows_seen + 1 FROM audit")
 
 
+@flow(name="made anew beside the old")
+def made_anew() -> None:
+    """As scripts do that can be run again: the first time there is nothing in the way."""
+    with shop() as db:
+        db.execute("CREATE TABLE audit_new AS SELECT step, rows_seen FROM audit")
+        db.execute("DROP TABLE IF EXISTS audit_old")
+        db.execute("ALTER TABLE audit RENAME TO audit_old")
+        db.execute("ALTER TABLE audit_new RENAME TO audit")
+        db.execute("DROP TABLE audit_old")
+        db.execute("DROP VIEW IF EXISTS never_there")
+
+
 @flow(name="view")
 def view() -> None:
     with shop() as db:
@@ -67,5 +79,5 @@ def view() -> None:
 
 
 if __name__ == "__main__":
-    for one in (temporary, two_of_one_name, created_and_dropped, renamed, from_itself, view):
+    for one in (temporary, two_of_one_name, created_and_dropped, renamed, from_itself, made_anew, view):
         one()

@@ -25,6 +25,7 @@ import pytest
 from prefect import get_client
 
 from prefect_lineage_events.assembler.one_run import Order, assemble_run
+from prefect_lineage_events.events import OPERATION_EVENTS
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.read import Patience
 from prefect_lineage_events.openlineage import profiles
@@ -126,8 +127,7 @@ def _lineage_events(flow_run_id: UUID) -> int:
     """How many events that tell of statements the feed has for a run."""
     with get_client(sync_client=True) as client:
         related = {"id": [f"prefect.flow-run.{flow_run_id}"]}
-        names = ["lineage.read", "lineage.written"]
-        body = {"filter": {"related": related, "event": {"name": names}}, "limit": 1}
+        body = {"filter": {"related": related, "event": {"name": sorted(OPERATION_EVENTS)}}, "limit": 1}
         return int(api.post(client, "/events/filter", body)["total"])
 
 

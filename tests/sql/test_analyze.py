@@ -179,3 +179,16 @@ def test_a_users_own_stage_is_not_the_programs() -> None:
     (found,) = analyze("copy into t from @db.s.my_stage", dialect="snowflake")
 
     assert (found.from_program, [table.temporary for table in found.inputs]) == (False, [False])
+
+
+@pytest.mark.parametrize(
+    ("sql", "may_find_nothing"),
+    [
+        ("drop table if exists t", True),
+        ("drop materialized view if exists v", True),
+        ("drop table t", False),
+        ("create table if not exists t (a int)", False),
+    ],
+)
+def test_a_drop_says_whether_it_may_have_found_nothing(sql: str, may_find_nothing: bool) -> None:
+    assert [statement.if_exists for statement in analyze(sql, dialect="postgres")] == [may_find_nothing]
