@@ -41,8 +41,8 @@ _PARTS_AHEAD = 32
 # The sweep comes again: what is not there soon, it finds then.
 _SHORT = Patience(completeness=20.0)
 
-# A flow's parameters are its form in the UI, and `Args:` in its docstring the words beside them: with two types to choose
-# from, the form would offer a choice where one thing is meant.
+# A flow's parameters are its form in the UI, and `Args:` in its docstring the words beside them: with two types to
+# choose from, the form would offer a choice where one thing is meant.
 _Id = Annotated[UUID | str, WithJsonSchema({"type": "string"})]
 _Time = Annotated[dt.datetime | str, WithJsonSchema({"type": "string", "format": "date-time"})]
 
