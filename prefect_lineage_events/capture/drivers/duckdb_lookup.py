@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -23,6 +24,8 @@ _COLUMNS = """
     WHERE NOT c.internal ORDER BY database, c.schema_name, c.table_name, c.column_index LIMIT 2000
 """
 _DEFAULT_SCHEMA = "main"
+# How long a close waits for a look-up that is under way; longer only in a fork of a process that was in one.
+_CLOSE_WAITS = 1.0
 Row = tuple[str, str, str, str, str, str]
 
 
@@ -31,22 +34,40 @@ class InstanceLookup:
 
     The duplicate lives for the milliseconds of the query, and the connection is held weakly, so that a closed file is
     never kept locked. After the close nothing can be asked any more; so just before it, what is there is remembered.
+
+    DuckDB refuses to close a connection while another thread duplicates it (`ResourceInUseException`): the close waits
+    for the look-up that is under way, and none begins after it. Reentrant, for a look-up may set off a finaliser that
+    closes.
     """
 
     def __init__(self, connection: Any) -> None:
-        self._connection = weakref.ref(connection)
+        self._connection: Callable[[], Any] = weakref.ref(connection)
         self._remembered: list[Row] = []
+        self._in_use = threading.RLock()
 
     def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Described]:
-        connection = self._connection()
-        rows = ask(_all_columns, connection, default=self._remembered) if connection else self._remembered
+        with self._in_use:
+            connection = self._connection()
+            rows = ask(_all_columns, connection, default=self._remembered) if connection else self._remembered
+            del connection
         known = _by_place(rows)
         found = {table: next((known[place] for place in _places(table) if place in known), None) for table in tables}
         return {table: described for table, described in found.items() if described is not None}
 
     def remember(self) -> None:
-        if settings().schema_lookup and (connection := self._connection()):
-            self._remembered = _all_columns(connection)
+        """Before the close: the last look at the connection."""
+        if not self._in_use.acquire(timeout=_CLOSE_WAITS):
+            return
+        try:
+            connection, self._connection = self._connection(), _closed
+            if settings().schema_lookup and connection:
+                self._remembered = _all_columns(connection)
+        finally:
+            self._in_use.release()
+
+
+def _closed() -> None:
+    """What a connection's weak reference says when it is gone."""
 
 
 def duplicate_of(connection: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from pathlib import Path
 
 import pytest
 import sqlalchemy
 
+from prefect_lineage_events.capture.drivers import duckdb_lookup
 from prefect_lineage_events.capture.drivers.duckdb_frames import callers_frame, in_callers_frame
 from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine
 from prefect_lineage_events.capture.instrument import instrument_connection
@@ -270,3 +272,54 @@ def test_attached_databases_views_and_names_in_any_case_are_looked_up(tracers: T
         ("far", "main", "t"): {"z": "DATE"},
     }
     assert [described.kind for described in found.values()] == ["table", "view", "table", "table"]
+
+
+class _Duplicated:
+    """Stands for a connection: duplicating it takes until the test says so."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_end = threading.Event(), threading.Event()
+        self.duplicates = 0
+
+    def cursor(self) -> _Duplicated:
+        self.duplicates += 1
+        self.begun.set()
+        self.may_end.wait(60)
+        return self
+
+    def execute(self, _: str) -> _Duplicated:
+        return self
+
+    def fetchall(self) -> list[object]:
+        return []
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_close_waits_for_the_look_up_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB would refuse it with an exception of its own, in the user's hands."""
+    monkeypatch.setattr(duckdb_lookup, "_CLOSE_WAITS", 60)
+    connection = _Duplicated()
+    lookup = duckdb_lookup.InstanceLookup(connection)
+    looking = threading.Thread(target=lookup, args=[[("t",)]])
+    looking.start()
+    assert connection.begun.wait(60)
+    closing = threading.Thread(target=lookup.remember)
+    closing.start()
+    assert connection.duplicates == 1
+
+    connection.may_end.set()
+    looking.join(60)
+    closing.join(60)
+    assert connection.duplicates == 2
+
+
+def test_after_a_close_nothing_touches_the_connection() -> None:
+    connection = _Duplicated()
+    connection.may_end.set()
+    lookup = duckdb_lookup.InstanceLookup(connection)
+    lookup.remember()
+    lookup([("t",)])
+
+    assert connection.duplicates == 1
