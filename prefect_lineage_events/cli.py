@@ -17,6 +17,9 @@ from prefect_lineage_events import __version__
 
 Command = Callable[[argparse.Namespace], int]
 
+# Of minutes, seconds or runs: beyond it the server has no such times.
+_MOST = 1_000_000
+
 
 class CommandError(Exception):
     """It could not be done; the message says why, and what to do."""
@@ -270,8 +273,9 @@ def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
             value = kind(text)
         except ValueError:
             value = 0
-        if value <= 0:
-            raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+        # `nan` and `inf` are numbers to Python, and times to nobody.
+        if not 0 < value <= _MOST:
+            raise argparse.ArgumentTypeError(f"{text!r} is no positive number up to {_MOST:,}")
         return value
 
     return parse

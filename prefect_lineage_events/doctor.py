@@ -15,6 +15,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL
 
 from prefect_lineage_events.health import CHECKS, Finding
+from prefect_lineage_events.openlineage.delivery import TransientDeliveryError, open_once
 from prefect_lineage_events.openlineage.targets import Target, targets
 from prefect_lineage_events.settings import settings
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # What is older has no events to read as we read them.
 OLDEST_SERVER = (3, 8)
 _REFUSED = {401: "check PREFECT_API_KEY", 403: "this PREFECT_API_KEY may not do that: use one that may"}
+_CONFIGURATION = "see OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__* and openlineage.yml"
 
 
 def examine() -> list[Finding]:
@@ -88,12 +90,15 @@ def _targets() -> list[Finding]:
     try:
         return [_target(to) for to in targets()]
     except Exception as error:  # noqa: BLE001  (the client's configuration is the user's: any mistake is a finding)
-        advice = "see OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__* and openlineage.yml"
-        return [Finding(False, "lineage target", f"its configuration cannot be read: {error}", advice)]
+        return [Finding(False, "lineage target", f"its configuration cannot be read: {error}", _CONFIGURATION)]
 
 
 def _target(to: Target) -> Finding:
     parts = urlsplit(to.address or "")
+    try:
+        open_once(to)
+    except TransientDeliveryError as error:
+        return Finding(False, "lineage target", f"{to}: {error}", _CONFIGURATION)
     if parts.hostname:
         try:
             port = parts.port or (443 if parts.scheme == "https" else 80)

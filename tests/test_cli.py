@@ -97,7 +97,10 @@ def test_bad_input_is_named_in_a_line(arguments, message, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["no-such-command"], ["assemble"], ["backfill", "--start", "x"], ["serve", "--limit", "0"]]
+    "arguments",
+    [[], ["no-such-command"], ["assemble"], ["backfill", "--start", "x"], ["serve", "--limit", "0"]]
+    + [["deploy", "--sweep-minutes", text] for text in ("nan", "inf", "-1", "1e400", "1e12", "soon")]
+    + [["serve", "--settle", "nan"], ["serve", "--limit", "1.5"], ["serve", "--poll-seconds", "inf"]],
 )
 def test_wrong_arguments_end_with_two(arguments, capsys):
     with pytest.raises(SystemExit) as ended:

@@ -17,6 +17,7 @@ from prefect_lineage_events.assembler import sweep_state
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
 from prefect_lineage_events.events import INCOMPLETE_EVENT, REJECTED_EVENT
 from prefect_lineage_events.flows import sweep
+from prefect_lineage_events.settings import settings
 
 
 @pytest.fixture
@@ -74,6 +75,30 @@ def test_a_target_that_cannot_be_reached(monkeypatch):
     monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:9")
     (finding,) = doctor._targets()
     assert "cannot be reached" in what_is_wrong(finding)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("OPENLINEAGE__TRANSPORT__TYPE", "htp", "htp"),
+        ("OPENLINEAGE_URL", "marquez:5000", "marquez:5000"),
+        ("OPENLINEAGE_URL", "http://[::1:5000", "IPv6"),
+    ],
+    ids=["a kind that there is not", "an address without a scheme", "an address that is none"],
+)
+def test_a_target_that_cannot_be_opened(variable, value, said, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    (finding,) = doctor._targets()
+    assert said in what_is_wrong(finding)
+    assert "see OPENLINEAGE_URL" in what_is_wrong(finding)
+
+
+def test_a_target_whose_secret_block_is_missing(prefect_server, monkeypatch):
+    monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_API_KEY_BLOCK", "no-such-block")
+    settings.cache_clear()
+    (finding,) = doctor._targets()
+    assert "no-such-block" in what_is_wrong(finding)
 
 
 def test_a_deployed_assembler_that_nobody_runs(deployed):

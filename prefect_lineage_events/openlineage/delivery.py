@@ -10,7 +10,7 @@ from prefect_lineage_events.openlineage.facets import Event
 from prefect_lineage_events.openlineage.targets import Target
 from prefect_lineage_events.openlineage.transports import Outlet, secrets
 
-__all__ = ["TransientDeliveryError", "deliver", "event_id"]
+__all__ = ["TransientDeliveryError", "deliver", "event_id", "open_once"]
 
 
 def event_id(event: Event) -> str:
@@ -31,6 +31,15 @@ def deliver(events: Iterable[Event], to: Target) -> Iterator[str | None]:
     finally:
         for outlet in outlets:
             outlet.close()
+
+
+def open_once(to: Target) -> None:
+    """Open and close the target's transports, sending nothing. Raises TransientDeliveryError for one that cannot be.
+
+    A kind that there is not, an address that is none, a secret block that is missing: found before the first run.
+    """
+    for outlet in _opened(to):
+        outlet.close()
 
 
 def _opened(to: Target) -> Iterator[Outlet]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -119,3 +122,28 @@ def test_every_golden_file_has_its_shape():
 )
 def test_templates_name_what_differs(template, found, told):
     assert list(differences(template, found)) == told
+
+
+_DIGESTS = """
+import hashlib, json
+from tests.openlineage.test_golden import SHAPES
+for shape, build in SHAPES.items():
+    print(shape, hashlib.sha256(json.dumps(build()).encode()).hexdigest())
+"""
+
+
+def test_every_process_gives_the_same_bytes():
+    seeds = ("0", "1", "4711")
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", _DIGESTS],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=GOLDEN.parents[1],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in seeds
+    ]
+    assert len(told[0].splitlines()) == len(SHAPES)
+    assert len(set(told)) == 1
