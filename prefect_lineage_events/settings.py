@@ -143,8 +143,8 @@ class LineageSettings(PrefectBaseSettings):
     )
     running_events: bool = Field(
         default=False,
-        description="Send START of runs that have not ended, to targets that can show them: not to Marquez, where it "
-        "takes the job's edges away.",
+        description="Send START and RUNNING of runs that have not ended, with what they did so far, to targets that "
+        "can show them: not to Marquez, where it takes the job's edges away.",
     )
     stale_hours: float = Field(
         default=24.0,

@@ -153,7 +153,10 @@ class Reanalysis:
 
 @dataclass(frozen=True, slots=True)
 class RunLineage:
-    """The stitched picture of one flow run. `assets` are those outputs that Prefect knows itself."""
+    """The stitched picture of one flow run.
+
+    `assets` are those outputs that Prefect knows itself; `last` is when the last statement of the run began.
+    """
 
     run: FlowRun
     lineage: Lineage = field(default_factory=Lineage)
@@ -163,6 +166,7 @@ class RunLineage:
     descendants_have_lineage: bool = False
     assets: frozenset[Dataset] = frozenset()
     reanalysis: Reanalysis = Reanalysis()
+    last: dt.datetime | None = None
 
     @property
     def worth_sending(self) -> bool:

@@ -44,6 +44,7 @@ def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: Report
         descendants_have_lineage=history.descendants_have_lineage,
         assets=frozenset(step.output.dataset for step in told if step.how == "asset" and step.output),
         reanalysis=reanalysis,
+        last=max((step.last for step in told), default=None),
     )
 
 

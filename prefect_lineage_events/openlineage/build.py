@@ -14,7 +14,7 @@ from prefect_lineage_events.openlineage.facets import PRODUCER, RUN_EVENT, Event
 from prefect_lineage_events.openlineage.job_facets import job_facets
 from prefect_lineage_events.openlineage.run_facets import end_facets, iso, run_facets
 
-# Prefect's state types. A run that has not ended, as Prefect sees it, has no end here either.
+# Prefect's state types. A run that has not ended, as Prefect sees it, has no end here either: it is RUNNING.
 _ENDS = {"COMPLETED": "COMPLETE", "FAILED": "FAIL", "CRASHED": "FAIL", "CANCELLED": "ABORT"}
 _BEFORE_TIME = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
@@ -26,13 +26,14 @@ def run_events(
     granularity: Literal["flow", "task"] = "flow",
     prefect_url: str | None = None,
 ) -> list[Event]:
-    """The events of a run in sending order, ready for JSON: START, then its end (none for a run that has not ended).
+    """The events of a run in sending order, ready for JSON: START, then its end, or RUNNING when it has not ended.
 
-    With granularity `task` the parent's START comes first, its end last, each task's pair between them. START carries
-    the same inputs and outputs as the end: a target that takes the last event for the truth loses nothing by it.
+    With granularity `task` the parent's START comes first, its end last, each task's pair between them; of a run that
+    has not ended tasks are not told yet. START carries the same inputs and outputs as the end: a target that takes the
+    last event for the truth loses nothing by it.
     """
     events = _flow_events(run, namespace, prefect_url)
-    if granularity == "flow" or run.run.kind == "task-run":
+    if granularity == "flow" or run.run.kind == "task-run" or not run.run.ended_for_good:
         return events
     tasks = [event for task in run.tasks for event in _task_events(run, task, namespace, prefect_url)]
     return [events[0], *tasks, *events[1:]]
@@ -58,6 +59,9 @@ class _Subject:
 
     def end(self, kind: str, error: str | None) -> Event:
         return self._event(kind, self.times[1], end_facets(self.lineage, error if kind == "FAIL" else None))
+
+    def so_far(self, time: dt.datetime) -> Event:
+        return self._event("RUNNING", max(time, self.times[0]), {})
 
     def _event(self, kind: str, time: dt.datetime, more: dict[str, Facet]) -> Event:
         return {
@@ -86,7 +90,7 @@ def _flow_events(run: RunLineage, namespace: str, prefect_url: str | None) -> li
         times=_times(of.started or of.expected_start, of.ended),
     )
     end = _ENDS.get(of.state)
-    return [subject.start(), subject.end(end, of.message)] if end else [subject.start()]
+    return [subject.start(), subject.end(end, of.message) if end else subject.so_far(run.last or subject.times[0])]
 
 
 def _task_events(run: RunLineage, task: TaskLineage, namespace: str, prefect_url: str | None) -> list[Event]:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from prefect import get_client
@@ -22,6 +22,7 @@ from prefect_lineage_events.assembler.handover import TargetsAwayError
 from prefect_lineage_events.assembler.summary import SweepError
 from prefect_lineage_events.flows import assemble, backfill, sweep
 from tests.assembler.loads import daily_load, now, stored
+from tests.by_hand import write
 from tests.openlineage.backend import Backend, running
 
 Transport = dict[str, Any]
@@ -240,4 +241,33 @@ def test_running_runs_are_shown_by_those_that_can(estate, client, monkeypatch):
     client.set_flow_run_state(run_id, State(type=StateType.CRASHED), force=True)
     assert sent >= 1
     assert estate.marquez.got == []
-    assert estate.archive.types() == ["START"]
+    assert estate.archive.types() == ["START", "RUNNING"]
+
+
+def test_a_run_that_goes_on_is_running_again_with_more_and_then_has_its_end(estate, client, monkeypatch):
+    from prefect.events import emit_event
+
+    from prefect_lineage_events.settings import settings
+    from tests.test_flows import current_run_of, run_that_hangs
+
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_RUNNING_EVENTS", "true")
+    settings.cache_clear()
+    estate.configure(estate.http(estate.archive))
+    run_id = run_that_hangs(client)
+    sent_in_time(run_id)
+    assert assemble(run_id).sent == 0, "nothing new"
+    info = current_run_of(client.read_flow_run(run_id))
+    emit_event(**write("done_later", "orders", run=info, emitter=uuid4(), at=now()).to_prefect())
+    sent_in_time(run_id)
+    client.set_flow_run_state(run_id, State(type=StateType.CRASHED), force=True)
+    assemble(run_id)
+    assert estate.archive.types() == ["START", "RUNNING", "RUNNING", "FAIL"]
+    written = [sorted(o["name"].rpartition(".")[2] for o in event["outputs"]) for event in estate.archive.got]
+    assert written[1:] == [["half_done"], ["done_later", "half_done"], ["done_later", "half_done"]]
+
+
+def sent_in_time(run_id) -> None:
+    """Assemble until something is sent: nobody can wait for all events of a run that goes on."""
+    deadline = now() + dt.timedelta(seconds=60)
+    while not assemble(run_id).sent:
+        assert now() < deadline

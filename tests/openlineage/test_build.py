@@ -36,8 +36,12 @@ def test_each_end_of_a_run_has_its_event(built, state, end):
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "PAUSED", "CANCELLING", "SCHEDULED"])
-def test_a_run_that_has_not_ended_has_no_end(built, state):
-    assert types(events(built(elt(), state=state, ended=None))) == [("nightly", "START")]
+@pytest.mark.parametrize("granularity", ["flow", "task"])
+def test_a_run_that_has_not_ended_has_no_end_and_is_running_with_what_it_did_so_far(built, state, granularity):
+    start, running = events(built(elt(), state=state, ended=None), granularity=granularity)
+    assert types([start, running]) == [("nightly", "START"), ("nightly", "RUNNING")]
+    assert running["outputs"] == start["outputs"] != []
+    assert start["eventTime"] < running["eventTime"] < "2026-11-01T12:05:00.000Z"
 
 
 def test_the_run_is_prefects(built):
