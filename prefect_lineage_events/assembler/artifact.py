@@ -47,6 +47,8 @@ def markdown(run: RunLineage, sent: Mapping[str, Sent] = MappingProxyType({})) -
 
 def _summary(run: RunLineage) -> str:
     lineage = run.lineage
+    if run.from_cache:
+        return f"Run `{run.run.name}` ({run.run.state.lower()}) touched no dataset: all of its tasks were cached."
     if lineage.empty:
         return f"Run `{run.run.name}` ({run.run.state.lower()}) touched no dataset itself; runs below it did."
     statements = sum(s.executions for s in lineage.statements)

@@ -61,18 +61,21 @@ def heal(
 
 
 def newest_good(client: SyncPrefectClient, run: FlowRun, target_id: str) -> Good | None:
-    """The newest completed run of the same job that the target has; None when it is `run` itself, or there is none.
+    """The newest completed run of the same job that touched data and that the target has; None when it is `run` itself,
+    or there is none.
 
     A subflow is another job under each parent.
     """
     candidates = completed_runs(client, run)
     entries = ledger.read(client, [c.id for c in candidates])
     for candidate in candidates:
+        page = entries.get(candidate.id)
+        if page is not None and page.empty:
+            continue
         if candidate.id == run.id:
             if run.state == "COMPLETED":
                 return None
             continue
-        page = entries.get(candidate.id)
         had = page.sent_to(target_id) if page else None
         if page is None or had is None or not had.taken:
             continue

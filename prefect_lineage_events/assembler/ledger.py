@@ -76,7 +76,7 @@ class Entry:
     """The ledger's page about one run. `end` is the run's state and end as it was assembled (see `end_of`).
 
     `targets` are by `target_key`. `anew`: a backfill had its statements read by a later analyser, and they were read
-    otherwise: so they are ever after.
+    otherwise: so they are ever after. `empty`: the run touched nothing itself, so that its end shows no edges.
     """
 
     artifact_id: UUID | None
@@ -85,6 +85,7 @@ class Entry:
     stored_events: int
     targets: Mapping[str, Sent] = field(default_factory=dict)
     anew: bool = False
+    empty: bool = False
 
     def settles(self, run: FlowRun, *target_ids: str) -> bool:
         """Is nothing left to do for the run as it ended, at each of these targets?"""
@@ -151,7 +152,7 @@ def write(client: SyncPrefectClient, run: FlowRun, entry: Entry, text: str) -> E
         ArtifactCreate(
             key=_key(run),
             type="markdown",
-            description=f"Lineage of flow {run.flow_name}: what this run read and wrote.",
+            description=_description(run),
             data=text,
             metadata_=metadata,
             # By this one id pages are found. A task run outside any flow shows its own beside.
@@ -172,6 +173,12 @@ def note(client: SyncPrefectClient, entry: Entry) -> None:
         logger.info("The lineage artifact %s was deleted by hand; it is written anew at the end", entry.artifact_id)
 
 
+def knows_flow(client: SyncPrefectClient, run: FlowRun) -> bool:
+    """Was a run of this flow ever assembled, and had lineage worth a page? One request."""
+    latest: Mapping[str, Any] | None = api.get(client, f"/artifacts/{_key(run)}/latest")
+    return latest is not None and latest.get("description") == _description(run)
+
+
 def took_since(client: SyncPrefectClient, target_id: str, since: dt.datetime, *, but: UUID) -> bool:
     """Did the target take events since then, of other runs than `but`? Only the latest few pages are looked at."""
     body = {"artifacts": {"key": {"like_": KEY_PREFIX}}, "sort": "UPDATED_DESC", "limit": _LATEST}
@@ -190,9 +197,13 @@ def _key(run: FlowRun) -> str:
     return f"{KEY_PREFIX}{slug or run.flow_id}"
 
 
+def _description(run: FlowRun) -> str:
+    return f"Lineage of flow {run.flow_name}: what this run read and wrote."
+
+
 def _metadata(entry: Entry) -> dict[str, str]:
-    state = {"end": entry.end, "complete": entry.complete, "events": entry.stored_events, "anew": entry.anew}
-    told = {_RUN: json.dumps(state)}
+    state = {"end": entry.end, "complete": entry.complete, "events": entry.stored_events}
+    told = {_RUN: json.dumps({**state, "anew": entry.anew, "empty": entry.empty})}
     for key, sent in entry.targets.items():
         line = asdict(replace(sent, target=sent.target.encode("ascii", "replace").decode()[:_SHOWN_TARGET]))
         reasons = line.pop("reasons")
@@ -215,8 +226,8 @@ def _entry(raw: Mapping[str, Any]) -> Entry:
     state = json.loads(metadata[_RUN])
     keys = [name.removeprefix(_TARGET) for name in metadata if name.startswith(_TARGET)]
     targets = {key: _sent(metadata[_TARGET + key], metadata.get(_REFUSED + key, "[]")) for key in keys}
-    anew = state.get("anew", False)
-    return Entry(UUID(raw["id"]), state["end"], state["complete"], state["events"], targets, anew)
+    later = {name: state.get(name, False) for name in ("anew", "empty")}
+    return Entry(UUID(raw["id"]), state["end"], state["complete"], state["events"], targets, **later)
 
 
 def _sent(line: str, reasons: str) -> Sent:

@@ -18,7 +18,7 @@ from prefect_lineage_events.assembler.healing import heal
 from prefect_lineage_events.assembler.ledger import Sent
 from prefect_lineage_events.assembler.outbox import Outbox, events_for
 from prefect_lineage_events.assembler.page import Page
-from prefect_lineage_events.assembler.stitching import stitched
+from prefect_lineage_events.assembler.stitching import stitched, told_by_cache
 from prefect_lineage_events.assembly.model import Reanalysis, RunLineage
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.read import Patience, read_history
@@ -131,7 +131,7 @@ def assemble_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order = Or
     history = read_history(client, run, order.patience or patience())
     if order.hasty and _still_arriving(history, api.now(client)):
         return Assembled(run.id, run.flow_name, "too early")
-    lineage = stitched(history, anew=order.reanalyse)
+    lineage = told_by_cache(client, stitched(history, anew=order.reanalyse))
     if not lineage.worth_sending:
         return Assembled(run.id, run.flow_name, "no lineage", lacks=history.completeness.lacks())
     with claims.claim(client, run.id, order.busy_patience):

@@ -97,4 +97,5 @@ def _anew(before: Entry | None, lineage: RunLineage, stored_events: int) -> Entr
         stored_events=stored_events,
         targets=before.targets if before and before.end == end else {},
         anew=lineage.reanalysis.changed > 0,
+        empty=lineage.lineage.empty,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events.assembler.one_run import Assembled, Order, Outcome
-from prefect_lineage_events.assembler.stitching import stitched
+from prefect_lineage_events.assembler.stitching import stitched, told_by_cache
 from prefect_lineage_events.history.read import Patience, read_history
 from prefect_lineage_events.history.runs import read_run
 
@@ -23,7 +23,7 @@ def preview_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order, *, s
     """
     run = read_run(client, flow_run_id)
     history = read_history(client, run, _NOW)
-    lineage = stitched(history, anew=order.reanalyse)
+    lineage = told_by_cache(client, stitched(history, anew=order.reanalyse))
     outcome: Outcome = "would be sent"
     if not lineage.worth_sending:
         outcome = "no lineage"

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from prefect_lineage_events.assembler import ledger
 from prefect_lineage_events.assembly.model import RunLineage
 from prefect_lineage_events.assembly.stitch import stitch
 from prefect_lineage_events.capture import policy
 from prefect_lineage_events.history.model import RunHistory
+from prefect_lineage_events.history.tasks import all_cached
 from prefect_lineage_events.settings import settings
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+
+def told_by_cache(client: SyncPrefectClient, lineage: RunLineage) -> RunLineage:
+    """The lineage of a run that touched nothing, marked as `from_cache` where that is why. Asks for nothing else."""
+    run = lineage.run
+    if lineage.worth_sending or run.state != "COMPLETED" or run.kind != "flow-run":
+        return lineage
+    return replace(lineage, from_cache=ledger.knows_flow(client, run) and all_cached(client, run.id))
 
 
 def stitched(history: RunHistory, *, anew: bool = False) -> RunLineage:

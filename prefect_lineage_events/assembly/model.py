@@ -155,7 +155,8 @@ class Reanalysis:
 class RunLineage:
     """The stitched picture of one flow run.
 
-    `assets` are those outputs that Prefect knows itself; `last` is when the last statement of the run began.
+    `assets` are those outputs that Prefect knows itself; `last` is when the last statement of the run began;
+    `from_cache`: nothing was touched since all of its tasks were cached, in a flow whose runs have lineage.
     """
 
     run: FlowRun
@@ -167,8 +168,11 @@ class RunLineage:
     assets: frozenset[Dataset] = frozenset()
     reanalysis: Reanalysis = Reanalysis()
     last: dt.datetime | None = None
+    from_cache: bool = False
 
     @property
     def worth_sending(self) -> bool:
-        """A run without lineage is not sent, unless a descendant has some: the tree needs its states."""
-        return not self.lineage.empty or self.descendants_have_lineage
+        """A run without lineage is not sent, unless a descendant has some (the tree needs its states) or only the cache
+        kept it from having some (its job has one more good run).
+        """
+        return not self.lineage.empty or self.descendants_have_lineage or self.from_cache

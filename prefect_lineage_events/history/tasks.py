@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Not a parameter of the task: order only (`wait_for`), or the task that called it (`__parents__`).
 _ORDER_ONLY = "wait_for"
 _CALLER = "__parents__"
+# The name of the state in which Prefect leaves a task whose result it took from its cache.
+_CACHED = "Cached"
 
 
 def read_tasks(client: SyncPrefectClient, flow_run_id: UUID) -> dict[UUID, TaskRun]:
@@ -26,6 +28,13 @@ def read_tasks(client: SyncPrefectClient, flow_run_id: UUID) -> dict[UUID, TaskR
     calls = {subflow: UUID(row["id"]) for row in rows if (subflow := _subflow(row))}
     tasks = (_task(row, calls) for row in rows)
     return {task.id: task for task in tasks}
+
+
+def all_cached(client: SyncPrefectClient, flow_run_id: UUID) -> bool:
+    """Had the run tasks, and did each give a result of an earlier run? The first 200 of them are asked."""
+    body = {"flow_runs": {"id": {"any_": [str(flow_run_id)]}}, "limit": api.PAGE}
+    rows: list[JSON] = api.post(client, "/task_runs/filter", body)
+    return bool(rows) and all((row.get("state") or {}).get("name") == _CACHED for row in rows)
 
 
 def _task(raw: JSON, calls: Mapping[UUID, UUID]) -> TaskRun:

@@ -61,10 +61,11 @@ def healing(sent: Iterable[Event], newest_good: Iterable[Event]) -> list[Event]:
 
 
 def _hides(last: Event, good: Event) -> bool:
-    """Is the job's last event one of another run, and no better news?"""
+    """Is the job's last event one of another run, and no better news? One that touched nothing shows nothing."""
     if last["run"]["runId"] == good["run"]["runId"]:
         return False
-    return last["eventType"] != "COMPLETE" or str(last["eventTime"]) < str(good["eventTime"])
+    showing = last["eventType"] == "COMPLETE" and (last["inputs"] or last["outputs"])
+    return not showing or str(last["eventTime"]) < str(good["eventTime"])
 
 
 def _job(event: Event) -> _Name:

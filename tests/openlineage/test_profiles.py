@@ -251,6 +251,12 @@ def test_only_good_ends_heal():
     assert healing(failed, events(elt(), state="FAILED")) == []
 
 
+def test_after_a_good_run_that_touched_nothing_the_newest_that_did_comes_again():
+    cached = events(Story(), **later(run(elt()).run, 1))
+    good = events(elt())
+    assert healing(cached, good) == [good[-1]]
+
+
 def test_a_good_run_that_touched_nothing_heals_nothing():
     """All its tasks were cached, say."""
     failed = events(elt(), state="FAILED", **later(run(elt()).run, 1))
