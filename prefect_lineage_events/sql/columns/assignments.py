@@ -100,21 +100,27 @@ class Branch:
     def write(self, then: exp.Expr, env: Env | None) -> Task:
         """Edges of what a branch writes."""
         items = then.args.get("expressions") or ()
-        if isinstance(then, exp.Update) and not any(i.__class__ is exp.Star for i in items):
+        if isinstance(then, exp.Update) and items and not any(i.__class__ is exp.Star for i in items):
             yield from assign(self.statements, items, self.target, self.both, env=env)
         elif isinstance(then, (exp.Insert, exp.Update)):
             yield from self._insert(then.args.get("this"), _cells(then.args.get("expression")), env)
 
     def _insert(self, listed: exp.Expr | None, cells: Sequence[exp.Expr], env: Env | None) -> Task:
         queries = self.statements.queries
-        columns = listed.args.get("expressions") or () if isinstance(listed, exp.Tuple) else ()
+        columns = listed.args.get("expressions") or () if isinstance(listed, exp.Tuple) and not _by_name(listed) else ()
         names = [column_name(c, queries.rules) for c in columns]
         if cells:
             relation = yield from projections.outputs(queries, cells, self.source, env)
             outputs, names = relation.outputs, names or insert_columns(queries, self.ref, {})
-        else:  # UPDATE SET *, INSERT *, INSERT ROW: every column of the source, by name
+        else:  # UPDATE SET *, INSERT *, INSERT ROW, a bare UPDATE or INSERT: every column of the source, by name
             outputs = [o for relation in self.source.sources.values() for o in relation.outputs]
         self.statements.put(self.ref, outputs, places(outputs, names))
+
+
+def _by_name(listed: exp.Tuple) -> bool:
+    """DuckDB's INSERT BY NAME, which the parser takes for a column BY that is called NAME."""
+    words = [(item.this.name.upper(), item.alias.upper()) for item in listed.expressions if isinstance(item, exp.Alias)]
+    return words == [("BY", "NAME")]
 
 
 def _cells(values: exp.Expr | None) -> Sequence[exp.Expr]:

@@ -68,6 +68,14 @@ def join(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Tas
     return keys
 
 
+def merge_using(
+    queries: Queries, using: Sequence[exp.Expr], left: Sequence[Relation], right: Sequence[Relation], scope: Scope
+) -> None:
+    """The columns of a MERGE's USING (...): each is one of both sides, and decides over the rows."""
+    for column in (name_of(i, queries.rules) for i in using if isinstance(i, exp.Expr)):
+        _merge(queries, column, left, right, scope, filters=False)
+
+
 def is_query(node: exp.Expr) -> bool:
     """Is this a query, not a table or a join in parentheses?"""
     while node.__class__ is exp.Subquery:

@@ -143,7 +143,8 @@ class Statements:
         ref = table_of(target)
         yield from sources.item(queries, args["using"], source, env)
         scope.take(source)
-        yield from queries.decide(args.get("on"), "JOIN", scope, env)
+        yield from queries.decide(args.get("on") or None, "JOIN", scope, env)
+        sources.merge_using(queries, args.get("using_cond") or (), [target], list(source.sources.values()), scope)
         whens = args["whens"].args.get("expressions") or () if args.get("whens") is not None else ()
         for when in whens:
             sees = scope if when.args.get("matched") or when.args.get("source") else source

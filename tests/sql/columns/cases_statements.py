@@ -124,6 +124,12 @@ STATEMENTS: dict[str, list[Case]] = {
              "merge into w using t on w.x = t.id when not matched then insert values (t.id, t.a, 1)",
              """w.x <- t.id
                 w.y <- t.a""", known=True, dialect="postgres"),
+        Case("DuckDB's USING, and every column by name", "merge into n using u using (id) when matched then update "
+             "when not matched then insert by name",
+             """n.id <- u.id
+                n.c <- u.c""",
+             """n.* <~ n.id JOIN
+                n.* <~ u.id JOIN""", dialect="duckdb", known=True),
         Case("every column by name", "merge into n using u on n.id = u.id when matched then update set * "
              "when not matched then insert *",
              """n.id <- u.id
