@@ -63,7 +63,7 @@ class KinReader:
         calls = [task for task in above.tasks.values() if task.subflow == run.id] if takers else []
         given = _behind(above.tasks, [call.id for call in calls])
         open_ends = {call.id for call in calls if call.untracked and not given & _readers(above)}
-        subflows = self._subflows(above, open_ends | given, but=run.id) if calls else {}
+        subflows = self._subflows(above, {call.id for call in calls}, but=run.id) if calls else {}
         missing = open_ends if not subflows and None not in _readers(above) else set()
         if calls and not _lacks_columns(history) and not any(call.given or call.untracked for call in calls):
             above = replace(above, completeness=Completeness())

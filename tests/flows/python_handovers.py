@@ -69,6 +69,16 @@ def out_of_a_subflow() -> None:
     write(extracting(), "handed_up")
 
 
+@flow(name="storing")
+def storing(frame: pd.DataFrame) -> None:
+    frame.to_sql("passed_on", ENGINE, index=False)
+
+
+@flow(name="from subflow to subflow")
+def from_subflow_to_subflow() -> None:
+    storing(extracting())
+
+
 @materialize("s3://lake/customer_file", asset_deps=["s3://lake/country_file"])
 def publish() -> float:
     return float(pd.read_sql("SELECT id FROM customers", ENGINE)["id"].mean())
@@ -114,6 +124,7 @@ if __name__ == "__main__":
         read_by_the_body,
         into_a_subflow,
         out_of_a_subflow,
+        from_subflow_to_subflow,
         materialising,
         returning,
     ):

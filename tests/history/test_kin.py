@@ -140,6 +140,24 @@ def test_runs_below_a_subflow_belong_to_what_it_returned():
     assert {e.run.flow_run_id for e in history.subflows[CHILD].events} == {CHILD, grandchild}
 
 
+def test_a_sibling_whose_result_was_given_to_the_run_is_read():
+    api, sibling, its_call = api_with(), uuid4(), uuid4()
+    api.runs.append(raw_run(NOON, id_=sibling, parent=str(PARENT)))
+    api.tasks[0]["task_inputs"] = {"frame": [{"input_type": "task_run", "id": str(its_call)}]}
+    api.tasks.append(
+        {
+            "id": str(its_call),
+            "name": "sibling-0",
+            "task_key": "s",
+            "task_inputs": {},
+            "state": {"state_details": {"child_flow_run_id": str(sibling)}},
+            "of": str(PARENT),
+        }
+    )
+    above = read(api, child(write("out"))).parent
+    assert above and set(above.subflows) == {sibling}
+
+
 def test_the_grandparent_is_read_when_the_parent_only_handed_on():
     api = api_with(untracked=True)
     top = uuid4()
