@@ -161,7 +161,8 @@ def _still_arriving(history: RunHistory, now: dt.datetime) -> bool:
     """Was the run's end so short ago that missing events may only be late?"""
     ended = history.run.ended
     recent = ended is not None and now - ended < _RECENTLY
-    return recent and not (history.completeness.complete and history.stored_events)
+    # A closing count alone may be that of a flow whose tasks ran elsewhere.
+    return recent and not (history.completeness.complete and (history.events or history.assets))
 
 
 def _who_can_show_it_running(to: Sequence[Target]) -> tuple[Target, ...]:

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from prefect.context import FlowRunContext, SettingsContext, TaskRunContext
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from prefect_lineage_events.capture import offspring, policy
 from prefect_lineage_events.capture.log import softly
@@ -91,6 +92,7 @@ _flow_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary
 _task_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
 _inherited: set[UUID] = set()
 _interruption: list[Callable[[Run], None]] = []
+_end_of_work_elsewhere: list[Callable[[Run], None]] = []
 _settings_by_api: dict[tuple[str | None, str | None], SettingsContext] = {}
 
 
@@ -242,18 +244,37 @@ def before_interruption(call: Callable[[Run], None]) -> None:
     _interruption.append(call)
 
 
+def after_work_elsewhere(call: Callable[[Run], None]) -> None:
+    """Have `call` called when a flow run ends here whose tasks ran in other processes (Dask, Ray, a process pool).
+
+    They see no end of it. Nobody else would say that it is over, and what waits for that would wait for ever.
+    """
+    _end_of_work_elsewhere.append(call)
+
+
 def _settling(leave: Callable[..., None]) -> Callable[..., None]:
     @wraps(leave)
     def __exit__(self: Any, *error: Any) -> None:
         kind = error[0] if error else None
-        if kind is not None and not issubclass(kind, Exception | GeneratorExit) and not self.detached:
-            with softly("settling an interrupted run"):
-                run = _run_of(self, None)
-                for call in _interruption if run is not None else ():
-                    call(run)  # type: ignore[arg-type]
+        if self.detached:
+            calls = []
+        elif kind is not None and not issubclass(kind, Exception | GeneratorExit):
+            calls = _interruption
+        else:
+            calls = _end_of_work_elsewhere if _ends_with_work_elsewhere(self) else []
+        with softly("settling a run"):
+            run = _run_of(self, None) if calls else None
+            for call in calls if run is not None else ():
+                call(run)  # type: ignore[arg-type]
         leave(self, *error)
 
     return __exit__
+
+
+def _ends_with_work_elsewhere(context: Any) -> bool:
+    with softly("looking where the tasks ran"):
+        return not isinstance(context.task_runner, ThreadPoolTaskRunner) and is_over(context.flow_run)
+    return False
 
 
 def _remembering(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:

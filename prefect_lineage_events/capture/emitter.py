@@ -108,12 +108,12 @@ class Emitter:
         for datasets in self._schemas.look_up():
             self._number(partial(self._schema_event, datasets))
 
-    def tell_count(self, *, closed: bool, final: bool = False, reason: str = "") -> None:
+    def tell_count(self, *, closed: bool, final: bool = False, reason: str = "", even_none: bool = False) -> None:
         """Say how many events there are, unless nobody would learn anything by it. `final`: the process ends."""
         self.closed = self.closed or closed
         # After the closing count, that the process ends is no news.
         word = (closed, final and not closed, *self._counts)
-        if word == self._told or not any(self._counts):
+        if word == self._told or not (any(self._counts) or even_none):
             return
         self._told = word
         self.times_told = min(self.times_told + 1, 30)

@@ -145,9 +145,13 @@ class RecordNote:
 
 @dataclass(slots=True)
 class RunEndedNote:
-    """A flow run ended in this process: close its emitter. Queued, so that all it left behind comes before."""
+    """A flow run ended in this process: close its emitter. Queued, so that all it left behind comes before.
+
+    `elsewhere`: its tasks ran in other processes, which see no end; so it is told even if nothing was done here.
+    """
 
     run: Run
+    elsewhere: bool = False
 
 
 @dataclass(slots=True)

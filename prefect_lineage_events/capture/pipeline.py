@@ -80,7 +80,7 @@ class Pipeline:
         elif isinstance(note, RecordNote):
             self._report(from_record(note))
         elif isinstance(note, RunEndedNote):
-            self._close(note.run)
+            self._close(note.run, even_none=note.elsewhere)
         else:
             for emitter in self._emitters.values():
                 emitter.flush()
@@ -199,13 +199,15 @@ class Pipeline:
             return 0.0
         return min(2.0**emitter.times_told, longest)
 
-    def _close(self, run: Run) -> None:
+    def _close(self, run: Run, *, even_none: bool) -> None:
         key = run.key
         emitter = self._emitters.get(key) if key is not None else None
+        if emitter is None and even_none and key is not None and key not in self._resting:
+            emitter = self._emitter(run)
         if emitter is None:
             return
         emitter.flush()
-        self._tell(emitter, closed=True)
+        self._tell(emitter, closed=True, even_none=even_none)
         self._put_to_rest(emitter)
 
     def _put_to_rest(self, emitter: Emitter) -> None:
@@ -217,10 +219,10 @@ class Pipeline:
         while len(self._resting) > _MAX_RESTING:
             self._resting.popitem(last=False)
 
-    def _tell(self, emitter: Emitter, *, closed: bool, final: bool = False) -> None:
+    def _tell(self, emitter: Emitter, *, closed: bool, final: bool = False, even_none: bool = False) -> None:
         if self._values.schema_lookup:
             emitter.look_up()
-        emitter.tell_count(closed=closed, final=final)
+        emitter.tell_count(closed=closed, final=final, even_none=even_none)
 
     def _count_dropped(self) -> None:
         for run, count in self._queue.dropped():

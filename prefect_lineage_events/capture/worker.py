@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from prefect_lineage_events.capture.context import Run, before_interruption
+from prefect_lineage_events.capture.context import Run, after_work_elsewhere, before_interruption
 from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import Counts, FlushNote, ForgottenNote, Note, RunEndedNote, StatementNote
 from prefect_lineage_events.capture.queue import NoteQueue
@@ -179,6 +179,11 @@ def _settle(run: Run) -> None:
         _worker.settle(run)
 
 
+def _close(run: Run) -> None:
+    if run.captured:
+        put(RunEndedNote(run, elsewhere=True))
+
+
 def _before_fork() -> None:
     """Let our thread finish importing: a child that inherits half a module could never import the rest."""
     _importing.acquire(timeout=_MAX_IMPORT)
@@ -197,4 +202,5 @@ def _begin_anew() -> None:
 # Before the threads of executors are joined, which look up hosts for us, and before any `atexit` call.
 threading._register_atexit(_stop)  # type: ignore[attr-defined]
 before_interruption(_settle)
+after_work_elsewhere(_close)
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_anew)

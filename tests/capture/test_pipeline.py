@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from prefect_lineage_events.capture.context import Run
-from prefect_lineage_events.capture.notes import RecordNote
+from prefect_lineage_events.capture.notes import RecordNote, RunEndedNote
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import CountEvent, LineageEvent
 
@@ -329,6 +329,15 @@ def test_a_run_that_reaches_its_end_is_closed_with_its_count(
     live.ended = True
     bench.settle(1.0)
     assert [(e.closed, e.count) for e in bench.events() if isinstance(e, CountEvent)] == [(True, 1)]
+
+
+@pytest.mark.parametrize(("elsewhere", "words"), [(True, ["lineage.closed"]), (False, [])])
+def test_a_run_whose_tasks_ran_elsewhere_is_closed_though_nothing_was_done_here(
+    bench: Bench, run: Run, elsewhere: bool, words: list[str]
+) -> None:
+    bench.queue.put(RunEndedNote(run, elsewhere=elsewhere))
+    bench.settle()
+    assert [event["event"] for event in bench.sent] == words
 
 
 def test_what_comes_after_the_end_is_told_with_a_higher_count(
