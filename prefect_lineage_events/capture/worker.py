@@ -12,6 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from prefect_lineage_events.capture import policy
 from prefect_lineage_events.capture.context import Run, after_work_elsewhere, before_interruption
 from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import Counts, FlushNote, ForgottenNote, Note, RunEndedNote, StatementNote
@@ -180,7 +181,7 @@ def _settle(run: Run) -> None:
 
 
 def _close(run: Run) -> None:
-    if run.captured:
+    if run.captured and policy.current().enabled:
         put(RunEndedNote(run, elsewhere=True))
 
 

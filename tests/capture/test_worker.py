@@ -140,3 +140,16 @@ def test_putting_fails_softly(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(worker, "_current", broken)
     assert worker.put(note()) is False
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_process_in_which_all_is_switched_off_says_nothing_of_the_end_of_runs(
+    monkeypatch: pytest.MonkeyPatch, enabled: bool
+) -> None:
+    put: list[Note] = []
+    monkeypatch.setattr(worker, "put", put.append)
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ENABLED", str(enabled).lower())
+    policy.current.cache_clear()
+    worker._close(RUN)
+    policy.current.cache_clear()
+    assert bool(put) is enabled
