@@ -83,7 +83,8 @@ def _named(error: BaseException) -> str:
 
 def _without(secrets: Iterable[str], text: str) -> str:
     for secret in secrets:
-        text = text.replace(secret, "***")
+        # As it is, and as Python quotes it: a line break in it is then two characters.
+        text = text.replace(secret, "***").replace(repr(secret)[1:-1], "***")
     return text
 
 
