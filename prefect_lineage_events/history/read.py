@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # A process's clock may differ from the server's by a time zone, and a run's process may report after its end.
 _BEFORE = dt.timedelta(days=1)
 _AFTER = dt.timedelta(days=1)
+_LONG_GONE = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 # What a process sent has long been stored when a run ended this long ago: waiting would bring nothing.
 LONG_AGO = dt.timedelta(minutes=15)
 
@@ -34,8 +35,8 @@ LONG_AGO = dt.timedelta(minutes=15)
 class Patience:
     """How long to wait for events, in seconds.
 
-    `completeness`: at most, for what an emitter counted; `settle`: after a run's end, for a first event at all;
-    `poll`: between two looks.
+    `completeness`: at most, for what an emitter counted; `settle`: after a run's end, for a first event at all, or
+    `completeness` as long as the history has not even the run's end; `poll`: between two looks.
     """
 
     completeness: float = 60.0
@@ -92,7 +93,9 @@ def _read_events(
     window = window_of(run, began)
     log = event_log.read(client, run.id, window, run.kind)
     completeness = _judge(log, run, began)
-    while (now := clock.now()) < _deadline(log, completeness, run, patience, began):
+    while (now := clock.now()) < _deadline(log, completeness, run, patience, began) or (
+        not log.from_emitters and now < _latest(run, patience) and _end_unrecorded(client, run, clock)
+    ):
         clock.sleep(patience.poll)
         if event_log.count(client, run.id, window, run.kind) != log.stored:
             log = event_log.read(client, run.id, window, run.kind)
@@ -148,6 +151,11 @@ def _deadline(
     if not log.from_emitters:
         return ended + dt.timedelta(seconds=min(patience.settle, patience.completeness))
     return began if completeness.complete else began + dt.timedelta(seconds=patience.completeness)
+
+
+def _latest(run: FlowRun, patience: Patience) -> dt.datetime:
+    """Until when to wait for a history that has not even the run's end: so far behind, it says nothing of the run."""
+    return (run.ended or _LONG_GONE) + dt.timedelta(seconds=patience.completeness)
 
 
 def _read_tasks(

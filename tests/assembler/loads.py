@@ -32,6 +32,10 @@ def no_load() -> UUID:
     return UUID(flow_run.id)
 
 
+# A server that others load as well takes its time to store what it received.
+_PATIENCE = dt.timedelta(seconds=120)
+
+
 def now() -> dt.datetime:
     return dt.datetime.now(dt.timezone.utc)
 
@@ -39,12 +43,15 @@ def now() -> dt.datetime:
 def stored(client, *run_ids: UUID) -> None:
     """Until the runs' closing events are stored: the sweep waits for nobody."""
     for run_id in run_ids:
-        assert one_run.read_history(client, known_run(client, run_id)).completeness.complete
+        deadline = now() + _PATIENCE
+        while not ((history := one_run.read_history(client, known_run(client, run_id))).stored_events):
+            assert now() < deadline, f"no event of {run_id} was ever stored"
+        assert history.completeness.complete
 
 
 def known_run(client, run_id: UUID) -> FlowRun:
     """The run, once the server knows it: a task run outside any flow is told by events, some seconds after it ended."""
-    deadline = now() + dt.timedelta(seconds=60)
+    deadline = now() + _PATIENCE
     while True:
         try:
             return one_run.read_run(client, run_id)

@@ -33,6 +33,7 @@ def test_a_backfill_sends_what_nobody_has(target, client):
 
 def test_a_dry_run_says_what_would_be_sent(target, client):
     start, run_id = now(), daily_load()
+    stored(client, run_id)
     summary = backfill(start.isoformat(), now().isoformat(), dry_run=True)
     assert [(a.flow_run_id, a.outcome) for a in summary.assembled] == [(run_id, "would be sent")]
     assert not target.events
@@ -198,6 +199,7 @@ def load_outside_of_flows(fail: bool = False) -> UUID:
     return UUID(task_run.id)
 
 
+@pytest.mark.timeout(400)
 def test_a_task_outside_any_flow_is_backfilled_by_its_name_and_its_good_run_stays_shown(target, client):
     target.profile = "marquez"
     start, good = now(), load_outside_of_flows()

@@ -287,3 +287,19 @@ def test_without_patience_a_parent_that_ended_just_now_may_have_more_to_tell():
     completeness = read(api, run, Patience(completeness=0, settle=20)).completeness
     assert completeness.open_kin == (run.parents[0].flow_run_id,)
     assert str(run.parents[0].flow_run_id) in completeness.lacks()[0]
+
+
+def test_a_history_that_lags_behind_is_waited_for_though_no_event_of_the_run_is_there():
+    api, emitter = FakeApi(NOON), uuid4()
+    api.store(write("out", emitter=emitter), late=40)
+    api.store(closing(emitter, 1), late=41)
+    history = read(api, ended_run(state_id=uuid4()))
+    assert len(history.events) == 1
+    assert history.completeness.complete
+
+
+def test_a_history_that_has_the_runs_end_is_not_taken_to_lag_behind():
+    api, run = FakeApi(NOON), ended_run(state_id=uuid4())
+    api.recorded_states = {run.state_id}
+    assert not read(api, run).events
+    assert api.now - NOON <= dt.timedelta(seconds=20)
