@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,8 @@ def test_a_living_process_is_not_dead(other):
 def test_a_killed_process_is_dead_even_before_anybody_buried_it(other):
     name = other.stdout.readline().strip()
     other.kill()
-    other.stdout.read()
+    # Ended, and left for us to bury: a killed process closes its files before it is dead.
+    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
     assert holder.is_dead(name)
     other.wait()
     assert holder.is_dead(name)
