@@ -286,13 +286,17 @@ class AsyncCursorProxy(CursorProxy):
 def cursor_proxy(cursor: Any, connection: ConnectionProxy) -> CursorProxy:
     """The proxy of a cursor of that connection."""
     own: Any = type(cursor)
-    awaited = iscoroutinefunction(getattr(own, "execute", None))
-    proxy: CursorProxy = _like(AsyncCursorProxy if awaited else CursorProxy, own)(cursor, connection)
+    made = _cursor_classes.get(own)
+    if made is None:
+        awaited = iscoroutinefunction(getattr(own, "execute", None))
+        made = _cursor_classes[own] = _like(AsyncCursorProxy if awaited else CursorProxy, own)
+    proxy: CursorProxy = made(cursor, connection)
     return proxy
 
 
 # Held weakly: DuckDB complains on stderr of a class of its own that outlives the interpreter.
 _classes: weakref.WeakKeyDictionary[type, dict[type, Any]] = weakref.WeakKeyDictionary()
+_cursor_classes: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
 
 
 def _like(proxy_class: type, own: type) -> Any:
