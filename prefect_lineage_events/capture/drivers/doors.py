@@ -43,21 +43,27 @@ def opens(doors: Mapping[str, Sequence[str]]) -> Callable[[ConnectionProxy], Non
 
 
 def _open_doors(names: Sequence[str], module: ModuleType) -> None:
+    doors: dict[int, _Door] = {}
     for name in names:
         owner, attribute, own = wrapt.resolve_path(module, name)
         door = _Door(own, _unwrapped)
         setattr(owner, attribute, door)
         if owner is module:
-            _open_for_importers(own, door)
+            doors[id(own)] = door
+    if doors:
+        _open_for_importers(doors)
 
 
-def _open_for_importers(own: Any, door: _Door) -> None:
-    """Who did `from psycopg2.extensions import quote_ident` before has the function under a name of their own."""
+def _open_for_importers(doors: Mapping[int, _Door]) -> None:
+    """Who did `from psycopg2.extensions import quote_ident` before has the function under a name of their own.
+
+    `doors` are by the id of the function behind each: there is much to look through, once.
+    """
     for module in list(sys.modules.values()):
         if isinstance(module, ModuleType):
             for name, value in list(vars(module).items()):
-                if value is own:
-                    setattr(module, name, door)
+                if id(value) in doors:
+                    setattr(module, name, doors[id(value)])
 
 
 def _unwrapped(function: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
