@@ -6,10 +6,11 @@ A statement that failed is not fed, and so changes nothing. Copying a connection
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from .alike import pattern_of
 from .attached import attached_by
 from .cache import BoundedCache
 from .context import Context, OwnNames
@@ -92,14 +93,25 @@ class Session:
         `schemas` are columns and types known from elsewhere, by dotted table name; what the session itself
         declared counts more, being newer.
         """
-        key = None if schemas else (sql, self.dialect, self.database, self.schema, columns, self.state)
-        known = _ANSWERS.get(key) if key else None
+        if schemas:
+            return self._analyze(sql, columns, schemas)
+        key = self._key(sql, columns)
+        known = _ANSWERS.get(key)
         if known is not None:
             return known, self.after(*known)
-        statements, session = self._analyze(sql, columns, schemas or {})
-        if key and not _USES_LAST_QUERY.search(sql):
-            _ANSWERS.put(key, statements, len(sql) + _weight(statements) + 100 * len(self.state.columns))
+        pattern = pattern_of(sql, self.dialect)
+        if pattern is not None and (known := _ANSWERS.get(self._key(pattern, columns))) is not None:
+            return known, self.after(*known)
+        statements, session = self._analyze(sql, columns, {})
+        if not _USES_LAST_QUERY.search(sql):
+            weight = len(sql) + _weight(statements) + 100 * len(self.state.columns)
+            _ANSWERS.put(key, statements, weight)
+            if pattern is not None and all(s.confidence == "exact" and not s.session for s in statements):
+                _ANSWERS.put(self._key(pattern, columns), statements, weight)
         return statements, session
+
+    def _key(self, sql: str, columns: bool) -> Hashable:
+        return (sql, self.dialect, self.database, self.schema, columns, self.state)
 
     def after(self, *statements: Statement) -> Session:
         """The session that these statements leave, in order."""
