@@ -27,6 +27,11 @@ class Coalescer:
     def __len__(self) -> int:
         return len(self._drafts)
 
+    @property
+    def drafts(self) -> list[Draft]:
+        """All drafts, in order."""
+        return list(self._drafts.values())
+
     def add(self, draft: Draft) -> Draft:
         """The draft it is counted in: itself when it is the first of its kind."""
         shape = draft.key
@@ -46,7 +51,7 @@ class Coalescer:
 
     def take(self) -> list[Draft]:
         """All drafts, in order; the coalescer is empty then, but remembers the datasets' lives."""
-        drafts, self._drafts = list(self._drafts.values()), {}
+        drafts, self._drafts = self.drafts, {}
         return drafts
 
     def _begin_lives(self, datasets: Iterable[EventDataset], shape: Key) -> None:

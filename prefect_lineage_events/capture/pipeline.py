@@ -65,11 +65,17 @@ class Pipeline:
         # Runs that are over, as far as one knows; what still comes of one goes on with its numbers.
         self._resting: OrderedDict[UUID, Emitter] = OrderedDict()
         self._next_glance = 0.0
+        self._at_work: StatementNote | None = None
+        self._given_up = False
 
     def take(self, note: Note) -> None:
         """Work on one note."""
         if isinstance(note, StatementNote):
-            self._statement(note)
+            self._at_work = note
+            try:
+                self._statement(note)
+            finally:
+                self._at_work = None
         elif isinstance(note, TransactionNote):
             self._report(self._state(note.connection).transaction.step(note.step, note.name))
         elif isinstance(note, RowsNote):
@@ -115,10 +121,18 @@ class Pipeline:
             self._tell(emitter, closed=_ends_here(emitter), final=True)
 
     def give_up(self, reason: str) -> None:
-        """There is no time left: what has not been analysed is counted as dropped, and told."""
+        """There is no time left: tell what is known to be true; the rest is counted as dropped, and told so."""
+        self._given_up = True
         self._queue.drop_rest()
         self._count_dropped()
+        at_work = self._at_work
+        if at_work is not None and at_work.run is not None:
+            self._emitter(at_work.run).dropped_here += 1
+        for state in list(self._connections.values()):
+            for draft in state.transaction.held:  # its commit may be among what nobody will look at
+                self._emitter(draft.run).dropped_here += draft.executions
         for emitter in list(self._emitters.values()):
+            emitter.flush()
             emitter.tell_count(closed=_ends_here(emitter), final=True, reason=reason)
 
     def _statement(self, note: StatementNote) -> None:
@@ -153,6 +167,8 @@ class Pipeline:
                 home.add_rows(rows)
 
     def _report(self, drafts: list[Draft]) -> None:
+        if self._given_up:
+            return
         now = self._clock()
         for draft in drafts:
             self._emitter(draft.run).offer(draft, now)

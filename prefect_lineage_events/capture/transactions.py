@@ -69,6 +69,11 @@ class Transaction:
     def size(self) -> int:
         return sum(len(s.held) for s in self._segments)
 
+    @property
+    def held(self) -> list[Draft]:
+        """What waits for the end of the transaction, in order."""
+        return [draft for segment in self._segments for draft in segment.held.drafts]
+
     def hold(self, draft: Draft) -> Draft:
         """Keep a write until its transaction ends; the draft it is counted in."""
         return self._segments[-1].held.add(draft)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _BEFORE_QUEUES = 1_000
 _MAX_IMPORT = 5.0  # seconds
 # Of the time at the end of the process; the rest is for sending what comes of it, and what did not.
-_FOR_ANALYSIS = 0.8
+_FOR_ANALYSIS = 0.7
 
 
 class Worker:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from prefect_lineage_events.capture.context import Run
-from prefect_lineage_events.capture.notes import RecordNote, RunEndedNote
+from prefect_lineage_events.capture.notes import RecordNote, RunEndedNote, StatementNote, TransactionNote
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import CountEvent, LineageEvent
 
-from .conftest import STARTED, Bench, ConnectionDriver, make_run, statement
+from .conftest import STARTED, Bench, ConnectionDriver, ScriptedSession, make_run, statement
 
 
 def test_a_committed_write_becomes_one_event_with_its_inputs(bench: Bench, db: ConnectionDriver) -> None:
@@ -396,3 +397,36 @@ def test_what_is_known_of_a_connection_goes_with_it(bench: Bench, run: Run) -> N
 
     assert gone() is None
     assert len(bench.pipeline._connections) == 0
+
+
+def test_a_process_that_has_no_time_left_tells_what_is_true_and_counts_the_rest(
+    bench: Bench, db: ConnectionDriver, run: Run
+) -> None:
+    db.execute("write told from orders", autocommit=True)
+    for number in range(3):
+        db.execute("write held from orders", rows=number)  # its commit waits in the queue
+    bench.queue.put(TransactionNote(db.connection, "commit"))
+    bench.queue.put(StatementNote(db.connection, "write waiting from orders", run, STARTED, 0.1, True))
+
+    bench.pipeline.give_up("no time")
+
+    assert bench.names() == ["write shop.public.told < shop.public.orders"]
+    (count,) = bench.events("lineage.closed")
+    assert isinstance(count, CountEvent)
+    assert (count.count, count.dropped, count.reason) == (1, 4, "no time")
+
+
+def test_the_statement_at_which_the_analyser_hangs_is_counted(bench: Bench, db: ConnectionDriver) -> None:
+    def hang(sql: str, columns: bool = True) -> Any:
+        bench.pipeline.give_up("no time")  # what the process's end does meanwhile
+        return ScriptedSession().analyze("write late from orders")
+
+    db.execute("read from orders")
+    bench.pipeline._state(db.connection).session.analyze = hang  # type: ignore[method-assign]
+
+    db.execute("write late from orders", autocommit=True)
+
+    assert bench.names() == ["read - < shop.public.orders"]
+    (count,) = bench.events("lineage.closed")
+    assert isinstance(count, CountEvent)
+    assert (count.count, count.dropped) == (1, 1)
