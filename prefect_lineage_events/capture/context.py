@@ -91,6 +91,7 @@ _contexts: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _flow_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
 _task_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
 _inherited: set[UUID] = set()
+_with_children: set[UUID] = set()  # flow runs that started processes, which may have done their work
 _interruption: list[Callable[[Run], None]] = []
 _end_of_work_elsewhere: list[Callable[[Run], None]] = []
 _settings_by_api: dict[tuple[str | None, str | None], SettingsContext] = {}
@@ -138,6 +139,8 @@ def _passport() -> str | None:
     run = _starting_run() or _of_process()
     if run is None or not run.captured:
         return None
+    if not run.detached and run.info.flow_run_id is not None:
+        _with_children.add(run.info.flow_run_id)
     return json.dumps({"info": run.info.model_dump(mode="json", exclude_none=True), "task_key": run.task_key})
 
 
@@ -245,7 +248,7 @@ def before_interruption(call: Callable[[Run], None]) -> None:
 
 
 def after_work_elsewhere(call: Callable[[Run], None]) -> None:
-    """Have `call` called when a flow run ends here whose tasks ran in other processes (Dask, Ray, a process pool).
+    """Have `call` called when a flow run ends here that worked in other processes (children, a pool, Dask, Ray).
 
     They see no end of it. Nobody else would say that it is over, and what waits for that would wait for ever.
     """
@@ -273,7 +276,11 @@ def _settling(leave: Callable[..., None]) -> Callable[..., None]:
 
 def _ends_with_work_elsewhere(context: Any) -> bool:
     with softly("looking where the tasks ran"):
-        return not isinstance(context.task_runner, ThreadPoolTaskRunner) and is_over(context.flow_run)
+        if not is_over(context.flow_run):
+            return False
+        in_children = context.flow_run.id in _with_children
+        _with_children.discard(context.flow_run.id)
+        return in_children or not isinstance(context.task_runner, ThreadPoolTaskRunner)
     return False
 
 
@@ -306,6 +313,7 @@ def _begin_anew() -> None:
     """A fork inherits contexts of runs whose end it will not see."""
     _inherited.update(_flow_runs.keys())
     forget()
+    _with_children.clear()
     _flow_runs.clear()
     _task_runs.clear()
 

@@ -133,13 +133,15 @@ def _patch(module: Any) -> None:
         connector = getattr(module, class_name, None) if module_name == module.__name__ else None
         if connector is not None and not _is_patched(vars(connector)[method_name]):
             setattr(connector, method_name, _Patch(vars(connector)[method_name], wrapper, lambda: _wanted))
-            _note_who_starts_what()
+            _watch_runs()
 
 
-def _note_who_starts_what() -> None:
-    """Threads and processes that are started before the first connection must know their starter as well."""
-    with softly("noting who starts threads and processes"):
-        import_module("prefect_lineage_events.capture.context")
+def _watch_runs() -> None:
+    """What is started before the first connection must know its starter as well, and a run must be seen to end whose
+    connections are all in other processes.
+    """
+    with softly("watching runs"):
+        import_module("prefect_lineage_events.capture.worker")
 
 
 def _is_patched(method: Any) -> bool:

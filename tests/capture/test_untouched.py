@@ -22,14 +22,14 @@ from tests.conftest import PrefectServer
 pytestmark = pytest.mark.server
 _PATIENCE = 60
 _PROGRAM = Path(__file__).parent / "programs" / "untouched.py"
-_TABLES = ("by_flow", "by_task", "by_thread", "once", "by_pool", "by_fork", "by_spawn", "by_dask")
+_TABLES = ("by_flow", "by_task", "by_thread", "once", "by_pool", "by_fork", "by_spawn", "by_forkserver", "by_dask")
 _IN_THE_FLOWS_PROCESS = {
     "untouched": {"by_flow": None, "by_task": "copy", "by_thread": "copy"},
     "untouched-instrumented": {"once": None},
 }
 _IN_OTHER_PROCESSES = {
     "untouched-pool": {"by_pool": "copy"},
-    "untouched-children": {"by_fork": None, "by_spawn": None},
+    "untouched-children": {"by_fork": None, "by_spawn": None, "by_forkserver": None},
     "untouched-dask": {"by_dask": "copy"},
 }
 
@@ -74,6 +74,13 @@ def writes(flows: Collection[str], api_url: str, of_run: Mapping[str, list[str]]
     return found
 
 
+def closed(flows: Collection[str], api_url: str) -> set[str]:
+    """Of these flows, the ones whose own process has said that the run is over."""
+    body = {"filter": {"event": {"name": ["lineage.closed"]}}, "limit": 50}
+    answer = httpx.post(f"{api_url}/events/filter", json=body, timeout=30).raise_for_status().json()
+    return {event["payload"]["run"].get("flow_name") for event in answer["events"]} & set(flows)
+
+
 def wait_for(expected: Mapping[str, Mapping[str, str | None]], api_url: str, **of_run: list[str]) -> None:
     deadline = time.monotonic() + _PATIENCE
     while (found := writes(expected, api_url, of_run)) != expected and time.monotonic() < deadline:
@@ -95,6 +102,11 @@ def test_every_process_of_untouched_flows_is_captured(
     run([sys.executable, str(_PROGRAM), "children", "pool", "dask", "instrumented"], environment)
 
     wait_for(_IN_OTHER_PROCESSES, prefect_server_process.api_url)
+    # The automation waits for this word, and no child can say it.
+    deadline = time.monotonic() + _PATIENCE
+    while (ended := closed(_IN_OTHER_PROCESSES, prefect_server_process.api_url)) != set(_IN_OTHER_PROCESSES):
+        assert time.monotonic() < deadline, ended
+        time.sleep(0.5)
 
 
 @pytest.mark.processes

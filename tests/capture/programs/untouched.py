@@ -44,7 +44,7 @@ def pool() -> None:
 
 @flow(name="untouched-children")
 def children() -> None:
-    for method in ("fork", "spawn"):
+    for method in ("fork", "spawn", "forkserver"):
         process = multiprocessing.get_context(method).Process(target=insert, args=(f"by_{method}",))
         process.start()
         process.join()
