@@ -10,6 +10,7 @@ import datetime as dt
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -105,14 +106,22 @@ class _Away:
 
 
 def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Order, summary: Summary) -> None:
-    """Of each flow only the last run has the present put back after it: after every one it would double the work."""
+    """Of each flow only the last run has the present put back after it: after every one it would double the work.
+
+    A run that Prefect's API did not answer for has its turn once more after all others: a busy one answers most.
+    """
     last = {run.flow_id: run.id for run in todo}
     shown: dict[UUID, FlowRun] = {}
     away = _Away(order.targets or ())
-    for run in todo:
+    unanswered: dict[UUID, str] = {}
+    again: list[FlowRun] = []
+    for run in chain(todo, again):
         there = away.not_given_up
         if not there:
-            summary.left.append(run)
+            if run.id in unanswered:
+                summary.failed.append((run, unanswered[run.id]))
+            else:
+                summary.left.append(run)
             continue
         is_last = order.keep_present and last[run.flow_id] == run.id
         one = replace(order, keep_present=is_last, targets=there, absent=[t for t in away.all if t not in there])
@@ -126,7 +135,11 @@ def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Ord
             continue
         except ApiAwayError as error:
             logger.warning("Run %s (%s) could not be assembled: %s", run.id, run.flow_name, error)
-            summary.failed.append((run, str(error)))
+            if run.id in unanswered:
+                summary.failed.append((run, str(error)))
+            else:
+                again.append(run)
+            unanswered[run.id] = str(error)
             away.without_api()
             continue
         if len(there) < len(away.all):

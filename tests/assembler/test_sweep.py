@@ -106,6 +106,23 @@ def test_an_api_that_is_away_in_mid_sweep_is_not_asked_for_every_run(target, cli
     assert all(target.types(run_id) == ["START", "COMPLETE"] for run_id in runs)
 
 
+def test_a_run_that_a_busy_api_did_not_answer_for_has_its_turn_once_more(target, client, monkeypatch):
+    runs = [daily_load() for _ in range(3)]
+    stored(client, *runs)
+    order, assemble_run = [], many_runs.assemble_run
+
+    def busy_at_first(client, run_id, *more):
+        order.append(run_id)
+        if len(order) == 1:
+            raise httpx.ReadTimeout("the database is locked")
+        return assemble_run(client, run_id, *more)
+
+    monkeypatch.setattr(many_runs, "assemble_run", busy_at_first)
+    sweep()
+    assert order == [*runs, runs[0]]
+    assert all(target.types(run_id) == ["START", "COMPLETE"] for run_id in runs)
+
+
 def test_one_refused_run_does_not_keep_the_others(target, client):
     bad, good = daily_load(), hourly_load()
     stored(client, bad, good)
