@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 NAME_PREFIX = "prefect_lineage_delivering_"
 # How often a claim is renewed in the time for which it holds: an API that is away for a while does not end it.
 _RENEWALS = 4
+_API_TROUBLE = (httpx.HTTPError, PrefectHTTPStatusError)
 
 
 class BusyError(RuntimeError):
@@ -52,7 +53,11 @@ def claim(client: SyncPrefectClient, flow_run_id: UUID, patience: float) -> Iter
         with _renewed(client, variable_id):
             yield
     finally:
-        _release(client, variable_id)
+        try:
+            _release(client, variable_id)
+        except _API_TROUBLE as error:
+            # Nor is this: what was delivered is delivered, and the claim is over when its time is.
+            logger.warning("The claim %s could not be taken back: %s", variable_id, error)
 
 
 def try_claim(client: SyncPrefectClient, flow_run_id: UUID) -> UUID | None:
@@ -98,7 +103,7 @@ def _renew(client: SyncPrefectClient, variable_id: UUID, over: Event) -> None:
         try:
             path = {"id": variable_id}
             client.request("PATCH", "/variables/{id}", path_params=path, json={"value": _value(client)})
-        except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+        except _API_TROUBLE as error:
             # Not the delivery's trouble: the claim holds for a while yet, and the next renewal may succeed.
             logger.warning("The claim %s could not be renewed: %s", variable_id, error)
 

@@ -8,6 +8,7 @@ import sys
 import time
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from prefect_lineage_events.assembler import claims
@@ -49,6 +50,19 @@ def test_a_claim_that_cannot_be_renewed_is_not_the_deliverys_trouble(client, mon
         while "could not be renewed" not in caplog.text:
             assert time.monotonic() < deadline
             time.sleep(0.1)
+
+
+def test_a_claim_that_cannot_be_taken_back_is_not_the_deliverys_trouble(client, monkeypatch, caplog):
+    run_id = uuid4()
+    with monkeypatch.context() as busy:
+
+        def unanswered(*_, **__):
+            raise httpx.ReadTimeout("the database is locked")
+
+        with claims.claim(client, run_id, 0):
+            busy.setattr(client, "request", unanswered)
+    assert "could not be taken back" in caplog.text
+    assert held(client, run_id)
 
 
 def test_claims_that_the_dead_left_are_removed_and_the_others_stay(client):
