@@ -4,6 +4,7 @@ Prefect follows objects, and the body made a new one: its task graph has no edge
 stayed in the body's hands, and a write whose rows are not explained otherwise took them from there. The two belong
 together only where there is no doubt:
 - the result was there when the write's task began, and what was written can be of it, by the columns (`evidence`);
+  only rows that came in a parameter may go by other names, where no write has theirs;
 - it is the only one that can have fed the write, or the write is the only one that it can have fed; or it alone came
   up since the write before.
 So two pipelines of one flow are never crossed, and a row that the flow makes up itself (a status, a mark) is not taken
@@ -27,7 +28,11 @@ from prefect_lineage_events.history.model import TaskRun
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Rows in the body's hands: of a read of its own, or what a task (or a subflow) handed to it."""
+    """Rows in the body's hands: of a read of its own, or what a task (or a subflow) handed to it.
+
+    `given`: the task graph above says that they came in a parameter, so that this flow is there to do something with
+    them.
+    """
 
     began: dt.datetime
     there: dt.datetime
@@ -35,6 +40,7 @@ class Result:
     names: frozenset[str]
     read: Placed | None = None
     task: UUID | None = None
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,8 @@ class FlowBody:
         return [self._tasks[scope] for scope in placed.step.scopes if scope]
 
     def _match(self, results: Sequence[Result], takings: Sequence[_Taking]) -> None:
-        possible = [(taking, _possible(taking, results)) for taking in takings]
+        unseen = [r for r in results if r.given and not any(_is_of(t, r) for t in takings)]
+        possible = [(taking, _possible(taking, results, unseen)) for taking in takings]
         fed_by: dict[frozenset[Life], set[Life | UUID]] = defaultdict(set)
         for taking, sources in possible:
             for some in sources:
@@ -141,11 +148,21 @@ class FlowBody:
             before = taking.began
 
 
-def _possible(taking: _Taking, results: Sequence[Result]) -> dict[frozenset[Life], list[Result]]:
-    """By the datasets that they are from: ten reads of one table are one possibility."""
-    there = [r for r in results if r.there <= taking.began]
-    alike = [r for r in there if evidence.alike(r.names, taking.names, single=taking.single)]
-    untold = [r for r in there if not (taking.single or (r.names and taking.names))]
+def _is_of(taking: _Taking, result: Result) -> bool:
+    there = result.there <= taking.began
+    return there and evidence.alike(result.names, taking.names, single=taking.single)
+
+
+def _possible(
+    taking: _Taking, results: Sequence[Result], unseen: Sequence[Result]
+) -> dict[frozenset[Life], list[Result]]:
+    """By the datasets that they are from: ten reads of one table are one possibility.
+
+    `unseen` are given ones whose columns nothing that was written has.
+    """
+    alike = [r for r in results if _is_of(taking, r)]
+    there = [r for r in results if r.there <= taking.began and not taking.single]
+    untold = [r for r in there if r in unseen or not (r.names and taking.names)]
     found: dict[frozenset[Life], list[Result]] = defaultdict(list)
     for result in alike or untold:
         found[result.sources].append(result)
@@ -162,7 +179,8 @@ def _by_scope(placed: Iterable[Placed]) -> dict[Scope, list[Placed]]:
 
 def _own(read: Placed) -> Result:
     started = read.step.started
-    return Result(started, started, frozenset(read.sources), _names([read]), read=read)
+    given = read.step.handed and not read.step.guessed
+    return Result(started, started, frozenset(read.sources), _names([read]), read=read, given=given)
 
 
 def _of_task(task: TaskRun, reads: Sequence[Placed]) -> Result:

@@ -60,6 +60,22 @@ def test_a_task_of_the_subflow_takes_them_out_of_its_flows_body():
     assert known(below(call(extracting("parent"), child, "E"), child)) == {"a>b": "same flow"}
 
 
+def test_rows_that_were_given_may_be_written_under_other_names():
+    child = Story("loading", rows=10).task("L", span=(5, 6), untracked=True).write("b", task="L", into="y:int")
+    assert known(below(call(extracting("parent"), child, "E"), child)) == {"a>b": "same flow"}
+
+
+def test_a_row_that_a_subflow_makes_up_is_not_what_it_was_given():
+    child = Story("loading", rows=1).task("L", span=(5, 6), untracked=True).write("log", task="L", into="y:int")
+    assert edges(below(call(extracting("parent"), child, "E"), child)) == set()
+
+
+def test_where_the_given_names_are_written_nothing_else_is_of_them():
+    child = Story("loading", rows=10).task("L", span=(5, 6), untracked=True).write("b", task="L", into="x:int")
+    child.task("M", span=(6, 7), untracked=True).write("made_up", task="M", into="y:int")
+    assert edges(below(call(extracting("parent"), child, "E"), child)) == {"a>b"}
+
+
 def test_what_a_subflow_was_given_and_did_not_write_is_no_input_of_it():
     child = Story("other").write("b", "c")
     found = below(call(extracting("parent"), child, "E"), child)
