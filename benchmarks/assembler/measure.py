@@ -66,6 +66,7 @@ def backfill(start: str, end: str) -> None:
     from prefect import get_client
 
     from prefect_lineage_events import flows
+    from prefect_lineage_events.assembler.summary import SweepError
     from prefect_lineage_events.history import event_log
     from prefect_lineage_events.history.read import window_of
     from prefect_lineage_events.history.runs import ended_runs
@@ -79,8 +80,14 @@ def backfill(start: str, end: str) -> None:
                 event_log.read(client, run.id, window_of(run, until))
 
         reading = _seconds(read)
+    def work() -> None:
+        try:
+            print(flows.backfill(since, until))
+        except SweepError as error:  # some runs failed: that is a figure too
+            print(error)
+
     before = _resident()
-    whole = _seconds(lambda: flows.backfill(since, until))
+    whole = _seconds(work)
     peak = _resident("VmHWM")
     print(
         f"{len(runs)} runs: reading {reading:.0f} s, backfill {whole:.0f} s; ratio {whole / reading:.2f}; "

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _BEFORE_QUEUES = 1_000
 _MAX_IMPORT = 5.0  # seconds
+# Between two looks for notes, while they come, and for how long after the last one, seconds.
+_BREATH, _AWAKE = 0.01, 0.05
 # Of the time at the end of the process; the rest is for sending what comes of it, and what did not.
 _FOR_ANALYSIS = 0.7
 
@@ -38,6 +40,8 @@ class Worker:
         self._pipeline: Pipeline | None = None
         self._sender = Sender()
         self._stopping = threading.Event()
+        self._hurry = threading.Event()
+        self._last_note = 0.0
         self._thread = threading.Thread(target=self._run, name="prefect-lineage", daemon=True)
         self._lock = threading.RLock()  # a signal handler of the user's may come in anywhere, and run a statement
         self._started = False
@@ -68,6 +72,7 @@ class Worker:
         """Wait until all that was noted so far has been handed to Prefect. Was it in time?"""
         done = threading.Event()
         self.put(FlushNote(done))
+        self._hurry.set()
         return done.wait(timeout)
 
     def settle(self, run: Run) -> None:
@@ -86,6 +91,7 @@ class Worker:
         deadline = time.monotonic() + self._values.drain_timeout
         self._stopping.set()
         self._queue.wake()
+        self._hurry.set()
         self._thread.join(self._values.drain_timeout * _FOR_ANALYSIS)
         with softly("ending with the process"):
             if self._pipeline is not None and self._thread.is_alive():
@@ -120,13 +126,31 @@ class Worker:
 
     def _work(self, pipeline: Pipeline) -> None:
         while not (self._stopping.is_set() and self._queue.empty()):
-            note = self._queue.get(0 if self._stopping.is_set() else pipeline.patience())
+            note = self._next(pipeline)
             with softly("analysing lineage"):
                 if note is not None:
                     pipeline.take(note)
                 pipeline.tick()
         with softly("closing at exit"):
             pipeline.finish()
+
+    def _next(self, pipeline: Pipeline) -> Note | None:
+        """The next note, None when something else is due.
+
+        While notes come, our thread looks for them now and then: to be woken by each would cost the user's thread more
+        than the note itself.
+        """
+        note = self._queue.get(0)
+        if note is None and not self._stopping.is_set():
+            if time.monotonic() - self._last_note < _AWAKE:
+                self._hurry.wait(min(_BREATH, pipeline.patience()))
+                self._hurry.clear()
+                note = self._queue.get(0)
+            else:
+                note = self._queue.get(pipeline.patience())
+        if note is not None:
+            self._last_note = time.monotonic()
+        return note
 
 
 _worker: Worker | None = None
