@@ -80,6 +80,7 @@ def backfill(start: str, end: str) -> None:
                 event_log.read(client, run.id, window_of(run, until))
 
         reading = _seconds(read)
+
     def work() -> None:
         try:
             print(flows.backfill(since, until))
