@@ -31,7 +31,6 @@ logger = logging.getLogger(__name__)
 NAME_PREFIX = "prefect_lineage_delivering_"
 # How often a claim is renewed in the time for which it holds: an API that is away for a while does not end it.
 _RENEWALS = 4
-_API_TROUBLE = (httpx.HTTPError, PrefectHTTPStatusError)
 
 
 class BusyError(RuntimeError):
@@ -55,8 +54,8 @@ def claim(client: SyncPrefectClient, flow_run_id: UUID, patience: float) -> Iter
     finally:
         try:
             _release(client, variable_id)
-        except _API_TROUBLE as error:
-            # Nor is this: what was delivered is delivered, and the claim is over when its time is.
+        except httpx.HTTPError as error:
+            # What was delivered is delivered, and the claim is over when its time is.
             logger.warning("The claim %s could not be taken back: %s", variable_id, error)
 
 
@@ -103,7 +102,7 @@ def _renew(client: SyncPrefectClient, variable_id: UUID, over: Event) -> None:
         try:
             path = {"id": variable_id}
             client.request("PATCH", "/variables/{id}", path_params=path, json={"value": _value(client)})
-        except _API_TROUBLE as error:
+        except httpx.HTTPError as error:
             # Not the delivery's trouble: the claim holds for a while yet, and the next renewal may succeed.
             logger.warning("The claim %s could not be renewed: %s", variable_id, error)
 

@@ -80,14 +80,10 @@ def _emptied(match: re.Match[str]) -> str:
     if groups["quoted"] is not None:
         return match[0]
     if (listed := groups.get("list")) is not None:
-        return _LISTED.sub(_like, listed)
-    return groups["before"] + _value(match[0][-1])
+        return _LISTED.sub(_value, listed)
+    return groups["before"] + _value(match)
 
 
-def _like(match: re.Match[str]) -> str:
-    return _value(match[0][-1])
-
-
-def _value(last: str) -> str:
-    """In the place of a literal that ends so."""
-    return TEXT if last == "'" else NUMBER
+def _value(match: re.Match[str]) -> str:
+    """In the place of the literal at the end of what matched."""
+    return TEXT if match[0].endswith("'") else NUMBER

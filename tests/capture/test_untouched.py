@@ -57,15 +57,18 @@ def run(command: list[str], environment: dict[str, str]) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+def told(name: str, api_url: str, of_run: Mapping[str, list[str]] | None = None) -> list[dict[str, Any]]:
+    """The payloads of the newest events of this name. Other tests write on this server too, some outside any flow."""
+    related = {"related": of_run} if of_run else {}
+    body = {"filter": {"event": {"name": [name]}, **related}, "limit": 50}
+    answer = httpx.post(f"{api_url}/events/filter", json=body, timeout=30).raise_for_status().json()
+    return [event["payload"] for event in answer["events"]]
+
+
 def writes(flows: Collection[str], api_url: str, of_run: Mapping[str, list[str]]) -> dict[str, dict[str, str | None]]:
     """What these flows wrote: by flow, the table and the task (without the number of its run); each once."""
-    related = {"related": of_run} if of_run else {}
-    body = {"filter": {"event": {"name": ["lineage.write"]}, **related}, "limit": 50}
-    answer = httpx.post(f"{api_url}/events/filter", json=body, timeout=30).raise_for_status().json()
     found: dict[str, dict[str, str | None]] = defaultdict(dict)
-    for event in answer["events"]:
-        payload: dict[str, Any] = event["payload"]
-        # Other tests write on this server too, some of them in tasks outside any flow.
+    for payload in told("lineage.write", api_url, of_run):
         if (name := payload["run"].get("flow_name")) in flows:
             task = payload["run"].get("task_run_name")
             flow, table = found[name], payload["output"]["name"]
@@ -76,9 +79,7 @@ def writes(flows: Collection[str], api_url: str, of_run: Mapping[str, list[str]]
 
 def closed(flows: Collection[str], api_url: str) -> set[str]:
     """Of these flows, the ones whose own process has said that the run is over."""
-    body = {"filter": {"event": {"name": ["lineage.closed"]}}, "limit": 50}
-    answer = httpx.post(f"{api_url}/events/filter", json=body, timeout=30).raise_for_status().json()
-    return {event["payload"]["run"].get("flow_name") for event in answer["events"]} & set(flows)
+    return {payload["run"].get("flow_name") for payload in told("lineage.closed", api_url)} & set(flows)
 
 
 def wait_for(expected: Mapping[str, Mapping[str, str | None]], api_url: str, **of_run: list[str]) -> None:
