@@ -1,9 +1,4 @@
-"""What a dataset is called: one thing has one identity, on every path that reaches it.
-
-An identity is OpenLineage's `namespace` + `name`. The rules per store follow the naming page of the OpenLineage
-specification (https://openlineage.io/docs/spec/naming); SQLite, DuckDB and HTTP have none there, and are named by
-the address that tells two of them apart.
-"""
+"""Datasets and stores: an identity is OpenLineage's `namespace` + `name`, by the rules of `naming.py`."""
 
 from __future__ import annotations
 
@@ -11,30 +6,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_address
-from os.path import normpath
+from os.path import realpath
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-# Stores whose dataset names are dotted parts (database.schema.table), not paths.
-TABLE_SCHEMES = frozenset(
-    {
-        "snowflake",
-        "postgres",
-        "mysql",
-        "redshift",
-        "mssql",
-        "oracle",
-        "trino",
-        "unitycatalog",
-        "clickhouse",
-        "bigquery",
-        "sqlite",
-        "duckdb",
-    }
+from prefect_lineage_events.naming import (
+    EMBEDDED,
+    SCHEMES,
+    TABLE_SCHEMES,
+    canonical,
+    join_name,
+    scheme_of,
+    server_namespace,
+    snowflake_namespace,
+    split_name,
 )
-_SCHEME_ALIASES = {"postgresql": "postgres", "s3a": "s3", "s3n": "s3", "gcs": "gs", "mariadb": "mysql"}
-_URI = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*):(//)?(.*)$", re.DOTALL)
+
+_URI = re.compile(r"^(?:jdbc:)?([A-Za-z][A-Za-z0-9+._\-]*):(//)?(.*)$", re.DOTALL)
 _WINDOWS_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 
 
@@ -64,32 +52,17 @@ class Dataset:
 
     @classmethod
     def from_uri(cls, uri: str) -> Dataset:
-        """The dataset a URI names; credentials and query strings in it are dropped.
+        """The dataset a URI names, by its one identity; credentials and query strings in it are dropped.
 
-        Raises ValueError, saying what is accepted, for a text that is no URI or names nothing in its store.
+        Aliases of schemes, default ports, other names of this machine and the case of names are settled by the rules
+        of `naming.canonical`. Raises ValueError, saying what is accepted, for a text that is no URI or names nothing
+        in its store.
         """
-        match = _URI.match(uri.strip()) if isinstance(uri, str) else None
-        if not match or _WINDOWS_DRIVE.match(uri):
-            raise ValueError(
-                f"{uri!r} is not a dataset URI: give scheme and path, such as 's3://bucket/key', 'file:///data/x.csv' "
-                "or 'postgres://host:5432/db/schema/table', or a Dataset(namespace, name)"
-            )
-        scheme = _SCHEME_ALIASES.get(match[1].lower(), match[1].lower())
-        rest = match[3]
-        if scheme == "file":
-            return _file_from_uri(uri, rest, has_authority=bool(match[2]))
-        if scheme == "bigquery":
-            return cls("bigquery", rest.strip("/").replace("/", "."))
-        if not match[2]:
-            raise ValueError(f"{uri!r} is not a dataset URI: '//' is missing after {match[1]!r}:")
-        authority, _, path = _without_secrets(rest).partition("/")
-        if scheme in ("sqlite", "duckdb"):
-            return _embedded_from_uri(uri, scheme, f"{authority}/{path}")
-        path = unquote(path) if scheme in ("http", "https") else path
-        if not authority or not path.strip("/"):
-            raise ValueError(f"{uri!r} names no dataset: expected {scheme}://<where>/<name>")
-        name = ".".join(p for p in path.split("/") if p) if scheme in TABLE_SCHEMES else path.strip("/")
-        return cls(f"{scheme}://{authority}", name)
+        return parse_uri(uri).canonical()
+
+    def canonical(self) -> Dataset:
+        """The same dataset by its one identity, whatever spelling of it a user chose."""
+        return Dataset(*canonical(self.namespace, self.name))
 
     def __str__(self) -> str:
         return self.uri
@@ -107,13 +80,53 @@ def uri_of(namespace: str, name: str) -> str:
     return f"{namespace}{scheme}{path}"
 
 
+def parse_uri(uri: str) -> Dataset:
+    """The dataset of a URI as it stands there: the inverse of `Dataset.uri`, for URIs of our own events.
+
+    Raises ValueError as `Dataset.from_uri` does.
+    """
+    match = _URI.match(uri.strip()) if isinstance(uri, str) else None
+    if not match or _WINDOWS_DRIVE.match(uri):
+        raise ValueError(
+            f"{uri!r} is not a dataset URI: give scheme and path, such as 's3://bucket/key', 'file:///data/x.csv' "
+            "or 'postgres://host:5432/db/schema/table', or a Dataset(namespace, name)"
+        )
+    scheme, rest = scheme_of(match[1]), match[3]
+    if scheme == "file":
+        return _file_from_uri(uri, rest, has_authority=bool(match[2]))
+    if scheme == "bigquery":
+        return Dataset(scheme, _dotted(rest.strip("/").split("/"), SCHEMES[scheme].depth))
+    if not match[2]:
+        raise ValueError(f"{uri!r} is not a dataset URI: '//' is missing after {match[1]!r}:")
+    authority, _, path = _without_secrets(scheme, rest).partition("/")
+    if scheme in EMBEDDED:
+        return _embedded_from_uri(uri, scheme, f"{authority}/{path}")
+    path = unquote(path) if scheme in ("http", "https") else path
+    if not authority or not path.strip("/"):
+        raise ValueError(f"{uri!r} names no dataset: expected {scheme}://<where>/<name>")
+    if scheme in SCHEMES:
+        return Dataset(f"{scheme}://{authority}", _dotted(path.split("/"), SCHEMES[scheme].depth))
+    return Dataset(f"{scheme}://{authority}", path.strip("/"))
+
+
+def _dotted(segments: Sequence[str], depth: int) -> str:
+    """The dotted name of a path's segments. A full name has a segment for each part; in a shorter one dots part too."""
+    segments = [segment for segment in segments if segment]
+    if len(segments) < depth:
+        return ".".join(segments)
+    return ".".join(s if s.startswith('"') and s.endswith('"') else join_name([s]) for s in segments)
+
+
 # `user:secret@`; a secret may have slashes in it, and a port is none.
 _CREDENTIALS = re.compile(r"^[^/@:]*:(?!\d+(?:/|$))[^@]*@")
+# A container of Azure stands before the account as a user would.
+_CONTAINER_BEFORE_HOST = frozenset({"abfss", "wasbs"})
 
 
-def _without_secrets(rest: str) -> str:
+def _without_secrets(scheme: str, rest: str) -> str:
     authority, slash, path = _CREDENTIALS.sub("", rest).partition("/")
-    authority = authority.rpartition("@")[2]
+    if scheme not in _CONTAINER_BEFORE_HOST:
+        authority = authority.rpartition("@")[2]
     path = path.partition("?")[0].partition("#")[0]
     return f"{authority}{slash}{path}"
 
@@ -128,24 +141,18 @@ def _file_from_uri(uri: str, rest: str, has_authority: bool) -> Dataset:
     return Dataset(f"file://{host}" if host else "file", unquote(path))
 
 
+_DATABASE_FILE = re.compile(r"\.(?:duckdb|ddb|db)$", re.IGNORECASE)
+
+
 def _embedded_from_uri(uri: str, scheme: str, path: str) -> Dataset:
     parts = path.split("/")
-    depth = 2 if scheme == "duckdb" else 1
+    depth = SCHEMES[scheme].depth
+    if depth > 1 and len(parts) > 2 and _DATABASE_FILE.search(parts[-2]):
+        return Dataset(f"{scheme}://" + "/".join(parts[:-1]), parts[-1] if "." in parts[-1] else f"main.{parts[-1]}")
     if len([p for p in parts if p]) <= depth:
         tail = "schema/table" if depth == 2 else "table"
         raise ValueError(f"{uri!r} names no table: expected {scheme}:///path/to/file/{tail}")
-    return Dataset(f"{scheme}://" + "/".join(parts[:-depth]), ".".join(parts[-depth:]))
-
-
-def split_name(name: str) -> list[str]:
-    """The parts of a dotted name; a part in double quotes keeps its dots (`DB."my.schema".T` has three)."""
-    parts = re.findall(r'"(?:[^"]|"")*"|[^."]+', name)
-    return [p[1:-1].replace('""', '"') if p.startswith('"') else p for p in parts]
-
-
-def join_name(parts: Sequence[str]) -> str:
-    """The dotted name of parts; a part is quoted only where it would read as something else (`.` or `"` in it)."""
-    return ".".join('"' + p.replace('"', '""') + '"' if "." in p or '"' in p else p for p in parts)
+    return Dataset(f"{scheme}://" + "/".join(parts[:-depth]), _dotted(parts[-depth:], depth))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,22 +180,8 @@ class Store:
 
 
 def snowflake(account: str, database: str | None = None, schema: str | None = None) -> Store:
-    """A Snowflake account in any of its forms: `org-account`, `locator`, `locator.region`, `locator.region.cloud`.
-
-    A locator is completed as the other OpenLineage integrations do it, so that their events meet ours: a bare one is
-    in `us-west-1.aws`, one without a cloud is on `aws`. An account URL or host name is taken apart first.
-    """
-    account = account.strip().lower().removeprefix("https://").rstrip("/")
-    account = account.removesuffix(".snowflakecomputing.com").removesuffix(".snowflakecomputing.cn")
-    account = account.removesuffix(".privatelink")
-    # Host names know no underscore, account names may have one: my_account is the host my-account.
-    account = account.replace("_", "-") if "-" in account else account
-    parts = account.split(".")
-    if len(parts) == 1 and "-" not in account:
-        parts += ["us-west-1", "aws"]
-    elif len(parts) == 2 and "-" in parts[1] and "-" not in parts[0]:
-        parts += ["aws"]
-    return Store("snowflake", "snowflake://" + ".".join(parts), database, schema)
+    """A Snowflake account, in any of its forms."""
+    return Store("snowflake", snowflake_namespace(account), database, schema)
 
 
 def sqlite(path: str, memory_id: str | None = None) -> Store:
@@ -207,37 +200,14 @@ def _embedded(scheme: str, path: str, memory_id: str | None) -> str:
     return f"{scheme}://{Path(path).resolve().as_posix()}"
 
 
-def server(dialect: str, host: str, port: int | None, database: str | None, schema: str | None = None) -> Store:
-    """A database server: `postgres://host:port` and the like, with the store's default port where none is given."""
-    scheme, default_port, depth = _SERVERS.get(dialect, (dialect, None, 3))
-    port = port or default_port
-    namespace = f"{scheme}://{_host(host)}" + (f":{port}" if port else "")
+def server(kind: str, host: str, port: int | None, database: str | None, schema: str | None = None) -> Store:
+    """A database server of a kind (`postgres`, `tsql`, `mssql+pyodbc`): `postgres://host:port` and the like."""
+    scheme = scheme_of(kind)
+    known = SCHEMES.get(scheme)
+    depth = known.depth if known else 3
     # Where a name has two parts only, what the driver calls the database is what SQL calls the schema.
-    return Store(dialect, namespace, *((None, schema or database) if depth == 2 else (database, schema)), depth)
-
-
-def _host(host: str) -> str:
-    """A host by its one name: this machine is `localhost` however it is reached, an IPv6 address stands in brackets."""
-    host = host.strip().lower().strip("[]").rstrip(".")
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host or "localhost"
-    if address.is_loopback:
-        return "localhost"
-    return f"[{address}]" if address.version == 6 else str(address)
-
-
-_SERVERS: dict[str, tuple[str, int | None, int]] = {
-    "postgres": ("postgres", 5432, 3),
-    "redshift": ("redshift", 5439, 3),
-    "mysql": ("mysql", 3306, 2),
-    "tsql": ("mssql", 1433, 3),
-    "oracle": ("oracle", 1521, 3),
-    "trino": ("trino", 8080, 3),
-    "clickhouse": ("clickhouse", 8123, 2),
-    "databricks": ("unitycatalog", None, 3),
-}
+    names = (None, schema or database) if depth == 2 else (database, schema)
+    return Store(known.dialect if known else kind, server_namespace(scheme, host, port), *names, depth)
 
 
 def bigquery(project: str | None, dataset: str | None = None) -> Store:
@@ -246,8 +216,8 @@ def bigquery(project: str | None, dataset: str | None = None) -> Store:
 
 
 def local_file(path: str) -> Dataset:
-    """A file on this machine, by its absolute path."""
-    return Dataset("file", normpath(Path(path).absolute()))
+    """A file on this machine, by its real path."""
+    return Dataset("file", realpath(path))
 
 
 def location(text: str) -> Dataset:

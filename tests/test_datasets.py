@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_lineage_events import datasets
-from prefect_lineage_events.datasets import Dataset, join_name, split_name
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.naming import join_name, split_name
 
 
 @pytest.mark.parametrize(

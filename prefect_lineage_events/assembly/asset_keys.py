@@ -9,8 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from prefect_lineage_events.datasets import TABLE_SCHEMES, Dataset, join_name, split_name
+from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import RunHistory
+from prefect_lineage_events.naming import TABLE_SCHEMES, join_name, split_name
 
 # What dbt's adapters are called where OpenLineage has another name.
 _SCHEMES = {"databricks": "unitycatalog", "spark": "unitycatalog", "sqlserver": "mssql", "mariadb": "mysql"}

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Edge, How, RunLineage
 from prefect_lineage_events.assembly.schemas import STAR
-from prefect_lineage_events.datasets import TABLE_SCHEMES, Dataset
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.naming import TABLE_SCHEMES
 
 MAX_COLUMNS = 30
 # Shapes say what a dataset is: a cylinder is a table, a page a file.

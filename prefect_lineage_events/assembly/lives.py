@@ -13,7 +13,7 @@ from uuid import UUID
 
 from prefect_lineage_events.assembly.model import Lifecycle
 from prefect_lineage_events.assembly.statements import Step
-from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.datasets import Dataset, parse_uri
 from prefect_lineage_events.events import EventDataset
 
 # A temporary table may stand beside a lasting one of the same name.
@@ -207,7 +207,7 @@ class Lives:
         if known := self._known.get(uri):
             return known
         try:
-            dataset = Dataset.from_uri(uri)
+            dataset = parse_uri(uri)
         except ValueError:
             return None
         return EventDataset(namespace=dataset.namespace, name=dataset.name)

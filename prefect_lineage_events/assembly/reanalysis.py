@@ -14,8 +14,8 @@ from prefect_lineage_events.assembly.lives import Life, Placed
 from prefect_lineage_events.assembly.relation import DIRECT
 from prefect_lineage_events.assembly.schemas import STAR, Schemas
 from prefect_lineage_events.assembly.statements import Step
-from prefect_lineage_events.datasets import split_name
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset
+from prefect_lineage_events.naming import split_name
 from prefect_lineage_events.sql import Statement, TableRef, analyze
 
 # What the analyser says of a statement whose tables are clear and only columns are not.

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from prefect_lineage_events.assembly.asset_keys import meant
 from prefect_lineage_events.assembly.model import How
-from prefect_lineage_events.datasets import TABLE_SCHEMES, Dataset
+from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, LineageEvent, StatementInfo
 from prefect_lineage_events.history.model import AssetEvent, RunHistory
+from prefect_lineage_events.naming import TABLE_SCHEMES
 
 # Whose statement it is: a task run's, or (None) the flow's own body.
 Scope = UUID | None

@@ -15,8 +15,9 @@ from prefect_lineage_events.assembly.model import Reanalysis
 from prefect_lineage_events.assembly.reanalysis import CONFIDENCE, column_edges, dataset_named
 from prefect_lineage_events.assembly.schemas import STAR
 from prefect_lineage_events.assembly.statements import Step
-from prefect_lineage_events.datasets import TABLE_SCHEMES, join_name, location, split_name
+from prefect_lineage_events.datasets import location
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, StatementInfo
+from prefect_lineage_events.naming import TABLE_SCHEMES, join_name, split_name
 from prefect_lineage_events.sql import Statement, TableRef, analyze
 
 # Capture ends a text so where it cut it.

@@ -81,7 +81,7 @@ def _reporting_run(raise_on_error: bool) -> Run | None:
 
 def _dataset(value: object) -> Dataset:
     if isinstance(value, Dataset):
-        return value
+        return value.canonical()
     if isinstance(value, str):
         return Dataset.from_uri(value)
     raise TypeError(f"a dataset is a Dataset or a URI, not {type(value).__name__}")

@@ -12,8 +12,9 @@ from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import Connection, TellsSchema
 from prefect_lineage_events.capture.process import process_token
 from prefect_lineage_events.capture.transactions import Transaction
-from prefect_lineage_events.datasets import TABLE_SCHEMES, Dataset, Store
+from prefect_lineage_events.datasets import Dataset, Store
 from prefect_lineage_events.events import EventDataset
+from prefect_lineage_events.naming import TABLE_SCHEMES, host_and_port
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.sql.model import Statement, TableRef
 
@@ -95,7 +96,7 @@ class ConnectionState:
 
     def _location(self, path: str) -> Dataset:
         here = "://" in path or path.startswith("file:") or self.store.dialect in _EMBEDDED
-        host = self.store.namespace.partition("://")[2].rpartition(":")[0]
+        host, _ = host_and_port(self.store.namespace.partition("://")[2])
         if here or host in ("", "localhost"):
             return datasets.location(path)
         return Dataset(f"file://{host}", path)

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from prefect_lineage_events.datasets import TABLE_SCHEMES, Dataset
+from prefect_lineage_events.datasets import Dataset, parse_uri
 from prefect_lineage_events.events import OWN_TOOL
 from prefect_lineage_events.history.model import AssetEvent
+from prefect_lineage_events.naming import SCHEMES, TABLE_SCHEMES, split_name
 from prefect_lineage_events.settings import settings
 
 logger = logging.getLogger(__name__)
@@ -44,10 +45,13 @@ def dataset_of(key: str) -> Dataset | None:
             is_table = namespace.partition(":")[0] in TABLE_SCHEMES
             return Dataset(namespace.rstrip("/") or namespace, rest.replace("/", ".") if is_table else rest)
     try:
-        return Dataset.from_uri(key)
+        dataset = parse_uri(key)
     except ValueError:
         logger.debug("Asset key %r names no dataset", key)
         return None
+    # prefect-dbt's keys have a database where others have a server (`snowflake://DB/SCHEMA/T`): no address to settle.
+    store = SCHEMES.get(dataset.namespace.partition(":")[0])
+    return dataset if store and len(split_name(dataset.name)) < store.depth else dataset.canonical()
 
 
 def _with_role(related: list[dict[str, str]], role: str) -> list[str]:

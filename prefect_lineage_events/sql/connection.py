@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prefect_lineage_events.naming import fold
+
 from .draft import Draft
-from .identifiers import TWO_LEVEL, fold, split_identifier
+from .identifiers import TWO_LEVEL, split_identifier
 from .reading import read_parts
 from .words import Kind, Words
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from sqlglot import exp
 from sqlglot.expressions import Expr
 
+from prefect_lineage_events.naming import fold
+
 from .columns.rules import IMPLICIT_RECURSION
-from .identifiers import fold
 
 
 class Ctes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .identifiers import fold
+from prefect_lineage_events.naming import fold
+
 from .words import Kind, Words
 
 _NO_COLUMN = frozenset(

@@ -1,69 +1,17 @@
 """Names by each store's rules: one table has one name.
 
-What a store does with the case of a name is a row of data here (`CASES`), the same for every file of the room. A
-name is given in the case in which the store keeps it, so that `db.t`, `DB.T` and the catalog's own listing agree.
+A name is given in the case in which the store keeps it (`naming.CASES`), so that `db.t`, `DB.T` and the catalog's own
+listing agree.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+
+from prefect_lineage_events.naming import CASES, Case, fold
 
 from .context import Context
 from .model import TableRef
-
-Fold = Literal["upper", "lower", "keep"]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What becomes of an unquoted and of a quoted name."""
-
-    plain: Fold = "keep"
-    quoted: Fold = "keep"
-
-
-_KEEP = Case()
-_BLIND = Case("lower", "lower")  # compares without case, even quoted names: one spelling stands for all
-_UPPER = Case("upper")
-CASES: dict[str, Case] = {
-    "snowflake": _UPPER,  # docs.snowflake.com/en/sql-reference/identifiers-syntax
-    "oracle": _UPPER,  # docs.oracle.com: Database Object Names and Qualifiers
-    "exasol": _UPPER,  # docs.exasol.com/db/latest/sql_references/basiclanguageelements.htm
-    "db2": _UPPER,  # ibm.com/docs/en/db2: Identifiers, ordinary identifiers
-    "vertica": _BLIND,  # docs.vertica.com: Identifiers ("not case-sensitive", quoted neither)
-    "postgres": Case("lower"),  # postgresql.org/docs/current/sql-syntax-lexical.html
-    "greenplum": Case("lower"),
-    "materialize": Case("lower"),
-    "risingwave": Case("lower"),
-    "redshift": _BLIND,  # docs.aws.amazon.com/redshift/latest/dg/r_names.html (enable_case_sensitive_identifier is off)
-    "sqlite": _BLIND,  # sqlite.org/lang_keywords.html: quotes do not make a name case-sensitive
-    "duckdb": _BLIND,  # duckdb.org/docs/stable/sql/dialect/keywords_and_identifiers: case-insensitive, quoted too
-    "tsql": _BLIND,  # learn.microsoft.com: the default collation is case-insensitive
-    "fabric": _KEEP,  # Fabric warehouses have a case-sensitive collation
-    "trino": _BLIND,  # trino.io/docs/current/language/reserved.html: names are kept in lower case, quoted too
-    "presto": _BLIND,
-    "athena": _BLIND,
-    "dune": _BLIND,
-    "hive": _BLIND,  # the metastore keeps lower case
-    "spark": _BLIND,
-    "spark2": _BLIND,
-    "databricks": _BLIND,  # docs.databricks.com/en/sql/language-manual/sql-ref-names.html
-    "impala": _BLIND,
-    "teradata": _BLIND,  # docs.teradata.com: object names are not case-sensitive
-    "dremio": _BLIND,
-    "drill": _BLIND,
-    # bigquery, mysql (on Linux), clickhouse, doris, starrocks: case-sensitive as written
-}
-
-
-def fold(name: str, quoted: bool, dialect: str) -> str:
-    """`name` in the case in which its store keeps it."""
-    case = CASES.get(dialect, _KEEP)
-    how = case.quoted if quoted else case.plain
-    return name.upper() if how == "upper" else name.lower() if how == "lower" else name
-
 
 # Stores whose full table name has two parts, database.table: a default database stands before single names only.
 TWO_LEVEL = frozenset({"mysql", "doris", "starrocks", "singlestore", "clickhouse", "hive", "sqlite", "teradata"})
@@ -75,7 +23,7 @@ def complete(parts: Sequence[str], context: Context) -> tuple[str, ...]:
     `db..table` leaves the schema to the default: Snowflake's is PUBLIC, T-SQL's the user's own, left out where unknown.
     """
     schema, database = context.schema, context.database
-    if CASES.get(context.dialect, _KEEP).quoted == "lower":
+    if CASES.get(context.dialect, Case()).quoted == "lower":
         schema, database = schema and schema.lower(), database and database.lower()
     if "" in parts:
         middle = "PUBLIC" if context.dialect == "snowflake" else schema or ""  # docs.snowflake.com: double-dot notation

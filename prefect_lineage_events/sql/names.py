@@ -9,8 +9,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from prefect_lineage_events.naming import fold
+
 from .context import Context
-from .identifiers import complete, fold, split_identifier
+from .identifiers import complete, split_identifier
 from .model import TableRef
 from .secrets import without_credentials
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID, uuid5
 
-from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.datasets import Dataset, parse_uri
 from prefect_lineage_events.events import (
     Column,
     EmitterInfo,
@@ -30,7 +30,7 @@ def ident(name: str) -> UUID:
 
 
 def dataset(name: str) -> Dataset:
-    return Dataset.from_uri(name) if "://" in name else Dataset(NAMESPACE, name)
+    return parse_uri(name) if "://" in name else Dataset(NAMESPACE, name)
 
 
 def uri(name: str) -> str:

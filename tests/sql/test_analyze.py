@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql import Statement, analyze
 from prefect_lineage_events.sql.context import Context
-from prefect_lineage_events.sql.identifiers import fold
 from prefect_lineage_events.sql.statement import _Reader, analyze_piece
 from prefect_lineage_events.sql.tokens import split
 

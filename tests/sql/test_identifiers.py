@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql.context import Context
-from prefect_lineage_events.sql.identifiers import complete, fold, is_catalog, split_identifier
+from prefect_lineage_events.sql.identifiers import complete, is_catalog, split_identifier
 from prefect_lineage_events.sql.model import TableRef
 
 

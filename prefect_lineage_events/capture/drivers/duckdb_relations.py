@@ -28,8 +28,8 @@ from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.proxies import ConnectionProxy
 from prefect_lineage_events.capture.reading import Reading
 from prefect_lineage_events.capture.statements import ask
-from prefect_lineage_events.datasets import split_name
 from prefect_lineage_events.events import Column
+from prefect_lineage_events.naming import split_name
 
 _TABLE = "CREATE TABLE {name} AS {query}"
 _VIEW = "CREATE OR REPLACE VIEW {name} AS {query}"

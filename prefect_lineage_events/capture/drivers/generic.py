@@ -17,9 +17,8 @@ from prefect_lineage_events.capture.drivers.sqlite import file_store, shared_nam
 from prefect_lineage_events.capture.proxies import CursorProxy
 from prefect_lineage_events.capture.statements import after, ask, note_statement
 from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.naming import scheme_of
 
-# SQLAlchemy's dialect names to sqlglot's, which are the ones our stores speak.
-_DIALECTS = {"postgresql": "postgres", "mssql": "tsql", "mariadb": "mysql", "awsathena": "athena"}
 _DDL_COMMITS = frozenset({"mysql", "oracle", "snowflake"})
 _FRAMES = ("fetch_arrow_table", "fetchallarrow", "fetch_df", "fetch_polars")
 
@@ -45,20 +44,21 @@ def url_store(url: str) -> Store:
     if not name or not separator:
         raise ValueError("give the database's URL, such as 'postgresql://host:5432/database'")
     parts = urlsplit(f"//{rest}")
-    name = name.partition("+")[0]
-    dialect = _DIALECTS.get(name, name)
-    if dialect == "sqlite":
+    scheme = scheme_of(name)
+    if scheme == "sqlite":
         name = rest.removeprefix("/")
         path = name if name.startswith("file:") else unquote(name.partition("?")[0])
         return file_store(url_path(path), shared_name(name))
-    if dialect == "duckdb":
+    if scheme == "duckdb":
         return datasets.duckdb(unquote(parts.path.removeprefix("/")))
     path = unquote(parts.path.strip("/"))
-    if dialect == "bigquery":
+    if scheme == "bigquery":
         return datasets.bigquery(parts.hostname, path or None)
     database, _, schema = path.partition("/")  # Databricks, Snowflake and Trino: `catalog/schema`
-    schema = schema or ("public" if dialect in ("postgres", "redshift") else "")
-    return datasets.server(dialect, parts.hostname or "", parts.port, database or None, schema or None)
+    schema = schema or ("public" if scheme in ("postgres", "redshift") else "")
+    if scheme == "snowflake":
+        return datasets.snowflake(parts.hostname or "", database or None, schema or None)
+    return datasets.server(scheme, parts.hostname or "", parts.port, database or None, schema or None)
 
 
 def _autocommit(connection: Any) -> bool:

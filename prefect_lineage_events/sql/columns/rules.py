@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from prefect_lineage_events.sql.identifiers import CASES, Case, Fold
+from prefect_lineage_events.naming import CASES, Case, Fold
 
 Naming = Literal["text", "postgres", "bigquery", "hive", "trino", "none"]
 

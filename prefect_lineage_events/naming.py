@@ -1,0 +1,316 @@
+"""Naming rules of stores: schemes, default ports, hosts, and the case of names.
+
+One table for every road: a driver's connection, an engine's URL, a recorded URI, an asset key and an attached database
+all come here, so that one thing has one identity. The rules follow the naming page of the OpenLineage specification
+(https://openlineage.io/docs/spec/naming); a store without a convention there is named by its address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from os.path import realpath
+from typing import Literal
+
+Fold = Literal["upper", "lower", "keep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The case in which a store keeps an unquoted and a quoted name."""
+
+    plain: Fold = "keep"
+    quoted: Fold = "keep"
+
+
+_KEEP = Case()
+_BLIND = Case("lower", "lower")  # compares without case, even quoted names: one spelling stands for all
+_UPPER = Case("upper")
+CASES: dict[str, Case] = {
+    "snowflake": _UPPER,  # docs.snowflake.com/en/sql-reference/identifiers-syntax
+    "oracle": _UPPER,  # docs.oracle.com: Database Object Names and Qualifiers
+    "exasol": _UPPER,  # docs.exasol.com/db/latest/sql_references/basiclanguageelements.htm
+    "db2": _UPPER,  # ibm.com/docs/en/db2: Identifiers, ordinary identifiers
+    "vertica": _BLIND,  # docs.vertica.com: Identifiers ("not case-sensitive", quoted neither)
+    "postgres": Case("lower"),  # postgresql.org/docs/current/sql-syntax-lexical.html
+    "greenplum": Case("lower"),
+    "materialize": Case("lower"),
+    "risingwave": Case("lower"),
+    "redshift": _BLIND,  # docs.aws.amazon.com/redshift/latest/dg/r_names.html (enable_case_sensitive_identifier is off)
+    "sqlite": _BLIND,  # sqlite.org/lang_keywords.html: quotes do not make a name case-sensitive
+    "duckdb": _BLIND,  # duckdb.org/docs/stable/sql/dialect/keywords_and_identifiers: case-insensitive, quoted too
+    "tsql": _BLIND,  # learn.microsoft.com: the default collation is case-insensitive
+    "fabric": _KEEP,  # Fabric warehouses have a case-sensitive collation
+    "trino": _BLIND,  # trino.io/docs/current/language/reserved.html: names are kept in lower case, quoted too
+    "presto": _BLIND,
+    "athena": _BLIND,
+    "dune": _BLIND,
+    "hive": _BLIND,  # the metastore keeps lower case
+    "spark": _BLIND,
+    "spark2": _BLIND,
+    "databricks": _BLIND,  # docs.databricks.com/en/sql/language-manual/sql-ref-names.html
+    "impala": _BLIND,
+    "teradata": _BLIND,  # docs.teradata.com: object names are not case-sensitive
+    "dremio": _BLIND,
+    "drill": _BLIND,
+    # bigquery, mysql (on Linux), clickhouse, doris, starrocks: case-sensitive as written
+}
+
+
+def fold(name: str, quoted: bool, dialect: str) -> str:
+    """`name` in the case in which its store keeps it."""
+    case = CASES.get(dialect, _KEEP)
+    how = case.quoted if quoted else case.plain
+    return name.upper() if how == "upper" else name.lower() if how == "lower" else name
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A store whose dataset names are dotted parts (database.schema.table).
+
+    `ports`: the port that its namespace has by default, then those of its other protocols, which lead to the same
+    tables. `depth`: the number of parts of a full name. `dialect`: whose rule of case holds. `portless`: the address
+    is the host alone.
+    """
+
+    name: str
+    dialect: str
+    ports: tuple[int, ...] = ()
+    depth: int = 3
+    portless: bool = False
+
+
+SCHEMES: dict[str, Scheme] = {
+    scheme.name: scheme
+    for scheme in (
+        Scheme("snowflake", "snowflake"),
+        Scheme("bigquery", "bigquery"),
+        Scheme("sqlite", "sqlite", depth=1),
+        Scheme("duckdb", "duckdb", depth=2),
+        Scheme("postgres", "postgres", (5432,)),
+        Scheme("redshift", "redshift", (5439,)),
+        Scheme("mysql", "mysql", (3306,), 2),
+        Scheme("mssql", "tsql", (1433,)),
+        Scheme("oracle", "oracle", (1521,)),
+        Scheme("trino", "trino", (8080,)),
+        Scheme("presto", "presto", (8080,)),
+        Scheme("clickhouse", "clickhouse", (8123, 8443, 9000, 9440), 2),
+        Scheme("unitycatalog", "databricks", portless=True),
+        Scheme("hive", "hive", (10000,), 2),
+        Scheme("impala", "impala", (21050,), 2),
+        Scheme("awsathena", "athena", portless=True),
+        Scheme("db2", "db2", (50000,)),
+        Scheme("teradata", "teradata", (1025,), 2),
+        Scheme("vertica", "vertica", (5433,)),
+        Scheme("exasol", "exasol", (8563,), 2),
+        Scheme("cassandra", "cassandra", (9042,), 2),
+        Scheme("cockroachdb", "postgres", (26257,)),
+        Scheme("crate", "postgres", (5432,)),
+        Scheme("doris", "doris", (9030,), 2),
+        Scheme("starrocks", "starrocks", (9030,), 2),
+        Scheme("singlestore", "singlestore", (3306,), 2),
+        Scheme("oceanbase", "mysql", (2881,), 2),
+    )
+}
+TABLE_SCHEMES = frozenset(SCHEMES)
+EMBEDDED = frozenset({"sqlite", "duckdb"})
+# The names that drivers, SQLAlchemy, JDBC and dbt have for a scheme.
+_ALIASES = {
+    "postgresql": "postgres",
+    "pg": "postgres",
+    "psql": "postgres",
+    "mariadb": "mysql",
+    "sqlserver": "mssql",
+    "tsql": "mssql",
+    "databricks": "unitycatalog",
+    "athena": "awsathena",
+    "clickhousedb": "clickhouse",
+    "teradatasql": "teradata",
+    "ibm_db_sa": "db2",
+    "exa": "exasol",
+    "singlestoredb": "singlestore",
+    "memsql": "singlestore",
+    "cockroach": "cockroachdb",
+    "s3a": "s3",
+    "s3n": "s3",
+    "gcs": "gs",
+    "abfs": "abfss",
+    "wasb": "wasbs",
+}
+# Schemes whose authority is a host and a port, beside the stores of tables.
+_HOSTED = {"http": 80, "https": 443, "kafka": 9092, "ftp": 21, "sftp": 22, "hdfs": 8020, "redis": 6379}
+
+
+def scheme_of(name: str) -> str:
+    """The one name of a scheme: `postgresql+psycopg2` and `postgres` are one."""
+    name = name.lower().partition("+")[0]
+    return _ALIASES.get(name, name)
+
+
+def host_of(host: str) -> str:
+    """A host by its one name: this machine is `localhost` however it is reached, an IPv6 address stands in brackets."""
+    host = host.strip().lower().strip("[]").rstrip(".")
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host or "localhost"
+    if address.is_loopback:
+        return "localhost"
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
+def server_namespace(scheme: str, host: str, port: int | None) -> str:
+    """`postgres://host:port` and the like, with the store's default port where none is given."""
+    known = SCHEMES.get(scheme)
+    ports = known.ports if known else ()
+    host = host_of(host)
+    if scheme == "redshift":
+        host = _redshift_cluster(host)
+    port = ports[0] if ports and (port is None or port in ports) else port
+    return f"{scheme}://{host}" + (f":{port}" if port and not (known and known.portless) else "")
+
+
+def _redshift_cluster(host: str) -> str:
+    """`cluster.region` of an endpoint `cluster.hash.region.redshift.amazonaws.com`, or of a serverless workgroup's."""
+    labels = host.split(".")
+    if len(labels) >= 6 and labels[3] in ("redshift", "redshift-serverless") and labels[4] == "amazonaws":
+        return f"{labels[0]}.{labels[2]}"
+    return host
+
+
+def snowflake_namespace(account: str) -> str:
+    """A Snowflake account in any of its forms: `org-account`, `locator`, `locator.region`, `locator.region.cloud`.
+
+    A locator is completed as the other OpenLineage integrations do it, so that their events meet ours: a bare one is
+    in `us-west-1.aws`, one without a cloud is on `aws`. An account URL or host name is taken apart first.
+    """
+    account = account.strip().lower().removeprefix("https://").rstrip("/").partition(":")[0]
+    account = account.removesuffix(".snowflakecomputing.com").removesuffix(".snowflakecomputing.cn")
+    account = account.removesuffix(".privatelink")
+    # Host names know no underscore, account names may have one: my_account is the host my-account.
+    account = account.replace("_", "-") if "-" in account else account
+    parts = account.split(".")
+    if len(parts) == 1 and "-" not in account:
+        parts += ["us-west-1", "aws"]
+    elif len(parts) == 2 and "-" in parts[1] and "-" not in parts[0]:
+        parts += ["aws"]
+    return "snowflake://" + ".".join(parts)
+
+
+def split_name(name: str) -> list[str]:
+    """The parts of a dotted name; a part in double quotes keeps its dots (`DB."my.schema".T` has three)."""
+    return [part for part, _ in _quoted_parts(name)]
+
+
+def _quoted_parts(name: str) -> list[tuple[str, bool]]:
+    """The parts of a dotted name, and whether each stood in quotes."""
+    parts = re.findall(r'"(?:[^"]|"")*"|[^."]+', name)
+    return [(p[1:-1].replace('""', '"'), True) if p.startswith('"') else (p, False) for p in parts if p != '""']
+
+
+def join_name(parts: Sequence[str]) -> str:
+    """The dotted name of parts; a part is quoted only where it would read as something else (`.` or `"` in it)."""
+    return ".".join('"' + p.replace('"', '""') + '"' if "." in p or '"' in p else p for p in parts)
+
+
+def canonical(namespace: str, name: str) -> tuple[str, str]:
+    """The one identity of what a user calls `namespace` and `name`: alias, host, port, path and case by these rules.
+
+    Names of tables are taken as a person writes them. Where a store compares without case, they are in lower case.
+    Where it folds unquoted names, a name without any letter of the store's own case is folded as SQL would fold it
+    (`shop.public.orders` on Snowflake is `SHOP.PUBLIC.ORDERS`); a part in double quotes stays.
+    """
+    found, separator, rest = namespace.partition("://")
+    scheme = scheme_of(found)
+    if scheme == "file":
+        return _file(rest if separator else "", name)
+    if scheme in SCHEMES:
+        return _table_namespace(scheme, rest), _table_name(SCHEMES[scheme], name)
+    if not separator:
+        return namespace, name
+    if scheme in ("http", "https", "azure", "abfss", "wasbs") and (stored := _object_store(scheme, rest, name)):
+        return stored
+    if scheme in _HOSTED:
+        return _hosted(scheme, rest), name
+    # What one of us invented (`metabase://Dashboards`) stays as it is written.
+    return (f"{scheme}://{rest}" if scheme != found.lower() else namespace), name
+
+
+def _table_namespace(scheme: str, authority: str) -> str:
+    if scheme == "bigquery":
+        return scheme
+    if scheme in EMBEDDED:
+        return f"{scheme}://{_real(authority) if authority.startswith('/') else authority}"
+    authority = authority.rpartition("@")[2].rstrip("/")
+    if scheme == "snowflake":
+        return snowflake_namespace(authority)
+    host, port = host_and_port(authority)
+    return server_namespace(scheme, host, port)
+
+
+def _table_name(scheme: Scheme, name: str) -> str:
+    parts = _quoted_parts(name)
+    if scheme.name in EMBEDDED:
+        parts = [("main", False)] * (scheme.depth - len(parts)) + parts[-scheme.depth :]
+    case = CASES.get(scheme.dialect, _KEEP)
+    if case.quoted == "lower":
+        return join_name([part.lower() for part, _ in parts])
+    plain = "".join(part for part, quoted in parts if not quoted)
+    folds = (case.plain == "upper" and plain == plain.lower()) or (case.plain == "lower" and plain == plain.upper())
+    return join_name([part if quoted or not folds else fold(part, False, scheme.dialect) for part, quoted in parts])
+
+
+def _hosted(scheme: str, authority: str) -> str:
+    """Hosts, a comma between them, with the scheme's port: Kafka's stands there always, HTTP's never."""
+    hosts = []
+    for one in authority.rpartition("@")[2].rstrip("/").split(","):
+        host, port = host_and_port(one)
+        port = port or _HOSTED[scheme]
+        shown = scheme in ("kafka", "hdfs") or port != _HOSTED[scheme]
+        hosts.append(host_of(host) + (f":{port}" if shown else ""))
+    return f"{scheme}://{','.join(hosts)}"
+
+
+def host_and_port(authority: str) -> tuple[str, int | None]:
+    """Host and port of `host`, `host:port`, `[v6]:port` or a bare IPv6 address."""
+    host, colon, port = authority.rpartition(":")
+    if colon and port.isdecimal() and (host.endswith("]") or ":" not in host):
+        return host, int(port)
+    return authority.removesuffix(":"), None
+
+
+_AMAZON_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?")
+_GOOGLE_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?storage\.(?:googleapis|cloud\.google)\.com")
+_AZURE_HOST = re.compile(r"[a-z0-9-]+\.(?P<kind>blob|dfs)\.core\.[a-z.]+")
+
+
+def _object_store(scheme: str, authority: str, name: str) -> tuple[str, str] | None:
+    """The bucket or container that an address leads to, and the key in it.
+
+    An object's web address is the object (`https://bucket.s3.eu-west-1.amazonaws.com/key` is `s3://bucket/key`). A
+    container of Azure stands before the account (`abfss://container@account.dfs.core.windows.net`), whatever the form.
+    """
+    container, _, host = authority.rstrip("/").rpartition("@")
+    host = host.lower()
+    if scheme in ("abfss", "wasbs"):
+        return f"{scheme}://{container.rpartition(':')[2]}@{host}" if container else f"{scheme}://{host}", name
+    if azure := _AZURE_HOST.fullmatch(host):
+        container, _, key = name.lstrip("/").partition("/")
+        return (f"{'wasbs' if azure['kind'] == 'blob' else 'abfss'}://{container}@{host}", key) if key else None
+    for kind, pattern in (("s3", _AMAZON_HOST), ("gs", _GOOGLE_HOST)):
+        if found := pattern.fullmatch(host):
+            bucket, _, key = (found["bucket"], "", name) if found["bucket"] else name.lstrip("/").partition("/")
+            return (f"{kind}://{bucket}", key) if bucket and key else None
+    return None
+
+
+def _file(host: str, path: str) -> tuple[str, str]:
+    """A file of this machine by its real path, whatever links lead to it; another host's by its path there."""
+    host = host_of(host)
+    return ("file", _real(path)) if host == "localhost" else (f"file://{host}", path)
+
+
+def _real(path: str) -> str:
+    return realpath("/" + path.lstrip("/") if path.startswith("/") else path)
