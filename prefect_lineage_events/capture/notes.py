@@ -71,8 +71,10 @@ class StatementNote:
 
     `autocommit`: the driver commits each statement by itself at that moment; `rows`: read or written, None when the
     driver does not say (a RowsNote may follow). An executemany is one statement. `run` is None where nothing is to be
-    reported: outside runs, excluded, or switched off; then only what it does to the session counts. `drafts` belongs
-    to our thread: what it made of the note, to be completed when the rows are known.
+    reported: outside runs, excluded, or switched off; then only what it does to the session counts. `aborted`: a
+    statement before it had failed the transaction, so that it was the transaction's end (even a COMMIT rolls back) or
+    a return to a savepoint. `drafts` belongs to our thread: what it made of the note, to be completed when the rows
+    are known.
     """
 
     connection: Connection
@@ -84,6 +86,7 @@ class StatementNote:
     rows: int | None = None
     query_id: str | None = None
     result_columns: tuple[Column, ...] = ()
+    aborted: bool = False
     drafts: Sequence[Any] = ()
 
 

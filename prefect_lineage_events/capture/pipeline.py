@@ -137,9 +137,12 @@ class Pipeline:
 
     def _statement(self, note: StatementNote) -> None:
         state = self._state(note.connection)
+        aborted = note.aborted
         for meaning in meanings(note, state, self._values):
             if meaning.control is not None:
-                self._report(state.transaction.step(*meaning.control))
+                step, name = meaning.control
+                self._report(state.transaction.step("rollback" if aborted and step == "commit" else step, name))
+                aborted = False
                 continue
             commits = meaning.ddl and note.connection.ddl_commits
             if commits or (note.autocommit and state.autocommit and not state.transaction.begun):

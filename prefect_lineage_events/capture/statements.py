@@ -73,6 +73,11 @@ def parameters_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return next((kwargs[k] for k in _PARAMETERS_KEYWORDS if k in kwargs), None)
 
 
+def is_aborted(connection: ConnectionProxy) -> bool:
+    """Has a statement failed the open transaction? Asked before a call, whose success may change the answer."""
+    return ask(connection._self_driver.doomed, connection.__wrapped__, default=False)
+
+
 def runs_statement(
     cursor: CursorProxy, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
@@ -85,18 +90,14 @@ def runs_as(
 ) -> Any:
     """Call a method of the cursor that does what `operation` says, and note that when it has succeeded."""
     cursor._self_reading.ends()
-    connection = cursor._self_connection
-    doomed = ask(connection._self_driver.doomed, connection.__wrapped__, default=False)
+    aborted = is_aborted(cursor._self_connection)
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
 
     def told(result: Any) -> Any:
         duration = perf_counter() - clock
-        if doomed:
-            # A doomed transaction takes no statement but its end, and even a COMMIT ends it by rolling back.
-            connection._self_tracer.rollback()
         parameters = parameters_of(args, kwargs)
         sets = parameters if getattr(method, "__name__", "") == "executemany" else None
-        note_statement(cursor, operation, started, duration, parameters=parameters, sets=sets)
+        note_statement(cursor, operation, started, duration, parameters=parameters, sets=sets, aborted=aborted)
         return cursor._self_same(result)
 
     return after(method(*args, **kwargs), told)
@@ -111,10 +112,11 @@ def note_statement(
     parameters: Any = None,
     sets: Any = None,
     rows: int | None = None,
+    aborted: bool = False,
 ) -> None:
     """Note a statement that this cursor has run, and start to count its rows where nobody knows their number yet.
 
-    `sets` are the parameters of an `executemany`.
+    `sets` are the parameters of an `executemany`; `aborted` is what `is_aborted` answered before the call.
     """
     own, connection = cursor.__wrapped__, cursor._self_connection
     driver = connection._self_driver
@@ -131,6 +133,7 @@ def note_statement(
         rows=rows,
         query_id=ask(driver.query_id, own, default=None),
         result_columns=ask(driver.columns, own, default=()) if has_result else (),
+        aborted=aborted,
     )
     if note is not None and rows is None and has_result:
         cursor._self_reading.starts(note, cursor)
@@ -138,11 +141,11 @@ def note_statement(
 
 def ends_transaction(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """The weave of `commit`: what the server rolled back all the same has written nothing."""
-    doomed = ask(connection._self_driver.doomed, connection.__wrapped__, default=False)
+    aborted = is_aborted(connection)
     tracer = connection._self_tracer
 
     def told(result: Any) -> Any:
-        tracer.rollback() if doomed else tracer.commit()
+        tracer.rollback() if aborted else tracer.commit()
         return result
 
     return after(method(*args, **kwargs), told)

@@ -30,7 +30,7 @@ __all__ = ["ConnectionTracer", "SchemaLookup", "connection"]
 
 # What matters of a statement that nobody is to hear of: it may change the session that later ones meet.
 _SESSION = re.compile(
-    r"\s*(?:USE|SET|RESET|BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|ALTER\s+SESSION|ATTACH|DETACH"
+    r"\s*(?:USE|SET|RESET|DISCARD|BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|SAVE|RELEASE|PREPARE|XA|DROP|ALTER\s+SESSION|ATTACH|DETACH"
     r"|CREATE\s+(?:\w+\s+){0,3}?(?:TEMP|TEMPORARY))\b",
     re.IGNORECASE,
 )
@@ -57,11 +57,12 @@ class ConnectionTracer:
         rows: int | None = None,
         query_id: str | None = None,
         result_columns: Sequence[Column] = (),
+        aborted: bool = False,
     ) -> StatementNote | None:
         """A statement succeeded. The note is for `rows()`; None when nobody is to hear of it.
 
         `started` is aware UTC, `duration` seconds. `autocommit`: will this statement's work stay without a commit?
-        `result_columns` of a read, from the cursor's description.
+        `result_columns` of a read, from the cursor's description. `aborted`: had the transaction failed before?
         """
         with softly("noting a statement"):
             if not policy.current().enabled or worker.is_ours():
@@ -71,7 +72,9 @@ class ConnectionTracer:
                 return None
             self._announce_begin()
             columns = tuple(result_columns)
-            note = StatementNote(self._connection, sql, run, started, duration, autocommit, rows, query_id, columns)
+            note = StatementNote(
+                self._connection, sql, run, started, duration, autocommit, rows, query_id, columns, aborted
+            )
             return note if worker.put(note) else None
         return None
 

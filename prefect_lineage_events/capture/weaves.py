@@ -16,6 +16,7 @@ from prefect_lineage_events.capture.statements import (
     after,
     ask,
     ends_transaction,
+    is_aborted,
     note_statement,
     operation_of,
     rolls_back,
@@ -52,11 +53,12 @@ def begins_transaction(connection: ConnectionProxy, method: Any, args: Any, kwar
 
 def opens_cursor(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """A connection's own `execute`, which runs a statement on a cursor that it returns (sqlite3, psycopg)."""
+    aborted = is_aborted(connection)
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
 
     def told(result: Any) -> Any:
         cursor = cursor_proxy(result, connection)
-        note_statement(cursor, operation_of(args, kwargs), started, perf_counter() - clock)
+        note_statement(cursor, operation_of(args, kwargs), started, perf_counter() - clock, aborted=aborted)
         return cursor
 
     return after(method(*args, **kwargs), told)

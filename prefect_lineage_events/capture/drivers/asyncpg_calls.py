@@ -31,35 +31,48 @@ class Call:
     def __init__(self, connection: ConnectionProxy, sql: str) -> None:
         self._connection = connection
         self._sql = sql
+        self._aborted: bool = connection._self_state.get(FAILED, False)
         self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
 
     async def run(self, coroutine: Any, rows_of: Callable[[Any], int | None]) -> Any:
         """Await it, and note that it has succeeded with so many rows."""
         result = await self.attempt(coroutine)
-        # A transaction in which something failed takes no statement but its end, and even a COMMIT rolls it back.
-        sql = "ROLLBACK" if result == "ROLLBACK" else self._sql
-        self.note(sql, rows=ask(rows_of, result, default=None), columns=ask(_columns, result, default=()))
+        self._aborted = self._aborted or result == "ROLLBACK"  # what the server answers a COMMIT that it did not do
+        self.note(rows=ask(rows_of, result, default=None), columns=ask(_columns, result, default=()))
         return result
 
     async def attempt(self, coroutine: Any) -> Any:
         """Await it, and remember a failure that the server holds against the transaction."""
         own, state = self._connection.__wrapped__, self._connection._self_state
         try:
-            return await coroutine
-        except BaseException:
-            state[FAILED] = not ask(commits_itself, own, default=True)
+            result = await coroutine
+        except BaseException as error:
+            if _reached_the_server(error):
+                state[FAILED] = not ask(commits_itself, own, default=True)
             raise
+        state[FAILED] = False  # nothing but the transaction's end or a return to a savepoint succeeds in a failed one
+        return result
 
-    def note(self, sql: str = "", *, rows: int | None = None, columns: tuple[Column, ...] = ()) -> StatementNote | None:
+    def note(self, *, rows: int | None = None, columns: tuple[Column, ...] = ()) -> StatementNote | None:
         connection = self._connection
         return connection._self_tracer.statement(
-            sql or self._sql,
+            self._sql,
             started=self._started,
             duration=perf_counter() - self._clock,
             autocommit=ask(commits_itself, connection.__wrapped__, default=True),
             rows=rows,
             result_columns=columns,
+            aborted=self._aborted,
         )
+
+
+def _reached_the_server(error: BaseException) -> bool:
+    """A parameter of a wrong type is refused by asyncpg itself, with a server's error class but no severity."""
+    from asyncpg import InterfaceError, PostgresError
+
+    if isinstance(error, PostgresError):
+        return getattr(error, "severity", None) is not None
+    return not isinstance(error, InterfaceError)
 
 
 def _columns(result: Any) -> tuple[Column, ...]:

@@ -26,6 +26,7 @@ class Said:
     rows: int | None
     query_id: str | None
     columns: dict[str, str | None]
+    aborted: bool = False
 
 
 @dataclass
@@ -39,9 +40,17 @@ class RecordingTracer:
     steps: list[str] = field(default_factory=list)
 
     def statement(
-        self, sql: str, *, autocommit: bool, rows: Any = None, query_id: Any = None, result_columns: Any = (), **_: Any
+        self,
+        sql: str,
+        *,
+        autocommit: bool,
+        rows: Any = None,
+        query_id: Any = None,
+        result_columns: Any = (),
+        aborted: bool = False,
+        **_: Any,
     ) -> Said:
-        said = Said(sql, autocommit, rows, query_id, {column.name: column.type for column in result_columns})
+        said = Said(sql, autocommit, rows, query_id, {column.name: column.type for column in result_columns}, aborted)
         self.said.append(said)
         self.steps.append(sql)
         return said

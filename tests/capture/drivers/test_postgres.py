@@ -74,8 +74,12 @@ def test_commit_text_of_a_doomed_transaction_keeps_nothing(connection: Any, trac
         cursor.execute("SELECT * FROM missing")
     cursor.execute("COMMIT")
 
-    assert tracers[0].steps == ["BEGIN", "INSERT INTO t VALUES (3, 'doomed')", "rollback", "COMMIT"]
-    assert [said.autocommit for said in tracers[0].said] == [False, False, True]
+    assert tracers[0].steps == ["BEGIN", "INSERT INTO t VALUES (3, 'doomed')", "COMMIT"]
+    assert [(said.autocommit, said.aborted) for said in tracers[0].said] == [
+        (False, False),
+        (False, False),
+        (True, True),
+    ]
 
 
 def test_autocommit_is_told_by_the_connection(connection: Any, tracers: Tracers) -> None:
