@@ -10,6 +10,7 @@ from os.path import realpath
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from prefect_lineage_events import encoding
 from prefect_lineage_events.naming import (
     EMBEDDED,
     SCHEMES,
@@ -31,13 +32,19 @@ class Dataset:
     """Anything that is read or written: table, view, stage, file, topic, API.
 
     `namespace` says where it lives (`snowflake://org-account`, `s3://bucket`, `file`), `name` what it is called there
-    (`DB.SCHEMA.TABLE`, `path/to/key`), in the store's own case.
+    (`DB.SCHEMA.TABLE`, `path/to/key`), in the store's own case. What no store can hold in a name is encoded in it
+    (`encoding.name`).
     """
 
     namespace: str
     name: str
 
     def __post_init__(self) -> None:
+        for field, value in (("namespace", self.namespace), ("name", self.name)):
+            if not isinstance(value, str):
+                raise TypeError(f"a dataset's {field} is a text, not {type(value).__name__}")
+            if (encoded := encoding.name(value)) is not value:
+                object.__setattr__(self, field, encoded)
         if not self.namespace or not self.namespace.strip():
             raise ValueError("a dataset needs a namespace, such as 's3://bucket' or 'postgres://host:5432'")
         if not self.name or not self.name.strip():

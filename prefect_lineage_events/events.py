@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from prefect_lineage_events import encoding
 from prefect_lineage_events.datasets import Dataset, uri_of
 
 SCHEMA_VERSION = 1
@@ -36,8 +37,31 @@ EMITTER_PREFIX = "prefect-lineage.emitter."
 # for the run, the task, the flow, the deployment, the work pool and ten tags.
 MAX_RELATED_DATASETS = 85
 _MAX_LABEL = 512
+# Characters of all names of an event's inputs together: far below what a server takes (1.5 MB), labels included.
+_MAX_NAMES = 60_000
 # How many tables the name of a `lineage.schema` event lists.
 _NAMED = 5
+
+
+def _encoded_text(value: Any) -> Any:
+    return encoding.text(value) if isinstance(value, str) else value
+
+
+def _encoded_label(value: Any) -> Any:
+    return encoding.text(value[:_MAX_LABEL]) if isinstance(value, str) else value
+
+
+def _encoded_name(value: Any) -> Any:
+    return encoding.name(value) if isinstance(value, str) else value
+
+
+# The fields of events are of these types, so that no event holds what a store cannot (`encoding`).
+Text = Annotated[str, BeforeValidator(_encoded_text)]
+Label = Annotated[str, BeforeValidator(_encoded_label)]
+Name = Annotated[str, BeforeValidator(_encoded_name)]
+Count = Annotated[int, Field(ge=0, le=encoding.MAX_INTEGER)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Moment = Annotated[dt.datetime, AfterValidator(encoding.moment)]
 
 
 class _Value(BaseModel):
@@ -47,8 +71,8 @@ class _Value(BaseModel):
 class Column(_Value):
     """A column and its type as the store spells it; None when only the name is known."""
 
-    name: str
-    type: str | None = None
+    name: Name
+    type: Text | None = None
 
 
 class EventDataset(_Value):
@@ -57,11 +81,17 @@ class EventDataset(_Value):
     `temporary`: gone with the session or the run. `kind`: table, view, stage, file, topic, api, ...
     """
 
-    namespace: str
-    name: str
-    kind: str = "table"
+    namespace: Name
+    name: Name
+    kind: Label = "table"
     temporary: bool = False
     columns: tuple[Column, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_something(self) -> EventDataset:
+        if not self.namespace.strip() or not self.name.strip():
+            raise ValueError("a dataset needs a namespace and a name")
+        return self
 
     @property
     def dataset(self) -> Dataset:
@@ -78,10 +108,10 @@ class EventColumnEdge(_Value):
     In a read, `column` is a column of the result. `*` stands for all columns, where the schema was not known.
     """
 
-    column: str
-    source: str
-    source_column: str
-    transformation: str = "IDENTITY"
+    column: Name
+    source: Text
+    source_column: Name
+    transformation: Label = "IDENTITY"
 
 
 class StatementInfo(_Value):
@@ -94,26 +124,26 @@ class StatementInfo(_Value):
     inputs, such as a DataFrame that DuckDB takes for a table. `if_exists`: a DROP that may have found nothing.
     """
 
-    sql: str | None = None
-    effect: str | None = None
-    rows: int | None = None
-    started: dt.datetime | None = None
-    duration: float | None = None
-    executions: int = 1
-    last: dt.datetime | None = None
+    sql: Text | None = None
+    effect: Label | None = None
+    rows: Count | None = None
+    started: Moment | None = None
+    duration: Seconds | None = None
+    executions: Count = 1
+    last: Moment | None = None
     confidence: Literal["exact", "recovered", "partial"] = "exact"
-    reason: str = ""
-    renames: tuple[tuple[str, str], ...] = ()
+    reason: Text = ""
+    renames: tuple[tuple[Text, Text], ...] = ()
     from_program: bool = False
     if_exists: bool = False
-    query_id: str | None = None
-    dialect: str = ""
-    database: str | None = None
+    query_id: Label | None = None
+    dialect: Label = ""
+    database: Name | None = None
     # `schema` would shadow a method of pydantic's models
-    schema_name: str | None = None
-    part: int = 1
-    parts: int = 1
-    fingerprint: str = ""
+    schema_name: Name | None = None
+    part: Count = 1
+    parts: Count = 1
+    fingerprint: Label = ""
     id: UUID
 
 
@@ -121,12 +151,12 @@ class RunInfo(_Value):
     """The flow run and task run a statement belongs to, as known in its process."""
 
     flow_run_id: UUID | None = None
-    flow_run_name: str | None = None
+    flow_run_name: Label | None = None
     flow_id: UUID | None = None
-    flow_name: str | None = None
-    run_count: int | None = None
+    flow_name: Label | None = None
+    run_count: Count | None = None
     task_run_id: UUID | None = None
-    task_run_name: str | None = None
+    task_run_name: Label | None = None
 
     def related(self) -> list[dict[str, str]]:
         """The run as related resources, most important first: threads lose what Prefect attaches by itself."""
@@ -146,7 +176,7 @@ class EmitterInfo(_Value):
     """Who numbered the event (one emitter per process and flow run), and its number, from 0."""
 
     id: UUID
-    sequence: int
+    sequence: Count
 
     def event_id(self) -> UUID:
         """Deterministic, so that sending an event again changes nothing."""
@@ -154,7 +184,14 @@ class EmitterInfo(_Value):
 
 
 class _Payload(_Value):
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Annotated[int, Field(ge=1)] = SCHEMA_VERSION
+
+    @field_validator("schema_version")
+    @classmethod
+    def _is_known(cls, version: int) -> int:
+        if version > SCHEMA_VERSION:
+            raise ValueError(f"written by a later version of prefect-lineage-events (schema {version})")
+        return version
 
 
 class LineageEvent(_Payload):
@@ -200,7 +237,7 @@ class SchemaEvent(_Payload):
     """Columns of datasets that statements of the run touched, looked up after they had run."""
 
     datasets: tuple[EventDataset, ...]
-    observed: dt.datetime | None = None
+    observed: Moment | None = None
     run: RunInfo = RunInfo()
     emitter: EmitterInfo
 
@@ -235,11 +272,11 @@ class CountEvent(_Payload):
     closed: bool
     final: bool = False
     emitter_id: UUID
-    count: int
-    dropped: int = 0
-    failed: int = 0
-    reason: str = ""
-    occurred: dt.datetime | None = None
+    count: Count
+    dropped: Count = 0
+    failed: Count = 0
+    reason: Text = ""
+    occurred: Moment | None = None
     run: RunInfo = RunInfo()
 
     def to_prefect(self) -> dict[str, Any]:
@@ -282,8 +319,16 @@ def parse(name: str, payload: Mapping[str, Any]) -> HistoryEvent | None:
 
 def split_inputs(inputs: Sequence[EventDataset]) -> list[tuple[EventDataset, ...]]:
     """The inputs in portions that fit one event each; at least one portion, which may be empty."""
-    step = MAX_RELATED_DATASETS
-    return [tuple(inputs[i : i + step]) for i in range(0, len(inputs), step)] or [()]
+    portions: list[list[EventDataset]] = [[]]
+    length = 0
+    for dataset in inputs:
+        names = len(dataset.namespace) + len(dataset.name)
+        if portions[-1] and (len(portions[-1]) >= MAX_RELATED_DATASETS or length + names > _MAX_NAMES):
+            portions.append([])
+            length = 0
+        portions[-1].append(dataset)
+        length += names
+    return [tuple(portion) for portion in portions]
 
 
 def _resource(dataset: EventDataset) -> dict[str, str]:

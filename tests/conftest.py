@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.postgres import started
 from tests.services.process import free_port
 
 # Before anything imports Prefect, which reads its settings once: no profile, no server and no target of the developer.
@@ -44,23 +45,24 @@ class PrefectServer:
         return {**os.environ, "PREFECT_API_URL": self.api_url}
 
 
-@pytest.fixture(scope="session")
-def prefect_server_process() -> Iterator[PrefectServer]:
-    """Starts a real Prefect server on a free loopback port with a home of its own; once a session."""
-    home = Path(_HOME.name) / "server"
+@contextmanager
+def _running_server(name: str, **environment: str) -> Iterator[PrefectServer]:
+    """A real Prefect server on a free loopback port with a home of its own."""
+    home = Path(_HOME.name) / name
     home.mkdir(parents=True, exist_ok=True)
     port = free_port()
     log = home / "server.log"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    environment = {
+    variables = {
         **os.environ,
         "PREFECT_HOME": str(home),
         "PREFECT_UI_ENABLED": "false",
         # A server stores events up to five seconds after it received them: late enough in half a second, too.
         "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.5",
+        **environment,
     }
     with log.open("w") as sink:
-        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, env=environment)
+        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, env=variables)
     try:
         _wait_until_healthy(process, f"http://127.0.0.1:{port}/api/health", log)
         yield PrefectServer(f"http://127.0.0.1:{port}/api", process.pid, log)
@@ -73,21 +75,54 @@ def prefect_server_process() -> Iterator[PrefectServer]:
             process.wait(10)
 
 
-@pytest.fixture
-def prefect_server(prefect_server_process: PrefectServer) -> Iterator[PrefectServer]:
-    """The server as this test's Prefect API, in this process and (by `environment`) in its children."""
+@contextmanager
+def _as_api(server: PrefectServer) -> Iterator[PrefectServer]:
+    """The server as the Prefect API of this process, and (by `environment`) of its children."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     before = os.environ.get("PREFECT_API_URL")
-    os.environ["PREFECT_API_URL"] = prefect_server_process.api_url
+    os.environ["PREFECT_API_URL"] = server.api_url
     try:
-        with temporary_settings({PREFECT_API_URL: prefect_server_process.api_url}):
-            yield prefect_server_process
+        with temporary_settings({PREFECT_API_URL: server.api_url}):
+            yield server
     finally:
         if before is None:
             del os.environ["PREFECT_API_URL"]
         else:
             os.environ["PREFECT_API_URL"] = before
+
+
+@pytest.fixture(scope="session")
+def prefect_server_process() -> Iterator[PrefectServer]:
+    """A server on SQLite; started once a session."""
+    with _running_server("server") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def prefect_on_postgres() -> Iterator[PrefectServer]:
+    """A server on PostgreSQL; started once a session."""
+    cluster = started()
+    if cluster is None:
+        pytest.skip("PostgreSQL's server is not installed (/usr/lib/postgresql/*/bin/initdb)")
+    url = cluster.url(cluster.database("prefect"), driver="asyncpg")
+    with _running_server("server-on-postgres", PREFECT_API_DATABASE_CONNECTION_URL=url) as server:
+        yield server
+
+
+@pytest.fixture
+def prefect_server(prefect_server_process: PrefectServer) -> Iterator[PrefectServer]:
+    """The server on SQLite as this test's Prefect API."""
+    with _as_api(prefect_server_process) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def each_prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectServer]:
+    """A server on each of Prefect's databases as the test's Prefect API."""
+    name = "prefect_server_process" if request.param == "sqlite" else "prefect_on_postgres"
+    with _as_api(request.getfixturevalue(name)) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid5
 
-from prefect.events import emit_event
-
+from prefect_lineage_events.assembler import publishing
 from prefect_lineage_events.assembler.outbox import Outbox
 from prefect_lineage_events.assembly.model import RunLineage
 from prefect_lineage_events.events import (
@@ -54,8 +53,8 @@ def oddities(run: RunLineage, outboxes: Sequence[Outbox]) -> None:
 
 
 def _emit(name: str, run: FlowRun, target: str, digest: str, payload: dict[str, Any]) -> None:
-    emit_event(
-        event=name,
+    publishing.emit(
+        name,
         # Deterministic: an assembler that is killed and does it again says nothing twice.
         id=_event_id(run.id, name, target, digest),
         resource={"prefect.resource.id": f"prefect-lineage.run.{run.id}", "prefect.resource.name": run.flow_name},

@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import uuid5
 
-from prefect.events import emit_event
 from prefect.types import ValidAssetKey
 from pydantic import TypeAdapter, ValidationError
 
+from prefect_lineage_events.assembler import publishing
 from prefect_lineage_events.assembly.model import DatasetUse, RunLineage
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import MAX_RELATED_DATASETS, OWN_TOOL
@@ -76,8 +76,8 @@ def _emit(
     payload: dict[str, object] | None = None,
 ) -> None:
     of = run.run
-    emit_event(
-        event=event,
+    publishing.emit(
+        event,
         # Deterministic, and another one when the run ended anew.
         id=uuid5(of.id, f"{event} {resource['prefect.resource.id']} {of.ended}"),
         occurred=of.ended,

@@ -17,9 +17,10 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.exceptions import ObjectNotFound
 
+from prefect_lineage_events import encoding
+from prefect_lineage_events.assembler import publishing
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import END_STATES, FlowRun
 
@@ -144,23 +145,22 @@ def write(client: SyncPrefectClient, run: FlowRun, entry: Entry, text: str) -> E
     metadata = _metadata(entry)
     if entry.artifact_id is not None:
         try:
-            client.update_artifact(entry.artifact_id, ArtifactUpdate(data=text, metadata_=metadata))
+            publishing.update_artifact(client, entry.artifact_id, data=text, metadata_=metadata)
             return entry
         except ObjectNotFound:
             logger.info("The lineage artifact of run %s was deleted by hand; it is written anew", run.id)
-    artifact = client.create_artifact(
-        ArtifactCreate(
-            key=_key(run),
-            type="markdown",
-            description=_description(run),
-            data=text,
-            metadata_=metadata,
-            # By this one id pages are found. A task run outside any flow shows its own beside.
-            flow_run_id=run.id,
-            task_run_id=run.id if run.kind == "task-run" else None,
-        )
+    artifact_id = publishing.create_artifact(
+        client,
+        key=_key(run),
+        type="markdown",
+        description=_description(run),
+        data=text,
+        metadata_=metadata,
+        # By this one id pages are found. A task run outside any flow shows its own beside.
+        flow_run_id=run.id,
+        task_run_id=run.id if run.kind == "task-run" else None,
     )
-    return replace(entry, artifact_id=artifact.id)
+    return replace(entry, artifact_id=artifact_id)
 
 
 def note(client: SyncPrefectClient, entry: Entry) -> None:
@@ -168,7 +168,7 @@ def note(client: SyncPrefectClient, entry: Entry) -> None:
     if entry.artifact_id is None:
         raise ValueError("only an entry that was written has a page to note something on")
     try:
-        client.update_artifact(entry.artifact_id, ArtifactUpdate(metadata_=_metadata(entry)))
+        publishing.update_artifact(client, entry.artifact_id, metadata_=_metadata(entry))
     except ObjectNotFound:
         logger.info("The lineage artifact %s was deleted by hand; it is written anew at the end", entry.artifact_id)
 
@@ -203,11 +203,11 @@ def _description(run: FlowRun) -> str:
 
 def _metadata(entry: Entry) -> dict[str, str]:
     state = {"end": entry.end, "complete": entry.complete, "events": entry.stored_events}
-    told = {_RUN: json.dumps({**state, "anew": entry.anew, "empty": entry.empty})}
+    told = {_RUN: encoding.json_text({**state, "anew": entry.anew, "empty": entry.empty})}
     for key, sent in entry.targets.items():
         line = asdict(replace(sent, target=sent.target.encode("ascii", "replace").decode()[:_SHOWN_TARGET]))
         reasons = line.pop("reasons")
-        told[_TARGET + key] = json.dumps(line)
+        told[_TARGET + key] = encoding.json_text(line)
         if reasons:
             told[_REFUSED + key] = _bounded(reasons)
     return told
@@ -216,7 +216,7 @@ def _metadata(entry: Entry) -> dict[str, str]:
 def _bounded(reasons: Sequence[str]) -> str:
     """As many reasons as one value holds, each shortened if it must be."""
     shown = [reason[:_SHOWN_REASON] for reason in reasons]
-    while len(text := json.dumps(shown)) > _LONGEST_VALUE:
+    while len(text := encoding.json_text(shown)) > _LONGEST_VALUE:
         shown = shown[:-1] if len(shown) > 1 else [shown[0][: len(shown[0]) // 2]]
     return text
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from prefect.settings import PREFECT_UI_URL
 
+from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler.ledger import Sent, digest_of
 from prefect_lineage_events.assembly.model import RunLineage
 from prefect_lineage_events.openlineage import profiles
@@ -109,7 +110,8 @@ def events_for(lineage: RunLineage, target: Target, api_url: str) -> list[Event]
         granularity=settings().granularity,
         prefect_url=PREFECT_UI_URL.value() or None,
     )
-    return profiles.marquez(events) if target.profile == "marquez" else profiles.plain(events)
+    shaped = profiles.marquez(events) if target.profile == "marquez" else profiles.plain(events)
+    return [encoding.json_value(event) for event in shaped]
 
 
 def job_namespace(api_url: str) -> str:

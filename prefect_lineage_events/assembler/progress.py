@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect_lineage_events import encoding
+from prefect_lineage_events.assembler import publishing
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -29,21 +29,22 @@ class Progress:
     def __init__(self, client: SyncPrefectClient, flow_run_id: UUID | None, total: int) -> None:
         self._client = client
         self._total = total
-        bar = ArtifactCreate(
+        self._bar = publishing.create_artifact(
+            client,
             key=KEY,
             type="progress",
             description=f"How many of the {total} runs that ended in the window have been looked at.",
             data=0.0,
             flow_run_id=flow_run_id,
         )
-        table = ArtifactCreate(
+        self._table = publishing.create_artifact(
+            client,
             key=f"{KEY}-runs",
             type="table",
             description="What became of the runs so far.",
             data="[]",
             flow_run_id=flow_run_id,
         )
-        self._bar, self._table = (client.create_artifact(artifact).id for artifact in (bar, table))
         self._moved = time.monotonic()
 
     def move(self, done: int, so_far: Summary) -> None:
@@ -63,6 +64,6 @@ class Progress:
         ]
         if len(rows) > MAX_ROWS:
             description += f" The first {MAX_ROWS} rows are shown."
-        self._client.update_artifact(self._bar, ArtifactUpdate(data=percent))
-        table = ArtifactUpdate(data=json.dumps(rows[:MAX_ROWS]), description=description)
-        self._client.update_artifact(self._table, table)
+        publishing.update_artifact(self._client, self._bar, data=percent)
+        text = encoding.json_text(rows[:MAX_ROWS])
+        publishing.update_artifact(self._client, self._table, data=text, description=description)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
-
+from prefect_lineage_events import encoding
+from prefect_lineage_events.assembler import publishing
 from prefect_lineage_events.assembler.in_flight import HOW_TO_END
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import FlowRun
@@ -67,17 +67,15 @@ def write(client: SyncPrefectClient, state: SweepState, stale: Sequence[FlowRun]
     Of two sweeps at once the last word holds; its mark and its rows belong together either way.
     """
     rows = [*state.waiting, *(Waiting(r.id, r.flow_name, None, _stale(r), attempts=0) for r in stale)]
-    data = json.dumps([_row(w) for w in rows])
+    data = encoding.json_text([_row(w) for w in rows])
     metadata = {"mark": _text(state.mark), "swept": _text(state.swept)}
     description = f"Flow runs whose lineage waits for another try. Last sweep: {_text(state.swept)}."
     raw = _raw(client)
     if raw is not None:
-        update = ArtifactUpdate(data=data, description=description, metadata_=metadata)
-        client.update_artifact(UUID(raw["id"]), update)
+        fields = {"data": data, "description": description, "metadata_": metadata}
+        publishing.update_artifact(client, UUID(raw["id"]), **fields)
         return
-    client.create_artifact(
-        ArtifactCreate(key=KEY, type="table", description=description, data=data, metadata_=metadata)
-    )
+    publishing.create_artifact(client, key=KEY, type="table", description=description, data=data, metadata_=metadata)
 
 
 def _raw(client: SyncPrefectClient) -> Mapping[str, Any] | None:

@@ -1,4 +1,7 @@
-"""Events stay far below what Prefect refuses (1.5 MB): what is too much is left out, and the event says so."""
+"""Events stay far below what Prefect refuses (1.5 MB): what is too much is left out, and the event says so.
+
+Names are bounded by `encoding.name`, inputs by `split_inputs`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ from prefect_lineage_events.events import EventDataset, LineageEvent
 
 MAX_COLUMNS = 2_000
 MAX_EDGES = 3_000
+MAX_RENAMES = 500
 MAX_BYTES = 400_000
+# Of a statement's text in an event that is too large without it.
+_SHORT_SQL = 1_000
 
 
 def bounded(event: LineageEvent) -> LineageEvent:
@@ -18,6 +24,12 @@ def bounded(event: LineageEvent) -> LineageEvent:
     if any(len(d.columns) > MAX_COLUMNS for d in _datasets(event)) or len(event.result_columns) > MAX_COLUMNS:
         cut.append(f"columns beyond {MAX_COLUMNS} of a dataset")
         event = _with_columns(event, MAX_COLUMNS)
+    if len(event.statement.renames) > MAX_RENAMES:
+        cut.append(f"{len(event.statement.renames) - MAX_RENAMES} renames")
+        event = _with_statement(event, renames=event.statement.renames[:MAX_RENAMES])
+    if _size(event) > MAX_BYTES and len(event.statement.sql or "") > _SHORT_SQL:
+        cut.append("most of the statement's text")
+        event = _with_statement(event, sql=f"{(event.statement.sql or '')[:_SHORT_SQL]}…")
     if _size(event) > MAX_BYTES:
         cut.append("all columns")
         event = _with_columns(event, 0).model_copy(update={"columns": ()})
@@ -38,16 +50,18 @@ def _with_columns(event: LineageEvent, limit: int) -> LineageEvent:
     )
 
 
+def _with_statement(event: LineageEvent, **changes: object) -> LineageEvent:
+    return event.model_copy(update={"statement": event.statement.model_copy(update=changes)})
+
+
 def _size(event: LineageEvent) -> int:
     """Bytes, estimated from above without serialising the ordinary small event."""
     names = sum(len(d.columns) for d in _datasets(event)) + len(event.result_columns) + 3 * len(event.columns)
-    if names < 500 and len(event.statement.sql or "") < MAX_BYTES // 8:
+    if names < 100 and len(event.statement.sql or "") < MAX_BYTES // 8 and len(event.statement.renames) < 50:
         return 0
     return len(event.model_dump_json(exclude_defaults=True))
 
 
 def _told(event: LineageEvent, cut: list[str]) -> LineageEvent:
     reason = "; ".join(filter(None, [event.statement.reason, f"too large for one event, left out: {', '.join(cut)}"]))
-    return event.model_copy(
-        update={"statement": event.statement.model_copy(update={"confidence": "partial", "reason": reason})}
-    )
+    return _with_statement(event, confidence="partial", reason=reason)

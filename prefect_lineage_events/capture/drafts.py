@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
+from prefect_lineage_events import encoding
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.notes import SchemaLookup
 from prefect_lineage_events.events import (
@@ -116,8 +117,9 @@ class Draft:
                 self.task_runs.append(task_run)
 
     def add_rows(self, rows: int | None) -> None:
-        if rows is not None:
-            self.rows = (self.rows or 0) + rows
+        known = encoding.count(rows)
+        if known is not None:
+            self.rows = (encoding.count(self.rows) or 0) + known
 
     def late(self, rows: int) -> Draft:
         """What tells of rows whose statement was told before they were known: the same statement, executed no more."""
@@ -141,9 +143,9 @@ class Draft:
                 sql=self.sql,
                 fingerprint=self.fingerprint,
                 query_id=self.query_id,
-                rows=self.rows,
+                rows=encoding.count(self.rows),
                 started=self.started,
-                duration=None if self.duration is None else round(self.duration, 6),
+                duration=encoding.seconds(self.duration and round(self.duration, 6)),
                 executions=self.executions,
                 last=self.last,
                 confidence=self.confidence,  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from prefect_lineage_events.capture.bounds import bounded
 from prefect_lineage_events.capture.coalesce import Coalescer
 from prefect_lineage_events.capture.context import Run, is_over
 from prefect_lineage_events.capture.drafts import Draft, Key
+from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.schemas import Schemas
 from prefect_lineage_events.events import CountEvent, EmitterInfo, EventDataset, RunInfo, SchemaEvent
 
@@ -150,8 +151,14 @@ class Emitter:
         return info.model_copy(update={"task_run_id": None, "task_run_name": None}) if info.flow_run_id else info
 
     def _number(self, make: Callable[[EmitterInfo], dict[str, Any]]) -> None:
-        """A number is used up only by an event that Prefect took, so that a failure leaves no gap but a count."""
-        if self._send(make(EmitterInfo(id=self.id, sequence=self._sequence)), self.run):
+        """A number is used up only by an event that Prefect took, so that a failure leaves no gap but a count.
+
+        An event that cannot be made is such a failure: those that wait behind it are sent all the same.
+        """
+        taken = False
+        with softly("making a lineage event"):
+            taken = self._send(make(EmitterInfo(id=self.id, sequence=self._sequence)), self.run)
+        if taken:
             self._sequence += 1
         else:
             self._failed += 1

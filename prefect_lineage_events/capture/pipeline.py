@@ -69,7 +69,15 @@ class Pipeline:
         self._given_up = False
 
     def take(self, note: Note) -> None:
-        """Work on one note."""
+        """Work on one note. One that cannot be worked on is counted as dropped, and its error raised."""
+        try:
+            self._take(note)
+        except Exception:
+            if isinstance(note, StatementNote | RecordNote) and note.run is not None:
+                self._emitter(note.run).dropped_here += 1
+            raise
+
+    def _take(self, note: Note) -> None:
         if isinstance(note, StatementNote):
             self._at_work = note
             try:

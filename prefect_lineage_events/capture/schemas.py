@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from prefect_lineage_events.capture.drafts import Draft
 from prefect_lineage_events.capture.log import softly
@@ -15,6 +16,8 @@ _MAX_FAILURES = 3
 # Tables of one `lineage.schema` event: at most this many, and this many columns.
 _BATCH = 50
 _BATCH_COLUMNS = 5_000
+# Characters of the columns of one table, and of one event, which holds one table more than this at most.
+_MAX_TEXT = 150_000
 
 
 class Schemas:
@@ -58,7 +61,10 @@ class Schemas:
                 self._told.update(mine)
         portion: list[EventDataset] = []
         for dataset in found:
-            if portion and (len(portion) >= _BATCH or sum(len(d.columns) for d in portion) >= _BATCH_COLUMNS):
+            columns = [column for d in portion for column in d.columns]
+            if portion and (
+                len(portion) >= _BATCH or len(columns) >= _BATCH_COLUMNS or sum(map(_length, columns)) >= _MAX_TEXT
+            ):
                 yield portion
                 portion = []
             portion.append(dataset)
@@ -96,5 +102,16 @@ class Schemas:
 def _described(dataset: EventDataset, columns: Mapping[str, str | None]) -> EventDataset:
     """The dataset with its columns, and as the view that it is where only the store knows."""
     kind = (columns.kind if isinstance(columns, Described) else None) or dataset.kind
-    known = tuple(Column(name=name, type=type_) for name, type_ in columns.items())[:_BATCH_COLUMNS]
-    return dataset.model_copy(update={"kind": kind, "columns": known})
+    known: list[Column] = []
+    length = 0
+    for name, type_ in islice(columns.items(), _BATCH_COLUMNS):
+        known.append(Column(name=name, type=type_))
+        length += _length(known[-1])
+        if length > _MAX_TEXT:
+            known.pop()
+            break
+    return dataset.model_copy(update={"kind": kind, "columns": tuple(known)})
+
+
+def _length(column: Column) -> int:
+    return len(column.name) + len(column.type or "")

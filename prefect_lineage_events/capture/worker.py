@@ -130,6 +130,7 @@ class Worker:
             with softly("analysing lineage"):
                 if note is not None:
                     pipeline.take(note)
+            with softly("sending lineage"):
                 pipeline.tick()
         with softly("closing at exit"):
             pipeline.finish()

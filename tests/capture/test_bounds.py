@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from prefect_lineage_events.capture.bounds import MAX_BYTES, MAX_EDGES, bounded
+from prefect_lineage_events.capture.bounds import MAX_BYTES, MAX_EDGES, MAX_RENAMES, bounded
 from prefect_lineage_events.events import (
     Column,
     EmitterInfo,
@@ -53,3 +53,20 @@ def test_datasets_and_statement_stay_whatever_is_cut() -> None:
     after = bounded(before)
     assert [d.uri for d in after.inputs] == [d.uri for d in before.inputs]
     assert after.statement.id == before.statement.id
+
+
+def test_a_text_goes_before_columns_do() -> None:
+    before = event(edges=20, columns=20)
+    long = before.statement.model_copy(update={"sql": "SELECT '" + "é" * MAX_BYTES})
+    after = bounded(before.model_copy(update={"statement": long}))
+    assert after.columns == before.columns
+    assert "most of the statement's text" in after.statement.reason
+    assert len(after.model_dump_json().encode()) < MAX_BYTES
+
+
+def test_renames_beyond_the_bound_are_left_out_and_counted() -> None:
+    before = event()
+    many = before.statement.model_copy(update={"renames": (("s3://b/a", "s3://b/b"),) * (MAX_RENAMES + 3)})
+    after = bounded(before.model_copy(update={"statement": many}))
+    assert len(after.statement.renames) == MAX_RENAMES
+    assert "3 renames" in after.statement.reason

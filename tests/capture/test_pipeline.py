@@ -207,6 +207,32 @@ def test_an_event_prefect_does_not_take_is_counted_and_leaves_no_gap(bench: Benc
     assert (count.count, count.failed) == (1, 1)
 
 
+def test_a_note_that_cannot_be_worked_on_is_counted_and_costs_itself_alone(bench: Bench, run: Run) -> None:
+    good = RecordNote("write", Dataset("s3://out", "k"), (), run, STARTED)
+    with pytest.raises(AttributeError):
+        bench.pipeline.take(RecordNote("read", None, (object(),), run, STARTED))  # type: ignore[arg-type]
+    bench.pipeline.take(good)
+    bench.settle()
+    assert bench.names() == ["write k"]
+    assert [(e.count, e.dropped) for e in bench.events() if isinstance(e, CountEvent)] == [(1, 1)]
+
+
+def test_an_event_that_cannot_be_made_is_counted_and_those_behind_it_are_sent(bench: Bench, run: Run) -> None:
+    for operation in ("bogus", "write"):
+        bench.pipeline.take(RecordNote(operation, Dataset("s3://out", "k"), (), run, STARTED))  # type: ignore[arg-type]
+    bench.settle()
+    assert bench.names() == ["write k"]
+    assert [(e.count, e.failed) for e in bench.events() if isinstance(e, CountEvent)] == [(1, 1)]
+
+
+@pytest.mark.parametrize("rows", [float("nan"), -1, 2**80, "many"])
+def test_rows_of_a_driver_that_are_no_number_are_left_out(bench: Bench, db: ConnectionDriver, rows: Any) -> None:
+    db.execute("write a from orders", autocommit=True, rows=rows)
+    db.execute("write b from orders", autocommit=True, rows=2)
+    bench.settle()
+    assert [e.statement.rows for e in bench.statements()] == [None, 2]
+
+
 def test_a_quiet_emitter_tells_its_count_once(bench: Bench, db: ConnectionDriver) -> None:
     db.execute("read from orders")
     bench.settle()

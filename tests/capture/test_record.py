@@ -151,3 +151,32 @@ def test_the_base_presents_itself_as_a_block_does() -> None:
     assert all((block_type.logo_url, block_type.documentation_url))
     assert (block_type.description or "").startswith("A base for blocks whose own methods tell")
     assert "record_read" in (block_type.code_example or "")
+
+
+@pytest.mark.parametrize("rows", [-1, float("nan"), float("inf"), 2**63, "3", 1.5, True, object()])
+def test_a_number_of_rows_that_is_none_is_left_out_and_said(
+    noted: list[RecordNote], caplog: pytest.LogCaptureFixture, rows: Any
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        record_write("s3://b/out", rows=rows)
+    assert noted[0].rows is None
+    assert "record_write is kept without its rows: rows is a whole number" in caplog.text
+
+
+@pytest.mark.parametrize(("rows", "kept"), [(3.0, 3), (0, 0), (2**63 - 1, 2**63 - 1)])
+def test_a_whole_number_of_rows_is_kept(noted: list[RecordNote], rows: Any, kept: int) -> None:
+    record_read("s3://b/in", rows=rows)
+    assert noted[0].rows == kept
+
+
+@pytest.mark.parametrize("rows", [-1, float("nan")])
+def test_a_wrong_number_of_rows_raises_where_that_is_asked_for(noted: list[RecordNote], rows: Any) -> None:
+    with pytest.raises(ValueError, match="rows is a whole number"):
+        record_write("s3://b/out", rows=rows, raise_on_error=True)
+    assert not noted
+
+
+def test_inputs_without_an_end_are_an_error_and_not_a_flow_that_hangs(noted: list[RecordNote]) -> None:
+    with pytest.raises(ValueError, match="more than 10,000 inputs"):
+        record_write("s3://b/out", inputs=iter(lambda: "s3://b/in", None), raise_on_error=True)
+    assert not noted

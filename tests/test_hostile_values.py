@@ -1,0 +1,82 @@
+"""Values that a server's database cannot hold, in every field, on both of the databases of a Prefect server."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from uuid import UUID
+
+import pytest
+from prefect import flow, get_client, task
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.runtime import flow_run
+
+from prefect_lineage_events import Dataset, flows, instrument_connection, record_misc, record_read, record_write
+from prefect_lineage_events.assembler import ledger
+from prefect_lineage_events.capture import worker
+from prefect_lineage_events.flows import assemble
+from tests.assembler.loads import stored
+from tests.recording import RecordingTarget, configure
+
+NUL = "nul\x00"
+HALF = "half\udcff"
+
+
+@pytest.fixture
+def client(each_prefect_server: object) -> Iterator[SyncPrefectClient]:
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+@pytest.fixture
+def target(monkeypatch: pytest.MonkeyPatch) -> RecordingTarget:
+    target = RecordingTarget()
+    configure(monkeypatch, target)
+    monkeypatch.setattr(flows, "_send_task", flows._send_task.with_options(retries=0))
+    return target
+
+
+@task
+def bystander() -> None:
+    record_write("s3://bucket/bystander.csv", inputs=["s3://bucket/in.csv"])
+
+
+@flow(name="hostile values")
+def hostile() -> UUID:
+    for bad in (NUL, HALF):
+        record_write(f"s3://bucket/{bad}.csv", inputs=[Dataset(f"kafka://{bad}", bad)])
+        record_misc("s3://bucket/kept.csv", description=bad)
+    record_write("s3://bucket/nul%00.csv", rows=2**70)
+    record_read("s3://bucket/negative.csv", rows=-1)
+    record_read("s3://bucket/nan.csv", rows=float("nan"))  # type: ignore[arg-type]
+    with closing(instrument_connection(sqlite3.connect(":memory:"))) as connection:
+        connection.execute('create table "t%00" ("c%~1" text)')
+        connection.execute("insert into \"t%00\" select 'é' where 1 = 1")
+        connection.commit()
+    bystander()
+    return UUID(flow_run.id)
+
+
+def test_nothing_is_lost_by_values_that_a_database_refuses(client: SyncPrefectClient, target: RecordingTarget) -> None:
+    run_id = hostile()
+    assert worker.flush()
+    stored(client, run_id)
+    assembled = assemble(flow_run_id=run_id)
+    assert (assembled.outcome, assembled.complete) == ("sent", True)
+    written = {output["name"] for output in target.of(run_id)[-1]["outputs"]}
+    assert {"bystander.csv", "nul%00.csv", "t%00"} <= written
+    # A NUL and what looks like an encoded one are two datasets.
+    assert len([name for name in written if name.startswith("nul%00")]) == 2
+    entry = ledger.read(client, [run_id])[run_id]
+    assert entry.complete
+
+
+def test_a_refusal_with_a_nul_in_it_is_kept_with_its_reason(client: SyncPrefectClient, target: RecordingTarget) -> None:
+    target.refusal = f"500 {NUL} {HALF}"
+    run_id = hostile()
+    assert worker.flush()
+    stored(client, run_id)
+    assert assemble(flow_run_id=run_id).rejected
+    (line,) = ledger.read(client, [run_id])[run_id].targets.values()
+    assert "nul%00" in line.reasons[0]
