@@ -114,7 +114,10 @@ async def test_commit_as_a_text_says_what_the_server_made_of_it(connection: Any,
         await connection.fetch("SELECT * FROM missing")
     await connection.execute("COMMIT")
 
-    assert tracers[0].statements == ["BEGIN", "INSERT INTO t VALUES (3, 'doomed')", "ROLLBACK"]
+    assert [(said.sql, said.aborted) for said in tracers[0].said[1:]] == [
+        ("INSERT INTO t VALUES (3, 'doomed')", False),
+        ("COMMIT", True),
+    ]
 
 
 async def test_prepared_statements_are_noted_when_they_run(connection: Any, tracers: Tracers) -> None:
