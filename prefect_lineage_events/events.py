@@ -201,6 +201,11 @@ class LineageEvent(_Payload):
     any dataset tells of a statement that was not understood (`partial`). `result_columns` are those of the rows that it
     handed to the program: of a read, and of a DELETE or UPDATE with RETURNING. `task_runs`: further runs of the same
     task that are counted in this event (a mapped task doing alike), beside `run.task_run_id`.
+
+    `bound_columns` of the output took values that the program bound (`*`: such values decided over its rows), and
+    `constant_columns` values that stand in the text; None where nothing is known of them. `threads` are the threads of
+    control in which it ran, as paths (`3.7` was started by `3`): threads, pieces of work of a pool, asyncio tasks. None
+    are given for the one in which the task or flow runs itself, `*` stands for too many.
     """
 
     operation: Operation
@@ -209,6 +214,9 @@ class LineageEvent(_Payload):
     inputs: tuple[EventDataset, ...] = ()
     columns: tuple[EventColumnEdge, ...] = ()
     result_columns: tuple[Column, ...] = ()
+    bound_columns: tuple[str, ...] | None = None
+    constant_columns: tuple[str, ...] = ()
+    threads: tuple[str, ...] = ()
     run: RunInfo = RunInfo()
     task_runs: tuple[UUID, ...] = ()
     emitter: EmitterInfo

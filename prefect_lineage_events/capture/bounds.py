@@ -21,7 +21,8 @@ def bounded(event: LineageEvent) -> LineageEvent:
     if len(event.columns) > MAX_EDGES:
         cut.append(f"{len(event.columns) - MAX_EDGES} column edges")
         event = event.model_copy(update={"columns": event.columns[:MAX_EDGES]})
-    if any(len(d.columns) > MAX_COLUMNS for d in _datasets(event)) or len(event.result_columns) > MAX_COLUMNS:
+    listed = [event.result_columns, event.bound_columns or (), event.constant_columns]
+    if any(len(columns) > MAX_COLUMNS for columns in (*listed, *(d.columns for d in _datasets(event)))):
         cut.append(f"columns beyond {MAX_COLUMNS} of a dataset")
         event = _with_columns(event, MAX_COLUMNS)
     if len(event.statement.renames) > MAX_RENAMES:
@@ -46,6 +47,7 @@ def _with_columns(event: LineageEvent, limit: int) -> LineageEvent:
             "output": event.output and event.output.model_copy(update={"columns": event.output.columns[:limit]}),
             "inputs": tuple(d.model_copy(update={"columns": d.columns[:limit]}) for d in event.inputs),
             "result_columns": event.result_columns[:limit],
+            **_named(event, limit),
         }
     )
 
@@ -54,9 +56,18 @@ def _with_statement(event: LineageEvent, **changes: object) -> LineageEvent:
     return event.model_copy(update={"statement": event.statement.model_copy(update=changes)})
 
 
+def _named(event: LineageEvent, limit: int) -> dict[str, tuple[str, ...] | None]:
+    """Lists of names that are cut say nothing any more."""
+    bound, constant = event.bound_columns or (), event.constant_columns
+    if len(bound) <= limit and len(constant) <= limit:
+        return {}
+    return {"bound_columns": None, "constant_columns": ()}
+
+
 def _size(event: LineageEvent) -> int:
     """Bytes, estimated from above without serialising the ordinary small event."""
     names = sum(len(d.columns) for d in _datasets(event)) + len(event.result_columns) + 3 * len(event.columns)
+    names += len(event.bound_columns or ()) + len(event.constant_columns)
     if names < 100 and len(event.statement.sql or "") < MAX_BYTES // 8 and len(event.statement.renames) < 50:
         return 0
     return len(event.model_dump_json(exclude_defaults=True))

@@ -13,13 +13,13 @@ import threading
 import weakref
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from prefect.context import FlowRunContext, SettingsContext, TaskRunContext
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from prefect_lineage_events.capture import offspring, policy
+from prefect_lineage_events.capture import offspring, policy, threads
 from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.events import RunInfo
 
@@ -55,6 +55,11 @@ class Run:
     def key(self) -> UUID | None:
         """What emitters are kept by: the flow run, or the task run where there is no flow."""
         return self.info.flow_run_id or self.info.task_run_id
+
+    @property
+    def thread(self) -> str:
+        """The path of the thread of control that the calling code runs in (see `threads`)."""
+        return threads.path(self.info.task_run_id or self.info.flow_run_id)
 
     def live(self) -> Any:
         """The object on which Prefect's engine keeps this run's state up to date; None when it is elsewhere."""
@@ -118,12 +123,24 @@ def _handed_down() -> Run | None:
 
     Work belongs to who submitted it; a thread of its own to who started it, as long as that run goes on.
     """
-    run: Run | None = offspring.submitter()
-    if run is None:
-        run = offspring.thread_starter()
-        if run is not None and not run.goes_on():
-            run = None
-    return run
+    start: _Start | None = offspring.submitter()
+    if start is None:
+        start = offspring.thread_starter()
+        if start is not None and not start.run.goes_on():
+            start = None
+    return start.run if start is not None else None
+
+
+class _Start(NamedTuple):
+    """What is noted on a thread, or on a piece of work of a pool: the run that started it, and its path there."""
+
+    run: Run
+    path: str
+
+
+def _start() -> _Start | None:
+    run = _starting_run()
+    return _Start(run, threads.path_below(run.info.task_run_id or run.info.flow_run_id)) if run is not None else None
 
 
 def _starting_run() -> Run | None:
@@ -297,6 +314,9 @@ def _remember(context: Any) -> None:
     _contexts[id(context)] = context
     if isinstance(context, FlowRunContext) and context.flow_run is not None:
         _inherited.discard(context.flow_run.id)
+    run: Any = context.task_run if isinstance(context, TaskRunContext) else context.flow_run
+    if run is not None:
+        threads.note_home(run.id)
     if isinstance(context, TaskRunContext):
         _task_runs[context.task_run.id] = context.task_run
     elif context.flow_run is not None and not context.detached:
@@ -322,4 +342,4 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 
 watch()
-offspring.note_starters(_starting_run, _passport)
+offspring.note_starters(_start, _passport)

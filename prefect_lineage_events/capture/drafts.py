@@ -25,6 +25,8 @@ Key = tuple[object, ...]
 _LIFECYCLE_OPERATIONS = frozenset({"create", "alter", "drop"})
 _LIFECYCLE_EFFECTS = frozenset({"truncate", "overwrite"})
 _MAX_TASK_RUNS = 2_000
+_MAX_THREADS = 20
+_OWN, _ANY = ("",), ("*",)
 
 
 @dataclass(slots=True)
@@ -42,6 +44,9 @@ class Draft:
     started: dt.datetime
     columns: tuple[EventColumnEdge, ...] = ()
     result_columns: tuple[Column, ...] = ()
+    bound_columns: tuple[str, ...] | None = None
+    constant_columns: tuple[str, ...] = ()
+    threads: tuple[str, ...] = ()
     statement_id: UUID = field(default_factory=uuid4)
     effect: str | None = None
     dialect: str = ""
@@ -80,6 +85,7 @@ class Draft:
             self.dialect,
             self.output and (self.output.namespace, self.output.name),
             tuple((d.namespace, d.name) for d in self.inputs),
+            self.bound_columns,
             self.part,
         )
 
@@ -112,6 +118,8 @@ class Draft:
             self.duration = (self.duration or 0.0) + other.duration
         if other.executions > 0:
             self.last = max(self.last or self.started, other.last or other.started)
+        if other.threads != self.threads:
+            self.threads = _together(self.threads, other.threads)
         for task_run in (other.run.info.task_run_id, *other.task_runs):
             if task_run is not None and task_run != self.run.info.task_run_id and task_run not in self.task_runs[-50:]:
                 self.task_runs.append(task_run)
@@ -134,6 +142,9 @@ class Draft:
             inputs=self.inputs,
             columns=self.columns,
             result_columns=self.result_columns,
+            bound_columns=self.bound_columns,
+            constant_columns=self.constant_columns,
+            threads=() if self.threads == _OWN else self.threads,
             statement=StatementInfo(
                 id=self.statement_id,
                 effect=self.effect,
@@ -160,3 +171,11 @@ class Draft:
             task_runs=tuple(self.task_runs),
             emitter=emitter,
         )
+
+
+def _together(threads: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """The threads of both; any thread, where there are too many to be listed."""
+    if _ANY in (threads, others):
+        return _ANY
+    whole = tuple(dict.fromkeys((threads or _OWN) + (others or _OWN)))
+    return whole if len(whole) <= _MAX_THREADS else _ANY

@@ -82,6 +82,7 @@ def _drafts(
         fingerprint=statement.fingerprint,
         query_id=note.query_id,
         rows=note.rows,
+        threads=(note.thread,),
         duration=note.duration,
         confidence=statement.confidence,
         reason=statement.reason[:_MAX_REASON],
@@ -104,7 +105,17 @@ def _drafts(
     for table, output in outputs.items():
         declared = _declared(statement.declared, table)
         described = output.model_copy(update={"columns": declared}) if declared else output
-        yield from _portions(say, described, sources, tuple(names.edges(statement, table)))
+        told = partial(say, **_values(statement, table))
+        yield from _portions(told, described, sources, tuple(names.edges(statement, table)))
+
+
+def _values(statement: Statement, table: TableRef) -> dict[str, tuple[str, ...]]:
+    """Which columns of an output take binds, and which constants; nothing where the statement does not show it."""
+    bound, constant = statement.bound.get(table), statement.constant.get(table, ())
+    if statement.kind not in ("write", "create") or (bound is None and not constant):
+        return {}
+    bound = bound or ()
+    return {"bound_columns": bound, "constant_columns": tuple(name for name in constant if name not in bound)}
 
 
 def _returned(statement: Statement, note: StatementNote) -> tuple[Column, ...]:
@@ -190,6 +201,7 @@ def from_record(note: RecordNote) -> list[Draft]:
         started=note.started,
         statement_id=uuid4(),
         rows=note.rows,
+        threads=(note.thread,),
         fingerprint=f"recorded {note.operation} {note.description}",
         reason=note.description[:_MAX_REASON],
     )

@@ -73,8 +73,8 @@ class StatementNote:
     driver does not say (a RowsNote may follow). An executemany is one statement. `run` is None where nothing is to be
     reported: outside runs, excluded, or switched off; then only what it does to the session counts. `aborted`: a
     statement before it had failed the transaction, so that it was the transaction's end (even a COMMIT rolls back) or
-    a return to a savepoint. `drafts` belongs to our thread: what it made of the note, to be completed when the rows
-    are known.
+    a return to a savepoint. `thread` is the path of the thread of control that ran it (see `threads`). `drafts` belongs
+    to our thread: what it made of the note, to be completed when the rows are known.
     """
 
     connection: Connection
@@ -87,6 +87,7 @@ class StatementNote:
     query_id: str | None = None
     result_columns: tuple[Column, ...] = ()
     aborted: bool = False
+    thread: str = ""
     drafts: Sequence[Any] = ()
 
 
@@ -144,6 +145,7 @@ class RecordNote:
     started: dt.datetime
     rows: int | None = None
     description: str = ""
+    thread: str = ""
 
 
 @dataclass(slots=True)

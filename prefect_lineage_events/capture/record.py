@@ -69,7 +69,7 @@ def _record(
         if run is None:
             return
         now = dt.datetime.now(dt.timezone.utc)
-        worker.put(RecordNote(operation, target, sources, run, now, known, text))
+        worker.put(RecordNote(operation, target, sources, run, now, known, text, run.thread))
     except Exception as error:
         if raise_on_error or is_of_a_signal(error.__traceback__):
             raise

@@ -72,8 +72,9 @@ class ConnectionTracer:
                 return None
             self._announce_begin()
             columns = tuple(result_columns)
+            thread = run.thread if run is not None else ""
             note = StatementNote(
-                self._connection, sql, run, started, duration, autocommit, rows, query_id, columns, aborted
+                self._connection, sql, run, started, duration, autocommit, rows, query_id, columns, aborted, thread
             )
             return note if worker.put(note) else None
         return None

@@ -79,6 +79,8 @@ class Draft:
             renames=tuple(self.renames),
             result_columns=columns.result_columns if columns else (),
             from_program=self.from_program,
+            bound=columns.bound if columns else {},
+            constant=columns.constant if columns else {},
             if_exists=self.if_exists,
             confidence=self.confidence,
             reason=self.reason,

@@ -81,9 +81,11 @@ class Statement:
     CTAS output names; a type is "" when unknown). `renames` are (from, to) pairs for effects `rename`, `swap`, `clone`.
     `if_exists`: a DROP that may have found nothing to drop. `result_columns` are the output names of a read, or of a
     RETURNING, where the text tells them. `from_program`: it reads rows of the program's own, which are no table (a
-    DataFrame that DuckDB scans, or that `write_pandas` uploads). `fingerprint` is equal for statements that differ only
-    in literals. `sanitised` is the text safe to show. `session` are changes of the connection's state in order:
-    ("database", name), ("schema", name) for USE and the like (an empty name: it is unknown from here on),
+    DataFrame that DuckDB scans, or that `write_pandas` uploads). `bound` are, per output, the columns that take values
+    of the program's (binds; `*`: such values decide over its rows), `constant` those that take values which are neither
+    binds nor columns; an output of which the tree says neither is in none. `fingerprint` is equal for statements that
+    differ only in literals. `sanitised` is the text safe to show. `session` are changes of the connection's state in
+    order: ("database", name), ("schema", name) for USE and the like (an empty name: it is unknown from here on),
     ("autocommit", "on" or "off"), and ("$NAME", value) for a variable set to a literal. Its values are the user's own:
     never shown, never sent.
     """
@@ -98,6 +100,8 @@ class Statement:
     renames: tuple[tuple[TableRef, TableRef], ...] = ()
     result_columns: tuple[str, ...] = ()
     from_program: bool = False
+    bound: Mapping[TableRef, tuple[str, ...]] = field(default_factory=dict)
+    constant: Mapping[TableRef, tuple[str, ...]] = field(default_factory=dict)
     if_exists: bool = False
     confidence: Confidence = "exact"
     reason: str = ""

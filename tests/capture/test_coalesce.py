@@ -59,6 +59,22 @@ def test_tasks_stay_apart_but_runs_of_one_task_count_together() -> None:
     assert other.executions == 1
 
 
+def test_the_threads_of_what_is_counted_together_are_kept_up_to_a_bound() -> None:
+    coalescer = Coalescer()
+    for thread in ("", "1", "2.3", "1"):
+        coalescer.add(draft("write", "a", threads=(thread,)))
+    for number in range(100):
+        coalescer.add(draft("write", "b", threads=(str(number),)))
+    assert [d.threads for d in coalescer.take()] == [("", "1", "2.3"), ("*",)]
+
+
+def test_what_binds_other_columns_is_another_statement() -> None:
+    coalescer = Coalescer()
+    for bound in (("id",), ("id", "flag"), ("id",)):
+        coalescer.add(draft("write", "a", bound_columns=bound))
+    assert told(coalescer) == ["write a x2", "write a x1"]
+
+
 def test_a_write_after_truncate_is_not_counted_with_the_one_before() -> None:
     coalescer = Coalescer()
     for one in (draft("write", "a", "s"), draft("write", "a", effect="truncate"), draft("write", "a", "s")):

@@ -203,3 +203,13 @@ def test_a_temporary_name_differs_between_processes(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(_Process, "token", _Process.token)
     _Process.renew()
     assert here != state.dataset(TableRef(("tmp",), temporary=True))
+
+
+def test_an_event_says_which_columns_took_values_of_the_program() -> None:
+    (draft,) = Reader(POSTGRES)("insert into marks (id, status) values (%s, 'seen')")
+    assert (draft.bound_columns, draft.constant_columns) == (("id",), ("status",))
+
+
+def test_of_an_unknown_statement_it_does_not_say_that_none_did() -> None:
+    (draft,) = Reader(POSTGRES)("copy marks from stdin")
+    assert draft.bound_columns is None

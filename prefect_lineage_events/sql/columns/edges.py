@@ -25,14 +25,17 @@ class ColumnResult:
 
     `edges` go to single columns, `indirect` ones to all rows of an output (see `Statement`). `result_columns` are the
     names of what the statement returns: "" where the store's name for an expression is not certain, "*" for columns
-    that nobody can list. `declared` gives a created table's columns and types by its dotted name. `reason` says what
-    is missing.
+    that nobody can list. `declared` gives a created table's columns and types by its dotted name. `bound` and
+    `constant` are the columns of each output that take binds and constants (see `Statement`). `reason` says what is
+    missing.
     """
 
     edges: tuple[ColumnEdge, ...] = ()
     indirect: tuple[ColumnEdge, ...] = ()
     result_columns: tuple[str, ...] = ()
     declared: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    bound: Mapping[TableRef, tuple[str, ...]] = field(default_factory=dict)
+    constant: Mapping[TableRef, tuple[str, ...]] = field(default_factory=dict)
     reason: str = ""
 
 
@@ -67,6 +70,8 @@ def column_edges(
         indirect=tuple(statements.indirect),
         result_columns=tuple(output.name for output in relation.outputs),
         declared=statements.declared,
+        bound={target: tuple(names) for target, names in statements.bound.items()},
+        constant={target: tuple(names) for target, names in statements.constant.items()},
         reason=f"columns: {queries.ambiguous} could come from several tables" if queries.ambiguous else "",
     )
 

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from prefect_lineage_events.sql.model import DIRECT, Transformation
 
-from .relations import IDENTITY, Lineage, Origin
+from .relations import IDENTITY, PROGRAM, Lineage, Origin
 from .rules import ColumnRules
 from .scopes import Scope
 from .transformations import AGGREGATES_BY_NAME, COMPOSED, ROLES, Role, role_of
@@ -171,7 +171,15 @@ class Trace:
         add(row_of(self.scope, None), COMPOSED[how]["TRANSFORMATION"], self.found)
 
     def parameter(self, node: exp.Expr, how: Transformation) -> None:
-        add(positional(node, self.scope, None), how, self.found)
+        """`$1` is a column by its position where there is one of it, else a bind."""
+        lineage = positional(node, self.scope, None)
+        if lineage:
+            add(lineage, how, self.found)
+        else:
+            self.bind(node, how)
+
+    def bind(self, node: exp.Expr, how: Transformation) -> None:
+        self.found[(PROGRAM, "?", how)] = None
 
 
 _SPECIAL: dict[Role, Callable[[Trace, exp.Expr, Transformation], None]] = {
@@ -187,6 +195,7 @@ _SPECIAL: dict[Role, Callable[[Trace, exp.Expr, Transformation], None]] = {
     Role.WITHIN: Trace.within,
     Role.STAR: Trace.star,
     Role.PARAMETER: Trace.parameter,
+    Role.BIND: Trace.bind,
 }
 
 

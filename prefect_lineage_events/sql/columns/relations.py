@@ -42,6 +42,9 @@ class Base:
 Origin = tuple[Base, str, Transformation]
 Lineage = tuple[Origin, ...]
 
+# Where the values of binds come from: the program, which is no table.
+PROGRAM = Base(TableRef(kind="other", path="?"), None)
+
 
 class Output(NamedTuple):
     """One column of a relation. Where nobody can tell its name, that is "", and `label` is our word for it."""

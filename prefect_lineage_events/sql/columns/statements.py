@@ -12,7 +12,7 @@ from . import projections, sources
 from .assignments import Branch, assign, on_conflict
 from .ctes import Env
 from .queries import Queries, Task
-from .relations import NOTHING, Output, Relation, TableRelation
+from .relations import NOTHING, PROGRAM, Output, Relation, TableRelation
 from .scopes import Scope
 from .targets import column_name, insert_columns, own_names, places, table_of, target_of
 
@@ -20,7 +20,8 @@ from .targets import column_name, insert_columns, own_names, places, table_of, t
 class Statements:
     """The edges of one statement, collected while its parts are evaluated.
 
-    `declared` are the columns and types that it gives to tables, by their dotted names.
+    `declared` are the columns and types that it gives to tables, by their dotted names. `bound` are the columns of each
+    target that take binds (`*`: binds decide over its rows), `constant` those that take neither binds nor columns.
     """
 
     def __init__(self, queries: Queries, dialect: str) -> None:
@@ -29,6 +30,8 @@ class Statements:
         self.edges: dict[ColumnEdge, None] = {}
         self.indirect: dict[ColumnEdge, None] = {}
         self.declared: dict[str, dict[str, str]] = {}
+        self.bound: dict[TableRef, dict[str, None]] = {}
+        self.constant: dict[TableRef, dict[str, None]] = {}
         queries.write = self.nested
 
     def statement(self, node: exp.Expr, env: Env | None = None) -> Task:
@@ -204,14 +207,22 @@ class Statements:
         edges, budget = self.edges, self.queries.budget
         for output, name in zip(outputs, names, strict=True):
             budget.spend(len(output.lineage))
+            if target is not None and not output.lineage and name != "*":
+                self.constant.setdefault(target, {})[name] = None
             for base, column, how in output.lineage:
-                edges[ColumnEdge(base.ref, column, target, name, how)] = None
+                if base is not PROGRAM:
+                    edges[ColumnEdge(base.ref, column, target, name, how)] = None
+                elif target is not None and how in DIRECT:
+                    self.bound.setdefault(target, {})[name] = None
 
     def decide(self, targets: Iterable[TableRef | None]) -> None:
         """Edges from what decides over rows to whole targets."""
         for target in dict.fromkeys(targets):
             for base, column, how in self.queries.decisions:
-                if how not in DIRECT:
+                if base is PROGRAM:
+                    if target is not None:
+                        self.bound.setdefault(target, {})["*"] = None
+                elif how not in DIRECT:
                     self.indirect[ColumnEdge(base.ref, column, target, "*", how)] = None
         self.queries.decisions = {}
 

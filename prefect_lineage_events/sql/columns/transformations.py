@@ -51,6 +51,7 @@ class Role(IntEnum):
     COUNT = 14
     PARAMETER = 15
     CALL = 16  # a function that sqlglot does not know: its name tells more
+    BIND = 17
 
 
 ROLES: dict[type[exp.Expr], Role] = {
@@ -63,7 +64,7 @@ ROLES: dict[type[exp.Expr], Role] = {
     exp.DataType: Role.LEAF,
     exp.Var: Role.LEAF,
     exp.JSONPath: Role.LEAF,
-    exp.Placeholder: Role.LEAF,
+    exp.Placeholder: Role.BIND,
     exp.TableAlias: Role.LEAF,
     exp.WindowSpec: Role.LEAF,
     exp.Alias: Role.SAME,

@@ -1,0 +1,57 @@
+"""Which columns of an output take values of the program's, and which take constants."""
+
+from __future__ import annotations
+
+import pytest
+
+from prefect_lineage_events.sql import analyze
+
+CASES = [
+    # text, dialect, columns that take binds, columns that take constants
+    ("INSERT INTO t (id, flag) VALUES (?, 1)", "sqlite", "id", "flag"),
+    ("INSERT INTO t (id, flag) VALUES (1, 2)", "sqlite", "", "id flag"),
+    ("INSERT INTO t (id, flag) VALUES (%s, %(flag)s)", "postgres", "id flag", ""),
+    ("INSERT INTO t (id, flag) VALUES ($1, now())", "postgres", "id", "flag"),
+    ("INSERT INTO t (id, flag) VALUES (:id, lower(:flag))", "duckdb", "id flag", ""),
+    ("INSERT INTO t (a, b) VALUES (@a, ?)", "bigquery", "a b", ""),
+    ("INSERT INTO t VALUES (?, 'x')", "sqlite", "_1", "_2"),
+    ("INSERT INTO t SET a = %s, b = 2", "mysql", "a", "b"),
+    ("INSERT INTO t (a, b) SELECT ?, 3", "duckdb", "a", "b"),
+    ("INSERT INTO t (id, n) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET n = excluded.n", "postgres", "id n", ""),
+    ("INSERT INTO t (id) VALUES (?) ON CONFLICT (id) DO UPDATE SET n = 1", "postgres", "id", "n"),
+    ("INSERT INTO t (id) VALUES (?) ON CONFLICT (id) DO UPDATE SET n = t.n + 1", "postgres", "id", ""),
+    ("UPDATE t SET flag = 1 WHERE id = ?", "sqlite", "*", "flag"),
+    ("UPDATE t SET flag = ? WHERE id = ?", "sqlite", "flag *", ""),
+    ("UPDATE t SET n = n + ?", "sqlite", "n", ""),
+    ("UPDATE t SET flag = 1 WHERE flag = 0", "sqlite", "", "flag"),
+    ("UPDATE t SET flag = CASE WHEN a = ? THEN 1 ELSE 2 END", "sqlite", "", ""),
+    (
+        "MERGE INTO t USING (SELECT ? AS id, ? AS v) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = s.v"
+        " WHEN NOT MATCHED THEN INSERT (id, v, made) VALUES (s.id, s.v, 'here')",
+        "snowflake",
+        "V ID *",
+        "MADE",
+    ),
+    ("CREATE TABLE t AS SELECT ? AS a, 1 AS b", "duckdb", "a", "b"),
+    ("WITH v AS (SELECT ? AS a) INSERT INTO t (a, b) SELECT a, 1 FROM v", "postgres", "a", "b"),
+]
+
+
+@pytest.mark.parametrize(("text", "dialect", "bound", "constant"), CASES, ids=[case[0][:60] for case in CASES])
+def test_the_columns_that_take_values_of_the_program(text: str, dialect: str, bound: str, constant: str) -> None:
+    (statement,) = analyze(text, dialect=dialect)
+    (output,) = statement.outputs
+    assert statement.bound.get(output, ()) == tuple(bound.split())
+    assert statement.constant.get(output, ()) == tuple(constant.split())
+
+
+def test_a_bind_is_no_source() -> None:
+    (statement,) = analyze("INSERT INTO t (a, b) SELECT x, ? FROM s WHERE y = ?", dialect="postgres")
+    (output,) = statement.outputs
+    assert {edge.source.name for edge in (*statement.columns, *statement.indirect)} == {"s"}
+    assert statement.bound == {output: ("b", "*")}
+
+
+def test_a_read_binds_nothing() -> None:
+    (statement,) = analyze("SELECT ? AS a, x FROM s WHERE y = ?", dialect="postgres")
+    assert (statement.bound, {edge.source.name for edge in statement.columns}) == ({}, {"s"})
