@@ -10,12 +10,14 @@
                           functions.py        functions that return rows
                           pivots.py           PIVOT, UNPIVOT, MATCH_RECOGNIZE
           outputs         projections.py      the SELECT list -> the columns it puts out
+                          stars.py            `*` and COLUMNS(...) -> the columns they stand for (patterns.py)
                           naming.py           what a store calls an expression without an alias
             Trace         expressions.py      an expression -> the columns it is made of
+            row_of        structs.py          an expression -> the fields of its struct (constructors.py, paths.py)
             Scope         scopes.py           a name -> the column it means
 
-The words of these files are *origin*, *lineage*, *output* and *relation* (`relations.py`), and the transformations of
-OpenLineage (`transformations.py`). What differs between dialects is data (`rules.py`).
+The words of these files are *origin*, *lineage*, *output* and *relation* (`relations.py`), *row* (`rows.py`), and the
+transformations of OpenLineage (`transformations.py`). What differs between dialects is data (`rules.py`).
 """
 
 from .edges import ColumnResult, cloned, column_edges, joined

@@ -72,7 +72,7 @@ def column_edges(
         declared=statements.declared,
         bound={target: tuple(names) for target, names in statements.bound.items()},
         constant={target: tuple(names) for target, names in statements.constant.items()},
-        reason=f"columns: {queries.ambiguous} could come from several tables" if queries.ambiguous else "",
+        reason=f"columns: {queries.unclear}" if queries.unclear else "",
     )
 
 

@@ -1,6 +1,7 @@
 """Which columns an expression takes its value from: one walk over its tree, without recursion.
 
-Queries inside an expression are not entered here. They are handed back as `nested`, for the walk over queries to take.
+Queries, stars and fields of structs inside an expression are not entered here. They are handed back as `nested`, for
+the walk over queries to take.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from prefect_lineage_events.sql.model import DIRECT, Transformation
 from .relations import IDENTITY, PROGRAM, Lineage, Origin
 from .rules import ColumnRules
 from .scopes import Scope
-from .transformations import AGGREGATES_BY_NAME, COMPOSED, ROLES, Role, role_of
+from .transformations import AGGREGATES_BY_NAME, COMPOSED, LESS_BY_NAME, OPENING_BY_NAME, ROLES, Role, role_of
 
 Found = dict[Origin, None]
 
@@ -41,7 +42,8 @@ class Budget:
 class Trace:
     """Walks expressions of one scope and adds their origins to `found`.
 
-    `nested` are the queries met on the way, and what becomes of their outputs (None: nothing, only their rows count).
+    `nested` are the queries, stars and fields of structs met on the way, and what becomes of their outputs (None:
+    nothing, only their rows count).
     """
 
     __slots__ = ("found", "nested", "scope", "work")
@@ -66,6 +68,9 @@ class Trace:
             if role is Role.LEAF:
                 continue
             if role is Role.COLUMN:
+                if node.args["this"].__class__ is exp.Star:
+                    self.nested.append((node, how))
+                    continue
                 lineage = lineage_of(node, self.scope)
                 steps += len(lineage) + self.scope.cost
                 add(lineage, how, self.found)
@@ -98,8 +103,19 @@ class Trace:
     def aggregate(self, node: exp.Expr, how: Transformation) -> None:
         self.below(node, "AGGREGATION" if how in DIRECT else how)
 
+    def chosen(self, node: exp.Expr, how: Transformation) -> None:
+        """MAX_BY(a, b): `a` of the row that has the greatest `b`."""
+        self.one(node.args.get("this"), COMPOSED[how]["AGGREGATION"])
+        for key, part in node.args.items():
+            if key != "this":
+                self.one(part, COMPOSED[how]["SORT"])
+
     def call(self, node: exp.Expr, how: Transformation) -> None:
-        aggregates = str(node.args["this"]).lower() in AGGREGATES_BY_NAME
+        name = str(node.args["this"]).lower()
+        if name in OPENING_BY_NAME or name in LESS_BY_NAME:
+            self.nested.append((node, how))
+            return
+        aggregates = name in AGGREGATES_BY_NAME
         self.below(node, COMPOSED[how]["AGGREGATION" if aggregates else "TRANSFORMATION"])
 
     def count(self, node: exp.Expr, how: Transformation) -> None:
@@ -137,6 +153,7 @@ class Trace:
     def dot(self, node: exp.Expr, how: Transformation) -> None:
         """`(col).field`, `a.b.c.d.e`: fields behind a column belong to its name. Behind anything else they do not."""
         path: list[str] = []
+        whole = node
         while node.__class__ is exp.Dot and node.args["expression"].__class__ is exp.Identifier:
             path.append(name_of(node.args["expression"], self.scope.rules))
             node = node.args["this"]
@@ -145,10 +162,12 @@ class Trace:
         if node.__class__ is exp.Column and node.args["this"].__class__ is exp.Identifier:
             parts = [*parts_of(node, self.scope.rules), *reversed(path)]
             add(self.scope.qualified(parts), how, self.found)
-        elif node.__class__ is exp.Dot:
-            self.below(node, COMPOSED[how]["TRANSFORMATION"])
         else:
-            self.one(node, COMPOSED[how]["TRANSFORMATION"])
+            self.opened(whole, how)
+
+    def opened(self, node: exp.Expr, how: Transformation) -> None:
+        """A field of a value: what that is made of takes a look at its struct."""
+        self.nested.append((node, how))
 
     def filtered(self, node: exp.Expr, how: Transformation) -> None:
         self.one(node.args["this"], how)
@@ -167,8 +186,17 @@ class Trace:
         for key in order.args.get("expressions") or () if isinstance(order, exp.Expr) else ():
             self.one(key, COMPOSED[how]["AGGREGATION" if made_of_keys else "SORT"])
 
+    def less(self, node: exp.Expr, how: Transformation) -> None:
+        """`to_jsonb(t) - 'a'`: what is taken away from anything but a text is a value."""
+        left_out = node.args.get("expression")
+        if left_out.__class__ is exp.Array or (isinstance(left_out, exp.Literal) and left_out.is_string):
+            self.opened(node, how)
+        else:
+            self.below(node, COMPOSED[how]["TRANSFORMATION"])
+
     def star(self, node: exp.Expr, how: Transformation) -> None:
-        add(row_of(self.scope, None), COMPOSED[how]["TRANSFORMATION"], self.found)
+        """As many values as it stands for."""
+        self.nested.append((node, how))
 
     def parameter(self, node: exp.Expr, how: Transformation) -> None:
         """`$1` is a column by its position where there is one of it, else a bind."""
@@ -196,6 +224,9 @@ _SPECIAL: dict[Role, Callable[[Trace, exp.Expr, Transformation], None]] = {
     Role.STAR: Trace.star,
     Role.PARAMETER: Trace.parameter,
     Role.BIND: Trace.bind,
+    Role.OPENED: Trace.opened,
+    Role.CHOSEN: Trace.chosen,
+    Role.LESS: Trace.less,
 }
 
 
@@ -224,7 +255,14 @@ def lineage_of(column: exp.Expr, scope: Scope) -> Lineage:
         return scope.qualified(parts_of(column, scope.rules))
     if kind is exp.Parameter:
         return positional(this, scope, args.get("table"))
-    return row_of(scope, args.get("table")) if kind is exp.Star else ()
+    if kind is exp.Literal and str(this.name).isdigit():  # ClickHouse: an element of a tuple, `a.1`
+        parts = parts_of(column, scope.rules)
+        row = scope.row(parts)
+        field = row.field(int(str(this.name)[:4]) - 1) if row is not None else None
+        if field is not None:
+            return field.lineage
+        return scope.qualified(parts) if len(parts) > 1 else scope.column(parts[0]) if parts else ()
+    return ()
 
 
 def name_of(node: exp.Expr, rules: ColumnRules) -> str:
@@ -262,13 +300,3 @@ def positional(parameter: exp.Expr, scope: Scope, table: exp.Expr | None) -> Lin
     if scope.rules.positions and source.closed and 0 < position <= len(source.outputs):
         return source.outputs[position - 1].lineage
     return ()
-
-
-def row_of(scope: Scope, table: exp.Expr | None) -> Lineage:
-    """All columns that `*` or `t.*` stands for inside an expression, as far as they are known."""
-    if table is not None:
-        source = scope.sources.get(name_of(table, scope.rules).lower())
-        sources = [source] if source else []
-    else:
-        sources = [s for key, s in scope.sources.items() if key not in scope.unseen]
-    return tuple(origin for source in sources for o in source.outputs if o.name != "*" for origin in o.lineage)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from . import structs
 from .expressions import name_of
-from .relations import Lineage, Output, Relation
+from .relations import Lineage, Output, Relation, changed
 from .rules import FLATTENED, ColumnRules
-from .scopes import Scope, changed
+from .scopes import Scope
 
 if TYPE_CHECKING:
     from .ctes import Env
@@ -40,8 +41,15 @@ def rows_of(queries: Queries, alias: Any, function: exp.Expr, scope: Scope, env:
     lineage: Lineage = tuple(origins)
     rules = queries.rules
     names = column_names(alias, rules) or _declared(function, rules) or _known(function, rules)
+    row = yield from structs.row_of(queries, function, scope, env)
+    if row is not None and not row.arrays and isinstance(function, exp.Inline):
+        fields = Relation(row.outputs(), value=lineage)
+        return fields.renamed(names) if names else fields
     if names:
-        return Relation([Output(name, lineage) for name in names], value=lineage)
+        if row is None:
+            return Relation([Output(name, lineage) for name in names], value=lineage)
+        value = "VALUE" if "VALUE" in names else names[-1]  # of FLATTEN and POSEXPLODE it is one of several
+        return Relation([Output(n, lineage, row=row if n == value else None) for n in names], value=lineage)
     return Relation([Output("*", ())], filler=lineage)
 
 
@@ -53,16 +61,29 @@ def unnest(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> T
         origins = yield from queries.value(array, "TRANSFORMATION", scope, env)
         lineages.append(tuple(origins))
     everything = changed(lineages, "TRANSFORMATION")
+    row = None
+    if len(lineages) == 1:
+        row = yield from structs.row_of(queries, args["expressions"][0], scope, env)
+        row = row.through("TRANSFORMATION", arrays=-1) if row is not None else None
     alias = args.get("alias")
     names = column_names(alias, rules)
     if not names and isinstance(alias, exp.TableAlias) and alias.args.get("this") is not None:
         names = [name_of(alias.args["this"], rules)]
+    if row is not None and not row.arrays and (rules.unnests_fields or len(names) == len(row.fields.outputs) > 1):
+        fields = row.outputs()
+        if not rules.unnests_fields:
+            fields = [field._replace(name=name) for field, name in zip(fields, names, strict=True)]
+        return Relation([*fields, *_position(args, rules)], value=everything)
     one_each = len(names) == len(lineages)  # else an array of maps or rows: which column is which is not in the text
-    outputs = [Output(name, lineages[i] if one_each else everything) for i, name in enumerate(names)]
-    offset = args.get("offset")
-    if isinstance(offset, exp.Expr):
-        outputs.append(Output(name_of(offset, rules), ()))
+    outputs = [Output(n, lineages[i] if one_each else everything, row=row) for i, n in enumerate(names)]
+    outputs += _position(args, rules)
     return Relation(outputs or [Output("*", ())], filler=everything)
+
+
+def _position(args: dict[str, Any], rules: ColumnRules) -> list[Output]:
+    """WITH OFFSET AS i."""
+    offset = args.get("offset")
+    return [Output(name_of(offset, rules), ())] if isinstance(offset, exp.Expr) else []
 
 
 def function_name(node: exp.Expr) -> str:

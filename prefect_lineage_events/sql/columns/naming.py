@@ -56,7 +56,11 @@ def _label(item: exp.Expr, rules: ColumnRules) -> str:
     while isinstance(item, (exp.Cast, exp.Paren)):
         item = item.args["this"]
     is_path = isinstance(item, exp.JSONExtract) and item.args.get("variant_extract")
-    if isinstance(item, exp.Column) or is_path or (isinstance(item, exp.Dot) and not item.is_star):
+    if (
+        (isinstance(item, exp.Column) and item.this.__class__ is not exp.Literal)
+        or is_path
+        or (isinstance(item, exp.Dot) and item.expression.__class__ is exp.Identifier)
+    ):
         return rules.plain(str(item.output_name))
     return ""
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from . import stars
 from .expressions import name_of
 from .functions import column_names
-from .relations import Lineage, Output, Relation
-from .scopes import Scope, changed
+from .relations import Lineage, Output, Relation, changed
+from .scopes import Scope
 
 if TYPE_CHECKING:
     from .ctes import Env
@@ -56,7 +57,9 @@ def _unpivot(queries: Queries, pivot: exp.Expr, scope: Scope, env: Env | None) -
     made: list[Output] = []
     used: frozenset[str] = frozenset()
     for field in pivot.args.get("fields") or ():
-        rows = [_row(choice) for choice in field.args.get("expressions") or ()]
+        rows: list[Sequence[exp.Expr]] = []
+        for choice in field.args.get("expressions") or ():
+            rows += [(c,) for c in (yield from _listed(queries, choice, scope, env))] or [_row(choice)]
         made.append(Output(name_of(field.args["this"], queries.rules), ()))
         for i, target in enumerate(targets):
             found: dict[Any, None] = {}
@@ -77,7 +80,9 @@ def _row(choice: exp.Expr) -> Sequence[exp.Expr]:
 def pivot_statement(queries: Queries, node: exp.Expr, source: Relation, scope: Scope, env: Env | None) -> Task:
     """DuckDB's `PIVOT t ON a USING sum(b) GROUP BY c` and `UNPIVOT t ON a, b INTO NAME n VALUE v`."""
     args, rules = node.args, queries.rules
-    columns = args.get("expressions") or ()
+    columns: list[exp.Expr] = []
+    for column in args.get("expressions") or ():
+        columns += (yield from _listed(queries, column, scope, env)) or [column]
     used = _names_in([*columns, *(args.get("using") or ())])
     found: dict[Any, None] = {}
     made: list[Output] = []
@@ -101,6 +106,17 @@ def pivot_statement(queries: Queries, node: exp.Expr, source: Relation, scope: S
         kept = yield from _keys(queries, group.args.get("expressions") or (), scope, env)
     unlisted = None if args.get("unpivot") else tuple(found) if group is not None else ()
     return Relation([*kept, *made], source.hidden | used, unlisted)
+
+
+def _listed(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    """The columns that a star among those to turn stands for; none where it is no star, or is not known to list."""
+    if not stars.is_star(node):
+        return []
+    found = (yield from stars.listed(queries, node, scope, env)).outputs
+    if any(o.name == "*" for o in found):
+        queries.unclear = queries.unclear or stars.UNKNOWN
+        return []
+    return [exp.column(exp.to_identifier(o.name or o.label, quoted=True)) for o in found]
 
 
 def match(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:

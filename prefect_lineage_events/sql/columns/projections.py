@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from .expressions import is_template, lineage_of, name_of
+from . import stars, structs
+from .expressions import is_template, lineage_of, name_of, parts_of
 from .naming import unnamed
 from .relations import Lineage, Output, Relation
+from .rows import Row
 from .scopes import Scope
 
 if TYPE_CHECKING:
@@ -28,18 +29,25 @@ def outputs(queries: Queries, expressions: Sequence[exp.Expr], scope: Scope, env
         if kind is exp.Column and of is exp.Identifier and is_template(this):
             listing.outputs.append(Output("*", ()))  # as many columns as it pleases
         elif kind is exp.Column and of is exp.Identifier:
-            listing.named(name_of(this, scope.rules), lineage_of(item, scope))
-        elif kind is exp.Star or (kind is exp.Columns and of is exp.Star):
-            yield from listing.star(item if kind is exp.Star else this, scope.sources, scope.merged)
-        elif kind is exp.Column and of is exp.Star:
-            yield from listing.qualified_star(item)
-        elif kind is exp.Columns or (kind is exp.Dot and item.is_star):
-            listing.outputs.append(Output("*", ()))
+            listing.named(name_of(this, scope.rules), lineage_of(item, scope), scope.row(parts_of(item, scope.rules)))
+        elif kind in _MAYBE_STARS and stars.is_star(item):
+            yield from listing.star(item)
         elif kind is exp.Aliases or kind is exp.QueryTransform:
             yield from listing.several(item)
         else:
             yield from listing.expression(item)
     return Relation(listing.outputs, frozenset(listing.hidden))
+
+
+def value_table(relation: Relation) -> Relation:
+    """BigQuery's SELECT AS VALUE: the fields of its one struct are the columns."""
+    row = relation.outputs[0].row if len(relation.outputs) == 1 else None
+    return relation if row is None or row.arrays else Relation(row.outputs())
+
+
+_MAYBE_STARS = frozenset(
+    {exp.Star, exp.Column, exp.Columns, exp.Apply, exp.Dot, exp.Like, exp.ILike, exp.Glob, exp.SimilarTo}
+)
 
 
 class Projection:
@@ -54,19 +62,56 @@ class Projection:
         self.outputs: list[Output] = []
         self.hidden: set[str] = set()
 
-    def named(self, name: str, lineage: Lineage) -> None:
+    def named(self, name: str, lineage: Lineage, row: Row | None = None) -> None:
         """An output with a name, which the expressions behind it may use."""
         self.scope.aliases[name.lower()] = lineage
-        self.outputs.append(Output(name, lineage))
+        if row is not None:
+            self.scope.rows[name.lower()] = row
+        self.outputs.append(Output(name, lineage, row=row))
+
+    def star(self, item: exp.Expr) -> Task:
+        """As many columns as it stands for."""
+        found = yield from stars.listed(self.queries, item, self.scope, self.env)
+        if item.__class__ is not exp.Star and any(o.name == "*" and not o.lineage for o in found.outputs):
+            self.queries.unclear = self.queries.unclear or stars.UNKNOWN
+        self.outputs += found.outputs
+        self.hidden.update(found.hidden)
 
     def expression(self, item: exp.Expr) -> Task:
-        """Any expression, with or without an alias."""
-        origins = yield from self.queries.value(item, "IDENTITY", self.scope, self.env)
-        if item.__class__ is exp.Alias:
-            self.named(name_of(item.args["alias"], self.scope.rules), tuple(origins))
+        """Any expression, with or without an alias. With COLUMNS(...) in it, it is one for each of those."""
+        queries, scope, env = self.queries, self.scope, self.env
+        scope.expands = None
+        origins = yield from queries.value(item, "IDENTITY", scope, env)
+        if scope.expands is not None and scope.rules.expands_columns:
+            yield from self._each(item, scope.expands)
+            return
+        value = item.args["this"] if item.__class__ is exp.Alias else item
+        row = yield from structs.row_of(queries, value, scope, env)
+        fields = yield from structs.spread(queries, value, scope, env)
+        if fields is not None:
+            self.outputs += fields.outputs()
+        elif item.__class__ is exp.Alias:
+            self.named(name_of(item.args["alias"], scope.rules), tuple(origins), row)
         else:
-            name, label = unnamed(item, self.outputs, self.scope.rules)
-            self.outputs.append(Output(name, tuple(origins), label))
+            name, label = unnamed(item, self.outputs, scope.rules)
+            self.outputs.append(Output(name, tuple(origins), label, row))
+
+    def _each(self, item: exp.Expr, columns: exp.Expr) -> Task:
+        """`max(COLUMNS(*))`: an expression for each column, called like it (duckdb.org: star expression)."""
+        queries, scope = self.queries, self.scope
+        found = yield from stars.listed(queries, columns, scope, self.env)
+        for output in found.outputs:
+            if output.name == "*":
+                self.outputs.append(Output("*", ()))
+                continue
+            scope.bound = output
+            origins = yield from queries.value(item, "IDENTITY", scope, self.env)
+            scope.bound = None
+            name = output.name or output.label
+            if item.__class__ is exp.Alias:
+                name = name_of(item.args["alias"], scope.rules).replace("\\0", name)
+                name = "" if "\\" in name else name  # a group of the expression that chose the columns
+            self.outputs.append(Output(name, tuple(origins)))
 
     def several(self, item: exp.Expr) -> Task:
         """One expression, several columns: `posexplode(m) AS (k, v)`, Hive's `TRANSFORM(a) USING 'x' AS (b)`."""
@@ -83,81 +128,3 @@ class Projection:
             self.named(name_of(identifier, self.scope.rules), tuple(origins))
         if not columns:
             self.outputs.append(Output("*", ()))
-
-    def qualified_star(self, item: exp.Expr) -> Task:
-        """`t.*`, or `s.*` where `s` is a struct."""
-        args, rules = item.args, self.scope.rules
-        names = [args[key] for key in ("catalog", "db", "table") if args.get(key) is not None]
-        qualifier = tuple(name_of(n, rules).lower() for n in names)
-        scope: Scope | None = self.scope
-        while scope is not None:
-            relation = scope.sources.get(qualifier[-1]) if len(qualifier) == 1 else None
-            relation = relation or scope.dotted.get(qualifier)
-            if relation is not None:
-                yield from self.star(args["this"], {qualifier[-1]: relation}, {})
-                return
-            scope = scope.parent
-        struct = self.scope.column(name_of(names[0], rules))
-        self.outputs.append(Output("*", tuple((base, f"{column}.*", how) for base, column, how in struct)))
-
-    def star(self, star: exp.Expr, sources: Mapping[str, Relation], merged: Mapping[str, Lineage]) -> Task:
-        """`*` with what may stand behind it: EXCEPT / EXCLUDE, REPLACE, RENAME, ILIKE. Merged columns come once."""
-        args, scope = star.args, self.scope
-        left_out, new_names = _left_out(args, scope), _renamed(args, scope)
-        renamed = {old.lower(): new for old, new in new_names.items()}
-        replaced = yield from self._replaced(args)
-        ilike = args.get("ilike")
-        like = _glob(str(ilike.name)) if isinstance(ilike, exp.Literal) else "*"
-        self.hidden.update(left_out, renamed, replaced)
-        waiting, is_open = dict(merged), False
-        for key, relation in sources.items():
-            if key in scope.unseen and sources is scope.sources:
-                continue
-            for output in relation.outputs:
-                lower = (output.name or output.label).lower()
-                if output.name == "*":
-                    is_open = True
-                    self.hidden.update(relation.hidden)
-                    self.outputs.append(output)
-                elif lower in left_out or (like != "*" and not fnmatchcase(lower, like)):
-                    continue
-                elif lower in replaced:
-                    self.outputs.append(replaced[lower])
-                elif lower in renamed:
-                    self.outputs.append(Output(renamed[lower], output.lineage))
-                elif lower not in merged:
-                    self.outputs.append(output)
-                elif lower in waiting:
-                    self.outputs.append(Output(output.name, waiting.pop(lower)))
-        if is_open:
-            self.outputs += replaced.values()
-            self.outputs += [Output(new, scope.column(old)) for old, new in new_names.items()]
-        self.queries.budget.spend(len(self.outputs))
-
-    def _replaced(self, args: dict[str, Any]) -> Task:
-        """`REPLACE (a + 1 AS a)`: outputs by the lower-case names they stand for."""
-        found: dict[str, Output] = {}
-        for item in args.get("replace") or ():
-            if isinstance(item, exp.Alias):
-                name = name_of(item.args["alias"], self.scope.rules)
-                origins = yield from self.queries.value(item.args["this"], "IDENTITY", self.scope, self.env)
-                found[name.lower()] = Output(name, tuple(origins))
-        return found
-
-
-def _left_out(args: dict[str, Any], scope: Scope) -> set[str]:
-    listed = args.get("except_") or ()
-    items = (listed,) if isinstance(listed, exp.Expr) else listed
-    return {name_of(i.args["this"] if isinstance(i, exp.Column) else i, scope.rules).lower() for i in items}
-
-
-def _renamed(args: dict[str, Any], scope: Scope) -> dict[str, str]:
-    items = [i for i in args.get("rename") or () if isinstance(i, exp.Alias)]
-    old = [i.this.this if isinstance(i.this, exp.Column) else i.this for i in items]
-    return {name_of(o, scope.rules): name_of(i.args["alias"], scope.rules) for o, i in zip(old, items, strict=True)}
-
-
-def _glob(like: str) -> str:
-    """A LIKE pattern, in lower case, as a glob."""
-    table = {"%": "*", "_": "?", "[": "[[]", "*": "[*]", "?": "[?]"}
-    return "".join(table.get(c, c) for c in like.lower())

@@ -14,11 +14,13 @@ from sqlglot import exp
 from prefect_lineage_events.sql.context import OwnNames
 from prefect_lineage_events.sql.model import TableRef, Transformation
 
-from . import pivots, projections, sources
+from . import pivots, projections, sources, stars, structs
 from .ctes import Cte, Env
 from .expressions import Budget, Found, Trace, add
 from .functions import column_names
+from .paths import OPENING
 from .relations import NOTHING, Base, Output, Relation
+from .rows import Row
 from .rules import ColumnRules
 from .scopes import Scope
 from .unions import branches_of, combine
@@ -32,7 +34,8 @@ class Queries:
     """The evaluation of one statement's queries.
 
     `decisions` collects the columns that decide over rows, whichever query of the statement they stand in. `write`
-    evaluates a CTE that changes data. `ambiguous` is the first name that nobody could place.
+    evaluates a CTE that changes data. `unclear` says the first thing that the text leaves open. `rows` are the fields
+    of expressions, by node and scope, each worked out once.
     """
 
     def __init__(self, resolve: Resolve, schemas: Schemas, rules: ColumnRules, budget: Budget) -> None:
@@ -41,7 +44,9 @@ class Queries:
         self.rules = rules
         self.budget = budget
         self.decisions: Found = {}
-        self.ambiguous = ""
+        self.unclear = ""
+        self.rows: dict[tuple[int, int], tuple[Row | None, Scope]] = {}
+        self._nested: dict[tuple[int, int], tuple[Relation, Scope]] = {}
         self.write: Callable[[exp.Expr, Env | None], Task] | None = None
         self._bases: dict[TableRef, Base] = {}
 
@@ -104,11 +109,12 @@ class Queries:
         relation = yield from projections.outputs(self, args.get("expressions") or (), scope, env)
         yield from self._decide_rows(args, scope, env, relation.outputs)
         self.note(scope)
-        return relation
+        return projections.value_table(relation) if args.get("kind") == "VALUE" else relation
 
     def note(self, scope: Scope) -> None:
         """Remember a name that a finished scope could not place."""
-        self.ambiguous = self.ambiguous or scope.ambiguous
+        if scope.ambiguous and not self.unclear:
+            self.unclear = f"{scope.ambiguous} could come from several tables"
 
     def with_(self, node: exp.Expr, outer: Env | None, scope: Scope | None = None) -> Task:
         """The environment inside a WITH. CTEs that change data happen at once; scalar ones (ClickHouse) are aliases."""
@@ -170,12 +176,24 @@ class Queries:
         """Add the origins of an expression to `found`."""
         trace = Trace(scope, found)
         trace.walk(node, how, self.budget)
-        for query, becomes in trace.nested:
-            relation = yield self.query(query, env, scope)
-            if becomes is not None:
-                for output in relation.outputs:
-                    if output.name != "*":
-                        add(output.lineage, becomes, found)
+        for inner, becomes in trace.nested:
+            if inner.__class__ in _STARS:
+                yield from stars.into(self, found, inner, becomes or "TRANSFORMATION", scope, env=env)
+            elif inner.__class__ in _OPENED:
+                yield from structs.into(self, found, inner, becomes or "TRANSFORMATION", scope, env=env)
+            else:
+                relation = yield from self.nested(inner, scope, env)
+                if becomes is not None:
+                    for output in relation.outputs:
+                        if output.name != "*":
+                            add(output.lineage, becomes, found)
+
+    def nested(self, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+        """The relation of a query inside an expression, evaluated once in its scope."""
+        key = (id(node), id(scope))
+        if key not in self._nested or scope.bound is not None:
+            self._nested[key] = (yield self.query(node, env, scope)), scope
+        return self._nested[key][0]
 
     def decide(self, node: exp.Expr | None, how: Transformation, scope: Scope, env: Env | None) -> Task:
         """Add the columns of a condition or key to what decides over rows."""
@@ -263,6 +281,8 @@ class Queries:
                     yield from self.decide(inner, how, scope, env)
 
 
+_STARS = (exp.Star, exp.Column, exp.Columns, exp.Apply)
+_OPENED = (*OPENING, exp.Anonymous, exp.Sub, exp.JSONBDeleteAtPath)
 _CONDITIONS: tuple[tuple[str, Transformation], ...] = (
     ("where", "FILTER"), ("prewhere", "FILTER"), ("connect", "JOIN"), ("having", "FILTER"), ("qualify", "FILTER"),
 )  # fmt: skip

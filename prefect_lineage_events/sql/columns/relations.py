@@ -10,9 +10,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from prefect_lineage_events.sql.model import TableRef, Transformation
+
+from .transformations import COMPOSED
+
+if TYPE_CHECKING:
+    from .rows import Row
 
 IDENTITY: Transformation = "IDENTITY"
 
@@ -47,11 +52,15 @@ PROGRAM = Base(TableRef(kind="other", path="?"), None)
 
 
 class Output(NamedTuple):
-    """One column of a relation. Where nobody can tell its name, that is "", and `label` is our word for it."""
+    """One column of a relation. Where nobody can tell its name, that is "", and `label` is our word for it.
+
+    `row` are its fields, where its value is known to be a struct (or an array of such).
+    """
 
     name: str
     lineage: Lineage
     label: str = ""
+    row: Row | None = None
 
 
 class Relation:
@@ -62,7 +71,7 @@ class Relation:
     `FROM jsonb_array_elements(d.body) AS item`).
     """
 
-    __slots__ = ("_index", "filler", "hidden", "outputs", "rest", "value")
+    __slots__ = ("_index", "_rows", "filler", "hidden", "outputs", "rest", "value")
 
     def __init__(
         self,
@@ -77,6 +86,7 @@ class Relation:
         self.value = filler if value is None else value
         self.rest: tuple[Lineage, ...] = tuple(o.lineage for o in outputs if o.name == "*" and o.lineage)
         self._index: dict[str, Lineage] | None = None
+        self._rows: dict[str, Row] | None = None
 
     @property
     def closed(self) -> bool:
@@ -90,6 +100,17 @@ class Relation:
             index = self._index = self._indexed()
         found = index.get(name)
         return index.get(lower) if found is None else found
+
+    def row(self, name: str, lower: str) -> Row | None:
+        """The fields of a column it lists, where they are known."""
+        rows = self._rows
+        if rows is None:
+            rows = self._rows = {}
+            for output in self.outputs:
+                if output.row is not None:
+                    rows.setdefault(output.name or output.label, output.row)
+                    rows.setdefault((output.name or output.label).lower(), output.row)
+        return (rows.get(name) or rows.get(lower)) if rows else None
 
     def _indexed(self) -> dict[str, Lineage]:
         """Lineages by name; a name in lower case finds any spelling that has no column of its own."""
@@ -111,7 +132,10 @@ class Relation:
         """The same columns under other names, by position; behind a `*` no position is known."""
         outputs = list(self.outputs)
         star = next((i for i, o in enumerate(outputs) if o.name == "*"), len(outputs))
-        head = [Output(name, outputs[i].lineage if i < star else self.filler or ()) for i, name in enumerate(names)]
+        head = [
+            outputs[i]._replace(name=name, label="") if i < star else Output(name, self.filler or ())
+            for i, name in enumerate(names)
+        ]
         return Relation(head + outputs[min(len(names), star) :], self.hidden, self.filler, self.value)
 
 
@@ -143,5 +167,15 @@ class TableRelation(Relation):
         own = self.base.own(name, lower)
         return None if own is None else ((self.base, own, IDENTITY),)
 
+    def row(self, name: str, lower: str) -> Row | None:
+        return None
+
 
 NOTHING = Relation([])
+
+
+def changed(lineages: Iterable[Lineage], how: Transformation) -> Lineage:
+    """Several lineages as one, each origin seen through the transformation `how`."""
+    table = COMPOSED[how]
+    found = {(base, column, table[inner]): None for lineage in lineages for base, column, inner in lineage}
+    return tuple(found)

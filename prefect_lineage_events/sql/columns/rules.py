@@ -23,7 +23,9 @@ class ColumnRules:
     is a source's first column. With `implicit_recursion` a CTE may refer to itself without the word RECURSIVE.
     `naming` says how an expression without an alias is called (`text`: by its text, of which nobody can be certain).
     `constants` are words that look like columns and are none. `exploded` are the columns of EXPLODE in a FROM clause;
-    sqlglot reads Snowflake's FLATTEN as one.
+    sqlglot reads Snowflake's FLATTEN as one. With `expands_columns` an expression with COLUMNS(...) in it is one for
+    each of those columns. With `unnests_fields` the rows of an unnested array of structs have their fields as columns.
+    With `rows_by_name` a table's name is its whole row, where a value is expected.
     """
 
     plain: Callable[[str], str]
@@ -35,6 +37,9 @@ class ColumnRules:
     naming: Naming = "text"
     constants: frozenset[str] = frozenset()
     exploded: tuple[str, ...] = ()
+    expands_columns: bool = False
+    unnests_fields: bool = False
+    rows_by_name: bool = False
 
 
 # docs.snowflake.com: SELECT; docs.aws.amazon.com/redshift: SELECT list, alias reference; docs.databricks.com: SELECT,
@@ -61,6 +66,8 @@ _NAMING: dict[str, Naming] = {
     "tsql": "none",  # learn.microsoft.com: "(No column name)"
     "fabric": "none",
 }
+# postgresql.org/docs: composite types; cloud.google.com/bigquery: SELECT, value tables; duckdb.org: struct
+_ROWS_BY_NAME = frozenset({"postgres", "redshift", "materialize", "risingwave", "greenplum", "bigquery", "duckdb", ""})
 # docs.snowflake.com/en/sql-reference/functions/flatten
 FLATTENED = ("SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS")
 # Reserved words that are values: SQL:2016, 5.2 and 6.4
@@ -97,4 +104,7 @@ def rules_of(dialect: str) -> ColumnRules:
         naming=_NAMING.get(dialect, "text"),
         constants=_CONSTANTS | _MORE_CONSTANTS.get(dialect, frozenset()),
         exploded=FLATTENED if dialect == "snowflake" else (),
+        expands_columns=dialect in ("duckdb", ""),
+        unnests_fields=dialect == "bigquery",
+        rows_by_name=dialect in _ROWS_BY_NAME,
     )

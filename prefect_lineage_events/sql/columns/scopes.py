@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from .relations import IDENTITY, Lineage, Relation
-from .transformations import COMPOSED
+from .relations import IDENTITY, Lineage, Relation, changed
+from .rows import Row
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
+    from .relations import Output
     from .rules import ColumnRules
 
 
@@ -20,12 +21,15 @@ class Scope:
     `sources` are relations by alias (in lower case), in the order of the text. `merged` are columns that a USING or
     NATURAL JOIN makes one, `aliases` those that the SELECT list has named so far. `unseen` sources (of semi joins)
     are not in `*`, nor what a name without its table means. `windows` are those of the WINDOW clause. An unknown
-    qualifier fails the lookup, unless the scope is `loose` (the variables of a row pattern).
+    qualifier fails the lookup, unless the scope is `loose` (the variables of a row pattern). `rows` are the fields of
+    aliases whose value is a struct, `called` the sources that the text gives a name of their own. `expands` is the
+    COLUMNS(...) of the expression that is read, which is evaluated once for each column: `bound` is the one it stands
+    for then.
     """
 
     __slots__ = (
-        "aliases", "ambiguous", "assigned", "by_alias", "dotted", "loose", "merged", "parent", "rules", "sources",
-        "unseen", "windows",
+        "aliases", "ambiguous", "assigned", "bound", "by_alias", "called", "dotted", "expands", "loose", "merged",
+        "parent", "rows", "rules", "sources", "unseen", "windows",
     )  # fmt: skip
 
     def __init__(self, rules: ColumnRules, parent: Scope | None = None) -> None:
@@ -41,6 +45,10 @@ class Scope:
         self.by_alias = False
         self.loose = False
         self.ambiguous = ""
+        self.called: set[str] = set()
+        self.rows: dict[str, Row] = {}
+        self.bound: Output | None = None
+        self.expands: exp.Expr | None = None
 
     @property
     def cost(self) -> int:
@@ -93,6 +101,23 @@ class Scope:
             return self.column(parts[-1])
         return self._of_struct(parts)
 
+    def row(self, parts: Sequence[str]) -> Row | None:
+        """The fields of what a name means: of a whole row by its table's name, of a column whose struct is known."""
+        name, lower = parts[0], parts[0].lower()
+        scope: Scope | None = self
+        while scope is not None:
+            if (source := scope.sources.get(lower)) is not None and len(parts) > 1:
+                return _inner(source.row(parts[1], parts[1].lower()), parts[2:])
+            for relation in scope._seen():
+                if relation.find(name, lower) is not None:
+                    return _inner(relation.row(name, lower), parts[1:])
+            if lower in scope.rows:
+                return _inner(scope.rows[lower], parts[1:])
+            if source is not None:
+                return Row(source) if source.outputs else None
+            scope = scope.parent
+        return None
+
     def _own(self, name: str, lower: str) -> Lineage | None:
         merged = self.merged.get(lower) if self.merged else None
         if merged is not None:
@@ -132,6 +157,9 @@ class Scope:
             return self.assigned[lower]
         if len(strong) > 1 or (strong and len(strong[0].rest) > 1):
             return self._several(name, lower)
+        if strong and lower in self.called and self.rules.rows_by_name:
+            self.ambiguous = self.ambiguous or name  # the whole row, if no source has such a column
+            return ()
         if strong:
             return strong[0].guess(name, lower)
         if lower in self.sources:
@@ -163,7 +191,11 @@ class Scope:
             for relation in scope.sources.values():
                 lineage = relation.find(name, lower)
                 if lineage is not None:
-                    return with_path(lineage, parts[1:])
+                    row = relation.row(name, lower)
+                    field = row.at(parts[1:]) if row is not None else None
+                    return field.lineage if field is not None else with_path(lineage, parts[1:])
+            if lower in scope.rows and (taken := scope.rows[lower].at(parts[1:])) is not None:
+                return taken.lineage
             scope = scope.parent
         return with_path(self.column(name), parts[1:]) if self.rules.struct_fields else ()
 
@@ -174,21 +206,25 @@ def _column_of(relation: Relation, path: Sequence[str], alias: str) -> Lineage:
     if lineage is None:
         lineage = relation.guess(name, lower)
     if lineage is not None:
-        return with_path(lineage, path[1:])
-    row = relation.find(alias, alias)  # BigQuery's `UNNEST(x) AS a`: `a` is the row and its only column
-    return () if row is None else with_path(row, path)
+        field = row.at(path[1:]) if len(path) > 1 and (row := relation.row(name, lower)) is not None else None
+        return field.lineage if field is not None else with_path(lineage, path[1:])
+    inner = relation.row(alias, alias)
+    if inner is not None and (found := inner.at(path)) is not None:
+        return found.lineage
+    value = relation.find(alias, alias)  # BigQuery's `UNNEST(x) AS a`: `a` is the row and its only column
+    return () if value is None else with_path(value, path)
+
+
+def _inner(row: Row | None, path: Sequence[str]) -> Row | None:
+    if row is None or not path:
+        return row
+    field = row.at(path)
+    return None if field is None else field.row
 
 
 def _whole_row(relation: Relation) -> Lineage:
     """A source's name used as a value (`to_json(t)`): all of its columns."""
     return changed((o.lineage for o in relation.outputs if o.name != "*"), "TRANSFORMATION")
-
-
-def changed(lineages: Iterable[Lineage], how: str) -> Lineage:
-    """Several lineages as one, each origin seen through the transformation `how`."""
-    table = COMPOSED[how]  # type: ignore[index]
-    found = {(base, column, table[inner]): None for lineage in lineages for base, column, inner in lineage}
-    return tuple(found)
 
 
 def with_path(lineage: Lineage, path: Sequence[str]) -> Lineage:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from . import structs
 from .expressions import name_of
 from .functions import column_names, function_name, rows_of, unnest
 from .pivots import pivot_statement, pivoted
-from .relations import Lineage, Output, Relation, TableRelation
+from .relations import Lineage, Output, Relation, TableRelation, changed
 from .rules import ColumnRules
-from .scopes import Scope, changed
+from .scopes import Scope
 
 if TYPE_CHECKING:
     from .ctes import Env
@@ -41,6 +42,8 @@ def item(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Tas
             own = _alias(pivot.args.get("alias"), queries.rules)
             name, parts = (own, ()) if own else (name, parts)
         keys = [scope.add(name, relation, parts)]
+        if alias is not None and _alias(alias, queries.rules):
+            scope.called.update(keys)
     for joined in args.get("joins") or ():
         keys += yield from join(queries, joined, scope, env)
     for lateral in args.get("laterals") or ():
@@ -144,7 +147,12 @@ def _array_join(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None)
     for array in (node.args["this"], *(node.args.get("expressions") or ())):
         origins = yield from queries.value(array, "TRANSFORMATION", scope, env)
         name = array.args["alias"] if isinstance(array, exp.Alias) else array
-        scope.merged[name_of(name, queries.rules).lower()] = tuple(origins)
+        key = name_of(name, queries.rules).lower()
+        scope.merged[key] = tuple(origins)
+        row = yield from structs.row_of(queries, array, scope, env)
+        element = row.through("TRANSFORMATION", arrays=-1) if row is not None else None
+        if element is not None:
+            scope.rows[key] = element
     return []
 
 

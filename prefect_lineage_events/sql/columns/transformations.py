@@ -52,6 +52,9 @@ class Role(IntEnum):
     PARAMETER = 15
     CALL = 16  # a function that sqlglot does not know: its name tells more
     BIND = 17
+    OPENED = 18  # a field or an element is taken out of what is below it
+    CHOSEN = 19  # the value of one row of many, chosen by another value: MAX_BY(a, b)
+    LESS = 20  # `a - b`, which may leave a field out of an object
 
 
 ROLES: dict[type[exp.Expr], Role] = {
@@ -85,6 +88,20 @@ ROLES: dict[type[exp.Expr], Role] = {
     exp.Filter: Role.FILTERED,
     exp.WithinGroup: Role.WITHIN,
     exp.Star: Role.STAR,
+    exp.Columns: Role.STAR,
+    exp.Apply: Role.STAR,
+    exp.Bracket: Role.OPENED,
+    exp.JSONExtract: Role.OPENED,
+    exp.JSONExtractScalar: Role.OPENED,
+    exp.JSONBExtract: Role.OPENED,
+    exp.JSONBExtractScalar: Role.OPENED,
+    exp.JSONValue: Role.OPENED,
+    exp.StructExtract: Role.OPENED,
+    exp.GetExtract: Role.OPENED,
+    exp.Sub: Role.LESS,
+    exp.JSONBDeleteAtPath: Role.LESS,
+    exp.ArgMax: Role.CHOSEN,
+    exp.ArgMin: Role.CHOSEN,
     exp.Count: Role.COUNT,
     exp.Parameter: Role.PARAMETER,
     exp.Anonymous: Role.CALL,
@@ -101,6 +118,16 @@ AGGREGATES_BY_NAME = frozenset(
     {"every", "any", "bit_and", "bit_or", "bit_xor", "bool_or", "bool_and", "xmlagg", "collect", "first", "last",
      "median", "sketch_agg", "hll_union_agg", "jsonb_agg", "json_agg", "wm_concat", "sys_xmlagg", "ratio_to_report"}
 )  # fmt: skip
+
+
+# Functions that take a field out of their first argument.
+OPENING_BY_NAME = frozenset(
+    {"tupleelement", "struct_extract", "jsonb_extract_path", "jsonb_extract_path_text", "json_extract_path",
+     "json_extract_path_text", "json_extract_string", "get"}
+)  # fmt: skip
+
+# Functions that leave fields of their first argument out, or all others.
+LESS_BY_NAME = frozenset({"object_delete", "object_pick", "json_remove", "json_object_delete"})
 
 
 def role_of(kind: type[exp.Expr]) -> Role:

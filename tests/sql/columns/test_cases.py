@@ -7,10 +7,11 @@ import pytest
 from .case import Case, lines, written
 from .cases_queries import QUERIES
 from .cases_statements import STATEMENTS
+from .cases_structs import STRUCTS
 
 CASES = [
     pytest.param(case, id=f"{construct}: {case.name}")
-    for table in (QUERIES, STATEMENTS)
+    for table in (QUERIES, STRUCTS, STATEMENTS)
     for construct, cases in table.items()
     for case in cases
 ]

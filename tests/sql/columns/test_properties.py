@@ -19,12 +19,13 @@ from prefect_lineage_events.sql.model import TableRef
 from .case import Case, written
 from .cases_queries import QUERIES
 from .cases_statements import STATEMENTS
+from .cases_structs import STRUCTS
 
-ALL = [case for table in (QUERIES, STATEMENTS) for cases in table.values() for case in cases]
+ALL = [case for table in (QUERIES, STRUCTS, STATEMENTS) for cases in table.values() for case in cases]
 # Queries that may stand in parentheses, with every output named and known, so that all of it can be asked for again.
 CLOSED = [
     case
-    for cases in QUERIES.values()
+    for cases in (*QUERIES.values(), *STRUCTS.values())
     for case in cases
     if case.sql.startswith(("select", "with"))
     and all(name and name != "*" for statement in case.analyse() for name in statement.result_columns)

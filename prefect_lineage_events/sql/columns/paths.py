@@ -1,0 +1,83 @@
+"""The fields and elements that an expression takes out of a value: `x.a`, `x['a'][0]`, `x:a.b`, `x ->> 'a'`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from .rows import Step
+
+# Nodes that take a field or an element out of the value below them.
+OPENING: tuple[type[exp.Expr], ...] = (
+    exp.Dot,
+    exp.Bracket,
+    exp.JSONExtract,
+    exp.JSONExtractScalar,
+    exp.JSONBExtract,
+    exp.JSONBExtractScalar,
+    exp.JSONValue,
+    exp.StructExtract,
+    exp.GetExtract,
+)
+_DEEPEST_POSITION = 10_000
+
+
+def opened(node: exp.Expr) -> tuple[exp.Expr, list[Step]]:
+    """The value below all fields and elements that are taken out of it, and these, the innermost first."""
+    steps: list[Step] = []
+    while True:
+        taken = _taken(node)
+        if taken is None:
+            return node, steps[::-1]
+        steps += taken[::-1]
+        node = node.args["this"]
+        while node.__class__ is exp.Paren:
+            node = node.args["this"]
+
+
+def _taken(node: exp.Expr) -> list[Step] | None:
+    """What one node takes out of the value below it."""
+    kind, args = node.__class__, node.args
+    if kind is exp.Dot:
+        part = args["expression"]
+        if part.__class__ is exp.Identifier:
+            return [part.name]
+        return [int(part.name) - 1] if part.__class__ is exp.Literal and _is_position(part) else None
+    if kind is exp.Bracket:
+        keys = list(args.get("expressions") or [])
+        return [_key(keys[0])] if len(keys) == 1 else None
+    if kind in OPENING:
+        return json_path(args.get("expression") or args.get("path"))
+    return None
+
+
+def _is_position(literal: exp.Expr) -> bool:
+    text = str(literal.name)
+    return not literal.is_string and text.isdigit() and 0 < int(text[:9]) < _DEEPEST_POSITION
+
+
+def _key(node: exp.Expr) -> Step:
+    """A name or a position; what is no literal is some element of an array."""
+    if node.__class__ is not exp.Literal:
+        return -1
+    text = str(node.name)
+    return text if node.is_string else int(text) if text.isdigit() and len(text) < 9 else -1
+
+
+def json_path(path: Any) -> list[Step] | None:
+    if isinstance(path, exp.Literal):
+        if path.is_string and path.name.startswith("{"):  # PostgreSQL: #> '{a,b}'
+            return [p.strip() for p in path.name.strip("{}").split(",")]
+        if path.is_string and path.name.startswith("$."):
+            return list(path.name[2:].split("."))
+        return [_key(path)]
+    if not isinstance(path, exp.JSONPath):
+        return None
+    steps: list[Step] = []
+    for part in path.expressions[1:]:
+        this = part.args.get("this")
+        if part.__class__ not in (exp.JSONPathKey, exp.JSONPathSubscript) or not isinstance(this, (int, str)):
+            return None
+        steps.append(this)
+    return steps
