@@ -55,6 +55,10 @@ def flashback(words: Words, draft: Draft) -> None:
 def truncate(words: Words, draft: Draft) -> None:
     """`TRUNCATE [TABLE] [ONLY] a, b`."""
     draft.kind, draft.effect = "write", "truncate"
+    at = 1 + (words.word(1) == "ALL")
+    if words.word(at) in ("TABLES", "DATABASE") and words.is_name(at + 1):  # clickhouse.com: TRUNCATE
+        draft.doubt("partial", "every table of a database is emptied")
+        return
     _names(words, skip_existence(words, 1 + (words.word(1) == "TABLE")), draft)
 
 
@@ -95,12 +99,16 @@ def rename(words: Words, draft: Draft) -> None:
 
 
 def exchange(words: Words, draft: Draft) -> None:
-    """`EXCHANGE TABLES a AND b` (clickhouse.com: EXCHANGE)."""
-    first = read_name(words, 2, draft.context)
-    second = read_name(words, first.end + 1, draft.context)
-    if words.word(1) == "TABLES" and first.table is not None and second.table is not None:
+    """`EXCHANGE TABLES a AND b, c AND d` (clickhouse.com: EXCHANGE)."""
+    at = 1
+    while words.word(at) in ("TABLES", "DICTIONARIES", ","):
+        first = read_name(words, at + 1, draft.context)
+        second = read_name(words, first.end + 1, draft.context)
+        if first.table is None or second.table is None:
+            return
         draft.kind = "alter"
         _swapped(draft, first.table, second.table)
+        at = second.end
 
 
 def _swapped(draft: Draft, one: TableRef, other: TableRef) -> None:

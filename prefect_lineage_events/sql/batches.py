@@ -70,7 +70,7 @@ def cut(words: Words) -> Iterator[Words]:
             cases += 1
         elif word == "END" and cases:
             cases -= 1
-        elif word in _STARTERS and at > start and _starts(words, at, verb, word, open_source):
+        elif word in _STARTERS and at > start and not cases and _starts(words, at, verb, word, open_source):
             yield words.part(start, at)
             start, verb, open_source = at, word, False
         if at == start:
@@ -106,5 +106,5 @@ def _starts(words: Words, at: int, verb: str, word: str, open_source: bool) -> b
 
 
 # What ALTER TABLE adds and takes away, and words before a starter within GRANT, CREATE, ALTER, DROP
-_PARTS = frozenset({"COLUMN", "CONSTRAINT", "INDEX", "PERIOD"})
+_PARTS = frozenset({"COLUMN", "CONSTRAINT", "INDEX", "PERIOD", "POPULATION"})
 _WHOLE_WORDS = frozenset({"GRANT", "REVOKE", "DENY", "OR", "CREATE", "ALTER", "NO", "TABLE", "VIEW", "DATABASE"})

@@ -28,6 +28,8 @@ _TRANSACTION = frozenset(
 _CONDITIONAL = frozenset({"IF", "ELSEIF", "ELSIF", "WHILE", "WHEN", "FOR", "UNTIL", "EXCEPTION", "CASE", "FOREACH"})
 _OPENERS = frozenset({"THEN", "DO", "LOOP"})
 _PLAIN = frozenset({"ELSE", "LOOP", "REPEAT", "TRY", "CATCH", "ATOMIC", "THEN"})
+_CHANGED = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "EXECUTE"})
+_ROUTINES = frozenset({"PROCEDURE", "FUNCTION"})
 _ENDED = frozenset({"IF", "LOOP", "WHILE", "FOR", "CASE", "TRY", "CATCH", "REPEAT", "TRANSACTION", "WORK"})
 _STATEMENTS = frozenset(
     {
@@ -60,6 +62,11 @@ def _head(words: Words, at: int) -> int:
         return statement if statement != -1 else at
     if word == "END":
         return at + 1 + (following in _ENDED)
+    if word == "FORALL":  # docs.oracle.com: FORALL i IN ... [SAVE EXCEPTIONS] statement
+        return words.find(_CHANGED, at + 1) if words.find(_CHANGED, at + 1) != -1 else at
+    if word in _ROUTINES and words.is_name(at + 1):  # a procedure within a package or a block (docs.oracle.com)
+        body = words.find(frozenset({"IS", "AS"}), at + 1)
+        return body + 1 if body != -1 else len(words)
     if word == "<" and following == "<":
         end = words.find(frozenset({">"}), at + 2)
         return end + 2 if end != -1 else at

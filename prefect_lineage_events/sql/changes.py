@@ -5,11 +5,15 @@ The part of the recovery that knows INSERT, UPDATE, DELETE and MERGE; the loop o
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .draft import Draft
 from .frames import CHANGE_OPTIONS, INSERT_OPTIONS, NO_ALIAS, QUERY_STARTS, SELECT_INTO_OPTIONS, Frame
+from .lexis import BATCHED
 from .model import Effect, TableRef
 from .names import FILE_READERS, MOVES, location_of, named_by
 from .reading import Named, read_name, read_parts
+from .remote import ROWSETS, rowset_at
 from .words import Kind, Words
 
 
@@ -81,7 +85,7 @@ class Changes:
 
     def _skip_options(self, at: int) -> int:
         words = self.words
-        while words.word(at) in CHANGE_OPTIONS:
+        while words.word(at) in CHANGE_OPTIONS and words.word(at + 1) not in ("SET", "AS", "WHERE", ""):
             at += 1
         if words.word(at) == "TOP" and words.word(at + 1) == "(":
             at = words.close(at + 1) + 1
@@ -97,7 +101,7 @@ class Changes:
         at += 1 + many
         if many:
             return self._insert_many(at)
-        while words.word(at) in INSERT_OPTIONS:
+        while words.word(at) in INSERT_OPTIONS and words.word(at - 1) != "INTO":
             effect = "overwrite" if words.word(at) == "OVERWRITE" else effect
             at += 1
         if words.word(at) == "TOP" and words.word(at + 1) == "(":
@@ -109,8 +113,16 @@ class Changes:
             at += 1
         if words.word(at) == "FUNCTION" and words.is_name(at + 1):
             return self._function_target(at + 1, effect)
+        if words.word(at) == "(" and words.word(at + 1) in QUERY_STARTS:
+            self.effect(effect)
+            frame.is_target = True  # docs.oracle.com: INSERT INTO (subquery)
+            return at
         at = self._target(at, frame, effect)
-        return words.close(at) + 1 if words.word(at) == "(" and words.word(at + 1) not in QUERY_STARTS else at
+        at = words.close(at) + 1 if words.word(at) == "(" and words.word(at + 1) not in QUERY_STARTS else at
+        if words.word(at) == "TABLE" and words.is_name(at + 1):  # dev.mysql.com: INSERT ... TABLE
+            frame.expects = True
+            return at + 1
+        return at
 
     def _function_target(self, at: int, effect: Effect) -> int:
         """`INSERT INTO FUNCTION s3('https://...')` writes what the function would read (clickhouse.com)."""
@@ -137,6 +149,8 @@ class Changes:
         self.effect(effect)
         if named.is_unknown:
             self.draft.doubt("partial", "the name of the target is known only when it runs")
+        if self._is_rowset(named):
+            return self.rowset(named.bare, named.end, self.draft.write)
         self.draft.write(named.table)
         if effect in ("append", "overwrite"):
             return max(named.end, at)
@@ -150,7 +164,9 @@ class Changes:
         if named.is_unknown:
             self.draft.doubt("partial", "the name of the target is known only when it runs")
         if named.end == at:
-            self.draft.doubt("partial", "which table is changed through a query is not clear")
+            frame.is_target = True
+        if self._is_rowset(named):
+            return self.rowset(named.bare, named.end, self.draft.write)
         frame.add_target(named)
         frame.lists = True
         return self.alias(max(named.end, at), frame, named.table)
@@ -180,14 +196,15 @@ class Changes:
         named_first = words.word(at) != "FROM"
         at += not named_first
         at += words.word(at) == "ONLY" and words.is_name(at + 1)
-        if words.word(at) == "(":
-            self.draft.doubt("partial", "which table is changed through a query is not clear")
+        frame.is_target = words.word(at) == "("
         while True:
             named = read_name(words, at, self.draft.context)
             if named.end == at:
                 break
             if named.is_unknown:
                 self.draft.doubt("partial", "the name of the target is known only when it runs")
+            if self._is_rowset(named):
+                return self.rowset(named.bare, named.end, self.draft.write)
             frame.add_target(named)
             at = named.end
             if words.follows(at, ".", "*"):
@@ -210,6 +227,27 @@ class Changes:
                 self.moved.append(table)
             if table is not None and table in (frame.sources or ()):
                 self.draft.inputs.pop(table, None)  # the FROM list named it only to say what it joins
+
+    def inline(self, view: Frame) -> None:
+        """A query is changed through to its one table (docs.oracle.com: INSERT, UPDATE, DELETE)."""
+        tables = view.sources or []
+        if len(tables) == 1:
+            self.draft.inputs.pop(tables[0], None)
+            self.draft.write(tables[0])
+        else:
+            self.draft.doubt("partial", "which table is changed through a query is not clear")
+
+    def _is_rowset(self, named: Named) -> bool:
+        return self.dialect in BATCHED and named.bare in ROWSETS and self.words.word(named.end) == "("
+
+    def rowset(self, name: str, opening: int, note: Callable[[TableRef], object]) -> int:
+        """Note the tables of a rowset function of T-SQL, read or changed; returns where it ends."""
+        tables, doubt = rowset_at(self.words, name, opening, self.draft.context)
+        if doubt:
+            self.draft.doubt("partial", doubt)
+        for table in tables:
+            note(table)
+        return self.words.close(opening) + 1
 
     def _through(self, cte: str) -> TableRef | None:
         """A CTE is changed through to its one table, which it then names but does not read."""

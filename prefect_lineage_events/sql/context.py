@@ -34,7 +34,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .lexis import BATCHED
 from .model import TableRef
+
+# postgresql.org/docs/current/sql-selectinto.html, docs.aws.amazon.com/redshift: SELECT INTO, learn.microsoft.com:
+# INTO clause. Elsewhere (Oracle, MySQL, Snowflake scripting, BigQuery) INTO takes variables.
+_SELECT_INTO_MAKES_A_TABLE = frozenset(
+    {"", "postgres", "redshift", "tsql", "fabric", "materialize", "risingwave", "greenplum"}
+)
 
 
 class OwnNames(dict[str, Mapping[str, str]]):
@@ -55,7 +62,7 @@ class Context:
     variables whose value is known (upper-cased name -> text), for `IDENTIFIER($x)` and `TABLE($x)`. `temporary`
     holds the `key` of tables and stages that are gone with the session. `last_query` are the tables behind
     RESULT_SCAN(LAST_QUERY_ID()), None when nobody knows. `results` are the tables behind the results of the
-    statements before in a chain of `->>`.
+    statements before in a chain of `->>`. `in_routine`: the statement stands in the body of a procedure or of a DO.
     """
 
     dialect: str = ""
@@ -67,3 +74,10 @@ class Context:
     last_query: tuple[TableRef, ...] | None = None
     columns: bool = True
     results: tuple[tuple[TableRef, ...], ...] = ()
+    in_routine: bool = False
+
+    @property
+    def select_into_makes_a_table(self) -> bool:
+        """Whether `SELECT ... INTO x` makes a table; in PL/pgSQL it sets a variable (postgresql.org: plpgsql)."""
+        may = not self.in_routine or self.dialect in BATCHED
+        return may and self.dialect in _SELECT_INTO_MAKES_A_TABLE

@@ -20,8 +20,8 @@ class Ctes:
         self.clauses = [node for node in nodes if isinstance(node, exp.With)]
         self.withs = {id(node): names_of(node, dialect) for node in self.clauses}
 
-    def holds(self, node: exp.Table) -> bool:
-        if not self.withs or node.args.get("db") is not None or not isinstance(node.this, exp.Identifier):
+    def holds(self, node: exp.Table | exp.Lateral) -> bool:
+        if not self.withs or not isinstance(node.this, exp.Identifier) or self._is_qualified(node):
             return False
         name = key_of(node.this, self.dialect)
         child: Expr = node
@@ -36,6 +36,12 @@ class Ctes:
                     return True
             child, parent = parent, parent.parent
         return False
+
+    def _is_qualified(self, node: exp.Table | exp.Lateral) -> bool:
+        """Whether a schema stands before the name; `recurring` is none (duckdb.org: WITH RECURSIVE ... USING KEY)."""
+        schema = node.args.get("db")
+        recurs = self.dialect == "duckdb" and schema is not None and schema.name.lower() == "recurring"
+        return schema is not None and (not recurs or node.args.get("catalog") is not None)
 
     def _sees(self, clause: exp.With, cte: Expr, name: str) -> bool:
         """Is `name` in sight within `cte` of `clause`: is it an earlier one, or the CTE itself, recursively?"""

@@ -15,6 +15,7 @@ from .model import TableKind, TableRef
 from .names import location_of
 from .reading import read_name
 from .recovery import recover
+from .sniff import CHANGES
 from .words import Kind, Words
 
 # What holds or passes on data, by the word for it.
@@ -23,12 +24,13 @@ HOLDERS: Mapping[str, TableKind] = {
     "VIEW": "view",
     "STREAM": "stream",
     "STAGE": "stage",
+    "DICTIONARY": "table",  # clickhouse.com/docs/sql-reference/statements/create/dictionary
     "SOURCE": "table",  # materialize.com/docs/sql/create-source
     "SINK": "other",
     "MODEL": "other",  # cloud.google.com/bigquery/docs/reference/standard-sql/bigqueryml-syntax-create
 }
 # What runs later: its definition touches nothing, its body says what it will touch.
-ROUTINES = frozenset({"PROCEDURE", "PROC", "TASK", "PIPE", "FLOW"})
+ROUTINES = frozenset({"PROCEDURE", "PROC", "TASK", "PIPE", "FLOW", "TRIGGER", "PACKAGE", "EVENT", "BODY"})
 # Kinds of things that hold no data; the word stands before the name, and ends the search for a holder.
 OTHERS = frozenset(
     {
@@ -72,7 +74,7 @@ def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
             return word, at
         if word in ROUTINES or (word in HOLDERS and words.kinds[at] == Kind.WORD):
             following = words.word(at + 1)
-            if following in ("FUNCTION", "LOG") or (word == "TABLE" and following == "MACRO"):
+            if _is_of_another_kind(words, at, word, following):
                 return following, at + 1
             if word not in ("STREAM", "SOURCE", "MODEL", "STAGE") or following not in (
                 "TABLE",
@@ -87,6 +89,17 @@ def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
     return "", at
 
 
+def _is_of_another_kind(words: Words, at: int, word: str, following: str) -> bool:
+    """Whether the word after a holder's goes on with the kind: MATERIALIZED VIEW LOG ON t (docs.oracle.com), TABLE
+    FUNCTION f() and TABLE MACRO m() (cloud.google.com/bigquery, duckdb.org); elsewhere it is a name."""
+    if word == "SOURCE":  # learn.microsoft.com: CREATE EXTERNAL DATA SOURCE
+        return words.word(at - 1) == "DATA"
+    if word == "VIEW":
+        return following == "LOG" and words.word(at + 2) == "ON"
+    is_named = words.is_name(at + 2) and words.word(at + 2) != "AS"
+    return word == "TABLE" and following in ("FUNCTION", "MACRO") and is_named
+
+
 def is_routine(words: Words) -> bool:
     """Does the statement define what runs later? Then the statements in it are its own."""
     if words.word(0) not in ("CREATE", "ALTER"):
@@ -98,7 +111,8 @@ def create(words: Words, draft: Draft) -> Definition:
     """`CREATE ...` and Snowflake's `DEFINE ...`: notes what is made, and finds the query that fills it."""
     thing, at = thing_of(words)
     if thing in ROUTINES:
-        return Definition(thing, None, at + 1, _body(words, at + 1))
+        body = _trigger_body if thing == "TRIGGER" else _body
+        return Definition(thing, None, at + 1, body(words, at + 1))
     if thing not in HOLDERS:
         draft.kind = "misc"
         return Definition(thing, None, at)
@@ -139,10 +153,9 @@ def create(words: Words, draft: Draft) -> Definition:
 
 def skip_existence(words: Words, at: int) -> int:
     """`IF NOT EXISTS`, `IF EXISTS`, and ONLY of PostgreSQL."""
-    if words.word(at) == "IF":
-        at += 1 + (words.word(at + 1) == "NOT")
-        at += words.word(at) == "EXISTS"
-    return at + (words.word(at) == "ONLY")
+    if words.follows(at, "IF", "NOT", "EXISTS") or words.follows(at, "IF", "EXISTS"):
+        at += 2 + (words.word(at + 1) == "NOT")
+    return at + (words.word(at) == "ONLY" and words.is_name(at + 1) and words.word(at + 1) not in ("AS", "ADD"))
 
 
 def find_query(words: Words, at: int) -> int:
@@ -225,6 +238,21 @@ def _body(words: Words, at: int) -> int:
     return -1
 
 
+def _trigger_body(words: Words, at: int) -> int:
+    """The block of a trigger, or the one statement behind FOR EACH ROW or AS; -1 where it calls a function. The verbs
+    before that are the changes that it waits for."""
+    block = words.find(frozenset({"BEGIN", "DECLARE"}), at)
+    if block != -1:
+        return block
+    row = words.find(frozenset({"ROW", "STATEMENT"}), at)
+    if row == -1:
+        start = words.find(frozenset({"AS"}), at)  # learn.microsoft.com: CREATE TRIGGER
+        return start + 1 if 0 < start < len(words) - 1 else -1
+    if words.word(row + 1) == "(" and words.close(row + 1) == len(words) - 1:  # docs.teradata.com: CREATE TRIGGER
+        return row + 2
+    return words.find(CHANGES, row)
+
+
 def _refreshed(words: Words, at: int, draft: Draft) -> None:
     """`REFRESH USING (INSERT INTO SELF SELECT ...)` of a dynamic table (docs.snowflake.com: CREATE DYNAMIC TABLE)."""
     refresh = words.find(frozenset({"REFRESH"}), at)
@@ -240,7 +268,7 @@ def _without_query(words: Words, at: int, end: int, draft: Draft, target: TableR
     words_from = at
     if words.word(at) == "(" and words.word(at + 1) == "LIKE":
         draft.read(read_name(words, at + 2, draft.context).table)
-    while at < len(words):
+    while at < end:
         word = words.word(at)
         if (
             word in ("LIKE", "CLONE", "COPY")

@@ -20,6 +20,7 @@ CLAUSES = frozenset(
 )  # fmt: skip
 SET_OPERATIONS = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS"})
 JOINS = frozenset({"JOIN", "APPLY", "STRAIGHT_JOIN"})
+PERIODS = frozenset({"SYSTEM_TIME", "BUSINESS_TIME", "APPLICATION_TIME"})
 NO_ITEM = frozenset({"SELECT", "WITH", "VALUES", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "SET", "ON"})
 BEFORE_ITEM = frozenset({"ONLY", "LATERAL", "OUTER"})
 # Words behind a table that are no alias of it
@@ -30,8 +31,8 @@ NO_ALIAS = (
     | {"ON", "USING", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL", "OUTER", "WITH", "SELECT", "AT",
     "BEFORE", "CHANGES", "ASOF", "SEMI", "ANTI", "ANY", "ALL", "GLOBAL", "ARRAY", "FINAL", "PARTITION", "VERSION",
     "TIMESTAMP", "LATERAL", "HASH", "MERGE", "LOOP", "REMOTE", "USE", "FORCE", "IGNORE", "INTO", "BY", "AND", "OR",
-    "NOT", "INSERT", "UPDATE", "DELETE", "DO", "THEN", "LOG", "PASTE", "POSITIONAL", "FROM", "END", "DEFAULT", "UNNEST",
-    "TRIM"}
+    "NOT", "INSERT", "UPDATE", "DELETE", "DO", "THEN", "INDEXED", "PASTE", "POSITIONAL", "FROM", "END", "DEFAULT",
+    "UNNEST", "TRIM"}
 )  # fmt: skip
 VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "UPSERT"})
 TABLE_COMMANDS = frozenset({"TABLE", "PIVOT", "UNPIVOT", "SUMMARIZE"})  # a statement about the table that follows
@@ -73,6 +74,7 @@ class Frame:
     actions: bool = False  # INSERT, UPDATE, DELETE are actions of MERGE
     selects: bool = False
     verb: str = ""
+    is_target: bool = False  # a query through which its one table is changed
     returns: bool = False  # the change gives back the rows that it changed
     is_source_first: bool = False  # Hive's FROM t INSERT INTO a ... INSERT INTO b ...
     owns: bool = False  # `ctes` is its own set

@@ -13,6 +13,7 @@ from prefect_lineage_events.naming import fold
 
 from .context import Context
 from .identifiers import complete, split_identifier
+from .lexis import PL_SQL
 from .model import TableRef
 from .secrets import without_credentials
 
@@ -46,6 +47,18 @@ FILE_READERS: dict[str, frozenset[str]] = {
     "tsql": frozenset({"openrowset"}),  # learn.microsoft.com: OPENROWSET (BULK 'path', ...)
     "": _DUCKDB_READERS,
 }
+# Table functions whose first argument names a table (clickhouse.com: dictionary; learn.microsoft.com: CHANGETABLE,
+# CONTAINSTABLE and its like).
+NAMING_FUNCTIONS: dict[str, frozenset[str]] = {
+    "clickhouse": frozenset({"dictionary"}),
+    **dict.fromkeys(
+        ("tsql", "fabric"),
+        frozenset(
+            {"changetable", "containstable", "freetexttable", "semantickeyphrasetable", "semanticsimilaritytable"}
+            | {"semanticsimilaritydetailstable"}
+        ),
+    ),
+}
 # `format.`path`` names a file (docs.databricks.com: "Query files by path", spark.apache.org: "Run SQL on files")
 _PATH_FORMATS = frozenset({"parquet", "delta", "csv", "json", "orc", "avro", "text", "binaryfile", "iceberg", "xml"})
 _PATH_DIALECTS = frozenset({"spark", "spark2", "databricks", "drill", "dremio"})
@@ -61,6 +74,26 @@ MOVES = {
 }
 
 Part = tuple[str, bool]  # a name's part as written, and whether in quotes
+
+
+# Values that are written like names (postgresql.org: Functions without parentheses, reserved as names of tables)
+_VALUES = frozenset(
+    {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "current_role", "current_user"}
+    | {"session_user", "system_user", "user", "current_catalog", "current_schema"}
+)
+_VALUE_DIALECTS = frozenset({"postgres", "greenplum", "redshift", "materialize", "risingwave"})
+# `t$20240101` is a partition of t (cloud.google.com/bigquery/docs/managing-partition-data: partition decorators)
+_DECORATOR = re.compile(r"(?<=.)\$\w+$")
+
+
+def is_value(parts: Sequence[Part], dialect: str) -> bool:
+    """Does a name stand for a value and for no table, as in `FROM current_date`?"""
+    return dialect in _VALUE_DIALECTS and len(parts) == 1 and not parts[0][1] and parts[0][0].lower() in _VALUES
+
+
+def is_substituted(parts: Sequence[Part], dialect: str) -> bool:
+    """Is a variable of the client in the name (docs.oracle.com: SQL*Plus, substitution variables)?"""
+    return dialect in PL_SQL and any("&" in text for text, _ in parts)
 
 
 def table_of(parts: Sequence[Part], context: Context) -> TableRef:
@@ -81,6 +114,8 @@ def table_of(parts: Sequence[Part], context: Context) -> TableRef:
         return TableRef(kind="file", path=name)
     if dialect == "bigquery" and any("." in text for text, _ in parts):
         parts = [(piece, q) for text, q in parts for piece in text.split(".")]
+    if dialect == "bigquery" and "$" in parts[-1][0]:
+        parts = [*parts[:-1], (_DECORATOR.sub("", parts[-1][0]), parts[-1][1])]
     folded = complete([fold(text, q, dialect) for text, q in parts], context)
     return TableRef(folded, temporary=folded in context.temporary or folded[-1].startswith("#"))
 

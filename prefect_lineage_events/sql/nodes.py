@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 from sqlglot.expressions import Expr
@@ -11,7 +11,20 @@ from .ctes import key_of
 from .draft import Draft
 from .lexis import BATCHED
 from .model import TableRef
-from .names import FILE_READERS, SCANS_OF_THE_PROGRAM, Part, location_of, named_by, stage_of, table_of, variable_of
+from .names import (
+    FILE_READERS,
+    NAMING_FUNCTIONS,
+    SCANS_OF_THE_PROGRAM,
+    Part,
+    is_substituted,
+    is_value,
+    location_of,
+    named_by,
+    stage_of,
+    table_of,
+    variable_of,
+)
+from .remote import ELSEWHERE, ROWSETS, name_of, rowset
 
 
 class Nodes:
@@ -30,14 +43,8 @@ class Nodes:
 
     def _resolve(self, node: exp.Table) -> TableRef | None:
         this = node.this
-        if isinstance(this, exp.Identifier):
-            parts = [part_of(p) for p in (node.args.get("catalog"), node.args.get("db")) if p is not None]
-            return table_of([*parts, part_of(this)], self.context)
-        if isinstance(this, exp.Dot):
-            parts = [part_of(p) for p in (node.args.get("catalog"), node.args.get("db")) if p is not None]
-            return table_of(
-                [*parts, *(part_of(p) for p in this.flatten() if isinstance(p, exp.Identifier))], self.context
-            )
+        if isinstance(this, (exp.Identifier, exp.Dot)):
+            return self.named([*self._qualifiers(node), *dotted(this)], node.args.get("alias"))
         if isinstance(this, exp.Var) and this.name.startswith("@"):
             return stage_of(this.name, self.context)
         if isinstance(this, exp.Literal):
@@ -53,6 +60,24 @@ class Nodes:
         if isinstance(this, exp.Placeholder):
             return self.unknown("the name of a table is a bind")
         return None
+
+    def named(self, parts: Sequence[Part], alias: Expr | None = None) -> TableRef | None:
+        """The table of that name; None where it is a value, or known only when it runs."""
+        if is_substituted(parts, self.context.dialect):
+            return self.unknown("the name of a table is known only when it runs")
+        if is_value(parts, self.context.dialect):
+            return None
+        if self.context.dialect == "clickhouse" and alias is not None and alias.this is None and len(parts) == 1:
+            arguments = alias.args.get("columns") or [None]
+            if parts[0][0].lower() == "dictionary" and isinstance(arguments[0], exp.Identifier):
+                return named_by(arguments[0].name, self.context)  # clickhouse.com: dictionary('d.t')
+        return table_of(parts, self.context)
+
+    def _qualifiers(self, node: exp.Table) -> list[Part]:
+        found = [p for p in (node.args.get("catalog"), node.args.get("db")) if p is not None]
+        if any(isinstance(p, exp.Func) for p in found):  # OPENDATASOURCE(...).db.schema.t
+            self.draft.doubt("partial", ELSEWHERE)
+        return [part_of(p) for p in found if not isinstance(p, exp.Func)]
 
     def dynamic(self, argument: Expr | None) -> TableRef | None:
         """`IDENTIFIER(...)`: a literal or a bare name is the name, a variable may be known."""
@@ -79,15 +104,32 @@ class Nodes:
 
     def table_function(self, function: exp.Func) -> TableRef | None:
         name = function_name(function)
+        arguments = arguments_of(function)
+        if self.context.dialect in BATCHED and name in ROWSETS:
+            return self.rowset(name, arguments)
+        if name in NAMING_FUNCTIONS.get(self.context.dialect, ()):
+            named = arguments[0] if arguments else None
+            return self.named([part_of(p) for p in named.parts]) if isinstance(named, exp.Column) else None
         if name in FILE_READERS.get(self.context.dialect, ()):
             return self._files(function)
-        arguments = arguments_of(function)
         if name == "identifier":
             return self.dynamic(arguments[0] if arguments else None)
         if name == "only" and arguments and isinstance(arguments[0], exp.Column):
             return table_of([part_of(p) for p in arguments[0].parts], self.context)
         self.draft.from_program |= name in SCANS_OF_THE_PROGRAM.get(self.context.dialect, ())
         return None
+
+    def rowset(self, name: str, arguments: Sequence[Expr]) -> TableRef | None:
+        """The first table of a rowset function; the others are read."""
+        given = [
+            a.name if isinstance(a, exp.Literal) else name_of(list(dotted(a)), self.context.dialect) for a in arguments
+        ]
+        tables, doubt = rowset(name, given, self.context)
+        if doubt:
+            self.draft.doubt("partial", doubt)
+        for table in tables[1:]:
+            self.draft.read(table)
+        return tables[0] if tables else None
 
     def _files(self, function: exp.Func) -> TableRef | None:
         """The file that a reader names, the first of a list of them; the others are noted here."""
@@ -103,6 +145,17 @@ class Nodes:
     def unknown(self, reason: str) -> TableRef | None:
         self.draft.doubt("partial", reason)
         return None
+
+
+def dotted(node: Expr) -> Iterator[Part]:
+    """The parts of a name; an empty one where two dots stand together."""
+    if isinstance(node, exp.Dot):
+        for part in (node.this, node.expression):
+            yield from dotted(part) if isinstance(part, Expr) else [("", False)]
+    elif isinstance(node, exp.Column):
+        yield from (part_of(p) for p in node.parts)
+    elif isinstance(node, exp.Identifier):
+        yield part_of(node)
 
 
 def part_of(node: Expr | str) -> Part:

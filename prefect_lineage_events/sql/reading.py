@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .context import Context
 from .lexis import BATCHED
 from .model import TableRef
-from .names import Part, location_of, named_by, stage_of, table_of, variable_of
+from .names import Part, is_substituted, is_value, location_of, named_by, stage_of, table_of, variable_of
 from .words import Kind, Words
 
 
@@ -44,8 +44,10 @@ def read_name(words: Words, at: int, context: Context) -> Named:
     parts, end = read_parts(words, at, context.dialect)
     if not parts:
         return Named(None, at)
-    if any(text.startswith("$") and not quoted for text, quoted in parts):
+    if any(text.startswith("$") and not quoted for text, quoted in parts) or is_substituted(parts, context.dialect):
         return Named(None, end, is_unknown=True)
+    if is_value(parts, context.dialect):
+        return Named(None, end)
     bare = parts[0][0].lower() if len(parts) == 1 else ""
     return Named(table_of(parts, context), end, bare=bare, first=parts[0][0].lower())
 

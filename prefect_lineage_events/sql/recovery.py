@@ -19,6 +19,7 @@ from .frames import (
     JOIN_HINTS,
     JOINS,
     NO_ITEM,
+    PERIODS,
     QUERY_STARTS,
     SET_OPERATIONS,
     SHORT_VERBS,
@@ -27,8 +28,9 @@ from .frames import (
     Frame,
 )
 from .lexis import BATCHED
-from .names import FILE_READERS, MOVES, location_of
+from .names import FILE_READERS, MOVES, NAMING_FUNCTIONS, location_of, named_by
 from .reading import Named, read_name, read_parts
+from .remote import ROWSETS
 from .words import Kind, Words
 
 
@@ -69,7 +71,8 @@ class _Scan(Changes):
     # --- parentheses
 
     def _open(self, at: int, frame: Frame) -> None:
-        child = Frame(ctes=frame.ctes)
+        child = Frame(ctes=frame.ctes, is_target=frame.is_target)
+        frame.is_target = False
         if frame.expects:
             child.is_item = child.expects = child.lists = True
             frame.expects = False
@@ -85,6 +88,8 @@ class _Scan(Changes):
         child = self.stack.pop()
         self.settle(child)
         frame = self.stack[-1]
+        if child.is_target:
+            self.inline(child)
         if child.defines:
             frame.add_cte(child.defines)
             self.bodies[child.defines] = child.sources or []
@@ -114,6 +119,8 @@ class _Scan(Changes):
         frame.expects = False
         if word in NO_ITEM:
             return at
+        if word == "SHOW" and self.dialect == "duckdb" and words.word(at - 1) == "(":
+            return words.close(at - 1)  # duckdb.org: SHOW, as a subquery
         if word == "STREAM" and (words.is_name(at + 1) or words.word(at + 1) == "("):
             frame.expects = True  # docs.databricks.com: STREAM is a keyword before a table
             return at + 1
@@ -150,6 +157,14 @@ class _Scan(Changes):
             literals = [i for i in range(end + 1, words.close(end)) if words.kind(i) == Kind.STRING]
             for literal in literals if words.word(end + 1) == "[" else literals[:1]:
                 self.draft.read(location_of(words.texts[literal], self.draft.context))
+        elif name in ROWSETS and self.dialect in BATCHED:
+            self.rowset(name, end, self.draft.read)
+        elif name in NAMING_FUNCTIONS.get(self.dialect, ()):
+            start = end + 1 + (name == "changetable" and words.word(end + 1) in ("CHANGES", "VERSION"))
+            named = read_name(words, start, self.draft.context)
+            self.draft.read(
+                named_by(words.texts[start], self.draft.context) if words.kind(start) == Kind.STRING else named.table
+            )
         elif name == "table" and len(parts) == 1:
             named = read_name(words, at, self.draft.context)
             self.draft.read(named.table)
@@ -161,6 +176,8 @@ class _Scan(Changes):
         """Is the name a CTE in sight, or the array of a table that was named before (`FROM t AS a, a.items`)?"""
         if named.bare:
             return named.bare in frame.ctes
+        if named.first == "recurring" and self.dialect == "duckdb" and named.table is not None:
+            return named.table.parts[-1].lower() in frame.ctes  # duckdb.org: WITH RECURSIVE ... USING KEY
         return named.first in (frame.aliases or ()) and self.dialect in ("bigquery", "redshift", "clickhouse")
 
     # --- everything else
@@ -176,7 +193,7 @@ class _Scan(Changes):
             if self._is_table_from(at, frame):
                 frame.expects = frame.lists = True
                 frame.is_source_first = starts
-        elif word in JOINS and words.word(at - 1) not in ("SELECT", "DISTINCT"):
+        elif word in JOINS and self._joins(at, word):
             frame.expects = frame.lists = words.word(at - 1) != "ARRAY"
         elif word == "WITH" and (after := self._with(at, frame)):
             return after, True
@@ -198,7 +215,9 @@ class _Scan(Changes):
                 self.assigns(at + 1, frame)
         elif word == "USING" and frame.using and words.word(at + 1) != "":
             frame.expects, frame.lists, frame.using = True, frame.verb != "MERGE", False
-        elif word == "INTO" and frame.verb and self.dialect in BATCHED:
+        elif word == "USING" and words.is_name(at + 1):
+            self._ends_list(frame)  # clickhouse.com: JOIN ... USING a, b lists columns
+        elif word == "INTO" and (words.follows(at - 2, "LOG", "ERRORS") or (frame.verb and self.dialect in BATCHED)):
             return self.output_into(at + 1), False
         elif word == "INTO" and frame.selects:
             return self.select_into(at + 1), False
@@ -208,6 +227,10 @@ class _Scan(Changes):
         elif word in VERBS and not frame.actions and (starts or self.starts_statement(at)):
             return self.verb(at, frame, word), False
         return at + 1, False
+
+    def _joins(self, at: int, word: str) -> bool:
+        before = self.words.word(at - 1)
+        return before in ("CROSS", "OUTER") if word == "APPLY" else before not in ("SELECT", "DISTINCT")
 
     def _names_a_table(self, at: int, may: bool) -> bool:
         """Does a table follow TABLE, PIVOT or SUMMARIZE, as a statement or as an argument of a function?"""
@@ -225,6 +248,8 @@ class _Scan(Changes):
             return False
         if words.word(at - 1) == "DISTINCT" and words.word(at - 2) in ("IS", "NOT"):
             return False
+        if words.word(at - 1) in PERIODS or words.follows(at - 3, "PORTION", "OF"):
+            return False  # SQL:2011: FOR PORTION OF p FROM x TO y, FOR SYSTEM_TIME FROM x TO y
         return not (words.word(at + 1) in ("FIRST", "LAST") and words.word(at + 2) in ("OVER", "RESPECT", "IGNORE"))
 
     def _ends_list(self, frame: Frame) -> None:
@@ -238,11 +263,16 @@ class _Scan(Changes):
         if not words.is_name(first):
             return 0
         after = words.close(first + 1) + 1 if words.word(first + 1) == "(" else first + 1
+        after = self._key_end(after)
         is_body = words.word(after) == "AS" and self._is_body(after + 1)
         if not is_body and not (words.word(first + 1) == "(" and words.word(first + 2) in QUERY_STARTS):
             return 0  # Spark may leave AS out
         frame.in_with, frame.recursive = True, recursive
         return self._cte(first, frame)
+
+    def _key_end(self, at: int) -> int:
+        """Behind `USING KEY (a)` of a CTE (duckdb.org: WITH RECURSIVE ... USING KEY)."""
+        return self.words.close(at + 2) + 1 if self.words.follows(at, "USING", "KEY", "(") else at
 
     def _is_body(self, at: int) -> bool:
         while self.words.word(at) in ("NOT", "MATERIALIZED"):
@@ -258,6 +288,7 @@ class _Scan(Changes):
         at += 1
         if words.word(at) == "(" and words.word(at + 1) not in QUERY_STARTS:
             at = words.close(at) + 1
+        at = self._key_end(at)
         while words.word(at) in ("AS", "NOT", "MATERIALIZED"):
             at += 1
         if words.word(at) != "(":

@@ -7,29 +7,31 @@ take is read from its words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from . import alterations, connection, definitions, transfers
+from . import alterations, connection, definitions, executed, transfers
 from .batches import cut
 from .blocks import heads
-from .columns import ColumnResult, cloned, column_edges, joined
 from .context import Context
 from .declarations import declared_columns
 from .definitions import ROUTINES, Definition
 from .draft import Draft
+from .finish import finished
 from .lexis import BATCHED
 from .model import Statement, TableRef
 from .recovery import recover
+from .routines import TRANSITION_TABLES, body_of, do_body
 from .sniff import NO_CHANGE, NO_DATA, PARSED, QUERY_WORDS, TOUCHING
+from .state import moved_on
 from .transfers import Query
 from .trees import parse, take_apart
-from .walk import SELECT_INTO_MAKES_A_TABLE, walk
-from .words import Kind, Words, from_text, from_tokens
+from .walk import walk
+from .words import Words, from_text, from_tokens
 
 if TYPE_CHECKING:
     from .tokens import Piece
@@ -56,8 +58,10 @@ _DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
     "EXCHANGE": alterations.exchange,
     "USE": connection.use,
     "DATABASE": connection.use,
+    "PREPARE": executed.prepare,
+    "DEALLOCATE": executed.deallocate,
+    "DISCARD": executed.deallocate,
 }
-_SQL_LANGUAGES = frozenset({"SQL", "PLPGSQL", "PLSQL"})
 _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
 
 
@@ -76,36 +80,11 @@ def analyze_piece(piece: Piece, context: Context) -> tuple[Statement, ...]:
         draft = Draft(context)
         draft.doubt("partial", f"the analyser failed ({type(error).__name__})")
         drafts = [draft]
-    statements = tuple(_finished(draft, fingerprint, sanitised) for draft in drafts)
+    statements = tuple(finished(draft, fingerprint, sanitised) for draft in drafts)
     for draft in drafts:
         if draft.tree is not None:
             take_apart(draft.tree)
     return statements
-
-
-def _finished(draft: Draft, fingerprint: str, sanitised: str) -> Statement:
-    return draft.finish(fingerprint, sanitised, _columns(draft) if draft.context.columns else None)
-
-
-def _columns(draft: Draft) -> ColumnResult | None:
-    if draft.body:
-        return joined([result for part in draft.body if (result := _columns(part))])
-    if draft.effect == "clone":
-        return joined([cloned(source, target, draft.context.schemas) for source, target in draft.renames])
-    if draft.tree is None:
-        return None
-    writes_a_query = draft.outputs and isinstance(draft.tree, (exp.Query, exp.Values, exp.Table, exp.Pivot))
-    return column_edges(
-        draft.tree,
-        resolve=lambda table: draft.refs.get(id(table)),
-        schemas=draft.context.schemas,
-        dialect=draft.context.dialect,
-        statement=draft.finish() if writes_a_query else None,
-    )
-
-
-def _language(words: Words, at: int) -> str:
-    return words.word(at) or (words.texts[at].upper() if at < len(words) else "")
 
 
 class _Reader:
@@ -141,7 +120,7 @@ class _Reader:
         if self.context.dialect in BATCHED and not definitions.is_routine(words):
             parts = list(cut(words))
             if len(parts) > 1:
-                drafts = [draft for part in parts for draft in self._headed(part)]
+                drafts = self._sequence(parts)
                 return [draft for draft in drafts if not draft.says_nothing] or drafts[:1]
         if self.context.dialect == "snowflake" and "->>" in words.upper and len(parts := list(words.split("->>"))) > 1:
             return self._chain(parts)
@@ -210,11 +189,34 @@ class _Reader:
 
     def _recover(self, draft: Draft, words: Words, start: int, end: int) -> None:
         """Read words without a tree; SELECT INTO makes a table where the dialect says so."""
-        recover(words, start, end, draft, makes_tables=self.context.dialect in SELECT_INTO_MAKES_A_TABLE)
+        if self.context.dialect in BATCHED and words.word(start) == "INSERT":
+            end = self._rows_executed(draft, words, start, end)
+        recover(words, start, end, draft, makes_tables=self.context.select_into_makes_a_table)
         if draft.effect is None:
             draft.kind = "read"
         reason, draft.reason = draft.reason or "it does not parse", ""
         draft.doubt("recovered", f"read from its words: {reason}")
+
+    def _executed(self, draft: Draft, words: Words, start: int, end: int) -> bool:
+        """`CREATE TABLE t AS EXECUTE p` (postgresql.org: CREATE TABLE AS); False where there is no tree of it."""
+        if words.word(start) != "EXECUTE":
+            return False
+        for inner in self.execute(words.part(start, end), Draft(self.context)):
+            draft.inputs.update(inner.inputs)
+            draft.doubt(inner.confidence, inner.reason)
+            draft.tree, draft.refs = inner.tree, {**draft.refs, **inner.refs}
+        return draft.tree is not None
+
+    def _rows_executed(self, draft: Draft, words: Words, start: int, end: int) -> int:
+        """`INSERT INTO t EXEC ...` takes the rows of what runs (learn.microsoft.com: INSERT); where that starts."""
+        at = words.find(frozenset({"EXEC", "EXECUTE"}), start, end)
+        if at == -1:
+            return end
+        for inner in self.execute(words.part(at, end), Draft(self.context)):
+            draft.inputs.update(inner.inputs)
+            if not inner.inputs:
+                draft.doubt("partial", inner.reason or "the rows come from a procedure")
+        return at
 
     def _query(self, draft: Draft, words: Words, start: int, end: int) -> bool:
         """A query within a statement; False if it gave no tree."""
@@ -261,7 +263,7 @@ class _Reader:
             return
         start = definitions.query_start(words, definition.query)
         end = definitions.query_end(words, start)
-        is_parsed = self._query(draft, words, start, end)
+        is_parsed = self._executed(draft, words, start, end) or self._query(draft, words, start, end)
         if definition.is_recursive and definition.target is not None:
             draft.inputs.pop(definition.target, None)
         if not is_parsed or not draft.outputs:
@@ -278,23 +280,37 @@ class _Reader:
         draft.tree = exp.Create(this=named, kind=definition.thing, expression=draft.tree)
 
     def _routine(self, definition: Definition, words: Words, draft: Draft) -> Draft:
-        """A procedure, task or pipe: nothing has run, so it reads and writes nothing; what its body names is
-        connected."""
-        language = words.find(frozenset({"LANGUAGE"}), 1)
-        if definition.query == -1 or (language != -1 and _language(words, language + 1) not in _SQL_LANGUAGES):
+        """A procedure, trigger, task or pipe: nothing has run, so it reads and writes nothing; what its body names is
+        connected, but for tables that live no longer than a run of it."""
+        body = body_of(definition, words)
+        if body is None:
             return draft
-        body = words.part(definition.query)
-        inner = self._text(body.texts[0]) if body.kind(0) == Kind.STRING else self._body(body)
-        draft.body = inner
-        for statement in inner:
-            draft.inputs.update(statement.inputs)
-            draft.outputs.update(statement.outputs)
-            if statement.inputs or statement.outputs:
+        draft.body = self._text(body, True) if isinstance(body, str) else self._inside()._sequence(body.split(";"))
+        gone = TRANSITION_TABLES if definition.thing == "TRIGGER" and self.context.dialect in BATCHED else ()
+        for statement in draft.body:
+            draft.inputs.update(
+                (t, None) for t in statement.inputs if not (t.temporary or (t.parts and t.parts[-1] in gone))
+            )
+            draft.outputs.update((t, None) for t in statement.outputs if not t.temporary)
+            if statement.inputs or statement.outputs or statement.confidence == "partial":
                 draft.doubt(statement.confidence, statement.reason)
         return draft
 
-    def _body(self, words: Words) -> list[Draft]:
-        return [draft for part in words.split(";") for draft in self._headed(part)]
+    def _inside(self) -> _Reader:
+        """The reader of a body, where INTO sets variables."""
+        return _Reader(replace(self.context, in_routine=True), self.texts)
+
+    def _sequence(self, parts: Iterable[Words]) -> list[Draft]:
+        """Statements that follow one another: each meets the tables and names that those before it left."""
+        reader = _Reader(self.context, self.texts)
+        drafts: list[Draft] = []
+        for part in parts:
+            drafts += reader._next(reader._headed(part))
+        return drafts
+
+    def _next(self, drafts: list[Draft]) -> list[Draft]:
+        self.context = moved_on(self.context, [draft.finish() for draft in drafts])
+        return drafts
 
     # --- statements within statements
 
@@ -310,27 +326,18 @@ class _Reader:
         return self.statement(words.part(at))
 
     def execute(self, words: Words, draft: Draft) -> list[Draft]:
-        """EXECUTE IMMEDIATE 'text', EXEC ('text'), EXEC sp_executesql N'text'; a prepared statement or a procedure
-        is a call."""
-        at = 1
-        while words.word(at) in ("IMMEDIATE", "(", "SP_EXECUTESQL"):
-            at += 1
-        if words.kind(at) == Kind.STRING:
-            if words.word(at + 1) in ("||", "+"):
-                draft.doubt("partial", "the text that it executes is made when it runs")
-                return [draft]
-            return self._text(words.texts[at])
-        name = words.between(at, at + 2 if words.word(at) in (":", "$", "@") else at + 1).lstrip("$:@").upper()
-        if name in self.context.variables:
-            return self._text(self.context.variables[name])
-        if words.word(1) == "IMMEDIATE":
-            draft.doubt("partial", "the text that it executes is not known")
+        """EXECUTE IMMEDIATE 'text', EXEC ('text'), EXECUTE of a prepared statement; a procedure is a call."""
+        found = executed.executed(words, self.context)
+        if found.text:
+            return self._text(found.text)
+        if found.reason:
+            draft.doubt("partial", found.reason)
         return [draft]
 
     def do(self, words: Words, draft: Draft) -> list[Draft]:
-        """`DO $$ ... $$` (postgresql.org/docs/current/sql-do.html) runs a block; MySQL's DO evaluates."""
-        body = next((i for i in range(1, len(words)) if words.kind(i) == Kind.STRING and len(words.texts[i]) > 1), None)
-        return self._text(words.texts[body]) if body is not None and self.context.dialect != "mysql" else [draft]
+        """A block of PostgreSQL runs; MySQL's DO evaluates."""
+        body = do_body(words) if self.context.dialect != "mysql" else None
+        return self._text(body, True) if body is not None else [draft]
 
     def holder(self, words: Words, draft: Draft) -> list[Draft]:
         """An assignment, a cursor, a value to return: no query itself, but it may hold one."""
@@ -350,15 +357,15 @@ class _Reader:
             draft.doubt("recovered", "read from its words: a query within another statement")
         return [draft]
 
-    def _text(self, text: str) -> list[Draft]:
+    def _text(self, text: str, in_routine: bool = False) -> list[Draft]:
         from .tokens import split
 
         if self.texts >= _DEEPEST_TEXT:
             draft = Draft(self.context)
             draft.doubt("partial", "texts that execute texts, too deep")
             return [draft]
-        inner = _Reader(self.context, self.texts + 1)
-        return [draft for piece in split(text, self.context.dialect) for draft in inner.piece(piece)]
+        inner = _Reader(replace(self.context, in_routine=in_routine), self.texts + 1)
+        return [draft for piece in split(text, self.context.dialect) for draft in inner._next(inner.piece(piece))]
 
 
 _Read = Callable[[_Reader, Words, Draft], list[Draft]]
@@ -372,5 +379,5 @@ _READERS: dict[str, _Read] = {
     "EXECUTE": _Reader.execute,
     "EXEC": _Reader.execute,
     "DO": _Reader.do,
-    **dict.fromkeys(("SET", "DECLARE", "LET", "RETURN", "FOR", "OPEN"), _Reader.holder),
+    **dict.fromkeys(("SET", "DECLARE", "LET", "RETURN", "FOR", "OPEN", "CURSOR"), _Reader.holder),
 }

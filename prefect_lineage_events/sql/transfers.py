@@ -215,6 +215,8 @@ def import_(words: Words, draft: Draft) -> Query | None:
 def put(words: Words, draft: Draft) -> Query | None:
     """PUT file:///path @stage, GET @stage file:///path (docs.snowflake.com): a file and a stage, one copied to the
     other."""
+    if words.word(0) == "GET" and words.word(1) != "@" and words.kind(1) != Kind.STRING:
+        return None  # GET DIAGNOSTICS: nothing is fetched from a stage
     draft.kind, draft.effect = "write", "append"
     if words.word(0) == "PUT":
         stage_at = next((i for i in range(1, len(words)) if words.texts[i].startswith("@")), len(words))

@@ -45,7 +45,7 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
         return None, reason
     if dialect in _BEFORE_PARSING:
         tokens = _BEFORE_PARSING[dialect](tokens)
-    if len(tokens) > 1 and tokens[1].text.upper() in _OPTIONS and tokens[0].text.upper() in _OPTIONED:
+    if len(tokens) > 2 and tokens[1].text.upper() in _OPTIONS and tokens[0].text.upper() in _OPTIONED:
         tokens = _without_options(tokens)
     elif tokens[0].token_type == TokenType.REPLACE and len(tokens) > 1:
         tokens = [_insert(tokens[0]), *tokens[1:]]
@@ -90,7 +90,7 @@ _OPTIONS = frozenset({"LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNO
 
 def _without_options(tokens: Sequence[Token]) -> list[Token]:
     at = 1
-    while at < len(tokens) - 2:
+    while at < len(tokens) - 2 and tokens[at + 1].token_type != TokenType.SET:
         word = tokens[at].text.upper()
         if word == "TOP" and tokens[at + 1].token_type == TokenType.L_PAREN:
             while at < len(tokens) - 1 and tokens[at].token_type != TokenType.R_PAREN:

@@ -17,7 +17,8 @@ from .draft import Draft
 from .lexis import BATCHED
 from .model import Effect, TableRef
 from .names import MOVES, location_of, named_by, table_of, variable_of
-from .nodes import Nodes, arguments_of, called, function_name, joined, part_of, tables_of
+from .nodes import Nodes, arguments_of, called, dotted, function_name, joined, part_of, tables_of
+from .remote import ROWSETS
 
 _OF_INTEREST = (
     exp.Table,
@@ -30,6 +31,8 @@ _OF_INTEREST = (
     exp.TableFromRows,
     exp.Anonymous,
     exp.Directory,
+    exp.Lock,
+    exp.Lateral,
 )
 
 
@@ -60,6 +63,8 @@ class _Walk(Nodes):
                 self._from_rows(node)
             elif isinstance(node, exp.Anonymous):
                 self._function(node)
+            elif isinstance(node, exp.Lateral) and isinstance(node.this, (exp.Identifier, exp.Dot)):
+                self._applied(node)
         if len(self.draft.outputs) > 1:
             self._moved_on()
         if not self.draft.outputs and self.draft.effect is None:
@@ -78,16 +83,27 @@ class _Walk(Nodes):
     def _input(self, node: exp.Table) -> None:
         if id(node) in self.targets:
             return
-        if self.ctes.holds(node):
+        if self.ctes.holds(node) or self._is_shown(node):
             self.draft.refs[id(node)] = None
             return
         table = self.ref(node)
         parent = node.parent
         if isinstance(parent, (exp.Reference, exp.Predict, exp.FeaturesAtTime)) and node.arg_key == "this":
             return  # a foreign key; a model of BigQuery ML
-        if node.arg_key == "format" or isinstance(parent, exp.JoinHint):
-            return  # a file format; the alias in `/*+ BROADCAST(c) */`
+        if node.arg_key in ("format", "indexed") or isinstance(parent, exp.JoinHint):
+            return  # a file format; an index of SQLite; the alias in `/*+ BROADCAST(c) */`
         self.draft.read(table)
+
+    def _is_shown(self, node: exp.Table) -> bool:
+        """Is it `(SHOW TABLES)`, which the parser takes for a table and its alias (duckdb.org: SHOW, as a subquery)?"""
+        is_statement = self.context.dialect == "duckdb" and isinstance(node.parent, exp.Subquery) and bool(node.alias)
+        return is_statement and node.name.lower() == "show" and not node.this.args.get("quoted")
+
+    def _applied(self, node: exp.Lateral) -> None:
+        """`CROSS APPLY b`: a table may stand where mostly a function does (learn.microsoft.com: FROM)."""
+        if not self.ctes.holds(node):
+            self.draft.refs[id(node)] = table = self.named(list(dotted(node.this)))
+            self.draft.read(table)
 
     def _from_rows(self, node: exp.TableFromRows) -> None:
         """Snowflake's `TABLE(...)`: of a name, of a variable, of a former result, of a function."""
@@ -130,6 +146,9 @@ class _Walk(Nodes):
     def _write(self, node: Expr | None, effect: Effect, temporary: bool = False) -> TableRef | None:
         table_node = node.this if isinstance(node, exp.Schema) else node
         self._effect(effect)
+        if isinstance(node, exp.Schema) and self.context.dialect in BATCHED and node.this.name.lower() in ROWSETS:
+            self.targets.add(id(node.this))  # INSERT OPENQUERY(server, 'query')
+            return self.draft.write(self.rowset(node.this.name.lower(), node.expressions))
         if isinstance(table_node, exp.Table):
             self.targets.add(id(table_node))
             table = self.draft.write(self.ref(table_node), temporary)
@@ -259,26 +278,26 @@ class _Walk(Nodes):
         self._write(node.this, "update")
         self._returning(node)
 
+    def lock(self, node: exp.Lock) -> None:
+        """`FOR UPDATE OF o` names tables again, or a column of theirs (docs.oracle.com: SELECT)."""
+        self.targets.update(id(named) for named in node.expressions)
+
     def into(self, node: exp.Into) -> None:
         """`SELECT ... INTO t` makes a table where the dialect says so; elsewhere what follows is a variable."""
         target = node.this
-        if isinstance(target, exp.Table) and self.context.dialect in SELECT_INTO_MAKES_A_TABLE:
+        if isinstance(target, exp.Table) and self.context.select_into_makes_a_table:
             self._write(target, "create", temporary=bool(node.args.get("temporary")))
         else:
             self.targets.update(id(t) for t in node.find_all(exp.Table))
 
 
-# postgresql.org/docs/current/sql-selectinto.html, docs.aws.amazon.com/redshift: SELECT INTO, learn.microsoft.com:
-# INTO clause. Elsewhere (Oracle, MySQL, Snowflake scripting, BigQuery) INTO takes variables.
-SELECT_INTO_MAKES_A_TABLE = frozenset(
-    {"", "postgres", "redshift", "tsql", "fabric", "materialize", "risingwave", "greenplum"}
-)
 _TARGETS: dict[type[Expr], Callable[[_Walk, Any], None]] = {
     exp.Insert: _Walk.insert,
     exp.Update: _Walk.update,
     exp.Delete: _Walk.delete,
     exp.Merge: _Walk.merge,
     exp.Into: _Walk.into,
+    exp.Lock: _Walk.lock,
 }
 
 

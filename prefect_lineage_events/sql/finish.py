@@ -1,0 +1,31 @@
+"""The last step of a statement: its columns, where they were asked for."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from .columns import ColumnResult, cloned, column_edges, joined
+from .draft import Draft
+from .model import Statement
+
+
+def finished(draft: Draft, fingerprint: str, sanitised: str) -> Statement:
+    """The statement that a draft has become."""
+    return draft.finish(fingerprint, sanitised, _columns(draft) if draft.context.columns else None)
+
+
+def _columns(draft: Draft) -> ColumnResult | None:
+    if draft.body:
+        return joined([result for part in draft.body if (result := _columns(part))])
+    if draft.effect == "clone":
+        return joined([cloned(source, target, draft.context.schemas) for source, target in draft.renames])
+    if draft.tree is None:
+        return None
+    writes_a_query = draft.outputs and isinstance(draft.tree, (exp.Query, exp.Values, exp.Table, exp.Pivot))
+    return column_edges(
+        draft.tree,
+        resolve=lambda table: draft.refs.get(id(table)),
+        schemas=draft.context.schemas,
+        dialect=draft.context.dialect,
+        statement=draft.finish() if writes_a_query else None,
+    )

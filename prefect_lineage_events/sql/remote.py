@@ -1,0 +1,58 @@
+"""Tables of other servers in T-SQL: OPENQUERY, OPENROWSET, OPENDATASOURCE (learn.microsoft.com: Rowset functions)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect_lineage_events.naming import fold
+
+from .context import Context
+from .model import TableRef
+from .reading import read_parts
+from .words import Kind, Words
+
+ROWSETS = frozenset({"openquery", "openrowset", "opendatasource"})
+ELSEWHERE = "a table of another server, which its connection string names"
+
+Argument = str | tuple[str, ...]  # the text of a literal, or the parts of a name
+
+
+def rowset(name: str, arguments: Sequence[Argument], context: Context) -> tuple[list[TableRef], str]:
+    """The tables that a rowset function reads (or changes), and why that is in doubt.
+
+    A linked server is the first part of their names, as in T-SQL's own four-part names. OPENROWSET and OPENDATASOURCE
+    have the server in a connection string, which may hold secrets and is not looked into.
+    """
+    if name == "openquery" and len(arguments) == 2 and isinstance(arguments[0], tuple):
+        server, text = arguments[0], arguments[1]
+        if isinstance(text, str):
+            return [TableRef((*server, *parts)) for parts in _named_in(text, context.dialect)], ""
+        return [], "the query that it sends to another server is not known"
+    if name == "openrowset" and len(arguments) > 2:
+        last = arguments[-1]
+        found = [last] if isinstance(last, tuple) else _named_in(last, context.dialect)
+        return [TableRef(parts) for parts in found], ELSEWHERE
+    return [], ELSEWHERE
+
+
+def rowset_at(words: Words, name: str, opening: int, context: Context) -> tuple[list[TableRef], str]:
+    """The same of a function whose arguments open at `opening`."""
+    arguments: list[Argument] = []
+    for start, _ in words.items(opening):
+        is_text = words.kind(start) == Kind.STRING
+        parts, _ = read_parts(words, start, context.dialect)
+        arguments.append(words.texts[start] if is_text else name_of(parts, context.dialect))
+    return rowset(name, arguments, context)
+
+
+def _named_in(text: str, dialect: str) -> list[tuple[str, ...]]:
+    """The names of the tables in a query that is sent to another server."""
+    from .session import fresh_answer
+
+    statements = fresh_answer(text, dialect, None, None, columns=False, schemas=None)
+    return list(dict.fromkeys(t.parts for s in statements for t in (*s.inputs, *s.outputs) if t.kind == "table"))
+
+
+def name_of(parts: Sequence[tuple[str, bool]], dialect: str) -> tuple[str, ...]:
+    """The parts of a name that is an argument, in the store's case, not completed: it is another server's."""
+    return tuple(fold(text, quoted, dialect) for text, quoted in parts)

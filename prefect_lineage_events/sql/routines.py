@@ -1,0 +1,34 @@
+"""Routines: where a procedure, trigger, package, event or DO has its body, and in which language."""
+
+from __future__ import annotations
+
+from .definitions import Definition
+from .words import Kind, Words
+
+_SQL_LANGUAGES = frozenset({"SQL", "PLPGSQL", "PLSQL", "TSQL"})
+# Rows before and after a change, as a trigger sees them (learn.microsoft.com: CREATE TRIGGER); no tables.
+TRANSITION_TABLES = frozenset({"inserted", "deleted"})
+
+
+def speaks_sql(words: Words) -> bool:
+    """Whether the body of a routine is SQL or a procedural language around it, as far as LANGUAGE says."""
+    at = words.find(frozenset({"LANGUAGE"}), 1)
+    if at == -1 or at + 1 >= len(words):
+        return True
+    return (words.word(at + 1) or words.texts[at + 1].upper()) in _SQL_LANGUAGES
+
+
+def body_of(definition: Definition, words: Words) -> Words | str | None:
+    """The body of a routine: its words, the text of a literal, or None where it has none that is SQL."""
+    if definition.query == -1 or not speaks_sql(words):
+        return None
+    body = words.part(definition.query)
+    return body.texts[0] if body.kind(0) == Kind.STRING else body
+
+
+def do_body(words: Words) -> str | None:
+    """The text of `DO [LANGUAGE x] $$ ... $$` (postgresql.org/docs/current/sql-do.html); None where it is no SQL."""
+    if not speaks_sql(words):
+        return None
+    texts = (i for i in range(1, len(words)) if words.kind(i) == Kind.STRING and words.word(i - 1) != "LANGUAGE")
+    return next((words.texts[i] for i in texts), None)

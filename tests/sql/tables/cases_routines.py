@@ -1,0 +1,169 @@
+"""Bodies, blocks, prepared statements and what they execute: tables, construct by construct."""
+
+from .case import Case, Cases
+
+POSTGRES: Cases = {
+    "blocks": [
+        Case("INTO sets a variable", "do $$ declare n int; begin select count(*) into n from orders; end $$", "orders", "", "misc read misc"),
+        Case("INTO STRICT", "do $$ begin select a, b into strict x, y from orders; end $$", "orders", "", "read misc", confidence="recovered"),
+        Case("INTO behind FROM", "do $$ declare r record; begin select * from orders into r; insert into t select r.a; end $$", "orders", "t", "misc read write misc", confidence="recovered"),
+        Case("RETURNING INTO", "do $$ begin insert into t (a) values (1) returning id into n; delete from u returning * into strict r; end $$", "", "t u", "write write misc", confidence="recovered"),
+        Case("GET STACKED DIAGNOSTICS", "do $$ begin delete from t; get diagnostics n = row_count; get stacked diagnostics m = message_text; end $$", "", "t", "write misc misc misc"),
+        Case("EXECUTE of a text", "do $$ begin execute 'select count(*) from orders' into n; execute format('delete from t'); end $$", "orders", "t", "read write misc"),
+        Case("EXECUTE of a text that is made when it runs", "do $$ begin execute format('delete from %I', x); end $$", "", "", "misc misc", confidence="partial"),
+        Case("EXECUTE of a variable", "do $$ begin execute q; end $$", "", "", "misc misc", confidence="partial"),
+        Case("another language", "do language plpython3u $$ select a into b from c $$", "", "", "misc"),
+        Case("language behind the body", "do $$ begin select a into b from c; end $$ language 'plpgsql'", "c", "", "read misc"),
+        Case("a procedure's variables", "create procedure p() language plpgsql as $$ begin select count(*) into n from orders; insert into t values (n); end $$", "orders", "t", "misc"),
+        Case("SELECT INTO outside a block makes a table", "select a into v from orders", "orders", "v", "create", "create"),
+    ],
+    "locks": [
+        Case("FOR UPDATE OF an alias", "select * from orders o join c on o.id = c.id for update of o, c skip locked", "orders c"),
+        Case("FOR NO KEY UPDATE, FOR KEY SHARE", "select * from orders o for no key update of o; select * from x y for key share of y nowait", "orders x", "", "read read"),
+        Case("in an INSERT", "insert into t select * from orders o for share of o", "orders", "t", "write"),
+    ],
+    "prepared statements": [
+        Case("nothing runs at PREPARE", "prepare p as insert into x select * from t", "", "", "misc"),
+        Case("EXECUTE runs it", "prepare p (int) as insert into x select * from t where a = $1; execute p(1)", "t", "x", "misc write"),
+        Case("EXECUTE of one that is not known", "execute p(1)", "", "", "misc", confidence="partial"),
+        Case("DEALLOCATE ALL", "prepare p as delete from t; deallocate all; execute p", "", "", "misc misc misc", confidence="partial"),
+        Case("CREATE TABLE AS EXECUTE", "prepare p as select a from t; create table x as execute p", "t", "x", "misc create"),
+        Case("a transaction of two phases", "prepare transaction 'x'", "", "", "misc"),
+    ],
+    "values": [
+        Case("functions without parentheses", "select * from current_date, current_user u, localtimestamp(3), t", "t"),
+    ],
+}  # fmt: skip
+
+REDSHIFT: Cases = {
+    "routines": [
+        Case("a procedure's variables", "create procedure p() as $$ begin select count(*) into n from orders; insert into t values (n); end $$ language plpgsql", "orders", "t", "misc"),
+    ],
+}  # fmt: skip
+
+MYSQL: Cases = {
+    "locks": [Case("FOR UPDATE OF an alias", "select * from orders o for update of o skip locked", "orders")],
+    "prepared statements": [
+        Case("of a text", "prepare p from 'insert into x select * from t'; execute p using @a; deallocate prepare p", "t", "x", "misc write misc"),
+        Case("of a variable", "prepare p from @sql; execute p", "", "", "misc misc", confidence="partial"),
+    ],
+    "no data": [
+        Case("GET DIAGNOSTICS", "get diagnostics condition 1 @x = returned_sqlstate; get current diagnostics @n = number", "", "", "misc misc"),
+    ],
+    "changes": [
+        Case("INSERT of a TABLE", "insert into t (a, b) table s as n (m, o) on duplicate key update b = n.o", "s", "t", "write", confidence="recovered"),
+        Case("a portion of a period", "delete from t for portion of p from '2001-01-01' to '2002-01-01'", "", "t", "write", "delete", confidence="recovered"),
+    ],
+}  # fmt: skip
+
+TRINO: Cases = {
+    "prepared statements": [
+        Case("of a statement", "prepare p from insert into x select * from t; execute p using 1", "t", "x", "misc write"),
+    ],
+}  # fmt: skip
+
+DUCKDB: Cases = {
+    "prepared statements": [Case("EXECUTE runs it", "prepare p as insert into x select * from t; execute p", "t", "x", "misc write")],
+    "queries": [
+        Case("the recurring table is the CTE", "with recursive r (a) using key (a) as (select 1 union select a from recurring.r join t using (a)) select * from r", "t"),
+        Case("SHOW as a subquery", "select * from (show databases) d, (show tables)", ""),
+        Case("a table called SHOW", "select * from show, (select * from show) s", "show"),
+    ],
+}  # fmt: skip
+
+ORACLE: Cases = {
+    "locks": [
+        Case("FOR UPDATE OF a column", "select * from orders o for update of o.amount nowait", "ORDERS"),
+    ],
+    "blocks": [
+        Case("FORALL", "begin forall i in 1..x.count save exceptions insert into t values x(i); end;", "", "T", "write misc"),
+        Case("FORALL over indices", "forall i in indices of x update t set a = x(i) where b = y(i)", "", "T", "write", "update"),
+        Case("a cursor and types of a block", "declare cursor c is select * from a; type r is table of number; begin null; end;", "A", "", "read misc misc misc", confidence="recovered"),
+    ],
+    "routines": [
+        Case("a package body", "create or replace package body p as procedure q is begin insert into t select * from a; end; function f return number is n number; begin select count(*) into n from b; return n; end; end p;", "A B", "T", "misc"),
+        Case("a trigger's body", "create or replace trigger g before insert on t for each row declare n number; begin insert into audit_t values (:new.a); end;", "", "AUDIT_T", "misc"),
+    ],
+    "changes": [
+        Case("INSERT through a query", "insert into (select a, b from t where a > 1 with check option) values (1, 2)", "", "T", "write", "append", confidence="recovered"),
+        Case("LOG ERRORS INTO", "insert into t select * from s log errors into bad ('x') reject limit 10", "S", "T BAD", "write", "append", confidence="recovered"),
+    ],
+    "variables of the client": [
+        Case("a whole name", "select * from &t", "", confidence="partial"),
+        Case("a part of a name", "insert into &&s..t select * from a", "A", "", "write", confidence="partial"),
+    ],
+}  # fmt: skip
+
+TSQL: Cases = {
+    "queries": [
+        Case("APPLY of a table", "select * from a outer apply b cross apply dbo.c as x", "a b dbo.c"),
+        Case("APPLY of a CTE", "with b as (select 1 as x) select * from a cross apply b", "a"),
+        Case("the ELSE of a CASE starts no statement", "insert into t select case when x ~> 1 then 2 else 3 end as z from a join b on a.i = b.i", "a b", "t", "write", confidence="recovered"),
+        Case("a search in a table", "select * from containstable(flags, *, 'x') k join freetexttable(dbo.tags, c, 'x') f on k.[key] = f.[key]", "flags dbo.tags"),
+    ],
+    "other servers": [
+        Case("OPENQUERY", "select * from openquery(srv, 'select * from db.dbo.t')", "srv.db.dbo.t"),
+        Case("OPENQUERY as a target", "insert openquery(srv, 'select a from db.dbo.t') values (1)", "", "srv.db.dbo.t", "write"),
+        Case("DELETE through OPENQUERY", "delete from openquery(srv, 'select a from db.dbo.t')", "", "srv.db.dbo.t", "write", "delete"),
+        Case("OPENROWSET of a provider", "select * from openrowset('MSOLEDBSQL', 'Server=s', db.dbo.t) x", "db.dbo.t", confidence="partial"),
+        Case("OPENDATASOURCE", "select * from opendatasource('MSOLEDBSQL', 'Data Source=s').db.dbo.t", "db.dbo.t", confidence="partial"),
+    ],
+    "rows that are executed": [
+        Case("INSERT of EXEC of a text", "insert into t exec ('select * from a')", "a", "t", "write", confidence="recovered"),
+        Case("INSERT of sp_executesql", "insert into t exec sp_executesql N'select * from a'", "a", "t", "write", confidence="recovered"),
+        Case("INSERT of a procedure", "insert into t exec dbo.p 1", "", "t", "write", confidence="partial"),
+        Case("EXEC of a variable", "exec (@sql)", "", "", "misc", confidence="partial"),
+        Case("EXEC of a procedure", "exec @rc = dbo.p @a = 1", "", "", "misc"),
+    ],
+    "routines": [
+        Case("a trigger sees the rows before and after", "create trigger g on t after insert, update as insert into log_t select i.a from inserted i join deleted d on i.k = d.k", "", "log_t", "misc"),
+    ],
+    "no data": [
+        Case("an external data source", "create external data source s with (location = 'oracle://h:1')", "", "", "misc"),
+        Case("a full-text index", "alter fulltext index on dbo.t start update population", "", "", "misc"),
+    ],
+}  # fmt: skip
+
+SNOWFLAKE: Cases = {
+    "no data": [Case("GET DIAGNOSTICS", "get diagnostics n = row_count", "", "", "misc")],
+}  # fmt: skip
+
+CLICKHOUSE: Cases = {
+    "queries": [
+        Case("a dictionary as a table", "select * from dictionary('d.countries')", "d.countries"),
+        Case("a lambda in APPLY", "select columns('a') apply(x -> x + 1) from t", "t", confidence="recovered"),
+        Case("USING lists columns", "select * from a left asof outer join b using x, y join c using (z)", "a b c", confidence="recovered"),
+    ],
+    "definitions": [
+        Case("a dictionary", "create dictionary d.x (a UInt8) primary key a source(null()) layout(flat()) lifetime(10); drop dictionary d.x", "", "d.x", "create drop"),
+        Case("several tables are exchanged", "exchange tables a and b, c and d", "a b c d", "a b c d", "alter", "swap"),
+        Case("every table of a database", "truncate all tables from d", "", "", "write", "truncate", confidence="partial"),
+    ],
+}  # fmt: skip
+
+SQLITE: Cases = {
+    "queries": [
+        Case("an index is no table", "select * from a join t indexed by by_id on a.x = t.x", "a t"),
+        Case("of a target", "update t indexed by by_id set a = 1 where b = 2; delete from u not indexed where b = 2", "", "t u", "write write"),
+    ],
+}  # fmt: skip
+
+BIGQUERY: Cases = {
+    "queries": [
+        Case("a partition of a table", "insert into d.t$20240101 select * from `p.d.s$20240101`", "p.d.s", "d.t", "write"),
+    ],
+}  # fmt: skip
+
+BY_DIALECT = [
+    ("postgres", POSTGRES),
+    ("redshift", REDSHIFT),
+    ("mysql", MYSQL),
+    ("trino", TRINO),
+    ("duckdb", DUCKDB),
+    ("oracle", ORACLE),
+    ("tsql", TSQL),
+    ("snowflake", SNOWFLAKE),
+    ("clickhouse", CLICKHOUSE),
+    ("sqlite", SQLITE),
+    ("bigquery", BIGQUERY),
+]
