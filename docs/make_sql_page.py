@@ -91,8 +91,9 @@ def _tables() -> Iterator[str]:
 def _columns() -> Iterator[str]:
     from tests.sql.columns.cases_queries import QUERIES
     from tests.sql.columns.cases_statements import STATEMENTS
+    from tests.sql.columns.cases_structs import STRUCTS
 
-    for construct, cases in (*QUERIES.items(), *STATEMENTS.items()):
+    for construct, cases in (*QUERIES.items(), *STRUCTS.items(), *STATEMENTS.items()):
         yield f"### Columns: {construct}\n"
         yield _row("what", "statement", "edges")
         yield _row(*["---"] * 3)

@@ -106,12 +106,15 @@ class EventColumnEdge(_Value):
     """`source` (a URI among the event's inputs or its output) . `source_column` goes into `column` of the output.
 
     In a read, `column` is a column of the result. `*` stands for all columns, where the schema was not known.
+    `position`: it goes into the output's column at that position (from 1, or back from -1), whose name was not known:
+    then `column` is only what the query calls the value.
     """
 
     column: Name
     source: Text
     source_column: Name
     transformation: Label = "IDENTITY"
+    position: Annotated[int, Field(ge=-encoding.MAX_INTEGER, le=encoding.MAX_INTEGER)] = 0
 
 
 class StatementInfo(_Value):

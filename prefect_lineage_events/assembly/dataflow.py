@@ -231,6 +231,11 @@ class Dataflow:
         alone = len(stars) == 1 and not result.columns
         for edge, life in stars:
             names = self._names_of(life)
+            if edge.position:
+                known = self._by_position(life, placed.target, names, into) if alone and edge.position == 1 else ()
+                for name, target in known:
+                    result.put(target, through(self._origins(life, name), edge.transformation))
+                continue
             if names:
                 targets = into if alone and _positional(names, into) else names
                 for name, target in zip(names, targets, strict=True):
@@ -240,6 +245,18 @@ class Dataflow:
                     result.put(name, through(self._origins(life, name), edge.transformation))
             else:
                 result.stars.update(self._contents[life].stars if life.gone else {life: None})
+
+    def _by_position(
+        self, source: Life, target: Life | None, names: Sequence[str], into: Sequence[str]
+    ) -> Iterable[tuple[str, str]]:
+        """Which column of the target each column of the source fills; none where that is not known."""
+        if target is not None and not source.gone:
+            ours, theirs = self._schemas.listed(source), self._schemas.listed(target)
+            if ours and theirs:
+                return zip(ours, theirs, strict=False) if len(ours) <= len(theirs) else ()
+        if len(names) != len(into):
+            return ()
+        return zip(names, into if _positional(names, into) else names, strict=True)
 
     def _names_of(self, life: Life) -> list[str]:
         if life.gone and (content := self._contents[life]).columns:

@@ -33,6 +33,32 @@ def analysed_again(placed: Iterable[Placed], schemas: Schemas) -> list[Placed]:
 
 
 def _again(placed: Placed, schemas: Schemas) -> Placed:
+    """The statement as it is understood with these schemas, each value in the column at its position."""
+    understood = _understood(placed, schemas)
+    step = understood.step
+    if placed.target is None or not any(edge.position for edge in step.columns):
+        return understood
+    return replace(understood, step=replace(step, columns=_by_position(step.columns, schemas.listed(placed.target))))
+
+
+def _by_position(edges: Iterable[EventColumnEdge], names: Sequence[str]) -> tuple[EventColumnEdge, ...]:
+    """Edges into the columns that stand at their positions. What the query calls its values is no name of the target's.
+
+    Where those are not known, no column is; what decides over a value decides over the rows then.
+    """
+    found: list[EventColumnEdge] = []
+    for edge in edges:
+        at = edge.position - 1 if edge.position > 0 else len(names) + edge.position
+        if not edge.position or edge.column == STAR:
+            found.append(edge)
+        elif 0 <= at < len(names):
+            found.append(edge.model_copy(update={"column": names[at], "position": 0}))
+        elif edge.transformation not in DIRECT:
+            found.append(edge.model_copy(update={"column": STAR, "position": 0}))
+    return tuple(dict.fromkeys(found))
+
+
+def _understood(placed: Placed, schemas: Schemas) -> Placed:
     step = placed.step
     if not step.info.sql or not _lacked_schemas(placed, schemas) or not (known := _known(placed, schemas)):
         return placed
@@ -49,7 +75,7 @@ def _again(placed: Placed, schemas: Schemas) -> Placed:
 
 def _lacked_schemas(placed: Placed, schemas: Schemas) -> bool:
     step = placed.step
-    if step.info.reason.startswith(_COLUMNS_ONLY) or any(e.source_column == STAR for e in step.columns):
+    if step.info.reason.startswith(_COLUMNS_ONLY) or any(e.source_column == STAR or e.position for e in step.columns):
         return True
     if placed.target is None or step.effect not in ("append", "overwrite"):
         return False
@@ -99,6 +125,7 @@ def column_edges(
                     source=source.uri,
                     source_column=edge.source_column,
                     transformation=edge.transformation,
+                    position=edge.position,
                 )
             )
     return tuple(edges)

@@ -43,6 +43,7 @@ class Schemas:
         self._columns: dict[Life, dict[str, Column]] = defaultdict(dict)
         self._whole: dict[Dataset, list[_Observation]] = defaultdict(list)
         self._kinds: dict[Life, str] = {}
+        self._listed: dict[Life, tuple[Column, ...]] = {}
         for one in placed:
             self._learn_from(one)
         for one in placed:
@@ -57,11 +58,16 @@ class Schemas:
         for life in lives.all if above else ():
             if not life.created and not self._columns.get(life) and (known := above.get(life.birth)):
                 found.setdefault(life, known)
+        self._listed.update(found)
         for life, columns in found.items():
             self._columns[life] = {c.name.casefold(): c for c in columns}
 
     def columns(self, life: Life) -> tuple[Column, ...]:
         return tuple(self._columns[life].values()) if life in self._columns else ()
+
+    def listed(self, life: Life) -> tuple[str, ...]:
+        """Its columns in the table's own order, where all of them are known."""
+        return tuple(c.name for c in self._listed.get(life, ()))
 
     def kind(self, life: Life) -> str:
         """What its statements say that it is; where they only say a name, what the store says."""
@@ -80,7 +86,8 @@ class Schemas:
         return column.name if column else name
 
     def learn(self, life: Life, columns: Iterable[events.Column]) -> None:
-        """Columns that a second look at a statement showed."""
+        """All columns of a table, as a second look at the statement that made it showed them."""
+        self._listed.setdefault(life, _plain(columns))
         self._add(life, _plain(columns))
 
     def changes(self) -> dict[Dataset, str]:
@@ -94,8 +101,11 @@ class Schemas:
             columns = _plain(step.output.columns)
             if step.operation == "create" and not any(e.column == STAR for e in step.columns):
                 self._columns[placed.target] = {}
+                self._listed[placed.target] = columns
                 self._whole[placed.target.as_target].append(_Observation(columns, looked_up=False))
             self._add(placed.target, columns)
+        if step.operation == "alter" and placed.target:
+            self._listed.pop(placed.target, None)
         for dataset in step.inputs:
             if dataset.columns and (life := placed.by_uri.get(dataset.uri)):
                 self._add(life, _plain(dataset.columns))

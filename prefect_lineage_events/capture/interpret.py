@@ -174,6 +174,7 @@ class _Names:
                     source=source.uri,
                     source_column=edge.source_column,
                     transformation=edge.transformation,
+                    position=edge.position,
                 )
 
     def renames(self, pairs: Iterable[tuple[TableRef, TableRef]]) -> Iterator[tuple[str, str]]:

@@ -57,6 +57,10 @@ class ColumnEdge:
 
     A column that needs a schema nobody knew is `*` on both sides. A field of a struct is a dotted path whose first
     part is the column (`address.city`). A target column that neither text nor schema names is `_1`, `_2`: its position.
+
+    `position`: the value goes by its position into a target whose columns are not known (an INSERT without a column
+    list), counted from 1, or back from -1 where a `*` stands before it. Then `target_column` is what the query calls
+    it, and says nothing of the target. 0: it goes by name.
     """
 
     source: TableRef
@@ -64,6 +68,7 @@ class ColumnEdge:
     target: TableRef | None
     target_column: str
     transformation: Transformation = "IDENTITY"
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

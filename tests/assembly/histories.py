@@ -54,15 +54,20 @@ def _columns(text: str) -> tuple[Column, ...]:
 
 
 def _edges(text: str) -> tuple[EventColumnEdge, ...]:
-    """`a.x>y b.z>y:AGGREGATION`: source table and column, target column, transformation."""
+    """`a.x>y b.z>y:AGGREGATION`: source table and column, target column, transformation. `y@2`: by position."""
     edges = []
     for part in text.split():
         way, _, transformation = part.partition(":")
         source, _, target = way.partition(">")
         table, _, column = source.rpartition(".")
+        target, _, position = target.partition("@")
         edges.append(
             EventColumnEdge(
-                column=target, source=uri(table), source_column=column, transformation=transformation or "IDENTITY"
+                column=target,
+                source=uri(table),
+                source_column=column,
+                transformation=transformation or "IDENTITY",
+                position=int(position or 0),
             )
         )
     return tuple(edges)

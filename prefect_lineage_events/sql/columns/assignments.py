@@ -12,7 +12,7 @@ from prefect_lineage_events.sql.model import TableRef
 from . import projections, sources
 from .relations import IDENTITY, Output, Relation, TableRelation
 from .scopes import Scope
-from .targets import column_name, insert_columns, place_of, places
+from .targets import column_name, insert_columns, place_of, places, positions
 
 if TYPE_CHECKING:
     from .ctes import Env
@@ -114,7 +114,8 @@ class Branch:
             outputs, names = relation.outputs, names or insert_columns(queries, self.ref, {})
         else:  # UPDATE SET *, INSERT *, INSERT ROW, a bare UPDATE or INSERT: every column of the source, by name
             outputs = [o for relation in self.source.sources.values() for o in relation.outputs]
-        self.statements.put(self.ref, outputs, places(outputs, names))
+        at = positions(outputs) if cells and not names else []
+        self.statements.put(self.ref, outputs, places(outputs, names), at)
 
 
 def _by_name(listed: exp.Tuple) -> bool:

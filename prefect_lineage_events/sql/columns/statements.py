@@ -14,7 +14,7 @@ from .ctes import Env
 from .queries import Queries, Task
 from .relations import NOTHING, PROGRAM, Output, Relation, TableRelation
 from .scopes import Scope
-from .targets import column_name, insert_columns, own_names, places, table_of, target_of
+from .targets import column_name, insert_columns, own_names, places, positions, table_of, target_of
 
 
 class Statements:
@@ -66,7 +66,9 @@ class Statements:
     def unload(self, node: exp.Expr, target: TableRef) -> Task:
         """A query whose result the statement around it writes: by position into what the target is known to have."""
         relation = yield self.queries.query(node, None, None)
-        self.put(target, relation.outputs, places(relation.outputs, insert_columns(self.queries, target, {})))
+        known = insert_columns(self.queries, target, {})
+        at = [] if known or target.kind != "table" else positions(relation.outputs)
+        self.put(target, relation.outputs, places(relation.outputs, known), at)
         self.decide([target])
         return NOTHING
 
@@ -79,7 +81,8 @@ class Statements:
             return NOTHING
         by_position = [] if args.get("by_name") else listed or insert_columns(queries, ref, args)
         names = places(relation.outputs, by_position)
-        self.put(ref, relation.outputs, names)
+        at = [] if args.get("by_name") else positions(relation.outputs, by_position)
+        self.put(ref, relation.outputs, names, at)
         conflict, returning = args.get("conflict"), args.get("returning")
         if conflict is None and returning is None:
             self.decide([ref])
@@ -202,16 +205,18 @@ class Statements:
             yield from self.insert(insert, env, given)
         return NOTHING
 
-    def put(self, target: TableRef | None, outputs: Sequence[Output], names: Sequence[str]) -> None:
-        """Edges from the origins of outputs to columns of a target."""
+    def put(
+        self, target: TableRef | None, outputs: Sequence[Output], names: Sequence[str], at: Sequence[int] = ()
+    ) -> None:
+        """Edges from the origins of outputs to columns of a target; `at`: they go there by these positions."""
         edges, budget = self.edges, self.queries.budget
-        for output, name in zip(outputs, names, strict=True):
+        for output, name, position in zip(outputs, names, at or [0] * len(names), strict=True):
             budget.spend(len(output.lineage))
             if target is not None and not output.lineage and name != "*":
                 self.constant.setdefault(target, {})[name] = None
             for base, column, how in output.lineage:
                 if base is not PROGRAM:
-                    edges[ColumnEdge(base.ref, column, target, name, how)] = None
+                    edges[ColumnEdge(base.ref, column, target, name, how, position)] = None
                 elif target is not None and how in DIRECT:
                     self.bound.setdefault(target, {})[name] = None
 

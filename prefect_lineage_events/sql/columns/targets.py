@@ -37,6 +37,22 @@ def places(outputs: Sequence[Output], columns: Sequence[str]) -> list[str]:
     return names
 
 
+def positions(outputs: Sequence[Output], columns: Sequence[str] = ()) -> list[int]:
+    """Each output's position, from 1; behind a `*` from the end, as -1. Between two of those it is not known.
+
+    Where the `columns` to fill are listed, only a `*` goes by position, and it is not known which.
+    """
+    if columns:
+        return [UNKNOWN if o.name == "*" else 0 for o in outputs]
+    stars = [i for i, o in enumerate(outputs) if o.name == "*"]
+    first, last = (stars[0], stars[-1]) if stars else (len(outputs), -1)
+    return [i + 1 if i <= first else i - len(outputs) if i >= last else UNKNOWN for i in range(len(outputs))]
+
+
+# A position beyond those of all columns.
+UNKNOWN = 1 << 30
+
+
 def insert_columns(queries: Queries, ref: TableRef, args: dict[str, Any]) -> list[str]:
     """A target's columns by its schema, as an INSERT without a list fills them.
 

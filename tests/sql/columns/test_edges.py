@@ -104,6 +104,28 @@ def test_a_query_that_the_text_writes_elsewhere_goes_to_the_statements_output() 
     assert edge.target == known.outputs[0]
 
 
+def positions(sql: str, dialect: str = "", **options: object) -> list[tuple[str, int]]:
+    return [(edge.source_column, edge.position) for edge in columns(sql, dialect, **options).edges]
+
+
+def test_an_insert_without_a_list_of_columns_goes_by_position() -> None:
+    assert positions("insert into n select a, b from t") == [("a", 1), ("b", 2)]
+    assert positions("insert into n values (1, (select max(a) from t))") == [("a", 2)]
+    merge = "merge into n using t on n.id = t.id when not matched then insert values (t.a, t.b)"
+    assert positions(merge, "snowflake") == [("A", 1), ("B", 2)]
+
+
+def test_a_position_behind_a_star_counts_from_the_end() -> None:
+    assert positions("insert into n select a, t.*, b from t") == [("a", 1), ("*", 2), ("b", -1)]
+
+
+def test_what_goes_by_name_has_no_position() -> None:
+    assert positions("insert into n (x) select a from t") == [("a", 0)]
+    assert positions("insert into n select a from t", schemas={"n": ["x"]}) == [("a", 0)]
+    assert positions("insert into n by name select a from t", "duckdb") == [("a", 0)]
+    assert positions("create table n as select a from t") == [("a", 0)]
+
+
 def test_a_query_with_a_cte_that_writes_goes_to_the_caller() -> None:
     known = Statement("write", outputs=(TableRef(("n",)),))
     sql = "with d as (insert into n (x) select a from t returning x) select x from d"
