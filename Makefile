@@ -12,7 +12,7 @@ help:  ## What there is
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[all]" --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[all]" --group pinned
 	touch $@
 
 setup: $(STAMP)  ## Make the environment in .venv
@@ -75,6 +75,17 @@ fuzz: $(STAMP)  ## Mutated statements against the SQL analyser, for FUZZ_SECONDS
 test-secrets: $(STAMP)  ## Secrets planted in 200 statements, looked for wherever anything goes (part of `make test`)
 	$(BIN)/python -m pytest tests/secrets
 
+# What a new user gets: the newest of everything that resolves.
+$(VENV)-latest/.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-latest
+	$(VENV)-latest/bin/pip install --quiet --upgrade "pip>=25.1"
+	$(VENV)-latest/bin/pip install --quiet --upgrade --editable ".[all]" --group dev "snowflake-connector-python>=5"
+	touch $@
+
+test-latest: $(VENV)-latest/.stamp $(VENV)-snowflake/.stamp  ## The whole flows, blocks and drivers on the newest versions that resolve (6 min)
+	timeout 900 $(VENV)-latest/bin/python -m pytest --numprocesses 4 --dist loadfile \
+		tests/flows tests/stores tests/blocks tests/capture/drivers tests/test_plugin.py
+
 test-flows: $(STAMP) $(VENV)-snowflake/.stamp  ## The whole flows of tests/flows alone (part of `make test`)
 	$(BIN)/python -m pytest tests/flows
 
@@ -90,8 +101,8 @@ test-chaos: $(STAMP)  ## Fault tests with real processes: servers, flows and ass
 		--durations 0 --durations-min 5 tests/chaos
 
 constraints: $(STAMP)  ## Pin anew what resolves today, for every supported Python (names and versions only)
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 pyproject.toml --all-extras --group dev \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 pyproject.toml --all-extras --group pinned \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
 
 clean:
-	rm -rf $(VENV) .venv-snowflake .venv-snowflake5 .demo .test dist build
+	rm -rf $(VENV) $(VENV)-snowflake $(VENV)-snowflake5 $(VENV)-latest .demo .test dist build

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.loopback import refuse_other_hosts
 from tests.services.postgres import started
 from tests.services.process import free_port
 
@@ -29,7 +30,12 @@ os.environ |= {
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_CLI_PROMPT": "false",
     "DO_NOT_TRACK": "1",
+    # Clients of clouds look for credentials of the machine they run on: an address outside, which no test asks.
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "NO_GCE_CHECK": "true",
+    "SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true",
 }
+sys.addaudithook(refuse_other_hosts)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from snowflake.connector import DictCursor, SnowflakeConnection
 
 from prefect_lineage_events import SnowflakeLineage
 from tests.capture.drivers.conftest import RecordingTracer
+from tests.requirements import connector_4
 from tests.services.snowflake import ACCOUNT, PASSWORD, SnowflakeStandIn
 
 Tracers = list[RecordingTracer]
@@ -41,6 +42,7 @@ def told(tracers: Tracers) -> list[str]:
     return [sql for tracer in tracers for sql in tracer.statements]
 
 
+@connector_4
 def test_every_inherited_method_is_seen(block: SnowflakeLineage, tracers: Tracers) -> None:
     block.execute("CREATE OR REPLACE TABLE u AS SELECT a FROM t")
     block.execute_many("INSERT INTO u VALUES (%(a)s)", [{"a": 3}, {"a": 4}])
@@ -57,6 +59,7 @@ def test_every_inherited_method_is_seen(block: SnowflakeLineage, tracers: Tracer
     ]
 
 
+@connector_4
 async def test_every_async_twin_is_seen(block: SnowflakeLineage, tracers: Tracers) -> None:
     await block.execute_async("CREATE OR REPLACE TABLE u AS SELECT a FROM t")
     await block.execute_many_async("INSERT INTO u VALUES (%(a)s)", [{"a": 3}])

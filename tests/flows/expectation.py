@@ -69,7 +69,8 @@ class ExpectedJob:
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """`stores`: where the program runs; `setup`: statements on top of the seed; `env`: what the program is told;
-    `settings`: ours, for the program and the assembler; `exit`: its code; `prints`: what its output holds; `events`: at most so many lineage events in all."""
+    `settings`: ours, for the program and the assembler; `exit`: its code; `prints`: what its output holds; `events`: at most so many lineage events in all;
+    `needs`: a requirement without which the program itself cannot run."""
 
     jobs: Mapping[str, ExpectedJob]
     stores: tuple[str, ...] = ("sqlite",)
@@ -79,6 +80,7 @@ class Expectation:
     exit: int = 0
     prints: str = ""
     events: int | None = None
+    needs: str = ""
 
     @classmethod
     def beside(cls, program: Path) -> Expectation:

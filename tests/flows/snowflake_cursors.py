@@ -1,4 +1,4 @@
-"""Cursors of a Snowflake connection: several statements a text, rows as dictionaries and frames, statements sent ahead."""
+"""Cursors of a Snowflake connection: several statements a text, rows as dictionaries and frames."""
 
 from __future__ import annotations
 
@@ -41,19 +41,6 @@ def cursors(block_class: Any) -> None:
             cursor.execute("INSERT INTO revenue (country, total) SELECT country, nothing FROM customers")
 
 
-@flow(name="snowflake sent ahead")
-def sent_ahead(block_class: Any) -> None:
-    with connect(block_class) as shop:
-        connection = shop.get_connection()
-        cursor = connection.cursor()
-        made = cursor.execute_async("CREATE OR REPLACE TABLE ahead AS SELECT country FROM customers")["queryId"]
-        while connection.is_still_running(connection.get_query_status_throw_if_error(made)):
-            pass
-        read = cursor.execute_async("SELECT country FROM ahead")["queryId"]
-        cursor.get_results_from_sfqid(read)
-        print(len(cursor.fetchall()))
-
-
 @task
 def frames(shop: Any) -> int:
     with shop.get_connection().cursor() as cursor:
@@ -74,5 +61,4 @@ if __name__ == "__main__":
     for kind in (SnowflakeLineage, SnowflakeConnector):
         texts(kind)
         cursors(kind)
-        sent_ahead(kind)
         read_frames(kind)

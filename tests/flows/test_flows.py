@@ -36,6 +36,7 @@ from tests.flows.shops import STORES
 from tests.marquez.checks import Asked, lists_that_answer
 from tests.marquez.standin import StandIn
 from tests.openlineage.validation import faults
+from tests.requirements import is_installed
 from tests.services.postgres import postgres  # noqa: F401  (a fixture)
 from tests.services.snowflake import snowflake_server  # noqa: F401  (a fixture)
 
@@ -66,6 +67,8 @@ def test_the_lineage_is_what_the_flow_did(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expected = EXPECTATIONS[name]
+    if expected.needs and not is_installed(expected.needs):
+        pytest.skip(f"needs {expected.needs}")
     environment = {**STORES[store](request, tmp_path, expected.setup), **expected.env}
     for setting, value in expected.settings.items():
         monkeypatch.setenv(f"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_{setting.upper()}", str(value))

@@ -1,12 +1,11 @@
 """The Snowflake stand-in: fakesnow's server, in an environment of its own because it pins an older sqlglot.
 
-`make test` makes that environment (`.venv-snowflake`, from `requirements-snowflake.txt` beside this file); without it, and without
-`FAKESNOW` naming the program, the tests that need it skip.
+`make test` makes that environment (`.venv-snowflake`, from `requirements-snowflake.txt` beside this file); without it
+the tests that need it skip. `snowflake_server.py` is what runs there.
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
 import urllib.error
 import urllib.request
@@ -21,7 +20,8 @@ from tests.services.process import free_port, start
 
 ACCOUNT = "myorg-shop"
 PASSWORD = "snowflake-test-password"
-_PROGRAM = Path(__file__).parents[2] / ".venv-snowflake" / "bin" / "fakesnow"
+_PYTHON = Path(__file__).parents[2] / ".venv-snowflake" / "bin" / "python"
+_SERVER = Path(__file__).with_name("snowflake_server.py")
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,15 @@ def snowflake_server() -> SnowflakeStandIn:
 
 def started() -> SnowflakeStandIn | None:
     """The process's stand-in, started when it is first asked for; None where it is not installed."""
-    program = Path(os.environ.get("FAKESNOW", _PROGRAM))
-    return _server(program) if program.exists() else None
+    return _server() if _PYTHON.exists() else None
 
 
 @cache
-def _server(program: Path) -> SnowflakeStandIn:
+def _server() -> SnowflakeStandIn:
     port = free_port()
     log = Path(tempfile.mkdtemp(prefix="lineage-fakesnow-")) / "server.log"
-    command = [str(program), "-s", "--host", "127.0.0.1", "-p", str(port)]
+    # isolated: the folder of the script has a module called `snowflake`
+    command = [str(_PYTHON), "-I", str(_SERVER), "127.0.0.1", str(port)]
     start(command, log, ready=lambda: _answers(f"http://127.0.0.1:{port}/"))
     return SnowflakeStandIn(port)
 

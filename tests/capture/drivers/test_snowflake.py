@@ -11,6 +11,7 @@ import pytest
 from prefect_lineage_events.capture.drivers.snowflake import DRIVER
 from prefect_lineage_events.capture.instrument import instrument_connection
 from tests.capture.drivers.conftest import RecordingTracer
+from tests.requirements import connector_4
 from tests.services.snowflake import SnowflakeStandIn
 
 pytest.importorskip("snowflake.connector")
@@ -75,6 +76,7 @@ def test_asynchronous_statement_counts_when_its_status_is_success(connection: An
     ]
 
 
+@connector_4
 def test_asynchronous_read_counts_at_its_first_fetch(connection: Any, tracers: Tracers) -> None:
     cursor = connection.cursor()
     cursor.get_results_from_sfqid(cursor.execute_async("SELECT a FROM t")["queryId"])
@@ -130,6 +132,7 @@ def test_autocommit_is_the_default_and_transactions_hold(connection: Any, tracer
     assert tracers[0].steps == ["INSERT INTO t VALUES (3, 'z')", "BEGIN", "INSERT INTO t VALUES (4, 'z')", "rollback"]
 
 
+@connector_4
 def test_autocommit_switched_off_is_told_as_the_statement_that_the_connector_runs(
     connection: Any, tracers: Tracers
 ) -> None:

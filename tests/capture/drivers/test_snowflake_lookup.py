@@ -11,6 +11,7 @@ from prefect_lineage_events.capture.drivers import snowflake_lookup
 from prefect_lineage_events.capture.drivers.snowflake_lookup import lookup, lookup_by
 from prefect_lineage_events.capture.instrument import instrument_connection
 from tests.capture.drivers.conftest import RecordingTracer
+from tests.requirements import connector_4
 from tests.services.snowflake import SnowflakeStandIn
 
 
@@ -41,6 +42,7 @@ def test_own_connection_with_a_key_is_looked_up_on_another_one(
     own.close()
 
 
+@connector_4
 def test_a_forgotten_password_is_not_asked_for_again(
     snowflake_server: SnowflakeStandIn, tracers: list[RecordingTracer]
 ) -> None:
