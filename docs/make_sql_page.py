@@ -44,9 +44,10 @@ leaves them out. To see what is made of a statement of yours:
 SHOWN_HEAD = """\
 ## What events show of a statement
 
-Literals and binds are `?`, comments are gone, lists shrink. A literal that names a dataset stays, without credentials.
-Of a text that does not tokenise only the first keyword is shown, and of statements about accounts and secrets no more
-than the name.
+Literals and binds are `?`, comments are gone, lists shrink. A literal stays, without credentials, where it names a
+dataset that the statement reads or writes; the name of a column or option beside it does not count. Of a text that does
+not tokenise only the first keyword is shown, of an unknown kind of statement only the first word, and of statements
+about accounts, servers, keys and secrets no more than the name.
 """
 COLUMNS_HEAD = """\
 ## Columns

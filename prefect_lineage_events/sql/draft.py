@@ -10,7 +10,7 @@ from sqlglot.expressions import Expr
 from .columns import ColumnResult
 from .context import Context
 from .model import Confidence, Effect, Statement, StatementKind, TableRef
-from .names import is_of_the_program
+from .names import HIDDEN, HIDDEN_REASON, is_of_the_program
 
 _RANK: dict[Confidence, int] = {"exact": 0, "recovered": 1, "partial": 2}
 
@@ -38,13 +38,17 @@ class Draft:
     body: list[Draft] = field(default_factory=list)
 
     def read(self, table: TableRef | None) -> None:
-        if table is not None:
+        if table == HIDDEN:
+            self.doubt("partial", HIDDEN_REASON)
+        elif table is not None:
             self.inputs[table] = None
             self.from_program |= is_of_the_program(table)
 
     def write(self, table: TableRef | None, temporary: bool = False) -> TableRef | None:
         """Note an output; returns it as it was noted, marked temporary where it is."""
-        if table is None:
+        if table == HIDDEN:
+            self.doubt("partial", HIDDEN_REASON)
+        if table is None or table == HIDDEN:
             return None
         if temporary and not table.temporary:
             table = replace(table, temporary=True)

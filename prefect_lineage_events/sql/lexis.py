@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
-from sqlglot.tokenizer_core import Token
+from sqlglot.tokenizer_core import Token, TokenType
 from sqlglot.tokens import Tokenizer
 
 # Dialects whose procedure bodies run to the end of the batch, and whose scripts are cut by lines of `GO`
@@ -67,6 +67,8 @@ def tokenize(text: str, dialect: str) -> list[Token] | None:
         return None
     finally:
         tokenizer._core.reset()
+    if tokens and tokens[0].token_type is TokenType.HIVE_TOKEN_STREAM:
+        del tokens[0]  # sqlglot's mark for Athena's other dialect, which covers the first letter
     return tokens
 
 

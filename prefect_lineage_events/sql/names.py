@@ -14,8 +14,8 @@ from prefect_lineage_events.naming import fold
 from .context import Context
 from .identifiers import complete, split_identifier
 from .lexis import PL_SQL
+from .locations import clean_location, is_connection_string
 from .model import TableRef
-from .secrets import without_credentials
 
 _URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.\-]*:/")
 _FILE = re.compile(
@@ -75,6 +75,10 @@ MOVES = {
 
 Part = tuple[str, bool]  # a name's part as written, and whether in quotes
 
+# What a connection string names, which is never shown: its tables are not known.
+HIDDEN = TableRef(kind="other", path="?")
+HIDDEN_REASON = "a connection string stands where a location is expected"
+
 
 # Values that are written like names (postgresql.org: Functions without parentheses, reserved as names of tables)
 _VALUES = frozenset(
@@ -100,8 +104,15 @@ def table_of(parts: Sequence[Part], context: Context) -> TableRef:
     """The table (or the file) that a name of these parts is, in the store's own case, completed with the defaults."""
     dialect = context.dialect
     if "://" in parts[0][0] or "://" in parts[-1][0]:
-        parts = [(without_credentials(text).partition("?")[0], quoted) for text, quoted in parts]
+        cleaned = [
+            (clean_location(text) if "://" in text else text.partition("?")[0], quoted) for text, quoted in parts
+        ]
+        parts = [(text, quoted) for text, quoted in cleaned if text is not None]
+        if len(parts) < len(cleaned):
+            return HIDDEN
     name, quoted = parts[-1]
+    if quoted and any("=" in text and q and is_connection_string(text) for text, q in parts):
+        return HIDDEN
     if dialect in _FILE_NAME_DIALECTS and len(parts) == 1 and quoted and (_FILE.search(name) or _URL.match(name)):
         return TableRef(kind="file", path=name)
     if (
@@ -127,7 +138,7 @@ def named_by(text: str, context: Context) -> TableRef | None:
     if text.startswith("@"):
         return stage_of(text, context)
     if _URL.match(text):
-        return TableRef(kind="file", path=without_credentials(text))
+        return location_of(text, context)
     parts = split_identifier(text, context.dialect)
     if not parts:
         return None
@@ -176,10 +187,12 @@ def _stage_parts(name: str) -> list[str]:
 
 
 def location_of(text: str, context: Context) -> TableRef | None:
-    """What the quoted location of COPY, UNLOAD or LOCATION is: a stage, or a path or URL without its credentials."""
+    """What the quoted location of COPY, UNLOAD or LOCATION is: a stage, or a path or URL without its credentials;
+    HIDDEN for what is none of them."""
     text = text.strip()
     if not text:
         return None
     if text.startswith("@"):
         return stage_of(text, context)
-    return TableRef(kind="file", path=without_credentials(text))
+    path = clean_location(text)
+    return HIDDEN if path is None else TableRef(kind="file", path=path)

@@ -13,6 +13,8 @@ from .lexis import BATCHED
 from .model import TableRef
 from .names import (
     FILE_READERS,
+    HIDDEN,
+    HIDDEN_REASON,
     NAMING_FUNCTIONS,
     SCANS_OF_THE_PROGRAM,
     Part,
@@ -38,8 +40,11 @@ class Nodes:
     def ref(self, node: exp.Table) -> TableRef | None:
         """What a table node stands for, whatever CTEs are in sight; None when that is no table with a known name."""
         if id(node) not in self.draft.refs:
-            self.draft.refs[id(node)] = self._resolve(node)
+            self.draft.refs[id(node)] = self.unless_hidden(self._resolve(node))
         return self.draft.refs[id(node)]
+
+    def unless_hidden(self, table: TableRef | None) -> TableRef | None:
+        return self.unknown(HIDDEN_REASON) if table == HIDDEN else table
 
     def _resolve(self, node: exp.Table) -> TableRef | None:
         this = node.this

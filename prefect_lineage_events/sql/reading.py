@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .context import Context
 from .lexis import BATCHED
 from .model import TableRef
-from .names import Part, is_substituted, is_value, location_of, named_by, stage_of, table_of, variable_of
+from .names import HIDDEN, Part, is_substituted, is_value, location_of, named_by, stage_of, table_of, variable_of
 from .words import Kind, Words
 
 
@@ -33,7 +33,7 @@ def read_name(words: Words, at: int, context: Context) -> Named:
     if kind is None:
         return Named(None, at)
     if kind == Kind.STRING:
-        return Named(location_of(words.texts[at], context), at + 1)
+        return _named(location_of(words.texts[at], context), at + 1)
     word = words.word(at)
     if word == "@":
         return _read_stage(words, at, context)
@@ -48,8 +48,15 @@ def read_name(words: Words, at: int, context: Context) -> Named:
         return Named(None, end, is_unknown=True)
     if is_value(parts, context.dialect):
         return Named(None, end)
+    table = table_of(parts, context)
+    if table == HIDDEN:
+        return Named(None, end, is_unknown=True)
     bare = parts[0][0].lower() if len(parts) == 1 else ""
-    return Named(table_of(parts, context), end, bare=bare, first=parts[0][0].lower())
+    return Named(table, end, bare=bare, first=parts[0][0].lower())
+
+
+def _named(table: TableRef | None, end: int) -> Named:
+    return Named(None, end, is_unknown=True) if table == HIDDEN else Named(table, end)
 
 
 def read_parts(words: Words, at: int, dialect: str) -> tuple[list[Part], int]:
@@ -128,16 +135,16 @@ def _read_dynamic(words: Words, at: int, context: Context) -> Named:
     end = words.close(at + 1) + 1
     inner = words.close(at + 1) - (at + 2)
     if inner == 1 and words.kind(at + 2) == Kind.STRING:
-        return Named(named_by(words.texts[at + 2], context), end)
+        return _named(named_by(words.texts[at + 2], context), end)
     if inner >= 1 and words.word(at + 2).startswith("$"):
         name = words.between(at + 2, end - 1).lstrip("$").upper()
         if name in context.variables:
-            return Named(named_by(context.variables[name], context), end)
+            return _named(named_by(context.variables[name], context), end)
         return Named(None, end, is_unknown=True)
     if words.word(at) == "IDENTIFIER":
         parts, stop = read_parts(words, at + 2, context.dialect)
         if parts and stop == end - 1:
-            return Named(table_of(parts, context), end)
+            return _named(table_of(parts, context), end)
         return Named(None, end, is_unknown=True)
     return Named(None, at)
 

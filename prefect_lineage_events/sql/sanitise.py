@@ -42,8 +42,13 @@ def shown(words: Shape | None, text: str, limit: int = DEFAULT_LIMIT) -> str:
 
 
 def fingerprint(words: Shape | None, text: str) -> str:
-    """16 hex digits, equal for statements that differ only in literals, binds, comments, blanks and case."""
-    identity = text if words is None else " ".join(words[0]).upper()
+    """16 hex digits, equal for statements that differ only in literals, binds, comments, blanks and case.
+
+    Made of nothing that may not be shown: of a text that does not tokenise, of its first keyword.
+    """
+    identity = "" if words is None else " ".join(words[0]).upper()
+    if words is None or _DOUBTFUL.search(identity):
+        identity = first_keyword(text)
     return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 

@@ -1,6 +1,9 @@
-"""What must never leave: credentials in locations, and words that stand where a secret is expected without quotes.
+"""Unquoted words that may be a secret: what the grammar of a statement does not make a keyword or a name.
 
-Works on the words of a statement (literals are `?` already), so that it holds for text that does not parse.
+Works on the words of a statement (literals are `?` already), so that it holds for text that does not parse. A
+statement of an unknown kind, a client's command among them, has no grammar here: only its first word is shown. A
+definition is shown whole where it is of something that holds data or code; of an account, a server or a key only the
+name is shown.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 from .lexis import BATCHED, word_set
+from .sniff import CHANGES, QUERIES
 
 # A name whose value is nobody's business: MASTER_PASSWORD, AWS_SECRET_KEY, sas_token, private_key, ...
 SENSITIVE = re.compile(
@@ -17,98 +21,121 @@ SENSITIVE = re.compile(
     r"|^connection$",
     re.IGNORECASE,
 )
-_SENSITIVE_VALUE = re.compile(r"(?:pass|pwd|secret|token|key|credential|sig|user)\w*\s*[=:]", re.IGNORECASE)
-# CREATE or ALTER of these shows no more than their name.
-_GUARDED = word_set(
-    """USER LOGIN ROLE GROUP CREDENTIAL SECRET CONNECTION SERVER SUBSCRIPTION LINK INTEGRATION ACCOUNT KEY MAPPING"""
+_PARSED = QUERIES | CHANGES
+# Statements whose unquoted words are keywords and names.
+_KNOWN = _PARSED | word_set(
+    """ABORT ALTER ANALYSE ANALYZE APPLY ATTACH BEGIN BULK CACHE CALL CASE CHECKPOINT CLONE CLOSE CLUSTER
+    COLLECT COMMENT COMMIT COPY CREATE DATABASE DEALLOCATE DECLARE DENY DESC DESCRIBE DETACH DISCARD DO DROP
+    ELSE ELSEIF ELSIF END EXCEPTION EXCHANGE EXEC EXECUTE EXPLAIN EXPORT FETCH FLASHBACK FOR FORALL GET GRANT
+    IF IMPORT INVALIDATE KILL LET LIST LISTEN LOAD LOCK LOCKING LOOP LS MOVE MSCK NOTIFY OPEN OPTIMIZE PRAGMA
+    PREPARE PURGE PUT RAISE REFRESH REINDEX RELEASE REMOVE RENAME REPAIR REPEAT RESET RESTORE RETURN REVOKE RM
+    ROLLBACK SAVE SAVEPOINT SET SHOW START THEN TRUNCATE UNCACHE UNDROP UNLISTEN UNLOAD UNLOCK USE VACUUM WHEN
+    WHILE"""
 )
+# Words that begin statements, and clients' commands as well: what must follow in a statement.
+_MUST_FOLLOW: dict[str, frozenset[str]] = {
+    "START": word_set("TRANSACTION"),
+    "SAVE": word_set("TRAN TRANSACTION"),
+    "RESTORE": word_set("TABLE"),
+    "OPEN": word_set("SCHEMA"),
+    "DEFINE": word_set("OR TABLE VIEW DYNAMIC STAGE STREAM TASK PIPE FUNCTION PROCEDURE SCHEMA"),
+    "SUBMIT": word_set("TASK JOB"),
+    "EXPORT": word_set("DATA TABLE DATABASE TO ("),
+    "IMPORT": word_set("INTO TABLE EXTERNAL FOREIGN DATABASE"),
+    "LOAD": word_set("DATA XML LABEL FROM"),
+}
+_STAGED_FILES = word_set("LIST LS REMOVE RM GET PUT")
+_OWN_WORD = re.compile(r"[A-Za-z_]{1,40}\Z")
+
+# CREATE and ALTER of these are shown; of all else no more than the name.
+_SHOWN_THINGS = word_set(
+    """TABLE VIEW STAGE STREAM INDEX SEQUENCE FUNCTION PROCEDURE PROC TRIGGER TASK PIPE SCHEMA TYPE DOMAIN POLICY MACRO
+    MODEL SOURCE SINK RULE SYNONYM PROJECTION DICTIONARY EVENT PACKAGE FORMAT STATISTICS FLOW AGGREGATE OPERATOR CAST
+    COLLATION PUBLICATION EXTENSION SHARE TAG WAREHOUSE"""
+)
+_GUARDED = word_set(
+    """USER LOGIN ROLE GROUP CREDENTIAL SECRET CONNECTION SERVER SUBSCRIPTION LINK INTEGRATION ACCOUNT KEY MAPPING
+    WRAPPER DATABASE SYSTEM SESSION INSTANCE CATALOG"""
+)
+# Of the guarded, what other things than accounts are made of as well: guarded only where the statement begins.
+_GUARDED_AT_THE_HEAD = word_set("DATABASE SYSTEM SESSION INSTANCE CATALOG GROUP CONNECTION")
 _BEFORE_GUARDED = word_set(
-    """OR REPLACE ALTER TEMPORARY TEMP PERSISTENT PUBLIC SHARED EXTERNAL FOREIGN DATABASE SCOPED STORAGE API
-    NOTIFICATION SECURITY CATALOG MASTER SYMMETRIC ASYMMETRIC COLUMN ENCRYPTION USER SERVER APPLICATION MANAGED"""
+    """OR REPLACE ALTER TEMPORARY TEMP PERSISTENT PUBLIC SHARED EXTERNAL FOREIGN DATABASE SCOPED STORAGE API DATA
+    NOTIFICATION SECURITY CATALOG MASTER SYMMETRIC ASYMMETRIC COLUMN ENCRYPTION USER SERVER APPLICATION MANAGED
+    PLUGGABLE"""
 )
 _AFTER_GUARDED = word_set("IF NOT EXISTS FOR")
+_HEAD = 24  # words before the word for a thing: MySQL's CREATE ALGORITHM = x DEFINER = a@b SQL SECURITY DEFINER VIEW
+_BEFORE_STATEMENT = word_set("EXPLAIN ANALYZE PLAN FOR BEGIN THEN ELSE LOOP ; AS DO")
+
 _SETTERS = word_set("SET PRAGMA LET DECLARE BEGIN IF ELSE THEN RESET")
-_ALTERED_BY_SETTING = word_set("SESSION SYSTEM DATABASE ACCOUNT INSTANCE")
+_SETTABLE = word_set("SESSION SYSTEM DATABASE ACCOUNT INSTANCE")
 # Settings that name where statements work, or how: their values are identifiers.
 _HARMLESS = word_set(
     """SEARCH_PATH SCHEMA CURRENT_SCHEMA CATALOG DATABASE ROLE WAREHOUSE TIMEZONE TIME_ZONE ISOLATION LEVEL CHARACTER
     NAMES AUTOCOMMIT"""
 )
-# Statements that have no place for an unquoted secret.
-QUERIES = word_set("""SELECT WITH INSERT UPDATE DELETE MERGE VALUES TABLE TRUNCATE DROP SHOW DESCRIBE (""")
+_NO_SETTING = frozenset("/@:\\-+%!#~^&|<>")
 # What a batch of T-SQL can begin with that is no procedure's name.
-_BATCH_BEGINNINGS = QUERIES | word_set(
-    """ADD ALTER BACKUP BEGIN BREAK BULK CHECKPOINT CLOSE COMMIT CONTINUE COPY CREATE DBCC DEALLOCATE DECLARE DENY
-    DISABLE ELSE ENABLE END EXEC EXECUTE FETCH GO GOTO GRANT IF KILL LOCK MOVE OPEN PRINT RAISERROR READTEXT RECEIVE
-    RECONFIGURE RENAME RESTORE RETURN REVERT REVOKE ROLLBACK SAVE SEND SET SETUSER SHUTDOWN THROW UPDATETEXT USE WAITFOR
-    WHILE WRITETEXT REPLACE COMMENT CALL EXPLAIN GET OPTIMIZE VACUUM START SAVEPOINT RELEASE"""
-)
-# Words before a literal that is a place: COPY INTO '...', LOCATION '...', URL = '...', ATTACH '...', BULK '...'
-PLACES = word_set(
-    """FROM JOIN INTO LOCATION URL INPATH INFILE OUTFILE DIRECTORY PATH URI URIS BULK ATTACH DATABASE PUT GET LIST LS
-    REMOVE RM JAR TO PARQUET"""
+_BATCH_BEGINNINGS = _KNOWN | word_set(
+    """ADD BACKUP BREAK CONTINUE DBCC DISABLE ENABLE GO GOTO PRINT RAISERROR READTEXT RECEIVE RECONFIGURE REVERT SEND
+    SETUSER SHUTDOWN THROW UPDATETEXT WAITFOR WRITETEXT CONNECT DEFINE"""
 )
 _VALUE_SIGNS = frozenset({"=", "=>", ":=", "TO", "BY", ":"})
 _ENDS = frozenset({",", ")", ";", "]"})
-_NO_VALUE = (
-    _ENDS
-    | PLACES
-    | word_set(". @ TABLE VIEW FUNCTION PROCEDURE INDEX TYPE FROM INTO FOR AS ON IN IS AND OR NOT IF WITH SELECT WHERE")
+_NO_VALUE = _ENDS | word_set(
+    """. @ TABLE VIEW FUNCTION PROCEDURE INDEX TYPE FROM INTO FOR AS ON IN IS AND OR NOT IF WITH SELECT WHERE JOIN
+    LOCATION TO"""
 )
-# Part of the naming of Azure's stores, not a credential: abfss://container@account.dfs.core.windows.net/path
-_CONTAINER_SCHEMES = frozenset({"abfs", "abfss", "wasb", "wasbs", "adl"})
-_WEB = frozenset({"http", "https"})
-_PORT_SCHEMES = frozenset(
-    {"http", "https", "hdfs", "webhdfs", "ftp", "sftp", "ssh", "jdbc", "postgres", "mysql", "file"}
+# Options whose value is an identifier by the grammar, and the keywords that are values of others.
+_NAMING_OPTIONS = word_set(
+    """ENGINE WAREHOUSE FORMAT_NAME FILE_FORMAT FORMAT FILEFORMAT TYPE COMPRESSION TARGET_LAG CATALOG DIALECT CHARSET
+    SET COLLATE LANGUAGE DEFINER ALGORITHM"""
 )
-_PORT = re.compile(r":\d+$")
-_LOCATION = re.compile(r"[\w./*{}\[\]@:,=+~%$()!&\-]+\Z")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
-
-
-def without_credentials(url: str) -> str:
-    """A URL without user, password, key, query string and fragment; what is no URL unchanged.
-
-    A secret key may have `/` and `@` in it, so that in a store without ports what follows the last `@` is the place.
-    """
-    scheme = _SCHEME.match(url)
-    if scheme is None:
-        return url
-    rest = url[scheme.end() :].partition("?")[0]
-    if scheme[1].lower() in _WEB:
-        rest = re.split(r"[#;]", rest, maxsplit=1)[0]  # elsewhere they may be part of a key
-    authority, _, path = rest.partition("/")
-    user, at, _ = authority.rpartition("@")
-    is_container = scheme[1].lower() in _CONTAINER_SCHEMES and ":" not in user
-    if at and not is_container:
-        rest = rest[len(user) + 1 :]
-    if "@" in path and ":" in authority and not (scheme[1].lower() in _PORT_SCHEMES and _PORT.search(authority)):
-        rest = rest.rpartition("@")[2]
-    return scheme[0] + rest
-
-
-def clean_location(text: str) -> str | None:
-    """A path, URL or stage as it may be shown: no credentials, query or fragment; None for what is no location."""
-    text = re.split(r"[?#;]", without_credentials(text), maxsplit=1)[0]
-    if not _LOCATION.match(text) or _SENSITIVE_VALUE.search(text):
-        return None
-    return text
+_OPTION_WORDS = word_set(
+    """TRUE FALSE ON OFF NONE NULL AUTO YES NO CONTINUE ABORT_STATEMENT SKIP_FILE CSV JSON PARQUET AVRO ORC XML TEXT
+    CASE_INSENSITIVE CASE_SENSITIVE ALWAYS"""
+)
+_OPTION_LISTS = word_set(
+    """WITH OPTIONS OPTION PROPERTIES TBLPROPERTIES SERDEPROPERTIES DBPROPERTIES COPY_OPTIONS SETTINGS FORMAT PARAMETERS
+    ="""
+)
+_TABLE_POSITIONS = word_set("FROM JOIN FUNCTION ENGINE =")
+_QUERY_STARTS = word_set("SELECT VALUES INSERT UPDATE DELETE MERGE BEGIN")
 
 
 def hide_secrets(words: Sequence[str], spaced: Sequence[bool], dialect: str) -> tuple[list[str], list[bool]]:
-    """The words, with `?` for those that stand where a secret is expected, and cut behind an account's name.
+    """The words, with `?` for those that stand where a secret may stand, and cut where nothing more may be shown.
 
     `spaced[i]` says whether a blank stands before word i.
     """
+    is_query = words[0].upper() in _PARSED and dialect not in BATCHED
+    if is_query and "=" not in words:
+        return list(words), list(spaced)
     upper = [word.upper() for word in words]
-    end = 1 if upper[0] == "CONNECT" else _end_of_account(upper)
+    if is_query:
+        hidden = _Hidden(list(words), list(spaced))
+        _hide_options(upper, hidden)
+        return hidden.result()
+    if not _is_known(upper):
+        return _first_word(words, spaced, upper, dialect)
+    end = _end_of_account(upper)
     if end is not None:
-        return list(words[:end]), list(spaced[:end])
+        words, spaced, upper = words[:end], spaced[:end], upper[:end]
     hidden = _Hidden(list(words), list(spaced))
-    _hide_named(upper, hidden)
-    upper = [word.upper() for word in hidden.words]
-    if upper[0] in _SETTERS or (upper[0] == "ALTER" and len(upper) > 1 and upper[1] in _ALTERED_BY_SETTING):
+    if upper[0] not in _PARSED:
+        _hide_named(upper, hidden)
+        upper = [word.upper() for word in hidden.words]
+    _hide_options(upper, hidden)
+    if upper[0] in _SETTERS or (upper[0] == "ALTER" and len(upper) > 1 and upper[1] in _SETTABLE):
         _hide_settings(upper, hidden)
+    if upper[0] in ("SET", "RESET") and dialect not in BATCHED:
+        hidden.cut(_NO_SETTING)
+    elif upper[0] == "PRAGMA":
+        value = _after_name(upper, 1)
+        hidden.hide(value + 1, _closing(upper, value) if upper[value : value + 1] == ["("] else len(upper))
+    elif upper[0] == "ATTACH" and "(" in upper:
+        hidden.hide(upper.index("(") + 1, _closing(upper, upper.index("(")))
     if dialect in BATCHED:
         _hide_call_arguments(upper, hidden)
     return hidden.result()
@@ -121,15 +148,76 @@ class _Hidden:
         self.words = words
         self.spaced = spaced
         self._gone = [False] * len(words)
+        self._end = len(words)
 
     def hide(self, start: int, end: int) -> None:
-        if start < end and not self._gone[start]:
+        if start < min(end, len(self.words)) and not self._gone[start]:
             self.words[start] = "?"
-            self._gone[start + 1 : end] = [True] * (end - start - 1)
+            self._gone[start + 1 : end] = [True] * (min(end, len(self.words)) - start - 1)
+
+    def cut(self, marks: frozenset[str]) -> None:
+        """Leaves out everything from the first of these marks on that is not hidden yet."""
+        shown = (i for i, word in enumerate(self.words) if word in marks and not self._gone[i])
+        self._end = next(shown, len(self.words))
 
     def result(self) -> tuple[list[str], list[bool]]:
-        kept = [i for i, gone in enumerate(self._gone) if not gone]
+        kept = [i for i, gone in enumerate(self._gone[: self._end]) if not gone]
         return [self.words[i] for i in kept], [self.spaced[i] for i in kept]
+
+
+# --- statements of an unknown kind
+
+
+def _is_known(upper: Sequence[str]) -> bool:
+    """Whether the words begin as a statement of SQL does."""
+    first, second = upper[0], upper[1] if len(upper) > 1 else ""
+    if not second:
+        return first in _KNOWN or first in _MUST_FOLLOW
+    if first in _STAGED_FILES:
+        return second[:1] in ("@", "'", "?") or (first == "PUT" and "://" in second)
+    if first == "COPY":  # SQL*Plus copies between `u/password@db`
+        return second not in ("FROM", "TO") or upper[2:3] == ["DATABASE"]
+    if first == "EXPORT":
+        return second in _MUST_FOLLOW[first] or ("INTO" in upper and upper[2:3] != ["="])
+    if first == "OPEN":
+        return second not in ("MASTER", "SYMMETRIC")
+    if first in _MUST_FOLLOW:
+        return second in _MUST_FOLLOW[first]
+    if second == ":=":
+        return len(upper) > 2 and (upper[2] == "(" or upper[2] in QUERIES)
+    return first in _KNOWN
+
+
+def _first_word(
+    words: Sequence[str], spaced: Sequence[bool], upper: Sequence[str], dialect: str
+) -> tuple[list[str], list[bool]]:
+    """The first word alone, where it is one; of a procedure that T-SQL calls without EXEC its whole name.
+
+    https://learn.microsoft.com/sql/t-sql/language-elements/execute-transact-sql
+    """
+    if dialect in BATCHED and _is_procedure(upper):
+        end = _after_name(upper, 0)
+        return [*words[:end], *["?"] * (end < len(words))], [*spaced[:end], *[True] * (end < len(words))]
+    if len(words) == 1 or not _OWN_WORD.match(words[0]):
+        return ["?"], [False]
+    return [words[0], "?"], [False, True]
+
+
+def _is_procedure(upper: Sequence[str]) -> bool:
+    name = upper[0]
+    is_name = name[0] in '"[_#' or name[0].isalpha()
+    return is_name and name not in _BATCH_BEGINNINGS and (len(upper) == 1 or upper[1] not in ("=", "(", ":"))
+
+
+def _after_name(upper: Sequence[str], i: int) -> int:
+    """Past the dotted name at i."""
+    end = i + 1
+    while end + 1 < len(upper) and upper[end] == ".":
+        end += 2
+    return min(end, len(upper))
+
+
+# --- accounts
 
 
 def _end_of_account(upper: Sequence[str]) -> int | None:
@@ -139,20 +227,44 @@ def _end_of_account(upper: Sequence[str]) -> int | None:
             return i + 1
         if word not in ("CREATE", "ALTER"):
             continue
-        j = i + 1
-        while j < len(upper) and upper[j] in _BEFORE_GUARDED and not (upper[j] in _GUARDED and j + 1 == len(upper)):
-            j += 1
-        is_guarded = (j < len(upper) and upper[j] in _GUARDED) or (j > i + 1 and upper[j - 1] in _GUARDED)
-        if not is_guarded:
-            continue
-        j += j < len(upper) and upper[j] in _GUARDED
-        while j < len(upper) and upper[j] in _AFTER_GUARDED:
-            j += 1
-        j += j < len(upper) and upper[j] not in _ENDS and upper[j] != "("
-        while j + 1 < len(upper) and upper[j] in (".", "@"):
-            j += 2
-        return min(j, len(upper))
+        is_head = not i or upper[i - 1] in _BEFORE_STATEMENT
+        end = _end_of_guarded(upper, i, is_head)
+        if end is not None:
+            return end
+        if is_head and _SHOWN_THINGS.isdisjoint(upper[i + 1 : i + 1 + _HEAD]):
+            return min(i + 2, len(upper))
     return None
+
+
+def _end_of_guarded(upper: Sequence[str], i: int, is_head: bool) -> int | None:
+    """Where the name of what CREATE or ALTER at i is about ends, if no more of it may be shown."""
+    j = i + 1
+    while j < len(upper) and upper[j] in _BEFORE_GUARDED and not (upper[j] in _GUARDED and j + 1 == len(upper)):
+        j += 1
+    guarded = _GUARDED if is_head else _GUARDED - _GUARDED_AT_THE_HEAD
+    if not ((j < len(upper) and upper[j] in guarded) or (j > i + 1 and upper[j - 1] in guarded)):
+        return None
+    j += j < len(upper) and upper[j] in guarded
+    if upper[j - 1] in _SETTABLE and j < len(upper) and upper[j] == "SET":
+        return _end_of_settings(upper, j)
+    while j < len(upper) and upper[j] in _AFTER_GUARDED:
+        j += 1
+    j += j < len(upper) and upper[j] not in _ENDS and upper[j] != "("
+    while j + 1 < len(upper) and upper[j] in (".", "@"):
+        j += 2
+    if upper[j : j + 1] == ["CLONE"]:
+        j = _after_name(upper, j + 1)
+    elif upper[j : j + 1] == ["SET"] and upper[i + 1] == "DATABASE":
+        return _end_of_settings(upper, j)
+    return min(j, len(upper))
+
+
+def _end_of_settings(upper: Sequence[str], at: int) -> int:
+    """`ALTER SESSION SET name = ...` is shown as SET is; another SET no further than its first word."""
+    return len(upper) if upper[at + 2 : at + 3] == ["="] else min(at + 2, len(upper))
+
+
+# --- values
 
 
 def _hide_settings(upper: Sequence[str], hidden: _Hidden) -> None:
@@ -174,26 +286,44 @@ def _names_a_setting(upper: Sequence[str], i: int) -> bool:
     return any(word in ("=", "TO", ":=") for word in upper[i + 1 : i + 4])
 
 
-def _hide_call_arguments(upper: Sequence[str], hidden: _Hidden) -> None:
-    """T-SQL takes a bare word in EXEC for a text: `EXEC sp_addlogin bob, hunter2`; EXEC itself may be left out.
+def _hide_options(upper: Sequence[str], hidden: _Hidden) -> None:
+    """`name = word` in a list of options, or in the call of a table function: the word, unless it is a keyword.
 
-    https://learn.microsoft.com/sql/t-sql/language-elements/execute-transact-sql
+    An option's value is no name by the grammar, but for those that name a format or an engine.
     """
-    bare = [-1] if _is_procedure(upper) else []
-    for i in [*bare, *(i for i, word in enumerate(upper) if word in ("EXEC", "EXECUTE"))]:
-        j = i + 2
-        while j + 1 < len(upper) and upper[j] == ".":
-            j += 2
-        for k in range(j, len(upper)):
+    has_head = upper[0] not in _PARSED and upper[0] not in _SETTERS
+    opened: list[bool] = []  # for each open parenthesis: does it hold options?
+    for i, word in enumerate(upper):
+        if word in _QUERY_STARTS and not any(opened):
+            has_head = False
+        elif word == "(":
+            opened.append(_opens_options(upper, i))
+        elif word == ")" and opened:
+            opened.pop()
+        elif word == "=" and (opened[-1] if opened else has_head) and 0 < i < len(upper) - 1:
+            value = upper[i + 1]
+            is_word = value[0].isalnum() or value[0] in '"_'
+            is_keyword = upper[i - 1] in _NAMING_OPTIONS or value in _OPTION_WORDS
+            if is_word and not is_keyword and upper[i + 2 : i + 3] != ["("]:
+                hidden.hide(i + 1, _end_of_word(upper, hidden.spaced, i + 1))
+
+
+def _opens_options(upper: Sequence[str], at: int) -> bool:
+    """Whether the parenthesis at `at` holds options: behind WITH or OPTIONS, or of a function where a table stands."""
+    if at and upper[at - 1] in _OPTION_LISTS:
+        return True
+    start = at - 1
+    while start > 1 and upper[start - 1] == ".":
+        start -= 2
+    return start > 0 and upper[start - 1] in _TABLE_POSITIONS and upper[at - 1] not in ("AS", "IN")
+
+
+def _hide_call_arguments(upper: Sequence[str], hidden: _Hidden) -> None:
+    """T-SQL takes a bare word in EXEC for a text: `EXEC sp_addlogin bob, hunter2`."""
+    for i in [i for i, word in enumerate(upper) if word in ("EXEC", "EXECUTE")]:
+        for k in range(_after_name(upper, i + 1), len(upper)):
             if upper[k] not in _ENDS and upper[k] not in ("=", "(", ".", "@") and upper[k - 1] != "@":
                 hidden.hide(k, k + 1)
-
-
-def _is_procedure(upper: Sequence[str]) -> bool:
-    """Does the batch begin with a procedure's name, followed by nothing that only another statement has?"""
-    name = upper[0]
-    is_name = name[0] in '"[_#@' or name[0].isalpha()
-    return is_name and name not in _BATCH_BEGINNINGS and (len(upper) == 1 or upper[1] not in ("=", "(", ":"))
 
 
 def _hide_named(upper: Sequence[str], hidden: _Hidden) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from .lexis import BATCHED, STAGED, word_set
-from .literals import identifier, literal, stage
-from .secrets import QUERIES, hide_secrets
+from .lexis import STAGED, word_set
+from .literals import NOWHERE, Places, identifier, stage
+from .secrets import hide_secrets
 
 Shape = tuple[list[str], list[bool]]
 
@@ -30,24 +30,27 @@ _LIST_WORDS = word_set("[ in IN In values VALUES Values")
 _CONSTANTS = frozenset({"NULL", "TRUE", "FALSE"})
 
 
-def shape(tokens: Sequence[Token], text: str, dialect: str) -> Shape:
-    """The statement's words, and for each whether a blank stands before it. Literals and binds are `?`.
+def shape(tokens: Sequence[Token], text: str, dialect: str, places: Places = NOWHERE) -> Shape:
+    """The statement's words, and for each whether a blank stands before it. Binds are `?`, and literals other than
+    those that name one of its `places`.
 
     Of a statement of more than MOST_TOKENS the beginning, and how much more there is.
     """
-    words, spaced, seen = _words(tokens[:MOST_TOKENS], text, dialect)
+    words, spaced, seen = _words(tokens[:MOST_TOKENS], text, dialect, places)
     if TokenType.COLON in seen:
         words, spaced = _without_named_binds(words, spaced)
     if not _LISTS.isdisjoint(seen):
         words, spaced = _shrunk(words, spaced)
-    if words and (words[0].upper() not in QUERIES or dialect in BATCHED):
+    if words:
         words, spaced = hide_secrets(words, spaced, dialect)
     if len(tokens) > MOST_TOKENS:
         words, spaced = [*words, f"...{len(tokens) - MOST_TOKENS}"], [*spaced, True]
     return words, spaced
 
 
-def _words(tokens: Sequence[Token], text: str, dialect: str) -> tuple[list[str], list[bool], set[TokenType]]:
+def _words(
+    tokens: Sequence[Token], text: str, dialect: str, places: Places
+) -> tuple[list[str], list[bool], set[TokenType]]:
     """The words, and which kinds of tokens with a rule of their own are among them."""
     words: list[str] = []
     spaced: list[bool] = []
@@ -70,7 +73,7 @@ def _words(tokens: Sequence[Token], text: str, dialect: str) -> tuple[list[str],
                     gap = spaced.pop()
                     word = "?" if is_bind else f"${word}"
                 else:
-                    word = literal(token, words, text) if kind is not TokenType.PLACEHOLDER else "?"
+                    word = places.shown(token, words, text) if kind is not TokenType.PLACEHOLDER else "?"
                 if word == "?":
                     gap = _take_sign(words, spaced, gap)
             elif kind is TokenType.IDENTIFIER:

@@ -70,7 +70,6 @@ def analyze_piece(piece: Piece, context: Context) -> tuple[Statement, ...]:
 
     Pure and thread-safe; never raises, whatever the text.
     """
-    fingerprint, sanitised = piece.fingerprint, piece.sanitised
     try:
         drafts = _Reader(context).piece(piece)
         for draft in drafts:
@@ -80,7 +79,8 @@ def analyze_piece(piece: Piece, context: Context) -> tuple[Statement, ...]:
         draft = Draft(context)
         draft.doubt("partial", f"the analyser failed ({type(error).__name__})")
         drafts = [draft]
-    statements = tuple(finished(draft, fingerprint, sanitised) for draft in drafts)
+    piece.tables = tuple(table for draft in drafts for table in (*draft.inputs, *draft.outputs))
+    statements = tuple(finished(draft, piece.fingerprint, piece.sanitised) for draft in drafts)
     for draft in drafts:
         if draft.tree is not None:
             take_apart(draft.tree)
@@ -98,8 +98,6 @@ class _Reader:
         tokens = piece.tokens
         if tokens is None:
             return self._untokenised(piece.text)
-        if tokens and tokens[0].token_type == TokenType.HIVE_TOKEN_STREAM:  # sqlglot's mark for Athena's other dialect
-            tokens = tokens[1:]
         if len(tokens) == 2 and tokens[0].token_type == TokenType.COMMAND and tokens[1].token_type == TokenType.STRING:
             return self._headed(from_text(piece.prepared))  # a tokenizer that keeps a command's tail as one text
         if tokens and tokens[0].text.upper() in PARSED:

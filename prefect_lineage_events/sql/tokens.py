@@ -12,8 +12,11 @@ from functools import cached_property
 from sqlglot.tokenizer_core import Token, TokenType
 
 from . import quoted_texts
+from .context import Context
 from .lexis import known, lexis, tokenize
+from .literals import Places
 from .longlists import cut_long_lists
+from .model import TableRef
 from .sanitise import DEFAULT_LIMIT, cut, fingerprint, shown
 from .scripts import cut_characters, cut_tokens, delimited, may_have_cuts, without_client_lines
 from .shape import Shape, shape
@@ -29,7 +32,8 @@ class Piece:
     templates masked; `tokens` are sqlglot tokens of it, offsets included, or None when it does not tokenise. What
     stands for a template, a client variable or a bind in them spans its text: `parse(tokens, prepared)` works, while
     tokenising `prepared` again may not. `lost_columns` says that the text was beyond all measure, and that select lists
-    in it were cut. Nothing is computed before it is asked for.
+    in it were cut. `tables` are those that the analysis found in it: the literals that name them are shown. Nothing is
+    computed before it is asked for.
     """
 
     def __init__(self, text: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: list[Token] | None):
@@ -39,6 +43,7 @@ class Piece:
         self.masks = masks
         self.tokens = tokens
         self.lost_columns = False
+        self.tables: tuple[TableRef, ...] = ()
 
     @property
     def is_templated(self) -> bool:
@@ -48,7 +53,9 @@ class Piece:
     @cached_property
     def shape(self) -> Shape | None:
         """The words that may be shown, see `shape.py`; None when the text does not tokenise."""
-        return None if self.tokens is None else shape(self.tokens, self.text, self.dialect)
+        if self.tokens is None:
+            return None
+        return shape(self.tokens, self.text, self.dialect, Places(self.tables))
 
     @cached_property
     def sanitised(self) -> str:
@@ -134,5 +141,10 @@ def _trimmed(source: str, dialect: str) -> str:
 
 def sanitise(sql: str, dialect: str, limit: int = DEFAULT_LIMIT) -> str:
     """What may be shown of a whole text, in at most `limit` characters; see `sanitise.py`. Never raises."""
-    text = "; ".join(piece.sanitise(limit) for piece in split(sql, dialect))
+    from .statement import analyze_piece
+
+    pieces = split(sql, dialect)
+    for piece in pieces:
+        analyze_piece(piece, Context(dialect=known(dialect), columns=False))
+    text = "; ".join(piece.sanitise(limit) for piece in pieces)
     return text if len(text) <= limit else cut(text.split("; "), "; ", limit)

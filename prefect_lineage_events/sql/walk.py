@@ -109,10 +109,10 @@ class _Walk(Nodes):
         """Snowflake's `TABLE(...)`: of a name, of a variable, of a former result, of a function."""
         argument = node.this
         if isinstance(argument, exp.Literal) and argument.is_string:
-            self.draft.refs[id(node)] = table = named_by(argument.name, self.context)
+            self.draft.refs[id(node)] = table = self.unless_hidden(named_by(argument.name, self.context))
             self.draft.read(table)
         elif isinstance(argument, exp.Parameter):
-            self.draft.refs[id(node)] = table = self.dynamic(argument)
+            self.draft.refs[id(node)] = table = self.unless_hidden(self.dynamic(argument))
             self.draft.read(table)
         elif isinstance(argument, exp.Anonymous) and argument.name.upper() == "RESULT_SCAN":
             last = self.context.last_query

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_lineage_events.sql.secrets import clean_location, hide_secrets, without_credentials
+from prefect_lineage_events.sql.locations import clean_location, without_credentials
+from prefect_lineage_events.sql.secrets import hide_secrets
 
 
 @pytest.mark.parametrize(
@@ -21,9 +22,23 @@ from prefect_lineage_events.sql.secrets import clean_location, hide_secrets, wit
         ("@db.s.stage/2024/", "@db.s.stage/2024/"),
         ("data/year=2024/*.parquet", "data/year=2024/*.parquet"),
         ("postgres:dbname=d password=x", None),
-        ("host=h;password=x", "host=h"),
+        ("host=h;password=x", None),
+        ("host=/tmp/h dbname=d password=x", None),
+        ("AccountName=a;AccountKey=x", None),
         ("x:password=y", None),
-        ("select 1", None),
+        ("password=y", None),
+        ("jdbc:oracle:thin:u/x@h:1521/s", None),
+        ("jdbc:postgresql://u:x@h/d?password=x", None),
+        ("sqlserver://h;password=x", None),
+        ("u/x@db", None),
+        ("//u:x@h/share", "//h/share"),
+        ("\\\\u:x@h\\share", "\\\\h\\share"),
+        ("/x.db?key=y", "/x.db"),
+        ("x.db?y", "x.db"),
+        ("data/part-??.csv", "data/part-??.csv"),
+        ("data/my report.csv", "data/my report.csv"),
+        ("s3://b/user_id=5/x.csv", "s3://b/user_id=5/x.csv"),
+        ("file:C:/x.csv", "file:C:/x.csv"),
     ],
 )
 def test_a_location_has_no_credentials(text: str, clean: str | None) -> None:
@@ -58,7 +73,23 @@ def test_a_url_names_its_place_without_credentials(url: str, clean: str) -> None
         ("copy t credentials = ( a = b c )", "copy t credentials = ( ? )"),
         ("set x = a / b , y = c", "set x = ? , y = ?"),
         ("set search_path = a , b", "set search_path = a , b"),
-        ("connect scott / tiger", "connect"),
+        ("connect scott / tiger", "connect ?"),
+        ("conn scott / tiger @ db", "conn ?"),
+        ("define pw = tiger", "define ?"),
+        ("export PW = tiger", "export ?"),
+        (". logon h / u , tiger", "?"),
+        ("add jar x", "add ?"),
+        ("copy from u / tiger @ db create t using select", "copy ?"),
+        ("alter pluggable database p unplug into ? encrypt using tiger", "alter pluggable database p"),
+        ("create database a clone b", "create database a clone b"),
+        (
+            "copy into t file_format = ( type = csv x = tiger )",
+            "copy into t file_format = ( type = csv x = ? )",
+        ),
+        ("select a from mysql ( nc , x = tiger )", "select a from mysql ( nc , x = ? )"),
+        ("select a from t where x = y", "select a from t where x = y"),
+        ("set echo off conn u / tiger @ h", "set echo off conn u"),
+        ("pragma x ( tiger )", "pragma x ( ? )"),
     ],
 )
 def test_words_where_a_secret_is_expected_are_hidden(text: str, shown: str) -> None:
