@@ -57,6 +57,9 @@ CASES: dict[str, Case] = {
     "drill": _BLIND,
     # bigquery, mysql (on Linux), clickhouse, doris, starrocks: case-sensitive as written
 }
+# Compared without case, and kept as the statement that made the table spelled it: that is the spelling of SQL Server's
+# own catalogue, of its documentation and of other producers of OpenLineage.
+KEEPS_SPELLING = frozenset({"tsql"})
 
 
 def fold(name: str, quoted: bool, dialect: str) -> str:
@@ -255,6 +258,8 @@ def _table_name(scheme: Scheme, name: str) -> str:
     if scheme.name in EMBEDDED:
         parts = [("main", False)] * (scheme.depth - len(parts)) + parts[-scheme.depth :]
     case = CASES.get(scheme.dialect, _KEEP)
+    if scheme.dialect in KEEPS_SPELLING:
+        return join_name([part for part, _ in parts])
     if case.quoted == "lower":
         return join_name([part.lower() for part, _ in parts])
     plain = "".join(part for part, quoted in parts if not quoted)

@@ -45,8 +45,9 @@ _SPELLINGS = {
     ],
     Dataset("mssql://db:1433", "shop.dbo.orders"): [
         "mssql+pyodbc://sa:pw@db/shop/dbo/orders",
-        "jdbc:sqlserver://DB:1433/shop/dbo/Orders",
+        "jdbc:sqlserver://DB:1433/shop/dbo/orders",
     ],
+    Dataset("mssql://db:1433", "Shop.Sch.MixedCaseTable"): ["sqlserver://db/Shop/Sch/MixedCaseTable"],
     Dataset("oracle://db:1521", "SHOP.SALES.ORDERS"): ["oracle+oracledb://db/shop/sales/orders"],
     Dataset("redshift://shop.eu-west-1:5439", "dev.public.orders"): [
         "redshift+redshift_connector://u:p@shop.abc123.eu-west-1.redshift.amazonaws.com/dev/public/orders",

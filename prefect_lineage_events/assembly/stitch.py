@@ -18,6 +18,7 @@ from prefect_lineage_events.assembly.model import Lineage, Reanalysis, RunLineag
 from prefect_lineage_events.assembly.picture import picture
 from prefect_lineage_events.assembly.reanalysis import analysed_again
 from prefect_lineage_events.assembly.schemas import Schemas
+from prefect_lineage_events.assembly.spelling import in_one_spelling
 from prefect_lineage_events.assembly.statements import Step, scopes_of, steps
 from prefect_lineage_events.assembly.todays_analysis import Reports, read_anew
 from prefect_lineage_events.history.model import RunHistory, TaskRun
@@ -30,6 +31,7 @@ def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: Report
 
     `reanalyse`: statements are read by today's analyser; it says of a dataset's URI whether that may be shown.
     """
+    history = in_one_spelling(history)
     told, reanalysis = (steps(history), Reanalysis()) if reanalyse is None else read_anew(steps(history), reanalyse)
     placed, lives = place(with_handed(told, history))
     schemas = Schemas(placed, lives, history.schemas, columns_above(history))

@@ -14,7 +14,7 @@ from prefect_lineage_events.capture.process import process_token
 from prefect_lineage_events.capture.transactions import Transaction
 from prefect_lineage_events.datasets import Dataset, Store
 from prefect_lineage_events.events import EventDataset
-from prefect_lineage_events.naming import TABLE_SCHEMES, host_and_port
+from prefect_lineage_events.naming import KEEPS_SPELLING, TABLE_SCHEMES, host_and_port
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.sql.model import Statement, TableRef
 
@@ -28,6 +28,9 @@ _CATALOG_TABLES = re.compile(
 )
 # Stores that open files where the flow runs; a server's files lie on the server.
 _EMBEDDED = frozenset({"sqlite", "duckdb"})
+# By folded name. Our thread alone reads and writes it.
+_SPELLINGS: dict[Dataset, Dataset] = {}
+_MAX_SPELLINGS = 10_000
 
 
 class SqlSession(Protocol):
@@ -76,7 +79,7 @@ class ConnectionState:
         if not table.parts or _in_catalog(table.parts):
             return None
         store, parts = self._place(table.parts)
-        named = store.table(parts)
+        named = self._spelled(store.table(parts), table)
         if table.temporary:
             place = f"temporary://{process_token()}.{self.number}"
             return EventDataset(namespace=place, name=named.name, kind=table.kind, temporary=True)
@@ -93,6 +96,15 @@ class ConnectionState:
         open_file = datasets.sqlite if self.store.dialect == "sqlite" else datasets.duckdb
         memory = f"{process_token()}.{self.number}.{parts[0]}" if path in ("", ":memory:") else None
         return open_file(path, memory), parts[1:]
+
+    def _spelled(self, named: Dataset, table: TableRef) -> Dataset:
+        """The table in the spelling in which this process met it first, where its store compares without case."""
+        if self.store.dialect not in KEEPS_SPELLING or table.temporary:
+            return named
+        spelled = self.store.table(table.spelling) if table.spelling else named
+        if len(_SPELLINGS) >= _MAX_SPELLINGS:
+            _SPELLINGS.clear()
+        return _SPELLINGS.setdefault(named, spelled)
 
     def _location(self, path: str) -> Dataset:
         here = "://" in path or path.startswith("file:") or self.store.dialect in _EMBEDDED

@@ -45,7 +45,7 @@ def _node(statement: Statement, number: int) -> Node:
     below: list[Node] = [(statement.sanitised, ())] if statement.sanitised else []
     below += [(f"reads {_table(t)}", ()) for t in statement.inputs]
     below += [(f"writes {_table(t)}", _declared(statement.declared.get(t.name, {}))) for t in statement.outputs]
-    below += [(f"{statement.effect} {old.name} -> {new.name}", ()) for old, new in statement.renames]
+    below += [(f"{statement.effect} {old.spelled} -> {new.spelled}", ()) for old, new in statement.renames]
     below += list(_columns(statement))
     if statement.indirect:
         below.append(("rows decided by", [(_source(edge), ()) for edge in statement.indirect]))
@@ -55,7 +55,7 @@ def _node(statement: Statement, number: int) -> Node:
 def _table(table: TableRef) -> str:
     notes: list[str] = [table.kind] if table.kind != "table" else []
     notes += ["temporary"] if table.temporary else []
-    return table.name + (f" ({', '.join(notes)})" if notes else "")
+    return table.spelled + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _declared(columns: Mapping[str, str]) -> list[Node]:
@@ -66,14 +66,14 @@ def _columns(statement: Statement) -> Iterator[Node]:
     """One node per target column, and below it where its values come from and what decides over them."""
     by_target: dict[str, list[ColumnEdge]] = {}
     for edge in statement.columns:
-        target = edge.target_column if edge.target is None else f"{edge.target.name}.{edge.target_column}"
+        target = edge.target_column if edge.target is None else f"{edge.target.spelled}.{edge.target_column}"
         by_target.setdefault(target, []).append(edge)
     for target, edges in by_target.items():
         yield f"column {target}", [(_source(edge), ()) for edge in edges]
 
 
 def _source(edge: ColumnEdge) -> str:
-    return f"{edge.source.name}.{edge.source_column} {edge.transformation.lower().replace('_', ' ')}"
+    return f"{edge.source.spelled}.{edge.source_column} {edge.transformation.lower().replace('_', ' ')}"
 
 
 def _drawn(node: Node) -> Iterator[str]:
@@ -98,7 +98,7 @@ def _as_dict(statement: Statement) -> dict[str, Any]:
         "columns": [_edge(edge) for edge in statement.columns],
         "indirect": [_edge(edge) for edge in statement.indirect],
         "declared": {name: dict(columns) for name, columns in statement.declared.items()},
-        "renames": [[old.name, new.name] for old, new in statement.renames],
+        "renames": [[old.spelled, new.spelled] for old, new in statement.renames],
         "result_columns": list(statement.result_columns),
         "fingerprint": statement.fingerprint,
         "sanitised": statement.sanitised,
@@ -107,13 +107,13 @@ def _as_dict(statement: Statement) -> dict[str, Any]:
 
 def _edge(edge: ColumnEdge) -> dict[str, Any]:
     return {
-        "source": edge.source.name,
+        "source": edge.source.spelled,
         "source_column": edge.source_column,
-        "target": edge.target.name if edge.target else None,
+        "target": edge.target.spelled if edge.target else None,
         "target_column": edge.target_column,
         "transformation": edge.transformation,
     }
 
 
 def _reference(table: TableRef) -> dict[str, Any]:
-    return {"name": table.name, "kind": table.kind, "temporary": table.temporary}
+    return {"name": table.spelled, "kind": table.kind, "temporary": table.temporary}

@@ -17,13 +17,14 @@ from .model import TableRef
 TWO_LEVEL = frozenset({"mysql", "doris", "starrocks", "singlestore", "clickhouse", "hive", "sqlite", "teradata"})
 
 
-def complete(parts: Sequence[str], context: Context) -> tuple[str, ...]:
+def complete(parts: Sequence[str], context: Context, *, as_spelled: bool = False) -> tuple[str, ...]:
     """The parts of a table name with the default schema and database in front, where they are missing and known.
 
     `db..table` leaves the schema to the default: Snowflake's is PUBLIC, T-SQL's the user's own, left out where unknown.
+    `as_spelled`: the defaults are not folded either.
     """
     schema, database = context.schema, context.database
-    if CASES.get(context.dialect, Case()).quoted == "lower":
+    if not as_spelled and CASES.get(context.dialect, Case()).quoted == "lower":
         schema, database = schema and schema.lower(), database and database.lower()
     if "" in parts:
         middle = "PUBLIC" if context.dialect == "snowflake" else schema or ""  # docs.snowflake.com: double-dot notation

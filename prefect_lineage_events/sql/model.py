@@ -29,13 +29,15 @@ class TableRef:
     `parts` are the name's parts, outermost first, unquoted and in the store's own case (folded where it was not
     quoted), completed with the default database and schema where those are known. A stage is one part per name with
     `path` beside it (`@db.sch.stage/dir`); a file or URL is `path` alone. `temporary` means it is gone with the
-    session.
+    session. `spelling` are the parts as the statement spells them, where the store keeps that (`naming.KEEPS_SPELLING`)
+    and it differs; two spellings are one table.
     """
 
     parts: tuple[str, ...] = ()
     kind: TableKind = "table"
     path: str = ""
     temporary: bool = False
+    spelling: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -44,6 +46,11 @@ class TableRef:
         if self.kind == "stage":
             return f"@{dotted}/{self.path}".rstrip("/")
         return self.path if self.kind == "file" else dotted
+
+    @property
+    def spelled(self) -> str:
+        """The name as a reader knows it: `name`, in the spelling of the statement where the store keeps that."""
+        return ".".join(self.spelling) if self.spelling else self.name
 
     @property
     def key(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prefect_lineage_events.naming import fold
+from prefect_lineage_events.naming import KEEPS_SPELLING, fold
 
 from .context import Context
 from .identifiers import complete, split_identifier
@@ -128,7 +128,9 @@ def table_of(parts: Sequence[Part], context: Context) -> TableRef:
     if dialect == "bigquery" and "$" in parts[-1][0]:
         parts = [*parts[:-1], (_DECORATOR.sub("", parts[-1][0]), parts[-1][1])]
     folded = complete([fold(text, q, dialect) for text, q in parts], context)
-    return TableRef(folded, temporary=folded in context.temporary or folded[-1].startswith("#"))
+    spelling = complete([text for text, _ in parts], context, as_spelled=True) if dialect in KEEPS_SPELLING else ()
+    temporary = folded in context.temporary or folded[-1].startswith("#")
+    return TableRef(folded, temporary=temporary, spelling=() if spelling == folded else spelling)
 
 
 def named_by(text: str, context: Context) -> TableRef | None:

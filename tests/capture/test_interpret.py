@@ -54,6 +54,17 @@ def test_names_are_completed_and_folded_as_the_store_does() -> None:
     ]
 
 
+def test_sql_servers_names_keep_their_spelling_and_match_without_case() -> None:
+    read = Reader(datasets.server("tsql", "db", None, "Shop", "dbo"))
+    assert shape(read("create table Sch.MixedCase (Id int)")) == [("create", "Shop.Sch.MixedCase", [])]
+    assert shape(read("insert into SCH.mixedcase select Id from [Order Lines]")) == [
+        ("write", "Shop.Sch.MixedCase", ["Shop.dbo.Order Lines"])
+    ]
+    assert shape(read("select * into #Tmp from dbo.[order lines]; insert into dbo.Copy select * from #TMP"))[1:] == [
+        ("write", "Shop.dbo.Copy", ["shop.dbo.#tmp"])
+    ]
+
+
 def test_the_session_moves_on_with_use() -> None:
     read = Reader(SNOWFLAKE)
     read("use schema other.stage")
