@@ -34,7 +34,8 @@ class Draft:
     """One statement and one of its outputs; or one that only reads. It may stand for many executions.
 
     `tables` are the name parts of its tables by dataset URI, for `lookup` to ask about. `counted_in` points to the
-    draft that took this one over; `sent` means that it is too late for changes.
+    draft that took this one over; `sent` means that it is too late for changes. `rows` are those that are known,
+    `uncounted` are the executions of which they are not.
     """
 
     run: Run
@@ -58,6 +59,7 @@ class Draft:
     rows: int | None = None
     duration: float | None = None
     executions: int = 1
+    uncounted: int = field(init=False)
     confidence: str = "exact"
     reason: str = ""
     renames: tuple[tuple[str, str], ...] = ()
@@ -71,6 +73,10 @@ class Draft:
     lookup: SchemaLookup | None = None
     counted_in: Draft | None = None
     sent: bool = False
+
+    def __post_init__(self) -> None:
+        self.rows = encoding.count(self.rows)
+        self.uncounted = int(self.rows is None)
 
     @property
     def key(self) -> Key:
@@ -113,7 +119,9 @@ class Draft:
         """Take over `other`, of the same key. Durations and rows add up; the first one's times and ids stay."""
         other.counted_in = self
         self.executions += other.executions
-        self.add_rows(other.rows)
+        if other.rows is not None:
+            self.rows = encoding.count((self.rows or 0) + other.rows)
+        self.uncounted += other.uncounted
         if other.duration is not None:
             self.duration = (self.duration or 0.0) + other.duration
         if other.executions > 0:
@@ -124,15 +132,18 @@ class Draft:
             if task_run is not None and task_run != self.run.info.task_run_id and task_run not in self.task_runs[-50:]:
                 self.task_runs.append(task_run)
 
-    def add_rows(self, rows: int | None) -> None:
+    def add_rows(self, rows: int) -> bool:
+        """The rows of one more execution are known now. Are those of all?"""
         known = encoding.count(rows)
-        if known is not None:
-            self.rows = (encoding.count(self.rows) or 0) + known
+        if known is not None and self.uncounted:
+            self.rows = encoding.count((self.rows or 0) + known)
+            self.uncounted -= 1
+        return not self.uncounted
 
-    def late(self, rows: int) -> Draft:
+    def late(self) -> Draft:
         """What tells of rows whose statement was told before they were known: the same statement, executed no more."""
         told = replace(self, duration=None, columns=(), result_columns=(), task_runs=[], lookup=None)
-        told.executions, told.rows, told.sent = 0, rows, False
+        told.executions, told.sent = 0, False
         return told
 
     def to_event(self, emitter: EmitterInfo) -> LineageEvent:
@@ -154,7 +165,7 @@ class Draft:
                 sql=self.sql,
                 fingerprint=self.fingerprint,
                 query_id=self.query_id,
-                rows=encoding.count(self.rows),
+                rows=None if self.uncounted else self.rows,
                 started=self.started,
                 duration=encoding.seconds(self.duration and round(self.duration, 6)),
                 executions=self.executions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,9 @@ from prefect_lineage_events.sql.model import Statement, TableRef
 _DDL = frozenset({"create", "alter", "drop"})
 # TRUNCATE commits where it is DDL.
 _TRUNCATE_COMMITS = frozenset({"mysql", "oracle"})
+# A statement that tells of another, and a data-modifying WITH query.
+_PLAN = re.compile(r"\s*(?:EXPLAIN|PROFILE|DESCRIBE|DESC)\b", re.IGNORECASE)
+_WRITES_INSIDE = re.compile(r"\bAS (?:NOT )?(?:MATERIALIZED )?\( ?(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 _GRANTS = ("grant", "revoke", "comment", "rename")
 _MAX_REASON = 300
 
@@ -45,6 +49,7 @@ def meanings(note: StatementNote, state: ConnectionState, values: LineageSetting
     statements: Sequence[Statement] = [Statement("misc", confidence="partial", reason="the analyser failed")]
     with softly("the analyser"):
         statements, state.session = state.session.analyze(note.sql, columns=note.run is not None)
+    note.countable = _countable(statements, note.sql)
     for statement in statements:
         text = statement.sanitised or (note.sql if len(statements) == 1 else "")
         step = control(text) if statement.kind == "misc" else None
@@ -53,6 +58,21 @@ def meanings(note: StatementNote, state: ConnectionState, values: LineageSetting
         else:
             drafts = () if note.run is None else _drafts(statement, note, note.run, state, values)
             yield Meaning(drafts=tuple(drafts), ddl=_is_ddl(statement, text, state.store.dialect))
+
+
+def _countable(statements: Sequence[Statement], sql: str) -> bool:
+    """Can one number of rows be that of what is noted? Of a script it is that of any of its statements."""
+    if len(statements) != 1 or len(statements[0].outputs) > 1:
+        return False
+    # The rows of a plan, or those of the SELECT around what writes.
+    return not (_PLAN.match(sql) or (statements[0].outputs and _WRITES_INSIDE.search(statements[0].sanitised or sql)))
+
+
+def _rows(note: StatementNote, *, written: bool) -> int | None:
+    """The rows of a note of one statement. A write returns none without RETURNING, however many it has written."""
+    if not note.countable or (written and note.counted == "fetched"):
+        return None
+    return (note.rows or None) if written and note.counted == "returned" else note.rows
 
 
 def _is_ddl(statement: Statement, text: str, dialect: str) -> bool:
@@ -81,7 +101,7 @@ def _drafts(
         sql=shown(statement, note.sql, values),
         fingerprint=statement.fingerprint,
         query_id=note.query_id,
-        rows=note.rows,
+        rows=_rows(note, written=bool(outputs)),
         threads=(note.thread,),
         duration=note.duration,
         confidence=statement.confidence,

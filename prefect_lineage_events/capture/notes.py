@@ -19,6 +19,10 @@ from prefect_lineage_events.datasets import Dataset, Store
 from prefect_lineage_events.events import Column
 
 TransactionStep = Literal["begin", "commit", "rollback", "savepoint", "rollback_to", "release", "lost"]
+Counted = Literal["affected", "returned", "fetched"]
+"""What a number of rows counts: those that the server said were read or written, all of a result, or those of a result
+that were taken, which need not be all.
+"""
 _numbers = count(1)
 
 
@@ -70,11 +74,12 @@ class StatementNote:
     """A statement that succeeded.
 
     `autocommit`: the driver commits each statement by itself at that moment; `rows`: read or written, None when the
-    driver does not say (a RowsNote may follow). An executemany is one statement. `run` is None where nothing is to be
-    reported: outside runs, excluded, or switched off; then only what it does to the session counts. `aborted`: a
-    statement before it had failed the transaction, so that it was the transaction's end (even a COMMIT rolls back) or
-    a return to a savepoint. `thread` is the path of the thread of control that ran it (see `threads`). `drafts` belongs
-    to our thread: what it made of the note, to be completed when the rows are known.
+    driver does not say (a RowsNote may follow), `counted`: what they are a number of. An executemany is one statement.
+    `run` is None where nothing is to be reported: outside runs, excluded, or switched off; then only what it does to
+    the session counts. `aborted`: a statement before it had failed the transaction, so that it was the transaction's
+    end (even a COMMIT rolls back) or a return to a savepoint. `thread` is the path of the thread of control that ran it
+    (see `threads`). `countable` and `drafts` belong to our thread: whether one number of rows can be that of what was
+    noted, and what it made of the note, to be completed when the rows are known.
     """
 
     connection: Connection
@@ -88,6 +93,8 @@ class StatementNote:
     result_columns: tuple[Column, ...] = ()
     aborted: bool = False
     thread: str = ""
+    counted: Counted = "affected"
+    countable: bool = True
     drafts: Sequence[Any] = ()
 
 
@@ -102,10 +109,11 @@ class TransactionNote:
 
 @dataclass(slots=True)
 class RowsNote:
-    """The rows of an earlier statement's result are known now (exhausted or closed)."""
+    """The rows of an earlier statement's result are known now: it is exhausted, or was closed before (not `whole`)."""
 
     statement: StatementNote
     rows: int
+    whole: bool = True
 
 
 if TYPE_CHECKING:

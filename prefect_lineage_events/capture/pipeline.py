@@ -87,10 +87,10 @@ class Pipeline:
         elif isinstance(note, TransactionNote):
             self._report(self._state(note.connection).transaction.step(note.step, note.name))
         elif isinstance(note, RowsNote):
-            self._rows(note.statement, note.rows)
+            self._rows(note.statement, note.rows, whole=note.whole)
         elif isinstance(note, ForgottenNote):
             if rows := note.counts.given_up():
-                self._rows(note.statement, rows)
+                self._rows(note.statement, rows, whole=False)
         elif isinstance(note, RecordNote):
             self._report(from_record(note))
         elif isinstance(note, RunEndedNote):
@@ -169,13 +169,14 @@ class Pipeline:
             return state.transaction.hold(draft)
         return draft
 
-    def _rows(self, statement: StatementNote, rows: int) -> None:
+    def _rows(self, statement: StatementNote, rows: int, *, whole: bool) -> None:
+        """Rows that a statement returned; a write has written them all, however few were taken."""
+        if not statement.countable:
+            return
         for draft in statement.drafts:
             home = draft.home()
-            if home.sent:
-                self._report([home.late(rows)])
-            else:
-                home.add_rows(rows)
+            if (draft.output is None or whole) and home.add_rows(rows) and home.sent:
+                self._report([home.late()])
 
     def _report(self, drafts: list[Draft]) -> None:
         if self._given_up:

@@ -84,7 +84,7 @@ class Reading:
         with softly("counting rows"):
             self._unwatch()
             if exhausted or self.rows:
-                self._tracer.rows(note, self.rows)
+                self._tracer.rows(note, self.rows, whole=exhausted)
 
     def given_up(self) -> int:
         """Its reader is gone: what `ends` says of that, asked by our thread."""

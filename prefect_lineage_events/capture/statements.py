@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect_lineage_events.capture.log import failed_softly, is_of_a_signal, logger, softly
 from prefect_lineage_events.capture.many import rows_of_many
+from prefect_lineage_events.capture.notes import Counted
 
 if TYPE_CHECKING:
     from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy
@@ -113,10 +114,12 @@ def note_statement(
     sets: Any = None,
     rows: int | None = None,
     aborted: bool = False,
+    counted: Counted = "affected",
 ) -> None:
     """Note a statement that this cursor has run, and start to count its rows where nobody knows their number yet.
 
-    `sets` are the parameters of an `executemany`; `aborted` is what `is_aborted` answered before the call.
+    `sets` are the parameters of an `executemany`; `aborted` is what `is_aborted` answered before the call; `counted`
+    says what `rows` is a number of.
     """
     own, connection = cursor.__wrapped__, cursor._self_connection
     driver = connection._self_driver
@@ -134,6 +137,7 @@ def note_statement(
         query_id=ask(driver.query_id, own, default=None),
         result_columns=ask(driver.columns, own, default=()) if has_result else (),
         aborted=aborted,
+        counted=counted,
     )
     if note is not None and rows is None and has_result:
         cursor._self_reading.starts(note, cursor)

@@ -15,6 +15,7 @@ from prefect_lineage_events.capture.context import Run, current_run
 from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import (
     Connection,
+    Counted,
     Counts,
     ForgottenNote,
     RowsNote,
@@ -58,11 +59,13 @@ class ConnectionTracer:
         query_id: str | None = None,
         result_columns: Sequence[Column] = (),
         aborted: bool = False,
+        counted: Counted = "affected",
     ) -> StatementNote | None:
         """A statement succeeded. The note is for `rows()`; None when nobody is to hear of it.
 
         `started` is aware UTC, `duration` seconds. `autocommit`: will this statement's work stay without a commit?
         `result_columns` of a read, from the cursor's description. `aborted`: had the transaction failed before?
+        `counted` says what `rows` is a number of.
         """
         with softly("noting a statement"):
             if not policy.current().enabled or worker.is_ours():
@@ -74,15 +77,26 @@ class ConnectionTracer:
             columns = tuple(result_columns)
             thread = run.thread if run is not None else ""
             note = StatementNote(
-                self._connection, sql, run, started, duration, autocommit, rows, query_id, columns, aborted, thread
+                self._connection,
+                sql,
+                run,
+                started,
+                duration,
+                autocommit,
+                rows,
+                query_id,
+                columns,
+                aborted,
+                thread,
+                counted,
             )
             return note if worker.put(note) else None
         return None
 
-    def rows(self, note: StatementNote | None, rows: int) -> None:
-        """The result of the noted read is exhausted or closed: so many rows were read of it."""
+    def rows(self, note: StatementNote | None, rows: int, *, whole: bool = True) -> None:
+        """The result of the noted statement is exhausted (`whole`) or closed: so many rows were read of it."""
         if note is not None and note.run is not None:
-            worker.put(RowsNote(note, rows))
+            worker.put(RowsNote(note, rows, whole))
 
     def watch(self, reader: Any, note: StatementNote, counts: Counts) -> ForgottenNote | None:
         """When `reader` is gone, its result was read as far as `counts` says."""

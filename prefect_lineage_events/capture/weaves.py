@@ -11,6 +11,7 @@ from inspect import isasyncgenfunction
 from time import perf_counter
 from typing import Any
 
+from prefect_lineage_events.capture.notes import Counted
 from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, PartProxy, cursor_proxy
 from prefect_lineage_events.capture.statements import (
     after,
@@ -103,6 +104,7 @@ def _streamed(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Itera
         for row in method(*args, **kwargs):
             stream.rows += 1
             yield row
+        stream.exhausted = True
 
 
 async def _streamed_async(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> AsyncIterator[Any]:
@@ -110,6 +112,7 @@ async def _streamed_async(cursor: CursorProxy, method: Any, args: Any, kwargs: A
         async for row in method(*args, **kwargs):
             stream.rows += 1
             yield row
+        stream.exhausted = True
 
 
 class _Stream:
@@ -123,6 +126,7 @@ class _Stream:
         self._cursor, self._operation = cursor, operation_of(args, kwargs)
         self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
         self.rows = 0
+        self.exhausted = False
 
     def __enter__(self) -> _Stream:
         return self
@@ -130,7 +134,8 @@ class _Stream:
     def __exit__(self, *error: object) -> None:
         if self.rows:
             duration = perf_counter() - self._clock
-            note_statement(self._cursor, self._operation, self._started, duration, rows=self.rows)
+            counted: Counted = "returned" if self.exhausted else "fetched"
+            note_statement(self._cursor, self._operation, self._started, duration, rows=self.rows, counted=counted)
 
 
 class _Block(PartProxy):

@@ -117,8 +117,8 @@ def test_rows_that_come_after_counting_reach_the_draft_that_counts() -> None:
 
 def test_late_rows_wait_for_the_next_execution_and_count_with_it() -> None:
     coalescer = Coalescer()
-    told_before = draft("write", "a", rows=1)
-    coalescer.add(told_before.late(4))
+    told_before = draft("write", "a", rows=4)
+    coalescer.add(told_before.late())
     follower = draft("write", "a", rows=2)
     assert coalescer.add(follower) is follower
     (only,) = coalescer.take()
@@ -128,14 +128,14 @@ def test_late_rows_wait_for_the_next_execution_and_count_with_it() -> None:
 def test_late_rows_count_with_what_waits_already() -> None:
     coalescer = Coalescer()
     coalescer.add(draft("write", "a", rows=2))
-    coalescer.add(draft("write", "a").late(4))
+    coalescer.add(draft("write", "a", rows=4).late())
     assert [(d.executions, d.rows, d.last) for d in coalescer.take()] == [(1, 6, None)]
 
 
 def test_late_rows_begin_no_life_of_their_dataset() -> None:
     coalescer = Coalescer()
     coalescer.add(draft("write", "a", "s"))
-    coalescer.add(draft("write", "a", effect="overwrite").late(4))
+    coalescer.add(draft("write", "a", effect="overwrite", rows=4).late())
     coalescer.add(draft("write", "a", "s"))
     assert [d.executions for d in coalescer.take()] == [2, 0]
 

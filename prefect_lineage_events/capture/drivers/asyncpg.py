@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from prefect_lineage_events.capture.drivers import doors
-from prefect_lineage_events.capture.drivers.asyncpg_calls import RUNNING, Call, commits_itself, rows_of, status_rows
+from prefect_lineage_events.capture.drivers.asyncpg_calls import RUNNING, Call, commits_itself, count_of, status_rows
 from prefect_lineage_events.capture.drivers.asyncpg_cursors import opens_cursor, prepares
 from prefect_lineage_events.capture.drivers.asyncpg_transactions import resets, transacts
 from prefect_lineage_events.capture.drivers.driver import Driver, Weave
@@ -51,7 +51,7 @@ def lookup(connection: Any) -> PostgresLookup:
 
 def _runs(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     sql, sets = str(operation_of(args, kwargs)), args[1] if len(args) > 1 else kwargs.get("args")
-    return Call(connection, sql).run(method(*args, **kwargs), rows_of(method.__name__, sql, sets))
+    return Call(connection, sql).run(method(*args, **kwargs), count_of(method.__name__, sql, sets))
 
 
 def _copies(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
@@ -64,7 +64,7 @@ def _copies(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) ->
         "copy_from_query": f"COPY ({what}) TO STDOUT",
         "copy_from_table": f"COPY {table}{listed} TO STDOUT",
     }.get(method.__name__, f"COPY {table}{listed} FROM STDIN")
-    return Call(connection, sql).run(method(*args, **kwargs), status_rows)
+    return Call(connection, sql).run(method(*args, **kwargs), lambda status: (status_rows(status), "affected"))
 
 
 def _quoted(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from prefect_lineage_events.capture import weaves
 from prefect_lineage_events.capture.many import rows_of_many
-from prefect_lineage_events.capture.notes import StatementNote
+from prefect_lineage_events.capture.notes import Counted, StatementNote
 from prefect_lineage_events.capture.proxies import ConnectionProxy
 from prefect_lineage_events.capture.statements import ask
 from prefect_lineage_events.events import Column
@@ -34,11 +34,12 @@ class Call:
         self._aborted: bool = connection._self_state.get(FAILED, False)
         self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
 
-    async def run(self, coroutine: Any, rows_of: Callable[[Any], int | None]) -> Any:
+    async def run(self, coroutine: Any, count: Count) -> Any:
         """Await it, and note that it has succeeded with so many rows."""
         result = await self.attempt(coroutine)
         self._aborted = self._aborted or result == "ROLLBACK"  # what the server answers a COMMIT that it did not do
-        self.note(rows=ask(rows_of, result, default=None), columns=ask(_columns, result, default=()))
+        rows, counted = ask(count, result, default=_UNKNOWN)
+        self.note(rows=rows, columns=ask(_columns, result, default=()), counted=counted)
         return result
 
     async def attempt(self, coroutine: Any) -> Any:
@@ -53,7 +54,9 @@ class Call:
         state[FAILED] = False  # nothing but the transaction's end or a return to a savepoint succeeds in a failed one
         return result
 
-    def note(self, *, rows: int | None = None, columns: tuple[Column, ...] = ()) -> StatementNote | None:
+    def note(
+        self, *, rows: int | None = None, columns: tuple[Column, ...] = (), counted: Counted = "affected"
+    ) -> StatementNote | None:
         connection = self._connection
         return connection._self_tracer.statement(
             self._sql,
@@ -63,6 +66,7 @@ class Call:
             rows=rows,
             result_columns=columns,
             aborted=self._aborted,
+            counted=counted,
         )
 
 
@@ -87,30 +91,24 @@ def status_rows(status: Any) -> int | None:
     return int(found[1]) if found else None
 
 
-def _one_or_none(record: Any) -> int:
-    return 0 if record is None else 1
-
-
-def _unknown(_: Any) -> None:
-    return None
-
-
-# How many rows a coroutine of that name has read or written, by what it returned.
-_ROWS: dict[str, Callable[[Any], int | None]] = {
-    "execute": status_rows,
-    "executemany": _unknown,
-    "fetch": weaves.length,
-    "fetchmany": weaves.length,
-    "fetchrow": _one_or_none,
-    "fetchval": _unknown,  # no row and NULL are the same to it
+# The number of rows that a coroutine of that name has read or written, by what it returned.
+Count = Callable[[Any], tuple[int | None, Counted]]
+_UNKNOWN: tuple[int | None, Counted] = (None, "affected")
+_COUNTS: dict[str, Count] = {
+    "execute": lambda status: (status_rows(status), "affected"),
+    "executemany": lambda _: (None, "affected"),
+    "fetch": lambda records: (weaves.length(records), "returned"),
+    "fetchmany": lambda records: (weaves.length(records), "returned"),
+    "fetchrow": lambda record: (0 if record is None else 1, "fetched"),
+    "fetchval": lambda _: (None, "fetched"),  # no row and NULL are the same to it
 }
-RUNNING = frozenset(_ROWS)
+RUNNING = frozenset(_COUNTS)
 """The methods of connections and prepared statements that run a statement."""
 
 
-def rows_of(name: str, sql: str, sets: Any) -> Callable[[Any], int | None]:
+def count_of(name: str, sql: str, sets: Any) -> Count:
     """How a call of that method tells its rows. `executemany` returns nothing: `sets` are its parameters."""
     if name != "executemany":
-        return _ROWS[name]
+        return _COUNTS[name]
     rows = ask(rows_of_many, sql, sets, default=None)
-    return lambda _: rows
+    return lambda _: (rows, "affected")

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any
 
-from prefect_lineage_events.capture.drivers.asyncpg_calls import RUNNING, Call, rows_of
+from prefect_lineage_events.capture.drivers.asyncpg_calls import RUNNING, Call, count_of, status_rows
+from prefect_lineage_events.capture.notes import Counted
 from prefect_lineage_events.capture.proxies import ConnectionProxy, PartProxy
 from prefect_lineage_events.capture.reading import Reading
 from prefect_lineage_events.capture.statements import after
@@ -32,8 +33,13 @@ class _Prepared(PartProxy):
     def _self_run(self, name: str, method: Any) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
             sql = self.__wrapped__.get_query()
-            sets = args[0] if args else kwargs.get("args")
-            return Call(self._self_connection, sql).run(method(*args, **kwargs), rows_of(name, sql, sets))
+            count = count_of(name, sql, args[0] if args else kwargs.get("args"))
+
+            def told(result: Any) -> tuple[int | None, Counted]:
+                affected = status_rows(self.__wrapped__.get_statusmsg())  # none where not all rows were taken
+                return count(result) if affected is None else (affected, "affected")
+
+            return Call(self._self_connection, sql).run(method(*args, **kwargs), told)
 
         return run
 
@@ -75,7 +81,7 @@ class _CursorFactory(PartProxy):
             exhausted = True
         finally:
             if rows or exhausted:  # a statement that failed gave no row
-                call.note(rows=rows)
+                call.note(rows=rows, counted="returned" if exhausted else "fetched")
 
 
 class _Cursor(PartProxy):

@@ -115,9 +115,13 @@ PSYCOPG2 = Driver(
 
 
 def _psycopg_rows(cursor: Any) -> int | None:
-    """Of all results of an `executemany(..., returning=True)`, where `rowcount` is the first one's."""
+    """Of all results of an `executemany(..., returning=True)`; of a script's `rowcount` is the first one's only."""
     results = cursor._results
-    return sum(result.command_tuples or 0 for result in results) if len(results) > 1 else rowcount(cursor)
+    if len(results) < 2:
+        return rowcount(cursor)
+    same = len({(result.command_status or b"").split(b" ")[0] for result in results}) == 1
+    many = getattr(cursor, "_execmany_returning", same)  # before psycopg 3.2
+    return sum(result.command_tuples or 0 for result in results) if many else None
 
 
 PSYCOPG = Driver(

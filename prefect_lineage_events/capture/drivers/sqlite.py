@@ -21,7 +21,7 @@ from uuid import uuid4
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
 from prefect_lineage_events.capture.drivers import doors
-from prefect_lineage_events.capture.drivers.driver import Driver
+from prefect_lineage_events.capture.drivers.driver import Driver, rowcount
 from prefect_lineage_events.capture.notes import Described
 from prefect_lineage_events.capture.process import process_token
 from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy
@@ -150,8 +150,14 @@ def file_lookup(path: str) -> FileLookup | None:
     return FileLookup(realpath(path)) if path else None
 
 
+def rows(cursor: Any) -> int | None:
+    """Of a statement with RETURNING, the rows are counted by SQLite as they are fetched."""
+    return rowcount(cursor) if cursor.description is None else None
+
+
 DRIVER = Driver(
     store=store,
+    rows=rows,
     commits_itself=commits_itself,
     exit_commits=exit_commits,
     lookup=lambda connection: file_lookup(_main_file(connection)),

@@ -55,7 +55,7 @@ class RecordingTracer:
         self.steps.append(sql)
         return said
 
-    def rows(self, note: Said, rows: int) -> None:
+    def rows(self, note: Said, rows: int, *, whole: bool = True) -> None:
         assert note.rows is None, "the rows of a statement are told once"
         note.rows = rows
 
