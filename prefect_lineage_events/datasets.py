@@ -222,6 +222,14 @@ def bigquery(project: str | None, dataset: str | None = None) -> Store:
     return Store("bigquery", "bigquery", project, dataset)
 
 
+def table_at(namespace: str, parts: Sequence[str]) -> Dataset:
+    """The table of that name in the store at a namespace, which may be the path of an embedded one (`sqlite://x.db`)."""
+    scheme, _, path = namespace.partition("://")
+    if scheme in EMBEDDED:
+        return (sqlite if scheme == "sqlite" else duckdb)(path).table(parts)
+    return Dataset(*canonical(namespace, join_name(parts)))
+
+
 def local_file(path: str) -> Dataset:
     """A file on this machine, by its real path."""
     return Dataset("file", realpath(path))

@@ -15,7 +15,7 @@ from prefect_lineage_events.assembly.model import Reanalysis
 from prefect_lineage_events.assembly.reanalysis import CONFIDENCE, column_edges, dataset_named
 from prefect_lineage_events.assembly.schemas import STAR
 from prefect_lineage_events.assembly.statements import Step
-from prefect_lineage_events.datasets import location
+from prefect_lineage_events.datasets import location, table_at
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, StatementInfo
 from prefect_lineage_events.naming import TABLE_SCHEMES, join_name, split_name
 from prefect_lineage_events.sql import Statement, TableRef, analyze
@@ -211,6 +211,9 @@ class _Places:
         """What a table is called that the first analysis did not see; None where that cannot be known."""
         if table.temporary or (table.kind == "file" and "://" not in table.path):
             return None
+        if table.namespace:
+            named = table_at(table.namespace, table.parts)
+            return EventDataset(namespace=named.namespace, name=named.name, kind=table.kind)
         if table.kind == "file":
             named = location(table.path)
             return EventDataset(namespace=named.namespace, name=named.name, kind="file")

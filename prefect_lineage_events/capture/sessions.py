@@ -74,6 +74,8 @@ class ConnectionState:
 
         A temporary table exists on its connection only, so it is named after it: two tasks' `tmp` are two datasets.
         """
+        if table.namespace:
+            return _event_dataset(datasets.table_at(table.namespace, table.parts), table.kind)
         if table.kind == "file":
             return _event_dataset(self._location(table.path), "file")
         if not table.parts or _in_catalog(table.parts):

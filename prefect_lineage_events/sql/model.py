@@ -30,7 +30,8 @@ class TableRef:
     quoted), completed with the default database and schema where those are known. A stage is one part per name with
     `path` beside it (`@db.sch.stage/dir`); a file or URL is `path` alone. `temporary` means it is gone with the
     session. `spelling` are the parts as the statement spells them, where the store keeps that (`naming.KEEPS_SPELLING`)
-    and it differs; two spellings are one table.
+    and it differs; two spellings are one table. `namespace` is that of another store than the connection's, where the
+    text names one (`postgres://h:5432`).
     """
 
     parts: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class TableRef:
     path: str = ""
     temporary: bool = False
     spelling: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    namespace: str = ""
 
     @property
     def name(self) -> str:
@@ -55,6 +57,8 @@ class TableRef:
     @property
     def key(self) -> tuple[str, ...]:
         """What tells it from others of its session: a stage may be called like a table."""
+        if self.namespace:
+            return (self.namespace, *self.parts)
         return ("@", *self.parts) if self.kind == "stage" else self.parts
 
 

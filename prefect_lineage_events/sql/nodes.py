@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlglot import exp
 from sqlglot.expressions import Expr
 
+from .arguments import Argument, Arguments
 from .ctes import key_of
 from .draft import Draft
 from .lexis import BATCHED
@@ -26,7 +27,14 @@ from .names import (
     table_of,
     variable_of,
 )
-from .remote import ELSEWHERE, ROWSETS, name_of, rowset
+from .remote import ELSEWHERE, ROWSETS, elsewhere, name_of, rowset
+from .table_functions import (
+    UNKNOWN_TABLE,
+    Found,
+    may_name_tables,
+    passed_through,
+    tables_of_call,
+)
 
 
 class Nodes:
@@ -49,7 +57,10 @@ class Nodes:
     def _resolve(self, node: exp.Table) -> TableRef | None:
         this = node.this
         if isinstance(this, (exp.Identifier, exp.Dot)):
-            return self.named([*self._qualifiers(node), *dotted(this)], node.args.get("alias"))
+            above = [p for p in (node.args.get("catalog"), node.args.get("db")) if p is not None]
+            parts = [*(part_of(p) for p in above if not isinstance(p, exp.Func)), *dotted(this)]
+            source = next((p for p in above if isinstance(p, exp.Func)), None)
+            return self._of_source(source, parts) if source else self.named(parts, node.args.get("alias"))
         if isinstance(this, exp.Var) and this.name.startswith("@"):
             return stage_of(this.name, self.context)
         if isinstance(this, exp.Literal):
@@ -78,11 +89,11 @@ class Nodes:
                 return named_by(arguments[0].name, self.context)  # clickhouse.com: dictionary('d.t')
         return table_of(parts, self.context)
 
-    def _qualifiers(self, node: exp.Table) -> list[Part]:
-        found = [p for p in (node.args.get("catalog"), node.args.get("db")) if p is not None]
-        if any(isinstance(p, exp.Func) for p in found):  # OPENDATASOURCE(...).db.schema.t
-            self.draft.doubt("partial", ELSEWHERE)
-        return [part_of(p) for p in found if not isinstance(p, exp.Func)]
+    def _of_source(self, source: exp.Func, parts: Sequence[Part]) -> TableRef | None:
+        """OPENDATASOURCE('provider', 'connection string').db.schema.t"""
+        given = [a.name if isinstance(a, exp.Literal) else () for a in arguments_of(source)]
+        named = elsewhere(given[0], given[1], name_of(parts, self.context.dialect)) if len(given) == 2 else None
+        return named or self.unknown(ELSEWHERE)
 
     def dynamic(self, argument: Expr | None) -> TableRef | None:
         """`IDENTIFIER(...)`: a literal or a bare name is the name, a variable may be known."""
@@ -110,6 +121,13 @@ class Nodes:
     def table_function(self, function: exp.Func) -> TableRef | None:
         name = function_name(function)
         arguments = arguments_of(function)
+        found = self.call(function)
+        if found is not None:
+            if found.is_one:
+                return found.tables[0]
+            for table in found.tables:
+                self.draft.read(table)
+            return None
         if self.context.dialect in BATCHED and name in ROWSETS:
             return self.rowset(name, arguments)
         if name in NAMING_FUNCTIONS.get(self.context.dialect, ()):
@@ -121,8 +139,25 @@ class Nodes:
             return self.dynamic(arguments[0] if arguments else None)
         if name == "only" and arguments and isinstance(arguments[0], exp.Column):
             return table_of([part_of(p) for p in arguments[0].parts], self.context)
-        self.draft.from_program |= name in SCANS_OF_THE_PROGRAM.get(self.context.dialect, ())
-        return None
+        of_the_program = name in SCANS_OF_THE_PROGRAM.get(self.context.dialect, ())
+        self.draft.from_program |= of_the_program
+        return self.unknown(UNKNOWN_TABLE) if name.endswith(("_scan", "_query")) and not of_the_program else None
+
+    def call(self, function: exp.Expr) -> Found | None:
+        """The tables that a call names in its arguments; None for a function that names none."""
+        if function_name_is("table", function) and isinstance(function.expressions[0], exp.Dot):
+            *path, last = function.expressions[0].flatten()
+            names = [part_of(p)[0].lower() for p in path]
+            if len(names) != 2 or names[1] != "system" or not isinstance(last, exp.Anonymous):
+                return None
+            found: Found | None = passed_through(names[0], last.name.lower(), call_arguments(last), self.context)
+        elif isinstance(function, exp.Anonymous) and may_name_tables(function.name.lower(), self.context.dialect):
+            found = tables_of_call(function.name.lower(), call_arguments(function), self.context)
+        else:
+            return None
+        if found is not None and found.reason:
+            self.draft.doubt("partial", found.reason)
+        return found
 
     def rowset(self, name: str, arguments: Sequence[Expr]) -> TableRef | None:
         """The first table of a rowset function; the others are read."""
@@ -185,6 +220,35 @@ def arguments_of(function: Expr) -> list[Expr]:
             elif isinstance(item, Expr):
                 found.append(item)
     return found
+
+
+def function_name_is(name: str, function: Expr) -> bool:
+    return isinstance(function, exp.Anonymous) and function.name.lower() == name and len(function.expressions) == 1
+
+
+def call_arguments(function: exp.Anonymous) -> Arguments:
+    """A call's arguments as texts and names."""
+    positional: list[Argument] = []
+    named: dict[str, Argument] = {}
+    for item in function.expressions:
+        if isinstance(item, (exp.Kwarg, exp.PropertyEQ, exp.EQ)):
+            named[item.this.name.lower()] = _argument(item.expression)
+        else:
+            positional.append(_argument(item))
+    return Arguments(positional, named)
+
+
+def _argument(node: Expr) -> Argument:
+    while isinstance(node, (exp.Cast, exp.Paren)):
+        node = node.this
+    if isinstance(node, exp.Literal) and node.is_string:
+        return node.name
+    if isinstance(node, exp.RawString):
+        return str(node.name)
+    if isinstance(node, exp.Array):
+        texts = [i.name for i in node.expressions if isinstance(i, exp.Literal) and i.is_string]
+        return texts if texts and len(texts) == len(node.expressions) else None
+    return tuple(dotted(node)) or None
 
 
 def called(table: exp.Table, dialect: str) -> str | None:

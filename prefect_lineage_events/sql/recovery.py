@@ -8,6 +8,7 @@ syntax that nobody has heard of do not stop it.
 
 from __future__ import annotations
 
+from .arguments import arguments_at
 from .changes import Changes
 from .draft import Draft
 from .frames import (
@@ -31,6 +32,7 @@ from .lexis import BATCHED
 from .names import FILE_READERS, MOVES, NAMING_FUNCTIONS, location_of, named_by
 from .reading import Named, read_name, read_parts
 from .remote import ROWSETS
+from .table_functions import may_name_tables, tables_of_call
 from .words import Kind, Words
 
 
@@ -153,7 +155,9 @@ class _Scan(Changes):
         words = self.words
         parts, end = read_parts(words, at, self.dialect)
         name = parts[-1][0].lower()
-        if name in FILE_READERS.get(self.dialect, ()) and (name != "openrowset" or words.word(end + 1) == "BULK"):
+        if may_name_tables(name, self.dialect):
+            self._named_in_call(name, end)
+        elif name in FILE_READERS.get(self.dialect, ()) and (name != "openrowset" or words.word(end + 1) == "BULK"):
             literals = [i for i in range(end + 1, words.close(end)) if words.kind(i) == Kind.STRING]
             for literal in literals if words.word(end + 1) == "[" else literals[:1]:
                 self.draft.read(location_of(words.texts[literal], self.draft.context))
@@ -171,6 +175,14 @@ class _Scan(Changes):
         elif name == "semantic_view":  # docs.snowflake.com/en/sql-reference/constructs/semantic_view
             self.draft.read(read_name(words, end + 1, self.draft.context).table)
         return end
+
+    def _named_in_call(self, name: str, opening: int) -> None:
+        """A function that names tables in its arguments, which open at `opening`."""
+        found = tables_of_call(name, arguments_at(self.words, opening, self.dialect), self.draft.context)
+        for table in found.tables if found is not None else ():
+            self.draft.read(table)
+        if found is not None and found.reason:
+            self.draft.doubt("partial", found.reason)
 
     def _is_local(self, named: Named, frame: Frame) -> bool:
         """Is the name a CTE in sight, or the array of a table that was named before (`FROM t AS a, a.items`)?"""

@@ -9,9 +9,12 @@ from prefect_lineage_events.naming import fold
 from .context import Context
 from .model import TableRef
 from .reading import read_parts
+from .servers import server_of
 from .words import Kind, Words
 
 ROWSETS = frozenset({"openquery", "openrowset", "opendatasource"})
+# OLE DB providers for SQL Server (learn.microsoft.com: OPENROWSET)
+_PROVIDERS = frozenset({"msoledbsql", "msoledbsql19", "sqlncli", "sqlncli10", "sqlncli11", "sqloledb"})
 ELSEWHERE = "a table of another server, which its connection string names"
 
 Argument = str | tuple[str, ...]  # the text of a literal, or the parts of a name
@@ -21,7 +24,7 @@ def rowset(name: str, arguments: Sequence[Argument], context: Context) -> tuple[
     """The tables that a rowset function reads (or changes), and why that is in doubt.
 
     A linked server is the first part of their names, as in T-SQL's own four-part names. OPENROWSET and OPENDATASOURCE
-    have the server in a connection string, which may hold secrets and is not looked into.
+    have the server in a connection string.
     """
     if name == "openquery" and len(arguments) == 2 and isinstance(arguments[0], tuple):
         server, text = arguments[0], arguments[1]
@@ -31,8 +34,21 @@ def rowset(name: str, arguments: Sequence[Argument], context: Context) -> tuple[
     if name == "openrowset" and len(arguments) > 2:
         last = arguments[-1]
         found = [last] if isinstance(last, tuple) else _named_in(last, context.dialect)
-        return [TableRef(parts) for parts in found], ELSEWHERE
+        tables = [elsewhere(arguments[0], arguments[1], parts) for parts in found]
+        known = [table for table in tables if table is not None]
+        return known, "" if known and len(known) == len(tables) else ELSEWHERE
     return [], ELSEWHERE
+
+
+def elsewhere(provider: Argument, connection: Argument, parts: Sequence[str]) -> TableRef | None:
+    """A table of the server that a connection string leads to; None where that is not SQL Server, or not said."""
+    if not isinstance(provider, str) or provider.lower() not in _PROVIDERS or not isinstance(connection, str):
+        return None
+    server = server_of(connection, "mssql")
+    parts = ["dbo", *parts] if len(parts) == 1 else parts
+    if server is not None and len(parts) == 2 and server.database:
+        parts = [server.database.lower(), *parts]
+    return TableRef(tuple(parts), namespace=server.namespace) if server is not None and len(parts) == 3 else None
 
 
 def rowset_at(words: Words, name: str, opening: int, context: Context) -> tuple[list[TableRef], str]:

@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from . import alterations, connection, definitions, executed, transfers
+from .arguments import arguments_at
 from .batches import cut
 from .blocks import heads
 from .context import Context
@@ -22,12 +23,14 @@ from .declarations import declared_columns
 from .definitions import ROUTINES, Definition
 from .draft import Draft
 from .finish import finished
+from .inlined import inline_queries
 from .lexis import BATCHED
 from .model import Statement, TableRef
 from .recovery import recover
 from .routines import TRANSITION_TABLES, body_of, do_body
 from .sniff import NO_CHANGE, NO_DATA, PARSED, QUERY_WORDS, TOUCHING
 from .state import moved_on
+from .table_functions import may_name_tables, tables_of_call
 from .transfers import Query
 from .trees import parse, take_apart
 from .walk import walk
@@ -179,6 +182,8 @@ class _Reader:
         if tree is None:
             draft.reason = reason
             return False
+        if self.context.dialect == "duckdb":
+            inline_queries(tree, self.context.dialect)
         draft.tree = tree
         walk(tree, draft)
         if draft.effect == "append" and len(tokens) > 1 and tokens[1].text.upper() == "OVERWRITE":
@@ -332,6 +337,15 @@ class _Reader:
             draft.doubt("partial", found.reason)
         return [draft]
 
+    def call(self, words: Words, draft: Draft) -> list[Draft]:
+        """CALL of a procedure touches nothing that is seen; a function may say that it does (`postgres_execute`)."""
+        name = words.word(1).lower()
+        if words.word(2) == "(" and may_name_tables(name, self.context.dialect):
+            found = tables_of_call(name, arguments_at(words, 2, self.context.dialect), self.context)
+            if found is not None and found.reason:
+                draft.doubt("partial", found.reason)
+        return [draft]
+
     def do(self, words: Words, draft: Draft) -> list[Draft]:
         """A block of PostgreSQL runs; MySQL's DO evaluates."""
         body = do_body(words) if self.context.dialect != "mysql" else None
@@ -377,5 +391,6 @@ _READERS: dict[str, _Read] = {
     "EXECUTE": _Reader.execute,
     "EXEC": _Reader.execute,
     "DO": _Reader.do,
+    "CALL": _Reader.call,
     **dict.fromkeys(("SET", "DECLARE", "LET", "RETURN", "FOR", "OPEN", "CURSOR"), _Reader.holder),
 }

@@ -114,6 +114,8 @@ class _Walk(Nodes):
         elif isinstance(argument, exp.Parameter):
             self.draft.refs[id(node)] = table = self.unless_hidden(self.dynamic(argument))
             self.draft.read(table)
+        elif isinstance(argument, exp.Placeholder):
+            self.unknown("the name of a table is a bind")
         elif isinstance(argument, exp.Anonymous) and argument.name.upper() == "RESULT_SCAN":
             last = self.context.last_query
             if last is None or _goes_further_back(argument):
@@ -123,8 +125,12 @@ class _Walk(Nodes):
                 self.draft.read(table)
 
     def _function(self, node: exp.Anonymous) -> None:
-        """A table as an argument: Trino's and BigQuery's `f(TABLE orders)`, `TABLE(orders)`."""
+        """A table as an argument: Trino's and BigQuery's `f(TABLE orders)`, `TABLE(orders)`; a text that names one."""
         name = node.name.upper()
+        if not isinstance(node.parent, (exp.Table, exp.Insert)) and (found := self.call(node)) is not None:
+            for table in found.tables:
+                self.draft.read(table)
+            return
         if name in MOVES:
             self._moves(node, *MOVES[name])
         if name != "TABLE" or isinstance(node.parent, exp.Table):

@@ -216,6 +216,24 @@ def test_a_temporary_name_differs_between_processes(monkeypatch: pytest.MonkeyPa
     assert here != state.dataset(TableRef(("tmp",), temporary=True))
 
 
+@pytest.mark.parametrize(
+    ("call", "uri"),
+    [
+        ("postgres_scan('host=127.0.0.1 dbname=shop password=pw', 'public', 'ord')", "postgres://localhost:5432/shop/public/ord"),
+        ("sqlite_scan('/data/x.db?key=pw', 'ord')", "sqlite:///data/x.db/ord"),
+    ],
+)  # fmt: skip
+def test_a_table_that_is_named_in_an_argument_is_of_its_own_store(call: str, uri: str) -> None:
+    (draft,) = Reader(datasets.duckdb("/data/mart.duckdb"))(f"create table n as select * from {call}")
+    assert [i.uri for i in draft.inputs] == [uri]
+    assert "pw" not in repr(draft)
+
+
+def test_an_edge_that_goes_by_position_says_so() -> None:
+    (draft,) = Reader(POSTGRES)("insert into n select a, b from t")
+    assert [(edge.source_column, edge.position) for edge in draft.columns] == [("a", 1), ("b", 2)]
+
+
 def test_an_event_says_which_columns_took_values_of_the_program() -> None:
     (draft,) = Reader(POSTGRES)("insert into marks (id, status) values (%s, 'seen')")
     assert (draft.bound_columns, draft.constant_columns) == (("id",), ("status",))

@@ -68,7 +68,8 @@ class Queries:
         """The one origin that stands for a table in this statement."""
         base = self._bases.get(ref)
         if base is None:
-            base = self._bases[ref] = Base(ref, columns_of(ref.name, self.schemas))
+            known = None if ref.namespace else columns_of(ref.name, self.schemas)
+            base = self._bases[ref] = Base(ref, known)
         return base
 
     def query(self, node: exp.Expr, env: Env | None, parent: Scope | None) -> Task:

@@ -33,7 +33,8 @@ def item(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Tas
         keys = yield item(queries, args["this"], scope, env)  # `(a JOIN b)`: items of this scope
     else:
         relation, name, parts = yield from _relation(queries, node, scope, env)
-        names = column_names(alias, queries.rules)
+        named = node.__class__ is not exp.Table or alias is None or alias.args.get("this") is not None
+        names = column_names(alias, queries.rules) if named else []  # (ClickHouse: `dictionary('d.t')`)
         if names and not isinstance(node, _NAMES_ITSELF):
             relation = relation.renamed(names)
         name = _alias(alias, queries.rules) or (names[0] if names else name)

@@ -105,8 +105,8 @@ TSQL: Cases = {
         Case("OPENQUERY", "select * from openquery(srv, 'select * from db.dbo.t')", "srv.db.dbo.t"),
         Case("OPENQUERY as a target", "insert openquery(srv, 'select a from db.dbo.t') values (1)", "", "srv.db.dbo.t", "write"),
         Case("DELETE through OPENQUERY", "delete from openquery(srv, 'select a from db.dbo.t')", "", "srv.db.dbo.t", "write", "delete"),
-        Case("OPENROWSET of a provider", "select * from openrowset('MSOLEDBSQL', 'Server=s', db.dbo.t) x", "db.dbo.t", confidence="partial"),
-        Case("OPENDATASOURCE", "select * from opendatasource('MSOLEDBSQL', 'Data Source=s').db.dbo.t", "db.dbo.t", confidence="partial"),
+        Case("OPENROWSET of a provider", "select * from openrowset('MSOLEDBSQL', 'Server=s', db.dbo.t) x", "db.dbo.t"),
+        Case("OPENDATASOURCE", "select * from opendatasource('MSOLEDBSQL', 'Data Source=s').db.dbo.t", "db.dbo.t"),
     ],
     "rows that are executed": [
         Case("INSERT of EXEC of a text", "insert into t exec ('select * from a')", "a", "t", "write", confidence="recovered"),
