@@ -1,13 +1,11 @@
-"""How a dialect writes its words: sqlglot's tokenizer for it, and patterns for what must not be looked into.
+"""How a dialect writes its words: sqlglot's tokenizer for it (where quotes and comments stand: `scanner.py`).
 
 Dialect differences of the lexical level live here, as data.
 """
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +13,8 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 from sqlglot.tokens import Tokenizer
+
+from .chunking import CHUNK, chunks
 
 # Dialects whose procedure bodies run to the end of the batch, and whose scripts are cut by lines of `GO`
 # (https://learn.microsoft.com/sql/t-sql/language-elements/sql-server-utilities-statements-go).
@@ -31,31 +31,50 @@ STAGED = frozenset({"snowflake"})
 
 @dataclass(frozen=True, slots=True)
 class Lexis:
-    """One dialect's words. `opaque` matches a quoted text, a quoted identifier, or a comment, whole; `leading` the
-    blanks and comments before a statement. `dollar_quotes` are those the tokenizer knows: `$` with any tag,
-    `$$` without."""
+    """One dialect's words. `dollar_quotes` are those the tokenizer knows: `$` with any tag, `$$` without."""
 
     tokenizer: type[Tokenizer]
-    opaque: str
     dollar_quotes: frozenset[str]
-    leading: re.Pattern[str]
 
 
-# A comment that is neither a hint nor MySQL's conditional code, and has no other inside (some dialects nest them).
-_PLAIN_COMMENT = r"/\*(?![+!])(?:(?!/\*).)*?\*/"
-_COMMENT = r"/\*.*?(?:\*/|\Z)"
-# The opening of a dollar-quoted text, `$$` or `$tag$`, for `spans`.
-DOLLAR_TAG = r"(?P<tag>(?<![\w$])\$\w*\$)"
-_MOST_UNCLOSED = 100
+MOST_TOKENS = 150_000  # of one text: about 100 MB and a second with all that is made of them
+# Athena's tokenizer asks the first words which of two languages a statement is in, and the rest of it is in the same.
+_ATHENA = ("athena", "hive", "trino")
 _local = threading.local()
 
 
-def tokenize(text: str, dialect: str) -> list[Token] | None:
-    """The tokens of a text, or None when it has none that the dialect knows (an open quote).
+def tokenize(text: str, dialect: str, most: int = MOST_TOKENS) -> tuple[list[Token] | None, int]:
+    """The tokens of a text, and how far it was read; no tokens when it has none that the dialect knows (an open quote).
 
     A command's tail is tokenised like everything else: sqlglot keeps that of SHOW, EXECUTE and the like as one
-    string, which would hide literals from the sanitiser and names from the recovery.
+    string, which would hide literals from the sanitiser and names from the recovery. A long text is read in chunks,
+    and no further than to the chunk in which it has `most` tokens.
     """
+    if len(text) <= 2 * CHUNK:
+        return _tokens(text, dialect), len(text)
+    tokens: list[Token] = []
+    line = read = 0
+    for start, end in chunks(text, dialect):
+        found = _tokens(text[start:end], dialect)
+        if found is None:
+            return None, len(text)
+        if start:
+            for token in found:
+                token.start += start
+                token.end += start
+                token.line += line
+        elif dialect == _ATHENA[0]:
+            is_hive = bool(found) and found[0].token_type is TokenType.HIVE_TOKEN_STREAM
+            dialect = _ATHENA[1] if is_hive else _ATHENA[2]
+        tokens += found
+        line += text.count("\n", start, end)
+        read = end
+        if len(tokens) >= most:
+            break
+    return tokens, read
+
+
+def _tokens(text: str, dialect: str) -> list[Token] | None:
     tokenizers = _local.__dict__
     tokenizer = tokenizers.get(dialect)
     if tokenizer is None:
@@ -70,24 +89,6 @@ def tokenize(text: str, dialect: str) -> list[Token] | None:
     if tokens and tokens[0].token_type is TokenType.HIVE_TOKEN_STREAM:
         del tokens[0]  # sqlglot's mark for Athena's other dialect, which covers the first letter
     return tokens
-
-
-def spans(pattern: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str], int]]:
-    """What a pattern finds, one after the other, each with its end; a DOLLAR_TAG ends where its like closes it.
-
-    A tag that nothing closes is none. After many of those tags are no longer looked for, so that no text costs the
-    square of its length.
-    """
-    position = unclosed = 0
-    while match := pattern.search(text, position):
-        end = position = match.end()
-        if match.lastgroup == "tag":
-            close = text.find(match["tag"], end) if unclosed < _MOST_UNCLOSED else -1
-            if close < 0:
-                unclosed += 1
-                continue
-            end = position = close + len(match["tag"])
-        yield match, end
 
 
 def word_set(words: str) -> frozenset[str]:
@@ -105,32 +106,4 @@ def lexis(dialect: str) -> Lexis:
     """The words of a dialect; the generic ones for a name that sqlglot does not know."""
     base: type[Tokenizer] = Dialect.get_or_raise(known(dialect)).tokenizer_class
     plain = type(f"Plain{base.__name__}", (base,), {"COMMANDS": set()})
-    dash = r"--(?![^\s\x00-\x1f\x7f])" if base.DASH_COMMENT_REQUIRES_BOUNDARY else "--"
-    line_comments = [
-        (dash if start == "--" else re.escape(start)) + r"[^\r\n]*"
-        for start, end in base._COMMENTS.items()
-        if end is None
-    ]
-    escaped = "\\" in base._STRING_ESCAPES
-    quoted = [_quoted(start, end, escaped) for start, end in base._QUOTES.items()]
-    identifiers = [_quoted(start, end, False) for start, end in base._IDENTIFIERS.items()]
-    dollar = frozenset({"$", "$$"} & base._FORMAT_STRINGS.keys())
-    prefixed = [] if escaped else [r"\b[eE]" + _quoted("'", "'", True)]
-    longest_first = [pattern for _, pattern in sorted(zip(base._QUOTES, quoted, strict=True), key=lambda x: -len(x[0]))]
-    return Lexis(
-        tokenizer=plain,
-        opaque="|".join([*prefixed, *longest_first, *identifiers, *line_comments, _COMMENT]),
-        dollar_quotes=dollar,
-        leading=re.compile("|".join([r"(?:\s", *line_comments, _PLAIN_COMMENT + ")+"]), re.DOTALL),
-    )
-
-
-def _quoted(start: str, end: str, backslash: bool) -> str:
-    """Unrolled, so that a long or an unclosed text costs one pass and never backtracks."""
-    opening, closing = re.escape(start), re.escape(end)
-    if len(end) > 1:
-        return rf"{opening}(?s:.*?){closing}"
-    inner = rf"[^{closing}\\]*(?:\\.[^{closing}\\]*)*" if backslash else rf"[^{closing}]*"
-    return (
-        rf"{opening}{inner}{closing}(?:{closing}{inner}{closing})*" if start == end else rf"{opening}{inner}{closing}"
-    )
+    return Lexis(tokenizer=plain, dollar_quotes=frozenset({"$", "$$"} & base._FORMAT_STRINGS.keys()))

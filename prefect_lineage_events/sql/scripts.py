@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from .lexis import BATCHED, DOLLAR_TAG, INLINE_DATA, PL_SQL, PSQL, lexis, spans
+from .lexis import BATCHED, INLINE_DATA, PL_SQL, PSQL
+from .scanner import Scanner
 
 # https://dev.mysql.com/doc/refman/8.4/en/stored-programs-defining.html
 # A client's directive is followed by bare signs; with a literal behind it, the word is an option (of a COPY, say).
@@ -16,9 +16,8 @@ _DELIMITER = re.compile(r"^[ \t]*delimiter[ \t]+([^\w\s'\"`=?(]\S*)[ \t]*$", re.
 # https://www.postgresql.org/docs/current/app-psql.html; \copy is COPY seen from the client
 _META_COMMAND = re.compile(r"^[ \t]*\\(?!copy\b)[a-z!?;.]+[^\n]*$", re.IGNORECASE | re.MULTILINE)
 _CLIENT_COPY = re.compile(r"^([ \t]*)\\(copy\b[^\n;]*)(?:;|$)", re.IGNORECASE | re.MULTILINE)
-_INLINE_ROWS = re.compile(
-    r"(\bfrom\s+stdin\b[^;\n]*;)[ \t]*\n.*?(?:^\\\.[ \t]*$|\Z)", re.IGNORECASE | re.DOTALL | re.MULTILINE
-)
+_FROM_CLIENT = re.compile(r"\bfrom\s+stdin\b", re.IGNORECASE)
+_END_OF_ROWS = re.compile(r"^\\\.[ \t]*$", re.MULTILINE)
 # https://clickhouse.com/docs/sql-reference/statements/insert-into: what follows the format's name is data
 _INLINE_DATA = re.compile(r"(?is)\A(\s*insert\s+into\s+(?:table\s+)?[^\s(]+\s*(?:\([^)]*\)\s*)?format\s+\w+)\s.*")
 _ROUTINES = frozenset({"PROCEDURE", "PROC", "FUNCTION", "TRIGGER", "PACKAGE", "TASK", "EVENT"})
@@ -35,9 +34,26 @@ def without_client_lines(text: str, dialect: str) -> str:
         return _INLINE_DATA.sub(r"\1", text)
     if "\\" not in text or dialect not in PSQL:
         return text
-    text = _INLINE_ROWS.sub(r"\1\n", text)
+    text = _without_rows(text)
     text = _CLIENT_COPY.sub(r"\1\2;", text)
     return _META_COMMAND.sub("", text)
+
+
+def _without_rows(text: str) -> str:
+    """The text without the rows that follow a `COPY ... FROM STDIN;` up to a line of `\\.`."""
+    kept: list[str] = []
+    at = position = 0
+    while (copy := _FROM_CLIENT.search(text, position)) is not None:
+        end_of_line = text.find("\n", copy.end())
+        end_of_line = end_of_line if end_of_line >= 0 else len(text)
+        head_end = text.find(";", copy.end(), end_of_line) + 1
+        if not head_end or text[head_end:end_of_line].strip(" \t") or end_of_line == len(text):
+            position = head_end or end_of_line
+            continue
+        rows_end = _END_OF_ROWS.search(text, end_of_line + 1)
+        kept += [text[at:head_end], "\n"]
+        at = position = rows_end.end() if rows_end else len(text)
+    return "".join([*kept, text[at:]])
 
 
 def delimited(text: str, dialect: str) -> list[str] | None:
@@ -49,7 +65,7 @@ def delimited(text: str, dialect: str) -> list[str] | None:
     for i, directive in enumerate(directives):
         end = directives[i + 1].start() if i + 1 < len(directives) else len(text)
         section = text[directive.end() : end]
-        parts += [section] if directive[1] == ";" else _cut_at(section, re.escape(directive[1]), dialect)
+        parts += [section] if directive[1] == ";" else _cut_at(section, directive[1], dialect)
     return parts
 
 
@@ -154,13 +170,8 @@ def _stands_alone(tokens: Sequence[Token], i: int) -> bool:
 def _cut_at(text: str, delimiter: str, dialect: str) -> list[str]:
     parts: list[str] = []
     start = 0
-    for match, end in spans(_cutter(delimiter, dialect), text):
-        if match["cut"]:
-            parts.append(text[start : match.start()])
-            start = end
+    for span in Scanner(text, dialect, delimiter=delimiter):
+        if span.kind == "stop":
+            parts.append(text[start : span.start])
+            start = span.end
     return [*parts, text[start:]]
-
-
-@lru_cache(maxsize=64)
-def _cutter(delimiter: str, dialect: str) -> re.Pattern[str]:
-    return re.compile(f"(?P<cut>{delimiter})|{DOLLAR_TAG}|{lexis(dialect).opaque}", re.DOTALL)

@@ -13,14 +13,13 @@ from .alike import pattern_of
 from .attached import attached_by
 from .cache import BoundedCache
 from .context import Context
-from .longlists import COLUMNS_KEPT
+from .longlists import LOST_LITERAL
 from .model import Statement, TableRef
 from .state import Columns, State
 from .statement import analyze_piece
 from .tokens import split
 
 _USES_LAST_QUERY = re.compile(r"last_query_id|->>", re.IGNORECASE)
-_LOST_COLUMNS = f"a select list of more than {COLUMNS_KEPT:,} columns was cut"
 _STATEMENT_BYTES = 1_500  # what one statement weighs, about, and one reference or edge of it
 _REFERENCE_BYTES = 250
 
@@ -87,8 +86,9 @@ class Session:
         statements: list[Statement] = []
         for piece in split(sql, self.dialect):
             found = analyze_piece(piece, session._context(columns, schemas))
-            if piece.lost_columns:
-                found = tuple(replace(s, confidence="partial", reason=_LOST_COLUMNS) for s in found)
+            lost = piece.lost or (LOST_LITERAL if piece.lost_literal and piece.may_execute_texts else "")
+            if lost:
+                found = tuple(replace(s, confidence="partial", reason=lost) for s in found)
             session = session.after(*found)
             opened = attached_by(piece, session.state.attached)
             if opened is not None:

@@ -9,22 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from .lexis import DOLLAR_TAG, lexis, spans
+from .lexis import lexis
+from .scanner import Scanner
 
 FILLER = "\ue000"
-_TRIGGER = re.compile(r"\{[{%]|\$\{|&\{|<%|\$\w*\$|://")
-# None goes beyond the next opening of its kind: a text of openings only would cost the square of its length.
-_TEMPLATE = (
-    r"(?P<gone>\{%(?:(?!\{%).)*?%\}|\{\{-?\s*config\s*\((?:(?!\{\{).)*?\}\})"
-    r"|(?P<name>\{\{(?:(?!\{\{).)*?\}\}|[$&]\{[^{}]*\}|<%(?:(?!<%).)*?%>)"
-    # the local side of PUT and GET needs no quotes (https://docs.snowflake.com/en/sql-reference/sql/put)
-    r"|(?P<address>\b(?:file|s3|gs|gcs|azure|abfss?|wasbs?|hdfs|https?)://[^\s;'\",)?][^\s;'\",)]*)"
-)
+_TRIGGERS = ("{{", "{%", "${", "&{", "<%", "://")
+_TAG = re.compile(r"\$\w*\$")
+_CONFIG = re.compile(r"\{\{-?\s*config\s*\(")
+_CLOSING = {"{{": "}}", "{%": "%}", "<%": "%>", "${": "}", "&{": "}"}
+_BRACES = re.compile(r"[{}]")
+# The local side of PUT and GET needs no quotes (https://docs.snowflake.com/en/sql-reference/sql/put).
+_SCHEMES = ("file", "s3", "gs", "gcs", "azure", "abfs", "abfss", "wasb", "wasbs", "hdfs", "http", "https")
+_LONGEST_SCHEME = 6
+_SCHEME_BACKWARDS = re.compile(r"(\w{1,6})(?!\w)")
+_ADDRESS = re.compile(r"://[^\s;'\",)?][^\s;'\",)]*")
 _DBT_NAME = re.compile(
     r"""\{\{-?\s*(?:ref|source)\s*\(\s*(['"])([^'"]*)\1\s*(?:,\s*(['"])([^'"]*)\3\s*)?(?:,\s*v(?:ersion)?\s*=[^)]*)?\)\s*-?\}\}"""
 )
@@ -57,21 +59,58 @@ class Mask:
 
 def mask(text: str, dialect: str) -> tuple[str, tuple[Mask, ...]]:
     """The text with everything masked that is no SQL, as long as before, and what the masks stand for."""
-    if not _TRIGGER.search(text):
+    if not any(trigger in text for trigger in _TRIGGERS) and not ("$" in text and _TAG.search(text)):
         return text, ()
     known_quotes = lexis(dialect).dollar_quotes
     masks: list[Mask] = []
     pieces: list[str] = []
     at = 0
-    for match, end in spans(_pattern(dialect), text):
-        kind = match.lastgroup
-        if kind is None or (kind == "tag" and ("$" in known_quotes or match["tag"] in known_quotes)):
+    scanner = Scanner(text, dialect, "{$&<:", steps=len(text))
+    for span in scanner:
+        found: Mask | None = None
+        if span.kind == "dollar" and not known_quotes & {"$", text[span.start : span.start + span.quote]}:
+            found = Mask(span.start, span.end, "literal")
+        elif span.kind == "stop":
+            found = _address(text, span.start) if text[span.start] == ":" else _template(text, span.start)
+        if found is None or found.start < at:
             continue
-        masks.append(_mask(match, kind, end))
-        pieces += [text[at : match.start()], (" " if kind == "gone" else FILLER) * (end - match.start())]
-        at = end
+        masks.append(found)
+        pieces += [text[at : found.start], (" " if found.kind == "gone" else FILLER) * (found.end - found.start)]
+        at = scanner.position = found.end
     pieces.append(text[at:])
     return "".join(pieces), tuple(masks)
+
+
+def _template(text: str, start: int) -> Mask | None:
+    """What is left of a template at `start`; it does not go beyond the next opening of its kind."""
+    opening = text[start : start + 2]
+    closing = _CLOSING.get(opening)
+    if closing is None:
+        return None
+    if closing == "}":
+        brace = _BRACES.search(text, start + 2)
+        end = brace.end() if brace and brace[0] == "}" else 0
+    else:
+        following = text.find(opening, start + 2)
+        end = text.find(closing, start + 2, following + 1 if following >= 0 else len(text))
+        end = end + 2 if end >= 0 else 0
+    if not end:
+        return None
+    if opening == "{%" or _CONFIG.match(text, start):
+        return Mask(start, end, "gone")
+    dbt = _DBT_NAME.fullmatch(text, start, end)
+    return Mask(start, end, "name", _dbt_parts(dbt) if dbt else (text[start:end],))
+
+
+def _address(text: str, colon: int) -> Mask | None:
+    """The unquoted address whose `://` stands at `colon`."""
+    address = _ADDRESS.match(text, colon)
+    if address is None:
+        return None
+    scheme = _SCHEME_BACKWARDS.match(text[max(colon - _LONGEST_SCHEME - 1, 0) : colon][::-1])
+    if scheme is None or scheme[1][::-1] not in _SCHEMES:
+        return None
+    return Mask(colon - len(scheme[1]), address.end(), "literal")
 
 
 def resolve(tokens: Sequence[Token], masks: Sequence[Mask], source: str) -> list[Token]:
@@ -178,18 +217,6 @@ def _adjacent(tokens: Sequence[Token], i: int, width: int) -> bool:
     return all(tokens[k].end + 1 == tokens[k + 1].start for k in range(i, i + width - 1))
 
 
-def _mask(match: re.Match[str], kind: str, end: int) -> Mask:
-    start = match.start()
-    if kind == "gone":
-        return Mask(start, end, "gone")
-    if kind != "name":
-        return Mask(start, end, "literal")
-    dbt = _DBT_NAME.fullmatch(match[0])
-    if not dbt:
-        return Mask(start, end, "name", (match[0],))
-    return Mask(start, end, "name", _dbt_parts(dbt))
-
-
 def _dbt_parts(match: re.Match[str]) -> tuple[str, ...]:
     is_source = "source" in match[0].partition("(")[0]
     parts = (match[2], match[4]) if is_source else (match[4] or match[2],)  # ref('package', 'model') is the model
@@ -198,8 +225,3 @@ def _dbt_parts(match: re.Match[str]) -> tuple[str, ...]:
 
 def _token(token: Token, kind: TokenType, text: str) -> Token:
     return Token(kind, text, token.line, token.col, token.start, token.end, token.comments)
-
-
-@lru_cache(maxsize=64)
-def _pattern(dialect: str) -> re.Pattern[str]:
-    return re.compile(f"{_TEMPLATE}|{DOLLAR_TAG}|{lexis(dialect).opaque}", re.DOTALL)

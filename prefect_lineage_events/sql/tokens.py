@@ -7,21 +7,27 @@ an analysis.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 
 from sqlglot.tokenizer_core import Token, TokenType
 
 from . import quoted_texts
 from .context import Context
-from .lexis import known, lexis, tokenize
+from .lexis import MOST_TOKENS, known, tokenize
 from .literals import Places
-from .longlists import cut_long_lists
+from .longlists import HINTS, UNREAD, cut_long_lists
 from .model import TableRef
 from .sanitise import DEFAULT_LIMIT, cut, fingerprint, shown
+from .scanner import Scanner
 from .scripts import cut_characters, cut_tokens, delimited, may_have_cuts, without_client_lines
 from .shape import Shape, shape
+from .sniff import PARSED
 from .templates import Mask, binds, mask, resolve
 
+# What ends a transaction at a text's end counts for all that stands before it, read or not.
+_CONTROL_AT_END = re.compile(r";\s*((?:commit|rollback|end)\b[ \w]{0,40})[\s;]*\Z", re.IGNORECASE)
+_END = 200  # characters
 _BINDS = re.compile(r"[%&]|\?\d")  # what `binds` may have to do with
 
 
@@ -31,9 +37,9 @@ class Piece:
     `text` is what the user wrote, from its first word to its last, long lists of data cut. `prepared` is as long, with
     templates masked; `tokens` are sqlglot tokens of it, offsets included, or None when it does not tokenise. What
     stands for a template, a client variable or a bind in them spans its text: `parse(tokens, prepared)` works, while
-    tokenising `prepared` again may not. `lost_columns` says that the text was beyond all measure, and that select lists
-    in it were cut. `tables` are those that the analysis found in it: the literals that name them are shown. Nothing is
-    computed before it is asked for.
+    tokenising `prepared` again may not. `lost` says what of a text beyond all measure was not read, `lost_literal` that
+    a literal in it was cut. `tables` are those that the analysis found in it: the literals that name them are shown.
+    Nothing is computed before it is asked for.
     """
 
     def __init__(self, text: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: list[Token] | None):
@@ -42,13 +48,19 @@ class Piece:
         self.prepared = prepared
         self.masks = masks
         self.tokens = tokens
-        self.lost_columns = False
+        self.lost = ""
+        self.lost_literal = False
         self.tables: tuple[TableRef, ...] = ()
 
     @property
     def is_templated(self) -> bool:
         """Whether some of it is a template's leftover, so that what runs in the end may be something else."""
         return any(mask.kind != "literal" for mask in self.masks)
+
+    @property
+    def may_execute_texts(self) -> bool:
+        """Whether a literal in it may be SQL that it runs: in what is neither a query nor a change of data."""
+        return not self.tokens or self.tokens[0].text.upper() not in PARSED
 
     @cached_property
     def shape(self) -> Shape | None:
@@ -78,47 +90,70 @@ class Piece:
 def split(sql: str, dialect: str) -> list[Piece]:
     """The statements of a text, in order; empty ones and comments alone make no piece. Never raises."""
     dialect = known(dialect)
-    source, lost = cut_long_lists(sql, dialect)
-    source = without_client_lines(source, dialect)
-    sections = delimited(source, dialect) if "elimiter" in source or "ELIMITER" in source else None
-    pieces = [piece for section in sections or [source] for piece in _pieces(section, dialect)]
-    for piece in pieces if lost else ():
-        piece.lost_columns = True
+    short = cut_long_lists(without_client_lines(sql, dialect), dialect)
+    sections = delimited(short.text, dialect) if "elimiter" in short.text or "ELIMITER" in short.text else None
+    reader = _Reader(dialect)
+    pieces = [piece for section in sections or [short.text] for piece in reader.pieces(section)]
+    for piece in pieces:
+        piece.lost, piece.lost_literal = short.lost_columns, short.lost_literal
+    if pieces and not (short.is_whole and reader.is_whole):
+        pieces[-1].lost = UNREAD
+        if (control := _CONTROL_AT_END.search(sql, max(len(sql) - _END, 0))) is not None:
+            pieces.append(reader.single(control[1]))
     return pieces
 
 
-def _pieces(source: str, dialect: str) -> list[Piece]:
-    source = _trimmed(source, dialect)
-    if not source:
-        return []
-    prepared, masks = mask(source, dialect)
-    tokens = tokenize(prepared, dialect)
-    if tokens is None:
-        return _untokenised(source, dialect)
-    if not tokens:
-        return []
-    spans = list(cut_tokens(tokens, dialect)) if may_have_cuts(source, dialect) else [(0, len(tokens))]
-    if len(spans) == 1 and tokens[spans[0][0]].start == 0:
-        start, end = spans[0]
-        last = tokens[end - 1].end + 1
-        return [_piece(source[:last], dialect, prepared[:last], masks, tokens[start:end])]
-    return _singles([source[tokens[a].start : tokens[b - 1].end + 1] for a, b in spans], dialect)
+class _Reader:
+    """Makes the pieces of one text, which together have no more than so many tokens."""
 
+    def __init__(self, dialect: str) -> None:
+        self.dialect = dialect
+        self.is_whole = True
+        self._left = MOST_TOKENS
 
-def _untokenised(source: str, dialect: str) -> list[Piece]:
-    """What tokenises statement by statement; the statement that does not is a piece without tokens."""
-    return _singles(cut_characters(source, dialect), dialect)
+    def pieces(self, source: str) -> list[Piece]:
+        dialect = self.dialect
+        source = _trimmed(source, dialect)
+        if not source or not self._left:
+            self.is_whole = self.is_whole and not source
+            return []
+        prepared, masks = mask(source, dialect)
+        tokens, read = tokenize(prepared, dialect, self._left)
+        if tokens is None:
+            # what tokenises statement by statement; the statement that does not is a piece without tokens
+            return self._singles(cut_characters(source, dialect))
+        if read < len(prepared):
+            source, prepared, self.is_whole = source[:read], prepared[:read], False
+        if not tokens:
+            return []
+        spans = list(cut_tokens(tokens, dialect)) if may_have_cuts(source, dialect) else [(0, len(tokens))]
+        if len(spans) == 1 and tokens[spans[0][0]].start == 0:
+            start, end = spans[0]
+            last = tokens[end - 1].end + 1
+            self._left = max(self._left - len(tokens), 0)
+            return [_piece(source[:last], dialect, prepared[:last], masks, tokens[start:end])]
+        return self._singles([source[tokens[a].start : tokens[b - 1].end + 1] for a, b in spans])
 
+    def _singles(self, parts: Sequence[str]) -> list[Piece]:
+        pieces: list[Piece] = []
+        for part in parts:
+            source = _trimmed(part, self.dialect)
+            if not source:
+                continue
+            if not self._left:
+                self.is_whole = False
+                break
+            piece = self.single(source)
+            if piece.tokens != []:  # what is a comment when it stands alone
+                pieces.append(piece)
+        return pieces
 
-def _singles(parts: list[str], dialect: str) -> list[Piece]:
-    trimmed = [_trimmed(part, dialect) for part in parts]
-    pieces = [_single(part, dialect) for part in trimmed if part]
-    return [piece for piece in pieces if piece.tokens != []]  # what is a comment when it stands alone
-
-
-def _single(source: str, dialect: str) -> Piece:
-    prepared, masks = mask(source, dialect)
-    return _piece(source, dialect, prepared, masks, tokenize(prepared, dialect))
+    def single(self, source: str) -> Piece:
+        prepared, masks = mask(source, self.dialect)
+        tokens, read = tokenize(prepared, self.dialect, self._left)
+        self.is_whole = self.is_whole and read == len(prepared)
+        self._left = max(self._left - len(tokens if tokens is not None else source), 0)
+        return _piece(source[:read], self.dialect, prepared[:read], masks, tokens)
 
 
 def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: list[Token] | None) -> Piece:
@@ -135,8 +170,12 @@ def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], to
 
 
 def _trimmed(source: str, dialect: str) -> str:
-    leading = lexis(dialect).leading.match(source)
-    return source[leading.end() if leading else 0 :].rstrip().rstrip(";")
+    """The text without the blanks and comments before it, hints excepted, and without blanks and `;` behind it."""
+    scanner = Scanner(source, dialect)
+    start = scanner.skip_blanks(0)
+    while not source.startswith(HINTS, start) and (end := scanner.comment_end(start)) > start:
+        start = scanner.skip_blanks(end)
+    return source[start:].rstrip().rstrip(";")
 
 
 def sanitise(sql: str, dialect: str, limit: int = DEFAULT_LIMIT) -> str:

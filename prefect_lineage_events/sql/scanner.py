@@ -1,0 +1,250 @@
+"""The quoted texts, quoted names and comments of a text: what nothing else may look into.
+
+Written as a walk, not as one pattern: a pattern that meets a quote which is never closed, or a comment that could end
+at two places, looks at the rest of the text again and again. Here each opening is met once, its end is found by one
+search, and an opening that has no end is met no more. No single call looks far, so that the interpreter can give the
+user's threads their turn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from sqlglot.dialects.dialect import Dialect
+
+Kind = Literal["text", "name", "comment", "dollar", "stop"]
+
+MOST_STEPS = 300_000  # openings of quotes, comments and brackets: about half a second
+_WINDOW = 65_536  # characters that one search for the next opening looks at
+_TAG = re.compile(r"\$\w{0,128}\$")
+_BLANK = re.compile(r"\S")
+_BRACKETS = {"[": "]", "{": "}", "(": ")", "<": ">"}
+_CONTROL = re.compile(r"[\s\x00-\x1f\x7f]")
+_MOST_UNCLOSED_TAGS = 100
+
+
+class Span(NamedTuple):
+    """A stretch of a text. A `stop` is what the caller asked for; `quote` is how many characters close a quote."""
+
+    kind: Kind
+    start: int
+    end: int
+    quote: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Quote:
+    opening: str
+    closing: str
+    backslash: bool
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class _Lexis:
+    quotes: dict[str, tuple[_Quote, ...]]  # by the first character, the longest opening first
+    lines: tuple[str, ...]  # openings of comments that end with their line
+    dash_needs_blank: bool
+    nested: bool
+    has_q_quotes: bool
+    comments: frozenset[str]  # one or two characters that begin a comment
+    openings: frozenset[str]  # first characters of all of these
+
+
+class Scanner:
+    """Walks a text once. `position` is where the next look starts; a caller may move it forward.
+
+    `steps` is how many more openings it looks at. Then it is `exhausted`: `position` is the end of what it has seen.
+
+    A quote that nothing closes is no quote, and neither is a dollar tag. A comment that nothing closes runs to the end.
+    """
+
+    def __init__(self, text: str, dialect: str, stops: str = "", delimiter: str = "", steps: int = MOST_STEPS) -> None:
+        self.text = text
+        self.position = 0
+        self.exhausted = False
+        self.steps = steps
+        self._dialect = dialect
+        self._unclosed: set[str] = set()
+        self._unclosed_tags = 0
+        self._delimiter = delimiter
+        self.stop_at(stops)
+
+    def stop_at(self, stops: str) -> None:
+        """From here on, stop at these characters where they stand outside quotes and comments.
+
+        A delimiter counts more than a quote or a comment that begins as it does.
+        """
+        self._lexis, self._starts = _of_dialect(self._dialect, stops + self._delimiter[:1])
+        self._stops = stops
+
+    def __iter__(self) -> Iterator[Span]:
+        while (span := self.next()) is not None:
+            yield span
+
+    def next(self) -> Span | None:
+        """The next span, None at the end of the text or of the steps."""
+        text, size = self.text, len(self.text)
+        while self.position < size:
+            match = self._starts.search(text, self.position, self.position + _WINDOW)
+            if match is None:
+                self.position += _WINDOW
+                continue
+            at = match.start()
+            char = text[at]
+            self.steps -= 1
+            if self.steps < 0:
+                self.exhausted = True
+                return None
+            if self._delimiter and text.startswith(self._delimiter, at):
+                self.position = at + len(self._delimiter)
+                return Span("stop", at, self.position)
+            span = self._span(at, char) if char in self._lexis.openings else None
+            if span is not None:
+                self.position = span.end
+                return span
+            self.position = at + 1
+            if char in self._stops:
+                return Span("stop", at, at + 1)
+        self.position = size
+        return None
+
+    def skip_blanks(self, start: int) -> int:
+        """Where the blanks that start here end."""
+        match = _BLANK.search(self.text, start)
+        return match.start() if match else len(self.text)
+
+    def comment_end(self, start: int) -> int:
+        """Where the comment that starts here ends; `start` itself where none does."""
+        text, lexis = self.text, self._lexis
+        if text.startswith("/*", start):
+            return self._block_end(start + 2)
+        for opening in lexis.lines:
+            if text.startswith(opening, start):
+                after = start + len(opening)
+                if opening == "--" and lexis.dash_needs_blank and after < len(text) and not _CONTROL.match(text, after):
+                    continue
+                ends = [end for sign in "\r\n" if (end := text.find(sign, after, self._line_end(after) + 1)) >= 0]
+                return min(ends, default=len(text))
+        return start
+
+    def _line_end(self, start: int) -> int:
+        end = self.text.find("\n", start)
+        return end if end >= 0 else len(self.text)
+
+    def _span(self, at: int, char: str) -> Span | None:
+        text = self.text
+        if char == "$":
+            return self._dollar(at)
+        for quote in self._lexis.quotes.get(char, ()):
+            if quote.opening in self._unclosed or not text.startswith(quote.opening, at):
+                continue
+            end, size = self._quote_end(at, quote)
+            if end >= 0:
+                return Span(quote.kind, at, end, size)
+        if text[at : at + 2] not in self._lexis.comments and char not in self._lexis.comments:
+            return None
+        end = self.comment_end(at)
+        return Span("comment", at, end) if end > at else None
+
+    def _quote_end(self, at: int, quote: _Quote) -> tuple[int, int]:
+        """Where the quote that opens at `at` ends, and how many characters close it; -1 where it never does."""
+        text, closing, start = self.text, quote.closing, at + len(quote.opening)
+        prefix = text[at - 1 : at] if at and not _is_word(text[at - 2 : at - 1]) else ""
+        if prefix in ("q", "Q") and self._lexis.has_q_quotes and start < len(text):
+            end = self._q_quote_end(_BRACKETS.get(text[start], text[start]) + "'", start + 1)
+            if end >= 0:
+                return end, 2
+        escapes = quote.backslash or (prefix in ("e", "E") and quote.opening == "'")
+        mark = "E'" if escapes and not quote.backslash else quote.opening
+        if mark in self._unclosed:
+            return -1, 0
+        end = closed = -1
+        while True:
+            end = _escaped_end(text, closing, start) if escapes else text.find(closing, start)
+            if end < 0:
+                break
+            closed = start = end + len(closing)
+            if len(closing) > 1 or quote.opening != closing or text[closed : closed + 1] != closing:
+                break
+            start = closed + 1  # a doubled quote: the text goes on
+        if end < 0:
+            self._unclosed.add(mark)
+        return closed, len(closing)
+
+    def _q_quote_end(self, closing: str, start: int) -> int:
+        """Where Oracle's `q'[...]'` ends; -1 where it never does."""
+        end = -1 if closing in self._unclosed else self.text.find(closing, start)
+        if end < 0:
+            self._unclosed.add(closing)
+        return end + len(closing) if end >= 0 else -1
+
+    def _block_end(self, start: int) -> int:
+        text, depth, end = self.text, 1, self.text.find("*/", start)
+        while end >= 0:
+            opened = text.find("/*", start, end) if self._lexis.nested else -1
+            if opened >= 0:
+                depth, start = depth + 1, opened + 2
+                continue
+            depth, start = depth - 1, end + 2
+            if not depth:
+                return start
+            end = text.find("*/", start)
+        return len(text)
+
+    def _dollar(self, at: int) -> Span | None:
+        text = self.text
+        if self._unclosed_tags >= _MOST_UNCLOSED_TAGS or (at and (_is_word(text[at - 1]) or text[at - 1] == "$")):
+            return None
+        tag = _TAG.match(text, at)
+        if tag is None:
+            return None
+        end = text.find(tag[0], tag.end())
+        if end < 0:
+            self._unclosed_tags += 1
+            return None
+        return Span("dollar", at, end + len(tag[0]), len(tag[0]))
+
+
+def _escaped_end(text: str, closing: str, start: int) -> int:
+    """Where `closing` stands that no backslash escapes; -1 where nowhere."""
+    end = text.find(closing, start)
+    while end >= 0:
+        escape = text.find("\\", start, end)
+        if escape < 0:
+            return end
+        start = escape + 2
+        if start > end:
+            end = text.find(closing, start)
+    return -1
+
+
+def _is_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
+@lru_cache(maxsize=128)
+def _of_dialect(dialect: str, stops: str) -> tuple[_Lexis, re.Pattern[str]]:
+    base = Dialect.get_or_raise(dialect if Dialect.get(dialect) else "").tokenizer_class
+    escapes = "\\" in base._STRING_ESCAPES
+    texts = [_Quote(start, end, escapes, "text") for start, end in base._QUOTES.items()]
+    names = [_Quote(start, end, False, "name") for start, end in base._IDENTIFIERS.items()]
+    quotes: dict[str, tuple[_Quote, ...]] = {}
+    for quote in sorted(texts, key=lambda q: -len(q.opening)) + names:
+        quotes[quote.opening[0]] = (*quotes.get(quote.opening[0], ()), quote)
+    lines = tuple(start for start, end in base._COMMENTS.items() if end is None)
+    openings = frozenset({*quotes, *(line[0] for line in lines), "/", "$"})
+    words = _Lexis(
+        quotes=quotes,
+        lines=lines,
+        dash_needs_blank=base.DASH_COMMENT_REQUIRES_BOUNDARY,
+        nested=base.NESTED_COMMENTS,
+        has_q_quotes="q'[" in base._FORMAT_STRINGS,
+        comments=frozenset({*(line[:2] for line in lines), "/*"}),
+        openings=openings,
+    )
+    return words, re.compile(f"[{''.join(re.escape(c) for c in sorted(openings | set(stops)))}]")

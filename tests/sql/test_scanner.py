@@ -1,0 +1,102 @@
+"""Where quotes and comments begin and end, dialect by dialect, and what is none."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prefect_lineage_events.sql.chunking import CHUNK, chunks
+from prefect_lineage_events.sql.lexis import tokenize
+from prefect_lineage_events.sql.scanner import Scanner
+
+from .test_sanitise import DIALECTS, texts
+
+FOUND = [
+    ("a text", "snowflake", "a 'b' c", ["'b'"]),
+    ("a doubled quote goes on", "postgres", "'a''b' c", ["'a''b'"]),
+    ("a backslash escapes where the dialect says so", "mysql", r"'a\'b' c", [r"'a\'b'"]),
+    ("a backslash is a character elsewhere", "postgres", r"'a\' b 'c'", [r"'a\'", "'c'"]),
+    ("a backslash escapes in an E text", "postgres", r"e'a\'b' c", [r"'a\'b'"]),
+    ("three quotes", "bigquery", '"""a "b" c""" d', ['"""a "b" c"""']),
+    ("Oracle's q quotes", "oracle", "q'[it's]' || 'x'", ["'[it's]'", "'x'"]),
+    ("a name", "snowflake", '"a b" \'c\'', ['"a b"', "'c'"]),
+    ("a name in brackets", "tsql", "[it's] 'c'", ["[it's]", "'c'"]),
+    ("brackets of an array", "postgres", "a['x']", ["'x'"]),
+    ("a quote that nothing closes is none", "postgres", "it's \"a\"", ['"a"']),
+    ("a dollar quote", "postgres", "$$ it's $$ 'x'", ["$$ it's $$", "'x'"]),
+    ("a dollar quote with a tag", "postgres", "$a$ $$ ' $a$ 'x'", ["$a$ $$ ' $a$", "'x'"]),
+    ("a tag that nothing closes is none", "postgres", "$a$ 'x'", ["'x'"]),
+    ("a tag within a word is none", "postgres", "a$b$ 'x' $b$", ["'x'"]),
+    ("a line comment", "postgres", "a -- it's\n'x'", ["-- it's", "'x'"]),
+    ("a dash comment without a blank", "mysql", "1--'x'", ["'x'"]),
+    ("a hash comment", "mysql", "a # it's\n'x'", ["# it's", "'x'"]),
+    ("no hash comment elsewhere", "postgres", "a # 'x'", ["'x'"]),
+    ("a slash comment", "snowflake", "a // it's\n'x'", ["// it's", "'x'"]),
+    ("a comment", "postgres", "a /* it's */ 'x'", ["/* it's */", "'x'"]),
+    ("a comment within a comment", "postgres", "/* /* ' */ ' */ 'x'", ["/* /* ' */ ' */", "'x'"]),
+    ("comments that do not nest", "mysql", "/* /* ' */ 'x'", ["/* /* ' */", "'x'"]),
+    ("a comment that never ends", "postgres", "a /* 'x'", ["/* 'x'"]),
+    ("a comment in a text", "postgres", "'/* -- ' || 'x'", ["'/* -- '", "'x'"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("dialect", "text", "expected"), [c[1:] for c in FOUND], ids=[c[0] for c in FOUND])
+def test_what_is_quoted(dialect: str, text: str, expected: list[str]) -> None:
+    assert [text[span.start : span.end] for span in Scanner(text, dialect)] == expected
+
+
+def test_stops_count_outside_quotes_only() -> None:
+    assert [span.start for span in Scanner("(')', /* ( */ [)", "postgres", "()") if span.kind == "stop"] == [0, 15]
+
+
+def test_a_delimiter_counts_more_than_a_quote() -> None:
+    text = "a $$ b 'it$$ed' $$"
+    assert [span.start for span in Scanner(text, "mysql", delimiter="$$") if span.kind == "stop"] == [2, 16]
+
+
+def test_a_scan_ends_with_its_steps() -> None:
+    scanner = Scanner("'a' " * 100, "postgres", steps=10)
+    assert len(list(scanner)) == 10
+    assert scanner.exhausted
+    assert scanner.position < 50
+
+
+@settings(max_examples=200, deadline=None)
+@given(texts, st.sampled_from(DIALECTS))
+def test_spans_are_in_order_and_within_the_text(text: str, dialect: str) -> None:
+    at = 0
+    for span in Scanner(text, dialect, "()"):
+        assert at <= span.start < span.end <= len(text)
+        at = span.end
+
+
+LONG = [
+    "select " + ", ".join(f"coalesce(t.a{i}, 'it''s; {i}', \"x y\") as c{i}" for i in range(1_000)) + " from t",
+    "insert into a select b from c where d = 'x' -- it's\n;\n" * 800,
+    "select a from t where " + " and ".join(f"b{i} is not null" for i in range(3_000)) + " group by a order by a",
+    "create function f() returns int as $$ " + "select 1; " * 3_000 + "$$ language sql; select 2",
+]
+
+
+@pytest.mark.parametrize("text", LONG)
+@pytest.mark.parametrize("dialect", ["postgres", "snowflake", "athena", "oracle"])
+def test_chunks_have_the_tokens_of_the_whole(text: str, dialect: str) -> None:
+    assert len(list(chunks(text, dialect))) > 1 or "$$" in text
+    whole, _ = tokenize(text[: 2 * CHUNK], dialect)
+    in_chunks, read = tokenize(text, dialect)
+    assert whole is not None
+    assert in_chunks is not None
+    assert read == len(text)
+    known = [(t.token_type, t.text, t.start, t.end, t.line) for t in whole[:-1]]
+    assert [(t.token_type, t.text, t.start, t.end, t.line) for t in in_chunks[: len(known)]] == known
+    strings = ("STRING", "RAW_STRING", "HEREDOC_STRING", "IDENTIFIER", "HIVE_TOKEN_STREAM")
+    plain = [t for t in in_chunks if t.token_type.name not in strings]
+    assert all(text[t.start : t.end + 1].upper() == t.text.upper() for t in plain)
+
+
+def test_no_more_tokens_than_asked_for_are_made() -> None:
+    tokens, read = tokenize("a, " * 100_000, "postgres", 10_000)
+    assert tokens is not None
+    assert 10_000 <= len(tokens) < 10_000 + CHUNK
+    assert read < 300_000
