@@ -96,6 +96,7 @@ class _Reader:
     def __init__(self, context: Context, texts: int = 0) -> None:
         self.context = context
         self.texts = texts
+        self._refused: dict[tuple[int, int, str], str] = {}  # why the parser does not take a part: asked once
 
     def piece(self, piece: Piece) -> list[Draft]:
         tokens = piece.tokens
@@ -178,9 +179,12 @@ class _Reader:
         return [draft]
 
     def _tree(self, draft: Draft, tokens: Sequence[Token], text: str) -> bool:
-        tree, reason = parse(tokens, text, self.context.dialect)
+        span = (tokens[0].start, tokens[-1].end, text) if tokens else (0, 0, "")
+        tree, reason = None, self._refused.get(span, "")
+        if not reason:
+            tree, reason = parse(tokens, text, self.context.dialect)
         if tree is None:
-            draft.reason = reason
+            self._refused[span] = draft.reason = reason
             return False
         if self.context.dialect == "duckdb":
             inline_queries(tree, self.context.dialect)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.expressions import Expr
 from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
+from .metered import ParserStopped, parser
 from .phrases import without_phrases
 
 # Beyond these the words are read without a tree. sqlglot 30 takes 2.5 us and 0.5 kB a token; nested deeper than
@@ -51,7 +50,9 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
         tokens = [_insert(tokens[0]), *tokens[1:]]
     _quiet.on = True
     try:
-        trees = _dialect(dialect).parser(error_message_context=0).parse(list(tokens), text)
+        trees = parser(dialect, len(tokens)).parse(list(tokens), text)
+    except ParserStopped:
+        return None, "the parser took too long"
     except SqlglotError:
         return None, "it does not parse"
     except RecursionError:
@@ -164,11 +165,6 @@ def _nested_types(tokens: Sequence[Token]) -> bool:
             opened.pop()
         previous = kind
     return False
-
-
-@lru_cache(maxsize=64)
-def _dialect(name: str) -> Dialect:
-    return Dialect.get_or_raise(name if Dialect.get(name) else "")
 
 
 class _Quiet(threading.local):

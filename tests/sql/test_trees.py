@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 
 import pytest
+from sqlglot.dialects.dialect import Dialect
 
+from prefect_lineage_events.sql import analyze
 from prefect_lineage_events.sql.tokens import split
 from prefect_lineage_events.sql.trees import DEEPEST, parse
 
@@ -87,3 +89,18 @@ def test_options_between_a_verb_and_its_target_do_not_hide_the_target(sql: str, 
     tree, _ = _parse(sql, dialect)
     assert tree is not None
     assert [t.name for t in tree.find_all(type(tree.this)) if t.name == "t"]
+
+
+@pytest.mark.parametrize("chain", ["[1]", "['k']", "[a]"])
+def test_a_parser_that_takes_too_long_is_stopped_and_the_words_are_read(chain: str) -> None:
+    """Each subscript of a subscript costs sqlglot as much as all before it."""
+    (statement,) = analyze(f"insert into u select a{chain * 5_000} from t", dialect="postgres", schema="s")
+    assert (statement.confidence, statement.reason) == ("recovered", "read from its words: the parser took too long")
+    assert [t.name for t in (*statement.inputs, *statement.outputs)] == ["s.t", "s.u"]
+
+
+def test_sqlglot_does_not_know_of_the_metered_dialects() -> None:
+    before = dict(Dialect.classes)
+    analyze("select a from t", dialect="drill")
+    assert before == Dialect.classes
+    assert Dialect.get_or_raise("drill").__class__ is Dialect.get("drill")

@@ -1,0 +1,79 @@
+"""sqlglot's parser with a meter: it can be stopped, and other threads get their turn while it works.
+
+Its compiled code runs from a statement's beginning to its end without letting go of the interpreter's lock, and on some
+texts it takes a time that grows with the square of their length, or faster. What it asks its dialect for while it
+parses expressions, tables and types is answered here by Python code: there the lock can change hands, and there the
+steps are counted.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from inspect import getattr_static
+from typing import Any
+
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.parser import Parser
+
+# What the parser asks for again and again, whatever it is parsing.
+_ASKED = (
+    "DPIPE_IS_STRING_CONCAT", "SUPPORTS_COLUMN_JOIN_MARKS", "ALIAS_POST_TABLESAMPLE", "ALIAS_POST_VERSION",
+    "INTERSECT_BINDS_TIGHTER_THAN_UNION_AND_EXCEPT", "VALID_INTERVAL_UNITS", "SUPPORTS_USER_DEFINED_TYPES",
+    "SUPPORTS_FIXED_SIZE_ARRAYS", "INDEX_OFFSET", "UNNEST_COLUMN_ONLY", "NORMALIZE_NOT_NULL",
+)  # fmt: skip
+_STEPS = 4_000  # of any statement, and per token: an ordinary one asks less than twice a token
+_STEPS_PER_TOKEN = 4
+_SECONDS = 0.1  # of the processor, and per token: an ordinary one takes 2 microseconds
+_SECONDS_PER_TOKEN = 6e-6
+_LOOKS = 31  # steps between two looks at the clock, less one
+
+
+class ParserStopped(Exception):
+    """The parser has used up what a statement of this length may take."""
+
+
+class _Meter(threading.local):
+    left = 0
+    until = 0.0
+
+    def step(self) -> None:
+        self.left -= 1
+        if self.left < 0 or (not self.left & _LOOKS and time.thread_time() > self.until):
+            raise ParserStopped
+
+
+_meter = _Meter()
+_dialects: dict[str, Dialect] = {}
+
+
+def parser(dialect: str, tokens: int) -> Parser:
+    """A parser for one statement of so many tokens, which may raise ParserStopped. Only for the thread that asks."""
+    _meter.left = _STEPS + _STEPS_PER_TOKEN * tokens
+    _meter.until = time.thread_time() + _SECONDS + _SECONDS_PER_TOKEN * tokens
+    known = _dialects.get(dialect)
+    if known is None:
+        known = _dialects[dialect] = _metered(dialect)
+    return known.parser(error_message_context=0)
+
+
+def _metered(name: str) -> Dialect:
+    """A dialect that counts what it is asked for, made past sqlglot's register of dialects: nobody else sees it."""
+    base = type(Dialect.get_or_raise(name if Dialect.get(name) else ""))
+    answers = {
+        asked: _answer(getattr(base, asked))
+        for asked in _ASKED
+        if hasattr(base, asked) and not isinstance(getattr_static(base, asked), property)
+    }
+    metered: type[Dialect] = type.__new__(type(base), base.__name__, (base,), answers)
+    return metered()
+
+
+def _answer(value: Any) -> property:
+    step = _meter.step
+
+    def asked(_: Dialect) -> Any:
+        step()
+        return value
+
+    return property(asked)
