@@ -37,7 +37,7 @@ class Lexis:
     dollar_quotes: frozenset[str]
 
 
-MOST_TOKENS = 150_000  # of one text: about 100 MB and a second with all that is made of them
+MOST_TOKENS = 100_000  # of one text: about 50 MB and a second with all that is made of them
 # Athena's tokenizer asks the first words which of two languages a statement is in, and the rest of it is in the same.
 _ATHENA = ("athena", "hive", "trino")
 _local = threading.local()

@@ -13,13 +13,17 @@ from .alike import pattern_of
 from .attached import attached_by
 from .cache import BoundedCache
 from .context import Context
-from .longlists import LOST_LITERAL
+from .longlists import LOST_LITERAL, UNREAD
 from .model import Statement, TableRef
 from .state import Columns, State
 from .statement import analyze_piece
-from .tokens import split
+from .tokens import Piece, split
 
 _USES_LAST_QUERY = re.compile(r"last_query_id|->>", re.IGNORECASE)
+_MOST_ANALYSED = 220_000  # tokens of one text, those of statements alike counted once: about a second
+_EACH = 20  # what a statement costs beside its tokens
+_SHORT = 4  # tokens: COMMIT and the like cost nothing
+_SMALL = 200  # tokens
 _STATEMENT_BYTES = 1_500  # what one statement weighs, about, and one reference or edge of it
 _REFERENCE_BYTES = 250
 
@@ -82,13 +86,11 @@ class Session:
     def _analyze(
         self, sql: str, columns: bool, schemas: Mapping[str, Columns]
     ) -> tuple[tuple[Statement, ...], Session]:
+        script = _Script(columns, schemas)
         session = self
         statements: list[Statement] = []
         for piece in split(sql, self.dialect):
-            found = analyze_piece(piece, session._context(columns, schemas))
-            lost = piece.lost or (LOST_LITERAL if piece.lost_literal and piece.may_execute_texts else "")
-            if lost:
-                found = tuple(replace(s, confidence="partial", reason=lost) for s in found)
+            found = script.read(piece, session)
             session = session.after(*found)
             opened = attached_by(piece, session.state.attached)
             if opened is not None:
@@ -108,7 +110,8 @@ class Session:
         read = statement.inputs if statement.kind == "read" else ()
         return Session(self.dialect, database, schema, read, self.state.after(statement), autocommit)
 
-    def _context(self, columns: bool, schemas: Mapping[str, Columns]) -> Context:
+    def context(self, columns: bool, schemas: Mapping[str, Columns]) -> Context:
+        """What the next statement may know beyond its text."""
         known = {**schemas, **self.state.columns} if schemas else self.state.columns
         return Context(
             dialect=self.dialect,
@@ -120,6 +123,46 @@ class Session:
             last_query=self.last_query,
             columns=columns,
         )
+
+
+class _Script:
+    """Analyses the pieces of one text, one after the other, until they have cost more than a text may.
+
+    Statements of a script are often alike but for their values: those are analysed once, as long as nothing happens to
+    the session. What is not analysed is one statement that says so, control of transactions excepted.
+    """
+
+    def __init__(self, columns: bool, schemas: Mapping[str, Columns]) -> None:
+        self._columns = columns
+        self._schemas = schemas
+        self._left = _MOST_ANALYSED
+        self._said = False
+        self._known: dict[str, tuple[Statement, ...]] = {}
+        self._met: tuple[object, ...] = ()
+
+    def read(self, piece: Piece, session: Session) -> tuple[Statement, ...]:
+        """The statements of a piece in the state that the session is in."""
+        size = len(piece.tokens if piece.tokens is not None else piece.text)
+        if self._left < size and size > _SHORT:
+            self._left = 0
+            said, self._said = self._said, True
+            return () if said else (Statement("misc", confidence="partial", reason=UNREAD),)
+        met = (session.database, session.schema, session.state)
+        if met != self._met:
+            self._met, self._known = met, {}
+        text = pattern_of(piece.text, session.dialect) or piece.text
+        found = self._known.get(text)
+        if found is not None:
+            return found
+        self._left -= size + _EACH
+        found = analyze_piece(piece, session.context(self._columns, self._schemas))
+        lost = piece.lost or (LOST_LITERAL if piece.lost_literal and piece.may_execute_texts else "")
+        if lost:
+            return tuple(replace(s, confidence="partial", reason=lost) for s in found)
+        is_plain = all(s.confidence == "exact" and not s.session for s in found)
+        if is_plain and size <= _SMALL and not _USES_LAST_QUERY.search(piece.text):
+            self._known[text] = found
+        return found
 
 
 def fresh_answer(
