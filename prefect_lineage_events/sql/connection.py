@@ -50,8 +50,9 @@ def use(words: Words, draft: Draft) -> None:
     if not parts:
         return
     if dialect in TWO_LEVEL:
-        reset = dialect == "hive" and parts[-1] == "default"  # back to where the session was without a USE
-        draft.session.append(("database", "" if reset else parts[-1]))
+        named = draft.context.schema or draft.context.database
+        reset = dialect == "hive" and parts[-1] == "default" and not named  # as it was without a USE
+        draft.session += [("database", ""), ("schema", "" if reset else parts[-1])]
     elif len(parts) > 1:
         draft.session += [("database", parts[-2]), ("schema", parts[-1])]
     elif level == "schema":

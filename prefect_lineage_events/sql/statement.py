@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from . import alterations, connection, definitions, executed, transfers
+from . import alterations, connection, definitions, executed, renames
 from .arguments import arguments_at
 from .batches import cut
 from .blocks import heads
@@ -33,38 +33,13 @@ from .state import moved_on
 from .table_functions import may_name_tables, tables_of_call
 from .transfers import Query
 from .trees import parse, take_apart
+from .verbs import DEFINITIONS, TRANSFERS
 from .walk import walk
 from .words import Words, from_text, from_tokens
 
 if TYPE_CHECKING:
     from .tokens import Piece
 
-_TRANSFERS: dict[str, Callable[[Words, Draft], Query | None]] = {
-    "COPY": transfers.copy,
-    "UNLOAD": transfers.unload,
-    "LOAD": transfers.load,
-    "EXPORT": transfers.export,
-    "IMPORT": transfers.import_,
-    "PUT": transfers.put,
-    "GET": transfers.put,
-    "BULK": transfers.bulk,
-    "APPLY": transfers.apply_changes,
-}
-_DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
-    "DROP": alterations.drop,
-    "UNDROP": alterations.undrop,
-    "FLASHBACK": alterations.flashback,
-    "RESTORE": alterations.restore,
-    "REFRESH": alterations.refresh,
-    "TRUNCATE": alterations.truncate,
-    "RENAME": alterations.rename,
-    "EXCHANGE": alterations.exchange,
-    "USE": connection.use,
-    "DATABASE": connection.use,
-    "PREPARE": executed.prepare,
-    "DEALLOCATE": executed.deallocate,
-    "DISCARD": executed.deallocate,
-}
 _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
 
 
@@ -161,9 +136,9 @@ class _Reader:
             return self._parsed(words)
         if reader := _READERS.get(verb):
             return reader(self, words, draft)
-        if definition := _DEFINITIONS.get(verb):
+        if definition := DEFINITIONS.get(verb):
             definition(words, draft)
-        elif transfer := _TRANSFERS.get(verb):
+        elif transfer := TRANSFERS.get(verb):
             self._inner(transfer(words, draft), words, draft)
         elif verb not in NO_DATA and not TOUCHING.isdisjoint(words.upper):
             draft.doubt("partial", "an unknown kind of statement")
@@ -334,6 +309,8 @@ class _Reader:
 
     def execute(self, words: Words, draft: Draft) -> list[Draft]:
         """EXECUTE IMMEDIATE 'text', EXEC ('text'), EXECUTE of a prepared statement; a procedure is a call."""
+        if self.context.dialect in BATCHED and renames.by_procedure(words, draft):
+            return [draft]
         found = executed.executed(words, self.context)
         if found.text:
             return self._text(found.text)
@@ -394,6 +371,7 @@ _READERS: dict[str, _Read] = {
     "EXPLAIN": _Reader.explain,
     "EXECUTE": _Reader.execute,
     "EXEC": _Reader.execute,
+    "SP_RENAME": _Reader.execute,  # EXEC may be left out of the first statement of a batch
     "DO": _Reader.do,
     "CALL": _Reader.call,
     **dict.fromkeys(("SET", "DECLARE", "LET", "RETURN", "FOR", "OPEN", "CURSOR"), _Reader.holder),

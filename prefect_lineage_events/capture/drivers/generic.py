@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from time import perf_counter
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
@@ -55,10 +55,11 @@ def url_store(url: str) -> Store:
     if scheme == "bigquery":
         return datasets.bigquery(parts.hostname, path or None)
     database, _, schema = path.partition("/")  # Databricks, Snowflake and Trino: `catalog/schema`
-    schema = schema or ("public" if scheme in ("postgres", "redshift") else "")
     if scheme == "snowflake":
         return datasets.snowflake(parts.hostname or "", database or None, schema or None)
-    return datasets.server(scheme, parts.hostname or "", parts.port, database or None, schema or None)
+    database = database or parse_qs(parts.query).get("service_name", [""])[0]  # Oracle's name for it
+    user = unquote(parts.username or "")
+    return datasets.server(scheme, parts.hostname or "", parts.port, database or None, schema or None, user=user)
 
 
 def _autocommit(connection: Any) -> bool:
