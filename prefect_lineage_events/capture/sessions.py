@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from prefect_lineage_events import datasets
+from prefect_lineage_events.capture.drafts import Draft
 from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import Connection, TellsSchema
 from prefect_lineage_events.capture.process import process_token
@@ -16,7 +18,8 @@ from prefect_lineage_events.events import EventDataset
 from prefect_lineage_events.naming import KEEPS_SPELLING, TABLE_SCHEMES, host_and_port
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.sql.catalogs import is_catalog
-from prefect_lineage_events.sql.model import Statement, TableRef
+from prefect_lineage_events.sql.model import Control, Statement, TableRef
+from prefect_lineage_events.sql.transaction_rules import TransactionRules, transaction_rules
 
 # Stores that open files where the flow runs; a server's files lie on the server.
 _EMBEDDED = frozenset({"sqlite", "duckdb"})
@@ -32,8 +35,14 @@ class SqlSession(Protocol):
     def autocommit(self) -> bool: ...  # pragma: no cover
 
     def analyze(
-        self, sql: str, *, columns: bool = True
+        self, sql: str, *, columns: bool = True, in_transaction: bool = False
     ) -> tuple[Sequence[Statement], SqlSession]: ...  # pragma: no cover
+
+    def step(self, control: Control) -> SqlSession: ...  # pragma: no cover
+
+    def failed(self) -> SqlSession: ...  # pragma: no cover
+
+    def ended(self) -> SqlSession: ...  # pragma: no cover
 
 
 @dataclass(slots=True)
@@ -46,15 +55,31 @@ class ConnectionState:
     store: Store
     number: int
     session: SqlSession
-    transaction: Transaction = field(default_factory=Transaction)
+    transaction: Transaction
 
     @classmethod
     def of(cls, connection: Connection) -> ConnectionState:
         from prefect_lineage_events.sql.session import Session
 
         store = _begun(connection)
-        session = Session(dialect=store.dialect, database=store.database, schema=store.schema)
-        return cls(connection.store, connection.number, session)
+        session = Session(store.dialect, store.database, store.schema, path=_search_path(connection))
+        if isinstance(connection.lookup, TellsSchema) and settings().schema_lookup:
+            session = replace(session, existing=partial(_existing_schemas, connection.lookup))
+        return cls(connection.store, connection.number, session, Transaction(store.dialect))
+
+    @property
+    def rules(self) -> TransactionRules:
+        return transaction_rules(self.store.dialect)
+
+    def step(self, control: Control) -> list[Draft]:
+        """A step of the transaction, taken by the driver; the drafts that are true from now on."""
+        self.session = self.session.step(control)
+        return self.transaction.step(control)
+
+    def failed(self) -> None:
+        """A statement has failed the transaction."""
+        self.session = self.session.failed()
+        self.transaction.failed()
 
     @property
     def autocommit(self) -> bool:
@@ -72,7 +97,7 @@ class ConnectionState:
             return _event_dataset(self._location(table.path), "file")
         if not table.parts or is_catalog(table, self.store.dialect):
             return None
-        store, parts = self._place(table.parts)
+        store, parts = self._place(table.parts[-1:] if table.is_apart else table.parts)
         named = self._spelled(store.table(parts), table)
         if table.temporary:
             place = f"temporary://{process_token()}.{self.number}"
@@ -122,6 +147,19 @@ def _begun(connection: Connection) -> Store:
         with softly("asking for the schema of a connection"):
             return replace(store, schema=lookup.default_schema() or store.schema)
     return store
+
+
+def _search_path(connection: Connection) -> tuple[str, ...] | None:
+    if isinstance(connection.lookup, TellsSchema) and settings().schema_lookup:
+        with softly("asking for the search path of a connection"):
+            return connection.lookup.search_path()
+    return None
+
+
+def _existing_schemas(lookup: TellsSchema, names: tuple[str, ...]) -> Collection[str]:
+    with softly("asking for schemas"):
+        return lookup.existing_schemas(names)
+    return ()
 
 
 def _event_dataset(dataset: Dataset, kind: str) -> EventDataset:

@@ -31,6 +31,7 @@ from .routines import TRANSITION_TABLES, body_of, do_body
 from .sniff import NO_CHANGE, NO_DATA, PARSED, QUERY_WORDS, TOUCHING
 from .state import moved_on
 from .table_functions import may_name_tables, tables_of_call
+from .transaction_control import CONTROLS, control_of, ends_transaction
 from .transfers import Query
 from .trees import parse, take_apart
 from .verbs import DEFINITIONS, TRANSFERS
@@ -40,6 +41,7 @@ from .words import Words, from_text, from_tokens
 if TYPE_CHECKING:
     from .tokens import Piece
 
+_SET_CONFIG = "set_config"
 _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
 
 
@@ -82,6 +84,8 @@ class _Reader:
         if tokens and tokens[0].text.upper() in PARSED:
             draft = Draft(self.context)
             if self._tree(draft, tokens, piece.prepared):
+                if _SET_CONFIG in piece.prepared.lower():
+                    connection.set_config(from_tokens(tokens, piece.prepared), draft)
                 return [draft]
         return self._headed(from_tokens(tokens, piece.prepared)) or [Draft(self.context)]
 
@@ -101,11 +105,16 @@ class _Reader:
                 return [draft for draft in drafts if not draft.says_nothing] or drafts[:1]
         if self.context.dialect == "snowflake" and "->>" in words.upper and len(parts := list(words.split("->>"))) > 1:
             return self._chain(parts)
+        control = control_of(words, self.context.dialect) if words.word(0) in CONTROLS else None
+        if control is not None and (self.texts == 0 or words.word(0) in ("COMMIT", "ROLLBACK")):
+            return [Draft(self.context, control=control)]
         drafts, start = [], 0
         for begin, start in heads(words):
             drafts += self._head(words, begin, start)
         if start < len(words):
-            drafts += self.statement(words.part(start) if start else words)
+            statement = words.part(start) if start else words
+            drafts += self.statement(statement)
+            ends_transaction(statement, drafts[-1])
         return drafts
 
     def _chain(self, parts: list[Words]) -> list[Draft]:

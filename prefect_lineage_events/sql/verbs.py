@@ -33,5 +33,6 @@ DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
     "DATABASE": connection.use,
     "PREPARE": executed.prepare,
     "DEALLOCATE": executed.deallocate,
-    "DISCARD": executed.deallocate,
+    "DISCARD": connection.discard,
+    "RESET": connection.reset,
 }

@@ -19,7 +19,6 @@ from prefect_lineage_events.capture.statements import after, ask, note_statement
 from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.naming import scheme_of
 
-_DDL_COMMITS = frozenset({"mysql", "oracle", "snowflake"})
 _FRAMES = ("fetch_arrow_table", "fetchallarrow", "fetch_df", "fetch_polars")
 
 
@@ -32,7 +31,6 @@ def url_driver(url: str) -> Driver:
     return Driver(
         store=lambda _: store,
         commits_itself=_autocommit,
-        ddl_commits=store.dialect in _DDL_COMMITS,
         type_name=str,
         cursor_calls={"adbc_ingest": _ingests, **dict.fromkeys(_FRAMES, weaves.fetches_frame)},
     )

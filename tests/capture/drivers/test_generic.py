@@ -41,13 +41,6 @@ def test_url_says_where_it_points(url: str, namespace: str, table: str) -> None:
     assert (store.namespace, store.table(["t"]).name) == (namespace, table)
 
 
-@pytest.mark.parametrize(
-    ("url", "commits"), [("mysql://db/shop", True), ("oracle://db/shop", True), ("mssql://db/s", False)]
-)
-def test_ddl_commits_where_the_store_says_so(url: str, commits: bool) -> None:
-    assert url_driver(url).ddl_commits is commits
-
-
 @pytest.mark.parametrize("url", ["shop.db", "postgresql:db/shop", ""])
 def test_text_that_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="give the database's URL"):
