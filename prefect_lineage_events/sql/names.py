@@ -14,7 +14,7 @@ from prefect_lineage_events.naming import KEEPS_SPELLING, fold
 from .context import Context
 from .identifiers import complete, split_identifier
 from .lexis import PL_SQL
-from .locations import clean_location, is_connection_string
+from .locations import ADDRESS, clean_location
 from .model import TableRef
 from .temporary_names import temporary_parts
 
@@ -104,16 +104,14 @@ def is_substituted(parts: Sequence[Part], dialect: str) -> bool:
 def table_of(parts: Sequence[Part], context: Context) -> TableRef:
     """The table (or the file) that a name of these parts is, in the store's own case, completed with the defaults."""
     dialect = context.dialect
-    if "://" in parts[0][0] or "://" in parts[-1][0]:
-        cleaned = [
-            (clean_location(text) if "://" in text else text.partition("?")[0], quoted) for text, quoted in parts
-        ]
-        parts = [(text, quoted) for text, quoted in cleaned if text is not None]
-        if len(parts) < len(cleaned):
+    if any(quoted and ADDRESS.search(text) for text, quoted in parts):
+        cleaned = [clean_location(text) if quoted and ADDRESS.search(text) else text for text, quoted in parts]
+        if None in cleaned:
             return HIDDEN
+        parts = [(text or "", quoted) for text, (_, quoted) in zip(cleaned, parts, strict=True)]
+    if dialect == "bigquery":
+        parts = [(text.partition("?")[0], quoted) for text, quoted in parts]
     name, quoted = parts[-1]
-    if quoted and any("=" in text and q and is_connection_string(text) for text, q in parts):
-        return HIDDEN
     if dialect in _FILE_NAME_DIALECTS and len(parts) == 1 and quoted and (_FILE.search(name) or _URL.match(name)):
         return TableRef(kind="file", path=name)
     if (

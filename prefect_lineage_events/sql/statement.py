@@ -55,6 +55,8 @@ def analyze_piece(piece: Piece, context: Context) -> tuple[Statement, ...]:
         for draft in drafts:
             if piece.is_templated and (draft.inputs or draft.outputs):
                 draft.doubt("partial", "a template stands where a name or a condition will be")
+            if piece.doubt and (draft.inputs or draft.outputs):
+                draft.doubt("partial", piece.doubt)
     except Exception as error:  # noqa: BLE001  (the promise: the user's statement has run, lineage must not fail it)
         draft = Draft(context)
         draft.doubt("partial", f"the analyser failed ({type(error).__name__})")
