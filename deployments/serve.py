@@ -8,4 +8,4 @@ from __future__ import annotations
 from prefect_lineage_events.deploy import serve
 
 if __name__ == "__main__":
-    serve(sweep_minutes=5, settle=10, limit=4, poll_seconds=2)
+    serve(sweep_minutes=5, settle=20, limit=4, poll_seconds=2)

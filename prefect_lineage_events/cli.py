@@ -14,11 +14,13 @@ from pathlib import Path
 from uuid import UUID
 
 from prefect_lineage_events import __version__
+from prefect_lineage_events.escaping import line
 
 Command = Callable[[argparse.Namespace], int]
 
 # Of minutes, seconds or runs: beyond it the server has no such times.
 _MOST = 1_000_000
+_MAX_LINE = 4_000
 
 
 class CommandError(Exception):
@@ -86,7 +88,7 @@ def _backfill(options: argparse.Namespace) -> int:
     )
     print(summary)
     for run_id, flow_name, outcome in summary.outcomes() if options.dry_run else ():
-        print(f"  {run_id}  {flow_name}  {outcome}")
+        print(line(f"  {run_id}  {flow_name}  {outcome}", _MAX_LINE))
     return 0
 
 
@@ -135,7 +137,9 @@ def _explain_sql(options: argparse.Namespace) -> int:
     from prefect_lineage_events.sql import explain
 
     text = _sql_text(options)
-    print(explain(text, options.dialect, database=options.database, schema=options.schema, as_json=options.json))
+    found = explain(text, options.dialect, database=options.database, schema=options.schema, as_json=options.json)
+    # A statement's names may hold what a terminal obeys.
+    print("\n".join(line(one, len(one)) for one in found.split("\n")))
     return 0
 
 
@@ -182,7 +186,8 @@ def _require_answer() -> None:
 
 
 def _fail(message: str, code: int = 1) -> int:
-    print(f"prefect-lineage: {message}", file=sys.stderr)
+    shown = "\n".join(line(one, _MAX_LINE) for one in message.split("\n"))
+    print(f"prefect-lineage: {shown}", file=sys.stderr)
     return code
 
 
@@ -237,10 +242,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command in (deploy, serve):
         command.add_argument(
-            "--sweep-minutes", type=_positive(float), default=5.0, metavar="M", help="between sweeps (default 5)"
+            "--sweep-minutes", type=_positive(float), metavar="M", help="between sweeps (as deployed; at first 5)"
         )
         command.add_argument(
-            "--settle", type=_positive(float), default=10.0, metavar="S", help="from a run's end to its assembling (10)"
+            "--settle",
+            type=_positive(float),
+            metavar="S",
+            help="seconds for which runs that end are gathered before they are assembled (as deployed; at first 20)",
         )
 
     add("register", _register, "register the lineage blocks with the Prefect API")

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import httpx
 from prefect import get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events.schemas.automations import AutomationCore
@@ -26,6 +28,8 @@ from prefect.types.entrypoint import EntrypointType
 
 from prefect_lineage_events.events import CLOSED_EVENT, EMITTER_PREFIX
 from prefect_lineage_events.history.runs import OWN_FLOW_PREFIX
+from prefect_lineage_events.openlineage import configuration
+from prefect_lineage_events.openlineage.targets import targets
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -37,9 +41,13 @@ SWEEPER = f"{OWN_FLOW_PREFIX}sweep/{DEPLOYMENT}"
 BLOCKS = ("SnowflakeLineage", "SqlAlchemyLineage", "AsyncSqlAlchemyLineage")
 TAGS = ["lineage"]
 SWEEP_MINUTES = 5.0
-# From a run's end to its assembling: by then its events are mostly stored, and the assembler need not wait for them.
-SETTLE_SECONDS = 10.0
+# Runs that end within this of one another are assembled by one run of the assembler, at the end of that time: by then
+# their events are mostly stored.
+SETTLE_SECONDS = 20.0
 _PAUSED_WITHIN = 3.0
+# Where the client looks for its transport first; our own settings go with it.
+TARGET_VARIABLE = "OPENLINEAGE__TRANSPORT"
+_OWN_PREFIX = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"
 
 
 class NotDeployedError(RuntimeError):
@@ -55,12 +63,16 @@ class Deployed:
     enabled: bool
     blocks: tuple[str, ...]
     work_pool: str | None = None
+    targets: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"deployment  {name}  {id_}" for name, id_ in self.deployments.items()]
         state = "" if self.enabled else "  (disabled: switch it on in the UI, or by `prefect automation resume`)"
         lines.append(f"automation  {AUTOMATION}  {self.automation}{state}")
         lines += [f"block       {name}" for name in self.blocks]
+        lines += [f"target      {target}" for target in self.targets]
+        lines += [f"WARNING     {warning}" for warning in self.warnings]
         where = f"a worker of work pool {self.work_pool!r}" if self.work_pool else "`prefect-lineage serve`"
         return "\n".join([*lines, f"Runs are executed by {where}."])
 
@@ -69,29 +81,71 @@ def deploy(
     *,
     work_pool: str | None = None,
     image: str | None = None,
-    sweep_minutes: float = SWEEP_MINUTES,
-    settle: float = SETTLE_SECONDS,
+    sweep_minutes: float | None = None,
+    settle: float | None = None,
 ) -> Deployed:
     """Create or update the blocks, the three deployments and the automation.
 
-    Without a work pool the deployments wait for `serve`. `image` is the image with this package, for a pool that
-    runs images. `settle`: seconds from a run's end to its assembling.
+    Without a work pool the deployments wait for `serve`. With one, the target of this process is stored with them, so
+    that it is the same on every worker. `image` is the image with this package, for a pool that runs images. `settle`:
+    seconds for which runs that end are gathered, and after which they are assembled. What is None stays as it is
+    deployed.
     """
     if image and not work_pool:
         raise ValueError("an image needs a work pool to run it: give --work-pool as well")
     if work_pool:
         _require_work_pool(work_pool)
     blocks = register_blocks()
-    ids = {d.full_name: cast(UUID, d.apply(work_pool_name=work_pool, image=image)) for d in deployments(sweep_minutes)}
+    ids = {}
+    with get_client(sync_client=True) as client:
+        kept = _deployed_schedules(client) if sweep_minutes is None else None
+    environment = _stored_target() if work_pool else {}
+    for deployment in deployments(sweep_minutes, schedules=kept):
+        deployment.job_variables = {"env": environment} if work_pool and environment else {}
+        ids[deployment.full_name] = cast(UUID, deployment.apply(work_pool_name=work_pool, image=image))
     with get_client(sync_client=True) as client:
         automation_id, enabled = apply_automation(client, ids[ASSEMBLER], settle)
-    return Deployed(ids, automation_id, enabled, blocks, work_pool)
+    to = tuple(map(str, targets()))
+    return Deployed(ids, automation_id, enabled, blocks, work_pool, to, tuple(_doubts(work_pool)))
+
+
+def _stored_target() -> dict[str, str]:
+    """The variables that give each worker of a pool the target of this process; none where none is configured."""
+    if not configuration.is_configured():
+        return {}
+    own = {name: value for name, value in os.environ.items() if name.startswith(_OWN_PREFIX)}
+    kept = {name: value for name, value in own.items() if not configuration.is_secret(name.removesuffix("_BLOCK"))}
+    return {**kept, TARGET_VARIABLE: configuration.portable()[0]}
+
+
+def _doubts(work_pool: str | None) -> Iterator[str]:
+    """What is wrong with the target that was deployed."""
+    if not configuration.is_configured():
+        yield (
+            f"no target is configured here: lineage goes to the file {configuration.configuration()['log_file_path']} "
+            "of each machine; set OPENLINEAGE_URL and deploy again"
+        )
+    elif work_pool and configuration.portable()[1]:
+        yield (
+            "the target's key is not stored with the deployments: give it as a Secret block, "
+            "'{{ prefect.blocks.secret.NAME }}' or PREFECT_INTEGRATIONS_LINEAGE_EVENTS_API_KEY_BLOCK"
+        )
+
+
+def _deployed_schedules(client: SyncPrefectClient) -> list[DeploymentScheduleCreate] | None:
+    """The sweep's schedules as they are deployed; None when there are none."""
+    try:
+        found = client.read_deployment_by_name(SWEEPER).schedules
+    except ObjectNotFound:
+        return None
+    # Switched on: a sweep without a schedule is no guarantee, and `serve` pauses it when it stops.
+    return [DeploymentScheduleCreate(schedule=one.schedule, active=True) for one in found] or None
 
 
 def serve(
     *,
-    sweep_minutes: float = SWEEP_MINUTES,
-    settle: float = SETTLE_SECONDS,
+    sweep_minutes: float | None = None,
+    settle: float | None = None,
     limit: int = 4,
     poll_seconds: float = 2.0,
 ) -> None:
@@ -109,7 +163,9 @@ def serve(
         # Prefect's own pausing tries for minutes when the API is away.
         pause_on_shutdown=False,
     )
-    for deployment in deployments(sweep_minutes):
+    with get_client(sync_client=True) as client:
+        kept = _deployed_schedules(client)
+    for deployment in deployments(sweep_minutes, schedules=kept):
         runner.add_deployment(deployment)
     try:
         asyncio.run(_until_stopped(runner))
@@ -138,16 +194,23 @@ def _pause(deployment_id: UUID) -> None:
         get_logger("lineage").warning("The sweep's schedule could not be paused, the API being away: %s", error)
 
 
-def deployments(sweep_minutes: float) -> list[RunnerDeployment]:
-    """The three deployments. Two sweeps at once would only get in each other's way: the later one is cancelled."""
+def deployments(
+    sweep_minutes: float | None = None, *, schedules: list[DeploymentScheduleCreate] | None = None
+) -> list[RunnerDeployment]:
+    """The three deployments. Two sweeps at once would only get in each other's way: the later one is cancelled.
+
+    The sweep runs every so many minutes, or by these schedules.
+    """
     from prefect_lineage_events.flows import assemble, backfill, sweep
 
     alone = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
     common: dict[str, Any] = {"name": DEPLOYMENT, "tags": TAGS, "entrypoint_type": EntrypointType.MODULE_PATH}
-    every = dt.timedelta(minutes=sweep_minutes)
+    every: dict[str, Any] = {"schedules": schedules}
+    if schedules is None or sweep_minutes is not None:
+        every = {"interval": dt.timedelta(minutes=sweep_minutes or SWEEP_MINUTES)}
     made = [
         assemble.to_deployment(**common),
-        sweep.to_deployment(**common, interval=every, concurrency_limit=alone),
+        sweep.to_deployment(**common, **every, concurrency_limit=alone),
         backfill.to_deployment(**common),
     ]
     # Prefect types its sync methods as "or a coroutine", which they return in an event loop only.
@@ -159,15 +222,18 @@ def deployments(sweep_minutes: float) -> list[RunnerDeployment]:
 
 
 def automation(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> dict[str, Any]:
-    """The automation that runs the assembler when a run with lineage ended.
+    """The automation that runs the assembler when runs with lineage ended.
 
     An emitter's closing event stands for an ordinary end, so that flows without lineage cost no assembler run. A run
     that was cancelled or crashed may not have come to close its emitter: there Prefect's own event counts. Our own
     flows are left out by one negated pattern, since Prefect reads a list of negations as "or".
+
+    It fires on the first of such events, and then not again for `settle` seconds. What ends in that time is assembled
+    with it: the run of the assembler begins when the time is over.
     """
     return {
         "name": AUTOMATION,
-        "description": "Assemble the lineage of a flow run when it has ended (prefect-lineage-events).",
+        "description": "Assemble the lineage of flow runs when they have ended (prefect-lineage-events).",
         "enabled": True,
         "trigger": {
             "type": "event",
@@ -175,9 +241,9 @@ def automation(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> dic
             "expect": [CLOSED_EVENT, "prefect.flow-run.Cancelled", "prefect.flow-run.Crashed"],
             "match": {"prefect.resource.id": [f"{EMITTER_PREFIX}*", "prefect.flow-run.*"]},
             "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": f"!{OWN_FLOW_PREFIX}*"},
-            "for_each": ["prefect.resource.id"],
+            "for_each": [],
             "threshold": 1,
-            "within": 0,
+            "within": settle,
         },
         "actions": [
             {
@@ -185,7 +251,7 @@ def automation(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> dic
                 "source": "selected",
                 "deployment_id": str(deployment_id),
                 "schedule_after": settle,
-                "parameters": {"flow_run_id": "{{ flow_run.id | string }}"},
+                "parameters": {},
             }
         ],
     }
@@ -199,14 +265,16 @@ def automation_yaml(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -
     return text
 
 
-def apply_automation(client: SyncPrefectClient, deployment_id: UUID, settle: float) -> tuple[UUID, bool]:
+def apply_automation(client: SyncPrefectClient, deployment_id: UUID, settle: float | None) -> tuple[UUID, bool]:
     """Create the automation, or update the one that is there; returns its id and whether it is enabled.
+
+    Without `settle`, its time stays as it is.
 
     Who switched it off meant it: it stays off. A second one of the name (Prefect's own command makes one each time)
     would run the assembler twice: it goes.
     """
-    wanted = AutomationCore.model_validate(automation(deployment_id, settle))
     there = sorted(client.read_automations_by_name(AUTOMATION), key=lambda a: str(a.id))
+    wanted = AutomationCore.model_validate(automation(deployment_id, settle or _settle_of(there)))
     if not there:
         return client.create_automation(wanted), True
     kept, *others = there
@@ -215,6 +283,14 @@ def apply_automation(client: SyncPrefectClient, deployment_id: UUID, settle: flo
     wanted.enabled = any(a.enabled for a in there)
     client.update_automation(kept.id, wanted)
     return kept.id, wanted.enabled
+
+
+def _settle_of(automations: Sequence[AutomationCore]) -> float:
+    for found in automations:
+        delay = getattr(found.actions[0], "schedule_after", None) if found.actions else None
+        if isinstance(delay, dt.timedelta) and delay and getattr(found.trigger, "within", None) == delay:
+            return delay.total_seconds()
+    return SETTLE_SECONDS
 
 
 def registered_assembler() -> UUID:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL
 
 from prefect_lineage_events.health import CHECKS, Finding
+from prefect_lineage_events.openlineage.configuration import is_configured
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError, open_once
 from prefect_lineage_events.openlineage.targets import Target, targets
 from prefect_lineage_events.settings import settings
@@ -44,10 +46,21 @@ def _prefect() -> Iterator[Finding]:
             yield _api(client)
             yield from _on_the_api(client)
     except PrefectHTTPStatusError as error:
-        yield _refused("Prefect API", error)
+        if error.response.status_code in (404, 405):
+            yield Finding(False, "Prefect API", f"{url} answers {error.response.status_code}", _api_advice(url))
+        else:
+            yield _refused("Prefect API", error)
+    except ValueError as error:
+        yield Finding(False, "Prefect API", f"{url} does not answer as a Prefect API ({error})", _api_advice(url))
     except (httpx.HTTPError, OSError) as error:
         seen = f"no answer at {url} ({error})"
         yield Finding(False, "Prefect API", seen, "start the server, or set PREFECT_API_URL")
+
+
+def _api_advice(url: str) -> str:
+    if urlsplit(url).path.rstrip("/").endswith("/api") or "/workspaces/" in url:
+        return "set PREFECT_API_URL to the address of a Prefect API"
+    return f"a Prefect API's address ends in /api: set PREFECT_API_URL={url.rstrip('/')}/api"
 
 
 def _api(client: SyncPrefectClient) -> Finding:
@@ -99,11 +112,36 @@ def _target(to: Target) -> Finding:
         open_once(to)
     except TransientDeliveryError as error:
         return Finding(False, "lineage target", f"{to}: {error}", _CONFIGURATION)
+    if path := to.place.get("log_file_path"):
+        return _file(to, Path(str(path)))
     if parts.hostname:
+        if (parts.hostname, parts.port) == _prefects_place():
+            advice = "set OPENLINEAGE_URL to the address of a lineage backend, such as http://marquez:5000"
+            return Finding(False, "lineage target", f"{to} is the Prefect API itself", advice)
         try:
             port = parts.port or (443 if parts.scheme == "https" else 80)
             socket.create_connection((parts.hostname, port), timeout=5).close()
         except OSError as error:
             advice = "start it, or set OPENLINEAGE_URL; what is not delivered waits for the sweep"
             return Finding(False, "lineage target", f"{to} cannot be reached ({error})", advice)
+    return Finding(True, "lineage target", f"{to} (profile {to.profile})")
+
+
+def _prefects_place() -> tuple[str | None, int | None]:
+    parts = urlsplit(PREFECT_API_URL.value() or "")
+    return parts.hostname, parts.port
+
+
+def _file(to: Target, path: Path) -> Finding:
+    """A file: can it be written, and did anybody ask for one?"""
+    if not path.parent.is_dir():
+        seen = f"{to}: the folder {path.parent} is missing"
+        return Finding(False, "lineage target", seen, "make it, or set OPENLINEAGE_URL")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        return Finding(
+            False, "lineage target", f"{to} cannot be written", "change its permissions, or set OPENLINEAGE_URL"
+        )
+    if not is_configured():
+        seen = f"{to}, since none is configured in this environment"
+        return Finding(True, "lineage target", seen, "to have lineage in a backend, set OPENLINEAGE_URL", True)
     return Finding(True, "lineage target", f"{to} (profile {to.profile})")

@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from prefect_lineage_events import encoding
+from prefect_lineage_events import encoding, escaping
 from prefect_lineage_events.datasets import Dataset, uri_of
 
 SCHEMA_VERSION = 1
@@ -171,7 +171,9 @@ class RunInfo(_Value):
         ):
             if id_ is not None:
                 labels = {"prefect.resource.id": f"prefect.{kind}.{id_}", "prefect.resource.role": kind}
-                resources.append({**labels, "prefect.resource.name": name} if name else labels)
+                resources.append(
+                    {**labels, "prefect.resource.name": escaping.line(name, _MAX_LABEL)} if name else labels
+                )
         return resources
 
 
@@ -345,7 +347,7 @@ def split_inputs(inputs: Sequence[EventDataset]) -> list[tuple[EventDataset, ...
 def _resource(dataset: EventDataset) -> dict[str, str]:
     return {
         "prefect.resource.id": dataset.uri[:_MAX_LABEL],
-        "prefect.resource.name": dataset.name[:_MAX_LABEL],
+        "prefect.resource.name": escaping.line(dataset.name, _MAX_LABEL),
         "lineage.namespace": dataset.namespace[:_MAX_LABEL],
         "lineage.name": dataset.name[:_MAX_LABEL],
         "lineage.kind": dataset.kind,
@@ -353,4 +355,7 @@ def _resource(dataset: EventDataset) -> dict[str, str]:
 
 
 def _emitter_resource(emitter_id: UUID, told: str) -> dict[str, str]:
-    return {"prefect.resource.id": f"{EMITTER_PREFIX}{emitter_id}", "prefect.resource.name": told[:_MAX_LABEL]}
+    return {
+        "prefect.resource.id": f"{EMITTER_PREFIX}{emitter_id}",
+        "prefect.resource.name": escaping.line(told, _MAX_LABEL),
+    }

@@ -29,7 +29,7 @@ from prefect_lineage_events.assembler.outbox import Outbox
 from prefect_lineage_events.assembler.present import put_back
 from prefect_lineage_events.assembler.progress import Progress
 from prefect_lineage_events.assembler.summary import Summary
-from prefect_lineage_events.assembler.sweep import sweep_runs
+from prefect_lineage_events.assembler.sweep import assemble_recent, sweep_runs
 from prefect_lineage_events.history.read import Patience, parse_run_id
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
 
@@ -43,26 +43,34 @@ _SHORT = Patience(completeness=20.0)
 
 # A flow's parameters are its form in the UI, and `Args:` in its docstring the words beside them: with two types to
 # choose from, the form would offer a choice where one thing is meant.
-_Id = Annotated[UUID | str, WithJsonSchema({"type": "string"})]
+_OptionalId = Annotated[UUID | str | None, WithJsonSchema({"type": "string"})]
 _Time = Annotated[dt.datetime | str, WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
-@flow(name="prefect-lineage-assemble", flow_run_name="assemble {flow_run_id}")
-def assemble(flow_run_id: _Id) -> Assembled:
+def _assemble_name() -> str:
+    return f"assemble {flow_run.parameters.get('flow_run_id') or 'what ended'}"
+
+
+@flow(name="prefect-lineage-assemble", flow_run_name=_assemble_name)
+def assemble(flow_run_id: _OptionalId = None) -> Assembled | Summary:
     """Read a flow run's lineage events from Prefect's history and deliver them as OpenLineage events.
 
-    Nothing is sent for a run without lineage, one that has not ended, or one whose lineage the target has already.
-    Raises ValueError for an id that is none or is unknown to this Prefect API, and TransientDeliveryError when the
-    target stays away: the sweep takes the run up again.
+    Without an id, of each run with lineage that ended within the last minutes: so the automation runs it. Nothing is
+    sent for a run without lineage, one that has not ended, or one whose lineage the target has already.
+    Raises ValueError for an id that is none or is unknown to this Prefect API, and TransientDeliveryError or SweepError
+    when the target stays away: the sweep takes the runs up again.
 
     Args:
-        flow_run_id: The run's id, as its page and `prefect flow-run ls` show it.
+        flow_run_id: The run's id, as its page and `prefect flow-run ls` show it. All that ended lately, when left out.
     """
-    run_id = parse_run_id(flow_run_id)
+    run_id = parse_run_id(flow_run_id) if flow_run_id else None
     with get_client(sync_client=True) as client:
-        assembled = assemble_run(client, run_id, Order(send=_send))
-    _log().info("%s", assembled)
-    return assembled
+        _log_targets()
+        done = assemble_run(client, run_id, Order(send=_send)) if run_id else assemble_recent(client, _SOON)
+    _log().info("%s", done)
+    if isinstance(done, Summary):
+        done.raise_for_failures()
+    return done
 
 
 @flow(name="prefect-lineage-sweep")
@@ -74,6 +82,7 @@ def sweep() -> Summary:
     running. Raises SweepError when runs had to be left for the next sweep because delivering them failed.
     """
     with get_client(sync_client=True) as client:
+        _log_targets()
         summary = sweep_runs(client, Order(send=_send, patience=_SHORT, hasty=True, busy_patience=0))
     _log().info("%s", summary)
     summary.raise_for_failures()
@@ -112,6 +121,7 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
     order = Order(targets=targets, reanalyse=reanalyse, force=force)
     order.to()
     with get_client(sync_client=True) as client:
+        _log_targets(targets)
         plan = plan_backfill(client, window, flows)
         progress = Progress(client, UUID(flow_run.id) if flow_run.id else None, plan.runs)
         summary = _work_on_parts(plan, order, dry_run, progress)
@@ -166,49 +176,36 @@ def _of_part(future: PrefectFuture[Summary], part: Part) -> Summary:
 def _work_on_part(part: Part, order: Order, dry_run: bool, history_begins: dt.datetime | None) -> Summary:
     """Retried by Prefect when its API is away; the ledger knows how far it has come."""
     with get_client(sync_client=True) as client:
-        order = replace(order, send=_send_of_many)
+        order = replace(order, send=_send)
         return work_on(client, part, order, dry_run=dry_run, history_begins=history_begins)
 
 
-@task(
-    name="prefect-lineage-deliver",
-    retries=len(DELIVERY_RETRY_DELAYS),
-    retry_delay_seconds=DELIVERY_RETRY_DELAYS,
-    retry_condition_fn=lambda task, run, state: _worth_another_try(state.result(raise_on_failure=False)),
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
-def _send_task(outbox: Outbox) -> None:
-    """Retried by Prefect; the outbox knows how far it has come, so nothing that was taken is sent again."""
-    try:
-        outbox.flush()
-    except TransientDeliveryError as error:
-        if _worth_another_try(error):
-            time.sleep(error.retry_after or 0.0)
-        raise
-
-
-def _worth_another_try(error: object) -> bool:
+def _worth_another_try(error: TransientDeliveryError) -> bool:
     """Within this flow run: a target that asks for longer, or takes nobody's events, is left to the sweep."""
-    if not isinstance(error, TransientDeliveryError):
-        return False
     return error.soon and (error.retry_after or 0.0) <= _LONGEST_RETRY_AFTER
 
 
 def _send(outbox: Outbox) -> None:
-    _send_task(outbox)
+    """Send with retries: the outbox knows how far it has come, so nothing that was taken is sent again."""
+    for delay in DELIVERY_RETRY_DELAYS:
+        try:
+            outbox.flush()
+            return
+        except TransientDeliveryError as error:
+            if not _worth_another_try(error):
+                raise
+            _log().info("%s: %s; trying again", outbox.target.name, error)
+            time.sleep(max(delay, error.retry_after or 0.0))
+    outbox.flush()
 
 
-def _send_of_many(outbox: Outbox) -> None:
-    """Most targets take most events at once: of many runs, a task run to be stored is for those that did not."""
-    try:
-        outbox.flush()
-    except TransientDeliveryError as error:
-        if not _worth_another_try(error):
-            raise
-        _log().info("%s: %s; trying again", outbox.target.name, error)
-        time.sleep(error.retry_after or 0.0)
-        _send_task(outbox)
+_SOON = Order(send=_send, patience=_SHORT, busy_patience=0)
+
+
+def _log_targets(names: Sequence[str] | None = None) -> None:
+    """Where this run sends lineage: what another process has configured may be another target."""
+    for to in Order(targets=names).to():
+        _log().info("Lineage goes to %s", to)
 
 
 def _log() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:

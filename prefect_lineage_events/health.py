@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.exceptions import ObjectNotFound
 
-from prefect_lineage_events import deploy
+from prefect_lineage_events import deploy, encoding
 from prefect_lineage_events.assembler import sweep_state
 from prefect_lineage_events.assembler.in_flight import HOW_TO_END, stale_runs
-from prefect_lineage_events.events import INCOMPLETE_EVENT, REJECTED_EVENT
+from prefect_lineage_events.assembler.sweep import BUSY
+from prefect_lineage_events.escaping import line
+from prefect_lineage_events.events import ASSEMBLED_EVENT, INCOMPLETE_EVENT, REJECTED_EVENT
 from prefect_lineage_events.history import api
 
 if TYPE_CHECKING:
@@ -24,22 +26,32 @@ TURNS_MISSED = 3
 SWEEP_OVERDUE = dt.timedelta(minutes=30)
 # What happened before is history, not health.
 LATELY = dt.timedelta(hours=24)
+# A run that so many sweeps found in another assembler's hands is not being delivered.
+BUSY_TRIES = 12
+_MAX_LINE = 2_000
 _BAD_ENDS = ("FAILED", "CRASHED")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: is it well, what was seen, and what to do if it is not."""
+    """One thing looked at: is it well, what was seen, and what to do if it is not.
+
+    `doubtful`: it works, but is hardly meant.
+    """
 
     ok: bool
     what: str
     seen: str
     advice: str = ""
+    doubtful: bool = False
 
     def __str__(self) -> str:
         """One line."""
-        mark, advice = "ok " if self.ok else "NOT", f" -> {self.advice}" if self.advice else ""
-        return " ".join(f"{mark}  {self.what}: {self.seen}{advice}".split("\n"))
+        mark, advice = (
+            ("WARN" if self.doubtful else "ok ") if self.ok else "NOT",
+            f" -> {self.advice}" if self.advice else "",
+        )
+        return line(" ".join(f"{mark}  {self.what}: {self.seen}{advice}".split("\n")), _MAX_LINE)
 
 
 def blocks(client: SyncPrefectClient) -> Finding:
@@ -106,10 +118,13 @@ def sweep(client: SyncPrefectClient) -> Finding:
         return Finding(False, "sweep", last, "start the assembler, or run `prefect-lineage sweep`")
     if failure := _last_failure(client):
         return Finding(False, "sweep", f"{last}, and failed: {failure}", "see its run's log in the UI")
-    if not state.waiting:
-        return Finding(True, "sweep", f"{last}, nothing waits")
-    first = state.waiting[0]
-    seen = f"{last}; {len(state.waiting)} runs wait, such as {first.flow_run_id} ({first.flow_name}): {first.reason}"
+    # A run that another assembler delivers, or whose parent goes on, waits as it should.
+    stuck = [w for w in state.waiting if not w.waits_for and (w.reason != BUSY or w.attempts > BUSY_TRIES)]
+    if not stuck:
+        waiting = f"{len(state.waiting)} runs wait for others" if state.waiting else "nothing waits"
+        return Finding(True, "sweep", f"{last}, {waiting}")
+    first = stuck[0]
+    seen = f"{last}; {len(stuck)} runs wait, such as {first.flow_run_id} ({first.flow_name}): {first.reason}"
     return Finding(False, "sweep", seen, f"the next sweep tries again; all of them: artifact {sweep_state.KEY!r}")
 
 
@@ -119,7 +134,8 @@ def refused(client: SyncPrefectClient) -> Finding:
     if not told:
         return Finding(True, "refused events", "none in the last day")
     payload = told[0]["payload"]
-    reason = next(iter(payload.get("reasons") or ["no reason told"]))
+    reasons = payload.get("reasons")
+    reason = reasons[0] if isinstance(reasons, list) and reasons else "no reason told"
     seen = f"of {_runs(told)} in the last day, such as {payload.get('target')}: {reason}"
     return Finding(False, "refused events", seen, "see the run's lineage artifact; then `prefect-lineage assemble RUN`")
 
@@ -127,9 +143,9 @@ def refused(client: SyncPrefectClient) -> Finding:
 def incomplete(client: SyncPrefectClient) -> Finding:
     """Was lineage lost on its way lately, or dropped before?"""
     told = _lately(client, INCOMPLETE_EVENT)
-    dropped = [event for event in told if event["payload"].get("dropped")]
+    dropped = [event for event in told if encoding.count(event["payload"].get("dropped"))]
     if dropped:
-        count = sum(event["payload"]["dropped"] for event in dropped)
+        count = sum(encoding.count(event["payload"]["dropped"]) or 0 for event in dropped)
         seen = f"{count} statements of {_runs(dropped)} in the last day: their processes' queues were full"
         advice = "raise PREFECT_INTEGRATIONS_LINEAGE_EVENTS_QUEUE_SIZE for these flows"
         return Finding(False, "dropped events", seen, advice)
@@ -137,6 +153,44 @@ def incomplete(client: SyncPrefectClient) -> Finding:
         seen = f"none, but {_runs(told)} in the last day were published before all of their events had come"
         return Finding(True, "dropped events", f"{seen} (`sweep` says which still wait)")
     return Finding(True, "dropped events", "none in the last day")
+
+
+def sent_to(client: SyncPrefectClient) -> Finding:
+    """Did all assemblers of the last day have the same targets?
+
+    One that has another configuration, or none, takes runs away from the targets of the others.
+    """
+    told = _lately(client, ASSEMBLED_EVENT)[::-1]
+    had: dict[str, None] = {}
+    lacking: list[tuple[dict[str, Any], list[str]]] = []
+    for event in told:
+        configured = _targets_of(event["payload"])
+        lacking += [(event, missing)] if (missing := [target for target in had if target not in configured]) else []
+        had |= dict.fromkeys(configured)
+    if lacking:
+        event, missing = lacking[-1]
+        run, by = event["resource"]["prefect.resource.id"], event["payload"].get("assembler_run")
+        went, runs = ", ".join(_targets_of(event["payload"])), _runs([event for event, _ in lacking])
+        seen = (
+            f"{runs} in the last day went to {went}"
+            f" and not to {', '.join(missing)}, such as {run} (assembled by flow run {by})"
+        )
+        advice = (
+            "give every assembler the same configuration (`prefect-lineage deploy --work-pool NAME` stores it), then "
+            "`prefect-lineage backfill --target NAME`"
+        )
+        return Finding(False, "sent to", seen, advice)
+    if not told:
+        return Finding(True, "sent to", "nothing in the last day")
+    if all(target.startswith("file ") for target in had):
+        return Finding(True, "sent to", f"only {', '.join(had)}", "to have it in a backend, set OPENLINEAGE_URL", True)
+    return Finding(True, "sent to", f"{', '.join(had)} by all assemblers of the last day")
+
+
+def _targets_of(payload: Mapping[str, Any]) -> list[str]:
+    """The targets that the assembler of an event had; what a version before told was the one that took the run."""
+    told = payload.get("targets")
+    return list(map(str, told)) if isinstance(told, list) and told else [str(payload.get("target"))]
 
 
 def in_flight(client: SyncPrefectClient) -> Finding:
@@ -155,6 +209,7 @@ CHECKS: Mapping[str, Callable[[SyncPrefectClient], Finding]] = {
     "deployments": deployments,
     "automation": automation,
     "sweep": sweep,
+    "sent to": sent_to,
     "refused events": refused,
     "dropped events": incomplete,
     "runs in flight": in_flight,

@@ -119,6 +119,12 @@ class LineageSettings(PrefectBaseSettings):
         ge=0,
         description="Seconds that assembling waits for events that an emitter counted and the server has not stored.",
     )
+    incomplete_hours: float = Field(
+        default=1.0,
+        ge=0,
+        description="Hours after a run's end for which the sweep looks for events that have not arrived, or cannot put "
+        "the run together. Then it is settled as incomplete, with the reason.",
+    )
     claim_seconds: float = Field(
         default=900.0,
         gt=0,
@@ -126,7 +132,8 @@ class LineageSettings(PrefectBaseSettings):
     )
     file: str = Field(
         default="openlineage.jsonl",
-        description="Where OpenLineage events go when its client has no configuration.",
+        description="Where OpenLineage events go when its client has no configuration. A relative path begins at "
+        "`PREFECT_HOME`, so that it is one file wherever an assembler runs.",
     )
     profile: Literal["auto", "plain", "marquez"] = Field(
         default="auto",

@@ -59,8 +59,8 @@ def test_without_configuration_events_go_to_a_local_file(prefect_server, tmp_pat
     run_id = load()
     done = subprocess.run(
         [COMMAND, "assemble", run_id],
-        env=prefect_server.environment,
-        cwd=tmp_path,
+        env={**prefect_server.environment, "PREFECT_HOME": str(tmp_path)},
+        cwd="/",
         capture_output=True,
         text=True,
         check=False,
@@ -73,7 +73,7 @@ def test_a_target_that_is_away_is_an_error_with_a_reason(prefect_server, monkeyp
     from prefect_lineage_events import flows
 
     monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr(flows, "_send_task", flows._send_task.with_options(retries=0))
+    monkeypatch.setattr(flows, "DELIVERY_RETRY_DELAYS", [])
     assert cli.main(["assemble", load()]) == 1
     assert "127.0.0.1:9" in capsys.readouterr().err
 

@@ -15,6 +15,8 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import PrefectHTTPStatusError
 
 from prefect_lineage_events import deploy
+from prefect_lineage_events.openlineage.targets import targets
+from prefect_lineage_events.settings import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 NOWHERE = "00000000-0000-0000-0000-000000000000"
@@ -47,7 +49,7 @@ def test_the_automation_runs_the_assembler(client):
     deployed = deploy.deploy()
     (action,) = automations(client)[0].actions
     assert action.deployment_id == deployed.deployments[deploy.ASSEMBLER]
-    assert action.parameters == {"flow_run_id": "{{ flow_run.id | string }}"}
+    assert action.parameters == {}, "it assembles all that ended since the automation fired"
 
 
 def test_the_sweep_is_scheduled_once_and_alone(client):
@@ -94,6 +96,65 @@ def test_a_work_pool_is_used_and_left_again(client, prefect_server):
     assert {d.work_pool_name for d in our_deployments(client)} == {"lineage-pool"}
     deploy.deploy()
     assert {d.work_pool_name for d in our_deployments(client)} == {None}
+
+
+def process_pool(server, name):
+    command = [sys.executable, "-m", "prefect", "work-pool", "create", name, "--type", "process", "--overwrite"]
+    subprocess.run(command, env=server.environment, check=True, capture_output=True)
+
+
+def stored_target(client):
+    (stored,) = {json.dumps(d.job_variables.get("env", {}), sort_keys=True) for d in our_deployments(client)}
+    return json.loads(stored)
+
+
+def test_the_target_is_stored_with_the_deployments_of_a_work_pool(client, prefect_server, monkeypatch):
+    process_pool(prefect_server, "target-pool")
+    monkeypatch.setenv("OPENLINEAGE_URL", "http://user:hunter22@marquez:5000")
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", "hunter22-key")
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_GRANULARITY", "task")
+    deployed = deploy.deploy(work_pool="target-pool")
+    environment = stored_target(client)
+    assert environment["PREFECT_INTEGRATIONS_LINEAGE_EVENTS_GRANULARITY"] == "task"
+    assert json.loads(environment[deploy.TARGET_VARIABLE])["url"] == "http://marquez:5000"
+    assert "hunter22" not in json.dumps(environment)
+    assert any("key is not stored" in warning for warning in deployed.warnings)
+    assert any("marquez:5000" in target for target in deployed.targets)
+    deploy.deploy()
+    assert stored_target(client) == {}
+
+
+def test_a_worker_with_what_is_stored_has_the_target(client, prefect_server, monkeypatch):
+    process_pool(prefect_server, "target-pool")
+    monkeypatch.setenv("OPENLINEAGE_URL", "http://marquez:5000")
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_API_KEY_BLOCK", "marquez-key")
+    settings.cache_clear()
+    deployed = deploy.deploy(work_pool="target-pool")
+    assert not deployed.warnings
+    environment = stored_target(client)
+    monkeypatch.delenv("OPENLINEAGE_URL")
+    # What a worker was given by its machine does not count.
+    monkeypatch.setenv("OPENLINEAGE_URL", "http://elsewhere:5000")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    (target,) = targets()
+    assert (target.address, target.profile) == ("http://marquez:5000/api/v1/lineage", "marquez")
+    assert target.place["auth"]["apiKey"] == "{{ prefect.blocks.secret.marquez-key }}"
+
+
+def test_without_a_target_that_is_a_warning(client):
+    deployed = deploy.deploy()
+    assert "no target is configured here" in deployed.warnings[0]
+    assert "WARNING" in str(deployed)
+
+
+def test_another_shell_leaves_what_is_deployed_as_it_is(client):
+    deploy.deploy(sweep_minutes=7, settle=33)
+    deploy.deploy()
+    sweep = client.read_deployment_by_name(deploy.SWEEPER)
+    assert [s.schedule.interval.total_seconds() for s in sweep.schedules] == [420]
+    (automation,) = automations(client)
+    assert automation.actions[0].schedule_after.total_seconds() == automation.trigger.within.total_seconds() == 33
 
 
 def test_an_unknown_work_pool_is_named(client):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from prefect.events import emit_event
 
 from prefect_lineage_events import cli, deploy, doctor, health
 from prefect_lineage_events.assembler import sweep_state
+from prefect_lineage_events.assembler.sweep import BUSY
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
 from prefect_lineage_events.events import INCOMPLETE_EVENT, REJECTED_EVENT
 from prefect_lineage_events.flows import sweep
@@ -138,6 +140,96 @@ def test_a_sweep_that_is_not_well(client, state, words, monkeypatch):
     monkeypatch.setattr(health, "_last_failure", lambda _: None)
     monkeypatch.setattr(sweep_state, "read", lambda _: state)
     assert words in what_is_wrong(health.sweep(client))
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        Waiting(uuid4(), "nightly", now(), BUSY, attempts=3),
+        Waiting(uuid4(), "nightly", now(), "lacks what run 1 handed over", waits_for=(uuid4(),)),
+    ],
+    ids=["another assembler", "a parent that goes on"],
+)
+def test_a_run_that_waits_for_others_is_no_fault(client, waiting, monkeypatch):
+    monkeypatch.setattr(health, "_last_failure", lambda _: None)
+    monkeypatch.setattr(sweep_state, "read", lambda _: SweepState(swept=now(), waiting=(waiting,)))
+    assert health.sweep(client).ok
+    stuck = replace(waiting, attempts=100, waits_for=())
+    monkeypatch.setattr(sweep_state, "read", lambda _: SweepState(swept=now(), waiting=(stuck,)))
+    assert not health.sweep(client).ok
+
+
+def assembled(*targets: str, run: str = "1", by: str | None = "a") -> dict:
+    """An event as the API returns it, of a run that was sent by an assembler with these targets."""
+    return {
+        "resource": {"prefect.resource.id": f"prefect-lineage.run.{run}"},
+        "payload": {"target": targets[0], "targets": list(targets), "assembler_run": by},
+    }
+
+
+def sent_to(monkeypatch, *newest_first: dict) -> health.Finding:
+    monkeypatch.setattr(health, "_lately", lambda *_: list(newest_first))
+    return health.sent_to(None)
+
+
+MARQUEZ, FILE = "http http://marquez:5000/api/v1/lineage", "file /worker/openlineage.jsonl"
+
+
+def test_an_assembler_that_sends_elsewhere_is_named(monkeypatch):
+    finding = sent_to(monkeypatch, assembled(FILE, run="2", by="w"), assembled(MARQUEZ))
+    assert f"1 run in the last day went to {FILE} and not to {MARQUEZ}" in what_is_wrong(finding)
+    assert "flow run w" in str(finding)
+
+
+@pytest.mark.parametrize(
+    "told", [[], [assembled(MARQUEZ)] * 3, [assembled(MARQUEZ, FILE), assembled(MARQUEZ)]], ids=["none", "one", "added"]
+)
+def test_one_configuration_is_well(monkeypatch, told):
+    finding = sent_to(monkeypatch, *told)
+    assert finding.ok
+    assert not finding.doubtful
+
+
+def test_lineage_that_goes_to_a_file_alone_is_said(monkeypatch):
+    finding = sent_to(monkeypatch, assembled(FILE))
+    assert str(finding).startswith(f"WARN  sent to: only {FILE} -> ")
+
+
+@pytest.mark.parametrize("payload", [{}, {"targets": "x"}, {"target": {"a": 1}}, {"targets": [None]}])
+def test_an_event_of_anybodys_does_not_stop_the_doctor(monkeypatch, payload):
+    sent_to(monkeypatch, {**assembled(FILE), "payload": payload})
+    health.refused(None)
+    health.incomplete(None)
+
+
+def test_a_file_in_a_folder_that_is_missing(monkeypatch, tmp_path):
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_FILE", str(tmp_path / "no" / "lineage.jsonl"))
+    settings.cache_clear()
+    (finding,) = doctor._targets()
+    assert f"the folder {tmp_path / 'no'} is missing" in what_is_wrong(finding)
+
+
+def test_a_file_that_nobody_asked_for_is_doubtful(monkeypatch, tmp_path):
+    (finding,) = doctor._targets()
+    assert (finding.ok, finding.doubtful) == (True, True)
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_FILE", str(tmp_path / "lineage.jsonl"))
+    settings.cache_clear()
+    (finding,) = doctor._targets()
+    assert not finding.doubtful
+
+
+def test_a_target_that_is_the_prefect_api(prefect_server, monkeypatch):
+    monkeypatch.setenv("OPENLINEAGE_URL", prefect_server.api_url.removesuffix("/api"))
+    (finding,) = doctor._targets()
+    assert "is the Prefect API itself" in what_is_wrong(finding)
+
+
+def test_an_address_of_prefect_without_api(prefect_server):
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: prefect_server.api_url.removesuffix("/api")}):
+        (finding,) = doctor._prefect()
+    assert f"set PREFECT_API_URL={prefect_server.api_url}" in what_is_wrong(finding)
 
 
 def test_a_sweep_that_is_rarely_due_is_not_late(deployed, monkeypatch):

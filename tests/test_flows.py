@@ -47,7 +47,7 @@ def target(monkeypatch) -> RecordingTarget:
     """The configured lineage target; deliveries are retried once, at once."""
     target = RecordingTarget()
     configure(monkeypatch, target)
-    monkeypatch.setattr(flows, "_send_task", flows._send_task.with_options(retries=1, retry_delay_seconds=0))
+    monkeypatch.setattr(flows, "DELIVERY_RETRY_DELAYS", [0.0])
     return target
 
 

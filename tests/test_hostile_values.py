@@ -33,7 +33,7 @@ def client(each_prefect_server: object) -> Iterator[SyncPrefectClient]:
 def target(monkeypatch: pytest.MonkeyPatch) -> RecordingTarget:
     target = RecordingTarget()
     configure(monkeypatch, target)
-    monkeypatch.setattr(flows, "_send_task", flows._send_task.with_options(retries=0))
+    monkeypatch.setattr(flows, "DELIVERY_RETRY_DELAYS", [])
     return target
 
 

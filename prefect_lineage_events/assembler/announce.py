@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid5
 
+from prefect.runtime import flow_run
+
 from prefect_lineage_events.assembler import publishing
 from prefect_lineage_events.assembler.outbox import Outbox
 from prefect_lineage_events.assembly.model import RunLineage
@@ -21,10 +23,14 @@ from prefect_lineage_events.events import (
 from prefect_lineage_events.history.model import FlowRun
 
 _REASONS = 20
+_TARGETS = 20
 
 
-def delivered(run: RunLineage, outbox: Outbox) -> None:
-    """What a target took of the run's lineage, and what it refused: sending that again would not help."""
+def delivered(run: RunLineage, outbox: Outbox, configured: Sequence[str]) -> None:
+    """What a target took of the run's lineage, and what it refused: sending that again would not help.
+
+    `configured` are the ids of all targets of this process: another one may have others.
+    """
     lineage, to, digest = run.lineage, outbox.target, outbox.line.digest
     if outbox.sent:
         payload = {
@@ -32,6 +38,8 @@ def delivered(run: RunLineage, outbox: Outbox) -> None:
             "outputs": len(lineage.outputs),
             "column_edges": len(lineage.columns),
             "complete": run.completeness.complete,
+            "targets": list(configured)[:_TARGETS],
+            "assembler_run": flow_run.id,
         }
         _emit(ASSEMBLED_EVENT, run.run, to.id, digest, payload)
     if reasons := outbox.refused:

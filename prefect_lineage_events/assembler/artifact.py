@@ -5,6 +5,7 @@ Bounded in every direction, since an artifact of megabytes helps nobody: beyond 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -13,21 +14,21 @@ from prefect_lineage_events.assembler.ledger import Sent
 from prefect_lineage_events.assembly.graph import mermaid
 from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Lineage, RunLineage
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.history.model import Completeness
+from prefect_lineage_events.escaping import code, prose, word
+from prefect_lineage_events.settings import settings
 
 MAX_DATASETS = 100
 MAX_COLUMNS = 300
 MAX_REASONS = 20
-MAX_REASON = 300
 
 
 def markdown(run: RunLineage, sent: Mapping[str, Sent] = MappingProxyType({})) -> str:
     """The graph, the tables and columns, what is missing, what each target (by name) has, what it refused and why."""
     lineage = run.lineage
     parts = [
-        f"# Lineage of {_text(run.run.flow_name)}",
+        f"# Lineage of {word(run.run.flow_name)}",
         _summary(run),
-        *_completeness(run.completeness),
+        *_completeness(run),
         *_rejected(sent),
     ]
     if not lineage.empty:
@@ -45,15 +46,22 @@ def markdown(run: RunLineage, sent: Mapping[str, Sent] = MappingProxyType({})) -
     return "\n\n".join(parts) + "\n"
 
 
+def broken(flow_name: str, reason: str) -> str:
+    """The text for a run that could not be put together."""
+    return f"# Lineage of {word(flow_name)}\n\nThe lineage of this run could not be put together: {prose(reason)}\n"
+
+
 def _summary(run: RunLineage) -> str:
-    lineage = run.lineage
+    lineage, this = run.lineage, f"Run {code(run.run.name)} ({word(run.run.state.lower())})"
     if run.from_cache:
-        return f"Run `{run.run.name}` ({run.run.state.lower()}) touched no dataset: all of its tasks were cached."
+        return f"{this} touched no dataset: all of its tasks were cached."
+    if lineage.empty and not run.descendants_have_lineage:
+        return f"{this} touched no dataset, as far as can be read."
     if lineage.empty:
-        return f"Run `{run.run.name}` ({run.run.state.lower()}) touched no dataset itself; runs below it did."
+        return f"{this} touched no dataset itself; runs below it did."
     statements = sum(s.executions for s in lineage.statements)
     return (
-        f"Run `{run.run.name}` ({run.run.state.lower()}): {len(lineage.inputs)} inputs, "
+        f"{this}: {len(lineage.inputs)} inputs, "
         f"{len(lineage.outputs)} outputs, "
         f"{len(lineage.columns)} column edges, {statements} statements."
     )
@@ -70,12 +78,23 @@ def _bundled(lineage: Lineage) -> list[str]:
     ]
 
 
-def _completeness(completeness: Completeness) -> list[str]:
-    lines = []
+def _looked_for(run: RunLineage) -> str:
+    """Until when the sweep looks for what is missing. After that it is given up, and the run stays incomplete."""
+    if run.run.ended is None:
+        return "the sweep looks for them"
+    until = run.run.ended + dt.timedelta(hours=settings().incomplete_hours)
+    return f"the sweep looks for them until {until:%F %R} UTC, and then no more"
+
+
+def _completeness(run: RunLineage) -> list[str]:
+    lines, completeness = [], run.completeness
     if completeness.missing:
-        missing = sum(len(numbers) for numbers in completeness.missing.values())
-        lines.append(f"- {missing} lineage events have not arrived; the sweep looks for them.")
-    if completeness.unclosed:
+        lines.append(f"- {completeness.missing_events:,} lineage events have not arrived; {_looked_for(run)}.")
+    if completeness.rejected:
+        lines.append(f"- {len(completeness.rejected):,} events cannot be read, and are left out.")
+    if completeness.unclosed and completeness.running:
+        lines.append("- The run has not ended: this is what it did so far.")
+    elif completeness.unclosed:
         lines.append(
             f"- {len(completeness.unclosed)} processes of the run never said that they were done (killed?): "
             "they may have done more than is shown."
@@ -83,7 +102,7 @@ def _completeness(completeness: Completeness) -> list[str]:
     if completeness.dropped:
         lines.append(f"- {completeness.dropped} statements were dropped in the flow's process (its queue was full).")
     if lacks := completeness.lacks():
-        lines += ["", "It lacks:", *(f"- {_text(lack)[:MAX_REASON]}" for lack in lacks[:MAX_REASONS])]
+        lines += ["", "It lacks:", *(f"- {prose(lack)}" for lack in lacks[:MAX_REASONS])]
         lines += _more(len(lacks), MAX_REASONS, "emitters")
     return ["## Incomplete\n\n" + "\n".join(lines)] if lines else []
 
@@ -92,16 +111,16 @@ def _rejected(sent: Mapping[str, Sent]) -> list[str]:
     parts = []
     for target, line in sent.items():
         if line.reasons:
-            shown = [f"- {_text(reason)[:MAX_REASON]}" for reason in line.reasons[:MAX_REASONS]]
+            shown = [f"- {prose(reason)}" for reason in line.reasons[:MAX_REASONS]]
             more = _more(line.rejected, len(shown), "events")
-            parts.append(f"## Refused by {_text(target)}\n\n" + "\n".join(shown + more))
+            parts.append(f"## Refused by {word(target)}\n\n" + "\n".join(shown + more))
     return parts
 
 
 def _sent_to(sent: Mapping[str, Sent]) -> list[str]:
     """`Waiting` is what the sweep will send."""
     rows = [
-        (f"`{_text(target)}`", str(line.done - line.rejected), str(line.rejected), str(line.total - line.done))
+        (code(target), str(line.done - line.rejected), str(line.rejected), str(line.total - line.done))
         for target, line in sent.items()
     ]
     return ["## Sent to\n\n" + _table(("Target", "Taken", "Refused", "Waiting"), rows)] if rows else []
@@ -112,9 +131,9 @@ def _uses(title: str, uses: Sequence[DatasetUse]) -> list[str]:
         return []
     rows = [
         (
-            f"`{_text(use.dataset.name)}`",
-            _text(use.dataset.namespace),
-            use.kind,
+            code(use.dataset.name),
+            word(use.dataset.namespace),
+            word(use.kind),
             "" if use.rows is None else f"{use.rows:,}",
             _change(use),
         )
@@ -125,7 +144,7 @@ def _uses(title: str, uses: Sequence[DatasetUse]) -> list[str]:
 
 
 def _change(use: DatasetUse) -> str:
-    origin = f" from {_text(use.renamed_from.name)}" if use.renamed_from else ""
+    origin = f" from {code(use.renamed_from.name)}" if use.renamed_from else ""
     return f"{use.lifecycle or ''}{origin}".strip()
 
 
@@ -137,7 +156,7 @@ def _columns(lineage: Lineage) -> list[str]:
     for edge in edges[:MAX_COLUMNS]:
         into[edge.target, edge.target_column].append(edge)
     rows = [
-        (f"`{_text(target.name)}.{_text(column)}`", ", ".join(_source(e) for e in sources))
+        (code(f"{target.name}.{column}"), ", ".join(_source(e) for e in sources))
         for (target, column), sources in into.items()
     ]
     table = _table(("Column", "From"), rows)
@@ -145,23 +164,21 @@ def _columns(lineage: Lineage) -> list[str]:
 
 
 def _source(edge: ColumnEdge) -> str:
-    notes = [] if edge.transformation == "IDENTITY" else [edge.transformation.lower()]
+    notes = [] if edge.transformation == "IDENTITY" else [word(edge.transformation.lower())]
     notes += ["by equal names"] if edge.inferred else []
-    return f"`{_text(edge.source.name)}.{_text(edge.source_column)}`" + (f" ({', '.join(notes)})" if notes else "")
+    return code(f"{edge.source.name}.{edge.source_column}") + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _partial(lineage: Lineage) -> list[str]:
     reasons = list(dict.fromkeys(s.reason for s in lineage.statements if s.confidence == "partial" and s.reason))
     if not reasons:
         return []
-    shown = [f"- {_text(reason)[:MAX_REASON]}" for reason in reasons[:MAX_REASONS]]
+    shown = [f"- {prose(reason)}" for reason in reasons[:MAX_REASONS]]
     return ["## Not fully understood\n\n" + "\n".join(shown + _more(len(reasons), MAX_REASONS, "reasons"))]
 
 
 def _changes(changes: Mapping[Dataset, str]) -> list[str]:
-    return [
-        "\n".join(f"- `{_text(dataset.name)}`: {_text(change)[:MAX_REASON]}" for dataset, change in changes.items())
-    ]
+    return ["\n".join(f"- {code(dataset.name)}: {prose(change)}" for dataset, change in changes.items())]
 
 
 def _more(there: int, shown: int, what: str) -> list[str]:
@@ -171,8 +188,3 @@ def _more(there: int, shown: int, what: str) -> list[str]:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _text(value: str) -> str:
-    """Text that can break neither a table nor a code span: names come from users."""
-    return " ".join(value.replace("|", "\\|").replace("`", "'").split())

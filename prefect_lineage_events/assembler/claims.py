@@ -1,7 +1,10 @@
 """Claims: one assembler at a time delivers a run, so that two sweeps, or a sweep and an automation, send it once.
 
-A Prefect variable is the claim, since its name is unique. It holds for the setting `claim_seconds` and is renewed
-while its holder lives, however long the delivery takes; a dead one's is taken over.
+A claim is an artifact without a key, which Prefect shows nowhere and makes no event of. Nothing in Prefect is unique
+without being seen, so a claim is made before others are looked for: of two that are made at once, at least one sees the
+other. A claim holds while it is the run's only one; of those that wait for that, the one with the lowest id stays.
+It lasts for the setting `claim_seconds` and is renewed while its holder lives, however long the delivery takes; a dead
+one's is taken over.
 """
 
 from __future__ import annotations
@@ -16,10 +19,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import httpx
-from prefect.client.schemas.actions import VariableCreate
-from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound
 
-from prefect_lineage_events.assembler import holder
+from prefect_lineage_events.assembler import holder, publishing
 from prefect_lineage_events.history import api
 from prefect_lineage_events.settings import settings
 
@@ -28,9 +30,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NAME_PREFIX = "prefect_lineage_delivering_"
+TYPE = "prefect-lineage-claim"
 # How often a claim is renewed in the time for which it holds: an API that is away for a while does not end it.
 _RENEWALS = 4
+# How often the claim with the lowest id looks whether the others have gone, and seconds between two looks.
+_LOOKS = 4
+_BETWEEN_LOOKS = 0.15
 
 
 class BusyError(RuntimeError):
@@ -44,50 +49,67 @@ def claim(client: SyncPrefectClient, flow_run_id: UUID, patience: float) -> Iter
     Waits up to `patience` seconds for another to finish; raises BusyError then. A dead assembler's claim is taken over.
     """
     deadline = time.monotonic() + patience
-    while not (variable_id := try_claim(client, flow_run_id)):
+    while not (claim_id := try_claim(client, flow_run_id)):
         if time.monotonic() >= deadline:
             raise BusyError(f"another assembler is delivering flow run {flow_run_id} right now")
         time.sleep(0.5)
     try:
-        with _renewed(client, variable_id):
+        with _renewed(client, claim_id):
             yield
     finally:
         try:
-            _release(client, variable_id)
+            publishing.delete_artifact(client, claim_id)
         except httpx.HTTPError as error:
             # What was delivered is delivered, and the claim is over when its time is.
-            logger.warning("The claim %s could not be taken back: %s", variable_id, error)
+            logger.warning("The claim %s could not be taken back: %s", claim_id, error)
 
 
 def try_claim(client: SyncPrefectClient, flow_run_id: UUID) -> UUID | None:
     """The id of the claim; None while another holds the run."""
-    name = f"{NAME_PREFIX}{flow_run_id.hex}"
-    try:
-        return client.create_variable(VariableCreate(name=name, value=_value(client))).id
-    except ObjectAlreadyExists:
-        held = client.read_variable_by_name(name)
-    if held is None or not _is_over(str(held.value), api.now(client)):
-        return None
-    # By id: where two take over at once, the slower one must not delete the quicker one's new claim.
-    _release(client, held.id)
-    return try_claim(client, flow_run_id)
+    # The id stands in the field of a task run's: on the flow run's page nothing of it is shown.
+    mine = publishing.create_artifact(client, type=TYPE, data=_value(client), task_run_id=flow_run_id)
+    for look in range(_LOOKS):
+        others = [row["id"] for row in _living(client, _claims(client, flow_run_id)) if row["id"] != str(mine)]
+        if not others:
+            return mine
+        if min(others) < str(mine):
+            break
+        if look < _LOOKS - 1:
+            time.sleep(_BETWEEN_LOOKS)
+    publishing.delete_artifact(client, mine)
+    return None
 
 
 def release_dead(client: SyncPrefectClient) -> int:
     """Remove the claims that dead assemblers left behind, of runs that nobody took over; returns how many."""
-    chosen = {"variables": {"name": {"like_": NAME_PREFIX}}, "sort": "NAME_ASC"}
-    rows: list[dict[str, Any]] = [row for page in api.pages(client, "/variables/filter", chosen) for row in page]
-    now = api.now(client)
-    dead = [row for row in rows if row["name"].startswith(NAME_PREFIX) and _is_over(str(row["value"]), now)]
-    for row in dead:
-        _release(client, UUID(row["id"]))
-    return len(dead)
+    rows = list(_claims(client))
+    return len(rows) - len(_living(client, rows))
+
+
+def _claims(client: SyncPrefectClient, flow_run_id: UUID | None = None) -> Iterator[dict[str, Any]]:
+    """The claims on a run, or all there are."""
+    chosen: dict[str, Any] = {"type": {"any_": [TYPE]}}
+    if flow_run_id is not None:
+        chosen["task_run_id"] = {"any_": [str(flow_run_id)]}
+    for rows in api.pages(client, "/artifacts/filter", {"artifacts": chosen, "sort": "ID_DESC"}):
+        yield from rows
+
+
+def _living(client: SyncPrefectClient, rows: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of the claims that are not over; the others are removed."""
+    living = []
+    for row in list(rows):
+        if _is_over(row.get("data"), api.now(client)):
+            publishing.delete_artifact(client, UUID(row["id"]))
+        else:
+            living.append(row)
+    return living
 
 
 @contextmanager
-def _renewed(client: SyncPrefectClient, variable_id: UUID) -> Iterator[None]:
+def _renewed(client: SyncPrefectClient, claim_id: UUID) -> Iterator[None]:
     over = Event()
-    thread = Thread(target=_renew, args=(client, variable_id, over), name="lineage-claim", daemon=True)
+    thread = Thread(target=_renew, args=(client, claim_id, over), name="lineage-claim", daemon=True)
     thread.start()
     try:
         yield
@@ -96,15 +118,14 @@ def _renewed(client: SyncPrefectClient, variable_id: UUID) -> Iterator[None]:
         thread.join()
 
 
-def _renew(client: SyncPrefectClient, variable_id: UUID, over: Event) -> None:
+def _renew(client: SyncPrefectClient, claim_id: UUID, over: Event) -> None:
     every = settings().claim_seconds / _RENEWALS
     while not over.wait(every):
         try:
-            path = {"id": variable_id}
-            client.request("PATCH", "/variables/{id}", path_params=path, json={"value": _value(client)})
-        except httpx.HTTPError as error:
+            publishing.update_artifact(client, claim_id, data=_value(client))
+        except (httpx.HTTPError, ObjectNotFound) as error:
             # Not the delivery's trouble: the claim holds for a while yet, and the next renewal may succeed.
-            logger.warning("The claim %s could not be renewed: %s", variable_id, error)
+            logger.warning("The claim %s could not be renewed: %s", claim_id, error)
 
 
 def _value(client: SyncPrefectClient) -> str:
@@ -113,15 +134,10 @@ def _value(client: SyncPrefectClient) -> str:
     return f"{until} {holder.this_process()}".strip()
 
 
-def _is_over(claim: str, now: dt.datetime) -> bool:
-    """By its time; or, where that can be seen, by the death of the process that made it."""
-    until, _, by = claim.partition(" ")
-    return dt.datetime.fromisoformat(until) < now or (bool(by) and holder.is_dead(by))
-
-
-def _release(client: SyncPrefectClient, variable_id: UUID) -> None:
+def _is_over(claim: object, now: dt.datetime) -> bool:
+    """By its time; or, where that can be seen, by the death of the process that made it. So is what is no claim."""
+    until, _, by = str(claim).partition(" ")
     try:
-        client.request("DELETE", "/variables/{id}", path_params={"id": variable_id})
-    except PrefectHTTPStatusError as error:
-        if error.response.status_code != 404:
-            raise
+        return dt.datetime.fromisoformat(until) < now or (bool(by) and holder.is_dead(by))
+    except (ValueError, TypeError):
+        return True

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from prefect.exceptions import ObjectNotFound
+from pydantic import TypeAdapter
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler import publishing
+from prefect_lineage_events.escaping import word
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import END_STATES, FlowRun
 
@@ -70,6 +72,9 @@ class Sent:
     @property
     def taken(self) -> bool:
         return self.done == self.total and not self.rejected
+
+
+_SENT: TypeAdapter[Sent] = TypeAdapter(Sent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +140,8 @@ def read(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> dict[UUID, 
         chosen = {"flow_run_id": {"any_": ids}, "key": {"like_": KEY_PREFIX}}
         for rows in api.pages(client, "/artifacts/filter", {"artifacts": chosen, "sort": "ID_DESC"}):
             for raw in rows:
-                if _RUN in (raw.get("metadata_") or {}):
-                    entries[UUID(raw["flow_run_id"])] = _entry(raw)
+                if entry := _entry(raw):
+                    entries[UUID(raw["flow_run_id"])] = entry
     return entries
 
 
@@ -183,9 +188,8 @@ def took_since(client: SyncPrefectClient, target_id: str, since: dt.datetime, *,
     """Did the target take events since then, of other runs than `but`? Only the latest few pages are looked at."""
     body = {"artifacts": {"key": {"like_": KEY_PREFIX}}, "sort": "UPDATED_DESC", "limit": _LATEST}
     for raw in api.post(client, "/artifacts/filter", body):
-        if _RUN not in (raw.get("metadata_") or {}) or raw["flow_run_id"] == str(but):
-            continue
-        sent = _entry(raw).sent_to(target_id)
+        entry = _entry(raw) if raw["flow_run_id"] != str(but) else None
+        sent = entry.sent_to(target_id) if entry else None
         if sent and sent.taken_at and dt.datetime.fromisoformat(sent.taken_at) > since:
             return True
     return False
@@ -198,7 +202,7 @@ def _key(run: FlowRun) -> str:
 
 
 def _description(run: FlowRun) -> str:
-    return f"Lineage of flow {run.flow_name}: what this run read and wrote."
+    return f"Lineage of flow {word(run.flow_name)}: what this run read and wrote."
 
 
 def _metadata(entry: Entry) -> dict[str, str]:
@@ -221,20 +225,47 @@ def _bounded(reasons: Sequence[str]) -> str:
     return text
 
 
-def _entry(raw: Mapping[str, Any]) -> Entry:
-    metadata: dict[str, str] = raw["metadata_"]
-    state = json.loads(metadata[_RUN])
-    keys = [name.removeprefix(_TARGET) for name in metadata if name.startswith(_TARGET)]
-    targets = {key: _sent(metadata[_TARGET + key], metadata.get(_REFUSED + key, "[]")) for key in keys}
-    later = {name: state.get(name, False) for name in ("anew", "empty")}
-    return Entry(UUID(raw["id"]), state["end"], state["complete"], state["events"], targets, **later)
+def _entry(raw: Mapping[str, Any]) -> Entry | None:
+    """The entry in an artifact; None for another artifact.
+
+    Anybody can edit it. What cannot be read counts as not written: the run is then assembled again.
+    """
+    metadata = raw.get("metadata_")
+    if not isinstance(metadata, Mapping) or _RUN not in metadata:
+        return None
+    try:
+        state = json.loads(metadata[_RUN])
+        keys = [name.removeprefix(_TARGET) for name in metadata if name.startswith(_TARGET)]
+        lines = {key: _sent(metadata[_TARGET + key], metadata.get(_REFUSED + key)) for key in keys}
+        targets = {key: line for key, line in lines.items() if line is not None}
+        later = {name: bool(state.get(name, False)) for name in ("anew", "empty")}
+        events = encoding.count(state["events"]) or 0
+        return Entry(UUID(raw["id"]), str(state["end"]), state["complete"] is True, events, targets, **later)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        logger.warning("The record in artifact %s was changed and cannot be read; it counts for nothing", raw["id"])
+        return Entry(UUID(raw["id"]), "", complete=False, stored_events=0)
 
 
-def _sent(line: str, reasons: str) -> Sent:
-    """What a later version adds is not for this one."""
-    told = json.loads(line)
-    known = {f.name: told[f.name] for f in fields(Sent) if f.name in told}
-    return Sent(**known, reasons=tuple(json.loads(reasons)))
+def _sent(text: object, reasons: object) -> Sent | None:
+    """A target's line; None for one that cannot be. What a later version adds is not for this one."""
+    try:
+        told = json.loads(str(text))
+        given = json.loads(str(reasons)) if reasons else []
+        known = {f.name: told[f.name] for f in fields(Sent) if f.name in told}
+        line = _SENT.validate_python({**known, "reasons": tuple(map(str, given))})
+    except (ValueError, TypeError, RecursionError):
+        return None
+    counts = (line.done, line.total, line.rejected, line.faults)
+    if any(encoding.count(number) is None for number in counts) or line.done > line.total:
+        return None
+    return line if all(map(_is_time, (line.faulty_since, line.taken_at))) else None
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return not text or dt.datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def target_key(target_id: str) -> str:

@@ -17,7 +17,7 @@ from uuid import UUID
 import httpx
 from prefect.exceptions import PrefectHTTPStatusError
 
-from prefect_lineage_events.assembler import claims, ledger
+from prefect_lineage_events.assembler import artifact, claims, ledger
 from prefect_lineage_events.assembler.handover import TargetsAwayError
 from prefect_lineage_events.assembler.ledger import Entry
 from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run, keep_present
@@ -167,11 +167,22 @@ def _assemble_one(client: SyncPrefectClient, run: FlowRun, order: Order, summary
             raise ApiAwayError(f"Prefect's API is away: {type(error).__name__}: {error}") from error
         # A run that we cannot put together must not stand in the way of all that came after it.
         logger.exception("Run %s (%s) could not be assembled", run.id, run.flow_name)
-        summary.failed.append((run, f"{type(error).__name__}: {error}"))
+        summary.broken.append((run, f"{type(error).__name__}: {error}"))
+        _tell_broken(client, *summary.broken[-1])
         return None
     _count(assembled, run, summary)
     logger.info("%s", assembled)
     return assembled
+
+
+def _tell_broken(client: SyncPrefectClient, run: FlowRun, reason: str) -> None:
+    """Say on the run's page why there is no lineage of it. A page that is there stays as it is."""
+    try:
+        if run.id not in ledger.read(client, [run.id]):
+            entry = Entry(None, ledger.end_of(run), complete=False, stored_events=0)
+            ledger.write(client, run, entry, artifact.broken(run.flow_name, reason))
+    except Exception as error:  # noqa: BLE001  (the next run has its turn, whatever is wrong with this one's page)
+        logger.warning("Nothing could be written on the page of run %s: %s", run.id, error)
 
 
 def _is_api_away(error: Exception) -> bool:

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
-from prefect_lineage_events.assembler import announce, assets, claims, ledger, parents
+from prefect_lineage_events.assembler import announce, artifact, assets, claims, ledger, parents
 from prefect_lineage_events.assembler.handover import Send, TargetsAwayError, hand_over
 from prefect_lineage_events.assembler.healing import heal
-from prefect_lineage_events.assembler.ledger import Sent
+from prefect_lineage_events.assembler.ledger import Entry, Sent
 from prefect_lineage_events.assembler.outbox import Outbox, events_for
 from prefect_lineage_events.assembler.page import Page
 from prefect_lineage_events.assembler.stitching import stitched, told_by_cache
 from prefect_lineage_events.assembly.model import Reanalysis, RunLineage
+from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.read import Patience, read_history
 from prefect_lineage_events.history.runs import OWN_FLOW_PREFIX, read_run
@@ -60,7 +61,8 @@ class Assembled:
     """What became of one run.
 
     `sent` events were taken by its targets; `rejected` are their reasons for the others. `lacks` names what of the
-    run's history has not arrived; `waits_for` are the runs that must tell more first, where nothing else is missing.
+    run's history has not arrived, or cannot be read; `awaits`: some of it may still arrive; `waits_for` are the runs
+    that must tell more first, where nothing else is missing.
     """
 
     flow_run_id: UUID
@@ -71,6 +73,7 @@ class Assembled:
     lacks: tuple[str, ...] = ()
     reanalysis: Reanalysis = field(default_factory=Reanalysis)
     waits_for: tuple[UUID, ...] = ()
+    awaits: bool = True
 
     @property
     def complete(self) -> bool:
@@ -79,15 +82,15 @@ class Assembled:
     @property
     def settled(self) -> bool:
         """Is there nothing left to do for this run?"""
-        return self.complete and self.outcome not in ("not ended", "too early")
+        return (self.complete or not self.awaits) and self.outcome not in ("not ended", "too early")
 
     def __str__(self) -> str:
-        text = f"{self.flow_name} ({self.flow_run_id}): {_WORDS[self.outcome]}"
+        text = f"{line(self.flow_name)} ({self.flow_run_id}): {_WORDS[self.outcome]}"
         if self.sent or self.rejected:
             text += f", {self.sent} events taken"
         if self.rejected:
-            text += f", {len(self.rejected)} refused ({self.rejected[0]})"
-        return text if self.complete else f"{text}; incomplete, it lacks {'; '.join(self.lacks)}"
+            text += f", {len(self.rejected)} refused ({line(self.rejected[0])})"
+        return text if self.complete else f"{text}; incomplete, it lacks {'; '.join(map(line, self.lacks))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +135,11 @@ def assemble_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order = Or
     if order.hasty and _still_arriving(history, api.now(client)):
         return Assembled(run.id, run.flow_name, "too early")
     lineage = told_by_cache(client, stitched(history, anew=order.reanalyse))
+    lacks = history.completeness
     if not lineage.worth_sending:
-        return Assembled(run.id, run.flow_name, "no lineage", lacks=history.completeness.lacks())
+        if lacks.rejected:
+            _tell_rejected(client, lineage)
+        return Assembled(run.id, run.flow_name, "no lineage", lacks=lacks.lacks(), awaits=lacks.awaited)
     with claims.claim(client, run.id, order.busy_patience):
         page = Page(client, lineage, history.stored_events)
         if page.read_anew_before and not order.reanalyse:
@@ -141,7 +147,15 @@ def assemble_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order = Or
             lineage = stitched(history, anew=True)
             page = Page(client, lineage, history.stored_events)
         assembled = _deliver(client, lineage, page, to, order)
-    return replace(assembled, waits_for=history.completeness.waits_for)
+    return replace(assembled, waits_for=lacks.waits_for, awaits=lacks.awaited)
+
+
+def _tell_rejected(client: SyncPrefectClient, lineage: RunLineage) -> None:
+    """Say on the page of a run that has no lineage to send which of its events could not be read."""
+    run = lineage.run
+    if run.id not in ledger.read(client, [run.id]):
+        entry = Entry(None, ledger.end_of(run), complete=False, stored_events=0, empty=True)
+        ledger.write(client, run, entry, artifact.markdown(lineage))
 
 
 def keep_present(client: SyncPrefectClient, flow_run_id: UUID, order: Order) -> None:
@@ -162,7 +176,7 @@ def _still_arriving(history: RunHistory, now: dt.datetime) -> bool:
     ended = history.run.ended
     recent = ended is not None and now - ended < _RECENTLY
     # A closing count alone may be that of a flow whose tasks ran elsewhere.
-    return recent and not (history.completeness.complete and (history.events or history.assets))
+    return recent and (history.completeness.awaited or not (history.events or history.assets))
 
 
 def _who_can_show_it_running(to: Sequence[Target]) -> tuple[Target, ...]:
@@ -182,10 +196,11 @@ def _deliver(
     if not lacking and not page.outdated:
         return Assembled(run.id, run.flow_name, "nothing new", lacks=lacks, reanalysis=lineage.reanalysis)
     page.open({t.id: t.name for t in to}, [outbox.line for outbox in outboxes], absent=order.absent)
+    configured = [target.id for target in targets()]
     failures: list[tuple[Outbox, TransientDeliveryError]] = []
     for outbox, away in hand_over(_behind_their_parents(client, run, lacking, order, failures), order.send):
         trouble = away or _settle(client, lineage, outbox, page, order)
-        announce.delivered(lineage, outbox)
+        announce.delivered(lineage, outbox, configured)
         if trouble:
             failures.append((outbox, trouble))
     announce.oddities(lineage, outboxes)
@@ -235,6 +250,8 @@ def _outbox(client: SyncPrefectClient, lineage: RunLineage, to: Target, page: Pa
     events = events_for(lineage, to, str(client.api_url))
     digest = ledger.digest_of(events)
     had = None if order.force else page.line(to.id, digest)
+    if had is not None and had.total != len(events):
+        had = None  # a record that was edited
     # The present of a target that has one is put back behind the run's events: until then something is left to do.
     started = page.started(to.id) and not order.force
     settled = not (order.keep_present and to.profile == "marquez")

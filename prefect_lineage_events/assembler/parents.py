@@ -19,6 +19,7 @@ from prefect_lineage_events.assembler.healing import heal
 from prefect_lineage_events.assembler.ledger import Entry, Sent
 from prefect_lineage_events.assembler.outbox import Outbox, events_for
 from prefect_lineage_events.assembly.model import Lineage, RunLineage
+from prefect_lineage_events.escaping import word
 from prefect_lineage_events.history.model import FlowRun
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def tell_start(client: SyncPrefectClient, run: FlowRun, target: Target, send: Se
             ledger.note(client, page.with_sent(line))
         else:
             page = Entry(None, ledger.end_of(run), complete=False, stored_events=0)
-            ledger.write(client, run, page.with_sent(line), _TEXT.format(name=run.flow_name))
+            ledger.write(client, run, page.with_sent(line), _TEXT.format(name=word(run.flow_name)))
     heal(client, run, start, target, send)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler import publishing
+from prefect_lineage_events.escaping import line, prose
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -50,16 +51,16 @@ class Progress:
     def move(self, done: int, so_far: Summary) -> None:
         """`done` runs of the total have been looked at."""
         if time.monotonic() - self._moved >= _SECONDS_BETWEEN_UPDATES:
-            self._write(100.0 * done / self._total, f"So far: {so_far}.", so_far)
+            self._write(100.0 * done / self._total, prose(f"So far: {so_far}."), so_far)
 
     def end(self, summary: Summary) -> None:
         """Nothing more comes."""
-        self._write(100.0, f"{summary}.", summary)
+        self._write(100.0, prose(f"{summary}."), summary)
 
     def _write(self, percent: float, description: str, summary: Summary) -> None:
         self._moved = time.monotonic()
         rows = [
-            {"flow run": str(id_), "flow": flow_name, "outcome": outcome}
+            {"flow run": str(id_), "flow": line(flow_name), "outcome": line(outcome)}
             for id_, flow_name, outcome in islice(summary.outcomes(), MAX_ROWS + 1)
         ]
         if len(rows) > MAX_ROWS:

@@ -1,14 +1,18 @@
-"""Artifacts and events that the assembler writes into Prefect, encoded so that any server can store them."""
+"""Artifacts and events that the assembler writes into Prefect, encoded so that any server can store them.
+
+The artifact routes are called as they are: the client's own methods emit an event with each call.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.events import emit_event
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from prefect_lineage_events import encoding
 
@@ -21,12 +25,26 @@ _MAX_LABEL = 512
 
 def create_artifact(client: SyncPrefectClient, **fields: Any) -> UUID:
     """Create an artifact with these fields of Prefect's `ArtifactCreate`. Returns its id."""
-    return client.create_artifact(ArtifactCreate(**_encoded(fields))).id
+    body = ArtifactCreate(**_encoded(fields)).model_dump(mode="json", exclude_unset=True)
+    return UUID(client.request("POST", "/artifacts/", json=body).json()["id"])
 
 
 def update_artifact(client: SyncPrefectClient, artifact_id: UUID, **fields: Any) -> None:
     """Change these fields of an artifact. Raises ObjectNotFound when it was deleted."""
-    client.update_artifact(artifact_id, ArtifactUpdate(**_encoded(fields)))
+    body = ArtifactUpdate(**_encoded(fields)).model_dump(mode="json", exclude_unset=True)
+    try:
+        client.request("PATCH", "/artifacts/{id}", path_params={"id": artifact_id}, json=body)
+    except PrefectHTTPStatusError as error:
+        _not_found(error)
+
+
+def delete_artifact(client: SyncPrefectClient, artifact_id: UUID) -> None:
+    """Delete an artifact; nothing happens when it is not there any more."""
+    try:
+        client.request("DELETE", "/artifacts/{id}", path_params={"id": artifact_id})
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code != 404:
+            raise
 
 
 def emit(
@@ -47,6 +65,12 @@ def emit(
         related=[_labels(one) for one in related],
         payload=encoding.json_value(payload or {}),
     )
+
+
+def _not_found(error: PrefectHTTPStatusError) -> NoReturn:
+    if error.response.status_code == 404:
+        raise ObjectNotFound(error) from error
+    raise error
 
 
 def _encoded(fields: Mapping[str, Any]) -> dict[str, Any]:

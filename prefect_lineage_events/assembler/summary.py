@@ -10,6 +10,7 @@ from uuid import UUID
 
 from prefect_lineage_events.assembler.one_run import Assembled
 from prefect_lineage_events.assembly.model import Reanalysis
+from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.model import FlowRun
 
 
@@ -22,14 +23,16 @@ class Summary:
     """What became of the runs.
 
     `assembled` were looked at, by a dry run too; `already_done` had nothing left to do. `failed` could not be delivered
-    now, `left` were not tried, target or API being away; `busy` were being delivered by another assembler; `incomplete`
-    were published with what had arrived; `stale` have not ended, and gave no sign of life for long. `gone`: their
-    events were deleted by Prefect's retention, whose history begins at `history_begins`.
+    now; `broken` could not be put together, by what is in their history or by a fault of ours; `left` were not tried,
+    target or API being away; `busy` were being delivered by another assembler; `incomplete` were published with what
+    had arrived; `stale` have not ended, and gave no sign of life for long. `gone`: their events were deleted by
+    Prefect's retention, whose history begins at `history_begins`.
     """
 
     assembled: list[Assembled] = field(default_factory=list)
     already_done: int = 0
     failed: list[tuple[FlowRun, str]] = field(default_factory=list)
+    broken: list[tuple[FlowRun, str]] = field(default_factory=list)
     left: list[FlowRun] = field(default_factory=list)
     busy: list[FlowRun] = field(default_factory=list)
     incomplete: list[FlowRun] = field(default_factory=list)
@@ -45,12 +48,13 @@ class Summary:
         """What became of other runs."""
         self.already_done += other.already_done
         self.history_begins = self.history_begins or other.history_begins
-        for name in ("assembled", "failed", "left", "busy", "incomplete", "stale", "gone"):
+        for name in ("assembled", "failed", "broken", "left", "busy", "incomplete", "stale", "gone"):
             getattr(self, name).extend(getattr(other, name))
 
     def outcomes(self) -> Iterator[tuple[UUID, str, str]]:
         """Each run by id and flow name, and what became of it; what needs a look first."""
         yield from ((r.id, r.flow_name, f"failed: {reason}") for r, reason in self.failed)
+        yield from ((r.id, r.flow_name, f"could not be put together: {reason}") for r, reason in self.broken)
         yield from ((r.id, r.flow_name, "left for the next time") for r in self.left)
         yield from ((r.id, r.flow_name, "in another assembler's hands") for r in self.busy)
         yield from ((r.id, r.flow_name, "its events are gone") for r in self.gone)
@@ -65,6 +69,7 @@ class Summary:
         words += [f"{self.already_done} done before"] if self.already_done else []
         words += [f"{len(self.incomplete)} of these incomplete"] if self.incomplete else []
         words += [f"{len(self.failed)} failed"] if self.failed else []
+        words += [f"{len(self.broken)} could not be put together"] if self.broken else []
         words += [f"{len(self.left)} left for the next time"] if self.left else []
         words += [f"{len(self.busy)} in another assembler's hands"] if self.busy else []
         words += [f"{len(self.stale)} running without a sign of life"] if self.stale else []
@@ -78,7 +83,10 @@ class Summary:
         return f"{runs} whose events Prefect has deleted{since}"
 
     def raise_for_failures(self) -> None:
-        """Raises SweepError when runs failed, so that whoever runs us sees red."""
+        """Raises SweepError when runs could not be delivered, so that the run of ours is seen to have failed.
+
+        A run that cannot be put together is its own trouble: it is named, and fails nothing else.
+        """
         if self.failed:
             run, reason = self.failed[0]
-            raise SweepError(f"{self}. The first failure, of {run.flow_name} ({run.id}): {reason}")
+            raise SweepError(f"{self}. The first failure, of {line(run.flow_name)} ({run.id}): {line(reason)}")

@@ -13,10 +13,11 @@ from prefect_lineage_events.assembler.many_runs import assemble_each
 from prefect_lineage_events.assembler.one_run import Order
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
-from prefect_lineage_events.history import api
+from prefect_lineage_events.history import api, event_log
 from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.runs import (
+    OWN_FLOW_PREFIX,
     UnknownFlowRunError,
     ended_runs,
     read_run,
@@ -34,8 +35,23 @@ logger = logging.getLogger(__name__)
 OVERLAP = dt.timedelta(minutes=10)
 # As long as Prefect keeps events, unless told otherwise.
 KEEP_TRYING = dt.timedelta(days=7)
+BUSY = "another assembler has it in hand"
 # What is done is written down after so much of the history: where a sweep was killed, the next one goes on.
 STEP = dt.timedelta(hours=1)
+
+
+def assemble_recent(client: SyncPrefectClient, order: Order) -> Summary:
+    """Assemble the runs whose emitters closed, or that were cancelled or crashed, within the last minutes.
+
+    What cannot be assembled now waits for the sweep, whose state is left alone. Requests: one for 50 such events, three
+    for 200 runs, and those of the runs that are not settled.
+    """
+    now = api.now(client)
+    ids = event_log.closed_runs(client, Window(now - OVERLAP, now + OVERLAP))
+    runs = [
+        run for run in runs_by_id(client, ids) if run.ended_for_good and not run.flow_name.startswith(OWN_FLOW_PREFIX)
+    ]
+    return assemble_each(client, runs, order)
 
 
 def sweep_runs(client: SyncPrefectClient, order: Order) -> Summary:
@@ -110,9 +126,16 @@ def _next_state(
     unsettled = [(r, reason) for r, reason in done.failed if _since(r, now - KEEP_TRYING)]
     lacks = {a.flow_run_id: f"lacks {'; '.join(a.lacks)}" for a in done.assembled}
     waits_for = {a.flow_run_id: a.waits_for for a in done.assembled}
-    unsettled += [(r, lacks[r.id]) for r in done.incomplete if _since(r, keep_since)]
+    give_up = now - dt.timedelta(hours=settings().incomplete_hours)
+    unsettled += [(r, reason) for r, reason in done.broken if _since(r, give_up)]
+    awaited = {a.flow_run_id for a in done.assembled if a.awaits}
+    unsettled += [
+        (r, lacks[r.id])
+        for r in done.incomplete
+        if r.id in awaited and _since(r, now - KEEP_TRYING if waits_for[r.id] else give_up)
+    ]
     # The claim of an assembler that was killed may outlive the overlap.
-    unsettled += [(r, "another assembler has it in hand") for r in done.busy]
+    unsettled += [(r, BUSY) for r in done.busy if _since(r, now - KEEP_TRYING)]
     unsettled += [(r, waited[r.id].reason) for r in done.left if r.id in waited]
     waiting = {w.flow_run_id: w for w in carried} | {
         r.id: Waiting(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,14 +17,20 @@ from uuid import UUID
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler import publishing
 from prefect_lineage_events.assembler.in_flight import HOW_TO_END
+from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import FlowRun
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
+logger = logging.getLogger(__name__)
+
 KEY = "prefect-lineage-sweep"
-_REASON = 300
+MAX_ROWS = 10_000
+# No mark is older, or later than now by more than this: the clocks of a server and its assemblers differ a little.
+OLDEST = dt.timedelta(days=90)
+AHEAD = dt.timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +55,46 @@ class SweepState:
 
 
 def read(client: SyncPrefectClient) -> SweepState:
-    """The state that the last sweep left; an empty one when there was none."""
+    """The state that the last sweep left; an empty one when there was none.
+
+    Anybody can edit the artifact. What cannot be read of it is left out with a warning: without a mark the sweep looks
+    back as far as on its first run, and finds in the history what waited.
+    """
     raw = _raw(client)
     if raw is None:
         return SweepState()
-    metadata: dict[str, str] = raw.get("metadata_") or {}
-    rows = raw["data"] if isinstance(raw["data"], list) else json.loads(raw["data"] or "[]")
-    return SweepState(
-        mark=api.time_of(metadata.get("mark")),
-        swept=api.time_of(metadata.get("swept")),
-        waiting=tuple(waiting for waiting in map(_waiting, rows) if waiting.attempts),
-    )
+    metadata = raw.get("metadata_")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    now = api.now(client)
+    mark, swept = (_time(metadata.get(name), now) for name in ("mark", "swept"))
+    rows = _rows(raw.get("data"))
+    waiting = [_waiting(row) for row in (rows or ())[:MAX_ROWS]]
+    readable = tuple(one for one in waiting if one is not None)
+    if mark is None or rows is None or len(readable) < len(rows):
+        logger.warning(
+            "The sweep's state (artifact %r) was changed and cannot be read as it is; the sweep looks back for what "
+            "it does not know",
+            KEY,
+        )
+        mark = None
+    return SweepState(mark, swept, tuple(one for one in readable if one.attempts))
+
+
+def _rows(data: object) -> list[Any] | None:
+    try:
+        found = json.loads(data) if isinstance(data, str) else data
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, list) else None
+
+
+def _time(text: object, now: dt.datetime) -> dt.datetime | None:
+    """A time of the past, no longer ago than any history goes; None for anything else."""
+    try:
+        time = dt.datetime.fromisoformat(str(text))
+        return max(time, now - OLDEST) if time <= now + AHEAD else None
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def write(client: SyncPrefectClient, state: SweepState, stale: Sequence[FlowRun] = ()) -> None:
@@ -66,7 +102,7 @@ def write(client: SyncPrefectClient, state: SweepState, stale: Sequence[FlowRun]
 
     Of two sweeps at once the last word holds; its mark and its rows belong together either way.
     """
-    rows = [*state.waiting, *(Waiting(r.id, r.flow_name, None, _stale(r), attempts=0) for r in stale)]
+    rows = [*state.waiting[:MAX_ROWS], *(Waiting(r.id, r.flow_name, None, _stale(r), attempts=0) for r in stale)]
     data = encoding.json_text([_row(w) for w in rows])
     metadata = {"mark": _text(state.mark), "swept": _text(state.swept)}
     description = f"Flow runs whose lineage waits for another try. Last sweep: {_text(state.swept)}."
@@ -87,18 +123,28 @@ def _raw(client: SyncPrefectClient) -> Mapping[str, Any] | None:
 def _row(waiting: Waiting) -> dict[str, Any]:
     return {
         "flow run": str(waiting.flow_run_id),
-        "flow": waiting.flow_name,
+        "flow": line(waiting.flow_name),
         "ended": _text(waiting.ended),
         "attempts": waiting.attempts,
-        "reason": waiting.reason[:_REASON],
+        "reason": line(waiting.reason),
         "waits for": ", ".join(map(str, waiting.waits_for)),
     }
 
 
-def _waiting(row: Mapping[str, Any]) -> Waiting:
-    ended = api.time_of(row["ended"] or None)
-    waits_for = tuple(UUID(id_) for id_ in row.get("waits for", "").split(", ") if id_)
-    return Waiting(UUID(row["flow run"]), row["flow"], ended, row["reason"], int(row["attempts"]), waits_for)
+def _waiting(row: object) -> Waiting | None:
+    """The run of a row; None for a row that is none of ours."""
+    if not isinstance(row, Mapping):
+        return None
+    try:
+        waits_for = tuple(UUID(id_) for id_ in str(row.get("waits for") or "").split(", ") if id_)
+        ended = dt.datetime.fromisoformat(row["ended"]) if row["ended"] else None
+        if ended and ended.tzinfo is None:
+            return None
+        return Waiting(
+            UUID(row["flow run"]), str(row["flow"]), ended, str(row["reason"]), max(int(row["attempts"]), 0), waits_for
+        )
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
+        return None
 
 
 def _stale(run: FlowRun) -> str:

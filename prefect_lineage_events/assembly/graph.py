@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Edge, How, RunLineage
 from prefect_lineage_events.assembly.schemas import STAR
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.escaping import line
+from prefect_lineage_events.escaping import mermaid as mermaid_text
 from prefect_lineage_events.naming import TABLE_SCHEMES
 
 MAX_COLUMNS = 30
@@ -30,7 +32,7 @@ def mermaid(run: RunLineage, max_nodes: int = 60) -> str:
     lines = ["flowchart LR"]
     for dataset, node in numbers.items():
         opening, closing = _SHAPES.get(uses[dataset].kind, _TABLE)
-        lines.append(f'    {node}{opening}"{_label(names[dataset])}"{closing}')
+        lines.append(f'    {node}{opening}"{mermaid_text(names[dataset])}"{closing}')
     for edge in run.lineage.edges:
         if edge.source in numbers and edge.target in numbers and edge.source != edge.target:
             arrow = "-->" if edge.how in _STATED else "-.->"
@@ -47,8 +49,8 @@ def tree(run: RunLineage) -> str:
     names only.
     """
     lineage = run.lineage
-    names = short_names(dict.fromkeys(_uses(run)))
-    lines = [run.run.flow_name]
+    names = {dataset: line(name) for dataset, name in short_names(dict.fromkeys(_uses(run))).items()}
+    lines = [line(run.run.flow_name)]
     sources: dict[Dataset, list[Edge]] = defaultdict(list)
     for edge in lineage.edges:
         sources[edge.target].append(edge)
@@ -64,7 +66,7 @@ def tree(run: RunLineage) -> str:
     for number, (headline, below) in enumerate(branches, 1):
         last = number == len(branches)
         lines.append(f"{'└─' if last else '├─'} {headline}")
-        lines += [f"{'   ' if last else '│  '}{line}" for line in below]
+        lines += [f"{'   ' if last else '│  '}{text}" for text in below]
     return "\n".join(lines) + "\n"
 
 
@@ -111,7 +113,8 @@ def _column_lines(columns: list[ColumnEdge], names: dict[Dataset, str]) -> Itera
     into: dict[str, list[str]] = defaultdict(list)
     for edge in columns:
         if edge.target_column != STAR:
-            into[edge.target_column].append(f"{'~' if edge.inferred else ''}{names[edge.source]}.{edge.source_column}")
+            source = f"{names[edge.source]}.{line(edge.source_column)}"
+            into[line(edge.target_column)].append(f"{'~' if edge.inferred else ''}{source}")
     for column, sources in list(into.items())[:MAX_COLUMNS]:
         yield f"{column} ← {', '.join(dict.fromkeys(sources))}"
     if len(into) > MAX_COLUMNS:
@@ -128,9 +131,3 @@ def _joined(dataset: Dataset, parts: list[str]) -> str:
 
 def _is_table(dataset: Dataset) -> bool:
     return dataset.namespace.partition(":")[0] in TABLE_SCHEMES
-
-
-def _label(name: str) -> str:
-    """Text that cannot end a mermaid label or be read as markup."""
-    escapes = {'"': "#quot;", "<": "#lt;", ">": "#gt;", "`": "'", "\n": " ", "\r": " "}
-    return "".join(escapes.get(c, c) for c in name.replace("#", "#35;"))

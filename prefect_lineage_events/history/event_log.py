@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from prefect_lineage_events import events
 from prefect_lineage_events.events import CountEvent, LineageEvent, SchemaEvent
 from prefect_lineage_events.history import api, assets
-from prefect_lineage_events.history.model import AssetEvent, RunKind
+from prefect_lineage_events.history.model import AssetEvent, RejectedEvent, RunKind
+from prefect_lineage_events.history.validation import checked, rejected
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -30,6 +29,9 @@ logger = logging.getLogger(__name__)
 EVENTS_PAGE = 50
 LONGEST_WINDOW = dt.timedelta(days=13)
 PREFIXES = ("lineage.", "prefect.asset.")
+# Of one run: beyond it, nothing is read.
+MAX_EVENTS = 200_000
+_TOO_MANY = f"the run has more than {MAX_EVENTS:,} events; this one and those behind it are not read"
 
 
 @dataclass(slots=True)
@@ -40,11 +42,12 @@ class EventLog:
     schemas: list[SchemaEvent] = field(default_factory=list)
     counts: list[CountEvent] = field(default_factory=list)
     assets: list[AssetEvent] = field(default_factory=list)
+    rejected: list[RejectedEvent] = field(default_factory=list)
     stored: int = 0
 
     @property
     def from_emitters(self) -> bool:
-        return bool(self.lineage or self.schemas or self.counts)
+        return bool(self.lineage or self.schemas or self.counts or self.rejected)
 
     @property
     def empty(self) -> bool:
@@ -72,6 +75,9 @@ def read(client: SyncPrefectClient, flow_run_id: UUID, window: Window, kind: Run
     log = EventLog()
     for raw in _unique(_raw_events(client, [flow_run_id], window, kind)):
         log.stored += 1
+        if log.stored > MAX_EVENTS:
+            log.rejected.append(RejectedEvent(str(raw["id"]), str(raw["event"]), _TOO_MANY))
+            break
         _add(log, raw, flow_run_id)
     _sort(log)
     return log
@@ -111,6 +117,21 @@ def any_lineage(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], window:
     return False
 
 
+def closed_runs(client: SyncPrefectClient, window: Window) -> list[UUID]:
+    """The flow runs of which an emitter closed, or that were cancelled or crashed, in the window; newest first."""
+    names = [events.CLOSED_EVENT, "prefect.flow-run.Cancelled", "prefect.flow-run.Crashed"]
+    occurred = {"since": window.since.isoformat(), "until": window.until.isoformat()}
+    body = {"filter": {"event": {"name": names}, "occurred": occurred, "order": "DESC"}, "limit": EVENTS_PAGE}
+    found: dict[UUID, None] = {}
+    for raw in _pages(client, body):
+        for resource in (raw["resource"], *(raw.get("related") or ())):
+            kind, _, id_ = str(resource.get("prefect.resource.id")).rpartition(".")
+            if kind == "prefect.flow-run" and (run_id := _uuid(id_)):
+                found[run_id] = None
+                break
+    return list(found)
+
+
 def oldest(client: SyncPrefectClient, window: Window) -> dt.datetime | None:
     """When the first event of any kind that is still stored in the window occurred; None when there is none.
 
@@ -145,14 +166,24 @@ def _raw_events(
     client: SyncPrefectClient, run_ids: Sequence[UUID], window: Window, kind: RunKind
 ) -> Iterator[dict[str, Any]]:
     for part in window.parts():
-        body = {"filter": _filter(run_ids, PREFIXES, part, kind), "limit": EVENTS_PAGE}
-        page = api.post(client, "/events/filter", body)
+        yield from _pages(client, {"filter": _filter(run_ids, PREFIXES, part, kind), "limit": EVENTS_PAGE})
+
+
+def _pages(client: SyncPrefectClient, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    page = api.post(client, "/events/filter", body)
+    yield from page["events"]
+    while page.get("next_page"):
+        # The address in the page is the server's own view of itself, which a proxy may hide: keep to the client's.
+        token = parse_qs(urlsplit(page["next_page"]).query)["page-token"][0]
+        page = api.get(client, "/events/filter/next", {"page-token": token}) or {"events": []}
         yield from page["events"]
-        while page.get("next_page"):
-            # The address in the page is the server's own view of itself, which a proxy may hide: keep to the client's.
-            token = parse_qs(urlsplit(page["next_page"]).query)["page-token"][0]
-            page = api.get(client, "/events/filter/next", {"page-token": token}) or {"events": []}
-            yield from page["events"]
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _unique(raw_events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -164,21 +195,21 @@ def _unique(raw_events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
-    if raw["event"].startswith(assets.MATERIALISED):
-        if asset := assets.parse(raw):
-            log.assets.append(asset)
-        return
     try:
+        if raw["event"].startswith(assets.MATERIALISED):
+            if asset := assets.parse(raw):
+                log.assets.append(asset)
+            return
         event = events.parse(raw["event"], raw["payload"])
-    except ValidationError as error:
-        # Its number is then missing, so that the run is marked incomplete rather than silently short.
-        logger.warning("Event %s (%s) cannot be read: %s", raw["id"], raw["event"], error.errors(include_url=False))
+    except Exception as error:  # noqa: BLE001  (anybody can emit an event of any shape)
+        log.rejected.append(rejected(raw, error))
+        logger.warning("Rejected: %s", log.rejected[-1])
         return
     if event is not None and event.run.flow_run_id not in (flow_run_id, None):
         # Prefect's client may relate an event to the run that was the first of its process to send one.
         return
     if isinstance(event, LineageEvent):
-        log.lineage.append(event)
+        log.lineage.append(checked(event))
     elif isinstance(event, SchemaEvent):
         log.schemas.append(event)
     elif isinstance(event, CountEvent):

@@ -114,11 +114,27 @@ class AssetEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class RejectedEvent:
+    """A stored event that cannot be read. `emitter` and `sequence` are known where at least these can be."""
+
+    id: str
+    name: str
+    reason: str
+    emitter: UUID | None = None
+    sequence: int | None = None
+
+    def __str__(self) -> str:
+        return f"event {self.id} ({self.name}): {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class Completeness:
     """Is all there that the run's emitters say they sent?
 
-    `missing` names, per emitter, the sequence numbers that the history lacks; `unclosed` are emitters whose last word
-    is missing (they may have sent more); `dropped` statements were never sent. `end_unrecorded`: not even Prefect's
+    `missing` names, per emitter, the sequence numbers that the history lacks, the first thousand of each; `unnamed`
+    counts the others. `unclosed` are emitters whose closing count is missing (they may have sent more); `dropped`
+    statements were never sent; `rejected` events are stored and cannot be read. `running`: the run has not ended, so
+    that its emitters have not closed yet. `end_unrecorded`: not even Prefect's
     own event of the run's end is there, so that nothing follows from there being none of ours. `open_kin` are runs
     above and below that may have handed rows or columns over, and have not ended, or lack events themselves.
     """
@@ -128,10 +144,22 @@ class Completeness:
     dropped: int = 0
     end_unrecorded: bool = False
     open_kin: tuple[UUID, ...] = ()
+    rejected: tuple[RejectedEvent, ...] = ()
+    unnamed: int = 0
+    running: bool = False
 
     @property
     def complete(self) -> bool:
-        return not (self.missing or self.unclosed or self.end_unrecorded or self.open_kin)
+        return not (self.awaited or self.rejected)
+
+    @property
+    def awaited(self) -> bool:
+        """Is something missing that may still arrive?"""
+        return bool(self.missing or self.unclosed or self.end_unrecorded or self.open_kin)
+
+    @property
+    def missing_events(self) -> int:
+        return sum(map(len, self.missing.values())) + self.unnamed
 
     @property
     def waits_for(self) -> tuple[UUID, ...]:
@@ -141,10 +169,16 @@ class Completeness:
     def lacks(self) -> tuple[str, ...]:
         """What is missing, for people: a line an emitter, naming its numbers as in `0-4, 7`."""
         lines = [f"emitter {emitter}: events {_ranges(numbers)}" for emitter, numbers in self.missing.items()]
-        lines += [f"emitter {emitter}: its closing count (was its process killed?)" for emitter in self.unclosed]
+        if self.unnamed:
+            lines.append(f"{self.unnamed:,} more events")
+        if self.running and self.unclosed:
+            lines.append("the closing counts of its emitters: the run has not ended")
+        else:
+            lines += [f"emitter {emitter}: its closing count (was its process killed?)" for emitter in self.unclosed]
         if self.end_unrecorded:
             lines.append("Prefect's own event of the run's end: whatever was sent at that time may be lost")
         lines += [f"what run {kin} handed over: it has not ended, or lacks events itself" for kin in self.open_kin]
+        lines += [f"{rejected}" for rejected in self.rejected]
         return tuple(lines)
 
 

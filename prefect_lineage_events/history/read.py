@@ -138,7 +138,14 @@ def _end_unrecorded(client: SyncPrefectClient, run: FlowRun, clock: Clock) -> bo
 
 def _judge(log: EventLog, run: FlowRun, now: dt.datetime) -> Completeness:
     silent = bool(run.ended and now - run.ended > LONG_AGO)
-    return judge([*log.lineage, *log.schemas], log.counts, run_ended=run.ended, silent=silent)
+    return judge(
+        [*log.lineage, *log.schemas],
+        log.counts,
+        run_ended=run.ended,
+        silent=silent,
+        rejected=log.rejected,
+        running=not run.ended_for_good,
+    )
 
 
 def _deadline(
@@ -150,7 +157,7 @@ def _deadline(
         return began
     if not log.from_emitters:
         return ended + dt.timedelta(seconds=min(patience.settle, patience.completeness))
-    return began if completeness.complete else began + dt.timedelta(seconds=patience.completeness)
+    return began + dt.timedelta(seconds=patience.completeness) if completeness.awaited else began
 
 
 def _latest(run: FlowRun, patience: Patience) -> dt.datetime:

@@ -234,7 +234,7 @@ def _owners(tags: Sequence[str]) -> tuple[str, ...]:
 def _repository(deployment: JSON) -> str | None:
     """The git repository that a deployment's pull steps clone, where there is one."""
     for step in deployment.get("pull_steps") or ():
-        for name, arguments in step.items():
+        for name, arguments in step.items() if isinstance(step, dict) else ():
             if "git_clone" in name and isinstance(arguments, dict) and arguments.get("repository"):
                 return str(arguments["repository"])
     return None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
+
+from prefect.settings import PREFECT_HOME
 
 from prefect_lineage_events.openlineage import kafka
 from prefect_lineage_events.settings import settings
@@ -17,6 +21,7 @@ Config = dict[str, Any]
 _TIMEOUT = 60.0
 # Retries are the flow's: with the client's own, a 500 ends in an error that hides the answer.
 _NO_RETRY = {"total": 0, "read": 0, "connect": 0, "status_forcelist": []}
+_SECRET_KEY = re.compile(r"(?i)key|token|secret|password|authorization|credential")
 _HTTP = frozenset({"http", "async_http"})
 # What tells two transports of one kind apart, where neither address nor path does.
 _PLACE_KEYS = ("projectId", "project_id", "location", "domainId", "domain_id", "region", "site")
@@ -37,7 +42,25 @@ def configuration() -> Config:
         return configured
     if url := os.environ.get("OPENLINEAGE_URL"):
         return {"type": "http", "url": url, **_simple_http()}
-    return {"type": "file", "log_file_path": str(Path(settings().file).absolute()), "append": True}
+    return {"type": "file", "log_file_path": str(_file()), "append": True}
+
+
+def is_configured() -> bool:
+    """Does the client's configuration name a target, or the setting `file` a file?"""
+    return configuration().get("log_file_path") != str(_file()) or "file" in settings().model_fields_set
+
+
+def portable() -> tuple[str, bool]:
+    """The configuration as one value of `OPENLINEAGE__TRANSPORT`, for a process elsewhere, and whether secrets are
+    missing in it: what is stored with a deployment is no place for a key.
+
+    References to Secret blocks are kept; they are resolved where something is sent.
+    """
+    whole = configuration()
+    if (key := _our_key()) and "{{" in key:
+        whole = _with_auth(whole, key)
+    kept = _without_secrets(whole)
+    return json.dumps(kept), kept != whole or bool(_our_key() and "{{" not in str(_our_key()))
 
 
 def places(config: Config) -> list[Config]:
@@ -154,6 +177,37 @@ def _with_our_key(places: list[Config]) -> list[Config]:
         )
     keyed = {**keyless[0], "auth": {"type": "api_key", "apiKey": key}}
     return [keyed if place is keyless[0] else place for place in places]
+
+
+def _file() -> Path:
+    """The file for runs that have no other target. It is one file, whatever folder a process works in."""
+    path = Path(settings().file).expanduser()
+    return path if path.is_absolute() else Path(PREFECT_HOME.value()) / path
+
+
+def _with_auth(config: Config, key: str) -> Config:
+    alone = config["type"] in _HTTP and "auth" not in config
+    return {**config, "auth": {"type": "api_key", "apiKey": key}} if alone else config
+
+
+def _without_secrets(value: Any, secret: bool = False) -> Any:
+    """A copy without values under names that speak of secrets, and without credentials of addresses."""
+    if isinstance(value, dict):
+        copied = {k: _without_secrets(v, secret or is_secret(k)) for k, v in value.items()}
+        return {k: v for k, v in copied.items() if v is not None}
+    if isinstance(value, list):
+        return [_without_secrets(item, secret) for item in value]
+    if not isinstance(value, str) or "{{" in value:
+        return value
+    if secret:
+        return None
+    parts = urlsplit(value) if "://" in value and "@" in value else None
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if parts else value
+
+
+def is_secret(key: object) -> bool:
+    """Does a configuration's key speak of a secret?"""
+    return _SECRET_KEY.search(str(key)) is not None
 
 
 def _our_key() -> str | None:

@@ -114,7 +114,7 @@ def _completeness(completeness: Completeness) -> dict[str, Any]:
     return {
         **({"lacks": lacks} if lacks else {}),
         "complete": completeness.complete,
-        "missingEvents": sum(len(numbers) for numbers in completeness.missing.values()),
+        "missingEvents": completeness.missing_events,
         "unclosedEmitters": len(completeness.unclosed),
         "droppedStatements": completeness.dropped,
     }

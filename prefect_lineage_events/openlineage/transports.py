@@ -12,14 +12,13 @@ from urllib.parse import urlsplit
 
 from prefect_lineage_events.openlineage import kafka
 from prefect_lineage_events.openlineage.answers import LOSING_REDIRECTS
-from prefect_lineage_events.openlineage.configuration import Config
+from prefect_lineage_events.openlineage.configuration import Config, is_secret
 from prefect_lineage_events.openlineage.facets import Event
 
 if TYPE_CHECKING:
     from openlineage.client.transport import Transport
 
 _REFERENCE = re.compile(r"\{\{\s*(prefect\.(?:blocks|variables)\.[^\s}]+)")
-_SECRET_KEY = re.compile(r"(?i)key|token|secret|password|authorization|credential")
 _SHORTEST_SECRET = 4
 _CLOSING_SECONDS = 60.0
 
@@ -98,7 +97,7 @@ def secrets(value: Any, secret: bool = False) -> Iterator[str]:
     """Values under names that speak of secrets, and passwords of addresses."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from secrets(item, secret or _SECRET_KEY.search(str(key)) is not None)
+            yield from secrets(item, secret or is_secret(key))
     elif isinstance(value, list):
         for item in value:
             yield from secrets(item, secret)

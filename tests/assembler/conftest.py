@@ -23,6 +23,6 @@ def target(monkeypatch, client) -> RecordingTarget:
     """The configured target; the sweep begins now, whatever other tests left on the server."""
     target = RecordingTarget()
     configure(monkeypatch, target)
-    monkeypatch.setattr(flows, "_send_task", flows._send_task.with_options(retries=0))
+    monkeypatch.setattr(flows, "DELIVERY_RETRY_DELAYS", [])
     sweep_state.write(client, sweep_state.SweepState(mark=dt.datetime.now(dt.timezone.utc)))
     return target

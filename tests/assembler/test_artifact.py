@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from uuid import uuid4
+
+import pytest
 
 from prefect_lineage_events.assembler.artifact import MAX_COLUMNS, MAX_DATASETS, markdown
 from prefect_lineage_events.assembler.ledger import Sent
@@ -16,7 +20,8 @@ from prefect_lineage_events.assembly.model import (
     StatementSummary,
 )
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.history.model import Completeness, FlowRun
+from prefect_lineage_events.history.model import Completeness, FlowRun, RejectedEvent
+from tests.test_escaping import HOSTILE
 
 ORDERS, REPORT = Dataset("postgres://db:5432", "shop.orders"), Dataset("postgres://db:5432", "shop.report")
 RUN = FlowRun(uuid4(), "busy-bee", uuid4(), "nightly", "COMPLETED")
@@ -41,7 +46,7 @@ def text(**more) -> str:
 def test_graph_tables_rows_and_columns_are_shown():
     shown = text()
     assert "```mermaid" in shown
-    assert "| `shop.orders` | postgres://db:5432 | table |" in shown
+    assert "| `shop.orders` | `postgres://db:5432` | table |" in shown
     assert "12,345 | OVERWRITE |" in shown
     assert "| `shop.report.total` | `shop.orders.amount` (aggregation) |" in shown
 
@@ -104,7 +109,35 @@ def test_schema_changes_are_listed():
 def test_names_break_neither_table_nor_code():
     odd = Dataset("file", "a|b`c\nd")
     shown = text(inputs=(DatasetUse(odd),))
-    assert "| `a\\|b'c d` |" in shown
+    assert "| `a\\|b'c\\nd` |" in shown
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_nothing_of_an_event_means_anything_on_the_page(hostile):
+    name = hostile if hostile.strip() else "x"
+    odd = Dataset(f"s3://{name}", name)
+    use = DatasetUse(odd, kind=hostile, renamed_from=odd, lifecycle="RENAME")
+    summary = StatementSummary(None, "", confidence="partial", reason=hostile)
+    found = RunLineage(
+        replace(RUN, flow_name=hostile, name=hostile),
+        lineage(
+            inputs=(use,),
+            outputs=(use,),
+            edges=(Edge(odd, REPORT),),
+            columns=(ColumnEdge(odd, hostile, odd, hostile, hostile),),
+            statements=(summary,),
+        ),
+        completeness=Completeness(rejected=(RejectedEvent(hostile, hostile, hostile),)),
+        schema_changes={odd: hostile},
+    )
+    shown = markdown(found, {hostile: Sent("t", "d", 1, 2, 1, reasons=(hostile,))})
+    assert all(c.isprintable() for line in shown.split("\n") for c in line.replace("\u2060", ""))
+    for line in re.sub(r"```mermaid.*?```", "", shown, flags=re.DOTALL).split("\n"):
+        outside_code = re.sub(r"`[^`]*`", "", line)
+        assert not re.search(r"<|\]\(|://|\bwww\.", outside_code), line
+        if line.startswith("|"):
+            bars = re.findall(r"(?<!\\)(?:\\\\)*\|", line)
+            assert len(bars) in (3, 5, 6), line
 
 
 def test_what_is_beyond_the_bounds_is_counted():

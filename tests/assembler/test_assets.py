@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prefect_lineage_events.assembler import assets
+from prefect_lineage_events.assembler import assets, publishing
 from prefect_lineage_events.history.assets import parse
 from tests.assembly.histories import Story, uri
 from tests.assembly.pictures import run
@@ -16,7 +16,7 @@ from tests.assembly.pictures import run
 @pytest.fixture
 def emitted(monkeypatch) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
-    monkeypatch.setattr(assets, "emit_event", lambda **event: events.append(event))
+    monkeypatch.setattr(publishing, "emit_event", lambda **event: events.append(event))
     return events
 
 

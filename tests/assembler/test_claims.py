@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import contextvars
 import datetime as dt
 import subprocess
 import sys
+import threading
 import time
-from uuid import uuid4
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from prefect import get_client
 
-from prefect_lineage_events.assembler import claims
+from prefect_lineage_events.assembler import claims, publishing
 from prefect_lineage_events.history import api
 from prefect_lineage_events.settings import settings
 
 
 def held(client, run_id) -> str | None:
-    variable = client.read_variable_by_name(f"{claims.NAME_PREFIX}{run_id.hex}")
-    return variable and str(variable.value)
+    return next((str(row["data"]) for row in claims._claims(client, run_id)), None)
 
 
 def test_a_claim_ends_with_the_delivery(client):
@@ -45,7 +48,8 @@ def test_a_claim_that_cannot_be_renewed_is_not_the_deliverys_trouble(client, mon
     settings.cache_clear()
     run_id = uuid4()
     with claims.claim(client, run_id, 0):
-        client.delete_variable_by_name(f"{claims.NAME_PREFIX}{run_id.hex}")
+        for row in claims._claims(client, run_id):
+            publishing.delete_artifact(client, UUID(row["id"]))
         deadline = time.monotonic() + 60
         while "could not be renewed" not in caplog.text:
             assert time.monotonic() < deadline
@@ -78,3 +82,36 @@ def test_claims_that_the_dead_left_are_removed_and_the_others_stay(client):
     with claims.claim(client, living, 0):
         assert claims.release_dead(client) >= 2
         assert [bool(held(client, run_id)) for run_id in (dead, expired, living)] == [False, False, True]
+
+
+def test_of_many_at_once_one_has_the_claim(client):
+    run_id, ready = uuid4(), threading.Barrier(4)
+
+    def ask():
+        with get_client(sync_client=True) as mine:
+            ready.wait()
+            return claims.try_claim(mine, run_id)
+
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(contextvars.copy_context().run, ask) for _ in range(4)]
+    got = [future.result() for future in asked]
+    assert sum(claim_id is not None for claim_id in got) <= 1
+    assert len(list(claims._claims(client, run_id))) <= 1
+    publishing.delete_artifact(client, next(filter(None, got), uuid4()))
+    assert claims.try_claim(client, run_id)
+
+
+@pytest.mark.parametrize("data", ["", "no time at all", "2026-13-45 me", None, 7, {"until": []}])
+def test_what_is_no_claim_holds_nothing(client, data):
+    run_id = uuid4()
+    publishing.create_artifact(client, type=claims.TYPE, data=data, task_run_id=run_id)
+    assert claims.try_claim(client, run_id)
+
+
+def test_a_claim_makes_no_event_and_is_on_no_page(client):
+    run_id = uuid4()
+    with claims.claim(client, run_id, 0):
+        (row,) = claims._claims(client, run_id)
+        assert row["key"] is None
+        shown = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
+        assert not api.post(client, "/artifacts/filter", shown)

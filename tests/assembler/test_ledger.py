@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import fields, replace
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prefect_lineage_events.assembler import ledger
 from prefect_lineage_events.assembler.ledger import Entry, Sent, digest_of, end_of
@@ -99,3 +102,38 @@ def test_the_same_events_have_the_same_digest():
 def test_an_artifact_key_is_one_that_prefect_takes(flow_name, key):
     run = FlowRun(uuid4(), "r", RUN.flow_id, flow_name, "COMPLETED")
     assert ledger._key(run) == key
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+state_fields = st.sampled_from(["end", "complete", "events", "anew", "empty"])
+line_fields = st.sampled_from([*(field.name for field in fields(Sent))])
+values = st.one_of(
+    json_values,
+    st.dictionaries(state_fields, json_values).map(json.dumps),
+    st.dictionaries(line_fields, json_values).map(json.dumps),
+    st.text(max_size=5),
+)
+names = st.sampled_from(["lineage.run", "lineage.target.x", "lineage.refused.x"])
+
+
+@given(st.one_of(st.dictionaries(names, values), json_values))
+def test_no_record_that_anybody_writes_stops_an_assembler(metadata):
+    found = ledger._entry({"id": str(uuid4()), "flow_run_id": str(uuid4()), "metadata_": metadata})
+    for line in found.targets.values() if found else ():
+        assert 0 <= line.done <= line.total
+        assert not line.taken_at or dt.datetime.fromisoformat(line.taken_at) > dt.datetime.min.replace(
+            tzinfo=dt.timezone.utc
+        )
+    if found:
+        ledger._metadata(found)
+
+
+def test_what_is_written_is_read_again():
+    line = replace(DONE, reasons=("422 no",), rejected=1, taken_at=NOON.isoformat())
+    before = entry(line)
+    raw = {"id": str(before.artifact_id), "flow_run_id": str(RUN.id), "metadata_": ledger._metadata(before)}
+    assert ledger._entry(raw) == before

@@ -56,7 +56,7 @@ class Estate:
 @pytest.fixture
 def estate(client, monkeypatch, tmp_path) -> Iterator[Estate]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(flows, "_send_task", flows._send_task.with_options(retry_delay_seconds=0))
+    monkeypatch.setattr(flows, "DELIVERY_RETRY_DELAYS", [0.0, 0.0, 0.0])
     sweep_state.write(client, sweep_state.SweepState(mark=now()))
 
     def configure(*parts: Transport) -> None:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prefect import flow
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
-from prefect_lineage_events.assembler import many_runs, one_run, sweep_state
+from prefect_lineage_events.assembler import many_runs, one_run, publishing, sweep_state
 from prefect_lineage_events.assembler import sweep as sweep_module
 from prefect_lineage_events.assembler.summary import Summary, SweepError
 from prefect_lineage_events.assembler.sweep import OVERLAP, STEP, _next_state, _steps
 from prefect_lineage_events.events import RunInfo
 from prefect_lineage_events.flows import assemble, sweep
+from prefect_lineage_events.history import api
 from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
-from tests.assembler.loads import daily_load, hourly_load, stored
-from tests.by_hand import NOON, emit_writes, write
+from prefect_lineage_events.settings import settings
+from tests.assembler.loads import daily_load, hourly_load, known_run, stored
+from tests.by_hand import NOON, closing, current_run, emit_writes, write
 from tests.recording import RecordingTarget, configure
 
 
@@ -149,10 +154,96 @@ def test_a_run_that_cannot_be_put_together_does_not_keep_the_others(target, clie
         return stitched(history, **more)
 
     monkeypatch.setattr(one_run, "stitched", fails_for_one)
-    with pytest.raises(SweepError, match="no such thing"):
-        sweep()
+    assert [(run.id, reason) for run, reason in sweep().broken] == [(poisoned, "KeyError: 'no such thing'")]
     assert target.types(good) == ["START", "COMPLETE"]
     assert [w.flow_run_id for w in sweep_state.read(client).waiting] == [poisoned]
+    shown = {"artifacts": {"flow_run_id": {"any_": [str(poisoned)]}}}
+    (page,) = api.post(client, "/artifacts/filter", shown)
+    assert "could not be put together: KeyError: 'no such thing'" in page["data"]
+    monkeypatch.undo()
+    configure(monkeypatch, target)
+    sweep()
+    assert target.types(poisoned) == ["START", "COMPLETE"]
+
+
+def test_one_bad_event_is_one_rejected_event_named_on_its_run(target, client):
+    @flow(name="poisoned load")
+    def poisoned_load() -> UUID:
+        emitter = emit_writes([("loaded", "source")], close=False)
+        bad = write("bad", "source", run=current_run(), emitter=emitter, sequence=1).to_prefect()
+        bad["payload"]["output"]["namespace"] = " "
+        emit_event(**bad | {"occurred": None})
+        emit_event(**closing(emitter, 2, at=dt.datetime.now(dt.timezone.utc), run=current_run()).to_prefect())
+        return UUID(flow_run.id)
+
+    run_id = poisoned_load()
+    # The bad event's number is there: nothing is waited for.
+    while one_run.read_history(client, known_run(client, run_id)).stored_events < 3:
+        time.sleep(0.2)
+    (assembled,) = [a for a in sweep().assembled if a.flow_run_id == run_id]
+    assert (assembled.outcome, assembled.complete, assembled.settled) == ("sent", False, True)
+    assert "a dataset needs a namespace and a name" in assembled.lacks[0]
+    assert not sweep_state.read(client).waiting
+    shown = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
+    (page,) = api.post(client, "/artifacts/filter", shown)
+    assert "1 events cannot be read" in page["data"]
+
+
+def test_what_the_automation_asks_for_is_all_that_ended_lately(target, client):
+    first, second = daily_load(), hourly_load()
+    stored(client, first, second)
+    before = sweep_state.read(client)
+    assert {first, second} <= {a.flow_run_id for a in assemble().assembled}
+    assert target.types(first) == target.types(second) == ["START", "COMPLETE"]
+    assert assemble().already_done >= 2
+    assert sweep_state.read(client) == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": "no JSON"},
+        {"data": "{}"},
+        {"data": '[1, null, {"flow run": "x"}, {"flow run": 7, "ended": 3}]'},
+        {
+            "data": json.dumps(
+                [{"flow run": str(uuid4()), "flow": "f", "ended": "never", "reason": "", "attempts": "x"}]
+            )
+        },
+        {"metadata_": {"mark": "soon", "swept": "2026-99-99"}},
+        {"metadata_": {"mark": "9999-12-31T23:59:59+00:00"}},
+        {"metadata_": {"mark": "0001-01-01T00:00:00+00:00"}},
+        {"metadata_": {"mark": "2026-01-01"}},
+        {"metadata_": {}},
+    ],
+    ids=range(9),
+)
+def test_a_state_that_was_edited_is_rebuilt_from_history(target, client, changes):
+    run_id = daily_load()
+    stored(client, run_id)
+    publishing.update_artifact(client, UUID(sweep_state._raw(client)["id"]), **changes)
+    sweep()
+    assert target.types(run_id) == ["START", "COMPLETE"]
+    after = sweep_state.read(client)
+    assert after.mark and after.swept
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+row_fields = st.sampled_from(["flow run", "flow", "ended", "attempts", "reason", "waits for"])
+
+
+@given(st.one_of(json_values, st.lists(st.dictionaries(row_fields, json_values)).map(json.dumps)), json_values)
+def test_no_state_that_anybody_writes_stops_the_sweep(data, metadata):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep_state, "_raw", lambda _: {"data": data, "metadata_": metadata})
+        patch.setattr(api, "now", lambda _: NOON)
+        state = sweep_state.read(None)
+    assert state.mark is None or state.mark.tzinfo is not None
+    json.dumps([sweep_state._row(one) for one in state.waiting])
 
 
 def run_that_ended(minutes_ago: float) -> FlowRun:
@@ -178,8 +269,10 @@ def test_the_mark_waits_for_runs_that_were_not_tried():
     assert next_state(Summary(left=[left])).mark == left.ended
 
 
-def test_incomplete_runs_wait_by_name_for_a_day():
-    fresh, old = run_that_ended(60), run_that_ended(60 * 30)
+def test_incomplete_runs_wait_by_name_for_the_time_that_is_set(monkeypatch):
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INCOMPLETE_HOURS", "2")
+    settings.cache_clear()
+    fresh, old = run_that_ended(115), run_that_ended(125)
     told = [one_run.Assembled(r.id, r.flow_name, "sent", lacks=("emitter 1: events 4-7",)) for r in (fresh, old)]
     (waiting,) = next_state(Summary(assembled=told, incomplete=[fresh, old])).waiting
     assert (waiting.flow_run_id, waiting.reason) == (fresh.id, "lacks emitter 1: events 4-7")

@@ -18,7 +18,6 @@ import pytest
 from prefect import flow
 
 from prefect_lineage_events.assembler import claims, sweep_state
-from prefect_lineage_events.history import api
 from tests.assembler.loads import daily_load, stored
 from tests.by_hand import emit_writes
 from tests.chaos import child
@@ -32,10 +31,9 @@ MANY = 100
 TARGET = "POST /api/v1/lineage"
 # Every kind of effect that the way has; a kill behind each must be among those that were tried.
 WAY = {
-    "POST /api/variables/",
     "POST /api/artifacts/",
     "PATCH /api/artifacts/",
-    "DELETE /api/variables/",
+    "DELETE /api/artifacts/",
     TARGET,
 }
 
@@ -101,8 +99,7 @@ def taken_by(death: Death | None, events: list[Event]) -> list[Event]:
 
 
 def claims_left(client) -> list[str]:
-    rows = api.post(client, "/variables/filter", {"variables": {"name": {"like_": claims.NAME_PREFIX}}})
-    return [row["name"] for row in rows]
+    return [row["id"] for row in claims._claims(client)]
 
 
 def test_a_run_whose_assembler_was_killed_anywhere_is_finished_by_the_sweep(client, target, environment, tmp_path):

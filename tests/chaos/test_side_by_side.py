@@ -31,7 +31,7 @@ def at_once(target: HttpTarget, environment, directory: Path, *flows: Flow) -> N
     effects = [directory / f"effects{number}" for number in range(len(flows))]
 
     def all_claimed() -> bool:
-        return all(file.exists() and "POST /api/variables/" in file.read_text() for file in effects)
+        return all(file.exists() and "POST /api/artifacts/" in file.read_text() for file in effects)
 
     target.answer = held_back(all_claimed)
     children = [child.start(*flow, effects=file) for flow, file in zip(with_(environment, flows), effects, strict=True)]

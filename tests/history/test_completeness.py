@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from prefect_lineage_events.history.completeness import judge
+from prefect_lineage_events.history.model import RejectedEvent
 from tests.by_hand import NOON, closing, write
 
 A, B = uuid4(), uuid4()
@@ -101,3 +102,24 @@ def test_what_is_missing_is_named_by_emitter_and_number():
     assert sorted(found.lacks()) == sorted(
         [f"emitter {A}: events 1-3, 5-7", f"emitter {B}: its closing count (was its process killed?)"]
     )
+
+
+def test_a_count_that_anybody_can_forge_is_judged_in_no_time():
+    found = judge(numbered(A, 0, 5), [closing(A, 2**63 - 1)])
+    assert found.missing[A][:5] == (1, 2, 3, 4, 6)
+    assert found.missing_events == 2**63 - 1 - 2
+    assert not found.complete
+    assert len(found.lacks()[0]) < 200
+
+
+def test_an_event_that_cannot_be_read_is_not_waited_for():
+    rejected = RejectedEvent("e", "lineage.write", "wrong", A, 1)
+    found = judge(numbered(A, 0), [closing(A, 2)], rejected=[rejected])
+    assert (found.missing, found.awaited, found.complete) == ({}, False, False)
+    assert found.lacks() == ("event e (lineage.write): wrong",)
+
+
+def test_a_run_that_goes_on_is_not_taken_for_killed():
+    (lack,) = judge(numbered(A, 0), [], running=True).lacks()
+    assert "has not ended" in lack
+    assert "killed" not in lack

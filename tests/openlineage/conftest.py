@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_HOME, temporary_settings
 
 from prefect_lineage_events.assembly.model import RunLineage
 from prefect_lineage_events.assembly.stitch import stitch
@@ -19,11 +20,14 @@ from tests.openlineage.backend import Backend, running
 
 
 @pytest.fixture
-def nothing_configured(monkeypatch, tmp_path) -> None:
+def nothing_configured(monkeypatch, tmp_path) -> Iterator[None]:
     """No configuration of the OpenLineage client: neither the developer's nor one of a working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
     settings.cache_clear()
+    with temporary_settings({PREFECT_HOME: tmp_path}):
+        yield
 
 
 @pytest.fixture

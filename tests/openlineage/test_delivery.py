@@ -55,6 +55,13 @@ def test_the_file_is_the_settings(events, tmp_path, monkeypatch):
     assert len(lines(tmp_path / "other.jsonl")) == 2
 
 
+def test_the_file_is_one_whatever_folder_a_process_works_in(events, tmp_path, monkeypatch):
+    here = the_target()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert the_target() == here
+
+
 def test_what_arrives_is_what_was_built(events, tmp_path):
     send(events)
     arrived = lines(tmp_path / "openlineage.jsonl")

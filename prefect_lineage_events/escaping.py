@@ -1,0 +1,54 @@
+"""Text that comes from events, made safe for where people read it: a line, markdown, a mermaid label.
+
+Names come from users, and from anybody who can emit an event. Shown, they are only text: they format nothing, link to
+nothing, load nothing, end no line, table or label, and reverse nothing beside them.
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_SHOWN = 300
+_MAX_LABEL = 120
+# Letters, digits, spaces and single hyphens mean nothing in markdown.
+_MEANS_NOTHING = re.compile(r"[^\W_]+(?:[ -][^\W_]+)*")
+# At its start, a sentence could be taken for an item of a list.
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#!|~&$^]|^[-+=]|(?<=^\d)[.)]")
+# Addresses become links in GitHub's markdown, whatever their characters are written as.
+_ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
+_WORD_JOINER = "\u2060"
+_NAMED = {'"': "quot", "<": "lt", ">": "gt"}
+_MERMAID = re.compile(r"[\"<>#&`\\%$;{}|]|(?<=\bfa):|(?<=\bfa[bklrs]):")
+
+
+def line(text: str, limit: int = MAX_SHOWN) -> str:
+    """One line for a terminal, a log or a label: what is not printed (controls, line ends, marks that change the
+    direction of text) stands as its escape, such as `\\u202e`. Longer texts are cut."""
+    shown = text if len(text) <= limit else f"{text[: limit - 1]}…"
+    if shown.isprintable():
+        return shown
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
+
+
+def code(text: str, limit: int = MAX_SHOWN) -> str:
+    """A code span of markdown, also in a table."""
+    shown = line(text, limit).replace("`", "'").strip()
+    # In a table a bar needs a backslash, and behind a backslash of the text's own no bar is safe.
+    barless = shown.replace("\\|", "\\¦").replace("|", "\\|")
+    return f"`{barless}`" if barless else "(empty)"
+
+
+def word(text: str, limit: int = MAX_SHOWN) -> str:
+    """A name in markdown: as it is where that means nothing there, else a code span."""
+    return text if len(text) <= limit and _MEANS_NOTHING.fullmatch(text) else code(text, limit)
+
+
+def prose(text: str, limit: int = MAX_SHOWN) -> str:
+    """A sentence in markdown, also in a table: each character that could mean something is written as an entity."""
+    shown = _ADDRESS.sub(_WORD_JOINER, line(" ".join(text.split()), limit))
+    return _MARKDOWN.sub(lambda found: f"&#{ord(found[0])};", shown)
+
+
+def mermaid(text: str, limit: int = _MAX_LABEL) -> str:
+    """The text of a quoted label in a mermaid diagram: no end of it, no markup, no directive, no formula, no icon."""
+    return _MERMAID.sub(lambda found: f"#{_NAMED.get(found[0], ord(found[0]))};", line(text, limit))

@@ -1,0 +1,101 @@
+"""Names of users and of anybody who can emit an event are text, wherever people read them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefect_lineage_events import escaping
+
+# Whatever formats, links, loads, ends something or turns text round.
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "![x](http://evil/x.png)",
+    "[click](javascript:alert(1))",
+    "https://evil.example/x",
+    "www.evil.example",
+    "me@evil.example",
+    "a|b",
+    "a\\|b",
+    "a\\",
+    "`` ` ``",
+    "```\n# head\n```",
+    "one\ntwo\r\nthree\u2028four",
+    "\u202egnp.exe\u202c",
+    "\u2066x\u2069",
+    "\x1b[31mred\x1b[0m\x07",
+    "**bold** _it_ ~~no~~ $x$",
+    "&lt;b&gt; &#124;",
+    "- item",
+    "1. item",
+    "# head",
+    "%%{init: {'theme': 'dark'}}%%",
+    'end"] --> evil["x',
+    "fa:fa-ban",
+    "$$x$$",
+    "<!-- -->",
+    "",
+    " ",
+    "\x00",
+]
+ANY = st.text(st.one_of(st.sampled_from('`|\\\n<>[]()!#*_~&@:/.w%{}"\u202e\x1b '), st.characters()), max_size=40)
+TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def shown_nowhere(text: str) -> bool:
+    """No control character, line end or mark of direction is in it; word joiners are our own."""
+    return all(c.isprintable() for c in text.replace("\u2060", "")) and not TURNING.search(text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_line_is_one_line_that_a_terminal_obeys_in_nothing(text: str) -> None:
+    assert shown_nowhere(escaping.line(text))
+
+
+@given(ANY)
+def test_each_way_gives_one_line(text: str) -> None:
+    for escape in (escaping.line, escaping.code, escaping.word, escaping.prose, escaping.mermaid):
+        assert shown_nowhere(escape(text))
+
+
+def test_texts_are_cut() -> None:
+    for escape in (escaping.line, escaping.code, escaping.word):
+        assert len(escape("x" * 400_000)) <= escaping.MAX_SHOWN + 2
+    assert len(escaping.prose("<" * 400_000)) < 2_000
+    assert len(escaping.mermaid("<" * 400_000)) < 1_000
+
+
+@given(ANY)
+def test_a_code_span_ends_where_it_ends_and_is_one_cell(text: str) -> None:
+    span = escaping.code(text)
+    if span != "(empty)":
+        assert span[0] == span[-1] == "`"
+        assert "`" not in span[1:-1]
+    assert not re.search(r"(?<!\\)(?:\\\\)*\|", span), "a bar that ends the cell"
+
+
+@given(ANY)
+def test_prose_has_nothing_that_means_something(text: str) -> None:
+    prose = escaping.prose(text)
+    assert not re.search(r"[<>\[\]`*_|\\!]", prose)
+    assert not re.search(r"&(?!#\d+;)", prose)
+    assert "://" not in prose
+    assert not re.search(r"\bwww\.", prose, re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("nightly load", "nightly load"), ("table", "table"), ("flow 3", "flow 3")]
+)
+def test_a_name_that_means_nothing_in_markdown_stands_as_it_is(name: str, shown: str) -> None:
+    assert escaping.word(name) == shown
+
+
+@given(ANY)
+def test_a_label_of_a_diagram_ends_nothing_and_directs_nothing(text: str) -> None:
+    label = escaping.mermaid(text)
+    assert not re.search(r"[\"<>`\\%$|{}]", label)
+    assert not re.search(r"\bfa[bklrs]?:", label)
+    assert not re.search(r"#(?!\d+;|quot;|lt;|gt;)", label)
