@@ -19,6 +19,8 @@ from .scanner import Scanner
 FILLER = "\ue000"
 _TRIGGERS = ("{{", "{%", "${", "&{", "<%", "://")
 _TAG = re.compile(r"\$\w*\$")
+# Of `$1,$2` sqlglot takes `$1,$` for a dollar quote's tag, in the dialects that have tags.
+_NUMBERED = re.compile(r"\$\w+(?![\w$])")
 _CONFIG = re.compile(r"\{\{-?\s*config\s*\(")
 _CLOSING = {"{{": "}}", "{%": "%}", "<%": "%>", "${": "}", "&{": "}"}
 _BRACES = re.compile(r"[{}]")
@@ -33,6 +35,10 @@ _DBT_NAME = re.compile(
 _PLAIN_VARIABLE = re.compile(r"\w*(?:[$&]\{[A-Za-z_][\w.]*\}\w*)+|&{1,2}\w+")
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _FORMATS = frozenset("sdfbti")  # of PEP 249's format and pyformat styles, and psycopg's binary and text
+# Where a name may begin with `$` (dev.mysql.com: Schema Object Names; learn.microsoft.com: `$action`, `$partition`).
+_DOLLAR_NAMES = frozenset({"mysql", "singlestore", "doris", "starrocks", "tsql", "fabric"})
+_LONGEST_BIND = 40  # tokens of `%(name:STRUCT<a INT64>)s`
+_NEAR = 40
 _QUOTED = frozenset({TokenType.IDENTIFIER, TokenType.STRING})
 _OPERANDS = frozenset(
     {
@@ -49,19 +55,21 @@ _OPERANDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """What a run of filler stands for: a `name` (dotted parts), a `literal`, or nothing (`gone`)."""
+    """What a run of filler stands for: a `name` (dotted parts), a `literal`, the sign of a `bind`, nothing (`gone`)."""
 
     start: int
     end: int
-    kind: Literal["name", "literal", "gone"]
+    kind: Literal["name", "literal", "bind", "gone"]
     parts: tuple[str, ...] = ()
 
 
 def mask(text: str, dialect: str) -> tuple[str, tuple[Mask, ...]]:
     """The text with everything masked that is no SQL, as long as before, and what the masks stand for."""
-    if not any(trigger in text for trigger in _TRIGGERS) and not ("$" in text and _TAG.search(text)):
-        return text, ()
     known_quotes = lexis(dialect).dollar_quotes
+    has_binds = "$" in known_quotes and "$" in text and _NUMBERED.search(text) is not None
+    has_tags = "$" in text and _TAG.search(text) is not None
+    if not has_binds and not has_tags and not any(trigger in text for trigger in _TRIGGERS):
+        return text, ()
     masks: list[Mask] = []
     pieces: list[str] = []
     at = 0
@@ -72,6 +80,8 @@ def mask(text: str, dialect: str) -> tuple[str, tuple[Mask, ...]]:
             found = Mask(span.start, span.end, "literal")
         elif span.kind == "stop":
             found = _address(text, span.start) if text[span.start] == ":" else _template(text, span.start)
+            if found is None and has_binds and _NUMBERED.match(text, span.start):
+                found = Mask(span.start, span.start + 1, "bind")
         if found is None or found.start < at:
             continue
         masks.append(found)
@@ -130,6 +140,8 @@ def resolve(tokens: Sequence[Token], masks: Sequence[Mask], source: str) -> list
         whole = len(covered) == 1 and covered[0].start == token.start and covered[0].end == token.end + 1
         if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER) or not covered:
             result.append(_token(token, token.token_type, source[token.start : token.end + 1].strip("'\"`[]")))
+        elif covered[0].kind == "bind" and covered[0].start == token.start:
+            result.append(_token(token, TokenType.PLACEHOLDER, "?"))
         elif covered[0].kind == "literal":
             result.append(_token(token, TokenType.STRING, source[token.start : token.end + 1]))
         elif whole and covered[0].parts:
@@ -141,11 +153,13 @@ def resolve(tokens: Sequence[Token], masks: Sequence[Mask], source: str) -> list
     return result
 
 
-def binds(tokens: Sequence[Token]) -> list[Token]:
+def binds(tokens: Sequence[Token], dialect: str) -> list[Token]:
     """The tokens, with drivers' binds that sqlglot does not read turned into a placeholder or a name.
 
-    `%s` and `%(name)s` (PEP 249 format, pyformat), `%%`, SQLite's `?1`, and the clients' `&name`, `&&name`, `&1`.
+    `%s` and `%(name)s` (PEP 249 format, pyformat), BigQuery's `%(name:TYPE)s`, `%%`, SQLite's `?1`, PEP 249's numeric
+    `:1`, `$1` and `$name` where no name begins so, and the clients' `&name`, `&&name`, `&1`.
     """
+    signs = "%" if dialect in _DOLLAR_NAMES else "%$"
     result: list[Token] = []
     i, count = 0, len(tokens)
     while i < count:
@@ -155,8 +169,14 @@ def binds(tokens: Sequence[Token]) -> list[Token]:
             width = _percent_bind(tokens, i)
         elif token.token_type in (TokenType.AMP, TokenType.DAMP) and not _is_operator(tokens, i):
             width = _client_variable(tokens, i)
-        elif token.text == "?" and _adjacent(tokens, i, 2) and tokens[i + 1].token_type is TokenType.NUMBER:
+        elif (
+            _adjacent(tokens, i, 2)
+            and tokens[i + 1].token_type is TokenType.NUMBER
+            and (token.text == "?" or (token.token_type is TokenType.COLON and not _is_slice(tokens, i)))
+        ):
             width = 2
+        elif token.token_type is TokenType.VAR and token.text[0] in signs and len(token.text) > 1:
+            width = 1
         if width:
             last = tokens[i + width - 1]
             is_name = token.token_type in (TokenType.AMP, TokenType.DAMP)
@@ -190,13 +210,38 @@ def _is_operator(tokens: Sequence[Token], i: int) -> bool:
 
 
 def _percent_bind(tokens: Sequence[Token], i: int) -> int:
-    """How many tokens the bind at i has: 2 for `%s`, 5 for `%(name)s`, 0 when it is none."""
+    """How many tokens the bind at i has: 2 for `%s`, 5 for `%(name)s`, more with a type, 0 when it is none."""
     if _adjacent(tokens, i, 2) and tokens[i + 1].text.lower() in _FORMATS:
         return 2 if tokens[i + 1].token_type not in _QUOTED else 0
     if _adjacent(tokens, i, 5) and tokens[i + 1].token_type is TokenType.L_PAREN:
-        close, kind = tokens[i + 3], tokens[i + 4]
-        return 5 if close.token_type is TokenType.R_PAREN and kind.text.lower() in _FORMATS else 0
+        close = next((k for k in range(i + 3, i + _LONGEST_BIND) if _closes_bind(tokens, i, k)), 0)
+        return close + 2 - i if close else 0
     return 0
+
+
+def _closes_bind(tokens: Sequence[Token], start: int, close: int) -> bool:
+    """Does the `%(` at `start` end with the parenthesis at `close`: `)s`?"""
+    if close + 1 >= len(tokens) or tokens[close].token_type is not TokenType.R_PAREN:
+        return False
+    kind = tokens[close + 1]
+    is_format = kind.text.lower() in _FORMATS and kind.token_type not in _QUOTED
+    return (
+        is_format and tokens[close].end + 1 == kind.start and not any(t.text == "%" for t in tokens[start + 1 : close])
+    )
+
+
+def _is_slice(tokens: Sequence[Token], i: int) -> bool:
+    """Is the colon at i that of `a[1:2]`, `{'key':1}` or `payload:1`?"""
+    before = tokens[i - 1] if i else None
+    touches = before is not None and before.end + 1 == tokens[i].start
+    if before is None or not touches:
+        return before is not None and before.token_type in _OPERANDS and _in_brackets(tokens, i)
+    return before.token_type in _OPERANDS or before.token_type is TokenType.COLON or before.text == "["
+
+
+def _in_brackets(tokens: Sequence[Token], i: int) -> bool:
+    """Does a bracket or brace open among the few tokens before i?"""
+    return any(t.token_type in (TokenType.L_BRACKET, TokenType.L_BRACE) for t in tokens[max(i - _NEAR, 0) : i])
 
 
 def _client_variable(tokens: Sequence[Token], i: int) -> int:

@@ -28,7 +28,7 @@ from .templates import Mask, binds, mask, resolve
 # What ends a transaction at a text's end counts for all that stands before it, read or not.
 _CONTROL_AT_END = re.compile(r";\s*((?:commit|rollback|end)\b[ \w]{0,40})[\s;]*\Z", re.IGNORECASE)
 _END = 200  # characters
-_BINDS = re.compile(r"[%&]|\?\d")  # what `binds` may have to do with
+_BINDS = re.compile(r"[%&$]|[?:]\d")  # what `binds` may have to do with
 
 
 class Piece:
@@ -55,7 +55,7 @@ class Piece:
     @property
     def is_templated(self) -> bool:
         """Whether some of it is a template's leftover, so that what runs in the end may be something else."""
-        return any(mask.kind != "literal" for mask in self.masks)
+        return any(mask.kind in ("name", "gone") for mask in self.masks)
 
     @property
     def may_execute_texts(self) -> bool:
@@ -161,7 +161,7 @@ def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], to
         if masks:
             tokens = resolve(tokens, masks, source)
         if _BINDS.search(prepared):
-            tokens = binds(tokens)
+            tokens = binds(tokens, dialect)
         if dialect in quoted_texts.DIALECTS and '"' in prepared:
             tokens = quoted_texts.quoted_texts(tokens, prepared)
         while tokens and tokens[-1].token_type is TokenType.SEMICOLON:

@@ -12,6 +12,7 @@ from sqlglot.expressions import Expr
 from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
+from .clauses import apply_of_a_name, merge_with_delete
 from .metered import ParserStopped, parser
 from .phrases import without_phrases
 
@@ -34,7 +35,11 @@ _TYPES = frozenset({*Parser.TYPE_TOKENS, TokenType.LATERAL})
 
 
 # What sqlglot's dialect of this name does not know, taken out of its way.
-_BEFORE_PARSING: dict[str, Callable[[Sequence[Token]], Sequence[Token]]] = {"teradata": without_phrases}
+_BEFORE_PARSING: dict[str, Callable[[Sequence[Token]], Sequence[Token]]] = {
+    "teradata": without_phrases,
+    "oracle": merge_with_delete,
+    "clickhouse": apply_of_a_name,
+}
 
 
 def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None, str]:

@@ -91,8 +91,9 @@ class Queries:
         """A SELECT; `given` is its source where it stands before it (Hive's FROM t INSERT ... SELECT)."""
         args = node.args
         scope = Scope(self.rules, parent)
+        scalars: list[tuple[str, exp.Expr, Env]] = []
         if args.get("with_") is not None:
-            env = yield from self.with_(args["with_"], env, scope)
+            env = yield from self.with_(args["with_"], env, scalars)
         from_ = args.get("from_")
         source = from_.args["this"] if from_ is not None else given
         if source is not None:
@@ -101,6 +102,8 @@ class Queries:
             yield from sources.join(self, join, scope, env)
         for lateral in args.get("laterals") or ():
             yield from sources.item(self, lateral, scope, env)
+        for name, body, inner in scalars:
+            scope.aliases[name] = tuple((yield from self.value(body, "IDENTITY", scope, inner)))
         if args.get("match") is not None:
             yield from pivots.match(self, args["match"], scope, env)
         if args.get("connect") is not None:
@@ -112,13 +115,22 @@ class Queries:
         self.note(scope)
         return projections.value_table(relation) if args.get("kind") == "VALUE" else relation
 
+    def renamed(self, relation: Relation, names: Sequence[str]) -> Relation:
+        """A relation whose columns the text calls otherwise, by position."""
+        if relation.rest and any(o.name == "*" for o in relation.outputs[: len(names)]):
+            self.unclear = self.unclear or "which columns a list of names stands for is not known"
+        return relation.renamed(names)
+
     def note(self, scope: Scope) -> None:
         """Remember a name that a finished scope could not place."""
         if scope.ambiguous and not self.unclear:
             self.unclear = f"{scope.ambiguous} could come from several tables"
 
-    def with_(self, node: exp.Expr, outer: Env | None, scope: Scope | None = None) -> Task:
-        """The environment inside a WITH. CTEs that change data happen at once; scalar ones (ClickHouse) are aliases."""
+    def with_(self, node: exp.Expr, outer: Env | None, scalars: list[tuple[str, exp.Expr, Env]] | None = None) -> Task:
+        """The environment inside a WITH. CTEs that change data happen at once.
+
+        Scalar ones (ClickHouse) are aliases of the SELECT, whose columns they may use: they are left to it.
+        """
         ctes: dict[str, list[tuple[int, Cte]]] = {}
         recursive = bool(node.args.get("recursive")) or self.rules.implicit_recursion
         for position, cte in enumerate(node.args.get("expressions") or ()):
@@ -126,9 +138,8 @@ class Queries:
             alias = cte.args.get("alias")
             name = str(alias.name).lower() if alias is not None else ""
             body = cte.args["this"]
-            if cte.args.get("scalar") and scope is not None:
-                found = yield from self.value(body, "IDENTITY", scope, env)
-                scope.aliases[name] = tuple(found)
+            if cte.args.get("scalar") and scalars is not None:
+                scalars.append((name, body, env))
                 continue
             known = Cte(name, cte, env, recursive)
             ctes.setdefault(name, []).append((position, known))
@@ -146,7 +157,7 @@ class Queries:
                 relation = yield self._recursive(cte, body, names)
             else:
                 relation = yield self.query(body, cte.env, None)
-                relation = relation.renamed(names) if names else relation
+                relation = self.renamed(relation, names) if names else relation
             cte.relation = relation
         return cte.relation or NOTHING
 

@@ -36,7 +36,7 @@ def item(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Tas
         named = node.__class__ is not exp.Table or alias is None or alias.args.get("this") is not None
         names = column_names(alias, queries.rules) if named else []  # (ClickHouse: `dictionary('d.t')`)
         if names and not isinstance(node, _NAMES_ITSELF):
-            relation = relation.renamed(names)
+            relation = queries.renamed(relation, names)
         name = _alias(alias, queries.rules) or (names[0] if names else name)
         for pivot in pivots:
             relation = yield from pivoted(queries, relation, name, pivot, env)

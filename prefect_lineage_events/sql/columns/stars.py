@@ -248,13 +248,16 @@ def _applied(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) ->
     """ClickHouse's `* APPLY(f)`: f of each (clickhouse.com/docs: SELECT, dynamic column selection)."""
     inner = yield listed(queries, node.args["this"], scope, env)
     function = node.args.get("expression")
-    name = function.name if isinstance(function, exp.Expr) else ""
+    text = function.name if isinstance(function, exp.Expr) else ""
+    name = text.strip()
     aggregates = exp.FUNCTION_BY_NAME.get(name.upper(), exp.Func)
     how: Transformation = (
         "AGGREGATION" if issubclass(aggregates, exp.AggFunc) or name.lower() in AGGREGATES_BY_NAME else "TRANSFORMATION"
     )
     outputs = [
-        Output("*" if o.name == "*" else f"{name}({o.name or o.label})" if name else "", changed([o.lineage], how))
+        Output(
+            "*" if o.name == "*" else f"{name}({o.name or o.label})" if name == text else "", changed([o.lineage], how)
+        )
         for o in inner.outputs
     ]
     return Listed(outputs, inner.hidden)

@@ -158,6 +158,7 @@ class Statements:
             if ref is not None:
                 branch = Branch(self, target, ref, scope, source)
                 yield from branch.write(when.args["then"], env)
+                yield from queries.decide(when.args["then"].args.get("where"), "CONDITIONAL", sees, env)
         queries.note(scope)
         self.decide([ref])
         return (yield from self._returning(node, scope, env))
@@ -175,7 +176,8 @@ class Statements:
         if isinstance(query, (exp.Query, exp.Values, exp.Table, exp.Pivot)):
             relation = yield self.queries.query(query, env, None)
             names = [column_name(c, self.queries.rules) for c in columns]
-            self.put(ref, relation.outputs, places(relation.outputs, names))
+            at = [p if o.name == "*" else 0 for o, p in zip(relation.outputs, positions(relation.outputs), strict=True)]
+            self.put(ref, relation.outputs, places(relation.outputs, names), at if names else ())
             self.decide([ref])
         self._declare(ref, relation, columns)
         return NOTHING

@@ -36,6 +36,15 @@ QUERIES: dict[str, list[Case]] = {
              "select level as l, a from t start with a = 1 connect by prior a = b", "A <- T.A", dialect="snowflake"),
         Case("pseudo-columns are none", "select rownum as n, level as l, a from t", "A <- T.A", dialect="oracle"),
     ],
+    "scalar aliases of a WITH (ClickHouse)": [
+        Case("an aggregate of the query's own columns", "with sum(b) as s select a, s from t group by a",
+             """a <- t.a
+                s <- t.b AGGREGATION""", dialect="clickhouse"),
+        Case("one of another", "with a + 1 as p, p * 2 as q select q from t", "q <- t.a TRANSFORMATION",
+             dialect="clickhouse"),
+        Case("of a query", "with (select max(c) from u) as m select m from t", "m <- u.c AGGREGATION",
+             dialect="clickhouse"),
+    ],
     "conditions of a value": [
         Case("a CASE's conditions decide, its results go in", "select case when a > 1 then b else c end as x from t",
              """x <- t.a CONDITIONAL

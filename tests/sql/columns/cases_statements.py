@@ -21,6 +21,12 @@ STATEMENTS: dict[str, list[Case]] = {
              """w.x <- t.id
                 w.y <- t.a
                 w.z <- t.b""", known=True),
+        Case("columns that a FROM list calls otherwise", "insert into n (x) select o.q from t as o (p, q)", "n.x <- t.a",
+             dialect="postgres", known=True),
+        Case("columns of a join that its alias calls otherwise", "insert into n (x) select j.s from (t cross join u) j (p, q, r, s)",
+             "n.x <- u.id", dialect="postgres", known=True),
+        Case("names for columns that are not known", "insert into n (x) select o.q from t as o (p, q)", "",
+             dialect="postgres", reason="columns: "),
         Case("all columns of an unknown table", "insert into w select * from q", "w.* <- q.*", known=True),
         Case("columns behind unknown ones are placed from the end", "insert into w select q.*, t.a from q, t",
              """w.* <- q.*
@@ -141,6 +147,18 @@ STATEMENTS: dict[str, list[Case]] = {
              """n.* <~ n.k JOIN
                 n.* <~ t.k JOIN
                 n.* <~ t.c CONDITIONAL"""),
+    ],
+    "merge with conditions of its own": [
+        Case("Oracle's DELETE WHERE behind UPDATE",
+             "merge into n using t on (n.id = t.id) when matched then update set n.x = t.a where t.b = 1 delete where n.y = 2 "
+             "when not matched then insert (id, x) values (t.id, t.a) where t.c > 1",
+             """N.X <- T.A
+                N.ID <- T.ID""",
+             """N.* <~ N.ID JOIN
+                N.* <~ T.ID JOIN
+                N.* <~ T.B CONDITIONAL
+                N.* <~ N.Y CONDITIONAL
+                N.* <~ T.C CONDITIONAL""", dialect="oracle"),
     ],
     "delete": [
         Case("puts no value anywhere", "delete from t where a in (select c from u)", "",

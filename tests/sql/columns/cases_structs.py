@@ -83,6 +83,13 @@ STRUCTS: dict[str, list[Case]] = {
         Case("APPLY makes a column of each", "select * except (id) apply (sum) from t",
              """sum(a) <- t.a AGGREGATION
                 sum(b) <- t.b AGGREGATION""", dialect="clickhouse", known=True, result=["sum(a)", "sum(b)"]),
+        Case("APPLY of a lambda", "select * apply (x -> x + 1) from u",
+             """_1 <- u.id TRANSFORMATION
+                _2 <- u.c TRANSFORMATION""", dialect="clickhouse", known=True, result=["", ""]),
+        Case("APPLY without parentheses, and of a function with parameters",
+             "select columns('c') apply max, columns('id') apply (quantile(0.9)) from u",
+             """max(c) <- u.c AGGREGATION
+                _2 <- u.id AGGREGATION""", dialect="clickhouse", known=True),
         Case("a table's columns by a regular expression", "select q.columns('d|b'), tuple(columns('a')) as x from t q",
              """id <- t.id
                 b <- t.b

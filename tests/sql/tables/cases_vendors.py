@@ -152,7 +152,7 @@ ORACLE: Cases = {
     ],
     "changes": [
         Case("through a query", "delete from (select * from t where a = 1)", "", "T", "write", "delete"),
-        Case("MERGE with DELETE", "merge into a t using b s on (t.id = s.id) when matched then update set t.x = s.x delete where t.y = 1", "B", "A", "write", "update", confidence="recovered"),
+        Case("MERGE with DELETE", "merge into a t using b s on (t.id = s.id) when matched then update set t.x = s.x delete where t.y = 1", "B", "A", "write", "update"),
     ],
     "definitions": [
         Case("external words in a view", "create or replace force editionable view s.v (a, b) bequeath definer as select 1, 2 from t with read only", "T", "S.V", "create", "create"),
