@@ -15,8 +15,11 @@ from prefect_lineage_events.naming import (
     EMBEDDED,
     SCHEMES,
     TABLE_SCHEMES,
+    Scheme,
     canonical,
+    fold,
     join_name,
+    kept,
     scheme_of,
     server_namespace,
     snowflake_namespace,
@@ -177,17 +180,20 @@ class Store:
     depth: int = 3
 
     def table(self, parts: Sequence[str]) -> Dataset:
-        """The dataset of a table whose name has these parts, outermost first; what is missing comes from the store."""
-        defaults = [self.database, self.schema]
-        missing = self.depth - len(parts)
-        head = (
-            [d for d in defaults[len(defaults) - (self.depth - 1) :][: max(missing, 0)] if d] if self.depth > 1 else []
-        )
-        return Dataset(self.namespace, join_name([*head, *parts][-self.depth :]))
+        """The dataset of a table whose name has these parts, outermost first; what is missing comes from the store.
+
+        An empty part is one that nobody knows: it is left out.
+        """
+        missing = max(self.depth - len(parts), 0)
+        defaults = [self.database, self.schema][max(3 - self.depth, 0) :][:missing]
+        head = [kept(name, self.dialect) for name in defaults if name]
+        own = parts[-self.depth :] if self.dialect in EMBEDDED else parts  # more parts: a table of a linked server
+        return Dataset(self.namespace, join_name([part for part in (*head, *own) if part]))
 
 
 def snowflake(account: str, database: str | None = None, schema: str | None = None) -> Store:
     """A Snowflake account, in any of its forms."""
+    schema = schema or (SCHEMES["snowflake"].schema if database else None)
     return Store("snowflake", snowflake_namespace(account), database, schema)
 
 
@@ -207,14 +213,26 @@ def _embedded(scheme: str, path: str, memory_id: str | None) -> str:
     return f"{scheme}://{Path(path).resolve().as_posix()}"
 
 
-def server(kind: str, host: str, port: int | None, database: str | None, schema: str | None = None) -> Store:
-    """A database server of a kind (`postgres`, `tsql`, `mssql+pyodbc`): `postgres://host:port` and the like."""
+def server(
+    kind: str,
+    host: str,
+    port: int | None,
+    database: str | None,
+    schema: str | None = None,
+    *,
+    user: str | None = None,
+) -> Store:
+    """A database server of a kind (`postgres`, `tsql`, `mssql+pyodbc`): `postgres://host:port` and the like.
+
+    Without a schema, it is the one in which a connection begins there: a fixed one, or the `user`'s own.
+    """
     scheme = scheme_of(kind)
-    known = SCHEMES.get(scheme)
-    depth = known.depth if known else 3
+    known = SCHEMES.get(scheme, Scheme(scheme, kind))
     # Where a name has two parts only, what the driver calls the database is what SQL calls the schema.
-    names = (None, schema or database) if depth == 2 else (database, schema)
-    return Store(known.dialect if known else kind, server_namespace(scheme, host, port), *names, depth)
+    asked = schema or (database if known.depth == 2 else None)
+    owner = fold(user or "", False, known.dialect) if known.user_schema else known.schema
+    database = None if known.depth == 2 else database
+    return Store(known.dialect, server_namespace(scheme, host, port), database, asked or owner or None, known.depth)
 
 
 def bigquery(project: str | None, dataset: str | None = None) -> Store:

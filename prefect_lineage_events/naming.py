@@ -69,13 +69,19 @@ def fold(name: str, quoted: bool, dialect: str) -> str:
     return name.upper() if how == "upper" else name.lower() if how == "lower" else name
 
 
+def kept(name: str, dialect: str) -> str:
+    """A name as a driver gives it, in the one spelling of a store that compares without case."""
+    return name.lower() if CASES.get(dialect, _KEEP).quoted == "lower" else name
+
+
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """A store whose dataset names are dotted parts (database.schema.table).
 
     `ports`: the port that its namespace has by default, then those of its other protocols, which lead to the same
     tables. `depth`: the number of parts of a full name. `dialect`: whose rule of case holds. `portless`: the address
-    is the host alone.
+    is the host alone. `schema`: the one that a connection begins in unless it asks for another (a database, where names
+    have two parts), "" where there is none; `user_schema`: it is called like the user.
     """
 
     name: str
@@ -83,34 +89,36 @@ class Scheme:
     ports: tuple[int, ...] = ()
     depth: int = 3
     portless: bool = False
+    schema: str = ""
+    user_schema: bool = False
 
 
 SCHEMES: dict[str, Scheme] = {
     scheme.name: scheme
     for scheme in (
-        Scheme("snowflake", "snowflake"),
+        Scheme("snowflake", "snowflake", schema="PUBLIC"),
         Scheme("bigquery", "bigquery"),
         Scheme("sqlite", "sqlite", depth=1),
-        Scheme("duckdb", "duckdb", depth=2),
-        Scheme("postgres", "postgres", (5432,)),
-        Scheme("redshift", "redshift", (5439,)),
+        Scheme("duckdb", "duckdb", depth=2, schema="main"),
+        Scheme("postgres", "postgres", (5432,), schema="public"),
+        Scheme("redshift", "redshift", (5439,), schema="public"),
         Scheme("mysql", "mysql", (3306,), 2),
-        Scheme("mssql", "tsql", (1433,)),
-        Scheme("oracle", "oracle", (1521,)),
+        Scheme("mssql", "tsql", (1433,), schema="dbo"),
+        Scheme("oracle", "oracle", (1521,), user_schema=True),
         Scheme("trino", "trino", (8080,)),
         Scheme("presto", "presto", (8080,)),
-        Scheme("clickhouse", "clickhouse", (8123, 8443, 9000, 9440), 2),
-        Scheme("unitycatalog", "databricks", portless=True),
-        Scheme("hive", "hive", (10000,), 2),
-        Scheme("impala", "impala", (21050,), 2),
-        Scheme("awsathena", "athena", portless=True),
-        Scheme("db2", "db2", (50000,)),
-        Scheme("teradata", "teradata", (1025,), 2),
-        Scheme("vertica", "vertica", (5433,)),
+        Scheme("clickhouse", "clickhouse", (8123, 8443, 9000, 9440), 2, schema="default"),
+        Scheme("unitycatalog", "databricks", portless=True, schema="default"),
+        Scheme("hive", "hive", (10000,), 2, schema="default"),
+        Scheme("impala", "impala", (21050,), 2, schema="default"),
+        Scheme("awsathena", "athena", portless=True, schema="default"),
+        Scheme("db2", "db2", (50000,), user_schema=True),
+        Scheme("teradata", "teradata", (1025,), 2, user_schema=True),
+        Scheme("vertica", "vertica", (5433,), schema="public"),
         Scheme("exasol", "exasol", (8563,), 2),
         Scheme("cassandra", "cassandra", (9042,), 2),
-        Scheme("cockroachdb", "postgres", (26257,)),
-        Scheme("crate", "postgres", (5432,)),
+        Scheme("cockroachdb", "postgres", (26257,), schema="public"),
+        Scheme("crate", "postgres", (5432,), schema="doc"),
         Scheme("doris", "doris", (9030,), 2),
         Scheme("starrocks", "starrocks", (9030,), 2),
         Scheme("singlestore", "singlestore", (3306,), 2),

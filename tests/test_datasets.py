@@ -97,7 +97,31 @@ def test_statement_completes_what_its_table_leaves_out() -> None:
 
 
 def test_table_without_known_schema_has_the_parts_that_are_known() -> None:
-    assert datasets.server("postgres", "db", None, None).table(["t"]).name == "t"
+    assert datasets.server("trino", "db", None, None).table(["t"]).name == "t"
+    assert datasets.server("trino", "db", None, "hive").table(["t"]).name == "hive.t"
+
+
+@pytest.mark.parametrize(
+    ("kind", "database", "table"),
+    [
+        ("postgres", "shop", "shop.public.t"),
+        ("redshift", "shop", "shop.public.t"),
+        ("mssql", "Shop", "shop.dbo.t"),
+        ("oracle", "SHOP", "SHOP.ANN.t"),
+        ("db2", "SHOP", "SHOP.ANN.t"),
+        ("databricks", "main", "main.default.t"),
+        ("hive", None, "default.t"),
+        ("clickhouse", None, "default.t"),
+        ("teradata", None, "ann.t"),
+        ("vertica", "shop", "shop.public.t"),
+    ],
+)
+def test_connection_begins_in_the_stores_own_default_schema(kind: str, database: str | None, table: str) -> None:
+    assert datasets.server(kind, "db", None, database, user="Ann").table(["t"]).name == table
+
+
+def test_table_of_a_linked_server_keeps_its_four_parts() -> None:
+    assert datasets.server("mssql", "db", None, "shop").table(["srv", "d", "dbo", "t"]).name == "srv.d.dbo.t"
 
 
 @pytest.mark.parametrize("make", [datasets.sqlite, datasets.duckdb])

@@ -87,6 +87,7 @@ class Draft:
         return (
             self.run.task_key,
             self.operation,
+            self.confidence,
             self.fingerprint or self.sql,
             self.dialect,
             self.output and (self.output.namespace, self.output.name),

@@ -12,52 +12,45 @@ from prefect_lineage_events.capture import policy
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.drafts import Draft
 from prefect_lineage_events.capture.log import logger, softly
-from prefect_lineage_events.capture.notes import RecordNote, StatementNote, TransactionStep
+from prefect_lineage_events.capture.notes import RecordNote, StatementNote
 from prefect_lineage_events.capture.redaction import shown, without_credentials
 from prefect_lineage_events.capture.sessions import ConnectionState, kind_of
-from prefect_lineage_events.capture.transactions import control
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, split_inputs
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import Statement, TableRef
 
-_DDL = frozenset({"create", "alter", "drop"})
-# TRUNCATE commits where it is DDL.
-_TRUNCATE_COMMITS = frozenset({"mysql", "oracle"})
 # A statement that tells of another, and a data-modifying WITH query.
 _PLAN = re.compile(r"\s*(?:EXPLAIN|PROFILE|DESCRIBE|DESC)\b", re.IGNORECASE)
 _WRITES_INSIDE = re.compile(r"\bAS (?:NOT )?(?:MATERIALIZED )?\( ?(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
-_GRANTS = ("grant", "revoke", "comment", "rename")
 _MAX_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a statement means: a step of transaction control, or drafts. `ddl`: it commits by itself where DDL does."""
+    """What a statement means for its connection's transaction, and the drafts that it makes."""
 
-    control: tuple[TransactionStep, str] | None = None
+    statement: Statement
     drafts: tuple[Draft, ...] = ()
-    ddl: bool = False
 
 
-def meanings(note: StatementNote, state: ConnectionState, values: LineageSettings) -> Iterator[Meaning]:
+def meanings(
+    note: StatementNote, state: ConnectionState, values: LineageSettings, *, in_transaction: bool = False
+) -> Iterator[Meaning]:
     """What the noted text means, statement by statement. Moves the connection's session on. Never raises.
 
     A text that the analyser stumbles over still gives a draft, `partial`, with the reason: silence would look like
-    "nothing was read or written".
+    "nothing was read or written". `in_transaction`: its statements are in a transaction though none was begun.
     """
     statements: Sequence[Statement] = [Statement("misc", confidence="partial", reason="the analyser failed")]
     with softly("the analyser"):
-        statements, state.session = state.session.analyze(note.sql, columns=note.run is not None)
+        statements, state.session = state.session.analyze(
+            note.sql, columns=note.run is not None, in_transaction=in_transaction
+        )
     note.countable = _countable(statements, note.sql)
     for statement in statements:
-        text = statement.sanitised or (note.sql if len(statements) == 1 else "")
-        step = control(text) if statement.kind == "misc" else None
-        if step is not None:
-            yield Meaning(control=step)
-        else:
-            drafts = () if note.run is None else _drafts(statement, note, note.run, state, values)
-            yield Meaning(drafts=tuple(drafts), ddl=_is_ddl(statement, text, state.store.dialect))
+        drafts = () if note.run is None or statement.control else _drafts(statement, note, note.run, state, values)
+        yield Meaning(statement, tuple(drafts))
 
 
 def _countable(statements: Sequence[Statement], sql: str) -> bool:
@@ -73,12 +66,6 @@ def _rows(note: StatementNote, *, written: bool) -> int | None:
     if not note.countable or (written and note.counted == "fetched"):
         return None
     return (note.rows or None) if written and note.counted == "returned" else note.rows
-
-
-def _is_ddl(statement: Statement, text: str, dialect: str) -> bool:
-    if statement.effect == "truncate":
-        return dialect in _TRUNCATE_COMMITS
-    return statement.kind in _DDL or (statement.kind == "misc" and text.lstrip().lower().startswith(_GRANTS))
 
 
 def _drafts(

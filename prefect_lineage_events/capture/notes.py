@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -18,11 +18,13 @@ from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.datasets import Dataset, Store
 from prefect_lineage_events.events import Column
 
-TransactionStep = Literal["begin", "commit", "rollback", "savepoint", "rollback_to", "release", "lost"]
 Counted = Literal["affected", "returned", "fetched"]
 """What a number of rows counts: those that the server said were read or written, all of a result, or those of a result
 that were taken, which need not be all.
 """
+if TYPE_CHECKING:  # the analyser takes its time to import, which our thread has
+    from prefect_lineage_events.sql.model import Step
+
 _numbers = count(1)
 
 
@@ -50,21 +52,27 @@ class SchemaLookup(Protocol):
 
 @runtime_checkable
 class TellsSchema(Protocol):
-    """A look-up that can also tell which schema a connection begins in; None when it does not know."""
+    """A look-up that can also tell which schema a connection begins in; None when it does not know.
+
+    `search_path` are the schemas that it looks for names in, `$user` as written; None where the store has none.
+    `existing_schemas` are those of some names that are schemas, `$user` being the login's own.
+    """
 
     def default_schema(self) -> str | None: ...  # pragma: no cover
+
+    def search_path(self) -> tuple[str, ...] | None: ...  # pragma: no cover
+
+    def existing_schemas(self, names: tuple[str, ...]) -> Collection[str]: ...  # pragma: no cover
 
 
 @dataclass(eq=False)
 class Connection:
     """A DBAPI connection, as far as lineage has to know it. One object per connection: compared by identity.
 
-    `ddl_commits`: DDL commits by itself and takes what was open with it (Snowflake, MySQL, Oracle). `number` tells two
-    connections of a process apart, and with it their temporary tables.
+    `number` tells two connections of a process apart, and with it their temporary tables.
     """
 
     store: Store
-    ddl_commits: bool = False
     lookup: SchemaLookup | None = None
     number: int = field(default_factory=lambda: next(_numbers))
 
@@ -100,11 +108,27 @@ class StatementNote:
 
 @dataclass(slots=True)
 class TransactionNote:
-    """A step of a connection's transaction. `lost`: the connection went away without a commit."""
+    """A step of a connection's transaction, taken by a method of the driver's.
+
+    `in_doubt`: whether it was taken is not known, for the connection was lost in the middle of it.
+    """
 
     connection: Connection
-    step: TransactionStep
+    step: Step
     name: str = ""
+    in_doubt: bool = False
+
+
+@dataclass(slots=True)
+class FailureNote:
+    """A statement that failed. `ended`: its transaction is over; `codes` are what its error goes by (SQLSTATE, number).
+
+    `rows` and `query_id` of the statement are unknown.
+    """
+
+    statement: StatementNote
+    ended: bool = False
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -174,4 +198,4 @@ class FlushNote:
     done: threading.Event
 
 
-Note = FlushNote | StatementNote | TransactionNote | RowsNote | ForgottenNote | RecordNote | RunEndedNote
+Note = FlushNote | StatementNote | FailureNote | TransactionNote | RowsNote | ForgottenNote | RecordNote | RunEndedNote

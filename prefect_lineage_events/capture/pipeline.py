@@ -14,9 +14,10 @@ from uuid import UUID
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.drafts import Draft
 from prefect_lineage_events.capture.emitter import Emitter, Send
-from prefect_lineage_events.capture.interpret import from_record, meanings
+from prefect_lineage_events.capture.interpret import from_record
 from prefect_lineage_events.capture.notes import (
     Connection,
+    FailureNote,
     ForgottenNote,
     Note,
     RecordNote,
@@ -27,6 +28,7 @@ from prefect_lineage_events.capture.notes import (
 )
 from prefect_lineage_events.capture.queue import NoteQueue
 from prefect_lineage_events.capture.sessions import ConnectionState
+from prefect_lineage_events.capture.transaction_processor import TransactionProcessor
 from prefect_lineage_events.settings import LineageSettings
 
 # The longest wait for the like of a statement that has come many times, in units of `coalesce_seconds`.
@@ -36,8 +38,6 @@ _FIRST = 0.1
 _GLANCE = 0.2
 _QUICK_GLANCE = 0.05
 _IDLE = 60.0
-# How many drafts a connection may hold for one transaction; alike ones count once.
-_MAX_HELD = 20_000
 _MAX_RESTING = 1_000
 # A Dask worker that served thousands of runs says of the latest ones that it goes.
 _MAX_FAREWELLS = 100
@@ -67,6 +67,7 @@ class Pipeline:
         self._next_glance = 0.0
         self._at_work: StatementNote | None = None
         self._given_up = False
+        self._transactions = TransactionProcessor(values, self._report, self._drop)
 
     def take(self, note: Note) -> None:
         """Work on one note. One that cannot be worked on is counted as dropped, and its error raised."""
@@ -81,11 +82,13 @@ class Pipeline:
         if isinstance(note, StatementNote):
             self._at_work = note
             try:
-                self._statement(note)
+                self._transactions.statement(note, self._state(note.connection))
             finally:
                 self._at_work = None
+        elif isinstance(note, FailureNote):
+            self._transactions.failed(note, self._state(note.statement.connection))
         elif isinstance(note, TransactionNote):
-            self._report(self._state(note.connection).transaction.step(note.step, note.name))
+            self._transactions.step(note, self._state(note.connection))
         elif isinstance(note, RowsNote):
             self._rows(note.statement, note.rows, whole=note.whole)
         elif isinstance(note, ForgottenNote):
@@ -121,6 +124,7 @@ class Pipeline:
     def finish(self) -> None:
         """The process ends: all runs tell what they have, first of all their statements."""
         self._count_dropped()
+        self._report(self._transactions.prepared.rest())
         for emitter in self._emitters.values():
             emitter.flush()
         # Of those at rest, the ones that nobody closed have not had their last word either.
@@ -143,31 +147,9 @@ class Pipeline:
             emitter.flush()
             emitter.tell_count(closed=_ends_here(emitter), final=True, reason=reason)
 
-    def _statement(self, note: StatementNote) -> None:
-        state = self._state(note.connection)
-        aborted = note.aborted
-        for meaning in meanings(note, state, self._values):
-            if meaning.control is not None:
-                step, name = meaning.control
-                self._report(state.transaction.step("rollback" if aborted and step == "commit" else step, name))
-                aborted = False
-                continue
-            commits = meaning.ddl and note.connection.ddl_commits
-            if commits or (note.autocommit and state.autocommit and not state.transaction.begun):
-                self._report([*state.transaction.settle(), *meaning.drafts])
-                note.drafts = (*note.drafts, *meaning.drafts)
-            else:
-                note.drafts = (*note.drafts, *(self._keep(draft, state) for draft in meaning.drafts))
-
-    def _keep(self, draft: Draft, state: ConnectionState) -> Draft:
-        """A read counts at once, any other statement waits for its transaction to commit."""
-        if draft.operation == "read":
-            self._report([draft])
-        elif state.transaction.size >= _MAX_HELD:
-            self._emitter(draft.run).dropped_here += 1
-        else:
-            return state.transaction.hold(draft)
-        return draft
+    def _drop(self, draft: Draft) -> None:
+        """Count what cannot be held until its transaction ends."""
+        self._emitter(draft.run).dropped_here += draft.executions
 
     def _rows(self, statement: StatementNote, rows: int, *, whole: bool) -> None:
         """Rows that a statement returned; a write has written them all, however few were taken."""
@@ -229,6 +211,7 @@ class Pipeline:
 
     def _close(self, run: Run, *, even_none: bool) -> None:
         key = run.key
+        self._report(self._transactions.prepared.rest(key))
         emitter = self._emitters.get(key) if key is not None else None
         if emitter is None and even_none and key is not None and key not in self._resting:
             emitter = self._emitter(run)

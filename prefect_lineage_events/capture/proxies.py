@@ -43,7 +43,7 @@ def trace(connection: T, driver: Driver) -> T:
     with softly("tracing a connection"):
         lookup = ask(driver.lookup, connection, default=None)
         store = driver.store(connection)
-        tracer = tracing.connection(store, ddl_commits=driver.ddl_commits, lookup=lookup)
+        tracer = tracing.connection(store, lookup=lookup)
         own: Any = type(connection)
         proxy: ConnectionProxy = _like(ConnectionProxy, own)(connection, driver, store, tracer, lookup)
         driver.prepare(proxy)

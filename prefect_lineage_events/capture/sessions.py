@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from prefect_lineage_events import datasets
+from prefect_lineage_events.capture.drafts import Draft
 from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import Connection, TellsSchema
 from prefect_lineage_events.capture.process import process_token
@@ -16,16 +17,10 @@ from prefect_lineage_events.datasets import Dataset, Store
 from prefect_lineage_events.events import EventDataset
 from prefect_lineage_events.naming import KEEPS_SPELLING, TABLE_SCHEMES, host_and_port
 from prefect_lineage_events.settings import settings
-from prefect_lineage_events.sql.model import Statement, TableRef
+from prefect_lineage_events.sql.catalogs import is_catalog
+from prefect_lineage_events.sql.model import Control, Statement, TableRef
+from prefect_lineage_events.sql.transaction_rules import TransactionRules, transaction_rules
 
-# Schemas in which databases describe themselves. Reading them is no lineage.
-_CATALOG_SCHEMAS = frozenset(
-    {"information_schema", "pg_catalog", "pg_toast", "performance_schema", "sys", "account_usage", "organization_usage"}
-)
-_CATALOG_TABLES = re.compile(
-    r"sqlite_(?:master|schema|temp_master|temp_schema|sequence|stat\d)|pragma_\w+|duckdb_\w+(?:\(\))?|pg_\w+|dual",
-    re.IGNORECASE,
-)
 # Stores that open files where the flow runs; a server's files lie on the server.
 _EMBEDDED = frozenset({"sqlite", "duckdb"})
 # By folded name. Our thread alone reads and writes it.
@@ -40,8 +35,14 @@ class SqlSession(Protocol):
     def autocommit(self) -> bool: ...  # pragma: no cover
 
     def analyze(
-        self, sql: str, *, columns: bool = True
+        self, sql: str, *, columns: bool = True, in_transaction: bool = False
     ) -> tuple[Sequence[Statement], SqlSession]: ...  # pragma: no cover
+
+    def step(self, control: Control) -> SqlSession: ...  # pragma: no cover
+
+    def failed(self) -> SqlSession: ...  # pragma: no cover
+
+    def ended(self) -> SqlSession: ...  # pragma: no cover
 
 
 @dataclass(slots=True)
@@ -54,15 +55,31 @@ class ConnectionState:
     store: Store
     number: int
     session: SqlSession
-    transaction: Transaction = field(default_factory=Transaction)
+    transaction: Transaction
 
     @classmethod
     def of(cls, connection: Connection) -> ConnectionState:
         from prefect_lineage_events.sql.session import Session
 
         store = _begun(connection)
-        session = Session(dialect=store.dialect, database=store.database, schema=store.schema)
-        return cls(connection.store, connection.number, session)
+        session = Session(store.dialect, store.database, store.schema, path=_search_path(connection))
+        if isinstance(connection.lookup, TellsSchema) and settings().schema_lookup:
+            session = replace(session, existing=partial(_existing_schemas, connection.lookup))
+        return cls(connection.store, connection.number, session, Transaction(store.dialect))
+
+    @property
+    def rules(self) -> TransactionRules:
+        return transaction_rules(self.store.dialect)
+
+    def step(self, control: Control) -> list[Draft]:
+        """A step of the transaction, taken by the driver; the drafts that are true from now on."""
+        self.session = self.session.step(control)
+        return self.transaction.step(control)
+
+    def failed(self) -> None:
+        """A statement has failed the transaction."""
+        self.session = self.session.failed()
+        self.transaction.failed()
 
     @property
     def autocommit(self) -> bool:
@@ -78,9 +95,9 @@ class ConnectionState:
             return _event_dataset(datasets.table_at(table.namespace, table.parts), table.kind)
         if table.kind == "file":
             return _event_dataset(self._location(table.path), "file")
-        if not table.parts or _in_catalog(table.parts):
+        if not table.parts or is_catalog(table, self.store.dialect):
             return None
-        store, parts = self._place(table.parts)
+        store, parts = self._place(table.parts[-1:] if table.is_apart else table.parts)
         named = self._spelled(store.table(parts), table)
         if table.temporary:
             place = f"temporary://{process_token()}.{self.number}"
@@ -94,7 +111,7 @@ class ConnectionState:
         state = getattr(self.session, "state", None)
         path = state.attached.get(parts[0].lower()) if state is not None and len(parts) > 1 else None
         if path is None:
-            return self.store, parts
+            return self.store, self._with_schema(parts)
         open_file = datasets.sqlite if self.store.dialect == "sqlite" else datasets.duckdb
         memory = f"{process_token()}.{self.number}.{parts[0]}" if path in ("", ":memory:") else None
         return open_file(path, memory), parts[1:]
@@ -103,10 +120,17 @@ class ConnectionState:
         """The table in the spelling in which this process met it first, where its store compares without case."""
         if self.store.dialect not in KEEPS_SPELLING or table.temporary:
             return named
-        spelled = self.store.table(table.spelling) if table.spelling else named
+        spelled = self.store.table(self._with_schema(table.spelling)) if table.spelling else named
         if len(_SPELLINGS) >= _MAX_SPELLINGS:
             _SPELLINGS.clear()
         return _SPELLINGS.setdefault(named, spelled)
+
+    def _with_schema(self, parts: tuple[str, ...]) -> tuple[str, ...]:
+        """A name that the session completed with its database alone, with the store's schema between, or none known."""
+        database = getattr(self.session, "database", None)
+        if len(parts) != 2 or self.store.depth < 3 or not database or getattr(self.session, "schema", None):
+            return parts
+        return (parts[0], self.store.schema or "", parts[1])
 
     def _location(self, path: str) -> Dataset:
         here = "://" in path or path.startswith("file:") or self.store.dialect in _EMBEDDED
@@ -125,12 +149,21 @@ def _begun(connection: Connection) -> Store:
     return store
 
 
+def _search_path(connection: Connection) -> tuple[str, ...] | None:
+    if isinstance(connection.lookup, TellsSchema) and settings().schema_lookup:
+        with softly("asking for the search path of a connection"):
+            return connection.lookup.search_path()
+    return None
+
+
+def _existing_schemas(lookup: TellsSchema, names: tuple[str, ...]) -> Collection[str]:
+    with softly("asking for schemas"):
+        return lookup.existing_schemas(names)
+    return ()
+
+
 def _event_dataset(dataset: Dataset, kind: str) -> EventDataset:
     return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind)
-
-
-def _in_catalog(parts: tuple[str, ...]) -> bool:
-    return any(p.lower() in _CATALOG_SCHEMAS for p in parts[:-1]) or _CATALOG_TABLES.fullmatch(parts[-1]) is not None
 
 
 def kind_of(dataset: Dataset) -> str:

@@ -34,13 +34,37 @@ def ask(question: Callable[..., T], *args: Any, default: T) -> T:
         return default
 
 
-def after(result: Any, told: Callable[[Any], T]) -> T | Awaitable[T]:
+def attempt(
+    method: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    told: Callable[[Any], T],
+    failed: Callable[[BaseException], None],
+) -> T | Awaitable[T]:
+    """`after` of a call; an error is handed to `failed` before the user's program has it."""
+    try:
+        result = method(*args, **kwargs)
+    except BaseException as error:
+        _hand_over(error, failed)
+        raise
+    return after(result, told, failed)
+
+
+def _hand_over(error: BaseException, failed: Callable[[BaseException], None] | None) -> None:
+    if failed is not None and not isinstance(error, RecursionError):
+        with softly("noting a failed statement"):
+            failed(error)
+
+
+def after(
+    result: Any, told: Callable[[Any], T], failed: Callable[[BaseException], None] | None = None
+) -> T | Awaitable[T]:
     """What `told` makes of the result: at once, or when it has been awaited, if the driver's method is a coroutine.
 
     What has run must not look as if it had failed: where telling fails, the result is the driver's own.
     """
     if type(result) is CoroutineType:
-        return _awaited(result, told)
+        return _awaited(result, told, failed)
     try:
         return told(result)
     except RecursionError:
@@ -53,8 +77,14 @@ def after(result: Any, told: Callable[[Any], T]) -> T | Awaitable[T]:
         return result  # type: ignore[no-any-return]
 
 
-async def _awaited(coroutine: Awaitable[Any], told: Callable[[Any], T]) -> T:
-    result = await coroutine
+async def _awaited(
+    coroutine: Awaitable[Any], told: Callable[[Any], T], failed: Callable[[BaseException], None] | None
+) -> T:
+    try:
+        result = await coroutine
+    except BaseException as error:
+        _hand_over(error, failed)
+        raise
     with softly("telling of a statement"):
         return told(result)
     return result  # type: ignore[no-any-return]
@@ -91,7 +121,8 @@ def runs_as(
 ) -> Any:
     """Call a method of the cursor that does what `operation` says, and note that when it has succeeded."""
     cursor._self_reading.ends()
-    aborted = is_aborted(cursor._self_connection)
+    connection = cursor._self_connection
+    aborted = is_aborted(connection)
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
 
     def told(result: Any) -> Any:
@@ -101,7 +132,21 @@ def runs_as(
         note_statement(cursor, operation, started, duration, parameters=parameters, sets=sets, aborted=aborted)
         return cursor._self_same(result)
 
-    return after(method(*args, **kwargs), told)
+    def failed(error: BaseException) -> None:
+        text = ask(connection._self_driver.text, operation, parameters_of(args, kwargs), cursor.__wrapped__, default="")
+        note_failure(connection, text, error)
+
+    return attempt(method, args, kwargs, told, failed)
+
+
+def note_failure(connection: ConnectionProxy, text: str, error: BaseException) -> None:
+    """Note a statement that failed, and whether the transaction went with it (SQLite's ON CONFLICT ROLLBACK).
+
+    A driver that knows that a transaction has failed is asked before each statement; nothing need be noted here.
+    """
+    if not is_aborted(connection):
+        idle = ask(connection._self_driver.commits_itself, connection.__wrapped__, default=False)
+        connection._self_tracer.failed(text, error, idle=idle)
 
 
 def note_statement(
@@ -152,7 +197,13 @@ def ends_transaction(connection: ConnectionProxy, method: Callable[..., Any], ar
         tracer.rollback() if aborted else tracer.commit()
         return result
 
-    return after(method(*args, **kwargs), told)
+    def failed(_: BaseException) -> None:
+        if ask(connection._self_driver.is_lost, connection.__wrapped__, default=False):
+            tracer.commit_lost()
+        elif ask(connection._self_driver.commits_itself, connection.__wrapped__, default=False):
+            tracer.rollback()
+
+    return attempt(method, args, kwargs, told, failed)
 
 
 def rolls_back(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:

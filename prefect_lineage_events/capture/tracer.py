@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect_lineage_events.capture import policy, worker
 from prefect_lineage_events.capture.context import Run, current_run
@@ -17,15 +17,18 @@ from prefect_lineage_events.capture.notes import (
     Connection,
     Counted,
     Counts,
+    FailureNote,
     ForgottenNote,
     RowsNote,
     SchemaLookup,
     StatementNote,
     TransactionNote,
-    TransactionStep,
 )
 from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.events import Column
+
+if TYPE_CHECKING:
+    from prefect_lineage_events.sql.model import Step
 
 __all__ = ["ConnectionTracer", "SchemaLookup", "connection"]
 
@@ -40,11 +43,12 @@ _SESSION = re.compile(
 class ConnectionTracer:
     """One per DBAPI connection. Its methods are called in the user's thread, right after the driver succeeded."""
 
-    __slots__ = ("_begun", "_connection", "_noted", "_run")
+    __slots__ = ("_begun", "_connection", "_is_open", "_noted", "_run")
 
     def __init__(self, connection: Connection, run: Run | None = None) -> None:
         self._connection = connection
         self._run = run
+        self._is_open = False  # the last noted statement left a transaction open, as the driver tells
         self._begun = False  # a transaction that our thread has not been told of, for nothing was done in it yet
         self._noted = False  # something was, so how it ends matters
 
@@ -74,6 +78,7 @@ class ConnectionTracer:
             if run is None and not _SESSION.match(sql):
                 return None
             self._announce_begin()
+            self._is_open = not autocommit
             columns = tuple(result_columns)
             thread = run.thread if run is not None else ""
             note = StatementNote(
@@ -109,9 +114,41 @@ class ConnectionTracer:
         """A transaction begins on a connection that otherwise commits each statement by itself."""
         self._begun = True
 
+    def failed(self, sql: str, error: BaseException, *, idle: bool) -> None:
+        """A statement failed. `idle`: no transaction is open after it, as far as the driver tells.
+
+        It matters where something was done in the transaction, and where a part of the text may have been.
+        """
+        with softly("noting a failed statement"):
+            if not policy.current().enabled or worker.is_ours():
+                return
+            run = self._reported_run()
+            if self._noted or (run is not None and ";" in sql.rstrip().rstrip(";")):
+                now = dt.datetime.now(dt.timezone.utc)
+                note = StatementNote(self._connection, sql, run, now, 0.0, autocommit=not self._begun)
+                worker.put(FailureNote(note, self._is_open and idle, _codes(error)))
+
     def commit(self) -> None:
         with softly("noting the end of a transaction"):
             self._end("commit")
+
+    def commit_lost(self) -> None:
+        """The connection was lost while it committed: whether the server did is not known."""
+        with softly("noting the end of a transaction"):
+            if self._noted:
+                worker.put(TransactionNote(self._connection, "commit", in_doubt=True))
+            self._begun = self._noted = self._is_open = False
+
+    def prepare(self, name: str) -> None:
+        """The transaction is prepared under this name, and over for the connection."""
+        with softly("noting the end of a transaction"):
+            self._end("prepare", name)
+
+    def end_prepared(self, name: str, *, commits: bool) -> None:
+        """A prepared transaction, of this connection or another, is committed or rolled back."""
+        with softly("noting the end of a transaction"):
+            step: Step = "commit_prepared" if commits else "rollback_prepared"
+            worker.put(TransactionNote(self._connection, step, name))
 
     def rollback(self) -> None:
         with softly("noting the end of a transaction"):
@@ -145,19 +182,28 @@ class ConnectionTracer:
         self._run = run
         return run if run.captured and not policy.disabled() else None
 
-    def _step(self, step: TransactionStep, name: str = "") -> None:
+    def _step(self, step: Step, name: str = "") -> None:
         if self._noted:
             worker.put(TransactionNote(self._connection, step, name))
 
-    def _end(self, step: TransactionStep) -> None:
-        self._begun = False
-        self._step(step)
+    def _end(self, step: Step, name: str = "") -> None:
+        self._begun = self._is_open = False
+        self._step(step, name)
         self._noted = False
 
 
-def connection(store: Store, *, ddl_commits: bool = False, lookup: SchemaLookup | None = None) -> ConnectionTracer:
+def _codes(error: BaseException) -> tuple[str, ...]:
+    """What a database's error goes by: its SQLSTATE, its number; drivers keep them in different places."""
+    found = [getattr(error, name, None) for name in ("sqlstate", "pgcode", "errno")]
+    first = next(iter(error.args), None)
+    if isinstance(first, int) or (isinstance(first, str) and len(first) == 5):
+        found.append(first)
+    return tuple(str(code) for code in found if code)
+
+
+def connection(store: Store, *, lookup: SchemaLookup | None = None) -> ConnectionTracer:
     """The tracer of a new DBAPI connection to `store`. See `notes.Connection` for what the arguments mean."""
     run = None
     with softly("finding the run of a connection"):
         run = current_run()
-    return ConnectionTracer(Connection(store, ddl_commits, lookup), run)
+    return ConnectionTracer(Connection(store, lookup), run)

@@ -1,4 +1,4 @@
-"""What a connection's transaction does to lineage: a write that is rolled back wrote nothing.
+"""A connection's transaction, as far as it holds lineage: a write that is rolled back wrote nothing.
 
 Writes inside a transaction are held until it commits; savepoints nest; a rollback, or a connection that is lost, drops
 them. A read counts at once.
@@ -6,115 +6,128 @@ them. A read counts at once.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from prefect_lineage_events.capture.coalesce import Coalescer
 from prefect_lineage_events.capture.drafts import Draft
-from prefect_lineage_events.capture.notes import TransactionStep
+from prefect_lineage_events.sql.model import Control
+from prefect_lineage_events.sql.nesting import CLOSED, Nesting
+from prefect_lineage_events.sql.transaction_rules import TransactionRules, transaction_rules
 
-# A whole statement of transaction control, in the dialects' spellings; a block that begins with BEGIN is none.
-_CONTROL = re.compile(
-    r"""\s*(?:
-      (?P<begin>BEGIN(?:\s+(?:TRAN|TRANSACTION|WORK|DEFERRED|IMMEDIATE|EXCLUSIVE|CONCURRENT))*(?:\s+(?:ISOLATION|READ|NAME)\b[^;]*)?
-        |START\s+TRANSACTION\b[^;]*)
-    | (?P<rollback_to>ROLLBACK(?:\s+(?:TRAN|TRANSACTION|WORK))?\s+TO(?:\s+SAVEPOINT)?\s+(?P<to>\S+?))
-    | (?P<release>RELEASE(?:\s+SAVEPOINT)?\s+(?P<released>\S+?))
-    | (?P<savepoint>(?:SAVEPOINT|SAVE\s+TRAN(?:SACTION)?)\s+(?P<name>\S+?))
-    | (?P<rollback>(?:ROLLBACK|ABORT)(?:\s+(?:TRAN|TRANSACTION|WORK))?(?:\s+AND\s+(?:NO\s+)?CHAIN)?)
-    | (?P<commit>(?:COMMIT|END)(?:\s+(?:TRAN|TRANSACTION|WORK))?(?:\s+AND\s+(?:NO\s+)?CHAIN)?)
-    )\s*;?\s*""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_STEPS: tuple[tuple[TransactionStep, str | None], ...] = (
-    ("begin", None),
-    ("rollback_to", "to"),
-    ("release", "released"),
-    ("savepoint", "name"),
-    ("rollback", None),
-    ("commit", None),
-)
-_MAX_CONTROL = 200
-
-
-def control(sql: str) -> tuple[TransactionStep, str] | None:
-    """The step, and the savepoint's name, that a text is: `BEGIN`, `COMMIT`, `ROLLBACK TO x`; None for other texts."""
-    match = _CONTROL.fullmatch(sql) if len(sql) <= _MAX_CONTROL else None
-    if match is None:
-        return None
-    return next((step, match[name].strip('"`[]') if name else "") for step, name in _STEPS if match[step] is not None)
-
-
-@dataclass(slots=True)
-class _Segment:
-    """What was done since the transaction began, or since a savepoint of it."""
-
-    savepoint: str = ""
-    held: Coalescer = field(default_factory=Coalescer)
+_COMMIT = Control("commit")
 
 
 class Transaction:
-    """A connection's open work. Values only: what comes out of `commit` is what really happened."""
+    """A connection's open work. Values only: what comes out of `step` is what really happened."""
 
-    def __init__(self) -> None:
-        self._segments = [_Segment()]
-        self._begun = False
+    def __init__(self, dialect: str = "") -> None:
+        self._rules: TransactionRules = transaction_rules(dialect)
+        # What was done since the transaction began, and since each of its savepoints.
+        self._segments = [Coalescer()]
+        self._nesting: Nesting = CLOSED
+        self._doubt = ""
 
     @property
     def begun(self) -> bool:
         """Was a transaction begun that the driver may not know of (BEGIN as a text, on an autocommit connection)?"""
-        return self._begun
+        return self._nesting.begun
+
+    @property
+    def is_open(self) -> bool:
+        return self._nesting.is_open
 
     @property
     def size(self) -> int:
-        return sum(len(s.held) for s in self._segments)
+        return sum(map(len, self._segments))
 
     @property
     def held(self) -> list[Draft]:
         """What waits for the end of the transaction, in order."""
-        return [draft for segment in self._segments for draft in segment.held.drafts]
+        return [draft for segment in self._segments for draft in segment.drafts]
 
     def hold(self, draft: Draft) -> Draft:
         """Keep a write until its transaction ends; the draft it is counted in."""
-        return self._segments[-1].held.add(draft)
+        self._nesting = self._nesting.opened()
+        return self._segments[-1].add(draft)
 
-    def step(self, step: TransactionStep, name: str = "") -> list[Draft]:
+    def open(self) -> None:
+        """The driver or the store has begun a transaction for the next statement."""
+        self._nesting = self._nesting.opened()
+
+    def failed(self, failed: bool = True) -> None:
+        """A statement has failed the transaction, or another has shown that it goes on."""
+        if self._nesting.failed != failed:
+            self._nesting = self._nesting.with_failure(failed)
+
+    def doubt(self, reason: str) -> None:
+        """From here on it is not known whether what is held comes to be, however the transaction ends."""
+        if self.size:
+            self._doubt = self._doubt or reason
+
+    def step(self, control: Control) -> list[Draft]:
         """Do a step of transaction control; the drafts that are true from now on, in order."""
-        committed: list[Draft] = []
-        if step == "begin":
-            self._begun = True
-        elif step == "commit":
-            committed = self.settle()
-        elif step in ("rollback", "lost"):
-            self.settle()
-        elif step == "savepoint":
-            self._segments.append(_Segment(_folded(name)))
-        else:
-            self._to_savepoint(_folded(name), keep=step == "release")
-        return committed
+        self._nesting, outcome, place = self._nesting.after(control, self._rules)
+        if outcome in ("commit", "rollback"):
+            return self._ended(is_kept=outcome == "commit")
+        if outcome == "mark":
+            if place + 1 < len(self._segments):
+                self._merge(place)
+            self._segments.append(Coalescer())
+        elif outcome == "return":
+            self._segments[place + 1 :] = [Coalescer()]
+        elif outcome == "merge":
+            for last in range(len(self._segments) - 2, place - 1, -1):
+                self._merge(last)
+        return []
 
     def settle(self) -> list[Draft]:
-        """All held drafts; the transaction is over."""
-        held = [draft for segment in self._segments for draft in segment.held.take()]
-        self._segments = [_Segment()]
-        self._begun = False
-        return held
+        """All that is true when a statement has committed by itself what was open."""
+        if self._nesting.is_open:
+            return self.step(_COMMIT)
+        return self._ended(is_kept=True)
 
-    def _to_savepoint(self, name: str, keep: bool) -> None:
-        """Undo what came after the savepoint, or (release) make it part of what was before.
+    def _ended(self, is_kept: bool) -> list[Draft]:
+        held = [draft for segment in self._segments for draft in segment.take()]
+        doubt, self._doubt = self._doubt, ""
+        self._segments = [Coalescer()]
+        return list(doubted(held, doubt)) if doubt else held if is_kept else []
 
-        A savepoint that we did not see was set before anything was held, so all that is held came after it.
-        """
-        found = next((i for i in range(len(self._segments) - 1, -1, -1) if self._segments[i].savepoint == name), 0)
-        if not keep:
-            self._segments[found:] = [_Segment(name if found else "")]
-        elif found:
-            released = self._segments[found:]
-            del self._segments[found:]
-            for segment in released:
-                for draft in segment.held.take():
-                    self.hold(draft)
+    def _merge(self, place: int) -> None:
+        """Make what came after a savepoint part of what was before it."""
+        for draft in self._segments.pop(place + 1).take():
+            self._segments[place].add(draft)
 
 
-def _folded(name: str) -> str:
-    return name.strip().strip('"`[]').lower()
+def doubted(drafts: Iterable[Draft], reason: str) -> Iterable[Draft]:
+    """The drafts as partial ones: it is not known whether they came to be."""
+    for draft in drafts:
+        draft.confidence, draft.reason = "partial", reason
+        yield draft
+
+
+@dataclass(slots=True)
+class Prepared:
+    """Transactions that were prepared for a commit in two phases, which any connection to the store may end."""
+
+    _drafts: dict[tuple[str, str], list[Draft]] = field(default_factory=dict)
+
+    def put(self, store: str, name: str, drafts: list[Draft]) -> None:
+        if drafts:
+            self._drafts.setdefault((store, name), []).extend(drafts)
+
+    def take(self, store: str, name: str) -> list[Draft] | None:
+        """What was prepared under the name; None where that was not seen."""
+        return self._drafts.pop((store, name), None)
+
+    def rest(self, run: object = None) -> list[Draft]:
+        """What was prepared and not ended, of one run or of all; each is given once."""
+        found: list[Draft] = []
+        for key, drafts in list(self._drafts.items()):
+            mine = [draft for draft in drafts if run is None or draft.run.key == run]
+            found += doubted(mine, "prepared; whether it was committed is not known")
+            others = [draft for draft in drafts if not (run is None or draft.run.key == run)]
+            self._drafts[key] = others
+            if not others:
+                del self._drafts[key]
+        return found

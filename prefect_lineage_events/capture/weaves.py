@@ -11,13 +11,16 @@ from inspect import isasyncgenfunction
 from time import perf_counter
 from typing import Any
 
+from prefect_lineage_events.capture.drivers.driver import statement_text
 from prefect_lineage_events.capture.notes import Counted
 from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, PartProxy, cursor_proxy
 from prefect_lineage_events.capture.statements import (
     after,
     ask,
+    attempt,
     ends_transaction,
     is_aborted,
+    note_failure,
     note_statement,
     operation_of,
     rolls_back,
@@ -62,7 +65,11 @@ def opens_cursor(connection: ConnectionProxy, method: Any, args: Any, kwargs: An
         note_statement(cursor, operation_of(args, kwargs), started, perf_counter() - clock, aborted=aborted)
         return cursor
 
-    return after(method(*args, **kwargs), told)
+    def failed(error: BaseException) -> None:
+        text = ask(statement_text, operation_of(args, kwargs), None, connection.__wrapped__, default="")
+        note_failure(connection, text, error)
+
+    return attempt(method, args, kwargs, told, failed)
 
 
 def runs_on_connection(connection: ConnectionProxy, operation: str, method: Any, args: Any, kwargs: Any) -> Any:

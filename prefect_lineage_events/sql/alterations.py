@@ -1,4 +1,4 @@
-"""ALTER, DROP, TRUNCATE, RENAME and their kin: what becomes of things that are there.
+"""ALTER, DROP, TRUNCATE and the like: what becomes of things that are there.
 
 Each reads its words by rules and notes what it finds in the draft.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .definitions import HOLDERS, OTHERS, Definition, find_query, skip_existence, thing_of
+from . import renames
+from .definitions import HOLDERS, Definition, find_query, skip_existence, thing_of
 from .draft import Draft
+from .lexis import BATCHED
 from .model import Effect, TableKind, TableRef
 from .reading import read_name
 from .recovery import recover
@@ -82,55 +84,11 @@ def _names(words: Words, at: int, draft: Draft, kind: TableKind = "table") -> No
         at = named.end + 1
 
 
-def rename(words: Words, draft: Draft) -> None:
-    """`RENAME TABLE a TO b, c TO d` (MySQL, Teradata), `RENAME a TO b` (Oracle)."""
-    at = 1 + (words.word(1) in ("TABLE", "VIEW"))
-    if words.word(at) in OTHERS and words.word(at + 1) != "TO":
-        return
-    while True:
-        old = read_name(words, at, draft.context)
-        if old.table is None or words.word(old.end) not in ("TO", "AS"):
-            return
-        new = read_name(words, old.end + 1, draft.context)
-        _renamed(draft, old.table, new.table)
-        if words.word(new.end) != ",":
-            return
-        at = new.end + 1
-
-
-def exchange(words: Words, draft: Draft) -> None:
-    """`EXCHANGE TABLES a AND b, c AND d` (clickhouse.com: EXCHANGE)."""
-    at = 1
-    while words.word(at) in ("TABLES", "DICTIONARIES", ","):
-        first = read_name(words, at + 1, draft.context)
-        second = read_name(words, first.end + 1, draft.context)
-        if first.table is None or second.table is None:
-            return
-        draft.kind = "alter"
-        _swapped(draft, first.table, second.table)
-        at = second.end
-
-
-def _swapped(draft: Draft, one: TableRef, other: TableRef) -> None:
-    draft.effect = "swap"
-    for table in (one, other):
-        draft.read(table)
-        draft.write(table)
-    draft.renames += [(one, other), (other, one)]
-
-
-def _renamed(draft: Draft, old: TableRef, new: TableRef | None) -> None:
-    draft.kind, draft.effect = "alter", "rename"
-    draft.outputs.pop(old, None)
-    draft.read(old)
-    if new is not None:
-        draft.write(new)
-        draft.renames.append((old, new))
-
-
 def alter(words: Words, draft: Draft) -> Definition:
     """`ALTER TABLE t ...`; renames, swaps and moves of data name a second table. A view may get a new query."""
     thing, at = thing_of(words)
+    if thing == "SCHEMA" and draft.context.dialect in BATCHED:
+        renames.transfer(words, at + 1, draft)
     if thing not in HOLDERS or HOLDERS[thing] == "stage":
         return Definition(thing, None, at)
     draft.kind, draft.effect = "alter", "alter"
@@ -142,25 +100,17 @@ def alter(words: Words, draft: Draft) -> Definition:
     at = max(named.end, at)
     if target is None:
         return Definition(thing, None, at)
+    if words.word(at) == ",":
+        renames.listed(words, at + 1, draft, [target])
+        return Definition(thing, target, at)
     _second_table(words, at, draft, target)
     return Definition(thing, target, at, find_query(words, at) if thing == "VIEW" else -1)
 
 
 def _second_table(words: Words, at: int, draft: Draft, target: TableRef) -> None:
-    if words.follows(at, "RENAME", "TO") or words.follows(at, "RENAME", "AS"):
-        _renamed(draft, target, _beside(read_name(words, at + 2, draft.context).table, target))
-    elif (
-        words.follows(at, "RENAME")
-        and words.is_name(at + 1)
-        and words.word(at + 1) not in ("COLUMN", "CONSTRAINT", "INDEX", "KEY", "PARTITION")
-    ):
-        if at + 2 == len(words):  # MySQL: TO may be left out
-            _renamed(draft, target, _beside(read_name(words, at + 1, draft.context).table, target))
-    elif words.follows(at, "SWAP", "WITH"):
-        other = read_name(words, at + 2, draft.context).table
-        if other is not None:
-            _swapped(draft, target, other)
-    elif words.follows(at, "APPEND", "FROM"):  # docs.aws.amazon.com/redshift: ALTER TABLE APPEND
+    if renames.altered(words, at, draft, target):
+        return
+    if words.follows(at, "APPEND", "FROM"):  # docs.aws.amazon.com/redshift: ALTER TABLE APPEND
         draft.kind, draft.effect = "write", "append"
         draft.read(read_name(words, at + 2, draft.context).table)
     elif words.word(at) in ("DELETE", "UPDATE") and draft.context.dialect == "clickhouse":  # clickhouse.com: mutations
@@ -188,10 +138,3 @@ def _partition(words: Words, at: int, draft: Draft, target: TableRef) -> None:
         draft.write(other)
     else:
         draft.read(other)
-
-
-def _beside(new: TableRef | None, old: TableRef) -> TableRef | None:
-    """The new name of a rename, where it is given without the old one's database and schema."""
-    if new is None or len(new.parts) >= len(old.parts):
-        return new
-    return replace(new, parts=(*old.parts[: len(old.parts) - len(new.parts)], *new.parts))

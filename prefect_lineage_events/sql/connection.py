@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from prefect_lineage_events.naming import fold
 
+from . import executed
 from .draft import Draft
 from .identifiers import TWO_LEVEL, split_identifier
 from .reading import read_parts
+from .session_settings import encoded
+from .transaction_rules import transaction_rules
 from .words import Kind, Words
 
 
@@ -50,8 +53,9 @@ def use(words: Words, draft: Draft) -> None:
     if not parts:
         return
     if dialect in TWO_LEVEL:
-        reset = dialect == "hive" and parts[-1] == "default"  # back to where the session was without a USE
-        draft.session.append(("database", "" if reset else parts[-1]))
+        named = draft.context.schema or draft.context.database
+        reset = dialect == "hive" and parts[-1] == "default" and not named  # as it was without a USE
+        draft.session += [("database", ""), ("schema", "" if reset else parts[-1])]
     elif len(parts) > 1:
         draft.session += [("database", parts[-2]), ("schema", parts[-1])]
     elif level == "schema":
@@ -70,12 +74,16 @@ def _name(words: Words, at: int, dialect: str) -> list[str]:
 
 
 def set_(words: Words, draft: Draft) -> None:
-    """SET of a schema, or of a variable to a literal: `SET t = 'db.s.t'`, `SET (a, b) = ('x', 1)`."""
+    """SET of a schema, a role, or of a variable to a literal: `SET t = 'db.s.t'`, `SET (a, b) = ('x', 1)`."""
+    local = words.word(1) == "LOCAL" and _rolls_back(draft)
     at = 1 + (words.word(1) in ("SESSION", "LOCAL", "GLOBAL", "VARIABLE", "VAR"))
     if words.word(at) in ("SCHEMA", "SEARCH_PATH") or words.follows(at, "CURRENT", "SCHEMA"):
-        _schema(words, at + 1 + (words.word(at) == "CURRENT"), draft)
-        return
-    if words.word(at) == "(":
+        _schema(words, at + 1 + (words.word(at) == "CURRENT"), draft, local)
+    elif words.word(at) in ("ROLE", "AUTHORIZATION") and _rolls_back(draft):
+        _role(words, at, draft, local)
+    elif words.word(at) in ("AUTOCOMMIT", "IMPLICIT_TRANSACTIONS"):
+        _autocommit(words, at, draft)
+    elif words.word(at) == "(":
         close = words.close(at)
         if words.word(close + 1) != "=" or words.word(close + 2) != "(":
             return
@@ -85,11 +93,84 @@ def set_(words: Words, draft: Draft) -> None:
         _variable(words, at, at + 2, len(words), draft)
 
 
-def _schema(words: Words, at: int, draft: Draft) -> None:
+def _rolls_back(draft: Draft) -> bool:
+    """Is SET the standard's and PostgreSQL's, with settings that belong to the transaction?"""
+    return transaction_rules(draft.context.dialect).settings
+
+
+def _schema(words: Words, at: int, draft: Draft, local: bool = False) -> None:
     at += words.word(at) in ("TO", "=")
-    parts = _name(words, at, draft.context.dialect)
-    known = bool(parts) and parts[0].upper() not in ("DEFAULT", "$USER")
-    draft.session.append(("schema", parts[-1] if known else ""))
+    dialect = draft.context.dialect
+    if not (_rolls_back(draft) or dialect == ""):
+        parts = _name(words, at, dialect)
+        known = bool(parts) and parts[0].upper() not in ("DEFAULT", "$USER")
+        draft.session.append(("schema", parts[-1] if known else ""))
+        return
+    path: list[str] = []
+    for part in words.part(at).split(","):
+        if part.kind(0) == Kind.STRING:  # of a search path, too, a text is one name: `SET search_path = 'a', 'b'`
+            path.append(part.texts[0])
+        elif part.is_name(0):
+            path.append(fold(part.texts[0], part.kinds[0] == Kind.NAME, dialect))
+    value = "" if words.word(at) == "DEFAULT" else encoded(tuple(path))
+    draft.session.append(("local path" if local else "path", value))
+
+
+def _role(words: Words, at: int, draft: Draft, local: bool) -> None:
+    """SET ROLE r, SET SESSION AUTHORIZATION u: `$user` of the search path is the acting one."""
+    name = "user" if words.word(at) == "AUTHORIZATION" else "role"
+    value = "" if words.word(at + 1) in ("NONE", "DEFAULT") else "".join(_name(words, at + 1, draft.context.dialect))
+    draft.session.append((f"local {name}" if local else name, value))
+
+
+def _autocommit(words: Words, at: int, draft: Draft) -> None:
+    """MySQL's autocommit, which commits when it is switched on; T-SQL's SET IMPLICIT_TRANSACTIONS."""
+    dialect = draft.context.dialect
+    at += 1 + (words.word(at + 1) == "=")
+    on = words.word(at) in ("ON", "TRUE") or words.texts[at : at + 1] == ["1"]
+    if dialect in ("mysql", "singlestore") and words.word(at - 1) == "=":
+        draft.session.append(("autocommit", "on" if on else "off"))
+        draft.commits = on
+    elif dialect in ("tsql", "fabric") and words.word(1) == "IMPLICIT_TRANSACTIONS":
+        draft.session.append(("autocommit", "off" if on else "on"))
+
+
+def discard(words: Words, draft: Draft) -> None:
+    """DISCARD (postgresql.org): of what was set, of temporary tables, of prepared statements."""
+    executed.deallocate(words, draft)
+    if words.word(1) == "ALL":
+        draft.session += [("path", ""), ("user", "")]
+    if words.word(1) in ("ALL", "TEMP", "TEMPORARY"):
+        draft.session.append(("discard", "temporary"))
+
+
+def reset(words: Words, draft: Draft) -> None:
+    """RESET (postgresql.org, duckdb.org): what was set is again as the session began with."""
+    if words.word(1) in ("ALL", "SEARCH_PATH", "SCHEMA"):
+        draft.session.append(("path", ""))
+    elif words.word(1) == "ROLE":
+        draft.session.append(("role", ""))
+    elif words.follows(1, "SESSION", "AUTHORIZATION"):
+        draft.session.append(("user", ""))
+
+
+def set_config(words: Words, draft: Draft) -> None:
+    """`SELECT set_config('search_path', 'a, b', false)`: SET, as a function (postgresql.org)."""
+    if "SET_CONFIG" not in words.upper:
+        return
+    at = words.upper.index("SET_CONFIG")
+    arguments = list(words.items(at + 1)) if words.word(at + 1) == "(" else []
+    if len(arguments) != 3 or not _rolls_back(draft) or words.kind(arguments[0][0]) != Kind.STRING:
+        return
+    (name, _), (value, end), (is_local, _) = arguments
+    if words.texts[name].lower() != "search_path":
+        return
+    local = "local " if words.word(is_local) == "TRUE" or words.texts[is_local] in ("t", "true", "1") else ""
+    if end - value != 1 or words.kind(value) != Kind.STRING:
+        draft.session.append((f"{local}schema", ""))
+        return
+    path = tuple(part for text in words.texts[value].split(",") for part in split_identifier(text.strip(), "postgres"))
+    draft.session.append((f"{local}path", encoded(path)) if path else (f"{local}schema", ""))
 
 
 def _variable(words: Words, name: int, value: int, end: int, draft: Draft) -> None:
@@ -99,11 +180,15 @@ def _variable(words: Words, name: int, value: int, end: int, draft: Draft) -> No
 
 def created(thing: str, words: Words, at: int, draft: Draft) -> None:
     """Snowflake goes into the database or schema that it creates (docs.snowflake.com: CREATE DATABASE, CREATE
-    SCHEMA)."""
-    if draft.context.dialect != "snowflake":
-        return
+    SCHEMA); a schema in PostgreSQL's search path counts from its creation on."""
     at += 3 if words.follows(at, "IF", "NOT", "EXISTS") else 0
-    parts = _name(words, at, "snowflake")
+    if words.word(at) == "AUTHORIZATION":  # CREATE SCHEMA AUTHORIZATION u: the schema is called like the user
+        at += 1
+    parts = _name(words, at, draft.context.dialect)
+    if draft.context.dialect != "snowflake":
+        if parts and thing == "SCHEMA" and _rolls_back(draft):
+            draft.session.append(("created schema", parts[-1]))
+        return
     if parts and thing == "DATABASE":
         draft.session += [("database", parts[0]), ("schema", "PUBLIC")]
     elif parts:

@@ -16,6 +16,7 @@ from .names import location_of
 from .reading import read_name
 from .recovery import recover
 from .sniff import CHANGES
+from .temporary_names import as_lasting
 from .words import Kind, Words
 
 # What holds or passes on data, by the word for it.
@@ -126,11 +127,14 @@ def create(words: Words, draft: Draft) -> Definition:
     if named.is_unknown:
         draft.doubt("partial", "the name of what is created is known only when it runs")
     target = named.table
+    if target is not None and not temporary and not named.first.startswith("pg_temp"):
+        target = as_lasting(target, draft.context)
     if target is not None and target.kind == "table":
         target = replace(target, kind=HOLDERS[thing] if HOLDERS[thing] in ("stage", "stream") else "table")
     if target is not None:
         target = draft.write(target, temporary)
     query = find_query(words, at)
+    draft.drops_on_commit = temporary and _drops_on_commit(words, at, len(words) if query == -1 else query, draft)
     if words.word(at) == ",":  # docs.teradata.com: options behind commas, before the columns
         at = max(words.find(frozenset({"("}), at), at)
     if thing == "SINK" and words.word(at) == "FROM":
@@ -149,6 +153,14 @@ def create(words: Words, draft: Draft) -> Definition:
         if columns:
             draft.declared[target.name] = columns
     return Definition(thing, target, at, query, is_recursive=words.find(frozenset({"RECURSIVE"}), 1, at) != -1)
+
+
+def _drops_on_commit(words: Words, start: int, end: int, draft: Draft) -> bool:
+    """ON COMMIT DROP (postgresql.org); Oracle's private temporary tables drop unless they PRESERVE DEFINITION."""
+    at = words.find(frozenset({"COMMIT"}), start, end)
+    if draft.context.dialect == "oracle":
+        return "PRIVATE" in words.upper[1:4] and words.word(at + 1) != "PRESERVE"
+    return at != -1 and words.word(at + 1) == "DROP"
 
 
 def skip_existence(words: Words, at: int) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlglot.expressions import Expr
 
 from .columns import ColumnResult
 from .context import Context
-from .model import Confidence, Effect, Statement, StatementKind, TableRef
+from .model import Confidence, Control, Effect, Statement, StatementKind, TableRef
 from .names import HIDDEN, HIDDEN_REASON, is_of_the_program
+from .temporary_names import as_temporary
 
 _RANK: dict[Confidence, int] = {"exact": 0, "recovered": 1, "partial": 2}
 
@@ -31,6 +32,10 @@ class Draft:
     session: list[tuple[str, str]] = field(default_factory=list)
     from_program: bool = False
     if_exists: bool = False
+    control: Control | None = None
+    commits: bool = False
+    may_end_transaction: bool = False
+    drops_on_commit: bool = False
     confidence: Confidence = "exact"
     reason: str = ""
     tree: Expr | None = None
@@ -51,14 +56,15 @@ class Draft:
         if table is None or table == HIDDEN:
             return None
         if temporary and not table.temporary:
-            table = replace(table, temporary=True)
+            table = as_temporary(table, self.context)
         self.outputs[table] = None
         return table
 
     @property
     def says_nothing(self) -> bool:
         """Is it a statement that nobody needs to hear of: no table, no change of the session, no doubt?"""
-        return not (self.inputs or self.outputs or self.session or self.declared or self.reason) and self.kind == "misc"
+        found = self.inputs or self.outputs or self.session or self.declared or self.reason or self.control
+        return not (found or self.commits or self.may_end_transaction) and self.kind == "misc"
 
     def doubt(self, confidence: Confidence, reason: str) -> None:
         """Lower the confidence, never raise it; the reason of the greater doubt, and of that the first, is kept."""
@@ -91,4 +97,8 @@ class Draft:
             fingerprint=fingerprint,
             sanitised=sanitised,
             session=tuple(self.session),
+            control=self.control,
+            commits=self.commits,
+            may_end_transaction=self.may_end_transaction,
+            drops_on_commit=self.drops_on_commit,
         )

@@ -9,6 +9,7 @@ from typing import Any
 from sqlglot.dialects.dialect import Dialect, Dialects
 
 from .analyze import analyze
+from .catalogs import is_catalog
 from .model import ColumnEdge, Statement, TableRef
 
 # A node of the tree: what stands on its line, and the nodes below it.
@@ -33,18 +34,20 @@ def explain(
         raise ValueError(f"unknown dialect {dialect!r}: give one of {', '.join(DIALECTS)}, or '' for generic SQL")
     statements = analyze(text, dialect=name, database=database, schema=schema)
     if as_json:
-        return json.dumps([_as_dict(s) for s in statements], indent=2)
+        return json.dumps([_as_dict(s, name) for s in statements], indent=2)
     if not statements:
         return "no statement"
-    return "\n".join(line for number, s in enumerate(statements, 1) for line in _drawn(_node(s, number)))
+    return "\n".join(line for number, s in enumerate(statements, 1) for line in _drawn(_node(s, number, name)))
 
 
-def _node(statement: Statement, number: int) -> Node:
+def _node(statement: Statement, number: int, dialect: str) -> Node:
     effect = f" ({statement.effect})" if statement.effect and statement.effect != statement.kind else ""
     confidence = statement.confidence + (f": {statement.reason}" if statement.reason else "")
     below: list[Node] = [(statement.sanitised, ())] if statement.sanitised else []
-    below += [(f"reads {_table(t)}", ()) for t in statement.inputs]
-    below += [(f"writes {_table(t)}", _declared(statement.declared.get(t.name, {}))) for t in statement.outputs]
+    below += [(f"reads {_table(t, dialect)}", ()) for t in statement.inputs]
+    below += [
+        (f"writes {_table(t, dialect)}", _declared(statement.declared.get(t.name, {}))) for t in statement.outputs
+    ]
     below += [(f"{statement.effect} {old.spelled} -> {new.spelled}", ()) for old, new in statement.renames]
     below += list(_columns(statement))
     if statement.indirect:
@@ -52,9 +55,10 @@ def _node(statement: Statement, number: int) -> Node:
     return f"{number}. {statement.kind}{effect}, {confidence}", below
 
 
-def _table(table: TableRef) -> str:
+def _table(table: TableRef, dialect: str) -> str:
     notes: list[str] = [table.kind] if table.kind != "table" else []
     notes += ["temporary"] if table.temporary else []
+    notes += ["catalog, not reported"] if is_catalog(table, dialect) else []
     return table.spelled + (f" ({', '.join(notes)})" if notes else "")
 
 
@@ -87,14 +91,14 @@ def _drawn(node: Node) -> Iterator[str]:
             yield ("   " if is_last else "│  ") + line
 
 
-def _as_dict(statement: Statement) -> dict[str, Any]:
+def _as_dict(statement: Statement, dialect: str) -> dict[str, Any]:
     return {
         "kind": statement.kind,
         "effect": statement.effect,
         "confidence": statement.confidence,
         "reason": statement.reason,
-        "inputs": [_reference(t) for t in statement.inputs],
-        "outputs": [_reference(t) for t in statement.outputs],
+        "inputs": [_reference(t, dialect) for t in statement.inputs],
+        "outputs": [_reference(t, dialect) for t in statement.outputs],
         "columns": [_edge(edge) for edge in statement.columns],
         "indirect": [_edge(edge) for edge in statement.indirect],
         "declared": {name: dict(columns) for name, columns in statement.declared.items()},
@@ -115,5 +119,6 @@ def _edge(edge: ColumnEdge) -> dict[str, Any]:
     }
 
 
-def _reference(table: TableRef) -> dict[str, Any]:
-    return {"name": table.spelled, "kind": table.kind, "temporary": table.temporary}
+def _reference(table: TableRef, dialect: str) -> dict[str, Any]:
+    catalog = is_catalog(table, dialect)
+    return {"name": table.spelled, "kind": table.kind, "temporary": table.temporary, "catalog": catalog}

@@ -7,11 +7,27 @@ from sqlglot import exp
 from .columns import ColumnResult, cloned, column_edges, joined
 from .draft import Draft
 from .model import Statement
+from .temporary_names import as_temporary, has_temporary_views
 
 
 def finished(draft: Draft, fingerprint: str, sanitised: str) -> Statement:
     """The statement that a draft has become."""
+    if any(table.temporary for table in draft.inputs) and isinstance(draft.tree, exp.Create):
+        _as_its_sources(draft)
     return draft.finish(fingerprint, sanitised, _columns(draft) if draft.context.columns else None)
+
+
+def _as_its_sources(draft: Draft) -> None:
+    """In PostgreSQL a view of a temporary table is temporary itself, without saying so."""
+    if draft.tree is None or draft.tree.args.get("kind") != "VIEW" or not has_temporary_views(draft.context):
+        return
+    for view in [table for table in draft.outputs if not table.temporary]:
+        own = as_temporary(view, draft.context)
+        del draft.outputs[view]
+        draft.outputs[own] = None
+        draft.refs.update({node: own for node, table in draft.refs.items() if table == view})
+        if view.name in draft.declared:
+            draft.declared[own.name] = draft.declared.pop(view.name)
 
 
 def _columns(draft: Draft) -> ColumnResult | None:

@@ -37,7 +37,7 @@ class Lexis:
     dollar_quotes: frozenset[str]
 
 
-MOST_TOKENS = 150_000  # of one text: about 100 MB and a second with all that is made of them
+MOST_TOKENS = 100_000  # of one text: about 50 MB and a second with all that is made of them
 # Athena's tokenizer asks the first words which of two languages a statement is in, and the rest of it is in the same.
 _ATHENA = ("athena", "hive", "trino")
 _local = threading.local()
@@ -51,7 +51,7 @@ def tokenize(text: str, dialect: str, most: int = MOST_TOKENS) -> tuple[list[Tok
     and no further than to the chunk in which it has `most` tokens.
     """
     if len(text) <= 2 * CHUNK:
-        return _tokens(text, dialect), len(text)
+        return _without_mark(_tokens(text, dialect)), len(text)
     tokens: list[Token] = []
     line = read = 0
     for start, end in chunks(text, dialect):
@@ -66,6 +66,7 @@ def tokenize(text: str, dialect: str, most: int = MOST_TOKENS) -> tuple[list[Tok
         elif dialect == _ATHENA[0]:
             is_hive = bool(found) and found[0].token_type is TokenType.HIVE_TOKEN_STREAM
             dialect = _ATHENA[1] if is_hive else _ATHENA[2]
+            found = _without_mark(found) or []
         tokens += found
         line += text.count("\n", start, end)
         read = end
@@ -86,9 +87,12 @@ def _tokens(text: str, dialect: str) -> list[Token] | None:
         return None
     finally:
         tokenizer._core.reset()
-    if tokens and tokens[0].token_type is TokenType.HIVE_TOKEN_STREAM:
-        del tokens[0]  # sqlglot's mark for Athena's other dialect, which covers the first letter
     return tokens
+
+
+def _without_mark(tokens: list[Token] | None) -> list[Token] | None:
+    """The tokens without sqlglot's mark for Athena's other dialect, which covers the first letter."""
+    return tokens[1:] if tokens and tokens[0].token_type is TokenType.HIVE_TOKEN_STREAM else tokens
 
 
 def word_set(words: str) -> frozenset[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from .locations import clean_location, is_connection_string, is_showable
+from .locations import ADDRESS, clean_location, is_showable
 from .model import TableRef
 from .templates import shown_template
 
@@ -75,10 +75,12 @@ def identifier(word: str) -> str:
     if first not in "\"`['":
         return shown_template(word)  # or 0xFFG, a number that is none
     name = word[1:-1]
-    if "://" in name:
-        place = clean_location(name)
-        return "?" if place is None else f"{first}{place}{word[-1]}"
-    return "?" if "=" in name and is_connection_string(name) else word
+    if "'" in name or '"' in name:
+        return "?" if first == "[" else word  # a list where brackets hold names
+    if not ADDRESS.search(name):
+        return word
+    place = clean_location(name)
+    return "?" if place is None else f"{first}{place}{word[-1]}"
 
 
 def stage(text: str, start: int) -> str:

@@ -22,6 +22,8 @@ _NESTED_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:[A-Za-z][A-Za-z0-9+.\-]+:
 _LATER_SETTING = re.compile(r"[\s;,&][\w.\- ]{0,60}=")
 _PARTITION = re.compile(r"\w+=[^=]+")  # year=2024/month=1/x.parquet
 _ENDS_WITH_EXTENSION = re.compile(r"\.[A-Za-z]\w{0,8}\Z")
+# What an ordinary name has not: a quoted name with one of these is looked at as a location.
+ADDRESS = re.compile(r"[@=?;]|://|^(?://|\\\\)")
 _SHOWABLE = re.compile(r"[\w ./*{}\[\]@:,=+~%$()!&?\-]+\Z")
 
 
@@ -65,11 +67,6 @@ def clean_location(text: str) -> str | None:
 def is_showable(location: str) -> bool:
     """Whether a clean location reads as one token of any dialect within single quotes."""
     return _SHOWABLE.match(location) is not None
-
-
-def is_connection_string(text: str) -> bool:
-    """Whether a name cannot be shown, because it reads as the address of a server with its settings."""
-    return clean_location(text) is None
 
 
 def _path(text: str) -> str | None:

@@ -22,6 +22,10 @@ Transformation = Literal[
 DIRECT: frozenset[str] = frozenset({"IDENTITY", "TRANSFORMATION", "AGGREGATION"})
 
 
+TEMPORARY_SCHEMAS = frozenset({"pg_temp", "temp"})
+"""Where temporary tables are, in stores that keep them apart from others of the same name (`TransactionRules`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class TableRef:
     """A table, view, stage or file that a statement names.
@@ -29,9 +33,9 @@ class TableRef:
     `parts` are the name's parts, outermost first, unquoted and in the store's own case (folded where it was not
     quoted), completed with the default database and schema where those are known. A stage is one part per name with
     `path` beside it (`@db.sch.stage/dir`); a file or URL is `path` alone. `temporary` means it is gone with the
-    session. `spelling` are the parts as the statement spells them, where the store keeps that (`naming.KEEPS_SPELLING`)
-    and it differs; two spellings are one table. `namespace` is that of another store than the connection's, where the
-    text names one (`postgres://h:5432`).
+    session; one of a schema of its own (`pg_temp.t`) goes by the name `t`. `spelling` are the parts as the statement
+    spells them, where the store keeps that (`naming.KEEPS_SPELLING`) and it differs; two spellings are one table.
+    `namespace` is that of another store than the connection's, where the text names one (`postgres://h:5432`).
     """
 
     parts: tuple[str, ...] = ()
@@ -44,7 +48,7 @@ class TableRef:
     @property
     def name(self) -> str:
         """Dotted qualified name, `@stage/path`, or a URL / path."""
-        dotted = ".".join(self.parts)
+        dotted = ".".join(self.parts[-1:] if self.is_apart else self.parts)
         if self.kind == "stage":
             return f"@{dotted}/{self.path}".rstrip("/")
         return self.path if self.kind == "file" else dotted
@@ -53,6 +57,11 @@ class TableRef:
     def spelled(self) -> str:
         """The name as a reader knows it: `name`, in the spelling of the statement where the store keeps that."""
         return ".".join(self.spelling) if self.spelling else self.name
+
+    @property
+    def is_apart(self) -> bool:
+        """Is it in the schema that holds temporary tables only?"""
+        return self.temporary and len(self.parts) > 1 and self.parts[-2] in TEMPORARY_SCHEMAS
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -82,6 +91,22 @@ class ColumnEdge:
     position: int = 0
 
 
+Step = Literal[
+    "begin", "commit", "rollback", "savepoint", "rollback_to", "release", "prepare", "commit_prepared",
+    "rollback_prepared", "lost",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A step of a connection's transaction. `name` is a savepoint's, or that of a prepared transaction; `chain`: the
+    next transaction begins at once. `lost`: the connection went away."""
+
+    step: Step
+    name: str = ""
+    chain: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One statement of a text, in order.
@@ -103,7 +128,9 @@ class Statement:
     differ only in literals. `sanitised` is the text safe to show. `session` are changes of the connection's state in
     order: ("database", name), ("schema", name) for USE and the like (an empty name: it is unknown from here on),
     ("autocommit", "on" or "off"), and ("$NAME", value) for a variable set to a literal. Its values are the user's own:
-    never shown, never sent.
+    never shown, never sent. `control` is the step of the transaction that the statement is; `commits`: besides what it
+    does, it commits the open transaction and itself; `may_end_transaction`: it calls what may end it either way.
+    `drops_on_commit`: the temporary table that it creates is gone with the transaction.
     """
 
     kind: StatementKind
@@ -124,3 +151,7 @@ class Statement:
     fingerprint: str = ""
     sanitised: str = ""
     session: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    control: Control | None = None
+    commits: bool = False
+    may_end_transaction: bool = False
+    drops_on_commit: bool = False

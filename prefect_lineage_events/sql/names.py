@@ -14,8 +14,9 @@ from prefect_lineage_events.naming import KEEPS_SPELLING, fold
 from .context import Context
 from .identifiers import complete, split_identifier
 from .lexis import PL_SQL
-from .locations import clean_location, is_connection_string
+from .locations import ADDRESS, clean_location
 from .model import TableRef
+from .temporary_names import temporary_parts
 
 _URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.\-]*:/")
 _FILE = re.compile(
@@ -103,16 +104,14 @@ def is_substituted(parts: Sequence[Part], dialect: str) -> bool:
 def table_of(parts: Sequence[Part], context: Context) -> TableRef:
     """The table (or the file) that a name of these parts is, in the store's own case, completed with the defaults."""
     dialect = context.dialect
-    if "://" in parts[0][0] or "://" in parts[-1][0]:
-        cleaned = [
-            (clean_location(text) if "://" in text else text.partition("?")[0], quoted) for text, quoted in parts
-        ]
-        parts = [(text, quoted) for text, quoted in cleaned if text is not None]
-        if len(parts) < len(cleaned):
+    if any(quoted and ADDRESS.search(text) for text, quoted in parts):
+        cleaned = [clean_location(text) if quoted and ADDRESS.search(text) else text for text, quoted in parts]
+        if None in cleaned:
             return HIDDEN
+        parts = [(text or "", quoted) for text, (_, quoted) in zip(cleaned, parts, strict=True)]
+    if dialect == "bigquery":
+        parts = [(text.partition("?")[0], quoted) for text, quoted in parts]
     name, quoted = parts[-1]
-    if quoted and any("=" in text and q and is_connection_string(text) for text, q in parts):
-        return HIDDEN
     if dialect in _FILE_NAME_DIALECTS and len(parts) == 1 and quoted and (_FILE.search(name) or _URL.match(name)):
         return TableRef(kind="file", path=name)
     if (
@@ -127,10 +126,19 @@ def table_of(parts: Sequence[Part], context: Context) -> TableRef:
         parts = [(piece, q) for text, q in parts for piece in text.split(".")]
     if dialect == "bigquery" and "$" in parts[-1][0]:
         parts = [*parts[:-1], (_DECORATOR.sub("", parts[-1][0]), parts[-1][1])]
-    folded = complete([fold(text, q, dialect) for text, q in parts], context)
+    folded = [fold(text, q, dialect) for text, q in parts]
     spelling = complete([text for text, _ in parts], context, as_spelled=True) if dialect in KEEPS_SPELLING else ()
-    temporary = folded in context.temporary or folded[-1].startswith("#")
-    return TableRef(folded, temporary=temporary, spelling=() if spelling == folded else spelling)
+    return _table(folded, context, spelling)
+
+
+def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = ()) -> TableRef:
+    """The table of a folded name: a temporary one goes before a lasting one where the name may mean both."""
+    own = temporary_parts(folded, context)
+    if own is not None:
+        return TableRef(own, temporary=True)
+    parts = complete(folded, context)
+    temporary = parts in context.temporary or parts[-1].startswith("#")
+    return TableRef(parts, temporary=temporary, spelling=() if spelling == parts else spelling)
 
 
 def named_by(text: str, context: Context) -> TableRef | None:
@@ -144,8 +152,7 @@ def named_by(text: str, context: Context) -> TableRef | None:
     parts = split_identifier(text, context.dialect)
     if not parts:
         return None
-    folded = complete(parts, context)
-    return TableRef(folded, temporary=folded in context.temporary)
+    return _table(parts, context)
 
 
 def variable_of(name: str) -> TableRef:

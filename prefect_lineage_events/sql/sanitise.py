@@ -30,6 +30,9 @@ _FIRST_WORD = re.compile(r"\s*\(*\s*([A-Za-z]+)(?![\w$@.:/])")
 # What would read as a comment, a quoted text, or a client's command: the tokenizer and who runs this text disagree on
 # it, so that nothing in it is sure.
 _DOUBTFUL = re.compile(r"--|/\*|\*/|\A\\|(?<![\w$])\$\w*\$|\$(?=\s|\Z)|\{[{%#]|[$&]\{(?![A-Za-z_][\w.]*\})")
+# One of these is a word of its own in whatever is doubtful.
+_DOUBTFUL_WORDS = frozenset({"-", "--", "/", "/*", "*/", "*", "\\", "$", "{", "&", "%", "#"})
+_NO_LIMIT = 1 << 30
 
 
 def shown(words: Shape | None, text: str, limit: int = DEFAULT_LIMIT) -> str:
@@ -46,9 +49,10 @@ def fingerprint(words: Shape | None, text: str) -> str:
 
     Made of nothing that may not be shown: of a text that does not tokenise, of its first keyword.
     """
-    identity = "" if words is None else " ".join(words[0]).upper()
-    if words is None or _DOUBTFUL.search(identity):
+    if words is None or (not _DOUBTFUL_WORDS.isdisjoint(words[0]) and _DOUBTFUL.search(_joined(*words, _NO_LIMIT))):
         identity = first_keyword(text)
+    else:
+        identity = " ".join(words[0]).upper()
     return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 

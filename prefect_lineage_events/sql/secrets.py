@@ -100,6 +100,8 @@ _OPTION_LISTS = word_set(
     """WITH OPTIONS OPTION PROPERTIES TBLPROPERTIES SERDEPROPERTIES DBPROPERTIES COPY_OPTIONS SETTINGS FORMAT PARAMETERS
     ="""
 )
+_SCHEME_ENDS = frozenset({":", "://"})
+_CLIENT_FILES = word_set("JAR JARS FILE FILES ARCHIVE ARCHIVES")  # of Hive's DELETE, ADD and LIST
 _TABLE_POSITIONS = word_set("FROM JOIN FUNCTION ENGINE =")
 _QUERY_STARTS = word_set("SELECT VALUES INSERT UPDATE DELETE MERGE BEGIN")
 
@@ -109,13 +111,14 @@ def hide_secrets(words: Sequence[str], spaced: Sequence[bool], dialect: str) -> 
 
     `spaced[i]` says whether a blank stands before word i.
     """
-    is_query = words[0].upper() in _PARSED and dialect not in BATCHED
-    if is_query and "=" not in words:
+    is_query = words[0].upper() in _PARSED and dialect not in BATCHED and words[0].upper() != "DELETE"
+    if is_query and "=" not in words and _SCHEME_ENDS.isdisjoint(words):
         return list(words), list(spaced)
     upper = [word.upper() for word in words]
     if is_query:
         hidden = _Hidden(list(words), list(spaced))
         _hide_options(upper, hidden)
+        _hide_addresses(upper, hidden)
         return hidden.result()
     if not _is_known(upper):
         return _first_word(words, spaced, upper, dialect)
@@ -127,13 +130,17 @@ def hide_secrets(words: Sequence[str], spaced: Sequence[bool], dialect: str) -> 
         _hide_named(upper, hidden)
         upper = [word.upper() for word in hidden.words]
     _hide_options(upper, hidden)
+    _hide_addresses(upper, hidden)
     if upper[0] in _SETTERS or (upper[0] == "ALTER" and len(upper) > 1 and upper[1] in _SETTABLE):
         _hide_settings(upper, hidden)
-    if upper[0] in ("SET", "RESET") and dialect not in BATCHED:
-        hidden.cut(_NO_SETTING)
+    if upper[0] in ("SET", "RESET"):
+        hidden.cut(_NO_SETTING, next((i for i in range(1, len(upper)) if upper[i] in _KNOWN - {"SET"}), len(upper)))
     elif upper[0] == "PRAGMA":
         value = _after_name(upper, 1)
-        hidden.hide(value + 1, _closing(upper, value) if upper[value : value + 1] == ["("] else len(upper))
+        if upper[value : value + 1] == ["("]:
+            hidden.hide(value + 1, _closing(upper, value))
+        else:
+            hidden.hide(value + (upper[value : value + 1] == ["="]), len(upper))
     elif upper[0] == "ATTACH" and "(" in upper:
         hidden.hide(upper.index("(") + 1, _closing(upper, upper.index("(")))
     if dialect in BATCHED:
@@ -155,9 +162,11 @@ class _Hidden:
             self.words[start] = "?"
             self._gone[start + 1 : end] = [True] * (min(end, len(self.words)) - start - 1)
 
-    def cut(self, marks: frozenset[str]) -> None:
-        """Leaves out everything from the first of these marks on that is not hidden yet."""
-        shown = (i for i, word in enumerate(self.words) if word in marks and not self._gone[i])
+    def cut(self, marks: frozenset[str], end: int) -> None:
+        """Leaves out everything from the first of these marks on, if it stands before `end` and within a word."""
+        shown = (
+            i for i, word in enumerate(self.words[:end]) if word in marks and not (self._gone[i] or self.spaced[i])
+        )
         self._end = next(shown, len(self.words))
 
     def result(self) -> tuple[list[str], list[bool]]:
@@ -175,6 +184,10 @@ def _is_known(upper: Sequence[str]) -> bool:
         return first in _KNOWN or first in _MUST_FOLLOW
     if first in _STAGED_FILES:
         return second[:1] in ("@", "'", "?") or (first == "PUT" and "://" in second)
+    if first == "DELETE":
+        return second not in _CLIENT_FILES or upper[2:3] == ["WHERE"]
+    if first == "ATTACH":
+        return second in ("?", "DATABASE", "IF", "OR")
     if first == "COPY":  # SQL*Plus copies between `u/password@db`
         return second not in ("FROM", "TO") or upper[2:3] == ["DATABASE"]
     if first == "EXPORT":
@@ -284,6 +297,16 @@ def _hide_settings(upper: Sequence[str], hidden: _Hidden) -> None:
 
 def _names_a_setting(upper: Sequence[str], i: int) -> bool:
     return any(word in ("=", "TO", ":=") for word in upper[i + 1 : i + 4])
+
+
+def _hide_addresses(upper: Sequence[str], hidden: _Hidden) -> None:
+    """`s3a://key:secret@bucket/x`, unquoted: up to the next blank."""
+    for i in range(1, len(upper) - 1):
+        if upper[i] == ":" and upper[i + 1][0] == "/" and not (hidden.spaced[i] or hidden.spaced[i + 1]):
+            start = i - 1
+            while start and not hidden.spaced[start] and upper[start - 1] not in _ENDS:
+                start -= 1
+            hidden.hide(start, _end_of_word(upper, hidden.spaced, start))
 
 
 def _hide_options(upper: Sequence[str], hidden: _Hidden) -> None:

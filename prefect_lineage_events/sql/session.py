@@ -6,26 +6,43 @@ A statement that failed is not fed, and so changes nothing. Copying a connection
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from .alike import pattern_of
 from .attached import attached_by
 from .cache import BoundedCache
 from .context import Context
-from .longlists import LOST_LITERAL
-from .model import Statement, TableRef
+from .longlists import LOST_LITERAL, UNREAD
+from .model import Control, Statement, TableRef
+from .nesting import CLOSED, Nesting
+from .session_settings import SETTINGS, ExistingSchemas, SessionSettings
 from .state import Columns, State
 from .statement import analyze_piece
-from .tokens import split
+from .tokens import Piece, split
+from .transaction_rules import transaction_rules
 
 _USES_LAST_QUERY = re.compile(r"last_query_id|->>", re.IGNORECASE)
+_MOST_ANALYSED = 220_000  # tokens of one text, those of statements alike counted once: about a second
+_EACH = 20  # what a statement costs beside its tokens
+_SHORT = 4  # tokens: COMMIT and the like cost nothing
+_SMALL = 200  # tokens
 _STATEMENT_BYTES = 1_500  # what one statement weighs, about, and one reference or edge of it
 _REFERENCE_BYTES = 250
 
 
 _FRESH = State()
 _ANSWERS: BoundedCache[tuple[Statement, ...]] = BoundedCache(2_000, 16_000_000)
+_COMMIT = Control("commit")
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """What a rollback may bring back: the session as it was at the begin of its transaction, or at a savepoint."""
+
+    settings: SessionSettings
+    lasting: SessionSettings | None
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +51,11 @@ class Session:
 
     `database` and `schema` complete names; None when nobody knows. `last_query` is what the last statement read, None
     before the first. `state` is what the session made: temporary tables, columns, variables. `autocommit`: no statement
-    has switched it off.
+    has switched it off. `path`, `role` and `user` are as in `SessionSettings`; `existing` asks the store for schemas.
+
+    `initial` are the settings that the session began with (None: it still has them), `lasting` those that come back
+    with the end of the transaction (None: the present ones). `nesting` is the open transaction, and `snapshots` are
+    the session at its begin and at each of its savepoints.
     """
 
     dialect: str = ""
@@ -43,53 +64,140 @@ class Session:
     last_query: tuple[TableRef, ...] | None = None
     state: State = _FRESH
     autocommit: bool = True
+    path: tuple[str, ...] | None = None
+    role: str | None = None
+    user: str | None = None
+    existing: ExistingSchemas | None = field(default=None, repr=False, compare=False)
+    initial: SessionSettings | None = None
+    lasting: SessionSettings | None = None
+    nesting: Nesting = CLOSED
+    snapshots: tuple[_Snapshot, ...] = ()
 
     def analyze(
-        self, sql: str, *, columns: bool = True, schemas: Mapping[str, Columns] | None = None
+        self,
+        sql: str,
+        *,
+        columns: bool = True,
+        schemas: Mapping[str, Columns] | None = None,
+        in_transaction: bool = False,
     ) -> tuple[tuple[Statement, ...], Session]:
         """The statements of a text, in order, and the session as they leave it. Never raises.
 
         `schemas` are columns and types known from elsewhere, by dotted table name; what the session itself
-        declared counts more, being newer.
+        declared counts more, being newer. `in_transaction`: the first statement outside of a transaction begins one.
         """
         if schemas:
-            return self._analyze(sql, columns, schemas)
+            return self._analyze(sql, columns, schemas, in_transaction)
         key = self._key(sql, columns)
         known = _ANSWERS.get(key)
         if known is not None:
-            return known, self.after(*known)
+            return known, self.after(*known, in_transaction=in_transaction)
         pattern = pattern_of(sql, self.dialect)
         if pattern is not None and (known := _ANSWERS.get(self._key(pattern, columns))) is not None:
-            return known, self.after(*known)
-        statements, session = self._analyze(sql, columns, {})
-        if not _USES_LAST_QUERY.search(sql):
+            return known, self.after(*known, in_transaction=in_transaction)
+        statements, session = self._analyze(sql, columns, {}, in_transaction)
+        if self._may_be_kept(sql, statements, session):
             weight = len(sql) + _weight(statements) + 100 * len(self.state.columns)
             _ANSWERS.put(key, statements, weight)
-            if pattern is not None and all(s.confidence == "exact" and not s.session for s in statements):
+            if pattern is not None and all(
+                s.confidence == "exact" and not s.session and not s.control for s in statements
+            ):
                 _ANSWERS.put(self._key(pattern, columns), statements, weight)
         return statements, session
 
     def _key(self, sql: str, columns: bool) -> Hashable:
         return (sql, self.dialect, self.database, self.schema, columns, self.state)
 
-    def after(self, *statements: Statement) -> Session:
+    def _may_be_kept(self, sql: str, statements: Sequence[Statement], after: Session) -> bool:
+        """Does the answer follow from the key alone, and the session after it from the answer?"""
+        if _USES_LAST_QUERY.search(sql) or after.state.attached != self.state.attached:
+            return False
+        return len(statements) == 1 or not any(s.control or s.session for s in statements)
+
+    def after(self, *statements: Statement, in_transaction: bool = False) -> Session:
         """The session that these statements leave, in order."""
         session = self
         for statement in statements:
-            session = session._after(statement)
+            session = (session.opened() if in_transaction else session)._after(statement)
         return session
 
+    def opened(self) -> Session:
+        """The session in a transaction, which the driver or the store has opened."""
+        if self.nesting.is_open:
+            return self
+        return replace(self, nesting=self.nesting.opened(), snapshots=(self._snapshot(),))
+
+    def failed(self) -> Session:
+        """The session when a statement has failed its transaction."""
+        return replace(self, nesting=self.nesting.with_failure(True))
+
+    def step(self, control: Control) -> Session:
+        """The session after a step of its transaction."""
+        nesting, outcome, place = self.nesting.after(control, transaction_rules(self.dialect))
+        session = self
+        snapshots = self.snapshots
+        if outcome == "commit":
+            session, snapshots = self._committed(), ()
+        elif outcome == "rollback":
+            session, snapshots = self._rolled_back(snapshots[:1]), ()
+        elif outcome == "mark":
+            snapshots = snapshots or (self._snapshot(),)
+            snapshots = (*snapshots[: place + 1], *snapshots[place + 2 :], self._snapshot())
+        elif outcome == "return":
+            session, snapshots = self._rolled_back(snapshots[place + 1 : place + 2]), snapshots[: place + 2]
+        elif outcome == "merge":
+            snapshots = snapshots[: place + 1]
+        if nesting.is_open and not snapshots:
+            snapshots = (session._snapshot(),)
+        return replace(session, nesting=nesting, snapshots=snapshots)
+
+    def ended(self) -> Session:
+        """The session when a statement has committed that was a transaction of its own."""
+        if self.nesting.is_open and not self.nesting.begun:
+            return self.step(_COMMIT)
+        return self if self.nesting.is_open else self._committed()
+
+    def _committed(self) -> Session:
+        if self.lasting is None and not self.state.ephemeral:
+            return self
+        session = replace(self, state=self.state.without(self.state.ephemeral), lasting=None)
+        return session if self.lasting is None else session._with(self.lasting)
+
+    def _rolled_back(self, snapshots: Sequence[_Snapshot]) -> Session:
+        rules = transaction_rules(self.dialect)
+        session = replace(self, lasting=None if rules.settings else self.lasting)
+        for snapshot in snapshots:
+            session = replace(session, state=self.state.rolled_back(snapshot.state, rules))
+            if rules.settings:
+                session = replace(session._with(snapshot.settings), lasting=snapshot.lasting)
+        return session
+
+    @property
+    def settings(self) -> SessionSettings:
+        return SessionSettings(self.database, self.schema, self.path, self.role, self.user)
+
+    def _with(self, settings: SessionSettings) -> Session:
+        return replace(
+            self,
+            database=settings.database,
+            schema=settings.schema,
+            path=settings.path,
+            role=settings.role,
+            user=settings.user,
+        )
+
+    def _snapshot(self) -> _Snapshot:
+        return _Snapshot(self.settings, self.lasting, self.state)
+
     def _analyze(
-        self, sql: str, columns: bool, schemas: Mapping[str, Columns]
+        self, sql: str, columns: bool, schemas: Mapping[str, Columns], in_transaction: bool = False
     ) -> tuple[tuple[Statement, ...], Session]:
+        script = _Script(columns, schemas)
         session = self
         statements: list[Statement] = []
         for piece in split(sql, self.dialect):
-            found = analyze_piece(piece, session._context(columns, schemas))
-            lost = piece.lost or (LOST_LITERAL if piece.lost_literal and piece.may_execute_texts else "")
-            if lost:
-                found = tuple(replace(s, confidence="partial", reason=lost) for s in found)
-            session = session.after(*found)
+            found = script.read(piece, session)
+            session = session.after(*found, in_transaction=in_transaction)
             opened = attached_by(piece, session.state.attached)
             if opened is not None:
                 session = replace(session, state=replace(session.state, attached=opened))
@@ -97,18 +205,38 @@ class Session:
         return tuple(statements), session
 
     def _after(self, statement: Statement) -> Session:
-        database, schema, autocommit = self.database, self.schema, self.autocommit
+        session = self
+        if statement.control is not None:
+            session = session.step(statement.control)
+        elif self.nesting.failed:
+            session = replace(session, nesting=self.nesting.with_failure(False))
+        if statement.commits and self.nesting.is_open:
+            session = session.step(_COMMIT)
         for name, value in statement.session:
-            if name == "database":
-                database = value or None
-            elif name == "schema":
-                schema = value or None
-            elif name == "autocommit":
-                autocommit = value != "off"
+            if name == "autocommit":
+                session = replace(session, autocommit=value != "off")
+            else:
+                session = session._set(name, value)
         read = statement.inputs if statement.kind == "read" else ()
-        return Session(self.dialect, database, schema, read, self.state.after(statement), autocommit)
+        return replace(session, last_query=read, state=session.state.after(statement))
 
-    def _context(self, columns: bool, schemas: Mapping[str, Columns]) -> Context:
+    def _set(self, name: str, value: str) -> Session:
+        """The session after a setting is changed, for good or (`local`) until the transaction ends."""
+        local, name = name.startswith("local "), name.removeprefix("local ")
+        if name not in SETTINGS:
+            return self
+        initial = self.initial or self.settings
+        made, existing = self.state.schemas, self.existing
+        lasting = self.lasting
+        if local:
+            lasting = lasting or self.settings
+        elif lasting is not None:
+            lasting = lasting.changed(name, value, initial, made, existing)
+        changed = self.settings.changed(name, value, initial, made, existing)
+        return replace(self._with(changed), initial=initial, lasting=lasting)
+
+    def context(self, columns: bool, schemas: Mapping[str, Columns]) -> Context:
+        """What the next statement may know beyond its text."""
         known = {**schemas, **self.state.columns} if schemas else self.state.columns
         return Context(
             dialect=self.dialect,
@@ -120,6 +248,46 @@ class Session:
             last_query=self.last_query,
             columns=columns,
         )
+
+
+class _Script:
+    """Analyses the pieces of one text, one after the other, until they have cost more than a text may.
+
+    Statements of a script are often alike but for their values: those are analysed once, as long as nothing happens to
+    the session. What is not analysed is one statement that says so, control of transactions excepted.
+    """
+
+    def __init__(self, columns: bool, schemas: Mapping[str, Columns]) -> None:
+        self._columns = columns
+        self._schemas = schemas
+        self._left = _MOST_ANALYSED
+        self._said = False
+        self._known: dict[str, tuple[Statement, ...]] = {}
+        self._met: tuple[object, ...] = ()
+
+    def read(self, piece: Piece, session: Session) -> tuple[Statement, ...]:
+        """The statements of a piece in the state that the session is in."""
+        size = len(piece.tokens if piece.tokens is not None else piece.text)
+        if self._left < size and size > _SHORT:
+            self._left = 0
+            said, self._said = self._said, True
+            return () if said else (Statement("misc", confidence="partial", reason=UNREAD),)
+        met = (session.database, session.schema, session.state)
+        if met != self._met:
+            self._met, self._known = met, {}
+        text = pattern_of(piece.text, session.dialect) or piece.text
+        found = self._known.get(text)
+        if found is not None:
+            return found
+        self._left -= size + _EACH
+        found = analyze_piece(piece, session.context(self._columns, self._schemas))
+        lost = piece.lost or (LOST_LITERAL if piece.lost_literal and piece.may_execute_texts else "")
+        if lost:
+            return tuple(replace(s, confidence="partial", reason=lost) for s in found)
+        is_plain = all(s.confidence == "exact" and not s.session for s in found)
+        if is_plain and size <= _SMALL and not _USES_LAST_QUERY.search(piece.text):
+            self._known[text] = found
+        return found
 
 
 def fresh_answer(

@@ -41,6 +41,8 @@ def shape(tokens: Sequence[Token], text: str, dialect: str, places: Places = NOW
         words, spaced = _without_named_binds(words, spaced)
     if not _LISTS.isdisjoint(seen):
         words, spaced = _shrunk(words, spaced)
+    if "`" in words:
+        words, spaced = _without_foreign_names(words, spaced)
     if words:
         words, spaced = hide_secrets(words, spaced, dialect)
     if len(tokens) > MOST_TOKENS:
@@ -126,6 +128,21 @@ def _without_named_binds(words: Sequence[str], spaced: Sequence[bool]) -> Shape:
         result.append("?" if is_bind else words[i])
         blanks.append(blank)
         i += 2 if is_bind else 1
+    return result, blanks
+
+
+def _without_foreign_names(words: Sequence[str], spaced: Sequence[bool]) -> Shape:
+    """`?` for what stands between the quotes of another dialect and is no plain name: its words are anything."""
+    result: list[str] = []
+    blanks: list[bool] = []
+    i, count = 0, len(words)
+    while i < count:
+        close = next((k for k in range(i + 1, count) if words[k] == "`"), count) if words[i] == "`" else i
+        inner = words[i + 1 : close]
+        is_plain = close < count and inner and all(word == "." or word.isidentifier() for word in inner)
+        result.append(words[i] if close == i else f"`{''.join(inner)}`" if is_plain else "?")
+        blanks.append(spaced[i])
+        i = close + 1
     return result, blanks
 
 

@@ -8,12 +8,14 @@ from types import MappingProxyType
 
 from .context import Context, OwnNames
 from .model import Statement, TableRef
+from .transaction_rules import TransactionRules
 
 Columns = Mapping[str, str]
 Parts = tuple[str, ...]
 
 _TABLES_KNOWN = 250  # the columns of more tables than a session has reason to make are let go, oldest first
 _CHANGES_STATE = frozenset({"create", "clone", "rename", "swap", "alter", "drop", "overwrite"})
+_OF_STATE = frozenset({"discard", "created schema", "dropped schema"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,19 +23,22 @@ class State:
     """What statements of a session made, compared by identity: nothing else happened between equal ones.
 
     `columns` are those that statements declared, by dotted table name; `temporary` holds the keys of tables and stages
-    that are gone with the session; `variables` have their names in upper case; `attached` maps the names under which
-    other database files are open to their paths (SQLite, DuckDB). Values and paths are the user's own, so no repr shows
-    them.
+    that are gone with the session, `ephemeral` those of them that are gone with the transaction; `schemas` are the
+    schemas that it created; `variables` have their names in upper case; `attached` maps the names under which other
+    database files are open to their paths (SQLite, DuckDB). Values and paths are the user's own, so no repr shows them.
     """
 
     columns: Mapping[str, Columns] = field(default_factory=OwnNames)
     temporary: frozenset[Parts] = frozenset()
     variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     attached: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    ephemeral: frozenset[Parts] = frozenset()
+    schemas: frozenset[str] = frozenset()
 
     def after(self, statement: Statement) -> State:
         """The state that the statement leaves; itself when the statement changes nothing of it."""
-        if statement.effect not in _CHANGES_STATE and not statement.session:
+        made = [(name, value) for name, value in statement.session if name in _OF_STATE or name[0] == "$"]
+        if statement.effect not in _CHANGES_STATE and not made:
             return self
         columns, temporary = OwnNames(self.columns), set(self.temporary)
         if statement.effect == "drop":
@@ -43,12 +48,45 @@ class State:
         if statement.effect in ("rename", "swap", "clone"):
             _carry(statement, columns, temporary)
         columns.update(statement.declared)
-        temporary |= {table.key for table in statement.outputs if table.temporary and statement.effect != "drop"}
-        variables = {name[1:]: value for name, value in statement.session if name.startswith("$")}
-        known = {name: value for name, value in {**self.variables, **variables}.items() if value}
+        own = {table.key for table in statement.outputs if table.temporary and statement.effect != "drop"}
+        temporary |= own
+        state = replace(
+            self,
+            columns=columns,
+            temporary=frozenset(temporary),
+            ephemeral=(self.ephemeral | own if statement.drops_on_commit else self.ephemeral) & temporary,
+        )
+        for name, value in made:
+            state = state._changed(name, value)
         while len(columns) > _TABLES_KNOWN:
             del columns[next(iter(columns))]
-        return replace(self, columns=columns, temporary=frozenset(temporary), variables=known)
+        return state
+
+    def _changed(self, name: str, value: str) -> State:
+        if name == "discard":
+            return self.without(self.temporary)
+        if name == "created schema":
+            return replace(self, schemas=self.schemas | {value})
+        if name == "dropped schema":
+            return replace(self, schemas=self.schemas - {value})
+        known = {known: text for known, text in {**self.variables, name[1:]: value}.items() if text}
+        return replace(self, variables=known)
+
+    def without(self, tables: frozenset[Parts]) -> State:
+        """The state when these temporary tables are gone; itself when there are none."""
+        if not tables:
+            return self
+        gone = {TableRef(key, temporary=True).name for key in tables}
+        columns = OwnNames({name: found for name, found in self.columns.items() if name not in gone})
+        return replace(self, columns=columns, temporary=self.temporary - tables, ephemeral=self.ephemeral - tables)
+
+    def rolled_back(self, earlier: State, rules: TransactionRules) -> State:
+        """The state after a rollback to where `earlier` was the state."""
+        kept = earlier if rules.tables else self
+        attached = earlier.attached if rules.attached else self.attached
+        if kept.variables is self.variables and kept.attached is attached:
+            return kept
+        return replace(kept, variables=self.variables, attached=attached)
 
 
 def moved_on(context: Context, statements: Iterable[Statement]) -> Context:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from . import alterations, connection, definitions, executed, transfers
+from . import alterations, connection, definitions, executed, renames
 from .arguments import arguments_at
 from .batches import cut
 from .blocks import heads
@@ -31,40 +31,17 @@ from .routines import TRANSITION_TABLES, body_of, do_body
 from .sniff import NO_CHANGE, NO_DATA, PARSED, QUERY_WORDS, TOUCHING
 from .state import moved_on
 from .table_functions import may_name_tables, tables_of_call
+from .transaction_control import CONTROLS, control_of, ends_transaction
 from .transfers import Query
 from .trees import parse, take_apart
+from .verbs import DEFINITIONS, TRANSFERS
 from .walk import walk
 from .words import Words, from_text, from_tokens
 
 if TYPE_CHECKING:
     from .tokens import Piece
 
-_TRANSFERS: dict[str, Callable[[Words, Draft], Query | None]] = {
-    "COPY": transfers.copy,
-    "UNLOAD": transfers.unload,
-    "LOAD": transfers.load,
-    "EXPORT": transfers.export,
-    "IMPORT": transfers.import_,
-    "PUT": transfers.put,
-    "GET": transfers.put,
-    "BULK": transfers.bulk,
-    "APPLY": transfers.apply_changes,
-}
-_DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
-    "DROP": alterations.drop,
-    "UNDROP": alterations.undrop,
-    "FLASHBACK": alterations.flashback,
-    "RESTORE": alterations.restore,
-    "REFRESH": alterations.refresh,
-    "TRUNCATE": alterations.truncate,
-    "RENAME": alterations.rename,
-    "EXCHANGE": alterations.exchange,
-    "USE": connection.use,
-    "DATABASE": connection.use,
-    "PREPARE": executed.prepare,
-    "DEALLOCATE": executed.deallocate,
-    "DISCARD": executed.deallocate,
-}
+_SET_CONFIG = "set_config"
 _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
 
 
@@ -78,6 +55,8 @@ def analyze_piece(piece: Piece, context: Context) -> tuple[Statement, ...]:
         for draft in drafts:
             if piece.is_templated and (draft.inputs or draft.outputs):
                 draft.doubt("partial", "a template stands where a name or a condition will be")
+            if piece.doubt and (draft.inputs or draft.outputs):
+                draft.doubt("partial", piece.doubt)
     except Exception as error:  # noqa: BLE001  (the promise: the user's statement has run, lineage must not fail it)
         draft = Draft(context)
         draft.doubt("partial", f"the analyser failed ({type(error).__name__})")
@@ -107,6 +86,8 @@ class _Reader:
         if tokens and tokens[0].text.upper() in PARSED:
             draft = Draft(self.context)
             if self._tree(draft, tokens, piece.prepared):
+                if _SET_CONFIG in piece.prepared.lower():
+                    connection.set_config(from_tokens(tokens, piece.prepared), draft)
                 return [draft]
         return self._headed(from_tokens(tokens, piece.prepared)) or [Draft(self.context)]
 
@@ -126,11 +107,16 @@ class _Reader:
                 return [draft for draft in drafts if not draft.says_nothing] or drafts[:1]
         if self.context.dialect == "snowflake" and "->>" in words.upper and len(parts := list(words.split("->>"))) > 1:
             return self._chain(parts)
+        control = control_of(words, self.context.dialect) if words.word(0) in CONTROLS else None
+        if control is not None and (self.texts == 0 or words.word(0) in ("COMMIT", "ROLLBACK")):
+            return [Draft(self.context, control=control)]
         drafts, start = [], 0
         for begin, start in heads(words):
             drafts += self._head(words, begin, start)
         if start < len(words):
-            drafts += self.statement(words.part(start) if start else words)
+            statement = words.part(start) if start else words
+            drafts += self.statement(statement)
+            ends_transaction(statement, drafts[-1])
         return drafts
 
     def _chain(self, parts: list[Words]) -> list[Draft]:
@@ -161,9 +147,9 @@ class _Reader:
             return self._parsed(words)
         if reader := _READERS.get(verb):
             return reader(self, words, draft)
-        if definition := _DEFINITIONS.get(verb):
+        if definition := DEFINITIONS.get(verb):
             definition(words, draft)
-        elif transfer := _TRANSFERS.get(verb):
+        elif transfer := TRANSFERS.get(verb):
             self._inner(transfer(words, draft), words, draft)
         elif verb not in NO_DATA and not TOUCHING.isdisjoint(words.upper):
             draft.doubt("partial", "an unknown kind of statement")
@@ -334,6 +320,8 @@ class _Reader:
 
     def execute(self, words: Words, draft: Draft) -> list[Draft]:
         """EXECUTE IMMEDIATE 'text', EXEC ('text'), EXECUTE of a prepared statement; a procedure is a call."""
+        if self.context.dialect in BATCHED and renames.by_procedure(words, draft):
+            return [draft]
         found = executed.executed(words, self.context)
         if found.text:
             return self._text(found.text)
@@ -394,6 +382,7 @@ _READERS: dict[str, _Read] = {
     "EXPLAIN": _Reader.explain,
     "EXECUTE": _Reader.execute,
     "EXEC": _Reader.execute,
+    "SP_RENAME": _Reader.execute,  # EXEC may be left out of the first statement of a batch
     "DO": _Reader.do,
     "CALL": _Reader.call,
     **dict.fromkeys(("SET", "DECLARE", "LET", "RETURN", "FOR", "OPEN", "CURSOR"), _Reader.holder),

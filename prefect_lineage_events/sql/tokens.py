@@ -12,8 +12,9 @@ from functools import cached_property
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from . import quoted_texts
+from . import quoted_texts, unknown_dialect
 from .context import Context
+from .inline_data import without_inline_data
 from .lexis import MOST_TOKENS, known, tokenize
 from .literals import Places
 from .longlists import HINTS, UNREAD, cut_long_lists
@@ -38,8 +39,8 @@ class Piece:
     templates masked; `tokens` are sqlglot tokens of it, offsets included, or None when it does not tokenise. What
     stands for a template, a client variable or a bind in them spans its text: `parse(tokens, prepared)` works, while
     tokenising `prepared` again may not. `lost` says what of a text beyond all measure was not read, `lost_literal` that
-    a literal in it was cut. `tables` are those that the analysis found in it: the literals that name them are shown.
-    Nothing is computed before it is asked for.
+    a literal in it was cut, `doubt` why its tokens may mean something else. `tables` are those that the analysis found
+    in it: the literals that name them are shown. Nothing is computed before it is asked for.
     """
 
     def __init__(self, text: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: list[Token] | None):
@@ -50,6 +51,7 @@ class Piece:
         self.tokens = tokens
         self.lost = ""
         self.lost_literal = False
+        self.doubt = ""
         self.tables: tuple[TableRef, ...] = ()
 
     @property
@@ -90,10 +92,11 @@ class Piece:
 def split(sql: str, dialect: str) -> list[Piece]:
     """The statements of a text, in order; empty ones and comments alone make no piece. Never raises."""
     dialect = known(dialect)
-    short = cut_long_lists(without_client_lines(sql, dialect), dialect)
-    sections = delimited(short.text, dialect) if "elimiter" in short.text or "ELIMITER" in short.text else None
+    short = cut_long_lists(without_client_lines(without_inline_data(sql), dialect), dialect)
+    text = short.text if dialect else unknown_dialect.without_comments(short.text)
+    sections = delimited(text, dialect) if "elimiter" in text or "ELIMITER" in text else None
     reader = _Reader(dialect)
-    pieces = [piece for section in sections or [short.text] for piece in reader.pieces(section)]
+    pieces = [piece for section in sections or [text] for piece in reader.pieces(section)]
     for piece in pieces:
         piece.lost, piece.lost_literal = short.lost_columns, short.lost_literal
     if pieces and not (short.is_whole and reader.is_whole):
@@ -118,7 +121,7 @@ class _Reader:
             self.is_whole = self.is_whole and not source
             return []
         prepared, masks = mask(source, dialect)
-        tokens, read = tokenize(prepared, dialect, self._left)
+        tokens, read = self._tokens(prepared)
         if tokens is None:
             # what tokenises statement by statement; the statement that does not is a piece without tokens
             return self._singles(cut_characters(source, dialect))
@@ -150,13 +153,19 @@ class _Reader:
 
     def single(self, source: str) -> Piece:
         prepared, masks = mask(source, self.dialect)
-        tokens, read = tokenize(prepared, self.dialect, self._left)
+        tokens, read = self._tokens(prepared)
         self.is_whole = self.is_whole and read == len(prepared)
         self._left = max(self._left - len(tokens if tokens is not None else source), 0)
         return _piece(source[:read], self.dialect, prepared[:read], masks, tokens)
 
+    def _tokens(self, prepared: str) -> tuple[list[Token] | None, int]:
+        if not self.dialect and unknown_dialect.is_doubtful(prepared):
+            return None, len(prepared)
+        return tokenize(prepared, self.dialect, self._left)
+
 
 def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: list[Token] | None) -> Piece:
+    doubtful = False
     if tokens:
         if masks:
             tokens = resolve(tokens, masks, source)
@@ -164,9 +173,13 @@ def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], to
             tokens = binds(tokens, dialect)
         if dialect in quoted_texts.DIALECTS and '"' in prepared:
             tokens = quoted_texts.quoted_texts(tokens, prepared)
+        if not dialect and '"' in prepared:
+            tokens, doubtful = unknown_dialect.texts_in_double_quotes(tokens, prepared)
         while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
             tokens = tokens[:-1]
-    return Piece(source, dialect, prepared, masks, tokens)
+    piece = Piece(source, dialect, prepared, masks, tokens)
+    piece.doubt = unknown_dialect.REASON if doubtful else ""
+    return piece
 
 
 def _trimmed(source: str, dialect: str) -> str:

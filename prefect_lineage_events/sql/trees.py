@@ -34,6 +34,10 @@ _UNCONDITIONAL = frozenset({TokenType.CROSS, TokenType.NATURAL})
 _TYPES = frozenset({*Parser.TYPE_TOKENS, TokenType.LATERAL})
 
 
+# Keywords that may be names of functions all the same: sqlglot takes the texts in `FROM file('x')` for columns' names.
+_BEFORE_TABLE = frozenset({TokenType.FROM, TokenType.JOIN})
+_NO_FUNCTIONS = frozenset(Parser.ID_VAR_TOKENS - Parser.FUNC_TOKENS - {TokenType.DICTIONARY})
+
 # What sqlglot's dialect of this name does not know, taken out of its way.
 _BEFORE_PARSING: dict[str, Callable[[Sequence[Token]], Sequence[Token]]] = {
     "teradata": without_phrases,
@@ -47,6 +51,7 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
     reason = _unfit(tokens)
     if reason:
         return None, reason
+    tokens = _with_functions(tokens)
     if dialect in _BEFORE_PARSING:
         tokens = _BEFORE_PARSING[dialect](tokens)
     if len(tokens) > 2 and tokens[1].text.upper() in _OPTIONS and tokens[0].text.upper() in _OPTIONED:
@@ -113,6 +118,23 @@ def _without_options(tokens: Sequence[Token]) -> list[Token]:
             break
     first = _insert(tokens[0]) if tokens[0].token_type == TokenType.REPLACE else tokens[0]
     return [first, *tokens[at:]]
+
+
+def _with_functions(tokens: Sequence[Token]) -> Sequence[Token]:
+    """The tokens, with a plain word for a keyword that is called with a text where a table stands."""
+    result: list[Token] | None = None
+    previous = TokenType.COMMA
+    for i, token in enumerate(tokens):
+        kind = token.token_type
+        if previous in _BEFORE_TABLE and kind in _NO_FUNCTIONS and _is_called_with_text(tokens, i):
+            result = result or list(tokens)
+            result[i] = Token(TokenType.VAR, token.text, token.line, token.col, token.start, token.end)
+        previous = kind
+    return result or tokens
+
+
+def _is_called_with_text(tokens: Sequence[Token], i: int) -> bool:
+    return [t.token_type for t in tokens[i + 1 : i + 3]] == [TokenType.L_PAREN, TokenType.STRING]
 
 
 def _insert(token: Token) -> Token:

@@ -17,9 +17,13 @@ from prefect_lineage_events.capture.notes import Connection, RowsNote, Statement
 from prefect_lineage_events.capture.pipeline import Pipeline
 from prefect_lineage_events.capture.queue import NoteQueue
 from prefect_lineage_events.capture.sessions import ConnectionState
+from prefect_lineage_events.capture.transactions import Transaction
 from prefect_lineage_events.events import HistoryEvent, LineageEvent, RunInfo, parse
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import Statement, TableRef
+from prefect_lineage_events.sql.transaction_control import control_of
+from prefect_lineage_events.sql.transaction_rules import transaction_rules
+from prefect_lineage_events.sql.words import from_text
 
 STARTED = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.timezone.utc)
 
@@ -50,10 +54,13 @@ class ScriptedSession:
     schema: str | None = None
     autocommit = True
 
-    def __init__(self, script: dict[str, Any] | None = None) -> None:
+    def __init__(self, script: dict[str, Any] | None = None, dialect: str = "postgres") -> None:
         self.script = script or {}
+        self.dialect = dialect
 
-    def analyze(self, sql: str, columns: bool = True) -> tuple[list[Statement], ScriptedSession]:
+    def analyze(
+        self, sql: str, columns: bool = True, in_transaction: bool = False
+    ) -> tuple[list[Statement], ScriptedSession]:
         found = self.script.get(sql)
         if isinstance(found, Exception):
             raise found
@@ -63,9 +70,21 @@ class ScriptedSession:
         if kind == "autocommit":
             self.autocommit = rest == "on"
         if kind not in ("read", "write", "create", "alter", "drop"):
-            return [Statement("misc", sanitised=sql, fingerprint=sql)], self
+            words = from_text(sql)
+            commits = kind == "GRANT" and "GRANT" in transaction_rules(self.dialect).committing
+            return [
+                Statement(
+                    "misc", sanitised=sql, fingerprint=sql, control=control_of(words, self.dialect), commits=commits
+                )
+            ], self
         outputs, _, inputs = (" " + rest).partition(" from ")
-        return [statement(kind, outputs.strip(), inputs.strip())], self
+        commits = kind in ("create", "alter", "drop") and kind.upper() in transaction_rules(self.dialect).committing
+        return [statement(kind, outputs.strip(), inputs.strip(), commits=commits)], self
+
+    def step(self, control: Any) -> ScriptedSession:
+        return self
+
+    failed = ended = lambda self: self
 
 
 class Clock:
@@ -169,7 +188,14 @@ def bench(values: LineageSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setattr(
         ConnectionState,
         "of",
-        classmethod(lambda cls, connection: cls(connection.store, connection.number, ScriptedSession(script))),
+        classmethod(
+            lambda cls, connection: cls(
+                connection.store,
+                connection.number,
+                ScriptedSession(script, connection.store.dialect),
+                Transaction(connection.store.dialect),
+            )
+        ),
     )
     queue, clock, sent, refuse = NoteQueue(values.queue_size), Clock(), [], []
 

@@ -198,12 +198,17 @@ def test_a_long_text_is_cut() -> None:
     assert draft.sql.endswith("…")
 
 
-def test_ddl_is_recognised_for_stores_where_it_commits() -> None:
+def test_ddl_commits_where_the_store_does_so() -> None:
     connection = Connection(datasets.server("mysql", "h", None, "d"))
     state = ConnectionState.of(connection)
     texts = ["create table t (i int)", "truncate table t", "grant select on t to u", "insert into t values (1)"]
     notes = [StatementNote(connection, sql, RUN, STARTED, 0.1, False) for sql in texts]
-    assert [m.ddl for note in notes for m in meanings(note, state, LineageSettings())] == [True, True, True, False]
+    assert [m.statement.commits for note in notes for m in meanings(note, state, LineageSettings())] == [
+        True,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_temporary_name_differs_between_processes(monkeypatch: pytest.MonkeyPatch) -> None:

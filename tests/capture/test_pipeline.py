@@ -11,10 +11,13 @@ import pytest
 
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.notes import RecordNote, RunEndedNote, StatementNote, TransactionNote
-from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.datasets import Dataset, Store
 from prefect_lineage_events.events import CountEvent, LineageEvent
+from prefect_lineage_events.sql.model import Control
 
 from .conftest import STARTED, Bench, ConnectionDriver, ScriptedSession, make_run, statement
+
+ORACLE = Store("oracle", "oracle://db:1521", depth=1)
 
 
 def test_a_committed_write_becomes_one_event_with_its_inputs(bench: Bench, db: ConnectionDriver) -> None:
@@ -75,14 +78,14 @@ def test_a_session_that_switched_autocommit_off_holds_whatever_the_driver_was_to
 
 
 def test_ddl_commits_what_was_open_where_the_store_does_so(bench: Bench, run: Run) -> None:
-    db = bench.connection(ddl_commits=True)
+    db = bench.connection(store=ORACLE)
     db.run = run
     db.execute("write sales from orders")
     db.execute("create other")
     db.execute("write undone from orders")
     db.step("rollback")
     bench.settle()
-    assert bench.names() == ["write shop.public.sales < shop.public.orders", "create shop.public.other"]
+    assert bench.names() == ["write sales < orders", "create other"]
 
 
 def test_ddl_is_rolled_back_where_the_store_does_so(bench: Bench, db: ConnectionDriver) -> None:
@@ -93,20 +96,20 @@ def test_ddl_is_rolled_back_where_the_store_does_so(bench: Bench, db: Connection
 
 
 def test_ddl_that_names_no_dataset_commits_as_well(bench: Bench, run: Run) -> None:
-    db = bench.connection(ddl_commits=True)
+    db = bench.connection(store=ORACLE)
     db.run = run
     db.execute("write sales from orders")
     db.execute("create")
     db.step("rollback")
     bench.settle()
-    assert bench.names() == ["write shop.public.sales < shop.public.orders"]
+    assert bench.names() == ["write sales < orders"]
 
 
 def test_transaction_control_inside_a_script_is_obeyed(bench: Bench, db: ConnectionDriver) -> None:
     bench.script["script"] = [
-        statement("misc", sanitised="BEGIN"),
+        statement("misc", sanitised="BEGIN", control=Control("begin")),
         statement("write", "sales", "orders"),
-        statement("misc", sanitised="ROLLBACK"),
+        statement("misc", sanitised="ROLLBACK", control=Control("rollback")),
         statement("write", "kept", "orders"),
     ]
     db.execute("script", autocommit=True)
@@ -443,7 +446,7 @@ def test_a_process_that_has_no_time_left_tells_what_is_true_and_counts_the_rest(
 
 
 def test_the_statement_at_which_the_analyser_hangs_is_counted(bench: Bench, db: ConnectionDriver) -> None:
-    def hang(sql: str, columns: bool = True) -> Any:
+    def hang(sql: str, columns: bool = True, in_transaction: bool = False) -> Any:
         bench.pipeline.give_up("no time")  # what the process's end does meanwhile
         return ScriptedSession().analyze("write late from orders")
 

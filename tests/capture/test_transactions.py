@@ -1,12 +1,13 @@
-"""Held until commit, undone by rollback, savepoints nest; and the texts that say so."""
+"""Held until commit, undone by rollback, savepoints nest; each by its store's rules."""
 
 from __future__ import annotations
 
 import pytest
 
 from prefect_lineage_events.capture.drafts import Draft
-from prefect_lineage_events.capture.transactions import Transaction, control
+from prefect_lineage_events.capture.transactions import Transaction
 from prefect_lineage_events.events import EventDataset
+from prefect_lineage_events.sql.model import Control
 
 from .conftest import STARTED, make_run
 
@@ -19,119 +20,168 @@ def names(drafts: list[Draft]) -> list[str]:
     return [d.output.name for d in drafts if d.output]
 
 
-@pytest.mark.parametrize(
-    ("sql", "expected"),
-    [
-        ("BEGIN", ("begin", "")),
-        ("begin transaction;", ("begin", "")),
-        ("BEGIN IMMEDIATE", ("begin", "")),
-        ("BEGIN ISOLATION LEVEL SERIALIZABLE", ("begin", "")),
-        ("START TRANSACTION READ WRITE", ("begin", "")),
-        ("BEGIN TRAN", ("begin", "")),
-        ("COMMIT", ("commit", "")),
-        ("END TRANSACTION", ("commit", "")),
-        ("commit work ;", ("commit", "")),
-        ("ROLLBACK", ("rollback", "")),
-        ("ABORT", ("rollback", "")),
-        ("rollback and chain", ("rollback", "")),
-        ("ROLLBACK TO SAVEPOINT a", ("rollback_to", "a")),
-        ('ROLLBACK TRANSACTION TO "a"', ("rollback_to", "a")),
-        ("SAVEPOINT a;", ("savepoint", "a")),
-        ("SAVE TRANSACTION a", ("savepoint", "a")),
-        ("RELEASE a", ("release", "a")),
-        ("RELEASE SAVEPOINT a", ("release", "a")),
-    ],
-)
-def test_transaction_control_is_recognised(sql: str, expected: tuple[str, str]) -> None:
-    assert control(sql) == expected
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "BEGIN INSERT INTO t SELECT 1; END",
-        "BEGIN\n  LET x := 1;\nEND",
-        "COMMIT PREPARED 'x'",
-        "SELECT 1",
-        "END IF",
-        "",
-        "BEGIN " + "x" * 500,
-    ],
-)
-def test_what_only_begins_like_it_is_none(sql: str) -> None:
-    assert control(sql) is None
-
-
 def test_commit_gives_what_was_held_in_order() -> None:
     transaction = Transaction()
     for name in ("a", "b"):
         transaction.hold(draft(name))
-    assert names(transaction.step("commit")) == ["a", "b"]
-    assert transaction.step("commit") == []
+    assert names(transaction.step(Control("commit"))) == ["a", "b"]
+    assert transaction.step(Control("commit")) == []
 
 
 @pytest.mark.parametrize("step", ["rollback", "lost"])
 def test_rollback_and_loss_drop_what_was_held(step: str) -> None:
     transaction = Transaction()
     transaction.hold(draft("a"))
-    assert transaction.step(step) == []  # type: ignore[arg-type]
-    assert transaction.step("commit") == []
+    assert transaction.step(Control(step)) == []  # type: ignore[arg-type]
+    assert transaction.step(Control("commit")) == []
 
 
 def test_rollback_to_a_savepoint_undoes_only_what_came_after_it() -> None:
     transaction = Transaction()
     transaction.hold(draft("kept"))
-    transaction.step("savepoint", "S")
+    transaction.step(Control("savepoint", "s"))
     transaction.hold(draft("undone"))
-    transaction.step("savepoint", "inner")
+    transaction.step(Control("savepoint", "inner"))
     transaction.hold(draft("undone too"))
-    transaction.step("rollback_to", "s")
+    transaction.step(Control("rollback_to", "s"))
     transaction.hold(draft("after"))
-    assert names(transaction.step("commit")) == ["kept", "after"]
+    assert names(transaction.step(Control("commit"))) == ["kept", "after"]
 
 
 def test_a_savepoint_can_be_rolled_back_to_more_than_once() -> None:
     transaction = Transaction()
-    transaction.step("savepoint", "s")
+    transaction.step(Control("savepoint", "s"))
     for _ in range(2):
         transaction.hold(draft("undone"))
-        transaction.step("rollback_to", "s")
-    assert transaction.step("commit") == []
+        transaction.step(Control("rollback_to", "s"))
+    assert transaction.step(Control("commit")) == []
 
 
 def test_releasing_a_savepoint_makes_its_work_part_of_what_was_before() -> None:
     transaction = Transaction()
-    transaction.step("savepoint", "outer")
-    transaction.step("savepoint", "inner")
+    transaction.step(Control("savepoint", "outer"))
+    transaction.step(Control("savepoint", "inner"))
     transaction.hold(draft("a"))
-    transaction.step("release", "inner")
-    transaction.step("rollback_to", "outer")
-    assert transaction.step("commit") == []
-
-
-def test_a_savepoint_announced_twice_counts_once() -> None:
-    """SQLAlchemy announces it as an event, and its text passes the cursor as well."""
-    transaction = Transaction()
-    transaction.hold(draft("kept"))
-    for _ in range(2):
-        transaction.step("savepoint", "s")
-    transaction.hold(draft("undone"))
-    for _ in range(2):
-        transaction.step("rollback_to", "s")
-    for _ in range(2):
-        transaction.step("release", "s")
-    assert names(transaction.step("commit")) == ["kept"]
+    transaction.step(Control("release", "inner"))
+    transaction.step(Control("rollback_to", "outer"))
+    assert transaction.step(Control("commit")) == []
 
 
 def test_a_savepoint_nobody_saw_was_set_before_anything_was_held() -> None:
     transaction = Transaction()
     transaction.hold(draft("undone"))
-    transaction.step("rollback_to", "unseen")
-    assert transaction.step("commit") == []
+    transaction.step(Control("rollback_to", "unseen"))
+    assert transaction.step(Control("commit")) == []
 
 
 def test_releasing_an_unseen_savepoint_keeps_everything() -> None:
     transaction = Transaction()
     transaction.hold(draft("kept"))
-    transaction.step("release", "unseen")
-    assert names(transaction.step("commit")) == ["kept"]
+    transaction.step(Control("release", "unseen"))
+    assert names(transaction.step(Control("commit"))) == ["kept"]
+
+
+def test_second_savepoint_of_a_name_hides_the_first_in_postgres() -> None:
+    transaction = Transaction("postgres")
+    for name in ("kept", "undone", "undone too"):
+        transaction.hold(draft(name))
+        transaction.step(Control("savepoint", "s"))
+    transaction.step(Control("rollback_to", "s"))
+    transaction.step(Control("release", "s"))
+    transaction.step(Control("release", "s"))
+    transaction.step(Control("rollback_to", "s"))
+    assert names(transaction.step(Control("commit"))) == ["kept"]
+
+
+def test_second_savepoint_of_a_name_replaces_the_first_in_mysql() -> None:
+    transaction = Transaction("mysql")
+    for name in ("kept", "kept too"):
+        transaction.hold(draft(name))
+        transaction.step(Control("savepoint", "s"))
+    transaction.hold(draft("undone"))
+    transaction.step(Control("rollback_to", "s"))
+    assert names(transaction.step(Control("commit"))) == ["kept", "kept too"]
+
+
+def test_return_to_an_outer_savepoint_forgets_the_inner_ones() -> None:
+    transaction = Transaction("postgres")
+    transaction.step(Control("savepoint", "outer"))
+    transaction.hold(draft("undone"))
+    transaction.step(Control("savepoint", "inner"))
+    transaction.step(Control("rollback_to", "outer"))
+    transaction.hold(draft("kept"))
+    transaction.step(Control("release", "inner"))
+    assert names(transaction.step(Control("commit"))) == ["kept"]
+
+
+def test_commit_of_a_failed_transaction_keeps_nothing() -> None:
+    transaction = Transaction("duckdb")
+    transaction.step(Control("begin"))
+    transaction.hold(draft("undone"))
+    transaction.failed()
+    assert transaction.step(Control("commit")) == []
+    transaction.hold(draft("kept"))
+    assert names(transaction.step(Control("commit"))) == ["kept"]
+
+
+def test_return_to_a_savepoint_mends_a_failed_transaction() -> None:
+    transaction = Transaction("postgres")
+    transaction.hold(draft("kept"))
+    transaction.step(Control("savepoint", "s"))
+    transaction.failed()
+    transaction.step(Control("rollback_to", "s"))
+    assert names(transaction.step(Control("commit"))) == ["kept"]
+
+
+def test_release_of_the_savepoint_that_began_the_transaction_commits_in_sqlite() -> None:
+    transaction = Transaction("sqlite")
+    transaction.step(Control("savepoint", "outer"))
+    transaction.hold(draft("kept"))
+    transaction.step(Control("savepoint", "inner"))
+    assert transaction.step(Control("release", "inner")) == []
+    assert names(transaction.step(Control("release", "outer"))) == ["kept"]
+    assert not transaction.begun
+
+
+def test_nested_begin_commits_what_was_open_in_mysql() -> None:
+    transaction = Transaction("mysql")
+    transaction.step(Control("begin"))
+    transaction.hold(draft("kept"))
+    assert names(transaction.step(Control("begin"))) == ["kept"]
+    transaction.hold(draft("undone"))
+    assert transaction.step(Control("rollback")) == []
+
+
+def test_only_the_outermost_commit_commits_in_tsql() -> None:
+    transaction = Transaction("tsql")
+    for _ in range(2):
+        transaction.step(Control("begin"))
+    transaction.hold(draft("kept"))
+    assert transaction.step(Control("commit")) == []
+    assert names(transaction.step(Control("commit"))) == ["kept"]
+
+
+def test_rollback_by_a_savepoints_name_is_a_return_to_it_in_tsql() -> None:
+    transaction = Transaction("tsql")
+    transaction.step(Control("begin"))
+    transaction.hold(draft("kept"))
+    transaction.step(Control("savepoint", "Here"))
+    transaction.hold(draft("undone"))
+    transaction.step(Control("rollback", "Here"))
+    assert names(transaction.step(Control("commit"))) == ["kept"]
+
+
+def test_chained_commit_begins_the_next_transaction() -> None:
+    transaction = Transaction("postgres")
+    transaction.hold(draft("kept"))
+    assert names(transaction.step(Control("commit", chain=True))) == ["kept"]
+    assert transaction.begun
+
+
+def test_doubt_makes_what_was_held_partial_however_the_transaction_ends() -> None:
+    for step in ("commit", "rollback"):
+        transaction = Transaction("oracle")
+        transaction.hold(draft("perhaps"))
+        transaction.doubt("a procedure was called")
+        [found] = transaction.step(Control(step))  # type: ignore[arg-type]
+        assert (found.confidence, found.reason) == ("partial", "a procedure was called")

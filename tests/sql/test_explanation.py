@@ -44,7 +44,7 @@ def test_a_rename_tells_both_names() -> None:
 def test_json_holds_the_same() -> None:
     (statement,) = json.loads(explain("create view v as select a from t", "postgres", schema="s", as_json=True))
     assert statement["kind"] == "create"
-    assert statement["inputs"] == [{"name": "s.t", "kind": "table", "temporary": False}]
+    assert statement["inputs"] == [{"name": "s.t", "kind": "table", "temporary": False, "catalog": False}]
     assert statement["outputs"][0]["name"] == "s.v"
     assert {
         "source": "s.t",

@@ -6,8 +6,7 @@ import pytest
 
 from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql.context import Context
-from prefect_lineage_events.sql.identifiers import complete, is_catalog, split_identifier
-from prefect_lineage_events.sql.model import TableRef
+from prefect_lineage_events.sql.identifiers import complete, split_identifier
 
 
 @pytest.mark.parametrize(
@@ -68,33 +67,3 @@ def test_what_a_name_leaves_out_comes_from_the_connection(context: Context, part
 )
 def test_a_name_in_a_text_is_split_as_the_store_would(text: str, parts: tuple):
     assert split_identifier(text, "snowflake") == parts
-
-
-@pytest.mark.parametrize(
-    ("parts", "dialect"),
-    [
-        (("DB", "INFORMATION_SCHEMA", "TABLES"), "snowflake"),
-        (("p", "region-us", "INFORMATION_SCHEMA", "JOBS"), "bigquery"),
-        (("pg_catalog", "pg_class"), "postgres"),
-        (("pg_class",), "postgres"),
-        (("sqlite_master",), "sqlite"),
-        (("DUAL",), "oracle"),
-        (("system", "tables"), "clickhouse"),
-    ],
-)
-def test_the_catalog_of_a_store_is_known(parts: tuple, dialect: str):
-    assert is_catalog(TableRef(parts), dialect)
-
-
-@pytest.mark.parametrize(
-    ("table", "dialect"),
-    [
-        (TableRef(("DB", "S", "T")), "snowflake"),
-        (TableRef(("pg_orders",)), "mysql"),
-        (TableRef(("mysql", "t")), "postgres"),
-        (TableRef(kind="file", path="information_schema.csv"), "duckdb"),
-        (TableRef(("S", "DUAL_RATES")), "oracle"),
-    ],
-)
-def test_a_table_of_the_users_is_no_catalog(table: TableRef, dialect: str):
-    assert not is_catalog(table, dialect)

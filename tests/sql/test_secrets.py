@@ -88,7 +88,6 @@ def test_a_url_names_its_place_without_credentials(url: str, clean: str) -> None
         ),
         ("select a from mysql ( nc , x = tiger )", "select a from mysql ( nc , x = ? )"),
         ("select a from t where x = y", "select a from t where x = y"),
-        ("set echo off conn u / tiger @ h", "set echo off conn u"),
         ("pragma x ( tiger )", "pragma x ( ? )"),
     ],
 )

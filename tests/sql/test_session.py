@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prefect_lineage_events.sql import analyze
+from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.model import Statement
 from prefect_lineage_events.sql.session import Session
+from prefect_lineage_events.sql.tokens import Piece
 
 from .test_sanitise import DIALECTS, texts
 
@@ -212,3 +215,28 @@ def test_any_text_leaves_a_session(text: str, dialect: str) -> None:
 def test_values_of_variables_are_not_shown() -> None:
     _, session = run(SNOWFLAKE, "set pw = 'hunter2'")
     assert "hunter2" not in repr(session)
+
+
+def test_a_script_is_given_up_when_it_has_cost_enough_and_its_end_is_read_all_the_same() -> None:
+    writes = ";".join(f"insert into t{i} select a from s{i}" for i in range(12_000))
+    *_, said, last = analyze(f"begin; {writes}; commit", dialect="postgres", columns=False)
+    assert (said.confidence, said.reason) == ("partial", "the text is too long: its end was not read")
+    assert last.sanitised == "commit"
+
+
+def test_statements_of_a_script_that_are_alike_meet_the_state_that_the_others_left() -> None:
+    text = "insert into t select a from b; set search_path = x; insert into t select a from b"
+    first, _, second = analyze(text, dialect="postgres", schema="s")
+    assert [t.name for t in (*first.outputs, *second.outputs)] == ["s.t", "x.t"]
+
+
+def test_statements_of_a_script_that_differ_in_values_only_are_analysed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def analyze_piece(piece: Piece, context: Context) -> tuple[Statement, ...]:
+        seen.append(piece.text)
+        return ()
+
+    monkeypatch.setattr("prefect_lineage_events.sql.session.analyze_piece", analyze_piece)
+    Session("postgres").analyze(";".join(f"insert into t values ({i}, 'x{i}')" for i in range(100)))
+    assert len(seen) == 1

@@ -85,7 +85,7 @@ class ClientProxy(Proxy):
     def _self_tracer(self, store: Store) -> tracing.ConnectionTracer:
         """One for each project and default dataset: they decide what a name means."""
         if store not in self._self_tracers:
-            self._self_tracers[store] = tracing.connection(store, ddl_commits=True, lookup=self._self_lookup)
+            self._self_tracers[store] = tracing.connection(store, lookup=self._self_lookup)
         return self._self_tracers[store]
 
 
@@ -286,7 +286,6 @@ _CALLS = {
 DRIVER = Driver(
     store=lambda connection: client_store(connection._client),
     commits_itself=lambda _: True,
-    ddl_commits=True,
     rows=lambda cursor: _found_rows(cursor._query_rows),
     query_id=lambda cursor: _found_id(cursor._query_rows),
     type_name=str,

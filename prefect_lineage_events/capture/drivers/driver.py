@@ -62,8 +62,9 @@ class Driver:
     - `store(connection)`: where it points, told by the live connection, so that all aliases of a host or file meet.
     - `commits_itself(connection)`, asked right after a statement: is that committed, with no transaction around it?
     - `doomed(connection)`, asked before a commit: will the server roll back whatever the client asks for?
+    - `is_lost(connection)`, asked when a commit failed: is the connection broken, so that nobody knows whether the
+      server committed?
     - `exit_commits(connection)`: does leaving a `with connection:` block in peace commit what is open?
-    - `ddl_commits`: DDL commits by itself, and with it whatever the transaction had written before.
     - `text(operation, parameters, cursor)`, `rows(cursor)`, `query_id(cursor)`: about the statement that has just run.
     - `has_result(cursor)`: are there rows to fetch whose number is worth counting?
     - `type_name(code)`: the store's own name of a type code in `cursor.description`.
@@ -76,8 +77,8 @@ class Driver:
     store: Callable[[Any], Store]
     commits_itself: Callable[[Any], bool]
     doomed: Callable[[Any], bool] = _never
+    is_lost: Callable[[Any], bool] = _never
     exit_commits: Callable[[Any], bool] = _never
-    ddl_commits: bool = False
     text: Callable[[Any, Any, Any], str] = statement_text
     rows: Callable[[Any], int | None] = rowcount
     has_result: Callable[[Any], bool] = has_result

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from time import perf_counter
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
@@ -19,7 +19,6 @@ from prefect_lineage_events.capture.statements import after, ask, note_statement
 from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.naming import scheme_of
 
-_DDL_COMMITS = frozenset({"mysql", "oracle", "snowflake"})
 _FRAMES = ("fetch_arrow_table", "fetchallarrow", "fetch_df", "fetch_polars")
 
 
@@ -32,7 +31,6 @@ def url_driver(url: str) -> Driver:
     return Driver(
         store=lambda _: store,
         commits_itself=_autocommit,
-        ddl_commits=store.dialect in _DDL_COMMITS,
         type_name=str,
         cursor_calls={"adbc_ingest": _ingests, **dict.fromkeys(_FRAMES, weaves.fetches_frame)},
     )
@@ -55,10 +53,11 @@ def url_store(url: str) -> Store:
     if scheme == "bigquery":
         return datasets.bigquery(parts.hostname, path or None)
     database, _, schema = path.partition("/")  # Databricks, Snowflake and Trino: `catalog/schema`
-    schema = schema or ("public" if scheme in ("postgres", "redshift") else "")
     if scheme == "snowflake":
         return datasets.snowflake(parts.hostname or "", database or None, schema or None)
-    return datasets.server(scheme, parts.hostname or "", parts.port, database or None, schema or None)
+    database = database or parse_qs(parts.query).get("service_name", [""])[0]  # Oracle's name for it
+    user = unquote(parts.username or "")
+    return datasets.server(scheme, parts.hostname or "", parts.port, database or None, schema or None, user=user)
 
 
 def _autocommit(connection: Any) -> bool:

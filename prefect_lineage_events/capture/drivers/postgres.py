@@ -62,6 +62,10 @@ def doomed(connection: Any) -> bool:
     return bool(connection.info.transaction_status == _IN_ERROR)
 
 
+def is_lost(connection: Any) -> bool:
+    return connection.info.transaction_status not in (_IDLE, _ACTIVE, _IN_TRANSACTION, _IN_ERROR)
+
+
 def _psycopg2_lookup(connection: Any) -> PostgresLookup:
     info = connection.info
     return libpq_lookup(psycopg2_ask, info.dsn_parameters, info.password, info.options)
@@ -106,6 +110,7 @@ PSYCOPG2 = Driver(
     commits_itself=commits_itself,
     exit_commits=lambda _: True,
     doomed=doomed,
+    is_lost=is_lost,
     type_name=TYPES.get,
     has_result=_psycopg2_has_result,
     lookup=_psycopg2_lookup,
@@ -130,6 +135,7 @@ PSYCOPG = Driver(
     commits_itself=commits_itself,
     exit_commits=lambda _: True,
     doomed=doomed,
+    is_lost=is_lost,
     type_name=TYPES.get,
     lookup=_psycopg_lookup,
     connection_calls={
@@ -152,6 +158,7 @@ ASYNC_PSYCOPG = Driver(
     store=_adapted(store),
     commits_itself=_adapted(commits_itself),
     doomed=_adapted(doomed),
+    is_lost=_adapted(is_lost),
     type_name=TYPES.get,
     lookup=_adapted(_psycopg_lookup),
 )

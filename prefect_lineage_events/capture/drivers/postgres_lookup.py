@@ -21,7 +21,11 @@ _COLUMNS = """
     WHERE c.relname = ANY({names}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attrelid, a.attnum
 """
-_SCHEMA = "SELECT current_schema()"
+_SCHEMA = "SELECT current_schema(), current_setting('search_path')"
+_SCHEMAS = """
+    SELECT nspname, nspname = session_user FROM pg_namespace
+    WHERE nspname = ANY({names}) OR nspname = session_user
+"""
 _OPTIONS = "-c statement_timeout=3000 -c default_transaction_read_only=on"
 _TIMEOUT = 3  # seconds
 Ask = Callable[[Mapping[str, Any], str, Sequence[Any]], Any]
@@ -38,7 +42,9 @@ class PostgresLookup:
         self._ask = ask
         self._parameters = parameters
         self._begins_in: str | None = None
+        self._search_path: tuple[str, ...] | None = None
         self._knows_begin = False
+        self._schemas: set[str] = set()
 
     def __call__(self, tables: Sequence[tuple[str, ...]]) -> Answer:
         rows = self._ask(self._parameters, _COLUMNS, [[table[-1] for table in tables]])
@@ -49,10 +55,26 @@ class PostgresLookup:
 
         ALTER ROLE and ALTER DATABASE set one that no driver tells before PostgreSQL 18. Asked once, also in vain.
         """
+        self._ask_begin()
+        return self._begins_in
+
+    def search_path(self) -> tuple[str, ...] | None:
+        """The search path of a new connection, `$user` as written."""
+        self._ask_begin()
+        return self._search_path
+
+    def _ask_begin(self) -> None:
         if not self._knows_begin:
             self._knows_begin = True
-            [[self._begins_in]] = self._ask(self._parameters, _SCHEMA, [])
-        return self._begins_in
+            [[self._begins_in, path]] = self._ask(self._parameters, _SCHEMA, [])
+            self._search_path = tuple(name.strip().strip('"') for name in path.split(",") if name.strip())
+
+    def existing_schemas(self, names: tuple[str, ...]) -> set[str]:
+        """Which of these the database has; one that was seen is not asked for again."""
+        if not self._schemas.issuperset(names):
+            for name, is_own in self._ask(self._parameters, _SCHEMAS, [list(names)]):
+                self._schemas |= {name, "$user"} if is_own else {name}
+        return self._schemas.intersection(names)
 
 
 _shared: WeakValueDictionary[tuple[Any, ...], PostgresLookup] = WeakValueDictionary()

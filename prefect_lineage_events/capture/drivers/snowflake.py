@@ -216,7 +216,6 @@ DRIVER = Driver(
     store=store,
     commits_itself=commits_itself,
     exit_commits=exit_commits,
-    ddl_commits=True,
     lookup=lookup,
     text=text,
     rows=rows,

@@ -34,7 +34,6 @@ class RecordingTracer:
     """Stands for `ConnectionTracer`; `steps` is everything in order, statements by their text."""
 
     store: Store
-    ddl_commits: bool
     lookup: Any
     said: list[Said] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
@@ -65,6 +64,9 @@ class RecordingTracer:
                 self.rows(note, rows)
 
         return weakref.finalize(reader, gone)
+
+    def failed(self, sql: str, error: BaseException, *, idle: bool) -> None:
+        """Failures are no steps."""
 
     def unwatch(self, watched: weakref.finalize[..., Any]) -> None:
         watched.detach()
@@ -100,8 +102,8 @@ def tracers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[RecordingTracer]]:
     """The tracers of the connections that the test opens, in order."""
     made: list[RecordingTracer] = []
 
-    def connection(store: Store, *, ddl_commits: bool = False, lookup: Any = None) -> RecordingTracer:
-        made.append(RecordingTracer(store, ddl_commits, lookup))
+    def connection(store: Store, *, lookup: Any = None) -> RecordingTracer:
+        made.append(RecordingTracer(store, lookup))
         return made[-1]
 
     monkeypatch.setattr(proxies.tracing, "connection", connection)

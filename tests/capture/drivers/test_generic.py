@@ -20,7 +20,15 @@ Tracers = list[RecordingTracer]
         ("redshift+redshift_connector://u:secret@cluster:5439/shop", "redshift://cluster:5439", "shop.public.t"),
         ("mysql+pymysql://u:secret@db/shop?charset=utf8", "mysql://db:3306", "shop.t"),
         ("mariadb+mysqldb://u:secret@db:3307/shop", "mysql://db:3307", "shop.t"),
-        ("mssql+pyodbc://u:secret@db/shop", "mssql://db:1433", "shop.t"),
+        ("mssql+pyodbc://u:secret@db/shop", "mssql://db:1433", "shop.dbo.t"),
+        ("oracle+oracledb://ann:secret@db/?service_name=shop", "oracle://db:1521", "shop.ANN.t"),
+        ("db2://ann:secret@db/shop", "db2://db:50000", "shop.ANN.t"),
+        ("trino://u@db:8080/hive", "trino://db:8080", "hive.t"),
+        ("hive://db", "hive://db:10000", "default.t"),
+        ("impala://db/mart", "impala://db:21050", "mart.t"),
+        ("snowflake://u:secret@org-acct/SHOP", "snowflake://org-acct", "SHOP.PUBLIC.t"),
+        ("databricks://token:secret@host/main", "unitycatalog://host", "main.default.t"),
+        ("starrocks://u@db/shop", "starrocks://db:9030", "shop.t"),
         ("trino://u@db:8080/hive/mart", "trino://db:8080", "hive.mart.t"),
         ("bigquery://project/dataset", "bigquery", "project.dataset.t"),
         ("clickhouse+native://u:secret@db/shop", "clickhouse://db:8123", "shop.t"),
@@ -31,13 +39,6 @@ Tracers = list[RecordingTracer]
 def test_url_says_where_it_points(url: str, namespace: str, table: str) -> None:
     store = url_store(url)
     assert (store.namespace, store.table(["t"]).name) == (namespace, table)
-
-
-@pytest.mark.parametrize(
-    ("url", "commits"), [("mysql://db/shop", True), ("oracle://db/shop", True), ("mssql://db/s", False)]
-)
-def test_ddl_commits_where_the_store_says_so(url: str, commits: bool) -> None:
-    assert url_driver(url).ddl_commits is commits
 
 
 @pytest.mark.parametrize("url", ["shop.db", "postgresql:db/shop", ""])

@@ -77,8 +77,8 @@ class Connection(SnowflakeConnection):
         pass
 
 
-def connection(store: Any, *, ddl_commits: bool = False, lookup: Any = None) -> RecordingTracer:
-    tracers.append(RecordingTracer(store, ddl_commits, lookup))
+def connection(store: Any, *, lookup: Any = None) -> RecordingTracer:
+    tracers.append(RecordingTracer(store, lookup))
     return tracers[-1]
 
 

@@ -168,7 +168,7 @@ async def test_async_engine_keeps_what_came_before_a_failed_nested_block(
     assert capture.writes() == ["savepoints.public.kept"]
 
 
-@pytest.mark.parametrize("driver", ["psycopg"])
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 async def test_commit_of_a_failed_transaction_of_an_async_engine_keeps_nothing(
     driver: str, postgres: Postgres, database: str, capture: Capture
 ) -> None:

@@ -1,0 +1,54 @@
+"""Temporary tables of stores that keep them in a schema of their own, beside lasting ones of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .context import Context
+from .identifiers import complete
+from .model import TableRef
+from .transaction_rules import transaction_rules
+
+
+def temporary_parts(folded: Sequence[str], context: Context) -> tuple[str, ...] | None:
+    """The parts of the temporary table that a name means; None where it means a lasting one.
+
+    `public.t` is never temporary. DuckDB's `main.t` may be: its temporary tables are in `main` of the catalog `temp`.
+    """
+    own = transaction_rules(context.dialect).temporary_schema
+    if not own:
+        return None
+    parts = complete((own, folded[-1]), context)
+    if _says_temporary(folded, context, own):
+        return parts
+    may = len(folded) == 1 or (context.dialect == "duckdb" and len(folded) == 2 and folded[0] == "main")
+    return parts if may and parts in context.temporary else None
+
+
+def _says_temporary(folded: Sequence[str], context: Context, own: str) -> bool:
+    """Is the schema of a name, or the current one that completes it, that of temporary tables (`pg_temp_3.t`)?"""
+    if context.dialect == "duckdb":
+        return len(folded) > 1 and folded[0] == own
+    above = folded[-2] if len(folded) > 1 else context.schema or ""
+    return above == own or (own == "pg_temp" and above.startswith("pg_temp_"))
+
+
+def as_temporary(table: TableRef, context: Context) -> TableRef:
+    """The table that CREATE TEMPORARY makes under this name."""
+    own = transaction_rules(context.dialect).temporary_schema
+    parts = complete((own, table.parts[-1]), context) if own and table.parts else table.parts
+    return replace(table, parts=parts, temporary=True)
+
+
+def as_lasting(table: TableRef, context: Context) -> TableRef:
+    """The table that CREATE makes under this name, though a temporary one of the name may be there."""
+    own = transaction_rules(context.dialect).temporary_schema
+    if not own or not table.temporary or context.schema == own:
+        return table
+    return replace(table, parts=complete(table.parts[-1:], context), temporary=False)
+
+
+def has_temporary_views(context: Context) -> bool:
+    """Is a view of a temporary table temporary without saying so (postgresql.org: CREATE VIEW)?"""
+    return transaction_rules(context.dialect).temporary_schema == "pg_temp"

@@ -1,0 +1,181 @@
+"""Statements with a secret, generated: every form in which a secret is written, in every position where it may stand.
+
+`{s}` is the secret; in a position, `{v}` is the place of a value. A form or a position belongs to some dialects, or to
+all of them: a text is also analysed under dialects that are not its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+# The generic dialect stands for every store whose dialect is not known.
+DIALECTS = (
+    "", "snowflake", "postgres", "redshift", "bigquery", "databricks", "spark", "hive", "mysql", "sqlite", "duckdb", "tsql",
+    "oracle", "trino", "athena", "clickhouse", "teradata", "materialize", "doris",
+)  # fmt: skip
+
+TEXTS = (
+    "'{s}'", "'a/{s}'", "'/a/b/{s}.csv'", "'https://h/reset/{s}'", "'s3://b/{s}'", "'@s/{s}'", "'jdbc:x://h?p={s}'",
+    "'a.{s}'", "N'{s}/x'",
+)  # fmt: skip
+# Forms that are texts in some dialects only; elsewhere their parts are names.
+OWN_TEXTS = {
+    '"{s}"': ("", "mysql", "bigquery", "databricks", "spark", "hive", "doris"),
+    '"a/{s}"': ("", "mysql", "bigquery", "databricks", "spark", "hive", "doris"),
+    "E'a\\'/{s}'": ("", "postgres", "redshift", "materialize"),
+    "$${s}/x$$": ("", "postgres", "snowflake", "duckdb", "databricks", "materialize"),
+    "$t${s}/x$t$": ("", "postgres", "materialize", "duckdb"),
+    "r'{s}/x'": ("", "bigquery", "spark", "databricks"),
+    "b'{s}/x'": ("", "bigquery"),
+    "q'[it's {s}/x]'": ("", "oracle"),
+    "U&'{s}/x'": ("", "postgres", "trino"),
+    "'it\\'s {s}'": ("", "mysql", "bigquery", "snowflake", "databricks", "spark", "clickhouse"),
+}  # fmt: skip
+
+_PLACE_LIKE = (
+    "url", "path", "location", "uri", "directory", "database", "get", "list", "jar", "bulk", "to", "file", "inpath",
+    "infile", "outfile", "attach", "put", "remove", "parquet", "secret", "name",
+)  # fmt: skip
+_FUNCTIONS = (
+    "url", "file", "s3", "glob", "read_text", "read_x", "files", "x_scan", "hdfs", "gcs", "identifier_of", "table_of",
+    "password", "deltalake", "cloud_files_x", "f",
+)  # fmt: skip
+_VALUES = (
+    *(f"select * from t where {name} = {{v}}" for name in _PLACE_LIKE if name not in ("to", "get")),
+    *(f"select * from t as a where a.{name} like {{v}}" for name in _PLACE_LIKE),
+    *(f"select * from t where {name} in ({{v}}, 1)" for name in ("url", "path", "uris")),
+    *(f"update t set {name} = {{v}} where id = 1" for name in _PLACE_LIKE if name != "to"),
+    *(f"delete from t where {name} <> {{v}}" for name in ("url", "location")),
+    *(f"call p({name} => {{v}})" for name in _PLACE_LIKE),
+    *(f"select {name}({{v}}) from t" for name in _FUNCTIONS),
+    *(f"insert into t (a) select {name}({{v}}, 1) from u" for name in _FUNCTIONS),
+    *(f"merge into t using u on t.{name} = {{v}} when matched then delete" for name in ("url", "path")),
+    *(f"insert into t ({name}, b) values ({{v}}, 1)" for name in ("url", "path")),
+    *(f"alter table t set options ({name} = {{v}})" for name in ("url", "description")),
+    *(f"create table t (a int) with ({name} = {{v}})" for name in ("url", "description")),
+    *(f"create table t (a int) comment {{v}} {name} = {{v}}" for name in ("url", "location")),
+    *(f"copy into t from @st {name} = {{v}}" for name in ("url", "pattern", "path")),
+    *(f"set {name} = {{v}}" for name in ("url", "path", "search_path")),
+    *(f"create function f() returns int as {{v}} {name} {{v}}" for name in ("language", "path")),
+    "grant r to {v}", "revoke r from {v}", "select 1 as a, {v} from t", "select case when a = {v} then {v} end as b from t",
+    "select a || {v} as b from t order by {v}", "select * from t limit {v}", "comment on table t is {v}",
+    "execute p({v})", "exec p @path = {v}", "declare url varchar = {v}", "show tables like {v}", "use {v}", "list {v}", "ls {v}",
+    "analyze {v}", "notify c, {v}", "kill {v}", "attach {v}", "detach {v}", "select extract(day from {v}) from t",
+    "select trim(both {v} from {v}) from t", "select a is distinct from {v} from t", "copy t from program {v}",
+    "create user u password {v}", "create database d location {v}", "alter user u to {v}", "explain select {v} from t",
+    "begin; insert into t values ({v}); commit", "create task x as insert into t select {v}", "selec {v} form to {v}",
+    "with a as (select {v} as b) select b from a", "create view v as select url from t where url = {v}",
+    "lock tables {v}", "prepare p from {v}", "raise exception {v}", "print {v}", "return {v}", "install x from {v}",
+    "select * from t qualify url = {v}", "select * from t having path = {v}", "select * from t join u on t.url = {v}",
+    "select * from t tablesample ({v})", "values ({v}, 1)", "select {v} from t union select {v} from u",
+)  # fmt: skip
+
+# A connection string or an address with credentials, where a location stands.
+ADDRESSES = (
+    "AccountName=a;AccountKey={s}", "DefaultEndpointsProtocol=https;AccountName=a;AccountKey={s};EndpointSuffix=x",
+    "host=h password={s}", "host=/tmp/x dbname=d password={s}", "postgres:dbname=d password={s}", "mysql:host=h;password={s}",
+    "jdbc:oracle:thin:u/{s}@h:1521/s", "jdbc:postgresql://u:{s}@h/d", "jdbc:sqlserver://h;password={s}", "sqlserver://h;password={s}",
+    "//u:{s}@h/share", "\\\\u:{s}@h\\share", "u/{s}@h:1521/s", "/x.db?key={s}", "x.csv?{s}", "s3://k:{s}@b/x.csv", "s3://k:a/{s}@b/x.csv",
+    "s3a://k:{s}@b/x", "https://u:{s}@h/x.csv", "https://{s}@h/x.csv", "https://h/x.csv?sig={s}", "https://h/x.csv?{s}",
+    "https://a.blob.core.windows.net/c/x?sv=1&sig={s}", "https://b.s3.amazonaws.com/x?X-Amz-Signature={s}&X-Amz-Credential={s}",
+    "https://h/x.csv#{s}", "https://h/x;token={s}", "abfss://c:{s}@a.dfs.core.windows.net/x", "md:d?motherduck_token={s}",
+    "ducklake:postgres:dbname=d password={s}", "postgres://u:{s}@h/d", "postgresql+psycopg://u:{s}@h:5432/d?password={s}",
+    "ftp://u:{s}@h/x.csv", "Server=h;Database=d;User Id=u;Password={s}", "Driver={{x}};UID=u;PWD={s}", "password={s}", "hdfs://u:{s}@h:8020/x",
+)  # fmt: skip
+_LOCATIONS = (
+    "copy into t from '{v}'", "copy t from '{v}'", "copy t to '{v}'", "copy into '{v}' from t", "unload ('select a from t') to '{v}'",
+    "select * from '{v}'", "load data inpath '{v}' into table t", "load data local infile '{v}' into table t",
+    "insert overwrite directory '{v}' select a from t", "create stage s url = '{v}'", "create external table x (a int) location '{v}'",
+    "export data options (uri = '{v}') as select a from t", "create external table x options (uris = ['{v}'])",
+    "bulk insert t from '{v}'", "put '{v}' @s", "get @s '{v}'", "attach '{v}' as o", "attach '{v}' as o (type postgres)",
+    "attach database '{v}' as o", "backup database d to '{v}'", "restore table t from '{v}'", "create table x using csv location '{v}'",
+    "create table x using parquet options (path '{v}')", "import table t from '{v}'", "export table t to '{v}'",
+    "select * from openrowset(bulk '{v}', single_clob) as x", "select * from opendatasource('p', '{v}').d.s.t",
+    "select * from openrowset('p', '{v}', 'select 1')", "create database link l using '{v}'", "vacuum into '{v}'",
+    *(
+        f"select * from {name}('{{v}}', 't')"
+        for name in (
+            "read_csv", "read_parquet", "sqlite_scan", "postgres_scan", "mysql_query", "delta_scan", "iceberg_scan", "s3", "url",
+            "file", "azureBlobStorage", "jdbc", "odbc", "postgresql", "mongodb", "remote", "hdfs", "read_files", "dblink",
+        )
+    ),
+    "select * from read_csv(['{v}', 'b.csv'])", "insert into function azureBlobStorage('{v}', 'c', 'b') select a from t",
+    "insert into function s3('{v}', 'CSV') select a from t", "create table x engine = S3('{v}')", "create table x engine = MySQL('{v}')",
+    "select * from parquet.`{v}`", "create server s options (host '{v}')", "create subscription s connection '{v}' publication p",
+    "execute immediate 'copy t from ''{v}'''", "create connection c options (url '{v}')", "select * from table('{v}')",
+    "select * from identifier('{v}')", "create dictionary d (a Int32) source(http(url '{v}'))",
+)  # fmt: skip
+
+# Unquoted, or in the words of a client.
+_BARE = (
+    "add jar s3a://k:{s}@b/x.jar", "add file s3a://k:{s}@b/x", "add archive hdfs://u:{s}@h/x", "list jars s3a://k:{s}@b/x", "dfs -ls s3a://k:{s}@b/",
+    "delete jar s3a://k:{s}@b/x.jar", "!sh curl -u u:{s} https://h", "reload {s}", "compile `x` as groovy named {s}",
+    "alter pluggable database p unplug into 'x' encrypt using {s}", "alter pluggable database p close instances = {s}",
+    "create pluggable database p using 'x' decrypt using {s}", "administer key management set keystore open identified by {s}",
+    "alter system set encryption key identified by {s}", "alter database open resetlogs {s}", "set role r identified by {s}",
+    "create table x (a int encrypt identified by {s})", "create table x (a int encrypt using 'AES' identified by {s} no salt, b int)",
+    "create table x (a int encrypted with (column_encryption_key = {s}))",
+    "create table x (a struct<b: int comment '{s}'>)", "create table x (a enum('{s}', 'b'))", "create table x (a int masked with (function = {s}))",
+    "alter table x modify (a encrypt identified by {s})", "alter table x add (a int encrypt identified by {s})",
+    "create table x (a int default '{s}', b int check (b <> '{s}'))", "create table x as select cast(a as enum('{s}')) as b from t",
+    "select * from mysql(nc, password={s})", "select * from s3(nc, secret_access_key = {s})", "insert into function mysql(nc, password={s}) select a from t",
+    "create table x engine = MySQL(nc, password={s})", "select * from postgresql(creds, x = {s}, y = 1)",
+    "create table x (a int) with (connector = kafka, x = {s})", "create named collection nc as password = '{s}'", "alter named collection nc set x = {s}",
+    "create sink k from t with (x = {s})", "copy t from s3 x = {s}", "unload t x = {s}", "create user u identified by {s}", "grant connect to u identified by {s}",
+    "connect u/{s}@h", "conn u/{s}@h", "CONN u/{s}@h as sysdba", "disconnect {s}", ".logon h/u,{s}", ".LOGON h/u,{s};", ".set x {s}", "define pw = {s}",
+    "DEFINE pw='{s}'", "undefine {s}", "accept pw char prompt {s}", "export PW={s}", "PW={s}", "pw: {s}", "\\connect postgresql://u:{s}@h/d", "\\password {s}",
+    "\\c d u {s}", "host curl -u u:{s}", "! curl -u {s}", "@script {s}", "@@script {s}", "start script {s}", "source /x/{s}", "spool {s}", "prompt {s}",
+    "remark {s}", "rem {s}", "passw {s}", "exit {s}", "quit {s}", "login u {s}", "auth {s}", "ATTACH {s}", "curl -H 'Authorization: Bearer {s}' https://h",
+    "copy from u/{s}@db to v/{s}@db create t using select a from u", ":setvar pw {s}", "%sql password={s}", "{{\"password\": \"{s}\"}}", "export {s}",
+    "snowsql -a x -u u -p {s}", "password {s}", "the password is {s}", "ls s3://k:{s}@b/x", "get s3://k:{s}@b/x /tmp", "rm -r {s}/x", "load {s}/x",
+    "save {s}", "restore {s}", "import {s}", "submit {s}", "backup {s}", "x := {s}", "pragma key = {s}", "pragma hexkey({s})",
+    "set password = {s}", "set x.y.z={s}", "set echo on\nconn u/{s}@h", "reset x={s}",
+)  # fmt: skip
+_COMMENTS = (
+    "select a from t -- {s}", "select a from t --{s}\nwhere a = 1", "/* {s} */ select a from t", "select /* it's {s} */ a from t", "select /*+ {s} */ a from t",
+)  # fmt: skip
+# Comments and rows of other dialects.
+_FOREIGN = {
+    "select a from t # {s}": ("", "mysql", "bigquery"),
+    "select a from t #{s}\nwhere b = 1": ("", "mysql", "bigquery"),
+    "# {s}\nselect a from t": ("", "mysql", "bigquery"),
+    "# it's {s}\nselect a from t where b = 'x'": ("", "mysql", "bigquery"),
+    "select a, # it's {s}\n b from t # it's {s}": ("", "mysql", "bigquery"),
+    "select a from t // {s}": ("", "snowflake"),
+    "// it's {s}\nselect a from t": ("", "snowflake"),
+    "select a from t //{s}\nwhere b = 1": ("", "snowflake"),
+    "copy t from stdin;\n1\t{s}\n\\.\n": DIALECTS,
+    "copy t (a, b) from stdin with (format csv);\n1,{s}\n2,'x": DIALECTS,
+    "copy t from stdin;\n{s}\tselect\n": DIALECTS,
+    "insert into t format CSV\n1,{s}": DIALECTS,
+    "insert into t (a, b) format TabSeparated 1\t{s}\n": DIALECTS,
+    'insert into t format JSONEachRow {{"a": "{s}"}}': DIALECTS,
+    "insert into t settings x = 1 format Values (1, '{s}'), ({s})": DIALECTS,
+    'insert into t values ("{s}", 1), (2, "{s}")': ("", "sqlite", "mysql", "bigquery", "spark"),
+    'update t set a = "{s}" where b in (1, "{s}")': ("", "sqlite", "mysql", "bigquery", "spark"),
+    "select 'it\\'s {s}', 'x\\'y' from t": ("", "mysql", "bigquery", "snowflake", "spark", "databricks", "clickhouse"),
+    "select q'[it's]' || q'[it's {s}]' from t": ("", "oracle"),
+    "select * from t where a = b.\"{s}\" or c = 'x": (),
+}  # fmt: skip
+
+
+def templates() -> Iterator[tuple[str, str]]:
+    """Every template with each dialect that it is analysed under; `{s}` is the secret, `{{` a brace."""
+    for dialect in DIALECTS:
+        texts = [*TEXTS, *(form for form, where in OWN_TEXTS.items() if dialect in where)]
+        for number, position in enumerate(_VALUES):
+            for k in range(2):  # each form meets every position in some dialect, and many in each
+                yield position.replace("{v}", texts[(number + k * 5 + DIALECTS.index(dialect)) % len(texts)]), dialect
+        for number, position in enumerate(_LOCATIONS):
+            for k in range(4):
+                yield (
+                    position.replace("{v}", ADDRESSES[(number * 3 + k * 7 + DIALECTS.index(dialect)) % len(ADDRESSES)]),
+                    dialect,
+                )
+        for template in (*_BARE, *_COMMENTS, *(one for one, where in _FOREIGN.items() if dialect in where)):
+            yield template, dialect
+
+
+def planted(template: str, secret: str) -> str:
+    """The text of a template with the secret in it."""
+    return template.replace("{s}", secret).replace("{{", "{").replace("}}", "}")

@@ -1,0 +1,51 @@
+"""Generated statements with a secret: nothing that an analysis gives holds it, or differs by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from prefect_lineage_events.sql import analyze
+from prefect_lineage_events.sql.model import Statement
+from tests.secrets.grammar import DIALECTS, planted, templates
+
+SECRET, OTHER = "hunter2zz", "tiger9yy"
+
+
+def shown(statement: Statement) -> str:
+    """All that a statement says, but for the state of its session, which stays where it is."""
+    return repr({field.name: getattr(statement, field.name) for field in fields(Statement) if field.name != "session"})
+
+
+def of(dialect: str) -> Iterator[str]:
+    return (template for template, where in templates() if where == dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_nothing_that_an_analysis_gives_holds_a_secret(dialect: str) -> None:
+    found: list[Any] = []
+    for template in of(dialect):
+        for statement in analyze(planted(template, SECRET), dialect=dialect):
+            if SECRET in shown(statement).lower():
+                found.append((template, shown(statement)))
+    assert not found
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_fingerprint_is_the_same_for_every_secret(dialect: str) -> None:
+    differing = []
+    for template in of(dialect):
+        ours, others = (
+            [s.fingerprint for s in analyze(planted(template, secret), dialect=dialect, columns=False)]
+            for secret in (SECRET, OTHER)
+        )
+        if ours != others:
+            differing.append(template)
+    assert not differing
+
+
+def test_the_positions_are_many() -> None:
+    assert len(set(templates())) > 10_000

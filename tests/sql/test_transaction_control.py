@@ -1,0 +1,161 @@
+"""Texts that steer a transaction, by the dialect they are in."""
+
+from __future__ import annotations
+
+import pytest
+
+from prefect_lineage_events.sql.analyze import analyze
+from prefect_lineage_events.sql.model import Control
+
+
+def control(sql: str, dialect: str = "postgres") -> Control | None:
+    [statement] = analyze(sql, dialect=dialect)
+    return statement.control
+
+
+@pytest.mark.parametrize(
+    ("sql", "step", "name"),
+    [
+        ("BEGIN", "begin", ""),
+        ("begin transaction;", "begin", ""),
+        ("BEGIN ISOLATION LEVEL SERIALIZABLE", "begin", ""),
+        ("START TRANSACTION READ WRITE", "begin", ""),
+        ("COMMIT", "commit", ""),
+        ("END TRANSACTION", "commit", ""),
+        ("commit work ;", "commit", ""),
+        ("/* it is good */ COMMIT -- so", "commit", ""),
+        ("ROLLBACK", "rollback", ""),
+        ("ABORT", "rollback", ""),
+        ("ROLLBACK TO SAVEPOINT a", "rollback_to", "a"),
+        ('ROLLBACK TRANSACTION TO "A b"', "rollback_to", "A b"),
+        ("ROLLBACK TO A", "rollback_to", "a"),
+        ("SAVEPOINT a;", "savepoint", "a"),
+        ('SAVEPOINT "it\'s"', "savepoint", "it's"),
+        ("RELEASE a", "release", "a"),
+        ("RELEASE SAVEPOINT a", "release", "a"),
+        ("PREPARE TRANSACTION 'shop 7'", "prepare", "shop 7"),
+        ("COMMIT PREPARED 'shop 7'", "commit_prepared", "shop 7"),
+        ("ROLLBACK PREPARED 'shop 7'", "rollback_prepared", "shop 7"),
+    ],
+)
+def test_transaction_control_is_recognised(sql: str, step: str, name: str) -> None:
+    assert control(sql) == Control(step, name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sql", ["COMMIT AND CHAIN", "ROLLBACK WORK AND CHAIN", "END AND CHAIN"])
+def test_chain_begins_the_next_transaction(sql: str) -> None:
+    found = control(sql)
+    assert found is not None
+    assert found.chain
+
+
+@pytest.mark.parametrize("sql", ["COMMIT AND NO CHAIN", "ROLLBACK AND NO CHAIN"])
+def test_no_chain_begins_none(sql: str) -> None:
+    found = control(sql)
+    assert found is not None
+    assert not found.chain
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql", "step", "name"),
+    [
+        ("sqlite", "BEGIN IMMEDIATE", "begin", ""),
+        ("sqlite", "SAVEPOINT 'One'", "savepoint", "one"),
+        ("tsql", "BEGIN TRAN load", "begin", ""),
+        ("tsql", "SAVE TRANSACTION Here", "savepoint", "Here"),
+        ("tsql", "ROLLBACK TRAN Here", "rollback", "Here"),
+        ("tsql", "COMMIT TRANSACTION load", "commit", ""),
+        ("mysql", "SAVEPOINT `One`", "savepoint", "one"),
+        ("mysql", "ROLLBACK WORK TO one", "rollback_to", "one"),
+        ("mysql", "XA START 'x'", "begin", ""),
+        ("mysql", "XA PREPARE 'x'", "prepare", "x"),
+        ("mysql", "XA COMMIT 'x'", "commit_prepared", "x"),
+        ("mysql", "XA COMMIT 'x' ONE PHASE", "commit", ""),
+        ("oracle", "SAVEPOINT one", "savepoint", "ONE"),
+        ("snowflake", "BEGIN NAME t1", "begin", ""),
+        ("teradata", "BT", "begin", ""),
+        ("teradata", "ET", "commit", ""),
+        ("duckdb", "ABORT", "rollback", ""),
+    ],
+)
+def test_dialects_spell_it_their_own_way(dialect: str, sql: str, step: str, name: str) -> None:
+    assert control(sql, dialect) == Control(step, name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("postgres", "SELECT 1"),
+        ("postgres", "PREPARE p AS SELECT 1"),
+        ("snowflake", "END"),
+        ("oracle", "BEGIN"),
+        ("oracle", "END"),
+        ("tsql", "BEGIN"),
+        ("mysql", "START REPLICA"),
+        ("", "END IF"),
+    ],
+)
+def test_what_only_begins_like_it_is_none(dialect: str, sql: str) -> None:
+    assert control(sql, dialect) is None
+
+
+def test_begin_of_a_block_is_none() -> None:
+    statements = analyze("BEGIN INSERT INTO t SELECT 1; END", dialect="snowflake")
+    assert [s.control for s in statements] == [None] * len(statements)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("mysql", "CREATE TABLE t (a INT)"),
+        ("mysql", "CREATE INDEX i ON t (a)"),
+        ("mysql", "DROP TABLE t"),
+        ("mysql", "TRUNCATE t"),
+        ("mysql", "RENAME TABLE a TO b"),
+        ("mysql", "LOCK TABLES t WRITE"),
+        ("mysql", "GRANT SELECT ON t TO u"),
+        ("mysql", "SET autocommit = 1"),
+        ("oracle", "CREATE GLOBAL TEMPORARY TABLE t (a INT)"),
+        ("oracle", "COMMENT ON TABLE t IS 'x'"),
+        ("oracle", "TRUNCATE TABLE t"),
+        ("redshift", "TRUNCATE t"),
+        ("snowflake", "CREATE TEMPORARY TABLE t (a INT)"),
+        ("snowflake", "ALTER TABLE t ADD COLUMN b INT"),
+    ],
+)
+def test_some_statements_commit_by_themselves(dialect: str, sql: str) -> None:
+    assert [s.commits for s in analyze(sql, dialect=dialect)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("mysql", "CREATE TEMPORARY TABLE t (a INT)"),
+        ("mysql", "DROP TEMPORARY TABLE t"),
+        ("mysql", "INSERT INTO t SELECT 1"),
+        ("mysql", "SET autocommit = 0"),
+        ("oracle", "CREATE PRIVATE TEMPORARY TABLE ora$ptt_t (a INT)"),
+        ("oracle", "ALTER SESSION SET CURRENT_SCHEMA = s"),
+        ("postgres", "CREATE TABLE t (a INT)"),
+        ("postgres", "TRUNCATE t"),
+        ("snowflake", "ALTER SESSION SET QUERY_TAG = 'x'"),
+        ("sqlite", "DROP TABLE t"),
+        ("tsql", "DROP TABLE t"),
+    ],
+)
+def test_others_belong_to_their_transaction(dialect: str, sql: str) -> None:
+    assert [s.commits for s in analyze(sql, dialect=dialect)] == [False]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql", "may"),
+    [
+        ("oracle", "CALL load()", True),
+        ("mysql", "CALL load()", True),
+        ("tsql", "EXEC dbo.load @day = 1", True),
+        ("postgres", "CALL load()", False),
+        ("snowflake", "CALL load()", False),
+    ],
+)
+def test_a_procedure_may_end_its_callers_transaction(dialect: str, sql: str, may: bool) -> None:
+    assert [s.may_end_transaction for s in analyze(sql, dialect=dialect)] == [may]

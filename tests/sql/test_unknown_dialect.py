@@ -1,0 +1,51 @@
+"""A text of an unknown dialect: names in double quotes stay where nothing else can stand, and doubts are reported."""
+
+from __future__ import annotations
+
+import pytest
+
+from prefect_lineage_events.sql import analyze
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ('select t."A" from "S"."T" as t', 'select t."A" from "S"."T" as t'),
+        ('select a as "B" from "T", "U"', 'select a as "B" from "T", "U"'),
+        ('insert into "T" ("A", "B") values ("x", 1)', 'insert into "T" ("A", "B") values (?)'),
+        ('create table "T" ("A" int, "B" varchar(3))', 'create table "T" ("A" int, "B" varchar(?))'),
+        ('select "x" from t where a = "y"', "select ? from t where a = ?"),
+        ('select trim(both "x" from "y") from t', "select trim(both ? from ?) from t"),
+        ("select a from t # x", "select a from t"),
+        ("select a from #t // it's x", "select a from #t"),
+        ("select a #> b from t", "select a #> b from t"),
+        ("select q'[it's]' from t", "select ? from t"),
+        ("select 'it\\'s x', 'y' from t", "SELECT"),
+    ],
+)
+def test_what_may_be_a_text_is_hidden(sql: str, shown: str) -> None:
+    (statement,) = analyze(sql, dialect="")
+    assert statement.sanitised == shown
+
+
+@pytest.mark.parametrize(
+    ("sql", "confidence"),
+    [
+        ('select "a" from t', "partial"),
+        ('insert into t values ("a")', "exact"),
+        ('select t."a" from t', "exact"),
+    ],
+)
+def test_a_text_that_may_be_a_column_is_no_exact_answer(sql: str, confidence: str) -> None:
+    (statement,) = analyze(sql, dialect="")
+    assert statement.confidence == confidence
+
+
+@pytest.mark.parametrize("dialect", ["", "postgres", "mysql", "clickhouse"])
+def test_rows_behind_a_statement_are_no_sql(dialect: str) -> None:
+    texts = (
+        "insert into t format CSV\n1,select a from u",
+        "copy t from stdin;\n1\tselect a from u\n\\.\nselect b from v",
+    )
+    read = [t.name for sql in texts for s in analyze(sql, dialect=dialect) for t in s.inputs]
+    assert read == ["v"]
