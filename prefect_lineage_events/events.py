@@ -7,7 +7,7 @@ that in which people read them on Prefect's pages; what is for machines comes la
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
 
@@ -37,6 +37,8 @@ EMITTER_PREFIX = "prefect-lineage.emitter."
 # for the run, the task, the flow, the deployment, the work pool and ten tags.
 MAX_RELATED_DATASETS = 85
 _MAX_LABEL = 512
+# Effects by which Python may hand rows to a dataset; a DELETE or a CREATE TABLE takes none.
+_CARRYING_EFFECTS = frozenset({None, "append", "overwrite", "update"})
 # Characters of all names of an event's inputs together: far below what a server takes (1.5 MB), labels included.
 _MAX_NAMES = 60_000
 # How many tables the name of a `lineage.schema` event lists.
@@ -227,6 +229,12 @@ class LineageEvent(_Payload):
     emitter: EmitterInfo
 
     @property
+    def takes_python_rows(self) -> bool:
+        """Do the rows that it writes come out of Python?"""
+        output = self.output.uri if self.output else None
+        return takes_python_rows(self.statement, self.operation, {i.uri for i in self.inputs}, output)
+
+    @property
     def primary(self) -> EventDataset | None:
         return self.output or (self.inputs[0] if self.inputs else None)
 
@@ -311,6 +319,20 @@ class CountEvent(_Payload):
         told += [f"{self.dropped} statements dropped"] if self.dropped else []
         told += [f"{self.failed} events not taken"] if self.failed else []
         return ", ".join(told)
+
+
+def takes_python_rows(info: StatementInfo, operation: str, inputs: Collection[str], output: str | None) -> bool:
+    """Do the rows that a statement writes come out of Python? Datasets are given by their URIs.
+
+    So it is when a write does not itself say what fed it (INSERT ... VALUES). An UPDATE that names only its own table
+    says nothing of what the new values were made of. A statement that reads a DataFrame says so, and may name tables
+    beside it.
+    """
+    if info.from_program:
+        return output is not None
+    if operation != "write" or info.effect not in _CARRYING_EFFECTS:
+        return False
+    return not set(inputs) - ({output} if info.effect == "update" else set())
 
 
 HistoryEvent = LineageEvent | SchemaEvent | CountEvent

@@ -12,14 +12,16 @@ from types import MappingProxyType
 
 from prefect_lineage_events.assembler.ledger import Sent
 from prefect_lineage_events.assembly.graph import mermaid
-from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Lineage, RunLineage
+from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Lineage, RunLineage, UnknownSource
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import code, prose, word
 from prefect_lineage_events.settings import settings
 
 MAX_DATASETS = 100
 MAX_COLUMNS = 300
+MAX_NAMED = 20
 MAX_REASONS = 20
+_ROWS_KNOWN = {"unknown": "source unknown", "partly": "perhaps of more than is shown", "known": ""}
 
 
 def markdown(run: RunLineage, sent: Mapping[str, Sent] = MappingProxyType({})) -> str:
@@ -37,6 +39,7 @@ def markdown(run: RunLineage, sent: Mapping[str, Sent] = MappingProxyType({})) -
             *_bundled(lineage),
             *_uses("Inputs", lineage.inputs),
             *_uses("Outputs", lineage.outputs),
+            *_unknown(lineage.unknown),
             *_columns(lineage),
             *_partial(lineage),
         ]
@@ -161,6 +164,23 @@ def _columns(lineage: Lineage) -> list[str]:
     ]
     table = _table(("Column", "From"), rows)
     return ["## Columns\n\n" + "\n".join([table, *_more(len(edges), MAX_COLUMNS, "column edges")])]
+
+
+def _unknown(unknown: Sequence[UnknownSource]) -> list[str]:
+    """Outputs whose rows came out of Python, and what is not known of where they came from."""
+    if not unknown:
+        return []
+    rows = [
+        (
+            code(source.target.name),
+            _ROWS_KNOWN[source.rows],
+            ", ".join(code(column) for column in source.columns[:MAX_NAMED]),
+            ", ".join(code(dataset.name) for dataset in source.candidates[:MAX_NAMED]),
+        )
+        for source in unknown[:MAX_DATASETS]
+    ]
+    table = _table(("Output", "Rows", "Columns without a source", "Perhaps from"), rows)
+    return ["## Source unknown\n\n" + "\n".join([table, *_more(len(unknown), MAX_DATASETS, "outputs")])]
 
 
 def _source(edge: ColumnEdge) -> str:

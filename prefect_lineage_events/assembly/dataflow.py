@@ -1,11 +1,12 @@
-"""What fed each write of a run: by its own statement, or by Python's hands.
+"""What fed each write of a run: by its own statement, or by rows that Python had read before.
 
 Rules for Python, which nobody sees inside of:
-- In one task, rows that were read feed what is written after them. So do rows that the flow's own body read, for what
-  the flow's own body writes.
+- In one task, rows that were read may feed what is written after them, and those of its own thread of control before
+  others. So may rows that the flow's own body read, for what the flow's own body writes.
 - A task inside of a task is a part of it: what it reads, its caller may write, and what its caller read before, it may.
 - A task that received the result of another was given what that one read; and, when that one wrote nothing itself, what
   had been given to it. What a task wrote is in the store: its result says no more than that it is there.
+- Which of these rows a write took, `evidence` says. What it does not say is an unknown source, never an edge.
 - A DELETE or UPDATE with RETURNING reads what it returns; its table is an input when that fed something.
 - A statement that says itself what fed it (INSERT ... SELECT) is believed.
 - Results that pass through the flow's body are lost to Prefect: `flow_body` says where they went, where there is no
@@ -15,16 +16,16 @@ Rules for Python, which nobody sees inside of:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from prefect_lineage_events.assembly.flow_body import FlowBody, Result
-from prefect_lineage_events.assembly.givers import Givers
-from prefect_lineage_events.assembly.hands import Hands, Moment, hands_over, passing
+from prefect_lineage_events.assembly.attribution import Attribution
+from prefect_lineage_events.assembly.evidence import Explanation
+from prefect_lineage_events.assembly.hands import Moment, Rows, hands_over, passing
 from prefect_lineage_events.assembly.lives import Life, Placed
 from prefect_lineage_events.assembly.model import How
-from prefect_lineage_events.assembly.relation import DIRECT, Origin, Origins, Relation, less_sure, through, together
+from prefect_lineage_events.assembly.relation import DIRECT, Origin, Origins, Relation, less_sure, through
 from prefect_lineage_events.assembly.schemas import STAR, Schemas
 from prefect_lineage_events.assembly.statements import Scope
 from prefect_lineage_events.events import EventColumnEdge
@@ -56,45 +57,53 @@ class Dataflow:
     ) -> None:
         self._placed = placed
         self._schemas = schemas
-        self._inferred = 0 if infer_columns else MAX_INFERRED
+        self._without_columns = not infer_columns
+        self._inferred = 0
         self._contents: dict[Life, Relation] = defaultdict(Relation)
-        self._hands: dict[Scope, Hands] = defaultdict(Hands)
-        self._with_called: dict[Scope, Hands] = defaultdict(Hands)
-        wrote = {scope for one in placed if one.target for scope in one.step.scopes}
-        self._givers = Givers(tasks, wrote, self._covers)
-        self._callers = {task.id: task.caller for task in tasks.values() if task.caller}
-        self._body = FlowBody(placed, tasks, self._givers.of, self._names_into)
+        # What was read of tables that are gone in the end, as it was when it was read.
+        self._snapshots: dict[int, Relation] = {}
+        self.attribution = Attribution(placed, tasks, self._rows, self._written_names, self._resolved)
         self._fed: dict[tuple[Life, frozenset[Scope]], Fed] = {}
-        self._written: dict[tuple[Life, frozenset[Scope], tuple[str, ...]], int] = {}
         self._follow()
 
     def fed(self) -> list[Fed]:
         return list(self._fed.values())
 
-    def handed(self) -> Relation:
-        """All that the run's statements handed to Python."""
-        return together(hands.all_day for hands in self._hands.values())
-
-    def handed_by(self, givers: Iterable[UUID]) -> Relation:
-        """What came with the results of these tasks."""
-        scopes = dict.fromkeys(scope for giver in sorted(givers) for scope in (giver, *self._givers.of(giver)))
-        return together(self._hands[scope].all_day for scope in scopes)
-
-    def handed_by_the_body(self, call: TaskRun) -> Iterator[Relation]:
-        """What the flow's body handed to a subflow, result by result."""
-        for result in self._body.feeding_call(call):
-            yield together(self._rows_of(result))
-
     def _follow(self) -> None:
-        self._hand_over_lasting()
         for moment, placed in self._moments():
             target = placed.target
             if hands_over(placed) and passing(placed):
-                self._hand_over(placed)
+                self._snapshots.setdefault(id(placed), Relation()).take(self._result(placed))
             if target and target.gone:
                 self._fill(target, placed, moment)
-            elif target:
+            elif target and moment[0] == placed.step.last:
                 self._feed(target, placed, moment)
+
+    def _rows(self, placed: Placed, position: int) -> Rows:
+        """What a read handed over; of tables that are gone in the end it is known when it was read."""
+        step = placed.step
+        relation = Relation() if passing(placed) else self._result(placed)
+        names = [column.name for column in step.result_columns if column.name != STAR]
+        if not names and not relation.stars:
+            names = relation.names()
+        if passing(placed):
+            relation.sources = dict.fromkeys(placed.sources, "sql")
+        info = step.info
+        return Rows(
+            relation=relation,
+            names=frozenset(name.casefold() for name in names),
+            count=info.rows,
+            executions=info.executions,
+            began=(step.started, position),
+            last=step.last,
+            threads=frozenset() if step.handed else step.threads,
+            read=placed,
+        )
+
+    def _resolved(self, rows: Rows) -> Rows:
+        if not passing(rows.read):
+            return rows
+        return replace(rows, relation=self._snapshots.get(id(rows.read), Relation()))
 
     def _moments(self) -> Iterator[tuple[Moment, Placed]]:
         """Statements as they ran; one that stands for many executions at the first and at the last of them.
@@ -107,46 +116,8 @@ class Dataflow:
             moments += [((time, position), placed) for time in dict.fromkeys((step.started, step.last))]
         return iter(sorted(moments, key=lambda m: m[0]))
 
-    def _hand_over_lasting(self) -> None:
-        """Reads of lasting datasets are known beforehand, so that a task's clock does not matter to those it feeds.
-
-        What a caller only may have handed over is for `flow_body` to judge.
-        """
-        for position, placed in enumerate(self._placed):
-            if hands_over(placed) and not passing(placed):
-                rows = self._result(placed)
-                for hands in self._of(placed.step.scopes):
-                    hands.ahead.append(((placed.step.started, position), rows))
-                    hands.all_day.take(rows)
-
-    def _hand_over(self, placed: Placed) -> None:
-        rows = self._result(placed)
-        for hands in self._of(placed.step.scopes):
-            hands.now.take(rows)
-            hands.all_day.take(rows)
-
-    def _of(self, scopes: Iterable[Scope]) -> Iterator[Hands]:
-        """The hands of the scopes that a statement belongs to, and of the tasks that called them."""
-        for scope in scopes:
-            yield self._hands[scope]
-            for caller in self._above(scope):
-                yield self._with_called[caller]
-
-    def _above(self, scope: Scope) -> Iterator[UUID]:
-        seen = {scope}
-        while scope and (scope := self._callers.get(scope)) and scope not in seen:
-            seen.add(scope)
-            yield scope
-
     def _feed(self, target: Life, placed: Placed, moment: Moment) -> None:
-        """A write in a loop of which nothing new can be learned is passed over."""
         scopes = placed.step.scopes
-        if placed.step.takes_from_python:
-            key = (target, scopes, tuple(self._names_into(placed)))
-            size = sum(rows.size() for rows, _ in self._in_hand(placed, moment))
-            if self._written.get(key) == size:
-                return
-            self._written[key] = size
         fed = self._fed.setdefault((target, scopes), Fed(target, scopes))
         fed.by.take(self._feeding(placed, moment))
 
@@ -166,7 +137,7 @@ class Dataflow:
         feeding = self._relation(placed)
         if placed.step.how == "asset":
             # Its upstream are assets that its task was given, not the tables that the task read itself.
-            own = [rows for rows, how in self._in_hand(placed, moment) if how == _SAME_TASK]
+            own = self.attribution.of_its_task(placed, moment)
             for life in (life for rows in own for life in rows.sources if life is not placed.target):
                 feeding.fed_by(life, _SAME_TASK)
         return feeding
@@ -194,6 +165,7 @@ class Dataflow:
                 result.fed_by(source, less_sure(how, placed.step.how))
             if life.gone:
                 result.deciding.update(self._contents[life].deciding)
+                result.doubt_as(self._contents[life])
         stars = []
         for edge in placed.step.columns:
             life_of_edge = placed.by_uri.get(edge.source)
@@ -273,50 +245,70 @@ class Dataflow:
     # --- what Python was handed ------------------------------------------------------------------------------------
 
     def _given(self, placed: Placed, moment: Moment) -> Relation:
-        """What Python had in its hands when it wrote; columns by equal names, never more than inferred."""
+        """What Python had read of what it wrote; columns by equal names, onto those that take values of the program."""
         result = Relation()
-        in_hand = self._in_hand(placed, moment)
-        for rows, how in in_hand:
-            for life, known_by in rows.sources.items():
+        explanation = self.attribution.of(placed, moment)
+        chosen = [pair for possibility in explanation.chosen for pair in possibility.rows]
+        for rows, how in chosen:
+            for life, known_by in rows.relation.sources.items():
                 # a row that is marked as done was not made of the row that it returned as it was claimed
                 if life is not placed.target or life.read:
                     result.fed_by(life, less_sure(known_by, how))
-        for name in self._names_into(placed) if self._inferred < MAX_INFERRED else ():
-            known = [origins for rows, _ in in_hand for origins in rows.origins(name)]
-            if sum(map(len, known)) <= MAX_ALIKE:
-                result.put(name, (_guessed(origin) for origins in known for origin in origins))
-                self._inferred += sum(map(len, known))
+            result.doubt_as(rows.relation)
+        perhaps = (rows for possibility in explanation.perhaps for rows, _ in possibility.rows)
+        result.perhaps.update(dict.fromkeys(life for rows in perhaps for life in rows.relation.sources))
+        result.unsure = result.unsure or bool(explanation.perhaps) or self._lacks_sources(placed, chosen)
+        self._put_by_names(result, placed, explanation)
         return result
 
-    def _in_hand(self, placed: Placed, moment: Moment) -> list[tuple[Relation, How]]:
-        found: list[tuple[Relation, How]] = []
-        names = self._names_into(placed)
-        for scope in sorted(placed.step.scopes, key=str):
-            # Not the callers' other callees: their results are followed along the task graph, or not at all.
-            mine = [self._hands[scope], self._with_called[scope], *(self._hands[c] for c in self._above(scope))]
-            found += [(hands.until(moment), _SAME_TASK) for hands in mine]
-            found += [(self._hands[giver].all_day, _TASK_GRAPH) for giver in self._givers.of(scope, names)]
-        if not any(rows.sources for rows, _ in found):
-            found += [(rows, _SAME_FLOW) for rows in self._out_of_the_body(placed)]
-        return found
+    def _put_by_names(self, result: Relation, placed: Placed, explanation: Explanation) -> None:
+        """Never more than so many; a column without an origin is one that Python made."""
+        if placed.step.values_stand_in_text or self._without_columns:
+            return
+        for name in self._bound_names(placed):
+            known = [origins for rows in explanation.having(name) for origins in rows.relation.origins(name)]
+            number = sum(map(len, known))
+            fits = number <= MAX_ALIKE and self._inferred < MAX_INFERRED
+            result.put(name, (_guessed(origin) for origins in known for origin in origins) if fits else ())
+            self._inferred += number if fits else 0
 
-    def _out_of_the_body(self, placed: Placed) -> Iterator[Relation]:
-        for result in self._body.feeding(placed):
-            yield from self._rows_of(result)
+    def _lacks_sources(self, placed: Placed, chosen: Sequence[object]) -> bool:
+        """Is a source missing, or perhaps missing? A row made up of constants has none."""
+        step = placed.step
+        if step.how == "asset" or step.values_stand_in_text:
+            return False
+        return not chosen or self.attribution.unseen(placed)
 
-    def _rows_of(self, result: Result) -> Iterator[Relation]:
-        if result.read:
-            yield self._relation(result.read)
-        elif result.task:
-            yield from (self._hands[task].all_day for task in (result.task, *self._givers.of(result.task)))
+    def _bound_names(self, placed: Placed) -> list[str]:
+        """The columns of the target that take values of the program's; all that it has, where none are named."""
+        bound = placed.step.bound
+        if bound is None:
+            return self._names_into(placed)
+        return [name for column in bound if column != STAR and (name := self._named(placed, column))]
 
-    def _covers(self, tasks: Collection[UUID], names: frozenset[str]) -> bool:
-        return names <= {name for task in tasks for name in self._hands[task].all_day.columns}
+    def _written_names(self, placed: Placed) -> list[str]:
+        """The columns that tell what rows a write took: those that take its values, or choose the rows it changes."""
+        if placed.target is None:
+            return self._names_into(placed)
+        if placed.step.values_stand_in_text:
+            return [name for column in placed.step.constant if (name := self._named(placed, column))]
+        names = self._bound_names(placed)
+        if names or placed.step.bound is None or placed.step.output is None:
+            return names
+        own = placed.step.output.uri
+        return [edge.source_column for edge in placed.step.columns if edge.source == own and edge.column == STAR]
+
+    def _named(self, placed: Placed, column: str) -> str | None:
+        """A column's name; `_2` is the second that the target has, where that is known."""
+        number = column.removeprefix("_")
+        if column.startswith("_") and number.isdigit():
+            known = self._schemas.names(placed.target) if placed.target else []
+            if column not in known:
+                return known[int(number) - 1] if 0 < int(number) <= len(known) else None
+        return column
 
 
 _SAME_TASK: How = "same task"
-_TASK_GRAPH: How = "task graph"
-_SAME_FLOW: How = "same flow"
 
 
 def _guessed(origin: Origin) -> Origin:

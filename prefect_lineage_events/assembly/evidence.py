@@ -1,11 +1,22 @@
-"""What speaks for it that a write took rows which were read elsewhere, and not something that the flow made up itself.
+"""What speaks for it that a write took certain rows: columns, numbers of rows, and the order of reads and writes.
 
-`log("done")` hands rows to a table as `load(df)` does, and Prefect knows of neither where its parameter came from. So
-a write counts by how much it brought, and by the names of its columns.
+Nobody sees inside of Python. Where one thing alone was read, what is written was made of it. Where there are several:
+- rows of the same columns and the same number as those written are what was written;
+- columns that one read alone has are of that read, and it is needed for them; where the needed ones have all columns
+  that were written, they are the sources;
+- what Python computed (a total, a new name) can be of each of them: of all, where nothing else was made of them;
+- in a loop, what was read since the write before is what the next write takes, if it has the columns and enough rows.
+What is left has no known source. A part is never taken for the whole: the others are named as candidates.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from prefect_lineage_events.assembly.hands import Rows
+from prefect_lineage_events.assembly.lives import Life
+from prefect_lineage_events.assembly.model import How
 from prefect_lineage_events.assembly.statements import Step
 
 _TABLES = frozenset({"table", "view"})
@@ -18,6 +29,226 @@ _EVERYDAY = frozenset({
 _SOME = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is known of the rows of a write: columns (casefolded; none where not known), and how many there were.
+
+    `single`: perhaps but one row a task run. `names` of a statement whose values stand in its text are those of its
+    constants: `inlined`.
+    """
+
+    names: frozenset[str]
+    counts: frozenset[int] = frozenset()
+    count: int | None = None
+    executions: int = 1
+    single: bool = False
+    inlined: bool = False
+
+
+@dataclass(slots=True)
+class Possibility:
+    """What was read of the same datasets, however often; single rows by themselves.
+
+    `fresh`: since the write before; `spent`: another write took exactly this; `given`: as a parameter, so that the task
+    needs it; `weak`: to a task before, which read something itself.
+    """
+
+    sources: frozenset[Life]
+    rows: list[tuple[Rows, How]] = field(default_factory=list)
+    fresh: bool = False
+    spent: bool = False
+    given: bool = False
+    weak: bool = False
+    names: frozenset[str] = frozenset()
+    counts: frozenset[int] = frozenset()
+    sums: frozenset[int] = frozenset()
+    total: int | None = None
+
+    @property
+    def is_scalar(self) -> bool:
+        """At most one row: a watermark, a count, a setting."""
+        return self.total is not None and self.total <= 1
+
+    def is_exactly(self, written: Written, *, all_columns: bool = False) -> bool:
+        """Had one of the reads these columns (all of them), and as many rows as were written?"""
+        return self.has_number_of(written) and any(
+            (one.names == written.names if all_columns else written.names <= one.names) and one.counts & written.counts
+            for one, _ in self.rows
+        )
+
+    def has_number_of(self, written: Written) -> bool:
+        """As many rows as were written, by one read where it was one write."""
+        common = self.counts & written.counts
+        if written.executions == 1:
+            common -= self.sums
+        return bool(common) and (max(common) > 1 or self.names == written.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`chosen` fed the write; `perhaps` may have as well, and where nothing is chosen, one of them must have.
+
+    `exactly`: it took what was read as it was; `stacked`: the rows of all chosen ones under each other.
+    """
+
+    chosen: Sequence[Possibility] = ()
+    perhaps: Sequence[Possibility] = ()
+    exactly: bool = False
+    stacked: bool = False
+
+    def having(self, name: str) -> list[Rows]:
+        """The rows whose column of this name was written; none where it could be of several that were joined."""
+        key = name.casefold()
+        having = [p for p in (*self.chosen, *self.perhaps) if any(key in rows.relation.columns for rows, _ in p.rows)]
+        if not self.stacked and len({p.sources for p in having}) != 1:
+            return []
+        return [rows for p in self.chosen for rows, _ in p.rows if key in rows.relation.columns]
+
+
+def possibilities(
+    rows: Iterable[tuple[Rows, How]],
+    spent: Collection[frozenset[Life]],
+    fresh: Collection[int],
+    given: Collection[int] = (),
+) -> list[Possibility]:
+    """Rows by the datasets that they are from.
+
+    `fresh` are the ids of those that were read since the write before, `given` of those that came as parameters.
+    """
+    found: dict[tuple[frozenset[Life], bool], Possibility] = {}
+    for one, how in rows:
+        if one.sources:
+            possibility = found.setdefault((one.sources, one.is_scalar), Possibility(one.sources))
+            possibility.rows.append((one, how))
+            possibility.fresh = possibility.fresh or id(one) in fresh
+            possibility.given = possibility.given or id(one) in given
+            possibility.weak = how == "task graph" and not possibility.given
+    for possibility in found.values():
+        of = [one for one, _ in possibility.rows]
+        possibility.spent = possibility.sources in spent
+        possibility.names = frozenset().union(*(one.names for one in of)) if all(o.names for o in of) else frozenset()
+        numbers = [one.count for one in of if one.count is not None]
+        possibility.total = sum(numbers) if len(numbers) == len(of) else None
+        whole = frozenset({possibility.total} if possibility.total else ())
+        possibility.counts = whole.union(*(one.counts for one in of))
+        if len(of) > 1 or any(one.executions > 1 for one in of):
+            possibility.sums = whole.union(one.count for one in of if one.count and one.executions > 1)
+    return list(found.values())
+
+
+def explain(written: Written, among: Sequence[Possibility], *, alone: bool, in_turn: bool = False) -> Explanation:
+    """Which of these fed the write. `alone`: nothing else was made of them; `in_turn`: reads and writes took turns."""
+    found = _explained(written, among, alone=alone, in_turn=in_turn)
+    chosen = {source for possibility in found.chosen for source in possibility.sources}
+    return replace(found, perhaps=[p for p in found.perhaps if not p.sources <= chosen])
+
+
+def _explained(written: Written, among: Sequence[Possibility], *, alone: bool, in_turn: bool) -> Explanation:
+    names = written.names
+    if len(among) <= 1:
+        too_few = [p for p in among if p.is_scalar and (written.count or 0) > 1 and not (names and names <= p.names)]
+        return Explanation(perhaps=too_few) if too_few else Explanation(among, exactly=True)
+    has_all = [p for p in among if names and names <= p.names]
+    if exact := [p for p in has_all if p.is_exactly(written)]:
+        best = _narrowed(exact, written)
+        return Explanation([best], exactly=True) if best else Explanation(perhaps=exact)
+    if not names or not all(p.names for p in among):
+        return _without_names(written, among, alone=alone, in_turn=in_turn)
+    if len(has_all) > 1 and written.count and sum(p.total or 0 for p in has_all) == written.count:
+        return Explanation(has_all, stacked=True)
+    explained = names & frozenset().union(*(p.names for p in among))
+    same_number = [p for p in among if p.has_number_of(written) and explained <= p.names]
+    if len(same_number) == 1 and explained:
+        return Explanation(same_number, exactly=True)
+    if explained == names:
+        return _by_columns(written, among, alone=alone, in_turn=in_turn)
+    return _computed(written, explained, among, alone=alone, in_turn=in_turn)
+
+
+def _narrowed(exact: Sequence[Possibility], written: Written) -> Possibility | None:
+    """The one that has no more columns than these; else the one that alone was read since the write before, where the
+    others had been written by then. None where there are more.
+    """
+    if len(exact) == 1:
+        return exact[0]
+    same = [p for p in exact if p.is_exactly(written, all_columns=True)] or exact
+    left = [p for p in same if p.fresh or not p.spent] if len(same) > 1 else same
+    return left[0] if len(left) == 1 and (len(same) == 1 or left[0].fresh) else None
+
+
+def _by_columns(written: Written, among: Sequence[Possibility], *, alone: bool, in_turn: bool) -> Explanation:
+    """All columns that were written are columns of what was read. What a task is given, it needs."""
+    needed = _needed(written.names, among)
+    if alone:
+        needed = [p for p in among if p in needed or (p.given and not p.is_scalar)]
+    if any(p.has_number_of(written) for p in among if p not in needed):
+        return Explanation(perhaps=among)
+    if written.names <= _names(needed):
+        left = [p for p in among if p not in needed and not p.is_scalar]
+        return Explanation(needed, [p for p in left if p.fresh or not in_turn])
+    fresh = [p for p in among if p.fresh and written.names & p.names]
+    if in_turn and fresh and written.names <= _names(fresh):
+        needed = fresh if len(fresh) == 1 and _is_enough(fresh[0], written) else _needed(written.names, fresh)
+        if needed and written.names <= _names(needed):
+            return Explanation(needed)
+    return Explanation(perhaps=[p for p in among if written.names & p.names])
+
+
+def _computed(
+    written: Written, explained: frozenset[str], among: Sequence[Possibility], *, alone: bool, in_turn: bool
+) -> Explanation:
+    """Some columns that were written are none of what was read: Python made them of something."""
+    many, scalars = without_scalars(among)
+    if len(many) == 1 and explained <= many[0].names and not many[0].weak:
+        return Explanation(many, scalars)
+    if alone and not written.single and not any(p.weak for p in many):
+        return Explanation(many, scalars)
+    fresh = [p for p in many if p.fresh]
+    if in_turn and fresh and explained <= _names(fresh) and not written.single:
+        return Explanation(fresh)
+    return Explanation(perhaps=among)
+
+
+def _without_names(written: Written, among: Sequence[Possibility], *, alone: bool, in_turn: bool) -> Explanation:
+    """Columns are not known of all: numbers of rows and the order are left."""
+    numbered = [p for p in among if p.counts & written.counts and max(p.counts & written.counts) > 1]
+    if len(numbered) == 1:
+        return Explanation(numbered)
+    if alone:
+        return Explanation(*without_scalars(among))
+    fresh = [p for p in among if p.fresh]
+    if in_turn and len(fresh) == 1:
+        return Explanation(fresh)
+    return Explanation(perhaps=among)
+
+
+def without_scalars(among: Sequence[Possibility]) -> tuple[list[Possibility], list[Possibility]]:
+    """Those of which there were many rows, and the others; all, where there is no such."""
+    many = [p for p in among if not p.is_scalar]
+    return (many, [p for p in among if p.is_scalar]) if many else (list(among), [])
+
+
+def _needed(names: frozenset[str], among: Sequence[Possibility]) -> list[Possibility]:
+    """Those that alone have one of these columns."""
+    having = {name: [p for p in among if name in p.names] for name in names}
+    alone = {id(some[0]) for some in having.values() if len(some) == 1}
+    return [p for p in among if id(p) in alone]
+
+
+def _names(among: Iterable[Possibility]) -> frozenset[str]:
+    return frozenset().union(*(p.names for p in among))
+
+
+def _is_enough(possibility: Possibility, written: Written) -> bool:
+    """Can so many rows be a selection of these?"""
+    return possibility.total is None or written.count is None or written.count <= possibility.total
+
+
+def is_telling(names: frozenset[str]) -> bool:
+    """Do these columns tell one table from another?"""
+    return bool(names - _EVERYDAY) or len(names) >= _SOME
+
+
 def brings_rows(step: Step) -> bool:
     """Did Python hand over more than a row a task run, as far as the driver tells? A file is data by itself."""
     if step.output is None or step.output.kind in _MESSAGES:
@@ -27,13 +258,13 @@ def brings_rows(step: Step) -> bool:
     return (step.info.rows or 0) > len(step.scopes)
 
 
-def alike(read: frozenset[str], written: frozenset[str], *, single: bool) -> bool:
+def alike(read: frozenset[str], written: frozenset[str], *, single: bool, same_number: bool = False) -> bool:
     """Can a write of these columns be of a result with those? Names are casefolded; empty where they are not known.
 
-    A `single` row must be of the result with all its columns: it may be the status of something.
+    A `single` row must be of the result with all its columns: it may be the status of something. Of rows of the
+    `same_number` one column in common says enough.
     """
     common = read & written
-    telling = common - _EVERYDAY
     if single:
-        return common == written and len(telling) >= _SOME
-    return bool(telling) or len(common) >= _SOME or (bool(common) and common == written)
+        return common == written and len(common - _EVERYDAY) >= _SOME
+    return is_telling(common) or (bool(common) and (common == written or same_number))

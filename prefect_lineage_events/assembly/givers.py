@@ -43,7 +43,18 @@ class Givers:
             self._of[key] = tuple(self._walk(*key))
         return self._of[key]
 
-    def _walk(self, task: UUID, names: frozenset[str]) -> Iterator[UUID]:
+    def unseen(self, scope: Scope, read: Collection[Scope]) -> bool:
+        """Is there a cached result among those given of which no read is known?"""
+        return any(self._tasks[giver].cached and giver not in read for giver in self.of(scope) if giver in self._tasks)
+
+    def nearest(self, scope: Scope, names: Collection[str], read: Collection[Scope]) -> frozenset[UUID]:
+        """Those of them whose rows came to the task as they were read: by no task that read something itself."""
+        if scope is None:
+            return frozenset()
+        key = frozenset(name.casefold() for name in names) if self._doubtful else frozenset()
+        return frozenset(self._walk(scope, key, read))
+
+    def _walk(self, task: UUID, names: frozenset[str], read: Collection[Scope] = ()) -> Iterator[UUID]:
         seen = {task}
         ahead = sorted(self._given_to(task, names))
         while ahead:
@@ -52,7 +63,7 @@ class Givers:
                 continue
             seen.add(giver)
             yield giver
-            if giver not in self._wrote:
+            if giver not in self._wrote and giver not in read:
                 ahead += sorted(self._given_to(giver, names))
 
     def _given_to(self, task_id: UUID, names: frozenset[str]) -> set[UUID]:

@@ -1,30 +1,77 @@
-"""What the statements of one scope handed to Python, moment by moment."""
+"""Rows that statements handed to Python, each with what tells them from others: columns, number, order and thread."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from prefect_lineage_events.assembly.lives import Placed
+from prefect_lineage_events.assembly.lives import Life, Placed
 from prefect_lineage_events.assembly.relation import Relation
 
 # A time, and the place of the statement among those of the run.
 Moment = tuple[dt.datetime, int]
 
+ANY_THREAD = "*"
 
-@dataclass(slots=True)
-class Hands:
-    """What the statements of one scope handed to Python: `all_day`, and up to `now`; `ahead` are those to come."""
 
-    all_day: Relation = field(default_factory=Relation)
-    now: Relation = field(default_factory=Relation)
-    ahead: deque[tuple[Moment, Relation]] = field(default_factory=deque)
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of one read. `names` are its columns, casefolded; none where they are not all known.
 
-    def until(self, moment: Moment) -> Relation:
-        while self.ahead and self.ahead[0][0] < moment:
-            self.now.take(self.ahead.popleft()[1])
-        return self.now
+    `count` of them came by `executions` together; None where the driver did not say; `last` is when the last of these
+    began. `threads` are those in which it ran; none where it was another run.
+    """
+
+    relation: Relation
+    names: frozenset[str]
+    count: int | None
+    executions: int
+    began: Moment
+    last: dt.datetime
+    threads: frozenset[str]
+    read: Placed
+
+    @property
+    def sources(self) -> frozenset[Life]:
+        return frozenset(self.relation.sources)
+
+    @property
+    def counts(self) -> frozenset[int]:
+        return counts_of(self.count, self.executions)
+
+    @property
+    def is_scalar(self) -> bool:
+        """At most one row: a watermark, a count, a setting."""
+        return self.count is not None and self.count <= 1
+
+    def within(self, thread: str) -> bool:
+        """Was it read in this thread of control, or in one that it started?"""
+        return not self.threads or any(is_below(own, thread) for own in self.threads)
+
+
+def counts_of(count: int | None, executions: int) -> frozenset[int]:
+    """How many rows it may have been at a time: all, or those of one execution, where that is more than one."""
+    if not count:
+        return frozenset()
+    each = count // executions if executions > 1 and count % executions == 0 else 0
+    return frozenset({count, each} if each > 1 else {count})
+
+
+def is_below(thread: str, above: str) -> bool:
+    return not above or ANY_THREAD in (thread, above) or thread == above or thread.startswith(f"{above}.")
+
+
+def levels(threads: Iterable[str]) -> list[str]:
+    """From the thread of control in which something ran up to the run's own, the empty one.
+
+    What ran in several of them, or in one that nobody knows, is of the run's own.
+    """
+    paths = list(threads)
+    if len(paths) != 1 or paths[0] in ("", ANY_THREAD):
+        return [""]
+    parts = paths[0].split(".")
+    return [".".join(parts[:end]) for end in range(len(parts), -1, -1)]
 
 
 def hands_over(placed: Placed) -> bool:

@@ -13,15 +13,16 @@ from dataclasses import replace
 from uuid import UUID, uuid5
 
 from prefect_lineage_events.assembly.dataflow import Dataflow
+from prefect_lineage_events.assembly.hands import Rows
 from prefect_lineage_events.assembly.lives import Life, place
 from prefect_lineage_events.assembly.model import Column
-from prefect_lineage_events.assembly.relation import DIRECT, Relation
+from prefect_lineage_events.assembly.relation import DIRECT
 from prefect_lineage_events.assembly.schemas import STAR, Schemas
 from prefect_lineage_events.assembly.statements import Scope, Step, steps
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import Column as EventColumn
 from prefect_lineage_events.events import EventColumnEdge, EventDataset, StatementInfo
-from prefect_lineage_events.history.model import RunHistory, TaskRun
+from prefect_lineage_events.history.model import RunHistory
 
 _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 
@@ -57,9 +58,9 @@ def _from_below(history: RunHistory) -> Iterator[Step]:
         if call is None:
             continue
         flow, schemas = _dataflow(below)
-        rows = flow.handed()
-        if rows.sources:
-            yield _step(rows, schemas, call.id, call.ended or below.run.ended or _FIRST, str(subflow))
+        ended = call.ended or below.run.ended or _FIRST
+        for number, rows in enumerate(flow.attribution.handed()):
+            yield _step(rows, schemas, call.id, ended, f"{subflow} {number}")
 
 
 def _from_above(history: RunHistory) -> Iterator[Step]:
@@ -71,18 +72,12 @@ def _from_above(history: RunHistory) -> Iterator[Step]:
         return
     flow, schemas = _dataflow(parent)
     for call in calls:
-        for number, (rows, guessed) in enumerate(_given(flow, call)):
-            if rows.sources:
-                step = _step(rows, schemas, None, history.run.started or _FIRST, f"{call.id} {number}")
-                yield replace(step, guessed=guessed)
-
-
-def _given(flow: Dataflow, call: TaskRun) -> Iterator[tuple[Relation, bool]]:
-    """Per parameter: what tasks handed over, then what the body above had in its hands, and perhaps gave."""
-    for givers in call.given:
-        yield flow.handed_by(givers), False
-    for rows in flow.handed_by_the_body(call):
-        yield rows, True
+        began = history.run.started or _FIRST
+        given = [rows for givers in call.given for rows in flow.attribution.handed_by(givers)]
+        perhaps, doubtful = flow.attribution.handed_by_the_body(call)
+        for number, rows in enumerate([*given, *perhaps]):
+            step = _step(rows, schemas, None, began, f"{call.id} {number}")
+            yield replace(step, guessed=number >= len(given), doubtful=number >= len(given) and doubtful)
 
 
 def _dataflow(history: RunHistory) -> tuple[Dataflow, Schemas]:
@@ -91,8 +86,10 @@ def _dataflow(history: RunHistory) -> tuple[Dataflow, Schemas]:
     return Dataflow(placed, history.tasks, schemas, infer_columns=False), schemas
 
 
-def _step(rows: Relation, schemas: Schemas, scope: Scope, at: dt.datetime, name: str) -> Step:
+def _step(handed: Rows, schemas: Schemas, scope: Scope, at: dt.datetime, name: str) -> Step:
+    rows = handed.relation
     sources = sorted(rows.sources, key=lambda life: life.as_source)
+    names = [shown for key, (shown, _) in rows.columns.items() if key in handed.names]
     columns = [
         EventColumnEdge(
             column=name_,
@@ -106,7 +103,7 @@ def _step(rows: Relation, schemas: Schemas, scope: Scope, at: dt.datetime, name:
     ]
     columns += [EventColumnEdge(column=STAR, source=life.as_source.uri, source_column=STAR) for life in rows.stars]
     return Step(
-        info=StatementInfo(id=uuid5(_HANDED, name)),
+        info=StatementInfo(id=uuid5(_HANDED, name), rows=handed.count, executions=handed.executions),
         operation="read",
         how="task graph",
         scopes=frozenset({scope}),
@@ -114,7 +111,7 @@ def _step(rows: Relation, schemas: Schemas, scope: Scope, at: dt.datetime, name:
         last=at,
         inputs=tuple(_event_dataset(life, schemas) for life in sources),
         columns=tuple(columns),
-        result_columns=tuple(EventColumn(name=name_) for name_ in rows.names()),
+        result_columns=tuple(EventColumn(name=name_) for name_ in names),
         handed=True,
     )
 

@@ -74,6 +74,20 @@ class ColumnEdge:
     inferred: bool = False
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class UnknownSource:
+    """An output whose rows came out of Python, of which not all sources are known.
+
+    `rows`: `unknown` where no source is known, `partly` where there may be more than the edges say, `known` where only
+    columns lack one. `candidates` may be the source; of `columns` none is known, where there is one of other columns.
+    """
+
+    target: Dataset
+    rows: Literal["unknown", "partly", "known"]
+    candidates: tuple[Dataset, ...] = ()
+    columns: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class StatementSummary:
     """A statement that the run made, as far as it may be shown. `source`: the namespace that it ran in."""
@@ -92,7 +106,8 @@ class StatementSummary:
 class Lineage:
     """Inputs, outputs and what joins them: of a flow run, or of one task of it.
 
-    Where there are too many `edges` to be told one by one, most of them stand in `bundles` instead.
+    Where there are too many `edges` to be told one by one, most of them stand in `bundles` instead. `unknown` are the
+    outputs of which not all sources are known.
     """
 
     inputs: tuple[DatasetUse, ...] = ()
@@ -101,6 +116,7 @@ class Lineage:
     columns: tuple[ColumnEdge, ...] = ()
     statements: tuple[StatementSummary, ...] = ()
     bundles: tuple[Bundle, ...] = ()
+    unknown: tuple[UnknownSource, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from prefect_lineage_events.assembly.dataflow import Fed
 from prefect_lineage_events.assembly.lives import Life, Placed
-from prefect_lineage_events.assembly.model import Bundle, Column, ColumnEdge, DatasetUse, Edge, How
+from prefect_lineage_events.assembly.model import Bundle, Column, ColumnEdge, DatasetUse, Edge, How, UnknownSource
 from prefect_lineage_events.assembly.relation import Origin, surer
 from prefect_lineage_events.assembly.schemas import STAR, Schemas
 from prefect_lineage_events.assembly.statements import Scope, Step
@@ -38,6 +39,7 @@ class Picture:
     edges: tuple[Edge, ...]
     columns: tuple[ColumnEdge, ...]
     bundles: tuple[Bundle, ...]
+    unknown: tuple[UnknownSource, ...]
 
 
 def picture(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas) -> Picture:
@@ -69,6 +71,7 @@ def picture(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas) -> P
         edges,
         columns,
         bundles,
+        tuple(_unknown(fed, schemas)),
     )
 
 
@@ -154,6 +157,30 @@ def _column_edges(placed: Iterable[Placed], fed: Iterable[Fed], schemas: Schemas
     for life in _renamed(placed):
         for name in schemas.names(life):
             yield Origin(life, name), life, name
+
+
+def _unknown(fed: Iterable[Fed], schemas: Schemas) -> Iterator[UnknownSource]:
+    """The outputs of which not all sources are known, by name."""
+    by_target: dict[Dataset, list[Fed]] = defaultdict(list)
+    for write in fed:
+        by_target[write.target.as_target].append(write)
+    for target, writes in sorted(by_target.items()):
+        unsure = any(write.by.unsure for write in writes)
+        sources = {source.as_source for write in writes for source in write.by.sources}
+        candidates = {life.as_source for write in writes for life in write.by.perhaps if not life.gone} - sources
+        columns = _columns_without_source(writes, schemas) if sources else ()
+        if unsure or columns:
+            rows: Literal["unknown", "partly", "known"] = "partly" if unsure else "known"
+            yield UnknownSource(target, rows if sources else "unknown", tuple(sorted(candidates)), columns)
+
+
+def _columns_without_source(writes: Iterable[Fed], schemas: Schemas) -> tuple[str, ...]:
+    known: dict[str, bool] = {}
+    for write in writes:
+        for name, origins in write.by.columns.values():
+            spelled = schemas.spelled(write.target, name)
+            known[spelled] = known.get(spelled, False) or bool(origins)
+    return tuple(name for name, is_known in known.items() if not is_known)
 
 
 def _renamed(placed: Iterable[Placed]) -> dict[Life, None]:

@@ -36,13 +36,16 @@ class Relation:
     """`sources` fed it; `columns` by casefolded name are (name as spelled, where its values come from).
 
     `deciding` columns (JOIN, FILTER, ...) decided over its rows; columns of `stars` went in under their own names, but
-    nobody knows which there are.
+    nobody knows which there are. A column without origins came out of Python, and is of an unknown source. `perhaps`
+    are lives that may have fed it; `unsure`: its sources are not known, or perhaps not all.
     """
 
     sources: dict[Life, How] = field(default_factory=dict)
     columns: dict[str, tuple[str, Origins]] = field(default_factory=dict)
     deciding: Origins = field(default_factory=dict)
     stars: dict[Life, None] = field(default_factory=dict)
+    perhaps: dict[Life, None] = field(default_factory=dict)
+    unsure: bool = False
 
     def fed_by(self, life: Life, how: How) -> None:
         self.sources[life] = surer(self.sources.get(life), how)
@@ -70,6 +73,12 @@ class Relation:
             self.put(name, origins)
         self.deciding.update(other.deciding)
         self.stars.update(other.stars)
+        self.doubt_as(other)
+
+    def doubt_as(self, other: Relation) -> None:
+        """What is not known of rows that came in is not known of these."""
+        self.perhaps.update(other.perhaps)
+        self.unsure = self.unsure or other.unsure
 
     def size(self) -> int:
         """Relations only grow: of the same size, it is the same."""

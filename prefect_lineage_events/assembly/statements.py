@@ -10,15 +10,20 @@ from uuid import UUID
 from prefect_lineage_events.assembly.asset_keys import meant
 from prefect_lineage_events.assembly.model import How
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, LineageEvent, StatementInfo
+from prefect_lineage_events.events import (
+    Column,
+    EventColumnEdge,
+    EventDataset,
+    LineageEvent,
+    StatementInfo,
+    takes_python_rows,
+)
 from prefect_lineage_events.history.model import AssetEvent, RunHistory
 from prefect_lineage_events.naming import TABLE_SCHEMES
 
 # Whose statement it is: a task run's, or (None) the flow's own body.
 Scope = UUID | None
 
-# Effects by which Python may hand rows to a dataset; a DELETE or a CREATE TABLE takes none.
-_CARRYING_EFFECTS = frozenset({None, "append", "overwrite", "update"})
 _LAST = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
 _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 
@@ -27,8 +32,9 @@ _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 class Step:
     """One statement and one of its outputs (None: it only reads). It may stand for many executions, of many task runs.
 
-    `started` and `last` are when the first and the last of them began. `handed`: rows that another run read and gave to
-    this one, which is no use of a dataset by this run; `guessed`: it perhaps gave them.
+    `started` and `last` are when the first and the last of them began. `bound`, `constant` and `threads` are those of
+    `LineageEvent`. `handed`: rows that another run read and gave to this one, which is no use of a dataset by this run;
+    `guessed`: it perhaps gave them, and where `doubtful`, others as well.
     """
 
     info: StatementInfo
@@ -41,10 +47,14 @@ class Step:
     inputs: tuple[EventDataset, ...] = ()
     columns: tuple[EventColumnEdge, ...] = ()
     result_columns: tuple[Column, ...] = ()
+    bound: tuple[str, ...] | None = None
+    constant: tuple[str, ...] = ()
+    threads: frozenset[str] = frozenset({""})
     description: str | None = None
     owners: tuple[str, ...] = field(default=())
     handed: bool = False
     guessed: bool = False
+    doubtful: bool = False
 
     @property
     def effect(self) -> str | None:
@@ -62,17 +72,14 @@ class Step:
 
     @property
     def takes_from_python(self) -> bool:
-        """Do its rows come from Python? So it is when a write does not itself say what fed it (INSERT ... VALUES).
+        """Do its rows come from Python?"""
+        inputs = {i.uri for i in self.inputs}
+        return takes_python_rows(self.info, self.operation, inputs, self.output.uri if self.output else None)
 
-        An UPDATE that names only its own table says nothing of what the new values were made of. A statement that
-        reads a DataFrame says so, and may name tables beside it.
-        """
-        if self.info.from_program:
-            return self.output is not None
-        if self.operation != "write" or self.effect not in _CARRYING_EFFECTS:
-            return False
-        own = {self.output.uri} if self.output and self.effect == "update" else set()
-        return not {i.uri for i in self.inputs} - own
+    @property
+    def values_stand_in_text(self) -> bool:
+        """Does it bind nothing, so that all values that it writes are constants of its text?"""
+        return self.bound == () and bool(self.constant)
 
 
 def steps(history: RunHistory) -> list[Step]:
@@ -104,6 +111,9 @@ def _step(event: LineageEvent) -> Step:
         inputs=event.inputs,
         columns=event.columns,
         result_columns=event.result_columns,
+        bound=event.bound_columns,
+        constant=event.constant_columns,
+        threads=frozenset(event.threads or ("",)),
     )
 
 
@@ -116,6 +126,7 @@ def _merge(step: Step, event: LineageEvent) -> Step:
         inputs=_union(step.inputs, event.inputs),
         columns=_union(step.columns, event.columns),
         result_columns=step.result_columns or event.result_columns,
+        threads=step.threads | frozenset(event.threads or ("",)),
         scopes=step.scopes | {event.run.task_run_id, *event.task_runs},
     )
 

@@ -53,7 +53,8 @@ def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: Report
 def _lineage(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas) -> Lineage:
     seen = picture(placed, fed, schemas)
     own = (one.step for one in placed if not one.step.handed)
-    return Lineage(seen.inputs, seen.outputs, seen.edges, seen.columns, tuple(_summaries(own)), seen.bundles)
+    statements = tuple(_summaries(own))
+    return Lineage(seen.inputs, seen.outputs, seen.edges, seen.columns, statements, seen.bundles, seen.unknown)
 
 
 def _tasks(

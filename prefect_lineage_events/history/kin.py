@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 # Beyond that many subflows of one run, or levels above it, what they handed over is not looked for.
 MAX_SUBFLOWS = 50
 MAX_LEVELS = 10
-_CARRYING = frozenset({None, "append", "overwrite", "update"})
 _STAR = "*"
+Scopes = Collection["UUID | None"]
 
 
 def takes_rows(events: Iterable[LineageEvent]) -> bool:
     """Has the run written rows that came out of Python?"""
-    return any(_takes_rows(event) for event in events)
+    return any(event.takes_python_rows for event in events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,49 +46,60 @@ class KinReader:
 
     def read(self, history: RunHistory) -> RunHistory:
         """The history with those of its kin whose rows or columns it lacks."""
-        takers = _unexplained(history)
-        subflows = self._subflows(history, takers) if takers else {}
+        takers, unexplained = _takers(history), _unexplained(history)
+        subflows = self._subflows(history, takers, unexplained) if takers else {}
         # A call's parameters, and the body that may hand them on, are the only way in from above.
-        whole = replace(history, subflows=subflows, parent=self._above(history, takers, MAX_LEVELS))
+        parent = self._above(history, takers, unexplained, MAX_LEVELS)
+        whole = replace(history, subflows=subflows, parent=parent)
         return replace(whole, completeness=replace(history.completeness, open_kin=tuple(_open(whole))))
 
-    def _above(self, history: RunHistory, takers: Collection[UUID | None], levels: int) -> RunHistory | None:
+    def _above(self, history: RunHistory, takers: Scopes, unexplained: Scopes, levels: int) -> RunHistory | None:
+        """The run above, where it gave rows to one that wrote some, or perhaps did to one that read none itself."""
         run = history.run
-        if not run.parents or not levels or not (takers or _lacks_columns(history)):
+        lacks_columns = _lacks_columns(history)
+        if not run.parents or not levels or not (takers or lacks_columns):
             return None
         parent = self._bare(run.parents[0].flow_run_id)
         if parent is None:
             return None
-        above = self._history(replace(parent, parents=run.parents[1:]))
-        calls = [task for task in above.tasks.values() if task.subflow == run.id] if takers else []
-        given = _behind(above.tasks, [call.id for call in calls])
-        open_ends = {call.id for call in calls if call.untracked and not given & _readers(above)}
-        subflows = self._subflows(above, {call.id for call in calls}, but=run.id) if calls else {}
-        missing = open_ends if not subflows and None not in _readers(above) else set()
-        if calls and not _lacks_columns(history) and not any(call.given or call.untracked for call in calls):
-            above = replace(above, completeness=Completeness())
-        return replace(above, subflows=subflows, parent=self._above(above, missing, levels - 1))
+        tasks = read_tasks(self.client, parent.id)
+        calls = [task for task in tasks.values() if task.subflow == run.id] if takers else []
+        gave = any(call.given or (unexplained and call.untracked) for call in calls)
+        is_known = calls or not takers
+        if is_known and not gave and not lacks_columns:
+            return None
+        above = replace(self._history(replace(parent, parents=run.parents[1:])), tasks=tasks)
+        ids = {call.id for call in calls}
+        subflows = self._subflows(above, ids, ids, but=run.id) if calls else {}
+        # What the body above handed on it may have been given itself, whatever it read beside that.
+        handed_on = {call.id for call in calls if call.untracked and not _behind(tasks, [call.id]) & _readers(above)}
+        return replace(above, subflows=subflows, parent=self._above(above, handed_on, handed_on, levels - 1))
 
     def _subflows(
-        self, history: RunHistory, takers: Collection[UUID | None], but: UUID | None = None
+        self, history: RunHistory, takers: Scopes, unexplained: Scopes, but: UUID | None = None
     ) -> dict[UUID, RunHistory]:
-        """The subflows whose results went to these tasks, or stayed with the flow's body; one is not asked for."""
+        """The subflows whose results went to tasks that wrote, or stayed with the body where some are unexplained.
+
+        One is not asked for.
+        """
         received = {giver for task in history.tasks.values() for giver in task.upstream}
         wanted = _behind(history.tasks, takers) - set(takers)
         calls = [
             task
             for task in history.tasks.values()
-            if task.subflow not in (None, but) and task.returned and (task.id in wanted or task.id not in received)
+            if task.subflow not in (None, but)
+            and task.returned
+            and (task.id in wanted or (unexplained and task.id not in received))
         ]
         ids = [call.subflow for call in calls[:MAX_SUBFLOWS] if call.subflow]
         return {run.id: self._with_descendants(run) for run in sorted(runs.runs_by_id(self.client, ids), key=_by_time)}
 
     def _with_descendants(self, run: FlowRun) -> RunHistory:
         """A subflow with what runs below it did: all that it may have returned something of."""
-        whole = self._history(run, tasks=False)
+        whole = self._history(run)
         for level in runs.descendants(self.client, run.id):
             for child in runs.runs_by_id(self.client, level[:MAX_SUBFLOWS]):
-                below = self._history(child, tasks=False)
+                below = self._history(child)
                 open_kin = whole.completeness.open_kin + below.completeness.open_kin
                 whole = replace(
                     whole,
@@ -98,14 +109,13 @@ class KinReader:
                 )
         return whole
 
-    def _history(self, run: FlowRun, *, tasks: bool = True) -> RunHistory:
-        """Its `open_kin` is the run itself, where that may have more to tell."""
+    def _history(self, run: FlowRun) -> RunHistory:
+        """Without its tasks. Its `open_kin` is the run itself, where that may have more to tell."""
         log, all_there = self.events_of(run)
         return RunHistory(
             run,
             tuple(log.lineage),
             tuple(log.schemas),
-            read_tasks(self.client, run.id) if tasks else {},
             completeness=Completeness(open_kin=() if all_there else (run.id,)),
             stored_events=log.stored,
         )
@@ -126,18 +136,15 @@ def _by_time(run: FlowRun) -> tuple[dt.datetime, str]:
     return run.started or dt.datetime.max.replace(tzinfo=dt.timezone.utc), str(run.id)
 
 
-def _takes_rows(event: LineageEvent) -> bool:
-    own = {event.output.uri} if event.output else set()
-    return (
-        event.operation == "write"
-        and event.statement.effect in _CARRYING
-        and not {i.uri for i in event.inputs} - (own if event.statement.effect == "update" else set())
-    )
-
-
 def _readers(history: RunHistory) -> set[UUID | None]:
-    """The tasks (None: the flow's body) that handed rows to Python."""
-    return {scope for event in history.events if event.operation == "read" for scope in _scopes(event)}
+    """The tasks (None: the flow's body) that handed rows to Python. A single row explains no more than a single one."""
+    reads = (e for e in history.events if e.operation == "read" and e.statement.rows not in (0, 1))
+    return {scope for event in reads for scope in _scopes(event)}
+
+
+def _takers(history: RunHistory) -> set[UUID | None]:
+    """The tasks (None: the flow's body) that wrote rows out of Python."""
+    return {scope for event in history.events if event.takes_python_rows for scope in _scopes(event)}
 
 
 def _scopes(event: LineageEvent) -> tuple[UUID | None, ...]:
@@ -145,10 +152,9 @@ def _scopes(event: LineageEvent) -> tuple[UUID | None, ...]:
 
 
 def _unexplained(history: RunHistory) -> set[UUID | None]:
-    """The tasks that wrote rows out of Python, and neither read any themselves nor were given some by who did."""
+    """Those of them that neither read any rows themselves nor were given some by who did."""
     readers = _readers(history)
-    takers = {scope for event in history.events if _takes_rows(event) for scope in _scopes(event)}
-    return {scope for scope in takers if not _behind(history.tasks, [scope]) & readers}
+    return {scope for scope in _takers(history) if not _behind(history.tasks, [scope]) & readers}
 
 
 def _behind(tasks: Mapping[UUID, TaskRun], scopes: Iterable[UUID | None]) -> set[UUID | None]:

@@ -24,7 +24,8 @@ class TaskRun:
     `waits_for` are those that only had to end before it began; `caller` is the task that called it, for a task inside
     of a task. `untracked`: it has a parameter of which Prefect cannot say where it came from (a constant, or a result
     that the flow's body changed on its way). `returned` is False for what Prefect cannot track (None, truth values,
-    small numbers). A subflow is a task of its parent too, which stands for the run `subflow`.
+    small numbers). A subflow is a task of its parent too, which stands for the run `subflow`. `cached`: its result is
+    that of an earlier run, kept under `result_key`.
     """
 
     id: UUID
@@ -41,6 +42,8 @@ class TaskRun:
     untracked: bool = False
     returned: bool = True
     subflow: UUID | None = None
+    cached: bool = False
+    result_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from prefect_lineage_events.assembly.model import Bundle, ColumnEdge, DatasetUse
 from prefect_lineage_events.assembly.relation import DIRECT
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.openlineage.facets import Facet, facet, put
+from prefect_lineage_events.openlineage.run_facets import unknown_source
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
 _TYPES = {"table": "TABLE", "view": "VIEW", "file": "FILE", "topic": "TOPIC", "stream": "STREAM", "stage": "STAGE"}
@@ -28,7 +29,14 @@ def outputs(lineage: Lineage) -> list[Described]:
     for edge in lineage.columns:
         columns[edge.target].append(edge)
     written = _written(lineage)
-    return [_output(use, _documentation(written, use), columns[use.dataset]) for use in lineage.outputs]
+    unknown = {source.target: source for source in lineage.unknown}
+    told = []
+    for use in lineage.outputs:
+        output = _output(use, _documentation(written, use), columns[use.dataset])
+        if source := unknown.get(use.dataset):
+            output["facets"]["prefect"] = facet("prefect dataset", **unknown_source(source))
+        told.append(output)
+    return told
 
 
 def explicit_lineage(lineage: Lineage) -> Facet | None:

@@ -43,6 +43,7 @@ _SCHEMAS = {
     ),
     "datasetType": f"{_SPEC}/1-0-1/DatasetTypeDatasetFacet.json#/$defs/DatasetTypeDatasetFacet",
     "dataSource": f"{_SPEC}/1-0-1/DatasourceDatasetFacet.json#/$defs/DatasourceDatasetFacet",
+    "prefect dataset": f"{_OURS}/1-0-0/PrefectDatasetFacet.json#/$defs/PrefectDatasetFacet",
     "dataset documentation": f"{_SPEC}/1-1-0/DocumentationDatasetFacet.json#/$defs/DocumentationDatasetFacet",
     "dataset ownership": f"{_SPEC}/1-0-1/OwnershipDatasetFacet.json#/$defs/OwnershipDatasetFacet",
     "inputStatistics": f"{_SPEC}/1-0-0/InputStatisticsInputDatasetFacet.json#/$defs/InputStatisticsInputDatasetFacet",

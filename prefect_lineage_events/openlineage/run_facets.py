@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from prefect_lineage_events.assembly.model import Lineage, RunLineage, StatementSummary
+from prefect_lineage_events.assembly.model import Lineage, RunLineage, StatementSummary, UnknownSource
 from prefect_lineage_events.history.model import Completeness, FlowRun
 from prefect_lineage_events.openlineage.errors import sanitised
 from prefect_lineage_events.openlineage.facets import OWN_VERSION, Facet, facet, put
 
 MAX_QUERIES = 50
+MAX_UNKNOWN = 100
 MAX_ERRORS = 50
 MAX_LACKS = 20
 MAX_LACK = 300
@@ -80,7 +81,21 @@ def _prefect(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> Face
         parameters=_parameters(of.parameters) or None,
         completeness=_completeness(run.completeness),
         queries=queries[:MAX_QUERIES] or None,
+        unknownSources=unknown_sources(lineage) or None,
         schemaChanges={dataset.uri: change for dataset, change in run.schema_changes.items()} or None,
+    )
+
+
+def unknown_sources(lineage: Lineage) -> dict[str, dict[str, Any]]:
+    """By URI of an output: what is not known of where its rows and columns came from."""
+    return {source.target.uri: unknown_source(source) for source in lineage.unknown[:MAX_UNKNOWN]}
+
+
+def unknown_source(source: UnknownSource) -> dict[str, Any]:
+    return _without_none(
+        sources=source.rows,
+        candidates=[dataset.uri for dataset in source.candidates[:MAX_UNKNOWN]] or None,
+        columns=list(source.columns[:MAX_UNKNOWN]) or None,
     )
 
 

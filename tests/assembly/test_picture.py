@@ -8,11 +8,10 @@ from tests.assembly.pictures import columns, edges, inputs, lineage
 
 
 def many(story: Story, task: str, count: int) -> Story:
-    """So many reads in a task, then as many writes."""
+    """So many writes in a task, each recorded as made of as many datasets."""
     for number in range(count):
-        story.read(f"{task}r{number}", task=task)
-    for number in range(count):
-        story.write(f"{task}w{number}", task=task)
+        sources = [f"{task}r{source}" for source in range(count)]
+        story.write(f"{task}w{number}", *sources, task=task, effect=None, dialect="")
     return story
 
 
@@ -21,7 +20,7 @@ def test_edges_that_are_too_many_are_told_together(monkeypatch):
     found = lineage(many(Story().task("T"), "T", 3))
     (bundle,) = found.bundles
     assert bundle.task_run_id == ident("T")
-    assert {(dataset.name, how) for dataset, how in bundle.sources} == {(f"Tr{n}", "same task") for n in range(3)}
+    assert {(dataset.name, how) for dataset, how in bundle.sources} == {(f"Tr{n}", "recorded") for n in range(3)}
     assert {dataset.name for dataset in bundle.targets} == {f"Tw{n}" for n in range(3)}
     assert (edges(found), inputs(found)) == (set(), {"Tr0", "Tr1", "Tr2"})
 

@@ -50,6 +50,11 @@ def api_with(*, given: bool = False, untracked: bool = False) -> FakeApi:
     return api
 
 
+READING = LineageEvent(
+    operation="read", inputs=(table("in"),), statement=write("x").statement, emitter=write("x").emitter
+)
+
+
 def run_of(id_: UUID, *parents: UUID) -> FlowRun:
     above = tuple(ParentRun(parent, "parent") for parent in parents)
     return FlowRun(id_, "busy-bee", uuid4(), "flow", "COMPLETED", started=NOON, ended=NOON, parents=above)
@@ -80,12 +85,20 @@ def test_a_run_that_wrote_rows_from_nowhere_has_its_parent_read():
     assert history.parent.tasks[CALL].upstream == {TASK}
 
 
-def test_a_run_that_read_what_it_wrote_asks_for_nothing():
-    api = api_with(given=True)
-    reading = LineageEvent(
-        operation="read", inputs=(table("in"),), statement=write("x").statement, emitter=write("x").emitter
-    )
-    assert read(api, child(reading, write("out"))).parent is None
+def test_a_run_that_read_what_it_wrote_takes_only_what_came_in_a_parameter():
+    assert read(api_with(given=True), child(READING, write("out"))).parent
+    assert read(api_with(untracked=True), child(READING, write("out"))).parent is None
+
+
+def test_a_single_row_does_not_explain_what_was_written():
+    single = READING.model_copy(update={"statement": READING.statement.model_copy(update={"rows": 1})})
+    assert read(api_with(untracked=True), child(single, write("out"))).parent
+
+
+def test_a_dataframe_beside_a_table_came_from_somewhere():
+    made = write("out", "in")
+    framed = made.model_copy(update={"statement": made.statement.model_copy(update={"from_program": True})})
+    assert read(api_with(given=True), child(framed)).parent
 
 
 def test_a_star_of_a_table_without_columns_has_the_parent_read():

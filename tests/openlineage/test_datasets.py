@@ -118,10 +118,9 @@ def test_an_event_grows_with_the_datasets_and_not_with_their_product():
 
 
 def many(count: int) -> Story:
-    """A task that reads so many tables and writes as many."""
+    """A task that recorded so many writes, each of as many tables."""
     story = Story().task("T")
+    sources = [f"a{number:03}" for number in range(count)]
     for number in range(count):
-        story.read(f"a{number:03}", task="T")
-    for number in range(count):
-        story.write(f"b{number:03}", task="T")
+        story.write(f"b{number:03}", *sources, task="T", effect=None, dialect="")
     return story
