@@ -14,7 +14,7 @@ _LONGEST = 5_000  # characters of a text that is looked at: it is done in the us
 _VALUES = r"\((?:[^()]|\([^()]*\))*\)"
 # No ON CONFLICT, IGNORE, SELECT, second row nor RETURNING: what leaves rows out, or makes more of them, has no match.
 _ONE_ROW = re.compile(
-    rf"""\s*INSERT\s+INTO\s+[\w.$"`\[\]]+\s*(?:\([^()]*\)\s*)?VALUES\s*{_VALUES}\s*;?\s*\Z""", re.IGNORECASE
+    rf"""\s*INSERT\s+INTO\s+[\w.$"`\[\]]+\s*(?:\([^()]*\)\s*)?VALUES\s*{_VALUES}\s*(?:;\s*)?\Z""", re.IGNORECASE
 )
 
 

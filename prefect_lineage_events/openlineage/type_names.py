@@ -12,8 +12,7 @@ import re
 
 _SPACE = re.compile(r"\s+")
 # Parentheses that hold a length: not the fields of a struct.
-_LENGTH = re.compile(r"\s*\(\s*(?:[0-9]+|max)\s*(?:byte|char)?\s*(?:,\s*-?[0-9]+\s*)*\)", re.IGNORECASE)
-_ARRAY = re.compile(r"(.*?)((?:\s*\[\s*\])*)", re.DOTALL)
+_LENGTH = re.compile(r"(?<!\s)\s*\(\s*(?:[0-9]+|max)\s*(?:(?:byte|char)\s*)?(?:,\s*-?[0-9]+\s*)*\)", re.IGNORECASE)
 
 # Synonyms of the SQL standard and of the stores that have them, by the name that is sent.
 _SYNONYMS = {
@@ -42,8 +41,7 @@ def type_name(spelled: str) -> str:
     bare = _SPACE.sub(" ", _LENGTH.sub("", spelled)).strip()
     if any(mark in bare for mark in "(<"):
         return bare
-    found = _ARRAY.fullmatch(bare.upper())
-    if found is None:
-        return bare
-    element, array = found.groups()
-    return _ONE_NAME.get(element, element) + _SPACE.sub("", array)
+    element, array = bare.upper(), ""
+    while element.endswith("]") and (opened := element[:-1].rstrip()).endswith("["):
+        element, array = opened[:-1].rstrip(), f"[]{array}"
+    return _ONE_NAME.get(element, element) + array

@@ -117,7 +117,7 @@ def _dashed(words: Words, text: str, at: int, dialect: str) -> tuple[str, int]:
     return match[0], at
 
 
-_JOINTS = {"bigquery": ("-", re.compile(r"[\w$-]+")), "oracle": ("@", re.compile(r"[\w$#]+@[\w$#.]+"))}
+_JOINTS = {"bigquery": ("-", re.compile(r"\b[\w$-]+")), "oracle": ("@", re.compile(r"\b[\w$#]+@[\w$#.]+"))}
 
 
 def _read_stage(words: Words, at: int, context: Context) -> Named:

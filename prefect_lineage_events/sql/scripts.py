@@ -14,7 +14,7 @@ from .scanner import Scanner
 # A client's directive is followed by bare signs; with a literal behind it, the word is an option (of a COPY, say).
 _DELIMITER = re.compile(r"^[ \t]*delimiter[ \t]+([^\w\s'\"`=?(]\S*)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 # https://www.postgresql.org/docs/current/app-psql.html; \copy is COPY seen from the client
-_META_COMMAND = re.compile(r"^[ \t]*\\(?!copy\b)[a-z!?;.]+[^\n]*$", re.IGNORECASE | re.MULTILINE)
+_META_COMMAND = re.compile(r"^[ \t]*\\(?!copy\b)[a-z!?;.][^\n]*$", re.IGNORECASE | re.MULTILINE)
 _CLIENT_COPY = re.compile(r"^([ \t]*)\\(copy\b[^\n;]*)(?:;|$)", re.IGNORECASE | re.MULTILINE)
 _FROM_CLIENT = re.compile(r"\bfrom\s+stdin\b", re.IGNORECASE)
 _END_OF_ROWS = re.compile(r"^\\\.[ \t]*$", re.MULTILINE)

@@ -14,8 +14,9 @@ from prefect_lineage_events.naming import host_and_port, scheme_of, server_names
 
 _LONGEST = 2_000
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
-_SETTING = re.compile(r"\s*([A-Za-z_ ]{1,40}?)\s*=\s*('(?:[^'\\]|\\.)*'|\"[^\"]*\"|[^\s;]*)")
-_ADO_SETTING = re.compile(r"\s*([A-Za-z_ ]{1,40}?)\s*=\s*('[^']*'|\"[^\"]*\"|[^;]*)(?:;|\Z)")
+_KEY = r"(?<![A-Za-z_])([A-Za-z_][A-Za-z_ ]{0,39})\s*=\s*"
+_SETTING = re.compile(rf"{_KEY}('(?:[^'\\]|\\.)*'|\"[^\"]*\"|[^\s;]*)")
+_ADO_SETTING = re.compile(rf"{_KEY}('[^']*'|\"[^\"]*\"|(?:[^;\s][^;]*)?)(?:;|\Z)")
 _HOST = re.compile(r"[A-Za-z0-9_.\-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Fa-f:]{2,45}")
 _DATABASE = re.compile(r"[\w$\-]{1,128}")
 _PORT = re.compile(r"\d{1,5}")

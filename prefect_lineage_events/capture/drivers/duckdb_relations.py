@@ -64,7 +64,7 @@ _NEITHER = frozenset({"sql_query", "explain", "close"})
 # What stands in a relation's SQL for something that only Python, or a result, holds.
 _SOURCE = re.compile(r'"(__duckdb_source_\w+)"')
 _ONLY_SOURCE = re.compile(r'SELECT \* FROM "__duckdb_source_\w+"(?: AS "\w+")?\s*\Z')
-_NAMED_SOURCE = re.compile(r'(\w+) AS NOT MATERIALIZED \(\s*SELECT \* FROM "(__duckdb_source_\w+)"\s*\)')
+_NAMED_SOURCE = re.compile(r'\b(\w+) AS NOT MATERIALIZED \(\s*SELECT \* FROM "(__duckdb_source_\w+)"\s*\)')
 _HELD_RESULT = "ColumnDataCollection"
 # What is another one each time: names that nobody gave, and addresses in memory.
 _GENERATED = re.compile(r"\b(unnamed_relation|df|arrow_object)_[0-9a-f]{16}\b")

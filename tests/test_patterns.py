@@ -1,0 +1,104 @@
+"""No regular expression of the package can be made to look at a text again and again."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import prefect_lineage_events
+
+from .backtracking import faults
+
+ROOT = Path(prefect_lineage_events.__file__).parent
+SEARCHES = {"search", "sub", "subn", "finditer", "findall", "split"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "searched", "expected"),
+    [
+        (r"(?:\wb|a\w)*c", False, "exponential"),
+        (r"(?:a+)+b", False, "exponential"),
+        (r"'(?:[^'\\]|''|\\.)*'(?:'[^']*')*x", False, "quadratic"),
+        (r"(?:(?:'[^']*'(?:'[^']*')*)|,)*x", False, "exponential"),
+        (r"(?:--[^\n]*|[^']|\s)*x", False, "exponential"),
+        (r"\s*,?\s*x", False, "quadratic"),
+        (r".*a.*b", False, "quadratic"),
+        (r"\w+:", True, "quadratic"),
+        (r"\w+:", False, ""),
+        (r"(?<!\w)\w+:", True, ""),
+        (r"(?:[^']|'[^']*')*x", False, ""),
+        (r"[^'\\]*(?:\\.[^'\\]*)*'", False, ""),
+        (r"(?=(\s*))\1,?\s*x", False, ""),
+        (r"a{1,20}a{1,20}b", False, ""),
+    ],
+)
+def test_what_is_found(pattern: str, searched: bool, expected: str) -> None:
+    found = faults(re.compile(pattern, re.DOTALL), searched)
+    assert [fault.split(":")[0].split(" ")[0] for fault in found][:1] == ([expected] if expected else [])
+
+
+def modules() -> Iterator[ModuleType]:
+    for found in pkgutil.walk_packages(prefect_lineage_events.__path__, "prefect_lineage_events."):
+        yield importlib.import_module(found.name)
+
+
+def patterns(module: ModuleType) -> dict[str, re.Pattern[str]]:
+    """The compiled patterns that a module holds, by the names under which it does, and those it writes into calls."""
+    found: dict[str, re.Pattern[str]] = {}
+
+    def look(name: str, value: object, depth: int) -> None:
+        if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
+            found[name] = value
+        elif depth and isinstance(value, (tuple, list, set, frozenset)):
+            for number, item in enumerate(value):
+                look(f"{name}[{number}]", item, depth - 1)
+        elif depth and isinstance(value, dict):
+            for key, item in value.items():
+                look(f"{name}[{key!r}]", item, depth - 1)
+
+    for name, value in vars(module).items():
+        look(name, value, 3)
+    for call in _calls(module):
+        if (
+            isinstance(call.func, ast.Attribute)
+            and isinstance(call.func.value, ast.Name)
+            and call.func.value.id == "re"
+        ):
+            text = call.args[0] if call.args else None
+            if isinstance(text, ast.Constant) and isinstance(text.value, str) and call.func.attr != "compile":
+                found[f"re.{call.func.attr} in line {call.lineno}"] = re.compile(text.value)
+    return found
+
+
+def _calls(module: ModuleType) -> list[ast.Call]:
+    tree = ast.parse(Path(module.__file__ or "").read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def searched(module: ModuleType) -> set[str]:
+    """Names of patterns that the module searches texts for, instead of matching them at one place."""
+    return {
+        call.func.value.id
+        for call in _calls(module)
+        if isinstance(call.func, ast.Attribute) and call.func.attr in SEARCHES and isinstance(call.func.value, ast.Name)
+    }
+
+
+def test_no_pattern_backtracks_without_bound() -> None:
+    bad: list[str] = []
+    count = 0
+    for module in modules():
+        names = searched(module)
+        for name, pattern in patterns(module).items():
+            count += 1
+            is_searched = name in names or "[" in name or name.startswith(tuple(f"re.{s} " for s in SEARCHES))
+            bad += [f"{module.__name__}.{name}: {fault}" for fault in faults(pattern, is_searched)]
+    assert count > 100
+    assert not bad, "\n".join(sorted(set(bad)))
