@@ -202,6 +202,15 @@ def sqlite(path: str, memory_id: str | None = None) -> Store:
     return Store("sqlite", _embedded("sqlite", path, memory_id), depth=1)
 
 
+def is_sqlite(path: str) -> bool:
+    """Whether the file is a database of SQLite, which DuckDB opens as well without being told so."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(16) == b"SQLite format 3\0"
+    except OSError:
+        return False
+
+
 def duckdb(path: str, memory_id: str | None = None) -> Store:
     """A DuckDB file, by its absolute real path; tables are `schema.table` in it."""
     return Store("duckdb", _embedded("duckdb", path, memory_id), schema="main", depth=2)

@@ -109,12 +109,13 @@ class ConnectionState:
     def _place(self, parts: tuple[str, ...]) -> tuple[Store, tuple[str, ...]]:
         """The store a name leads to: the connection's own, or a database file that is attached under its first part."""
         state = getattr(self.session, "state", None)
-        path = state.attached.get(parts[0].lower()) if state is not None and len(parts) > 1 else None
-        if path is None:
+        attached = state.attached.get(parts[0].lower()) if state is not None and len(parts) > 1 else None
+        if attached is None or not attached.is_file:
             return self.store, self._with_schema(parts)
-        open_file = datasets.sqlite if self.store.dialect == "sqlite" else datasets.duckdb
-        memory = f"{process_token()}.{self.number}.{parts[0]}" if path in ("", ":memory:") else None
-        return open_file(path, memory), parts[1:]
+        kind = attached.kind or ("sqlite" if datasets.is_sqlite(attached.path) else "duckdb")
+        open_file = datasets.sqlite if kind == "sqlite" else datasets.duckdb
+        memory = None if attached.path else f"{process_token()}.{self.number}.{parts[0]}"
+        return open_file(attached.path, memory), parts[1:]
 
     def _spelled(self, named: Dataset, table: TableRef) -> Dataset:
         """The table in the spelling in which this process met it first, where its store compares without case."""

@@ -34,6 +34,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .attached import Attached
 from .lexis import BATCHED
 from .model import TableRef
 
@@ -62,7 +63,8 @@ class Context:
     variables whose value is known (upper-cased name -> text), for `IDENTIFIER($x)` and `TABLE($x)`. `temporary`
     holds the `key` of tables and stages that are gone with the session. `last_query` are the tables behind
     RESULT_SCAN(LAST_QUERY_ID()), None when nobody knows. `results` are the tables behind the results of the
-    statements before in a chain of `->>`. `in_routine`: the statement stands in the body of a procedure or of a DO.
+    statements before in a chain of `->>`. `attached` are the databases that are open under names of their own.
+    `in_routine`: the statement stands in the body of a procedure or of a DO.
     """
 
     dialect: str = ""
@@ -75,6 +77,7 @@ class Context:
     columns: bool = True
     results: tuple[tuple[TableRef, ...], ...] = ()
     in_routine: bool = False
+    attached: Mapping[str, Attached] = field(default_factory=dict, repr=False)
 
     @property
     def select_into_makes_a_table(self) -> bool:

@@ -76,9 +76,9 @@ MOVES = {
 
 Part = tuple[str, bool]  # a name's part as written, and whether in quotes
 
-# What a connection string names, which is never shown: its tables are not known.
+# What is named by a connection string, which is never shown, or by a secret: which table that is is not known.
 HIDDEN = TableRef(kind="other", path="?")
-HIDDEN_REASON = "a connection string stands where a location is expected"
+HIDDEN_REASON = "a connection string, a secret or a catalog says where its data is"
 
 
 # Values that are written like names (postgresql.org: Functions without parentheses, reserved as names of tables)
@@ -137,6 +137,9 @@ def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = 
     if own is not None:
         return TableRef(own, temporary=True)
     parts = complete(folded, context)
+    attached = context.attached.get(parts[0].lower()) if len(parts) > 1 else None
+    if attached is not None and attached.holds(parts[1:]):
+        return attached.table(parts[1:]) or HIDDEN
     temporary = parts in context.temporary or parts[-1].startswith("#")
     return TableRef(parts, temporary=temporary, spelling=() if spelling == parts else spelling)
 

@@ -247,6 +247,7 @@ class Session:
             temporary=self.state.temporary,
             last_query=self.last_query,
             columns=columns,
+            attached=self.state.attached,
         )
 
 

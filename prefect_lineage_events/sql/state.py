@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from .attached import Attached
 from .context import Context, OwnNames
 from .model import Statement, TableRef
 from .transaction_rules import TransactionRules
@@ -25,13 +26,13 @@ class State:
     `columns` are those that statements declared, by dotted table name; `temporary` holds the keys of tables and stages
     that are gone with the session, `ephemeral` those of them that are gone with the transaction; `schemas` are the
     schemas that it created; `variables` have their names in upper case; `attached` maps the names under which other
-    database files are open to their paths (SQLite, DuckDB). Values and paths are the user's own, so no repr shows them.
+    databases are open to what they are (SQLite, DuckDB). Values and paths are the user's own, so no repr shows them.
     """
 
     columns: Mapping[str, Columns] = field(default_factory=OwnNames)
     temporary: frozenset[Parts] = frozenset()
     variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-    attached: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    attached: Mapping[str, Attached] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     ephemeral: frozenset[Parts] = frozenset()
     schemas: frozenset[str] = frozenset()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,33 @@ def test_a_url_is_the_same_dataset_everywhere() -> None:
     (draft,) = Reader(POSTGRES)("copy orders from 's3://bucket/orders.csv'") or [None]
     assert draft is not None
     assert [d.uri for d in draft.inputs] == ["s3://bucket/orders.csv"]
+
+
+def test_an_attached_file_of_sqlite_has_one_identity(tmp_path: Path) -> None:
+    path = tmp_path / "own.db"
+    sqlite3.connect(path).execute("create table t (a)").connection.close()
+    for attach in (f"attach '{path}' as o (type sqlite)", f"attach '{path}' as o", f"attach 'sqlite:{path}' as o"):
+        read = Reader(datasets.duckdb("/data/x.duckdb"))
+        read(attach)
+        (draft,) = read("select * from o.t")
+        assert [d.uri for d in draft.inputs] == [datasets.sqlite(str(path)).table(["t"]).uri]
+
+
+def test_tables_of_an_attached_server_are_those_of_the_server() -> None:
+    read = Reader(datasets.duckdb("/data/x.duckdb"))
+    read("attach 'host=127.0.0.1 port=5433 dbname=shop password=hunter2zz' as pg (type postgres)")
+    (draft,) = read("insert into pg.mart.revenue select a from pg.public.orders")
+    server = datasets.server("postgres", "localhost", 5433, "shop")
+    assert draft.output is not None and draft.output.uri == server.table(["mart", "revenue"]).uri
+    assert [d.uri for d in draft.inputs] == [server.table(["public", "orders"]).uri]
+
+
+def test_an_attached_database_of_an_unknown_place_makes_the_statement_partial() -> None:
+    read = Reader(datasets.duckdb("/data/x.duckdb"))
+    read("attach '' as pg (type postgres, secret x)")
+    (draft,) = read("insert into pg.mart.revenue select a from t")
+    assert draft.confidence == "partial"
+    assert draft.output is None
 
 
 def test_tables_of_an_attached_database_are_named_by_its_file() -> None:

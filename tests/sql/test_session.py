@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_lineage_events.sql import analyze
+from prefect_lineage_events.sql.attached import Attached
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.model import Statement
 from prefect_lineage_events.sql.session import Session
@@ -171,9 +172,9 @@ def test_the_result_of_a_create_table_is_its_status() -> None:
 
 def test_attached_files_are_known_by_their_names() -> None:
     _, session = run(Session("duckdb"), "attach 'data/sales.db' as s", "attach if not exists 'x/other.db'")
-    assert session.state.attached == {"s": "data/sales.db", "other": "x/other.db"}
+    assert session.state.attached == {"s": Attached(path="data/sales.db"), "other": Attached(path="x/other.db")}
     _, session = run(session, "detach s")
-    assert session.state.attached == {"other": "x/other.db"}
+    assert session.state.attached == {"other": Attached(path="x/other.db")}
 
 
 def test_what_changes_nothing_leaves_the_state_itself() -> None:

@@ -1,0 +1,78 @@
+"""Databases that are attached: a server's tables by their one identity, and nothing else of a connection string."""
+
+from __future__ import annotations
+
+import pytest
+
+from prefect_lineage_events.sql.model import Statement
+from prefect_lineage_events.sql.session import Session
+
+SECRET = "hunter2zz"
+SHOP = ("postgres://localhost:5433", "shop.mart.revenue", "shop.public.orders")
+
+
+def after(*texts: str, dialect: str = "duckdb") -> Statement:
+    """The last statement of texts that run one after the other."""
+    session, statements = Session(dialect), ()
+    for text in texts:
+        statements, session = session.analyze(text)  # type: ignore[assignment]
+    return statements[-1]
+
+
+@pytest.mark.parametrize(
+    ("attach", "namespace", "target", "source"),
+    [
+        (f"'host=127.0.0.1 port=5433 password={SECRET} dbname=shop' AS pg (TYPE postgres)", *SHOP),
+        (f"'postgres:host=127.0.0.1 port=5433 password={SECRET} dbname=shop' AS pg", *SHOP),
+        (f"'postgresql://u:{SECRET}@localhost:5433/shop' AS pg (TYPE postgres)", *SHOP),
+        (f"IF NOT EXISTS 'postgres://u:{SECRET}@localhost:5433/shop' AS pg (READ_ONLY)", *SHOP),
+        ("'host=h dbname=shop' AS pg (TYPE 'postgres', SCHEMA 'x')", "postgres://h:5432", SHOP[1], "shop.x.orders"),
+        (f"'host=h database=d password={SECRET}' AS pg (TYPE mysql)", "mysql://h:3306", "mart.revenue", "d.orders"),
+        (f"'mysql:host=h;database=d;password={SECRET}' AS pg", "mysql://h:3306", "mart.revenue", "d.orders"),
+    ],
+)
+def test_a_servers_tables_are_its_own(attach: str, namespace: str, target: str, source: str) -> None:
+    statement = after(f"ATTACH {attach}", "INSERT INTO pg.mart.revenue SELECT a FROM pg.orders")
+    (output,), (read,) = statement.outputs, statement.inputs
+    assert (output.namespace, output.name) == (namespace, target)
+    assert (read.namespace, read.name) == (namespace, source)
+    assert statement.confidence == "exact"
+
+
+@pytest.mark.parametrize(
+    "attach",
+    [
+        "'' AS pg (TYPE postgres, SECRET x)",
+        "'' AS pg (TYPE postgres)",
+        "'dbname=shop' AS pg (TYPE postgres)",
+        "'service=prod' AS pg (TYPE postgres)",
+        f"'ducklake:postgres:dbname=d host=h password={SECRET}' AS pg",
+        f"'ducklake:{SECRET}.ducklake' AS pg (DATA_PATH 's3://k:{SECRET}@b')",
+        f"'md:shop?motherduck_token={SECRET}' AS pg",
+        f"'https://h/x.db?sig={SECRET}' AS pg",
+        f"'s3://k:{SECRET}@b/x.db' AS pg (READ_ONLY)",
+        f"'warehouse' AS pg (TYPE iceberg, CLIENT_SECRET '{SECRET}')",
+        f"'Server=h;Database=d;Password={SECRET}' AS pg (TYPE mssql)",
+        f"'host=h password={SECRET}' AS pg",
+        f"'x' || '{SECRET}' AS pg",
+        "? AS pg",
+        "getenv('X') AS pg (TYPE postgres)",
+    ],
+)
+def test_what_does_not_say_where_it_is_is_not_known(attach: str) -> None:
+    statement = after(f"ATTACH {attach}", "INSERT INTO pg.mart.revenue SELECT a FROM pg.orders")
+    assert (statement.inputs, statement.outputs, statement.confidence) == ((), (), "partial")
+    assert SECRET not in repr(statement)
+
+
+@pytest.mark.parametrize(
+    ("use", "name"), [("USE pg", "shop.public.orders"), ("USE pg.mart", "shop.mart.orders"), ("DETACH x", "orders")]
+)
+def test_the_attached_database_in_use(use: str, name: str) -> None:
+    statement = after("ATTACH 'host=h dbname=shop' AS pg (TYPE postgres)", use, "SELECT * FROM orders")
+    assert [table.name for table in statement.inputs] == [name]
+
+
+def test_a_detached_database_is_none() -> None:
+    statement = after("ATTACH 'host=h dbname=shop' AS pg (TYPE postgres)", "DETACH pg", "SELECT * FROM pg.orders")
+    assert [(table.namespace, table.name) for table in statement.inputs] == [("", "pg.orders")]
