@@ -12,8 +12,8 @@ MAX_SHOWN = 300
 _MAX_LABEL = 120
 # Letters, digits, spaces and single hyphens mean nothing in markdown.
 _MEANS_NOTHING = re.compile(r"[^\W_]+(?:[ -][^\W_]+)*")
-# At its start, a sentence could be taken for an item of a list.
-_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#!|~&$^]|^[-+=]|(?<=^\d)[.)]")
+# At its start, a sentence could be taken for an item of a list. An underscore within a word means nothing.
+_MARKDOWN = re.compile(r"[\\`*{}\[\]<>#!|~&$^]|(?<![^\W_])_|_(?![^\W_])|^[-+=]|(?<=^\d)[.)]")
 # Addresses become links in GitHub's markdown, whatever their characters are written as.
 _ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 _WORD_JOINER = "\u2060"
@@ -31,11 +31,17 @@ def line(text: str, limit: int = MAX_SHOWN) -> str:
 
 
 def code(text: str, limit: int = MAX_SHOWN) -> str:
-    """A code span of markdown, also in a table."""
+    """A code span of markdown; in a table, within a `cell`."""
     shown = line(text, limit).replace("`", "'").strip()
-    # In a table a bar needs a backslash, and behind a backslash of the text's own no bar is safe.
-    barless = shown.replace("\\|", "\\¦").replace("|", "\\|")
-    return f"`{barless}`" if barless else "(empty)"
+    return f"`{shown}`" if shown else "(empty)"
+
+
+def cell(markdown: str) -> str:
+    """Markdown of one line as the cell of a table, which a bar would end.
+
+    A backslash before the bar keeps it, but behind a backslash of the text's own no bar is safe.
+    """
+    return markdown.replace("\\|", "\\¦").replace("|", "\\|")
 
 
 def word(text: str, limit: int = MAX_SHOWN) -> str:
@@ -44,9 +50,12 @@ def word(text: str, limit: int = MAX_SHOWN) -> str:
 
 
 def prose(text: str, limit: int = MAX_SHOWN) -> str:
-    """A sentence in markdown, also in a table: each character that could mean something is written as an entity."""
+    """A sentence in markdown: a backslash stands before each character that could mean something.
+
+    Not an entity: the page of Prefect's first UI shows these as they are written.
+    """
     shown = _ADDRESS.sub(_WORD_JOINER, line(" ".join(text.split()), limit))
-    return _MARKDOWN.sub(lambda found: f"&#{ord(found[0])};", shown)
+    return _MARKDOWN.sub(lambda found: f"\\{found[0]}", shown)
 
 
 def mermaid(text: str, limit: int = _MAX_LABEL) -> str:

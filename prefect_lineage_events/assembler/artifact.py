@@ -14,7 +14,7 @@ from prefect_lineage_events.assembler.ledger import Sent
 from prefect_lineage_events.assembly.graph import mermaid
 from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Lineage, RunLineage, UnknownSource
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.escaping import code, prose, word
+from prefect_lineage_events.escaping import cell, code, prose, word
 from prefect_lineage_events.settings import settings
 
 MAX_DATASETS = 100
@@ -206,5 +206,5 @@ def _more(there: int, shown: int, what: str) -> list[str]:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
+    lines = [head, ["---"] * len(head), *([cell(text) for text in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
