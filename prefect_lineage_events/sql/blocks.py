@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .words import Words
+from .sniff import CHANGES, TOUCHING
+from .words import Kind, Words
 
 _TRANSACTION = frozenset(
     {
@@ -29,6 +30,7 @@ _CONDITIONAL = frozenset({"IF", "ELSEIF", "ELSIF", "WHILE", "WHEN", "FOR", "UNTI
 _OPENERS = frozenset({"THEN", "DO", "LOOP"})
 _PLAIN = frozenset({"ELSE", "LOOP", "REPEAT", "TRY", "CATCH", "ATOMIC", "THEN"})
 _CHANGED = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "EXECUTE"})
+_QUERIES = frozenset({"SELECT", "WITH", "INSERT"})
 _ROUTINES = frozenset({"PROCEDURE", "FUNCTION"})
 _ENDED = frozenset({"IF", "LOOP", "WHILE", "FOR", "CASE", "TRY", "CATCH", "REPEAT", "TRANSACTION", "WORK"})
 _STATEMENTS = frozenset(
@@ -38,6 +40,28 @@ _STATEMENTS = frozenset(
         "ROLLBACK", "GOTO", "WAITFOR", "USE",
     }
 )  # fmt: skip
+
+
+# Where a block may stand by itself, so that a piece of a text may be a part of one
+SCRIPTED = frozenset(
+    {"oracle", "snowflake", "bigquery", "databricks", "spark", "tsql", "fabric", "db2", "teradata", "exasol", "vertica"}
+)
+
+
+def is_of_a_block(words: Words) -> bool:
+    """Is it a part of a block that touches no data: an assignment, a call, a declaration?"""
+    if not TOUCHING.isdisjoint(words.upper):
+        return False
+    at = int(words.word(0) in (":", "@", "$"))
+    if not words.is_name(at):
+        return words.kind(at) == Kind.MARK
+    if words.find(frozenset({":="}), at) != -1:
+        return words.word(at) not in CHANGES
+    at += 1
+    while words.word(at) == "." and words.is_name(at + 1):
+        at += 2
+    opened = words.word(at) in ("", "=", "+=", "-=", "(", "@", ":", "%")
+    return opened or words.is_name(at) or words.kind(at) in (Kind.STRING, Kind.NUMBER)
 
 
 def heads(words: Words, at: int = 0) -> Iterator[tuple[int, int]]:
@@ -53,6 +77,8 @@ def _head(words: Words, at: int) -> int:
     word, following = words.word(at), words.word(at + 1)
     if word == "BEGIN":
         return at if following in _TRANSACTION or at + 1 >= len(words) else at + 1
+    if word == "USING" and following == "EXTERNAL":  # docs.aws.amazon.com/athena: USING EXTERNAL FUNCTION
+        return max(words.find(_QUERIES, at), at)
     if word == "NOT" and following == "ATOMIC":
         return at + 2
     if word in _PLAIN:
@@ -61,7 +87,8 @@ def _head(words: Words, at: int) -> int:
         statement = words.find(_STATEMENTS | {"SEL"}, at + 1)
         return statement if statement != -1 else at
     if word == "END":
-        return at + 1 + (following in _ENDED)
+        end = at + 1 + (following in _ENDED)
+        return end + (end + 1 == len(words) and words.is_name(end))  # a label
     if word == "FORALL":  # docs.oracle.com: FORALL i IN ... [SAVE EXCEPTIONS] statement
         return words.find(_CHANGED, at + 1) if words.find(_CHANGED, at + 1) != -1 else at
     if word in _ROUTINES and words.is_name(at + 1):  # a procedure within a package or a block (docs.oracle.com)

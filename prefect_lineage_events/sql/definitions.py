@@ -111,6 +111,8 @@ def is_routine(words: Words) -> bool:
 def create(words: Words, draft: Draft) -> Definition:
     """`CREATE ...` and Snowflake's `DEFINE ...`: notes what is made, and finds the query that fills it."""
     thing, at = thing_of(words)
+    if thing == "TYPE" and words.word(at + 1) == "BODY":  # docs.oracle.com: CREATE TYPE BODY
+        thing = "BODY"
     if thing in ROUTINES:
         body = _trigger_body if thing == "TRIGGER" else _body
         return Definition(thing, None, at + 1, body(words, at + 1))
@@ -244,10 +246,13 @@ def _body(words: Words, at: int) -> int:
         word = words.word(at)
         if word == "BEGIN":
             return at
-        if word in ("AS", "IS", "DO") and at + 1 < end:
+        if word in ("AS", "IS", "DO") and at + 1 < end and not words.follows(at - 1, "EXECUTE", "AS"):
             return at + 1
         at = words.close(at) + 1 if word == "(" else at + 1
     return -1
+
+
+_STATEMENTS = CHANGES | {"SELECT", "WITH", "SET", "IF", "EXEC", "EXECUTE", "PRINT", "RAISERROR", "THROW", "RETURN"}
 
 
 def _trigger_body(words: Words, at: int) -> int:
@@ -258,8 +263,10 @@ def _trigger_body(words: Words, at: int) -> int:
         return block
     row = words.find(frozenset({"ROW", "STATEMENT"}), at)
     if row == -1:
-        start = words.find(frozenset({"AS"}), at)  # learn.microsoft.com: CREATE TRIGGER
-        return start + 1 if 0 < start < len(words) - 1 else -1
+        while (at := words.find(frozenset({"AS"}), at) + 1) > 0:  # learn.microsoft.com: CREATE TRIGGER
+            if words.word(at) in _STATEMENTS:
+                return at
+        return -1
     if words.word(row + 1) == "(" and words.close(row + 1) == len(words) - 1:  # docs.teradata.com: CREATE TRIGGER
         return row + 2
     return words.find(CHANGES, row)

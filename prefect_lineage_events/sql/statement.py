@@ -17,7 +17,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from . import alterations, connection, definitions, executed, renames
 from .arguments import arguments_at
 from .batches import cut
-from .blocks import heads
+from .blocks import SCRIPTED, heads, is_of_a_block
 from .context import Context
 from .declarations import declared_columns
 from .definitions import ROUTINES, Definition
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .tokens import Piece
 
 _SET_CONFIG = "set_config"
+_COMMANDS = frozenset({TokenType.COMMAND, TokenType.EXECUTE})
 _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
 
 
@@ -81,7 +82,7 @@ class _Reader:
         tokens = piece.tokens
         if tokens is None:
             return self._untokenised(piece.text)
-        if len(tokens) == 2 and tokens[0].token_type == TokenType.COMMAND and tokens[1].token_type == TokenType.STRING:
+        if len(tokens) == 2 and tokens[0].token_type in _COMMANDS and tokens[1].token_type == TokenType.STRING:
             return self._headed(from_text(piece.prepared))  # a tokenizer that keeps a command's tail as one text
         if tokens and tokens[0].text.upper() in PARSED:
             draft = Draft(self.context)
@@ -151,9 +152,14 @@ class _Reader:
             definition(words, draft)
         elif transfer := TRANSFERS.get(verb):
             self._inner(transfer(words, draft), words, draft)
-        elif verb not in NO_DATA and not TOUCHING.isdisjoint(words.upper):
+        elif words.word(1) == ":=" and not TOUCHING.isdisjoint(words.upper):
+            return self.holder(words, draft)
+        elif verb not in NO_DATA and not (self._may_be_in_block() and is_of_a_block(words)):
             draft.doubt("partial", "an unknown kind of statement")
         return [draft]
+
+    def _may_be_in_block(self) -> bool:
+        return self.context.in_routine or self.context.dialect in SCRIPTED
 
     # --- queries and changes
 

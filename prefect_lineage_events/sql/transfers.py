@@ -253,8 +253,8 @@ def bulk(words: Words, draft: Draft) -> Query | None:
 
 
 def apply_changes(words: Words, draft: Draft) -> Query | None:
-    """APPLY CHANGES INTO t FROM [STREAM] s (docs.databricks.com: APPLY CHANGES INTO)."""
-    if not words.follows(1, "CHANGES", "INTO"):
+    """APPLY CHANGES INTO t FROM [STREAM] s, AUTO CDC INTO t FROM s (docs.databricks.com: AUTO CDC INTO)."""
+    if not (words.follows(0, "APPLY", "CHANGES", "INTO") or words.follows(0, "AUTO", "CDC", "INTO")):
         return None
     draft.kind, draft.effect = "write", "update"
     draft.write(read_name(words, 3, draft.context).table)

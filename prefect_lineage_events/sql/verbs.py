@@ -19,6 +19,7 @@ TRANSFERS: dict[str, Callable[[Words, Draft], Query | None]] = {
     "GET": transfers.put,
     "BULK": transfers.bulk,
     "APPLY": transfers.apply_changes,
+    "AUTO": transfers.apply_changes,
 }
 DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
     "DROP": alterations.drop,

@@ -101,7 +101,8 @@ class _Walk(Nodes):
 
     def _applied(self, node: exp.Lateral) -> None:
         """`CROSS APPLY b`: a table may stand where mostly a function does (learn.microsoft.com: FROM)."""
-        if not self.ctes.holds(node):
+        is_name = all(isinstance(part, exp.Identifier) for part in node.this.flatten())
+        if is_name and not self.ctes.holds(node):
             self.draft.refs[id(node)] = table = self.named(list(dotted(node.this)))
             self.draft.read(table)
 

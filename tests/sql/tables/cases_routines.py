@@ -78,6 +78,8 @@ ORACLE: Cases = {
     "blocks": [
         Case("FORALL", "begin forall i in 1..x.count save exceptions insert into t values x(i); end;", "", "T", "write misc"),
         Case("FORALL over indices", "forall i in indices of x update t set a = x(i) where b = y(i)", "", "T", "write", "update"),
+        Case("assignments, calls and declarations touch nothing", "declare n number; v t.a%type; begin n := n + 1; p; q.r(n); end;", "", "", "misc misc misc misc misc misc"),
+        Case("an assignment of a query", "x := (select max(a) from t)", "T", "", "read", confidence="recovered"),
         Case("a cursor and types of a block", "declare cursor c is select * from a; type r is table of number; begin null; end;", "A", "", "read misc misc misc", confidence="recovered"),
     ],
     "routines": [
@@ -154,7 +156,33 @@ BIGQUERY: Cases = {
     ],
 }  # fmt: skip
 
+ATHENA: Cases = {
+    "prepared statements": [
+        Case("of a statement", "prepare p from insert into x select * from t; execute p using 1", "t", "x", "misc write"),
+    ],
+    "queries": [
+        Case("a function of one's own", "using external function f(a varchar) returns varchar lambda 'x' select f(a) from t", "t"),
+    ],
+}  # fmt: skip
+
+DATABRICKS: Cases = {
+    "routines": [
+        Case("a flow of changes", "create flow f as auto cdc into t from stream(s) keys (k)", "s", "t", "misc"),
+    ],
+}  # fmt: skip
+
+# In every dialect
+STANDARD: Cases = {
+    "text that is no statement": [
+        Case("misspelled words", "selec * form x", "", "", "misc", confidence="partial"),
+        Case("a misspelled INSERT", "insrt into t values (1)", "", "", "misc", confidence="partial"),
+    ],
+}  # fmt: skip
+
 BY_DIALECT = [
+    ("", STANDARD),
+    ("athena", ATHENA),
+    ("databricks", DATABRICKS),
     ("postgres", POSTGRES),
     ("redshift", REDSHIFT),
     ("mysql", MYSQL),
