@@ -1,4 +1,4 @@
-"""What capture costs: in the caller's thread, in CPU time, in the flow's time, in memory, at import.
+"""What capture costs: in the caller's thread, in CPU time, in the flow's time, in memory, at import, at the end.
 
     python -m benchmarks.capture [--statements 1000]
 
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def measure(folder: Path, count: int) -> None:
-    from benchmarks.capture import bursts, costs, imports, memory, slowdown
+    from benchmarks.capture import bursts, costs, ends, imports, memory, slowdown
     from benchmarks.capture.stores import stores
 
     with stores(folder) as connected:
@@ -45,6 +45,7 @@ def measure(folder: Path, count: int) -> None:
     memory.report()
     bursts.report()
     imports.report()
+    ends.report()
 
 
 if __name__ == "__main__":
