@@ -7,6 +7,7 @@ connection was last used in, if it is still running; else the only one running i
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import threading
@@ -251,9 +252,29 @@ def watch() -> None:
     """Note the contexts that Prefect enters and leaves from now on. Idempotent; Prefect behaves as before."""
     for cls in (FlowRunContext, TaskRunContext):
         if "__enter__" not in cls.__dict__:
+            _find_entered(cls)
             cls.__enter__ = _remembering(cls.__enter__)  # type: ignore[method-assign]
     if "__exit__" not in FlowRunContext.__dict__:
         FlowRunContext.__exit__ = _settling(FlowRunContext.__exit__)  # type: ignore[method-assign]
+
+
+def _find_entered(kind: type[Any]) -> None:
+    """Remember the contexts that Prefect entered before it was watched, if the calling code is in none of them.
+
+    A thread that touches the first store of its process finds its run by them.
+    """
+    if kind.get() is not None:
+        return
+    for context in gc.get_referrers(kind):
+        if type(context) is kind and context._token is not None:
+            _remember(context, at_home=False)
+
+
+def note_children() -> None:
+    """A fork in the code of a run: the child may do work of the run, so its end is told here whatever it does."""
+    run = _starting_run() if _contexts else None
+    if run is not None and not run.detached and run.info.flow_run_id is not None:
+        _with_children.add(run.info.flow_run_id)
 
 
 def before_interruption(call: Callable[[Run], None]) -> None:
@@ -310,12 +331,12 @@ def _remembering(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return __enter__
 
 
-def _remember(context: Any) -> None:
+def _remember(context: Any, *, at_home: bool = True) -> None:
     _contexts[id(context)] = context
     if isinstance(context, FlowRunContext) and context.flow_run is not None:
         _inherited.discard(context.flow_run.id)
     run: Any = context.task_run if isinstance(context, TaskRunContext) else context.flow_run
-    if run is not None:
+    if run is not None and at_home:
         threads.note_home(run.id)
     if isinstance(context, TaskRunContext):
         _task_runs[context.task_run.id] = context.task_run
@@ -338,7 +359,12 @@ def _begin_anew() -> None:
     _task_runs.clear()
 
 
-os.register_at_fork(after_in_child=_begin_anew)
+def _before_fork() -> None:
+    with softly("noting a fork"):
+        note_children()
+
+
+os.register_at_fork(before=_before_fork, after_in_child=_begin_anew)
 
 
 watch()

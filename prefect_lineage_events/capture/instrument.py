@@ -94,6 +94,9 @@ def instrument() -> None:
         _hooked = True
     for module_name in sorted({patch[0] for patch in _PATCHES}):
         when_imported(module_name, _patch_if_wanted)
+    # The engines are imported when the first flow or task is run: before its context is entered.
+    for module_name in ("prefect.flow_engine", "prefect.task_engine"):
+        when_imported(module_name, lambda _: _watch_runs())
 
 
 def uninstrument() -> None:
@@ -133,11 +136,12 @@ def _patch(module: Any) -> None:
         connector = getattr(module, class_name, None) if module_name == module.__name__ else None
         if connector is not None and not _is_patched(vars(connector)[method_name]):
             setattr(connector, method_name, _Patch(vars(connector)[method_name], wrapper, lambda: _wanted))
-            _watch_runs()
 
 
 def _watch_runs() -> None:
-    """What is started before the first connection must know its starter as well, and a run must be seen to end whose
+    """Watch runs, and what they start, from the first one on.
+
+    What is started before the first connection must know its starter as well, and a run must be seen to end whose
     connections are all in other processes.
     """
     with softly("watching runs"):

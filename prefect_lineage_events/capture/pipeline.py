@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from uuid import UUID
 
+from prefect_lineage_events.capture.children import lost
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.drafts import Draft
 from prefect_lineage_events.capture.emitter import Emitter, Send
@@ -218,7 +219,11 @@ class Pipeline:
         if emitter is None:
             return
         emitter.flush()
-        self._tell(emitter, closed=True, even_none=even_none)
+        reason = ""
+        if even_none and key is not None and (children := lost(key)):
+            emitter.dropped_here += children
+            reason = f"{children} child process(es) ended before all they had to say was sent"
+        self._tell(emitter, closed=True, even_none=even_none, reason=reason)
         self._put_to_rest(emitter)
 
     def _put_to_rest(self, emitter: Emitter) -> None:
@@ -230,10 +235,12 @@ class Pipeline:
         while len(self._resting) > _MAX_RESTING:
             self._resting.popitem(last=False)
 
-    def _tell(self, emitter: Emitter, *, closed: bool, final: bool = False, even_none: bool = False) -> None:
+    def _tell(
+        self, emitter: Emitter, *, closed: bool, final: bool = False, even_none: bool = False, reason: str = ""
+    ) -> None:
         if self._values.schema_lookup:
             emitter.look_up()
-        emitter.tell_count(closed=closed, final=final, even_none=even_none)
+        emitter.tell_count(closed=closed, final=final, even_none=even_none, reason=reason)
 
     def _count_dropped(self) -> None:
         for run, count in self._queue.dropped():

@@ -74,12 +74,16 @@ class Sender:
                 time.sleep(0.02)
         return sum(channel.waiting for channel in channels if not channel.ended(deadline))
 
-    def finish(self, deadline: float) -> None:
-        """Wait as `wait` does, for the last time: what the API has not taken by then goes with the process."""
+    def finish(self, deadline: float) -> bool:
+        """Wait as `wait` does, for the last time: what the API has not taken by then goes with the process.
+
+        Returns whether it has taken all.
+        """
         self._over = True
         lost = self.wait(deadline)
         if lost:
             logger.warning("lineage: the Prefect API did not take %s events in time; they are lost", lost)
+        return not lost
 
     def _emit(self, event: dict[str, Any]) -> bool:
         if self._way is None:

@@ -12,10 +12,19 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from prefect_lineage_events.capture import policy
+from prefect_lineage_events.capture import policy, process_end
+from prefect_lineage_events.capture.children import Marks
 from prefect_lineage_events.capture.context import Run, after_work_elsewhere, before_interruption
 from prefect_lineage_events.capture.log import softly
-from prefect_lineage_events.capture.notes import Counts, FlushNote, ForgottenNote, Note, RunEndedNote, StatementNote
+from prefect_lineage_events.capture.notes import (
+    Counts,
+    FlushNote,
+    ForgottenNote,
+    Note,
+    RecordNote,
+    RunEndedNote,
+    StatementNote,
+)
 from prefect_lineage_events.capture.queue import NoteQueue
 from prefect_lineage_events.capture.sending import Sender
 from prefect_lineage_events.settings import LineageSettings, settings
@@ -47,10 +56,13 @@ class Worker:
         self._started = False
         self._out_of_order = False
         self._watched: dict[int, ForgottenNote] = {}
+        self._marks = Marks() if _is_child() else None
 
     def put(self, note: Note) -> bool:
         if self._out_of_order:
             return False
+        if self._marks is not None and isinstance(note, StatementNote | RecordNote) and note.run is not None:
+            self._marks.hold(note.run.key)
         taken = self._queue.put(note)
         if not self._started:
             self._start()
@@ -88,6 +100,10 @@ class Worker:
         """The process ends: finish what is noted, against the deadline, and tell what was not. Once."""
         if not self._started or self._stopping.is_set():
             return
+        with process_end.undisturbed():
+            self._finish()
+
+    def _finish(self) -> None:
         deadline = time.monotonic() + self._values.drain_timeout
         self._stopping.set()
         self._queue.wake()
@@ -96,7 +112,9 @@ class Worker:
         with softly("ending with the process"):
             if self._pipeline is not None and self._thread.is_alive():
                 self._pipeline.give_up("the process ended before everything was analysed")
-            self._sender.finish(deadline)
+            arrived = self._sender.finish(deadline)
+            if self._marks is not None and arrived and not self._thread.is_alive():
+                self._marks.remove()
 
     def _start(self) -> None:
         with self._lock:
@@ -110,6 +128,7 @@ class Worker:
                 if multiprocessing.parent_process() is not None:
                     # a pool's child closes its queues, and with them Prefect's way to the parent, before threads end
                     multiprocessing.util.Finalize(None, self.stop, exitpriority=_BEFORE_QUEUES)
+                    process_end.before_termination(self.stop)
 
     def _run(self) -> None:
         with softly("starting lineage"):
@@ -155,8 +174,14 @@ class Worker:
 
 
 _worker: Worker | None = None
+_forked = False
 _making = threading.RLock()
 _importing = threading.Lock()
+
+
+def _is_child() -> bool:
+    """Was this process started by another one that may have a run?"""
+    return _forked or multiprocessing.parent_process() is not None
 
 
 def _current() -> Worker:
@@ -221,12 +246,16 @@ def _after_fork() -> None:
 
 
 def _begin_anew() -> None:
-    global _worker, _making, _importing
+    global _worker, _making, _importing, _forked
+    if _worker is not None and _worker._marks is not None:
+        _worker._marks.drop()
+    _forked = True
     _worker, _making, _importing = None, threading.RLock(), threading.Lock()
 
 
 # Before the threads of executors are joined, which look up hosts for us, and before any `atexit` call.
 threading._register_atexit(_stop)  # type: ignore[attr-defined]
+process_end.before_hard_exit(_stop)
 before_interruption(_settle)
 after_work_elsewhere(_close)
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_anew)

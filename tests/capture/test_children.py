@@ -1,0 +1,75 @@
+"""Marks of child processes: who ends without removing its mark is lost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from prefect.settings import PREFECT_HOME, temporary_settings
+
+from prefect_lineage_events.capture.children import Marks, lost
+
+RUN = uuid4()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path):
+    with temporary_settings({PREFECT_HOME: tmp_path}):
+        yield tmp_path
+
+
+def child(work) -> None:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def test_child_that_ends_with_its_mark_is_lost_once(home: Path) -> None:
+    child(lambda: Marks().hold(RUN))
+    child(lambda: Marks().hold(RUN))
+
+    assert (lost(RUN), lost(RUN)) == (2, 0)
+    assert not (home / "lineage-children" / str(RUN)).exists()
+
+
+def test_child_that_has_sent_all_is_not_lost() -> None:
+    def work() -> None:
+        marks = Marks()
+        marks.hold(RUN)
+        marks.remove()
+
+    child(work)
+    assert lost(RUN) == 0
+
+
+def test_child_at_work_is_not_lost() -> None:
+    marks = Marks()
+    marks.hold(RUN)
+    assert lost(RUN) == 0
+    marks.remove()
+    assert lost(RUN) == 0
+
+
+def test_mark_is_not_the_childs_of_a_child(home: Path) -> None:
+    marks = Marks()
+    marks.hold(RUN)
+    child(marks.drop)
+    assert lost(RUN) == 0
+    marks.remove()
+
+
+def test_run_without_children_has_no_marks() -> None:
+    assert lost(uuid4()) == 0
+
+
+def test_folder_that_cannot_be_written_is_no_matter(home: Path) -> None:
+    (home / "lineage-children").write_text("")
+    marks = Marks()
+    marks.hold(RUN)
+    marks.remove()
