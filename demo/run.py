@@ -42,7 +42,7 @@ def main() -> int:
         say("starting a Prefect server of its own ...")
         stack.callback(services.prefect_server(FOLDER, port, environment).stop)
         say("prefect-lineage deploy: blocks, deployments and automation ...")
-        run([str(Path(sys.executable).parent / "prefect-lineage"), "deploy"], environment)
+        run([str(Path(sys.executable).parent / "prefect-lineage"), "deploy", "--settle", "5"], environment)
         stack.callback(services.assembler(FOLDER, environment).stop)
         run([sys.executable, "-m", "demo.prepare", str(FOLDER)], environment)
         say("running the flows over 336,776 flights ...")
@@ -96,7 +96,10 @@ def run(command: list[str], environment: dict[str, str], cwd: Path = ROOT) -> No
 
 
 def wait_for_assembling(api: str) -> set[str]:
-    """Wait, telling of progress, until every run is in the file; returns the flow names assembled by the automation."""
+    """Wait, telling of progress, until every run is in the file; returns the names of their flows.
+
+    Returns none when something else than the automation started the assembler.
+    """
     deadline = time.monotonic() + ASSEMBLING_TIMEOUT
     with httpx.Client(base_url=api, timeout=30) as client:
         runs = {r["id"]: name for name in FLOWS for r in flow_runs(client, name)}
@@ -106,12 +109,8 @@ def wait_for_assembling(api: str) -> set[str]:
             states = ", ".join(r["state"]["name"] for r in assembling) or "none yet"
             say(f"  {len(arrived)} of {len(runs)} runs assembled; assembler runs: {states}")
             if arrived == set(runs):
-                ids = {
-                    r["parameters"].get("flow_run_id")
-                    for r in assembling
-                    if (r.get("created_by") or {}).get("type") == "AUTOMATION"
-                }
-                return {name for id_, name in runs.items() if id_ in ids}
+                makers = {(r.get("created_by") or {}).get("type") for r in assembling}
+                return set(runs.values()) if makers == {"AUTOMATION"} else set()
             time.sleep(3)
     return set()
 

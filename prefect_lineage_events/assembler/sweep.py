@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from prefect_lineage_events.assembler import claims, sweep_state
 from prefect_lineage_events.assembler.in_flight import stale_runs
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 OVERLAP = dt.timedelta(minutes=10)
 # As long as Prefect keeps events, unless told otherwise.
 KEEP_TRYING = dt.timedelta(days=7)
+# So often a run is looked at whose kin have ended, and lack events themselves.
+KIN_TRIES = 12
 BUSY = "another assembler has it in hand"
 # What is done is written down after so much of the history: where a sweep was killed, the next one goes on.
 STEP = dt.timedelta(hours=1)
@@ -132,7 +135,7 @@ def _next_state(
     unsettled += [
         (r, lacks[r.id])
         for r in done.incomplete
-        if r.id in awaited and _since(r, now - KEEP_TRYING if waits_for[r.id] else give_up)
+        if r.id in awaited and _since(r, now - KEEP_TRYING if _waits_for_others(r, waits_for, waited) else give_up)
     ]
     # The claim of an assembler that was killed may outlive the overlap.
     unsettled += [(r, BUSY) for r in done.busy if _since(r, now - KEEP_TRYING)]
@@ -151,6 +154,12 @@ def _next_state(
     untried = [r.ended for r in done.left if r.ended and r.id not in waited]
     mark = min([until, max(before.mark or keep_since, now - OVERLAP), *untried])
     return SweepState(mark=mark, swept=now, waiting=tuple(waiting.values()))
+
+
+def _waits_for_others(run: FlowRun, waits_for: Mapping[UUID, Sequence[UUID]], waited: Mapping[UUID, Waiting]) -> bool:
+    """Does it lack only what other runs hand over? It is looked at when these have ended, and then not for ever."""
+    tries = waited[run.id].attempts if run.id in waited else 0
+    return bool(waits_for[run.id]) and tries < KIN_TRIES
 
 
 def _since(run: FlowRun, time: dt.datetime) -> bool:

@@ -278,6 +278,27 @@ def test_incomplete_runs_wait_by_name_for_the_time_that_is_set(monkeypatch):
     assert (waiting.flow_run_id, waiting.reason) == (fresh.id, "lacks emitter 1: events 4-7")
 
 
+@pytest.mark.parametrize(("attempts", "waits"), [(0, True), (sweep_module.KIN_TRIES - 1, True), (50, False)])
+def test_a_run_waits_for_its_kin_but_not_for_ever(attempts, waits):
+    run, kin = run_that_ended(60 * 30), uuid4()
+    told = one_run.Assembled(run.id, "f", "sent", lacks=("what run 1 handed over",), waits_for=(kin,))
+    before = (sweep_state.Waiting(run.id, "f", run.ended, "", attempts, (kin,)),) if attempts else ()
+    after = next_state(Summary(assembled=[told], incomplete=[run]), before)
+    assert [w.flow_run_id for w in after.waiting] == ([run.id] if waits else [])
+
+
+def test_what_can_never_arrive_is_not_waited_for():
+    run = run_that_ended(1)
+    told = one_run.Assembled(run.id, "f", "sent", lacks=("event 1 cannot be read",), awaits=False)
+    assert not next_state(Summary(assembled=[told], incomplete=[run])).waiting
+
+
+def test_a_run_that_cannot_be_put_together_is_given_up_after_the_time_that_is_set():
+    fresh, old = run_that_ended(55), run_that_ended(65)
+    after = next_state(Summary(broken=[(fresh, "KeyError"), (old, "KeyError")]))
+    assert [w.flow_run_id for w in after.waiting] == [fresh.id]
+
+
 def test_a_run_that_fails_for_a_week_is_given_up():
     old = run_that_ended(60 * 24 * 8)
     assert not next_state(Summary(failed=[(old, "503")])).waiting
