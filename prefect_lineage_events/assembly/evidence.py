@@ -66,8 +66,8 @@ class Possibility:
 
     @property
     def is_scalar(self) -> bool:
-        """At most one row: a watermark, a count, a setting."""
-        return self.total is not None and self.total <= 1
+        """At most one row at a time: a watermark, a count, a setting."""
+        return all(one.is_scalar for one, _ in self.rows)
 
     def is_exactly(self, written: Written, *, all_columns: bool = False) -> bool:
         """Had one of the reads these columns (all of them), and as many rows as were written?"""
@@ -157,9 +157,10 @@ def _explained(written: Written, among: Sequence[Possibility], *, alone: bool, i
     if len(has_all) > 1 and written.count and sum(p.total or 0 for p in has_all) == written.count:
         return Explanation(has_all, stacked=True)
     explained = names & frozenset().union(*(p.names for p in among))
-    same_number = [p for p in among if p.has_number_of(written) and explained <= p.names]
-    if len(same_number) == 1 and explained:
-        return Explanation(same_number, exactly=True)
+    # Rows of one read, with columns more. A total by a table's key has as many rows as that table, but not its columns.
+    widened = [p for p in among if p.has_number_of(written) and explained == p.names]
+    if len(widened) == 1:
+        return Explanation(widened, exactly=True)
     if explained == names:
         return _by_columns(written, among, alone=alone, in_turn=in_turn)
     return _computed(written, explained, among, alone=alone, in_turn=in_turn)
@@ -181,8 +182,6 @@ def _by_columns(written: Written, among: Sequence[Possibility], *, alone: bool, 
     needed = _needed(written.names, among)
     if alone:
         needed = [p for p in among if p in needed or (p.given and not p.is_scalar)]
-    if any(p.has_number_of(written) for p in among if p not in needed):
-        return Explanation(perhaps=among)
     if written.names <= _names(needed):
         left = [p for p in among if p not in needed and not p.is_scalar]
         return Explanation(needed, [p for p in left if p.fresh or not in_turn])

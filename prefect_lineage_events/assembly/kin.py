@@ -1,4 +1,4 @@
-"""What runs above and below a run handed over to it: rows in parameters and results, and columns of tables.
+"""What runs around a run handed over to it: rows in parameters, results and caches, and columns of tables.
 
 Such rows are steps of the run like its own reads, but for this: they are no use of a dataset by this run, unless
 something that it wrote was fed by them. What came in a parameter is in the hands of the flow's body, by itself for each
@@ -29,7 +29,8 @@ _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 
 def with_handed(own: Iterable[Step], history: RunHistory) -> list[Step]:
     """The run's own steps with what was handed to it, each in its place in time."""
-    handed = sorted([*_from_above(history), *_from_below(history)], key=lambda step: step.started)
+    around = [*_from_above(history), *_from_below(history), *_from_cache(history)]
+    handed = sorted(around, key=lambda step: step.started)
     whole: list[Step] = []
     for step in own:
         while handed and handed[0].started <= step.started:
@@ -61,6 +62,15 @@ def _from_below(history: RunHistory) -> Iterator[Step]:
         ended = call.ended or below.run.ended or _FIRST
         for number, rows in enumerate(flow.attribution.handed()):
             yield _step(rows, schemas, call.id, ended, f"{subflow} {number}")
+
+
+def _from_cache(history: RunHistory) -> Iterator[Step]:
+    """What the makers of cached results had read of them, as if the tasks that gave these had."""
+    for task_id, cached in sorted(history.cached.items(), key=lambda item: str(item[0])):
+        task = history.tasks[task_id]
+        flow, schemas = _dataflow(cached.history)
+        for number, rows in enumerate(flow.attribution.handed_by([cached.task_run_id])):
+            yield _step(rows, schemas, task_id, task.ended or task.started or _FIRST, f"{task_id} {number}")
 
 
 def _from_above(history: RunHistory) -> Iterator[Step]:

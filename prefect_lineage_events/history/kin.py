@@ -17,7 +17,8 @@ from uuid import UUID
 
 from prefect_lineage_events.events import LineageEvent
 from prefect_lineage_events.history import runs
-from prefect_lineage_events.history.model import Completeness, FlowRun, RunHistory, TaskRun
+from prefect_lineage_events.history.cached import origin
+from prefect_lineage_events.history.model import CachedResult, Completeness, FlowRun, RunHistory, TaskRun
 from prefect_lineage_events.history.tasks import read_tasks
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 # Beyond that many subflows of one run, or levels above it, what they handed over is not looked for.
 MAX_SUBFLOWS = 50
 MAX_LEVELS = 10
+# Of so many cached results of one run the makers are looked for.
+MAX_CACHED = 20
 _STAR = "*"
 Scopes = Collection["UUID | None"]
 
@@ -50,7 +53,8 @@ class KinReader:
         subflows = self._subflows(history, takers, unexplained) if takers else {}
         # A call's parameters, and the body that may hand them on, are the only way in from above.
         parent = self._above(history, takers, unexplained, MAX_LEVELS)
-        whole = replace(history, subflows=subflows, parent=parent)
+        cached = self._cached(history, takers, unexplained)
+        whole = replace(history, subflows=subflows, parent=parent, cached=cached)
         return replace(whole, completeness=replace(history.completeness, open_kin=tuple(_open(whole))))
 
     def _above(self, history: RunHistory, takers: Scopes, unexplained: Scopes, levels: int) -> RunHistory | None:
@@ -73,7 +77,25 @@ class KinReader:
         subflows = self._subflows(above, ids, ids, but=run.id) if calls else {}
         # What the body above handed on it may have been given itself, whatever it read beside that.
         handed_on = {call.id for call in calls if call.untracked and not _behind(tasks, [call.id]) & _readers(above)}
-        return replace(above, subflows=subflows, parent=self._above(above, handed_on, handed_on, levels - 1))
+        above = replace(above, subflows=subflows, cached=self._cached(above, ids, ids))
+        return replace(above, parent=self._above(above, handed_on, handed_on, levels - 1))
+
+    def _cached(self, history: RunHistory, takers: Scopes, unexplained: Scopes) -> dict[UUID, CachedResult]:
+        """The makers of cached results that went to tasks that wrote, or stayed with the body where some are
+        unexplained."""
+        tasks = history.tasks
+        wanted = _behind(tasks, takers)
+        received = {giver for task in tasks.values() for giver in task.upstream}
+        stayed = {task.id for task in tasks.values() if unexplained and task.returned and task.id not in received}
+        found: dict[UUID, CachedResult] = {}
+        histories = {history.run.id: history}
+        for task in [t for t in tasks.values() if t.cached and t.id in wanted | stayed][:MAX_CACHED]:
+            if made := origin(self.client, task):
+                if made[0] not in histories and (run := self._bare(made[0])):
+                    histories[run.id] = replace(self._history(run), tasks=read_tasks(self.client, run.id))
+                if maker := histories.get(made[0]):
+                    found[task.id] = CachedResult(made[1], maker)
+        return found
 
     def _subflows(
         self, history: RunHistory, takers: Scopes, unexplained: Scopes, but: UUID | None = None

@@ -202,7 +202,8 @@ class RunHistory:
 
     `stored_events` counts all events of the run that were read, so that a later look can tell whether more arrived.
     `parent` is the run above, when something may have come from there (rows in a parameter, columns of a table), and
-    `subflows` are the runs below whose results may have gone on; both only as far as that is so.
+    `subflows` are the runs below whose results may have gone on; both only as far as that is so. `cached` says of tasks
+    whose results were taken from a cache which run had made them.
     """
 
     run: FlowRun
@@ -215,3 +216,12 @@ class RunHistory:
     stored_events: int = 0
     parent: RunHistory | None = None
     subflows: Mapping[UUID, RunHistory] = field(default_factory=dict)
+    cached: Mapping[UUID, CachedResult] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CachedResult:
+    """The task run that made a result which was cached, and the history of its flow run."""
+
+    task_run_id: UUID
+    history: RunHistory

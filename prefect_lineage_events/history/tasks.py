@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ORDER_ONLY = "wait_for"
 _CALLER = "__parents__"
 # The name of the state in which Prefect leaves a task whose result it took from its cache.
-_CACHED = "Cached"
+CACHED = "Cached"
 
 
 def read_tasks(client: SyncPrefectClient, flow_run_id: UUID) -> dict[UUID, TaskRun]:
@@ -34,7 +34,7 @@ def all_cached(client: SyncPrefectClient, flow_run_id: UUID) -> bool:
     """Had the run tasks, and did each give a result of an earlier run? The first 200 of them are asked."""
     body = {"flow_runs": {"id": {"any_": [str(flow_run_id)]}}, "limit": api.PAGE}
     rows: list[JSON] = api.post(client, "/task_runs/filter", body)
-    return bool(rows) and all((row.get("state") or {}).get("name") == _CACHED for row in rows)
+    return bool(rows) and all((row.get("state") or {}).get("name") == CACHED for row in rows)
 
 
 def _task(raw: JSON, calls: Mapping[UUID, UUID]) -> TaskRun:
@@ -57,7 +57,15 @@ def _task(raw: JSON, calls: Mapping[UUID, UUID]) -> TaskRun:
         untracked=not all(given),
         returned=not (state.get("state_details") or {}).get("untrackable_result"),
         subflow=_subflow(raw),
+        cached=state.get("name") == CACHED,
+        result_key=result_key(state),
     )
+
+
+def result_key(state: JSON) -> str | None:
+    """Under which key the result of a task in this state is stored; None for one that is not stored."""
+    data = state.get("data")
+    return data.get("storage_key") if isinstance(data, dict) else None
 
 
 def _subflow(raw: JSON) -> UUID | None:

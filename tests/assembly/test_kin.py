@@ -7,7 +7,7 @@ from uuid import UUID
 
 from prefect_lineage_events.assembly.model import Lineage
 from prefect_lineage_events.assembly.stitch import stitch
-from prefect_lineage_events.history.model import RunHistory
+from prefect_lineage_events.history.model import CachedResult, RunHistory
 from tests.assembly.histories import Story, ident
 from tests.assembly.pictures import columns, edges, inputs, known, outputs, schema
 
@@ -157,3 +157,45 @@ def test_the_columns_that_a_parent_saw_are_no_change_of_the_run():
     child = Story("child").write("b", "a", columns="a.*>*").looked_up("a", "x:int")
     history = replace(child.history(), parent=Story("parent").read("a").looked_up("a", "y:int").history())
     assert stitch(history).schema_changes == {}
+
+
+def from_cache(*, found: bool = True) -> Lineage:
+    """`load(extract())` whose `extract` gave what a run before had read."""
+    before = extracting("before")
+    story = Story("again", rows=10).task("E", span=(0, 1), cached=True).task("L", "E", span=(1, 2))
+    story.write("b", task="L", into="x:int")
+    cached = {ident("E"): CachedResult(ident("E"), before.history())} if found else {}
+    return stitch(replace(story.history(), cached=cached)).lineage
+
+
+def test_a_cached_result_is_of_what_its_maker_had_read():
+    found = from_cache()
+    assert (inputs(found), known(found), found.unknown) == ({"a"}, {"a>b": "task graph"}, ())
+    assert columns(found) == {"~a.x>b.x:TRANSFORMATION"}
+
+
+def test_of_a_cached_result_whose_maker_is_not_known_the_source_is_unknown():
+    (unknown,) = from_cache(found=False).unknown
+    assert (unknown.target.name, unknown.rows) == ("b", "unknown")
+
+
+def test_a_cached_result_beside_another_leaves_the_sources_known_in_part_only():
+    story = Story(rows=10).task("E", span=(0, 1), cached=True).task("F", span=(0, 1)).task("L", "E", "F", span=(1, 2))
+    (unknown,) = stitch(
+        story.read("f", task="F", result="x").write("b", task="L", into="x:int").history()
+    ).lineage.unknown
+    assert (unknown.target.name, unknown.rows) == ("b", "partly")
+
+
+def test_what_a_subflow_read_itself_is_what_it_returned_not_what_it_was_given():
+    child = Story("sub").read("own", result="y z", rows=7)
+    parent = call(extracting("parent"), child, "E").task("L", "sub", span=(2, 3))
+    assert edges(above(parent.write("b", task="L", into="y:int z:int", rows=7), child)) == {"own>b"}
+
+
+def test_what_a_flow_reads_after_it_has_handed_on_what_it_was_given_changes_nothing():
+    leaf, middle = Story("leaf", rows=10).write("b", into="x:int"), Story("middle")
+    top = call(extracting("top"), middle, "E")
+    call(middle, leaf, untracked=True, span=(1, 2)).read("later", result="q")
+    history = replace(leaf.history(), parent=replace(middle.history(), parent=top.history()))
+    assert edges(stitch(history).lineage) == {"a>b"}

@@ -39,9 +39,16 @@ def two_through_the_body() -> None:
 
 @flow(name="perhaps crossed")
 def perhaps_crossed() -> None:
-    orders, customers = read("SELECT id FROM orders"), read("SELECT id FROM customers")
+    orders, customers = read("SELECT id FROM orders LIMIT 2"), read("SELECT id FROM customers LIMIT 2")
     write(orders.drop_duplicates(), "order_ids")
     write(customers.drop_duplicates(), "customer_ids")
+
+
+@flow(name="told apart by their number")
+def told_apart_by_their_number() -> None:
+    orders, customers = read("SELECT id FROM orders"), read("SELECT id FROM customers")
+    write(orders.drop_duplicates(), "all_order_ids")
+    write(customers.drop_duplicates(), "all_customer_ids")
 
 
 @flow(name="read by the body")
@@ -121,6 +128,7 @@ if __name__ == "__main__":
         through_the_body,
         two_through_the_body,
         perhaps_crossed,
+        told_apart_by_their_number,
         read_by_the_body,
         into_a_subflow,
         out_of_a_subflow,

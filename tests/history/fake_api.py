@@ -78,6 +78,11 @@ class FakeApi:
             return Answer(self._events(0, json["limit"]))
         if path == "/events/filter/next":
             return Answer(self._events(int(params["page-token"]), 50))
+        if path == "/task_runs/filter" and "flow_runs" not in json and "name" in json.get("task_runs", {}):
+            begins = json["task_runs"]["name"]["like_"]
+            found = [t for t in self.tasks if t["name"].startswith(begins)]
+            found.sort(key=lambda t: t["end_time"], reverse=True)
+            return Answer(found[json["offset"] : json["offset"] + json["limit"]])
         if path == "/task_runs/filter":
             mine = self._tasks_of(json.get("flow_runs", {}).get("id", {}).get("any_"))
             offset = json.get("offset", 0)
