@@ -58,6 +58,9 @@ def truncate(words: Words, draft: Draft) -> None:
     """`TRUNCATE [TABLE] [ONLY] a, b`."""
     draft.kind, draft.effect = "write", "truncate"
     at = 1 + (words.word(1) == "ALL")
+    if words.follows(1, "AUDIT", "LOGS"):  # docs.exasol.com: TRUNCATE AUDIT LOGS
+        draft.kind, draft.effect = "misc", None
+        return
     if words.word(at) in ("TABLES", "DATABASE") and words.is_name(at + 1):  # clickhouse.com: TRUNCATE
         draft.doubt("partial", "every table of a database is emptied")
         return
@@ -125,8 +128,8 @@ def _partition(words: Words, at: int, draft: Draft, target: TableRef) -> None:
     SWITCH ... TO s and MOVE ... TO TABLE s the other way (T-SQL, ClickHouse)."""
     verb = words.word(at)
     joint = words.find(frozenset({"WITH", "FROM"} if verb in ("EXCHANGE", "REPLACE", "ATTACH") else {"TO"}), at)
-    if joint == -1:
-        return
+    if joint == -1 or (words.word(joint) == "WITH" and words.word(joint + 1) != "TABLE"):
+        return  # iceberg.apache.org: REPLACE PARTITION FIELD f WITH days(x)
     other = read_name(words, joint + 1 + (words.word(joint + 1) == "TABLE"), draft.context).table
     if other is None:
         return

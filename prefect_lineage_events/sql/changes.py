@@ -107,6 +107,8 @@ class Changes:
         if words.word(at) == "TOP" and words.word(at + 1) == "(":
             at = words.close(at + 1) + 1
             at += words.word(at) == "INTO"
+        if words.word(at) == "DIRECTORY" and words.word(at + 1) == "USING":
+            return self._directory(at + 1, effect)
         if words.word(at) == "DIRECTORY" and words.kind(at + 1) == Kind.STRING:
             at += 1
         if words.word(at) == "TABLE" and (words.is_name(at + 1) or words.word(at + 1) == "FUNCTION"):
@@ -123,6 +125,18 @@ class Changes:
             frame.expects = True
             return at + 1
         return at
+
+    def _directory(self, at: int, effect: Effect) -> int:
+        """`INSERT OVERWRITE DIRECTORY USING x OPTIONS (path '...')` (spark.apache.org); where its query starts."""
+        words = self.words
+        self.effect(effect)
+        query = words.find(QUERY_STARTS, at, self.end)
+        query = self.end if query == -1 else query
+        for i in range(at, query):
+            value = i + 1 + (words.word(i + 1) == "=")
+            if words.word(i) == "PATH" and words.kind(value) == Kind.STRING:
+                self.draft.write(location_of(words.texts[value], self.draft.context))
+        return query
 
     def _function_target(self, at: int, effect: Effect) -> int:
         """`INSERT INTO FUNCTION s3('https://...')` writes what the function would read (clickhouse.com)."""

@@ -182,7 +182,7 @@ def find_query(words: Words, at: int) -> int:
         if word in ("SELECT", "WITH") and _is_bare_query(words, at, word):
             return at
         if word == "(":
-            if _starts_query(words, at) and words.word(at - 1) not in ("USING", "CHECK", "DEFAULT"):
+            if _starts_query(words, at) and words.word(at - 1) not in _NO_QUERY_BEHIND and not _is_range(words, at):
                 return at
             at = words.close(at)
         at += 1
@@ -212,6 +212,14 @@ def query_end(words: Words, start: int) -> int:
         if words.word(at + 1) in _TAILS and words.word(at + 2) != "AS":
             return at
     return len(words)
+
+
+_NO_QUERY_BEHIND = frozenset({"USING", "CHECK", "DEFAULT"})
+
+
+def _is_range(words: Words, at: int) -> bool:
+    """`(FROM ('2020-01-01') TO ...)` of a partition (doris.apache.org, postgresql.org: CREATE TABLE)."""
+    return words.follows(at, "(", "FROM", "(") and words.word(words.close(at + 2) + 1) == "TO"
 
 
 def _starts_query(words: Words, at: int) -> bool:
@@ -285,8 +293,11 @@ def _refreshed(words: Words, at: int, draft: Draft) -> None:
 def _without_query(words: Words, at: int, end: int, draft: Draft, target: TableRef) -> None:
     """CREATE TABLE ... LIKE t, CLONE t, COPY t, (LIKE t): the tables that a definition takes after, up to its query."""
     words_from = at
-    if words.word(at) == "(" and words.word(at + 1) == "LIKE":
-        draft.read(read_name(words, at + 2, draft.context).table)
+    for start, _ in words.items(at) if words.word(at) == "(" else ():
+        if words.word(start) == "LIKE" and words.is_name(
+            start + 1
+        ):  # among the columns, too (postgresql.org, trino.io)
+            draft.read(read_name(words, start + 1, draft.context).table)
     while at < end:
         word = words.word(at)
         if (

@@ -158,6 +158,17 @@ def named_by(text: str, context: Context) -> TableRef | None:
     return _table(parts, context)
 
 
+# Where a text among the tables of a query is a file or a stage (duckdb.org, docs.snowflake.com, drill.apache.org).
+_LOCATIONS = frozenset({"", "duckdb", "snowflake", "drill", "dremio", "databricks", "spark", "spark2"})
+
+
+def text_item(text: str, context: Context) -> TableRef | None:
+    """What a text among the tables of a query is: a location, or a name (sqlite.org/lang_keywords.html); else none."""
+    if context.dialect == "sqlite":
+        return table_of([(text, True)], context)
+    return location_of(text, context) if context.dialect in _LOCATIONS or text.startswith("@") else None
+
+
 def variable_of(name: str) -> TableRef:
     """A table variable of T-SQL: a table of its own, that is gone with the batch (learn.microsoft.com: table)."""
     return TableRef(("@" + name.lower(),), temporary=True)

@@ -25,6 +25,7 @@ from .names import (
     named_by,
     stage_of,
     table_of,
+    text_item,
     variable_of,
 )
 from .remote import ELSEWHERE, ROWSETS, elsewhere, name_of, rowset
@@ -64,7 +65,7 @@ class Nodes:
         if isinstance(this, exp.Var) and this.name.startswith("@"):
             return stage_of(this.name, self.context)
         if isinstance(this, exp.Literal):
-            return location_of(this.name, self.context)
+            return text_item(this.name, self.context)
         if isinstance(this, exp.DynamicIdentifier):
             return self.dynamic(this.this)
         if isinstance(this, exp.Func):

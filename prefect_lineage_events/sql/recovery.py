@@ -24,12 +24,13 @@ from .frames import (
     QUERY_STARTS,
     SET_OPERATIONS,
     SHORT_VERBS,
+    STATEMENT_ITEMS,
     TABLE_COMMANDS,
     VERBS,
     Frame,
 )
 from .lexis import BATCHED
-from .names import FILE_READERS, MOVES, NAMING_FUNCTIONS, location_of, named_by
+from .names import FILE_READERS, MOVES, NAMING_FUNCTIONS, location_of, named_by, text_item
 from .reading import Named, read_name, read_parts
 from .remote import ROWSETS
 from .table_functions import may_name_tables, tables_of_call
@@ -121,14 +122,18 @@ class _Scan(Changes):
         frame.expects = False
         if word in NO_ITEM:
             return at
-        if word == "SHOW" and self.dialect == "duckdb" and words.word(at - 1) == "(":
-            return words.close(at - 1)  # duckdb.org: SHOW, as a subquery
+        if word in STATEMENT_ITEMS.get(self.dialect, ()) and words.word(at - 1) == "(":
+            if word == "IMPORT":
+                self.draft.doubt("partial", "rows of another store")
+            return words.close(at - 1)
         if word == "STREAM" and (words.is_name(at + 1) or words.word(at + 1) == "("):
             frame.expects = True  # docs.databricks.com: STREAM is a keyword before a table
             return at + 1
         if self._is_function(at):
             return self._function(at, frame)
         named = read_name(words, at, self.draft.context)
+        if words.kind(at) == Kind.STRING:
+            named = Named(text_item(words.texts[at], self.draft.context), at + 1)
         if named.is_unknown:
             self.draft.doubt("partial", "the name of a table is known only when it runs")
         if named.end == at:
@@ -214,7 +219,7 @@ class _Scan(Changes):
             frame.in_with, frame.selects = False, True
         elif word in MOVES and words.word(at + 1) == "(":
             self.moves(at)
-        elif word in TABLE_COMMANDS and self._names_a_table(at + 1, starts or bool(frame.function)):
+        elif word in TABLE_COMMANDS and self._names_a_table(at + 1, starts or self._is_argument(at, frame)):
             frame.expects = True
         elif word == "TABLE" and frame.function and words.word(at + 1) == "(":
             self._argument(at + 2, words.close(at + 1))
@@ -243,6 +248,9 @@ class _Scan(Changes):
     def _joins(self, at: int, word: str) -> bool:
         before = self.words.word(at - 1)
         return before in ("CROSS", "OUTER") if word == "APPLY" else before not in ("SELECT", "DISTINCT")
+
+    def _is_argument(self, at: int, frame: Frame) -> bool:
+        return bool(frame.function) and self.words.word(at - 1) in ("(", ",", "=>", ">")
 
     def _names_a_table(self, at: int, may: bool) -> bool:
         """Does a table follow TABLE, PIVOT or SUMMARIZE, as a statement or as an argument of a function?"""

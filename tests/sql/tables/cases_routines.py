@@ -60,6 +60,9 @@ TRINO: Cases = {
     "prepared statements": [
         Case("of a statement", "prepare p from insert into x select * from t; execute p using 1", "t", "x", "misc write"),
     ],
+    "definitions": [
+        Case("LIKE among the columns", "create table t (a int, like s including properties, b int, like u)", "s u", "t", "create"),
+    ],
 }  # fmt: skip
 
 DUCKDB: Cases = {
@@ -145,6 +148,7 @@ CLICKHOUSE: Cases = {
 
 SQLITE: Cases = {
     "queries": [
+        Case("a text is a name", "select * from 'orders' join \"c\" using (id)", "orders c"),
         Case("an index is no table", "select * from a join t indexed by by_id on a.x = t.x", "a t"),
         Case("of a target", "update t indexed by by_id set a = 1 where b = 2; delete from u not indexed where b = 2", "", "t u", "write write"),
     ],
@@ -179,7 +183,24 @@ STANDARD: Cases = {
     ],
 }  # fmt: skip
 
+EXASOL: Cases = {
+    "queries": [
+        Case("statements among the tables", "select * from t, (explain virtual select * from v) e", "T", confidence="recovered"),
+        Case("an import among the tables", "select * from (import into (v varchar(1)) from exa at c table s.d) join t on true", "T", confidence="partial"),
+    ],
+    "no data": [Case("audit logs", "truncate audit logs keep last month", "", "", "misc")],
+}  # fmt: skip
+
+SPARK: Cases = {
+    "changes": [
+        Case("a directory by its options", "insert overwrite directory using parquet options (path = '/tmp/x', a = 1) select a from t", "t", "/tmp/x", "write", "overwrite", confidence="recovered"),
+        Case("a partition's field is no table", "alter table c.d.t replace partition field y with days(ts)", "", "c.d.t", "alter"),
+    ],
+}  # fmt: skip
+
 BY_DIALECT = [
+    ("exasol", EXASOL),
+    ("spark", SPARK),
     ("", STANDARD),
     ("athena", ATHENA),
     ("databricks", DATABRICKS),
