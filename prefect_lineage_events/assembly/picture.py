@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from prefect_lineage_events.assembly.dataflow import Fed
+from prefect_lineage_events.assembly.file_types import with_types
 from prefect_lineage_events.assembly.lives import Life, Placed
 from prefect_lineage_events.assembly.model import Bundle, Column, ColumnEdge, DatasetUse, Edge, How, UnknownSource
 from prefect_lineage_events.assembly.relation import Origin, surer
@@ -65,9 +66,12 @@ def picture(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas) -> P
         inputs[edge.source].columns[edge.source_column] = None
         if edge.target_column != STAR:
             outputs[edge.target].columns[edge.target_column] = None
+    read = [_use(dataset, inputs[dataset], schemas, written=False) for dataset in sorted(inputs)]
+    written = [_use(dataset, outputs[dataset], schemas, written=True) for dataset in sorted(outputs)]
+    fresh = {p.target.as_target for p in placed if p.target and p.step.operation == "create" and p.step.inputs}
     return Picture(
-        tuple(_use(dataset, inputs[dataset], schemas, written=False) for dataset in sorted(inputs)),
-        tuple(_use(dataset, outputs[dataset], schemas, written=True) for dataset in sorted(outputs)),
+        with_types(read, [*read, *written], columns, fresh),
+        with_types(written, [*read, *written], columns, fresh),
         edges,
         columns,
         bundles,

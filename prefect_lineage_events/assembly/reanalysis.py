@@ -139,13 +139,19 @@ def _declared(statement: Statement, output: EventDataset) -> tuple[Column, ...]:
 
 def dataset_named(table: TableRef, among: Sequence[EventDataset]) -> EventDataset | None:
     """The dataset that the text's table is: one name is the end of the other's. None where two could be meant."""
-    wanted = [part.casefold() for part in (table.parts or (table.path,))]
-    fitting = [d for d in among if _same_end(wanted, [part.casefold() for part in _parts(d, table)])]
+    if not table.parts:
+        fitting = [d for d in among if _leads_to(table.path, d)]
+    else:
+        wanted = [part.casefold() for part in table.parts]
+        fitting = [d for d in among if _same_end(wanted, [part.casefold() for part in split_name(d.name)])]
     return fitting[0] if len({d.uri for d in fitting}) == 1 else None
 
 
-def _parts(dataset: EventDataset, table: TableRef) -> list[str]:
-    return split_name(dataset.name) if table.parts else [dataset.name]
+def _leads_to(path: str, dataset: EventDataset) -> bool:
+    """Is it the path of this file, as the text may have it: a URL, or a path from the program's own folder on?"""
+    whole = f"{dataset.namespace.partition('://')[2]}/{dataset.name}".lstrip("/")
+    tail = path.partition("://")[2] or path.removeprefix("file:").removeprefix("./")
+    return f"/{whole}".endswith(f"/{tail.lstrip('/')}")
 
 
 def _same_end(one: Sequence[str], other: Sequence[str]) -> bool:

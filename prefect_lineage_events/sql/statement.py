@@ -30,9 +30,9 @@ from .recovery import recover
 from .routines import TRANSITION_TABLES, body_of, do_body
 from .sniff import NO_CHANGE, NO_DATA, PARSED, QUERY_WORDS, TOUCHING
 from .state import moved_on
-from .table_functions import may_name_tables, tables_of_call
+from .table_functions import tables_of_call
 from .transaction_control import CONTROLS, control_of, ends_transaction
-from .transfers import Query
+from .transfers import Query, all_of
 from .trees import parse, take_apart
 from .verbs import DEFINITIONS, TRANSFERS
 from .walk import walk
@@ -228,7 +228,9 @@ class _Reader:
     def _inner(self, query: Query | None, words: Words, draft: Draft) -> None:
         if query is None:
             return
-        if query.text:
+        if query.table is not None:
+            draft.tree = all_of(query.table, query.listed, draft)
+        elif query.text:
             for inner in self._text(query.text):
                 draft.inputs.update(inner.inputs)
                 draft.tree, draft.refs = inner.tree, inner.refs
@@ -337,11 +339,9 @@ class _Reader:
 
     def call(self, words: Words, draft: Draft) -> list[Draft]:
         """CALL of a procedure touches nothing that is seen; a function may say that it does (`postgres_execute`)."""
-        name = words.word(1).lower()
-        if words.word(2) == "(" and may_name_tables(name, self.context.dialect):
-            found = tables_of_call(name, arguments_at(words, 2, self.context.dialect), self.context)
-            if found is not None and found.reason:
-                draft.doubt("partial", found.reason)
+        found = tables_of_call(words.word(1).lower(), arguments_at(words, 2, self.context.dialect), self.context)
+        if found is not None and found.reason:
+            draft.doubt("partial", found.reason)
         return [draft]
 
     def do(self, words: Words, draft: Draft) -> list[Draft]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from sqlglot import exp
 
 from .declarations import declared_columns
 from .draft import Draft
@@ -19,13 +21,24 @@ _QUERY = frozenset({"SELECT", "SEL", "WITH", "VALUES", "INSERT", "UPDATE", "DELE
 class Query:
     """A query within the statement: words from `start` to before `end`, or the text of a literal.
 
-    `columns` are those of the target that it is listed to fill.
+    `columns` are those of the target that it is listed to fill. A `table` stands in place of a query: its columns, or
+    those that are `listed`, go into a file.
     """
 
     start: int = 0
     end: int = 0
     text: str = ""
     columns: tuple[str, ...] = ()
+    table: TableRef | None = None
+    listed: tuple[str, ...] = ()
+
+
+def all_of(table: TableRef, listed: Sequence[str], draft: Draft) -> exp.Expr:
+    """The query that gives all columns of a table, or those that are listed: what COPY of it writes."""
+    node = exp.Table(this=exp.Identifier(this="source", quoted=True))
+    draft.refs[id(node)] = table
+    columns: list[exp.Expr] = [exp.column(exp.to_identifier(name, quoted=True)) for name in listed]
+    return exp.Select(expressions=columns or [exp.Star()], from_=exp.From(this=node))
 
 
 def copy(words: Words, draft: Draft) -> Query | None:
@@ -50,8 +63,11 @@ def copy(words: Words, draft: Draft) -> Query | None:
         at += words.word(at) == "BINARY"
         named = read_name(words, at, draft.context)
         table, at = named.table, max(named.end, at)
+        listed: tuple[str, ...] = ()
         if words.word(at) == "(":
+            listed = tuple(declared_columns(words, at, draft.context.dialect))
             at = words.close(at) + 1
+        query = Query(table=table, listed=listed) if table is not None and words.word(at) == "TO" else None
     if words.word(at) == "FROM":
         draft.write(table)
         draft.read(_place(words, at + 1, draft))
@@ -96,7 +112,13 @@ def _copy_into(words: Words, draft: Draft) -> Query | None:
     if source.is_unknown:
         draft.doubt("partial", "the name of the source is known only when it runs")
     draft.read(source.table)
-    return None
+    is_unloaded = source.table is not None and source.table.kind == "table" and target.table is not None
+    return Query(table=source.table) if is_unloaded and _is_place(draft) else None
+
+
+def _is_place(draft: Draft) -> bool:
+    """Is what is written a stage or a file?"""
+    return all(table.kind in ("stage", "file") for table in draft.outputs)
 
 
 def unload(words: Words, draft: Draft) -> Query | None:

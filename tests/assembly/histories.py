@@ -57,7 +57,8 @@ def _edges(text: str) -> tuple[EventColumnEdge, ...]:
     """`a.x>y b.z>y:AGGREGATION`: source table and column, target column, transformation. `y@2`: by position."""
     edges = []
     for part in text.split():
-        way, _, transformation = part.partition(":")
+        head, _, transformation = part.rpartition(":")
+        way, transformation = (head, transformation) if transformation.replace("_", "").isupper() else (part, "")
         source, _, target = way.partition(">")
         table, _, column = source.rpartition(".")
         target, _, position = target.partition("@")

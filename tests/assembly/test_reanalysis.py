@@ -83,6 +83,13 @@ def test_what_decides_over_a_value_whose_column_is_not_known_decides_over_the_ro
     assert columns(lineage(story)) == {"a.g>x.*:SORT"}
 
 
+def test_a_file_by_a_path_from_the_programs_folder_is_known_again():
+    story = Story().create("x", "s3://lake/day/in.parquet", sql="CREATE TABLE x AS SELECT * FROM 'day/in.parquet'",
+                           dialect="duckdb", columns="s3://lake/day/in.parquet.*>*")  # fmt: skip
+    story.looked_up("x", "k:int")
+    assert columns(lineage(story)) == {"day/in.parquet.k>x.k"}
+
+
 def test_a_position_beyond_the_columns_of_the_table_is_none_of_them():
     story = Story().write("x", "a", columns="a.k>k@1 a.v>v@2").looked_up("x", "p:int")
     assert columns(lineage(story)) == {"a.k>x.p"}

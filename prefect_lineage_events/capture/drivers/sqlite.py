@@ -142,7 +142,8 @@ class FileLookup:
 def _described(connection: sqlite3.Connection, table: str) -> Described:
     kind = connection.execute("SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE", (table,)).fetchone()
     rows = connection.execute("SELECT name, type FROM pragma_table_info(?)", (table,))
-    return Described({name: type_ or None for name, type_ in rows}, kind=kind[0] if kind else None)
+    # A column of an expression has no type, which SQLite says with an empty one: that is known, and stays so.
+    return Described(dict(rows), kind=kind[0] if kind else None)
 
 
 def file_lookup(path: str) -> FileLookup | None:

@@ -70,6 +70,8 @@ class Statements:
         at = [] if known or target.kind != "table" else positions(relation.outputs)
         self.put(target, relation.outputs, places(relation.outputs, known), at)
         self.decide([target])
+        if target.kind == "file":
+            self._declare(target, relation, ())
         return NOTHING
 
     def insert(self, node: exp.Expr, env: Env | None, given: Relation | None = None) -> Task:

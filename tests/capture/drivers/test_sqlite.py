@@ -142,8 +142,8 @@ def test_columns_are_looked_up_read_only_while_others_write(tracers: Tracers, tm
     connection.execute("INSERT INTO t VALUES (1, 2)")  # holds the write lock
 
     assert tracers[0].lookup([("t",), ("main", "t"), ("missing",)]) == {
-        ("t",): {"a": "INTEGER", "b": None},
-        ("main", "t"): {"a": "INTEGER", "b": None},
+        ("t",): {"a": "INTEGER", "b": ""},
+        ("main", "t"): {"a": "INTEGER", "b": ""},
     }
 
 

@@ -216,6 +216,23 @@ STATEMENTS: dict[str, list[Case]] = {
         Case("a query in a text", "unload ('select a, b from t where c = 1') to 's3://bucket/x'",
              """s3://bucket/x.a <- t.a
                 s3://bucket/x.b <- t.b""", dialect="redshift"),
+        Case("all columns of a table into a file", "copy w to 'x.parquet'",
+             """x.parquet.x <- w.x
+                x.parquet.y <- w.y
+                x.parquet.z <- w.z""", dialect="duckdb", known=True, declared={"x.parquet": {"x": "", "y": "", "z": ""}}),
+        Case("listed columns of a table into a file", "copy t (a, b) to 'x.csv'",
+             """x.csv.a <- t.a
+                x.csv.b <- t.b""", dialect="duckdb", declared={"x.csv": {"a": "", "b": ""}}),
+        Case("a query into a file", "copy (select a, b || c as d from t) to 'x.parquet'",
+             """x.parquet.a <- t.a
+                x.parquet.d <- t.b TRANSFORMATION
+                x.parquet.d <- t.c TRANSFORMATION""", dialect="duckdb", declared={"x.parquet": {"a": "", "d": ""}}),
+        Case("a table whose columns are not known, into a file", "copy q to 'x.parquet'", "x.parquet.* <- q.*",
+             dialect="duckdb", declared={}),
+        Case("unloading a table", "copy into @st/dir from t",
+             """@ST/dir.ID <- T.ID
+                @ST/dir.A <- T.A
+                @ST/dir.B <- T.B""", dialect="snowflake", known=True),
         Case("unloading a query", "copy into @st/dir from (select a, b from t)",
              """@ST/dir.A <- T.A
                 @ST/dir.B <- T.B""", dialect="snowflake"),
