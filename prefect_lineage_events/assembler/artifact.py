@@ -15,6 +15,7 @@ from prefect_lineage_events.assembly.graph import mermaid
 from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Lineage, RunLineage, UnknownSource
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import cell, code, prose, word
+from prefect_lineage_events.openlineage.errors import without_credentials
 from prefect_lineage_events.settings import settings
 
 MAX_DATASETS = 100
@@ -51,7 +52,8 @@ def markdown(run: RunLineage, sent: Mapping[str, Sent] = MappingProxyType({})) -
 
 def broken(flow_name: str, reason: str) -> str:
     """The text for a run that could not be put together."""
-    return f"# Lineage of {word(flow_name)}\n\nThe lineage of this run could not be put together: {prose(reason)}\n"
+    reason = prose(without_credentials(reason))
+    return f"# Lineage of {word(flow_name)}\n\nThe lineage of this run could not be put together: {reason}\n"
 
 
 def _summary(run: RunLineage) -> str:

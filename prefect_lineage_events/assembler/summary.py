@@ -12,6 +12,7 @@ from prefect_lineage_events.assembler.one_run import Assembled
 from prefect_lineage_events.assembly.model import Reanalysis
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.openlineage.errors import without_credentials
 
 
 class SweepError(RuntimeError):
@@ -53,8 +54,11 @@ class Summary:
 
     def outcomes(self) -> Iterator[tuple[UUID, str, str]]:
         """Each run by id and flow name, and what became of it; what needs a look first."""
-        yield from ((r.id, r.flow_name, f"failed: {reason}") for r, reason in self.failed)
-        yield from ((r.id, r.flow_name, f"could not be put together: {reason}") for r, reason in self.broken)
+        yield from ((r.id, r.flow_name, f"failed: {without_credentials(reason)}") for r, reason in self.failed)
+        yield from (
+            (r.id, r.flow_name, f"could not be put together: {without_credentials(reason)}")
+            for r, reason in self.broken
+        )
         yield from ((r.id, r.flow_name, "left for the next time") for r in self.left)
         yield from ((r.id, r.flow_name, "in another assembler's hands") for r in self.busy)
         yield from ((r.id, r.flow_name, "its events are gone") for r in self.gone)
@@ -89,4 +93,5 @@ class Summary:
         """
         if self.failed:
             run, reason = self.failed[0]
-            raise SweepError(f"{self}. The first failure, of {line(run.flow_name)} ({run.id}): {line(reason)}")
+            reason = line(without_credentials(reason))
+            raise SweepError(f"{self}. The first failure, of {line(run.flow_name)} ({run.id}): {reason}")
