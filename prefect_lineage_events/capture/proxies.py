@@ -24,6 +24,7 @@ from prefect_lineage_events.capture.statements import (
     after,
     ask,
     ends_transaction,
+    goes_on,
     operation_of,
     parameters_of,
     rolls_back,
@@ -163,7 +164,7 @@ class ConnectionProxy(Proxy):
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
         commits = self._self_exit_commits(kind)
         swallow = self.__wrapped__.__exit__(kind, error, traceback)
-        self._self_tracer.commit() if commits else self._self_tracer.rollback()
+        self._self_left(commits)
         return swallow
 
     async def __aenter__(self) -> Any:
@@ -172,8 +173,12 @@ class ConnectionProxy(Proxy):
     async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> Any:
         commits = self._self_exit_commits(kind)
         swallow = await self.__wrapped__.__aexit__(kind, error, traceback)
-        self._self_tracer.commit() if commits else self._self_tracer.rollback()
+        self._self_left(commits)
         return swallow
+
+    def _self_left(self, commits: bool) -> None:
+        if not goes_on(self):
+            self._self_tracer.commit() if commits else self._self_tracer.rollback()
 
     def _self_exit_commits(self, kind: Any) -> bool:
         """Asked before the block is left: leaving it may close the connection."""

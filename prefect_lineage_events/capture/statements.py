@@ -117,9 +117,18 @@ def runs_statement(
 
 
 def runs_as(
-    cursor: CursorProxy, operation: Any, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    cursor: CursorProxy,
+    operation: Any,
+    method: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    autocommit: bool | None = None,
 ) -> Any:
-    """Call a method of the cursor that does what `operation` says, and note that when it has succeeded."""
+    """Call a method of the cursor that does what `operation` says, and note that when it has succeeded.
+
+    `autocommit`: do its statements commit by themselves? None: as the driver says after them.
+    """
     cursor._self_reading.ends()
     connection = cursor._self_connection
     aborted = is_aborted(connection)
@@ -129,7 +138,16 @@ def runs_as(
         duration = perf_counter() - clock
         parameters = parameters_of(args, kwargs)
         sets = parameters if getattr(method, "__name__", "") == "executemany" else None
-        note_statement(cursor, operation, started, duration, parameters=parameters, sets=sets, aborted=aborted)
+        note_statement(
+            cursor,
+            operation,
+            started,
+            duration,
+            parameters=parameters,
+            sets=sets,
+            aborted=aborted,
+            autocommit=autocommit,
+        )
         return cursor._self_same(result)
 
     def failed(error: BaseException) -> None:
@@ -160,11 +178,12 @@ def note_statement(
     rows: int | None = None,
     aborted: bool = False,
     counted: Counted = "affected",
+    autocommit: bool | None = None,
 ) -> None:
     """Note a statement that this cursor has run, and start to count its rows where nobody knows their number yet.
 
     `sets` are the parameters of an `executemany`; `aborted` is what `is_aborted` answered before the call; `counted`
-    says what `rows` is a number of.
+    says what `rows` is a number of; `autocommit` is as in `runs_as`.
     """
     own, connection = cursor.__wrapped__, cursor._self_connection
     driver = connection._self_driver
@@ -173,11 +192,13 @@ def note_statement(
     if rows is None and sets is not None:
         rows = ask(rows_of_many, text, sets, default=None)
     has_result = ask(driver.has_result, own, default=False)
+    if autocommit is None:
+        autocommit = ask(driver.commits_itself, connection.__wrapped__, default=True)
     note = connection._self_tracer.statement(
         text,
         started=started,
         duration=duration,
-        autocommit=ask(driver.commits_itself, connection.__wrapped__, default=True),
+        autocommit=autocommit,
         rows=rows,
         query_id=ask(driver.query_id, own, default=None),
         result_columns=ask(driver.columns, own, default=()) if has_result else (),
@@ -194,7 +215,8 @@ def ends_transaction(connection: ConnectionProxy, method: Callable[..., Any], ar
     tracer = connection._self_tracer
 
     def told(result: Any) -> Any:
-        tracer.rollback() if aborted else tracer.commit()
+        if not goes_on(connection):
+            tracer.rollback() if aborted else tracer.commit()
         return result
 
     def failed(_: BaseException) -> None:
@@ -206,11 +228,17 @@ def ends_transaction(connection: ConnectionProxy, method: Callable[..., Any], ar
     return attempt(method, args, kwargs, told, failed)
 
 
+def goes_on(connection: ConnectionProxy) -> bool:
+    """Has the commit or the rollback that was called done nothing?"""
+    return ask(connection._self_driver.goes_on, connection.__wrapped__, default=False)
+
+
 def rolls_back(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """The weave of `rollback`, and of a rollback by another name, such as `tpc_rollback`."""
 
     def told(result: Any) -> Any:
-        connection._self_tracer.rollback()
+        if not goes_on(connection):
+            connection._self_tracer.rollback()
         return result
 
     return after(method(*args, **kwargs), told)

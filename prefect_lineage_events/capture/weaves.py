@@ -55,14 +55,20 @@ def begins_transaction(connection: ConnectionProxy, method: Any, args: Any, kwar
     return after(method(*args, **kwargs), told)
 
 
-def opens_cursor(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """A connection's own `execute`, which runs a statement on a cursor that it returns (sqlite3, psycopg)."""
+def opens_cursor(
+    connection: ConnectionProxy, method: Any, args: Any, kwargs: Any, autocommit: bool | None = None
+) -> Any:
+    """A connection's own `execute`, which runs a statement on a cursor that it returns (sqlite3, psycopg).
+
+    `autocommit` is as in `runs_as`.
+    """
     aborted = is_aborted(connection)
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
 
     def told(result: Any) -> Any:
         cursor = cursor_proxy(result, connection)
-        note_statement(cursor, operation_of(args, kwargs), started, perf_counter() - clock, aborted=aborted)
+        duration = perf_counter() - clock
+        note_statement(cursor, operation_of(args, kwargs), started, duration, aborted=aborted, autocommit=autocommit)
         return cursor
 
     def failed(error: BaseException) -> None:

@@ -101,6 +101,10 @@ def _rolls_back(draft: Draft) -> bool:
 def _schema(words: Words, at: int, draft: Draft, local: bool = False) -> None:
     at += words.word(at) in ("TO", "=")
     dialect = draft.context.dialect
+    if dialect == "duckdb" and words.kind(at) == Kind.STRING:  # duckdb.org: search_path is a list in one text
+        names = [split_identifier(name.strip(), dialect) for name in words.texts[at].split(",")]
+        draft.session.append(("schema", names[0][-1] if names[0] else ""))
+        return
     if not (_rolls_back(draft) or dialect == ""):
         parts = _name(words, at, dialect)
         known = bool(parts) and parts[0].upper() not in ("DEFAULT", "$USER")

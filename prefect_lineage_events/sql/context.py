@@ -64,7 +64,8 @@ class Context:
     holds the `key` of tables and stages that are gone with the session. `last_query` are the tables behind
     RESULT_SCAN(LAST_QUERY_ID()), None when nobody knows. `results` are the tables behind the results of the
     statements before in a chain of `->>`. `attached` are the databases that are open under names of their own.
-    `in_routine`: the statement stands in the body of a procedure or of a DO.
+    `schema_lost`: a statement has set the
+    schema to one that its text does not tell. `in_routine`: the statement stands in the body of a procedure or of a DO.
     """
 
     dialect: str = ""
@@ -77,6 +78,7 @@ class Context:
     columns: bool = True
     results: tuple[tuple[TableRef, ...], ...] = ()
     in_routine: bool = False
+    schema_lost: bool = False
     attached: Mapping[str, Attached] = field(default_factory=dict, repr=False)
 
     @property

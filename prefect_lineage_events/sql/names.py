@@ -78,7 +78,7 @@ Part = tuple[str, bool]  # a name's part as written, and whether in quotes
 
 # What is named by a connection string, which is never shown, or by a secret: which table that is is not known.
 HIDDEN = TableRef(kind="other", path="?")
-HIDDEN_REASON = "a connection string, a secret or a catalog says where its data is"
+HIDDEN_REASON = "a connection string, a secret, a catalog or a setting says where its data is"
 
 
 # Values that are written like names (postgresql.org: Functions without parentheses, reserved as names of tables)
@@ -136,6 +136,8 @@ def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = 
     own = temporary_parts(folded, context)
     if own is not None:
         return TableRef(own, temporary=True)
+    if context.schema_lost and len(folded) == 1:
+        return HIDDEN
     parts = complete(folded, context)
     attached = context.attached.get(parts[0].lower()) if len(parts) > 1 else None
     if attached is not None and attached.holds(parts[1:]):

@@ -106,7 +106,12 @@ class Session:
         return statements, session
 
     def _key(self, sql: str, columns: bool) -> Hashable:
-        return (sql, self.dialect, self.database, self.schema, columns, self.state)
+        return (sql, self.dialect, self.database, "" if self.schema_lost else self.schema, columns, self.state)
+
+    @property
+    def schema_lost(self) -> bool:
+        """Has a statement set the schema to one that its text does not tell?"""
+        return self.schema is None and self.initial is not None and self.initial.schema is not None
 
     def _may_be_kept(self, sql: str, statements: Sequence[Statement], after: Session) -> bool:
         """Does the answer follow from the key alone, and the session after it from the answer?"""
@@ -247,6 +252,7 @@ class Session:
             temporary=self.state.temporary,
             last_query=self.last_query,
             columns=columns,
+            schema_lost=self.schema_lost,
             attached=self.state.attached,
         )
 
@@ -273,7 +279,7 @@ class _Script:
             self._left = 0
             said, self._said = self._said, True
             return () if said else (Statement("misc", confidence="partial", reason=UNREAD),)
-        met = (session.database, session.schema, session.state)
+        met = (session.database, session.schema, session.schema_lost, session.state)
         if met != self._met:
             self._met, self._known = met, {}
         text = pattern_of(piece.text, session.dialect) or piece.text
@@ -285,7 +291,7 @@ class _Script:
         lost = piece.lost or (LOST_LITERAL if piece.lost_literal and piece.may_execute_texts else "")
         if lost:
             return tuple(replace(s, confidence="partial", reason=lost) for s in found)
-        is_plain = all(s.confidence == "exact" and not s.session for s in found)
+        is_plain = all(s.confidence == "exact" and not (s.session or s.control) for s in found)
         if is_plain and size <= _SMALL and not _USES_LAST_QUERY.search(piece.text):
             self._known[text] = found
         return found

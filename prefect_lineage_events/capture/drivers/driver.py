@@ -62,6 +62,7 @@ class Driver:
     - `store(connection)`: where it points, told by the live connection, so that all aliases of a host or file meet.
     - `commits_itself(connection)`, asked right after a statement: is that committed, with no transaction around it?
     - `doomed(connection)`, asked before a commit: will the server roll back whatever the client asks for?
+    - `goes_on(connection)`, asked after a commit or a rollback: has it done nothing, so that the transaction goes on?
     - `is_lost(connection)`, asked when a commit failed: is the connection broken, so that nobody knows whether the
       server committed?
     - `exit_commits(connection)`: does leaving a `with connection:` block in peace commit what is open?
@@ -77,6 +78,7 @@ class Driver:
     store: Callable[[Any], Store]
     commits_itself: Callable[[Any], bool]
     doomed: Callable[[Any], bool] = _never
+    goes_on: Callable[[Any], bool] = _never
     is_lost: Callable[[Any], bool] = _never
     exit_commits: Callable[[Any], bool] = _never
     text: Callable[[Any, Any, Any], str] = statement_text

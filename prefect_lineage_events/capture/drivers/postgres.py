@@ -66,6 +66,11 @@ def is_lost(connection: Any) -> bool:
     return connection.info.transaction_status not in (_IDLE, _ACTIVE, _IN_TRANSACTION, _IN_ERROR)
 
 
+def _goes_on(connection: Any) -> bool:
+    """psycopg2's `commit` and `rollback` do nothing in autocommit mode, though a BEGIN as a text was run."""
+    return connection.autocommit and not commits_itself(connection)
+
+
 def _psycopg2_lookup(connection: Any) -> PostgresLookup:
     info = connection.info
     return libpq_lookup(psycopg2_ask, info.dsn_parameters, info.password, info.options)
@@ -110,6 +115,7 @@ PSYCOPG2 = Driver(
     commits_itself=commits_itself,
     exit_commits=lambda _: True,
     doomed=doomed,
+    goes_on=_goes_on,
     is_lost=is_lost,
     type_name=TYPES.get,
     has_result=_psycopg2_has_result,

@@ -25,6 +25,7 @@ from prefect_lineage_events.capture.drivers.driver import Driver, rowcount
 from prefect_lineage_events.capture.notes import Described
 from prefect_lineage_events.capture.process import process_token
 from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy
+from prefect_lineage_events.capture.statements import operation_of
 from prefect_lineage_events.datasets import Store
 
 _LOOKUP_TIMEOUT = 0.5
@@ -84,20 +85,24 @@ def exit_commits(connection: Any) -> bool:
     return getattr(connection, "autocommit", _LEGACY) is not True
 
 
-def _commits_before_scripts(connection: ConnectionProxy) -> None:
-    """`executescript` commits what is pending before it runs, unless `autocommit` (Python 3.12) says who commits."""
-    if getattr(connection.__wrapped__, "autocommit", _LEGACY) == _LEGACY:
-        connection._self_tracer.commit()
+def _commits_before_scripts(connection: ConnectionProxy) -> bool | None:
+    """`executescript` commits what is pending before it runs, unless `autocommit` (Python 3.12) says who commits.
+
+    It begins no transaction then, so that its statements commit by themselves unless they begin one: True.
+    """
+    if getattr(connection.__wrapped__, "autocommit", _LEGACY) != _LEGACY:
+        return None
+    connection._self_tracer.commit()
+    return True
 
 
 def _script(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    _commits_before_scripts(connection)
-    return weaves.opens_cursor(connection, method, args, kwargs)
+    return weaves.opens_cursor(connection, method, args, kwargs, _commits_before_scripts(connection))
 
 
 def _cursor_script(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    _commits_before_scripts(cursor._self_connection)
-    return weaves.runs_statement(cursor, method, args, kwargs)
+    autocommit = _commits_before_scripts(cursor._self_connection)
+    return weaves.runs_as(cursor, operation_of(args, kwargs), method, args, kwargs, autocommit=autocommit)
 
 
 def _backs_up(_: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:

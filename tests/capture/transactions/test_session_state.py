@@ -14,15 +14,21 @@ from tests.services.postgres import Postgres
 psycopg = pytest.importorskip("psycopg")
 
 
-@pytest.fixture
-def connection(postgres: Postgres) -> Iterator[Any]:
-    """A connection that commits each statement, in a database with `customers` in the schemas public, x and nora."""
+@pytest.fixture(scope="module")
+def database(postgres: Postgres) -> str:
+    """A database with `customers` in the schemas public, x and nora."""
     database = postgres.database("session")
     with psycopg.connect(postgres.dsn(database), autocommit=True) as admin:
         admin.execute("DROP ROLE IF EXISTS nora; CREATE ROLE nora SUPERUSER")
         for schema in ("x", "nora"):
             admin.execute(f"CREATE SCHEMA {schema}; CREATE TABLE {schema}.customers (a INT)")
         admin.execute("CREATE TABLE customers (a INT); CREATE TABLE orders (a INT)")
+    return database
+
+
+@pytest.fixture
+def connection(postgres: Postgres, database: str) -> Iterator[Any]:
+    """A connection that commits each statement."""
     connection = instrument_connection(psycopg.connect(postgres.dsn(database), autocommit=True))
     yield connection
     connection.close()
@@ -120,7 +126,7 @@ LASTING, OWN = "lasting", "temporary"
         (["BEGIN", TEMPORARY + " ON COMMIT DELETE ROWS", "COMMIT", WRITE], OWN),
         ([TEMPORARY, "BEGIN", "DROP TABLE customers", "ROLLBACK", WRITE], OWN),
         ([TEMPORARY, "BEGIN", "DROP TABLE customers", "COMMIT", WRITE], LASTING),
-        ([TEMPORARY, "DROP TABLE public.customers", WRITE], OWN),
+        ([TEMPORARY, "DROP TABLE public.customers", WRITE, "CREATE TABLE public.customers (a INT)"], OWN),
         (["BEGIN", "SAVEPOINT s", TEMPORARY, "ROLLBACK TO s", WRITE, "COMMIT"], LASTING),
         (["BEGIN", "SAVEPOINT s", TEMPORARY, "RELEASE s", WRITE, "COMMIT"], OWN),
         ([TEMPORARY, "DISCARD TEMP", WRITE], LASTING),
