@@ -11,6 +11,12 @@ from dataclasses import dataclass
 # Store -> statements. The address of a store says which dialect its statements are read in.
 STATEMENTS: dict[str, tuple[str, ...]] = {
     "postgresql://etl@db.example:5432/shop": (
+        "SELECT * FROM users WHERE url = 'https://h/reset/{m}'",
+        "UPDATE users SET path = 'a/{m}' WHERE location = 's3://b/{m}'",
+        "SELECT url('a/{m}'), read_text('{m}.csv') FROM users",
+        "GRANT r TO 'a/{m}'",
+        "COPY users FROM stdin;\n1\t{m}\n",
+        "SELECT * FROM dblink('postgresql://u:{m}@h/d', 'SELECT a FROM t') AS x(a int)",
         "SELECT * FROM users WHERE email = '{m}'",
         "SELECT * FROM users WHERE email = E'{m}\\'s'",
         "SELECT * FROM users WHERE email = $${m}$$",
@@ -71,6 +77,10 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         "password={m}",
     ),
     "snowflake://etl@org-account/SHOP/PUBLIC": (
+        "call p(path => 's3://b/{m}', to => '@s/{m}')",
+        "copy into users from 'azure://a.blob.core.windows.net/c/x?sv=1&sig={m}'",
+        "create database d clone e data_retention_time_in_days = {m}",
+        "snowsql -u u -p {m}",
         "select * from users where token = '{m}'",
         "select * from users where token = $${m}$$",
         "select * from users // {m}",
@@ -206,6 +216,11 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         "BACKUP DATABASE shop TO DISK = 'x' WITH PASSWORD = '{m}'",
     ),
     "oracle+oracledb://etl@db.example:1521/shop": (
+        "CREATE TABLE safe (a int ENCRYPT IDENTIFIED BY {m}, b int)",
+        "ALTER PLUGGABLE DATABASE p UNPLUG INTO 'x' ENCRYPT USING {m}",
+        "CONN u/{m}@h",
+        "DEFINE pw = {m}",
+        "ADMINISTER KEY MANAGEMENT SET KEYSTORE OPEN IDENTIFIED BY {m}",
         "SELECT * FROM users WHERE token = q'[{m}]'",
         'CREATE USER bob IDENTIFIED BY "{m}"',
         "CREATE USER bob IDENTIFIED BY {m} QUOTA UNLIMITED ON users",
@@ -216,6 +231,16 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         "CONNECT scott/{m}@db",
     ),
     "duckdb:///shop.duckdb": (
+        "ATTACH 'host=h port=5433 dbname=shop password={m}' AS shop_pg (TYPE postgres)",
+        "INSERT INTO shop_pg.mart.revenue SELECT * FROM shop_pg.orders",
+        "ATTACH 'ducklake:postgres:dbname=d password={m}' AS lake",
+        "INSERT INTO lake.t SELECT * FROM users",
+        "ATTACH 'md:shop?motherduck_token={m}' AS md",
+        "SELECT * FROM md.t",
+        "ATTACH 'https://h/x.db?sig={m}' AS far",
+        "SELECT * FROM far.t",
+        "SELECT * FROM sqlite_scan('/x.db?key={m}', 't')",
+        "COPY users TO '//u:{m}@h/share'",
         "CREATE SECRET s (TYPE s3, KEY_ID '{m}', SECRET '{m}')",
         "CREATE OR REPLACE PERSISTENT SECRET s (TYPE azure, CONNECTION_STRING '{m}')",
         "ATTACH 'dbname=d user=u password={m} host=h' AS pg (TYPE postgres)",
@@ -245,6 +270,10 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         "SELECT * FROM OPENDATASOURCE('SQLOLEDB', 'Data Source=s;Password={m}').d.dbo.users",
     ),
     "clickhousedb://etl@db.example:8123/shop": (
+        "SELECT * FROM azureBlobStorage('AccountName=a;AccountKey={m}', 'c', 'b')",
+        "SELECT * FROM mysql(nc, password={m})",
+        "INSERT INTO FUNCTION azureBlobStorage('AccountName=a;AccountKey={m}', 'c', 'b') SELECT * FROM users",
+        "INSERT INTO users FORMAT CSV\n1,{m}",
         "SELECT * FROM s3('https://b/x.csv', '{m}', '{m}', 'CSV')",
         "SELECT * FROM mysql('h:3306', 'd', 't', 'u', '{m}')",
         "SELECT * FROM remote('h', 'd', 't', 'u', '{m}')",
