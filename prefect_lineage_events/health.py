@@ -146,8 +146,11 @@ def incomplete(client: SyncPrefectClient) -> Finding:
     dropped = [event for event in told if encoding.count(event["payload"].get("dropped"))]
     if dropped:
         count = sum(encoding.count(event["payload"]["dropped"]) or 0 for event in dropped)
-        seen = f"{count} statements of {_runs(dropped)} in the last day: their processes' queues were full"
-        advice = "raise PREFECT_INTEGRATIONS_LINEAGE_EVENTS_QUEUE_SIZE for these flows"
+        seen = f"{count} statements of {_runs(dropped)} in the last day: a full queue, or a fault of ours"
+        advice = (
+            "see the warnings in these flows' output; for a full queue, raise "
+            "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_QUEUE_SIZE"
+        )
         return Finding(False, "dropped events", seen, advice)
     if told:
         seen = f"none, but {_runs(told)} in the last day were published before all of their events had come"

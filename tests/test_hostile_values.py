@@ -70,13 +70,11 @@ def test_nothing_is_lost_by_values_that_a_database_refuses(client: SyncPrefectCl
     assert len([name for name in written if name.startswith("nul%00")]) == 2
     entry = ledger.read(client, [run_id])[run_id]
     assert entry.complete
-
-
-def test_a_refusal_with_a_nul_in_it_is_kept_with_its_reason(client: SyncPrefectClient, target: RecordingTarget) -> None:
+    # The target's reason for a refusal is kept as well, whatever is in it.
     target.refusal = f"500 {NUL} {HALF}"
-    run_id = hostile()
+    refused = hostile()
     assert worker.flush()
-    stored(client, run_id)
-    assert assemble(flow_run_id=run_id).rejected
-    (line,) = ledger.read(client, [run_id])[run_id].targets.values()
+    stored(client, refused)
+    assert assemble(flow_run_id=refused).rejected
+    (line,) = ledger.read(client, [refused])[refused].targets.values()
     assert "nul%00" in line.reasons[0]

@@ -50,10 +50,10 @@ def oddities(run: RunLineage, outboxes: Sequence[Outbox]) -> None:
     """What is odd about the picture itself, whoever has it: told once, with the digest that the first target has."""
     first = outboxes[0]
     lacks = run.completeness
-    if not lacks.complete or lacks.dropped:
+    if not lacks.complete:
         missing = {str(emitter): list(numbers[:100]) for emitter, numbers in lacks.missing.items()}
         unclosed = [str(emitter) for emitter in lacks.unclosed]
-        payload = {"missing": missing, "unclosed": unclosed, "dropped": lacks.dropped}
+        payload = {"missing": missing, "unclosed": unclosed, "dropped": lacks.dropped, "rejected": len(lacks.rejected)}
         _emit(INCOMPLETE_EVENT, run.run, first.target.id, first.line.digest, payload)
     if run.schema_changes:
         changes = {dataset.uri: change for dataset, change in run.schema_changes.items()}

@@ -105,7 +105,10 @@ def _completeness(run: RunLineage) -> list[str]:
             "they may have done more than is shown."
         )
     if completeness.dropped:
-        lines.append(f"- {completeness.dropped} statements were dropped in the flow's process (its queue was full).")
+        lines.append(
+            f"- {completeness.dropped:,} statements were dropped in the flow's process: its queue was full, they could "
+            "not be analysed, or their events were not taken."
+        )
     if lacks := completeness.lacks():
         lines += ["", "It lacks:", *(f"- {prose(lack)}" for lack in lacks[:MAX_REASONS])]
         lines += _more(len(lacks), MAX_REASONS, "emitters")

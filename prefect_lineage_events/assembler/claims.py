@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 TYPE = "prefect-lineage-claim"
 # How often a claim is renewed in the time for which it holds: an API that is away for a while does not end it.
 _RENEWALS = 4
+# Another assembler may be set to claim for longer than this one, up to so much.
+_LONGEST = dt.timedelta(days=1)
 # How often the claim with the lowest id looks whether the others have gone, and seconds between two looks.
 _LOOKS = 4
 _BETWEEN_LOOKS = 0.15
@@ -138,6 +140,9 @@ def _is_over(claim: object, now: dt.datetime) -> bool:
     """By its time; or, where that can be seen, by the death of the process that made it. So is what is no claim."""
     until, _, by = str(claim).partition(" ")
     try:
-        return dt.datetime.fromisoformat(until) < now or (bool(by) and holder.is_dead(by))
-    except (ValueError, TypeError):
+        end = dt.datetime.fromisoformat(until)
+        # None is made for so long: somebody wrote it by hand.
+        too_long = now + dt.timedelta(seconds=settings().claim_seconds) + _LONGEST
+        return not now <= end <= too_long or (bool(by) and holder.is_dead(by))
+    except (ValueError, TypeError, OverflowError):
         return True

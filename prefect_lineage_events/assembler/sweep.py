@@ -73,7 +73,8 @@ def sweep_runs(client: SyncPrefectClient, order: Order) -> Summary:
         runs += [r for r in ended if (r.id, r.ended) not in early]
         done = assemble_each(client, {r.id: r for r in runs}.values(), order)
         state = _next_state(done, state, carried, until=step.until, now=now, keep_since=lookback)
-        sweep_state.write(client, state, summary.stale)
+        if runs or step.until == now:
+            sweep_state.write(client, state, summary.stale)
         summary.add(done)
         if done.left:
             break

@@ -153,7 +153,7 @@ class Completeness:
 
     @property
     def complete(self) -> bool:
-        return not (self.awaited or self.rejected)
+        return not (self.awaited or self.rejected or self.dropped)
 
     @property
     def awaited(self) -> bool:
@@ -181,6 +181,8 @@ class Completeness:
         if self.end_unrecorded:
             lines.append("Prefect's own event of the run's end: whatever was sent at that time may be lost")
         lines += [f"what run {kin} handed over: it has not ended, or lacks events itself" for kin in self.open_kin]
+        if self.dropped:
+            lines.append(f"{self.dropped:,} statements that were dropped in the flow's process, or not taken from it")
         lines += [f"{rejected}" for rejected in self.rejected]
         return tuple(lines)
 

@@ -120,7 +120,7 @@ def _kins_events(
         left = max(0.0, (until - now).total_seconds())
         log, completeness = _read_events(client, kin, replace(patience, completeness=left), clock)
         told = bool(log.from_emitters) or (kin.ended is not None and clock.now() - kin.ended >= settle)
-        return log, kin.ended_for_good and completeness.complete and told
+        return log, kin.ended_for_good and not completeness.awaited and told
 
     return read
 

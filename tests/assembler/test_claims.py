@@ -101,7 +101,10 @@ def test_of_many_at_once_one_has_the_claim(client):
     assert claims.try_claim(client, run_id)
 
 
-@pytest.mark.parametrize("data", ["", "no time at all", "2026-13-45 me", None, 7, {"until": []}])
+@pytest.mark.parametrize(
+    "data",
+    ["", "no time at all", "2026-13-45 me", "9999-12-31T00:00:00+00:00 me", "2026-01-01", None, 7, {"until": []}],
+)
 def test_what_is_no_claim_holds_nothing(client, data):
     run_id = uuid4()
     publishing.create_artifact(client, type=claims.TYPE, data=data, task_run_id=run_id)

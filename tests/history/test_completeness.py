@@ -94,7 +94,8 @@ def test_one_unclosed_emitter_among_many_is_named():
 def test_dropped_statements_are_counted_once(counts):
     found = judge(numbered(A, 0), counts)
     assert found.dropped == 7
-    assert found.complete
+    assert (found.complete, found.awaited) == (False, False), "they will never come"
+    assert found.lacks()[0].startswith("7 statements that were dropped")
 
 
 def test_what_is_missing_is_named_by_emitter_and_number():
