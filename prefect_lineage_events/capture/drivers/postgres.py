@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
-from prefect_lineage_events.capture.drivers import doors
+from prefect_lineage_events.capture.drivers import doors, two_phase
 from prefect_lineage_events.capture.drivers.driver import Driver, rowcount
 from prefect_lineage_events.capture.drivers.postgres_lookup import (
     PostgresLookup,
@@ -120,7 +120,7 @@ PSYCOPG2 = Driver(
     type_name=TYPES.get,
     has_result=_psycopg2_has_result,
     lookup=_psycopg2_lookup,
-    connection_calls={"tpc_commit": weaves.ends_transaction, "tpc_rollback": weaves.rolls_back},
+    connection_calls=two_phase.CALLS,
     cursor_calls={"copy_expert": weaves.runs_statement, "copy_from": _copies, "copy_to": _copies},
 )
 
@@ -148,8 +148,7 @@ PSYCOPG = Driver(
         "execute": weaves.opens_cursor,
         "transaction": weaves.transaction_block,
         "pipeline": weaves.pipeline_block,
-        "tpc_commit": weaves.ends_transaction,
-        "tpc_rollback": weaves.rolls_back,
+        **two_phase.CALLS,
     },
     cursor_calls={"copy": weaves.statement_block, "stream": weaves.streams_rows},
 )
