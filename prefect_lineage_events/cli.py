@@ -124,6 +124,14 @@ def _register(options: argparse.Namespace) -> int:
     return 0
 
 
+def _convert(options: argparse.Namespace) -> int:
+    from prefect_lineage_events.blocks.documents import convert
+
+    _require_answer()
+    print(f"saved as {convert(options.document, overwrite=options.overwrite)}; {options.document} stays as it is")
+    return 0
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from prefect_lineage_events.doctor import examine
 
@@ -252,6 +260,9 @@ def _parser() -> argparse.ArgumentParser:
         )
 
     add("register", _register, "register the lineage blocks with the Prefect API")
+    convert = add("convert", _convert, "save a plain connector's block document as one of the lineage block")
+    convert.add_argument("document", metavar="TYPE/NAME", help="such as sqlalchemy-connector/warehouse")
+    convert.add_argument("--overwrite", action="store_true", help="replace a lineage block's document of that name")
     add("doctor", _doctor, "say what is set up, what is not, and what to do about it")
 
     explain = add("explain", _explain_sql, "show the tables and columns that a SQL statement reads and writes")

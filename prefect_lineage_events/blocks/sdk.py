@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from prefect.blocks.core import Block
 from pydantic import HttpUrl
 
-from prefect_lineage_events.blocks.links import DOCUMENTATION_URL
+from prefect_lineage_events.blocks.documents import DOCUMENTATION_URL
 from prefect_lineage_events.capture.record import record_misc, record_read, record_write
 from prefect_lineage_events.datasets import Dataset
 

@@ -5,19 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from prefect.utilities.asyncutils import run_sync_in_worker_thread
-from prefect_snowflake import SnowflakeConnector
-from snowflake.connector.connection import SnowflakeConnection
 
-from prefect_lineage_events.blocks.links import DOCUMENTATION_URL
+from prefect_lineage_events.blocks.documents import DOCUMENTATION_URL, loads_plain_documents, missing_extra
 from prefect_lineage_events.capture.drivers.snowflake_block import traced_connection
 
+try:
+    from prefect_snowflake import SnowflakeConnector
+    from snowflake.connector.connection import SnowflakeConnection
+except ModuleNotFoundError as _missing:
+    raise missing_extra("snowflake", _missing) from _missing
 
+
+@loads_plain_documents
 class SnowflakeLineage(SnowflakeConnector):  # type: ignore[misc]
     """
     A `SnowflakeConnector` that tells as Prefect events which tables were read and written.
 
-    Fields, methods and saved documents are those of `prefect_snowflake.SnowflakeConnector`; whatever goes over its
-    connection is seen: its methods, `get_connection()` and its cursors, `write_pandas`, asynchronous statements.
+    Fields and methods are those of `prefect_snowflake.SnowflakeConnector`, and `load` finds its saved documents too.
+    Whatever goes over its connection is seen: its methods, `get_connection()` and its cursors, `write_pandas`,
+    asynchronous statements.
 
     Args:
         credentials: The credentials to authenticate with Snowflake.

@@ -5,23 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from prefect.utilities.asyncutils import run_sync_in_worker_thread
-from prefect_sqlalchemy import AsyncSqlAlchemyConnector, SqlAlchemyConnector
-from sqlalchemy import Engine, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from prefect_lineage_events.blocks.links import DOCUMENTATION_URL
+from prefect_lineage_events.blocks.documents import DOCUMENTATION_URL, loads_plain_documents, missing_extra
 from prefect_lineage_events.blocks.pickling import restore
+
+try:
+    from prefect_sqlalchemy import AsyncSqlAlchemyConnector, SqlAlchemyConnector
+    from sqlalchemy import Engine, text
+    from sqlalchemy.ext.asyncio import AsyncEngine
+except ModuleNotFoundError as _missing:
+    raise missing_extra("sqlalchemy", _missing) from _missing
+
 from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine
 
 _Parameters = dict[str, Any] | list[dict[str, Any]] | None
 
 
+@loads_plain_documents
 class SqlAlchemyLineage(SqlAlchemyConnector):  # type: ignore[misc]
     """
     A `SqlAlchemyConnector` that tells as Prefect events which tables were read and written.
 
-    Fields, methods and saved documents are those of `prefect_sqlalchemy.SqlAlchemyConnector`; whatever reaches the
-    database through the block is seen: its methods, `get_engine()` and `get_connection()`, ORM sessions, pandas.
+    Fields and methods are those of `prefect_sqlalchemy.SqlAlchemyConnector`, and `load` finds its saved documents too.
+    Whatever reaches the database through the block is seen: its methods, `get_engine()` and `get_connection()`, ORM
+    sessions, pandas.
 
     Attributes:
         connection_info: SQLAlchemy URL to create the engine; either create from components or create from a string.
@@ -71,11 +78,13 @@ class SqlAlchemyLineage(SqlAlchemyConnector):  # type: ignore[misc]
         restore(self, data)
 
 
+@loads_plain_documents
 class AsyncSqlAlchemyLineage(AsyncSqlAlchemyConnector):  # type: ignore[misc]
     """
     An `AsyncSqlAlchemyConnector` that tells as Prefect events which tables were read and written.
 
-    Fields, methods and saved documents are those of `prefect_sqlalchemy.AsyncSqlAlchemyConnector`.
+    Fields and methods are those of `prefect_sqlalchemy.AsyncSqlAlchemyConnector`, and `load` finds its saved documents
+    too.
 
     Attributes:
         connection_info: SQLAlchemy URL to create the engine; either create from components or create from a string.

@@ -1,0 +1,96 @@
+"""Saved documents of the plain connectors, loaded as lineage blocks and converted to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from prefect.blocks.core import Block
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient, SyncPrefectClient
+    from prefect.client.schemas.objects import BlockDocument
+
+T = TypeVar("T", bound=Block)
+
+# The documentation that the blocks' forms in Prefect's UI point to.
+DOCUMENTATION_URL = "https://github.com/prefect-lineage-events/prefect-lineage-events"
+# By block type slug of the plain connector: the lineage block that takes its place.
+REPLACEMENTS = {
+    "sqlalchemy-connector": "SqlAlchemyLineage",
+    "async-sqlalchemy-connector": "AsyncSqlAlchemyLineage",
+    "snowflake-connector": "SnowflakeLineage",
+}
+
+
+def missing_extra(extra: str, error: ModuleNotFoundError) -> ModuleNotFoundError:
+    """The error of a block whose connector is not installed: it names the command that installs it."""
+    return ModuleNotFoundError(
+        f"{error.name} is not installed, which this lineage block extends: "
+        f'pip install "prefect-lineage-events[{extra}]"',
+        name=error.name,
+    )
+
+
+def loads_plain_documents(block: type[T]) -> type[T]:
+    """Class decorator: `load` finds the plain connector's document where the lineage block has none of that name.
+
+    So the swap of the class is the whole change to a flow that loads a saved block.
+    """
+    plain = plain_class(block)
+
+    def _get_block_document(cls: Any, name: str, client: SyncPrefectClient) -> tuple[BlockDocument, str]:
+        try:
+            return super(block, cls)._get_block_document(name, client)  # type: ignore[no-any-return]
+        except ValueError as error:
+            with _also_missing(error, plain):
+                return plain._get_block_document(name, client)
+
+    async def _aget_block_document(cls: Any, name: str, client: PrefectClient) -> tuple[BlockDocument, str]:
+        try:
+            return await super(block, cls)._aget_block_document(name, client)  # type: ignore[no-any-return]
+        except ValueError as error:
+            with _also_missing(error, plain):
+                return await plain._aget_block_document(name, client)
+
+    for finds in (_get_block_document, _aget_block_document):
+        setattr(block, finds.__name__, classmethod(finds))
+    return block
+
+
+def plain_class(block: type[Block]) -> type[Block]:
+    """The connector that a lineage block extends."""
+    slug = block.get_block_type_slug()
+    return next(base for base in block.__mro__[1:] if issubclass(base, Block) and base.get_block_type_slug() != slug)
+
+
+@contextmanager
+def _also_missing(error: ValueError, plain: type[Block]) -> Iterator[None]:
+    try:
+        yield
+    except ValueError:
+        raise ValueError(f"{error}, nor for {plain.get_block_type_slug()}") from None
+
+
+def convert(reference: str, *, overwrite: bool = False) -> str:
+    """Save a plain connector's document as one of the lineage block, under the same name. Returns its reference.
+
+    `reference` is `<block type slug>/<name>`, as `prefect block ls` shows it. The plain document stays. Raises
+    ValueError, saying what is expected, for another type, a missing document or a name that is taken.
+    """
+    slug, separator, name = reference.partition("/")
+    if not separator or slug not in REPLACEMENTS:
+        raise ValueError(f"{reference!r} is no document of {', '.join(REPLACEMENTS)}: give <type>/<name>")
+    block_class: Any = getattr(import_module("prefect_lineage_events"), REPLACEMENTS[slug])
+    plain: Any = plain_class(block_class).load(name)
+    block = block_class(**{field: getattr(plain, field) for field in plain.model_fields_set})
+    try:
+        block.save(name, overwrite=overwrite)
+    except ValueError as error:
+        if "already in use" not in str(error):
+            raise
+        taken = f"{block_class.get_block_type_slug()}/{name}"
+        raise ValueError(f"{taken} exists already; --overwrite replaces it") from error
+    return f"{block_class.get_block_type_slug()}/{name}"
