@@ -72,6 +72,9 @@ FUZZ_SECONDS ?= 60
 fuzz: $(STAMP)  ## Mutated statements against the SQL analyser, for FUZZ_SECONDS
 	$(BIN)/python -m tests.fuzz_sql --seconds $(FUZZ_SECONDS)
 
+test-hostile: $(STAMP)  ## Hostile texts of 16 KB to 1 MB in more dialects: twice the text, twice the work (ten minutes or more)
+	HOSTILE_SIZES="16384 262144 524288" timeout 3600 $(BIN)/python -m pytest --timeout 120 tests/sql/test_hostile_texts.py
+
 test-secrets: $(STAMP)  ## Secrets planted in 200 statements, looked for wherever anything goes (part of `make test`)
 	$(BIN)/python -m pytest tests/secrets
 

@@ -49,6 +49,7 @@ class _Automaton:
         self.sets: list[frozenset[int]] = []
         self.follow: list[set[int]] = []
         self.guarded = False  # a look-behind at the beginning
+        self.anchored = False
         self.inner: list[Any] = []  # patterns of look-arounds
         self.groups: dict[int, frozenset[int]] = {}  # groups of one character
         self.twice: set[int] = set()  # positions that a loop leads to in two ways
@@ -93,6 +94,8 @@ class _Automaton:
             self.inner.append(value[1])
             return _Part()
         if op is sre.AT:
+            is_start = value is sre.AT_BEGINNING_STRING or (value is sre.AT_BEGINNING and not self.flags & re.MULTILINE)
+            self.anchored = self.anchored or (is_start and not self.sets)
             self.guarded = self.guarded or not self.sets
             return _Part()
         if op in (sre.GROUPREF, sre.GROUPREF_EXISTS) and value not in self.groups:
@@ -135,6 +138,9 @@ def faults(pattern: re.Pattern[str], searched: bool = False) -> list[str]:
 def _faults(items: Any, flags: int, searched: bool) -> Iterator[str]:
     automaton = _Automaton(flags)
     whole = automaton.sequence(items)
+    if searched and not automaton.anchored:  # as if anything could stand before
+        automaton.sets.append(frozenset(_ALPHABET))
+        automaton.follow.append({*whole.first, len(automaton.sets) - 1})
     follow = automaton.follow
     reach = {p: _reachable(p, follow) for p in range(len(follow))}
     loops = [p for p in range(len(follow)) if p in reach[p]]
@@ -145,13 +151,18 @@ def _faults(items: Any, flags: int, searched: bool) -> Iterator[str]:
         if any(a != b and (p, p) in _pairs({(a, b)}, automaton) for a, b in pairs if a in loops and b in loops):
             yield f"exponential: two ways through a loop ({_shown(automaton, p)})"
             break
-    if any(_shares(p, q, automaton) for p in loops for q in loops if p != q and q in reach[p]):
-        yield "quadratic: two repetitions that can share a text, one after the other"
-    if searched and not automaton.guarded:
-        for q in loops:
-            if q in whole.first and q not in whole.last and _leaves(q, automaton):
-                yield f"quadratic when searched for: begins with a repetition ({_shown(automaton, q)})"
-                break
+    before = len(follow) - 1 if searched and not automaton.anchored else -1
+    for p, q in ((p, q) for p in loops for q in loops if p != q and q in reach[p]):
+        if p == before and (
+            whole.last & reach[q] & {x for x in loops if q in reach[x]} or (q in whole.first and automaton.guarded)
+        ):
+            continue  # what is found when it is looked for, or is looked for at few places
+        if _shares(p, q, automaton):
+            how = (
+                "searched for, a repetition can begin in itself" if p == before else "two repetitions can share a text"
+            )
+            yield f"quadratic: {how} ({_shown(automaton, q)})"
+            break
     for inner in automaton.inner:
         yield from _faults(inner, flags, False)
 
@@ -201,11 +212,6 @@ def _shares(p: int, q: int, automaton: _Automaton) -> bool:
                         if len(seen) > 20_000:
                             return False
     return False
-
-
-def _leaves(q: int, automaton: _Automaton) -> bool:
-    """Does the loop at q go on by itself?"""
-    return q in automaton.follow[q]
 
 
 def _shown(automaton: _Automaton, position: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _HEAD = 4_000  # characters that the head of a statement has at most
-_FROM_STDIN = re.compile(r"\bfrom\s{1,20}stdin\b[^;\n]*;[ \t\r]*\n", re.IGNORECASE)
+_FROM_STDIN = re.compile(r"\bfrom\s{1,20}stdin\b", re.IGNORECASE)
 _COPY = re.compile(r"(?:^|\n)[ \t]*\\?copy\b", re.IGNORECASE)
 _END_OF_ROWS = re.compile(r"^\\\.[ \t\r]*$", re.MULTILINE)
 _INSERT = re.compile(r"(?:\A|;)\s*insert\s+into\s", re.IGNORECASE)
@@ -28,14 +28,21 @@ def without_inline_data(text: str) -> str:
 
 def _without_copied_rows(text: str) -> str:
     kept: list[str] = []
-    at = 0
-    while found := _FROM_STDIN.search(text, at):
+    at = position = 0
+    while found := _FROM_STDIN.search(text, position):
+        line_end = text.find("\n", found.end())
+        statement_end = text.find(";", found.end(), max(line_end, 0)) + 1
+        if line_end < 0:
+            break
+        if not statement_end or text[statement_end:line_end].strip(" \t\r"):
+            position = statement_end or line_end
+            continue
         statement = text[max(at, found.start() - _HEAD) : found.start()].rpartition(";")[2]
-        end = found.end()
+        end = position = line_end + 1
         kept.append(text[at:end])
         if _COPY.search(statement):
             last = _END_OF_ROWS.search(text, end)
-            end = last.end() if last else len(text)
+            end = position = last.end() if last else len(text)
         at = end
     return "".join([*kept, text[at:]])
 

@@ -16,8 +16,6 @@ _DELIMITER = re.compile(r"^[ \t]*delimiter[ \t]+([^\w\s'\"`=?(]\S*)[ \t]*$", re.
 # https://www.postgresql.org/docs/current/app-psql.html; \copy is COPY seen from the client
 _META_COMMAND = re.compile(r"^[ \t]*\\(?!copy\b)[a-z!?;.][^\n]*$", re.IGNORECASE | re.MULTILINE)
 _CLIENT_COPY = re.compile(r"^([ \t]*)\\(copy\b[^\n;]*)(?:;|$)", re.IGNORECASE | re.MULTILINE)
-_FROM_CLIENT = re.compile(r"\bfrom\s+stdin\b", re.IGNORECASE)
-_END_OF_ROWS = re.compile(r"^\\\.[ \t]*$", re.MULTILINE)
 # https://clickhouse.com/docs/sql-reference/statements/insert-into: what follows the format's name is data
 _INLINE_DATA = re.compile(r"(?is)\A(\s*insert\s+into\s+(?:table\s+)?[^\s(]+\s*(?:\([^)]*\)\s*)?format\s+\w+)\s.*")
 _ROUTINES = frozenset({"PROCEDURE", "PROC", "FUNCTION", "TRIGGER", "PACKAGE", "TASK", "EVENT"})
@@ -34,26 +32,8 @@ def without_client_lines(text: str, dialect: str) -> str:
         return _INLINE_DATA.sub(r"\1", text)
     if "\\" not in text or dialect not in PSQL:
         return text
-    text = _without_rows(text)
     text = _CLIENT_COPY.sub(r"\1\2;", text)
     return _META_COMMAND.sub("", text)
-
-
-def _without_rows(text: str) -> str:
-    """The text without the rows that follow a `COPY ... FROM STDIN;` up to a line of `\\.`."""
-    kept: list[str] = []
-    at = position = 0
-    while (copy := _FROM_CLIENT.search(text, position)) is not None:
-        end_of_line = text.find("\n", copy.end())
-        end_of_line = end_of_line if end_of_line >= 0 else len(text)
-        head_end = text.find(";", copy.end(), end_of_line) + 1
-        if not head_end or text[head_end:end_of_line].strip(" \t") or end_of_line == len(text):
-            position = head_end or end_of_line
-            continue
-        rows_end = _END_OF_ROWS.search(text, end_of_line + 1)
-        kept += [text[at:head_end], "\n"]
-        at = position = rows_end.end() if rows_end else len(text)
-    return "".join([*kept, text[at:]])
 
 
 def delimited(text: str, dialect: str) -> list[str] | None:

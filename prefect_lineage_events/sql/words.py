@@ -217,8 +217,8 @@ def from_tokens(tokens: Sequence[Token], source: str) -> Words:
 
 _LOOSE = re.compile(
     r"""(?P<space>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))
-    |(?P<string>'(?:[^'\\]|''|\\.)*(?:'|\Z))
-    |(?P<name>"[^"]*"|`[^`]*`|\[[^\]\n]*\])
+    |(?P<string>'[^'\\]*(?:(?:''|\\.)[^'\\]*)*(?:'|\\?\Z))
+    |(?P<name>"[^"]*"|`[^`]*`|\[[^\[\]\n]*\])
     |(?P<word>[^\W\d][\w$#]*)
     |(?P<number>\d[\w.]*)
     |(?P<mark>.)""",

@@ -83,7 +83,7 @@ _OWN_UPLOAD = re.compile(r"\s*PUT\s.*(?:SNOWPARK_TEMP|__WRITE_PANDAS)_STAGE_", r
 _BOUND_NAME = re.compile(r"identifier\s*\(\s*(?:\?|%s)\s*\)", re.IGNORECASE)
 # Literals, quoted names and comments, in which a placeholder is none; and placeholders, alone or as a name.
 _PIECES = re.compile(
-    r"""'(?:[^'\\]|''|\\.)*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/
+    r"""'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z) | "[^"]*(?:"|\Z) | --[^\n]* | /\*.*?(?:\*/|\Z)
       | (?P<placeholder> (?P<name> identifier \s* \( \s* (?:\?|%s) \s* \) ) | \? | %s )""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
