@@ -85,7 +85,7 @@ class Changes:
 
     def _skip_options(self, at: int) -> int:
         words = self.words
-        while words.word(at) in CHANGE_OPTIONS and words.word(at + 1) not in ("SET", "AS", "WHERE", ""):
+        while words.word(at) in CHANGE_OPTIONS and words.word(at + 1) not in ("SET", "AS", "WHERE", "USING", ""):
             at += 1
         if words.word(at) == "TOP" and words.word(at + 1) == "(":
             at = words.close(at + 1) + 1
@@ -113,7 +113,7 @@ class Changes:
             at += 1
         if words.word(at) == "TABLE" and (words.is_name(at + 1) or words.word(at + 1) == "FUNCTION"):
             at += 1
-        if words.word(at) == "FUNCTION" and words.is_name(at + 1):
+        if words.word(at) == "FUNCTION" and words.is_name(at + 1) and self.dialect == "clickhouse":
             return self._function_target(at + 1, effect)
         if words.word(at) == "(" and words.word(at + 1) in QUERY_STARTS:
             self.effect(effect)

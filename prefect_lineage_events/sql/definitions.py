@@ -98,7 +98,7 @@ def _is_of_another_kind(words: Words, at: int, word: str, following: str) -> boo
     if word == "VIEW":
         return following == "LOG" and words.word(at + 2) == "ON"
     is_named = words.is_name(at + 2) and words.word(at + 2) != "AS"
-    return word == "TABLE" and following in ("FUNCTION", "MACRO") and is_named
+    return word == "TABLE" and following in ("FUNCTION", "MACRO") and is_named and words.word(0) != "ALTER"
 
 
 def is_routine(words: Words) -> bool:

@@ -13,7 +13,9 @@ _FROM_STDIN = re.compile(r"\bfrom\s{1,20}stdin\b", re.IGNORECASE)
 _COPY = re.compile(r"(?:^|\n)[ \t]*\\?copy\b", re.IGNORECASE)
 _END_OF_ROWS = re.compile(r"^\\\.[ \t\r]*$", re.MULTILINE)
 _INSERT = re.compile(r"(?:\A|;)\s*insert\s+into\s", re.IGNORECASE)
-_FORMAT = re.compile(r"\bformat\s{1,20}\w+(?=\s)|\b(?:select|values|with)\b|[';]", re.IGNORECASE)
+_FORMAT = re.compile(
+    r"\bformat\s{1,20}(?!(?:select|values|with|from|table)\b)\w+(?=\s)|\b(?:select|values|with)\b|[';]", re.IGNORECASE
+)
 
 
 def without_inline_data(text: str) -> str:

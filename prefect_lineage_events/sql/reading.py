@@ -25,6 +25,8 @@ class Named:
 
 
 _DYNAMIC = frozenset({"IDENTIFIER", "TABLE"})
+# docs.snowflake.com, docs.databricks.com, spark.apache.org: IDENTIFIER(); elsewhere it is a name like others.
+_IDENTIFIER_DIALECTS = frozenset({"", "snowflake", "databricks", "spark", "spark2"})
 
 
 def read_name(words: Words, at: int, context: Context) -> Named:
@@ -37,7 +39,7 @@ def read_name(words: Words, at: int, context: Context) -> Named:
     word = words.word(at)
     if word == "@":
         return _read_stage(words, at, context)
-    if word in _DYNAMIC and words.word(at + 1) == "(":
+    if word in _DYNAMIC and words.word(at + 1) == "(" and (word == "TABLE" or context.dialect in _IDENTIFIER_DIALECTS):
         return _read_dynamic(words, at, context)
     if word in ("?", ":", "$", "{", "%", "&") or (word.startswith("$") and len(word) > 1):
         return _read_bind(words, at, context)

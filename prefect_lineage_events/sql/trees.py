@@ -73,6 +73,8 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
         _quiet.on = False
     if len(trees) != 1 or trees[0] is None or isinstance(trees[0], (exp.Command, exp.Column, exp.Alias)):
         return None, "it does not parse"
+    if isinstance(trees[0], exp.Insert) and (trees[0].this is None or isinstance(trees[0].this, exp.Values)):
+        return None, "it does not parse"  # the parser took the target's name for a word of its own
     return trees[0], ""
 
 
