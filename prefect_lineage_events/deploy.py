@@ -95,6 +95,8 @@ def deploy(
         raise ValueError("an image needs a work pool to run it: give --work-pool as well")
     if work_pool:
         _require_work_pool(work_pool)
+    # A configuration that cannot be read is found before anything is changed.
+    to, doubts = tuple(map(str, targets())), tuple(_doubts(work_pool))
     blocks = register_blocks()
     ids = {}
     with get_client(sync_client=True) as client:
@@ -105,8 +107,7 @@ def deploy(
         ids[deployment.full_name] = cast(UUID, deployment.apply(work_pool_name=work_pool, image=image))
     with get_client(sync_client=True) as client:
         automation_id, enabled = apply_automation(client, ids[ASSEMBLER], settle)
-    to = tuple(map(str, targets()))
-    return Deployed(ids, automation_id, enabled, blocks, work_pool, to, tuple(_doubts(work_pool)))
+    return Deployed(ids, automation_id, enabled, blocks, work_pool, to, doubts)
 
 
 def _stored_target() -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -202,6 +202,8 @@ def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
             return
         event = events.parse(raw["event"], raw["payload"])
     except Exception as error:  # noqa: BLE001  (anybody can emit an event of any shape)
+        if _says_it_is_of_another(raw.get("payload"), flow_run_id):
+            return
         log.rejected.append(rejected(raw, error))
         logger.warning("Rejected: %s", log.rejected[-1])
         return
@@ -214,6 +216,13 @@ def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
         log.schemas.append(event)
     elif isinstance(event, CountEvent):
         log.counts.append(_by_the_servers_clock(event, raw))
+
+
+def _says_it_is_of_another(payload: object, flow_run_id: UUID) -> bool:
+    run = payload.get("run") if isinstance(payload, Mapping) else None
+    said = run.get("flow_run_id") if isinstance(run, Mapping) else None
+    of = _uuid(str(said)) if said else None
+    return of is not None and of != flow_run_id
 
 
 def _by_the_servers_clock(count: CountEvent, raw: dict[str, Any]) -> CountEvent:

@@ -75,6 +75,11 @@ def test_a_rejected_event_keeps_its_number() -> None:
     assert (rejected.emitter, rejected.sequence) == (EMITTER, 4)
 
 
+def test_a_bad_event_of_another_run_is_not_this_runs() -> None:
+    assert not log_of(raw(output=3, run={"flow_run_id": str(uuid4())})).rejected
+    assert log_of(raw(output=3, run={"flow_run_id": str(RUN)})).rejected
+
+
 @pytest.mark.parametrize("payload", [None, [], "text", 7])
 @pytest.mark.parametrize("name", ["lineage.write", "lineage.closed", "lineage.schema", "lineage.checkpoint"])
 def test_a_payload_that_is_none_is_rejected(name: str, payload: Any) -> None:
