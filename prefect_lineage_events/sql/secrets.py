@@ -162,6 +162,9 @@ class _Hidden:
             self.words[start] = "?"
             self._gone[start + 1 : end] = [True] * (min(end, len(self.words)) - start - 1)
 
+    def is_hidden(self, i: int) -> bool:
+        return self._gone[i] or self.words[i] == "?"
+
     def cut(self, marks: frozenset[str], end: int) -> None:
         """Leaves out everything from the first of these marks on, if it stands before `end` and within a word."""
         shown = (
@@ -301,12 +304,14 @@ def _names_a_setting(upper: Sequence[str], i: int) -> bool:
 
 def _hide_addresses(upper: Sequence[str], hidden: _Hidden) -> None:
     """`s3a://key:secret@bucket/x`, unquoted: up to the next blank."""
+    end = 0
     for i in range(1, len(upper) - 1):
-        if upper[i] == ":" and upper[i + 1][0] == "/" and not (hidden.spaced[i] or hidden.spaced[i + 1]):
+        if i >= end and upper[i] == ":" and upper[i + 1][0] == "/" and not (hidden.spaced[i] or hidden.spaced[i + 1]):
             start = i - 1
-            while start and not hidden.spaced[start] and upper[start - 1] not in _ENDS:
+            while start > end and not hidden.spaced[start] and upper[start - 1] not in _ENDS:
                 start -= 1
-            hidden.hide(start, _end_of_word(upper, hidden.spaced, start))
+            end = _end_of_word(upper, hidden.spaced, start)
+            hidden.hide(start, end)
 
 
 def _hide_options(upper: Sequence[str], hidden: _Hidden) -> None:
@@ -327,7 +332,7 @@ def _hide_options(upper: Sequence[str], hidden: _Hidden) -> None:
             value = upper[i + 1]
             is_word = value[0].isalnum() or value[0] in '"_'
             is_keyword = upper[i - 1] in _NAMING_OPTIONS or value in _OPTION_WORDS
-            if is_word and not is_keyword and upper[i + 2 : i + 3] != ["("]:
+            if is_word and not is_keyword and upper[i + 2 : i + 3] != ["("] and not hidden.is_hidden(i + 1):
                 hidden.hide(i + 1, _end_of_word(upper, hidden.spaced, i + 1))
 
 
@@ -358,7 +363,7 @@ def _hide_named(upper: Sequence[str], hidden: _Hidden) -> None:
         j = i + 1
         while j < len(upper) and upper[j] in _VALUE_SIGNS:
             j += 1
-        if j >= len(upper) or upper[j] in _NO_VALUE or (j == i + 1 and defines_columns):
+        if j >= len(upper) or upper[j] in _NO_VALUE or (j == i + 1 and defines_columns) or hidden.is_hidden(i):
             continue
         if upper[j] == "(":
             hidden.hide(j + 1, _closing(upper, j))

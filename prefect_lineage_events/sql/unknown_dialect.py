@@ -32,11 +32,12 @@ _AFTER_FROM = word_set(
 def without_comments(text: str) -> str:
     """The text, as long as before, without comments of any dialect's kind but SQL's own, and without `q'[...]'`."""
     pieces: list[str] = []
+    missing: set[str] = set()
     at = position = 0
     while mark := _MARK.search(text, position):
         start, sign = mark.start(), mark[0]
         if sign in ("'", '"', "`"):
-            quoted = _oracle_text(text, start) if sign == "'" else 0
+            quoted = _oracle_text(text, start, missing) if sign == "'" else 0
             position = quoted or _close(text, mark.end(), sign)
             if quoted:
                 pieces += [text[at : start - 1], " '", " " * (quoted - start - 2), "'"]
@@ -137,15 +138,20 @@ def _is_comment(text: str, start: int, sign: str) -> bool:
     return not (is_name and _BEFORE_NAME.search(before)) and not before[-1:].isalnum()
 
 
-def _oracle_text(text: str, start: int) -> int:
-    """Past the `q'[...]'` whose quote stands at `start`; 0 where there is none."""
+def _oracle_text(text: str, start: int, missing: set[str]) -> int:
+    """Past the `q'[...]'` whose quote stands at `start`; 0 where there is none. `missing` are closings that do not come
+    any more, which are not looked for again."""
     if text[max(start - 1, 0) : start].lower() != "q":
         return 0
     opening = text[start + 1 : start + 2]
     if not opening or opening.isalnum() or opening.isspace() or opening == "'":
         return 0
-    close = text.find(_CLOSING.get(opening, opening) + "'", start + 2)
-    return close + 2 if close >= 0 else 0
+    closing = _CLOSING.get(opening, opening) + "'"
+    close = -1 if closing in missing else text.find(closing, start + 2)
+    if close < 0:
+        missing.add(closing)
+        return 0
+    return close + 2
 
 
 def _close(text: str, start: int, quote: str) -> int:
