@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import NoneType
+from typing import Any, get_args
+
+from annotated_types import Ge, Gt, Le
+from pydantic.fields import FieldInfo
 
 from prefect_lineage_events.settings import LineageSettings
 
+_BOUNDS = {Ge: "at least", Gt: "over", Le: "at most"}
 PAGE = Path(__file__).resolve().parent / "settings.md"
 
 HEAD = """\
@@ -33,8 +39,11 @@ Lists are JSON: `PREFECT_INTEGRATIONS_LINEAGE_EVENTS_EXCLUDE_FLOWS='["tmp-*", "s
 go is the official client's configuration (`OPENLINEAGE_URL`, `OPENLINEAGE__TRANSPORT__*`, `openlineage.yml`), and
 nothing beside it.
 
-| `PREFECT_INTEGRATIONS_LINEAGE_EVENTS_...` | default | what it does |
-|---|---|---|
+A wrong value is refused with the name of its variable; a name that is no setting is a warning, and a finding of
+`prefect-lineage doctor`.
+
+| `PREFECT_INTEGRATIONS_LINEAGE_EVENTS_...` | default | allowed | what it does |
+|---|---|---|---|
 """
 
 
@@ -46,7 +55,26 @@ def rows() -> Iterator[str]:
     for name, field in LineageSettings.model_fields.items():
         default = field.get_default(call_default_factory=True)
         shown = "" if default is None else f"`{default if isinstance(default, str) else repr(default)}`"
-        yield f"| `{name.upper()}` | {shown} | {field.description} |\n"
+        yield f"| `{name.upper()}` | {shown} | {allowed(field)} | {field.description} |\n"
+
+
+def allowed(field: FieldInfo) -> str:
+    """The values that a setting takes, in words."""
+    kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not NoneType]
+    if all(isinstance(kind, str) for kind in kinds):
+        return ", ".join(f"`{kind}`" for kind in kinds)
+    if kinds == [bool]:
+        return "`true`, `false`"
+    if kinds in ([int], [float]):
+        bounds = [f"{_BOUNDS[type(limit)]} {_limit(limit)}" for limit in field.metadata if type(limit) in _BOUNDS]
+        return ("a whole number" if kinds == [int] else "a number") + "".join(f", {bound}" for bound in bounds)
+    if field.annotation == list[str]:
+        return "globs"
+    return "names by names, JSON" if field.annotation == dict[str, str] else "a text"
+
+
+def _limit(limit: Any) -> Any:
+    return next(getattr(limit, name) for name in ("ge", "gt", "le") if hasattr(limit, name))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from prefect_lineage_events.health import CHECKS, Finding
 from prefect_lineage_events.openlineage.configuration import is_configured
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError, open_once
 from prefect_lineage_events.openlineage.targets import Target, targets
-from prefect_lineage_events.settings import settings
+from prefect_lineage_events.settings import settings, unknown_settings
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -32,7 +32,7 @@ _CONFIGURATION = "see OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__* and openlineage
 
 def examine() -> list[Finding]:
     """All findings; when no Prefect API answers, only what can be said without it."""
-    return [*_prefect(), *_targets(), _capture()]
+    return [*_prefect(), *_targets(), *_settings(), _capture()]
 
 
 def _prefect() -> Iterator[Finding]:
@@ -85,6 +85,11 @@ def _on_the_api(client: SyncPrefectClient) -> Iterator[Finding]:
 def _refused(what: str, error: PrefectHTTPStatusError) -> Finding:
     code = error.response.status_code
     return Finding(False, what, f"the API answered {code}", _REFUSED.get(code, "see the server's log"))
+
+
+def _settings() -> list[Finding]:
+    """Misspelled settings: they pass in silence otherwise."""
+    return [Finding(False, "settings", unknown, "see docs/settings.md") for unknown in unknown_settings()]
 
 
 def _capture() -> Finding:

@@ -6,12 +6,16 @@ Every setting is `PREFECT_INTEGRATIONS_LINEAGE_EVENTS_<NAME>`.
 from __future__ import annotations
 
 import json
+import os
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from prefect.settings.base import PrefectBaseSettings, build_settings_config
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import NoDecode, SettingsConfigDict
+
+PREFIX = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"
 
 
 def _listed(value: Any) -> Any:
@@ -167,5 +171,29 @@ class LineageSettings(PrefectBaseSettings):
 
 @lru_cache(maxsize=1)
 def settings() -> LineageSettings:
-    """The settings of this process, read once. `settings.cache_clear()` after the environment changed."""
-    return LineageSettings()
+    """The settings of this process, read once. `settings.cache_clear()` after the environment changed.
+
+    Raises ValueError, naming each variable with a wrong value and what is allowed.
+    """
+    try:
+        return LineageSettings()
+    except ValidationError as error:
+        raise ValueError("; ".join(_wrong_value(fault) for fault in error.errors())) from None
+
+
+def unknown_settings() -> list[str]:
+    """Variables of the environment that look like settings and are none, each with the name that may be meant."""
+    known = [PREFIX + name.upper() for name in LineageSettings.model_fields]
+    found = []
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            meant = get_close_matches(name.upper(), known, 1)
+            found.append(f"{name} is no setting" + (f" (is {meant[0]} meant?)" if meant else ""))
+    return found
+
+
+def _wrong_value(fault: Any) -> str:
+    """A fault by the name of its variable. A secret's value is not shown."""
+    field = str(fault["loc"][0]) if fault["loc"] else ""
+    given = "" if field == "api_key" else f"={fault['input']}"
+    return f"{PREFIX}{field.upper()}{given}: {fault['msg']}"

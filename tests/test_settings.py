@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from prefect_lineage_events.settings import LineageSettings, settings
+from prefect_lineage_events.settings import LineageSettings, settings, unknown_settings
 from tests.pages import maker
 
 PREFIX = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"
@@ -29,6 +29,17 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(monkeypatch: pytest.Monke
     monkeypatch.setenv(PREFIX + "SQL_TEXT", "everything")
     with pytest.raises(ValidationError, match="'sanitised', 'full' or 'none'"):
         LineageSettings()
+
+
+def test_a_wrong_value_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PREFIX + "GRANULARITY", "column")
+    with pytest.raises(ValueError, match=PREFIX + r"GRANULARITY=column: Input should be 'flow' or 'task'"):
+        settings()
+
+
+def test_a_misspelled_setting_is_named_with_the_one_that_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PREFIX + "GRANULARTY", "task")
+    assert unknown_settings() == [f"{PREFIX}GRANULARTY is no setting (is {PREFIX}GRANULARITY meant?)"]
 
 
 def test_the_page_is_up_to_date() -> None:

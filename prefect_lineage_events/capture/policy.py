@@ -11,7 +11,7 @@ from fnmatch import translate
 from functools import lru_cache
 
 from prefect_lineage_events.capture.log import logger
-from prefect_lineage_events.settings import LineageSettings, settings
+from prefect_lineage_events.settings import LineageSettings, settings, unknown_settings
 
 # Our own flows are about lineage, they have none.
 _OWN_FLOWS = "prefect-lineage-"
@@ -100,6 +100,8 @@ def current() -> Policy:
 
     Settings that cannot be read switch capture off, with one warning: the flow is not ours to stop.
     """
+    for unknown in unknown_settings():
+        logger.warning("lineage: %s", unknown)
     try:
         return parse(settings())
     except ValueError as error:
