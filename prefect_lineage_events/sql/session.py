@@ -284,7 +284,7 @@ class _Script:
             self._met, self._known = met, {}
         text = pattern_of(piece.text, session.dialect) or piece.text
         found = self._known.get(text)
-        if found is not None:
+        if found is not None and not piece.lost:
             return found
         self._left -= size + _EACH
         found = analyze_piece(piece, session.context(self._columns, self._schemas))

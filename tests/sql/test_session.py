@@ -241,3 +241,8 @@ def test_statements_of_a_script_that_differ_in_values_only_are_analysed_once(mon
     monkeypatch.setattr("prefect_lineage_events.sql.session.analyze_piece", analyze_piece)
     Session("postgres").analyze(";".join(f"insert into t values ({i}, 'x{i}')" for i in range(100)))
     assert len(seen) == 1
+
+
+def test_statements_alike_do_not_hide_that_the_end_was_not_read() -> None:
+    *_, last = analyze("insert into a select b from c;\n" * 30_000, dialect="postgres", columns=False)
+    assert (last.confidence, last.reason) == ("partial", "the text is too long: its end was not read")
