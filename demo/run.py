@@ -78,6 +78,8 @@ def child_environment(api: str) -> dict[str, str]:
         target = {"TYPE": "composite", "CONTINUE_ON_FAILURE": "false", **to_file, **to_marquez}
     return {
         **kept,
+        # The server's address has a new port each time: without a name of its own each demo would add a graph.
+        "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_JOB_NAMESPACE": "prefect-lineage-demo",
         "PYTHONPATH": str(ROOT),
         "PREFECT_HOME": str(FOLDER / "prefect"),
         "PREFECT_API_URL": api,
