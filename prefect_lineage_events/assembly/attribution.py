@@ -118,7 +118,7 @@ class Attribution:
         if body.chosen or body.perhaps:
             return self._with_resolved(body)
         thread, near = _nearest(placed, own, given, written.names)
-        order = self._order(placed, thread, near)
+        order = self._order(placed, thread)
         spent = {sources for scope in placed.step.scopes for sources in self._spent[scope]}
         among = possibilities(
             [*((rows, _SAME_TASK) for rows in near), *((rows, _TASK_GRAPH) for rows in given)],
@@ -206,7 +206,7 @@ class Attribution:
             seen.add(scope)
             yield scope
 
-    def _order(self, placed: Placed, thread: str, near: Iterable[Rows]) -> _Order:
+    def _order(self, placed: Placed, thread: str) -> _Order:
         family = {scope for own in placed.step.scopes for scope in (own, *self._called.get(own, ()), *self._above(own))}
         takers = [
             taker
@@ -216,7 +216,9 @@ class Attribution:
         ]
         alone = all(taker.target is placed.target for taker in takers)
         times = sorted({taker.started for taker in takers})
-        reads = [rows for rows in near if not rows.is_scalar]
+        reads = [
+            rows for scope in family for rows in self._rows.get(scope, ()) if not rows.is_scalar and rows.within(thread)
+        ]
         in_turn = all(
             any(first < rows.began[0] <= then for rows in reads)
             for first, then in zip([_FIRST, *times], times, strict=False)

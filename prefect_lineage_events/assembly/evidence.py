@@ -146,8 +146,8 @@ def explain(written: Written, among: Sequence[Possibility], *, alone: bool, in_t
 def _explained(written: Written, among: Sequence[Possibility], *, alone: bool, in_turn: bool) -> Explanation:
     names = written.names
     if len(among) <= 1:
-        too_few = [p for p in among if p.is_scalar and (written.count or 0) > 1 and not (names and names <= p.names)]
-        return Explanation(perhaps=too_few) if too_few else Explanation(among, exactly=True)
+        too_little = [p for p in among if p.is_scalar and _is_more(written, p)]
+        return Explanation(perhaps=too_little) if too_little else Explanation(among, exactly=True)
     has_all = [p for p in among if names and names <= p.names]
     if exact := [p for p in has_all if p.is_exactly(written)]:
         best = _narrowed(exact, written)
@@ -158,12 +158,19 @@ def _explained(written: Written, among: Sequence[Possibility], *, alone: bool, i
         return Explanation(has_all, stacked=True)
     explained = names & frozenset().union(*(p.names for p in among))
     # Rows of one read, with columns more. A total by a table's key has as many rows as that table, but not its columns.
-    widened = [p for p in among if p.has_number_of(written) and explained == p.names]
-    if len(widened) == 1:
+    widened = [p for p in among if p.has_number_of(written) and explained <= p.names]
+    if len(widened) == 1 and explained == widened[0].names:
         return Explanation(widened, exactly=True)
     if explained == names:
         return _by_columns(written, among, alone=alone, in_turn=in_turn)
     return _computed(written, explained, among, alone=alone, in_turn=in_turn)
+
+
+def _is_more(written: Written, scalar: Possibility) -> bool:
+    """Are there more rows, or more columns beside its own, than a single row has?"""
+    if written.names and written.names <= scalar.names:
+        return False
+    return (written.count or 0) > 1 or bool(written.names & scalar.names)
 
 
 def _narrowed(exact: Sequence[Possibility], written: Written) -> Possibility | None:
@@ -189,7 +196,7 @@ def _by_columns(written: Written, among: Sequence[Possibility], *, alone: bool, 
     if in_turn and fresh and written.names <= _names(fresh):
         needed = fresh if len(fresh) == 1 and _is_enough(fresh[0], written) else _needed(written.names, fresh)
         if needed and written.names <= _names(needed):
-            return Explanation(needed)
+            return Explanation(needed, [p for p in fresh if p not in needed and not p.is_scalar])
     return Explanation(perhaps=[p for p in among if written.names & p.names])
 
 

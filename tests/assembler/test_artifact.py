@@ -18,6 +18,7 @@ from prefect_lineage_events.assembly.model import (
     Lineage,
     RunLineage,
     StatementSummary,
+    UnknownSource,
 )
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import Completeness, FlowRun, RejectedEvent
@@ -60,6 +61,14 @@ def test_edges_that_are_told_in_bundles_are_counted():
 
 def test_edges_by_equal_names_are_told_apart():
     assert "(by equal names)" in text(columns=(ColumnEdge(ORDERS, "id", REPORT, "id", inferred=True),))
+
+
+def test_outputs_of_an_unknown_source_are_named_with_what_they_may_be_of():
+    told = text(unknown=(UnknownSource(REPORT, "unknown", (ORDERS,)),))
+    assert "## Source unknown" in told
+    assert "| `shop.report` | source unknown |  | `shop.orders` |" in told
+    assert "| `shop.report` |  | `total` |  |" in text(unknown=(UnknownSource(REPORT, "known", columns=("total",)),))
+    assert "Source unknown" not in text()
 
 
 def test_a_complete_run_says_nothing_of_completeness():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID, uuid5
 
 from prefect_lineage_events.datasets import Dataset, parse_uri
@@ -109,8 +110,16 @@ class Story:
         )
         return self
 
-    def read(self, *inputs: str, task: str = "", columns: str = "", result: str = "", **info: object) -> Story:
-        return self._event("read", None, inputs, task, columns, info, result_columns=_columns(result))
+    def read(
+        self, *inputs: str, task: str = "", columns: str = "", result: str = "", thread: str = "", **info: object
+    ) -> Story:
+        more = {"result_columns": _columns(result), "threads": (thread,) if thread else ()}
+        return self._event("read", None, inputs, task, columns, info, **more)
+
+    def copied(self, source: str, target: str, names: str = "id x", rows: int = 10, **more: str) -> Story:
+        """`to_sql(read_sql(source), target)`."""
+        self.read(source, result=names, columns=" ".join(f"{source}.{n}>{n}" for n in names.split()), rows=rows, **more)
+        return self.write(target, binds=names, rows=rows, **more)
 
     def write(
         self,
@@ -121,11 +130,21 @@ class Story:
         into: str = "",
         effect: str | None = "append",
         returning: str = "",
+        binds: str | None = None,
+        constant: str = "",
+        thread: str = "",
         **info: object,
     ) -> Story:
+        """`binds` are the columns that take values of the program, `constant` those that take constants."""
         info = {"effect": effect, "rows": self.rows, **info}
         into_table = event_dataset(output, into)
-        return self._event("write", into_table, inputs, task, columns, info, result_columns=_columns(returning))
+        more = {
+            "result_columns": _columns(returning),
+            "bound_columns": None if binds is None else tuple(binds.split()),
+            "constant_columns": tuple(constant.split()),
+            "threads": (thread,) if thread else (),
+        }
+        return self._event("write", into_table, inputs, task, columns, info, **more)
 
     def create(
         self, output: str, *inputs: str, task: str = "", columns: str = "", into: str = "", **info: object
@@ -179,7 +198,7 @@ class Story:
         task: str,
         columns: str,
         info: dict[str, object],
-        result_columns: tuple[Column, ...] = (),
+        **more: Any,
     ) -> Story:
         number = self._next()
         tasks = [ident(name) for name in task.split()]
@@ -190,11 +209,11 @@ class Story:
                 output=output,
                 inputs=tuple(event_dataset(*name.partition(" ")[::2]) for name in inputs),
                 columns=_edges(columns),
-                result_columns=result_columns,
                 statement=StatementInfo(**statement),  # type: ignore[arg-type]
                 run=RunInfo(task_run_id=tasks[0] if tasks else None),
                 task_runs=tuple(tasks[1:]),
                 emitter=EmitterInfo(id=self.emitter, sequence=number),
+                **more,
             )
         )
         return self

@@ -23,7 +23,7 @@ from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.notes import Connection, Described, RunEndedNote, StatementNote
 from prefect_lineage_events.capture.pipeline import Pipeline
 from prefect_lineage_events.capture.queue import NoteQueue
-from prefect_lineage_events.events import Column, CountEvent, HistoryEvent, RunInfo, parse
+from prefect_lineage_events.events import Column, HistoryEvent, RunInfo, parse
 from prefect_lineage_events.history.read import Clock, Patience, read_history
 from prefect_lineage_events.history.runs import read_run
 from prefect_lineage_events.settings import LineageSettings
@@ -71,6 +71,7 @@ class Truth:
 @dataclass
 class _FlowRun:
     id: UUID
+    name: str
     parent_call: UUID | None
     parent: _FlowRun | None
     truth: Truth = field(default_factory=Truth)
@@ -128,10 +129,13 @@ class Interpreter:
     def tasks(self) -> list[dict[str, Any]]:
         return [task for flow in self._flows for task in flow.tasks]
 
+    def flow_names(self) -> dict[str, str]:
+        return {str(flow.id): flow.name for flow in self._flows}
+
     # --- what Prefect does
 
     def _flow(self, function: Function, args: list[Any], parent: _FlowRun | None, call: UUID | None) -> Iterator[None]:
-        flow = _FlowRun(self._id(), call, parent)
+        flow = _FlowRun(self._id(), function.name, call, parent)
         self._flows.append(flow)
         run = Run(
             RunInfo(flow_run_id=flow.id, flow_run_name=function.name, flow_id=self._id(), flow_name=function.name)
@@ -205,15 +209,13 @@ class Interpreter:
             yield
 
     def _read(self, step: Read, scope: _Scope) -> None:
-        rows, columns = WORLD[step.table]
-        listed = "*" if step.columns == columns else ", ".join(step.columns)
-        self._execute(scope, f"SELECT {listed} FROM {step.table}", rows, step.columns)
+        rows, _ = WORLD[step.table]
+        self._execute(scope, f"SELECT {step.listed} FROM {step.table}", rows, step.columns)
         cells = {name: frozenset({(step.table, name)}) for name in step.columns}
         scope.values[step.var] = self._keep(Frame(cells, frozenset({step.table}), rows))
 
     def _scalar(self, step: Scalar, scope: _Scope) -> None:
-        name = f"max({step.column})" if self._random.random() < 0.5 else step.column
-        self._execute(scope, f'SELECT max({step.column}) AS "{name}" FROM {step.table}', 1, (name,))
+        self._execute(scope, step.sql, 1, (step.name,))
 
     def _derive(self, step: Derive, scope: _Scope) -> None:
         frames = [scope.values[name] for name in step.of]
@@ -312,7 +314,3 @@ class Interpreter:
     def _tick(self) -> dt.datetime:
         self._now += dt.timedelta(milliseconds=10)
         return self._now
-
-
-def counted(events: list[HistoryEvent]) -> bool:
-    return any(isinstance(event, CountEvent) for event in events)

@@ -48,3 +48,8 @@ def columns(of: Lineage) -> set[str]:
 def schema(of: Lineage, name: str) -> dict[str, str | None]:
     use = next(use for use in (*of.outputs, *of.inputs) if use.dataset.name == name)
     return {c.name: c.type for c in use.columns}
+
+
+def unknown(of: Lineage) -> dict[str, str]:
+    """Of which outputs not all sources are known: `unknown`, or `partly`; else the columns that lack one."""
+    return {u.target.name: " ".join(u.columns) if u.rows == "known" else u.rows for u in of.unknown}

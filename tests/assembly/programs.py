@@ -31,13 +31,22 @@ class Read:
     table: str
     columns: tuple[str, ...]
 
+    @property
+    def listed(self) -> str:
+        return "*" if self.columns == WORLD[self.table][1] else ", ".join(self.columns)
+
 
 @dataclass(frozen=True)
 class Scalar:
-    """`SELECT max(column) FROM table`, which nothing is made of."""
+    """`SELECT max(column) AS name FROM table`, which nothing is made of."""
 
     table: str
     column: str
+    name: str
+
+    @property
+    def sql(self) -> str:
+        return f'SELECT max({self.column}) AS "{self.name}" FROM {self.table}'
 
 
 @dataclass(frozen=True)
@@ -322,7 +331,8 @@ class Writer:
         if not sure and self.random.random() < 0.7:
             return []
         table = self._tables(1)[0]
-        return [Scalar(table, self.random.choice(WORLD[table][1]))]
+        column = self.random.choice(WORLD[table][1])
+        return [Scalar(table, column, self.random.choice([column, f"newest {column}"]))]
 
     def _combined(self, frames: list[str], code: list[Any]) -> str:
         whole = frames[0]

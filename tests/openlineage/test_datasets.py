@@ -124,3 +124,10 @@ def many(count: int) -> Story:
     for number in range(count):
         story.write(f"b{number:03}", *sources, task="T", effect=None, dialect="")
     return story
+
+
+def test_an_output_says_what_is_not_known_of_its_sources():
+    story = Story().read("a", result="x", columns="a.x>x").write("b", binds="x total")
+    told = output(story, "b")["facets"]["prefect"]
+    assert (told["sources"], told["columns"]) == ("known", ["total"])
+    assert "prefect" not in output(Story().write("b", "a"), "b")["facets"]

@@ -111,3 +111,14 @@ def test_what_is_known_only_at_the_end_is_not_on_start(built):
 def test_changed_schemas_are_told(built):
     story = Story().write("t").looked_up("t", "a:int").looked_up("t", "a:int b:int")
     assert facets(built(story))["prefect"]["schemaChanges"] == {"postgres://db:5432/t": "added b"}
+
+
+def test_outputs_of_an_unknown_source_are_named(built):
+    story = (
+        Story().read("a", result="x").read("c", result="x").write("b", binds="x", rows=3).write("d", binds="x", rows=2)
+    )
+    told = facets(built(story))["prefect"]["unknownSources"]
+    assert told["postgres://db:5432/b"] == {
+        "sources": "unknown",
+        "candidates": ["postgres://db:5432/a", "postgres://db:5432/c"],
+    }

@@ -1,0 +1,163 @@
+"""What speaks for it that a write took certain rows: columns, numbers of rows, order and thread."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.assembly.histories import Story
+from tests.assembly.pictures import columns, edges, lineage, unknown
+
+TABLES = ("a", "b", "c", "d")
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+@pytest.mark.parametrize("watermark", [True, False])
+def test_a_loop_of_copies_is_as_many_edges(task, watermark):
+    story = Story().task("T")
+    for table in TABLES:
+        if watermark:
+            story.read("seen", task=task, result="max", rows=1)
+        story.copied(table, f"{table}2", task=task)
+    found = lineage(story)
+    assert edges(found) == {f"{table}>{table}2" for table in TABLES}
+    assert columns(found) == {f"~{t}.{c}>{t}2.{c}:TRANSFORMATION" for t in TABLES for c in ("id", "x")}
+    assert unknown(found) == {}
+
+
+def test_so_it_is_where_each_copy_is_filtered():
+    story = Story()
+    for table in TABLES:
+        story.read(table, result="id x", rows=100).write(f"{table}2", binds="id x", rows=40)
+    assert edges(lineage(story)) == {f"{table}>{table}2" for table in TABLES}
+
+
+def test_two_tables_of_the_same_columns_and_number_cannot_be_told_apart():
+    story = Story().read("a", result="id x", rows=9).read("b", result="id x", rows=9)
+    found = lineage(story.write("a2", binds="id x", rows=9).write("b2", binds="id x", rows=9))
+    assert (edges(found), unknown(found)) == (set(), {"a2": "unknown", "b2": "unknown"})
+    assert {d.name for d in found.unknown[0].candidates} == {"a", "b"}
+
+
+def test_they_are_told_apart_by_their_number():
+    story = Story().read("a", result="id x", rows=9).read("b", result="id x", rows=8)
+    found = lineage(story.write("a2", binds="id x", rows=9).write("b2", binds="id x", rows=8))
+    assert edges(found) == {"a>a2", "b>b2"}
+
+
+def test_tables_put_under_each_other_all_count():
+    story = Story().read("a", result="id x", rows=9).read("b", result="id x", rows=8)
+    found = lineage(story.write("all", binds="id x", rows=17).write("other", binds="y", rows=3))
+    assert {"a>all", "b>all"} <= edges(found)
+
+
+def test_columns_that_one_read_alone_has_are_of_it():
+    story = Story().read("a", result="id x", rows=9).read("b", result="id y", rows=8).read("c", result="id z", rows=7)
+    found = lineage(story.write("ab", binds="x y", rows=5).write("c2", binds="z", rows=2))
+    assert {edge for edge in edges(found) if edge.endswith("ab")} == {"a>ab", "b>ab"}
+
+
+def test_a_column_that_two_joined_reads_have_is_of_neither_for_sure():
+    story = Story().read("a", result="id x", columns="a.id>id a.x>x", rows=9)
+    story.read("b", result="id y", columns="b.id>id b.y>y", rows=8).write("ab", binds="id x y", rows=5)
+    found = lineage(story)
+    assert columns(found) == {"~a.x>ab.x:TRANSFORMATION", "~b.y>ab.y:TRANSFORMATION"}
+    assert unknown(found) == {"ab": "id"}
+
+
+def test_what_python_computed_is_of_all_where_nothing_else_was_made_of_them():
+    story = Story().read("a", result="id x", rows=9).read("b", result="id country", rows=8)
+    found = lineage(story.write("totals", binds="country total", rows=3))
+    assert (edges(found), unknown(found)) == ({"a>totals", "b>totals"}, {"totals": "country total"})
+
+
+def test_a_part_never_passes_for_the_whole():
+    story = Story().read("a", result="id x", rows=9).read("b", result="id country", rows=8)
+    found = lineage(story.write("totals", binds="country total", rows=3).write("a2", binds="id x", rows=2))
+    assert "b>totals" not in edges(found)
+    assert unknown(found)["totals"] == "unknown"
+
+
+def test_so_it_is_for_results_in_the_bodys_hands():
+    story = Story().task("A", span=(0, 1)).task("B", span=(0, 1)).task("L", span=(1, 9), untracked=True)
+    story.read("a", task="A", result="id x", rows=9).read("b", task="B", result="id country", rows=8)
+    found = lineage(story.write("totals", task="L", binds="country total", rows=3))
+    assert edges(found) == {"a>totals", "b>totals"}
+
+
+def test_rows_that_a_body_remade_are_of_a_result_with_as_many():
+    story = Story().task("A", span=(0, 1)).task("L", span=(1, 9), untracked=True)
+    story.read("a", task="A", result="id amount", rows=9).write("b", task="L", binds="id doubled", rows=9)
+    assert edges(lineage(story)) == {"a>b"}
+
+
+def test_a_watermark_that_a_task_reads_is_not_what_it_was_given():
+    story = Story().task("A", span=(0, 1)).task("L", span=(1, 9), untracked=True)
+    story.read("a", task="A", result="id x", rows=9).read("seen", task="L", result="max", rows=1)
+    assert edges(lineage(story.write("b", task="L", binds="id x", rows=4))) == {"a>b"}
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+def test_coroutines_and_threads_are_told_apart(task):
+    story = Story().task("T").read("a", task=task, thread="1").read("b", task=task, thread="2.5")
+    found = lineage(story.write("x", task=task, thread="1").write("y", task=task, thread="2.6"))
+    assert edges(found) == {"a>x", "b>y"}
+
+
+def test_what_their_starter_read_they_may_write():
+    story = Story().read("a", result="id x").write("b", binds="id x", thread="1")
+    assert edges(lineage(story)) == {"a>b"}
+
+
+def test_they_may_write_it_beside_what_they_read_themselves():
+    story = Story().read("a", result="id x", rows=9).read("b", result="id y", rows=8, thread="1")
+    assert edges(lineage(story.write("ab", binds="x y", rows=5, thread="1"))) == {"a>ab", "b>ab"}
+
+
+def test_what_they_read_their_starter_may_write():
+    story = Story().read("a", thread="1").read("b", thread="2").write("x", rows=3)
+    assert edges(lineage(story)) == {"a>x", "b>x"}
+
+
+READ = "src.id>id src.name>name src.pwd>pwd"
+
+
+@pytest.mark.parametrize(
+    ("binds", "constant", "found"),
+    [
+        ("*", "flag", set()),
+        ("id", "flag", {"id"}),
+        ("currency rate", "", set()),
+        ("id name", "", {"id", "name"}),
+        ("_2", "_1", {"name"}),
+    ],
+)
+def test_columns_go_only_where_values_of_the_program_go(binds, constant, found):
+    story = Story().read("src", result="id name pwd", columns=READ).looked_up("dst", "flag:int name:text id:int")
+    effect = "update" if binds == "*" else "append"
+    told = columns(lineage(story.write("dst", binds=binds, constant=constant, effect=effect)))
+    assert told == {f"~src.{name}>dst.{name}:TRANSFORMATION" for name in found}
+
+
+def test_an_insert_of_constants_takes_nothing_and_lacks_nothing():
+    found = lineage(Story().read("a", result="id x").write("log", binds="", constant="step", rows=1))
+    assert (edges(found), unknown(found)) == (set(), {})
+
+
+def test_values_written_into_the_text_are_known_by_their_columns():
+    story = Story().read("a", result="customer amount other", rows=9)
+    assert edges(lineage(story.write("b", binds="", constant="customer amount", rows=1))) == {"a>b"}
+
+
+def test_rows_that_came_from_nowhere_are_of_an_unknown_source():
+    assert unknown(lineage(Story().write("b", binds="x"))) == {"b": "unknown"}
+
+
+def test_what_is_not_known_of_rows_in_a_temporary_table_is_not_known_of_what_is_made_of_it():
+    story = Story().create("#tmp").write("#tmp", binds="x").write("b", "#tmp", columns="tmp.x>x")
+    assert unknown(lineage(story)) == {"b": "unknown"}
+
+
+def test_a_file_that_was_written_and_read_again_stands_for_what_it_was_made_of():
+    api, file = "https://api.example/orders", "s3://lake/orders.csv"
+    story = Story().read(api, dialect="").write(file, effect=None, dialect="").read(file, dialect="")
+    assert edges(lineage(story.write("t", binds="id x"))) == {"orders>orders.csv", "orders.csv>t"}
