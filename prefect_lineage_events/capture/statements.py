@@ -162,9 +162,8 @@ def note_failure(connection: ConnectionProxy, text: str, error: BaseException) -
 
     A driver that knows that a transaction has failed is asked before each statement; nothing need be noted here.
     """
-    if not is_aborted(connection):
-        idle = ask(connection._self_driver.commits_itself, connection.__wrapped__, default=False)
-        connection._self_tracer.failed(text, error, idle=idle)
+    idle = ask(connection._self_driver.commits_itself, connection.__wrapped__, default=False)
+    connection._self_tracer.failed(text, error, idle=idle, is_known=is_aborted(connection))
 
 
 def note_statement(

@@ -114,8 +114,9 @@ class ConnectionTracer:
         """A transaction begins on a connection that otherwise commits each statement by itself."""
         self._begun = True
 
-    def failed(self, sql: str, error: BaseException, *, idle: bool) -> None:
-        """A statement failed. `idle`: no transaction is open after it, as far as the driver tells.
+    def failed(self, sql: str, error: BaseException, *, idle: bool, is_known: bool = False) -> None:
+        """A statement failed. `idle`: no transaction is open after it, as far as the driver tells; `is_known`: the
+        driver will say of the next statement that its transaction had failed.
 
         It matters where something was done in the transaction, and where a part of the text may have been.
         """
@@ -123,7 +124,7 @@ class ConnectionTracer:
             if not policy.current().enabled or worker.is_ours():
                 return
             run = self._reported_run()
-            if self._noted or (run is not None and ";" in sql.rstrip().rstrip(";")):
+            if (self._noted and not is_known) or (run is not None and ";" in sql.rstrip().rstrip(";")):
                 now = dt.datetime.now(dt.timezone.utc)
                 note = StatementNote(self._connection, sql, run, now, 0.0, autocommit=not self._begun)
                 worker.put(FailureNote(note, self._is_open and idle, _codes(error)))

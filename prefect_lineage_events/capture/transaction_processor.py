@@ -99,13 +99,15 @@ class TransactionProcessor:
     def failed(self, note: FailureNote, state: ConnectionState) -> None:
         """A statement failed: the transaction may be over, or take no other; a part of its text may have been done."""
         rules, transaction = state.rules, state.transaction
-        if note.ended or not rules.rolls_back.isdisjoint(note.codes):
-            self._report(state.step(_ROLLBACK))
-            return
         session = state.session
         found = list(meanings(note.statement, state, self._values))
         state.session = session
-        if transaction.is_open and rules.failure_aborts:
+        first = next((c for m in found if (c := _ending(m)) is not None), None)
+        if len(found) > 1 and first is not None:
+            self._broken_off(found, first, state)
+        elif note.ended or not rules.rolls_back.isdisjoint(note.codes):
+            self._report(state.step(_ROLLBACK))
+        elif transaction.is_open and rules.failure_aborts:
             state.failed()
         elif len(found) > 1 and not (rules.one_text and not any(m.statement.control for m in found)):
             for draft in doubted(chain.from_iterable(m.drafts for m in found), _BROKEN_OFF):
@@ -115,3 +117,20 @@ class TransactionProcessor:
                     self._report([draft])
         elif any(m.statement.commits for m in found):
             transaction.doubt(_REFUSED)
+
+    def _broken_off(self, found: list[Meaning], first: str, state: ConnectionState) -> None:
+        """A text with ends of transactions in it failed somewhere. Where it begins with a rollback, that is certain."""
+        if first != "rollback":
+            state.transaction.doubt(_BROKEN_OFF)
+        self._report(state.step(_ROLLBACK))
+        self._report(
+            [d for d in doubted(chain.from_iterable(m.drafts for m in found), _BROKEN_OFF) if d.operation != "read"]
+        )
+
+
+def _ending(meaning: Meaning) -> str | None:
+    """The way in which a statement ends transactions; None for one that ends none."""
+    control = meaning.statement.control
+    if control is not None and control.step in ("commit", "rollback", "prepare"):
+        return control.step
+    return "commit" if meaning.statement.commits else None

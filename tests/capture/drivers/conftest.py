@@ -65,7 +65,7 @@ class RecordingTracer:
 
         return weakref.finalize(reader, gone)
 
-    def failed(self, sql: str, error: BaseException, *, idle: bool) -> None:
+    def failed(self, sql: str, error: BaseException, **_: bool) -> None:
         """Failures are no steps."""
 
     def unwatch(self, watched: weakref.finalize[..., Any]) -> None:
