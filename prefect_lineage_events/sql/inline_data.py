@@ -14,7 +14,7 @@ _COPY = re.compile(r"(?:^|\n)[ \t]*\\?copy\b", re.IGNORECASE)
 _END_OF_ROWS = re.compile(r"^\\\.[ \t\r]*$", re.MULTILINE)
 _INSERT = re.compile(r"(?:\A|;)\s*insert\s+into\s", re.IGNORECASE)
 _FORMAT = re.compile(
-    r"\bformat\s{1,20}(?!(?:select|values|with|from|table)\b)\w+(?=\s)|\b(?:select|values|with)\b|[';]", re.IGNORECASE
+    r"\bformat\s{1,20}(?!(?:select|with|from|table)\b)\w+(?=\s)|\b(?:select|values|with)\b|[';]", re.IGNORECASE
 )
 
 
@@ -52,6 +52,12 @@ def _without_copied_rows(text: str) -> str:
 def _without_formatted_rows(text: str) -> str:
     for head in _INSERT.finditer(text):
         found = _FORMAT.search(text, head.end(), head.end() + _HEAD)
-        if found and found[0][:6].lower() == "format":
+        if found and found[0][:6].lower() == "format" and _is_clause(text[head.end() : found.start()]):
             return text[: found.end()]
     return text
+
+
+def _is_clause(before: str) -> bool:
+    """Whether the table is named before FORMAT, so that this is not its name."""
+    before = before.strip().lower()
+    return bool(before) and before != "table" and before[-1] not in '.,("`['

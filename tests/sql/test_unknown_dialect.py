@@ -49,3 +49,10 @@ def test_rows_behind_a_statement_are_no_sql(dialect: str) -> None:
     )
     read = [t.name for sql in texts for s in analyze(sql, dialect=dialect) for t in s.inputs]
     assert read == ["v"]
+
+
+@pytest.mark.parametrize("name", ["format", "s.format", '"s".format'])
+def test_a_table_called_format_is_no_clause(name: str) -> None:
+    (statement,) = analyze(f"insert into {name} values (1); ", dialect="postgres")
+    assert [t.parts[-1] for t in statement.outputs] == ["format"]
+    assert statement.sanitised == f"insert into {name} values (?)"
