@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .context import Context
 from .sniff import CHANGES, TOUCHING
 from .words import Kind, Words
 
@@ -43,14 +44,14 @@ _STATEMENTS = frozenset(
 
 
 # Where a block may stand by itself, so that a piece of a text may be a part of one
-SCRIPTED = frozenset(
+_SCRIPTED = frozenset(
     {"oracle", "snowflake", "bigquery", "databricks", "spark", "tsql", "fabric", "db2", "teradata", "exasol", "vertica"}
 )
 
 
-def is_of_a_block(words: Words) -> bool:
+def is_of_a_block(words: Words, context: Context) -> bool:
     """Is it a part of a block that touches no data: an assignment, a call, a declaration?"""
-    if not TOUCHING.isdisjoint(words.upper):
+    if not (context.in_routine or context.dialect in _SCRIPTED) or not TOUCHING.isdisjoint(words.upper):
         return False
     at = int(words.word(0) in (":", "@", "$"))
     if not words.is_name(at):

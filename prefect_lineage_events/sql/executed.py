@@ -11,6 +11,7 @@ from .lexis import BATCHED
 from .reading import read_parts
 from .words import Kind, Words
 
+VERB = frozenset({"EXECUTE"})
 UNKNOWN = "the text that it executes is not known"
 _MADE = "the text that it executes is made when it runs"
 _PREPARED = "PREPARED "  # before the name of a prepared statement among the variables; no variable has a blank
@@ -41,6 +42,8 @@ def executed(words: Words, context: Context, at: int = 1) -> Executed:
     if words.word(at) == "FORMAT" and words.word(at + 1) == "(":  # postgresql.org: format()
         is_plain = words.kind(at + 2) == Kind.STRING and words.word(at + 3) == ")" and "%" not in words.texts[at + 2]
         return Executed(words.texts[at + 2]) if is_plain else Executed(reason=_MADE)
+    if words.word(at + 1) == ")" and words.word(at + 2) == "AT":  # learn.microsoft.com: EXECUTE, on a linked server
+        return Executed(reason="it runs on another server")
     if words.kind(at) == Kind.STRING:
         return Executed(reason=_MADE) if words.word(at + 1) in ("||", "+") else Executed(words.texts[at])
     name = words.between(at, at + 2 if words.word(at) in (":", "$", "@") else at + 1).lstrip("$:@").upper()

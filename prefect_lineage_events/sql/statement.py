@@ -17,7 +17,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from . import alterations, connection, definitions, executed, renames
 from .arguments import arguments_at
 from .batches import cut
-from .blocks import SCRIPTED, heads, is_of_a_block
+from .blocks import heads, is_of_a_block
 from .context import Context
 from .declarations import declared_columns
 from .definitions import ROUTINES, Definition
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .tokens import Piece
 
 _SET_CONFIG = "set_config"
+_EXPLAINED = PARSED - {"("} | {"CREATE", "EXECUTE"}
 _COMMANDS = frozenset({TokenType.COMMAND, TokenType.EXECUTE})
 _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
 
@@ -133,6 +134,8 @@ class _Reader:
     def _head(self, words: Words, start: int, end: int) -> list[Draft]:
         """What the condition of a block reads: `IF EXISTS (SELECT ...)`, `FOR r IN SELECT ... LOOP`."""
         draft = Draft(self.context)
+        if (at := words.find(executed.VERB, start + 1, end)) != -1:  # FOR r IN EXECUTE text LOOP
+            return self.execute(words.part(at, end), draft)
         recover(words, start + 1, end, draft)
         if not draft.inputs or words.word(start) in ("LOCKING", "LOCK"):
             return []
@@ -154,12 +157,9 @@ class _Reader:
             self._inner(transfer(words, draft), words, draft)
         elif words.word(1) == ":=" and not TOUCHING.isdisjoint(words.upper):
             return self.holder(words, draft)
-        elif verb not in NO_DATA and not (self._may_be_in_block() and is_of_a_block(words)):
+        elif verb not in NO_DATA and not is_of_a_block(words, self.context):
             draft.doubt("partial", "an unknown kind of statement")
         return [draft]
-
-    def _may_be_in_block(self) -> bool:
-        return self.context.in_routine or self.context.dialect in SCRIPTED
 
     # --- queries and changes
 
@@ -255,6 +255,8 @@ class _Reader:
         if words.word(1) == "SESSION":
             connection.alter_session(words, draft)
             return [draft]
+        if definitions.is_routine(words):  # learn.microsoft.com: ALTER PROCEDURE, dev.mysql.com: ALTER EVENT
+            return self.create(words, draft)
         self._defined(alterations.alter(words, draft), words, draft)
         return [draft]
 
@@ -319,7 +321,7 @@ class _Reader:
         """EXPLAIN touches nothing; EXPLAIN ANALYZE runs what it explains (postgresql.org, duckdb.org, trino.io)."""
         at = 1
         runs = False
-        while at < len(words) and words.word(at) not in PARSED - {"("}:
+        while at < len(words) and words.word(at) not in _EXPLAINED:
             runs = runs or words.word(at) in ("ANALYZE", "ANALYSE")
             at += 1
         if not runs or at >= len(words):
@@ -360,6 +362,8 @@ class _Reader:
         elif words.word(0) == "DECLARE" and words.follows(3, "TABLE", "("):
             draft.declared["@" + words.texts[2].lower()] = declared_columns(words, 4, self.context.dialect)
             return [draft]
+        if self.context.in_routine and (at := words.find(executed.VERB, 1)) != -1:  # RETURN QUERY EXECUTE text
+            return self.execute(words.part(at), draft)
         start = words.find(QUERY_WORDS, 1)
         recover(words, start if start != -1 else 1, len(words), draft)
         if draft.inputs:
