@@ -73,8 +73,7 @@ def sweep_runs(client: SyncPrefectClient, order: Order) -> Summary:
         runs += [r for r in ended if (r.id, r.ended) not in early]
         done = assemble_each(client, {r.id: r for r in runs}.values(), order)
         state = _next_state(done, state, carried, until=step.until, now=now, keep_since=lookback)
-        if runs or step.until == now:
-            sweep_state.write(client, state, summary.stale)
+        sweep_state.write(client, state, summary.stale)
         summary.add(done)
         if done.left:
             break
