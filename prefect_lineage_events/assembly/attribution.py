@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from prefect_lineage_events.history.model import TaskRun
 
 # Of what a task read, so many reads come into question, the latest: one that reads thousands of tables one by one and
 # writes each would be compared millions of times.
-MAX_READS = 1_000
+MAX_READS = 300
 
 _SAME_TASK: How = "same task"
 _TASK_GRAPH: How = "task graph"
@@ -58,6 +59,10 @@ class _Order:
 
     def fresh(self, rows: Iterable[Rows]) -> set[int]:
         return {id(one) for one in rows if self.since is None or one.last > self.since}
+
+
+# When something was written, to which targets, and whether reads and writes took turns.
+_Sequence = tuple[list[dt.datetime], set[Life], bool]
 
 
 class Attribution:
@@ -108,6 +113,7 @@ class Attribution:
         self._body = FlowBody(
             placed, tasks, takes, givers=self._givers.of, written=self.written, own=body, rows=self._rows
         )
+        self._sequences: dict[tuple[frozenset[Scope], str], _Sequence] = {}
         self._spent: dict[Scope, set[frozenset[Life]]] = defaultdict(set)
 
     def of(self, placed: Placed, moment: Moment) -> Explanation:
@@ -207,24 +213,34 @@ class Attribution:
             yield scope
 
     def _order(self, placed: Placed, thread: str) -> _Order:
-        family = {scope for own in placed.step.scopes for scope in (own, *self._called.get(own, ()), *self._above(own))}
+        key = (placed.step.scopes, thread)
+        if key not in self._sequences:
+            self._sequences[key] = self._sequence(*key)
+        times, targets, in_turn = self._sequences[key]
+        before = bisect_left(times, placed.step.started)
+        return _Order(times[before - 1] if before else None, targets <= {placed.target}, in_turn)
+
+    def _sequence(self, scopes: frozenset[Scope], thread: str) -> _Sequence:
+        """When rows out of Python were written in these scopes and this thread, to what, and whether in turn."""
+        family = {scope for own in scopes for scope in (own, *self._called.get(own, ()), *self._above(own))}
         takers = [
             taker
             for scope in family
             for taker in self._takers.get(scope, ())
             if any(is_below(own, thread) for own in taker.threads)
         ]
-        alone = all(taker.target is placed.target for taker in takers)
         times = sorted({taker.started for taker in takers})
-        reads = [
-            rows for scope in family for rows in self._rows.get(scope, ()) if not rows.is_scalar and rows.within(thread)
-        ]
+        reads = sorted(
+            rows.began[0]
+            for scope in family
+            for rows in self._rows.get(scope, ())
+            if not rows.is_scalar and rows.within(thread)
+        )
         in_turn = all(
-            any(first < rows.began[0] <= then for rows in reads)
+            bisect_right(reads, first) < bisect_right(reads, then)
             for first, then in zip([_FIRST, *times], times, strict=False)
         )
-        since = max((time for time in times if time < placed.step.started), default=None)
-        return _Order(since, alone, in_turn)
+        return times, {taker.target for taker in takers}, in_turn
 
     def _is_a_note(self, placed: Placed) -> bool:
         """A single row that has no column of what was read: that something was done, or how much."""

@@ -124,16 +124,22 @@ def possibilities(
             possibility.given = possibility.given or id(one) in given
             possibility.weak = how == "task graph" and not possibility.given
     for possibility in found.values():
-        of = [one for one, _ in possibility.rows]
         possibility.spent = possibility.sources in spent
-        possibility.names = frozenset().union(*(one.names for one in of)) if all(o.names for o in of) else frozenset()
-        numbers = [one.count for one in of if one.count is not None]
-        possibility.total = sum(numbers) if len(numbers) == len(of) else None
-        whole = frozenset({possibility.total} if possibility.total else ())
-        possibility.counts = whole.union(*(one.counts for one in of))
-        if len(of) > 1 or any(one.executions > 1 for one in of):
-            possibility.sums = whole.union(one.count for one in of if one.count and one.executions > 1)
+        _sum_up(possibility, [one for one, _ in possibility.rows])
     return list(found.values())
+
+
+def _sum_up(possibility: Possibility, of: Sequence[Rows]) -> None:
+    if len(of) == 1 and of[0].executions == 1:
+        possibility.names, possibility.counts, possibility.total = of[0].names, of[0].counts, of[0].count
+        return
+    known = all(one.names for one in of)
+    possibility.names = frozenset().union(*(one.names for one in of)) if known else frozenset()
+    numbers = [one.count for one in of if one.count is not None]
+    possibility.total = sum(numbers) if len(numbers) == len(of) else None
+    whole = frozenset({possibility.total} if possibility.total else ())
+    possibility.counts = whole.union(*(one.counts for one in of))
+    possibility.sums = whole.union(one.count for one in of if one.count and one.executions > 1)
 
 
 def explain(written: Written, among: Sequence[Possibility], *, alone: bool, in_turn: bool = False) -> Explanation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prefect_lineage_events.assembly.lives import Life, Placed
 from prefect_lineage_events.assembly.relation import Relation
@@ -32,13 +32,12 @@ class Rows:
     threads: frozenset[str]
     read: Placed
 
-    @property
-    def sources(self) -> frozenset[Life]:
-        return frozenset(self.relation.sources)
+    sources: frozenset[Life] = field(init=False)
+    counts: frozenset[int] = field(init=False)
 
-    @property
-    def counts(self) -> frozenset[int]:
-        return counts_of(self.count, self.executions)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sources", frozenset(self.relation.sources))
+        object.__setattr__(self, "counts", counts_of(self.count, self.executions))
 
     @property
     def is_scalar(self) -> bool:
