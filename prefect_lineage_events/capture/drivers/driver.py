@@ -61,7 +61,7 @@ class Driver:
 
     - `store(connection)`: where it points, told by the live connection, so that all aliases of a host or file meet.
     - `commits_itself(connection)`, asked right after a statement: is that committed, with no transaction around it?
-    - `doomed(connection)`, asked before a commit: will the server roll back whatever the client asks for?
+    - `doomed(connection)`, asked before each statement and commit: has a statement failed the transaction?
     - `goes_on(connection)`, asked after a commit or a rollback: has it done nothing, so that the transaction goes on?
     - `is_lost(connection)`, asked when a commit failed: is the connection broken, so that nobody knows whether the
       server committed?

@@ -68,6 +68,12 @@ class RecordingTracer:
     def failed(self, sql: str, error: BaseException, **_: bool) -> None:
         """Failures are no steps."""
 
+    def prepare(self, name: str) -> None:
+        """A prepared transaction is held until it is ended."""
+
+    def end_prepared(self, name: str, *, commits: bool) -> None:
+        self.steps.append("commit" if commits else "rollback")
+
     def unwatch(self, watched: weakref.finalize[..., Any]) -> None:
         watched.detach()
 
