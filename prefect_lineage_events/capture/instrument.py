@@ -183,7 +183,7 @@ def instrument_connection(connection: T, *, url: str | None = None) -> T:
         from prefect_lineage_events.capture.drivers.bigquery import trace_client
 
         return trace_client(connection)
+    from prefect_lineage_events.capture.connections import trace
     from prefect_lineage_events.capture.drivers.registry import described
-    from prefect_lineage_events.capture.proxies import trace
 
     return trace(connection, described(connection, url))

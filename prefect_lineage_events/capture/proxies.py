@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from prefect_lineage_events.capture import policy
 from prefect_lineage_events.capture import tracer as tracing
 from prefect_lineage_events.capture.drivers.driver import Driver, Weave
-from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.reading import Reading
 from prefect_lineage_events.capture.statements import (
     after,
@@ -32,24 +30,7 @@ from prefect_lineage_events.capture.statements import (
 )
 from prefect_lineage_events.datasets import Store
 
-__all__ = ["ConnectionProxy", "CursorProxy", "PartProxy", "ask", "operation_of", "parameters_of", "trace"]
-
-T = TypeVar("T")
-
-
-def trace(connection: T, driver: Driver) -> T:
-    """The connection as a proxy that reports; the connection itself where that is not possible. Idempotent."""
-    if isinstance(connection, ConnectionProxy) or not policy.current().enabled:
-        return connection
-    with softly("tracing a connection"):
-        lookup = ask(driver.lookup, connection, default=None)
-        store = driver.store(connection)
-        tracer = tracing.connection(store, lookup=lookup)
-        own: Any = type(connection)
-        proxy: ConnectionProxy = _like(ConnectionProxy, own)(connection, driver, store, tracer, lookup)
-        driver.prepare(proxy)
-        return proxy  # type: ignore[return-value]
-    return connection
+__all__ = ["ConnectionProxy", "CursorProxy", "PartProxy", "ask", "connection_proxy", "operation_of", "parameters_of"]
 
 
 if TYPE_CHECKING:
@@ -117,12 +98,81 @@ class Proxy(LikeOwn, ObjectProxy):
         weave = calls.get(name)
         return value if weave is None else _woven(self, value, weave)
 
+    @property
+    def _self_own(self) -> Any:
+        """The driver's own object, which its description is asked about."""
+        return self.__wrapped__
+
     def _self_same(self, result: Any) -> Any:
         """A driver's `return self` returns the proxy."""
         return self if result is self.__wrapped__ else result
 
 
-class ConnectionProxy(Proxy):
+class ConnectionSide:
+    """What a connection does for its weaves, be it a proxy or the driver's own."""
+
+    __slots__ = ()
+    _self_own: Any
+    _self_driver: Any
+    _self_tracer: Any
+    _self_lookup: Any
+
+    def _self_exit_commits(self, kind: Any) -> bool:
+        """Asked before a block is left: leaving it may close the connection."""
+        driver, own = self._self_driver, self._self_own
+        self._self_before_close()
+        return (
+            kind is None and ask(driver.exit_commits, own, default=False) and not ask(driver.doomed, own, default=False)
+        )
+
+    def _self_closed(self, result: Any) -> Any:
+        self._self_tracer.lost()
+        return result
+
+    def _self_before_close(self) -> None:
+        if self._self_lookup is not None:
+            ask(self._self_driver.before_close, self._self_lookup, default=None)
+
+
+def _forgotten(own: Callable[[], Any] | None, driver: Driver, tracer: tracing.ConnectionTracer) -> None:
+    """Without a commit the server undoes what a forgotten connection had written, if its transaction is open."""
+    connection = own() if own is not None else None
+    if connection is not None and tracer.is_open and ask(driver.commits_itself, connection, default=True):
+        tracer.commit_lost()
+    else:
+        tracer.lost()
+
+
+def closes(connection: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    """The weave of `close`."""
+    connection._self_before_close()
+    return after(method(*args, **kwargs), connection._self_closed)
+
+
+def leaves(connection: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    """The weave of the end of a `with` block, given the error or None."""
+    commits = connection._self_exit_commits(args[0] if args else None)
+    tracer = connection._self_tracer
+
+    def told(swallow: Any) -> Any:
+        if not goes_on(connection):
+            tracer.commit() if commits else tracer.rollback()
+        return swallow
+
+    return after(method(*args, **kwargs), told)
+
+
+CONNECTION: Mapping[str, Weave] = {
+    "commit": ends_transaction,
+    "rollback": rolls_back,
+    "close": closes,
+    "__exit__": leaves,
+    "__aexit__": leaves,
+}
+"""The DB-API's methods of a connection, and the weaves of them."""
+
+
+class ConnectionProxy(ConnectionSide, Proxy):
     """A DB-API connection whose cursors, commits and rollbacks are told to its tracer."""
 
     def __init__(
@@ -139,8 +189,8 @@ class ConnectionProxy(Proxy):
         self._self_store = store
         self._self_tracer = tracer
         self._self_state: dict[str, Any] = {}  # what the driver's weaves keep
-        # Without a commit the server undoes what a forgotten connection had written.
-        weakref.finalize(self, tracer.lost).atexit = False
+        own = weakref.ref(connection) if driver.tells_transaction and type(connection).__weakrefoffset__ else None
+        weakref.finalize(self, _forgotten, own, driver, tracer).atexit = False
 
     def __getattr__(self, name: str) -> Any:
         return self._self_woven(name, self._self_driver.connection_calls)
@@ -153,48 +203,56 @@ class ConnectionProxy(Proxy):
     commit = in_place(ends_transaction)
     rollback = in_place(rolls_back)
 
-    @in_place
-    def close(self, method: Any, args: Any, kwargs: Any) -> Any:
-        self._self_before_close()
-        return after(method(*args, **kwargs), self._self_closed)
+    close = in_place(closes)
 
     def __enter__(self) -> Any:
         return self._self_same(self.__wrapped__.__enter__())
 
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
-        commits = self._self_exit_commits(kind)
-        swallow = self.__wrapped__.__exit__(kind, error, traceback)
-        self._self_left(commits)
-        return swallow
+    def __exit__(self, *error: Any) -> Any:
+        return leaves(self, self.__wrapped__.__exit__, error, {})
 
     async def __aenter__(self) -> Any:
         return self._self_same(await self.__wrapped__.__aenter__())
 
-    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> Any:
-        commits = self._self_exit_commits(kind)
-        swallow = await self.__wrapped__.__aexit__(kind, error, traceback)
-        self._self_left(commits)
-        return swallow
+    async def __aexit__(self, *error: Any) -> Any:
+        return await leaves(self, self.__wrapped__.__aexit__, error, {})
 
-    def _self_left(self, commits: bool) -> None:
-        if not goes_on(self):
-            self._self_tracer.commit() if commits else self._self_tracer.rollback()
+    def _self_cursor(self, cursor: Any) -> Any:
+        return cursor_proxy(cursor, self)
 
-    def _self_exit_commits(self, kind: Any) -> bool:
-        """Asked before the block is left: leaving it may close the connection."""
-        driver, own = self._self_driver, self.__wrapped__
-        self._self_before_close()
-        return (
-            kind is None and ask(driver.exit_commits, own, default=False) and not ask(driver.doomed, own, default=False)
-        )
 
-    def _self_closed(self, result: Any) -> Any:
-        self._self_tracer.lost()
-        return result
+def takes_one(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    """The weave of `fetchone`."""
+    return after(method(*args, **kwargs), cursor._self_reading.took_one)
 
-    def _self_before_close(self) -> None:
-        if self._self_lookup is not None:
-            ask(self._self_driver.before_close, self._self_lookup, default=None)
+
+def takes_some(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    """The weave of `fetchmany`."""
+    return after(method(*args, **kwargs), cursor._self_reading.took_some)
+
+
+def takes_rest(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    """The weave of `fetchall`."""
+    return after(method(*args, **kwargs), cursor._self_reading.took_rest)
+
+
+def gives_up(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    """The weave of a cursor's `close`, and of the end of its block."""
+    cursor._self_reading.ends()
+    return method(*args, **kwargs)
+
+
+CURSOR: Mapping[str, Weave] = {
+    "execute": runs_statement,
+    "executemany": runs_statement,
+    "fetchone": takes_one,
+    "fetchmany": takes_some,
+    "fetchall": takes_rest,
+    "close": gives_up,
+    "__exit__": gives_up,
+    "__aexit__": gives_up,
+}
+"""The DB-API's methods of a cursor but for its iteration, and the weaves of them."""
 
 
 class CursorProxy(Proxy):
@@ -204,6 +262,7 @@ class CursorProxy(Proxy):
         super().__init__(cursor)
         self._self_connection = connection
         self._self_reading = Reading(connection._self_tracer)
+        self._self_noted = False
 
     def __getattr__(self, name: str) -> Any:
         return self._self_woven(name, self._self_connection._self_driver.cursor_calls)
@@ -215,18 +274,10 @@ class CursorProxy(Proxy):
 
     execute = in_place(runs_statement)
     executemany = in_place(runs_statement)
-
-    @in_place
-    def fetchone(self, method: Any, args: Any, kwargs: Any) -> Any:
-        return self._self_reading.took_one(method(*args, **kwargs))
-
-    @in_place
-    def fetchmany(self, method: Any, args: Any, kwargs: Any) -> Any:
-        return self._self_reading.took_some(method(*args, **kwargs))
-
-    @in_place
-    def fetchall(self, method: Any, args: Any, kwargs: Any) -> Any:
-        return self._self_reading.took_rest(method(*args, **kwargs))
+    fetchone = in_place(takes_one)
+    fetchmany = in_place(takes_some)
+    fetchall = in_place(takes_rest)
+    close = in_place(gives_up)
 
     def __iter__(self) -> Iterator[Any]:
         return self._self_reading.counted(iter(self.__wrapped__), self)
@@ -240,11 +291,6 @@ class CursorProxy(Proxy):
         self._self_reading.fetched(1)
         return row
 
-    @in_place
-    def close(self, method: Any, args: Any, kwargs: Any) -> Any:
-        self._self_reading.ends()
-        return method(*args, **kwargs)
-
     def __enter__(self) -> Any:
         return self._self_same(self.__wrapped__.__enter__())
 
@@ -255,18 +301,6 @@ class CursorProxy(Proxy):
 
 class AsyncCursorProxy(CursorProxy):
     """A cursor whose fetches are awaited."""
-
-    @in_place
-    async def fetchone(self, method: Any, args: Any, kwargs: Any) -> Any:
-        return self._self_reading.took_one(await method(*args, **kwargs))
-
-    @in_place
-    async def fetchmany(self, method: Any, args: Any, kwargs: Any) -> Any:
-        return self._self_reading.took_some(await method(*args, **kwargs))
-
-    @in_place
-    async def fetchall(self, method: Any, args: Any, kwargs: Any) -> Any:
-        return self._self_reading.took_rest(await method(*args, **kwargs))
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self._self_reading.counted_async(self.__wrapped__.__aiter__(), self)
@@ -286,6 +320,18 @@ class AsyncCursorProxy(CursorProxy):
     async def __aexit__(self, *error: Any) -> Any:
         self._self_reading.ends()
         return await self.__wrapped__.__aexit__(*error)
+
+
+def connection_proxy(
+    connection: Any,
+    driver: Driver,
+    store: Store,
+    tracer: tracing.ConnectionTracer,
+    lookup: tracing.SchemaLookup | None,
+) -> ConnectionProxy:
+    """The proxy of a connection."""
+    proxy: ConnectionProxy = _like(ConnectionProxy, type(connection))(connection, driver, store, tracer, lookup)
+    return proxy
 
 
 def cursor_proxy(cursor: Any, connection: ConnectionProxy) -> CursorProxy:
@@ -316,4 +362,4 @@ def _like(proxy_class: type, own: type) -> Any:
 
 
 def _opens_cursor(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    return cursor_proxy(method(*args, **kwargs), connection)
+    return connection._self_cursor(method(*args, **kwargs))

@@ -106,7 +106,14 @@ def parameters_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def is_aborted(connection: ConnectionProxy) -> bool:
     """Has a statement failed the open transaction? Asked before a call, whose success may change the answer."""
-    return ask(connection._self_driver.doomed, connection.__wrapped__, default=False)
+    return ask(connection._self_driver.doomed, connection._self_own, default=False)
+
+
+def notice_end(connection: ConnectionProxy) -> None:
+    """Tell of a transaction that is over by now although no end of it was seen."""
+    driver, tracer = connection._self_driver, connection._self_tracer
+    if tracer.is_open and driver.tells_transaction and ask(driver.commits_itself, connection._self_own, default=False):
+        tracer.commit_lost()
 
 
 def runs_statement(
@@ -131,6 +138,7 @@ def runs_as(
     """
     cursor._self_reading.ends()
     connection = cursor._self_connection
+    notice_end(connection)
     aborted = is_aborted(connection)
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
 
@@ -151,7 +159,7 @@ def runs_as(
         return cursor._self_same(result)
 
     def failed(error: BaseException) -> None:
-        text = ask(connection._self_driver.text, operation, parameters_of(args, kwargs), cursor.__wrapped__, default="")
+        text = ask(connection._self_driver.text, operation, parameters_of(args, kwargs), cursor._self_own, default="")
         note_failure(connection, text, error)
 
     return attempt(method, args, kwargs, told, failed)
@@ -162,7 +170,7 @@ def note_failure(connection: ConnectionProxy, text: str, error: BaseException) -
 
     A driver that knows that a transaction has failed is asked before each statement; nothing need be noted here.
     """
-    idle = ask(connection._self_driver.commits_itself, connection.__wrapped__, default=False)
+    idle = ask(connection._self_driver.commits_itself, connection._self_own, default=False)
     connection._self_tracer.failed(text, error, idle=idle, is_known=is_aborted(connection))
 
 
@@ -184,7 +192,7 @@ def note_statement(
     `sets` are the parameters of an `executemany`; `aborted` is what `is_aborted` answered before the call; `counted`
     says what `rows` is a number of; `autocommit` is as in `runs_as`.
     """
-    own, connection = cursor.__wrapped__, cursor._self_connection
+    own, connection = cursor._self_own, cursor._self_connection
     driver = connection._self_driver
     text = ask(driver.text, operation, parameters, own, default="")
     rows = ask(driver.rows, own, default=None) if rows is None else rows
@@ -192,7 +200,7 @@ def note_statement(
         rows = ask(rows_of_many, text, sets, default=None)
     has_result = ask(driver.has_result, own, default=False)
     if autocommit is None:
-        autocommit = ask(driver.commits_itself, connection.__wrapped__, default=True)
+        autocommit = ask(driver.commits_itself, connection._self_own, default=True)
     note = connection._self_tracer.statement(
         text,
         started=started,
@@ -204,6 +212,7 @@ def note_statement(
         aborted=aborted,
         counted=counted,
     )
+    cursor._self_noted = True
     if note is not None and rows is None and has_result:
         cursor._self_reading.starts(note, cursor)
 
@@ -219,9 +228,9 @@ def ends_transaction(connection: ConnectionProxy, method: Callable[..., Any], ar
         return result
 
     def failed(_: BaseException) -> None:
-        if ask(connection._self_driver.is_lost, connection.__wrapped__, default=False):
+        if ask(connection._self_driver.is_lost, connection._self_own, default=False):
             tracer.commit_lost()
-        elif ask(connection._self_driver.commits_itself, connection.__wrapped__, default=False):
+        elif ask(connection._self_driver.commits_itself, connection._self_own, default=False):
             tracer.rollback()
 
     return attempt(method, args, kwargs, told, failed)
@@ -229,7 +238,7 @@ def ends_transaction(connection: ConnectionProxy, method: Callable[..., Any], ar
 
 def goes_on(connection: ConnectionProxy) -> bool:
     """Has the commit or the rollback that was called done nothing?"""
-    return ask(connection._self_driver.goes_on, connection.__wrapped__, default=False)
+    return ask(connection._self_driver.goes_on, connection._self_own, default=False)
 
 
 def rolls_back(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:

@@ -43,12 +43,12 @@ _SESSION = re.compile(
 class ConnectionTracer:
     """One per DBAPI connection. Its methods are called in the user's thread, right after the driver succeeded."""
 
-    __slots__ = ("_begun", "_connection", "_is_open", "_noted", "_run")
+    __slots__ = ("_begun", "_connection", "_noted", "_run", "is_open")
 
     def __init__(self, connection: Connection, run: Run | None = None) -> None:
         self._connection = connection
         self._run = run
-        self._is_open = False  # the last noted statement left a transaction open, as the driver tells
+        self.is_open = False  # the last noted statement left a transaction open, as the driver tells
         self._begun = False  # a transaction that our thread has not been told of, for nothing was done in it yet
         self._noted = False  # something was, so how it ends matters
 
@@ -78,7 +78,7 @@ class ConnectionTracer:
             if run is None and not _SESSION.match(sql):
                 return None
             self._announce_begin()
-            self._is_open = not autocommit
+            self.is_open = not autocommit
             columns = tuple(result_columns)
             thread = run.thread if run is not None else ""
             note = StatementNote(
@@ -127,18 +127,18 @@ class ConnectionTracer:
             if (self._noted and not is_known) or (run is not None and ";" in sql.rstrip().rstrip(";")):
                 now = dt.datetime.now(dt.timezone.utc)
                 note = StatementNote(self._connection, sql, run, now, 0.0, autocommit=not self._begun)
-                worker.put(FailureNote(note, self._is_open and idle, _codes(error)))
+                worker.put(FailureNote(note, self.is_open and idle, _codes(error)))
 
     def commit(self) -> None:
         with softly("noting the end of a transaction"):
             self._end("commit")
 
     def commit_lost(self) -> None:
-        """The connection was lost while it committed: whether the server did is not known."""
+        """The connection was lost while it committed, or ended its transaction unseen: whether it did is not known."""
         with softly("noting the end of a transaction"):
             if self._noted:
                 worker.put(TransactionNote(self._connection, "commit", in_doubt=True))
-            self._begun = self._noted = self._is_open = False
+            self._begun = self._noted = self.is_open = False
 
     def prepare(self, name: str) -> None:
         """The transaction is prepared under this name, and over for the connection."""
@@ -188,7 +188,7 @@ class ConnectionTracer:
             worker.put(TransactionNote(self._connection, step, name))
 
     def _end(self, step: Step, name: str = "") -> None:
-        self._begun = self._is_open = False
+        self._begun = self.is_open = False
         self._step(step, name)
         self._noted = False
 

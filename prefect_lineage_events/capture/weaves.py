@@ -13,7 +13,7 @@ from typing import Any
 
 from prefect_lineage_events.capture.drivers.driver import statement_text
 from prefect_lineage_events.capture.notes import Counted
-from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, PartProxy, cursor_proxy
+from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, PartProxy
 from prefect_lineage_events.capture.statements import (
     after,
     ask,
@@ -22,6 +22,7 @@ from prefect_lineage_events.capture.statements import (
     is_aborted,
     note_failure,
     note_statement,
+    notice_end,
     operation_of,
     rolls_back,
     runs_as,
@@ -62,17 +63,22 @@ def opens_cursor(
 
     `autocommit` is as in `runs_as`.
     """
+    notice_end(connection)
     aborted = is_aborted(connection)
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
 
     def told(result: Any) -> Any:
-        cursor = cursor_proxy(result, connection)
+        cursor = connection._self_cursor(result)
         duration = perf_counter() - clock
-        note_statement(cursor, operation_of(args, kwargs), started, duration, aborted=aborted, autocommit=autocommit)
+        # A cursor of the driver's own that reports may have been asked to run it.
+        if not getattr(cursor, "_self_noted", True):
+            note_statement(
+                cursor, operation_of(args, kwargs), started, duration, aborted=aborted, autocommit=autocommit
+            )
         return cursor
 
     def failed(error: BaseException) -> None:
-        text = ask(statement_text, operation_of(args, kwargs), None, connection.__wrapped__, default="")
+        text = ask(statement_text, operation_of(args, kwargs), None, connection._self_own, default="")
         note_failure(connection, text, error)
 
     return attempt(method, args, kwargs, told, failed)
@@ -223,7 +229,7 @@ class _PipelineBlock(_Block):
         self._self_commits = False
 
     def _self_enters(self) -> None:
-        own = self._self_connection.__wrapped__
+        own = self._self_connection._self_own
         self._self_commits = own.autocommit and ask(
             self._self_connection._self_driver.commits_itself, own, default=True
         )
@@ -255,7 +261,7 @@ class _TransactionBlock(_Block):
 
     def _self_enters(self) -> bool:
         own = self._self_connection
-        return ask(own._self_driver.commits_itself, own.__wrapped__, default=True)
+        return ask(own._self_driver.commits_itself, own._self_own, default=True)
 
     def _self_entered(self, outermost: bool, transaction: Any) -> Any:
         tracer = self._self_connection._self_tracer

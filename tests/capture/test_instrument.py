@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import traceback
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,7 +131,7 @@ def test_own_connection_is_captured_and_stays_what_it_is(tracers: Tracers) -> No
 
     assert isinstance(connection, sqlite3.Connection)
     assert repr(connection) == repr(own)
-    assert weakref.ref(connection)() is connection
+    assert connection is own
     assert instrument_connection(connection) is connection
     with connection:
         connection.execute("CREATE TABLE t (a INTEGER)")

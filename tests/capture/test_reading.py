@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from prefect_lineage_events.capture import policy, worker
+from prefect_lineage_events.capture.connections import trace
 from prefect_lineage_events.capture.drivers.registry import described
 from prefect_lineage_events.capture.pipeline import Pipeline
-from prefect_lineage_events.capture.proxies import trace
 from prefect_lineage_events.capture.queue import NoteQueue
 from prefect_lineage_events.capture.worker import Worker
 from prefect_lineage_events.settings import LineageSettings
@@ -79,7 +79,9 @@ def test_a_cursor_that_is_forgotten_in_a_circle_tells_its_rows_too(reader: Reade
 
 
 def test_a_cursor_that_belongs_to_the_circle_itself_tells_its_rows_too(reader: Reader) -> None:
-    reader.held[0]._self_circle = reader.held[0]
+    (cursor,) = reader.held
+    cursor.row_factory = lambda _, row, cursor=cursor: row
+    del cursor
     reader.forgets()
     gc.collect()
     assert reader.rows() == [1]

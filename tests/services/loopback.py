@@ -29,5 +29,6 @@ def _is_this_machine(host: str) -> bool:
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".invalid"))
+        name = host.lower()
+        return name == "localhost" or name.endswith((".localhost", ".invalid"))
     return address.is_loopback or address.is_unspecified

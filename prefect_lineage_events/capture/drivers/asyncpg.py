@@ -89,7 +89,12 @@ _CALLS: dict[str, Weave] = {
 _DOORS = {"asyncpg.connection": ("ConnectionMeta.__instancecheck__",), "asyncpg.pool": ("Pool.release",)}
 
 DRIVER = Driver(
-    prepare=doors.opens(_DOORS), store=store, commits_itself=commits_itself, lookup=lookup, connection_calls=_CALLS
+    prepare=doors.opens(_DOORS),
+    store=store,
+    commits_itself=commits_itself,
+    tells_transaction=True,
+    lookup=lookup,
+    connection_calls=_CALLS,
 )
 
 ADAPTED = Driver(

@@ -12,7 +12,7 @@ from prefect_lineage_events.capture import weaves
 from prefect_lineage_events.capture.many import rows_of_many
 from prefect_lineage_events.capture.notes import Counted, StatementNote
 from prefect_lineage_events.capture.proxies import ConnectionProxy
-from prefect_lineage_events.capture.statements import ask
+from prefect_lineage_events.capture.statements import ask, notice_end
 from prefect_lineage_events.events import Column
 
 # What the server answers a statement: "INSERT 0 3", "COPY 3", "CREATE TABLE".
@@ -29,6 +29,7 @@ class Call:
     """One statement of a connection, from its start to what is known of it at the end."""
 
     def __init__(self, connection: ConnectionProxy, sql: str) -> None:
+        notice_end(connection)
         self._connection = connection
         self._sql = sql
         self._aborted: bool = connection._self_state.get(FAILED, False)
@@ -58,7 +59,7 @@ class Call:
         self, *, rows: int | None = None, columns: tuple[Column, ...] = (), counted: Counted = "affected"
     ) -> StatementNote | None:
         connection = self._connection
-        return connection._self_tracer.statement(
+        note: StatementNote | None = connection._self_tracer.statement(
             self._sql,
             started=self._started,
             duration=perf_counter() - self._clock,
@@ -68,6 +69,7 @@ class Call:
             aborted=self._aborted,
             counted=counted,
         )
+        return note
 
 
 def _reached_the_server(error: BaseException) -> bool:

@@ -6,7 +6,6 @@ few doors let one of ours in as the object behind it, and change nothing for any
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from threading import Lock
@@ -43,27 +42,9 @@ def opens(doors: Mapping[str, Sequence[str]]) -> Callable[[ConnectionProxy], Non
 
 
 def _open_doors(names: Sequence[str], module: ModuleType) -> None:
-    doors: dict[int, _Door] = {}
     for name in names:
         owner, attribute, own = wrapt.resolve_path(module, name)
-        door = _Door(own, _unwrapped)
-        setattr(owner, attribute, door)
-        if owner is module:
-            doors[id(own)] = door
-    if doors:
-        _open_for_importers(doors)
-
-
-def _open_for_importers(doors: Mapping[int, _Door]) -> None:
-    """Who did `from psycopg2.extensions import quote_ident` before has the function under a name of their own.
-
-    `doors` are by the id of the function behind each: there is much to look through, once.
-    """
-    for module in list(sys.modules.values()):
-        if isinstance(module, ModuleType):
-            for name, value in list(vars(module).items()):
-                if id(value) in doors:
-                    setattr(module, name, doors[id(value)])
+        setattr(owner, attribute, _Door(own, _unwrapped))
 
 
 def _unwrapped(function: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

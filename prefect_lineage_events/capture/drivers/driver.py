@@ -73,6 +73,9 @@ class Driver:
     - `prepare(proxy)`, called for each connection that is to be traced: makes the driver's own functions know proxies.
     - `before_close(lookup)`: the last moment at which the look-up can use the user's database.
     - `connection_calls`, `cursor_calls`: methods beyond the DB-API that run statements or steer transactions.
+    - `tells_transaction`: `commits_itself` is answered by the state of the transaction itself, at any time.
+    - `subclassed`: its own connections and cursors report, as instances of subclasses; else proxies of them do.
+    - `cursor_classes`: the classes of which users make cursors themselves, by their full names.
     """
 
     store: Callable[[Any], Store]
@@ -91,6 +94,9 @@ class Driver:
     before_close: Callable[[Any], None] = _nothing
     connection_calls: Mapping[str, Weave] = field(default_factory=dict)
     cursor_calls: Mapping[str, Weave] = field(default_factory=dict)
+    tells_transaction: bool = False
+    subclassed: bool = False
+    cursor_classes: Sequence[str] = ()
 
     def columns(self, cursor: Any) -> tuple[Column, ...]:
         """The columns of the cursor's result, from its description."""

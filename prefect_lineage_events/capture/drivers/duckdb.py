@@ -17,12 +17,13 @@ from uuid import uuid4
 
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
+from prefect_lineage_events.capture.connections import trace
 from prefect_lineage_events.capture.drivers import duckdb_module
 from prefect_lineage_events.capture.drivers import duckdb_relations as relations
 from prefect_lineage_events.capture.drivers.driver import Driver, rowcount, statement_text
 from prefect_lineage_events.capture.drivers.duckdb_frames import SCAN, callers_frame, in_callers_frame, named, variable
 from prefect_lineage_events.capture.drivers.duckdb_lookup import InstanceLookup, duplicate_of
-from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy, trace
+from prefect_lineage_events.capture.proxies import ConnectionProxy, CursorProxy
 from prefect_lineage_events.capture.statements import ask, operation_of
 from prefect_lineage_events.datasets import Store
 

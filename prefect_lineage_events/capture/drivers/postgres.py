@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture import weaves
-from prefect_lineage_events.capture.drivers import doors, two_phase
+from prefect_lineage_events.capture.drivers import two_phase
 from prefect_lineage_events.capture.drivers.driver import Driver, rowcount
 from prefect_lineage_events.capture.drivers.postgres_lookup import (
     PostgresLookup,
@@ -95,22 +95,7 @@ def _psycopg2_has_result(cursor: Any) -> bool:
     return cursor.description is not None or cursor.name is not None
 
 
-# `sql`'s objects are Python, but hand what they are given on to C (`Literal` to an adapter's `prepare`); a pool knows
-# its connections by their identity.
-_PSYCOPG2_DOORS = {
-    "psycopg2.extensions": ("quote_ident", "register_type"),
-    "psycopg2.sql": (
-        "SQL.as_string",
-        "Identifier.as_string",
-        "Literal.as_string",
-        "Composed.as_string",
-        "Placeholder.as_string",
-    ),
-    "psycopg2.pool": ("AbstractConnectionPool._putconn", "SimpleConnectionPool.putconn"),
-}
-
 PSYCOPG2 = Driver(
-    prepare=doors.opens(_PSYCOPG2_DOORS),
     store=store,
     commits_itself=commits_itself,
     exit_commits=lambda _: True,
@@ -120,8 +105,11 @@ PSYCOPG2 = Driver(
     type_name=TYPES.get,
     has_result=_psycopg2_has_result,
     lookup=_psycopg2_lookup,
-    connection_calls=two_phase.CALLS,
+    connection_calls={**two_phase.CALLS, "reset": weaves.rolls_back},
     cursor_calls={"copy_expert": weaves.runs_statement, "copy_from": _copies, "copy_to": _copies},
+    tells_transaction=True,
+    subclassed=True,
+    cursor_classes=("psycopg2.extensions.cursor",),
 )
 
 
@@ -145,25 +133,12 @@ PSYCOPG = Driver(
     type_name=TYPES.get,
     lookup=_psycopg_lookup,
     connection_calls={
-        "execute": weaves.opens_cursor,
         "transaction": weaves.transaction_block,
         "pipeline": weaves.pipeline_block,
         **two_phase.CALLS,
     },
     cursor_calls={"copy": weaves.statement_block, "stream": weaves.streams_rows},
-)
-
-
-def _adapted(question: Any) -> Any:
-    """The same question to the psycopg connection inside SQLAlchemy's adapter."""
-    return lambda adapter: question(adapter.driver_connection)
-
-
-ASYNC_PSYCOPG = Driver(
-    store=_adapted(store),
-    commits_itself=_adapted(commits_itself),
-    doomed=_adapted(doomed),
-    is_lost=_adapted(is_lost),
-    type_name=TYPES.get,
-    lookup=_adapted(_psycopg_lookup),
+    tells_transaction=True,
+    subclassed=True,
+    cursor_classes=("psycopg.Cursor", "psycopg.AsyncCursor"),
 )

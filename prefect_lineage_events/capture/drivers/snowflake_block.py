@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from prefect_lineage_events.capture.connections import trace
 from prefect_lineage_events.capture.drivers.snowflake import DRIVER
 from prefect_lineage_events.capture.drivers.snowflake_lookup import DescribeLookup, asked_a_person, lookup_by
-from prefect_lineage_events.capture.proxies import trace
 
 
 def traced_connection(block: Any, connection: Any, connect_kwargs: Mapping[str, Any]) -> Any:

@@ -15,9 +15,11 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, event
 
+from prefect_lineage_events.capture.connections import is_traced, trace
 from prefect_lineage_events.capture.drivers import asyncpg, duckdb, generic, postgres, snowflake, sqlite
 from prefect_lineage_events.capture.drivers.driver import Driver
-from prefect_lineage_events.capture.proxies import ConnectionProxy, trace
+from prefect_lineage_events.capture.proxies import ConnectionProxy
+from prefect_lineage_events.capture.subclasses import set_active
 
 # Beside the proxy itself, so that its tracer lives as long as the DB-API connection does, over many checkouts.
 _KEY = "prefect_lineage_events"
@@ -26,7 +28,6 @@ _DRIVERS = {
     "duckdb+duckdb_engine": duckdb.ENGINE,
     "postgresql+psycopg2": postgres.PSYCOPG2,
     "postgresql+psycopg": postgres.PSYCOPG,
-    "postgresql+psycopg_async": postgres.ASYNC_PSYCOPG,
     "postgresql+asyncpg": asyncpg.ADAPTED,
     "snowflake+snowflake": snowflake.DRIVER,
 }
@@ -38,8 +39,7 @@ def driver_of(engine: Engine) -> Driver:
     name = f"{dialect.name}+{dialect.driver}"
     if dialect.name == "sqlite" and dialect.driver in ("pysqlite", "aiosqlite"):
         return _sqlite(engine)
-    if name == "postgresql+psycopg" and dialect.is_async:
-        name = "postgresql+psycopg_async"
+    name = name.removesuffix("_async")  # an adapter of psycopg's own connection
     return _DRIVERS.get(name) or generic.url_driver(engine.url.render_as_string(hide_password=True))
 
 
@@ -58,28 +58,43 @@ def _sqlite(engine: Engine) -> Driver:
         lookup=lambda _: sqlite.file_lookup(path),
         commits_itself=lambda adapter: not adapter.driver_connection.in_transaction,
         connection_calls={},
+        subclassed=False,
     )
 
 
 class _EngineTracing:
     """What listens to one engine. The pool's events are enough, and survive `engine.dispose()`."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, *, adapted: bool) -> None:
         self._driver = driver
+        self._adapted = adapted
+
+    def _own(self, connection: Any) -> Any:
+        """The connection itself, or the one inside of an adapter that reports by itself."""
+        return connection.driver_connection if self._adapted else connection
 
     def checkout(self, connection: Any, record: Any, fairy: Any) -> None:
         traced = record.info.get(_KEY)
-        if traced is None or traced.__wrapped__ is not connection:
-            traced = trace(connection, self._driver)
-            if not isinstance(traced, ConnectionProxy):
+        if traced is None or traced._self_own is not self._own(connection):
+            traced = trace(self._own(connection), self._driver)
+            if not is_traced(traced):
                 return
             record.info[_KEY] = traced
-        fairy.dbapi_connection = traced
+        if isinstance(traced, ConnectionProxy):
+            fairy.dbapi_connection = traced
+        else:
+            set_active(traced, active=True)
+
+    def checkin(self, connection: Any, record: Any) -> None:
+        """What the pool itself asks of a connection is no lineage."""
+        if _KEY in record.info and connection is not None:
+            set_active(self._own(connection), active=False)
 
     def reset(self, connection: Any, record: Any, _: Any) -> None:
         """A checkout that was garbage collected is rolled back on the driver's own connection."""
-        if record is not None and not isinstance(connection, ConnectionProxy) and _KEY in record.info:
-            record.info[_KEY]._self_tracer.rollback()
+        traced = record.info.get(_KEY) if record is not None else None
+        if isinstance(traced, ConnectionProxy) and not isinstance(connection, ConnectionProxy):
+            traced._self_tracer.rollback()
 
     def close(self, _: Any, record: Any) -> None:
         """The pool closes the driver's own connection, right after this."""
@@ -96,8 +111,10 @@ def trace_engine(engine: Engine) -> None:
     """Trace the connections that this engine's pool hands out from now on. Idempotent."""
     if engine in _traced:
         return
-    tracing = _traced[engine] = _EngineTracing(driver_of(engine))
+    driver = driver_of(engine)
+    tracing = _traced[engine] = _EngineTracing(driver, adapted=driver.subclassed and engine.dialect.is_async)
     event.listen(engine, "checkout", tracing.checkout)
+    event.listen(engine, "checkin", tracing.checkin)
     event.listen(engine, "reset", tracing.reset)
     event.listen(engine, "close", tracing.close)
 
@@ -109,3 +126,4 @@ def untrace_engine(engine: Engine) -> None:
         event.remove(engine, "checkout", tracing.checkout)
         event.remove(engine, "reset", tracing.reset)
         event.remove(engine, "close", tracing.close)
+        # What is checked out now is still listened to when it comes back: its next user has the driver's own.

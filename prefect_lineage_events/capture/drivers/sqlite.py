@@ -5,15 +5,11 @@ https://docs.python.org/3/library/sqlite3.html
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 import sqlite3
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from os.path import realpath
-from time import perf_counter
 from typing import Any
 from urllib.parse import quote, unquote
 from uuid import uuid4
@@ -30,7 +26,6 @@ from prefect_lineage_events.datasets import Store
 
 _LOOKUP_TIMEOUT = 0.5
 _LEGACY = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL, from Python 3.12 on
-_DUMPED = re.compile(r'INSERT INTO ("(?:[^"]|"")+")')
 
 
 def store(connection: sqlite3.Connection) -> Store:
@@ -90,7 +85,7 @@ def _commits_before_scripts(connection: ConnectionProxy) -> bool | None:
 
     It begins no transaction then, so that its statements commit by themselves unless they begin one: True.
     """
-    if getattr(connection.__wrapped__, "autocommit", _LEGACY) != _LEGACY:
+    if getattr(connection._self_own, "autocommit", _LEGACY) != _LEGACY:
         return None
     connection._self_tracer.commit()
     return True
@@ -108,26 +103,6 @@ def _cursor_script(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> 
 def _backs_up(_: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`backup(target)` takes a connection of the driver's own. The pages that it copies are nobody's statement."""
     return method(*map(doors.behind, args), **{name: doors.behind(value) for name, value in kwargs.items()})
-
-
-def _dumps(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Iterator[str]:
-    """`iterdump()` reads each table that it writes INSERTs of."""
-    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
-    rows: Counter[str] = Counter()
-    try:
-        for line in method(*args, **kwargs):
-            if found := _DUMPED.match(line):
-                rows[found[1]] += 1
-            yield line
-    finally:
-        for table, count in rows.items():
-            connection._self_tracer.statement(
-                f"SELECT * FROM {table}",
-                started=started,
-                duration=perf_counter() - clock,
-                autocommit=commits_itself(connection.__wrapped__),
-                rows=count,
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +147,9 @@ DRIVER = Driver(
         "executemany": weaves.opens_cursor,
         "executescript": _script,
         "backup": _backs_up,
-        "iterdump": _dumps,
     },
     cursor_calls={"executescript": _cursor_script},
+    tells_transaction=True,
+    subclassed=True,
+    cursor_classes=("sqlite3.Cursor",),
 )

@@ -37,6 +37,7 @@ class RecordingTracer:
     lookup: Any
     said: list[Said] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
+    is_open: bool = False
 
     def statement(
         self,
@@ -51,6 +52,7 @@ class RecordingTracer:
     ) -> Said:
         said = Said(sql, autocommit, rows, query_id, {column.name: column.type for column in result_columns}, aborted)
         self.said.append(said)
+        self.is_open = not autocommit
         self.steps.append(sql)
         return said
 
@@ -78,7 +80,11 @@ class RecordingTracer:
         watched.detach()
 
     def __getattr__(self, step: str) -> Any:
-        return lambda *name: self.steps.append(" ".join([step, *name]))
+        def take(*name: str) -> None:
+            self.is_open = self.is_open and step not in ("commit", "rollback", "lost", "commit_lost")
+            self.steps.append(" ".join([step, *name]))
+
+        return take
 
     @property
     def statements(self) -> list[str]:
@@ -92,7 +98,7 @@ class RecordingTracer:
         by_sql = iter(self.said)
         begun = False
         for step in self.steps:
-            if step in ("commit", "rollback", "lost"):
+            if step in ("commit", "rollback", "lost", "commit_lost"):
                 kept += held if step == "commit" else []
                 held, begun = [], False
             elif step == "begin":

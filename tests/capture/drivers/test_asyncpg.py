@@ -201,3 +201,26 @@ async def test_objects_look_like_the_drivers_own(connection: Any) -> None:
     assert repr(connection) == repr(own)
     assert isinstance(await connection.prepare("SELECT 1"), asyncpg.prepared_stmt.PreparedStatement)
     assert isinstance(connection.transaction(), asyncpg.transaction.Transaction)
+
+
+async def test_a_transaction_that_ends_behind_the_proxy_is_told_to_have_ended_unseen(
+    connection: Any, tracers: Tracers
+) -> None:
+    own = connection.__wrapped__
+    async with own.transaction():
+        await connection.execute("INSERT INTO t VALUES (3, 'unknown')")
+    await connection.execute("INSERT INTO t VALUES (4, 'kept')")
+
+    assert tracers[0].steps[1] == "commit_lost"
+    assert tracers[0].kept == ["INSERT INTO t VALUES (4, 'kept')"]
+
+
+async def test_a_proxy_that_is_gone_before_its_transaction_has_ended_unseen(connection: Any, tracers: Tracers) -> None:
+    own = connection.__wrapped__
+    async with own.transaction():
+        other = instrument_connection(own)
+        await other.execute("INSERT INTO t VALUES (3, 'unknown')")
+    del other
+    gc.collect()
+
+    assert tracers[1].steps[-1] == "commit_lost"

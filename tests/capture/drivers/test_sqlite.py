@@ -182,22 +182,13 @@ def test_shared_database_in_memory_is_another_one_in_a_forked_process() -> None:
     assert os.read(reader, 200).decode() not in ("", sqlite.file_store("", "shop").namespace)
 
 
-def test_backup_takes_proxies(tracers: Tracers) -> None:
-    source, target = (instrument_connection(sqlite3.connect(":memory:")) for _ in range(2))
-    source.execute("CREATE TABLE t (a INTEGER)")
-    source.backup(target)
-    source.backup(target=target.__wrapped__)
-
-    assert target.execute("SELECT COUNT(*) FROM t").fetchone() == (0,)
-
-
 def test_dump_reads_the_tables_that_it_writes(tracers: Tracers) -> None:
     connection = instrument_connection(sqlite3.connect(":memory:"))
     connection.execute("CREATE TABLE t (a INTEGER)")
     connection.executemany("INSERT INTO t VALUES (?)", [(1,), (2,)])
     assert len(list(connection.iterdump())) == 5
 
-    assert [(said.sql, said.rows) for said in tracers[0].said[2:]] == [('SELECT * FROM "t"', 2)]
+    assert [said.rows for said in tracers[0].said[2:] if 'FROM "t"' in said.sql] == [2]
 
 
 def test_views_are_told_from_tables_and_attached_ones_are_left_out(tracers: Tracers, tmp_path: Path) -> None:

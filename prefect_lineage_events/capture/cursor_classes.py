@@ -1,0 +1,104 @@
+"""Cursors that a user makes from a class, `sqlite3.Cursor(connection)`: those of a connection that reports report.
+
+A class written in Python has its `__init__` wrapped. For one written in C a class takes its place under its name, which
+makes instances of the driver's own and answers `isinstance` as that does.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from abc import ABCMeta
+from collections.abc import Sequence
+from importlib import import_module
+from threading import Lock
+from typing import Any
+
+import wrapt
+
+from prefect_lineage_events.capture.log import softly
+from prefect_lineage_events.capture.proxies import LikeOwn
+from prefect_lineage_events.capture.retype import is_immutable
+from prefect_lineage_events.capture.subclasses import STAND_INS, TracedCursor, report_cursor
+
+_lock = Lock()
+
+
+def report_cursors_made_of(names: Sequence[str]) -> None:
+    """Let cursors made of these classes report, each `module.name`, and of the user's subclasses of them."""
+    with softly("tracing cursors"), _lock:
+        for name in names:
+            module, _, attribute = name.rpartition(".")
+            cls: type = getattr(import_module(module), attribute)
+            own: type = cls.__bases__[0] if isinstance(cls, _StandIn) else cls
+            if "__init__" in vars(own) and isinstance(vars(own)["__init__"], types.FunctionType | _Init):
+                _wrap(own)
+                continue
+            if own not in STAND_INS:
+                STAND_INS[own] = made = _stand_in(own)
+                _replace(own, made)
+            subclass: type
+            for subclass in own.__subclasses__():
+                if not issubclass(subclass, TracedCursor) and subclass is not STAND_INS[own]:
+                    _wrap(subclass)
+
+
+class _Init(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
+    """The `__init__` of a cursor's class, after which the cursor reports."""
+
+
+def _wrap(cls: type) -> None:
+    if not (isinstance(vars(cls).get("__init__"), _Init) or is_immutable(cls)):
+        cls.__init__ = _Init(cls.__init__, _initialised)  # type: ignore[misc]
+
+
+def _initialised(method: Any, cursor: Any, args: Any, kwargs: Any) -> None:
+    method(*args, **kwargs)
+    report_cursor(cursor)
+
+
+class _StandIn(ABCMeta):
+    """The class of what stands in a driver's class's place. An abstract one, so that it may stand beside such."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], names: dict[str, Any], **more: Any) -> Any:
+        if not any(isinstance(base, _StandIn) for base in bases):
+            return super().__new__(mcs, name, bases, names, **more)
+        own = tuple(base.__bases__[0] if isinstance(base, _StandIn) else base for base in bases)
+        made = types.new_class(name, own, more, lambda body: body.update(names))
+        _wrap(made)
+        return made
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        cursor = cls.__bases__[0](*args, **kwargs)
+        report_cursor(cursor)
+        return cursor
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, cls.__bases__[0])
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        return issubclass(other, cls.__bases__[0])
+
+    def __eq__(cls, other: object) -> bool:
+        return cls is other or other is cls.__bases__[0]
+
+    def __hash__(cls) -> int:
+        return hash(cls.__bases__[0])
+
+    def __repr__(cls) -> str:
+        return repr(cls.__bases__[0])
+
+
+def _stand_in(own: type) -> type:
+    names = {"__slots__": (), "__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
+    made: type = _StandIn(own.__name__, (own,), names)
+    return made
+
+
+def _replace(own: type, made: type) -> None:
+    """Wherever the class is known by a name of its own: who did `from sqlite3 import Cursor` has it under theirs."""
+    for module in list(sys.modules.values()):
+        if isinstance(module, types.ModuleType):
+            for name, value in list(vars(module).items()):
+                if value is own:
+                    setattr(module, name, made)

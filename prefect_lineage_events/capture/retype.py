@@ -1,0 +1,75 @@
+"""Giving an object that exists a subclass of its class, so that it stays the object that it is.
+
+Python assigns to `__class__` where both classes are written in Python. Types written in C are immutable, and their
+instances keep their type, although a subclass without slots has the very same layout, and the same code creates and
+frees both. For these the reference to the type in the object's head is exchanged, as the assignment does it. Where
+anything about the head or the layout is not as expected, the object is left alone.
+https://docs.python.org/3/c-api/structures.html#c.PyObject
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import lru_cache
+from typing import Any
+
+# Bits of `tp_flags`: https://docs.python.org/3/c-api/typeobj.html#c.PyTypeObject.tp_flags
+_IMMUTABLE, _HEAP_TYPE, _GC = 1 << 8, 1 << 9, 1 << 14
+_KEPT_BEFORE_THE_HEAD = 0b11100  # managed weak references, managed dictionary, values inline
+_LAYOUT = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
+# The type is the last field of an object's head. A type's head has a size as well, and its name comes next.
+_POINTER = ctypes.sizeof(ctypes.c_void_p)
+_TYPE, _NAME = object.__basicsize__ - _POINTER, object.__basicsize__ + _POINTER
+_names: list[ctypes.Array[ctypes.c_char]] = []
+
+
+def name_as(cls: type, own: type) -> None:
+    """Let C call the class what it calls the driver's, `sqlite3.Connection`: so errors and `repr` of methods say it."""
+    if not is_immutable(own) or not _is_known_interpreter():
+        return
+    if ctypes.c_char_p.from_address(id(cls) + _NAME).value == cls.__name__.encode():
+        _names.append(ctypes.create_string_buffer(f"{own.__module__}.{own.__qualname__}".encode()))
+        ctypes.c_void_p.from_address(id(cls) + _NAME).value = ctypes.addressof(_names[-1])
+
+
+def retype(value: Any, cls: type) -> bool:
+    """Make `cls`, a subclass of the object's class without slots, its class. Is it that now?"""
+    own: type = type(value)
+    if is_immutable(own):
+        return _is_exchangeable(own, cls) and _exchange(value, own, cls)
+    try:
+        vars(object)["__class__"].__set__(value, cls)
+    except TypeError:
+        return False
+    return True
+
+
+def is_immutable(cls: type) -> bool:
+    """Is the class written in C, and can nothing be set on it?"""
+    return not cls.__flags__ & _HEAP_TYPE or bool(cls.__flags__ & _IMMUTABLE)
+
+
+@lru_cache(maxsize=1)
+def _is_known_interpreter() -> bool:
+    """CPython with its lock: without it another thread may look at the type meanwhile."""
+    return sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+@lru_cache(maxsize=256)
+def _is_exchangeable(own: type, cls: type) -> bool:
+    if not _is_known_interpreter():
+        return False
+    same = cls.__base__ is own and all(getattr(own, name) == getattr(cls, name) for name in _LAYOUT)
+    return same and not (own.__flags__ ^ cls.__flags__) & (_GC | _KEPT_BEFORE_THE_HEAD)
+
+
+def _exchange(value: Any, own: type, cls: type) -> bool:
+    place = ctypes.c_void_p.from_address(id(value) + _TYPE)
+    if place.value != id(own):
+        return False
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(cls))  # an instance holds its class, if that is no static one
+    place.value = id(cls)
+    if own.__flags__ & _HEAP_TYPE:
+        ctypes.pythonapi.Py_DecRef(ctypes.py_object(own))
+    return True
