@@ -1,7 +1,7 @@
-"""Text that comes from events, made safe for where people read it: a line, markdown, a mermaid label.
+"""Text that comes from events, made safe for where people read it: a line, markdown, an SVG image.
 
 Names come from users, and from anybody who can emit an event. Shown, they are only text: they format nothing, link to
-nothing, load nothing, end no line, table or label, and reverse nothing beside them.
+nothing, load nothing, end no line, table or element, and reverse nothing beside them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 MAX_SHOWN = 300
-_MAX_LABEL = 120
 # Letters, digits, spaces and single hyphens mean nothing in markdown.
 _MEANS_NOTHING = re.compile(r"[^\W_]+(?:[ -][^\W_]+)*")
 # At its start, a sentence could be taken for an item of a list. An underscore within a word means nothing.
@@ -17,8 +16,7 @@ _MARKDOWN = re.compile(r"[\\`*{}\[\]<>#!|~&$^]|(?<![^\W_])_|_(?![^\W_])|^[-+=]|(
 # Addresses become links in GitHub's markdown, whatever their characters are written as.
 _ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 _WORD_JOINER = "\u2060"
-_NAMED = {'"': "quot", "<": "lt", ">": "gt"}
-_MERMAID = re.compile(r"[\"<>#&`\\%$;{}|]|(?<=\bfa):|(?<=\bfa[bklrs]):")
+_XML = re.compile(r"[<>&\"']")
 
 
 def line(text: str, limit: int = MAX_SHOWN) -> str:
@@ -58,6 +56,6 @@ def prose(text: str, limit: int = MAX_SHOWN) -> str:
     return _MARKDOWN.sub(lambda found: f"\\{found[0]}", shown)
 
 
-def mermaid(text: str, limit: int = _MAX_LABEL) -> str:
-    """The text of a quoted label in a mermaid diagram: no end of it, no markup, no directive, no formula, no icon."""
-    return _MERMAID.sub(lambda found: f"#{_NAMED.get(found[0], ord(found[0]))};", line(text, limit))
+def xml(text: str, limit: int = MAX_SHOWN) -> str:
+    """The text of an element or of an attribute: no markup, no reference, and no character that XML refuses."""
+    return _XML.sub(lambda found: f"&#{ord(found[0])};", line(text, limit))

@@ -111,7 +111,7 @@ def test_the_page_of_the_run_shows_its_graph(target, client):
     (artifact,) = artifacts(client, run_id)
     assert artifact["key"] == "lineage-copy-orders"
     assert artifact["type"] == "markdown"
-    assert "```mermaid" in artifact["data"]
+    assert "](data:image/svg+xml;base64," in artifact["data"]
     assert "shop.public.orders_copy" in artifact["data"]
 
 

@@ -9,10 +9,12 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from urllib.parse import quote
 
 from prefect_lineage_events.assembler.ledger import Sent
-from prefect_lineage_events.assembly.graph import mermaid
+from prefect_lineage_events.assembly.graph import in_table_order
 from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Lineage, RunLineage, UnknownSource
+from prefect_lineage_events.assembly.svg import data_uri, svg
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import cell, code, prose, word
 from prefect_lineage_events.openlineage.errors import without_credentials
@@ -22,6 +24,7 @@ MAX_DATASETS = 100
 MAX_COLUMNS = 300
 MAX_NAMED = 20
 MAX_REASONS = 20
+MAX_LINK = 500
 _ROWS_KNOWN = {"unknown": "source unknown", "partly": "perhaps of more than is shown", "known": ""}
 
 
@@ -36,7 +39,7 @@ def markdown(run: RunLineage, sent: Mapping[str, Sent] = MappingProxyType({})) -
     ]
     if not lineage.empty:
         parts += [
-            f"```mermaid\n{mermaid(run).strip()}\n```",
+            f"![Graph of the datasets of this run]({data_uri(svg(run))})",
             *_bundled(lineage),
             *_uses("Inputs", lineage.inputs),
             *_uses("Outputs", lineage.outputs),
@@ -144,11 +147,22 @@ def _uses(title: str, uses: Sequence[DatasetUse]) -> list[str]:
             word(use.kind),
             "" if use.rows is None else f"{use.rows:,}",
             _change(use),
+            _feed(use.dataset),
         )
         for use in uses[:MAX_DATASETS]
     ]
-    table = _table(("Dataset", "Where", "Kind", "Rows", "Change"), rows)
+    table = _table(("Dataset", "Where", "Kind", "Rows", "Change", "Events"), rows)
     return [f"## {title}\n\n" + "\n".join([table, *_more(len(uses), MAX_DATASETS, "datasets")])]
+
+
+def _feed(dataset: Dataset) -> str:
+    """A link to the event feed of the dataset: who touched it, over all runs.
+
+    Relative, so that it stays in the UI that shows the page, at whatever address. The resource stands in it twice: of
+    Prefect's two UIs one takes a single value as it is, the other only as JSON, and both take a repeated one as a list.
+    """
+    resource = quote(dataset.uri, safe="")
+    return f"[events](../../events?resource={resource}&resource={resource})" if len(resource) <= MAX_LINK else ""
 
 
 def _change(use: DatasetUse) -> str:
@@ -157,7 +171,7 @@ def _change(use: DatasetUse) -> str:
 
 
 def _columns(lineage: Lineage) -> list[str]:
-    edges = lineage.columns
+    edges = in_table_order(lineage)
     if not edges:
         return []
     into: dict[tuple[Dataset, str], list[ColumnEdge]] = defaultdict(list)

@@ -1,45 +1,19 @@
-"""The picture of a run for people: a mermaid graph for the run's page, a tree of tables and columns for a terminal."""
+"""The lineage of a run as a tree for a terminal, and the names and the choice of datasets for any graph of it. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
-from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Edge, How, RunLineage
+from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Edge, How, Lineage, RunLineage
 from prefect_lineage_events.assembly.schemas import STAR
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import line
-from prefect_lineage_events.escaping import mermaid as mermaid_text
 from prefect_lineage_events.naming import TABLE_SCHEMES
 
 MAX_COLUMNS = 30
-# Shapes say what a dataset is: a cylinder is a table, a page a file.
-_SHAPES = {"view": ("([", "])"), "file": ("[/", "/]"), "stage": ("[/", "/]"), "topic": ("[[", "]]")}
-_TABLE = ("[(", ")]")
-# Edges that nobody stated but that follow from Python's dataflow are dotted.
-_STATED: frozenset[How] = frozenset({"sql", "recorded", "asset"})
-
-
-def mermaid(run: RunLineage, max_nodes: int = 60) -> str:
-    """The table edges of a run as a mermaid flowchart of at most `max_nodes` datasets, the best connected ones.
-
-    What is only written, or only read, is a node of its own; dotted arrows are known from Python's dataflow.
-    """
-    uses = _uses(run)
-    shown = _best_connected(uses, run.lineage.edges, max_nodes)
-    numbers = {dataset: f"d{number}" for number, dataset in enumerate(shown)}
-    names = short_names(shown)
-    lines = ["flowchart LR"]
-    for dataset, node in numbers.items():
-        opening, closing = _SHAPES.get(uses[dataset].kind, _TABLE)
-        lines.append(f'    {node}{opening}"{mermaid_text(names[dataset])}"{closing}')
-    for edge in run.lineage.edges:
-        if edge.source in numbers and edge.target in numbers and edge.source != edge.target:
-            arrow = "-->" if edge.how in _STATED else "-.->"
-            lines.append(f"    {numbers[edge.source]} {arrow} {numbers[edge.target]}")
-    if len(uses) > len(shown):
-        lines.append(f'    more["{len(uses) - len(shown)} more datasets"]')
-    return "\n".join(lines) + "\n"
+# How an edge is known that was stated: the others follow from Python's dataflow, and are shown as such.
+STATED: frozenset[How] = frozenset({"sql", "recorded", "asset"})
 
 
 def tree(run: RunLineage) -> str:
@@ -49,13 +23,13 @@ def tree(run: RunLineage) -> str:
     names only.
     """
     lineage = run.lineage
-    names = {dataset: line(name) for dataset, name in short_names(dict.fromkeys(_uses(run))).items()}
+    names = {dataset: line(name) for dataset, name in short_names(dict.fromkeys(uses(run))).items()}
     lines = [line(run.run.flow_name)]
     sources: dict[Dataset, list[Edge]] = defaultdict(list)
     for edge in lineage.edges:
         sources[edge.target].append(edge)
     columns: dict[Dataset, list[ColumnEdge]] = defaultdict(list)
-    for column in lineage.columns:
+    for column in in_table_order(lineage):
         columns[column.target].append(column)
     branches = [
         (_headline(use, names, sources[use.dataset]), list(_column_lines(columns[use.dataset], names)))
@@ -68,6 +42,18 @@ def tree(run: RunLineage) -> str:
         lines.append(f"{'└─' if last else '├─'} {headline}")
         lines += [f"{'   ' if last else '│  '}{text}" for text in below]
     return "\n".join(lines) + "\n"
+
+
+def in_table_order(lineage: Lineage) -> list[ColumnEdge]:
+    """Column edges by the order in which their target has its columns; what decides over rows comes last."""
+    order = {(use.dataset, column.name): number for use in lineage.outputs for number, column in enumerate(use.columns)}
+    beyond = len(order)
+
+    def position(edge: ColumnEdge) -> tuple[Dataset, bool, int]:
+        known = order.get((edge.target, edge.target_column), beyond)
+        return edge.target, edge.target_column == STAR, known
+
+    return sorted(lineage.columns, key=position)
 
 
 def short_names(datasets: Iterable[Dataset]) -> dict[Dataset, str]:
@@ -88,11 +74,11 @@ def short_names(datasets: Iterable[Dataset]) -> dict[Dataset, str]:
     return {dataset: name if taken[name] == 1 else dataset.uri for dataset, name in names.items()}
 
 
-def _uses(run: RunLineage) -> dict[Dataset, DatasetUse]:
+def uses(run: RunLineage) -> dict[Dataset, DatasetUse]:
     return {use.dataset: use for use in (*run.lineage.inputs, *run.lineage.outputs)}
 
 
-def _best_connected(uses: dict[Dataset, DatasetUse], edges: Iterable[Edge], max_nodes: int) -> list[Dataset]:
+def best_connected(uses: dict[Dataset, DatasetUse], edges: Iterable[Edge], max_nodes: int) -> list[Dataset]:
     ends: dict[Dataset, int] = dict.fromkeys(uses, 0)
     for edge in edges:
         for dataset in (edge.source, edge.target):
@@ -105,7 +91,7 @@ def _headline(use: DatasetUse, names: dict[Dataset, str], sources: list[Edge]) -
     if not sources:
         return f"{names[use.dataset]}{notes}"
     return f"{names[use.dataset]}{notes} ← " + ", ".join(
-        names[edge.source] + ("" if edge.how in _STATED else f" ({edge.how})") for edge in sources
+        names[edge.source] + ("" if edge.how in STATED else f" ({edge.how})") for edge in sources
     )
 
 

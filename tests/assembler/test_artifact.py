@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -12,6 +13,7 @@ from prefect_lineage_events.assembler.artifact import MAX_COLUMNS, MAX_DATASETS,
 from prefect_lineage_events.assembler.ledger import Sent
 from prefect_lineage_events.assembly.model import (
     Bundle,
+    Column,
     ColumnEdge,
     DatasetUse,
     Edge,
@@ -25,6 +27,8 @@ from prefect_lineage_events.history.model import Completeness, FlowRun, Rejected
 from tests.test_escaping import HOSTILE
 
 ORDERS, REPORT = Dataset("postgres://db:5432", "shop.orders"), Dataset("postgres://db:5432", "shop.report")
+# An address of ours holds nothing that could end it.
+OWN_LINKS = r"\[events\]\(\.\./\.\./events\?[\w.~%=&-]+\)|!\[[\w ]+\]\(data:image/svg\+xml;base64,[\w+/=]+\)"
 RUN = FlowRun(uuid4(), "busy-bee", uuid4(), "nightly", "COMPLETED")
 
 
@@ -46,7 +50,7 @@ def text(**more) -> str:
 
 def test_graph_tables_rows_and_columns_are_shown():
     shown = text()
-    assert "```mermaid" in shown
+    assert "![Graph of the datasets of this run](data:image/svg+xml;base64," in shown
     assert "| `shop.orders` | `postgres://db:5432` | table |" in shown
     assert "12,345 | OVERWRITE |" in shown
     assert "| `shop.report.total` | `shop.orders.amount` (aggregation) |" in shown
@@ -107,12 +111,28 @@ def test_why_a_statement_was_not_understood_is_said_once():
 def test_a_run_that_is_there_for_its_children_says_so():
     shown = markdown(RunLineage(RUN, Lineage(), descendants_have_lineage=True))
     assert "runs below it did" in shown
-    assert "mermaid" not in shown
+    assert "svg" not in shown
 
 
 def test_schema_changes_are_listed():
     shown = markdown(RunLineage(RUN, lineage(), schema_changes={REPORT: "column total: integer, now text"}))
     assert "- `shop.report`: column total: integer, now text" in shown
+
+
+def test_columns_stand_in_the_order_of_their_table():
+    names = ("zone", "amount", "id")
+    report = DatasetUse(REPORT, columns=tuple(Column(name) for name in names))
+    edges = tuple(sorted(ColumnEdge(ORDERS, name, REPORT, name) for name in (*names, "*")))
+    shown = re.findall(r"`shop\.report\.(\S+)` \|", text(outputs=(report,), columns=edges))
+    assert shown == ["zone", "amount", "id", "*"]
+
+
+def test_each_dataset_links_to_its_events_in_the_form_of_both_interfaces():
+    odd = Dataset("file", "/a b/c)&resource=x.csv")
+    links = re.findall(r"\[events\]\((\S+)\) \|", text(inputs=(DatasetUse(odd),), outputs=()))
+    (address,) = [urlsplit(link) for link in links]
+    assert address.path == "../../events"
+    assert parse_qs(address.query) == {"resource": [odd.uri, odd.uri]}
 
 
 def test_names_break_neither_table_nor_code():
@@ -141,12 +161,12 @@ def test_nothing_of_an_event_means_anything_on_the_page(hostile):
     )
     shown = markdown(found, {hostile: Sent("t", "d", 1, 2, 1, reasons=(hostile,))})
     assert all(c.isprintable() for line in shown.split("\n") for c in line.replace("\u2060", ""))
-    for line in re.sub(r"```mermaid.*?```", "", shown, flags=re.DOTALL).split("\n"):
-        outside_code = re.sub(r"`[^`]*`", "", line)
+    for line in shown.split("\n"):
+        outside_code = re.sub(r"`[^`]*`|" + OWN_LINKS, "", line)
         assert not re.search(r"(?<!\\)[<\[]|://|\bwww\.", outside_code), line
         if line.startswith("|"):
             bars = re.findall(r"(?<!\\)(?:\\\\)*\|", line)
-            assert len(bars) in (3, 5, 6), line
+            assert len(bars) in (3, 5, 7), line
 
 
 def test_what_is_beyond_the_bounds_is_counted():
