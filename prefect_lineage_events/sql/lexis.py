@@ -23,8 +23,6 @@ BATCHED = frozenset({"tsql", "fabric"})
 PL_SQL = frozenset({"oracle"})
 # Dialects whose client reads `\commands` and the rows after COPY ... FROM STDIN.
 PSQL = frozenset({"", "postgres", "redshift", "materialize", "risingwave"})
-# Dialects in which the rows of an INSERT may follow its FORMAT clause as they are.
-INLINE_DATA = frozenset({"clickhouse"})
 # Dialects in which `@name/path` is a stage (https://docs.snowflake.com/en/user-guide/querying-stage).
 STAGED = frozenset({"snowflake"})
 

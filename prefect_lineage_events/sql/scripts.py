@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from .lexis import BATCHED, INLINE_DATA, PL_SQL, PSQL
+from .lexis import BATCHED, PL_SQL, PSQL
 from .scanner import Scanner
 
 # https://dev.mysql.com/doc/refman/8.4/en/stored-programs-defining.html
@@ -16,8 +16,6 @@ _DELIMITER = re.compile(r"^[ \t]*delimiter[ \t]+([^\w\s'\"`=?(]\S*)[ \t]*$", re.
 # https://www.postgresql.org/docs/current/app-psql.html; \copy is COPY seen from the client
 _META_COMMAND = re.compile(r"^[ \t]*\\(?!copy\b)[a-z!?;.][^\n]*$", re.IGNORECASE | re.MULTILINE)
 _CLIENT_COPY = re.compile(r"^([ \t]*)\\(copy\b[^\n;]*)(?:;|$)", re.IGNORECASE | re.MULTILINE)
-# https://clickhouse.com/docs/sql-reference/statements/insert-into: what follows the format's name is data
-_INLINE_DATA = re.compile(r"(?is)\A(\s*insert\s+into\s+(?:table\s+)?[^\s(]+\s*(?:\([^)]*\)\s*)?format\s+\w+)\s.*")
 _ROUTINES = frozenset({"PROCEDURE", "PROC", "FUNCTION", "TRIGGER", "PACKAGE", "TASK", "EVENT"})
 _TEXTS = frozenset({TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING})
 _HEAD_WORDS = 8  # CREATE OR REPLACE NONEDITIONABLE SECURE TEMPORARY AGGREGATE FUNCTION, at most
@@ -27,9 +25,7 @@ _NO_OPENING_NEEDED = frozenset({"IF", "LOOP", "WHILE", "FOR", "REPEAT"})
 
 
 def without_client_lines(text: str, dialect: str) -> str:
-    """The text without what the client reads itself: psql's commands, and rows that follow a statement as they are."""
-    if dialect in INLINE_DATA:
-        return _INLINE_DATA.sub(r"\1", text)
+    """The text without psql's commands, which the client reads itself."""
     if "\\" not in text or dialect not in PSQL:
         return text
     text = _CLIENT_COPY.sub(r"\1\2;", text)

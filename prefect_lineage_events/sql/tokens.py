@@ -92,7 +92,7 @@ class Piece:
 def split(sql: str, dialect: str) -> list[Piece]:
     """The statements of a text, in order; empty ones and comments alone make no piece. Never raises."""
     dialect = known(dialect)
-    short = cut_long_lists(without_client_lines(without_inline_data(sql), dialect), dialect)
+    short = cut_long_lists(without_client_lines(without_inline_data(sql, dialect), dialect), dialect)
     text = short.text if dialect else unknown_dialect.without_comments(short.text)
     sections = delimited(text, dialect) if "elimiter" in text or "ELIMITER" in text else None
     reader = _Reader(dialect)
