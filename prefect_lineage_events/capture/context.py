@@ -266,7 +266,9 @@ def _find_entered(kind: type[Any]) -> None:
     if kind.get() is not None:
         return
     for context in gc.get_referrers(kind):
-        if type(context) is kind and context._token is not None:
+        # One that is being made, copied or unpickled has no private attributes yet.
+        private = getattr(context, "__pydantic_private__", None) if type(context) is kind else None
+        if private and private.get("_token") is not None:
             _remember(context, at_home=False)
 
 
