@@ -69,10 +69,13 @@ def _summary(run: RunLineage) -> str:
         return f"{this} touched no dataset itself; runs below it did."
     statements = sum(s.executions for s in lineage.statements)
     return (
-        f"{this}: {len(lineage.inputs)} inputs, "
-        f"{len(lineage.outputs)} outputs, "
-        f"{len(lineage.columns)} column edges, {statements} statements."
+        f"{this}: {_counted(len(lineage.inputs), 'input')}, {_counted(len(lineage.outputs), 'output')}, "
+        f"{_counted(len(lineage.columns), 'column edge')}, {_counted(statements, 'statement')}."
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _bundled(lineage: Lineage) -> list[str]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,6 +21,8 @@ from prefect_lineage_events.escaping import line, xml
 MAX_NODES = 60
 MAX_EDGES = 300
 MAX_LABEL = 30
+# Of more datasets with the same edges than these, some are kept, and one box stands for the others.
+MAX_ALIKE, _KEPT = 8, 5
 # About the width of an artifact's page. A wider image is shown smaller, so a long chain runs from top to bottom.
 _PAGE = 850
 _HEIGHT, _CHARACTER, _PADDING, _MARGIN, _LINE = 40, 7.3, 12, 8, 24
@@ -80,39 +83,67 @@ def svg(run: RunLineage, max_nodes: int = MAX_NODES) -> str:
     From left to right where that fits on a page, else from top to bottom.
     """
     known = uses(run)
-    shown = best_connected(known, run.lineage.edges, max_nodes)
-    nodes = _nodes(run, shown)
-    numbers = {dataset: number for number, dataset in enumerate(shown)}
+    folded = _folded(run)
+    hidden = {dataset for alike in folded.values() for dataset in alike}
+    shown = best_connected({d: use for d, use in known.items() if d not in hidden}, run.lineage.edges, max_nodes)
+    folded = {dataset: alike for dataset, alike in folded.items() if dataset in shown}
+    styles = _styles(run)
+    nodes = _nodes(run, shown, styles)
+    nodes += [_Node(f"and {len(alike):,} more", "", styles[dataset]) for dataset, alike in folded.items()]
+    numbers = {dataset: [number] for number, dataset in enumerate(shown)}
+    for number, dataset in enumerate(folded, len(shown)):
+        numbers[dataset].append(number)
     inferred = {
-        (numbers[edge.source], numbers[edge.target]): edge.how not in STATED
+        (source, target): edge.how not in STATED
         for edge in run.lineage.edges
-        if edge.source in numbers and edge.target in numbers and edge.source != edge.target
+        if edge.source != edge.target
+        for source in numbers.get(edge.source, ())
+        for target in numbers.get(edge.target, ())
     }
     drawn = dict(list(inferred.items())[:MAX_EDGES])
-    left_out = [(len(known) - len(shown), "more datasets"), (len(inferred) - len(drawn), "more edges")]
+    beyond = len(known) - len(shown) - sum(map(len, folded.values()))
     drawing = _drawing(nodes, list(drawn), [number for number, node in enumerate(nodes) if "r" not in node.style])
     parts = [*_edges(drawing, drawn), *_boxes(drawing, nodes)]
-    legend = [*_legend(nodes, set(drawn.values())), *_counts(left_out)]
+    legend = [*_legend(nodes, set(drawn.values())), *_counts(beyond, len(inferred) - len(drawn))]
     return _document(drawing, parts, legend)
 
 
-def _nodes(run: RunLineage, shown: Sequence[Dataset]) -> list[_Node]:
-    names = short_names(shown)
-    written = {use.dataset: use for use in run.lineage.outputs}
-    read = {use.dataset: use for use in run.lineage.inputs}
+def _folded(run: RunLineage) -> dict[Dataset, list[Dataset]]:
+    """By the last dataset shown of many with the same edges and the same style: those that are not shown."""
+    styles = _styles(run)
+    edges: dict[Dataset, set[tuple[str, Dataset, bool]]] = {dataset: set() for dataset in styles}
+    for edge in run.lineage.edges:
+        for end, dataset, other in (("to", edge.source, edge.target), ("from", edge.target, edge.source)):
+            edges.setdefault(dataset, set()).add((end, other, edge.how in STATED))
+    groups: dict[tuple[str, frozenset[tuple[str, Dataset, bool]]], list[Dataset]] = defaultdict(list)
+    for dataset, style in sorted(styles.items()):
+        groups[style, frozenset(edges[dataset])].append(dataset)
+    return {group[_KEPT - 1]: group[_KEPT:] for group in groups.values() if len(group) > MAX_ALIKE}
+
+
+def _styles(run: RunLineage) -> dict[Dataset, str]:
+    """The class of each dataset: read, output (written), or of an unknown source; and whether it was dropped."""
+    doubted = {unknown.target for unknown in run.lineage.unknown if unknown.rows in _SOURCES}
+    styles = dict.fromkeys((use.dataset for use in run.lineage.inputs), "r")
+    for use in run.lineage.outputs:
+        style = "u" if use.dataset in doubted else "o"
+        styles[use.dataset] = f"{style} d" if use.lifecycle == "DROP" else style
+    return styles
+
+
+def _nodes(run: RunLineage, shown: Sequence[Dataset], styles: Mapping[Dataset, str]) -> list[_Node]:
+    names, known = short_names(shown), uses(run)
     doubts = {unknown.target: _SOURCES[unknown.rows] for unknown in run.lineage.unknown if unknown.rows in _SOURCES}
     return [
-        _node(names[dataset], written.get(dataset) or read[dataset], dataset in written, doubts.get(dataset))
-        for dataset in shown
+        _Node(_shown(names[dataset]), _notes(known[dataset], doubts.get(dataset)), styles[dataset]) for dataset in shown
     ]
 
 
-def _node(name: str, use: DatasetUse, written: bool, doubt: str | None) -> _Node:
+def _notes(use: DatasetUse, doubt: str | None) -> str:
     notes = [_shown(use.kind)] if use.kind != "table" else []
     notes += [_CHANGES[use.lifecycle]] if use.lifecycle else []
     notes += [doubt] if doubt else []
-    style = "u" if doubt else "o" if written else "r"
-    return _Node(_shown(name), ", ".join(notes), f"{style} d" if use.lifecycle == "DROP" else style)
+    return ", ".join(notes)
 
 
 def _shown(text: str) -> str:
@@ -217,9 +248,9 @@ def _legend(nodes: Sequence[_Node], dotted: set[bool]) -> Iterator[tuple[str, st
             yield sample, meaning
 
 
-def _counts(left_out: Iterable[tuple[int, str]]) -> Iterator[tuple[str, str]]:
-    """What is not drawn, as lines of the legend without a sample."""
-    for count, noun in left_out:
+def _counts(datasets: int, edges: int) -> Iterator[tuple[str, str]]:
+    """What is not drawn, as entries of the legend without a sample."""
+    for count, noun in ((datasets, "more datasets"), (edges, "more edges")):
         if count > 0:
             yield "", f"and {count:,} {noun}"
 
