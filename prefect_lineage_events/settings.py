@@ -12,10 +12,25 @@ from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from prefect.settings.base import PrefectBaseSettings, build_settings_config
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 PREFIX = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"
+
+
+_PLACEHOLDERS = ("{flow}", "{deployment}")
+
+
+def _job_template(value: str) -> str:
+    """A name with placeholders. Without the flow's, jobs of different flows would be one."""
+    rest = value
+    for placeholder in _PLACEHOLDERS:
+        rest = rest.replace(placeholder, "")
+    if "{" in rest or "}" in rest:
+        raise ValueError(f"allowed placeholders are {' and '.join(_PLACEHOLDERS)}")
+    if "{flow}" not in value:
+        raise ValueError("must contain {flow}: jobs of different flows would have one name")
+    return value
 
 
 def _listed(value: Any) -> Any:
@@ -101,9 +116,15 @@ class LineageSettings(PrefectBaseSettings):
         description="OpenLineage job namespace of this Prefect instance; from the API's address or workspace when "
         "unset.",
     )
+    job_name: Annotated[str, AfterValidator(_job_template)] = Field(
+        default="{flow}",
+        description="Name of a flow's job. `{flow}.{deployment}` gives each deployment a job of its own; runs without "
+        "a deployment are `{flow}` all the same. See [Where lineage goes](targets.md).",
+    )
     granularity: Literal["flow", "task"] = Field(
         default="flow",
-        description="One job a flow, or child jobs for its tasks as well.",
+        description="One job a flow, or child jobs `flow.task` that have what the tasks did; the flow's job then has "
+        "only what its own body did.",
     )
     infer_columns: bool = Field(
         default=True,

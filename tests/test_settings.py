@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,30 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(monkeypatch: pytest.Monke
 def test_a_wrong_value_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PREFIX + "GRANULARITY", "column")
     with pytest.raises(ValueError, match=PREFIX + r"GRANULARITY=column: Input should be 'flow' or 'task'"):
+        settings()
+
+
+@pytest.mark.parametrize("name", ["{flow}", "{flow}.{deployment}", "{flow} / {deployment}", "etl {flow}"])
+def test_a_job_is_named_by_flow_and_deployment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(PREFIX + "JOB_NAME", name)
+    assert settings().job_name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("{flow}.{run}", "allowed placeholders are {flow} and {deployment}"),
+        ("{flow!r}", "allowed placeholders are"),
+        ("{flow}}", "allowed placeholders are"),
+        ("{deployment}", "must contain {flow}"),
+        ("", "must contain {flow}"),
+    ],
+)
+def test_a_job_name_that_says_nothing_of_the_flow_or_something_else_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, told: str
+) -> None:
+    monkeypatch.setenv(PREFIX + "JOB_NAME", name)
+    with pytest.raises(ValueError, match=re.escape(f"{PREFIX}JOB_NAME={name}: ") + ".*" + re.escape(told)):
         settings()
 
 

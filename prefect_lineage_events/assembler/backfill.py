@@ -21,6 +21,8 @@ from prefect_lineage_events.history import api, autonomous, event_log
 from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.runs import ended_runs, existing_flows, parent_ids
+from prefect_lineage_events.openlineage.job_names import names_deployment
+from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -115,12 +117,15 @@ def _parents(client: SyncPrefectClient, runs: Iterable[FlowRun]) -> dict[UUID, U
     return {run_id: callers[call] for run_id, call in calls.items() if call in callers}
 
 
+_Job = UUID | tuple[UUID, UUID | None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """A run with the ids of the flows above it, nearest first: runs of one flow below one parent are one job."""
+    """A run with what the jobs above it go by, nearest first: runs of one flow below one parent are one job."""
 
     run: FlowRun
-    above: tuple[UUID, ...]
+    above: tuple[_Job, ...]
 
 
 def _trees(runs: Sequence[FlowRun], parents: Mapping[UUID, UUID]) -> list[list[_Listed]]:
@@ -129,7 +134,7 @@ def _trees(runs: Sequence[FlowRun], parents: Mapping[UUID, UUID]) -> list[list[_
     trees: dict[UUID, list[_Listed]] = defaultdict(list)
     for run in sorted(runs, key=_began):
         chain = _chain(run.id, parents)
-        above = tuple(by_id[id_].flow_id if id_ in by_id else id_ for id_ in chain)
+        above = tuple(_job(by_id[id_]) if id_ in by_id else id_ for id_ in chain)
         trees[chain[-1] if chain else run.id].append(_Listed(run, above))
     return sorted(trees.values(), key=lambda tree: _began(tree[0].run))
 
@@ -154,12 +159,17 @@ def _parts(trees: Sequence[list[_Listed]]) -> list[list[FlowRun]]:
 
 
 def _jobs(trees: Iterable[Iterable[_Listed]]) -> tuple[tuple[UUID, ...], ...]:
-    jobs: dict[tuple[UUID, ...], list[UUID]] = defaultdict(list)
+    jobs: dict[tuple[_Job, ...], list[UUID]] = defaultdict(list)
     for tree in trees:
         for listed in tree:
-            job = (listed.run.flow_id, *listed.above)
+            job = (_job(listed.run), *listed.above)
             jobs[job].append(listed.run.id)
     return tuple(map(tuple, jobs.values()))
+
+
+def _job(run: FlowRun) -> _Job:
+    """By what a run's job goes among the jobs below one parent."""
+    return (run.flow_id, run.deployment_id) if names_deployment(settings().job_name) else run.flow_id
 
 
 def _history_begins(client: SyncPrefectClient, runs: Sequence[FlowRun]) -> dt.datetime | None:

@@ -17,6 +17,8 @@ from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.read import Patience, read_history
 from prefect_lineage_events.history.runs import completed_runs, read_run
 from prefect_lineage_events.openlineage import profiles
+from prefect_lineage_events.openlineage.job_names import job_name, names_deployment
+from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -64,9 +66,10 @@ def newest_good(client: SyncPrefectClient, run: FlowRun, target_id: str) -> Good
     """The newest completed run of the same job that touched data and that the target has; None when it is `run` itself,
     or there is none.
 
-    A subflow is another job under each parent.
+    A subflow is another job under each parent, and by the setting `job_name` a flow is under each deployment.
     """
-    candidates = completed_runs(client, run)
+    template = settings().job_name
+    candidates = completed_runs(client, run, of_deployment=names_deployment(template))
     entries = ledger.read(client, [c.id for c in candidates])
     for candidate in candidates:
         page = entries.get(candidate.id)
@@ -80,6 +83,6 @@ def newest_good(client: SyncPrefectClient, run: FlowRun, target_id: str) -> Good
         if page is None or had is None or not had.taken:
             continue
         full = read_run(client, candidate.id)
-        if [p.flow_name for p in full.parents] == [p.flow_name for p in run.parents]:
+        if job_name(full, template) == job_name(run, template):
             return Good(full, page)
     return None

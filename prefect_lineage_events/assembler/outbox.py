@@ -109,6 +109,7 @@ def events_for(lineage: RunLineage, target: Target, api_url: str) -> list[Event]
         namespace=job_namespace(api_url),
         granularity=settings().granularity,
         prefect_url=PREFECT_UI_URL.value() or None,
+        job_template=settings().job_name,
     )
     shaped = profiles.marquez(events) if target.profile == "marquez" else profiles.plain(events)
     return [encoding.json_value(event) for event in shaped]

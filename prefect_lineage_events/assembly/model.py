@@ -9,7 +9,7 @@ from typing import Literal
 from uuid import UUID
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.history.model import Completeness, FlowRun
+from prefect_lineage_events.history.model import Completeness, FlowRun, TaskRun
 
 How = Literal["sql", "recorded", "task graph", "same task", "same flow", "asset"]
 Lifecycle = Literal["ALTER", "CREATE", "DROP", "OVERWRITE", "RENAME", "TRUNCATE"]
@@ -125,18 +125,18 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class TaskLineage:
-    """What one task run did (granularity `task`). `task_name` is the task's, the same for all its runs.
+    """What all runs of one task did in a flow run, together (granularity `task`). `runs` are in order of time.
 
-    Inputs are what the task read, and what tasks before it read and handed to it for its outputs.
+    `run_id` is made of the flow run's id and the task's name, the same whenever the run is assembled. `job` is the
+    task's name, with a mark behind it where a subflow of the flow has this name too. Inputs are what the task read, and
+    what tasks before it read and handed to it for its outputs.
     """
 
-    task_run_id: UUID
+    run_id: UUID
     task_name: str
-    state: str | None
+    job: str
     lineage: Lineage
-    started: dt.datetime | None = None
-    ended: dt.datetime | None = None
-    message: str | None = None
+    runs: tuple[TaskRun, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +171,7 @@ class Reanalysis:
 class RunLineage:
     """The stitched picture of one flow run.
 
+    `lineage` is that of the whole run, `tasks` that of its tasks and `body` what the flow's own body did beside them.
     `assets` are those outputs that Prefect knows itself; `last` is when the last statement of the run began;
     `from_cache`: nothing was touched since all of its tasks were cached, in a flow whose runs have lineage.
     """
@@ -178,6 +179,7 @@ class RunLineage:
     run: FlowRun
     lineage: Lineage = field(default_factory=Lineage)
     tasks: tuple[TaskLineage, ...] = ()
+    body: Lineage = field(default_factory=Lineage)
     completeness: Completeness = field(default_factory=Completeness)
     schema_changes: Mapping[Dataset, str] = field(default_factory=dict)
     descendants_have_lineage: bool = False

@@ -43,11 +43,16 @@ class Picture:
     unknown: tuple[UnknownSource, ...]
 
 
-def picture(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas) -> Picture:
+def created_in(placed: Iterable[Placed]) -> frozenset[Dataset]:
+    """The names of what was created, then and now."""
+    made = [p.target for p in placed if p.target and p.target.created]
+    return frozenset(name for life in made for name in (life.birth, life.name))
+
+
+def picture(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas, created: Collection[Dataset]) -> Picture:
+    """The picture of a run or of a part of it; `created` is what the whole run created."""
     inputs: dict[Dataset, _Side] = defaultdict(_Side)
     outputs: dict[Dataset, _Side] = defaultdict(_Side)
-    made = [p.target for p in placed if p.target and p.target.created]
-    created = {name for life in made for name in (life.birth, life.name)}
     for one in placed:
         for life in one.sources:
             if not life.gone and not one.step.handed:

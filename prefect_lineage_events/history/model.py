@@ -25,7 +25,7 @@ class TaskRun:
     of a task. `untracked`: it has a parameter of which Prefect cannot say where it came from (a constant, or a result
     that the flow's body changed on its way). `returned` is False for what Prefect cannot track (None, truth values,
     small numbers). A subflow is a task of its parent too, which stands for the run `subflow`. `cached`: its result is
-    that of an earlier run, kept under `result_key`.
+    that of an earlier run, kept under `result_key`. Prefect names a run by its task and the beginning of `dynamic_key`.
     """
 
     id: UUID
@@ -44,14 +44,16 @@ class TaskRun:
     subflow: UUID | None = None
     cached: bool = False
     result_key: str | None = None
+    dynamic_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ParentRun:
-    """The chain above a subflow's run: flow run id and flow name, nearest first; the last is the root."""
+    """The chain above a subflow's run: flow run id, flow and deployment name, nearest first; the last is the root."""
 
     flow_run_id: UUID
     flow_name: str
+    deployment_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ OWN_FLOW_PREFIX = "prefect-lineage-"
 _OWNER_TAG = "owner:"
 _DEEPEST = 50
 _flow_names: WeakKeyDictionary[SyncPrefectClient, dict[str, str]] = WeakKeyDictionary()
+_known_deployments: WeakKeyDictionary[SyncPrefectClient, dict[str, str]] = WeakKeyDictionary()
 
 
 class UnknownFlowRunError(ValueError):
@@ -40,7 +41,11 @@ def read_run(client: SyncPrefectClient, flow_run_id: UUID) -> FlowRun:
         )
     above = list(_parents(client, raw))
     names = flow_names(client, [raw["flow_id"], *(p["flow_id"] for p in above)])
-    parents = tuple(ParentRun(UUID(p["id"]), names.get(p["flow_id"], "")) for p in above)
+    deployments = _deployment_names(client, [p["deployment_id"] for p in above if p.get("deployment_id")])
+    parents = tuple(
+        ParentRun(UUID(p["id"]), names.get(p["flow_id"], ""), deployments.get(p.get("deployment_id") or ""))
+        for p in above
+    )
     deployment = api.get(client, f"/deployments/{raw['deployment_id']}") if raw.get("deployment_id") else None
     return _flow_run(raw, names.get(raw["flow_id"], ""), parents, deployment or {})
 
@@ -111,14 +116,19 @@ def existing_flows(client: SyncPrefectClient, names: Sequence[str] | None = None
     return sorted(row["name"] for rows in api.pages(client, "/flows/filter", body) for row in rows)
 
 
-def completed_runs(client: SyncPrefectClient, job: FlowRun, limit: int = 20) -> list[FlowRun]:
+def completed_runs(
+    client: SyncPrefectClient, job: FlowRun, limit: int = 20, *, of_deployment: bool = False
+) -> list[FlowRun]:
     """The newest runs of a job that completed, newest first; without parents and deployment. `job` is one of its runs,
-    of a flow or of a task outside any."""
+    of a flow or of a task outside any. `of_deployment`: only those of the same deployment, or of none as `job` is."""
     if job.kind == "task-run":
         return autonomous.completed(client, job, limit)
+    chosen: JSON = {"state": {"type": {"any_": ["COMPLETED"]}}}
+    if of_deployment:
+        chosen["deployment_id"] = {"any_": [str(job.deployment_id)]} if job.deployment_id else {"is_null_": True}
     body = {
         "flows": {"id": {"any_": [str(job.flow_id)]}},
-        "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
+        "flow_runs": chosen,
         "sort": "START_TIME_DESC",
         "limit": limit,
     }
@@ -165,6 +175,15 @@ def flow_names(client: SyncPrefectClient, flow_ids: Sequence[str]) -> dict[str, 
         rows: list[JSON] = api.post(client, "/flows/filter", {"flows": {"id": {"any_": some}}, "limit": api.PAGE})
         known |= {r["id"]: r["name"] for r in rows}
     return {id_: known[id_] for id_ in flow_ids if id_ in known}
+
+
+def _deployment_names(client: SyncPrefectClient, ids: Sequence[str]) -> dict[str, str]:
+    """The names of those deployments that there are, by id. A deployment never changes its name."""
+    known = _known_deployments.setdefault(client, {})
+    for id_ in sorted(set(ids) - known.keys()):
+        if (deployment := api.get(client, f"/deployments/{id_}")) is not None:
+            known[id_] = deployment["name"]
+    return {id_: known[id_] for id_ in ids if id_ in known}
 
 
 def _parents(client: SyncPrefectClient, raw: JSON) -> Iterator[JSON]:

@@ -59,6 +59,7 @@ def _task(raw: JSON, calls: Mapping[UUID, UUID]) -> TaskRun:
         subflow=_subflow(raw),
         cached=state.get("name") == CACHED,
         result_key=result_key(state),
+        dynamic_key=raw.get("dynamic_key"),
     )
 
 

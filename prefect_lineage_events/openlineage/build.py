@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
 from prefect_lineage_events.assembly.model import Lineage, RunLineage, TaskLineage
-from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.history.model import TaskRun
 from prefect_lineage_events.openlineage.datasets import inputs, outputs
 from prefect_lineage_events.openlineage.facets import PRODUCER, RUN_EVENT, Event, Facet, facet
 from prefect_lineage_events.openlineage.job_facets import job_facets
-from prefect_lineage_events.openlineage.run_facets import end_facets, iso, run_facets
+from prefect_lineage_events.openlineage.job_names import BY_FLOW, above, job_name
+from prefect_lineage_events.openlineage.run_facets import end_facets, iso, run_facets, task_facet
 
 # Prefect's state types. A run that has not ended, as Prefect sees it, has no end here either: it is RUNNING.
 _ENDS = {"COMPLETED": "COMPLETE", "FAILED": "FAIL", "CRASHED": "FAIL", "CANCELLED": "ABORT"}
-_BEFORE_TIME = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+_WORST_FIRST = ("FAIL", "ABORT", "COMPLETE")
+_FIRST = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
 def run_events(
@@ -25,23 +28,51 @@ def run_events(
     namespace: str,
     granularity: Literal["flow", "task"] = "flow",
     prefect_url: str | None = None,
+    job_template: str = BY_FLOW,
 ) -> list[Event]:
     """The events of a run in sending order, ready for JSON: START, then its end, or RUNNING when it has not ended.
 
-    With granularity `task` the parent's START comes first, its end last, each task's pair between them; of a run that
-    has not ended tasks are not told yet. START carries the same inputs and outputs as the end: a target that takes the
-    last event for the truth loses nothing by it.
+    With granularity `task` the parent's START comes first, its end last, each task's pair between them. Then the flow's
+    own events say only what no task did: its job would join what the tasks kept apart. START carries the same inputs
+    and outputs as the end: a target that takes the last event for the truth loses nothing by it.
     """
-    events = _flow_events(run, namespace, prefect_url)
-    if granularity == "flow" or run.run.kind == "task-run" or not run.run.ended_for_good:
-        return events
-    tasks = [event for task in run.tasks for event in _task_events(run, task, namespace, prefect_url)]
-    return [events[0], *tasks, *events[1:]]
+    about = _About(run, namespace, prefect_url, job_template)
+    if granularity == "flow" or run.run.kind == "task-run" or not run.tasks:
+        return _flow_events(about, run.lineage)
+    start, end = _flow_events(about, run.body)
+    return [start, *(event for task in run.tasks for event in _task_events(about, task)), end]
 
 
-def job_name(run: FlowRun) -> str:
-    """`parent.child`: a subflow is named by the flows above it, as targets with a job hierarchy store it anyway."""
-    return ".".join([*(parent.flow_name for parent in reversed(run.parents)), run.flow_name])
+@dataclass(frozen=True, slots=True)
+class _About:
+    """A flow run, and how its events name things."""
+
+    run: RunLineage
+    namespace: str
+    prefect_url: str | None
+    template: str
+
+    @property
+    def job(self) -> str:
+        return job_name(self.run.run, self.template)
+
+    def facets(self, lineage: Lineage) -> dict[str, Facet]:
+        return run_facets(self.run, lineage, self.prefect_url)
+
+    def parent(self) -> Facet:
+        """The flow run above a subflow's, by the name under which that one's own events go out."""
+        run = self.run.run
+        name = ".".join(above(run, self.template))
+        return _parent_facet(self.namespace, (str(run.parents[0].flow_run_id), name), self._root())
+
+    def task_parent(self) -> Facet:
+        return _parent_facet(self.namespace, (str(self.run.run.id), self.job), self._root())
+
+    def _root(self) -> tuple[str, str]:
+        run = self.run.run
+        if not run.parents:
+            return str(run.id), self.job
+        return str(run.parents[-1].flow_run_id), above(run, self.template)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,58 +107,64 @@ class _Subject:
         }
 
 
-def _flow_events(run: RunLineage, namespace: str, prefect_url: str | None) -> list[Event]:
-    of = run.run
-    facets = run_facets(run, run.lineage, prefect_url)
+def _flow_events(about: _About, lineage: Lineage) -> list[Event]:
+    of = about.run.run
+    facets = about.facets(lineage)
     if of.parents:
-        facets["parent"] = _parent(of, namespace)
+        facets["parent"] = about.parent()
     kind: Literal["FLOW", "TASK"] = "TASK" if of.kind == "task-run" else "FLOW"
     subject = _Subject(
         run_id=of.id,
-        job={"namespace": namespace, "name": job_name(of), "facets": job_facets(of, run.lineage, kind)},
-        lineage=run.lineage,
+        job={"namespace": about.namespace, "name": about.job, "facets": job_facets(of, lineage, kind)},
+        lineage=lineage,
         facets=facets,
         times=_times(of.started or of.expected_start, of.ended),
     )
     end = _ENDS.get(of.state)
-    return [subject.start(), subject.end(end, of.message) if end else subject.so_far(run.last or subject.times[0])]
+    return [subject.start(), subject.end(end, of.message) if end else subject.so_far(about.run.last or _FIRST)]
 
 
-def _task_events(run: RunLineage, task: TaskLineage, namespace: str, prefect_url: str | None) -> list[Event]:
-    """A task that never told its end ended with its flow."""
-    of = run.run
-    name = f"{job_name(of)}.{task.task_name}"
+def _task_events(about: _About, task: TaskLineage) -> list[Event]:
+    """Of all runs of a task in a flow run, as one: from the first one's start to the last one's end.
+
+    A run that never told its end ended with its flow. As long as the flow goes on, more runs of the task may come.
+    """
+    of = about.run.run
+    started = [run.started for run in task.runs if run.started]
+    ended = [run.ended for run in task.runs if run.ended]
+    all_ended = len(ended) == len(task.runs)
+    facets = about.facets(task.lineage)
+    facets["prefect"] = {**facets["prefect"], "task": task_facet(task)}
     subject = _Subject(
-        run_id=task.task_run_id,
-        job={"namespace": namespace, "name": name, "facets": job_facets(of, task.lineage, "TASK")},
+        run_id=task.run_id,
+        job={
+            "namespace": about.namespace,
+            "name": f"{about.job}.{task.job}",
+            "facets": job_facets(of, task.lineage, "TASK"),
+        },
         lineage=task.lineage,
-        facets={**run_facets(run, task.lineage, prefect_url), "parent": _task_parent(of, namespace)},
-        times=_times(task.started or of.started, task.ended or of.ended),
+        facets={**facets, "parent": about.task_parent()},
+        times=_times(min(started, default=of.started), max(ended) if ended and all_ended else of.ended),
     )
-    kind = _ENDS.get(task.state or "") or _ENDS.get(of.state)
-    return [subject.start(), subject.end(kind, task.message)] if kind else [subject.start()]
+    if of.state not in _ENDS:
+        return [subject.start(), subject.so_far(about.run.last or _FIRST)]
+    return [subject.start(), subject.end(*_end_of(task.runs, _ENDS[of.state]))]
+
+
+def _end_of(runs: Sequence[TaskRun], flow_end: str) -> tuple[str, str | None]:
+    """The worst end of a task's runs, and the message of the last run that ended so.
+
+    A task of which one run failed has failed, whatever the flow made of that.
+    """
+    ends = [(_ENDS.get(run.state or "", flow_end), run.message) for run in runs]
+    worst = min((end for end, _ in ends), key=_WORST_FIRST.index, default=flow_end)
+    return worst, next((message for end, message in reversed(ends) if end == worst and message), None)
 
 
 def _times(started: dt.datetime | None, ended: dt.datetime | None) -> tuple[dt.datetime, dt.datetime]:
     """START's and the end's time. A run that crashed before it began has only an end; one may have neither."""
-    start = started or ended or _BEFORE_TIME
+    start = started or ended or _FIRST
     return start, max(start, ended or start)
-
-
-def _parent(run: FlowRun, namespace: str) -> Facet:
-    """The flow run above a subflow's, by the name under which that one's own events go out."""
-    above = [parent.flow_name for parent in reversed(run.parents)]
-    return _parent_facet(namespace, (str(run.parents[0].flow_run_id), ".".join(above)), _root(run))
-
-
-def _task_parent(run: FlowRun, namespace: str) -> Facet:
-    return _parent_facet(namespace, (str(run.id), job_name(run)), _root(run))
-
-
-def _root(run: FlowRun) -> tuple[str, str]:
-    return (
-        (str(run.parents[-1].flow_run_id), run.parents[-1].flow_name) if run.parents else (str(run.id), run.flow_name)
-    )
 
 
 def _parent_facet(namespace: str, parent: tuple[str, str], root: tuple[str, str]) -> Facet:

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from prefect_lineage_events.assembly.model import Lineage, RunLineage, StatementSummary, UnknownSource
+from prefect_lineage_events.assembly.model import Lineage, RunLineage, StatementSummary, TaskLineage, UnknownSource
 from prefect_lineage_events.history.model import Completeness, FlowRun
 from prefect_lineage_events.openlineage.errors import sanitised
 from prefect_lineage_events.openlineage.facets import OWN_VERSION, Facet, facet, put
 
 MAX_QUERIES = 50
 MAX_UNKNOWN = 100
+MAX_TASK_RUNS = 50
 MAX_ERRORS = 50
 MAX_LACKS = 20
 MAX_LACK = 300
@@ -42,6 +43,12 @@ def run_facets(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> di
     if of.tags:
         facets["tags"] = facet("run tags", tags=tag_list(of.tags))
     return facets
+
+
+def task_facet(task: TaskLineage) -> dict[str, Any]:
+    """Which of Prefect's task runs an event of a task stands for."""
+    runs = [_without_none(id=str(run.id), name=run.name, state=run.state) for run in task.runs[:MAX_TASK_RUNS]]
+    return {"name": task.task_name, "runCount": len(task.runs), "runs": runs}
 
 
 def end_facets(lineage: Lineage, error: str | None) -> dict[str, Facet]:

@@ -95,6 +95,17 @@ def test_a_subflow_is_another_job_below_each_parent():
     }
 
 
+@pytest.mark.parametrize(("template", "jobs"), [("{flow}", 1), ("{flow}.{deployment}", 3)])
+def test_a_deployment_is_another_job_where_jobs_are_named_by_it(monkeypatch, template, jobs):
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_JOB_NAME", template)
+    past = Past()
+    flow = past.flow("nightly")
+    for n, deployment in enumerate([str(uuid4()), str(uuid4()), None, None]):
+        past.run(flow, NOON - n * MINUTE)
+        past.runs[-1]["deployment_id"] = deployment
+    assert len(plan_backfill(past, DAY).jobs) == jobs
+
+
 def test_a_flow_that_there_is_not_is_named_with_the_one_that_was_meant():
     past = Past()
     past.flow("daily load")

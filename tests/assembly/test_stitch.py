@@ -107,6 +107,47 @@ def test_a_tasks_name_is_the_same_for_all_its_runs(name, key, expected):
     assert [t.task_name for t in run(story).tasks] == [expected]
 
 
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ({"load orders-0af": "0af3-77", "load orders-b11": "b11c-90"}, "load orders"),
+        ({"load orders-1234": "1234"}, "load orders"),
+        # named by the flow: what looks like a dynamic key is none
+        ({"copy-abc": "0", "copy-fee": "1"}, "load"),
+        # at times
+        ({"copy-0": "0", "copy-fee": "1"}, "load"),
+    ],
+)
+def test_runs_that_the_flow_names_as_it_likes_are_the_tasks_all_the_same(runs, expected):
+    story = Story()
+    for number, (name, key) in enumerate(runs.items()):
+        story.read("a", task=f"T{number}")
+        id_ = ident(f"T{number}")
+        story.tasks[id_] = TaskRun(id_, name, "load-5c2f2a8e", dynamic_key=key)
+    assert [(t.task_name, len(t.runs)) for t in run(story).tasks] == [(expected, len(runs))]
+
+
+def test_a_run_of_a_task_that_touched_nothing_is_one_of_the_tasks_runs():
+    story = Story().task("load-0").task("load-1").write("a", "b", task="load-0")
+    assert [len(t.runs) for t in run(story).tasks] == [2]
+
+
+def test_the_bodys_lineage_is_what_no_task_did():
+    story = Story().task("A").read("a", task="A").write("b", "c", task="A").write("d", "e")
+    body = run(story).body
+    assert (inputs(body), outputs(body), edges(body)) == ({"e"}, {"d"}, {"e>d"})
+
+
+def test_without_tasks_it_is_the_whole():
+    found = run(Story().write("b", "a"))
+    assert found.body == found.lineage
+
+
+def test_a_table_that_the_body_dropped_and_a_task_made_is_no_output_of_the_body():
+    story = Story().task("A").drop("b").create("b", "a", task="A", into="x")
+    assert (outputs(run(story).body), outputs(run(story).lineage)) == (set(), {"b"})
+
+
 def test_a_task_that_prefect_does_not_know_yet_has_lineage_all_the_same():
     assert [t.task_name for t in run(Story().read("a", task="unknown")).tasks] == ["task"]
 

@@ -1,4 +1,4 @@
-"""Tasks as jobs of their own: each with what went through it, and the flow with all of it."""
+"""Tasks as jobs of their own: each with what went through all its runs, and the flow with what its body did."""
 
 from __future__ import annotations
 
@@ -33,9 +33,25 @@ def write(frame: pd.DataFrame) -> None:
     frame.to_sql("by_country", ENGINE, index=False)
 
 
+@task
+def keep(table: str) -> None:
+    with ENGINE.begin() as connection:
+        connection.execute(sa.text(f"CREATE TABLE {table}_kept AS SELECT * FROM {table}"))
+
+
+@flow(name="keep")
+def keep_report() -> None:
+    keep.with_options(name="keep report")("by_country")
+
+
 @flow(name="country report")
 def country_report() -> None:
     write(join(read_orders(), read_customers()))
+    for table in ("orders", "customers"):
+        keep(table)
+    keep_report()
+    with ENGINE.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE summary AS SELECT count(*) AS countries FROM by_country"))
     ENGINE.dispose()
 
 

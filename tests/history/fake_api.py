@@ -36,6 +36,7 @@ class FakeApi:
         self.tasks: list[dict[str, Any]] = []
         self.runs: list[dict[str, Any]] = []
         self.flows: dict[str, str] = {}
+        self.deployments: dict[str, dict[str, Any]] = {}
         self.failures: list[int] = []
         self.asked_for: list[str] = []
         self.recorded_states: set[UUID] = set()
@@ -78,7 +79,7 @@ class FakeApi:
             return Answer(self._events(0, json["limit"]))
         if path == "/events/filter/next":
             return Answer(self._events(int(params["page-token"]), 50))
-        if path == "/task_runs/filter" and "flow_runs" not in json and "name" in json.get("task_runs", {}):
+        if path == "/task_runs/filter" and "like_" in json.get("task_runs", {}).get("name", {}):
             begins = json["task_runs"]["name"]["like_"]
             found = [t for t in self.tasks if t["name"].startswith(begins)]
             found.sort(key=lambda t: t["end_time"], reverse=True)
@@ -95,6 +96,8 @@ class FakeApi:
             for run in self.runs:
                 if run["id"] == path.rpartition("/")[2]:
                     return Answer(run)
+        if path.startswith("/deployments/") and (deployment := self.deployments.get(path.rpartition("/")[2])):
+            return Answer(deployment)
         raise http_error(404)
 
     def _events(self, offset: int, limit: int) -> dict[str, Any]:
@@ -127,6 +130,8 @@ class FakeApi:
             runs = [r for r in runs if r["id"] in ids["any_"]]
         if parents := chosen.get("parent_flow_run_id"):
             runs = [r for r in runs if r.get("parent") in parents["any_"]]
+        if deployment := chosen.get("deployment_id"):
+            runs = [r for r in runs if r["deployment_id"] in deployment.get("any_", [None])]
         if window := chosen.get("end_time"):
             after, before = (dt.datetime.fromisoformat(window[k]) for k in ("after_", "before_"))
             runs = [r for r in runs if r["end_time"] and after <= dt.datetime.fromisoformat(r["end_time"]) <= before]

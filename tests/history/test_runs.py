@@ -38,6 +38,16 @@ def test_parents_are_told_nearest_first():
     assert run.flow_name == "leaf"
 
 
+def test_a_parent_is_told_with_its_deployment():
+    api = FakeApi(NOON)
+    call, deployment = str(uuid4()), str(uuid4())
+    with_flow(api, "top", task_run_ids=[call], deployment_id=deployment)
+    leaf = with_flow(api, "leaf", parent_task_run_id=call)
+    assert read_run(api, UUID(leaf["id"])).parents[0].deployment_name is None
+    api.deployments = {deployment: {"name": "prod"}}
+    assert read_run(api, UUID(leaf["id"])).parents[0].deployment_name == "prod"
+
+
 def test_a_run_that_was_not_deployed_has_no_deployment():
     api = FakeApi(NOON)
     raw = with_flow(api, "ad hoc")
