@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests.services.loopback import refuse_other_hosts
 from tests.services.postgres import started
@@ -36,6 +38,10 @@ os.environ |= {
     "SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true",
 }
 sys.addaudithook(refuse_other_hosts)
+
+# No test fails for the time that it takes: the machine may be busy.
+hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("patient")
 
 
 @dataclass(frozen=True)
@@ -75,10 +81,10 @@ def _running_server(name: str, **environment: str) -> Iterator[PrefectServer]:
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait(60)
 
 
 @contextmanager
@@ -162,12 +168,12 @@ def _openlineage_environment() -> dict[str, str]:
 
 
 def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the Prefect server ended with code {process.returncode}:\n{log.read_text()[-3000:]}")
         try:
-            with urllib.request.urlopen(url, timeout=2):
+            with urllib.request.urlopen(url, timeout=30):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)

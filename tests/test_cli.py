@@ -28,7 +28,7 @@ def load() -> str:
 
 def lineage(*arguments: str, environment: dict[str, str], stdin: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [COMMAND, *arguments], env=environment, input=stdin, capture_output=True, text=True, timeout=120, check=False
+        [COMMAND, *arguments], env=environment, input=stdin, capture_output=True, text=True, timeout=600, check=False
     )
 
 

@@ -50,13 +50,13 @@ def assembler(prefect_server, tmp_path):
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(30)
+            process.wait(120)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(10)
 
 
-def wait_for(what, ready, process, seconds=120):
+def wait_for(what, ready, process, seconds=300):
     deadline = time.monotonic() + seconds
     while not ready():
         assert process is None or process.poll() is None, f"it ended while waiting for {what}"

@@ -34,7 +34,7 @@ def no_load() -> UUID:
 
 
 # A server that others load as well takes its time to store what it received.
-_PATIENCE = dt.timedelta(seconds=120)
+_PATIENCE = dt.timedelta(seconds=300)
 
 
 def now() -> dt.datetime:

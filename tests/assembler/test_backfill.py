@@ -205,7 +205,7 @@ def test_a_task_outside_any_flow_is_backfilled_by_its_name_and_its_good_run_stay
     start, good = now(), load_outside_of_flows()
     stored(client, good)
     load_outside_of_flows(fail=True, return_state=True)
-    deadline = now() + dt.timedelta(seconds=60)
+    deadline = now() + dt.timedelta(seconds=300)
     while "FAIL" not in [e["eventType"] for e in target.events] and now() < deadline:
         backfill(start, now(), flows=["load outside of flows"])
     assert "FAIL" in [e["eventType"] for e in target.events]

@@ -371,7 +371,7 @@ def test_a_run_without_a_sign_of_life_is_told_of_and_not_ended(target, client, m
     run = client.create_flow_run(daily_load, state=State(type=StateType.RUNNING))
     info = RunInfo(flow_run_id=run.id, flow_run_name=run.name, flow_id=run.flow_id, flow_name="daily load")
     emit_event(**write("half_done", "orders", run=info, at=dt.datetime.now(dt.timezone.utc)).to_prefect())
-    deadline = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=30)
+    deadline = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=300)
     summary = sweep()
     while run.id not in [r.id for r in summary.stale] and dt.datetime.now(dt.timezone.utc) < deadline:
         summary = sweep()

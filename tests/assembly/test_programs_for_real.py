@@ -93,7 +93,7 @@ def test_it_is_the_same_on_paper_and_for_real(seed: int, prefect_server: Prefect
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

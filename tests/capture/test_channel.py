@@ -17,7 +17,7 @@ from prefect.events import Event
 from prefect_lineage_events.capture import channel
 from prefect_lineage_events.capture.channel import Channel
 
-_ENOUGH = 30.0
+_ENOUGH = 300.0
 
 
 def event(number: int) -> Event:

@@ -17,7 +17,7 @@ from tests.capture.programs import side_by_side
 from tests.conftest import PrefectServer
 
 pytestmark = pytest.mark.server
-_PATIENCE = 60
+_PATIENCE = 300
 _FLOWS = 10
 
 
@@ -67,19 +67,19 @@ class Told:
 
     @staticmethod
     def _ask(url: str, **body: Any) -> list[dict[str, Any]]:
-        return httpx.post(url, json=body, timeout=30).raise_for_status().json()  # type: ignore[no-any-return]
+        return httpx.post(url, json=body, timeout=120).raise_for_status().json()  # type: ignore[no-any-return]
 
     @staticmethod
     def _events(api_url: str, run_id: str) -> list[dict[str, Any]]:
         related = {"id": [f"prefect.flow-run.{run_id}"]}
         body = {"filter": {"related": related, "event": {"prefix": ["lineage."]}, "order": "ASC"}, "limit": 50}
-        answer = httpx.post(f"{api_url}/events/filter", json=body, timeout=30).raise_for_status().json()
+        answer = httpx.post(f"{api_url}/events/filter", json=body, timeout=120).raise_for_status().json()
         return [e for e in answer["events"] if e["payload"].get("run", {}).get("flow_run_id") == run_id]
 
 
 def _run(program: str, server: PrefectServer, expected: int = 0) -> None:
     command = [sys.executable, "-m", f"tests.capture.programs.{program}"]
-    ended = subprocess.run(command, env=server.environment, timeout=150, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, env=server.environment, timeout=600, capture_output=True, text=True, check=False)
     assert ended.returncode == expected, ended.stderr
 
 

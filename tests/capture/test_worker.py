@@ -18,7 +18,7 @@ from prefect_lineage_events.settings import LineageSettings
 from .conftest import STARTED, make_run
 
 RUN = make_run()
-_ENOUGH = 30.0
+_ENOUGH = 300.0
 
 
 def note(key: str = "k") -> RecordNote:

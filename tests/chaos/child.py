@@ -22,7 +22,7 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["prefect_lineage_events.flows", "openlineage.client", "prefect.flow_engine"])
 
 KILLED = -signal.SIGKILL
-_ENDS_WITHIN = 120
+_ENDS_WITHIN = 300
 _READING = ("/filter", "/count", "/paginate")
 
 

@@ -46,6 +46,6 @@ class KillableServer:
 
     def _healthy(self) -> bool:
         try:
-            return httpx.get(f"{self.api_url}/health", timeout=2).is_success
+            return httpx.get(f"{self.api_url}/health", timeout=120).is_success
         except httpx.HTTPError:
             return False

@@ -23,7 +23,7 @@ from tests.by_hand import emit_writes
 from tests.chaos import child
 from tests.chaos.target import Event, HttpTarget
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 SIDE_BY_SIDE = 2
 # More effects than these has no flow here: something that never gets through is found out.

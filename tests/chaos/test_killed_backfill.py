@@ -13,7 +13,7 @@ import pytest
 from prefect_lineage_events.flows import backfill
 from tests.assembler.loads import daily_load, hourly_load, now, stored
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 _RUNS = 8
 _BACKFILL = "import sys; from prefect_lineage_events.flows import backfill; backfill(sys.argv[1], sys.argv[2])"

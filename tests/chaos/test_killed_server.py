@@ -21,7 +21,7 @@ from tests.chaos import child
 from tests.chaos.sweeps import sweep_later
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(550)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 
 def run_flows(server, directory: Path, *counts: tuple[int, int, int]) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from tests.assembler.loads import daily_load, hourly_load, now, stored
 from tests.chaos import child
 from tests.chaos.target import Event, HttpTarget
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 Flow = tuple[object, ...]
 
 
@@ -45,7 +45,7 @@ def with_(environment, flows: tuple[Flow, ...]) -> list[tuple[object, ...]]:
 
 def held_back(until: Callable[[], bool]) -> Callable[[Event], int]:
     def answer(_: Event) -> int:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not until() and time.monotonic() < deadline:
             time.sleep(0.05)
         return 201

@@ -41,7 +41,7 @@ from tests.services.postgres import postgres  # noqa: F401  (a fixture)
 from tests.services.snowflake import snowflake_server  # noqa: F401  (a fixture)
 
 HERE = Path(__file__).parent
-PROGRAM_SECONDS = 120
+PROGRAM_SECONDS = 600
 # The tests' server stores events at once: a run that has none after this has none.
 ORDER = Order(patience=Patience(settle=4))
 Event = dict[str, Any]
@@ -136,7 +136,7 @@ def _lineage_events(flow_run_id: UUID) -> int:
 
 def _check_marquez(url: str, events: list[Event]) -> None:
     for event in profiles.marquez(events):
-        answer = httpx.post(f"{url}/api/v1/lineage", json=event, timeout=30)
+        answer = httpx.post(f"{url}/api/v1/lineage", json=event, timeout=120)
         assert answer.status_code in (200, 201), answer.text
     marquez = Asked(url)
     for job in {(event["job"]["namespace"], event["job"]["name"]) for event in events}:

@@ -20,7 +20,7 @@ class Asked:
     url: str
 
     def get(self, path: str, **query: str) -> Any:
-        answer = httpx.get(f"{self.url}/api/v1/{path}", params=query, timeout=30)
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=query, timeout=120)
         assert answer.status_code == 200, f"{answer.status_code} for {path} {query}: {answer.text[:300]}"
         return answer.json()
 
@@ -179,7 +179,7 @@ def check_versions(url: str, shop: Shop) -> None:
 def lists_that_answer(url: str) -> tuple[str, ...]:
     """Of the lists of everything. On a server that others use as well, their events may have broken some before ours."""
     lists = ("namespaces", "jobs", "sources", "events/lineage")
-    return tuple(path for path in lists if httpx.get(f"{url}/api/v1/{path}", timeout=30).status_code == 200)
+    return tuple(path for path in lists if httpx.get(f"{url}/api/v1/{path}", timeout=120).status_code == 200)
 
 
 def check_lists_still_answer(url: str, shop: Shop) -> None:

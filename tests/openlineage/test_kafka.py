@@ -29,7 +29,7 @@ def events():
 def brokers():
     """The addresses of a mock cluster, which lives as long as the producer that made it."""
     cluster = confluent_kafka.Producer({"test.mock.num.brokers": 2, "log_level": 0})
-    yield ",".join(f"{broker.host}:{broker.port}" for broker in cluster.list_topics(timeout=30).brokers.values())
+    yield ",".join(f"{broker.host}:{broker.port}" for broker in cluster.list_topics(timeout=120).brokers.values())
     cluster.flush(0)
 
 
@@ -52,7 +52,7 @@ def messages(brokers: str, count: int) -> list:
     )
     consumer.subscribe([TOPIC])
     try:
-        got = consumer.consume(count, timeout=60)
+        got = consumer.consume(count, timeout=300)
     finally:
         consumer.close()
     assert [message.error() for message in got] == [None] * count

@@ -81,7 +81,7 @@ def _run(which: str, server: PrefectServer, exit_code: int = 0) -> tuple[UUID, s
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     assert done.returncode == exit_code, done.stderr

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-STARTS_WITHIN = 120
+STARTS_WITHIN = 300
 
 
 def free_port() -> int:
@@ -39,7 +39,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         return
     process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown; uvicorn's too
     try:
-        process.wait(10)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)

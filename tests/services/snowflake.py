@@ -72,7 +72,7 @@ def _server() -> SnowflakeStandIn:
 
 def _answers(url: str) -> bool:
     try:
-        urllib.request.urlopen(url, timeout=2)
+        urllib.request.urlopen(url, timeout=30)
     except urllib.error.HTTPError:
         return True
     except OSError:

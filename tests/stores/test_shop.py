@@ -75,7 +75,7 @@ def test_the_shop_is_drawn_with_its_columns(
 def _run(kind: str, needs: dict[str, Any], server: PrefectServer) -> str:
     command = [sys.executable, str(PROGRAM), kind, json.dumps(needs)]
     done = subprocess.run(
-        command, env=server.environment, cwd=PROGRAM.parent, capture_output=True, text=True, timeout=120, check=False
+        command, env=server.environment, cwd=PROGRAM.parent, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "refused:" in done.stderr

@@ -19,7 +19,7 @@ def told() -> dict[str, list[list[Any]]]:
     if not _CONNECTOR.is_dir():
         pytest.skip("connector 5 is not installed (.venv-snowflake5, which `make test` sets up)")
     command = [sys.executable, "-m", "tests.capture.programs.snowflake_5", str(_CONNECTOR)]
-    ended = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert ended.returncode == 0, ended.stderr
     return dict(json.loads(line) for line in ended.stdout.splitlines())
 
