@@ -226,18 +226,20 @@ def _rows_written(steps: Sequence[Step]) -> int | None:
 
 
 def _rows_read(steps: Sequence[Step]) -> int | None:
-    """Rows of a dataset that were read, where they are those that the statement gave: one source, no selection.
+    """Rows of a dataset that were read, where they are those that the statement gave: one source, row by row.
 
-    Whatever order they came in.
+    Whichever of its rows they are, in whatever order. That a write or an asset is said to be made of a dataset is no
+    further read of it.
     """
-    if any(len(s.inputs) != 1 or not s.reads or not _gives_all(s) for s in steps):
+    reading = [s for s in steps if s.reads or s.how == "sql"]
+    if any(len(s.inputs) != 1 or not s.reads or not _gives_rows_of_source(s) for s in reading):
         return None
-    return _sum(s.info.rows for s in steps)
+    return _sum(s.info.rows for s in reading)
 
 
-def _gives_all(step: Step) -> bool:
+def _gives_rows_of_source(step: Step) -> bool:
     known = {e.transformation for e in step.columns}
-    return step.how == "recorded" or ("IDENTITY" in known and known <= {"IDENTITY", "SORT"})
+    return step.how == "recorded" or ("IDENTITY" in known and known <= {"IDENTITY", "SORT", "FILTER"})
 
 
 def _sum(rows: Iterable[int | None]) -> int | None:

@@ -6,6 +6,7 @@ it is neither, and what flowed through it flows past it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import partial
 
@@ -21,6 +22,8 @@ from prefect_lineage_events.assembly.statements import Step, steps
 from prefect_lineage_events.assembly.task_lineage import lineage_by_task, lineage_of_body
 from prefect_lineage_events.assembly.todays_analysis import Reports, read_anew
 from prefect_lineage_events.history.model import RunHistory
+
+_SCAN = re.compile(r"\b(?:pandas|arrow)_scan\([?0]\) AS (\w+)")
 
 
 def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: Reports | None = None) -> RunLineage:
@@ -59,6 +62,15 @@ def _lineage(
     return Lineage(seen.inputs, seen.outputs, seen.edges, seen.columns, statements, seen.bundles, seen.unknown)
 
 
+def _as_written(sql: str | None) -> str | None:
+    """A statement with the names of the DataFrames that its user wrote.
+
+    Capture notes what DuckDB reads there instead (`df` is `pandas_scan(?) AS df`), without which a later analysis would
+    take the name for a table's.
+    """
+    return _SCAN.sub(r"\1", sql) if sql else sql
+
+
 def _summaries(steps: Iterable[Step]) -> Iterable[StatementSummary]:
     """Statements in order, each once, whatever the number of its outputs; what was only recorded has no text."""
     seen = set()
@@ -69,7 +81,7 @@ def _summaries(steps: Iterable[Step]) -> Iterable[StatementSummary]:
         seen.add(info.id)
         somewhere = step.output or (step.inputs[0] if step.inputs else None)
         yield StatementSummary(
-            sql=info.sql,
+            sql=_as_written(info.sql),
             dialect=info.dialect,
             operation=step.operation,
             query_id=info.query_id,

@@ -25,9 +25,38 @@ def test_rows_read_are_those_of_the_result_in_whatever_order():
     assert found.inputs[0].rows == 3
 
 
-def test_rows_read_are_not_told_where_some_were_left_out():
-    found = lineage(Story().read("t", columns="t.x>x t.y>*:FILTER", rows=3))
+def test_rows_read_are_those_that_a_filter_let_through():
+    found = lineage(Story().read("t", columns="t.x>x t.y>*:FILTER t.x>*:SORT", rows=3))
+    assert found.inputs[0].rows == 3
+
+
+@pytest.mark.parametrize("indirect", ["JOIN", "GROUP_BY", "WINDOW"])
+def test_rows_read_are_not_told_where_a_row_may_be_none_of_the_tables(indirect):
+    found = lineage(Story().read("t", columns=f"t.x>x t.y>*:{indirect}", rows=3))
     assert found.inputs[0].rows is None
+
+
+def test_rows_of_a_recorded_read_are_told_though_a_recorded_write_names_it_as_its_input():
+    story = Story().read("https://api/x", rows=9, dialect="").write("s3://b/f", "https://api/x", dialect="", rows=8)
+    found = lineage(story.asset("s3://b/other", "https://api/x"))
+    assert [use.rows for use in found.inputs] == [9]
+
+
+def test_rows_of_a_read_are_not_told_where_a_statement_read_the_table_as_well():
+    found = lineage(Story().read("a", columns="a.x>x", rows=5).write("b", "a", columns="a.x>x", rows=5))
+    assert [use.rows for use in found.inputs] == [None]
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("SELECT a FROM pandas_scan(?) AS people WHERE a > ?", "SELECT a FROM people WHERE a > ?"),
+        ("SELECT * FROM (SELECT * FROM pandas_scan(?) AS df) AS rel, t", "SELECT * FROM (SELECT * FROM df) AS rel, t"),
+        ("INSERT INTO t SELECT * FROM pandas_scan(?)", "INSERT INTO t SELECT * FROM pandas_scan(?)"),
+    ],
+)
+def test_a_statement_is_shown_with_the_names_of_dataframes_that_its_user_wrote(sql, shown):
+    assert lineage(Story().read("t", sql=sql, dialect="duckdb")).statements[0].sql == shown
 
 
 def test_rows_of_a_part_of_the_writes_are_not_told_for_all():
