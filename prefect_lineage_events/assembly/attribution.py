@@ -102,6 +102,10 @@ class Attribution:
             if one.target and one.step.takes_from_python and not self._is_a_note(one):
                 for scope in one.step.scopes:
                     self._takers[scope].append(_Taker(one.step.started, one.target, one.step.threads))
+        self._recorded_of: dict[Life, list[Placed]] = defaultdict(list)
+        for one in placed:
+            if one.target and one.step.how == "recorded" and one.sources:
+                self._recorded_of[one.target].append(one)
         wrote = {scope for one in placed if one.target for scope in one.step.scopes}
         self._givers = Givers(tasks, wrote, self._covers)
         takes = [
@@ -118,7 +122,7 @@ class Attribution:
 
     def of(self, placed: Placed, moment: Moment) -> Explanation:
         """What a write took: of what its own scope read and was given, or else out of the hands of the flow's body."""
-        own, given = self._in_hand(placed, moment)
+        own, given = self._without_read_back(*self._in_hand(placed, moment))
         written = self.written(placed)
         body = self._body.feeding(placed)
         if body.chosen or body.perhaps:
@@ -186,6 +190,27 @@ class Attribution:
             for giver in self._givers.of(scope, tuple(names)):
                 given.update((id(rows), rows) for rows in self._rows.get(giver, ())[-MAX_READS:])
         return self._seen(own.values()), self._seen(rows for key, rows in given.items() if key not in own)
+
+    def _without_read_back(self, own: list[Rows], given: list[Rows]) -> tuple[list[Rows], list[Rows]]:
+        """Without recorded reads of what a recorded write went on to say it was made of, and that was read back.
+
+        An API's rows that went into a file, which was read again, are those of the file: beside it they are no source.
+        """
+        read_back: dict[Life, dt.datetime] = {}
+        for rows in (*own, *given):
+            for life in rows.relation.sources:
+                for made in self._recorded_of.get(life, ()):
+                    if made.step.started < rows.last:
+                        read_back |= {s: max(made.step.last, read_back.get(s, _FIRST)) for s in made.sources}
+        if not read_back:
+            return own, given
+
+        def stands(rows: Rows) -> bool:
+            sources = rows.relation.sources
+            went_on = bool(sources) and all(rows.last <= read_back.get(life, _FIRST) for life in sources)
+            return rows.read.step.how != "recorded" or not went_on
+
+        return [rows for rows in own if stands(rows)], [rows for rows in given if stands(rows)]
 
     def _parameters(self, placed: Placed, given: Iterable[Rows]) -> set[int]:
         """The ids of the rows that came to the write's task as they were read."""

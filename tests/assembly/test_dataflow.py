@@ -334,3 +334,39 @@ def test_what_a_task_read_before_the_task_it_calls_may_write():
 def test_two_tasks_inside_of_a_task_are_joined_along_the_task_graph_only():
     story = nested("inner1", "inner2", inside="outer").read("a", task="inner1").write("b", task="inner2")
     assert edges(lineage(story)) == set()
+
+
+API, FILE = "https://api/x", "s3://b/f"
+
+
+def chain(extract: str = "", load: str = "") -> Story:
+    """An API's rows into a file, the file's into a table."""
+    story = Story().read(API, dialect="", task=extract).write(FILE, API, dialect="", task=extract)
+    return story.read(FILE, dialect="", task=load).write("t", binds="x", rows=2, task=load)
+
+
+def test_what_went_into_a_file_that_was_read_back_is_no_source_beside_the_file():
+    assert edges(lineage(chain())) == {"x>f", "f>t"}
+
+
+def test_nor_is_it_where_the_file_goes_from_task_to_task():
+    story = chain("E", "L").task("E").task("L", "E")
+    assert edges(lineage(story)) == {"x>f", "f>t"}
+
+
+def test_nor_is_it_where_all_of_that_is_in_a_loop():
+    def times(second: int) -> dict[str, object]:
+        return {"dialect": "", "executions": 3, "last": START + dt.timedelta(seconds=second)}
+
+    story = Story().read(API, **times(20)).write(FILE, API, **times(21)).read(FILE, **times(22))
+    assert edges(lineage(story.write("t", binds="x", rows=6, **times(23) | {"dialect": "sqlite"}))) == {"x>f", "f>t"}
+
+
+def test_what_was_read_again_after_the_file_was_written_is_a_source_all_the_same():
+    story = Story().read(API, dialect="").write(FILE, API, dialect="").read(FILE, dialect="").read(API, dialect="")
+    assert edges(lineage(story.write("t", binds="x", rows=2))) == {"x>f", "f>t", "x>t"}
+
+
+def test_without_the_file_being_read_back_the_rows_are_still_in_hand():
+    story = Story().read(API, dialect="").write(FILE, API, dialect="").write("t", binds="x", rows=2)
+    assert edges(lineage(story)) == {"x>f", "x>t"}
