@@ -43,7 +43,8 @@ def _machine() -> str:
 
 def _began(pid: int) -> str:
     """When a process began, in ticks since the boot: ids of processes come again. Killed and not buried is dead."""
-    state, *rest = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    # the name of a program may be any bytes
+    state, *rest = (_PROC / str(pid) / "stat").read_text("latin-1").rpartition(")")[2].split()
     if state in "ZX":
         raise ProcessLookupError(pid)
     return rest[18]

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from prefect_lineage_events import encoding
 from prefect_lineage_events.assembly.dataflow import Fed
 from prefect_lineage_events.assembly.file_types import with_types
 from prefect_lineage_events.assembly.lives import Life, Placed
@@ -243,5 +244,6 @@ def _gives_rows_of_source(step: Step) -> bool:
 
 
 def _sum(rows: Iterable[int | None]) -> int | None:
+    """All of them together; None when one is not known, or for more than a count can be."""
     counts = list(rows)
-    return sum(c for c in counts if c is not None) if counts and None not in counts else None
+    return encoding.count(sum(c for c in counts if c is not None)) if counts and None not in counts else None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import islice
 from uuid import UUID
 
+from prefect_lineage_events import encoding
 from prefect_lineage_events.events import CountEvent, LineageEvent, SchemaEvent
 from prefect_lineage_events.history.model import Completeness, RejectedEvent
 
@@ -60,9 +61,9 @@ def judge(
     return Completeness(
         missing=missing,
         unclosed=tuple(unclosed),
-        dropped=dropped,
+        dropped=min(dropped, encoding.MAX_INTEGER),
         rejected=unreadable,
-        unnamed=unnamed,
+        unnamed=min(unnamed, encoding.MAX_INTEGER),
         running=running,
     )
 

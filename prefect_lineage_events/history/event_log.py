@@ -10,11 +10,12 @@ import datetime as dt
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from prefect_lineage_events import events
+from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import CountEvent, LineageEvent, SchemaEvent
 from prefect_lineage_events.history import api, assets
 from prefect_lineage_events.history.model import AssetEvent, RejectedEvent, RunKind
@@ -31,12 +32,16 @@ LONGEST_WINDOW = dt.timedelta(days=13)
 PREFIXES = ("lineage.", "prefect.asset.")
 # Of one run: beyond it, nothing is read.
 MAX_EVENTS = 200_000
+_TAKEN = "its emitter has another event of this number"
 _TOO_MANY = f"the run has more than {MAX_EVENTS:,} events; this one and those behind it are not read"
 
 
 @dataclass(slots=True)
 class EventLog:
-    """What the history held when it was read. `stored` counts all events found, those that are not read included."""
+    """What the history held when it was read. `stored` counts all events found, those that are not read included.
+
+    `numbers`: where the event of each number stands, and whether it has the id that its emitter gives it.
+    """
 
     lineage: list[LineageEvent] = field(default_factory=list)
     schemas: list[SchemaEvent] = field(default_factory=list)
@@ -44,6 +49,7 @@ class EventLog:
     assets: list[AssetEvent] = field(default_factory=list)
     rejected: list[RejectedEvent] = field(default_factory=list)
     stored: int = 0
+    numbers: dict[tuple[type, UUID, int], tuple[int, bool]] = field(default_factory=dict)
 
     @property
     def from_emitters(self) -> bool:
@@ -211,11 +217,31 @@ def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
         # Prefect's client may relate an event to the run that was the first of its process to send one.
         return
     if isinstance(event, LineageEvent):
-        log.lineage.append(checked(event))
+        _take(log, log.lineage, checked(event), raw)
     elif isinstance(event, SchemaEvent):
-        log.schemas.append(event)
+        _take(log, log.schemas, event, raw)
     elif isinstance(event, CountEvent):
         log.counts.append(_by_the_servers_clock(event, raw))
+
+
+_Numbered = TypeVar("_Numbered", LineageEvent, SchemaEvent)
+
+
+def _take(log: EventLog, events: list[_Numbered], event: _Numbered, raw: Mapping[str, Any]) -> None:
+    """Add the event, unless another has its number: an emitter uses each once, and derives the event's id from it."""
+    emitter = event.emitter
+    number = (type(event), emitter.id, emitter.sequence)
+    is_the_emitters = str(raw["id"]) == str(emitter.event_id())
+    if number not in log.numbers:
+        log.numbers[number] = (len(events), is_the_emitters)
+        events.append(event)
+        return
+    position, was_the_emitters = log.numbers[number]
+    if is_the_emitters and not was_the_emitters:
+        events[position] = event
+        log.numbers[number] = (position, True)
+    log.rejected.append(RejectedEvent(line(str(raw["id"])), line(str(raw["event"])), _TAKEN, *number[1:]))
+    logger.warning("Rejected: %s", log.rejected[-1])
 
 
 def _says_it_is_of_another(payload: object, flow_run_id: UUID) -> bool:

@@ -55,7 +55,7 @@ class KinReader:
         parent = self._above(history, takers, unexplained, MAX_LEVELS)
         cached = self._cached(history, takers, unexplained)
         whole = replace(history, subflows=subflows, parent=parent, cached=cached)
-        return replace(whole, completeness=replace(history.completeness, open_kin=tuple(_open(whole))))
+        return replace(whole, completeness=_with_kin(history.completeness, whole))
 
     def _above(self, history: RunHistory, takers: Scopes, unexplained: Scopes, levels: int) -> RunHistory | None:
         """The run above, where it gave rows to one that wrote some, or perhaps did to one that read none itself."""
@@ -122,23 +122,28 @@ class KinReader:
         for level in runs.descendants(self.client, run.id):
             for child in runs.runs_by_id(self.client, level[:MAX_SUBFLOWS]):
                 below = self._history(child)
-                open_kin = whole.completeness.open_kin + below.completeness.open_kin
+                completeness = Completeness(
+                    open_kin=whole.completeness.open_kin + below.completeness.open_kin,
+                    lossy_kin=whole.completeness.lossy_kin + below.completeness.lossy_kin,
+                )
                 whole = replace(
                     whole,
                     events=whole.events + below.events,
                     schemas=whole.schemas + below.schemas,
-                    completeness=Completeness(open_kin=open_kin),
+                    completeness=completeness,
                 )
         return whole
 
     def _history(self, run: FlowRun) -> RunHistory:
-        """Without its tasks. Its `open_kin` is the run itself, where that may have more to tell."""
+        """Without its tasks. Its `open_kin` is the run itself, where more of its events may arrive; so is its
+        `lossy_kin`, where some never will."""
         log, all_there = self.events_of(run)
+        lost = bool(log.rejected) or any(count.dropped or count.failed for count in log.counts)
         return RunHistory(
             run,
             tuple(log.lineage),
             tuple(log.schemas),
-            completeness=Completeness(open_kin=() if all_there else (run.id,)),
+            completeness=Completeness(open_kin=() if all_there else (run.id,), lossy_kin=(run.id,) if lost else ()),
             stored_events=log.stored,
         )
 
@@ -146,12 +151,21 @@ class KinReader:
         return next(iter(runs.runs_by_id(self.client, [flow_run_id])), None)
 
 
-def _open(history: RunHistory) -> Iterator[UUID]:
-    """The runs around this one that may have more to tell."""
-    for kin in (history.parent, *history.subflows.values()):
+def _with_kin(completeness: Completeness, history: RunHistory) -> Completeness:
+    """The completeness of a run with what the runs around it lack."""
+    found = list(_around(history))
+    open_kin = dict.fromkeys(id_ for kin in found for id_ in kin.open_kin if id_ != history.run.id)
+    lossy_kin = dict.fromkeys(id_ for kin in found for id_ in kin.lossy_kin if id_ != history.run.id)
+    return replace(completeness, open_kin=tuple(open_kin), lossy_kin=tuple(lossy_kin))
+
+
+def _around(history: RunHistory) -> Iterator[Completeness]:
+    """Of the runs around this one, and around those."""
+    made = (result.history for result in history.cached.values() if result.history.run.id != history.run.id)
+    for kin in (history.parent, *history.subflows.values(), *made):
         if kin:
-            yield from kin.completeness.open_kin
-            yield from _open(kin)
+            yield kin.completeness
+            yield from _around(kin)
 
 
 def _by_time(run: FlowRun) -> tuple[dt.datetime, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
+from prefect_lineage_events import encoding
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import LineageEvent, RunInfo, SchemaEvent
 
@@ -141,7 +142,8 @@ class Completeness:
     statements were never sent; `rejected` events are stored and cannot be read. `running`: the run has not ended, so
     that its emitters have not closed yet. `end_unrecorded`: not even Prefect's
     own event of the run's end is there, so that nothing follows from there being none of ours. `open_kin` are runs
-    above and below that may have handed rows or columns over, and have not ended, or lack events themselves.
+    above and below that may have handed rows or columns over, and have not ended, or lack events themselves; events of
+    `lossy_kin` cannot be read or were dropped, so that nothing more is to come of them.
     """
 
     missing: Mapping[UUID, tuple[int, ...]] = field(default_factory=dict)
@@ -149,13 +151,14 @@ class Completeness:
     dropped: int = 0
     end_unrecorded: bool = False
     open_kin: tuple[UUID, ...] = ()
+    lossy_kin: tuple[UUID, ...] = ()
     rejected: tuple[RejectedEvent, ...] = ()
     unnamed: int = 0
     running: bool = False
 
     @property
     def complete(self) -> bool:
-        return not (self.awaited or self.rejected or self.dropped)
+        return not (self.awaited or self.rejected or self.dropped or self.lossy_kin)
 
     @property
     def awaited(self) -> bool:
@@ -164,7 +167,7 @@ class Completeness:
 
     @property
     def missing_events(self) -> int:
-        return sum(map(len, self.missing.values())) + self.unnamed
+        return min(sum(map(len, self.missing.values())) + self.unnamed, encoding.MAX_INTEGER)
 
     @property
     def waits_for(self) -> tuple[UUID, ...]:
@@ -183,6 +186,7 @@ class Completeness:
         if self.end_unrecorded:
             lines.append("Prefect's own event of the run's end: whatever was sent at that time may be lost")
         lines += [f"what run {kin} handed over: it has not ended, or lacks events itself" for kin in self.open_kin]
+        lines += [f"what run {kin} handed over in events that were lost or cannot be read" for kin in self.lossy_kin]
         if self.dropped:
             lines.append(f"{self.dropped:,} statements that were dropped in the flow's process, or not taken from it")
         lines += [f"{rejected}" for rejected in self.rejected]

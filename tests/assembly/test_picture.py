@@ -51,3 +51,10 @@ def test_beyond_a_bound_no_further_writes_columns_are_guessed(monkeypatch):
     monkeypatch.setattr(dataflow, "MAX_INFERRED", 1)
     story = Story().read("a", columns="a.x>x").write("b", into="x:int").write("c", into="x:int")
     assert columns(lineage(story)) == {"~a.x>b.x:TRANSFORMATION"}
+
+
+def test_more_rows_than_a_count_can_be_are_not_told():
+    story = Story()
+    for _ in range(2):
+        story.write("out", "in", rows=2**62)
+    assert [use.rows for use in lineage(story).outputs] == [None]

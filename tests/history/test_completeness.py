@@ -124,3 +124,9 @@ def test_a_run_that_goes_on_is_not_taken_for_killed():
     (lack,) = judge(numbered(A, 0), [], running=True).lacks()
     assert "has not ended" in lack
     assert "killed" not in lack
+
+
+def test_counts_beyond_what_a_target_reads_are_cut():
+    counts = [closing(emitter, 2**63 - 1, dropped=2**63 - 1) for emitter in (A, B)]
+    found = judge([], counts)
+    assert found.missing_events == found.dropped == 2**63 - 1

@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from prefect_lineage_events.events import EventColumnEdge, LineageEvent, RunInfo
 from prefect_lineage_events.history import event_log
 from prefect_lineage_events.history.event_log import EventLog
 from prefect_lineage_events.history.kin import KinReader
 from prefect_lineage_events.history.model import FlowRun, ParentRun, RunHistory, TaskRun
 from prefect_lineage_events.history.read import window_of
-from tests.by_hand import NOON, table, write
+from tests.by_hand import NOON, closing, table, write
 from tests.history.fake_api import FakeApi, raw_run
 
 PARENT, CHILD, CALL, TASK = (uuid4() for _ in range(4))
@@ -211,6 +213,21 @@ def test_a_subflow_that_goes_on_and_whose_result_was_written_is_named():
     call = TaskRun(CALL, "child-0", "c", subflow=CHILD)
     load = TaskRun(TASK, "load-0", "l", upstream=frozenset([CALL]))
     assert read(still_running(api_with(), CHILD), parent(load, call)).completeness.open_kin == (CHILD,)
+
+
+@pytest.mark.parametrize("what", ["rejected", "dropped"])
+def test_a_parent_that_lost_events_leaves_the_run_incomplete_with_nothing_to_wait_for(what: str):
+    api = api_with(given=True)
+    if what == "rejected":
+        api.store(write("bad", run=RunInfo(flow_run_id=PARENT)), of=PARENT)
+        api.stored[-1][0]["payload"]["output"] = 3
+    else:
+        api.store(closing(uuid4(), 0, run=RunInfo(flow_run_id=PARENT), dropped=1), of=PARENT)
+    completeness = read(api, child(write("out"))).completeness
+    assert completeness.lossy_kin == (PARENT,)
+    assert not completeness.complete
+    assert not completeness.awaited
+    assert str(PARENT) in completeness.lacks()[0]
 
 
 def replace_run(event: LineageEvent, run: UUID) -> LineageEvent:

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from prefect_lineage_events.events import Column, EventColumnEdge, LineageEvent
+from prefect_lineage_events.events import Column, EmitterInfo, EventColumnEdge, LineageEvent
 from prefect_lineage_events.history import event_log, validation
 from prefect_lineage_events.history.event_log import EventLog
 from prefect_lineage_events.history.validation import checked
@@ -98,6 +98,18 @@ def test_an_asset_event_that_cannot_be_read_is_rejected() -> None:
     assert len(log_of({**event, "resource": {"prefect.resource.id": "s3://b/k"}}).rejected) == 1
 
 
+def test_a_second_event_of_a_number_is_rejected_and_the_emitters_own_stays() -> None:
+    own = str(EmitterInfo(id=EMITTER, sequence=4).event_id())
+    forged, ours = raw(output=DATASET), {**raw(), "id": own}
+    for order in ([forged, ours], [ours, forged]):
+        log = EventLog()
+        for one in order:
+            event_log._add(log, one, RUN)
+        assert [e.output.name for e in log.lineage if e.output] == ["shop.public.out"]
+        (rejected,) = log.rejected
+        assert "another event of this number" in rejected.reason
+
+
 def event(**changes: Any) -> LineageEvent:
     return write("out", "in").model_copy(update=changes)
 
@@ -139,7 +151,8 @@ def test_an_ordinary_event_is_left_alone() -> None:
 
 def test_a_run_of_very_many_events_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_log, "MAX_EVENTS", 2)
-    monkeypatch.setattr(event_log, "_raw_events", lambda *_: [{**raw(), "id": f"e{n}"} for n in range(5)])
+    found = [{**raw(emitter={"id": str(EMITTER), "sequence": n}), "id": f"e{n}"} for n in range(5)]
+    monkeypatch.setattr(event_log, "_raw_events", lambda *_: found)
     log = event_log.read(None, RUN, None)  # type: ignore[arg-type]
     assert (len(log.lineage), len(log.rejected)) == (2, 1)
 
