@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from prefect_lineage_events.assembly.stitch import stitch
+from prefect_lineage_events.history.model import ParentRun
 from prefect_lineage_events.openlineage.build import run_events
 from prefect_lineage_events.openlineage.profiles import marquez
-from tests.assembly.histories import Story
+from tests.assembly.histories import Story, ident
 from tests.assembly.pictures import run
 from tests.openlineage.conftest import child_of, deployed, elt
 from tests.openlineage.templates import differences
@@ -79,6 +80,35 @@ def staging() -> list[dict[str, Any]]:
     return built(story.write("mart", "mart", columns="mart.x>x:AGGREGATION"))
 
 
+def mapped() -> list[dict[str, Any]]:
+    """A task in a loop of two, one run of which failed, in a flow whose body writes as well."""
+    story = Story().write("report", "a", columns="a.x>x", into="x:int")
+    for number, (source, target) in enumerate((("a", "a_copy"), ("b", "b_copy"))):
+        run_id = f"copy-{number}"
+        story.task(run_id, span=(number, number + 1)).write(target, source, task=run_id, columns=f"{source}.x>x")
+    story.tasks[ident("copy-1")] = replace(story.tasks[ident("copy-1")], state="FAILED", message="disk full")
+    return built(story, "task")
+
+
+def by_deployment() -> list[dict[str, Any]]:
+    found = run(Story().task("load").write("b", "a", task="load"))
+    of_run = deployed(found.run, parents=(ParentRun(ident("top"), "top", "hourly"),))
+    return run_events(
+        replace(found, run=of_run),
+        namespace="prefect://acme",
+        granularity="task",
+        job_template="{flow}.{deployment}",
+    )
+
+
+def unknown() -> list[dict[str, Any]]:
+    """Rows out of Python of which no source is known, and a table one of whose columns has none."""
+    story = Story().task("fetch", span=(0, 1)).task("load", span=(2, 3), untracked=True)
+    story.write("made", task="fetch", binds="x y", into="x:int y:int", rows=5)
+    story.read("a", task="load", columns="a.x>x", result="x", rows=9)
+    return built(story.write("b", task="load", binds="x total", into="x:int total:int", rows=9), "task")
+
+
 SHAPES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "flow": lambda: built(elt()),
     "tasks": lambda: built(elt(), "task"),
@@ -93,6 +123,9 @@ SHAPES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "python": python,
     "assets": assets,
     "staging": staging,
+    "mapped": mapped,
+    "by deployment": by_deployment,
+    "unknown": unknown,
 }
 
 

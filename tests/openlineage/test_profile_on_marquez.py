@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.openlineage.build import run_events
 from prefect_lineage_events.openlineage.facets import Event
 from prefect_lineage_events.openlineage.profiles import healing, marquez
 from tests.assembly.histories import Story
@@ -147,6 +149,30 @@ def test_an_older_run_of_a_backfill_leaves_the_graph_of_the_newest_one():
     send(server, older)
     send(server, healing(older, newest))
     assert edges_of(server, "nightly") == drawn
+
+
+def test_every_table_that_a_task_wrote_in_a_loop_has_its_writer():
+    server = InMemory(Marquez())
+    story = Story()
+    for number in range(3):
+        story.task(f"copy-{number}").write(f"to{number}", f"from{number}", task=f"copy-{number}")
+    send(server, marquez(events(story, granularity="task")))
+    prefix, job = "dataset:postgres://db:5432:", "job:prefect://acme:nightly.copy"
+    assert edges_of(server, "nightly.copy") == {
+        edge for n in range(3) for edge in ((f"{prefix}from{n}", job), (job, f"{prefix}to{n}"))
+    }
+    assert edges_of(server, "nightly") == set()
+
+
+def test_the_deployments_of_a_flow_stand_side_by_side():
+    server = InMemory(Marquez())
+    for day, deployment in enumerate(("one", "other")):
+        found = run(Story().write(f"to_{deployment}", f"from_{deployment}"))
+        of_run = replace(found.run, deployment_name=deployment, **later(FIRST, day))
+        full = replace(found, run=of_run)
+        send(server, marquez(run_events(full, namespace="prefect://acme", job_template="{flow}.{deployment}")))
+    for deployment in ("one", "other"):
+        assert {edge for edge in edges_of(server, f"nightly.{deployment}") if f"to_{deployment}" in edge[1]}
 
 
 def test_columns_are_drawn_as_they_were_sent():
