@@ -1,9 +1,10 @@
-"""Giving an object that exists a subclass of its class, so that it stays the object that it is.
+"""Change of an existing object's class to a subclass of it, so that it stays the object that it is.
 
 Python assigns to `__class__` where both classes are written in Python. Types written in C are immutable, and their
-instances keep their type, although a subclass without slots has the very same layout, and the same code creates and
-frees both. For these the reference to the type in the object's head is exchanged, as the assignment does it. Where
-anything about the head or the layout is not as expected, the object is left alone.
+instances keep their type, although a subclass without slots has the very same layout, and the same code allocates and
+frees both. For these the reference to the type in the object's head is exchanged, as the assignment does it, and under
+the conditions that the assignment checks (`compatible_for_assignment` in CPython's typeobject.c). Where anything about
+the interpreter, the head, the layout or the memory is not as expected, the object is left alone, and gets a proxy.
 https://docs.python.org/3/c-api/structures.html#c.PyObject
 """
 
@@ -17,6 +18,8 @@ from typing import Any
 # Bits of `tp_flags`: https://docs.python.org/3/c-api/typeobj.html#c.PyTypeObject.tp_flags
 _IMMUTABLE, _HEAP_TYPE, _GC = 1 << 8, 1 << 9, 1 << 14
 _KEPT_BEFORE_THE_HEAD = 0b11100  # managed weak references, managed dictionary, values inline
+# Slots whose functions must be the same: https://docs.python.org/3/c-api/type.html#c.PyType_GetSlot
+_ALLOC, _FREE, _IS_GC = 47, 74, 75
 _LAYOUT = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
 # The type is the last field of an object's head. A type's head has a size as well, and its name comes next.
 _POINTER = ctypes.sizeof(ctypes.c_void_p)
@@ -61,7 +64,16 @@ def _is_exchangeable(own: type, cls: type) -> bool:
     if not _is_known_interpreter():
         return False
     same = cls.__base__ is own and all(getattr(own, name) == getattr(cls, name) for name in _LAYOUT)
-    return same and not (own.__flags__ ^ cls.__flags__) & (_GC | _KEPT_BEFORE_THE_HEAD)
+    same = same and not (own.__flags__ ^ cls.__flags__) & (_GC | _KEPT_BEFORE_THE_HEAD)
+    return same and all(_slot(own, slot) == _slot(cls, slot) for slot in (_ALLOC, _FREE, _IS_GC))
+
+
+def _slot(cls: type, slot: int) -> int | None:
+    """The address of the function in a slot of a class written in C or Python; None for an empty one."""
+    get = ctypes.pythonapi["PyType_GetSlot"]  # an object of its own at each look-up, so nobody else's is changed
+    get.argtypes, get.restype = (ctypes.py_object, ctypes.c_int), ctypes.c_void_p
+    address: int | None = get(cls, slot)
+    return address
 
 
 def _exchange(value: Any, own: type, cls: type) -> bool:
