@@ -23,6 +23,8 @@ except ImportError:  # Windows has neither forks nor these locks
     fcntl = None  # type: ignore[assignment]
 
 _FOLDER = "lineage-children"
+# A mark has its name once it is locked, so that a parent never takes one without a lock for a child that ended.
+_UNLOCKED = ".new"
 # A parent that was killed never reads the marks of its children.
 _MAX_AGE_SECONDS = 7 * 86_400
 
@@ -35,7 +37,7 @@ class Marks:
         self._failed = False
 
     def hold(self, run_key: UUID | None) -> None:
-        """Mark this process as one that has something to say of a run. Costs a file at the first statement of it."""
+        """Mark this process as one that has events of a run. Costs a file at the first statement of it."""
         if run_key is None or run_key in self._held or self._failed or fcntl is None:
             return
         self._failed = True  # unless it succeeds: a folder that cannot be written is tried once
@@ -43,8 +45,10 @@ class Marks:
             folder = _folder(run_key)
             folder.mkdir(parents=True, exist_ok=True)
             file = folder / f"{os.getpid()}-{uuid4().hex[:8]}"
-            descriptor = os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            unlocked = file.with_suffix(_UNLOCKED)
+            descriptor = os.open(unlocked, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unlocked.rename(file)
             self._held[run_key] = (descriptor, file)
             self._failed = False
 
@@ -71,11 +75,16 @@ def lost(run_key: UUID) -> int:
     if not folder.is_dir():
         return 0
     for file in folder.iterdir():
-        descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+        if file.suffix == _UNLOCKED:
+            continue
+        try:
+            descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # its child has removed it meanwhile
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            continue  # it is at work still, and tells its count itself
+            continue  # the child is still at work, and reports its count itself
         else:
             # a child that has just removed its mark has sent everything
             count += file.exists()

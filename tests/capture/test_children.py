@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 from prefect.settings import PREFECT_HOME, temporary_settings
 
+from prefect_lineage_events.capture import children
 from prefect_lineage_events.capture.children import Marks, lost
 
 RUN = uuid4()
@@ -54,6 +57,22 @@ def test_child_at_work_is_not_lost() -> None:
     assert lost(RUN) == 0
     marks.remove()
     assert lost(RUN) == 0
+
+
+def test_child_that_is_about_to_lock_its_mark_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+
+    def flock(descriptor: int, how: int) -> None:
+        if not counts:
+            counts.append(-1)
+            counts[0] = lost(RUN)
+        fcntl.flock(descriptor, how)
+
+    monkeypatch.setattr(children, "fcntl", SimpleNamespace(flock=flock, LOCK_EX=fcntl.LOCK_EX, LOCK_NB=fcntl.LOCK_NB))
+    marks = Marks()
+    marks.hold(RUN)
+    assert (counts, lost(RUN)) == ([0], 0)
+    marks.remove()
 
 
 def test_mark_is_not_the_childs_of_a_child(home: Path) -> None:
