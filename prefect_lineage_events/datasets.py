@@ -14,10 +14,10 @@ from prefect_lineage_events import encoding
 from prefect_lineage_events.naming import (
     EMBEDDED,
     SCHEMES,
-    TABLE_SCHEMES,
     Scheme,
     canonical,
     fold,
+    holds_tables,
     join_name,
     kept,
     scheme_of,
@@ -81,8 +81,7 @@ class Dataset:
 @lru_cache(maxsize=8192)
 def uri_of(namespace: str, name: str) -> str:
     """The URI of that dataset. Asked for many times of few datasets."""
-    is_table = namespace.partition(":")[0] in TABLE_SCHEMES
-    path = "/".join(split_name(name)) if is_table else name.lstrip("/")
+    path = "/".join(split_name(name)) if holds_tables(namespace) else name.lstrip("/")
     if namespace == "file":
         return f"file:///{path}"
     separator = "" if namespace.endswith("/") else "/"

@@ -125,7 +125,6 @@ SCHEMES: dict[str, Scheme] = {
         Scheme("oceanbase", "mysql", (2881,), 2),
     )
 }
-TABLE_SCHEMES = frozenset(SCHEMES)
 EMBEDDED = frozenset({"sqlite", "duckdb"})
 # The names that drivers, SQLAlchemy, JDBC and dbt have for a scheme.
 _ALIASES = {
@@ -210,6 +209,16 @@ def snowflake_namespace(account: str) -> str:
     return "snowflake://" + ".".join(parts)
 
 
+def holds_tables(namespace: str) -> bool:
+    """Whether what the namespace holds are tables, and no files, topics or the like."""
+    return namespace.partition(":")[0] in SCHEMES
+
+
+def quote(part: str) -> str:
+    """A part of a name in double quotes, as standard SQL writes it."""
+    return '"' + part.replace('"', '""') + '"'
+
+
 def split_name(name: str) -> list[str]:
     """The parts of a dotted name; a part in double quotes keeps its dots (`DB."my.schema".T` has three)."""
     return [part for part, _ in _quoted_parts(name)]
@@ -223,7 +232,7 @@ def _quoted_parts(name: str) -> list[tuple[str, bool]]:
 
 def join_name(parts: Sequence[str]) -> str:
     """The dotted name of parts; a part is quoted only where it would read as something else (`.` or `"` in it)."""
-    return ".".join('"' + p.replace('"', '""') + '"' if "." in p or '"' in p else p for p in parts)
+    return ".".join(quote(p) if "." in p or '"' in p else p for p in parts)
 
 
 def canonical(namespace: str, name: str) -> tuple[str, str]:

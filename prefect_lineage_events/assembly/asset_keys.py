@@ -11,11 +11,10 @@ from pathlib import PurePosixPath
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import RunHistory
-from prefect_lineage_events.naming import TABLE_SCHEMES, join_name, split_name
+from prefect_lineage_events.naming import EMBEDDED, SCHEMES, join_name, split_name
 
 # What dbt's adapters are called where OpenLineage has another name.
-_SCHEMES = {"databricks": "unitycatalog", "spark": "unitycatalog", "sqlserver": "mssql", "mariadb": "mysql"}
-_EMBEDDED = frozenset({"sqlite", "duckdb"})
+_STORES_OF_ADAPTERS = {"databricks": "unitycatalog", "spark": "unitycatalog", "sqlserver": "mssql", "mariadb": "mysql"}
 _Parts = tuple[str, ...]
 
 
@@ -37,25 +36,25 @@ def meant(history: RunHistory) -> dict[Dataset, Dataset]:
         tables, on = by_name[scheme, _folded(parts)], servers[scheme, len(parts)]
         if len(tables) == 1:
             found[asset] = next(iter(tables))
-        elif not tables and len(on) == 1 and scheme not in _EMBEDDED:
+        elif not tables and len(on) == 1 and scheme not in EMBEDDED:
             found[asset] = Dataset(next(iter(on)), join_name(parts))
     return found
 
 
 def _touched(history: RunHistory) -> set[Dataset]:
     datasets = (d for e in history.events for d in (*e.inputs, *([e.output] if e.output else [])) if not d.temporary)
-    return {d.dataset for d in datasets if _scheme(d.dataset) in TABLE_SCHEMES}
+    return {d.dataset for d in datasets if _scheme(d.dataset) in SCHEMES}
 
 
 def _scheme(dataset: Dataset) -> str:
     scheme = dataset.namespace.partition(":")[0]
-    return _SCHEMES.get(scheme, scheme)
+    return _STORES_OF_ADAPTERS.get(scheme, scheme)
 
 
 def _own_parts(dataset: Dataset) -> _Parts:
     """A table's name, with the database that an embedded one's file stands for."""
     parts = split_name(dataset.name)
-    if _scheme(dataset) in _EMBEDDED:
+    if _scheme(dataset) in EMBEDDED:
         return (PurePosixPath(dataset.namespace).stem, *parts)
     return tuple(parts)
 
@@ -65,7 +64,7 @@ def _key_parts(asset: Dataset) -> _Parts:
     scheme, _, authority = asset.namespace.partition("://")
     if not authority or "/" in authority or ":" in authority:
         return ()
-    return (authority, *(split_name(asset.name) if scheme in TABLE_SCHEMES else asset.name.split("/")))
+    return (authority, *(split_name(asset.name) if scheme in SCHEMES else asset.name.split("/")))
 
 
 def _folded(parts: Iterable[str]) -> _Parts:

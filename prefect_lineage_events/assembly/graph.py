@@ -9,7 +9,7 @@ from prefect_lineage_events.assembly.model import ColumnEdge, DatasetUse, Edge, 
 from prefect_lineage_events.assembly.schemas import STAR
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import line
-from prefect_lineage_events.naming import TABLE_SCHEMES
+from prefect_lineage_events.naming import holds_tables
 
 MAX_COLUMNS = 30
 # How an edge is known that was stated: the others follow from Python's dataflow, and are shown as such.
@@ -108,12 +108,8 @@ def _column_lines(columns: list[ColumnEdge], names: dict[Dataset, str]) -> Itera
 
 
 def _parts(dataset: Dataset) -> list[str]:
-    return dataset.name.split("." if _is_table(dataset) else "/")
+    return dataset.name.split("." if holds_tables(dataset.namespace) else "/")
 
 
 def _joined(dataset: Dataset, parts: list[str]) -> str:
-    return ("." if _is_table(dataset) else "/").join(parts)
-
-
-def _is_table(dataset: Dataset) -> bool:
-    return dataset.namespace.partition(":")[0] in TABLE_SCHEMES
+    return ("." if holds_tables(dataset.namespace) else "/").join(parts)

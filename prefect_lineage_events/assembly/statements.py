@@ -19,7 +19,7 @@ from prefect_lineage_events.events import (
     takes_python_rows,
 )
 from prefect_lineage_events.history.model import AssetEvent, RunHistory
-from prefect_lineage_events.naming import TABLE_SCHEMES
+from prefect_lineage_events.naming import holds_tables
 
 # Whose statement it is: a task run's, or (None) the flow's own body.
 Scope = UUID | None
@@ -154,7 +154,7 @@ def _asset_step(asset: AssetEvent, history: RunHistory, named: Mapping[Dataset, 
 
 
 def _event_dataset(dataset: Dataset) -> EventDataset:
-    kind = "table" if dataset.namespace.partition(":")[0] in TABLE_SCHEMES else "asset"
+    kind = "table" if holds_tables(dataset.namespace) else "asset"
     return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind)
 
 

@@ -17,7 +17,7 @@ from prefect_lineage_events.assembly.schemas import STAR
 from prefect_lineage_events.assembly.statements import Step
 from prefect_lineage_events.datasets import location, table_at
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, StatementInfo
-from prefect_lineage_events.naming import TABLE_SCHEMES, join_name, split_name
+from prefect_lineage_events.naming import holds_tables, join_name, split_name
 from prefect_lineage_events.sql import Statement, TableRef, analyze
 
 # Capture ends a text so where it cut it.
@@ -229,5 +229,5 @@ def _places_of(datasets: Iterable[EventDataset]) -> set[_Place]:
     return {
         _Place(d.namespace, tuple(split_name(d.name)[:-1]))
         for d in datasets
-        if not d.temporary and d.namespace.partition(":")[0] in TABLE_SCHEMES and not d.name.startswith("@")
+        if not d.temporary and holds_tables(d.namespace) and not d.name.startswith("@")
     }

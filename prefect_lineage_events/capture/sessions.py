@@ -15,7 +15,7 @@ from prefect_lineage_events.capture.process import process_token
 from prefect_lineage_events.capture.transactions import Transaction
 from prefect_lineage_events.datasets import Dataset, Store
 from prefect_lineage_events.events import EventDataset
-from prefect_lineage_events.naming import KEEPS_SPELLING, TABLE_SCHEMES, host_and_port
+from prefect_lineage_events.naming import KEEPS_SPELLING, SCHEMES, host_and_port
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.sql.catalogs import is_catalog
 from prefect_lineage_events.sql.model import Control, Statement, TableRef
@@ -170,6 +170,6 @@ def _event_dataset(dataset: Dataset, kind: str) -> EventDataset:
 def kind_of(dataset: Dataset) -> str:
     """What sort of thing a dataset is that somebody recorded by its URI."""
     scheme = dataset.namespace.partition(":")[0]
-    if scheme in TABLE_SCHEMES:
+    if scheme in SCHEMES:
         return "table"
     return {"kafka": "topic", "http": "api", "https": "api"}.get(scheme, "file")

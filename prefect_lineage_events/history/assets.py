@@ -11,7 +11,7 @@ from uuid import UUID
 from prefect_lineage_events.datasets import Dataset, parse_uri
 from prefect_lineage_events.events import OWN_TOOL
 from prefect_lineage_events.history.model import AssetEvent
-from prefect_lineage_events.naming import SCHEMES, TABLE_SCHEMES, split_name
+from prefect_lineage_events.naming import SCHEMES, holds_tables, split_name
 from prefect_lineage_events.settings import settings
 
 logger = logging.getLogger(__name__)
@@ -42,8 +42,9 @@ def dataset_of(key: str) -> Dataset | None:
     """The dataset that an asset key names: by the setting `asset_namespaces`, else as the URI that it is."""
     for prefix, namespace in sorted(settings().asset_namespaces.items(), key=lambda item: -len(item[0])):
         if key.startswith(prefix) and (rest := key.removeprefix(prefix).strip("/")):
-            is_table = namespace.partition(":")[0] in TABLE_SCHEMES
-            return Dataset(namespace.rstrip("/") or namespace, rest.replace("/", ".") if is_table else rest)
+            return Dataset(
+                namespace.rstrip("/") or namespace, rest.replace("/", ".") if holds_tables(namespace) else rest
+            )
     try:
         dataset = parse_uri(key)
     except ValueError:

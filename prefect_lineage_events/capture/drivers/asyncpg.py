@@ -19,6 +19,7 @@ from prefect_lineage_events.capture.drivers.postgres_types import TYPES
 from prefect_lineage_events.capture.proxies import ConnectionProxy
 from prefect_lineage_events.capture.statements import after, operation_of
 from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.naming import quote
 
 
 def store(connection: Any) -> Store:
@@ -58,17 +59,13 @@ def _copies(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) ->
     """`copy_to_table` and its like, as the COPY that they send."""
     what = str(next(iter((*args, *kwargs.values())), ""))
     schema, columns = kwargs.get("schema_name"), kwargs.get("columns")
-    table = ".".join(_quoted(part) for part in (schema, what) if part)
-    listed = f" ({', '.join(map(_quoted, columns))})" if columns else ""
+    table = ".".join(quote(part) for part in (schema, what) if part)
+    listed = f" ({', '.join(map(quote, columns))})" if columns else ""
     sql = {
         "copy_from_query": f"COPY ({what}) TO STDOUT",
         "copy_from_table": f"COPY {table}{listed} TO STDOUT",
     }.get(method.__name__, f"COPY {table}{listed} FROM STDIN")
     return Call(connection, sql).run(method(*args, **kwargs), lambda status: (status_rows(status), "affected"))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _terminates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:

@@ -29,7 +29,7 @@ from prefect_lineage_events.capture.proxies import ConnectionProxy
 from prefect_lineage_events.capture.reading import Reading
 from prefect_lineage_events.capture.statements import ask
 from prefect_lineage_events.events import Column
-from prefect_lineage_events.naming import split_name
+from prefect_lineage_events.naming import quote, split_name
 
 _TABLE = "CREATE TABLE {name} AS {query}"
 _VIEW = "CREATE OR REPLACE VIEW {name} AS {query}"
@@ -272,4 +272,4 @@ def _columns(relation: Any) -> tuple[Column, ...]:
 
 def quoted(name: str) -> str:
     """A dotted name with each part in quotes, so that no part is read as a word of SQL."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in split_name(name))
+    return ".".join(map(quote, split_name(name)))

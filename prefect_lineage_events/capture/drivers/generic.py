@@ -17,7 +17,7 @@ from prefect_lineage_events.capture.drivers.sqlite import file_store, shared_nam
 from prefect_lineage_events.capture.proxies import CursorProxy
 from prefect_lineage_events.capture.statements import after, ask, note_statement
 from prefect_lineage_events.datasets import Store
-from prefect_lineage_events.naming import scheme_of
+from prefect_lineage_events.naming import quote, scheme_of
 
 _FRAMES = ("fetch_arrow_table", "fetchallarrow", "fetch_df", "fetch_polars")
 
@@ -74,9 +74,9 @@ def _ingests(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """
     table, data, mode = (*args, *(kwargs[name] for name in ("table_name", "data") if name in kwargs), "create")[:3]
     mode = kwargs.get("mode", mode)
-    name = ".".join(map(_quoted, filter(None, (kwargs.get("db_schema_name"), table))))
+    name = ".".join(map(quote, filter(None, (kwargs.get("db_schema_name"), table))))
     columns: tuple[str, ...] = ask(_column_names, data, default=())
-    listed = f" ({', '.join(map(_quoted, columns))})" if columns else ""
+    listed = f" ({', '.join(map(quote, columns))})" if columns else ""
     fill = f"INSERT INTO {name}{listed} VALUES ({', '.join('?' * max(1, len(columns)))})"
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
     cursor._self_reading.ends()
@@ -95,10 +95,6 @@ def _column_names(data: Any) -> tuple[str, ...]:
     """Of an Arrow table, batch or reader, or of a DataFrame of polars."""
     names = data.schema.names
     return tuple(map(str, names() if callable(names) else names))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 _MAKES = {

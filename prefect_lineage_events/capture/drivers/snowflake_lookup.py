@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from prefect_lineage_events.capture.proxies import ask
+from prefect_lineage_events.naming import quote
 
 # How to log in without a person. Okta, a browser, an authorization code and MFA may ask one.
 _UNATTENDED = frozenset(
@@ -72,7 +73,7 @@ def _describe(cursor: Any, table: tuple[str, ...]) -> dict[str, str | None]:
 
 
 def _quoted(parts: Sequence[str]) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+    return ".".join(map(quote, parts))
 
 
 def lookup_by(connect: Callable[..., Any], arguments: Mapping[str, Any]) -> DescribeLookup | None:
