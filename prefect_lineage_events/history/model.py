@@ -27,6 +27,7 @@ class TaskRun:
     that the flow's body changed on its way). `returned` is False for what Prefect cannot track (None, truth values,
     small numbers). A subflow is a task of its parent too, which stands for the run `subflow`. `cached`: its result is
     that of an earlier run, kept under `result_key`. Prefect names a run by its task and the beginning of `dynamic_key`.
+    `flow_run_count` says in which try of its flow run it was.
     """
 
     id: UUID
@@ -46,6 +47,7 @@ class TaskRun:
     cached: bool = False
     result_key: str | None = None
     dynamic_key: str | None = None
+    flow_run_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ def _task(raw: JSON, calls: Mapping[UUID, UUID]) -> TaskRun:
         cached=state.get("name") == CACHED,
         result_key=result_key(state),
         dynamic_key=raw.get("dynamic_key"),
+        flow_run_count=raw.get("flow_run_run_count") or 0,
     )
 
 

@@ -154,9 +154,11 @@ def _task_events(about: _About, task: TaskLineage) -> list[Event]:
 def _end_of(runs: Sequence[TaskRun], flow_end: str) -> tuple[str, str | None]:
     """The worst end of a task's runs, and the message of the last run that ended so.
 
-    A task of which one run failed has failed, whatever the flow made of that.
+    A task of which one run failed has failed, whatever the flow made of that, unless the flow was tried again: then the
+    runs of its last try count.
     """
-    ends = [(_ENDS.get(run.state or "", flow_end), run.message) for run in runs]
+    last = max((run.flow_run_count for run in runs), default=0)
+    ends = [(_ENDS.get(run.state or "", flow_end), run.message) for run in runs if run.flow_run_count == last]
     worst = min((end for end, _ in ends), key=_WORST_FIRST.index, default=flow_end)
     return worst, next((message for end, message in reversed(ends) if end == worst and message), None)
 

@@ -166,6 +166,12 @@ def test_the_worst_end_of_its_runs_is_the_tasks(built, ends, flow, end, message)
     assert sent["run"]["facets"].get("errorMessage", {}).get("message") == message
 
 
+def test_where_the_flow_was_tried_again_its_last_try_counts(built):
+    story = looped("COMPLETED", "FAILED", "COMPLETED")
+    story.tasks[ident("copy-2")] = replace(story.tasks[ident("copy-2")], flow_run_count=1)
+    assert events(built(story), granularity="task")[2]["eventType"] == "COMPLETE"
+
+
 def test_the_run_of_a_task_is_the_same_one_however_many_runs_have_arrived(built):
     few, more = (events(built(looped(*["COMPLETED"] * n)), granularity="task")[1] for n in (1, 3))
     assert few["run"]["runId"] == more["run"]["runId"]
