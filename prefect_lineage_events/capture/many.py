@@ -25,3 +25,8 @@ def rows_of_many(sql: str, sets: Any) -> int | None:
     """
     is_plain = isinstance(sets, Sized) and len(sql) <= _LONGEST and _ONE_ROW.match(sql)
     return len(sets) if is_plain else None
+
+
+def may_be_in_part(sets: Any) -> bool:
+    """Can a failed call with these sets of parameters have written some of them?"""
+    return not isinstance(sets, Sized) or len(sets) > 1

@@ -123,12 +123,15 @@ class TransactionNote:
 class FailureNote:
     """A statement that failed. `ended`: its transaction is over; `codes` are what its error goes by (SQLSTATE, number).
 
-    `rows` and `query_id` of the statement are unknown.
+    `goes_on`: the driver says that the transaction did not fail. `in_part`: it was an executemany, of which the sets of
+    parameters before the one that failed may have been written. `rows` and `query_id` of the statement are unknown.
     """
 
     statement: StatementNote
     ended: bool = False
     codes: tuple[str, ...] = ()
+    goes_on: bool = False
+    in_part: bool = False
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect_lineage_events.capture.log import failed_softly, is_of_a_signal, logger, softly
-from prefect_lineage_events.capture.many import rows_of_many
+from prefect_lineage_events.capture.many import may_be_in_part, rows_of_many
 from prefect_lineage_events.capture.notes import Counted
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def runs_as(
     def told(result: Any) -> Any:
         duration = perf_counter() - clock
         parameters = parameters_of(args, kwargs)
-        sets = parameters if getattr(method, "__name__", "") == "executemany" else None
+        sets = parameters if _takes_sets(method) else None
         note_statement(
             cursor,
             operation,
@@ -159,19 +159,32 @@ def runs_as(
         return cursor._self_same(result)
 
     def failed(error: BaseException) -> None:
-        text = ask(connection._self_driver.text, operation, parameters_of(args, kwargs), cursor._self_own, default="")
-        note_failure(connection, text, error)
+        parameters = parameters_of(args, kwargs)
+        text = ask(connection._self_driver.text, operation, parameters, cursor._self_own, default="")
+        note_failure(connection, text, error, sets=parameters if _takes_sets(method) else None)
 
     return attempt(method, args, kwargs, told, failed)
 
 
-def note_failure(connection: ConnectionProxy, text: str, error: BaseException) -> None:
+def _takes_sets(method: Any) -> bool:
+    return getattr(method, "__name__", "") == "executemany"
+
+
+def note_failure(connection: ConnectionProxy, text: str, error: BaseException, *, sets: Any = None) -> None:
     """Note a statement that failed, and whether the transaction went with it (SQLite's ON CONFLICT ROLLBACK).
 
     A driver that knows that a transaction has failed is asked before each statement; nothing need be noted here.
+    `sets` are the parameters of an `executemany`.
     """
-    idle = ask(connection._self_driver.commits_itself, connection._self_own, default=False)
-    connection._self_tracer.failed(text, error, idle=idle, is_known=is_aborted(connection))
+    driver, own = connection._self_driver, connection._self_own
+    connection._self_tracer.failed(
+        text,
+        error,
+        idle=ask(driver.commits_itself, own, default=False),
+        is_known=is_aborted(connection),
+        goes_on=driver.tells_failure and not ask(driver.doomed, own, default=True),
+        in_part=sets is not None and may_be_in_part(sets) and not ask(driver.undoes_many, error, default=False),
+    )
 
 
 def note_statement(

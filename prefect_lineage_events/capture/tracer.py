@@ -114,20 +114,34 @@ class ConnectionTracer:
         """A transaction begins on a connection that otherwise commits each statement by itself."""
         self._begun = True
 
-    def failed(self, sql: str, error: BaseException, *, idle: bool, is_known: bool = False) -> None:
+    def failed(
+        self,
+        sql: str,
+        error: BaseException,
+        *,
+        idle: bool,
+        is_known: bool = False,
+        goes_on: bool = False,
+        in_part: bool = False,
+    ) -> None:
         """A statement failed. `idle`: no transaction is open after it, as far as the driver tells; `is_known`: the
-        driver will say of the next statement that its transaction had failed.
+        driver will say of the next statement that its transaction had failed. `goes_on`, `in_part`: see `FailureNote`.
 
-        It matters where something was done in the transaction, and where a part of the text may have been.
+        It matters where something was done in the transaction, and where a part of the statement may have been.
         """
         with softly("noting a failed statement"):
             if not policy.current().enabled or worker.is_ours():
                 return
             run = self._reported_run()
-            if (self._noted and not is_known) or (run is not None and ";" in sql.rstrip().rstrip(";")):
-                now = dt.datetime.now(dt.timezone.utc)
-                note = StatementNote(self._connection, sql, run, now, 0.0, autocommit=not self._begun)
-                worker.put(FailureNote(note, self.is_open and idle, _codes(error)))
+            in_part = in_part and run is not None and not is_known
+            if (self._noted and not is_known) or in_part or (run is not None and ";" in sql.rstrip().rstrip(";")):
+                now, ended = dt.datetime.now(dt.timezone.utc), self.is_open and idle
+                if in_part:
+                    self._announce_begin()
+                    self.is_open = not idle
+                autocommit = idle if in_part else not self._begun
+                note = StatementNote(self._connection, sql, run, now, 0.0, autocommit=autocommit)
+                worker.put(FailureNote(note, ended, _codes(error), goes_on, in_part))
 
     def commit(self) -> None:
         with softly("noting the end of a transaction"):

@@ -20,6 +20,7 @@ _CALLED = "a procedure was called that may have ended its transaction"
 _LOST = "the connection was lost while its transaction was committed"
 _REFUSED = "a statement that commits failed after it; whether it was committed is not known"
 _BROKEN_OFF = "a later statement of its text failed; whether it was done is not known"
+_IN_PART = "a set of its parameters failed; whether those before it were written is not known"
 
 
 class TransactionProcessor:
@@ -107,16 +108,24 @@ class TransactionProcessor:
             self._broken_off(found, first, state)
         elif note.ended or not rules.rolls_back.isdisjoint(note.codes):
             self._report(state.step(_ROLLBACK))
-        elif transaction.is_open and rules.failure_aborts:
+        elif transaction.is_open and rules.failure_aborts and not note.goes_on:
             state.failed()
         elif len(found) > 1 and not (rules.one_text and not any(m.statement.control for m in found)):
-            for draft in doubted(chain.from_iterable(m.drafts for m in found), _BROKEN_OFF):
-                if draft.operation != "read" and transaction.is_open:
-                    self._kept(draft, state)
-                elif draft.operation != "read":
-                    self._report([draft])
+            self._in_doubt(found, _BROKEN_OFF, state)
+        elif note.in_part:
+            if not note.statement.autocommit:
+                transaction.open()
+            self._in_doubt(found, _IN_PART, state)
         elif any(m.statement.commits for m in found):
             transaction.doubt(_REFUSED)
+
+    def _in_doubt(self, found: list[Meaning], reason: str, state: ConnectionState) -> None:
+        """What may have been done though its statement failed, as partial."""
+        for draft in doubted(chain.from_iterable(m.drafts for m in found), reason):
+            if draft.operation != "read" and state.transaction.is_open:
+                self._kept(draft, state)
+            elif draft.operation != "read":
+                self._report([draft])
 
     def _broken_off(self, found: list[Meaning], first: str, state: ConnectionState) -> None:
         """A text with ends of transactions in it failed somewhere. Where it begins with a rollback, that is certain."""

@@ -24,6 +24,7 @@ from prefect_lineage_events.capture.statements import (
     note_statement,
     notice_end,
     operation_of,
+    parameters_of,
     rolls_back,
     runs_as,
     runs_statement,
@@ -79,7 +80,8 @@ def opens_cursor(
 
     def failed(error: BaseException) -> None:
         text = ask(statement_text, operation_of(args, kwargs), None, connection._self_own, default="")
-        note_failure(connection, text, error)
+        many = getattr(method, "__name__", "") == "executemany"
+        note_failure(connection, text, error, sets=parameters_of(args, kwargs) if many else None)
 
     return attempt(method, args, kwargs, told, failed)
 

@@ -62,6 +62,7 @@ class Driver:
     - `store(connection)`: where it points, told by the live connection, so that all aliases of a host or file meet.
     - `commits_itself(connection)`, asked right after a statement: is that committed, with no transaction around it?
     - `doomed(connection)`, asked before each statement and commit: has a statement failed the transaction?
+    - `undoes_many(error)`, asked when an `executemany` failed: has the server undone all that it had written?
     - `goes_on(connection)`, asked after a commit or a rollback: has it done nothing, so that the transaction goes on?
     - `is_lost(connection)`, asked when a commit failed: is the connection broken, so that nobody knows whether the
       server committed?
@@ -81,6 +82,7 @@ class Driver:
     store: Callable[[Any], Store]
     commits_itself: Callable[[Any], bool]
     doomed: Callable[[Any], bool] = _never
+    undoes_many: Callable[[BaseException], bool] = _never
     goes_on: Callable[[Any], bool] = _never
     is_lost: Callable[[Any], bool] = _never
     exit_commits: Callable[[Any], bool] = _never
@@ -97,6 +99,11 @@ class Driver:
     tells_transaction: bool = False
     subclassed: bool = False
     cursor_classes: Sequence[str] = ()
+
+    @property
+    def tells_failure(self) -> bool:
+        """Is `doomed` answered by what the driver knows, and not only because nobody knows?"""
+        return self.doomed is not _never
 
     def columns(self, cursor: Any) -> tuple[Column, ...]:
         """The columns of the cursor's result, from its description."""

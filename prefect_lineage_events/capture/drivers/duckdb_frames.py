@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import wraps
 from types import FrameType
 from typing import Any
 
@@ -47,6 +48,7 @@ def in_callers_frame(method: Any) -> Any:
     https://duckdb.org/docs/stable/clients/python/data_ingestion
     """
 
+    @wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
         frame = callers_frame()
         scope = {**frame.f_locals, "_lineage_call": (method, args, kwargs)}

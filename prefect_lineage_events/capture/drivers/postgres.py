@@ -123,7 +123,15 @@ def _psycopg_rows(cursor: Any) -> int | None:
     return sum(result.command_tuples or 0 for result in results) if many else None
 
 
+def _psycopg_undoes_many(error: BaseException) -> bool:
+    """Its `executemany` is one pipeline, which the server undoes as a whole, where libpq has pipelines."""
+    from psycopg import Error, Pipeline
+
+    return isinstance(error, Error) and error.sqlstate is not None and Pipeline.is_supported()
+
+
 PSYCOPG = Driver(
+    undoes_many=_psycopg_undoes_many,
     rows=_psycopg_rows,
     store=store,
     commits_itself=commits_itself,
