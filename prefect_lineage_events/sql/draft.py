@@ -10,7 +10,7 @@ from sqlglot.expressions import Expr
 from .columns import ColumnResult
 from .context import Context
 from .model import Confidence, Control, Effect, Statement, StatementKind, TableRef
-from .names import HIDDEN, HIDDEN_REASON, is_of_the_program
+from .names import HIDDEN_REASON, is_hidden, is_of_the_program
 from .temporary_names import as_temporary
 
 _RANK: dict[Confidence, int] = {"exact": 0, "recovered": 1, "partial": 2}
@@ -43,7 +43,7 @@ class Draft:
     body: list[Draft] = field(default_factory=list)
 
     def read(self, table: TableRef | None) -> None:
-        if table == HIDDEN:
+        if is_hidden(table):
             self.doubt("partial", HIDDEN_REASON)
         elif table is not None:
             self.inputs[table] = None
@@ -51,9 +51,10 @@ class Draft:
 
     def write(self, table: TableRef | None, temporary: bool = False) -> TableRef | None:
         """Note an output; returns it as it was noted, marked temporary where it is."""
-        if table == HIDDEN:
+        if is_hidden(table):
             self.doubt("partial", HIDDEN_REASON)
-        if table is None or table == HIDDEN:
+            return None
+        if table is None:
             return None
         if temporary and not table.temporary:
             table = as_temporary(table, self.context)

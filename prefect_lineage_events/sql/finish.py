@@ -12,7 +12,7 @@ from .temporary_names import as_temporary, has_temporary_views
 
 def finished(draft: Draft, fingerprint: str, sanitised: str) -> Statement:
     """The statement that a draft has become."""
-    if any(table.temporary for table in draft.inputs) and isinstance(draft.tree, exp.Create):
+    if isinstance(draft.tree, exp.Create) and any(table.temporary for table in draft.inputs):
         _as_its_sources(draft)
     return draft.finish(fingerprint, sanitised, _columns(draft) if draft.context.columns else None)
 

@@ -35,11 +35,14 @@ class ParserStopped(Exception):
 
 class _Meter(threading.local):
     left = 0
+    seconds = 0.0
     until = 0.0
 
-    def step(self) -> None:
-        self.left -= 1
-        if self.left < 0 or (not self.left & _LOOKS and time.thread_time() > self.until):
+    def look(self) -> None:
+        """Stop the parser where it has used up its steps or its time, which counts from the first look on."""
+        now = time.thread_time()
+        self.until = self.until or now + self.seconds
+        if self.left < 0 or now > self.until:
             raise ParserStopped
 
 
@@ -50,7 +53,8 @@ _dialects: dict[str, Dialect] = {}
 def parser(dialect: str, tokens: int) -> Parser:
     """A parser for one statement of so many tokens, which may raise ParserStopped. Only for the thread that asks."""
     _meter.left = _STEPS + _STEPS_PER_TOKEN * tokens
-    _meter.until = time.thread_time() + _SECONDS + _SECONDS_PER_TOKEN * tokens
+    _meter.seconds = _SECONDS + _SECONDS_PER_TOKEN * tokens
+    _meter.until = 0.0
     known = _dialects.get(dialect)
     if known is None:
         known = _dialects[dialect] = _metered(dialect)
@@ -70,10 +74,12 @@ def _metered(name: str) -> Dialect:
 
 
 def _answer(value: Any) -> property:
-    step = _meter.step
+    meter = _meter
 
     def asked(_: Dialect) -> Any:
-        step()
+        meter.left = left = meter.left - 1
+        if left < 0 or not left & _LOOKS:
+            meter.look()
         return value
 
     return property(asked)

@@ -91,6 +91,11 @@ _VALUE_DIALECTS = frozenset({"postgres", "greenplum", "redshift", "materialize",
 _DECORATOR = re.compile(r"(?<=.)\$\w+$")
 
 
+def is_hidden(table: TableRef | None) -> bool:
+    """Is it HIDDEN? Most tables differ from that by their kind already."""
+    return table is not None and table.kind == HIDDEN.kind and table == HIDDEN
+
+
 def is_value(parts: Sequence[Part], dialect: str) -> bool:
     """Does a name stand for a value and for no table, as in `FROM current_date`?"""
     return dialect in _VALUE_DIALECTS and len(parts) == 1 and not parts[0][1] and parts[0][0].lower() in _VALUES

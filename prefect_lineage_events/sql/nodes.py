@@ -14,11 +14,11 @@ from .lexis import BATCHED
 from .model import TableRef
 from .names import (
     FILE_READERS,
-    HIDDEN,
     HIDDEN_REASON,
     NAMING_FUNCTIONS,
     SCANS_OF_THE_PROGRAM,
     Part,
+    is_hidden,
     is_substituted,
     is_value,
     location_of,
@@ -48,12 +48,13 @@ class Nodes:
 
     def ref(self, node: exp.Table) -> TableRef | None:
         """What a table node stands for, whatever CTEs are in sight; None when that is no table with a known name."""
-        if id(node) not in self.draft.refs:
-            self.draft.refs[id(node)] = self.unless_hidden(self._resolve(node))
-        return self.draft.refs[id(node)]
+        refs, key = self.draft.refs, id(node)
+        if key not in refs:
+            refs[key] = self.unless_hidden(self._resolve(node))
+        return refs[key]
 
     def unless_hidden(self, table: TableRef | None) -> TableRef | None:
-        return self.unknown(HIDDEN_REASON) if table == HIDDEN else table
+        return self.unknown(HIDDEN_REASON) if is_hidden(table) else table
 
     def _resolve(self, node: exp.Table) -> TableRef | None:
         this = node.this

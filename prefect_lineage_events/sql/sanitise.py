@@ -35,25 +35,34 @@ _DOUBTFUL_WORDS = frozenset({"-", "--", "/", "/*", "*/", "*", "\\", "$", "{", "&
 _NO_LIMIT = 1 << 30
 
 
-def shown(words: Shape | None, text: str, limit: int = DEFAULT_LIMIT) -> str:
-    """What may be shown of a statement of these words, in at most `limit` characters, cut between words."""
-    if words is not None:
-        result = _joined(*words, limit)
-        if not _DOUBTFUL.search(result):
-            return result
-    return first_keyword(text)[:limit]
+def line_of(words: Shape | None, limit: int = DEFAULT_LIMIT) -> str | None:
+    """The words of a statement in at most `limit` characters, cut between words; None where it has none."""
+    return _joined(*words, limit) if words is not None else None
 
 
-def fingerprint(words: Shape | None, text: str) -> str:
+def shown(line: str | None, text: str, limit: int = DEFAULT_LIMIT) -> str:
+    """What may be shown of a statement whose words are in this line, in at most `limit` characters."""
+    return first_keyword(text)[:limit] if line is None or _is_doubtful(line) else line
+
+
+def fingerprint(words: Shape | None, line: str | None, text: str) -> str:
     """16 hex digits, equal for statements that differ only in literals, binds, comments, blanks and case.
 
-    Made of nothing that may not be shown: of a text that does not tokenise, of its first keyword.
+    Made of nothing that may not be shown: of a text that does not tokenise, of its first keyword. `line` are the words,
+    which are put together again only where it was cut.
     """
-    if words is None or (not _DOUBTFUL_WORDS.isdisjoint(words[0]) and _DOUBTFUL.search(_joined(*words, _NO_LIMIT))):
+    if words is not None and line is not None and line.endswith(CUT) and not _DOUBTFUL_WORDS.isdisjoint(words[0]):
+        line = _joined(*words, _NO_LIMIT)
+    if words is None or line is None or (_is_doubtful(line) and not _DOUBTFUL_WORDS.isdisjoint(words[0])):
         identity = first_keyword(text)
     else:
         identity = " ".join(words[0]).upper()
     return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _is_doubtful(line: str) -> bool:
+    has_sign = "$" in line or "--" in line or "{" in line or "/*" in line or "*/" in line or line[:1] == "\\"
+    return has_sign and _DOUBTFUL.search(line) is not None
 
 
 def first_keyword(text: str) -> str:

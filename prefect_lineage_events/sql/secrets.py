@@ -100,7 +100,6 @@ _OPTION_LISTS = word_set(
     """WITH OPTIONS OPTION PROPERTIES TBLPROPERTIES SERDEPROPERTIES DBPROPERTIES COPY_OPTIONS SETTINGS FORMAT PARAMETERS
     ="""
 )
-_SCHEME_ENDS = frozenset({":", "://"})
 _CLIENT_FILES = word_set("JAR JARS FILE FILES ARCHIVE ARCHIVES")  # of Hive's DELETE, ADD and LIST
 _TABLE_POSITIONS = word_set("FROM JOIN FUNCTION ENGINE =")
 _QUERY_STARTS = word_set("SELECT VALUES INSERT UPDATE DELETE MERGE BEGIN")
@@ -112,7 +111,7 @@ def hide_secrets(words: Sequence[str], spaced: Sequence[bool], dialect: str) -> 
     `spaced[i]` says whether a blank stands before word i.
     """
     is_query = words[0].upper() in _PARSED and dialect not in BATCHED and words[0].upper() != "DELETE"
-    if is_query and "=" not in words and _SCHEME_ENDS.isdisjoint(words):
+    if is_query and ":" not in words and ("=" not in words or "(" not in words):
         return list(words), list(spaced)
     upper = [word.upper() for word in words]
     if is_query:
@@ -128,9 +127,11 @@ def hide_secrets(words: Sequence[str], spaced: Sequence[bool], dialect: str) -> 
     hidden = _Hidden(list(words), list(spaced))
     if upper[0] not in _PARSED:
         _hide_named(upper, hidden)
-        upper = [word.upper() for word in hidden.words]
-    _hide_options(upper, hidden)
-    _hide_addresses(upper, hidden)
+        upper = [word if word == "?" else known for word, known in zip(hidden.words, upper, strict=True)]
+    if "=" in upper:
+        _hide_options(upper, hidden)
+    if ":" in upper:
+        _hide_addresses(upper, hidden)
     if upper[0] in _SETTERS or (upper[0] == "ALTER" and len(upper) > 1 and upper[1] in _SETTABLE):
         _hide_settings(upper, hidden)
     if upper[0] in ("SET", "RESET"):

@@ -5,7 +5,6 @@ A statement that failed is not fed, and so changes nothing. Copying a connection
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +21,6 @@ from .statement import analyze_piece
 from .tokens import Piece, split
 from .transaction_rules import transaction_rules
 
-_USES_LAST_QUERY = re.compile(r"last_query_id|->>", re.IGNORECASE)
 _MOST_ANALYSED = 220_000  # tokens of one text, those of statements alike counted once: about a second
 _EACH = 20  # what a statement costs beside its tokens
 _SHORT = 4  # tokens: COMMIT and the like cost nothing
@@ -92,10 +90,17 @@ class Session:
         known = _ANSWERS.get(key)
         if known is not None:
             return known, self.after(*known, in_transaction=in_transaction)
+        return self.first_answer(sql, key, columns, in_transaction)
+
+    def first_answer(
+        self, sql: str, key: Hashable, columns: bool, in_transaction: bool = False, *, is_last: bool = False
+    ) -> tuple[tuple[Statement, ...], Session]:
+        """What `analyze` answers to a text that the cache does not hold under this key. `is_last`: the session ends
+        with the text, so that what its last statement leaves is not asked for."""
         pattern = pattern_of(sql, self.dialect)
         if pattern is not None and (known := _ANSWERS.get(self._key(pattern, columns))) is not None:
             return known, self.after(*known, in_transaction=in_transaction)
-        statements, session = self._analyze(sql, columns, {}, in_transaction)
+        statements, session = self._analyze(sql, columns, {}, in_transaction, is_last)
         if self._may_be_kept(sql, statements, session):
             weight = len(sql) + _weight(statements) + 100 * len(self.state.columns)
             _ANSWERS.put(key, statements, weight)
@@ -115,7 +120,7 @@ class Session:
 
     def _may_be_kept(self, sql: str, statements: Sequence[Statement], after: Session) -> bool:
         """Does the answer follow from the key alone, and the session after it from the answer?"""
-        if _USES_LAST_QUERY.search(sql) or after.state.attached != self.state.attached:
+        if _uses_last_query(sql) or after.state.attached != self.state.attached:
             return False
         return len(statements) == 1 or not any(s.control or s.session for s in statements)
 
@@ -195,14 +200,21 @@ class Session:
         return _Snapshot(self.settings, self.lasting, self.state)
 
     def _analyze(
-        self, sql: str, columns: bool, schemas: Mapping[str, Columns], in_transaction: bool = False
+        self,
+        sql: str,
+        columns: bool,
+        schemas: Mapping[str, Columns],
+        in_transaction: bool = False,
+        is_last: bool = False,
     ) -> tuple[tuple[Statement, ...], Session]:
-        script = _Script(columns, schemas)
+        pieces = split(sql, self.dialect)
+        script = _Script(columns, schemas, has_several=len(pieces) > 1)
         session = self
         statements: list[Statement] = []
-        for piece in split(sql, self.dialect):
+        for piece in pieces:
             found = script.read(piece, session)
-            session = session.after(*found, in_transaction=in_transaction)
+            if not is_last or piece is not pieces[-1]:
+                session = session.after(*found, in_transaction=in_transaction)
             opened = attached_by(piece, session.state.attached)
             if opened is not None:
                 session = replace(session, state=replace(session.state, attached=opened))
@@ -264,7 +276,8 @@ class _Script:
     the session. What is not analysed is one statement that says so, control of transactions excepted.
     """
 
-    def __init__(self, columns: bool, schemas: Mapping[str, Columns]) -> None:
+    def __init__(self, columns: bool, schemas: Mapping[str, Columns], *, has_several: bool) -> None:
+        self._has_several = has_several
         self._columns = columns
         self._schemas = schemas
         self._left = _MOST_ANALYSED
@@ -279,10 +292,7 @@ class _Script:
             self._left = 0
             said, self._said = self._said, True
             return () if said else (Statement("misc", confidence="partial", reason=UNREAD),)
-        met = (session.database, session.schema, session.schema_lost, session.state)
-        if met != self._met:
-            self._met, self._known = met, {}
-        text = pattern_of(piece.text, session.dialect) or piece.text
+        text = self._text(piece, session) if self._has_several else ""
         found = self._known.get(text)
         if found is not None and not piece.lost:
             return found
@@ -291,10 +301,21 @@ class _Script:
         lost = piece.lost or (LOST_LITERAL if piece.lost_literal and piece.may_execute_texts else "")
         if lost:
             return tuple(replace(s, confidence="partial", reason=lost) for s in found)
-        is_plain = all(s.confidence == "exact" and not (s.session or s.control) for s in found)
-        if is_plain and size <= _SMALL and not _USES_LAST_QUERY.search(piece.text):
+        may_be_shared = self._has_several and size <= _SMALL and not _uses_last_query(piece.text)
+        if may_be_shared and all(s.confidence == "exact" and not (s.session or s.control) for s in found):
             self._known[text] = found
         return found
+
+    def _text(self, piece: Piece, session: Session) -> str:
+        """Under which text the answer for a piece is known; none is when something has happened to the session."""
+        met = (session.database, session.schema, session.schema_lost, session.state)
+        if met != self._met:
+            self._met, self._known = met, {}
+        return pattern_of(piece.text, session.dialect) or piece.text
+
+
+def _uses_last_query(text: str) -> bool:
+    return "->>" in text or "last_query_id" in text.lower()
 
 
 def fresh_answer(
@@ -307,11 +328,13 @@ def fresh_answer(
     schemas: Mapping[str, Columns] | None,
 ) -> tuple[Statement, ...]:
     """What a new session answers. A text seen before costs one look into the cache: no session is made for it."""
-    if not schemas:
-        known = _ANSWERS.get((sql, dialect, database, schema, columns, _FRESH))
-        if known is not None:
-            return known
-    return Session(dialect, database, schema).analyze(sql, columns=columns, schemas=schemas)[0]
+    if schemas:
+        return Session(dialect, database, schema).analyze(sql, columns=columns, schemas=schemas)[0]
+    key = (sql, dialect, database, schema, columns, _FRESH)
+    known = _ANSWERS.get(key)
+    if known is not None:
+        return known
+    return Session(dialect, database, schema).first_answer(sql, key, columns, is_last=True)[0]
 
 
 def _weight(statements: Iterable[Statement]) -> int:

@@ -19,9 +19,11 @@ def temporary_parts(folded: Sequence[str], context: Context) -> tuple[str, ...] 
     own = transaction_rules(context.dialect).temporary_schema
     if not own:
         return None
-    parts = complete((own, folded[-1]), context)
     if _says_temporary(folded, context, own):
-        return parts
+        return complete((own, folded[-1]), context)
+    if not context.temporary:
+        return None
+    parts = complete((own, folded[-1]), context)
     may = len(folded) == 1 or (context.dialect == "duckdb" and len(folded) == 2 and folded[0] == "main")
     return parts if may and parts in context.temporary else None
 

@@ -19,7 +19,7 @@ from .lexis import MOST_TOKENS, known, tokenize
 from .literals import Places
 from .longlists import HINTS, UNREAD, cut_long_lists
 from .model import TableRef
-from .sanitise import DEFAULT_LIMIT, cut, fingerprint, shown
+from .sanitise import DEFAULT_LIMIT, cut, fingerprint, line_of, shown
 from .scanner import Scanner
 from .scripts import cut_characters, cut_tokens, delimited, may_have_cuts, without_client_lines
 from .shape import Shape, shape
@@ -57,7 +57,7 @@ class Piece:
     @property
     def is_templated(self) -> bool:
         """Whether some of it is a template's leftover, so that what runs in the end may be something else."""
-        return any(mask.kind in ("name", "gone") for mask in self.masks)
+        return bool(self.masks) and any(mask.kind in ("name", "gone") for mask in self.masks)
 
     @property
     def may_execute_texts(self) -> bool:
@@ -74,16 +74,20 @@ class Piece:
     @cached_property
     def sanitised(self) -> str:
         """What may be shown, at most DEFAULT_LIMIT characters; see `sanitise.py`."""
-        return self.sanitise(DEFAULT_LIMIT)
+        return shown(self._line, self.text)
+
+    @cached_property
+    def _line(self) -> str | None:
+        return line_of(self.shape)
 
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits, equal for statements that differ only in literals, binds, comments, blanks and case."""
-        return fingerprint(self.shape, self.text)
+        return fingerprint(self.shape, self._line, self.text)
 
     def sanitise(self, limit: int) -> str:
         """What may be shown of the statement, in at most `limit` characters."""
-        return shown(self.shape, self.text, limit)
+        return shown(line_of(self.shape, limit), self.text, limit)
 
     def __repr__(self) -> str:
         return f"Piece({self.sanitised!r})"
@@ -184,6 +188,8 @@ def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], to
 
 def _trimmed(source: str, dialect: str) -> str:
     """The text without the blanks and comments before it, hints excepted, and without blanks and `;` behind it."""
+    if source[:1].isalpha():
+        return source.rstrip().rstrip(";")
     scanner = Scanner(source, dialect)
     start = scanner.skip_blanks(0)
     while not source.startswith(HINTS, start) and (end := scanner.comment_end(start)) > start:

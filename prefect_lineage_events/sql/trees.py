@@ -151,6 +151,7 @@ def _unfit(tokens: Sequence[Token]) -> str:
     if len(tokens) > MOST_TOKENS:
         return f"it has more than {MOST_TOKENS:,} tokens"
     depth = joins = typed = ifs = 0
+    is_counted = False
     last = tokens[0]
     previous = TokenType.COMMA
     before = TokenType.COMMA
@@ -162,8 +163,10 @@ def _unfit(tokens: Sequence[Token]) -> str:
             typed = typed + 1 if previous in _TYPES and kind != TokenType.CASE else typed
             if depth > DEEPEST:
                 return f"it is nested more than {DEEPEST} deep"
-            if typed > _MOST_TYPE_BRACKETS and _nested_types(tokens):
-                return "types are nested too deeply"
+            if typed > _MOST_TYPE_BRACKETS and not is_counted:
+                is_counted = True
+                if _nested_types(tokens):
+                    return "types are nested too deeply"
         elif kind in _CLOSING:
             depth -= 1
         elif kind in _JOINS:
@@ -183,15 +186,18 @@ def _unfit(tokens: Sequence[Token]) -> str:
 def _nested_types(tokens: Sequence[Token]) -> bool:
     """Are brackets of type words open within each other, more than may be?"""
     opened: list[bool] = []
+    depth = 0
     previous = TokenType.COMMA
     for token in tokens:
         kind = token.token_type
         if kind in _OPENING:
-            opened.append(previous in _TYPES and kind != TokenType.CASE)
-            if sum(opened) > _MOST_TYPE_BRACKETS:
+            is_type = previous in _TYPES and kind != TokenType.CASE
+            opened.append(is_type)
+            depth += is_type
+            if depth > _MOST_TYPE_BRACKETS:
                 return True
         elif kind in _CLOSING and opened:
-            opened.pop()
+            depth -= opened.pop()
         previous = kind
     return False
 

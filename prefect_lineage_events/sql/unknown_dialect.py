@@ -59,7 +59,7 @@ def without_comments(text: str) -> str:
 
 def is_doubtful(text: str) -> bool:
     """Whether the dialects do not agree where its texts end: `\\'` is a quote in some, and the end in others."""
-    return _ESCAPED_QUOTE.search(text) is not None
+    return "\\" in text and _ESCAPED_QUOTE.search(text) is not None
 
 
 def texts_in_double_quotes(tokens: Sequence[Token], text: str) -> tuple[list[Token], bool]:
