@@ -111,10 +111,13 @@ def sweep(client: SyncPrefectClient) -> Finding:
     """Does it run, does it end well, and does anything wait for it?"""
     state = sweep_state.read(client)
     if state.swept is None:
-        return Finding(False, "sweep", "never ran", "start the assembler, or run `prefect-lineage sweep`")
+        advice = "start the assembler, or run `prefect-lineage sweep`"
+        if _is_new(client):
+            return Finding(True, "sweep", "never ran: its schedule is new", advice, doubtful=True)
+        return Finding(False, "sweep", "never ran", advice)
     ago = api.now(client) - state.swept
     last = f"last ran {ago.total_seconds() / 60:.0f} minutes ago"
-    if ago > max(SWEEP_OVERDUE, TURNS_MISSED * _interval(client)):
+    if ago > _overdue(client):
         return Finding(False, "sweep", last, "start the assembler, or run `prefect-lineage sweep`")
     if failure := _last_failure(client):
         return Finding(False, "sweep", f"{last}, and failed: {failure}", "see its run's log in the UI")
@@ -224,6 +227,19 @@ def _assembler_id(client: SyncPrefectClient) -> Any:
         return client.read_deployment_by_name(deploy.ASSEMBLER).id
     except ObjectNotFound:
         return None
+
+
+def _is_new(client: SyncPrefectClient) -> bool:
+    """Is it too early for the first sweep to be late?"""
+    try:
+        created = client.read_deployment_by_name(deploy.SWEEPER).created
+    except ObjectNotFound:
+        return False
+    return created is not None and api.now(client) - created < _overdue(client)
+
+
+def _overdue(client: SyncPrefectClient) -> dt.timedelta:
+    return max(SWEEP_OVERDUE, TURNS_MISSED * _interval(client))
 
 
 def _interval(client: SyncPrefectClient) -> dt.timedelta:

@@ -138,8 +138,20 @@ def test_automations_that_are_missing_switched_off_or_astray(deployed):
 )
 def test_a_sweep_that_is_not_well(client, state, words, monkeypatch):
     monkeypatch.setattr(health, "_last_failure", lambda _: None)
+    monkeypatch.setattr(health, "_is_new", lambda _: False)
     monkeypatch.setattr(sweep_state, "read", lambda _: state)
     assert words in what_is_wrong(health.sweep(client))
+
+
+@pytest.mark.parametrize(("hours", "ok"), [(0, True), (12, False)])
+def test_the_first_sweep_of_a_new_installation_is_not_late(deployed, monkeypatch, hours, ok):
+    there = deployed.read_deployment_by_name(deploy.SWEEPER)
+    since = there.model_copy(update={"created": now() - dt.timedelta(hours=hours)})
+    monkeypatch.setattr(type(deployed), "read_deployment_by_name", lambda *_: since)
+    monkeypatch.setattr(sweep_state, "read", lambda _: SweepState())
+    found = health.sweep(deployed)
+    assert "never ran" in str(found)
+    assert found.ok is ok
 
 
 @pytest.mark.parametrize(
