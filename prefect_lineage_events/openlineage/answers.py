@@ -73,8 +73,15 @@ def _response(error: BaseException) -> Any:
 
 def _reason(error: BaseException, response: Any) -> str:
     if response is not None:
-        return f"HTTP {response.status_code}: {without_credentials(response.text[:_MAX_ANSWER])}"
+        return f"HTTP {response.status_code}: {without_credentials(_text(response)[:_MAX_ANSWER])}"
     return _named(error)
+
+
+def _text(response: Any) -> str:
+    try:
+        return str(response.text)
+    except Exception:  # noqa: BLE001  (the connection may break off within the answer)
+        return "(its answer broke off)"
 
 
 def _named(error: BaseException) -> str:
@@ -92,16 +99,15 @@ def _unparsable(response: Any) -> bool:
     """Marquez answers 500 with `{"code": 400, ...}` to what it cannot parse: no retry helps."""
     try:
         answer = response.json()
-    except ValueError:
+    except Exception:  # noqa: BLE001  (no JSON, too deep, or the connection broke off)
         return False
     return isinstance(answer, dict) and answer.get("code") == 400
 
 
 def _advice(response: Any) -> str | None:
-    if response.status_code in LOSING_REDIRECTS:
-        return (
-            f"it sends us on to {without_credentials(response.headers.get('Location', '?'))}: set that as its address"
-        )
+    if 300 <= response.status_code < 400:
+        to = response.headers.get("Location")
+        return f"it sends us on to {without_credentials(to)}: set that as its address" if to else _ADDRESS
     return _ADVICE.get(response.status_code)
 
 
@@ -119,7 +125,7 @@ def _retry_after(response: Any) -> float | None:
         return float(text)
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+        until = until if until.tzinfo else until.replace(tzinfo=dt.timezone.utc)
+        return max(0.0, (until - dt.datetime.now(dt.timezone.utc)).total_seconds())
+    except (ValueError, TypeError, OverflowError):
         return None
-    until = until if until.tzinfo else until.replace(tzinfo=dt.timezone.utc)
-    return max(0.0, (until - dt.datetime.now(dt.timezone.utc)).total_seconds())

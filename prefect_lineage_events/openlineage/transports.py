@@ -44,10 +44,17 @@ class Outlet:
         self._answer = None
         try:
             self._client.emit(client_event(event))
-        except Exception:
-            # An answer that broke off behind a good status: sending it again would be once too often.
-            if self._answer is None or not 200 <= self._answer.status_code < 300:
+        except Exception as error:
+            if self._answer is None:
                 raise
+            # An answer may break off behind its status, which counts: sending again what was taken would be once too
+            # often, and what was refused would be refused again.
+            if not 200 <= self._answer.status_code < 300:
+                raise _unsuccessful(self._answer) from error
+        else:
+            # The client takes for success what is no error: a redirect that leads nowhere, 304.
+            if self._answer is not None and not 200 <= self._answer.status_code < 300:
+                raise _unsuccessful(self._answer)
 
     def close(self) -> None:
         self._client.close(timeout=_CLOSING_SECONDS)
@@ -62,11 +69,15 @@ class Outlet:
             kafka.tell_failures(transport)
 
     def _answered(self, response: Any, *args: Any, **kwargs: Any) -> None:
-        from requests import HTTPError
-
         self._answer = response
         if response.status_code in LOSING_REDIRECTS:
-            raise HTTPError("redirected", response=response)
+            raise _unsuccessful(response)
+
+
+def _unsuccessful(response: Any) -> Exception:
+    from requests import HTTPError
+
+    return HTTPError(f"HTTP {response.status_code}", response=response)
 
 
 def _resolved(config: Config) -> Config:

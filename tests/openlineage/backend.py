@@ -37,7 +37,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.headers.append({**self.headers, "path": self.path})
         status, body, headers = self.server.answer(event)
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body.encode())

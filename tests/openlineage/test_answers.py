@@ -40,6 +40,7 @@ def test_some_answers_ask_for_patience(status):
         (404, "OPENLINEAGE_ENDPOINT"),
         (405, "OPENLINEAGE_URL"),
         (302, "https://login"),
+        (308, "https://login"),
     ],
 )
 def test_some_answers_speak_of_the_configuration_and_say_what_to_do(status, advice):
@@ -57,6 +58,10 @@ def test_a_500_that_says_400_refuses_the_event():
     assert isinstance(verdict(answered(500, '{"code": 400}')), RefusedError)
 
 
+def test_a_500_whose_text_nests_too_deeply_may_be_either_ones_fault():
+    assert verdict(answered(500, "[" * 200_000)).unclear
+
+
 def test_the_wait_is_told_in_seconds():
     assert verdict(answered(429, Retry_After="17")).retry_after == 17
 
@@ -67,7 +72,7 @@ def test_the_wait_is_told_as_a_date():
     assert verdict(answered(503, Retry_After="Wed, 21 Oct 2015 07:28:00 GMT")).retry_after == 0
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-3", "1e9"])
+@pytest.mark.parametrize("text", ["", "soon", "-3", "1e9", "Wed, 21 Oct 2015 07:28:00 +99999999999999999999"])
 def test_a_wait_that_is_none_is_left_to_the_backoff(text):
     assert verdict(answered(429, Retry_After=text)).retry_after is None
 

@@ -133,7 +133,7 @@ def test_what_cannot_be_parsed_is_refused_at_once(events, backend):
     assert server.types() == ["START", "COMPLETE"]
 
 
-@pytest.mark.parametrize("status", [302, 401, 403, 404, 408, 429, 500, 502, 503])
+@pytest.mark.parametrize("status", [300, 302, 304, 305, 307, 308, 401, 403, 404, 408, 429, 500, 502, 503])
 def test_what_the_target_cannot_take_now_is_not_lost(events, backend, status):
     server = backend(lambda event: (201 if event["eventType"] == "START" else status, "", {}))
     verdicts = deliver(events, the_target())
@@ -141,6 +141,12 @@ def test_what_the_target_cannot_take_now_is_not_lost(events, backend, status):
     with pytest.raises(TransientDeliveryError, match=str(status)):
         next(verdicts)
     assert server.types() == ["START", "COMPLETE"]
+
+
+@pytest.mark.parametrize(("status", "refusals"), [(201, [None, None]), (413, ["HTTP 413: (its answer broke off)"] * 2)])
+def test_the_status_of_an_answer_that_breaks_off_counts(events, backend, status, refusals):
+    backend(lambda event: (status, "cut", {"Content-Length": "1000"}))
+    assert send(events) == refusals
 
 
 def test_a_target_that_is_away_is_transient_and_no_secret_is_told(events, monkeypatch):
