@@ -11,7 +11,7 @@ from .draft import Draft
 from .frames import CHANGE_OPTIONS, INSERT_OPTIONS, NO_ALIAS, QUERY_STARTS, SELECT_INTO_OPTIONS, Frame
 from .lexis import BATCHED
 from .model import Effect, TableRef
-from .names import FILE_READERS, MOVES, location_of, named_by
+from .names import FILE_READERS, MOVES, location_of, location_position, named_by
 from .reading import Named, read_name, read_parts
 from .remote import ROWSETS, rowset_at
 from .words import Kind, Words
@@ -142,8 +142,10 @@ class Changes:
         """`INSERT INTO FUNCTION s3('https://...')` writes what the function would read (clickhouse.com)."""
         words = self.words
         self.effect(effect)
-        if words.texts[at].lower() in FILE_READERS.get(self.dialect, ()) and words.kind(at + 2) == Kind.STRING:
-            self.draft.write(location_of(words.texts[at + 2], self.draft.context))
+        name = words.texts[at].lower()
+        place = [start for start, _ in words.items(at + 1)][location_position(name) :][:1]
+        if name in FILE_READERS.get(self.dialect, ()) and place and words.kind(place[0]) == Kind.STRING:
+            self.draft.write(location_of(words.texts[place[0]], self.draft.context))
         return words.close(at + 1) + 1
 
     def _insert_many(self, at: int) -> int:

@@ -66,6 +66,7 @@ class Context:
     statements before in a chain of `->>`. `attached` are the databases that are open under names of their own.
     `schema_lost`: a statement has set the
     schema to one that its text does not tell. `in_routine`: the statement stands in the body of a procedure or of a DO.
+    `locals` are the names of a block's variables, in lower case.
     """
 
     dialect: str = ""
@@ -80,6 +81,7 @@ class Context:
     in_routine: bool = False
     schema_lost: bool = False
     attached: Mapping[str, Attached] = field(default_factory=dict, repr=False)
+    locals: frozenset[str] = frozenset()
 
     @property
     def select_into_makes_a_table(self) -> bool:

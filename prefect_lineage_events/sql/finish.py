@@ -43,5 +43,6 @@ def _columns(draft: Draft) -> ColumnResult | None:
         resolve=lambda table: draft.refs.get(id(table)),
         schemas=draft.context.schemas,
         dialect=draft.context.dialect,
+        variables=draft.context.locals,
         statement=draft.finish() if writes_a_query else None,
     )

@@ -34,7 +34,8 @@ _DUCKDB_READERS = frozenset(
 _CLICKHOUSE_READERS = frozenset(
     {  # clickhouse.com/docs/sql-reference/table-functions
         "s3", "s3cluster", "gcs", "url", "urlcluster", "file", "filecluster", "hdfs", "hdfscluster", "azureblobstorage",
-        "deltalake", "iceberg", "iceberg_s3", "hudi",
+        "azureblobstoragecluster", "deltalake", "deltalakecluster", "iceberg", "iceberg_s3", "icebergs3",
+        "icebergs3cluster", "iceberglocal", "hudi", "hudicluster",
     }
 )  # fmt: skip
 # Table functions that read what only the program holds (duckdb.org/docs/stable/guides/python/sql_on_pandas).
@@ -48,6 +49,14 @@ FILE_READERS: dict[str, frozenset[str]] = {
     "tsql": frozenset({"openrowset"}),  # learn.microsoft.com: OPENROWSET (BULK 'path', ...)
     "": _DUCKDB_READERS,
 }
+
+
+def location_position(function: str) -> int:
+    """Which argument of a reader is the location: the first, or the second of those that begin with a cluster's name
+    (clickhouse.com/docs: s3Cluster)."""
+    return int(function.lower().endswith("cluster"))
+
+
 # Table functions whose first argument names a table (clickhouse.com: dictionary; learn.microsoft.com: CHANGETABLE,
 # CONTAINSTABLE and its like).
 NAMING_FUNCTIONS: dict[str, frozenset[str]] = {

@@ -22,6 +22,7 @@ from .names import (
     is_substituted,
     is_value,
     location_of,
+    location_position,
     named_by,
     stage_of,
     table_of,
@@ -175,7 +176,8 @@ class Nodes:
 
     def _files(self, function: exp.Func) -> TableRef | None:
         """The file that a reader names, the first of a list of them; the others are noted here."""
-        texts = [x for x in arguments_of(function) if isinstance(x, exp.Literal) and x.is_string]
+        arguments = arguments_of(function)[location_position(function_name(function)) :]
+        texts = [x for x in arguments if isinstance(x, exp.Literal) and x.is_string]
         if not texts:
             return None
         first, *others = texts if isinstance(texts[0].parent, exp.Array) else texts[:1]

@@ -30,7 +30,7 @@ from .frames import (
     Frame,
 )
 from .lexis import BATCHED
-from .names import FILE_READERS, MOVES, NAMING_FUNCTIONS, location_of, named_by, text_item
+from .names import FILE_READERS, MOVES, NAMING_FUNCTIONS, location_of, location_position, named_by, text_item
 from .reading import Named, read_name, read_parts
 from .remote import ROWSETS
 from .table_functions import may_name_tables, tables_of_call
@@ -163,7 +163,8 @@ class _Scan(Changes):
         if may_name_tables(name, self.dialect):
             self._named_in_call(name, end)
         elif name in FILE_READERS.get(self.dialect, ()) and (name != "openrowset" or words.word(end + 1) == "BULK"):
-            literals = [i for i in range(end + 1, words.close(end)) if words.kind(i) == Kind.STRING]
+            place = next((start for start, _ in list(words.items(end))[location_position(name) :]), words.close(end))
+            literals = [i for i in range(place, words.close(end)) if words.kind(i) == Kind.STRING]
             for literal in literals if words.word(end + 1) == "[" else literals[:1]:
                 self.draft.read(location_of(words.texts[literal], self.draft.context))
         elif name in ROWSETS and self.dialect in BATCHED:

@@ -283,6 +283,7 @@ class _Script:
         self._left = _MOST_ANALYSED
         self._said = False
         self._known: dict[str, tuple[Statement, ...]] = {}
+        self._locals: frozenset[str] = frozenset()
         self._met: tuple[object, ...] = ()
 
     def read(self, piece: Piece, session: Session) -> tuple[Statement, ...]:
@@ -297,7 +298,8 @@ class _Script:
         if found is not None and not piece.lost:
             return found
         self._left -= size + _EACH
-        found = analyze_piece(piece, session.context(self._columns, self._schemas))
+        found = analyze_piece(piece, replace(session.context(self._columns, self._schemas), locals=self._locals))
+        self._locals |= {value for statement in found for name, value in statement.session if name == "variable"}
         lost = piece.lost or (LOST_LITERAL if piece.lost_literal and piece.may_execute_texts else "")
         if lost:
             return tuple(replace(s, confidence="partial", reason=lost) for s in found)
@@ -308,7 +310,7 @@ class _Script:
 
     def _text(self, piece: Piece, session: Session) -> str:
         """Under which text the answer for a piece is known; none is when something has happened to the session."""
-        met = (session.database, session.schema, session.schema_lost, session.state)
+        met = (session.database, session.schema, session.schema_lost, session.state, self._locals)
         if met != self._met:
             self._met, self._known = met, {}
         return pattern_of(piece.text, session.dialect) or piece.text

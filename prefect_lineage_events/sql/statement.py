@@ -25,6 +25,7 @@ from .draft import Draft
 from .finish import finished
 from .inlined import inline_queries
 from .lexis import BATCHED
+from .local_variables import declared_in, parameters
 from .model import Statement, TableRef
 from .recovery import recover
 from .routines import TRANSITION_TABLES, body_of, do_body
@@ -112,6 +113,9 @@ class _Reader:
         control = control_of(words, self.context.dialect) if words.word(0) in CONTROLS else None
         if control is not None and (self.texts == 0 or words.word(0) in ("COMMIT", "ROLLBACK")):
             return [Draft(self.context, control=control)]
+        own = declared_in(words, self.context)
+        if own:
+            self.context = replace(self.context, locals=self.context.locals | own)
         drafts, start = [], 0
         for begin, start in heads(words):
             drafts += self._head(words, begin, start)
@@ -119,6 +123,8 @@ class _Reader:
             statement = words.part(start) if start else words
             drafts += self.statement(statement)
             ends_transaction(statement, drafts[-1])
+        if own and drafts:
+            drafts[0].session += [("variable", name) for name in sorted(own)]
         return drafts
 
     def _chain(self, parts: list[Words]) -> list[Draft]:
@@ -160,8 +166,6 @@ class _Reader:
         elif verb not in NO_DATA and not is_of_a_block(words, self.context):
             draft.doubt("partial", "an unknown kind of statement")
         return [draft]
-
-    # --- queries and changes
 
     def _parsed(self, words: Words) -> list[Draft]:
         tokens = words.tokens_between(0, len(words))
@@ -240,8 +244,6 @@ class _Reader:
             listed = [exp.Identifier(this=column, quoted=True) for column in query.columns]
             draft.tree = exp.Insert(this=exp.Schema(this=node, expressions=listed), expression=draft.tree)
 
-    # --- definitions
-
     def create(self, words: Words, draft: Draft) -> list[Draft]:
         definition = definitions.create(words, draft)
         if definition.thing in ROUTINES:
@@ -288,7 +290,8 @@ class _Reader:
         body = body_of(definition, words)
         if body is None:
             return draft
-        draft.body = self._text(body, True) if isinstance(body, str) else self._inside()._sequence(body.split(";"))
+        inside = self._inside(parameters(words, definition.name_end, self.context.dialect))
+        draft.body = inside._text(body, True) if isinstance(body, str) else inside._sequence(body.split(";"))
         gone = TRANSITION_TABLES if definition.thing == "TRIGGER" and self.context.dialect in BATCHED else ()
         for statement in draft.body:
             draft.inputs.update(
@@ -299,9 +302,9 @@ class _Reader:
                 draft.doubt(statement.confidence, statement.reason)
         return draft
 
-    def _inside(self) -> _Reader:
-        """The reader of a body, where INTO sets variables."""
-        return _Reader(replace(self.context, in_routine=True), self.texts)
+    def _inside(self, names: frozenset[str]) -> _Reader:
+        """The reader of a body, where INTO sets variables; `names` are those of its parameters."""
+        return _Reader(replace(self.context, in_routine=True, locals=self.context.locals | names), self.texts)
 
     def _sequence(self, parts: Iterable[Words]) -> list[Draft]:
         """Statements that follow one another: each meets the tables and names that those before it left."""
@@ -314,8 +317,6 @@ class _Reader:
     def _next(self, drafts: list[Draft]) -> list[Draft]:
         self.context = moved_on(self.context, [draft.finish() for draft in drafts])
         return drafts
-
-    # --- statements within statements
 
     def explain(self, words: Words, draft: Draft) -> list[Draft]:
         """EXPLAIN touches nothing; EXPLAIN ANALYZE runs what it explains (postgresql.org, duckdb.org, trino.io)."""

@@ -33,6 +33,7 @@ _OF_INTEREST = (
     exp.Directory,
     exp.Lock,
     exp.Lateral,
+    exp.In,
 )
 
 
@@ -50,6 +51,7 @@ class _Walk(Nodes):
         self.nodes = nodes
         self.targets: set[int] = set()
         self.ctes = Ctes(nodes, self.context.dialect)
+        self._own_names: tuple[set[str], set[str]] | None = None
 
     def run(self, tree: Expr) -> None:
         for node in self.nodes:
@@ -63,6 +65,8 @@ class _Walk(Nodes):
                 self._from_rows(node)
             elif isinstance(node, exp.Anonymous):
                 self._function(node)
+            elif isinstance(node, exp.In) and isinstance(node.args.get("field"), exp.Column):
+                self._set(node.args["field"], tree)
             elif isinstance(node, exp.Lateral) and isinstance(node.this, (exp.Identifier, exp.Dot)):
                 self._applied(node)
         if len(self.draft.outputs) > 1:
@@ -98,6 +102,17 @@ class _Walk(Nodes):
         """Is it `(SHOW TABLES)`, which the parser takes for a table and its alias (duckdb.org: SHOW, as a subquery)?"""
         is_statement = self.context.dialect == "duckdb" and isinstance(node.parent, exp.Subquery) and bool(node.alias)
         return is_statement and node.name.lower() == "show" and not node.this.args.get("quoted")
+
+    def _set(self, name: exp.Column, tree: Expr) -> None:
+        """`a IN t` is `a IN (SELECT * FROM t)` (clickhouse.com/docs: IN operators); not where the query names `t`."""
+        if self.context.dialect != "clickhouse":
+            return
+        if self._own_names is None:
+            own = list(tree.find_all(exp.Table, exp.Subquery, exp.Alias, exp.CTE))
+            values = {node.alias.lower() for node in own if isinstance(node, (exp.Alias, exp.CTE))}
+            self._own_names = values, {node.alias_or_name.lower() for node in own}
+        if name.parts[0].name.lower() not in self._own_names[len(name.parts) > 1]:
+            self.draft.read(self.named([part_of(part) for part in name.parts]))
 
     def _applied(self, node: exp.Lateral) -> None:
         """`CROSS APPLY b`: a table may stand where mostly a function does (learn.microsoft.com: FROM)."""

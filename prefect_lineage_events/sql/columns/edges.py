@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlglot import exp
@@ -46,16 +46,19 @@ def column_edges(
     schemas: Mapping[str, Any] | None = None,
     dialect: str = "",
     statement: Statement | None = None,
+    variables: frozenset[str] = frozenset(),
     budget: int = BUDGET,
 ) -> ColumnResult:
     """The column lineage of one statement's tree.
 
     `resolve` gives the reference of a table node (or of a TABLE(...)), None where it is no table of the store.
     `schemas` maps dotted names to columns. `statement` is what is known of the statement so far: its output is the
-    target of a query that the text writes somewhere in a way the tree does not show. Never raises; a tree too large
+    target of a query that the text writes somewhere in a way the tree does not show. `variables` are names that a block
+    gives to values, in lower case. Never raises; a tree too large
     to walk, or of a shape that nobody expected, yields no edges and a reason.
     """
-    queries = Queries(resolve, schemas or {}, rules_of(dialect), Budget(budget))
+    rules = replace(rules_of(dialect), variables=variables) if variables else rules_of(dialect)
+    queries = Queries(resolve, schemas or {}, rules, Budget(budget))
     statements = Statements(queries, dialect)
     try:
         relation = queries.run(_task(statements, tree, statement))

@@ -169,6 +169,17 @@ class Trace:
         """A field of a value: what that is made of takes a look at its struct."""
         self.nested.append((node, how))
 
+    def member(self, node: exp.Expr, how: Transformation) -> None:
+        """`a IN t`: where a table's name may stand, it is no column."""
+        value: Transformation = "TRANSFORMATION" if how == IDENTITY else how
+        field = node.args.get("field")
+        if not (self.scope.rules.sets_of_tables and field.__class__ is exp.Column):
+            self.below(node, value)
+            return
+        self.one(node.args["this"], value)
+        if parts_of(field, self.scope.rules)[0].lower() in (self.scope.sources if field.table else self.scope.aliases):
+            self.one(field, value)
+
     def filtered(self, node: exp.Expr, how: Transformation) -> None:
         self.one(node.args["this"], how)
         self.one(node.args["expression"], COMPOSED[how]["FILTER"])
@@ -227,6 +238,7 @@ _SPECIAL: dict[Role, Callable[[Trace, exp.Expr, Transformation], None]] = {
     Role.OPENED: Trace.opened,
     Role.CHOSEN: Trace.chosen,
     Role.LESS: Trace.less,
+    Role.MEMBER: Trace.member,
 }
 
 

@@ -22,10 +22,12 @@ class ColumnRules:
     before it in the same SELECT. With `struct_fields`, `a.b` may be field `b` of column `a`. With `positions`, `$1`
     is a source's first column. With `implicit_recursion` a CTE may refer to itself without the word RECURSIVE.
     `naming` says how an expression without an alias is called (`text`: by its text, of which nobody can be certain).
-    `constants` are words that look like columns and are none. `exploded` are the columns of EXPLODE in a FROM clause;
+    `constants` are words that look like columns and are none, `variables` names that are columns only of a table which
+    is known to have them. `exploded` are the columns of EXPLODE in a FROM clause;
     sqlglot reads Snowflake's FLATTEN as one. With `expands_columns` an expression with COLUMNS(...) in it is one for
     each of those columns. With `unnests_fields` the rows of an unnested array of structs have their fields as columns.
-    With `rows_by_name` a table's name is its whole row, where a value is expected.
+    With `rows_by_name` a table's name is its whole row, where a value is expected. With `sets_of_tables` the right side
+    of IN may be a table's name.
     """
 
     plain: Callable[[str], str]
@@ -40,6 +42,8 @@ class ColumnRules:
     expands_columns: bool = False
     unnests_fields: bool = False
     rows_by_name: bool = False
+    sets_of_tables: bool = False
+    variables: frozenset[str] = frozenset()
 
 
 # docs.snowflake.com: SELECT; docs.aws.amazon.com/redshift: SELECT list, alias reference; docs.databricks.com: SELECT,
@@ -107,4 +111,5 @@ def rules_of(dialect: str) -> ColumnRules:
         expands_columns=dialect in ("duckdb", ""),
         unnests_fields=dialect == "bigquery",
         rows_by_name=dialect in _ROWS_BY_NAME,
+        sets_of_tables=dialect == "clickhouse",
     )

@@ -155,6 +155,8 @@ class Scope:
             return self.sources[lower].value  # a function's one column is called like its alias
         if lower in self.assigned:
             return self.assigned[lower]
+        if lower in self.rules.variables:
+            return ()
         if len(strong) > 1 or (strong and len(strong[0].rest) > 1):
             return self._several(name, lower)
         if strong and lower in self.called and self.rules.rows_by_name:

@@ -55,6 +55,7 @@ class Role(IntEnum):
     OPENED = 18  # a field or an element is taken out of what is below it
     CHOSEN = 19  # the value of one row of many, chosen by another value: MAX_BY(a, b)
     LESS = 20  # `a - b`, which may leave a field out of an object
+    MEMBER = 21  # `a IN b`, whose right side may be a table
 
 
 ROLES: dict[type[exp.Expr], Role] = {
@@ -99,6 +100,7 @@ ROLES: dict[type[exp.Expr], Role] = {
     exp.StructExtract: Role.OPENED,
     exp.GetExtract: Role.OPENED,
     exp.Sub: Role.LESS,
+    exp.In: Role.MEMBER,
     exp.JSONBDeleteAtPath: Role.LESS,
     exp.ArgMax: Role.CHOSEN,
     exp.ArgMin: Role.CHOSEN,

@@ -233,9 +233,13 @@ CLICKHOUSE: Cases = {
         Case("ARRAY JOIN", "select * from t array join items as i", "t"),
         Case("s3()", "select * from s3('https://b/x.csv', 'key', 'secret', 'CSV')", "https://b/x.csv"),
         Case("GLOBAL IN", "select * from a where id global in (select id from b)", "a b"),
+        Case("urlCluster()", "select * from urlCluster('c', 'https://h/x.csv', 'CSV')", "https://h/x.csv"),
+        Case("s3Cluster() of a name", "select * from s3Cluster(c, 's3://b/x.csv')", "s3://b/x.csv"),
+        Case("a cluster that does not parse", "select a,, from hdfsCluster('c', 'hdfs://h/x') where where", "hdfs://h/x", confidence="recovered"),
     ],
     "changes": [
         Case("INSERT with a format", "insert into t format CSV\n1,2\n3,4", "", "t", "write", "append", "recovered"),
+        Case("INSERT into a cluster's files", "insert into function s3Cluster('c', 's3://b/x') select * from a", "a", "s3://b/x", "write", "append"),
         Case("ALTER DELETE", "alter table t delete where x = 1", "", "t", "write", "delete"),
     ],
     "definitions": [Case("a view that writes to a table", "create materialized view v to t as select * from a", "a", "t", "create")],
