@@ -61,6 +61,14 @@ def url_store(url: str) -> Store:
 
 
 def _autocommit(connection: Any) -> bool:
+    """Is nothing open after a statement? Some say it without asking the server: mysql.connector's `autocommit` is a
+    query on the user's connection, its `in_transaction` what the server's last answer said.
+
+    https://github.com/mysql/mysql-connector-python/blob/trunk/mysql-connector-python/lib/mysql/connector/connection_cext.py
+    """
+    in_transaction = getattr(connection, "in_transaction", None)
+    if isinstance(in_transaction, bool):
+        return not in_transaction
     value = getattr(connection, "autocommit", False)
     if callable(value):  # PyMySQL and its like set it by a method of that name, and tell it by another
         return bool(connection.get_autocommit())

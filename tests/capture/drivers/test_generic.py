@@ -57,6 +57,26 @@ class Telling:
         return True
 
 
+class Asking:
+    """A connection whose `autocommit` is a query, as mysql.connector's is."""
+
+    def __init__(self, in_transaction: bool) -> None:
+        self.in_transaction = in_transaction
+        self.queries = 0
+
+    @property
+    def autocommit(self) -> bool:
+        self.queries += 1
+        return True
+
+
+@pytest.mark.parametrize("in_transaction", [True, False])
+def test_no_query_is_run_to_learn_of_autocommit(in_transaction: bool) -> None:
+    connection = Asking(in_transaction)
+    assert url_driver("mysql+mysqlconnector://db/shop").commits_itself(connection) is not in_transaction
+    assert connection.queries == 0
+
+
 def test_autocommit_is_told_by_attribute_or_method() -> None:
     commits_itself = url_driver("mysql://db/shop").commits_itself
     assert commits_itself(Telling(autocommit=True))
