@@ -53,6 +53,9 @@ class Traced:
 
 # By the object's id. Not all drivers' connections can be referred to weakly, so theirs go with `__del__`.
 _connections: dict[int, Traced] = {}
+# Where a cycle is collected, an object's `__del__` may use a connection that was finalised before it.
+_finalised: deque[tuple[int, Traced]] = deque()
+_MAX_FINALISED = 16
 
 
 class TracedConnection(ConnectionSide):
@@ -324,10 +327,20 @@ def _deleted(connection: Any) -> None:
     own = getattr(_own_class(connection), "__del__", None)
     if own is not None:
         own(connection)
-    known = _connections.pop(id(connection), None)
-    if known is not None and not sys.is_finalizing():
+    known = _connections.get(id(connection))
+    if known is None:
+        return
+    if not sys.is_finalizing():
         # Without a commit the server undoes what a forgotten connection had written.
         known.tracer.lost()
+    _finalised.append((id(connection), known))
+    if len(_finalised) > _MAX_FINALISED:
+        try:
+            key, old = _finalised.popleft()
+        except IndexError:  # other threads have taken them
+            return
+        if _connections.get(key) is old:
+            _connections.pop(key, None)
 
 
 def _dir(value: Any) -> Any:

@@ -311,3 +311,18 @@ def test_an_engine_hands_out_what_its_pool_has(driver: str, request: pytest.Fixt
         connection.exec_driver_sql(INSERT)
     assert tracers[0].statements == [INSERT]
     engine.dispose()
+
+
+def test_connection_reports_to_the_end_of_the_cycle_that_it_is_collected_with(file: Path, tracers: Tracers) -> None:
+    class Writer:
+        def __init__(self, connection: Any) -> None:
+            self.connection, self.itself = connection, self
+
+        def __del__(self) -> None:
+            self.connection.execute(INSERT)
+            self.connection.commit()
+
+    for _ in range(20):
+        Writer(instrument_connection(sqlite3.connect(file)))
+        gc.collect()
+    assert [tracer.kept for tracer in tracers] == [[INSERT]] * 20
