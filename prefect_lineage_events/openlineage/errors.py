@@ -15,10 +15,12 @@ _LOOKED_AT = 5 * MAX_LENGTH
 
 # What makes the value of a name or a header a secret: AWS_SECRET_ACCESS_KEY, sslpassword, AccountKey.
 _SECRET_WORD = (
-    r"(?:passw(?:or)?d|passphrase|passcode|pwd|secret|token|credential|authorization|signature|api_?key|cookie"
-    r"|(?:account|access|private|secret|shared|master|encryption|signing|storage|license|ssh|ssl|client)[_ \-]?key)"
+    r"(?:passw(?:or)?[dt]|passphrase|passcode|pwd|secret|token|credential|authorization|signature|api[_ \-]?key|cookie"
+    r"|jwt|(?:account|access|private|secret|shared|master|encryption|signing|storage|license|ssh|ssl|client)[_ \-]?key)"
 )
 _VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|(?:(?:bearer|basic|digest|apikey)\s+)?[^\s,;)\]}&\"']+)"
+# Between a name and its value: settings, headers, named arguments of SQL and of programs.
+_IS = r"(?:=>|:=|==?|:)"
 # What follows the word "password" in a sentence; anything else behind it is taken for one.
 _IN_A_SENTENCE = (
     r"(?:authentication|auth|is|are|was|were|has|have|had|for|failed|failure|expired|must|cannot|can|could|of|or|and|in|on|to"
@@ -40,8 +42,9 @@ _CREDENTIALS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w\-.~+/=]{4,}"), r"\1 ***"),
     # settings between semicolons, whose values may hold blanks
     (re.compile(rf"(?i)({_SECRET_WORD}\s{{0,3}}=\s{{0,3}})[^;\n]{{1,300}}(?=;)"), r"\1***"),
-    (re.compile(rf"(?i)((?<![a-z])[\w\-]{{0,40}}{_SECRET_WORD}[\w\-]{{0,40}}[\"']?\s*[=:]\s*){_VALUE}"), r"\1***"),
-    (re.compile(rf"(?i)((?<![a-z])[\w\-]{{0,40}}(?:key|pass|sas|sig|auth)[\"']?\s?=\s?){_VALUE}"), r"\1***"),
+    (re.compile(rf"(?i)((?<![a-z])[\w\-]{{0,40}}{_SECRET_WORD}[\w\-]{{0,40}}[\"']?\s*{_IS}\s*){_VALUE}"), r"\1***"),
+    (re.compile(rf"(?i)((?<![a-z])[\w\-]{{0,40}}(?:key|pass|sas|sig|auth)[\"']?\s?=>?\s?){_VALUE}"), r"\1***"),
+    (re.compile(rf"(?i)((?<![a-z])(?:pw|pin|otp)[\"']?\s?{_IS}\s?){_VALUE}"), r"\1***"),
     # a client that asks: "Password for user bob: ..."
     (
         re.compile(
@@ -53,10 +56,20 @@ _CREDENTIALS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"(?i)\b(identified\s{{1,5}}by|(?:en|de)crypt\w{{0,4}}\s{{1,5}}using)\s{{1,5}}{_VALUE}"), r"\1 ***"),
     (
         re.compile(
-            rf"(?i)\b(password|passphrase|secret_access_key|session_token|private_key)\s{{1,5}}(?!{_IN_A_SENTENCE}|\*|\?){_VALUE}"
+            rf"(?i)\b(\w{{0,40}}(?:passwor[dt]|passwd|passphrase|secret_access_key|session_token|private_key|secret|jwt)"
+            rf"(?:\s{{1,5}}is)?)\s{{1,5}}(?!{_IN_A_SENTENCE}|\*|\?){_VALUE}"
         ),
         r"\1 ***",
     ),
+    # on a command line: -u user:password, -ppassword, --password password; SQL*Plus, Teradata's .LOGON
+    (
+        re.compile(r"(?<!\S)(-u\s{0,3}[^\s:]{1,64}:|-p\s?(?=\S)|--?(?:password|pw)\s{1,3})(?!\*)[^\s]{1,200}"),
+        r"\1***",
+    ),
+    (re.compile(r"(?i)\b(sqlplus\s{1,3}(?:-\w\s{1,3})?[\w.]{1,64}/)[^\s@]{1,200}"), r"\1***"),
+    (re.compile(r"(?i)(\.logon\s{1,3}[^\s,]{1,200},)\s{0,3}[^\s;]{1,200}"), r"\1***"),
+    # tokens by the beginnings that their issuers give them
+    (re.compile(r"\b(?:eyJ|xox[a-z]-|gh[pousr]_|glpat-|AKIA|ASIA|dapi|sk-)[\w.\-]{6,}"), "***"),
     # what reads like a key: long, with capitals, small letters and digits
     (
         re.compile(

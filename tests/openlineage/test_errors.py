@@ -132,3 +132,34 @@ def test_what_went_wrong_still_shows(message, kept):
 
 def test_the_length_is_bounded():
     assert len(sanitised("x" * 10 * MAX_LENGTH)) == MAX_LENGTH
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "x-api-key: S3CR3T",
+        "password => S3CR3T",
+        "password is S3CR3T",
+        "pwd:=S3CR3T",
+        "PW=S3CR3T",
+        "Passwort: S3CR3T",
+        "pin=S3CR3T, otp: S3CR3T",
+        "mysql -pS3CR3T -h db",
+        "curl -u bob:S3CR3T https://h",
+        "sqlplus bob/S3CR3T",
+        ".LOGON h/bob,S3CR3T;",
+        "aws_secret_access_key S3CR3T",
+        "jwt eyJhbGciOiJIUzI1NiJ9.S3CR3T",
+        "refused xoxb-123-S3CR3T",
+    ],
+)
+def test_secret_of_any_client_is_cut(message: str) -> None:
+    assert "S3CR3T" not in sanitised(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["password authentication failed for user bob", "the secret is required", "token expired", "primary key: id"],
+)
+def test_sentence_about_a_secret_stays(message: str) -> None:
+    assert sanitised(message) == message
