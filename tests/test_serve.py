@@ -79,6 +79,8 @@ def test_the_automation_assembles_runs_with_lineage_and_only_these(assembler):
     wait_for("the run's end to be delivered", lambda: (run_id, "COMPLETE") in delivered(assembler), None)
     with get_client(sync_client=True) as client:
         mine = [r for r in assembler_runs(client) if (r.get("created_by") or {}).get("type") == "AUTOMATION"]
-    assert [r["parameters"] for r in mine] == [{}]
+    # other tests' runs on this server end meanwhile too
+    assert mine
+    assert all(r["parameters"] == {} for r in mine)
     assert [kind for id_, kind in delivered(assembler) if id_ == run_id] == ["START", "COMPLETE"]
     assert other not in {id_ for id_, _ in delivered(assembler)}
