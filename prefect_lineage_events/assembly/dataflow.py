@@ -283,7 +283,8 @@ class Dataflow:
         """The columns of the target that take values of the program's; all that it has, where none are named."""
         bound = placed.step.bound
         if bound is None:
-            return self._names_into(placed)
+            constant = {column.casefold() for column in placed.step.constant}
+            return [name for name in self._names_into(placed) if name.casefold() not in constant]
         return [name for column in bound if column != STAR and (name := self._named(placed, column))]
 
     def _written_names(self, placed: Placed) -> list[str]:

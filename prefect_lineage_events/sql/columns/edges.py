@@ -73,7 +73,7 @@ def column_edges(
         indirect=tuple(statements.indirect),
         result_columns=tuple(output.name for output in relation.outputs),
         declared=statements.declared,
-        bound={target: tuple(names) for target, names in statements.bound.items()},
+        bound={target: tuple(names) for target, names in statements.bound.items() if target not in statements.open},
         constant={target: tuple(names) for target, names in statements.constant.items()},
         reason=f"columns: {queries.unclear}" if queries.unclear else "",
     )

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 from prefect_lineage_events.naming import CASES, Case, Fold
+from prefect_lineage_events.sql.names import SCANS_OF_THE_PROGRAM
 
 Naming = Literal["text", "postgres", "bigquery", "hive", "trino", "none"]
 
@@ -27,7 +28,7 @@ class ColumnRules:
     sqlglot reads Snowflake's FLATTEN as one. With `expands_columns` an expression with COLUMNS(...) in it is one for
     each of those columns. With `unnests_fields` the rows of an unnested array of structs have their fields as columns.
     With `rows_by_name` a table's name is its whole row, where a value is expected. With `sets_of_tables` the right side
-    of IN may be a table's name.
+    of IN may be a table's name. `program_scans` are functions whose rows are the program's own.
     """
 
     plain: Callable[[str], str]
@@ -44,6 +45,7 @@ class ColumnRules:
     rows_by_name: bool = False
     sets_of_tables: bool = False
     variables: frozenset[str] = frozenset()
+    program_scans: frozenset[str] = frozenset()
 
 
 # docs.snowflake.com: SELECT; docs.aws.amazon.com/redshift: SELECT list, alias reference; docs.databricks.com: SELECT,
@@ -112,4 +114,5 @@ def rules_of(dialect: str) -> ColumnRules:
         unnests_fields=dialect == "bigquery",
         rows_by_name=dialect in _ROWS_BY_NAME,
         sets_of_tables=dialect == "clickhouse",
+        program_scans=SCANS_OF_THE_PROGRAM.get(dialect, frozenset()),
     )

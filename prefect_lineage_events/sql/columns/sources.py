@@ -11,7 +11,7 @@ from . import structs
 from .expressions import name_of
 from .functions import column_names, function_name, rows_of, unnest
 from .pivots import pivot_statement, pivoted
-from .relations import Lineage, Output, Relation, TableRelation, changed
+from .relations import PROGRAM, Lineage, Output, Relation, TableRelation, changed
 from .rules import ColumnRules
 from .scopes import Scope
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .queries import Queries, Task
 
 _UNKNOWN = Relation([Output("*", ())], filler=())
+# Rows of the program's own (a DataFrame): their columns are values that it gives, as binds are.
+_OF_THE_PROGRAM = Relation([Output("*", ((PROGRAM, "*", "IDENTITY"),))])
 _NAMES_ITSELF = (exp.Unnest, exp.Lateral, exp.TableFromRows)
 
 
@@ -140,6 +142,8 @@ def _table(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> T
             return Relation([Output(name, lineage)], filler=lineage), name, ()
     if not isinstance(this, exp.Func):
         return _UNKNOWN, name, ()
+    if function_name(this) in queries.rules.program_scans:
+        return _OF_THE_PROGRAM, function_name(this), ()
     return (yield from rows_of(queries, args.get("alias"), this, scope, env)), function_name(this), ()
 
 

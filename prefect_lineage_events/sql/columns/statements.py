@@ -22,6 +22,7 @@ class Statements:
 
     `declared` are the columns and types that it gives to tables, by their dotted names. `bound` are the columns of each
     target that take binds (`*`: binds decide over its rows), `constant` those that take neither binds nor columns.
+    `open` are targets that take all columns of rows of the program's, which no text lists.
     """
 
     def __init__(self, queries: Queries, dialect: str) -> None:
@@ -32,6 +33,7 @@ class Statements:
         self.declared: dict[str, dict[str, str]] = {}
         self.bound: dict[TableRef, dict[str, None]] = {}
         self.constant: dict[TableRef, dict[str, None]] = {}
+        self.open: set[TableRef] = set()
         queries.write = self.nested
 
     def statement(self, node: exp.Expr, env: Env | None = None) -> Task:
@@ -221,6 +223,8 @@ class Statements:
             for base, column, how in output.lineage:
                 if base is not PROGRAM:
                     edges[ColumnEdge(base.ref, column, target, name, how, position)] = None
+                elif target is not None and name == "*":
+                    self.open.add(target)
                 elif target is not None and how in DIRECT:
                     self.bound.setdefault(target, {})[name] = None
 

@@ -33,6 +33,10 @@ CASES = [
         "MADE",
     ),
     ("CREATE TABLE t AS SELECT ? AS a, 1 AS b", "duckdb", "a", "b"),
+    ("CREATE TABLE t AS SELECT c.name, f.x, f.y * 2 AS y, 1 AS b FROM pandas_scan(0) f, c", "duckdb", "x y", "b"),
+    ("CREATE TABLE t AS SELECT f.x FROM arrow_scan(0) f JOIN c ON c.id = f.id", "duckdb", "x *", ""),
+    ("INSERT INTO t (a, b) SELECT sum(x), 'new' FROM pandas_scan(0)", "duckdb", "a", "b"),
+    ("WITH f AS (SELECT * FROM pandas_scan(0)) INSERT INTO t (a) SELECT a FROM f", "duckdb", "a", ""),
     ("WITH v AS (SELECT ? AS a) INSERT INTO t (a, b) SELECT a, 1 FROM v", "postgres", "a", "b"),
 ]
 
@@ -55,3 +59,9 @@ def test_a_bind_is_no_source() -> None:
 def test_a_read_binds_nothing() -> None:
     (statement,) = analyze("SELECT ? AS a, x FROM s WHERE y = ?", dialect="postgres")
     assert (statement.bound, {edge.source.name for edge in statement.columns}) == ({}, {"s"})
+
+
+@pytest.mark.parametrize("listed", ["*", "*, x * 2 AS y", "*, f.x"])
+def test_all_columns_of_the_programs_rows_are_columns_that_nobody_lists(listed: str) -> None:
+    (statement,) = analyze(f"CREATE TABLE t AS SELECT {listed} FROM pandas_scan(0) f", dialect="duckdb")
+    assert statement.bound == {}
