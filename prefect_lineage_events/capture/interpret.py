@@ -112,15 +112,22 @@ def _drafts(
     for table, output in outputs.items():
         declared = _declared(statement.declared, table)
         described = output.model_copy(update={"columns": declared}) if declared else output
-        told = partial(say, **_values(statement, table))
+        told = partial(say, **_values(statement, table, inlined=note.inlined))
         yield from _portions(told, described, sources, tuple(names.edges(statement, table)))
 
 
-def _values(statement: Statement, table: TableRef) -> dict[str, tuple[str, ...]]:
-    """Which columns of an output take binds, and which constants; nothing where the statement does not show it."""
+def _values(statement: Statement, table: TableRef, *, inlined: bool) -> dict[str, tuple[str, ...] | None]:
+    """Which columns of an output take binds, and which constants; nothing where the statement does not show it.
+
+    `inlined` literals are binds. Rows of the program's own take columns along that the statement does not list.
+    """
     bound, constant = statement.bound.get(table), statement.constant.get(table, ())
     if statement.kind not in ("write", "create") or (bound is None and not constant):
         return {}
+    if inlined:
+        return {"bound_columns": tuple(dict.fromkeys((*(bound or ()), *constant)))}
+    if bound is None and statement.from_program:
+        return {"bound_columns": None, "constant_columns": constant}
     bound = bound or ()
     return {"bound_columns": bound, "constant_columns": tuple(name for name in constant if name not in bound)}
 

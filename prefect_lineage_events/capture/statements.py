@@ -224,6 +224,7 @@ def note_statement(
         result_columns=ask(driver.columns, own, default=()) if has_result else (),
         aborted=aborted,
         counted=counted,
+        inlined=ask(driver.inlines, operation, default=False),
     )
     cursor._self_noted = True
     if note is not None and rows is None and has_result:

@@ -64,12 +64,13 @@ class ConnectionTracer:
         result_columns: Sequence[Column] = (),
         aborted: bool = False,
         counted: Counted = "affected",
+        inlined: bool = False,
     ) -> StatementNote | None:
         """A statement succeeded. The note is for `rows()`; None when nobody is to hear of it.
 
         `started` is aware UTC, `duration` seconds. `autocommit`: will this statement's work stay without a commit?
         `result_columns` of a read, from the cursor's description. `aborted`: had the transaction failed before?
-        `counted` says what `rows` is a number of.
+        `counted` says what `rows` is a number of; `inlined`: the values of binds stand in the text.
         """
         with softly("noting a statement"):
             if not policy.current().enabled or worker.is_ours():
@@ -94,6 +95,7 @@ class ConnectionTracer:
                 aborted,
                 thread,
                 counted,
+                inlined,
             )
             return note if worker.put(note) else None
         return None

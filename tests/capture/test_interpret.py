@@ -272,6 +272,16 @@ def test_an_event_says_which_columns_took_values_of_the_program() -> None:
     assert (draft.bound_columns, draft.constant_columns) == (("id",), ("status",))
 
 
+def test_values_of_binds_that_a_driver_wrote_into_the_text_are_no_constants() -> None:
+    (draft,) = Reader(POSTGRES)("insert into marks (id, status) values (1, 'a'), (2, 'b')", inlined=True)
+    assert (draft.bound_columns, draft.constant_columns) == (("id", "status"), ())
+
+
+def test_rows_of_the_programs_own_bring_columns_that_the_text_does_not_list() -> None:
+    (draft,) = Reader(datasets.duckdb("/data/mart.duckdb"))("create table n as select *, 1 as one from pandas_scan(0)")
+    assert (draft.bound_columns, draft.constant_columns) == (None, ("one",))
+
+
 def test_of_an_unknown_statement_it_does_not_say_that_none_did() -> None:
     (draft,) = Reader(POSTGRES)("copy marks from stdin")
     assert draft.bound_columns is None

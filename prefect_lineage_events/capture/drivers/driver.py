@@ -68,6 +68,7 @@ class Driver:
       server committed?
     - `exit_commits(connection)`: does leaving a `with connection:` block in peace commit what is open?
     - `text(operation, parameters, cursor)`, `rows(cursor)`, `query_id(cursor)`: about the statement that has just run.
+    - `inlines(operation)`: has a function of the driver's written the values of binds into this text?
     - `has_result(cursor)`: are there rows to fetch whose number is worth counting?
     - `type_name(code)`: the store's own name of a type code in `cursor.description`.
     - `lookup(connection)`: how to look columns up on another connection; None where there cannot be one.
@@ -87,6 +88,7 @@ class Driver:
     is_lost: Callable[[Any], bool] = _never
     exit_commits: Callable[[Any], bool] = _never
     text: Callable[[Any, Any, Any], str] = statement_text
+    inlines: Callable[[Any], bool] = _never
     rows: Callable[[Any], int | None] = rowcount
     has_result: Callable[[Any], bool] = has_result
     query_id: Callable[[Any], str | None] = _nothing

@@ -95,8 +95,17 @@ def _psycopg2_has_result(cursor: Any) -> bool:
     return cursor.description is not None or cursor.name is not None
 
 
+def _is_mogrified(operation: Any) -> bool:
+    """`mogrify` returns bytes with the values in them; `execute_values` and `execute_batch` send such texts.
+
+    https://www.psycopg.org/docs/extras.html#fast-execution-helpers
+    """
+    return isinstance(operation, bytes)
+
+
 PSYCOPG2 = Driver(
     store=store,
+    inlines=_is_mogrified,
     commits_itself=commits_itself,
     exit_commits=lambda _: True,
     doomed=doomed,
