@@ -71,13 +71,14 @@ class Result:
 class _Taking:
     """A write, or the call of a subflow, whose rows came out of the body's hands.
 
-    `has_read`: unless they are of the single row that its task read itself.
+    `has_read`: unless they are of the single row that its task read itself. `by_body`: the body wrote them itself.
     """
 
     target: Life | UUID
     began: dt.datetime
     written: Written
     has_read: bool = False
+    by_body: bool = False
 
 
 class FlowBody:
@@ -158,7 +159,8 @@ class FlowBody:
         started = (task.started for task in self._tasks_of(placed) if task.started)
         began = min(started, default=placed.step.started)
         written = replace(self._written(placed), single=not brings_rows(placed.step))
-        return _Taking(placed.target, began, written, any(self._rows.get(scope) for scope in placed.step.scopes))
+        has_read = any(self._rows.get(scope) for scope in placed.step.scopes)
+        return _Taking(placed.target, began, written, has_read, by_body=placed.step.scopes == {None})
 
     def _calls(self) -> Iterator[_Taking]:
         for task in self._tasks.values():
@@ -189,13 +191,21 @@ class FlowBody:
             if not found.chosen and not found.perhaps:
                 found = _unordered(other, only.get(id(taking), ()))
             if taking.has_read and not found.chosen:
-                found = Explanation(perhaps=possibilities([(one, _SAME_FLOW) for one in there], (), ()))
+                found = _beside_a_single_row(taking, there)
             if len(found.chosen) == 1 and found.exactly:
                 spent.add(found.chosen[0].sources)
             known = self._fed.get(taking.target, Explanation())
             self._fed[taking.target] = Explanation(
                 [*known.chosen, *found.chosen], [*known.perhaps, *found.perhaps], found.exactly, found.stacked
             )
+
+
+def _beside_a_single_row(taking: _Taking, there: Sequence[Rows]) -> Explanation:
+    """The body's own row where nothing else was in its hands; what its task read may have been of more."""
+    among = possibilities([(one, _SAME_FLOW) for one in there], (), ())
+    if taking.by_body and len(among) == 1:
+        return explain(taking.written, among, alone=True)
+    return Explanation(perhaps=among)
 
 
 def _is_a_note(taking: _Taking, results: Iterable[Result]) -> bool:

@@ -143,6 +143,29 @@ def test_an_insert_of_constants_takes_nothing_and_lacks_nothing():
     assert (edges(found), unknown(found)) == (set(), {})
 
 
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+def test_the_one_row_that_was_read_makes_the_one_row_that_was_written(task):
+    story = Story().task("T").read("a", task=task, result="id name", rows=1)
+    assert edges(lineage(story.write("audit", task=task, binds="step seen", rows=1))) == {"a>audit"}
+
+
+def test_a_row_of_the_body_is_of_unknown_source_where_it_may_be_of_several():
+    story = Story().read("a", result="id name", rows=1).read("b", result="newest", rows=1)
+    found = lineage(story.write("audit", binds="step seen", rows=1))
+    assert (edges(found), unknown(found)) == (set(), {"audit": "unknown"})
+
+
+def test_a_row_that_the_body_read_is_not_what_a_task_made_of_its_own():
+    story = Story().read("a", result="newest", rows=1).task("L", span=(1, 9), untracked=True)
+    story.read("b", task="L", result="count", rows=1).write("audit", task="L", binds="step seen", rows=1)
+    assert edges(lineage(story)) == set()
+
+
+def test_columns_that_take_constants_take_no_values_of_rows_beside_them():
+    story = Story().read("src", result="id flag", columns="src.id>id src.flag>flag").looked_up("dst", "id:int flag:int")
+    assert columns(lineage(story.write("dst", constant="flag"))) == {"~src.id>dst.id:TRANSFORMATION"}
+
+
 def test_values_written_into_the_text_are_known_by_their_columns():
     story = Story().read("a", result="customer amount other", rows=9)
     assert edges(lineage(story.write("b", binds="", constant="customer amount", rows=1))) == {"a>b"}
