@@ -157,8 +157,7 @@ def _passport() -> str | None:
     run = _starting_run() or _of_process()
     if run is None or not run.captured:
         return None
-    if not run.detached and run.info.flow_run_id is not None:
-        _with_children.add(run.info.flow_run_id)
+    _note_child(run)
     return json.dumps({"info": run.info.model_dump(mode="json", exclude_none=True), "task_key": run.task_key})
 
 
@@ -272,9 +271,8 @@ def _find_entered(kind: type[Any]) -> None:
             _remember(context, at_home=False)
 
 
-def note_children() -> None:
-    """A fork in the code of a run: the child may do work of the run, so its end is told here whatever it does."""
-    run = _starting_run() if _contexts else None
+def _note_child(run: Run | None) -> None:
+    """A process is started in the code of a run and may do work of it: the run's end is told here whatever it does."""
     if run is not None and not run.detached and run.info.flow_run_id is not None:
         _with_children.add(run.info.flow_run_id)
 
@@ -363,7 +361,7 @@ def _begin_anew() -> None:
 
 def _before_fork() -> None:
     with softly("noting a fork"):
-        note_children()
+        _note_child(_starting_run() if _contexts else None)
 
 
 os.register_at_fork(before=_before_fork, after_in_child=_begin_anew)
