@@ -10,7 +10,8 @@ import datetime as dt
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -32,6 +33,8 @@ LONGEST_WINDOW = dt.timedelta(days=13)
 PREFIXES = ("lineage.", "prefect.asset.")
 # Of one run: beyond it, nothing is read.
 MAX_EVENTS = 200_000
+# Ends of runs that are looked at within some minutes, the newest: the sweep takes the others.
+MAX_CLOSED = 2_000
 _TAKEN = "its emitter has another event of this number"
 _TOO_MANY = f"the run has more than {MAX_EVENTS:,} events; this one and those behind it are not read"
 
@@ -40,7 +43,7 @@ _TOO_MANY = f"the run has more than {MAX_EVENTS:,} events; this one and those be
 class EventLog:
     """What the history held when it was read. `stored` counts all events found, those that are not read included.
 
-    `numbers`: where the event of each number stands, and whether it has the id that its emitter gives it.
+    `numbered`: the event of each number of an emitter, and whether it has the id that its emitter gives it.
     """
 
     lineage: list[LineageEvent] = field(default_factory=list)
@@ -49,7 +52,7 @@ class EventLog:
     assets: list[AssetEvent] = field(default_factory=list)
     rejected: list[RejectedEvent] = field(default_factory=list)
     stored: int = 0
-    numbers: dict[tuple[type, UUID, int], tuple[int, bool]] = field(default_factory=dict)
+    numbered: dict[tuple[UUID, int], tuple[LineageEvent | SchemaEvent, bool]] = field(default_factory=dict)
 
     @property
     def from_emitters(self) -> bool:
@@ -85,7 +88,7 @@ def read(client: SyncPrefectClient, flow_run_id: UUID, window: Window, kind: Run
             log.rejected.append(RejectedEvent(str(raw["id"]), str(raw["event"]), _TOO_MANY))
             break
         _add(log, raw, flow_run_id)
-    _sort(log)
+    _put_in_order(log)
     return log
 
 
@@ -124,12 +127,15 @@ def any_lineage(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], window:
 
 
 def closed_runs(client: SyncPrefectClient, window: Window) -> list[UUID]:
-    """The flow runs of which an emitter closed, or that were cancelled or crashed, in the window; newest first."""
+    """The flow runs of which an emitter closed, or that were cancelled or crashed, in the window; newest first.
+
+    Not more than some thousand: anybody can emit such events.
+    """
     names = [events.CLOSED_EVENT, "prefect.flow-run.Cancelled", "prefect.flow-run.Crashed"]
     occurred = {"since": window.since.isoformat(), "until": window.until.isoformat()}
     body = {"filter": {"event": {"name": names}, "occurred": occurred, "order": "DESC"}, "limit": EVENTS_PAGE}
     found: dict[UUID, None] = {}
-    for raw in _pages(client, body):
+    for raw in islice(_pages(client, body), MAX_CLOSED):
         for resource in (raw["resource"], *(raw.get("related") or ())):
             kind, _, id_ = str(resource.get("prefect.resource.id")).rpartition(".")
             if kind == "prefect.flow-run" and (run_id := _uuid(id_)):
@@ -176,13 +182,16 @@ def _raw_events(
 
 
 def _pages(client: SyncPrefectClient, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The events of all pages, up to somewhat more than are ever read: a page may name itself as the next."""
     page = api.post(client, "/events/filter", body)
     yield from page["events"]
-    while page.get("next_page"):
+    read = len(page["events"])
+    while page.get("next_page") and read <= MAX_EVENTS:
         # The address in the page is the server's own view of itself, which a proxy may hide: keep to the client's.
         token = parse_qs(urlsplit(page["next_page"]).query)["page-token"][0]
         page = api.get(client, "/events/filter/next", {"page-token": token}) or {"events": []}
         yield from page["events"]
+        read += max(len(page["events"]), 1)
 
 
 def _uuid(text: str) -> UUID | None:
@@ -216,31 +225,23 @@ def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
     if event is not None and event.run.flow_run_id not in (flow_run_id, None):
         # Prefect's client may relate an event to the run that was the first of its process to send one.
         return
-    if isinstance(event, LineageEvent):
-        _take(log, log.lineage, checked(event), raw)
-    elif isinstance(event, SchemaEvent):
-        _take(log, log.schemas, event, raw)
-    elif isinstance(event, CountEvent):
+    if isinstance(event, CountEvent):
         log.counts.append(_by_the_servers_clock(event, raw))
+    elif event is not None:
+        _take(log, checked(event) if isinstance(event, LineageEvent) else event, raw)
 
 
-_Numbered = TypeVar("_Numbered", LineageEvent, SchemaEvent)
-
-
-def _take(log: EventLog, events: list[_Numbered], event: _Numbered, raw: Mapping[str, Any]) -> None:
-    """Add the event, unless another has its number: an emitter uses each once, and derives the event's id from it."""
-    emitter = event.emitter
-    number = (type(event), emitter.id, emitter.sequence)
-    is_the_emitters = str(raw["id"]) == str(emitter.event_id())
-    if number not in log.numbers:
-        log.numbers[number] = (len(events), is_the_emitters)
-        events.append(event)
+def _take(log: EventLog, event: LineageEvent | SchemaEvent, raw: Mapping[str, Any]) -> None:
+    """Add the event, unless another has its number: an emitter gives each number to one event of any kind, and derives
+    the event's id from it."""
+    number = (event.emitter.id, event.emitter.sequence)
+    is_the_emitters = str(raw["id"]) == str(event.emitter.event_id())
+    if number not in log.numbered:
+        log.numbered[number] = (event, is_the_emitters)
         return
-    position, was_the_emitters = log.numbers[number]
-    if is_the_emitters and not was_the_emitters:
-        events[position] = event
-        log.numbers[number] = (position, True)
-    log.rejected.append(RejectedEvent(line(str(raw["id"])), line(str(raw["event"])), _TAKEN, *number[1:]))
+    if is_the_emitters and not log.numbered[number][1]:
+        log.numbered[number] = (event, True)
+    log.rejected.append(RejectedEvent(line(str(raw["id"])), line(str(raw["event"])), _TAKEN, *number))
     logger.warning("Rejected: %s", log.rejected[-1])
 
 
@@ -257,8 +258,11 @@ def _by_the_servers_clock(count: CountEvent, raw: dict[str, Any]) -> CountEvent:
     return count.model_copy(update={"occurred": received}) if told and received and received < told else count
 
 
-def _sort(log: EventLog) -> None:
+def _put_in_order(log: EventLog) -> None:
     """By emitter, in the order in which the emitters began, then by number: the same history reads the same."""
+    numbered = [event for event, _ in log.numbered.values()]
+    log.lineage = [event for event in numbered if isinstance(event, LineageEvent)]
+    log.schemas = [event for event in numbered if isinstance(event, SchemaEvent)]
     began: dict[UUID, int] = {}
     for event in log.lineage:
         began.setdefault(event.emitter.id, len(began))

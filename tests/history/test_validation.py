@@ -30,9 +30,11 @@ def raw(name: str = "lineage.write", **payload: Any) -> dict[str, Any]:
     }
 
 
-def log_of(event: dict[str, Any]) -> EventLog:
+def log_of(*events: dict[str, Any]) -> EventLog:
     log = EventLog()
-    event_log._add(log, event, RUN)
+    for event in events:
+        event_log._add(log, event, RUN)
+    event_log._put_in_order(log)
     return log
 
 
@@ -98,16 +100,27 @@ def test_an_asset_event_that_cannot_be_read_is_rejected() -> None:
     assert len(log_of({**event, "resource": {"prefect.resource.id": "s3://b/k"}}).rejected) == 1
 
 
-def test_a_second_event_of_a_number_is_rejected_and_the_emitters_own_stays() -> None:
-    own = str(EmitterInfo(id=EMITTER, sequence=4).event_id())
-    forged, ours = raw(output=DATASET), {**raw(), "id": own}
+OWN_ID = str(EmitterInfo(id=EMITTER, sequence=4).event_id())
+
+
+def forged_schema() -> dict[str, Any]:
+    return raw("lineage.schema", datasets=[DATASET])
+
+
+@pytest.mark.parametrize("forged", [raw(output=DATASET), forged_schema()], ids=["statement", "schema"])
+def test_a_second_event_of_a_number_is_rejected_and_the_emitters_own_stays(forged: dict[str, Any]) -> None:
+    ours = {**raw(), "id": OWN_ID}
     for order in ([forged, ours], [ours, forged]):
-        log = EventLog()
-        for one in order:
-            event_log._add(log, one, RUN)
+        log = log_of(*order)
         assert [e.output.name for e in log.lineage if e.output] == ["shop.public.out"]
+        assert not log.schemas
         (rejected,) = log.rejected
         assert "another event of this number" in rejected.reason
+
+
+def test_a_statement_does_not_take_the_number_of_a_schema_event() -> None:
+    log = log_of(raw(output=DATASET), {**forged_schema(), "id": OWN_ID})
+    assert (log.lineage, len(log.schemas), len(log.rejected)) == ([], 1, 1)
 
 
 def event(**changes: Any) -> LineageEvent:
