@@ -23,7 +23,9 @@ from prefect_lineage_events.assembler.ledger import Entry
 from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run, keep_present
 from prefect_lineage_events.assembler.preview import preview_run
 from prefect_lineage_events.assembler.summary import Summary
+from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.history.runs import UnknownFlowRunError
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
 
 if TYPE_CHECKING:
@@ -159,6 +161,9 @@ def _assemble_one(client: SyncPrefectClient, run: FlowRun, order: Order, summary
     except claims.BusyError as error:
         logger.info("%s", error)
         summary.busy.append(run)
+        return None
+    except UnknownFlowRunError:
+        logger.info("Run %s (%s) was deleted meanwhile", run.id, line(run.flow_name))
         return None
     except TargetsAwayError:
         raise

@@ -38,6 +38,8 @@ OVERLAP = dt.timedelta(minutes=10)
 KEEP_TRYING = dt.timedelta(days=7)
 # So often a run is looked at whose kin have ended, and lack events themselves.
 KIN_TRIES = 12
+# Runs that others wait for, looked at in one sweep.
+MAX_AWAITED = 10_000
 BUSY = "another assembler has it in hand"
 # What is done is written down after so much of the history: where a sweep was killed, the next one goes on.
 STEP = dt.timedelta(hours=1)
@@ -63,7 +65,7 @@ def sweep_runs(client: SyncPrefectClient, order: Order) -> Summary:
     now = api.now(client)
     lookback = now - dt.timedelta(hours=settings().sweep_lookback_hours)
     summary = Summary(stale=stale_runs(client))
-    carried: Sequence[Waiting] = _before_their_time(client, state)
+    carried: Sequence[Waiting] = _before_their_time(client, state, now)
     runs = _still_waiting(client, [w for w in state.waiting if w not in carried])
     if settings().running_events:
         runs += unended_runs(client, started_before=now)
@@ -94,21 +96,27 @@ def _steps(mark: dt.datetime, now: dt.datetime) -> Iterator[Window]:
         since = until
 
 
-def _before_their_time(client: SyncPrefectClient, state: SweepState) -> list[Waiting]:
-    """Those that wait for the end of runs which still go on: nothing new can be learned before."""
-    awaited = {id_ for waiting in state.waiting for id_ in waiting.waits_for}
-    going_on = {run.id for run in runs_by_id(client, sorted(awaited)) if not run.ended_for_good}
-    return [waiting for waiting in state.waiting if going_on.intersection(waiting.waits_for)]
+def _before_their_time(client: SyncPrefectClient, state: SweepState, now: dt.datetime) -> list[Waiting]:
+    """Those that wait for the end of runs which still go on: nothing new can be learned before.
+
+    Not for ever, since a run may never end, and anybody can edit the state.
+    """
+    lately = [one for one in state.waiting if one.ended and one.ended > now - KEEP_TRYING]
+    awaited = sorted({id_ for one in lately for id_ in one.waits_for})[:MAX_AWAITED]
+    going_on = {run.id for run in runs_by_id(client, awaited) if not run.ended_for_good}
+    return [one for one in lately if going_on.intersection(one.waits_for)]
 
 
 def _still_waiting(client: SyncPrefectClient, those: Sequence[Waiting]) -> list[FlowRun]:
-    runs = []
-    for waiting in those:
-        try:
-            runs.append(read_run(client, waiting.flow_run_id))
-        except UnknownFlowRunError:
-            logger.info("Run %s was deleted; it waits no longer", waiting.flow_run_id)
-    return runs
+    runs = {run.id: run for run in runs_by_id(client, [one.flow_run_id for one in those])}
+    for one in those:
+        if one.flow_run_id not in runs:
+            try:
+                # A task outside any flow, or none.
+                runs[one.flow_run_id] = read_run(client, one.flow_run_id)
+            except UnknownFlowRunError:
+                logger.info("Run %s was deleted; it waits no longer", one.flow_run_id)
+    return list(runs.values())
 
 
 def _next_state(

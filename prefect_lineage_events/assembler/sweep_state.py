@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 KEY = "prefect-lineage-sweep"
 MAX_ROWS = 10_000
+# Runs that one row waits for: with more than these, it is looked at when these have ended.
+MAX_WAITS_FOR = 1_000
 # No mark is older, or later than now by more than this: the clocks of a server and its assemblers differ a little.
 OLDEST = dt.timedelta(days=90)
 AHEAD = dt.timedelta(minutes=10)
@@ -68,7 +70,7 @@ def read(client: SyncPrefectClient) -> SweepState:
     now = api.now(client)
     mark, swept = (_time(metadata.get(name), now) for name in ("mark", "swept"))
     rows = _rows(raw.get("data"))
-    waiting = [_waiting(row) for row in (rows or ())[:MAX_ROWS]]
+    waiting = [_waiting(row, now) for row in (rows or ())[:MAX_ROWS]]
     readable = tuple(one for one in waiting if one is not None)
     if mark is None or rows is None or len(readable) < len(rows):
         logger.warning(
@@ -127,22 +129,21 @@ def _row(waiting: Waiting) -> dict[str, Any]:
         "ended": _text(waiting.ended),
         "attempts": waiting.attempts,
         "reason": line(waiting.reason),
-        "waits for": ", ".join(map(str, waiting.waits_for)),
+        "waits for": ", ".join(map(str, waiting.waits_for[:MAX_WAITS_FOR])),
     }
 
 
-def _waiting(row: object) -> Waiting | None:
+def _waiting(row: object, now: dt.datetime) -> Waiting | None:
     """The run of a row; None for a row that is none of ours."""
     if not isinstance(row, Mapping):
         return None
     try:
-        waits_for = tuple(UUID(id_) for id_ in str(row.get("waits for") or "").split(", ") if id_)
+        waits_for = tuple(UUID(id_) for id_ in str(row.get("waits for") or "").split(", ", MAX_WAITS_FOR) if id_)
         ended = dt.datetime.fromisoformat(row["ended"]) if row["ended"] else None
-        if ended and ended.tzinfo is None:
+        attempts = encoding.count(row["attempts"])
+        if attempts is None or (ended is not None and ended > now + AHEAD):
             return None
-        return Waiting(
-            UUID(row["flow run"]), str(row["flow"]), ended, str(row["reason"]), max(int(row["attempts"]), 0), waits_for
-        )
+        return Waiting(UUID(row["flow run"]), str(row["flow"]), ended, str(row["reason"]), attempts, waits_for)
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
         return None
 
