@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
+from itertools import chain
 from typing import Any
 
 from prefect_lineage_events.openlineage.errors import without_credentials
@@ -17,7 +18,12 @@ _ADDRESS = "nobody takes events at this address: see OPENLINEAGE_URL and OPENLIN
 _ADVICE = {401: _CREDENTIALS, 403: _CREDENTIALS, 407: _CREDENTIALS, 404: _ADDRESS, 405: _ADDRESS, 501: _ADDRESS}
 # Redirects that turn a POST into a GET: what is answered then was not asked, and nothing was delivered.
 LOSING_REDIRECTS = frozenset({301, 302, 303})
+_PAGE = "a web page answers at this address, perhaps a proxy's or a login's: see OPENLINEAGE_URL and the proxy settings"
 _MAX_ANSWER = 500
+# An answer of several parts (RFC 4918, 13; OpenLineage's batches): where they stand, and how one says that it failed.
+_MULTI_STATUS = 207
+_PARTS = ("summary", "results", "responses", "items")
+_FAILURES = ("error", "errors", "failed", "failed_events", "failures")
 
 
 class TransientDeliveryError(Exception):
@@ -40,14 +46,27 @@ class RefusedError(Exception):
     """The target will never take this event; the message is its reason."""
 
 
+class NoAnswerError(Exception):
+    """The target did not answer in the time that it was given."""
+
+
+def is_taken(response: Any) -> bool:
+    """Does the answer say that the target has the event? A proxy's page and a part that failed say otherwise."""
+    if not 200 <= response.status_code < 300:
+        return False
+    return not _is_page(response) and not (response.status_code == _MULTI_STATUS and _names_failures(response))
+
+
 def verdict(error: BaseException, secrets: Iterable[str] = ()) -> RefusedError | TransientDeliveryError:
     """What an error of a transport means. Its text holds none of the `secrets`, whoever repeated them."""
     response = _response(error)
     reason = _without(secrets, _reason(error, response))
     if response is None:
-        return RefusedError(reason) if _too_large_for_kafka(error) else TransientDeliveryError(reason)
+        late = isinstance(error, NoAnswerError)
+        return RefusedError(reason) if _too_large_for_kafka(error) else TransientDeliveryError(reason, soon=not late)
     status = response.status_code
-    if status in _REFUSING or (status == 500 and _unparsable(response)):
+    unparsable = status == 500 and _unparsable(response)
+    if status in _REFUSING or unparsable or (status == _MULTI_STATUS and _names_failures(response)):
         return RefusedError(reason)
     if advice := _advice(response):
         return TransientDeliveryError(f"{reason} ({_without(secrets, advice)})", soon=False)
@@ -97,14 +116,41 @@ def _without(secrets: Iterable[str], text: str) -> str:
 
 def _unparsable(response: Any) -> bool:
     """Marquez answers 500 with `{"code": 400, ...}` to what it cannot parse: no retry helps."""
-    try:
-        answer = response.json()
-    except Exception:  # noqa: BLE001  (no JSON, too deep, or the connection broke off)
-        return False
+    answer = _json(response)
     return isinstance(answer, dict) and answer.get("code") == 400
 
 
+def _names_failures(response: Any) -> bool:
+    """Does an answer of several parts name one that failed? By a status, a list of errors, or a number of them."""
+    answer = _json(response)
+    parts = answer if isinstance(answer, list) else [answer]
+    inner = [part.get(name) for part in parts if isinstance(part, dict) for name in _PARTS]
+    return any(map(_failed, [*parts, *chain.from_iterable(one if isinstance(one, list) else [one] for one in inner)]))
+
+
+def _failed(part: Any) -> bool:
+    if not isinstance(part, dict):
+        return False
+    statuses = [part.get(name) for name in ("status", "statusCode", "code")]
+    return any(isinstance(one, int) and one >= 400 for one in statuses) or any(map(part.get, _FAILURES))
+
+
+def _is_page(response: Any) -> bool:
+    """HTML with a good status: lineage backends answer nothing of the kind, and some answer `ok` as HTML."""
+    html = "html" in response.headers.get("Content-Type", "").lower()
+    return html and _text(response).lstrip("\ufeff \t\r\n").startswith("<")
+
+
+def _json(response: Any) -> Any:
+    try:
+        return response.json()
+    except Exception:  # noqa: BLE001  (no JSON, too deep, or the connection broke off)
+        return None
+
+
 def _advice(response: Any) -> str | None:
+    if 200 <= response.status_code < 300:
+        return _PAGE
     if 300 <= response.status_code < 400:
         to = response.headers.get("Location")
         return f"it sends us on to {without_credentials(to)}: set that as its address" if to else _ADDRESS

@@ -6,12 +6,15 @@ The client is imported late, since it costs half a second, and by the files that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from prefect_lineage_events.openlineage import kafka
-from prefect_lineage_events.openlineage.answers import LOSING_REDIRECTS
+from prefect_lineage_events.openlineage.answers import LOSING_REDIRECTS, NoAnswerError, is_taken
 from prefect_lineage_events.openlineage.configuration import Config, is_secret
 from prefect_lineage_events.openlineage.facets import Event
 
@@ -21,6 +24,13 @@ if TYPE_CHECKING:
 _REFERENCE = re.compile(r"\{\{\s*(prefect\.(?:blocks|variables)\.[^\s}]+)")
 _SHORTEST_SECRET = 4
 _CLOSING_SECONDS = 60.0
+# A timeout is for each step on the way, and a target that sends a byte a second never exceeds one: as many of them may
+# pass for the whole of it. Other transports have times of their own.
+_TIMEOUTS = 3
+_LONGEST = 600.0
+# Of an answer's body, so much is looked at, and not waited for longer.
+_MAX_BODY = 65_536
+_BODY_SECONDS = 10.0
 
 
 class Outlet:
@@ -34,6 +44,7 @@ class Outlet:
         self.secrets = tuple(secrets(resolved))
         self._answer: Any = None
         transport = get_default_factory().create(resolved)
+        self._seconds = _LONGEST
         self._client = OpenLineageClient(transport=transport)
         self._watch(_innermost(transport))
 
@@ -42,19 +53,18 @@ class Outlet:
         from prefect_lineage_events.openlineage.client_events import client_event
 
         self._answer = None
+        error: BaseException | None = None
         try:
-            self._client.emit(client_event(event))
-        except Exception as error:
+            _within(self._seconds, lambda: self._client.emit(client_event(event)))
+        except Exception as raised:
             if self._answer is None:
                 raise
             # An answer may break off behind its status, which counts: sending again what was taken would be once too
             # often, and what was refused would be refused again.
-            if not 200 <= self._answer.status_code < 300:
-                raise _unsuccessful(self._answer) from error
-        else:
-            # The client takes for success what is no error: a redirect that leads nowhere, 304.
-            if self._answer is not None and not 200 <= self._answer.status_code < 300:
-                raise _unsuccessful(self._answer)
+            error = raised
+        # The client takes for success what is no error: a redirect that leads nowhere, 304, a login page.
+        if self._answer is not None and not is_taken(self._answer):
+            raise _unsuccessful(self._answer) from error
 
     def close(self) -> None:
         self._client.close(timeout=_CLOSING_SECONDS)
@@ -64,14 +74,54 @@ class Outlet:
         from openlineage.client.transport.kafka import KafkaTransport
 
         if isinstance(transport, HttpTransport):
+            self._seconds = _TIMEOUTS * transport.timeout
+            # The body is read by us, since it may be endless.
+            transport.session.stream = True
             transport.session.hooks["response"].append(self._answered)
         elif isinstance(transport, KafkaTransport):
             kafka.tell_failures(transport)
 
     def _answered(self, response: Any, *args: Any, **kwargs: Any) -> None:
         self._answer = response
+        _read_beginning(response)
         if response.status_code in LOSING_REDIRECTS:
             raise _unsuccessful(response)
+
+
+def _within(seconds: float, call: Callable[[], object]) -> None:
+    """Call in a thread that is left alone when its time is over. Raises NoAnswerError then, or what the call raised."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
+            raised.append(error)
+
+    thread = Thread(target=copy_context().run, args=(run,), name="lineage-emit", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise NoAnswerError(f"no whole answer within {seconds:g} s")
+    if raised:
+        raise raised[0]
+
+
+def _read_beginning(response: Any) -> None:
+    """Read as much of the answer's body as is looked at, and let that be all of it."""
+    from urllib3.exceptions import HTTPError
+
+    body, until = b"", time.monotonic() + _BODY_SECONDS
+    try:
+        while len(body) < _MAX_BODY and time.monotonic() < until:
+            chunk = response.raw.read1(_MAX_BODY - len(body), decode_content=True)
+            if not chunk:
+                break
+            body += chunk
+    except (HTTPError, OSError):
+        # It broke off: its status counts.
+        response.close()
+    response._content, response._content_consumed = body, True
 
 
 def _unsuccessful(response: Any) -> Exception:

@@ -24,17 +24,21 @@ class Backend(ThreadingHTTPServer):
         self.headers: list[dict[str, str]] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client may go before it read all."""
+
     def types(self) -> list[str]:
         return [event["eventType"] for event in self.got]
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Backend
+    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.got.append(event)
-        self.server.headers.append({**self.headers, "path": self.path})
+        self.server.headers.append({**self.headers, "path": self.path, "peer": str(self.client_address)})
         status, body, headers = self.server.answer(event)
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():

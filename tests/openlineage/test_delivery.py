@@ -143,10 +143,43 @@ def test_what_the_target_cannot_take_now_is_not_lost(events, backend, status):
     assert server.types() == ["START", "COMPLETE"]
 
 
-@pytest.mark.parametrize(("status", "refusals"), [(201, [None, None]), (413, ["HTTP 413: (its answer broke off)"] * 2)])
+@pytest.mark.parametrize(("status", "refusals"), [(201, [None, None]), (413, ["HTTP 413: cut"] * 2)])
 def test_the_status_of_an_answer_that_breaks_off_counts(events, backend, status, refusals):
-    backend(lambda event: (status, "cut", {"Content-Length": "1000"}))
+    backend(lambda event: (status, "cut", {"Content-Length": "1000", "Connection": "close"}))
     assert send(events) == refusals
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 206, 207])
+def test_an_answer_of_success_is_success_whatever_stands_in_it(events, backend, status):
+    backend(lambda event: (status, '{"cut', {"Content-Length": "0"} if status == 204 else {}))
+    assert send(events) == [None, None]
+
+
+def test_a_page_that_a_proxy_shows_with_a_good_status_is_no_delivery(events, backend):
+    page = "<!DOCTYPE html><title>Sign in</title>"
+    backend(lambda event: (200, page, {"Content-Type": "text/html; charset=utf-8"}))
+    with pytest.raises(TransientDeliveryError, match="a web page answers at this address") as caught:
+        send(events)
+    assert not caught.value.soon
+
+
+def test_a_word_that_its_server_calls_html_is_an_answer(events, backend):
+    backend(lambda event: (200, "ok", {"Content-Type": "text/html"}))
+    assert send(events) == [None, None]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"status": 422, "message": "blank name"}',
+        '[{"status": 200}, {"status": 400}]',
+        '{"errors": ["blank name"]}',
+        '{"status": "partial_success", "summary": {"received": 1, "failed": 1}}',
+    ],
+)
+def test_an_answer_of_parts_that_names_a_failure_refuses_the_event(events, backend, body):
+    backend(lambda event: (207, body, {}))
+    assert send(events) == [f"HTTP 207: {body}"] * 2
 
 
 def test_a_target_that_is_away_is_transient_and_no_secret_is_told(events, monkeypatch):

@@ -6,13 +6,15 @@ import json
 import logging
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from prefect.blocks.system import Secret
 
+from prefect_lineage_events.openlineage import transports
 from prefect_lineage_events.openlineage.build import run_events
 from prefect_lineage_events.openlineage.configuration import places
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError, deliver
@@ -194,3 +196,65 @@ def test_no_secret_is_told_by_errors_and_logs(events, monkeypatch, caplog, secre
     assert "hunter22" not in "".join(traceback.format_exception(caught.value))
     assert "hunter22" not in "".join(r.getMessage() for r in caplog.records if r.name.startswith("prefect_lineage"))
     assert "hunter22" not in repr(targets())
+
+
+@contextmanager
+def dripping(head: bytes) -> Iterator[str]:
+    """Answers with this, and then a space every tenth of a second for as long as anybody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                connection.recv(1_000_000)
+                connection.sendall(head)
+                while True:
+                    connection.sendall(b" ")
+                    time.sleep(0.1)
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=drip, args=(listening.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_target_that_never_finishes_its_first_line_is_given_up(events, monkeypatch):
+    monkeypatch.setattr(transports, "_TIMEOUTS", 0.01)
+    with dripping(b"HTTP/1.1 20") as url:
+        monkeypatch.setenv("OPENLINEAGE_URL", url)
+        with pytest.raises(TransientDeliveryError, match=r"no whole answer within 0\.6 s") as caught:
+            send(events)
+    assert not caught.value.soon
+
+
+@pytest.mark.parametrize(
+    ("status", "refusals"), [(b"201 Created", [None]), (b"422 Unprocessable", ["HTTP 422: blank name"])]
+)
+def test_an_answer_that_never_ends_is_read_no_further_than_it_is_looked_at(events, monkeypatch, status, refusals):
+    monkeypatch.setattr(transports, "_BODY_SECONDS", 0.3)
+    with dripping(b"HTTP/1.1 " + status + b"\r\nContent-Type: text/plain\r\n\r\nblank name") as url:
+        monkeypatch.setenv("OPENLINEAGE_URL", url)
+        assert send(events[:1]) == refusals
+
+
+def test_an_answer_without_end_takes_no_memory(events, backend):
+    backend(lambda event: (422, "x" * 3_000_000, {}))
+    refused = send(events)
+    assert all(one and len(one) < 1_000 for one in refused)
+
+
+def test_an_answer_is_cut_where_nothing_more_of_it_is_looked_at(events, backend, monkeypatch):
+    backend(lambda event: (500, '{"code": 400, "message": "' + "x" * 3_000_000 + '"}', {}))
+    monkeypatch.setattr(transports, "_MAX_BODY", 1_000)
+    with pytest.raises(TransientDeliveryError) as caught:
+        send(events)
+    assert caught.value.unclear
+
+
+def test_one_connection_serves_for_all_events(events, backend):
+    server = backend(lambda event: (201, "taken", {}))
+    send(events * 5)
+    assert len({headers["peer"] for headers in server.headers}) == 1
