@@ -212,7 +212,8 @@ class LineageEvent(_Payload):
     `bound_columns` of the output took values that the program bound (`*`: such values decided over its rows), and
     `constant_columns` values that stand in the text; None where nothing is known of them. `threads` are the threads of
     control in which it ran, as paths (`3.7` was started by `3`): threads, pieces of work of a pool, asyncio tasks. None
-    are given for the one in which the task or flow runs itself, `*` stands for too many.
+    are given for the one in which the task or flow runs itself, `*` stands for too many. `value_origins` are the ids of
+    reads whose single row had a value that this statement bound.
     """
 
     operation: Operation
@@ -223,6 +224,7 @@ class LineageEvent(_Payload):
     result_columns: tuple[Column, ...] = ()
     bound_columns: tuple[str, ...] | None = None
     constant_columns: tuple[str, ...] = ()
+    value_origins: tuple[UUID, ...] = ()
     threads: tuple[str, ...] = ()
     run: RunInfo = RunInfo()
     task_runs: tuple[UUID, ...] = ()

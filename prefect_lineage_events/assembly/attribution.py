@@ -84,12 +84,14 @@ class Attribution:
         self._resolved = resolved
         self._rows: dict[Scope, list[Rows]] = defaultdict(list)
         body: list[Rows] = []
+        self._by_statement: dict[UUID, list[Rows]] = defaultdict(list)
         for position, one in enumerate(placed):
             if hands_over(one) or (one.step.reads and one.step.guessed):
                 rows = rows_of(one, position)
                 if not one.step.guessed:
                     for scope in one.step.scopes:
                         self._rows[scope].append(rows)
+                self._by_statement[one.step.info.id].append(rows)
                 if None in one.step.scopes:
                     body.append(rows)
         self._callers = {task.id: task.caller for task in tasks.values() if task.caller}
@@ -121,7 +123,20 @@ class Attribution:
         self._spent: dict[Scope, set[frozenset[Life]]] = defaultdict(set)
 
     def of(self, placed: Placed, moment: Moment) -> Explanation:
-        """What a write took: of what its own scope read and was given, or else out of the hands of the flow's body."""
+        """What a write took: what it has a value of, and what else the evidence says."""
+        found = self._in_all(placed, moment)
+        rows = [
+            rows for id_ in sorted(placed.step.value_origins) for rows in self._by_statement[id_] if rows.began < moment
+        ]
+        if not rows:
+            return found
+        scopes = placed.step.scopes
+        seen = self._seen(rows)
+        pairs = [(one, _SAME_TASK if scopes & one.read.step.scopes else _SAME_FLOW) for one in seen]
+        return found.and_of(possibilities(pairs, (), ()))
+
+    def _in_all(self, placed: Placed, moment: Moment) -> Explanation:
+        """Of what its own scope read and was given, or else out of the hands of the flow's body."""
         own, given = self._without_read_back(*self._in_hand(placed, moment))
         written = self.written(placed)
         body = self._body.feeding(placed)

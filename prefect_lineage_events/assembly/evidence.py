@@ -5,7 +5,9 @@ Nobody sees inside of Python. Where one thing alone was read, what is written wa
 - columns that one read alone has are of that read, and it is needed for them; where the needed ones have all columns
   that were written, they are the sources;
 - what Python computed (a total, a new name) can be of each of them: of all, where nothing else was made of them;
-- in a loop, what was read since the write before is what the next write takes, if it has the columns and enough rows.
+- in a loop, what was read since the write before is what the next write takes, if it has the columns and enough rows;
+- a single row is what another was made of where it has all of its columns, was given as a parameter, or has a value
+  that was written (`LineageEvent.value_origins`); else it may be a watermark, and the other a row of a log.
 What is left has no known source. A part is never taken for the whole: the others are named as candidates.
 """
 
@@ -44,6 +46,11 @@ class Written:
     single: bool = False
     inlined: bool = False
 
+    @property
+    def is_row_by_row(self) -> bool:
+        """At most one row at a time, however often."""
+        return self.count is not None and self.count <= self.executions
+
 
 @dataclass(slots=True)
 class Possibility:
@@ -69,6 +76,14 @@ class Possibility:
         """At most one row at a time: a watermark, a count, a setting."""
         return all(one.is_scalar for one, _ in self.rows)
 
+    def may_be_of_chance(self, written: Written) -> bool:
+        """Is nothing but the order evidence for it that a row was made of another?"""
+        if not written.is_row_by_row or self.given:
+            return False
+        if is_telling(written.names) and written.names <= self.names:
+            return False
+        return all(one.is_row_by_row and not one.read.step.handed for one, _ in self.rows)
+
     def is_exactly(self, written: Written, *, all_columns: bool = False) -> bool:
         """Had one of the reads these columns (all of them), and as many rows as were written?"""
         return self.has_number_of(written) and any(
@@ -86,7 +101,7 @@ class Possibility:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`chosen` fed the write; `perhaps` may have as well, and where nothing is chosen, one of them must have.
+    """`chosen` fed the write; `perhaps` may have as well.
 
     `exactly`: it took what was read as it was; `stacked`: the rows of all chosen ones under each other.
     """
@@ -103,6 +118,13 @@ class Explanation:
         if not self.stacked and len({p.sources for p in having}) != 1:
             return []
         return [rows for p in self.chosen for rows, _ in p.rows if key in rows.relation.columns]
+
+    def and_of(self, more: Sequence[Possibility]) -> Explanation:
+        """What fed the write for certain, beside what else did."""
+        known = {source for p in self.chosen for source in p.sources}
+        chosen = [*self.chosen, *(p for p in more if not p.sources <= known)]
+        known.update(source for p in chosen for source in p.sources)
+        return replace(self, chosen=chosen, perhaps=[p for p in self.perhaps if not p.sources <= known])
 
 
 def possibilities(
@@ -152,7 +174,7 @@ def explain(written: Written, among: Sequence[Possibility], *, alone: bool, in_t
 def _explained(written: Written, among: Sequence[Possibility], *, alone: bool, in_turn: bool) -> Explanation:
     names = written.names
     if len(among) <= 1:
-        too_little = [p for p in among if p.is_scalar and _is_more(written, p)]
+        too_little = [p for p in among if (p.is_scalar and _is_more(written, p)) or p.may_be_of_chance(written)]
         return Explanation(perhaps=too_little) if too_little else Explanation(among, exactly=True)
     has_all = [p for p in among if names and names <= p.names]
     if exact := [p for p in has_all if p.is_exactly(written)]:
@@ -211,6 +233,8 @@ def _computed(
 ) -> Explanation:
     """Some columns that were written are none of what was read: Python made them of something."""
     many, scalars = without_scalars(among)
+    if all(p.is_scalar for p in many):
+        return Explanation(perhaps=among)
     if len(many) == 1 and explained <= many[0].names and not many[0].weak:
         return Explanation(many, scalars)
     if alone and not written.single and not any(p.weak for p in many):
@@ -226,10 +250,10 @@ def _without_names(written: Written, among: Sequence[Possibility], *, alone: boo
     numbered = [p for p in among if p.counts & written.counts and max(p.counts & written.counts) > 1]
     if len(numbered) == 1:
         return Explanation(numbered)
-    if alone:
+    if alone and not all(p.is_scalar or p.may_be_of_chance(written) for p in among):
         return Explanation(*without_scalars(among))
     fresh = [p for p in among if p.fresh]
-    if in_turn and len(fresh) == 1:
+    if in_turn and len(fresh) == 1 and not fresh[0].may_be_of_chance(written):
         return Explanation(fresh)
     return Explanation(perhaps=among)
 

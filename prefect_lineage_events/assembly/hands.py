@@ -44,6 +44,11 @@ class Rows:
         """At most one row: a watermark, a count, a setting."""
         return self.count is not None and self.count <= 1
 
+    @property
+    def is_row_by_row(self) -> bool:
+        """At most one row at a time, however often."""
+        return self.count is not None and self.count <= self.executions
+
     def within(self, thread: str) -> bool:
         """Was it read in this thread of control, or in one that it started?"""
         return not self.threads or any(is_below(own, thread) for own in self.threads)

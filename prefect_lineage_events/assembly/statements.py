@@ -32,9 +32,9 @@ _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 class Step:
     """One statement and one of its outputs (None: it only reads). It may stand for many executions, of many task runs.
 
-    `started` and `last` are when the first and the last of them began. `bound`, `constant` and `threads` are those of
-    `LineageEvent`. `handed`: rows that another run read and gave to this one, which is no use of a dataset by this run;
-    `guessed`: it perhaps gave them, and where `doubtful`, others as well.
+    `started` and `last` are when the first and the last of them began. `bound`, `constant`, `value_origins` and
+    `threads` are those of `LineageEvent`. `handed`: rows that another run read and gave to this one, which is no use of
+    a dataset by this run; `guessed`: it perhaps gave them, and where `doubtful`, others as well.
     """
 
     info: StatementInfo
@@ -49,6 +49,7 @@ class Step:
     result_columns: tuple[Column, ...] = ()
     bound: tuple[str, ...] | None = None
     constant: tuple[str, ...] = ()
+    value_origins: frozenset[UUID] = frozenset()
     threads: frozenset[str] = frozenset({""})
     description: str | None = None
     owners: tuple[str, ...] = field(default=())
@@ -113,6 +114,7 @@ def _step(event: LineageEvent) -> Step:
         result_columns=event.result_columns,
         bound=event.bound_columns,
         constant=event.constant_columns,
+        value_origins=frozenset(event.value_origins),
         threads=frozenset(event.threads or ("",)),
     )
 

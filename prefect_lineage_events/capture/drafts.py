@@ -26,6 +26,7 @@ _LIFECYCLE_OPERATIONS = frozenset({"create", "alter", "drop"})
 _LIFECYCLE_EFFECTS = frozenset({"truncate", "overwrite"})
 _MAX_TASK_RUNS = 2_000
 _MAX_THREADS = 20
+_MAX_ORIGINS = 50
 _OWN, _ANY = ("",), ("*",)
 
 
@@ -47,6 +48,7 @@ class Draft:
     result_columns: tuple[Column, ...] = ()
     bound_columns: tuple[str, ...] | None = None
     constant_columns: tuple[str, ...] = ()
+    value_origins: tuple[UUID, ...] = ()
     threads: tuple[str, ...] = ()
     statement_id: UUID = field(default_factory=uuid4)
     effect: str | None = None
@@ -127,6 +129,8 @@ class Draft:
             self.duration = (self.duration or 0.0) + other.duration
         if other.executions > 0:
             self.last = max(self.last or self.started, other.last or other.started)
+        if other.value_origins:
+            self.value_origins = tuple(dict.fromkeys((*self.value_origins, *other.value_origins)))[:_MAX_ORIGINS]
         if other.threads != self.threads:
             self.threads = _together(self.threads, other.threads)
         for task_run in (other.run.info.task_run_id, *other.task_runs):
@@ -156,6 +160,7 @@ class Draft:
             result_columns=self.result_columns,
             bound_columns=self.bound_columns,
             constant_columns=self.constant_columns,
+            value_origins=self.value_origins,
             threads=() if self.threads == _OWN else self.threads,
             statement=StatementInfo(
                 id=self.statement_id,

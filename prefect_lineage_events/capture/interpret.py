@@ -108,7 +108,13 @@ def _drafts(
         )
         yield from _portions(say, None, sources, tuple(names.edges(statement, None)))
         return
-    say = partial(say, operation=statement.kind, result_columns=_returned(statement, note))
+    read = (draft.home() for origin in note.value_origins for draft in origin.drafts if draft.operation == "read")
+    say = partial(
+        say,
+        operation=statement.kind,
+        result_columns=_returned(statement, note),
+        value_origins=tuple(dict.fromkeys(draft.statement_id for draft in read)),
+    )
     for table, output in outputs.items():
         declared = _declared(statement.declared, table)
         described = output.model_copy(update={"columns": declared}) if declared else output

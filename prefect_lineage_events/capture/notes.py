@@ -86,7 +86,8 @@ class StatementNote:
     `run` is None where nothing is to be reported: outside runs, excluded, or switched off; then only what it does to
     the session counts. `aborted`: a statement before it had failed the transaction, so that it was the transaction's
     end (even a COMMIT rolls back) or a return to a savepoint. `thread` is the path of the thread of control that ran it
-    (see `threads`). `inlined`: the driver has written the values of binds into the text. `countable` and `drafts`
+    (see `threads`). `inlined`: the driver has written the values of binds into the text. `value_origins` are statements
+    whose single row had a value that this one bound (see `value_matching`). `countable` and `drafts`
     belong to our thread: whether one number of rows can be that of what was noted, and what it made of the note, to be
     completed when the rows are known.
     """
@@ -104,6 +105,7 @@ class StatementNote:
     thread: str = ""
     counted: Counted = "affected"
     inlined: bool = False
+    value_origins: Sequence[StatementNote] = ()
     countable: bool = True
     drafts: Sequence[Any] = ()
 

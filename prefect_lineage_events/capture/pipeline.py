@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from uuid import UUID
 
+from prefect_lineage_events.capture import value_matching
 from prefect_lineage_events.capture.children import lost
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.drafts import Draft
@@ -225,6 +226,7 @@ class Pipeline:
             reason = f"{children} child process(es) ended before all they had to say was sent"
         self._tell(emitter, closed=True, even_none=even_none, reason=reason)
         self._put_to_rest(emitter)
+        value_matching.forget(emitter.run.key)
 
     def _put_to_rest(self, emitter: Emitter) -> None:
         key = emitter.run.key

@@ -288,8 +288,7 @@ class CursorProxy(Proxy):
         except StopIteration:
             self._self_reading.ends(exhausted=True)
             raise
-        self._self_reading.fetched(1)
-        return row
+        return self._self_reading.took_next(row)
 
     def __enter__(self) -> Any:
         return self._self_same(self.__wrapped__.__enter__())
@@ -311,8 +310,7 @@ class AsyncCursorProxy(CursorProxy):
         except StopAsyncIteration:
             self._self_reading.ends(exhausted=True)
             raise
-        self._self_reading.fetched(1)
-        return row
+        return self._self_reading.took_next(row)
 
     async def __aenter__(self) -> Any:
         return self._self_same(await self.__wrapped__.__aenter__())

@@ -8,6 +8,7 @@ from typing import Any
 from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import ForgottenNote, StatementNote
 from prefect_lineage_events.capture.tracer import ConnectionTracer
+from prefect_lineage_events.capture.value_matching import remember
 
 
 class Reading:
@@ -17,12 +18,13 @@ class Reading:
     asynchronous statement count as having succeeded.
     """
 
-    __slots__ = ("_note", "_tracer", "_watched", "arrival", "rows")
+    __slots__ = ("_note", "_single", "_tracer", "_watched", "arrival", "rows")
 
     def __init__(self, tracer: ConnectionTracer) -> None:
         self._tracer = tracer
         self._note: StatementNote | None = None
         self._watched: ForgottenNote | None = None
+        self._single: StatementNote | None = None
         self.arrival: Callable[[], None] | None = None
         self.rows = 0
 
@@ -37,6 +39,22 @@ class Reading:
         self._note, self.rows = note, 0
         self._watched = self._tracer.watch(reader, note, self)
 
+    def may_be_single(self, note: StatementNote) -> None:
+        """The result may be of one row, whose values later statements may bind."""
+        self._single = note
+
+    def _took_first(self, row: Any) -> None:
+        single, self._single = self._single, None
+        if single is not None:
+            remember(single, row)
+
+    def took_next(self, row: Any) -> Any:
+        """An iteration gave this."""
+        if self._single is not None:
+            self._took_first(row)
+        self.fetched(1)
+        return row
+
     def fetched(self, rows: int) -> None:
         self.rows += rows
         if self.arrival is not None:
@@ -46,7 +64,10 @@ class Reading:
         """`fetchone` gave this; None is the end."""
         if row is None:
             self.ends(exhausted=True)
-        elif self.arrival is None:
+            return row
+        if self._single is not None:
+            self._took_first(row)
+        if self.arrival is None:
             self.rows += 1
         else:
             self.fetched(1)
@@ -54,6 +75,7 @@ class Reading:
 
     def took_some(self, rows: Any) -> Any:
         """`fetchmany` gave these; none at all is the end."""
+        self._took_only(rows)
         self.fetched(len(rows))
         if not rows:
             self.ends(exhausted=True)
@@ -61,9 +83,16 @@ class Reading:
 
     def took_rest(self, rows: Any) -> Any:
         """`fetchall` gave these."""
+        self._took_only(rows)
         self.fetched(len(rows))
         self.ends(exhausted=True)
         return rows
+
+    def _took_only(self, rows: Any) -> None:
+        if self._single is not None and type(rows) in (list, tuple):
+            if len(rows) == 1:
+                self._took_first(rows[0])
+            self._single = None
 
     def arrives(self) -> None:
         arrival, self.arrival = self.arrival, None
@@ -78,6 +107,7 @@ class Reading:
         """
         if exhausted and self.arrival is not None:
             self.arrives()
+        self._single = None
         note, self._note = self._note, None
         if note is None:
             return
@@ -107,6 +137,8 @@ class Reading:
         try:
             for row in rows:
                 fetched += 1
+                if self._single is not None:
+                    self._took_first(row)
                 yield row
             exhausted = True
         finally:
@@ -118,6 +150,8 @@ class Reading:
         try:
             async for row in rows:
                 fetched += 1
+                if self._single is not None:
+                    self._took_first(row)
                 yield row
             exhausted = True
         finally:

@@ -225,10 +225,15 @@ def note_statement(
         aborted=aborted,
         counted=counted,
         inlined=ask(driver.inlines, operation, default=False),
+        parameters=parameters if sets is None else None,
+        sets=sets,
     )
     cursor._self_noted = True
-    if note is not None and rows is None and has_result:
-        cursor._self_reading.starts(note, cursor)
+    if note is not None and has_result:
+        if rows is None:
+            cursor._self_reading.starts(note, cursor)
+        if rows is None or rows == 1:
+            cursor._self_reading.may_be_single(note)
 
 
 def ends_transaction(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:

@@ -186,8 +186,7 @@ def _next(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     except StopIteration:
         cursor._self_reading.ends(exhausted=True)
         raise
-    cursor._self_reading.fetched(1)
-    return row
+    return cursor._self_reading.took_next(row)
 
 
 def _next_async(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
@@ -200,8 +199,7 @@ async def _awaited_next(cursor: Any, coming: Any) -> Any:
     except StopAsyncIteration:
         cursor._self_reading.ends(exhausted=True)
         raise
-    cursor._self_reading.fetched(1)
-    return row
+    return cursor._self_reading.took_next(row)
 
 
 def _iterates(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from prefect_lineage_events.capture import policy, worker
+from prefect_lineage_events.capture import policy, value_matching, worker
 from prefect_lineage_events.capture.context import Run, current_run
 from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import (
@@ -40,6 +40,9 @@ _SESSION = re.compile(
 )
 
 
+_QUERY = re.compile(r"\s*SELECT\b", re.IGNORECASE)
+
+
 class ConnectionTracer:
     """One per DBAPI connection. Its methods are called in the user's thread, right after the driver succeeded."""
 
@@ -65,12 +68,15 @@ class ConnectionTracer:
         aborted: bool = False,
         counted: Counted = "affected",
         inlined: bool = False,
+        parameters: Any = None,
+        sets: Any = None,
     ) -> StatementNote | None:
         """A statement succeeded. The note is for `rows()`; None when nobody is to hear of it.
 
         `started` is aware UTC, `duration` seconds. `autocommit`: will this statement's work stay without a commit?
         `result_columns` of a read, from the cursor's description. `aborted`: had the transaction failed before?
-        `counted` says what `rows` is a number of; `inlined`: the values of binds stand in the text.
+        `counted` says what `rows` is a number of; `inlined`: the values of binds stand in the text. `parameters` (or
+        the `sets` of these of an `executemany`) are only compared with rows that were read (`value_matching`).
         """
         with softly("noting a statement"):
             if not policy.current().enabled or worker.is_ours():
@@ -97,6 +103,8 @@ class ConnectionTracer:
                 counted,
                 inlined,
             )
+            if (parameters is not None or sets is not None) and run is not None and not _QUERY.match(sql):
+                note.value_origins = value_matching.origins(run.key, parameters, sets)
             return note if worker.put(note) else None
         return None
 

@@ -73,8 +73,16 @@ def opens_cursor(
         duration = perf_counter() - clock
         # A cursor of the driver's own that reports may have been asked to run it.
         if not getattr(cursor, "_self_noted", True):
+            parameters = parameters_of(args, kwargs)
             note_statement(
-                cursor, operation_of(args, kwargs), started, duration, aborted=aborted, autocommit=autocommit
+                cursor,
+                operation_of(args, kwargs),
+                started,
+                duration,
+                parameters=parameters,
+                sets=parameters if getattr(method, "__name__", "") == "executemany" else None,
+                aborted=aborted,
+                autocommit=autocommit,
             )
         return cursor
 

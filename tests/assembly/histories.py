@@ -133,9 +133,13 @@ class Story:
         binds: str | None = None,
         constant: str = "",
         thread: str = "",
+        values_of: str = "",
         **info: object,
     ) -> Story:
-        """`binds` are the columns that take values of the program, `constant` those that take constants."""
+        """`binds` are the columns that take values of the program, `constant` those that take constants.
+
+        `values_of`: the numbers of the reads whose single rows had a value that it binds.
+        """
         info = {"effect": effect, "rows": self.rows, **info}
         into_table = event_dataset(output, into)
         more = {
@@ -143,6 +147,7 @@ class Story:
             "bound_columns": None if binds is None else tuple(binds.split()),
             "constant_columns": tuple(constant.split()),
             "threads": (thread,) if thread else (),
+            "value_origins": tuple(ident(f"statement {number}") for number in values_of.split()),
         }
         return self._event("write", into_table, inputs, task, columns, info, **more)
 

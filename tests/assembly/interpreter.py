@@ -36,6 +36,7 @@ from tests.assembly.programs import (
     Gather,
     Note,
     Read,
+    Row,
     Scalar,
     Write,
 )
@@ -100,6 +101,7 @@ class Interpreter:
         self._flows: list[_FlowRun] = []
         self._made: dict[str, tuple[str, ...]] = {name: columns for name, (_, columns) in WORLD.items()}
         self._made["audit"] = ("step", "rows")
+        self._scalars: dict[Scalar, StatementNote] = {}
         self._kept: list[Any] = []  # objects live as long as the program, so that none takes the place of another
         self._sent: list[dict[str, Any]] = []
         self._queue = NoteQueue(10_000)
@@ -215,7 +217,15 @@ class Interpreter:
         scope.values[step.var] = self._keep(Frame(cells, frozenset({step.table}), rows))
 
     def _scalar(self, step: Scalar, scope: _Scope) -> None:
-        self._execute(scope, step.sql, 1, (step.name,))
+        self._scalars[step] = self._execute(scope, step.sql, 1, (step.name,))
+
+    def _row(self, step: Row, scope: _Scope) -> None:
+        self._made[step.target] = ("step", "value")
+        origins = (self._scalars[step.of],) if step.of else ()
+        self._execute(scope, f"INSERT INTO {step.target} (step, value) VALUES (%s, %s)", 1, (), origins)
+        if step.of:
+            scope.flow.truth.tables[step.target].add(step.of.table)
+            scope.flow.truth.columns[step.target, "value"].add((step.of.table, step.of.column))
 
     def _derive(self, step: Derive, scope: _Scope) -> None:
         frames = [scope.values[name] for name in step.of]
@@ -265,7 +275,14 @@ class Interpreter:
 
     # --- what capture does
 
-    def _execute(self, scope: _Scope, sql: str, rows: int | None, columns: tuple[str, ...]) -> None:
+    def _execute(
+        self,
+        scope: _Scope,
+        sql: str,
+        rows: int | None,
+        columns: tuple[str, ...],
+        value_origins: tuple[StatementNote, ...] = (),
+    ) -> StatementNote:
         told = tuple(Column(name=name) for name in columns)
         note = StatementNote(
             self._connection,
@@ -277,9 +294,11 @@ class Interpreter:
             rows=rows,
             result_columns=told,
             thread=scope.thread,
+            value_origins=value_origins,
         )
         self._pipeline.take(note)
         self._pipeline.tick()
+        return note
 
     def _look_up(self, tables: Any) -> dict[tuple[str, ...], Described]:
         known = ((parts, self._made.get(parts[-1])) for parts in tables)

@@ -50,6 +50,14 @@ class Scalar:
 
 
 @dataclass(frozen=True)
+class Row:
+    """`INSERT INTO target (step, value) VALUES (...)`: the value of a scalar, or one of the program's own."""
+
+    target: str
+    of: Scalar | None
+
+
+@dataclass(frozen=True)
 class Derive:
     var: str
     change: Literal["filter", "select", "rename", "compute", "aggregate", "merge", "concat", "same"]
@@ -114,7 +122,15 @@ class Writer:
 
     def program(self) -> Function:
         parts = [self._body_part() for _ in range(self.random.randint(1, 3))]
+        parts.append(self._single_row(Random(next(self.numbers))))
         return Function("program", "flow", (), tuple(step for part in parts for step in part))
+
+    def _single_row(self, random: Random) -> list[Any]:
+        """A watermark or a total in a task, and one row that is made of it, or of nothing."""
+        table = random.choice(list(WORLD))
+        scalar = Scalar(table, random.choice(WORLD[table][1]), "newest")
+        code = (scalar, Row(self._target(), scalar if random.random() < 0.5 else None))
+        return [Call(Function(self._name("single"), "task", (), code), None)]
 
     # --- parts of a flow's body
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.assembly.programs import Call, Derive, Flag, Function, Gather, Note, Read, Scalar, Write
+from tests.assembly.programs import Call, Derive, Flag, Function, Gather, Note, Read, Row, Scalar, Write
 
 _HEAD = '''
 import os
@@ -27,7 +27,7 @@ def execute(sql, rows):
 
 def scalar(sql):
     with ENGINE.connect() as connection:
-        connection.execute(sa.text(sql)).fetchall()
+        return connection.execute(sa.text(sql)).scalar()
 
 
 def derive(change, frames, columns, share):
@@ -50,6 +50,11 @@ def source(program: Function) -> str:
     functions = dict.fromkeys(_functions(program))
     parts = [_HEAD, *(_definition(function) for function in reversed(functions)), ""]
     return "\n\n".join([*parts, 'if __name__ == "__main__":\n    program()\n    ENGINE.dispose()\n'])
+
+
+def single_rows(program: Function) -> list[str]:
+    """The tables that take one row."""
+    return [step.target for function in _functions(program) for step in _steps(function.code) if isinstance(step, Row)]
 
 
 def flagged(program: Function) -> list[str]:
@@ -105,11 +110,14 @@ def _line(step: Any) -> str:
     if isinstance(step, Read):
         return f'{step.var} = pd.read_sql("SELECT {step.listed} FROM {step.table}", ENGINE)'
     if isinstance(step, Scalar):
-        return f"scalar({step.sql!r})"
+        return f"newest = scalar({step.sql!r})"
     if isinstance(step, Derive):
         return f"{step.var} = derive({step.change!r}, [{', '.join(step.of)}], {list(step.columns)!r}, {step.share})"
     if isinstance(step, Write):
         return f"write({step.var}, {step.target!r})"
+    if isinstance(step, Row):
+        values = f"[{{'step': 'done', 'value': {'newest' if step.of else 'None'}}}]"
+        return f'execute("INSERT INTO {step.target} (step, value) VALUES (:step, :value)", {values})'
     if isinstance(step, Note):
         values = f"[{{'step': 'done', 'rows': len({step.var})}}]"
         return f'execute("INSERT INTO {step.target} (step, rows) VALUES (:step, :rows)", {values})'

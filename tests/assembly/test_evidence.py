@@ -144,9 +144,57 @@ def test_an_insert_of_constants_takes_nothing_and_lacks_nothing():
 
 
 @pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
-def test_the_one_row_that_was_read_makes_the_one_row_that_was_written(task):
+def test_the_one_row_that_was_read_makes_the_one_row_that_has_its_value(task):
     story = Story().task("T").read("a", task=task, result="id name", rows=1)
-    assert edges(lineage(story.write("audit", task=task, binds="step seen", rows=1))) == {"a>audit"}
+    assert edges(lineage(story.write("audit", task=task, binds="step seen", rows=1, values_of="0"))) == {"a>audit"}
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+def test_a_watermark_is_no_source_of_a_row_of_a_log(task):
+    story = Story().task("T").read("a", task=task, result="newest", rows=1)
+    found = lineage(story.write("audit", task=task, binds="step seen", rows=1))
+    assert (edges(found), unknown(found)) == (set(), {"audit": "unknown"})
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+def test_watermarks_in_a_loop_are_no_source_of_the_rows_of_a_log(task):
+    story = Story().task("T").read("a", task=task, result="newest", rows=3, executions=3)
+    found = lineage(story.write("audit", task=task, binds="step seen", rows=3, executions=3))
+    assert (edges(found), unknown(found)) == (set(), {"audit": "unknown"})
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+def test_two_watermarks_are_no_source_of_rows_of_other_columns(task):
+    story = Story().task("T").read("a", task=task, result="newest", rows=1).read("b", task=task, result="last", rows=1)
+    found = lineage(story.write("labels", task=task, binds="id label", rows=5))
+    assert (edges(found), unknown(found)) == (set(), {"labels": "unknown"})
+
+
+def test_rows_of_which_no_columns_are_known_are_not_of_single_rows():
+    story = Story().read("a", rows=1).read("b", rows=1).write("c", rows=1)
+    assert edges(lineage(story)) == set()
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+def test_a_row_read_one_at_a_time_is_what_the_row_of_its_columns_was_made_of(task):
+    story = Story().task("T").read("a", task=task, result="id name", rows=3, executions=3)
+    assert edges(lineage(story.write("b", task=task, binds="id name", rows=3, executions=3))) == {"a>b"}
+
+
+def test_a_single_row_that_a_task_was_given_is_what_it_wrote():
+    story = Story().task("G").task("T", "G").read("a", task="G", result="n", rows=1)
+    assert edges(lineage(story.write("audit", task="T", binds="step seen", rows=1))) == {"a>audit"}
+
+
+def test_values_say_which_of_several_single_rows_was_written():
+    story = Story().read("a", result="n", rows=1).read("b", result="newest", rows=1)
+    found = lineage(story.write("audit", binds="step seen", rows=1, values_of="0"))
+    assert (edges(found), unknown(found)) == ({"a>audit"}, {"audit": "partly"})
+
+
+def test_a_value_that_another_task_read_is_known_to_be_of_it():
+    story = Story().task("G", span=(0, 1)).task("T", span=(1, 9)).read("a", task="G", result="n", rows=1)
+    assert edges(lineage(story.write("audit", task="T", binds="step seen", rows=1, values_of="0"))) == {"a>audit"}
 
 
 def test_a_row_of_the_body_is_of_unknown_source_where_it_may_be_of_several():

@@ -22,7 +22,7 @@ from prefect_lineage_events.history.read import Patience, read_history
 from prefect_lineage_events.history.runs import read_run
 from tests.assembly.interpreter import Interpreter
 from tests.assembly.programs import WORLD, Function, Writer
-from tests.assembly.rendering import flagged, source
+from tests.assembly.rendering import flagged, single_rows, source
 from tests.conftest import PrefectServer
 
 pytestmark = pytest.mark.server
@@ -41,6 +41,7 @@ def statements(events: Iterable[LineageEvent]) -> Counter[object]:
             tuple(_last(dataset.name) for dataset in event.inputs),
             tuple(column.name for column in event.result_columns),
             event.bound_columns,
+            len(event.value_origins),
             any(event.threads),
         )
         found[shape, "executions"] += event.statement.executions
@@ -76,6 +77,8 @@ def shop(file: Path, program: Function) -> None:
             marks = ", ".join("?" for _ in columns)
             connection.executemany(f"INSERT INTO {name} VALUES ({marks})", [[n] * len(columns) for n in range(rows)])
         connection.execute("CREATE TABLE audit (step TEXT, rows INTEGER)")
+        for name in single_rows(program):
+            connection.execute(f"CREATE TABLE {name} (step TEXT, value INTEGER)")
         for name in flagged(program):
             connection.execute(f"CREATE TABLE {name} (id INTEGER, flag INTEGER)")
     connection.close()

@@ -119,6 +119,24 @@ def cached() -> None:
     load(extract_once("orders"), "from_cache")
 
 
+@task
+def one_row(value: str) -> None:
+    """One row is read, and one written: with a value of it, or without."""
+    with ENGINE.connect() as connection:
+        newest = connection.execute(sa.text("SELECT max(amount) FROM orders")).scalar()
+    execute("INSERT INTO audit VALUES (:step, :rows)", [{"step": value, "rows": newest if value == "total" else 1234}])
+
+
+@flow(name="a watermark and a log")
+def a_watermark_and_a_log() -> None:
+    one_row("log")
+
+
+@flow(name="a total")
+def a_total() -> None:
+    one_row("total")
+
+
 if __name__ == "__main__":
     copies_in_a_task()
     copies_in_the_body()
@@ -129,4 +147,6 @@ if __name__ == "__main__":
     same_columns_and_number()
     cached()
     cached()
+    a_watermark_and_a_log()
+    a_total()
     ENGINE.dispose()

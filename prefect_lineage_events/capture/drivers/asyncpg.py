@@ -52,7 +52,8 @@ def lookup(connection: Any) -> PostgresLookup:
 
 def _runs(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     sql, sets = str(operation_of(args, kwargs)), args[1] if len(args) > 1 else kwargs.get("args")
-    return Call(connection, sql).run(method(*args, **kwargs), count_of(method.__name__, sql, sets))
+    parameters = () if method.__name__ == "executemany" else args[1:]
+    return Call(connection, sql, parameters).run(method(*args, **kwargs), count_of(method.__name__, sql, sets))
 
 
 def _copies(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:

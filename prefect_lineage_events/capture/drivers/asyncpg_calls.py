@@ -13,6 +13,7 @@ from prefect_lineage_events.capture.many import rows_of_many
 from prefect_lineage_events.capture.notes import Counted, StatementNote
 from prefect_lineage_events.capture.proxies import ConnectionProxy
 from prefect_lineage_events.capture.statements import ask, notice_end
+from prefect_lineage_events.capture.value_matching import remember
 from prefect_lineage_events.events import Column
 
 # What the server answers a statement: "INSERT 0 3", "COPY 3", "CREATE TABLE".
@@ -26,10 +27,11 @@ def commits_itself(connection: Any) -> bool:
 
 
 class Call:
-    """One statement of a connection, from its start to what is known of it at the end."""
+    """One statement of a connection, from its start to what is known of it at the end. `parameters` are its binds."""
 
-    def __init__(self, connection: ConnectionProxy, sql: str) -> None:
+    def __init__(self, connection: ConnectionProxy, sql: str, parameters: tuple[Any, ...] = ()) -> None:
         notice_end(connection)
+        self._parameters = parameters
         self._connection = connection
         self._sql = sql
         self._aborted: bool = connection._self_state.get(FAILED, False)
@@ -40,7 +42,9 @@ class Call:
         result = await self.attempt(coroutine)
         self._aborted = self._aborted or result == "ROLLBACK"  # what the server answers a COMMIT that it did not do
         rows, counted = ask(count, result, default=_UNKNOWN)
-        self.note(rows=rows, columns=ask(_columns, result, default=()), counted=counted)
+        note = self.note(rows=rows, columns=ask(_columns, result, default=()), counted=counted)
+        if note is not None and not isinstance(result, str):
+            ask(_remember, note, result, default=None)
         return result
 
     async def attempt(self, coroutine: Any) -> Any:
@@ -68,6 +72,7 @@ class Call:
             result_columns=columns,
             aborted=self._aborted,
             counted=counted,
+            parameters=self._parameters or None,
         )
         return note
 
@@ -79,6 +84,15 @@ def _reached_the_server(error: BaseException) -> bool:
     if isinstance(error, PostgresError):
         return getattr(error, "severity", None) is not None
     return not isinstance(error, InterfaceError)
+
+
+def _remember(note: StatementNote, result: Any) -> None:
+    """A record, a list of one, or the value of one."""
+    if isinstance(result, list):
+        if len(result) == 1:
+            remember(note, result[0])
+    elif result is not None:
+        remember(note, result if hasattr(result, "keys") else (result,))
 
 
 def _columns(result: Any) -> tuple[Column, ...]:
@@ -102,7 +116,7 @@ _COUNTS: dict[str, Count] = {
     "fetch": lambda records: (weaves.length(records), "returned"),
     "fetchmany": lambda records: (weaves.length(records), "returned"),
     "fetchrow": lambda record: (0 if record is None else 1, "fetched"),
-    "fetchval": lambda _: (None, "fetched"),  # no row and NULL are the same to it
+    "fetchval": lambda value: (None if value is None else 1, "fetched"),  # no row and NULL are the same to it
 }
 RUNNING = frozenset(_COUNTS)
 """The methods of connections and prepared statements that run a statement."""

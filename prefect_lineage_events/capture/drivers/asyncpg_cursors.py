@@ -39,7 +39,8 @@ class _Prepared(PartProxy):
                 affected = status_rows(self.__wrapped__.get_statusmsg())  # none where not all rows were taken
                 return count(result) if affected is None else (affected, "affected")
 
-            return Call(self._self_connection, sql).run(method(*args, **kwargs), told)
+            parameters = () if name == "executemany" else args
+            return Call(self._self_connection, sql, parameters).run(method(*args, **kwargs), told)
 
         return run
 

@@ -28,6 +28,7 @@ from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.proxies import ConnectionProxy
 from prefect_lineage_events.capture.reading import Reading
 from prefect_lineage_events.capture.statements import ask
+from prefect_lineage_events.capture.value_matching import remember
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.naming import quote, split_name
 
@@ -192,7 +193,11 @@ def _reads(known: Known, relation: Any, name: str, result: Any, note: Callable[.
         return
     reading = known.reading
     if not reading.open:
-        reading.starts(note(known.query, result_columns=columns_of(relation)), relation)
+        begun = note(known.query, result_columns=columns_of(relation))
+        reading.starts(begun, relation)
+        single = result[0] if type(result) is list and len(result) == 1 else result
+        if begun is not None and type(single) is tuple:
+            remember(begun, single)
     rows = (0 if result is None else 1) if name == "fetchone" else _rows(result)
     reading.fetched(rows or 0)
     if name not in _PARTIAL_READS or rows == 0:

@@ -27,6 +27,7 @@ class Said:
     query_id: str | None
     columns: dict[str, str | None]
     aborted: bool = False
+    run: None = None
 
 
 @dataclass
