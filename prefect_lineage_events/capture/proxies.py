@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
@@ -134,13 +134,9 @@ class ConnectionSide:
             ask(self._self_driver.before_close, self._self_lookup, default=None)
 
 
-def _forgotten(own: Callable[[], Any] | None, driver: Driver, tracer: tracing.ConnectionTracer) -> None:
-    """Without a commit the server undoes what a forgotten connection had written, if its transaction is open."""
-    connection = own() if own is not None else None
-    if connection is not None and tracer.is_open and ask(driver.commits_itself, connection, default=True):
-        tracer.commit_lost()
-    else:
-        tracer.lost()
+def _forgotten(driver: Driver, tracer: tracing.ConnectionTracer) -> None:
+    """The driver's own connection may live on (it was proxied for a while), and end its open transaction either way."""
+    tracer.commit_lost() if tracer.is_open and driver.tells_transaction else tracer.lost()
 
 
 def closes(connection: Any, method: Any, args: Any, kwargs: Any) -> Any:
@@ -189,8 +185,7 @@ class ConnectionProxy(ConnectionSide, Proxy):
         self._self_store = store
         self._self_tracer = tracer
         self._self_state: dict[str, Any] = {}  # what the driver's weaves keep
-        own = weakref.ref(connection) if driver.tells_transaction and type(connection).__weakrefoffset__ else None
-        weakref.finalize(self, _forgotten, own, driver, tracer).atexit = False
+        weakref.finalize(self, _forgotten, driver, tracer).atexit = False
 
     def __getattr__(self, name: str) -> Any:
         return self._self_woven(name, self._self_driver.connection_calls)

@@ -182,7 +182,8 @@ def note_failure(connection: ConnectionProxy, text: str, error: BaseException, *
         error,
         idle=ask(driver.commits_itself, own, default=False),
         is_known=is_aborted(connection),
-        goes_on=driver.tells_failure and not ask(driver.doomed, own, default=True),
+        goes_on=(driver.tells_failure and not ask(driver.doomed, own, default=True))
+        or ask(driver.refuses, error, default=False),
         in_part=sets is not None and may_be_in_part(sets) and not ask(driver.undoes_many, error, default=False),
     )
 

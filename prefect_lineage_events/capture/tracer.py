@@ -158,7 +158,7 @@ class ConnectionTracer:
             self._end("commit")
 
     def commit_lost(self) -> None:
-        """The connection was lost while it committed, or ended its transaction unseen: whether it did is not known."""
+        """How the transaction ended was not seen: elsewhere, or the connection was lost while it committed."""
         with softly("noting the end of a transaction"):
             if self._noted:
                 worker.put(TransactionNote(self._connection, "commit", in_doubt=True))
@@ -221,6 +221,8 @@ def _codes(error: BaseException) -> tuple[str, ...]:
     """What a database's error goes by: its SQLSTATE, its number; drivers keep them in different places."""
     found = [getattr(error, name, None) for name in ("sqlstate", "pgcode", "errno")]
     first = next(iter(error.args), None)
+    if type(first) is dict:  # the fields of the server's message (pg8000, redshift_connector)
+        first = first.get("C")
     if isinstance(first, int) or (isinstance(first, str) and len(first) == 5):
         found.append(first)
     return tuple(str(code) for code in found if code)

@@ -17,7 +17,8 @@ from prefect_lineage_events.sql.model import Control
 _MAX_HELD = 20_000
 _ROLLBACK = Control("rollback")
 _CALLED = "a procedure was called that may have ended its transaction"
-_LOST = "the connection was lost while its transaction was committed"
+_UNSEEN = "the end of its transaction was not seen; whether it was committed is not known"
+_OWN_ERROR = "an error without a code came before its commit; whether the server rolled it back is not known"
 _REFUSED = "a statement that commits failed after it; whether it was committed is not known"
 _BROKEN_OFF = "a later statement of its text failed; whether it was done is not known"
 _IN_PART = "a set of its parameters failed; whether those before it were written is not known"
@@ -79,7 +80,7 @@ class TransactionProcessor:
     def step(self, note: TransactionNote, state: ConnectionState) -> None:
         """The driver has taken a step of the transaction."""
         if note.in_doubt:
-            state.transaction.doubt(_LOST)
+            state.transaction.doubt(_UNSEEN)
         control = Control(note.step, note.name)
         state.session = state.session.step(control)
         self._step(control, state)
@@ -109,7 +110,10 @@ class TransactionProcessor:
         elif note.ended or not rules.rolls_back.isdisjoint(note.codes):
             self._report(state.step(_ROLLBACK))
         elif transaction.is_open and rules.failure_aborts and not note.goes_on:
-            state.failed()
+            if rules.sqlstate and not note.codes:
+                transaction.suspect(_OWN_ERROR)
+            else:
+                state.failed()
         elif len(found) > 1 and not (rules.one_text and not any(m.statement.control for m in found)):
             self._in_doubt(found, _BROKEN_OFF, state)
         elif note.in_part:

@@ -27,6 +27,7 @@ class Transaction:
         self._segments = [Coalescer()]
         self._nesting: Nesting = CLOSED
         self._doubt = ""
+        self._suspicion = ""
 
     @property
     def begun(self) -> bool:
@@ -57,8 +58,13 @@ class Transaction:
 
     def failed(self, failed: bool = True) -> None:
         """A statement has failed the transaction, or another has shown that it goes on."""
+        self._suspicion = ""
         if self._nesting.failed != failed:
             self._nesting = self._nesting.with_failure(failed)
+
+    def suspect(self, reason: str) -> None:
+        """A statement may have failed the transaction: a commit leaves doubt, unless another shows that it goes on."""
+        self._suspicion = reason
 
     def doubt(self, reason: str) -> None:
         """From here on it is not known whether what is held comes to be, however the transaction ends."""
@@ -67,6 +73,9 @@ class Transaction:
 
     def step(self, control: Control) -> list[Draft]:
         """Do a step of transaction control; the drafts that are true from now on, in order."""
+        suspicion, self._suspicion = self._suspicion, ""
+        if suspicion and control.step == "commit":
+            self.doubt(suspicion)
         self._nesting, outcome, place = self._nesting.after(control, self._rules)
         if outcome in ("commit", "rollback"):
             return self._ended(is_kept=outcome == "commit")

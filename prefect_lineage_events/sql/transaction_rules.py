@@ -25,6 +25,8 @@ class TransactionRules:
     What fails a transaction:
 
     - `failure_aborts`: after a failed statement a transaction takes no other; even COMMIT rolls it back.
+    - `sqlstate`: the server's errors have one; an error without may be the driver's own, of which the server knows
+      nothing.
     - `rolls_back`: codes of errors (SQLSTATE or the server's number) with which the server rolls the transaction back.
     - `one_text`: the statements of one text, sent outside of a transaction, are one.
 
@@ -48,6 +50,7 @@ class TransactionRules:
     nested_begin: Literal["ignored", "commits", "counted"] = "ignored"
     procedures: bool = True
     failure_aborts: bool = False
+    sqlstate: bool = False
     rolls_back: frozenset[str] = frozenset()
     one_text: bool = False
     savepoint_begins: bool = False
@@ -65,6 +68,7 @@ _POSTGRES = TransactionRules(
     end_commits=True,
     procedures=False,
     failure_aborts=True,
+    sqlstate=True,
     one_text=True,
     same_savepoint="shadows",
     settings=True,
@@ -99,6 +103,7 @@ _RULES: dict[str, TransactionRules] = {
         committing=frozenset({"TRUNCATE"}),
         end_commits=True,
         failure_aborts=True,
+        sqlstate=True,
         one_text=True,
         settings=True,
         temporary_schema="pg_temp",

@@ -9,7 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from prefect_lineage_events.capture.drivers import doors
-from prefect_lineage_events.capture.drivers.asyncpg_calls import RUNNING, Call, commits_itself, count_of, status_rows
+from prefect_lineage_events.capture.drivers.asyncpg_calls import (
+    RUNNING,
+    Call,
+    commits_itself,
+    count_of,
+    reached_the_server,
+    status_rows,
+)
 from prefect_lineage_events.capture.drivers.asyncpg_cursors import opens_cursor, prepares
 from prefect_lineage_events.capture.drivers.asyncpg_transactions import resets, transacts
 from prefect_lineage_events.capture.drivers.driver import Driver, Weave
@@ -99,6 +106,7 @@ ADAPTED = Driver(
     store=lambda adapter: store(adapter.driver_connection),
     commits_itself=lambda adapter: commits_itself(adapter.driver_connection),
     type_name=TYPES.get,
+    refuses=lambda error: error.__cause__ is not None and not reached_the_server(error.__cause__),
     lookup=lambda adapter: lookup(adapter.driver_connection),
 )
 """SQLAlchemy's adapter, which looks like a DB-API connection."""

@@ -53,7 +53,7 @@ class Call:
         try:
             result = await coroutine
         except BaseException as error:
-            if _reached_the_server(error):
+            if reached_the_server(error):
                 state[FAILED] = not ask(commits_itself, own, default=True)
             raise
         state[FAILED] = False  # nothing but the transaction's end or a return to a savepoint succeeds in a failed one
@@ -77,7 +77,7 @@ class Call:
         return note
 
 
-def _reached_the_server(error: BaseException) -> bool:
+def reached_the_server(error: BaseException) -> bool:
     """A parameter of a wrong type is refused by asyncpg itself, with a server's error class but no severity."""
     from asyncpg import InterfaceError, PostgresError
 

@@ -62,6 +62,7 @@ class Driver:
     - `store(connection)`: where it points, told by the live connection, so that all aliases of a host or file meet.
     - `commits_itself(connection)`, asked right after a statement: is that committed, with no transaction around it?
     - `doomed(connection)`, asked before each statement and commit: has a statement failed the transaction?
+    - `refuses(error)`, asked when a statement failed: has the driver itself refused it, unknown to the server?
     - `undoes_many(error)`, asked when an `executemany` failed: has the server undone all that it had written?
     - `goes_on(connection)`, asked after a commit or a rollback: has it done nothing, so that the transaction goes on?
     - `is_lost(connection)`, asked when a commit failed: is the connection broken, so that nobody knows whether the
@@ -83,6 +84,7 @@ class Driver:
     store: Callable[[Any], Store]
     commits_itself: Callable[[Any], bool]
     doomed: Callable[[Any], bool] = _never
+    refuses: Callable[[BaseException], bool] = _never
     undoes_many: Callable[[BaseException], bool] = _never
     goes_on: Callable[[Any], bool] = _never
     is_lost: Callable[[Any], bool] = _never

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from prefect_lineage_events.capture import tracer as tracing
 from prefect_lineage_events.capture.instrument import instrument_connection
 from prefect_lineage_events.capture.notes import Connection
 from prefect_lineage_events.datasets import server
@@ -191,3 +193,72 @@ def test_failed_statement_that_commits_leaves_what_was_before_it_in_doubt(captur
     told.tracer.failed("CREATE TABLE t (a INT)", Server(955, "name is already used"), idle=False)
     told.tracer.rollback()
     assert [name.rpartition(".")[2] for name in capture.writes()] == ["T?"]
+
+
+def _statement(connection: tracing.ConnectionTracer, sql: str = "INSERT INTO t SELECT 1") -> None:
+    connection.statement(sql, started=STARTED, duration=0.0, autocommit=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "then", "written"),
+    [
+        (TypeError("not a number"), "", ["shop.public.t?"]),
+        (TypeError("not a number"), "INSERT INTO u SELECT 1", ["shop.public.t", "shop.public.u"]),
+        (RuntimeError({"S": "ERROR", "C": "42P01"}), "", []),
+    ],
+    ids=["may be the driver's own", "and the transaction goes on", "of the server"],
+)
+def test_an_error_without_a_code_leaves_doubt_until_another_statement_succeeds(
+    error: Exception, then: str, written: list[str], capture: Capture
+) -> None:
+    connection = tracing.connection(server("postgresql", "db", 5432, "shop", "public"))
+    _statement(connection)
+    connection.failed("INSERT INTO t VALUES (?)", error, idle=False)
+    if then:
+        _statement(connection, then)
+    connection.commit()
+    assert capture.writes() == written
+
+
+def test_an_error_without_a_code_leaves_no_doubt_of_a_rollback(capture: Capture) -> None:
+    connection = tracing.connection(server("postgresql", "db", 5432, "shop", "public"))
+    _statement(connection)
+    connection.failed("INSERT INTO t VALUES (?)", TypeError(), idle=False)
+    connection.rollback()
+    _statement(connection, "INSERT INTO u SELECT 1")
+    connection.commit()
+    assert capture.writes() == ["shop.public.u"]
+
+
+@pytest.mark.parametrize(("column", "written"), [("a", ["doubt.public.t"]), ("missing", [])])
+def test_what_asyncpg_refuses_itself_does_not_fail_the_transaction_of_an_engine(
+    column: str, written: list[str], postgres: Postgres, database: str, capture: Capture
+) -> None:
+    sa = pytest.importorskip("sqlalchemy.ext.asyncio")
+
+    async def program() -> None:
+        engine = instrument_connection(sa.create_async_engine(postgres.url(database, "asyncpg")))
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql(WRITE)
+            with pytest.raises(Exception, match="asyncpg"):
+                await connection.exec_driver_sql(f"INSERT INTO t ({column}) VALUES ($1)", ("no number",))
+            await connection.commit()
+        await engine.dispose()
+
+    asyncio.run(program())
+    assert capture.writes() == written
+
+
+def test_a_transaction_that_asyncpg_ends_behind_a_forgotten_proxy_is_in_doubt(
+    postgres: Postgres, database: str, capture: Capture
+) -> None:
+    asyncpg = pytest.importorskip("asyncpg")
+
+    async def program() -> None:
+        pool = await asyncpg.create_pool(postgres.plain_url(database), min_size=1, max_size=1)
+        async with pool.acquire() as own, own.transaction():
+            await instrument_connection(own).execute(WRITE)
+        await pool.close()
+
+    asyncio.run(program())
+    assert capture.writes() == ["doubt.public.t?"]
