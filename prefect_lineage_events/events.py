@@ -213,7 +213,8 @@ class LineageEvent(_Payload):
     `constant_columns` values that stand in the text; None where nothing is known of them. `threads` are the threads of
     control in which it ran, as paths (`3.7` was started by `3`): threads, pieces of work of a pool, asyncio tasks. None
     are given for the one in which the task or flow runs itself, `*` stands for too many. `value_origins` are the ids of
-    reads whose single row had a value that this statement bound.
+    reads whose single row had a value that this statement bound. `program_columns` are pairs (bound column, column of
+    the program's own rows that goes into it), where there are other names.
     """
 
     operation: Operation
@@ -224,6 +225,7 @@ class LineageEvent(_Payload):
     result_columns: tuple[Column, ...] = ()
     bound_columns: tuple[str, ...] | None = None
     constant_columns: tuple[str, ...] = ()
+    program_columns: tuple[tuple[Name, Name], ...] = ()
     value_origins: tuple[UUID, ...] = ()
     threads: tuple[str, ...] = ()
     run: RunInfo = RunInfo()

@@ -266,7 +266,12 @@ class Dataflow:
         if placed.step.values_stand_in_text or self._without_columns:
             return
         for name in self._bound_names(placed):
-            known = [origins for rows in explanation.having(name) for origins in rows.relation.origins(name)]
+            known = [
+                origins
+                for column in placed.step.program_names(name)
+                for rows in explanation.having(column)
+                for origins in rows.relation.origins(column)
+            ]
             number = sum(map(len, known))
             fits = number <= MAX_ALIKE and self._inferred < MAX_INFERRED
             result.put(name, (_guessed(origin) for origins in known for origin in origins) if fits else ())
@@ -295,7 +300,7 @@ class Dataflow:
             return [name for column in placed.step.constant if (name := self._named(placed, column))]
         names = self._bound_names(placed)
         if names or placed.step.bound is None or placed.step.output is None:
-            return names
+            return list(dict.fromkeys(column for name in names for column in placed.step.program_names(name)))
         own = placed.step.output.uri
         return [edge.source_column for edge in placed.step.columns if edge.source == own and edge.column == STAR]
 

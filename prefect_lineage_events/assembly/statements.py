@@ -32,9 +32,9 @@ _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 class Step:
     """One statement and one of its outputs (None: it only reads). It may stand for many executions, of many task runs.
 
-    `started` and `last` are when the first and the last of them began. `bound`, `constant`, `value_origins` and
-    `threads` are those of `LineageEvent`. `handed`: rows that another run read and gave to this one, which is no use of
-    a dataset by this run; `guessed`: it perhaps gave them, and where `doubtful`, others as well.
+    `started` and `last` are when the first and the last of them began. `bound`, `constant`, `program_columns`,
+    `value_origins` and `threads` are those of `LineageEvent`. `handed`: rows that another run read and gave to this
+    one, which is no use of a dataset by this run; `guessed`: it perhaps gave them, and where `doubtful`, others too.
     """
 
     info: StatementInfo
@@ -49,6 +49,7 @@ class Step:
     result_columns: tuple[Column, ...] = ()
     bound: tuple[str, ...] | None = None
     constant: tuple[str, ...] = ()
+    program_columns: tuple[tuple[str, str], ...] = ()
     value_origins: frozenset[UUID] = frozenset()
     threads: frozenset[str] = frozenset({""})
     description: str | None = None
@@ -76,6 +77,11 @@ class Step:
         """Do its rows come from Python?"""
         inputs = {i.uri for i in self.inputs}
         return takes_python_rows(self.info, self.operation, inputs, self.output.uri if self.output else None)
+
+    def program_names(self, column: str) -> list[str]:
+        """What the program's own rows call that which goes into a column; they may have several for it."""
+        key = column.casefold()
+        return [name for into, name in self.program_columns if into.casefold() == key] or [column]
 
     @property
     def values_stand_in_text(self) -> bool:
@@ -114,6 +120,7 @@ def _step(event: LineageEvent) -> Step:
         result_columns=event.result_columns,
         bound=event.bound_columns,
         constant=event.constant_columns,
+        program_columns=event.program_columns,
         value_origins=frozenset(event.value_origins),
         threads=frozenset(event.threads or ("",)),
     )

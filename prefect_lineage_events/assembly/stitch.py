@@ -23,7 +23,7 @@ from prefect_lineage_events.assembly.task_lineage import lineage_by_task, lineag
 from prefect_lineage_events.assembly.todays_analysis import Reports, read_anew
 from prefect_lineage_events.history.model import RunHistory
 
-_SCAN = re.compile(r"\b(?:pandas|arrow)_scan\([?0]\) AS (\w+)")
+_SCAN = re.compile(r"\b(?:pandas|arrow)_scan\((?:[?0]\) AS (\w+)|([A-Za-z_]\w*|\"\w+\")\))")
 
 
 def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: Reports | None = None) -> RunLineage:
@@ -65,10 +65,10 @@ def _lineage(
 def _as_written(sql: str | None) -> str | None:
     """A statement with the names of the DataFrames that its user wrote.
 
-    Capture notes what DuckDB reads there instead (`df` is `pandas_scan(?) AS df`), without which a later analysis would
-    take the name for a table's.
+    Capture notes what DuckDB reads there instead (`df` is `pandas_scan(?) AS df`, `df f` is `pandas_scan(df) f`),
+    without which a later analysis would take the name for a table's.
     """
-    return _SCAN.sub(r"\1", sql) if sql else sql
+    return _SCAN.sub(lambda found: found[1] or found[2], sql) if sql else sql
 
 
 def _summaries(steps: Iterable[Step]) -> Iterable[StatementSummary]:

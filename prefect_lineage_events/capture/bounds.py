@@ -21,7 +21,7 @@ def bounded(event: LineageEvent) -> LineageEvent:
     if len(event.columns) > MAX_EDGES:
         cut.append(f"{len(event.columns) - MAX_EDGES} column edges")
         event = event.model_copy(update={"columns": event.columns[:MAX_EDGES]})
-    listed = [event.result_columns, event.bound_columns or (), event.constant_columns]
+    listed = [event.result_columns, event.bound_columns or (), event.constant_columns, event.program_columns]
     if any(len(columns) > MAX_COLUMNS for columns in (*listed, *(d.columns for d in _datasets(event)))):
         cut.append(f"columns beyond {MAX_COLUMNS} of a dataset")
         event = _with_columns(event, MAX_COLUMNS)
@@ -59,15 +59,15 @@ def _with_statement(event: LineageEvent, **changes: object) -> LineageEvent:
 def _named(event: LineageEvent, limit: int) -> dict[str, tuple[str, ...] | None]:
     """Lists of names that are cut say nothing any more."""
     bound, constant = event.bound_columns or (), event.constant_columns
-    if len(bound) <= limit and len(constant) <= limit:
+    if max(len(bound), len(constant), len(event.program_columns)) <= limit:
         return {}
-    return {"bound_columns": None, "constant_columns": ()}
+    return {"bound_columns": None, "constant_columns": (), "program_columns": ()}
 
 
 def _size(event: LineageEvent) -> int:
     """Bytes, estimated from above without serialising the ordinary small event."""
     names = sum(len(d.columns) for d in _datasets(event)) + len(event.result_columns) + 3 * len(event.columns)
-    names += len(event.bound_columns or ()) + len(event.constant_columns)
+    names += len(event.bound_columns or ()) + len(event.constant_columns) + 2 * len(event.program_columns)
     if names < 100 and len(event.statement.sql or "") < MAX_BYTES // 8 and len(event.statement.renames) < 50:
         return 0
     return len(event.model_dump_json(exclude_defaults=True))

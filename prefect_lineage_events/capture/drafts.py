@@ -48,6 +48,7 @@ class Draft:
     result_columns: tuple[Column, ...] = ()
     bound_columns: tuple[str, ...] | None = None
     constant_columns: tuple[str, ...] = ()
+    program_columns: tuple[tuple[str, str], ...] = ()
     value_origins: tuple[UUID, ...] = ()
     threads: tuple[str, ...] = ()
     statement_id: UUID = field(default_factory=uuid4)
@@ -160,6 +161,7 @@ class Draft:
             result_columns=self.result_columns,
             bound_columns=self.bound_columns,
             constant_columns=self.constant_columns,
+            program_columns=self.program_columns,
             value_origins=self.value_origins,
             threads=() if self.threads == _OWN else self.threads,
             statement=StatementInfo(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 from prefect_lineage_events.capture import policy
@@ -122,7 +123,7 @@ def _drafts(
         yield from _portions(told, described, sources, tuple(names.edges(statement, table)))
 
 
-def _values(statement: Statement, table: TableRef, *, inlined: bool) -> dict[str, tuple[str, ...] | None]:
+def _values(statement: Statement, table: TableRef, *, inlined: bool) -> dict[str, Any]:
     """Which columns of an output take binds, and which constants; nothing where the statement does not show it.
 
     `inlined` literals are binds. Rows of the program's own take columns along that the statement does not list.
@@ -135,7 +136,11 @@ def _values(statement: Statement, table: TableRef, *, inlined: bool) -> dict[str
     if bound is None and statement.from_program:
         return {"bound_columns": None, "constant_columns": constant}
     bound = bound or ()
-    return {"bound_columns": bound, "constant_columns": tuple(name for name in constant if name not in bound)}
+    return {
+        "bound_columns": bound,
+        "constant_columns": tuple(name for name in constant if name not in bound),
+        "program_columns": statement.program_columns.get(table, ()),
+    }
 
 
 def _returned(statement: Statement, note: StatementNote) -> tuple[Column, ...]:

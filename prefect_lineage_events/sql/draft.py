@@ -92,6 +92,7 @@ class Draft:
             from_program=self.from_program,
             bound=columns.bound if columns else {},
             constant=columns.constant if columns else {},
+            program_columns=columns.program_columns if columns else {},
             if_exists=self.if_exists,
             confidence=self.confidence,
             reason=self.reason,

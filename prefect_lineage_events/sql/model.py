@@ -124,13 +124,14 @@ class Statement:
     RETURNING, where the text tells them. `from_program`: it reads rows of the program's own, which are no table (a
     DataFrame that DuckDB scans, or that `write_pandas` uploads). `bound` are, per output, the columns that take values
     of the program's (binds; `*`: such values decide over its rows), `constant` those that take values which are neither
-    binds nor columns; an output of which the tree says neither is in none. `fingerprint` is equal for statements that
-    differ only in literals. `sanitised` is the text safe to show. `session` are changes of the connection's state in
-    order: ("database", name), ("schema", name) for USE and the like (an empty name: it is unknown from here on),
-    ("autocommit", "on" or "off"), and ("$NAME", value) for a variable set to a literal. Its values are the user's own:
-    never shown, never sent. `control` is the step of the transaction that the statement is; `commits`: besides what it
-    does, it commits the open transaction and itself; `may_end_transaction`: it calls what may end it either way.
-    `drops_on_commit`: the temporary table that it creates is gone with the transaction.
+    binds nor columns; an output of which the tree says neither is in none. `program_columns` are pairs (column of an
+    output, column of the program's rows that goes into it), where there are other names. `fingerprint` is equal for
+    statements that differ only in literals. `sanitised` is the text safe to show. `session` are changes of the
+    connection's state in order: ("database", name), ("schema", name) for USE and the like (an empty name: it is unknown
+    from here on), ("autocommit", "on" or "off"), and ("$NAME", value) for a variable set to a literal. Its values are
+    the user's own: never shown, never sent. `control` is the step of the transaction that the statement is; `commits`:
+    besides what it does, it commits the open transaction and itself; `may_end_transaction`: it calls what may end it
+    either way. `drops_on_commit`: the temporary table that it creates is gone with the transaction.
     """
 
     kind: StatementKind
@@ -145,6 +146,7 @@ class Statement:
     from_program: bool = False
     bound: Mapping[TableRef, tuple[str, ...]] = field(default_factory=dict)
     constant: Mapping[TableRef, tuple[str, ...]] = field(default_factory=dict)
+    program_columns: Mapping[TableRef, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     if_exists: bool = False
     confidence: Confidence = "exact"
     reason: str = ""

@@ -134,11 +134,13 @@ class Story:
         constant: str = "",
         thread: str = "",
         values_of: str = "",
+        program: str = "",
         **info: object,
     ) -> Story:
         """`binds` are the columns that take values of the program, `constant` those that take constants.
 
-        `values_of`: the numbers of the reads whose single rows had a value that it binds.
+        `values_of`: the numbers of the reads whose single rows had a value that it binds. `program`: `total=amount` for
+        a column that takes another one of the program's rows.
         """
         info = {"effect": effect, "rows": self.rows, **info}
         into_table = event_dataset(output, into)
@@ -147,6 +149,7 @@ class Story:
             "bound_columns": None if binds is None else tuple(binds.split()),
             "constant_columns": tuple(constant.split()),
             "threads": (thread,) if thread else (),
+            "program_columns": tuple(tuple(pair.split("=")) for pair in program.split()),
             "value_origins": tuple(ident(f"statement {number}") for number in values_of.split()),
         }
         return self._event("write", into_table, inputs, task, columns, info, **more)

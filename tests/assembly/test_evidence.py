@@ -232,3 +232,9 @@ def test_a_file_that_was_written_and_read_again_stands_for_what_it_was_made_of()
     api, file = "https://api.example/orders", "s3://lake/orders.csv"
     story = Story().read(api, dialect="").write(file, effect=None, dialect="").read(file, dialect="")
     assert edges(lineage(story.write("t", binds="id x"))) == {"orders>orders.csv", "orders.csv>t"}
+
+
+def test_columns_that_sql_made_of_the_programs_rows_are_of_the_columns_of_these():
+    story = Story().read("orders", result="id amount", columns="orders.id>id orders.amount>amount")
+    story.write("b", "rates", binds="total", program="total=amount", columns="rates.rate>total", from_program=True)
+    assert columns(lineage(story)) == {"rates.rate>b.total", "~orders.amount>b.total:TRANSFORMATION"}

@@ -52,6 +52,7 @@ def test_rows_of_a_read_are_not_told_where_a_statement_read_the_table_as_well():
     [
         ("SELECT a FROM pandas_scan(?) AS people WHERE a > ?", "SELECT a FROM people WHERE a > ?"),
         ("SELECT * FROM (SELECT * FROM pandas_scan(?) AS df) AS rel, t", "SELECT * FROM (SELECT * FROM df) AS rel, t"),
+        ('SELECT f.a FROM pandas_scan(people) f, pandas_scan("b") g', 'SELECT f.a FROM people f, "b" g'),
         ("INSERT INTO t SELECT * FROM pandas_scan(?)", "INSERT INTO t SELECT * FROM pandas_scan(?)"),
     ],
 )

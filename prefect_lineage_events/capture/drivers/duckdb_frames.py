@@ -72,6 +72,8 @@ def named(sql: str, stands_for: Callable[[str], str | None]) -> str:
         if meant is None or re.search(rf"\b{name}\s+AS\s+(?:(?:NOT\s+)?MATERIALIZED\s+)?\(", sql, re.IGNORECASE):
             continue
         has_alias = item["following"] and not _CLAUSES.fullmatch(item["following"].strip())
+        if has_alias and meant == SCAN:
+            meant = f"{SCAN.partition('(')[0]}({item['name']})"
         parts += [sql[end : item.start("name")], meant, "" if has_alias else f" AS {name}"]
         end = item.end("name")
     return "".join([*parts, sql[end:]])

@@ -26,8 +26,8 @@ class ColumnResult:
     `edges` go to single columns, `indirect` ones to all rows of an output (see `Statement`). `result_columns` are the
     names of what the statement returns: "" where the store's name for an expression is not certain, "*" for columns
     that nobody can list. `declared` gives a created table's columns and types by its dotted name. `bound` and
-    `constant` are the columns of each output that take binds and constants (see `Statement`). `reason` says what is
-    missing.
+    `constant` are the columns of each output that take binds and constants, `program_columns` those of the program's
+    own rows that go into them (see `Statement`). `reason` says what is missing.
     """
 
     edges: tuple[ColumnEdge, ...] = ()
@@ -36,6 +36,7 @@ class ColumnResult:
     declared: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     bound: Mapping[TableRef, tuple[str, ...]] = field(default_factory=dict)
     constant: Mapping[TableRef, tuple[str, ...]] = field(default_factory=dict)
+    program_columns: Mapping[TableRef, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     reason: str = ""
 
 
@@ -75,8 +76,19 @@ def column_edges(
         declared=statements.declared,
         bound={target: tuple(names) for target, names in statements.bound.items() if target not in statements.open},
         constant={target: tuple(names) for target, names in statements.constant.items()},
+        program_columns={
+            target: pairs
+            for target, names in statements.bound.items()
+            if target not in statements.open and (pairs := _other_names(names))
+        },
         reason=f"columns: {queries.unclear}" if queries.unclear else "",
     )
+
+
+def _other_names(bound: Mapping[str, Mapping[str, None]]) -> tuple[tuple[str, str], ...]:
+    """(column of the output, column of the program's rows), where these are not all of the same names."""
+    pairs = tuple((name, column) for name, columns in bound.items() for column in columns if column not in ("?", "*"))
+    return pairs if any(name.casefold() != column.casefold() for name, column in pairs) else ()
 
 
 def cloned(source: TableRef, target: TableRef, schemas: Mapping[str, Any]) -> ColumnResult:

@@ -31,7 +31,7 @@ class Statements:
         self.edges: dict[ColumnEdge, None] = {}
         self.indirect: dict[ColumnEdge, None] = {}
         self.declared: dict[str, dict[str, str]] = {}
-        self.bound: dict[TableRef, dict[str, None]] = {}
+        self.bound: dict[TableRef, dict[str, dict[str, None]]] = {}
         self.constant: dict[TableRef, dict[str, None]] = {}
         self.open: set[TableRef] = set()
         queries.write = self.nested
@@ -226,7 +226,7 @@ class Statements:
                 elif target is not None and name == "*":
                     self.open.add(target)
                 elif target is not None and how in DIRECT:
-                    self.bound.setdefault(target, {})[name] = None
+                    self.bound.setdefault(target, {}).setdefault(name, {})[column] = None
 
     def decide(self, targets: Iterable[TableRef | None]) -> None:
         """Edges from what decides over rows to whole targets."""
@@ -234,7 +234,7 @@ class Statements:
             for base, column, how in self.queries.decisions:
                 if base is PROGRAM:
                     if target is not None:
-                        self.bound.setdefault(target, {})["*"] = None
+                        self.bound.setdefault(target, {}).setdefault("*", {})
                 elif how not in DIRECT:
                     self.indirect[ColumnEdge(base.ref, column, target, "*", how)] = None
         self.queries.decisions = {}

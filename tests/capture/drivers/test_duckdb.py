@@ -67,7 +67,7 @@ def test_frames_are_told_as_scans_and_tables_as_tables(connection: duckdb.DuckDB
     assert len(frame) == len(t) == 2
     assert tracers[0].statements[1:] == [
         "INSERT INTO t SELECT a FROM pandas_scan(0) AS frame WHERE frame.a > 1",
-        "SELECT f.a FROM t JOIN pandas_scan(0) f ON f.a = t.a",
+        "SELECT f.a FROM t JOIN pandas_scan(frame) f ON f.a = t.a",
         "SELECT * FROM t JOIN pandas_scan(0) AS GLOBAL_FRAME USING (a)",
     ]
 
@@ -138,7 +138,7 @@ def test_lists_and_ctes_of_a_statement_are_told_from_frames(
 
     assert len(frame) == len(other) == 1
     assert tracers[0].statements[1:] == [
-        "SELECT * FROM pandas_scan(0) AS f, t, pandas_scan(0) AS other",
+        "SELECT * FROM pandas_scan(frame) AS f, t, pandas_scan(0) AS other",
         "WITH frame AS (SELECT * FROM t) SELECT * FROM frame",
     ]
 

@@ -35,6 +35,7 @@ CASES = [
     ("CREATE TABLE t AS SELECT ? AS a, 1 AS b", "duckdb", "a", "b"),
     ("CREATE TABLE t AS SELECT c.name, f.x, f.y * 2 AS y, 1 AS b FROM pandas_scan(0) f, c", "duckdb", "x y", "b"),
     ("CREATE TABLE t AS SELECT f.x FROM arrow_scan(0) f JOIN c ON c.id = f.id", "duckdb", "x *", ""),
+    ("CREATE TABLE t AS SELECT f.x FROM pandas_scan(frame) f JOIN c ON c.id = f.id", "duckdb", "x *", ""),
     ("INSERT INTO t (a, b) SELECT sum(x), 'new' FROM pandas_scan(0)", "duckdb", "a", "b"),
     ("WITH f AS (SELECT * FROM pandas_scan(0)) INSERT INTO t (a) SELECT a FROM f", "duckdb", "a", ""),
     ("WITH v AS (SELECT ? AS a) INSERT INTO t (a, b) SELECT a, 1 FROM v", "postgres", "a", "b"),
@@ -65,3 +66,21 @@ def test_a_read_binds_nothing() -> None:
 def test_all_columns_of_the_programs_rows_are_columns_that_nobody_lists(listed: str) -> None:
     (statement,) = analyze(f"CREATE TABLE t AS SELECT {listed} FROM pandas_scan(0) f", dialect="duckdb")
     assert statement.bound == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ("CREATE TABLE t AS SELECT f.x * c.rate AS total, f.y FROM pandas_scan(0) f, c", "total=x y=y"),
+        ("INSERT INTO t (a, b) SELECT x + y, z FROM pandas_scan(0)", "a=x a=y b=z"),
+        ("INSERT INTO t (a) SELECT sum(f.amount) FROM pandas_scan(df) f JOIN c ON c.id = f.id", "a=amount"),
+        ("INSERT INTO t (a, b) SELECT f.x, ? FROM pandas_scan(0) f", "a=x"),
+        ("CREATE TABLE t AS SELECT f.x, f.y FROM pandas_scan(0) f", ""),
+        ("INSERT INTO t (a) VALUES (?)", ""),
+        ("CREATE TABLE t AS SELECT *, x AS y FROM pandas_scan(0)", ""),
+    ],
+)
+def test_the_columns_of_the_programs_rows_that_go_by_other_names(text: str, pairs: str) -> None:
+    (statement,) = analyze(text, dialect="duckdb")
+    told = statement.program_columns.get(statement.outputs[0], ())
+    assert {"=".join(pair) for pair in told} == set(pairs.split())
