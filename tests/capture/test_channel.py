@@ -60,9 +60,11 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     fake = Api()
     monkeypatch.setattr(channel, "get_events_client", lambda: fake)
     monkeypatch.setattr(channel, "_FIRST_PAUSE", 0.01)
+    # Other tests of this process leave channels open, whose threads live as long as the process.
+    before = set(threading.enumerate())
     yield fake
     fake.silent = False
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - before:
         if thread.name == "prefect-lineage-out":
             thread.join(_ENOUGH)
 
