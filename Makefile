@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+# Groups are files, and begin in the order that tests/conftest.py gives.
+PARALLEL := --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
 .PHONY: help setup test bench lint format types imports constraints demo clean
@@ -30,7 +32,7 @@ $(VENV)-snowflake5/.stamp: tests/services/requirements-snowflake5.txt $(STAMP)
 	touch $@
 
 test: $(STAMP) $(VENV)-snowflake/.stamp $(VENV)-snowflake5/.stamp  ## Set up what is needed and pass the tests
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest $(PARALLEL)
 
 bench: $(STAMP)  ## The project's figures, as ratios within one run
 	$(BIN)/python -m benchmarks.capture
@@ -86,7 +88,7 @@ $(VENV)-latest/.stamp: pyproject.toml
 	touch $@
 
 test-latest: $(VENV)-latest/.stamp $(VENV)-snowflake/.stamp  ## The whole flows on the newest versions that resolve (4 min)
-	timeout 900 $(VENV)-latest/bin/python -m pytest --numprocesses 4 --dist loadfile \
+	timeout 900 $(VENV)-latest/bin/python -m pytest $(PARALLEL) \
 		tests/flows tests/stores tests/blocks
 
 test-flows: $(STAMP) $(VENV)-snowflake/.stamp  ## The whole flows of tests/flows alone (part of `make test`)
