@@ -53,6 +53,25 @@ class OwnNames(dict[str, Mapping[str, str]]):
 
 
 _NOTHING: Mapping[str, Mapping[str, str]] = OwnNames()
+_MOST_EFFORT = 150_000  # tokens: with what is done before, about a second
+EACH = 20  # what a statement costs beside its tokens
+
+
+class Effort:
+    """How much of one text may still be analysed, in tokens. Statements alike count once."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = _MOST_EFFORT
+
+    def takes(self, size: int) -> bool:
+        """Whether there is enough left for a statement of this size, which then is taken."""
+        if self.left <= size:
+            self.left = 0
+            return False
+        self.left -= size + EACH
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,11 @@ class Draft:
     refs: dict[int, TableRef | None] = field(default_factory=dict)
     body: list[Draft] = field(default_factory=list)
 
+    @classmethod
+    def unread(cls, context: Context, reason: str) -> Draft:
+        """A statement of which no more is known than why it was not read."""
+        return cls(context, confidence="partial", reason=reason)
+
     def read(self, table: TableRef | None) -> None:
         if is_hidden(table):
             self.doubt("partial", HIDDEN_REASON)

@@ -38,6 +38,7 @@ class Lexis:
 MOST_TOKENS = 100_000  # of one text: about 50 MB and a second with all that is made of them
 # Athena's tokenizer asks the first words which of two languages a statement is in, and the rest of it is in the same.
 _ATHENA = ("athena", "hive", "trino")
+FIRST_WORDS_COUNT = frozenset({_ATHENA[0]})
 _local = threading.local()
 
 

@@ -67,7 +67,7 @@ def cut_long_lists(text: str, dialect: str) -> Shortened:
     text, lost_literal = _without_comments(scanner)
     is_whole, lost_columns = not scanner.exhausted, ""
     for cutter in (_Lists, _Columns):
-        if cutter is _Columns and len(text) < VERY_LONG_TEXT:
+        if cutter is _Columns and (len(text) < VERY_LONG_TEXT or text.count(",") < COLUMNS_KEPT):
             break
         found: _Cutter = cutter(text, dialect)
         cuts = found.surplus()

@@ -198,6 +198,9 @@ class Scanner:
 
     def _dollar(self, at: int) -> Span | None:
         text = self.text
+        following = text[at + 1 : at + 2]
+        if following != "$" and not _is_word(following):
+            return None
         if self._unclosed_tags >= _MOST_UNCLOSED_TAGS or (at and (_is_word(text[at - 1]) or text[at - 1] == "$")):
             return None
         tag = _TAG.match(text, at)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from .alike import pattern_of
 from .attached import attached_by
 from .cache import BoundedCache
-from .context import Context
+from .context import Context, Effort
 from .longlists import LOST_LITERAL, UNREAD
 from .model import Control, Statement, TableRef
 from .nesting import CLOSED, Nesting
@@ -19,11 +19,10 @@ from .session_settings import SETTINGS, ExistingSchemas, SessionSettings
 from .state import Columns, State
 from .statement import analyze_piece
 from .tokens import Piece, split
+from .transaction_control import CONTROLS
 from .transaction_rules import transaction_rules
 
-_MOST_ANALYSED = 220_000  # tokens of one text, those of statements alike counted once: about a second
-_EACH = 20  # what a statement costs beside its tokens
-_SHORT = 4  # tokens: COMMIT and the like cost nothing
+_SHORT = 8  # tokens: COMMIT and the like cost next to nothing
 _SMALL = 200  # tokens
 _STATEMENT_BYTES = 1_500  # what one statement weighs, about, and one reference or edge of it
 _REFERENCE_BYTES = 250
@@ -252,8 +251,8 @@ class Session:
         changed = self.settings.changed(name, value, initial, made, existing)
         return replace(self._with(changed), initial=initial, lasting=lasting)
 
-    def context(self, columns: bool, schemas: Mapping[str, Columns]) -> Context:
-        """What the next statement may know beyond its text."""
+    def context(self, columns: bool, schemas: Mapping[str, Columns], names: frozenset[str] = frozenset()) -> Context:
+        """What the next statement may know beyond its text; `names` are those of variables."""
         known = {**schemas, **self.state.columns} if schemas else self.state.columns
         return Context(
             dialect=self.dialect,
@@ -266,6 +265,7 @@ class Session:
             columns=columns,
             schema_lost=self.schema_lost,
             attached=self.state.attached,
+            locals=names,
         )
 
 
@@ -280,7 +280,7 @@ class _Script:
         self._has_several = has_several
         self._columns = columns
         self._schemas = schemas
-        self._left = _MOST_ANALYSED
+        self._effort = Effort()
         self._said = False
         self._known: dict[str, tuple[Statement, ...]] = {}
         self._locals: frozenset[str] = frozenset()
@@ -288,17 +288,15 @@ class _Script:
 
     def read(self, piece: Piece, session: Session) -> tuple[Statement, ...]:
         """The statements of a piece in the state that the session is in."""
-        size = len(piece.tokens if piece.tokens is not None else piece.text)
-        if self._left < size and size > _SHORT:
-            self._left = 0
-            said, self._said = self._said, True
-            return () if said else (Statement("misc", confidence="partial", reason=UNREAD),)
+        size = piece.size
         text = self._text(piece, session) if self._has_several else ""
         found = self._known.get(text)
         if found is not None and not piece.lost:
             return found
-        self._left -= size + _EACH
-        found = analyze_piece(piece, replace(session.context(self._columns, self._schemas), locals=self._locals))
+        if not self._effort.takes(size) and not _is_control(piece):
+            said, self._said = self._said, True
+            return () if said else (Statement("misc", confidence="partial", reason=UNREAD),)
+        found = analyze_piece(piece, session.context(self._columns, self._schemas, self._locals), self._effort)
         self._locals |= {value for statement in found for name, value in statement.session if name == "variable"}
         lost = piece.lost or (LOST_LITERAL if piece.lost_literal and piece.may_execute_texts else "")
         if lost:
@@ -314,6 +312,12 @@ class _Script:
         if met != self._met:
             self._met, self._known = met, {}
         return pattern_of(piece.text, session.dialect) or piece.text
+
+
+def _is_control(piece: Piece) -> bool:
+    """Whether it may begin or end a transaction, which counts for all that stands around it."""
+    tokens = piece.tokens
+    return tokens is not None and 0 < len(tokens) <= _SHORT and tokens[0].text.upper() in CONTROLS
 
 
 def _uses_last_query(text: str) -> bool:

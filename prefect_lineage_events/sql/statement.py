@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
@@ -18,7 +18,7 @@ from . import alterations, connection, definitions, executed, renames
 from .arguments import arguments_at
 from .batches import cut
 from .blocks import heads, is_of_a_block
-from .context import Context
+from .context import Context, Effort
 from .declarations import declared_columns
 from .definitions import ROUTINES, Definition
 from .draft import Draft
@@ -26,6 +26,7 @@ from .finish import finished
 from .inlined import inline_queries
 from .lexis import BATCHED
 from .local_variables import declared_in, parameters
+from .longlists import UNREAD
 from .model import Statement, TableRef
 from .recovery import recover
 from .routines import TRANSITION_TABLES, body_of, do_body
@@ -34,7 +35,7 @@ from .state import moved_on
 from .table_functions import tables_of_call
 from .transaction_control import CONTROLS, control_of, ends_transaction
 from .transfers import Query, all_of
-from .trees import parse, take_apart
+from .trees import parse, take_apart, target
 from .verbs import DEFINITIONS, TRANSFERS
 from .walk import walk
 from .words import Words, from_text, from_tokens
@@ -42,28 +43,28 @@ from .words import Words, from_text, from_tokens
 if TYPE_CHECKING:
     from .tokens import Piece
 
+_T = TypeVar("_T")
 _SET_CONFIG = "set_config"
 _EXPLAINED = PARSED - {"("} | {"CREATE", "EXECUTE"}
 _COMMANDS = frozenset({TokenType.COMMAND, TokenType.EXECUTE})
 _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
 
 
-def analyze_piece(piece: Piece, context: Context) -> tuple[Statement, ...]:
+def analyze_piece(piece: Piece, context: Context, effort: Effort | None = None) -> tuple[Statement, ...]:
     """The statements of one piece, in order: nearly always one, several for a block or a chain of `->>`.
 
+    `effort` is what the text that it is of may still cost; statements beyond it are not analysed, which is said.
     Pure and thread-safe; never raises, whatever the text.
     """
     try:
-        drafts = _Reader(context).piece(piece)
+        drafts = _Reader(context, effort or Effort()).piece(piece)
         for draft in drafts:
             if piece.is_templated and (draft.inputs or draft.outputs):
                 draft.doubt("partial", "a template stands where a name or a condition will be")
             if piece.doubt and (draft.inputs or draft.outputs):
                 draft.doubt("partial", piece.doubt)
     except Exception as error:  # noqa: BLE001  (the promise: the user's statement has run, lineage must not fail it)
-        draft = Draft(context)
-        draft.doubt("partial", f"the analyser failed ({type(error).__name__})")
-        drafts = [draft]
+        drafts = [Draft.unread(context, f"the analyser failed ({type(error).__name__})")]
     piece.tables = tuple(table for draft in drafts for table in (*draft.inputs, *draft.outputs))
     statements = tuple(finished(draft, piece.fingerprint, piece.sanitised) for draft in drafts)
     for draft in drafts:
@@ -75,9 +76,11 @@ def analyze_piece(piece: Piece, context: Context) -> tuple[Statement, ...]:
 class _Reader:
     """Reads the statements of one piece; `texts` counts how deep it is in texts that statements execute."""
 
-    def __init__(self, context: Context, texts: int = 0) -> None:
+    def __init__(self, context: Context, effort: Effort, texts: int = 0) -> None:
         self.context = context
+        self.effort = effort
         self.texts = texts
+        self._has_said = False  # that the rest is not read
         self._refused: dict[tuple[int, int, str], str] = {}  # why the parser does not take a part: asked once
 
     def piece(self, piece: Piece) -> list[Draft]:
@@ -132,7 +135,7 @@ class _Reader:
         drafts: list[Draft] = []
         results: tuple[tuple[TableRef, ...], ...] = ()
         for part in parts:
-            found = _Reader(replace(self.context, results=results), self.texts)._headed(part)
+            found = _Reader(replace(self.context, results=results), self.effort, self.texts)._headed(part)
             results = (*results, tuple(t for draft in found for t in (draft.inputs if draft.kind == "read" else ())))
             drafts += found
         return drafts
@@ -239,10 +242,9 @@ class _Reader:
                 draft.inputs.update(inner.inputs)
                 draft.tree, draft.refs = inner.tree, inner.refs
         elif self._query(draft, words, query.start, query.end) and query.columns:
-            node = exp.Table(this=exp.Identifier(this="target", quoted=True))
+            node, named = target("target", query.columns)
             draft.refs[id(node)] = next(iter(draft.outputs), None)
-            listed = [exp.Identifier(this=column, quoted=True) for column in query.columns]
-            draft.tree = exp.Insert(this=exp.Schema(this=node, expressions=listed), expression=draft.tree)
+            draft.tree = exp.Insert(this=named, expression=draft.tree)
 
     def create(self, words: Words, draft: Draft) -> list[Draft]:
         definition = definitions.create(words, draft)
@@ -273,15 +275,9 @@ class _Reader:
             draft.inputs.pop(definition.target, None)
         if not is_parsed or not draft.outputs:
             return
-        node = exp.Table(this=exp.Identifier(this=definition.thing, quoted=True))
-        target = next(iter(draft.outputs))
-        draft.refs[id(node)] = target
-        columns = draft.declared.get(target.name)
-        named = (
-            exp.Schema(this=node, expressions=[exp.Identifier(this=c, quoted=True) for c in columns])
-            if columns
-            else node
-        )
+        output = next(iter(draft.outputs))
+        node, named = target(definition.thing, draft.declared.get(output.name, ()))
+        draft.refs[id(node)] = output
         draft.tree = exp.Create(this=named, kind=definition.thing, expression=draft.tree)
 
     def _routine(self, definition: Definition, words: Words, draft: Draft) -> Draft:
@@ -304,19 +300,22 @@ class _Reader:
 
     def _inside(self, names: frozenset[str]) -> _Reader:
         """The reader of a body, where INTO sets variables; `names` are those of its parameters."""
-        return _Reader(replace(self.context, in_routine=True, locals=self.context.locals | names), self.texts)
+        inside = replace(self.context, in_routine=True, locals=self.context.locals | names)
+        return _Reader(inside, self.effort, self.texts)
 
     def _sequence(self, parts: Iterable[Words]) -> list[Draft]:
         """Statements that follow one another: each meets the tables and names that those before it left."""
-        reader = _Reader(self.context, self.texts)
-        drafts: list[Draft] = []
-        for part in parts:
-            drafts += reader._next(reader._headed(part))
-        return drafts
+        reader = _Reader(self.context, self.effort, self.texts)
+        return [d for part in parts for d in reader._next(reader._headed, part, 0, part.word(0) in CONTROLS)]
 
-    def _next(self, drafts: list[Draft]) -> list[Draft]:
-        self.context = moved_on(self.context, [draft.finish() for draft in drafts])
-        return drafts
+    def _next(self, read: Callable[[_T], list[Draft]], what: _T, size: int, is_due: bool = False) -> list[Draft]:
+        """The next statement, whose changes those after it meet; one that says so where none may be read any more."""
+        if self.effort.takes(size) or is_due:
+            drafts = read(what)
+            self.context = moved_on(self.context, [draft.finish() for draft in drafts])
+            return drafts
+        said, self._has_said = self._has_said, True
+        return [] if said else [Draft.unread(self.context, UNREAD)]
 
     def explain(self, words: Words, draft: Draft) -> list[Draft]:
         """EXPLAIN touches nothing; EXPLAIN ANALYZE runs what it explains (postgresql.org, duckdb.org, trino.io)."""
@@ -376,11 +375,9 @@ class _Reader:
         from .tokens import split
 
         if self.texts >= _DEEPEST_TEXT:
-            draft = Draft(self.context)
-            draft.doubt("partial", "texts that execute texts, too deep")
-            return [draft]
-        inner = _Reader(replace(self.context, in_routine=in_routine), self.texts + 1)
-        return [draft for piece in split(text, self.context.dialect) for draft in inner._next(inner.piece(piece))]
+            return [Draft.unread(self.context, "texts that execute texts, too deep")]
+        inner = _Reader(replace(self.context, in_routine=in_routine), self.effort, self.texts + 1)
+        return [d for piece in split(text, self.context.dialect) for d in inner._next(inner.piece, piece, piece.size)]
 
 
 _Read = Callable[[_Reader, Words, Draft], list[Draft]]

@@ -63,8 +63,11 @@ class Mask:
     parts: tuple[str, ...] = ()
 
 
-def mask(text: str, dialect: str) -> tuple[str, tuple[Mask, ...]]:
-    """The text with everything masked that is no SQL, as long as before, and what the masks stand for."""
+def mask(text: str, dialect: str, most: int) -> tuple[str, tuple[Mask, ...]]:
+    """The text with everything masked that is no SQL, as long as before, and what the masks stand for.
+
+    Of a text with so many signs and quotes that it may have more than `most` tokens the beginning.
+    """
     if "{" not in text and "$" not in text and "<%" not in text and "://" not in text:
         return text, ()
     known_quotes = lexis(dialect).dollar_quotes
@@ -75,7 +78,7 @@ def mask(text: str, dialect: str) -> tuple[str, tuple[Mask, ...]]:
     masks: list[Mask] = []
     pieces: list[str] = []
     at = 0
-    scanner = Scanner(text, dialect, "{$&<:", steps=len(text))
+    scanner = Scanner(text, dialect, "{$&<:", steps=most // 2)
     for span in scanner:
         found: Mask | None = None
         if span.kind == "dollar" and not known_quotes & {"$", text[span.start : span.start + span.quote]}:
@@ -89,7 +92,7 @@ def mask(text: str, dialect: str) -> tuple[str, tuple[Mask, ...]]:
         masks.append(found)
         pieces += [text[at : found.start], (" " if found.kind == "gone" else FILLER) * (found.end - found.start)]
         at = scanner.position = found.end
-    pieces.append(text[at:])
+    pieces.append(text[at : scanner.position] if scanner.exhausted else text[at:])
     return "".join(pieces), tuple(masks)
 
 

@@ -7,7 +7,8 @@ an analysis.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from sqlglot.tokenizer_core import Token, TokenType
@@ -15,7 +16,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from . import quoted_texts, unknown_dialect
 from .context import Context
 from .inline_data import without_inline_data
-from .lexis import MOST_TOKENS, known, tokenize
+from .lexis import FIRST_WORDS_COUNT, MOST_TOKENS, known, tokenize
 from .literals import Places
 from .longlists import HINTS, UNREAD, cut_long_lists
 from .model import TableRef
@@ -53,6 +54,11 @@ class Piece:
         self.lost_literal = False
         self.doubt = ""
         self.tables: tuple[TableRef, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """What it costs to read, in tokens."""
+        return len(self.tokens if self.tokens is not None else self.text)
 
     @property
     def is_templated(self) -> bool:
@@ -124,12 +130,12 @@ class _Reader:
         if not source or not self._left:
             self.is_whole = self.is_whole and not source
             return []
-        prepared, masks = mask(source, dialect)
+        prepared, masks = mask(source, dialect, self._left)
         tokens, read = self._tokens(prepared)
         if tokens is None:
             # what tokenises statement by statement; the statement that does not is a piece without tokens
             return self._singles(cut_characters(source, dialect))
-        if read < len(prepared):
+        if read < len(source):
             source, prepared, self.is_whole = source[:read], prepared[:read], False
         if not tokens:
             return []
@@ -139,7 +145,35 @@ class _Reader:
             last = tokens[end - 1].end + 1
             self._left = max(self._left - len(tokens), 0)
             return [_piece(source[:last], dialect, prepared[:last], masks, tokens[start:end])]
-        return self._singles([source[tokens[a].start : tokens[b - 1].end + 1] for a, b in spans])
+        if dialect in FIRST_WORDS_COUNT:
+            return self._singles([source[tokens[a].start : tokens[b - 1].end + 1] for a, b in spans])
+        self._left = max(self._left - len(tokens), 0)
+        return list(self._statements(source, prepared, masks, tokens, spans))
+
+    def _statements(
+        self, source: str, prepared: str, masks: Sequence[Mask], tokens: list[Token], spans: Sequence[tuple[int, int]]
+    ) -> Iterator[Piece]:
+        """The pieces of a script, with the tokens and masks that it has: they are moved, not looked for again."""
+        first = 0  # of the masks that this statement or a later one may hold
+        for a, b in spans:
+            start, end = tokens[a].start, tokens[b - 1].end + 1
+            text = source[start:end].rstrip().rstrip(";")
+            own = tokens[a:b]
+            for token in own:
+                token.start -= start
+                token.end -= start
+            while own and own[-1].start >= len(text):
+                own.pop()
+            last = first
+            while last < len(masks) and masks[last].start < end:
+                last += 1
+            moved = tuple(
+                replace(m, start=m.start - start, end=m.end - start) for m in masks[first:last] if m.end > start
+            )
+            first = last
+            piece = _piece(text, self.dialect, prepared[start : start + len(text)], moved, own)
+            if piece.tokens:
+                yield piece
 
     def _singles(self, parts: Sequence[str]) -> list[Piece]:
         pieces: list[Piece] = []
@@ -156,9 +190,9 @@ class _Reader:
         return pieces
 
     def single(self, source: str) -> Piece:
-        prepared, masks = mask(source, self.dialect)
+        prepared, masks = mask(source, self.dialect, self._left)
         tokens, read = self._tokens(prepared)
-        self.is_whole = self.is_whole and read == len(prepared)
+        self.is_whole = self.is_whole and read == len(source)
         self._left = max(self._left - len(tokens if tokens is not None else source), 0)
         return _piece(source[:read], self.dialect, prepared[:read], masks, tokens)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -76,6 +76,13 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
     if isinstance(trees[0], exp.Insert) and (trees[0].this is None or isinstance(trees[0].this, exp.Values)):
         return None, "it does not parse"  # the parser took the target's name for a word of its own
     return trees[0], ""
+
+
+def target(name: str, columns: Collection[str]) -> tuple[exp.Table, Expr]:
+    """A node for a target that was read by rules, and the node that stands for it with the columns that are listed."""
+    node = exp.Table(this=exp.Identifier(this=name, quoted=True))
+    listed = [exp.Identifier(this=column, quoted=True) for column in columns]
+    return node, exp.Schema(this=node, expressions=listed) if listed else node
 
 
 def take_apart(tree: Expr) -> None:

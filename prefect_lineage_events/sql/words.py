@@ -52,6 +52,7 @@ class Words:
         tokens: Sequence[Token] | None = None,
         token_at: Sequence[int] = (),
         spans: Sequence[tuple[int, int]] = (),
+        upper: list[str] | None = None,
     ):
         self.kinds = kinds
         self.texts = texts
@@ -60,11 +61,7 @@ class Words:
         self._token_at = token_at
         self._spans = spans
         self._closing: dict[int, int] | None = None
-        known: dict[str, str] = {}  # a long text has few different words: each is kept once
-        self.upper = [
-            (known.get(t) or known.setdefault(t, t.upper())) if k == Kind.WORD else t if k == Kind.MARK else ""
-            for k, t in zip(kinds, texts, strict=True)
-        ]
+        self.upper = _upper(kinds, texts) if upper is None else upper
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -129,6 +126,7 @@ class Words:
             tokens=self.tokens,
             token_at=self._token_at[start:end],
             spans=self._spans[start:end],
+            upper=self.upper[start:end],
         )
 
     def tokens_between(self, start: int, end: int) -> Sequence[Token] | None:
@@ -167,6 +165,14 @@ class Words:
             at = self.close(at) + 1 if word == "(" else at + 1
         if start < end:
             yield start, end
+
+
+def _upper(kinds: Sequence[Kind], texts: Sequence[str]) -> list[str]:
+    known: dict[str, str] = {}  # a long text has few different words: each is kept once
+    return [
+        (known.get(t) or known.setdefault(t, t.upper())) if k == Kind.WORD else t if k == Kind.MARK else ""
+        for k, t in zip(kinds, texts, strict=True)
+    ]
 
 
 _ANGLES = {"<": 1, ">": -1, ">>": -2}

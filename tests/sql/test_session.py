@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from prefect_lineage_events.sql import analyze
 from prefect_lineage_events.sql.attached import Attached
-from prefect_lineage_events.sql.context import Context
+from prefect_lineage_events.sql.context import Context, Effort
 from prefect_lineage_events.sql.model import Statement
 from prefect_lineage_events.sql.session import Session
 from prefect_lineage_events.sql.tokens import Piece
@@ -234,13 +234,27 @@ def test_statements_of_a_script_that_are_alike_meet_the_state_that_the_others_le
 def test_statements_of_a_script_that_differ_in_values_only_are_analysed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
-    def analyze_piece(piece: Piece, context: Context) -> tuple[Statement, ...]:
+    def analyze_piece(piece: Piece, context: Context, effort: Effort) -> tuple[Statement, ...]:
         seen.append(piece.text)
         return ()
 
     monkeypatch.setattr("prefect_lineage_events.sql.session.analyze_piece", analyze_piece)
     Session("postgres").analyze(";".join(f"insert into t values ({i}, 'x{i}')" for i in range(100)))
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ("tsql", "\n".join(f"insert into t{i} select a from s{i}" for i in range(8_000))),
+        ("oracle", "begin\n" + "".join(f"insert into t{i} select a from s{i};\n" for i in range(8_000)) + "end;"),
+        ("snowflake", "".join(f"select a{i};" for i in range(30_000))),
+    ],
+)
+def test_statements_within_a_statement_are_given_up_like_those_of_a_script(dialect: str, text: str) -> None:
+    found = analyze(text, dialect=dialect, columns=False)
+    assert 100 < len(found) < 8_000
+    assert {s.reason for s in found if s.confidence == "partial"} == {"the text is too long: its end was not read"}
 
 
 def test_statements_alike_do_not_hide_that_the_end_was_not_read() -> None:
