@@ -268,7 +268,7 @@ class Dataflow:
         for name in self._bound_names(placed):
             known = [
                 origins
-                for column in placed.step.program_names(name)
+                for column in self._program_names(placed, name)
                 for rows in explanation.having(column)
                 for origins in rows.relation.origins(column)
             ]
@@ -300,9 +300,15 @@ class Dataflow:
             return [name for column in placed.step.constant if (name := self._named(placed, column))]
         names = self._bound_names(placed)
         if names or placed.step.bound is None or placed.step.output is None:
-            return list(dict.fromkeys(column for name in names for column in placed.step.program_names(name)))
+            return list(dict.fromkeys(column for name in names for column in self._program_names(placed, name)))
         own = placed.step.output.uri
         return [edge.source_column for edge in placed.step.columns if edge.source == own and edge.column == STAR]
+
+    def _program_names(self, placed: Placed, name: str) -> list[str]:
+        """What the program's own rows call that which goes into a column; they may have several for it."""
+        pairs = placed.step.program_columns
+        key = name.casefold()
+        return [own for column, own in pairs if (self._named(placed, column) or column).casefold() == key] or [name]
 
     def _named(self, placed: Placed, column: str) -> str | None:
         """A column's name; `_2` is the second that the target has, where that is known."""

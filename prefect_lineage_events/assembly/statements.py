@@ -78,11 +78,6 @@ class Step:
         inputs = {i.uri for i in self.inputs}
         return takes_python_rows(self.info, self.operation, inputs, self.output.uri if self.output else None)
 
-    def program_names(self, column: str) -> list[str]:
-        """What the program's own rows call that which goes into a column; they may have several for it."""
-        key = column.casefold()
-        return [name for into, name in self.program_columns if into.casefold() == key] or [column]
-
     @property
     def values_stand_in_text(self) -> bool:
         """Does it bind nothing, so that all values that it writes are constants of its text?"""

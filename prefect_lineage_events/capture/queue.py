@@ -23,7 +23,7 @@ class NoteQueue:
         self._limit = limit
         self._notes: SimpleQueue[Note | None] = SimpleQueue()
         self._dropped: dict[UUID, tuple[Run, int]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler or a finaliser of the user's may come in, with a statement
         self._warned = False
 
     def put(self, note: Note) -> bool:

@@ -297,10 +297,41 @@ def _subclass(own: type, base: type, calls: Mapping[str, Weave], method: Callabl
                 names[name] = _Method(attribute, method(name, weave))
         made = None
         with softly("tracing an object of the driver's"):
-            made = type(own)(own.__name__, (own, base), names)
+            made = _metaclass(type(own))(own.__name__, (own, base), names)
+            _made.add(id(made))
             name_as(made, own)
         _subclasses[key] = made
     return _subclasses[key]
+
+
+# By id, for their hash asks: they live as long as the process.
+_made: set[int] = set()
+_metaclasses: dict[Any, Any] = {}
+
+
+def _metaclass(own: Any) -> Any:
+    """A metaclass by which `type(cursor)` equals the class that its user knows, and what is set on it is set there."""
+
+    def equal(cls: Any, other: object) -> Any:
+        if cls is other:
+            return True
+        mine = cls.__bases__[0] if id(cls) in _made else None
+        return NotImplemented if mine is None else other is mine or other is STAND_INS.get(mine)
+
+    def number(cls: Any) -> int:
+        return hash(cls.__bases__[0]) if id(cls) in _made else own.__hash__(cls)
+
+    def set_(cls: Any, name: str, value: Any) -> None:
+        setattr(cls.__bases__[0], name, value) if id(cls) in _made else own.__setattr__(cls, name, value)
+
+    def delete(cls: Any, name: str) -> None:
+        delattr(cls.__bases__[0], name) if id(cls) in _made else own.__delattr__(cls, name)
+
+    if own not in _metaclasses:
+        names = {"__module__": own.__module__, "__eq__": equal, "__hash__": number}
+        names |= {"__setattr__": set_, "__delattr__": delete}
+        _metaclasses[own] = type(own)(own.__name__, (own,), names)
+    return _metaclasses[own]
 
 
 def _own_class(value: Any) -> Any:

@@ -234,6 +234,12 @@ def test_a_file_that_was_written_and_read_again_stands_for_what_it_was_made_of()
     assert edges(lineage(story.write("t", binds="id x"))) == {"orders>orders.csv", "orders.csv>t"}
 
 
+def test_columns_of_the_programs_rows_go_to_the_place_where_the_statement_puts_them():
+    story = Story().read("orders", result="id amount", columns="orders.id>id orders.amount>amount")
+    story.write("b", binds="_2", program="_2=amount", from_program=True).looked_up("b", "day:text total:int")
+    assert columns(lineage(story)) == {"~orders.amount>b.total:TRANSFORMATION"}
+
+
 def test_columns_that_sql_made_of_the_programs_rows_are_of_the_columns_of_these():
     story = Story().read("orders", result="id amount", columns="orders.id>id orders.amount>amount")
     story.write("b", "rates", binds="total", program="total=amount", columns="rates.rate>total", from_program=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import pickle
 import sqlite3
-from abc import ABC
+from abc import ABC, ABCMeta
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -326,3 +326,60 @@ def test_connection_reports_to_the_end_of_the_cycle_that_it_is_collected_with(fi
         Writer(instrument_connection(sqlite3.connect(file)))
         gc.collect()
     assert [tracer.kept for tracer in tracers] == [[INSERT]] * 20
+
+
+class Counting(sqlite3.Cursor):
+    """Counts in its class, as a user's cursor may."""
+
+    ran = 0
+
+    def execute(self, *args: Any) -> Any:
+        type(self).ran += 1
+        return super().execute(*args)
+
+
+class CountingConnection(sqlite3.Connection, metaclass=ABCMeta):
+    opened = 0
+
+    def cursor(self, factory: Any = Counting) -> Any:
+        type(self).opened += 1
+        return super().cursor(factory)
+
+
+def test_what_is_set_on_the_class_of_an_object_is_set_on_its_users_class(file: Path, tracers: Tracers) -> None:
+    Counting.ran = CountingConnection.opened = 0
+    own = instrument_connection(sqlite3.connect(file, factory=CountingConnection))
+    own.cursor().execute("SELECT a FROM t")
+    type(own.cursor()).mark = "kept"
+    del type(own.cursor()).mark
+    assert (Counting.ran, CountingConnection.opened) == (1, 3)
+    assert not hasattr(Counting, "mark")
+    with pytest.raises(TypeError, match=r"immutable type 'sqlite3\.Cursor'"):
+        type(own.cursor(sqlite3.Cursor)).mark = 1
+    own.close()
+    assert tracers[0].statements == ["SELECT a FROM t"]
+
+
+def test_the_class_of_an_object_equals_the_users(file: Path, tracers: Tracers) -> None:
+    own = instrument_connection(sqlite3.connect(file, factory=CountingConnection))
+    names = {sqlite3.Connection: "connection", CountingConnection: "counting", Counting: "cursor"}
+
+    assert type(own) == CountingConnection  # noqa: E721
+    assert type(own) != sqlite3.Connection  # noqa: E721
+    assert type(own.cursor(sqlite3.Cursor)) == sqlite3.Cursor  # noqa: E721
+    assert (names[type(own)], names[type(own.cursor())]) == ("counting", "cursor")
+    assert type(own.cursor()) in (Counting, str)
+    own.close()
+
+
+def test_a_class_that_a_user_derives_of_an_objects_own_is_a_class_by_itself(file: Path, tracers: Tracers) -> None:
+    own = instrument_connection(sqlite3.connect(file))
+
+    class Derived(type(own)):  # type: ignore[misc]
+        mark = 1
+
+    Derived.mark = 2
+    assert (Derived.mark, Derived == type(own)) == (2, False)  # noqa: E721
+    assert len({Derived, type(own)}) == 2
+    assert not hasattr(sqlite3.Connection, "mark")
+    own.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -62,10 +63,19 @@ def capturing(patch: pytest.MonkeyPatch, *, schema_lookup: bool = True) -> Captu
 
     thread = ThreadPoolExecutor(1)  # asyncpg's look-up needs one without an event loop
     pipeline = Pipeline(values, send, NoteQueue(values.queue_size))
+    ahead: deque[Note] = deque()
+    at_work = threading.local()
+
+    def take() -> None:
+        at_work.here = True
+        while ahead:
+            pipeline.take(ahead.popleft())
 
     def put(note: Note) -> bool:
         if not isinstance(note, ForgottenNote):
-            thread.submit(pipeline.take, note).result()
+            ahead.append(note)
+            if not hasattr(at_work, "here"):  # a connection may be collected in that very thread
+                thread.submit(take).result()
         return True
 
     patch.setattr(worker, "put", put)
