@@ -18,12 +18,13 @@ from prefect import get_client
 
 from prefect_lineage_events.events import LineageEvent
 from prefect_lineage_events.history import api
-from prefect_lineage_events.history.read import Patience, read_history
+from prefect_lineage_events.history.read import read_history
 from prefect_lineage_events.history.runs import read_run
 from tests.assembly.interpreter import Interpreter
 from tests.assembly.programs import WORLD, Function, Writer
 from tests.assembly.rendering import flagged, single_rows, source
 from tests.conftest import PrefectServer
+from tests.markers import patience_with, wait_until_stored
 
 pytestmark = pytest.mark.server
 
@@ -101,9 +102,12 @@ def test_it_is_the_same_on_paper_and_for_real(seed: int, prefect_server: Prefect
     )
     assert done.returncode == 0, done.stderr
     with get_client(sync_client=True) as client:
+        wait_until_stored(client)
         body = {"flow_runs": {"start_time": {"after_": began.isoformat()}}, "sort": "START_TIME_ASC"}
         runs = [run for rows in api.pages(client, "/flow_runs/filter", body) for run in rows]
-        histories = [read_history(client, read_run(client, UUID(run["id"])), Patience(settle=15)) for run in runs]
+        histories = [
+            read_history(client, read_run(client, UUID(run["id"])), patience_with(client, run["id"])) for run in runs
+        ]
         of_these = {"flow_runs": {"id": {"any_": [run["id"] for run in runs]}}}
         rows = [row for page in api.pages(client, "/task_runs/filter", of_these) for row in page]
     flows = {str(history.run.id): history.run.flow_name for history in histories}

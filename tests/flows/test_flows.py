@@ -27,12 +27,12 @@ from prefect import get_client
 from prefect_lineage_events.assembler.one_run import Order, assemble_run
 from prefect_lineage_events.events import OPERATION_EVENTS
 from prefect_lineage_events.history import api
-from prefect_lineage_events.history.read import Patience
 from prefect_lineage_events.openlineage import profiles
 from tests.conftest import PrefectServer
 from tests.flows.expectation import Expectation, ExpectedJob
 from tests.flows.picture import Picture, pictures
 from tests.flows.shops import STORES
+from tests.markers import patience_with, wait_until_stored
 from tests.marquez.checks import Asked, lists_that_answer
 from tests.marquez.standin import StandIn
 from tests.openlineage.validation import faults
@@ -42,8 +42,6 @@ from tests.services.snowflake import snowflake_server  # noqa: F401  (a fixture)
 
 HERE = Path(__file__).parent
 PROGRAM_SECONDS = 600
-# The tests' server stores events at once: a run that has none after this has none.
-ORDER = Order(patience=Patience(settle=4))
 Event = dict[str, Any]
 EXPECTATIONS = {file.stem: Expectation.beside(file) for file in sorted(HERE.glob("*.yaml"))}
 # The programs of each store may run on a worker of their own: all of them in a row take longer than all other tests.
@@ -107,6 +105,7 @@ def _run(
     assert done.returncode == expected.exit, f"{program.name} ended with {done.returncode}:\n{done.stderr}"
     assert expected.prints in done.stdout
     with get_client(sync_client=True) as client:
+        wait_until_stored(client)
         body = {"flow_runs": {"start_time": {"after_": began.isoformat()}}, "sort": "START_TIME_ASC"}
         return [UUID(run["id"]) for rows in api.pages(client, "/flow_runs/filter", body) for run in rows]
 
@@ -116,7 +115,8 @@ def _assemble(runs: list[UUID], file: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(f"OPENLINEAGE__TRANSPORT__{option}", value)
     with get_client(sync_client=True) as client:
         for run in runs:
-            assert assemble_run(client, run, ORDER).complete, f"some events of {run} did not arrive"
+            order = Order(patience=patience_with(client, run))
+            assert assemble_run(client, run, order).complete, f"some events of {run} did not arrive"
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 

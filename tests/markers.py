@@ -1,0 +1,36 @@
+"""An event of the test's own behind all that was sent before it: when the server has stored it, it has stored those.
+
+So a test of what came of a run waits as long as the machine needs, and no longer.
+"""
+
+from __future__ import annotations
+
+import time
+from uuid import uuid4
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.events import emit_event
+
+from prefect_lineage_events.events import OPERATION_EVENTS
+from prefect_lineage_events.history import api
+from prefect_lineage_events.history.read import Patience
+
+_SECONDS = 300
+
+
+def wait_until_stored(client: SyncPrefectClient) -> None:
+    """Until the server has stored all events that it received so far."""
+    resource = f"test.marker.{uuid4()}"
+    emit_event("test.marker", resource={"prefect.resource.id": resource})
+    body = {"filter": {"resource": {"id": [resource]}}, "limit": 1}
+    deadline = time.monotonic() + _SECONDS
+    while not api.post(client, "/events/filter", body)["total"]:
+        assert time.monotonic() < deadline, f"the server has stored no event for {_SECONDS} seconds"
+        time.sleep(0.2)
+
+
+def patience_with(client: SyncPrefectClient, run_id: object) -> Patience:
+    """How long to wait for what is still to come of a run whose events are stored: its task runs come another way."""
+    related = {"id": [f"prefect.flow-run.{run_id}"]}
+    body = {"filter": {"related": related, "event": {"name": sorted(OPERATION_EVENTS)}}, "limit": 1}
+    return Patience(settle=60 if api.post(client, "/events/filter", body)["total"] else 0)
