@@ -173,8 +173,10 @@ def explain(written: Written, among: Sequence[Possibility], *, alone: bool, in_t
 
 def _explained(written: Written, among: Sequence[Possibility], *, alone: bool, in_turn: bool) -> Explanation:
     names = written.names
+    if all(p.may_be_of_chance(written) for p in among):
+        return Explanation(perhaps=among)
     if len(among) <= 1:
-        too_little = [p for p in among if (p.is_scalar and _is_more(written, p)) or p.may_be_of_chance(written)]
+        too_little = [p for p in among if p.is_scalar and _is_more(written, p)]
         return Explanation(perhaps=too_little) if too_little else Explanation(among, exactly=True)
     has_all = [p for p in among if names and names <= p.names]
     if exact := [p for p in has_all if p.is_exactly(written)]:
@@ -250,7 +252,7 @@ def _without_names(written: Written, among: Sequence[Possibility], *, alone: boo
     numbered = [p for p in among if p.counts & written.counts and max(p.counts & written.counts) > 1]
     if len(numbered) == 1:
         return Explanation(numbered)
-    if alone and not all(p.is_scalar or p.may_be_of_chance(written) for p in among):
+    if alone and not all(p.is_scalar for p in among):
         return Explanation(*without_scalars(among))
     fresh = [p for p in among if p.fresh]
     if in_turn and len(fresh) == 1 and not fresh[0].may_be_of_chance(written):

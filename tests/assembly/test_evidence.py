@@ -164,6 +164,14 @@ def test_watermarks_in_a_loop_are_no_source_of_the_rows_of_a_log(task):
 
 
 @pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+def test_watermarks_of_one_table_are_no_source_however_often_each_was_read(task):
+    story = Story().task("T").read("a", task=task, result="n", rows=2, executions=2)
+    story.read("a", task=task, result="newest", rows=1)
+    found = lineage(story.write("audit", task=task, binds="step seen", rows=2, executions=2))
+    assert (edges(found), unknown(found)) == (set(), {"audit": "unknown"})
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
 def test_two_watermarks_are_no_source_of_rows_of_other_columns(task):
     story = Story().task("T").read("a", task=task, result="newest", rows=1).read("b", task=task, result="last", rows=1)
     found = lineage(story.write("labels", task=task, binds="id label", rows=5))
