@@ -8,13 +8,14 @@ note or leaves the process.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import os
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from prefect_lineage_events.capture.log import softly
@@ -35,9 +36,17 @@ _TIMES = (dt.datetime, dt.date, dt.time)
 _ROWS_OF_DRIVERS = frozenset({("sqlite3", "Row"), ("asyncpg", "Record"), ("asyncpg.protocol.record", "Record")})
 
 
+class _Row(NamedTuple):
+    """Digests of the values of a row: of those that are rarely equal to others by chance, and of all."""
+
+    note: StatementNote
+    rare: frozenset[int]
+    all: frozenset[int]
+
+
 @dataclass(slots=True)
 class _RunRows:
-    rows: deque[tuple[StatementNote, frozenset[int]]] = field(default_factory=lambda: deque(maxlen=_MAX_ROWS))
+    rows: deque[_Row] = field(default_factory=lambda: deque(maxlen=_MAX_ROWS))
     compared: int = 0
 
 
@@ -48,19 +57,25 @@ def remember(note: StatementNote, row: Any) -> None:
     """The first row of a statement's result, as the program has it."""
     with softly("remembering a row"):
         key = note.run.key if note.run is not None else None
-        digests = frozenset(_digests(_values(row))) if key is not None else frozenset()
-        if key is None or not digests:
+        if key is None:
+            return
+        values = [(_forms(value), _is_rare(value)) for value in _values(row)]
+        known = frozenset().union(*(forms for forms, _ in values))
+        if not known:
             return
         run = _runs.get(key)
         if run is None:
             run = _runs[key] = _RunRows()
             if len(_runs) > _MAX_RUNS:
                 _runs.popitem(last=False)
-        run.rows.append((note, digests))
+        run.rows.append(_Row(note, frozenset().union(*(forms for forms, rare in values if rare)), known))
 
 
 def origins(run_key: UUID | None, parameters: Any, sets: Any = None) -> tuple[StatementNote, ...]:
-    """The statements that gave the latest rows with a value among these parameters, or among the one set of these."""
+    """The statements that gave the latest rows with a value among these parameters, or among the one set of these.
+
+    A value that may be equal by chance counts where no other is bound.
+    """
     run = _runs.get(run_key) if run_key is not None else None
     if run is None or run.compared >= _MAX_COMPARED:
         return ()
@@ -68,9 +83,12 @@ def origins(run_key: UUID | None, parameters: Any, sets: Any = None) -> tuple[St
         if sets is not None:
             parameters = sets[0] if type(sets) in (list, tuple) and len(sets) == 1 else None
         run.compared += 1
-        bound = frozenset(_digests(_values(parameters)))
-        if bound:
-            return tuple({id(note): note for note, known in tuple(run.rows) if not bound.isdisjoint(known)}.values())
+        values = [(_forms(value), _is_rare(value)) for value in _values(parameters)]
+        rare = frozenset().union(*(forms for forms, rare in values if rare))
+        found = {
+            id(row.note): row.note for row in tuple(run.rows) if not rare.isdisjoint(row.rare) or _whole(values, row)
+        }
+        return tuple(found.values())
     return ()
 
 
@@ -90,32 +108,34 @@ def _values(row: Any) -> Iterable[Any]:
     return islice(found, _MAX_VALUES)
 
 
-def _digests(values: Iterable[Any]) -> Iterator[int]:
-    """Of each value that is rarely equal to another by chance, in the forms in which programs hand it on."""
-    today = dt.date.today()
-    for value in values:
-        kind = type(value)
-        if kind in _NUMBERS:
-            if kind is Decimal and not value.is_finite():
-                continue
-            if abs(value) > 1:
-                yield hash((_SALT, value))
-                yield hash((_SALT, str(value)))
-        elif kind is str or kind is bytes:
-            if 1 < len(value) <= _MAX_LENGTH and not _is_of_today(value, today):
-                yield hash((_SALT, value))
-        elif kind in _TIMES:
-            if kind is not dt.date or value != today:
-                yield hash((_SALT, value))
-                yield hash((_SALT, value.isoformat()))
-                yield hash((_SALT, str(value)))
-        elif kind is UUID:
-            yield hash((_SALT, str(value)))
+def _whole(values: Sequence[tuple[frozenset[int], bool]], row: _Row) -> bool:
+    """Is all that is bound of the row?"""
+    return bool(values) and all(not forms.isdisjoint(row.all) for forms, _ in values)
 
 
-def _is_of_today(value: str | bytes, today: dt.date) -> bool:
-    """A run's own date may well be that of the latest row."""
-    return value in (today.isoformat(), today.strftime("%Y%m%d"))
+def _forms(value: Any) -> frozenset[int]:
+    """Digests of a value in the forms in which programs hand it on; none of a value that says nothing."""
+    kind = type(value)
+    if kind in _NUMBERS:
+        if not (value.is_finite() if kind is Decimal else kind is int or math.isfinite(value)):
+            return frozenset()
+        return frozenset(hash((_SALT, form)) for form in (value, str(value)))
+    if kind is str or kind is bytes:
+        return frozenset([hash((_SALT, value))]) if 0 < len(value) <= _MAX_LENGTH else frozenset()
+    if kind in _TIMES:
+        return frozenset(hash((_SALT, form)) for form in (value, value.isoformat(), str(value)))
+    return frozenset([hash((_SALT, str(value)))]) if kind is UUID else frozenset()
+
+
+def _is_rare(value: Any) -> bool:
+    """Is it seldom equal to another by chance? A run's own date may well be that of the latest row."""
+    kind = type(value)
+    if kind in _NUMBERS:
+        return (kind is not Decimal or value.is_finite()) and bool(abs(value) > 1)
+    if kind is str or kind is bytes:
+        today = dt.date.today()
+        return len(value) > 1 and value not in (today.isoformat(), today.strftime("%Y%m%d"))
+    return kind is not dt.date or bool(value != dt.date.today())
 
 
 def forget(run_key: UUID | None) -> None:

@@ -46,6 +46,8 @@ def is_found(row: object, parameters: object, sets: object = None) -> bool:
         (("2026-03-04",), ("2026-03-04",)),
         ((KEY,), (str(KEY),)),
         ((b"digest",), (b"digest",)),
+        ((1,), (1,)),
+        ((0, "a"), ("a", 0)),
     ],
 )
 def test_a_value_is_found_in_the_forms_in_which_programs_hand_it_on(row, parameters):
@@ -59,10 +61,12 @@ def test_a_value_is_found_in_the_forms_in_which_programs_hand_it_on(row, paramet
         ((NOW,), (NOW + dt.timedelta(seconds=1), "ok")),
         ((1,), (1, "ok")),
         ((0, None, "", True), (0, None, "", True)),
+        ((None,), (None,)),
+        ((0,), (0, None)),
         ((float("nan"),), (float("nan"),)),
         ((Decimal("sNaN"),), (Decimal("sNaN"),)),
         ((dt.date.today(),), (dt.date.today(), "ok")),
-        ((dt.date.today().isoformat(),), (dt.date.today().isoformat(),)),
+        ((dt.date.today().isoformat(),), (dt.date.today().isoformat(), "ok")),
         (("x" * 5_000,), ("x" * 5_000,)),
         ((object(),), (object(),)),
     ],
@@ -109,7 +113,7 @@ def test_no_value_is_kept():
     key = uuid4()
     value_matching.remember(read(key), ("s3cr3t value", 412))
     assert not {"s3cr3t value", 412, hash(412), hash("s3cr3t value")} & set().union(
-        *(digests for _, digests in value_matching._runs[key].rows)
+        *(row.all for row in value_matching._runs[key].rows)
     )
     value_matching.forget(key)
 
