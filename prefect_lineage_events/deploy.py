@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -41,13 +41,17 @@ SWEEPER = f"{OWN_FLOW_PREFIX}sweep/{DEPLOYMENT}"
 BLOCKS = ("SnowflakeLineage", "SqlAlchemyLineage", "AsyncSqlAlchemyLineage")
 TAGS = ["lineage"]
 SWEEP_MINUTES = 5.0
-# Runs that end within this of one another are assembled by one run of the assembler, at the end of that time: by then
-# their events are mostly stored.
+# A run of the assembler begins so long after the first run ended: by then its events are mostly stored. It stays for
+# twice that time, and takes what ends meanwhile as well: each run of the assembler costs ten events.
 SETTLE_SECONDS = 20.0
+_GATHERED = 2
 _PAUSED_WITHIN = 3.0
 # Where the client looks for its transport first; our own settings go with it.
 TARGET_VARIABLE = "OPENLINEAGE__TRANSPORT"
 _OWN_PREFIX = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"
+
+
+Progress = Callable[[str], None]
 
 
 class NotDeployedError(RuntimeError):
@@ -83,28 +87,45 @@ def deploy(
     image: str | None = None,
     sweep_minutes: float | None = None,
     settle: float | None = None,
+    progress: Progress = lambda step: None,
 ) -> Deployed:
     """Create or update the blocks, the three deployments and the automation.
 
     Without a work pool the deployments wait for `serve`. With one, the target of this process is stored with them, so
     that it is the same on every worker. `image` is the image with this package, for a pool that runs images. `settle`:
-    seconds for which runs that end are gathered, and after which they are assembled. What is None stays as it is
-    deployed.
+    seconds after which runs that ended are assembled. What is None stays as it is deployed. Each step is told to
+    `progress` as it begins.
     """
-    if image and not work_pool:
-        raise ValueError("an image needs a work pool to run it: give --work-pool as well")
+    check_image(image, work_pool)
     if work_pool:
         _require_work_pool(work_pool)
+
+    def apply(deployment: RunnerDeployment) -> UUID:
+        return cast(UUID, deployment.apply(work_pool_name=work_pool, image=image))
+
+    return _deploy(apply, work_pool, sweep_minutes, settle, progress)
+
+
+def _deploy(
+    apply: Callable[[RunnerDeployment], UUID],
+    work_pool: str | None,
+    sweep_minutes: float | None,
+    settle: float | None,
+    progress: Progress,
+) -> Deployed:
     # A configuration that cannot be read is found before anything is changed.
     to, doubts = tuple(map(str, targets())), tuple(_doubts(work_pool))
+    progress("registering the lineage blocks")
     blocks = register_blocks()
     ids = {}
     with get_client(sync_client=True) as client:
         kept = _deployed_schedules(client) if sweep_minutes is None else None
     environment = _stored_target() if work_pool else {}
     for deployment in deployments(sweep_minutes, schedules=kept):
+        progress(f"deploying {deployment.full_name}")
         deployment.job_variables = {"env": environment} if work_pool and environment else {}
-        ids[deployment.full_name] = cast(UUID, deployment.apply(work_pool_name=work_pool, image=image))
+        ids[deployment.full_name] = apply(deployment)
+    progress(f"setting the automation {AUTOMATION}")
     with get_client(sync_client=True) as client:
         automation_id, enabled = apply_automation(client, ids[ASSEMBLER], settle)
     return Deployed(ids, automation_id, enabled, blocks, work_pool, to, doubts)
@@ -155,8 +176,7 @@ def serve(
     `limit`: runs at a time; `poll_seconds`: between looks for work. Stopping pauses the sweep's schedule, so that no
     late sweeps pile up; starting again resumes it.
     """
-    deployed = deploy(sweep_minutes=sweep_minutes, settle=settle)
-    get_logger("lineage").info("Serving the assembler; stop it with Ctrl-C.\n%s", deployed)
+    logger = get_logger("lineage")
     runner = Runner(
         name=f"{OWN_FLOW_PREFIX}assembler",
         query_seconds=poll_seconds,
@@ -164,10 +184,12 @@ def serve(
         # Prefect's own pausing tries for minutes when the API is away.
         pause_on_shutdown=False,
     )
-    with get_client(sync_client=True) as client:
-        kept = _deployed_schedules(client)
-    for deployment in deployments(sweep_minutes, schedules=kept):
-        runner.add_deployment(deployment)
+
+    def add(deployment: RunnerDeployment) -> UUID:
+        return cast(UUID, runner.add_deployment(deployment))
+
+    deployed = _deploy(add, None, sweep_minutes, settle, logger.info)
+    logger.info("Serving the assembler; stop it with Ctrl-C.\n%s", deployed)
     try:
         asyncio.run(_until_stopped(runner))
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -229,9 +251,10 @@ def automation(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> dic
     that was cancelled or crashed may not have come to close its emitter: there Prefect's own event counts. Our own
     flows are left out by one negated pattern, since Prefect reads a list of negations as "or".
 
-    It fires on the first of such events, and then not again for `settle` seconds. What ends in that time is assembled
-    with it: the run of the assembler begins when the time is over.
+    It fires on the first of such events, and then not again for three times `settle` seconds. The run of the assembler
+    begins after one, and goes on until the end of that time: what ends meanwhile is assembled by the same run.
     """
+    gather = _GATHERED * settle
     return {
         "name": AUTOMATION,
         "description": "Assemble the lineage of flow runs when they have ended (prefect-lineage-events).",
@@ -244,7 +267,7 @@ def automation(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> dic
             "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": f"!{OWN_FLOW_PREFIX}*"},
             "for_each": [],
             "threshold": 1,
-            "within": settle,
+            "within": settle + gather,
         },
         "actions": [
             {
@@ -252,7 +275,7 @@ def automation(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> dic
                 "source": "selected",
                 "deployment_id": str(deployment_id),
                 "schedule_after": settle,
-                "parameters": {},
+                "parameters": {"gather_seconds": gather},
             }
         ],
     }
@@ -282,14 +305,25 @@ def apply_automation(client: SyncPrefectClient, deployment_id: UUID, settle: flo
     for other in others:
         client.delete_automation(other.id)
     wanted.enabled = any(a.enabled for a in there)
-    client.update_automation(kept.id, wanted)
+    # Each update makes an event.
+    if _content(kept) != _content(wanted):
+        client.update_automation(kept.id, wanted)
     return kept.id, wanted.enabled
+
+
+def _content(automation: AutomationCore) -> dict[str, Any]:
+    """What it is made of, without the ids that a server gives."""
+    content = automation.model_dump(mode="json", include=set(AutomationCore.model_fields))
+    content["trigger"].pop("id", None)
+    return content
 
 
 def _settle_of(automations: Sequence[AutomationCore]) -> float:
     for found in automations:
         delay = getattr(found.actions[0], "schedule_after", None) if found.actions else None
-        if isinstance(delay, dt.timedelta) and delay and getattr(found.trigger, "within", None) == delay:
+        within = getattr(found.trigger, "within", None)
+        # Versions before gathered for the delay alone.
+        if isinstance(delay, dt.timedelta) and delay and within in (delay, (1 + _GATHERED) * delay):
             return delay.total_seconds()
     return SETTLE_SECONDS
 
@@ -301,6 +335,12 @@ def registered_assembler() -> UUID:
             return client.read_deployment_by_name(ASSEMBLER).id
         except ObjectNotFound:
             raise NotDeployedError(f"{ASSEMBLER} is not on this Prefect API: run `prefect-lineage deploy`") from None
+
+
+def check_image(image: str | None, work_pool: str | None) -> None:
+    """Raises ValueError for an image without a pool that runs it."""
+    if image and not work_pool:
+        raise ValueError("an image needs a work pool to run it: give --work-pool as well")
 
 
 def _require_work_pool(name: str) -> None:

@@ -38,6 +38,8 @@ _LONGEST_RETRY_AFTER = 60.0
 # Parts of a backfill at a time: more than a server on SQLite answers at once only make each other wait.
 _SIDE_BY_SIDE: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=4)
 _PARTS_AHEAD = 32
+_LONGEST_GATHER = 600.0
+_STORED = 8.0
 # The sweep comes again: what is not there soon, it finds then.
 _SHORT = Patience(completeness=20.0)
 
@@ -52,7 +54,7 @@ def _assemble_name() -> str:
 
 
 @flow(name="prefect-lineage-assemble", flow_run_name=_assemble_name)
-def assemble(flow_run_id: _OptionalId = None) -> Assembled | Summary:
+def assemble(flow_run_id: _OptionalId = None, gather_seconds: float = 0.0) -> Assembled | Summary:
     """Read a flow run's lineage events from Prefect's history and deliver them as OpenLineage events.
 
     Without an id, of each run with lineage that ended within the last minutes: so the automation runs it. Nothing is
@@ -62,15 +64,25 @@ def assemble(flow_run_id: _OptionalId = None) -> Assembled | Summary:
 
     Args:
         flow_run_id: The run's id, as its page and `prefect flow-run ls` show it. All that ended lately, when left out.
+        gather_seconds: Without an id: for how long what ends meanwhile is assembled too, from the scheduled start on.
     """
     run_id = parse_run_id(flow_run_id) if flow_run_id else None
     with get_client(sync_client=True) as client:
         _log_targets()
-        done = assemble_run(client, run_id, Order(send=_send)) if run_id else assemble_recent(client, _SOON)
+        if run_id:
+            done: Assembled | Summary = assemble_run(client, run_id, Order(send=_send))
+        else:
+            done = assemble_recent(client, _SOON, _gather_until(gather_seconds))
     _log().info("%s", done)
     if isinstance(done, Summary):
         done.raise_for_failures()
     return done
+
+
+def _gather_until(seconds: float) -> dt.datetime | None:
+    """Up to then the automation does not fire again; what it saw last is stored some seconds later."""
+    begin: dt.datetime | None = flow_run.scheduled_start_time
+    return begin + dt.timedelta(seconds=min(seconds, _LONGEST_GATHER) + _STORED) if begin and seconds > 0 else None
 
 
 @flow(name="prefect-lineage-sweep")

@@ -11,6 +11,7 @@ from prefect.exceptions import ObjectNotFound
 
 from prefect_lineage_events import deploy, encoding
 from prefect_lineage_events.assembler import sweep_state
+from prefect_lineage_events.assembler.announce import runs_of
 from prefect_lineage_events.assembler.in_flight import HOW_TO_END, stale_runs
 from prefect_lineage_events.assembler.sweep import BUSY
 from prefect_lineage_events.escaping import line
@@ -175,7 +176,7 @@ def sent_to(client: SyncPrefectClient) -> Finding:
         had |= dict.fromkeys(configured)
     if lacking:
         event, missing = lacking[-1]
-        run, by = event["resource"]["prefect.resource.id"], event["payload"].get("assembler_run")
+        run, by = next(iter(runs_of(event)), "none"), event["payload"].get("assembler_run")
         went, runs = ", ".join(_targets_of(event["payload"])), _runs([event for event, _ in lacking])
         seen = (
             f"{runs} in the last day went to {went}"
@@ -276,5 +277,5 @@ def _lately(client: SyncPrefectClient, name: str) -> list[dict[str, Any]]:
 
 def _runs(told: list[dict[str, Any]]) -> str:
     """How many runs these events are of; a page of events may not be all."""
-    count = len({event["resource"]["prefect.resource.id"] for event in told})
+    count = len({run for event in told for run in runs_of(event)})
     return f"{count}{'+' if len(told) == 50 else ''} run{'s' if count > 1 else ''}"

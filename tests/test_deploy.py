@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import yaml
 from prefect import get_client
+from prefect.events import emit_event
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import PrefectHTTPStatusError
 
 from prefect_lineage_events import deploy
+from prefect_lineage_events.history import event_log
 from prefect_lineage_events.openlineage.targets import targets
 from prefect_lineage_events.settings import settings
 
@@ -49,7 +53,7 @@ def test_the_automation_runs_the_assembler(client):
     deployed = deploy.deploy()
     (action,) = automations(client)[0].actions
     assert action.deployment_id == deployed.deployments[deploy.ASSEMBLER]
-    assert action.parameters == {}, "it assembles all that ended since the automation fired"
+    assert action.parameters == {"gather_seconds": 40}, "it assembles what ends until the automation fires again"
 
 
 def test_the_sweep_is_scheduled_once_and_alone(client):
@@ -154,7 +158,48 @@ def test_another_shell_leaves_what_is_deployed_as_it_is(client):
     sweep = client.read_deployment_by_name(deploy.SWEEPER)
     assert [s.schedule.interval.total_seconds() for s in sweep.schedules] == [420]
     (automation,) = automations(client)
-    assert automation.actions[0].schedule_after.total_seconds() == automation.trigger.within.total_seconds() == 33
+    (action,) = automation.actions
+    assert (action.schedule_after.total_seconds(), automation.trigger.within.total_seconds()) == (33, 99)
+    assert action.parameters == {"gather_seconds": 66}
+
+
+def test_the_delay_that_a_version_before_deployed_stays(client):
+    deployed = deploy.deploy()
+    before = deploy.automation(deployed.deployments[deploy.ASSEMBLER], 33)
+    before["trigger"]["within"] = 33
+    client.update_automation(deployed.automation, AutomationCore.model_validate(before))
+    deploy.deploy()
+    (automation,) = automations(client)
+    assert (automation.actions[0].schedule_after.total_seconds(), automation.trigger.within.total_seconds()) == (33, 99)
+
+
+def test_what_is_deployed_already_makes_no_events(client):
+    deploy.deploy()
+    deploy.deploy()
+    before = dt.datetime.now(dt.timezone.utc)
+    deployed = deploy.deploy()
+    ours = {f"prefect.deployment.{id_}" for id_ in deployed.deployments.values()}
+    ours.add(f"prefect.automation.{deployed.automation}")
+    found = emitted_since(client, before)
+    assert [e["event"] for e in found if e["resource"]["prefect.resource.id"] in ours] == []
+
+
+def emitted_since(client, since):
+    """All events since then, once one that was emitted last is stored."""
+    last = emit_event("test.last", resource={"prefect.resource.id": "test.last"})
+    occurred = {"since": since.isoformat(), "until": (since + dt.timedelta(hours=1)).isoformat()}
+    while True:
+        found = list(event_log._pages(client, {"filter": {"occurred": occurred}, "limit": 50}))
+        if str(last.id) in {event["id"] for event in found}:
+            return found
+        time.sleep(0.3)
+
+
+def test_each_step_is_told_as_it_begins(client):
+    steps = []
+    deployed = deploy.deploy(progress=steps.append)
+    assert steps[0] == "registering the lineage blocks"
+    assert [step for step in steps if step.startswith("deploying")] == [f"deploying {n}" for n in deployed.deployments]
 
 
 def test_an_unknown_work_pool_is_named(client):
@@ -218,6 +263,7 @@ def test_the_ui_offers_fields_of_one_kind_with_a_word_on_each(client):
     fields = {name: field for schema in schemas for name, field in schema["properties"].items()}
     assert {name: field["type"] for name, field in fields.items() if "type" in field} == {
         "flow_run_id": "string",
+        "gather_seconds": "number",
         "start": "string",
         "end": "string",
         "reanalyse": "boolean",

@@ -109,8 +109,7 @@ def test_the_page_of_the_run_shows_its_graph(target, client):
     run_id = copy_orders()
     assemble(run_id)
     (artifact,) = artifacts(client, run_id)
-    assert artifact["key"] == "lineage-copy-orders"
-    assert artifact["type"] == "markdown"
+    assert (artifact["key"], artifact["type"]) == (None, "markdown")
     assert "](data:image/svg+xml;base64," in artifact["data"]
     assert "shop.public.orders_copy" in artifact["data"]
 

@@ -2,7 +2,7 @@
 
 The artifact is written through the API at once, so a second assembler sees it; the `lineage.assembled` event beside it,
 stored seconds later, is for people and automations. What is kept stands in the artifact's metadata, whose values the
-server cuts at 500 characters.
+server cuts at 500 characters. It has no key, so that it makes no event (`flow_artifact`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import datetime as dt
 import hashlib
 import json
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -21,8 +21,7 @@ from prefect.exceptions import ObjectNotFound
 from pydantic import TypeAdapter
 
 from prefect_lineage_events import encoding
-from prefect_lineage_events.assembler import publishing
-from prefect_lineage_events.escaping import word
+from prefect_lineage_events.assembler import flow_artifact, publishing
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import END_STATES, FlowRun
 
@@ -33,7 +32,10 @@ logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
 
-KEY_PREFIX = "lineage-"
+_TYPE = "markdown"
+# What a run's artifact is found by; versions before gave it the key of its flow.
+_OWN: Mapping[str, Any] = {"key": {"exists_": False}, "type": {"any_": [_TYPE]}}
+_WITH_KEY: Mapping[str, Any] = {"key": {"like_": flow_artifact.KEY_PREFIX}, "type": {"any_": [_TYPE]}}
 _TARGET = "lineage.target."
 _REFUSED = "lineage.refused."
 _RUN = "lineage.run"
@@ -136,13 +138,17 @@ def read(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> dict[UUID, 
     """The entries of these runs; a run that was never assembled has none."""
     entries: dict[UUID, Entry] = {}
     for start in range(0, len(flow_run_ids), api.PAGE):
-        ids = [str(id_) for id_ in flow_run_ids[start : start + api.PAGE]]
-        chosen = {"flow_run_id": {"any_": ids}, "key": {"like_": KEY_PREFIX}}
-        for rows in api.pages(client, "/artifacts/filter", {"artifacts": chosen, "sort": "ID_DESC"}):
-            for raw in rows:
-                if entry := _entry(raw):
-                    entries[UUID(raw["flow_run_id"])] = entry
+        some = flow_run_ids[start : start + api.PAGE]
+        entries |= _found(client, some, _OWN)
+        if without := [id_ for id_ in some if id_ not in entries]:
+            entries |= _found(client, without, _WITH_KEY)
     return entries
+
+
+def _found(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], by: Mapping[str, Any]) -> dict[UUID, Entry]:
+    chosen = {"flow_run_id": {"any_": [str(id_) for id_ in flow_run_ids]}, **by}
+    rows = chain.from_iterable(api.pages(client, "/artifacts/filter", {"artifacts": chosen, "sort": "ID_DESC"}))
+    return {UUID(raw["flow_run_id"]): entry for raw in rows if (entry := _entry(raw))}
 
 
 def write(client: SyncPrefectClient, run: FlowRun, entry: Entry, text: str) -> Entry:
@@ -156,9 +162,8 @@ def write(client: SyncPrefectClient, run: FlowRun, entry: Entry, text: str) -> E
             logger.info("The lineage artifact of run %s was deleted by hand; it is written anew", run.id)
     artifact_id = publishing.create_artifact(
         client,
-        key=_key(run),
-        type="markdown",
-        description=_description(run),
+        type=_TYPE,
+        description=flow_artifact.description(run),
         data=text,
         metadata_=metadata,
         # By this one id pages are found. A task run outside any flow shows its own beside.
@@ -178,31 +183,15 @@ def note(client: SyncPrefectClient, entry: Entry) -> None:
         logger.info("The lineage artifact %s was deleted by hand; it is written anew at the end", entry.artifact_id)
 
 
-def knows_flow(client: SyncPrefectClient, run: FlowRun) -> bool:
-    """Was a run of this flow ever assembled, and had lineage worth a page? One request."""
-    latest: Mapping[str, Any] | None = api.get(client, f"/artifacts/{_key(run)}/latest")
-    return latest is not None and latest.get("description") == _description(run)
-
-
 def took_since(client: SyncPrefectClient, target_id: str, since: dt.datetime, *, but: UUID) -> bool:
     """Did the target take events since then, of other runs than `but`? Only the latest few pages are looked at."""
-    body = {"artifacts": {"key": {"like_": KEY_PREFIX}}, "sort": "UPDATED_DESC", "limit": _LATEST}
+    body = {"artifacts": _OWN, "sort": "UPDATED_DESC", "limit": _LATEST}
     for raw in api.post(client, "/artifacts/filter", body):
         entry = _entry(raw) if raw["flow_run_id"] != str(but) else None
         sent = entry.sent_to(target_id) if entry else None
         if sent and sent.taken_at and dt.datetime.fromisoformat(sent.taken_at) > since:
             return True
     return False
-
-
-def _key(run: FlowRun) -> str:
-    """One key per flow, so that Prefect's artifact page shows a flow's lineage run after run."""
-    slug = re.sub(r"[^a-z0-9]+", "-", run.flow_name.lower()).strip("-")[:80]
-    return f"{KEY_PREFIX}{slug or run.flow_id}"
-
-
-def _description(run: FlowRun) -> str:
-    return f"Lineage of flow {word(run.flow_name)}: what this run read and wrote."
 
 
 def _metadata(entry: Entry) -> dict[str, str]:

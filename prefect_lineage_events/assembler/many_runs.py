@@ -17,7 +17,7 @@ from uuid import UUID
 import httpx
 from prefect.exceptions import PrefectHTTPStatusError
 
-from prefect_lineage_events.assembler import artifact, claims, ledger
+from prefect_lineage_events.assembler import announce, artifact, claims, ledger
 from prefect_lineage_events.assembler.handover import TargetsAwayError
 from prefect_lineage_events.assembler.ledger import Entry
 from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run, keep_present
@@ -62,7 +62,11 @@ def assemble_each(
         return summary
     todo = ordered if order.force or order.reanalyse else [run for run in ordered if run.id not in settled]
     summary.already_done = len(ordered) - len(todo)
-    _work_through(client, todo, order, summary)
+    if order.announcements is not None:
+        _work_through(client, todo, order, summary)
+        return summary
+    with announce.gathered() as announcements:
+        _work_through(client, todo, replace(order, announcements=announcements), summary)
     return summary
 
 
@@ -114,6 +118,7 @@ def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Ord
     """
     last = {run.flow_id: run.id for run in todo}
     shown: dict[UUID, FlowRun] = {}
+    sent: set[UUID] = set()
     away = _Away(order.targets or ())
     unanswered: dict[UUID, str] = {}
     again: list[FlowRun] = []
@@ -125,8 +130,15 @@ def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Ord
             else:
                 summary.left.append(run)
             continue
-        is_last = order.keep_present and last[run.flow_id] == run.id
-        one = replace(order, keep_present=is_last, targets=there, absent=[t for t in away.all if t not in there])
+        is_last = last[run.flow_id] == run.id
+        one = replace(
+            order,
+            keep_present=order.keep_present and is_last,
+            # The first as well: what became of later ones may depend on the flow being known.
+            show_on_flow=is_last or run.flow_id not in sent,
+            targets=there,
+            absent=[t for t in away.all if t not in there],
+        )
         try:
             assembled = _assemble_one(client, run, one, summary)
             away.answered(there)
@@ -147,8 +159,9 @@ def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Ord
         if len(there) < len(away.all):
             summary.left.append(run)
         if assembled and assembled.outcome == "sent":
+            sent.add(run.flow_id)
             shown[run.flow_id] = run
-            if is_last:
+            if one.keep_present:
                 del shown[run.flow_id]
     for run in shown.values() if order.keep_present else ():
         _keep_present(client, run, order, summary)

@@ -101,7 +101,8 @@ class Order:
     waiting for them; `busy_patience` seconds to wait for another who delivers the same run; `keep_present`: a target
     that shows what arrived last is to show the job's newest good run again afterwards; `targets`: names or ids
     of those that are to have it (None: all that are configured); `absent`: ids of those that are not asked now, and
-    must have it later; `reanalyse`: today's analyser reads its statements.
+    must have it later; `reanalyse`: today's analyser reads its statements; `show_on_flow`: the flow's artifact is to
+    show it; `announcements` are those of many runs (None: it is announced by itself).
     """
 
     send: Send = Outbox.flush
@@ -113,6 +114,8 @@ class Order:
     targets: Sequence[str] | None = None
     absent: Sequence[str] = ()
     reanalyse: bool = False
+    show_on_flow: bool = True
+    announcements: announce.Announcements | None = None
 
     def to(self) -> tuple[Target, ...]:
         """The targets. Raises ValueError for a name of none."""
@@ -146,7 +149,11 @@ def assemble_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order = Or
             # What a backfill corrected stays so, whoever assembles the run again.
             lineage = stitched(history, anew=True)
             page = Page(client, lineage, history.stored_events)
-        assembled = _deliver(client, lineage, page, to, order)
+        if order.announcements is not None:
+            assembled = _deliver(client, lineage, page, to, order, order.announcements)
+        else:
+            with announce.gathered() as announcements:
+                assembled = _deliver(client, lineage, page, to, order, announcements)
     return replace(assembled, waits_for=lacks.waits_for, awaits=lacks.awaited)
 
 
@@ -184,8 +191,13 @@ def _who_can_show_it_running(to: Sequence[Target]) -> tuple[Target, ...]:
     return tuple(t for t in to if t.profile != "marquez") if settings().running_events else ()
 
 
-def _deliver(
-    client: SyncPrefectClient, lineage: RunLineage, page: Page, to: Sequence[Target], order: Order
+def _deliver(  # noqa: PLR0917
+    client: SyncPrefectClient,
+    lineage: RunLineage,
+    page: Page,
+    to: Sequence[Target],
+    order: Order,
+    announcements: announce.Announcements,
 ) -> Assembled:
     run, lacks = lineage.run, lineage.completeness.lacks()
     if page.knew_more:
@@ -200,12 +212,14 @@ def _deliver(
     failures: list[tuple[Outbox, TransientDeliveryError]] = []
     for outbox, away in hand_over(_behind_their_parents(client, run, lacking, order, failures), order.send):
         trouble = away or _settle(client, lineage, outbox, page, order)
-        announce.delivered(lineage, outbox, configured)
+        announce.delivered(lineage, outbox, configured, announcements)
         if trouble:
             failures.append((outbox, trouble))
     announce.oddities(lineage, outboxes)
     if settings().emit_assets:
         assets.emit(lineage)
+    if order.show_on_flow:
+        page.show_on_flow()
     if failures:
         raise TargetsAwayError(failures)
     sent, rejected = sum(o.sent for o in lacking), [reason for o in lacking for reason in o.refused]

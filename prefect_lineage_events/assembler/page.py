@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from prefect_lineage_events.assembler import artifact, ledger
+from prefect_lineage_events.assembler import artifact, flow_artifact, ledger
 from prefect_lineage_events.assembler.ledger import Entry, Sent
 from prefect_lineage_events.assembly.model import RunLineage
 
@@ -81,10 +81,16 @@ class Page:
             else:
                 ledger.note(self._client, self._entry)
 
+    def show_on_flow(self) -> None:
+        """Let the flow's own artifact show this run."""
+        flow_artifact.show(self._client, self._lineage.run, self._text())
+
     def _write(self) -> None:
+        self._entry = ledger.write(self._client, self._lineage.run, self._entry, self._text())
+
+    def _text(self) -> str:
         told = {self._names.get(key, line.target): line for key, line in self._entry.targets.items()}
-        text = artifact.markdown(self._lineage, told)
-        self._entry = ledger.write(self._client, self._lineage.run, self._entry, text)
+        return artifact.markdown(self._lineage, told)
 
 
 def _anew(before: Entry | None, lineage: RunLineage, stored_events: int) -> Entry:

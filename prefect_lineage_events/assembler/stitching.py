@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from prefect_lineage_events.assembler import ledger
+from prefect_lineage_events.assembler import flow_artifact
 from prefect_lineage_events.assembly.model import RunLineage
 from prefect_lineage_events.assembly.stitch import stitch
 from prefect_lineage_events.capture import policy
@@ -22,7 +22,7 @@ def told_by_cache(client: SyncPrefectClient, lineage: RunLineage) -> RunLineage:
     run = lineage.run
     if lineage.worth_sending or run.state != "COMPLETED" or run.kind != "flow-run":
         return lineage
-    return replace(lineage, from_cache=ledger.knows_flow(client, run) and all_cached(client, run.id))
+    return replace(lineage, from_cache=flow_artifact.exists(client, run) and all_cached(client, run.id))
 
 
 def stitched(history: RunHistory, *, anew: bool = False) -> RunLineage:

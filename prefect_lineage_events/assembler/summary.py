@@ -52,6 +52,15 @@ class Summary:
         for name in ("assembled", "failed", "broken", "left", "busy", "incomplete", "stale", "gone"):
             getattr(self, name).extend(getattr(other, name))
 
+    def put_off(self) -> set[UUID]:
+        """Take out the runs whose time has not come, which are looked at again soon. Returns their ids."""
+        early = {a.flow_run_id for a in self.assembled if a.outcome in ("too early", "not ended")}
+        early |= {run.id for run in self.busy}
+        self.assembled = [a for a in self.assembled if a.flow_run_id not in early]
+        self.incomplete = [run for run in self.incomplete if run.id not in early]
+        self.busy = []
+        return early
+
     def outcomes(self) -> Iterator[tuple[UUID, str, str]]:
         """Each run by id and flow name, and what became of it; what needs a look first."""
         yield from ((r.id, r.flow_name, f"failed: {without_credentials(reason)}") for r, reason in self.failed)

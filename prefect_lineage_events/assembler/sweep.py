@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.assembler import claims, sweep_state
+from prefect_lineage_events.assembler import announce, claims, sweep_state
 from prefect_lineage_events.assembler.in_flight import stale_runs
 from prefect_lineage_events.assembler.many_runs import assemble_each
 from prefect_lineage_events.assembler.one_run import Order
@@ -40,23 +42,43 @@ KEEP_TRYING = dt.timedelta(days=7)
 KIN_TRIES = 12
 # Runs that others wait for, looked at in one sweep.
 MAX_AWAITED = 10_000
+# Seconds between two looks for runs that ended, and how late their events may be stored.
+BETWEEN_LOOKS = 10.0
+STORED_WITHIN = dt.timedelta(minutes=2)
 BUSY = "another assembler has it in hand"
 # What is done is written down after so much of the history: where a sweep was killed, the next one goes on.
 STEP = dt.timedelta(hours=1)
 
 
-def assemble_recent(client: SyncPrefectClient, order: Order) -> Summary:
-    """Assemble the runs whose emitters closed, or that were cancelled or crashed, within the last minutes.
+def assemble_recent(client: SyncPrefectClient, order: Order, until: dt.datetime | None = None) -> Summary:
+    """Assemble the runs whose emitters closed, or that were cancelled or crashed, within the last minutes, and those of
+    which that is told up to `until`: one run of the assembler then stands for many.
 
     What cannot be assembled now waits for the sweep, whose state is left alone. Requests: one for 50 such events, three
-    for 200 runs, and those of the runs that are not settled.
+    for 200 runs, and those of the runs that are not settled; as many each ten seconds.
     """
-    now = api.now(client)
-    ids = event_log.closed_runs(client, Window(now - OVERLAP, now + OVERLAP))
-    runs = [
-        run for run in runs_by_id(client, ids) if run.ended_for_good and not run.flow_name.startswith(OWN_FLOW_PREFIX)
-    ]
-    return assemble_each(client, runs, order)
+    summary = Summary()
+    done: set[UUID] = set()
+    since = api.now(client) - OVERLAP
+    with announce.gathered() as announcements:
+        order = replace(order, announcements=announcements)
+        while True:
+            now = api.now(client)
+            ids = [id_ for id_ in event_log.closed_runs(client, Window(since, now + OVERLAP)) if id_ not in done]
+            found = assemble_each(client, _ended(client, ids), order)
+            left = ((until or now) - api.now(client)).total_seconds()
+            if left <= 0:
+                summary.add(found)
+                return summary
+            done |= {*ids} - found.put_off()
+            summary.add(found)
+            since = max(since, now - STORED_WITHIN)
+            time.sleep(min(BETWEEN_LOOKS, left))
+
+
+def _ended(client: SyncPrefectClient, ids: Sequence[UUID]) -> list[FlowRun]:
+    runs = runs_by_id(client, ids)
+    return [run for run in runs if run.ended_for_good and not run.flow_name.startswith(OWN_FLOW_PREFIX)]
 
 
 def sweep_runs(client: SyncPrefectClient, order: Order) -> Summary:

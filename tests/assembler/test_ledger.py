@@ -94,16 +94,6 @@ def test_the_same_events_have_the_same_digest():
     assert digest_of(events) != digest_of(list(reversed(events)))
 
 
-@pytest.mark.parametrize(
-    ("flow_name", "key"),
-    [("Flights nightly!", "lineage-flights-nightly"), ("übung/β", "lineage-bung"), ("流れ", f"lineage-{RUN.flow_id}")],
-    ids=["a sign", "letters of other alphabets", "nothing to spell"],
-)
-def test_an_artifact_key_is_one_that_prefect_takes(flow_name, key):
-    run = FlowRun(uuid4(), "r", RUN.flow_id, flow_name, "COMPLETED")
-    assert ledger._key(run) == key
-
-
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -1,0 +1,80 @@
+"""A flow's artifact: what its newest run read and wrote, on Prefect's page of artifacts.
+
+Each run has an artifact of its own, without a key: Prefect shows it on the run's page. One with a key makes an event
+that holds its whole text each time it is created. So a flow has one with a key, which is changed in place.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from prefect.exceptions import ObjectNotFound
+
+from prefect_lineage_events import encoding
+from prefect_lineage_events.assembler import publishing
+from prefect_lineage_events.escaping import word
+from prefect_lineage_events.history import api
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+    from prefect_lineage_events.history.model import FlowRun
+
+KEY_PREFIX = "lineage-"
+_SHOWS = "lineage.shows"
+_LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+
+
+def show(client: SyncPrefectClient, run: FlowRun, text: str) -> None:
+    """Let the flow's artifact show this run, unless it shows one that began later. Two requests."""
+    there = _read(client, run)
+    shown = encoding.json_text({"flow_run_id": str(run.id), "started": _began(run).isoformat()})
+    fields = {"description": description(run), "data": text, "metadata_": {_SHOWS: shown}}
+    # Versions before gave a run's own artifact the key.
+    if there is None or there.get("flow_run_id"):
+        publishing.create_artifact(client, key=key(run), type="markdown", **fields)
+    elif _shown_since(there) <= _began(run):
+        with suppress(ObjectNotFound):  # deleted by hand just now
+            publishing.update_artifact(client, UUID(there["latest_id"]), **fields)
+
+
+def exists(client: SyncPrefectClient, run: FlowRun) -> bool:
+    """Was a run of this flow ever assembled, and had lineage worth showing? One request."""
+    there = _read(client, run)
+    return there is not None and there.get("description") == description(run)
+
+
+def key(run: FlowRun) -> str:
+    """The key of the flow's artifact, which is of letters that Prefect takes."""
+    slug = re.sub(r"[^a-z0-9]+", "-", run.flow_name.lower()).strip("-")[:80]
+    return f"{KEY_PREFIX}{slug or run.flow_id}"
+
+
+def description(run: FlowRun) -> str:
+    """The description of the artifacts of a flow and of its runs."""
+    return f"Lineage of flow {word(run.flow_name)}: what this run read and wrote."
+
+
+def _read(client: SyncPrefectClient, run: FlowRun) -> Mapping[str, Any] | None:
+    body = {"artifacts": {"key": {"any_": [key(run)]}}, "limit": 1}
+    found: list[Mapping[str, Any]] = api.post(client, "/artifacts/latest/filter", body)
+    return found[0] if found else None
+
+
+def _shown_since(artifact: Mapping[str, Any]) -> dt.datetime:
+    """When the run began that it shows. Anybody can edit it: what cannot be read is long ago."""
+    try:
+        began = dt.datetime.fromisoformat(json.loads(artifact["metadata_"][_SHOWS])["started"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return _LONG_AGO
+    return began if began.tzinfo else _LONG_AGO
+
+
+def _began(run: FlowRun) -> dt.datetime:
+    return run.started or run.ended or _LONG_AGO

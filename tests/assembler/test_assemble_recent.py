@@ -1,0 +1,79 @@
+"""One run of the assembler stands for all that ends while it gathers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from uuid import UUID, uuid4
+
+import pytest
+
+from prefect_lineage_events.assembler import sweep
+from prefect_lineage_events.assembler.one_run import Assembled, Order, Outcome
+from prefect_lineage_events.assembler.summary import Summary
+from prefect_lineage_events.history import api, event_log
+from prefect_lineage_events.history.event_log import Window
+from prefect_lineage_events.history.model import FlowRun
+from tests.by_hand import NOON
+
+FIRST, SECOND = UUID(int=1), UUID(int=2)
+
+
+class Gathering:
+    """A history in which runs end at seconds after noon, and an assembler that finds some of them too early once."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, ends: dict[UUID, float], early: Iterable[UUID] = ()) -> None:
+        self.now = NOON
+        self.assembled: list[list[UUID]] = []
+        self.early = set(early)
+        self.ends = {id_: NOON + dt.timedelta(seconds=after) for id_, after in ends.items()}
+        patch.setattr(api, "now", lambda _: self.now)
+        patch.setattr(sweep.time, "sleep", self.sleep)
+        patch.setattr(event_log, "closed_runs", self.closed)
+        patch.setattr(sweep, "runs_by_id", lambda _, ids: [run(id_) for id_ in ids])
+        patch.setattr(sweep, "assemble_each", self.assemble)
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += dt.timedelta(seconds=seconds)
+
+    def closed(self, _: object, window: Window) -> list[UUID]:
+        return [id_ for id_, end in self.ends.items() if window.since <= end <= self.now]
+
+    def assemble(self, _: object, runs: Iterable[FlowRun], order: Order) -> Summary:
+        assert order.announcements is not None, "all of them are announced together"
+        ids = [one.id for one in runs]
+        self.assembled.append(ids)
+        outcomes: dict[UUID, Outcome] = {id_: "too early" if id_ in self.early else "sent" for id_ in ids}
+        self.early -= set(ids)
+        return Summary(assembled=[Assembled(id_, "nightly", outcome) for id_, outcome in outcomes.items()])
+
+
+def run(id_: UUID) -> FlowRun:
+    return FlowRun(id_, "r", uuid4(), "nightly", "COMPLETED", ended=NOON)
+
+
+def test_without_a_time_it_looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    gathering = Gathering(monkeypatch, {FIRST: -5, SECOND: 5})
+    assert [a.flow_run_id for a in sweep.assemble_recent(None, Order()).assembled] == [FIRST]  # type: ignore[arg-type]
+    assert (gathering.now, gathering.assembled) == (NOON, [[FIRST]])
+
+
+def test_what_ends_meanwhile_is_taken_and_each_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    gathering = Gathering(monkeypatch, {FIRST: -5, SECOND: 25})
+    until = NOON + dt.timedelta(seconds=48)
+    summary = sweep.assemble_recent(None, Order(), until)  # type: ignore[arg-type]
+    assert [a.flow_run_id for a in summary.assembled] == [FIRST, SECOND]
+    assert [ids for ids in gathering.assembled if ids] == [[FIRST], [SECOND]]
+    assert gathering.now == until
+
+
+def test_a_run_that_was_too_early_is_looked_at_again_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    Gathering(monkeypatch, {FIRST: -5}, early=[FIRST])
+    summary = sweep.assemble_recent(None, Order(), NOON + dt.timedelta(seconds=30))  # type: ignore[arg-type]
+    assert [(a.flow_run_id, a.outcome) for a in summary.assembled] == [(FIRST, "sent")]
+
+
+def test_what_is_too_early_to_the_end_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    Gathering(monkeypatch, {FIRST: -5}, early=[FIRST])
+    assert [a.outcome for a in sweep.assemble_recent(None, Order()).assembled] == ["too early"]  # type: ignore[arg-type]
