@@ -26,6 +26,18 @@ MAX_NAMED = 20
 MAX_REASONS = 20
 MAX_LINK = 500
 _ROWS_KNOWN = {"unknown": "source unknown", "partly": "perhaps of more than is shown", "known": ""}
+# OpenLineage's kinds of transformation.
+_HOW = {
+    "TRANSFORMATION": "computed from it",
+    "AGGREGATION": "aggregated",
+    "MASKED": "masked",
+    "CONDITIONAL": "decides which value it is",
+    "FILTER": "decides which rows there are",
+    "JOIN": "decides which rows are joined",
+    "GROUP_BY": "decides which rows are one group",
+    "WINDOW": "decides the window of rows",
+    "SORT": "decides the order of rows",
+}
 
 
 def markdown(run: RunLineage, sent: Mapping[str, Sent] = MappingProxyType({})) -> str:
@@ -206,9 +218,14 @@ def _unknown(unknown: Sequence[UnknownSource]) -> list[str]:
 
 
 def _source(edge: ColumnEdge) -> str:
-    notes = [] if edge.transformation == "IDENTITY" else [word(edge.transformation.lower())]
-    notes += ["by equal names"] if edge.inferred else []
-    return code(f"{edge.source.name}.{edge.source_column}") + (f" ({', '.join(notes)})" if notes else "")
+    """The column that an edge comes from, and how, in words for people who do not know OpenLineage's."""
+    kind = edge.transformation
+    if edge.inferred:
+        notes = [_HOW.get(kind, word(kind.lower()))] if kind not in ("IDENTITY", "TRANSFORMATION") else []
+        notes.append("inferred from the same column name: Python may have changed the values")
+    else:
+        notes = [_HOW.get(kind, word(kind.lower()))] if kind != "IDENTITY" else []
+    return code(f"{edge.source.name}.{edge.source_column}") + (f" ({'; '.join(notes)})" if notes else "")
 
 
 def _partial(lineage: Lineage) -> list[str]:

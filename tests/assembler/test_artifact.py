@@ -53,7 +53,7 @@ def test_graph_tables_rows_and_columns_are_shown():
     assert "![Graph of the datasets of this run](data:image/svg+xml;base64," in shown
     assert "| `shop.orders` | `postgres://db:5432` | table |" in shown
     assert "12,345 | OVERWRITE |" in shown
-    assert "| `shop.report.total` | `shop.orders.amount` (aggregation) |" in shown
+    assert "| `shop.report.total` | `shop.orders.amount` (aggregated) |" in shown
 
 
 def test_edges_that_are_told_in_bundles_are_counted():
@@ -64,7 +64,16 @@ def test_edges_that_are_told_in_bundles_are_counted():
 
 
 def test_edges_by_equal_names_are_told_apart():
-    assert "(by equal names)" in text(columns=(ColumnEdge(ORDERS, "id", REPORT, "id", inferred=True),))
+    inferred = text(columns=(ColumnEdge(ORDERS, "id", REPORT, "id", "TRANSFORMATION", inferred=True),))
+    assert "(inferred from the same column name: Python may have changed the values)" in inferred
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("TRANSFORMATION", "computed from it"), ("CONDITIONAL", "decides which value it is"), ("NEW_KIND", "`new_kind`")],
+)
+def test_how_a_column_comes_about_is_said_in_plain_words(kind, words):
+    assert f"({words})" in text(columns=(ColumnEdge(ORDERS, "id", REPORT, "id", kind),))
 
 
 def test_outputs_of_an_unknown_source_are_named_with_what_they_may_be_of():
