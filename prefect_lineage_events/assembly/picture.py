@@ -66,8 +66,9 @@ def picture(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas, crea
     single, bundles = _bundled(fed)
     for source in (source for write in fed for source in write.by.sources):
         inputs[source.as_source].lives[source] = None
-    edges = _edges(placed, single, inputs)
-    columns = _columns(placed, fed, schemas)
+    # Into what is no output (nobody knows that it was there to be dropped) nothing leads.
+    edges = tuple(edge for edge in _edges(placed, single, inputs) if edge.target in outputs)
+    columns = tuple(edge for edge in _columns(placed, fed, schemas) if edge.target in outputs)
     for edge in columns:
         inputs[edge.source].columns[edge.source_column] = None
         if edge.target_column != STAR:

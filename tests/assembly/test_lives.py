@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from prefect_lineage_events.assembly.stitch import stitch
+from prefect_lineage_events.history.model import FlowRun, RunHistory
 from tests.assembly.histories import Story
 from tests.assembly.pictures import edges, inputs, lifecycles, lineage, outputs
+from tests.by_hand import write
+
+RUN = FlowRun(UUID(int=1), "busy-bee", UUID(int=2), "nightly", "COMPLETED")
 
 
 def test_a_temporary_table_is_neither_input_nor_output():
@@ -155,3 +162,12 @@ def test_a_rename_of_what_nobody_can_name_changes_nothing():
     unknown = story.events[-1].statement.model_copy(update={"renames": (("no uri", "nor this"),)})
     story.events[-1] = story.events[-1].model_copy(update={"statement": unknown})
     assert (outputs(lineage(story)), edges(lineage(story))) == ({"t"}, {"a>t"})
+
+
+def test_what_is_said_to_feed_a_drop_that_may_have_found_nothing_leads_nowhere():
+    """No statement does so, but anybody can emit an event."""
+    fed = write("gone", "orders")
+    info = fed.statement.model_copy(update={"if_exists": True})
+    forged = fed.model_copy(update={"operation": "drop", "statement": info})
+    found = stitch(RunHistory(RUN, events=(forged,))).lineage
+    assert (outputs(found), edges(found), found.columns) == (set(), set(), ())
