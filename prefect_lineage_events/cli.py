@@ -7,6 +7,7 @@ found before a flow starts: a mistyped name deserves a line, not a failed flow r
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -37,13 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(options)
     except CommandError as error:
         return _fail(str(error))
-    except ValueError as error:
-        return _fail(str(error), code=2)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
         logging.getLogger(__name__).debug("The command failed", exc_info=True)
-        return _fail(f"{_explain(error)}")
+        return _fail(_explain(error)) if _is_an_answer(error) else _fail(str(error), code=2)
 
 
 def _assemble(options: argparse.Namespace) -> int:
@@ -51,6 +50,7 @@ def _assemble(options: argparse.Namespace) -> int:
     from prefect_lineage_events.history.read import parse_run_id
 
     run_id = parse_run_id(options.run)
+    _require_answer()
     _existing_run(run_id)
     assembled = assemble(flow_run_id=run_id)
     print(assembled)
@@ -95,11 +95,17 @@ def _backfill(options: argparse.Namespace) -> int:
 def _deploy(options: argparse.Namespace) -> int:
     from prefect_lineage_events import deploy
 
+    deploy.check_image(options.image, options.work_pool)
+    _require_answer()
     if options.print_automation:
         print(deploy.automation_yaml(deploy.registered_assembler()), end="")
         return 0
     deployed = deploy.deploy(
-        work_pool=options.work_pool, image=options.image, sweep_minutes=options.sweep_minutes, settle=options.settle
+        work_pool=options.work_pool,
+        image=options.image,
+        sweep_minutes=options.sweep_minutes,
+        settle=options.settle,
+        progress=lambda step: print(f"{step} ...", file=sys.stderr, flush=True),
     )
     print(deployed)
     return 0
@@ -108,6 +114,7 @@ def _deploy(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from prefect_lineage_events import deploy
 
+    _require_answer(patiently=True)
     deploy.serve(
         sweep_minutes=options.sweep_minutes,
         settle=options.settle,
@@ -120,6 +127,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _register(options: argparse.Namespace) -> int:
     from prefect_lineage_events import deploy
 
+    _require_answer()
     print("blocks registered: " + (", ".join(deploy.register_blocks()) or "none (no connector is installed)"))
     return 0
 
@@ -184,13 +192,16 @@ def _require_api() -> None:
         )
 
 
-def _require_answer() -> None:
-    """A flow that cannot reach its API ends in a traceback of Prefect's."""
+def _require_answer(patiently: bool = False) -> None:
+    """A flow that cannot reach its API ends in a traceback of Prefect's, and its client tries for minutes."""
     from prefect import get_client
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-    with get_client(sync_client=True) as client:
-        if error := client.api_healthcheck():
-            raise CommandError(_explain(error))
+    from prefect_lineage_events.api_errors import check_version
+
+    tries = {} if patiently else {PREFECT_CLIENT_MAX_RETRIES: 0}
+    with temporary_settings(tries), get_client(sync_client=True) as client:
+        check_version(client)
 
 
 def _fail(message: str, code: int = 1) -> int:
@@ -199,15 +210,22 @@ def _fail(message: str, code: int = 1) -> int:
     return code
 
 
+def _is_an_answer(error: Exception) -> bool:
+    """Does it come from the API, and not from the arguments? Answers that cannot be read are ValueErrors too."""
+    from pydantic import ValidationError
+
+    return not isinstance(error, ValueError) or isinstance(error, json.JSONDecodeError | ValidationError)
+
+
 def _explain(error: Exception) -> str:
-    import httpx
+    try:
+        from prefect_lineage_events.api_errors import explain
 
-    text = f"{type(error).__name__}: {error}"
-    if isinstance(error, httpx.ConnectError):
-        from prefect.settings import PREFECT_API_URL
-
-        return f"no Prefect API answers at {PREFECT_API_URL.value()}: start it, or set PREFECT_API_URL ({text})"
-    return text
+        return explain(error)
+    except ValueError as unreadable:
+        # Prefect reads its settings as it is imported.
+        reason = " ".join(str(unreadable).split())
+        return f"Prefect's settings cannot be read: {reason} -> check the PREFECT_ variables and the profile"
 
 
 _WITHOUT_API = (_explain_sql, _doctor)
@@ -256,7 +274,7 @@ def _parser() -> argparse.ArgumentParser:
             "--settle",
             type=_positive(float),
             metavar="S",
-            help="seconds for which runs that end are gathered before they are assembled (as deployed; at first 20)",
+            help="seconds after which runs that ended are assembled (as deployed; at first 20)",
         )
 
     add("register", _register, "register the lineage blocks with the Prefect API")

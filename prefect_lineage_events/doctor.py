@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import httpx
 from prefect import get_client
-from prefect.client.base import ServerType
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+from prefect_lineage_events.api_errors import UnusableApiError, address_advice, advice, answered, check_version
 from prefect_lineage_events.health import CHECKS, Finding
 from prefect_lineage_events.openlineage.configuration import is_configured
 from prefect_lineage_events.openlineage.delivery import TransientDeliveryError, open_once
@@ -24,9 +24,6 @@ from prefect_lineage_events.settings import settings, unknown_settings
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-# What is older has no events to read as we read them.
-OLDEST_SERVER = (3, 8)
-_REFUSED = {401: "check PREFECT_API_KEY", 403: "this PREFECT_API_KEY may not do that: use one that may"}
 _CONFIGURATION = "see OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__* and openlineage.yml"
 
 
@@ -42,36 +39,27 @@ def _prefect() -> Iterator[Finding]:
         yield Finding(False, "Prefect API", seen, "`prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`")
         return
     try:
-        with get_client(sync_client=True) as client:
-            yield _api(client)
-            yield from _on_the_api(client)
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
+            yield (finding := _api(client))
+            if finding.ok:
+                yield from _on_the_api(client)
     except PrefectHTTPStatusError as error:
-        if error.response.status_code in (404, 405):
-            yield Finding(False, "Prefect API", f"{url} answers {error.response.status_code}", _api_advice(url))
-        else:
-            yield _refused("Prefect API", error)
-    except ValueError as error:
-        yield Finding(False, "Prefect API", f"{url} does not answer as a Prefect API ({error})", _api_advice(url))
-    except (httpx.HTTPError, OSError) as error:
+        yield _refused("Prefect API", error)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        # A page of a proxy, or JSON of another shape.
+        seen = f"{url} does not answer as a Prefect API ({type(error).__name__}: {error})"
+        yield Finding(False, "Prefect API", seen, address_advice(url))
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         seen = f"no answer at {url} ({error})"
         yield Finding(False, "Prefect API", seen, "start the server, or set PREFECT_API_URL")
 
 
-def _api_advice(url: str) -> str:
-    if urlsplit(url).path.rstrip("/").endswith("/api") or "/workspaces/" in url:
-        return "set PREFECT_API_URL to the address of a Prefect API"
-    return f"a Prefect API's address ends in /api: set PREFECT_API_URL={url.rstrip('/')}/api"
-
-
 def _api(client: SyncPrefectClient) -> Finding:
-    if client.server_type == ServerType.CLOUD:
-        client.api_healthcheck()
-        return Finding(True, "Prefect API", f"{client.api_url}, Prefect Cloud")
-    told = client.api_version()
-    if tuple(map(int, told.split(".")[:2])) < OLDEST_SERVER:
-        seen = f"{client.api_url} has version {told}"
-        return Finding(False, "Prefect API", seen, f"use {'.'.join(map(str, OLDEST_SERVER))} or newer")
-    return Finding(True, "Prefect API", f"{client.api_url}, version {told}")
+    try:
+        return Finding(True, "Prefect API", f"{client.api_url}, {check_version(client)}")
+    except UnusableApiError as error:
+        seen, _, advice = str(error).partition(" -> ")
+        return Finding(False, "Prefect API", seen, advice)
 
 
 def _on_the_api(client: SyncPrefectClient) -> Iterator[Finding]:
@@ -80,11 +68,13 @@ def _on_the_api(client: SyncPrefectClient) -> Iterator[Finding]:
             yield check(client)
         except PrefectHTTPStatusError as error:
             yield _refused(what, error)
+        except (LookupError, TypeError, AttributeError) as error:
+            seen = f"the API answers otherwise than expected ({type(error).__name__}: {error})"
+            yield Finding(False, what, seen, "is the server of version 3.8 or newer?")
 
 
 def _refused(what: str, error: PrefectHTTPStatusError) -> Finding:
-    code = error.response.status_code
-    return Finding(False, what, f"the API answered {code}", _REFUSED.get(code, "see the server's log"))
+    return Finding(False, what, f"the API answered {answered(error)}", advice(error))
 
 
 def _settings() -> list[Finding]:

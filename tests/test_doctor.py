@@ -19,6 +19,7 @@ from prefect_lineage_events.assembler.sweep import BUSY
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
 from prefect_lineage_events.events import INCOMPLETE_EVENT, REJECTED_EVENT
 from prefect_lineage_events.flows import sweep
+from prefect_lineage_events.history import event_log
 from prefect_lineage_events.settings import settings
 
 
@@ -261,11 +262,14 @@ def test_a_sweep_that_failed_tells_why(client):
 
 
 def told_of(name: str, payload: dict, check, client) -> health.Finding:
-    emit_event(event=name, resource={"prefect.resource.id": f"prefect-lineage.run.{uuid4()}"}, payload=payload)
+    """The finding once the event is stored: other tests' events of that name may be there before."""
+    resource = {"prefect.resource.id": f"prefect-lineage.run.{uuid4()}"}
+    event = emit_event(event=name, resource=resource, payload=payload)
+    window = event_log.Window(now() - dt.timedelta(hours=1), now() + dt.timedelta(hours=1))
     deadline = time.monotonic() + 300
-    while (finding := check(client)).ok and time.monotonic() < deadline:
+    while not event_log.is_stored(client, event.id, window) and time.monotonic() < deadline:
         time.sleep(0.3)
-    return finding
+    return check(client)
 
 
 def test_events_that_a_target_refused_lately(client):
@@ -302,4 +306,4 @@ def test_what_the_api_refuses_to_tell_is_a_finding_of_its_own(client, monkeypatc
 
     monkeypatch.setitem(health.CHECKS, "blocks", refuses)
     (finding,) = (f for f in doctor.examine() if f.what == "blocks")
-    assert "the API answered 403 -> this PREFECT_API_KEY may not do that" in what_is_wrong(finding)
+    assert "the API answered 403 (no) -> this PREFECT_API_KEY may not do that" in what_is_wrong(finding)
