@@ -1,7 +1,8 @@
 """The command line: `prefect-lineage`.
 
-Exit codes: 0 done, 1 it could not be done (the message says what to do), 2 the arguments are wrong. What is wrong is
-found before a flow starts: a mistyped name deserves a line, not a failed flow run with a traceback.
+Exit codes: 0 done, 1 it could not be done (the message says what to do) or doctor found something wrong, 2 the
+arguments are wrong. What is wrong is found before a flow starts: a mistyped name deserves a line, not a failed flow run
+with a traceback.
 """
 
 from __future__ import annotations
@@ -108,6 +109,14 @@ def _deploy(options: argparse.Namespace) -> int:
         progress=lambda step: print(f"{step} ...", file=sys.stderr, flush=True),
     )
     print(deployed)
+    return 0
+
+
+def _undeploy(options: argparse.Namespace) -> int:
+    from prefect_lineage_events import deploy
+
+    _require_answer()
+    print("\n".join(f"deleted {one}" for one in deploy.undeploy()) or "nothing was deployed")
     return 0
 
 
@@ -237,7 +246,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Data lineage for Prefect: assemble OpenLineage events from the history of flow runs.",
         epilog="The Prefect API is the one of PREFECT_API_URL or the active profile. Where events go is the "
         "configuration of the OpenLineage client (OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__*, openlineage.yml), or "
-        "else a local file.",
+        "else a local file. Exit codes: 0 done; 1 it could not be done, or doctor found something wrong; 2 the "
+        "arguments are wrong.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -277,6 +287,7 @@ def _parser() -> argparse.ArgumentParser:
             help="seconds after which runs that ended are assembled (as deployed; at first 20)",
         )
 
+    add("undeploy", _undeploy, "delete the deployments and the automation; blocks and what was assembled stay")
     add("register", _register, "register the lineage blocks with the Prefect API")
     convert = add("convert", _convert, "save a plain connector's block document as one of the lineage block")
     convert.add_argument("document", metavar="TYPE/NAME", help="such as sqlalchemy-connector/warehouse")

@@ -318,6 +318,27 @@ def _content(automation: AutomationCore) -> dict[str, Any]:
     return content
 
 
+def undeploy() -> list[str]:
+    """Delete the automation and the three deployments. Returns what was there and is deleted, in words.
+
+    What was assembled, the blocks and their documents stay. The sweep's record stays too, so that deploying again goes
+    on where this ended.
+    """
+    deleted = []
+    with get_client(sync_client=True) as client:
+        for found in client.read_automations_by_name(AUTOMATION):
+            client.delete_automation(found.id)
+            deleted.append(f"automation {AUTOMATION}")
+        for flow in ("assemble", "sweep", "backfill"):
+            name = f"{OWN_FLOW_PREFIX}{flow}/{DEPLOYMENT}"
+            try:
+                client.delete_deployment(client.read_deployment_by_name(name).id)
+            except ObjectNotFound:
+                continue
+            deleted.append(f"deployment {name}")
+    return deleted
+
+
 def _settle_of(automations: Sequence[AutomationCore]) -> float:
     for found in automations:
         delay = getattr(found.actions[0], "schedule_after", None) if found.actions else None

@@ -25,6 +25,7 @@ COMMANDS = {
     "backfill": ["backfill", "--start", "2026-01-01T00:00:00Z", "--end", "2026-01-02T00:00:00Z"],
     "deploy": ["deploy"],
     "automation": ["deploy", "--print-automation"],
+    "undeploy": ["undeploy"],
     "serve": ["serve"],
     "register": ["register"],
     "convert": ["convert", "sqlalchemy-connector/warehouse"],

@@ -17,7 +17,7 @@ from prefect.events import emit_event
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import PrefectHTTPStatusError
 
-from prefect_lineage_events import deploy
+from prefect_lineage_events import cli, deploy
 from prefect_lineage_events.history import event_log
 from prefect_lineage_events.openlineage.targets import targets
 from prefect_lineage_events.settings import settings
@@ -247,12 +247,14 @@ def test_the_prefect_yaml_deploys_the_same_three(client, prefect_server):
     subprocess.run(pool, env=prefect_server.environment, check=True, capture_output=True)
     file = ROOT / "deployments" / "prefect.yaml"
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
-    environment = {**prefect_server.environment, "PREFECT_LINEAGE_WORK_POOL": "yaml-pool"}
+    target = {"OPENLINEAGE_URL": "http://marquez:5000"}
+    environment = {**prefect_server.environment, **target, "PREFECT_LINEAGE_WORK_POOL": "yaml-pool"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     made = {d.entrypoint: d for d in our_deployments(client)}
     assert set(made) == {f"prefect_lineage_events.flows.{f}" for f in ("assemble", "sweep", "backfill")}
     assert {d.work_pool_name for d in made.values()} == {"yaml-pool"}
+    assert [d.job_variables["env"] for d in made.values()] == [target] * 3
     by_code = deploy.deployments(5)
     assert {d.entrypoint for d in by_code} == set(made)
 
@@ -290,3 +292,12 @@ def test_the_blocks_are_registered_with_their_forms(client):
     assert set(slugs) >= {"sqlalchemy-lineage", "async-sqlalchemy-lineage"}
     block_type = client.read_block_type_by_slug("sqlalchemy-lineage")
     assert json.loads(block_type.model_dump_json())["description"]
+
+
+def test_what_was_deployed_is_taken_back(client, capsys):
+    deploy.deploy()
+    assert cli.main(["undeploy"]) == 0
+    assert (automations(client), our_deployments(client)) == ([], [])
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert cli.main(["undeploy"]) == 0
+    assert "nothing was deployed" in capsys.readouterr().out
