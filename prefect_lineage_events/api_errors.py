@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from prefect.client.base import ServerType
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError
 
@@ -58,6 +58,8 @@ def explain(error: Exception) -> str:
     url = PREFECT_API_URL.value()
     if isinstance(error, UnusableApiError):
         return str(error)
+    if isinstance(error, ObjectNotFound):
+        return f"something is not there (any more) on the Prefect API at {url} -> see `prefect-lineage doctor`"
     if isinstance(error, PrefectHTTPStatusError):
         return f"the Prefect API at {url} answered {answered(error)} -> {advice(error)}"
     if isinstance(error, json.JSONDecodeError | ValidationError):

@@ -53,6 +53,7 @@ def _assemble(options: argparse.Namespace) -> int:
     run_id = parse_run_id(options.run)
     _require_answer()
     _existing_run(run_id)
+    _require_targets()
     assembled = assemble(flow_run_id=run_id)
     print(assembled)
     return 0
@@ -62,6 +63,7 @@ def _sweep(options: argparse.Namespace) -> int:
     from prefect_lineage_events.flows import sweep
 
     _require_answer()
+    _require_targets()
     print(sweep())
     return 0
 
@@ -78,6 +80,8 @@ def _backfill(options: argparse.Namespace) -> int:
     _require_answer()
     with get_client(sync_client=True) as client:
         require_flows(client, options.flow)
+    if not options.dry_run:
+        _require_targets(options.target)
     summary = backfill(
         start=window.start,
         end=window.end,
@@ -145,7 +149,11 @@ def _convert(options: argparse.Namespace) -> int:
     from prefect_lineage_events.blocks.documents import convert
 
     _require_answer()
-    print(f"saved as {convert(options.document, overwrite=options.overwrite)}; {options.document} stays as it is")
+    try:
+        saved = convert(options.document, overwrite=options.overwrite)
+    except ValueError as error:
+        raise ValueError(f"{error} (`prefect block ls` shows what there is)") from error
+    print(f"saved as {saved}; {options.document} stays as it is")
     return 0
 
 
@@ -211,6 +219,33 @@ def _require_answer(patiently: bool = False) -> None:
     tries = {} if patiently else {PREFECT_CLIENT_MAX_RETRIES: 0}
     with temporary_settings(tries), get_client(sync_client=True) as client:
         check_version(client)
+
+
+def _require_targets(names: Sequence[str] | None = None) -> None:
+    """A target that cannot be opened is found before a flow starts; from then on, what is expected is no traceback."""
+    from prefect_lineage_events.openlineage.delivery import TransientDeliveryError, open_once
+    from prefect_lineage_events.openlineage.targets import targets
+
+    for target in targets(names):
+        try:
+            open_once(target)
+        except TransientDeliveryError as error:
+            raise CommandError(
+                f"target {target}: {error} -> see OPENLINEAGE_URL, or `prefect-lineage doctor`"
+            ) from error
+    logging.getLogger("prefect.flow_runs").addFilter(_without_traceback)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Let Prefect log an error that we raise as a line: its traceback is of ours, and says nothing to a user."""
+    from prefect_lineage_events.assembler.claims import BusyError
+    from prefect_lineage_events.assembler.summary import SweepError
+    from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
+
+    error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+    if isinstance(error, BusyError | SweepError | TransientDeliveryError):
+        record.exc_info = record.exc_text = None
+    return True
 
 
 def _fail(message: str, code: int = 1) -> int:

@@ -213,6 +213,8 @@ def _pause(deployment_id: UUID) -> None:
     try:
         with temporary_settings(quickly), get_client(sync_client=True) as client:
             client.pause_deployment(deployment_id)
+    except ObjectNotFound:
+        get_logger("lineage").info("The deployments were deleted meanwhile.")
     except (httpx.HTTPError, OSError) as error:
         get_logger("lineage").warning("The sweep's schedule could not be paused, the API being away: %s", error)
 

@@ -78,6 +78,25 @@ def test_a_target_that_is_away_is_an_error_with_a_reason(prefect_server, monkeyp
     assert "127.0.0.1:9" in capsys.readouterr().err
 
 
+def test_a_target_that_is_away_is_told_without_a_traceback(prefect_server):
+    run_id = load()
+    away = {**prefect_server.environment, "OPENLINEAGE_URL": "http://127.0.0.1:9", "PREFECT_LOGGING_LEVEL": "INFO"}
+    code = (
+        "from prefect_lineage_events import cli, flows; flows.DELIVERY_RETRY_DELAYS = []; cli.main(['assemble', '%s'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code % run_id], env=away, capture_output=True, text=True, check=False)
+    assert "prefect-lineage: " in done.stderr.splitlines()[-1]
+    assert "Encountered exception during execution" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_target_that_is_none_is_found_before_a_flow_starts(prefect_server, monkeypatch, capsys):
+    monkeypatch.setenv("OPENLINEAGE_URL", "nonsense")
+    assert cli.main(["sweep"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "target nonsense (http nonsense): it cannot be opened" in line
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -301,3 +301,7 @@ def test_what_was_deployed_is_taken_back(client, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 4
     assert cli.main(["undeploy"]) == 0
     assert "nothing was deployed" in capsys.readouterr().out
+
+
+def test_what_was_deleted_meanwhile_is_not_paused(client):
+    deploy._pause(uuid4())

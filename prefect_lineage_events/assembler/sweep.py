@@ -70,6 +70,9 @@ def assemble_recent(client: SyncPrefectClient, order: Order, until: dt.datetime 
             if left <= 0:
                 summary.add(found)
                 return summary
+            if not done:
+                # Those that were waited for are announced at once, and all that came meanwhile at the end.
+                announcements.flush()
             done |= {*ids} - found.put_off()
             summary.add(found)
             since = max(since, now - STORED_WITHIN)

@@ -109,7 +109,7 @@ def short_name(place: Config) -> str:
     if isinstance(inner := place.get("transport"), dict):
         return short_name(inner)
     if url := address(place):
-        return urlsplit(url).netloc
+        return urlsplit(url).netloc or url
     if path := place.get("log_file_path"):
         return str(path).rstrip("/").rpartition("/")[2]
     return str(place.get("topic") or place["type"])
@@ -120,6 +120,9 @@ def address(place: Config) -> str | None:
     if place["type"] not in _HTTP or not place.get("url"):
         return None
     parts = urlsplit(urljoin(str(place["url"]).strip(), place.get("endpoint") or "api/v1/lineage"))
+    if not parts.netloc:
+        # No address of a server: named as it was written.
+        return str(place["url"]).rpartition("@")[2]
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path}"
 
 
