@@ -190,7 +190,8 @@ class Attribution:
         single = not brings_rows(step) if rows is not None else step.output is not None and step.output.kind == "api"
         counts = counts_of(rows, step.info.executions)
         executions = step.info.executions
-        return Written(names, counts, rows, executions, single=single, inlined=step.values_stand_in_text)
+        binds = step.how == "sql" and bool(step.bound) and not step.info.from_program
+        return Written(names, counts, rows, executions, single=single, binds=binds, inlined=step.values_stand_in_text)
 
     def _in_hand(self, placed: Placed, moment: Moment) -> tuple[list[Rows], list[Rows]]:
         """What the write's scope read before, and what it was given."""

@@ -35,8 +35,9 @@ _SOME = 2
 class Written:
     """What is known of the rows of a write: columns (casefolded; none where not known), and how many there were.
 
-    `single`: perhaps but one row a task run. `names` of a statement whose values stand in its text are those of its
-    constants: `inlined`.
+    `single`: perhaps but one row a task run; `binds`: they were bound one by one, so that their values were compared
+    with those of single rows that were read (`LineageEvent.value_origins`). `names` of a statement whose values stand
+    in its text are those of its constants: `inlined`.
     """
 
     names: frozenset[str]
@@ -44,6 +45,7 @@ class Written:
     count: int | None = None
     executions: int = 1
     single: bool = False
+    binds: bool = False
     inlined: bool = False
 
     @property
@@ -78,11 +80,13 @@ class Possibility:
 
     def may_be_of_chance(self, written: Written) -> bool:
         """Is nothing but the order evidence for it that a row was made of another?"""
-        if not written.is_row_by_row or self.given:
+        if not (written.is_row_by_row and written.binds) or self.given:
             return False
         if is_telling(written.names) and written.names <= self.names:
             return False
-        return all(one.is_row_by_row and not one.read.step.handed for one, _ in self.rows)
+        return all(
+            one.is_row_by_row and one.read.step.how == "sql" and not one.read.step.handed for one, _ in self.rows
+        )
 
     def is_exactly(self, written: Written, *, all_columns: bool = False) -> bool:
         """Had one of the reads these columns (all of them), and as many rows as were written?"""

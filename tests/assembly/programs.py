@@ -128,7 +128,7 @@ class Writer:
     def _single_row(self, random: Random) -> list[Any]:
         """A watermark or a total in a task, and one row that is made of it, or of nothing."""
         table = random.choice(list(WORLD))
-        scalar = Scalar(table, random.choice(WORLD[table][1]), "newest")
+        scalar = Scalar(table, random.choice(WORLD[table][1]), random.choice(["newest", "value"]))
         code = (scalar, Row(self._target(), scalar if random.random() < 0.5 else None))
         return [Call(Function(self._name("single"), "task", (), code), None)]
 

@@ -252,3 +252,13 @@ def test_columns_that_sql_made_of_the_programs_rows_are_of_the_columns_of_these(
     story = Story().read("orders", result="id amount", columns="orders.id>id orders.amount>amount")
     story.write("b", "rates", binds="total", program="total=amount", columns="rates.rate>total", from_program=True)
     assert columns(lineage(story)) == {"rates.rate>b.total", "~orders.amount>b.total:TRANSFORMATION"}
+
+
+def test_a_single_row_that_was_recorded_or_came_without_binds_needs_no_value():
+    api = "https://api.example/rates"
+    story = Story().read(api, dialect="", rows=1)
+    assert edges(lineage(story.write("rates", binds="currency rate", rows=1))) == {"rates>rates"}
+    story = Story().read("a", result="newest", rows=1)
+    assert edges(lineage(story.write("b", rows=1))) == {"a>b"}
+    story = Story().read("a", result="newest", rows=1)
+    assert edges(lineage(story.write("s3://lake/newest.json", effect=None, dialect="", rows=1))) == {"a>newest.json"}
