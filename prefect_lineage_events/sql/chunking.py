@@ -37,7 +37,7 @@ def _end(text: str, start: int, position: int, stop: int) -> int:
     for number, pattern in enumerate(_ENDS, 1):
         since = max(start + number * CHUNK, position)
         if since >= stop:
-            return -1
+            return position if position == stop >= start + len(_ENDS) * CHUNK else -1  # between two quoted texts
         match = pattern.search(text, since, min(since + CHUNK, stop))
         if match is not None:
             return match.end()

@@ -53,17 +53,19 @@ class OwnNames(dict[str, Mapping[str, str]]):
 
 
 _NOTHING: Mapping[str, Mapping[str, str]] = OwnNames()
-_MOST_EFFORT = 150_000  # tokens: with what is done before, about a second
-EACH = 20  # what a statement costs beside its tokens
+_MOST_EFFORT = 120_000  # tokens: with what is done before, about a second
+_MOST_SHORT = 1_000  # statements that count however long the text is: COMMIT and the like
+EACH = 25  # what a statement costs beside its tokens
 
 
 class Effort:
     """How much of one text may still be analysed, in tokens. Statements alike count once."""
 
-    __slots__ = ("left",)
+    __slots__ = ("left", "short")
 
     def __init__(self) -> None:
         self.left = _MOST_EFFORT
+        self.short = _MOST_SHORT
 
     def takes(self, size: int) -> bool:
         """Whether there is enough left for a statement of this size, which then is taken."""
@@ -72,6 +74,11 @@ class Effort:
             return False
         self.left -= size + EACH
         return True
+
+    def takes_one(self) -> bool:
+        """Whether one more short statement may be read when nothing is left."""
+        self.short -= 1
+        return self.short >= 0
 
 
 @dataclass(frozen=True, slots=True)

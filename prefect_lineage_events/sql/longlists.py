@@ -27,7 +27,7 @@ UNREAD = "the text is too long: its end was not read"
 
 _SUBQUERY = re.compile(r"\b(?:select|table|with|from)\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"\b(?:select|from|into|union|where|join|values|table|with)\b", re.IGNORECASE)
-_STEPS = 400_000  # of the first scan; those for lists and for columns have half as many
+_STEPS = 120_000  # of each scan
 _LONGEST_WORD = 16  # of those
 _WINDOW = 65_536
 HINTS = ("/*+", "/*!")
@@ -63,7 +63,7 @@ def cut_long_lists(text: str, dialect: str) -> Shortened:
     """The text with the tails of long lists left out. VALUES, IN and array lists are data."""
     if len(text) < LONG_TEXT:
         return Shortened(text)
-    scanner = Scanner(text, dialect, steps=_STEPS)
+    scanner = Scanner(text, dialect, steps=_STEPS, runs=True)
     text, lost_literal = _without_comments(scanner)
     is_whole, lost_columns = not scanner.exhausted, ""
     for cutter in (_Lists, _Columns):
@@ -131,7 +131,7 @@ class _Cutter(ABC):
     def __init__(self, text: str, dialect: str) -> None:
         self.text = text
         self.dialect = dialect
-        self.scanner = Scanner(text, dialect, _BRACKETS_AND_COMMAS, steps=_STEPS // 2)
+        self.scanner = Scanner(text, dialect, _BRACKETS_AND_COMMAS, steps=_STEPS, runs=isinstance(self, _Lists))
         self._cuts: list[tuple[int, int]] = []
         self._stack = [_Frame()]
         self._deeper = 0

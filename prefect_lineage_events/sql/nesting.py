@@ -78,7 +78,7 @@ class Nesting:
         place = len(self.savepoints)
         if rules.same_savepoint == "replaces" and name in self.savepoints:
             place = self.savepoints.index(name)
-        kept = tuple(n for i, n in enumerate(self.savepoints) if i != place)
+        kept = self.savepoints[:place] + self.savepoints[place + 1 :]
         return replace(opened, savepoints=(*kept, name)), "mark", place
 
     def _release(self, name: str, rules: TransactionRules) -> tuple[Nesting, Outcome, int]:

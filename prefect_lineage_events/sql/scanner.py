@@ -61,9 +61,19 @@ class Scanner:
     `steps` is how many more openings it looks at. Then it is `exhausted`: `position` is the end of what it has seen.
 
     A quote that nothing closes is no quote, and neither is a dollar tag. A comment that nothing closes runs to the end.
+    `runs`: of short texts with nothing between them that the caller looks for, only the first is given.
     """
 
-    def __init__(self, text: str, dialect: str, stops: str = "", delimiter: str = "", steps: int = MOST_STEPS) -> None:
+    def __init__(
+        self,
+        text: str,
+        dialect: str,
+        stops: str = "",
+        delimiter: str = "",
+        steps: int = MOST_STEPS,
+        *,
+        runs: bool = False,
+    ) -> None:
         self.text = text
         self.position = 0
         self.exhausted = False
@@ -72,6 +82,7 @@ class Scanner:
         self._unclosed: set[str] = set()
         self._unclosed_tags = 0
         self._delimiter = delimiter
+        self._runs = runs
         self.stop_at(stops)
 
     def stop_at(self, stops: str) -> None:
@@ -79,7 +90,7 @@ class Scanner:
 
         A delimiter counts more than a quote or a comment that begins as it does.
         """
-        self._lexis, self._starts = _of_dialect(self._dialect, stops + self._delimiter[:1])
+        self._lexis, self._starts, self._run = _of_dialect(self._dialect, stops + self._delimiter[:1])
         self._stops = stops
 
     def __iter__(self) -> Iterator[Span]:
@@ -106,6 +117,9 @@ class Scanner:
             span = self._span(at, char) if char in self._lexis.openings else None
             if span is not None:
                 self.position = span.end
+                if self._runs and span.kind == "text" and self._run is not None:
+                    run = self._run.match(text, span.end, span.end + _WINDOW)
+                    self.position = run.end() if run else span.end
                 return span
             self.position = at + 1
             if char in self._stops:
@@ -164,7 +178,11 @@ class Scanner:
         if mark in self._unclosed:
             return -1, 0
         end = closed = -1
+        inner = _inner(closing, escapes) if len(closing) == 1 and quote.opening == closing else None
         while True:
+            while inner is not None and (run := inner.match(text, start, start + _WINDOW)) is not None:
+                start = run.end()
+                closed = max(closed, run.end(1) - 1)
             end = _escaped_end(text, closing, start) if escapes else text.find(closing, start)
             if end < 0:
                 break
@@ -230,8 +248,17 @@ def _is_word(char: str) -> bool:
     return char.isalnum() or char == "_"
 
 
+@lru_cache(maxsize=16)
+def _inner(closing: str, escapes: bool) -> re.Pattern[str]:
+    """What stands in a text up to its last doubled quote (the group) or escape: many of them are one step."""
+    quote = re.escape(closing)
+    if escapes:
+        return re.compile(rf"(?:[^{quote}\\]*(?:\\.|({quote}{quote}))){{1,1000}}", re.DOTALL)
+    return re.compile(f"(?:[^{quote}]*({quote}{quote})){{1,1000}}")
+
+
 @lru_cache(maxsize=128)
-def _of_dialect(dialect: str, stops: str) -> tuple[_Lexis, re.Pattern[str]]:
+def _of_dialect(dialect: str, stops: str) -> tuple[_Lexis, re.Pattern[str], re.Pattern[str] | None]:
     base = Dialect.get_or_raise(dialect if Dialect.get(dialect) else "").tokenizer_class
     escapes = "\\" in base._STRING_ESCAPES
     texts = [_Quote(start, end, escapes, "text") for start, end in base._QUOTES.items()]
@@ -250,4 +277,13 @@ def _of_dialect(dialect: str, stops: str) -> tuple[_Lexis, re.Pattern[str]]:
         comments=frozenset({*(line[:2] for line in lines), "/*"}),
         openings=openings,
     )
-    return words, re.compile(f"[{''.join(re.escape(c) for c in sorted(openings | set(stops)))}]")
+    signs = "".join(re.escape(c) for c in sorted(openings | set(stops)))
+    has_plain = len(quotes.get("'", ())) == 1 and not words.has_q_quotes
+    return words, re.compile(f"[{signs}]"), _plain_texts(signs, stops) if has_plain else None
+
+
+def _plain_texts(signs: str, stops: str) -> re.Pattern[str]:
+    """Short texts in which nothing is escaped, with none of these signs between them but a minus and a slash."""
+    single = "|".join(sign for sign in (r"-(?!-)", r"/(?![*/])") if sign[0] not in stops)
+    between = rf"[^{signs}]*(?:(?:{single})[^{signs}]*)*" if single else rf"[^{signs}]*"
+    return re.compile(rf"(?:{between}'[^'\\]{{0,200}}(?:''[^'\\]{{0,200}}){{0,20}}'(?!')){{1,100}}")

@@ -349,10 +349,10 @@ def _opens_options(upper: Sequence[str], at: int) -> bool:
 
 def _hide_call_arguments(upper: Sequence[str], hidden: _Hidden) -> None:
     """T-SQL takes a bare word in EXEC for a text: `EXEC sp_addlogin bob, hunter2`."""
-    for i in [i for i, word in enumerate(upper) if word in ("EXEC", "EXECUTE")]:
-        for k in range(_after_name(upper, i + 1), len(upper)):
-            if upper[k] not in _ENDS and upper[k] not in ("=", "(", ".", "@") and upper[k - 1] != "@":
-                hidden.hide(k, k + 1)
+    first = next((i for i, word in enumerate(upper) if word in ("EXEC", "EXECUTE")), len(upper))
+    for k in range(_after_name(upper, first + 1), len(upper)):
+        if upper[k] not in _ENDS and upper[k] not in ("=", "(", ".", "@") and upper[k - 1] != "@":
+            hidden.hide(k, k + 1)
 
 
 def _hide_named(upper: Sequence[str], hidden: _Hidden) -> None:

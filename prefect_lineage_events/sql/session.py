@@ -293,7 +293,7 @@ class _Script:
         found = self._known.get(text)
         if found is not None and not piece.lost:
             return found
-        if not self._effort.takes(size) and not _is_control(piece):
+        if not (self._effort.takes(size) or (_is_control(piece) and self._effort.takes_one())):
             said, self._said = self._said, True
             return () if said else (Statement("misc", confidence="partial", reason=UNREAD),)
         found = analyze_piece(piece, session.context(self._columns, self._schemas, self._locals), self._effort)
@@ -302,7 +302,7 @@ class _Script:
         if lost:
             return tuple(replace(s, confidence="partial", reason=lost) for s in found)
         may_be_shared = self._has_several and size <= _SMALL and not _uses_last_query(piece.text)
-        if may_be_shared and all(s.confidence == "exact" and not (s.session or s.control) for s in found):
+        if may_be_shared and all(s.confidence == "exact" and not s.session for s in found):
             self._known[text] = found
         return found
 

@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from .tokens import Piece
 
 _T = TypeVar("_T")
-_SET_CONFIG = "set_config"
 _EXPLAINED = PARSED - {"("} | {"CREATE", "EXECUTE"}
 _COMMANDS = frozenset({TokenType.COMMAND, TokenType.EXECUTE})
+_RESULTS = 100  # that a statement of a chain may refer to
 _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
 
 
@@ -92,7 +92,7 @@ class _Reader:
         if tokens and tokens[0].text.upper() in PARSED:
             draft = Draft(self.context)
             if self._tree(draft, tokens, piece.prepared):
-                if _SET_CONFIG in piece.prepared.lower():
+                if "set_config" in piece.prepared.lower():
                     connection.set_config(from_tokens(tokens, piece.prepared), draft)
                 return [draft]
         return self._headed(from_tokens(tokens, piece.prepared)) or [Draft(self.context)]
@@ -135,8 +135,11 @@ class _Reader:
         drafts: list[Draft] = []
         results: tuple[tuple[TableRef, ...], ...] = ()
         for part in parts:
+            if not self.effort.takes(0):
+                return [*drafts, Draft.unread(self.context, UNREAD)]
             found = _Reader(replace(self.context, results=results), self.effort, self.texts)._headed(part)
-            results = (*results, tuple(t for draft in found for t in (draft.inputs if draft.kind == "read" else ())))
+            read = tuple(t for draft in found if draft.kind == "read" for t in draft.inputs)
+            results = (*results, read)[-_RESULTS:]
             drafts += found
         return drafts
 
@@ -205,13 +208,12 @@ class _Reader:
 
     def _executed(self, draft: Draft, words: Words, start: int, end: int) -> bool:
         """`CREATE TABLE t AS EXECUTE p` (postgresql.org: CREATE TABLE AS); False where there is no tree of it."""
-        if words.word(start) != "EXECUTE":
-            return False
-        for inner in self.execute(words.part(start, end), Draft(self.context)):
+        is_call = words.word(start) == "EXECUTE"
+        for inner in self.execute(words.part(start, end), Draft(self.context)) if is_call else ():
             draft.inputs.update(inner.inputs)
             draft.doubt(inner.confidence, inner.reason)
             draft.tree, draft.refs = inner.tree, {**draft.refs, **inner.refs}
-        return draft.tree is not None
+        return is_call and draft.tree is not None
 
     def _rows_executed(self, draft: Draft, words: Words, start: int, end: int) -> int:
         """`INSERT INTO t EXEC ...` takes the rows of what runs (learn.microsoft.com: INSERT); where that starts."""
@@ -306,7 +308,9 @@ class _Reader:
     def _sequence(self, parts: Iterable[Words]) -> list[Draft]:
         """Statements that follow one another: each meets the tables and names that those before it left."""
         reader = _Reader(self.context, self.effort, self.texts)
-        return [d for part in parts for d in reader._next(reader._headed, part, 0, part.word(0) in CONTROLS)]
+        return [
+            d for part in parts for d in reader._next(reader._headed, part, 0, part.word(0) in ("COMMIT", "ROLLBACK"))
+        ]
 
     def _next(self, read: Callable[[_T], list[Draft]], what: _T, size: int, is_due: bool = False) -> list[Draft]:
         """The next statement, whose changes those after it meet; one that says so where none may be read any more."""
@@ -319,8 +323,7 @@ class _Reader:
 
     def explain(self, words: Words, draft: Draft) -> list[Draft]:
         """EXPLAIN touches nothing; EXPLAIN ANALYZE runs what it explains (postgresql.org, duckdb.org, trino.io)."""
-        at = 1
-        runs = False
+        at, runs = 1, False
         while at < len(words) and words.word(at) not in _EXPLAINED:
             runs = runs or words.word(at) in ("ANALYZE", "ANALYSE")
             at += 1

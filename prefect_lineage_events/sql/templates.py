@@ -78,7 +78,7 @@ def mask(text: str, dialect: str, most: int) -> tuple[str, tuple[Mask, ...]]:
     masks: list[Mask] = []
     pieces: list[str] = []
     at = 0
-    scanner = Scanner(text, dialect, "{$&<:", steps=most // 2)
+    scanner = Scanner(text, dialect, "{$&<:", steps=most // 2, runs=True)
     for span in scanner:
         found: Mask | None = None
         if span.kind == "dollar" and not known_quotes & {"$", text[span.start : span.start + span.quote]}:

@@ -100,6 +100,13 @@ HOSTILE = [
     Hostile("client commands", "\\d t\n", "", dialects=("postgres", "")),
     Hostile("delimiters", "delimiter //\nselect 1//\n", "", dialects=("mysql",)),
     Hostile("from stdin", "from stdin ", "copy t \\ ", dialects=("postgres",)),
+    Hostile("flow operators", "select 1 ->> ", "", "select * from $1", dialects=("snowflake",)),
+    Hostile("calls without semicolons", "declare @a int = 1 set @a = 2 exec p @a\n", "", dialects=("tsql",)),
+    Hostile("savepoints", "savepoint a; rollback to savepoint a;\n", "begin;", dialects=("postgres", "bigquery")),
+    Hostile("transactions", "begin; insert into t values (1); commit;\n", "", dialects=_DUMP),
+    Hostile("changes of tables", "create table t as select * from u; drop table t;\n", "", dialects=("spark", *_DUMP)),
+    Hostile("empty texts in a row", "''", "select ", " from t", dialects=("bigquery", "mysql")),
+    Hostile("loops", "for r in (select a from t) loop insert into u values (r.a); end loop; ", "begin ", "end;"),
     # clauses
     Hostile("unions", "select a from t union all ", "", "select b from u"),
     Hostile("common table expressions", "c as (select a from t), ", "with ", "d as (select 1) select * from c"),

@@ -100,3 +100,22 @@ def test_no_more_tokens_than_asked_for_are_made() -> None:
     assert tokens is not None
     assert 10_000 <= len(tokens) < 10_000 + CHUNK
     assert read < 300_000
+
+
+@given(texts, st.sampled_from(DIALECTS))
+@settings(max_examples=300, deadline=None)
+def test_what_is_no_text_is_found_whether_runs_of_texts_are_skipped_or_not(text: str, dialect: str) -> None:
+    every = [span for span in Scanner(text, dialect, "(),") if span.kind != "text"]
+    assert [span for span in Scanner(text, dialect, "(),", runs=True) if span.kind != "text"] == every
+
+
+@pytest.mark.parametrize("text", ["'a''b', " * 1_000, "'" + "it''s " * 1_000 + "'", "'x', -1, 2/3, " * 1_000])
+def test_many_texts_are_few_steps(text: str) -> None:
+    scanner = Scanner(text, "postgres", steps=100, runs=True)
+    list(scanner)
+    assert not scanner.exhausted
+
+
+def test_texts_that_touch_are_read_in_chunks_as_well() -> None:
+    text = "''''''" * 20_000
+    assert max(end - start for start, end in chunks(text, "bigquery")) < 8 * CHUNK

@@ -249,6 +249,7 @@ def test_statements_of_a_script_that_differ_in_values_only_are_analysed_once(mon
         ("tsql", "\n".join(f"insert into t{i} select a from s{i}" for i in range(8_000))),
         ("oracle", "begin\n" + "".join(f"insert into t{i} select a from s{i};\n" for i in range(8_000)) + "end;"),
         ("snowflake", "".join(f"select a{i};" for i in range(30_000))),
+        ("snowflake", " ->> ".join(f"select a{i} from t" for i in range(10_000))),
     ],
 )
 def test_statements_within_a_statement_are_given_up_like_those_of_a_script(dialect: str, text: str) -> None:
