@@ -169,7 +169,8 @@ class Store:
     """Where a connection points: enough to give each table that is reached through it its one name.
 
     `depth` is how many parts a full table name has (3: database.schema.table, 2: schema.table, 1: table); `database`
-    and `schema` fill in what a statement leaves out.
+    and `schema` fill in what a statement leaves out. `searched` are the schemas of the search path that the connection
+    was opened with.
     """
 
     dialect: str
@@ -177,6 +178,7 @@ class Store:
     database: str | None = None
     schema: str | None = None
     depth: int = 3
+    searched: tuple[str, ...] = ()
 
     def table(self, parts: Sequence[str]) -> Dataset:
         """The dataset of a table whose name has these parts, outermost first; what is missing comes from the store.

@@ -48,6 +48,7 @@ def meanings(
         statements, state.session = state.session.analyze(
             note.sql, columns=note.run is not None, in_transaction=in_transaction
         )
+        state.defined(statements)
     note.countable = _countable(statements, note.sql)
     for statement in statements:
         drafts = () if note.run is None or statement.control else _drafts(statement, note, note.run, state, values)

@@ -54,15 +54,28 @@ class SchemaLookup(Protocol):
 class TellsSchema(Protocol):
     """A look-up that can also tell which schema a connection begins in; None when it does not know.
 
-    `search_path` are the schemas that it looks for names in, `$user` as written; None where the store has none.
-    `existing_schemas` are those of some names that are schemas, `$user` being the login's own.
+    `search_path` are the schemas that it looks for names in, `$user` as written, and `searched_schemas` those of them
+    that exist; None where the store has no such path. `existing_schemas` are those of some names that are schemas, and
+    what they are called (`$user` is the login's own), `schemas_with` those that have a table of a name, both of a
+    database or of the connection's own. These raise where the store does not answer. `forget`: a statement has changed
+    in which schema logins begin.
     """
 
     def default_schema(self) -> str | None: ...  # pragma: no cover
 
     def search_path(self) -> tuple[str, ...] | None: ...  # pragma: no cover
 
-    def existing_schemas(self, names: tuple[str, ...]) -> Collection[str]: ...  # pragma: no cover
+    def forget(self) -> None: ...  # pragma: no cover
+
+    def searched_schemas(self) -> tuple[str, ...] | None: ...  # pragma: no cover
+
+    def existing_schemas(
+        self, names: tuple[str, ...], database: str | None
+    ) -> Mapping[str, str]: ...  # pragma: no cover
+
+    def schemas_with(
+        self, table: str, schemas: tuple[str, ...], database: str | None
+    ) -> Collection[str]: ...  # pragma: no cover
 
 
 @dataclass(eq=False)

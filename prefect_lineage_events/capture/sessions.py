@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from prefect_lineage_events import datasets
 from prefect_lineage_events.capture.drafts import Draft
 from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import Connection, TellsSchema
 from prefect_lineage_events.capture.process import process_token
+from prefect_lineage_events.capture.store_schemas import StoreSchemas
 from prefect_lineage_events.capture.transactions import Transaction
 from prefect_lineage_events.datasets import Dataset, Store
 from prefect_lineage_events.events import EventDataset
@@ -42,6 +42,8 @@ class SqlSession(Protocol):
 
     def failed(self) -> SqlSession: ...  # pragma: no cover
 
+    def perhaps(self, after: Any) -> SqlSession: ...  # pragma: no cover
+
     def ended(self) -> SqlSession: ...  # pragma: no cover
 
 
@@ -56,16 +58,29 @@ class ConnectionState:
     number: int
     session: SqlSession
     transaction: Transaction
+    schemas: StoreSchemas | None = None
 
     @classmethod
     def of(cls, connection: Connection) -> ConnectionState:
         from prefect_lineage_events.sql.session import Session
 
         store = _begun(connection)
-        session = Session(store.dialect, store.database, store.schema, path=_search_path(connection))
+        session, schemas = Session(store.dialect, store.database, store.schema), None
+        if len(store.searched) > 1:
+            session = replace(session, searched=store.searched, is_sure=False)
         if isinstance(connection.lookup, TellsSchema) and settings().schema_lookup:
-            session = replace(session, existing=partial(_existing_schemas, connection.lookup))
-        return cls(connection.store, connection.number, session, Transaction(store.dialect))
+            schemas = StoreSchemas(connection.lookup)
+            path, searched = _search_path(connection.lookup)
+            if path is not None:
+                session = replace(session, path=path, searched=searched, is_sure=True)
+            session = replace(session, store=schemas)
+        return cls(connection.store, connection.number, session, Transaction(store.dialect), schemas)
+
+    def defined(self, statements: Iterable[Statement]) -> None:
+        """After statements that may have made, renamed or dropped tables: what was found of names may be old."""
+        for statement in statements:
+            if self.schemas is not None:
+                self.schemas.after(statement)
 
     @property
     def rules(self) -> TransactionRules:
@@ -150,17 +165,11 @@ def _begun(connection: Connection) -> Store:
     return store
 
 
-def _search_path(connection: Connection) -> tuple[str, ...] | None:
-    if isinstance(connection.lookup, TellsSchema) and settings().schema_lookup:
-        with softly("asking for the search path of a connection"):
-            return connection.lookup.search_path()
-    return None
-
-
-def _existing_schemas(lookup: TellsSchema, names: tuple[str, ...]) -> Collection[str]:
-    with softly("asking for schemas"):
-        return lookup.existing_schemas(names)
-    return ()
+def _search_path(lookup: TellsSchema) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """The search path that a connection begins with, and those of its schemas that exist."""
+    with softly("asking for the search path of a connection"):
+        return lookup.search_path(), lookup.searched_schemas() or ()
+    return None, ()
 
 
 def _event_dataset(dataset: Dataset, kind: str) -> EventDataset:

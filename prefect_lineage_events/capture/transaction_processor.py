@@ -103,7 +103,8 @@ class TransactionProcessor:
         rules, transaction = state.rules, state.transaction
         session = state.session
         found = list(meanings(note.statement, state, self._values))
-        state.session = session
+        undone = len(found) < 2 or (rules.one_text and not any(m.statement.control for m in found))
+        state.session = session if undone else session.perhaps(state.session)
         first = next((c for m in found if (c := _ending(m)) is not None), None)
         if len(found) > 1 and first is not None:
             self._broken_off(found, first, state)
@@ -114,7 +115,7 @@ class TransactionProcessor:
                 transaction.suspect(_OWN_ERROR)
             else:
                 state.failed()
-        elif len(found) > 1 and not (rules.one_text and not any(m.statement.control for m in found)):
+        elif not undone:
             self._in_doubt(found, _BROKEN_OFF, state)
         elif note.in_part:
             if not note.statement.autocommit:

@@ -31,7 +31,6 @@ _USE: dict[str, Use] = {
     "trino": Use("schema"),  # trino.io/docs/current/sql/use
     "presto": Use("schema"),
     "exasol": Use("schema"),  # OPEN SCHEMA s
-    "duckdb": Use(resets="main"),  # duckdb.org/docs/stable/sql/statements/use
     "db2": Use("schema"),
 }
 _LEVELS = {"DATABASE": "database", "CATALOG": "database", "SCHEMA": "schema", "NAMESPACE": "schema"}
@@ -60,6 +59,8 @@ def use(words: Words, draft: Draft) -> None:
         draft.session += [("database", parts[-2]), ("schema", parts[-1])]
     elif level == "schema":
         draft.session.append(("schema", parts[0]))
+    elif dialect == "duckdb":
+        draft.session.append(("use", parts[0]))
     else:
         draft.session += [("database", parts[0]), *([("schema", rule.resets)] if rule.resets else [])]
 
@@ -101,11 +102,11 @@ def _rolls_back(draft: Draft) -> bool:
 def _schema(words: Words, at: int, draft: Draft, local: bool = False) -> None:
     at += words.word(at) in ("TO", "=")
     dialect = draft.context.dialect
-    if dialect == "duckdb" and words.kind(at) == Kind.STRING:  # duckdb.org: search_path is a list in one text
-        names = [split_identifier(name.strip(), dialect) for name in words.texts[at].split(",")]
-        draft.session.append(("schema", names[0][-1] if names[0] else ""))
+    is_path = "SEARCH_PATH" in words.upper[at - 2 : at]
+    if dialect == "duckdb" and words.kind(at) == Kind.STRING:
+        _duckdb_path(words.texts[at], draft)
         return
-    if not (_rolls_back(draft) or dialect == ""):
+    if not (_rolls_back(draft) or dialect == "" or is_path):
         parts = _name(words, at, dialect)
         known = bool(parts) and parts[0].upper() not in ("DEFAULT", "$USER")
         draft.session.append(("schema", parts[-1] if known else ""))
@@ -118,6 +119,19 @@ def _schema(words: Words, at: int, draft: Draft, local: bool = False) -> None:
             path.append(fold(part.texts[0], part.kinds[0] == Kind.NAME, dialect))
     value = "" if words.word(at) == "DEFAULT" else encoded(tuple(path))
     draft.session.append(("local path" if local else "path", value))
+
+
+def _duckdb_path(text: str, draft: Draft) -> None:
+    """The schema or the search path, a list in one text (duckdb.org: configuration); databases in it are not known."""
+    names = [split_identifier(name.strip(), "duckdb") for name in text.split(",")]
+    if len(names) == 1 and len(names[0]) == 1:
+        draft.session.append(("use", names[0][0]))
+    elif len(names) == 1 and len(names[0]) > 1:
+        draft.session += [("database", names[0][-2]), ("schema", names[0][-1])]
+    elif any(len(name) != 1 or name[0] in draft.context.attached for name in names):
+        draft.session.append(("schema", ""))
+    else:
+        draft.session.append(("path", encoded(tuple(name[0] for name in names))))
 
 
 def _role(words: Words, at: int, draft: Draft, local: bool) -> None:
@@ -151,7 +165,7 @@ def discard(words: Words, draft: Draft) -> None:
 def reset(words: Words, draft: Draft) -> None:
     """RESET (postgresql.org, duckdb.org): what was set is again as the session began with."""
     if words.word(1) in ("ALL", "SEARCH_PATH", "SCHEMA"):
-        draft.session.append(("path", ""))
+        draft.session.append(("use" if draft.context.dialect == "duckdb" else "path", ""))
     elif words.word(1) == "ROLE":
         draft.session.append(("role", ""))
     elif words.follows(1, "SESSION", "AUTHORIZATION"):
@@ -190,7 +204,8 @@ def created(thing: str, words: Words, at: int, draft: Draft) -> None:
         at += 1
     parts = _name(words, at, draft.context.dialect)
     if draft.context.dialect != "snowflake":
-        if parts and thing == "SCHEMA" and _rolls_back(draft):
+        is_own = _rolls_back(draft) or (len(parts) == 1 and draft.context.dialect == "duckdb")
+        if parts and thing == "SCHEMA" and is_own:
             draft.session.append(("created schema", parts[-1]))
         return
     if parts and thing == "DATABASE":
@@ -198,6 +213,12 @@ def created(thing: str, words: Words, at: int, draft: Draft) -> None:
     elif parts:
         draft.session += [("database", parts[-2])] if len(parts) > 1 else []
         draft.session.append(("schema", parts[-1]))
+
+
+def alter_login(words: Words, draft: Draft) -> None:
+    """`ALTER ROLE r SET search_path = a`, of a database too: where sessions begin from then on (postgresql.org)."""
+    if _rolls_back(draft) and "SEARCH_PATH" in words.upper:
+        draft.session.append(("logins", ""))
 
 
 def alter_session(words: Words, draft: Draft) -> None:

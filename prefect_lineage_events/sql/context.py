@@ -32,11 +32,12 @@ A text in `EXECUTE IMMEDIATE '...'` comes back to `split` from `analyze_piece`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .attached import Attached
 from .lexis import BATCHED
 from .model import TableRef
+from .search_path import SearchPath
 
 # postgresql.org/docs/current/sql-selectinto.html, docs.aws.amazon.com/redshift: SELECT INTO, learn.microsoft.com:
 # INTO clause. Elsewhere (Oracle, MySQL, Snowflake scripting, BigQuery) INTO takes variables.
@@ -90,9 +91,10 @@ class Context:
     holds the `key` of tables and stages that are gone with the session. `last_query` are the tables behind
     RESULT_SCAN(LAST_QUERY_ID()), None when nobody knows. `results` are the tables behind the results of the
     statements before in a chain of `->>`. `attached` are the databases that are open under names of their own.
-    `schema_lost`: a statement has set the
-    schema to one that its text does not tell. `in_routine`: the statement stands in the body of a procedure or of a DO.
-    `locals` are the names of a block's variables, in lower case.
+    `schema_lost`, `database_lost`: a statement has set them to what its text does not tell. `doubtful` are those of
+    `temporary` that may not be there. `in_routine`: the statement stands in the body of a procedure or of a DO.
+    `locals` are the names of a block's variables, in lower case. `search_path` are the schemas in which a name without
+    one is looked for, where they are not `schema` alone.
     """
 
     dialect: str = ""
@@ -106,8 +108,21 @@ class Context:
     results: tuple[tuple[TableRef, ...], ...] = ()
     in_routine: bool = False
     schema_lost: bool = False
+    database_lost: bool = False
+    doubtful: frozenset[tuple[str, ...]] = frozenset()
     attached: Mapping[str, Attached] = field(default_factory=dict, repr=False)
     locals: frozenset[str] = frozenset()
+    search_path: SearchPath | None = None
+
+    @property
+    def of_new_tables(self) -> Context:
+        """The context for the name of a table that is made: it is not looked for."""
+        return self if self.search_path is None else replace(self, search_path=self.search_path.first)
+
+    @property
+    def of_gone_tables(self) -> Context:
+        """The context of a statement after which the tables that it names may be gone."""
+        return self if self.search_path is None else replace(self, search_path=self.search_path.without_asking())
 
     @property
     def select_into_makes_a_table(self) -> bool:

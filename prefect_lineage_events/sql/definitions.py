@@ -121,7 +121,7 @@ def create(words: Words, draft: Draft) -> Definition:
         return Definition(thing, None, at)
     temporary = any(words.word(i) in _TEMPORARY for i in range(1, at))
     at = skip_existence(words, at + 1)
-    named = read_name(words, at, draft.context)
+    named = read_name(words, at, draft.context.of_new_tables)
     at = max(named.end, at)
     if words.follows(at, "ON", "CLUSTER"):
         at += 3

@@ -79,6 +79,9 @@ class Draft:
 
     def finish(self, fingerprint: str = "", sanitised: str = "", columns: ColumnResult | None = None) -> Statement:
         """The statement, with its columns where they were asked for."""
+        for table in (*self.inputs, *self.outputs):
+            if table.doubt:
+                self.doubt("partial", table.doubt)
         declared: dict[str, Mapping[str, str]] = dict(self.declared)
         if columns is not None:
             if columns.reason:

@@ -36,6 +36,7 @@ class TableRef:
     session; one of a schema of its own (`pg_temp.t`) goes by the name `t`. `spelling` are the parts as the statement
     spells them, where the store keeps that (`naming.KEEPS_SPELLING`) and it differs; two spellings are one table.
     `namespace` is that of another store than the connection's, where the text names one (`postgres://h:5432`).
+    `doubt`: why it may be another table of that name; "" where it is certain.
     """
 
     parts: tuple[str, ...] = ()
@@ -44,6 +45,7 @@ class TableRef:
     temporary: bool = False
     spelling: tuple[str, ...] = field(default=(), compare=False, repr=False)
     namespace: str = ""
+    doubt: str = field(default="", compare=False, repr=False)
 
     @property
     def name(self) -> str:

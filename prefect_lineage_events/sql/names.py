@@ -11,11 +11,13 @@ from dataclasses import replace
 
 from prefect_lineage_events.naming import KEEPS_SPELLING, fold
 
+from .catalogs import is_catalog
 from .context import Context
 from .identifiers import complete, split_identifier
 from .lexis import PL_SQL
 from .locations import ADDRESS, clean_location
 from .model import TableRef
+from .search_path import GUESSED
 from .temporary_names import temporary_parts
 
 _URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.\-]*:/")
@@ -90,6 +92,8 @@ HIDDEN = TableRef(kind="other", path="?")
 HIDDEN_REASON = "a connection string, a secret, a catalog or a setting says where its data is"
 
 
+PERHAPS_MADE = "whether a text that failed has made or dropped a temporary table of that name is not known"
+
 # Values that are written like names (postgresql.org: Functions without parentheses, reserved as names of tables)
 _VALUES = frozenset(
     {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "current_role", "current_user"}
@@ -149,15 +153,24 @@ def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = 
     """The table of a folded name: a temporary one goes before a lasting one where the name may mean both."""
     own = temporary_parts(folded, context)
     if own is not None:
-        return TableRef(own, temporary=True)
+        return TableRef(own, temporary=True, doubt=PERHAPS_MADE if own in context.doubtful else "")
     if context.schema_lost and len(folded) == 1:
+        return HIDDEN
+    doubt = ""
+    if context.search_path is not None and len(folded) == 1:
+        schema, is_guess = context.search_path.schema_of(folded[0], lambda parts: complete(parts, context))
+        folded, spelling, doubt = (schema, *folded), (), GUESSED if is_guess else ""
+    if context.database_lost and len(folded) == 2 and not is_catalog(TableRef(tuple(folded)), context.dialect):
         return HIDDEN
     parts = complete(folded, context)
     attached = context.attached.get(parts[0].lower()) if len(parts) > 1 else None
     if attached is not None and attached.holds(parts[1:]):
         return attached.table(parts[1:]) or HIDDEN
     temporary = parts in context.temporary or parts[-1].startswith("#")
-    return TableRef(parts, temporary=temporary, spelling=() if spelling == parts else spelling)
+    if temporary:
+        doubt = PERHAPS_MADE if parts in context.doubtful else ""
+    table = TableRef(parts, temporary=temporary, spelling=() if spelling == parts else spelling, doubt=doubt)
+    return replace(table, doubt="") if doubt and is_catalog(table, context.dialect) else table
 
 
 def named_by(text: str, context: Context) -> TableRef | None:

@@ -8,6 +8,7 @@ from sqlglot import exp
 from sqlglot.expressions import Expr
 
 from .arguments import Argument, Arguments
+from .context import Context
 from .ctes import key_of
 from .draft import Draft
 from .lexis import BATCHED
@@ -43,9 +44,9 @@ class Nodes:
     """Resolves table nodes into references, each once; what is known only when it runs lowers the draft's
     confidence."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, context: Context | None = None) -> None:
         self.draft = draft
-        self.context = draft.context
+        self.context = context or draft.context
 
     def ref(self, node: exp.Table) -> TableRef | None:
         """What a table node stands for, whatever CTEs are in sight; None when that is no table with a known name."""

@@ -146,7 +146,7 @@ def _new_name(words: Words, at: int, draft: Draft, old: TableRef) -> TableRef | 
     new = read_name(words, at, draft.context).table
     parts, _ = read_parts(words, at, draft.context.dialect)
     if parts and new is not None and draft.context.dialect not in _INTO_CURRENT_SCHEMA:
-        new = table_of(parts, replace(draft.context, database=None, schema=None))
+        new = table_of(parts, replace(draft.context, database=None, schema=None, search_path=None))
     if new is None or len(new.parts) >= len(old.parts):
         return new
     kept = old.parts[: len(old.parts) - len(new.parts)]

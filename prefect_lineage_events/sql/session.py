@@ -12,10 +12,12 @@ from .alike import pattern_of
 from .attached import attached_by
 from .cache import BoundedCache
 from .context import Context, Effort
+from .identifiers import TWO_LEVEL
 from .longlists import LOST_LITERAL, UNREAD
 from .model import Control, Statement, TableRef
 from .nesting import CLOSED, Nesting
-from .session_settings import SETTINGS, ExistingSchemas, SessionSettings
+from .search_path import SearchPath, StoreSchemas
+from .session_settings import SETTINGS, SessionSettings
 from .state import Columns, State
 from .statement import analyze_piece
 from .tokens import Piece, split
@@ -31,6 +33,7 @@ _REFERENCE_BYTES = 250
 _FRESH = State()
 _ANSWERS: BoundedCache[tuple[Statement, ...]] = BoundedCache(2_000, 16_000_000)
 _COMMIT = Control("commit")
+_LAST_SEARCHED = "main"  # of DuckDB's schemas
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class Session:
 
     `database` and `schema` complete names; None when nobody knows. `last_query` is what the last statement read, None
     before the first. `state` is what the session made: temporary tables, columns, variables. `autocommit`: no statement
-    has switched it off. `path`, `role` and `user` are as in `SessionSettings`; `existing` asks the store for schemas.
+    has switched it off. `path`, `role`, `user`, `searched` and `is_sure` are as in `SessionSettings`; `store` is asked
+    for schemas.
 
     `initial` are the settings that the session began with (None: it still has them), `lasting` those that come back
     with the end of the transaction (None: the present ones). `nesting` is the open transaction, and `snapshots` are
@@ -64,7 +68,9 @@ class Session:
     path: tuple[str, ...] | None = None
     role: str | None = None
     user: str | None = None
-    existing: ExistingSchemas | None = field(default=None, repr=False, compare=False)
+    searched: tuple[str, ...] = ()
+    is_sure: bool = True
+    store: StoreSchemas | None = field(default=None, repr=False, compare=False)
     initial: SessionSettings | None = None
     lasting: SessionSettings | None = None
     nesting: Nesting = CLOSED
@@ -110,17 +116,48 @@ class Session:
         return statements, session
 
     def _key(self, sql: str, columns: bool) -> Hashable:
-        return (sql, self.dialect, self.database, "" if self.schema_lost else self.schema, columns, self.state)
+        schema = "" if self.schema_lost else self.schema
+        key = (sql, self.dialect, "" if self.database_lost else self.database, schema, columns, self.state)
+        if not self.has_path:
+            return key
+        return (*key, self.searched, self.is_sure, self.store.version if self.store is not None else 0)
 
     @property
     def schema_lost(self) -> bool:
         """Has a statement set the schema to one that its text does not tell?"""
         return self.schema is None and self.initial is not None and self.initial.schema is not None
 
+    @property
+    def database_lost(self) -> bool:
+        """The same of the database, in stores that have schemas in it."""
+        lost = self.database is None and self.initial is not None and self.initial.database is not None
+        return lost and self.dialect not in TWO_LEVEL
+
+    @property
+    def has_path(self) -> bool:
+        """Are tables that are named without a schema looked for in more than one?"""
+        if len(self.searched) > 1 or not self.is_sure:
+            return True
+        return self.dialect == "duckdb" and self.schema not in (None, _LAST_SEARCHED) and self._is_own(self.database)
+
+    def _is_own(self, database: str | None) -> bool:
+        attached = self.state.attached.get((database or "").lower())
+        return attached is None or attached.is_file
+
+    def _search_path(self) -> SearchPath:
+        """The schemas that are searched; DuckDB's `main` always is (tried on 1.4 and 2.0)."""
+        schemas = [*self.searched] or [self.schema or ""]
+        if self.dialect == "duckdb" and self._is_own(self.database):
+            schemas = [*dict.fromkeys((*schemas, _LAST_SEARCHED))]
+        made, created = self.state.made, self.state.schemas
+        return SearchPath(tuple(schemas), self.is_sure, made, created, self.store, self.database)
+
     def _may_be_kept(self, sql: str, statements: Sequence[Statement], after: Session) -> bool:
         """Does the answer follow from the key alone, and the session after it from the answer?"""
         if _uses_last_query(sql) or after.state.attached != self.state.attached:
             return False
+        if self.store is not None and any(t.doubt for s in statements for t in (*s.inputs, *s.outputs)):
+            return False  # the next time it may have an answer
         return len(statements) == 1 or not any(s.control or s.session for s in statements)
 
     def after(self, *statements: Statement, in_transaction: bool = False) -> Session:
@@ -139,6 +176,15 @@ class Session:
     def failed(self) -> Session:
         """The session when a statement has failed its transaction."""
         return replace(self, nesting=self.nesting.with_failure(True))
+
+    def perhaps(self, after: Session) -> Session:
+        """The session after a text of which a part may have run; `after` is what all of it would have left."""
+        session = replace(self, state=self.state.perhaps(after.state), last_query=None)
+        before, then = self.settings, after.settings
+        if before == then:
+            return session
+        database = before.database if before.database == then.database else None
+        return replace(session._with(SessionSettings(database)), initial=self.initial or before)
 
     def step(self, control: Control) -> Session:
         """The session after a step of its transaction."""
@@ -183,7 +229,7 @@ class Session:
 
     @property
     def settings(self) -> SessionSettings:
-        return SessionSettings(self.database, self.schema, self.path, self.role, self.user)
+        return SessionSettings(self.database, self.schema, self.path, self.role, self.user, self.searched, self.is_sure)
 
     def _with(self, settings: SessionSettings) -> Session:
         return replace(
@@ -193,6 +239,8 @@ class Session:
             path=settings.path,
             role=settings.role,
             user=settings.user,
+            searched=settings.searched,
+            is_sure=settings.is_sure,
         )
 
     def _snapshot(self) -> _Snapshot:
@@ -242,14 +290,21 @@ class Session:
         if name not in SETTINGS:
             return self
         initial = self.initial or self.settings
-        made, existing = self.state.schemas, self.existing
-        lasting = self.lasting
+        if name == "use":
+            return replace(self._with(self._used(value, initial)), initial=initial)
+        made, lasting = self.state.schemas, self.lasting
         if local:
             lasting = lasting or self.settings
         elif lasting is not None:
-            lasting = lasting.changed(name, value, initial, made, existing)
-        changed = self.settings.changed(name, value, initial, made, existing)
+            lasting = lasting.changed(name, value, initial, made, self.store)
+        changed = self.settings.changed(name, value, initial, made, self.store)
         return replace(self._with(changed), initial=initial, lasting=lasting)
+
+    def _used(self, name: str, initial: SessionSettings) -> SessionSettings:
+        if not name:
+            return initial
+        is_database = name in self.state.attached or name in (self.database, initial.database)
+        return self.settings.used(name, is_database, self.state.schemas, self.store)
 
     def context(self, columns: bool, schemas: Mapping[str, Columns], names: frozenset[str] = frozenset()) -> Context:
         """What the next statement may know beyond its text; `names` are those of variables."""
@@ -264,8 +319,11 @@ class Session:
             last_query=self.last_query,
             columns=columns,
             schema_lost=self.schema_lost,
+            database_lost=self.database_lost,
+            doubtful=self.state.doubtful,
             attached=self.state.attached,
             locals=names,
+            search_path=self._search_path() if self.has_path else None,
         )
 
 
@@ -308,7 +366,9 @@ class _Script:
 
     def _text(self, piece: Piece, session: Session) -> str:
         """Under which text the answer for a piece is known; none is when something has happened to the session."""
-        met = (session.database, session.schema, session.schema_lost, session.state, self._locals)
+        path = (session.searched, session.is_sure)
+        lost = (session.schema_lost, session.database_lost)
+        met = (session.database, session.schema, lost, path, session.state, self._locals)
         if met != self._met:
             self._met, self._known = met, {}
         return pattern_of(piece.text, session.dialect) or piece.text

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-ExistingSchemas = Callable[[tuple[str, ...]], Collection[str]]
-"""Which of these schemas does the store have? `$user` is the schema of the login's name."""
+from .search_path import StoreSchemas
 
 USER = "$user"
-SETTINGS = frozenset({"database", "schema", "path", "role", "user"})
+SETTINGS = frozenset({"database", "schema", "path", "role", "user", "use"})
 """The names of settings in `Statement.session`; with `local ` before them they hold for the transaction."""
+_CERTAIN = ("pg_temp", "pg_catalog")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class SessionSettings:
     """`schema` follows from `path` where there is one: the first schema of it that exists. None: nobody knows.
 
     `path` is a search path with `$user` in it as written; `role` is set by SET ROLE, `user` by SET SESSION
-    AUTHORIZATION; None where they are the login's.
+    AUTHORIZATION; None where they are the login's. `searched` are the schemas of the path that exist, in order; not
+    `is_sure`: it is not known which of them do.
     """
 
     database: str | None = None
@@ -27,40 +28,57 @@ class SessionSettings:
     path: tuple[str, ...] | None = None
     role: str | None = None
     user: str | None = None
+    searched: tuple[str, ...] = ()
+    is_sure: bool = True
 
     def changed(
-        self, name: str, value: str, initial: SessionSettings, made: Collection[str], existing: ExistingSchemas | None
+        self, name: str, value: str, initial: SessionSettings, made: Collection[str], store: StoreSchemas | None
     ) -> SessionSettings:
         """The settings after one is set; an empty value is the one that the session began with, or unknown.
 
-        `made` are schemas that the session has created, `existing` asks for others.
+        `made` are schemas that the session has created, `store` is asked for others.
         """
         if name == "database":
-            return replace(self, database=value or None)
+            return replace(self, database=value or None, is_sure=True)
         if name == "schema":
-            return replace(self, schema=value or None, path=None)
+            return replace(self, schema=value or None, path=None, searched=(), is_sure=True)
         if name == "role":
-            return replace(self, role=value or None)._resolved(initial, made, existing)
+            return replace(self, role=value or None)._resolved(initial, made, store)
         if name == "user":
-            return replace(self, user=value or None, role=None)._resolved(initial, made, existing)
+            return replace(self, user=value or None, role=None)._resolved(initial, made, store)
         if not value:
-            return replace(self, path=initial.path, schema=initial.schema)._resolved(initial, made, existing)
-        return replace(self, path=tuple(json.loads(value)))._resolved(initial, made, existing)
+            begun = replace(self, path=initial.path, schema=initial.schema, searched=initial.searched)
+            return replace(begun, is_sure=initial.is_sure)._resolved(initial, made, store)
+        return replace(self, path=tuple(json.loads(value)))._resolved(initial, made, store)
 
-    def _resolved(
-        self, initial: SessionSettings, made: Collection[str], existing: ExistingSchemas | None
-    ) -> SessionSettings:
+    def used(self, name: str, is_database: bool, made: Collection[str], store: StoreSchemas | None) -> SessionSettings:
+        """DuckDB's `USE name`: a schema of the current database, or else a database (duckdb.org: USE).
+
+        `is_database`: the session knows a database of that name.
+        """
+        schemas: Mapping[str, str] | None = {name: name} if name in made else None
+        if schemas is None and store is not None:
+            schemas = store.existing((name,), self.database)
+        is_sure = schemas is not None or is_database
+        if schemas:
+            return replace(self, schema=name, path=None, searched=(), is_sure=True)
+        return replace(self, database=name, schema="main", path=None, searched=(), is_sure=is_sure)
+
+    def _resolved(self, initial: SessionSettings, made: Collection[str], store: StoreSchemas | None) -> SessionSettings:
         if self.path is None:
             return self
         acting = self.role or self.user
         if self.path == initial.path and acting is None:
-            return replace(self, schema=initial.schema)
-        names = tuple(acting if name == USER and acting else name for name in self.path)
-        found = set(made) | {name for name in names if name.startswith("pg_temp")}
-        if not found.issuperset(names[:1]) and existing is not None:
-            found |= set(existing(names))
-        schema = next((name for name in names if name in found), None)
-        return replace(self, schema=schema or next((name for name in names if name != USER), None))
+            return replace(self, schema=initial.schema, searched=initial.searched, is_sure=initial.is_sure)
+        names = tuple(acting if name == USER and acting else name for name in self.path if name)
+        found = {name: name for name in names if name in made or name.startswith(_CERTAIN)}
+        is_sure = found.keys() >= set(names)
+        if not is_sure and store is not None and (answer := store.existing(names, self.database)) is not None:
+            found, is_sure = {**answer, **found}, True
+        searched = tuple(found.get(name, name) for name in names if name in found or not (is_sure or name == USER))
+        likeliest = searched or tuple(name for name in names if name != USER)
+        alone = len(names) == 1 and len(searched) == 1  # what is in no schema of the path would not have been found
+        return replace(self, schema=likeliest[0] if likeliest else None, searched=searched, is_sure=is_sure or alone)
 
 
 def encoded(path: tuple[str, ...]) -> str:

@@ -24,9 +24,10 @@ class State:
     """What statements of a session made, compared by identity: nothing else happened between equal ones.
 
     `columns` are those that statements declared, by dotted table name; `temporary` holds the keys of tables and stages
-    that are gone with the session, `ephemeral` those of them that are gone with the transaction; `schemas` are the
-    schemas that it created; `variables` have their names in upper case; `attached` maps the names under which other
-    databases are open to what they are (SQLite, DuckDB). Values and paths are the user's own, so no repr shows them.
+    that are gone with the session, `ephemeral` those of them that are gone with the transaction, `doubtful` those that
+    may not be there; `schemas` are the schemas that it created, `made` its lasting tables; `variables` have their names
+    in upper case; `attached` maps the names under which other databases are open to what they are (SQLite, DuckDB).
+    Values and paths are the user's own, so no repr shows them.
     """
 
     columns: Mapping[str, Columns] = field(default_factory=OwnNames)
@@ -34,7 +35,9 @@ class State:
     variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     attached: Mapping[str, Attached] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     ephemeral: frozenset[Parts] = frozenset()
+    doubtful: frozenset[Parts] = frozenset()
     schemas: frozenset[str] = frozenset()
+    made: frozenset[Parts] = frozenset()
 
     def after(self, statement: Statement) -> State:
         """The state that the statement leaves; itself when the statement changes nothing of it."""
@@ -56,6 +59,8 @@ class State:
             columns=columns,
             temporary=frozenset(temporary),
             ephemeral=(self.ephemeral | own if statement.drops_on_commit else self.ephemeral) & temporary,
+            doubtful=(self.doubtful - own) & temporary,
+            made=_made(self.made, statement),
         )
         for name, value in made:
             state = state._changed(name, value)
@@ -72,6 +77,20 @@ class State:
             return replace(self, schemas=self.schemas - {value})
         known = {known: text for known, text in {**self.variables, name[1:]: value}.items() if text}
         return replace(self, variables=known)
+
+    def perhaps(self, after: State) -> State:
+        """The state when only a part of what led to `after` may have happened."""
+        if after is self:
+            return self
+        changed = self.temporary ^ after.temporary
+        variables = {name: text for name, text in self.variables.items() if after.variables.get(name) == text}
+        return replace(
+            self,
+            temporary=self.temporary | after.temporary,
+            doubtful=self.doubtful | changed,
+            variables=variables,
+            attached={**after.attached, **self.attached},
+        )
 
     def without(self, tables: frozenset[Parts]) -> State:
         """The state when these temporary tables are gone; itself when there are none."""
@@ -107,6 +126,20 @@ def moved_on(context: Context, statements: Iterable[Statement]) -> Context:
             schema=names.get("schema", context.schema),
         )
     return context
+
+
+def _made(before: frozenset[Parts], statement: Statement) -> frozenset[Parts]:
+    """The tables that the session has made and not dropped, where the text tells them for certain."""
+    outputs = {table.parts for table in statement.outputs if not (table.temporary or table.doubt)}
+    if statement.effect in ("create", "clone", "overwrite") and statement.kind == "create":
+        made = before | outputs
+    elif statement.effect == "drop":
+        made = before - {table.parts for table in statement.outputs}
+    elif statement.effect in ("rename", "swap"):
+        made = (before - {old.parts for old, _ in statement.renames}) | outputs
+    else:
+        return before
+    return frozenset(made if len(made) <= _TABLES_KNOWN else outputs)
 
 
 def _forget(tables: Iterable[TableRef], columns: dict[str, Columns], temporary: set[Parts]) -> None:

@@ -47,6 +47,7 @@ _T = TypeVar("_T")
 _EXPLAINED = PARSED - {"("} | {"CREATE", "EXECUTE"}
 _COMMANDS = frozenset({TokenType.COMMAND, TokenType.EXECUTE})
 _RESULTS = 100  # that a statement of a chain may refer to
+_REMOVING = frozenset({"DROP", "ALTER", "RENAME"})
 _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
 
 
@@ -158,7 +159,7 @@ class _Reader:
     def statement(self, words: Words) -> list[Draft]:
         """One statement, by its first word."""
         verb = words.word(0)
-        draft = Draft(self.context)
+        draft = Draft(self.context.of_gone_tables if verb in _REMOVING else self.context)
         if verb in PARSED and words.word(1) not in NO_CHANGE:
             return self._parsed(words)
         if reader := _READERS.get(verb):
@@ -261,6 +262,8 @@ class _Reader:
         if words.word(1) == "SESSION":
             connection.alter_session(words, draft)
             return [draft]
+        if words.word(1) in ("ROLE", "USER", "DATABASE"):
+            connection.alter_login(words, draft)
         if definitions.is_routine(words):  # learn.microsoft.com: ALTER PROCEDURE, dev.mysql.com: ALTER EVENT
             return self.create(words, draft)
         self._defined(alterations.alter(words, draft), words, draft)

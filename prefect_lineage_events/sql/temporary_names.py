@@ -32,7 +32,8 @@ def _says_temporary(folded: Sequence[str], context: Context, own: str) -> bool:
     """Is the schema of a name, or the current one that completes it, that of temporary tables (`pg_temp_3.t`)?"""
     if context.dialect == "duckdb":
         return len(folded) > 1 and folded[0] == own
-    above = folded[-2] if len(folded) > 1 else context.schema or ""
+    is_searched = context.search_path is not None and len(context.search_path.schemas) > 1
+    above = folded[-2] if len(folded) > 1 else "" if is_searched else context.schema or ""
     return above == own or (own == "pg_temp" and above.startswith("pg_temp_"))
 
 

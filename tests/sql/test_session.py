@@ -60,6 +60,43 @@ def test_names_are_completed_with_what_use_and_set_left(dialect: str, text: str,
     assert inputs(statement) == [name]
 
 
+@pytest.mark.parametrize(
+    ("dialect", "texts", "confidence"),
+    [
+        ("postgres", ["set search_path to s", "select a from t"], "exact"),
+        ("postgres", ["set search_path to s, public", "select a from t"], "partial"),
+        ("postgres", ["set search_path to s, public", "insert into t select 1"], "partial"),
+        ("postgres", ["set search_path to s, public", "delete from only t"], "partial"),
+        ("postgres", ["set search_path to s, public", "select t.a from public.t, information_schema.tables"], "exact"),
+        ("postgres", ["set search_path to s, public", "select relname from pg_class"], "exact"),
+        ("postgres", ["set search_path to s, public", "with t as (select 1 a) select a from t"], "exact"),
+        ("postgres", ["set search_path to s, public", "create temp table t as select 1 a", "select a from t"], "exact"),
+        ("postgres", ["create schema s", "set search_path to s, public", "create table t as select 1 a"], "exact"),
+        ("postgres", ["create schema s", "set search_path to s, public", "select 1 a into t", "table t"], "exact"),
+        ("postgres", ["begin", "set local search_path to s, public", "select a from t"], "partial"),
+        ("postgres", ["begin", "set local search_path to s, public", "commit", "select a from t"], "exact"),
+        ("postgres", ["set search_path to s, public", "reset search_path", "select a from t"], "exact"),
+        ("postgres", ["select set_config('search_path', 's,public', false)", "select a from t"], "partial"),
+        ("redshift", ["set search_path to s, public", "select a from t"], "partial"),
+        ("vertica", ["set search_path to s, public", "select a from t"], "partial"),
+        ("", ["set search_path to s, public", "select a from t"], "partial"),
+        ("duckdb", ["use s", "select a from t"], "partial"),
+        ("duckdb", ["use s.main", "select a from t"], "exact"),
+        ("duckdb", ["attach 'x.db' as s", "use s", "select a from t"], "exact"),
+        ("duckdb", ["create schema s", "use s", "create table t as select 1 a", "select a from t"], "exact"),
+        ("duckdb", ["create schema s", "use s", "select a from t"], "partial"),
+        ("duckdb", ["set search_path = 's,main'", "select a from t"], "partial"),
+        ("snowflake", ["use schema s", "select a from t"], "exact"),
+        ("trino", ["use c.s", "select a from t"], "exact"),
+        ("databricks", ["use s", "select a from t"], "exact"),
+        ("mysql", ["use s", "select a from t"], "exact"),
+    ],
+)
+def test_a_name_that_may_be_in_several_schemas_is_a_guess(dialect: str, texts: list[str], confidence: str) -> None:
+    statement, _ = run(Session(dialect, "db", "public"), *texts)
+    assert statement.confidence == confidence
+
+
 def test_use_in_the_same_text_counts_from_there_on() -> None:
     statements, _ = SNOWFLAKE.analyze("select a from t; use schema s; select a from t")
     assert [inputs(s) for s in statements if s.kind == "read"] == [["DB.PUBLIC.T"], ["DB.S.T"]]

@@ -20,7 +20,7 @@ from prefect_lineage_events.capture.drivers.asyncpg_calls import (
 from prefect_lineage_events.capture.drivers.asyncpg_cursors import opens_cursor, prepares
 from prefect_lineage_events.capture.drivers.asyncpg_transactions import resets, transacts
 from prefect_lineage_events.capture.drivers.driver import Driver, Weave
-from prefect_lineage_events.capture.drivers.postgres import first_schema, server_store
+from prefect_lineage_events.capture.drivers.postgres import schemas_of, server_store
 from prefect_lineage_events.capture.drivers.postgres_lookup import PostgresLookup, asyncpg_lookup
 from prefect_lineage_events.capture.drivers.postgres_types import TYPES
 from prefect_lineage_events.capture.proxies import ConnectionProxy
@@ -33,7 +33,7 @@ def store(connection: Any) -> Store:
     address, parameters = connection._addr, connection._params
     host, port = address if isinstance(address, tuple) else ("localhost", _socket_port(address))
     path = (parameters.server_settings or {}).get("search_path", "")
-    return server_store(host, port, parameters.database, first_schema(path))
+    return server_store(host, port, parameters.database, schemas_of(path))
 
 
 def _socket_port(path: str) -> int | None:

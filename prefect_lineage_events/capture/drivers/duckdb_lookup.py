@@ -23,6 +23,12 @@ _COLUMNS = """
         ON v.database_name = c.database_name AND v.schema_name = c.schema_name AND v.view_name = c.table_name
     WHERE NOT c.internal ORDER BY database, c.schema_name, c.table_name, c.column_index LIMIT 2000
 """
+_OWN = "lower(database_name) = lower(coalesce($1, current_database()))"
+_SCHEMAS = f"SELECT lower(schema_name) FROM duckdb_schemas() WHERE {_OWN} LIMIT 2000"
+_HOLDING = f"""
+    SELECT lower(schema_name) FROM duckdb_tables() WHERE {_OWN} AND lower(table_name) = $2
+    UNION SELECT lower(schema_name) FROM duckdb_views() WHERE {_OWN} AND lower(view_name) = $2
+"""
 _DEFAULT_SCHEMA = "main"
 # How long a close waits for a look-up that is under way; longer only in a fork of a process that was in one.
 _CLOSE_WAITS = 1.0
@@ -53,6 +59,37 @@ class InstanceLookup:
         known = _by_place(rows)
         found = {table: next((known[place] for place in _places(table) if place in known), None) for table in tables}
         return {table: described for table, described in found.items() if described is not None}
+
+    def default_schema(self) -> None:
+        """Every connection begins in `main`, which the store says."""
+
+    def search_path(self) -> None:
+        """None: what is searched beside `main` is set by statements."""
+
+    def searched_schemas(self) -> None:
+        """As `search_path`."""
+
+    def forget(self) -> None:
+        """No statement changes where connections begin."""
+
+    def existing_schemas(self, names: tuple[str, ...], database: str | None) -> dict[str, str]:
+        found = self._ask(_SCHEMAS, database)
+        return {name: name for name in names if name.lower() in found}
+
+    def schemas_with(self, table: str, schemas: tuple[str, ...], database: str | None) -> set[str]:
+        found = self._ask(_HOLDING, database, table.lower())
+        return {schema for schema in schemas if schema.lower() in found}
+
+    def _ask(self, query: str, database: str | None, *arguments: str) -> set[str]:
+        """The names that a query gives, asked on a duplicate. Raises where there is no connection any more."""
+        with self._in_use:
+            connection = self._connection()
+            if connection is None:
+                raise ConnectionError("the connection is closed")
+            with closing(duplicate_of(connection)) as duplicate:
+                rows = duplicate.execute(query, [database, *arguments]).fetchall()
+            del connection
+        return {name for (name,) in rows}
 
     def remember(self) -> None:
         """Before the close: the last look at the connection."""

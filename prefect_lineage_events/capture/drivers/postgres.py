@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from prefect_lineage_events import datasets
@@ -21,7 +22,7 @@ from prefect_lineage_events.datasets import Store
 
 # libpq's PQtransactionStatus: https://www.postgresql.org/docs/current/libpq-status.html
 _IDLE, _ACTIVE, _IN_TRANSACTION, _IN_ERROR = range(4)
-_SEARCH_PATH = re.compile(r"search[_-]path\s*=\s*(\S+)")
+_SEARCH_PATH = re.compile(r"search[_-]path\s*=\s*((?:\\\s|\S)+)")
 
 
 def store(connection: Any) -> Store:
@@ -31,26 +32,27 @@ def store(connection: Any) -> Store:
     return server_store(host, info.port, info.dbname, _search_path(info))
 
 
-def server_store(host: str, port: int | None, database: str | None, schema: str | None = None) -> Store:
-    """A socket directory is this machine."""
-    return datasets.server(
-        "postgres", "localhost" if host.startswith("/") else host, port, database, schema or "public"
-    )
+def server_store(host: str, port: int | None, database: str | None, schemas: tuple[str, ...] = ()) -> Store:
+    """A socket directory is this machine. `schemas` are those of the search path that the connection is opened with."""
+    host = "localhost" if host.startswith("/") else host
+    found = datasets.server("postgres", host, port, database, schemas[0] if schemas else "public")
+    return replace(found, searched=schemas)
 
 
-def _search_path(info: Any) -> str | None:
-    """The first schema of the search path that the connection was opened with, where libpq knows it.
+def _search_path(info: Any) -> tuple[str, ...]:
+    """The search path that the connection was opened with, where libpq knows it.
 
     The server reports `search_path` from version 18 on; before that only the connection's own options tell.
     """
     reported = info.parameter_status("search_path")
     options = _SEARCH_PATH.search(info.options or "")
-    return first_schema(reported or (options[1] if options else ""))
+    return schemas_of(reported or (options[1].replace("\\", "") if options else ""))
 
 
-def first_schema(search_path: str) -> str | None:
+def schemas_of(search_path: str) -> tuple[str, ...]:
+    """The schemas that a search path names; `$user` is none of those known by name."""
     schemas = [part.strip().strip('"') for part in search_path.split(",")]
-    return next((schema for schema in schemas if schema and not schema.startswith("$")), None)
+    return tuple(schema for schema in schemas if schema and not schema.startswith("$"))
 
 
 def commits_itself(connection: Any) -> bool:

@@ -21,10 +21,14 @@ _COLUMNS = """
     WHERE c.relname = ANY({names}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attrelid, a.attnum
 """
-_SCHEMA = "SELECT current_schema(), current_setting('search_path')"
+_SCHEMA = "SELECT current_schema(), current_setting('search_path'), array_to_string(current_schemas(false), ',')"
 _SCHEMAS = """
     SELECT nspname, nspname = session_user FROM pg_namespace
     WHERE nspname = ANY({names}) OR nspname = session_user
+"""
+_HOLDING = """
+    SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = ANY({names}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 _OPTIONS = "-c statement_timeout=3000 -c default_transaction_read_only=on"
 _TIMEOUT = 3  # seconds
@@ -43,8 +47,9 @@ class PostgresLookup:
         self._parameters = parameters
         self._begins_in: str | None = None
         self._search_path: tuple[str, ...] | None = None
+        self._searched: tuple[str, ...] | None = None
         self._knows_begin = False
-        self._schemas: set[str] = set()
+        self._schemas: dict[str, str] = {}
 
     def __call__(self, tables: Sequence[tuple[str, ...]]) -> Answer:
         rows = self._ask(self._parameters, _COLUMNS, [[table[-1] for table in tables]])
@@ -66,15 +71,27 @@ class PostgresLookup:
     def _ask_begin(self) -> None:
         if not self._knows_begin:
             self._knows_begin = True
-            [[self._begins_in, path]] = self._ask(self._parameters, _SCHEMA, [])
+            [[self._begins_in, path, searched]] = self._ask(self._parameters, _SCHEMA, [])
             self._search_path = tuple(name.strip().strip('"') for name in path.split(",") if name.strip())
+            self._searched = tuple(searched.split(",")) if searched else ()
 
-    def existing_schemas(self, names: tuple[str, ...]) -> set[str]:
+    def searched_schemas(self) -> tuple[str, ...] | None:
+        self._ask_begin()
+        return self._searched
+
+    def forget(self) -> None:
+        """Where connections begin was changed: it is asked for again."""
+        self._knows_begin = False
+
+    def existing_schemas(self, names: tuple[str, ...], database: str | None) -> dict[str, str]:
         """Which of these the database has; one that was seen is not asked for again."""
-        if not self._schemas.issuperset(names):
+        if not self._schemas.keys() >= set(names):
             for name, is_own in self._ask(self._parameters, _SCHEMAS, [list(names)]):
-                self._schemas |= {name, "$user"} if is_own else {name}
-        return self._schemas.intersection(names)
+                self._schemas |= {name: name, "$user": name} if is_own else {name: name}
+        return {name: self._schemas[name] for name in names if name in self._schemas}
+
+    def schemas_with(self, table: str, schemas: tuple[str, ...], database: str | None) -> set[str]:
+        return {schema for (schema,) in self._ask(self._parameters, _HOLDING, [[table]])}.intersection(schemas)
 
 
 _shared: WeakValueDictionary[tuple[Any, ...], PostgresLookup] = WeakValueDictionary()

@@ -1,0 +1,77 @@
+"""The search path of a session: in which of its schemas a table is that is named without one.
+
+A store looks through the schemas in order, so that the text alone tells the table only where there is one schema, or
+where the session itself made the table in the first one. Otherwise the store is asked.
+https://www.postgresql.org/docs/current/ddl-schemas.html, https://duckdb.org/docs/stable/sql/statements/use
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+Parts = tuple[str, ...]
+
+TEMPORARY = "pg_temp"  # tables in it are known before any other
+GUESSED = "which schema of the search path has a table is known only to the store"
+
+
+class StoreSchemas(Protocol):
+    """What a store says of its schemas when it is asked, on a connection of our own. None: it did not answer.
+
+    `version` changes whenever another answer may be given than before.
+    """
+
+    @property
+    def version(self) -> int: ...  # pragma: no cover
+
+    def existing(self, names: tuple[str, ...], database: str | None) -> Mapping[str, str] | None:
+        """Those of the names that are schemas, and what they are called: `$user` is the login's own."""
+        ...  # pragma: no cover
+
+    def holding(
+        self, table: str, schemas: tuple[str, ...], database: str | None, *, ask: bool
+    ) -> Collection[str] | None:
+        """Those of the schemas that have a table of that name. Without `ask` only what has been asked before counts."""
+        ...  # pragma: no cover
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPath:
+    """The schemas that are searched, in order. `is_known`: all of them exist, and no other is searched.
+
+    `made` and `created` are the tables and the schemas that the session made. `asks`: the tables of a statement may be
+    asked for; they may not after it has dropped or renamed them.
+    """
+
+    schemas: tuple[str, ...]
+    is_known: bool = True
+    made: frozenset[Parts] = frozenset()
+    created: frozenset[str] = frozenset()
+    store: StoreSchemas | None = None
+    database: str | None = None
+    asks: bool = True
+
+    @property
+    def first(self) -> SearchPath:
+        """Where a new table is made."""
+        return replace(self, schemas=self.schemas[:1], is_known=self.is_known or self.schemas[0] in self.created)
+
+    def without_asking(self) -> SearchPath:
+        return replace(self, asks=False)
+
+    def schema_of(self, table: str, complete: Callable[[Parts], Parts]) -> tuple[str, bool]:
+        """The schema of a table, and whether it is a guess."""
+        schemas = tuple(s for s in self.schemas if not s.startswith(TEMPORARY)) or self.schemas
+        first = schemas[0]
+        own = next((schema for schema in schemas if complete((schema, table)) in self.made), None)
+        if own == first or len(schemas) == 1:
+            return first, not self.is_known and own is None
+        held = None
+        if self.store is not None:
+            held = self.store.holding(table, schemas, self.database, ask=self.asks)
+        if held is None:
+            return own or first, True
+        found = next((schema for schema in schemas if schema in held or schema == own), None)
+        return (found, False) if found is not None else (first, True)
