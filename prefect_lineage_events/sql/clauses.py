@@ -8,6 +8,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET})
+_NAMES = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
+_NAMING_A_TABLE = ("dictget", "dicthas", "dictisin", "joinget")
 _BEFORE_APPLY = frozenset({TokenType.STAR, TokenType.R_PAREN})
 
 
@@ -32,6 +34,62 @@ def merge_with_delete(tokens: Sequence[Token]) -> Sequence[Token]:
                 waiting = []
             written.append(token)
     return [*written, *waiting]
+
+
+def clickhouse(tokens: Sequence[Token]) -> Sequence[Token]:
+    """What ClickHouse takes by its name and sqlglot does not."""
+    return _infile(_names_as_texts(apply_of_a_name(tokens)))
+
+
+def _infile(tokens: Sequence[Token]) -> Sequence[Token]:
+    """`INSERT INTO t FROM INFILE 'x.csv' ...` takes the rows of a file (clickhouse.com/docs: INSERT INTO)."""
+    at = next((i for i, t in enumerate(tokens[1:-1], 1) if t.text.upper() == "INFILE"), 0)
+    if tokens[0].token_type is not TokenType.INSERT or tokens[at - 1].token_type is not TokenType.FROM:
+        return tokens
+    before, name = tokens[at - 1], tokens[at + 1]
+    select = [_as(before, TokenType.SELECT, "SELECT"), _as(before, TokenType.STAR, "*"), before]
+    opening, closing = _as(name, TokenType.L_PAREN, "("), _as(name, TokenType.R_PAREN, ")")
+    return [*tokens[: at - 1], *select, _as(tokens[at], TokenType.VAR, "file"), opening, name, closing]
+
+
+def _names_as_texts(tokens: Sequence[Token]) -> Sequence[Token]:
+    """`dictGet(d.t, ...)`, `joinGet(d.t, ...)`, `dictionary(d.t)` name a table and no column: `dictGet('d.t', ...)`.
+
+    `COLUMNS(a, b)` lists names: `COLUMNS(['a', 'b'])` (clickhouse.com/docs: SELECT, COLUMNS expression).
+    """
+    written: list[Token] | None = None
+    done = 0
+    for at in range(len(tokens) - 3):
+        if at < done or tokens[at + 1].token_type is not TokenType.L_PAREN:
+            continue
+        word = tokens[at].text.lower()
+        is_list = word == "columns"
+        if not (is_list or word == "dictionary" or word.startswith(_NAMING_A_TABLE)):
+            continue
+        end = _end_of_names(tokens, at + 2, "," if is_list else ".")
+        closes = tokens[end].token_type is TokenType.R_PAREN
+        if end == at + 2 or not (closes or (not is_list and tokens[end].token_type is TokenType.COMMA)):
+            continue
+        named = tokens[at + 2 : end]
+        if is_list:
+            texts = [_as(t, TokenType.STRING, t.text) if i % 2 == 0 else t for i, t in enumerate(named)]
+            texts = [_as(named[0], TokenType.L_BRACKET, "["), *texts, _as(named[-1], TokenType.R_BRACKET, "]")]
+        else:
+            texts = [_as(named[0], TokenType.STRING, "".join(t.text for t in named))]
+        written = [*(written or []), *tokens[done : at + 2], *texts]
+        done = end
+    return tokens if written is None else [*written, *tokens[done:]]
+
+
+def _end_of_names(tokens: Sequence[Token], at: int, sign: str) -> int:
+    """Past the names with this sign between them; `at` itself where there are none."""
+    start = at
+    while at < len(tokens) and tokens[at].token_type in _NAMES:
+        at += 1
+        if at + 1 >= len(tokens) or tokens[at].text != sign:
+            return min(at, len(tokens) - 1)
+        at += 1
+    return start
 
 
 def apply_of_a_name(tokens: Sequence[Token]) -> Sequence[Token]:

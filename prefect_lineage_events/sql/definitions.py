@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from . import engines
 from .declarations import declared_columns
 from .draft import Draft
 from .model import TableKind, TableRef
@@ -146,6 +147,9 @@ def create(words: Words, draft: Draft) -> Definition:
     elif thing == "STAGE":
         _stage(words, at, draft)
     elif target is not None:
+        if draft.context.dialect == "clickhouse":
+            read_source = engines.source if thing == "DICTIONARY" else engines.engine
+            read_source(words, at, len(words) if query == -1 else query, draft)
         _without_query(words, at, len(words) if query == -1 else query, draft, target)
         _refreshed(words, at, draft)
     if thing == "VIEW" and words.word(at) == "TO":
@@ -321,6 +325,7 @@ _AS_LIKE = frozenset({"clickhouse", "teradata"})
 
 
 def _like(words: Words, at: int, draft: Draft, target: TableRef, word: str) -> int:
+    at += word == "CLONE" and words.word(at + 1) == "AS"  # clickhouse.com: CREATE TABLE ... CLONE AS
     named = read_name(words, at + 1, draft.context)
     if named.table is not None:
         draft.read(named.table)

@@ -11,32 +11,51 @@ from collections.abc import Sequence
 from prefect_lineage_events.naming import SCHEMES, fold, kept
 
 from .context import Context
+from .lexis import BATCHED
 
 # Stores whose full table name has two parts, database.table: there is one default, which stands before single names.
 TWO_LEVEL = frozenset(scheme.dialect for scheme in SCHEMES.values() if scheme.depth < 3) - {"duckdb"}
+_LOCAL_PARTS = 3  # of a name in T-SQL: a fourth is a linked server (learn.microsoft.com: four-part names)
+_OWNER = "dbo"
 
 
 def complete(parts: Sequence[str], context: Context, *, as_spelled: bool = False) -> tuple[str, ...]:
     """The parts of a table name with the default schema and database in front, where they are missing and known.
 
     Where the schema is unknown, `database.table` is all that is known of a name. `db..table` leaves the schema to the
-    default: Snowflake's is PUBLIC, T-SQL's the user's own, left out where unknown, but for a linked server, whose name
-    would be taken for a database (learn.microsoft.com: four-part names). `as_spelled`: the defaults are not folded.
+    default: Snowflake's is PUBLIC, T-SQL's the user's own, left out where unknown. `..table` leaves both.
+    `as_spelled`: the defaults are not folded.
     """
+    while parts and not parts[0]:
+        parts = parts[1:]
     schema, database = context.schema, context.database
     if context.dialect in TWO_LEVEL:
         schema, database = schema or database, None
     if not as_spelled:
         schema, database = schema and kept(schema, context.dialect), database and kept(database, context.dialect)
     if "" in parts:
-        default = "PUBLIC" if context.dialect == "snowflake" else schema or ("dbo" if len(parts) > 3 else "")
-        parts = [part for part in (p or default for p in parts) if part]
-        return tuple(parts)
+        if context.dialect == "snowflake":
+            schema = "PUBLIC"
+        elif context.dialect in BATCHED:
+            schema = _OWNER if len(parts) > _LOCAL_PARTS else schema
+        elif context.dialect in TWO_LEVEL:
+            schema = ""
+        return tuple(part for part in (p or schema for p in parts) if part)
     if len(parts) == 1 and schema:
         parts = (schema, *parts)
     if database and len(parts) < 3:
         parts = (database, *parts)
     return tuple(parts)
+
+
+def leaves_out_database(parts: Sequence[str], dialect: str) -> bool:
+    """Is it a table of a linked server in the database that only the server knows, as in `srv...t`?"""
+    return dialect in BATCHED and len(parts) > _LOCAL_PARTS and bool(parts[0]) and not parts[1]
+
+
+def leaves_out_schema(parts: Sequence[str], dialect: str) -> bool:
+    """The same of the schema alone, `srv.db..t`: nearly always `dbo`."""
+    return dialect in BATCHED and len(parts) > _LOCAL_PARTS and bool(parts[0]) and not parts[2]
 
 
 def split_identifier(text: str, dialect: str) -> tuple[str, ...]:

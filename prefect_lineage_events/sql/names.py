@@ -13,7 +13,7 @@ from prefect_lineage_events.naming import KEEPS_SPELLING, fold
 
 from .catalogs import is_catalog
 from .context import Context
-from .identifiers import complete, split_identifier
+from .identifiers import complete, leaves_out_database, leaves_out_schema, split_identifier
 from .lexis import PL_SQL
 from .locations import ADDRESS, clean_location
 from .model import TableRef
@@ -89,9 +89,10 @@ Part = tuple[str, bool]  # a name's part as written, and whether in quotes
 
 # What is named by a connection string, which is never shown, or by a secret: which table that is is not known.
 HIDDEN = TableRef(kind="other", path="?")
-HIDDEN_REASON = "a connection string, a secret, a catalog or a setting says where its data is"
+HIDDEN_REASON = "a connection string, a secret, a catalog, a server or a setting says where its data is"
 
 
+REMOTE_SCHEMA = "the schema of a table of a linked server is left to the server"
 PERHAPS_MADE = "whether a text that failed has made or dropped a temporary table of that name is not known"
 
 # Values that are written like names (postgresql.org: Functions without parentheses, reserved as names of tables)
@@ -156,7 +157,9 @@ def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = 
         return TableRef(own, temporary=True, doubt=PERHAPS_MADE if own in context.doubtful else "")
     if context.schema_lost and len(folded) == 1:
         return HIDDEN
-    doubt = ""
+    if leaves_out_database(folded, context.dialect):
+        return HIDDEN
+    doubt = REMOTE_SCHEMA if leaves_out_schema(folded, context.dialect) else ""
     if context.search_path is not None and len(folded) == 1:
         schema, is_guess = context.search_path.schema_of(folded[0], lambda parts: complete(parts, context))
         folded, spelling, doubt = (schema, *folded), (), GUESSED if is_guess else ""
@@ -235,7 +238,8 @@ def unquoted(text: str) -> Part:
 
 
 def _stage_parts(name: str) -> list[str]:
-    return re.findall(r'"(?:[^"]|"")*"|[^."]+', name) or [name]
+    """`db..st` has an empty part."""
+    return re.findall(r'"(?:[^"]|"")*"|[^."]+|(?<=\.)(?=\.)', name) or [name]
 
 
 def location_of(text: str, context: Context) -> TableRef | None:

@@ -76,7 +76,8 @@ def read_parts(words: Words, at: int, dialect: str) -> tuple[list[Part], int]:
             at += 1
             continue
         if not words.is_name(at):
-            if words.word(at) == "." and parts:  # db..table
+            begins = dialect in BATCHED and words.word(at + 1) == "."  # ..table
+            if words.word(at) == "." and (parts or begins):  # db..table
                 parts.append(("", False))
                 at += 1
                 continue

@@ -201,10 +201,10 @@ class _Reader:
         """Read words without a tree; SELECT INTO makes a table where the dialect says so."""
         if self.context.dialect in BATCHED and words.word(start) == "INSERT":
             end = self._rows_executed(draft, words, start, end)
+        reason, draft.reason = draft.reason or "it does not parse", ""
         recover(words, start, end, draft, makes_tables=self.context.select_into_makes_a_table)
         if draft.effect is None:
             draft.kind = "read"
-        reason, draft.reason = draft.reason or "it does not parse", ""
         draft.doubt("recovered", f"read from its words: {reason}")
 
     def _executed(self, draft: Draft, words: Words, start: int, end: int) -> bool:

@@ -33,6 +33,7 @@ class Found(NamedTuple):
     is_one: bool = False
 
 
+_FULL = 2  # parts of a name in ClickHouse
 Reader = Callable[[Arguments, Context], Found]
 
 
@@ -88,6 +89,17 @@ def _database_and_table(first: int) -> Reader:
     return read
 
 
+def _database_or_table(first: int) -> Reader:
+    """The same, but for `f(t)` and `f('t')`, which are of the current database."""
+
+    def read(arguments: Arguments, context: Context) -> Found:
+        if len(arguments.positional) == first + 1 and len(_two_parts(arguments, first)) < _FULL:
+            return _own(first)(arguments, context)
+        return _database_and_table(first)(arguments, context)
+
+    return read
+
+
 def _two_parts(arguments: Arguments, first: int) -> list[str]:
     one = arguments.at(first, "database", "db")
     if isinstance(one, tuple) and len(one) > 1:
@@ -109,7 +121,7 @@ def _query(*positions: int, name: str = "query") -> Reader:
                 if position < len(arguments.positional) or position == positions[0]:
                     return Found(tables, UNKNOWN_QUERY)
                 continue
-            found, reason = _read_by(text, context.dialect, context.database, context.schema)
+            found, reason = read_by(text, context.dialect, context.database, context.schema)
             tables += found
             if reason:
                 return Found(tables, reason)
@@ -118,7 +130,7 @@ def _query(*positions: int, name: str = "query") -> Reader:
     return read
 
 
-def _read_by(
+def read_by(
     text: str, dialect: str, database: str | None = None, schema: str | None = None
 ) -> tuple[list[TableRef], str]:
     """The tables of a query in a text, and what is not known of them."""
@@ -179,7 +191,7 @@ def _attached_query(dialect: str) -> Reader:
         if not alias or not isinstance(text, str):
             return Found(reason=UNKNOWN_QUERY)
         schema = "public" if dialect == "postgres" else None
-        tables, reason = _read_by(text, dialect, None, schema)
+        tables, reason = read_by(text, dialect, None, schema)
         return Found([TableRef((alias.lower(), *t.parts)) for t in tables if t.kind == "table"], reason)
 
     return read
@@ -237,7 +249,7 @@ def _dblink(arguments: Arguments, context: Context) -> Found:
     server = server_of(connection, "postgres") if is_string and isinstance(connection, str) else None
     if server is None or not server.database:
         return Found(reason=UNKNOWN_SERVER)
-    tables, reason = _read_by(text, "postgres", server.database, "public")
+    tables, reason = read_by(text, "postgres", server.database, "public")
     return Found([_foreign(server.namespace, *t.parts) for t in tables if t.kind == "table"], reason)
 
 
@@ -257,8 +269,8 @@ def _matched(arguments: Arguments, context: Context) -> Found:
     return Found(reason=MATCHED)
 
 
-def _kafka(arguments: Arguments, context: Context) -> Found:
-    """Databricks' `read_kafka(bootstrapServers => 'host:9092', subscribe => 'topic')`."""
+def kafka(arguments: Arguments, context: Context) -> Found:
+    """Databricks' `readkafka(bootstrapServers => 'host:9092', subscribe => 'topic')`."""
     servers, topics = arguments.text(9, "bootstrapservers"), arguments.text(9, "subscribe")
     hosts = [server_of(host, "kafka") for host in (servers or "").split(",")]
     if not topics or None in hosts:
@@ -275,7 +287,7 @@ def passed_through(catalog: str, function: str, arguments: Arguments, context: C
     text = arguments.at(0, "query")
     if not isinstance(text, str):
         return Found(reason=UNKNOWN_QUERY)
-    tables, reason = _read_by(text, "")
+    tables, reason = read_by(text, "")
     named = [t for t in tables if len(t.parts) > 1]
     if len(named) < len(tables):
         reason = reason or "the schema of a table that another store is asked for"
@@ -328,7 +340,13 @@ _CLICKHOUSE: dict[str, Reader] = {  # clickhouse.com/docs/sql-reference/table-fu
     **dict.fromkeys(("joinget", "joingetornull"), _own()),
     **dict.fromkeys(("remote", "remotesecure"), _remote),
     **dict.fromkeys(("cluster", "clusterallreplicas"), _database_and_table(1)),
-    **dict.fromkeys(("loop", "mergetreeindex", "mergetreeprojection"), _database_and_table(0)),
+    **dict.fromkeys(
+        (
+            *("loop", "mergetreeindex", "mergetreeprojection", "mergetreeanalyzeindexes", "mergetreetextindex"),
+            *("timeseriesdata", "timeseriessamples", "timeseriestags", "timeseriesmetrics", "timeseriesselector"),
+        ),
+        _database_or_table(0),
+    ),
     "merge": _matched,
     "postgresql": _address("postgres"),
     "mysql": _address("mysql"),
@@ -342,7 +360,7 @@ _DATABRICKS: dict[str, Reader] = {  # docs.databricks.com: table-valued function
     "table_changes": _own(),
     "vector_search": _own(0, "index"),
     "remote_query": _elsewhere,
-    "read_kafka": _kafka,
+    "readkafka": kafka,
     **dict.fromkeys(("read_kinesis", "read_pubsub", "read_pulsar", "read_sql", "event_log"), _elsewhere),
 }
 FUNCTIONS: dict[str, dict[str, Reader]] = {

@@ -12,7 +12,7 @@ from sqlglot.expressions import Expr
 from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
-from .clauses import apply_of_a_name, merge_with_delete
+from .clauses import clickhouse, merge_with_delete
 from .metered import ParserStopped, parser
 from .phrases import without_phrases
 
@@ -42,7 +42,7 @@ _NO_FUNCTIONS = frozenset(Parser.ID_VAR_TOKENS - Parser.FUNC_TOKENS - {TokenType
 _BEFORE_PARSING: dict[str, Callable[[Sequence[Token]], Sequence[Token]]] = {
     "teradata": without_phrases,
     "oracle": merge_with_delete,
-    "clickhouse": apply_of_a_name,
+    "clickhouse": clickhouse,
 }
 
 

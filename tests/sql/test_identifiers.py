@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prefect_lineage_events.naming import fold
+from prefect_lineage_events.sql import analyze
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.identifiers import complete, split_identifier
 
@@ -67,3 +68,31 @@ def test_what_a_name_leaves_out_comes_from_the_connection(context: Context, part
 )
 def test_a_name_in_a_text_is_split_as_the_store_would(text: str, parts: tuple):
     assert split_identifier(text, "snowflake") == parts
+
+
+@pytest.mark.parametrize(
+    ("dialect", "name", "expected", "confidence"),
+    [
+        ("tsql", "db2..t", "db2.dbo.t", "exact"),
+        ("tsql", "..t", "d.dbo.t", "exact"),
+        ("tsql", "...t", "d.dbo.t", "exact"),
+        ("tsql", "..s.t", "d.s.t", "exact"),
+        ("tsql", "[db2]..[t]", "db2.dbo.t", "exact"),
+        ("tsql", "srv.db2.s.t", "srv.db2.s.t", "exact"),
+        ("tsql", "srv.db2..t", "srv.db2.dbo.t", "partial"),
+        ("tsql", "srv..s.t", "", "partial"),
+        ("tsql", "srv...t", "", "partial"),
+        ("fabric", "srv...t", "", "partial"),
+        ("snowflake", "db2..t", "DB2.PUBLIC.T", "exact"),
+        ("snowflake", '"db2".."t"', "db2.PUBLIC.t", "exact"),
+        ("snowflake", "identifier('db2..t')", "DB2.PUBLIC.T", "exact"),
+        ("snowflake", "@db2..st/f", "@DB2.PUBLIC.ST/f", "exact"),
+    ],
+)
+@pytest.mark.parametrize("text", ["select * from {}", "select 1 from {} where +"])
+def test_parts_that_a_name_leaves_out(dialect: str, name: str, expected: str, confidence: str, text: str) -> None:
+    database, schema = ("d", "dbo") if dialect != "snowflake" else ("D", "S")
+    (statement,) = analyze(text.format(name), dialect=dialect, database=database, schema=schema, columns=False)
+    doubt = "recovered" if "+" in text and confidence == "exact" else confidence
+    assert ([t.name for t in statement.inputs], statement.confidence) == ([expected] if expected else [], doubt)
+    assert bool(statement.reason) == (doubt != "exact")

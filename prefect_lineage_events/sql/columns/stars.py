@@ -213,7 +213,19 @@ def _columns(queries: Queries, chosen: exp.Expr, scope: Scope, env: Env | None) 
     if is_star(chosen):
         return (yield from listed(queries, chosen, scope, env))
     whole = yield from _star(queries, exp.Star(), scope.sources, scope.merged, scope, env=env)
+    if _names_texts(chosen) and any((output.name or output.label) == "*" for output in whole.outputs):
+        outputs = []
+        for item in chosen.expressions:
+            column = exp.Column(this=exp.Identifier(this=item.name, quoted=True))
+            origins = yield from queries.value(column, "IDENTITY", scope, env)
+            outputs.append(Output(item.name, tuple(origins)))
+        return Listed(outputs)
     return _chosen(whole, _choice(chosen))
+
+
+def _names_texts(chosen: exp.Expr) -> bool:
+    items = chosen.expressions if isinstance(chosen, exp.Array) else ()
+    return bool(items) and all(isinstance(item, exp.Literal) for item in items)
 
 
 def _choice(chosen: exp.Expr) -> patterns.Chooses:
@@ -225,7 +237,7 @@ def _choice(chosen: exp.Expr) -> patterns.Chooses:
     items = chosen.expressions if isinstance(chosen, exp.Array) else ()
     if len(items) == 1 and isinstance(items[0], exp.Comprehension):
         return patterns.condition(items[0].args.get("condition"), items[0].expression.name)
-    if items and all(isinstance(i, exp.Literal) for i in items):
+    if _names_texts(chosen):
         names = {i.name.lower() for i in items}
         return lambda name: name.lower() in names
     return lambda name: None

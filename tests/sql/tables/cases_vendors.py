@@ -195,7 +195,7 @@ CLICKHOUSE: Cases = {
         Case("partitions", "alter table t replace partition 1 from u", "u", "t", "write", "overwrite"),
     ],
     "definitions": [
-        Case("AS takes the structure", "create table t as u engine = Distributed(c, d, e)", "u", "t", "create", "create"),
+        Case("AS takes the structure", "create table t as u engine = Distributed(c, d, e)", "u d.e", "t", "create", "create"),
         Case("EXCHANGE TABLES", "exchange tables a and b", "a b", "a b", "alter", "swap"),
         Case("columns of a cluster's table", "create table t on cluster c (a Int, m Map(String, Int)) engine = Memory", "", "t", "create", "create"),
     ],
