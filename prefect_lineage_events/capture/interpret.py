@@ -20,6 +20,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, split_inputs
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import Statement, TableRef
+from prefect_lineage_events.sql.shown_names import without_values_of_text
 
 # A statement that tells of another, and a data-modifying WITH query.
 _PLAN = re.compile(r"\s*(?:EXPLAIN|PROFILE|DESCRIBE|DESC)\b", re.IGNORECASE)
@@ -106,7 +107,7 @@ def _drafts(
         say = partial(
             say,
             operation=statement.kind if statement.kind in ("read", "misc") else "misc",
-            result_columns=note.result_columns or tuple(Column(name=name) for name in statement.result_columns),
+            result_columns=_described(note, state) or tuple(Column(name=name) for name in statement.result_columns),
         )
         yield from _portions(say, None, sources, tuple(names.edges(statement, None)))
         return
@@ -114,7 +115,7 @@ def _drafts(
     say = partial(
         say,
         operation=statement.kind,
-        result_columns=_returned(statement, note),
+        result_columns=_returned(statement, note, state),
         value_origins=tuple(dict.fromkeys(draft.statement_id for draft in read)),
     )
     for table, output in outputs.items():
@@ -144,11 +145,21 @@ def _values(statement: Statement, table: TableRef, *, inlined: bool) -> dict[str
     }
 
 
-def _returned(statement: Statement, note: StatementNote) -> tuple[Column, ...]:
+def _described(note: StatementNote, state: ConnectionState) -> tuple[Column, ...]:
+    """The columns of the result, as the store described them."""
+    columns = note.result_columns
+    names = without_values_of_text([column.name for column in columns], note.sql, state.store.dialect)
+    return tuple(
+        column if column.name == name else column.model_copy(update={"name": name})
+        for column, name in zip(columns, names, strict=True)
+    )
+
+
+def _returned(statement: Statement, note: StatementNote, state: ConnectionState) -> tuple[Column, ...]:
     """The columns of the rows that a DELETE or an UPDATE hands back. Keys that an INSERT gave out are no data."""
     if statement.effect not in ("delete", "update") or not statement.result_columns:
         return ()
-    return note.result_columns or tuple(Column(name=name) for name in statement.result_columns)
+    return _described(note, state) or tuple(Column(name=name) for name in statement.result_columns)
 
 
 def _portions(

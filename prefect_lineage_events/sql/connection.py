@@ -217,7 +217,7 @@ def created(thing: str, words: Words, at: int, draft: Draft) -> None:
 
 def alter_login(words: Words, draft: Draft) -> None:
     """`ALTER ROLE r SET search_path = a`, of a database too: where sessions begin from then on (postgresql.org)."""
-    if _rolls_back(draft) and "SEARCH_PATH" in words.upper:
+    if words.word(1) in ("ROLE", "USER", "DATABASE") and _rolls_back(draft) and "SEARCH_PATH" in words.upper:
         draft.session.append(("logins", ""))
 
 

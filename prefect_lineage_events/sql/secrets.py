@@ -11,8 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from .hidden_words import ENDS, Hidden, after_name, closing, end_of_word
 from .lexis import BATCHED, word_set
 from .sniff import CHANGES, QUERIES
+from .value_words import CASTS, hide_call_arguments, hide_option_words, hide_rest, hide_type_parameters
 
 # A name whose value is nobody's business: MASTER_PASSWORD, AWS_SECRET_KEY, sas_token, private_key, ...
 SENSITIVE = re.compile(
@@ -82,8 +84,7 @@ _BATCH_BEGINNINGS = _KNOWN | word_set(
     SETUSER SHUTDOWN THROW UPDATETEXT WAITFOR WRITETEXT CONNECT DEFINE"""
 )
 _VALUE_SIGNS = frozenset({"=", "=>", ":=", "TO", "BY", ":"})
-_ENDS = frozenset({",", ")", ";", "]"})
-_NO_VALUE = _ENDS | word_set(
+_NO_VALUE = ENDS | word_set(
     """. @ TABLE VIEW FUNCTION PROCEDURE INDEX TYPE FROM INTO FOR AS ON IN IS AND OR NOT IF WITH SELECT WHERE JOIN
     LOCATION TO"""
 )
@@ -111,20 +112,21 @@ def hide_secrets(words: Sequence[str], spaced: Sequence[bool], dialect: str) -> 
     `spaced[i]` says whether a blank stands before word i.
     """
     is_query = words[0].upper() in _PARSED and dialect not in BATCHED and words[0].upper() != "DELETE"
-    if is_query and ":" not in words and ("=" not in words or "(" not in words):
+    if is_query and ":" not in words and ("=" not in words or "(" not in words) and CASTS.isdisjoint(words):
         return list(words), list(spaced)
     upper = [word.upper() for word in words]
     if is_query:
-        hidden = _Hidden(list(words), list(spaced))
+        hidden = Hidden(list(words), list(spaced))
         _hide_options(upper, hidden)
         _hide_addresses(upper, hidden)
+        hide_type_parameters(upper, hidden)
         return hidden.result()
     if not _is_known(upper):
         return _first_word(words, spaced, upper, dialect)
     end = _end_of_account(upper)
     if end is not None:
         words, spaced, upper = words[:end], spaced[:end], upper[:end]
-    hidden = _Hidden(list(words), list(spaced))
+    hidden = Hidden(list(words), list(spaced))
     if upper[0] not in _PARSED:
         _hide_named(upper, hidden)
         upper = [word if word == "?" else known for word, known in zip(hidden.words, upper, strict=True)]
@@ -137,45 +139,18 @@ def hide_secrets(words: Sequence[str], spaced: Sequence[bool], dialect: str) -> 
     if upper[0] in ("SET", "RESET"):
         hidden.cut(_NO_SETTING, next((i for i in range(1, len(upper)) if upper[i] in _KNOWN - {"SET"}), len(upper)))
     elif upper[0] == "PRAGMA":
-        value = _after_name(upper, 1)
+        value = after_name(upper, 1)
         if upper[value : value + 1] == ["("]:
-            hidden.hide(value + 1, _closing(upper, value))
+            hidden.hide(value + 1, closing(upper, value))
         else:
             hidden.hide(value + (upper[value : value + 1] == ["="]), len(upper))
     elif upper[0] == "ATTACH" and "(" in upper:
-        hidden.hide(upper.index("(") + 1, _closing(upper, upper.index("(")))
-    if dialect in BATCHED:
-        _hide_call_arguments(upper, hidden)
+        hidden.hide(upper.index("(") + 1, closing(upper, upper.index("(")))
+    hide_call_arguments(upper, hidden, anywhere=dialect in BATCHED)
+    hide_rest(upper, hidden)
+    hide_type_parameters(upper, hidden)
+    hide_option_words(upper, hidden)
     return hidden.result()
-
-
-class _Hidden:
-    """Words being hidden; a run of hidden words is one `?`."""
-
-    def __init__(self, words: list[str], spaced: list[bool]) -> None:
-        self.words = words
-        self.spaced = spaced
-        self._gone = [False] * len(words)
-        self._end = len(words)
-
-    def hide(self, start: int, end: int) -> None:
-        if start < min(end, len(self.words)) and not self._gone[start]:
-            self.words[start] = "?"
-            self._gone[start + 1 : end] = [True] * (min(end, len(self.words)) - start - 1)
-
-    def is_hidden(self, i: int) -> bool:
-        return self._gone[i] or self.words[i] == "?"
-
-    def cut(self, marks: frozenset[str], end: int) -> None:
-        """Leaves out everything from the first of these marks on, if it stands before `end` and within a word."""
-        shown = (
-            i for i, word in enumerate(self.words[:end]) if word in marks and not (self._gone[i] or self.spaced[i])
-        )
-        self._end = next(shown, len(self.words))
-
-    def result(self) -> tuple[list[str], list[bool]]:
-        kept = [i for i, gone in enumerate(self._gone[: self._end]) if not gone]
-        return [self.words[i] for i in kept], [self.spaced[i] for i in kept]
 
 
 # --- statements of an unknown kind
@@ -213,7 +188,7 @@ def _first_word(
     https://learn.microsoft.com/sql/t-sql/language-elements/execute-transact-sql
     """
     if dialect in BATCHED and _is_procedure(upper):
-        end = _after_name(upper, 0)
+        end = after_name(upper, 0)
         return [*words[:end], *["?"] * (end < len(words))], [*spaced[:end], *[True] * (end < len(words))]
     if len(words) == 1 or not _OWN_WORD.match(words[0]):
         return ["?"], [False]
@@ -224,14 +199,6 @@ def _is_procedure(upper: Sequence[str]) -> bool:
     name = upper[0]
     is_name = name[0] in '"[_#' or name[0].isalpha()
     return is_name and name not in _BATCH_BEGINNINGS and (len(upper) == 1 or upper[1] not in ("=", "(", ":"))
-
-
-def _after_name(upper: Sequence[str], i: int) -> int:
-    """Past the dotted name at i."""
-    end = i + 1
-    while end + 1 < len(upper) and upper[end] == ".":
-        end += 2
-    return min(end, len(upper))
 
 
 # --- accounts
@@ -266,11 +233,11 @@ def _end_of_guarded(upper: Sequence[str], i: int, is_head: bool) -> int | None:
         return _end_of_settings(upper, j)
     while j < len(upper) and upper[j] in _AFTER_GUARDED:
         j += 1
-    j += j < len(upper) and upper[j] not in _ENDS and upper[j] != "("
+    j += j < len(upper) and upper[j] not in ENDS and upper[j] != "("
     while j + 1 < len(upper) and upper[j] in (".", "@"):
         j += 2
     if upper[j : j + 1] == ["CLONE"]:
-        j = _after_name(upper, j + 1)
+        j = after_name(upper, j + 1)
     elif upper[j : j + 1] == ["SET"] and upper[i + 1] == "DATABASE":
         return _end_of_settings(upper, j)
     return min(j, len(upper))
@@ -284,7 +251,7 @@ def _end_of_settings(upper: Sequence[str], at: int) -> int:
 # --- values
 
 
-def _hide_settings(upper: Sequence[str], hidden: _Hidden) -> None:
+def _hide_settings(upper: Sequence[str], hidden: Hidden) -> None:
     """`SET name = value`: every value that is no expression in parentheses."""
     i = 1
     while i < len(upper):
@@ -303,19 +270,19 @@ def _names_a_setting(upper: Sequence[str], i: int) -> bool:
     return any(word in ("=", "TO", ":=") for word in upper[i + 1 : i + 4])
 
 
-def _hide_addresses(upper: Sequence[str], hidden: _Hidden) -> None:
+def _hide_addresses(upper: Sequence[str], hidden: Hidden) -> None:
     """`s3a://key:secret@bucket/x`, unquoted: up to the next blank."""
     end = 0
     for i in range(1, len(upper) - 1):
         if i >= end and upper[i] == ":" and upper[i + 1][0] == "/" and not (hidden.spaced[i] or hidden.spaced[i + 1]):
             start = i - 1
-            while start > end and not hidden.spaced[start] and upper[start - 1] not in _ENDS:
+            while start > end and not hidden.spaced[start] and upper[start - 1] not in ENDS:
                 start -= 1
-            end = _end_of_word(upper, hidden.spaced, start)
+            end = end_of_word(upper, hidden.spaced, start)
             hidden.hide(start, end)
 
 
-def _hide_options(upper: Sequence[str], hidden: _Hidden) -> None:
+def _hide_options(upper: Sequence[str], hidden: Hidden) -> None:
     """`name = word` in a list of options, or in the call of a table function: the word, unless it is a keyword.
 
     An option's value is no name by the grammar, but for those that name a format or an engine.
@@ -334,7 +301,7 @@ def _hide_options(upper: Sequence[str], hidden: _Hidden) -> None:
             is_word = value[0].isalnum() or value[0] in '"_'
             is_keyword = upper[i - 1] in _NAMING_OPTIONS or value in _OPTION_WORDS
             if is_word and not is_keyword and upper[i + 2 : i + 3] != ["("] and not hidden.is_hidden(i + 1):
-                hidden.hide(i + 1, _end_of_word(upper, hidden.spaced, i + 1))
+                hidden.hide(i + 1, end_of_word(upper, hidden.spaced, i + 1))
 
 
 def _opens_options(upper: Sequence[str], at: int) -> bool:
@@ -347,15 +314,7 @@ def _opens_options(upper: Sequence[str], at: int) -> bool:
     return start > 0 and upper[start - 1] in _TABLE_POSITIONS and upper[at - 1] not in ("AS", "IN")
 
 
-def _hide_call_arguments(upper: Sequence[str], hidden: _Hidden) -> None:
-    """T-SQL takes a bare word in EXEC for a text: `EXEC sp_addlogin bob, hunter2`."""
-    first = next((i for i, word in enumerate(upper) if word in ("EXEC", "EXECUTE")), len(upper))
-    for k in range(_after_name(upper, first + 1), len(upper)):
-        if upper[k] not in _ENDS and upper[k] not in ("=", "(", ".", "@") and upper[k - 1] != "@":
-            hidden.hide(k, k + 1)
-
-
-def _hide_named(upper: Sequence[str], hidden: _Hidden) -> None:
+def _hide_named(upper: Sequence[str], hidden: Hidden) -> None:
     """`PASSWORD = x`, `KEY_ID x`, `CREDENTIALS = (...)`: the value behind a sensitive name."""
     defines_columns = bool({"TABLE", "VIEW", "FUNCTION", "PROCEDURE", "INDEX", "TYPE"} & set(upper[:6]))
     for i, word in enumerate(upper):
@@ -367,24 +326,6 @@ def _hide_named(upper: Sequence[str], hidden: _Hidden) -> None:
         if j >= len(upper) or upper[j] in _NO_VALUE or (j == i + 1 and defines_columns) or hidden.is_hidden(i):
             continue
         if upper[j] == "(":
-            hidden.hide(j + 1, _closing(upper, j))
+            hidden.hide(j + 1, closing(upper, j))
         else:
-            hidden.hide(j - (upper[j - 1] == ":"), _end_of_word(upper, hidden.spaced, j))
-
-
-def _closing(upper: Sequence[str], i: int) -> int:
-    """The index of the parenthesis that closes the one at i, or the number of words."""
-    depth = 0
-    for k in range(i, len(upper)):
-        depth += (upper[k] == "(") - (upper[k] == ")")
-        if not depth:
-            return k
-    return len(upper)
-
-
-def _end_of_word(upper: Sequence[str], spaced: Sequence[bool], i: int) -> int:
-    """Past the words that stand without a blank behind the one at i (`p@ss/w0rd`)."""
-    end = i + 1
-    while end < len(upper) and not spaced[end] and upper[end] not in _ENDS:
-        end += 1
-    return end
+            hidden.hide(j - (upper[j - 1] == ":"), end_of_word(upper, hidden.spaced, j))

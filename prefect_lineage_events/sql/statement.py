@@ -52,10 +52,9 @@ _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that execu
 
 
 def analyze_piece(piece: Piece, context: Context, effort: Effort | None = None) -> tuple[Statement, ...]:
-    """The statements of one piece, in order: nearly always one, several for a block or a chain of `->>`.
+    """The statements of one piece, in order: nearly always one, several for a block or a `->>`. Never raises.
 
     `effort` is what the text that it is of may still cost; statements beyond it are not analysed, which is said.
-    Pure and thread-safe; never raises, whatever the text.
     """
     try:
         drafts = _Reader(context, effort or Effort()).piece(piece)
@@ -67,7 +66,7 @@ def analyze_piece(piece: Piece, context: Context, effort: Effort | None = None) 
     except Exception as error:  # noqa: BLE001  (the promise: the user's statement has run, lineage must not fail it)
         drafts = [Draft.unread(context, f"the analyser failed ({type(error).__name__})")]
     piece.tables = tuple(table for draft in drafts for table in (*draft.inputs, *draft.outputs))
-    statements = tuple(finished(draft, piece.fingerprint, piece.sanitised) for draft in drafts)
+    statements = tuple(finished(draft, piece.fingerprint, piece.sanitised, piece.tokens) for draft in drafts)
     for draft in drafts:
         if draft.tree is not None:
             take_apart(draft.tree)
@@ -262,8 +261,7 @@ class _Reader:
         if words.word(1) == "SESSION":
             connection.alter_session(words, draft)
             return [draft]
-        if words.word(1) in ("ROLE", "USER", "DATABASE"):
-            connection.alter_login(words, draft)
+        connection.alter_login(words, draft)
         if definitions.is_routine(words):  # learn.microsoft.com: ALTER PROCEDURE, dev.mysql.com: ALTER EVENT
             return self.create(words, draft)
         self._defined(alterations.alter(words, draft), words, draft)

@@ -270,7 +270,7 @@ def _matched(arguments: Arguments, context: Context) -> Found:
 
 
 def kafka(arguments: Arguments, context: Context) -> Found:
-    """Databricks' `readkafka(bootstrapServers => 'host:9092', subscribe => 'topic')`."""
+    """Databricks' `read_kafka(bootstrapServers => 'host:9092', subscribe => 'topic')`."""
     servers, topics = arguments.text(9, "bootstrapservers"), arguments.text(9, "subscribe")
     hosts = [server_of(host, "kafka") for host in (servers or "").split(",")]
     if not topics or None in hosts:
@@ -360,7 +360,7 @@ _DATABRICKS: dict[str, Reader] = {  # docs.databricks.com: table-valued function
     "table_changes": _own(),
     "vector_search": _own(0, "index"),
     "remote_query": _elsewhere,
-    "readkafka": kafka,
+    "read_kafka": kafka,
     **dict.fromkeys(("read_kinesis", "read_pubsub", "read_pulsar", "read_sql", "event_log"), _elsewhere),
 }
 FUNCTIONS: dict[str, dict[str, Reader]] = {

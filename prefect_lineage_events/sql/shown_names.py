@@ -1,0 +1,118 @@
+"""Names of columns as they may be shown: one that is made of a literal's text is none.
+
+Stores name columns after values: `PIVOT (... FOR m IN ('x'))`, `SELECT a AS 'x'`, `SELECT a['x']`. What is a literal in
+the statement is hidden in its text, and so in its names; such a column goes by its position, as one without a name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from .model import ColumnEdge, Statement, TableRef
+
+_TEXTS = frozenset(kind for kind in TokenType if kind.name.endswith("STRING"))
+_APART = re.compile(r"[\W_]+")
+_VALUE = re.compile(r"""['"]|\A[\d.+-]+\Z""")
+_DOUBLE_QUOTED_TEXTS = frozenset(
+    {"", "mysql", "singlestore", "doris", "starrocks", "bigquery", "databricks", "spark", "spark2", "hive", "sqlite"}
+)
+_MOST = 2_000  # literals that are compared; of more, no name that is not written as one is shown
+
+
+def without_values(
+    statement: Statement, tokens: Sequence[Token] | None, schemas: Mapping[str, Mapping[str, str]]
+) -> Statement:
+    """The statement without names that are made of its literals; itself where there are none.
+
+    `schemas` are columns that are known from elsewhere: their names are theirs.
+    """
+    names = _names_of(statement)
+    if not names or not tokens:
+        return statement
+    texts = {token.text for token in tokens if token.token_type in _TEXTS}
+    written = {token.text.lower() for token in tokens if token.token_type not in _TEXTS}
+    doubtful = [name for name in names if name.lower() not in written and name != "*"]
+    quoted = [name for name in names if "'" in name]
+    if not quoted and not (texts and doubtful):
+        return statement
+    own = {column.lower() for columns in schemas.values() for column in columns}
+    texts = {text for text in texts if text.lower() not in own and text.lower() not in written}
+    hidden = {name for name in (*doubtful, *quoted) if name.lower() not in own and _holds(name, texts)}
+    return _hiding(statement, hidden) if hidden else statement
+
+
+def without_values_of_text(names: Sequence[str], sql: str, dialect: str) -> list[str]:
+    """Names that the store gave to the columns of a result, with positions for those that it made of a literal's text.
+
+    MySQL calls the column of `SELECT 'x'` x, SQLite and DuckDB call it 'x', and that of `SELECT 1` 1.
+    """
+    doubles = dialect in _DOUBLE_QUOTED_TEXTS
+    shown: list[str] = []
+    for number, name in enumerate(names, 1):
+        is_value = bool(_VALUE.search(name)) or f"'{name}'" in sql or (doubles and f'"{name}"' in sql)
+        shown.append(f"_{number}" if is_value else name)
+    return shown
+
+
+def _names_of(statement: Statement) -> dict[str, None]:
+    edges = (*statement.columns, *statement.indirect)
+    names = dict.fromkeys(statement.result_columns)
+    names.update(dict.fromkeys(name for columns in statement.declared.values() for name in columns))
+    names.update(dict.fromkeys(edge.target_column for edge in edges))
+    names.update(dict.fromkeys(edge.source_column for edge in edges))
+    return names
+
+
+def _holds(name: str, texts: Iterable[str]) -> bool:
+    if "'" in name:
+        return True
+    parts = f"_{_APART.sub('_', name.lower())}_"
+    for number, text in enumerate(texts):
+        plain = _APART.sub("_", text.lower()).strip("_")
+        if number == _MOST or (plain and f"_{plain}_" in parts):
+            return True
+    return False
+
+
+def _hiding(statement: Statement, hidden: set[str]) -> Statement:
+    """With positions for the names that are hidden. A path into a column ends before such a name."""
+    places: dict[str, str] = {}
+    for listed in (statement.result_columns, *statement.declared.values()):
+        for number, name in enumerate(listed, 1):
+            if name in hidden:
+                places.setdefault(name, f"_{number}")
+    for number, name in enumerate(sorted(hidden - places.keys()), len(places) + 1):
+        places[name] = f"_{number}"
+
+    def source_of(edge: ColumnEdge) -> str:
+        if edge.source_column not in hidden:
+            return edge.source_column
+        column = edge.source_column.partition(".")[0]
+        return column if column != edge.source_column else "*"
+
+    def shown(edges: Sequence[ColumnEdge]) -> tuple[ColumnEdge, ...]:
+        changed = (
+            replace(e, source_column=source_of(e), target_column=places.get(e.target_column, e.target_column))
+            for e in edges
+        )
+        return tuple(dict.fromkeys(changed))
+
+    def named(names: Mapping[TableRef, tuple[str, ...]]) -> dict[TableRef, tuple[str, ...]]:
+        return {table: tuple(places.get(name, name) for name in columns) for table, columns in names.items()}
+
+    return replace(
+        statement,
+        result_columns=tuple(places.get(name, name) for name in statement.result_columns),
+        declared={
+            table: {places.get(name, name): kind for name, kind in columns.items()}
+            for table, columns in statement.declared.items()
+        },
+        columns=shown(statement.columns),
+        indirect=shown(statement.indirect),
+        bound=named(statement.bound),
+        constant=named(statement.constant),
+    )
