@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sqlglot import exp
-from sqlglot.tokenizer_core import Token
 
 from .columns import ColumnResult, cloned, column_edges, joined
 from .draft import Draft
 from .model import Statement
-from .shown_names import without_values
+from .shown_names import Literals, without_values
 from .temporary_names import as_temporary, has_temporary_views
 
 
-def finished(draft: Draft, fingerprint: str, sanitised: str, tokens: Sequence[Token] | None) -> Statement:
-    """The statement that a draft has become; `tokens` are those of its text."""
+def finished(draft: Draft, fingerprint: str, sanitised: str, literals: Literals) -> Statement:
+    """The statement that a draft has become; `literals` are those of its text."""
     if isinstance(draft.tree, exp.Create) and any(table.temporary for table in draft.inputs):
         _as_its_sources(draft)
     statement = draft.finish(fingerprint, sanitised, _columns(draft) if draft.context.columns else None)
-    return without_values(statement, tokens, draft.context.schemas)
+    return without_values(statement, literals, draft.context.schemas, draft.context.dialect)
 
 
 def _as_its_sources(draft: Draft) -> None:

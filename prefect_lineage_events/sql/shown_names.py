@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -20,28 +21,57 @@ _VALUE = re.compile(r"""['"]|\A[\d.+-]+\Z""")
 _DOUBLE_QUOTED_TEXTS = frozenset(
     {"", "mysql", "singlestore", "doris", "starrocks", "bigquery", "databricks", "spark", "spark2", "hive", "sqlite"}
 )
+_TEXT_ALIASES = frozenset({"mysql", "singlestore", "doris", "starrocks", "tsql", "fabric", "sqlite"})
+_ENDS_COLUMN = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN})
+_AFTER_ALIAS = frozenset({TokenType.COMMA, TokenType.FROM, TokenType.INTO})
 _MOST = 2_000  # literals that are compared; of more, no name that is not written as one is shown
 
 
+class Literals:
+    """What is a literal in a text, and what else is written there; looked for once, when it is first asked for."""
+
+    def __init__(self, tokens: Sequence[Token] | None) -> None:
+        self._tokens = tokens or ()
+
+    @cached_property
+    def texts(self) -> frozenset[str]:
+        """Literals that are nowhere written as a name."""
+        found = {token.text for token in self._tokens if token.token_type in _TEXTS}
+        return frozenset(text for text in found if text.lower() not in self.written)
+
+    @cached_property
+    def written(self) -> frozenset[str]:
+        """All other words, in lower case."""
+        return frozenset(token.text.lower() for token in self._tokens if token.token_type not in _TEXTS)
+
+    @cached_property
+    def aliases(self) -> frozenset[str]:
+        """Literals that are the alias of a column."""
+        tokens = self._tokens
+        return frozenset(t.text for i, t in enumerate(tokens) if t.token_type in _TEXTS and _is_alias(tokens, i))
+
+
 def without_values(
-    statement: Statement, tokens: Sequence[Token] | None, schemas: Mapping[str, Mapping[str, str]]
+    statement: Statement, literals: Literals, schemas: Mapping[str, Mapping[str, str]], dialect: str
 ) -> Statement:
     """The statement without names that are made of its literals; itself where there are none.
 
-    `schemas` are columns that are known from elsewhere: their names are theirs.
+    `schemas` are columns that are known from elsewhere: their names are theirs. A text that is the alias of a column of
+    a new table is a name of its schema, where the dialect has such aliases.
     """
     names = _names_of(statement)
-    if not names or not tokens:
+    if not names:
         return statement
-    texts = {token.text for token in tokens if token.token_type in _TEXTS}
-    written = {token.text.lower() for token in tokens if token.token_type not in _TEXTS}
-    doubtful = [name for name in names if name.lower() not in written and name != "*"]
-    quoted = [name for name in names if "'" in name]
-    if not quoted and not (texts and doubtful):
+    doubtful = [name for name in names if "'" in name or (literals.texts and name.lower() not in literals.written)]
+    if not doubtful or doubtful == ["*"]:
         return statement
     own = {column.lower() for columns in schemas.values() for column in columns}
-    texts = {text for text in texts if text.lower() not in own and text.lower() not in written}
-    hidden = {name for name in (*doubtful, *quoted) if name.lower() not in own and _holds(name, texts)}
+    texts = literals.texts
+    if statement.kind == "create" and dialect in _TEXT_ALIASES:
+        own |= {alias.lower() for alias in literals.aliases}
+        texts -= literals.aliases
+    texts = frozenset(text for text in texts if text.lower() not in own)
+    hidden = {name for name in doubtful if name != "*" and name.lower() not in own and _holds(name, texts)}
     return _hiding(statement, hidden) if hidden else statement
 
 
@@ -65,6 +95,12 @@ def _names_of(statement: Statement) -> dict[str, None]:
     names.update(dict.fromkeys(edge.target_column for edge in edges))
     names.update(dict.fromkeys(edge.source_column for edge in edges))
     return names
+
+
+def _is_alias(tokens: Sequence[Token], i: int) -> bool:
+    """`a AS 'x'`, `a 'x'` (dev.mysql.com, learn.microsoft.com, sqlite.org: SELECT)."""
+    before, following = tokens[i - 1].token_type, tokens[i + 1].token_type if i + 1 < len(tokens) else TokenType.FROM
+    return before is TokenType.ALIAS or (before in _ENDS_COLUMN and following in _AFTER_ALIAS)
 
 
 def _holds(name: str, texts: Iterable[str]) -> bool:

@@ -30,10 +30,11 @@ from .longlists import UNREAD
 from .model import Statement, TableRef
 from .recovery import recover
 from .routines import TRANSITION_TABLES, body_of, do_body
-from .sniff import NO_CHANGE, NO_DATA, PARSED, QUERY_WORDS, TOUCHING
+from .shown_names import Literals
+from .sniff import NO_CHANGE, NO_DATA, PARSED, QUERY_WORDS, REMOVING, TOUCHING
 from .state import moved_on
 from .table_functions import tables_of_call
-from .transaction_control import CONTROLS, control_of, ends_transaction
+from .transaction_control import CONTROLS, control_behind, control_of, ends_transaction
 from .transfers import Query, all_of
 from .trees import parse, take_apart, target
 from .verbs import DEFINITIONS, TRANSFERS
@@ -47,7 +48,6 @@ _T = TypeVar("_T")
 _EXPLAINED = PARSED - {"("} | {"CREATE", "EXECUTE"}
 _COMMANDS = frozenset({TokenType.COMMAND, TokenType.EXECUTE})
 _RESULTS = 100  # that a statement of a chain may refer to
-_REMOVING = frozenset({"DROP", "ALTER", "RENAME"})
 _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
 
 
@@ -66,7 +66,8 @@ def analyze_piece(piece: Piece, context: Context, effort: Effort | None = None) 
     except Exception as error:  # noqa: BLE001  (the promise: the user's statement has run, lineage must not fail it)
         drafts = [Draft.unread(context, f"the analyser failed ({type(error).__name__})")]
     piece.tables = tuple(table for draft in drafts for table in (*draft.inputs, *draft.outputs))
-    statements = tuple(finished(draft, piece.fingerprint, piece.sanitised, piece.tokens) for draft in drafts)
+    literals = Literals(piece.tokens)
+    statements = tuple(finished(draft, piece.fingerprint, piece.sanitised, literals) for draft in drafts)
     for draft in drafts:
         if draft.tree is not None:
             take_apart(draft.tree)
@@ -124,7 +125,8 @@ class _Reader:
             drafts += self._head(words, begin, start)
         if start < len(words):
             statement = words.part(start) if start else words
-            drafts += self.statement(statement)
+            inner = control_behind(statement, self.context.dialect)
+            drafts += self.statement(statement) if inner is None else [Draft(self.context, control=inner)]
             ends_transaction(statement, drafts[-1])
         if own and drafts:
             drafts[0].session += [("variable", name) for name in sorted(own)]
@@ -158,7 +160,7 @@ class _Reader:
     def statement(self, words: Words) -> list[Draft]:
         """One statement, by its first word."""
         verb = words.word(0)
-        draft = Draft(self.context.of_gone_tables if verb in _REMOVING else self.context)
+        draft = Draft(self.context.of_gone_tables if verb in REMOVING else self.context)
         if verb in PARSED and words.word(1) not in NO_CHANGE:
             return self._parsed(words)
         if reader := _READERS.get(verb):
@@ -198,9 +200,9 @@ class _Reader:
 
     def _recover(self, draft: Draft, words: Words, start: int, end: int) -> None:
         """Read words without a tree; SELECT INTO makes a table where the dialect says so."""
+        reason, draft.reason = draft.reason or "it does not parse", ""
         if self.context.dialect in BATCHED and words.word(start) == "INSERT":
             end = self._rows_executed(draft, words, start, end)
-        reason, draft.reason = draft.reason or "it does not parse", ""
         recover(words, start, end, draft, makes_tables=self.context.select_into_makes_a_table)
         if draft.effect is None:
             draft.kind = "read"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from prefect_lineage_events.naming import fold
 
 from .draft import Draft
-from .lexis import BATCHED
+from .lexis import BATCHED, word_set
 from .model import Control
+from .sniff import CHANGES, NO_DATA, QUERIES
 from .transaction_rules import transaction_rules
 from .words import Kind, Words
 
@@ -32,6 +33,23 @@ CONTROLS = frozenset(
     }
 )
 """The first words of statements that steer a transaction."""
+_CALLING_BY_NAME = BATCHED | {"oracle"}
+_NO_CALLS = NO_DATA | QUERIES | CHANGES | CONTROLS
+_NO_CALLS |= word_set(
+    """DROP TRUNCATE RENAME USE SET BULK COPY DBCC REVERT SETUSER RECEIVE SEND READTEXT WRITETEXT UPDATETEXT LOAD
+    FLASHBACK NOAUDIT ASSOCIATE DISASSOCIATE UNDROP ELSE THEN LOOP NEXT FORALL EXCEPTION CURSOR PROCEDURE FUNCTION EXIT
+    RAISE_APPLICATION_ERROR PIPE GO"""
+)
+_ARGUMENTS = frozenset({Kind.STRING, Kind.NUMBER, Kind.WORD, Kind.NAME})
+# docs.oracle.com: PL/SQL packages commit nothing
+_OWN_PACKAGES = (
+    "DBMS_",
+    "UTL_",
+    "HTP",
+    "OWA_",
+    "APEX_",
+    "SYS",
+)
 
 
 def control_of(words: Words, dialect: str) -> Control | None:
@@ -145,5 +163,25 @@ def _calls(words: Words, dialect: str) -> bool:
         return False
     if words.word(0) == "CALL":
         return True
-    named = words.is_name(1) and words.word(1) not in ("IMMEDIATE", "SP_EXECUTESQL")
-    return dialect in BATCHED and words.word(0) in ("EXEC", "EXECUTE") and named
+    if dialect in BATCHED and words.word(0) in ("EXEC", "EXECUTE"):
+        at = 1 + 3 * (words.word(1) == "@" and words.word(3) == "=")  # EXEC @result = p
+        return words.is_name(at) and words.word(at) not in ("IMMEDIATE", "SP_EXECUTESQL")
+    return dialect in _CALLING_BY_NAME and _is_call(words, dialect)
+
+
+def control_behind(words: Words, dialect: str) -> Control | None:
+    """What the statement behind the head of a block does to the transaction: `BEGIN COMMIT`, `IF c THEN ROLLBACK`."""
+    return control_of(words, dialect) if words.word(0) in ("COMMIT", "ROLLBACK") else None
+
+
+def _is_call(words: Words, dialect: str) -> bool:
+    """Is it a procedure's name, with or without arguments? (docs.oracle.com: procedure call; learn.microsoft.com:
+    EXECUTE, which the first statement of a batch may leave out)"""
+    if not words.is_name(0) or words.word(0) in _NO_CALLS or words.word(0).startswith(_OWN_PACKAGES):
+        return False
+    at = 1
+    while words.word(at) == "." and words.is_name(at + 1):
+        at += 2
+    if dialect in BATCHED and words.word(at) != "(":
+        return at >= len(words) or words.word(at) == "@" or words.kind(at) in _ARGUMENTS
+    return at >= len(words) or (words.word(at) == "(" and words.close(at) + 1 >= len(words))

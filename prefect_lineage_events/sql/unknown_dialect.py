@@ -18,6 +18,8 @@ _MARK = re.compile(r"['\"`#]|--|/\*|//")
 _ESCAPED_QUOTE = re.compile(r"\\['\"]")
 _BEFORE_NAME = re.compile(r"(?:\b(?:from|join|into|table|update|exists|using|on)\s+|\.\s*)\Z", re.IGNORECASE)
 _LOOKED_BACK_AT = 40
+_AFTER_ALIAS = frozenset({"", ",", ")", "FROM", "INTO", ";"})
+_BEFORE_COLUMN = frozenset({TokenType.DOT, TokenType.COMMA, TokenType.SELECT, TokenType.DISTINCT})
 _CLOSING = {"[": "]", "(": ")", "{": "}", "<": ">"}
 
 _NAMED_BEHIND = word_set(
@@ -66,7 +68,8 @@ def texts_in_double_quotes(tokens: Sequence[Token], text: str) -> tuple[list[Tok
     """The tokens, with texts for the names in double quotes that stand where a text can stand; and whether one of them
     may be a name all the same."""
     result = list(tokens)
-    doubtful = False
+    texts: list[tuple[int, bool]] = []
+    names: set[str] = set()
     opened = [_Level()]
     before = ""
     for i, token in enumerate(tokens):
@@ -78,29 +81,37 @@ def texts_in_double_quotes(tokens: Sequence[Token], text: str) -> tuple[list[Tok
         elif kind is TokenType.R_PAREN and len(opened) > 1:
             opened.pop()
         elif kind is TokenType.IDENTIFIER and text[token.start] == '"':
-            if not (_is_part(tokens, i) or level.names(before, tokens[i - 2].text.upper() if i > 1 else "")):
-                result[i] = Token(TokenType.STRING, token.text, token.line, token.col, token.start, token.end)
-                doubtful = doubtful or not level.is_row
+            is_name = _is_part(tokens, i) or level.names(before, tokens[i - 2].text.upper() if i > 1 else "")
+            if is_name or (level.projects and _is_alias(tokens, i)):
+                names.add(token.text)
+            else:
+                texts.append((i, level.is_row))
         else:
             level.see(word)
         before = word if kind is not TokenType.IDENTIFIER else ""
-    return result, doubtful
+    for i, is_row in texts:
+        token = tokens[i]
+        if is_row or token.text not in names:  # what the statement itself gives as a name is one elsewhere, too
+            result[i] = Token(TokenType.STRING, token.text, token.line, token.col, token.start, token.end)
+    return result, not all(is_row for _, is_row in texts)
 
 
 class _Level:
     """What has been read within one parenthesis. `named`: a target was named, whose columns may be listed next;
-    `values`: rows of values follow."""
+    `values`: rows of values follow; `projects`: the list behind SELECT has not ended."""
 
-    __slots__ = ("in_from", "is_row", "lists_columns", "named", "selects", "values")
+    __slots__ = ("in_from", "is_row", "lists_columns", "named", "projects", "selects", "values")
 
     def __init__(self, lists_columns: bool = False, is_row: bool = False) -> None:
         self.lists_columns, self.is_row = lists_columns, is_row
-        self.selects = self.in_from = self.named = self.values = False
+        self.selects = self.in_from = self.named = self.values = self.projects = False
 
     def see(self, word: str) -> None:
         self.values = word == "VALUES" or (self.values and word == ",")
         if word in _SELECTING:
             self.selects = True
+        if word == "FROM" or word in _AFTER_FROM:
+            self.projects = word == "SELECT"
         if word in ("INTO", "TABLE"):
             self.named = True
         elif word in _AFTER_FROM:
@@ -124,6 +135,18 @@ def _is_part(tokens: Sequence[Token], i: int) -> bool:
     return (i > 0 and tokens[i - 1].token_type is is_dot) or (
         i + 1 < len(tokens) and tokens[i + 1].token_type is is_dot
     )
+
+
+def _is_alias(tokens: Sequence[Token], i: int) -> bool:
+    """Whether it stands behind a column or a call, where nothing but an alias can: `t.a "x"`, `f(a) "x"`, `, a "x"`."""
+    before, following = tokens[i - 1], tokens[i + 1].text.upper() if i + 1 < len(tokens) else ""
+    if following not in _AFTER_ALIAS or before.end + 1 >= tokens[i].start:
+        return False
+    if before.token_type is TokenType.R_PAREN:
+        return True
+    if before.token_type is not TokenType.VAR or i < 2 or before.text.startswith("_"):  # _utf8 "x": a character set
+        return False
+    return tokens[i - 2].token_type in _BEFORE_COLUMN
 
 
 def _is_comment(text: str, start: int, sign: str) -> bool:

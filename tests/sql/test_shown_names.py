@@ -37,8 +37,16 @@ def test_a_path_ends_before_a_literal() -> None:
 
 
 def test_what_is_declared_has_no_name_that_is_a_literal() -> None:
-    (statement,) = analyze("create table x as select a as 'k', b from t", dialect="mysql")
-    assert list(statement.declared["x"]) == ["_1", "b"]
+    (statement,) = analyze("create table x as select a:b['k'], b from t", dialect="snowflake")
+    assert list(statement.declared["X"]) == ["_1", "B"]
+
+
+@pytest.mark.parametrize(
+    "sql", ["select a as 'k', b into x from t where b = 'z'", "create view x as select a 'k', b from t"]
+)
+def test_an_alias_of_a_new_column_is_its_name(sql: str) -> None:
+    (statement,) = analyze(sql, dialect="tsql")
+    assert list(statement.declared["x"]) == ["k", "b"]
 
 
 @pytest.mark.parametrize(

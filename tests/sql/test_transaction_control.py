@@ -159,3 +159,32 @@ def test_others_belong_to_their_transaction(dialect: str, sql: str) -> None:
 )
 def test_a_procedure_may_end_its_callers_transaction(dialect: str, sql: str, may: bool) -> None:
     assert [s.may_end_transaction for s in analyze(sql, dialect=dialect)] == [may]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text", "may"),
+    [
+        ("tsql", "exec p", True),
+        ("tsql", "exec @r = dbo.p 1", True),
+        ("tsql", "dbo.load_marts", True),
+        ("tsql", "load_marts 1, 'x'", True),
+        ("tsql", "print 'x'", False),
+        ("tsql", "exec ('select 1')", False),
+        ("oracle", "begin load_marts; end;", True),
+        ("oracle", "begin etl.load_marts(1, 'x'); end;", True),
+        ("oracle", "begin dbms_output.put_line('x'); end;", False),
+        ("oracle", "declare n number; begin n := 1; end;", False),
+        ("mysql", "call p()", True),
+        ("postgres", "call p()", False),
+        ("snowflake", "call p()", False),
+    ],
+)
+def test_a_called_procedure_may_end_the_transaction(dialect: str, text: str, may: bool) -> None:
+    assert any(s.may_end_transaction for s in analyze(text, dialect=dialect)) is may
+
+
+@pytest.mark.parametrize("dialect", ["oracle", "snowflake", "databricks"])
+@pytest.mark.parametrize("step", ["commit", "rollback"])
+def test_what_follows_the_head_of_a_block_may_end_the_transaction(dialect: str, step: str) -> None:
+    statements = analyze(f"begin {step}; end;", dialect=dialect)
+    assert [s.control.step for s in statements if s.control is not None] == [step]

@@ -56,3 +56,33 @@ def test_a_table_called_format_is_no_clause(name: str) -> None:
     (statement,) = analyze(f"insert into {name} values (1); ", dialect="postgres")
     assert [t.parts[-1] for t in statement.outputs] == ["format"]
     assert statement.sanitised == f"insert into {name} values (?)"
+
+
+@pytest.mark.parametrize(
+    ("sql", "edges"),
+    [
+        ('create view v as select t.a "A b", f(b) "B" from t', [("a", "A b"), ("b", "B")]),
+        ('create view v as select a "A" from t where b like "x"', [("a", "A")]),
+        ('create view v as select "X" as y from (select a as "X" from t) s', [("a", "y")]),
+        ('create view v as select "X" as y from t', []),
+        ('create view v as select f(a, "X") as y from t', [("a", "y")]),
+    ],
+)
+def test_a_text_in_double_quotes_is_a_name_where_an_alias_stands(sql: str, edges: list[tuple[str, str]]) -> None:
+    (statement,) = analyze(sql, dialect="")
+    assert [(e.source_column, e.target_column) for e in statement.columns] == edges
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'select a from t where b = "{}"',
+        'select a from t where (b) "{}"',
+        'select _utf8 "{}", n"{}" from t',
+        'select date "{}", a like b escape "{}" from t',
+        'select group_concat(a separator "{}") "x" from t',
+    ],
+)
+def test_a_text_in_double_quotes_is_hidden_where_a_value_may_stand(sql: str) -> None:
+    (statement,) = analyze(sql.replace("{}", "hunter2"), dialect="")
+    assert "hunter2" not in repr(statement)
