@@ -119,7 +119,8 @@ def _drafts(
         value_origins=tuple(dict.fromkeys(draft.statement_id for draft in read)),
     )
     for table, output in outputs.items():
-        declared = _declared(statement.declared, table)
+        may_be_there = statement.if_not_exists and state.schemas is not None  # with columns that the store tells
+        declared = () if may_be_there else _declared(statement.declared, table)
         described = output.model_copy(update={"columns": declared}) if declared else output
         told = partial(say, **_values(statement, table, inlined=note.inlined))
         yield from _portions(told, described, sources, tuple(names.edges(statement, table)))

@@ -73,7 +73,9 @@ def cut(words: Words) -> Iterator[Words]:
         elif word in _STARTERS and at > start and not cases and _starts(words, at, verb, word, open_source):
             yield words.part(start, at)
             start, verb, open_source = at, word, False
-        if at == start:
+        if at > start and word == "WITH" and _lists_ctes(words, at):  # CREATE VIEW v AS WITH c AS (...) SELECT ...
+            verb, open_source = "WITH", True
+        elif at == start:
             open_source = word in ("INSERT", "WITH", "UPDATE")
         elif open_source and (word in _SOURCES if verb == "INSERT" else word in _CLOSES[verb]):
             open_source, verb = False, word if verb == "WITH" else verb
@@ -93,8 +95,7 @@ def _starts(words: Words, at: int, verb: str, word: str, open_source: bool) -> b
     if words.word(at - 1) in _JOINED_BY:
         return False
     if word == "WITH":
-        after = words.close(at + 2) + 1 if words.word(at + 2) == "(" else at + 2
-        return words.is_name(at + 1) and words.word(after) == "AS" and words.word(after + 1) == "("
+        return _lists_ctes(words, at)
     if word == "IF" and words.word(at + 1) in ("EXISTS", "NOT") and words.word(at + 2) != "(":
         return words.word(at + 1) == "NOT" and words.word(at + 3) == "("
     if open_source:
@@ -103,6 +104,12 @@ def _starts(words: Words, at: int, verb: str, word: str, open_source: bool) -> b
         part = word == "SET" or words.word(at + 1) in _PARTS or words.word(at - 1) in _WHOLE_WORDS
         return not part
     return not (word == "SET" and verb == "MERGE")
+
+
+def _lists_ctes(words: Words, at: int) -> bool:
+    """`WITH c AS (...)`, and no table hint or option."""
+    after = words.close(at + 2) + 1 if words.word(at + 2) == "(" else at + 2
+    return words.is_name(at + 1) and words.word(after) == "AS" and words.word(after + 1) == "("
 
 
 # What ALTER TABLE adds and takes away, and words before a starter within GRANT, CREATE, ALTER, DROP

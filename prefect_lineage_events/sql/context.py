@@ -94,7 +94,7 @@ class Context:
     `schema_lost`, `database_lost`: a statement has set them to what its text does not tell. `doubtful` are those of
     `temporary` that may not be there. `in_routine`: the statement stands in the body of a procedure or of a DO.
     `locals` are the names of a block's variables, in lower case. `search_path` are the schemas in which a name without
-    one is looked for, where they are not `schema` alone.
+    one is looked for, where they are not `schema` alone. `made` are the lasting tables that the session made.
     """
 
     dialect: str = ""
@@ -113,6 +113,13 @@ class Context:
     attached: Mapping[str, Attached] = field(default_factory=dict, repr=False)
     locals: frozenset[str] = frozenset()
     search_path: SearchPath | None = None
+    made: frozenset[tuple[str, ...]] = frozenset()
+
+    def has(self, table: TableRef) -> bool:
+        """Has the session made this table, and not dropped it since?"""
+        if table.temporary or table.key in self.temporary:
+            return table.key in self.temporary and table.key not in self.doubtful
+        return table.parts in self.made
 
     @property
     def of_new_tables(self) -> Context:

@@ -48,6 +48,7 @@ OTHERS = frozenset(
         "SERVERLESS", "RESERVATION", "CAPACITY", "ASSIGNMENT", "BINDING", "MAPPING",
     }
 )  # fmt: skip
+_PERHAPS_THERE = "the table may have been there before, and then nothing was done"
 _HEAD = 24  # words before the name: MySQL's CREATE ALGORITHM = x DEFINER = `a`@`b` SQL SECURITY DEFINER VIEW
 _TEMPORARY = frozenset({"TEMP", "TEMPORARY", "VOLATILE"})
 _PIVOTS = frozenset({"PIVOT", "UNPIVOT", "SUMMARIZE"})
@@ -121,6 +122,7 @@ def create(words: Words, draft: Draft) -> Definition:
         draft.kind = "misc"
         return Definition(thing, None, at)
     temporary = any(words.word(i) in _TEMPORARY for i in range(1, at))
+    draft.if_not_exists = words.follows(at + 1, "IF", "NOT", "EXISTS")
     at = skip_existence(words, at + 1)
     named = read_name(words, at, draft.context.of_new_tables)
     at = max(named.end, at)
@@ -134,9 +136,14 @@ def create(words: Words, draft: Draft) -> Definition:
         target = as_lasting(target, draft.context)
     if target is not None and target.kind == "table":
         target = replace(target, kind=HOLDERS[thing] if HOLDERS[thing] in ("stage", "stream") else "table")
+    if draft.if_not_exists and target is not None and draft.context.has(target):
+        draft.kind, draft.effect = "misc", None  # the session knows that it is there: nothing is done
+        return Definition(thing, None, at)
     if target is not None:
         target = draft.write(target, temporary)
     query = find_query(words, at)
+    if draft.if_not_exists and thing == "TABLE" and query != -1:
+        draft.doubt("partial", _PERHAPS_THERE)
     draft.drops_on_commit = temporary and _drops_on_commit(words, at, len(words) if query == -1 else query, draft)
     if words.word(at) == ",":  # docs.teradata.com: options behind commas, before the columns
         at = max(words.find(frozenset({"("}), at), at)

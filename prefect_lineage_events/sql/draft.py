@@ -32,6 +32,7 @@ class Draft:
     session: list[tuple[str, str]] = field(default_factory=list)
     from_program: bool = False
     if_exists: bool = False
+    if_not_exists: bool = False
     control: Control | None = None
     commits: bool = False
     may_end_transaction: bool = False
@@ -102,6 +103,7 @@ class Draft:
             constant=columns.constant if columns else {},
             program_columns=columns.program_columns if columns else {},
             if_exists=self.if_exists,
+            if_not_exists=self.if_not_exists,
             confidence=self.confidence,
             reason=self.reason,
             fingerprint=fingerprint,

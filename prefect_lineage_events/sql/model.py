@@ -122,7 +122,8 @@ class Statement:
 
     `declared` gives, per output's dotted name, the columns and types that the text itself states (CREATE TABLE lists,
     CTAS output names; a type is "" when unknown). `renames` are (from, to) pairs for effects `rename`, `swap`, `clone`.
-    `if_exists`: a DROP that may have found nothing to drop. `result_columns` are the output names of a read, or of a
+    `if_exists`: a DROP that may have found nothing to drop. `if_not_exists`: a
+    CREATE that may have found the table there. `result_columns` are the output names of a read, or of a
     RETURNING, where the text tells them. `from_program`: it reads rows of the program's own, which are no table (a
     DataFrame that DuckDB scans, or that `write_pandas` uploads). `bound` are, per output, the columns that take values
     of the program's (binds; `*`: such values decide over its rows), `constant` those that take values which are neither
@@ -150,6 +151,7 @@ class Statement:
     constant: Mapping[TableRef, tuple[str, ...]] = field(default_factory=dict)
     program_columns: Mapping[TableRef, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     if_exists: bool = False
+    if_not_exists: bool = False
     confidence: Confidence = "exact"
     reason: str = ""
     fingerprint: str = ""

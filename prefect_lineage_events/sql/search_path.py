@@ -37,6 +37,12 @@ class StoreSchemas(Protocol):
         ...  # pragma: no cover
 
 
+def schemas_in_order(searched: tuple[str, ...], schema: str | None, dialect: str) -> tuple[str, ...]:
+    """The schemas of a path, or the current one; behind them DuckDB always searches `main` (tried on 1.4 and 2.0)."""
+    schemas = searched or (schema or "",)
+    return tuple(dict.fromkeys((*schemas, "main"))) if dialect == "duckdb" and schema is not None else schemas
+
+
 @dataclass(frozen=True, slots=True)
 class SearchPath:
     """The schemas that are searched, in order. `is_known`: all of them exist, and no other is searched.

@@ -16,7 +16,7 @@ from .identifiers import TWO_LEVEL
 from .longlists import LOST_LITERAL, UNREAD
 from .model import Control, Statement, TableRef
 from .nesting import CLOSED, Nesting
-from .search_path import SearchPath, StoreSchemas
+from .search_path import SearchPath, StoreSchemas, schemas_in_order
 from .session_settings import SETTINGS, SessionSettings
 from .state import Columns, State
 from .statement import analyze_piece
@@ -33,7 +33,6 @@ _REFERENCE_BYTES = 250
 _FRESH = State()
 _ANSWERS: BoundedCache[tuple[Statement, ...]] = BoundedCache(2_000, 16_000_000)
 _COMMIT = Control("commit")
-_LAST_SEARCHED = "main"  # of DuckDB's schemas
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class Session:
     def _key(self, sql: str, columns: bool) -> Hashable:
         schema = "" if self.schema_lost else self.schema
         key = (sql, self.dialect, "" if self.database_lost else self.database, schema, columns, self.state)
-        if not self.has_path:
+        if self._path() is None:
             return key
         return (*key, self.searched, self.is_sure, self.store.version if self.store is not None else 0)
 
@@ -133,24 +132,14 @@ class Session:
         lost = self.database is None and self.initial is not None and self.initial.database is not None
         return lost and self.dialect not in TWO_LEVEL
 
-    @property
-    def has_path(self) -> bool:
-        """Are tables that are named without a schema looked for in more than one?"""
-        if len(self.searched) > 1 or not self.is_sure:
-            return True
-        return self.dialect == "duckdb" and self.schema not in (None, _LAST_SEARCHED) and self._is_own(self.database)
-
-    def _is_own(self, database: str | None) -> bool:
-        attached = self.state.attached.get((database or "").lower())
-        return attached is None or attached.is_file
-
-    def _search_path(self) -> SearchPath:
-        """The schemas that are searched; DuckDB's `main` always is (tried on 1.4 and 2.0)."""
-        schemas = [*self.searched] or [self.schema or ""]
-        if self.dialect == "duckdb" and self._is_own(self.database):
-            schemas = [*dict.fromkeys((*schemas, _LAST_SEARCHED))]
-        made, created = self.state.made, self.state.schemas
-        return SearchPath(tuple(schemas), self.is_sure, made, created, self.store, self.database)
+    def _path(self) -> SearchPath | None:
+        """Where tables that are named without a schema are looked for; None where that is the current schema alone."""
+        attached = self.state.attached.get((self.database or "").lower())
+        is_foreign = attached is not None and not attached.is_file
+        schemas = schemas_in_order(self.searched, self.schema, "" if is_foreign else self.dialect)
+        if self.is_sure and len(schemas) == 1:
+            return None
+        return SearchPath(schemas, self.is_sure, self.state.made, self.state.schemas, self.store, self.database)
 
     def _may_be_kept(self, sql: str, statements: Sequence[Statement], after: Session) -> bool:
         """Does the answer follow from the key alone, and the session after it from the answer?"""
@@ -290,21 +279,16 @@ class Session:
         if name not in SETTINGS:
             return self
         initial = self.initial or self.settings
-        if name == "use":
-            return replace(self._with(self._used(value, initial)), initial=initial)
         made, lasting = self.state.schemas, self.lasting
+        if name == "use":
+            used = self.settings.used(value, initial, self.state.attached, made, self.store)
+            return replace(self._with(used), initial=initial)
         if local:
             lasting = lasting or self.settings
         elif lasting is not None:
             lasting = lasting.changed(name, value, initial, made, self.store)
         changed = self.settings.changed(name, value, initial, made, self.store)
         return replace(self._with(changed), initial=initial, lasting=lasting)
-
-    def _used(self, name: str, initial: SessionSettings) -> SessionSettings:
-        if not name:
-            return initial
-        is_database = name in self.state.attached or name in (self.database, initial.database)
-        return self.settings.used(name, is_database, self.state.schemas, self.store)
 
     def context(self, columns: bool, schemas: Mapping[str, Columns], names: frozenset[str] = frozenset()) -> Context:
         """What the next statement may know beyond its text; `names` are those of variables."""
@@ -321,9 +305,10 @@ class Session:
             schema_lost=self.schema_lost,
             database_lost=self.database_lost,
             doubtful=self.state.doubtful,
+            made=self.state.made,
             attached=self.state.attached,
             locals=names,
-            search_path=self._search_path() if self.has_path else None,
+            search_path=self._path(),
         )
 
 

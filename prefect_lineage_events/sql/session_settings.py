@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, replace
 
 from .search_path import StoreSchemas
@@ -51,11 +51,18 @@ class SessionSettings:
             return replace(begun, is_sure=initial.is_sure)._resolved(initial, made, store)
         return replace(self, path=tuple(json.loads(value)))._resolved(initial, made, store)
 
-    def used(self, name: str, is_database: bool, made: Collection[str], store: StoreSchemas | None) -> SessionSettings:
-        """DuckDB's `USE name`: a schema of the current database, or else a database (duckdb.org: USE).
-
-        `is_database`: the session knows a database of that name.
-        """
+    def used(
+        self,
+        name: str,
+        initial: SessionSettings,
+        attached: Container[str],
+        made: Collection[str],
+        store: StoreSchemas | None,
+    ) -> SessionSettings:
+        """DuckDB's `USE name`: a schema of the current database, or else a database (duckdb.org: USE); "" for none."""
+        if not name:
+            return initial
+        is_database = name in attached or name in (self.database, initial.database)
         schemas: Mapping[str, str] | None = {name: name} if name in made else None
         if schemas is None and store is not None:
             schemas = store.existing((name,), self.database)

@@ -51,7 +51,10 @@ class State:
             _forget(statement.outputs, columns, set())
         if statement.effect in ("rename", "swap", "clone"):
             _carry(statement, columns, temporary)
-        columns.update(statement.declared)
+        if statement.if_not_exists:  # those that are known are older, and still true
+            columns.update({table: known for table, known in statement.declared.items() if table not in columns})
+        else:
+            columns.update(statement.declared)
         own = {table.key for table in statement.outputs if table.temporary and statement.effect != "drop"}
         temporary |= own
         state = replace(

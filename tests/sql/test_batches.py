@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from prefect_lineage_events.sql import analyze
 from prefect_lineage_events.sql.batches import cut
 from prefect_lineage_events.sql.blocks import heads
 from prefect_lineage_events.sql.words import from_text
@@ -54,3 +55,17 @@ def test_heads_of_blocks_stand_before_the_statement(text: str, statement: str):
     for _, end in heads(words):
         start = end
     assert words.between(start, len(words)) == statement
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "create view v as with c (a) as (select a from t) select a from c",
+        "create external table v with (location = '/x/') as with c as (select a from t) select * from c",
+        "declare k cursor for with c as (select a from t) select a from c",
+        "with c as (select a from t), d as (select a from c) insert into v select a from d",
+    ],
+)
+def test_a_query_behind_its_ctes_is_of_the_same_statement(text: str) -> None:
+    (statement,) = analyze(text, dialect="tsql")
+    assert [table.name for table in statement.inputs] == ["t"]

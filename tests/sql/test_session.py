@@ -298,3 +298,26 @@ def test_statements_within_a_statement_are_given_up_like_those_of_a_script(diale
 def test_statements_alike_do_not_hide_that_the_end_was_not_read() -> None:
     *_, last = analyze("insert into a select b from c;\n" * 30_000, dialect="postgres", columns=False)
     assert (last.confidence, last.reason) == ("partial", "the text is too long: its end was not read")
+
+
+@pytest.mark.parametrize(
+    ("texts", "outputs", "confidence"),
+    [
+        (["create table if not exists t as select a from s"], ["t"], "partial"),
+        (["create table if not exists t (a int)"], ["t"], "exact"),
+        (["create table t (b int)", "create table if not exists t as select a from s"], [], "exact"),
+        (["create temp table t (b int)", "create temp table if not exists t as select a from s"], [], "exact"),
+        (["create table t (b int)", "drop table t", "create table if not exists t (a int)"], ["t"], "exact"),
+        (["create table t (b int)", "create table if not exists u as select a from s"], ["u"], "partial"),
+    ],
+)
+def test_a_table_that_is_there_is_not_made_again(texts: list[str], outputs: list[str], confidence: str) -> None:
+    statement, _ = run(Session("mysql"), *texts)
+    assert ([t.name for t in statement.outputs], statement.confidence) == (outputs, confidence)
+    assert outputs or not statement.inputs
+
+
+def test_the_columns_of_a_table_that_is_there_stay() -> None:
+    texts = ["create table t (b int)", "create table if not exists t (a int)", "create table u as select * from t"]
+    statement, _ = run(Session("mysql"), *texts)
+    assert edges(statement) == {("t.b", "b")}
