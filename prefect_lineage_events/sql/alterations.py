@@ -35,7 +35,8 @@ def restore(words: Words, draft: Draft) -> None:
     """`RESTORE TABLE t TO VERSION AS OF 1` puts old rows in (docs.databricks.com); of a database, no table is named."""
     if words.word(1) == "TABLE":
         draft.kind, draft.effect = "write", "overwrite"
-        _names(words, 2, draft)
+        named = read_name(words, 2, draft.context)  # RESTORE TABLE t AS u FROM ... (clickhouse.com)
+        _names(words, named.end + 1 if words.word(named.end) == "AS" else 2, draft)
 
 
 def refresh(words: Words, draft: Draft) -> None:
@@ -106,6 +107,8 @@ def alter(words: Words, draft: Draft) -> Definition:
     if words.word(at) == ",":
         renames.listed(words, at + 1, draft, [target])
         return Definition(thing, target, at)
+    if words.follows(at, "MODIFY", "QUERY"):  # clickhouse.com: ALTER TABLE ... MODIFY QUERY
+        return Definition(thing, target, at, at + 2)
     _second_table(words, at, draft, target)
     return Definition(thing, target, at, find_query(words, at) if thing == "VIEW" else -1)
 

@@ -53,7 +53,7 @@ _JOINED_BY = frozenset(
 )
 # Statements whose own grammar has the words that start others
 _WHOLE = frozenset({"GRANT", "REVOKE", "DENY", "CREATE", "ALTER", "DROP"})
-_SOURCES = frozenset({"SELECT", "VALUES", "EXEC", "EXECUTE", "WITH", "DEFAULT"})
+_SOURCES = frozenset({"SELECT", "VALUES", "EXEC", "EXECUTE", "DEFAULT"})  # WITH (TABLOCK) is none
 
 
 def cut(words: Words) -> Iterator[Words]:
@@ -77,7 +77,7 @@ def cut(words: Words) -> Iterator[Words]:
             verb, open_source = "WITH", True
         elif at == start:
             open_source = word in ("INSERT", "WITH", "UPDATE")
-        elif open_source and (word in _SOURCES if verb == "INSERT" else word in _CLOSES[verb]):
+        elif open_source and word in (_SOURCES if verb == "INSERT" else _CLOSES[verb]):
             open_source, verb = False, word if verb == "WITH" else verb
             open_source = word in ("INSERT", "UPDATE")
         at += 1
@@ -95,7 +95,7 @@ def _starts(words: Words, at: int, verb: str, word: str, open_source: bool) -> b
     if words.word(at - 1) in _JOINED_BY:
         return False
     if word == "WITH":
-        return _lists_ctes(words, at)
+        return not open_source and _lists_ctes(words, at)
     if word == "IF" and words.word(at + 1) in ("EXISTS", "NOT") and words.word(at + 2) != "(":
         return words.word(at + 1) == "NOT" and words.word(at + 3) == "("
     if open_source:

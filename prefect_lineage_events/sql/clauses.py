@@ -8,6 +8,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET})
+_BRACES = frozenset({TokenType.L_BRACE, TokenType.R_BRACE})
+_LISTED_NAMES = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.DOT, TokenType.COMMA, TokenType.STAR})
 _NAMES = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
 _NAMING_A_TABLE = ("dictget", "dicthas", "dictisin", "joinget")
 _BEFORE_APPLY = frozenset({TokenType.STAR, TokenType.R_PAREN})
@@ -34,6 +36,26 @@ def merge_with_delete(tokens: Sequence[Token]) -> Sequence[Token]:
                 waiting = []
             written.append(token)
     return [*written, *waiting]
+
+
+def mysql(tokens: Sequence[Token]) -> Sequence[Token]:
+    """`DELETE FROM a, b USING ...` as `DELETE a, b FROM ...`, and `{ oj ... }` without its braces (dev.mysql.com)."""
+    kinds = [token.token_type for token in tokens]
+    if TokenType.L_BRACE in kinds and any(token.text.upper() == "OJ" for token in tokens):
+        kept = [t for i, t in enumerate(tokens) if t.token_type not in _BRACES and not _is_oj(tokens, i)]
+        return mysql(kept)
+    if kinds[:2] != [TokenType.DELETE, TokenType.FROM] or TokenType.USING not in kinds:
+        return tokens
+    using = kinds.index(TokenType.USING)
+    if not set(kinds[2:using]) <= _LISTED_NAMES:
+        return tokens
+    stars = {i for i in range(2, using) if kinds[i] is TokenType.STAR}
+    named = [tokens[i] for i in range(2, using) if i not in stars and i + 1 not in stars]  # t.* is t
+    return [tokens[0], *named, tokens[1], *tokens[using + 1 :]]
+
+
+def _is_oj(tokens: Sequence[Token], i: int) -> bool:
+    return tokens[i].text.upper() == "OJ" and i > 0 and tokens[i - 1].token_type is TokenType.L_BRACE
 
 
 def clickhouse(tokens: Sequence[Token]) -> Sequence[Token]:

@@ -159,8 +159,10 @@ def create(words: Words, draft: Draft) -> Definition:
             read_source(words, at, len(words) if query == -1 else query, draft)
         _without_query(words, at, len(words) if query == -1 else query, draft, target)
         _refreshed(words, at, draft)
-    if thing == "VIEW" and words.word(at) == "TO":
-        _materialised_to(words, at, draft, target)
+    if thing == "VIEW" and draft.context.dialect == "clickhouse":
+        to = words.find(frozenset({"TO", "AS", "("}), at)  # behind REFRESH EVERY 1 HOUR [APPEND]
+        if words.word(to) == "TO":
+            _materialised_to(words, to, draft, target)
     if words.word(at) == "(" and target is not None and (query == -1 or query > at):
         columns = declared_columns(words, at, draft.context.dialect)
         if columns:
@@ -178,7 +180,9 @@ def _drops_on_commit(words: Words, start: int, end: int, draft: Draft) -> bool:
 
 def skip_existence(words: Words, at: int) -> int:
     """`IF NOT EXISTS`, `IF EXISTS`, and ONLY of PostgreSQL."""
-    if words.follows(at, "IF", "NOT", "EXISTS") or words.follows(at, "IF", "EXISTS"):
+    if words.follows(at, "IF", "NOT", "EXISTS") or (
+        words.word(at) == "IF" and words.word(at + 1) in ("EXISTS", "EMPTY")
+    ):
         at += 2 + (words.word(at + 1) == "NOT")
     return at + (words.word(at) == "ONLY" and words.is_name(at + 1) and words.word(at + 1) not in ("AS", "ADD"))
 
@@ -260,7 +264,7 @@ def _is_bare_query(words: Words, at: int, word: str) -> bool:
 
 def _body(words: Words, at: int) -> int:
     """Where the body of a routine starts: a text behind AS, BEGIN, or the statement behind AS or DO."""
-    end = len(words)
+    start, end = at, len(words)
     while at < end:
         word = words.word(at)
         if word == "BEGIN":
@@ -268,9 +272,10 @@ def _body(words: Words, at: int) -> int:
         if word in ("AS", "IS", "DO") and at + 1 < end and not words.follows(at - 1, "EXECUTE", "AS"):
             return at + 1
         at = words.close(at) + 1 if word == "(" else at + 1
-    return -1
+    return words.find(_PLAIN_BODIES, start)  # dev.mysql.com: CREATE PROCEDURE p() INSERT ...
 
 
+_PLAIN_BODIES = CHANGES | {"SELECT"}
 _STATEMENTS = CHANGES | {"SELECT", "WITH", "SET", "IF", "EXEC", "EXECUTE", "PRINT", "RAISERROR", "THROW", "RETURN"}
 
 
@@ -304,6 +309,9 @@ def _refreshed(words: Words, at: int, draft: Draft) -> None:
 def _without_query(words: Words, at: int, end: int, draft: Draft, target: TableRef) -> None:
     """CREATE TABLE ... LIKE t, CLONE t, COPY t, (LIKE t): the tables that a definition takes after, up to its query."""
     words_from = at
+    if (union := words.find(frozenset({"UNION"}), at, end)) != -1 and words.follows(union + 1, "=", "("):
+        for start, _ in words.items(union + 2):  # dev.mysql.com: the MERGE storage engine
+            draft.read(read_name(words, start, draft.context).table)
     for start, _ in words.items(at) if words.word(at) == "(" else ():
         if words.word(start) == "LIKE" and words.is_name(
             start + 1

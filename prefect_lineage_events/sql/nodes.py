@@ -63,6 +63,8 @@ class Nodes:
         if isinstance(this, (exp.Identifier, exp.Dot)):
             above = [p for p in (node.args.get("catalog"), node.args.get("db")) if p is not None]
             parts = [*(part_of(p) for p in above if not isinstance(p, exp.Func)), *dotted(this)]
+            if any(isinstance(p, exp.Placeholder) for p in above):  # {db:Identifier}.t
+                return self.unknown("the name of a table is a bind")
             source = next((p for p in above if isinstance(p, exp.Func)), None)
             return self._of_source(source, parts) if source else self.named(parts, node.args.get("alias"))
         if isinstance(this, exp.Var) and this.name.startswith("@"):

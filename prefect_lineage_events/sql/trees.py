@@ -12,7 +12,7 @@ from sqlglot.expressions import Expr
 from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
-from .clauses import clickhouse, merge_with_delete
+from .clauses import clickhouse, merge_with_delete, mysql
 from .metered import ParserStopped, parser
 from .phrases import without_phrases
 
@@ -43,6 +43,7 @@ _BEFORE_PARSING: dict[str, Callable[[Sequence[Token]], Sequence[Token]]] = {
     "teradata": without_phrases,
     "oracle": merge_with_delete,
     "clickhouse": clickhouse,
+    "mysql": mysql,
 }
 
 

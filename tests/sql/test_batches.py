@@ -69,3 +69,15 @@ def test_heads_of_blocks_stand_before_the_statement(text: str, statement: str):
 def test_a_query_behind_its_ctes_is_of_the_same_statement(text: str) -> None:
     (statement,) = analyze(text, dialect="tsql")
     assert [table.name for table in statement.inputs] == ["t"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        ("insert into v with (tablock) select a from t", [["t"]]),
+        ("insert into v with (tablock) (a) select a from t insert into w values (1)", [["t"], []]),
+        ("insert into v (a) with c as (select a from t) select a from c select 1 from u", [["t"], ["u"]]),
+    ],
+)
+def test_the_hints_and_the_ctes_of_an_insert_are_of_it(text: str, reads: list[list[str]]) -> None:
+    assert [[table.name for table in s.inputs] for s in analyze(text, dialect="tsql")] == reads

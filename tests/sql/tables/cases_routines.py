@@ -48,6 +48,15 @@ REDSHIFT: Cases = {
 }  # fmt: skip
 
 MYSQL: Cases = {
+    "outer joins as ODBC has them": [Case("braces", "select * from { oj a left outer join b on a.x = b.x } where y = 1", "a b")],
+    "deletes by USING": [
+        Case("several tables", "delete from t, u using t join u join a where t.x = u.x", "a", "t u", "write", "delete"),
+        Case("with stars", "delete quick from t.* using t, a where t.x = a.x", "a", "t", "write", "delete", "recovered"),
+    ],
+    "definitions": [
+        Case("a procedure of one statement", "create procedure p(in x int) modifies sql data insert into t select * from a", "a", "t", "misc"),
+        Case("a table of tables", "create table t (x int) engine = merge union = (a, db.b) insert_method = last", "a db.b", "t", "create", "create"),
+    ],
     "locks": [Case("FOR UPDATE OF an alias", "select * from orders o for update of o skip locked", "orders")],
     "prepared statements": [
         Case("of a text", "prepare p from 'insert into x select * from t'; execute p using @a; deallocate prepare p", "t", "x", "misc write misc"),
@@ -143,11 +152,17 @@ SNOWFLAKE: Cases = {
 
 CLICKHOUSE: Cases = {
     "queries": [
+        Case("a database by a bind", "select * from {db:Identifier}.t", "", confidence="partial"),
+        Case("EXPLAIN as a table", "select * from (explain select * from t)", "", confidence="recovered"),
         Case("a dictionary as a table", "select * from dictionary('d.countries')", "d.countries"),
         Case("a lambda in APPLY", "select columns('a') apply(x -> x + 1) from t", "t"),
         Case("USING lists columns", "select * from a left asof outer join b using x, y join c using (z)", "a b c", confidence="recovered"),
     ],
     "definitions": [
+        Case("a view that is refreshed into a table", "create materialized view v refresh every 1 hour append to d.t as select x from a", "a", "d.t", "create", "create"),
+        Case("another query of a view", "alter table v modify query select x from a", "a", "v", "alter", "alter"),
+        Case("DROP of what is empty", "drop table if empty d.t", "", "d.t", "drop", "drop"),
+        Case("RESTORE under another name", "restore table t as u from disk('d', 'x')", "", "u", "write", "overwrite"),
         Case("a dictionary", "create dictionary d.x (a UInt8) primary key a source(null()) layout(flat()) lifetime(10); drop dictionary d.x", "", "d.x", "create drop"),
         Case("several tables are exchanged", "exchange tables a and b, c and d", "a b c d", "a b c d", "alter", "swap"),
         Case("every table of a database", "truncate all tables from d", "", "", "write", "truncate", confidence="partial"),
