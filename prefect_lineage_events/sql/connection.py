@@ -215,13 +215,18 @@ def created(thing: str, words: Words, at: int, draft: Draft) -> None:
         draft.session.append(("schema", parts[-1]))
 
 
-def alter_login(words: Words, draft: Draft) -> None:
-    """`ALTER ROLE r SET search_path = a`, of a database too: where sessions begin from then on (postgresql.org)."""
+def altered(words: Words, draft: Draft) -> bool:
+    """ALTER SESSION; also `ALTER ROLE r SET search_path = a`, which says where later sessions begin (postgresql.org).
+    False for ALTER of anything but the session."""
+    if words.word(1) == "SESSION":
+        _alter_session(words, draft)
+        return True
     if words.word(1) in ("ROLE", "USER", "DATABASE") and _rolls_back(draft) and "SEARCH_PATH" in words.upper:
         draft.session.append(("logins", ""))
+    return False
 
 
-def alter_session(words: Words, draft: Draft) -> None:
+def _alter_session(words: Words, draft: Draft) -> None:
     """ALTER SESSION SET CURRENT_SCHEMA = s (docs.oracle.com: ALTER SESSION), SET AUTOCOMMIT = FALSE, UNSET AUTOCOMMIT
     (docs.snowflake.com/en/sql-reference/parameters#autocommit; on unless it is switched off)."""
     if words.follows(2, "SET", "CURRENT_SCHEMA"):

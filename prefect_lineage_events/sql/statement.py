@@ -260,10 +260,8 @@ class _Reader:
         return [draft]
 
     def alter(self, words: Words, draft: Draft) -> list[Draft]:
-        if words.word(1) == "SESSION":
-            connection.alter_session(words, draft)
+        if connection.altered(words, draft):
             return [draft]
-        connection.alter_login(words, draft)
         if definitions.is_routine(words):  # learn.microsoft.com: ALTER PROCEDURE, dev.mysql.com: ALTER EVENT
             return self.create(words, draft)
         self._defined(alterations.alter(words, draft), words, draft)

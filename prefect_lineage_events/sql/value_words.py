@@ -48,8 +48,13 @@ def hide_call_arguments(upper: Sequence[str], hidden: Hidden, *, anywhere: bool)
     variable. `anywhere`: a call may follow a statement without a `;`."""
     if upper[0] == "BEGIN" and (opening := after_name(upper, 1)) < len(upper) and upper[opening] == "(":
         _hide_words(upper, opening, closing(upper, opening), hidden)  # a call in a block needs no verb
+    done = 0  # up to where words have been looked at: each is once
     for i, word in enumerate(upper):
-        if word not in _CALLS or (i and (upper[i - 1] in _NO_CALL_BEHIND or not (anywhere or _begins(upper, i)))):
+        if (
+            i < done
+            or word not in _CALLS
+            or (i and (upper[i - 1] in _NO_CALL_BEHIND or not (anywhere or _begins(upper, i))))
+        ):
             continue
         start = i + 1
         while start < len(upper) and upper[start] in _CALLED:
@@ -58,6 +63,7 @@ def hide_call_arguments(upper: Sequence[str], hidden: Hidden, *, anywhere: bool)
             start = after_name(upper, start)
         end = closing(upper, start) if upper[start : start + 1] == ["("] and not anywhere else len(upper)
         _hide_words(upper, start, end, hidden, takes_texts=anywhere)
+        done = end
         if not anywhere and upper[end : end + 1] == [")"]:
             _hide_bare(upper, end + 1, hidden)
 
@@ -110,10 +116,12 @@ def hide_rest(upper: Sequence[str], hidden: Hidden) -> None:
 
 def hide_option_words(upper: Sequence[str], hidden: Hidden) -> None:
     """`OPTIONS (password x)`: a value behind its name without a sign."""
+    done = 0
     for i, word in enumerate(upper[:-1]):
-        if word != "OPTIONS" or upper[i + 1] != "(":
+        if i < done or word != "OPTIONS" or upper[i + 1] != "(":
             continue
-        for k in range(i + 3, closing(upper, i + 1)):
+        done = closing(upper, i + 1)
+        for k in range(i + 3, done):
             before, after = upper[k - 1], upper[k + 1 : k + 2]
             is_value = before[0].isalpha() and before not in _BEFORE_OPTION and after not in (["="], ["("], ["."])
             if is_value and (upper[k][0].isalnum() or upper[k][0] in '"_') and upper[k] not in _SWITCHES:
@@ -123,11 +131,15 @@ def hide_option_words(upper: Sequence[str], hidden: Hidden) -> None:
 def hide_type_parameters(upper: Sequence[str], hidden: Hidden) -> None:
     """`varchar(x)` where a type stands: behind `::`, behind AS, behind the name of a column that is defined."""
     defines = upper[0] in _DEFINING
+    done = 0
     for i in range(1, len(upper) - 2):
-        if upper[i + 1] != "(" or upper[i] not in _TYPES:
+        if i < done or upper[i + 1] != "(" or upper[i] not in _TYPES:
             continue
         is_type = upper[i - 1] in ("::", "AS") or (defines and upper[i - 2 if i > 1 else 0] in _BEFORE_COLUMN)
-        for k in range(i + 2, closing(upper, i + 1)) if is_type or upper[i] == "CODEC" else ():
+        if not is_type and upper[i] != "CODEC":
+            continue
+        done = closing(upper, i + 1)
+        for k in range(i + 2, done):
             word = upper[k]
             if (word[0].isalpha() or word[0] in '"_`') and word not in _PARAMETERS and upper[k + 1 : k + 2] != ["("]:
                 hidden.hide(k, k + 1)
