@@ -33,10 +33,15 @@ LONGEST_WINDOW = dt.timedelta(days=13)
 PREFIXES = ("lineage.", "prefect.asset.")
 # Of one run: beyond it, nothing is read.
 MAX_EVENTS = 200_000
+# Columns, edges and datasets of them together: some gigabytes in memory.
+MAX_VALUES = 5_000_000
 # Ends of runs that are looked at within some minutes, the newest: the sweep takes the others.
 MAX_CLOSED = 2_000
 _TAKEN = "its emitter has another event of this number"
-_TOO_MANY = f"the run has more than {MAX_EVENTS:,} events; this one and those behind it are not read"
+_TOO_MANY = (
+    f"the run has more than {MAX_EVENTS:,} events, or {MAX_VALUES:,} columns and edges in them; this one and those "
+    "behind it are not read"
+)
 
 
 @dataclass(slots=True)
@@ -52,6 +57,7 @@ class EventLog:
     assets: list[AssetEvent] = field(default_factory=list)
     rejected: list[RejectedEvent] = field(default_factory=list)
     stored: int = 0
+    values: int = 0
     numbered: dict[tuple[UUID, int], tuple[LineageEvent | SchemaEvent, bool]] = field(default_factory=dict)
 
     @property
@@ -84,7 +90,7 @@ def read(client: SyncPrefectClient, flow_run_id: UUID, window: Window, kind: Run
     log = EventLog()
     for raw in _unique(_raw_events(client, [flow_run_id], window, kind)):
         log.stored += 1
-        if log.stored > MAX_EVENTS:
+        if log.stored > MAX_EVENTS or log.values > MAX_VALUES:
             log.rejected.append(RejectedEvent(str(raw["id"]), str(raw["event"]), _TOO_MANY))
             break
         _add(log, raw, flow_run_id)
@@ -228,7 +234,17 @@ def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
     if isinstance(event, CountEvent):
         log.counts.append(_by_the_servers_clock(event, raw))
     elif event is not None:
-        _take(log, checked(event) if isinstance(event, LineageEvent) else event, raw)
+        event = checked(event) if isinstance(event, LineageEvent) else event
+        log.values += _values(event)
+        _take(log, event, raw)
+
+
+def _values(event: LineageEvent | SchemaEvent) -> int:
+    if isinstance(event, SchemaEvent):
+        return sum(1 + len(dataset.columns) for dataset in event.datasets)
+    datasets = (*event.inputs, event.output) if event.output else event.inputs
+    own = len(event.columns) + len(event.result_columns) + len(event.task_runs)
+    return own + sum(1 + len(dataset.columns) for dataset in datasets)
 
 
 def _take(log: EventLog, event: LineageEvent | SchemaEvent, raw: Mapping[str, Any]) -> None:

@@ -170,6 +170,16 @@ def test_a_run_of_very_many_events_is_read_up_to_a_bound(monkeypatch: pytest.Mon
     assert (len(log.lineage), len(log.rejected)) == (2, 1)
 
 
+def test_a_run_of_very_many_columns_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_log, "MAX_VALUES", 100)
+    wide = {**DATASET, "columns": [{"name": f"c{n}"} for n in range(60)]}
+    found = [{**raw(output=wide, emitter={"id": str(EMITTER), "sequence": n}), "id": f"e{n}"} for n in range(5)]
+    monkeypatch.setattr(event_log, "_raw_events", lambda *_: found)
+    log = event_log.read(None, RUN, None)  # type: ignore[arg-type]
+    assert (len(log.lineage), len(log.rejected)) == (2, 1)
+    assert "columns and edges" in log.rejected[0].reason
+
+
 def test_names_of_any_length_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     (found,) = log_of(raw(output={**DATASET, "name": "n" * 400_000})).lineage
     assert found.output is not None
