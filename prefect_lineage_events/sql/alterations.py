@@ -102,6 +102,7 @@ def alter(words: Words, draft: Draft) -> Definition:
         draft.doubt("partial", "the name of what is altered is known only when it runs")
     target = draft.write(named.table)
     at = max(named.end, at)
+    at += 3 if words.follows(at, "ON", "CLUSTER") else 0  # clickhouse.com: distributed DDL
     if target is None:
         return Definition(thing, None, at)
     if words.word(at) == ",":

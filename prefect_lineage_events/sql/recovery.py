@@ -224,6 +224,10 @@ class _Scan(Changes):
             frame.expects = True
         elif word == "TABLE" and frame.function and words.word(at + 1) == "(":
             self._argument(at + 2, words.close(at + 1))
+        elif word == "DATA" and words.word(at + 1) == "=" and self.dialect in BATCHED and words.word(at + 3) == ".":
+            named = read_name(words, at + 2, self.draft.context)  # PREDICT(MODEL = @m, DATA = dbo.t AS d)
+            self.draft.read(named.table)
+            return max(named.end, at + 1), False
         elif word == "RETURNING":
             frame.returns = True
             self._ends_list(frame)

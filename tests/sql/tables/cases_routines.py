@@ -115,6 +115,9 @@ ORACLE: Cases = {
 }  # fmt: skip
 
 TSQL: Cases = {
+    "predictions": [
+        Case("the rows of PREDICT", "select p.* from predict(model = @m, data = dbo.t as d) with (x float) as p", "dbo.t", confidence="recovered"),
+    ],
     "queries": [
         Case("APPLY of a table", "select * from a outer apply b cross apply dbo.c as x", "a b dbo.c"),
         Case("APPLY of a CTE", "with b as (select 1 as x) select * from a cross apply b", "a"),
@@ -160,6 +163,7 @@ CLICKHOUSE: Cases = {
     ],
     "definitions": [
         Case("a view that is refreshed into a table", "create materialized view v refresh every 1 hour append to d.t as select x from a", "a", "d.t", "create", "create"),
+        Case("a mutation on a cluster", "alter table t on cluster '{c}' delete where x in (select x from a)", "a", "t", "write", "delete"),
         Case("another query of a view", "alter table v modify query select x from a", "a", "v", "alter", "alter"),
         Case("DROP of what is empty", "drop table if empty d.t", "", "d.t", "drop", "drop"),
         Case("RESTORE under another name", "restore table t as u from disk('d', 'x')", "", "u", "write", "overwrite"),
