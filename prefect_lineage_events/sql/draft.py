@@ -19,8 +19,8 @@ _RANK: dict[Confidence, int] = {"exact": 0, "recovered": 1, "partial": 2}
 @dataclass(slots=True)
 class Draft:
     """`inputs` and `outputs` keep the order in which they were found, each once. `refs` tells, by `id(node)`, what the
-    table nodes of `tree` stand for; None for a node that names no table (a CTE, a bind). `body` are the statements
-    whose columns count as this one's: those of a procedure."""
+    table nodes of `tree` stand for; None for a node that names no table (a CTE, a bind). `nodes` are those of a tree
+    that was walked, itself first. `body` are the statements whose columns count as this one's: those of a procedure."""
 
     context: Context
     kind: StatementKind = "misc"
@@ -40,6 +40,7 @@ class Draft:
     confidence: Confidence = "exact"
     reason: str = ""
     tree: Expr | None = None
+    nodes: list[Expr] = field(default_factory=list)
     refs: dict[int, TableRef | None] = field(default_factory=dict)
     body: list[Draft] = field(default_factory=list)
 

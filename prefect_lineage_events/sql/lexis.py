@@ -35,7 +35,8 @@ class Lexis:
     dollar_quotes: frozenset[str]
 
 
-MOST_TOKENS = 100_000  # of one text: about 50 MB and a second with all that is made of them
+# Of one text. Every token is an object that the garbage collector walks through, holding the interpreter's lock.
+MOST_TOKENS = 50_000
 # Athena's tokenizer asks the first words which of two languages a statement is in, and the rest of it is in the same.
 _ATHENA = ("athena", "hive", "trino")
 FIRST_WORDS_COUNT = frozenset({_ATHENA[0]})

@@ -62,6 +62,8 @@ class Nodes:
         this = node.this
         if isinstance(this, (exp.Identifier, exp.Dot)):
             above = [p for p in (node.args.get("catalog"), node.args.get("db")) if p is not None]
+            if not above and isinstance(this, exp.Identifier):
+                return self.named([part_of(this)], node.args.get("alias"))
             parts = [*(part_of(p) for p in above if not isinstance(p, exp.Func)), *dotted(this)]
             if any(isinstance(p, exp.Placeholder) for p in above):  # {db:Identifier}.t
                 return self.unknown("the name of a table is a bind")

@@ -112,7 +112,7 @@ def hide_secrets(words: Sequence[str], spaced: Sequence[bool], dialect: str) -> 
     `spaced[i]` says whether a blank stands before word i.
     """
     is_query = words[0].upper() in _PARSED and dialect not in BATCHED and words[0].upper() != "DELETE"
-    if is_query and ":" not in words and ("=" not in words or "(" not in words) and CASTS.isdisjoint(words):
+    if is_query and ":" not in words and CASTS.isdisjoint(words) and ("=" not in words or not _may_have_options(words)):
         return list(words), list(spaced)
     upper = [word.upper() for word in words]
     if is_query:
@@ -248,9 +248,6 @@ def _end_of_settings(upper: Sequence[str], at: int) -> int:
     return len(upper) if upper[at + 2 : at + 3] == ["="] else min(at + 2, len(upper))
 
 
-# --- values
-
-
 def _hide_settings(upper: Sequence[str], hidden: Hidden) -> None:
     """`SET name = value`: every value that is no expression in parentheses."""
     i = 1
@@ -302,6 +299,18 @@ def _hide_options(upper: Sequence[str], hidden: Hidden) -> None:
             is_keyword = upper[i - 1] in _NAMING_OPTIONS or value in _OPTION_WORDS
             if is_word and not is_keyword and upper[i + 2 : i + 3] != ["("] and not hidden.is_hidden(i + 1):
                 hidden.hide(i + 1, end_of_word(upper, hidden.spaced, i + 1))
+
+
+def _may_have_options(words: Sequence[str]) -> bool:
+    """Whether a parenthesis of a query holds options: asked of the name before it and of the word before that."""
+    for end in [i for i, word in enumerate(words) if word == "("]:
+        start = end - 1
+        while start > 1 and words[start - 1] == ".":
+            start -= 2
+        before = [word.upper() for word in words[max(start - 1, 0) : end]]
+        if _opens_options(before, len(before)):
+            return True
+    return False
 
 
 def _opens_options(upper: Sequence[str], at: int) -> bool:

@@ -255,6 +255,7 @@ class Session:
             if opened is not None:
                 session = replace(session, state=replace(session.state, attached=opened))
             statements += found
+            piece.tokens = None  # nothing that is not needed any more waits for the garbage collector
         return tuple(statements), session
 
     def _after(self, statement: Statement) -> Session:

@@ -68,8 +68,8 @@ def analyze_piece(piece: Piece, context: Context, effort: Effort | None = None) 
     piece.tables = tuple(table for draft in drafts for table in (*draft.inputs, *draft.outputs))
     literals = Literals(piece.tokens)
     statements = tuple(finished(draft, piece.fingerprint, piece.sanitised, literals) for draft in drafts)
-    for tree in (draft.tree for draft in drafts if draft.tree is not None):
-        take_apart(tree)
+    for draft in drafts:
+        take_apart(draft.tree, draft.nodes)
     return statements
 
 

@@ -19,7 +19,7 @@ from .phrases import without_phrases
 # Beyond these the words are read without a tree. sqlglot 30 takes 2.5 us and 0.5 kB a token; nested deeper than
 # a thread's stack its compiled parser ends the process; every JOIN without ON, every bracket within the
 # brackets of a word for a type or of LATERAL, and every IF without parentheses, doubles its time.
-MOST_TOKENS = 60_000
+MOST_TOKENS = 30_000
 DEEPEST = 300
 _MOST_OPEN_JOINS = 8
 _MOST_TYPE_BRACKETS = 6
@@ -86,13 +86,17 @@ def target(name: str, columns: Collection[str]) -> tuple[exp.Table, Expr]:
     return node, exp.Schema(this=node, expressions=listed) if listed else node
 
 
-def take_apart(tree: Expr) -> None:
-    """Let a tree that nobody needs any more go at once.
+def take_apart(tree: Expr | None, walked: Sequence[Expr]) -> None:
+    """Let a tree that nobody needs any more go at once; `walked` are its nodes where it is the first of them.
 
     Its nodes point at their parents, so it would wait for the garbage collector, which walks through all that the
     user's program holds.
     """
-    nodes = [tree]
+    if walked and walked[0] is tree:
+        for node in walked:
+            node.parent = None
+        return
+    nodes = [tree] if tree is not None else []
     while nodes:
         node = nodes.pop()
         node.parent = None
@@ -133,13 +137,11 @@ def _without_options(tokens: Sequence[Token]) -> list[Token]:
 def _with_functions(tokens: Sequence[Token]) -> Sequence[Token]:
     """The tokens, with a plain word for a keyword that is called with a text where a table stands."""
     result: list[Token] | None = None
-    previous = TokenType.COMMA
-    for i, token in enumerate(tokens):
-        kind = token.token_type
-        if previous in _BEFORE_TABLE and kind in _NO_FUNCTIONS and _is_called_with_text(tokens, i):
+    for i in [i for i, token in enumerate(tokens, 1) if token.token_type in _BEFORE_TABLE]:
+        if i < len(tokens) and tokens[i].token_type in _NO_FUNCTIONS and _is_called_with_text(tokens, i):
+            token = tokens[i]
             result = result or list(tokens)
             result[i] = Token(TokenType.VAR, token.text, token.line, token.col, token.start, token.end)
-        previous = kind
     return result or tokens
 
 

@@ -39,8 +39,19 @@ _OF_INTEREST = (
 
 def walk(tree: Expr, draft: Draft) -> None:
     """Fill `draft` with what `tree` reads and writes."""
-    nodes: list[Expr] = list(tree.find_all(*_OF_INTEREST))
-    _Walk(draft, nodes).run(tree)
+    draft.nodes = list(tree.walk())
+    _Walk(draft, [node for node in draft.nodes if _interest[node.__class__]]).run(tree)
+
+
+class _Interest(dict[type[Expr], bool]):
+    """For each class of nodes whether it is of interest, looked up once."""
+
+    def __missing__(self, kind: type[Expr]) -> bool:
+        self[kind] = answer = issubclass(kind, _OF_INTEREST)
+        return answer
+
+
+_interest = _Interest()
 
 
 class _Walk(Nodes):
