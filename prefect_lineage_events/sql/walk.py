@@ -228,7 +228,22 @@ class _Walk(Nodes):
         among = [] if node.args.get("from_") is not None else self._assigned(node, [target, *joined(target)])
         for one in among or [target]:
             self._change(one, [s for s in sources if s not in among], "update")
+        self.targets -= {id(one) for one in among if self._feeds(one, node)}
         self._returning(node)
+
+    def _feeds(self, table: exp.Table, node: exp.Update) -> bool:
+        """Whether a column of another table is set from this one: then it is read, too."""
+        name, dialect = called(table, self.context.dialect), self.context.dialect
+        return any(
+            key_of(column.args["table"], dialect) == name
+            for item in node.expressions
+            if isinstance(item, exp.EQ)
+            and isinstance(item.this, exp.Column)
+            and item.this.args.get("table") is not None
+            and key_of(item.this.args["table"], dialect) != name
+            for column in item.expression.find_all(exp.Column)
+            if column.args.get("table") is not None
+        )
 
     def _assigned(self, node: exp.Update, tables: list[exp.Table]) -> list[exp.Table]:
         """Those of a join that the SET assigns to: `UPDATE a JOIN b ON ... SET b.x = a.x` changes b
