@@ -6,7 +6,6 @@ schedule is the guarantee.
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
-import httpx
 from prefect import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
@@ -23,13 +21,13 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_logger
 from prefect.runner import Runner
-from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
 from prefect_lineage_events.events import CLOSED_EVENT, EMITTER_PREFIX
 from prefect_lineage_events.history.runs import OWN_FLOW_PREFIX
 from prefect_lineage_events.openlineage import configuration
 from prefect_lineage_events.openlineage.targets import targets
+from prefect_lineage_events.serving import run_until_stopped
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -45,7 +43,6 @@ SWEEP_MINUTES = 5.0
 # twice that time, and takes what ends meanwhile as well: each run of the assembler costs ten events.
 SETTLE_SECONDS = 20.0
 _GATHERED = 2
-_PAUSED_WITHIN = 3.0
 # Where the client looks for its transport first; our own settings go with it.
 TARGET_VARIABLE = "OPENLINEAGE__TRANSPORT"
 _OWN_PREFIX = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"
@@ -190,33 +187,7 @@ def serve(
 
     deployed = _deploy(add, None, sweep_minutes, settle, logger.info)
     logger.info("Serving the assembler; stop it with Ctrl-C.\n%s", deployed)
-    try:
-        asyncio.run(_until_stopped(runner))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        _pause(deployed.deployments[SWEEPER])
-
-
-async def _until_stopped(runner: Runner) -> None:
-    """Run until Ctrl-C or SIGTERM, which ends it as Ctrl-C does: Prefect's own handler leaves a coroutine unawaited."""
-    running, loop = asyncio.ensure_future(runner.start()), asyncio.get_running_loop()
-
-    def stop(*_: object) -> None:
-        loop.call_soon_threadsafe(running.cancel)
-
-    runner.handle_sigterm = stop  # type: ignore[method-assign]
-    await running
-
-
-def _pause(deployment_id: UUID) -> None:
-    """Pause the sweep's schedule, unless the API is away: late sweeps then pile up, and cancel each other later."""
-    quickly = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: _PAUSED_WITHIN}
-    try:
-        with temporary_settings(quickly), get_client(sync_client=True) as client:
-            client.pause_deployment(deployment_id)
-    except ObjectNotFound:
-        get_logger("lineage").info("The deployments were deleted meanwhile.")
-    except (httpx.HTTPError, OSError) as error:
-        get_logger("lineage").warning("The sweep's schedule could not be paused, the API being away: %s", error)
+    run_until_stopped(runner, deployed.deployments[SWEEPER])
 
 
 def deployments(

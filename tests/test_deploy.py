@@ -17,7 +17,7 @@ from prefect.events import emit_event
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import PrefectHTTPStatusError
 
-from prefect_lineage_events import cli, deploy
+from prefect_lineage_events import cli, deploy, serving
 from prefect_lineage_events.history import event_log
 from prefect_lineage_events.openlineage.targets import targets
 from prefect_lineage_events.settings import settings
@@ -304,4 +304,4 @@ def test_what_was_deployed_is_taken_back(client, capsys):
 
 
 def test_what_was_deleted_meanwhile_is_not_paused(client):
-    deploy._pause(uuid4())
+    serving.pause(uuid4())

@@ -54,6 +54,8 @@ def assembler(prefect_server, tmp_path):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(10)
+        with get_client(sync_client=True) as client:
+            assert "RUNNING" not in {run["state_type"] for run in assembler_runs(client)}
 
 
 def wait_for(what, ready, process, seconds=300):

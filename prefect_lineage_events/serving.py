@@ -1,0 +1,67 @@
+"""The runner of a served assembler, from its start to an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from uuid import UUID
+
+import httpx
+from prefect import get_client
+from prefect.exceptions import ObjectNotFound
+from prefect.logging import get_logger
+from prefect.runner import Runner
+from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.states import Cancelled
+
+_PAUSED_WITHIN = 3.0
+
+
+def run_until_stopped(runner: Runner, sweeper: UUID) -> None:
+    """Run until Ctrl-C or SIGTERM; then pause the deployment of the sweep."""
+    in_hand: set[UUID] = set()
+    try:
+        asyncio.run(_until_stopped(runner, in_hand))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        pause(sweeper, in_hand)
+
+
+async def _until_stopped(runner: Runner, in_hand: set[UUID]) -> None:
+    """Run until Ctrl-C or SIGTERM, which ends it as Ctrl-C does: Prefect's own handler leaves a coroutine unawaited.
+
+    `in_hand` are then the flow runs whose processes end with this one.
+    """
+    running, loop = asyncio.ensure_future(runner.start()), asyncio.get_running_loop()
+    this = asyncio.current_task()
+
+    def stop(*_: object) -> None:
+        if this is not None:
+            loop.call_soon_threadsafe(this.cancel)
+
+    runner.handle_sigterm = stop  # type: ignore[method-assign]
+    try:
+        await asyncio.wait({running})
+    except asyncio.CancelledError:
+        # The runner tells nobody which runs it has: without this, they would only stay as they are in Prefect.
+        in_hand |= getattr(getattr(runner, "_process_manager", None), "flow_run_ids", set)()
+        running.cancel()
+        await asyncio.wait({running})
+        raise
+    await running
+
+
+def pause(deployment_id: UUID, in_hand: Collection[UUID] = ()) -> None:
+    """Pause the sweep's schedule, unless the API is away: late sweeps then pile up, and cancel each other later.
+
+    Runs that were in hand are cancelled, since their processes are gone; the sweep takes what they leave.
+    """
+    quickly = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: _PAUSED_WITHIN}
+    try:
+        with temporary_settings(quickly), get_client(sync_client=True) as client:
+            for run_id in in_hand:
+                client.set_flow_run_state(run_id, Cancelled(message="The assembler was stopped."), force=True)
+            client.pause_deployment(deployment_id)
+    except ObjectNotFound:
+        get_logger("lineage").info("The deployments were deleted meanwhile.")
+    except (httpx.HTTPError, OSError) as error:
+        get_logger("lineage").warning("The sweep's schedule could not be paused, the API being away: %s", error)
