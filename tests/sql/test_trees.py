@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from inspect import getattr_static
 
 import pytest
 from sqlglot.dialects.dialect import Dialect
 
-from prefect_lineage_events.sql import analyze
+from prefect_lineage_events.sql import analyze, metered
 from prefect_lineage_events.sql.tokens import split
 from prefect_lineage_events.sql.trees import DEEPEST, parse
 
@@ -58,7 +59,8 @@ def test_what_the_parser_cannot_be_trusted_with_is_refused_with_the_reason(sql: 
     ],
 )
 def test_long_statements_are_no_deep_ones(sql: str):
-    assert _parse(sql)[0] is not None
+    tree, reason = _parse(sql)
+    assert tree is not None, reason
 
 
 def test_the_parser_never_writes_a_statement_to_the_log(caplog: pytest.LogCaptureFixture):
@@ -104,3 +106,41 @@ def test_sqlglot_does_not_know_of_the_metered_dialects() -> None:
     analyze("select a from t", dialect="drill")
     assert before == Dialect.classes
     assert Dialect.get_or_raise("drill").__class__ is Dialect.get("drill")
+
+
+@pytest.mark.parametrize("asked", metered._ASKED)
+def test_sqlglots_dialects_have_what_its_parser_is_metered_by(asked: str) -> None:
+    """A name that is there no longer would take its part of the meter away in silence."""
+    assert hasattr(Dialect, asked)
+    assert isinstance(getattr_static(type(metered.parser("postgres", 1).dialect), asked), property)
+
+
+@pytest.mark.parametrize("text", ["SELECT a FROM t WHERE b = 1", "SELECT CAST(a AS INT) FROM t JOIN u USING (b)"])
+def test_the_parser_asks_what_it_is_metered_by(text: str) -> None:
+    parser = metered.parser("postgres", 20)
+    before = metered._meter.left
+    parser.parse(parser.dialect.tokenize(text), text)
+    assert before - metered._meter.left > 5
+
+
+def test_the_parser_gets_the_time_again_that_a_collection_of_garbage_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1, 1_000))
+    monkeypatch.setattr(metered.time, "thread_time", lambda: float(next(clock)))
+    collections = iter([0, 1, 2, 3])
+    monkeypatch.setattr(metered, "_collections", lambda: next(collections))
+    metered.parser("postgres", 1)
+    for _ in range(4):
+        metered._meter.look()
+
+
+@pytest.mark.parametrize("collected", [False, True])
+def test_the_parser_is_stopped_however_much_garbage_is_collected(
+    monkeypatch: pytest.MonkeyPatch, *, collected: bool
+) -> None:
+    clock, collections = iter(range(1, 1_000)), iter(range(1_000))
+    monkeypatch.setattr(metered.time, "thread_time", lambda: float(next(clock)))
+    monkeypatch.setattr(metered, "_collections", lambda: next(collections) if collected else 0)
+    metered.parser("postgres", 1)
+    with pytest.raises(metered.ParserStopped):
+        for _ in range(10):
+            metered._meter.look()
