@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from prefect_lineage_events.capture.drivers import registry
+from prefect_lineage_events.capture.drivers.driver import Driver
 from tests.capture.drivers.conftest import RecordingTracer
 
 _PAGE = Path(__file__).parents[3] / "docs" / "drivers.md"
@@ -22,6 +24,12 @@ def example(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str, str]:
     monkeypatch.setitem(sys.modules, "ledgerdb", ModuleType("ledgerdb"))
     driver, description, use = re.findall(r"```python\n(.*?)```", _PAGE.read_text(), re.DOTALL)
     return driver, description, use
+
+
+@pytest.mark.parametrize("answer", [field.name for field in fields(Driver)])
+def test_the_page_has_each_answer_of_a_description(answer: str) -> None:
+    rows = re.findall(r"^\| (`.*?) \|", _PAGE.read_text(), re.MULTILINE)
+    assert any(re.search(rf"`{answer}[`(]", row) for row in rows)
 
 
 def test_worked_example_of_the_page_does_what_the_page_says(
