@@ -337,7 +337,7 @@ def _remember(context: Any, *, at_home: bool = True) -> None:
         _inherited.discard(context.flow_run.id)
     run: Any = context.task_run if isinstance(context, TaskRunContext) else context.flow_run
     if run is not None and at_home:
-        threads.note_home(run.id)
+        threads.note_home(run.id, within=getattr(run, "flow_run_id", None))
     if isinstance(context, TaskRunContext):
         _task_runs[context.task_run.id] = context.task_run
     elif context.flow_run is not None and not context.detached:

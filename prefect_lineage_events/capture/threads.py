@@ -1,4 +1,4 @@
-"""Which thread of control the calling code runs in: a thread, a piece of work of a pool, or an asyncio task.
+"""The thread of control in which the calling code runs: a thread, a piece of work of a pool, or an asyncio task.
 
 Each has a path: `3.7` was started by `3`. The one in which Prefect runs the flow or task itself has the empty path, and
 what it started is below it. So rows that one coroutine read are not taken for those that the one beside it wrote.
@@ -19,6 +19,7 @@ from prefect_lineage_events.capture import offspring
 
 # A thread that serves many callers in turn, none of whom is known.
 UNKNOWN = "*"
+# Runs whose home is known. In a process with more at a time, code of the oldest counts as a thread that its run started.
 _MAX_HOMES = 10_000
 
 
@@ -34,8 +35,13 @@ _numbers = count(1)
 _number_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
 
-def note_home(run_id: UUID) -> None:
-    """The calling code is that of this run: Prefect enters its context. Copies that are entered later are no home."""
+def note_home(run_id: UUID, *, within: UUID | None = None) -> None:
+    """The calling code is that of this run: Prefect enters its context. Copies that are entered later are no home.
+
+    The home of the flow run that a task runs `within` is kept for as long as its tasks begin.
+    """
+    if within in _homes:
+        _homes.move_to_end(within)
     if run_id not in _homes:
         task = _asyncio_task()
         _homes[run_id] = _Home(threading.get_ident(), weakref.ref(task) if task is not None else None)

@@ -42,6 +42,15 @@ def test_a_copy_of_its_context_is_no_home(run_id: UUID) -> None:
     assert threads.path(run_id) == ""
 
 
+def test_a_flow_of_more_tasks_than_homes_are_kept_has_its_own(monkeypatch: pytest.MonkeyPatch, run_id: UUID) -> None:
+    monkeypatch.setattr(threads, "_MAX_HOMES", 3)
+    tasks = [uuid4() for _ in range(10)]
+    for task in tasks:
+        threads.note_home(task, within=run_id)
+    assert threads.path(run_id) == ""
+    assert tasks[0] not in threads._homes
+
+
 def test_coroutines_that_are_gathered_are_told_apart() -> None:
     async def path(run_id: UUID) -> str:
         await asyncio.sleep(0)
