@@ -23,6 +23,7 @@ def trace(connection: T, driver: Driver) -> T:
         known = subclasses.traced(connection)
         if known is not None:
             known.active = True
+            report_cursors_made_of(driver.cursor_classes)
             return connection
         lookup = ask(driver.lookup, connection, default=None)
         store = driver.store(connection)

@@ -1,7 +1,7 @@
 """Cursors that a user makes from a class, `sqlite3.Cursor(connection)`: those of a connection that reports report.
 
 A class written in Python has its `__init__` wrapped. For one written in C a class takes its place under its name, which
-makes instances of the driver's own and answers `isinstance` as that does.
+makes instances of the driver's own and answers `isinstance` as that does. `uninstrument()` undoes both.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import sys
 import types
 from abc import ABCMeta
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import wrapt
 
@@ -22,6 +24,8 @@ from prefect_lineage_events.capture.retype import is_immutable
 from prefect_lineage_events.capture.subclasses import STAND_INS, TracedCursor, report_cursor
 
 _lock = Lock()
+# The classes whose `__init__` is wrapped. Did it inherit the method?
+_inherits: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
 
 
 def report_cursors_made_of(names: Sequence[str]) -> None:
@@ -36,11 +40,26 @@ def report_cursors_made_of(names: Sequence[str]) -> None:
                 continue
             if own not in STAND_INS:
                 STAND_INS[own] = made = _stand_in(own)
-                _replace(own, made)
+                _rename(own, made)
             subclass: type
             for subclass in own.__subclasses__():
                 if not issubclass(subclass, TracedCursor) and subclass is not STAND_INS[own]:
                     _wrap(subclass)
+
+
+def leave_cursor_classes() -> None:
+    """Let the drivers' classes, and those of users, be as they were until a connection reports again."""
+    with softly("leaving the classes of cursors"), _lock:
+        while STAND_INS:
+            own, made = STAND_INS.popitem()
+            _rename(made, own)
+        for cls, inherits in list(_inherits.items()):
+            init = vars(cls).get("__init__")
+            if inherits and isinstance(init, _Init):
+                del cls.__init__  # type: ignore[misc]
+            elif isinstance(init, _Init):
+                cls.__init__ = init.__wrapped__  # type: ignore[misc]
+        _inherits.clear()
 
 
 class _Init(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
@@ -49,6 +68,7 @@ class _Init(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
 
 def _wrap(cls: type) -> None:
     if not (isinstance(vars(cls).get("__init__"), _Init) or is_immutable(cls)):
+        _inherits[cls] = "__init__" not in vars(cls)
         cls.__init__ = _Init(cls.__init__, _initialised)  # type: ignore[misc]
 
 
@@ -89,16 +109,17 @@ class _StandIn(ABCMeta):
         return repr(cls.__bases__[0])
 
 
+@cache
 def _stand_in(own: type) -> type:
     names = {"__slots__": (), "__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
     made: type = _StandIn(own.__name__, (own,), names)
     return made
 
 
-def _replace(own: type, made: type) -> None:
-    """Wherever the class is known by a name of its own: who did `from sqlite3 import Cursor` has it under theirs."""
+def _rename(known: type, made: type) -> None:
+    """Put one class where the other is known by a name: a module that did `from sqlite3 import Cursor` has its own."""
     for module in list(sys.modules.values()):
         if isinstance(module, types.ModuleType):
             for name, value in list(vars(module).items()):
-                if value is own:
+                if value is known:
                     setattr(module, name, made)

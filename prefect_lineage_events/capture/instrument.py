@@ -102,7 +102,8 @@ def instrument() -> None:
 def uninstrument() -> None:
     """Undo `instrument()`: connections that blocks open or check out from now on are the driver's own.
 
-    A Snowflake connection or a BigQuery client that a block has open stays traced until it is closed.
+    A Snowflake connection or a BigQuery client that a block has open stays traced until it is closed, and so does a
+    connection of the user's (`instrument_connection`), but for cursors that are made from a class.
     """
     global _wanted
     with _lock:
@@ -113,6 +114,9 @@ def uninstrument() -> None:
 
             # Our own blocks trace their engine again whenever they hand it out.
             untrace_engine(_engines.pop())
+        cursor_classes = sys.modules.get("prefect_lineage_events.capture.cursor_classes")
+        if cursor_classes is not None:
+            cursor_classes.leave_cursor_classes()
 
 
 def _patch_if_wanted(module: Any) -> None:

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine, untrace_engine
-from prefect_lineage_events.capture.instrument import instrument_connection
+from prefect_lineage_events.capture.instrument import instrument_connection, uninstrument
 from tests.capture.drivers.conftest import RecordingTracer
 from tests.services.postgres import PASSWORD, Postgres
 
@@ -287,6 +287,33 @@ def test_cursors_of_other_connections_are_the_drivers_own(file: Path, tracers: T
     assert pickle.loads(pickle.dumps(sqlite3.Cursor)) is sqlite3.Cursor
     assert issubclass(UsersRows, sqlite3.Cursor)
     plain.close()
+
+
+def test_uninstrument_leaves_the_classes_of_cursors_as_they_were(dsn: str, file: Path, tracers: Tracers) -> None:
+    uninstrument()
+    connections: list[Any] = [sqlite3.connect(file), psycopg2.connect(dsn), psycopg.connect(dsn)]
+    before = (sqlite3.Cursor, extensions.cursor, *(vars(c).get("__init__") for c in (psycopg.Cursor, UsersRows)))
+    for connection in connections:
+        instrument_connection(connection)
+    during = (sqlite3.Cursor, extensions.cursor, *(vars(c).get("__init__") for c in (psycopg.Cursor, UsersRows)))
+    uninstrument()
+    after = (sqlite3.Cursor, extensions.cursor, *(vars(c).get("__init__") for c in (psycopg.Cursor, UsersRows)))
+
+    assert not any(old is new for old, new in zip(before, during, strict=True))
+    assert all(old is new for old, new in zip(before, after, strict=True))
+    for connection in connections:
+        connection.close()
+
+
+def test_cursors_made_of_a_class_are_seen_again_once_a_connection_is_traced(file: Path, tracers: Tracers) -> None:
+    instrument_connection(sqlite3.connect(file)).close()
+    uninstrument()
+    connection = instrument_connection(sqlite3.connect(file))
+    sqlite3.Cursor(connection).execute(INSERT)
+    UsersRows(connection).execute(INSERT)
+    connection.close()
+
+    assert tracers[1].statements == [INSERT, INSERT]
 
 
 @pytest.mark.parametrize("driver", ["sqlite", "psycopg2", "psycopg"])
