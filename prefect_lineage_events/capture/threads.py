@@ -19,7 +19,7 @@ from prefect_lineage_events.capture import offspring
 
 # A thread that serves many callers in turn, none of whom is known.
 UNKNOWN = "*"
-# Runs whose home is known. In a process with more at a time, code of the oldest counts as a thread that its run started.
+# Runs whose home is known. In a process with more at a time, code of the oldest counts as a thread that it started.
 _MAX_HOMES = 10_000
 
 
