@@ -40,7 +40,7 @@ def note_home(run_id: UUID, *, within: UUID | None = None) -> None:
 
     The home of the flow run that a task runs `within` is kept for as long as its tasks begin.
     """
-    if within in _homes:
+    if within is not None and within in _homes:
         _homes.move_to_end(within)
     if run_id not in _homes:
         task = _asyncio_task()
