@@ -94,7 +94,7 @@ class TransactionProcessor:
             if self.prepared.take(store, name) is None:  # MySQL's XA ROLLBACK of what is not prepared yet
                 self._report(state.step(_ROLLBACK))
         elif control.step == "prepare":
-            self.prepared.put(store, name, state.transaction.step(control))
+            self._report(self.prepared.put(store, name, state.transaction.step(control)))
         else:
             self._report(state.transaction.step(control))
 

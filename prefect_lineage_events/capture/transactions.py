@@ -16,6 +16,10 @@ from prefect_lineage_events.sql.nesting import CLOSED, Nesting
 from prefect_lineage_events.sql.transaction_rules import TransactionRules, transaction_rules
 
 _COMMIT = Control("commit")
+_PREPARED = "prepared; whether it was committed is not known"
+# Prepared transactions, and their drafts, that are kept: another process may end them all.
+_MAX_PREPARED = 1_000
+_MAX_PREPARED_DRAFTS = 20_000
 
 
 class Transaction:
@@ -121,20 +125,25 @@ class Prepared:
 
     _drafts: dict[tuple[str, str], list[Draft]] = field(default_factory=dict)
 
-    def put(self, store: str, name: str, drafts: list[Draft]) -> None:
+    def put(self, store: str, name: str, drafts: list[Draft]) -> list[Draft]:
+        """Keep what was prepared under the name. Returns, in doubt, that of the oldest names beyond the bounds."""
         if drafts:
             self._drafts.setdefault((store, name), []).extend(drafts)
+        beyond: list[Draft] = []
+        while len(self._drafts) > _MAX_PREPARED or sum(map(len, self._drafts.values())) > _MAX_PREPARED_DRAFTS:
+            beyond += doubted(self._drafts.pop(next(iter(self._drafts))), _PREPARED)
+        return beyond
 
     def take(self, store: str, name: str) -> list[Draft] | None:
-        """What was prepared under the name; None where that was not seen."""
+        """The drafts that were prepared under the name; None where that was not seen."""
         return self._drafts.pop((store, name), None)
 
     def rest(self, run: object = None) -> list[Draft]:
-        """What was prepared and not ended, of one run or of all; each is given once."""
+        """The drafts that were prepared and not ended, of one run or of all; each is given once."""
         found: list[Draft] = []
         for key, drafts in list(self._drafts.items()):
             mine = [draft for draft in drafts if run is None or draft.run.key == run]
-            found += doubted(mine, "prepared; whether it was committed is not known")
+            found += doubted(mine, _PREPARED)
             others = [draft for draft in drafts if not (run is None or draft.run.key == run)]
             self._drafts[key] = others
             if not others:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from prefect_lineage_events.capture import transactions
 from prefect_lineage_events.capture.drafts import Draft
-from prefect_lineage_events.capture.transactions import Transaction
+from prefect_lineage_events.capture.transactions import Prepared, Transaction
 from prefect_lineage_events.events import EventDataset
 from prefect_lineage_events.sql.model import Control
 
@@ -185,3 +186,16 @@ def test_doubt_makes_what_was_held_partial_however_the_transaction_ends() -> Non
         transaction.doubt("a procedure was called")
         [found] = transaction.step(Control(step))  # type: ignore[arg-type]
         assert (found.confidence, found.reason) == ("partial", "a procedure was called")
+
+
+@pytest.mark.parametrize("bound", ["_MAX_PREPARED", "_MAX_PREPARED_DRAFTS"])
+def test_prepared_transactions_beyond_the_bound_are_reported_in_doubt(
+    monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(transactions, bound, 2)
+    prepared = Prepared()
+    beyond = [prepared.put("s", name, [draft(name)]) for name in "abc"]
+    assert [names(drafts) for drafts in beyond] == [[], [], ["a"]]
+    assert beyond[2][0].confidence == "partial"
+    assert prepared.take("s", "a") is None
+    assert names(prepared.take("s", "c") or []) == ["c"]
