@@ -1,4 +1,4 @@
-"""Which flow run and task run the calling code belongs to, also where Prefect itself has lost them.
+"""The flow run and task run that the calling code belongs to, also where Prefect itself has lost them.
 
 Prefect keeps its run in context variables, which raw threads, executors and spawned processes do not inherit. There the
 run is, in this order: the one whose code submitted the work, or started the thread or the process; the one the
@@ -325,7 +325,8 @@ def _ends_with_work_elsewhere(context: Any) -> bool:
 def _remembering(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @wraps(enter)
     def __enter__(self: Any) -> Any:
-        _remember(self)
+        with softly("remembering a run"):
+            _remember(self)
         return enter(self)
 
     return __enter__

@@ -11,6 +11,7 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
+from contextlib import suppress
 from itertools import count
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -40,8 +41,9 @@ def note_home(run_id: UUID, *, within: UUID | None = None) -> None:
 
     The home of the flow run that a task runs `within` is kept for as long as its tasks begin.
     """
-    if within is not None and within in _homes:
-        _homes.move_to_end(within)
+    if within is not None:
+        with suppress(KeyError):  # it has none, or another thread has just dropped it
+            _homes.move_to_end(within)
     if run_id not in _homes:
         task = _asyncio_task()
         _homes[run_id] = _Home(threading.get_ident(), weakref.ref(task) if task is not None else None)

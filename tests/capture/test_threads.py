@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from prefect_lineage_events.capture import offspring, threads
+from prefect_lineage_events.capture import context, offspring, threads
 
 
 @pytest.fixture
@@ -104,3 +104,7 @@ def test_work_that_a_coroutine_gives_to_a_thread_is_below_the_coroutine(monkeypa
     for own, below in asyncio.run(flow()):
         assert own
         assert all(path.startswith(f"{own}.") for path in below)
+
+
+def test_a_context_that_cannot_be_noted_is_entered() -> None:
+    assert context._remembering(lambda entered: entered)(None) is None
