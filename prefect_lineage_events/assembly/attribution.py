@@ -37,8 +37,6 @@ _SAME_TASK: How = "same task"
 _TASK_GRAPH: How = "task graph"
 _SAME_FLOW: How = "same flow"
 
-Pair = tuple[Rows, How]
-
 
 @dataclass(frozen=True, slots=True)
 class _Taker:

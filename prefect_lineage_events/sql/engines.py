@@ -38,7 +38,6 @@ _AS_FUNCTIONS = {
 }
 _SERVERS = {"POSTGRESQL": "postgresql", "MYSQL": "mysql", "MONGODB": "mongodb"}
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-_ELSEWHERE = frozenset({"ODBC", "JDBC", "REDIS", "CASSANDRA", "EXECUTABLE", "YTSAURUS"})
 _FILES = frozenset({"HTTP", "FILE", "NULL", "YAMLREGEXPTREE"})
 
 
