@@ -15,6 +15,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from . import quoted_texts, unknown_dialect
 from .context import Context
+from .executable_comments import opened
 from .inline_data import without_inline_data
 from .lexis import FIRST_WORDS_COUNT, MOST_TOKENS, known, tokenize
 from .literals import Places
@@ -102,7 +103,8 @@ class Piece:
 def split(sql: str, dialect: str) -> list[Piece]:
     """The statements of a text, in order; empty ones and comments alone make no piece. Never raises."""
     dialect = known(dialect)
-    short = cut_long_lists(without_client_lines(without_inline_data(sql, dialect), dialect), dialect)
+    text = without_client_lines(without_inline_data(opened(sql, dialect), dialect), dialect)
+    short = cut_long_lists(text, dialect)
     text = short.text if dialect else unknown_dialect.without_comments(short.text)
     sections = delimited(text, dialect) if "elimiter" in text or "ELIMITER" in text else None
     reader = _Reader(dialect)
