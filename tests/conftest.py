@@ -39,8 +39,11 @@ os.environ |= {
 }
 sys.addaudithook(refuse_other_hosts)
 
-# No test fails for the time that it takes: the machine may be busy.
-hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No test fails for the time that it takes: the machine may be busy. Each run tries the same examples, so that a change
+# fails for what it does and not for its luck; `make fuzz` searches.
+hypothesis_settings.register_profile(
+    "patient", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 hypothesis_settings.load_profile("patient")
 
 

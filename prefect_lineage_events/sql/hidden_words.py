@@ -32,6 +32,9 @@ class Hidden:
         self._end = next(shown, len(self.words))
 
     def result(self) -> tuple[list[str], list[bool]]:
+        """What is left. A text whose first word is hidden (an address) is no statement, and shows nothing else."""
+        if self.words[:1] == ["?"]:
+            return ["?"], [False]
         kept = [i for i, gone in enumerate(self._gone[: self._end]) if not gone]
         return [self.words[i] for i in kept], [self.spaced[i] for i in kept]
 

@@ -32,6 +32,7 @@ SHOWN = [
      "select a from t where b in (select c from u where d in (?))"),
     ("double quotes are literals", "bigquery", 'select "secret" from t', "select ? from t"),
     ("double quotes are names", "snowflake", 'select "Order" from t', 'select "Order" from t'),
+    ("an address where a statement begins", "", "SELECT:/ a b", "?"),
     ("named binds", "oracle", "select a from t where b = :b and c=:1", "select a from t where b = ? and c=?"),
     ("paths into a variant", "snowflake", "select payload:a.b[0]::string from t", "select payload:a.b[?]::string from t"),
     ("columns of a stage", "snowflake", "select $1:a, t.$2 from @db.s.stage/2024/x.csv t", "select $1:a, t.$2 from @db.s.stage/2024/x.csv t"),
