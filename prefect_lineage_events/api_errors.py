@@ -1,4 +1,4 @@
-"""What an error of Prefect's API means, and what to do about it: one line for a terminal."""
+"""Explanation of an error of Prefect's API, with advice: one line for a terminal."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ def answered(error: PrefectHTTPStatusError) -> str:
 
 
 def advice(error: PrefectHTTPStatusError) -> str:
-    """What to do about an answer of that status."""
+    """Advice on an answer of that status."""
     code = error.response.status_code
     return address_advice(PREFECT_API_URL.value()) if code in (404, 405) else _ADVICE.get(code, _SERVERS_LOG)
 
 
 def address_advice(url: str | None) -> str:
-    """What to do about an address at which no Prefect API answers."""
+    """Advice on an address at which no Prefect API answers."""
     path = urlsplit(url or "").path
     if not url or path.rstrip("/").endswith("/api") or "/workspaces/" in path:
         return "set PREFECT_API_URL to the address of a Prefect API"

@@ -138,7 +138,7 @@ def _stored_target() -> dict[str, str]:
 
 
 def _doubts(work_pool: str | None) -> Iterator[str]:
-    """What is wrong with the target that was deployed."""
+    """The fault of the target that was deployed."""
     if not configuration.is_configured():
         yield (
             f"no target is configured here: lineage goes to the file {configuration.configuration()['log_file_path']} "
@@ -285,7 +285,7 @@ def apply_automation(client: SyncPrefectClient, deployment_id: UUID, settle: flo
 
 
 def _content(automation: AutomationCore) -> dict[str, Any]:
-    """What it is made of, without the ids that a server gives."""
+    """Its content, without the ids that a server gives."""
     content = automation.model_dump(mode="json", include=set(AutomationCore.model_fields))
     content["trigger"].pop("id", None)
     return content

@@ -215,7 +215,7 @@ _SOON = Order(send=_send, patience=_SHORT, busy_patience=0)
 
 
 def _log_targets(names: Sequence[str] | None = None) -> None:
-    """Where this run sends lineage: what another process has configured may be another target."""
+    """The targets of this run: what another process has configured may be another target."""
     for to in Order(targets=names).to():
         _log().info("Lineage goes to %s", to)
 

@@ -1,4 +1,4 @@
-"""What the assembler says in Prefect's event feed about runs it assembled.
+"""Events in Prefect's feed about runs that were assembled.
 
 Events are stored seconds later and may be lost with the process: nothing depends on them but people and automations.
 """
@@ -36,7 +36,7 @@ _BATCHES = UUID("5f1c9a52-0f0e-4f0a-9a3b-3d2f4f6a7c10")
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a target took of a run: the parts of a `lineage.assembled` event."""
+    """The part of a run that a target took, as in a `lineage.assembled` event."""
 
     run: FlowRun
     target: str
@@ -81,7 +81,7 @@ def gathered() -> Iterator[Announcements]:
 
 
 def delivered(run: RunLineage, outbox: Outbox, configured: Sequence[str], announcements: Announcements) -> None:
-    """What a target took of the run's lineage, and what it refused: sending that again would not help.
+    """The part of the run's lineage that a target took, and what it refused: sending that again would not help.
 
     `configured` are the ids of all targets of this process: another one may have others.
     """

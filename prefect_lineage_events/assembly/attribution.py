@@ -1,4 +1,4 @@
-"""Which of the rows that Python had read a write took: from whom they may have come, and in what order.
+"""Attribution of writes to rows that Python had read: where these may have come from, and in what order.
 
 `evidence` decides among those that come into question.
 """
@@ -49,7 +49,7 @@ class _Taker:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """How the reads and writes of a scope follow each other. `alone`: nothing else was written of what was read."""
+    """The order of a scope's reads and writes. `alone`: nothing else was written of what was read."""
 
     since: dt.datetime | None
     alone: bool
@@ -121,7 +121,7 @@ class Attribution:
         self._spent: dict[Scope, set[frozenset[Life]]] = defaultdict(set)
 
     def of(self, placed: Placed, moment: Moment) -> Explanation:
-        """What a write took: what it has a value of, and what else the evidence says."""
+        """The rows that a write took: those that it has a value of, and what else the evidence says."""
         found = self._in_all(placed, moment)
         rows = [
             rows for id_ in sorted(placed.step.value_origins) for rows in self._by_statement[id_] if rows.began < moment
@@ -170,18 +170,18 @@ class Attribution:
         return self._seen(rows for scope in self._rows for rows in self._rows[scope])
 
     def handed_by(self, givers: Iterable[UUID]) -> list[Rows]:
-        """What came with the results of these tasks."""
+        """The rows that came with the results of these tasks."""
         scopes = dict.fromkeys(scope for giver in sorted(givers) for scope in (giver, *self._givers.of(giver)))
         return self._seen(rows for scope in scopes for rows in self._rows.get(scope, ()))
 
     def handed_by_the_body(self, call: TaskRun) -> tuple[list[Rows], bool]:
-        """What the flow's body handed to a subflow; and whether that is but one of several that it may have."""
+        """The rows that the flow's body handed to a subflow; and whether they are but one of several possibilities."""
         found = self._body.feeding_call(call)
         some = found.chosen or found.perhaps
         return self._seen(rows for possibility in some for rows, _ in possibility.rows), len(found.chosen) != 1
 
     def written(self, placed: Placed) -> Written:
-        """What is known of the rows of a write."""
+        """All that is known of the rows of a write."""
         step = placed.step
         names = frozenset(name.casefold() for name in self._names_into(placed))
         rows = step.info.rows
@@ -192,7 +192,7 @@ class Attribution:
         return Written(names, counts, rows, executions, single=single, binds=binds, inlined=step.values_stand_in_text)
 
     def _in_hand(self, placed: Placed, moment: Moment) -> tuple[list[Rows], list[Rows]]:
-        """What the write's scope read before, and what it was given."""
+        """The rows that the write's scope read before, and those that it was given."""
         own: dict[int, Rows] = {}
         given: dict[int, Rows] = {}
         names = self._names_into(placed)

@@ -1,4 +1,4 @@
-"""What fed each write of a run: by its own statement, or by rows that Python had read before.
+"""Sources of each write of a run: in its own statement, or in rows that Python had read before.
 
 Rules for Python, which nobody sees inside of:
 - In one task, rows that were read may feed what is written after them, and those of its own thread of control before
@@ -80,7 +80,7 @@ class Dataflow:
                 self._feed(target, placed, moment)
 
     def _rows(self, placed: Placed, position: int) -> Rows:
-        """What a read handed over; of tables that are gone in the end it is known when it was read."""
+        """The rows that a read handed over; of tables that are gone in the end it is known when they were read."""
         step = placed.step
         relation = Relation() if passing(placed) else self._result(placed)
         names = [column.name for column in step.result_columns if column.name != STAR]
@@ -221,7 +221,7 @@ class Dataflow:
     def _by_position(
         self, source: Life, target: Life | None, names: Sequence[str], into: Sequence[str]
     ) -> Iterable[tuple[str, str]]:
-        """Which column of the target each column of the source fills; none where that is not known."""
+        """The column of the target that each column of the source fills; none where that is not known."""
         if target is not None and not source.gone:
             ours, theirs = self._schemas.listed(source), self._schemas.listed(target)
             if ours and theirs:
@@ -245,7 +245,7 @@ class Dataflow:
     # --- what Python was handed ------------------------------------------------------------------------------------
 
     def _given(self, placed: Placed, moment: Moment) -> Relation:
-        """What Python had read of what it wrote; columns by equal names, onto those that take values of the program."""
+        """Rows that Python had read and wrote; columns by equal names, onto those that take values of the program."""
         result = Relation()
         explanation = self.attribution.of(placed, moment)
         chosen = [pair for possibility in explanation.chosen for pair in possibility.rows]
@@ -305,7 +305,7 @@ class Dataflow:
         return [edge.source_column for edge in placed.step.columns if edge.source == own and edge.column == STAR]
 
     def _program_names(self, placed: Placed, name: str) -> list[str]:
-        """What the program's own rows call that which goes into a column; they may have several for it."""
+        """The names that the program's own rows have for what goes into a column; there may be several."""
         pairs = placed.step.program_columns
         key = name.casefold()
         return [own for column, own in pairs if (self._named(placed, column) or column).casefold() == key] or [name]

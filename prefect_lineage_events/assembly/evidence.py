@@ -1,4 +1,4 @@
-"""What speaks for it that a write took certain rows: columns, numbers of rows, and the order of reads and writes.
+"""Evidence that a write took certain rows: columns, numbers of rows, and the order of reads and writes.
 
 Nobody sees inside of Python. Where one thing alone was read, what is written was made of it. Where there are several:
 - rows of the same columns and the same number as those written are what was written;
@@ -33,7 +33,7 @@ _SOME = 2
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What is known of the rows of a write: columns (casefolded; none where not known), and how many there were.
+    """The rows of a write as far as they are known: columns (casefolded; none where not known), and their number.
 
     `single`: perhaps but one row a task run; `binds`: they were bound one by one, so that their values were compared
     with those of single rows that were read (`LineageEvent.value_origins`). `names` of a statement whose values stand
@@ -56,7 +56,7 @@ class Written:
 
 @dataclass(slots=True)
 class Possibility:
-    """What was read of the same datasets, however often; single rows by themselves.
+    """Rows that were read of the same datasets, however often; single rows by themselves.
 
     `fresh`: since the write before; `spent`: another write took exactly this; `given`: as a parameter, so that the task
     needs it; `weak`: to a task before, which read something itself.
@@ -124,7 +124,7 @@ class Explanation:
         return [rows for p in self.chosen for rows, _ in p.rows if key in rows.relation.columns]
 
     def and_of(self, more: Sequence[Possibility]) -> Explanation:
-        """What fed the write for certain, beside what else did."""
+        """Rows that certainly fed the write, beside those that did as well."""
         known = {source for p in self.chosen for source in p.sources}
         chosen = [*self.chosen, *(p for p in more if not p.sources <= known)]
         known.update(source for p in chosen for source in p.sources)
@@ -169,7 +169,7 @@ def _sum_up(possibility: Possibility, of: Sequence[Rows]) -> None:
 
 
 def explain(written: Written, among: Sequence[Possibility], *, alone: bool, in_turn: bool = False) -> Explanation:
-    """Which of these fed the write. `alone`: nothing else was made of them; `in_turn`: reads and writes took turns."""
+    """The rows that fed the write. `alone`: nothing else was made of them; `in_turn`: reads and writes took turns."""
     found = _explained(written, among, alone=alone, in_turn=in_turn)
     chosen = {source for possibility in found.chosen for source in possibility.sources}
     return replace(found, perhaps=[p for p in found.perhaps if not p.sources <= chosen])

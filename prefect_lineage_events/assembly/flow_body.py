@@ -40,7 +40,7 @@ _SAME_FLOW: How = "same flow"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What is in the body's hands: rows of a read of its own, or what a task (or a subflow) handed to it.
+    """Rows in the body's memory: those of a read of its own, or those that a task (or a subflow) handed to it.
 
     `given`: the task graph above says that they came in a parameter, so that this flow is there to do something with
     them.
@@ -140,7 +140,7 @@ class FlowBody:
         return any(self._rows.get(giver) for giver in self._givers(task.id))
 
     def _results(self) -> Iterator[Result]:
-        """What tasks returned that no task received.
+        """Rows that tasks returned and no task received.
 
         What a task that wrote returned says no more than that it has written; one that was only waited for gave order.
         """
@@ -171,7 +171,7 @@ class FlowBody:
         return [self._tasks[scope] for scope in placed.step.scopes if scope]
 
     def _match(self, results: Sequence[Result], takings: Sequence[_Taking]) -> None:
-        """Where the columns are known, the evidence says which; else the order, as far as it leaves no doubt."""
+        """The rows that the evidence chooses where columns are known; else the order, as far as it leaves no doubt."""
         given = {id(r) for r in results if r.given and not any(_is_of(t, r) for t in takings)}
         unnamed = [(taking, _unnamed(taking, results, given)) for taking in takings]
         only = _without_doubt(unnamed)
@@ -242,7 +242,7 @@ def _named(
     alone: bool,
     in_turn: bool,
 ) -> Explanation:
-    """What the columns say; nothing, where none of the rows has enough of those that were written."""
+    """The choice by columns; nothing, where none of the rows has enough of those that were written."""
     among = possibilities([(one, _SAME_FLOW) for one in there], spent, fresh)
     if not written.names or not any(p.names for p in among):
         return Explanation()

@@ -55,7 +55,7 @@ class Rows:
 
 
 def counts_of(count: int | None, executions: int) -> frozenset[int]:
-    """How many rows it may have been at a time: all, or those of one execution, where that is more than one."""
+    """The possible numbers of rows at a time: all, or those of one execution, where that is more than one."""
     if not count:
         return frozenset()
     each = count // executions if executions > 1 and count % executions == 0 else 0

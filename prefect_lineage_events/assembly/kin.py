@@ -1,4 +1,4 @@
-"""What runs around a run handed over to it: rows in parameters, results and caches, and columns of tables.
+"""Rows that related runs handed over to a run in parameters, results and caches, and columns of tables.
 
 Such rows are steps of the run like its own reads, but for this: they are no use of a dataset by this run, unless
 something that it wrote was fed by them. What came in a parameter is in the hands of the flow's body, by itself for each
@@ -65,7 +65,7 @@ def _from_below(history: RunHistory) -> Iterator[Step]:
 
 
 def _from_cache(history: RunHistory) -> Iterator[Step]:
-    """What the makers of cached results had read of them, as if the tasks that gave these had."""
+    """Rows that the makers of cached results had read of them, as if the tasks that gave these had."""
     for task_id, cached in sorted(history.cached.items(), key=lambda item: str(item[0])):
         task = history.tasks[task_id]
         flow, schemas = _dataflow(cached.history)

@@ -125,7 +125,7 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class TaskLineage:
-    """What all runs of one task did in a flow run, together (granularity `task`). `runs` are in order of time.
+    """Lineage of all runs of one task in a flow run, together (granularity `task`). `runs` are in order of time.
 
     `run_id` is made of the flow run's id and the task's name, the same whenever the run is assembled. `job` is the
     task's name, with a mark behind it where a subflow of the flow has this name too. Inputs are what the task read, and

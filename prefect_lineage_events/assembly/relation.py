@@ -76,7 +76,7 @@ class Relation:
         self.doubt_as(other)
 
     def doubt_as(self, other: Relation) -> None:
-        """What is not known of rows that came in is not known of these."""
+        """Copy what is not known of rows that came in: it is not known of these either."""
         self.perhaps.update(other.perhaps)
         self.unsure = self.unsure or other.unsure
 

@@ -249,7 +249,7 @@ def _legend(nodes: Sequence[_Node], dotted: set[bool]) -> Iterator[tuple[str, st
 
 
 def _counts(datasets: int, edges: int) -> Iterator[tuple[str, str]]:
-    """What is not drawn, as entries of the legend without a sample."""
+    """Entries of the legend, without a sample, for what is not drawn."""
     for count, noun in ((datasets, "more datasets"), (edges, "more edges")):
         if count > 0:
             yield "", f"and {count:,} {noun}"

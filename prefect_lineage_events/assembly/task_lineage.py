@@ -51,7 +51,7 @@ def lineage_by_task(
 
 
 def lineage_of_body(placed: Sequence[Placed], fed: Sequence[Fed], part: Part, *, whole: Lineage) -> Lineage:
-    """What no task did. `whole` is the lineage of the whole run, which is the body's where there are no tasks."""
+    """Lineage of what no task did. `whole` is that of the whole run, which is the body's where there are no tasks."""
     if scopes_of(p.step for p in placed) <= {None}:
         return whole
     return part([p for p in placed if None in p.step.scopes], [write for write in fed if None in write.scopes])
@@ -98,7 +98,7 @@ def _subflow_names(history: RunHistory) -> set[str]:
 
 
 def _jobs(names: Iterable[str], subflows: Collection[str]) -> dict[str, str]:
-    """What each task is called among the jobs below its flow: its name, and a mark behind it where a subflow has that
+    """The name of each task among the jobs below its flow: its own, and a mark behind it where a subflow has that
     name, or would have a task of its own of that name.
 
     The mark comes as often as it takes for no other task and no subflow to have the result.

@@ -133,7 +133,7 @@ def _handed_down() -> Run | None:
 
 
 class _Start(NamedTuple):
-    """What is noted on a thread, or on a piece of work of a pool: the run that started it, and its path there."""
+    """The note on a thread, or on a piece of work of a pool: the run that started it, and its path there."""
 
     run: Run
     path: str

@@ -30,7 +30,7 @@ _MAX_REASON = 300
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a statement means for its connection's transaction, and the drafts that it makes."""
+    """A statement's meaning for its connection's transaction, and the drafts that it makes."""
 
     statement: Statement
     drafts: tuple[Draft, ...] = ()
@@ -127,7 +127,7 @@ def _drafts(
 
 
 def _values(statement: Statement, table: TableRef, *, inlined: bool) -> dict[str, Any]:
-    """Which columns of an output take binds, and which constants; nothing where the statement does not show it.
+    """The columns of an output that take binds, and those that take constants; nothing where that is not shown.
 
     `inlined` literals are binds. Rows of the program's own take columns along that the statement does not list.
     """

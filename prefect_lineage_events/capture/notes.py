@@ -19,7 +19,7 @@ from prefect_lineage_events.datasets import Dataset, Store
 from prefect_lineage_events.events import Column
 
 Counted = Literal["affected", "returned", "fetched"]
-"""What a number of rows counts: those that the server said were read or written, all of a result, or those of a result
+"""The meaning of a number of rows: those that the server said were read or written, all of a result, or those of one
 that were taken, which need not be all.
 """
 if TYPE_CHECKING:  # the analyser takes its time to import, which our thread has

@@ -109,7 +109,7 @@ class Proxy(LikeOwn, ObjectProxy):
 
 
 class ConnectionSide:
-    """What a connection does for its weaves, be it a proxy or the driver's own."""
+    """The side of a connection that its weaves use, be it a proxy or the driver's own."""
 
     __slots__ = ()
     _self_own: Any

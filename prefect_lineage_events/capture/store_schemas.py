@@ -1,4 +1,4 @@
-"""What a store has been asked of its schemas, for names that a session looks for in more than one of them."""
+"""Answers of a store on its schemas, for names that a session looks for in more than one of them."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ from prefect_lineage_events.datasets import Store
 
 @dataclass(slots=True, eq=False)
 class Traced:
-    """What is known of a connection that reports. While it is not `active`, its class only passes calls on."""
+    """Data of a connection that reports. While it is not `active`, its class only passes calls on."""
 
     driver: Driver
     store: Store
@@ -80,7 +80,7 @@ class TracedConnection(ConnectionSide):
 
 
 class _CursorState(weakref.ref):  # type: ignore[type-arg]
-    """What is known of a cursor, and the reference by whose end that is seen to be out of date."""
+    """Data of a cursor, and the reference by whose end they are seen to be out of date."""
 
     __slots__ = ("inside", "key", "noted", "reading")
     key: int
@@ -131,12 +131,12 @@ def report(connection: Any, traced: Traced) -> bool:
 
 
 def connection_calls(driver: Driver) -> Mapping[str, Weave]:
-    """What the methods of a connection of that driver tell."""
+    """The weaves of a connection's methods, by name."""
     return {**CONNECTION, "cursor": _opens_cursor, **driver.connection_calls}
 
 
 def traced(connection: Any) -> Traced | None:
-    """What is known of a connection that reports, now or when it is active again."""
+    """Data of a connection that reports, now or when it is active again; None for any other."""
     return _connections.get(id(connection)) if isinstance(connection, TracedConnection) else None
 
 
@@ -348,7 +348,7 @@ def _shown_class(value: Any) -> type:
 
 
 STAND_INS: dict[type, type] = {}
-"""What is known under a class's name in its place (`cursor_classes`)."""
+"""The class that takes another's place under its name (`cursor_classes`)."""
 _CLASS = property(_shown_class, _set_class)
 
 

@@ -158,7 +158,7 @@ class ConnectionTracer:
             self._end("commit")
 
     def commit_lost(self) -> None:
-        """How the transaction ended was not seen: elsewhere, or the connection was lost while it committed."""
+        """The transaction ended unseen: elsewhere, or the connection was lost while it committed."""
         with softly("noting the end of a transaction"):
             if self._noted:
                 worker.put(TransactionNote(self._connection, "commit", in_doubt=True))
@@ -218,7 +218,7 @@ class ConnectionTracer:
 
 
 def _codes(error: BaseException) -> tuple[str, ...]:
-    """What a database's error goes by: its SQLSTATE, its number; drivers keep them in different places."""
+    """Codes of a database's error: its SQLSTATE, its number; drivers keep them in different places."""
     found = [getattr(error, name, None) for name in ("sqlstate", "pgcode", "errno")]
     first = next(iter(error.args), None)
     if type(first) is dict:  # the fields of the server's message (pg8000, redshift_connector)

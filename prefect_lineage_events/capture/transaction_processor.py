@@ -125,7 +125,7 @@ class TransactionProcessor:
             transaction.doubt(_REFUSED)
 
     def _in_doubt(self, found: list[Meaning], reason: str, state: ConnectionState) -> None:
-        """What may have been done though its statement failed, as partial."""
+        """Report, as partial, what may have been done though its statement failed."""
         for draft in doubted(chain.from_iterable(m.drafts for m in found), reason):
             if draft.operation != "read" and state.transaction.is_open:
                 self._kept(draft, state)

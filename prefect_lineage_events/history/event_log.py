@@ -46,7 +46,7 @@ _TOO_MANY = (
 
 @dataclass(slots=True)
 class EventLog:
-    """What the history held when it was read. `stored` counts all events found, those that are not read included.
+    """The history as it was read. `stored` counts all events found, those that are not read included.
 
     `numbered`: the event of each number of an emitter, and whether it has the id that its emitter gives it.
     """

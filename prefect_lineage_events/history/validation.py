@@ -95,7 +95,7 @@ def _is_uri(text: str) -> bool:
 
 
 def _number(emitter: object) -> tuple[UUID | None, int | None]:
-    """Which event of which emitter it was, as far as that can be read."""
+    """The emitter's id and the event's number, as far as they can be read."""
     if not isinstance(emitter, Mapping):
         return None, None
     try:

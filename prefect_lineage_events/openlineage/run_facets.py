@@ -46,7 +46,7 @@ def run_facets(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> di
 
 
 def task_facet(task: TaskLineage) -> dict[str, Any]:
-    """Which of Prefect's task runs an event of a task stands for."""
+    """The task runs of Prefect that an event of a task stands for."""
     runs = [_without_none(id=str(run.id), name=run.name, state=run.state) for run in task.runs[:MAX_TASK_RUNS]]
     return {"name": task.task_name, "runCount": len(task.runs), "runs": runs}
 

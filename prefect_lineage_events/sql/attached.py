@@ -35,7 +35,7 @@ _CATALOGS = frozenset({"information_schema", "pg_catalog"})
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """What is open under a name: a database file by its path ("" for one in memory), or a server's database.
+    """The database that is open under a name: a file by its path ("" for one in memory), or a server's database.
 
     `kind` is "sqlite" or "duckdb" for a file whose kind is stated, "" for one whose kind only its content tells,
     "postgres" or "mysql" for a server, and "unknown" for anything else.
@@ -72,7 +72,7 @@ UNKNOWN = Attached(kind="unknown")
 
 
 def attached_by(piece: Piece, before: Mapping[str, Attached]) -> Mapping[str, Attached] | None:
-    """What is attached after the statement, by its names; None when it changes nothing of that."""
+    """The databases attached after the statement, by name; None when it changes nothing of that."""
     tokens = piece.tokens or []
     verb = tokens[0].text.upper() if tokens else ""
     if verb not in ("ATTACH", "DETACH"):
@@ -92,7 +92,7 @@ def attached_by(piece: Piece, before: Mapping[str, Attached]) -> Mapping[str, At
 
 
 def _opened(rest: Sequence[Token], dialect: str) -> Attached:
-    """What stands behind ATTACH."""
+    """The database that stands behind ATTACH."""
     following = rest[1].token_type if len(rest) > 1 else TokenType.ALIAS
     if not rest or rest[0].token_type is not TokenType.STRING or following not in _BEHIND_ADDRESS:
         return UNKNOWN

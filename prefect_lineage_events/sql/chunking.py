@@ -1,4 +1,4 @@
-"""Where a long text may be cut for the tokenizer, which holds the interpreter's lock from beginning to end.
+"""Places to cut a long text for the tokenizer, which holds the interpreter's lock from beginning to end.
 
 A chunk ends where no token, no quoted text and no keyword of several words (`GROUP BY`) can go on: behind a comma, a
 semicolon or a closing parenthesis, else behind a blank that follows no letter. Only a text that has none of these for
@@ -33,7 +33,7 @@ def chunks(text: str, dialect: str) -> Iterator[tuple[int, int]]:
 
 
 def _end(text: str, start: int, position: int, stop: int) -> int:
-    """Where the chunk that starts at `start` may end between `position` and `stop`, which nothing quotes; else -1."""
+    """The end of the chunk from `start` on, between `position` and `stop`, where nothing is quoted; else -1."""
     for number, pattern in enumerate(_ENDS, 1):
         since = max(start + number * CHUNK, position)
         if since >= stop:

@@ -59,7 +59,7 @@ def _is_oj(tokens: Sequence[Token], i: int) -> bool:
 
 
 def clickhouse(tokens: Sequence[Token]) -> Sequence[Token]:
-    """What ClickHouse takes by its name and sqlglot does not."""
+    """Forms that ClickHouse takes by a name and sqlglot does not."""
     return _infile(_names_as_texts(apply_of_a_name(tokens)))
 
 

@@ -60,7 +60,7 @@ EACH = 25  # what a statement costs beside its tokens
 
 
 class Effort:
-    """How much of one text may still be analysed, in tokens. Statements alike count once."""
+    """The rest of one text that may still be analysed, in tokens. Statements alike count once."""
 
     __slots__ = ("left", "short")
 

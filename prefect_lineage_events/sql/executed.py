@@ -25,14 +25,14 @@ _PREPARES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """What EXECUTE runs: a text, nothing that is seen (a procedure), or a text that is not known, and why."""
+    """The work of EXECUTE: a text, nothing that is seen (a procedure), or a text that is not known, and why."""
 
     text: str = ""
     reason: str = ""
 
 
 def executed(words: Words, context: Context, at: int = 1) -> Executed:
-    """What the EXECUTE, EXEC or EXECUTE IMMEDIATE before `at` runs."""
+    """The work of the EXECUTE, EXEC or EXECUTE IMMEDIATE before `at`."""
     is_immediate = words.word(at) == "IMMEDIATE"
     at += is_immediate
     while words.word(at) == "(":

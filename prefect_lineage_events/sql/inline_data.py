@@ -86,7 +86,7 @@ class _Walk:
         return last.end() if last else len(self.text)
 
     def _end_of_code(self, start: int, end: int) -> int:
-        """Where the rows begin that a clause between two positions announces; -1 where none does so before `;`."""
+        """The start of the rows that a clause between two positions announces; -1 where none does so before `;`."""
         text = self.text
         if not self._first and (word := _WORD.search(text, start, end)):
             self._first = word[0].lower()

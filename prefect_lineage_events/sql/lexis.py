@@ -1,4 +1,4 @@
-"""How a dialect writes its words: sqlglot's tokenizer for it (where quotes and comments stand: `scanner.py`).
+"""A dialect's words: sqlglot's tokenizer for it (quotes and comments: `scanner.py`).
 
 Dialect differences of the lexical level live here, as data.
 """

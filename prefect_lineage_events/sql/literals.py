@@ -1,4 +1,4 @@
-"""How one literal or one quoted name is shown: `?`, or the dataset that it names.
+"""Display of one literal or one quoted name: `?`, or the dataset that it names.
 
 A literal is shown where it is the name of a dataset that the statement reads or writes, as the analysis of the
 statement found by the grammar of its dialect. What stands beside it does not count.

@@ -113,7 +113,7 @@ def _without_comments(scanner: Scanner) -> tuple[str, bool]:
 
 @dataclass(slots=True)
 class _Frame:
-    """What is known of one pair of brackets. `rows` are those of a VALUES whose last one ends at `row_end`."""
+    """Data of one pair of brackets. `rows` are those of a VALUES whose last one ends at `row_end`."""
 
     opening: str = ""
     start: int = 0
@@ -138,7 +138,7 @@ class _Cutter(ABC):
 
     @property
     def end(self) -> int:
-        """How far the text was read."""
+        """The position up to which the text was read."""
         return self.scanner.position if self.scanner.exhausted else len(self.text)
 
     @abstractmethod
@@ -291,7 +291,7 @@ class _Columns(_Cutter):
             frame.kept_end = at
 
     def _clauses(self, start: int, end: int) -> None:
-        """Where a select list begins and ends between two brackets or commas."""
+        """The begin and end of a select list between two brackets or commas."""
         if self._deeper or end - start < _SHORTEST_CLAUSE:
             return
         for word in _words(_CLAUSE, self.text, start, end):

@@ -23,7 +23,7 @@ DIRECT: frozenset[str] = frozenset({"IDENTITY", "TRANSFORMATION", "AGGREGATION"}
 
 
 TEMPORARY_SCHEMAS = frozenset({"pg_temp", "temp"})
-"""Where temporary tables are, in stores that keep them apart from others of the same name (`TransactionRules`)."""
+"""Names of temporary tables, in stores that keep them apart from others of the same name (`TransactionRules`)."""
 
 
 @dataclass(frozen=True, slots=True)

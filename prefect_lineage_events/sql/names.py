@@ -54,7 +54,7 @@ FILE_READERS: dict[str, frozenset[str]] = {
 
 
 def location_position(function: str) -> int:
-    """Which argument of a reader is the location: the first, or the second of those that begin with a cluster's name
+    """The place of a reader's location among its arguments: the first, or the second behind a cluster's name
     (clickhouse.com/docs: s3Cluster)."""
     return int(function.lower().endswith("cluster"))
 
@@ -195,7 +195,7 @@ _LOCATIONS = frozenset({"", "duckdb", "snowflake", "drill", "dremio", "databrick
 
 
 def text_item(text: str, context: Context) -> TableRef | None:
-    """What a text among the tables of a query is: a location, or a name (sqlite.org/lang_keywords.html); else none."""
+    """The dataset of a text among tables: a location, or a name (sqlite.org/lang_keywords.html); else none."""
     if context.dialect == "sqlite":
         return table_of([(text, True)], context)
     return location_of(text, context) if context.dialect in _LOCATIONS or text.startswith("@") else None
@@ -243,8 +243,8 @@ def _stage_parts(name: str) -> list[str]:
 
 
 def location_of(text: str, context: Context) -> TableRef | None:
-    """What the quoted location of COPY, UNLOAD or LOCATION is: a stage, or a path or URL without its credentials;
-    HIDDEN for what is none of them."""
+    """The dataset at a quoted location of COPY, UNLOAD or LOCATION: a stage, or a path or URL without its credentials;
+    HIDDEN for anything else."""
     text = text.strip()
     if not text:
         return None

@@ -41,7 +41,7 @@ def line_of(words: Shape | None, limit: int = DEFAULT_LIMIT) -> str | None:
 
 
 def shown(line: str | None, text: str, limit: int = DEFAULT_LIMIT) -> str:
-    """What may be shown of a statement whose words are in this line, in at most `limit` characters."""
+    """The part of a statement with its words in this line that may be shown, in at most `limit` characters."""
     return first_keyword(text)[:limit] if line is None or _is_doubtful(line) else line
 
 

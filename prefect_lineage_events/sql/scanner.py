@@ -128,12 +128,12 @@ class Scanner:
         return None
 
     def skip_blanks(self, start: int) -> int:
-        """Where the blanks that start here end."""
+        """The end of the blanks that start here."""
         match = _BLANK.search(self.text, start)
         return match.start() if match else len(self.text)
 
     def comment_end(self, start: int) -> int:
-        """Where the comment that starts here ends; `start` itself where none does."""
+        """The end of the comment that starts here; `start` itself where none does."""
         text, lexis = self.text, self._lexis
         if text.startswith("/*", start):
             return self._block_end(start + 2)
@@ -166,7 +166,7 @@ class Scanner:
         return Span("comment", at, end) if end > at else None
 
     def _quote_end(self, at: int, quote: _Quote) -> tuple[int, int]:
-        """Where the quote that opens at `at` ends, and how many characters close it; -1 where it never does."""
+        """The end of the quote that opens at `at`, and how many characters close it; -1 where it never ends."""
         text, closing, start = self.text, quote.closing, at + len(quote.opening)
         prefix = text[at - 1 : at] if at and not _is_word(text[at - 2 : at - 1]) else ""
         if prefix in ("q", "Q") and self._lexis.has_q_quotes and start < len(text):
@@ -195,7 +195,7 @@ class Scanner:
         return closed, len(closing)
 
     def _q_quote_end(self, closing: str, start: int) -> int:
-        """Where Oracle's `q'[...]'` ends; -1 where it never does."""
+        """The end of Oracle's `q'[...]'`; -1 where it never ends."""
         end = -1 if closing in self._unclosed else self.text.find(closing, start)
         if end < 0:
             self._unclosed.add(closing)
@@ -232,7 +232,7 @@ class Scanner:
 
 
 def _escaped_end(text: str, closing: str, start: int) -> int:
-    """Where `closing` stands that no backslash escapes; -1 where nowhere."""
+    """The position of `closing` that no backslash escapes; -1 without any."""
     end = text.find(closing, start)
     while end >= 0:
         escape = text.find("\\", start, end)
@@ -250,7 +250,7 @@ def _is_word(char: str) -> bool:
 
 @lru_cache(maxsize=16)
 def _inner(closing: str, escapes: bool) -> re.Pattern[str]:
-    """What stands in a text up to its last doubled quote (the group) or escape: many of them are one step."""
+    """A pattern for a text up to its last doubled quote (the group) or escape: many of them are one step."""
     quote = re.escape(closing)
     if escapes:
         return re.compile(rf"(?:[^{quote}\\]*(?:\\.|({quote}{quote}))){{1,1000}}", re.DOTALL)

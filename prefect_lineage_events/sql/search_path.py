@@ -18,7 +18,7 @@ GUESSED = "which schema of the search path has a table is known only to the stor
 
 
 class StoreSchemas(Protocol):
-    """What a store says of its schemas when it is asked, on a connection of our own. None: it did not answer.
+    """A store's answers on its schemas, on a connection of our own. None: it did not answer.
 
     `version` changes whenever another answer may be given than before.
     """
@@ -61,7 +61,7 @@ class SearchPath:
 
     @property
     def first(self) -> SearchPath:
-        """Where a new table is made."""
+        """The schema in which a new table is made."""
         return replace(self, schemas=self.schemas[:1], is_known=self.is_known or self.schemas[0] in self.created)
 
     def without_asking(self) -> SearchPath:

@@ -221,7 +221,7 @@ def _end_of_account(upper: Sequence[str]) -> int | None:
 
 
 def _end_of_guarded(upper: Sequence[str], i: int, is_head: bool) -> int | None:
-    """Where the name of what CREATE or ALTER at i is about ends, if no more of it may be shown."""
+    """The end of the name that CREATE or ALTER at i is about, if no more of it may be shown."""
     j = i + 1
     while j < len(upper) and upper[j] in _BEFORE_GUARDED and not (upper[j] in _GUARDED and j + 1 == len(upper)):
         j += 1

@@ -37,7 +37,7 @@ _COMMIT = Control("commit")
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """What a rollback may bring back: the session as it was at the begin of its transaction, or at a savepoint."""
+    """States that a rollback may bring back: the session at the begin of its transaction, or at a savepoint."""
 
     settings: SessionSettings
     lasting: SessionSettings | None
@@ -99,7 +99,7 @@ class Session:
     def first_answer(
         self, sql: str, key: Hashable, columns: bool, in_transaction: bool = False, *, is_last: bool = False
     ) -> tuple[tuple[Statement, ...], Session]:
-        """What `analyze` answers to a text that the cache does not hold under this key. `is_last`: the session ends
+        """The answer of `analyze` to a text that the cache does not hold under this key. `is_last`: the session ends
         with the text, so that what its last statement leaves is not asked for."""
         pattern = pattern_of(sql, self.dialect)
         if pattern is not None and (known := _ANSWERS.get(self._key(pattern, columns))) is not None:
@@ -133,7 +133,7 @@ class Session:
         return lost and self.dialect not in TWO_LEVEL
 
     def _path(self) -> SearchPath | None:
-        """Where tables that are named without a schema are looked for; None where that is the current schema alone."""
+        """The schemas in which tables without one are looked for; None where that is the current schema alone."""
         attached = self.state.attached.get((self.database or "").lower())
         is_foreign = attached is not None and not attached.is_file
         schemas = schemas_in_order(self.searched, self.schema, "" if is_foreign else self.dialect)
@@ -292,7 +292,7 @@ class Session:
         return replace(self._with(changed), initial=initial, lasting=lasting)
 
     def context(self, columns: bool, schemas: Mapping[str, Columns], names: frozenset[str] = frozenset()) -> Context:
-        """What the next statement may know beyond its text; `names` are those of variables."""
+        """Knowledge of the next statement beyond its text; `names` are those of variables."""
         known = {**schemas, **self.state.columns} if schemas else self.state.columns
         return Context(
             dialect=self.dialect,

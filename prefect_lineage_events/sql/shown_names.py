@@ -28,7 +28,7 @@ _MOST = 2_000  # literals that are compared; of more, no name that is not writte
 
 
 class Literals:
-    """What is a literal in a text, and what else is written there; looked for once, when it is first asked for."""
+    """The literals in a text, and what else is written there; looked for once, when they are first asked for."""
 
     def __init__(self, tokens: Sequence[Token] | None) -> None:
         self._tokens = tokens or ()

@@ -21,7 +21,7 @@ _OF_STATE = frozenset({"discard", "created schema", "dropped schema"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """What statements of a session made, compared by identity: nothing else happened between equal ones.
+    """Results of a session's statements, compared by identity: nothing else happened between equal ones.
 
     `columns` are those that statements declared, by dotted table name; `temporary` holds the keys of tables and stages
     that are gone with the session, `ephemeral` those of them that are gone with the transaction, `doubtful` those that
@@ -152,7 +152,7 @@ def _forget(tables: Iterable[TableRef], columns: dict[str, Columns], temporary: 
 
 
 def _carry(statement: Statement, columns: dict[str, Columns], temporary: set[Parts]) -> None:
-    """What a rename, a swap or a clone does to what is known of its tables, all at once."""
+    """The effect of a rename, a swap or a clone on what is known of its tables, all at once."""
     pairs = dict.fromkeys(statement.renames)
     if statement.effect == "swap":
         pairs.update(dict.fromkeys((new, old) for old, new in statement.renames))

@@ -38,7 +38,7 @@ Reader = Callable[[Arguments, Context], Found]
 
 
 def tables_of_call(name: str, arguments: Arguments, context: Context) -> Found | None:
-    """What a call of this name reads; None for a function that names no tables."""
+    """The datasets that a call of this name reads; None for a function that names no tables."""
     reader = FUNCTIONS.get(context.dialect, {}).get(name)
     if reader is None and context.dialect == "clickhouse" and name.startswith("dictget"):
         reader = _dictionary

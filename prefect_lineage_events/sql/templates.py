@@ -55,7 +55,7 @@ _OPERANDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """What a run of filler stands for: a `name` (dotted parts), a `literal`, the sign of a `bind`, nothing (`gone`)."""
+    """The meaning of a run of filler: a `name` (dotted parts), a `literal`, the sign of a `bind`, nothing (`gone`)."""
 
     start: int
     end: int
@@ -97,7 +97,7 @@ def mask(text: str, dialect: str, most: int) -> tuple[str, tuple[Mask, ...]]:
 
 
 def _template(text: str, start: int) -> Mask | None:
-    """What is left of a template at `start`; it does not go beyond the next opening of its kind."""
+    """The rest of a template at `start`; it does not go beyond the next opening of its kind."""
     opening = text[start : start + 2]
     closing = _CLOSING.get(opening)
     if closing is None:
@@ -215,7 +215,7 @@ def _is_operator(tokens: Sequence[Token], i: int) -> bool:
 
 
 def _percent_bind(tokens: Sequence[Token], i: int) -> int:
-    """How many tokens the bind at i has: 2 for `%s`, 5 for `%(name)s`, more with a type, 0 when it is none."""
+    """The number of tokens of the bind at i: 2 for `%s`, 5 for `%(name)s`, more with a type, 0 when it is none."""
     if _adjacent(tokens, i, 2) and tokens[i + 1].text.lower() in _FORMATS:
         return 2 if tokens[i + 1].token_type not in _QUOTED else 0
     if _adjacent(tokens, i, 5) and tokens[i + 1].token_type is TokenType.L_PAREN:

@@ -58,7 +58,7 @@ class Piece:
 
     @property
     def size(self) -> int:
-        """What it costs to read, in tokens."""
+        """The cost of reading it, in tokens."""
         return len(self.tokens if self.tokens is not None else self.text)
 
     @property

@@ -53,7 +53,7 @@ _OWN_PACKAGES = (
 
 
 def control_of(words: Words, dialect: str) -> Control | None:
-    """What a whole statement does to the transaction; None for one that steers none (`BEGIN INSERT ..`, `END IF`)."""
+    """The step of a whole statement for the transaction; None without any (`BEGIN INSERT ..`, `END IF`)."""
     verb, following = words.word(0), words.word(1)
     if verb in ("ROLLBACK", "ABORT"):
         return _rollback(words, dialect)
@@ -170,7 +170,7 @@ def _calls(words: Words, dialect: str) -> bool:
 
 
 def control_behind(words: Words, dialect: str) -> Control | None:
-    """What the statement behind the head of a block does to the transaction: `BEGIN COMMIT`, `IF c THEN ROLLBACK`."""
+    """The step of the statement behind the head of a block: `BEGIN COMMIT`, `IF c THEN ROLLBACK`."""
     return control_of(words, dialect) if words.word(0) in ("COMMIT", "ROLLBACK") else None
 
 

@@ -97,7 +97,7 @@ def texts_in_double_quotes(tokens: Sequence[Token], text: str) -> tuple[list[Tok
 
 
 class _Level:
-    """What has been read within one parenthesis. `named`: a target was named, whose columns may be listed next;
+    """State of the words read within one parenthesis. `named`: a target was named, whose columns may be listed next;
     `values`: rows of values follow; `projects`: the list behind SELECT has not ended."""
 
     __slots__ = ("in_from", "is_row", "lists_columns", "named", "projects", "selects", "values")

@@ -94,7 +94,7 @@ def _begins(upper: Sequence[str], i: int) -> bool:
 
 
 def _hide_bare(upper: Sequence[str], start: int, hidden: Hidden) -> None:
-    """What follows USING behind the arguments."""
+    """The word that follows USING behind the arguments."""
     if upper[start : start + 1] == ["USING"]:
         hidden.hide(start + 1, len(upper))
 

@@ -84,7 +84,7 @@ class PostgresLookup:
         self._knows_begin = False
 
     def existing_schemas(self, names: tuple[str, ...], database: str | None) -> dict[str, str]:
-        """Which of these the database has; one that was seen is not asked for again."""
+        """Those of these that the database has; one that was seen is not asked for again."""
         if not self._schemas.keys() >= set(names):
             for name, is_own in self._ask(self._parameters, _SCHEMAS, [list(names)]):
                 self._schemas |= {name: name, "$user": name} if is_own else {name: name}

@@ -86,7 +86,7 @@ class _EngineTracing:
             set_active(traced, active=True)
 
     def checkin(self, connection: Any, record: Any) -> None:
-        """What the pool itself asks of a connection is no lineage."""
+        """Ignore what the pool itself asks of a connection: it is no lineage."""
         if _KEY in record.info and connection is not None:
             set_active(self._own(connection), active=False)
 

@@ -37,7 +37,7 @@ def opened(node: exp.Expr) -> tuple[exp.Expr, list[Step]]:
 
 
 def _taken(node: exp.Expr) -> list[Step] | None:
-    """What one node takes out of the value below it."""
+    """The part that one node takes out of the value below it."""
     kind, args = node.__class__, node.args
     if kind is exp.Dot:
         part = args["expression"]

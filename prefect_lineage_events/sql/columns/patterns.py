@@ -1,4 +1,4 @@
-"""Which names of columns a pattern or a condition chooses: LIKE, regular expressions, the lambda of COLUMNS.
+"""Names of columns that a pattern or a condition chooses: LIKE, regular expressions, the lambda of COLUMNS.
 
 A regular expression is the user's own and runs on our thread: one whose time could grow beyond the square of a name's
 length is not tried. None means that the answer is not known.

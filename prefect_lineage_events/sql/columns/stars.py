@@ -48,7 +48,7 @@ def is_star(node: exp.Expr) -> bool:
 
 
 def listed(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
-    """What a star lists (`is_star`)."""
+    """The columns that a star lists (`is_star`)."""
     kind, args = node.__class__, node.args
     if kind is exp.Star:
         found = yield from _star(queries, node, scope.sources, scope.merged, scope, env=env)
