@@ -23,7 +23,7 @@ _ADVICE = {
     401: "check PREFECT_API_KEY (Cloud) or PREFECT_API_AUTH_STRING (a server with a password)",
     403: "this PREFECT_API_KEY may not do that: use one that may",
     407: "a proxy asks for credentials: check HTTPS_PROXY and HTTP_PROXY",
-    409: "somebody changes the same thing now: try again",
+    409: "another client changes the same thing now: try again",
     422: "is the server of version 3.8 or newer?",
     429: "the API takes no more requests for now: try again later",
 }

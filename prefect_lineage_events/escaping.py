@@ -1,6 +1,6 @@
 """Text that comes from events, made safe for where people read it: a line, markdown, an SVG image.
 
-Names come from users, and from anybody who can emit an event. Shown, they are only text: they format nothing, link to
+Names come from users, and from all who can emit an event. Shown, they are only text: they format nothing, link to
 nothing, load nothing, end no line, table or element, and reverse nothing beside them.
 """
 

@@ -139,7 +139,7 @@ def refused(client: SyncPrefectClient) -> Finding:
         return Finding(True, "refused events", "none in the last day")
     payload = told[0]["payload"]
     reasons = payload.get("reasons")
-    reason = reasons[0] if isinstance(reasons, list) and reasons else "no reason told"
+    reason = reasons[0] if isinstance(reasons, list) and reasons else "no reason given"
     seen = f"of {_runs(told)} in the last day, such as {payload.get('target')}: {reason}"
     return Finding(False, "refused events", seen, "see the run's lineage artifact; then `prefect-lineage assemble RUN`")
 
@@ -195,7 +195,7 @@ def sent_to(client: SyncPrefectClient) -> Finding:
 
 
 def _targets_of(payload: Mapping[str, Any]) -> list[str]:
-    """The targets that the assembler of an event had; what a version before told was the one that took the run."""
+    """The targets that the assembler of an event had; an earlier version reported the one that took the run."""
     told = payload.get("targets")
     return list(map(str, told)) if isinstance(told, list) and told else [str(payload.get("target"))]
 

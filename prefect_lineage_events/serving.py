@@ -42,7 +42,7 @@ async def _until_stopped(runner: Runner, in_hand: set[UUID]) -> None:
     try:
         await asyncio.wait({running})
     except asyncio.CancelledError:
-        # The runner tells nobody which runs it has: without this, they would only stay as they are in Prefect.
+        # The runner does not publish which runs it has. Without this, they would stay "running" in Prefect.
         in_hand |= getattr(getattr(runner, "_process_manager", None), "flow_run_ids", set)()
         running.cancel()
         await asyncio.wait({running})

@@ -71,7 +71,7 @@ class LineageSettings(PrefectBaseSettings):
         default=4.0,
         ge=0,
         le=30,
-        description="Seconds at most that the end of a process waits for what is not yet told.",
+        description="Seconds at most that the end of a process waits for what is not yet sent.",
     )
     coalesce_seconds: float = Field(
         default=5.0,
@@ -181,7 +181,7 @@ class LineageSettings(PrefectBaseSettings):
     stale_hours: float = Field(
         default=24.0,
         gt=0,
-        description="A running flow run without any event for so long is told of by the sweep and by `doctor`.",
+        description="A running flow run without any event for so long is reported by the sweep and by `doctor`.",
     )
     sweep_lookback_hours: float = Field(
         default=24.0,

@@ -141,7 +141,7 @@ def _is_over(claim: object, now: dt.datetime) -> bool:
     until, _, by = str(claim).partition(" ")
     try:
         end = dt.datetime.fromisoformat(until)
-        # None is made for so long: somebody wrote it by hand.
+        # None is made for so long: it was written by hand.
         too_long = now + dt.timedelta(seconds=settings().claim_seconds) + _LONGEST
         return not now <= end <= too_long or (bool(by) and holder.is_dead(by))
     except (ValueError, TypeError, OverflowError):

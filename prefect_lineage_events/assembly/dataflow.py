@@ -1,6 +1,6 @@
 """Sources of each write of a run: in its own statement, or in rows that Python had read before.
 
-Rules for Python, which nobody sees inside of:
+Rules for Python, whose inside is not seen:
 - In one task, rows that were read may feed what is written after them, and those of its own thread of control before
   others. So may rows that the flow's own body read, for what the flow's own body writes.
 - A task inside of a task is a part of it: what it reads, its caller may write, and what its caller read before, it may.

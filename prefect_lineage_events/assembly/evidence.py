@@ -1,6 +1,6 @@
 """Evidence that a write took certain rows: columns, numbers of rows, and the order of reads and writes.
 
-Nobody sees inside of Python. Where one thing alone was read, what is written was made of it. Where there are several:
+The inside of Python is not seen. Where one thing alone was read, what is written was made of it. Of several:
 - rows of the same columns and the same number as those written are what was written;
 - columns that one read alone has are of that read, and it is needed for them; where the needed ones have all columns
   that were written, they are the sources;

@@ -1,8 +1,8 @@
 """The types of a file's columns, which no store can be asked for: those at the other end of an unchanged value's edge.
 
 A column of a text format is text, always: what a reader makes of it may differ from day to day. A column that a write
-puts into an existing table may be cast there, so that only tables which the statement itself makes tell of a file. A
-column for which two types are told has none.
+puts into an existing table may be cast there, so that only a table which the statement itself makes shows the file's
+types. A column for which two types are found has none.
 """
 
 from __future__ import annotations

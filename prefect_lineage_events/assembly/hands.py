@@ -69,7 +69,7 @@ def is_below(thread: str, above: str) -> bool:
 def levels(threads: Iterable[str]) -> list[str]:
     """From the thread of control in which something ran up to the run's own, the empty one.
 
-    What ran in several of them, or in one that nobody knows, is of the run's own.
+    What ran in several of them, or in one that is not known, is of the run's own.
     """
     paths = list(threads)
     if len(paths) != 1 or paths[0] in ("", ANY_THREAD):

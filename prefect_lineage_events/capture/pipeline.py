@@ -223,7 +223,7 @@ class Pipeline:
         reason = ""
         if even_none and key is not None and (children := lost(key)):
             emitter.dropped_here += children
-            reason = f"{children} child process(es) ended before all they had to say was sent"
+            reason = f"{children} child process(es) ended before all of their events were sent"
         self._tell(emitter, closed=True, even_none=even_none, reason=reason)
         self._put_to_rest(emitter)
         value_matching.forget(emitter.run.key)

@@ -33,7 +33,7 @@ def before_hard_exit(stop: Callable[[], None]) -> None:
 
 
 def before_termination(stop: Callable[[], None]) -> None:
-    """Call `stop` before SIGTERM ends this child of `multiprocessing`, if nobody else handles the signal.
+    """Call `stop` before SIGTERM ends this child of `multiprocessing`, if nothing else handles the signal.
 
     The process then ends by the signal as it would have: its exit code is the same.
     """

@@ -1,9 +1,9 @@
-"""Subclasses of a driver's connections and cursors, whose instances report and are the driver's own for everybody.
+"""Subclasses of a driver's connections and cursors, whose instances report and are the driver's own for all other code.
 
 What a user holds stays the object that the driver made: its C functions take it, its pools know it, `isinstance`,
-`with` and cursors made from a class work as ever, and what is done to the object behind our back (a pool's commit) is
-seen, for there is no behind. A subclass has no slots, so that an object can be made one of its instances (`retype`);
-what is known of an instance is kept beside it.
+`with` and cursors made from a class work as ever, and what other code does to the object (a pool's commit) is seen. A
+subclass has no slots, so that an object can be made one of its instances (`retype`); the data of an instance is kept
+beside it.
 """
 
 from __future__ import annotations

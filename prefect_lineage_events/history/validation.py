@@ -1,4 +1,4 @@
-"""Events as they are stored, checked before they are used: anybody who reaches the API can emit any event.
+"""Events as they are stored, checked before they are used: all who reach the API can emit any event.
 
 A lineage event that is far larger than one of ours is cut, and says so; an event that cannot be read is named with the
 reason.

@@ -82,7 +82,7 @@ def parser(dialect: str, tokens: int) -> Parser:
 
 
 def _metered(name: str) -> Dialect:
-    """A dialect that counts what it is asked for, made past sqlglot's register of dialects: nobody else sees it."""
+    """A dialect that counts what it is asked for, made past sqlglot's register of dialects: no other code gets it."""
     base = type(Dialect.get_or_raise(name if Dialect.get(name) else ""))
     answers = {
         asked: _answer(getattr(base, asked))
