@@ -1,6 +1,6 @@
 """The state that belongs to a connection, as a value: each statement turns it into the next one.
 
-A statement that failed is not fed, and so changes nothing. Copying a connection copies the value.
+A statement that failed changes nothing; a text that broke off leaves in doubt what it changes (`perhaps`).
 """
 
 from __future__ import annotations

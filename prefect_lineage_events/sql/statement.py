@@ -7,12 +7,12 @@ take is read from its words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlglot import exp
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from . import alterations, connection, definitions, executed, renames
 from .arguments import arguments_at
@@ -23,11 +23,11 @@ from .declarations import declared_columns
 from .definitions import ROUTINES, Definition
 from .draft import Draft
 from .finish import finished
-from .inlined import inline_queries
 from .lexis import BATCHED
 from .local_variables import declared_in, parameters
 from .longlists import UNREAD
 from .model import Statement, TableRef
+from .parsing import Refused, read_tree
 from .recovery import recover
 from .routines import TRANSITION_TABLES, body_of, do_body
 from .shown_names import Literals
@@ -36,9 +36,8 @@ from .state import moved_on
 from .table_functions import tables_of_call
 from .transaction_control import CONTROLS, control_behind, control_of, ends_transaction
 from .transfers import Query, all_of
-from .trees import parse, take_apart, target
+from .trees import take_apart, target
 from .verbs import DEFINITIONS, TRANSFERS
-from .walk import walk
 from .words import Words, from_text, from_tokens
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ class _Reader:
         self.effort = effort
         self.texts = texts
         self._has_said = False  # that the rest is not read
-        self._refused: dict[tuple[int, int, str], str] = {}  # why the parser does not take a part: asked once
+        self._refused: Refused = {}
 
     def piece(self, piece: Piece) -> list[Draft]:
         tokens = piece.tokens
@@ -91,7 +90,7 @@ class _Reader:
             return self._headed(from_text(piece.prepared))  # a tokenizer that keeps a command's tail as one text
         if tokens and tokens[0].text.upper() in PARSED:
             draft = Draft(self.context)
-            if self._tree(draft, tokens, piece.prepared):
+            if read_tree(draft, tokens, piece.prepared, self._refused):
                 if "set_config" in piece.prepared.lower():
                     connection.set_config(from_tokens(tokens, piece.prepared), draft)
                 return [draft]
@@ -177,25 +176,9 @@ class _Reader:
     def _parsed(self, words: Words) -> list[Draft]:
         tokens = words.tokens_between(0, len(words))
         draft = Draft(self.context)
-        if tokens is None or not self._tree(draft, tokens, words.source):
+        if tokens is None or not read_tree(draft, tokens, words.source, self._refused):
             self._recover(draft, words, 0, len(words))
         return [draft]
-
-    def _tree(self, draft: Draft, tokens: Sequence[Token], text: str) -> bool:
-        span = (tokens[0].start, tokens[-1].end, text) if tokens else (0, 0, "")
-        tree, reason = None, self._refused.get(span, "")
-        if not reason:
-            tree, reason = parse(tokens, text, self.context.dialect)
-        if tree is None:
-            self._refused[span] = draft.reason = reason
-            return False
-        if self.context.dialect == "duckdb":
-            inline_queries(tree, self.context.dialect)
-        draft.tree = tree
-        walk(tree, draft)
-        if draft.effect == "append" and len(tokens) > 1 and tokens[1].text.upper() == "OVERWRITE":
-            draft.effect = "overwrite"  # INSERT OVERWRITE ALL, of which the tree says nothing
-        return True
 
     def _recover(self, draft: Draft, words: Words, start: int, end: int) -> None:
         """Read words without a tree; SELECT INTO makes a table where the dialect says so."""
@@ -230,7 +213,7 @@ class _Reader:
     def _query(self, draft: Draft, words: Words, start: int, end: int) -> bool:
         """A query within a statement; False if it gave no tree."""
         tokens = words.tokens_between(start, end)
-        if tokens is not None and self._tree(draft, tokens, words.source):
+        if tokens is not None and read_tree(draft, tokens, words.source, self._refused):
             return True
         self._recover(draft, words, start, end)
         return False

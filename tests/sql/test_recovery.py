@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_lineage_events.sql import analyze, statement
+from prefect_lineage_events.sql import analyze, parsing
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.draft import Draft
 from prefect_lineage_events.sql.recovery import recover
@@ -39,7 +39,7 @@ def _names(tables) -> list[str]:
 @pytest.mark.parametrize(("dialect", "case"), EXACT)
 def test_words_alone_tell_the_tables_that_the_tree_tells(dialect: str, case: Case, monkeypatch: pytest.MonkeyPatch):
     by_tree, _ = _tables(dialect, case.sql)
-    monkeypatch.setattr(statement, "parse", lambda *_: (None, "no parser"))
+    monkeypatch.setattr(parsing, "parse", lambda *_: (None, "no parser"))
     by_words, is_partial = _tables(dialect, case.sql)
     assert by_words == by_tree or is_partial
 
