@@ -70,6 +70,8 @@ class _Scan(Changes):
         if len(self.draft.outputs) > 1:
             for table in self.moved:
                 self.draft.read(table)
+            if self.draft.effect == "update":
+                self.draft.doubt("partial", "which of the changed tables is set from another is not clear")
 
     # --- parentheses
 
