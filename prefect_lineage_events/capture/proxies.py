@@ -265,7 +265,7 @@ class CursorProxy(Proxy):
     @property
     def connection(self) -> Any:
         own = self.__wrapped__.connection
-        return self._self_connection if own is self._self_connection.__wrapped__ else own
+        return self._self_connection if own is self._self_connection._self_own else own
 
     execute = in_place(runs_statement)
     executemany = in_place(runs_statement)

@@ -24,6 +24,7 @@ from prefect_lineage_events.capture.proxies import (
     CURSOR,
     ConnectionSide,
     LikeOwn,
+    cursor_proxy,
 )
 from prefect_lineage_events.capture.reading import Reading
 from prefect_lineage_events.capture.retype import name_as, retype
@@ -74,9 +75,12 @@ class TracedConnection(ConnectionSide):
         return result
 
     def _self_cursor(self, cursor: Any) -> Any:
-        """The cursor, reporting if it can."""
+        """The cursor, which reports; a proxy of it where its class cannot be subclassed."""
         report_cursor(cursor)
-        return cursor
+        if issubclass(type(cursor), TracedCursor) or not hasattr(cursor, "execute"):
+            return cursor
+        made: Any = self
+        return cursor_proxy(cursor, made)
 
 
 class _CursorState(weakref.ref):  # type: ignore[type-arg]
@@ -282,12 +286,15 @@ def _cursor_method(_: str, weave: Weave) -> _Call:
 
 
 _subclasses: dict[tuple[type, tuple[str, ...]], type | None] = {}
+_MAX_SUBCLASSES = 1_000  # they are kept: of a program that makes a class for each cursor, the later ones get proxies
 
 
 def _subclass(own: type, base: type, calls: Mapping[str, Weave], method: Callable[[str, Weave], _Call]) -> type | None:
     """The class whose instances report, under the driver's name: libraries look at that. None where it cannot be."""
     key = (own, tuple(calls))
     if key not in _subclasses:
+        if len(_subclasses) >= _MAX_SUBCLASSES:
+            return None
         names: dict[str, Any] = {"__slots__": (), "__module__": own.__module__, "__qualname__": own.__qualname__}
         names |= {"__doc__": own.__doc__, "__class__": _CLASS, "__dir__": _dir, "__reduce_ex__": _reduce}
         if base is TracedConnection:

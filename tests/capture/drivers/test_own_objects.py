@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from prefect_lineage_events.capture import subclasses
 from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine, untrace_engine
 from prefect_lineage_events.capture.instrument import instrument_connection, uninstrument
 from tests.capture.drivers.conftest import RecordingTracer
@@ -287,6 +288,36 @@ def test_cursors_of_other_connections_are_the_drivers_own(file: Path, tracers: T
     assert pickle.loads(pickle.dumps(sqlite3.Cursor)) is sqlite3.Cursor
     assert issubclass(UsersRows, sqlite3.Cursor)
     plain.close()
+
+
+class Final(sqlite3.Cursor):
+    """A class of the user's that takes no subclass."""
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("Final has no subclasses")
+
+
+def test_a_cursor_whose_class_takes_no_subclass_is_seen(file: Path, tracers: Tracers) -> None:
+    connection = instrument_connection(sqlite3.connect(file))
+    cursor = connection.cursor(Final)
+    cursor.execute(INSERT)
+
+    assert isinstance(cursor, Final)
+    assert cursor.connection is connection
+    assert tracers[0].statements == [INSERT]
+    connection.close()
+
+
+def test_cursors_beyond_the_bound_of_subclasses_are_seen(
+    file: Path, tracers: Tracers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = instrument_connection(sqlite3.connect(file))
+    monkeypatch.setattr(subclasses, "_MAX_SUBCLASSES", 0)
+    cls = type("OfItsOwn", (sqlite3.Cursor,), {})
+    connection.cursor(cls).execute(INSERT)
+
+    assert tracers[0].statements == [INSERT]
+    connection.close()
 
 
 def test_uninstrument_leaves_the_classes_of_cursors_as_they_were(dsn: str, file: Path, tracers: Tracers) -> None:
