@@ -209,7 +209,7 @@ def test_lineage_that_goes_to_a_file_alone_is_said(monkeypatch):
 
 
 @pytest.mark.parametrize("payload", [{}, {"targets": "x"}, {"target": {"a": 1}}, {"targets": [None]}])
-def test_an_event_of_anybodys_does_not_stop_the_doctor(monkeypatch, payload):
+def test_an_event_of_any_shape_does_not_stop_the_doctor(monkeypatch, payload):
     sent_to(monkeypatch, {**assembled(FILE), "payload": payload})
     health.refused(None)
     health.incomplete(None)

@@ -67,8 +67,10 @@ def remember(note: StatementNote, row: Any) -> None:
             whole += digests
             if _is_rare(value):
                 for digest in digests:
-                    known = run.by_value.pop(digest, note)
-                    run.by_value[digest] = note if known is not None and known.sql == note.sql else None
+                    known = run.by_value.setdefault(digest, note)  # of two threads, one sees what the other put
+                    if known is not note:
+                        run.by_value.pop(digest, None)  # the latest are kept
+                        run.by_value[digest] = note if known is not None and known.sql == note.sql else None
         run.whole.append((note, frozenset(whole)))
         while len(run.by_value) > _MAX_DIGESTS:
             run.by_value.pop(next(iter(run.by_value)), None)
