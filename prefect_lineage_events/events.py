@@ -236,7 +236,8 @@ class LineageEvent(_Payload):
     def takes_python_rows(self) -> bool:
         """Do the rows that it writes come out of Python?"""
         output = self.output.uri if self.output else None
-        return takes_python_rows(self.statement, self.operation, {i.uri for i in self.inputs}, output)
+        values = (self.bound_columns, self.constant_columns)
+        return takes_python_rows(self.statement, self.operation, {i.uri for i in self.inputs}, output, values)
 
     @property
     def primary(self) -> EventDataset | None:
@@ -325,15 +326,23 @@ class CountEvent(_Payload):
         return ", ".join(told)
 
 
-def takes_python_rows(info: StatementInfo, operation: str, inputs: Collection[str], output: str | None) -> bool:
+def takes_python_rows(
+    info: StatementInfo,
+    operation: str,
+    inputs: Collection[str],
+    output: str | None,
+    values: tuple[tuple[str, ...] | None, tuple[str, ...]] = (None, ()),
+) -> bool:
     """Do the rows that a statement writes come out of Python? Datasets are given by their URIs.
 
     So it is when a write does not itself say what fed it (INSERT ... VALUES). An UPDATE that names only its own table
-    says nothing of what the new values were made of. A statement that reads a DataFrame says so, and may name tables
-    beside it.
+    says nothing of what the new values were made of, unless its `values`, the columns that take binds and constants,
+    are known and none (`SET a = a + 1`). A statement that reads a DataFrame says so, and may name tables beside it.
     """
     if info.from_program:
         return output is not None
+    if values == ((), ()):
+        return False
     if operation != "write" or info.effect not in _CARRYING_EFFECTS:
         return False
     return not set(inputs) - ({output} if info.effect == "update" else set())

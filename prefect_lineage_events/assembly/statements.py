@@ -75,8 +75,8 @@ class Step:
     @property
     def takes_from_python(self) -> bool:
         """Do its rows come from Python?"""
-        inputs = {i.uri for i in self.inputs}
-        return takes_python_rows(self.info, self.operation, inputs, self.output.uri if self.output else None)
+        inputs, output = {i.uri for i in self.inputs}, self.output.uri if self.output else None
+        return takes_python_rows(self.info, self.operation, inputs, output, (self.bound, self.constant))
 
     @property
     def values_stand_in_text(self) -> bool:

@@ -135,7 +135,9 @@ def _values(statement: Statement, table: TableRef, *, inlined: bool) -> dict[str
     if statement.kind not in ("write", "create") or (bound is None and not constant):
         return {}
     if inlined:
-        return {"bound_columns": tuple(dict.fromkeys((*(bound or ()), *constant)))}
+        # a literal beside a column of the table's own may have been a bind, and then its column is not known
+        values = tuple(dict.fromkeys((*(bound or ()), *constant)))
+        return {"bound_columns": values} if values else {}
     if bound is None and statement.from_program:
         return {"bound_columns": None, "constant_columns": constant}
     bound = bound or ()

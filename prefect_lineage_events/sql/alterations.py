@@ -83,9 +83,10 @@ def _names(words: Words, at: int, draft: Draft, kind: TableKind = "table") -> No
             draft.doubt("partial", "a name is known only when it runs")
         if named.table is not None:
             draft.write(replace(named.table, kind=kind) if kind in ("stage", "stream") else named.table)
-        if named.end == at or words.word(named.end) != ",":
+        end = named.end + (words.word(named.end) == "*")  # postgresql.org: and the tables that inherit from it
+        if named.end == at or words.word(end) != ",":
             return
-        at = named.end + 1
+        at = skip_existence(words, end + 1)
 
 
 def alter(words: Words, draft: Draft) -> Definition:
@@ -95,8 +96,10 @@ def alter(words: Words, draft: Draft) -> Definition:
         renames.transfer(words, at + 1, draft)
     if thing not in HOLDERS or HOLDERS[thing] == "stage":
         return Definition(thing, None, at)
-    draft.kind, draft.effect = "alter", "alter"
     at = skip_existence(words, at + 1)
+    if words.follows(at, "ALL", "IN", "TABLESPACE"):  # postgresql.org: where files are stored
+        return Definition(thing, None, at)
+    draft.kind, draft.effect = "alter", "alter"
     named = read_name(words, at, draft.context)
     if named.is_unknown:
         draft.doubt("partial", "the name of what is altered is known only when it runs")

@@ -127,7 +127,8 @@ class Statement:
     RETURNING, where the text tells them. `from_program`: it reads rows of the program's own, which are no table (a
     DataFrame that DuckDB scans, or that `write_pandas` uploads). `bound` are, per output, the columns that take values
     of the program's (binds; `*`: such values decide over its rows), `constant` those that take values which are neither
-    binds nor columns; an output of which the tree says neither is in none. `program_columns` are pairs (column of an
+    binds nor columns; an output of which the tree says neither is in none. One whose columns
+    are made of its own is in `bound`, with none where no bind goes there. `program_columns` are pairs (column of an
     output, column of the program's rows that goes into it), where there are other names. `fingerprint` is equal for
     statements that differ only in literals. `sanitised` is the text safe to show. `session` are changes of the
     connection's state in order: ("database", name), ("schema", name) for USE and the like (an empty name: it is unknown

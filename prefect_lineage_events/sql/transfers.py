@@ -14,6 +14,7 @@ from .names import location_of
 from .reading import read_name
 from .words import Kind, Words
 
+_WHOLE_DATABASE = "every table of a database is copied"
 _QUERY = frozenset({"SELECT", "SEL", "WITH", "VALUES", "INSERT", "UPDATE", "DELETE", "MERGE"})
 
 
@@ -51,8 +52,10 @@ def copy(words: Words, draft: Draft) -> Query | None:
         draft.write(read_name(words, 3, draft.context).table)
         draft.read(read_name(words, source + 1, draft.context).table if source != -1 else None)
         return None
-    if words.follows(1, "FROM", "DATABASE"):
+    if words.follows(1, "FROM", "DATABASE"):  # duckdb.org: COPY FROM DATABASE a TO b, but for its (SCHEMA)
         draft.kind, draft.effect = "misc", None
+        if not words.follows(len(words) - 3, "(", "SCHEMA", ")"):
+            draft.doubt("partial", _WHOLE_DATABASE)
         return None
     query: Query | None = None
     table: TableRef | None = None
@@ -187,6 +190,9 @@ def _uris(words: Words, draft: Draft, note: Callable[[TableRef | None], object])
 
 def export(words: Words, draft: Draft) -> Query | None:
     """EXPORT DATA ... AS query (BigQuery), EXPORT TABLE t TO 'path' (Hive), EXPORT (query)|t INTO ... (Exasol)."""
+    if words.word(1) == "DATABASE":  # duckdb.org
+        draft.doubt("partial", _WHOLE_DATABASE)
+        return None
     draft.kind, draft.effect = "write", "append"
     if words.word(1) == "DATA":
         _uris(words, draft, draft.write)
@@ -217,6 +223,8 @@ def export(words: Words, draft: Draft) -> Query | None:
 def import_(words: Words, draft: Draft) -> Query | None:
     """IMPORT INTO t FROM ... (Exasol), IMPORT TABLE t FROM 'path' (Hive)."""
     into = 1 + (words.word(1) == "EXTERNAL")
+    if words.word(1) == "DATABASE":  # duckdb.org
+        draft.doubt("partial", _WHOLE_DATABASE)
     if words.word(into) not in ("INTO", "TABLE"):
         return None
     draft.kind, draft.effect = "write", "append"

@@ -138,6 +138,12 @@ def test_columns_go_only_where_values_of_the_program_go(binds, constant, found):
     assert told == {f"~src.{name}>dst.{name}:TRANSFORMATION" for name in found}
 
 
+def test_an_update_of_columns_by_themselves_takes_nothing_and_lacks_nothing():
+    story = Story().read("src", result="id name pwd", columns=READ).looked_up("dst", "flag:int name:text id:int")
+    found = lineage(story.write("dst", binds="", columns="dst.flag>flag", effect="update"))
+    assert (edges(found), columns(found), unknown(found)) == (set(), set(), {})
+
+
 def test_an_insert_of_constants_takes_nothing_and_lacks_nothing():
     found = lineage(Story().read("a", result="id x").write("log", binds="", constant="step", rows=1))
     assert (edges(found), unknown(found)) == (set(), {})

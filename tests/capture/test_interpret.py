@@ -277,6 +277,23 @@ def test_values_of_binds_that_a_driver_wrote_into_the_text_are_no_constants() ->
     assert (draft.bound_columns, draft.constant_columns) == (("id", "status"), ())
 
 
+@pytest.mark.parametrize(
+    ("text", "inlined", "bound"),
+    [
+        ("update marks set seen = seen + 1", False, ()),
+        ("update marks set seen = seen + 1 where id = %s", False, ("*",)),
+        ("update marks set seen = seen + %s", False, ("seen",)),
+        ("update marks set (seen, missed) = (missed, seen)", False, ()),
+        ("update marks set seen = seen + 1", True, None),
+    ],
+)
+def test_an_update_of_columns_by_themselves_says_that_they_take_no_values_of_the_program(
+    text: str, inlined: bool, bound: tuple[str, ...] | None
+) -> None:
+    (draft,) = Reader(POSTGRES)(text, inlined=inlined)
+    assert (draft.bound_columns, draft.constant_columns) == (bound, ())
+
+
 def test_rows_of_the_programs_own_bring_columns_that_the_text_does_not_list() -> None:
     (draft,) = Reader(datasets.duckdb("/data/mart.duckdb"))("create table n as select *, 1 as one from pandas_scan(0)")
     assert (draft.bound_columns, draft.constant_columns) == (None, ("one",))

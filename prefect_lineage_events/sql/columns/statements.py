@@ -223,6 +223,8 @@ class Statements:
             for base, column, how in output.lineage:
                 if base is not PROGRAM:
                     edges[ColumnEdge(base.ref, column, target, name, how, position)] = None
+                    if base.ref == target and name != "*":  # SET a = a + 1: the text says all of what goes there
+                        self.bound.setdefault(target, {})
                 elif target is not None and name == "*":
                     self.open.add(target)
                 elif target is not None and how in DIRECT:

@@ -21,6 +21,9 @@ POSTGRES: Cases = {
         Case("DELETE USING", "delete from t using a where t.id = a.id", "a", "t", "write", "delete"),
         Case("MERGE", "merge into t using a on t.id = a.id when matched then do nothing when not matched then insert values (a.id)", "a", "t", "write"),
         Case("TRUNCATE of several", "truncate table t, u cascade", "", "t u", "write", "truncate"),
+        Case("TRUNCATE of several, each with its ONLY or *", "truncate t, only u, v *, only w cascade", "", "t u v w", "write", "truncate"),
+        Case("TRUNCATE of a table called only", "truncate only, t", "", "only t", "write", "truncate"),
+        Case("files are moved, no table is called all", "alter table all in tablespace a set tablespace b", "", "", "misc"),
     ],
     "loading and unloading": [
         Case("COPY FROM STDIN", "copy t (a, b) from stdin with (format csv)", "", "t", "write", "append"),
