@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot.expressions import Expr
@@ -20,7 +20,9 @@ _RANK: dict[Confidence, int] = {"exact": 0, "recovered": 1, "partial": 2}
 class Draft:
     """`inputs` and `outputs` keep the order in which they were found, each once. `refs` tells, by `id(node)`, what the
     table nodes of `tree` stand for; None for a node that names no table (a CTE, a bind). `nodes` are those of a tree
-    that was walked, itself first. `body` are the statements whose columns count as this one's: those of a procedure."""
+    that was walked, itself first. `unions` are the tables whose rows a function puts together, by its `id(node)`.
+    `body` are the statements whose columns count as this one's: those of a procedure.
+    """
 
     context: Context
     kind: StatementKind = "misc"
@@ -42,6 +44,7 @@ class Draft:
     tree: Expr | None = None
     nodes: list[Expr] = field(default_factory=list)
     refs: dict[int, TableRef | None] = field(default_factory=dict)
+    unions: dict[int, Sequence[TableRef]] = field(default_factory=dict)
     body: list[Draft] = field(default_factory=list)
 
     @classmethod

@@ -43,6 +43,7 @@ def _columns(draft: Draft) -> ColumnResult | None:
     return column_edges(
         draft.tree,
         resolve=lambda table: draft.refs.get(id(table)),
+        unions=draft.unions,
         schemas=draft.context.schemas,
         dialect=draft.context.dialect,
         variables=draft.context.locals,

@@ -32,6 +32,7 @@ from .names import (
 )
 from .remote import ELSEWHERE, ROWSETS, elsewhere, name_of, rowset
 from .table_functions import (
+    UNKNOWN_FILE,
     UNKNOWN_TABLE,
     Found,
     may_name_tables,
@@ -133,9 +134,7 @@ class Nodes:
         if found is not None:
             if found.is_one:
                 return found.tables[0]
-            for table in found.tables:
-                self.draft.read(table)
-            return None
+            return self.together(function, found.tables) if found.is_union else self.all_of(found.tables)
         if self.context.dialect in BATCHED and name in ROWSETS:
             return self.rowset(name, arguments)
         if name in NAMING_FUNCTIONS.get(self.context.dialect, ()):
@@ -180,16 +179,25 @@ class Nodes:
         return tables[0] if tables else None
 
     def _files(self, function: exp.Func) -> TableRef | None:
-        """The file that a reader names, the first of a list of them; the others are noted here."""
+        """The file that a reader names; those of a list are noted here."""
         arguments = arguments_of(function)[location_position(function_name(function)) :]
-        texts = [x for x in arguments if isinstance(x, exp.Literal) and x.is_string]
-        if not texts:
-            return None
-        first, *others = texts if isinstance(texts[0].parent, exp.Array) else texts[:1]
-        for other in others:
-            if isinstance(other.parent, exp.Array):
-                self.draft.read(location_of(other.name, self.context))
-        return location_of(first.name, self.context)
+        within = arguments[0].parent if arguments else None
+        given = within.expressions if isinstance(within, exp.Array) else arguments[:1]
+        texts = [x.name for x in given if isinstance(x, exp.Literal) and x.is_string]
+        if not texts or len(texts) < len(given):
+            self.unknown(UNKNOWN_FILE)  # a bind, an expression, a named collection
+        files = [location_of(text, self.context) for text in texts]
+        return self.together(function, files) if len(given) > 1 else next(iter(files), None)
+
+    def together(self, function: exp.Func, tables: Sequence[TableRef | None]) -> TableRef | None:
+        """Note tables whose rows a function puts together: each of its columns comes from all of them."""
+        self.draft.unions[id(function)] = [t for t in tables if t is not None and not is_hidden(t)]
+        return self.all_of(tables)
+
+    def all_of(self, tables: Sequence[TableRef | None]) -> TableRef | None:
+        for table in tables:
+            self.draft.read(table)
+        return None
 
     def unknown(self, reason: str) -> TableRef | None:
         self.draft.doubt("partial", reason)

@@ -196,7 +196,7 @@ class _Reader:
         for inner in self.execute(words.part(start, end), Draft(self.context)) if is_call else ():
             draft.inputs.update(inner.inputs)
             draft.doubt(inner.confidence, inner.reason)
-            draft.tree, draft.refs = inner.tree, {**draft.refs, **inner.refs}
+            draft.tree, draft.refs, draft.unions = inner.tree, {**draft.refs, **inner.refs}, inner.unions
         return is_call and draft.tree is not None
 
     def _rows_executed(self, draft: Draft, words: Words, start: int, end: int) -> int:
@@ -226,7 +226,7 @@ class _Reader:
         elif query.text:
             for inner in self._text(query.text):
                 draft.inputs.update(inner.inputs)
-                draft.tree, draft.refs = inner.tree, inner.refs
+                draft.tree, draft.refs, draft.unions = inner.tree, inner.refs, inner.unions
         elif self._query(draft, words, query.start, query.end) and query.columns:
             node, named = target("target", query.columns)
             draft.refs[id(node)] = next(iter(draft.outputs), None)

@@ -20,17 +20,22 @@ from .servers import Server, server_of
 
 UNKNOWN_QUERY = "the query that a function runs is known only when it runs"
 UNKNOWN_TABLE = "the table that a function reads is known only when it runs"
+UNKNOWN_FILE = "the name of a file is known only when it runs"
 UNKNOWN_SERVER = "a table of another server, which the text does not name"
 MATCHED = "which tables a pattern matches is known only when it runs"
 _FROM_OUTSIDE = "rows of another program or service"
 
 
 class Found(NamedTuple):
-    """The tables that a call reads (or writes), and why that is not all. `is_one`: its rows are those of one table."""
+    """The tables that a call reads (or writes), and why that is not all.
+
+    `is_one`: its rows are those of one table; `is_union`: those of all of them, one after the other.
+    """
 
     tables: Sequence[TableRef] = ()
     reason: str = ""
     is_one: bool = False
+    is_union: bool = False
 
 
 _FULL = 2  # parts of a name in ClickHouse
@@ -72,7 +77,7 @@ def _own(position: int = 0, *names: str) -> Reader:
         argument = arguments.at(position, *names)
         listed = argument if isinstance(argument, list) else [argument]
         tables = [t for one in listed if (t := _named(one, context)) is not None]
-        return Found(tables, "" if len(tables) == len(listed) else UNKNOWN_TABLE, len(tables) == 1)
+        return Found(tables, "" if len(tables) == len(listed) else UNKNOWN_TABLE, len(tables) == 1, len(tables) > 1)
 
     return read
 

@@ -12,6 +12,7 @@ from .draft import Draft
 from .model import TableRef
 from .names import location_of
 from .reading import read_name
+from .table_functions import UNKNOWN_FILE
 from .words import Kind, Words
 
 _WHOLE_DATABASE = "every table of a database is copied"
@@ -85,7 +86,11 @@ def copy(words: Words, draft: Draft) -> Query | None:
 def _place(words: Words, at: int, draft: Draft) -> TableRef | None:
     """A file or URL; STDIN, STDOUT and a program's pipe are none."""
     at += words.word(at) == "LOCAL"
-    return location_of(words.texts[at], draft.context) if words.kind(at) == Kind.STRING else None
+    if words.kind(at) == Kind.STRING:
+        return location_of(words.texts[at], draft.context)
+    if at < len(words) and words.kind(at) == Kind.MARK:  # a bind; DuckDB takes an expression in parentheses
+        draft.doubt("partial", UNKNOWN_FILE)
+    return None
 
 
 def _copy_into(words: Words, draft: Draft) -> Query | None:

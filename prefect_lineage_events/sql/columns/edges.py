@@ -44,6 +44,7 @@ def column_edges(
     tree: exp.Expr,
     *,
     resolve: Resolve,
+    unions: Mapping[int, Sequence[TableRef]] | None = None,
     schemas: Mapping[str, Any] | None = None,
     dialect: str = "",
     statement: Statement | None = None,
@@ -52,14 +53,15 @@ def column_edges(
 ) -> ColumnResult:
     """The column lineage of one statement's tree.
 
-    `resolve` gives the reference of a table node (or of a TABLE(...)), None where it is no table of the store.
-    `schemas` maps dotted names to columns. `statement` is what is known of the statement so far: its output is the
-    target of a query that the text writes somewhere in a way the tree does not show. `variables` are names that a block
-    gives to values, in lower case. Never raises; a tree too large
-    to walk, or of a shape that nobody expected, yields no edges and a reason.
+    `resolve` gives the reference of a table node (or of a TABLE(...)), None where it is no table of the store;
+    `unions`, by `id(node)`, those of a function that puts rows of several together. `schemas` maps dotted names to
+    columns. `statement` is what is known of the statement so far: its output is the target of a query that the text
+    writes somewhere in a way the tree does not show. `variables` are names that a block gives to values, in lower case.
+    Never raises; a tree too large to walk, or of a shape that nobody expected, yields no edges and a reason.
     """
     rules = replace(rules_of(dialect), variables=variables) if variables else rules_of(dialect)
     queries = Queries(resolve, schemas or {}, rules, Budget(budget))
+    queries.unions = unions or {}
     statements = Statements(queries, dialect)
     try:
         relation = queries.run(_task(statements, tree, statement))

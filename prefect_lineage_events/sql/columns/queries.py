@@ -45,6 +45,7 @@ class Queries:
         self.budget = budget
         self.decisions: Found = {}
         self.unclear = ""
+        self.unions: Mapping[int, Sequence[TableRef]] = {}
         self.rows: dict[tuple[int, int], tuple[Row | None, Scope]] = {}
         self._nested: dict[tuple[int, int], tuple[Relation, Scope]] = {}
         self.write: Callable[[exp.Expr, Env | None], Task] | None = None

@@ -11,7 +11,7 @@ from . import structs
 from .expressions import name_of
 from .functions import column_names, function_name, rows_of, unnest
 from .pivots import pivot_statement, pivoted
-from .relations import PROGRAM, Lineage, Output, Relation, TableRelation, changed
+from .relations import IDENTITY, PROGRAM, Lineage, Output, Relation, TableRelation, changed
 from .rules import ColumnRules
 from .scopes import Scope
 
@@ -133,6 +133,8 @@ def _table(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> T
     ref = queries.resolve(node)
     if ref is None and this.__class__ is exp.SemanticView:
         ref = queries.resolve(this.args["this"])
+    if together := queries.unions.get(id(this)):
+        return Relation([Output("*", tuple((queries.base(t), "*", IDENTITY) for t in together))]), "", ()
     if ref is not None:
         return TableRelation(queries.base(ref)), name or (ref.parts[-1] if ref.parts else ""), ref.parts
     if name:

@@ -46,6 +46,12 @@ SOURCES: dict[str, list[Case]] = {
                 p <- t.b TRANSFORMATION
                 q <- t.a TRANSFORMATION
                 q <- t.b TRANSFORMATION""", dialect="hive"),
+        Case("files that are read together", "select a from read_csv(['p.csv', 'q.csv'])",
+             """a <- p.csv.a
+                a <- q.csv.a""", dialect="duckdb"),
+        Case("all columns of tables that are read together", "select r.* from query_table(['p', 'q']) as r join t using (id)",
+             """* <- p.*
+                * <- q.*""", dialect="duckdb"),
         Case("ARRAY JOIN", "select a, e from t array join arr as e",
              """a <- t.a
                 e <- t.arr TRANSFORMATION""", dialect="clickhouse"),

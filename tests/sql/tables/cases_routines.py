@@ -81,6 +81,18 @@ TRINO: Cases = {
 }  # fmt: skip
 
 DUCKDB: Cases = {
+    "whole databases": [
+        Case("COPY FROM DATABASE", "copy from database a to b", "", "", "misc", confidence="partial"),
+        Case("its schema alone", "copy from database a to b (schema)", "", "", "misc"),
+        Case("EXPORT and IMPORT", "export database 'd' (format parquet); import database 'd'", "", "", "misc misc", confidence="partial"),
+    ],
+    "files whose names are not in the text": [
+        Case("a bind", "create table t as select * from read_csv(?)", "", "t", "create", confidence="partial"),
+        Case("an expression", "insert into t select a from read_parquet('s3://b/' || getvariable('d'))", "", "t", "write", confidence="partial"),
+        Case("one of a list", "insert into t select a from read_csv(['a.csv', ?])", "a.csv", "t", "write", confidence="partial"),
+        Case("COPY FROM a bind", "copy t from ?", "", "t", "write", confidence="partial"),
+        Case("COPY TO an expression", "copy t to (getvariable('f'))", "t", "", "read", confidence="partial"),
+    ],
     "prepared statements": [Case("EXECUTE runs it", "prepare p as insert into x select * from t; execute p", "t", "x", "misc write")],
     "queries": [
         Case("the recurring table is the CTE", "with recursive r (a) using key (a) as (select 1 union select a from recurring.r join t using (a)) select * from r", "t"),
@@ -168,6 +180,8 @@ CLICKHOUSE: Cases = {
         Case("DROP of what is empty", "drop table if empty d.t", "", "d.t", "drop", "drop"),
         Case("RESTORE under another name", "restore table t as u from disk('d', 'x')", "", "u", "write", "overwrite"),
         Case("a dictionary", "create dictionary d.x (a UInt8) primary key a source(null()) layout(flat()) lifetime(10); drop dictionary d.x", "", "d.x", "create drop"),
+        Case("keys behind a location that is a bind are no files", "insert into t select * from s3({u:String}, 'AKIA', 'key', 'CSV')", "", "t", "write", confidence="partial"),
+        Case("a named collection", "insert into t select * from s3(nc, filename = 'a.csv')", "", "t", "write", confidence="partial"),
         Case("several tables are exchanged", "exchange tables a and b, c and d", "a b c d", "a b c d", "alter", "swap"),
         Case("every table of a database", "truncate all tables from d", "", "", "write", "truncate", confidence="partial"),
     ],
