@@ -12,6 +12,7 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.expressions import Expr
 
+from .correlated import Arrays
 from .ctes import Ctes, key_of
 from .draft import Draft
 from .lexis import BATCHED
@@ -62,6 +63,7 @@ class _Walk(Nodes):
         self.nodes = nodes
         self.targets: set[int] = set()
         self.ctes = Ctes(nodes, self.context.dialect)
+        self.arrays = Arrays(self.context.dialect)
         self._own_names: tuple[set[str], set[str]] | None = None
 
     def run(self, tree: Expr) -> None:
@@ -98,7 +100,7 @@ class _Walk(Nodes):
     def _input(self, node: exp.Table) -> None:
         if id(node) in self.targets:
             return
-        if self.ctes.holds(node) or self._is_shown(node):
+        if self.ctes.holds(node) or self._is_shown(node) or self.arrays.holds(node):
             self.draft.refs[id(node)] = None
             return
         table = self.ref(node)

@@ -139,8 +139,11 @@ def _table(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> T
         return TableRelation(queries.base(ref)), name or (ref.parts[-1] if ref.parts else ""), ref.parts
     if name:
         path = [name_of(args[key], queries.rules) for key in ("catalog", "db", "this") if args.get(key) is not None]
-        if len(path) > 1 and path[0].lower() in scope.sources:
-            lineage = changed([scope.qualified(path)], "TRANSFORMATION")
+        around: Scope | None = scope
+        while around is not None and path[0].lower() not in around.sources:
+            around = around.parent
+        if len(path) > 1 and around is not None:
+            lineage = changed([around.qualified(path)], "TRANSFORMATION")
             return Relation([Output(name, lineage)], filler=lineage), name, ()
     if not isinstance(this, exp.Func):
         return _UNKNOWN, name, ()

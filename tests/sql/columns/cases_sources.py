@@ -46,6 +46,8 @@ SOURCES: dict[str, list[Case]] = {
                 p <- t.b TRANSFORMATION
                 q <- t.a TRANSFORMATION
                 q <- t.b TRANSFORMATION""", dialect="hive"),
+        Case("an array of a source of the query around", "select (select max(i.v) from t.items as i) as m from t",
+             "m <- t.items AGGREGATION", dialect="bigquery"),
         Case("files that are read together", "select a from read_csv(['p.csv', 'q.csv'])",
              """a <- p.csv.a
                 a <- q.csv.a""", dialect="duckdb"),

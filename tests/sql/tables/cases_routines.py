@@ -196,6 +196,15 @@ SQLITE: Cases = {
 }  # fmt: skip
 
 BIGQUERY: Cases = {
+    "arrays of sources": [
+        Case("of an element of another", "select * from d.t, unnest(arr) a, a.items, unnest(a.others)", "d.t"),
+        Case("of a source of the query around", "select (select max(v) from t.items i) from d.t where exists (select 1 from t.others)", "d.t"),
+        Case("deeper in a struct", "select * from d.t as x left join x.s.items i on true", "d.t"),
+        Case("of a CTE", "with c as (select arr from d.t) select * from c as x, x.arr y, y.items", "d.t"),
+        Case("a dataset of another name", "select * from d.t a join b.items on true", "d.t b.items"),
+        Case("a query among the sources sees none of them", "select * from d.t as a, (select max(v) from a.items)", "d.t a.items"),
+        Case("what stands behind it is no source yet", "select * from a.items, d.t as a", "a.items d.t"),
+    ],
     "queries": [
         Case("a partition of a table", "insert into d.t$20240101 select * from `p.d.s$20240101`", "p.d.s", "d.t", "write"),
     ],
