@@ -28,6 +28,7 @@ _SERVERS = {"POSTGRES": "postgres", "POSTGRESQL": "postgres", "POSTGRES_SCANNER"
 _SERVERS |= {"MYSQL": "mysql", "MYSQL_SCANNER": "mysql", "MARIADB": "mysql"}
 _FILES = {"SQLITE": "sqlite", "SQLITE_SCANNER": "sqlite", "DUCKDB": "duckdb", "": ""}
 _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9_+]+):")  # a drive has one letter
+_MOTHERDUCK = re.compile(r"(?:md|motherduck):", re.IGNORECASE)
 _NAMES_HOST = re.compile(r"://[^/?#]*[^/?#@]|\b(?:host|hostaddr|server)[ \t]{0,20}=", re.IGNORECASE)
 _DEFAULT_SCHEMA = "main"  # what DuckDB calls the schema that USE leaves open
 _CATALOGS = frozenset({"information_schema", "pg_catalog"})
@@ -149,7 +150,8 @@ def _alias(rest: Sequence[Token]) -> str:
 
 
 def _own_name(found: Attached, address: str) -> str:
-    """The name without AS: the file's own, or that of a server's database."""
+    """The name without AS: the file's own, or that of a server's database (`md:sales` is `sales`)."""
     if found.is_file:
         return PurePosixPath(found.path).stem.lower()
+    address = _PREFIX.sub("", address, count=1) if _MOTHERDUCK.match(address) else address
     return found.database.lower() or re.sub(r"\W", "_", PurePosixPath(address.partition("?")[0]).stem.lower())

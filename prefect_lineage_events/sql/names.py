@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from prefect_lineage_events.naming import KEEPS_SPELLING, fold
 
+from .attached import UNKNOWN
 from .catalogs import is_catalog
 from .context import Context
 from .identifiers import complete, leaves_out_database, leaves_out_schema, split_identifier
@@ -167,6 +168,8 @@ def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = 
         return HIDDEN
     parts = complete(folded, context)
     attached = context.attached.get(parts[0].lower()) if len(parts) > 1 else None
+    if len(folded) == 1 and _is_attached_table(folded[0], context):
+        return HIDDEN
     if attached is not None and attached.holds(parts[1:]):
         return attached.table(parts[1:]) or HIDDEN
     temporary = parts in context.temporary or parts[-1].startswith("#")
@@ -174,6 +177,11 @@ def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = 
         doubt = PERHAPS_MADE if parts in context.doubtful else ""
     table = TableRef(parts, temporary=temporary, spelling=() if spelling == parts else spelling, doubt=doubt)
     return replace(table, doubt="") if doubt and is_catalog(table, context.dialect) else table
+
+
+def _is_attached_table(name: str, context: Context) -> bool:
+    """Is it what is attached under its name, a table itself (duckdb.org: ATTACH of a Delta table)?"""
+    return context.dialect == "duckdb" and context.attached.get(name.lower()) == UNKNOWN
 
 
 def named_by(text: str, context: Context) -> TableRef | None:

@@ -65,6 +65,19 @@ def test_what_does_not_say_where_it_is_is_not_known(attach: str) -> None:
     assert SECRET not in repr(statement)
 
 
+def test_what_is_attached_by_its_own_name_is_no_schema_of_ours() -> None:
+    statement = after(
+        f"ATTACH 'md:pg?motherduck_token={SECRET}'", "INSERT INTO pg.revenue SELECT a FROM pg.main.orders"
+    )
+    assert (statement.inputs, statement.outputs, statement.confidence) == ((), (), "partial")
+    assert SECRET not in repr(statement)
+
+
+def test_what_is_attached_may_be_a_table_itself() -> None:
+    statement = after("ATTACH 's3://b/delta' AS sales (TYPE delta)", "INSERT INTO t SELECT a FROM sales")
+    assert (statement.inputs, statement.confidence) == ((), "partial")
+
+
 @pytest.mark.parametrize(
     ("use", "name"), [("USE pg", "shop.public.orders"), ("USE pg.mart", "shop.mart.orders"), ("DETACH x", "orders")]
 )
