@@ -20,8 +20,8 @@ HEAD = """\
 
 <!-- Written by docs/make_settings_page.py from prefect_lineage_events/settings.py: change that, then run it again. -->
 
-Prefect's own machinery: what the environment says goes before the active profile, that before `prefect.toml` and
-`pyproject.toml` of the working directory. Three spellings of the same setting:
+Prefect's own machinery: what the environment says goes before `prefect.toml` and then `pyproject.toml` of the working
+directory. `prefect config set` takes no settings of integrations. Three spellings of the same setting:
 
 ```bash
 export PREFECT_INTEGRATIONS_LINEAGE_EVENTS_GRANULARITY=task        # the environment

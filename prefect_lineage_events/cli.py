@@ -110,7 +110,7 @@ def _deploy(options: argparse.Namespace) -> int:
         image=options.image,
         sweep_minutes=options.sweep_minutes,
         settle=options.settle,
-        progress=lambda step: print(f"{step} ...", file=sys.stderr, flush=True),
+        progress=_progress,
     )
     print(deployed)
     return 0
@@ -120,6 +120,7 @@ def _undeploy(options: argparse.Namespace) -> int:
     from prefect_lineage_events import deploy
 
     _require_answer()
+    _progress("deleting the deployments and the automation")
     print("\n".join(f"deleted {one}" for one in deploy.undeploy()) or "nothing was deployed")
     return 0
 
@@ -141,8 +142,14 @@ def _register(options: argparse.Namespace) -> int:
     from prefect_lineage_events import deploy
 
     _require_answer()
+    _progress("registering the lineage blocks")
     print("blocks registered: " + (", ".join(deploy.register_blocks()) or "none (no connector is installed)"))
     return 0
+
+
+def _progress(step: str) -> None:
+    """Report a step that may take seconds. Standard output is kept for results."""
+    print(f"{step} ...", file=sys.stderr, flush=True)
 
 
 def _convert(options: argparse.Namespace) -> int:

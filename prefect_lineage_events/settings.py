@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from prefect.settings.base import PrefectBaseSettings, build_settings_config
+from prefect.settings.sources import PrefectTomlConfigSettingsSource, PyprojectTomlConfigSettingsSource
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
 PREFIX = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"
 
@@ -202,15 +205,58 @@ def settings() -> LineageSettings:
         raise ValueError("; ".join(_wrong_value(fault) for fault in error.errors())) from None
 
 
+class _Integrations(PrefectBaseSettings):
+    """The table of all integrations' settings in Prefect's files."""
+
+    model_config: ClassVar[SettingsConfigDict] = build_settings_config(("integrations",))
+
+
 def unknown_settings() -> list[str]:
-    """Variables of the environment that look like settings and are none, each with the name that may be meant."""
+    """Names that look like settings and are none, each with the name that may be meant.
+
+    They are looked for in the environment and in the `prefect.toml` and `pyproject.toml` of the working directory.
+    """
     known = [PREFIX + name.upper() for name in LineageSettings.model_fields]
     found = []
     for name in sorted(os.environ):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            meant = get_close_matches(name.upper(), known, 1)
-            found.append(f"{name} is no setting" + (f" (is {meant[0]} meant?)" if meant else ""))
-    return found
+        spelled = name.upper()
+        if spelled in known or not spelled.startswith("PREFECT_") or "LINEAGE" not in spelled:
+            continue
+        meant = get_close_matches(spelled, known, 1)
+        is_ours = spelled.startswith(PREFIX)
+        # Another beginning is a mistake only where the rest is close to a setting, and not a name of Prefect's own.
+        if is_ours or (meant and spelled.startswith(_MISTAKEN_PREFIXES)):
+            found.append(_unknown(name, meant))
+    try:
+        files: dict[str, dict[str, Any]] = {
+            "prefect.toml": PrefectTomlConfigSettingsSource(_Integrations).toml_data,
+            "pyproject.toml": PyprojectTomlConfigSettingsSource(_Integrations).toml_data,
+        }
+    except (SettingsError, OSError, ValueError, AttributeError):
+        return found  # a file that cannot be read is reported where the settings are read
+    return found + [unknown for file, table in files.items() for unknown in _unknown_in(file, table)]
+
+
+_SECTION = "lineage_events"
+_MISTAKEN_PREFIXES = ("PREFECT_INTEGRATION", "PREFECT_LINEAGE_EVENT")
+
+
+def _unknown_in(file: str, integrations: Any) -> Iterator[str]:
+    """Sections of a file that are close to ours, and names in ours that are no settings."""
+    for section, values in integrations.items() if isinstance(integrations, dict) else ():
+        if section != _SECTION:
+            meant = get_close_matches(section.lower(), [_SECTION], 1, 0.8)
+            if meant:
+                yield _unknown(f"[integrations.{section}] in {file}", [f"[integrations.{_SECTION}]"], "section")
+            continue
+        for name in values if isinstance(values, dict) else ():
+            if name not in LineageSettings.model_fields:
+                meant = get_close_matches(name.lower(), LineageSettings.model_fields, 1)
+                yield _unknown(f"{name} in {file}", meant)
+
+
+def _unknown(name: str, meant: list[str], kind: str = "setting") -> str:
+    return f"{name} is no {kind}" + (f" (is {meant[0]} meant?)" if meant else "")
 
 
 def _wrong_value(fault: Any) -> str:

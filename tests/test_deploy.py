@@ -287,6 +287,19 @@ def test_a_backfill_of_the_ui_is_refused_before_it_runs_when_its_time_is_none(cl
         client.create_flow_run_from_deployment(backfill, parameters={**window, "flows": "one"})
 
 
+@pytest.mark.parametrize(
+    ("command", "step"),
+    [
+        ("register", "registering the lineage blocks ..."),
+        ("undeploy", "deleting the deployments and the automation ..."),
+    ],
+)
+def test_a_command_that_may_take_long_begins_with_a_line_beside_its_result(prefect_server, capsys, command, step):
+    assert cli.main([command]) == 0
+    printed = capsys.readouterr()
+    assert (step in printed.err, step in printed.out) == (True, False)
+
+
 def test_the_blocks_are_registered_with_their_forms(client):
     slugs = deploy.register_blocks()
     assert set(slugs) >= {"sqlalchemy-lineage", "async-sqlalchemy-lineage"}

@@ -67,6 +67,62 @@ def test_a_misspelled_setting_is_named_with_the_one_that_is_meant(monkeypatch: p
     assert unknown_settings() == [f"{PREFIX}GRANULARTY is no setting (is {PREFIX}GRANULARITY meant?)"]
 
 
+@pytest.mark.parametrize(
+    "prefix",
+    ["PREFECT_INTEGRATION_LINEAGE_EVENTS_", "PREFECT_INTEGRATIONS_LINEAGE_EVENT_", "PREFECT_LINEAGE_EVENTS_"],
+)
+def test_a_misspelled_prefix_is_named(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+    monkeypatch.setenv(prefix + "GRANULARITY", "task")
+    assert unknown_settings() == [f"{prefix}GRANULARITY is no setting (is {PREFIX}GRANULARITY meant?)"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PREFECT_EXPERIMENTS_LINEAGE_EVENTS_ENABLED", "PREFECT_INTEGRATIONS_DBT_FILE", "PREFECT_LINEAGE_WORK_POOL"],
+)
+def test_a_variable_of_something_else_is_left_alone(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "1")
+    assert unknown_settings() == []
+
+
+@pytest.mark.parametrize(("file", "root"), [("prefect.toml", ""), ("pyproject.toml", "tool.prefect.")])
+@pytest.mark.parametrize(
+    ("section", "name", "unknown"),
+    [
+        ("lineage_events", "granularty", "granularty in {file} is no setting (is granularity meant?)"),
+        ("lineage_events", "GRANULARITY", "GRANULARITY in {file} is no setting (is granularity meant?)"),
+        ("lineage_events", "zzz", "zzz in {file} is no setting"),
+        (
+            "lineage-events",
+            "granularity",
+            "[integrations.lineage-events] in {file} is no section (is [integrations.lineage_events] meant?)",
+        ),
+    ],
+)
+def test_a_misspelled_name_in_a_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, root: str, section: str, name: str, unknown: str
+) -> None:
+    (tmp_path / file).write_text(f'[{root}integrations.{section}]\n{name} = "task"\n')
+    monkeypatch.chdir(tmp_path)
+    assert unknown_settings() == [unknown.format(file=file)]
+
+
+@pytest.mark.parametrize("text", ["not toml [", "integrations = 3", "[integrations]\nlineage_events = 3", ""])
+def test_a_file_that_cannot_be_read_raises_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "prefect.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert unknown_settings() == []
+
+
+def test_a_file_goes_before_the_active_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "profiles.toml").write_text(f'active = "a"\n[profiles.a]\n{PREFIX}SQL_TEXT = "full"\n')
+    monkeypatch.setenv("PREFECT_PROFILES_PATH", str(tmp_path / "profiles.toml"))
+    monkeypatch.chdir(tmp_path)
+    before = LineageSettings().sql_text
+    (tmp_path / "prefect.toml").write_text('[integrations.lineage_events]\nsql_text = "none"\n')
+    assert (before, LineageSettings().sql_text) == ("full", "none")
+
+
 def test_the_page_is_up_to_date() -> None:
     script = maker("make_settings_page")
     assert script.PAGE.read_text(encoding="utf-8") == script.page(), "run `python docs/make_settings_page.py`"
