@@ -153,5 +153,5 @@ def _own_name(found: Attached, address: str) -> str:
     """The name without AS: the file's own, or that of a server's database (`md:sales` is `sales`)."""
     if found.is_file:
         return PurePosixPath(found.path).stem.lower()
-    address = _PREFIX.sub("", address, count=1) if _MOTHERDUCK.match(address) else address
+    address = address.partition(":")[2] if _MOTHERDUCK.match(address) else address
     return found.database.lower() or re.sub(r"\W", "_", PurePosixPath(address.partition("?")[0]).stem.lower())

@@ -78,14 +78,27 @@ def without_values(
 def without_values_of_text(names: Sequence[str], sql: str, dialect: str) -> list[str]:
     """Names that the store gave to the columns of a result, with positions for those that it made of a literal's text.
 
-    MySQL calls the column of `SELECT 'x'` x, SQLite and DuckDB call it 'x', and that of `SELECT 1` 1.
+    MySQL calls the column of `SELECT 'x'` x, SQLite and DuckDB call it 'x', and that of `SELECT 1` 1. What stands in
+    double quotes behind AS or a dot is a name.
     """
-    doubles = dialect in _DOUBLE_QUOTED_TEXTS
+    doubles = dialect in _DOUBLE_QUOTED_TEXTS and dialect != "sqlite"  # which leaves the quotes in the name
     shown: list[str] = []
     for number, name in enumerate(names, 1):
-        is_value = bool(_VALUE.search(name)) or f"'{name}'" in sql or (doubles and f'"{name}"' in sql)
+        is_value = bool(_VALUE.search(name)) or f"'{name}'" in sql or (doubles and _is_double_quoted(name, sql))
         shown.append(f"_{number}" if is_value else name)
     return shown
+
+
+_NAMED = re.compile(r"(?:\bas\s{1,20}|\.)\Z", re.IGNORECASE)
+
+
+def _is_double_quoted(name: str, sql: str) -> bool:
+    at = sql.find(f'"{name}"')
+    while at != -1:
+        if not _NAMED.search(sql[max(0, at - 24) : at]):
+            return True
+        at = sql.find(f'"{name}"', at + 1)
+    return False
 
 
 def _names_of(statement: Statement) -> dict[str, None]:

@@ -57,6 +57,10 @@ def test_an_alias_of_a_new_column_is_its_name(sql: str) -> None:
         ("sqlite", "select 1234, a", ["1234", "a"], ["_1", "a"]),
         ("sqlite", 'select "x" from t', ['"x"'], ["_1"]),
         ("postgres", 'select a as "x", b from t', ["x", "b"], ["x", "b"]),
+        ("sqlite", 'select max(a) as "x", t."b", "c" from t', ["x", "b", "c"], ["x", "b", "c"]),
+        ("mysql", 'select "x" from t', ["x"], ["_1"]),
+        ("mysql", 'select max(a) AS "x", t."b" from t', ["x", "b"], ["x", "b"]),
+        ("mysql", 'select a as "x", concat("x", b) from t', ["x", "c"], ["_1", "c"]),
     ],
 )
 def test_a_result_is_described_without_values(dialect: str, sql: str, given: list[str], shown: list[str]) -> None:
