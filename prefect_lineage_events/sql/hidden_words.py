@@ -35,6 +35,8 @@ class Hidden:
         """What is left. A text whose first word is hidden (an address) is no statement, and shows nothing else."""
         if self.words[:1] == ["?"]:
             return ["?"], [False]
+        if True not in self._gone and self._end == len(self.words):
+            return self.words, self.spaced
         kept = [i for i, gone in enumerate(self._gone[: self._end]) if not gone]
         return [self.words[i] for i in kept], [self.spaced[i] for i in kept]
 

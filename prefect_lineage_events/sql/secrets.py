@@ -106,14 +106,15 @@ _TABLE_POSITIONS = word_set("FROM JOIN FUNCTION ENGINE =")
 _QUERY_STARTS = word_set("SELECT VALUES INSERT UPDATE DELETE MERGE BEGIN")
 
 
-def hide_secrets(words: Sequence[str], spaced: Sequence[bool], dialect: str) -> tuple[list[str], list[bool]]:
+def hide_secrets(words: list[str], spaced: list[bool], dialect: str) -> tuple[list[str], list[bool]]:
     """The words, with `?` for those that stand where a secret may stand, and cut where nothing more may be shown.
 
     `spaced[i]` says whether a blank stands before word i.
     """
-    is_query = words[0].upper() in _PARSED and dialect not in BATCHED and words[0].upper() != "DELETE"
+    first = words[0].upper()
+    is_query = first in _PARSED and first != "DELETE" and dialect not in BATCHED
     if is_query and ":" not in words and CASTS.isdisjoint(words) and ("=" not in words or not _may_have_options(words)):
-        return list(words), list(spaced)
+        return words, spaced
     upper = [word.upper() for word in words]
     if is_query:
         hidden = Hidden(list(words), list(spaced))

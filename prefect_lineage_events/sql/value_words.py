@@ -48,6 +48,8 @@ def hide_call_arguments(upper: Sequence[str], hidden: Hidden, *, anywhere: bool)
     variable. `anywhere`: a call may follow a statement without a `;`."""
     if upper[0] == "BEGIN" and (opening := after_name(upper, 1)) < len(upper) and upper[opening] == "(":
         _hide_words(upper, opening, closing(upper, opening), hidden)  # a call in a block needs no verb
+    if _CALLS.isdisjoint(upper):
+        return
     done = 0  # up to where words have been looked at: each is once
     for i, word in enumerate(upper):
         if (
@@ -116,6 +118,8 @@ def hide_rest(upper: Sequence[str], hidden: Hidden) -> None:
 
 def hide_option_words(upper: Sequence[str], hidden: Hidden) -> None:
     """`OPTIONS (password x)`: a value behind its name without a sign."""
+    if "OPTIONS" not in upper:
+        return
     done = 0
     for i, word in enumerate(upper[:-1]):
         if i < done or word != "OPTIONS" or upper[i + 1] != "(":
@@ -130,6 +134,8 @@ def hide_option_words(upper: Sequence[str], hidden: Hidden) -> None:
 
 def hide_type_parameters(upper: Sequence[str], hidden: Hidden) -> None:
     """`varchar(x)` where a type stands: behind `::`, behind AS, behind the name of a column that is defined."""
+    if _TYPES.isdisjoint(upper):
+        return
     defines = upper[0] in _DEFINING
     done = 0
     for i in range(1, len(upper) - 2):
