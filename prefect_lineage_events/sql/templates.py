@@ -175,9 +175,10 @@ def binds(tokens: Sequence[Token], dialect: str) -> list[Token]:
         elif token.token_type in (TokenType.AMP, TokenType.DAMP) and not _is_operator(tokens, i):
             width = _client_variable(tokens, i)
         elif (
-            _adjacent(tokens, i, 2)
+            (token.text == "?" or token.token_type is TokenType.COLON)
+            and _adjacent(tokens, i, 2)
             and tokens[i + 1].token_type is TokenType.NUMBER
-            and (token.text == "?" or (token.token_type is TokenType.COLON and not _is_slice(tokens, i)))
+            and (token.text == "?" or not _is_slice(tokens, i))
         ):
             width = 2
         elif token.token_type is TokenType.VAR and token.text[0] in signs and len(token.text) > 1:
