@@ -30,8 +30,15 @@ _MOST = 2_000  # literals that are compared; of more, no name that is not writte
 class Literals:
     """The literals in a text, and what else is written there; looked for once, when they are first asked for."""
 
-    def __init__(self, tokens: Sequence[Token] | None) -> None:
+    def __init__(self, tokens: Sequence[Token] | None, text: str) -> None:
         self._tokens = tokens or ()
+        self._text = text
+
+    @property
+    def may_be(self) -> bool:
+        """False where the text has none of the signs that literals begin with."""
+        text = self._text
+        return "'" in text or '"' in text or "$" in text or "0x" in text or "0X" in text or "0b" in text or "://" in text
 
     @cached_property
     def texts(self) -> frozenset[str]:
@@ -59,10 +66,13 @@ def without_values(
     `schemas` are columns that are known from elsewhere: their names are theirs. A text that is the alias of a column of
     a new table is a name of its schema, where the dialect has such aliases.
     """
-    names = _names_of(statement)
-    if not names:
+    if not (statement.result_columns or statement.columns or statement.indirect or statement.declared):
         return statement
-    doubtful = [name for name in names if "'" in name or (literals.texts and name.lower() not in literals.written)]
+    if not literals.may_be:
+        return statement
+    names = _names_of(statement)
+    written = literals.written
+    doubtful = [name for name in names if name.lower() not in written or "'" in name]
     if not doubtful or doubtful == ["*"]:
         return statement
     own = {column.lower() for columns in schemas.values() for column in columns}
@@ -101,12 +111,12 @@ def _is_double_quoted(name: str, sql: str) -> bool:
     return False
 
 
-def _names_of(statement: Statement) -> dict[str, None]:
-    edges = (*statement.columns, *statement.indirect)
-    names = dict.fromkeys(statement.result_columns)
-    names.update(dict.fromkeys(name for columns in statement.declared.values() for name in columns))
-    names.update(dict.fromkeys(edge.target_column for edge in edges))
-    names.update(dict.fromkeys(edge.source_column for edge in edges))
+def _names_of(statement: Statement) -> set[str]:
+    names = set(statement.result_columns)
+    names.update(*statement.declared.values())
+    for edge in (*statement.columns, *statement.indirect):
+        names.add(edge.target_column)
+        names.add(edge.source_column)
     return names
 
 

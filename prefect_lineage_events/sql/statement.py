@@ -65,7 +65,7 @@ def analyze_piece(piece: Piece, context: Context, effort: Effort | None = None) 
     except Exception as error:  # noqa: BLE001  (the promise: the user's statement has run, lineage must not fail it)
         drafts = [Draft.unread(context, f"the analyser failed ({type(error).__name__})")]
     piece.tables = tuple(table for draft in drafts for table in (*draft.inputs, *draft.outputs))
-    literals = Literals(piece.tokens)
+    literals = Literals(piece.tokens, piece.text)
     statements = tuple(finished(draft, piece.fingerprint, piece.sanitised, literals) for draft in drafts)
     for draft in drafts:
         take_apart(draft.tree, draft.nodes)
