@@ -45,15 +45,24 @@ def shown(line: str | None, text: str, limit: int = DEFAULT_LIMIT) -> str:
     return first_keyword(text)[:limit] if line is None or _is_doubtful(line) else line
 
 
-def fingerprint(words: Shape | None, line: str | None, text: str) -> str:
+def described(words: Shape | None, text: str) -> tuple[str, str]:
+    """What may be shown of a statement, at most DEFAULT_LIMIT characters, and its fingerprint."""
+    line = line_of(words)
+    is_doubtful = line is None or _is_doubtful(line)
+    if line is None or is_doubtful:
+        return first_keyword(text)[:DEFAULT_LIMIT], _fingerprint(words, line, is_doubtful, text)
+    return line, _fingerprint(words, line, is_doubtful, text)
+
+
+def _fingerprint(words: Shape | None, line: str | None, is_doubtful: bool, text: str) -> str:
     """16 hex digits, equal for statements that differ only in literals, binds, comments, blanks and case.
 
     Made of nothing that may not be shown: of a text that does not tokenise, of its first keyword. `line` are the words,
     which are put together again only where it was cut.
     """
     if words is not None and line is not None and line.endswith(CUT) and not _DOUBTFUL_WORDS.isdisjoint(words[0]):
-        line = _joined(*words, _NO_LIMIT)
-    if words is None or line is None or (_is_doubtful(line) and not _DOUBTFUL_WORDS.isdisjoint(words[0])):
+        is_doubtful = _is_doubtful(_joined(*words, _NO_LIMIT))
+    if words is None or (is_doubtful and not _DOUBTFUL_WORDS.isdisjoint(words[0])):
         identity = first_keyword(text)
     else:
         identity = " ".join(words[0]).upper()

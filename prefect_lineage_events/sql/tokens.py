@@ -21,7 +21,7 @@ from .lexis import FIRST_WORDS_COUNT, MOST_TOKENS, known, tokenize
 from .literals import Places
 from .longlists import HINTS, UNREAD, cut_long_lists
 from .model import TableRef
-from .sanitise import DEFAULT_LIMIT, cut, fingerprint, line_of, shown
+from .sanitise import DEFAULT_LIMIT, cut, described, line_of, shown
 from .scanner import Scanner
 from .scripts import cut_characters, cut_tokens, delimited, may_have_cuts, without_client_lines
 from .shape import Shape, shape
@@ -78,19 +78,19 @@ class Piece:
             return None
         return shape(self.tokens, self.text, self.dialect, Places(self.tables))
 
-    @cached_property
+    @property
     def sanitised(self) -> str:
         """What may be shown, at most DEFAULT_LIMIT characters; see `sanitise.py`."""
-        return shown(self._line, self.text)
+        return self._described[0]
 
-    @cached_property
-    def _line(self) -> str | None:
-        return line_of(self.shape)
-
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """16 hex digits, equal for statements that differ only in literals, binds, comments, blanks and case."""
-        return fingerprint(self.shape, self._line, self.text)
+        return self._described[1]
+
+    @cached_property
+    def _described(self) -> tuple[str, str]:
+        return described(self.shape, self.text)
 
     def sanitise(self, limit: int) -> str:
         """What may be shown of the statement, in at most `limit` characters."""
