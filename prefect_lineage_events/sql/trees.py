@@ -15,6 +15,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from .clauses import clickhouse, merge_with_delete, mysql
 from .metered import ParserStopped, parser
 from .phrases import without_phrases
+from .templates import FILLER
 
 # Beyond these the words are read without a tree. sqlglot 30 takes 2.5 us and 0.5 kB a token; nested deeper than
 # a thread's stack its compiled parser ends the process; every JOIN without ON, every bracket within the
@@ -52,7 +53,7 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
     reason = _unfit(tokens)
     if reason:
         return None, reason
-    tokens = _with_functions(tokens)
+    tokens = _with_functions(tokens, text)
     if dialect in _BEFORE_PARSING:
         tokens = _BEFORE_PARSING[dialect](tokens)
     if len(tokens) > 2 and tokens[1].text.upper() in _OPTIONS and tokens[0].text.upper() in _OPTIONED:
@@ -134,8 +135,10 @@ def _without_options(tokens: Sequence[Token]) -> list[Token]:
     return [first, *tokens[at:]]
 
 
-def _with_functions(tokens: Sequence[Token]) -> Sequence[Token]:
+def _with_functions(tokens: Sequence[Token], text: str) -> Sequence[Token]:
     """The tokens, with a plain word for a keyword that is called with a text where a table stands."""
+    if "'" not in text and '"' not in text and "$" not in text and FILLER not in text:
+        return tokens  # nothing in it can be a text
     result: list[Token] | None = None
     for i in [i for i, token in enumerate(tokens, 1) if token.token_type in _BEFORE_TABLE]:
         if i < len(tokens) and tokens[i].token_type in _NO_FUNCTIONS and _is_called_with_text(tokens, i):
