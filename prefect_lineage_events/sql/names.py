@@ -124,13 +124,16 @@ def is_substituted(parts: Sequence[Part], dialect: str) -> bool:
 def table_of(parts: Sequence[Part], context: Context) -> TableRef:
     """The table (or the file) that a name of these parts is, in the store's own case, completed with the defaults."""
     dialect = context.dialect
-    if any(quoted and ADDRESS.search(text) for text, quoted in parts):
+    has_quotes = False
+    for _, quoted in parts:
+        has_quotes = has_quotes or quoted
+    if has_quotes and any(quoted and ADDRESS.search(text) for text, quoted in parts):
         cleaned = [clean_location(text) if quoted and ADDRESS.search(text) else text for text, quoted in parts]
         if None in cleaned:
             return HIDDEN
         parts = [(text or "", quoted) for text, (_, quoted) in zip(cleaned, parts, strict=True)]
     if dialect == "bigquery":
-        parts = [(text.partition("?")[0], quoted) for text, quoted in parts]
+        return _of_bigquery(parts, context)
     name, quoted = parts[-1]
     if dialect in _FILE_NAME_DIALECTS and len(parts) == 1 and quoted and (_FILE.search(name) or _URL.match(name)):
         return TableRef(kind="file", path=name)
@@ -142,13 +145,18 @@ def table_of(parts: Sequence[Part], context: Context) -> TableRef:
         and parts[0][0].lower() in _PATH_FORMATS
     ):
         return TableRef(kind="file", path=name)
-    if dialect == "bigquery" and any("." in text for text, _ in parts):
-        parts = [(piece, q) for text, q in parts for piece in text.split(".")]
-    if dialect == "bigquery" and "$" in parts[-1][0]:
-        parts = [*parts[:-1], (_DECORATOR.sub("", parts[-1][0]), parts[-1][1])]
     folded = [fold(text, q, dialect) for text, q in parts]
     spelling = complete([text for text, _ in parts], context, as_spelled=True) if dialect in KEEPS_SPELLING else ()
     return _table(folded, context, spelling)
+
+
+def _of_bigquery(parts: Sequence[Part], context: Context) -> TableRef:
+    """The table of a name that may hold others between its quotes, or end with the decorator of a partition."""
+    pieces = [(piece, quoted) for text, quoted in parts for piece in text.partition("?")[0].split(".")]
+    last, quoted = pieces[-1]
+    if "$" in last:
+        pieces[-1] = _DECORATOR.sub("", last), quoted
+    return _table([fold(text, q, context.dialect) for text, q in pieces], context)
 
 
 def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = ()) -> TableRef:
