@@ -38,7 +38,8 @@ class Literals:
     def may_be(self) -> bool:
         """False where the text has none of the signs that literals begin with."""
         text = self._text
-        return "'" in text or '"' in text or "$" in text or "0x" in text or "0X" in text or "0b" in text or "://" in text
+        is_quoted = "'" in text or '"' in text or "$" in text
+        return is_quoted or "0x" in text or "0X" in text or "0b" in text or "://" in text
 
     @cached_property
     def texts(self) -> frozenset[str]:
@@ -49,7 +50,7 @@ class Literals:
     @cached_property
     def written(self) -> frozenset[str]:
         """All other words, in lower case."""
-        return frozenset(token.text.lower() for token in self._tokens if token.token_type not in _TEXTS)
+        return frozenset(map(str.lower, [token.text for token in self._tokens if token.token_type not in _TEXTS]))
 
     @cached_property
     def aliases(self) -> frozenset[str]:
