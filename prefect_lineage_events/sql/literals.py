@@ -25,20 +25,17 @@ _STAGE = re.compile(r"""@(?:[\w$.~%*=\-]|/(?!/)|"[^"]*")*""")
 class Places:
     """The files, stages and names that the literals of one statement may name."""
 
-    __slots__ = ("_files", "_names", "_stages")
+    __slots__ = ("_files", "_stages", "_tables")
 
     def __init__(self, tables: Iterable[TableRef]) -> None:
+        self._tables = tuple(tables)
         self._files: set[str] = set()
         self._stages: set[tuple[str, str]] = set()
-        self._names: set[str] = set()
-        for table in tables:
+        for table in self._tables:
             if table.kind == "file":
                 self._files.add(table.path)
-                continue
-            last = table.parts[-1].upper() if table.parts else ""
-            if table.kind == "stage":
-                self._stages.add((last, table.path.rstrip("/")))
-            self._names.add(last)
+            elif table.kind == "stage":
+                self._stages.add((_last(table), table.path.rstrip("/")))
 
     def shown(self, token: Token, words: Sequence[str], text: str) -> str:
         """The literal as it may be shown behind these words."""
@@ -50,7 +47,7 @@ class Places:
             return "?"
         if len(words) > 1 and words[-1] == "(" and words[-2].upper() in _NAME_FUNCTIONS and _DOTTED_NAME.match(value):
             last = _UNQUOTED.sub("", value).rpartition(".")[2].upper()
-            return f"'{value}'" if last in self._names else "?"
+            return f"'{value}'" if any(_last(table) == last for table in self._tables if table.kind != "file") else "?"
         if not self._files and not self._stages:
             return "?"
         place = clean_location(value.strip('"') if not is_quoted else value)
@@ -64,6 +61,10 @@ class Places:
         name, _, path = place[1:].partition("/")
         last = _UNQUOTED.sub("", name).rpartition(".")[2].upper()
         return (last or "~", path.rstrip("/")) in self._stages
+
+
+def _last(table: TableRef) -> str:
+    return table.parts[-1].upper() if table.parts else ""
 
 
 NOWHERE = Places(())
