@@ -15,7 +15,7 @@ from .lexis import BATCHED
 
 # Stores whose full table name has two parts, database.table: there is one default, which stands before single names.
 TWO_LEVEL = frozenset(scheme.dialect for scheme in SCHEMES.values() if scheme.depth < 3) - {"duckdb"}
-_LOCAL_PARTS = 3  # of a name in T-SQL: a fourth is a linked server (learn.microsoft.com: four-part names)
+LOCAL_PARTS = 3  # of a name in T-SQL: a fourth is a linked server (learn.microsoft.com: four-part names)
 _OWNER = "dbo"
 
 
@@ -37,7 +37,7 @@ def complete(parts: Sequence[str], context: Context, *, as_spelled: bool = False
         if context.dialect == "snowflake":
             schema = "PUBLIC"
         elif context.dialect in BATCHED:
-            schema = _OWNER if len(parts) > _LOCAL_PARTS else schema
+            schema = _OWNER if len(parts) > LOCAL_PARTS else schema
         elif context.dialect in TWO_LEVEL:
             schema = ""
         return tuple(part for part in (p or schema for p in parts) if part)
@@ -50,12 +50,12 @@ def complete(parts: Sequence[str], context: Context, *, as_spelled: bool = False
 
 def leaves_out_database(parts: Sequence[str], dialect: str) -> bool:
     """Is it a table of a linked server in the database that only the server knows, as in `srv...t`?"""
-    return dialect in BATCHED and len(parts) > _LOCAL_PARTS and bool(parts[0]) and not parts[1]
+    return dialect in BATCHED and len(parts) > LOCAL_PARTS and bool(parts[0]) and not parts[1]
 
 
 def leaves_out_schema(parts: Sequence[str], dialect: str) -> bool:
     """The same of the schema alone, `srv.db..t`: nearly always `dbo`."""
-    return dialect in BATCHED and len(parts) > _LOCAL_PARTS and bool(parts[0]) and not parts[2]
+    return dialect in BATCHED and len(parts) > LOCAL_PARTS and bool(parts[0]) and not parts[2]
 
 
 def split_identifier(text: str, dialect: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from prefect_lineage_events.naming import KEEPS_SPELLING, fold
 from .attached import UNKNOWN
 from .catalogs import is_catalog
 from .context import Context
-from .identifiers import complete, leaves_out_database, leaves_out_schema, split_identifier
+from .identifiers import LOCAL_PARTS, complete, leaves_out_database, leaves_out_schema, split_identifier
 from .lexis import PL_SQL
 from .locations import ADDRESS, clean_location
 from .model import TableRef
@@ -124,10 +124,7 @@ def is_substituted(parts: Sequence[Part], dialect: str) -> bool:
 def table_of(parts: Sequence[Part], context: Context) -> TableRef:
     """The table (or the file) that a name of these parts is, in the store's own case, completed with the defaults."""
     dialect = context.dialect
-    has_quotes = False
-    for _, quoted in parts:
-        has_quotes = has_quotes or quoted
-    if has_quotes and any(quoted and ADDRESS.search(text) for text, quoted in parts):
+    if (len(parts) > 1 or parts[0][1]) and any(quoted and ADDRESS.search(text) for text, quoted in parts):
         cleaned = [clean_location(text) if quoted and ADDRESS.search(text) else text for text, quoted in parts]
         if None in cleaned:
             return HIDDEN
@@ -166,9 +163,11 @@ def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = 
         return TableRef(own, temporary=True, doubt=PERHAPS_MADE if own in context.doubtful else "")
     if context.schema_lost and len(folded) == 1:
         return HIDDEN
-    if leaves_out_database(folded, context.dialect):
-        return HIDDEN
-    doubt = REMOTE_SCHEMA if leaves_out_schema(folded, context.dialect) else ""
+    doubt = ""
+    if len(folded) > LOCAL_PARTS:
+        if leaves_out_database(folded, context.dialect):
+            return HIDDEN
+        doubt = REMOTE_SCHEMA if leaves_out_schema(folded, context.dialect) else ""
     if context.search_path is not None and len(folded) == 1:
         schema, is_guess = context.search_path.schema_of(folded[0], lambda parts: complete(parts, context))
         folded, spelling, doubt = (schema, *folded), (), GUESSED if is_guess else ""
