@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from threading import Lock
 from typing import Generic, TypeVar
+
+from .model import Statement
 
 Value = TypeVar("Value")
 
 _NEWCOMERS = 64
 _MET_PER_ENTRY = 4
+_STATEMENT_BYTES = 1_500  # what one statement weighs, about, and one reference or edge of it
+_REFERENCE_BYTES = 250
 
 
 class BoundedCache(Generic[Value]):
@@ -79,3 +83,13 @@ class BoundedCache(Generic[Value]):
         self._met[hash(key)] = None
         if len(self._met) > _MET_PER_ENTRY * self._max_entries:
             self._met.popitem(last=False)
+
+
+def weight_of(statements: Iterable[Statement]) -> int:
+    """About how many bytes the statements hold."""
+    weight = 0
+    for s in statements:
+        references = len(s.inputs) + len(s.outputs) + len(s.columns) + len(s.indirect)
+        references += sum(map(len, s.declared.values()))
+        weight += _STATEMENT_BYTES + len(s.sanitised) + _REFERENCE_BYTES * references
+    return weight

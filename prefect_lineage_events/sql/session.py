@@ -5,12 +5,13 @@ A statement that failed changes nothing; a text that broke off leaves in doubt w
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from .alike import pattern_of
 from .attached import attached_by
-from .cache import BoundedCache
+from .cache import BoundedCache, weight_of
 from .context import Context, Effort
 from .identifiers import TWO_LEVEL
 from .longlists import LOST_LITERAL, UNREAD
@@ -26,10 +27,6 @@ from .transaction_rules import transaction_rules
 
 _SHORT = 8  # tokens: COMMIT and the like cost next to nothing
 _SMALL = 200  # tokens
-_STATEMENT_BYTES = 1_500  # what one statement weighs, about, and one reference or edge of it
-_REFERENCE_BYTES = 250
-
-
 _FRESH = State()
 _ANSWERS: BoundedCache[tuple[Statement, ...]] = BoundedCache(2_000, 16_000_000)
 _COMMIT = Control("commit")
@@ -106,7 +103,7 @@ class Session:
             return known, self.after(*known, in_transaction=in_transaction)
         statements, session = self._analyze(sql, columns, {}, in_transaction, is_last)
         if self._may_be_kept(sql, statements, session):
-            weight = len(sql) + _weight(statements) + 100 * len(self.state.columns)
+            weight = len(sql) + weight_of(statements) + 100 * len(self.state.columns)
             _ANSWERS.put(key, statements, weight)
             if pattern is not None and all(
                 s.confidence == "exact" and not s.session and not s.control for s in statements
@@ -134,6 +131,8 @@ class Session:
 
     def _path(self) -> SearchPath | None:
         """The schemas in which tables without one are looked for; None where that is the current schema alone."""
+        if self.is_sure and not self.searched and self.dialect != "duckdb":
+            return None
         attached = self.state.attached.get((self.database or "").lower())
         is_foreign = attached is not None and not attached.is_file
         schemas = schemas_in_order(self.searched, self.schema, "" if is_foreign else self.dialect)
@@ -293,12 +292,14 @@ class Session:
 
     def context(self, columns: bool, schemas: Mapping[str, Columns], names: frozenset[str] = frozenset()) -> Context:
         """Knowledge of the next statement beyond its text; `names` are those of variables."""
-        known = {**schemas, **self.state.columns} if schemas else self.state.columns
+        path = self._path()
+        if path is None and not schemas and not names and self is _fresh(self.dialect, self.database, self.schema):
+            return _fresh_context(self.dialect, self.database, self.schema, columns)
         return Context(
             dialect=self.dialect,
             database=self.database,
             schema=self.schema,
-            schemas=known,
+            schemas={**schemas, **self.state.columns} if schemas else self.state.columns,
             variables=self.state.variables,
             temporary=self.state.temporary,
             last_query=self.last_query,
@@ -309,7 +310,7 @@ class Session:
             made=self.state.made,
             attached=self.state.attached,
             locals=names,
-            search_path=self._path(),
+            search_path=path,
         )
 
 
@@ -381,19 +382,19 @@ def fresh_answer(
 ) -> tuple[Statement, ...]:
     """What a new session answers. A text seen before costs one look into the cache: no session is made for it."""
     if schemas:
-        return Session(dialect, database, schema).analyze(sql, columns=columns, schemas=schemas)[0]
+        return _fresh(dialect, database, schema).analyze(sql, columns=columns, schemas=schemas)[0]
     key = (sql, dialect, database, schema, columns, _FRESH)
     known = _ANSWERS.get(key)
     if known is not None:
         return known
-    return Session(dialect, database, schema).first_answer(sql, key, columns, is_last=True)[0]
+    return _fresh(dialect, database, schema).first_answer(sql, key, columns, is_last=True)[0]
 
 
-def _weight(statements: Iterable[Statement]) -> int:
-    """About how many bytes the statements hold."""
-    weight = 0
-    for s in statements:
-        references = len(s.inputs) + len(s.outputs) + len(s.columns) + len(s.indirect)
-        references += sum(map(len, s.declared.values()))
-        weight += _STATEMENT_BYTES + len(s.sanitised) + _REFERENCE_BYTES * references
-    return weight
+@lru_cache(maxsize=64)
+def _fresh(dialect: str, database: str | None, schema: str | None) -> Session:
+    return Session(dialect, database, schema)
+
+
+@lru_cache(maxsize=64)
+def _fresh_context(dialect: str, database: str | None, schema: str | None, columns: bool) -> Context:
+    return Context(dialect, database, schema, _FRESH.columns, columns=columns)
