@@ -47,7 +47,7 @@ def note_home(run_id: UUID, *, within: UUID | None = None) -> None:
     if run_id not in _homes:
         task = _asyncio_task()
         _homes[run_id] = _Home(threading.get_ident(), weakref.ref(task) if task is not None else None)
-        if len(_homes) > _MAX_HOMES:
+        while len(_homes) > _MAX_HOMES:
             _homes.popitem(last=False)
 
 

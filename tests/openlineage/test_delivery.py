@@ -151,7 +151,7 @@ def test_the_status_of_an_answer_that_breaks_off_counts(events, backend, status,
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 206, 207])
 def test_an_answer_of_success_is_success_whatever_stands_in_it(events, backend, status):
-    backend(lambda event: (status, '{"cut', {"Content-Length": "0"} if status == 204 else {}))
+    backend(lambda event: (status, "" if status == 204 else '{"cut', {}))
     assert send(events) == [None, None]
 
 
