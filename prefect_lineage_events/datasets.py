@@ -97,8 +97,8 @@ def parse_uri(uri: str) -> Dataset:
     match = _URI.match(uri.strip()) if isinstance(uri, str) else None
     if not match or _WINDOWS_DRIVE.match(uri):
         raise ValueError(
-            f"{uri!r} is not a dataset URI: give scheme and path, such as 's3://bucket/key', 'file:///data/x.csv' "
-            "or 'postgres://host:5432/db/schema/table', or a Dataset(namespace, name)"
+            f"{_shown(uri)!r} is not a dataset URI: give scheme and path, such as 's3://bucket/key', "
+            "'file:///data/x.csv' or 'postgres://host:5432/db/schema/table', or a Dataset(namespace, name)"
         )
     scheme, rest = scheme_of(match[1]), match[3]
     if scheme == "file":
@@ -106,13 +106,13 @@ def parse_uri(uri: str) -> Dataset:
     if scheme == "bigquery":
         return Dataset(scheme, _dotted(rest.strip("/").split("/"), SCHEMES[scheme].depth))
     if not match[2]:
-        raise ValueError(f"{uri!r} is not a dataset URI: '//' is missing after {match[1]!r}:")
+        raise ValueError(f"{_shown(uri)!r} is not a dataset URI: '//' is missing after {match[1]!r}:")
     authority, _, path = _without_secrets(scheme, rest).partition("/")
     if scheme in EMBEDDED:
         return _embedded_from_uri(uri, scheme, f"{authority}/{path}")
     path = unquote(path) if scheme in ("http", "https") else path
     if not authority or not path.strip("/"):
-        raise ValueError(f"{uri!r} names no dataset: expected {scheme}://<where>/<name>")
+        raise ValueError(f"{_shown(uri)!r} names no dataset: expected {scheme}://<where>/<name>")
     if scheme in SCHEMES:
         return Dataset(f"{scheme}://{authority}", _dotted(path.split("/"), SCHEMES[scheme].depth))
     return Dataset(f"{scheme}://{authority}", path.strip("/"))
@@ -128,6 +128,9 @@ def _dotted(segments: Sequence[str], depth: int) -> str:
 
 # `user:secret@`; a secret may have slashes in it, and a port is none.
 _CREDENTIALS = re.compile(r"^[^/@:]*:(?!\d+(?:/|$))[^@]*@")
+# What follows a path: a query, a fragment, parameters (`;password=x`).
+_PARAMETERS = re.compile(r"[?#]|;\w+=")
+_PARAMETERS_OF_ANYTHING = re.compile(r"[?#;=]")
 # A container of Azure stands before the account as a user would.
 _CONTAINER_BEFORE_HOST = frozenset({"abfss", "wasbs"})
 
@@ -136,8 +139,18 @@ def _without_secrets(scheme: str, rest: str) -> str:
     authority, slash, path = _CREDENTIALS.sub("", rest).partition("/")
     if scheme not in _CONTAINER_BEFORE_HOST:
         authority = authority.rpartition("@")[2]
-    path = path.partition("?")[0].partition("#")[0]
+    path = _PARAMETERS.split(path, maxsplit=1)[0]
     return f"{authority}{slash}{path}"
+
+
+def _shown(uri: object) -> str:
+    """As much of what is no URI as an error may repeat: nothing from where a secret may stand."""
+    if not isinstance(uri, str):
+        return f"a {type(uri).__name__}"
+    if "@" in uri:
+        return f"{uri.partition(':')[0]}:..." if ":" in uri.partition("@")[0] else "..."
+    start = _PARAMETERS_OF_ANYTHING.split(uri, maxsplit=1)[0]
+    return uri if start == uri else f"{start}..."
 
 
 def _file_from_uri(uri: str, rest: str, has_authority: bool) -> Dataset:
@@ -146,7 +159,7 @@ def _file_from_uri(uri: str, rest: str, has_authority: bool) -> Dataset:
         host, slash, tail = rest.partition("/")
         path = slash + tail
     if not path.strip("/"):
-        raise ValueError(f"{uri!r} names no file: expected file:///absolute/path")
+        raise ValueError(f"{_shown(uri)!r} names no file: expected file:///absolute/path")
     return Dataset(f"file://{host}" if host else "file", unquote(path))
 
 
@@ -160,7 +173,7 @@ def _embedded_from_uri(uri: str, scheme: str, path: str) -> Dataset:
         return Dataset(f"{scheme}://" + "/".join(parts[:-1]), parts[-1] if "." in parts[-1] else f"main.{parts[-1]}")
     if len([p for p in parts if p]) <= depth:
         tail = "schema/table" if depth == 2 else "table"
-        raise ValueError(f"{uri!r} names no table: expected {scheme}:///path/to/file/{tail}")
+        raise ValueError(f"{_shown(uri)!r} names no table: expected {scheme}:///path/to/file/{tail}")
     return Dataset(f"{scheme}://" + "/".join(parts[:-depth]), _dotted(parts[-depth:], depth))
 
 

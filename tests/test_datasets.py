@@ -213,3 +213,25 @@ def test_paths_in_statements_are_files_or_urls(tmp_path: Path, monkeypatch: pyte
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=4))
 def test_joined_names_split_into_their_parts(parts: list[str]) -> None:
     assert split_name(join_name(parts)) == parts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "host=db user=u password=s3cret",
+        "postgres:u:s3cret@h/db/s/t",
+        "u:s3cret@h",
+        "sqlite:///shop.db?key=s3cret",
+        "s3://bucket?sig=s3cret",
+        "db;Password=s3cret",
+    ],
+)
+def test_an_error_repeats_nothing_from_where_a_secret_may_stand(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a dataset URI|names no") as caught:
+        Dataset.from_uri(text)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_parameters_behind_a_path_are_no_part_of_the_name() -> None:
+    assert Dataset.from_uri("sftp://h/in/a.csv;password=s3cret") == Dataset("sftp://h", "in/a.csv")
+    assert Dataset.from_uri("s3://b/a;b.csv") == Dataset("s3://b", "a;b.csv")
