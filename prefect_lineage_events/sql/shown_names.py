@@ -34,7 +34,7 @@ class Literals:
         self._tokens = tokens or ()
         self._text = text
 
-    @property
+    @cached_property
     def may_be(self) -> bool:
         """False where the text has none of the signs that literals begin with."""
         text = self._text
