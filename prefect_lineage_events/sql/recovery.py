@@ -8,6 +8,8 @@ syntax that nobody has heard of do not stop it.
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from .arguments import arguments_at
 from .changes import Changes
 from .draft import Draft
@@ -67,11 +69,20 @@ class _Scan(Changes):
         while len(self.stack) > 1:
             self.settle(self.stack.pop())
         self.settle(self.stack[0])
+        if self.dialect == "bigquery":
+            self._doubt_arrays()
         if len(self.draft.outputs) > 1:
             for table in self.moved:
                 self.draft.read(table)
             if self.draft.effect == "update":
                 self.draft.doubt("partial", "which of the changed tables is set from another is not clear")
+
+    def _doubt_arrays(self) -> None:
+        """`t.items` is an array where a query around has a source `t` (`correlated`), which words alone do not tell."""
+        upper = self.words.upper
+        last = {word for word, following in zip_longest(upper, upper[1:]) if following != "."}
+        if any(part.upper() in last for table in self.draft.inputs for part in table.parts[:-1]):
+            self.draft.doubt("partial", "whether a name behind FROM is a table or an array is not clear")
 
     # --- parentheses
 
