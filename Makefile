@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
-# Groups are files, and begin in the order that tests/conftest.py gives.
-PARALLEL := --numprocesses 4 --dist loadgroup --no-loadscope-reorder
+# A file's tests share what it starts; the files begin in the order that tests/conftest.py gives.
+PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
 .PHONY: help setup test bench lint format types imports constraints demo clean

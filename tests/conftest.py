@@ -49,15 +49,9 @@ hypothesis_settings.load_profile("patient")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give a file's tests to one worker, since they share what it starts; begin with the files that start servers.
-
-    A long file begun last would leave the other workers idle. A test that names a group of its own keeps it.
-    """
+    """Begin with the whole flows and the other files that start servers: a long file begun last keeps others idle."""
     starting = {item.path for item in items if "prefect_server_process" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: item.path not in starting)
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: (item.path.parent.name != "flows", item.path not in starting))
 
 
 @dataclass(frozen=True)

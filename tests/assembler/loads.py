@@ -35,6 +35,7 @@ def no_load() -> UUID:
 
 # A server that others load as well takes its time to store what it received.
 _PATIENCE = dt.timedelta(seconds=300)
+_PATIENCE_FOR_A_TASK = dt.timedelta(seconds=90)
 
 
 def now() -> dt.datetime:
@@ -56,11 +57,11 @@ def known_run(client, run_id: UUID) -> FlowRun:
     A server that has worked off many runs may have stopped recording such (seen at the end of whole test runs): then
     there is nothing here to test.
     """
-    deadline = now() + _PATIENCE
+    deadline = now() + _PATIENCE_FOR_A_TASK
     while True:
         try:
             return one_run.read_run(client, run_id)
         except UnknownFlowRunError:
             if now() > deadline:
-                pytest.skip(f"this Prefect server has recorded nothing of {run_id} for two minutes")
+                pytest.skip(f"this Prefect server has recorded nothing of {run_id} for a minute and a half")
             time.sleep(0.2)

@@ -44,12 +44,7 @@ HERE = Path(__file__).parent
 PROGRAM_SECONDS = 600
 Event = dict[str, Any]
 EXPECTATIONS = {file.stem: Expectation.beside(file) for file in sorted(HERE.glob("*.yaml"))}
-# The programs of each store may run on a worker of their own: all of them in a row take longer than all other tests.
-CASES = [
-    pytest.param(name, store, id=f"{name}-{store}", marks=pytest.mark.xdist_group(f"flows-{store}"))
-    for name, expected in EXPECTATIONS.items()
-    for store in expected.stores
-]
+CASES = [(name, store) for name, expected in EXPECTATIONS.items() for store in expected.stores]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +54,7 @@ def standin() -> Iterator[str]:
         yield marquez.url
 
 
-@pytest.mark.parametrize(("name", "store"), CASES)
+@pytest.mark.parametrize(("name", "store"), CASES, ids=[f"{name}-{store}" for name, store in CASES])
 def test_the_lineage_is_what_the_flow_did(
     name: str,
     store: str,
