@@ -106,6 +106,18 @@ _NAMES: Mapping[str, re.Pattern[str]] = {
 }
 
 
+# Stores that look for a bare name in their catalog first: with a schema before it, a name of the catalog is a user's.
+_CATALOG_FIRST = frozenset({"postgres", "greenplum", "materialize", "risingwave", "redshift"})
+
+
+def is_bare_catalog(name: str, dialect: str) -> bool:
+    """Is it a table of the catalog because no schema stands before it?
+
+    https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-CATALOG
+    """
+    return dialect in _CATALOG_FIRST and _NAMES[dialect].fullmatch(name) is not None
+
+
 def is_catalog(table: TableRef, dialect: str) -> bool:
     """Does a table describe the store itself (information_schema, pg_catalog, sqlite_master, dual)? No lineage,
     then."""
@@ -118,5 +130,7 @@ def is_catalog(table: TableRef, dialect: str) -> bool:
         return True
     if dialect == "snowflake" and len(path) == 1 and path[0] in _SNOWFLAKE_USAGE:
         return True
+    if path and dialect in _CATALOG_FIRST:
+        return False
     names = _NAMES.get(dialect)
     return names is not None and names.fullmatch(name) is not None

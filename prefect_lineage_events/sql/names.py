@@ -12,7 +12,7 @@ from dataclasses import replace
 from prefect_lineage_events.naming import KEEPS_SPELLING, fold
 
 from .attached import UNKNOWN
-from .catalogs import is_catalog
+from .catalogs import is_bare_catalog, is_catalog
 from .context import Context
 from .identifiers import LOCAL_PARTS, complete, leaves_out_database, leaves_out_schema, split_identifier
 from .lexis import PL_SQL
@@ -161,6 +161,8 @@ def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = 
     own = temporary_parts(folded, context)
     if own is not None:
         return TableRef(own, temporary=True, doubt=PERHAPS_MADE if own in context.doubtful else "")
+    if len(folded) == 1 and is_bare_catalog(folded[0], context.dialect):
+        return TableRef(tuple(folded))
     if context.schema_lost and len(folded) == 1:
         return HIDDEN
     doubt = ""
