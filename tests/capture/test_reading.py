@@ -11,22 +11,13 @@ from typing import Any
 
 import pytest
 
-from prefect_lineage_events.capture import policy, worker
 from prefect_lineage_events.capture.connections import trace
 from prefect_lineage_events.capture.drivers.registry import described
 from prefect_lineage_events.capture.pipeline import Pipeline
 from prefect_lineage_events.capture.queue import NoteQueue
-from prefect_lineage_events.capture.worker import Worker
 from prefect_lineage_events.settings import LineageSettings
 
-from .conftest import make_run
-
-
-class Idle(Worker):
-    """A worker without a thread: `rows` does its work."""
-
-    def _start(self) -> None:
-        pass
+from .idle import idle_worker
 
 
 @dataclass
@@ -51,17 +42,14 @@ class Reader:
 
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
-    policy.current.cache_clear()
-    idle = Idle(LineageSettings())
-    monkeypatch.setattr(worker, "_worker", idle)
-    monkeypatch.setattr("prefect_lineage_events.capture.tracer.current_run", lambda known=None: make_run())
-    own = sqlite3.connect(":memory:")
-    own.executescript("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2), (3)")
-    connection = trace(own, described(own, None))
-    held = [connection.execute("SELECT a FROM t")]
-    held[0].fetchone()
-    yield Reader(held, idle._queue)
-    assert idle._watched == {}
+    with idle_worker(monkeypatch) as idle:
+        own = sqlite3.connect(":memory:")
+        own.executescript("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2), (3)")
+        connection = trace(own, described(own, None))
+        held = [connection.execute("SELECT a FROM t")]
+        held[0].fetchone()
+        yield Reader(held, idle._queue)
+        assert idle._watched == {}
 
 
 def test_rows_that_were_read_of_a_forgotten_cursor_are_told(reader: Reader) -> None:

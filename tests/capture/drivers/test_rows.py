@@ -15,14 +15,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from prefect_lineage_events.capture import policy, worker
 from prefect_lineage_events.capture.instrument import instrument_connection
 from prefect_lineage_events.capture.pipeline import Pipeline
 from prefect_lineage_events.capture.queue import NoteQueue
-from prefect_lineage_events.capture.worker import Worker
 from prefect_lineage_events.events import LineageEvent, parse
 from prefect_lineage_events.settings import LineageSettings
-from tests.capture.conftest import make_run
+from tests.capture.drivers.stores import STORES, opened
+from tests.capture.idle import Idle, idle_worker
 from tests.services.postgres import Postgres
 
 SETUP = """
@@ -33,13 +32,6 @@ SETUP = """
 COPY = "INSERT INTO copies SELECT a FROM orders"
 RETURNING = COPY + " RETURNING a"
 INSIDE = f"WITH i AS ({RETURNING}) SELECT count(*) FROM i"
-
-
-class Idle(Worker):
-    """A worker without a thread."""
-
-    def _start(self) -> None:
-        pass
 
 
 @dataclass
@@ -65,24 +57,13 @@ class Counted:
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counted]:
-    policy.current.cache_clear()
-    idle = Idle(LineageSettings())
-    monkeypatch.setattr(worker, "_worker", idle)
-    monkeypatch.setattr("prefect_lineage_events.capture.tracer.current_run", lambda known=None: make_run())
-    yield Counted(idle)
-    policy.current.cache_clear()
+    with idle_worker(monkeypatch) as idle:
+        yield Counted(idle)
 
 
-@pytest.fixture(params=["sqlite3", "duckdb", "psycopg", "psycopg2"])
+@pytest.fixture(params=STORES)
 def connection(request: pytest.FixtureRequest) -> Iterator[Any]:
-    module = pytest.importorskip(request.param)
-    if request.param in ("sqlite3", "duckdb"):
-        own = module.connect(":memory:")
-    else:
-        server = request.getfixturevalue("postgres")
-        own = module.connect(server.dsn(server.database("rows")))
-    (own.executescript if request.param == "sqlite3" else own.cursor().execute)(SETUP)
-    own.commit() if request.param != "duckdb" else None
+    own = opened(request, "rows", SETUP)
     request.getfixturevalue("counted")
     yield instrument_connection(own)
     own.close()

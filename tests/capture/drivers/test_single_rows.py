@@ -8,51 +8,34 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from prefect_lineage_events.capture import policy, value_matching, worker
+from prefect_lineage_events.capture import value_matching
 from prefect_lineage_events.capture.instrument import instrument_connection
 from prefect_lineage_events.capture.notes import StatementNote
-from prefect_lineage_events.capture.worker import Worker
-from prefect_lineage_events.settings import LineageSettings
-from tests.capture.conftest import FLOW_RUN, make_run
+from tests.capture.conftest import FLOW_RUN
+from tests.capture.drivers.stores import STORES, opened
+from tests.capture.idle import idle_worker
 from tests.services.postgres import Postgres
 
 SETUP = "CREATE TABLE orders (a INTEGER); INSERT INTO orders VALUES (5), (412); CREATE TABLE log (step TEXT, n INTEGER)"
 MAX = "SELECT max(a) FROM orders"
 
 
-class Idle(Worker):
-    """A worker without a thread."""
-
-    def _start(self) -> None:
-        pass
-
-
 @pytest.fixture
 def origins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
     """The texts of the statements whose rows the statements with binds took values of."""
-    policy.current.cache_clear()
-    idle = Idle(LineageSettings())
-    monkeypatch.setattr(worker, "_worker", idle)
-    monkeypatch.setattr("prefect_lineage_events.capture.tracer.current_run", lambda known=None: make_run())
+    with idle_worker(monkeypatch) as idle:
 
-    def found() -> list[str]:
-        notes = list(iter(lambda: idle._queue.get(0), None))
-        return [origin.sql for note in notes if isinstance(note, StatementNote) for origin in note.value_origins]
+        def found() -> list[str]:
+            notes = list(iter(lambda: idle._queue.get(0), None))
+            return [origin.sql for note in notes if isinstance(note, StatementNote) for origin in note.value_origins]
 
-    yield found
-    value_matching.forget(FLOW_RUN)
-    policy.current.cache_clear()
+        yield found
+        value_matching.forget(FLOW_RUN)
 
 
-@pytest.fixture(params=["sqlite3", "duckdb", "psycopg", "psycopg2"])
+@pytest.fixture(params=STORES)
 def connection(request: pytest.FixtureRequest) -> Iterator[Any]:
-    module = pytest.importorskip(request.param)
-    if request.param in ("sqlite3", "duckdb"):
-        own = module.connect(":memory:")
-    else:
-        server = request.getfixturevalue("postgres")
-        own = module.connect(server.dsn(server.database("single_rows")))
-    (own.executescript if request.param == "sqlite3" else own.cursor().execute)(SETUP)
+    own = opened(request, "single_rows", SETUP)
     request.getfixturevalue("origins")
     yield instrument_connection(own)
     own.close()
