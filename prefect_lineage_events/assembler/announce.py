@@ -71,8 +71,11 @@ class Announcements:
 
 
 @contextmanager
-def gathered() -> Iterator[Announcements]:
-    """Announcements that are made at the end of the block, whatever ends it."""
+def gathered(given: Announcements | None = None) -> Iterator[Announcements]:
+    """Announcements that are made at the end of the block, whatever ends it; `given` ones are left to their owner."""
+    if given is not None:
+        yield given
+        return
     announcements = Announcements()
     try:
         yield announcements

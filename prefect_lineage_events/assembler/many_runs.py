@@ -62,10 +62,7 @@ def assemble_each(
         return summary
     todo = ordered if order.force or order.reanalyse else [run for run in ordered if run.id not in settled]
     summary.already_done = len(ordered) - len(todo)
-    if order.announcements is not None:
-        _work_through(client, todo, order, summary)
-        return summary
-    with announce.gathered() as announcements:
+    with announce.gathered(order.announcements) as announcements:
         _work_through(client, todo, replace(order, announcements=announcements), summary)
     return summary
 

@@ -149,11 +149,8 @@ def assemble_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order = Or
             # What a backfill corrected stays so, whoever assembles the run again.
             lineage = stitched(history, anew=True)
             page = Page(client, lineage, history.stored_events)
-        if order.announcements is not None:
-            assembled = _deliver(client, lineage, page, to, order, order.announcements)
-        else:
-            with announce.gathered() as announcements:
-                assembled = _deliver(client, lineage, page, to, order, announcements)
+        with announce.gathered(order.announcements) as announcements:
+            assembled = _deliver(client, lineage, page, to, order, announcements)
     return replace(assembled, waits_for=lacks.waits_for, awaits=lacks.awaited)
 
 
