@@ -18,8 +18,9 @@ from .model import ColumnEdge, Statement, TableRef
 _TEXTS = frozenset(kind for kind in TokenType if kind.name.endswith("STRING"))
 _APART = re.compile(r"[\W_]+")
 _VALUE = re.compile(r"""['"]|\A[\d.+-]+\Z""")
+# SQLite, which has them too, leaves the quotes in the name.
 _DOUBLE_QUOTED_TEXTS = frozenset(
-    {"", "mysql", "singlestore", "doris", "starrocks", "bigquery", "databricks", "spark", "spark2", "hive", "sqlite"}
+    {"", "mysql", "singlestore", "doris", "starrocks", "bigquery", "databricks", "spark", "spark2", "hive"}
 )
 _TEXT_ALIASES = frozenset({"mysql", "singlestore", "doris", "starrocks", "tsql", "fabric", "sqlite"})
 _ENDS_COLUMN = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN})
@@ -92,7 +93,7 @@ def without_values_of_text(names: Sequence[str], sql: str, dialect: str) -> list
     MySQL calls the column of `SELECT 'x'` x, SQLite and DuckDB call it 'x', and that of `SELECT 1` 1. What stands in
     double quotes behind AS or a dot is a name.
     """
-    doubles = dialect in _DOUBLE_QUOTED_TEXTS and dialect != "sqlite"  # which leaves the quotes in the name
+    doubles = dialect in _DOUBLE_QUOTED_TEXTS
     shown: list[str] = []
     for number, name in enumerate(names, 1):
         is_value = bool(_VALUE.search(name)) or f"'{name}'" in sql or (doubles and _is_double_quoted(name, sql))
