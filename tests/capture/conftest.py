@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
@@ -30,6 +30,20 @@ STARTED = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.timezone.utc)
 
 def table(name: str, *, temporary: bool = False) -> TableRef:
     return TableRef(tuple(name.split(".")), temporary=temporary)
+
+
+def noting(notes: list[Any]) -> Callable[[Any], bool]:
+    """A `worker.put` that keeps the notes of this test. Connections of earlier tests are older than it: one that is
+    collected now says that it was lost, which is no note of this test.
+    """
+    since = Connection(datasets.sqlite("/since.db")).number
+
+    def put(note: Any) -> bool:
+        if not isinstance(note, TransactionNote) or note.connection.number > since:
+            notes.append(note)
+        return True
+
+    return put
 
 
 def statement(kind: str, outputs: str = "", inputs: str = "", **more: Any) -> Statement:

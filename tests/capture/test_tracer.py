@@ -13,14 +13,14 @@ from prefect_lineage_events.capture.notes import Note, RowsNote, StatementNote
 from prefect_lineage_events.capture.tracer import ConnectionTracer
 from prefect_lineage_events.settings import settings
 
-from .conftest import STARTED, make_run
+from .conftest import STARTED, make_run, noting
 
 
 @pytest.fixture
 def noted(monkeypatch: pytest.MonkeyPatch) -> list[Note]:
     notes: list[Note] = []
     policy.current.cache_clear()
-    monkeypatch.setattr(worker, "put", lambda note: notes.append(note) or True)
+    monkeypatch.setattr(worker, "put", noting(notes))
     return notes
 
 

@@ -15,7 +15,7 @@ from prefect_lineage_events.capture.worker import Worker
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.settings import LineageSettings
 
-from .conftest import STARTED, make_run
+from .conftest import STARTED, make_run, noting
 
 RUN = make_run()
 _ENOUGH = 300.0
@@ -152,7 +152,7 @@ def test_a_process_in_which_all_is_switched_off_says_nothing_of_the_end_of_runs(
     monkeypatch: pytest.MonkeyPatch, enabled: bool
 ) -> None:
     put: list[Note] = []
-    monkeypatch.setattr(worker, "put", put.append)
+    monkeypatch.setattr(worker, "put", noting(put))
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ENABLED", str(enabled).lower())
     policy.current.cache_clear()
     worker._close(RUN)
