@@ -8,14 +8,17 @@ from .relations import Relation
 
 
 class Cte:
-    """A common table expression: evaluated when first used, then kept."""
+    """A common table expression: evaluated when first used, then kept.
 
-    __slots__ = ("env", "name", "node", "recursive", "relation", "running")
+    It has no reference to its environment, which refers to it: such a cycle keeps the whole tree of the statement until
+    the garbage collector runs, and makes it run.
+    """
 
-    def __init__(self, name: str, node: exp.Expr, env: Env, recursive: bool) -> None:
+    __slots__ = ("name", "node", "recursive", "relation", "running")
+
+    def __init__(self, name: str, node: exp.Expr, recursive: bool) -> None:
         self.name = name
         self.node = node
-        self.env = env
         self.recursive = recursive
         self.relation: Relation | None = None
         self.running = False
@@ -31,11 +34,12 @@ class Env:
         self.limit = limit
         self.outer = outer
 
-    def find(self, name: str) -> Cte | None:
+    def find(self, name: str) -> tuple[Cte, Env] | None:
+        """The CTE of a name, and the CTEs that its own query can see."""
         env: Env | None = self
         while env is not None:
             for position, cte in reversed(env.ctes.get(name, ())):
                 if position < env.limit or (position == env.limit and cte.recursive and cte.relation is not None):
-                    return cte
+                    return cte, Env(env.ctes, position, env.outer)
             env = env.outer
         return None

@@ -142,36 +142,36 @@ class Queries:
             if cte.args.get("scalar") and scalars is not None:
                 scalars.append((name, body, env))
                 continue
-            known = Cte(name, cte, env, recursive)
+            known = Cte(name, cte, recursive)
             ctes.setdefault(name, []).append((position, known))
             if isinstance(body, exp.DML):
-                yield self.cte(known)
+                yield self.cte(known, env)
         return Env(ctes, len(node.args.get("expressions") or ()), outer)
 
-    def cte(self, cte: Cte) -> Task:
-        """The relation of a CTE."""
+    def cte(self, cte: Cte, env: Env) -> Task:
+        """The relation of a CTE, whose query sees the CTEs of `env`."""
         if cte.relation is None and not cte.running:
             cte.running = True
             body = cte.node.args["this"]
             names = column_names(cte.node.args.get("alias"), self.rules)
             if cte.recursive and isinstance(body, exp.SetOperation):
-                relation = yield self._recursive(cte, body, names)
+                relation = yield self._recursive(cte, body, names, env)
             else:
-                relation = yield self.query(body, cte.env, None)
+                relation = yield self.query(body, env, None)
                 relation = self.renamed(relation, names) if names else relation
             cte.relation = relation
         return cte.relation or NOTHING
 
-    def _recursive(self, cte: Cte, body: exp.Expr, names: Sequence[str]) -> Task:
+    def _recursive(self, cte: Cte, body: exp.Expr, names: Sequence[str], env: Env) -> Task:
         """The anchor is what the recursion starts from. Steps may swap columns: walk until nothing is new."""
         anchor, *steps = branches_of(body)
         cte.relation = None
-        start = yield self.query(anchor[0], cte.env, None)
+        start = yield self.query(anchor[0], env, None)
         cte.relation = start.renamed(names) if names else start
         for _ in range(4):
             branches = []
             for step, how in steps:
-                branches.append(((yield self.query(step, cte.env, None)), how))
+                branches.append(((yield self.query(step, env, None)), how))
             before = cte.relation
             merged = combine(before, branches, by_name=False)
             cte.relation = merged

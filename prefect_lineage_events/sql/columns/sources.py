@@ -127,9 +127,10 @@ def _table(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> T
     this = args.get("this")
     name = name_of(this, queries.rules) if this.__class__ is exp.Identifier else ""
     if name and env is not None and args.get("db") is None:
-        cte = env.find(name.lower())
-        if cte is not None:
-            return (cte.relation if cte.relation is not None else (yield queries.cte(cte))), name, ()
+        found = env.find(name.lower())
+        if found is not None:
+            cte, inner = found
+            return (cte.relation if cte.relation is not None else (yield queries.cte(cte, inner))), name, ()
     ref = queries.resolve(node)
     if ref is None and this.__class__ is exp.SemanticView:
         ref = queries.resolve(this.args["this"])

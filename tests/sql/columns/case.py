@@ -44,8 +44,9 @@ class Case:
             for name, columns in tables.items()
         }
 
-    def analyse(self) -> list[Statement]:
-        return list(analyze(self.sql, dialect=self.dialect, schemas=self.schemas or None, columns=True))
+    def analyse(self, blanks: int = 0) -> list[Statement]:
+        """The statements of the text, with as many blanks behind it."""
+        return list(analyze(self.sql + " " * blanks, dialect=self.dialect, schemas=self.schemas or None, columns=True))
 
 
 def lines(text: str) -> set[str]:

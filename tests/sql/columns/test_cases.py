@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+from collections import Counter
+
 import pytest
+
+from prefect_lineage_events.sql import columns
 
 from .case import Case, lines, written
 from .cases_queries import QUERIES
@@ -30,3 +35,25 @@ def test_case(case: Case) -> None:
     if case.declared is not None:
         assert statements[-1].declared == case.declared
     assert case.reason in " ".join(statement.reason for statement in statements)
+
+
+def test_no_evaluation_waits_for_the_garbage_collector() -> None:
+    """A blank more or less at the end, so that no answer is one of an earlier analysis."""
+    cases = [case.values[0] for case in CASES]
+    for case in cases:
+        case.analyse(blanks=1)  # what stays for good, such as the rules of a dialect, exists before it is counted
+    gc.collect()
+    gc.disable()
+    try:
+        before = evaluation_objects()
+        for case in cases:
+            case.analyse(blanks=2)
+        assert evaluation_objects() - before == Counter()
+    finally:
+        gc.enable()
+
+
+def evaluation_objects() -> Counter[str]:
+    """The objects of column evaluations that exist, by class."""
+    kinds = (type(thing) for thing in gc.get_objects())
+    return Counter(kind.__name__ for kind in kinds if str(kind.__module__).startswith(columns.__name__))
