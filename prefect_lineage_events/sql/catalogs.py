@@ -6,7 +6,7 @@ Each store has its own; the same name elsewhere is a table of the user's.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from .model import TableRef
 
@@ -68,6 +68,30 @@ _PG = (
     r"|table_def|external_schema)"
 )
 _SQLITE = r"sqlite_(?:master|schema|temp_master|temp_schema|sequence|stat\d)"
+# sqlite.org/pragma.html#pragfunc: those that have a table of their own, by pragma_pragma_list of SQLite 3.40 to 3.50
+_SQLITE_PRAGMAS = (
+    r"pragma_(?:analysis_limit|application_id|auto_vacuum|automatic_index|busy_timeout|cache_size|cache_spill"
+    r"|cell_size_check|checkpoint_fullfsync|collation_list|compile_options|count_changes|data_version|database_list"
+    r"|default_cache_size|defer_foreign_keys|empty_result_callbacks|encoding|foreign_key_check|foreign_key_list"
+    r"|foreign_keys|freelist_count|full_column_names|fullfsync|function_list|hard_heap_limit|ignore_check_constraints"
+    r"|index_info|index_list|index_xinfo|integrity_check|journal_mode|journal_size_limit|legacy_alter_table|locking_mode"
+    r"|max_page_count|module_list|optimize|page_count|page_size|pragma_list|query_only|quick_check|read_uncommitted"
+    r"|recursive_triggers|reverse_unordered_selects|schema_version|secure_delete|short_column_names|soft_heap_limit"
+    r"|synchronous|table_info|table_list|table_xinfo|temp_store|threads|trusted_schema|user_version|writable_schema)"
+)
+# duckdb.org/docs/stable/sql/meta/duckdb_table_functions
+_DUCKDB = (
+    r"pragma_(?:collations|database_list|database_size|metadata_info|platform|show|storage_info|table_info|user_agent"
+    r"|version)|duckdb_(?:columns|connection_count|constraints|databases|dependencies|extensions|external_file_cache"
+    r"|functions|indexes|keywords|log_contexts|logs|memory|optimizers|prepared_statements|schemas|secrets|secret_types"
+    r"|sequences|settings|tables|temporary_files|types|variables|views)"
+)
+# learn.microsoft.com: System compatibility views
+_SYSOBJECTS = (
+    r"sys(?:objects|columns|comments|databases|depends|files|indexes|indexkeys|logins|processes|types|users"
+    r"|permissions|protects|constraints|references|members|languages|messages|configures|devices)"
+)
+# Names of the catalog where no schema stands before them.
 _NAMES: Mapping[str, re.Pattern[str]] = {
     dialect: re.compile(pattern, re.IGNORECASE)
     for dialect, pattern in {
@@ -76,13 +100,8 @@ _NAMES: Mapping[str, re.Pattern[str]] = {
         # docs.aws.amazon.com/redshift/latest/dg/cm_chap_system-tables.html
         "redshift": rf"{_PG}|(?:stl|stv|svl|svv|svcs)_\w+|sys_(?:\w+_history|\w+_detail|\w+_errors?|\w+_log|\w+_state"
         r"|\w+_text|\w+_explain|\w+_usage)",
-        "sqlite": rf"{_SQLITE}|pragma_\w+",
-        # duckdb.org/docs/stable/sql/meta/duckdb_table_functions
-        "duckdb": rf"{_PG}|{_SQLITE}|pragma_(?:collations|database_list|database_size|metadata_info|platform|show"
-        r"|storage_info|table_info|user_agent|version)|duckdb_(?:columns|connection_count|constraints|databases"
-        r"|dependencies|extensions|external_file_cache|functions|indexes|keywords|log_contexts|logs|memory|optimizers"
-        r"|prepared_statements|schemas|secrets|secret_types|sequences|settings|tables|temporary_files|types|variables"
-        r"|views)",
+        "sqlite": rf"{_SQLITE}|{_SQLITE_PRAGMAS}",
+        "duckdb": rf"{_PG}|{_SQLITE}|{_DUCKDB}",
         # docs.oracle.com: static data dictionary views, dynamic performance views
         "oracle": r"dual|dict|cat|tab|(?:dba|cdb)_\w+|g?v\$\w+|(?:all|user)_(?:arguments|catalog|col_comments|col_privs"
         r"|cons_columns|constraints|data_files|db_links|dependencies|directories|errors|extents|external_tables|free_space"
@@ -99,38 +118,58 @@ _NAMES: Mapping[str, re.Pattern[str]] = {
         "vertica": r"dual",
         "db2": r"dual|sysdummy1",
         "bigquery": r"__tables(?:_summary)?__",
-        # learn.microsoft.com: System compatibility views
-        "tsql": r"sys(?:objects|columns|comments|databases|depends|files|indexes|indexkeys|logins|processes|types|users"
-        r"|permissions|protects|constraints|references|members|languages|messages|configures|devices)",
+        "tsql": _SYSOBJECTS,
     }.items()
 }
+# The same names behind one of these schemas (none: behind any schema). Elsewhere such a table is a user's.
+_QUALIFIED: Mapping[str, tuple[tuple[frozenset[str], re.Pattern[str]], ...]] = {
+    dialect: tuple((frozenset(schemas), re.compile(pattern, re.IGNORECASE)) for schemas, pattern in rules)
+    for dialect, rules in {
+        "sqlite": [((), _SQLITE), (("main", "temp"), _SQLITE_PRAGMAS)],  # names with sqlite_ are reserved
+        "duckdb": [(("main",), rf"{_SQLITE}|{_DUCKDB}")],  # pg_catalog is a schema of its own
+        "oracle": [(("public",), _NAMES["oracle"].pattern)],  # public synonyms
+        "tsql": [(("dbo",), _SYSOBJECTS)],
+        "bigquery": [((), _NAMES["bigquery"].pattern)],  # each dataset has them
+    }.items()
+}
+# Stores that look for a bare name in their catalog first; elsewhere a user's table of the name goes before it.
+_CATALOG_FIRST = frozenset({"postgres", "greenplum", "materialize", "risingwave", "redshift", "tsql"})
 
 
-# Stores that look for a bare name in their catalog first: with a schema before it, a name of the catalog is a user's.
-_CATALOG_FIRST = frozenset({"postgres", "greenplum", "materialize", "risingwave", "redshift"})
-
-
-def is_bare_catalog(name: str, dialect: str) -> bool:
-    """Is it a table of the catalog because no schema stands before it?
+def is_written_catalog(parts: Sequence[str], dialect: str, *, is_made: bool) -> bool:
+    """Is it a table of the catalog by a name as it is written, before a default schema completes it? `is_made`: the
+    session has made a table of the name.
 
     https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-CATALOG
     """
-    return dialect in _CATALOG_FIRST and _NAMES[dialect].fullmatch(name) is not None
+    return (not is_made or dialect in _CATALOG_FIRST) and _is_named(tuple(p.lower() for p in parts), dialect)
 
 
 def is_catalog(table: TableRef, dialect: str) -> bool:
     """Does a table describe the store itself (information_schema, pg_catalog, sqlite_master, dual)? No lineage,
     then."""
-    if table.kind in ("stage", "file") or not table.parts:
+    if table.kind in ("stage", "file") or not table.parts or table.namespace:
         return False
-    *path, name = (part.lower() for part in table.parts)
-    if not _SCHEMAS.get(dialect, _STANDARD).isdisjoint(path):
+    parts = tuple(part.lower() for part in table.parts)
+    path = parts[:-1]
+    if path and path[-1] in _SCHEMAS.get(dialect, _STANDARD):
         return True
     if len(path) == 2 and path[0] in _DATABASES.get(dialect, ()):
         return True
     if dialect == "snowflake" and len(path) == 1 and path[0] in _SNOWFLAKE_USAGE:
         return True
-    if path and dialect in _CATALOG_FIRST:
-        return False
-    names = _NAMES.get(dialect)
-    return names is not None and names.fullmatch(name) is not None
+    return not table.temporary and _is_named(parts, dialect)
+
+
+def _is_named(parts: Sequence[str], dialect: str) -> bool:
+    """Is it a name of the catalog that counts where it stands?"""
+    *path, name = parts
+    if not path:
+        names = _NAMES.get(dialect)
+        return names is not None and names.fullmatch(name) is not None
+    if dialect == "duckdb" and len(path) > 1 and path[0] != "system":
+        return False  # `shop.main` has no catalog of its own
+    return any(
+        (not schemas or path[-1] in schemas) and names.fullmatch(name) is not None
+        for schemas, names in _QUALIFIED.get(dialect, ())
+    )

@@ -95,6 +95,7 @@ class Context:
     `temporary` that may not be there. `in_routine`: the statement stands in the body of a procedure or of a DO.
     `locals` are the names of a block's variables, in lower case. `search_path` are the schemas in which a name without
     one is looked for, where they are not `schema` alone. `made` are the lasting tables that the session made.
+    `is_new`: the name that is read is that of a table which the statement makes.
     """
 
     dialect: str = ""
@@ -114,6 +115,7 @@ class Context:
     locals: frozenset[str] = frozenset()
     search_path: SearchPath | None = None
     made: frozenset[tuple[str, ...]] = frozenset()
+    is_new: bool = False
 
     def has(self, table: TableRef) -> bool:
         """Has the session made this table, and not dropped it since?"""
@@ -124,7 +126,7 @@ class Context:
     @property
     def of_new_tables(self) -> Context:
         """The context for the name of a table that is made: it is not looked for."""
-        return self if self.search_path is None else replace(self, search_path=self.search_path.first)
+        return replace(self, is_new=True, search_path=self.search_path and self.search_path.first)
 
     @property
     def of_gone_tables(self) -> Context:

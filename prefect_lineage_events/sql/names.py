@@ -12,7 +12,7 @@ from dataclasses import replace
 from prefect_lineage_events.naming import KEEPS_SPELLING, fold
 
 from .attached import UNKNOWN
-from .catalogs import is_bare_catalog, is_catalog
+from .catalogs import is_catalog, is_written_catalog
 from .context import Context
 from .identifiers import LOCAL_PARTS, complete, leaves_out_database, leaves_out_schema, split_identifier
 from .lexis import PL_SQL
@@ -161,7 +161,7 @@ def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = 
     own = temporary_parts(folded, context)
     if own is not None:
         return TableRef(own, temporary=True, doubt=PERHAPS_MADE if own in context.doubtful else "")
-    if len(folded) == 1 and is_bare_catalog(folded[0], context.dialect):
+    if _is_of_the_catalog(folded, context):
         return TableRef(tuple(folded))
     if context.schema_lost and len(folded) == 1:
         return HIDDEN
@@ -186,6 +186,14 @@ def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = 
         doubt = PERHAPS_MADE if parts in context.doubtful else ""
     table = TableRef(parts, temporary=temporary, spelling=() if spelling == parts else spelling, doubt=doubt)
     return replace(table, doubt="") if doubt and is_catalog(table, context.dialect) else table
+
+
+def _is_of_the_catalog(folded: Sequence[str], context: Context) -> bool:
+    """Is it a table of the store's catalog by the name that is written? What is made is a user's."""
+    if context.is_new:
+        return False
+    is_made = bool(context.made) and complete(folded, context) in context.made
+    return is_written_catalog(folded, context.dialect, is_made=is_made)
 
 
 def _is_attached_table(name: str, context: Context) -> bool:

@@ -143,10 +143,11 @@ def by_procedure(words: Words, draft: Draft) -> bool:
 
 def _new_name(words: Words, at: int, draft: Draft, old: TableRef) -> TableRef | None:
     """The new name at `at`; the database and schema that it leaves out are the old one's, or the current ones."""
-    new = read_name(words, at, draft.context).table
-    parts, _ = read_parts(words, at, draft.context.dialect)
-    if parts and new is not None and draft.context.dialect not in _INTO_CURRENT_SCHEMA:
-        new = table_of(parts, replace(draft.context, database=None, schema=None, search_path=None))
+    context = replace(draft.context, is_new=True)
+    new = read_name(words, at, context).table
+    parts, _ = read_parts(words, at, context.dialect)
+    if parts and new is not None and context.dialect not in _INTO_CURRENT_SCHEMA:
+        new = table_of(parts, replace(context, database=None, schema=None, search_path=None))
     if new is None or len(new.parts) >= len(old.parts):
         return new
     kept = old.parts[: len(old.parts) - len(new.parts)]

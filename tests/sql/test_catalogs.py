@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from prefect_lineage_events.sql.analyze import analyze
 from prefect_lineage_events.sql.catalogs import is_catalog
 from prefect_lineage_events.sql.explanation import explain
 from prefect_lineage_events.sql.model import TableRef
@@ -23,10 +24,15 @@ from prefect_lineage_events.sql.model import TableRef
         ("svv_table_info", "redshift"),
         ("sys_query_history", "redshift"),
         ("sqlite_master", "sqlite"),
+        ("other.sqlite_master", "sqlite"),
+        ("main.pragma_table_list", "sqlite"),
+        ("p.d.__TABLES_SUMMARY__", "bigquery"),
+        ("system.main.duckdb_tables", "duckdb"),
+        ("dual", "snowflake"),
         ("pragma_table_info", "sqlite"),
         ("main.duckdb_tables", "duckdb"),
         ("DUAL", "oracle"),
-        ("SALES.DUAL", "oracle"),
+        ("PUBLIC.DUAL", "oracle"),
         ("SYS.OBJ$", "oracle"),
         ("ALL_TABLES", "oracle"),
         ("V$SESSION", "oracle"),
@@ -50,6 +56,25 @@ def test_the_catalog_of_a_store_is_known(name: str, dialect: str) -> None:
     ("name", "dialect"),
     [
         ("DB.S.T", "snowflake"),
+        ("SALES.DUAL", "oracle"),
+        ("SALES.ALL_TABLES", "oracle"),
+        ("SALES.V$SESSION", "oracle"),
+        ("SALES.CAT", "oracle"),
+        ("mart.pragma_table_info", "sqlite"),
+        ("main.pragma_orders", "sqlite"),
+        ("pragma_orders", "sqlite"),
+        ("mart.sqlite_master", "duckdb"),
+        ("mart.duckdb_tables", "duckdb"),
+        ("shop.main.duckdb_tables", "duckdb"),
+        ("main.pg_class", "duckdb"),
+        ("SHOP.SALES.DUAL", "snowflake"),
+        ("shop.dual", "mysql"),
+        ("SALES.EXA_ALL_TABLES", "exasol"),
+        ("MART.SYSDUMMY1", "db2"),
+        ("mart.dual", "vertica"),
+        ("sales.mart.sysobjects", "tsql"),
+        ("sys.dbo.orders", "tsql"),
+        ("INFORMATION_SCHEMA.S.T", "snowflake"),
         ("pg_orders", "mysql"),
         ("shop.mart.pg_settings", "postgres"),
         ("mart.svv_table_info", "redshift"),
@@ -80,6 +105,53 @@ def test_the_catalog_of_a_store_is_known(name: str, dialect: str) -> None:
 )
 def test_a_table_of_the_users_is_no_catalog(name: str, dialect: str) -> None:
     assert not is_catalog(TableRef(tuple(name.split("."))), dialect)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "name"),
+    [
+        ("oracle", "dual"),
+        ("oracle", "v$session"),
+        ("sqlite", "pragma_table_list"),
+        ("duckdb", "main.sqlite_master"),
+        ("snowflake", "dual"),
+        ("mysql", "dual"),
+        ("tsql", "sysobjects"),
+        ("postgres", "pg_settings"),
+    ],
+)
+def test_a_name_of_the_catalog_is_not_completed(dialect: str, name: str) -> None:
+    (statement,) = analyze(f"select * from {name}", dialect=dialect, database="shop", schema="mart")
+    assert [is_catalog(table, dialect) for table in statement.inputs] == [True]
+
+
+@pytest.mark.parametrize("dialect", ["oracle", "sqlite", "duckdb", "snowflake", "mysql", "tsql", "postgres"])
+@pytest.mark.parametrize("name", ["dual", "pg_settings", "sysobjects", "v$session", "pragma_table_list", "tab"])
+def test_a_table_that_is_made_is_no_catalog(dialect: str, name: str) -> None:
+    (statement,) = analyze(f"create table {name} as select * from a", dialect=dialect, database="shop", schema="mart")
+    assert [is_catalog(table, dialect) for table in statement.outputs] == [False]
+
+
+def test_a_table_that_is_renamed_is_no_catalog() -> None:
+    (statement,) = analyze("alter table sales.orders rename to tab", dialect="oracle", schema="SALES")
+    assert [(old.name, new.name) for old, new in statement.renames] == [("SALES.ORDERS", "SALES.TAB")]
+    assert [is_catalog(table, "oracle") for table in statement.outputs] == [False]
+
+
+def test_a_table_that_the_session_made_goes_before_the_catalog() -> None:
+    text = "create table tab as select * from a; insert into b select * from tab"
+    *_, last = analyze(text, dialect="oracle", schema="SALES")
+    assert [table.name for table in last.inputs] == ["SALES.TAB"]
+
+
+def test_postgres_reads_its_catalog_before_a_table_that_the_session_made() -> None:
+    text = "create table pg_settings as select * from a; insert into b select * from pg_settings"
+    *_, last = analyze(text, dialect="postgres", schema="mart")
+    assert [table.name for table in last.inputs] == ["pg_settings"]
+
+
+def test_a_temporary_table_is_no_catalog() -> None:
+    assert not is_catalog(TableRef(("main", "duckdb_tables"), temporary=True), "duckdb")
 
 
 def test_a_file_is_no_catalog() -> None:
