@@ -33,6 +33,7 @@ _DOUBTFUL = re.compile(r"--|/\*|\*/|\A\\|(?<![\w$])\$\w*\$|\$(?=\s|\Z)|\{[{%#]|[
 # One of these is a word of its own in whatever is doubtful.
 _DOUBTFUL_WORDS = frozenset({"-", "--", "/", "/*", "*/", "*", "\\", "$", "{", "&", "%", "#"})
 _NO_LIMIT = 1 << 30
+_QUOTED_PLACE = re.compile(r"""'[^'\\\n]*'|"[^"`'\\\s]*"|`[^"`'\\\s]*`""")
 
 
 def line_of(words: Shape | None, limit: int = DEFAULT_LIMIT) -> str | None:
@@ -40,15 +41,17 @@ def line_of(words: Shape | None, limit: int = DEFAULT_LIMIT) -> str | None:
     return _joined(*words, limit) if words is not None else None
 
 
-def shown(line: str | None, text: str, limit: int = DEFAULT_LIMIT) -> str:
-    """The part of a statement with its words in this line that may be shown, in at most `limit` characters."""
-    return first_keyword(text)[:limit] if line is None or _is_doubtful(line) else line
+def shown(words: Shape | None, text: str, limit: int = DEFAULT_LIMIT) -> str:
+    """The part of a statement of these words that may be shown, in at most `limit` characters."""
+    line = line_of(words, limit)
+    is_doubtful = words is None or line is None or _is_doubtful(line, words, limit)
+    return first_keyword(text)[:limit] if line is None or is_doubtful else line
 
 
 def described(words: Shape | None, text: str) -> tuple[str, str]:
     """What may be shown of a statement, at most DEFAULT_LIMIT characters, and its fingerprint."""
     line = line_of(words)
-    is_doubtful = line is None or _is_doubtful(line)
+    is_doubtful = words is None or line is None or _is_doubtful(line, words)
     if line is None or is_doubtful:
         return first_keyword(text)[:DEFAULT_LIMIT], _fingerprint(words, line, is_doubtful, text)
     return line, _fingerprint(words, line, is_doubtful, text)
@@ -61,7 +64,7 @@ def _fingerprint(words: Shape | None, line: str | None, is_doubtful: bool, text:
     which are put together again only where it was cut.
     """
     if words is not None and line is not None and line.endswith(CUT) and not _DOUBTFUL_WORDS.isdisjoint(words[0]):
-        is_doubtful = _is_doubtful(_joined(*words, _NO_LIMIT))
+        is_doubtful = _is_doubtful(_joined(*words, _NO_LIMIT), words, _NO_LIMIT)
     if words is None or (is_doubtful and not _DOUBTFUL_WORDS.isdisjoint(words[0])):
         identity = first_keyword(text)
     else:
@@ -69,9 +72,14 @@ def _fingerprint(words: Shape | None, line: str | None, is_doubtful: bool, text:
     return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def _is_doubtful(line: str) -> bool:
+def _is_doubtful(line: str, words: Shape, limit: int = DEFAULT_LIMIT) -> bool:
+    """Does the line of these words read otherwise than it is meant? Not for a sign in the name of a file, which is one
+    text for each tokenizer (`'data/*.parquet'`)."""
     has_sign = "$" in line or "--" in line or "{" in line or "/*" in line or "*/" in line or line[:1] == "\\"
-    return has_sign and _DOUBTFUL.search(line) is not None
+    if not has_sign or _DOUBTFUL.search(line) is None:
+        return False
+    without = ["?" if _QUOTED_PLACE.fullmatch(word) else word for word in words[0]]
+    return _DOUBTFUL.search(_joined(without, words[1], limit)) is not None
 
 
 def first_keyword(text: str) -> str:

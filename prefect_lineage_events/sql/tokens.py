@@ -21,7 +21,7 @@ from .lexis import FIRST_WORDS_COUNT, MOST_TOKENS, known, tokenize
 from .literals import Places
 from .longlists import HINTS, UNREAD, cut_long_lists
 from .model import TableRef
-from .sanitise import DEFAULT_LIMIT, cut, described, line_of, shown
+from .sanitise import DEFAULT_LIMIT, cut, described, shown
 from .scanner import Scanner
 from .scripts import cut_characters, cut_tokens, delimited, may_have_cuts, without_client_lines
 from .shape import Shape, shape
@@ -94,7 +94,7 @@ class Piece:
 
     def sanitise(self, limit: int) -> str:
         """What may be shown of the statement, in at most `limit` characters."""
-        return shown(line_of(self.shape, limit), self.text, limit)
+        return shown(self.shape, self.text, limit)
 
     def __repr__(self) -> str:
         return f"Piece({self.sanitised!r})"
