@@ -14,11 +14,11 @@ from prefect_lineage_events.capture.value_matching import remember
 class Reading:
     """The result of a cursor's last statement. One per cursor, for one result after the other.
 
-    `rows` is what was fetched of it so far. `arrival` is called once when the first fetch succeeds: only then does an
+    `rows` is what was fetched of it so far, of `most` that it can have (0: not known). `arrival` is called once when the first fetch succeeds: only then does an
     asynchronous statement count as having succeeded.
     """
 
-    __slots__ = ("_note", "_single", "_tracer", "_watched", "arrival", "rows")
+    __slots__ = ("_note", "_single", "_tracer", "_watched", "arrival", "most", "rows")
 
     def __init__(self, tracer: ConnectionTracer) -> None:
         self._tracer = tracer
@@ -26,17 +26,18 @@ class Reading:
         self._watched: ForgottenNote | None = None
         self._single: StatementNote | None = None
         self.arrival: Callable[[], None] | None = None
-        self.rows = 0
+        self.rows = self.most = 0
 
     @property
     def open(self) -> bool:
         """Is there a result whose rows are being counted?"""
         return self._note is not None
 
-    def starts(self, note: StatementNote, reader: Any) -> None:
-        """A result has begun whose number of rows nobody knows yet; `reader` is what the user holds of it."""
+    def starts(self, note: StatementNote, reader: Any, most: int = 0) -> None:
+        """A result has begun whose number of rows is not known yet; `reader` is what the user holds of it. It is
+        exhausted with its row number `most`."""
         self._unwatch()
-        self._note, self.rows = note, 0
+        self._note, self.rows, self.most = note, 0, most
         self._watched = self._tracer.watch(reader, note, self)
 
     def may_be_single(self, note: StatementNote) -> None:
@@ -59,6 +60,8 @@ class Reading:
         self.rows += rows
         if self.arrival is not None:
             self.arrives()
+        if self.rows == self.most:
+            self.ends(exhausted=True)
 
     def took_one(self, row: Any) -> Any:
         """`fetchone` gave this; None is the end."""
@@ -67,7 +70,7 @@ class Reading:
             return row
         if self._single is not None:
             self._took_first(row)
-        if self.arrival is None:
+        if self.arrival is None and not self.most:
             self.rows += 1
         else:
             self.fetched(1)

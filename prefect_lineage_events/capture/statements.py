@@ -12,7 +12,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect_lineage_events.capture.log import failed_softly, is_of_a_signal, logger, softly
-from prefect_lineage_events.capture.many import may_be_in_part, rows_of_many
+from prefect_lineage_events.capture.many import may_be_in_part, returns_one_row, rows_of_many
 from prefect_lineage_events.capture.notes import Counted
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def note_statement(
     cursor._self_noted = True
     if note is not None and has_result:
         if rows is None:
-            cursor._self_reading.starts(note, cursor)
+            cursor._self_reading.starts(note, cursor, int(sets is None and returns_one_row(text)))
         if rows is None or rows == 1:
             cursor._self_reading.may_be_single(note)
 

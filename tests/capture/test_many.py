@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_lineage_events.capture.many import rows_of_many
+from prefect_lineage_events.capture.many import returns_one_row, rows_of_many
 
 SETS = [(1,), (2,), (3,)]
 
@@ -44,3 +44,25 @@ def test_sets_out_of_a_generator_are_left_alone() -> None:
     sets = iter(SETS)
     assert rows_of_many("INSERT INTO t VALUES (?)", sets) is None
     assert list(sets) == SETS
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_one"),
+    [
+        ("insert into t values (?) returning a", True),
+        ("INSERT INTO s.t (a, b) VALUES (:a, now()) RETURNING a, t.b ;", True),
+        ("insert into t values (1) returning *", True),
+        ("insert into t values (1)", False),
+        ("insert into t values (1), (2) returning a", False),
+        ("insert into t select a from u returning a", False),
+        ("insert into t values (1) on conflict do nothing returning a", False),
+        ("insert or ignore into t values (1) returning a", False),
+        ("insert into t values ('x) returning y'), (2) returning a", False),
+        ("insert into t values (1 /* ) returning */), (2) returning a", False),
+        ("insert into t values (1 -- ) returning\n), (2) returning a", False),
+        ("insert into t values (1) returning (select max(a) from t)", False),
+        ("update t set a = 1 returning a", False),
+    ],
+)
+def test_an_insert_that_returns_its_one_row(sql: str, is_one: bool) -> None:
+    assert returns_one_row(sql) is is_one

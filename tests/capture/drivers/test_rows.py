@@ -100,8 +100,16 @@ def twice(cursor: Any) -> None:
         (lambda cursor: cursor.executemany("INSERT INTO copies VALUES (%s)", [(1,), (2,), (3,)]), {3}),
         (lambda cursor: cursor.executemany("INSERT INTO copies SELECT a FROM orders WHERE a < %s", [(3,), (4,)]), {5}),
         (twice, {20, None}),
+        (fetches_one("INSERT INTO copies VALUES (1) RETURNING a"), {1}),
+        (fetches_all("INSERT INTO copies VALUES (1) RETURNING a"), {1}),
+        (fetches_one("INSERT INTO copies VALUES (1), (2) RETURNING a"), {2, None}),
+        (lambda c: (c.execute("INSERT INTO copies VALUES (1) RETURNING a"), c.fetchone(), c.fetchone()), {1}),
+        (lambda c: (c.execute("INSERT INTO copies VALUES (1) RETURNING a"), c.fetchmany(1), c.fetchall()), {1}),
     ],
-    ids=["execute", "returning", "fetchone", "fetchall", "create", "executemany", "executemany select", "twice"],
+    ids=[
+        *("execute", "returning", "fetchone", "fetchall", "create", "executemany", "executemany select", "twice"),
+        *("one", "all of one", "one of two", "one and the end", "some of one"),
+    ],
 )
 def test_rows_of_a_write_are_all_or_unknown(
     program: Callable[[Any], Any], right: set[int | None], connection: Any, counted: Counted
