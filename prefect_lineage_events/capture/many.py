@@ -16,7 +16,7 @@ _VALUES = r"\((?:[^()]|\([^()]*\))*\)"
 _INSERT = rf"""\s*INSERT\s+INTO\s+[\w.$"`\[\]]+\s*(?:\([^()]*\)\s*)?VALUES\s*{_VALUES}\s*"""
 _ONE_ROW = re.compile(rf"{_INSERT}(?:;\s*)?\Z", re.IGNORECASE)
 # The list has no quotes and parentheses, so that the VALUES before it cannot end within a text or a comment.
-_ONE_ROW_RETURNED = re.compile(rf"{_INSERT}RETURNING\s+[\w\s.,*]+(?:;\s*)?\Z", re.IGNORECASE)
+_ONE_ROW_RETURNED = re.compile(rf"{_INSERT}RETURNING\s[\w\s.,*]+(?:;\s*)?\Z", re.IGNORECASE)
 
 
 def rows_of_many(sql: str, sets: Any) -> int | None:

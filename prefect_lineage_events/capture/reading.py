@@ -14,8 +14,8 @@ from prefect_lineage_events.capture.value_matching import remember
 class Reading:
     """The result of a cursor's last statement. One per cursor, for one result after the other.
 
-    `rows` is what was fetched of it so far, of `most` that it can have (0: not known). `arrival` is called once when the first fetch succeeds: only then does an
-    asynchronous statement count as having succeeded.
+    `rows` is what was fetched of it so far, of `most` that it can have (0: not known). `arrival` is called once when
+    the first fetch succeeds: only then does an asynchronous statement count as having succeeded.
     """
 
     __slots__ = ("_note", "_single", "_tracer", "_watched", "arrival", "most", "rows")

@@ -68,7 +68,7 @@ _PG = (
     r"|table_def|external_schema)"
 )
 _SQLITE = r"sqlite_(?:master|schema|temp_master|temp_schema|sequence|stat\d)"
-# sqlite.org/pragma.html#pragfunc: those that have a table of their own, by pragma_pragma_list of SQLite 3.40 to 3.50
+# Pragmas that have a table of their own, of SQLite 3.40 to 3.50 (sqlite.org/pragma.html)
 _SQLITE_PRAGMAS = (
     r"pragma_(?:analysis_limit|application_id|auto_vacuum|automatic_index|busy_timeout|cache_size|cache_spill"
     r"|cell_size_check|checkpoint_fullfsync|collation_list|compile_options|count_changes|data_version|database_list"
