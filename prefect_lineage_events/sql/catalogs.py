@@ -122,15 +122,19 @@ _NAMES: Mapping[str, re.Pattern[str]] = {
     }.items()
 }
 # The same names behind one of these schemas (none: behind any schema). Elsewhere such a table is a user's.
-_QUALIFIED: Mapping[str, tuple[tuple[frozenset[str], re.Pattern[str]], ...]] = {
-    dialect: tuple((frozenset(schemas), re.compile(pattern, re.IGNORECASE)) for schemas, pattern in rules)
-    for dialect, rules in {
-        "sqlite": [((), _SQLITE), (("main", "temp"), _SQLITE_PRAGMAS)],  # names with sqlite_ are reserved
-        "duckdb": [(("main",), rf"{_SQLITE}|{_DUCKDB}")],  # pg_catalog is a schema of its own
-        "oracle": [(("public",), _NAMES["oracle"].pattern)],  # public synonyms
-        "tsql": [(("dbo",), _SYSOBJECTS)],
-        "bigquery": [((), _NAMES["bigquery"].pattern)],  # each dataset has them
-    }.items()
+_Rule = tuple[frozenset[str], re.Pattern[str]]
+
+
+def _behind(pattern: str, *schemas: str) -> _Rule:
+    return frozenset(schemas), re.compile(pattern, re.IGNORECASE)
+
+
+_QUALIFIED: Mapping[str, tuple[_Rule, ...]] = {
+    "sqlite": (_behind(_SQLITE), _behind(_SQLITE_PRAGMAS, "main", "temp")),  # names with sqlite_ are reserved
+    "duckdb": (_behind(rf"{_SQLITE}|{_DUCKDB}", "main"),),  # pg_catalog is a schema of its own
+    "oracle": (_behind(_NAMES["oracle"].pattern, "public"),),  # public synonyms
+    "tsql": (_behind(_SYSOBJECTS, "dbo"),),
+    "bigquery": (_behind(_NAMES["bigquery"].pattern),),  # each dataset has them
 }
 # Stores that look for a bare name in their catalog first; elsewhere a user's table of the name goes before it.
 _CATALOG_FIRST = frozenset({"postgres", "greenplum", "materialize", "risingwave", "redshift", "tsql"})
