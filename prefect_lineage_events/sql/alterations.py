@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from . import renames
+from . import containers, renames
+from .containers import CONTAINERS
 from .definitions import HOLDERS, Definition, find_query, skip_existence, thing_of
 from .draft import Draft
 from .lexis import BATCHED
 from .model import Effect, TableKind, TableRef
 from .reading import read_name
 from .recovery import recover
+from .required_words import doubt_of_rest, doubt_of_thing
 from .words import Words
 
 
@@ -65,7 +67,7 @@ def truncate(words: Words, draft: Draft) -> None:
     if words.word(at) in ("TABLES", "DATABASE") and words.is_name(at + 1):  # clickhouse.com: TRUNCATE
         draft.doubt("partial", "every table of a database is emptied")
         return
-    _names(words, skip_existence(words, 1 + (words.word(1) == "TABLE")), draft)
+    doubt_of_rest(words, _names(words, skip_existence(words, 1 + (words.word(1) == "TABLE")), draft), draft)
 
 
 def _list(words: Words, draft: Draft) -> None:
@@ -74,9 +76,14 @@ def _list(words: Words, draft: Draft) -> None:
         _names(words, skip_existence(words, at + 1), draft, HOLDERS[thing])
     else:
         draft.kind, draft.effect = "misc", None
+        if not thing:
+            doubt_of_thing(words, at, draft)
+        elif thing in CONTAINERS:
+            containers.dropped(words, draft)
 
 
-def _names(words: Words, at: int, draft: Draft, kind: TableKind = "table") -> None:
+def _names(words: Words, at: int, draft: Draft, kind: TableKind = "table") -> int:
+    """Note the names of a list as outputs; where the list ends."""
     while True:
         named = read_name(words, at, draft.context)
         if named.is_unknown:
@@ -85,7 +92,7 @@ def _names(words: Words, at: int, draft: Draft, kind: TableKind = "table") -> No
             draft.write(replace(named.table, kind=kind) if kind in ("stage", "stream") else named.table)
         end = named.end + (words.word(named.end) == "*")  # postgresql.org: and the tables that inherit from it
         if named.end == at or words.word(end) != ",":
-            return
+            return end
         at = skip_existence(words, end + 1)
 
 
@@ -94,6 +101,10 @@ def alter(words: Words, draft: Draft) -> Definition:
     thing, at = thing_of(words)
     if thing == "SCHEMA" and draft.context.dialect in BATCHED:
         renames.transfer(words, at + 1, draft)
+    if thing in CONTAINERS:
+        containers.altered(words, at + 1, draft)
+    elif not thing:
+        doubt_of_thing(words, at, draft)
     if thing not in HOLDERS or HOLDERS[thing] == "stage":
         return Definition(thing, None, at)
     at = skip_existence(words, at + 1)

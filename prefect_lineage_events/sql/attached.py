@@ -20,7 +20,9 @@ from .model import TableRef
 from .servers import server_of
 
 if TYPE_CHECKING:
+    from .draft import Draft
     from .tokens import Piece
+    from .words import Words
 
 _HEAD = frozenset({"DATABASE", "IF", "NOT", "EXISTS", "OR", "REPLACE"})
 # What DuckDB's option TYPE, or the prefix of an address, calls a store.
@@ -70,6 +72,14 @@ class Attached:
 
 
 UNKNOWN = Attached(kind="unknown")
+_ACCOUNT = "which databases of an account are attached is known only to the service"
+
+
+def attach(words: Words, draft: Draft) -> None:
+    """`ATTACH 'md:'`, `ATTACH 'md:sales'` open databases of a service (motherduck.com/docs), whose tables have no name
+    of ours."""
+    if draft.context.dialect == "duckdb" and any(_MOTHERDUCK.match(text) for text in words.texts[1:5]):
+        draft.doubt("partial", _ACCOUNT)
 
 
 def attached_by(piece: Piece, before: Mapping[str, Attached]) -> Mapping[str, Attached] | None:

@@ -53,6 +53,8 @@ def is_of_a_block(words: Words, context: Context) -> bool:
     """Is it a part of a block that touches no data: an assignment, a call, a declaration?"""
     if not (context.in_routine or context.dialect in _SCRIPTED) or not TOUCHING.isdisjoint(words.upper):
         return False
+    if words.word(2) == "SET":  # a misspelled UPDATE
+        return False
     at = int(words.word(0) in (":", "@", "$"))
     if not words.is_name(at):
         return words.kind(at) == Kind.MARK

@@ -16,6 +16,7 @@ from .model import TableKind, TableRef
 from .names import location_of
 from .reading import read_name
 from .recovery import recover
+from .required_words import doubt_of_thing
 from .sniff import CHANGES
 from .temporary_names import as_lasting
 from .words import Kind, Words
@@ -49,6 +50,7 @@ OTHERS = frozenset(
     }
 )  # fmt: skip
 _PERHAPS_THERE = "the table may have been there before, and then nothing was done"
+_ENDS_HEAD = frozenset({"(", "AS", "SELECT"})
 _HEAD = 24  # words before the name: MySQL's CREATE ALGORITHM = x DEFINER = `a`@`b` SQL SECURITY DEFINER VIEW
 _TEMPORARY = frozenset({"TEMP", "TEMPORARY", "VOLATILE"})
 _PIVOTS = frozenset({"PIVOT", "UNPIVOT", "SUMMARIZE"})
@@ -86,7 +88,7 @@ def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
                 "=",
             ):
                 return word, at
-        if word == "(" or words.kinds[at] == Kind.STRING:
+        if word in _ENDS_HEAD or words.kinds[at] == Kind.STRING:
             return "", at
         at += 1
     return "", at
@@ -120,6 +122,8 @@ def create(words: Words, draft: Draft) -> Definition:
         return Definition(thing, None, at + 1, body(words, at + 1))
     if thing not in HOLDERS:
         draft.kind = "misc"
+        if not thing:
+            doubt_of_thing(words, at, draft)
         return Definition(thing, None, at)
     temporary = any(words.word(i) in _TEMPORARY for i in range(1, at))
     draft.if_not_exists = words.follows(at + 1, "IF", "NOT", "EXISTS")

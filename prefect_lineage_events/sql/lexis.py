@@ -5,6 +5,7 @@ Dialect differences of the lexical level live here, as data.
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -87,7 +88,31 @@ def _tokens(text: str, dialect: str) -> list[Token] | None:
         return None
     finally:
         tokenizer._core.reset()
-    return tokens
+    return _with_temporary_names(tokens, text) if dialect in BATCHED and "#" in text else tokens
+
+
+def _with_temporary_names(tokens: list[Token], text: str) -> list[Token]:
+    """The tokens with one for each name behind `#`, whatever it begins with: `#3`, `##4x`, `#@t`
+    (learn.microsoft.com: Database identifiers)."""
+    kept: list[Token] = []
+    end = -1
+    for token in tokens:
+        if token.start <= end:
+            continue
+        before = kept[-1] if kept else None
+        is_named = before is not None and before.token_type is TokenType.HASH and before.end + 1 == token.start
+        if is_named and token.token_type in _ODD_BEGINNINGS and (name := _NAME_REST.match(text, token.start)):
+            end = name.end() - 1
+            kept.append(Token(TokenType.VAR, name[0], token.line, token.col, token.start, end, token.comments))
+            if token.end > end and text[token.end] == ".":  # `5.` of #5.a is a number
+                kept.append(Token(TokenType.DOT, ".", token.line, token.col, token.end, token.end))
+            continue
+        kept.append(token)
+    return kept
+
+
+_ODD_BEGINNINGS = frozenset({TokenType.NUMBER, TokenType.PARAMETER})
+_NAME_REST = re.compile(r"[\w@$#]+")
 
 
 def _without_mark(tokens: list[Token] | None) -> list[Token] | None:

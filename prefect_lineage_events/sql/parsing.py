@@ -8,6 +8,7 @@ from sqlglot.tokenizer_core import Token
 
 from .draft import Draft
 from .inlined import inline_queries
+from .required_words import doubt_of_tree
 from .trees import parse
 from .walk import walk
 
@@ -29,6 +30,7 @@ def read_tree(draft: Draft, tokens: Sequence[Token], text: str, refused: Refused
         inline_queries(tree, dialect)
     draft.tree = tree
     walk(tree, draft)
+    doubt_of_tree(tokens, draft)
     if draft.effect == "append" and len(tokens) > 1 and tokens[1].text.upper() == "OVERWRITE":
         draft.effect = "overwrite"  # INSERT OVERWRITE ALL, of which the tree says nothing
     return True

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from prefect_lineage_events.naming import fold
 
+from . import containers
+from .containers import CONTAINERS
 from .definitions import OTHERS
 from .draft import Draft
 from .executed import arguments
@@ -31,6 +33,8 @@ def rename(words: Words, draft: Draft) -> None:
     """`RENAME TABLE a TO b, c TO d` (MySQL, Teradata, ClickHouse), `RENAME a TO b` (Oracle)."""
     at = 1 + (words.word(1) in ("TABLE", "VIEW", "DICTIONARY") and words.word(2) != "TO")
     if words.word(at) in OTHERS and words.word(at + 1) != "TO":
+        if words.word(at) in CONTAINERS:
+            containers.renamed(draft)
         return
     while True:
         old = read_name(words, at, draft.context)
@@ -121,8 +125,11 @@ def by_procedure(words: Words, draft: Draft) -> bool:
     """`EXEC sp_rename 'schema.old', 'new' [, 'OBJECT']` (learn.microsoft.com: sp_rename); False for another call."""
     at = words.word(0) in ("EXEC", "EXECUTE")
     parts, end = read_parts(words, int(at), draft.context.dialect)
-    if not parts or parts[-1][0].lower() != "sp_rename":
-        return False
+    procedure = parts[-1][0].lower() if parts else ""
+    if procedure == "sp_renamedb":
+        containers.renamed(draft)
+    if procedure != "sp_rename":
+        return procedure == "sp_renamedb"
     given = dict(zip(("objname", "newname", "objtype"), (text for _, text in arguments(words, end)), strict=False))
     given.update({name: text for name, text in arguments(words, end) if name})
     context = replace(draft.context, database=parts[0][0].lower()) if len(parts) == 3 else draft.context
@@ -136,6 +143,8 @@ def by_procedure(words: Words, draft: Draft) -> bool:
         new = fold(given["newname"], True, context.dialect)  # taken as it is, dots and all
         spelling = () if new == given["newname"] else (*old.parts[:-1], given["newname"])
         _renamed(draft, old, replace(old, parts=(*old.parts[:-1], new), spelling=spelling))
+    elif kind == "DATABASE":
+        containers.renamed(draft)
     elif kind in _OBJECTS:
         draft.doubt("partial", "the name of what is renamed is known only when it runs")
     return True

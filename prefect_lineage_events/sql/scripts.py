@@ -77,7 +77,8 @@ def _separators(tokens: Sequence[Token], dialect: str) -> Iterator[int]:
         if body is not None:
             body.see(tokens, i)
         is_batch_line = has_batches and token.text in _BATCH_MARKS and _stands_alone(tokens, i)
-        if is_batch_line or (token.token_type is TokenType.SEMICOLON and (body is None or body.is_complete)):
+        is_end = token.token_type is TokenType.SEMICOLON and (body is None or body.is_complete)
+        if is_batch_line or (is_end and not (dialect in BATCHED and _stands_between_texts(tokens, i))):
             yield i
             at_head = True
             if is_batch_line and i + 1 < len(tokens) and tokens[i + 1].line == token.line:
@@ -133,6 +134,12 @@ def _body_of(tokens: Sequence[Token], i: int, dialect: str) -> _Body | None:
         if token.token_type in (TokenType.TABLE, TokenType.VIEW, TokenType.L_PAREN, TokenType.SEMICOLON):
             return None
     return None
+
+
+def _stands_between_texts(tokens: Sequence[Token], i: int) -> bool:
+    """Is it a `;` of `OPENROWSET('provider', 'source';'user';'password', t)` (learn.microsoft.com: OPENROWSET)? No
+    statement begins with a text."""
+    return 0 < i < len(tokens) - 1 and tokens[i - 1].token_type in _TEXTS and tokens[i + 1].token_type in _TEXTS
 
 
 def _stands_alone(tokens: Sequence[Token], i: int) -> bool:

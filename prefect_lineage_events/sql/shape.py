@@ -13,7 +13,8 @@ from .secrets import hide_secrets
 Shape = tuple[list[str], list[bool]]
 
 MOST_TOKENS = 20_000  # far beyond what is shown, and enough to tell two statements apart
-LITERALS = frozenset(kind for kind in TokenType if kind.name.endswith("STRING")) | {TokenType.NUMBER}
+_TYPES = frozenset({TokenType.LINESTRING, TokenType.MULTILINESTRING, TokenType.FIXEDSTRING})  # words for types
+LITERALS = frozenset(kind for kind in TokenType if kind.name.endswith("STRING")) - _TYPES | {TokenType.NUMBER}
 _LISTS = frozenset({TokenType.IN, TokenType.VALUES, TokenType.L_BRACKET})
 _CAREFUL = LITERALS | {
     TokenType.IDENTIFIER,

@@ -14,8 +14,9 @@ from functools import cached_property
 from sqlglot.tokenizer_core import Token, TokenType
 
 from .model import ColumnEdge, Statement, TableRef
+from .shape import LITERALS
 
-_TEXTS = frozenset(kind for kind in TokenType if kind.name.endswith("STRING"))
+_TEXTS = LITERALS - {TokenType.NUMBER}
 _APART = re.compile(r"[\W_]+")
 _VALUE = re.compile(r"""['"]|\A[\d.+-]+\Z""")
 # SQLite, which has them too, leaves the quotes in the name.

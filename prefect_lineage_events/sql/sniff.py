@@ -24,6 +24,7 @@ NO_DATA = frozenset(
     }
 )  # fmt: skip
 PARSED = QUERIES | CHANGES
+ALWAYS_MOVES = frozenset({"COPY", "UNLOAD", "BULK", "PUT"})  # LOAD may name an extension, GET be GET DIAGNOSTICS
 REMOVING = frozenset({"DROP", "ALTER", "RENAME"})
 QUERY_WORDS = frozenset({"SELECT", "WITH"})
 # Without one of these, a statement of an unknown kind (a declaration, an assignment) can name no table.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from . import alterations, connection, definitions, executed, renames
+from . import alterations, connection, containers, definitions, executed, renames
 from .arguments import arguments_at
 from .batches import cut
 from .blocks import heads, is_of_a_block
@@ -29,15 +29,16 @@ from .longlists import UNREAD
 from .model import Statement, TableRef
 from .parsing import Refused, read_tree
 from .recovery import recover
+from .required_words import UNKNOWN_STATEMENT, WITHOUT_DATA, WITHOUT_TARGET
 from .routines import TRANSITION_TABLES, body_of, do_body
 from .shown_names import Literals
-from .sniff import NO_CHANGE, NO_DATA, PARSED, QUERY_WORDS, REMOVING, TOUCHING
+from .sniff import ALWAYS_MOVES, CHANGES, NO_CHANGE, NO_DATA, PARSED, QUERY_WORDS, REMOVING, TOUCHING
 from .state import moved_on
 from .table_functions import tables_of_call
 from .transaction_control import CONTROLS, control_behind, control_of, ends_transaction
 from .transfers import Query, all_of
 from .trees import take_apart, target
-from .verbs import DEFINITIONS, TRANSFERS
+from .verbs import DEFINITIONS, TRANSFERS, is_explained
 from .words import Words, from_text, from_tokens
 
 if TYPE_CHECKING:
@@ -167,10 +168,12 @@ class _Reader:
             definition(words, draft)
         elif transfer := TRANSFERS.get(verb):
             self._inner(transfer(words, draft), words, draft)
+            if verb in ALWAYS_MOVES and not (draft.inputs or draft.outputs or words.word(2) == "DATABASE"):
+                draft.doubt("partial", WITHOUT_DATA)
         elif words.word(1) == ":=" and not TOUCHING.isdisjoint(words.upper):
             return self.holder(words, draft)
         elif verb not in NO_DATA and not is_of_a_block(words, self.context):
-            draft.doubt("partial", "an unknown kind of statement")
+            draft.doubt("partial", UNKNOWN_STATEMENT)
         return [draft]
 
     def _parsed(self, words: Words) -> list[Draft]:
@@ -178,6 +181,8 @@ class _Reader:
         draft = Draft(self.context)
         if tokens is None or not read_tree(draft, tokens, words.source, self._refused):
             self._recover(draft, words, 0, len(words))
+            if words.word(0) in CHANGES and not draft.outputs:
+                draft.doubt("partial", WITHOUT_TARGET)
         return [draft]
 
     def _recover(self, draft: Draft, words: Words, start: int, end: int) -> None:
@@ -238,6 +243,7 @@ class _Reader:
             return [self._routine(definition, words, draft)]
         if definition.thing in ("DATABASE", "SCHEMA"):
             connection.created(definition.thing, words, definition.name_end + 1, draft)
+            containers.created(words, definition.name_end, draft)
         self._defined(definition, words, draft)
         return [draft]
 
@@ -311,6 +317,8 @@ class _Reader:
             runs = runs or words.word(at) in ("ANALYZE", "ANALYSE")
             at += 1
         if not runs or at >= len(words):
+            if not is_explained(words, self.context.dialect):
+                draft.doubt("partial", UNKNOWN_STATEMENT)
             return [draft]
         return self.statement(words.part(at))
 

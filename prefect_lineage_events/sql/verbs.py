@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import alterations, connection, executed, renames, transfers
+from . import alterations, attached, connection, executed, renames, transfers
 from .draft import Draft
+from .sniff import NO_DATA, PARSED
 from .transfers import Query
 from .words import Words
 
@@ -22,6 +23,7 @@ TRANSFERS: dict[str, Callable[[Words, Draft], Query | None]] = {
     "AUTO": transfers.apply_changes,
 }
 DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
+    "ATTACH": attached.attach,
     "DROP": alterations.drop,
     "UNDROP": alterations.undrop,
     "FLASHBACK": alterations.flashback,
@@ -37,3 +39,17 @@ DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
     "DISCARD": connection.discard,
     "RESET": connection.reset,
 }
+
+# EXPLAIN of a table describes it (dev.mysql.com: EXPLAIN, clickhouse.com: EXPLAIN)
+_EXPLAINS_TABLES = frozenset({"", "mysql", "singlestore", "doris", "starrocks", "clickhouse", "spark", "databricks"})
+_NEAR = 40  # words behind EXPLAIN: its options, and the verb of a statement
+_NAMED = 4  # EXPLAIN, a table, a column, and no more
+
+
+def is_explained(words: Words, dialect: str) -> bool:
+    """Does EXPLAIN stand before a statement, or before the name of a table?"""
+    verbs = (NO_DATA | PARSED | DEFINITIONS.keys() | TRANSFERS.keys()) - {"("}
+    if not verbs.isdisjoint(words.upper[1:_NEAR]):
+        return True
+    is_name = words.is_name(1) and words.source[words.span(1)[0]] != '"'
+    return dialect in _EXPLAINS_TABLES and is_name and (len(words) < _NAMED or words.word(2) == ".")
