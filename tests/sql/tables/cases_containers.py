@@ -15,12 +15,14 @@ STANDARD: Cases = {
     ],
     "understood": [
         Case("kinds that hold no data", "create user u; create role r; drop index i; alter sequence s restart; create type t as (x int)", "", "", "misc misc misc misc misc"),
-        Case("EXPLAIN of a statement", "explain select a from t", "", "", "misc"),
         Case("options of TRUNCATE", "truncate table a, b restart identity cascade", "", "a b", "write", "truncate"),
     ],
 }  # fmt: skip
 
 POSTGRES: Cases = {
+    "understood": [
+        Case("EXPLAIN of a statement", "explain select a from t; explain verbose delete from t", "", "", "misc misc"),
+    ],
     "containers": [
         Case("a schema gets another name", "alter schema stg rename to mart", "", "", "misc", confidence="partial"),
         Case("a database gets another name", "alter database a rename to b", "", "", "misc", confidence="partial"),
