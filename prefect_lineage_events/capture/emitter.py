@@ -69,6 +69,10 @@ class Emitter:
         self.end_noticed = False
         self._live = None
 
+    def lose(self) -> None:
+        """Count something of the run that could not be worked on."""
+        self.dropped_here += 1
+
     @property
     def dropped(self) -> int:
         return self.dropped_before + self.dropped_here

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from types import TracebackType
 
 logger = logging.getLogger("prefect_lineage_events")
@@ -16,12 +17,14 @@ class softly:
     Unless it is the user's own: see `is_of_a_signal`.
 
     The first failure of each kind in a process is a warning, its traceback and all later ones are at debug level.
+    `lost` is called after a failure that loses something of a run, to count it there.
     """
 
-    __slots__ = ("_what",)
+    __slots__ = ("_lost", "_what")
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, lost: Callable[[], object] | None = None) -> None:
         self._what = what
+        self._lost = lost
 
     def __enter__(self) -> None:
         return None
@@ -32,6 +35,8 @@ class softly:
         if kind is None or not issubclass(kind, Exception) or is_of_a_signal(trace):
             return False
         failed_softly(self._what, error)
+        if self._lost is not None:
+            self._lost()
         return True
 
 

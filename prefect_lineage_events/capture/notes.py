@@ -120,20 +120,22 @@ class StatementNote:
     inlined: bool = False
     value_origins: Sequence[StatementNote] = ()
     countable: bool = True
-    drafts: Sequence[Any] = ()
+    drafts: list[Any] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class TransactionNote:
     """A step of a connection's transaction, taken by a method of the driver's.
 
-    `in_doubt`: whether it was taken is not known, for the connection was lost in the middle of it.
+    `in_doubt`: whether it was taken is not known, for the connection was lost in the middle of it. `run` is the run
+    that the connection was last used in.
     """
 
     connection: Connection
     step: Step
     name: str = ""
     in_doubt: bool = False
+    run: Run | None = None
 
 
 @dataclass(slots=True)
@@ -219,3 +221,9 @@ class FlushNote:
 
 
 Note = FlushNote | StatementNote | FailureNote | TransactionNote | RowsNote | ForgottenNote | RecordNote | RunEndedNote
+
+
+def subject(note: Note) -> tuple[Run | None, Connection | None]:
+    """The run and the connection that a note is about, as far as it is about any."""
+    source = getattr(note, "statement", note)
+    return getattr(source, "run", None), getattr(source, "connection", None)

@@ -9,6 +9,7 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 from prefect_lineage_events.capture import value_matching
@@ -17,6 +18,7 @@ from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.drafts import Draft
 from prefect_lineage_events.capture.emitter import Emitter, Send
 from prefect_lineage_events.capture.interpret import from_record
+from prefect_lineage_events.capture.log import softly
 from prefect_lineage_events.capture.notes import (
     Connection,
     FailureNote,
@@ -27,6 +29,7 @@ from prefect_lineage_events.capture.notes import (
     RunEndedNote,
     StatementNote,
     TransactionNote,
+    subject,
 )
 from prefect_lineage_events.capture.queue import NoteQueue
 from prefect_lineage_events.capture.sessions import ConnectionState
@@ -47,6 +50,7 @@ _MAX_FAREWELLS = 100
 _PROMPT = 8
 # After so many quiet seconds a process that sees no end (a Dask worker) has heard the last of a run.
 _RETIRE = 120.0
+_NOT_CLOSED = "the end of the run could not be worked on"
 
 
 class Pipeline:
@@ -76,9 +80,20 @@ class Pipeline:
         try:
             self._take(note)
         except Exception:
-            if isinstance(note, StatementNote | RecordNote) and note.run is not None:
-                self._emitter(note.run).dropped_here += 1
+            self._lose(note)
             raise
+
+    def _lose(self, note: Note) -> None:
+        """Count a note of any kind for its run, and for those whose writes wait for what it may have said."""
+        run, connection = subject(note)
+        runs = [run] if run is not None else []
+        state = self._connections.get(connection) if connection is not None else None
+        if state is not None and isinstance(note, StatementNote | FailureNote | TransactionNote):
+            runs += self._transactions.lose(state, may_have_begun=isinstance(note, TransactionNote))
+        for emitter in {run.key: self._emitter(run) for run in runs}.values():
+            emitter.lose()
+            if isinstance(note, RunEndedNote):
+                emitter.tell_count(closed=True, reason=_NOT_CLOSED)
 
     def _take(self, note: Note) -> None:
         if isinstance(note, StatementNote):
@@ -101,9 +116,12 @@ class Pipeline:
         elif isinstance(note, RunEndedNote):
             self._close(note.run, even_none=note.elsewhere)
         else:
-            for emitter in self._emitters.values():
-                emitter.flush()
-            note.done.set()
+            try:
+                for emitter in self._emitters.values():
+                    with _apart(emitter):
+                        emitter.flush()
+            finally:
+                note.done.set()
 
     def patience(self) -> float:
         """Seconds that may pass before `tick` is due again."""
@@ -117,7 +135,8 @@ class Pipeline:
         now = self._clock()
         for emitter in list(self._emitters.values()):
             if emitter.due is not None and emitter.due <= now:
-                emitter.flush()
+                with _apart(emitter):
+                    emitter.flush()
         if now >= self._next_glance:
             self._glance(now)
             hurried = any(e.run.detached and e.untold for e in self._emitters.values())
@@ -128,11 +147,13 @@ class Pipeline:
         self._count_dropped()
         self._report(self._transactions.prepared.rest())
         for emitter in self._emitters.values():
-            emitter.flush()
+            with _apart(emitter):
+                emitter.flush()
         # Of those at rest, the ones that nobody closed have not had their last word either.
         unclosed = [emitter for emitter in self._resting.values() if not emitter.closed][-_MAX_FAREWELLS:]
         for emitter in [*unclosed, *self._emitters.values()]:
-            self._tell(emitter, closed=_ends_here(emitter), final=True)
+            with _apart(emitter):
+                self._tell(emitter, closed=_ends_here(emitter), final=True)
 
     def give_up(self, reason: str) -> None:
         """There is no time left: tell what is known to be true; the rest is counted as dropped, and told so."""
@@ -146,8 +167,10 @@ class Pipeline:
             for draft in state.transaction.held:  # its commit may be among what nobody will look at
                 self._emitter(draft.run).dropped_here += draft.executions
         for emitter in list(self._emitters.values()):
-            emitter.flush()
-            emitter.tell_count(closed=_ends_here(emitter), final=True, reason=reason)
+            with _apart(emitter):
+                emitter.flush()
+            with _apart(emitter):
+                emitter.tell_count(closed=_ends_here(emitter), final=True, reason=reason)
 
     def _drop(self, draft: Draft) -> None:
         """Count what cannot be held until its transaction ends."""
@@ -167,7 +190,8 @@ class Pipeline:
             return
         now = self._clock()
         for draft in drafts:
-            self._emitter(draft.run).offer(draft, now)
+            with softly("reporting a statement", partial(self._drop, draft)):
+                self._emitter(draft.run).offer(draft, now)
 
     def _state(self, connection: Connection) -> ConnectionState:
         state = self._connections.get(connection)
@@ -189,18 +213,22 @@ class Pipeline:
     def _glance(self, now: float) -> None:
         self._count_dropped()
         for emitter in list(self._emitters.values()):
-            if emitter.over():
-                if not emitter.end_noticed:
-                    emitter.end_noticed = True
-                    self._queue.put(RunEndedNote(emitter.run))
-            elif self._queue.empty():
-                if self._values.schema_lookup:
-                    emitter.look_up(now)
-                if emitter.run.detached and now - emitter.last_active >= _RETIRE and not emitter.untold:
-                    self._put_to_rest(emitter)
-                elif emitter.untold and now - emitter.last_active >= self._quiet_spell(emitter):
-                    emitter.flush()
-                    self._tell(emitter, closed=False)
+            with _apart(emitter):
+                self._glance_at(emitter, now)
+
+    def _glance_at(self, emitter: Emitter, now: float) -> None:
+        if emitter.over():
+            if not emitter.end_noticed:
+                emitter.end_noticed = True
+                self._queue.put(RunEndedNote(emitter.run))
+        elif self._queue.empty():
+            if self._values.schema_lookup:
+                emitter.look_up(now)
+            if emitter.run.detached and now - emitter.last_active >= _RETIRE and not emitter.untold:
+                self._put_to_rest(emitter)
+            elif emitter.untold and now - emitter.last_active >= self._quiet_spell(emitter):
+                emitter.flush()
+                self._tell(emitter, closed=False)
 
     def _quiet_spell(self, emitter: Emitter) -> float:
         """Where no end will be seen (a Dask worker, a pool's child), the count is told sooner: the process may go."""
@@ -249,6 +277,11 @@ class Pipeline:
             known = self._emitters.get(run.key) or self._resting.get(run.key) if run.key else None
             if known is None or known.dropped_before != count:
                 self._emitter(run).dropped_before = count
+
+
+def _apart(emitter: Emitter) -> softly:
+    """A block in which what fails for one run is counted there, and costs no other run anything."""
+    return softly("sending lineage", emitter.lose)
 
 
 def _ends_here(emitter: Emitter) -> bool:

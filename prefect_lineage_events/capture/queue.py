@@ -9,7 +9,15 @@ from uuid import UUID
 
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.log import logger
-from prefect_lineage_events.capture.notes import Counts, ForgottenNote, Note, RecordNote, StatementNote
+from prefect_lineage_events.capture.notes import (
+    Counts,
+    FailureNote,
+    ForgottenNote,
+    Note,
+    RecordNote,
+    StatementNote,
+    subject,
+)
 
 
 class NoteQueue:
@@ -62,11 +70,11 @@ class NoteQueue:
         """Count what is still waiting as dropped: there is no time left for it."""
         while not self._notes.empty():
             note = self.get(0)
-            if isinstance(note, StatementNote | RecordNote):
+            if isinstance(note, StatementNote | RecordNote | FailureNote):
                 self._drop(note)
 
-    def _drop(self, note: StatementNote | RecordNote) -> None:
-        run = note.run
+    def _drop(self, note: StatementNote | RecordNote | FailureNote) -> None:
+        run, _ = subject(note)
         if run is None or run.key is None:
             return
         with self._lock:

@@ -161,7 +161,7 @@ class ConnectionTracer:
         """The transaction ended unseen: elsewhere, or the connection was lost while it committed."""
         with softly("noting the end of a transaction"):
             if self._noted:
-                worker.put(TransactionNote(self._connection, "commit", in_doubt=True))
+                worker.put(TransactionNote(self._connection, "commit", in_doubt=True, run=self._run))
             self._begun = self._noted = self.is_open = False
 
     def prepare(self, name: str) -> None:
@@ -173,7 +173,7 @@ class ConnectionTracer:
         """A prepared transaction, of this connection or another, is committed or rolled back."""
         with softly("noting the end of a transaction"):
             step: Step = "commit_prepared" if commits else "rollback_prepared"
-            worker.put(TransactionNote(self._connection, step, name))
+            worker.put(TransactionNote(self._connection, step, name, run=self._run))
 
     def rollback(self) -> None:
         with softly("noting the end of a transaction"):
@@ -197,7 +197,7 @@ class ConnectionTracer:
         """A transaction is of interest from its first noted statement on."""
         if self._begun:
             self._begun = False
-            worker.put(TransactionNote(self._connection, "begin"))
+            worker.put(TransactionNote(self._connection, "begin", run=self._run))
         self._noted = True
 
     def _reported_run(self) -> Run | None:
@@ -209,7 +209,7 @@ class ConnectionTracer:
 
     def _step(self, step: Step, name: str = "") -> None:
         if self._noted:
-            worker.put(TransactionNote(self._connection, step, name))
+            worker.put(TransactionNote(self._connection, step, name, run=self._run))
 
     def _end(self, step: Step, name: str = "") -> None:
         self._begun = self.is_open = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import chain
 
+from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.drafts import Draft
 from prefect_lineage_events.capture.interpret import Meaning, meanings
 from prefect_lineage_events.capture.notes import FailureNote, StatementNote, TransactionNote
@@ -21,6 +22,7 @@ _UNSEEN = "the end of its transaction was not seen; whether it was committed is 
 _OWN_ERROR = "an error without a code came before its commit; whether the server rolled it back is not known"
 _REFUSED = "a statement that commits failed after it; whether it was committed is not known"
 _BROKEN_OFF = "a later statement of its text failed; whether it was done is not known"
+_LOST = "a note of its transaction was lost; whether it was committed is not known"
 _IN_PART = "a set of its parameters failed; whether those before it were written is not known"
 
 
@@ -50,7 +52,7 @@ class TransactionProcessor:
                 self._step(meaning.statement.control, state)
                 continue
             transaction.failed(False)
-            note.drafts = (*note.drafts, *self._taken(meaning, state))
+            note.drafts += self._taken(meaning, state)
         if not is_held and not transaction.begun:
             self._report(transaction.settle())
             state.session = state.session.ended()
@@ -97,6 +99,14 @@ class TransactionProcessor:
             self._report(self.prepared.put(store, name, state.transaction.step(control)))
         else:
             self._report(state.transaction.step(control))
+
+    def lose(self, state: ConnectionState, *, may_have_begun: bool) -> list[Run]:
+        """A note of the connection was lost, and with it maybe an end of its transaction: nothing held is certain.
+
+        Returns the runs that wait for that end. `may_have_begun`: nor is what comes until the next end.
+        """
+        state.transaction.lose(_LOST) if may_have_begun else state.transaction.doubt(_LOST)
+        return [draft.run for draft in state.transaction.held]
 
     def failed(self, note: FailureNote, state: ConnectionState) -> None:
         """A statement failed: the transaction may be over, or take no other; a part of its text may have been done."""

@@ -29,6 +29,7 @@ class Transaction:
         self._rules: TransactionRules = transaction_rules(dialect)
         # What was done since the transaction began, and since each of its savepoints.
         self._segments = [Coalescer()]
+        self._size_below = 0  # of all segments but the last one
         self._nesting: Nesting = CLOSED
         self._doubt = ""
         self._suspicion = ""
@@ -44,7 +45,7 @@ class Transaction:
 
     @property
     def size(self) -> int:
-        return sum(map(len, self._segments))
+        return self._size_below + len(self._segments[-1])
 
     @property
     def held(self) -> list[Draft]:
@@ -75,6 +76,11 @@ class Transaction:
         if self.size:
             self._doubt = self._doubt or reason
 
+    def lose(self, reason: str) -> None:
+        """A step may have been missed, a begin as well: all is in doubt until the next end of a transaction."""
+        self._nesting = self._nesting.opened()
+        self._doubt = self._doubt or reason
+
     def step(self, control: Control) -> list[Draft]:
         """Do a step of transaction control; the drafts that are true from now on, in order."""
         suspicion, self._suspicion = self._suspicion, ""
@@ -86,12 +92,15 @@ class Transaction:
         if outcome == "mark":
             if place + 1 < len(self._segments):
                 self._merge(place)
+            self._size_below += len(self._segments[-1])
             self._segments.append(Coalescer())
         elif outcome == "return":
             self._segments[place + 1 :] = [Coalescer()]
+            self._size_below = sum(map(len, self._segments))
         elif outcome == "merge":
             for last in range(len(self._segments) - 2, place - 1, -1):
                 self._merge(last)
+            self._size_below = sum(map(len, self._segments[:-1]))
         return []
 
     def settle(self) -> list[Draft]:
@@ -103,7 +112,7 @@ class Transaction:
     def _ended(self, is_kept: bool) -> list[Draft]:
         held = [draft for segment in self._segments for draft in segment.take()]
         doubt, self._doubt = self._doubt, ""
-        self._segments = [Coalescer()]
+        self._segments, self._size_below = [Coalescer()], 0
         return list(doubted(held, doubt)) if doubt else held if is_kept else []
 
     def _merge(self, place: int) -> None:

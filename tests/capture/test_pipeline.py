@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
 
+from prefect_lineage_events.capture import pipeline
 from prefect_lineage_events.capture.context import Run
-from prefect_lineage_events.capture.notes import RecordNote, RunEndedNote, StatementNote, TransactionNote
+from prefect_lineage_events.capture.emitter import Emitter
+from prefect_lineage_events.capture.notes import (
+    Connection,
+    FailureNote,
+    FlushNote,
+    Note,
+    RecordNote,
+    RowsNote,
+    RunEndedNote,
+    StatementNote,
+    TransactionNote,
+)
+from prefect_lineage_events.capture.queue import NoteQueue
+from prefect_lineage_events.capture.transaction_processor import TransactionProcessor
 from prefect_lineage_events.datasets import Dataset, Store
 from prefect_lineage_events.events import CountEvent, LineageEvent
 from prefect_lineage_events.sql.model import Control
@@ -459,3 +474,142 @@ def test_the_statement_at_which_the_analyser_hangs_is_counted(bench: Bench, db: 
     (count,) = bench.events("lineage.closed")
     assert isinstance(count, CountEvent)
     assert (count.count, count.dropped) == (1, 1)
+
+
+def make_notes(connection: Connection, run: Run) -> list[Note]:
+    """One note of every kind."""
+    noted = StatementNote(connection, "write other from orders", run, STARTED, 0.1, True)
+    noted.drafts = ["no draft"]
+    forgotten = NoteQueue(1).when_gone(make_notes, noted, AllRead())
+    return [
+        FlushNote(threading.Event()),
+        StatementNote(connection, "poison", run, STARTED, 0.1, False),
+        FailureNote(StatementNote(connection, "poison", run, STARTED, 0.1, False)),
+        TransactionNote(connection, "commit", run=run),
+        RowsNote(noted, 3),
+        forgotten,
+        RecordNote("write", Dataset("s3://bucket", "key"), (), run, STARTED),
+        RunEndedNote(run),
+    ]
+
+
+class AllRead:
+    def given_up(self) -> int:
+        return 3
+
+
+def fails(*_: Any, **__: Any) -> Any:
+    raise RuntimeError("poison")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in get_args(Note) if kind is not FlushNote])
+def test_an_error_in_a_note_of_any_kind_costs_that_note_and_is_counted(
+    kind: type[Any], bench: Bench, db: ConnectionDriver, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.execute("write before from orders", autocommit=True)
+    (note,) = (note for note in make_notes(db.connection, run) if type(note) is kind)
+    with monkeypatch.context() as broken, pytest.raises((RuntimeError, AttributeError)):
+        broken.setattr(TransactionProcessor, "statement", fails)
+        broken.setattr(TransactionProcessor, "failed", fails)
+        broken.setattr(TransactionProcessor, "step", fails)
+        broken.setattr(pipeline, "from_record", fails)
+        broken.setattr(Emitter, "rest", fails)
+        bench.pipeline.take(note)
+    db.execute("write after from orders", autocommit=True)
+    bench.settle()
+    bench.pipeline.finish()
+    assert [name.partition(" <")[0] for name in bench.names()] == [
+        "write shop.public.before",
+        "write shop.public.after",
+    ]
+    counts = [event for event in bench.events() if isinstance(event, CountEvent)]
+    assert max(event.dropped for event in counts) == 1
+
+
+def test_every_kind_of_note_is_tried(db: ConnectionDriver, run: Run) -> None:
+    assert {type(note) for note in make_notes(db.connection, run)} == set(get_args(Note))
+
+
+@pytest.mark.parametrize("step", ["commit", "rollback", "lost"])
+def test_a_lost_end_of_a_transaction_leaves_its_writes_in_doubt(
+    step: Any, bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.execute("write held from orders")
+    with monkeypatch.context() as broken, pytest.raises(RuntimeError):
+        broken.setattr(TransactionProcessor, "step", fails)
+        db.step(step)  # says no run: that of what is held is counted
+    db.execute("write next from orders")
+    db.step("commit")
+    db.execute("write sure from orders")
+    db.step("commit")
+    bench.settle()
+    bench.pipeline.finish()
+    assert [event.statement.confidence for event in bench.statements()] == ["partial", "partial", "exact"]
+    assert {event.dropped for event in bench.events() if isinstance(event, CountEvent)} == {1}
+
+
+def test_a_lost_begin_leaves_what_follows_in_doubt(
+    bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken, pytest.raises(RuntimeError):
+        broken.setattr(TransactionProcessor, "step", fails)
+        db.step("begin")
+    db.execute("write undone from orders", autocommit=True)
+    bench.settle()
+    assert [event.statement.confidence for event in bench.statements()] == ["partial"]
+
+
+def test_a_run_that_cannot_be_flushed_holds_up_no_other_and_nobody_who_waits(
+    bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, note = make_run(uuid4()), make_run(uuid4()), FlushNote(threading.Event())
+    for run in (first, second):
+        db.execute("write t from orders", autocommit=True, run=run)
+    flush = Emitter.flush
+    monkeypatch.setattr(Emitter, "flush", lambda self: fails() if self.run is first else flush(self))
+    bench.pipeline.take(note)
+    assert note.done.is_set()
+    assert [event.run.flow_run_id for event in bench.statements()] == [second.key]
+    bench.pipeline.finish()
+    counted = [event for event in bench.events() if isinstance(event, CountEvent)]
+    assert {event.run.flow_run_id: event.dropped > 0 for event in counted} == {first.key: True, second.key: False}
+
+
+def test_a_draft_that_cannot_be_reported_costs_that_draft(
+    bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "poison", "b"):
+        db.execute(f"write {name} from orders")
+    offer = Emitter.offer
+
+    def picky(self: Emitter, draft: Any, now: float) -> None:
+        fails() if draft.output.name.endswith("poison") else offer(self, draft, now)
+
+    monkeypatch.setattr(Emitter, "offer", picky)
+    db.step("commit")
+    bench.settle()
+    bench.pipeline.finish()
+    assert [event.primary.name for event in bench.statements() if event.primary] == ["shop.public.a", "shop.public.b"]
+    assert {event.dropped for event in bench.events() if isinstance(event, CountEvent)} == {1}
+
+
+def test_the_statements_of_a_text_are_copied_a_bounded_number_of_times(bench: Bench, db: ConnectionDriver) -> None:
+    copies = {}
+    for size in (200, 400):
+        bench.script["script"] = [statement("write", f"t{number}", "orders") for number in range(size)]
+        note = CountingNote(db.connection, "script", db.run, STARTED, 0.1, False)
+        bench.pipeline.take(note)
+        assert len(note.drafts) == size
+        copies[size] = note.copied
+    assert copies[400] <= 2.5 * copies[200]
+
+
+class CountingNote(StatementNote):
+    """Counts the drafts that are put where its drafts are kept."""
+
+    copied = 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "drafts" and value is not getattr(self, "drafts", None):
+            self.copied += 1 + len(value)
+        super().__setattr__(name, value)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from prefect_lineage_events.capture import transactions
+from prefect_lineage_events.capture.coalesce import Coalescer
 from prefect_lineage_events.capture.drafts import Draft
 from prefect_lineage_events.capture.transactions import Prepared, Transaction
 from prefect_lineage_events.events import EventDataset
@@ -199,3 +202,31 @@ def test_prepared_transactions_beyond_the_bound_are_reported_in_doubt(
     assert beyond[2][0].confidence == "partial"
     assert prepared.take("s", "a") is None
     assert names(prepared.take("s", "c") or []) == ["c"]
+
+
+def test_the_size_follows_every_step() -> None:
+    transaction = Transaction("postgres")
+    sizes = []
+    for word in ["a", "+s", "b", "+t", "c", "-t", "d", "+t", "e", "~s", "f", "~x", "g", "+u", "h"]:
+        name = word[1:]
+        if word[0] in "+-~":
+            step: Any = {"+": "savepoint", "-": "release", "~": "rollback_to"}[word[0]]
+            transaction.step(Control(step, name))
+        else:
+            transaction.hold(draft(word))
+        assert transaction.size == len(transaction.held)
+        sizes.append(transaction.size)
+    assert max(sizes) == 5
+    transaction.step(Control("commit"))
+    assert transaction.size == 0
+
+
+def test_the_size_is_known_without_asking_each_savepoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    transaction = Transaction("postgres")
+    for number in range(100):
+        transaction.hold(draft(str(number)))
+        transaction.step(Control("savepoint", f"s{number}"))
+    asked: list[Any] = []
+    monkeypatch.setattr(Coalescer, "__len__", lambda self: asked.append(self) or 0)  # type: ignore[func-returns-value]
+    assert transaction.size == 100
+    assert len(asked) == 1
