@@ -16,7 +16,8 @@ class softly:
 
     Unless it is the user's own: see `is_of_a_signal`.
 
-    The first failure of each kind in a process is a warning, its traceback and all later ones are at debug level.
+    The first failure of each kind in a process, and of each line that raises, is a warning; its traceback and all later
+    ones are at debug level.
     `lost` is called after a failure that loses something of a run, to count it there.
     """
 
@@ -58,7 +59,16 @@ def is_of_a_signal(trace: TracebackType | None) -> bool:
 def failed_softly(what: str, error: BaseException | None = None) -> None:
     """Say that `what` failed, as `softly` does; for an `except` block, whose error is the default."""
     error = error or sys.exc_info()[1]
-    if what not in _said:
-        _said.add(what)
+    is_said = not _said.isdisjoint(kinds := {what, _origin(error) or what})
+    _said.update(kinds)
+    if not is_said:
         logger.warning("lineage: %s failed (%s); the flow is not affected", what, type(error).__name__)
     logger.debug("lineage: %s failed", what, exc_info=error)
+
+
+def _origin(error: BaseException | None) -> str:
+    """The line that raised the error: what calls it fails in many places, for one reason."""
+    trace = error.__traceback__ if error is not None else None
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""

@@ -58,6 +58,17 @@ def test_an_error_of_ours_is_kept_from_the_user_and_said_once(
     ]
 
 
+def test_an_error_is_said_once_wherever_the_line_that_raises_it_is_called(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(log, "_said", set())
+    with caplog.at_level(logging.WARNING, logger="prefect_lineage_events"):
+        for what, call in (("first", fails), ("second", fails), ("third", lambda: plain(0, None))):
+            with softly(what):
+                call()
+    assert [r.getMessage().split()[1] for r in caplog.records] == ["first", "third"]
+
+
 def test_what_a_users_signal_handler_raises_goes_through(alarm: Callable[[], None]) -> None:
     with pytest.raises(LateError), softly("this test"):
         alarm()

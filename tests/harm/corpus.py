@@ -28,8 +28,8 @@ class Case:
         return Case(self.program, "plain", UP if self.condition.with_lineage_only else self.condition)
 
 
-def _fault(name: str, fault: str, said: int = 1, **more: str) -> Condition:
-    return Condition(name, {"HARM_FAULT": fault, **more}, with_lineage_only=True, said=said)
+def _fault(name: str, fault: str) -> Condition:
+    return Condition(name, {"HARM_FAULT": fault}, with_lineage_only=True, said=1)
 
 
 _CAPTURE = "prefect_lineage_events.capture"
@@ -38,16 +38,16 @@ FAULTS = [
     _fault("analyser raises", "prefect_lineage_events.sql.session:Session.analyze=raises"),
     _fault("analyser recurses", "prefect_lineage_events.sql.session:Session.analyze=recurses"),
     _fault("analyser hangs", "prefect_lineage_events.sql.session:Session.analyze=hangs"),
-    _fault("analyser takes all memory", "prefect_lineage_events.sql.session:Session.analyze=explodes", said=3),
+    _fault("analyser takes all memory", "prefect_lineage_events.sql.session:Session.analyze=explodes"),
     _fault("naming raises", "prefect_lineage_events.datasets:Store.table=raises"),
     _fault("sanitising raises", f"{_CAPTURE}.redaction:shown=raises"),
-    _fault("drafting raises", f"{_CAPTURE}.coalesce:Coalescer.add=raises", said=2),
+    _fault("drafting raises", f"{_CAPTURE}.coalesce:Coalescer.add=raises"),
     _fault("sending raises", f"{_CAPTURE}.sending:Sender._emit=raises"),
     _fault("sending hangs", f"{_CAPTURE}.sending:Sender._emit=hangs"),
     _fault("driver's description raises", f"{_CAPTURE}.drivers.driver:Driver.columns=raises"),
-    _fault("finding the run raises", f"{_CAPTURE}.context:_run_of=raises", said=3),
-    _fault("policy raises", f"{_CAPTURE}.policy:Policy.captures=raises", said=3),
-    _fault("tracing raises", f"{_CAPTURE}.tracer:connection=raises", said=2),
+    _fault("finding the run raises", f"{_CAPTURE}.context:_run_of=raises"),
+    _fault("policy raises", f"{_CAPTURE}.policy:Policy.captures=raises"),
+    _fault("tracing raises", f"{_CAPTURE}.tracer:connection=raises"),
     _fault("counting rows raises", f"{_CAPTURE}.tracer:ConnectionTracer.rows=raises"),
     _fault("ending a transaction raises", f"{_CAPTURE}.tracer:ConnectionTracer._end=raises"),
     _fault("queue raises", f"{_CAPTURE}.queue:NoteQueue.put=raises"),
