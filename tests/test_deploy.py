@@ -50,6 +50,8 @@ def test_deploying_twice_makes_one_of_each(client):
 
 
 def test_the_automation_runs_the_assembler(client):
+    for earlier in automations(client):
+        client.delete_automation(earlier.id)
     deployed = deploy.deploy()
     (action,) = automations(client)[0].actions
     assert action.deployment_id == deployed.deployments[deploy.ASSEMBLER]
@@ -188,10 +190,12 @@ def emitted_since(client, since):
     """All events since then, once one that was emitted last is stored."""
     last = emit_event("test.last", resource={"prefect.resource.id": "test.last"})
     occurred = {"since": since.isoformat(), "until": (since + dt.timedelta(hours=1)).isoformat()}
+    deadline = time.monotonic() + 300
     while True:
         found = list(event_log._pages(client, {"filter": {"occurred": occurred}, "limit": 50}))
         if str(last.id) in {event["id"] for event in found}:
             return found
+        assert time.monotonic() < deadline, "the last event was never stored"
         time.sleep(0.3)
 
 
