@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the whole flows and the other files that start servers: a long file begun last keeps others idle."""
     starting = {item.path for item in items if "prefect_server_process" in getattr(item, "fixturenames", ())}
     items.sort(key=lambda item: (item.path.parent.name != "flows", item.path not in starting))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave out of later collections what lives as long as the session: they take a millisecond then."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Collect a test's garbage before the next test: connections and cursors report and log as they go."""
+    result = yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("prefect_lineage_events.capture.worker.put", lambda _: True)
+        gc.collect()
+    return result
 
 
 @dataclass(frozen=True)
@@ -150,11 +169,22 @@ def each_prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectServe
 @pytest.fixture(autouse=True)
 def fresh_settings() -> Iterator[None]:
     """Our settings are read once a process; a test that changes the environment must see it, the next must not."""
+    from prefect_lineage_events.capture import policy
     from prefect_lineage_events.settings import settings
 
-    settings.cache_clear()
+    for cached in (settings, policy.current):
+        cached.cache_clear()
     yield
-    settings.cache_clear()
+    for cached in (settings, policy.current):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Without what earlier tests left: their threads log at any time, and asyncio as their objects are collected."""
+    earlier = set(threading.enumerate()) - {threading.current_thread()}
+    caplog.handler.addFilter(lambda said: said.name != "asyncio" and threading.current_thread() not in earlier)
+    return caplog
 
 
 @pytest.fixture(autouse=True)

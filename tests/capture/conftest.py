@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from prefect_lineage_events import datasets
-from prefect_lineage_events.capture import policy
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.notes import Connection, RowsNote, StatementNote, TransactionNote
 from prefect_lineage_events.capture.pipeline import Pipeline
@@ -197,7 +196,6 @@ def values() -> LineageSettings:
 
 @pytest.fixture
 def bench(values: LineageSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    policy.current.cache_clear()
     script: dict[str, Any] = {}
     monkeypatch.setattr(
         ConnectionState,
@@ -220,7 +218,6 @@ def bench(values: LineageSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         return True
 
     yield Bench(Pipeline(values, send, queue, clock), queue, clock, sent, script, refuse)
-    policy.current.cache_clear()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from prefect_lineage_events.capture import policy, worker
+from prefect_lineage_events.capture import worker
 from prefect_lineage_events.capture.worker import Worker
 from prefect_lineage_events.settings import LineageSettings
 from tests.capture.conftest import make_run
@@ -23,9 +23,7 @@ class Idle(Worker):
 @contextmanager
 def idle_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Idle]:
     """The worker that everything in the block reports to, as in a flow run."""
-    policy.current.cache_clear()
     idle = Idle(LineageSettings())
     monkeypatch.setattr(worker, "_worker", idle)
     monkeypatch.setattr("prefect_lineage_events.capture.tracer.current_run", lambda known=None: make_run())
     yield idle
-    policy.current.cache_clear()

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from prefect_lineage_events import datasets
-from prefect_lineage_events.capture import policy
 from prefect_lineage_events.capture.drafts import Draft
 from prefect_lineage_events.capture.interpret import meanings
 from prefect_lineage_events.capture.notes import Connection, StatementNote
@@ -37,11 +36,6 @@ class Reader:
     def __call__(self, sql: str, **more: Any) -> list[Draft]:
         note = StatementNote(self.connection, sql, RUN, STARTED, 0.1, True, **more)
         return [draft for meaning in meanings(note, self.state, self.values) for draft in meaning.drafts]
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    policy.current.cache_clear()
 
 
 def shape(drafts: list[Draft]) -> list[tuple[str, str | None, list[str]]]:

@@ -17,11 +17,6 @@ def rules(**values: Any) -> Policy:
     return parse(LineageSettings(**values))
 
 
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    policy.current.cache_clear()
-
-
 @pytest.mark.parametrize(
     ("values", "flow", "task", "captured"),
     [

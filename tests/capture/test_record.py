@@ -22,7 +22,6 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Notes that would have gone to our thread, of a run that is always the current one."""
     notes: list[Note] = []
     current = make_run(task="load")
-    policy.current.cache_clear()
     # Connections of other tests may be garbage collected meanwhile, and say so.
     monkeypatch.setattr(worker, "put", lambda note: isinstance(note, RecordNote) and (notes.append(note) or True))
     monkeypatch.setattr(record, "current_run", lambda: current)
@@ -31,7 +30,6 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 @pytest.fixture
 def no_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    policy.current.cache_clear()
     monkeypatch.setattr(record, "current_run", lambda: None)
 
 
@@ -105,7 +103,6 @@ def test_nothing_is_noted_when_switched_off(noted: list[RecordNote], monkeypatch
     policy.current.cache_clear()
     record_read("s3://b/in", raise_on_error=True)
     assert noted == []
-    policy.current.cache_clear()
 
 
 def test_a_run_that_the_rules_exclude_notes_nothing(noted: list[RecordNote], monkeypatch: pytest.MonkeyPatch) -> None:

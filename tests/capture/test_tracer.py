@@ -19,7 +19,6 @@ from .conftest import STARTED, make_run, noting
 @pytest.fixture
 def noted(monkeypatch: pytest.MonkeyPatch) -> list[Note]:
     notes: list[Note] = []
-    policy.current.cache_clear()
     monkeypatch.setattr(worker, "put", noting(notes))
     return notes
 
@@ -123,7 +122,6 @@ def test_nothing_is_noted_when_switched_off(
     policy.current.cache_clear()
     assert execute(traced, "USE DATABASE x") is None
     assert noted == []
-    policy.current.cache_clear()
 
 
 def test_statements_of_our_own_thread_are_nobodys_lineage(

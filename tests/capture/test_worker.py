@@ -44,7 +44,6 @@ class Sink:
 
 @pytest.fixture
 def sink() -> Sink:
-    policy.current.cache_clear()
     return Sink()
 
 
@@ -156,5 +155,4 @@ def test_a_process_in_which_all_is_switched_off_says_nothing_of_the_end_of_runs(
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ENABLED", str(enabled).lower())
     policy.current.cache_clear()
     worker._close(RUN)
-    policy.current.cache_clear()
     assert bool(put) is enabled

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from prefect_lineage_events.capture import policy, tracer, worker
+from prefect_lineage_events.capture import tracer, worker
 from prefect_lineage_events.capture.context import Run
 from prefect_lineage_events.capture.notes import FlushNote, ForgottenNote, Note
 from prefect_lineage_events.capture.pipeline import Pipeline
@@ -52,8 +52,7 @@ class Capture:
         return [e for e in found if isinstance(e, CountEvent)]
 
 
-def capturing(patch: pytest.MonkeyPatch, *, schema_lookup: bool = True) -> Capture:
-    policy.current.cache_clear()
+def capturing(patch: pytest.MonkeyPatch, *, schema_lookup: bool = True) -> Iterator[Capture]:
     values, sent = LineageSettings(schema_lookup=schema_lookup), []
     run: Run = make_run()
 
@@ -81,10 +80,11 @@ def capturing(patch: pytest.MonkeyPatch, *, schema_lookup: bool = True) -> Captu
     patch.setattr(worker, "put", put)
     patch.setattr(worker, "watch", lambda *_: None)
     patch.setattr(tracer, "current_run", lambda *_: run)
-    return Capture(pipeline, sent)
+    with thread:
+        yield Capture(pipeline, sent)
+    patch.setattr(worker, "put", lambda _: True)  # connections that are closed later
 
 
 @pytest.fixture
 def capture(monkeypatch: pytest.MonkeyPatch) -> Iterator[Capture]:
-    yield capturing(monkeypatch)
-    policy.current.cache_clear()
+    yield from capturing(monkeypatch)

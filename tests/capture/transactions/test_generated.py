@@ -19,7 +19,6 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prefect_lineage_events.capture import policy
 from prefect_lineage_events.capture.instrument import instrument_connection
 from tests.capture.transactions.conftest import Capture, capturing
 from tests.services.postgres import Postgres
@@ -74,8 +73,7 @@ class Reported:
 @pytest.fixture(scope="module")
 def capture() -> Iterator[Capture]:
     with pytest.MonkeyPatch.context() as patch:
-        yield capturing(patch)
-    policy.current.cache_clear()
+        yield from capturing(patch)
 
 
 @dataclass(frozen=True)
