@@ -57,7 +57,8 @@ class TellsSchema(Protocol):
     `search_path` are the schemas that it looks for names in, `$user` as written, and `searched_schemas` those of them
     that exist; None where the store has no such path. `existing_schemas` are those of some names that are schemas, and
     what they are called (`$user` is the login's own), `schemas_with` those that have a table of a name, both of a
-    database or of the connection's own. These raise where the store does not answer. `forget`: a statement has changed
+    database or of the connection's own. These raise where the store does not answer, and answer None where it cannot
+    be asked any more, for it lived with the connection. `forget`: a statement has changed
     in which schema logins begin.
     """
 
@@ -71,11 +72,11 @@ class TellsSchema(Protocol):
 
     def existing_schemas(
         self, names: tuple[str, ...], database: str | None
-    ) -> Mapping[str, str]: ...  # pragma: no cover
+    ) -> Mapping[str, str] | None: ...  # pragma: no cover
 
     def schemas_with(
         self, table: str, schemas: tuple[str, ...], database: str | None
-    ) -> Collection[str]: ...  # pragma: no cover
+    ) -> Collection[str] | None: ...  # pragma: no cover
 
 
 @dataclass(eq=False)

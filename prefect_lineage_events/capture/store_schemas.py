@@ -39,7 +39,8 @@ class StoreSchemas:
         if found is None and ask and self._asked < _MOST_ASKED:
             self._asked += 1
             with softly("asking for the schema of a table"):
-                found = frozenset(self._lookup.schemas_with(table, schemas, database))
+                holding = self._lookup.schemas_with(table, schemas, database)
+                found = None if holding is None else frozenset(holding)
             if found:
                 self._found[key] = found
                 self.version = next(_versions)

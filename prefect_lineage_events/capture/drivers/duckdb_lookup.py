@@ -72,20 +72,23 @@ class InstanceLookup:
     def forget(self) -> None:
         """No statement changes where connections begin."""
 
-    def existing_schemas(self, names: tuple[str, ...], database: str | None) -> dict[str, str]:
+    def existing_schemas(self, names: tuple[str, ...], database: str | None) -> dict[str, str] | None:
         found = self._ask(_SCHEMAS, database)
-        return {name: name for name in names if name.lower() in found}
+        return None if found is None else {name: name for name in names if name.lower() in found}
 
-    def schemas_with(self, table: str, schemas: tuple[str, ...], database: str | None) -> set[str]:
+    def schemas_with(self, table: str, schemas: tuple[str, ...], database: str | None) -> set[str] | None:
         found = self._ask(_HOLDING, database, table.lower())
-        return {schema for schema in schemas if schema.lower() in found}
+        return None if found is None else {schema for schema in schemas if schema.lower() in found}
 
-    def _ask(self, query: str, database: str | None, *arguments: str) -> set[str]:
-        """The names that a query gives, asked on a duplicate. Raises where there is no connection any more."""
+    def _ask(self, query: str, database: str | None, *arguments: str) -> set[str] | None:
+        """The names that a query gives, asked on a duplicate; None where there is no connection any more.
+
+        Programs close their connection right after a statement, or let it go: that is no failure.
+        """
         with self._in_use:
             connection = self._connection()
             if connection is None:
-                raise ConnectionError("the connection is closed")
+                return None
             with closing(duplicate_of(connection)) as duplicate:
                 rows = duplicate.execute(query, [database, *arguments]).fetchall()
             del connection

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from os.path import realpath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 from uuid import uuid4
@@ -112,6 +113,8 @@ class FileLookup:
     path: str
 
     def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Described]:
+        if not Path(self.path).exists():  # a database of the run's own, which went with it
+            return {}
         uri = f"file:{quote(self.path)}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=_LOOKUP_TIMEOUT)) as connection:
             # A table of an attached database is in another file.

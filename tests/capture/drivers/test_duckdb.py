@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import warnings
 from pathlib import Path
@@ -13,6 +14,7 @@ from prefect_lineage_events.capture.drivers import duckdb_lookup
 from prefect_lineage_events.capture.drivers.duckdb_frames import callers_frame, in_callers_frame
 from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine
 from prefect_lineage_events.capture.instrument import instrument_connection
+from prefect_lineage_events.capture.store_schemas import StoreSchemas
 from tests.capture.drivers.conftest import RecordingTracer
 
 duckdb = pytest.importorskip("duckdb")
@@ -323,3 +325,26 @@ def test_after_a_close_nothing_touches_the_connection() -> None:
     lookup([("t",)])
 
     assert connection.duplicates == 1
+
+
+@pytest.mark.parametrize("end", ["closed", "forgotten"])
+def test_a_connection_that_is_gone_is_no_failure_and_its_schemas_are_unknown(
+    end: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    lookup = duckdb_lookup.InstanceLookup(connection)
+    schemas = StoreSchemas(lookup)
+    assert (schemas.existing(("main", "far"), None), schemas.holding("t", ("main",), None, ask=True)) == (
+        {"main": "main"},
+        {"main"},
+    )
+    if end == "closed":
+        lookup.remember()
+        connection.close()
+    del connection
+    with caplog.at_level(logging.WARNING, logger="prefect_lineage_events"):
+        assert schemas.existing(("main",), None) is None
+        assert schemas.holding("u", ("main",), None, ask=True) is None
+        assert lookup([("t",)]) == ({("t",): {"a": "INTEGER"}} if end == "closed" else {})
+    assert caplog.messages == []

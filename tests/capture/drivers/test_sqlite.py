@@ -151,9 +151,8 @@ def test_look_up_does_not_make_a_file_that_is_gone(tracers: Tracers, tmp_path: P
     path = tmp_path / "shop.db"
     instrument_connection(sqlite3.connect(path)).close()
     path.unlink()
-    with pytest.raises(sqlite3.OperationalError):
-        tracers[0].lookup([("t",)])
 
+    assert tracers[0].lookup([("t",)]) == {}  # a normal end of a database of the run's own: no failure
     assert not path.exists()
 
 
