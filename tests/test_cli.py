@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -95,6 +96,35 @@ def test_a_target_that_is_none_is_found_before_a_flow_starts(prefect_server, mon
     assert cli.main(["sweep"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "target nonsense (http nonsense): it cannot be opened" in line
+
+
+@pytest.mark.parametrize("command", [["sweep"], ["backfill", *WINDOW], ["assemble", ""]])
+@pytest.mark.parametrize(
+    ("path", "append", "reason"),
+    [
+        ("missing/lineage.jsonl", "true", "create it"),
+        ("missing/lineage", "false", "create it"),
+        ("file/lineage.jsonl", "true", "create it"),
+        ("folder", "true", "name a file in it"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_found_before_a_flow_starts(
+    command, path, append, reason, prefect_server, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT__TYPE", "file")
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT__LOG_FILE_PATH", str(tmp_path / path))
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT__APPEND", append)
+    assert cli.main([argument or ended_run() for argument in command]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "it cannot be opened" in line
+    assert reason in line
+
+
+@cache
+def ended_run() -> str:
+    return load()
 
 
 @pytest.mark.parametrize(

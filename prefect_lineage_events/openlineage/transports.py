@@ -5,10 +5,12 @@ The client is imported late, since it costs half a second, and by the files that
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -33,6 +35,23 @@ _MAX_BODY = 65_536
 _BODY_SECONDS = 10.0
 
 
+def _require_writable(transport: Transport) -> None:
+    """Raise OSError for a file that cannot be written: the client would say so with the first event only."""
+    from openlineage.client.transport.file import FileTransport, LocalFileHandler
+
+    if not isinstance(transport, FileTransport) or not isinstance(transport._file_handler, LocalFileHandler):
+        return
+    given = transport.config.log_file_path
+    path = Path(LocalFileHandler._to_local_path(given))
+    if not path.parent.is_dir():
+        raise NotADirectoryError(f"there is no folder {path.parent} for the file {given}: create it, or name another")
+    if path.is_dir() and transport.config.append:
+        raise IsADirectoryError(f"{given} is a folder: name a file in it")
+    existing = path if transport.config.append and path.exists() else path.parent
+    if not os.access(existing, os.W_OK):
+        raise PermissionError(f"{existing} may not be written by this user: change its permissions, or name another")
+
+
 class Outlet:
     """A transport of its own. `secrets` are the values that no message about it may tell."""
 
@@ -44,6 +63,7 @@ class Outlet:
         self.secrets = tuple(secrets(resolved))
         self._answer: Any = None
         transport = get_default_factory().create(resolved)
+        _require_writable(_innermost(transport))
         self._seconds = _LONGEST
         self._client = OpenLineageClient(transport=transport)
         self._watch(_innermost(transport))
