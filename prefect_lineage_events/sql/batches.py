@@ -4,6 +4,7 @@ syntax)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from .words import Words
 
@@ -83,6 +84,12 @@ def cut(words: Words) -> Iterator[Words]:
         at += 1
     if start < len(words):
         yield words.part(start) if start else words
+
+
+def several(parts: Iterator[Words]) -> Iterator[Words] | None:
+    """The parts, each made when the one before it has been taken; None where there are not two."""
+    first, second = next(parts, None), next(parts, None)
+    return chain((first, second), parts) if first is not None and second is not None else None
 
 
 _CLOSES = {

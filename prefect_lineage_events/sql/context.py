@@ -18,13 +18,13 @@ Agreements between those files:
 
 `Piece.tokens` are sqlglot tokens **of `Piece.prepared`**, offsets included, so that `Dialect.parser().parse(tokens,
 prepared)` works without tokenising again; None when the text does not tokenise. A piece ends before its `;` (which
-is no part of it) and an empty piece is not made. `split` cuts at every `;` outside parentheses, **inside anonymous
+is no part of it) and an empty piece is not made. `pieces_of` cuts at every `;` outside parentheses, **inside anonymous
 scripting blocks too** (so pieces may begin with `BEGIN`, `IF x THEN`, `FOR r IN c DO`, `ELSE`, `END`, `LET`,
 `DECLARE`, ...: `analyze_piece` takes such heads off and analyses what follows), but never inside the body of a
 CREATE PROCEDURE / FUNCTION / TRIGGER / PACKAGE / TASK, which runs later, nor inside `$$ ... $$`. It also cuts at
 client delimiters (MySQL `DELIMITER`, T-SQL `GO` lines, a line of `/` in Oracle).
 
-A text in `EXECUTE IMMEDIATE '...'` comes back to `split` from `analyze_piece`.
+A text in `EXECUTE IMMEDIATE '...'` comes back to `pieces_of` from `analyze_piece`.
 
 `column_edges` gets the tree as parsed (never mutated by the table walk, and free for the column walk to read only).
 """

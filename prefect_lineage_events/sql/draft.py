@@ -21,7 +21,8 @@ class Draft:
     """`inputs` and `outputs` keep the order in which they were found, each once. `refs` tells, by `id(node)`, what the
     table nodes of `tree` stand for; None for a node that names no table (a CTE, a bind). `nodes` are those of a tree
     that was walked, itself first. `unions` are the tables whose rows a function puts together, by its `id(node)`.
-    `body` are the statements whose columns count as this one's: those of a procedure.
+    `body` are the statements whose columns count as this one's: those of a procedure. `columns` are those found in a
+    tree that is gone.
     """
 
     context: Context
@@ -46,6 +47,7 @@ class Draft:
     refs: dict[int, TableRef | None] = field(default_factory=dict)
     unions: dict[int, Sequence[TableRef]] = field(default_factory=dict)
     body: list[Draft] = field(default_factory=list)
+    columns: ColumnResult | None = None
 
     @classmethod
     def unread(cls, context: Context, reason: str) -> Draft:

@@ -9,14 +9,33 @@ from .draft import Draft
 from .model import Statement
 from .shown_names import Literals, without_values
 from .temporary_names import as_temporary, has_temporary_views
+from .trees import take_apart
 
 
 def finished(draft: Draft, fingerprint: str, sanitised: str, literals: Literals) -> Statement:
     """The statement that a draft has become; `literals` are those of its text."""
+    statement = draft.finish(fingerprint, sanitised, _result(draft))
+    return without_values(statement, literals, draft.context.schemas, draft.context.dialect)
+
+
+def close(draft: Draft) -> None:
+    """Find the columns of a draft now, so that its tree need not live until all of its text has been read."""
+    draft.columns = _result(draft)
+    release(draft)
+
+
+def release(draft: Draft) -> None:
+    """Let the trees of a draft and of its body go."""
+    for part in draft.body:
+        release(part)
+    take_apart(draft.tree, draft.nodes)
+    draft.tree, draft.nodes, draft.refs, draft.unions = None, [], {}, {}
+
+
+def _result(draft: Draft) -> ColumnResult | None:
     if isinstance(draft.tree, exp.Create) and any(table.temporary for table in draft.inputs):
         _as_its_sources(draft)
-    statement = draft.finish(fingerprint, sanitised, _columns(draft) if draft.context.columns else None)
-    return without_values(statement, literals, draft.context.schemas, draft.context.dialect)
+    return _columns(draft) if draft.context.columns else None
 
 
 def _as_its_sources(draft: Draft) -> None:
@@ -33,6 +52,8 @@ def _as_its_sources(draft: Draft) -> None:
 
 
 def _columns(draft: Draft) -> ColumnResult | None:
+    if draft.columns is not None:
+        return draft.columns
     if draft.body:
         return joined([result for part in draft.body if (result := _columns(part))])
     if draft.effect == "clone":

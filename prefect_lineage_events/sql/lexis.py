@@ -16,6 +16,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from sqlglot.tokens import Tokenizer
 
 from .chunking import CHUNK, chunks
+from .packed_tokens import MOST_OBJECTS, PackedTokens, Tokens
 
 # Dialects whose procedure bodies run to the end of the batch, and whose scripts are cut by lines of `GO`
 # (https://learn.microsoft.com/sql/t-sql/language-elements/sql-server-utilities-statements-go).
@@ -36,15 +37,14 @@ class Lexis:
     dollar_quotes: frozenset[str]
 
 
-# Of one text. Every token is an object that the garbage collector walks through, holding the interpreter's lock.
-MOST_TOKENS = 50_000
+MOST_TOKENS = 50_000  # of one text
 # Athena's tokenizer asks the first words which of two languages a statement is in, and the rest of it is in the same.
 _ATHENA = ("athena", "hive", "trino")
 FIRST_WORDS_COUNT = frozenset({_ATHENA[0]})
 _local = threading.local()
 
 
-def tokenize(text: str, dialect: str, most: int = MOST_TOKENS) -> tuple[list[Token] | None, int]:
+def tokenize(text: str, dialect: str, most: int = MOST_TOKENS) -> tuple[Tokens | None, int]:
     """The tokens of a text, and how far it was read; no tokens when it has none that the dialect knows (an open quote).
 
     A command's tail is tokenised like everything else: sqlglot keeps that of SHOW, EXECUTE and the like as one
@@ -53,7 +53,7 @@ def tokenize(text: str, dialect: str, most: int = MOST_TOKENS) -> tuple[list[Tok
     """
     if len(text) <= 2 * CHUNK:
         return _without_mark(_tokens(text, dialect)), len(text)
-    tokens: list[Token] = []
+    tokens: Tokens = []
     line = read = 0
     for start, end in chunks(text, dialect):
         found = _tokens(text[start:end], dialect)
@@ -68,7 +68,10 @@ def tokenize(text: str, dialect: str, most: int = MOST_TOKENS) -> tuple[list[Tok
             is_hive = bool(found) and found[0].token_type is TokenType.HIVE_TOKEN_STREAM
             dialect = _ATHENA[1] if is_hive else _ATHENA[2]
             found = _without_mark(found) or []
-        tokens += found
+        if isinstance(tokens, list) and len(tokens) + len(found) > MOST_OBJECTS:
+            tokens = PackedTokens(tokens)
+        tokens.extend(found)
+        del found  # the tokens of two chunks would be twice as many objects
         line += text.count("\n", start, end)
         read = end
         if len(tokens) >= most:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from .packed_tokens import Tokens, copy_of
+
 DIALECTS = frozenset({"sqlite"})
 _BEFORE_VALUES = frozenset(
     {
@@ -29,9 +31,9 @@ _BEFORE_VALUES = frozenset(
 _LISTS = frozenset({TokenType.VALUES, TokenType.IN})
 
 
-def quoted_texts(tokens: Sequence[Token], text: str) -> list[Token]:
+def quoted_texts(tokens: Sequence[Token], text: str) -> Tokens:
     """The tokens, with texts for the names in double quotes that stand where a value is expected."""
-    result = list(tokens)
+    result = copy_of(tokens)
     lists = [False]  # for each open parenthesis: is it a list of values?
     rows = -1  # how deep the VALUES stands whose rows are being read
     before: TokenType | None = None

@@ -21,7 +21,7 @@ from .search_path import SearchPath, StoreSchemas, schemas_in_order
 from .session_settings import SETTINGS, SessionSettings
 from .state import Columns, State
 from .statement import analyze_piece
-from .tokens import Piece, split
+from .tokens import Piece, pieces_of
 from .transaction_control import CONTROLS
 from .transaction_rules import transaction_rules
 
@@ -242,19 +242,19 @@ class Session:
         in_transaction: bool = False,
         is_last: bool = False,
     ) -> tuple[tuple[Statement, ...], Session]:
-        pieces = split(sql, self.dialect)
-        script = _Script(columns, schemas, has_several=len(pieces) > 1)
+        pieces = pieces_of(sql, self.dialect)
+        piece, following = next(pieces, None), next(pieces, None)
+        script = _Script(columns, schemas, has_several=following is not None)
         session = self
         statements: list[Statement] = []
-        for piece in pieces:
+        while piece is not None:
             found = script.read(piece, session)
-            if not is_last or piece is not pieces[-1]:
+            if not is_last or following is not None:
                 session = session.after(*found, in_transaction=in_transaction)
-            opened = attached_by(piece, session.state.attached)
-            if opened is not None:
+            if (opened := attached_by(piece, session.state.attached)) is not None:
                 session = replace(session, state=replace(session.state, attached=opened))
             statements += found
-            piece.tokens = None  # nothing that is not needed any more waits for the garbage collector
+            piece, following = following, next(pieces, None)
         return tuple(statements), session
 
     def _after(self, statement: Statement) -> Session:

@@ -16,13 +16,13 @@ from sqlglot.tokenizer_core import TokenType
 
 from . import alterations, connection, containers, definitions, executed, renames
 from .arguments import arguments_at
-from .batches import cut
+from .batches import cut, several
 from .blocks import heads, is_of_a_block
 from .context import Context, Effort
 from .declarations import declared_columns
 from .definitions import ROUTINES, Definition
 from .draft import Draft
-from .finish import finished
+from .finish import close, finished, release
 from .lexis import BATCHED
 from .local_variables import declared_in, parameters
 from .longlists import UNREAD
@@ -37,7 +37,7 @@ from .state import moved_on
 from .table_functions import tables_of_call
 from .transaction_control import CONTROLS, control_behind, control_of, ends_transaction
 from .transfers import Query, all_of
-from .trees import take_apart, target
+from .trees import target
 from .verbs import DEFINITIONS, TRANSFERS, is_explained
 from .words import Words, from_text, from_tokens
 
@@ -69,7 +69,7 @@ def analyze_piece(piece: Piece, context: Context, effort: Effort | None = None) 
     literals = Literals(piece.tokens, piece.text)
     statements = tuple(finished(draft, piece.fingerprint, piece.sanitised, literals) for draft in drafts)
     for draft in drafts:
-        take_apart(draft.tree, draft.nodes)
+        release(draft)
     return statements
 
 
@@ -106,12 +106,11 @@ class _Reader:
     def _headed(self, words: Words) -> list[Draft]:
         """A statement with the heads of blocks before it, which may be all there is; several where no `;` is needed."""
         drafts: list[Draft]
-        if self.context.dialect in BATCHED and not definitions.is_routine(words):
-            parts = list(cut(words))
-            if len(parts) > 1:
-                drafts = self._sequence(parts)
-                return [draft for draft in drafts if not draft.says_nothing] or drafts[:1]
-        if self.context.dialect == "snowflake" and "->>" in words.upper and len(parts := list(words.split("->>"))) > 1:
+        is_batch = self.context.dialect in BATCHED and not definitions.is_routine(words)
+        if is_batch and (parts := several(cut(words))):
+            drafts = self._sequence(parts)
+            return [draft for draft in drafts if not draft.says_nothing] or drafts[:1]
+        if self.context.dialect == "snowflake" and "->>" in words.upper and (parts := several(words.split("->>"))):
             return self._chain(parts)
         control = control_of(words, self.context.dialect) if words.word(0) in CONTROLS else None
         if control is not None and (self.texts == 0 or words.word(0) in ("COMMIT", "ROLLBACK")):
@@ -131,7 +130,7 @@ class _Reader:
             drafts[0].session += [("variable", name) for name in sorted(own)]
         return drafts
 
-    def _chain(self, parts: list[Words]) -> list[Draft]:
+    def _chain(self, parts: Iterable[Words]) -> list[Draft]:
         """`a ->> b`: `$1` in b is the result of a (docs.snowflake.com: flow operator)."""
         drafts: list[Draft] = []
         results: tuple[tuple[TableRef, ...], ...] = ()
@@ -141,7 +140,7 @@ class _Reader:
             found = _Reader(replace(self.context, results=results), self.effort, self.texts)._headed(part)
             read = tuple(t for draft in found if draft.kind == "read" for t in draft.inputs)
             results = (*results, read)[-_RESULTS:]
-            drafts += found
+            drafts += self._closed(found)
         return drafts
 
     def _head(self, words: Words, start: int, end: int) -> list[Draft]:
@@ -297,9 +296,18 @@ class _Reader:
     def _sequence(self, parts: Iterable[Words]) -> list[Draft]:
         """Statements that follow one another: each meets the tables and names that those before it left."""
         reader = _Reader(self.context, self.effort, self.texts)
-        return [
-            d for part in parts for d in reader._next(reader._headed, part, 0, part.word(0) in ("COMMIT", "ROLLBACK"))
-        ]
+        drafts: list[Draft] = []
+        for part in parts:
+            is_due = part.word(0) in ("COMMIT", "ROLLBACK")
+            drafts += self._closed(reader._next(reader._headed, part, 0, is_due))
+        return drafts
+
+    def _closed(self, drafts: list[Draft]) -> list[Draft]:
+        """The drafts, without trees where many may follow; within a text, the statement around it may need them."""
+        if self.texts == 0:
+            for draft in drafts:
+                close(draft)
+        return drafts
 
     def _next(self, read: Callable[[_T], list[Draft]], what: _T, size: int, is_due: bool = False) -> list[Draft]:
         """The next statement, whose changes those after it meet; one that says so where none may be read any more."""
@@ -366,12 +374,14 @@ class _Reader:
         return [draft]
 
     def _text(self, text: str, in_routine: bool = False) -> list[Draft]:
-        from .tokens import split
+        from .tokens import pieces_of
 
         if self.texts >= _DEEPEST_TEXT:
             return [Draft.unread(self.context, "texts that execute texts, too deep")]
         inner = _Reader(replace(self.context, in_routine=in_routine), self.effort, self.texts + 1)
-        return [d for piece in split(text, self.context.dialect) for d in inner._next(inner.piece, piece, piece.size)]
+        return [
+            d for piece in pieces_of(text, self.context.dialect) for d in inner._next(inner.piece, piece, piece.size)
+        ]
 
 
 _Read = Callable[[_Reader, Words, Draft], list[Draft]]

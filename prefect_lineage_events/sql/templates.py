@@ -14,6 +14,7 @@ from typing import Literal
 from sqlglot.tokenizer_core import Token, TokenType
 
 from .lexis import lexis
+from .packed_tokens import Tokens, empty_like
 from .scanner import Scanner
 
 FILLER = "\ue000"
@@ -128,9 +129,9 @@ def _address(text: str, colon: int) -> Mask | None:
     return Mask(colon - len(scheme[1]), address.end(), "literal")
 
 
-def resolve(tokens: Sequence[Token], masks: Sequence[Mask], source: str) -> list[Token]:
+def resolve(tokens: Sequence[Token], masks: Sequence[Mask], source: str) -> Tokens:
     """The tokens, with those that cover a mask turned into what the mask stands for."""
-    result: list[Token] = []
+    result = empty_like(tokens)
     first = 0  # of the masks that this token or a later one may cover: both are in order
     for token in tokens:
         if FILLER not in token.text:
@@ -151,21 +152,22 @@ def resolve(tokens: Sequence[Token], masks: Sequence[Mask], source: str) -> list
             result.append(_token(token, TokenType.STRING, source[token.start : token.end + 1]))
         elif whole and covered[0].parts:
             for i, part in enumerate(covered[0].parts):
-                result += [_token(token, TokenType.DOT, ".")] if i else []
+                if i:
+                    result.append(_token(token, TokenType.DOT, "."))
                 result.append(_token(token, TokenType.IDENTIFIER, part))
         else:
             result.append(_token(token, TokenType.IDENTIFIER, source[token.start : token.end + 1]))
     return result
 
 
-def binds(tokens: Sequence[Token], dialect: str) -> list[Token]:
+def binds(tokens: Sequence[Token], dialect: str) -> Tokens:
     """The tokens, with drivers' binds that sqlglot does not read turned into a placeholder or a name.
 
     `%s` and `%(name)s` (PEP 249 format, pyformat), BigQuery's `%(name:TYPE)s`, `%%`, SQLite's `?1`, PEP 249's numeric
     `:1`, `$1` and `$name` where no name begins so, and the clients' `&name`, `&&name`, `&1`.
     """
     signs = "%" if dialect in _DOLLAR_NAMES else "%$"
-    result: list[Token] = []
+    result = empty_like(tokens)
     i, count = 0, len(tokens)
     while i < count:
         token = tokens[i]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from . import quoted_texts, unknown_dialect
 from .context import Context
@@ -21,6 +21,7 @@ from .lexis import FIRST_WORDS_COUNT, MOST_TOKENS, known, tokenize
 from .literals import Places
 from .longlists import HINTS, UNREAD, cut_long_lists
 from .model import TableRef
+from .packed_tokens import PackedTokens, Tokens
 from .sanitise import DEFAULT_LIMIT, cut, described, shown
 from .scanner import Scanner
 from .scripts import cut_characters, cut_tokens, delimited, may_have_cuts, without_client_lines
@@ -45,7 +46,7 @@ class Piece:
     in it: the literals that name them are shown. Nothing is computed before it is asked for.
     """
 
-    def __init__(self, text: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: list[Token] | None):
+    def __init__(self, text: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: Tokens | None):
         self.text = text
         self.dialect = dialect
         self.prepared = prepared
@@ -102,20 +103,33 @@ class Piece:
 
 def split(sql: str, dialect: str) -> list[Piece]:
     """The statements of a text, in order; empty ones and comments alone make no piece. Never raises."""
+    return list(pieces_of(sql, dialect))
+
+
+def pieces_of(sql: str, dialect: str) -> Iterator[Piece]:
+    """The statements of a text, in order, each made when the one before it has been taken: what `split` gives."""
     dialect = known(dialect)
     text = without_client_lines(without_inline_data(opened(sql, dialect), dialect), dialect)
     short = cut_long_lists(text, dialect)
     text = short.text if dialect else unknown_dialect.without_comments(short.text)
     sections = delimited(text, dialect) if "elimiter" in text or "ELIMITER" in text else None
     reader = _Reader(dialect)
-    pieces = [piece for section in sections or [text] for piece in reader.pieces(section)]
-    for piece in pieces:
-        piece.lost, piece.lost_literal = short.lost_columns, short.lost_literal
-    if pieces and not (short.is_whole and reader.is_whole):
-        pieces[-1].lost = UNREAD
-        if (control := _CONTROL_AT_END.search(sql, max(len(sql) - _END, 0))) is not None:
-            pieces.append(reader.single(control[1]))
-    return pieces
+    last: Piece | None = None
+    for section in sections or [text]:
+        for piece in reader.pieces(section):
+            piece.lost, piece.lost_literal = short.lost_columns, short.lost_literal
+            if last is not None:
+                yield last
+            last = piece
+    if last is None:
+        return
+    if short.is_whole and reader.is_whole:
+        yield last
+        return
+    last.lost = UNREAD
+    yield last
+    if (control := _CONTROL_AT_END.search(sql, max(len(sql) - _END, 0))) is not None:
+        yield reader.single(control[1])
 
 
 class _Reader:
@@ -126,44 +140,43 @@ class _Reader:
         self.is_whole = True
         self._left = MOST_TOKENS
 
-    def pieces(self, source: str) -> list[Piece]:
+    def pieces(self, source: str) -> Iterator[Piece]:
         dialect = self.dialect
         source = _trimmed(source, dialect)
         if not source or not self._left:
             self.is_whole = self.is_whole and not source
-            return []
+            return
         prepared, masks = mask(source, dialect, self._left)
         tokens, read = self._tokens(prepared)
         if tokens is None:
             # what tokenises statement by statement; the statement that does not is a piece without tokens
-            return self._singles(cut_characters(source, dialect))
+            yield from self._singles(cut_characters(source, dialect))
+            return
         if read < len(source):
             source, prepared, self.is_whole = source[:read], prepared[:read], False
         if not tokens:
-            return []
+            return
         spans = list(cut_tokens(tokens, dialect)) if may_have_cuts(source, dialect) else [(0, len(tokens))]
         if len(spans) == 1 and tokens[spans[0][0]].start == 0:
             start, end = spans[0]
             last = tokens[end - 1].end + 1
             self._left = max(self._left - len(tokens), 0)
-            return [_piece(source[:last], dialect, prepared[:last], masks, tokens[start:end])]
-        if dialect in FIRST_WORDS_COUNT:
-            return self._singles([source[tokens[a].start : tokens[b - 1].end + 1] for a, b in spans])
-        self._left = max(self._left - len(tokens), 0)
-        return list(self._statements(source, prepared, masks, tokens, spans))
+            yield _piece(source[:last], dialect, prepared[:last], masks, _part(tokens, start, end))
+        elif dialect in FIRST_WORDS_COUNT:
+            yield from self._singles([source[tokens[a].start : tokens[b - 1].end + 1] for a, b in spans])
+        else:
+            self._left = max(self._left - len(tokens), 0)
+            yield from self._statements(source, prepared, masks, tokens, spans)
 
     def _statements(
-        self, source: str, prepared: str, masks: Sequence[Mask], tokens: list[Token], spans: Sequence[tuple[int, int]]
+        self, source: str, prepared: str, masks: Sequence[Mask], tokens: Tokens, spans: Sequence[tuple[int, int]]
     ) -> Iterator[Piece]:
         """The pieces of a script, with the tokens and masks that it has: they are moved, not looked for again."""
         first = 0  # of the masks that this statement or a later one may hold
         for a, b in spans:
             start, end = tokens[a].start, tokens[b - 1].end + 1
             text = source[start:end].rstrip().rstrip(";")
-            own = tokens[a:b]
-            for token in own:
-                token.start -= start
-                token.end -= start
+            own = _part(tokens, a, b, start)
             while own and own[-1].start >= len(text):
                 own.pop()
             last = first
@@ -177,8 +190,7 @@ class _Reader:
             if piece.tokens:
                 yield piece
 
-    def _singles(self, parts: Sequence[str]) -> list[Piece]:
-        pieces: list[Piece] = []
+    def _singles(self, parts: Sequence[str]) -> Iterator[Piece]:
         for part in parts:
             source = _trimmed(part, self.dialect)
             if not source:
@@ -187,9 +199,8 @@ class _Reader:
                 self.is_whole = False
                 break
             piece = self.single(source)
-            if piece.tokens != []:  # what is a comment when it stands alone
-                pieces.append(piece)
-        return pieces
+            if piece.tokens is None or piece.tokens:  # else it is a comment when it stands alone
+                yield piece
 
     def single(self, source: str) -> Piece:
         prepared, masks = mask(source, self.dialect, self._left)
@@ -198,13 +209,24 @@ class _Reader:
         self._left = max(self._left - len(tokens if tokens is not None else source), 0)
         return _piece(source[:read], self.dialect, prepared[:read], masks, tokens)
 
-    def _tokens(self, prepared: str) -> tuple[list[Token] | None, int]:
+    def _tokens(self, prepared: str) -> tuple[Tokens | None, int]:
         if not self.dialect and unknown_dialect.is_doubtful(prepared):
             return None, len(prepared)
         return tokenize(prepared, self.dialect, self._left)
 
 
-def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: list[Token] | None) -> Piece:
+def _part(tokens: Tokens, start: int, end: int, offset: int = 0) -> Tokens:
+    """The tokens from `start` to before `end`, with positions in the text less by `offset`."""
+    if isinstance(tokens, PackedTokens):
+        return tokens.part(start, end, offset)
+    part = tokens[start:end]
+    for token in part if offset else ():
+        token.start -= offset
+        token.end -= offset
+    return part
+
+
+def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: Tokens | None) -> Piece:
     doubtful = False
     if tokens:
         if masks:
@@ -216,7 +238,7 @@ def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], to
         if not dialect and '"' in prepared:
             tokens, doubtful = unknown_dialect.texts_in_double_quotes(tokens, prepared)
         while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
-            tokens = tokens[:-1]
+            tokens.pop()
     piece = Piece(source, dialect, prepared, masks, tokens)
     piece.doubt = unknown_dialect.REASON if doubtful else ""
     return piece

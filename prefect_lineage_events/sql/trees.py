@@ -14,6 +14,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from .clauses import clickhouse, merge_with_delete, mysql
 from .metered import ParserStopped, parser
+from .packed_tokens import PackedTokens
 from .phrases import without_phrases
 from .templates import FILLER
 
@@ -53,6 +54,8 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
     reason = _unfit(tokens)
     if reason:
         return None, reason
+    if isinstance(tokens, PackedTokens):
+        tokens = list(tokens)
     tokens = _with_functions(tokens, text)
     if dialect in _BEFORE_PARSING:
         tokens = _BEFORE_PARSING[dialect](tokens)
@@ -73,11 +76,18 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
         return None, f"the parser failed ({type(error).__name__})"
     finally:
         _quiet.on = False
-    if len(trees) != 1 or trees[0] is None or isinstance(trees[0], (exp.Command, exp.Column, exp.Alias)):
+    if len(trees) != 1 or not _is_statement(trees[0]):
+        for tree in trees:
+            take_apart(tree, ())
         return None, "it does not parse"
-    if isinstance(trees[0], exp.Insert) and (trees[0].this is None or isinstance(trees[0].this, exp.Values)):
-        return None, "it does not parse"  # the parser took the target's name for a word of its own
     return trees[0], ""
+
+
+def _is_statement(tree: Expr | None) -> bool:
+    if tree is None or isinstance(tree, (exp.Command, exp.Column, exp.Alias)):
+        return False
+    # without a target, the parser took its name for a word of its own
+    return not isinstance(tree, exp.Insert) or not (tree.this is None or isinstance(tree.this, exp.Values))
 
 
 def target(name: str, columns: Collection[str]) -> tuple[exp.Table, Expr]:

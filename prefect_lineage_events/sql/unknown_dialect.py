@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from sqlglot.tokenizer_core import Token, TokenType
 
 from .lexis import word_set
+from .packed_tokens import Tokens, copy_of
 
 REASON = "a text in double quotes may be a name: the dialect is not known"
 _MARK = re.compile(r"['\"`#]|--|/\*|//")
@@ -64,10 +65,10 @@ def is_doubtful(text: str) -> bool:
     return "\\" in text and _ESCAPED_QUOTE.search(text) is not None
 
 
-def texts_in_double_quotes(tokens: Sequence[Token], text: str) -> tuple[list[Token], bool]:
+def texts_in_double_quotes(tokens: Sequence[Token], text: str) -> tuple[Tokens, bool]:
     """The tokens, with texts for the names in double quotes that stand where a text can stand; and whether one of them
     may be a name all the same."""
-    result = list(tokens)
+    result = copy_of(tokens)
     texts: list[tuple[int, bool]] = []
     names: set[str] = set()
     opened = [_Level()]
