@@ -38,6 +38,10 @@ from .remote import ROWSETS
 from .table_functions import may_name_tables, tables_of_call
 from .words import Kind, Words
 
+# Parentheses with a frame of their own; those within are read with the innermost. In a text of nothing else, one each
+# would be as many objects for the garbage collector.
+_DEEPEST = 2_000
+
 
 def recover(words: Words, start: int, end: int, draft: Draft, makes_tables: bool = False) -> None:
     """Note in `draft` what the words from `start` to before `end` read and write; `makes_tables`: SELECT INTO does."""
@@ -46,6 +50,8 @@ def recover(words: Words, start: int, end: int, draft: Draft, makes_tables: bool
 
 class _Scan(Changes):
     """The loop: parentheses, items of FROM lists, CTEs. What changes data is read by `Changes`."""
+
+    _too_deep = 0  # parentheses that are open within the innermost frame
 
     def run(self, at: int) -> None:
         upper = self.words.upper
@@ -87,6 +93,9 @@ class _Scan(Changes):
     # --- parentheses
 
     def _open(self, at: int, frame: Frame) -> None:
+        if len(self.stack) > _DEEPEST:
+            self._too_deep += 1
+            return
         child = Frame(ctes=frame.ctes, is_target=frame.is_target)
         frame.is_target = False
         if frame.expects:
@@ -99,6 +108,9 @@ class _Scan(Changes):
         self.stack.append(child)
 
     def _close(self, at: int) -> int:
+        if self._too_deep:
+            self._too_deep -= 1
+            return at + 1
         if len(self.stack) == 1:
             return at + 1
         child = self.stack.pop()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from prefect_lineage_events.sql import analyze, parsing
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.draft import Draft
-from prefect_lineage_events.sql.recovery import recover
+from prefect_lineage_events.sql.recovery import _DEEPEST, _Scan, recover
 from prefect_lineage_events.sql.words import Words, from_text
 
 from .tables.case import Case, all_cases
@@ -163,3 +163,18 @@ def test_depth_does_not_stop_it(depth: int):
 )
 def test_no_order_of_words_makes_it_raise(words: list[str]):
     _recovered(" ".join(words), "snowflake")
+
+
+@pytest.mark.parametrize("depth", [10, _DEEPEST - 1, _DEEPEST + 1, 5 * _DEEPEST])
+def test_parentheses_beyond_all_depth_hide_no_table(depth: int) -> None:
+    text = f"insert into a select * from {'(' * depth} select x from b {')' * depth} c, d where e in (select f from g)"
+    draft = _recovered(text)
+    assert _names(draft.outputs) == ["a"]
+    assert _names(draft.inputs) == ["b", "d", "g"]
+
+
+def test_open_parentheses_are_few_frames() -> None:
+    words = _words("select " + "(" * 5 * _DEEPEST)
+    scan = _Scan(words, len(words), Draft(Context("")), False)
+    scan.run(0)
+    assert scan._too_deep == 4 * _DEEPEST
