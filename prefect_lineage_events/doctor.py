@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -107,8 +106,9 @@ def _target(to: Target) -> Finding:
         open_once(to)
     except TransientDeliveryError as error:
         return Finding(False, "lineage target", f"{to}: {error}", _CONFIGURATION)
-    if path := to.place.get("log_file_path"):
-        return _file(to, Path(str(path)))
+    if to.place.get("log_file_path") and not is_configured():
+        seen = f"{to}, since none is configured in this environment"
+        return Finding(True, "lineage target", seen, "to have lineage in a backend, set OPENLINEAGE_URL", True)
     if parts.hostname:
         if (parts.hostname, parts.port) == _prefects_place():
             advice = "set OPENLINEAGE_URL to the address of a lineage backend, such as http://marquez:5000"
@@ -125,18 +125,3 @@ def _target(to: Target) -> Finding:
 def _prefects_place() -> tuple[str | None, int | None]:
     parts = urlsplit(PREFECT_API_URL.value() or "")
     return parts.hostname, parts.port
-
-
-def _file(to: Target, path: Path) -> Finding:
-    """A file: can it be written, and did anybody ask for one?"""
-    if not path.parent.is_dir():
-        seen = f"{to}: the folder {path.parent} is missing"
-        return Finding(False, "lineage target", seen, "make it, or set OPENLINEAGE_URL")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        return Finding(
-            False, "lineage target", f"{to} cannot be written", "change its permissions, or set OPENLINEAGE_URL"
-        )
-    if not is_configured():
-        seen = f"{to}, since none is configured in this environment"
-        return Finding(True, "lineage target", seen, "to have lineage in a backend, set OPENLINEAGE_URL", True)
-    return Finding(True, "lineage target", f"{to} (profile {to.profile})")

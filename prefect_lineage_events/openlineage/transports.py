@@ -44,7 +44,7 @@ def _require_writable(transport: Transport) -> None:
     given = transport.config.log_file_path
     path = Path(LocalFileHandler._to_local_path(given))
     if not path.parent.is_dir():
-        raise NotADirectoryError(f"there is no folder {path.parent} for the file {given}: create it, or name another")
+        raise NotADirectoryError(f"the folder {path.parent} is missing: create it, or name another file")
     if path.is_dir() and transport.config.append:
         raise IsADirectoryError(f"{given} is a folder: name a file in it")
     existing = path if transport.config.append and path.exists() else path.parent
