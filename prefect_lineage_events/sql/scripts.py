@@ -9,6 +9,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from .lexis import BATCHED, PL_SQL, PSQL
 from .scanner import Scanner
+from .windowed import replaced
 
 # https://dev.mysql.com/doc/refman/8.4/en/stored-programs-defining.html
 # A client's directive is followed by bare signs; with a literal behind it, the word is an option (of a COPY, say).
@@ -28,8 +29,7 @@ def without_client_lines(text: str, dialect: str) -> str:
     """The text without psql's commands, which the client reads itself."""
     if "\\" not in text or dialect not in PSQL:
         return text
-    text = _CLIENT_COPY.sub(r"\1\2;", text)
-    return _META_COMMAND.sub("", text)
+    return replaced(_META_COMMAND, "", replaced(_CLIENT_COPY, r"\1\2;", text))
 
 
 def delimited(text: str, dialect: str) -> list[str] | None:

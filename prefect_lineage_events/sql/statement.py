@@ -379,9 +379,8 @@ class _Reader:
         if self.texts >= _DEEPEST_TEXT:
             return [Draft.unread(self.context, "texts that execute texts, too deep")]
         inner = _Reader(replace(self.context, in_routine=in_routine), self.effort, self.texts + 1)
-        return [
-            d for piece in pieces_of(text, self.context.dialect) for d in inner._next(inner.piece, piece, piece.size)
-        ]
+        pieces = pieces_of(text, self.context.dialect)
+        return [draft for piece in pieces for draft in inner._next(inner.piece, piece, piece.size)]
 
 
 _Read = Callable[[_Reader, Words, Draft], list[Draft]]

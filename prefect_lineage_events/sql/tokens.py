@@ -28,6 +28,7 @@ from .scripts import cut_characters, cut_tokens, delimited, may_have_cuts, witho
 from .shape import Shape, shape
 from .sniff import PARSED
 from .templates import Mask, binds, mask, resolve
+from .windowed import search
 
 # What ends a transaction at a text's end counts for all that stands before it, read or not.
 _CONTROL_AT_END = re.compile(r";\s*((?:commit|rollback|end)\b[ \w]{0,40})[\s;]*\Z", re.IGNORECASE)
@@ -231,7 +232,7 @@ def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], to
     if tokens:
         if masks:
             tokens = resolve(tokens, masks, source)
-        if _BINDS.search(prepared):
+        if search(_BINDS, prepared, 2):
             tokens = binds(tokens, dialect)
         if dialect in quoted_texts.DIALECTS and '"' in prepared:
             tokens = quoted_texts.quoted_texts(tokens, prepared)

@@ -13,6 +13,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from .lexis import word_set
 from .packed_tokens import Tokens, copy_of
+from .windowed import search
 
 REASON = "a text in double quotes may be a name: the dialect is not known"
 _MARK = re.compile(r"['\"`#]|--|/\*|//")
@@ -37,7 +38,7 @@ def without_comments(text: str) -> str:
     pieces: list[str] = []
     missing: set[str] = set()
     at = position = 0
-    while mark := _MARK.search(text, position):
+    while mark := search(_MARK, text, 2, position):
         start, sign = mark.start(), mark[0]
         if sign in ("'", '"', "`"):
             quoted = _oracle_text(text, start, missing) if sign == "'" else 0

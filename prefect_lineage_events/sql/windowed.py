@@ -1,0 +1,31 @@
+"""Patterns over a long text in windows: a search holds the interpreter's lock from its beginning to its end."""
+
+from __future__ import annotations
+
+import re
+
+WINDOW = 65_536  # characters: of the slowest pattern, two milliseconds
+
+
+def search(pattern: re.Pattern[str], text: str, longest: int, start: int = 0) -> re.Match[str] | None:
+    """The first match of a pattern that matches at most `longest` characters, from `start` on."""
+    while start < len(text):
+        stop = min(start + WINDOW, len(text))
+        match = pattern.search(text, start, stop)
+        if match is not None and (match.end() < stop or stop == len(text)):
+            return match
+        if stop == len(text):
+            return None
+        start = stop - longest
+    return None
+
+
+def replaced(pattern: re.Pattern[str], replacement: str, text: str) -> str:
+    """The text with a replacement for each match of a pattern that matches within one line."""
+    parts: list[str] = []
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + WINDOW) + 1 or len(text)
+        parts.append(pattern.sub(replacement, text[start:end]))
+        start = end
+    return "".join(parts)
