@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import Callable
 from types import TracebackType
 
@@ -63,7 +64,15 @@ def failed_softly(what: str, error: BaseException | None = None) -> None:
     _said.update(kinds)
     if not is_said:
         logger.warning("lineage: %s failed (%s); the flow is not affected", what, type(error).__name__)
-    logger.debug("lineage: %s failed", what, exc_info=error)
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("lineage: %s failed: %s", what, described(error))
+
+
+def described(error: BaseException | None) -> str:
+    """An error's kind and the lines where it was raised, without its text: a driver's may hold values or a password."""
+    if error is None:
+        return "no error"
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
 
 
 def _origin(error: BaseException | None) -> str:

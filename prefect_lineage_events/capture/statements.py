@@ -6,12 +6,13 @@ Every driver's every way ends here, whether it is called or awaited.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from prefect_lineage_events.capture.log import failed_softly, is_of_a_signal, logger, softly
+from prefect_lineage_events.capture.log import described, failed_softly, is_of_a_signal, logger, softly
 from prefect_lineage_events.capture.many import may_be_in_part, returns_one_row, rows_of_many
 from prefect_lineage_events.capture.notes import Counted
 
@@ -30,7 +31,9 @@ def ask(question: Callable[..., T], *args: Any, default: T) -> T:
     except Exception as error:
         if is_of_a_signal(error.__traceback__):
             raise
-        logger.debug("lineage: %s did not answer: %r", getattr(question, "__qualname__", question), error)
+        if logger.isEnabledFor(logging.DEBUG):
+            name = getattr(question, "__qualname__", "a question")
+            logger.debug("lineage: %s did not answer: %s", name, described(error))
         return default
 
 

@@ -91,3 +91,19 @@ def test_a_statement_that_has_run_succeeds_though_the_stack_has_no_room_to_tell_
         raise RecursionError
 
     assert after("the driver's result", told) == "the driver's result"
+
+
+def test_the_text_of_an_error_reaches_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    def leaks() -> None:
+        try:
+            raise KeyError("hunter" + "2")
+        except KeyError as error:
+            raise ValueError("password=hunter" + "2") from error
+
+    with caplog.at_level(logging.DEBUG, logger="prefect_lineage_events"):
+        ask(leaks, default=None)
+        with softly("this test"):
+            leaks()
+    assert "hunter" + "2" not in caplog.text
+    assert caplog.text.count("ValueError") >= 2
+    assert "in leaks" in caplog.text
