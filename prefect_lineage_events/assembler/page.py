@@ -27,6 +27,7 @@ class Page:
         self.before = ledger.read(client, [lineage.run.id]).get(lineage.run.id)
         self._entry = _anew(self.before, lineage, stored_events)
         self._names: Mapping[str, str] = {}
+        self._rendered: tuple[Mapping[str, Sent], str] | None = None
 
     @property
     def outdated(self) -> bool:
@@ -89,8 +90,11 @@ class Page:
         self._entry = ledger.write(self._client, self._lineage.run, self._entry, self._text())
 
     def _text(self) -> str:
-        told = {self._names.get(key, line.target): line for key, line in self._entry.targets.items()}
-        return artifact.markdown(self._lineage, told)
+        """The text for people, which is rendered again only when a target has something else."""
+        if self._rendered is None or self._rendered[0] != self._entry.targets:
+            told = {self._names.get(key, line.target): line for key, line in self._entry.targets.items()}
+            self._rendered = self._entry.targets, artifact.markdown(self._lineage, told)
+        return self._rendered[1]
 
 
 def _anew(before: Entry | None, lineage: RunLineage, stored_events: int) -> Entry:

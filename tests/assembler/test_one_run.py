@@ -10,7 +10,7 @@ from prefect import flow, task
 from prefect.events import emit_event
 from prefect.runtime import flow_run, task_run
 
-from prefect_lineage_events.assembler import one_run, sweep_state
+from prefect_lineage_events.assembler import artifact, one_run, sweep_state
 from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run
 from prefect_lineage_events.assembler.sweep import sweep_runs
 from prefect_lineage_events.history.model import Completeness, RunHistory
@@ -93,3 +93,17 @@ def test_a_subflow_is_assembled_again_when_the_parent_that_handed_it_rows_has_to
     assert [i["name"] for i in target.of(child)[-1]["inputs"]] == ["shop.public.source"]
     assert target.types(child) == ["START", "COMPLETE", "COMPLETE"]
     assert child not in {w.flow_run_id for w in sweep_state.read(client).waiting}
+
+
+def test_the_page_of_a_run_is_rendered_once_for_each_thing_it_says(target, client, monkeypatch):
+    rendered = []
+    markdown = artifact.markdown
+
+    def counted(*args: object) -> str:
+        rendered.append(markdown(*args))  # type: ignore[arg-type]
+        return rendered[-1]
+
+    monkeypatch.setattr(artifact, "markdown", counted)
+    assert assemble_run(client, daily_load(), ORDER).outcome == "sent"
+    assert rendered
+    assert len(rendered) == len(set(rendered))
