@@ -66,7 +66,7 @@ FAULTS = [
 MISFORTUNES: list[tuple[Condition, list[str]]] = [
     (Condition("events refused", api="refused", said=1), ["settled", "signal_term"]),
     (Condition("events silent", api="silent", said=1, waits=True), ["settled", "raw_uncaught"]),
-    (Condition("events stall", api="stalled", said=1, waits=True), ["settled"]),
+    (Condition("events stall", {"HARM_KEEPALIVE": "1"}, api="stalled", said=1, waits=True), ["settled"]),
     (Condition("API dies in mid-flow", _ALL_OF_API_GONE, api="cut", said=1, waits=True), ["cut_off"]),
     (Condition("API dies in mid-flow, default retries", api="cut", said=1, waits=True), ["cut_off"]),
     (Condition("API away", api="away", said=1, waits=True), ["settled"]),

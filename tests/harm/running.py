@@ -26,7 +26,7 @@ PACKAGE = HERE.parents[1] / "prefect_lineage_events"
 _CHANCE = re.compile(r"Still processing items: \d+ items remaining|asyncio - Executing .* took [0-9.]+ seconds")
 OURS = re.compile(r"prefect_lineage_events - |^lineage: ")
 Way = Literal["plain", "swap", "plugin"]
-_GIVE_UP = 420.0  # plain Prefect takes up to five minutes to end when its events stall
+_GIVE_UP = 420.0  # plain Prefect takes a minute to end when its events stall, and longer on a loaded machine
 NEVER_ENDED = -999
 
 

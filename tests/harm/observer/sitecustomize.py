@@ -1,7 +1,8 @@
 """Runs in every program of the corpus, before it: writes down how the program ended, and breaks what a test breaks.
 
 `HARM_REPORT`: the file for the last exception and the moment at which the interpreter began to end. `HARM_FAULT`: what
-is broken in the package, as `module:attribute=how`.
+is broken in the package, as `module:attribute=how`. `HARM_KEEPALIVE`: seconds after which a websocket notices that its
+peer does not answer, with and without lineage; Prefect's client tries eleven times.
 """
 
 from __future__ import annotations
@@ -108,9 +109,22 @@ def _no_threads_for_lineage() -> None:
     threading.Thread.start = refusing  # type: ignore[method-assign]
 
 
+def _keep_websockets_alive_for(seconds: float) -> None:
+    import wrapt
+
+    def patch(module: ModuleType) -> None:
+        module.connect.__init__.__kwdefaults__ |= dict.fromkeys(
+            ("ping_interval", "ping_timeout", "close_timeout"), seconds
+        )
+
+    wrapt.register_post_import_hook(patch, "websockets.asyncio.client")
+
+
 if "HARM_REPORT" in os.environ:
     sys.excepthook = _excepthook
     threading._shutdown = _shutdown_of(threading._shutdown)  # type: ignore[attr-defined]
+    if "HARM_KEEPALIVE" in os.environ:
+        _keep_websockets_alive_for(float(os.environ["HARM_KEEPALIVE"]))
     _fault = os.environ.get("HARM_FAULT", "")
     if _fault == "no threads":
         _no_threads_for_lineage()
