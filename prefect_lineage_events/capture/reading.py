@@ -14,7 +14,7 @@ from prefect_lineage_events.capture.value_matching import remember
 class Reading:
     """The result of a cursor's last statement. One per cursor, for one result after the other.
 
-    `rows` is what was fetched of it so far, of `most` that it can have (0: not known). `arrival` is called once when
+    `rows` is what was fetched of it so far, of `most` that it can have, if that is known. `arrival` is called once when
     the first fetch succeeds: only then does an asynchronous statement count as having succeeded.
     """
 
@@ -26,14 +26,15 @@ class Reading:
         self._watched: ForgottenNote | None = None
         self._single: StatementNote | None = None
         self.arrival: Callable[[], None] | None = None
-        self.rows = self.most = 0
+        self.rows = 0
+        self.most: int | None = None
 
     @property
     def open(self) -> bool:
         """Is there a result whose rows are being counted?"""
         return self._note is not None
 
-    def starts(self, note: StatementNote, reader: Any, most: int = 0) -> None:
+    def starts(self, note: StatementNote, reader: Any, most: int | None = None) -> None:
         """A result has begun whose number of rows is not known yet; `reader` is what the user holds of it. It is
         exhausted with its row number `most`."""
         self._unwatch()
@@ -70,7 +71,7 @@ class Reading:
             return row
         if self._single is not None:
             self._took_first(row)
-        if self.arrival is None and not self.most:
+        if self.arrival is None and self.most is None:
             self.rows += 1
         else:
             self.fetched(1)

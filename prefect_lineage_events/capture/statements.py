@@ -235,7 +235,7 @@ def note_statement(
     cursor._self_noted = True
     if note is not None and has_result:
         if rows is None:
-            cursor._self_reading.starts(note, cursor, int(sets is None and returns_one_row(text)))
+            cursor._self_reading.starts(note, cursor, 1 if sets is None and returns_one_row(text) else None)
         if rows is None or rows == 1:
             cursor._self_reading.may_be_single(note)
 
