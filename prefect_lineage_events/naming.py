@@ -131,6 +131,9 @@ _ALIASES = {
     "postgresql": "postgres",
     "pg": "postgres",
     "psql": "postgres",
+    "pgsql": "postgres",
+    "postgis": "postgres",
+    "timescaledb": "postgres",
     "mariadb": "mysql",
     "sqlserver": "mssql",
     "tsql": "mssql",
@@ -143,6 +146,14 @@ _ALIASES = {
     "singlestoredb": "singlestore",
     "memsql": "singlestore",
     "cockroach": "cockroachdb",
+    "scylla": "cassandra",
+    "scylladb": "cassandra",
+    "hive2": "hive",
+    "mongo": "mongodb",
+    "rediss": "redis",
+    "bolt": "neo4j",
+    "yugabyte": "yugabytedb",
+    "hdb": "hana",
     "s3a": "s3",
     "s3n": "s3",
     "gcs": "gs",
@@ -150,7 +161,17 @@ _ALIASES = {
     "wasb": "wasbs",
 }
 # Schemes whose authority is a host and a port, beside the stores of tables.
-_HOSTED = {"http": 80, "https": 443, "kafka": 9092, "ftp": 21, "sftp": 22, "hdfs": 8020, "redis": 6379}
+_HOSTED = {
+    **{"http": 80, "https": 443, "kafka": 9092, "ftp": 21, "sftp": 22, "hdfs": 8020, "redis": 6379, "mongodb": 27017},
+    **{"elasticsearch": 9200, "opensearch": 9200, "neo4j": 7687, "amqp": 5672, "amqps": 5671, "nats": 4222},
+    **{"mqtt": 1883, "mqtts": 8883, "pulsar": 6650, "memcached": 11211, "influxdb": 8086, "couchbase": 11210},
+    **{"arangodb": 8529, "couchdb": 5984, "milvus": 19530, "qdrant": 6333, "solr": 8983, "ldap": 389, "ldaps": 636},
+    **{"smb": 445, "dremio": 31010, "drill": 31010, "druid": 8888, "pinot": 8099, "hana": 30015, "firebird": 3050},
+    **{"informix": 9088, "sybase": 5000, "monetdb": 50000, "questdb": 8812, "materialize": 6875, "risingwave": 4566},
+    **{"greenplum": 5432, "tidb": 4000, "yugabytedb": 5433, "ignite": 10800, "netezza": 5480},
+}
+
+_WITHOUT_OWN_PORT = frozenset({"http", "https", "ftp", "sftp", "redis"})
 
 
 def scheme_of(name: str) -> str:
@@ -179,6 +200,8 @@ def server_namespace(scheme: str, host: str, port: int | None) -> str:
     if scheme == "redshift":
         host = _redshift_cluster(host)
     port = ports[0] if ports and (port is None or port in ports) else port
+    if not known and scheme in _HOSTED:
+        port = _shown_port(scheme, port)
     return f"{scheme}://{host}" + (f":{port}" if port and not (known and known.portless) else "")
 
 
@@ -285,14 +308,18 @@ def _table_name(scheme: Scheme, name: str) -> str:
 
 
 def _hosted(scheme: str, authority: str) -> str:
-    """Hosts, a comma between them, with the scheme's port: Kafka's stands there always, HTTP's never."""
+    """Hosts, a comma between them, with the scheme's port: a store's stands there always, HTTP's never."""
     hosts = []
     for one in authority.rpartition("@")[2].rstrip("/").split(","):
         host, port = host_and_port(one)
-        port = port or _HOSTED[scheme]
-        shown = scheme in ("kafka", "hdfs") or port != _HOSTED[scheme]
-        hosts.append(host_of(host) + (f":{port}" if shown else ""))
+        port = _shown_port(scheme, port)
+        hosts.append(host_of(host) + (f":{port}" if port else ""))
     return f"{scheme}://{','.join(hosts)}"
+
+
+def _shown_port(scheme: str, port: int | None) -> int | None:
+    port = port or _HOSTED[scheme]
+    return None if scheme in _WITHOUT_OWN_PORT and port == _HOSTED[scheme] else port
 
 
 def host_and_port(authority: str) -> tuple[str, int | None]:

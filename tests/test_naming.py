@@ -26,6 +26,10 @@ _SPELLINGS = {
         "postgres://localhost./SHOP/PUBLIC/ORDERS",
         'pg://localhost/"shop"/"public"/"orders"',
     ],
+    Dataset("postgres://h:5432", "shop.public.orders"): [
+        "pgsql://h/shop/public/orders",
+        "timescaledb://h/shop.public.orders",
+    ],
     Dataset("postgres://db.example.com:6432", "shop.Public.Orders"): [
         "postgresql://DB.example.com:6432/shop/Public/Orders",
     ],
@@ -101,6 +105,16 @@ _SPELLINGS = {
         "https://acct.blob.core.windows.net/raw/in/orders.csv?sv=1&sig=secret",
     ],
     Dataset("kafka://broker:9092", "orders"): ["kafka://Broker/orders", "kafka://broker:9092/orders"],
+    Dataset("mongodb://db.example.com:27017", "shop.orders"): [
+        "mongodb://db.example.com/shop.orders",
+        "mongodb://u:secret@DB.example.com:27017/shop.orders",
+        "mongo://db.example.com/shop.orders",
+    ],
+    Dataset("mongodb://a:27017,b:27018", "shop.orders"): ["mongodb://a,b:27018/shop.orders"],
+    Dataset("elasticsearch://h:9200", "orders"): ["elasticsearch://h/orders", "elasticsearch://h:9200/orders"],
+    Dataset("neo4j://h:7687", "orders"): ["bolt://h/orders", "neo4j+s://h:7687/orders"],
+    Dataset("cassandra://h:9042", "shop.orders"): ["scylla://h/shop/orders", "cassandra://h:9042/shop.orders"],
+    Dataset("greenplum://h:5432", "shop.public.orders"): ["greenplum://h/shop.public.orders"],
     Dataset("https://api.example.com", "v1/orders"): [
         "https://api.example.com/v1/orders",
         "HTTPS://API.example.com:443/v1/orders?page=1",
