@@ -162,15 +162,14 @@ _ALIASES = {
 }
 # Schemes whose authority is a host and a port, beside the stores of tables.
 _HOSTED = {
-    **{"http": 80, "https": 443, "kafka": 9092, "ftp": 21, "sftp": 22, "hdfs": 8020, "redis": 6379, "mongodb": 27017},
-    **{"elasticsearch": 9200, "opensearch": 9200, "neo4j": 7687, "amqp": 5672, "amqps": 5671, "nats": 4222},
-    **{"mqtt": 1883, "mqtts": 8883, "pulsar": 6650, "memcached": 11211, "influxdb": 8086, "couchbase": 11210},
-    **{"arangodb": 8529, "couchdb": 5984, "milvus": 19530, "qdrant": 6333, "solr": 8983, "ldap": 389, "ldaps": 636},
-    **{"smb": 445, "dremio": 31010, "drill": 31010, "druid": 8888, "pinot": 8099, "hana": 30015, "firebird": 3050},
-    **{"informix": 9088, "sybase": 5000, "monetdb": 50000, "questdb": 8812, "materialize": 6875, "risingwave": 4566},
-    **{"greenplum": 5432, "tidb": 4000, "yugabytedb": 5433, "ignite": 10800, "netezza": 5480},
-}
-
+    "http": 80, "https": 443, "kafka": 9092, "ftp": 21, "sftp": 22, "hdfs": 8020, "redis": 6379, "mongodb": 27017,
+    "elasticsearch": 9200, "opensearch": 9200, "neo4j": 7687, "amqp": 5672, "amqps": 5671, "nats": 4222,
+    "mqtt": 1883, "mqtts": 8883, "pulsar": 6650, "memcached": 11211, "influxdb": 8086, "couchbase": 11210,
+    "arangodb": 8529, "couchdb": 5984, "milvus": 19530, "qdrant": 6333, "solr": 8983, "ldap": 389, "ldaps": 636,
+    "smb": 445, "dremio": 31010, "drill": 31010, "druid": 8888, "pinot": 8099, "hana": 30015, "firebird": 3050,
+    "informix": 9088, "sybase": 5000, "monetdb": 50000, "questdb": 8812, "materialize": 6875, "risingwave": 4566,
+    "greenplum": 5432, "tidb": 4000, "yugabytedb": 5433, "ignite": 10800, "netezza": 5480,
+}  # fmt: skip
 _WITHOUT_OWN_PORT = frozenset({"http", "https", "ftp", "sftp", "redis"})
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from . import containers, renames
+from . import containers, functions, renames
 from .containers import CONTAINERS
 from .definitions import HOLDERS, Definition, find_query, skip_existence, thing_of
 from .draft import Draft
@@ -80,6 +80,8 @@ def _list(words: Words, draft: Draft) -> None:
             doubt_of_thing(words, at, draft)
         elif thing in CONTAINERS:
             containers.dropped(words, draft)
+        elif thing in functions.FUNCTIONS:
+            functions.dropped(words, at + 1, draft)
 
 
 def _names(words: Words, at: int, draft: Draft, kind: TableKind = "table") -> int:

@@ -1,5 +1,5 @@
-"""Where statements follow each other without a semicolon, as T-SQL allows (learn.microsoft.com: Transact-SQL
-syntax)."""
+"""Cuts between statements without a semicolon, as T-SQL allows (learn.microsoft.com: Transact-SQL syntax), and with
+another sign than that."""
 
 from __future__ import annotations
 
@@ -96,6 +96,18 @@ _CLOSES = {
     "WITH": frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"}),
     "UPDATE": frozenset({"SET"}),
 }
+
+
+def side_by_side(words: Words) -> list[Words]:
+    """The statements that `PARALLEL WITH` joins (clickhouse.com/docs: PARALLEL WITH Clause)."""
+    parts: list[Words] = []
+    start = at = 0
+    while "PARALLEL" in words.upper and (at := words.find(frozenset({"PARALLEL"}), at)) != -1:
+        if words.word(at + 1) == "WITH":
+            parts.append(words.part(start, at))
+            start = at + 2
+        at += 1
+    return [*parts, words.part(start)] if parts else []
 
 
 def _starts(words: Words, at: int, verb: str, word: str, open_source: bool) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from . import engines
+from . import containers, engines, functions
 from .declarations import declared_columns
 from .draft import Draft
 from .model import TableKind, TableRef
@@ -124,6 +124,10 @@ def create(words: Words, draft: Draft) -> Definition:
         draft.kind = "misc"
         if not thing:
             doubt_of_thing(words, at, draft)
+        elif thing in functions.FUNCTIONS:
+            functions.defined(words, at + 1, draft)
+        elif thing in containers.CONTAINERS:
+            containers.created(words, at, draft)
         return Definition(thing, None, at)
     temporary = any(words.word(i) in _TEMPORARY for i in range(1, at))
     draft.if_not_exists = words.follows(at + 1, "IF", "NOT", "EXISTS")

@@ -11,6 +11,7 @@ from .arguments import Argument, Arguments
 from .context import Context
 from .ctes import key_of
 from .draft import Draft
+from .generators import UNKNOWN_FUNCTION, is_generator
 from .lexis import BATCHED
 from .model import TableRef
 from .names import (
@@ -33,7 +34,7 @@ from .names import (
 from .remote import ELSEWHERE, ROWSETS, elsewhere, name_of, rowset
 from .table_functions import (
     UNKNOWN_FILE,
-    UNKNOWN_TABLE,
+    UNKNOWN_SERVER,
     Found,
     may_name_tables,
     passed_through,
@@ -148,7 +149,19 @@ class Nodes:
             return table_of([part_of(p) for p in arguments[0].parts], self.context)
         of_the_program = name in SCANS_OF_THE_PROGRAM.get(self.context.dialect, ())
         self.draft.from_program |= of_the_program
-        return self.unknown(UNKNOWN_TABLE) if name.endswith(("_scan", "_query")) and not of_the_program else None
+        if isinstance(function, exp.Anonymous) and not of_the_program:
+            self.doubt_of(function)
+        return None
+
+    def doubt_of(self, function: exp.Anonymous) -> None:
+        """Doubt a function in the place of a table that may read others."""
+        inner = next(iter(function.expressions), None)
+        if function_name_is("table", function):  # TABLE(f(1)), TABLE(package.f(1))
+            inner = inner.expression if isinstance(inner, exp.Dot) else inner
+            if isinstance(inner, exp.Anonymous) and self.call(inner) is None:
+                self.doubt_of(inner)
+        elif not is_generator(function.name.lower()):
+            self.unknown(UNKNOWN_FUNCTION)
 
     def call(self, function: exp.Expr) -> Found | None:
         """The tables that a call names in its arguments; None for a function that names none."""
@@ -158,13 +171,27 @@ class Nodes:
             if len(names) != 2 or names[1] != "system" or not isinstance(last, exp.Anonymous):
                 return None
             found: Found | None = passed_through(names[0], last.name.lower(), call_arguments(last), self.context)
-        elif isinstance(function, exp.Anonymous) and may_name_tables(function.name.lower(), self.context.dialect):
+        elif self.context.dialect == "clickhouse" and (inner := _function_within(function)) is not None:
+            found = self._elsewhere(function, inner)
+        elif isinstance(function, exp.Anonymous) and may_name_tables(function.name.lower(), self.context):
             found = tables_of_call(function.name.lower(), call_arguments(function), self.context)
         else:
             return None
         if found is not None and found.reason:
             self.draft.doubt("partial", found.reason)
         return found
+
+    def _elsewhere(self, function: exp.Expr, inner: exp.Anonymous) -> Found:
+        """The tables of a function that other servers of the cluster run, or those of another service, which the
+        address alone names."""
+        is_query = inner.name.lower() == "view"
+        if is_generator(inner.name.lower()) and not is_query:
+            return Found()
+        if function.name.lower().startswith("cluster"):
+            return Found() if is_query else self.call(inner) or Found(reason=UNKNOWN_FUNCTION)
+        for table in inner.find_all(exp.Table):
+            self.draft.refs[id(table)] = None
+        return Found(reason=UNKNOWN_SERVER)
 
     def rowset(self, name: str, arguments: Sequence[Expr]) -> TableRef | None:
         """The first table of a rowset function; the others are read."""
@@ -237,6 +264,19 @@ def arguments_of(function: Expr) -> list[Expr]:
             elif isinstance(item, Expr):
                 found.append(item)
     return found
+
+
+def _function_within(function: Expr) -> exp.Anonymous | None:
+    """The function whose rows another server gives: `remote('h', view(...))`, `cluster('c', merge(db, '^x'))`
+    (clickhouse.com/docs: remote, cluster)."""
+    if not isinstance(function, exp.Anonymous) or len(function.expressions) < _WITHIN:
+        return None
+    inner = function.expressions[1]
+    is_remote = function.name.lower() in ("remote", "remotesecure", "cluster", "clusterallreplicas")
+    return inner if is_remote and isinstance(inner, exp.Anonymous) else None
+
+
+_WITHIN = 2  # arguments: an address or a cluster, and the function
 
 
 def function_name_is(name: str, function: Expr) -> bool:

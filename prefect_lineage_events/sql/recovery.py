@@ -185,7 +185,7 @@ class _Scan(Changes):
         words = self.words
         parts, end = read_parts(words, at, self.dialect)
         name = parts[-1][0].lower()
-        if may_name_tables(name, self.dialect):
+        if may_name_tables(name, self.draft.context):
             self._named_in_call(name, end)
         elif name in FILE_READERS.get(self.dialect, ()) and (name != "openrowset" or words.word(end + 1) == "BULK"):
             place = next((start for start, _ in list(words.items(end))[location_position(name) :]), words.close(end))

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from .definitions import Definition
+from .functions import speaks_sql
 from .words import Kind, Words
 
-_SQL_LANGUAGES = frozenset({"SQL", "PLPGSQL", "PLSQL", "TSQL"})
 # Rows before and after a change, as a trigger sees them (learn.microsoft.com: CREATE TRIGGER); no tables.
 TRANSITION_TABLES = frozenset({"inserted", "deleted"})
-
-
-def speaks_sql(words: Words) -> bool:
-    """Whether the body of a routine is SQL or a procedural language around it, as far as LANGUAGE says."""
-    at = words.find(frozenset({"LANGUAGE"}), 1)
-    if at == -1 or at + 1 >= len(words):
-        return True
-    return (words.word(at + 1) or words.texts[at + 1].upper()) in _SQL_LANGUAGES
 
 
 def body_of(definition: Definition, words: Words) -> Words | str | None:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from . import alterations, connection, containers, definitions, executed, renames
+from . import alterations, connection, definitions, executed, renames
 from .arguments import arguments_at
-from .batches import cut, several
+from .batches import cut, several, side_by_side
 from .blocks import heads, is_of_a_block
+from .cached_tables import cached
 from .context import Context, Effort
 from .declarations import declared_columns
 from .definitions import ROUTINES, Definition
@@ -38,14 +39,13 @@ from .table_functions import tables_of_call
 from .transaction_control import CONTROLS, control_behind, control_of, ends_transaction
 from .transfers import Query, all_of
 from .trees import target
-from .verbs import DEFINITIONS, TRANSFERS, is_explained
+from .verbs import DEFINITIONS, TRANSFERS, explained, is_explained
 from .words import Words, from_text, from_tokens
 
 if TYPE_CHECKING:
     from .tokens import Piece
 
 _T = TypeVar("_T")
-_EXPLAINED = PARSED - {"("} | {"CREATE", "EXECUTE"}
 _COMMANDS = frozenset({TokenType.COMMAND, TokenType.EXECUTE})
 _RESULTS = 100  # that a statement of a chain may refer to
 _DEEPEST_TEXT = 4  # texts within texts: EXECUTE IMMEDIATE of a block that executes a text
@@ -112,6 +112,8 @@ class _Reader:
             return [draft for draft in drafts if not draft.says_nothing] or drafts[:1]
         if self.context.dialect == "snowflake" and "->>" in words.upper and (parts := several(words.split("->>"))):
             return self._chain(parts)
+        if self.context.dialect == "clickhouse" and len(parts := side_by_side(words)) > 1:
+            return self._sequence(parts)
         control = control_of(words, self.context.dialect) if words.word(0) in CONTROLS else None
         if control is not None and (self.texts == 0 or words.word(0) in ("COMMIT", "ROLLBACK")):
             return [Draft(self.context, control=control)]
@@ -159,6 +161,8 @@ class _Reader:
         """One statement, by its first word."""
         verb = words.word(0)
         draft = Draft(self.context.of_gone_tables if verb in REMOVING else self.context)
+        if words.follows(2, "AS", "PROCEDURE"):
+            return self.called(words)
         if verb in PARSED and words.word(1) not in NO_CHANGE:
             return self._parsed(words)
         if reader := _READERS.get(verb):
@@ -242,7 +246,6 @@ class _Reader:
             return [self._routine(definition, words, draft)]
         if definition.thing in ("DATABASE", "SCHEMA"):
             connection.created(definition.thing, words, definition.name_end + 1, draft)
-            containers.created(words, definition.name_end, draft)
         self._defined(definition, words, draft)
         return [draft]
 
@@ -320,15 +323,10 @@ class _Reader:
 
     def explain(self, words: Words, draft: Draft) -> list[Draft]:
         """EXPLAIN touches nothing; EXPLAIN ANALYZE runs what it explains (postgresql.org, duckdb.org, trino.io)."""
-        at, runs = 1, False
-        while at < len(words) and words.word(at) not in _EXPLAINED:
-            runs = runs or words.word(at) in ("ANALYZE", "ANALYSE")
-            at += 1
-        if not runs or at >= len(words):
-            if not is_explained(words, self.context.dialect):
-                draft.doubt("partial", UNKNOWN_STATEMENT)
-            return [draft]
-        return self.statement(words.part(at))
+        at = explained(words)
+        if at == -1 and not is_explained(words, self.context.dialect):
+            draft.doubt("partial", UNKNOWN_STATEMENT)
+        return [draft] if at == -1 else self.statement(words.part(at))
 
     def execute(self, words: Words, draft: Draft) -> list[Draft]:
         """EXECUTE IMMEDIATE 'text', EXEC ('text'), EXECUTE of a prepared statement; a procedure is a call."""
@@ -346,6 +344,16 @@ class _Reader:
         found = tables_of_call(words.word(1).lower(), arguments_at(words, 2, self.context.dialect), self.context)
         if found is not None and found.reason:
             draft.doubt("partial", found.reason)
+        return [draft]
+
+    def called(self, words: Words) -> list[Draft]:
+        """`WITH p AS PROCEDURE () ... AS $$ ... $$ CALL p()` runs its body (docs.snowflake.com: CALL, WITH)."""
+        body = body_of(Definition("PROCEDURE", None, 4, words.find(frozenset({"AS"}), 4) + 1), words)
+        return self._text(body, True) if isinstance(body, str) else [Draft.unread(self.context, executed.UNKNOWN)]
+
+    def cache(self, words: Words, draft: Draft) -> list[Draft]:
+        """`CACHE [LAZY] TABLE t AS query` makes a temporary view (spark.apache.org: CACHE TABLE)."""
+        self._defined(cached(words, draft), words, draft)
         return [draft]
 
     def do(self, words: Words, draft: Draft) -> list[Draft]:
@@ -391,6 +399,7 @@ _READERS: dict[str, _Read] = {
     "SUBMIT": _Reader.create,
     "ALTER": _Reader.alter,
     "EXPLAIN": _Reader.explain,
+    "CACHE": _Reader.cache,
     "EXECUTE": _Reader.execute,
     "EXEC": _Reader.execute,
     "SP_RENAME": _Reader.execute,  # EXEC may be left out of the first statement of a batch

@@ -23,6 +23,7 @@ UNKNOWN_TABLE = "the table that a function reads is known only when it runs"
 UNKNOWN_FILE = "the name of a file is known only when it runs"
 UNKNOWN_SERVER = "a table of another server, which the text does not name"
 MATCHED = "which tables a pattern matches is known only when it runs"
+DEFINED = "FUNCTION "  # before the name of a function among the variables of a session; no variable has a blank
 _FROM_OUTSIDE = "rows of another program or service"
 
 
@@ -44,14 +45,21 @@ Reader = Callable[[Arguments, Context], Found]
 
 def tables_of_call(name: str, arguments: Arguments, context: Context) -> Found | None:
     """The datasets that a call of this name reads; None for a function that names no tables."""
+    own = context.variables.get(DEFINED + name.upper())
+    if own:
+        tables, reason = read_by(own, context.dialect, context.database, context.schema)
+        return Found(tables, reason)
     reader = FUNCTIONS.get(context.dialect, {}).get(name)
     if reader is None and context.dialect == "clickhouse" and name.startswith("dictget"):
         reader = _dictionary
     return reader(arguments, context) if reader is not None else None
 
 
-def may_name_tables(name: str, dialect: str) -> bool:
-    """Is it a function that names tables in its arguments?"""
+def may_name_tables(name: str, context: Context) -> bool:
+    """Is it a function that names tables in its arguments, or one that the session defined?"""
+    dialect = context.dialect
+    if context.variables and DEFINED + name.upper() in context.variables:
+        return True
     return name in FUNCTIONS.get(dialect, ()) or (dialect == "clickhouse" and name.startswith("dictget"))
 
 

@@ -40,6 +40,7 @@ DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
     "RESET": connection.reset,
 }
 
+_EXPLAINED = PARSED - {"("} | {"CREATE", "EXECUTE"}
 # EXPLAIN of a table describes it (dev.mysql.com: EXPLAIN, clickhouse.com: EXPLAIN)
 _EXPLAINS_TABLES = frozenset({"", "mysql", "singlestore", "doris", "starrocks", "clickhouse", "spark", "databricks"})
 _NEAR = 40  # words behind EXPLAIN: its options, and the verb of a statement
@@ -53,3 +54,12 @@ def is_explained(words: Words, dialect: str) -> bool:
         return True
     is_name = words.is_name(1) and words.source[words.span(1)[0]] != '"'
     return dialect in _EXPLAINS_TABLES and is_name and (len(words) < _NAMED or words.word(2) == ".")
+
+
+def explained(words: Words) -> int:
+    """Where the statement starts that EXPLAIN ANALYZE runs; -1 where nothing runs."""
+    at, runs = 1, False
+    while at < len(words) and words.word(at) not in _EXPLAINED:
+        runs = runs or words.word(at) in ("ANALYZE", "ANALYSE")
+        at += 1
+    return at if runs and at < len(words) else -1

@@ -80,7 +80,7 @@ class _Walk(Nodes):
                 self._function(node)
             elif isinstance(node, exp.In) and isinstance(node.args.get("field"), exp.Column):
                 self._set(node.args["field"], tree)
-            elif isinstance(node, exp.Lateral) and isinstance(node.this, (exp.Identifier, exp.Dot)):
+            elif isinstance(node, exp.Lateral):
                 self._applied(node)
         if len(self.draft.outputs) > 1:
             self._moved_on()
@@ -129,7 +129,13 @@ class _Walk(Nodes):
 
     def _applied(self, node: exp.Lateral) -> None:
         """`CROSS APPLY b`: a table may stand where mostly a function does (learn.microsoft.com: FROM)."""
-        is_name = all(isinstance(part, exp.Identifier) for part in node.this.flatten())
+        function = node.this.expression if isinstance(node.this, exp.Dot) else node.this
+        if isinstance(function, exp.Anonymous):
+            if self.call(function) is None:
+                self.doubt_of(function)
+            return
+        is_dotted = isinstance(node.this, (exp.Identifier, exp.Dot))
+        is_name = is_dotted and all(isinstance(part, exp.Identifier) for part in node.this.flatten())
         if is_name and not self.ctes.holds(node):
             self.draft.refs[id(node)] = table = self.named(list(dotted(node.this)))
             self.draft.read(table)
@@ -152,6 +158,16 @@ class _Walk(Nodes):
                 return
             for table in last:
                 self.draft.read(table)
+        else:
+            self._rows_of(argument)
+
+    def _rows_of(self, argument: Expr | None) -> None:
+        """`TABLE(f(1))`, `TABLE(db.s.f(1))` of a function that a user may have defined."""
+        path = list(argument.flatten()) if isinstance(argument, exp.Dot) else [argument]
+        is_catalog = any(isinstance(p, exp.Identifier) and p.name.lower() == "information_schema" for p in path)
+        function = path[-1]
+        if isinstance(function, exp.Anonymous) and self.call(function) is None and not is_catalog:
+            self.doubt_of(function)
 
     def _function(self, node: exp.Anonymous) -> None:
         """A table as an argument: Trino's and BigQuery's `f(TABLE orders)`, `TABLE(orders)`; a text that names one."""

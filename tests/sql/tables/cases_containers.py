@@ -20,6 +20,11 @@ STANDARD: Cases = {
 }  # fmt: skip
 
 POSTGRES: Cases = {
+    "functions": [
+        Case("a function of a query", "create function f() returns setof a as $$ select * from a $$ language sql; insert into b select * from f()", "a", "b", "misc write"),
+        Case("a function in another language", "create function f() returns setof a as $$ plpy $$ language plpython3u; insert into b select * from f()", "", "b", "misc write", confidence="partial"),
+        Case("a series", "insert into b select * from generate_series(1, 3), jsonb_to_recordset('[]') as x(a int)", "", "b", "write", "append"),
+    ],
     "understood": [
         Case("EXPLAIN of a statement", "explain select a from t; explain verbose delete from t", "", "", "misc misc"),
     ],
@@ -38,6 +43,14 @@ POSTGRES: Cases = {
 }  # fmt: skip
 
 SNOWFLAKE: Cases = {
+    "functions": [
+        Case("a table function of the session", "create function f() returns table (x int) as $$ select x from a $$; insert into b select * from table(f())", "A", "B", "misc write"),
+        Case("a function of another schema", "insert into b select * from table(d.s.f(1))", "", "B", "write", "append", confidence="partial"),
+        Case("the store's own functions", "insert into b select * from table(generator(rowcount => 3)), table(information_schema.query_history()), lateral flatten(input => '[]')", "", "B", "write", "append"),
+        Case("an anonymous procedure", "with p as procedure () returns int language sql as $$ begin insert into b select * from a; end $$ call p()", "A", "B", "write misc"),
+        Case("an anonymous procedure in another language", "with p as procedure () returns int language python runtime_version = '3.11' handler = 'h' packages = ('x') as $$ x $$ call p()", "", "", "misc", confidence="partial"),
+        Case("a query for the values of PIVOT", "insert into b select * from a pivot(sum(x) for y in (select distinct y from c))", "A C", "B", "write", "append"),
+    ],
     "containers": [
         Case("schemas and databases are swapped", "alter schema a swap with b; alter database c swap with d", "", "", "misc misc", confidence="partial"),
         Case("a schema is cloned", "create or replace schema b clone a at (offset => -60)", "", "", "misc", confidence="partial"),
@@ -51,6 +64,14 @@ SNOWFLAKE: Cases = {
 }  # fmt: skip
 
 CLICKHOUSE: Cases = {
+    "functions": [
+        Case("statements side by side", "insert into a select * from b parallel with insert into c select * from d", "b d", "a c", "write write"),
+        Case("a query on a cluster", "select * from cluster('c', view(select * from a.t))", "a.t"),
+        Case("a pattern on a cluster", "select * from clusterAllReplicas('c', merge(a, '^t'))", "", confidence="partial"),
+        Case("a query on another server", "select * from remote('h', view(select * from a.t))", "", confidence="partial"),
+        Case("numbers of another server", "select * from remote('h', numbers(10))", ""),
+        Case("a view with parameters", "select * from v(x = 1)", "", confidence="partial"),
+    ],
     "containers": [
         Case("a database gets another name", "rename database a to b", "", "", "misc", confidence="partial"),
         Case("a database is dropped", "drop database if exists a", "", "", "misc", confidence="partial"),
@@ -58,9 +79,40 @@ CLICKHOUSE: Cases = {
 }  # fmt: skip
 
 DUCKDB: Cases = {
+    "functions": [
+        Case("a table macro that the session made", "create macro f(x) as table select * from a where y = x; insert into b select * from f(1)", "a", "b", "misc write"),
+        Case("a macro with a query as its value", "create or replace temp macro top(x) as (select max(y) from a); insert into b select top(1)", "a", "b", "misc write"),
+        Case("a macro that is dropped", "create macro f() as table from a; drop macro table f; insert into b from f()", "", "b", "misc misc write", confidence="partial"),
+        Case("a macro of another session", "insert into b select * from f(1)", "", "b", "write", "append", confidence="partial"),
+        Case("rows of arguments alone", "insert into b select * from range(3), unnest([1]), json_each('[]')", "", "b", "write", "append"),
+        Case("a macro of an expression", "create macro plus(x, y) as x + y; insert into b select plus(c, 1) from a", "a", "b", "misc write"),
+    ],
     "containers": [
         Case("databases of a service", "attach 'md:'; attach 'md:sales' as s", "", "", "misc misc", confidence="partial"),
         Case("a file", "attach 'x.duckdb' as x", "", "", "misc"),
+    ],
+}  # fmt: skip
+
+BIGQUERY: Cases = {
+    "functions": [
+        Case("a table function of the session", "create table function d.f(x int64) as select * from d.a where y = x; insert into d.b select * from d.f(1)", "d.a", "d.b", "misc write"),
+        Case("an unknown one", "insert into d.b select * from d.g(1)", "", "d.b", "write", "append", confidence="partial"),
+    ],
+}  # fmt: skip
+
+SPARK: Cases = {
+    "functions": [
+        Case("a cached query", "cache lazy table c options ('storageLevel' 'DISK_ONLY') as select * from a; insert into b select * from c", "a c", "c b", "create write"),
+        Case("a cached query without AS", "cache table c select * from a", "a", "c", "create", "create"),
+        Case("a cached table", "cache table a; uncache table a", "", "", "misc misc"),
+        Case("a function of a query", "create function f() returns table (x int) return select x from a; insert into b select * from f()", "a", "b", "misc write"),
+    ],
+}  # fmt: skip
+
+ORACLE: Cases = {
+    "functions": [
+        Case("a function of a package", "insert into b select * from table(p.f(1))", "", "B", "write", "append", confidence="partial"),
+        Case("the store's own functions", "select * from table(dbms_xplan.display), table(sys.odcinumberlist(1, 2))", ""),
     ],
 }  # fmt: skip
 
@@ -77,6 +129,11 @@ MYSQL: Cases = {
 }  # fmt: skip
 
 TSQL: Cases = {
+    "functions": [
+        Case("a table function of the session", "create function dbo.f(@x int) returns table as return (select * from a)\ngo\ninsert into b select * from dbo.f(1)", "a", "b", "misc write"),
+        Case("an unknown one behind APPLY", "insert into b select * from a cross apply dbo.g(a.x) y", "a", "b", "write", "append", confidence="partial"),
+        Case("rows of arguments alone", "insert into b select * from a cross apply string_split(a.x, ',') y cross apply a.z.nodes('/q') as n(c)", "a", "b", "write", "append"),
+    ],
     "containers": [
         Case("a database gets another name", "alter database a modify name = b; exec sp_renamedb 'c', 'd'", "", "", "misc misc", confidence="partial"),
         Case("by the procedure of tables", "exec sp_rename 'a', 'b', 'DATABASE'", "", "", "misc", confidence="partial"),
@@ -102,6 +159,9 @@ BY_DIALECT = [
     ("snowflake", SNOWFLAKE),
     ("clickhouse", CLICKHOUSE),
     ("duckdb", DUCKDB),
+    ("bigquery", BIGQUERY),
+    ("databricks", SPARK),
+    ("oracle", ORACLE),
     ("exasol", EXASOL),
     ("mysql", MYSQL),
     ("tsql", TSQL),

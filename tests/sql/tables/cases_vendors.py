@@ -5,7 +5,7 @@ from .case import Case, Cases
 # https://www.postgresql.org/docs/current/sql-commands.html
 POSTGRES: Cases = {
     "queries": [
-        Case("a function's rows", "select * from a, lateral (select * from b where b.id = a.id) x, rows from (f(1), g(2)) as r", "a b"),
+        Case("a function's rows", "select * from a, lateral (select * from b where b.id = a.id) x, rows from (f(1), g(2)) as r", "a b", confidence="partial"),
         Case("FROM that names no table", "select extract(epoch from x), trim(both 'a' from y), a is distinct from b from t", "t"),
         Case("a cursor", "declare c cursor for select * from t", "t", confidence="recovered"),
     ],
@@ -124,7 +124,7 @@ DUCKDB: Cases = {
 # https://learn.microsoft.com/sql/t-sql/statements/statements
 TSQL: Cases = {
     "queries": [
-        Case("FOR SYSTEM_TIME, APPLY, hints", "select * from a for system_time as of '2024-01-01' as x cross apply f(x.y) g outer apply (select top 1 * from c) d join b (nolock) on 1 = 1", "a b c"),
+        Case("FOR SYSTEM_TIME, APPLY, hints", "select * from a for system_time as of '2024-01-01' as x cross apply f(x.y) g outer apply (select top 1 * from c) d join b (nolock) on 1 = 1", "a b c", confidence="partial"),
         Case("OPENROWSET", "select * from openrowset(bulk 'https://acc.dfs.core.windows.net/c/x.parquet', format = 'parquet') as r", "https://acc.dfs.core.windows.net/c/x.parquet", confidence="recovered"),
     ],
     "changes": [
