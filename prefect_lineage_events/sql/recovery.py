@@ -31,6 +31,7 @@ from .frames import (
     VERBS,
     Frame,
 )
+from .generators import UNKNOWN_FUNCTION, is_generator
 from .lexis import BATCHED
 from .names import FILE_READERS, MOVES, NAMING_FUNCTIONS, location_of, location_position, named_by, text_item
 from .reading import Named, read_name, read_parts
@@ -200,11 +201,15 @@ class _Scan(Changes):
             self.draft.read(
                 named_by(words.texts[start], self.draft.context) if words.kind(start) == Kind.STRING else named.table
             )
+        elif name == "table" and len(parts) == 1 and self._is_function(end + 1):
+            self._function(end + 1, frame)
         elif name == "table" and len(parts) == 1:
             named = read_name(words, at, self.draft.context)
             self.draft.read(named.table)
         elif name == "semantic_view":  # docs.snowflake.com/en/sql-reference/constructs/semantic_view
             self.draft.read(read_name(words, end + 1, self.draft.context).table)
+        elif not is_generator(name):
+            self.draft.doubt("partial", UNKNOWN_FUNCTION)
         return end
 
     def _named_in_call(self, name: str, opening: int) -> None:
@@ -228,6 +233,10 @@ class _Scan(Changes):
     def _step(self, at: int, frame: Frame, word: str, starts: bool) -> tuple[int, bool]:
         words = self.words
         word = SHORT_VERBS.get(word, word) if self.dialect == "teradata" else word
+        if words.word(at + 1) == "(" and self.draft.context.variables and words.is_name(at):
+            name = words.texts[at].lower()
+            if may_name_tables(name, self.draft.context):
+                self._named_in_call(name, at + 1)
         if word == ",":
             if frame.in_with:
                 return self._cte(at + 1, frame), True
