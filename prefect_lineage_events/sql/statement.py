@@ -112,7 +112,7 @@ class _Reader:
             return [draft for draft in drafts if not draft.says_nothing] or drafts[:1]
         if self.context.dialect == "snowflake" and "->>" in words.upper and (parts := several(words.split("->>"))):
             return self._chain(parts)
-        if self.context.dialect == "clickhouse" and len(parts := side_by_side(words)) > 1:
+        if self.context.dialect == "clickhouse" and (parts := several(iter(side_by_side(words)))):
             return self._sequence(parts)
         control = control_of(words, self.context.dialect) if words.word(0) in CONTROLS else None
         if control is not None and (self.texts == 0 or words.word(0) in ("COMMIT", "ROLLBACK")):
