@@ -22,7 +22,7 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.services.loopback import refuse_other_hosts
 from tests.services.postgres import started
-from tests.services.process import free_port
+from tests.services.process import STARTS_WITHIN, free_port
 
 # Before anything imports Prefect, which reads its settings once: no profile, no server and no target of the developer.
 _HOME = tempfile.TemporaryDirectory(prefix="lineage-tests-")
@@ -212,7 +212,7 @@ def _openlineage_environment() -> dict[str, str]:
 
 
 def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the Prefect server ended with code {process.returncode}:\n{log.read_text()[-3000:]}")

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-STARTS_WITHIN = 300
+# Seconds; beside many busy processes a server has a twentieth of a core, and needs fifteen seconds of one.
+STARTS_WITHIN = 600
 
 
 def free_port() -> int:
