@@ -99,7 +99,7 @@ test-marquez: $(STAMP)  ## The end-to-end checks and the fuzz against a real Mar
 	MARQUEZ_URL=$(MARQUEZ_URL) $(BIN)/python -m pytest -m marquez tests/marquez tests/openlineage
 
 test-untouched: $(STAMP)  ## The plugin alone, in every process that Prefect runs flows in: pools, children, Dask, workers (3 min)
-	timeout 600 $(BIN)/python -m pytest -m "server or processes" tests/capture/test_untouched.py tests/capture/test_processes.py
+	timeout 600 $(BIN)/python -m pytest -m "server or processes" tests/processes/test_untouched.py tests/processes/test_processes.py
 
 test-chaos: $(STAMP)  ## Fault tests with real processes: servers, flows and assemblers killed in the middle (6 min on a quiet machine)
 	timeout --signal INT --kill-after 30 600 $(BIN)/python -m pytest -m chaos --numprocesses 2 --dist loadfile \

@@ -24,8 +24,8 @@ from sqlglot.dialects.dialect import Dialect  # noqa: E402  (the repository has 
 from sqlglot.errors import SqlglotError  # noqa: E402
 
 from prefect_lineage_events.sql import analyze, session  # noqa: E402
-from prefect_lineage_events.sql.lexis import tokenize  # noqa: E402
-from prefect_lineage_events.sql.tokens import split  # noqa: E402
+from prefect_lineage_events.sql.lexer import tokenize  # noqa: E402
+from prefect_lineage_events.sql.splitting.statements import split  # noqa: E402
 
 Text = tuple[str, str]  # a statement and its dialect
 

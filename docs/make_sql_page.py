@@ -106,7 +106,7 @@ def _columns() -> Iterator[str]:
 
 
 def _shown() -> Iterator[str]:
-    from tests.sql.test_sanitise import SHOWN
+    from tests.sql.redaction.test_sanitise import SHOWN
 
     yield _row("what", "statement", "shown")
     yield _row(*["---"] * 3)

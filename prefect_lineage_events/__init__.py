@@ -14,15 +14,15 @@ _HOMES = {
     "SnowflakeLineage": "blocks.snowflake",
     "SqlAlchemyLineage": "blocks.sqlalchemy",
     "AsyncSqlAlchemyLineage": "blocks.sqlalchemy",
-    "LineageBlock": "blocks.sdk",
+    "LineageBlock": "blocks.base",
     "Dataset": "datasets",
-    "record_read": "capture.record",
-    "record_write": "capture.record",
-    "record_misc": "capture.record",
-    "lineage_disabled": "capture.policy",
-    "instrument": "capture.instrument",
-    "uninstrument": "capture.instrument",
-    "instrument_connection": "capture.instrument",
+    "record_read": "instrumentation.record",
+    "record_write": "instrumentation.record",
+    "record_misc": "instrumentation.record",
+    "lineage_disabled": "filters",
+    "instrument": "instrumentation.instrument",
+    "uninstrument": "instrumentation.instrument",
+    "instrument_connection": "instrumentation.instrument",
     "assemble": "flows",
     "sweep": "flows",
     "backfill": "flows",
@@ -47,14 +47,14 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from prefect_lineage_events.blocks.sdk import LineageBlock
+    from prefect_lineage_events.blocks.base import LineageBlock
     from prefect_lineage_events.blocks.snowflake import SnowflakeLineage
     from prefect_lineage_events.blocks.sqlalchemy import AsyncSqlAlchemyLineage, SqlAlchemyLineage
-    from prefect_lineage_events.capture.instrument import instrument, instrument_connection, uninstrument
-    from prefect_lineage_events.capture.policy import lineage_disabled
-    from prefect_lineage_events.capture.record import record_misc, record_read, record_write
     from prefect_lineage_events.datasets import Dataset
+    from prefect_lineage_events.filters import lineage_disabled
     from prefect_lineage_events.flows import assemble, backfill, sweep
+    from prefect_lineage_events.instrumentation.instrument import instrument, instrument_connection, uninstrument
+    from prefect_lineage_events.instrumentation.record import record_misc, record_read, record_write
 
 
 def __getattr__(name: str) -> Any:

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _assemble(options: argparse.Namespace) -> int:
     from prefect_lineage_events.flows import assemble
-    from prefect_lineage_events.history.read import parse_run_id
+    from prefect_lineage_events.history.reader import parse_run_id
 
     run_id = parse_run_id(options.run)
     _require_answer()
@@ -72,8 +72,8 @@ def _backfill(options: argparse.Namespace) -> int:
     from prefect import get_client
 
     from prefect_lineage_events.assembler.backfill import parse_window, require_flows
+    from prefect_lineage_events.delivery.targets import targets
     from prefect_lineage_events.flows import backfill
-    from prefect_lineage_events.openlineage.targets import targets
 
     window = parse_window(options.start, options.end)
     targets(options.target)
@@ -230,8 +230,8 @@ def _require_answer(patiently: bool = False) -> None:
 
 def _require_targets(names: Sequence[str] | None = None) -> None:
     """A target that cannot be opened is found before a flow starts; from then on, what is expected is no traceback."""
-    from prefect_lineage_events.openlineage.delivery import TransientDeliveryError, open_once
-    from prefect_lineage_events.openlineage.targets import targets
+    from prefect_lineage_events.delivery.deliver import TransientDeliveryError, open_once
+    from prefect_lineage_events.delivery.targets import targets
 
     for target in targets(names):
         try:
@@ -245,9 +245,9 @@ def _require_targets(names: Sequence[str] | None = None) -> None:
 
 def _without_traceback(record: logging.LogRecord) -> bool:
     """Let Prefect log an error that we raise as a line: its traceback is of ours, and says nothing to a user."""
-    from prefect_lineage_events.assembler.claims import BusyError
+    from prefect_lineage_events.assembler.lease import BusyError
     from prefect_lineage_events.assembler.summary import SweepError
-    from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
+    from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 
     error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
     if isinstance(error, BusyError | SweepError | TransientDeliveryError):

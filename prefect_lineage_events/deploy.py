@@ -23,10 +23,10 @@ from prefect.logging import get_logger
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
+from prefect_lineage_events.delivery import configuration
+from prefect_lineage_events.delivery.targets import targets
 from prefect_lineage_events.events import CLOSED_EVENT, EMITTER_PREFIX
 from prefect_lineage_events.history.runs import OWN_FLOW_PREFIX
-from prefect_lineage_events.openlineage import configuration
-from prefect_lineage_events.openlineage.targets import targets
 from prefect_lineage_events.serving import run_until_stopped
 
 if TYPE_CHECKING:

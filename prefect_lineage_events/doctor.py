@@ -14,10 +14,10 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from prefect_lineage_events.api_errors import UnusableApiError, address_advice, advice, answered, check_version
+from prefect_lineage_events.delivery.configuration import is_configured
+from prefect_lineage_events.delivery.deliver import TransientDeliveryError, open_once
+from prefect_lineage_events.delivery.targets import Target, targets
 from prefect_lineage_events.health import CHECKS, Finding
-from prefect_lineage_events.openlineage.configuration import is_configured
-from prefect_lineage_events.openlineage.delivery import TransientDeliveryError, open_once
-from prefect_lineage_events.openlineage.targets import Target, targets
 from prefect_lineage_events.settings import settings, unknown_settings
 
 if TYPE_CHECKING:

@@ -23,15 +23,15 @@ from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import WithJsonSchema
 
+from prefect_lineage_events.assembler.assemble import Assembled, Order, assemble_run
 from prefect_lineage_events.assembler.backfill import Part, Plan, parse_window, plan_backfill, work_on
-from prefect_lineage_events.assembler.one_run import Assembled, Order, assemble_run
 from prefect_lineage_events.assembler.outbox import Outbox
-from prefect_lineage_events.assembler.present import put_back
 from prefect_lineage_events.assembler.progress import Progress
+from prefect_lineage_events.assembler.restore_after_backfill import put_back
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep import assemble_recent, sweep_runs
-from prefect_lineage_events.history.read import Patience, parse_run_id
-from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
+from prefect_lineage_events.delivery.deliver import TransientDeliveryError
+from prefect_lineage_events.history.reader import Patience, parse_run_id
 
 DELIVERY_RETRY_DELAYS = [1.0, 4.0, 15.0]
 _LONGEST_RETRY_AFTER = 60.0

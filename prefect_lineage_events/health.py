@@ -11,8 +11,8 @@ from prefect.exceptions import ObjectNotFound
 
 from prefect_lineage_events import deploy, encoding
 from prefect_lineage_events.assembler import sweep_state
-from prefect_lineage_events.assembler.announce import runs_of
-from prefect_lineage_events.assembler.in_flight import HOW_TO_END, stale_runs
+from prefect_lineage_events.assembler.notify import runs_of
+from prefect_lineage_events.assembler.stale_runs import HOW_TO_END, stale_runs
 from prefect_lineage_events.assembler.sweep import BUSY
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import ASSEMBLED_EVENT, INCOMPLETE_EVENT, REJECTED_EVENT

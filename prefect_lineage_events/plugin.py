@@ -21,6 +21,6 @@ def setup_environment(*, ctx: Any) -> None:
     from prefect_lineage_events.settings import settings
 
     if settings().instrument and settings().enabled:
-        from prefect_lineage_events.capture.instrument import instrument
+        from prefect_lineage_events.instrumentation.instrument import instrument
 
         instrument()

@@ -72,7 +72,7 @@ def pytest_runtest_protocol() -> Generator[None, object, object]:
     """Collect a test's garbage before the next test: connections and cursors report and log as they go."""
     result = yield
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("prefect_lineage_events.capture.worker.put", lambda _: True)
+        patch.setattr("prefect_lineage_events.emission.worker.put", lambda _: True)
         gc.collect()
     return result
 
@@ -173,13 +173,13 @@ def each_prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectServe
 @pytest.fixture(autouse=True)
 def fresh_settings() -> Iterator[None]:
     """Our settings are read once a process; a test that changes the environment must see it, the next must not."""
-    from prefect_lineage_events.capture import policy
+    from prefect_lineage_events import filters
     from prefect_lineage_events.settings import settings
 
-    for cached in (settings, policy.current):
+    for cached in (settings, filters.current):
         cached.cache_clear()
     yield
-    for cached in (settings, policy.current):
+    for cached in (settings, filters.current):
         cached.cache_clear()
 
 

@@ -32,8 +32,8 @@ _TOKEN = re.compile(r"'[^']*'|\"[^\"]*\"|\w+|\s+|.", re.DOTALL)
 
 def seeds() -> list[str]:
     """Statements to start from: our own cases and, where it is there, the corpus that measures us."""
-    from tests.sql.test_sanitise import SECRET_SHAPES, SHOWN
-    from tests.sql.test_tokens import CUTS, READABLE
+    from tests.sql.redaction.test_sanitise import SECRET_SHAPES, SHOWN
+    from tests.sql.splitting.test_statements import CUTS, READABLE
 
     found = [shape.replace("{}", "a") for shape in SECRET_SHAPES]
     found += [case[2] for table in (SHOWN, CUTS, READABLE) for case in table]
@@ -44,7 +44,7 @@ def seeds() -> list[str]:
 
 def mutants(rng: random.Random) -> Iterator[str]:
     """Endless statements: seeds with words taken out, doubled, swapped, nested, spliced, cut off, or made strange."""
-    from tests.sql.test_sanitise import FRAGMENTS
+    from tests.sql.redaction.test_sanitise import FRAGMENTS
 
     texts = seeds()
     while True:
@@ -115,7 +115,7 @@ MUTATIONS: list[Mutation] = [_delete, _insert, _swap, _double, _splice, _nest, _
 def broken_promise(text: str, dialect: str) -> str:
     """Which promise the statement breaks; empty when it breaks none."""
     from prefect_lineage_events.sql import analyze
-    from prefect_lineage_events.sql.tokens import sanitise, split
+    from prefect_lineage_events.sql.splitting.statements import sanitise, split
 
     for columns in (False, True):
         started = time.process_time()

@@ -13,7 +13,7 @@ from prefect.events import emit_event
 
 from prefect_lineage_events.events import OPERATION_EVENTS
 from prefect_lineage_events.history import api
-from prefect_lineage_events.history.read import Patience
+from prefect_lineage_events.history.reader import Patience
 
 _SECONDS = 300
 

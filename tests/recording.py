@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from prefect_lineage_events.assembler import one_run, outbox
-from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
-from prefect_lineage_events.openlineage.targets import Profile, Target
+from prefect_lineage_events.assembler import assemble, outbox
+from prefect_lineage_events.delivery.deliver import TransientDeliveryError
+from prefect_lineage_events.delivery.targets import Profile, Target
 
 Event = dict[str, Any]
 
@@ -53,5 +53,5 @@ def configure(monkeypatch: pytest.MonkeyPatch, *configured: RecordingTarget) -> 
     def targets(names: Sequence[str] | None = None) -> tuple[Target, ...]:
         return tuple(by_id[name].target for name in (by_id if names is None else names))
 
-    monkeypatch.setattr(one_run, "targets", targets)
+    monkeypatch.setattr(assemble, "targets", targets)
     monkeypatch.setattr(outbox, "deliver", lambda events, to: by_id[to.id].deliver(events))

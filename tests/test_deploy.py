@@ -18,8 +18,8 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import PrefectHTTPStatusError
 
 from prefect_lineage_events import cli, deploy, serving
+from prefect_lineage_events.delivery.targets import targets
 from prefect_lineage_events.history import event_log
-from prefect_lineage_events.openlineage.targets import targets
 from prefect_lineage_events.settings import settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,11 +14,12 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
 
 from prefect_lineage_events import flows
-from prefect_lineage_events.assembler import claims, ledger, one_run, outbox
+from prefect_lineage_events.assembler import assemble as one_run
+from prefect_lineage_events.assembler import lease, ledger, outbox
+from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.flows import assemble
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.runs import UnknownFlowRunError
-from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
 from tests.by_hand import closing, current_run, emit_writes, write
 from tests.recording import RecordingTarget, configure
 
@@ -276,13 +277,13 @@ def test_an_assembler_that_died_while_delivering_is_taken_over(target, client, m
     run_id = UUID(copy_orders())
     with monkeypatch.context() as dead:
         dead.setattr(api, "now", lambda _: dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=1))
-        assert claims.try_claim(client, run_id)
+        assert lease.try_claim(client, run_id)
     assert assemble(run_id).outcome == "sent"
 
 
 def test_a_claim_that_is_held_is_respected(target, client):
     run_id = UUID(copy_orders())
-    with claims.claim(client, run_id, 0), pytest.raises(claims.BusyError):
+    with lease.claim(client, run_id, 0), pytest.raises(lease.BusyError):
         one_run.assemble_run(client, run_id, one_run.Order(busy_patience=0))
     assert assemble(run_id).outcome == "sent"
 

@@ -14,7 +14,7 @@ from prefect.runtime import flow_run
 
 from prefect_lineage_events import Dataset, flows, instrument_connection, record_misc, record_read, record_write
 from prefect_lineage_events.assembler import ledger
-from prefect_lineage_events.capture import worker
+from prefect_lineage_events.emission import worker
 from prefect_lineage_events.flows import assemble
 from tests.assembler.loads import stored
 from tests.recording import RecordingTarget, configure

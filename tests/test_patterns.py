@@ -13,8 +13,7 @@ from types import ModuleType
 import pytest
 
 import prefect_lineage_events
-
-from .backtracking import faults
+from tests.backtracking import faults
 
 ROOT = Path(prefect_lineage_events.__file__).parent
 # Modules whose texts are short: so many characters of a text, one name, one setting. Searching them may look twice.

@@ -20,9 +20,9 @@ def ratio(run_id: str, rounds: str) -> None:
     """Assembling a run as a ratio to reading its events alone, one after the other in turn."""
     from prefect import get_client
 
-    from prefect_lineage_events.assembler.one_run import Order, assemble_run
+    from prefect_lineage_events.assembler.assemble import Order, assemble_run
     from prefect_lineage_events.history import event_log
-    from prefect_lineage_events.history.read import window_of
+    from prefect_lineage_events.history.reader import window_of
     from prefect_lineage_events.history.runs import read_run
 
     with get_client(sync_client=True) as client:
@@ -48,7 +48,7 @@ def memory(run_id: str) -> None:
     from openlineage.client import OpenLineageClient  # noqa: F401  (it is imported when something is sent)
     from prefect import get_client
 
-    from prefect_lineage_events.assembler.one_run import Order, assemble_run
+    from prefect_lineage_events.assembler.assemble import Order, assemble_run
 
     with get_client(sync_client=True) as client:
         before = _resident()
@@ -68,7 +68,7 @@ def backfill(start: str, end: str) -> None:
     from prefect_lineage_events import flows
     from prefect_lineage_events.assembler.summary import SweepError
     from prefect_lineage_events.history import event_log
-    from prefect_lineage_events.history.read import window_of
+    from prefect_lineage_events.history.reader import window_of
     from prefect_lineage_events.history.runs import ended_runs
 
     since, until = map(dt.datetime.fromisoformat, (start, end))
@@ -103,8 +103,8 @@ def sweep(short_url: str, short: str, long_url: str, long: str) -> None:
     """
     from prefect.client.orchestration import SyncPrefectClient
 
-    from prefect_lineage_events.assembler.many_runs import assemble_each
-    from prefect_lineage_events.assembler.one_run import Order
+    from prefect_lineage_events.assembler.assemble import Order
+    from prefect_lineage_events.assembler.batch import assemble_each
     from prefect_lineage_events.history.runs import ended_runs
 
     def sweeper(url: str, ended: str) -> Callable[[], object]:

@@ -12,7 +12,8 @@ STATEMENTS = 30_000
 
 def report() -> None:
     from prefect_lineage_events import datasets
-    from prefect_lineage_events.capture import tracer, worker
+    from prefect_lineage_events.emission import worker
+    from prefect_lineage_events.instrumentation import tracer
 
     @flow(name="benchmark-burst")
     def burst() -> tuple[int, float]:

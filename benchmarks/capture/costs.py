@@ -15,7 +15,8 @@ from prefect.events.worker import EventsWorker
 
 from benchmarks.capture.stores import Connected
 from prefect_lineage_events import datasets
-from prefect_lineage_events.capture import tracer, worker
+from prefect_lineage_events.emission import worker
+from prefect_lineage_events.instrumentation import tracer
 
 # A flow seldom does nothing but call us: without a pause, what is measured is how two threads share one lock.
 PAUSE = 0.001

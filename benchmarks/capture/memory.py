@@ -19,7 +19,8 @@ def _megabytes() -> float:
     from prefect import flow
 
     from prefect_lineage_events import datasets
-    from prefect_lineage_events.capture import tracer, worker
+    from prefect_lineage_events.emission import worker
+    from prefect_lineage_events.instrumentation import tracer
 
     connection = tracer.connection(datasets.sqlite("/benchmark.db"))
 

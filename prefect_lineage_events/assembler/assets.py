@@ -14,9 +14,9 @@ from prefect.types import ValidAssetKey
 from pydantic import TypeAdapter, ValidationError
 
 from prefect_lineage_events.assembler import publishing
-from prefect_lineage_events.assembly.model import DatasetUse, RunLineage
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import MAX_RELATED_DATASETS, OWN_TOOL
+from prefect_lineage_events.stitching.model import DatasetUse, RunLineage
 
 _KEY: TypeAdapter[str] = TypeAdapter(ValidAssetKey)
 _STATUS = {"COMPLETED": "succeeded", "FAILED": "failed", "CRASHED": "failed"}

@@ -14,10 +14,10 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.assembler.many_runs import assemble_each
-from prefect_lineage_events.assembler.one_run import Order
+from prefect_lineage_events.assembler.assemble import Order
+from prefect_lineage_events.assembler.batch import assemble_each
 from prefect_lineage_events.assembler.summary import Summary
-from prefect_lineage_events.history import api, autonomous, event_log
+from prefect_lineage_events.history import api, event_log, standalone_tasks
 from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.runs import ended_runs, existing_flows, parent_ids
@@ -101,7 +101,7 @@ def work_on(
 def require_flows(client: SyncPrefectClient, names: Sequence[str] | None) -> None:
     """Raises ValueError for names of no flow, and of no task that ran outside any flow."""
     unknown = sorted(set(names or ()) - set(existing_flows(client, names or ()))) if names else []
-    unknown = [name for name in unknown if not autonomous.has_run(client, name)]
+    unknown = [name for name in unknown if not standalone_tasks.has_run(client, name)]
     if not unknown:
         return
     there = existing_flows(client)

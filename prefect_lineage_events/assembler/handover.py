@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextvars import copy_context
 
 from prefect_lineage_events.assembler.outbox import Outbox
-from prefect_lineage_events.openlineage.delivery import TransientDeliveryError
+from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 
 Send = Callable[[Outbox], None]
 

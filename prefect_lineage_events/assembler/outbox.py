@@ -12,12 +12,12 @@ from prefect.settings import PREFECT_UI_URL
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler.ledger import Sent, digest_of
-from prefect_lineage_events.assembly.model import RunLineage
-from prefect_lineage_events.openlineage import profiles
-from prefect_lineage_events.openlineage.build import run_events
-from prefect_lineage_events.openlineage.delivery import TransientDeliveryError, deliver, event_id
-from prefect_lineage_events.openlineage.targets import Target
+from prefect_lineage_events.delivery.deliver import TransientDeliveryError, deliver, event_id
+from prefect_lineage_events.delivery.profiles import marquez
+from prefect_lineage_events.delivery.targets import Target
+from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.settings import settings
+from prefect_lineage_events.stitching.model import RunLineage
 
 Event = dict[str, Any]
 
@@ -111,7 +111,7 @@ def events_for(lineage: RunLineage, target: Target, api_url: str) -> list[Event]
         prefect_url=PREFECT_UI_URL.value() or None,
         job_template=settings().job_name,
     )
-    shaped = profiles.marquez(events) if target.profile == "marquez" else profiles.plain(events)
+    shaped = marquez.marquez(events) if target.profile == "marquez" else marquez.plain(events)
     return [encoding.json_value(event) for event in shaped]
 
 

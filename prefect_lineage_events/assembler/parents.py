@@ -13,19 +13,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.assembler import claims, ledger
+from prefect_lineage_events.assembler import lease, ledger
 from prefect_lineage_events.assembler.handover import Send
-from prefect_lineage_events.assembler.healing import heal
+from prefect_lineage_events.assembler.latest_run import heal
 from prefect_lineage_events.assembler.ledger import Entry, Sent
 from prefect_lineage_events.assembler.outbox import Outbox, events_for
-from prefect_lineage_events.assembly.model import Lineage, RunLineage
 from prefect_lineage_events.escaping import word
 from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.stitching.model import Lineage, RunLineage
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-    from prefect_lineage_events.openlineage.targets import Target
+    from prefect_lineage_events.delivery.targets import Target
 
 _TEXT = (
     "# Lineage of {name}\n\nA run below this one was assembled before it; its own lineage follows when it has ended.\n"
@@ -46,7 +46,7 @@ def tell_start(client: SyncPrefectClient, run: FlowRun, target: Target, send: Se
 
     Raises BusyError when another keeps delivering the run, TransientDeliveryError when the target cannot take it now.
     """
-    with claims.claim(client, run.id, busy_patience):
+    with lease.claim(client, run.id, busy_patience):
         page = ledger.read(client, [run.id]).get(run.id)
         if _knows(target, page):
             return

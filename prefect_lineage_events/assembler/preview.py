@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.assembler.one_run import Assembled, Order, Outcome
-from prefect_lineage_events.assembler.stitching import stitched, told_by_cache
-from prefect_lineage_events.history.read import Patience, read_history
+from prefect_lineage_events.assembler.assemble import Assembled, Order, Outcome
+from prefect_lineage_events.assembler.run_lineage import stitched, told_by_cache
+from prefect_lineage_events.history.reader import Patience, read_history
 from prefect_lineage_events.history.runs import read_run
 
 if TYPE_CHECKING:

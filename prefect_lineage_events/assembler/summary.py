@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from prefect_lineage_events.assembler.one_run import Assembled
-from prefect_lineage_events.assembly.model import Reanalysis
+from prefect_lineage_events.assembler.assemble import Assembled
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.openlineage.errors import without_credentials
+from prefect_lineage_events.stitching.model import Reanalysis
 
 
 class SweepError(RuntimeError):

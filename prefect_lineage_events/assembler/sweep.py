@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.assembler import announce, claims, sweep_state
-from prefect_lineage_events.assembler.in_flight import stale_runs
-from prefect_lineage_events.assembler.many_runs import assemble_each
-from prefect_lineage_events.assembler.one_run import Order
+from prefect_lineage_events.assembler import lease, notify, sweep_state
+from prefect_lineage_events.assembler.assemble import Order
+from prefect_lineage_events.assembler.batch import assemble_each
+from prefect_lineage_events.assembler.stale_runs import stale_runs
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
 from prefect_lineage_events.history import api, event_log
@@ -60,7 +60,7 @@ def assemble_recent(client: SyncPrefectClient, order: Order, until: dt.datetime 
     summary = Summary()
     done: set[UUID] = set()
     since = api.now(client) - OVERLAP
-    with announce.gathered() as announcements:
+    with notify.gathered() as announcements:
         order = replace(order, announcements=announcements)
         while True:
             now = api.now(client)
@@ -105,7 +105,7 @@ def sweep_runs(client: SyncPrefectClient, order: Order) -> Summary:
         if done.left:
             break
         runs, carried = [], state.waiting
-    if dead := claims.release_dead(client):
+    if dead := lease.release_dead(client):
         logger.info("%d claims of assemblers that died were removed", dead)
     return summary
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler import publishing
-from prefect_lineage_events.assembler.in_flight import HOW_TO_END
+from prefect_lineage_events.assembler.stale_runs import HOW_TO_END
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import FlowRun

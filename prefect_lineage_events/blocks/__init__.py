@@ -7,7 +7,7 @@ from typing import Any
 
 _HOMES = {
     "AsyncSqlAlchemyLineage": "sqlalchemy",
-    "LineageBlock": "sdk",
+    "LineageBlock": "base",
     "SnowflakeLineage": "snowflake",
     "SqlAlchemyLineage": "sqlalchemy",
 }

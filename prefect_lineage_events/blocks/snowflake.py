@@ -7,7 +7,7 @@ from typing import Any
 from prefect.utilities.asyncutils import run_sync_in_worker_thread
 
 from prefect_lineage_events.blocks.documents import DOCUMENTATION_URL, loads_plain_documents, missing_extra
-from prefect_lineage_events.capture.drivers.snowflake_block import traced_connection
+from prefect_lineage_events.instrumentation.drivers.snowflake.block import traced_connection
 
 try:
     from prefect_snowflake import SnowflakeConnector

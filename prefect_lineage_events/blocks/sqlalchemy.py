@@ -16,7 +16,7 @@ try:
 except ModuleNotFoundError as _missing:
     raise missing_extra("sqlalchemy", _missing) from _missing
 
-from prefect_lineage_events.capture.drivers.sqlalchemy import trace_engine
+from prefect_lineage_events.instrumentation.drivers.sqlalchemy import trace_engine
 
 _Parameters = dict[str, Any] | list[dict[str, Any]] | None
 

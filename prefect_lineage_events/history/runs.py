@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from prefect_lineage_events.history import api, autonomous
+from prefect_lineage_events.history import api, standalone_tasks
 from prefect_lineage_events.history.api import JSON
 from prefect_lineage_events.history.model import END_STATES, FlowRun, ParentRun
 
@@ -33,7 +33,7 @@ def read_run(client: SyncPrefectClient, flow_run_id: UUID) -> FlowRun:
     A task run outside any flow is one too. Raises UnknownFlowRunError for an id that this API does not know.
     """
     raw: JSON | None = api.get(client, f"/flow_runs/{flow_run_id}")
-    if raw is None and (task := autonomous.read(client, flow_run_id)):
+    if raw is None and (task := standalone_tasks.read(client, flow_run_id)):
         return task
     if raw is None:
         raise UnknownFlowRunError(
@@ -80,7 +80,7 @@ def ended_runs(
         last = api.time_of(rows[-1]["end_time"]) or before
         # More runs than a page holds ended at one instant: page on within it.
         before, offset = (last, 0) if last < before else (before, offset + api.PAGE)
-    yield from autonomous.ended(client, start, end, flows)
+    yield from standalone_tasks.ended(client, start, end, flows)
 
 
 def runs_by_id(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> list[FlowRun]:
@@ -122,7 +122,7 @@ def completed_runs(
     """The newest runs of a job that completed, newest first; without parents and deployment. `job` is one of its runs,
     of a flow or of a task outside any. `of_deployment`: only those of the same deployment, or of none as `job` is."""
     if job.kind == "task-run":
-        return autonomous.completed(client, job, limit)
+        return standalone_tasks.completed(client, job, limit)
     chosen: JSON = {"state": {"type": {"any_": ["COMPLETED"]}}}
     if of_deployment:
         chosen["deployment_id"] = {"any_": [str(job.deployment_id)]} if job.deployment_id else {"is_null_": True}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Literal
 from urllib.parse import urlsplit
 
-from prefect_lineage_events.assembly.model import Lineage, StatementSummary
 from prefect_lineage_events.history.model import FlowRun
-from prefect_lineage_events.openlineage.datasets import explicit_lineage
+from prefect_lineage_events.openlineage.dataset_facets import explicit_lineage
 from prefect_lineage_events.openlineage.facets import Facet, facet, put
 from prefect_lineage_events.openlineage.run_facets import tag_list
+from prefect_lineage_events.stitching.model import Lineage, StatementSummary
 
 MAX_SQL = 16_000
 _CHANGING = frozenset({"write", "create", "alter"})

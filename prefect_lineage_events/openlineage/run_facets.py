@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from prefect_lineage_events.assembly.model import Lineage, RunLineage, StatementSummary, TaskLineage, UnknownSource
 from prefect_lineage_events.history.model import Completeness, FlowRun
 from prefect_lineage_events.openlineage.errors import sanitised
 from prefect_lineage_events.openlineage.facets import OWN_VERSION, Facet, facet, put
+from prefect_lineage_events.stitching.model import Lineage, RunLineage, StatementSummary, TaskLineage, UnknownSource
 
 MAX_QUERIES = 50
 MAX_UNKNOWN = 100

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .analyze import analyze
-from .explanation import explain
-from .model import ColumnEdge, Statement, TableRef
-from .session import Session
+from prefect_lineage_events.sql.analyze import analyze
+from prefect_lineage_events.sql.explain import explain
+from prefect_lineage_events.sql.model import ColumnEdge, Statement, TableRef
+from prefect_lineage_events.sql.session import Session
 
 __all__ = ["ColumnEdge", "Session", "Statement", "TableRef", "analyze", "explain"]

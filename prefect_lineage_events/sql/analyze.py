@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .model import Statement
-from .session import fresh_answer
+from prefect_lineage_events.sql.model import Statement
+from prefect_lineage_events.sql.session import fresh_answer
 
 
 def analyze(

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 from threading import Lock
 from typing import Generic, TypeVar
 
-from .model import Statement
+from prefect_lineage_events.sql.model import Statement
 
 Value = TypeVar("Value")
 

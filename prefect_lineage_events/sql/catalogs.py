@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from .model import TableRef
+from prefect_lineage_events.sql.model import TableRef
 
 _STANDARD = frozenset({"information_schema"})  # SQL:2011 part 11
 _POSTGRES = _STANDARD | {"pg_catalog", "pg_toast"}

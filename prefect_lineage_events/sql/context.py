@@ -34,10 +34,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from .attached import Attached
-from .lexis import BATCHED
-from .model import TableRef
-from .search_path import SearchPath
+from prefect_lineage_events.sql.attach import Attached
+from prefect_lineage_events.sql.lexer import BATCHED
+from prefect_lineage_events.sql.model import TableRef
+from prefect_lineage_events.sql.search_path import SearchPath
 
 # postgresql.org/docs/current/sql-selectinto.html, docs.aws.amazon.com/redshift: SELECT INTO, learn.microsoft.com:
 # INTO clause. Elsewhere (Oracle, MySQL, Snowflake scripting, BigQuery) INTO takes variables.

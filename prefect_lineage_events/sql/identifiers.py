@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_lineage_events.naming import SCHEMES, fold, kept
-
-from .context import Context
-from .lexis import BATCHED
+from prefect_lineage_events.sql.context import Context
+from prefect_lineage_events.sql.lexer import BATCHED
 
 # Stores whose full table name has two parts, database.table: there is one default, which stands before single names.
 TWO_LEVEL = frozenset(scheme.dialect for scheme in SCHEMES.values() if scheme.depth < 3) - {"duckdb"}

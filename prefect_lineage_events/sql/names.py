@@ -10,16 +10,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from prefect_lineage_events.naming import KEEPS_SPELLING, fold
-
-from .attached import UNKNOWN
-from .catalogs import is_catalog, is_written_catalog
-from .context import Context
-from .identifiers import LOCAL_PARTS, complete, leaves_out_database, leaves_out_schema, split_identifier
-from .lexis import PL_SQL
-from .locations import ADDRESS, clean_location
-from .model import TableRef
-from .search_path import GUESSED
-from .temporary_names import temporary_parts
+from prefect_lineage_events.sql.attach import UNKNOWN
+from prefect_lineage_events.sql.catalogs import is_catalog, is_written_catalog
+from prefect_lineage_events.sql.context import Context
+from prefect_lineage_events.sql.identifiers import (
+    LOCAL_PARTS,
+    complete,
+    leaves_out_database,
+    leaves_out_schema,
+    split_identifier,
+)
+from prefect_lineage_events.sql.lexer import PL_SQL
+from prefect_lineage_events.sql.model import TableRef
+from prefect_lineage_events.sql.redaction.locations import ADDRESS, clean_location
+from prefect_lineage_events.sql.search_path import GUESSED
+from prefect_lineage_events.sql.temporary_names import temporary_parts
 
 _URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.\-]*:/")
 _FILE = re.compile(

@@ -9,21 +9,21 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from .alike import pattern_of
-from .attached import attached_by
-from .cache import BoundedCache, weight_of
-from .context import Context, Effort
-from .identifiers import TWO_LEVEL
-from .longlists import LOST_LITERAL, UNREAD
-from .model import Control, Statement, TableRef
-from .nesting import CLOSED, Nesting
-from .search_path import SearchPath, StoreSchemas, schemas_in_order
-from .session_settings import SETTINGS, SessionSettings
-from .state import Columns, State
-from .statement import analyze_piece
-from .tokens import Piece, pieces_of
-from .transaction_control import CONTROLS
-from .transaction_rules import transaction_rules
+from prefect_lineage_events.sql.attach import attached_by
+from prefect_lineage_events.sql.cache import BoundedCache, weight_of
+from prefect_lineage_events.sql.context import Context, Effort
+from prefect_lineage_events.sql.identifiers import TWO_LEVEL
+from prefect_lineage_events.sql.model import Control, Statement, TableRef
+from prefect_lineage_events.sql.parameterised import pattern_of
+from prefect_lineage_events.sql.search_path import SearchPath, StoreSchemas, schemas_in_order
+from prefect_lineage_events.sql.session_settings import SETTINGS, SessionSettings
+from prefect_lineage_events.sql.session_state import Columns, State
+from prefect_lineage_events.sql.splitting.long_lists import LOST_LITERAL, UNREAD
+from prefect_lineage_events.sql.splitting.statements import Piece, pieces_of
+from prefect_lineage_events.sql.tables.statements import analyze_piece
+from prefect_lineage_events.sql.transactions.control import CONTROLS
+from prefect_lineage_events.sql.transactions.nesting import CLOSED, Nesting
+from prefect_lineage_events.sql.transactions.rules import transaction_rules
 
 _SHORT = 8  # tokens: COMMIT and the like cost next to nothing
 _SMALL = 200  # tokens

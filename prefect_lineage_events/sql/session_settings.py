@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, replace
 
-from .search_path import StoreSchemas
+from prefect_lineage_events.sql.search_path import StoreSchemas
 
 USER = "$user"
 SETTINGS = frozenset({"database", "schema", "path", "role", "user", "use"})

@@ -13,9 +13,9 @@ from typing import Literal
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from .lexis import lexis
-from .packed_tokens import Tokens, empty_like
-from .scanner import Scanner
+from prefect_lineage_events.sql.lexer import lexis
+from prefect_lineage_events.sql.packed_tokens import Tokens, empty_like
+from prefect_lineage_events.sql.scanner import Scanner
 
 FILLER = "\ue000"
 _TRIGGERS = ("{{", "{%", "${", "&{", "<%", "://")

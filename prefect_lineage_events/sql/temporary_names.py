@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .context import Context
-from .identifiers import complete
-from .model import TableRef
-from .transaction_rules import transaction_rules
+from prefect_lineage_events.sql.context import Context
+from prefect_lineage_events.sql.identifiers import complete
+from prefect_lineage_events.sql.model import TableRef
+from prefect_lineage_events.sql.transactions.rules import transaction_rules
 
 
 def temporary_parts(folded: Sequence[str], context: Context) -> tuple[str, ...] | None:

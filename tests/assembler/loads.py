@@ -10,7 +10,7 @@ import pytest
 from prefect import flow
 from prefect.runtime import flow_run
 
-from prefect_lineage_events.assembler import one_run
+from prefect_lineage_events.assembler import assemble
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.runs import UnknownFlowRunError
 from tests.by_hand import emit_writes
@@ -46,7 +46,7 @@ def stored(client, *run_ids: UUID) -> None:
     """Until the runs' closing events are stored: the sweep waits for nobody."""
     for run_id in run_ids:
         deadline = now() + _PATIENCE
-        while not ((history := one_run.read_history(client, known_run(client, run_id))).stored_events):
+        while not ((history := assemble.read_history(client, known_run(client, run_id))).stored_events):
             assert now() < deadline, f"no event of {run_id} was ever stored"
         assert history.completeness.complete
 
@@ -60,7 +60,7 @@ def known_run(client, run_id: UUID) -> FlowRun:
     deadline = now() + _PATIENCE_FOR_A_TASK
     while True:
         try:
-            return one_run.read_run(client, run_id)
+            return assemble.read_run(client, run_id)
         except UnknownFlowRunError:
             if now() > deadline:
                 pytest.skip(f"this Prefect server has recorded nothing of {run_id} for a minute and a half")

@@ -9,8 +9,8 @@ import pytest
 
 from prefect_lineage_events.assembler import assets, publishing
 from prefect_lineage_events.history.assets import parse
-from tests.assembly.histories import Story, uri
-from tests.assembly.pictures import run
+from tests.stitching.histories import Story, uri
+from tests.stitching.pictures import run
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from prefect import flow, task
 from prefect.events import emit_event
 from prefect.runtime import flow_run, task_run
 
+from prefect_lineage_events.assembler.assemble import Assembled
 from prefect_lineage_events.assembler.backfill import parse_window
-from prefect_lineage_events.assembler.one_run import Assembled
 from prefect_lineage_events.assembler.progress import Progress
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.flows import assemble, backfill

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_lineage_events import encoding
-from prefect_lineage_events.assembler import artifact
-from prefect_lineage_events.assembly.stitch import stitch
+from prefect_lineage_events.assembler import report
+from prefect_lineage_events.delivery.profiles import marquez
 from prefect_lineage_events.history import event_log
 from prefect_lineage_events.history.completeness import judge
 from prefect_lineage_events.history.event_log import EventLog
 from prefect_lineage_events.history.model import FlowRun, RunHistory
-from prefect_lineage_events.openlineage import profiles
-from prefect_lineage_events.openlineage.build import run_events
+from prefect_lineage_events.openlineage.events import run_events
+from prefect_lineage_events.stitching.stitch import stitch
 from tests.by_hand import NOON, closing, read, table, write
 
 RUN = FlowRun(UUID(int=1), "busy-bee", UUID(int=2), "nightly", "COMPLETED", started=NOON, ended=NOON)
@@ -108,8 +108,8 @@ def test_no_history_that_anybody_writes_stops_an_assembler(raw_events: list[dict
     assert len(numbered) + len(log.counts) + len(log.rejected) == len(raw_events)
     history = RunHistory(RUN, tuple(log.lineage), tuple(log.schemas), completeness=completeness)
     lineage = stitch(history, infer_columns=True)
-    encoding.text(artifact.markdown(lineage)).encode()
+    encoding.text(report.markdown(lineage)).encode()
     for granularity in ("flow", "task"):
         made = run_events(lineage, namespace="prefect://acme", granularity=granularity)  # type: ignore[arg-type]
-        for shaped in (profiles.plain(made), profiles.marquez(made)):
+        for shaped in (marquez.plain(made), marquez.marquez(made)):
             json.dumps([encoding.json_value(event) for event in shaped], allow_nan=False).encode()

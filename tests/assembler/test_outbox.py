@@ -10,8 +10,8 @@ import pytest
 from prefect_lineage_events.assembler import outbox
 from prefect_lineage_events.assembler.ledger import Sent
 from prefect_lineage_events.assembler.outbox import Outbox
-from prefect_lineage_events.openlineage.answers import TransientDeliveryError
-from prefect_lineage_events.openlineage.targets import Target
+from prefect_lineage_events.delivery.responses import TransientDeliveryError
+from prefect_lineage_events.delivery.targets import Target
 
 TO = Target("http http://marquez:5000", "marquez")
 EVENTS = [{"run": {"runId": "r"}, "eventType": kind} for kind in ("START", "COMPLETE")]

@@ -8,7 +8,7 @@ import pytest
 from prefect import flow
 from prefect.runtime import flow_run
 
-from prefect_lineage_events.assembler import ledger, one_run
+from prefect_lineage_events.assembler import assemble, ledger
 from prefect_lineage_events.assembler.handover import TargetsAwayError
 from prefect_lineage_events.flows import sweep
 from tests.assembler.loads import daily_load, stored
@@ -24,7 +24,7 @@ def target(target):
 def ended_below(client, run_id: UUID) -> UUID:
     """A subflow of the running flow, assembled before its parent has ended, as the automation does it."""
     stored(client, run_id)
-    one_run.assemble_run(client, run_id)
+    assemble.assemble_run(client, run_id)
     return run_id
 
 
@@ -53,7 +53,7 @@ def test_the_start_of_a_running_parent_is_told_before_its_subflow_and_only_once(
         (parent_id, "START"),
         *((child, kind) for child in (first, second) for kind in ("START", "COMPLETE")),
     ]
-    one_run.assemble_run(client, UUID(parent_id))
+    assemble.assemble_run(client, UUID(parent_id))
     assert told(target)[5:] == [(parent_id, "COMPLETE")]
     assert [o["name"] for o in target.events[-1]["outputs"]] == ["shop.public.own"]
     sweep()
@@ -63,7 +63,7 @@ def test_the_start_of_a_running_parent_is_told_before_its_subflow_and_only_once(
 def test_a_run_whose_start_was_told_is_not_settled_by_that(target, client, parent):
     parent_id, _ = parent()
     page = ledger.read(client, [UUID(parent_id)])[UUID(parent_id)]
-    assert not page.settles(one_run.read_run(client, UUID(parent_id)), "recording")
+    assert not page.settles(assemble.read_run(client, UUID(parent_id)), "recording")
     sweep()
     assert target.types(parent_id) == ["START", "COMPLETE"]
 
@@ -90,13 +90,13 @@ def test_a_parent_that_has_ended_is_told_whole_before_its_subflow(target, client
 
     parent_id, child = has_ended()
     stored(client, UUID(parent_id), child)
-    one_run.assemble_run(client, child)
+    assemble.assemble_run(client, child)
     assert told(target) == [(run, kind) for run in (parent_id, str(child)) for kind in ("START", "COMPLETE")]
 
 
 def test_the_start_of_a_parent_takes_no_edges_from_a_target_that_shows_what_arrived_last(target, client, parent):
     good, _ = parent()
-    one_run.assemble_run(client, UUID(good))
+    assemble.assemble_run(client, UUID(good))
     before = len(target.events)
     running, child = parent()
     assert told(target)[before:] == [(running, "START"), (good, "COMPLETE"), (child, "START"), (child, "COMPLETE")]
@@ -107,7 +107,7 @@ def test_other_targets_get_each_run_when_it_is_assembled_and_no_other(target, cl
     target.profile = "plain"
     parent_id, child = parent()
     assert told(target) == [(child, "START"), (child, "COMPLETE")]
-    one_run.assemble_run(client, UUID(parent_id))
+    assemble.assemble_run(client, UUID(parent_id))
     assert told(target)[2:] == [(parent_id, "START"), (parent_id, "COMPLETE")]
 
 
@@ -120,9 +120,9 @@ def test_a_target_that_goes_away_behind_the_parents_start_gets_the_rest_later(ta
         stored(client, children[0])
         target.away_after = 1
         with pytest.raises(TargetsAwayError):
-            one_run.assemble_run(client, children[0])
+            assemble.assemble_run(client, children[0])
         target.away_after = None
-        one_run.assemble_run(client, children[0])
+        assemble.assemble_run(client, children[0])
         return flow_run.id
 
     parent_id = meets_an_absence()

@@ -23,7 +23,7 @@ from prefect_lineage_events.assembler.summary import SweepError
 from prefect_lineage_events.flows import assemble, backfill, sweep
 from tests.assembler.loads import daily_load, now, stored
 from tests.by_hand import write
-from tests.openlineage.backend import Backend, running
+from tests.delivery.backend import Backend, running
 
 Transport = dict[str, Any]
 

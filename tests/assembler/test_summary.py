@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from prefect_lineage_events.assembler.many_runs import _count
-from prefect_lineage_events.assembler.one_run import Assembled
+from prefect_lineage_events.assembler.assemble import Assembled
+from prefect_lineage_events.assembler.batch import _count
 from prefect_lineage_events.assembler.summary import Summary, SweepError
-from prefect_lineage_events.assembly.model import Reanalysis
 from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.stitching.model import Reanalysis
 from tests.by_hand import NOON
 
 

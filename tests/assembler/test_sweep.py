@@ -16,7 +16,8 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
-from prefect_lineage_events.assembler import many_runs, one_run, publishing, sweep_state
+from prefect_lineage_events.assembler import assemble as one_run
+from prefect_lineage_events.assembler import batch, publishing, sweep_state
 from prefect_lineage_events.assembler import sweep as sweep_module
 from prefect_lineage_events.assembler.summary import Summary, SweepError
 from prefect_lineage_events.assembler.sweep import OVERLAP, STEP, _next_state, _steps
@@ -104,7 +105,7 @@ def test_an_api_that_is_away_in_mid_sweep_is_not_asked_for_every_run(target, cli
         raise httpx.ConnectError("connection refused")
 
     with monkeypatch.context() as without_api:
-        without_api.setattr(many_runs, "assemble_run", away)
+        without_api.setattr(batch, "assemble_run", away)
         with pytest.raises(SweepError, match="3 failed, 2 left for the next time"):
             sweep()
     sweep()
@@ -114,7 +115,7 @@ def test_an_api_that_is_away_in_mid_sweep_is_not_asked_for_every_run(target, cli
 def test_a_run_that_a_busy_api_did_not_answer_for_has_its_turn_once_more(target, client, monkeypatch):
     runs = [daily_load() for _ in range(3)]
     stored(client, *runs)
-    order, assemble_run = [], many_runs.assemble_run
+    order, assemble_run = [], batch.assemble_run
 
     def busy_at_first(client, run_id, *more):
         order.append(run_id)
@@ -122,7 +123,7 @@ def test_a_run_that_a_busy_api_did_not_answer_for_has_its_turn_once_more(target,
             raise httpx.ReadTimeout("the database is locked")
         return assemble_run(client, run_id, *more)
 
-    monkeypatch.setattr(many_runs, "assemble_run", busy_at_first)
+    monkeypatch.setattr(batch, "assemble_run", busy_at_first)
     sweep()
     assert order == [*runs, runs[0]]
     assert all(target.types(run_id) == ["START", "COMPLETE"] for run_id in runs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.capture.drivers.conftest import tracers
+from tests.instrumentation.drivers.conftest import tracers
 from tests.services.postgres import postgres
 from tests.services.snowflake import snowflake_server
 

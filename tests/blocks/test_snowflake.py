@@ -15,7 +15,7 @@ from prefect_snowflake import SnowflakeConnector, SnowflakeCredentials
 from snowflake.connector import DictCursor, SnowflakeConnection
 
 from prefect_lineage_events import SnowflakeLineage
-from tests.capture.drivers.conftest import RecordingTracer
+from tests.instrumentation.drivers.conftest import RecordingTracer
 from tests.requirements import connector_4
 from tests.services.snowflake import ACCOUNT, PASSWORD, SnowflakeStandIn
 
@@ -104,7 +104,7 @@ def test_columns_are_looked_up_on_a_connection_of_its_own(block: SnowflakeLineag
 
 @pytest.mark.parametrize("authenticator", ["externalbrowser", "username_password_mfa", "okta_endpoint"])
 def test_no_second_login_that_could_ask_a_person(authenticator: str) -> None:
-    from prefect_lineage_events.capture.drivers.snowflake_block import _lookup
+    from prefect_lineage_events.instrumentation.drivers.snowflake.block import _lookup
 
     more = {"endpoint": "https://org.okta.com"} if authenticator == "okta_endpoint" else {}
     own = SimpleNamespace(rest=SimpleNamespace(mfa_token=None))
@@ -116,7 +116,7 @@ def test_no_second_login_that_could_ask_a_person(authenticator: str) -> None:
 
 
 def test_no_second_login_where_the_first_was_let_in_by_a_second_factor() -> None:
-    from prefect_lineage_events.capture.drivers.snowflake_block import _lookup
+    from prefect_lineage_events.instrumentation.drivers.snowflake.block import _lookup
 
     assert _lookup(make(), SimpleNamespace(rest=SimpleNamespace(mfa_token="token")), {}) is None
 

@@ -14,9 +14,8 @@ import pytest
 import sqlalchemy as sa
 from prefect_sqlalchemy import AsyncSqlAlchemyConnector, ConnectionComponents, SqlAlchemyConnector, SyncDriver
 
-from prefect_lineage_events import AsyncSqlAlchemyLineage, SqlAlchemyLineage
-from prefect_lineage_events.capture import policy
-from tests.capture.drivers.conftest import RecordingTracer
+from prefect_lineage_events import AsyncSqlAlchemyLineage, SqlAlchemyLineage, filters
+from tests.instrumentation.drivers.conftest import RecordingTracer
 
 Tracers = list[RecordingTracer]
 
@@ -130,7 +129,7 @@ def test_async_driver_is_refused_as_in_the_official_block(tmp_path: Path) -> Non
 
 
 def test_switched_off_the_connections_are_the_drivers_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(policy, "current", lambda: policy.Policy(enabled=False))
+    monkeypatch.setattr(filters, "current", lambda: filters.Policy(enabled=False))
     raw = SqlAlchemyLineage(connection_info=f"sqlite:///{tmp_path}/shop.db").get_engine().raw_connection()
 
     assert type(raw.dbapi_connection) is sqlite3.Connection

@@ -6,10 +6,10 @@ import datetime as dt
 
 from prefect import get_client
 
-from prefect_lineage_events.assembler.one_run import Order
+from prefect_lineage_events.assembler.assemble import Order
 from prefect_lineage_events.assembler.sweep import sweep_runs
 from prefect_lineage_events.history import api
-from prefect_lineage_events.history.read import Patience
+from prefect_lineage_events.history.reader import Patience
 
 
 def sweep_later(monkeypatch, minutes: float) -> None:

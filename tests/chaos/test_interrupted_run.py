@@ -19,7 +19,7 @@ from prefect.events import emit_event
 from prefect.states import Crashed
 
 from prefect_lineage_events.assembler import ledger
-from prefect_lineage_events.history.read import Patience, read_history
+from prefect_lineage_events.history.reader import Patience, read_history
 from prefect_lineage_events.history.runs import read_run
 from tests.assembler.loads import stored
 from tests.by_hand import current_run, emit_writes, write

@@ -17,7 +17,7 @@ from uuid import UUID
 import pytest
 from prefect import flow
 
-from prefect_lineage_events.assembler import claims, sweep_state
+from prefect_lineage_events.assembler import lease, sweep_state
 from tests.assembler.loads import daily_load, stored
 from tests.by_hand import emit_writes
 from tests.chaos import child
@@ -99,7 +99,7 @@ def taken_by(death: Death | None, events: list[Event]) -> list[Event]:
 
 
 def claims_left(client) -> list[str]:
-    return [row["id"] for row in claims._claims(client)]
+    return [row["id"] for row in lease._claims(client)]
 
 
 def test_a_run_whose_assembler_was_killed_anywhere_is_finished_by_the_sweep(client, target, environment, tmp_path):

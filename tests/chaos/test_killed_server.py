@@ -15,7 +15,7 @@ import pytest
 from prefect import get_client
 
 from prefect_lineage_events.assembler import ledger, sweep_state
-from prefect_lineage_events.history.read import Patience, read_history
+from prefect_lineage_events.history.reader import Patience, read_history
 from prefect_lineage_events.history.runs import read_run
 from tests.chaos import child
 from tests.chaos.sweeps import sweep_later

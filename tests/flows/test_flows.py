@@ -24,10 +24,10 @@ import httpx
 import pytest
 from prefect import get_client
 
-from prefect_lineage_events.assembler.one_run import Order, assemble_run
+from prefect_lineage_events.assembler.assemble import Order, assemble_run
+from prefect_lineage_events.delivery.profiles import marquez as profiles
 from prefect_lineage_events.events import OPERATION_EVENTS
 from prefect_lineage_events.history import api
-from prefect_lineage_events.openlineage import profiles
 from tests.conftest import PrefectServer
 from tests.flows.expectation import Expectation, ExpectedJob
 from tests.flows.picture import Picture, pictures

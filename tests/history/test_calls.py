@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from prefect_lineage_events.history.read import Clock, read_history
+from prefect_lineage_events.history.reader import Clock, read_history
 from prefect_lineage_events.history.runs import read_run
 from tests.by_hand import NOON, RunInfo, closing, write
 from tests.history.fake_api import FakeApi, raw_run

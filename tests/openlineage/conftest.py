@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from prefect.settings import PREFECT_HOME, temporary_settings
 
-from prefect_lineage_events.assembly.model import RunLineage
-from prefect_lineage_events.assembly.stitch import stitch
 from prefect_lineage_events.history.model import FlowRun, ParentRun
-from prefect_lineage_events.settings import settings
-from tests.assembly.histories import START, Story, ident
-from tests.openlineage.backend import Backend, running
-
-
-@pytest.fixture
-def nothing_configured(monkeypatch, tmp_path) -> Iterator[None]:
-    """No configuration of the OpenLineage client: neither the developer's nor one of a working directory."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
-    settings.cache_clear()
-    with temporary_settings({PREFECT_HOME: tmp_path}):
-        yield
-
-
-@pytest.fixture
-def backend(monkeypatch) -> Iterator[Callable[..., Backend]]:
-    """Starts HTTP targets; the last one is what `OPENLINEAGE_URL` names."""
-    with ExitStack() as started:
-
-        def start(*answer: Any) -> Backend:
-            server = started.enter_context(running(*answer))
-            monkeypatch.setenv("OPENLINEAGE_URL", server.url)
-            return server
-
-        yield start
+from prefect_lineage_events.stitching.model import RunLineage
+from prefect_lineage_events.stitching.stitch import stitch
+from tests.stitching.histories import START, Story, ident
 
 
 @pytest.fixture

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from prefect_lineage_events.assembly.stitch import stitch
+from prefect_lineage_events.delivery.profiles.marquez import marquez
 from prefect_lineage_events.history.model import ParentRun
-from prefect_lineage_events.openlineage.build import run_events
-from prefect_lineage_events.openlineage.profiles import marquez
-from tests.assembly.histories import Story, ident
-from tests.assembly.pictures import run
+from prefect_lineage_events.openlineage.events import run_events
+from prefect_lineage_events.stitching.stitch import stitch
 from tests.openlineage.conftest import child_of, deployed, elt
 from tests.openlineage.templates import differences
 from tests.openlineage.validation import faults
+from tests.stitching.histories import Story, ident
+from tests.stitching.pictures import run
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -16,14 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from prefect_lineage_events.delivery.profiles.marquez import healing, marquez
 from prefect_lineage_events.history.model import ParentRun
-from prefect_lineage_events.openlineage.build import run_events
+from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.openlineage.facets import Event
-from prefect_lineage_events.openlineage.profiles import healing, marquez
-from tests.assembly.histories import NAMESPACE, START, Story, ident
-from tests.assembly.pictures import run
 from tests.marquez.standin import Marquez
 from tests.openlineage.on_marquez import InMemory, OverHttp, Server, failing
+from tests.stitching.histories import NAMESPACE, START, Story, ident
+from tests.stitching.pictures import run
 
 REAL = os.environ.get("MARQUEZ_URL")
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from prefect_lineage_events.openlineage.job_facets import MAX_SQL, job_facets
-from tests.assembly.histories import Story
-from tests.assembly.pictures import run
 from tests.openlineage.conftest import deployed, elt
+from tests.stitching.histories import Story
+from tests.stitching.pictures import run
 
 
 def facets(story, kind="FLOW", **of_run):

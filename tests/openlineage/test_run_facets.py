@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from prefect_lineage_events.history.model import Completeness
-from prefect_lineage_events.openlineage.build import run_events
-from tests.assembly.histories import Story
+from prefect_lineage_events.openlineage.events import run_events
 from tests.openlineage.conftest import deployed, elt
+from tests.stitching.histories import Story
 
 
 def facets(run, which=-1):

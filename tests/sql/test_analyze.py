@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql import Statement, analyze
 from prefect_lineage_events.sql.context import Context
-from prefect_lineage_events.sql.statement import _Reader, analyze_piece
-from prefect_lineage_events.sql.tokens import split
+from prefect_lineage_events.sql.splitting.statements import split
+from prefect_lineage_events.sql.tables.statements import _Reader, analyze_piece
 
 DIALECTS = [
     *("", "snowflake", "postgres", "bigquery", "redshift", "databricks", "mysql", "sqlite", "duckdb", "tsql", "oracle"),

@@ -6,7 +6,7 @@ import pytest
 
 from prefect_lineage_events.sql.analyze import analyze
 from prefect_lineage_events.sql.catalogs import is_catalog
-from prefect_lineage_events.sql.explanation import explain
+from prefect_lineage_events.sql.explain import explain
 from prefect_lineage_events.sql.model import TableRef
 
 

@@ -13,10 +13,9 @@ import pytest
 
 from prefect_lineage_events.openlineage.errors import sanitised
 from prefect_lineage_events.sql import analyze, explain
-from prefect_lineage_events.sql.alike import pattern_of
-from prefect_lineage_events.sql.tokens import sanitise
-
-from .hostile_texts import HOSTILE, Hostile
+from prefect_lineage_events.sql.parameterised import pattern_of
+from prefect_lineage_events.sql.splitting.statements import sanitise
+from tests.sql.hostile_texts import HOSTILE, Hostile
 
 SIZES = [int(size) for size in os.environ.get("HOSTILE_SIZES", "20000").split()]
 ALL_DIALECTS = bool(os.environ.get("HOSTILE_SIZES"))

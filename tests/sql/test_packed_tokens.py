@@ -10,7 +10,7 @@ from sqlglot.expressions import Expr
 from sqlglot.tokenizer_core import Token
 
 from prefect_lineage_events.sql import analyze
-from prefect_lineage_events.sql.lexis import lexis, tokenize
+from prefect_lineage_events.sql.lexer import lexis, tokenize
 from prefect_lineage_events.sql.packed_tokens import MOST_OBJECTS, PackedTokens, copy_of, empty_like
 
 TEXT = "select /*+ broadcast(b) */ a, \"x y\"\nfrom b where c = 'it''s' -- no hint\n and d in (1, 2);"

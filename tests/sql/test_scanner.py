@@ -7,11 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot.tokenizer_core import Token
 
-from prefect_lineage_events.sql.chunking import CHUNK, chunks
-from prefect_lineage_events.sql.lexis import lexis, tokenize
+from prefect_lineage_events.sql.lexer import lexis, tokenize
 from prefect_lineage_events.sql.scanner import Scanner
-
-from .test_sanitise import DIALECTS, texts
+from prefect_lineage_events.sql.splitting.chunks import CHUNK, chunks
+from tests.sql.redaction.test_sanitise import DIALECTS, texts
 
 FOUND = [
     ("a text", "snowflake", "a 'b' c", ["'b'"]),

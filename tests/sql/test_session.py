@@ -7,13 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_lineage_events.sql import analyze
-from prefect_lineage_events.sql.attached import Attached
+from prefect_lineage_events.sql.attach import Attached
 from prefect_lineage_events.sql.context import Context, Effort
 from prefect_lineage_events.sql.model import Statement
 from prefect_lineage_events.sql.session import Session
-from prefect_lineage_events.sql.tokens import Piece
-
-from .test_sanitise import DIALECTS, texts
+from prefect_lineage_events.sql.splitting.statements import Piece
+from tests.sql.redaction.test_sanitise import DIALECTS, texts
 
 KINDS = {"read", "write", "create", "alter", "drop", "misc"}
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from prefect_lineage_events.sql import windowed
-from prefect_lineage_events.sql.scripts import _CLIENT_COPY, _META_COMMAND
+from prefect_lineage_events.sql.splitting.scripts import _CLIENT_COPY, _META_COMMAND
 
 
 @pytest.mark.parametrize("before", [0, 1, *range(windowed.WINDOW - 3, windowed.WINDOW + 2), 2 * windowed.WINDOW - 2])

@@ -20,6 +20,6 @@ The words of these files are *origin*, *lineage*, *output* and *relation* (`rela
 transformations of OpenLineage (`transformations.py`). What differs between dialects is data (`rules.py`).
 """
 
-from .edges import ColumnResult, cloned, column_edges, joined
+from prefect_lineage_events.sql.columns.edges import ColumnResult, cloned, column_edges, joined
 
 __all__ = ["ColumnResult", "cloned", "column_edges", "joined"]

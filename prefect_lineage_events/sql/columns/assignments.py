@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from prefect_lineage_events.sql.columns import projections, sources
+from prefect_lineage_events.sql.columns.relations import IDENTITY, Output, Relation, TableRelation
+from prefect_lineage_events.sql.columns.scopes import Scope
+from prefect_lineage_events.sql.columns.targets import column_name, insert_columns, place_of, places, positions
 from prefect_lineage_events.sql.model import TableRef
 
-from . import projections, sources
-from .relations import IDENTITY, Output, Relation, TableRelation
-from .scopes import Scope
-from .targets import column_name, insert_columns, place_of, places, positions
-
 if TYPE_CHECKING:
-    from .ctes import Env
-    from .queries import Task
-    from .statements import Statements
+    from prefect_lineage_events.sql.columns.ctes import Env
+    from prefect_lineage_events.sql.columns.queries import Task
+    from prefect_lineage_events.sql.columns.writes import Statements
 
 
 def assign(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from .relations import Relation
+from prefect_lineage_events.sql.columns.relations import Relation
 
 
 class Cte:

@@ -8,12 +8,11 @@ from typing import Any
 
 from sqlglot import exp
 
+from prefect_lineage_events.sql.columns.expressions import Budget, Exhausted
+from prefect_lineage_events.sql.columns.queries import Queries, Resolve, Task, columns_of
+from prefect_lineage_events.sql.columns.rules import rules_of
+from prefect_lineage_events.sql.columns.writes import Statements
 from prefect_lineage_events.sql.model import ColumnEdge, Statement, TableRef
-
-from .expressions import Budget, Exhausted
-from .queries import Queries, Resolve, Task, columns_of
-from .rules import rules_of
-from .statements import Statements
 
 # Steps of a walk, each about a microsecond: a larger statement says so rather than keep its reader waiting.
 BUDGET = 400_000

@@ -11,12 +11,19 @@ from typing import Any
 
 from sqlglot import exp
 
+from prefect_lineage_events.sql.columns.relations import IDENTITY, PROGRAM, Lineage, Origin
+from prefect_lineage_events.sql.columns.rules import ColumnRules
+from prefect_lineage_events.sql.columns.scopes import Scope
+from prefect_lineage_events.sql.columns.transformations import (
+    AGGREGATES_BY_NAME,
+    COMPOSED,
+    LESS_BY_NAME,
+    OPENING_BY_NAME,
+    ROLES,
+    Role,
+    role_of,
+)
 from prefect_lineage_events.sql.model import DIRECT, Transformation
-
-from .relations import IDENTITY, PROGRAM, Lineage, Origin
-from .rules import ColumnRules
-from .scopes import Scope
-from .transformations import AGGREGATES_BY_NAME, COMPOSED, LESS_BY_NAME, OPENING_BY_NAME, ROLES, Role, role_of
 
 Found = dict[Origin, None]
 

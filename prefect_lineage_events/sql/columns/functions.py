@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from . import structs
-from .expressions import name_of
-from .relations import Lineage, Output, Relation, changed
-from .rules import FLATTENED, ColumnRules
-from .scopes import Scope
+from prefect_lineage_events.sql.columns import structs
+from prefect_lineage_events.sql.columns.expressions import name_of
+from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, changed
+from prefect_lineage_events.sql.columns.rules import FLATTENED, ColumnRules
+from prefect_lineage_events.sql.columns.scopes import Scope
 
 if TYPE_CHECKING:
-    from .ctes import Env
-    from .queries import Queries, Task
+    from prefect_lineage_events.sql.columns.ctes import Env
+    from prefect_lineage_events.sql.columns.queries import Queries, Task
 
 _SPLIT = ("SEQ", "INDEX", "VALUE")  # docs.snowflake.com/en/sql-reference/functions/split_to_table
 _EACH = ("key", "value")  # postgresql.org/docs/current/functions-json.html

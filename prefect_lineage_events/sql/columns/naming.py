@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from .expressions import name_of
-from .relations import Output
-from .rules import ColumnRules
+from prefect_lineage_events.sql.columns.expressions import name_of
+from prefect_lineage_events.sql.columns.relations import Output
+from prefect_lineage_events.sql.columns.rules import ColumnRules
 
 # Functions whose node is not called like what the text says.
 _POSTGRES_NAMES: dict[type[exp.Expr], str] = {

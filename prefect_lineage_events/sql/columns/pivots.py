@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from . import stars
-from .expressions import name_of
-from .functions import column_names
-from .relations import Lineage, Output, Relation, changed
-from .scopes import Scope
+from prefect_lineage_events.sql.columns import stars
+from prefect_lineage_events.sql.columns.expressions import name_of
+from prefect_lineage_events.sql.columns.functions import column_names
+from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, changed
+from prefect_lineage_events.sql.columns.scopes import Scope
 
 if TYPE_CHECKING:
-    from .ctes import Env
-    from .queries import Queries, Task
+    from prefect_lineage_events.sql.columns.ctes import Env
+    from prefect_lineage_events.sql.columns.queries import Queries, Task
 
 
 def pivoted(queries: Queries, relation: Relation, name: str, pivot: exp.Expr, env: Env | None) -> Task:

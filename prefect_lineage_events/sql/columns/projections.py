@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from . import stars, structs
-from .expressions import is_template, lineage_of, name_of, parts_of
-from .naming import unnamed
-from .relations import Lineage, Output, Relation
-from .rows import Row
-from .scopes import Scope
+from prefect_lineage_events.sql.columns import stars, structs
+from prefect_lineage_events.sql.columns.expressions import is_template, lineage_of, name_of, parts_of
+from prefect_lineage_events.sql.columns.naming import unnamed
+from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation
+from prefect_lineage_events.sql.columns.rows import Row
+from prefect_lineage_events.sql.columns.scopes import Scope
 
 if TYPE_CHECKING:
-    from .ctes import Env
-    from .queries import Queries, Task
+    from prefect_lineage_events.sql.columns.ctes import Env
+    from prefect_lineage_events.sql.columns.queries import Queries, Task
 
 
 def outputs(queries: Queries, expressions: Sequence[exp.Expr], scope: Scope, env: Env | None) -> Task:

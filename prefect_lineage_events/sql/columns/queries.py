@@ -11,19 +11,18 @@ from typing import Any
 
 from sqlglot import exp
 
+from prefect_lineage_events.sql.columns import pivots, projections, sources, stars, structs
+from prefect_lineage_events.sql.columns.ctes import Cte, Env
+from prefect_lineage_events.sql.columns.expressions import Budget, Found, Trace, add
+from prefect_lineage_events.sql.columns.functions import column_names
+from prefect_lineage_events.sql.columns.paths import OPENING
+from prefect_lineage_events.sql.columns.relations import NOTHING, Base, Output, Relation
+from prefect_lineage_events.sql.columns.rows import Row
+from prefect_lineage_events.sql.columns.rules import ColumnRules
+from prefect_lineage_events.sql.columns.scopes import Scope
+from prefect_lineage_events.sql.columns.unions import branches_of, combine
 from prefect_lineage_events.sql.context import OwnNames
 from prefect_lineage_events.sql.model import TableRef, Transformation
-
-from . import pivots, projections, sources, stars, structs
-from .ctes import Cte, Env
-from .expressions import Budget, Found, Trace, add
-from .functions import column_names
-from .paths import OPENING
-from .relations import NOTHING, Base, Output, Relation
-from .rows import Row
-from .rules import ColumnRules
-from .scopes import Scope
-from .unions import branches_of, combine
 
 Task = Generator[Any, Any, Any]
 Resolve = Callable[[exp.Expr], "TableRef | None"]

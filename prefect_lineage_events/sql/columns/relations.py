@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from prefect_lineage_events.sql.columns.transformations import COMPOSED
 from prefect_lineage_events.sql.model import TableRef, Transformation
 
-from .transformations import COMPOSED
-
 if TYPE_CHECKING:
-    from .rows import Row
+    from prefect_lineage_events.sql.columns.rows import Row
 
 IDENTITY: Transformation = "IDENTITY"
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prefect_lineage_events.sql.columns.relations import IDENTITY, Lineage, Output, Relation, changed
+from prefect_lineage_events.sql.columns.transformations import COMPOSED
 from prefect_lineage_events.sql.model import Transformation
-
-from .relations import IDENTITY, Lineage, Output, Relation, changed
-from .transformations import COMPOSED
 
 Step = str | int  # a field by its name, or by its position (from 0): of an array, one of its elements
 

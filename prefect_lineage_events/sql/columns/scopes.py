@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from .relations import IDENTITY, Lineage, Relation, changed
-from .rows import Row
+from prefect_lineage_events.sql.columns.relations import IDENTITY, Lineage, Relation, changed
+from prefect_lineage_events.sql.columns.rows import Row
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-    from .relations import Output
-    from .rules import ColumnRules
+    from prefect_lineage_events.sql.columns.relations import Output
+    from prefect_lineage_events.sql.columns.rules import ColumnRules
 
 
 class Scope:

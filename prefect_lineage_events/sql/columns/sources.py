@@ -7,17 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from . import structs
-from .expressions import name_of
-from .functions import column_names, function_name, rows_of, unnest
-from .pivots import pivot_statement, pivoted
-from .relations import IDENTITY, PROGRAM, Lineage, Output, Relation, TableRelation, changed
-from .rules import ColumnRules
-from .scopes import Scope
+from prefect_lineage_events.sql.columns import structs
+from prefect_lineage_events.sql.columns.expressions import name_of
+from prefect_lineage_events.sql.columns.functions import column_names, function_name, rows_of, unnest
+from prefect_lineage_events.sql.columns.pivots import pivot_statement, pivoted
+from prefect_lineage_events.sql.columns.relations import (
+    IDENTITY,
+    PROGRAM,
+    Lineage,
+    Output,
+    Relation,
+    TableRelation,
+    changed,
+)
+from prefect_lineage_events.sql.columns.rules import ColumnRules
+from prefect_lineage_events.sql.columns.scopes import Scope
 
 if TYPE_CHECKING:
-    from .ctes import Env
-    from .queries import Queries, Task
+    from prefect_lineage_events.sql.columns.ctes import Env
+    from prefect_lineage_events.sql.columns.queries import Queries, Task
 
 _UNKNOWN = Relation([Output("*", ())], filler=())
 # Rows of the program's own (a DataFrame): their columns are values that it gives, as binds are.

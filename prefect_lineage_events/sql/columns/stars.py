@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlglot import exp
 
+from prefect_lineage_events.sql.columns import patterns, structs
+from prefect_lineage_events.sql.columns.expressions import Found, name_of
+from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, changed
+from prefect_lineage_events.sql.columns.scopes import Scope
+from prefect_lineage_events.sql.columns.transformations import AGGREGATES_BY_NAME
 from prefect_lineage_events.sql.model import Transformation
 
-from . import patterns, structs
-from .expressions import Found, name_of
-from .relations import Lineage, Output, Relation, changed
-from .scopes import Scope
-from .transformations import AGGREGATES_BY_NAME
-
 if TYPE_CHECKING:
-    from .ctes import Env
-    from .queries import Queries, Task
+    from prefect_lineage_events.sql.columns.ctes import Env
+    from prefect_lineage_events.sql.columns.queries import Queries, Task
 
 _COMPARED = (exp.Like, exp.ILike, exp.Glob, exp.SimilarTo)
 UNKNOWN = "which columns a * stands for is not known"

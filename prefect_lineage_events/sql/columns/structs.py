@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from prefect_lineage_events.sql.columns import constructors
+from prefect_lineage_events.sql.columns.expressions import Found, add, name_of, parts_of
+from prefect_lineage_events.sql.columns.paths import OPENING, json_path, opened
+from prefect_lineage_events.sql.columns.relations import Output, Relation
+from prefect_lineage_events.sql.columns.rows import Row
+from prefect_lineage_events.sql.columns.scopes import Scope
+from prefect_lineage_events.sql.columns.transformations import COMPOSED, LESS_BY_NAME, OPENING_BY_NAME
 from prefect_lineage_events.sql.model import Transformation
 
-from . import constructors
-from .expressions import Found, add, name_of, parts_of
-from .paths import OPENING, json_path, opened
-from .relations import Output, Relation
-from .rows import Row
-from .scopes import Scope
-from .transformations import COMPOSED, LESS_BY_NAME, OPENING_BY_NAME
-
 if TYPE_CHECKING:
-    from .ctes import Env
-    from .queries import Queries, Task
+    from prefect_lineage_events.sql.columns.ctes import Env
+    from prefect_lineage_events.sql.columns.queries import Queries, Task
 
 _SAME = (exp.Paren, exp.Alias, exp.IgnoreNulls, exp.RespectNulls, exp.Limit, exp.Distinct, exp.ToMap)
 _AS_JSON = (exp.JSONFormat, exp.ToVariant, exp.ParseJSON, exp.FromJson)

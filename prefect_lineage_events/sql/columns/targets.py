@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from prefect_lineage_events.sql.columns.expressions import name_of
+from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, TableRelation
+from prefect_lineage_events.sql.columns.rules import ColumnRules
+from prefect_lineage_events.sql.columns.scopes import Scope
 from prefect_lineage_events.sql.model import TableRef
 
-from .expressions import name_of
-from .relations import Lineage, Output, Relation, TableRelation
-from .rules import ColumnRules
-from .scopes import Scope
-
 if TYPE_CHECKING:
-    from .queries import Queries
+    from prefect_lineage_events.sql.columns.queries import Queries
 
 
 def own_names(outputs: Sequence[Output]) -> list[str]:

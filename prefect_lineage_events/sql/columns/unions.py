@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from sqlglot import exp
 
+from prefect_lineage_events.sql.columns.expressions import add
+from prefect_lineage_events.sql.columns.relations import Output, Relation
 from prefect_lineage_events.sql.model import Transformation
-
-from .expressions import add
-from .relations import Output, Relation
 
 
 def branches_of(node: exp.Expr) -> list[tuple[exp.Expr, Transformation]]:

@@ -1,7 +1,7 @@
 """Column lineage of queries, construct by construct."""
 
-from .case import Case
-from .cases_sources import SOURCES
+from tests.sql.columns.case import Case
+from tests.sql.columns.cases_sources import SOURCES
 
 QUERIES: dict[str, list[Case]] = {
     "names and values": [

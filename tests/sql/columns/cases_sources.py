@@ -1,6 +1,6 @@
 """Column lineage of what stands behind FROM, construct by construct."""
 
-from .case import Case
+from tests.sql.columns.case import Case
 
 SOURCES: dict[str, list[Case]] = {
     "structs, arrays, JSON": [

@@ -1,6 +1,6 @@
 """Column lineage of statements that write, construct by construct."""
 
-from .case import Case
+from tests.sql.columns.case import Case
 
 STATEMENTS: dict[str, list[Case]] = {
     "insert": [

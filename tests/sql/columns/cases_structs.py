@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .case import Case
+from tests.sql.columns.case import Case
 
 _UNKNOWN = "which columns a * stands for is not known"
 

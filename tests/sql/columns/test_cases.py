@@ -8,11 +8,10 @@ from collections import Counter
 import pytest
 
 from prefect_lineage_events.sql import columns
-
-from .case import Case, lines, written
-from .cases_queries import QUERIES
-from .cases_statements import STATEMENTS
-from .cases_structs import STRUCTS
+from tests.sql.columns.case import Case, lines, written
+from tests.sql.columns.cases_queries import QUERIES
+from tests.sql.columns.cases_statements import STATEMENTS
+from tests.sql.columns.cases_structs import STRUCTS
 
 CASES = [
     pytest.param(case, id=f"{construct}: {case.name}")

@@ -15,11 +15,10 @@ from sqlglot.errors import SqlglotError
 from prefect_lineage_events.sql import analyze
 from prefect_lineage_events.sql.columns import column_edges
 from prefect_lineage_events.sql.model import TableRef
-
-from .case import Case, written
-from .cases_queries import QUERIES
-from .cases_statements import STATEMENTS
-from .cases_structs import STRUCTS
+from tests.sql.columns.case import Case, written
+from tests.sql.columns.cases_queries import QUERIES
+from tests.sql.columns.cases_statements import STATEMENTS
+from tests.sql.columns.cases_structs import STRUCTS
 
 ALL = [case for table in (QUERIES, STRUCTS, STATEMENTS) for cases in table.values() for case in cases]
 # Queries that may stand in parentheses, with every output named and known, so that all of it can be asked for again.

@@ -38,7 +38,14 @@ def least_sure(statements: tuple[Statement, ...]) -> Confidence:
 
 def all_cases() -> Iterator[tuple[str, str, Case]]:
     """Dialect, construct and case, in the order in which the page shows them."""
-    from . import cases_containers, cases_others, cases_routines, cases_snowflake, cases_standard, cases_vendors
+    from tests.sql.tables import (
+        cases_containers,
+        cases_others,
+        cases_routines,
+        cases_snowflake,
+        cases_standard,
+        cases_vendors,
+    )
 
     tables: dict[str, dict[str, list[Case]]] = {}
     for module in (cases_standard, cases_snowflake, cases_others, cases_vendors, cases_routines, cases_containers):

@@ -1,6 +1,6 @@
 """Containers, functions and statements that are not understood: tables, construct by construct."""
 
-from .case import Case, Cases
+from tests.sql.tables.case import Case, Cases
 
 STANDARD: Cases = {
     "not understood": [

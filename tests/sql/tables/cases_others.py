@@ -1,6 +1,6 @@
 """Table lineage of what only some dialects have, construct by construct."""
 
-from .case import Case, Cases
+from tests.sql.tables.case import Case, Cases
 
 # https://www.postgresql.org/docs/current/sql-commands.html
 POSTGRES: Cases = {

@@ -1,6 +1,6 @@
 """Bodies, blocks, prepared statements and what they execute: tables, construct by construct."""
 
-from .case import Case, Cases
+from tests.sql.tables.case import Case, Cases
 
 POSTGRES: Cases = {
     "blocks": [

@@ -1,6 +1,6 @@
 """Table lineage of Snowflake's statements, construct by construct (https://docs.snowflake.com/en/sql-reference-commands)."""
 
-from .case import Case, Cases
+from tests.sql.tables.case import Case, Cases
 
 SNOWFLAKE: Cases = {
     "queries": [

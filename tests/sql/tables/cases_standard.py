@@ -1,6 +1,6 @@
 """Table lineage of what every dialect has, construct by construct. Each case holds in each of them."""
 
-from .case import Case, Cases
+from tests.sql.tables.case import Case, Cases
 
 STANDARD: Cases = {
     "queries": [

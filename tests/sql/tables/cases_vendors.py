@@ -1,6 +1,6 @@
 """What single stores have of their own, and stores for which sqlglot has no dialect: tables, construct by construct."""
 
-from .case import Case, Cases
+from tests.sql.tables.case import Case, Cases
 
 # https://www.postgresql.org/docs/current/sql-commands.html
 POSTGRES: Cases = {

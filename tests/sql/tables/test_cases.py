@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sql.test_sanitise import DIALECTS
-
-from .case import Case, all_cases, least_sure
+from tests.sql.redaction.test_sanitise import DIALECTS
+from tests.sql.tables.case import Case, all_cases, least_sure
 
 CASES = [
     pytest.param(dialect, case, id=f"{dialect}: {construct}: {case.name}")

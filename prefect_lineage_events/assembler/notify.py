@@ -1,0 +1,171 @@
+"""Events in Prefect's feed about runs that were assembled.
+
+Events are stored seconds later and may be lost with the process: nothing depends on them but people and automations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from threading import Lock
+from typing import Any
+from uuid import UUID, uuid5
+
+from prefect.runtime import flow_run
+
+from prefect_lineage_events.assembler import publishing
+from prefect_lineage_events.assembler.outbox import Outbox
+from prefect_lineage_events.events import (
+    ASSEMBLED_EVENT,
+    INCOMPLETE_EVENT,
+    REJECTED_EVENT,
+    SCHEMA_CHANGED_EVENT,
+)
+from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.stitching.model import RunLineage
+
+# Runs that one event names: with flow and run of each, it stays far below the hundred related resources of an event.
+MAX_RUNS = 40
+_REASONS = 20
+_TARGETS = 20
+_RUN_PREFIX = "prefect-lineage.run."
+_BATCHES = UUID("5f1c9a52-0f0e-4f0a-9a3b-3d2f4f6a7c10")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The part of a run that a target took, as in a `lineage.assembled` event."""
+
+    run: FlowRun
+    target: str
+    digest: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Announcements:
+    """Deliveries that are not announced yet: one event tells of many runs. Safe to use from several threads."""
+
+    _waiting: list[Delivery] = field(default_factory=list)
+    _targets: list[str] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+
+    def add(self, delivery: Delivery, configured: Sequence[str]) -> None:
+        with self._lock:
+            self._waiting.append(delivery)
+            self._targets = list(configured)
+            full = len(self._waiting) >= MAX_RUNS
+        if full:
+            self.flush()
+
+    def flush(self) -> None:
+        """Tell of what was delivered since the last time."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        if len(waiting) == 1:
+            _emit_assembled(waiting[0], self._targets)
+        elif waiting:
+            _emit_batch(waiting, self._targets)
+
+
+@contextmanager
+def gathered(given: Announcements | None = None) -> Iterator[Announcements]:
+    """Announcements that are made at the end of the block, whatever ends it; `given` ones are left to their owner."""
+    if given is not None:
+        yield given
+        return
+    announcements = Announcements()
+    try:
+        yield announcements
+    finally:
+        announcements.flush()
+
+
+def delivered(run: RunLineage, outbox: Outbox, configured: Sequence[str], announcements: Announcements) -> None:
+    """The part of the run's lineage that a target took, and what it refused: sending that again would not help.
+
+    `configured` are the ids of all targets of this process: another one may have others.
+    """
+    lineage, to, digest = run.lineage, outbox.target, outbox.line.digest
+    if outbox.sent:
+        facts = {
+            "inputs": len(lineage.inputs),
+            "outputs": len(lineage.outputs),
+            "column_edges": len(lineage.columns),
+            "complete": run.completeness.complete,
+        }
+        announcements.add(Delivery(run.run, to.id, digest, facts), configured)
+    if reasons := outbox.refused:
+        _emit(REJECTED_EVENT, run.run, to.id, digest, {"reasons": reasons[:_REASONS], "refused": len(reasons)})
+
+
+def oddities(run: RunLineage, outboxes: Sequence[Outbox]) -> None:
+    """What is odd about the picture itself, whoever has it: told once, with the digest that the first target has."""
+    first = outboxes[0]
+    lacks = run.completeness
+    if not lacks.complete:
+        missing = {str(emitter): list(numbers[:100]) for emitter, numbers in islice(lacks.missing.items(), 100)}
+        unclosed = [str(emitter) for emitter in lacks.unclosed[:100]]
+        payload = {"missing": missing, "unclosed": unclosed, "dropped": lacks.dropped, "rejected": len(lacks.rejected)}
+        _emit(INCOMPLETE_EVENT, run.run, first.target.id, first.line.digest, payload)
+    if run.schema_changes:
+        changes = {dataset.uri: change for dataset, change in run.schema_changes.items()}
+        _emit(SCHEMA_CHANGED_EVENT, run.run, first.target.id, first.line.digest, {"changes": changes})
+
+
+def runs_of(event: Mapping[str, Any]) -> list[str]:
+    """The ids of the flow runs that a `lineage.assembled` or such event tells of."""
+    told = event["payload"].get("runs")
+    if isinstance(told, list):
+        return [str(one.get("flow_run_id")) for one in told if isinstance(one, Mapping)]
+    return [str(event["resource"].get("prefect.resource.id")).removeprefix(_RUN_PREFIX)]
+
+
+def _emit_assembled(one: Delivery, targets: Sequence[str]) -> None:
+    payload = {**one.facts, "targets": targets[:_TARGETS], "assembler_run": flow_run.id}
+    _emit(ASSEMBLED_EVENT, one.run, one.target, one.digest, payload)
+
+
+def _emit_batch(deliveries: Sequence[Delivery], targets: Sequence[str]) -> None:
+    runs = {one.run.id: one.run for one in deliveries}
+    related = {r["prefect.resource.id"]: r for run in runs.values() for r in run.info.related()}
+    ids = sorted(str(_event_id(one.run.id, ASSEMBLED_EVENT, one.target, one.digest)) for one in deliveries)
+    id_ = uuid5(_BATCHES, " ".join(ids))
+    publishing.emit(
+        ASSEMBLED_EVENT,
+        id=id_,
+        resource={"prefect.resource.id": f"prefect-lineage.runs.{id_}", "prefect.resource.name": f"{len(runs)} runs"},
+        related=related.values(),
+        payload={
+            "runs": [
+                {
+                    "flow_run_id": str(one.run.id),
+                    "flow": one.run.flow_name,
+                    "target": one.target,
+                    "digest": one.digest,
+                    **one.facts,
+                }
+                for one in deliveries
+            ],
+            "target": deliveries[0].target,
+            "targets": targets[:_TARGETS],
+            "assembler_run": flow_run.id,
+        },
+    )
+
+
+def _emit(name: str, run: FlowRun, target: str, digest: str, payload: dict[str, Any]) -> None:
+    publishing.emit(
+        name,
+        # Deterministic: an assembler that is killed and does it again says nothing twice.
+        id=_event_id(run.id, name, target, digest),
+        resource={"prefect.resource.id": f"{_RUN_PREFIX}{run.id}", "prefect.resource.name": run.flow_name},
+        related=run.info.related(),
+        payload={"target": target, "digest": digest, **payload},
+    )
+
+
+def _event_id(run_id: UUID, name: str, target: str, digest: str) -> UUID:
+    return uuid5(run_id, f"{name} {target} {digest}")

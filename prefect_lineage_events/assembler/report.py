@@ -1,0 +1,249 @@
+"""The text of a run's lineage artifact: what a reader sees on the run's page. Pure.
+
+Bounded in every direction, since an artifact of megabytes helps nobody: beyond the bounds it counts.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from urllib.parse import quote
+
+from prefect_lineage_events.assembler.ledger import Sent
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.escaping import cell, code, prose, word
+from prefect_lineage_events.openlineage.errors import without_credentials
+from prefect_lineage_events.rendering.graph import in_table_order
+from prefect_lineage_events.rendering.svg import data_uri, svg
+from prefect_lineage_events.settings import settings
+from prefect_lineage_events.stitching.model import ColumnEdge, DatasetUse, Lineage, RunLineage, UnknownSource
+
+MAX_DATASETS = 100
+MAX_COLUMNS = 300
+MAX_NAMED = 20
+MAX_REASONS = 20
+MAX_LINK = 500
+_ROWS_KNOWN = {"unknown": "source unknown", "partly": "perhaps of more than is shown", "known": ""}
+# OpenLineage's kinds of transformation.
+_HOW = {
+    "TRANSFORMATION": "computed from it",
+    "AGGREGATION": "aggregated",
+    "MASKED": "masked",
+    "CONDITIONAL": "decides which value it is",
+    "FILTER": "decides which rows there are",
+    "JOIN": "decides which rows are joined",
+    "GROUP_BY": "decides which rows are one group",
+    "WINDOW": "decides the window of rows",
+    "SORT": "decides the order of rows",
+}
+
+
+def markdown(run: RunLineage, sent: Mapping[str, Sent] = MappingProxyType({})) -> str:
+    """The graph, the tables and columns, what is missing, what each target (by name) has, what it refused and why."""
+    lineage = run.lineage
+    parts = [
+        f"# Lineage of {word(run.run.flow_name)}",
+        _summary(run),
+        *_completeness(run),
+        *_rejected(sent),
+    ]
+    if not lineage.empty:
+        parts += [
+            f"![Graph of the datasets of this run]({data_uri(svg(run))})",
+            *_bundled(lineage),
+            *_uses("Inputs", lineage.inputs),
+            *_uses("Outputs", lineage.outputs),
+            *_unknown(lineage.unknown),
+            *_columns(lineage),
+            *_partial(lineage),
+        ]
+    if run.schema_changes:
+        parts += ["## Schema changes", *_changes(run.schema_changes)]
+    parts += _sent_to(sent)
+    return "\n\n".join(parts) + "\n"
+
+
+def broken(flow_name: str, reason: str) -> str:
+    """The text for a run that could not be put together."""
+    reason = prose(without_credentials(reason))
+    return f"# Lineage of {word(flow_name)}\n\nThe lineage of this run could not be put together: {reason}\n"
+
+
+def _summary(run: RunLineage) -> str:
+    lineage, this = run.lineage, f"Run {code(run.run.name)} ({word(run.run.state.lower())})"
+    if run.from_cache:
+        return f"{this} touched no dataset: all of its tasks were cached."
+    if lineage.empty and not run.descendants_have_lineage:
+        return f"{this} touched no dataset, as far as can be read."
+    if lineage.empty:
+        return f"{this} touched no dataset itself; runs below it did."
+    statements = sum(s.executions for s in lineage.statements)
+    return (
+        f"{this}: {_counted(len(lineage.inputs), 'input')}, {_counted(len(lineage.outputs), 'output')}, "
+        f"{_counted(len(lineage.columns), 'column edge')}, {_counted(statements, 'statement')}."
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _bundled(lineage: Lineage) -> list[str]:
+    """What the graph does not draw, so that nobody takes it for nothing."""
+    edges = sum(len(bundle.sources) * len(bundle.targets) for bundle in lineage.bundles)
+    if not edges:
+        return []
+    tasks = "one task" if len(lineage.bundles) == 1 else f"{len(lineage.bundles)} tasks"
+    return [
+        f"{edges:,} edges are not drawn: in {tasks}, each of many datasets that were read fed each that was written."
+    ]
+
+
+def _looked_for(run: RunLineage) -> str:
+    """Until when the sweep looks for what is missing. After that it is given up, and the run stays incomplete."""
+    if run.run.ended is None:
+        return "the sweep looks for them"
+    until = run.run.ended + dt.timedelta(hours=settings().incomplete_hours)
+    return f"the sweep looks for them until {until:%F %R} UTC, and then no more"
+
+
+def _completeness(run: RunLineage) -> list[str]:
+    lines, completeness = [], run.completeness
+    if completeness.missing:
+        lines.append(f"- {completeness.missing_events:,} lineage events have not arrived; {_looked_for(run)}.")
+    if completeness.rejected:
+        lines.append(f"- {len(completeness.rejected):,} events cannot be read, and are left out.")
+    if completeness.unclosed and completeness.running:
+        lines.append("- The run has not ended: this is what it did so far.")
+    elif completeness.unclosed:
+        lines.append(
+            f"- {len(completeness.unclosed)} processes of the run never said that they were done (killed?): "
+            "they may have done more than is shown."
+        )
+    if completeness.dropped:
+        lines.append(
+            f"- {completeness.dropped:,} statements were dropped in the flow's process: its queue was full, they could "
+            "not be analysed, or their events were not taken."
+        )
+    if lacks := completeness.lacks():
+        lines += ["", "It lacks:", *(f"- {prose(lack)}" for lack in lacks[:MAX_REASONS])]
+        lines += _more(len(lacks), MAX_REASONS, "emitters")
+    return ["## Incomplete\n\n" + "\n".join(lines)] if lines else []
+
+
+def _rejected(sent: Mapping[str, Sent]) -> list[str]:
+    parts = []
+    for target, line in sent.items():
+        if line.reasons:
+            shown = [f"- {prose(reason)}" for reason in line.reasons[:MAX_REASONS]]
+            more = _more(line.rejected, len(shown), "events")
+            parts.append(f"## Refused by {word(target)}\n\n" + "\n".join(shown + more))
+    return parts
+
+
+def _sent_to(sent: Mapping[str, Sent]) -> list[str]:
+    """`Waiting` is what the sweep will send."""
+    rows = [
+        (code(target), str(line.done - line.rejected), str(line.rejected), str(line.total - line.done))
+        for target, line in sent.items()
+    ]
+    return ["## Sent to\n\n" + _table(("Target", "Taken", "Refused", "Waiting"), rows)] if rows else []
+
+
+def _uses(title: str, uses: Sequence[DatasetUse]) -> list[str]:
+    if not uses:
+        return []
+    rows = [
+        (
+            code(use.dataset.name),
+            word(use.dataset.namespace),
+            word(use.kind),
+            "" if use.rows is None else f"{use.rows:,}",
+            _change(use),
+            _feed(use.dataset),
+        )
+        for use in uses[:MAX_DATASETS]
+    ]
+    table = _table(("Dataset", "Where", "Kind", "Rows", "Change", "Events"), rows)
+    return [f"## {title}\n\n" + "\n".join([table, *_more(len(uses), MAX_DATASETS, "datasets")])]
+
+
+def _feed(dataset: Dataset) -> str:
+    """A link to the event feed of the dataset: who touched it, over all runs.
+
+    Relative, so that it stays in the UI that shows the page, at whatever address. The resource stands in it twice: of
+    Prefect's two UIs one takes a single value as it is, the other only as JSON, and both take a repeated one as a list.
+    """
+    resource = quote(dataset.uri, safe="")
+    return f"[events](../../events?resource={resource}&resource={resource})" if len(resource) <= MAX_LINK else ""
+
+
+def _change(use: DatasetUse) -> str:
+    origin = f" from {code(use.renamed_from.name)}" if use.renamed_from else ""
+    return f"{use.lifecycle or ''}{origin}".strip()
+
+
+def _columns(lineage: Lineage) -> list[str]:
+    edges = in_table_order(lineage)
+    if not edges:
+        return []
+    into: dict[tuple[Dataset, str], list[ColumnEdge]] = defaultdict(list)
+    for edge in edges[:MAX_COLUMNS]:
+        into[edge.target, edge.target_column].append(edge)
+    rows = [
+        (code(f"{target.name}.{column}"), ", ".join(_source(e) for e in sources))
+        for (target, column), sources in into.items()
+    ]
+    table = _table(("Column", "From"), rows)
+    return ["## Columns\n\n" + "\n".join([table, *_more(len(edges), MAX_COLUMNS, "column edges")])]
+
+
+def _unknown(unknown: Sequence[UnknownSource]) -> list[str]:
+    """Outputs whose rows came out of Python, and what is not known of where they came from."""
+    if not unknown:
+        return []
+    rows = [
+        (
+            code(source.target.name),
+            _ROWS_KNOWN[source.rows],
+            ", ".join(code(column) for column in source.columns[:MAX_NAMED]),
+            ", ".join(code(dataset.name) for dataset in source.candidates[:MAX_NAMED]),
+        )
+        for source in unknown[:MAX_DATASETS]
+    ]
+    table = _table(("Output", "Rows", "Columns without a source", "Perhaps from"), rows)
+    return ["## Source unknown\n\n" + "\n".join([table, *_more(len(unknown), MAX_DATASETS, "outputs")])]
+
+
+def _source(edge: ColumnEdge) -> str:
+    """The column that an edge comes from, and how, in words for people who do not know OpenLineage's."""
+    kind = edge.transformation
+    if edge.inferred:
+        notes = [_HOW.get(kind, word(kind.lower()))] if kind not in ("IDENTITY", "TRANSFORMATION") else []
+        notes.append("inferred from the same column name: Python may have changed the values")
+    else:
+        notes = [_HOW.get(kind, word(kind.lower()))] if kind != "IDENTITY" else []
+    return code(f"{edge.source.name}.{edge.source_column}") + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def _partial(lineage: Lineage) -> list[str]:
+    reasons = list(dict.fromkeys(s.reason for s in lineage.statements if s.confidence == "partial" and s.reason))
+    if not reasons:
+        return []
+    shown = [f"- {prose(reason)}" for reason in reasons[:MAX_REASONS]]
+    return ["## Not fully understood\n\n" + "\n".join(shown + _more(len(reasons), MAX_REASONS, "reasons"))]
+
+
+def _changes(changes: Mapping[Dataset, str]) -> list[str]:
+    return ["\n".join(f"- {code(dataset.name)}: {prose(change)}" for dataset, change in changes.items())]
+
+
+def _more(there: int, shown: int, what: str) -> list[str]:
+    return ["", f"... and {there - shown} more {what}."] if there > shown else []
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *([cell(text) for text in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

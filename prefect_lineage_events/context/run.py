@@ -1,0 +1,373 @@
+"""The flow run and task run that the calling code belongs to, also where Prefect itself has lost them.
+
+Prefect keeps its run in context variables, which raw threads, executors and spawned processes do not inherit. There the
+run is, in this order: the one whose code submitted the work, or started the thread or the process; the one the
+connection was last used in, if it is still running; else the only one running in this process.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from prefect.context import FlowRunContext, SettingsContext, TaskRunContext
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from prefect_lineage_events import filters
+from prefect_lineage_events.context import propagation, threads
+from prefect_lineage_events.events import RunInfo
+from prefect_lineage_events.guard import softly
+
+_MAX_CACHED = 2_000
+
+
+class Run:
+    """A flow run, and the task run in it, that statements belong to.
+
+    `task_key` tells the task runs of one task from those of another. `detached`: only a copy of the run is known here
+    (Dask workers, process pools), so that its end is not seen. `captured` is what the include / exclude rules say.
+    `settings` is Prefect's settings context of the run: it may differ from the process's (test harnesses do that).
+    """
+
+    __slots__ = ("captured", "detached", "info", "settings", "task_key")
+
+    def __init__(
+        self,
+        info: RunInfo,
+        *,
+        task_name: str | None = None,
+        task_key: str = "",
+        detached: bool = False,
+        settings: SettingsContext | None = None,
+    ) -> None:
+        self.info = info
+        self.task_key = task_key
+        self.detached = detached
+        self.captured = filters.current().captures(info.flow_name, task_name)
+        self.settings = settings
+
+    @property
+    def key(self) -> UUID | None:
+        """What emitters are kept by: the flow run, or the task run where there is no flow."""
+        return self.info.flow_run_id or self.info.task_run_id
+
+    @property
+    def thread(self) -> str:
+        """The path of the thread of control that the calling code runs in (see `threads`)."""
+        return threads.path(self.info.task_run_id or self.info.flow_run_id)
+
+    def live(self) -> Any:
+        """The object on which Prefect's engine keeps this run's state up to date; None when it is elsewhere."""
+        if self.detached:
+            return None
+        if self.info.flow_run_id is not None:
+            return _flow_runs.get(self.info.flow_run_id)
+        return _task_runs.get(self.info.task_run_id) if self.info.task_run_id else None
+
+    def goes_on(self) -> bool:
+        """Is the run known to be running in this process?"""
+        if self.detached:
+            live = _task_runs.get(self.info.task_run_id) if self.info.task_run_id else None
+        else:
+            live = self.live()
+        return live is not None and not is_over(live)
+
+
+def is_over(live: Any) -> bool:
+    """Has the run of this live object reached a final state?
+
+    The engine sets the end state on the very object that the context holds, so that neither a hook on the user's flow
+    (it would change the flow and be seen in its log) nor a question to the API is needed to see a run's end.
+    """
+    state = getattr(live, "state", None)
+    return state is not None and bool(state.is_final())
+
+
+_lock = threading.Lock()
+_runs: dict[tuple[UUID | None, int | None, UUID | None], Run] = {}
+# What Prefect has entered in this process: the contexts, so that a thread without one can find the run that is going
+# on; and the newest object of each run (there is a new one for each attempt), whose state tells when it ends.
+_contexts: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+_flow_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
+_task_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
+_inherited: set[UUID] = set()
+_with_children: set[UUID] = set()  # flow runs that started processes, which may have done their work
+_interruption: list[Callable[[Run], None]] = []
+_end_of_work_elsewhere: list[Callable[[Run], None]] = []
+_settings_by_api: dict[tuple[str | None, str | None], SettingsContext] = {}
+
+
+def current_run(known: Run | None = None) -> Run | None:
+    """The run of the calling code, None outside any. `known`: the run the connection was last used in.
+
+    Costs a few microseconds: runs are cached by their ids.
+    """
+    flow, task = FlowRunContext.get(), TaskRunContext.get()
+    if flow is not None or task is not None:
+        return _run_of(flow, task)
+    handed_down = _handed_down()
+    if handed_down is not None:
+        return handed_down
+    if known is not None and known.goes_on():
+        return known
+    return _only_running() or _of_process()
+
+
+def _handed_down() -> Run | None:
+    """The run for which a thread works that Prefect's context did not follow into.
+
+    Work belongs to who submitted it; a thread of its own to who started it, as long as that run goes on.
+    """
+    start: _Start | None = propagation.submitter()
+    if start is None:
+        start = propagation.thread_starter()
+        if start is not None and not start.run.goes_on():
+            start = None
+    return start.run if start is not None else None
+
+
+class _Start(NamedTuple):
+    """The note on a thread, or on a piece of work of a pool: the run that started it, and its path there."""
+
+    run: Run
+    path: str
+
+
+def _start() -> _Start | None:
+    run = _starting_run()
+    return _Start(run, threads.path_below(run.info.task_run_id or run.info.flow_run_id)) if run is not None else None
+
+
+def _starting_run() -> Run | None:
+    """The run whose code starts a thread, or submits work, now."""
+    flow, task = FlowRunContext.get(), TaskRunContext.get()
+    if flow is not None or task is not None:
+        return _run_of(flow, task)
+    return _handed_down()
+
+
+def _passport() -> str | None:
+    """The starting run as a text, for a process that is started now."""
+    run = _starting_run() or _of_process()
+    if run is None or not run.captured:
+        return None
+    _note_child(run)
+    return json.dumps({"info": run.info.model_dump(mode="json", exclude_none=True), "task_key": run.task_key})
+
+
+@lru_cache(maxsize=1)
+def _of_process() -> Run | None:
+    """The run that started this process, where it was spawned and so inherited nothing else of it."""
+    passport = propagation.process_starter()
+    if passport is None:
+        return None
+    known = json.loads(passport)
+    return Run(RunInfo.model_validate(known["info"]), task_key=known["task_key"], detached=True)
+
+
+def _run_of(flow: Any, task: Any) -> Run | None:
+    flow_run: Any = flow.flow_run if flow is not None else None
+    task_run: Any = task.task_run if task is not None else None
+    if flow_run is not None and task_run is not None and task_run.flow_run_id != flow_run.id:
+        # a subflow called from a task: the task's context shines through, but the code belongs to the subflow
+        task, task_run = None, None
+    if flow_run is None and task_run is None:
+        return None
+    flow_run_id = flow_run.id if flow_run is not None else task_run.flow_run_id
+    key = (
+        flow_run_id,
+        flow_run.run_count if flow_run is not None else None,
+        task_run.id if task_run is not None else None,
+    )
+    run = _runs.get(key)
+    if run is None:
+        for context in (flow, task):
+            if context is not None and id(context) not in _contexts:
+                _remember(context)
+        run = _new_run(flow_run_id, flow, flow_run, task, task_run)
+        with _lock:
+            if len(_runs) >= _MAX_CACHED:
+                _runs.clear()
+            run = _runs.setdefault(key, run)
+    return run
+
+
+def _new_run(flow_run_id: UUID | None, flow: Any, flow_run: Any, task: Any, task_run: Any) -> Run:
+    declared = flow.flow if flow is not None else None
+    info = RunInfo(
+        flow_run_id=flow_run_id,
+        flow_run_name=flow_run.name if flow_run is not None else None,
+        flow_id=flow_run.flow_id if flow_run is not None else None,
+        flow_name=declared.name if declared is not None else None,
+        run_count=flow_run.run_count if flow_run is not None else None,
+        task_run_id=task_run.id if task_run is not None else None,
+        task_run_name=task_run.name if task_run is not None else None,
+    )
+    # a task run whose flow's context did not travel with it belongs to a flow run that ends elsewhere
+    elsewhere = flow.detached or flow_run_id in _inherited if flow is not None else flow_run_id is not None
+    return Run(
+        info,
+        task_name=task.task.name if task is not None else None,
+        task_key=task.task.task_key if task is not None else "",
+        detached=elsewhere,
+        settings=_settings(),
+    )
+
+
+def _settings() -> SettingsContext | None:
+    """The settings of the calling code; one object for all that lead to the same API, for a run is remembered long."""
+    context = SettingsContext.get()
+    if context is None:
+        return None
+    api = context.settings.api
+    key = (api.url, api.key.get_secret_value() if api.key is not None else None)
+    return _settings_by_api.setdefault(key, context)
+
+
+def _only_running() -> Run | None:
+    """The run in whose place a thread without context works: only where there is no doubt which."""
+    # by run: the engine enters more than one context for the same task run
+    flows: dict[UUID, Any] = {}
+    tasks: dict[UUID, Any] = {}
+    for context in filter(None, (reference() for reference in _contexts.valuerefs())):
+        is_task = isinstance(context, TaskRunContext)
+        run = context.task_run if is_task else context.flow_run
+        if run is not None and context._token is not None and not is_over(run):
+            (tasks if is_task else flows)[run.id] = context
+    if len(flows) > 1:
+        return None
+    flow = next(iter(flows.values()), None)
+    task = next(iter(tasks.values())) if len(tasks) == 1 else None
+    return _run_of(flow, task) if flow or task else None
+
+
+def watch() -> None:
+    """Note the contexts that Prefect enters and leaves from now on. Idempotent; Prefect behaves as before."""
+    for cls in (FlowRunContext, TaskRunContext):
+        if "__enter__" not in cls.__dict__:
+            _find_entered(cls)
+            cls.__enter__ = _remembering(cls.__enter__)  # type: ignore[method-assign]
+    if "__exit__" not in FlowRunContext.__dict__:
+        FlowRunContext.__exit__ = _settling(FlowRunContext.__exit__)  # type: ignore[method-assign]
+
+
+def _find_entered(kind: type[Any]) -> None:
+    """Remember the contexts that Prefect entered before it was watched, if the calling code is in none of them.
+
+    A thread that touches the first store of its process finds its run by them.
+    """
+    if kind.get() is not None:
+        return
+    for context in gc.get_referrers(kind):
+        # One that is being made, copied or unpickled has no private attributes yet.
+        private = getattr(context, "__pydantic_private__", None) if type(context) is kind else None
+        if private and private.get("_token") is not None:
+            _remember(context, at_home=False)
+
+
+def _note_child(run: Run | None) -> None:
+    """A process is started in the code of a run and may do work of it: the run's end is told here whatever it does."""
+    if run is not None and not run.detached and run.info.flow_run_id is not None:
+        _with_children.add(run.info.flow_run_id)
+
+
+def before_interruption(call: Callable[[Run], None]) -> None:
+    """Have `call` called in the user's thread when a flow run is torn down by a signal, while there is still time.
+
+    After SIGTERM Prefect reports the run as crashed and sends itself the signal once more: no exit call is made then.
+    """
+    _interruption.append(call)
+
+
+def after_work_elsewhere(call: Callable[[Run], None]) -> None:
+    """Have `call` called when a flow run ends here that worked in other processes (children, a pool, Dask, Ray).
+
+    They see no end of it. Nobody else would say that it is over, and what waits for that would wait for ever.
+    """
+    _end_of_work_elsewhere.append(call)
+
+
+def _settling(leave: Callable[..., None]) -> Callable[..., None]:
+    @wraps(leave)
+    def __exit__(self: Any, *error: Any) -> None:
+        kind = error[0] if error else None
+        if self.detached:
+            calls = []
+        elif kind is not None and not issubclass(kind, Exception | GeneratorExit):
+            calls = _interruption
+        else:
+            calls = _end_of_work_elsewhere if _ends_with_work_elsewhere(self) else []
+        with softly("settling a run"):
+            run = _run_of(self, None) if calls else None
+            for call in calls if run is not None else ():
+                call(run)  # type: ignore[arg-type]
+        leave(self, *error)
+
+    return __exit__
+
+
+def _ends_with_work_elsewhere(context: Any) -> bool:
+    with softly("looking where the tasks ran"):
+        if not is_over(context.flow_run):
+            return False
+        in_children = context.flow_run.id in _with_children
+        _with_children.discard(context.flow_run.id)
+        return in_children or not isinstance(context.task_runner, ThreadPoolTaskRunner)
+    return False
+
+
+def _remembering(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @wraps(enter)
+    def __enter__(self: Any) -> Any:
+        with softly("remembering a run"):
+            _remember(self)
+        return enter(self)
+
+    return __enter__
+
+
+def _remember(context: Any, *, at_home: bool = True) -> None:
+    _contexts[id(context)] = context
+    if isinstance(context, FlowRunContext) and context.flow_run is not None:
+        _inherited.discard(context.flow_run.id)
+    run: Any = context.task_run if isinstance(context, TaskRunContext) else context.flow_run
+    if run is not None and at_home:
+        threads.note_home(run.id, within=getattr(run, "flow_run_id", None))
+    if isinstance(context, TaskRunContext):
+        _task_runs[context.task_run.id] = context.task_run
+    elif context.flow_run is not None and not context.detached:
+        _flow_runs[context.flow_run.id] = context.flow_run
+
+
+def forget() -> None:
+    """Drop the cache, after the settings changed."""
+    _runs.clear()
+    _of_process.cache_clear()
+
+
+def _begin_anew() -> None:
+    """A fork inherits contexts of runs whose end it will not see."""
+    _inherited.update(_flow_runs.keys())
+    forget()
+    _with_children.clear()
+    _flow_runs.clear()
+    _task_runs.clear()
+
+
+def _before_fork() -> None:
+    with softly("noting a fork"):
+        _note_child(_starting_run() if _contexts else None)
+
+
+os.register_at_fork(before=_before_fork, after_in_child=_begin_anew)
+
+
+watch()
+propagation.note_starters(_start, _passport)

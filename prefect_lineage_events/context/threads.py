@@ -1,0 +1,91 @@
+"""The thread of control in which the calling code runs: a thread, a piece of work of a pool, or an asyncio task.
+
+Each has a path: `3.7` was started by `3`. The one in which Prefect runs the flow or task itself has the empty path, and
+what it started is below it. So rows that one coroutine read are not taken for those that the one beside it wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from contextlib import suppress
+from itertools import count
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from prefect_lineage_events.context import propagation
+
+# A thread that serves many callers in turn, none of whom is known.
+UNKNOWN = "*"
+# Runs whose home is known. In a process with more at a time, code of the oldest counts as a thread that it started.
+_MAX_HOMES = 10_000
+
+
+class _Home(NamedTuple):
+    """The thread, and the asyncio task in it, in which Prefect runs a flow or task."""
+
+    thread: int
+    task: weakref.ref[Any] | None
+
+
+_homes: OrderedDict[UUID, _Home] = OrderedDict()
+_numbers = count(1)
+_number_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+
+
+def note_home(run_id: UUID, *, within: UUID | None = None) -> None:
+    """The calling code is that of this run: Prefect enters its context. Copies that are entered later are no home.
+
+    The home of the flow run that a task runs `within` is kept for as long as its tasks begin.
+    """
+    if within is not None:
+        with suppress(KeyError):  # it has none, or another thread has just dropped it
+            _homes.move_to_end(within)
+    if run_id not in _homes:
+        task = _asyncio_task()
+        _homes[run_id] = _Home(threading.get_ident(), weakref.ref(task) if task is not None else None)
+        while len(_homes) > _MAX_HOMES:
+            _homes.popitem(last=False)
+
+
+def path(run_id: UUID | None) -> str:
+    """The path of the calling code within the run."""
+    home = _homes.get(run_id) if run_id is not None else None
+    task = _asyncio_task()
+    if home is not None and home.thread == threading.get_ident():
+        at_home = (home.task() if home.task else None) is task
+        return "" if at_home or task is None else str(_number(task))
+    above = _thread(home)
+    return above if task is None or above == UNKNOWN else f"{above}.{_number(task)}"
+
+
+def path_below(run_id: UUID | None) -> str:
+    """A path for what the calling code starts now."""
+    above = path(run_id)
+    return UNKNOWN if above == UNKNOWN else f"{above}.{next(_numbers)}".lstrip(".")
+
+
+def _thread(home: _Home | None) -> str:
+    start = propagation.submitter() or propagation.thread_starter()
+    thread = threading.current_thread()
+    if type(thread).__module__.startswith("anyio"):
+        return UNKNOWN
+    if start is not None:
+        return str(start.path)
+    return f"p{os.getpid()}" if home is None else str(_number(thread))
+
+
+def _number(thing: Any) -> int:
+    number = _number_of.get(thing)
+    if number is None:
+        number = _number_of[thing] = next(_numbers)
+    return number
+
+
+def _asyncio_task() -> Any:
+    """The running asyncio task; None outside any."""
+    loop = asyncio._get_running_loop()
+    return asyncio.current_task(loop) if loop is not None else None

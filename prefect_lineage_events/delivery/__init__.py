@@ -1,0 +1,1 @@
+"""OpenLineage events -> targets: configuration, transports, responses."""

@@ -1,0 +1,220 @@
+"""The official client's configuration, made fit for the targets and taken apart into the places it sends to."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from prefect.settings import PREFECT_HOME
+
+from prefect_lineage_events.delivery import kafka
+from prefect_lineage_events.settings import settings
+
+Config = dict[str, Any]
+
+# Marquez takes 8-24 s for an event of some thousand column edges; the client's default is 5 s.
+_TIMEOUT = 60.0
+# Retries are the flow's: with the client's own, a 500 ends in an error that hides the answer.
+_NO_RETRY = {"total": 0, "read": 0, "connect": 0, "status_forcelist": []}
+_SECRET_KEY = re.compile(r"(?i)key|token|secret|password|authorization|credential")
+_HTTP = frozenset({"http", "async_http"})
+# What tells two transports of one kind apart, where neither address nor path does.
+_PLACE_KEYS = ("projectId", "project_id", "location", "domainId", "domain_id", "region", "site")
+
+
+def configuration() -> Config:
+    """The transport that the client's configuration names, in full; our file when it names none.
+
+    The client merges `openlineage.yml` and `OPENLINEAGE__*` itself; `OPENLINEAGE_URL` alone means HTTP to it.
+    """
+    from openlineage.client import OpenLineageClient
+    from openlineage.client.transport.noop import NoopConfig, NoopTransport
+
+    if os.environ.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true":
+        return {"type": "noop"}
+    configured = OpenLineageClient(transport=NoopTransport(NoopConfig())).config.transport or {}
+    if configured.get("type"):
+        return configured
+    if url := os.environ.get("OPENLINEAGE_URL"):
+        return {"type": "http", "url": url, **_simple_http()}
+    return {"type": "file", "log_file_path": str(_file()), "append": True}
+
+
+def is_configured() -> bool:
+    """Does the client's configuration name a target, or the setting `file` a file?"""
+    return configuration().get("log_file_path") != str(_file()) or "file" in settings().model_fields_set
+
+
+def portable() -> tuple[str, bool]:
+    """The configuration as one value of `OPENLINEAGE__TRANSPORT`, for a process elsewhere, and whether secrets are
+    missing in it: what is stored with a deployment is no place for a key.
+
+    References to Secret blocks are kept; they are resolved where something is sent.
+    """
+    whole = configuration()
+    if (key := _our_key()) and "{{" in key:
+        whole = _with_auth(whole, key)
+    kept = _without_secrets(whole)
+    return json.dumps(kept), kept != whole or bool(_our_key() and "{{" not in str(_our_key()))
+
+
+def places(config: Config) -> list[Config]:
+    """The places that a configuration sends to. A composite is taken apart: each part takes or refuses by itself.
+
+    Only where a composite stops at the first success its parts are one place: one of them is to have the event.
+    """
+    fitted = [_fit(place) for place in _places(config)]
+    return _with_our_key(fitted)
+
+
+def alternatives(place: Config) -> list[Config]:
+    """The transports of a place, of which the first that takes an event is enough; nearly always one."""
+    children = _children(place)
+    if not children:
+        return [place]
+    if place.get("sort_transports"):
+        children = sorted(children, key=lambda child: -int(child.get("priority", 0)))
+    return [one for child in children for one in alternatives(child)]
+
+
+def identity(place: Config) -> str:
+    """Tells places apart, without credentials: `http http://marquez:5000/api/v1/lineage`, `file /x/y.jsonl`.
+
+    Another address is another place; another key, timeout or name is not.
+    """
+    kind = "http" if place["type"] in _HTTP else str(place["type"])
+    if children := _children(place):
+        return f"{kind} ({', '.join(identity(child) for child in children)})"
+    if isinstance(inner := place.get("transport"), dict):
+        return f"{kind} ({identity(inner)})"
+    if url := address(place):
+        return f"{kind} {url}"
+    if path := place.get("log_file_path"):
+        return f"{kind} {path}"
+    if topic := place.get("topic"):
+        servers = (place.get("config") or {}).get("bootstrap.servers", "")
+        return f"{kind} {servers}/{topic}"
+    return " ".join([kind, *(str(place[key]) for key in _PLACE_KEYS if place.get(key))])
+
+
+def short_name(place: Config) -> str:
+    """What people call it: its name in the configuration, or host, file, topic, kind."""
+    if name := place.get("name"):
+        return str(name)
+    if isinstance(inner := place.get("transport"), dict):
+        return short_name(inner)
+    if url := address(place):
+        return urlsplit(url).netloc or url
+    if path := place.get("log_file_path"):
+        return str(path).rstrip("/").rpartition("/")[2]
+    return str(place.get("topic") or place["type"])
+
+
+def address(place: Config) -> str | None:
+    """Where an HTTP transport posts to, without credentials; None for other transports."""
+    if place["type"] not in _HTTP or not place.get("url"):
+        return None
+    parts = urlsplit(urljoin(str(place["url"]).strip(), place.get("endpoint") or "api/v1/lineage"))
+    if not parts.netloc:
+        # No address of a server: named as it was written.
+        return str(place["url"]).rpartition("@")[2]
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path}"
+
+
+def _simple_http() -> Config:
+    """What goes with `OPENLINEAGE_URL` (https://openlineage.io/docs/client/python)."""
+    config: Config = {"endpoint": os.environ.get("OPENLINEAGE_ENDPOINT", "api/v1/lineage")}
+    if key := os.environ.get("OPENLINEAGE_API_KEY"):
+        config["auth"] = {"type": "api_key", "apiKey": key}
+    return config
+
+
+def _places(config: Config) -> Iterator[Config]:
+    if isinstance(inner := config.get("transport"), dict) and config["type"] == "transform":
+        yield from ({**config, "transport": place} for place in _places(inner))
+    elif (children := _children(config)) and config.get("continue_on_success", True):
+        for child in children:
+            yield from _places(child)
+    else:
+        yield config
+
+
+def _children(config: Config) -> list[Config]:
+    """The transports of a composite, which may be a list or named."""
+    if config["type"] != "composite":
+        return []
+    transports = config.get("transports") or []
+    if isinstance(transports, dict):
+        return [{"name": name, **child} for name, child in transports.items() if child]
+    return list(transports)
+
+
+def _fit(config: Config) -> Config:
+    """What the user left open is set as our targets need it."""
+    if children := _children(config):
+        return {**config, "transports": [_fit(child) for child in children]}
+    if isinstance(inner := config.get("transport"), dict):
+        return {**config, "transport": _fit(inner)}
+    if config["type"] in _HTTP:
+        # The asynchronous one drops what it cannot deliver, and keeps no order.
+        return {"timeout": _TIMEOUT, "retry": _NO_RETRY, **config, "type": "http"}
+    return kafka.fit(config) if config["type"] in kafka.KINDS else config
+
+
+def _with_our_key(places: list[Config]) -> list[Config]:
+    """The key of our settings goes to the one HTTP target that has none. Raises ValueError when there are several."""
+    key = _our_key()
+    keyless = [place for place in places if place["type"] == "http" and "auth" not in place]
+    if not key or not keyless:
+        return places
+    if len(keyless) > 1:
+        raise ValueError(
+            "the settings `api_key` and `api_key_block` are for one HTTP target, and "
+            f"{', '.join(map(short_name, keyless))} have no key of their own: give each an `auth`, "
+            "such as {type: api_key, apiKey: '{{ prefect.blocks.secret.NAME }}'}"
+        )
+    keyed = {**keyless[0], "auth": {"type": "api_key", "apiKey": key}}
+    return [keyed if place is keyless[0] else place for place in places]
+
+
+def _file() -> Path:
+    """The file for runs that have no other target. It is one file, whatever folder a process works in."""
+    path = Path(settings().file).expanduser()
+    return path if path.is_absolute() else Path(PREFECT_HOME.value()) / path
+
+
+def _with_auth(config: Config, key: str) -> Config:
+    alone = config["type"] in _HTTP and "auth" not in config
+    return {**config, "auth": {"type": "api_key", "apiKey": key}} if alone else config
+
+
+def _without_secrets(value: Any, secret: bool = False) -> Any:
+    """A copy without values under names that speak of secrets, and without credentials of addresses."""
+    if isinstance(value, dict):
+        copied = {k: _without_secrets(v, secret or is_secret(k)) for k, v in value.items()}
+        return {k: v for k, v in copied.items() if v is not None}
+    if isinstance(value, list):
+        return [_without_secrets(item, secret) for item in value]
+    if not isinstance(value, str) or "{{" in value:
+        return value
+    if secret:
+        return None
+    parts = urlsplit(value) if "://" in value and "@" in value else None
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if parts else value
+
+
+def is_secret(key: object) -> bool:
+    """Does a configuration's key speak of a secret?"""
+    return _SECRET_KEY.search(str(key)) is not None
+
+
+def _our_key() -> str | None:
+    if key := settings().api_key:
+        return key.get_secret_value()
+    block = settings().api_key_block
+    return f"{{{{ prefect.blocks.secret.{block} }}}}" if block else None

@@ -1,0 +1,1 @@
+"""Changes to events for targets that cannot take everything."""

@@ -1,0 +1,196 @@
+"""The official client's transports: one for each place, and what its target answered.
+
+The client is imported late, since it costs half a second, and by the files that need it only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from prefect_lineage_events.delivery import kafka
+from prefect_lineage_events.delivery.configuration import Config, is_secret
+from prefect_lineage_events.delivery.responses import LOSING_REDIRECTS, NoAnswerError, is_taken
+from prefect_lineage_events.openlineage.facets import Event
+
+if TYPE_CHECKING:
+    from openlineage.client.transport import Transport
+
+_REFERENCE = re.compile(r"\{\{\s*(prefect\.(?:blocks|variables)\.[^\s}]+)")
+_SHORTEST_SECRET = 4
+_CLOSING_SECONDS = 60.0
+# A timeout is for each step on the way, and a target that sends a byte a second never exceeds one: as many of them may
+# pass for the whole of it. Other transports have times of their own.
+_TIMEOUTS = 3
+_LONGEST = 600.0
+# Of an answer's body, so much is looked at, and not waited for longer.
+_MAX_BODY = 65_536
+_BODY_SECONDS = 10.0
+
+
+def _require_writable(transport: Transport) -> None:
+    """Raise OSError for a file that cannot be written: the client would say so with the first event only."""
+    from openlineage.client.transport.file import FileTransport, LocalFileHandler
+
+    if not isinstance(transport, FileTransport) or not isinstance(transport._file_handler, LocalFileHandler):
+        return
+    given = transport.config.log_file_path
+    path = Path(LocalFileHandler._to_local_path(given))
+    if not path.parent.is_dir():
+        raise NotADirectoryError(f"the folder {path.parent} is missing: create it, or name another file")
+    if path.is_dir() and transport.config.append:
+        raise IsADirectoryError(f"{given} is a folder: name a file in it")
+    existing = path if transport.config.append and path.exists() else path.parent
+    if not os.access(existing, os.W_OK):
+        raise PermissionError(f"{existing} may not be written by this user: change its permissions, or name another")
+
+
+class Outlet:
+    """A transport of its own. `secrets` are the values that no message about it may tell."""
+
+    def __init__(self, config: Config) -> None:
+        from openlineage.client import OpenLineageClient
+        from openlineage.client.transport import get_default_factory
+
+        resolved = _resolved(config)
+        self.secrets = tuple(secrets(resolved))
+        self._answer: Any = None
+        transport = get_default_factory().create(resolved)
+        _require_writable(_innermost(transport))
+        self._seconds = _LONGEST
+        self._client = OpenLineageClient(transport=transport)
+        self._watch(_innermost(transport))
+
+    def emit(self, event: Event) -> None:
+        """Raises whatever the transport raises, unless the target said that it has the event."""
+        from prefect_lineage_events.delivery.client_events import client_event
+
+        self._answer = None
+        error: BaseException | None = None
+        try:
+            _within(self._seconds, lambda: self._client.emit(client_event(event)))
+        except Exception as raised:
+            if self._answer is None:
+                raise
+            # An answer may break off behind its status, which counts: sending again what was taken would be once too
+            # often, and what was refused would be refused again.
+            error = raised
+        # The client takes for success what is no error: a redirect that leads nowhere, 304, a login page.
+        if self._answer is not None and not is_taken(self._answer):
+            raise _unsuccessful(self._answer) from error
+
+    def close(self) -> None:
+        self._client.close(timeout=_CLOSING_SECONDS)
+
+    def _watch(self, transport: Transport) -> None:
+        from openlineage.client.transport.http import HttpTransport
+        from openlineage.client.transport.kafka import KafkaTransport
+
+        if isinstance(transport, HttpTransport):
+            self._seconds = _TIMEOUTS * transport.timeout
+            # The body is read by us, since it may be endless.
+            transport.session.stream = True
+            transport.session.hooks["response"].append(self._answered)
+        elif isinstance(transport, KafkaTransport):
+            kafka.tell_failures(transport)
+
+    def _answered(self, response: Any, *args: Any, **kwargs: Any) -> None:
+        self._answer = response
+        _read_beginning(response)
+        if response.status_code in LOSING_REDIRECTS:
+            raise _unsuccessful(response)
+
+
+def _within(seconds: float, call: Callable[[], object]) -> None:
+    """Call in a thread that is left alone when its time is over. Raises NoAnswerError then, or what the call raised."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
+            raised.append(error)
+
+    thread = Thread(target=copy_context().run, args=(run,), name="lineage-emit", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise NoAnswerError(f"no whole answer within {seconds:g} s")
+    if raised:
+        raise raised[0]
+
+
+def _read_beginning(response: Any) -> None:
+    """Read as much of the answer's body as is looked at, and let that be all of it."""
+    from urllib3.exceptions import HTTPError
+
+    body, until = b"", time.monotonic() + _BODY_SECONDS
+    try:
+        while len(body) < _MAX_BODY and time.monotonic() < until:
+            chunk = response.raw.read1(_MAX_BODY - len(body), decode_content=True)
+            if not chunk:
+                break
+            body += chunk
+    except (HTTPError, OSError):
+        # It broke off: its status counts.
+        response.close()
+    response._content, response._content_consumed = body, True
+
+
+def _unsuccessful(response: Any) -> Exception:
+    from requests import HTTPError
+
+    return HTTPError(f"HTTP {response.status_code}", response=response)
+
+
+def _resolved(config: Config) -> Config:
+    """A copy in which each reference to a Prefect block or variable has its value, as in Prefect's own files.
+
+    Raises ValueError that says which is missing.
+    """
+    copied = {**config}
+    references = _REFERENCE.findall(str(config))
+    if not references:
+        return copied
+    from prefect.exceptions import ObjectNotFound
+    from prefect.utilities.asyncutils import run_coro_as_sync
+    from prefect.utilities.templating import resolve_block_document_references, resolve_variables
+
+    async def resolve() -> Config:
+        with_blocks: Config = await resolve_block_document_references(copied)
+        with_variables: Config = await resolve_variables(with_blocks)
+        return with_variables
+
+    try:
+        return run_coro_as_sync(resolve()) or copied
+    except ObjectNotFound as error:
+        raise ValueError(f"there is no such thing in this Prefect: {', '.join(references)}") from error
+
+
+def secrets(value: Any, secret: bool = False) -> Iterator[str]:
+    """Values under names that speak of secrets, and passwords of addresses."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from secrets(item, secret or is_secret(key))
+    elif isinstance(value, list):
+        for item in value:
+            yield from secrets(item, secret)
+    elif isinstance(value, str):
+        found = value if secret else urlsplit(value).password if "@" in value and "://" in value else None
+        if found and len(found) >= _SHORTEST_SECRET:
+            yield found
+
+
+def _innermost(transport: Any) -> Transport:
+    """The one that sends, inside of those that transform."""
+    while (inner := getattr(transport, "transport", None)) is not None:
+        transport = inner
+    found: Transport = transport
+    return found

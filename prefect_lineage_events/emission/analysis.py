@@ -1,0 +1,254 @@
+"""Notes -> drafts: the analyser's table references become datasets, its statements become what events will say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from prefect_lineage_events import filters
+from prefect_lineage_events.context.run import Run
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.emission.connection_state import ConnectionState, kind_of
+from prefect_lineage_events.emission.notes import RecordNote, StatementNote
+from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.emission.redaction import shown, without_credentials
+from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, split_inputs
+from prefect_lineage_events.guard import logger, softly
+from prefect_lineage_events.settings import LineageSettings
+from prefect_lineage_events.sql.model import Statement, TableRef
+from prefect_lineage_events.sql.redaction.shown_names import without_values_of_text
+
+# A statement that tells of another, and a data-modifying WITH query.
+_PLAN = re.compile(r"\s*(?:EXPLAIN|PROFILE|DESCRIBE|DESC)\b", re.IGNORECASE)
+_WRITES_INSIDE = re.compile(r"\bAS (?:NOT )?(?:MATERIALIZED )?\( ?(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
+_MAX_REASON = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A statement's meaning for its connection's transaction, and the drafts that it makes."""
+
+    statement: Statement
+    drafts: tuple[Draft, ...] = ()
+
+
+def meanings(
+    note: StatementNote, state: ConnectionState, values: LineageSettings, *, in_transaction: bool = False
+) -> Iterator[Meaning]:
+    """What the noted text means, statement by statement. Moves the connection's session on. Never raises.
+
+    A text that the analyser stumbles over still gives a draft, `partial`, with the reason: silence would look like
+    "nothing was read or written". `in_transaction`: its statements are in a transaction though none was begun.
+    """
+    statements: Sequence[Statement] = [Statement("misc", confidence="partial", reason="the analyser failed")]
+    with softly("the analyser"):
+        statements, state.session = state.session.analyze(
+            note.sql, columns=note.run is not None, in_transaction=in_transaction
+        )
+        state.defined(statements)
+    note.countable = _countable(statements, note.sql)
+    for statement in statements:
+        drafts = () if note.run is None or statement.control else _drafts(statement, note, note.run, state, values)
+        yield Meaning(statement, tuple(drafts))
+
+
+def _countable(statements: Sequence[Statement], sql: str) -> bool:
+    """Can one number of rows be that of what is noted? Of a script it is that of any of its statements."""
+    if len(statements) != 1 or len(statements[0].outputs) > 1:
+        return False
+    # The rows of a plan, or those of the SELECT around what writes.
+    return not (_PLAN.match(sql) or (statements[0].outputs and _WRITES_INSIDE.search(statements[0].sanitised or sql)))
+
+
+def _rows(note: StatementNote, *, written: bool) -> int | None:
+    """The rows of a note of one statement. A write returns none without RETURNING, however many it has written."""
+    if not note.countable or (written and note.counted == "fetched"):
+        return None
+    return (note.rows or None) if written and note.counted == "returned" else note.rows
+
+
+def _drafts(
+    statement: Statement, note: StatementNote, run: Run, state: ConnectionState, values: LineageSettings
+) -> Iterator[Draft]:
+    names = _Names(state)
+    inputs = names.datasets(statement.inputs)
+    outputs = names.datasets(statement.outputs)
+    if not inputs and not outputs and (statement.confidence != "partial" or names.dropped):
+        return
+    say = partial(
+        Draft,
+        run=run,
+        started=note.started,
+        statement_id=uuid4(),
+        effect=statement.effect,
+        dialect=state.store.dialect,
+        database=getattr(state.session, "database", state.store.database),
+        schema=getattr(state.session, "schema", state.store.schema),
+        sql=shown(statement, note.sql, values),
+        fingerprint=statement.fingerprint,
+        query_id=note.query_id,
+        rows=_rows(note, written=bool(outputs)),
+        threads=(note.thread,),
+        duration=note.duration,
+        confidence=statement.confidence,
+        reason=statement.reason[:_MAX_REASON],
+        renames=tuple(names.renames(statement.renames)),
+        from_program=statement.from_program,
+        if_exists=statement.if_exists,
+        tables={d.uri: table.parts for table, d in (inputs | outputs).items()},
+        lookup=note.connection.lookup,
+    )
+    sources = tuple({d.uri: d for d in inputs.values()}.values())
+    if not outputs:
+        say = partial(
+            say,
+            operation=statement.kind if statement.kind in ("read", "misc") else "misc",
+            result_columns=_described(note, state) or tuple(Column(name=name) for name in statement.result_columns),
+        )
+        yield from _portions(say, None, sources, tuple(names.edges(statement, None)))
+        return
+    read = (draft.home() for origin in note.value_origins for draft in origin.drafts if draft.operation == "read")
+    say = partial(
+        say,
+        operation=statement.kind,
+        result_columns=_returned(statement, note, state),
+        value_origins=tuple(dict.fromkeys(draft.statement_id for draft in read)),
+    )
+    for table, output in outputs.items():
+        may_be_there = statement.if_not_exists and state.schemas is not None  # with columns that the store tells
+        declared = () if may_be_there else _declared(statement.declared, table)
+        described = output.model_copy(update={"columns": declared}) if declared else output
+        told = partial(say, **_values(statement, table, inlined=note.inlined))
+        yield from _portions(told, described, sources, tuple(names.edges(statement, table)))
+
+
+def _values(statement: Statement, table: TableRef, *, inlined: bool) -> dict[str, Any]:
+    """The columns of an output that take binds, and those that take constants; nothing where that is not shown.
+
+    `inlined` literals are binds. Rows of the program's own take columns along that the statement does not list.
+    """
+    bound, constant = statement.bound.get(table), statement.constant.get(table, ())
+    if statement.kind not in ("write", "create") or (bound is None and not constant):
+        return {}
+    if inlined:
+        # a literal beside a column of the table's own may have been a bind, and then its column is not known
+        values = tuple(dict.fromkeys((*(bound or ()), *constant)))
+        return {"bound_columns": values} if values else {}
+    if bound is None and statement.from_program:
+        return {"bound_columns": None, "constant_columns": constant}
+    bound = bound or ()
+    return {
+        "bound_columns": bound,
+        "constant_columns": tuple(name for name in constant if name not in bound),
+        "program_columns": statement.program_columns.get(table, ()),
+    }
+
+
+def _described(note: StatementNote, state: ConnectionState) -> tuple[Column, ...]:
+    """The columns of the result, as the store described them."""
+    columns = note.result_columns
+    names = without_values_of_text([column.name for column in columns], note.sql, state.store.dialect)
+    return tuple(
+        column if column.name == name else column.model_copy(update={"name": name})
+        for column, name in zip(columns, names, strict=True)
+    )
+
+
+def _returned(statement: Statement, note: StatementNote, state: ConnectionState) -> tuple[Column, ...]:
+    """The columns of the rows that a DELETE or an UPDATE hands back. Keys that an INSERT gave out are no data."""
+    if statement.effect not in ("delete", "update") or not statement.result_columns:
+        return ()
+    return _described(note, state) or tuple(Column(name=name) for name in statement.result_columns)
+
+
+def _portions(
+    say: Callable[..., Draft],
+    output: EventDataset | None,
+    inputs: tuple[EventDataset, ...],
+    edges: tuple[EventColumnEdge, ...] = (),
+) -> Iterator[Draft]:
+    """One draft, or several that share the statement's id where there are more inputs than an event can name."""
+    portions = split_inputs(inputs)
+    for number, portion in enumerate(portions, 1):
+        mine = edges
+        if edges and len(portions) > 1:
+            uris = {d.uri for d in portion} | ({output.uri} if output else set())
+            mine = tuple(e for e in edges if e.source in uris)
+        yield say(output=output, inputs=portion, columns=mine, part=number, parts=len(portions))
+
+
+class _Names:
+    """The datasets of one statement's tables, each asked for once."""
+
+    def __init__(self, state: ConnectionState) -> None:
+        self._state = state
+        self._known: dict[TableRef, EventDataset | None] = {}
+        self.dropped = False
+
+    def dataset(self, table: TableRef) -> EventDataset | None:
+        if table not in self._known:
+            try:
+                found = self._state.dataset(table)
+            except ValueError as error:
+                logger.debug("lineage: %s", error)
+                found = None
+            if found is not None and not filters.current().reports(found.uri):
+                found = None
+            self.dropped = self.dropped or found is None
+            self._known[table] = found
+        return self._known[table]
+
+    def datasets(self, tables: Iterable[TableRef]) -> dict[TableRef, EventDataset]:
+        return {t: d for t in tables if (d := self.dataset(t)) is not None}
+
+    def edges(self, statement: Statement, target: TableRef | None) -> Iterator[EventColumnEdge]:
+        for edge in (*statement.columns, *statement.indirect):
+            source = self.dataset(edge.source) if edge.target == target else None
+            if source is not None:
+                yield EventColumnEdge(
+                    column=edge.target_column,
+                    source=source.uri,
+                    source_column=edge.source_column,
+                    transformation=edge.transformation,
+                    position=edge.position,
+                )
+
+    def renames(self, pairs: Iterable[tuple[TableRef, TableRef]]) -> Iterator[tuple[str, str]]:
+        for old, new in pairs:
+            before, after = self.dataset(old), self.dataset(new)
+            if before is not None and after is not None:
+                yield before.uri, after.uri
+
+
+def _declared(declared: Mapping[str, Mapping[str, str]], table: TableRef) -> tuple[Column, ...]:
+    return tuple(Column(name=name, type=type_ or None) for name, type_ in declared.get(table.name, {}).items())
+
+
+def from_record(note: RecordNote) -> list[Draft]:
+    """What somebody recorded, as drafts. Datasets that the rules exclude are left out."""
+    reports = filters.current().reports
+    inputs = [_recorded(d) for d in note.inputs if reports(d.uri)]
+    output = _recorded(note.output) if note.output is not None and reports(note.output.uri) else None
+    if output is None and (note.output is not None or not inputs):
+        return []
+    say = partial(
+        Draft,
+        run=note.run,
+        operation=note.operation,
+        started=note.started,
+        statement_id=uuid4(),
+        rows=note.rows,
+        threads=(note.thread,),
+        fingerprint=f"recorded {note.operation} {note.description}",
+        reason=note.description[:_MAX_REASON],
+    )
+    return list(_portions(say, output, tuple(inputs)))
+
+
+def _recorded(given: Dataset) -> EventDataset:
+    dataset = without_credentials(given)
+    return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind_of(dataset))

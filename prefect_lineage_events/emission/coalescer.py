@@ -1,0 +1,65 @@
+"""Statements that are alike are counted into one event: Prefect's server stores 100-200 events a second, not more.
+
+Order is kept where it carries meaning: a statement is never counted together with an earlier one when a dataset of it
+was created, altered, dropped, truncated or overwritten in between by something else. That holds for the first
+`_MAX_GENERATIONS` lives of a dataset in a run; a loop that goes on creating and dropping its table is counted together
+after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prefect_lineage_events.emission.pending import Draft, Key
+from prefect_lineage_events.events import EventDataset
+
+_MAX_GENERATIONS = 8
+_Name = tuple[str, str]
+
+
+class Coalescer:
+    """Drafts in the order in which they first came, alike ones counted together."""
+
+    def __init__(self) -> None:
+        self._drafts: dict[Key, Draft] = {}
+        self._lives: dict[_Name, tuple[int, Key]] = {}
+
+    def __len__(self) -> int:
+        return len(self._drafts)
+
+    @property
+    def drafts(self) -> list[Draft]:
+        """All drafts, in order."""
+        return list(self._drafts.values())
+
+    def add(self, draft: Draft) -> Draft:
+        """The draft it is counted in: itself when it is the first of its kind."""
+        shape = draft.key
+        if draft.changes_lifecycle:
+            self._begin_lives(draft.datasets[:1], shape)
+        key = (shape, tuple(self._life(d) for d in draft.datasets[:50]))
+        first = self._drafts.get(key)
+        if first is None or first.full:
+            self._drafts[key if first is None else (key, draft.statement_id)] = draft
+            return draft
+        if first.executions == 0:  # late rows only, of a statement that was told: from here on they count with this one
+            draft.count_in(first)
+            self._drafts[key] = draft
+            return draft
+        first.count_in(draft)
+        return first
+
+    def take(self) -> list[Draft]:
+        """All drafts, in order; the coalescer is empty then, but remembers the datasets' lives."""
+        drafts, self._drafts = self.drafts, {}
+        return drafts
+
+    def _begin_lives(self, datasets: Iterable[EventDataset], shape: Key) -> None:
+        for dataset in datasets:
+            name = (dataset.namespace, dataset.name)
+            life, last = self._lives.get(name, (0, ()))
+            if last != shape:
+                self._lives[name] = (min(life + 1, _MAX_GENERATIONS), shape)
+
+    def _life(self, dataset: EventDataset) -> int:
+        return self._lives.get((dataset.namespace, dataset.name), (0, ()))[0]

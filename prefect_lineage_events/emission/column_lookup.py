@@ -1,0 +1,117 @@
+"""Columns of the datasets that a run touched and whose columns nobody told: looked up in batches, after commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from prefect_lineage_events.emission.notes import Described, SchemaLookup
+from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.events import Column, EventDataset
+from prefect_lineage_events.guard import softly
+
+_KINDS = frozenset({"table", "view"})
+_MAX_TABLES = 1_000
+_MAX_FAILURES = 3
+# Tables of one `lineage.schema` event: at most this many, and this many columns.
+_BATCH = 50
+_BATCH_COLUMNS = 5_000
+# Characters of the columns of one table, and of one event, which holds one table more than this at most.
+_MAX_TEXT = 150_000
+
+
+class Schemas:
+    """What one run's datasets look like: each is told once, and again after DDL on it."""
+
+    def __init__(self) -> None:
+        self._wanted: dict[str, tuple[EventDataset, SchemaLookup, tuple[str, ...]]] = {}
+        self._told: set[str] = set()
+        self._failures: dict[int, int] = {}
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self._wanted)
+
+    def saw(self, draft: Draft) -> None:
+        """A true draft: its datasets may have to be looked up, unless it says itself what they look like."""
+        if draft.changes_lifecycle and draft.output is not None:
+            self._told.discard(draft.output.uri)
+        if draft.operation == "drop":
+            for dataset in draft.datasets:
+                self._wanted.pop(dataset.uri, None)
+            return
+        if draft.lookup is None:
+            return
+        for dataset in draft.datasets:
+            parts = draft.tables.get(dataset.uri)
+            if parts is not None and self._unknown(dataset):
+                self._wanted[dataset.uri] = (dataset, draft.lookup, parts)
+
+    def look_up(self) -> Iterator[list[EventDataset]]:
+        """Ask for what is wanted, one question per connection; the answers in portions that fit one event."""
+        wanted, self._wanted = self._wanted, {}
+        found: list[EventDataset] = []
+        for lookup in {id(entry[1]): entry[1] for entry in wanted.values()}.values():
+            mine = {uri: entry for uri, entry in wanted.items() if entry[1] is lookup}
+            answer = self._ask(lookup, {parts: dataset for dataset, _, parts in mine.values()})
+            if answer is None:
+                self._wanted.update(mine)
+            else:
+                found += answer
+                self._told.update(mine)
+        portion: list[EventDataset] = []
+        for dataset in found:
+            columns = [column for d in portion for column in d.columns]
+            if portion and (
+                len(portion) >= _BATCH or len(columns) >= _BATCH_COLUMNS or sum(map(_length, columns)) >= _MAX_TEXT
+            ):
+                yield portion
+                portion = []
+            portion.append(dataset)
+        if portion:
+            yield portion
+
+    def _unknown(self, dataset: EventDataset) -> bool:
+        if (
+            dataset.temporary
+            or dataset.kind not in _KINDS
+            or dataset.uri in self._told
+            or len(self._wanted) >= _MAX_TABLES
+        ):
+            return False
+        return not dataset.columns or any(c.type is None for c in dataset.columns)
+
+    def _ask(self, lookup: SchemaLookup, tables: dict[tuple[str, ...], EventDataset]) -> list[EventDataset] | None:
+        """What the database answers; None when it failed and may be asked again (a lock, a moment without network).
+
+        One that goes on failing is left alone: it would fail, and wait, each time.
+        """
+        failures = self._failures.get(id(lookup), 0)
+        if failures >= _MAX_FAILURES:
+            return []
+        with softly("looking up columns"):
+            return [
+                _described(tables[parts], columns)
+                for parts, columns in lookup(list(tables)).items()
+                if parts in tables and columns
+            ]
+        self._failures[id(lookup)] = failures + 1
+        return None
+
+
+def _described(dataset: EventDataset, columns: Mapping[str, str | None]) -> EventDataset:
+    """The dataset with its columns, and as the view that it is where only the store knows."""
+    kind = (columns.kind if isinstance(columns, Described) else None) or dataset.kind
+    known: list[Column] = []
+    length = 0
+    for name, type_ in islice(columns.items(), _BATCH_COLUMNS):
+        known.append(Column(name=name, type=type_))
+        length += _length(known[-1])
+        if length > _MAX_TEXT:
+            known.pop()
+            break
+    return dataset.model_copy(update={"kind": kind, "columns": tuple(known)})
+
+
+def _length(column: Column) -> int:
+    return len(column.name) + len(column.type or "")

@@ -1,0 +1,184 @@
+"""What our thread knows of a connection: the SQL session it is in, its transaction, and what its tables are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from prefect_lineage_events import datasets
+from prefect_lineage_events.context.process import process_token
+from prefect_lineage_events.datasets import Dataset, Store
+from prefect_lineage_events.emission.notes import Connection, TellsSchema
+from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.emission.store_schemas import StoreSchemas
+from prefect_lineage_events.emission.transactions import Transaction
+from prefect_lineage_events.events import EventDataset
+from prefect_lineage_events.guard import softly
+from prefect_lineage_events.naming import KEEPS_SPELLING, SCHEMES, host_and_port
+from prefect_lineage_events.settings import settings
+from prefect_lineage_events.sql.catalogs import is_catalog
+from prefect_lineage_events.sql.model import Control, Statement, TableRef
+from prefect_lineage_events.sql.transactions.rules import TransactionRules, transaction_rules
+
+# Stores that open files where the flow runs; a server's files lie on the server.
+_EMBEDDED = frozenset({"sqlite", "duckdb"})
+# By folded name. Our thread alone reads and writes it.
+_SPELLINGS: dict[Dataset, Dataset] = {}
+_MAX_SPELLINGS = 10_000
+
+
+class SqlSession(Protocol):
+    """`sql.Session`: a value that each statement turns into the next one."""
+
+    @property
+    def autocommit(self) -> bool: ...  # pragma: no cover
+
+    def analyze(
+        self, sql: str, *, columns: bool = True, in_transaction: bool = False
+    ) -> tuple[Sequence[Statement], SqlSession]: ...  # pragma: no cover
+
+    def step(self, control: Control) -> SqlSession: ...  # pragma: no cover
+
+    def failed(self) -> SqlSession: ...  # pragma: no cover
+
+    def perhaps(self, after: Any) -> SqlSession: ...  # pragma: no cover
+
+    def ended(self) -> SqlSession: ...  # pragma: no cover
+
+
+@dataclass(slots=True)
+class ConnectionState:
+    """Belongs to our thread. `session` is a value that is replaced with each statement.
+
+    It knows the connection by its number only: kept for it in a weak dictionary, it must not keep it alive.
+    """
+
+    store: Store
+    number: int
+    session: SqlSession
+    transaction: Transaction
+    schemas: StoreSchemas | None = None
+
+    @classmethod
+    def of(cls, connection: Connection) -> ConnectionState:
+        from prefect_lineage_events.sql.session import Session
+
+        store = _begun(connection)
+        session, schemas = Session(store.dialect, store.database, store.schema), None
+        if len(store.searched) > 1:
+            session = replace(session, searched=store.searched, is_sure=False)
+        if isinstance(connection.lookup, TellsSchema) and settings().schema_lookup:
+            schemas = StoreSchemas(connection.lookup)
+            path, searched = _search_path(connection.lookup)
+            if path is not None:
+                session = replace(session, path=path, searched=searched, is_sure=True)
+            session = replace(session, store=schemas)
+        return cls(connection.store, connection.number, session, Transaction(store.dialect), schemas)
+
+    def defined(self, statements: Iterable[Statement]) -> None:
+        """After statements that may have made, renamed or dropped tables: what was found of names may be old."""
+        for statement in statements:
+            if self.schemas is not None:
+                self.schemas.after(statement)
+
+    @property
+    def rules(self) -> TransactionRules:
+        return transaction_rules(self.store.dialect)
+
+    def step(self, control: Control) -> list[Draft]:
+        """A step of the transaction, taken by the driver; the drafts that are true from now on."""
+        self.session = self.session.step(control)
+        return self.transaction.step(control)
+
+    def failed(self) -> None:
+        """A statement has failed the transaction."""
+        self.session = self.session.failed()
+        self.transaction.failed()
+
+    @property
+    def autocommit(self) -> bool:
+        """False once a statement has switched it off, whatever the driver was told of it."""
+        return self.session.autocommit
+
+    def dataset(self, table: TableRef) -> EventDataset | None:
+        """What the statement's table is called everywhere; None for what is no dataset: a catalog, or nothing at all.
+
+        A temporary table exists on its connection only, so it is named after it: two tasks' `tmp` are two datasets.
+        """
+        if table.namespace:
+            return _event_dataset(datasets.table_at(table.namespace, table.parts), table.kind)
+        if table.kind == "file":
+            return _event_dataset(self._location(table.path), "file")
+        if not table.parts or is_catalog(table, self.store.dialect):
+            return None
+        store, parts = self._place(table.parts[-1:] if table.is_apart else table.parts)
+        named = self._spelled(store.table(parts), table)
+        if table.temporary:
+            place = f"temporary://{process_token()}.{self.number}"
+            return EventDataset(namespace=place, name=named.name, kind=table.kind, temporary=True)
+        if table.kind == "stage":
+            return EventDataset(namespace=named.namespace, name=f"@{named.name}", kind="stage")
+        return _event_dataset(named, table.kind)
+
+    def _place(self, parts: tuple[str, ...]) -> tuple[Store, tuple[str, ...]]:
+        """The store a name leads to: the connection's own, or a database file that is attached under its first part."""
+        state = getattr(self.session, "state", None)
+        attached = state.attached.get(parts[0].lower()) if state is not None and len(parts) > 1 else None
+        if attached is None or not attached.is_file:
+            return self.store, self._with_schema(parts)
+        kind = attached.kind or ("sqlite" if datasets.is_sqlite(attached.path) else "duckdb")
+        open_file = datasets.sqlite if kind == "sqlite" else datasets.duckdb
+        memory = None if attached.path else f"{process_token()}.{self.number}.{parts[0]}"
+        return open_file(attached.path, memory), parts[1:]
+
+    def _spelled(self, named: Dataset, table: TableRef) -> Dataset:
+        """The table in the spelling in which this process met it first, where its store compares without case."""
+        if self.store.dialect not in KEEPS_SPELLING or table.temporary:
+            return named
+        spelled = self.store.table(self._with_schema(table.spelling)) if table.spelling else named
+        if len(_SPELLINGS) >= _MAX_SPELLINGS:
+            _SPELLINGS.clear()
+        return _SPELLINGS.setdefault(named, spelled)
+
+    def _with_schema(self, parts: tuple[str, ...]) -> tuple[str, ...]:
+        """A name that the session completed with its database alone, with the store's schema between, or none known."""
+        database = getattr(self.session, "database", None)
+        if len(parts) != 2 or self.store.depth < 3 or not database or getattr(self.session, "schema", None):
+            return parts
+        return (parts[0], self.store.schema or "", parts[1])
+
+    def _location(self, path: str) -> Dataset:
+        here = "://" in path or path.startswith("file:") or self.store.dialect in _EMBEDDED
+        host, _ = host_and_port(self.store.namespace.partition("://")[2])
+        if here or host in ("", "localhost"):
+            return datasets.location(path)
+        return Dataset(f"file://{host}", path)
+
+
+def _begun(connection: Connection) -> Store:
+    """The connection's store with the schema that it really begins in, where only the server knows that."""
+    store, lookup = connection.store, connection.lookup
+    if store.schema in (None, "public") and isinstance(lookup, TellsSchema) and settings().schema_lookup:
+        with softly("asking for the schema of a connection"):
+            return replace(store, schema=lookup.default_schema() or store.schema)
+    return store
+
+
+def _search_path(lookup: TellsSchema) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """The search path that a connection begins with, and those of its schemas that exist."""
+    with softly("asking for the search path of a connection"):
+        return lookup.search_path(), lookup.searched_schemas() or ()
+    return None, ()
+
+
+def _event_dataset(dataset: Dataset, kind: str) -> EventDataset:
+    return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind)
+
+
+def kind_of(dataset: Dataset) -> str:
+    """What sort of thing a dataset is that somebody recorded by its URI."""
+    scheme = dataset.namespace.partition(":")[0]
+    if scheme in SCHEMES:
+        return "table"
+    return {"kafka": "topic", "http": "api", "https": "api"}.get(scheme, "file")

@@ -1,0 +1,184 @@
+"""What numbers events: one emitter per process and flow run, its numbers without a gap, its count told at the end."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from prefect_lineage_events.context.run import Run, is_over
+from prefect_lineage_events.emission.coalescer import Coalescer
+from prefect_lineage_events.emission.column_lookup import Schemas
+from prefect_lineage_events.emission.limits import bounded
+from prefect_lineage_events.emission.pending import Draft, Key
+from prefect_lineage_events.events import CountEvent, EmitterInfo, EventDataset, RunInfo, SchemaEvent
+from prefect_lineage_events.guard import softly
+
+# Keyword arguments of `emit_event`, and the run whose Prefect settings apply -> was it handed over?
+Send = Callable[[dict[str, Any], Run], bool]
+
+_MAX_PENDING = 500
+_MAX_REMEMBERED = 10_000
+
+
+class Emitter:
+    """Collects a run's drafts for a short while, then numbers and sends them, in order.
+
+    How long a statement waits for its like begins with `first_wait` seconds and doubles with each time that the same
+    shape was sent, up to `longest_wait`: what is rare is told at once (a killed run keeps it), what comes in masses is
+    told in few events.
+    """
+
+    def __init__(self, run: Run, send: Send, first_wait: float, longest_wait: float) -> None:
+        self.id = uuid4()
+        self.run = run
+        self.dropped_here = 0  # by our thread
+        self.dropped_before = 0  # by the full queue
+        self.closed = False
+        self.end_noticed = False
+        self.last_active = 0.0
+        self.times_told = 0
+        self._send = send
+        self._first_wait = first_wait
+        self._longest_wait = longest_wait
+        self._live: Any = None
+        self._sequence = 0
+        self._failed = 0
+        self._told: tuple[bool, bool, int, int, int] | None = None
+        self._pending = Coalescer()
+        self._due: float | None = None
+        self._times_sent: dict[Key, int] = {}
+        self._schemas = Schemas()
+        self._look_up_at: float | None = None
+        self._lookups = 0
+
+    def saw(self, run: Run) -> None:
+        """Keep the newest attempt of the run, and hold on to the object whose state tells its end."""
+        self.run = run
+        self._live = run.live() or self._live
+
+    def over(self) -> bool:
+        """Has the run ended in this process? After its end nothing is there to tell any more, but we remember."""
+        self._live = self.run.live() or self._live
+        return self.closed if self._live is None else is_over(self._live)
+
+    def rest(self) -> None:
+        """Nothing is expected any more: let go of what only a running flow needs. The numbers go on if it comes."""
+        self.end_noticed = False
+        self._live = None
+
+    def lose(self) -> None:
+        """Count something of the run that could not be worked on."""
+        self.dropped_here += 1
+
+    @property
+    def dropped(self) -> int:
+        return self.dropped_before + self.dropped_here
+
+    @property
+    def due(self) -> float | None:
+        """When the next sending is due, on the clock that `offer` was told; None when nothing waits."""
+        return self._due
+
+    def offer(self, draft: Draft, now: float) -> None:
+        """Take a draft that is true. What is alike and waits already is counted together."""
+        self.last_active = now
+        self._schemas.saw(draft)
+        if self._schemas.wanted and self._look_up_at is None:
+            self._look_up_at = now + min(self._first_wait * 2**self._lookups, self._longest_wait)
+        self._pending.add(draft)
+        wait = self._wait(draft.key)
+        self._due = now + wait if self._due is None else min(self._due, now + wait)
+        if len(self._pending) >= _MAX_PENDING or wait == 0:
+            self.flush()
+
+    def flush(self) -> list[Draft]:
+        """Number and send what waits; the drafts that were sent."""
+        self._due = None
+        drafts = self._pending.take()
+        for draft in drafts:
+            draft.sent = True
+            self._count(draft.key)
+            self._number(partial(_statement_event, draft))
+        return drafts
+
+    def look_up(self, now: float | None = None) -> None:
+        """Look up and tell the columns that are wanted; with `now`, only if that is due. May wait for the database."""
+        if not self._schemas.wanted or (now is not None and (self._look_up_at is None or now < self._look_up_at)):
+            return
+        self._look_up_at = None
+        self._lookups += 1
+        for datasets in self._schemas.look_up():
+            self._number(partial(self._schema_event, datasets))
+
+    def tell_count(self, *, closed: bool, final: bool = False, reason: str = "", even_none: bool = False) -> None:
+        """Say how many events there are, unless nobody would learn anything by it. `final`: the process ends."""
+        self.closed = self.closed or closed
+        # After the closing count, that the process ends is no news.
+        word = (closed, final and not closed, *self._counts)
+        if word == self._told or not (any(self._counts) or even_none):
+            return
+        self._told = word
+        self.times_told = min(self.times_told + 1, 30)
+        event = CountEvent(
+            closed=closed,
+            final=final,
+            emitter_id=self.id,
+            count=self._sequence,
+            dropped=self.dropped,
+            failed=self._failed,
+            reason=reason,
+            occurred=_now(),
+            run=self._flow_run,
+        )
+        self._send(event.to_prefect(), self.run)
+
+    @property
+    def untold(self) -> bool:
+        """Has anything happened since the count was told?"""
+        return self._due is not None or self._told is None or self._told[2:] != self._counts
+
+    @property
+    def _counts(self) -> tuple[int, int, int]:
+        return self._sequence, self.dropped, self._failed
+
+    def _schema_event(self, datasets: list[EventDataset], emitter: EmitterInfo) -> dict[str, Any]:
+        event = SchemaEvent(datasets=tuple(datasets), observed=_now(), run=self._flow_run, emitter=emitter)
+        return event.to_prefect()
+
+    @property
+    def _flow_run(self) -> RunInfo:
+        """The run without the task that happened to be the last: what is told here is told of the whole."""
+        info = self.run.info
+        return info.model_copy(update={"task_run_id": None, "task_run_name": None}) if info.flow_run_id else info
+
+    def _number(self, make: Callable[[EmitterInfo], dict[str, Any]]) -> None:
+        """A number is used up only by an event that Prefect took, so that a failure leaves no gap but a count.
+
+        An event that cannot be made is such a failure: those that wait behind it are sent all the same.
+        """
+        taken = False
+        with softly("making a lineage event"):
+            taken = self._send(make(EmitterInfo(id=self.id, sequence=self._sequence)), self.run)
+        if taken:
+            self._sequence += 1
+        else:
+            self._failed += 1
+
+    def _wait(self, key: Key) -> float:
+        return min(self._first_wait * (1 << self._times_sent.get(key, 0)), self._longest_wait)
+
+    def _count(self, key: Key) -> None:
+        if len(self._times_sent) >= _MAX_REMEMBERED:
+            self._times_sent.clear()
+        self._times_sent[key] = min(self._times_sent.get(key, 0) + 1, 30)
+
+
+def _statement_event(draft: Draft, emitter: EmitterInfo) -> dict[str, Any]:
+    return bounded(draft.to_event(emitter)).to_prefect()
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone.utc)

@@ -1,0 +1,230 @@
+"""What the user's thread leaves behind: small values for our thread to work on.
+
+A note copies only what cannot be known later. Making one and putting it on the queue is all that happens in the
+user's thread.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import weakref
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from prefect_lineage_events.context.run import Run
+from prefect_lineage_events.datasets import Dataset, Store
+from prefect_lineage_events.events import Column
+
+Counted = Literal["affected", "returned", "fetched"]
+"""The meaning of a number of rows: those that the server said were read or written, all of a result, or those of one
+that were taken, which need not be all.
+"""
+if TYPE_CHECKING:  # the analyser takes its time to import, which our thread has
+    from prefect_lineage_events.sql.model import Step
+
+_numbers = count(1)
+
+
+class Described(dict[str, str | None]):
+    """A table's columns in order, with their types; `kind` is `table` or `view`, None where the store did not say."""
+
+    def __init__(self, columns: Mapping[str, str | None] | None = None, *, kind: str | None = None) -> None:
+        super().__init__(columns or {})
+        self.kind = kind
+
+
+class SchemaLookup(Protocol):
+    """Columns of tables, asked for by our thread after the statements that touched them have been committed.
+
+    It works on a connection of its own, never on the user's (a query there would change LAST_QUERY_ID or abort a
+    transaction) and never on one that would ask a person to log in. `tables` are name parts, outermost first; what it
+    cannot tell is left out of the answer: {parts: {column: type}}, the columns `Described` where the store tells views
+    from tables. What it raises is logged and leaves those unknown.
+    """
+
+    def __call__(
+        self, tables: Sequence[tuple[str, ...]]
+    ) -> Mapping[tuple[str, ...], Mapping[str, str | None]]: ...  # pragma: no cover
+
+
+@runtime_checkable
+class TellsSchema(Protocol):
+    """A look-up that can also tell which schema a connection begins in; None when it does not know.
+
+    `search_path` are the schemas that it looks for names in, `$user` as written, and `searched_schemas` those of them
+    that exist; None where the store has no such path. `existing_schemas` are those of some names that are schemas, and
+    what they are called (`$user` is the login's own), `schemas_with` those that have a table of a name, both of a
+    database or of the connection's own. These raise where the store does not answer, and answer None where it cannot
+    be asked any more, for it lived with the connection. `forget`: a statement has changed
+    in which schema logins begin.
+    """
+
+    def default_schema(self) -> str | None: ...  # pragma: no cover
+
+    def search_path(self) -> tuple[str, ...] | None: ...  # pragma: no cover
+
+    def forget(self) -> None: ...  # pragma: no cover
+
+    def searched_schemas(self) -> tuple[str, ...] | None: ...  # pragma: no cover
+
+    def existing_schemas(
+        self, names: tuple[str, ...], database: str | None
+    ) -> Mapping[str, str] | None: ...  # pragma: no cover
+
+    def schemas_with(
+        self, table: str, schemas: tuple[str, ...], database: str | None
+    ) -> Collection[str] | None: ...  # pragma: no cover
+
+
+@dataclass(eq=False)
+class Connection:
+    """A DBAPI connection, as far as lineage has to know it. One object per connection: compared by identity.
+
+    `number` tells two connections of a process apart, and with it their temporary tables.
+    """
+
+    store: Store
+    lookup: SchemaLookup | None = None
+    number: int = field(default_factory=lambda: next(_numbers))
+
+
+@dataclass(slots=True)
+class StatementNote:
+    """A statement that succeeded.
+
+    `autocommit`: the driver commits each statement by itself at that moment; `rows`: read or written, None when the
+    driver does not say (a RowsNote may follow), `counted`: what they are a number of. An executemany is one statement.
+    `run` is None where nothing is to be reported: outside runs, excluded, or switched off; then only what it does to
+    the session counts. `aborted`: a statement before it had failed the transaction, so that it was the transaction's
+    end (even a COMMIT rolls back) or a return to a savepoint. `thread` is the path of the thread of control that ran it
+    (see `threads`). `inlined`: the driver has written the values of binds into the text. `value_origins` are statements
+    whose single row had a value that this one bound (see `value_matching`). `countable` and `drafts`
+    belong to our thread: whether one number of rows can be that of what was noted, and what it made of the note, to be
+    completed when the rows are known.
+    """
+
+    connection: Connection
+    sql: str
+    run: Run | None
+    started: dt.datetime
+    duration: float
+    autocommit: bool
+    rows: int | None = None
+    query_id: str | None = None
+    result_columns: tuple[Column, ...] = ()
+    aborted: bool = False
+    thread: str = ""
+    counted: Counted = "affected"
+    inlined: bool = False
+    value_origins: Sequence[StatementNote] = ()
+    countable: bool = True
+    drafts: list[Any] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class TransactionNote:
+    """A step of a connection's transaction, taken by a method of the driver's.
+
+    `in_doubt`: whether it was taken is not known, for the connection was lost in the middle of it. `run` is the run
+    that the connection was last used in.
+    """
+
+    connection: Connection
+    step: Step
+    name: str = ""
+    in_doubt: bool = False
+    run: Run | None = None
+
+
+@dataclass(slots=True)
+class FailureNote:
+    """A statement that failed. `ended`: its transaction is over; `codes` are what its error goes by (SQLSTATE, number).
+
+    `goes_on`: the driver says that the transaction did not fail. `in_part`: it was an executemany, of which the sets of
+    parameters before the one that failed may have been written. `rows` and `query_id` of the statement are unknown.
+    """
+
+    statement: StatementNote
+    ended: bool = False
+    codes: tuple[str, ...] = ()
+    goes_on: bool = False
+    in_part: bool = False
+
+
+@dataclass(slots=True)
+class RowsNote:
+    """The rows of an earlier statement's result are known now: it is exhausted, or was closed before (not `whole`)."""
+
+    statement: StatementNote
+    rows: int
+    whole: bool = True
+
+
+if TYPE_CHECKING:
+    _Reference = weakref.ref[Any]  # generic to type checkers only
+else:
+    _Reference = weakref.ref
+
+
+class Counts(Protocol):
+    """Who counts the rows of a result."""
+
+    def given_up(self) -> int:
+        """The result is read no further: so many rows were read, 0 where that is not known."""
+        ...  # pragma: no cover
+
+
+class ForgottenNote(_Reference):
+    """The reader of an earlier statement's result is gone, as it was half way: nobody closed it.
+
+    It puts itself on the queue, by a call of C alone: no code of ours runs where an object is finalised. What the
+    handler of a signal raises there is swallowed by Python, and a time limit of the user's with it.
+    """
+
+    __slots__ = ("counts", "statement")
+    statement: StatementNote
+    counts: Counts
+
+
+@dataclass(slots=True)
+class RecordNote:
+    """What a block or a user said by `record_read`, `record_write`, `record_misc`."""
+
+    operation: Literal["read", "write", "misc"]
+    output: Dataset | None
+    inputs: tuple[Dataset, ...]
+    run: Run
+    started: dt.datetime
+    rows: int | None = None
+    description: str = ""
+    thread: str = ""
+
+
+@dataclass(slots=True)
+class RunEndedNote:
+    """A flow run ended in this process: close its emitter. Queued, so that all it left behind comes before.
+
+    `elsewhere`: its tasks ran in other processes, which see no end; so it is told even if nothing was done here.
+    """
+
+    run: Run
+    elsewhere: bool = False
+
+
+@dataclass(slots=True)
+class FlushNote:
+    """Somebody waits until all that was noted before has been handed to Prefect."""
+
+    done: threading.Event
+
+
+Note = FlushNote | StatementNote | FailureNote | TransactionNote | RowsNote | ForgottenNote | RecordNote | RunEndedNote
+
+
+def subject(note: Note) -> tuple[Run | None, Connection | None]:
+    """The run and the connection that a note is about, as far as it is about any."""
+    source = getattr(note, "statement", note)
+    return getattr(source, "run", None), getattr(source, "connection", None)

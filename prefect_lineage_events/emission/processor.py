@@ -1,0 +1,289 @@
+"""What our thread does with notes, in order: analyse, hold until commit, count together, number, send, close.
+
+No thread and no clock of its own: `Worker` drives it, tests drive it by hand.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from uuid import UUID
+
+from prefect_lineage_events.context.child_processes import lost
+from prefect_lineage_events.context.run import Run
+from prefect_lineage_events.emission import value_matching
+from prefect_lineage_events.emission.analysis import from_record
+from prefect_lineage_events.emission.connection_state import ConnectionState
+from prefect_lineage_events.emission.emitter import Emitter, Send
+from prefect_lineage_events.emission.notes import (
+    Connection,
+    FailureNote,
+    ForgottenNote,
+    Note,
+    RecordNote,
+    RowsNote,
+    RunEndedNote,
+    StatementNote,
+    TransactionNote,
+    subject,
+)
+from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.emission.queue import NoteQueue
+from prefect_lineage_events.emission.transaction_processor import TransactionProcessor
+from prefect_lineage_events.guard import softly
+from prefect_lineage_events.settings import LineageSettings
+
+# The longest wait for the like of a statement that has come many times, in units of `coalesce_seconds`.
+_LONGEST = 12
+_FIRST = 0.1
+# How often the runs with open emitters are looked at for their end, seconds; and where nobody may wait for our process.
+_GLANCE = 0.2
+_QUICK_GLANCE = 0.05
+_IDLE = 60.0
+_MAX_RESTING = 1_000
+# A Dask worker that served thousands of runs says of the latest ones that it goes.
+_MAX_FAREWELLS = 100
+# So many times a process that sees no end tells its count as soon as a task is over: it may be killed right then (Ray).
+_PROMPT = 8
+# After so many quiet seconds a process that sees no end (a Dask worker) has heard the last of a run.
+_RETIRE = 120.0
+_NOT_CLOSED = "the end of the run could not be worked on"
+
+
+class Pipeline:
+    """Everything that our thread knows: connections, emitters of runs, schemas. Used by one thread only.
+
+    `give_up` is the exception: the exit calls it when our thread has not finished in time.
+    """
+
+    def __init__(
+        self, values: LineageSettings, send: Send, queue: NoteQueue, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._values = values
+        self._send = send
+        self._queue = queue
+        self._clock = clock
+        self._connections: weakref.WeakKeyDictionary[Connection, ConnectionState] = weakref.WeakKeyDictionary()
+        self._emitters: dict[UUID, Emitter] = {}
+        # Runs that are over, as far as one knows; what still comes of one goes on with its numbers.
+        self._resting: OrderedDict[UUID, Emitter] = OrderedDict()
+        self._next_glance = 0.0
+        self._at_work: StatementNote | None = None
+        self._given_up = False
+        self._transactions = TransactionProcessor(values, self._report, self._drop)
+
+    def take(self, note: Note) -> None:
+        """Work on one note. One that cannot be worked on is counted as dropped, and its error raised."""
+        try:
+            self._take(note)
+        except Exception:
+            self._lose(note)
+            raise
+
+    def _lose(self, note: Note) -> None:
+        """Count a note of any kind for its run, and for those whose writes wait for what it may have said."""
+        run, connection = subject(note)
+        runs = [run] if run is not None else []
+        state = self._connections.get(connection) if connection is not None else None
+        if state is not None and isinstance(note, StatementNote | FailureNote | TransactionNote):
+            runs += self._transactions.lose(state, may_have_begun=isinstance(note, TransactionNote))
+        for emitter in {run.key: self._emitter(run) for run in runs}.values():
+            emitter.lose()
+            if isinstance(note, RunEndedNote):
+                emitter.tell_count(closed=True, reason=_NOT_CLOSED)
+
+    def _take(self, note: Note) -> None:
+        if isinstance(note, StatementNote):
+            self._at_work = note
+            try:
+                self._transactions.statement(note, self._state(note.connection))
+            finally:
+                self._at_work = None
+        elif isinstance(note, FailureNote):
+            self._transactions.failed(note, self._state(note.statement.connection))
+        elif isinstance(note, TransactionNote):
+            self._transactions.step(note, self._state(note.connection))
+        elif isinstance(note, RowsNote):
+            self._rows(note.statement, note.rows, whole=note.whole)
+        elif isinstance(note, ForgottenNote):
+            if rows := note.counts.given_up():
+                self._rows(note.statement, rows, whole=False)
+        elif isinstance(note, RecordNote):
+            self._report(from_record(note))
+        elif isinstance(note, RunEndedNote):
+            self._close(note.run, even_none=note.elsewhere)
+        else:
+            try:
+                for emitter in self._emitters.values():
+                    with _apart(emitter):
+                        emitter.flush()
+            finally:
+                note.done.set()
+
+    def patience(self) -> float:
+        """Seconds that may pass before `tick` is due again."""
+        if not self._emitters:
+            return _IDLE
+        due = min((e.due for e in self._emitters.values() if e.due is not None), default=self._next_glance)
+        return max(min(due, self._next_glance) - self._clock(), 0.001)
+
+    def tick(self) -> None:
+        """Send what has waited long enough, notice runs that ended, tell the count of those that went quiet."""
+        now = self._clock()
+        for emitter in list(self._emitters.values()):
+            if emitter.due is not None and emitter.due <= now:
+                with _apart(emitter):
+                    emitter.flush()
+        if now >= self._next_glance:
+            self._glance(now)
+            hurried = any(e.run.detached and e.untold for e in self._emitters.values())
+            self._next_glance = now + (_QUICK_GLANCE if hurried else _GLANCE)
+
+    def finish(self) -> None:
+        """The process ends: all runs tell what they have, first of all their statements."""
+        self._count_dropped()
+        self._report(self._transactions.prepared.rest())
+        for emitter in self._emitters.values():
+            with _apart(emitter):
+                emitter.flush()
+        # Of those at rest, the ones that nobody closed have not had their last word either.
+        unclosed = [emitter for emitter in self._resting.values() if not emitter.closed][-_MAX_FAREWELLS:]
+        for emitter in [*unclosed, *self._emitters.values()]:
+            with _apart(emitter):
+                self._tell(emitter, closed=_ends_here(emitter), final=True)
+
+    def give_up(self, reason: str) -> None:
+        """There is no time left: tell what is known to be true; the rest is counted as dropped, and told so."""
+        self._given_up = True
+        self._queue.drop_rest()
+        self._count_dropped()
+        at_work = self._at_work
+        if at_work is not None and at_work.run is not None:
+            self._emitter(at_work.run).dropped_here += 1
+        for state in list(self._connections.values()):
+            for draft in state.transaction.held:  # its commit may be among what nobody will look at
+                self._emitter(draft.run).dropped_here += draft.executions
+        for emitter in list(self._emitters.values()):
+            with _apart(emitter):
+                emitter.flush()
+            with _apart(emitter):
+                emitter.tell_count(closed=_ends_here(emitter), final=True, reason=reason)
+
+    def _drop(self, draft: Draft) -> None:
+        """Count what cannot be held until its transaction ends."""
+        self._emitter(draft.run).dropped_here += draft.executions
+
+    def _rows(self, statement: StatementNote, rows: int, *, whole: bool) -> None:
+        """Rows that a statement returned; a write has written them all, however few were taken."""
+        if not statement.countable:
+            return
+        for draft in statement.drafts:
+            home = draft.home()
+            if (draft.output is None or whole) and home.add_rows(rows) and home.sent:
+                self._report([home.late()])
+
+    def _report(self, drafts: list[Draft]) -> None:
+        if self._given_up:
+            return
+        now = self._clock()
+        for draft in drafts:
+            with softly("reporting a statement", partial(self._drop, draft)):
+                self._emitter(draft.run).offer(draft, now)
+
+    def _state(self, connection: Connection) -> ConnectionState:
+        state = self._connections.get(connection)
+        if state is None:
+            state = self._connections[connection] = ConnectionState.of(connection)
+        return state
+
+    def _emitter(self, run: Run) -> Emitter:
+        key = run.key
+        assert key is not None, "a run has a flow run or a task run"
+        emitter = self._emitters.get(key)
+        if emitter is None:
+            seconds = self._values.coalesce_seconds
+            emitter = self._resting.pop(key, None) or Emitter(run, self._send, seconds * _FIRST, seconds * _LONGEST)
+            self._emitters[key] = emitter
+        emitter.saw(run)
+        return emitter
+
+    def _glance(self, now: float) -> None:
+        self._count_dropped()
+        for emitter in list(self._emitters.values()):
+            with _apart(emitter):
+                self._glance_at(emitter, now)
+
+    def _glance_at(self, emitter: Emitter, now: float) -> None:
+        if emitter.over():
+            if not emitter.end_noticed:
+                emitter.end_noticed = True
+                self._queue.put(RunEndedNote(emitter.run))
+        elif self._queue.empty():
+            if self._values.schema_lookup:
+                emitter.look_up(now)
+            if emitter.run.detached and now - emitter.last_active >= _RETIRE and not emitter.untold:
+                self._put_to_rest(emitter)
+            elif emitter.untold and now - emitter.last_active >= self._quiet_spell(emitter):
+                emitter.flush()
+                self._tell(emitter, closed=False)
+
+    def _quiet_spell(self, emitter: Emitter) -> float:
+        """Where no end will be seen (a Dask worker, a pool's child), the count is told sooner: the process may go."""
+        longest = self._values.checkpoint_seconds
+        if not emitter.run.detached:
+            return longest
+        if emitter.times_told < _PROMPT and not emitter.run.goes_on():
+            return 0.0
+        return min(2.0**emitter.times_told, longest)
+
+    def _close(self, run: Run, *, even_none: bool) -> None:
+        key = run.key
+        self._report(self._transactions.prepared.rest(key))
+        emitter = self._emitters.get(key) if key is not None else None
+        if emitter is None and even_none and key is not None and key not in self._resting:
+            emitter = self._emitter(run)
+        if emitter is None:
+            return
+        emitter.flush()
+        reason = ""
+        if even_none and key is not None and (children := lost(key)):
+            emitter.dropped_here += children
+            reason = f"{children} child process(es) ended before all of their events were sent"
+        self._tell(emitter, closed=True, even_none=even_none, reason=reason)
+        self._put_to_rest(emitter)
+        value_matching.forget(emitter.run.key)
+
+    def _put_to_rest(self, emitter: Emitter) -> None:
+        key = emitter.run.key
+        assert key is not None, "an emitter belongs to a run"
+        self._emitters.pop(key, None)
+        emitter.rest()
+        self._resting[key] = emitter
+        while len(self._resting) > _MAX_RESTING:
+            self._resting.popitem(last=False)
+
+    def _tell(
+        self, emitter: Emitter, *, closed: bool, final: bool = False, even_none: bool = False, reason: str = ""
+    ) -> None:
+        if self._values.schema_lookup:
+            emitter.look_up()
+        emitter.tell_count(closed=closed, final=final, even_none=even_none, reason=reason)
+
+    def _count_dropped(self) -> None:
+        for run, count in self._queue.dropped():
+            known = self._emitters.get(run.key) or self._resting.get(run.key) if run.key else None
+            if known is None or known.dropped_before != count:
+                self._emitter(run).dropped_before = count
+
+
+def _apart(emitter: Emitter) -> softly:
+    """A block in which what fails for one run is counted there, and costs no other run anything."""
+    return softly("sending lineage", emitter.lose)
+
+
+def _ends_here(emitter: Emitter) -> bool:
+    """Does the run's part in this process end with it? A cancelled run's state may be known to its runner only."""
+    return not emitter.run.detached

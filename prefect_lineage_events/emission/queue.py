@@ -1,0 +1,88 @@
+"""The way from the user's threads to ours: bounded, in order, never waiting where notes are put in."""
+
+from __future__ import annotations
+
+import threading
+from queue import Empty, SimpleQueue
+from typing import Any
+from uuid import UUID
+
+from prefect_lineage_events.context.run import Run
+from prefect_lineage_events.emission.notes import (
+    Counts,
+    FailureNote,
+    ForgottenNote,
+    Note,
+    RecordNote,
+    StatementNote,
+    subject,
+)
+from prefect_lineage_events.guard import logger
+
+
+class NoteQueue:
+    """Notes in the order they were put. A full queue drops statements, counts them per run, and says so once.
+
+    Steps of transactions pass a full queue: a rollback that got lost would turn into a false write, and there is at
+    most one per transaction in which something was noted.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._notes: SimpleQueue[Note | None] = SimpleQueue()
+        self._dropped: dict[UUID, tuple[Run, int]] = {}
+        self._lock = threading.RLock()  # a signal handler or a finaliser of the user's may come in, with a statement
+        self._warned = False
+
+    def put(self, note: Note) -> bool:
+        """Was the note taken? Reentrant and without a lock while there is room, so that it may be called anywhere."""
+        if isinstance(note, StatementNote | RecordNote) and self._notes.qsize() >= self._limit:
+            self._drop(note)
+            return False
+        self._notes.put(note)
+        return True
+
+    def when_gone(self, reader: Any, statement: StatementNote, counts: Counts) -> ForgottenNote:
+        """A note that puts itself here when `reader` is gone, if it is kept until then."""
+        note = ForgottenNote(reader, self._notes.put)
+        note.statement, note.counts = statement, counts
+        return note
+
+    def get(self, timeout: float) -> Note | None:
+        """The next note, None when there is none for `timeout` seconds."""
+        try:
+            return self._notes.get(timeout=timeout) if timeout > 0 else self._notes.get_nowait()
+        except Empty:
+            return None
+
+    def wake(self) -> None:
+        """Let a waiting `get` return."""
+        self._notes.put(None)
+
+    def empty(self) -> bool:
+        return self._notes.empty()
+
+    def dropped(self) -> list[tuple[Run, int]]:
+        """How many statements of which run were dropped so far."""
+        return list(self._dropped.values())
+
+    def drop_rest(self) -> None:
+        """Count what is still waiting as dropped: there is no time left for it."""
+        while not self._notes.empty():
+            note = self.get(0)
+            if isinstance(note, StatementNote | RecordNote | FailureNote):
+                self._drop(note)
+
+    def _drop(self, note: StatementNote | RecordNote | FailureNote) -> None:
+        run, _ = subject(note)
+        if run is None or run.key is None:
+            return
+        with self._lock:
+            self._dropped[run.key] = (run, self._dropped.get(run.key, (run, 0))[1] + 1)
+            warned, self._warned = self._warned, True
+        if not warned:
+            logger.warning(
+                "lineage: statements come faster than they can be analysed; some are not reported, "
+                "how many is told in the run's lineage.closed event (queue_size is %s)",
+                self._limit,
+            )

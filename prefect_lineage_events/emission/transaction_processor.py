@@ -1,0 +1,160 @@
+"""Notes of statements, failures and steps -> drafts, as the transaction of their connection lets them be true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import chain
+
+from prefect_lineage_events.context.run import Run
+from prefect_lineage_events.emission.analysis import Meaning, meanings
+from prefect_lineage_events.emission.connection_state import ConnectionState
+from prefect_lineage_events.emission.notes import FailureNote, StatementNote, TransactionNote
+from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.emission.transactions import Prepared, doubted
+from prefect_lineage_events.settings import LineageSettings
+from prefect_lineage_events.sql.model import Control
+
+# How many drafts a connection may hold for one transaction; alike ones count once.
+_MAX_HELD = 20_000
+_ROLLBACK = Control("rollback")
+_CALLED = "a procedure was called that may have ended its transaction"
+_UNSEEN = "the end of its transaction was not seen; whether it was committed is not known"
+_OWN_ERROR = "an error without a code came before its commit; whether the server rolled it back is not known"
+_REFUSED = "a statement that commits failed after it; whether it was committed is not known"
+_BROKEN_OFF = "a later statement of its text failed; whether it was done is not known"
+_LOST = "a note of its transaction was lost; whether it was committed is not known"
+_IN_PART = "a set of its parameters failed; whether those before it were written is not known"
+
+
+class TransactionProcessor:
+    """Holds writes until their transaction commits. `report` takes drafts that are true, `drop` those beyond bounds."""
+
+    def __init__(
+        self, values: LineageSettings, report: Callable[[list[Draft]], None], drop: Callable[[Draft], None]
+    ) -> None:
+        self._values = values
+        self._report = report
+        self._drop = drop
+        self.prepared = Prepared()
+
+    def statement(self, note: StatementNote, state: ConnectionState) -> None:
+        """A statement succeeded: report what is true of it at once, hold the rest."""
+        if note.aborted:
+            state.failed()
+        transaction = state.transaction
+        is_held = not (note.autocommit and state.autocommit)
+        # The statements of one text may be one transaction, which ends with the text.
+        in_transaction = is_held or (state.rules.one_text and ";" in note.sql.rstrip().rstrip(";"))
+        for meaning in meanings(note, state, self._values, in_transaction=in_transaction):
+            if in_transaction:
+                transaction.open()
+            if meaning.statement.control is not None:
+                self._step(meaning.statement.control, state)
+                continue
+            transaction.failed(False)
+            note.drafts += self._taken(meaning, state)
+        if not is_held and not transaction.begun:
+            self._report(transaction.settle())
+            state.session = state.session.ended()
+
+    def _taken(self, meaning: Meaning, state: ConnectionState) -> list[Draft]:
+        transaction, statement = state.transaction, meaning.statement
+        if statement.commits and transaction.is_open:
+            self._report([*transaction.settle(), *meaning.drafts])
+            return list(meaning.drafts)
+        if statement.may_end_transaction:
+            transaction.doubt(_CALLED)
+        if transaction.is_open:
+            return [self._kept(draft, state) for draft in meaning.drafts]
+        self._report([*transaction.settle(), *meaning.drafts])
+        return list(meaning.drafts)
+
+    def _kept(self, draft: Draft, state: ConnectionState) -> Draft:
+        """A read counts at once, any other statement waits for its transaction to commit."""
+        if draft.operation == "read":
+            self._report([draft])
+        elif state.transaction.size >= _MAX_HELD:
+            self._drop(draft)
+        else:
+            return state.transaction.hold(draft)
+        return draft
+
+    def step(self, note: TransactionNote, state: ConnectionState) -> None:
+        """The driver has taken a step of the transaction."""
+        if note.in_doubt:
+            state.transaction.doubt(_UNSEEN)
+        control = Control(note.step, note.name)
+        state.session = state.session.step(control)
+        self._step(control, state)
+
+    def _step(self, control: Control, state: ConnectionState) -> None:
+        """A step that the session has taken already."""
+        store, name = state.store.namespace, control.name
+        if control.step == "commit_prepared":
+            self._report(self.prepared.take(store, name) or [])
+        elif control.step == "rollback_prepared":
+            if self.prepared.take(store, name) is None:  # MySQL's XA ROLLBACK of what is not prepared yet
+                self._report(state.step(_ROLLBACK))
+        elif control.step == "prepare":
+            self._report(self.prepared.put(store, name, state.transaction.step(control)))
+        else:
+            self._report(state.transaction.step(control))
+
+    def lose(self, state: ConnectionState, *, may_have_begun: bool) -> list[Run]:
+        """A note of the connection was lost, and with it maybe an end of its transaction: nothing held is certain.
+
+        Returns the runs that wait for that end. `may_have_begun`: nor is what comes until the next end.
+        """
+        state.transaction.lose(_LOST) if may_have_begun else state.transaction.doubt(_LOST)
+        return [draft.run for draft in state.transaction.held]
+
+    def failed(self, note: FailureNote, state: ConnectionState) -> None:
+        """A statement failed: the transaction may be over, or take no other; a part of its text may have been done."""
+        rules, transaction = state.rules, state.transaction
+        session = state.session
+        found = list(meanings(note.statement, state, self._values))
+        undone = len(found) < 2 or (rules.one_text and not any(m.statement.control for m in found))
+        state.session = session if undone else session.perhaps(state.session)
+        first = next((c for m in found if (c := _ending(m)) is not None), None)
+        if len(found) > 1 and first is not None:
+            self._broken_off(found, first, state)
+        elif note.ended or not rules.rolls_back.isdisjoint(note.codes):
+            self._report(state.step(_ROLLBACK))
+        elif transaction.is_open and rules.failure_aborts and not note.goes_on:
+            if rules.sqlstate and not note.codes:
+                transaction.suspect(_OWN_ERROR)
+            else:
+                state.failed()
+        elif not undone:
+            self._in_doubt(found, _BROKEN_OFF, state)
+        elif note.in_part:
+            if not note.statement.autocommit:
+                transaction.open()
+            self._in_doubt(found, _IN_PART, state)
+        elif any(m.statement.commits for m in found):
+            transaction.doubt(_REFUSED)
+
+    def _in_doubt(self, found: list[Meaning], reason: str, state: ConnectionState) -> None:
+        """Report, as partial, what may have been done though its statement failed."""
+        for draft in doubted(chain.from_iterable(m.drafts for m in found), reason):
+            if draft.operation != "read" and state.transaction.is_open:
+                self._kept(draft, state)
+            elif draft.operation != "read":
+                self._report([draft])
+
+    def _broken_off(self, found: list[Meaning], first: str, state: ConnectionState) -> None:
+        """A text with ends of transactions in it failed somewhere. Where it begins with a rollback, that is certain."""
+        if first != "rollback":
+            state.transaction.doubt(_BROKEN_OFF)
+        self._report(state.step(_ROLLBACK))
+        self._report(
+            [d for d in doubted(chain.from_iterable(m.drafts for m in found), _BROKEN_OFF) if d.operation != "read"]
+        )
+
+
+def _ending(meaning: Meaning) -> str | None:
+    """The way in which a statement ends transactions; None for one that ends none."""
+    control = meaning.statement.control
+    if control is not None and control.step in ("commit", "rollback", "prepare"):
+        return control.step
+    return "commit" if meaning.statement.commits else None

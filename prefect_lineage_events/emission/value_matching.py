@@ -1,0 +1,164 @@
+"""Comparison of the values of single rows that a run has read with those that a later statement binds.
+
+A watermark that was read and a row of a log that is written after it have no value in common; a total that is read and
+written has. Only salted digests of the latest rows' values are kept, in memory: no value, and no digest, goes into a
+note or leaves the process. It is done in the user's thread, so that its number is bounded, and its cost a few
+microseconds.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import os
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from prefect_lineage_events.guard import softly
+
+if TYPE_CHECKING:
+    from prefect_lineage_events.emission.notes import StatementNote
+
+# Bounds of a run: rows that are remembered and statements that are compared, digests that are kept of the rows, and
+# rows that are compared as a whole.
+_MAX_ROWS = 1_000
+_MAX_COMPARED = 1_000
+_MAX_DIGESTS = 400
+_MAX_WHOLE = 8
+_MAX_VALUES = 16  # of a row, or of what is bound
+_MAX_RUNS = 200
+_MAX_LENGTH = 1_000  # characters of a text
+
+_SALT = int.from_bytes(os.urandom(7), "big")
+_NUMBERS = (int, float, Decimal)
+_TIMES = (dt.datetime, dt.date, dt.time)
+_ROWS_OF_DRIVERS = frozenset({("sqlite3", "Row"), ("asyncpg", "Record"), ("asyncpg.protocol.record", "Record")})
+
+
+@dataclass(slots=True)
+class _RunRows:
+    """`by_value`: which statement gave a value that is rarely equal to another by chance, None where several did."""
+
+    by_value: dict[int, StatementNote | None] = field(default_factory=dict)
+    whole: deque[tuple[StatementNote, frozenset[int]]] = field(default_factory=lambda: deque(maxlen=_MAX_WHOLE))
+    remembered: int = 0
+    compared: int = 0
+
+
+_runs: OrderedDict[UUID, _RunRows] = OrderedDict()
+
+
+def remember(note: StatementNote, row: Any) -> None:
+    """The first row of a statement's result, as the program has it."""
+    with softly("remembering a row"):
+        key = note.run.key if note.run is not None else None
+        run = _run_rows(key) if key is not None else None
+        if run is None or run.remembered >= _MAX_ROWS:
+            return
+        run.remembered += 1
+        whole: list[int] = []
+        for value in _values(row):
+            digests = _digests(value)
+            whole += digests
+            if _is_rare(value):
+                for digest in digests:
+                    known = run.by_value.setdefault(digest, note)  # of two threads, one sees what the other put
+                    if known is not note:
+                        run.by_value.pop(digest, None)  # the latest are kept
+                        run.by_value[digest] = note if known is not None and known.sql == note.sql else None
+        run.whole.append((note, frozenset(whole)))
+        while len(run.by_value) > _MAX_DIGESTS:
+            run.by_value.pop(next(iter(run.by_value)), None)
+
+
+def origins(run_key: UUID | None, parameters: Any, sets: Any = None) -> tuple[StatementNote, ...]:
+    """The statements that gave rows with a value among these parameters, or among the one set of these.
+
+    A value that is often equal to others by chance counts where all that is bound is of one row.
+    """
+    run = _runs.get(run_key) if run_key is not None else None
+    if run is None or run.compared >= _MAX_COMPARED:
+        return ()
+    with softly("comparing values"):
+        if sets is not None:
+            parameters = sets[0] if type(sets) in (list, tuple) and len(sets) == 1 else None
+        run.compared += 1
+        bound = [_digests(value) for value in _values(parameters)]
+        known = [run.by_value[digest] for digests in bound for digest in digests if digest in run.by_value]
+        if found := {id(note): note for note in known if note is not None}:
+            return tuple(found.values())
+        if bound and not known and all(bound):
+            return _of_one_row(bound, list(run.whole))
+    return ()
+
+
+def forget(run_key: UUID | None) -> None:
+    """The run is over."""
+    if run_key is not None:
+        _runs.pop(run_key, None)
+
+
+def _run_rows(key: UUID) -> _RunRows:
+    run = _runs.get(key)
+    if run is None:
+        run = _runs[key] = _RunRows()
+        if len(_runs) > _MAX_RUNS:
+            _runs.popitem(last=False)
+    return run
+
+
+def _of_one_row(
+    bound: list[tuple[int, ...]], rows: list[tuple[StatementNote, frozenset[int]]]
+) -> tuple[StatementNote, ...]:
+    found = {note.sql: note for note, whole in rows if all(not whole.isdisjoint(digests) for digests in bound)}
+    return tuple(found.values()) if len(found) == 1 else ()
+
+
+def _values(row: Any) -> Iterable[Any]:
+    """The values of a row or of parameters, if reading them runs no code of the user's."""
+    kind = type(row)
+    if isinstance(row, tuple):
+        found: Iterator[Any] = tuple.__iter__(row)
+    elif isinstance(row, list):
+        found = list.__iter__(row)
+    elif isinstance(row, dict):
+        found = iter(dict.values(row))
+    elif (kind.__module__, kind.__name__) in _ROWS_OF_DRIVERS:
+        found = iter(tuple(row))
+    else:
+        return ()
+    return islice(found, _MAX_VALUES)
+
+
+def _digests(value: Any) -> tuple[int, ...]:
+    """Digests of a value in the forms in which programs hand it on; none of a value that says nothing."""
+    kind = type(value)
+    if kind is str or kind is bytes:
+        return (hash((_SALT, value)),) if 0 < len(value) <= _MAX_LENGTH else ()
+    if kind in _NUMBERS:
+        if not (value.is_finite() if kind is Decimal else kind is int or math.isfinite(value)):
+            return ()
+        return (hash((_SALT, value)), hash((_SALT, str(value))))
+    if kind in _TIMES:
+        return (hash((_SALT, value)), hash((_SALT, str(value))), hash((_SALT, value.isoformat())))
+    return (hash((_SALT, str(value))),) if kind is UUID else ()
+
+
+def _is_rare(value: Any) -> bool:
+    """Is it seldom equal to another by chance? A run's own date may well be that of the latest row."""
+    kind = type(value)
+    if kind in _NUMBERS:
+        return (value.is_finite() if kind is Decimal else True) and bool(abs(value) > 1)
+    if kind is str or kind is bytes:
+        return len(value) > 1 and not (len(value) in (8, 10) and value in _today())
+    return kind is not dt.date or bool(value != dt.date.today())
+
+
+def _today() -> tuple[str, str]:
+    today = dt.date.today()
+    return today.isoformat(), today.strftime("%Y%m%d")

@@ -1,0 +1,125 @@
+"""Cursors that a user makes from a class, `sqlite3.Cursor(connection)`: those of a connection that reports report.
+
+A class written in Python has its `__init__` wrapped. For one written in C a class takes its place under its name, which
+makes instances of the driver's own and answers `isinstance` as that does. `uninstrument()` undoes both.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from abc import ABCMeta
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from threading import Lock
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import wrapt
+
+from prefect_lineage_events.guard import softly
+from prefect_lineage_events.instrumentation.proxies import LikeOwn
+from prefect_lineage_events.instrumentation.retype import is_immutable
+from prefect_lineage_events.instrumentation.subclasses import STAND_INS, TracedCursor, report_cursor
+
+_lock = Lock()
+# The classes whose `__init__` is wrapped. Did it inherit the method?
+_inherits: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
+
+
+def report_cursors_made_of(names: Sequence[str]) -> None:
+    """Let cursors made of these classes report, each `module.name`, and of the user's subclasses of them."""
+    with softly("tracing cursors"), _lock:
+        for name in names:
+            module, _, attribute = name.rpartition(".")
+            cls: type = getattr(import_module(module), attribute)
+            own: type = cls.__bases__[0] if isinstance(cls, _StandIn) else cls
+            if "__init__" in vars(own) and isinstance(vars(own)["__init__"], types.FunctionType | _Init):
+                _wrap(own)
+                continue
+            if own not in STAND_INS:
+                STAND_INS[own] = made = _stand_in(own)
+                _rename(own, made)
+            subclass: type
+            for subclass in own.__subclasses__():
+                if not issubclass(subclass, TracedCursor) and subclass is not STAND_INS[own]:
+                    _wrap(subclass)
+
+
+def leave_cursor_classes() -> None:
+    """Let the drivers' classes, and those of users, be as they were until a connection reports again."""
+    with softly("leaving the classes of cursors"), _lock:
+        while STAND_INS:
+            own, made = STAND_INS.popitem()
+            _rename(made, own)
+        for cls, inherits in list(_inherits.items()):
+            init = vars(cls).get("__init__")
+            if inherits and isinstance(init, _Init):
+                del cls.__init__  # type: ignore[misc]
+            elif isinstance(init, _Init):
+                cls.__init__ = init.__wrapped__  # type: ignore[misc]
+        _inherits.clear()
+
+
+class _Init(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
+    """The `__init__` of a cursor's class, after which the cursor reports."""
+
+
+def _wrap(cls: type) -> None:
+    if not (isinstance(vars(cls).get("__init__"), _Init) or is_immutable(cls)):
+        _inherits[cls] = "__init__" not in vars(cls)
+        cls.__init__ = _Init(cls.__init__, _initialised)  # type: ignore[misc]
+
+
+def _initialised(method: Any, cursor: Any, args: Any, kwargs: Any) -> None:
+    method(*args, **kwargs)
+    report_cursor(cursor)
+
+
+class _StandIn(ABCMeta):
+    """The class of what stands in a driver's class's place. An abstract one, so that it may stand beside such."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], names: dict[str, Any], **more: Any) -> Any:
+        if not any(isinstance(base, _StandIn) for base in bases):
+            return super().__new__(mcs, name, bases, names, **more)
+        own = tuple(base.__bases__[0] if isinstance(base, _StandIn) else base for base in bases)
+        made = types.new_class(name, own, more, lambda body: body.update(names))
+        _wrap(made)
+        return made
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        cursor = cls.__bases__[0](*args, **kwargs)
+        report_cursor(cursor)
+        return cursor
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, cls.__bases__[0])
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        return issubclass(other, cls.__bases__[0])
+
+    def __eq__(cls, other: object) -> bool:
+        return cls is other or other is cls.__bases__[0]
+
+    def __hash__(cls) -> int:
+        return hash(cls.__bases__[0])
+
+    def __repr__(cls) -> str:
+        return repr(cls.__bases__[0])
+
+
+@cache
+def _stand_in(own: type) -> type:
+    names = {"__slots__": (), "__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
+    made: type = _StandIn(own.__name__, (own,), names)
+    return made
+
+
+def _rename(known: type, made: type) -> None:
+    """Put one class where the other is known by a name: a module that did `from sqlite3 import Cursor` has its own."""
+    for module in list(sys.modules.values()):
+        if isinstance(module, types.ModuleType):
+            for name, value in list(vars(module).items()):
+                if value is known:
+                    setattr(module, name, made)

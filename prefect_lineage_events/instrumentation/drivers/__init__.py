@@ -1,0 +1,1 @@
+"""A description for each driver family."""

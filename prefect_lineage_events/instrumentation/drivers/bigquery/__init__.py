@@ -1,0 +1,1 @@
+"""BigQuery's client and its jobs."""

@@ -1,0 +1,293 @@
+"""BigQuery: the client through which everything goes, and the DB-API connections that are made without us seeing it.
+
+A client is one address for many calls: queries, load, copy and extract jobs, streamed rows. Each becomes a note when it
+has succeeded: a job when its result has been waited for, whatever else at once. A job that nobody waits for is not
+told, for it may have failed.
+https://cloud.google.com/python/docs/reference/bigquery/latest
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
+from typing import Any, TypeVar
+
+from prefect_lineage_events import datasets, filters
+from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.events import Column
+from prefect_lineage_events.guard import softly
+from prefect_lineage_events.instrumentation import tracer as tracing
+from prefect_lineage_events.instrumentation.driver import Driver
+from prefect_lineage_events.instrumentation.drivers.bigquery import jobs as statements
+from prefect_lineage_events.instrumentation.proxies import Proxy, ask
+
+T = TypeVar("T")
+Text = Callable[["ClientProxy", Mapping[str, Any]], str]
+"""What a call with these arguments does, as a statement; the arguments have their parameters' names."""
+
+_LOOKUP_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TableLookup:
+    """Columns from the tables' own descriptions, over a client of our own: no query, no job, nothing to pay."""
+
+    client: Callable[[], Any] = field(repr=False)
+
+    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Mapping[str, str | None]]:
+        with self.client() as client:
+            found = {table: ask(_described, client, table, default=None) for table in tables}
+        return {table: columns for table, columns in found.items() if columns}
+
+
+def _described(client: Any, table: tuple[str, ...]) -> dict[str, str | None]:
+    schema = client.get_table(".".join(table), retry=None, timeout=_LOOKUP_TIMEOUT).schema
+    return {column.name: column.field_type for column in schema}
+
+
+def client_lookup(client: Any) -> TableLookup:
+    """The same project, credentials and address; credentials refresh themselves and never ask a person."""
+    options = {"api_endpoint": client._connection.API_BASE_URL}
+    own = partial(client.__class__, client.project, credentials=client._credentials, client_options=options)
+    return TableLookup(own)
+
+
+def client_store(client: Any, job_config: Any = None, project: str | None = None) -> Store:
+    """The project, and the dataset in which names without one are looked for."""
+    dataset = _setting(client, job_config, "default_dataset")
+    return datasets.bigquery(project or client.project, dataset.dataset_id if dataset is not None else None)
+
+
+def _setting(client: Any, job_config: Any, name: str) -> Any:
+    """What the call says, or else the client's own default."""
+    own = getattr(job_config, name, None)
+    return getattr(client.default_query_job_config, name, None) if own is None else own
+
+
+class ClientProxy(Proxy):
+    """A client whose calls tell what they did."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self._self_tracers: dict[Store, tracing.ConnectionTracer] = {}
+        self._self_lookup = ask(client_lookup, client, default=None)
+
+    def __getattr__(self, name: str) -> Any:
+        return self._self_woven(name, _CALLS)
+
+    def __enter__(self) -> Any:
+        return self._self_same(self.__wrapped__.__enter__())
+
+    def _self_tracer(self, store: Store) -> tracing.ConnectionTracer:
+        """One for each project and default dataset: they decide what a name means."""
+        if store not in self._self_tracers:
+            self._self_tracers[store] = tracing.connection(store, lookup=self._self_lookup)
+        return self._self_tracers[store]
+
+
+def trace_client(client: T) -> T:
+    """The client as a proxy that reports. Idempotent."""
+    if isinstance(client, ClientProxy) or not filters.current().enabled:
+        return client
+    return ClientProxy(client)  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What is known of a call that succeeded."""
+
+    rows: int | None = None
+    query_id: str | None = None
+    columns: tuple[Column, ...] = ()
+
+
+class _Call:
+    """A call that goes on: what it does, and since when. Told once, when it has succeeded."""
+
+    def __init__(self, client: ClientProxy, text: Text, method: Any, args: Any, kwargs: Any) -> None:
+        self._client = client
+        self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+        self._text = text
+        self._told = False
+        self.arguments = ask(_arguments, method, args, kwargs, default=kwargs)
+
+    def tell(self, outcome: Callable[[], _Outcome] = _Outcome) -> None:
+        if self._told:
+            return
+        self._told = True
+        with softly("noting a call of BigQuery's client"):
+            config, known = self.arguments.get("job_config"), outcome()
+            if getattr(config, "dry_run", None):
+                return
+            store = client_store(self._client.__wrapped__, config, self.arguments.get("project"))
+            self._client._self_tracer(store).statement(
+                self._text(self._client, self.arguments),
+                started=self._started,
+                duration=perf_counter() - self._clock,
+                autocommit=True,
+                rows=known.rows,
+                query_id=known.query_id,
+                result_columns=known.columns,
+            )
+
+
+def _arguments(method: Any, args: Any, kwargs: Any) -> Mapping[str, Any]:
+    code = method.__func__.__code__
+    return {**dict(zip(code.co_varnames[1 : code.co_argcount], args, strict=False)), **kwargs}
+
+
+class JobProxy(Proxy):
+    """A job that tells what it did when its result has arrived."""
+
+    def __init__(self, job: Any, call: _Call) -> None:
+        super().__init__(job)
+        self._self_call = call
+
+    def __getattr__(self, name: str) -> Any:
+        return self._self_woven(name, _ENDS)
+
+    def __iter__(self) -> Any:
+        rows = iter(self.__wrapped__)
+        self._self_told()
+        return rows
+
+    def _self_told(self, result: Any = None) -> None:
+        self._self_call.tell(lambda: _Outcome(_job_rows(self.__wrapped__, result), self.__wrapped__.job_id))
+
+
+def _job_rows(job: Any, result: Any) -> int | None:
+    """Rows written, as DML and loads know them, or else rows found."""
+    written: int | None = getattr(job, "num_dml_affected_rows", None)
+    written = getattr(job, "output_rows", None) if written is None else written
+    return _total(result) if written is None else written
+
+
+def _waits(job: JobProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`result()` and what calls it: raises when the job has failed."""
+    result = method(*args, **kwargs)
+    job._self_told(result)
+    return job._self_same(result)
+
+
+def _asks(job: JobProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`done()`, `reload()`, `exception()`: the job's state is known after them."""
+    answer = method(*args, **kwargs)
+    own = job.__wrapped__
+    if own.state == "DONE" and own.error_result is None:
+        job._self_told()
+    return answer
+
+
+_ENDS = {
+    **dict.fromkeys(("result", "to_dataframe", "to_arrow", "to_geodataframe"), _waits),
+    **dict.fromkeys(("done", "reload", "exception"), _asks),
+}
+
+
+def _total(rows: Any) -> int | None:
+    """Rows that a query found. DDL says 0 as well, and so says nothing."""
+    return getattr(rows, "total_rows", None) or None
+
+
+def _starts_job(text: Text) -> Any:
+    def weave(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
+        call = _Call(client, text, method, args, kwargs)
+        return JobProxy(method(*args, **kwargs), call)
+
+    return weave
+
+
+def _does(text: Text) -> Any:
+    def weave(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
+        call = _Call(client, text, method, args, kwargs)
+        result = method(*args, **kwargs)
+        call.tell()
+        return result
+
+    return weave
+
+
+def _inserts(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """Streamed rows: what is returned are the errors, of rows or of portions of rows; with any, nothing is told."""
+    call = _Call(client, lambda _, given: statements.insert(given["table"]), method, args, kwargs)
+    errors = method(*args, **kwargs)
+    if ask(any, errors, default=True):
+        return errors
+    call.tell(lambda: _Outcome(_length(call.arguments)))
+    return errors
+
+
+def _length(given: Mapping[str, Any]) -> int | None:
+    """How many rows were given; a generator does not know."""
+    rows = next(given[name] for name in ("json_rows", "dataframe", "rows") if name in given)
+    return len(rows) if hasattr(rows, "__len__") else None
+
+
+def _queries_and_waits(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    call = _Call(client, _query, method, args, kwargs)
+    found = method(*args, **kwargs)
+    call.tell(lambda: _Outcome(_found_rows(found), _found_id(found), _columns(found.schema)))
+    return found
+
+
+def _found_rows(found: Any) -> int | None:
+    changed: int | None = found.num_dml_affected_rows
+    return _total(found) if changed is None else changed
+
+
+def _found_id(found: Any) -> str | None:
+    """The job's id; short queries may have run without a job."""
+    found_id: str | None = found.job_id or found.query_id
+    return found_id
+
+
+def _columns(schema: Any) -> tuple[Column, ...]:
+    return tuple(Column(name=column.name, type=column.field_type) for column in schema or ())
+
+
+def _query(client: ClientProxy, given: Mapping[str, Any]) -> str:
+    config, own = given.get("job_config"), client.__wrapped__
+    destination = _setting(own, config, "destination")
+    return statements.query(given["query"], destination, _setting(own, config, "write_disposition"))
+
+
+def _disposition(given: Mapping[str, Any]) -> str | None:
+    return getattr(given.get("job_config"), "write_disposition", None)
+
+
+def _load(sources: Callable[[Mapping[str, Any]], Any]) -> Any:
+    return _starts_job(lambda _, given: statements.load(given["destination"], sources(given), _disposition(given)))
+
+
+_CALLS = {
+    "query": _starts_job(_query),
+    "query_and_wait": _queries_and_waits,
+    "load_table_from_uri": _load(lambda given: given["source_uris"]),
+    "load_table_from_file": _load(lambda given: statements.file_of(given["file_obj"])),
+    "load_table_from_dataframe": _load(lambda _: ()),
+    "load_table_from_json": _load(lambda _: ()),
+    "copy_table": _starts_job(
+        lambda _, given: statements.copy(given["sources"], given["destination"], _disposition(given))
+    ),
+    "extract_table": _starts_job(lambda _, given: statements.extract(given["source"], given["destination_uris"])),
+    "insert_rows": _inserts,
+    "insert_rows_json": _inserts,
+    "insert_rows_from_dataframe": _inserts,
+    "list_rows": _does(lambda _, given: statements.read(given["table"], given.get("selected_fields") or ())),
+    "create_table": _does(lambda _, given: statements.create(given["table"])),
+    "delete_table": _does(lambda _, given: statements.drop(given["table"])),
+}
+
+
+DRIVER = Driver(
+    store=lambda connection: client_store(connection._client),
+    commits_itself=lambda _: True,
+    rows=lambda cursor: _found_rows(cursor._query_rows),
+    query_id=lambda cursor: _found_id(cursor._query_rows),
+    type_name=str,
+    lookup=lambda connection: client_lookup(connection._client),
+)
+"""`google.cloud.bigquery.dbapi`, which sqlalchemy-bigquery uses as well."""

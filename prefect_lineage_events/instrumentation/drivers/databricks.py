@@ -1,0 +1,77 @@
+"""Databricks SQL: connections of databricks-sql-connector, to warehouses and clusters, in Unity Catalog's names.
+
+https://docs.databricks.com/dev-tools/python-sql-connector
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from time import perf_counter
+from typing import Any
+
+from prefect_lineage_events import datasets
+from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.instrumentation import wrappers
+from prefect_lineage_events.instrumentation.driver import Driver
+from prefect_lineage_events.instrumentation.execution import note_statement, operation_of, parameters_of
+from prefect_lineage_events.instrumentation.proxies import CursorProxy
+
+_DEFAULT_SCHEMA = "default"
+
+
+def store(connection: Any) -> Store:
+    """The workspace's host; catalog and schema where the connection was opened with them, for USE is told by texts."""
+    session = connection.session
+    return datasets.server("databricks", session.host, None, session.catalog, session.schema or _DEFAULT_SCHEMA)
+
+
+def commits_itself(connection: Any) -> bool:
+    """The state that the connector keeps: its public property may ask the server."""
+    return connection.ignore_transactions or bool(connection.session.get_autocommit())
+
+
+def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`execute_async`: the statement counts when its result is there. One never asked for stays unknown."""
+    cursor._self_reading.ends()
+    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    result = method(*args, **kwargs)
+    sent = (operation_of(args, kwargs), parameters_of(args, kwargs), started, clock)
+    cursor._self_connection._self_state[_key(cursor)] = sent
+    return cursor._self_same(result)
+
+
+def _takes_result(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`get_async_execution_result`: raises when the statement has failed."""
+    result = method(*args, **kwargs)
+    sent = cursor._self_connection._self_state.pop(_key(cursor), None)
+    if sent is not None:
+        operation, parameters, started, clock = sent
+        note_statement(cursor, operation, started, perf_counter() - clock, parameters=parameters)
+    return cursor._self_same(result)
+
+
+def _key(cursor: CursorProxy) -> str:
+    return f"sent by {id(cursor)}"
+
+
+def _fetches_part(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`fetchmany_arrow`: an empty portion is the end."""
+    portion = method(*args, **kwargs)
+    cursor._self_reading.fetched(len(portion))
+    if not len(portion):
+        cursor._self_reading.ends(exhausted=True)
+    return portion
+
+
+DRIVER = Driver(
+    store=store,
+    commits_itself=commits_itself,
+    query_id=lambda cursor: cursor.query_id,
+    type_name=str,
+    cursor_calls={
+        "execute_async": _sends,
+        "get_async_execution_result": _takes_result,
+        "fetchall_arrow": wrappers.fetches_frame,
+        "fetchmany_arrow": _fetches_part,
+    },
+)

@@ -1,0 +1,1 @@
+"""DuckDB: connections, the functions of its module, relations and DataFrames."""

@@ -1,0 +1,261 @@
+"""DuckDB: its own connections, and duckdb-engine's wrapper of them.
+
+https://duckdb.org/docs/stable/clients/python/overview
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import weakref
+from contextlib import closing
+from dataclasses import replace
+from time import perf_counter
+from types import FrameType
+from typing import Any
+from uuid import uuid4
+
+from prefect_lineage_events import datasets
+from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.instrumentation import wrappers
+from prefect_lineage_events.instrumentation.connections import trace
+from prefect_lineage_events.instrumentation.driver import Driver, rowcount, statement_text
+from prefect_lineage_events.instrumentation.drivers.duckdb import module, relations
+from prefect_lineage_events.instrumentation.drivers.duckdb.frames import (
+    SCAN,
+    callers_frame,
+    in_callers_frame,
+    named,
+    variable,
+)
+from prefect_lineage_events.instrumentation.drivers.duckdb.lookup import InstanceLookup, duplicate_of
+from prefect_lineage_events.instrumentation.execution import ask, operation_of
+from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy
+
+_PATH = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+_TABLE = "SELECT 1 FROM information_schema.tables WHERE lower(table_name) = lower(?)"
+# What can stand in a statement as it is, and what only in parentheses. A relation of anything else is a result.
+_QUERY = re.compile(r"[\s(]*(?:WITH|SELECT|FROM|VALUES)\b", re.IGNORECASE)
+_GIVES_ROWS = re.compile(r"\s*(?:TABLE|PIVOT|UNPIVOT|SUMMARIZE|DESCRIBE|SHOW)\b", re.IGNORECASE)
+# The result of a statement that changes data or settings is one row: how many it changed, or that it did.
+_STATUS_COLUMNS = frozenset({"Count", "Success"})
+
+
+def store(connection: Any) -> Store:
+    """The current database's file, asked on a duplicate of the connection: no result of the user's is lost."""
+    with closing(duplicate_of(connection)) as duplicate:
+        row = duplicate.execute(_PATH).fetchone()
+    path = row[0] if row else None
+    return datasets.duckdb(path) if path else datasets.duckdb("", memory_id=uuid4().hex[:12])
+
+
+def rows(cursor: Any) -> int | None:
+    """Only what was changed is counted by DuckDB; what is read is counted as it is fetched."""
+    return rowcount(cursor) if _is_status(cursor) else None
+
+
+def has_result(cursor: Any) -> bool:
+    return cursor.description is not None and not _is_status(cursor)
+
+
+def _is_status(cursor: Any) -> bool:
+    description = cursor.description
+    return bool(description) and len(description) == 1 and description[0][0] in _STATUS_COLUMNS
+
+
+# What duckdb-engine takes for a call of `register(name, frame)`, with name and frame as the parameters.
+_REGISTERING = frozenset({"register", "register(?, ?)", "register($1, $2)"})
+_registered_by: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
+
+
+def _engine_text(operation: Any, parameters: Any, cursor: Any) -> str:
+    """The statement without the DataFrames that were registered as views on the cursor's connection."""
+    names = _registered_by.setdefault(cursor._CursorWrapper__connection_wrapper, set())
+    text = statement_text(operation, parameters, cursor)
+    if text.lower() in _REGISTERING:
+        names.add(str(parameters[0]).lower())
+        return ""
+    return named(text, lambda name: SCAN if name.lower() in names else None) if names else text
+
+
+ENGINE = Driver(
+    store=store,
+    commits_itself=lambda _: True,
+    rows=rows,
+    has_result=has_result,
+    type_name=str,
+    text=_engine_text,
+    lookup=InstanceLookup,
+    before_close=InstanceLookup.remember,
+    connection_calls={"begin": wrappers.begins_transaction},
+)
+"""duckdb-engine's wrapper: DuckDB commits each statement unless a transaction was begun, by method or by text."""
+
+
+def _results(connection: ConnectionProxy) -> CursorProxy:
+    """DuckDB's connection is its own cursor, so `execute` and `fetch*` go to a cursor proxy of the connection itself.
+
+    That proxy knows the connection's only weakly: a cycle would keep a file locked after its last name was deleted.
+    """
+    results: CursorProxy | None = connection._self_state.get("results")
+    if results is None:
+        results = CursorProxy(connection.__wrapped__, weakref.proxy(connection))
+        connection._self_state["results"] = results
+    return results
+
+
+def _runs(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`execute` and `executemany`, which return the connection."""
+    results = _results(connection)
+    operation, _ = _resolved(connection, args, kwargs)
+    result = wrappers.runs_as(results, operation, in_callers_frame(method), args, kwargs)
+    return connection if result is results else result
+
+
+def _fetches(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    return getattr(_results(connection), method.__name__)(*args, **kwargs)
+
+
+def _fetches_frame(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    return wrappers.fetches_frame(_results(connection), in_callers_frame(method), args, kwargs)
+
+
+def _relates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`sql()` and its twins: a query becomes a relation, which tells what it does when it runs; all else has run."""
+    operation, names = _resolved(connection, args, kwargs)
+    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    relation = in_callers_frame(method)(*args, **kwargs)
+    duration = perf_counter() - clock
+    *before, last = [part for part in operation.split(";") if part.strip()] or [""]
+    ran = relation is None or bool(before) or ask(relations.has_run, relation, default=False)
+    if ran:
+        result = relations.columns_of(relation) if relation is not None else ()
+        connection._self_tracer.statement(
+            operation, started=started, duration=duration, autocommit=True, result_columns=result
+        )
+    if relation is not None:
+        query = last
+        if not _QUERY.match(last):
+            query = f"SELECT * FROM ({last})" if _GIVES_ROWS.match(last) else f"SELECT * FROM {SCAN}"
+        relations.track(connection, relation, query, query=query, names=names, held=ran)
+    return relation
+
+
+def _makes_relation(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`table()`, `read_parquet()`, `from_df()` and the like, which read nothing yet."""
+    relation = in_callers_frame(method)(*args, **kwargs)
+    relations.track(connection, relation, f"SELECT * FROM {SCAN}")
+    return relation
+
+
+def _appends(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`append(table, frame)`."""
+    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    result = method(*args, **kwargs)
+    table, frame = (*args, *kwargs.values())[:2]
+    connection._self_tracer.statement(
+        f"INSERT INTO {relations.quoted(str(table))} SELECT * FROM {SCAN}",
+        started=started,
+        duration=perf_counter() - clock,
+        autocommit=True,
+        rows=wrappers.length(frame),
+    )
+    return connection._self_same(result)
+
+
+def _registers(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`register(name, frame)`: a view of that name on something of Python's."""
+    result = method(*args, **kwargs)
+    name, value = (*args, *kwargs.values())[:2]
+    query = relations.query_of(value)
+    _registered(connection)[str(name).lower()] = f"({query})" if query else SCAN
+    return connection._self_same(result)
+
+
+def _unregisters(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    result = method(*args, **kwargs)
+    _registered(connection).pop(str(next(iter((*args, *kwargs.values())))).lower(), None)
+    return connection._self_same(result)
+
+
+def _registered(connection: ConnectionProxy) -> dict[str, str]:
+    """What names that were registered on the connection stand for."""
+    names: dict[str, str] = connection._self_state.setdefault("registered", {})
+    return names
+
+
+def _resolved(connection: ConnectionProxy, args: Any, kwargs: Any) -> tuple[str, dict[str, str]]:
+    """The text of what is to be run, with Python's names in it resolved, and what they stand for."""
+    operation = operation_of(args, kwargs)
+    text = str(getattr(operation, "query", operation))  # what `extract_statements` gave has its text there
+    found: dict[str, str] = {}
+    frame = callers_frame()
+
+    def stands_for(name: str) -> str | None:
+        meant = _stands_for(connection, frame, name)
+        if meant is not None:
+            found[name.lower()] = meant
+        return meant
+
+    return ask(named, text, stands_for, default=text), found
+
+
+def _stands_for(connection: ConnectionProxy, frame: FrameType, name: str) -> str | None:
+    """What was registered goes before a table, and a table before a variable of the same name."""
+    registered = _registered(connection).get(name.lower())
+    if registered is not None:
+        return registered
+    value = variable(frame, name)
+    if value is None or _is_table(connection.__wrapped__, name):
+        return None
+    query = relations.query_of(value)
+    return f"({query})" if query else SCAN
+
+
+def _is_table(connection: Any, name: str) -> bool:
+    with closing(duplicate_of(connection)) as duplicate:
+        return duplicate.execute(_TABLE, [name]).fetchone() is not None
+
+
+def _duplicates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`cursor()` is another connection to the same database, with transactions and temporary tables of its own."""
+    driver = replace(connection._self_driver, store=lambda _: connection._self_store)
+    return trace(method(*args, **kwargs), driver)
+
+
+def _prepares(connection: ConnectionProxy) -> None:
+    relations.open_to_tracing()
+    module.speak_for_default(connection)
+
+
+_RELATES = ("sql", "query", "from_query")
+_RELATIONS = (
+    "table", "view", "values", "table_function", "read_parquet", "from_parquet", "read_csv", "from_csv_auto",
+    "read_json", "from_df", "from_arrow",
+)  # fmt: skip
+_FETCHES = ("fetchone", "fetchmany", "fetchall")
+_FRAMES = (
+    "df", "fetchdf", "fetch_df", "pl", "arrow", "to_arrow_table", "fetch_arrow_table", "to_arrow_reader",
+    "fetch_record_batch", "fetchnumpy", "torch", "tf",
+)  # fmt: skip
+
+DRIVER = replace(
+    ENGINE,
+    prepare=_prepares,
+    text=statement_text,
+    connection_calls={
+        "execute": _runs,
+        "executemany": _runs,
+        "begin": wrappers.begins_transaction,
+        "register": _registers,
+        "unregister": _unregisters,
+        "append": _appends,
+        "cursor": _duplicates,
+        "duplicate": _duplicates,
+        **dict.fromkeys(_RELATES, _relates),
+        **dict.fromkeys(_RELATIONS, _makes_relation),
+        **dict.fromkeys(_FETCHES, _fetches),
+        **dict.fromkeys(_FRAMES, _fetches_frame),
+    },
+)
+"""DuckDB's own connection."""

@@ -1,0 +1,58 @@
+"""DuckDB's functions without a connection (`duckdb.sql(...)`), which use the module's default one.
+
+They are built to use that connection itself, so that a proxy of it would see nothing. Once the default connection is
+traced, they go through its proxy; a call that names another connection, and every call before that, is DuckDB's own.
+https://duckdb.org/docs/stable/clients/python/overview#using-an-in-memory-database
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from threading import Lock
+from typing import Any
+
+import wrapt
+
+from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
+
+# Those that mean the same as the connection's method of that name.
+_FUNCTIONS = (
+    "sql", "query", "from_query", "execute", "executemany", "table", "view", "values", "table_function",
+    "read_parquet", "from_parquet", "read_csv", "from_csv_auto", "read_json", "from_df", "from_arrow", "append",
+    "register", "unregister", "begin", "commit", "rollback", "cursor", "duplicate", "fetchone", "fetchmany",
+    "fetchall", "fetchdf", "fetch_df", "fetchnumpy", "pl", "fetch_arrow_table", "to_arrow_table",
+    "fetch_record_batch",
+)  # fmt: skip
+_lock = Lock()
+_default: ConnectionProxy | None = None
+
+
+def speak_for_default(connection: ConnectionProxy) -> None:
+    """Let DuckDB's functions go through this proxy if it is one of the default connection."""
+    import duckdb
+
+    global _default
+    if connection.__wrapped__ is not duckdb.default_connection():
+        return
+    with _lock:
+        if _default is None:
+            for name in _FUNCTIONS:
+                if hasattr(duckdb, name):
+                    wrapt.wrap_function_wrapper(duckdb, name, partial(_through_proxy, name))
+        _default = connection
+
+
+def _through_proxy(name: str, function: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
+    import duckdb
+
+    given = kwargs.get("connection")
+    if isinstance(given, ConnectionProxy):
+        proxy: ConnectionProxy | None = given
+    elif given is None and _default is not None and _default.__wrapped__ is duckdb.default_connection():
+        proxy = _default
+    else:
+        proxy = None
+    if proxy is None:
+        return function(*args, **kwargs)
+    return getattr(proxy, name)(*args, **{key: value for key, value in kwargs.items() if key != "connection"})

@@ -1,0 +1,280 @@
+"""DuckDB's relations: queries put together by method calls, which run when they are fetched, written or shown.
+
+A relation stays DuckDB's own object, because later statements may name it as a Python variable, where a proxy would
+not be known for what it is. So its class's methods are wrapped, once a process, and do nothing for relations that come
+from a connection nobody traces. What a relation reads is told by its own SQL.
+https://duckdb.org/docs/stable/clients/python/relational_api
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock, local
+from time import perf_counter
+from types import MappingProxyType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import wrapt
+
+from prefect_lineage_events.emission.value_matching import remember
+from prefect_lineage_events.events import Column
+from prefect_lineage_events.guard import softly
+from prefect_lineage_events.instrumentation import wrappers
+from prefect_lineage_events.instrumentation.drivers.duckdb.frames import SCAN, in_callers_frame, named
+from prefect_lineage_events.instrumentation.execution import ask
+from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
+from prefect_lineage_events.instrumentation.rowcount import Reading
+from prefect_lineage_events.naming import quote, split_name
+
+_TABLE = "CREATE TABLE {name} AS {query}"
+_VIEW = "CREATE OR REPLACE VIEW {name} AS {query}"
+_FILE = "COPY ({query}) TO {path}"
+# Methods that write what the relation gives, and the statement that each of them is.
+_WRITES = {
+    "create": _TABLE,
+    "to_table": _TABLE,
+    "create_view": _VIEW,
+    "to_view": _VIEW,
+    "insert_into": "INSERT INTO {name} {query}",
+    "write_csv": _FILE,
+    "to_csv": _FILE,
+    "write_parquet": _FILE,
+    "to_parquet": _FILE,
+}
+# Methods of a relation on a table that change the table.
+_CHANGES = {"insert": "INSERT INTO {table} VALUES (?)", "update": "UPDATE {table} SET {columns}"}
+# Methods that run the query and give rows.
+_READS = frozenset(
+    {
+        "fetchone", "fetchmany", "fetchall", "fetchnumpy", "df", "fetchdf", "to_df", "fetch_df_chunk", "pl", "arrow",
+        "to_arrow_table", "fetch_arrow_table", "to_arrow_reader", "fetch_arrow_reader", "fetch_record_batch",
+        "record_batch", "torch", "tf", "to_dicts", "iter_rows", "execute", "materialize", "show", "preview",
+        "__len__", "__str__", "__repr__", "__arrow_c_stream__",
+    }
+)  # fmt: skip
+# After these the rest of the result is still to be fetched.
+_PARTIAL_READS = frozenset({"fetchone", "fetchmany", "fetch_df_chunk", "execute"})
+_STEPS = frozenset({"__getitem__", "__getattr__"})
+_NEITHER = frozenset({"sql_query", "explain", "close"})
+# What stands in a relation's SQL for something that only Python, or a result, holds.
+_SOURCE = re.compile(r'"(__duckdb_source_\w+)"')
+_ONLY_SOURCE = re.compile(r'SELECT \* FROM "__duckdb_source_\w+"(?: AS "\w+")?\s*\Z')
+_NAMED_SOURCE = re.compile(r'\b(\w+) AS NOT MATERIALIZED \(\s*SELECT \* FROM "(__duckdb_source_\w+)"\s*\)')
+_HELD_RESULT = "ColumnDataCollection"
+# What is another one each time: names that nobody gave, and addresses in memory.
+_GENERATED = re.compile(r"\b(unnamed_relation|df|arrow_object)_[0-9a-f]{16}\b")
+_SCAN = re.compile(r"\b(?:pandas|arrow)_scan\([^()]*\)")
+_ADDRESS = re.compile(r",\s*0x[0-9a-f]+\b")
+_MAX_SOURCES = 1_000
+_PLAIN_QUERY = re.compile(r"SELECT \* FROM ([\w.\"]+)\s*", re.IGNORECASE)
+
+
+@dataclass(eq=False)
+class Known:
+    """What is known of a relation: the connection it runs on, the query it stands for, and how far it was read.
+
+    `held`: its rows were read when it was made, so that fetching them reads nothing again.
+    """
+
+    connection: ConnectionProxy
+    query: str
+    held: bool = False
+    reading: Reading = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reading = Reading(self.connection._self_tracer)
+
+
+_known: WeakKeyDictionary[Any, Known] = WeakKeyDictionary()
+_inside = local()
+_lock = Lock()
+_open = False
+
+
+def open_to_tracing() -> None:
+    """Wrap the methods of DuckDB's relations, once a process; called when the first connection is traced."""
+    import duckdb
+
+    global _open
+    with _lock:
+        if _open:
+            return
+        _open = True
+        _wrap(duckdb.DuckDBPyRelation)
+        grouped = getattr(duckdb.DuckDBPyRelation, "group_by", None)
+        if grouped is not None:
+            from duckdb._relation import GroupedRelation  # from version 2 on
+
+            _wrap(GroupedRelation)
+
+
+def _wrap(kind: Any) -> None:
+    special = _READS | _STEPS
+    for name, value in list(vars(kind).items()):
+        if callable(value) and (name in special or not name.startswith("_")) and name not in _NEITHER:
+            wrapt.wrap_function_wrapper(kind, name, _called)
+
+
+def query_of(relation: Any) -> str | None:
+    """The query that a relation of a traced connection stands for; None for any other object."""
+    known = _known.get(relation) if _is_relation(relation) else None
+    return known.query if known is not None else None
+
+
+def track(
+    connection: ConnectionProxy,
+    relation: Any,
+    hidden: str,
+    *,
+    query: str | None = None,
+    names: Mapping[str, str] = MappingProxyType({}),
+    held: bool = False,
+) -> None:
+    """A relation of a traced connection has been made.
+
+    `query` is what it stands for, where that is known better than DuckDB's own SQL of it tells; `hidden` what it reads
+    where that SQL does not tell, because only Python or a result has it. `names` are Python's names in its statement,
+    with what they stand for.
+    """
+    with softly("tracking a relation"):
+        own = _own_query(connection, relation, hidden, names)
+        _known[relation] = Known(connection, query or own, held)
+
+
+def has_run(relation: Any) -> bool:
+    """Was the relation's statement run when it was made, so that the relation is its result?"""
+    told = ask(relation.sql_query, default=_HELD_RESULT)
+    return _HELD_RESULT in told or _ONLY_SOURCE.match(told) is not None
+
+
+def _called(method: Callable[..., Any], relation: Any, args: Any, kwargs: Any) -> Any:
+    """Any method of any relation."""
+    known = None if getattr(_inside, "ours", False) else _known.get(relation)
+    if known is None:
+        return method(*args, **kwargs)
+    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    with _one_call():
+        result = in_callers_frame(method)(*args, **kwargs)
+    with softly("following a relation"), _one_call():
+        name = method.__name__
+        note = partial(
+            known.connection._self_tracer.statement,
+            started=started,
+            duration=perf_counter() - clock,
+            autocommit=True,  # the tracer knows of a transaction that was begun
+        )
+        if name in _READS:
+            _reads(known, relation, name, result, note)
+        elif (statement := ask(_statement, known, name, args, kwargs, result, default=None)) is not None:
+            note(statement)
+        _follows(known, name, result, args, kwargs)
+    return result
+
+
+@contextmanager
+def _one_call() -> Iterator[None]:
+    """DuckDB's methods call each other; what the user called is told, once."""
+    _inside.ours = True
+    try:
+        yield
+    finally:
+        _inside.ours = False
+
+
+def _reads(known: Known, relation: Any, name: str, result: Any, note: Callable[..., Any]) -> None:
+    """One read a result, however often it is fetched from."""
+    if known.held:
+        return
+    reading = known.reading
+    if not reading.open:
+        begun = note(known.query, result_columns=columns_of(relation))
+        reading.starts(begun, relation)
+        single = result[0] if type(result) is list and len(result) == 1 else result
+        if begun is not None and type(single) is tuple:
+            remember(begun, single)
+    rows = (0 if result is None else 1) if name == "fetchone" else _rows(result)
+    reading.fetched(rows or 0)
+    if name not in _PARTIAL_READS or rows == 0:
+        reading.ends(exhausted=rows is not None)
+
+
+def _rows(result: Any) -> int | None:
+    """How many rows were fetched; a relation is not asked, because it would run a query to count them."""
+    return None if _is_relation(result) else wrappers.length(result)
+
+
+def _is_relation(value: Any) -> bool:
+    return type(value).__name__ == "DuckDBPyRelation"
+
+
+def _statement(known: Known, name: str, args: Any, kwargs: Any, result: Any) -> str | None:
+    """The statement that a method has run; None for a method that only makes another relation."""
+    if name == "query" and (result is None or has_run(result)):
+        return _in_view(known, args, kwargs)
+    if name in _WRITES:
+        target = str(next(iter((*args, *kwargs.values()))))
+        path = "'" + target.replace("'", "''") + "'"
+        return _WRITES[name].format(name=quoted(target), query=known.query, path=path)
+    if name in _CHANGES:
+        table = _PLAIN_QUERY.fullmatch(known.query)
+        given = args[0] if args else next(iter(kwargs.values()), ())
+        columns = ", ".join(f"{quoted(str(column))} = ?" for column in given) if name == "update" else ""
+        return _CHANGES[name].format(table=table[1], columns=columns) if table else None
+    return None
+
+
+def _follows(known: Known, name: str, result: Any, args: Any, kwargs: Any) -> None:
+    """What a method gives may be a relation again, or a step on the way to one."""
+    if type(result).__name__ == "GroupedRelation":
+        _known[result] = known
+    elif _is_relation(result) and result not in _known:
+        # Where DuckDB hides what the new relation reads: what it came from, but none of its columns.
+        held = name == "materialize"
+        hidden = known.query if held else f"SELECT 1 FROM ({known.query})"
+        query = _in_view(known, args, kwargs) if name == "query" else None
+        track(known.connection, result, hidden, query=query, held=held)
+
+
+def _in_view(known: Known, args: Any, kwargs: Any) -> str:
+    """`relation.query("name", sql)`: the statement sees the relation as a view of that name."""
+    view, sql = (str(given) for given in (*args, *kwargs.values())[:2])
+    return named(sql, lambda name: f"({known.query})" if name.lower() == view.lower() else None)
+
+
+def _own_query(connection: ConnectionProxy, relation: Any, hidden: str, names: Mapping[str, str]) -> str:
+    """DuckDB's SQL of the relation, with what it hides put in; `hidden` where it tells nothing."""
+    told: str = ask(relation.sql_query, default=_HELD_RESULT).strip()
+    if _HELD_RESULT in told:
+        return hidden
+    sources: dict[str, str] = connection._self_state.setdefault("sources", {})
+    unknown = dict.fromkeys(name for name in _SOURCE.findall(told) if name not in sources)
+    by_name = {source: names.get(name.lower(), SCAN) for name, source in _NAMED_SOURCE.findall(told)}
+    for source in unknown:
+        if len(sources) >= _MAX_SOURCES:
+            del sources[next(iter(sources))]
+        sources[source] = by_name.get(source) or (f"({hidden})" if len(unknown) == 1 else SCAN)
+    told = _SOURCE.sub(lambda found: sources.get(found[1], SCAN), told)
+    normal: str = _ADDRESS.sub("", _GENERATED.sub(r"\1", _SCAN.sub(SCAN, told)))
+    return normal
+
+
+def columns_of(relation: Any) -> tuple[Column, ...]:
+    """The columns of what the relation gives, which it knows without being run."""
+    return ask(_columns, relation, default=())
+
+
+def _columns(relation: Any) -> tuple[Column, ...]:
+    return tuple(
+        Column(name=str(name), type=str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)
+    )
+
+
+def quoted(name: str) -> str:
+    """A dotted name with each part in quotes, so that no part is read as a word of SQL."""
+    return ".".join(map(quote, split_name(name)))

@@ -1,0 +1,1 @@
+"""PostgreSQL: psycopg, psycopg2 and asyncpg."""

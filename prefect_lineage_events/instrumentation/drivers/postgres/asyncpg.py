@@ -1,0 +1,112 @@
+"""asyncpg: its own connections and those of its pools, and SQLAlchemy's adapter of them.
+
+It is no DB-API driver: statements are run by coroutines of the connection, of prepared statements and of cursors.
+It tells its address nowhere in public. https://magicstack.github.io/asyncpg/current/api/index.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.instrumentation import unwrapping
+from prefect_lineage_events.instrumentation.driver import Driver, Weave
+from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls import (
+    RUNNING,
+    Call,
+    commits_itself,
+    count_of,
+    reached_the_server,
+    status_rows,
+)
+from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_cursors import opens_cursor, prepares
+from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_transactions import resets, transacts
+from prefect_lineage_events.instrumentation.drivers.postgres.lookup import PostgresLookup, asyncpg_lookup
+from prefect_lineage_events.instrumentation.drivers.postgres.psycopg import schemas_of, server_store
+from prefect_lineage_events.instrumentation.drivers.postgres.types import TYPES
+from prefect_lineage_events.instrumentation.execution import after, operation_of
+from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
+from prefect_lineage_events.naming import quote
+
+
+def store(connection: Any) -> Store:
+    address, parameters = connection._addr, connection._params
+    host, port = address if isinstance(address, tuple) else ("localhost", _socket_port(address))
+    path = (parameters.server_settings or {}).get("search_path", "")
+    return server_store(host, port, parameters.database, schemas_of(path))
+
+
+def _socket_port(path: str) -> int | None:
+    """The port in the name of a PostgreSQL socket, `/run/postgresql/.s.PGSQL.5432`."""
+    tail = path.rpartition(".")[2]
+    return int(tail) if tail.isdigit() else None
+
+
+def lookup(connection: Any) -> PostgresLookup:
+    parameters, address = connection._params, connection._addr
+    host, port = address if isinstance(address, tuple) else (address.rpartition("/")[0], _socket_port(address))
+    login = {
+        "host": host,
+        "port": port,
+        "user": parameters.user,
+        "password": parameters.password,
+        "database": parameters.database,
+        # The context stands even where the server declined encryption, and would insist on it here.
+        "ssl": parameters.ssl if connection._transport.get_extra_info("ssl_object") else False,
+    }
+    return asyncpg_lookup(login, parameters.server_settings or {})
+
+
+def _runs(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    sql, sets = str(operation_of(args, kwargs)), args[1] if len(args) > 1 else kwargs.get("args")
+    parameters = () if method.__name__ == "executemany" else args[1:]
+    return Call(connection, sql, parameters).run(method(*args, **kwargs), count_of(method.__name__, sql, sets))
+
+
+def _copies(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`copy_to_table` and its like, as the COPY that they send."""
+    what = str(next(iter((*args, *kwargs.values())), ""))
+    schema, columns = kwargs.get("schema_name"), kwargs.get("columns")
+    table = ".".join(quote(part) for part in (schema, what) if part)
+    listed = f" ({', '.join(map(quote, columns))})" if columns else ""
+    sql = {
+        "copy_from_query": f"COPY ({what}) TO STDOUT",
+        "copy_from_table": f"COPY {table}{listed} TO STDOUT",
+    }.get(method.__name__, f"COPY {table}{listed} FROM STDIN")
+    return Call(connection, sql).run(method(*args, **kwargs), lambda status: (status_rows(status), "affected"))
+
+
+def _terminates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    return after(method(*args, **kwargs), connection._self_closed)
+
+
+_CALLS: dict[str, Weave] = {
+    "cursor": opens_cursor,
+    "prepare": prepares,
+    "transaction": transacts,
+    "terminate": _terminates,
+    "reset": resets,
+    **dict.fromkeys(RUNNING, _runs),
+    **dict.fromkeys(("copy_from_query", "copy_from_table", "copy_to_table", "copy_records_to_table"), _copies),
+}
+
+# `isinstance(x, asyncpg.Connection)`, and giving a connection back to its pool.
+_DOORS = {"asyncpg.connection": ("ConnectionMeta.__instancecheck__",), "asyncpg.pool": ("Pool.release",)}
+
+DRIVER = Driver(
+    prepare=unwrapping.opens(_DOORS),
+    store=store,
+    commits_itself=commits_itself,
+    tells_transaction=True,
+    lookup=lookup,
+    connection_calls=_CALLS,
+)
+
+ADAPTED = Driver(
+    store=lambda adapter: store(adapter.driver_connection),
+    commits_itself=lambda adapter: commits_itself(adapter.driver_connection),
+    type_name=TYPES.get,
+    refuses=lambda error: error.__cause__ is not None and not reached_the_server(error.__cause__),
+    lookup=lambda adapter: lookup(adapter.driver_connection),
+)
+"""SQLAlchemy's adapter, which looks like a DB-API connection."""

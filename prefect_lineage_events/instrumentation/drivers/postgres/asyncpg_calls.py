@@ -1,0 +1,130 @@
+"""A call of asyncpg's that runs one statement: what of it is noted, and how many rows it tells of."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from prefect_lineage_events.emission.notes import Counted, StatementNote
+from prefect_lineage_events.emission.value_matching import remember
+from prefect_lineage_events.events import Column
+from prefect_lineage_events.instrumentation import wrappers
+from prefect_lineage_events.instrumentation.executemany import rows_of_many
+from prefect_lineage_events.instrumentation.execution import ask, notice_end
+from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
+
+# What the server answers a statement: "INSERT 0 3", "COPY 3", "CREATE TABLE".
+_STATUS_ROWS = re.compile(r"(?:INSERT \d+|UPDATE|DELETE|MERGE|COPY|SELECT) (\d+)")
+FAILED = "failed"
+"""The key of a connection's state: something has failed in the transaction that is open."""
+
+
+def commits_itself(connection: Any) -> bool:
+    return not connection.is_in_transaction()
+
+
+class Call:
+    """One statement of a connection, from its start to what is known of it at the end. `parameters` are its binds."""
+
+    def __init__(self, connection: ConnectionProxy, sql: str, parameters: tuple[Any, ...] = ()) -> None:
+        notice_end(connection)
+        self._parameters = parameters
+        self._connection = connection
+        self._sql = sql
+        self._aborted: bool = connection._self_state.get(FAILED, False)
+        self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+
+    async def run(self, coroutine: Any, count: Count) -> Any:
+        """Await it, and note that it has succeeded with so many rows."""
+        result = await self.attempt(coroutine)
+        self._aborted = self._aborted or result == "ROLLBACK"  # what the server answers a COMMIT that it did not do
+        rows, counted = ask(count, result, default=_UNKNOWN)
+        note = self.note(rows=rows, columns=ask(_columns, result, default=()), counted=counted)
+        if note is not None and not isinstance(result, str):
+            ask(_remember, note, result, default=None)
+        return result
+
+    async def attempt(self, coroutine: Any) -> Any:
+        """Await it, and remember a failure that the server holds against the transaction."""
+        own, state = self._connection.__wrapped__, self._connection._self_state
+        try:
+            result = await coroutine
+        except BaseException as error:
+            if reached_the_server(error):
+                state[FAILED] = not ask(commits_itself, own, default=True)
+            raise
+        state[FAILED] = False  # nothing but the transaction's end or a return to a savepoint succeeds in a failed one
+        return result
+
+    def note(
+        self, *, rows: int | None = None, columns: tuple[Column, ...] = (), counted: Counted = "affected"
+    ) -> StatementNote | None:
+        connection = self._connection
+        note: StatementNote | None = connection._self_tracer.statement(
+            self._sql,
+            started=self._started,
+            duration=perf_counter() - self._clock,
+            autocommit=ask(commits_itself, connection.__wrapped__, default=True),
+            rows=rows,
+            result_columns=columns,
+            aborted=self._aborted,
+            counted=counted,
+            parameters=self._parameters or None,
+        )
+        return note
+
+
+def reached_the_server(error: BaseException) -> bool:
+    """A parameter of a wrong type is refused by asyncpg itself, with a server's error class but no severity."""
+    from asyncpg import InterfaceError, PostgresError
+
+    if isinstance(error, PostgresError):
+        return getattr(error, "severity", None) is not None
+    return not isinstance(error, InterfaceError)
+
+
+def _remember(note: StatementNote, result: Any) -> None:
+    """A record, a list of one, or the value of one."""
+    if isinstance(result, list):
+        if len(result) == 1:
+            remember(note, result[0])
+    elif result is not None:
+        remember(note, result if hasattr(result, "keys") else (result,))
+
+
+def _columns(result: Any) -> tuple[Column, ...]:
+    """The names of what was fetched; a record knows them, a value does not."""
+    record = result[0] if isinstance(result, list) and result else result
+    names = record.keys() if hasattr(record, "keys") else ()
+    return tuple(Column(name=name) for name in names)
+
+
+def status_rows(status: Any) -> int | None:
+    found = _STATUS_ROWS.match(status) if isinstance(status, str) else None
+    return int(found[1]) if found else None
+
+
+# The number of rows that a coroutine of that name has read or written, by what it returned.
+Count = Callable[[Any], tuple[int | None, Counted]]
+_UNKNOWN: tuple[int | None, Counted] = (None, "affected")
+_COUNTS: dict[str, Count] = {
+    "execute": lambda status: (status_rows(status), "affected"),
+    "executemany": lambda _: (None, "affected"),
+    "fetch": lambda records: (wrappers.length(records), "returned"),
+    "fetchmany": lambda records: (wrappers.length(records), "returned"),
+    "fetchrow": lambda record: (0 if record is None else 1, "fetched"),
+    "fetchval": lambda value: (None if value is None else 1, "fetched"),  # no row and NULL are the same to it
+}
+RUNNING = frozenset(_COUNTS)
+"""The methods of connections and prepared statements that run a statement."""
+
+
+def count_of(name: str, sql: str, sets: Any) -> Count:
+    """How a call of that method tells its rows. `executemany` returns nothing: `sets` are its parameters."""
+    if name != "executemany":
+        return _COUNTS[name]
+    rows = ask(rows_of_many, sql, sets, default=None)
+    return lambda _: (rows, "affected")

@@ -1,0 +1,99 @@
+"""asyncpg's prepared statements, and the cursors of these and of connections.
+
+https://magicstack.github.io/asyncpg/current/api/index.html#cursors
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Generator
+from typing import Any
+
+from prefect_lineage_events.emission.notes import Counted
+from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls import RUNNING, Call, count_of, status_rows
+from prefect_lineage_events.instrumentation.execution import after
+from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, PartProxy
+from prefect_lineage_events.instrumentation.rowcount import Reading
+
+
+def prepares(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    return after(Call(connection, "").attempt(method(*args, **kwargs)), lambda made: _Prepared(made, connection))
+
+
+class _Prepared(PartProxy):
+    """A prepared statement, each execution of which is noted."""
+
+    def __init__(self, statement: Any, connection: ConnectionProxy) -> None:
+        super().__init__(statement)
+        self._self_connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.__wrapped__, name)
+        return self._self_run(name, value) if name in RUNNING else value
+
+    def _self_run(self, name: str, method: Any) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            sql = self.__wrapped__.get_query()
+            count = count_of(name, sql, args[0] if args else kwargs.get("args"))
+
+            def told(result: Any) -> tuple[int | None, Counted]:
+                affected = status_rows(self.__wrapped__.get_statusmsg())  # none where not all rows were taken
+                return count(result) if affected is None else (affected, "affected")
+
+            parameters = () if name == "executemany" else args
+            return Call(self._self_connection, sql, parameters).run(method(*args, **kwargs), told)
+
+        return run
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        sql = self.__wrapped__.get_query()
+        return _CursorFactory(self.__wrapped__.cursor(*args, **kwargs), self._self_connection, sql)
+
+
+def opens_cursor(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    return _CursorFactory(method(*args, **kwargs), connection, str(next(iter((*args, *kwargs.values())), "")))
+
+
+class _CursorFactory(PartProxy):
+    """What `cursor()` gives: to be awaited for a cursor, or iterated for the rows."""
+
+    def __init__(self, factory: Any, connection: ConnectionProxy, sql: str) -> None:
+        super().__init__(factory)
+        self._self_connection = connection
+        self._self_sql = sql
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._self_open().__await__()
+
+    async def _self_open(self) -> Any:
+        call = Call(self._self_connection, self._self_sql)
+        cursor = await call.attempt(self.__wrapped__)
+        traced = _Cursor(cursor, Reading(self._self_connection._self_tracer))
+        note = call.note()
+        if note is not None:
+            traced._self_reading.starts(note, traced)
+        return traced
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        call, rows, exhausted = Call(self._self_connection, self._self_sql), 0, False
+        try:
+            async for record in self.__wrapped__:
+                rows += 1
+                yield record
+            exhausted = True
+        finally:
+            if rows or exhausted:  # a statement that failed gave no row
+                call.note(rows=rows, counted="returned" if exhausted else "fetched")
+
+
+class _Cursor(PartProxy):
+    """A cursor that counts what is fetched from it."""
+
+    def __init__(self, cursor: Any, reading: Reading) -> None:
+        super().__init__(cursor)
+        self._self_reading = reading
+
+    async def fetch(self, *args: Any, **kwargs: Any) -> Any:
+        return self._self_reading.took_some(await self.__wrapped__.fetch(*args, **kwargs))
+
+    async def fetchrow(self, *args: Any, **kwargs: Any) -> Any:
+        return self._self_reading.took_one(await self.__wrapped__.fetchrow(*args, **kwargs))

@@ -1,0 +1,85 @@
+"""asyncpg's transactions and savepoints.
+
+https://magicstack.github.io/asyncpg/current/api/index.html#transactions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls import FAILED, commits_itself
+from prefect_lineage_events.instrumentation.execution import after, ask
+from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, PartProxy
+
+_savepoints = count(1)
+
+
+def resets(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`reset()` rolls back what is open."""
+
+    def told(result: Any) -> Any:
+        connection._self_state[FAILED] = False
+        connection._self_tracer.rollback()
+        return result
+
+    return after(method(*args, **kwargs), told)
+
+
+def transacts(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    return _Transaction(method(*args, **kwargs), connection)
+
+
+class _Transaction(PartProxy):
+    """A transaction, or a savepoint inside of one: a block, or by its own `start`, `commit` and `rollback`."""
+
+    def __init__(self, transaction: Any, connection: ConnectionProxy) -> None:
+        super().__init__(transaction)
+        self._self_connection = connection
+        self._self_savepoint = ""
+
+    async def start(self) -> None:
+        await self._self_enters(self.__wrapped__.start)
+
+    async def commit(self) -> None:
+        await self.__wrapped__.commit()
+        self._self_committed()
+
+    async def rollback(self) -> None:
+        await self.__wrapped__.rollback()
+        self._self_rolled_back()
+
+    async def __aenter__(self) -> Any:
+        return await self._self_enters(self.__wrapped__.__aenter__)
+
+    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> Any:
+        swallow = await self.__wrapped__.__aexit__(kind, error, traceback)
+        self._self_committed() if kind is None else self._self_rolled_back()
+        return swallow
+
+    async def _self_enters(self, enter: Callable[[], Any]) -> Any:
+        own = self._self_connection
+        outermost = ask(commits_itself, own.__wrapped__, default=True)
+        result = await enter()
+        if outermost:
+            own._self_state[FAILED] = False
+            own._self_tracer.begin()
+        else:
+            self._self_savepoint = f"asyncpg_{next(_savepoints)}"
+            own._self_tracer.savepoint(self._self_savepoint)
+        return result
+
+    def _self_committed(self) -> None:
+        own = self._self_connection
+        if self._self_savepoint:
+            own._self_tracer.release(self._self_savepoint)
+        elif own._self_state.get(FAILED):
+            self._self_rolled_back()
+        else:
+            own._self_tracer.commit()
+
+    def _self_rolled_back(self) -> None:
+        own = self._self_connection
+        own._self_state[FAILED] = False
+        own._self_tracer.rollback_to(self._self_savepoint) if self._self_savepoint else own._self_tracer.rollback()

@@ -1,0 +1,156 @@
+"""What PostgreSQL says of its tables, asked on a connection of our own, and which schema a login begins in.
+
+A look-up is one a login: connections with the same parameters share it, so that a pool of many asks once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+from weakref import WeakValueDictionary
+
+from prefect_lineage_events.emission.notes import Described
+from prefect_lineage_events.instrumentation.drivers.lookup import by_table
+
+_COLUMNS = """
+    SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, NULL),
+           CASE WHEN c.relkind IN ('v', 'm') THEN 'view' ELSE 'table' END
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = ANY({names}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+    ORDER BY a.attrelid, a.attnum
+"""
+_SCHEMA = "SELECT current_schema(), current_setting('search_path'), array_to_string(current_schemas(false), ',')"
+_SCHEMAS = """
+    SELECT nspname, nspname = session_user FROM pg_namespace
+    WHERE nspname = ANY({names}) OR nspname = session_user
+"""
+_HOLDING = """
+    SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = ANY({names}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+_OPTIONS = "-c statement_timeout=3000 -c default_transaction_read_only=on"
+_TIMEOUT = 3  # seconds
+Ask = Callable[[Mapping[str, Any], str, Sequence[Any]], Any]
+Answer = Mapping[tuple[str, ...], Described]
+
+
+class PostgresLookup:
+    """Asks over a read-only connection with the parameters of the user's, opened for each question.
+
+    `ask(parameters, sql, arguments)` opens it, runs one query with `%s` for each argument, and closes it.
+    """
+
+    def __init__(self, ask: Ask, parameters: Mapping[str, Any]) -> None:
+        self._ask = ask
+        self._parameters = parameters
+        self._begins_in: str | None = None
+        self._search_path: tuple[str, ...] | None = None
+        self._searched: tuple[str, ...] | None = None
+        self._knows_begin = False
+        self._schemas: dict[str, str] = {}
+
+    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Answer:
+        rows = self._ask(self._parameters, _COLUMNS, [[table[-1] for table in tables]])
+        return by_table(rows, tables, "public")
+
+    def default_schema(self) -> str | None:
+        """The schema of a new connection: the first of its search path that exists, whoever set that path.
+
+        ALTER ROLE and ALTER DATABASE set one that no driver tells before PostgreSQL 18. Asked once, also in vain.
+        """
+        self._ask_begin()
+        return self._begins_in
+
+    def search_path(self) -> tuple[str, ...] | None:
+        """The search path of a new connection, `$user` as written."""
+        self._ask_begin()
+        return self._search_path
+
+    def _ask_begin(self) -> None:
+        if not self._knows_begin:
+            self._knows_begin = True
+            [[self._begins_in, path, searched]] = self._ask(self._parameters, _SCHEMA, [])
+            self._search_path = tuple(name.strip().strip('"') for name in path.split(",") if name.strip())
+            self._searched = tuple(searched.split(",")) if searched else ()
+
+    def searched_schemas(self) -> tuple[str, ...] | None:
+        self._ask_begin()
+        return self._searched
+
+    def forget(self) -> None:
+        """Where connections begin was changed: it is asked for again."""
+        self._knows_begin = False
+
+    def existing_schemas(self, names: tuple[str, ...], database: str | None) -> dict[str, str]:
+        """Those of these that the database has; one that was seen is not asked for again."""
+        if not self._schemas.keys() >= set(names):
+            for name, is_own in self._ask(self._parameters, _SCHEMAS, [list(names)]):
+                self._schemas |= {name: name, "$user": name} if is_own else {name: name}
+        return {name: self._schemas[name] for name in names if name in self._schemas}
+
+    def schemas_with(self, table: str, schemas: tuple[str, ...], database: str | None) -> set[str]:
+        return {schema for (schema,) in self._ask(self._parameters, _HOLDING, [[table]])}.intersection(schemas)
+
+
+_shared: WeakValueDictionary[tuple[Any, ...], PostgresLookup] = WeakValueDictionary()
+
+
+def _shared_lookup(ask: Ask, parameters: Mapping[str, Any]) -> PostgresLookup:
+    key = (ask, *sorted((name, repr(value)) for name, value in parameters.items()))
+    return _shared.setdefault(key, PostgresLookup(ask, parameters))
+
+
+def libpq_lookup(ask: Ask, parameters: Mapping[str, Any], password: str | None, options: str | None) -> PostgresLookup:
+    """For psycopg and psycopg2. `options` are the connection's own, which may set its search path."""
+    own = {
+        "options": f"{options or ''} {_OPTIONS}".strip(),
+        "connect_timeout": _TIMEOUT,
+        "application_name": "prefect-lineage-events",
+    }
+    return _shared_lookup(ask, {**parameters, **({"password": password} if password else {}), **own})
+
+
+def psycopg2_ask(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+    import psycopg2
+
+    return _libpq_ask(psycopg2.connect, parameters, sql, arguments)
+
+
+def psycopg_ask(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+    import psycopg
+
+    return _libpq_ask(psycopg.connect, parameters, sql, arguments)
+
+
+def _libpq_ask(connect: Callable[..., Any], parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+    with closing(connect(**parameters)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(sql.format(names="%s"), arguments)
+        return cursor.fetchall()
+
+
+def asyncpg_lookup(parameters: Mapping[str, Any], server_settings: Mapping[str, str]) -> PostgresLookup:
+    """For asyncpg. `server_settings` are the connection's own, which may set its search path."""
+    own = {
+        "timeout": _TIMEOUT,
+        "command_timeout": _TIMEOUT,
+        "server_settings": {**server_settings, "default_transaction_read_only": "on"},
+    }
+    return _shared_lookup(_asyncpg_ask, {**parameters, **own})
+
+
+def _asyncpg_ask(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+    """In an event loop that lives as long as the question."""
+    return asyncio.run(_asyncpg_fetch(parameters, sql, arguments))
+
+
+async def _asyncpg_fetch(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+    import asyncpg
+
+    connection = await asyncpg.connect(**parameters)
+    try:
+        return await connection.fetch(sql.format(names="$1::text[]"), *arguments)
+    finally:
+        await connection.close(timeout=_TIMEOUT)

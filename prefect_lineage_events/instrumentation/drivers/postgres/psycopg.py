@@ -1,0 +1,162 @@
+"""PostgreSQL by libpq: psycopg, its asynchronous connections, SQLAlchemy's adapter of these, and psycopg2."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from prefect_lineage_events import datasets
+from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.instrumentation import two_phase, wrappers
+from prefect_lineage_events.instrumentation.driver import Driver, rowcount
+from prefect_lineage_events.instrumentation.drivers.postgres.lookup import (
+    PostgresLookup,
+    libpq_lookup,
+    psycopg2_ask,
+    psycopg_ask,
+)
+from prefect_lineage_events.instrumentation.drivers.postgres.types import TYPES
+from prefect_lineage_events.instrumentation.proxies import CursorProxy
+
+# libpq's PQtransactionStatus: https://www.postgresql.org/docs/current/libpq-status.html
+_IDLE, _ACTIVE, _IN_TRANSACTION, _IN_ERROR = range(4)
+_SEARCH_PATH = re.compile(r"search[_-]path\s*=\s*((?:\\\s|\S)+)")
+
+
+def store(connection: Any) -> Store:
+    """Host, port and database of libpq's live connection: PGPORT, service files and defaults are resolved there."""
+    info = connection.info
+    host = info.host or getattr(info, "hostaddr", "")
+    return server_store(host, info.port, info.dbname, _search_path(info))
+
+
+def server_store(host: str, port: int | None, database: str | None, schemas: tuple[str, ...] = ()) -> Store:
+    """A socket directory is this machine. `schemas` are those of the search path that the connection is opened with."""
+    host = "localhost" if host.startswith("/") else host
+    found = datasets.server("postgres", host, port, database, schemas[0] if schemas else "public")
+    return replace(found, searched=schemas)
+
+
+def _search_path(info: Any) -> tuple[str, ...]:
+    """The search path that the connection was opened with, where libpq knows it.
+
+    The server reports `search_path` from version 18 on; before that only the connection's own options tell.
+    """
+    reported = info.parameter_status("search_path")
+    options = _SEARCH_PATH.search(info.options or "")
+    return schemas_of(reported or (options[1].replace("\\", "") if options else ""))
+
+
+def schemas_of(search_path: str) -> tuple[str, ...]:
+    """The schemas that a search path names; `$user` is none of those known by name."""
+    schemas = [part.strip().strip('"') for part in search_path.split(",")]
+    return tuple(schema for schema in schemas if schema and not schema.startswith("$"))
+
+
+def commits_itself(connection: Any) -> bool:
+    return connection.info.transaction_status not in (_ACTIVE, _IN_TRANSACTION, _IN_ERROR)
+
+
+def doomed(connection: Any) -> bool:
+    """After an error inside a transaction the server answers COMMIT with ROLLBACK."""
+    return bool(connection.info.transaction_status == _IN_ERROR)
+
+
+def is_lost(connection: Any) -> bool:
+    return connection.info.transaction_status not in (_IDLE, _ACTIVE, _IN_TRANSACTION, _IN_ERROR)
+
+
+def _goes_on(connection: Any) -> bool:
+    """psycopg2's `commit` and `rollback` do nothing in autocommit mode, though a BEGIN as a text was run."""
+    return connection.autocommit and not commits_itself(connection)
+
+
+def _psycopg2_lookup(connection: Any) -> PostgresLookup:
+    info = connection.info
+    return libpq_lookup(psycopg2_ask, info.dsn_parameters, info.password, info.options)
+
+
+def _psycopg_lookup(connection: Any) -> PostgresLookup:
+    info = connection.info
+    return libpq_lookup(psycopg_ask, info.get_parameters(), info.password, info.options)
+
+
+def _copies(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """psycopg2's `copy_from(file, table, columns=...)` and `copy_to`, as the statement they send."""
+    table = args[1] if len(args) > 1 else kwargs["table"]
+    columns = kwargs.get("columns") or (args[5] if len(args) > 5 else None)
+    listed = " (" + ", ".join(f'"{column}"' for column in columns) + ")" if columns else ""
+    direction = "FROM STDIN" if method.__name__ == "copy_from" else "TO STDOUT"
+    return wrappers.runs_as(cursor, f'COPY "{table}"{listed} {direction}', method, args, kwargs)
+
+
+def _psycopg2_has_result(cursor: Any) -> bool:
+    """A named cursor of the server has rows, and describes them only when some have been fetched."""
+    return cursor.description is not None or cursor.name is not None
+
+
+def _is_mogrified(operation: Any) -> bool:
+    """`mogrify` returns bytes with the values in them; `execute_values` and `execute_batch` send such texts.
+
+    https://www.psycopg.org/docs/extras.html#fast-execution-helpers
+    """
+    return isinstance(operation, bytes)
+
+
+PSYCOPG2 = Driver(
+    store=store,
+    inlines=_is_mogrified,
+    commits_itself=commits_itself,
+    exit_commits=lambda _: True,
+    doomed=doomed,
+    goes_on=_goes_on,
+    is_lost=is_lost,
+    type_name=TYPES.get,
+    has_result=_psycopg2_has_result,
+    lookup=_psycopg2_lookup,
+    connection_calls={**two_phase.CALLS, "reset": wrappers.rolls_back},
+    cursor_calls={"copy_expert": wrappers.runs_statement, "copy_from": _copies, "copy_to": _copies},
+    tells_transaction=True,
+    subclassed=True,
+    cursor_classes=("psycopg2.extensions.cursor",),
+)
+
+
+def _psycopg_rows(cursor: Any) -> int | None:
+    """Of all results of an `executemany(..., returning=True)`; of a script's `rowcount` is the first one's only."""
+    results = cursor._results
+    if len(results) < 2:
+        return rowcount(cursor)
+    same = len({(result.command_status or b"").split(b" ")[0] for result in results}) == 1
+    many = getattr(cursor, "_execmany_returning", same)  # before psycopg 3.2
+    return sum(result.command_tuples or 0 for result in results) if many else None
+
+
+def _psycopg_undoes_many(error: BaseException) -> bool:
+    """Its `executemany` is one pipeline, which the server undoes as a whole, where libpq has pipelines."""
+    from psycopg import Error, Pipeline
+
+    return isinstance(error, Error) and error.sqlstate is not None and Pipeline.is_supported()
+
+
+PSYCOPG = Driver(
+    undoes_many=_psycopg_undoes_many,
+    rows=_psycopg_rows,
+    store=store,
+    commits_itself=commits_itself,
+    exit_commits=lambda _: True,
+    doomed=doomed,
+    is_lost=is_lost,
+    type_name=TYPES.get,
+    lookup=_psycopg_lookup,
+    connection_calls={
+        "transaction": wrappers.transaction_block,
+        "pipeline": wrappers.pipeline_block,
+        **two_phase.CALLS,
+    },
+    cursor_calls={"copy": wrappers.statement_block, "stream": wrappers.streams_rows},
+    tells_transaction=True,
+    subclassed=True,
+    cursor_classes=("psycopg.Cursor", "psycopg.AsyncCursor"),
+)

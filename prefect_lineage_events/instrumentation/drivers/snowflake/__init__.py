@@ -1,0 +1,1 @@
+"""Snowflake's connector and the block around it."""

@@ -1,0 +1,247 @@
+"""Snowflake's connector, 4.x and 5.x.
+
+https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-api
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from prefect_lineage_events import datasets
+from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.instrumentation.driver import Driver, rowcount, statement_text
+from prefect_lineage_events.instrumentation.drivers.snowflake.lookup import lookup
+from prefect_lineage_events.instrumentation.proxies import (
+    ConnectionProxy,
+    CursorProxy,
+    ask,
+    operation_of,
+    parameters_of,
+)
+from prefect_lineage_events.instrumentation.wrappers import runs_on_connection
+
+_HOST_SUFFIXES = (".snowflakecomputing.com", ".snowflakecomputing.cn")
+
+
+def store(connection: Any) -> Store:
+    """The account, by its host where that is Snowflake's own: it carries the region that a locator lacks.
+
+    Behind a proxy or a private name the account the connector was given is all there is.
+    """
+    host = (connection.host or "").lower()
+    account = host if host.endswith(_HOST_SUFFIXES) else connection.account
+    return datasets.snowflake(account, connection.database, connection.schema)
+
+
+def commits_itself(connection: Any) -> bool:
+    """The session's AUTOCOMMIT, which the connector keeps as the server last told it; on unless switched off."""
+    return _autocommit(connection, unset=True)
+
+
+def exit_commits(connection: Any) -> bool:
+    """The connector commits at the end of a `with` block unless it knows that AUTOCOMMIT is on."""
+    return not _autocommit(connection, unset=False)
+
+
+def _autocommit(connection: Any, *, unset: bool) -> bool:
+    """Connector 4 keeps a bool, 5 may keep the server's word for it."""
+    return str(connection._session_parameters.get("AUTOCOMMIT", unset)).lower() != "false"
+
+
+def type_name(code: Any) -> str | None:
+    from snowflake.connector.constants import FIELD_ID_TO_NAME
+
+    return FIELD_ID_TO_NAME.get(code)
+
+
+def text(operation: Any, parameters: Any, cursor: Any) -> str:
+    """The statement, with the names that are bound in `IDENTIFIER(?)`: without them nobody knows what it touches.
+
+    The connector's own `write_pandas` names its table like this. All other bind values stay out. The file in which
+    connector 5 uploads a DataFrame is nobody's data: it is gone when `write_pandas` returns.
+    https://docs.snowflake.com/en/sql-reference/identifier-literal
+    """
+    sql = statement_text(operation, parameters, cursor)
+    if _OWN_UPLOAD.match(sql):
+        return ""
+    if not parameters or isinstance(parameters, Mapping) or not _BOUND_NAME.search(sql):
+        return sql
+    values = iter(parameters)
+
+    def filled(piece: re.Match[str]) -> str:
+        if piece["placeholder"] is None:
+            return piece[0]
+        value = next(values, None)
+        if piece["name"] is None or not isinstance(value, str):
+            return piece[0]
+        return "identifier('" + value.replace("'", "''") + "')"
+
+    return _PIECES.sub(filled, sql)
+
+
+_OWN_UPLOAD = re.compile(r"\s*PUT\s.*(?:SNOWPARK_TEMP|__WRITE_PANDAS)_STAGE_", re.IGNORECASE | re.DOTALL)
+_BOUND_NAME = re.compile(r"identifier\s*\(\s*(?:\?|%s)\s*\)", re.IGNORECASE)
+# Literals, quoted names and comments, in which a placeholder is none; and placeholders, alone or as a name.
+_PIECES = re.compile(
+    r"""'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z) | "[^"]*(?:"|\Z) | --[^\n]* | /\*.*?(?:\*/|\Z)
+      | (?P<placeholder> (?P<name> identifier \s* \( \s* (?:\?|%s) \s* \) ) | \? | %s )""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+
+
+def rows(cursor: Any) -> int | None:
+    """How many rows the statement read or wrote; None where the connector counts something else.
+
+    Its `rowcount` is right for queries and DML. DDL and COPY answer with a report, one line for each table or file:
+    what they wrote stands in `stats`, if the server said.
+    """
+    if cursor.is_file_transfer or _statements(cursor):
+        return None
+    return cursor.stats.num_rows_inserted if _is_report(cursor) else rowcount(cursor)
+
+
+def has_result(cursor: Any) -> bool:
+    """Are there rows that a query found? Reports are none, and of several statements only one shows its result."""
+    return cursor.description is not None and not (_statements(cursor) or cursor.is_file_transfer or _is_report(cursor))
+
+
+def query_id(cursor: Any) -> str | None:
+    """The server's id. Of several statements sent at once each has its own, and the note is about all of them."""
+    return None if _statements(cursor) else cursor.sfqid
+
+
+def _statements(cursor: Any) -> Sequence[str]:
+    """The ids of what ran, when several statements were sent at once (`num_statements`)."""
+    ids: Sequence[str] = getattr(cursor, "multi_statement_savedIds", ())
+    return ids
+
+
+def _is_report(cursor: Any) -> bool:
+    """Column names in lower case are the server's own: queries have theirs in upper case, unless they are quoted."""
+    names = [entry[0] for entry in cursor.description or ()]
+    return names == ["status"] or not _REPORTS.isdisjoint(names)
+
+
+_REPORTS = frozenset({"rows_loaded", "rows_unloaded"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A statement sent with `execute_async`, of which nobody knows yet whether it succeeded."""
+
+    text: str
+    started: dt.datetime
+    clock: float
+
+
+def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`execute_async`: remember the statement until its status is known. A status never asked for stays unknown."""
+    cursor._self_reading.ends()
+    sent = partial(Sent, started=dt.datetime.now(dt.timezone.utc), clock=perf_counter())
+    result = method(*args, **kwargs)
+    connection = cursor._self_connection
+    operation, parameters = operation_of(args, kwargs), parameters_of(args, kwargs)
+    text = ask(connection._self_driver.text, operation, parameters, cursor.__wrapped__, default="")
+    query_id = result.get("queryId") if isinstance(result, dict) else None
+    if query_id:
+        connection._self_state[query_id] = sent(text)
+    return result
+
+
+def _asks_status(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`get_query_status` and its raising twin: SUCCESS is when the statement counts."""
+    status = method(*args, **kwargs)
+    if getattr(status, "name", "") == "SUCCESS":
+        _succeeded(connection, _query_id(args, kwargs))
+    return status
+
+
+def _takes_results(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`get_results_from_sfqid`, `query_result`: the connector waits for the statement's end at the first fetch."""
+    result = method(*args, **kwargs)
+    query_id = _query_id(args, kwargs)
+    if query_id in cursor._self_connection._self_state:
+        cursor._self_reading.arrival = partial(_succeeded, cursor._self_connection, query_id, cursor.__wrapped__)
+    return cursor._self_same(result)
+
+
+def _query_id(args: Any, kwargs: Any) -> str:
+    return str(args[0] if args else next(iter(kwargs.values()), ""))
+
+
+def _succeeded(connection: ConnectionProxy, query_id: str, cursor: Any = None) -> None:
+    sent = connection._self_state.pop(query_id, None)
+    if sent is None:
+        return
+    driver = connection._self_driver
+    connection._self_tracer.statement(
+        sent.text,
+        started=sent.started,
+        duration=perf_counter() - sent.clock,
+        autocommit=ask(driver.commits_itself, connection.__wrapped__, default=True),
+        rows=ask(_rows_found, cursor, default=None),
+        query_id=query_id,
+        result_columns=ask(driver.columns, cursor, default=()),
+    )
+
+
+def _rows_found(cursor: Any) -> int | None:
+    """What a query found. Of an asynchronous write connector 4 knows its report only, by a query of one row."""
+    return None if cursor is None or cursor.description[0][0].startswith("number of ") else rows(cursor)
+
+
+def _sets_autocommit(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`autocommit(mode)` runs this statement on a cursor of the connector's own.
+
+    The connector learns what came of it from the answer, if the answer has the session's parameters in it.
+    """
+    mode = args[0] if args else kwargs.get("mode", True)
+    return runs_on_connection(connection, f"ALTER SESSION SET AUTOCOMMIT = {mode}", method, args, kwargs)
+
+
+def _through_proxy(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`execute_string` and `execute_stream`: the connector's own code, but with cursors of the proxy."""
+    function = getattr(method, "__func__", None)
+    return function(connection, *args, **kwargs) if function else method(*args, **kwargs)
+
+
+def _fetches(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`fetch_pandas_all` and its like, which may be the first to fetch the result of an asynchronous statement."""
+    result = method(*args, **kwargs)
+    cursor._self_reading.arrives()
+    return result
+
+
+DRIVER = Driver(
+    store=store,
+    commits_itself=commits_itself,
+    exit_commits=exit_commits,
+    lookup=lookup,
+    text=text,
+    rows=rows,
+    has_result=has_result,
+    query_id=query_id,
+    type_name=type_name,
+    connection_calls={
+        "autocommit": _sets_autocommit,
+        "execute_string": _through_proxy,
+        "execute_stream": _through_proxy,
+        "get_query_status": _asks_status,
+        "get_query_status_throw_if_error": _asks_status,
+    },
+    cursor_calls={
+        "execute_async": _sends,
+        "get_results_from_sfqid": _takes_results,
+        "query_result": _takes_results,
+        "fetch_pandas_all": _fetches,
+        "fetch_pandas_batches": _fetches,
+        "fetch_arrow_all": _fetches,
+        "fetch_arrow_batches": _fetches,
+    },
+)

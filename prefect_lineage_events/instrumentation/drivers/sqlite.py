@@ -1,0 +1,157 @@
+"""SQLite: the standard library's `sqlite3`, and SQLAlchemy's adapter of `aiosqlite`.
+
+https://docs.python.org/3/library/sqlite3.html
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from os.path import realpath
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+from uuid import uuid4
+
+from prefect_lineage_events import datasets
+from prefect_lineage_events.context.process import process_token
+from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.emission.notes import Described
+from prefect_lineage_events.instrumentation import unwrapping, wrappers
+from prefect_lineage_events.instrumentation.driver import Driver, rowcount
+from prefect_lineage_events.instrumentation.execution import operation_of
+from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy
+
+_LOOKUP_TIMEOUT = 0.5
+_LEGACY = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL, from Python 3.12 on
+
+
+def store(connection: sqlite3.Connection) -> Store:
+    """The main database's file, as SQLite itself names it.
+
+    The pragma is the only way to know it, and leaves no trace in the connection: it opens no transaction, changes no
+    row, and its cursor is a plain one, whatever the user made of the connection's class, its cursors and rows.
+    """
+    return file_store(_main_file(connection))
+
+
+def _main_file(connection: sqlite3.Connection) -> str:
+    # As a blob, which no text factory turns into something else.
+    sql = "SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'"
+    with closing(sqlite3.Cursor(connection)) as cursor:
+        return bytes(cursor.execute(sql).fetchone()[0] or b"").decode()
+
+
+def url_path(name: str) -> str:
+    """The file in what is given to `connect`, which may be an SQLite URI; nothing for a database in memory."""
+    path, _, query = name.partition("?")
+    if not path.startswith("file:"):
+        return "" if path in ("", ":memory:") else name
+    path = unquote(path.removeprefix("file://" if path.startswith("file:///") else "file:"))
+    return "" if "mode=memory" in query or path == ":memory:" else path
+
+
+def shared_name(name: str) -> str:
+    """The name of a database in memory that connections of a process share; nothing for any other.
+
+    https://www.sqlite.org/inmemorydb.html#sharedmemdb
+    """
+    path, _, query = name.partition("?")
+    shared = path.startswith("file:") and "cache=shared" in query and not url_path(name)
+    return unquote(path.removeprefix("file:")) if shared else ""
+
+
+def file_store(path: str, shared: str = "") -> Store:
+    """The store of a database file; without one it is in memory, and nobody else's but what the process shares."""
+    if path:
+        return datasets.sqlite(path)
+    return datasets.sqlite("", memory_id=f"{process_token()}.{shared}" if shared else uuid4().hex[:12])
+
+
+def commits_itself(connection: Any) -> bool:
+    """In legacy mode sqlite3 opens its transaction before DML only: DDL outside of one stays (facts of the driver)."""
+    return not connection.in_transaction
+
+
+def exit_commits(connection: Any) -> bool:
+    """From Python 3.12 on, a block of a connection with `autocommit=True` ends no transaction."""
+    return getattr(connection, "autocommit", _LEGACY) is not True
+
+
+def _commits_before_scripts(connection: ConnectionProxy) -> bool | None:
+    """`executescript` commits what is pending before it runs, unless `autocommit` (Python 3.12) says who commits.
+
+    It begins no transaction then, so that its statements commit by themselves unless they begin one: True.
+    """
+    if getattr(connection._self_own, "autocommit", _LEGACY) != _LEGACY:
+        return None
+    connection._self_tracer.commit()
+    return True
+
+
+def _script(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    return wrappers.opens_cursor(connection, method, args, kwargs, _commits_before_scripts(connection))
+
+
+def _cursor_script(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    autocommit = _commits_before_scripts(cursor._self_connection)
+    return wrappers.runs_as(cursor, operation_of(args, kwargs), method, args, kwargs, autocommit=autocommit)
+
+
+def _backs_up(_: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """`backup(target)` takes a connection of the driver's own. The pages that it copies are nobody's statement."""
+    return method(*map(unwrapping.behind, args), **{name: unwrapping.behind(value) for name, value in kwargs.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class FileLookup:
+    """Columns of tables in a database file, over a read-only connection that does not wait for locks."""
+
+    path: str
+
+    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Described]:
+        if not Path(self.path).exists():  # a database of the run's own, which went with it
+            return {}
+        uri = f"file:{quote(self.path)}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=_LOOKUP_TIMEOUT)) as connection:
+            # A table of an attached database is in another file.
+            mine = [table for table in tables if len(table) == 1 or table[-2].lower() == "main"]
+            return {table: found for table in mine if (found := _described(connection, table[-1]))}
+
+
+def _described(connection: sqlite3.Connection, table: str) -> Described:
+    kind = connection.execute("SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE", (table,)).fetchone()
+    rows = connection.execute("SELECT name, type FROM pragma_table_info(?)", (table,))
+    # A column of an expression has no type, which SQLite says with an empty one: that is known, and stays so.
+    return Described(dict(rows), kind=kind[0] if kind else None)
+
+
+def file_lookup(path: str) -> FileLookup | None:
+    """None for a database in memory: no other connection sees it."""
+    return FileLookup(realpath(path)) if path else None
+
+
+def rows(cursor: Any) -> int | None:
+    """Of a statement with RETURNING, the rows are counted by SQLite as they are fetched."""
+    return rowcount(cursor) if cursor.description is None else None
+
+
+DRIVER = Driver(
+    store=store,
+    rows=rows,
+    commits_itself=commits_itself,
+    exit_commits=exit_commits,
+    lookup=lambda connection: file_lookup(_main_file(connection)),
+    connection_calls={
+        "execute": wrappers.opens_cursor,
+        "executemany": wrappers.opens_cursor,
+        "executescript": _script,
+        "backup": _backs_up,
+    },
+    cursor_calls={"executescript": _cursor_script},
+    tells_transaction=True,
+    subclassed=True,
+    cursor_classes=("sqlite3.Cursor",),
+)

@@ -1,0 +1,193 @@
+"""Lineage for what flows already use: the plain connectors, and connections a user opened.
+
+Patching is late: a connector module is patched when it is imported, and never imported for it. It wraps one method of
+each connector class, so that classes, subclasses, saved blocks and pickles stay what they are.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from threading import Lock
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+import wrapt
+
+from prefect_lineage_events.guard import softly
+from prefect_lineage_events.instrumentation.import_hooks import when_imported
+
+T = TypeVar("T")
+Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+
+
+def _traced_engine(method: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
+    engine = method(*args, **kwargs)
+    with softly("tracing an engine"):
+        _trace_engine(engine)
+    return engine
+
+
+def _trace_engine(engine: Any) -> None:
+    from prefect_lineage_events.instrumentation.drivers.sqlalchemy import trace_engine
+
+    sync_engine = getattr(engine, "sync_engine", engine)
+    trace_engine(sync_engine)
+    _engines.add(sync_engine)
+
+
+def _is_engine(connection: Any) -> bool:
+    """Without importing SQLAlchemy: who has an engine has imported it."""
+    kinds = (("sqlalchemy", "Engine"), ("sqlalchemy.ext.asyncio", "AsyncEngine"))
+    return any(isinstance(connection, getattr(sys.modules[m], name)) for m, name in kinds if m in sys.modules)
+
+
+def _traced_snowflake(method: Callable[..., Any], block: Any, args: Any, kwargs: Any) -> Any:
+    connection = method(*args, **kwargs)
+    with softly("tracing a Snowflake connection"):
+        from prefect_lineage_events.instrumentation.drivers.snowflake.block import traced_connection
+
+        connection = block._connection = traced_connection(block, connection, kwargs)
+    return connection
+
+
+def _traced_bigquery(method: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
+    client = method(*args, **kwargs)
+    with softly("tracing a BigQuery client"):
+        from prefect_lineage_events.instrumentation.drivers.bigquery.client import trace_client
+
+        return trace_client(client)
+    return client
+
+
+def _is_bigquery_client(connection: Any) -> bool:
+    module = sys.modules.get("google.cloud.bigquery.client")
+    return module is not None and isinstance(connection, module.Client)
+
+
+# Where each connector lives, and the one method through which all its others reach the database. prefect-gcp's block
+# and its tasks ask the credentials for their client.
+_PATCHES: tuple[tuple[str, str, str, Wrapper], ...] = (
+    ("prefect_sqlalchemy.database", "SqlAlchemyConnector", "get_engine", _traced_engine),
+    ("prefect_sqlalchemy.database", "AsyncSqlAlchemyConnector", "get_engine", _traced_engine),
+    ("prefect_snowflake.database", "SnowflakeConnector", "get_connection", _traced_snowflake),
+    ("prefect_gcp.credentials", "GcpCredentials", "get_bigquery_client", _traced_bigquery),
+)
+_engines: WeakSet[Any] = WeakSet()
+_lock = Lock()
+_wanted = False
+_hooked = False
+
+
+def instrument() -> None:
+    """Capture what the blocks of prefect-sqlalchemy, prefect-snowflake and prefect-gcp do from now on in this process.
+
+    May be called any number of times, before or after the connectors are imported, in code or by the Prefect plugin.
+    """
+    global _wanted, _hooked
+    with _lock:
+        _wanted = True
+        if _hooked:
+            _each_imported(_patch)
+            return
+        _hooked = True
+    for module_name in sorted({patch[0] for patch in _PATCHES}):
+        when_imported(module_name, _patch_if_wanted)
+    # The engines are imported when the first flow or task is run: before its context is entered.
+    for module_name in ("prefect.flow_engine", "prefect.task_engine"):
+        when_imported(module_name, lambda _: _watch_runs())
+
+
+def uninstrument() -> None:
+    """Undo `instrument()`: connections that blocks open or check out from now on are the driver's own.
+
+    A Snowflake connection or a BigQuery client that a block has open stays traced until it is closed, and so does a
+    connection of the user's (`instrument_connection`), but for cursors that are made from a class.
+    """
+    global _wanted
+    with _lock:
+        _wanted = False
+        _each_imported(_unpatch)
+        while _engines:
+            from prefect_lineage_events.instrumentation.drivers.sqlalchemy import untrace_engine
+
+            # Our own blocks trace their engine again whenever they hand it out.
+            untrace_engine(_engines.pop())
+        cursor_classes = sys.modules.get("prefect_lineage_events.instrumentation.cursor_classes")
+        if cursor_classes is not None:
+            cursor_classes.leave_cursor_classes()
+
+
+def _patch_if_wanted(module: Any) -> None:
+    # A hook cannot be taken back once it is registered, so it asks.
+    if _wanted:
+        _patch(module)
+
+
+def _each_imported(change: Callable[[Any], None]) -> None:
+    for module_name in {patch[0] for patch in _PATCHES}:
+        if module_name in sys.modules:
+            change(sys.modules[module_name])
+
+
+class _Patch(wrapt.FunctionWrapper):  # type: ignore[type-arg]
+    """Our own wrapper of a method, told from anybody else's; switched off it only passes calls on."""
+
+
+def _patch(module: Any) -> None:
+    for module_name, class_name, method_name, wrapper in _PATCHES:
+        connector = getattr(module, class_name, None) if module_name == module.__name__ else None
+        if connector is not None and not _is_patched(vars(connector)[method_name]):
+            setattr(connector, method_name, _Patch(vars(connector)[method_name], wrapper, lambda: _wanted))
+
+
+def _watch_runs() -> None:
+    """Watch runs, and what they start, from the first one on.
+
+    What is started before the first connection must know its starter as well, and a run must be seen to end whose
+    connections are all in other processes.
+    """
+    with softly("watching runs"):
+        import_module("prefect_lineage_events.emission.worker")
+
+
+def _is_patched(method: Any) -> bool:
+    """Are we anywhere among the wrappers of the method? Others may have patched it after us."""
+    while method is not None:
+        if isinstance(method, _Patch):
+            return True
+        method = getattr(method, "__wrapped__", None)
+    return False
+
+
+def _unpatch(module: Any) -> None:
+    """Take our wrapper off; where somebody else's is around it, it stays, and passes calls on."""
+    for module_name, class_name, method_name, _ in _PATCHES:
+        connector = getattr(module, class_name, None) if module_name == module.__name__ else None
+        if connector is not None and isinstance(vars(connector)[method_name], _Patch):
+            setattr(connector, method_name, vars(connector)[method_name].__wrapped__)
+
+
+def instrument_connection(connection: T, *, url: str | None = None) -> T:
+    """A connection that the user opened, as one whose statements are captured; use what this returns.
+
+    Takes connections of sqlite3, psycopg, psycopg2, asyncpg, DuckDB, Snowflake's and Databricks' connectors and
+    BigQuery's DB-API as they are, psycopg's asynchronous ones as well, and BigQuery's client. Any other DB-API
+    connection (ADBC, PyMySQL, ...) needs `url`, its database's address as SQLAlchemy writes it, since it does not tell
+    where it points; so does one that is known under another name than its own (a tunnel, a shared SQLite database in
+    memory). Credentials in it are not used.
+    A SQLAlchemy engine, asynchronous or not, is given back itself: the connections that it hands out from now on are
+    captured. Raises TypeError or ValueError, saying what is missing.
+    """
+    if _is_engine(connection):
+        _trace_engine(connection)
+        return connection
+    if _is_bigquery_client(connection):
+        from prefect_lineage_events.instrumentation.drivers.bigquery.client import trace_client
+
+        return trace_client(connection)
+    from prefect_lineage_events.instrumentation.connections import trace
+    from prefect_lineage_events.instrumentation.drivers.registry import described
+
+    return trace(connection, described(connection, url))

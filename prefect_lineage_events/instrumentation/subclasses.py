@@ -1,0 +1,395 @@
+"""Subclasses of a driver's connections and cursors, whose instances report and are the driver's own for all other code.
+
+What a user holds stays the object that the driver made: its C functions take it, its pools know it, `isinstance`,
+`with` and cursors made from a class work as ever, and what other code does to the object (a pool's commit) is seen. A
+subclass has no slots, so that an object can be made one of its instances (`retype`); the data of an instance is kept
+beside it.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import wrapt
+
+from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.guard import softly
+from prefect_lineage_events.instrumentation.driver import Driver, Weave
+from prefect_lineage_events.instrumentation.proxies import (
+    CONNECTION,
+    CURSOR,
+    ConnectionSide,
+    LikeOwn,
+    cursor_proxy,
+)
+from prefect_lineage_events.instrumentation.retype import name_as, retype
+from prefect_lineage_events.instrumentation.rowcount import Reading
+from prefect_lineage_events.instrumentation.tracer import ConnectionTracer, SchemaLookup
+
+
+@dataclass(slots=True, eq=False)
+class Traced:
+    """Data of a connection that reports. While it is not `active`, its class only passes calls on."""
+
+    driver: Driver
+    store: Store
+    tracer: ConnectionTracer
+    lookup: SchemaLookup | None
+    calls: Mapping[str, Weave]
+    state: dict[str, Any] = field(default_factory=dict)
+    cursor_classes: dict[type, type | None] = field(default_factory=dict)
+    active: bool = True
+
+    def cursor_class(self, own: type) -> type | None:
+        if own not in self.cursor_classes:
+            calls = {**_CURSOR, **self.driver.cursor_calls}
+            self.cursor_classes[own] = _subclass(own, TracedCursor, calls, _cursor_method)
+        return self.cursor_classes[own]
+
+
+# By the object's id. Not all drivers' connections can be referred to weakly, so theirs go with `__del__`.
+_connections: dict[int, Traced] = {}
+# Where a cycle is collected, an object's `__del__` may use a connection that was finalised before it.
+_finalised: deque[tuple[int, Traced]] = deque()
+_MAX_FINALISED = 16
+
+
+class TracedConnection(ConnectionSide):
+    """The second base of a connection's subclass. The `_self_` names are what a proxy has, for the weaves."""
+
+    __slots__ = ()
+
+    _self_own = property(lambda self: self)
+    _self_driver = property(lambda self: _connections[id(self)].driver)
+    _self_store = property(lambda self: _connections[id(self)].store)
+    _self_tracer = property(lambda self: _connections[id(self)].tracer)
+    _self_lookup = property(lambda self: _connections[id(self)].lookup)
+    _self_state = property(lambda self: _connections[id(self)].state)
+
+    def _self_same(self, result: Any) -> Any:
+        return result
+
+    def _self_cursor(self, cursor: Any) -> Any:
+        """The cursor, which reports; a proxy of it where its class cannot be subclassed."""
+        report_cursor(cursor)
+        if issubclass(type(cursor), TracedCursor) or not hasattr(cursor, "execute"):
+            return cursor
+        made: Any = self
+        return cursor_proxy(cursor, made)
+
+
+class _CursorState(weakref.ref):  # type: ignore[type-arg]
+    """Data of a cursor, and the reference by whose end they are seen to be out of date."""
+
+    __slots__ = ("inside", "key", "noted", "reading")
+    key: int
+    reading: Reading
+    inside: bool  # a call of the cursor's goes on, and may call others of its methods
+    noted: bool  # a statement of the cursor's has been noted
+
+
+_cursors: dict[int, _CursorState] = {}
+# No code of ours runs where a cursor is finalised: see `ForgottenNote`.
+_gone: deque[_CursorState] = deque()
+
+
+class TracedCursor:
+    """The second base of a cursor's subclass."""
+
+    __slots__ = ()
+    connection: Any
+
+    _self_own = property(lambda self: self)
+    _self_connection = property(lambda self: self.connection)
+    _self_reading = property(lambda self: _cursors[id(self)].reading)
+
+    @property
+    def _self_noted(self) -> bool:
+        return _cursors[id(self)].noted
+
+    @_self_noted.setter
+    def _self_noted(self, noted: bool) -> None:
+        _cursors[id(self)].noted = noted
+
+    def _self_same(self, result: Any) -> Any:
+        return result
+
+
+def report(connection: Any, traced: Traced) -> bool:
+    """Let a driver's own connection report. Does it?"""
+    own = type(connection)
+    if issubclass(own, TracedConnection):
+        _connections[id(connection)] = traced
+        return True
+    cls = _subclass(own, TracedConnection, traced.calls, _connection_method)
+    _connections[id(connection)] = traced
+    if cls is not None and retype(connection, cls):
+        return True
+    del _connections[id(connection)]
+    return False
+
+
+def connection_calls(driver: Driver) -> Mapping[str, Weave]:
+    """The weaves of a connection's methods, by name."""
+    return {**CONNECTION, "cursor": _opens_cursor, **driver.connection_calls}
+
+
+def traced(connection: Any) -> Traced | None:
+    """Data of a connection that reports, now or when it is active again; None for any other."""
+    return _connections.get(id(connection)) if isinstance(connection, TracedConnection) else None
+
+
+def set_active(connection: Any, *, active: bool) -> None:
+    """Let a connection that can report do so, or not."""
+    known = traced(connection)
+    if known is not None:
+        known.active = active
+
+
+def report_cursor(cursor: Any) -> None:
+    """Let a cursor report if its connection does, however it was made."""
+    with softly("tracing a cursor"):
+        own = type(cursor)
+        connection = getattr(cursor, "connection", None)
+        if issubclass(own, TracedCursor) or not isinstance(connection, TracedConnection):
+            return
+        known = _connections.get(id(connection))
+        if known is None or not known.active:
+            return
+        cls = known.cursor_class(own)
+        _forget_gone()
+        state = _CursorState(cursor, _gone.append)
+        state.key, state.reading, state.inside, state.noted = id(cursor), Reading(known.tracer), False, False
+        _cursors[id(cursor)] = state
+        if cls is None or not retype(cursor, cls):
+            del _cursors[id(cursor)]
+
+
+def _forget_gone() -> None:
+    while _gone:
+        try:
+            old = _gone.popleft()
+        except IndexError:  # another thread has taken it
+            return
+        if _cursors.get(old.key) is old:
+            _cursors.pop(old.key, None)
+
+
+def _opens_cursor(connection: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    return connection._self_cursor(method(*args, **kwargs))
+
+
+def _next(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    try:
+        row = method(*args, **kwargs)
+    except StopIteration:
+        cursor._self_reading.ends(exhausted=True)
+        raise
+    return cursor._self_reading.took_next(row)
+
+
+def _next_async(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    return _awaited_next(cursor, method(*args, **kwargs))
+
+
+async def _awaited_next(cursor: Any, coming: Any) -> Any:
+    try:
+        row = await coming
+    except StopAsyncIteration:
+        cursor._self_reading.ends(exhausted=True)
+        raise
+    return cursor._self_reading.took_next(row)
+
+
+def _iterates(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    rows = method(*args, **kwargs)
+    if rows is cursor:
+        return cursor._self_reading.counted(_rest(super(type(cursor), cursor).__next__), cursor)
+    # An iterator of a subclass of the user's asks the cursor for each row.
+    return rows if hasattr(type(cursor), "__next__") else cursor._self_reading.counted(rows, cursor)
+
+
+def _iterates_async(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    rows = method(*args, **kwargs)
+    if rows is cursor:
+        return cursor._self_reading.counted_async(_rest_async(super(type(cursor), cursor).__anext__), cursor)
+    return rows if hasattr(type(cursor), "__anext__") else cursor._self_reading.counted_async(rows, cursor)
+
+
+def _rest(advance: Callable[[], Any]) -> Iterator[Any]:
+    while True:
+        try:
+            row = advance()
+        except StopIteration:
+            return
+        yield row
+
+
+async def _rest_async(advance: Callable[[], Any]) -> AsyncIterator[Any]:
+    while True:
+        try:
+            row = await advance()
+        except StopAsyncIteration:
+            return
+        yield row
+
+
+_CURSOR: Mapping[str, Weave] = {
+    **CURSOR,
+    "__iter__": _iterates,
+    "__next__": _next,
+    "__aiter__": _iterates_async,
+    "__anext__": _next_async,
+}
+
+
+class _BoundMethod(LikeOwn, wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
+    """A method of an object of the driver's."""
+
+
+class _Method(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
+    """A method of the driver's class as the subclass has it: with its signature, name and documentation."""
+
+    __bound_function_wrapper__ = _BoundMethod
+
+
+_Call = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
+
+
+def _connection_method(name: str, _: Weave) -> _Call:
+    def call(method: Any, connection: Any, args: Any, kwargs: Any) -> Any:
+        known = _connections.get(id(connection))
+        weave = known.calls.get(name) if known is not None and known.active else None
+        return method(*args, **kwargs) if weave is None else weave(connection, method, args, kwargs)
+
+    return call
+
+
+def _cursor_method(_: str, weave: Weave) -> _Call:
+    def call(method: Any, cursor: Any, args: Any, kwargs: Any) -> Any:
+        state = _cursors.get(id(cursor))
+        known = _connections.get(id(cursor.connection)) if state is not None else None
+        if state is None or state.inside or known is None or not known.active:
+            return method(*args, **kwargs)
+        state.inside = True
+        try:
+            return weave(cursor, method, args, kwargs)
+        finally:
+            state.inside = False
+
+    return call
+
+
+_subclasses: dict[tuple[type, tuple[str, ...]], type | None] = {}
+_MAX_SUBCLASSES = 1_000  # they are kept: of a program that makes a class for each cursor, the later ones get proxies
+
+
+def _subclass(own: type, base: type, calls: Mapping[str, Weave], method: Callable[[str, Weave], _Call]) -> type | None:
+    """The class whose instances report, under the driver's name: libraries look at that. None where it cannot be."""
+    key = (own, tuple(calls))
+    if key not in _subclasses:
+        if len(_subclasses) >= _MAX_SUBCLASSES:
+            return None
+        names: dict[str, Any] = {"__slots__": (), "__module__": own.__module__, "__qualname__": own.__qualname__}
+        names |= {"__doc__": own.__doc__, "__class__": _CLASS, "__dir__": _dir, "__reduce_ex__": _reduce}
+        if base is TracedConnection:
+            names["__del__"] = _deleted
+        for name, weave in calls.items():
+            if callable(attribute := getattr(own, name, None)):
+                names[name] = _Method(attribute, method(name, weave))
+        made = None
+        with softly("tracing an object of the driver's"):
+            made = _metaclass(type(own))(own.__name__, (own, base), names)
+            _made.add(id(made))
+            name_as(made, own)
+        _subclasses[key] = made
+    return _subclasses[key]
+
+
+# By id, for their hash asks: they live as long as the process.
+_made: set[int] = set()
+_metaclasses: dict[Any, Any] = {}
+
+
+def _metaclass(own: Any) -> Any:
+    """A metaclass by which `type(cursor)` equals the class that its user knows, and what is set on it is set there."""
+
+    def equal(cls: Any, other: object) -> Any:
+        if cls is other:
+            return True
+        mine = cls.__bases__[0] if id(cls) in _made else None
+        return NotImplemented if mine is None else other is mine or other is STAND_INS.get(mine)
+
+    def number(cls: Any) -> int:
+        return hash(cls.__bases__[0]) if id(cls) in _made else own.__hash__(cls)
+
+    def set_(cls: Any, name: str, value: Any) -> None:
+        setattr(cls.__bases__[0], name, value) if id(cls) in _made else own.__setattr__(cls, name, value)
+
+    def delete(cls: Any, name: str) -> None:
+        delattr(cls.__bases__[0], name) if id(cls) in _made else own.__delattr__(cls, name)
+
+    if own not in _metaclasses:
+        names = {"__module__": own.__module__, "__eq__": equal, "__hash__": number}
+        names |= {"__setattr__": set_, "__delattr__": delete}
+        _metaclasses[own] = type(own)(own.__name__, (own,), names)
+    return _metaclasses[own]
+
+
+def _own_class(value: Any) -> Any:
+    return type(value).__bases__[0]
+
+
+def _set_class(value: Any, cls: type) -> None:
+    vars(object)["__class__"].__set__(value, cls)
+
+
+def _shown_class(value: Any) -> type:
+    own: type = _own_class(value)
+    return STAND_INS.get(own, own)
+
+
+STAND_INS: dict[type, type] = {}
+"""The class that takes another's place under its name (`cursor_classes`)."""
+_CLASS = property(_shown_class, _set_class)
+
+
+def _deleted(connection: Any) -> None:
+    own = getattr(_own_class(connection), "__del__", None)
+    if own is not None:
+        own(connection)
+    known = _connections.get(id(connection))
+    if known is None:
+        return
+    if not sys.is_finalizing():
+        # Without a commit the server undoes what a forgotten connection had written.
+        known.tracer.lost()
+    _finalised.append((id(connection), known))
+    if len(_finalised) > _MAX_FINALISED:
+        try:
+            key, old = _finalised.popleft()
+        except IndexError:  # other threads have taken them
+            return
+        if _connections.get(key) is old:
+            _connections.pop(key, None)
+
+
+def _dir(value: Any) -> Any:
+    own = _own_class(value)
+    if own.__dir__ is not object.__dir__:
+        return own.__dir__(value)
+    return {*dir(own), *getattr(value, "__dict__", ())}
+
+
+def _reduce(value: Any, protocol: Any) -> Any:
+    """As the driver's class is copied and pickled, by its name."""
+    own = _own_class(value)
+    reduced = own.__reduce_ex__(value, protocol)
+    if isinstance(reduced, tuple) and type(value) in reduced[1]:
+        return (reduced[0], tuple(own if part is type(value) else part for part in reduced[1]), *reduced[2:])
+    return reduced

@@ -1,0 +1,177 @@
+"""Run lineage as OpenLineage events (specification 2-0-2). Pure: the same history gives the same bytes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from prefect_lineage_events.history.model import TaskRun
+from prefect_lineage_events.openlineage.dataset_facets import inputs, outputs
+from prefect_lineage_events.openlineage.facets import PRODUCER, RUN_EVENT, Event, Facet, facet
+from prefect_lineage_events.openlineage.job_facets import job_facets
+from prefect_lineage_events.openlineage.job_names import BY_FLOW, above, job_name
+from prefect_lineage_events.openlineage.run_facets import end_facets, iso, run_facets, task_facet
+from prefect_lineage_events.stitching.model import Lineage, RunLineage, TaskLineage
+
+# Prefect's state types. A run that has not ended, as Prefect sees it, has no end here either: it is RUNNING.
+_ENDS = {"COMPLETED": "COMPLETE", "FAILED": "FAIL", "CRASHED": "FAIL", "CANCELLED": "ABORT"}
+_WORST_FIRST = ("FAIL", "ABORT", "COMPLETE")
+_FIRST = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+
+
+def run_events(
+    run: RunLineage,
+    *,
+    namespace: str,
+    granularity: Literal["flow", "task"] = "flow",
+    prefect_url: str | None = None,
+    job_template: str = BY_FLOW,
+) -> list[Event]:
+    """The events of a run in sending order, ready for JSON: START, then its end, or RUNNING when it has not ended.
+
+    With granularity `task` the parent's START comes first, its end last, each task's pair between them. Then the flow's
+    own events say only what no task did: its job would join what the tasks kept apart. START carries the same inputs
+    and outputs as the end: a target that takes the last event for the truth loses nothing by it.
+    """
+    about = _About(run, namespace, prefect_url, job_template)
+    if granularity == "flow" or run.run.kind == "task-run" or not run.tasks:
+        return _flow_events(about, run.lineage)
+    start, end = _flow_events(about, run.body)
+    return [start, *(event for task in run.tasks for event in _task_events(about, task)), end]
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """A flow run, and how its events name things."""
+
+    run: RunLineage
+    namespace: str
+    prefect_url: str | None
+    template: str
+
+    @property
+    def job(self) -> str:
+        return job_name(self.run.run, self.template)
+
+    def facets(self, lineage: Lineage) -> dict[str, Facet]:
+        return run_facets(self.run, lineage, self.prefect_url)
+
+    def parent(self) -> Facet:
+        """The flow run above a subflow's, by the name under which that one's own events go out."""
+        run = self.run.run
+        name = ".".join(above(run, self.template))
+        return _parent_facet(self.namespace, (str(run.parents[0].flow_run_id), name), self._root())
+
+    def task_parent(self) -> Facet:
+        return _parent_facet(self.namespace, (str(self.run.run.id), self.job), self._root())
+
+    def _root(self) -> tuple[str, str]:
+        run = self.run.run
+        if not run.parents:
+            return str(run.id), self.job
+        return str(run.parents[-1].flow_run_id), above(run, self.template)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """The run that events tell of, and its job."""
+
+    run_id: UUID
+    job: dict[str, Any]
+    lineage: Lineage
+    facets: dict[str, Facet]
+    times: tuple[dt.datetime, dt.datetime]
+
+    def start(self) -> Event:
+        return self._event("START", self.times[0], {})
+
+    def end(self, kind: str, error: str | None) -> Event:
+        return self._event(kind, self.times[1], end_facets(self.lineage, error if kind == "FAIL" else None))
+
+    def so_far(self, time: dt.datetime) -> Event:
+        return self._event("RUNNING", max(time, self.times[0]), {})
+
+    def _event(self, kind: str, time: dt.datetime, more: dict[str, Facet]) -> Event:
+        return {
+            "eventType": kind,
+            "eventTime": iso(time),
+            "producer": PRODUCER,
+            "schemaURL": RUN_EVENT,
+            "run": {"runId": str(self.run_id), "facets": {**self.facets, **more}},
+            "job": self.job,
+            "inputs": inputs(self.lineage),
+            "outputs": outputs(self.lineage),
+        }
+
+
+def _flow_events(about: _About, lineage: Lineage) -> list[Event]:
+    of = about.run.run
+    facets = about.facets(lineage)
+    if of.parents:
+        facets["parent"] = about.parent()
+    kind: Literal["FLOW", "TASK"] = "TASK" if of.kind == "task-run" else "FLOW"
+    subject = _Subject(
+        run_id=of.id,
+        job={"namespace": about.namespace, "name": about.job, "facets": job_facets(of, lineage, kind)},
+        lineage=lineage,
+        facets=facets,
+        times=_times(of.started or of.expected_start, of.ended),
+    )
+    end = _ENDS.get(of.state)
+    return [subject.start(), subject.end(end, of.message) if end else subject.so_far(about.run.last or _FIRST)]
+
+
+def _task_events(about: _About, task: TaskLineage) -> list[Event]:
+    """Of all runs of a task in a flow run, as one: from the first one's start to the last one's end.
+
+    A run that never told its end ended with its flow. As long as the flow goes on, more runs of the task may come.
+    """
+    of = about.run.run
+    started = [run.started for run in task.runs if run.started]
+    ended = [run.ended for run in task.runs if run.ended]
+    all_ended = len(ended) == len(task.runs)
+    facets = about.facets(task.lineage)
+    facets["prefect"] = {**facets["prefect"], "task": task_facet(task)}
+    subject = _Subject(
+        run_id=task.run_id,
+        job={
+            "namespace": about.namespace,
+            "name": f"{about.job}.{task.job}",
+            "facets": job_facets(of, task.lineage, "TASK"),
+        },
+        lineage=task.lineage,
+        facets={**facets, "parent": about.task_parent()},
+        times=_times(min(started, default=of.started), max(ended) if ended and all_ended else of.ended),
+    )
+    if of.state not in _ENDS:
+        return [subject.start(), subject.so_far(about.run.last or _FIRST)]
+    return [subject.start(), subject.end(*_end_of(task.runs, _ENDS[of.state]))]
+
+
+def _end_of(runs: Sequence[TaskRun], flow_end: str) -> tuple[str, str | None]:
+    """The worst end of a task's runs, and the message of the last run that ended so.
+
+    A task of which one run failed has failed, whatever the flow made of that, unless the flow was tried again: then the
+    runs of its last try count.
+    """
+    last = max((run.flow_run_count for run in runs), default=0)
+    ends = [(_ENDS.get(run.state or "", flow_end), run.message) for run in runs if run.flow_run_count == last]
+    worst = min((end for end, _ in ends), key=_WORST_FIRST.index, default=flow_end)
+    return worst, next((message for end, message in reversed(ends) if end == worst and message), None)
+
+
+def _times(started: dt.datetime | None, ended: dt.datetime | None) -> tuple[dt.datetime, dt.datetime]:
+    """START's and the end's time. A run that crashed before it began has only an end; one may have neither."""
+    start = started or ended or _FIRST
+    return start, max(start, ended or start)
+
+
+def _parent_facet(namespace: str, parent: tuple[str, str], root: tuple[str, str]) -> Facet:
+    def ref(run_and_job: tuple[str, str]) -> dict[str, Any]:
+        run_id, name = run_and_job
+        return {"run": {"runId": run_id}, "job": {"namespace": namespace, "name": name}}
+
+    return facet("parent", **ref(parent), root=ref(root))

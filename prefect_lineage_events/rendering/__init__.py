@@ -1,0 +1,1 @@
+"""Lineage as a tree, a layered graph and an SVG image. Pure."""

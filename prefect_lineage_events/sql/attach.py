@@ -1,0 +1,167 @@
+"""ATTACH and DETACH: the names under which a connection to SQLite or DuckDB has other databases open.
+
+A database file is known by its path, a server by its address. What a connection string says beside that, a secret above
+all, is not kept; where it does not say which server and database it leads to, the attached tables are not known.
+https://www.sqlite.org/lang_attach.html, https://duckdb.org/docs/stable/sql/statements/attach
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from prefect_lineage_events.sql.model import TableRef
+from prefect_lineage_events.sql.redaction.locations import clean_location
+from prefect_lineage_events.sql.tables.servers import server_of
+
+if TYPE_CHECKING:
+    from prefect_lineage_events.sql.splitting.statements import Piece
+    from prefect_lineage_events.sql.tables.builder import Draft
+    from prefect_lineage_events.sql.words import Words
+
+_HEAD = frozenset({"DATABASE", "IF", "NOT", "EXISTS", "OR", "REPLACE"})
+# What DuckDB's option TYPE, or the prefix of an address, calls a store.
+_SERVERS = {"POSTGRES": "postgres", "POSTGRESQL": "postgres", "POSTGRES_SCANNER": "postgres"}
+_SERVERS |= {"MYSQL": "mysql", "MYSQL_SCANNER": "mysql", "MARIADB": "mysql"}
+_FILES = {"SQLITE": "sqlite", "SQLITE_SCANNER": "sqlite", "DUCKDB": "duckdb", "": ""}
+_PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9_+]+):")  # a drive has one letter
+_MOTHERDUCK = re.compile(r"(?:md|motherduck):", re.IGNORECASE)
+_NAMES_HOST = re.compile(r"://[^/?#]*[^/?#@]|\b(?:host|hostaddr|server)[ \t]{0,20}=", re.IGNORECASE)
+_DEFAULT_SCHEMA = "main"  # what DuckDB calls the schema that USE leaves open
+_CATALOGS = frozenset({"information_schema", "pg_catalog"})
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The database that is open under a name: a file by its path ("" for one in memory), or a server's database.
+
+    `kind` is "sqlite" or "duckdb" for a file whose kind is stated, "" for one whose kind only its content tells,
+    "postgres" or "mysql" for a server, and "unknown" for anything else.
+    """
+
+    kind: str = ""
+    path: str = ""
+    namespace: str = ""
+    database: str = ""
+    schema: str = "public"
+
+    @property
+    def is_file(self) -> bool:
+        return self.kind in _FILES.values()
+
+    def holds(self, parts: tuple[str, ...]) -> bool:
+        """Whether a name, without the name that is attached, is of a table in another store, and of no catalog."""
+        return not self.is_file and parts[0] not in _CATALOGS
+
+    def table(self, parts: tuple[str, ...]) -> TableRef | None:
+        """The table of that name in another store; None where the store is not known."""
+        if not self.namespace:
+            return None
+        if len(parts) > 1 and parts[0] == _DEFAULT_SCHEMA:
+            parts = parts[1:]
+        if self.kind == "mysql":
+            parts = parts if len(parts) > 1 else (self.database, *parts)
+            return TableRef(parts, namespace=self.namespace) if parts[0] else None
+        schema = () if len(parts) > 1 else (self.schema,)
+        return TableRef((self.database, *schema, *parts), namespace=self.namespace) if self.database else None
+
+
+UNKNOWN = Attached(kind="unknown")
+_ACCOUNT = "which databases of an account are attached is known only to the service"
+
+
+def attach(words: Words, draft: Draft) -> None:
+    """`ATTACH 'md:'`, `ATTACH 'md:sales'` open databases of a service (motherduck.com/docs), whose tables have no name
+    of ours."""
+    if draft.context.dialect == "duckdb" and any(_MOTHERDUCK.match(text) for text in words.texts[1:5]):
+        draft.doubt("partial", _ACCOUNT)
+
+
+def attached_by(piece: Piece, before: Mapping[str, Attached]) -> Mapping[str, Attached] | None:
+    """The databases attached after the statement, by name; None when it changes nothing of that."""
+    tokens = piece.tokens or []
+    verb = tokens[0].text.upper() if tokens else ""
+    if verb not in ("ATTACH", "DETACH"):
+        return None
+    start = 1
+    while start < len(tokens) and tokens[start].text.upper() in _HEAD:
+        start += 1
+    head, rest = {t.text.upper() for t in tokens[1:start]}, tokens[start:]
+    if verb == "DETACH":
+        name = rest[0].text.lower() if rest else ""
+        return {alias: found for alias, found in before.items() if alias != name}
+    found = _opened(rest, piece.dialect)
+    alias = _alias(rest) or (_own_name(found, rest[0].text) if rest else "")
+    if not alias or ("EXISTS" in head and alias in before):
+        return None
+    return {**before, alias: found}
+
+
+def _opened(rest: Sequence[Token], dialect: str) -> Attached:
+    """The database that stands behind ATTACH."""
+    following = rest[1].token_type if len(rest) > 1 else TokenType.ALIAS
+    if not rest or rest[0].token_type is not TokenType.STRING or following not in _BEHIND_ADDRESS:
+        return UNKNOWN
+    address, options = rest[0].text.strip(), _options(rest)
+    if dialect == "sqlite":
+        return _file(address, "sqlite")
+    prefix = _PREFIX.match(address)
+    stated = options.get("TYPE", "").upper()
+    kind = stated or (prefix[1].upper() if prefix and prefix[1].lower() != "file" else "")
+    if kind in _SERVERS:
+        return _server(address, _SERVERS[kind], options, is_prefixed=prefix is not None and not stated)
+    if kind not in _FILES or "://" in address:
+        return UNKNOWN  # a lake, a service or a catalog, whose tables have no name of ours
+    if prefix and prefix[1].upper() in _FILES:
+        address = address[prefix.end() :]
+    return _file(address, _FILES[kind])
+
+
+_BEHIND_ADDRESS = frozenset({TokenType.ALIAS, TokenType.L_PAREN, TokenType.VAR, TokenType.IDENTIFIER})
+
+
+def _file(address: str, kind: str) -> Attached:
+    if "memory" in address and (":memory:" in address or "mode=memory" in address):
+        return Attached(kind)
+    path = clean_location(address.removeprefix("file:").removeprefix("//")) if address else ""
+    return UNKNOWN if path is None else Attached(kind, path.partition("?")[0])
+
+
+def _server(address: str, kind: str, options: Mapping[str, str], *, is_prefixed: bool) -> Attached:
+    if is_prefixed and "://" not in address.partition("=")[0]:
+        address = address.partition(":")[2]
+    server = server_of(address, kind) if _NAMES_HOST.search(address) else None
+    if server is None:
+        return UNKNOWN  # the environment or a secret has the address
+    return Attached(kind, "", server.namespace, server.database, options.get("SCHEMA", "public"))
+
+
+def _options(rest: Sequence[Token]) -> dict[str, str]:
+    """The words behind TYPE and SCHEMA in the parentheses, as they are written."""
+    found: dict[str, str] = {}
+    opened = next((i for i, token in enumerate(rest) if token.token_type is TokenType.L_PAREN), len(rest))
+    for i in range(opened + 1, len(rest) - 1):
+        key = rest[i].text.upper()
+        starts = rest[i - 1].token_type in (TokenType.L_PAREN, TokenType.COMMA)
+        if starts and key in ("TYPE", "SCHEMA"):
+            found[key] = rest[i + 1].text
+    return found
+
+
+def _alias(rest: Sequence[Token]) -> str:
+    """The name behind AS; empty without one."""
+    at = next((i for i, token in enumerate(rest[:-1]) if token.token_type is TokenType.ALIAS), -1)
+    return rest[at + 1].text.lower() if at > 0 else ""
+
+
+def _own_name(found: Attached, address: str) -> str:
+    """The name without AS: the file's own, or that of a server's database (`md:sales` is `sales`)."""
+    if found.is_file:
+        return PurePosixPath(found.path).stem.lower()
+    address = address.partition(":")[2] if _MOTHERDUCK.match(address) else address
+    return found.database.lower() or re.sub(r"\W", "_", PurePosixPath(address.partition("?")[0]).stem.lower())

@@ -1,0 +1,125 @@
+"""What may be shown of a statement, and what makes two statements the same shape.
+
+As database monitoring does it: literals and binds are `?`, comments are gone, lists of data shrink to one, identifiers
+stay. Only literals that name a dataset stay (`COPY INTO 's3://...'`), without credentials. Works on tokens, so that
+it holds for text that does not parse; of a text that does not even tokenise only its first keyword is shown.
+Sanitising what is sanitised changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+from prefect_lineage_events.sql.lexer import word_set
+from prefect_lineage_events.sql.redaction.shape import Shape
+
+DEFAULT_LIMIT = 4_000
+CUT = "..."
+
+_KEYWORDS = word_set(
+    """ALTER ANALYZE ATTACH BEGIN CALL CLONE COMMENT COMMIT COPY CREATE DECLARE DELETE DESC DESCRIBE DETACH DROP EXEC
+    EXECUTE EXPLAIN EXPORT FETCH FROM GET GRANT IMPORT INSERT LIST LOAD LOCK MERGE OPTIMIZE PRAGMA PUT REFRESH
+    REMOVE RENAME REPLACE RESET REVOKE ROLLBACK SAVEPOINT SELECT SET SHOW START TRUNCATE UNDROP UNLOAD UPDATE USE
+    VACUUM VALUES WITH"""
+)
+_SAFE_BEFORE = frozenset("([,.=<>+-*/%:;")
+_SAFE_AFTER = frozenset(")],.=<>+-*/%:;")
+_FIRST_WORD = re.compile(r"[\s(]*([A-Za-z]+)(?![\w$@.:/])")
+# What would read as a comment, a quoted text, or a client's command: the tokenizer and who runs this text disagree on
+# it, so that nothing in it is sure.
+_DOUBTFUL = re.compile(r"--|/\*|\*/|\A\\|(?<![\w$])\$\w*\$|\$(?=\s|\Z)|\{[{%#]|[$&]\{(?![A-Za-z_][\w.]*\})")
+# One of these is a word of its own in whatever is doubtful.
+_DOUBTFUL_WORDS = frozenset({"-", "--", "/", "/*", "*/", "*", "\\", "$", "{", "&", "%", "#"})
+_NO_LIMIT = 1 << 30
+_QUOTED_PLACE = re.compile(r"""'[^'\\\n]*'|"[^"`'\\\s]*"|`[^"`'\\\s]*`""")
+
+
+def line_of(words: Shape | None, limit: int = DEFAULT_LIMIT) -> str | None:
+    """The words of a statement in at most `limit` characters, cut between words; None where it has none."""
+    return _joined(*words, limit) if words is not None else None
+
+
+def shown(words: Shape | None, text: str, limit: int = DEFAULT_LIMIT) -> str:
+    """The part of a statement of these words that may be shown, in at most `limit` characters."""
+    line = line_of(words, limit)
+    is_doubtful = words is None or line is None or _is_doubtful(line, words, limit)
+    return first_keyword(text)[:limit] if line is None or is_doubtful else line
+
+
+def described(words: Shape | None, text: str) -> tuple[str, str]:
+    """What may be shown of a statement, at most DEFAULT_LIMIT characters, and its fingerprint."""
+    line = line_of(words)
+    is_doubtful = words is None or line is None or _is_doubtful(line, words)
+    if line is None or is_doubtful:
+        return first_keyword(text)[:DEFAULT_LIMIT], _fingerprint(words, line, is_doubtful, text)
+    return line, _fingerprint(words, line, is_doubtful, text)
+
+
+def _fingerprint(words: Shape | None, line: str | None, is_doubtful: bool, text: str) -> str:
+    """16 hex digits, equal for statements that differ only in literals, binds, comments, blanks and case.
+
+    Made of nothing that may not be shown: of a text that does not tokenise, of its first keyword. `line` are the words,
+    which are put together again only where it was cut.
+    """
+    if words is not None and line is not None and line.endswith(CUT) and not _DOUBTFUL_WORDS.isdisjoint(words[0]):
+        is_doubtful = _is_doubtful(_joined(*words, _NO_LIMIT), words, _NO_LIMIT)
+    if words is None or (is_doubtful and not _DOUBTFUL_WORDS.isdisjoint(words[0])):
+        identity = first_keyword(text)
+    else:
+        identity = " ".join(words[0]).upper()
+    return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _is_doubtful(line: str, words: Shape, limit: int = DEFAULT_LIMIT) -> bool:
+    """Does the line of these words read otherwise than it is meant? Not for a sign in the name of a file, which is one
+    text for each tokenizer (`'data/*.parquet'`)."""
+    has_sign = "$" in line or "--" in line or "{" in line or "/*" in line or "*/" in line or line[:1] == "\\"
+    if not has_sign or _DOUBTFUL.search(line) is None:
+        return False
+    without = ["?" if _QUOTED_PLACE.fullmatch(word) else word for word in words[0]]
+    return _DOUBTFUL.search(_joined(without, words[1], limit)) is not None
+
+
+def first_keyword(text: str) -> str:
+    """The keyword a text starts with, when it surely is one; else `?`."""
+    match = _FIRST_WORD.match(text)
+    return match[1].upper() if match and match[1].upper() in _KEYWORDS else "?"
+
+
+def _joined(words: Sequence[str], spaced: Sequence[bool], limit: int) -> str:
+    parts: list[str] = []
+    before = ""
+    for word, blank in zip(words[: limit + 1], spaced, strict=False):
+        if before == "?" and word[0] == "'":
+            word = "?"  # noqa: PLW2901  (the word that made it the name of a dataset is hidden, so that it is none)
+        if parts and (blank or ((word == "?" or before == "?") and _would_merge(before, word))):
+            parts.append(" ")
+        parts.append(word)
+        before = word
+    text = "".join(parts)
+    if len(text) <= limit:
+        return text
+    return cut(parts, "", limit)
+
+
+def _would_merge(before: str, word: str) -> bool:
+    """Whether `?` and its neighbour would read as another word: `?|`, `?&`, `@?`, `??`."""
+    if word == "?":
+        return before[-1] not in _SAFE_BEFORE
+    return word[0] not in _SAFE_AFTER
+
+
+def cut(parts: Sequence[str], separator: str, limit: int) -> str:
+    """As many whole parts as fit into `limit` characters, and a mark that there are more."""
+    mark = (separator or " ") + CUT
+    room = limit - len(mark)
+    size = count = 0
+    for part in parts:
+        size += len(part) + (len(separator) if count else 0)
+        if size > room:
+            break
+        count += 1
+    kept = separator.join(parts[:count]).rstrip()
+    return kept + mark if kept else CUT[: max(limit, 0)]

@@ -1,0 +1,1 @@
+"""Script -> single statements, with what may be shown of each."""

@@ -1,0 +1,160 @@
+"""Where a script is cut into statements: semicolons, client delimiters, bodies that belong to one CREATE."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from prefect_lineage_events.sql.lexer import BATCHED, PL_SQL, PSQL
+from prefect_lineage_events.sql.scanner import Scanner
+from prefect_lineage_events.sql.windowed import replaced
+
+# https://dev.mysql.com/doc/refman/8.4/en/stored-programs-defining.html
+# A client's directive is followed by bare signs; with a literal behind it, the word is an option (of a COPY, say).
+_DELIMITER = re.compile(r"^[ \t]*delimiter[ \t]+([^\w\s'\"`=?(]\S*)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+# https://www.postgresql.org/docs/current/app-psql.html; \copy is COPY seen from the client
+_META_COMMAND = re.compile(r"^[ \t]*\\(?!copy\b)[a-z!?;.][^\n]*$", re.IGNORECASE | re.MULTILINE)
+_CLIENT_COPY = re.compile(r"^([ \t]*)\\(copy\b[^\n;]*)(?:;|$)", re.IGNORECASE | re.MULTILINE)
+_ROUTINES = frozenset({"PROCEDURE", "PROC", "FUNCTION", "TRIGGER", "PACKAGE", "TASK", "EVENT"})
+_TEXTS = frozenset({TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING})
+_HEAD_WORDS = 8  # CREATE OR REPLACE NONEDITIONABLE SECURE TEMPORARY AGGREGATE FUNCTION, at most
+_BATCH_MARKS = frozenset({"GO", "go", "Go", "/"})
+_NO_BLOCK = frozenset({"TRANSACTION", "TRAN", "WORK", "DISTRIBUTED", ";"})
+_NO_OPENING_NEEDED = frozenset({"IF", "LOOP", "WHILE", "FOR", "REPEAT"})
+
+
+def without_client_lines(text: str, dialect: str) -> str:
+    """The text without psql's commands, which the client reads itself."""
+    if "\\" not in text or dialect not in PSQL:
+        return text
+    return replaced(_META_COMMAND, "", replaced(_CLIENT_COPY, r"\1\2;", text))
+
+
+def delimited(text: str, dialect: str) -> list[str] | None:
+    """The statements of a text with DELIMITER lines, those that `;` cuts not yet cut; None when it has none."""
+    directives = list(_DELIMITER.finditer(text))
+    if not directives:
+        return None
+    parts = [text[: directives[0].start()]]
+    for i, directive in enumerate(directives):
+        end = directives[i + 1].start() if i + 1 < len(directives) else len(text)
+        section = text[directive.end() : end]
+        parts += [section] if directive[1] == ";" else _cut_at(section, directive[1], dialect)
+    return parts
+
+
+def cut_characters(text: str, dialect: str) -> list[str]:
+    """The parts between semicolons outside quotes and comments, for a text that does not tokenise as a whole."""
+    return _cut_at(text, ";", dialect)
+
+
+def may_have_cuts(text: str, dialect: str) -> bool:
+    """False for what is one statement at a glance, so that its tokens need no look."""
+    return ";" in text or ("\n" in text and (dialect in BATCHED or dialect in PL_SQL))
+
+
+def cut_tokens(tokens: Sequence[Token], dialect: str) -> Iterator[tuple[int, int]]:
+    """Spans (from, to) of the statements in the tokens, without what separates them; empty ones left out."""
+    start = 0
+    for i in _separators(tokens, dialect):
+        if i > start:
+            yield start, i
+        start = i + 1
+    if start < len(tokens):
+        yield start, len(tokens)
+
+
+def _separators(tokens: Sequence[Token], dialect: str) -> Iterator[int]:
+    has_batches = dialect in BATCHED or dialect in PL_SQL
+    at_head = True
+    body: _Body | None = None
+    for i, token in enumerate(tokens):
+        if at_head:
+            body = _body_of(tokens, i, dialect)
+            at_head = False
+        if body is not None:
+            body.see(tokens, i)
+        is_batch_line = has_batches and token.text in _BATCH_MARKS and _stands_alone(tokens, i)
+        is_end = token.token_type is TokenType.SEMICOLON and (body is None or body.is_complete)
+        if is_batch_line or (is_end and not (dialect in BATCHED and _stands_between_texts(tokens, i))):
+            yield i
+            at_head = True
+            if is_batch_line and i + 1 < len(tokens) and tokens[i + 1].line == token.line:
+                yield i + 1  # the count of `GO 5`
+
+
+class _Body:
+    """Whether the body of a routine is complete at a `;`: every BEGIN and CASE has met its END.
+
+    A package is open from its IS on, and has an END but no BEGIN. In PL/SQL declarations stand between IS and BEGIN,
+    each with its own `;`.
+    """
+
+    def __init__(self, dialect: str, is_package: bool) -> None:
+        self._to_batch_end = dialect in BATCHED
+        self._has_declarations = dialect in PL_SQL and not is_package
+        self._declares = False
+        self._depth = int(is_package)
+        self._previous = ""
+
+    @property
+    def is_complete(self) -> bool:
+        return self._depth <= 0 and not self._declares and not self._to_batch_end
+
+    def see(self, tokens: Sequence[Token], i: int) -> None:
+        kind = tokens[i].token_type
+        word = tokens[i].text.upper()
+        if kind in _TEXTS or word == "LANGUAGE":
+            self._declares = False  # the body is a text, or elsewhere
+            return
+        following = tokens[i + 1].text.upper() if i + 1 < len(tokens) else ";"
+        if word == "DECLARE" or (word in ("IS", "AS") and self._has_declarations and not self._depth):
+            self._declares = True
+        elif word == "BEGIN" and following not in _NO_BLOCK:
+            self._depth += 1
+            self._declares = False
+        elif word == "CASE" and self._previous != "END":
+            self._depth += 1
+        elif word == "END" and following not in _NO_OPENING_NEEDED:
+            self._depth -= 1
+        self._previous = word
+
+
+def _body_of(tokens: Sequence[Token], i: int, dialect: str) -> _Body | None:
+    """The body that the statement at i will have; None when it makes no routine."""
+    if tokens[i].token_type not in (TokenType.CREATE, TokenType.ALTER):
+        return None
+    for k, token in enumerate(tokens[i + 1 : i + 1 + _HEAD_WORDS], i + 2):
+        word = token.text.upper()
+        has_body = k < len(tokens) and tokens[k].text.upper() == "BODY"
+        if word in _ROUTINES or (word == "TYPE" and has_body):
+            return _Body(dialect, is_package=word in ("PACKAGE", "TYPE"))
+        if token.token_type in (TokenType.TABLE, TokenType.VIEW, TokenType.L_PAREN, TokenType.SEMICOLON):
+            return None
+    return None
+
+
+def _stands_between_texts(tokens: Sequence[Token], i: int) -> bool:
+    """Is it a `;` of `OPENROWSET('provider', 'source';'user';'password', t)` (learn.microsoft.com: OPENROWSET)? No
+    statement begins with a text."""
+    return 0 < i < len(tokens) - 1 and tokens[i - 1].token_type in _TEXTS and tokens[i + 1].token_type in _TEXTS
+
+
+def _stands_alone(tokens: Sequence[Token], i: int) -> bool:
+    """Whether the token at i is a line of its own, or with a count behind it (`GO 5`)."""
+    line = tokens[i].line
+    if i and tokens[i - 1].line == line:
+        return False
+    return i + 1 == len(tokens) or tokens[i + 1].line > line or tokens[i + 1].token_type is TokenType.NUMBER
+
+
+def _cut_at(text: str, delimiter: str, dialect: str) -> list[str]:
+    parts: list[str] = []
+    start = 0
+    for span in Scanner(text, dialect, delimiter=delimiter):
+        if span.kind == "stop":
+            parts.append(text[start : span.start])
+            start = span.end
+    return [*parts, text[start:]]

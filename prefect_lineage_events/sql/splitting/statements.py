@@ -1,0 +1,273 @@
+"""Text -> pieces: one statement each, its text, its tokens, what may be shown of it, and its fingerprint.
+
+One pass over the tokens serves cutting, parsing, sanitising and fingerprint, because tokenising costs a sixth of
+an analysis.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from sqlglot.tokenizer_core import TokenType
+
+from prefect_lineage_events.sql.context import Context
+from prefect_lineage_events.sql.lexer import FIRST_WORDS_COUNT, MOST_TOKENS, known, tokenize
+from prefect_lineage_events.sql.model import TableRef
+from prefect_lineage_events.sql.packed_tokens import PackedTokens, Tokens
+from prefect_lineage_events.sql.redaction import quoted_texts, unknown_dialect
+from prefect_lineage_events.sql.redaction.literals import Places
+from prefect_lineage_events.sql.redaction.sanitise import DEFAULT_LIMIT, cut, described, shown
+from prefect_lineage_events.sql.redaction.shape import Shape, shape
+from prefect_lineage_events.sql.scanner import Scanner
+from prefect_lineage_events.sql.splitting.executable_comments import opened
+from prefect_lineage_events.sql.splitting.inline_data import without_inline_data
+from prefect_lineage_events.sql.splitting.long_lists import HINTS, UNREAD, cut_long_lists
+from prefect_lineage_events.sql.splitting.scripts import (
+    cut_characters,
+    cut_tokens,
+    delimited,
+    may_have_cuts,
+    without_client_lines,
+)
+from prefect_lineage_events.sql.statement_kinds import PARSED
+from prefect_lineage_events.sql.templates import Mask, binds, mask, resolve
+from prefect_lineage_events.sql.windowed import search
+
+# What ends a transaction at a text's end counts for all that stands before it, read or not.
+_CONTROL_AT_END = re.compile(r";\s*((?:commit|rollback|end)\b[ \w]{0,40})[\s;]*\Z", re.IGNORECASE)
+_END = 200  # characters
+_BINDS = re.compile(r"[%&$]|[?:]\d")  # what `binds` may have to do with
+
+
+class Piece:
+    """One statement of a script.
+
+    `text` is what the user wrote, from its first word to its last, long lists of data cut. `prepared` is as long, with
+    templates masked; `tokens` are sqlglot tokens of it, offsets included, or None when it does not tokenise. What
+    stands for a template, a client variable or a bind in them spans its text: `parse(tokens, prepared)` works, while
+    tokenising `prepared` again may not. `lost` says what of a text beyond all measure was not read, `lost_literal` that
+    a literal in it was cut, `doubt` why its tokens may mean something else. `tables` are those that the analysis found
+    in it: the literals that name them are shown. Nothing is computed before it is asked for.
+    """
+
+    def __init__(self, text: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: Tokens | None):
+        self.text = text
+        self.dialect = dialect
+        self.prepared = prepared
+        self.masks = masks
+        self.tokens = tokens
+        self.lost = ""
+        self.lost_literal = False
+        self.doubt = ""
+        self.tables: tuple[TableRef, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The cost of reading it, in tokens."""
+        return len(self.tokens if self.tokens is not None else self.text)
+
+    @property
+    def is_templated(self) -> bool:
+        """Whether some of it is a template's leftover, so that what runs in the end may be something else."""
+        return bool(self.masks) and any(mask.kind in ("name", "gone") for mask in self.masks)
+
+    @property
+    def may_execute_texts(self) -> bool:
+        """Whether a literal in it may be SQL that it runs: in what is neither a query nor a change of data."""
+        return not self.tokens or self.tokens[0].text.upper() not in PARSED
+
+    @cached_property
+    def shape(self) -> Shape | None:
+        """The words that may be shown, see `shape.py`; None when the text does not tokenise."""
+        if self.tokens is None:
+            return None
+        return shape(self.tokens, self.text, self.dialect, Places(self.tables))
+
+    @property
+    def sanitised(self) -> str:
+        """What may be shown, at most DEFAULT_LIMIT characters; see `sanitise.py`."""
+        return self._described[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits, equal for statements that differ only in literals, binds, comments, blanks and case."""
+        return self._described[1]
+
+    @cached_property
+    def _described(self) -> tuple[str, str]:
+        return described(self.shape, self.text)
+
+    def sanitise(self, limit: int) -> str:
+        """What may be shown of the statement, in at most `limit` characters."""
+        return shown(self.shape, self.text, limit)
+
+    def __repr__(self) -> str:
+        return f"Piece({self.sanitised!r})"
+
+
+def split(sql: str, dialect: str) -> list[Piece]:
+    """The statements of a text, in order; empty ones and comments alone make no piece. Never raises."""
+    return list(pieces_of(sql, dialect))
+
+
+def pieces_of(sql: str, dialect: str) -> Iterator[Piece]:
+    """The statements of a text, in order, each made when the one before it has been taken: what `split` gives."""
+    dialect = known(dialect)
+    text = without_client_lines(without_inline_data(opened(sql, dialect), dialect), dialect)
+    short = cut_long_lists(text, dialect)
+    text = short.text if dialect else unknown_dialect.without_comments(short.text)
+    sections = delimited(text, dialect) if "elimiter" in text or "ELIMITER" in text else None
+    reader = _Reader(dialect)
+    last: Piece | None = None
+    for section in sections or [text]:
+        for piece in reader.pieces(section):
+            piece.lost, piece.lost_literal = short.lost_columns, short.lost_literal
+            if last is not None:
+                yield last
+            last = piece
+    if last is None:
+        return
+    if short.is_whole and reader.is_whole:
+        yield last
+        return
+    last.lost = UNREAD
+    yield last
+    if (control := _CONTROL_AT_END.search(sql, max(len(sql) - _END, 0))) is not None:
+        yield reader.single(control[1])
+
+
+class _Reader:
+    """Makes the pieces of one text, which together have no more than so many tokens."""
+
+    def __init__(self, dialect: str) -> None:
+        self.dialect = dialect
+        self.is_whole = True
+        self._left = MOST_TOKENS
+
+    def pieces(self, source: str) -> Iterator[Piece]:
+        dialect = self.dialect
+        source = _trimmed(source, dialect)
+        if not source or not self._left:
+            self.is_whole = self.is_whole and not source
+            return
+        prepared, masks = mask(source, dialect, self._left)
+        tokens, read = self._tokens(prepared)
+        if tokens is None:
+            # what tokenises statement by statement; the statement that does not is a piece without tokens
+            yield from self._singles(cut_characters(source, dialect))
+            return
+        if read < len(source):
+            source, prepared, self.is_whole = source[:read], prepared[:read], False
+        if not tokens:
+            return
+        spans = list(cut_tokens(tokens, dialect)) if may_have_cuts(source, dialect) else [(0, len(tokens))]
+        if len(spans) == 1 and tokens[spans[0][0]].start == 0:
+            start, end = spans[0]
+            last = tokens[end - 1].end + 1
+            self._left = max(self._left - len(tokens), 0)
+            yield _piece(source[:last], dialect, prepared[:last], masks, _part(tokens, start, end))
+        elif dialect in FIRST_WORDS_COUNT:
+            yield from self._singles([source[tokens[a].start : tokens[b - 1].end + 1] for a, b in spans])
+        else:
+            self._left = max(self._left - len(tokens), 0)
+            yield from self._statements(source, prepared, masks, tokens, spans)
+
+    def _statements(
+        self, source: str, prepared: str, masks: Sequence[Mask], tokens: Tokens, spans: Sequence[tuple[int, int]]
+    ) -> Iterator[Piece]:
+        """The pieces of a script, with the tokens and masks that it has: they are moved, not looked for again."""
+        first = 0  # of the masks that this statement or a later one may hold
+        for a, b in spans:
+            start, end = tokens[a].start, tokens[b - 1].end + 1
+            text = source[start:end].rstrip().rstrip(";")
+            own = _part(tokens, a, b, start)
+            while own and own[-1].start >= len(text):
+                own.pop()
+            last = first
+            while last < len(masks) and masks[last].start < end:
+                last += 1
+            moved = tuple(
+                replace(m, start=m.start - start, end=m.end - start) for m in masks[first:last] if m.end > start
+            )
+            first = last
+            piece = _piece(text, self.dialect, prepared[start : start + len(text)], moved, own)
+            if piece.tokens:
+                yield piece
+
+    def _singles(self, parts: Sequence[str]) -> Iterator[Piece]:
+        for part in parts:
+            source = _trimmed(part, self.dialect)
+            if not source:
+                continue
+            if not self._left:
+                self.is_whole = False
+                break
+            piece = self.single(source)
+            if piece.tokens is None or piece.tokens:  # else it is a comment when it stands alone
+                yield piece
+
+    def single(self, source: str) -> Piece:
+        prepared, masks = mask(source, self.dialect, self._left)
+        tokens, read = self._tokens(prepared)
+        self.is_whole = self.is_whole and read == len(source)
+        self._left = max(self._left - len(tokens if tokens is not None else source), 0)
+        return _piece(source[:read], self.dialect, prepared[:read], masks, tokens)
+
+    def _tokens(self, prepared: str) -> tuple[Tokens | None, int]:
+        if not self.dialect and unknown_dialect.is_doubtful(prepared):
+            return None, len(prepared)
+        return tokenize(prepared, self.dialect, self._left)
+
+
+def _part(tokens: Tokens, start: int, end: int, offset: int = 0) -> Tokens:
+    """The tokens from `start` to before `end`, with positions in the text less by `offset`."""
+    if isinstance(tokens, PackedTokens):
+        return tokens.part(start, end, offset)
+    part = tokens[start:end]
+    for token in part if offset else ():
+        token.start -= offset
+        token.end -= offset
+    return part
+
+
+def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: Tokens | None) -> Piece:
+    doubtful = False
+    if tokens:
+        if masks:
+            tokens = resolve(tokens, masks, source)
+        if search(_BINDS, prepared, 2):
+            tokens = binds(tokens, dialect)
+        if dialect in quoted_texts.DIALECTS and '"' in prepared:
+            tokens = quoted_texts.quoted_texts(tokens, prepared)
+        if not dialect and '"' in prepared:
+            tokens, doubtful = unknown_dialect.texts_in_double_quotes(tokens, prepared)
+        while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+            tokens.pop()
+    piece = Piece(source, dialect, prepared, masks, tokens)
+    piece.doubt = unknown_dialect.REASON if doubtful else ""
+    return piece
+
+
+def _trimmed(source: str, dialect: str) -> str:
+    """The text without the blanks and comments before it, hints excepted, and without blanks and `;` behind it."""
+    if source[:1].isalpha():
+        return source.rstrip().rstrip(";")
+    scanner = Scanner(source, dialect)
+    start = scanner.skip_blanks(0)
+    while not source.startswith(HINTS, start) and (end := scanner.comment_end(start)) > start:
+        start = scanner.skip_blanks(end)
+    return source[start:].rstrip().rstrip(";")
+
+
+def sanitise(sql: str, dialect: str, limit: int = DEFAULT_LIMIT) -> str:
+    """What may be shown of a whole text, in at most `limit` characters; see `sanitise.py`. Never raises."""
+    from prefect_lineage_events.sql.tables.statements import analyze_piece
+
+    pieces = split(sql, dialect)
+    for piece in pieces:
+        analyze_piece(piece, Context(dialect=known(dialect), columns=False))
+    text = "; ".join(piece.sanitise(limit) for piece in pieces)
+    return text if len(text) <= limit else cut(text.split("; "), "; ", limit)

@@ -1,0 +1,141 @@
+"""Engines of ClickHouse's tables and sources of its dictionaries: the tables behind those that hold no rows themselves.
+
+https://clickhouse.com/docs/engines/table-engines, https://clickhouse.com/docs/sql-reference/dictionaries
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prefect_lineage_events.sql.tables.arguments import Argument, Arguments, arguments_at
+from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.table_functions import (
+    UNKNOWN_QUERY,
+    UNKNOWN_SERVER,
+    UNKNOWN_TABLE,
+    Found,
+    kafka,
+    read_by,
+    tables_of_call,
+)
+from prefect_lineage_events.sql.words import Kind, Words
+
+# Engines that work as a table function does; the location of a file is what the table is made of, as elsewhere.
+_AS_FUNCTIONS = {
+    "DISTRIBUTED": "cluster",
+    "BUFFER": "loop",
+    "DICTIONARY": "dictionary",
+    "MERGE": "merge",
+    "POSTGRESQL": "postgresql",
+    "MATERIALIZEDPOSTGRESQL": "postgresql",
+    "MYSQL": "mysql",
+    "MONGODB": "mongodb",
+    "SQLITE": "sqlite",
+    "HIVE": "hive",
+    "JDBC": "jdbc",
+    "ODBC": "odbc",
+    "REDIS": "redis",
+    "YTSAURUS": "ytsaurus",
+    "ARROWFLIGHT": "arrowflight",
+    "EXECUTABLE": "executable",
+    "EXECUTABLEPOOL": "executable",
+    "EXTERNALDISTRIBUTED": "odbc",
+    "NATS": "odbc",
+    "RABBITMQ": "odbc",
+    "COORDINATION": "odbc",
+}
+_SERVERS = {"POSTGRESQL": "postgresql", "MYSQL": "mysql", "MONGODB": "mongodb"}
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+_FILES = frozenset({"HTTP", "FILE", "NULL", "YAMLREGEXPTREE"})
+
+
+def engine(words: Words, at: int, end: int, draft: Draft) -> None:
+    """`ENGINE = Distributed(cluster, db, t)` between `at` and `end`: what such a table stands for is read."""
+    as_at = words.find(frozenset({"AS"}), at, end)
+    if as_at != -1 and words.word(as_at + 2) == "(":  # CREATE TABLE t AS remote('h', db, t)
+        arguments = arguments_at(words, as_at + 2, draft.context.dialect)
+        _note(tables_of_call(words.word(as_at + 1).lower(), arguments, draft.context), draft)
+    at = words.find(frozenset({"ENGINE"}), at, end)
+    at += 1 + (words.word(at + 1) == "=")
+    function = _AS_FUNCTIONS.get(words.word(at)) if at > 1 else None
+    if function is not None and words.word(at + 1) == "(":
+        arguments = arguments_at(words, at + 1, draft.context.dialect)
+        _note(tables_of_call(function, arguments, draft.context), draft)
+    elif words.word(at) == "KAFKA":
+        _note(_of_kafka(words, at, end, draft), draft)
+
+
+def _of_kafka(words: Words, at: int, end: int, draft: Draft) -> Found:
+    """`Kafka('host:9092', 'topic', ...)`, or the same as settings."""
+    if words.word(at + 1) == "(":
+        arguments = arguments_at(words, at + 1, draft.context.dialect)
+        brokers, topics = arguments.at(0), arguments.at(1)
+    else:
+        brokers, topics = (_setting(words, name, at, end) for name in ("KAFKA_BROKER_LIST", "KAFKA_TOPIC_LIST"))
+    return kafka(Arguments([], {"bootstrapservers": brokers, "subscribe": topics}), draft.context)
+
+
+def _setting(words: Words, name: str, at: int, end: int) -> str | None:
+    at = words.find(frozenset({name}), at, end)
+    return words.texts[at + 2] if at != -1 and words.kind(at + 2) == Kind.STRING else None
+
+
+def source(words: Words, at: int, end: int, draft: Draft) -> None:
+    """`SOURCE(clickhouse(db 'd' table 't'))` of a dictionary."""
+    at = next((i for i in range(at, end) if words.follows(i, "SOURCE", "(")), -1)
+    if at == -1:
+        return
+    kind, close = words.word(at + 2), words.close(at + 1)
+    if words.word(at + 3) != "(" or kind in _FILES:
+        return
+    given = _settings(words, at + 4, close - 1)
+    if kind == "CLICKHOUSE":
+        _note(_of_clickhouse(given, draft), draft)
+    elif kind in _SERVERS and "name" not in given and "query" not in given:
+        host, port = given.get("host"), given.get("port")
+        address: Argument = f"{host}:{port}" if host and port else host
+        table = given.get("table") or given.get("collection")
+        arguments = Arguments([address, given.get("db"), table, None, None, given.get("schema")])
+        _note(tables_of_call(_SERVERS[kind], arguments, draft.context), draft)
+    else:
+        draft.doubt("partial", UNKNOWN_SERVER)
+
+
+def _settings(words: Words, at: int, end: int) -> Mapping[str, str]:
+    """`host 'h' port 9000 db d`: settings by their names in lower case."""
+    found: dict[str, str] = {}
+    while at + 1 < end:
+        if words.word(at + 1) == "(":
+            at = words.close(at + 1) + 1
+            continue
+        found[words.texts[at].lower()] = words.texts[at + 1]
+        at += 2
+    return found
+
+
+def _of_clickhouse(given: Mapping[str, str], draft: Draft) -> Found:
+    """Of a dictionary in ClickHouse itself: of this server, or of another one."""
+    if "name" in given:
+        return Found(reason=UNKNOWN_SERVER)
+    host = given.get("host", "localhost")
+    is_local = host.lower() in _LOCAL
+    database = given.get("db") or ""
+    if query := given.get("query"):
+        tables, reason = read_by(query, "clickhouse", None, database or draft.context.schema)
+        return Found(tables, reason) if is_local else Found(reason=UNKNOWN_QUERY)
+    table = given.get("table")
+    if not table:
+        return Found(reason=UNKNOWN_TABLE)
+    parts = tuple((part, True) for part in (database, *table.split(".")) if part)
+    if is_local:
+        return tables_of_call("loop" if len(parts) > 1 else "joinget", Arguments([parts]), draft.context) or Found()
+    address = f"{host}:{given['port']}" if given.get("port") else host
+    arguments = Arguments([address, database or "default", table])
+    return tables_of_call("remote", arguments, draft.context) or Found()
+
+
+def _note(found: Found | None, draft: Draft) -> None:
+    for table in found.tables if found is not None else ():
+        draft.read(table)
+    if found is not None and found.reason:
+        draft.doubt("partial", found.reason)

@@ -1,0 +1,386 @@
+"""CREATE, ALTER, DROP, TRUNCATE and their kin: the head is read by rules, a query behind it is left to others.
+
+The heads of definitions differ by vendor and by month, and no parser follows; their tables do not: the name of what is
+defined stands behind the word for its kind, and a query behind `AS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from prefect_lineage_events.sql.model import TableKind, TableRef
+from prefect_lineage_events.sql.names import location_of
+from prefect_lineage_events.sql.statement_kinds import CHANGES
+from prefect_lineage_events.sql.tables import clickhouse_engines, containers, defined_functions
+from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.declarations import declared_columns
+from prefect_lineage_events.sql.tables.recovery import recover
+from prefect_lineage_events.sql.tables.recovery_names import read_name
+from prefect_lineage_events.sql.tables.required_words import doubt_of_thing
+from prefect_lineage_events.sql.temporary_names import as_lasting
+from prefect_lineage_events.sql.words import Kind, Words
+
+# What holds or passes on data, by the word for it.
+HOLDERS: Mapping[str, TableKind] = {
+    "TABLE": "table",
+    "VIEW": "view",
+    "STREAM": "stream",
+    "STAGE": "stage",
+    "DICTIONARY": "table",  # clickhouse.com/docs/sql-reference/statements/create/dictionary
+    "SOURCE": "table",  # materialize.com/docs/sql/create-source
+    "SINK": "other",
+    "MODEL": "other",  # cloud.google.com/bigquery/docs/reference/standard-sql/bigqueryml-syntax-create
+}
+# What runs later: its definition touches nothing, its body says what it will touch.
+ROUTINES = frozenset({"PROCEDURE", "PROC", "TASK", "PIPE", "FLOW", "TRIGGER", "PACKAGE", "EVENT", "BODY"})
+# Kinds of things that hold no data; the word stands before the name, and ends the search for a holder.
+OTHERS = frozenset(
+    {
+        "DATABASE", "SCHEMA", "USER", "ROLE", "FUNCTION", "SEQUENCE", "FORMAT", "INTEGRATION", "WAREHOUSE", "POLICY",
+        "INDEX", "TRIGGER", "TYPE", "DOMAIN", "EXTENSION", "LANGUAGE", "OPERATOR", "CAST", "COLLATION", "CONVERSION",
+        "GROUP", "SERVER", "SUBSCRIPTION", "PUBLICATION", "TABLESPACE", "RULE", "STATISTICS", "TRANSFORM", "ACCESS",
+        "CATALOG", "CONNECTION", "SHARE", "SECRET", "VOLUME", "TAG", "ALERT", "NETWORK", "RESOURCE", "LOGIN",
+        "CREDENTIAL", "CERTIFICATE", "SYNONYM", "PACKAGE", "MACRO", "CONSTRAINT", "MONITOR", "NOTEBOOK", "STREAMLIT",
+        "SERVICE", "IMAGE", "APPLICATION", "ACCOUNT", "KEYSPACE", "CLUSTER", "LISTENER", "SESSION", "SYSTEM",
+        "PROFILE", "DIRECTORY", "LIBRARY", "OUTLINE", "CONTEXT", "EDITION", "JAVA", "CONTROLFILE", "DISKGROUP",
+        "BODY", "ASSEMBLY", "AUTHORIZATION", "QUOTA", "METASTORE", "PRIVILEGES", "DEFAULT", "FULLTEXT", "ENDPOINT",
+        "EXTERNAL_FUNCTION", "RECIPIENT", "PROVIDER", "DATASHARE", "LOCATION", "CONSUMER", "VIRTUAL_SCHEMA", "SCRIPT",
+        "SERVERLESS", "RESERVATION", "CAPACITY", "ASSIGNMENT", "BINDING", "MAPPING",
+    }
+)  # fmt: skip
+_PERHAPS_THERE = "the table may have been there before, and then nothing was done"
+_ENDS_HEAD = frozenset({"(", "AS", "SELECT"})
+_HEAD = 24  # words before the name: MySQL's CREATE ALGORITHM = x DEFINER = `a`@`b` SQL SECURITY DEFINER VIEW
+_TEMPORARY = frozenset({"TEMP", "TEMPORARY", "VOLATILE"})
+_PIVOTS = frozenset({"PIVOT", "UNPIVOT", "SUMMARIZE"})
+_QUERY = frozenset({"SELECT", "SEL", "WITH", "VALUES", "FROM", "TABLE", "EXECUTE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """The head of a definition: the kind of thing, its name, and where its query (or its body) starts, -1 for none."""
+
+    thing: str
+    target: TableRef | None
+    name_end: int
+    query: int = -1
+    is_recursive: bool = False
+
+
+def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
+    """The word for the kind of thing that CREATE, ALTER, DROP ... speaks of, and its position; "" for none known."""
+    end = min(len(words), at + _HEAD)
+    while at < end:
+        word = words.word(at)
+        if word in OTHERS:
+            return word, at
+        if word == "EVENT" and words.word(at + 1) != "TABLE":
+            return word, at
+        if word in ROUTINES or (word in HOLDERS and words.kinds[at] == Kind.WORD):
+            following = words.word(at + 1)
+            if _is_of_another_kind(words, at, word, following):
+                return following, at + 1
+            if word not in ("STREAM", "SOURCE", "MODEL", "STAGE") or following not in (
+                "TABLE",
+                "VIEW",
+                "LIVE",
+                "=",
+            ):
+                return word, at
+        if word in _ENDS_HEAD or words.kinds[at] == Kind.STRING:
+            return "", at
+        at += 1
+    return "", at
+
+
+def _is_of_another_kind(words: Words, at: int, word: str, following: str) -> bool:
+    """Whether the word after a holder's goes on with the kind: MATERIALIZED VIEW LOG ON t (docs.oracle.com), TABLE
+    FUNCTION f() and TABLE MACRO m() (cloud.google.com/bigquery, duckdb.org); elsewhere it is a name."""
+    if word == "SOURCE":  # learn.microsoft.com: CREATE EXTERNAL DATA SOURCE
+        return words.word(at - 1) == "DATA"
+    if word == "VIEW":
+        return following == "LOG" and words.word(at + 2) == "ON"
+    is_named = words.is_name(at + 2) and words.word(at + 2) != "AS"
+    return word == "TABLE" and following in ("FUNCTION", "MACRO") and is_named and words.word(0) != "ALTER"
+
+
+def is_routine(words: Words) -> bool:
+    """Does the statement define what runs later? Then the statements in it are its own."""
+    if words.word(0) not in ("CREATE", "ALTER"):
+        return False
+    return thing_of(words)[0] in ROUTINES | {"FUNCTION", "TRIGGER", "PACKAGE", "EVENT", "TYPE", "BODY"}
+
+
+def create(words: Words, draft: Draft) -> Definition:
+    """`CREATE ...` and Snowflake's `DEFINE ...`: notes what is made, and finds the query that fills it."""
+    thing, at = thing_of(words)
+    if thing == "TYPE" and words.word(at + 1) == "BODY":  # docs.oracle.com: CREATE TYPE BODY
+        thing = "BODY"
+    if thing in ROUTINES:
+        body = _trigger_body if thing == "TRIGGER" else _body
+        return Definition(thing, None, at + 1, body(words, at + 1))
+    if thing not in HOLDERS:
+        draft.kind = "misc"
+        if not thing:
+            doubt_of_thing(words, at, draft)
+        elif thing in defined_functions.FUNCTIONS:
+            defined_functions.defined(words, at + 1, draft)
+        elif thing in containers.CONTAINERS:
+            containers.created(words, at, draft)
+        return Definition(thing, None, at)
+    temporary = any(words.word(i) in _TEMPORARY for i in range(1, at))
+    draft.if_not_exists = words.follows(at + 1, "IF", "NOT", "EXISTS")
+    at = skip_existence(words, at + 1)
+    named = read_name(words, at, draft.context.of_new_tables)
+    at = max(named.end, at)
+    if words.follows(at, "ON", "CLUSTER"):
+        at += 3
+    draft.kind, draft.effect = "create", "create"
+    if named.is_unknown:
+        draft.doubt("partial", "the name of what is created is known only when it runs")
+    target = named.table
+    if target is not None and not temporary and not named.first.startswith("pg_temp"):
+        target = as_lasting(target, draft.context)
+    if target is not None and target.kind == "table":
+        target = replace(target, kind=HOLDERS[thing] if HOLDERS[thing] in ("stage", "stream") else "table")
+    if draft.if_not_exists and target is not None and draft.context.has(target):
+        draft.kind, draft.effect = "misc", None  # the session knows that it is there: nothing is done
+        return Definition(thing, None, at)
+    if target is not None:
+        target = draft.write(target, temporary)
+    query = find_query(words, at)
+    if draft.if_not_exists and thing == "TABLE" and query != -1:
+        draft.doubt("partial", _PERHAPS_THERE)
+    draft.drops_on_commit = temporary and _drops_on_commit(words, at, len(words) if query == -1 else query, draft)
+    if words.word(at) == ",":  # docs.teradata.com: options behind commas, before the columns
+        at = max(words.find(frozenset({"("}), at), at)
+    if thing == "SINK" and words.word(at) == "FROM":
+        draft.read(read_name(words, at + 1, draft.context).table)
+    if thing == "STREAM":
+        _stream(words, at, draft)
+    elif thing == "STAGE":
+        _stage(words, at, draft)
+    elif target is not None:
+        if draft.context.dialect == "clickhouse":
+            read_source = clickhouse_engines.source if thing == "DICTIONARY" else clickhouse_engines.engine
+            read_source(words, at, len(words) if query == -1 else query, draft)
+        _without_query(words, at, len(words) if query == -1 else query, draft, target)
+        _refreshed(words, at, draft)
+    if thing == "VIEW" and draft.context.dialect == "clickhouse":
+        to = words.find(frozenset({"TO", "AS", "("}), at)  # behind REFRESH EVERY 1 HOUR [APPEND]
+        if words.word(to) == "TO":
+            _materialised_to(words, to, draft, target)
+    if words.word(at) == "(" and target is not None and (query == -1 or query > at):
+        columns = declared_columns(words, at, draft.context.dialect)
+        if columns:
+            draft.declared[target.name] = columns
+    return Definition(thing, target, at, query, is_recursive=words.find(frozenset({"RECURSIVE"}), 1, at) != -1)
+
+
+def _drops_on_commit(words: Words, start: int, end: int, draft: Draft) -> bool:
+    """ON COMMIT DROP (postgresql.org); Oracle's private temporary tables drop unless they PRESERVE DEFINITION."""
+    at = words.find(frozenset({"COMMIT"}), start, end)
+    if draft.context.dialect == "oracle":
+        return "PRIVATE" in words.upper[1:4] and words.word(at + 1) != "PRESERVE"
+    return at != -1 and words.word(at + 1) == "DROP"
+
+
+def skip_existence(words: Words, at: int) -> int:
+    """`IF NOT EXISTS`, `IF EXISTS`, and ONLY of PostgreSQL."""
+    if words.follows(at, "IF", "NOT", "EXISTS") or (
+        words.word(at) == "IF" and words.word(at + 1) in ("EXISTS", "EMPTY")
+    ):
+        at += 2 + (words.word(at + 1) == "NOT")
+    return at + (words.word(at) == "ONLY" and words.is_name(at + 1) and words.word(at + 1) not in ("AS", "ADD"))
+
+
+def find_query(words: Words, at: int) -> int:
+    """Where the query of CREATE ... AS starts: behind AS outside parentheses, or bare (Spark, MySQL)."""
+    end = len(words)
+    while at < end:
+        word = words.word(at)
+        if word == "AS" and (_starts_query(words, at + 1) or _starts_pivot(words, at + 1)):
+            return at + 1
+        if word in ("SELECT", "WITH") and _is_bare_query(words, at, word):
+            return at
+        if word == "(":
+            if _starts_query(words, at) and words.word(at - 1) not in _NO_QUERY_BEHIND and not _is_range(words, at):
+                return at
+            at = words.close(at)
+        at += 1
+    return -1
+
+
+# What may follow the query of a definition: WITH [NO] DATA, WITH CHECK OPTION, WITH READ ONLY, WITH NO SCHEMA BINDING
+_TAILS = frozenset({"NO", "DATA", "CHECK", "READ", "CASCADED", "LOCAL", "SCHEMA"})
+_GOES_ON = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS", "ORDER", "LIMIT", "OFFSET", "FETCH"})
+
+
+def query_start(words: Words, at: int) -> int:
+    """Where the query behind AS itself starts (docs.teradata.com: LOCKING ROW FOR ACCESS SELECT ...)."""
+    if words.word(at) not in ("LOCKING", "LOCK"):
+        return at
+    return max(words.find(_QUERY, at + 1), at)
+
+
+def query_end(words: Words, start: int) -> int:
+    """Where the query of a definition ends and options of the definition go on."""
+    if words.word(start) == "(":
+        end = words.close(start) + 1
+        if words.word(end) not in _GOES_ON:
+            return end
+    at = start
+    while (at := words.find(frozenset({"WITH"}), at + 1)) != -1:
+        if words.word(at + 1) in _TAILS and words.word(at + 2) != "AS":
+            return at
+    return len(words)
+
+
+_NO_QUERY_BEHIND = frozenset({"USING", "CHECK", "DEFAULT"})
+
+
+def _is_range(words: Words, at: int) -> bool:
+    """`(FROM ('2020-01-01') TO ...)` of a partition (doris.apache.org, postgresql.org: CREATE TABLE)."""
+    return words.follows(at, "(", "FROM", "(") and words.word(words.close(at + 2) + 1) == "TO"
+
+
+def _starts_query(words: Words, at: int) -> bool:
+    while words.word(at) == "(":
+        at += 1
+    if words.word(at) in ("LOCKING", "LOCK"):  # docs.teradata.com: LOCKING request modifier
+        return True
+    return words.word(at) in _QUERY
+
+
+def _starts_pivot(words: Words, at: int) -> bool:
+    """A query of DuckDB's own that stands only behind AS: elsewhere its word is a name (duckdb.org: PIVOT)."""
+    while words.word(at) == "(":
+        at += 1
+    return words.word(at) in _PIVOTS
+
+
+def _is_bare_query(words: Words, at: int, word: str) -> bool:
+    """A query without AS; WITH only if it defines a CTE, as it is also a word of options."""
+    if word == "SELECT":
+        return True
+    if not words.is_name(at + 1) or words.word(at + 1) in ("TAG", "DATA"):
+        return False
+    after = words.close(at + 2) + 1 if words.word(at + 2) == "(" else at + 2
+    return words.word(after) == "AS" and words.word(after + 1) in ("(", "NOT", "MATERIALIZED")
+
+
+def _body(words: Words, at: int) -> int:
+    """Where the body of a routine starts: a text behind AS, BEGIN, or the statement behind AS or DO."""
+    start, end = at, len(words)
+    while at < end:
+        word = words.word(at)
+        if word == "BEGIN":
+            return at
+        if word in ("AS", "IS", "DO") and at + 1 < end and not words.follows(at - 1, "EXECUTE", "AS"):
+            return at + 1
+        at = words.close(at) + 1 if word == "(" else at + 1
+    return words.find(_PLAIN_BODIES, start)  # dev.mysql.com: CREATE PROCEDURE p() INSERT ...
+
+
+_PLAIN_BODIES = CHANGES | {"SELECT"}
+_STATEMENTS = CHANGES | {"SELECT", "WITH", "SET", "IF", "EXEC", "EXECUTE", "PRINT", "RAISERROR", "THROW", "RETURN"}
+
+
+def _trigger_body(words: Words, at: int) -> int:
+    """The block of a trigger, or the one statement behind FOR EACH ROW or AS; -1 where it calls a function. The verbs
+    before that are the changes that it waits for."""
+    block = words.find(frozenset({"BEGIN", "DECLARE"}), at)
+    if block != -1:
+        return block
+    row = words.find(frozenset({"ROW", "STATEMENT"}), at)
+    if row == -1:
+        while (at := words.find(frozenset({"AS"}), at) + 1) > 0:  # learn.microsoft.com: CREATE TRIGGER
+            if words.word(at) in _STATEMENTS:
+                return at
+        return -1
+    if words.word(row + 1) == "(" and words.close(row + 1) == len(words) - 1:  # docs.teradata.com: CREATE TRIGGER
+        return row + 2
+    return words.find(CHANGES, row)
+
+
+def _refreshed(words: Words, at: int, draft: Draft) -> None:
+    """`REFRESH USING (INSERT INTO SELF SELECT ...)` of a dynamic table (docs.snowflake.com: CREATE DYNAMIC TABLE)."""
+    refresh = words.find(frozenset({"REFRESH"}), at)
+    if refresh != -1 and words.follows(refresh, "REFRESH", "USING", "("):
+        own = Draft(draft.context)
+        recover(words, refresh + 3, words.close(refresh + 2), own)
+        draft.inputs.update(own.inputs)
+        draft.doubt("recovered", "read from its words: the query that refreshes it")
+
+
+def _without_query(words: Words, at: int, end: int, draft: Draft, target: TableRef) -> None:
+    """CREATE TABLE ... LIKE t, CLONE t, COPY t, (LIKE t): the tables that a definition takes after, up to its query."""
+    words_from = at
+    if (union := words.find(frozenset({"UNION"}), at, end)) != -1 and words.follows(union + 1, "=", "("):
+        for start, _ in words.items(union + 2):  # dev.mysql.com: the MERGE storage engine
+            draft.read(read_name(words, start, draft.context).table)
+    for start, _ in words.items(at) if words.word(at) == "(" else ():
+        if words.word(start) == "LIKE" and words.is_name(
+            start + 1
+        ):  # among the columns, too (postgresql.org, trino.io)
+            draft.read(read_name(words, start + 1, draft.context).table)
+    while at < end:
+        word = words.word(at)
+        if (
+            word in ("LIKE", "CLONE", "COPY")
+            and at - words_from < _HEAD
+            and (words.is_name(at + 1) or words.word(at + 1) == "(")
+        ):
+            if word == "COPY" and words.word(at + 1) in ("GRANTS", "TAGS"):
+                at += 2
+                continue
+            at = _like(words, at, draft, target, word)
+            continue
+        if word == "AS" and draft.context.dialect in _AS_LIKE and end == len(words) and words.word(at + 2) != "(":
+            at = _like(words, at, draft, target, word)
+            continue
+        at = words.close(at) + 1 if word == "(" else at + 1
+
+
+# CREATE TABLE t AS s, without a query, takes after s (clickhouse.com, docs.teradata.com: CREATE TABLE)
+_AS_LIKE = frozenset({"clickhouse", "teradata"})
+
+
+def _like(words: Words, at: int, draft: Draft, target: TableRef, word: str) -> int:
+    at += word == "CLONE" and words.word(at + 1) == "AS"  # clickhouse.com: CREATE TABLE ... CLONE AS
+    named = read_name(words, at + 1, draft.context)
+    if named.table is not None:
+        draft.read(named.table)
+        if word == "CLONE":
+            draft.effect = "clone"
+            draft.renames.append((named.table, target))
+    return max(named.end, at + 1)
+
+
+def _stream(words: Words, at: int, draft: Draft) -> None:
+    """`CREATE STREAM s ON [EXTERNAL|DYNAMIC|...] TABLE|VIEW|STAGE t`: what the stream follows (docs.snowflake.com)."""
+    on = words.find(frozenset({"ON"}), at)
+    if on == -1:
+        if words.word(at) == "CLONE":
+            draft.read(read_name(words, at + 1, draft.context).table)
+        return
+    thing, where = thing_of(words, on + 1)
+    named = read_name(words, where + 1, draft.context)
+    if thing in HOLDERS and named.table is not None:
+        draft.read(replace(named.table, kind="stage") if thing == "STAGE" else named.table)
+
+
+def _stage(words: Words, at: int, draft: Draft) -> None:
+    """`CREATE STAGE s URL = 's3://...'`: what the stage stands for."""
+    url = words.find(frozenset({"URL"}), at)
+    if url != -1 and words.word(url + 1) == "=" and words.kind(url + 2) == Kind.STRING:
+        draft.read(location_of(words.texts[url + 2], draft.context))
+
+
+def _materialised_to(words: Words, at: int, draft: Draft, view: TableRef | None) -> None:
+    """ClickHouse: what `CREATE MATERIALIZED VIEW v TO t` selects goes to `t`, the view holds nothing."""
+    named = read_name(words, at + 1, draft.context)
+    if named.table is not None and view is not None:
+        draft.outputs.pop(view, None)
+        draft.write(named.table)

@@ -1,0 +1,51 @@
+"""Functions and macros that a session defines: the queries in their bodies, which their calls run."""
+
+from __future__ import annotations
+
+from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.recovery_names import read_parts
+from prefect_lineage_events.sql.tables.table_functions import DEFINED
+from prefect_lineage_events.sql.words import Kind, Words
+
+_SQL_LANGUAGES = frozenset({"SQL", "PLPGSQL", "PLSQL", "TSQL"})
+FUNCTIONS = frozenset({"FUNCTION", "MACRO"})
+_BEGINS_BODY = frozenset({"AS", "RETURN"})
+_QUERIES = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE"})
+
+
+def defined(words: Words, at: int, draft: Draft) -> None:
+    """Note the query of a function or macro, which the session knows from here on: a call of it reads what that reads
+    (duckdb.org: CREATE MACRO, cloud.google.com/bigquery: CREATE TABLE FUNCTION). Its definition touches nothing."""
+    parts, end = read_parts(words, at + 3 * words.follows(at, "IF", "NOT", "EXISTS"), draft.context.dialect)
+    at = words.find(_BEGINS_BODY, end)
+    if not parts or at == -1 or not speaks_sql(words):
+        return
+    at += 1
+    if words.word(at) == "RETURN":  # learn.microsoft.com: RETURNS TABLE AS RETURN (query)
+        at += 1
+    if words.follows(at - 1, "AS", "TABLE"):
+        at += 1
+    is_text = words.kind(at) == Kind.STRING
+    inner = at
+    while words.word(inner) == "(":
+        inner += 1
+    if not is_text and words.word(inner) not in _QUERIES | {"BEGIN"}:
+        return
+    text = words.texts[at] if is_text else words.between(at, len(words))
+    draft.session.append((f"${DEFINED}{parts[-1][0].upper()}", text))
+
+
+def dropped(words: Words, at: int, draft: Draft) -> None:
+    """`DROP FUNCTION [IF EXISTS] f`, `DROP MACRO TABLE f`: a call of it reads what is not known."""
+    at += 2 * words.follows(at, "IF", "EXISTS") + (words.word(at) == "TABLE")
+    parts, _ = read_parts(words, at, draft.context.dialect)
+    if parts:
+        draft.session.append((f"${DEFINED}{parts[-1][0].upper()}", ""))
+
+
+def speaks_sql(words: Words) -> bool:
+    """Whether the body of a routine is SQL or a procedural language around it, as far as LANGUAGE says."""
+    at = words.find(frozenset({"LANGUAGE"}), 1)
+    if at == -1 or at + 1 >= len(words):
+        return True
+    return (words.word(at + 1) or words.texts[at + 1].upper()) in _SQL_LANGUAGES

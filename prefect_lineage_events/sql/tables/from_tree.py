@@ -1,0 +1,383 @@
+"""One walk over the tree of a statement: which tables it reads and writes, and to what effect.
+
+A statement that changes data may stand in another (a data-changing CTE): each has its own target. A name is a
+table unless a CTE of that name is in sight, or it is another word for a target (UPDATE and DELETE by alias).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlglot import exp
+from sqlglot.expressions import Expr
+
+from prefect_lineage_events.sql.lexer import BATCHED
+from prefect_lineage_events.sql.model import Effect, TableRef
+from prefect_lineage_events.sql.names import MOVES, location_of, named_by, table_of, variable_of
+from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.correlated import Arrays
+from prefect_lineage_events.sql.tables.ctes import Ctes, key_of
+from prefect_lineage_events.sql.tables.remote import ROWSETS
+from prefect_lineage_events.sql.tables.tree_nodes import (
+    Nodes,
+    arguments_of,
+    called,
+    dotted,
+    function_name,
+    joined,
+    part_of,
+    tables_of,
+)
+
+_OF_INTEREST = (
+    exp.Table,
+    exp.With,
+    exp.Insert,
+    exp.Update,
+    exp.Delete,
+    exp.Merge,
+    exp.Into,
+    exp.TableFromRows,
+    exp.Anonymous,
+    exp.Directory,
+    exp.Lock,
+    exp.Lateral,
+    exp.In,
+)
+
+
+def walk(tree: Expr, draft: Draft) -> None:
+    """Fill `draft` with what `tree` reads and writes."""
+    draft.nodes = list(tree.walk())
+    _Walk(draft, [node for node in draft.nodes if _interest[node.__class__]]).run(tree)
+
+
+class _Interest(dict[type[Expr], bool]):
+    """For each class of nodes whether it is of interest, looked up once."""
+
+    def __missing__(self, kind: type[Expr]) -> bool:
+        self[kind] = answer = issubclass(kind, _OF_INTEREST)
+        return answer
+
+
+_interest = _Interest()
+
+
+class _Walk(Nodes):
+    """`targets` holds the ids of nodes that are no inputs: targets, and further mentions of them."""
+
+    def __init__(self, draft: Draft, nodes: list[Expr]) -> None:
+        super().__init__(draft)
+        self.nodes = nodes
+        self.targets: set[int] = set()
+        self.ctes = Ctes(nodes, self.context.dialect)
+        self.arrays = Arrays(self.context.dialect)
+        self._own_names: tuple[set[str], set[str]] | None = None
+
+    def run(self, tree: Expr) -> None:
+        for node in self.nodes:
+            handler = _TARGETS.get(type(node))
+            if handler:
+                handler(self, node)
+        for node in self.nodes:
+            if isinstance(node, exp.Table):
+                self._input(node)
+            elif isinstance(node, exp.TableFromRows):
+                self._from_rows(node)
+            elif isinstance(node, exp.Anonymous):
+                self._function(node)
+            elif isinstance(node, exp.In) and isinstance(node.args.get("field"), exp.Column):
+                self._set(node.args["field"], tree)
+            elif isinstance(node, exp.Lateral):
+                self._applied(node)
+        if len(self.draft.outputs) > 1:
+            self._moved_on()
+        if not self.draft.outputs and self.draft.effect is None:
+            self.draft.kind = "read"
+
+    def _moved_on(self) -> None:
+        """`WITH d AS (DELETE FROM a RETURNING *) INSERT INTO b SELECT * FROM d`: what leaves a goes into b."""
+        for clause in self.ctes.clauses:
+            for cte in clause.expressions:
+                change = cte.this
+                if isinstance(change, (exp.Delete, exp.Update)) and change.args.get("returning") is not None:
+                    self.draft.read(self.draft.refs.get(id(change.this)))
+
+    # --- inputs
+
+    def _input(self, node: exp.Table) -> None:
+        if id(node) in self.targets:
+            return
+        if self.ctes.holds(node) or self._is_shown(node) or self.arrays.holds(node):
+            self.draft.refs[id(node)] = None
+            return
+        table = self.ref(node)
+        parent = node.parent
+        if isinstance(parent, (exp.Reference, exp.Predict, exp.FeaturesAtTime)) and node.arg_key == "this":
+            return  # a foreign key; a model of BigQuery ML
+        if node.arg_key in ("format", "indexed") or isinstance(parent, exp.JoinHint):
+            return  # a file format; an index of SQLite; the alias in `/*+ BROADCAST(c) */`
+        self.draft.read(table)
+
+    def _is_shown(self, node: exp.Table) -> bool:
+        """Is it `(SHOW TABLES)`, which the parser takes for a table and its alias (duckdb.org: SHOW, as a subquery)?"""
+        is_statement = self.context.dialect == "duckdb" and isinstance(node.parent, exp.Subquery) and bool(node.alias)
+        return is_statement and node.name.lower() == "show" and not node.this.args.get("quoted")
+
+    def _set(self, name: exp.Column, tree: Expr) -> None:
+        """`a IN t` is `a IN (SELECT * FROM t)` (clickhouse.com/docs: IN operators); not where the query names `t`."""
+        if self.context.dialect != "clickhouse":
+            return
+        if self._own_names is None:
+            own = list(tree.find_all(exp.Table, exp.Subquery, exp.Alias, exp.CTE))
+            values = {node.alias.lower() for node in own if isinstance(node, (exp.Alias, exp.CTE))}
+            self._own_names = values, {node.alias_or_name.lower() for node in own}
+        if name.parts[0].name.lower() not in self._own_names[len(name.parts) > 1]:
+            self.draft.read(self.named([part_of(part) for part in name.parts]))
+
+    def _applied(self, node: exp.Lateral) -> None:
+        """`CROSS APPLY b`: a table may stand where mostly a function does (learn.microsoft.com: FROM)."""
+        function = node.this.expression if isinstance(node.this, exp.Dot) else node.this
+        if isinstance(function, exp.Anonymous):
+            if self.call(function) is None:
+                self.doubt_of(function)
+            return
+        is_dotted = isinstance(node.this, (exp.Identifier, exp.Dot))
+        is_name = is_dotted and all(isinstance(part, exp.Identifier) for part in node.this.flatten())
+        if is_name and not self.ctes.holds(node):
+            self.draft.refs[id(node)] = table = self.named(list(dotted(node.this)))
+            self.draft.read(table)
+
+    def _from_rows(self, node: exp.TableFromRows) -> None:
+        """Snowflake's `TABLE(...)`: of a name, of a variable, of a former result, of a function."""
+        argument = node.this
+        if isinstance(argument, exp.Literal) and argument.is_string:
+            self.draft.refs[id(node)] = table = self.unless_hidden(named_by(argument.name, self.context))
+            self.draft.read(table)
+        elif isinstance(argument, exp.Parameter):
+            self.draft.refs[id(node)] = table = self.unless_hidden(self.dynamic(argument))
+            self.draft.read(table)
+        elif isinstance(argument, exp.Placeholder):
+            self.unknown("the name of a table is a bind")
+        elif isinstance(argument, exp.Anonymous) and argument.name.upper() == "RESULT_SCAN":
+            last = self.context.last_query
+            if last is None or _goes_further_back(argument):
+                self.unknown("the query that RESULT_SCAN refers to is not known")
+                return
+            for table in last:
+                self.draft.read(table)
+        else:
+            self._rows_of(argument)
+
+    def _rows_of(self, argument: Expr | None) -> None:
+        """`TABLE(f(1))`, `TABLE(db.s.f(1))` of a function that a user may have defined."""
+        path = list(argument.flatten()) if isinstance(argument, exp.Dot) else [argument]
+        is_catalog = any(isinstance(p, exp.Identifier) and p.name.lower() == "information_schema" for p in path)
+        function = path[-1]
+        if isinstance(function, exp.Anonymous) and self.call(function) is None and not is_catalog:
+            self.doubt_of(function)
+
+    def _function(self, node: exp.Anonymous) -> None:
+        """A table as an argument: Trino's and BigQuery's `f(TABLE orders)`, `TABLE(orders)`; a text that names one."""
+        name = node.name.upper()
+        if not isinstance(node.parent, (exp.Table, exp.Insert)) and (found := self.call(node)) is not None:
+            for table in found.tables:
+                self.draft.read(table)
+            return
+        if name in MOVES:
+            self._moves(node, *MOVES[name])
+        if name != "TABLE" or isinstance(node.parent, exp.Table):
+            return
+        argument = next(iter(arguments_of(node)), None)
+        if isinstance(argument, exp.Column):
+            self.draft.read(table_of([part_of(p) for p in argument.parts], self.context))
+
+    def _moves(self, node: exp.Anonymous, source: int, target: int) -> None:
+        texts = [a.name if isinstance(a, exp.Literal) else "" for a in arguments_of(node)]
+        if len(texts) > max(source, target):
+            self._effect("append")
+            self.draft.read(named_by(texts[source], self.context))
+            table = named_by(texts[target], self.context)
+            self.draft.write(table)
+
+    # --- targets
+
+    def _write(self, node: Expr | None, effect: Effect, temporary: bool = False) -> TableRef | None:
+        table_node = node.this if isinstance(node, exp.Schema) else node
+        self._effect(effect)
+        if isinstance(node, exp.Schema) and self.context.dialect in BATCHED and node.this.name.lower() in ROWSETS:
+            self.targets.add(id(node.this))  # INSERT OPENQUERY(server, 'query')
+            return self.draft.write(self.rowset(node.this.name.lower(), node.expressions))
+        if isinstance(table_node, exp.Table):
+            self.targets.add(id(table_node))
+            table = self.draft.write(self.ref(table_node), temporary)
+            self.draft.refs[id(table_node)] = table
+            return table
+        if isinstance(table_node, exp.Directory):
+            literal = table_node.this
+            return self.draft.write(location_of(literal.name, self.context))
+        if isinstance(table_node, exp.Func):
+            return self.draft.write(self.table_function(table_node))
+        return None
+
+    def _effect(self, effect: Effect) -> None:
+        if self.draft.effect is None:
+            self.draft.effect = effect
+            self.draft.kind = "create" if effect == "create" else "write"
+
+    def insert(self, node: exp.Insert) -> None:
+        overwrite = node.args.get("overwrite") or str(node.args.get("alternative") or "").upper() == "OVERWRITE"
+        self._write(node.this, "overwrite" if overwrite else "append")
+        self._returning(node)
+
+    def _returning(self, node: Expr) -> None:
+        """`OUTPUT ... INTO log` writes a second table (learn.microsoft.com: OUTPUT clause); elsewhere INTO takes
+        variables."""
+        returning = node.args.get("returning")
+        into = returning.args.get("into") if returning is not None else None
+        if into is None or into is False or self.context.dialect not in BATCHED:
+            return
+        if isinstance(into, exp.Table):
+            self._write(into, "append")
+        elif isinstance(into, exp.Parameter):
+            self.draft.write(variable_of(into.name))
+        elif isinstance(into, (exp.Column, exp.Identifier)):
+            self.draft.write(table_of([part_of(p) for p in into.find_all(exp.Identifier)], self.context))
+        elif isinstance(into, exp.Func):
+            self.draft.write(table_of([(function_name(into), False)], self.context))
+
+    def update(self, node: exp.Update) -> None:
+        target = node.this
+        if not isinstance(target, exp.Table):
+            return  # the action of MERGE ... WHEN MATCHED
+        sources = tables_of(node.args.get("from_")) + joined(target)
+        among = [] if node.args.get("from_") is not None else self._assigned(node, [target, *joined(target)])
+        for one in among or [target]:
+            self._change(one, [s for s in sources if s not in among], "update")
+        self.targets -= {id(one) for one in among if self._feeds(one, node)}
+        self._returning(node)
+
+    def _feeds(self, table: exp.Table, node: exp.Update) -> bool:
+        """Whether a column of another table is set from this one: then it is read, too."""
+        name, dialect = called(table, self.context.dialect), self.context.dialect
+        return any(
+            key_of(column.args["table"], dialect) == name
+            for item in node.expressions
+            if isinstance(item, exp.EQ)
+            and isinstance(item.this, exp.Column)
+            and item.this.args.get("table") is not None
+            and key_of(item.this.args["table"], dialect) != name
+            for column in item.expression.find_all(exp.Column)
+            if column.args.get("table") is not None
+        )
+
+    def _assigned(self, node: exp.Update, tables: list[exp.Table]) -> list[exp.Table]:
+        """Those of a join that the SET assigns to: `UPDATE a JOIN b ON ... SET b.x = a.x` changes b
+        (dev.mysql.com/doc/refman/en/update.html)."""
+        if len(tables) == 1:
+            return []
+        left = [item.this for item in node.expressions if isinstance(item, exp.EQ)]
+        named = {
+            key_of(table, self.context.dialect)
+            for column in left
+            if isinstance(column, exp.Column) and (table := column.args.get("table")) is not None
+        }
+        return [table for table in tables if called(table, self.context.dialect) in named]
+
+    def delete(self, node: exp.Delete) -> None:
+        using = node.args.get("using") or []
+        sources = [table for item in using if isinstance(item, Expr) for table in tables_of(item)]
+        named = node.args.get("tables") or []
+        if isinstance(node.this, exp.Table):
+            sources += joined(node.this)
+            if not named:
+                self._change(node.this, sources, "delete")
+            else:
+                sources.append(node.this)
+        elif isinstance(node.this, exp.Subquery):
+            self._inline(node.this, "delete")
+        for target in named:
+            self._change(target, sources, "delete")
+        self._returning(node)
+
+    def _change(self, target: exp.Table, sources: list[exp.Table], effect: Effect) -> None:
+        """The target is a table of its own, or the alias or name of one among the sources."""
+        match = self._same(target, sources)
+        if match is None or match is target:
+            if self.ctes.holds(target):
+                self._through(target, effect)
+            else:
+                self._write(target, effect)
+            return
+        self.targets.add(id(target))
+        self.targets.add(id(match))
+        if self.ctes.holds(match):
+            self._through(match, effect)
+            return
+        table = self._write(match, effect)
+        self.draft.refs[id(target)] = table
+
+    def _inline(self, view: exp.Subquery, effect: Effect) -> None:
+        """`DELETE FROM (SELECT * FROM t ...)` changes the one table of the query (docs.oracle.com: DELETE)."""
+        self._effect(effect)
+        tables = tables_of(view.this.args.get("from_")) if isinstance(view.this, exp.Select) else []
+        if len(tables) == 1:
+            self._write(tables[0], effect)
+        else:
+            self.draft.doubt("partial", "which table is changed through a query is not clear")
+
+    def _through(self, target: exp.Table, effect: Effect) -> None:
+        """A CTE is changed through to its one table (learn.microsoft.com: WITH common_table_expression, updatable)."""
+        self._effect(effect)
+        self.targets.add(id(target))
+        name = key_of(target.this, self.context.dialect)
+        named = [cte for clause in self.ctes.clauses for cte in clause.expressions if cte.alias.lower() == name.lower()]
+        tables = [t for cte in named for t in tables_of(cte.this.args.get("from_"))]
+        if len(tables) == 1 and not self.ctes.holds(tables[0]):
+            self._write(tables[0], effect)
+        else:
+            self.draft.doubt("partial", "which table is changed through a CTE is not clear")
+
+    def _same(self, target: exp.Table, sources: list[exp.Table]) -> exp.Table | None:
+        dialect = self.context.dialect
+        if isinstance(target.this, exp.Identifier) and target.args.get("db") is None:
+            name = key_of(target.this, dialect)
+            return next((source for source in sources if called(source, dialect) == name), None)
+        for source in sources:
+            if source is not target and not source.alias and self.ref(source) == self.ref(target):
+                return source
+        return None
+
+    def merge(self, node: exp.Merge) -> None:
+        self._write(node.this, "update")
+        self._returning(node)
+
+    def lock(self, node: exp.Lock) -> None:
+        """`FOR UPDATE OF o` names tables again, or a column of theirs (docs.oracle.com: SELECT)."""
+        self.targets.update(id(named) for named in node.expressions)
+
+    def into(self, node: exp.Into) -> None:
+        """`SELECT ... INTO t` makes a table where the dialect says so; elsewhere what follows is a variable."""
+        target = node.this
+        if isinstance(target, exp.Table) and self.context.select_into_makes_a_table:
+            Nodes(self.draft, self.context.of_new_tables).ref(target)
+            self._write(target, "create", temporary=bool(node.args.get("temporary")))
+        else:
+            self.targets.update(id(t) for t in node.find_all(exp.Table))
+
+
+_TARGETS: dict[type[Expr], Callable[[_Walk, Any], None]] = {
+    exp.Insert: _Walk.insert,
+    exp.Update: _Walk.update,
+    exp.Delete: _Walk.delete,
+    exp.Merge: _Walk.merge,
+    exp.Into: _Walk.into,
+    exp.Lock: _Walk.lock,
+}
+
+
+def _goes_further_back(result_scan: exp.Anonymous) -> bool:
+    """LAST_QUERY_ID(-2) is the query before the last, LAST_QUERY_ID(1) the session's first (docs.snowflake.com)."""
+    asked = next((a for a in arguments_of(result_scan) if isinstance(a, exp.Anonymous)), None)
+    return asked is not None and any(number.sql() != "-1" for number in arguments_of(asked))

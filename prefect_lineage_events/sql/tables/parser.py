@@ -1,0 +1,240 @@
+"""Text -> tree, where the parser can be trusted with it: not too deep nor too long, nothing that takes it for ever."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Sequence
+
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.expressions import Expr
+from sqlglot.parser import Parser
+from sqlglot.tokenizer_core import Token, TokenType
+
+from prefect_lineage_events.sql.packed_tokens import PackedTokens
+from prefect_lineage_events.sql.tables.clauses import clickhouse, merge_with_delete, mysql
+from prefect_lineage_events.sql.tables.metered_parser import ParserStopped, parser
+from prefect_lineage_events.sql.tables.phrases import without_phrases
+from prefect_lineage_events.sql.templates import FILLER
+
+# Beyond these the words are read without a tree. sqlglot 30 takes 2.5 us and 0.5 kB a token; nested deeper than
+# a thread's stack its compiled parser ends the process; every JOIN without ON, every bracket within the
+# brackets of a word for a type or of LATERAL, and every IF without parentheses, doubles its time.
+MOST_TOKENS = 30_000
+DEEPEST = 300
+_MOST_OPEN_JOINS = 8
+_MOST_TYPE_BRACKETS = 6
+_MOST_BARE_IFS = 6
+_FEW = 16  # tokens that can exceed none of these
+
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
+_JOINS = frozenset({TokenType.JOIN, TokenType.STRAIGHT_JOIN})
+_WORDS = frozenset({TokenType.VAR, TokenType.COMMAND})
+_UNCONDITIONAL = frozenset({TokenType.CROSS, TokenType.NATURAL})
+_TYPES = frozenset({*Parser.TYPE_TOKENS, TokenType.LATERAL})
+
+
+# Keywords that may be names of functions all the same: sqlglot takes the texts in `FROM file('x')` for columns' names.
+_BEFORE_TABLE = frozenset({TokenType.FROM, TokenType.JOIN})
+_NO_FUNCTIONS = frozenset(Parser.ID_VAR_TOKENS - Parser.FUNC_TOKENS - {TokenType.DICTIONARY})
+
+# What sqlglot's dialect of this name does not know, taken out of its way.
+_BEFORE_PARSING: dict[str, Callable[[Sequence[Token]], Sequence[Token]]] = {
+    "teradata": without_phrases,
+    "oracle": merge_with_delete,
+    "clickhouse": clickhouse,
+    "mysql": mysql,
+}
+
+
+def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None, str]:
+    """The tree of one statement's tokens (offsets into `text`), or None and the reason why there is none."""
+    reason = _unfit(tokens)
+    if reason:
+        return None, reason
+    if isinstance(tokens, PackedTokens):
+        tokens = list(tokens)
+    tokens = _with_functions(tokens, text)
+    if dialect in _BEFORE_PARSING:
+        tokens = _BEFORE_PARSING[dialect](tokens)
+    if len(tokens) > 2 and tokens[1].text.upper() in _OPTIONS and tokens[0].text.upper() in _OPTIONED:
+        tokens = _without_options(tokens)
+    elif tokens[0].token_type == TokenType.REPLACE and len(tokens) > 1:
+        tokens = [_insert(tokens[0]), *tokens[1:]]
+    _quiet.on = True
+    try:
+        trees = parser(dialect, len(tokens)).parse(list(tokens), text)
+    except ParserStopped:
+        return None, "the parser took too long"
+    except SqlglotError:
+        return None, "it does not parse"
+    except RecursionError:
+        return None, "it is nested too deeply"
+    except Exception as error:  # noqa: BLE001  (a parser of other people's making, on any text: never a reason to fail)
+        return None, f"the parser failed ({type(error).__name__})"
+    finally:
+        _quiet.on = False
+    if len(trees) != 1 or not _is_statement(trees[0]):
+        for tree in trees:
+            take_apart(tree, ())
+        return None, "it does not parse"
+    return trees[0], ""
+
+
+def _is_statement(tree: Expr | None) -> bool:
+    if tree is None or isinstance(tree, (exp.Command, exp.Column, exp.Alias)):
+        return False
+    # without a target, the parser took its name for a word of its own
+    return not isinstance(tree, exp.Insert) or not (tree.this is None or isinstance(tree.this, exp.Values))
+
+
+def target(name: str, columns: Collection[str]) -> tuple[exp.Table, Expr]:
+    """A node for a target that was read by rules, and the node that stands for it with the columns that are listed."""
+    node = exp.Table(this=exp.Identifier(this=name, quoted=True))
+    listed = [exp.Identifier(this=column, quoted=True) for column in columns]
+    return node, exp.Schema(this=node, expressions=listed) if listed else node
+
+
+def take_apart(tree: Expr | None, walked: Sequence[Expr]) -> None:
+    """Let a tree that nobody needs any more go at once; `walked` are its nodes where it is the first of them.
+
+    Its nodes point at their parents, so it would wait for the garbage collector, which walks through all that the
+    user's program holds.
+    """
+    if walked and walked[0] is tree:
+        for node in walked:
+            node.parent = None
+        return
+    nodes = [tree] if tree is not None else []
+    while nodes:
+        node = nodes.pop()
+        node.parent = None
+        for value in node.args.values():
+            if isinstance(value, Expr):
+                nodes.append(value)
+            elif value.__class__ is list:
+                nodes += [item for item in value if isinstance(item, Expr)]
+
+
+# Options between a verb and its target, which sqlglot takes for the target. They are told on dev.mysql.com under the
+# verbs, on sqlite.org under UPDATE, on learn.microsoft.com under TOP.
+_OPTIONED = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
+_OPTIONS = frozenset({"LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE", "OR", "TOP", "WITH"})
+
+
+def _without_options(tokens: Sequence[Token]) -> list[Token]:
+    at = 1
+    while at < len(tokens) - 2 and tokens[at + 1].token_type != TokenType.SET:
+        word = tokens[at].text.upper()
+        if word == "TOP" and tokens[at + 1].token_type == TokenType.L_PAREN:
+            while at < len(tokens) - 1 and tokens[at].token_type != TokenType.R_PAREN:
+                at += 1
+            at += 1
+            at += tokens[at].text.upper() == "PERCENT"
+        elif word == "WITH" and tokens[at + 1].text.upper() == "SCHEMA":  # docs.databricks.com: MERGE INTO
+            at += 3
+        elif word == "OR" and tokens[0].token_type == TokenType.UPDATE:
+            at += 2
+        elif word in _OPTIONS and word not in ("OR", "TOP", "WITH"):
+            at += 1
+        else:
+            break
+    first = _insert(tokens[0]) if tokens[0].token_type == TokenType.REPLACE else tokens[0]
+    return [first, *tokens[at:]]
+
+
+def _with_functions(tokens: Sequence[Token], text: str) -> Sequence[Token]:
+    """The tokens, with a plain word for a keyword that is called with a text where a table stands."""
+    if "'" not in text and '"' not in text and "$" not in text and FILLER not in text:
+        return tokens  # nothing in it can be a text
+    result: list[Token] | None = None
+    for i in [i for i, token in enumerate(tokens, 1) if token.token_type in _BEFORE_TABLE]:
+        if i < len(tokens) and tokens[i].token_type in _NO_FUNCTIONS and _is_called_with_text(tokens, i):
+            token = tokens[i]
+            result = result or list(tokens)
+            result[i] = Token(TokenType.VAR, token.text, token.line, token.col, token.start, token.end)
+    return result or tokens
+
+
+def _is_called_with_text(tokens: Sequence[Token], i: int) -> bool:
+    return [t.token_type for t in tokens[i + 1 : i + 3]] == [TokenType.L_PAREN, TokenType.STRING]
+
+
+def _insert(token: Token) -> Token:
+    """REPLACE is INSERT with another way with keys (dev.mysql.com: REPLACE; sqlite.org/lang_replace.html)."""
+    return Token(TokenType.INSERT, token.text, token.line, token.col, token.start, token.end)
+
+
+def _unfit(tokens: Sequence[Token]) -> str:
+    """Why the parser is not asked: one cheap look at the tokens."""
+    if len(tokens) <= _FEW:
+        return ""
+    if len(tokens) > MOST_TOKENS:
+        return f"it has more than {MOST_TOKENS:,} tokens"
+    depth = joins = typed = ifs = 0
+    is_counted = False
+    last = tokens[0]
+    previous = TokenType.COMMA
+    before = TokenType.COMMA
+    for token in tokens:
+        kind = token.token_type
+        if kind in _OPENING:
+            depth += 1
+            joins = max(joins - 1, 0) if previous == TokenType.USING else joins
+            typed = typed + 1 if previous in _TYPES and kind != TokenType.CASE else typed
+            if depth > DEEPEST:
+                return f"it is nested more than {DEEPEST} deep"
+            if typed > _MOST_TYPE_BRACKETS and not is_counted:
+                is_counted = True
+                if _nested_types(tokens):
+                    return "types are nested too deeply"
+        elif kind in _CLOSING:
+            depth -= 1
+        elif kind in _JOINS:
+            joins += before not in _UNCONDITIONAL and previous not in _UNCONDITIONAL
+            if joins > _MOST_OPEN_JOINS:
+                return "it has many joins without conditions"
+        elif kind == TokenType.ON:
+            joins = max(joins - 1, 0)
+        elif previous in _WORDS and kind != TokenType.L_PAREN and last.text.upper() == "IF":
+            ifs += 1
+            if ifs > _MOST_BARE_IFS:
+                return "it has many IFs without parentheses"
+        before, previous, last = previous, kind, token
+    return ""
+
+
+def _nested_types(tokens: Sequence[Token]) -> bool:
+    """Are brackets of type words open within each other, more than may be?"""
+    opened: list[bool] = []
+    depth = 0
+    previous = TokenType.COMMA
+    for token in tokens:
+        kind = token.token_type
+        if kind in _OPENING:
+            is_type = previous in _TYPES and kind != TokenType.CASE
+            opened.append(is_type)
+            depth += is_type
+            if depth > _MOST_TYPE_BRACKETS:
+                return True
+        elif kind in _CLOSING and opened:
+            depth -= opened.pop()
+        previous = kind
+    return False
+
+
+class _Quiet(threading.local):
+    on = False
+
+
+_quiet = _Quiet()
+
+
+def _not_ours(record: logging.LogRecord) -> bool:
+    """sqlglot warns, with the statement's text, where it gives up; what we make of that is told by the confidence."""
+    return not _quiet.on
+
+
+logging.getLogger("sqlglot").addFilter(_not_ours)

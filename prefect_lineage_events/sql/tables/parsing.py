@@ -1,0 +1,36 @@
+"""The parser's tree of a statement, or of a query within one, and what its draft takes from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot.tokenizer_core import Token
+
+from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.from_tree import walk
+from prefect_lineage_events.sql.tables.inlined import inline_queries
+from prefect_lineage_events.sql.tables.parser import parse
+from prefect_lineage_events.sql.tables.required_words import doubt_of_tree
+
+# Why the parser does not take a part of a text, by where it begins and ends: it is asked once.
+Refused = dict[tuple[int, int, str], str]
+
+
+def read_tree(draft: Draft, tokens: Sequence[Token], text: str, refused: Refused) -> bool:
+    """Read the tree of these tokens of a text into the draft; False, and the reason in the draft, if there is none."""
+    dialect = draft.context.dialect
+    span = (tokens[0].start, tokens[-1].end, text) if tokens else (0, 0, "")
+    tree, reason = None, refused.get(span, "")
+    if not reason:
+        tree, reason = parse(tokens, text, dialect)
+    if tree is None:
+        refused[span] = draft.reason = reason
+        return False
+    if dialect == "duckdb":
+        inline_queries(tree, dialect)
+    draft.tree = tree
+    walk(tree, draft)
+    doubt_of_tree(tokens, draft)
+    if draft.effect == "append" and len(tokens) > 1 and tokens[1].text.upper() == "OVERWRITE":
+        draft.effect = "overwrite"  # INSERT OVERWRITE ALL, of which the tree says nothing
+    return True

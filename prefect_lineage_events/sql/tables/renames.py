@@ -1,0 +1,186 @@
+"""Renames, swaps and moves between schemas: what a thing is called from then on, by each dialect's own rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from prefect_lineage_events.naming import fold
+from prefect_lineage_events.sql.identifiers import complete, split_identifier
+from prefect_lineage_events.sql.model import TableRef
+from prefect_lineage_events.sql.names import table_of
+from prefect_lineage_events.sql.tables import containers
+from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.containers import CONTAINERS
+from prefect_lineage_events.sql.tables.create import OTHERS
+from prefect_lineage_events.sql.tables.execute import arguments
+from prefect_lineage_events.sql.tables.recovery_names import read_name, read_parts
+from prefect_lineage_events.sql.words import Words
+
+# Where a new name without a schema is one of the current schema (dev.mysql.com: RENAME TABLE; docs.snowflake.com: ALTER
+# TABLE; clickhouse.com: RENAME; cwiki.apache.org/confluence: Hive, Rename Table). Elsewhere the table stays where it is
+# (postgresql.org, duckdb.org, trino.io, spark.apache.org, docs.oracle.com, ibm.com/docs/en/db2: ALTER or RENAME TABLE).
+_INTO_CURRENT_SCHEMA = frozenset(
+    {"mysql", "singlestore", "snowflake", "clickhouse", "hive", "impala", "presto", "teradata"}
+)
+_NO_NAMES = frozenset({"COLUMN", "CONSTRAINT", "INDEX", "KEY", "PARTITION", "ROLLUP", "FIELD", "ATTRIBUTE", "TO", "AS"})
+# Kinds of sp_rename that are tables or views, or whatever is so called (learn.microsoft.com: sp_rename).
+_OBJECTS = frozenset({"", "OBJECT"})
+
+
+def rename(words: Words, draft: Draft) -> None:
+    """`RENAME TABLE a TO b, c TO d` (MySQL, Teradata, ClickHouse), `RENAME a TO b` (Oracle)."""
+    at = 1 + (words.word(1) in ("TABLE", "VIEW", "DICTIONARY") and words.word(2) != "TO")
+    if words.word(at) in OTHERS and words.word(at + 1) != "TO":
+        if words.word(at) in CONTAINERS:
+            containers.renamed(draft)
+        return
+    while True:
+        old = read_name(words, at, draft.context)
+        if old.table is None or words.word(old.end) not in ("TO", "AS"):
+            return
+        new = _new_name(words, old.end + 1, draft, old.table)
+        _renamed(draft, old.table, new)
+        end = max(read_name(words, old.end + 1, draft.context).end, old.end + 1)
+        if words.word(end) != ",":
+            return
+        at = end + 1
+
+
+def exchange(words: Words, draft: Draft) -> None:
+    """`EXCHANGE TABLES a AND b, c AND d` (clickhouse.com: EXCHANGE)."""
+    at = 1
+    while words.word(at) in ("TABLES", "DICTIONARIES", ","):
+        first = read_name(words, at + 1, draft.context)
+        second = read_name(words, first.end + 1, draft.context)
+        if first.table is None or second.table is None:
+            return
+        draft.kind = "alter"
+        _swapped(draft, first.table, second.table)
+        at = second.end
+
+
+def altered(words: Words, at: int, draft: Draft, target: TableRef) -> bool:
+    """RENAME TO, SWAP WITH and SET SCHEMA behind `ALTER TABLE target`; False where it is none of them."""
+    if words.word(at) == "ADD" or words.word(at) in ("DROP", "MODIFY", "CHANGE", "ALTER"):  # dev.mysql.com: ALTER TABLE
+        later = next((i for i in range(at, len(words)) if words.follows(i, ",", "RENAME")), -2)
+        return later > 0 and words.word(later + 2) in ("TO", "AS") and altered(words, later + 1, draft, target)
+    if words.word(at) == "RENAME":
+        start = at + 1 + (words.word(at + 1) in ("TO", "AS"))
+        end = read_name(words, start, draft.context).end
+        if start == at + 1 and (words.word(start) in _NO_NAMES or end != len(words)):
+            return False
+        _renamed(draft, target, _new_name(words, start, draft, target))
+        return True
+    if words.follows(at, "SWAP", "WITH") or words.follows(
+        at, "REPLACE", "WITH", "TABLE"
+    ):  # starrocks.io, doris.apache.org
+        other = _new_name(words, at + 2 + (words.word(at) == "REPLACE"), draft, target)
+        if other is not None:
+            _swapped(draft, target, other)
+        return True
+    if words.follows(at, "SET", "SCHEMA"):  # postgresql.org, docs.vertica.com: ALTER TABLE
+        parts, _ = read_parts(words, at + 2, draft.context.dialect)
+        schema = [fold(text, quoted, draft.context.dialect) for text, quoted in parts]
+        _renamed(draft, target, _moved(target, schema) if schema else None)
+        return True
+    return False
+
+
+def listed(words: Words, at: int, draft: Draft, olds: list[TableRef]) -> None:
+    """`ALTER TABLE a, b RENAME TO c, d` (docs.vertica.com: ALTER TABLE)."""
+    while True:
+        named = read_name(words, at, draft.context)
+        if named.table is None:
+            return
+        olds.append(named.table)
+        at = named.end + 1
+        if words.word(named.end) != ",":
+            break
+    if not words.follows(at - 1, "RENAME", "TO"):
+        return
+    at += 1
+    for old in olds:
+        _renamed(draft, old, _new_name(words, at, draft, old))
+        at = read_name(words, at, draft.context).end + 1
+
+
+def transfer(words: Words, at: int, draft: Draft) -> None:
+    """`ALTER SCHEMA mart TRANSFER [OBJECT::] stg.t` (learn.microsoft.com: ALTER SCHEMA)."""
+    schema, at = read_parts(words, at, draft.context.dialect)
+    if not schema or words.word(at) != "TRANSFER":
+        return
+    kind = words.word(at + 1) if words.word(at + 2) in (":", "::") else ""
+    if kind not in ("", "OBJECT"):
+        return
+    while kind and words.word(at + 2) in (":", "::"):
+        at += 1
+    old = read_name(words, at + 1 + bool(kind), draft.context).table
+    if old is not None:
+        _renamed(draft, old, _moved(old, [fold(*schema[-1], draft.context.dialect)]))
+
+
+def by_procedure(words: Words, draft: Draft) -> bool:
+    """`EXEC sp_rename 'schema.old', 'new' [, 'OBJECT']` (learn.microsoft.com: sp_rename); False for another call."""
+    at = words.word(0) in ("EXEC", "EXECUTE")
+    parts, end = read_parts(words, int(at), draft.context.dialect)
+    procedure = parts[-1][0].lower() if parts else ""
+    if procedure == "sp_renamedb":
+        containers.renamed(draft)
+    if procedure != "sp_rename":
+        return procedure == "sp_renamedb"
+    given = dict(zip(("objname", "newname", "objtype"), (text for _, text in arguments(words, end)), strict=False))
+    given.update({name: text for name, text in arguments(words, end) if name})
+    context = replace(draft.context, database=parts[0][0].lower()) if len(parts) == 3 else draft.context
+    named = split_identifier(given.get("objname", ""), context.dialect)
+    kind = given.get("objtype", "").upper()
+    if kind == "COLUMN" and len(named) > 1:
+        draft.kind, draft.effect = "alter", "alter"
+        draft.write(TableRef(complete(named[:-1], context)))
+    elif kind in _OBJECTS and named and given.get("newname"):
+        old = TableRef(complete(named, context))
+        new = fold(given["newname"], True, context.dialect)  # taken as it is, dots and all
+        spelling = () if new == given["newname"] else (*old.parts[:-1], given["newname"])
+        _renamed(draft, old, replace(old, parts=(*old.parts[:-1], new), spelling=spelling))
+    elif kind == "DATABASE":
+        containers.renamed(draft)
+    elif kind in _OBJECTS:
+        draft.doubt("partial", "the name of what is renamed is known only when it runs")
+    return True
+
+
+def _new_name(words: Words, at: int, draft: Draft, old: TableRef) -> TableRef | None:
+    """The new name at `at`; the database and schema that it leaves out are the old one's, or the current ones."""
+    context = replace(draft.context, is_new=True)
+    new = read_name(words, at, context).table
+    parts, _ = read_parts(words, at, context.dialect)
+    if parts and new is not None and context.dialect not in _INTO_CURRENT_SCHEMA:
+        new = table_of(parts, replace(context, database=None, schema=None, search_path=None))
+    if new is None or len(new.parts) >= len(old.parts):
+        return new
+    kept = old.parts[: len(old.parts) - len(new.parts)]
+    return replace(new, parts=(*kept, *new.parts), spelling=(*kept, *new.spelling) if new.spelling else ())
+
+
+def _moved(old: TableRef, schema: Sequence[str]) -> TableRef:
+    above = (*old.parts[: max(len(old.parts) - 1 - len(schema), 0)], *schema)
+    return replace(old, parts=(*above, old.parts[-1]), spelling=(*above, old.spelling[-1]) if old.spelling else ())
+
+
+def _swapped(draft: Draft, one: TableRef, other: TableRef) -> None:
+    draft.effect = "swap"
+    for table in (one, other):
+        draft.read(table)
+        draft.write(table)
+    draft.renames += [(one, other), (other, one)]
+
+
+def _renamed(draft: Draft, old: TableRef, new: TableRef | None) -> None:
+    draft.kind, draft.effect = "alter", "rename"
+    draft.outputs.pop(old, None)
+    draft.read(old)
+    if new is not None:
+        draft.write(new)
+        draft.renames.append((old, new))
+    else:
+        draft.doubt("partial", "the new name is known only when it runs")

@@ -1,0 +1,91 @@
+"""Words without which a statement is none of its dialect: a lenient parser takes `delete form x` for a DELETE.
+
+Such a statement fails in its store, or the text is another dialect's. What is read from it is in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+from sqlglot.expressions import Expr
+from sqlglot.tokenizer_core import Token
+
+from prefect_lineage_events.sql.lexer import BATCHED, word_set
+from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.words import Words
+
+WITHOUT_TARGET = "no table was found that it changes"
+WITHOUT_DATA = "neither a table nor a file was found in it"
+_UNKNOWN_THING = "the kind of thing that it creates, alters or drops is not known"
+_LEFT_OVER = "words behind a name are not understood"
+_WITHOUT_INTO = "an INSERT without INTO, which the dialect requires"
+_WITHOUT_FROM = "a DELETE without FROM, which the dialect requires"
+_WITHOUT_SET = "an UPDATE without SET"
+UNKNOWN_STATEMENT = "an unknown kind of statement"
+# INSERT without INTO (learn.microsoft.com, dev.mysql.com, cloud.google.com/bigquery, docs.teradata.com,
+# clickhouse.com: INSERT); the generic dialect stands for any store.
+_INTO_OPTIONAL = frozenset(
+    {"", "tsql", "fabric", "mysql", "singlestore", "doris", "starrocks", "bigquery", "teradata", "clickhouse"}
+)
+_BEHIND_INSERT = frozenset({"INTO", "OVERWRITE", "ALL", "FIRST"})
+# DELETE without FROM (learn.microsoft.com, docs.oracle.com, cloud.google.com/bigquery, docs.teradata.com: DELETE)
+_FROM_OPTIONAL = frozenset({"tsql", "fabric", "oracle", "bigquery", "teradata", "db2"})
+_ENDS_TARGETS = frozenset({"WHERE", "(", "SET", "USING"})
+_NEAR = 6  # tokens behind the verb, hints and modifiers among them
+# Words for kinds of things that hold no data, which are too rare to look for a name behind them.
+_RARE_THINGS = word_set(
+    """ALIAS ARCHIVE ATTRIBUTE AVAILABILITY BLUEPRINT BRANCH BUFFERPOOL CHILD COLLECTION CONFIGURATION CONTRACT DATASET
+    DIMENSION DUPLICATE ENCRYPTKEY FILE GOVERNANCE HIERARCHY HISTOGRAM INDEXTYPE INSTANCE INTERFACE JOB KEY LANGUAGES
+    LINK LOCKDOWN MANAGED MASK METHOD NAMESPACE NICKNAME NODEGROUP OBJECT OPTIONS ORGANIZATION OWNED PARAMETER PIPELINE
+    PLUGIN POINT POOL PREPARE PROJECT PROJECTION QUERY QUEUE REFERENCE REPLICATION REPOSITORY RESULT ROUTE ROUTINE
+    ROUTINES SCHEME SEARCH SEGMENT SEMANTIC SETTINGS SKIPPING STATS SUBSYSTEM UNDO VARIABLE WORKLOAD WRAPPER XML ZONE"""
+)
+# Options behind the table of TRUNCATE
+_BEHIND_TRUNCATED = word_set(
+    """ALL CASCADE CLUSTER CONTINUE DROP FINAL FORCE IF IGNORE IMMEDIATE IN KEEP MATERIALIZED NO ON PARTITION PARTITIONS
+    PRESERVE PURGE RESTART RESTRICT REUSE SETTINGS SNAPSHOT STORAGE SYNC WHERE WITH"""
+)
+
+
+def doubt_of_tree(tokens: Sequence[Token], draft: Draft) -> None:
+    """Doubt a change that lacks a word which its dialect requires."""
+    tree, dialect = draft.tree, draft.context.dialect
+    if isinstance(tree, exp.Insert):
+        near = {token.text.upper() for token in tokens[1:_NEAR]}
+        if tokens[0].text.upper() == "INSERT" and dialect not in _INTO_OPTIONAL and near.isdisjoint(_BEHIND_INSERT):
+            draft.doubt("partial", _WITHOUT_INTO)
+    elif isinstance(tree, exp.Delete) and tokens[0].text.upper() == "DELETE":
+        targets = [tree.this, *(tree.args.get("tables") or ())]
+        has_alias = dialect in BATCHED and any(isinstance(t, exp.Table) and t.alias for t in targets)
+        may_lack = dialect in _FROM_OPTIONAL and not has_alias
+        if not may_lack and not _has_from(tokens):
+            draft.doubt("partial", _WITHOUT_FROM)
+    elif isinstance(tree, exp.Update) and not tree.expressions and _is_plain(tree):
+        draft.doubt("partial", _WITHOUT_SET)
+
+
+def _is_plain(tree: Expr) -> bool:
+    return isinstance(tree.this, exp.Table)
+
+
+def _has_from(tokens: Sequence[Token]) -> bool:
+    for token in tokens[1:]:
+        word = token.text.upper()
+        if word == "FROM":
+            return True
+        if word in _ENDS_TARGETS:
+            return False
+    return False
+
+
+def doubt_of_thing(words: Words, end: int, draft: Draft) -> None:
+    """Doubt CREATE, ALTER or DROP of a thing of which there is no word before `end`: `create tabel x`."""
+    if _RARE_THINGS.isdisjoint(words.upper[1 : end + 1]):
+        draft.doubt("partial", _UNKNOWN_THING)
+
+
+def doubt_of_rest(words: Words, at: int, draft: Draft) -> None:
+    """Doubt TRUNCATE with a name behind its table: `truncate tabel x`."""
+    if words.is_name(at) and words.word(at) not in _BEHIND_TRUNCATED:
+        draft.doubt("partial", _LEFT_OVER)

@@ -1,0 +1,118 @@
+"""Scripting blocks: the words before a statement that say when it runs.
+
+`split` cuts blocks at their semicolons, so that a statement may come with the head of its block before it: `BEGIN`,
+`IF c THEN`, `FOR r IN q DO`. What such a head reads counts too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prefect_lineage_events.sql.context import Context
+from prefect_lineage_events.sql.statement_kinds import CHANGES, TOUCHING
+from prefect_lineage_events.sql.words import Kind, Words
+
+_TRANSACTION = frozenset(
+    {
+        "TRANSACTION",
+        "TRAN",
+        "WORK",
+        "ISOLATION",
+        "READ",
+        "DEFERRED",
+        "IMMEDIATE",
+        "EXCLUSIVE",
+        "CONCURRENT",
+        "DISTRIBUTED",
+        "NAME",
+    }
+)
+_CONDITIONAL = frozenset({"IF", "ELSEIF", "ELSIF", "WHILE", "WHEN", "FOR", "UNTIL", "EXCEPTION", "CASE", "FOREACH"})
+_OPENERS = frozenset({"THEN", "DO", "LOOP"})
+_PLAIN = frozenset({"ELSE", "LOOP", "REPEAT", "TRY", "CATCH", "ATOMIC", "THEN"})
+_CHANGED = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "EXECUTE"})
+_QUERIES = frozenset({"SELECT", "WITH", "INSERT"})
+_ROUTINES = frozenset({"PROCEDURE", "FUNCTION"})
+_ENDED = frozenset({"IF", "LOOP", "WHILE", "FOR", "CASE", "TRY", "CATCH", "REPEAT", "TRANSACTION", "WORK"})
+_STATEMENTS = frozenset(
+    {
+        "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "BEGIN", "EXEC", "EXECUTE", "DROP", "CREATE",
+        "ALTER", "TRUNCATE", "PRINT", "SET", "RETURN", "RAISERROR", "THROW", "DECLARE", "BREAK", "CONTINUE", "COMMIT",
+        "ROLLBACK", "GOTO", "WAITFOR", "USE",
+    }
+)  # fmt: skip
+
+
+# Where a block may stand by itself, so that a piece of a text may be a part of one
+_SCRIPTED = frozenset(
+    {"oracle", "snowflake", "bigquery", "databricks", "spark", "tsql", "fabric", "db2", "teradata", "exasol", "vertica"}
+)
+
+
+def is_of_a_block(words: Words, context: Context) -> bool:
+    """Is it a part of a block that touches no data: an assignment, a call, a declaration?"""
+    if not (context.in_routine or context.dialect in _SCRIPTED) or not TOUCHING.isdisjoint(words.upper):
+        return False
+    if words.word(2) == "SET":  # a misspelled UPDATE
+        return False
+    at = int(words.word(0) in (":", "@", "$"))
+    if not words.is_name(at):
+        return words.kind(at) == Kind.MARK
+    if words.find(frozenset({":="}), at) != -1:
+        return words.word(at) not in CHANGES
+    at += 1
+    while words.word(at) == "." and words.is_name(at + 1):
+        at += 2
+    opened = words.word(at) in ("", "=", "+=", "-=", "(", "@", ":", "%")
+    return opened or words.is_name(at) or words.kind(at) in (Kind.STRING, Kind.NUMBER)
+
+
+def heads(words: Words, at: int = 0) -> Iterator[tuple[int, int]]:
+    """Spans of the heads before the statement; the last one ends where the statement starts (at the end: there is
+    none)."""
+    while (end := _head(words, at)) > at:
+        yield at, end
+        at = end
+
+
+def _head(words: Words, at: int) -> int:
+    """Where the block's head that starts at `at` ends; `at` if no head stands there."""
+    word, following = words.word(at), words.word(at + 1)
+    if word == "BEGIN":
+        return at if following in _TRANSACTION or at + 1 >= len(words) else at + 1
+    if word == "USING" and following == "EXTERNAL":  # docs.aws.amazon.com/athena: USING EXTERNAL FUNCTION
+        return max(words.find(_QUERIES, at), at)
+    if word == "NOT" and following == "ATOMIC":
+        return at + 2
+    if word in _PLAIN:
+        return at + 1
+    if word == "LOCKING" or (word == "LOCK" and following == "ROW"):  # docs.teradata.com: LOCKING request modifier
+        statement = words.find(_STATEMENTS | {"SEL"}, at + 1)
+        return statement if statement != -1 else at
+    if word == "END":
+        end = at + 1 + (following in _ENDED)
+        return end + (end + 1 == len(words) and words.is_name(end))  # a label
+    if word == "FORALL":  # docs.oracle.com: FORALL i IN ... [SAVE EXCEPTIONS] statement
+        return words.find(_CHANGED, at + 1) if words.find(_CHANGED, at + 1) != -1 else at
+    if word in _ROUTINES and words.is_name(at + 1):  # a procedure within a package or a block (docs.oracle.com)
+        body = words.find(frozenset({"IS", "AS"}), at + 1)
+        return body + 1 if body != -1 else len(words)
+    if word == "<" and following == "<":
+        end = words.find(frozenset({">"}), at + 2)
+        return end + 2 if end != -1 else at
+    if word == "<<":
+        end = words.find(frozenset({">>"}), at + 1)
+        return end + 1 if end != -1 else at
+    if words.is_name(at) and following == ":" and words.word(at + 2) in ("LOOP", "WHILE", "FOR", "REPEAT", "BEGIN"):
+        return at + 2
+    if word == "ELSE" and following == "IF":
+        return at + 1
+    if word not in _CONDITIONAL or (word == "IF" and following in ("EXISTS",) and words.word(at + 2) != "("):
+        return at
+    opener = words.find(_OPENERS, at + 1)
+    if opener != -1:
+        return opener + 1
+    if word in ("IF", "WHILE"):  # T-SQL: the statement follows the condition
+        statement = words.find(_STATEMENTS, at + 1)
+        return statement if statement != -1 else len(words)
+    return len(words)

@@ -1,0 +1,1 @@
+"""Statements that steer a transaction, and each store's rules of transactions."""

@@ -1,0 +1,102 @@
+"""A transaction and the savepoints in it, as a store nests them: what each step does, by the store's rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from prefect_lineage_events.sql.model import Control
+from prefect_lineage_events.sql.transactions.rules import TransactionRules
+
+Outcome = Literal["nothing", "commit", "rollback", "mark", "return", "merge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Nesting:
+    """A transaction as far as it is open: `savepoints` are the names of those that can be returned to, oldest first.
+
+    `begun`: a statement began it, other than by being the first one. `depth` counts BEGINs where the store does.
+    `base`: the savepoint that began the transaction, and ends it. `failed`: a statement of it failed, and nothing but
+    its end or a return to a savepoint is taken.
+    """
+
+    is_open: bool = False
+    begun: bool = False
+    savepoints: tuple[str, ...] = ()
+    depth: int = 0
+    base: bool = False
+    failed: bool = False
+
+    def opened(self) -> Nesting:
+        """A transaction that the driver or the store opened for a statement."""
+        return self if self.is_open else replace(CLOSED, is_open=True, depth=1)
+
+    def with_failure(self, failed: bool) -> Nesting:
+        """The transaction as a statement has failed it, or has shown that it goes on; a closed one cannot fail."""
+        return replace(self, failed=failed and self.is_open)
+
+    def after(self, control: Control, rules: TransactionRules) -> tuple[Nesting, Outcome, int]:
+        """The nesting after a step, what the step did, and to which savepoint (its place in `savepoints`).
+
+        `mark`: a savepoint was set, in the place of the one at that place if there is one. `return`: what came after
+        the savepoint is undone; -1 is the begin of the transaction. `merge`: what came after it is part of what was
+        before, and it is gone.
+        """
+        step = control.step
+        if step == "begin":
+            return self._begin(rules)
+        if step in ("commit", "prepare"):
+            if self.depth > 1 and not self.failed and rules.nested_begin == "counted":
+                return replace(self, depth=self.depth - 1), "nothing", -1
+            return self._end(control, "rollback" if self.failed else "commit")
+        if step == "savepoint":
+            return self._set(control.name, rules)
+        if step == "release":
+            return self._release(control.name, rules)
+        if step == "rollback_to" or (step == "rollback" and control.name in self.savepoints):
+            return self._return(control.name)
+        if step in ("rollback", "lost"):
+            return self._end(control, "rollback")
+        return self, "nothing", -1
+
+    def _begin(self, rules: TransactionRules) -> tuple[Nesting, Outcome, int]:
+        fresh = Nesting(is_open=True, begun=True, depth=1)
+        if not self.is_open:
+            return fresh, "nothing", -1
+        if rules.nested_begin == "commits":
+            return fresh, "commit", -1
+        depth = self.depth + 1 if self.begun and rules.nested_begin == "counted" else self.depth
+        return replace(self, begun=True, depth=depth), "nothing", -1
+
+    def _end(self, control: Control, outcome: Outcome) -> tuple[Nesting, Outcome, int]:
+        after = Nesting(is_open=True, begun=True, depth=1) if control.chain else CLOSED
+        return after, outcome, -1
+
+    def _set(self, name: str, rules: TransactionRules) -> tuple[Nesting, Outcome, int]:
+        base = not self.is_open and rules.savepoint_begins
+        opened = replace(self.opened(), base=self.base or base, begun=self.begun or base)
+        place = len(self.savepoints)
+        if rules.same_savepoint == "replaces" and name in self.savepoints:
+            place = self.savepoints.index(name)
+        kept = self.savepoints[:place] + self.savepoints[place + 1 :]
+        return replace(opened, savepoints=(*kept, name)), "mark", place
+
+    def _release(self, name: str, rules: TransactionRules) -> tuple[Nesting, Outcome, int]:
+        place = self._place(name)
+        if place == -1:
+            return self, "nothing", -1
+        if place == 0 and self.base:
+            return CLOSED, "commit", -1
+        return replace(self, savepoints=self.savepoints[:place]), "merge", place
+
+    def _return(self, name: str) -> tuple[Nesting, Outcome, int]:
+        """A savepoint that was not seen was set before anything else was: all that is known came after it."""
+        place = self._place(name)
+        kept = self.savepoints[: place + 1]
+        return replace(self, savepoints=kept, failed=False), "return", place
+
+    def _place(self, name: str) -> int:
+        return next((i for i in range(len(self.savepoints) - 1, -1, -1) if self.savepoints[i] == name), -1)
+
+
+CLOSED = Nesting()

@@ -1,0 +1,159 @@
+"""Statements analysed again with what the whole run knows of columns.
+
+In the flow's process a statement is analysed when it runs, and the columns of its tables are looked up later, together.
+So `SELECT *`, an INSERT without a column list and a column that could come from several tables may only be understood
+here. It is the statement's shown text that is analysed; where none may be shown, the first analysis stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset
+from prefect_lineage_events.naming import split_name
+from prefect_lineage_events.sql import Statement, TableRef, analyze
+from prefect_lineage_events.stitching.columns import STAR, Schemas
+from prefect_lineage_events.stitching.lifetimes import Life, Placed
+from prefect_lineage_events.stitching.provenance import DIRECT
+from prefect_lineage_events.stitching.steps import Step
+
+# What the analyser says of a statement whose tables are clear and only columns are not.
+_COLUMNS_ONLY = "columns:"
+# The lower, the more of a statement was understood.
+CONFIDENCE = {"exact": 0, "recovered": 1, "partial": 2}
+
+
+def analysed_again(placed: Iterable[Placed], schemas: Schemas) -> list[Placed]:
+    """The same, with column edges of a second analysis where the first one lacked schemas that are known now.
+
+    In order, since what one statement creates tells the next one its columns: `schemas` learns them.
+    """
+    return [_again(one, schemas) for one in placed]
+
+
+def _again(placed: Placed, schemas: Schemas) -> Placed:
+    """The statement as it is understood with these schemas, each value in the column at its position."""
+    understood = _understood(placed, schemas)
+    step = understood.step
+    if placed.target is None or not any(edge.position for edge in step.columns):
+        return understood
+    return replace(understood, step=replace(step, columns=_by_position(step.columns, schemas.listed(placed.target))))
+
+
+def _by_position(edges: Iterable[EventColumnEdge], names: Sequence[str]) -> tuple[EventColumnEdge, ...]:
+    """Edges into the columns that stand at their positions. What the query calls its values is no name of the target's.
+
+    Where those are not known, no column is; what decides over a value decides over the rows then.
+    """
+    found: list[EventColumnEdge] = []
+    for edge in edges:
+        at = edge.position - 1 if edge.position > 0 else len(names) + edge.position
+        if not edge.position or edge.column == STAR:
+            found.append(edge)
+        elif 0 <= at < len(names):
+            found.append(edge.model_copy(update={"column": names[at], "position": 0}))
+        elif edge.transformation not in DIRECT:
+            found.append(edge.model_copy(update={"column": STAR, "position": 0}))
+    return tuple(dict.fromkeys(found))
+
+
+def _understood(placed: Placed, schemas: Schemas) -> Placed:
+    step = placed.step
+    if not step.info.sql or not _lacked_schemas(placed, schemas) or not (known := _known(placed, schemas)):
+        return placed
+    statement = _statement(step, known)
+    if statement is None:
+        return placed
+    tables = {d.uri: d for d in (*step.inputs, *([step.output] if step.output else []))}
+    edges = column_edges(statement, step.output, tables.values())
+    if step.output and placed.target and step.operation == "create":
+        schemas.learn(placed.target, _declared(statement, step.output))
+    info = step.info.model_copy(update={"confidence": statement.confidence, "reason": statement.reason})
+    return replace(placed, step=replace(step, columns=edges, info=info))
+
+
+def _lacked_schemas(placed: Placed, schemas: Schemas) -> bool:
+    step = placed.step
+    if step.info.reason.startswith(_COLUMNS_ONLY) or any(e.source_column == STAR or e.position for e in step.columns):
+        return True
+    if placed.target is None or step.effect not in ("append", "overwrite"):
+        return False
+    into = {name.casefold() for name in schemas.names(placed.target)}
+    return bool(into) and any(e.transformation in DIRECT and e.column.casefold() not in into for e in step.columns)
+
+
+def _known(placed: Placed, schemas: Schemas) -> Mapping[str, Mapping[str, str]]:
+    """Columns by every name that the text may have for a table: `db.schema.t`, `schema.t`, `t`, where it is clear."""
+    found: dict[str, list[Life]] = {}
+    for life in (*placed.sources, *([placed.target] if placed.target else [])):
+        parts = split_name(life.name.name)
+        for start in range(len(parts)):
+            found.setdefault(".".join(parts[start:]), []).append(life)
+    return {
+        name: {c.name: c.type or "" for c in schemas.columns(lives[0])}
+        for name, lives in found.items()
+        if len(set(lives)) == 1 and schemas.columns(lives[0])
+    }
+
+
+def _statement(step: Step, known: Mapping[str, Mapping[str, str]]) -> Statement | None:
+    """The step's statement, if the second analysis sees the same one and understands it no worse."""
+    info = step.info
+    statements = analyze(
+        info.sql or "", dialect=info.dialect, database=info.database, schema=info.schema_name, schemas=known
+    )
+    if len(statements) != 1 or statements[0].kind != step.operation:
+        return None
+    statement = statements[0]
+    better = CONFIDENCE[statement.confidence] <= CONFIDENCE[info.confidence]
+    return statement if better and len(statement.inputs) >= len(step.inputs) else None
+
+
+def column_edges(
+    statement: Statement, output: EventDataset | None, tables: Iterable[EventDataset]
+) -> tuple[EventColumnEdge, ...]:
+    """The statement's column edges from these tables into `output` (None: into the result of a read)."""
+    named = list(tables)
+    edges = []
+    for edge in (*statement.columns, *statement.indirect):
+        source = dataset_named(edge.source, named)
+        if source and (edge.target is None or (output and dataset_named(edge.target, [output]))):
+            edges.append(
+                EventColumnEdge(
+                    column=edge.target_column,
+                    source=source.uri,
+                    source_column=edge.source_column,
+                    transformation=edge.transformation,
+                    position=edge.position,
+                )
+            )
+    return tuple(edges)
+
+
+def _declared(statement: Statement, output: EventDataset) -> tuple[Column, ...]:
+    table = next((t for t in statement.outputs if dataset_named(t, [output])), None)
+    columns = statement.declared.get(table.name, {}) if table else {}
+    return () if STAR in columns else tuple(Column(name=name, type=type_ or None) for name, type_ in columns.items())
+
+
+def dataset_named(table: TableRef, among: Sequence[EventDataset]) -> EventDataset | None:
+    """The dataset that the text's table is: one name is the end of the other's. None where two could be meant."""
+    if not table.parts:
+        fitting = [d for d in among if _leads_to(table.path, d)]
+    else:
+        wanted = [part.casefold() for part in table.parts]
+        fitting = [d for d in among if _same_end(wanted, [part.casefold() for part in split_name(d.name)])]
+    return fitting[0] if len({d.uri for d in fitting}) == 1 else None
+
+
+def _leads_to(path: str, dataset: EventDataset) -> bool:
+    """Is it the path of this file, as the text may have it: a URL, or a path from the program's own folder on?"""
+    whole = f"{dataset.namespace.partition('://')[2]}/{dataset.name}".lstrip("/")
+    tail = path.partition("://")[2] or path.removeprefix("file:").removeprefix("./")
+    return f"/{whole}".endswith(f"/{tail.lstrip('/')}")
+
+
+def _same_end(one: Sequence[str], other: Sequence[str]) -> bool:
+    length = min(len(one), len(other))
+    return length > 0 and one[-length:] == other[-length:]

@@ -1,0 +1,164 @@
+"""What the run's events tell, all together, of the columns of each dataset."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
+
+from prefect_lineage_events import events
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.events import SchemaEvent
+from prefect_lineage_events.stitching.lifetimes import Life, Lives, Placed
+from prefect_lineage_events.stitching.model import Column
+
+STAR = "*"
+_FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class _Observation:
+    """All columns of a dataset at one moment; types compare only with those of the same way of knowing."""
+
+    columns: tuple[Column, ...]
+    looked_up: bool
+
+
+class Schemas:
+    """Columns per life, and what kind of dataset it is. What was looked up counts before what statements let see.
+
+    `above` are columns as runs above knew them, for datasets of which this run learned none.
+    """
+
+    def __init__(
+        self,
+        placed: Sequence[Placed],
+        lives: Lives,
+        looked_up: Iterable[SchemaEvent],
+        above: Mapping[Dataset, tuple[Column, ...]] = MappingProxyType({}),
+    ) -> None:
+        self._columns: dict[Life, dict[str, Column]] = defaultdict(dict)
+        self._whole: dict[Dataset, list[_Observation]] = defaultdict(list)
+        self._kinds: dict[Life, str] = {}
+        self._listed: dict[Life, tuple[Column, ...]] = {}
+        for one in placed:
+            self._learn_from(one)
+        for one in placed:
+            self._learn_from_result(one)
+        found: dict[Life, tuple[Column, ...]] = {}
+        for event in sorted(looked_up, key=_observed):
+            for dataset in event.datasets:
+                if dataset.columns and (life := lives.named(dataset.dataset)):
+                    found[life] = _looked_up(dataset.columns)
+                    self._kinds[life] = dataset.kind
+                    self._whole[life.as_target].append(_Observation(found[life], looked_up=True))
+        for life in lives.all if above else ():
+            if not life.created and not self._columns.get(life) and (known := above.get(life.birth)):
+                found.setdefault(life, known)
+        self._listed.update(found)
+        for life, columns in found.items():
+            self._columns[life] = {c.name.casefold(): c for c in columns}
+
+    def columns(self, life: Life) -> tuple[Column, ...]:
+        return tuple(self._columns[life].values()) if life in self._columns else ()
+
+    def listed(self, life: Life) -> tuple[str, ...]:
+        """Its columns in the table's own order, where all of them are known."""
+        return tuple(c.name for c in self._listed.get(life, ()))
+
+    def kind(self, life: Life) -> str:
+        """What its statements say that it is; where they only say a name, what the store says."""
+        return life.kind if life.kind != "table" else self._kinds.get(life, life.kind)
+
+    def names(self, life: Life) -> list[str]:
+        return [c.name for c in self.columns(life)]
+
+    def spelled(self, life: Life, name: str) -> str:
+        """A column's name as its dataset spells it: Marquez and others compare it letter by letter.
+
+        A field of a struct (`address.city`) is a part of its column.
+        """
+        known = self._columns.get(life, {})
+        column = known.get(name.casefold()) or known.get(name.partition(".")[0].casefold())
+        return column.name if column else name
+
+    def learn(self, life: Life, columns: Iterable[events.Column]) -> None:
+        """All columns of a table, as a second look at the statement that made it showed them."""
+        self._listed.setdefault(life, _plain(columns))
+        self._add(life, _plain(columns))
+
+    def changes(self) -> dict[Dataset, str]:
+        """Per dataset, in words, how its columns changed while the run was on. Sorted."""
+        told = ((dataset, _told(whole)) for dataset, whole in self._whole.items())
+        return {dataset: text for dataset, text in sorted(told) if text}
+
+    def _learn_from(self, placed: Placed) -> None:
+        step = placed.step
+        if step.output and placed.target and step.output.columns:
+            columns = _plain(step.output.columns)
+            if step.operation == "create" and not any(e.column == STAR for e in step.columns):
+                self._columns[placed.target] = {}
+                self._listed[placed.target] = columns
+                self._whole[placed.target.as_target].append(_Observation(columns, looked_up=False))
+            self._add(placed.target, columns)
+        if step.operation == "alter" and placed.target:
+            self._listed.pop(placed.target, None)
+        for dataset in step.inputs:
+            if dataset.columns and (life := placed.by_uri.get(dataset.uri)):
+                self._add(life, _plain(dataset.columns))
+
+    def _learn_from_result(self, placed: Placed) -> None:
+        """`SELECT * FROM t` shows the columns of t, where nothing better is known."""
+        step = placed.step
+        if step.reads and len(placed.sources) == 1 and not self._columns.get(placed.sources[0]):
+            direct = [e for e in step.columns if e.transformation == "IDENTITY"]
+            if direct and all(e.column == STAR == e.source_column for e in direct):
+                self._add(placed.sources[0], _plain(step.result_columns))
+
+    def _add(self, life: Life, columns: Iterable[Column]) -> None:
+        known = self._columns[life]
+        for column in columns:
+            before = known.get(column.name.casefold())
+            if before is None or (before.type is None and column.type):
+                known[column.name.casefold()] = Column(before.name if before else column.name, column.type)
+
+
+def _plain(columns: Iterable[events.Column]) -> tuple[Column, ...]:
+    return tuple(Column(c.name, c.type or None) for c in columns if c.name and c.name != STAR)
+
+
+def _looked_up(columns: Iterable[events.Column]) -> tuple[Column, ...]:
+    """As the store has them: there, an empty type is a type (SQLite's columns of expressions have it)."""
+    return tuple(Column(c.name, c.type) for c in columns if c.name)
+
+
+def _observed(event: SchemaEvent) -> tuple[dt.datetime, str, int]:
+    observed = event.observed or _FIRST
+    observed = observed if observed.tzinfo else observed.replace(tzinfo=dt.timezone.utc)
+    return observed, str(event.emitter.id), event.emitter.sequence
+
+
+def _told(whole: Sequence[_Observation]) -> str:
+    parts = [_difference(before, after) for before, after in pairwise(whole)]
+    return "; ".join(dict.fromkeys(p for p in parts if p))
+
+
+def _difference(before: _Observation, after: _Observation) -> str:
+    old = {c.name.casefold(): c for c in before.columns}
+    new = {c.name.casefold(): c for c in after.columns}
+    parts = [f"added {c.name}" for key, c in new.items() if key not in old]
+    parts += [f"removed {c.name}" for key, c in old.items() if key not in new]
+    if before.looked_up == after.looked_up:
+        parts += [
+            f"{c.name} from {old[key].type} to {c.type}"
+            for key, c in new.items()
+            if key in old and c.type and old[key].type and _type(c.type) != _type(old[key].type)
+        ]
+    return ", ".join(parts)
+
+
+def _type(text: str | None) -> str:
+    return "".join((text or "").casefold().split())

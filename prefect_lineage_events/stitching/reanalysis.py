@@ -1,0 +1,233 @@
+"""Stored statements, analysed by today's analyser in place of that of their day: for a backfill with a better parser.
+
+What the text does not say, the first analysis still does: which connection and store it was, what a session knew
+(variables, the result of an earlier query, temporary tables), and which datasets a rule keeps out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from prefect_lineage_events.datasets import location, table_at
+from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, StatementInfo
+from prefect_lineage_events.naming import holds_tables, join_name, split_name
+from prefect_lineage_events.sql import Statement, TableRef, analyze
+from prefect_lineage_events.stitching.column_resolution import CONFIDENCE, column_edges, dataset_named
+from prefect_lineage_events.stitching.columns import STAR
+from prefect_lineage_events.stitching.model import Reanalysis
+from prefect_lineage_events.stitching.steps import Step
+
+# Capture ends a text so where it cut it.
+_CUT = "…"
+# Whether a dataset of this URI may be shown: the rules of capture.
+Reports = Callable[[str], bool]
+
+
+def read_anew(steps: Sequence[Step], reports: Reports) -> tuple[list[Step], Reanalysis]:
+    """The steps as today's analyser understands their texts, in the same order, and how many statements that concerns.
+
+    A statement stays as it is where its text was cut or not kept, or is understood no better than then.
+    """
+    by_statement: dict[object, list[Step]] = defaultdict(list)
+    for step in steps:
+        by_statement[step.info.id].append(step)
+    places = _Places(steps)
+    result: list[Step] = []
+    told = Reanalysis()
+    for group in by_statement.values():
+        anew, what = _read_anew(group, places, reports)
+        result += anew
+        told = told + what
+    return result, told
+
+
+def _read_anew(group: list[Step], places: _Places, reports: Reports) -> tuple[list[Step], Reanalysis]:
+    info = group[0].info
+    if group[0].how != "sql":
+        return group, Reanalysis()
+    if not info.sql:
+        return group, Reanalysis(textless=1)
+    if info.sql.endswith(_CUT):
+        return group, Reanalysis(cut=1)
+    anew = _understood(group, info.sql, places, reports)
+    if anew is None or _says(anew) == _says(group):
+        return group, Reanalysis(again=1)
+    return anew, Reanalysis(again=1, changed=1)
+
+
+def _understood(group: list[Step], text: str, places: _Places, reports: Reports) -> list[Step] | None:
+    """The statement's steps by its text; None where the first analysis knew as much, or what is new has no name."""
+    info = group[0].info
+    found = analyze(text, dialect=info.dialect, database=info.database, schema=info.schema_name)
+    if len(found) != 1 or CONFIDENCE[found[0].confidence] > CONFIDENCE[info.confidence]:
+        return None
+    statement = found[0]
+    names = _Names(group, text, places)
+    inputs, outputs = names.all(statement.inputs, names.read), names.all(statement.outputs, names.written)
+    if inputs is None or outputs is None:
+        return None
+    inputs, outputs = ([d for d in some if reports(d.uri)] for some in (inputs, outputs))
+    told = info.model_copy(
+        update={
+            "effect": statement.effect,
+            "confidence": statement.confidence,
+            "reason": statement.reason,
+            "renames": names.renames(statement) or info.renames,
+            "if_exists": statement.if_exists or info.if_exists,
+            "from_program": statement.from_program or info.from_program,
+        }
+    )
+    targets: list[EventDataset | None] = [*outputs] or [None]
+    return [_step(group, statement, told, inputs, target) for target in targets]
+
+
+def _step(
+    group: list[Step],
+    statement: Statement,
+    info: StatementInfo,
+    inputs: list[EventDataset],
+    output: EventDataset | None,
+) -> Step:
+    before = next((s for s in group if s.output and output and s.output.uri == output.uri), group[0])
+    operation = statement.kind if output or statement.kind in ("read", "misc") else "misc"
+    if output and not output.columns:
+        output = output.model_copy(update={"columns": _declared(statement, output)})
+    tables = {d.uri: d for d in (*inputs, *([output] if output else []))}
+    columns = column_edges(statement, output, tables.values())
+    return replace(
+        before,
+        info=info,
+        operation=operation,
+        output=output,
+        inputs=tuple(inputs),
+        columns=_better(before, columns, tables),
+        result_columns=before.result_columns or tuple(Column(name=name) for name in statement.result_columns),
+    )
+
+
+def _better(
+    before: Step, columns: tuple[EventColumnEdge, ...], tables: Mapping[str, EventDataset]
+) -> tuple[EventColumnEdge, ...]:
+    """What the session knew of columns counts where the text alone gives `*`, and for what is not in the text."""
+    of_these = tuple(edge for edge in before.columns if edge.source in tables)
+    if _has_star(columns) and of_these and not _has_star(of_these):
+        return of_these
+    sources = {edge.source for edge in columns}
+    return (*columns, *(edge for edge in of_these if edge.source not in sources))
+
+
+def _has_star(columns: Iterable[EventColumnEdge]) -> bool:
+    return any(edge.column == STAR == edge.source_column for edge in columns)
+
+
+def _declared(statement: Statement, output: EventDataset) -> tuple[Column, ...]:
+    table = next((t for t in statement.outputs if dataset_named(t, [output])), None)
+    declared = statement.declared.get(table.name, {}) if table else {}
+    return tuple(Column(name=name, type=type_ or None) for name, type_ in declared.items())
+
+
+def _says(steps: Iterable[Step]) -> object:
+    """What matters of steps to a picture, in an order of its own."""
+    return sorted(
+        (
+            step.operation,
+            step.effect or "",
+            step.output.uri if step.output else "",
+            sorted(d.uri for d in step.inputs),
+            sorted((e.source, e.source_column, e.column, e.transformation) for e in step.columns),
+            step.info.confidence,
+        )
+        for step in steps
+    )
+
+
+class _Names:
+    """The datasets that a text's tables are: those of the first analysis, and new ones beside them."""
+
+    def __init__(self, group: Sequence[Step], text: str, places: _Places) -> None:
+        self.read = list({d.uri: d for step in group for d in step.inputs}.values())
+        self.written = list({d.uri: d for step in group if (d := step.output)}.values())
+        self._info = group[0].info
+        self._text = text.casefold()
+        self._places = places
+
+    def all(self, tables: Iterable[TableRef], before: Sequence[EventDataset]) -> list[EventDataset] | None:
+        """The datasets of these tables, and those of `before` that the text does not name; None if one has no name."""
+        found: dict[str, EventDataset] = {}
+        for table in tables:
+            dataset = self._dataset(table)
+            if dataset is None:
+                return None
+            found[dataset.uri] = dataset
+        # Named in the text, and no table after all: an alias that was taken for one. Not named: the session knew it.
+        found |= {d.uri: d for d in before if d.uri not in found and not self._in_text(d)}
+        return list(found.values())
+
+    def renames(self, statement: Statement) -> tuple[tuple[str, str], ...]:
+        pairs = [(self._dataset(old), self._dataset(new)) for old, new in statement.renames]
+        return tuple((old.uri, new.uri) for old, new in pairs if old and new)
+
+    def _dataset(self, table: TableRef) -> EventDataset | None:
+        return dataset_named(table, [*self.read, *self.written]) or self._places.dataset(
+            table, self._info, [*self.read, *self.written]
+        )
+
+    def _in_text(self, dataset: EventDataset) -> bool:
+        last = re.split(r"[./@]", dataset.name)[-1].strip('"').casefold()
+        return last in self._text
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where tables of a connection are: their namespace, and how a full name begins."""
+
+    namespace: str
+    head: tuple[str, ...]
+
+    def dataset(self, table: TableRef) -> EventDataset | None:
+        depth = len(self.head) + 1
+        if len(table.parts) > depth:  # in an attached database, of which only the session knew
+            return None
+        name = join_name([*self.head[: depth - len(table.parts)], *table.parts])
+        if table.kind == "stage":
+            return EventDataset(namespace=self.namespace, name=f"@{name}", kind="stage")
+        return EventDataset(namespace=self.namespace, name=name, kind=table.kind)
+
+
+class _Places:
+    """Where the run's connections found their tables, by dialect and default database and schema."""
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        self._places: dict[tuple[str, str | None, str | None], set[_Place]] = defaultdict(set)
+        for step in steps:
+            info = step.info
+            datasets = (*step.inputs, *([step.output] if step.output else []))
+            self._places[info.dialect, info.database, info.schema_name].update(_places_of(datasets))
+
+    def dataset(self, table: TableRef, info: StatementInfo, beside: Iterable[EventDataset]) -> EventDataset | None:
+        """What a table is called that the first analysis did not see; None where that cannot be known."""
+        if table.temporary or (table.kind == "file" and "://" not in table.path):
+            return None
+        if table.namespace:
+            named = table_at(table.namespace, table.parts)
+            return EventDataset(namespace=named.namespace, name=named.name, kind=table.kind)
+        if table.kind == "file":
+            named = location(table.path)
+            return EventDataset(namespace=named.namespace, name=named.name, kind="file")
+        near = _places_of(beside) or self._places[info.dialect, info.database, info.schema_name]
+        namespaces = {place.namespace for place in near}
+        if len(namespaces) != 1 or not table.parts:
+            return None
+        found = {d.uri: d for place in near if (d := place.dataset(table))}
+        return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _places_of(datasets: Iterable[EventDataset]) -> set[_Place]:
+    return {
+        _Place(d.namespace, tuple(split_name(d.name)[:-1]))
+        for d in datasets
+        if not d.temporary and holds_tables(d.namespace) and not d.name.startswith("@")
+    }

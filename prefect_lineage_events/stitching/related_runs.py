@@ -1,0 +1,134 @@
+"""Rows that related runs handed over to a run in parameters, results and caches, and columns of tables.
+
+Such rows are steps of the run like its own reads, but for this: they are no use of a dataset by this run, unless
+something that it wrote was fed by them. What came in a parameter is in the hands of the flow's body, by itself for each
+parameter; what a subflow returned, in those of the task that stands for its call.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from uuid import UUID, uuid5
+
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.events import Column as EventColumn
+from prefect_lineage_events.events import EventColumnEdge, EventDataset, StatementInfo
+from prefect_lineage_events.history.model import RunHistory
+from prefect_lineage_events.stitching.columns import STAR, Schemas
+from prefect_lineage_events.stitching.dataflow import Dataflow
+from prefect_lineage_events.stitching.lifetimes import Life, place
+from prefect_lineage_events.stitching.model import Column
+from prefect_lineage_events.stitching.provenance import DIRECT
+from prefect_lineage_events.stitching.rows_in_memory import Rows
+from prefect_lineage_events.stitching.steps import Scope, Step, steps
+
+_FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
+
+
+def with_handed(own: Iterable[Step], history: RunHistory) -> list[Step]:
+    """The run's own steps with what was handed to it, each in its place in time."""
+    around = [*_from_above(history), *_from_below(history), *_from_cache(history)]
+    handed = sorted(around, key=lambda step: step.started)
+    whole: list[Step] = []
+    for step in own:
+        while handed and handed[0].started <= step.started:
+            whole.append(handed.pop(0))
+        whole.append(step)
+    return whole + handed
+
+
+def columns_above(history: RunHistory) -> dict[Dataset, tuple[Column, ...]]:
+    """The columns of datasets as the runs above knew them, the nearest first."""
+    found: dict[Dataset, tuple[Column, ...]] = {}
+    while (parent := history.parent) is not None:
+        placed, lives = place(with_handed(steps(parent), parent))
+        schemas = Schemas(placed, lives, parent.schemas)
+        for life in lives.all:
+            if not life.gone and (columns := schemas.columns(life)):
+                found.setdefault(life.as_target, columns)
+        history = parent
+    return found
+
+
+def _from_below(history: RunHistory) -> Iterator[Step]:
+    calls = {task.subflow: task for task in history.tasks.values() if task.subflow}
+    for subflow, below in sorted(history.subflows.items(), key=lambda item: str(item[0])):
+        call = calls.get(subflow)
+        if call is None:
+            continue
+        flow, schemas = _dataflow(below)
+        ended = call.ended or below.run.ended or _FIRST
+        for number, rows in enumerate(flow.attribution.handed()):
+            yield _step(rows, schemas, call.id, ended, f"{subflow} {number}")
+
+
+def _from_cache(history: RunHistory) -> Iterator[Step]:
+    """Rows that the makers of cached results had read of them, as if the tasks that gave these had."""
+    for task_id, cached in sorted(history.cached.items(), key=lambda item: str(item[0])):
+        task = history.tasks[task_id]
+        flow, schemas = _dataflow(cached.history)
+        for number, rows in enumerate(flow.attribution.handed_by([cached.task_run_id])):
+            yield _step(rows, schemas, task_id, task.ended or task.started or _FIRST, f"{task_id} {number}")
+
+
+def _from_above(history: RunHistory) -> Iterator[Step]:
+    parent = history.parent
+    if parent is None:
+        return
+    calls = [task for task in parent.tasks.values() if task.subflow == history.run.id]
+    if not calls:
+        return
+    flow, schemas = _dataflow(parent)
+    for call in calls:
+        began = history.run.started or _FIRST
+        given = [rows for givers in call.given for rows in flow.attribution.handed_by(givers)]
+        perhaps, doubtful = flow.attribution.handed_by_the_body(call)
+        for number, rows in enumerate([*given, *perhaps]):
+            step = _step(rows, schemas, None, began, f"{call.id} {number}")
+            yield replace(step, guessed=number >= len(given), doubtful=number >= len(given) and doubtful)
+
+
+def _dataflow(history: RunHistory) -> tuple[Dataflow, Schemas]:
+    placed, lives = place(with_handed(steps(history), history))
+    schemas = Schemas(placed, lives, history.schemas, columns_above(history))
+    return Dataflow(placed, history.tasks, schemas, infer_columns=False), schemas
+
+
+def _step(handed: Rows, schemas: Schemas, scope: Scope, at: dt.datetime, name: str) -> Step:
+    rows = handed.relation
+    sources = sorted(rows.sources, key=lambda life: life.as_source)
+    names = [shown for key, (shown, _) in rows.columns.items() if key in handed.names]
+    columns = [
+        EventColumnEdge(
+            column=name_,
+            source=origin.life.as_source.uri,
+            source_column=origin.column,
+            transformation=origin.transformation,
+        )
+        for name_, origins in rows.columns.values()
+        for origin in origins
+        if origin.transformation in DIRECT
+    ]
+    columns += [EventColumnEdge(column=STAR, source=life.as_source.uri, source_column=STAR) for life in rows.stars]
+    return Step(
+        info=StatementInfo(id=uuid5(_HANDED, name), rows=handed.count, executions=handed.executions),
+        operation="read",
+        how="task graph",
+        scopes=frozenset({scope}),
+        started=at,
+        last=at,
+        inputs=tuple(_event_dataset(life, schemas) for life in sources),
+        columns=tuple(columns),
+        result_columns=tuple(EventColumn(name=name_) for name_ in names),
+        handed=True,
+    )
+
+
+def _event_dataset(life: Life, schemas: Schemas) -> EventDataset:
+    columns = tuple(EventColumn(name=c.name, type=c.type) for c in schemas.columns(life))
+    return EventDataset(namespace=life.as_source.namespace, name=life.as_source.name, kind=life.kind, columns=columns)
+
+
+_HANDED = UUID("7d1ff0b2-3c9d-4a53-9a0c-3c4f3c6a9f10")

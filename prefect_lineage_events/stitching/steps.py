@@ -1,0 +1,172 @@
+"""The statements of a run in the order in which they ran: the events of one statement and output put together again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.events import (
+    Column,
+    EventColumnEdge,
+    EventDataset,
+    LineageEvent,
+    StatementInfo,
+    takes_python_rows,
+)
+from prefect_lineage_events.history.model import AssetEvent, RunHistory
+from prefect_lineage_events.naming import holds_tables
+from prefect_lineage_events.stitching.asset_keys import meant
+from prefect_lineage_events.stitching.model import How
+
+# Whose statement it is: a task run's, or (None) the flow's own body.
+Scope = UUID | None
+
+_LAST = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
+_FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement and one of its outputs (None: it only reads). It may stand for many executions, of many task runs.
+
+    `started` and `last` are when the first and the last of them began. `bound`, `constant`, `program_columns`,
+    `value_origins` and `threads` are those of `LineageEvent`. `handed`: rows that another run read and gave to this
+    one, which is no use of a dataset by this run; `guessed`: it perhaps gave them, and where `doubtful`, others too.
+    """
+
+    info: StatementInfo
+    operation: str
+    how: How
+    scopes: frozenset[Scope]
+    started: dt.datetime
+    last: dt.datetime
+    output: EventDataset | None = None
+    inputs: tuple[EventDataset, ...] = ()
+    columns: tuple[EventColumnEdge, ...] = ()
+    result_columns: tuple[Column, ...] = ()
+    bound: tuple[str, ...] | None = None
+    constant: tuple[str, ...] = ()
+    program_columns: tuple[tuple[str, str], ...] = ()
+    value_origins: frozenset[UUID] = frozenset()
+    threads: frozenset[str] = frozenset({""})
+    description: str | None = None
+    owners: tuple[str, ...] = field(default=())
+    handed: bool = False
+    guessed: bool = False
+    doubtful: bool = False
+
+    @property
+    def effect(self) -> str | None:
+        return self.info.effect
+
+    @property
+    def reads(self) -> bool:
+        """Does it hand rows to Python?"""
+        return self.operation == "read" and self.output is None
+
+    @property
+    def returns(self) -> bool:
+        """Does it hand the rows to Python that it took away, or changed (DELETE, UPDATE ... RETURNING)?"""
+        return self.operation == "write" and self.effect in ("delete", "update") and bool(self.result_columns)
+
+    @property
+    def takes_from_python(self) -> bool:
+        """Do its rows come from Python?"""
+        inputs, output = {i.uri for i in self.inputs}, self.output.uri if self.output else None
+        return takes_python_rows(self.info, self.operation, inputs, output, (self.bound, self.constant))
+
+    @property
+    def values_stand_in_text(self) -> bool:
+        """Does it bind nothing, so that all values that it writes are constants of its text?"""
+        return self.bound == () and bool(self.constant)
+
+
+def steps(history: RunHistory) -> list[Step]:
+    """The steps of a run, in order of time; those of one emitter that began together, in order of their numbers."""
+    merged: dict[tuple[object, ...], Step] = {}
+    for event in sorted(history.events, key=_order):
+        key = (event.statement.id, event.output and (event.output.uri, event.output.temporary))
+        merged[key] = _merge(merged[key], event) if key in merged else _step(event)
+    named = meant(history)
+    assets = [_asset_step(asset, history, named) for asset in history.assets if asset.succeeded]
+    return [*merged.values(), *assets]
+
+
+def _order(event: LineageEvent) -> tuple[dt.datetime, str, int]:
+    return _utc(event.statement.started, _FIRST), str(event.emitter.id), event.emitter.sequence
+
+
+def _step(event: LineageEvent) -> Step:
+    info = event.statement
+    started = _utc(info.started, _FIRST)
+    return Step(
+        info=info,
+        operation=event.operation,
+        how="sql" if info.dialect else "recorded",
+        scopes=frozenset((event.run.task_run_id, *event.task_runs)),
+        started=started,
+        last=max(started, _utc(info.last, started)),
+        output=event.output,
+        inputs=event.inputs,
+        columns=event.columns,
+        result_columns=event.result_columns,
+        bound=event.bound_columns,
+        constant=event.constant_columns,
+        program_columns=event.program_columns,
+        value_origins=frozenset(event.value_origins),
+        threads=frozenset(event.threads or ("",)),
+    )
+
+
+def _merge(step: Step, event: LineageEvent) -> Step:
+    """A statement with many inputs comes in parts; rows that were known late come with no execution of their own."""
+    late = event.statement.rows if event.statement.executions == 0 else None
+    return replace(
+        step,
+        info=step.info if late is None else step.info.model_copy(update={"rows": (step.info.rows or 0) + late}),
+        inputs=_union(step.inputs, event.inputs),
+        columns=_union(step.columns, event.columns),
+        result_columns=step.result_columns or event.result_columns,
+        threads=step.threads | frozenset(event.threads or ("",)),
+        scopes=step.scopes | {event.run.task_run_id, *event.task_runs},
+    )
+
+
+def _union(first: tuple, second: tuple) -> tuple:  # type: ignore[type-arg]
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _asset_step(asset: AssetEvent, history: RunHistory, named: Mapping[Dataset, Dataset]) -> Step:
+    """An asset is materialised when its task has ended, after all that the task did."""
+    task = history.tasks.get(asset.task_run_id) if asset.task_run_id else None
+    ended = _utc(task.ended if task else None, _LAST)
+    return Step(
+        info=StatementInfo(id=asset.task_run_id or history.run.id),
+        operation="write",
+        how="asset",
+        scopes=frozenset({asset.task_run_id}),
+        started=ended,
+        last=ended,
+        output=_event_dataset(named.get(asset.dataset, asset.dataset)),
+        inputs=tuple(_event_dataset(named.get(upstream, upstream)) for upstream in asset.upstream),
+        description=asset.description,
+        owners=asset.owners,
+    )
+
+
+def _event_dataset(dataset: Dataset) -> EventDataset:
+    kind = "table" if holds_tables(dataset.namespace) else "asset"
+    return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind)
+
+
+def _utc(time: dt.datetime | None, default: dt.datetime) -> dt.datetime:
+    if time is None:
+        return default
+    return time if time.tzinfo else time.replace(tzinfo=dt.timezone.utc)
+
+
+def scopes_of(steps: Iterable[Step]) -> set[Scope]:
+    return {scope for step in steps for scope in step.scopes}

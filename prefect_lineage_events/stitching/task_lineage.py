@@ -1,0 +1,119 @@
+"""The lineage of each task of a flow run, and of the flow's own body beside them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from uuid import UUID, uuid5
+
+from prefect_lineage_events.history.model import RunHistory, TaskRun
+from prefect_lineage_events.stitching.dataflow import Fed
+from prefect_lineage_events.stitching.lifetimes import Placed
+from prefect_lineage_events.stitching.model import Lineage, TaskLineage
+from prefect_lineage_events.stitching.steps import Scope, scopes_of
+
+_MARK = " (task)"
+_LATE = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
+# Gives the lineage of some statements of a run and of what fed their outputs.
+Part = Callable[[Sequence[Placed], Sequence[Fed]], Lineage]
+
+
+def lineage_by_task(
+    history: RunHistory, placed: Sequence[Placed], fed: Sequence[Fed], part: Part
+) -> tuple[TaskLineage, ...]:
+    """The lineage of each task that touched data, in the order in which the tasks began.
+
+    A task that is mapped or called in a loop is one: a job shows what its last run did, so that its runs must be told
+    as one for each of their outputs to have a writer.
+    """
+    tasks = _known_tasks(history, scopes_of(p.step for p in placed))
+    names = _names(tasks)
+    its_placed: dict[str, list[Placed]] = defaultdict(list)
+    its_fed: dict[str, list[Fed]] = defaultdict(list)
+    for one in placed:
+        for name in {names[scope] for scope in one.step.scopes if scope in names}:
+            its_placed[name].append(one)
+    for write in fed:
+        for name in {names[scope] for scope in write.scopes if scope in names}:
+            its_fed[name].append(write)
+    runs: dict[str, list[TaskRun]] = defaultdict(list)
+    for task in sorted(tasks, key=_by_time):
+        runs[names[task.id]].append(task)
+    jobs = _jobs(runs, _subflow_names(history))
+    lineages = {name: part(its_placed[name], its_fed[name]) for name in runs if name in its_placed}
+    return tuple(
+        TaskLineage(uuid5(history.run.id, f"task {name}"), name, jobs[name], lineage, tuple(runs[name]))
+        for name, lineage in lineages.items()
+        if not lineage.empty
+    )
+
+
+def lineage_of_body(placed: Sequence[Placed], fed: Sequence[Fed], part: Part, *, whole: Lineage) -> Lineage:
+    """Lineage of what no task did. `whole` is that of the whole run, which is the body's where there are no tasks."""
+    if scopes_of(p.step for p in placed) <= {None}:
+        return whole
+    return part([p for p in placed if None in p.step.scopes], [write for write in fed if None in write.scopes])
+
+
+def _known_tasks(history: RunHistory, scopes: Iterable[Scope]) -> list[TaskRun]:
+    """All task runs of the run, also those that touched nothing: how they ended is the task's end too.
+
+    A task run that Prefect does not know is one of a task without a name. The task run that stands for the call of a
+    subflow is the subflow's.
+    """
+    known = [task for task in history.tasks.values() if not task.subflow]
+    unknown = sorted((scope for scope in scopes if scope and scope not in history.tasks), key=str)
+    return [*known, *(TaskRun(id_, "task", "task") for id_ in unknown)]
+
+
+def _names(tasks: Collection[TaskRun]) -> dict[UUID, str]:
+    """The name of each task run's task, the same for all its runs.
+
+    Where a flow names the runs of a task as it likes, the name of its function is what stays the same; the key has a
+    hash of its code behind it, which does not.
+    """
+    by_prefect: dict[str, set[str | None]] = defaultdict(set)
+    for task in tasks:
+        by_prefect[task.task_key].add(_named_by_prefect(task))
+    named = {key: names.pop() if len(names) == 1 else None for key, names in by_prefect.items()}
+    return {task.id: named[task.task_key] or task.task_key.rpartition("-")[0] or task.task_key for task in tasks}
+
+
+def _named_by_prefect(task: TaskRun) -> str | None:
+    """The task's name, where Prefect named the run: `<task>-` and the dynamic key, or up to three characters of it."""
+    if task.dynamic_key is not None:
+        ends = (f"-{task.dynamic_key}", f"-{task.dynamic_key[:3]}")
+        return next((task.name.removesuffix(end) for end in ends if task.name.endswith(end)), None)
+    by_prefect = re.fullmatch(r"(.+)-[0-9a-f]{1,3}", task.name)
+    return by_prefect[1] if by_prefect else None
+
+
+def _subflow_names(history: RunHistory) -> set[str]:
+    """The names of the flows that the run called, as far as the task runs that stand for their calls tell."""
+    called = {_named_by_prefect(task) or task.name for task in history.tasks.values() if task.subflow}
+    # A deployment that was called is named FLOW/DEPLOYMENT.
+    return called | {name.partition("/")[0] for name in called}
+
+
+def _jobs(names: Iterable[str], subflows: Collection[str]) -> dict[str, str]:
+    """The name of each task among the jobs below its flow: its own, and a mark behind it where a subflow has that
+    name, or would have a task of its own of that name.
+
+    The mark comes as often as it takes for no other task and no subflow to have the result.
+    """
+    names = sorted(names)
+    taken = {*names, *subflows}
+    jobs = {}
+    for name in names:
+        jobs[name] = name
+        if name in subflows or any(name.startswith(f"{subflow}.") for subflow in subflows):
+            while jobs[name] in taken:
+                jobs[name] += _MARK
+            taken.add(jobs[name])
+    return jobs
+
+
+def _by_time(task: TaskRun) -> tuple[dt.datetime, str, str]:
+    return task.started or _LATE, task.name, str(task.id)

@@ -1,0 +1,120 @@
+"""One assembler at a time has a run in hand, for as long as it lives."""
+
+from __future__ import annotations
+
+import contextvars
+import datetime as dt
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from prefect import get_client
+
+from prefect_lineage_events.assembler import lease, publishing
+from prefect_lineage_events.history import api
+from prefect_lineage_events.settings import settings
+
+
+def held(client, run_id) -> str | None:
+    return next((str(row["data"]) for row in lease._claims(client, run_id)), None)
+
+
+def test_a_claim_ends_with_the_delivery(client):
+    run_id = uuid4()
+    with lease.claim(client, run_id, 0):
+        assert held(client, run_id)
+    assert held(client, run_id) is None
+
+
+def test_a_claim_is_renewed_while_the_delivery_takes_its_time(client, monkeypatch):
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_CLAIM_SECONDS", "2")
+    settings.cache_clear()
+    run_id = uuid4()
+    with lease.claim(client, run_id, 0):
+        first, deadline = held(client, run_id), time.monotonic() + 300
+        while (now := held(client, run_id)) == first:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert now is not None
+
+
+def test_a_claim_that_cannot_be_renewed_is_not_the_deliverys_trouble(client, monkeypatch, caplog):
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_CLAIM_SECONDS", "1")
+    settings.cache_clear()
+    run_id = uuid4()
+    with lease.claim(client, run_id, 0):
+        for row in lease._claims(client, run_id):
+            publishing.delete_artifact(client, UUID(row["id"]))
+        deadline = time.monotonic() + 300
+        while "could not be renewed" not in caplog.text:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_a_claim_that_cannot_be_taken_back_is_not_the_deliverys_trouble(client, monkeypatch, caplog):
+    run_id = uuid4()
+    with monkeypatch.context() as busy:
+
+        def unanswered(*_, **__):
+            raise httpx.ReadTimeout("the database is locked")
+
+        with lease.claim(client, run_id, 0):
+            busy.setattr(client, "request", unanswered)
+    assert "could not be taken back" in caplog.text
+    assert held(client, run_id)
+
+
+def test_claims_that_the_dead_left_are_removed_and_the_others_stay(client):
+    dead, expired, living = uuid4(), uuid4(), uuid4()
+    script = (
+        "import sys, uuid; from prefect import get_client; from prefect_lineage_events.assembler import claims\n"
+        "with get_client(sync_client=True) as c: assert claims.try_claim(c, uuid.UUID(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", script, str(dead)], check=True)
+    with pytest.MonkeyPatch.context() as long_ago:
+        long_ago.setattr(api, "now", lambda _: dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=1))
+        assert lease.try_claim(client, expired)
+    with lease.claim(client, living, 0):
+        assert lease.release_dead(client) >= 2
+        assert [bool(held(client, run_id)) for run_id in (dead, expired, living)] == [False, False, True]
+
+
+def test_of_many_at_once_one_has_the_claim(client):
+    run_id, ready = uuid4(), threading.Barrier(4)
+
+    def ask():
+        with get_client(sync_client=True) as mine:
+            ready.wait()
+            return lease.try_claim(mine, run_id)
+
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(contextvars.copy_context().run, ask) for _ in range(4)]
+    got = [future.result() for future in asked]
+    assert sum(claim_id is not None for claim_id in got) <= 1
+    assert len(list(lease._claims(client, run_id))) <= 1
+    publishing.delete_artifact(client, next(filter(None, got), uuid4()))
+    assert lease.try_claim(client, run_id)
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["", "no time at all", "2026-13-45 me", "9999-12-31T00:00:00+00:00 me", "2026-01-01", None, 7, {"until": []}],
+)
+def test_what_is_no_claim_holds_nothing(client, data):
+    run_id = uuid4()
+    publishing.create_artifact(client, type=lease.TYPE, data=data, task_run_id=run_id)
+    assert lease.try_claim(client, run_id)
+
+
+def test_a_claim_makes_no_event_and_is_on_no_page(client):
+    run_id = uuid4()
+    with lease.claim(client, run_id, 0):
+        (row,) = lease._claims(client, run_id)
+        assert row["key"] is None
+        shown = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
+        assert not api.post(client, "/artifacts/filter", shown)

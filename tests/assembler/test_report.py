@@ -1,0 +1,187 @@
+"""The text on the run's page: complete, bounded, and broken by no name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import pytest
+
+from prefect_lineage_events.assembler.ledger import Sent
+from prefect_lineage_events.assembler.report import MAX_COLUMNS, MAX_DATASETS, markdown
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.history.model import Completeness, FlowRun, RejectedEvent
+from prefect_lineage_events.stitching.model import (
+    Bundle,
+    Column,
+    ColumnEdge,
+    DatasetUse,
+    Edge,
+    Lineage,
+    RunLineage,
+    StatementSummary,
+    UnknownSource,
+)
+from tests.test_escaping import HOSTILE
+
+ORDERS, REPORT = Dataset("postgres://db:5432", "shop.orders"), Dataset("postgres://db:5432", "shop.report")
+# An address of ours holds nothing that could end it.
+OWN_LINKS = r"\[events\]\(\.\./\.\./events\?[\w.~%=&-]+\)|!\[[\w ]+\]\(data:image/svg\+xml;base64,[\w+/=]+\)"
+RUN = FlowRun(uuid4(), "busy-bee", uuid4(), "nightly", "COMPLETED")
+
+
+def lineage(**more) -> Lineage:
+    return Lineage(
+        **{
+            "inputs": (DatasetUse(ORDERS),),
+            "outputs": (DatasetUse(REPORT, rows=12345, lifecycle="OVERWRITE"),),
+            "edges": (Edge(ORDERS, REPORT),),
+            "columns": (ColumnEdge(ORDERS, "amount", REPORT, "total", "AGGREGATION"),),
+            **more,
+        }
+    )
+
+
+def text(**more) -> str:
+    return markdown(RunLineage(RUN, lineage(**more)))
+
+
+def test_graph_tables_rows_and_columns_are_shown():
+    shown = text()
+    assert "![Graph of the datasets of this run](data:image/svg+xml;base64," in shown
+    assert "| `shop.orders` | `postgres://db:5432` | table |" in shown
+    assert "12,345 | OVERWRITE |" in shown
+    assert "| `shop.report.total` | `shop.orders.amount` (aggregated) |" in shown
+
+
+def test_edges_that_are_told_in_bundles_are_counted():
+    bundle = Bundle(None, ((ORDERS, "same task"), (REPORT, "same task")), (ORDERS, REPORT, REPORT))
+    assert "6 edges are not drawn: in one task," in text(bundles=(bundle,))
+    assert "12 edges are not drawn: in 2 tasks," in text(bundles=(bundle, bundle))
+    assert "not drawn" not in text()
+
+
+def test_edges_by_equal_names_are_told_apart():
+    inferred = text(columns=(ColumnEdge(ORDERS, "id", REPORT, "id", "TRANSFORMATION", inferred=True),))
+    assert "(inferred from the same column name: Python may have changed the values)" in inferred
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("TRANSFORMATION", "computed from it"), ("CONDITIONAL", "decides which value it is"), ("NEW_KIND", "`new_kind`")],
+)
+def test_how_a_column_comes_about_is_said_in_plain_words(kind, words):
+    assert f"({words})" in text(columns=(ColumnEdge(ORDERS, "id", REPORT, "id", kind),))
+
+
+def test_outputs_of_an_unknown_source_are_named_with_what_they_may_be_of():
+    told = text(unknown=(UnknownSource(REPORT, "unknown", (ORDERS,)),))
+    assert "## Source unknown" in told
+    assert "| `shop.report` | source unknown |  | `shop.orders` |" in told
+    assert "| `shop.report` |  | `total` |  |" in text(unknown=(UnknownSource(REPORT, "known", columns=("total",)),))
+    assert "Source unknown" not in text()
+
+
+def test_a_complete_run_says_nothing_of_completeness():
+    assert "Incomplete" not in text()
+
+
+def test_what_is_missing_is_said():
+    short, open_ = uuid4(), uuid4()
+    missing = Completeness(missing={short: (1, 2)}, unclosed=(open_,), dropped=7)
+    shown = markdown(RunLineage(RUN, lineage(), completeness=missing))
+    assert "2 lineage events have not arrived" in shown
+    assert "1 processes of the run never said that they were done" in shown
+    assert "7 statements were dropped" in shown
+    assert f"- emitter {short}: events 1-2" in shown
+    assert f"- emitter {open_}: its closing count" in shown
+
+
+def test_a_refusal_is_shown_with_its_reason():
+    refused = Sent("http http://marquez:5000", "d", 2, 2, rejected=1, reasons=("422 blank name",))
+    shown = markdown(RunLineage(RUN, lineage()), {"marquez": refused})
+    assert "## Refused by marquez\n\n- 422 blank name" in shown
+
+
+def test_what_each_target_has_is_shown_by_the_name_that_people_type():
+    sent = {"marquez": Sent("http x", "d", 2, 3, rejected=1), "out.jsonl": Sent("file /x/out.jsonl", "d", 3, 3)}
+    shown = markdown(RunLineage(RUN, lineage()), sent)
+    assert "| `marquez` | 1 | 1 | 1 |" in shown
+    assert "| `out.jsonl` | 3 | 0 | 0 |" in shown
+
+
+def test_why_a_statement_was_not_understood_is_said_once():
+    partial = StatementSummary("?", "duckdb", confidence="partial", reason="unknown syntax")
+    assert text(statements=(partial, partial)).count("unknown syntax") == 1
+
+
+def test_a_run_that_is_there_for_its_children_says_so():
+    shown = markdown(RunLineage(RUN, Lineage(), descendants_have_lineage=True))
+    assert "runs below it did" in shown
+    assert "svg" not in shown
+
+
+def test_schema_changes_are_listed():
+    shown = markdown(RunLineage(RUN, lineage(), schema_changes={REPORT: "column total: integer, now text"}))
+    assert "- `shop.report`: column total: integer, now text" in shown
+
+
+def test_columns_stand_in_the_order_of_their_table():
+    names = ("zone", "amount", "id")
+    report = DatasetUse(REPORT, columns=tuple(Column(name) for name in names))
+    edges = tuple(sorted(ColumnEdge(ORDERS, name, REPORT, name) for name in (*names, "*")))
+    shown = re.findall(r"`shop\.report\.(\S+)` \|", text(outputs=(report,), columns=edges))
+    assert shown == ["zone", "amount", "id", "*"]
+
+
+def test_each_dataset_links_to_its_events_in_the_form_of_both_interfaces():
+    odd = Dataset("file", "/a b/c)&resource=x.csv")
+    links = re.findall(r"\[events\]\((\S+)\) \|", text(inputs=(DatasetUse(odd),), outputs=()))
+    (address,) = [urlsplit(link) for link in links]
+    assert address.path == "../../events"
+    assert parse_qs(address.query) == {"resource": [odd.uri, odd.uri]}
+
+
+def test_names_break_neither_table_nor_code():
+    odd = Dataset("file", "a|b`c\nd")
+    shown = text(inputs=(DatasetUse(odd),))
+    assert "| `a\\|b'c\\nd` |" in shown
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_nothing_of_an_event_means_anything_on_the_page(hostile):
+    name = hostile if hostile.strip() else "x"
+    odd = Dataset(f"s3://{name}", name)
+    use = DatasetUse(odd, kind=hostile, renamed_from=odd, lifecycle="RENAME")
+    summary = StatementSummary(None, "", confidence="partial", reason=hostile)
+    found = RunLineage(
+        replace(RUN, flow_name=hostile, name=hostile),
+        lineage(
+            inputs=(use,),
+            outputs=(use,),
+            edges=(Edge(odd, REPORT),),
+            columns=(ColumnEdge(odd, hostile, odd, hostile, hostile),),
+            statements=(summary,),
+        ),
+        completeness=Completeness(rejected=(RejectedEvent(hostile, hostile, hostile),)),
+        schema_changes={odd: hostile},
+    )
+    shown = markdown(found, {hostile: Sent("t", "d", 1, 2, 1, reasons=(hostile,))})
+    assert all(c.isprintable() for line in shown.split("\n") for c in line.replace("\u2060", ""))
+    for line in shown.split("\n"):
+        outside_code = re.sub(r"`[^`]*`|" + OWN_LINKS, "", line)
+        assert not re.search(r"(?<!\\)[<\[]|://|\bwww\.", outside_code), line
+        if line.startswith("|"):
+            bars = re.findall(r"(?<!\\)(?:\\\\)*\|", line)
+            assert len(bars) in (3, 5, 7), line
+
+
+def test_what_is_beyond_the_bounds_is_counted():
+    many = tuple(DatasetUse(Dataset("s3://b", f"k{n}")) for n in range(MAX_DATASETS + 5))
+    columns = tuple(ColumnEdge(ORDERS, "a", REPORT, f"c{n}") for n in range(MAX_COLUMNS + 7))
+    shown = text(inputs=many, columns=columns)
+    assert "... and 5 more datasets." in shown
+    assert "... and 7 more column edges." in shown
+    assert len(shown) < 100_000

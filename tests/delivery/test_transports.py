@@ -1,0 +1,260 @@
+"""The client's transports, fit for what our targets do: slow answers, half answers, redirects, keys."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+from prefect.blocks.system import Secret
+
+from prefect_lineage_events.delivery import transports
+from prefect_lineage_events.delivery.configuration import places
+from prefect_lineage_events.delivery.deliver import TransientDeliveryError, deliver
+from prefect_lineage_events.delivery.targets import targets
+from prefect_lineage_events.delivery.transports import Outlet
+from prefect_lineage_events.openlineage.events import run_events
+from prefect_lineage_events.settings import settings
+from tests.openlineage.conftest import elt
+from tests.stitching.pictures import run
+
+pytestmark = pytest.mark.usefixtures("nothing_configured")
+SETTING = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"
+
+
+@pytest.fixture
+def events():
+    return run_events(run(elt()), namespace="prefect://acme")
+
+
+def send(events) -> list[str | None]:
+    return [refusal for target in targets() for refusal in deliver(events, target)]
+
+
+def http(**config) -> Outlet:
+    (place,) = places({"type": "http", "url": "http://marquez:5000", **config})
+    return Outlet(place)
+
+
+def test_large_events_have_time():
+    assert http()._client.transport.timeout == 60.0
+
+
+def test_a_timeout_of_the_users_stays():
+    assert http(timeout=7)._client.transport.timeout == 7
+
+
+def test_the_asynchronous_transport_is_made_synchronous_for_it_loses_events():
+    assert http(type="async_http")._client.transport.kind == "http"
+
+
+@contextmanager
+def raw_server(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
+    """Answers each connection with just these bytes, and closes it."""
+    got: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    got.append(connection.recv(1_000_000))
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", got
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_answer_that_breaks_off_behind_its_good_status_is_an_answer(events, monkeypatch):
+    with raw_server(b"HTTP/1.1 201 Created\r\nContent-Length: 50\r\n\r\nhalf") as (url, got):
+        monkeypatch.setenv("OPENLINEAGE_URL", url)
+        assert send(events[:1]) == [None]
+        assert len(got) == 1
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 20", b"HTTP/1.1 503 Away\r\nContent-Length: 50\r\n\r\nhalf"])
+def test_an_answer_that_says_nothing_good_is_for_another_try(events, monkeypatch, answer):
+    with raw_server(answer) as (url, _):
+        monkeypatch.setenv("OPENLINEAGE_URL", url)
+        with pytest.raises(TransientDeliveryError) as caught:
+            send(events)
+        assert caught.value.soon
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_redirect_that_would_lose_the_event_is_not_followed(events, backend, status):
+    page = backend(lambda event: (200, "a login page", {}))
+    server = backend(lambda event: (status, "", {"Location": page.url}))
+    with pytest.raises(TransientDeliveryError, match=page.url):
+        send(events)
+    assert (len(server.got), page.got) == (1, [])
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_redirect_that_keeps_the_event_is_followed(events, backend, status):
+    moved = backend()
+    backend(lambda event: (status, "", {"Location": f"{moved.url}/api/v1/lineage"}))
+    assert send(events) == [None, None]
+    assert moved.types() == ["START", "COMPLETE"]
+
+
+def test_datahub_is_given_the_events_as_they_are_with_its_token(events, backend, monkeypatch):
+    server = backend()
+    monkeypatch.setenv("OPENLINEAGE_ENDPOINT", "openapi/openlineage/api/v1/lineage")
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", "hunter22")
+    send(events)
+    assert server.headers[0]["path"] == "/openapi/openlineage/api/v1/lineage"
+    assert server.headers[0]["Authorization"] == "Bearer hunter22"
+    assert server.got[-1]["outputs"][0]["facets"].keys() == events[-1]["outputs"][0]["facets"].keys()
+
+
+def test_a_key_of_our_settings_goes_to_the_target_that_has_none(events, backend, monkeypatch):
+    server = backend()
+    monkeypatch.setenv(f"{SETTING}API_KEY", "hunter22")
+    settings.cache_clear()
+    send(events)
+    assert server.headers[0]["Authorization"] == "Bearer hunter22"
+    assert "hunter22" not in repr(settings())
+
+
+def test_a_key_of_the_clients_configuration_goes_before_ours(events, backend, monkeypatch):
+    server = backend()
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", "theirs")
+    monkeypatch.setenv(f"{SETTING}API_KEY", "ours")
+    settings.cache_clear()
+    send(events)
+    assert server.headers[0]["Authorization"] == "Bearer theirs"
+
+
+def test_one_key_for_two_targets_is_not_guessed_at(monkeypatch):
+    parts = [{"type": "http", "url": f"http://{host}:5000"} for host in ("marquez", "datahub")]
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT", json.dumps({"type": "composite", "transports": parts}))
+    monkeypatch.setenv(f"{SETTING}API_KEY", "hunter22")
+    settings.cache_clear()
+    with pytest.raises(ValueError, match="marquez:5000, datahub:5000 have no key of their own") as caught:
+        targets()
+    assert "hunter22" not in str(caught.value)
+
+
+@pytest.fixture
+def key_block(prefect_server) -> str:
+    Secret(value="from-the-block").save("marquez-key", overwrite=True)
+    return "marquez-key"
+
+
+def test_a_key_may_be_in_a_secret_block(events, backend, monkeypatch, key_block):
+    server = backend()
+    monkeypatch.setenv(f"{SETTING}API_KEY_BLOCK", key_block)
+    settings.cache_clear()
+    assert "from-the-block" not in repr(targets())
+    send(events)
+    assert server.headers[0]["Authorization"] == "Bearer from-the-block"
+
+
+def test_any_value_of_the_configuration_may_be_in_a_secret_block(events, backend, monkeypatch, key_block):
+    server = backend()
+    headers = {"X-Token": f"{{{{ prefect.blocks.secret.{key_block} }}}}"}
+    transport = {"type": "http", "url": server.url, "custom_headers": headers}
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT", json.dumps(transport))
+    send(events)
+    assert server.headers[0]["X-Token"] == "from-the-block"
+
+
+def test_a_block_that_is_missing_is_named_and_the_run_waits(events, backend, monkeypatch, prefect_server):
+    backend()
+    monkeypatch.setenv(f"{SETTING}API_KEY_BLOCK", "no-such-block")
+    settings.cache_clear()
+    with pytest.raises(TransientDeliveryError, match="no-such-block"):
+        send(events)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        {"url": "http://etl:hunter22@127.0.0.1:9"},
+        {"auth": {"type": "api_key", "apiKey": "hunter22\nbroken"}},
+        {"custom_headers": {"X-Api-Key": "hunter22\nbroken"}},
+    ],
+    ids=["in the address", "as the key", "in a header"],
+)
+def test_no_secret_is_told_by_errors_and_logs(events, monkeypatch, caplog, secret):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT", json.dumps({"type": "http", "url": "http://127.0.0.1:9", **secret}))
+    with pytest.raises(TransientDeliveryError) as caught:
+        send(events)
+    assert "hunter22" not in "".join(traceback.format_exception(caught.value))
+    assert "hunter22" not in "".join(r.getMessage() for r in caplog.records if r.name.startswith("prefect_lineage"))
+    assert "hunter22" not in repr(targets())
+
+
+@contextmanager
+def dripping(head: bytes) -> Iterator[str]:
+    """Answers with this, and then a space every tenth of a second for as long as anybody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                connection.recv(1_000_000)
+                connection.sendall(head)
+                while True:
+                    connection.sendall(b" ")
+                    time.sleep(0.1)
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=drip, args=(listening.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_target_that_never_finishes_its_first_line_is_given_up(events, monkeypatch):
+    monkeypatch.setattr(transports, "_TIMEOUTS", 0.01)
+    with dripping(b"HTTP/1.1 20") as url:
+        monkeypatch.setenv("OPENLINEAGE_URL", url)
+        with pytest.raises(TransientDeliveryError, match=r"no whole answer within 0\.6 s") as caught:
+            send(events)
+    assert not caught.value.soon
+
+
+@pytest.mark.parametrize(
+    ("status", "refusals"), [(b"201 Created", [None]), (b"422 Unprocessable", ["HTTP 422: blank name"])]
+)
+def test_an_answer_that_never_ends_is_read_no_further_than_it_is_looked_at(events, monkeypatch, status, refusals):
+    monkeypatch.setattr(transports, "_BODY_SECONDS", 0.3)
+    with dripping(b"HTTP/1.1 " + status + b"\r\nContent-Type: text/plain\r\n\r\nblank name") as url:
+        monkeypatch.setenv("OPENLINEAGE_URL", url)
+        assert send(events[:1]) == refusals
+
+
+def test_an_answer_without_end_takes_no_memory(events, backend):
+    backend(lambda event: (422, "x" * 3_000_000, {}))
+    refused = send(events)
+    assert all(one and len(one) < 1_000 for one in refused)
+
+
+def test_an_answer_is_cut_where_nothing_more_of_it_is_looked_at(events, backend, monkeypatch):
+    backend(lambda event: (500, '{"code": 400, "message": "' + "x" * 3_000_000 + '"}', {}))
+    monkeypatch.setattr(transports, "_MAX_BODY", 1_000)
+    with pytest.raises(TransientDeliveryError) as caught:
+        send(events)
+    assert caught.value.unclear
+
+
+def test_one_connection_serves_for_all_events(events, backend):
+    server = backend(lambda event: (201, "taken", {}))
+    send(events * 5)
+    assert len({headers["peer"] for headers in server.headers}) == 1

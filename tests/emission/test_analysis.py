@@ -1,0 +1,297 @@
+"""Table references become datasets, statements become what events say; with the real SQL room behind."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prefect_lineage_events import datasets
+from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.emission.analysis import meanings
+from prefect_lineage_events.emission.connection_state import ConnectionState
+from prefect_lineage_events.emission.notes import Connection, StatementNote
+from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.events import Column
+from prefect_lineage_events.settings import LineageSettings
+from prefect_lineage_events.sql.model import TableRef
+from tests.emission.conftest import STARTED, make_run
+
+POSTGRES = datasets.server("postgres", "db.example.org", None, "shop", "public")
+SNOWFLAKE = datasets.snowflake("org-acct", "SHOP", "PUBLIC")
+RUN = make_run()
+
+
+class Reader:
+    """A connection whose statements are read as our thread does."""
+
+    def __init__(self, store: Store, **values: Any) -> None:
+        self.connection = Connection(store)
+        self.state = ConnectionState.of(self.connection)
+        self.values = LineageSettings(**values)
+
+    def __call__(self, sql: str, **more: Any) -> list[Draft]:
+        note = StatementNote(self.connection, sql, RUN, STARTED, 0.1, True, **more)
+        return [draft for meaning in meanings(note, self.state, self.values) for draft in meaning.drafts]
+
+
+def shape(drafts: list[Draft]) -> list[tuple[str, str | None, list[str]]]:
+    return [(d.operation, d.output and d.output.name, [i.name for i in d.inputs]) for d in drafts]
+
+
+def test_names_are_completed_and_folded_as_the_store_does() -> None:
+    read = Reader(SNOWFLAKE)
+    assert shape(read('insert into mart.sales select * from "orders" join customers using (id)')) == [
+        ("write", "SHOP.MART.SALES", ["SHOP.PUBLIC.orders", "SHOP.PUBLIC.CUSTOMERS"])
+    ]
+
+
+def test_sql_servers_names_keep_their_spelling_and_match_without_case() -> None:
+    read = Reader(datasets.server("tsql", "db", None, "Shop", "dbo"))
+    assert shape(read("create table Sch.MixedCase (Id int)")) == [("create", "Shop.Sch.MixedCase", [])]
+    assert shape(read("insert into SCH.mixedcase select Id from [Order Lines]")) == [
+        ("write", "Shop.Sch.MixedCase", ["Shop.dbo.Order Lines"])
+    ]
+    assert shape(read("select * into #Tmp from dbo.[order lines]; insert into dbo.Copy select * from #TMP"))[1:] == [
+        ("write", "Shop.dbo.Copy", ["shop.dbo.#tmp"])
+    ]
+
+
+def test_the_session_moves_on_with_use() -> None:
+    read = Reader(SNOWFLAKE)
+    read("use schema other.stage")
+    assert shape(read("select * from t")) == [("read", None, ["OTHER.STAGE.T"])]
+
+
+def test_a_temporary_table_belongs_to_its_connection() -> None:
+    (first,), (second,) = (Reader(POSTGRES)("create temp table tmp as select id from orders") for _ in range(2))
+    assert first.output and second.output
+    assert first.output.temporary
+    assert first.output.namespace.startswith("temporary://")
+    assert first.output.uri != second.output.uri
+
+
+def test_a_temporary_table_is_the_same_when_it_is_read() -> None:
+    read = Reader(POSTGRES)
+    (made,) = read("create temp table tmp as select id from orders")
+    (used,) = read("insert into kept select id from tmp")
+    assert used.inputs[0].uri == (made.output and made.output.uri)
+    assert used.inputs[0].temporary
+
+
+@pytest.mark.parametrize(
+    ("store", "sql"),
+    [
+        (POSTGRES, "select * from information_schema.tables"),
+        (POSTGRES, "select relname from pg_catalog.pg_class"),
+        (POSTGRES, "select relname from pg_class"),
+        (datasets.sqlite("/x.db"), "select name from sqlite_master where type = 'table'"),
+        (datasets.duckdb("/x.db"), "select * from duckdb_tables()"),
+        (SNOWFLAKE, "select * from shop.information_schema.columns"),
+        (SNOWFLAKE, "select * from snowflake.account_usage.query_history"),
+    ],
+)
+def test_reading_a_catalog_is_no_lineage(store: Store, sql: str) -> None:
+    assert Reader(store)(sql) == []
+
+
+def test_files_of_an_embedded_database_are_named_by_their_absolute_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (draft,) = Reader(datasets.duckdb("/x.db"))("create table t as select * from read_parquet('in/*.parquet')")
+    assert [d.uri for d in draft.inputs] == [f"file://{tmp_path}/in/*.parquet"]
+    assert draft.inputs[0].kind == "file"
+
+
+def test_files_that_a_remote_server_reads_lie_there() -> None:
+    (draft,) = Reader(POSTGRES)("copy orders from '/srv/drop/orders.csv'")
+    assert [d.uri for d in draft.inputs] == ["file://db.example.org/srv/drop/orders.csv"]
+
+
+def test_a_url_is_the_same_dataset_everywhere() -> None:
+    (draft,) = Reader(POSTGRES)("copy orders from 's3://bucket/orders.csv'") or [None]
+    assert draft is not None
+    assert [d.uri for d in draft.inputs] == ["s3://bucket/orders.csv"]
+
+
+def test_an_attached_file_of_sqlite_has_one_identity(tmp_path: Path) -> None:
+    path = tmp_path / "own.db"
+    sqlite3.connect(path).execute("create table t (a)").connection.close()
+    for attach in (f"attach '{path}' as o (type sqlite)", f"attach '{path}' as o", f"attach 'sqlite:{path}' as o"):
+        read = Reader(datasets.duckdb("/data/x.duckdb"))
+        read(attach)
+        (draft,) = read("select * from o.t")
+        assert [d.uri for d in draft.inputs] == [datasets.sqlite(str(path)).table(["t"]).uri]
+
+
+def test_tables_of_an_attached_server_are_those_of_the_server() -> None:
+    read = Reader(datasets.duckdb("/data/x.duckdb"))
+    read("attach 'host=127.0.0.1 port=5433 dbname=shop password=hunter2zz' as pg (type postgres)")
+    (draft,) = read("insert into pg.mart.revenue select a from pg.public.orders")
+    server = datasets.server("postgres", "localhost", 5433, "shop")
+    assert draft.output is not None and draft.output.uri == server.table(["mart", "revenue"]).uri
+    assert [d.uri for d in draft.inputs] == [server.table(["public", "orders"]).uri]
+
+
+def test_an_attached_database_of_an_unknown_place_makes_the_statement_partial() -> None:
+    read = Reader(datasets.duckdb("/data/x.duckdb"))
+    read("attach '' as pg (type postgres, secret x)")
+    (draft,) = read("insert into pg.mart.revenue select a from t")
+    assert draft.confidence == "partial"
+    assert draft.output is None
+
+
+def test_tables_of_an_attached_database_are_named_by_its_file() -> None:
+    read = Reader(datasets.sqlite("/data/main.db"))
+    read("attach '/data/other.db' as o")
+    assert [d.uri for draft in read("select * from o.t") for d in draft.inputs] == ["sqlite:///data/other.db/t"]
+
+
+def test_column_edges_name_their_source_by_uri() -> None:
+    (draft,) = Reader(POSTGRES)("insert into totals (total) select sum(amount) from orders")
+    edges = [(e.column, e.source, e.source_column, e.transformation) for e in draft.columns]
+    assert edges == [("total", "postgres://db.example.org:5432/shop/public/orders", "amount", "AGGREGATION")]
+
+
+@pytest.mark.parametrize(
+    ("sql", "columns"),
+    [
+        ("delete from queue where id < 3 returning id, what", ["id", "what"]),
+        ("with d as (update queue set id = 1 returning id) select id from d", ["id"]),
+        ("insert into queue (what) values ('x') returning id", []),
+        ("delete from queue where id < 3", []),
+    ],
+)
+def test_rows_that_a_statement_returns_are_told_with_what_it_wrote(sql: str, columns: list[str]) -> None:
+    (draft,) = Reader(POSTGRES)(sql)
+    assert [column.name for column in draft.result_columns] == columns
+
+
+def test_what_decides_over_the_rows_is_told_for_all_columns() -> None:
+    (draft,) = Reader(POSTGRES)("CREATE TABLE mart AS SELECT o.id FROM orders o WHERE o.status = 'paid'")
+    assert {(e.source_column, e.column, e.transformation) for e in draft.columns} == {
+        ("id", "id", "IDENTITY"),
+        ("status", "*", "FILTER"),
+    }
+
+
+def test_columns_that_a_statement_declares_are_told_with_their_types() -> None:
+    (draft,) = Reader(POSTGRES)("create table t (id integer, name text)")
+    assert draft.output is not None
+    assert [c.name for c in draft.output.columns] == ["id", "name"]
+    assert all(c.type for c in draft.output.columns)
+
+
+def test_the_drivers_result_columns_count_more_than_the_texts() -> None:
+    (draft,) = Reader(POSTGRES)("select id from orders", result_columns=(Column(name="id", type="int4"),))
+    assert draft.result_columns == (Column(name="id", type="int4"),)
+
+
+def test_excluded_datasets_do_not_appear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_EXCLUDE_DATASETS", '["*/secret"]')
+    read = Reader(POSTGRES)
+    assert shape(read("insert into a select * from secret join b using (id)")) == [
+        ("write", "shop.public.a", ["shop.public.b"])
+    ]
+    assert read("select * from secret") == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "shown"),
+    [
+        ("sanitised", "insert into t values (?)"),
+        ("full", "insert into t values ('hunter2') -- why"),
+        ("none", None),
+    ],
+)
+def test_as_much_of_the_text_is_shown_as_the_setting_says(setting: str, shown: str | None) -> None:
+    (draft,) = Reader(POSTGRES, sql_text=setting)("insert into t values ('hunter2') -- why")
+    assert (draft.sql and draft.sql.lower()) == (shown and shown.lower())
+
+
+def test_a_long_text_is_cut() -> None:
+    (draft,) = Reader(POSTGRES, sql_text_limit=20)("select a, b, c, d, e, f from a_table_with_a_long_name")
+    assert draft.sql is not None
+    assert len(draft.sql) == 20
+    assert draft.sql.endswith("…")
+
+
+def test_ddl_commits_where_the_store_does_so() -> None:
+    connection = Connection(datasets.server("mysql", "h", None, "d"))
+    state = ConnectionState.of(connection)
+    texts = ["create table t (i int)", "truncate table t", "grant select on t to u", "insert into t values (1)"]
+    notes = [StatementNote(connection, sql, RUN, STARTED, 0.1, False) for sql in texts]
+    assert [m.statement.commits for note in notes for m in meanings(note, state, LineageSettings())] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_a_temporary_name_differs_between_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect_lineage_events.context.process import _Process
+
+    state = ConnectionState.of(Connection(POSTGRES))
+    here = state.dataset(TableRef(("tmp",), temporary=True))
+    monkeypatch.setattr(_Process, "token", _Process.token)
+    _Process.renew()
+    assert here != state.dataset(TableRef(("tmp",), temporary=True))
+
+
+@pytest.mark.parametrize(
+    ("call", "uri"),
+    [
+        ("postgres_scan('host=127.0.0.1 dbname=shop password=pw', 'public', 'ord')", "postgres://localhost:5432/shop/public/ord"),
+        ("sqlite_scan('/data/x.db?key=pw', 'ord')", "sqlite:///data/x.db/ord"),
+    ],
+)  # fmt: skip
+def test_a_table_that_is_named_in_an_argument_is_of_its_own_store(call: str, uri: str) -> None:
+    (draft,) = Reader(datasets.duckdb("/data/mart.duckdb"))(f"create table n as select * from {call}")
+    assert [i.uri for i in draft.inputs] == [uri]
+    assert "pw" not in repr(draft)
+
+
+def test_an_edge_that_goes_by_position_says_so() -> None:
+    (draft,) = Reader(POSTGRES)("insert into n select a, b from t")
+    assert [(edge.source_column, edge.position) for edge in draft.columns] == [("a", 1), ("b", 2)]
+
+
+def test_an_event_says_which_columns_took_values_of_the_program() -> None:
+    (draft,) = Reader(POSTGRES)("insert into marks (id, status) values (%s, 'seen')")
+    assert (draft.bound_columns, draft.constant_columns) == (("id",), ("status",))
+
+
+def test_values_of_binds_that_a_driver_wrote_into_the_text_are_no_constants() -> None:
+    (draft,) = Reader(POSTGRES)("insert into marks (id, status) values (1, 'a'), (2, 'b')", inlined=True)
+    assert (draft.bound_columns, draft.constant_columns) == (("id", "status"), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "inlined", "bound"),
+    [
+        ("update marks set seen = seen + 1", False, ()),
+        ("update marks set seen = seen + 1 where id = %s", False, ("*",)),
+        ("update marks set seen = seen + %s", False, ("seen",)),
+        ("update marks set (seen, missed) = (missed, seen)", False, ()),
+        ("update marks set seen = seen + 1", True, None),
+    ],
+)
+def test_an_update_of_columns_by_themselves_says_that_they_take_no_values_of_the_program(
+    text: str, inlined: bool, bound: tuple[str, ...] | None
+) -> None:
+    (draft,) = Reader(POSTGRES)(text, inlined=inlined)
+    assert (draft.bound_columns, draft.constant_columns) == (bound, ())
+
+
+def test_rows_of_the_programs_own_bring_columns_that_the_text_does_not_list() -> None:
+    (draft,) = Reader(datasets.duckdb("/data/mart.duckdb"))("create table n as select *, 1 as one from pandas_scan(0)")
+    assert (draft.bound_columns, draft.constant_columns) == (None, ("one",))
+
+
+def test_of_an_unknown_statement_it_does_not_say_that_none_did() -> None:
+    (draft,) = Reader(POSTGRES)("copy marks from stdin")
+    assert draft.bound_columns is None

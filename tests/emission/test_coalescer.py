@@ -1,0 +1,148 @@
+"""Alike statements count together, but never across another life of a dataset."""
+
+from __future__ import annotations
+
+import datetime as dt
+from uuid import uuid4
+
+from prefect_lineage_events.emission.coalescer import Coalescer
+from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.events import EventDataset
+from tests.emission.conftest import STARTED, make_run
+
+RUN = make_run()
+
+
+def dataset(name: str) -> EventDataset:
+    return EventDataset(namespace="sqlite:///x", name=name)
+
+
+def draft(operation: str, output: str, source: str = "", **more: object) -> Draft:
+    inputs = (dataset(source),) if source else ()
+    fields = {"run": RUN, "started": STARTED, "fingerprint": f"{operation} {output} {source}"} | more
+    return Draft(operation=operation, output=dataset(output), inputs=inputs, **fields)  # type: ignore[arg-type]
+
+
+def told(coalescer: Coalescer) -> list[str]:
+    return [f"{d.operation} {d.output and d.output.name} x{d.executions}" for d in coalescer.take()]
+
+
+def test_counts_rows_and_durations_add_up_and_times_span() -> None:
+    coalescer = Coalescer()
+    later = STARTED + dt.timedelta(seconds=9)
+    coalescer.add(draft("write", "a", rows=2, duration=0.5))
+    coalescer.add(draft("write", "a", rows=3, duration=0.25, started=later))
+    (only,) = coalescer.take()
+    assert (only.executions, only.rows, only.duration, only.started, only.last) == (2, 5, 0.75, STARTED, later)
+
+
+def test_other_datasets_or_shapes_stay_apart() -> None:
+    coalescer = Coalescer()
+    for other in (
+        draft("write", "a"),
+        draft("write", "b"),
+        draft("write", "a", "s"),
+        draft("write", "a", fingerprint="z"),
+    ):
+        coalescer.add(other)
+    assert len(coalescer) == 4
+
+
+def test_tasks_stay_apart_but_runs_of_one_task_count_together() -> None:
+    coalescer = Coalescer()
+    first, second = make_run(task="load"), make_run(task="load")
+    for run in (first, second, make_run(task="other")):
+        coalescer.add(draft("write", "a", run=run))
+    loaded, other = coalescer.take()
+    assert (loaded.executions, loaded.task_runs) == (2, [second.info.task_run_id])
+    assert other.executions == 1
+
+
+def test_the_threads_of_what_is_counted_together_are_kept_up_to_a_bound() -> None:
+    coalescer = Coalescer()
+    for thread in ("", "1", "2.3", "1"):
+        coalescer.add(draft("write", "a", threads=(thread,)))
+    for number in range(100):
+        coalescer.add(draft("write", "b", threads=(str(number),)))
+    assert [d.threads for d in coalescer.take()] == [("", "1", "2.3"), ("*",)]
+
+
+def test_what_binds_other_columns_is_another_statement() -> None:
+    coalescer = Coalescer()
+    for bound in (("id",), ("id", "flag"), ("id",)):
+        coalescer.add(draft("write", "a", bound_columns=bound))
+    assert told(coalescer) == ["write a x2", "write a x1"]
+
+
+def test_a_write_after_truncate_is_not_counted_with_the_one_before() -> None:
+    coalescer = Coalescer()
+    for one in (draft("write", "a", "s"), draft("write", "a", effect="truncate"), draft("write", "a", "s")):
+        coalescer.add(one)
+    assert told(coalescer) == ["write a x1", "write a x1", "write a x1"]
+
+
+def test_a_table_created_again_by_another_statement_is_another_one() -> None:
+    coalescer = Coalescer()
+    for source in ("x", "y", "x"):
+        coalescer.add(draft("create", "tmp", source))
+        coalescer.add(draft("write", "out", "tmp"))
+    assert told(coalescer) == ["create tmp x1", "write out x1"] * 3
+
+
+def test_the_same_create_or_replace_over_and_over_is_one() -> None:
+    coalescer = Coalescer()
+    for _ in range(100):
+        coalescer.add(draft("create", "a", "s"))
+    assert told(coalescer) == ["create a x100"]
+
+
+def test_a_loop_that_creates_and_drops_stays_bounded() -> None:
+    coalescer = Coalescer()
+    for _ in range(1_000):
+        for one in (draft("create", "tmp", "s"), draft("write", "out", "tmp"), draft("drop", "tmp")):
+            coalescer.add(one)
+    assert len(coalescer) < 30
+    assert sum(d.executions for d in coalescer.take()) == 3_000
+
+
+def test_rows_that_come_after_counting_reach_the_draft_that_counts() -> None:
+    coalescer = Coalescer()
+    coalescer.add(draft("write", "a", rows=1))
+    second = draft("write", "a")
+    coalescer.add(second)
+    second.home().add_rows(4)
+    assert [d.rows for d in coalescer.take()] == [5]
+
+
+def test_late_rows_wait_for_the_next_execution_and_count_with_it() -> None:
+    coalescer = Coalescer()
+    told_before = draft("write", "a", rows=4)
+    coalescer.add(told_before.late())
+    follower = draft("write", "a", rows=2)
+    assert coalescer.add(follower) is follower
+    (only,) = coalescer.take()
+    assert (only.executions, only.rows, only.statement_id) == (1, 6, follower.statement_id)
+
+
+def test_late_rows_count_with_what_waits_already() -> None:
+    coalescer = Coalescer()
+    coalescer.add(draft("write", "a", rows=2))
+    coalescer.add(draft("write", "a", rows=4).late())
+    assert [(d.executions, d.rows, d.last) for d in coalescer.take()] == [(1, 6, None)]
+
+
+def test_late_rows_begin_no_life_of_their_dataset() -> None:
+    coalescer = Coalescer()
+    coalescer.add(draft("write", "a", "s"))
+    coalescer.add(draft("write", "a", effect="overwrite", rows=4).late())
+    coalescer.add(draft("write", "a", "s"))
+    assert [d.executions for d in coalescer.take()] == [2, 0]
+
+
+def test_a_very_wide_map_goes_on_in_another_event() -> None:
+    coalescer = Coalescer()
+    for _ in range(2_500):
+        coalescer.add(draft("write", "a", run=make_run(task="load", task_run_id=uuid4())))
+    drafts = coalescer.take()
+    assert sum(d.executions for d in drafts) == 2_500
+    assert all(len(d.task_runs) <= 2_000 for d in drafts)

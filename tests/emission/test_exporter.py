@@ -1,0 +1,207 @@
+"""Handing over to Prefect: softly, to the run's own API, without another run's context, no longer than there is time."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from prefect.context import FlowRunContext, SettingsContext
+from prefect.events import Event
+from prefect.events.clients import AssertingEventsClient
+from prefect.events.worker import EventsWorker
+from prefect.settings import (
+    PREFECT_API_KEY,
+    PREFECT_API_URL,
+    PREFECT_SERVER_EVENTS_MAXIMUM_RELATED_RESOURCES,
+    PREFECT_SERVER_EVENTS_MAXIMUM_SIZE_BYTES,
+    temporary_settings,
+)
+
+from prefect_lineage_events.emission import exporter
+from prefect_lineage_events.emission.exporter import Sender
+from prefect_lineage_events.events import EmitterInfo, EventDataset, LineageEvent, StatementInfo
+from tests.emission.conftest import STARTED, make_run
+
+EVENT: dict[str, Any] = {"event": "lineage.read", "resource": {"prefect.resource.id": "s3://b/k"}, "payload": {}}
+API = "http://127.0.0.1:1/api"
+
+
+class Line:
+    """In the place of a channel: remembers what it was given, and gets rid of nothing."""
+
+    made: list[Line]
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.events: list[Event] = []
+        self.full = False
+        self.closed = False
+        type(self).made.append(self)
+
+    def put(self, event: Event, size: int) -> bool:
+        self.events.append(event)
+        return not self.full
+
+    def close(self) -> None:
+        self.closed = True
+
+    def ended(self, deadline: float) -> bool:
+        return not self.events
+
+    @property
+    def waiting(self) -> int:
+        return len(self.events)
+
+
+@pytest.fixture(autouse=True)
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Line]]:
+    Line.made = []
+    monkeypatch.setattr(exporter, "Channel", Line)
+    with temporary_settings({PREFECT_API_URL: API}):
+        yield Line.made
+
+
+def in_settings(**values: Any) -> Any:
+    with temporary_settings({PREFECT_API_URL: API, **values}):
+        return make_run(settings=SettingsContext.get())
+
+
+def test_an_event_is_handed_over_with_no_run_for_prefect_to_attach(lines: list[Line]) -> None:
+    token = FlowRunContext.__var__.set("another run")  # type: ignore[arg-type]
+    try:
+        assert Sender().send(EVENT, in_settings())
+    finally:
+        FlowRunContext.__var__.reset(token)
+    assert [e.event for e in lines[0].events] == ["lineage.read"]
+    assert lines[0].context[FlowRunContext.__var__] is None
+
+
+def test_each_api_has_a_channel_of_its_own(lines: list[Line]) -> None:
+    sender = Sender()
+    with temporary_settings({PREFECT_API_URL: "http://elsewhere/api", PREFECT_API_KEY: "k"}):
+        elsewhere = make_run(settings=SettingsContext.get())
+    for run in (in_settings(), elsewhere, in_settings()):
+        assert sender.send(EVENT, run)
+    assert [len(line.events) for line in lines] == [2, 1]
+    assert str(lines[1].context[SettingsContext.__var__].settings.api.url) == "http://elsewhere/api"
+
+
+def test_an_event_prefect_would_refuse_for_its_size_is_a_false(lines: list[Line]) -> None:
+    with temporary_settings({PREFECT_API_URL: API, PREFECT_SERVER_EVENTS_MAXIMUM_SIZE_BYTES: 10}):
+        run = make_run(settings=SettingsContext.get())
+    assert Sender().send(EVENT, run) is False
+    assert lines == []
+
+
+def test_the_end_of_the_process_hands_over_while_our_thread_does(
+    lines: list[Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, run, last = Sender(), in_settings(), []
+
+    def put(line: Line, event: Event, size: int) -> bool:
+        patched.undo()
+        with ThreadPoolExecutor(1) as other:
+            last.append(other.submit(sender.send, EVENT, run).result())
+        return True
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Line, "put", put)
+        assert sender.send(EVENT, run)
+    assert last == [True]
+
+
+def test_an_error_is_a_false_not_an_exception() -> None:
+    assert Sender().send({"event": "lineage.read", "resource": "not a resource"}, in_settings()) is False
+
+
+def test_an_event_the_channel_does_not_take_is_a_false(lines: list[Line]) -> None:
+    sender, run = Sender(), in_settings()
+    assert sender.send(EVENT, run)
+    lines[0].full = True
+    assert sender.send(EVENT, run) is False
+
+
+def test_where_prefect_emits_nothing_nothing_is_handed_over(lines: list[Line], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporter, "should_emit_events", lambda: False)
+    assert Sender().send(EVENT, in_settings()) is False
+    assert lines == []
+
+
+def test_events_go_where_prefects_own_are_led(lines: list[Line]) -> None:
+    EventsWorker.set_client_override(AssertingEventsClient)
+    try:
+        sender = Sender()
+        assert sender.send(EVENT, in_settings())
+        sender.finish(time.monotonic() + 30)
+        assert [e.event for e in AssertingEventsClient.last.events] == ["lineage.read"]  # type: ignore[union-attr]
+    finally:
+        EventsWorker.instance().drain()
+        EventsWorker.set_client_override(None)
+    assert lines == []
+
+
+def test_waiting_tells_what_the_api_did_not_take_and_a_later_event_opens_a_new_channel(lines: list[Line]) -> None:
+    sender, run = Sender(), in_settings()
+    sender.send(EVENT, run)
+    assert sender.wait(time.monotonic()) == 1
+    assert lines[0].closed
+    sender.send(EVENT, run)
+    assert len(lines) == 2
+
+
+def test_what_is_lost_at_the_end_is_said_once(lines: list[Line], caplog: pytest.LogCaptureFixture) -> None:
+    sender, run = Sender(), in_settings()
+    for _ in range(3):
+        sender.send(EVENT, run)
+    with caplog.at_level("WARNING", logger="prefect_lineage_events"):
+        sender.finish(time.monotonic())
+        sender.finish(time.monotonic())
+    assert [r.getMessage() for r in caplog.records] == [
+        "lineage: the Prefect API did not take 3 events in time; they are lost"
+    ]
+
+
+def test_after_the_end_nothing_is_handed_over(lines: list[Line]) -> None:
+    sender = Sender()
+    sender.finish(time.monotonic())
+    assert sender.send(EVENT, in_settings()) is False
+    assert lines == []
+
+
+def test_the_end_waits_for_prefects_worker_no_longer_than_the_deadline() -> None:
+    stuck: queue.Queue[Any] = queue.Queue()
+    stuck.put(object())
+    sender = Sender()
+    sender._workers.append(SimpleNamespace(_queue=stuck))  # type: ignore[arg-type]
+    sender.finish(deadline=time.monotonic())
+    assert stuck.unfinished_tasks == 1
+
+
+def statement_event(inputs: int) -> dict[str, Any]:
+    datasets = [EventDataset(namespace="s3://b", name=f"k{i}") for i in range(inputs)]
+    info = StatementInfo(id=uuid4(), sql="SELECT ?", started=STARTED)
+    emitter = EmitterInfo(id=uuid4(), sequence=0)
+    return LineageEvent(operation="read", inputs=tuple(datasets), statement=info, emitter=emitter).to_prefect()
+
+
+@pytest.mark.parametrize("inputs", [1, 3, 40])
+def test_an_event_is_what_prefect_itself_would_have_made_of_it(lines: list[Line], inputs: int) -> None:
+    event = statement_event(inputs)
+    assert Sender().send(event, in_settings())
+    (made,) = lines[0].events
+    assert made == Event(**event)
+    assert made.model_dump_json() == Event(**event).model_dump_json()
+
+
+def test_more_related_resources_than_the_settings_allow_are_not_sent(lines: list[Line]) -> None:
+    with temporary_settings({PREFECT_API_URL: API, PREFECT_SERVER_EVENTS_MAXIMUM_RELATED_RESOURCES: 30}):
+        run = make_run(settings=SettingsContext.get())
+    assert Sender().send(statement_event(40), run) is False
+    assert not lines

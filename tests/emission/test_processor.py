@@ -1,0 +1,614 @@
+"""What our thread makes of notes."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from typing import Any, get_args
+from uuid import uuid4
+
+import pytest
+
+from prefect_lineage_events.context.run import Run
+from prefect_lineage_events.datasets import Dataset, Store
+from prefect_lineage_events.emission import processor
+from prefect_lineage_events.emission.emitter import Emitter
+from prefect_lineage_events.emission.notes import (
+    Connection,
+    FailureNote,
+    FlushNote,
+    Note,
+    RecordNote,
+    RowsNote,
+    RunEndedNote,
+    StatementNote,
+    TransactionNote,
+)
+from prefect_lineage_events.emission.queue import NoteQueue
+from prefect_lineage_events.emission.transaction_processor import TransactionProcessor
+from prefect_lineage_events.events import CountEvent, LineageEvent
+from prefect_lineage_events.sql.model import Control
+from tests.emission.conftest import STARTED, Bench, ConnectionDriver, ScriptedSession, make_run, statement
+
+ORACLE = Store("oracle", "oracle://db:1521", depth=1)
+
+
+def test_a_committed_write_becomes_one_event_with_its_inputs(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("write marts.sales from orders customers")
+    db.step("commit")
+    bench.settle()
+    assert bench.names() == ["write shop.marts.sales < shop.public.orders shop.public.customers"]
+
+
+def test_a_rolled_back_write_emits_nothing(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("write sales from orders")
+    db.step("rollback")
+    bench.settle()
+    assert bench.sent == []
+
+
+def test_a_connection_lost_without_commit_wrote_nothing(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("write sales from orders")
+    db.step("lost")
+    bench.settle()
+    assert bench.sent == []
+
+
+def test_a_read_counts_though_its_transaction_is_rolled_back(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("read from orders")
+    db.step("rollback")
+    bench.settle()
+    assert bench.names() == ["read - < shop.public.orders"]
+
+
+def test_an_autocommitted_write_counts_at_once(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("write sales from orders", autocommit=True)
+    db.step("rollback")
+    bench.settle()
+    assert bench.names() == ["write shop.public.sales < shop.public.orders"]
+
+
+def test_begin_and_rollback_as_texts_hold_on_an_autocommit_connection(bench: Bench, db: ConnectionDriver) -> None:
+    for sql in ("BEGIN", "write sales from orders", "ROLLBACK", "write kept from orders"):
+        db.execute(sql, autocommit=True)
+    bench.settle()
+    assert bench.names() == ["write shop.public.kept < shop.public.orders"]
+
+
+def test_a_session_that_switched_autocommit_off_holds_whatever_the_driver_was_told(
+    bench: Bench, db: ConnectionDriver
+) -> None:
+    for sql in ("autocommit off", "write sales from orders"):
+        db.execute(sql, autocommit=True)
+    db.step("rollback")
+    for sql in ("write kept from orders", "autocommit on", "write sales from orders"):
+        db.execute(sql, autocommit=True)
+    bench.settle()
+    assert bench.names() == [
+        "write shop.public.kept < shop.public.orders",
+        "write shop.public.sales < shop.public.orders",
+    ]
+
+
+def test_ddl_commits_what_was_open_where_the_store_does_so(bench: Bench, run: Run) -> None:
+    db = bench.connection(store=ORACLE)
+    db.run = run
+    db.execute("write sales from orders")
+    db.execute("create other")
+    db.execute("write undone from orders")
+    db.step("rollback")
+    bench.settle()
+    assert bench.names() == ["write sales < orders", "create other"]
+
+
+def test_ddl_is_rolled_back_where_the_store_does_so(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("create other")
+    db.step("rollback")
+    bench.settle()
+    assert bench.sent == []
+
+
+def test_ddl_that_names_no_dataset_commits_as_well(bench: Bench, run: Run) -> None:
+    db = bench.connection(store=ORACLE)
+    db.run = run
+    db.execute("write sales from orders")
+    db.execute("create")
+    db.step("rollback")
+    bench.settle()
+    assert bench.names() == ["write sales < orders"]
+
+
+def test_transaction_control_inside_a_script_is_obeyed(bench: Bench, db: ConnectionDriver) -> None:
+    bench.script["script"] = [
+        statement("misc", sanitised="BEGIN", control=Control("begin")),
+        statement("write", "sales", "orders"),
+        statement("misc", sanitised="ROLLBACK", control=Control("rollback")),
+        statement("write", "kept", "orders"),
+    ]
+    db.execute("script", autocommit=True)
+    bench.settle()
+    assert bench.names() == ["write shop.public.kept < shop.public.orders"]
+
+
+def test_statements_outside_runs_move_the_session_on_and_emit_nothing(bench: Bench) -> None:
+    db = bench.connection()
+    db.execute("write sales from orders", autocommit=True)
+    bench.settle()
+    assert bench.sent == []
+
+
+def test_a_statement_without_datasets_emits_nothing(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("read")
+    db.execute("GRANT x TO y", autocommit=True)
+    bench.settle()
+    assert bench.sent == []
+
+
+def test_a_failing_analyser_yields_a_partial_event_not_silence(bench: Bench, db: ConnectionDriver) -> None:
+    bench.script["broken"] = RuntimeError("secret")
+    db.execute("broken", autocommit=True)
+    bench.settle()
+    (event,) = bench.statements()
+    assert (event.operation, event.primary, event.statement.confidence) == ("misc", None, "partial")
+    assert event.statement.reason == "the analyser failed"
+    assert "secret" not in str(bench.sent)
+
+
+def test_a_text_nobody_understands_is_told_as_partial(bench: Bench, db: ConnectionDriver) -> None:
+    bench.script["huh"] = statement("misc", confidence="partial", reason="no parser understands it")
+    db.execute("huh", autocommit=True)
+    bench.settle()
+    assert [(e.operation, e.statement.reason) for e in bench.statements()] == [("misc", "no parser understands it")]
+
+
+def test_rows_of_a_read_arrive_later_and_are_told(bench: Bench, db: ConnectionDriver) -> None:
+    note = db.execute("read from orders")
+    db.rows(note, 17)
+    bench.settle()
+    assert [e.statement.rows for e in bench.statements()] == [17]
+
+
+def test_rows_of_alike_reads_add_up(bench: Bench, db: ConnectionDriver) -> None:
+    for rows in (17, 4):
+        db.rows(db.execute("read from orders"), rows)
+    bench.settle()
+    assert [(e.statement.executions, e.statement.rows) for e in bench.statements()] == [(2, 21)]
+
+
+def test_rows_known_after_their_read_was_told_are_told_of_the_same_statement(
+    bench: Bench, db: ConnectionDriver
+) -> None:
+    note = db.execute("read from orders")
+    bench.settle()
+    db.rows(note, 17)
+    bench.settle()
+    first, late = bench.statements()
+    assert (first.statement.rows, first.statement.executions) == (None, 1)
+    assert (late.statement.rows, late.statement.executions) == (17, 0)
+    assert late.statement.id == first.statement.id
+
+
+def test_one_event_per_output(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("write a b from c", autocommit=True)
+    bench.settle()
+    assert bench.names() == ["write shop.public.a < shop.public.c", "write shop.public.b < shop.public.c"]
+    assert len({e.statement.id for e in bench.statements()}) == 1
+
+
+def test_more_than_85_inputs_are_split_into_events_of_one_statement(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("write wide from " + " ".join(f"t{i}" for i in range(100)), autocommit=True)
+    bench.settle()
+    first, second = bench.statements()
+    assert (len(first.inputs), len(second.inputs)) == (85, 15)
+    assert first.statement.id == second.statement.id
+    assert [(e.statement.part, e.statement.parts) for e in (first, second)] == [(1, 2), (2, 2)]
+
+
+def test_numbers_have_no_gap_and_ids_follow_from_them(bench: Bench, db: ConnectionDriver) -> None:
+    for name in ("a", "b", "c"):
+        db.execute(f"write {name} from orders", autocommit=True)
+    bench.settle()
+    events = bench.statements()
+    assert [e.emitter.sequence for e in events] == [0, 1, 2]
+    assert [e["id"] for e in bench.sent[:3]] == [e.emitter.event_id() for e in events]
+
+
+def test_an_event_prefect_does_not_take_is_counted_and_leaves_no_gap(bench: Bench, db: ConnectionDriver) -> None:
+    bench.refuse.append("lineage.write")
+    db.execute("write a from orders", autocommit=True)
+    db.execute("read from orders")
+    bench.settle()
+    (count,) = [e for e in bench.events() if isinstance(e, CountEvent)]
+    assert [e.emitter.sequence for e in bench.statements()] == [0]
+    assert (count.count, count.failed) == (1, 1)
+
+
+def test_a_note_that_cannot_be_worked_on_is_counted_and_costs_itself_alone(bench: Bench, run: Run) -> None:
+    good = RecordNote("write", Dataset("s3://out", "k"), (), run, STARTED)
+    with pytest.raises(AttributeError):
+        bench.pipeline.take(RecordNote("read", None, (object(),), run, STARTED))  # type: ignore[arg-type]
+    bench.pipeline.take(good)
+    bench.settle()
+    assert bench.names() == ["write k"]
+    assert [(e.count, e.dropped) for e in bench.events() if isinstance(e, CountEvent)] == [(1, 1)]
+
+
+def test_an_event_that_cannot_be_made_is_counted_and_those_behind_it_are_sent(bench: Bench, run: Run) -> None:
+    for operation in ("bogus", "write"):
+        bench.pipeline.take(RecordNote(operation, Dataset("s3://out", "k"), (), run, STARTED))  # type: ignore[arg-type]
+    bench.settle()
+    assert bench.names() == ["write k"]
+    assert [(e.count, e.failed) for e in bench.events() if isinstance(e, CountEvent)] == [(1, 1)]
+
+
+@pytest.mark.parametrize("rows", [float("nan"), -1, 2**80, "many"])
+def test_rows_of_a_driver_that_are_no_number_are_left_out(bench: Bench, db: ConnectionDriver, rows: Any) -> None:
+    db.execute("write a from orders", autocommit=True, rows=rows)
+    db.execute("write b from orders", autocommit=True, rows=2)
+    bench.settle()
+    assert [e.statement.rows for e in bench.statements()] == [None, 2]
+
+
+def test_a_quiet_emitter_tells_its_count_once(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("read from orders")
+    bench.settle()
+    bench.settle()
+    assert [(e.closed, e.count) for e in bench.events() if isinstance(e, CountEvent)] == [(False, 1)]
+
+
+def test_two_flow_runs_have_an_emitter_each(bench: Bench, db: ConnectionDriver) -> None:
+    db.execute("read from orders")
+    db.execute("read from orders", run=make_run(uuid4()))
+    bench.settle()
+    assert [e.emitter.sequence for e in bench.statements()] == [0, 0]
+    assert len({e.emitter.id for e in bench.statements()}) == 2
+
+
+def test_dropped_statements_are_told_even_when_nothing_else_is(bench: Bench, run: Run) -> None:
+    bench.queue._limit = 0
+    bench.queue.put(RecordNote("read", None, (Dataset("s3://b", "k"),), run, STARTED))
+    bench.settle()
+    assert [(e.count, e.dropped) for e in bench.events() if isinstance(e, CountEvent)] == [(0, 1)]
+
+
+def test_the_flow_run_and_the_task_run_stand_first_among_the_related(bench: Bench, db: ConnectionDriver) -> None:
+    run = make_run(task="load")
+    db.execute("write a from orders", autocommit=True, run=run)
+    bench.settle()
+    roles = [r["prefect.resource.role"] for r in bench.sent[0]["related"]]
+    assert roles == ["flow-run", "task-run", "flow", "lineage-input"]
+
+
+def test_what_was_recorded_by_hand_becomes_an_event(bench: Bench, run: Run) -> None:
+    note = RecordNote("write", Dataset("s3://out", "k.pdf"), (Dataset("s3://in", "k.csv"),), run, STARTED)
+    bench.pipeline.take(note)
+    bench.settle()
+    (event,) = bench.statements()
+    assert isinstance(event, LineageEvent)
+    assert (event.output and event.output.uri, [d.uri for d in event.inputs]) == ("s3://out/k.pdf", ["s3://in/k.csv"])
+
+
+def test_alike_statements_are_counted_into_few_events(bench: Bench, db: ConnectionDriver) -> None:
+    for _ in range(10_000):
+        db.execute("write sales from orders", autocommit=True)
+        bench.clock.now += 0.01
+        bench.pipeline.tick()
+    bench.settle()
+    assert sum(e.statement.executions for e in bench.statements()) == 10_000
+    assert len(bench.sent) < 50
+
+
+def test_a_mapped_task_is_counted_into_few_events_that_name_its_task_runs(bench: Bench, db: ConnectionDriver) -> None:
+    runs = [make_run(task="load") for _ in range(1_000)]
+    for run in runs:
+        db.execute("write sales from orders", autocommit=True, run=run)
+        bench.clock.now += 0.05
+        bench.pipeline.tick()
+    bench.settle()
+    named = {e.run.task_run_id for e in bench.statements()} | {t for e in bench.statements() for t in e.task_runs}
+    assert named == {r.info.task_run_id for r in runs}
+    assert len(bench.sent) < 200
+
+
+def test_a_long_transaction_holds_alike_statements_once(bench: Bench, db: ConnectionDriver) -> None:
+    for _ in range(5_000):
+        db.execute("write sales from orders")
+    assert bench.sent == []
+    db.step("commit")
+    bench.settle()
+    assert bench.names() == ["write shop.public.sales < shop.public.orders x5000"]
+
+
+def test_a_password_in_a_recorded_dataset_does_not_leave(bench: Bench, run: Run) -> None:
+    secret = (
+        Dataset("postgres://etl:hunter2@h:5432", "db.s.t"),
+        Dataset("https://api.example.org", "v1/x?token=hunter2"),
+    )
+    bench.pipeline.take(RecordNote("write", secret[0], secret[1:], run, STARTED))
+    bench.settle()
+    (event,) = bench.statements()
+    assert [d.uri for d in (event.output, *event.inputs) if d] == [
+        "postgres://h:5432/db/s/t",
+        "https://api.example.org/v1/x",
+    ]
+    assert "hunter2" not in str(bench.sent)
+
+
+def test_a_worker_that_sees_no_end_lets_go_of_a_run_and_goes_on_with_its_numbers(
+    bench: Bench, db: ConnectionDriver
+) -> None:
+    elsewhere = make_run(detached=True)
+    for _ in range(2):
+        db.execute("read from orders", run=elsewhere)
+        bench.settle()
+        bench.settle()
+        assert bench.pipeline._emitters == {}
+    assert [e.emitter.sequence for e in bench.statements()] == [0, 1]
+    assert [e.count for e in bench.events() if isinstance(e, CountEvent)] == [1, 2]
+
+
+class FlowRun:
+    """The object on which Prefect's engine keeps the state of a run."""
+
+    def __init__(self) -> None:
+        self.ended = False
+
+    @property
+    def state(self) -> FlowRun:
+        return self
+
+    def is_final(self) -> bool:
+        return self.ended
+
+
+def test_a_run_that_reaches_its_end_is_closed_with_its_count(
+    bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = FlowRun()
+    monkeypatch.setattr(Run, "live", lambda self: live)
+    db.execute("read from orders")
+    bench.settle(1.0)
+    assert not [e for e in bench.events() if isinstance(e, CountEvent)]
+    live.ended = True
+    bench.settle(1.0)
+    assert [(e.closed, e.count) for e in bench.events() if isinstance(e, CountEvent)] == [(True, 1)]
+
+
+@pytest.mark.parametrize(("elsewhere", "words"), [(True, ["lineage.closed"]), (False, [])])
+def test_a_run_whose_tasks_ran_elsewhere_is_closed_though_nothing_was_done_here(
+    bench: Bench, run: Run, elsewhere: bool, words: list[str]
+) -> None:
+    bench.queue.put(RunEndedNote(run, elsewhere=elsewhere))
+    bench.settle()
+    assert [event["event"] for event in bench.sent] == words
+
+
+def test_what_comes_after_the_end_is_told_with_a_higher_count(
+    bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = FlowRun()
+    live.ended = True
+    monkeypatch.setattr(Run, "live", lambda self: live)
+    db.execute("read from orders")
+    bench.settle(1.0)
+    monkeypatch.setattr(Run, "live", lambda self: None)
+    db.execute("read from customers")
+    bench.settle(1.0)
+    assert [(e.closed, e.count) for e in bench.events() if isinstance(e, CountEvent)] == [(True, 1), (True, 2)]
+    assert [e.emitter.sequence for e in bench.statements()] == [0, 1]
+
+
+@pytest.mark.parametrize("goes_on", [False, True], ids=["task over", "task going on"])
+def test_a_process_that_sees_no_end_tells_its_count_as_soon_as_its_task_is_over(
+    bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch, goes_on: bool
+) -> None:
+    monkeypatch.setattr(Run, "goes_on", lambda self: goes_on)
+    db.execute("read from orders", run=make_run(detached=True))
+    bench.settle(0.1)
+    counts = [e.count for e in bench.events() if isinstance(e, CountEvent)]
+    assert counts == ([] if goes_on else [1])
+
+
+def test_a_process_of_very_many_tasks_does_not_tell_its_count_after_each(bench: Bench, db: ConnectionDriver) -> None:
+    for number in range(100):
+        db.execute(f"read from t{number}", run=make_run(detached=True))
+        bench.settle(0.1)
+    assert len([e for e in bench.events() if isinstance(e, CountEvent)]) < 20
+
+
+@pytest.mark.parametrize("at_rest", [False, True], ids=["at work", "at rest"])
+def test_a_process_that_sees_no_end_says_when_it_ends_itself(bench: Bench, db: ConnectionDriver, at_rest: bool) -> None:
+    db.execute("read from orders", run=make_run(detached=True))
+    for seconds in (1000, 1000) if at_rest else (20,):
+        bench.settle(seconds)
+    assert bool(bench.pipeline._emitters) is not at_rest
+    bench.pipeline.finish()
+    told = [e for e in bench.events() if isinstance(e, CountEvent)]
+    assert [(e.closed, e.final, e.count) for e in told] == [(False, False, 1), (False, True, 1)]
+    assert len({e["id"] for e in bench.sent}) == len(bench.sent)
+
+
+def test_what_is_known_of_a_connection_goes_with_it(bench: Bench, run: Run) -> None:
+    db = bench.connection()
+    db.execute("write sales from orders", run=run)
+    db.step("lost")
+    bench.settle()
+    gone = weakref.ref(db.connection)
+    del db
+    gc.collect()
+
+    assert gone() is None
+    assert len(bench.pipeline._connections) == 0
+
+
+def test_a_process_that_has_no_time_left_tells_what_is_true_and_counts_the_rest(
+    bench: Bench, db: ConnectionDriver, run: Run
+) -> None:
+    db.execute("write told from orders", autocommit=True)
+    for number in range(3):
+        db.execute("write held from orders", rows=number)  # its commit waits in the queue
+    bench.queue.put(TransactionNote(db.connection, "commit"))
+    bench.queue.put(StatementNote(db.connection, "write waiting from orders", run, STARTED, 0.1, True))
+
+    bench.pipeline.give_up("no time")
+
+    assert bench.names() == ["write shop.public.told < shop.public.orders"]
+    (count,) = bench.events("lineage.closed")
+    assert isinstance(count, CountEvent)
+    assert (count.count, count.dropped, count.reason) == (1, 4, "no time")
+
+
+def test_the_statement_at_which_the_analyser_hangs_is_counted(bench: Bench, db: ConnectionDriver) -> None:
+    def hang(sql: str, columns: bool = True, in_transaction: bool = False) -> Any:
+        bench.pipeline.give_up("no time")  # what the process's end does meanwhile
+        return ScriptedSession().analyze("write late from orders")
+
+    db.execute("read from orders")
+    bench.pipeline._state(db.connection).session.analyze = hang  # type: ignore[method-assign]
+
+    db.execute("write late from orders", autocommit=True)
+
+    assert bench.names() == ["read - < shop.public.orders"]
+    (count,) = bench.events("lineage.closed")
+    assert isinstance(count, CountEvent)
+    assert (count.count, count.dropped) == (1, 1)
+
+
+def make_notes(connection: Connection, run: Run) -> list[Note]:
+    """One note of every kind."""
+    noted = StatementNote(connection, "write other from orders", run, STARTED, 0.1, True)
+    noted.drafts = ["no draft"]
+    forgotten = NoteQueue(1).when_gone(make_notes, noted, AllRead())
+    return [
+        FlushNote(threading.Event()),
+        StatementNote(connection, "poison", run, STARTED, 0.1, False),
+        FailureNote(StatementNote(connection, "poison", run, STARTED, 0.1, False)),
+        TransactionNote(connection, "commit", run=run),
+        RowsNote(noted, 3),
+        forgotten,
+        RecordNote("write", Dataset("s3://bucket", "key"), (), run, STARTED),
+        RunEndedNote(run),
+    ]
+
+
+class AllRead:
+    def given_up(self) -> int:
+        return 3
+
+
+def fails(*_: Any, **__: Any) -> Any:
+    raise RuntimeError("poison")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in get_args(Note) if kind is not FlushNote])
+def test_an_error_in_a_note_of_any_kind_costs_that_note_and_is_counted(
+    kind: type[Any], bench: Bench, db: ConnectionDriver, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.execute("write before from orders", autocommit=True)
+    (note,) = (note for note in make_notes(db.connection, run) if type(note) is kind)
+    with monkeypatch.context() as broken, pytest.raises((RuntimeError, AttributeError)):
+        broken.setattr(TransactionProcessor, "statement", fails)
+        broken.setattr(TransactionProcessor, "failed", fails)
+        broken.setattr(TransactionProcessor, "step", fails)
+        broken.setattr(processor, "from_record", fails)
+        broken.setattr(Emitter, "rest", fails)
+        bench.pipeline.take(note)
+    db.execute("write after from orders", autocommit=True)
+    bench.settle()
+    bench.pipeline.finish()
+    assert [name.partition(" <")[0] for name in bench.names()] == [
+        "write shop.public.before",
+        "write shop.public.after",
+    ]
+    counts = [event for event in bench.events() if isinstance(event, CountEvent)]
+    assert max(event.dropped for event in counts) == 1
+
+
+def test_every_kind_of_note_is_tried(db: ConnectionDriver, run: Run) -> None:
+    assert {type(note) for note in make_notes(db.connection, run)} == set(get_args(Note))
+
+
+@pytest.mark.parametrize("step", ["commit", "rollback", "lost"])
+def test_a_lost_end_of_a_transaction_leaves_its_writes_in_doubt(
+    step: Any, bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.execute("write held from orders")
+    with monkeypatch.context() as broken, pytest.raises(RuntimeError):
+        broken.setattr(TransactionProcessor, "step", fails)
+        db.step(step)  # says no run: that of what is held is counted
+    db.execute("write next from orders")
+    db.step("commit")
+    db.execute("write sure from orders")
+    db.step("commit")
+    bench.settle()
+    bench.pipeline.finish()
+    assert [event.statement.confidence for event in bench.statements()] == ["partial", "partial", "exact"]
+    assert {event.dropped for event in bench.events() if isinstance(event, CountEvent)} == {1}
+
+
+def test_a_lost_begin_leaves_what_follows_in_doubt(
+    bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken, pytest.raises(RuntimeError):
+        broken.setattr(TransactionProcessor, "step", fails)
+        db.step("begin")
+    db.execute("write undone from orders", autocommit=True)
+    bench.settle()
+    assert [event.statement.confidence for event in bench.statements()] == ["partial"]
+
+
+def test_a_run_that_cannot_be_flushed_holds_up_no_other_and_nobody_who_waits(
+    bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, note = make_run(uuid4()), make_run(uuid4()), FlushNote(threading.Event())
+    for run in (first, second):
+        db.execute("write t from orders", autocommit=True, run=run)
+    flush = Emitter.flush
+    monkeypatch.setattr(Emitter, "flush", lambda self: fails() if self.run is first else flush(self))
+    bench.pipeline.take(note)
+    assert note.done.is_set()
+    assert [event.run.flow_run_id for event in bench.statements()] == [second.key]
+    bench.pipeline.finish()
+    counted = [event for event in bench.events() if isinstance(event, CountEvent)]
+    assert {event.run.flow_run_id: event.dropped > 0 for event in counted} == {first.key: True, second.key: False}
+
+
+def test_a_draft_that_cannot_be_reported_costs_that_draft(
+    bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "poison", "b"):
+        db.execute(f"write {name} from orders")
+    offer = Emitter.offer
+
+    def picky(self: Emitter, draft: Any, now: float) -> None:
+        fails() if draft.output.name.endswith("poison") else offer(self, draft, now)
+
+    monkeypatch.setattr(Emitter, "offer", picky)
+    db.step("commit")
+    bench.settle()
+    bench.pipeline.finish()
+    assert [event.primary.name for event in bench.statements() if event.primary] == ["shop.public.a", "shop.public.b"]
+    assert {event.dropped for event in bench.events() if isinstance(event, CountEvent)} == {1}
+
+
+def test_the_statements_of_a_text_are_copied_a_bounded_number_of_times(bench: Bench, db: ConnectionDriver) -> None:
+    copies = {}
+    for size in (200, 400):
+        bench.script["script"] = [statement("write", f"t{number}", "orders") for number in range(size)]
+        note = CountingNote(db.connection, "script", db.run, STARTED, 0.1, False)
+        bench.pipeline.take(note)
+        assert len(note.drafts) == size
+        copies[size] = note.copied
+    assert copies[400] <= 2.5 * copies[200]
+
+
+class CountingNote(StatementNote):
+    """Counts the drafts that are put where its drafts are kept."""
+
+    copied = 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "drafts" and value is not getattr(self, "drafts", None):
+            self.copied += 1 + len(value)
+        super().__setattr__(name, value)

@@ -1,0 +1,49 @@
+"""Bounded, in order, counting what it drops."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from prefect_lineage_events.datasets import Dataset, sqlite
+from prefect_lineage_events.emission.notes import RecordNote, TransactionNote
+from prefect_lineage_events.emission.queue import NoteQueue
+from tests.emission.conftest import STARTED, Connection, make_run
+
+RUN = make_run()
+
+
+def note() -> RecordNote:
+    return RecordNote("read", None, (Dataset("s3://b", "k"),), RUN, STARTED)
+
+
+def test_notes_come_out_as_they_went_in() -> None:
+    queue, notes = NoteQueue(10), [note() for _ in range(3)]
+    assert all(queue.put(n) for n in notes)
+    assert [queue.get(0) for _ in notes] == notes
+    assert queue.get(0) is None
+
+
+def test_a_full_queue_drops_counts_per_run_and_warns_once(caplog: pytest.LogCaptureFixture) -> None:
+    queue = NoteQueue(2)
+    with caplog.at_level(logging.WARNING, "prefect_lineage_events"):
+        taken = [queue.put(note()) for _ in range(5)]
+    assert taken == [True, True, False, False, False]
+    assert queue.dropped() == [(RUN, 3)]
+    assert len(caplog.records) == 1
+
+
+def test_steps_of_transactions_pass_a_full_queue() -> None:
+    queue = NoteQueue(1)
+    queue.put(note())
+    assert queue.put(TransactionNote(Connection(sqlite("/x.db")), "rollback"))
+
+
+def test_what_is_left_at_the_end_counts_as_dropped() -> None:
+    queue = NoteQueue(5)
+    for _ in range(3):
+        queue.put(note())
+    queue.drop_rest()
+    assert queue.dropped() == [(RUN, 3)]
+    assert queue.empty()

@@ -1,0 +1,231 @@
+"""Held until commit, undone by rollback, savepoints nest; each by its store's rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from prefect_lineage_events.emission import transactions
+from prefect_lineage_events.emission.coalescer import Coalescer
+from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.emission.transactions import Prepared, Transaction
+from prefect_lineage_events.events import EventDataset
+from prefect_lineage_events.sql.model import Control
+from tests.emission.conftest import STARTED, make_run
+
+
+def draft(name: str) -> Draft:
+    return Draft(make_run(), "write", EventDataset(namespace="sqlite:///x", name=name), (), STARTED, fingerprint=name)
+
+
+def names(drafts: list[Draft]) -> list[str]:
+    return [d.output.name for d in drafts if d.output]
+
+
+def test_commit_gives_what_was_held_in_order() -> None:
+    transaction = Transaction()
+    for name in ("a", "b"):
+        transaction.hold(draft(name))
+    assert names(transaction.step(Control("commit"))) == ["a", "b"]
+    assert transaction.step(Control("commit")) == []
+
+
+@pytest.mark.parametrize("step", ["rollback", "lost"])
+def test_rollback_and_loss_drop_what_was_held(step: str) -> None:
+    transaction = Transaction()
+    transaction.hold(draft("a"))
+    assert transaction.step(Control(step)) == []  # type: ignore[arg-type]
+    assert transaction.step(Control("commit")) == []
+
+
+def test_rollback_to_a_savepoint_undoes_only_what_came_after_it() -> None:
+    transaction = Transaction()
+    transaction.hold(draft("kept"))
+    transaction.step(Control("savepoint", "s"))
+    transaction.hold(draft("undone"))
+    transaction.step(Control("savepoint", "inner"))
+    transaction.hold(draft("undone too"))
+    transaction.step(Control("rollback_to", "s"))
+    transaction.hold(draft("after"))
+    assert names(transaction.step(Control("commit"))) == ["kept", "after"]
+
+
+def test_a_savepoint_can_be_rolled_back_to_more_than_once() -> None:
+    transaction = Transaction()
+    transaction.step(Control("savepoint", "s"))
+    for _ in range(2):
+        transaction.hold(draft("undone"))
+        transaction.step(Control("rollback_to", "s"))
+    assert transaction.step(Control("commit")) == []
+
+
+def test_releasing_a_savepoint_makes_its_work_part_of_what_was_before() -> None:
+    transaction = Transaction()
+    transaction.step(Control("savepoint", "outer"))
+    transaction.step(Control("savepoint", "inner"))
+    transaction.hold(draft("a"))
+    transaction.step(Control("release", "inner"))
+    transaction.step(Control("rollback_to", "outer"))
+    assert transaction.step(Control("commit")) == []
+
+
+def test_a_savepoint_nobody_saw_was_set_before_anything_was_held() -> None:
+    transaction = Transaction()
+    transaction.hold(draft("undone"))
+    transaction.step(Control("rollback_to", "unseen"))
+    assert transaction.step(Control("commit")) == []
+
+
+def test_releasing_an_unseen_savepoint_keeps_everything() -> None:
+    transaction = Transaction()
+    transaction.hold(draft("kept"))
+    transaction.step(Control("release", "unseen"))
+    assert names(transaction.step(Control("commit"))) == ["kept"]
+
+
+def test_second_savepoint_of_a_name_hides_the_first_in_postgres() -> None:
+    transaction = Transaction("postgres")
+    for name in ("kept", "undone", "undone too"):
+        transaction.hold(draft(name))
+        transaction.step(Control("savepoint", "s"))
+    transaction.step(Control("rollback_to", "s"))
+    transaction.step(Control("release", "s"))
+    transaction.step(Control("release", "s"))
+    transaction.step(Control("rollback_to", "s"))
+    assert names(transaction.step(Control("commit"))) == ["kept"]
+
+
+def test_second_savepoint_of_a_name_replaces_the_first_in_mysql() -> None:
+    transaction = Transaction("mysql")
+    for name in ("kept", "kept too"):
+        transaction.hold(draft(name))
+        transaction.step(Control("savepoint", "s"))
+    transaction.hold(draft("undone"))
+    transaction.step(Control("rollback_to", "s"))
+    assert names(transaction.step(Control("commit"))) == ["kept", "kept too"]
+
+
+def test_return_to_an_outer_savepoint_forgets_the_inner_ones() -> None:
+    transaction = Transaction("postgres")
+    transaction.step(Control("savepoint", "outer"))
+    transaction.hold(draft("undone"))
+    transaction.step(Control("savepoint", "inner"))
+    transaction.step(Control("rollback_to", "outer"))
+    transaction.hold(draft("kept"))
+    transaction.step(Control("release", "inner"))
+    assert names(transaction.step(Control("commit"))) == ["kept"]
+
+
+def test_commit_of_a_failed_transaction_keeps_nothing() -> None:
+    transaction = Transaction("duckdb")
+    transaction.step(Control("begin"))
+    transaction.hold(draft("undone"))
+    transaction.failed()
+    assert transaction.step(Control("commit")) == []
+    transaction.hold(draft("kept"))
+    assert names(transaction.step(Control("commit"))) == ["kept"]
+
+
+def test_return_to_a_savepoint_mends_a_failed_transaction() -> None:
+    transaction = Transaction("postgres")
+    transaction.hold(draft("kept"))
+    transaction.step(Control("savepoint", "s"))
+    transaction.failed()
+    transaction.step(Control("rollback_to", "s"))
+    assert names(transaction.step(Control("commit"))) == ["kept"]
+
+
+def test_release_of_the_savepoint_that_began_the_transaction_commits_in_sqlite() -> None:
+    transaction = Transaction("sqlite")
+    transaction.step(Control("savepoint", "outer"))
+    transaction.hold(draft("kept"))
+    transaction.step(Control("savepoint", "inner"))
+    assert transaction.step(Control("release", "inner")) == []
+    assert names(transaction.step(Control("release", "outer"))) == ["kept"]
+    assert not transaction.begun
+
+
+def test_nested_begin_commits_what_was_open_in_mysql() -> None:
+    transaction = Transaction("mysql")
+    transaction.step(Control("begin"))
+    transaction.hold(draft("kept"))
+    assert names(transaction.step(Control("begin"))) == ["kept"]
+    transaction.hold(draft("undone"))
+    assert transaction.step(Control("rollback")) == []
+
+
+def test_only_the_outermost_commit_commits_in_tsql() -> None:
+    transaction = Transaction("tsql")
+    for _ in range(2):
+        transaction.step(Control("begin"))
+    transaction.hold(draft("kept"))
+    assert transaction.step(Control("commit")) == []
+    assert names(transaction.step(Control("commit"))) == ["kept"]
+
+
+def test_rollback_by_a_savepoints_name_is_a_return_to_it_in_tsql() -> None:
+    transaction = Transaction("tsql")
+    transaction.step(Control("begin"))
+    transaction.hold(draft("kept"))
+    transaction.step(Control("savepoint", "Here"))
+    transaction.hold(draft("undone"))
+    transaction.step(Control("rollback", "Here"))
+    assert names(transaction.step(Control("commit"))) == ["kept"]
+
+
+def test_chained_commit_begins_the_next_transaction() -> None:
+    transaction = Transaction("postgres")
+    transaction.hold(draft("kept"))
+    assert names(transaction.step(Control("commit", chain=True))) == ["kept"]
+    assert transaction.begun
+
+
+def test_doubt_makes_what_was_held_partial_however_the_transaction_ends() -> None:
+    for step in ("commit", "rollback"):
+        transaction = Transaction("oracle")
+        transaction.hold(draft("perhaps"))
+        transaction.doubt("a procedure was called")
+        [found] = transaction.step(Control(step))  # type: ignore[arg-type]
+        assert (found.confidence, found.reason) == ("partial", "a procedure was called")
+
+
+@pytest.mark.parametrize("bound", ["_MAX_PREPARED", "_MAX_PREPARED_DRAFTS"])
+def test_prepared_transactions_beyond_the_bound_are_reported_in_doubt(
+    monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(transactions, bound, 2)
+    prepared = Prepared()
+    beyond = [prepared.put("s", name, [draft(name)]) for name in "abc"]
+    assert [names(drafts) for drafts in beyond] == [[], [], ["a"]]
+    assert beyond[2][0].confidence == "partial"
+    assert prepared.take("s", "a") is None
+    assert names(prepared.take("s", "c") or []) == ["c"]
+
+
+def test_the_size_follows_every_step() -> None:
+    transaction = Transaction("postgres")
+    sizes = []
+    for word in ["a", "+s", "b", "+t", "c", "-t", "d", "+t", "e", "~s", "f", "~x", "g", "+u", "h"]:
+        name = word[1:]
+        if word[0] in "+-~":
+            step: Any = {"+": "savepoint", "-": "release", "~": "rollback_to"}[word[0]]
+            transaction.step(Control(step, name))
+        else:
+            transaction.hold(draft(word))
+        assert transaction.size == len(transaction.held)
+        sizes.append(transaction.size)
+    assert max(sizes) == 5
+    transaction.step(Control("commit"))
+    assert transaction.size == 0
+
+
+def test_the_size_is_known_without_asking_each_savepoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    transaction = Transaction("postgres")
+    for number in range(100):
+        transaction.hold(draft(str(number)))
+        transaction.step(Control("savepoint", f"s{number}"))
+    asked: list[Any] = []
+    monkeypatch.setattr(Coalescer, "__len__", lambda self: asked.append(self) or 0)  # type: ignore[func-returns-value]
+    assert transaction.size == 100
+    assert len(asked) == 1

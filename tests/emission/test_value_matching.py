@@ -1,0 +1,142 @@
+"""Which values of a single row are found again among those that a statement binds."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import pytest
+
+from prefect_lineage_events import datasets
+from prefect_lineage_events.context.run import Run
+from prefect_lineage_events.emission import value_matching
+from prefect_lineage_events.emission.notes import Connection, StatementNote
+from prefect_lineage_events.events import RunInfo
+
+NOW = dt.datetime(2026, 3, 4, 5, 6, 7, tzinfo=dt.timezone.utc)
+KEY = UUID(int=7)
+
+
+def read(key: UUID) -> StatementNote:
+    connection = Connection(datasets.sqlite("/shop.db"))
+    return StatementNote(connection, "SELECT 1", Run(RunInfo(flow_run_id=key)), NOW, 0.0, autocommit=True)
+
+
+def is_found(row: object, parameters: object, sets: object = None) -> bool:
+    key = uuid4()
+    note = read(key)
+    value_matching.remember(note, row)
+    found = value_matching.origins(key, parameters, sets)
+    value_matching.forget(key)
+    assert found in ((), (note,))
+    return bool(found)
+
+
+@pytest.mark.parametrize(
+    ("row", "parameters"),
+    [
+        ((412,), ("load", 412)),
+        ((Decimal("10.50"),), ("day", 10.5)),
+        ((412,), {"step": "load", "seen": "412"}),
+        ({"n": 412}, [412]),
+        ((NOW,), ("load", NOW.isoformat())),
+        ((NOW.date(),), (str(NOW.date()),)),
+        (("2026-03-04",), ("2026-03-04",)),
+        ((KEY,), (str(KEY),)),
+        ((b"digest",), (b"digest",)),
+        ((1,), (1,)),
+        ((0, "a"), ("a", 0)),
+    ],
+)
+def test_a_value_is_found_in_the_forms_in_which_programs_hand_it_on(row, parameters):
+    assert is_found(row, parameters)
+
+
+@pytest.mark.parametrize(
+    ("row", "parameters"),
+    [
+        ((412,), ("load", 413)),
+        ((NOW,), (NOW + dt.timedelta(seconds=1), "ok")),
+        ((1,), (1, "ok")),
+        ((0, None, "", True), (0, None, "", True)),
+        ((None,), (None,)),
+        ((0,), (0, None)),
+        ((float("nan"),), (float("nan"),)),
+        ((Decimal("sNaN"),), (Decimal("sNaN"),)),
+        ((dt.date.today(),), (dt.date.today(), "ok")),
+        ((dt.date.today().isoformat(),), (dt.date.today().isoformat(), "ok")),
+        (("x" * 5_000,), ("x" * 5_000,)),
+        ((object(),), (object(),)),
+    ],
+)
+def test_values_that_meet_by_chance_or_not_at_all_are_not_found(row, parameters):
+    assert not is_found(row, parameters)
+
+
+def test_the_one_set_of_an_executemany_is_compared():
+    assert is_found((412,), None, [("load", 412)])
+    assert not is_found((412,), None, [("load", 412), ("load", 5)])
+
+
+def test_rows_of_a_driver_are_read():
+    connection = sqlite3.connect(":memory:")
+    connection.row_factory = sqlite3.Row
+    assert is_found(connection.execute("SELECT 412").fetchone(), (412,))
+    connection.close()
+
+
+def test_no_code_of_the_users_runs_to_read_a_row_or_its_values():
+    class Loud(tuple):
+        def __iter__(self):
+            raise AssertionError
+
+    class Number(int):
+        def __hash__(self):
+            raise AssertionError
+
+    assert is_found(Loud((412,)), Loud((412,)))
+    assert not is_found((Number(412),), (Number(412),))
+    assert not is_found(iter([412]), (412,))
+
+
+def test_rows_of_another_run_and_of_one_that_is_over_are_not_compared():
+    key = uuid4()
+    value_matching.remember(read(key), (412,))
+    assert value_matching.origins(uuid4(), (412,)) == ()
+    value_matching.forget(key)
+    assert value_matching.origins(key, (412,)) == ()
+
+
+def test_no_value_is_kept():
+    key = uuid4()
+    value_matching.remember(read(key), ("s3cr3t value", 412))
+    kept = value_matching._runs[key]
+    value_matching.forget(key)
+    assert not {"s3cr3t value", 412, hash("s3cr3t value")} & {*kept.by_value, *kept.whole[0][1]}
+
+
+def test_a_value_that_two_statements_gave_is_of_neither():
+    key = uuid4()
+    for table in ("orders", "customers"):
+        note = read(key)
+        note.sql = f"SELECT count(*) FROM {table}"
+        value_matching.remember(note, (412,))
+    assert value_matching.origins(key, ("load", 412)) == value_matching.origins(key, (412,)) == ()
+    value_matching.forget(key)
+
+
+def test_a_run_of_many_statements_is_bounded():
+    key = uuid4()
+    for number in range(500):
+        value_matching.remember(read(key), (number + 1_000,))
+    assert value_matching.origins(key, (1_000,)) == ()
+    assert len(value_matching.origins(key, (1_499,))) == 1
+    for _ in range(1_000):
+        value_matching.origins(key, (5,))
+    assert value_matching.origins(key, (1_499,)) == ()
+    for number in range(1_000):
+        value_matching.remember(read(key), (number + 5_000,))
+    assert len(value_matching._runs[key].by_value) <= 400
+    value_matching.forget(key)

@@ -1,0 +1,158 @@
+"""Our thread: it works off what is noted, survives what fails, and never holds the process up."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from prefect_lineage_events import filters
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.emission import worker
+from prefect_lineage_events.emission.notes import Note, RecordNote
+from prefect_lineage_events.emission.processor import Pipeline
+from prefect_lineage_events.emission.worker import Worker
+from prefect_lineage_events.settings import LineageSettings
+from tests.emission.conftest import STARTED, make_run, noting
+
+RUN = make_run()
+_ENOUGH = 300.0
+
+
+def note(key: str = "k") -> RecordNote:
+    return RecordNote("read", None, (Dataset("s3://b", key),), RUN, STARTED)
+
+
+class Sink:
+    """Takes events in Prefect's place."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def send(self, event: dict[str, Any], run: object) -> bool:
+        self.events.append(event)
+        return True
+
+    def finish(self, deadline: float) -> None:
+        pass
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        return [e["payload"] for e in self.events if e["event"] == name]
+
+
+@pytest.fixture
+def sink() -> Sink:
+    return Sink()
+
+
+def make(sink: Sink, **values: Any) -> Worker:
+    made = Worker(LineageSettings(**values))
+    made._sender = sink  # type: ignore[assignment]
+    return made
+
+
+@pytest.fixture
+def ours(sink: Sink) -> Iterator[Worker]:
+    made = make(sink)
+    yield made
+    made.stop()
+
+
+def test_what_is_noted_is_handed_over(ours: Worker, sink: Sink) -> None:
+    assert ours.put(note())
+    assert ours.flush(_ENOUGH)
+    assert [p["inputs"][0]["name"] for p in sink.named("lineage.read")] == ["k"]
+
+
+def test_no_thread_is_started_before_the_first_note(ours: Worker) -> None:
+    assert not ours._thread.is_alive()
+    ours.put(note())
+    assert ours._thread.is_alive()
+    assert ours._thread.daemon
+
+
+def test_a_note_that_cannot_be_worked_on_does_not_stop_the_others(
+    ours: Worker, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = Pipeline.take
+
+    def fails_on_bad(self: Pipeline, noted: Note) -> None:
+        if isinstance(noted, RecordNote) and noted.inputs[0].name == "bad":
+            raise RuntimeError("bad")
+        take(self, noted)
+
+    monkeypatch.setattr(Pipeline, "take", fails_on_bad)
+    for key in ("bad", "good"):
+        ours.put(note(key))
+    assert ours.flush(_ENOUGH)
+    assert [p["inputs"][0]["name"] for p in sink.named("lineage.read")] == ["good"]
+
+
+def test_stopping_tells_what_waits_and_the_count_once(sink: Sink) -> None:
+    made = make(sink)
+    made.put(note())
+    made.stop()
+    made.stop()
+    assert [e["event"] for e in sink.events] == ["lineage.read", "lineage.closed"]
+
+
+def test_stopping_what_never_started_does_nothing(sink: Sink) -> None:
+    make(sink).stop()
+    assert sink.events == []
+
+
+def test_work_that_hangs_does_not_hold_the_end_and_the_rest_is_told_as_dropped(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging, let_go = threading.Event(), threading.Event()
+
+    def hangs(self: Pipeline, noted: Note) -> None:
+        hanging.set()
+        let_go.wait(_ENOUGH)
+
+    monkeypatch.setattr(Pipeline, "take", hangs)
+    made = make(sink, drain_timeout=0.1)
+    for _ in range(3):
+        made.put(note())
+    assert hanging.wait(_ENOUGH)
+    made.stop()
+    (count,) = sink.named("lineage.closed")
+    assert count["dropped"] == 2
+    assert "before everything was analysed" in count["reason"]
+    let_go.set()
+
+
+def test_our_thread_knows_itself(ours: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    said, answers = note(), []
+
+    def take(_: Pipeline, noted: Note) -> None:
+        if noted is said:  # connections of other tests that are collected now say so to this process's own worker
+            answers.append(ours.is_current_thread())
+
+    monkeypatch.setattr(Pipeline, "take", take)
+    ours.put(said)
+    ours.stop()
+    assert answers == [True]
+    assert not ours.is_current_thread()
+
+
+def test_putting_fails_softly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Worker:
+        raise RuntimeError("no worker")
+
+    monkeypatch.setattr(worker, "_current", broken)
+    assert worker.put(note()) is False
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_process_in_which_all_is_switched_off_says_nothing_of_the_end_of_runs(
+    monkeypatch: pytest.MonkeyPatch, enabled: bool
+) -> None:
+    put: list[Note] = []
+    monkeypatch.setattr(worker, "put", noting(put))
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ENABLED", str(enabled).lower())
+    filters.current.cache_clear()
+    worker._close(RUN)
+    assert bool(put) is enabled

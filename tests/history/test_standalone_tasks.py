@@ -1,0 +1,115 @@
+"""Task runs outside any flow."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from prefect_lineage_events.events import EmitterInfo, RunInfo
+from prefect_lineage_events.history import runs, standalone_tasks
+from prefect_lineage_events.history.reader import read_history
+from tests.by_hand import NOON, closing, write
+from tests.history.fake_api import Answer, FakeApi
+
+
+def task_run(ended: dt.datetime = NOON, *, in_flow: bool = False) -> dict[str, Any]:
+    return {
+        "id": str(uuid4()),
+        "name": "load orders",
+        "task_key": "load_orders-1a2b3c4d",
+        "flow_run_id": str(uuid4()) if in_flow else None,
+        "state": {"type": "COMPLETED", "name": "Completed"},
+        "start_time": (ended - dt.timedelta(seconds=5)).isoformat(),
+        "end_time": ended.isoformat(),
+        "run_count": 1,
+        "tags": ["nightly"],
+    }
+
+
+class TaskApi(FakeApi):
+    """Answers for task runs by id too."""
+
+    def request(self, method: str, path: str, **kwargs: Any) -> Any:
+        for raw in self.tasks:
+            if path == f"/task_runs/{raw['id']}":
+                return Answer(raw)
+        named = ((kwargs.get("json") or {}).get("task_runs") or {}).get("name")
+        if path == "/task_runs/filter" and named:
+            return Answer([raw for raw in self.tasks if raw["name"] in named["any_"]])
+        return super().request(method, path, **kwargs)
+
+
+def api_with(*tasks: dict[str, Any]) -> TaskApi:
+    api = TaskApi(NOON)
+    api.tasks = list(tasks)
+    return api
+
+
+def test_it_is_a_run_of_the_job_that_its_task_is():
+    raw = task_run()
+    run = runs.read_run(api_with(raw), UUID(raw["id"]))  # type: ignore[arg-type]
+    assert (run.kind, run.flow_name, run.state, run.ended, run.tags) == (
+        "task-run",
+        "load orders",
+        "COMPLETED",
+        NOON,
+        ("nightly",),
+    )
+
+
+def test_the_runs_of_one_task_are_of_one_job():
+    raws = task_run(), task_run()
+    api = api_with(*raws)
+    assert len({runs.read_run(api, UUID(raw["id"])).flow_id for raw in raws}) == 1  # type: ignore[arg-type]
+
+
+def test_a_task_run_of_a_flow_is_no_run_of_its_own():
+    raw = task_run(in_flow=True)
+    with pytest.raises(runs.UnknownFlowRunError):
+        runs.read_run(api_with(raw), UUID(raw["id"]))  # type: ignore[arg-type]
+
+
+def test_those_that_ended_in_a_window_are_found():
+    times = [NOON - dt.timedelta(hours=n) for n in range(4)]
+    api = api_with(*(task_run(time) for time in times))
+    found = [r for rows in standalone_tasks.ended(api, times[2], times[1]) for r in rows]  # type: ignore[arg-type]
+    assert [run.ended for run in found] == [times[1], times[2]]
+
+
+def test_a_sweeps_window_has_them_and_a_list_of_names_only_those_of_that_name():
+    api = api_with(task_run(NOON - dt.timedelta(minutes=1)))
+    window = (NOON - dt.timedelta(hours=1), NOON)
+    assert [r.kind for rows in runs.ended_runs(api, *window) for r in rows] == ["task-run"]  # type: ignore[arg-type]
+    assert [r for rows in runs.ended_runs(api, *window, flows=["f"]) for r in rows] == []  # type: ignore[arg-type]
+    named = runs.ended_runs(api, *window, flows=["load orders"])  # type: ignore[arg-type]
+    assert len([r for rows in named for r in rows]) == 1
+
+
+def test_its_events_are_those_that_are_related_to_the_task_run():
+    raw = task_run(NOON - dt.timedelta(hours=1))
+    api = api_with(raw)
+    run = runs.read_run(api, UUID(raw["id"]))  # type: ignore[arg-type]
+    emitter, info = uuid4(), RunInfo(task_run_id=run.id)
+    event = write("out", "in", run=info).model_copy(update={"emitter": EmitterInfo(id=emitter, sequence=0)})
+    api.store(event)
+    api.store(closing(emitter, 1, run=info))
+    history = read_history(api, run)  # type: ignore[arg-type]
+    assert api.asked_for == [f"prefect.task-run.{run.id}"]
+    assert (len(history.events), history.completeness.complete, history.tasks) == (1, True, {})
+    assert run.info == RunInfo(task_run_id=run.id, task_run_name="load orders")
+
+
+def test_its_newest_good_runs_are_those_of_the_same_task():
+    raw, namesake = task_run(), {**task_run(), "task_key": "load_orders-another"}
+    api = api_with(raw, namesake)
+    job = runs.read_run(api, UUID(raw["id"]))  # type: ignore[arg-type]
+    assert [r.id for r in runs.completed_runs(api, job)] == [job.id]  # type: ignore[arg-type]
+
+
+def test_a_task_that_ran_is_told_from_one_that_never_did():
+    api = api_with(task_run())
+    assert standalone_tasks.has_run(api, "load orders")  # type: ignore[arg-type]
+    assert not standalone_tasks.has_run(api, "load nothing")  # type: ignore[arg-type]

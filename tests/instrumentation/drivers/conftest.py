@@ -1,0 +1,123 @@
+"""Drivers without the rest of capture: a tracer that records what it is told."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from prefect_lineage_events.datasets import Store
+from prefect_lineage_events.instrumentation import proxies
+from tests.services.postgres import postgres
+from tests.services.snowflake import snowflake_server
+
+__all__ = ["postgres", "snowflake_server"]
+
+
+@dataclass(eq=False)
+class Said:
+    """A statement as the tracer was told of it; `rows` is what became known at any time."""
+
+    sql: str
+    autocommit: bool
+    rows: int | None
+    query_id: str | None
+    columns: dict[str, str | None]
+    aborted: bool = False
+    run: None = None
+
+
+@dataclass
+class RecordingTracer:
+    """Stands for `ConnectionTracer`; `steps` is everything in order, statements by their text."""
+
+    store: Store
+    lookup: Any
+    said: list[Said] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
+    is_open: bool = False
+
+    def statement(
+        self,
+        sql: str,
+        *,
+        autocommit: bool,
+        rows: Any = None,
+        query_id: Any = None,
+        result_columns: Any = (),
+        aborted: bool = False,
+        **_: Any,
+    ) -> Said:
+        said = Said(sql, autocommit, rows, query_id, {column.name: column.type for column in result_columns}, aborted)
+        self.said.append(said)
+        self.is_open = not autocommit
+        self.steps.append(sql)
+        return said
+
+    def rows(self, note: Said, rows: int, *, whole: bool = True) -> None:
+        assert note.rows is None, "the rows of a statement are told once"
+        note.rows = rows
+
+    def watch(self, reader: Any, note: Said, counts: Any) -> weakref.finalize[..., Any]:
+        def gone() -> None:
+            if rows := counts.given_up():
+                self.rows(note, rows)
+
+        return weakref.finalize(reader, gone)
+
+    def failed(self, sql: str, error: BaseException, **_: bool) -> None:
+        """Failures are no steps."""
+
+    def prepare(self, name: str) -> None:
+        """A prepared transaction is held until it is ended."""
+
+    def end_prepared(self, name: str, *, commits: bool) -> None:
+        self.steps.append("commit" if commits else "rollback")
+
+    def unwatch(self, watched: weakref.finalize[..., Any]) -> None:
+        watched.detach()
+
+    def __getattr__(self, step: str) -> Any:
+        def take(*name: str) -> None:
+            self.is_open = self.is_open and step not in ("commit", "rollback", "lost", "commit_lost")
+            self.steps.append(" ".join([step, *name]))
+
+        return take
+
+    @property
+    def statements(self) -> list[str]:
+        return [said.sql for said in self.said]
+
+    @property
+    def kept(self) -> list[str]:
+        """The statements whose work stays, by the rules of transactions without savepoints."""
+        kept: list[str] = []
+        held: list[str] = []
+        by_sql = iter(self.said)
+        begun = False
+        for step in self.steps:
+            if step in ("commit", "rollback", "lost", "commit_lost"):
+                kept += held if step == "commit" else []
+                held, begun = [], False
+            elif step == "begin":
+                begun = True
+            else:
+                said = next(by_sql)
+                (kept if said.autocommit and not begun else held).append(said.sql)
+        return kept
+
+
+@pytest.fixture
+def tracers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[RecordingTracer]]:
+    """The tracers of the connections that the test opens, in order."""
+    made: list[RecordingTracer] = []
+
+    def connection(store: Store, *, lookup: Any = None) -> RecordingTracer:
+        made.append(RecordingTracer(store, lookup))
+        return made[-1]
+
+    monkeypatch.setattr(proxies.tracing, "connection", connection)
+    return made

@@ -1,0 +1,62 @@
+"""Which description fits a connection; and the page on adding a driver, whose example is run as it stands."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import fields
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from prefect_lineage_events.instrumentation.driver import Driver
+from prefect_lineage_events.instrumentation.drivers import registry
+from tests.instrumentation.drivers.conftest import RecordingTracer
+
+_PAGE = Path(__file__).parents[3] / "docs" / "drivers.md"
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str, str]:
+    """The page's three blocks: a driver, its description, and their use. What they leave behind is removed."""
+    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setitem(sys.modules, "ledgerdb", ModuleType("ledgerdb"))
+    driver, description, use = re.findall(r"```python\n(.*?)```", _PAGE.read_text(), re.DOTALL)
+    return driver, description, use
+
+
+@pytest.mark.parametrize("answer", [field.name for field in fields(Driver)])
+def test_the_page_has_each_answer_of_a_description(answer: str) -> None:
+    rows = re.findall(r"^\| (`.*?) \|", _PAGE.read_text(), re.MULTILINE)
+    assert any(re.search(rf"`{answer}[`(]", row) for row in rows)
+
+
+def test_worked_example_of_the_page_does_what_the_page_says(
+    example: tuple[str, str, str], tracers: list[RecordingTracer]
+) -> None:
+    driver, description, use = example
+    exec(driver, vars(sys.modules["ledgerdb"]))
+    exec(description, {"__name__": "lineage_of_ledgerdb"})
+    done: dict[str, object] = {"__name__": "use"}
+    exec(use, done)
+
+    assert done["rows"] == [(1,), (2,), (3,)]
+    [tracer] = tracers
+    assert tracer.store.namespace == "ledgerdb://ledger.internal:7070"
+    assert [(said.sql, said.rows, said.query_id) for said in tracer.said] == [
+        ("CREATE TABLE entries (amount INTEGER)", None, "stmt-1"),
+        ("INSERT INTO entries VALUES (?)", None, None),
+        ("DELETE FROM entries", 3, "stmt-2"),
+        ("SELECT amount FROM entries", 3, "stmt-3"),
+    ]
+    assert [sql.split()[0] for sql in tracer.kept] == ["CREATE", "INSERT", "SELECT"]
+
+
+def test_registered_description_goes_before_ours(example: tuple[str, str, str]) -> None:
+    import sqlite3
+
+    from prefect_lineage_events.instrumentation.drivers.duckdb.connections import DRIVER
+
+    registry.register("sqlite3", DRIVER)
+    assert registry.driver_for(sqlite3.connect(":memory:")) is DRIVER

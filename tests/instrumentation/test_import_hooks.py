@@ -1,0 +1,63 @@
+"""Being called back when a module is there, in each moment of its import."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import pytest
+
+from prefect_lineage_events.instrumentation.import_hooks import when_imported
+
+called: list[str] = []
+_BEGINNING = f"from {__name__} import note\nnote(__name__)\n"
+
+
+def note(name: str) -> None:
+    when_imported(name, lambda module: called.append(f"{module.__name__} {module.last}"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.syspath_prepend(tmp_path)
+    called.clear()
+    yield tmp_path
+    for name in [n for n in sys.modules if n.startswith("late_")]:
+        del sys.modules[name]
+
+
+def test_a_module_that_is_there_is_told_at_once(folder: Path) -> None:
+    (folder / "late_there.py").write_text("last = 1")
+    importlib.import_module("late_there")
+    note("late_there")
+
+    assert called == ["late_there 1"]
+
+
+def test_a_module_that_comes_is_told_when_it_has_come(folder: Path) -> None:
+    (folder / "late_coming.py").write_text("last = 1")
+    note("late_coming")
+    assert called == []
+    importlib.import_module("late_coming")
+
+    assert called == ["late_coming 1"]
+
+
+def test_a_module_that_is_half_imported_is_told_when_it_is_whole(folder: Path) -> None:
+    (folder / "late_half.py").write_text(_BEGINNING + "last = 1")
+    module = importlib.import_module("late_half")
+
+    assert called == ["late_half 1"]
+    assert type(module.__spec__) is ModuleSpec
+    assert vars(module.__spec__).keys() == vars(importlib.import_module("json").__spec__).keys()
+
+
+def test_a_module_whose_import_fails_is_told_to_nobody(folder: Path) -> None:
+    (folder / "late_failing.py").write_text(_BEGINNING + "raise ValueError('the module is broken')")
+    with pytest.raises(ValueError, match="the module is broken"):
+        importlib.import_module("late_failing")
+
+    assert called == []

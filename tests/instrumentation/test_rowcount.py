@@ -1,0 +1,96 @@
+"""How many rows were read of a result that nobody reads to its end."""
+
+from __future__ import annotations
+
+import gc
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from prefect_lineage_events.emission.processor import Pipeline
+from prefect_lineage_events.emission.queue import NoteQueue
+from prefect_lineage_events.instrumentation.connections import trace
+from prefect_lineage_events.instrumentation.drivers.registry import described
+from prefect_lineage_events.settings import LineageSettings
+from tests.emission.idle import idle_worker
+
+
+@dataclass
+class Reader:
+    """The only one who holds the cursor of a real connection, one of whose rows was read."""
+
+    held: list[Any]
+    queue: NoteQueue
+    sent: list[dict[str, Any]] = field(default_factory=list)
+
+    def forgets(self) -> None:
+        self.held.clear()
+
+    def rows(self) -> list[int | None]:
+        """What is told of the rows that were read."""
+        pipeline = Pipeline(LineageSettings(), lambda event, _: self.sent.append(event) is None, self.queue)
+        while (note := self.queue.get(0)) is not None:
+            pipeline.take(note)
+        pipeline.finish()
+        return [e["payload"]["statement"].get("rows") for e in self.sent if e["event"] == "lineage.read"]
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
+    with idle_worker(monkeypatch) as idle:
+        own = sqlite3.connect(":memory:")
+        own.executescript("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2), (3)")
+        connection = trace(own, described(own, None))
+        held = [connection.execute("SELECT a FROM t")]
+        held[0].fetchone()
+        yield Reader(held, idle._queue)
+        assert idle._watched == {}
+
+
+def test_rows_that_were_read_of_a_forgotten_cursor_are_told(reader: Reader) -> None:
+    reader.forgets()
+    assert reader.rows() == [1]
+
+
+def test_a_cursor_that_is_forgotten_in_a_circle_tells_its_rows_too(reader: Reader) -> None:
+    circle: list[Any] = [*reader.held]
+    circle.append(circle)
+    reader.forgets()
+    del circle
+    gc.collect()
+    assert reader.rows() == [1]
+
+
+def test_a_cursor_that_belongs_to_the_circle_itself_tells_its_rows_too(reader: Reader) -> None:
+    (cursor,) = reader.held
+    cursor.row_factory = lambda _, row, cursor=cursor: row
+    del cursor
+    reader.forgets()
+    gc.collect()
+    assert reader.rows() == [1]
+
+
+def test_a_cursor_that_was_closed_tells_its_rows_once(reader: Reader) -> None:
+    reader.held[0].close()
+    reader.forgets()
+    assert reader.rows() == [1]
+
+
+def test_no_code_of_ours_runs_where_a_cursor_is_forgotten(reader: Reader) -> None:
+    """What a signal's handler raises there, Python swallows: a time limit of the user's would not be met."""
+    called: list[str] = []
+
+    def note_call(frame: Any, kind: str, _: Any) -> None:
+        if kind == "call":
+            called.append(frame.f_code.co_name)
+
+    held = reader.held
+    sys.setprofile(note_call)
+    held.clear()
+    sys.setprofile(None)
+    assert called == []
+    assert reader.rows() == [1]

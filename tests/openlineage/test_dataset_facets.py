@@ -1,0 +1,133 @@
+"""What events say of inputs, outputs and what joins them."""
+
+from __future__ import annotations
+
+import json
+
+from prefect_lineage_events.openlineage.dataset_facets import explicit_lineage, inputs, outputs
+from tests.stitching.histories import NAMESPACE, Story, ident
+from tests.stitching.pictures import lineage
+
+
+def output(story: Story, name: str):
+    return next(d for d in outputs(lineage(story)) if d["name"] == name)
+
+
+def entries(story: Story):
+    facet = explicit_lineage(lineage(story))
+    return {e["name"]: [i["name"] for i in e["inputs"]] for e in facet["entries"]} if facet else None
+
+
+def test_each_output_names_the_inputs_that_fed_it_and_no_others():
+    assert entries(Story().write("b1", "a1").write("b2", "a2").read("a3")) == {"b1": ["a1"], "b2": ["a2"]}
+
+
+def test_an_output_without_sources_is_named_with_none():
+    assert entries(Story().write("b").read("a")) == {"b": []}
+
+
+def test_a_run_that_only_read_has_no_explicit_lineage():
+    assert entries(Story().read("a")) is None
+
+
+def test_an_edge_says_how_it_is_known():
+    facet = explicit_lineage(lineage(Story().task("A").task("B", "A").read("a", task="A").write("b", task="B")))
+    (source,) = facet["entries"][0]["inputs"]
+    assert source["transformations"] == [{"type": "DIRECT", "description": "known from: task graph"}]
+
+
+def test_column_edges_are_direct_per_column_and_indirect_for_the_whole():
+    facet = output(Story().write("b", "a", columns="a.x>y a.w>y:FILTER a.v>y:AGGREGATION"), "b")["facets"][
+        "columnLineage"
+    ]
+    at = {"namespace": NAMESPACE, "name": "a"}
+    assert facet["fields"] == {
+        "y": {
+            "inputFields": [
+                {**at, "field": "v", "transformations": [{"type": "DIRECT", "subtype": "AGGREGATION"}]},
+                {**at, "field": "x", "transformations": [{"type": "DIRECT", "subtype": "IDENTITY"}]},
+            ]
+        }
+    }
+    assert facet["dataset"] == [{**at, "field": "w", "transformations": [{"type": "INDIRECT", "subtype": "FILTER"}]}]
+
+
+def test_an_inferred_column_edge_says_that_it_is():
+    facet = output(Story().read("a", columns="a.x>x").write("b", into="x:int"), "b")["facets"]["columnLineage"]
+    (field,) = facet["fields"]["x"]["inputFields"]
+    assert field["transformations"] == [
+        {"type": "DIRECT", "subtype": "TRANSFORMATION", "description": "inferred from equal column names"}
+    ]
+
+
+def test_an_output_without_column_edges_has_no_column_facet():
+    assert "columnLineage" not in output(Story().write("b", "a"), "b")["facets"]
+
+
+def test_columns_stand_with_their_types_where_known():
+    facet = output(Story().create("b", "a", into="x:int y"), "b")["facets"]["schema"]
+    assert facet["fields"] == [{"name": "x", "type": "int"}, {"name": "y"}]
+
+
+def test_rows_stand_where_known():
+    story = Story().read("a", dialect="", rows=3).write("b", rows=2)
+    (read,) = inputs(lineage(story))
+    assert read["inputFacets"]["inputStatistics"]["rowCount"] == 3
+    assert output(story, "b")["outputFacets"]["outputStatistics"]["rowCount"] == 2
+
+
+def test_what_became_of_an_output_is_told_with_its_former_name():
+    facet = output(Story().rename("t", "t2"), "t2")["facets"]["lifecycleStateChange"]
+    assert facet["lifecycleStateChange"] == "RENAME"
+    assert facet["previousIdentifier"] == {"namespace": NAMESPACE, "name": "t"}
+
+
+def test_every_dataset_has_its_source_and_type():
+    for dataset in [*inputs(lineage(Story().write("b", "a"))), output(Story().write("b", "a"), "b")]:
+        assert dataset["facets"]["dataSource"]["uri"] == NAMESPACE
+        assert dataset["facets"]["datasetType"]["datasetType"] == "TABLE"
+
+
+def test_a_namespace_that_is_no_uri_is_a_source_without_one():
+    story = Story().write("b", "file:///data/x.csv", dialect="")
+    (read,) = inputs(lineage(story))
+    assert (read["facets"]["dataSource"]["name"], "uri" in read["facets"]["dataSource"]) == ("file", False)
+
+
+def test_a_reader_repeats_what_the_writer_says_of_a_dataset():
+    story = Story().task("T").asset("s3://bucket/x", "a", task="T", description="The X.", owners=("team:x",))
+    story.read("s3://bucket/x")
+    found = lineage(story)
+    read = next(d for d in inputs(found) if d["name"] == "x")
+    assert read["facets"]["documentation"]["description"] == "The X."
+    assert read["facets"]["ownership"]["owners"] == [{"name": "team:x"}]
+
+
+def test_a_task_with_very_many_edges_is_told_by_way_of_the_job():
+    found = lineage(many(80))
+    facet = explicit_lineage(found)
+    outputs_, (job,) = facet["entries"][:-1], facet["entries"][-1:]
+    assert len(job["inputs"]) == 80
+    assert (job["type"], job["runId"]) == ("JOB", str(ident("T")))
+    assert {str(entry["inputs"]) for entry in outputs_} == {str([{"type": "JOB", "runId": str(ident("T"))}])}
+
+
+def test_an_event_grows_with_the_datasets_and_not_with_their_product():
+    sizes = [len(json.dumps(explicit_lineage(lineage(many(count))))) for count in (100, 200)]
+    assert sizes[1] < 2.1 * sizes[0]
+
+
+def many(count: int) -> Story:
+    """A task that recorded so many writes, each of as many tables."""
+    story = Story().task("T")
+    sources = [f"a{number:03}" for number in range(count)]
+    for number in range(count):
+        story.write(f"b{number:03}", *sources, task="T", effect=None, dialect="")
+    return story
+
+
+def test_an_output_says_what_is_not_known_of_its_sources():
+    story = Story().read("a", result="x", columns="a.x>x").write("b", binds="x total")
+    told = output(story, "b")["facets"]["prefect"]
+    assert (told["sources"], told["columns"]) == ("known", ["total"])
+    assert "prefect" not in output(Story().write("b", "a"), "b")["facets"]

@@ -1,0 +1,177 @@
+"""Which run an event belongs to, from every place a flow's code can run in; on a real Prefect server."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import PrefectServer
+from tests.processes.programs import side_by_side
+
+pytestmark = pytest.mark.server
+_PATIENCE = 300
+_FLOWS = 10
+
+
+class Told:
+    """The lineage events of all runs of the programs here, by flow name: other tests have runs on the server, too."""
+
+    def __init__(self, api_url: str) -> None:
+        self.flows: dict[str, list[list[dict[str, Any]]]] = defaultdict(list)
+        for run in self._ask(f"{api_url}/flow_runs/filter", sort="EXPECTED_START_TIME_ASC"):
+            events = self._events(api_url, run["id"])
+            flow_name = events[0]["payload"]["run"]["flow_name"] if events else ""
+            if flow_name.startswith(("ways-", "side-by-side")):
+                self.flows[flow_name].append(events)
+
+    @property
+    def complete(self) -> bool:
+        """Have all emitters told a count, and are as many events there?"""
+        for runs in self.flows.values():
+            for events in runs:
+                counts = {e["payload"]["emitter_id"]: e["payload"]["count"] for e in events if "count" in e["payload"]}
+                seen = defaultdict(set)
+                for event in events:
+                    if "emitter" in event["payload"]:
+                        seen[event["payload"]["emitter"]["id"]].add(event["payload"]["emitter"]["sequence"])
+                if any(counts.get(emitter, 0) != len(numbers) for emitter, numbers in seen.items()):
+                    return False
+        return bool(self.flows)
+
+    def places(self, flow: str, nth: int = 0) -> dict[str, str | None]:
+        """Where was recorded in that run -> the task (without the number of its run), None for the flow itself."""
+        found = {}
+        for event in self.flows[flow][nth]:
+            if event["event"] == "lineage.read":
+                task = event["payload"]["run"].get("task_run_name")
+                found[event["payload"]["inputs"][0]["name"]] = task and task.rpartition("-")[0]
+        return found
+
+    def ends(self, flow: str, nth: int = 0) -> list[str]:
+        return sorted(e["event"] for e in self.flows[flow][nth] if "count" in e["payload"])
+
+    def related_runs(self, flow: str) -> set[int]:
+        return {
+            sum(r["prefect.resource.role"] == "flow-run" for r in event["related"])
+            for events in self.flows[flow]
+            for event in events
+        }
+
+    @staticmethod
+    def _ask(url: str, **body: Any) -> list[dict[str, Any]]:
+        return httpx.post(url, json=body, timeout=120).raise_for_status().json()  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _events(api_url: str, run_id: str) -> list[dict[str, Any]]:
+        related = {"id": [f"prefect.flow-run.{run_id}"]}
+        body = {"filter": {"related": related, "event": {"prefix": ["lineage."]}, "order": "ASC"}, "limit": 50}
+        answer = httpx.post(f"{api_url}/events/filter", json=body, timeout=120).raise_for_status().json()
+        return [e for e in answer["events"] if e["payload"].get("run", {}).get("flow_run_id") == run_id]
+
+
+def _run(program: str, server: PrefectServer, expected: int = 0) -> None:
+    command = [sys.executable, "-m", f"tests.processes.programs.{program}"]
+    ended = subprocess.run(command, env=server.environment, timeout=600, capture_output=True, text=True, check=False)
+    assert ended.returncode == expected, ended.stderr
+
+
+@pytest.fixture(scope="module")
+def told(prefect_server_process: PrefectServer) -> Iterator[Told]:
+    """The program has run, and all it told is stored."""
+    _run("ways", prefect_server_process)
+    _run("side_by_side", prefect_server_process)
+    _run("interrupted", prefect_server_process, expected=-signal.SIGTERM)
+    deadline = time.monotonic() + _PATIENCE
+    while not (told := Told(prefect_server_process.api_url)).complete or len(told.flows) < _FLOWS:
+        assert time.monotonic() < deadline, dict(told.flows)
+        time.sleep(0.5)
+    yield told
+
+
+def test_flows_tasks_and_threads_are_told_apart(told: Told) -> None:
+    assert told.places("ways-sync") == {
+        "flow": None,
+        "task": "plain",
+        "submitted": "plain",
+        "executor in a task": "executor",
+        "task after its subflow": "calling",
+        "thread": None,
+    }
+
+
+def test_a_subflow_has_its_own_events_even_from_inside_a_task(told: Told) -> None:
+    assert told.places("ways-child") == {"subflow": None, "task of a subflow": "plain"}
+
+
+def test_coroutines_and_their_threads_keep_their_task(told: Told) -> None:
+    assert told.places("ways-async") == {
+        "async flow": None,
+        "first": "coroutine",
+        "second": "coroutine",
+        "first, to_thread": "coroutine",
+        "second, to_thread": "coroutine",
+    }
+
+
+def test_both_attempts_of_a_retried_flow_are_there_and_it_is_closed_once(told: Told) -> None:
+    assert set(told.places("ways-retried")) == {"attempt 1", "attempt 2"}
+    assert told.ends("ways-retried") == ["lineage.closed"]
+
+
+def test_a_pooled_process_tells_its_count_though_it_sees_no_end(told: Told) -> None:
+    assert told.places("ways-pool") == {"pooled process": "plain"}
+    assert "lineage.checkpoint" in told.ends("ways-pool")
+
+
+def test_the_flow_of_a_pool_says_that_it_is_over_though_nothing_was_done_in_its_process(told: Told) -> None:
+    assert told.ends("ways-pool").count("lineage.closed") == 1
+
+
+def test_a_forked_process_is_an_emitter_of_its_own(told: Told) -> None:
+    assert told.places("ways-fork") == {"forked process": None}
+    # The child tells how many there are, and the flow's own process, which did nothing itself, that it is over.
+    ends = told.ends("ways-fork")
+    assert (set(ends), ends.count("lineage.closed")) == ({"lineage.checkpoint", "lineage.closed"}, 1)
+
+
+def test_an_interrupted_flow_tells_what_it_did_and_closes(told: Told) -> None:
+    """Prefect sends itself the signal once more, and the process ends without any exit call."""
+    assert told.places("ways-interrupted") == {"before the signal": None}
+    assert told.ends("ways-interrupted") == ["lineage.closed"]
+
+
+@pytest.mark.parametrize("flow", ["ways-sync", "ways-child", "ways-async"])
+def test_a_flow_that_ends_closes_its_emitter_once(told: Told, flow: str) -> None:
+    assert told.ends(flow) == ["lineage.closed"]
+
+
+def test_a_flow_run_twice_in_a_process_is_two_runs(told: Told) -> None:
+    assert [set(told.places("ways-twice", n)) for n in (0, 1)] == [{"again"}, {"again"}]
+    assert [told.ends("ways-twice", n) for n in (0, 1)] == [["lineage.closed"], ["lineage.closed"]]
+
+
+def test_what_a_task_hands_to_others_is_its_own_while_another_task_does_the_same(told: Told) -> None:
+    assert told.places("side-by-side") == {
+        f"{task}: {place}": task for task in ("first", "second") for place in side_by_side.PLACES
+    }
+
+
+def test_a_process_belongs_to_the_task_that_started_it_however_it_did(told: Told) -> None:
+    assert told.places("side-by-side-processes") == {f"parent: {place}": "parent" for place in side_by_side.PROCESSES}
+
+
+def test_no_event_is_related_to_another_run_than_its_own(told: Told) -> None:
+    """Prefect fills in the run that was the first to emit in the process, unless it is told not to.
+
+    What a pool's child emits is sent on by the parent, where it cannot be told: the payload's run is the true one.
+    """
+    own = {flow: told.related_runs(flow) for flow in told.flows if flow != "ways-pool"}
+    assert own == {flow: {1} for flow in own}

@@ -1,0 +1,147 @@
+"""What is given to the parser, and what is kept from it."""
+
+from __future__ import annotations
+
+import logging
+from inspect import getattr_static
+
+import pytest
+from sqlglot.dialects.dialect import Dialect
+
+from prefect_lineage_events.sql import analyze
+from prefect_lineage_events.sql.splitting.statements import split
+from prefect_lineage_events.sql.tables import metered_parser
+from prefect_lineage_events.sql.tables.parser import DEEPEST, parse
+
+
+def _parse(sql: str, dialect: str = "snowflake"):
+    (piece,) = split(sql, dialect)
+    assert piece.tokens is not None
+    return parse(piece.tokens, piece.prepared, dialect)
+
+
+def test_a_query_gives_its_tree():
+    tree, reason = _parse("select a from t")
+    assert tree is not None
+    assert reason == ""
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        pytest.param("select " + "(" * (DEEPEST + 1) + "1" + ")" * (DEEPEST + 1), "nested", id="parentheses"),
+        pytest.param(
+            "select " + "case when a then " * (DEEPEST + 1) + "1" + " end" * (DEEPEST + 1), "nested", id="CASE"
+        ),
+        pytest.param("select * from t" + " join t" * 30, "joins without conditions", id="joins without ON"),
+        pytest.param(
+            "select * from t" + " left join t using" * 30, "joins without conditions", id="USING without columns"
+        ),
+        pytest.param("select " + "array[" * 30 + "1" + "]" * 30, "types are nested", id="arrays in arrays"),
+        pytest.param("select " + "decimal(" * 30 + "1" + ")" * 30, "types are nested", id="types as functions"),
+        pytest.param("select a as b, " + "if " * 30 + "c as d from t", "IFs without", id="IF without parentheses"),
+        pytest.param("select a, b from from from from t where where x = 1 group", "does not parse", id="no SQL"),
+    ],
+)
+def test_what_the_parser_cannot_be_trusted_with_is_refused_with_the_reason(sql: str, reason: str):
+    tree, why = _parse(sql, "oracle")
+    assert tree is None
+    assert reason in why
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * from t0 " + " ".join(f"join t{i} on t{i}.k = t0.k" for i in range(1, 40)),
+        "select * from t0 " + " ".join(f"join t{i} using (k)" for i in range(1, 40)),
+        "select * from t0 " + " ".join(f"cross join t{i}" for i in range(1, 40)),
+        "select " + ", ".join(f"decimal(a{i})" for i in range(40)) + " from t",
+        "select " + ", ".join(f"if(a{i}, 1, 2)" for i in range(40)) + " from t",
+    ],
+)
+def test_long_statements_are_no_deep_ones(sql: str):
+    tree, reason = _parse(sql)
+    assert tree is not None, reason
+
+
+def test_the_parser_never_writes_a_statement_to_the_log(caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.DEBUG):
+        assert _parse("create secure recursive view v copy grants as select 'secret' from t")[0] is None
+    assert "secret" not in caplog.text
+    assert not caplog.records
+
+
+def test_the_parser_warns_others_as_before(caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.WARNING, logger="sqlglot"):
+        logging.getLogger("sqlglot").warning("for others")
+    assert "for others" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect"),
+    [
+        ("update low_priority ignore t set a = 1", "mysql"),
+        ("delete quick from t where a = 1", "mysql"),
+        ("replace into t select * from s", "mysql"),
+        ("update or replace t set a = 1", "sqlite"),
+        ("delete top (5) percent from t", "tsql"),
+        ("merge with schema evolution into t using s on t.a = s.a when matched then delete", "databricks"),
+    ],
+)
+def test_options_between_a_verb_and_its_target_do_not_hide_the_target(sql: str, dialect: str):
+    tree, _ = _parse(sql, dialect)
+    assert tree is not None
+    assert [t.name for t in tree.find_all(type(tree.this)) if t.name == "t"]
+
+
+@pytest.mark.parametrize("chain", ["[1]", "['k']", "[a]"])
+def test_a_parser_that_takes_too_long_is_stopped_and_the_words_are_read(chain: str) -> None:
+    """Each subscript of a subscript costs sqlglot as much as all before it."""
+    (statement,) = analyze(f"insert into u select a{chain * 5_000} from t", dialect="postgres", schema="s")
+    assert (statement.confidence, statement.reason) == ("recovered", "read from its words: the parser took too long")
+    assert [t.name for t in (*statement.inputs, *statement.outputs)] == ["s.t", "s.u"]
+
+
+def test_sqlglot_does_not_know_of_the_metered_dialects() -> None:
+    before = dict(Dialect.classes)
+    analyze("select a from t", dialect="drill")
+    assert before == Dialect.classes
+    assert Dialect.get_or_raise("drill").__class__ is Dialect.get("drill")
+
+
+@pytest.mark.parametrize("asked", metered_parser._ASKED)
+def test_sqlglots_dialects_have_what_its_parser_is_metered_by(asked: str) -> None:
+    """A name that is there no longer would take its part of the meter away in silence."""
+    assert hasattr(Dialect, asked)
+    assert isinstance(getattr_static(type(metered_parser.parser("postgres", 1).dialect), asked), property)
+
+
+@pytest.mark.parametrize("text", ["SELECT a FROM t WHERE b = 1", "SELECT CAST(a AS INT) FROM t JOIN u USING (b)"])
+def test_the_parser_asks_what_it_is_metered_by(text: str) -> None:
+    parser = metered_parser.parser("postgres", 20)
+    before = metered_parser._meter.left
+    parser.parse(parser.dialect.tokenize(text), text)
+    assert before - metered_parser._meter.left > 5
+
+
+def test_the_parser_gets_the_time_again_that_a_collection_of_garbage_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1, 1_000))
+    monkeypatch.setattr(metered_parser.time, "thread_time", lambda: float(next(clock)))
+    collections = iter([0, 1, 2, 3])
+    monkeypatch.setattr(metered_parser, "_collections", lambda: next(collections))
+    metered_parser.parser("postgres", 1)
+    for _ in range(4):
+        metered_parser._meter.look()
+
+
+@pytest.mark.parametrize("collected", [False, True])
+def test_the_parser_is_stopped_however_much_garbage_is_collected(
+    monkeypatch: pytest.MonkeyPatch, *, collected: bool
+) -> None:
+    clock, collections = iter(range(1, 1_000)), iter(range(1_000))
+    monkeypatch.setattr(metered_parser.time, "thread_time", lambda: float(next(clock)))
+    monkeypatch.setattr(metered_parser, "_collections", lambda: next(collections) if collected else 0)
+    metered_parser.parser("postgres", 1)
+    with pytest.raises(metered_parser.ParserStopped):
+        for _ in range(10):
+            metered_parser._meter.look()

@@ -1,0 +1,110 @@
+"""Statements understood with the schemas of the whole run, where the first analysis lacked them."""
+
+from __future__ import annotations
+
+from tests.stitching.histories import Story, event_dataset
+from tests.stitching.pictures import columns, edges, lineage
+
+AMBIGUOUS = {"confidence": "partial", "reason": "columns: v could come from several tables"}
+
+
+def test_an_insert_without_column_list_goes_by_position_into_the_columns_of_its_table():
+    story = Story().write(
+        "hourly",
+        "readings",
+        columns="readings.taken_at>taken_at readings.celsius>avg:AGGREGATION",
+        sql="INSERT INTO hourly SELECT taken_at, avg(celsius) FROM readings GROUP BY 1",
+    )
+    assert columns(lineage(story.looked_up("hourly", "hour:text mean:float"))) == {
+        "readings.taken_at>hourly.hour",
+        "readings.celsius>hourly.mean:AGGREGATION",
+        "readings.taken_at>hourly.*:GROUP_BY",
+    }
+
+
+def test_a_column_that_could_come_from_several_tables_comes_from_the_one_that_has_it():
+    story = Story().write("x", "a", "b", sql="INSERT INTO x (k, v) SELECT k, v FROM a JOIN b ON true", **AMBIGUOUS)
+    found = lineage(story.looked_up("a", "k:int").looked_up("b", "v:int"))
+    assert columns(found) == {"a.k>x.k", "b.v>x.v"}
+    assert {s.confidence for s in found.statements} == {"exact"}
+
+
+def test_what_one_statement_creates_tells_the_next_one_its_columns():
+    story = Story().create("#tmp", "a", columns="a.*>*", sql="CREATE TEMP TABLE tmp AS SELECT * FROM a")
+    story.write("x", "#tmp", "b", sql="INSERT INTO x (p, q) SELECT k, v FROM tmp JOIN b ON true", **AMBIGUOUS)
+    found = lineage(story.looked_up("a", "k:int w:int").looked_up("b", "v:int"))
+    assert columns(found) == {"a.k>x.p", "b.v>x.q"}
+
+
+def test_without_schemas_the_first_analysis_stands():
+    story = Story().write("x", "a", "b", sql="INSERT INTO x (k, v) SELECT k, v FROM a JOIN b ON true", **AMBIGUOUS)
+    found = lineage(story)
+    assert (edges(found), columns(found)) == ({"a>x", "b>x"}, set())
+    assert {s.confidence for s in found.statements} == {"partial"}
+
+
+def test_without_its_text_the_first_analysis_stands():
+    story = Story().write("x", "a", "b", **AMBIGUOUS).looked_up("a", "k:int").looked_up("b", "v:int")
+    assert columns(lineage(story)) == set()
+
+
+def test_a_text_that_was_cut_off_does_not_replace_what_is_known():
+    story = Story().write("x", "a", columns="a.k>p", sql="INSERT INTO x SELECT k, v FROM a WHERE k IN (…")
+    assert columns(lineage(story.looked_up("x", "q:int r:int").looked_up("a", "k:int"))) == {"a.k>x.p"}
+
+
+def test_what_decides_over_the_rows_is_understood_too():
+    story = Story().write("x", "a", columns="a.*>*", sql="INSERT INTO x SELECT * FROM a WHERE g = 1")
+    story.looked_up("a", "k:int g:int").looked_up("x", "k:int g:int")
+    assert columns(lineage(story)) == {"a.k>x.k", "a.g>x.g", "a.g>x.*:FILTER"}
+
+
+def test_without_its_text_an_insert_goes_by_position_into_the_columns_of_its_table():
+    story = Story().write("revenue", "orders", columns="orders.customer>customer@1 orders.amount>amount@2")
+    found = lineage(story.looked_up("revenue", "customer:text total:int"))
+    assert columns(found) == {"orders.customer>revenue.customer", "orders.amount>revenue.total"}
+    assert [column.name for column in found.outputs[0].columns] == ["customer", "total"]
+
+
+def test_a_position_behind_a_star_counts_from_the_end():
+    story = Story().write("x", "a", columns="a.*>*@1 a.k>k@-1").looked_up("x", "p:int q:int r:int")
+    assert columns(lineage(story)) == {"a.k>x.r"}
+
+
+def test_the_names_of_a_query_are_no_columns_of_a_table_whose_own_are_not_known():
+    story = Story().write("x", "a", columns="a.k>k@1", sql="INSERT INTO x SELECT k FROM a")
+    found = lineage(story.looked_up("a", "k:int g:int"))
+    assert (edges(found), columns(found)) == ({"a>x"}, set())
+    assert found.outputs[0].columns == ()
+
+
+def test_what_decides_over_a_value_whose_column_is_not_known_decides_over_the_rows():
+    story = Story().write("x", "a", columns="a.k>k@1 a.g>k@1:SORT")
+    assert columns(lineage(story)) == {"a.g>x.*:SORT"}
+
+
+def test_a_file_by_a_path_from_the_programs_folder_is_known_again():
+    story = Story().create("x", "s3://lake/day/in.parquet", sql="CREATE TABLE x AS SELECT * FROM 'day/in.parquet'",
+                           dialect="duckdb", columns="s3://lake/day/in.parquet.*>*")  # fmt: skip
+    story.looked_up("x", "k:int")
+    assert columns(lineage(story)) == {"day/in.parquet.k>x.k"}
+
+
+def test_a_position_beyond_the_columns_of_the_table_is_none_of_them():
+    story = Story().write("x", "a", columns="a.k>k@1 a.v>v@2").looked_up("x", "p:int")
+    assert columns(lineage(story)) == {"a.k>x.p"}
+
+
+def test_a_table_that_was_made_and_altered_has_no_certain_positions():
+    story = Story().create("x", into="p:int q:int")._event("alter", event_dataset("x"), (), "", "", {"effect": "alter"})
+    assert columns(lineage(story.write("x", "a", columns="a.k>k@1"))) == set()
+
+
+def test_all_columns_of_a_table_go_by_position():
+    story = Story().write("x", "a", columns="a.*>*@1").looked_up("a", "k:int v:int").looked_up("x", "v:int k:int")
+    assert columns(lineage(story)) == {"a.k>x.v", "a.v>x.k"}
+
+
+def test_all_columns_of_a_table_that_nobody_could_list_are_none():
+    story = Story().write("x", "a", columns="a.*>*@1").looked_up("x", "v:int k:int")
+    assert (edges(found := lineage(story)), columns(found)) == ({"a>x"}, set())

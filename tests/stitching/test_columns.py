@@ -1,0 +1,96 @@
+"""What the events of a run tell, all together, of the columns of each dataset."""
+
+from __future__ import annotations
+
+from tests.stitching.histories import Story
+from tests.stitching.pictures import columns, lineage, run, schema
+
+
+def test_declared_columns_are_known():
+    found = lineage(Story().create("t", into="id:int name:text"))
+    assert schema(found, "t") == {"id": "int", "name": "text"}
+
+
+def test_what_was_looked_up_counts_before_what_statements_let_see():
+    found = lineage(Story().write("t", "a", into="id:int").looked_up("t", "id:bigint name:text"))
+    assert schema(found, "t") == {"id": "bigint", "name": "text"}
+
+
+def test_what_was_looked_up_tells_a_view_from_a_table():
+    story = Story().write("t", "v").looked_up("v", "id:int")
+    [schemas] = story.schemas
+    view = schemas.datasets[0].model_copy(update={"kind": "view"})
+    story.schemas[0] = schemas.model_copy(update={"datasets": (view,)})
+    found = lineage(story)
+    assert [(use.dataset.name, use.kind) for use in (*found.inputs, *found.outputs)] == [("v", "view"), ("t", "table")]
+
+
+def test_the_last_look_up_counts():
+    found = lineage(Story().write("t").looked_up("t", "id:int").looked_up("t", "id:int more:int"))
+    assert schema(found, "t") == {"id": "int", "more": "int"}
+
+
+def test_an_empty_type_is_a_type_where_the_store_says_so():
+    found = lineage(Story().write("t").looked_up("t", "id:int").looked_up("u", "x"))
+    story = Story().write("t")
+    story.looked_up("t", "id:int")
+    dataset = story.schemas[0].datasets[0]
+    empty = dataset.model_copy(update={"columns": (dataset.columns[0].model_copy(update={"type": ""}),)})
+    story.schemas[0] = story.schemas[0].model_copy(update={"datasets": (empty,)})
+    assert schema(lineage(story), "t") == {"id": ""}
+    assert schema(found, "t") == {"id": "int"}
+
+
+def test_a_known_type_fills_in_for_an_unknown_one():
+    found = lineage(Story().write("t", into="id").write("t", into="ID:int name"))
+    assert schema(found, "t") == {"id": "int", "name": None}
+
+
+def test_a_table_made_anew_has_its_new_columns():
+    found = lineage(Story().create("t", into="a:int b:int").drop("t").create("t", into="a:int c:int"))
+    assert schema(found, "t") == {"a": "int", "c": "int"}
+
+
+def test_a_renamed_table_keeps_its_columns():
+    found = lineage(Story().create("t_new", into="a:int").rename("t_new", "t"))
+    assert schema(found, "t") == {"a": "int"}
+
+
+def test_a_result_of_everything_shows_the_columns_of_its_table():
+    found = lineage(Story().read("t", columns="t.*>*", result="a:int b:int"))
+    assert schema(found, "t") == {"a": "int", "b": "int"}
+
+
+def test_columns_that_edges_name_are_in_the_schema():
+    found = lineage(Story().write("b", "a", columns="a.x>y").looked_up("a", "other:int"))
+    assert schema(found, "a") == {"other": "int", "x": None}
+    assert schema(found, "b") == {"y": None}
+
+
+def test_columns_of_edges_are_spelled_as_their_table_spells_them():
+    story = Story().write("b", "a", columns="a.ID>Id").looked_up("a", "id:int").looked_up("b", "iD:int")
+    assert columns(lineage(story)) == {"a.id>b.iD"}
+
+
+def test_a_schema_that_changed_is_reported():
+    story = Story().write("t").looked_up("t", "a:int b:int gone:int").looked_up("t", "a:text b:INT new:int")
+    assert {d.name: text for d, text in run(story).schema_changes.items()} == {
+        "t": "added new, removed gone, a from int to text"
+    }
+
+
+def test_another_spelling_of_a_type_in_a_statement_is_no_change():
+    story = Story().create("t", into="a:integer").looked_up("t", "a:int4")
+    assert run(story).schema_changes == {}
+
+
+def test_a_table_made_anew_with_other_columns_is_reported():
+    story = Story().create("t", into="a:int b:int").drop("t").create("t", into="a:int c:int")
+    assert {d.name: text for d, text in run(story).schema_changes.items()} == {"t": "added c, removed b"}
+
+
+def test_a_field_of_a_struct_is_a_part_of_its_column():
+    story = Story().write("b", "a", columns="a.x>y").looked_up("a", "Address:struct").looked_up("b", "y:text")
+    edge = story.events[0].columns[0].model_copy(update={"source_column": "address.city"})
+    story.events[0] = story.events[0].model_copy(update={"columns": (edge,)})
+    assert columns(lineage(story)) == {"a.Address>b.y"}

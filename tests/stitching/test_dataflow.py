@@ -1,0 +1,372 @@
+"""What fed a write: its own statement, or what Python had in its hands."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+
+from tests.stitching.histories import START, Story, ident
+from tests.stitching.pictures import columns, edges, inputs, known, lineage, outputs
+
+
+def test_rows_read_in_a_task_feed_what_it_writes_afterwards():
+    found = lineage(Story().task("T").read("a", task="T").write("b", task="T"))
+    assert known(found) == {"a>b": "same task"}
+
+
+def test_rows_read_after_a_write_do_not_feed_it():
+    found = lineage(Story().task("T").write("b", task="T").read("a", task="T"))
+    assert (inputs(found), outputs(found), edges(found)) == ({"a"}, {"b"}, set())
+
+
+def test_a_statement_that_says_what_fed_it_is_believed():
+    found = lineage(Story().task("T").read("config", task="T").write("b", "a", task="T"))
+    assert known(found) == {"a>b": "sql"}
+
+
+@pytest.mark.parametrize("effect", ["delete", "truncate"])
+def test_python_hands_no_rows_to_a_statement_that_takes_none(effect):
+    assert edges(lineage(Story().read("a").write("b", effect=effect))) == set()
+
+
+def test_a_created_table_is_fed_by_what_is_written_into_it_only():
+    assert edges(lineage(Story().read("a").create("b"))) == set()
+
+
+def test_an_update_that_names_only_its_own_table_is_fed_by_what_was_read():
+    found = lineage(Story().read("a").write("b", "b", effect="update"))
+    assert known(found) == {"a>b": "same task"}
+
+
+@pytest.mark.parametrize("effect", ["delete", "update"])
+def test_rows_that_a_statement_returned_feed_what_is_written_of_them(effect):
+    story = (
+        Story()
+        .task("T")
+        .write("queue", task="T", effect=effect, returning="id what")
+        .write("done", task="T", into="id")
+    )
+    found = lineage(story)
+    assert (inputs(found), known(found), columns(found)) == (
+        {"queue"},
+        {"queue>done": "same task"},
+        {"~queue.id>done.id:TRANSFORMATION"},
+    )
+
+
+def test_returned_rows_go_where_the_result_of_their_task_goes():
+    story = (
+        Story()
+        .task("A")
+        .task("B", "A")
+        .write("queue", task="A", effect="delete", returning="id")
+        .write("done", task="B")
+    )
+    assert known(lineage(story)) == {"queue>done": "task graph"}
+
+
+def test_returned_rows_that_feed_nothing_are_no_input():
+    found = lineage(Story().write("queue", effect="update", returning="id").write("queue", effect="update"))
+    assert (inputs(found), edges(found)) == (set(), set())
+
+
+def test_rows_returned_by_a_table_that_goes_are_of_what_filled_it():
+    story = (
+        Story()
+        .create("tmp", "a", columns="a.x>tmp.x")
+        .write("tmp", effect="delete", returning="x")
+        .write("b", into="x")
+    )
+    found = lineage(story.drop("tmp"))
+    assert (inputs(found), edges(found)) == ({"a"}, {"a>b"})
+
+
+def test_keys_that_an_insert_gave_out_are_no_data():
+    assert edges(lineage(Story().write("a", returning="id").write("b"))) == set()
+
+
+def test_the_result_of_a_task_feeds_the_task_that_received_it():
+    story = Story().task("A").task("B", "A").read("a", task="A").write("b", task="B")
+    assert known(lineage(story)) == {"a>b": "task graph"}
+
+
+def test_results_pass_through_tasks_that_touch_no_data():
+    story = Story().task("A").task("M", "A").task("N", "M").task("B", "N").read("a", task="A").write("b", task="B")
+    assert known(lineage(story)) == {"a>b": "task graph"}
+
+
+def test_results_pass_through_a_task_that_only_read():
+    story = Story().task("A").task("M", "A").task("B", "M")
+    story.read("a", task="A").read("m", task="M").write("b", task="B")
+    assert edges(lineage(story)) == {"a>b", "m>b"}
+
+
+def test_a_task_that_wrote_hands_on_what_it_read_but_not_what_it_was_given():
+    story = Story().task("A").task("W", "A").task("B", "W")
+    story.read("a", task="A").read("w", task="W").write("stage", task="W").write("log", task="B")
+    assert edges(lineage(story)) == {"a>stage", "w>stage", "w>log"}
+
+
+def test_what_a_task_wrote_is_not_what_the_next_one_was_given():
+    story = Story().task("A").task("B", "A").write("a", "src", task="A").write("b", task="B")
+    assert edges(lineage(story)) == {"src>a"}
+
+
+def test_waiting_for_a_task_is_order_only():
+    story = Story().task("A").task("B", after=["A"]).read("a", task="A").write("b", task="B")
+    assert edges(lineage(story)) == set()
+
+
+def test_two_pipelines_of_one_flow_are_not_crossed():
+    story = Story().task("A1").task("B1", "A1").task("A2").task("B2", "A2")
+    story.read("a1", task="A1").read("a2", task="A2").write("b2", task="B2").write("b1", task="B1")
+    assert edges(lineage(story)) == {"a1>b1", "a2>b2"}
+
+
+def test_a_read_at_a_later_clock_still_feeds_along_the_task_graph():
+    """Tasks of one run may run on machines whose clocks differ."""
+    story = Story().task("A").task("B", "A").write("b", task="B").read("a", task="A")
+    assert edges(lineage(story)) == {"a>b"}
+
+
+def test_the_flows_own_reads_feed_its_own_writes():
+    assert known(lineage(Story().read("a").write("b"))) == {"a>b": "same task"}
+
+
+def test_of_tasks_whose_times_are_not_known_nothing_is_guessed():
+    story = Story().task("T").read("a", task="T").write("b").read("c").write("d", task="T2")
+    assert edges(lineage(story)) == set()
+
+
+def test_mapped_task_runs_counted_in_one_event_feed_each_other_one_by_one():
+    story = Story().task("A1").task("A2").task("B1", "A1").task("B2", "A2")
+    story.read("a", task="A1 A2").write("b", task="B1 B2")
+    assert known(lineage(story)) == {"a>b": "task graph"}
+
+
+def test_a_write_in_a_loop_takes_what_was_read_since_its_first_execution():
+    story = Story().read("a1").write("b", executions=3, last=START + dt.timedelta(seconds=9)).read("a2")
+    assert edges(lineage(story)) == {"a1>b", "a2>b"}
+
+
+def test_a_read_in_a_loop_feeds_from_its_first_execution():
+    story = Story().read("a", executions=3, last=START + dt.timedelta(seconds=9)).write("b")
+    assert edges(lineage(story)) == {"a>b"}
+
+
+def test_rows_in_a_temporary_table_are_those_of_the_moment():
+    story = Story().create("#tmp", "a1").write("b1", "#tmp").create("#tmp", "a2").write("b2", "#tmp")
+    assert edges(lineage(story)) == {"a1>b1", "a2>b2"}
+
+
+def test_a_temporary_table_truncated_and_filled_again_holds_only_the_new_rows():
+    story = Story().create("#tmp", "a").write("#tmp", effect="truncate").write("#tmp", "c").write("b", "#tmp")
+    assert edges(lineage(story)) == {"c>b"}
+
+
+def test_rows_pass_through_a_temporary_table_from_task_to_task():
+    story = Story().task("A").task("B").create("#tmp", "a", task="A").write("b", "#tmp", task="B")
+    assert known(lineage(story)) == {"a>b": "sql"}
+
+
+def test_rows_that_python_put_into_a_temporary_table_come_from_what_it_read():
+    story = Story().read("a").create("#tmp").write("#tmp").write("b", "#tmp")
+    assert known(lineage(story)) == {"a>b": "same task"}
+
+
+def test_rows_read_out_of_a_temporary_table_are_those_that_went_in():
+    story = Story().task("A").task("B", "A")
+    story.create("#tmp", "a", task="A").read("#tmp", task="A").write("b", task="B")
+    assert known(lineage(story)) == {"a>b": "task graph"}
+
+
+def test_columns_compose_through_a_temporary_table():
+    story = Story().create("#tmp", "a", columns="a.x>y").write("b", "#tmp", columns="tmp.y>z")
+    assert columns(lineage(story)) == {"a.x>b.z"}
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "whole"),
+    [
+        ("IDENTITY", "TRANSFORMATION", "TRANSFORMATION"),
+        ("TRANSFORMATION", "IDENTITY", "TRANSFORMATION"),
+        ("AGGREGATION", "TRANSFORMATION", "AGGREGATION"),
+        ("TRANSFORMATION", "AGGREGATION", "AGGREGATION"),
+        ("TRANSFORMATION", "TRANSFORMATION", "TRANSFORMATION"),
+    ],
+)
+def test_transformations_compose(first, then, whole):
+    story = Story().create("#tmp", "a", columns=f"a.x>y:{first}").write("b", "#tmp", columns=f"tmp.y>z:{then}")
+    assert columns(lineage(story)) == {f"a.x>b.z:{whole}"}
+
+
+def test_what_decided_over_rows_on_the_way_decides_over_the_whole():
+    story = Story().create("#tmp", "a", columns="a.x>y a.w>y:FILTER").write("b", "#tmp", columns="tmp.y>z")
+    assert columns(lineage(story)) == {"a.x>b.z", "a.w>b.*:FILTER"}
+
+
+def test_a_column_that_decides_behind_a_temporary_table_is_the_one_it_came_from():
+    story = Story().create("#tmp", "a", columns="a.x>y").write("b", "#tmp", columns="tmp.y>z tmp.y>z:JOIN")
+    assert columns(lineage(story)) == {"a.x>b.z", "a.x>b.*:JOIN"}
+
+
+def test_a_star_takes_the_columns_that_the_source_has():
+    story = Story().write("b", "a", columns="a.*>*").looked_up("a", "x:int y:int")
+    assert columns(lineage(story)) == {"a.x>b.x", "a.y>b.y"}
+
+
+def test_a_star_takes_the_columns_that_the_target_got_where_the_source_is_unknown():
+    story = Story().write("b", "a", columns="a.*>*").looked_up("b", "x:int y:int")
+    assert columns(lineage(story)) == {"a.x>b.x", "a.y>b.y"}
+
+
+def test_a_star_goes_by_position_where_the_names_differ():
+    story = Story().write("b", "a", columns="a.*>*").looked_up("a", "x:int y:int").looked_up("b", "p:int q:int")
+    assert columns(lineage(story)) == {"a.x>b.p", "a.y>b.q"}
+
+
+def test_a_star_whose_columns_nobody_knows_gives_the_table_edge_only():
+    found = lineage(Story().write("b", "a", columns="a.*>*"))
+    assert (edges(found), columns(found)) == ({"a>b"}, set())
+
+
+def test_an_unknown_star_in_a_temporary_table_keeps_the_names_that_are_asked_for():
+    story = Story().create("#tmp", "a", columns="a.*>*").write("b", "#tmp", columns="tmp.x>z")
+    assert columns(lineage(story)) == {"a.x>b.z"}
+
+
+def test_columns_of_a_data_frame_are_joined_by_equal_names_and_marked():
+    story = (
+        Story().read("a", columns="a.X>x a.y>total:AGGREGATION", result="x total").write("b", into="X:int total new")
+    )
+    assert columns(lineage(story)) == {"~a.X>b.X:TRANSFORMATION", "~a.y>b.total:AGGREGATION"}
+
+
+def test_a_written_column_of_another_name_is_joined_with_nothing():
+    story = Story().read("a", columns="a.x>x", result="x").write("b", into="y:int")
+    assert columns(lineage(story)) == set()
+
+
+def test_the_names_written_are_those_of_the_table_where_the_statement_does_not_say():
+    story = Story().read("a", columns="a.x>x").create("b", into="x:int y:int").write("b")
+    assert columns(lineage(story)) == {"~a.x>b.x:TRANSFORMATION"}
+
+
+def test_joining_by_names_can_be_switched_off():
+    story = Story().read("a", columns="a.x>x").write("b", into="x:int")
+    found = lineage(story, infer_columns=False)
+    assert (edges(found), columns(found)) == ({"a>b"}, set())
+
+
+def test_an_exact_edge_is_not_shown_as_inferred():
+    story = Story().read("a", columns="a.x>x:TRANSFORMATION").write("b", into="x:int")
+    story.write("b", "a", columns="a.x>x:TRANSFORMATION")
+    assert columns(lineage(story)) == {"a.x>b.x:TRANSFORMATION"}
+
+
+def test_a_recorded_write_says_its_own_sources():
+    story = Story().read("other").write("b", "a", effect=None, dialect="")
+    assert known(lineage(story)) == {"a>b": "recorded"}
+
+
+def test_a_recorded_write_without_sources_is_fed_by_what_was_read():
+    story = Story().read("a").write("s3://bucket/report.csv", effect=None, dialect="")
+    assert known(lineage(story)) == {"a>report.csv": "same task"}
+
+
+def test_a_materialised_asset_is_made_of_its_upstream_assets():
+    story = Story().task("T").asset("s3://bucket/out", "s3://bucket/in", task="T")
+    assert known(lineage(story)) == {"in>out": "asset"}
+
+
+def test_a_materialised_asset_without_upstream_is_made_of_what_its_task_read():
+    story = Story().task("T").read("a", task="T").asset("s3://bucket/out", task="T")
+    assert known(lineage(story)) == {"a>out": "same task"}
+
+
+def test_a_materialised_asset_is_made_of_what_its_task_read_beside_its_upstream_assets():
+    story = Story().task("T").read("a", task="T").asset("s3://bucket/out", "s3://bucket/in", task="T")
+    assert known(lineage(story)) == {"in>out": "asset", "a>out": "same task"}
+
+
+def test_an_asset_that_was_not_made_is_none():
+    story = Story().task("T").asset("s3://bucket/out", "s3://bucket/in", task="T", succeeded=False)
+    assert lineage(story).empty
+
+
+def test_a_self_insert_is_an_edge_to_itself():
+    found = lineage(Story().write("t", "t", columns="t.a>a:AGGREGATION"))
+    assert (inputs(found), outputs(found), edges(found)) == ({"t"}, {"t"}, {"t>t"})
+
+
+def test_a_statement_that_reads_a_data_frame_beside_a_table_is_fed_by_both():
+    story = Story().read("a", columns="a.x>x").create("b", "c", columns="c.y>y", into="x:int y:int", from_program=True)
+    found = lineage(story)
+    assert known(found) == {"a>b": "same task", "c>b": "sql"}
+    assert columns(found) == {"~a.x>b.x:TRANSFORMATION", "c.y>b.y"}
+
+
+def test_the_surest_way_of_knowing_an_edge_is_told():
+    story = Story().read("a").write("b").write("b", "a")
+    assert known(lineage(story)) == {"a>b": "sql"}
+
+
+def nested(*names: str, inside: str) -> Story:
+    story = Story().task(inside)
+    for name in names:
+        story.task(name)
+        story.tasks[ident(name)] = replace(story.tasks[ident(name)], caller=ident(inside))
+    return story
+
+
+def test_what_a_task_inside_of_a_task_reads_its_caller_may_write():
+    story = nested("inner", inside="outer").read("a", task="inner").write("b", task="outer")
+    assert known(lineage(story)) == {"a>b": "same task"}
+
+
+def test_what_a_task_read_before_the_task_it_calls_may_write():
+    story = nested("inner", inside="outer").read("a", task="outer").write("b", task="inner").read("c", task="outer")
+    assert known(lineage(story)) == {"a>b": "same task"}
+
+
+def test_two_tasks_inside_of_a_task_are_joined_along_the_task_graph_only():
+    story = nested("inner1", "inner2", inside="outer").read("a", task="inner1").write("b", task="inner2")
+    assert edges(lineage(story)) == set()
+
+
+API, FILE = "https://api/x", "s3://b/f"
+
+
+def chain(extract: str = "", load: str = "") -> Story:
+    """An API's rows into a file, the file's into a table."""
+    story = Story().read(API, dialect="", task=extract).write(FILE, API, dialect="", task=extract)
+    return story.read(FILE, dialect="", task=load).write("t", binds="x", rows=2, task=load)
+
+
+def test_what_went_into_a_file_that_was_read_back_is_no_source_beside_the_file():
+    assert edges(lineage(chain())) == {"x>f", "f>t"}
+
+
+def test_nor_is_it_where_the_file_goes_from_task_to_task():
+    story = chain("E", "L").task("E").task("L", "E")
+    assert edges(lineage(story)) == {"x>f", "f>t"}
+
+
+def test_nor_is_it_where_all_of_that_is_in_a_loop():
+    def times(second: int) -> dict[str, object]:
+        return {"dialect": "", "executions": 3, "last": START + dt.timedelta(seconds=second)}
+
+    story = Story().read(API, **times(20)).write(FILE, API, **times(21)).read(FILE, **times(22))
+    assert edges(lineage(story.write("t", binds="x", rows=6, **times(23) | {"dialect": "sqlite"}))) == {"x>f", "f>t"}
+
+
+def test_what_was_read_again_after_the_file_was_written_is_a_source_all_the_same():
+    story = Story().read(API, dialect="").write(FILE, API, dialect="").read(FILE, dialect="").read(API, dialect="")
+    assert edges(lineage(story.write("t", binds="x", rows=2))) == {"x>f", "f>t", "x>t"}
+
+
+def test_without_the_file_being_read_back_the_rows_are_still_in_hand():
+    story = Story().read(API, dialect="").write(FILE, API, dialect="").write("t", binds="x", rows=2)
+    assert edges(lineage(story)) == {"x>f", "x>t"}

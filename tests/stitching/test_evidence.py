@@ -1,0 +1,270 @@
+"""What speaks for it that a write took certain rows: columns, numbers of rows, order and thread."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stitching.histories import Story
+from tests.stitching.pictures import columns, edges, lineage, unknown
+
+TABLES = ("a", "b", "c", "d")
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+@pytest.mark.parametrize("watermark", [True, False])
+def test_a_loop_of_copies_is_as_many_edges(task, watermark):
+    story = Story().task("T")
+    for table in TABLES:
+        if watermark:
+            story.read("seen", task=task, result="max", rows=1)
+        story.copied(table, f"{table}2", task=task)
+    found = lineage(story)
+    assert edges(found) == {f"{table}>{table}2" for table in TABLES}
+    assert columns(found) == {f"~{t}.{c}>{t}2.{c}:TRANSFORMATION" for t in TABLES for c in ("id", "x")}
+    assert unknown(found) == {}
+
+
+def test_so_it_is_where_each_copy_is_filtered():
+    story = Story()
+    for table in TABLES:
+        story.read(table, result="id x", rows=100).write(f"{table}2", binds="id x", rows=40)
+    assert edges(lineage(story)) == {f"{table}>{table}2" for table in TABLES}
+
+
+def test_two_tables_of_the_same_columns_and_number_cannot_be_told_apart():
+    story = Story().read("a", result="id x", rows=9).read("b", result="id x", rows=9)
+    found = lineage(story.write("a2", binds="id x", rows=9).write("b2", binds="id x", rows=9))
+    assert (edges(found), unknown(found)) == (set(), {"a2": "unknown", "b2": "unknown"})
+    assert {d.name for d in found.unknown[0].candidates} == {"a", "b"}
+
+
+def test_they_are_told_apart_by_their_number():
+    story = Story().read("a", result="id x", rows=9).read("b", result="id x", rows=8)
+    found = lineage(story.write("a2", binds="id x", rows=9).write("b2", binds="id x", rows=8))
+    assert edges(found) == {"a>a2", "b>b2"}
+
+
+def test_tables_put_under_each_other_all_count():
+    story = Story().read("a", result="id x", rows=9).read("b", result="id x", rows=8)
+    found = lineage(story.write("all", binds="id x", rows=17).write("other", binds="y", rows=3))
+    assert {"a>all", "b>all"} <= edges(found)
+
+
+def test_columns_that_one_read_alone_has_are_of_it():
+    story = Story().read("a", result="id x", rows=9).read("b", result="id y", rows=8).read("c", result="id z", rows=7)
+    found = lineage(story.write("ab", binds="x y", rows=5).write("c2", binds="z", rows=2))
+    assert {edge for edge in edges(found) if edge.endswith("ab")} == {"a>ab", "b>ab"}
+
+
+def test_a_column_that_two_joined_reads_have_is_of_neither_for_sure():
+    story = Story().read("a", result="id x", columns="a.id>id a.x>x", rows=9)
+    story.read("b", result="id y", columns="b.id>id b.y>y", rows=8).write("ab", binds="id x y", rows=5)
+    found = lineage(story)
+    assert columns(found) == {"~a.x>ab.x:TRANSFORMATION", "~b.y>ab.y:TRANSFORMATION"}
+    assert unknown(found) == {"ab": "id"}
+
+
+def test_what_python_computed_is_of_all_where_nothing_else_was_made_of_them():
+    story = Story().read("a", result="id x", rows=9).read("b", result="id country", rows=8)
+    found = lineage(story.write("totals", binds="country total", rows=3))
+    assert (edges(found), unknown(found)) == ({"a>totals", "b>totals"}, {"totals": "country total"})
+
+
+def test_a_part_never_passes_for_the_whole():
+    story = Story().read("a", result="id x", rows=9).read("b", result="id country", rows=8)
+    found = lineage(story.write("totals", binds="country total", rows=3).write("a2", binds="id x", rows=2))
+    assert "b>totals" not in edges(found)
+    assert unknown(found)["totals"] == "unknown"
+
+
+def test_so_it_is_for_results_in_the_bodys_hands():
+    story = Story().task("A", span=(0, 1)).task("B", span=(0, 1)).task("L", span=(1, 9), untracked=True)
+    story.read("a", task="A", result="id x", rows=9).read("b", task="B", result="id country", rows=8)
+    found = lineage(story.write("totals", task="L", binds="country total", rows=3))
+    assert edges(found) == {"a>totals", "b>totals"}
+
+
+def test_rows_that_a_body_remade_are_of_a_result_with_as_many():
+    story = Story().task("A", span=(0, 1)).task("L", span=(1, 9), untracked=True)
+    story.read("a", task="A", result="id amount", rows=9).write("b", task="L", binds="id doubled", rows=9)
+    assert edges(lineage(story)) == {"a>b"}
+
+
+def test_a_watermark_that_a_task_reads_is_not_what_it_was_given():
+    story = Story().task("A", span=(0, 1)).task("L", span=(1, 9), untracked=True)
+    story.read("a", task="A", result="id x", rows=9).read("seen", task="L", result="max", rows=1)
+    assert edges(lineage(story.write("b", task="L", binds="id x", rows=4))) == {"a>b"}
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+def test_coroutines_and_threads_are_told_apart(task):
+    story = Story().task("T").read("a", task=task, thread="1").read("b", task=task, thread="2.5")
+    found = lineage(story.write("x", task=task, thread="1").write("y", task=task, thread="2.6"))
+    assert edges(found) == {"a>x", "b>y"}
+
+
+def test_what_their_starter_read_they_may_write():
+    story = Story().read("a", result="id x").write("b", binds="id x", thread="1")
+    assert edges(lineage(story)) == {"a>b"}
+
+
+def test_they_may_write_it_beside_what_they_read_themselves():
+    story = Story().read("a", result="id x", rows=9).read("b", result="id y", rows=8, thread="1")
+    assert edges(lineage(story.write("ab", binds="x y", rows=5, thread="1"))) == {"a>ab", "b>ab"}
+
+
+def test_what_they_read_their_starter_may_write():
+    story = Story().read("a", thread="1").read("b", thread="2").write("x", rows=3)
+    assert edges(lineage(story)) == {"a>x", "b>x"}
+
+
+READ = "src.id>id src.name>name src.pwd>pwd"
+
+
+@pytest.mark.parametrize(
+    ("binds", "constant", "found"),
+    [
+        ("*", "flag", set()),
+        ("id", "flag", {"id"}),
+        ("currency rate", "", set()),
+        ("id name", "", {"id", "name"}),
+        ("_2", "_1", {"name"}),
+    ],
+)
+def test_columns_go_only_where_values_of_the_program_go(binds, constant, found):
+    story = Story().read("src", result="id name pwd", columns=READ).looked_up("dst", "flag:int name:text id:int")
+    effect = "update" if binds == "*" else "append"
+    told = columns(lineage(story.write("dst", binds=binds, constant=constant, effect=effect)))
+    assert told == {f"~src.{name}>dst.{name}:TRANSFORMATION" for name in found}
+
+
+def test_an_update_of_columns_by_themselves_takes_nothing_and_lacks_nothing():
+    story = Story().read("src", result="id name pwd", columns=READ).looked_up("dst", "flag:int name:text id:int")
+    found = lineage(story.write("dst", binds="", columns="dst.flag>flag", effect="update"))
+    assert (edges(found), columns(found), unknown(found)) == (set(), set(), {})
+
+
+def test_an_insert_of_constants_takes_nothing_and_lacks_nothing():
+    found = lineage(Story().read("a", result="id x").write("log", binds="", constant="step", rows=1))
+    assert (edges(found), unknown(found)) == (set(), {})
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+def test_the_one_row_that_was_read_makes_the_one_row_that_has_its_value(task):
+    story = Story().task("T").read("a", task=task, result="id name", rows=1)
+    assert edges(lineage(story.write("audit", task=task, binds="step seen", rows=1, values_of="0"))) == {"a>audit"}
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+def test_a_watermark_is_no_source_of_a_row_of_a_log(task):
+    story = Story().task("T").read("a", task=task, result="newest", rows=1)
+    found = lineage(story.write("audit", task=task, binds="step seen", rows=1))
+    assert (edges(found), unknown(found)) == (set(), {"audit": "unknown"})
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+def test_watermarks_in_a_loop_are_no_source_of_the_rows_of_a_log(task):
+    story = Story().task("T").read("a", task=task, result="newest", rows=3, executions=3)
+    found = lineage(story.write("audit", task=task, binds="step seen", rows=3, executions=3))
+    assert (edges(found), unknown(found)) == (set(), {"audit": "unknown"})
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+def test_watermarks_of_one_table_are_no_source_however_often_each_was_read(task):
+    story = Story().task("T").read("a", task=task, result="n", rows=2, executions=2)
+    story.read("a", task=task, result="newest", rows=1)
+    found = lineage(story.write("audit", task=task, binds="step seen", rows=2, executions=2))
+    assert (edges(found), unknown(found)) == (set(), {"audit": "unknown"})
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+def test_two_watermarks_are_no_source_of_rows_of_other_columns(task):
+    story = Story().task("T").read("a", task=task, result="newest", rows=1).read("b", task=task, result="last", rows=1)
+    found = lineage(story.write("labels", task=task, binds="id label", rows=5))
+    assert (edges(found), unknown(found)) == (set(), {"labels": "unknown"})
+
+
+def test_rows_of_which_no_columns_are_known_are_not_of_single_rows():
+    story = Story().read("a", rows=1).read("b", rows=1).write("c", rows=1)
+    assert edges(lineage(story)) == set()
+
+
+@pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
+def test_a_row_read_one_at_a_time_is_what_the_row_of_its_columns_was_made_of(task):
+    story = Story().task("T").read("a", task=task, result="id name", rows=3, executions=3)
+    assert edges(lineage(story.write("b", task=task, binds="id name", rows=3, executions=3))) == {"a>b"}
+
+
+def test_a_single_row_that_a_task_was_given_is_what_it_wrote():
+    story = Story().task("G").task("T", "G").read("a", task="G", result="n", rows=1)
+    assert edges(lineage(story.write("audit", task="T", binds="step seen", rows=1))) == {"a>audit"}
+
+
+def test_values_say_which_of_several_single_rows_was_written():
+    story = Story().read("a", result="n", rows=1).read("b", result="newest", rows=1)
+    found = lineage(story.write("audit", binds="step seen", rows=1, values_of="0"))
+    assert (edges(found), unknown(found)) == ({"a>audit"}, {"audit": "partly"})
+
+
+def test_a_value_that_another_task_read_is_known_to_be_of_it():
+    story = Story().task("G", span=(0, 1)).task("T", span=(1, 9)).read("a", task="G", result="n", rows=1)
+    assert edges(lineage(story.write("audit", task="T", binds="step seen", rows=1, values_of="0"))) == {"a>audit"}
+
+
+def test_a_row_of_the_body_is_of_unknown_source_where_it_may_be_of_several():
+    story = Story().read("a", result="id name", rows=1).read("b", result="newest", rows=1)
+    found = lineage(story.write("audit", binds="step seen", rows=1))
+    assert (edges(found), unknown(found)) == (set(), {"audit": "unknown"})
+
+
+def test_a_row_that_the_body_read_is_not_what_a_task_made_of_its_own():
+    story = Story().read("a", result="newest", rows=1).task("L", span=(1, 9), untracked=True)
+    story.read("b", task="L", result="count", rows=1).write("audit", task="L", binds="step seen", rows=1)
+    assert edges(lineage(story)) == set()
+
+
+def test_columns_that_take_constants_take_no_values_of_rows_beside_them():
+    story = Story().read("src", result="id flag", columns="src.id>id src.flag>flag").looked_up("dst", "id:int flag:int")
+    assert columns(lineage(story.write("dst", constant="flag"))) == {"~src.id>dst.id:TRANSFORMATION"}
+
+
+def test_values_written_into_the_text_are_known_by_their_columns():
+    story = Story().read("a", result="customer amount other", rows=9)
+    assert edges(lineage(story.write("b", binds="", constant="customer amount", rows=1))) == {"a>b"}
+
+
+def test_rows_that_came_from_nowhere_are_of_an_unknown_source():
+    assert unknown(lineage(Story().write("b", binds="x"))) == {"b": "unknown"}
+
+
+def test_what_is_not_known_of_rows_in_a_temporary_table_is_not_known_of_what_is_made_of_it():
+    story = Story().create("#tmp").write("#tmp", binds="x").write("b", "#tmp", columns="tmp.x>x")
+    assert unknown(lineage(story)) == {"b": "unknown"}
+
+
+def test_a_file_that_was_written_and_read_again_stands_for_what_it_was_made_of():
+    api, file = "https://api.example/orders", "s3://lake/orders.csv"
+    story = Story().read(api, dialect="").write(file, effect=None, dialect="").read(file, dialect="")
+    assert edges(lineage(story.write("t", binds="id x"))) == {"orders>orders.csv", "orders.csv>t"}
+
+
+def test_columns_of_the_programs_rows_go_to_the_place_where_the_statement_puts_them():
+    story = Story().read("orders", result="id amount", columns="orders.id>id orders.amount>amount")
+    story.write("b", binds="_2", program="_2=amount", from_program=True).looked_up("b", "day:text total:int")
+    assert columns(lineage(story)) == {"~orders.amount>b.total:TRANSFORMATION"}
+
+
+def test_columns_that_sql_made_of_the_programs_rows_are_of_the_columns_of_these():
+    story = Story().read("orders", result="id amount", columns="orders.id>id orders.amount>amount")
+    story.write("b", "rates", binds="total", program="total=amount", columns="rates.rate>total", from_program=True)
+    assert columns(lineage(story)) == {"rates.rate>b.total", "~orders.amount>b.total:TRANSFORMATION"}
+
+
+def test_a_single_row_that_was_recorded_or_came_without_binds_needs_no_value():
+    api = "https://api.example/rates"
+    story = Story().read(api, dialect="", rows=1)
+    assert edges(lineage(story.write("rates", binds="currency rate", rows=1))) == {"rates>rates"}
+    story = Story().read("a", result="newest", rows=1)
+    assert edges(lineage(story.write("b", rows=1))) == {"a>b"}
+    story = Story().read("a", result="newest", rows=1)
+    assert edges(lineage(story.write("s3://lake/newest.json", effect=None, dialect="", rows=1))) == {"a>newest.json"}

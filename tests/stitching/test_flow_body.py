@@ -1,0 +1,181 @@
+"""Results that passed through the flow's body: joined where there is no doubt, and never crossed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.stitching.histories import Story, ident
+from tests.stitching.pictures import columns, edges, known, lineage
+
+
+def told(*tasks: str, **more: object) -> Story:
+    """Tasks that ran one after the other, a second each, handing nothing on that Prefect saw."""
+    story = Story(rows=10)
+    for at, name in enumerate(tasks):
+        story.task(name, span=(at, at + 0.9), untracked=True, **more)
+    return story
+
+
+def test_a_result_that_the_body_changed_feeds_the_write_that_follows():
+    assert known(lineage(told("E", "L").read("a", task="E").write("b", task="L"))) == {"a>b": "same flow"}
+
+
+def test_what_was_behind_the_result_comes_with_it():
+    story = told("E", "C", "L")
+    story.tasks[ident("C")] = replace(story.tasks[ident("C")], upstream=frozenset([ident("E")]))
+    assert known(lineage(story.read("a", task="E").write("b", task="L"))) == {"a>b": "same flow"}
+
+
+def test_several_results_feed_the_only_write():
+    story = told("E1", "E2", "L").read("a1", task="E1").read("a2", task="E2").write("b", task="L")
+    assert edges(lineage(story)) == {"a1>b", "a2>b"}
+
+
+def test_the_only_result_feeds_several_writes():
+    story = told("E", "L1", "L2").read("a", task="E").write("b1", task="L1").write("b2", task="L2")
+    assert edges(lineage(story)) == {"a>b1", "a>b2"}
+
+
+def test_two_pipelines_that_may_be_crossed_are_not_joined():
+    story = told("E1", "E2", "L1", "L2").read("a1", task="E1").read("a2", task="E2")
+    assert edges(lineage(story.write("b1", task="L1").write("b2", task="L2"))) == set()
+
+
+def test_two_pipelines_one_after_the_other_are_joined_each_by_itself():
+    story = told("E1", "L1", "E2", "L2").read("a1", task="E1").write("b1", task="L1")
+    assert edges(lineage(story.read("a2", task="E2").write("b2", task="L2"))) == {"a1>b1", "a2>b2"}
+
+
+def test_a_result_that_alone_came_up_since_the_write_before_feeds_the_next():
+    tables = ("1", "2", "3")
+    story = told(*(kind + n for n in tables for kind in "EL"))
+    for n in tables:
+        story.read(f"a{n}", task=f"E{n}").write(f"b{n}", task=f"L{n}")
+    assert edges(lineage(story)) == {"a1>b1", "a2>b2", "a3>b3"}
+
+
+def test_two_pipelines_whose_columns_differ_are_told_apart():
+    story = told("E1", "E2", "L1", "L2").read("a1", task="E1", result="x").read("a2", task="E2", result="y")
+    story.write("b1", task="L1", into="x:int").write("b2", task="L2", into="y:int")
+    assert edges(lineage(story)) == {"a1>b1", "a2>b2"}
+
+
+def test_a_result_without_a_column_in_common_is_not_what_was_written():
+    story = told("E", "L").read("a", task="E", result="x y").write("b", task="L", into="z:int")
+    assert edges(lineage(story)) == set()
+
+
+def test_columns_follow_by_their_names():
+    story = told("E", "L").read("a", task="E", columns="a.x>x", result="x").write("b", task="L", into="x:int")
+    assert columns(lineage(story)) == {"~a.x>b.x:TRANSFORMATION"}
+
+
+def test_a_result_that_was_not_there_yet_feeds_nothing():
+    story = told("L", "E").read("a", task="E").write("b", task="L")
+    assert edges(lineage(story)) == set()
+
+
+def test_waiting_for_a_task_is_order_only_here_too():
+    story = told("E").task("L", after=["E"], span=(1, 2), untracked=True)
+    assert edges(lineage(story.read("a", task="E").write("b", task="L"))) == set()
+
+
+@pytest.mark.parametrize("giver", [{"returned": False}, {"caller": ident("outer")}])
+def test_a_task_that_left_nothing_in_the_bodys_hands_feeds_nothing(giver):
+    story = told("E", **giver).task("L", span=(1, 2), untracked=True)
+    assert edges(lineage(story.read("a", task="E").write("b", task="L"))) == set()
+
+
+def test_a_result_that_a_task_received_is_accounted_for():
+    story = told("E").task("L1", "E", span=(1, 2)).task("L2", span=(2, 3), untracked=True)
+    assert edges(lineage(story.read("a", task="E").write("b1", task="L1").write("b2", task="L2"))) == {"a>b1"}
+
+
+def test_a_task_without_parameters_was_given_nothing():
+    story = told("E").task("L", span=(1, 2))
+    assert edges(lineage(story.read("a", task="E").write("b", task="L"))) == set()
+
+
+def test_a_write_that_is_explained_takes_nothing_out_of_the_body():
+    story = told("E", "L").read("a", task="E").read("own", task="L").write("b", task="L")
+    assert known(lineage(story)) == {"own>b": "same task"}
+
+
+def test_a_task_that_wrote_left_no_rows_behind():
+    story = told("E", "L").read("a", task="E").write("stage", task="E").write("b", task="L")
+    assert edges(lineage(story)) == {"a>stage"}
+
+
+def test_what_the_body_read_itself_a_task_may_write():
+    story = Story(rows=10).task("L", span=(5, 6), untracked=True).read("a").write("b", task="L")
+    assert known(lineage(story)) == {"a>b": "same flow"}
+
+
+def test_what_a_task_returned_the_body_may_write_itself():
+    assert known(lineage(told("E").read("a", task="E").write("b"))) == {"a>b": "same flow"}
+
+
+def test_rows_go_on_through_a_temporary_table():
+    story = told("E", "L").read("a", task="E").create("#tmp", task="L").write("#tmp", task="L")
+    assert known(lineage(story.write("b", "#tmp", task="L"))) == {"a>b": "same flow"}
+
+
+ORDERS = "id customer amount status"
+
+
+def written(into: str, rows: int | None, *, read: str = ORDERS, to: str = "b", **info: object) -> set[str]:
+    """The edges of a flow whose one task read columns, and whose other one wrote some rows to a table."""
+    story = told("E", "L").read("a", task="E", result=read)
+    return edges(lineage(story.write(to, task="L", into=into, rows=rows, **info)))
+
+
+def test_a_row_that_the_flow_made_up_is_not_data():
+    assert written("step:text rows_seen:int", 1) == set()
+
+
+@pytest.mark.parametrize("into", ["id:int", "id:int status:text", "amount:int", "id:int amount:int"])
+def test_a_row_that_shares_a_few_names_with_what_was_read_may_be_anything(into):
+    assert written(into, 1) == set()
+
+
+def test_a_row_of_unknown_columns_may_be_anything():
+    assert written("", 1) == written("amount:int", 1, read="") == set()
+
+
+def test_a_row_with_the_columns_of_the_result_is_of_it():
+    assert written("id:int customer:int amount:int", 1) == {"a>b"}
+
+
+def test_rows_that_the_driver_did_not_count_may_be_one():
+    assert written("step:text", None) == set()
+    assert written("customer:int amount:int", None) == {"a>b"}
+
+
+def test_rows_that_share_only_a_name_that_all_tables_have_are_not_of_the_result():
+    assert written("id:int label:text", 10) == set()
+
+
+@pytest.mark.parametrize("into", ["customer:int total:int", "id:int status:text rank:int", "id:int"])
+def test_rows_that_share_what_tells_them_are_of_the_result(into):
+    assert written(into, 10) == {"a>b"}
+
+
+def test_a_row_by_each_task_run_of_a_mapped_task_is_a_row_each():
+    story = told("E", "L1", "L2").read("a", task="E").write("b", task="L1 L2", rows=2)
+    assert edges(lineage(story)) == set()
+
+
+def test_a_message_says_nothing_of_what_was_read_before():
+    assert written("", None, to="https://chat.example/hooks", dialect="") == set()
+
+
+def test_a_file_is_data_by_itself():
+    assert written("", None, to="s3://lake/orders.csv", dialect="") == {"a>orders.csv"}
+
+
+def test_a_row_that_the_flow_made_up_does_not_stand_in_the_way_of_data():
+    story = told("E1", "E2", "L", "A").read("a1", task="E1").read("a2", task="E2")
+    story.write("b", task="L").write("audit", task="A", rows=1)
+    assert edges(lineage(story)) == {"a1>b", "a2>b"}

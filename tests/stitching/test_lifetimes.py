@@ -1,0 +1,173 @@
+"""What was there before the run, what is there after it, and what came and went inside of it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from prefect_lineage_events.history.model import FlowRun, RunHistory
+from prefect_lineage_events.stitching.stitch import stitch
+from tests.by_hand import write
+from tests.stitching.histories import Story
+from tests.stitching.pictures import edges, inputs, lifecycles, lineage, outputs
+
+RUN = FlowRun(UUID(int=1), "busy-bee", UUID(int=2), "nightly", "COMPLETED")
+
+
+def test_a_temporary_table_is_neither_input_nor_output():
+    found = lineage(Story().create("#tmp", "a").write("b", "#tmp").read("#tmp"))
+    assert (inputs(found), outputs(found), edges(found)) == ({"a"}, {"b"}, {"a>b"})
+
+
+def test_a_temporary_table_beside_a_lasting_one_of_the_same_name_is_another_one():
+    found = lineage(Story().create("#orders", "orders").write("b", "#orders"))
+    assert (inputs(found), outputs(found), edges(found)) == ({"orders"}, {"b"}, {"orders>b"})
+
+
+def test_a_temporary_table_is_known_as_such_where_only_its_creation_said_so():
+    found = lineage(Story().create("#tmp", "a").read("tmp").write("b", "tmp"))
+    assert (inputs(found), outputs(found), edges(found)) == ({"a"}, {"b"}, {"a>b"})
+
+
+def test_a_table_created_and_dropped_in_the_run_is_neither():
+    found = lineage(Story().create("stage", "a").write("b", "stage").drop("stage"))
+    assert (inputs(found), outputs(found), edges(found)) == ({"a"}, {"b"}, {"a>b"})
+
+
+def test_a_drop_if_exists_in_front_leaves_a_run_local_table_what_it_is():
+    found = lineage(Story().drop("stage").create("stage", "a").write("b", "stage").drop("stage"))
+    assert (inputs(found), outputs(found), edges(found)) == ({"a"}, {"b"}, {"a>b"})
+
+
+def test_a_table_written_and_read_again_is_input_and_output():
+    found = lineage(Story().create("mart", "a").write("report", "mart"))
+    assert (inputs(found), outputs(found)) == ({"a", "mart"}, {"mart", "report"})
+    assert edges(found) == {"a>mart", "mart>report"}
+
+
+def test_a_dropped_table_that_was_there_before_is_an_output():
+    assert lifecycles(lineage(Story().drop("old"))) == {"old": "DROP"}
+
+
+def test_a_drop_that_may_have_found_nothing_is_no_output():
+    assert lifecycles(lineage(Story().drop("old", if_exists=True).write("b", "a"))) == {"b": None}
+
+
+def test_a_drop_if_exists_of_what_the_run_met_is_an_output():
+    found = lineage(Story().write("b", "a").drop("a", if_exists=True).write("c").drop("c", if_exists=True))
+    assert lifecycles(found) == {"a": "DROP", "b": None, "c": "DROP"}
+
+
+def test_a_drop_if_exists_in_front_of_a_rename_is_no_output():
+    """The swap that can be run again: the old table makes room, and goes at the end."""
+    story = Story().create("t_new", "a").drop("t_old", if_exists=True).rename("t", "t_old").rename("t_new", "t")
+    assert lifecycles(lineage(story.drop("t_old"))) == {"t": "OVERWRITE"}
+
+
+def test_what_was_read_before_its_drop_is_an_input_too():
+    found = lineage(Story().write("b", "a").drop("a"))
+    assert (inputs(found), lifecycles(found)) == ({"a"}, {"a": "DROP", "b": None})
+
+
+def test_dropped_and_created_again_is_overwritten():
+    """As pandas does in `to_sql(if_exists="replace")`."""
+    assert lifecycles(lineage(Story().drop("t").create("t").write("t"))) == {"t": "OVERWRITE"}
+
+
+def test_created_is_created():
+    assert lifecycles(lineage(Story().create("t").write("t", "a"))) == {"t": "CREATE"}
+
+
+def test_truncated_and_filled_is_overwritten():
+    assert lifecycles(lineage(Story().write("t", effect="truncate").write("t", "a"))) == {"t": "OVERWRITE"}
+
+
+def test_truncated_is_truncated():
+    assert lifecycles(lineage(Story().write("t", effect="truncate"))) == {"t": "TRUNCATE"}
+
+
+def test_altered_is_altered():
+    assert lifecycles(lineage(Story().alter("t"))) == {"t": "ALTER"}
+
+
+def test_written_and_deleted_from_has_no_lifecycle():
+    assert lifecycles(lineage(Story().write("t", "a").write("t", effect="delete"))) == {"t": None}
+
+
+def test_a_new_table_that_takes_the_place_of_the_old_one_feeds_under_its_last_name():
+    found = lineage(Story().create("t_new", "a").drop("t").rename("t_new", "t"))
+    assert (inputs(found), lifecycles(found), edges(found)) == ({"a"}, {"t": "OVERWRITE"}, {"a>t"})
+
+
+def test_a_table_set_aside_is_an_input_under_the_name_it_had():
+    found = lineage(Story().rename("t", "t_old").create("t", "t_old", "a").drop("t_old"))
+    assert (inputs(found), outputs(found), edges(found)) == ({"a", "t"}, {"t"}, {"a>t", "t>t"})
+
+
+def test_a_renamed_table_goes_on_under_its_new_name():
+    found = lineage(Story().rename("t", "t2").write("t2", "a"))
+    assert (inputs(found), lifecycles(found), edges(found)) == ({"a", "t"}, {"t2": "RENAME"}, {"a>t2", "t>t2"})
+    assert found.outputs[0].renamed_from == found.inputs[1].dataset
+
+
+def test_a_rename_takes_its_columns_along():
+    found = lineage(Story().rename("t", "t2").looked_up("t2", "id:int"))
+    assert [(e.source_column, e.target_column) for e in found.columns] == [("id", "id")]
+
+
+def test_a_swap_exchanges_the_tables():
+    found = lineage(Story().create("fresh", "a").rename("fresh", "t", effect="swap").drop("fresh"))
+    assert (inputs(found), lifecycles(found), edges(found)) == ({"a"}, {"t": "OVERWRITE"}, {"a>t"})
+
+
+def test_a_swap_told_by_two_events_of_one_statement_is_one_swap():
+    story = Story().create("fresh", "a").rename("fresh", "t", effect="swap")
+    twice = story.events[-1]
+    story.events.append(twice.model_copy(update={"output": story.events[0].output, "emitter": _next(story)}))
+    found = lineage(story.drop("fresh"))
+    assert (outputs(found), edges(found)) == ({"t"}, {"a>t"})
+
+
+def test_a_swap_of_two_old_tables_exchanges_their_contents():
+    found = lineage(Story().rename("t", "u", effect="swap"))
+    assert (outputs(found), edges(found)) == ({"t", "u"}, {"t>u", "u>t"})
+
+
+def test_a_chain_of_renames_leaves_the_last_name():
+    found = lineage(Story().create("x", "a").rename("x", "y").rename("y", "z"))
+    assert (inputs(found), outputs(found), edges(found)) == ({"a"}, {"z"}, {"a>z"})
+
+
+def test_a_clone_is_fed_by_its_original():
+    found = lineage(Story().create("b", "a", effect="clone"))
+    assert (inputs(found), outputs(found), edges(found)) == ({"a"}, {"b"}, {"a>b"})
+
+
+def test_a_view_that_stays_is_an_output_fed_by_its_tables():
+    found = lineage(Story().create("v", "a").read("v"))
+    assert (inputs(found), outputs(found), edges(found)) == ({"a", "v"}, {"v"}, {"a>v"})
+
+
+def test_what_only_was_named_is_neither():
+    story = Story()
+    story._event("misc", None, ("a",), "", "", {})
+    assert lineage(story).empty
+
+
+def _next(story: Story):
+    return story.events[-1].emitter.model_copy(update={"sequence": len(story.events)})
+
+
+def test_a_rename_of_what_nobody_can_name_changes_nothing():
+    story = Story().write("t", "a").rename("t", "u")
+    unknown = story.events[-1].statement.model_copy(update={"renames": (("no uri", "nor this"),)})
+    story.events[-1] = story.events[-1].model_copy(update={"statement": unknown})
+    assert (outputs(lineage(story)), edges(lineage(story))) == ({"t"}, {"a>t"})
+
+
+def test_what_is_said_to_feed_a_drop_that_may_have_found_nothing_leads_nowhere():
+    """No statement does so, but anybody can emit an event."""
+    fed = write("gone", "orders")
+    info = fed.statement.model_copy(update={"if_exists": True})
+    forged = fed.model_copy(update={"operation": "drop", "statement": info})
+    found = stitch(RunHistory(RUN, events=(forged,))).lineage
+    assert (outputs(found), edges(found), found.columns) == (set(), set(), ())

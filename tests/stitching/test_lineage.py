@@ -1,0 +1,61 @@
+"""From lives and flows to names: bounds on what is told one by one."""
+
+from __future__ import annotations
+
+from prefect_lineage_events.stitching import dataflow
+from prefect_lineage_events.stitching import lineage as picture
+from tests.stitching.histories import Story, ident
+from tests.stitching.pictures import columns, edges, inputs, lineage
+
+
+def many(story: Story, task: str, count: int) -> Story:
+    """So many writes in a task, each recorded as made of as many datasets."""
+    for number in range(count):
+        sources = [f"{task}r{source}" for source in range(count)]
+        story.write(f"{task}w{number}", *sources, task=task, effect=None, dialect="")
+    return story
+
+
+def test_edges_that_are_too_many_are_told_together(monkeypatch):
+    monkeypatch.setattr(picture, "MAX_EDGES", 8)
+    found = lineage(many(Story().task("T"), "T", 3))
+    (bundle,) = found.bundles
+    assert bundle.task_run_id == ident("T")
+    assert {(dataset.name, how) for dataset, how in bundle.sources} == {(f"Tr{n}", "recorded") for n in range(3)}
+    assert {dataset.name for dataset in bundle.targets} == {f"Tw{n}" for n in range(3)}
+    assert (edges(found), inputs(found)) == (set(), {"Tr0", "Tr1", "Tr2"})
+
+
+def test_as_many_as_can_be_told_are_told_one_by_one(monkeypatch):
+    monkeypatch.setattr(picture, "MAX_EDGES", 9)
+    found = lineage(many(Story().task("T"), "T", 3))
+    assert (len(found.edges), found.bundles) == (9, ())
+
+
+def test_the_largest_products_are_told_together_first(monkeypatch):
+    monkeypatch.setattr(picture, "MAX_EDGES", 12)
+    story = many(many(Story().task("T").task("S"), "T", 4), "S", 2)
+    found = lineage(story.write("x", "y"))
+    assert [bundle.task_run_id for bundle in found.bundles] == [ident("T")]
+    assert edges(found) == {"Sr0>Sw0", "Sr0>Sw1", "Sr1>Sw0", "Sr1>Sw1", "y>x"}
+
+
+def test_a_name_that_very_many_columns_have_says_nothing(monkeypatch):
+    monkeypatch.setattr(dataflow, "MAX_ALIKE", 2)
+    story = Story()
+    for number in range(3):
+        story.read(f"a{number}", columns=f"a{number}.id>id a{number}.x{number}>x{number}")
+    assert columns(lineage(story.write("b", into="id:int x0:int"))) == {"~a0.x0>b.x0:TRANSFORMATION"}
+
+
+def test_beyond_a_bound_no_further_writes_columns_are_guessed(monkeypatch):
+    monkeypatch.setattr(dataflow, "MAX_INFERRED", 1)
+    story = Story().read("a", columns="a.x>x").write("b", into="x:int").write("c", into="x:int")
+    assert columns(lineage(story)) == {"~a.x>b.x:TRANSFORMATION"}
+
+
+def test_more_rows_than_a_count_can_be_are_not_told():
+    story = Story()
+    for _ in range(2):
+        story.write("out", "in", rows=2**62)
+    assert [use.rows for use in lineage(story).outputs] == [None]

@@ -1,0 +1,109 @@
+"""What fails softly, and what is the user's own and goes through."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from prefect_lineage_events import guard
+from prefect_lineage_events.guard import softly
+from prefect_lineage_events.instrumentation.execution import after, ask
+from prefect_lineage_events.instrumentation.record import record_read
+
+
+class LateError(Exception):
+    """What a time limit of the user's raises."""
+
+
+def plain(number: int, frame: FrameType | None) -> None:
+    raise LateError
+
+
+class Limit:
+    def exceeded(self, number: int, frame: FrameType | None) -> None:
+        raise LateError
+
+
+def anything(*_: Any) -> None:
+    raise LateError
+
+
+@pytest.fixture(params=[plain, Limit().exceeded, anything])
+def alarm(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
+    """Has the user's handler called in the middle of what calls it."""
+    before = signal.signal(signal.SIGUSR1, request.param)
+    yield lambda: signal.raise_signal(signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, before)
+
+
+def fails() -> None:
+    raise LateError
+
+
+def test_an_error_of_ours_is_kept_from_the_user_and_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(guard, "_said", set())
+    with caplog.at_level(logging.WARNING, logger="prefect_lineage_events"):
+        for _ in range(3):
+            with softly("this test"):
+                fails()
+    assert [r.getMessage() for r in caplog.records] == [
+        "lineage: this test failed (LateError); the flow is not affected"
+    ]
+
+
+def test_an_error_is_said_once_wherever_the_line_that_raises_it_is_called(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(guard, "_said", set())
+    with caplog.at_level(logging.WARNING, logger="prefect_lineage_events"):
+        for what, call in (("first", fails), ("second", fails), ("third", lambda: plain(0, None))):
+            with softly(what):
+                call()
+    assert [r.getMessage().split()[1] for r in caplog.records] == ["first", "third"]
+
+
+def test_what_a_users_signal_handler_raises_goes_through(alarm: Callable[[], None]) -> None:
+    with pytest.raises(LateError), softly("this test"):
+        alarm()
+
+
+def test_it_goes_through_questions_to_the_driver_too(alarm: Callable[[], None]) -> None:
+    assert ask(fails, default=7) is not None
+    with pytest.raises(LateError):
+        ask(alarm, default=None)
+
+
+def test_it_goes_through_what_is_recorded_by_hand(alarm: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prefect_lineage_events.instrumentation.record._reporting_run", lambda _: alarm())
+    with pytest.raises(LateError):
+        record_read("s3://bucket/key")
+
+
+def test_a_statement_that_has_run_succeeds_though_the_stack_has_no_room_to_tell_of_it() -> None:
+    def told(result: str) -> str:
+        raise RecursionError
+
+    assert after("the driver's result", told) == "the driver's result"
+
+
+def test_the_text_of_an_error_reaches_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    def leaks() -> None:
+        try:
+            raise KeyError("hunter" + "2")
+        except KeyError as error:
+            raise ValueError("password=hunter" + "2") from error
+
+    with caplog.at_level(logging.DEBUG, logger="prefect_lineage_events"):
+        ask(leaks, default=None)
+        with softly("this test"):
+            leaks()
+    assert "hunter" + "2" not in caplog.text
+    assert caplog.text.count("ValueError") >= 2
+    assert "in leaks" in caplog.text
