@@ -24,9 +24,8 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import WithJsonSchema
 
 from prefect_lineage_events.assembler.assemble import Assembled, Order, assemble_run
-from prefect_lineage_events.assembler.backfill import Part, Plan, parse_window, plan_backfill, work_on
+from prefect_lineage_events.assembler.backfill import Part, Plan, Progress, parse_window, plan_backfill, work_on
 from prefect_lineage_events.assembler.outbox import Outbox
-from prefect_lineage_events.assembler.progress import Progress
 from prefect_lineage_events.assembler.restore_after_backfill import put_back
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep import assemble_recent, sweep_runs

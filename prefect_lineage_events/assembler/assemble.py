@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 from prefect_lineage_events.assembler import assets, lease, ledger, notify, parents, report
-from prefect_lineage_events.assembler.handover import Send, TargetsAwayError, hand_over
 from prefect_lineage_events.assembler.latest_run import heal
 from prefect_lineage_events.assembler.ledger import Entry, Sent
-from prefect_lineage_events.assembler.outbox import Outbox, events_for
+from prefect_lineage_events.assembler.outbox import Outbox, Send, TargetsAwayError, events_for, hand_over
 from prefect_lineage_events.assembler.run_lineage import stitched, told_by_cache
 from prefect_lineage_events.assembler.run_record import Page
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError

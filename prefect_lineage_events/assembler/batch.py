@@ -18,18 +18,42 @@ import httpx
 from prefect.exceptions import PrefectHTTPStatusError
 
 from prefect_lineage_events.assembler import lease, ledger, notify, report
-from prefect_lineage_events.assembler.assemble import Assembled, Order, assemble_run, keep_present
-from prefect_lineage_events.assembler.handover import TargetsAwayError
+from prefect_lineage_events.assembler.assemble import Assembled, Order, Outcome, assemble_run, keep_present
 from prefect_lineage_events.assembler.ledger import Entry
-from prefect_lineage_events.assembler.preview import preview_run
+from prefect_lineage_events.assembler.outbox import TargetsAwayError
+from prefect_lineage_events.assembler.run_lineage import stitched, told_by_cache
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.model import FlowRun
-from prefect_lineage_events.history.runs import UnknownFlowRunError
+from prefect_lineage_events.history.reader import Patience, read_history
+from prefect_lineage_events.history.runs import UnknownFlowRunError, read_run
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+
+_NOW = Patience(completeness=0, settle=0)
+
+
+def preview_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order, *, settled: bool) -> Assembled:
+    """What `assemble_run` would make of a run; `settled`: its targets have what its history said then.
+
+    Costs the reading of the run. Raises UnknownFlowRunError.
+    """
+    run = read_run(client, flow_run_id)
+    history = read_history(client, run, _NOW)
+    lineage = told_by_cache(client, stitched(history, anew=order.reanalyse))
+    outcome: Outcome = "would be sent"
+    if not lineage.worth_sending:
+        outcome = "no lineage"
+    elif settled and not order.force and not lineage.reanalysis.changed:
+        outcome = "nothing new"
+    return Assembled(run.id, run.flow_name, outcome, lacks=history.completeness.lacks(), reanalysis=lineage.reanalysis)
+
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from prefect_lineage_events.delivery.profiles import marquez
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.reader import Patience, read_history
 from prefect_lineage_events.history.runs import completed_runs, read_run
-from prefect_lineage_events.openlineage.job_names import job_name, names_deployment
+from prefect_lineage_events.openlineage.job_facets import job_name, names_deployment
 from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:

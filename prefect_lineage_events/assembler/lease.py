@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -21,12 +23,55 @@ from uuid import UUID
 import httpx
 from prefect.exceptions import ObjectNotFound
 
-from prefect_lineage_events.assembler import lease_holder, publishing
+from prefect_lineage_events.assembler import publishing
 from prefect_lineage_events.history import api
 from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+
+
+_PROC = Path("/proc")
+
+
+def this_process() -> str:
+    """This process among all that ever were on this machine (and in its container); empty where that cannot be told."""
+    try:
+        return f"{_machine()}/{os.getpid()}/{_began(os.getpid())}"
+    except OSError:
+        return ""
+
+
+def is_dead(holder: str) -> bool:
+    """Was it a process of this machine, and is it no more? False for what cannot be known."""
+    machine, _, process = holder.partition("/")
+    pid, _, began = process.partition("/")
+    try:
+        if machine != _machine():
+            return False
+    except OSError:
+        return False
+    try:
+        return _began(int(pid)) != began
+    except OSError:
+        return True
+
+
+def _machine() -> str:
+    """The kernel's boot, and the container's processes in it."""
+    boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+    processes = (_PROC / "self/ns/pid").readlink()
+    return f"{boot}.{processes}"
+
+
+def _began(pid: int) -> str:
+    """When a process began, in ticks since the boot: ids of processes come again. Killed and not buried is dead."""
+    # the name of a program may be any bytes
+    state, *rest = (_PROC / str(pid) / "stat").read_text("latin-1").rpartition(")")[2].split()
+    if state in "ZX":
+        raise ProcessLookupError(pid)
+    return rest[18]
+
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +178,7 @@ def _renew(client: SyncPrefectClient, claim_id: UUID, over: Event) -> None:
 def _value(client: SyncPrefectClient) -> str:
     """Until when the claim holds, by the API's clock, and who holds it."""
     until = (api.now(client) + dt.timedelta(seconds=settings().claim_seconds)).isoformat()
-    return f"{until} {lease_holder.this_process()}".strip()
+    return f"{until} {this_process()}".strip()
 
 
 def _is_over(claim: object, now: dt.datetime) -> bool:
@@ -143,6 +188,6 @@ def _is_over(claim: object, now: dt.datetime) -> bool:
         end = dt.datetime.fromisoformat(until)
         # None is made for so long: it was written by hand.
         too_long = now + dt.timedelta(seconds=settings().claim_seconds) + _LONGEST
-        return not now <= end <= too_long or (bool(by) and lease_holder.is_dead(by))
+        return not now <= end <= too_long or (bool(by) and is_dead(by))
     except (ValueError, TypeError, OverflowError):
         return True

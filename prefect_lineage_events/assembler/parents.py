@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events.assembler import lease, ledger
-from prefect_lineage_events.assembler.handover import Send
 from prefect_lineage_events.assembler.latest_run import heal
 from prefect_lineage_events.assembler.ledger import Entry, Sent
-from prefect_lineage_events.assembler.outbox import Outbox, events_for
+from prefect_lineage_events.assembler.outbox import Outbox, Send, events_for
 from prefect_lineage_events.escaping import word
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.stitching.model import Lineage, RunLineage

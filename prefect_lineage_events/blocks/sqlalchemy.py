@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from prefect.blocks.core import Block
 from prefect.utilities.asyncutils import run_sync_in_worker_thread
+from pydantic import BaseModel
 
 from prefect_lineage_events.blocks.documents import DOCUMENTATION_URL, loads_plain_documents, missing_extra
-from prefect_lineage_events.blocks.pickling import restore
+from prefect_lineage_events.instrumentation.drivers.sqlalchemy import trace_engine
+
+
+def restore(block: Block, state: Mapping[str, Any]) -> None:
+    """Fill a block that unpickling has made, from the state of the official connector (its `__dict__`).
+
+    The official `__setstate__` puts private attributes where current versions of pydantic no longer look for them, or
+    leave them shadowed by None. Engine and connections are not in the state: they are opened anew when needed.
+    """
+    private = {name: default.get_default() for name, default in block.__private_attributes__.items()}
+    fields = {name: value for name, value in state.items() if name not in private}
+    BaseModel.__setstate__(
+        block,
+        {
+            "__dict__": fields,
+            "__pydantic_fields_set__": {name for name in type(block).model_fields if name in fields},
+            "__pydantic_extra__": None,
+            "__pydantic_private__": private,
+        },
+    )
+    block.block_initialization()
+
 
 try:
     from prefect_sqlalchemy import AsyncSqlAlchemyConnector, SqlAlchemyConnector
@@ -15,8 +39,6 @@ try:
     from sqlalchemy.ext.asyncio import AsyncEngine
 except ModuleNotFoundError as _missing:
     raise missing_extra("sqlalchemy", _missing) from _missing
-
-from prefect_lineage_events.instrumentation.drivers.sqlalchemy import trace_engine
 
 _Parameters = dict[str, Any] | list[dict[str, Any]] | None
 

@@ -13,9 +13,9 @@ from prefect_lineage_events import filters
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission.connection_state import ConnectionState, kind_of
+from prefect_lineage_events.emission.limits import shown, without_credentials
 from prefect_lineage_events.emission.notes import RecordNote, StatementNote
 from prefect_lineage_events.emission.pending import Draft
-from prefect_lineage_events.emission.redaction import shown, without_credentials
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, split_inputs
 from prefect_lineage_events.guard import logger, softly
 from prefect_lineage_events.settings import LineageSettings

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect_lineage_events.emission.notes import Counted
 from prefect_lineage_events.guard import described, failed_softly, is_of_a_signal, logger, softly
-from prefect_lineage_events.instrumentation.executemany import may_be_in_part, returns_one_row, rows_of_many
+from prefect_lineage_events.instrumentation.rowcount import may_be_in_part, returns_one_row, rows_of_many
 
 if TYPE_CHECKING:
     from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy

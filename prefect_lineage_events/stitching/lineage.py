@@ -9,9 +9,8 @@ from typing import Literal
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.stitching.columns import STAR, Schemas
+from prefect_lineage_events.stitching.columns import STAR, Schemas, with_types
 from prefect_lineage_events.stitching.dataflow import Fed
-from prefect_lineage_events.stitching.file_types import with_types
 from prefect_lineage_events.stitching.lifetimes import Life, Placed
 from prefect_lineage_events.stitching.model import Bundle, Column, ColumnEdge, DatasetUse, Edge, How, UnknownSource
 from prefect_lineage_events.stitching.provenance import Origin, surer

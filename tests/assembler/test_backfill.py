@@ -12,8 +12,7 @@ from prefect.events import emit_event
 from prefect.runtime import flow_run, task_run
 
 from prefect_lineage_events.assembler.assemble import Assembled
-from prefect_lineage_events.assembler.backfill import parse_window
-from prefect_lineage_events.assembler.progress import Progress
+from prefect_lineage_events.assembler.backfill import Progress, parse_window
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.flows import assemble, backfill
 from tests.assembler.loads import daily_load, hourly_load, no_load, now, stored

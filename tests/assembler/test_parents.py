@@ -9,7 +9,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from prefect_lineage_events.assembler import assemble, ledger
-from prefect_lineage_events.assembler.handover import TargetsAwayError
+from prefect_lineage_events.assembler.outbox import TargetsAwayError
 from prefect_lineage_events.flows import sweep
 from tests.assembler.loads import daily_load, stored
 from tests.by_hand import emit_writes

@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import State, StateType
 
 from prefect_lineage_events import flows
 from prefect_lineage_events.assembler import ledger, sweep_state
-from prefect_lineage_events.assembler.handover import TargetsAwayError
+from prefect_lineage_events.assembler.outbox import TargetsAwayError
 from prefect_lineage_events.assembler.summary import SweepError
 from prefect_lineage_events.flows import assemble, backfill, sweep
 from tests.assembler.loads import daily_load, now, stored

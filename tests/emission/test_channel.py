@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from prefect.events import Event
 
-from prefect_lineage_events.emission import channel
-from prefect_lineage_events.emission.channel import Channel
+from prefect_lineage_events.emission import exporter
+from prefect_lineage_events.emission.exporter import Channel
 
 _ENOUGH = 300.0
 
@@ -58,8 +58,8 @@ class Api:
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     fake = Api()
-    monkeypatch.setattr(channel, "get_events_client", lambda: fake)
-    monkeypatch.setattr(channel, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(exporter, "get_events_client", lambda: fake)
+    monkeypatch.setattr(exporter, "_FIRST_PAUSE", 0.01)
     # Other tests of this process leave channels open, whose threads live as long as the process.
     before = set(threading.enumerate())
     yield fake
@@ -144,7 +144,7 @@ def test_the_line_is_bounded_and_that_is_said_once(api: Api, caplog: pytest.LogC
 def test_a_quiet_spell_closes_the_connection_and_the_next_event_opens_it(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(channel, "_IDLE", 0.01)
+    monkeypatch.setattr(exporter, "_IDLE", 0.01)
     line = Channel(Context())
     line.put(event(1), 10)
     assert api.closed.wait(_ENOUGH)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_lineage_events.instrumentation.executemany import returns_one_row, rows_of_many
+from prefect_lineage_events.instrumentation.rowcount import returns_one_row, rows_of_many
 
 SETS = [(1,), (2,), (3,)]
 

@@ -12,7 +12,7 @@ import pytest
 
 from prefect_lineage_events.history.model import ParentRun
 from prefect_lineage_events.openlineage.events import run_events
-from prefect_lineage_events.openlineage.job_names import job_name
+from prefect_lineage_events.openlineage.job_facets import job_name
 from prefect_lineage_events.stitching.model import RunLineage
 from tests.openlineage.conftest import child_of, deployed, elt
 from tests.openlineage.validation import OWN_SPEC, faults

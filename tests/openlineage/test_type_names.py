@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_lineage_events.openlineage.type_names import type_name
+from prefect_lineage_events.delivery.profiles.marquez import type_name
 
 
 @pytest.mark.parametrize(

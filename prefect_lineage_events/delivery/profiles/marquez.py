@@ -9,7 +9,43 @@ from typing import Any
 
 from prefect_lineage_events.delivery.profiles import marquez_names
 from prefect_lineage_events.openlineage.facets import Event
-from prefect_lineage_events.openlineage.type_names import type_name
+
+_SPACE = re.compile(r"\s+")
+# Parentheses that hold a length: not the fields of a struct.
+_LENGTH = re.compile(r"(?<!\s)\s*\(\s*(?:[0-9]+|max)\s*(?:(?:byte|char)\s*)?(?:,\s*-?[0-9]+\s*)*\)", re.IGNORECASE)
+
+# Synonyms of the SQL standard and of the stores that have them, by the name that is sent.
+_SYNONYMS = {
+    "BIGINT": ("INT8",),
+    "BOOLEAN": ("BOOL",),
+    "CHAR": ("CHARACTER", "BPCHAR"),
+    "DECIMAL": ("DEC", "NUMERIC"),
+    "DOUBLE": ("DOUBLE PRECISION", "FLOAT8"),
+    "INTEGER": ("INT", "INT4"),
+    "REAL": ("FLOAT4",),
+    "SMALLINT": ("INT2",),
+    "TIME": ("TIME WITHOUT TIME ZONE",),
+    "TIME WITH TIME ZONE": ("TIMETZ",),
+    "TIMESTAMP": ("TIMESTAMP WITHOUT TIME ZONE", "TIMESTAMP_NTZ", "TIMESTAMPNTZ"),
+    "TIMESTAMP WITH TIME ZONE": ("TIMESTAMPTZ", "TIMESTAMP_TZ"),
+    "VARCHAR": ("CHARACTER VARYING", "CHAR VARYING", "NVARCHAR"),
+}
+_ONE_NAME = {synonym: name for name, synonyms in _SYNONYMS.items() for synonym in synonyms}
+
+
+def type_name(spelled: str) -> str:
+    """`int` and `INTEGER` are `INTEGER`; `varchar(16)[]` is `VARCHAR[]`.
+
+    What is no known type stays, in capitals; what has types inside stays as it is, since names may be inside, too.
+    """
+    bare = _SPACE.sub(" ", _LENGTH.sub("", spelled)).strip()
+    if any(mark in bare for mark in "(<"):
+        return bare
+    element, array = bare.upper(), ""
+    while element.endswith("]") and (opened := element[:-1].rstrip()).endswith("["):
+        element, array = opened[:-1].rstrip(), f"[]{array}"
+    return _ONE_NAME.get(element, element) + array
+
 
 # Marquez needs 8-24 s for an event of 1,500 column edges, and half a minute for ten times as many.
 MAX_COLUMN_EDGES = 1_500

@@ -14,8 +14,8 @@ from prefect_lineage_events.sql.columns.targets import column_name, insert_colum
 from prefect_lineage_events.sql.model import TableRef
 
 if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.ctes import Env
     from prefect_lineage_events.sql.columns.queries import Task
+    from prefect_lineage_events.sql.columns.scopes import Env
     from prefect_lineage_events.sql.columns.writes import Statements
 
 

@@ -9,13 +9,12 @@ from sqlglot import exp
 
 from prefect_lineage_events.sql.columns import stars, structs
 from prefect_lineage_events.sql.columns.expressions import name_of
-from prefect_lineage_events.sql.columns.relations import Output, Relation
-from prefect_lineage_events.sql.columns.rows import Row
+from prefect_lineage_events.sql.columns.relations import Output, Relation, Row
 from prefect_lineage_events.sql.columns.scopes import Scope
 
 if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.ctes import Env
     from prefect_lineage_events.sql.columns.queries import Queries, Task
+    from prefect_lineage_events.sql.columns.scopes import Env
 
 OBJECT_BY_NAME: frozenset[str] = frozenset(
     {"json_build_object", "jsonb_build_object", "object", "object_construct", "json_object"}

@@ -13,8 +13,8 @@ from prefect_lineage_events.sql.columns.rules import FLATTENED, ColumnRules
 from prefect_lineage_events.sql.columns.scopes import Scope
 
 if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.ctes import Env
     from prefect_lineage_events.sql.columns.queries import Queries, Task
+    from prefect_lineage_events.sql.columns.scopes import Env
 
 _SPLIT = ("SEQ", "INDEX", "VALUE")  # docs.snowflake.com/en/sql-reference/functions/split_to_table
 _EACH = ("key", "value")  # postgresql.org/docs/current/functions-json.html

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from prefect_lineage_events.sql.columns.rows import Step
+from prefect_lineage_events.sql.columns.relations import Step
 
 # Nodes that take a field or an element out of the value below them.
 OPENING: tuple[type[exp.Expr], ...] = (

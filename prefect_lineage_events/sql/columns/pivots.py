@@ -14,8 +14,8 @@ from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relati
 from prefect_lineage_events.sql.columns.scopes import Scope
 
 if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.ctes import Env
     from prefect_lineage_events.sql.columns.queries import Queries, Task
+    from prefect_lineage_events.sql.columns.scopes import Env
 
 
 def pivoted(queries: Queries, relation: Relation, name: str, pivot: exp.Expr, env: Env | None) -> Task:

@@ -10,13 +10,12 @@ from sqlglot import exp
 from prefect_lineage_events.sql.columns import stars, structs
 from prefect_lineage_events.sql.columns.expressions import is_template, lineage_of, name_of, parts_of
 from prefect_lineage_events.sql.columns.naming import unnamed
-from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation
-from prefect_lineage_events.sql.columns.rows import Row
+from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, Row
 from prefect_lineage_events.sql.columns.scopes import Scope
 
 if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.ctes import Env
     from prefect_lineage_events.sql.columns.queries import Queries, Task
+    from prefect_lineage_events.sql.columns.scopes import Env
 
 
 def outputs(queries: Queries, expressions: Sequence[exp.Expr], scope: Scope, env: Env | None) -> Task:

@@ -12,14 +12,12 @@ from typing import Any
 from sqlglot import exp
 
 from prefect_lineage_events.sql.columns import pivots, projections, sources, stars, structs
-from prefect_lineage_events.sql.columns.ctes import Cte, Env
 from prefect_lineage_events.sql.columns.expressions import Budget, Found, Trace, add
 from prefect_lineage_events.sql.columns.functions import column_names
 from prefect_lineage_events.sql.columns.paths import OPENING
-from prefect_lineage_events.sql.columns.relations import NOTHING, Base, Output, Relation
-from prefect_lineage_events.sql.columns.rows import Row
+from prefect_lineage_events.sql.columns.relations import NOTHING, Base, Output, Relation, Row
 from prefect_lineage_events.sql.columns.rules import ColumnRules
-from prefect_lineage_events.sql.columns.scopes import Scope
+from prefect_lineage_events.sql.columns.scopes import Cte, Env, Scope
 from prefect_lineage_events.sql.columns.unions import branches_of, combine
 from prefect_lineage_events.sql.context import OwnNames
 from prefect_lineage_events.sql.model import TableRef, Transformation

@@ -24,8 +24,8 @@ from prefect_lineage_events.sql.columns.rules import ColumnRules
 from prefect_lineage_events.sql.columns.scopes import Scope
 
 if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.ctes import Env
     from prefect_lineage_events.sql.columns.queries import Queries, Task
+    from prefect_lineage_events.sql.columns.scopes import Env
 
 _UNKNOWN = Relation([Output("*", ())], filler=())
 # Rows of the program's own (a DataFrame): their columns are values that it gives, as binds are.

@@ -18,8 +18,8 @@ from prefect_lineage_events.sql.columns.transformations import AGGREGATES_BY_NAM
 from prefect_lineage_events.sql.model import Transformation
 
 if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.ctes import Env
     from prefect_lineage_events.sql.columns.queries import Queries, Task
+    from prefect_lineage_events.sql.columns.scopes import Env
 
 _COMPARED = (exp.Like, exp.ILike, exp.Glob, exp.SimilarTo)
 UNKNOWN = "which columns a * stands for is not known"

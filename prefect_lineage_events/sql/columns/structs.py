@@ -10,15 +10,14 @@ from sqlglot import exp
 from prefect_lineage_events.sql.columns import constructors
 from prefect_lineage_events.sql.columns.expressions import Found, add, name_of, parts_of
 from prefect_lineage_events.sql.columns.paths import OPENING, json_path, opened
-from prefect_lineage_events.sql.columns.relations import Output, Relation
-from prefect_lineage_events.sql.columns.rows import Row
+from prefect_lineage_events.sql.columns.relations import Output, Relation, Row
 from prefect_lineage_events.sql.columns.scopes import Scope
 from prefect_lineage_events.sql.columns.transformations import COMPOSED, LESS_BY_NAME, OPENING_BY_NAME
 from prefect_lineage_events.sql.model import Transformation
 
 if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.ctes import Env
     from prefect_lineage_events.sql.columns.queries import Queries, Task
+    from prefect_lineage_events.sql.columns.scopes import Env
 
 _SAME = (exp.Paren, exp.Alias, exp.IgnoreNulls, exp.RespectNulls, exp.Limit, exp.Distinct, exp.ToMap)
 _AS_JSON = (exp.JSONFormat, exp.ToVariant, exp.ParseJSON, exp.FromJson)

@@ -12,8 +12,57 @@ import hashlib
 import re
 from collections.abc import Sequence
 
+from sqlglot.tokenizer_core import Token, TokenType
+
 from prefect_lineage_events.sql.lexer import word_set
+from prefect_lineage_events.sql.packed_tokens import Tokens, copy_of
 from prefect_lineage_events.sql.redaction.shape import Shape
+
+DIALECTS = frozenset({"sqlite"})
+_BEFORE_VALUES = frozenset(
+    {
+        TokenType.EQ,
+        TokenType.NEQ,
+        TokenType.LT,
+        TokenType.GT,
+        TokenType.LTE,
+        TokenType.GTE,
+        TokenType.LIKE,
+        TokenType.GLOB,
+        TokenType.IS,
+        TokenType.BETWEEN,
+    }
+)
+_LISTS = frozenset({TokenType.VALUES, TokenType.IN})
+
+
+def quoted_texts(tokens: Sequence[Token], text: str) -> Tokens:
+    """The tokens, with texts for the names in double quotes that stand where a value is expected."""
+    result = copy_of(tokens)
+    lists = [False]  # for each open parenthesis: is it a list of values?
+    rows = -1  # how deep the VALUES stands whose rows are being read
+    before: TokenType | None = None
+    for i, token in enumerate(tokens):
+        kind = token.token_type
+        if kind is TokenType.L_PAREN:
+            is_row = before is TokenType.COMMA and rows == len(lists)
+            rows = len(lists) if before is TokenType.VALUES else rows
+            lists.append(is_row or before in _LISTS)
+        elif kind is TokenType.R_PAREN and len(lists) > 1:
+            lists.pop()
+        elif kind is TokenType.IDENTIFIER and text[token.start] == '"' and not _is_qualified(tokens, i):
+            in_list = lists[-1] and before in (TokenType.L_PAREN, TokenType.COMMA)
+            if in_list or before in _BEFORE_VALUES:
+                result[i] = Token(TokenType.STRING, token.text, token.line, token.col, token.start, token.end)
+        elif kind is not TokenType.COMMA and rows == len(lists):
+            rows = -1
+        before = kind
+    return result
+
+
+def _is_qualified(tokens: Sequence[Token], i: int) -> bool:
+    return i + 1 < len(tokens) and tokens[i + 1].token_type is TokenType.DOT
+
 
 DEFAULT_LIMIT = 4_000
 CUT = "..."

@@ -20,7 +20,7 @@ from prefect_lineage_events.sql.redaction.value_words import (
     hide_rest,
     hide_type_parameters,
 )
-from prefect_lineage_events.sql.statement_kinds import CHANGES, QUERIES
+from prefect_lineage_events.sql.words import CHANGES, QUERIES
 
 # A name whose value is nobody's business: MASTER_PASSWORD, AWS_SECRET_KEY, sas_token, private_key, ...
 SENSITIVE = re.compile(

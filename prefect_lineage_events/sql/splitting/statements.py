@@ -17,7 +17,8 @@ from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.lexer import FIRST_WORDS_COUNT, MOST_TOKENS, known, tokenize
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.packed_tokens import PackedTokens, Tokens
-from prefect_lineage_events.sql.redaction import quoted_texts, unknown_dialect
+from prefect_lineage_events.sql.redaction import sanitise as quoted_texts
+from prefect_lineage_events.sql.redaction import unknown_dialect
 from prefect_lineage_events.sql.redaction.literals import Places
 from prefect_lineage_events.sql.redaction.sanitise import DEFAULT_LIMIT, cut, described, shown
 from prefect_lineage_events.sql.redaction.shape import Shape, shape
@@ -32,9 +33,9 @@ from prefect_lineage_events.sql.splitting.scripts import (
     may_have_cuts,
     without_client_lines,
 )
-from prefect_lineage_events.sql.statement_kinds import PARSED
 from prefect_lineage_events.sql.templates import Mask, binds, mask, resolve
 from prefect_lineage_events.sql.windowed import search
+from prefect_lineage_events.sql.words import PARSED
 
 # What ends a transaction at a text's end counts for all that stands before it, read or not.
 _CONTROL_AT_END = re.compile(r";\s*((?:commit|rollback|end)\b[ \w]{0,40})[\s;]*\Z", re.IGNORECASE)

@@ -6,6 +6,7 @@ types within types, and brackets. A text within it (the values of an enumeration
 
 from __future__ import annotations
 
+from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql.words import Kind, Words
 
 _NO_TYPE = frozenset(
@@ -166,3 +167,22 @@ class _Reader:
         self.parts.append(closing)
         self.half = not self.half
         return at if self.half else at + 1
+
+
+_NO_COLUMN = frozenset(
+    {
+        "CONSTRAINT", "PRIMARY", "FOREIGN", "UNIQUE", "CHECK", "KEY", "INDEX", "FULLTEXT", "SPATIAL", "EXCLUDE",
+        "LIKE", "PERIOD", "PROJECTION", "WATERMARK", "DISTRIBUTE", "PARTITION", "SUPPLEMENTAL",
+    }
+)  # fmt: skip
+
+
+def declared_columns(words: Words, opening: int, dialect: str) -> dict[str, str]:
+    """Name and type of the columns in the list that opens at `opening`; a type that is not stated is ""."""
+    columns: dict[str, str] = {}
+    for start, end in words.items(opening):
+        if not words.is_name(start) or words.word(start) in _NO_COLUMN:
+            continue
+        name = fold(words.texts[start], words.kinds[start] == Kind.NAME, dialect)
+        columns[name] = declared_type(words, start + 1, end)
+    return columns

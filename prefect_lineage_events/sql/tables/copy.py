@@ -10,7 +10,7 @@ from sqlglot import exp
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.names import location_of
 from prefect_lineage_events.sql.tables.builder import Draft
-from prefect_lineage_events.sql.tables.declarations import declared_columns
+from prefect_lineage_events.sql.tables.column_types import declared_columns
 from prefect_lineage_events.sql.tables.recovery_names import read_name
 from prefect_lineage_events.sql.tables.table_functions import UNKNOWN_FILE
 from prefect_lineage_events.sql.words import Kind, Words

@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 
 from prefect_lineage_events.sql.model import TableKind, TableRef
 from prefect_lineage_events.sql.names import location_of
-from prefect_lineage_events.sql.statement_kinds import CHANGES
 from prefect_lineage_events.sql.tables import clickhouse_engines, containers, defined_functions
 from prefect_lineage_events.sql.tables.builder import Draft
-from prefect_lineage_events.sql.tables.declarations import declared_columns
+from prefect_lineage_events.sql.tables.column_types import declared_columns
 from prefect_lineage_events.sql.tables.recovery import recover
 from prefect_lineage_events.sql.tables.recovery_names import read_name
 from prefect_lineage_events.sql.tables.required_words import doubt_of_thing
 from prefect_lineage_events.sql.temporary_names import as_lasting
-from prefect_lineage_events.sql.words import Kind, Words
+from prefect_lineage_events.sql.words import CHANGES, Kind, Words
 
 # What holds or passes on data, by the word for it.
 HOLDERS: Mapping[str, TableKind] = {

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from prefect_lineage_events.sql import attach
-from prefect_lineage_events.sql.statement_kinds import NO_DATA, PARSED
 from prefect_lineage_events.sql.tables import alter_drop, copy, execute, renames, use_set
 from prefect_lineage_events.sql.tables.builder import Draft
 from prefect_lineage_events.sql.tables.copy import Query
-from prefect_lineage_events.sql.words import Words
+from prefect_lineage_events.sql.words import NO_DATA, PARSED, Words
 
 TRANSFERS: dict[str, Callable[[Words, Draft], Query | None]] = {
     "COPY": copy.copy,

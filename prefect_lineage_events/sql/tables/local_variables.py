@@ -12,11 +12,10 @@ from collections.abc import Iterator
 
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.lexer import BATCHED, PL_SQL
-from prefect_lineage_events.sql.statement_kinds import NO_DATA, PARSED
 from prefect_lineage_events.sql.tables.create import skip_existence
 from prefect_lineage_events.sql.tables.recovery_names import read_parts
 from prefect_lineage_events.sql.tables.scripting_blocks import heads
-from prefect_lineage_events.sql.words import Words
+from prefect_lineage_events.sql.words import NO_DATA, PARSED, Words
 
 _MARKED = BATCHED | {"snowflake"}
 _LOOPS = frozenset({"FOR", "FORALL", "FOREACH"})

@@ -21,7 +21,26 @@ from prefect_lineage_events.sql.redaction.shown_names import Literals
 from prefect_lineage_events.sql.session_state import moved_on
 from prefect_lineage_events.sql.splitting.batches import cut, several, side_by_side
 from prefect_lineage_events.sql.splitting.long_lists import UNREAD
-from prefect_lineage_events.sql.statement_kinds import (
+from prefect_lineage_events.sql.tables import alter_drop, renames, use_set
+from prefect_lineage_events.sql.tables import create as definitions
+from prefect_lineage_events.sql.tables import execute as executed
+from prefect_lineage_events.sql.tables.arguments import arguments_at
+from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.cached_tables import cached
+from prefect_lineage_events.sql.tables.column_types import declared_columns
+from prefect_lineage_events.sql.tables.copy import Query, all_of
+from prefect_lineage_events.sql.tables.create import ROUTINES, Definition
+from prefect_lineage_events.sql.tables.dispatch import DEFINITIONS, TRANSFERS, explained, is_explained
+from prefect_lineage_events.sql.tables.finish import close, finished, release
+from prefect_lineage_events.sql.tables.local_variables import declared_in, parameters
+from prefect_lineage_events.sql.tables.parser import target
+from prefect_lineage_events.sql.tables.parsing import Refused, read_tree
+from prefect_lineage_events.sql.tables.recovery import recover
+from prefect_lineage_events.sql.tables.required_words import UNKNOWN_STATEMENT, WITHOUT_DATA, WITHOUT_TARGET
+from prefect_lineage_events.sql.tables.scripting_blocks import TRANSITION_TABLES, body_of, do_body, heads, is_of_a_block
+from prefect_lineage_events.sql.tables.table_functions import tables_of_call
+from prefect_lineage_events.sql.transactions.control import CONTROLS, control_behind, control_of, ends_transaction
+from prefect_lineage_events.sql.words import (
     ALWAYS_MOVES,
     CHANGES,
     NO_CHANGE,
@@ -30,28 +49,10 @@ from prefect_lineage_events.sql.statement_kinds import (
     QUERY_WORDS,
     REMOVING,
     TOUCHING,
+    Words,
+    from_text,
+    from_tokens,
 )
-from prefect_lineage_events.sql.tables import alter_drop, renames, use_set
-from prefect_lineage_events.sql.tables import create as definitions
-from prefect_lineage_events.sql.tables import execute as executed
-from prefect_lineage_events.sql.tables.arguments import arguments_at
-from prefect_lineage_events.sql.tables.builder import Draft
-from prefect_lineage_events.sql.tables.cached_tables import cached
-from prefect_lineage_events.sql.tables.copy import Query, all_of
-from prefect_lineage_events.sql.tables.create import ROUTINES, Definition
-from prefect_lineage_events.sql.tables.declarations import declared_columns
-from prefect_lineage_events.sql.tables.dispatch import DEFINITIONS, TRANSFERS, explained, is_explained
-from prefect_lineage_events.sql.tables.finish import close, finished, release
-from prefect_lineage_events.sql.tables.local_variables import declared_in, parameters
-from prefect_lineage_events.sql.tables.parser import target
-from prefect_lineage_events.sql.tables.parsing import Refused, read_tree
-from prefect_lineage_events.sql.tables.recovery import recover
-from prefect_lineage_events.sql.tables.required_words import UNKNOWN_STATEMENT, WITHOUT_DATA, WITHOUT_TARGET
-from prefect_lineage_events.sql.tables.routines import TRANSITION_TABLES, body_of, do_body
-from prefect_lineage_events.sql.tables.scripting_blocks import heads, is_of_a_block
-from prefect_lineage_events.sql.tables.table_functions import tables_of_call
-from prefect_lineage_events.sql.transactions.control import CONTROLS, control_behind, control_of, ends_transaction
-from prefect_lineage_events.sql.words import Words, from_text, from_tokens
 
 if TYPE_CHECKING:
     from prefect_lineage_events.sql.splitting.statements import Piece

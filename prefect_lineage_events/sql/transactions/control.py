@@ -5,10 +5,9 @@ from __future__ import annotations
 from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql.lexer import BATCHED, word_set
 from prefect_lineage_events.sql.model import Control
-from prefect_lineage_events.sql.statement_kinds import CHANGES, NO_DATA, QUERIES
 from prefect_lineage_events.sql.tables.builder import Draft
 from prefect_lineage_events.sql.transactions.rules import transaction_rules
-from prefect_lineage_events.sql.words import Kind, Words
+from prefect_lineage_events.sql.words import CHANGES, NO_DATA, QUERIES, Kind, Words
 
 _NOISE = frozenset({"WORK", "TRAN", "TRANSACTION"})
 # What may stand behind a BEGIN that is no block's.

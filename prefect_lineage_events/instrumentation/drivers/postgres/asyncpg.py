@@ -22,8 +22,7 @@ from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls impor
 from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_cursors import opens_cursor, prepares
 from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_transactions import resets, transacts
 from prefect_lineage_events.instrumentation.drivers.postgres.lookup import PostgresLookup, asyncpg_lookup
-from prefect_lineage_events.instrumentation.drivers.postgres.psycopg import schemas_of, server_store
-from prefect_lineage_events.instrumentation.drivers.postgres.types import TYPES
+from prefect_lineage_events.instrumentation.drivers.postgres.psycopg import TYPES, schemas_of, server_store
 from prefect_lineage_events.instrumentation.execution import after, operation_of
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.naming import quote

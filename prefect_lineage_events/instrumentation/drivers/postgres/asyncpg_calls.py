@@ -12,9 +12,9 @@ from prefect_lineage_events.emission.notes import Counted, StatementNote
 from prefect_lineage_events.emission.value_matching import remember
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.instrumentation import wrappers
-from prefect_lineage_events.instrumentation.executemany import rows_of_many
 from prefect_lineage_events.instrumentation.execution import ask, notice_end
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
+from prefect_lineage_events.instrumentation.rowcount import rows_of_many
 
 # What the server answers a statement: "INSERT 0 3", "COPY 3", "CREATE TABLE".
 _STATUS_ROWS = re.compile(r"(?:INSERT \d+|UPDATE|DELETE|MERGE|COPY|SELECT) (\d+)")

@@ -16,8 +16,49 @@ from prefect_lineage_events.instrumentation.drivers.postgres.lookup import (
     psycopg2_ask,
     psycopg_ask,
 )
-from prefect_lineage_events.instrumentation.drivers.postgres.types import TYPES
 from prefect_lineage_events.instrumentation.proxies import CursorProxy
+
+# `SELECT oid, format_type(oid, NULL) FROM pg_type` of those types; format_type leaves out lengths and precisions.
+TYPES = {
+    16: "boolean",
+    17: "bytea",
+    18: "char",
+    19: "name",
+    20: "bigint",
+    21: "smallint",
+    23: "integer",
+    25: "text",
+    26: "oid",
+    114: "json",
+    142: "xml",
+    650: "cidr",
+    700: "real",
+    701: "double precision",
+    790: "money",
+    829: "macaddr",
+    869: "inet",
+    1042: "character",
+    1043: "character varying",
+    1082: "date",
+    1083: "time without time zone",
+    1114: "timestamp without time zone",
+    1184: "timestamp with time zone",
+    1186: "interval",
+    1266: "time with time zone",
+    1560: "bit",
+    1562: "bit varying",
+    1700: "numeric",
+    2950: "uuid",
+    3802: "jsonb",
+    1000: "boolean[]",
+    1005: "smallint[]",
+    1007: "integer[]",
+    1009: "text[]",
+    1015: "character varying[]",
+    1016: "bigint[]",
+    1022: "double precision[]",
+    1231: "numeric[]",
+}
 
 # libpq's PQtransactionStatus: https://www.postgresql.org/docs/current/libpq-status.html
 _IDLE, _ACTIVE, _IN_TRANSACTION, _IN_ERROR = range(4)
