@@ -23,10 +23,10 @@ from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import WithJsonSchema
 
-from prefect_lineage_events.assembler.assemble import Assembled, Order, assemble_run
+from prefect_lineage_events.assembler.assemble import AssemblyOptions, AssemblyResult, assemble_run
 from prefect_lineage_events.assembler.backfill import Part, Plan, Progress, parse_window, plan_backfill, work_on
 from prefect_lineage_events.assembler.outbox import Outbox
-from prefect_lineage_events.assembler.restore_after_backfill import put_back
+from prefect_lineage_events.assembler.restore_after_backfill import restore_after_backfill
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep import assemble_recent, sweep_runs
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
@@ -53,7 +53,7 @@ def _assemble_name() -> str:
 
 
 @flow(name="prefect-lineage-assemble", flow_run_name=_assemble_name)
-def assemble(flow_run_id: _OptionalId = None, gather_seconds: float = 0.0) -> Assembled | Summary:
+def assemble(flow_run_id: _OptionalId = None, gather_seconds: float = 0.0) -> AssemblyResult | Summary:
     """Read a flow run's lineage events from Prefect's history and deliver them as OpenLineage events.
 
     Without an id, of each run with lineage that ended within the last minutes: so the automation runs it. Nothing is
@@ -69,7 +69,7 @@ def assemble(flow_run_id: _OptionalId = None, gather_seconds: float = 0.0) -> As
     with get_client(sync_client=True) as client:
         _log_targets()
         if run_id:
-            done: Assembled | Summary = assemble_run(client, run_id, Order(send=_send))
+            done: AssemblyResult | Summary = assemble_run(client, run_id, AssemblyOptions(send=_send))
         else:
             done = assemble_recent(client, _SOON, _gather_until(gather_seconds))
     _log().info("%s", done)
@@ -94,7 +94,7 @@ def sweep() -> Summary:
     """
     with get_client(sync_client=True) as client:
         _log_targets()
-        summary = sweep_runs(client, Order(send=_send, patience=_SHORT, hasty=True, busy_patience=0))
+        summary = sweep_runs(client, AssemblyOptions(send=_send, patience=_SHORT, hasty=True, busy_patience=0))
     _log().info("%s", summary)
     summary.raise_for_failures()
     return summary
@@ -129,7 +129,7 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
         force: Send again what was sent.
     """
     window = parse_window(start, end)
-    order = Order(targets=targets, reanalyse=reanalyse, force=force)
+    order = AssemblyOptions(targets=targets, reanalyse=reanalyse, force=force)
     order.to()
     with get_client(sync_client=True) as client:
         _log_targets(targets)
@@ -137,14 +137,14 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
         progress = Progress(client, UUID(flow_run.id) if flow_run.id else None, plan.runs)
         summary = _work_on_parts(plan, order, dry_run, progress)
         if not dry_run and not summary.left:
-            summary.failed += put_back(client, plan.jobs, replace(order, send=_send))
+            summary.failed += restore_after_backfill(client, plan.jobs, replace(order, send=_send))
         progress.end(summary)
     _log().info("%s", summary)
     summary.raise_for_failures()
     return summary
 
 
-def _work_on_parts(plan: Plan, order: Order, dry_run: bool, progress: Progress) -> Summary:
+def _work_on_parts(plan: Plan, order: AssemblyOptions, dry_run: bool, progress: Progress) -> Summary:
     """As many parts at a time as the task runner takes, of a few that are given to it: when the target stays away, the
     rest need not find out for themselves."""
     summary = Summary(history_begins=plan.history_begins)
@@ -184,7 +184,7 @@ def _of_part(future: PrefectFuture[Summary], part: Part) -> Summary:
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def _work_on_part(part: Part, order: Order, dry_run: bool, history_begins: dt.datetime | None) -> Summary:
+def _work_on_part(part: Part, order: AssemblyOptions, dry_run: bool, history_begins: dt.datetime | None) -> Summary:
     """Retried by Prefect when its API is away; the ledger knows how far it has come."""
     with get_client(sync_client=True) as client:
         order = replace(order, send=_send)
@@ -210,12 +210,12 @@ def _send(outbox: Outbox) -> None:
     outbox.flush()
 
 
-_SOON = Order(send=_send, patience=_SHORT, busy_patience=0)
+_SOON = AssemblyOptions(send=_send, patience=_SHORT, busy_patience=0)
 
 
 def _log_targets(names: Sequence[str] | None = None) -> None:
     """The targets of this run: what another process has configured may be another target."""
-    for to in Order(targets=names).to():
+    for to in AssemblyOptions(targets=names).to():
         _log().info("Lineage goes to %s", to)
 
 

@@ -12,10 +12,10 @@ logger = logging.getLogger("prefect_lineage_events")
 _said: set[str] = set()
 
 
-class softly:
-    """`with softly("what goes on"):` no Exception leaves the block, for the flow is not ours to stop.
+class guarded:
+    """`with guarded("what goes on"):` no Exception leaves the block, for the flow is not ours to stop.
 
-    Unless it is the user's own: see `is_of_a_signal`.
+    Unless it is the user's own: see `raised_by_signal_handler`.
 
     The first failure of each kind in a process, and of each line that raises, is a warning; its traceback and all later
     ones are at debug level.
@@ -34,15 +34,15 @@ class softly:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if kind is None or not issubclass(kind, Exception) or is_of_a_signal(trace):
+        if kind is None or not issubclass(kind, Exception) or raised_by_signal_handler(trace):
             return False
-        failed_softly(self._what, error)
+        log_failure(self._what, error)
         if self._lost is not None:
             self._lost()
         return True
 
 
-def is_of_a_signal(trace: TracebackType | None) -> bool:
+def raised_by_signal_handler(trace: TracebackType | None) -> bool:
     """Was this raised by a handler of the user's (a time limit by SIGALRM), whose signal came while our code ran?
 
     Python calls a handler in the middle of whatever the main thread does, with the number and the interrupted frame.
@@ -57,8 +57,8 @@ def is_of_a_signal(trace: TracebackType | None) -> bool:
     return False
 
 
-def failed_softly(what: str, error: BaseException | None = None) -> None:
-    """Say that `what` failed, as `softly` does; for an `except` block, whose error is the default."""
+def log_failure(what: str, error: BaseException | None = None) -> None:
+    """Say that `what` failed, as `guarded` does; for an `except` block, whose error is the default."""
     error = error or sys.exc_info()[1]
     is_said = not _said.isdisjoint(kinds := {what, _origin(error) or what})
     _said.update(kinds)

@@ -26,35 +26,35 @@ class Case:
 
 
 _KEEP = Case()
-_BLIND = Case("lower", "lower")  # compares without case, even quoted names: one spelling stands for all
+_CASE_INSENSITIVE = Case("lower", "lower")  # compares without case, even quoted names: one spelling stands for all
 _UPPER = Case("upper")
 CASES: dict[str, Case] = {
     "snowflake": _UPPER,  # docs.snowflake.com/en/sql-reference/identifiers-syntax
     "oracle": _UPPER,  # docs.oracle.com: Database Object Names and Qualifiers
     "exasol": _UPPER,  # docs.exasol.com/db/latest/sql_references/basiclanguageelements.htm
     "db2": _UPPER,  # ibm.com/docs/en/db2: Identifiers, ordinary identifiers
-    "vertica": _BLIND,  # docs.vertica.com: Identifiers ("not case-sensitive", quoted neither)
+    "vertica": _CASE_INSENSITIVE,  # docs.vertica.com: Identifiers ("not case-sensitive", quoted neither)
     "postgres": Case("lower"),  # postgresql.org/docs/current/sql-syntax-lexical.html
     "greenplum": Case("lower"),
     "materialize": Case("lower"),
     "risingwave": Case("lower"),
-    "redshift": _BLIND,  # docs.aws.amazon.com/redshift/latest/dg/r_names.html (enable_case_sensitive_identifier is off)
-    "sqlite": _BLIND,  # sqlite.org/lang_keywords.html: quotes do not make a name case-sensitive
-    "duckdb": _BLIND,  # duckdb.org/docs/stable/sql/dialect/keywords_and_identifiers: case-insensitive, quoted too
-    "tsql": _BLIND,  # learn.microsoft.com: the default collation is case-insensitive
+    "redshift": _CASE_INSENSITIVE,  # docs.aws.amazon.com/redshift/latest/dg/r_names.html (by default)
+    "sqlite": _CASE_INSENSITIVE,  # sqlite.org/lang_keywords.html: quotes do not make a name case-sensitive
+    "duckdb": _CASE_INSENSITIVE,  # duckdb.org/docs/stable/sql/dialect/keywords_and_identifiers: quoted names too
+    "tsql": _CASE_INSENSITIVE,  # learn.microsoft.com: the default collation is case-insensitive
     "fabric": _KEEP,  # Fabric warehouses have a case-sensitive collation
-    "trino": _BLIND,  # trino.io/docs/current/language/reserved.html: names are kept in lower case, quoted too
-    "presto": _BLIND,
-    "athena": _BLIND,
-    "dune": _BLIND,
-    "hive": _BLIND,  # the metastore keeps lower case
-    "spark": _BLIND,
-    "spark2": _BLIND,
-    "databricks": _BLIND,  # docs.databricks.com/en/sql/language-manual/sql-ref-names.html
-    "impala": _BLIND,
-    "teradata": _BLIND,  # docs.teradata.com: object names are not case-sensitive
-    "dremio": _BLIND,
-    "drill": _BLIND,
+    "trino": _CASE_INSENSITIVE,  # trino.io/docs/current/language/reserved.html: names are kept in lower case
+    "presto": _CASE_INSENSITIVE,
+    "athena": _CASE_INSENSITIVE,
+    "dune": _CASE_INSENSITIVE,
+    "hive": _CASE_INSENSITIVE,  # the metastore keeps lower case
+    "spark": _CASE_INSENSITIVE,
+    "spark2": _CASE_INSENSITIVE,
+    "databricks": _CASE_INSENSITIVE,  # docs.databricks.com/en/sql/language-manual/sql-ref-names.html
+    "impala": _CASE_INSENSITIVE,
+    "teradata": _CASE_INSENSITIVE,  # docs.teradata.com: object names are not case-sensitive
+    "dremio": _CASE_INSENSITIVE,
+    "drill": _CASE_INSENSITIVE,
     # bigquery, mysql (on Linux), clickhouse, doris, starrocks: case-sensitive as written
 }
 # Compared without case, and kept as the statement that made the table spelled it: that is the spelling of SQL Server's

@@ -284,7 +284,7 @@ def test_an_assembler_that_died_while_delivering_is_taken_over(target, client, m
 def test_a_claim_that_is_held_is_respected(target, client):
     run_id = UUID(copy_orders())
     with lease.claim(client, run_id, 0), pytest.raises(lease.BusyError):
-        one_run.assemble_run(client, run_id, one_run.Order(busy_patience=0))
+        one_run.assemble_run(client, run_id, one_run.AssemblyOptions(busy_patience=0))
     assert assemble(run_id).outcome == "sent"
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from prefect_lineage_events import guard
-from prefect_lineage_events.guard import softly
-from prefect_lineage_events.instrumentation.execution import after, ask
+from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.instrumentation.execution import after, answer_or_default
 from prefect_lineage_events.instrumentation.record import record_read
 
 
@@ -51,7 +51,7 @@ def test_an_error_of_ours_is_kept_from_the_user_and_said_once(
     monkeypatch.setattr(guard, "_said", set())
     with caplog.at_level(logging.WARNING, logger="prefect_lineage_events"):
         for _ in range(3):
-            with softly("this test"):
+            with guarded("this test"):
                 fails()
     assert [r.getMessage() for r in caplog.records] == [
         "lineage: this test failed (LateError); the flow is not affected"
@@ -64,20 +64,20 @@ def test_an_error_is_said_once_wherever_the_line_that_raises_it_is_called(
     monkeypatch.setattr(guard, "_said", set())
     with caplog.at_level(logging.WARNING, logger="prefect_lineage_events"):
         for what, call in (("first", fails), ("second", fails), ("third", lambda: plain(0, None))):
-            with softly(what):
+            with guarded(what):
                 call()
     assert [r.getMessage().split()[1] for r in caplog.records] == ["first", "third"]
 
 
 def test_what_a_users_signal_handler_raises_goes_through(alarm: Callable[[], None]) -> None:
-    with pytest.raises(LateError), softly("this test"):
+    with pytest.raises(LateError), guarded("this test"):
         alarm()
 
 
 def test_it_goes_through_questions_to_the_driver_too(alarm: Callable[[], None]) -> None:
-    assert ask(fails, default=7) is not None
+    assert answer_or_default(fails, default=7) is not None
     with pytest.raises(LateError):
-        ask(alarm, default=None)
+        answer_or_default(alarm, default=None)
 
 
 def test_it_goes_through_what_is_recorded_by_hand(alarm: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,8 +101,8 @@ def test_the_text_of_an_error_reaches_no_log(caplog: pytest.LogCaptureFixture) -
             raise ValueError("password=hunter" + "2") from error
 
     with caplog.at_level(logging.DEBUG, logger="prefect_lineage_events"):
-        ask(leaks, default=None)
-        with softly("this test"):
+        answer_or_default(leaks, default=None)
+        with guarded("this test"):
             leaks()
     assert "hunter" + "2" not in caplog.text
     assert caplog.text.count("ValueError") >= 2

@@ -17,7 +17,7 @@ from tests.backtracking import faults
 
 ROOT = Path(prefect_lineage_events.__file__).parent
 # Modules whose texts are short: so many characters of a text, one name, one setting. Searching them may look twice.
-SHORT = {"sql.alike", "openlineage.errors", "datasets", "naming", "sql.names", "sql.catalogs", "capture.policy"}
+SHORT = {"sql.parameterised", "openlineage.errors", "datasets", "naming", "sql.names", "sql.catalogs", "filters"}
 SEARCHES = {"search", "sub", "subn", "finditer", "findall", "split"}
 
 

@@ -20,7 +20,7 @@ def ratio(run_id: str, rounds: str) -> None:
     """Assembling a run as a ratio to reading its events alone, one after the other in turn."""
     from prefect import get_client
 
-    from prefect_lineage_events.assembler.assemble import Order, assemble_run
+    from prefect_lineage_events.assembler.assemble import AssemblyOptions, assemble_run
     from prefect_lineage_events.history import event_log
     from prefect_lineage_events.history.reader import window_of
     from prefect_lineage_events.history.runs import read_run
@@ -33,7 +33,7 @@ def ratio(run_id: str, rounds: str) -> None:
             return event_log.read(client, run.id, window)
 
         def assemble() -> object:
-            return assemble_run(client, run.id, Order(force=True))
+            return assemble_run(client, run.id, AssemblyOptions(force=True))
 
         count = len(event_log.read(client, run.id, window).lineage)
         assemble()
@@ -48,14 +48,14 @@ def memory(run_id: str) -> None:
     from openlineage.client import OpenLineageClient  # noqa: F401  (it is imported when something is sent)
     from prefect import get_client
 
-    from prefect_lineage_events.assembler.assemble import Order, assemble_run
+    from prefect_lineage_events.assembler.assemble import AssemblyOptions, assemble_run
 
     with get_client(sync_client=True) as client:
         before = _resident()
-        assemble_run(client, UUID(run_id), Order(force=True))
+        assemble_run(client, UUID(run_id), AssemblyOptions(force=True))
         peak = _resident("VmHWM")
         tracemalloc.start()
-        assemble_run(client, UUID(run_id), Order(force=True))
+        assemble_run(client, UUID(run_id), AssemblyOptions(force=True))
         traced = tracemalloc.get_traced_memory()[1]
     print(f"memory at the peak, over import: {peak - before:.0f} MB resident, {traced / 1e6:.0f} MB of Python's own")
 
@@ -103,7 +103,7 @@ def sweep(short_url: str, short: str, long_url: str, long: str) -> None:
     """
     from prefect.client.orchestration import SyncPrefectClient
 
-    from prefect_lineage_events.assembler.assemble import Order
+    from prefect_lineage_events.assembler.assemble import AssemblyOptions
     from prefect_lineage_events.assembler.batch import assemble_each
     from prefect_lineage_events.history.runs import ended_runs
 
@@ -112,7 +112,7 @@ def sweep(short_url: str, short: str, long_url: str, long: str) -> None:
 
         def find_and_assemble() -> object:
             found = ended_runs(client, until - dt.timedelta(seconds=45), until)
-            return assemble_each(client, [run for rows in found for run in rows], Order(force=True))
+            return assemble_each(client, [run for rows in found for run in rows], AssemblyOptions(force=True))
 
         return find_and_assemble
 

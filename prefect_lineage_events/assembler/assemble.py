@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 from prefect_lineage_events.assembler import assets, lease, ledger, notify, parents, report
-from prefect_lineage_events.assembler.latest_run import heal
+from prefect_lineage_events.assembler.latest_run import restore_latest_run
 from prefect_lineage_events.assembler.ledger import Entry, Sent
 from prefect_lineage_events.assembler.outbox import Outbox, Send, TargetsAwayError, events_for, hand_over
 from prefect_lineage_events.assembler.run_lineage import stitched, told_by_cache
-from prefect_lineage_events.assembler.run_record import Page
+from prefect_lineage_events.assembler.run_record import RunRecord
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.delivery.targets import Target, targets
 from prefect_lineage_events.escaping import line
@@ -56,7 +56,7 @@ _WORDS: dict[Outcome, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Assembled:
+class AssemblyResult:
     """What became of one run.
 
     `sent` events were taken by its targets; `rejected` are their reasons for the others. `lacks` names what of the
@@ -93,7 +93,7 @@ class Assembled:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class AssemblyOptions:
     """How a run is to be assembled.
 
     `force` sends it again; `hasty` leaves a run whose events are still arriving to a later sweep instead of
@@ -121,7 +121,9 @@ class Order:
         return targets(self.targets)
 
 
-def assemble_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order = Order()) -> Assembled:
+def assemble_run(
+    client: SyncPrefectClient, flow_run_id: UUID, order: AssemblyOptions = AssemblyOptions()
+) -> AssemblyResult:
     """Assemble one flow run and deliver it to each of its targets that has not got it already.
 
     Raises UnknownFlowRunError; BusyError when another keeps delivering it; TargetsAwayError when a target cannot take
@@ -129,25 +131,25 @@ def assemble_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order = Or
     """
     run = read_run(client, flow_run_id)
     if run.flow_name.startswith(OWN_FLOW_PREFIX):
-        return Assembled(run.id, run.flow_name, "own flow")
-    to = order.to() if run.ended_for_good else _who_can_show_it_running(order.to())
+        return AssemblyResult(run.id, run.flow_name, "own flow")
+    to = order.to() if run.ended_for_good else _targets_that_accept_running(order.to())
     if not to:
-        return Assembled(run.id, run.flow_name, "not ended")
+        return AssemblyResult(run.id, run.flow_name, "not ended")
     history = read_history(client, run, order.patience or patience())
     if order.hasty and _still_arriving(history, api.now(client)):
-        return Assembled(run.id, run.flow_name, "too early")
+        return AssemblyResult(run.id, run.flow_name, "too early")
     lineage = told_by_cache(client, stitched(history, anew=order.reanalyse))
     lacks = history.completeness
     if not lineage.worth_sending:
         if lacks.rejected:
             _tell_rejected(client, lineage)
-        return Assembled(run.id, run.flow_name, "no lineage", lacks=lacks.lacks(), awaits=lacks.awaited)
+        return AssemblyResult(run.id, run.flow_name, "no lineage", lacks=lacks.lacks(), awaits=lacks.awaited)
     with lease.claim(client, run.id, order.busy_patience):
-        page = Page(client, lineage, history.stored_events)
+        page = RunRecord(client, lineage, history.stored_events)
         if page.read_anew_before and not order.reanalyse:
             # What a backfill corrected stays so, whoever assembles the run again.
             lineage = stitched(history, anew=True)
-            page = Page(client, lineage, history.stored_events)
+            page = RunRecord(client, lineage, history.stored_events)
         with notify.gathered(order.announcements) as announcements:
             assembled = _deliver(client, lineage, page, to, order, announcements)
     return replace(assembled, waits_for=lacks.waits_for, awaits=lacks.awaited)
@@ -161,12 +163,14 @@ def _tell_rejected(client: SyncPrefectClient, lineage: RunLineage) -> None:
         ledger.write(client, run, entry, report.markdown(lineage))
 
 
-def keep_present(client: SyncPrefectClient, flow_run_id: UUID, order: Order) -> None:
+def keep_present(client: SyncPrefectClient, flow_run_id: UUID, order: AssemblyOptions) -> None:
     """Let the targets show the newest good run of this run's job, after others of it were sent."""
     run = read_run(client, flow_run_id)
     lineage = stitched(read_history(client, run, Patience(completeness=0)), anew=order.reanalyse)
     for to in order.to():
-        heal(client, run, events_for(lineage, to, str(client.api_url)), to, order.send, anew=order.reanalyse)
+        restore_latest_run(
+            client, run, events_for(lineage, to, str(client.api_url)), to, order.send, anew=order.reanalyse
+        )
 
 
 def patience() -> Patience:
@@ -182,7 +186,7 @@ def _still_arriving(history: RunHistory, now: dt.datetime) -> bool:
     return recent and (history.completeness.awaited or not (history.events or history.assets))
 
 
-def _who_can_show_it_running(to: Sequence[Target]) -> tuple[Target, ...]:
+def _targets_that_accept_running(to: Sequence[Target]) -> tuple[Target, ...]:
     """Marquez takes the edges of a job away when one of its runs has a START and no end."""
     return tuple(t for t in to if t.profile != "marquez") if settings().running_events else ()
 
@@ -190,19 +194,19 @@ def _who_can_show_it_running(to: Sequence[Target]) -> tuple[Target, ...]:
 def _deliver(  # noqa: PLR0917
     client: SyncPrefectClient,
     lineage: RunLineage,
-    page: Page,
+    page: RunRecord,
     to: Sequence[Target],
-    order: Order,
+    order: AssemblyOptions,
     announcements: notify.Announcements,
-) -> Assembled:
+) -> AssemblyResult:
     run, lacks = lineage.run, lineage.completeness.lacks()
-    if page.knew_more:
+    if page.lost_events:
         # Prefect's retention took some of what there was: what targets have is truer than what is left.
-        return Assembled(run.id, run.flow_name, "events gone", lacks=lacks)
+        return AssemblyResult(run.id, run.flow_name, "events gone", lacks=lacks)
     outboxes = [_outbox(client, lineage, target, page, order) for target in to]
     lacking = [outbox for outbox in outboxes if not outbox.line.finished]
-    if not lacking and not page.outdated:
-        return Assembled(run.id, run.flow_name, "nothing new", lacks=lacks, reanalysis=lineage.reanalysis)
+    if not lacking and not page.changed:
+        return AssemblyResult(run.id, run.flow_name, "nothing new", lacks=lacks, reanalysis=lineage.reanalysis)
     page.open({t.id: t.name for t in to}, [outbox.line for outbox in outboxes], absent=order.absent)
     configured = [target.id for target in targets()]
     failures: list[tuple[Outbox, TransientDeliveryError]] = []
@@ -220,14 +224,14 @@ def _deliver(  # noqa: PLR0917
         raise TargetsAwayError(failures)
     sent, rejected = sum(o.sent for o in lacking), [reason for o in lacking for reason in o.refused]
     outcome: Outcome = "sent" if sent or rejected else "nothing new"
-    return Assembled(run.id, run.flow_name, outcome, sent, tuple(rejected), lacks, lineage.reanalysis)
+    return AssemblyResult(run.id, run.flow_name, outcome, sent, tuple(rejected), lacks, lineage.reanalysis)
 
 
 def _behind_their_parents(
     client: SyncPrefectClient,
     run: FlowRun,
     outboxes: Sequence[Outbox],
-    order: Order,
+    order: AssemblyOptions,
     failures: list[tuple[Outbox, TransientDeliveryError]],
 ) -> list[Outbox]:
     """Those outboxes whose targets know the runs above `run` now; the others go to `failures`."""
@@ -241,7 +245,7 @@ def _behind_their_parents(
     return ready
 
 
-def _parents_first(client: SyncPrefectClient, run: FlowRun, to: Target, order: Order) -> None:
+def _parents_first(client: SyncPrefectClient, run: FlowRun, to: Target, order: AssemblyOptions) -> None:
     """Whole, if they have ended; else, or where that cannot be done now, their START."""
     for parent_id in parents.unknown(client, run, to):
         parent = read_run(client, parent_id)
@@ -255,7 +259,9 @@ def _parents_first(client: SyncPrefectClient, run: FlowRun, to: Target, order: O
         parents.tell_start(client, parent, to, order.send, order.busy_patience)
 
 
-def _outbox(client: SyncPrefectClient, lineage: RunLineage, to: Target, page: Page, order: Order) -> Outbox:
+def _outbox(
+    client: SyncPrefectClient, lineage: RunLineage, to: Target, page: RunRecord, order: AssemblyOptions
+) -> Outbox:
     """The run's events for a target, from where the ledger says that it stands."""
     events = events_for(lineage, to, str(client.api_url))
     digest = ledger.digest_of(events)
@@ -276,14 +282,14 @@ def _outbox(client: SyncPrefectClient, lineage: RunLineage, to: Target, page: Pa
 
 
 def _settle(
-    client: SyncPrefectClient, lineage: RunLineage, outbox: Outbox, page: Page, order: Order
+    client: SyncPrefectClient, lineage: RunLineage, outbox: Outbox, page: RunRecord, order: AssemblyOptions
 ) -> TransientDeliveryError | None:
     """Behind the run's events, the present is put back where a target shows what arrived last."""
     if outbox.line.settled:
         return None
     try:
         if order.keep_present:
-            heal(client, lineage.run, outbox.events, outbox.target, order.send, anew=order.reanalyse)
+            restore_latest_run(client, lineage.run, outbox.events, outbox.target, order.send, anew=order.reanalyse)
     except TransientDeliveryError as error:
         return error
     outbox.line = replace(outbox.line, settled=True)

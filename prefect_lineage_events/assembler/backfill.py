@@ -18,7 +18,7 @@ from uuid import UUID
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler import publishing
-from prefect_lineage_events.assembler.assemble import Order
+from prefect_lineage_events.assembler.assemble import AssemblyOptions
 from prefect_lineage_events.assembler.batch import assemble_each
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.escaping import line, prose
@@ -156,7 +156,7 @@ def plan_backfill(client: SyncPrefectClient, window: TimeWindow, flows: Sequence
 
 
 def work_on(
-    client: SyncPrefectClient, part: Part, order: Order, *, dry_run: bool, history_begins: dt.datetime | None
+    client: SyncPrefectClient, part: Part, order: AssemblyOptions, *, dry_run: bool, history_begins: dt.datetime | None
 ) -> Summary:
     """Assemble the runs of a part that are not settled; the present is put back when all parts are done."""
     order = replace(order, keep_present=False)

@@ -18,7 +18,13 @@ import httpx
 from prefect.exceptions import PrefectHTTPStatusError
 
 from prefect_lineage_events.assembler import lease, ledger, notify, report
-from prefect_lineage_events.assembler.assemble import Assembled, Order, Outcome, assemble_run, keep_present
+from prefect_lineage_events.assembler.assemble import (
+    AssemblyOptions,
+    AssemblyResult,
+    Outcome,
+    assemble_run,
+    keep_present,
+)
 from prefect_lineage_events.assembler.ledger import Entry
 from prefect_lineage_events.assembler.outbox import TargetsAwayError
 from prefect_lineage_events.assembler.run_lineage import stitched, told_by_cache
@@ -39,7 +45,9 @@ if TYPE_CHECKING:
 _NOW = Patience(completeness=0, settle=0)
 
 
-def preview_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order, *, settled: bool) -> Assembled:
+def preview_run(
+    client: SyncPrefectClient, flow_run_id: UUID, order: AssemblyOptions, *, settled: bool
+) -> AssemblyResult:
     """What `assemble_run` would make of a run; `settled`: its targets have what its history said then.
 
     Costs the reading of the run. Raises UnknownFlowRunError.
@@ -52,7 +60,9 @@ def preview_run(client: SyncPrefectClient, flow_run_id: UUID, order: Order, *, s
         outcome = "no lineage"
     elif settled and not order.force and not lineage.reanalysis.changed:
         outcome = "nothing new"
-    return Assembled(run.id, run.flow_name, outcome, lacks=history.completeness.lacks(), reanalysis=lineage.reanalysis)
+    return AssemblyResult(
+        run.id, run.flow_name, outcome, lacks=history.completeness.lacks(), reanalysis=lineage.reanalysis
+    )
 
 
 logger = logging.getLogger(__name__)
@@ -64,7 +74,7 @@ FAILURES_IN_A_ROW = 3
 def assemble_each(
     client: SyncPrefectClient,
     runs: Iterable[FlowRun],
-    order: Order,
+    order: AssemblyOptions,
     *,
     dry_run: bool = False,
     history_begins: dt.datetime | None = None,
@@ -92,12 +102,16 @@ def assemble_each(
 
 
 def _preview_each(
-    client: SyncPrefectClient, runs: Sequence[FlowRun], order: Order, summary: Summary, settled: Collection[UUID]
+    client: SyncPrefectClient,
+    runs: Sequence[FlowRun],
+    order: AssemblyOptions,
+    summary: Summary,
+    settled: Collection[UUID],
 ) -> None:
     for run in runs:
         try:
             if run.id in settled and not (order.force or order.reanalyse):
-                _count(Assembled(run.id, run.flow_name, "nothing new"), run, summary)
+                _count(AssemblyResult(run.id, run.flow_name, "nothing new"), run, summary)
             else:
                 _count(preview_run(client, run.id, order, settled=run.id in settled), run, summary)
         except Exception as error:
@@ -132,7 +146,7 @@ class _Away:
         self._api_in_a_row += 1
 
 
-def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Order, summary: Summary) -> None:
+def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: AssemblyOptions, summary: Summary) -> None:
     """Of each flow only the last run has the present put back after it: after every one it would double the work.
 
     A run that Prefect's API did not answer for has its turn once more after all others: a busy one answers most.
@@ -188,7 +202,9 @@ def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Ord
         _keep_present(client, run, order, summary)
 
 
-def _assemble_one(client: SyncPrefectClient, run: FlowRun, order: Order, summary: Summary) -> Assembled | None:
+def _assemble_one(
+    client: SyncPrefectClient, run: FlowRun, order: AssemblyOptions, summary: Summary
+) -> AssemblyResult | None:
     """One run's trouble is that run's. Raises TargetsAwayError and ApiAwayError, which are everybody's."""
     try:
         assembled = assemble_run(client, run.id, order)
@@ -231,7 +247,7 @@ def _is_api_away(error: Exception) -> bool:
     return isinstance(error, httpx.TransportError)
 
 
-def _count(assembled: Assembled, run: FlowRun, summary: Summary) -> None:
+def _count(assembled: AssemblyResult, run: FlowRun, summary: Summary) -> None:
     begins = summary.history_begins
     without = assembled.outcome == "events gone" or (
         assembled.outcome == "no lineage" and begins is not None and (run.started or run.ended or begins) < begins
@@ -244,7 +260,7 @@ def _count(assembled: Assembled, run: FlowRun, summary: Summary) -> None:
         summary.incomplete.append(run)
 
 
-def _keep_present(client: SyncPrefectClient, run: FlowRun, order: Order, summary: Summary) -> None:
+def _keep_present(client: SyncPrefectClient, run: FlowRun, order: AssemblyOptions, summary: Summary) -> None:
     try:
         keep_present(client, run.id, order)
     except TransientDeliveryError as error:

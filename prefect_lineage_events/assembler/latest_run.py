@@ -35,7 +35,7 @@ class Good(NamedTuple):
     page: Entry
 
 
-def heal(
+def restore_latest_run(
     client: SyncPrefectClient,
     run: FlowRun,
     sent: list[Event],

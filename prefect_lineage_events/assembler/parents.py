@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events.assembler import lease, ledger
-from prefect_lineage_events.assembler.latest_run import heal
+from prefect_lineage_events.assembler.latest_run import restore_latest_run
 from prefect_lineage_events.assembler.ledger import Entry, Sent
 from prefect_lineage_events.assembler.outbox import Outbox, Send, events_for
 from prefect_lineage_events.escaping import word
@@ -59,7 +59,7 @@ def tell_start(client: SyncPrefectClient, run: FlowRun, target: Target, send: Se
         else:
             page = Entry(None, ledger.end_of(run), complete=False, stored_events=0)
             ledger.write(client, run, page.with_sent(line), _TEXT.format(name=word(run.flow_name)))
-    heal(client, run, start, target, send)
+    restore_latest_run(client, run, start, target, send)
 
 
 def _knows(target: Target, page: Entry | None) -> bool:

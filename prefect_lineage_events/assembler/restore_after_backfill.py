@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events.assembler import ledger
-from prefect_lineage_events.assembler.assemble import Order, keep_present
+from prefect_lineage_events.assembler.assemble import AssemblyOptions, keep_present
 from prefect_lineage_events.assembler.latest_run import newest_good
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.history import api
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def put_back(client: SyncPrefectClient, jobs: Iterable[Sequence[UUID]], order: Order) -> list[tuple[FlowRun, str]]:
+def restore_after_backfill(
+    client: SyncPrefectClient, jobs: Iterable[Sequence[UUID]], order: AssemblyOptions
+) -> list[tuple[FlowRun, str]]:
     """For each job, given some of its runs: let it show its newest good run. Returns the runs that hide it still, and
     why.
     """
@@ -52,7 +54,9 @@ def _taken_last(entries: dict[UUID, ledger.Entry], target: Target) -> UUID | Non
     return max(taken, key=lambda run_id: (taken[run_id].taken_at, str(run_id)), default=None)
 
 
-def _put_back(client: SyncPrefectClient, latest: FlowRun, page: ledger.Entry, target: Target, order: Order) -> None:
+def _put_back(
+    client: SyncPrefectClient, latest: FlowRun, page: ledger.Entry, target: Target, order: AssemblyOptions
+) -> None:
     good = newest_good(client, latest, target.id)
     if good is None:
         return

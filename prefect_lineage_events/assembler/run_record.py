@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 
-class Page:
+class RunRecord:
     """What is on the run's page, and in the ledger behind it: written before anything is sent, and after each event.
 
     So an assembler that is killed leaves behind what each target has by then. Safe to use from several threads.
@@ -30,18 +30,18 @@ class Page:
         self._rendered: tuple[Mapping[str, Sent], str] | None = None
 
     @property
-    def outdated(self) -> bool:
+    def changed(self) -> bool:
         """Does the page say other things of the run than it did?"""
         before, now = self.before, self._entry
         return before is None or (before.end, before.complete) != (now.end, now.complete)
 
     @property
-    def knew_more(self) -> bool:
+    def lost_events(self) -> bool:
         """Was the run complete when it was assembled before, by events of it or of its kin that are not there now?"""
         before, now = self.before, self._entry
         if before is None or not before.complete or now.complete:
             return False
-        kins_gone = before.end == now.end and bool(self._lineage.completeness.open_kin)
+        kins_gone = before.end == now.end and bool(self._lineage.completeness.incomplete_related_runs)
         return now.stored_events < before.stored_events or kins_gone
 
     @property

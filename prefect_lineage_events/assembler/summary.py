@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from prefect_lineage_events.assembler.assemble import Assembled
+from prefect_lineage_events.assembler.assemble import AssemblyResult
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.openlineage.errors import without_credentials
@@ -30,7 +30,7 @@ class Summary:
     Prefect's retention, whose history begins at `history_begins`.
     """
 
-    assembled: list[Assembled] = field(default_factory=list)
+    assembled: list[AssemblyResult] = field(default_factory=list)
     already_done: int = 0
     failed: list[tuple[FlowRun, str]] = field(default_factory=list)
     broken: list[tuple[FlowRun, str]] = field(default_factory=list)

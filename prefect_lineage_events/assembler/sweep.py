@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events.assembler import lease, notify, sweep_state
-from prefect_lineage_events.assembler.assemble import Order
+from prefect_lineage_events.assembler.assemble import AssemblyOptions
 from prefect_lineage_events.assembler.batch import assemble_each
 from prefect_lineage_events.assembler.stale_runs import stale_runs
 from prefect_lineage_events.assembler.summary import Summary
@@ -50,7 +50,7 @@ BUSY = "another assembler has it in hand"
 STEP = dt.timedelta(hours=1)
 
 
-def assemble_recent(client: SyncPrefectClient, order: Order, until: dt.datetime | None = None) -> Summary:
+def assemble_recent(client: SyncPrefectClient, order: AssemblyOptions, until: dt.datetime | None = None) -> Summary:
     """Assemble the runs whose emitters closed, or that were cancelled or crashed, within the last minutes, and those of
     which that is told up to `until`: one run of the assembler then stands for many.
 
@@ -84,7 +84,7 @@ def _ended(client: SyncPrefectClient, ids: Sequence[UUID]) -> list[FlowRun]:
     return [run for run in runs if run.ended_for_good and not run.flow_name.startswith(OWN_FLOW_PREFIX)]
 
 
-def sweep_runs(client: SyncPrefectClient, order: Order) -> Summary:
+def sweep_runs(client: SyncPrefectClient, order: AssemblyOptions) -> Summary:
     """Assemble what ended since the last sweep and is not settled, and what earlier sweeps left waiting."""
     state = sweep_state.read(client)
     now = api.now(client)

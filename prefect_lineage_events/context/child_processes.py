@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 from prefect.settings import get_current_settings
 
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 
 try:
     import fcntl
@@ -41,7 +41,7 @@ class Marks:
         if run_key is None or run_key in self._held or self._failed or fcntl is None:
             return
         self._failed = True  # unless it succeeds: a folder that cannot be written is tried once
-        with softly("marking a child process"):
+        with guarded("marking a child process"):
             folder = _folder(run_key)
             folder.mkdir(parents=True, exist_ok=True)
             file = folder / f"{os.getpid()}-{uuid4().hex[:8]}"
@@ -56,7 +56,7 @@ class Marks:
         """All events of this process have arrived."""
         while self._held:
             _, (descriptor, file) = self._held.popitem()
-            with softly("removing the mark of a child process"):
+            with guarded("removing the mark of a child process"):
                 file.unlink(missing_ok=True)
                 os.close(descriptor)
                 _remove_if_empty(file.parent)

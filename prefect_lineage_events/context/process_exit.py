@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 
 _exit = os._exit
 
@@ -23,7 +23,7 @@ def before_hard_exit(stop: Callable[[], None]) -> None:
     """Call `stop` before `os._exit` ends the process, from now on. For once in a process."""
 
     def exit_after(status: int) -> NoReturn:
-        with softly("ending before os._exit"):
+        with guarded("ending before os._exit"):
             stop()
         _exit(status)
 
@@ -43,7 +43,7 @@ def before_termination(stop: Callable[[], None]) -> None:
 
     def terminate(number: int, _: Any) -> None:
         if os.getpid() == process:
-            with softly("ending by SIGTERM"):
+            with guarded("ending by SIGTERM"):
                 stop()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)

@@ -16,7 +16,7 @@ from concurrent.futures.thread import _WorkItem
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 
 Start = TypeVar("Start", bound=Callable[..., Any])
 
@@ -24,7 +24,7 @@ _NOTE = "_prefect_lineage_starter"
 _WORK = _WorkItem.run.__code__
 
 
-def submitter() -> Any:
+def submitting_run() -> Any:
     """What was noted on the work of a thread pool that the calling code is a part of; None when it is of none."""
     frame = sys._getframe(1)
     while frame is not None:
@@ -44,7 +44,7 @@ def process_starter() -> str | None:
     return getattr(multiprocessing.current_process(), "_config", {}).get(_NOTE)
 
 
-def note_starters(of_thread: Callable[[], Any], of_process: Callable[[], str | None]) -> None:
+def install(of_thread: Callable[[], Any], of_process: Callable[[], str | None]) -> None:
     """From now on note what `of_thread` and `of_process` say when something is started. For once in a process.
 
     A process's note is a text, for it is pickled where the process is spawned.
@@ -65,7 +65,7 @@ def note_starters(of_thread: Callable[[], Any], of_process: Callable[[], str | N
 def _before(method: Start, note: Callable[[Any], None]) -> Start:
     @functools.wraps(method)
     def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with softly("noting who starts a thread"):
+        with guarded("noting who starts a thread"):
             note(self)
         return method(self, *args, **kwargs)
 
@@ -76,7 +76,7 @@ def _after(method: Start, note: Callable[[Any], None]) -> Start:
     @functools.wraps(method)
     def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
         method(self, *args, **kwargs)
-        with softly("noting who asks for work"):
+        with guarded("noting who asks for work"):
             note(self)
 
     return noted  # type: ignore[return-value]

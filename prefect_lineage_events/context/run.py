@@ -23,7 +23,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect_lineage_events import filters
 from prefect_lineage_events.context import propagation, threads
 from prefect_lineage_events.events import RunInfo
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 
 _MAX_CACHED = 2_000
 
@@ -125,7 +125,7 @@ def _handed_down() -> Run | None:
 
     Work belongs to who submitted it; a thread of its own to who started it, as long as that run goes on.
     """
-    start: _Start | None = propagation.submitter()
+    start: _Start | None = propagation.submitting_run()
     if start is None:
         start = propagation.thread_starter()
         if start is not None and not start.run.goes_on():
@@ -153,7 +153,7 @@ def _starting_run() -> Run | None:
     return _handed_down()
 
 
-def _passport() -> str | None:
+def _serialized_run() -> str | None:
     """The starting run as a text, for a process that is started now."""
     run = _starting_run() or _of_process()
     if run is None or not run.captured:
@@ -304,7 +304,7 @@ def _settling(leave: Callable[..., None]) -> Callable[..., None]:
             calls = _interruption
         else:
             calls = _end_of_work_elsewhere if _ends_with_work_elsewhere(self) else []
-        with softly("settling a run"):
+        with guarded("settling a run"):
             run = _run_of(self, None) if calls else None
             for call in calls if run is not None else ():
                 call(run)  # type: ignore[arg-type]
@@ -314,7 +314,7 @@ def _settling(leave: Callable[..., None]) -> Callable[..., None]:
 
 
 def _ends_with_work_elsewhere(context: Any) -> bool:
-    with softly("looking where the tasks ran"):
+    with guarded("looking where the tasks ran"):
         if not is_over(context.flow_run):
             return False
         in_children = context.flow_run.id in _with_children
@@ -326,7 +326,7 @@ def _ends_with_work_elsewhere(context: Any) -> bool:
 def _remembering(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @wraps(enter)
     def __enter__(self: Any) -> Any:
-        with softly("remembering a run"):
+        with guarded("remembering a run"):
             _remember(self)
         return enter(self)
 
@@ -362,7 +362,7 @@ def _begin_anew() -> None:
 
 
 def _before_fork() -> None:
-    with softly("noting a fork"):
+    with guarded("noting a fork"):
         _note_child(_starting_run() if _contexts else None)
 
 
@@ -370,4 +370,4 @@ os.register_at_fork(before=_before_fork, after_in_child=_begin_anew)
 
 
 watch()
-propagation.note_starters(_start, _passport)
+propagation.install(_start, _serialized_run)

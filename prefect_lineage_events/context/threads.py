@@ -69,7 +69,7 @@ def path_below(run_id: UUID | None) -> str:
 
 
 def _thread(home: _Home | None) -> str:
-    start = propagation.submitter() or propagation.thread_starter()
+    start = propagation.submitting_run() or propagation.thread_starter()
     thread = threading.current_thread()
     if type(thread).__module__.startswith("anyio"):
         return UNKNOWN

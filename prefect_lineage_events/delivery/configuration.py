@@ -72,14 +72,14 @@ def places(config: Config) -> list[Config]:
     return _with_our_key(fitted)
 
 
-def alternatives(place: Config) -> list[Config]:
+def fallbacks(place: Config) -> list[Config]:
     """The transports of a place, of which the first that takes an event is enough; nearly always one."""
     children = _children(place)
     if not children:
         return [place]
     if place.get("sort_transports"):
         children = sorted(children, key=lambda child: -int(child.get("priority", 0)))
-    return [one for child in children for one in alternatives(child)]
+    return [one for child in children for one in fallbacks(child)]
 
 
 def identity(place: Config) -> str:
@@ -163,7 +163,7 @@ def _fit(config: Config) -> Config:
     if config["type"] in _HTTP:
         # The asynchronous one drops what it cannot deliver, and keeps no order.
         return {"timeout": _TIMEOUT, "retry": _NO_RETRY, **config, "type": "http"}
-    return kafka.fit(config) if config["type"] in kafka.KINDS else config
+    return kafka.with_defaults(config) if config["type"] in kafka.KINDS else config
 
 
 def _with_our_key(places: list[Config]) -> list[Config]:

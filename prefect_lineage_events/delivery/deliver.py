@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from prefect_lineage_events.delivery.configuration import alternatives
-from prefect_lineage_events.delivery.responses import RefusedError, TransientDeliveryError, misconfigured, verdict
+from prefect_lineage_events.delivery.configuration import fallbacks
+from prefect_lineage_events.delivery.responses import RefusedError, TransientDeliveryError, classify, misconfigured
 from prefect_lineage_events.delivery.targets import Target
-from prefect_lineage_events.delivery.transports import Outlet, secrets
+from prefect_lineage_events.delivery.transports import OpenTransport, secrets
 from prefect_lineage_events.openlineage.facets import Event
 
 __all__ = ["TransientDeliveryError", "deliver", "event_id", "open_once"]
@@ -23,7 +23,7 @@ def deliver(events: Iterable[Event], to: Target) -> Iterator[str | None]:
 
     A refused event does not keep those behind it. Raises TransientDeliveryError at the first that it cannot take now.
     """
-    outlets: list[Outlet] = []
+    outlets: list[OpenTransport] = []
     try:
         outlets += _opened(to)
         for event in events:
@@ -42,15 +42,15 @@ def open_once(to: Target) -> None:
         outlet.close()
 
 
-def _opened(to: Target) -> Iterator[Outlet]:
-    for place in alternatives(to.place):
+def _opened(to: Target) -> Iterator[OpenTransport]:
+    for place in fallbacks(to.place):
         try:
-            yield Outlet(place)
+            yield OpenTransport(place)
         except Exception as error:  # noqa: BLE001  (whatever is wrong with the configuration, the run may wait)
             raise misconfigured(error, secrets(place)) from None
 
 
-def _refusal(event: Event, outlets: Sequence[Outlet]) -> str | None:
+def _refusal(event: Event, outlets: Sequence[OpenTransport]) -> str | None:
     """Send to the first outlet that takes it; the reasons when all refuse."""
     refusals: list[str] = []
     away: TransientDeliveryError | None = None
@@ -58,7 +58,7 @@ def _refusal(event: Event, outlets: Sequence[Outlet]) -> str | None:
         try:
             outlet.emit(event)
         except Exception as error:  # noqa: BLE001  (each transport has errors of its own)
-            told = verdict(error, outlet.secrets)
+            told = classify(error, outlet.secrets)
             if isinstance(told, RefusedError):
                 refusals.append(str(told))
             else:

@@ -17,7 +17,7 @@ class KafkaDeliveryError(Exception):
     """The brokers did not confirm a message."""
 
 
-def fit(config: dict[str, Any]) -> dict[str, Any]:
+def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     """Each message is waited for, so that events keep their order; not so long that the flow's retries have no turn."""
     producer = dict(config.get("config") or {})
     if not _TIMEOUT_NAMES & producer.keys():

@@ -57,7 +57,7 @@ def is_taken(response: Any) -> bool:
     return not _is_page(response) and not (response.status_code == _MULTI_STATUS and _names_failures(response))
 
 
-def verdict(error: BaseException, secrets: Iterable[str] = ()) -> RefusedError | TransientDeliveryError:
+def classify(error: BaseException, secrets: Iterable[str] = ()) -> RefusedError | TransientDeliveryError:
     """What an error of a transport means. Its text holds none of the `secrets`, whoever repeated them."""
     response = _response(error)
     reason = _without(secrets, _reason(error, response))

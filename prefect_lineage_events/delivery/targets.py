@@ -65,7 +65,7 @@ def _profile(place: Config) -> Profile:
     chosen = settings().profile
     if chosen != "auto":
         return chosen
-    return "marquez" if any(map(_is_marquez, configuration.alternatives(place))) else "plain"
+    return "marquez" if any(map(_is_marquez, configuration.fallbacks(place))) else "plain"
 
 
 def _is_marquez(place: Config) -> bool:

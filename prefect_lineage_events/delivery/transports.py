@@ -109,7 +109,7 @@ def _require_writable(transport: Transport) -> None:
         raise PermissionError(f"{existing} may not be written by this user: change its permissions, or name another")
 
 
-class Outlet:
+class OpenTransport:
     """A transport of its own. `secrets` are the values that no message about it may tell."""
 
     def __init__(self, config: Config) -> None:

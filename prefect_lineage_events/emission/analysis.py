@@ -13,11 +13,11 @@ from prefect_lineage_events import filters
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission.connection_state import ConnectionState, kind_of
-from prefect_lineage_events.emission.limits import shown, without_credentials
+from prefect_lineage_events.emission.limits import sql_for_event, without_credentials
 from prefect_lineage_events.emission.notes import RecordNote, StatementNote
-from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, split_inputs
-from prefect_lineage_events.guard import logger, softly
+from prefect_lineage_events.guard import guarded, logger
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import Statement, TableRef
 from prefect_lineage_events.sql.redaction.shown_names import without_values_of_text
@@ -29,31 +29,33 @@ _MAX_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class AnalysedStatement:
     """A statement's meaning for its connection's transaction, and the drafts that it makes."""
 
     statement: Statement
-    drafts: tuple[Draft, ...] = ()
+    pending_events: tuple[PendingEvent, ...] = ()
 
 
-def meanings(
+def analyse(
     note: StatementNote, state: ConnectionState, values: LineageSettings, *, in_transaction: bool = False
-) -> Iterator[Meaning]:
+) -> Iterator[AnalysedStatement]:
     """What the noted text means, statement by statement. Moves the connection's session on. Never raises.
 
     A text that the analyser stumbles over still gives a draft, `partial`, with the reason: silence would look like
     "nothing was read or written". `in_transaction`: its statements are in a transaction though none was begun.
     """
     statements: Sequence[Statement] = [Statement("misc", confidence="partial", reason="the analyser failed")]
-    with softly("the analyser"):
+    with guarded("the analyser"):
         statements, state.session = state.session.analyze(
             note.sql, columns=note.run is not None, in_transaction=in_transaction
         )
         state.defined(statements)
     note.countable = _countable(statements, note.sql)
     for statement in statements:
-        drafts = () if note.run is None or statement.control else _drafts(statement, note, note.run, state, values)
-        yield Meaning(statement, tuple(drafts))
+        pending_events = (
+            () if note.run is None or statement.control else _drafts(statement, note, note.run, state, values)
+        )
+        yield AnalysedStatement(statement, tuple(pending_events))
 
 
 def _countable(statements: Sequence[Statement], sql: str) -> bool:
@@ -73,14 +75,14 @@ def _rows(note: StatementNote, *, written: bool) -> int | None:
 
 def _drafts(
     statement: Statement, note: StatementNote, run: Run, state: ConnectionState, values: LineageSettings
-) -> Iterator[Draft]:
+) -> Iterator[PendingEvent]:
     names = _Names(state)
     inputs = names.datasets(statement.inputs)
     outputs = names.datasets(statement.outputs)
     if not inputs and not outputs and (statement.confidence != "partial" or names.dropped):
         return
     say = partial(
-        Draft,
+        PendingEvent,
         run=run,
         started=note.started,
         statement_id=uuid4(),
@@ -88,7 +90,7 @@ def _drafts(
         dialect=state.store.dialect,
         database=getattr(state.session, "database", state.store.database),
         schema=getattr(state.session, "schema", state.store.schema),
-        sql=shown(statement, note.sql, values),
+        sql=sql_for_event(statement, note.sql, values),
         fingerprint=statement.fingerprint,
         query_id=note.query_id,
         rows=_rows(note, written=bool(outputs)),
@@ -111,7 +113,9 @@ def _drafts(
         )
         yield from _portions(say, None, sources, tuple(names.edges(statement, None)))
         return
-    read = (draft.home() for origin in note.value_origins for draft in origin.drafts if draft.operation == "read")
+    read = (
+        draft.home() for origin in note.value_origins for draft in origin.pending_events if draft.operation == "read"
+    )
     say = partial(
         say,
         operation=statement.kind,
@@ -166,11 +170,11 @@ def _returned(statement: Statement, note: StatementNote, state: ConnectionState)
 
 
 def _portions(
-    say: Callable[..., Draft],
+    say: Callable[..., PendingEvent],
     output: EventDataset | None,
     inputs: tuple[EventDataset, ...],
     edges: tuple[EventColumnEdge, ...] = (),
-) -> Iterator[Draft]:
+) -> Iterator[PendingEvent]:
     """One draft, or several that share the statement's id where there are more inputs than an event can name."""
     portions = split_inputs(inputs)
     for number, portion in enumerate(portions, 1):
@@ -228,7 +232,7 @@ def _declared(declared: Mapping[str, Mapping[str, str]], table: TableRef) -> tup
     return tuple(Column(name=name, type=type_ or None) for name, type_ in declared.get(table.name, {}).items())
 
 
-def from_record(note: RecordNote) -> list[Draft]:
+def from_record(note: RecordNote) -> list[PendingEvent]:
     """What somebody recorded, as drafts. Datasets that the rules exclude are left out."""
     reports = filters.current().reports
     inputs = [_recorded(d) for d in note.inputs if reports(d.uri)]
@@ -236,7 +240,7 @@ def from_record(note: RecordNote) -> list[Draft]:
     if output is None and (note.output is not None or not inputs):
         return []
     say = partial(
-        Draft,
+        PendingEvent,
         run=note.run,
         operation=note.operation,
         started=note.started,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from prefect_lineage_events.emission.pending import Draft, Key
+from prefect_lineage_events.emission.pending import Key, PendingEvent
 from prefect_lineage_events.events import EventDataset
 
 _MAX_GENERATIONS = 8
@@ -21,18 +21,18 @@ class Coalescer:
     """Drafts in the order in which they first came, alike ones counted together."""
 
     def __init__(self) -> None:
-        self._drafts: dict[Key, Draft] = {}
+        self._drafts: dict[Key, PendingEvent] = {}
         self._lives: dict[_Name, tuple[int, Key]] = {}
 
     def __len__(self) -> int:
         return len(self._drafts)
 
     @property
-    def drafts(self) -> list[Draft]:
+    def pending_events(self) -> list[PendingEvent]:
         """All drafts, in order."""
         return list(self._drafts.values())
 
-    def add(self, draft: Draft) -> Draft:
+    def add(self, draft: PendingEvent) -> PendingEvent:
         """The draft it is counted in: itself when it is the first of its kind."""
         shape = draft.key
         if draft.changes_lifecycle:
@@ -49,10 +49,10 @@ class Coalescer:
         first.count_in(draft)
         return first
 
-    def take(self) -> list[Draft]:
+    def take(self) -> list[PendingEvent]:
         """All drafts, in order; the coalescer is empty then, but remembers the datasets' lives."""
-        drafts, self._drafts = self.drafts, {}
-        return drafts
+        pending_events, self._drafts = self.pending_events, {}
+        return pending_events
 
     def _begin_lives(self, datasets: Iterable[EventDataset], shape: Key) -> None:
         for dataset in datasets:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from prefect_lineage_events.emission.notes import Described, SchemaLookup
-from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.events import Column, EventDataset
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 
 _KINDS = frozenset({"table", "view"})
 _MAX_TABLES = 1_000
@@ -32,7 +32,7 @@ class Schemas:
     def wanted(self) -> bool:
         return bool(self._wanted)
 
-    def saw(self, draft: Draft) -> None:
+    def saw(self, draft: PendingEvent) -> None:
         """A true draft: its datasets may have to be looked up, unless it says itself what they look like."""
         if draft.changes_lifecycle and draft.output is not None:
             self._told.discard(draft.output.uri)
@@ -89,7 +89,7 @@ class Schemas:
         failures = self._failures.get(id(lookup), 0)
         if failures >= _MAX_FAILURES:
             return []
-        with softly("looking up columns"):
+        with guarded("looking up columns"):
             return [
                 _described(tables[parts], columns)
                 for parts, columns in lookup(list(tables)).items()

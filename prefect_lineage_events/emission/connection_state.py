@@ -10,11 +10,11 @@ from prefect_lineage_events import datasets
 from prefect_lineage_events.context.process import process_token
 from prefect_lineage_events.datasets import Dataset, Store
 from prefect_lineage_events.emission.notes import Connection, TellsSchema
-from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.store_schemas import StoreSchemas
 from prefect_lineage_events.emission.transactions import Transaction
 from prefect_lineage_events.events import EventDataset
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.naming import KEEPS_SPELLING, SCHEMES, host_and_port
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.sql.catalogs import is_catalog
@@ -86,7 +86,7 @@ class ConnectionState:
     def rules(self) -> TransactionRules:
         return transaction_rules(self.store.dialect)
 
-    def step(self, control: Control) -> list[Draft]:
+    def step(self, control: Control) -> list[PendingEvent]:
         """A step of the transaction, taken by the driver; the drafts that are true from now on."""
         self.session = self.session.step(control)
         return self.transaction.step(control)
@@ -160,14 +160,14 @@ def _begun(connection: Connection) -> Store:
     """The connection's store with the schema that it really begins in, where only the server knows that."""
     store, lookup = connection.store, connection.lookup
     if store.schema in (None, "public") and isinstance(lookup, TellsSchema) and settings().schema_lookup:
-        with softly("asking for the schema of a connection"):
+        with guarded("asking for the schema of a connection"):
             return replace(store, schema=lookup.default_schema() or store.schema)
     return store
 
 
 def _search_path(lookup: TellsSchema) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     """The search path that a connection begins with, and those of its schemas that exist."""
-    with softly("asking for the search path of a connection"):
+    with guarded("asking for the search path of a connection"):
         return lookup.search_path(), lookup.searched_schemas() or ()
     return None, ()
 

@@ -11,10 +11,10 @@ from uuid import uuid4
 from prefect_lineage_events.context.run import Run, is_over
 from prefect_lineage_events.emission.coalescer import Coalescer
 from prefect_lineage_events.emission.column_lookup import Schemas
-from prefect_lineage_events.emission.limits import bounded
-from prefect_lineage_events.emission.pending import Draft, Key
+from prefect_lineage_events.emission.limits import truncated
+from prefect_lineage_events.emission.pending import Key, PendingEvent
 from prefect_lineage_events.events import CountEvent, EmitterInfo, EventDataset, RunInfo, SchemaEvent
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 
 # Keyword arguments of `emit_event`, and the run whose Prefect settings apply -> was it handed over?
 Send = Callable[[dict[str, Any], Run], bool]
@@ -82,7 +82,7 @@ class Emitter:
         """When the next sending is due, on the clock that `offer` was told; None when nothing waits."""
         return self._due
 
-    def offer(self, draft: Draft, now: float) -> None:
+    def offer(self, draft: PendingEvent, now: float) -> None:
         """Take a draft that is true. What is alike and waits already is counted together."""
         self.last_active = now
         self._schemas.saw(draft)
@@ -94,15 +94,15 @@ class Emitter:
         if len(self._pending) >= _MAX_PENDING or wait == 0:
             self.flush()
 
-    def flush(self) -> list[Draft]:
+    def flush(self) -> list[PendingEvent]:
         """Number and send what waits; the drafts that were sent."""
         self._due = None
-        drafts = self._pending.take()
-        for draft in drafts:
+        pending_events = self._pending.take()
+        for draft in pending_events:
             draft.sent = True
             self._count(draft.key)
             self._number(partial(_statement_event, draft))
-        return drafts
+        return pending_events
 
     def look_up(self, now: float | None = None) -> None:
         """Look up and tell the columns that are wanted; with `now`, only if that is due. May wait for the database."""
@@ -160,7 +160,7 @@ class Emitter:
         An event that cannot be made is such a failure: those that wait behind it are sent all the same.
         """
         taken = False
-        with softly("making a lineage event"):
+        with guarded("making a lineage event"):
             taken = self._send(make(EmitterInfo(id=self.id, sequence=self._sequence)), self.run)
         if taken:
             self._sequence += 1
@@ -176,8 +176,8 @@ class Emitter:
         self._times_sent[key] = min(self._times_sent.get(key, 0) + 1, 30)
 
 
-def _statement_event(draft: Draft, emitter: EmitterInfo) -> dict[str, Any]:
-    return bounded(draft.to_event(emitter)).to_prefect()
+def _statement_event(draft: PendingEvent, emitter: EmitterInfo) -> dict[str, Any]:
+    return truncated(draft.to_event(emitter)).to_prefect()
 
 
 def _now() -> dt.datetime:

@@ -22,7 +22,7 @@ from prefect.exceptions import EventTooLarge
 from prefect.settings import get_current_settings
 
 from prefect_lineage_events.context.run import Run
-from prefect_lineage_events.guard import logger, softly
+from prefect_lineage_events.guard import guarded, logger
 
 _MAX_EVENTS = 10_000
 _MAX_BYTES = 32_000_000
@@ -80,7 +80,7 @@ class Channel:
             loop.call_soon_threadsafe(self._arrived.set)
 
     def _run(self) -> None:
-        silence = _Silence(threading.get_ident())
+        silence = _OwnThreadFilter(threading.get_ident())
         _clients_log.addFilter(silence)
         try:
             asyncio.run(self._deliver())
@@ -139,7 +139,7 @@ class Channel:
         return bool(self._waiting)
 
 
-class _Silence(logging.Filter):
+class _OwnThreadFilter(logging.Filter):
     """Prefect's client warns of each failed connection. Of ours, what is lost by it is said once, at the end."""
 
     def __init__(self, thread: int) -> None:
@@ -156,7 +156,7 @@ _FEW = 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class EmissionSettings:
     """What the settings of a run say of its events; asked once, for a look at a setting costs more than an event."""
 
     open: bool
@@ -164,7 +164,7 @@ class _Way:
     max_bytes: int
 
     @classmethod
-    def by_settings(cls) -> _Way:
+    def by_settings(cls) -> EmissionSettings:
         current = get_current_settings()
         key = current.api.key.get_secret_value() if current.api.key is not None else None
         return cls(should_emit_events(), (current.api.url, key), current.server.events.maximum_size_bytes)
@@ -181,11 +181,11 @@ class Sender:
         self._workers: list[EventsWorker] = []
         self._over = False
         self._context: tuple[SettingsContext | None, Context] | None = None
-        self._way: _Way | None = None
+        self._way: EmissionSettings | None = None
 
     def send(self, event: dict[str, Any], run: Run) -> bool:
         """Was the event handed over? Never raises: EventTooLarge and all else is a False, for the emitter to count."""
-        with softly("handing an event to Prefect"):
+        with guarded("handing an event to Prefect"):
             # a copy: at the process's end another thread tells the count, and a context is one thread's at a time
             return self._context_with(run.settings).copy().run(self._emit, event)
         return False
@@ -217,7 +217,7 @@ class Sender:
 
     def _emit(self, event: dict[str, Any]) -> bool:
         if self._way is None:
-            self._way = _Way.by_settings()
+            self._way = EmissionSettings.by_settings()
         if self._over or not self._way.open:
             return False
         if EventsWorker._client_override is not None:

@@ -20,7 +20,7 @@ def without_credentials(dataset: Dataset) -> Dataset:
     return Dataset(f"{scheme}{separator}{authority.rpartition('@')[2]}", name)
 
 
-def shown(statement: Statement, sql: str, values: LineageSettings) -> str | None:
+def sql_for_event(statement: Statement, sql: str, values: LineageSettings) -> str | None:
     """By the setting `sql_text`: sanitised (literals are `?`, no comments), as it was written, or nothing.
 
     A text that could not be sanitised is not shown: better no text than a secret.
@@ -41,7 +41,7 @@ MAX_BYTES = 400_000
 _SHORT_SQL = 1_000
 
 
-def bounded(event: LineageEvent) -> LineageEvent:
+def truncated(event: LineageEvent) -> LineageEvent:
     """The event itself when it is small enough; else without what weighs most: edges beyond a bound, then columns."""
     cut: list[str] = []
     if len(event.columns) > MAX_EDGES:

@@ -101,7 +101,7 @@ class StatementNote:
     the session counts. `aborted`: a statement before it had failed the transaction, so that it was the transaction's
     end (even a COMMIT rolls back) or a return to a savepoint. `thread` is the path of the thread of control that ran it
     (see `threads`). `inlined`: the driver has written the values of binds into the text. `value_origins` are statements
-    whose single row had a value that this one bound (see `value_matching`). `countable` and `drafts`
+    whose single row had a value that this one bound (see `value_matching`). `countable` and `pending_events`
     belong to our thread: whether one number of rows can be that of what was noted, and what it made of the note, to be
     completed when the rows are known.
     """
@@ -121,7 +121,7 @@ class StatementNote:
     inlined: bool = False
     value_origins: Sequence[StatementNote] = ()
     countable: bool = True
-    drafts: list[Any] = field(default_factory=list)
+    pending_events: list[Any] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -177,7 +177,7 @@ class Counts(Protocol):
         ...  # pragma: no cover
 
 
-class ForgottenNote(_Reference):
+class AbandonedResultNote(_Reference):
     """The reader of an earlier statement's result is gone, as it was half way: nobody closed it.
 
     It puts itself on the queue, by a call of C alone: no code of ours runs where an object is finalised. What the
@@ -221,7 +221,16 @@ class FlushNote:
     done: threading.Event
 
 
-Note = FlushNote | StatementNote | FailureNote | TransactionNote | RowsNote | ForgottenNote | RecordNote | RunEndedNote
+Note = (
+    FlushNote
+    | StatementNote
+    | FailureNote
+    | TransactionNote
+    | RowsNote
+    | AbandonedResultNote
+    | RecordNote
+    | RunEndedNote
+)
 
 
 def subject(note: Note) -> tuple[Run | None, Connection | None]:

@@ -31,7 +31,7 @@ _OWN, _ANY = ("",), ("*",)
 
 
 @dataclass(slots=True)
-class Draft:
+class PendingEvent:
     """One statement and one of its outputs; or one that only reads. It may stand for many executions.
 
     `tables` are the name parts of its tables by dataset URI, for `lookup` to ask about. `counted_in` points to the
@@ -74,7 +74,7 @@ class Draft:
     task_runs: list[UUID] = field(default_factory=list)
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lookup: SchemaLookup | None = None
-    counted_in: Draft | None = None
+    counted_in: PendingEvent | None = None
     sent: bool = False
 
     def __post_init__(self) -> None:
@@ -112,14 +112,14 @@ class Draft:
     def full(self) -> bool:
         return len(self.task_runs) >= _MAX_TASK_RUNS
 
-    def home(self) -> Draft:
+    def home(self) -> PendingEvent:
         """The draft in which this one is counted now."""
         draft = self
         while draft.counted_in is not None:
             draft = draft.counted_in
         return draft
 
-    def count_in(self, other: Draft) -> None:
+    def count_in(self, other: PendingEvent) -> None:
         """Take over `other`, of the same key. Durations and rows add up; the first one's times and ids stay."""
         other.counted_in = self
         self.executions += other.executions
@@ -146,7 +146,7 @@ class Draft:
             self.uncounted -= 1
         return not self.uncounted
 
-    def late(self) -> Draft:
+    def late(self) -> PendingEvent:
         """What tells of rows whose statement was told before they were known: the same statement, executed no more."""
         told = replace(self, duration=None, columns=(), result_columns=(), task_runs=[], lookup=None)
         told.executions, told.sent = 0, False

@@ -19,9 +19,9 @@ from prefect_lineage_events.emission.analysis import from_record
 from prefect_lineage_events.emission.connection_state import ConnectionState
 from prefect_lineage_events.emission.emitter import Emitter, Send
 from prefect_lineage_events.emission.notes import (
+    AbandonedResultNote,
     Connection,
     FailureNote,
-    ForgottenNote,
     Note,
     RecordNote,
     RowsNote,
@@ -30,10 +30,10 @@ from prefect_lineage_events.emission.notes import (
     TransactionNote,
     subject,
 )
-from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.emission.transaction_processor import TransactionProcessor
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.settings import LineageSettings
 
 # The longest wait for the like of a statement that has come many times, in units of `coalesce_seconds`.
@@ -45,7 +45,7 @@ _QUICK_GLANCE = 0.05
 _IDLE = 60.0
 _MAX_RESTING = 1_000
 # A Dask worker that served thousands of runs says of the latest ones that it goes.
-_MAX_FAREWELLS = 100
+_MAX_FINAL_CHECKPOINTS = 100
 # So many times a process that sees no end tells its count as soon as a task is over: it may be killed right then (Ray).
 _PROMPT = 8
 # After so many quiet seconds a process that sees no end (a Dask worker) has heard the last of a run.
@@ -53,7 +53,7 @@ _RETIRE = 120.0
 _NOT_CLOSED = "the end of the run could not be worked on"
 
 
-class Pipeline:
+class NoteProcessor:
     """Everything that our thread knows: connections, emitters of runs, schemas. Used by one thread only.
 
     `give_up` is the exception: the exit calls it when our thread has not finished in time.
@@ -108,7 +108,7 @@ class Pipeline:
             self._transactions.step(note, self._state(note.connection))
         elif isinstance(note, RowsNote):
             self._rows(note.statement, note.rows, whole=note.whole)
-        elif isinstance(note, ForgottenNote):
+        elif isinstance(note, AbandonedResultNote):
             if rows := note.counts.given_up():
                 self._rows(note.statement, rows, whole=False)
         elif isinstance(note, RecordNote):
@@ -138,7 +138,7 @@ class Pipeline:
                 with _apart(emitter):
                     emitter.flush()
         if now >= self._next_glance:
-            self._glance(now)
+            self._poll_runs(now)
             hurried = any(e.run.detached and e.untold for e in self._emitters.values())
             self._next_glance = now + (_QUICK_GLANCE if hurried else _GLANCE)
 
@@ -150,7 +150,7 @@ class Pipeline:
             with _apart(emitter):
                 emitter.flush()
         # Of those at rest, the ones that nobody closed have not had their last word either.
-        unclosed = [emitter for emitter in self._resting.values() if not emitter.closed][-_MAX_FAREWELLS:]
+        unclosed = [emitter for emitter in self._resting.values() if not emitter.closed][-_MAX_FINAL_CHECKPOINTS:]
         for emitter in [*unclosed, *self._emitters.values()]:
             with _apart(emitter):
                 self._tell(emitter, closed=_ends_here(emitter), final=True)
@@ -172,7 +172,7 @@ class Pipeline:
             with _apart(emitter):
                 emitter.tell_count(closed=_ends_here(emitter), final=True, reason=reason)
 
-    def _drop(self, draft: Draft) -> None:
+    def _drop(self, draft: PendingEvent) -> None:
         """Count what cannot be held until its transaction ends."""
         self._emitter(draft.run).dropped_here += draft.executions
 
@@ -180,17 +180,17 @@ class Pipeline:
         """Rows that a statement returned; a write has written them all, however few were taken."""
         if not statement.countable:
             return
-        for draft in statement.drafts:
+        for draft in statement.pending_events:
             home = draft.home()
             if (draft.output is None or whole) and home.add_rows(rows) and home.sent:
                 self._report([home.late()])
 
-    def _report(self, drafts: list[Draft]) -> None:
+    def _report(self, pending_events: list[PendingEvent]) -> None:
         if self._given_up:
             return
         now = self._clock()
-        for draft in drafts:
-            with softly("reporting a statement", partial(self._drop, draft)):
+        for draft in pending_events:
+            with guarded("reporting a statement", partial(self._drop, draft)):
                 self._emitter(draft.run).offer(draft, now)
 
     def _state(self, connection: Connection) -> ConnectionState:
@@ -210,7 +210,7 @@ class Pipeline:
         emitter.saw(run)
         return emitter
 
-    def _glance(self, now: float) -> None:
+    def _poll_runs(self, now: float) -> None:
         self._count_dropped()
         for emitter in list(self._emitters.values()):
             with _apart(emitter):
@@ -225,7 +225,7 @@ class Pipeline:
             if self._values.schema_lookup:
                 emitter.look_up(now)
             if emitter.run.detached and now - emitter.last_active >= _RETIRE and not emitter.untold:
-                self._put_to_rest(emitter)
+                self._retire(emitter)
             elif emitter.untold and now - emitter.last_active >= self._quiet_spell(emitter):
                 emitter.flush()
                 self._tell(emitter, closed=False)
@@ -253,10 +253,10 @@ class Pipeline:
             emitter.dropped_here += children
             reason = f"{children} child process(es) ended before all of their events were sent"
         self._tell(emitter, closed=True, even_none=even_none, reason=reason)
-        self._put_to_rest(emitter)
+        self._retire(emitter)
         value_matching.forget(emitter.run.key)
 
-    def _put_to_rest(self, emitter: Emitter) -> None:
+    def _retire(self, emitter: Emitter) -> None:
         key = emitter.run.key
         assert key is not None, "an emitter belongs to a run"
         self._emitters.pop(key, None)
@@ -279,9 +279,9 @@ class Pipeline:
                 self._emitter(run).dropped_before = count
 
 
-def _apart(emitter: Emitter) -> softly:
+def _apart(emitter: Emitter) -> guarded:
     """A block in which what fails for one run is counted there, and costs no other run anything."""
-    return softly("sending lineage", emitter.lose)
+    return guarded("sending lineage", emitter.lose)
 
 
 def _ends_here(emitter: Emitter) -> bool:

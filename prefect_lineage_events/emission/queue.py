@@ -9,9 +9,9 @@ from uuid import UUID
 
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission.notes import (
+    AbandonedResultNote,
     Counts,
     FailureNote,
-    ForgottenNote,
     Note,
     RecordNote,
     StatementNote,
@@ -42,9 +42,9 @@ class NoteQueue:
         self._notes.put(note)
         return True
 
-    def when_gone(self, reader: Any, statement: StatementNote, counts: Counts) -> ForgottenNote:
+    def when_gone(self, reader: Any, statement: StatementNote, counts: Counts) -> AbandonedResultNote:
         """A note that puts itself here when `reader` is gone, if it is kept until then."""
-        note = ForgottenNote(reader, self._notes.put)
+        note = AbandonedResultNote(reader, self._notes.put)
         note.statement, note.counts = statement, counts
         return note
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from itertools import count
 
 from prefect_lineage_events.emission.notes import TellsSchema
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.sql.model import Statement
 
 _versions = count(1)
@@ -27,7 +27,7 @@ class StoreSchemas:
         self.version = next(_versions)
 
     def existing(self, names: tuple[str, ...], database: str | None) -> Mapping[str, str] | None:
-        with softly("asking for schemas"):
+        with guarded("asking for schemas"):
             return self._lookup.existing_schemas(names, database)
         return None
 
@@ -38,7 +38,7 @@ class StoreSchemas:
         found = self._found.get(key)
         if found is None and ask and self._asked < _MOST_ASKED:
             self._asked += 1
-            with softly("asking for the schema of a table"):
+            with guarded("asking for the schema of a table"):
                 holding = self._lookup.schemas_with(table, schemas, database)
                 found = None if holding is None else frozenset(holding)
             if found:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from itertools import chain
 
 from prefect_lineage_events.context.run import Run
-from prefect_lineage_events.emission.analysis import Meaning, meanings
+from prefect_lineage_events.emission.analysis import AnalysedStatement, analyse
 from prefect_lineage_events.emission.connection_state import ConnectionState
 from prefect_lineage_events.emission.notes import FailureNote, StatementNote, TransactionNote
-from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.transactions import Prepared, doubted
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import Control
@@ -30,7 +30,10 @@ class TransactionProcessor:
     """Holds writes until their transaction commits. `report` takes drafts that are true, `drop` those beyond bounds."""
 
     def __init__(
-        self, values: LineageSettings, report: Callable[[list[Draft]], None], drop: Callable[[Draft], None]
+        self,
+        values: LineageSettings,
+        report: Callable[[list[PendingEvent]], None],
+        drop: Callable[[PendingEvent], None],
     ) -> None:
         self._values = values
         self._report = report
@@ -45,31 +48,31 @@ class TransactionProcessor:
         is_held = not (note.autocommit and state.autocommit)
         # The statements of one text may be one transaction, which ends with the text.
         in_transaction = is_held or (state.rules.one_text and ";" in note.sql.rstrip().rstrip(";"))
-        for meaning in meanings(note, state, self._values, in_transaction=in_transaction):
+        for meaning in analyse(note, state, self._values, in_transaction=in_transaction):
             if in_transaction:
                 transaction.open()
             if meaning.statement.control is not None:
                 self._step(meaning.statement.control, state)
                 continue
             transaction.failed(False)
-            note.drafts += self._taken(meaning, state)
+            note.pending_events += self._taken(meaning, state)
         if not is_held and not transaction.begun:
             self._report(transaction.settle())
             state.session = state.session.ended()
 
-    def _taken(self, meaning: Meaning, state: ConnectionState) -> list[Draft]:
+    def _taken(self, meaning: AnalysedStatement, state: ConnectionState) -> list[PendingEvent]:
         transaction, statement = state.transaction, meaning.statement
         if statement.commits and transaction.is_open:
-            self._report([*transaction.settle(), *meaning.drafts])
-            return list(meaning.drafts)
+            self._report([*transaction.settle(), *meaning.pending_events])
+            return list(meaning.pending_events)
         if statement.may_end_transaction:
             transaction.doubt(_CALLED)
         if transaction.is_open:
-            return [self._kept(draft, state) for draft in meaning.drafts]
-        self._report([*transaction.settle(), *meaning.drafts])
-        return list(meaning.drafts)
+            return [self._kept(draft, state) for draft in meaning.pending_events]
+        self._report([*transaction.settle(), *meaning.pending_events])
+        return list(meaning.pending_events)
 
-    def _kept(self, draft: Draft, state: ConnectionState) -> Draft:
+    def _kept(self, draft: PendingEvent, state: ConnectionState) -> PendingEvent:
         """A read counts at once, any other statement waits for its transaction to commit."""
         if draft.operation == "read":
             self._report([draft])
@@ -112,7 +115,7 @@ class TransactionProcessor:
         """A statement failed: the transaction may be over, or take no other; a part of its text may have been done."""
         rules, transaction = state.rules, state.transaction
         session = state.session
-        found = list(meanings(note.statement, state, self._values))
+        found = list(analyse(note.statement, state, self._values))
         undone = len(found) < 2 or (rules.one_text and not any(m.statement.control for m in found))
         state.session = session if undone else session.perhaps(state.session)
         first = next((c for m in found if (c := _ending(m)) is not None), None)
@@ -134,25 +137,29 @@ class TransactionProcessor:
         elif any(m.statement.commits for m in found):
             transaction.doubt(_REFUSED)
 
-    def _in_doubt(self, found: list[Meaning], reason: str, state: ConnectionState) -> None:
+    def _in_doubt(self, found: list[AnalysedStatement], reason: str, state: ConnectionState) -> None:
         """Report, as partial, what may have been done though its statement failed."""
-        for draft in doubted(chain.from_iterable(m.drafts for m in found), reason):
+        for draft in doubted(chain.from_iterable(m.pending_events for m in found), reason):
             if draft.operation != "read" and state.transaction.is_open:
                 self._kept(draft, state)
             elif draft.operation != "read":
                 self._report([draft])
 
-    def _broken_off(self, found: list[Meaning], first: str, state: ConnectionState) -> None:
+    def _broken_off(self, found: list[AnalysedStatement], first: str, state: ConnectionState) -> None:
         """A text with ends of transactions in it failed somewhere. Where it begins with a rollback, that is certain."""
         if first != "rollback":
             state.transaction.doubt(_BROKEN_OFF)
         self._report(state.step(_ROLLBACK))
         self._report(
-            [d for d in doubted(chain.from_iterable(m.drafts for m in found), _BROKEN_OFF) if d.operation != "read"]
+            [
+                d
+                for d in doubted(chain.from_iterable(m.pending_events for m in found), _BROKEN_OFF)
+                if d.operation != "read"
+            ]
         )
 
 
-def _ending(meaning: Meaning) -> str | None:
+def _ending(meaning: AnalysedStatement) -> str | None:
     """The way in which a statement ends transactions; None for one that ends none."""
     control = meaning.statement.control
     if control is not None and control.step in ("commit", "rollback", "prepare"):

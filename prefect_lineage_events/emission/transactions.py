@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from prefect_lineage_events.emission.coalescer import Coalescer
-from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.sql.model import Control
 from prefect_lineage_events.sql.transactions.nesting import CLOSED, Nesting
 from prefect_lineage_events.sql.transactions.rules import TransactionRules, transaction_rules
@@ -48,11 +48,11 @@ class Transaction:
         return self._size_below + len(self._segments[-1])
 
     @property
-    def held(self) -> list[Draft]:
+    def held(self) -> list[PendingEvent]:
         """What waits for the end of the transaction, in order."""
-        return [draft for segment in self._segments for draft in segment.drafts]
+        return [draft for segment in self._segments for draft in segment.pending_events]
 
-    def hold(self, draft: Draft) -> Draft:
+    def hold(self, draft: PendingEvent) -> PendingEvent:
         """Keep a write until its transaction ends; the draft it is counted in."""
         self._nesting = self._nesting.opened()
         return self._segments[-1].add(draft)
@@ -81,7 +81,7 @@ class Transaction:
         self._nesting = self._nesting.opened()
         self._doubt = self._doubt or reason
 
-    def step(self, control: Control) -> list[Draft]:
+    def step(self, control: Control) -> list[PendingEvent]:
         """Do a step of transaction control; the drafts that are true from now on, in order."""
         suspicion, self._suspicion = self._suspicion, ""
         if suspicion and control.step == "commit":
@@ -103,13 +103,13 @@ class Transaction:
             self._size_below = sum(map(len, self._segments[:-1]))
         return []
 
-    def settle(self) -> list[Draft]:
+    def settle(self) -> list[PendingEvent]:
         """All that is true when a statement has committed by itself what was open."""
         if self._nesting.is_open:
             return self.step(_COMMIT)
         return self._ended(is_kept=True)
 
-    def _ended(self, is_kept: bool) -> list[Draft]:
+    def _ended(self, is_kept: bool) -> list[PendingEvent]:
         held = [draft for segment in self._segments for draft in segment.take()]
         doubt, self._doubt = self._doubt, ""
         self._segments, self._size_below = [Coalescer()], 0
@@ -121,9 +121,9 @@ class Transaction:
             self._segments[place].add(draft)
 
 
-def doubted(drafts: Iterable[Draft], reason: str) -> Iterable[Draft]:
+def doubted(pending_events: Iterable[PendingEvent], reason: str) -> Iterable[PendingEvent]:
     """The drafts as partial ones: it is not known whether they came to be."""
-    for draft in drafts:
+    for draft in pending_events:
         draft.confidence, draft.reason = "partial", reason
         yield draft
 
@@ -132,28 +132,28 @@ def doubted(drafts: Iterable[Draft], reason: str) -> Iterable[Draft]:
 class Prepared:
     """Transactions that were prepared for a commit in two phases, which any connection to the store may end."""
 
-    _drafts: dict[tuple[str, str], list[Draft]] = field(default_factory=dict)
+    _drafts: dict[tuple[str, str], list[PendingEvent]] = field(default_factory=dict)
 
-    def put(self, store: str, name: str, drafts: list[Draft]) -> list[Draft]:
+    def put(self, store: str, name: str, pending_events: list[PendingEvent]) -> list[PendingEvent]:
         """Keep what was prepared under the name. Returns, in doubt, that of the oldest names beyond the bounds."""
-        if drafts:
-            self._drafts.setdefault((store, name), []).extend(drafts)
-        beyond: list[Draft] = []
+        if pending_events:
+            self._drafts.setdefault((store, name), []).extend(pending_events)
+        beyond: list[PendingEvent] = []
         while len(self._drafts) > _MAX_PREPARED or sum(map(len, self._drafts.values())) > _MAX_PREPARED_DRAFTS:
             beyond += doubted(self._drafts.pop(next(iter(self._drafts))), _PREPARED)
         return beyond
 
-    def take(self, store: str, name: str) -> list[Draft] | None:
+    def take(self, store: str, name: str) -> list[PendingEvent] | None:
         """The drafts that were prepared under the name; None where that was not seen."""
         return self._drafts.pop((store, name), None)
 
-    def rest(self, run: object = None) -> list[Draft]:
+    def rest(self, run: object = None) -> list[PendingEvent]:
         """The drafts that were prepared and not ended, of one run or of all; each is given once."""
-        found: list[Draft] = []
-        for key, drafts in list(self._drafts.items()):
-            mine = [draft for draft in drafts if run is None or draft.run.key == run]
+        found: list[PendingEvent] = []
+        for key, pending_events in list(self._drafts.items()):
+            mine = [draft for draft in pending_events if run is None or draft.run.key == run]
             found += doubted(mine, _PREPARED)
-            others = [draft for draft in drafts if not (run is None or draft.run.key == run)]
+            others = [draft for draft in pending_events if not (run is None or draft.run.key == run)]
             self._drafts[key] = others
             if not others:
                 del self._drafts[key]

@@ -19,7 +19,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 
 if TYPE_CHECKING:
     from prefect_lineage_events.emission.notes import StatementNote
@@ -55,7 +55,7 @@ _runs: OrderedDict[UUID, _RunRows] = OrderedDict()
 
 def remember(note: StatementNote, row: Any) -> None:
     """The first row of a statement's result, as the program has it."""
-    with softly("remembering a row"):
+    with guarded("remembering a row"):
         key = note.run.key if note.run is not None else None
         run = _run_rows(key) if key is not None else None
         if run is None or run.remembered >= _MAX_ROWS:
@@ -84,7 +84,7 @@ def origins(run_key: UUID | None, parameters: Any, sets: Any = None) -> tuple[St
     run = _runs.get(run_key) if run_key is not None else None
     if run is None or run.compared >= _MAX_COMPARED:
         return ()
-    with softly("comparing values"):
+    with guarded("comparing values"):
         if sets is not None:
             parameters = sets[0] if type(sets) in (list, tuple) and len(sets) == 1 else None
         run.compared += 1

@@ -18,36 +18,36 @@ from prefect_lineage_events.context.child_processes import Marks
 from prefect_lineage_events.context.run import Run, after_work_elsewhere, before_interruption
 from prefect_lineage_events.emission.exporter import Sender
 from prefect_lineage_events.emission.notes import (
+    AbandonedResultNote,
     Counts,
     FlushNote,
-    ForgottenNote,
     Note,
     RecordNote,
     RunEndedNote,
     StatementNote,
 )
 from prefect_lineage_events.emission.queue import NoteQueue
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.settings import LineageSettings, settings
 
 if TYPE_CHECKING:
-    from prefect_lineage_events.emission.processor import Pipeline
+    from prefect_lineage_events.emission.processor import NoteProcessor
 
 _BEFORE_QUEUES = 1_000
 _MAX_IMPORT = 5.0  # seconds
 # Between two looks for notes, while they come, and for how long after the last one, seconds.
-_BREATH, _AWAKE = 0.01, 0.05
+_POLL, _POLL_FOR = 0.01, 0.05
 # Of the time at the end of the process; the rest is for sending what comes of it, and what did not.
 _FOR_ANALYSIS = 0.7
 
 
 class Worker:
-    """A queue, a thread, and what the thread does with the notes (`Pipeline`)."""
+    """A queue, a thread, and what the thread does with the notes (`NoteProcessor`)."""
 
     def __init__(self, values: LineageSettings) -> None:
         self._values = values
         self._queue = NoteQueue(values.queue_size)
-        self._pipeline: Pipeline | None = None
+        self._pipeline: NoteProcessor | None = None
         self._sender = Sender()
         self._stopping = threading.Event()
         self._hurry = threading.Event()
@@ -56,7 +56,7 @@ class Worker:
         self._lock = threading.RLock()  # a signal handler of the user's may come in anywhere, and run a statement
         self._started = False
         self._out_of_order = False
-        self._watched: dict[int, ForgottenNote] = {}
+        self._watched: dict[int, AbandonedResultNote] = {}
         self._marks = Marks() if _is_child() else None
 
     def put(self, note: Note) -> bool:
@@ -69,13 +69,13 @@ class Worker:
             self._start()
         return taken
 
-    def watch(self, reader: Any, statement: StatementNote, counts: Counts) -> ForgottenNote:
+    def watch(self, reader: Any, statement: StatementNote, counts: Counts) -> AbandonedResultNote:
         note = self._queue.when_gone(reader, statement, counts)
         # Kept here: of a reference that is garbage together with its object, Python tells nobody.
         self._watched[id(note)] = note
         return note
 
-    def unwatch(self, note: ForgottenNote) -> None:
+    def unwatch(self, note: AbandonedResultNote) -> None:
         self._watched.pop(id(note), None)
 
     def is_current_thread(self) -> bool:
@@ -110,7 +110,7 @@ class Worker:
         self._queue.wake()
         self._hurry.set()
         self._thread.join(self._values.drain_timeout * _FOR_ANALYSIS)
-        with softly("ending with the process"):
+        with guarded("ending with the process"):
             if self._pipeline is not None and self._thread.is_alive():
                 self._pipeline.give_up("the process ended before everything was analysed")
             arrived = self._sender.finish(deadline)
@@ -132,30 +132,30 @@ class Worker:
                     process_exit.before_termination(self.stop)
 
     def _run(self) -> None:
-        with softly("starting lineage"):
+        with guarded("starting lineage"):
             # imported here: the analyser takes its time, and this thread has it
             with _importing:
-                from prefect_lineage_events.emission.processor import Pipeline
+                from prefect_lineage_events.emission.processor import NoteProcessor
 
-            self._pipeline = Pipeline(self._values, self._sender.send, self._queue)
+            self._pipeline = NoteProcessor(self._values, self._sender.send, self._queue)
         if self._pipeline is None:
             self._out_of_order = True
             self._queue = NoteQueue(self._values.queue_size)  # nobody will look at what is in it
             return
         self._work(self._pipeline)
 
-    def _work(self, pipeline: Pipeline) -> None:
+    def _work(self, pipeline: NoteProcessor) -> None:
         while not (self._stopping.is_set() and self._queue.empty()):
             note = self._next(pipeline)
-            with softly("analysing lineage"):
+            with guarded("analysing lineage"):
                 if note is not None:
                     pipeline.take(note)
-            with softly("sending lineage"):
+            with guarded("sending lineage"):
                 pipeline.tick()
-        with softly("closing at exit"):
+        with guarded("closing at exit"):
             pipeline.finish()
 
-    def _next(self, pipeline: Pipeline) -> Note | None:
+    def _next(self, pipeline: NoteProcessor) -> Note | None:
         """The next note, None when something else is due.
 
         While notes come, our thread looks for them now and then: to be woken by each would cost the user's thread more
@@ -163,8 +163,8 @@ class Worker:
         """
         note = self._queue.get(0)
         if note is None and not self._stopping.is_set():
-            if time.monotonic() - self._last_note < _AWAKE:
-                self._hurry.wait(min(_BREATH, pipeline.patience()))
+            if time.monotonic() - self._last_note < _POLL_FOR:
+                self._hurry.wait(min(_POLL, pipeline.patience()))
                 self._hurry.clear()
                 note = self._queue.get(0)
             else:
@@ -196,17 +196,17 @@ def _current() -> Worker:
 
 def put(note: Note) -> bool:
     """Hand a note to our thread. Never raises, never waits."""
-    with softly("noting lineage"):
+    with guarded("noting lineage"):
         return _current().put(note)
     return False
 
 
-def watch(reader: Any, statement: StatementNote, counts: Counts) -> ForgottenNote:
+def watch(reader: Any, statement: StatementNote, counts: Counts) -> AbandonedResultNote:
     """Have our thread told when `reader` is gone, unless that is taken back by `unwatch`."""
     return _current().watch(reader, statement, counts)
 
 
-def unwatch(note: ForgottenNote) -> None:
+def unwatch(note: AbandonedResultNote) -> None:
     """The result was read to its end, or given up in so many words."""
     _current().unwatch(note)
 

@@ -142,9 +142,9 @@ class Completeness:
     `missing` names, per emitter, the sequence numbers that the history lacks, the first thousand of each; `unnamed`
     counts the others. `unclosed` are emitters whose closing count is missing (they may have sent more); `dropped`
     statements were never sent; `rejected` events are stored and cannot be read. `running`: the run has not ended, so
-    that its emitters have not closed yet. `end_unrecorded`: not even Prefect's
-    own event of the run's end is there, so that nothing follows from there being none of ours. `open_kin` are runs
-    above and below that may have handed rows or columns over, and have not ended, or lack events themselves; events of
+    that its emitters have not closed yet. `end_unrecorded`: Prefect's own
+    end-of-run event is missing too, so missing lineage events prove nothing. `incomplete_related_runs` are runs above
+    and below that may have passed rows or columns on, and have not ended, or lack events themselves; events of
     `lossy_kin` cannot be read or were dropped, so that nothing more is to come of them.
     """
 
@@ -152,7 +152,7 @@ class Completeness:
     unclosed: tuple[UUID, ...] = ()
     dropped: int = 0
     end_unrecorded: bool = False
-    open_kin: tuple[UUID, ...] = ()
+    incomplete_related_runs: tuple[UUID, ...] = ()
     lossy_kin: tuple[UUID, ...] = ()
     rejected: tuple[RejectedEvent, ...] = ()
     unnamed: int = 0
@@ -165,7 +165,7 @@ class Completeness:
     @property
     def awaited(self) -> bool:
         """Is something missing that may still arrive?"""
-        return bool(self.missing or self.unclosed or self.end_unrecorded or self.open_kin)
+        return bool(self.missing or self.unclosed or self.end_unrecorded or self.incomplete_related_runs)
 
     @property
     def missing_events(self) -> int:
@@ -174,7 +174,7 @@ class Completeness:
     @property
     def waits_for(self) -> tuple[UUID, ...]:
         """The runs that must tell more first, where nothing else is missing."""
-        return () if self.missing or self.unclosed or self.end_unrecorded else self.open_kin
+        return () if self.missing or self.unclosed or self.end_unrecorded else self.incomplete_related_runs
 
     def lacks(self) -> tuple[str, ...]:
         """What is missing, for people: a line an emitter, naming its numbers as in `0-4, 7`."""
@@ -187,7 +187,10 @@ class Completeness:
             lines += [f"emitter {emitter}: its closing count (was its process killed?)" for emitter in self.unclosed]
         if self.end_unrecorded:
             lines.append("Prefect's own event of the run's end: whatever was sent at that time may be lost")
-        lines += [f"what run {kin} handed over: it has not ended, or lacks events itself" for kin in self.open_kin]
+        lines += [
+            f"what run {kin} handed over: it has not ended, or lacks events itself"
+            for kin in self.incomplete_related_runs
+        ]
         lines += [f"what run {kin} handed over in events that were lost or cannot be read" for kin in self.lossy_kin]
         if self.dropped:
             lines.append(f"{self.dropped:,} statements that were dropped in the flow's process, or not taken from it")

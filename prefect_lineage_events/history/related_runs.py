@@ -4,7 +4,7 @@ A DataFrame that a flow gives to a subflow was read by the flow, one that a subf
 the columns of a table that a subflow reads may have been seen by its parent only. So a run that wrote rows of which it
 does not know where they came from, or read `*` of a table that it knows no columns of, has its kin read as well. All
 others cost nothing. A subflow ends before its parent, whose events may still be on their way then: kin that is not
-complete itself is named (`Completeness.open_kin`), so that the run is taken up again.
+complete itself is named (`Completeness.incomplete_related_runs`), so that the run is taken up again.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _STAR = "*"
 Scopes = Collection["UUID | None"]
 
 
-def takes_rows(events: Iterable[LineageEvent]) -> bool:
+def writes_python_rows(events: Iterable[LineageEvent]) -> bool:
     """Has the run written rows that came out of Python?"""
     return any(event.takes_python_rows for event in events)
 
 
 @dataclass(frozen=True, slots=True)
-class KinReader:
+class RelatedRunReader:
     """Reads the kin of a run; `events_of` gives the events of one, and says whether they are all there."""
 
     client: SyncPrefectClient
@@ -123,7 +123,8 @@ class KinReader:
             for child in runs.runs_by_id(self.client, level[:MAX_SUBFLOWS]):
                 below = self._history(child)
                 completeness = Completeness(
-                    open_kin=whole.completeness.open_kin + below.completeness.open_kin,
+                    incomplete_related_runs=whole.completeness.incomplete_related_runs
+                    + below.completeness.incomplete_related_runs,
                     lossy_kin=whole.completeness.lossy_kin + below.completeness.lossy_kin,
                 )
                 whole = replace(
@@ -135,15 +136,20 @@ class KinReader:
         return whole
 
     def _history(self, run: FlowRun) -> RunHistory:
-        """Without its tasks. Its `open_kin` is the run itself, where more of its events may arrive; so is its
-        `lossy_kin`, where some never will."""
+        """The history of a run without its tasks.
+
+        `incomplete_related_runs` holds the run itself where more of its events may arrive, `lossy_kin` where some never
+        will.
+        """
         log, all_there = self.events_of(run)
         lost = bool(log.rejected) or any(count.dropped or count.failed for count in log.counts)
         return RunHistory(
             run,
             tuple(log.lineage),
             tuple(log.schemas),
-            completeness=Completeness(open_kin=() if all_there else (run.id,), lossy_kin=(run.id,) if lost else ()),
+            completeness=Completeness(
+                incomplete_related_runs=() if all_there else (run.id,), lossy_kin=(run.id,) if lost else ()
+            ),
             stored_events=log.stored,
         )
 
@@ -154,9 +160,11 @@ class KinReader:
 def _with_kin(completeness: Completeness, history: RunHistory) -> Completeness:
     """The completeness of a run with what the runs around it lack."""
     found = list(_around(history))
-    open_kin = dict.fromkeys(id_ for kin in found for id_ in kin.open_kin if id_ != history.run.id)
+    incomplete_related_runs = dict.fromkeys(
+        id_ for kin in found for id_ in kin.incomplete_related_runs if id_ != history.run.id
+    )
     lossy_kin = dict.fromkeys(id_ for kin in found for id_ in kin.lossy_kin if id_ != history.run.id)
-    return replace(completeness, open_kin=tuple(open_kin), lossy_kin=tuple(lossy_kin))
+    return replace(completeness, incomplete_related_runs=tuple(incomplete_related_runs), lossy_kin=tuple(lossy_kin))
 
 
 def _around(history: RunHistory) -> Iterator[Completeness]:

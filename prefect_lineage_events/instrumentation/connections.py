@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from prefect_lineage_events import filters
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import subclasses
 from prefect_lineage_events.instrumentation import tracer as tracing
 from prefect_lineage_events.instrumentation.cursor_classes import report_cursors_made_of
 from prefect_lineage_events.instrumentation.driver import Driver
-from prefect_lineage_events.instrumentation.execution import ask
+from prefect_lineage_events.instrumentation.execution import answer_or_default
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, connection_proxy
 
 T = TypeVar("T")
@@ -20,22 +20,22 @@ def trace(connection: T, driver: Driver) -> T:
     """The connection as one that reports; as it is where that is not possible. Idempotent."""
     if is_traced(connection) or not filters.current().enabled:
         return connection
-    with softly("tracing a connection"):
+    with guarded("tracing a connection"):
         known = subclasses.traced(connection)
         if known is not None:
             known.active = True
             report_cursors_made_of(driver.cursor_classes)
             return connection
-        lookup = ask(driver.lookup, connection, default=None)
+        lookup = answer_or_default(driver.lookup, connection, default=None)
         store = driver.store(connection)
         tracer = tracing.connection(store, lookup=lookup)
         if driver.subclassed:
-            calls = subclasses.connection_calls(driver)
+            calls = subclasses.connection_wrappers(driver)
             if subclasses.report(connection, subclasses.Traced(driver, store, tracer, lookup, calls)):
                 report_cursors_made_of(driver.cursor_classes)
                 return connection
         proxy: Any = connection_proxy(connection, driver, store, tracer, lookup)
-        driver.prepare(proxy)
+        driver.on_trace(proxy)
         return proxy  # type: ignore[no-any-return]
     return connection
 

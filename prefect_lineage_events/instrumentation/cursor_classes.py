@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 import wrapt
 
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.proxies import LikeOwn
 from prefect_lineage_events.instrumentation.retype import is_immutable
 from prefect_lineage_events.instrumentation.subclasses import STAND_INS, TracedCursor, report_cursor
@@ -30,7 +30,7 @@ _inherits: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
 
 def report_cursors_made_of(names: Sequence[str]) -> None:
     """Let cursors made of these classes report, each `module.name`, and of the user's subclasses of them."""
-    with softly("tracing cursors"), _lock:
+    with guarded("tracing cursors"), _lock:
         for name in names:
             module, _, attribute = name.rpartition(".")
             cls: type = getattr(import_module(module), attribute)
@@ -49,7 +49,7 @@ def report_cursors_made_of(names: Sequence[str]) -> None:
 
 def leave_cursor_classes() -> None:
     """Let the drivers' classes, and those of users, be as they were until a connection reports again."""
-    with softly("leaving the classes of cursors"), _lock:
+    with guarded("leaving the classes of cursors"), _lock:
         while STAND_INS:
             own, made = STAND_INS.popitem()
             _rename(made, own)

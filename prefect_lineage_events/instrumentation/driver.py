@@ -16,7 +16,7 @@ from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.instrumentation.tracer import SchemaLookup
 
-Weave = Callable[[Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+MethodWrapper = Callable[[Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 """`weave(proxy, method, args, kwargs)`: calls the driver's own bound method, tells the tracer, returns the result."""
 
 
@@ -60,35 +60,35 @@ class Driver:
     The functions take the driver's own connection or cursor, never a proxy. They may raise: that counts as "not known".
 
     - `store(connection)`: where it points, told by the live connection, so that all aliases of a host or file meet.
-    - `commits_itself(connection)`, asked right after a statement: is that committed, with no transaction around it?
-    - `doomed(connection)`, asked before each statement and commit: has a statement failed the transaction?
+    - `autocommits(connection)`, asked right after a statement: is that committed, with no transaction around it?
+    - `in_failed_transaction(connection)`, asked before each statement and commit: has an error ended the transaction?
     - `refuses(error)`, asked when a statement failed: has the driver itself refused it, unknown to the server?
     - `undoes_many(error)`, asked when an `executemany` failed: has the server undone all that it had written?
     - `goes_on(connection)`, asked after a commit or a rollback: has it done nothing, so that the transaction goes on?
     - `is_lost(connection)`, asked when a commit failed: is the connection broken, so that nobody knows whether the
       server committed?
-    - `exit_commits(connection)`: does leaving a `with connection:` block in peace commit what is open?
+    - `commits_on_exit(connection)`: does leaving a `with connection:` block in peace commit what is open?
     - `text(operation, parameters, cursor)`, `rows(cursor)`, `query_id(cursor)`: about the statement that has just run.
     - `inlines(operation)`: has a function of the driver's written the values of binds into this text?
     - `has_result(cursor)`: are there rows to fetch whose number is worth counting?
     - `type_name(code)`: the store's own name of a type code in `cursor.description`.
     - `lookup(connection)`: how to look columns up on another connection; None where there cannot be one.
-    - `prepare(proxy)`, called for each connection that is to be traced: makes the driver's own functions know proxies.
+    - `on_trace(proxy)`, called for each connection that is to be traced: makes the driver's own functions know proxies.
     - `before_close(lookup)`: the last moment at which the look-up can use the user's database.
-    - `connection_calls`, `cursor_calls`: methods beyond the DB-API that run statements or steer transactions.
-    - `tells_transaction`: `commits_itself` is answered by the state of the transaction itself, at any time.
+    - `connection_wrappers`, `cursor_wrappers`: methods beyond the DB-API that run statements or steer transactions.
+    - `tells_transaction`: `autocommits` is answered by the state of the transaction itself, at any time.
     - `subclassed`: its own connections and cursors report, as instances of subclasses; else proxies of them do.
     - `cursor_classes`: the classes of which users make cursors themselves, by their full names.
     """
 
     store: Callable[[Any], Store]
-    commits_itself: Callable[[Any], bool]
-    doomed: Callable[[Any], bool] = _never
+    autocommits: Callable[[Any], bool]
+    in_failed_transaction: Callable[[Any], bool] = _never
     refuses: Callable[[BaseException], bool] = _never
     undoes_many: Callable[[BaseException], bool] = _never
     goes_on: Callable[[Any], bool] = _never
     is_lost: Callable[[Any], bool] = _never
-    exit_commits: Callable[[Any], bool] = _never
+    commits_on_exit: Callable[[Any], bool] = _never
     text: Callable[[Any, Any, Any], str] = statement_text
     inlines: Callable[[Any], bool] = _never
     rows: Callable[[Any], int | None] = rowcount
@@ -96,18 +96,18 @@ class Driver:
     query_id: Callable[[Any], str | None] = _nothing
     type_name: Callable[[Any], str | None] = _nothing
     lookup: Callable[[Any], SchemaLookup | None] = _nothing
-    prepare: Callable[[Any], None] = _nothing
+    on_trace: Callable[[Any], None] = _nothing
     before_close: Callable[[Any], None] = _nothing
-    connection_calls: Mapping[str, Weave] = field(default_factory=dict)
-    cursor_calls: Mapping[str, Weave] = field(default_factory=dict)
+    connection_wrappers: Mapping[str, MethodWrapper] = field(default_factory=dict)
+    cursor_wrappers: Mapping[str, MethodWrapper] = field(default_factory=dict)
     tells_transaction: bool = False
     subclassed: bool = False
     cursor_classes: Sequence[str] = ()
 
     @property
     def tells_failure(self) -> bool:
-        """Is `doomed` answered by what the driver knows, and not only because nobody knows?"""
-        return self.doomed is not _never
+        """Is `in_failed_transaction` answered by what the driver knows, and not only because nobody knows?"""
+        return self.in_failed_transaction is not _never
 
     def columns(self, cursor: Any) -> tuple[Column, ...]:
         """The columns of the cursor's result, from its description."""

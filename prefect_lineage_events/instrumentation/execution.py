@@ -13,8 +13,8 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect_lineage_events.emission.notes import Counted
-from prefect_lineage_events.guard import described, failed_softly, is_of_a_signal, logger, softly
-from prefect_lineage_events.instrumentation.rowcount import may_be_in_part, returns_one_row, rows_of_many
+from prefect_lineage_events.guard import described, guarded, log_failure, logger, raised_by_signal_handler
+from prefect_lineage_events.instrumentation.rowcount import executemany_rowcount, may_be_in_part, returns_one_row
 
 if TYPE_CHECKING:
     from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy
@@ -24,12 +24,12 @@ _OPERATION_KEYWORDS = ("operation", "query", "command", "sql", "statement")
 _PARAMETERS_KEYWORDS = ("parameters", "params", "vars", "seqparams")
 
 
-def ask(question: Callable[..., T], *args: Any, default: T) -> T:
+def answer_or_default(question: Callable[..., T], *args: Any, default: T) -> T:
     """What a driver's description answers, or the default: an answer that fails must not reach the user's program."""
     try:
         return question(*args)
     except Exception as error:
-        if is_of_a_signal(error.__traceback__):
+        if raised_by_signal_handler(error.__traceback__):
             raise
         if logger.isEnabledFor(logging.DEBUG):
             name = getattr(question, "__qualname__", "a question")
@@ -55,7 +55,7 @@ def attempt(
 
 def _hand_over(error: BaseException, failed: Callable[[BaseException], None] | None) -> None:
     if failed is not None and not isinstance(error, RecursionError):
-        with softly("noting a failed statement"):
+        with guarded("noting a failed statement"):
             failed(error)
 
 
@@ -74,9 +74,9 @@ def after(
         # The user's stack had room for the call but not for telling; nothing can be called here to say so.
         return result  # type: ignore[no-any-return]
     except Exception as error:
-        if is_of_a_signal(error.__traceback__):
+        if raised_by_signal_handler(error.__traceback__):
             raise
-        failed_softly("telling of a statement", error)
+        log_failure("telling of a statement", error)
         return result  # type: ignore[no-any-return]
 
 
@@ -88,7 +88,7 @@ async def _awaited(
     except BaseException as error:
         _hand_over(error, failed)
         raise
-    with softly("telling of a statement"):
+    with guarded("telling of a statement"):
         return told(result)
     return result  # type: ignore[no-any-return]
 
@@ -109,13 +109,17 @@ def parameters_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def is_aborted(connection: ConnectionProxy) -> bool:
     """Has a statement failed the open transaction? Asked before a call, whose success may change the answer."""
-    return ask(connection._self_driver.doomed, connection._self_own, default=False)
+    return answer_or_default(connection._self_driver.in_failed_transaction, connection._self_own, default=False)
 
 
 def notice_end(connection: ConnectionProxy) -> None:
     """Tell of a transaction that is over by now although no end of it was seen."""
     driver, tracer = connection._self_driver, connection._self_tracer
-    if tracer.is_open and driver.tells_transaction and ask(driver.commits_itself, connection._self_own, default=False):
+    if (
+        tracer.is_open
+        and driver.tells_transaction
+        and answer_or_default(driver.autocommits, connection._self_own, default=False)
+    ):
         tracer.commit_lost()
 
 
@@ -123,10 +127,10 @@ def runs_statement(
     cursor: CursorProxy, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """The weave of `execute` and its like: call it, and note the statement when it has succeeded."""
-    return runs_as(cursor, operation_of(args, kwargs), method, args, kwargs)
+    return trace_execute_as(cursor, operation_of(args, kwargs), method, args, kwargs)
 
 
-def runs_as(
+def trace_execute_as(
     cursor: CursorProxy,
     operation: Any,
     method: Callable[..., Any],
@@ -163,7 +167,7 @@ def runs_as(
 
     def failed(error: BaseException) -> None:
         parameters = parameters_of(args, kwargs)
-        text = ask(connection._self_driver.text, operation, parameters, cursor._self_own, default="")
+        text = answer_or_default(connection._self_driver.text, operation, parameters, cursor._self_own, default="")
         note_failure(connection, text, error, sets=parameters if _takes_sets(method) else None)
 
     return attempt(method, args, kwargs, told, failed)
@@ -183,11 +187,13 @@ def note_failure(connection: ConnectionProxy, text: str, error: BaseException, *
     connection._self_tracer.failed(
         text,
         error,
-        idle=ask(driver.commits_itself, own, default=False),
+        idle=answer_or_default(driver.autocommits, own, default=False),
         is_known=is_aborted(connection),
-        goes_on=(driver.tells_failure and not ask(driver.doomed, own, default=True))
-        or ask(driver.refuses, error, default=False),
-        in_part=sets is not None and may_be_in_part(sets) and not ask(driver.undoes_many, error, default=False),
+        goes_on=(driver.tells_failure and not answer_or_default(driver.in_failed_transaction, own, default=True))
+        or answer_or_default(driver.refuses, error, default=False),
+        in_part=sets is not None
+        and may_be_in_part(sets)
+        and not answer_or_default(driver.undoes_many, error, default=False),
     )
 
 
@@ -207,28 +213,28 @@ def note_statement(
     """Note a statement that this cursor has run, and start to count its rows where nobody knows their number yet.
 
     `sets` are the parameters of an `executemany`; `aborted` is what `is_aborted` answered before the call; `counted`
-    says what `rows` is a number of; `autocommit` is as in `runs_as`.
+    says what `rows` is a number of; `autocommit` is as in `trace_execute_as`.
     """
     own, connection = cursor._self_own, cursor._self_connection
     driver = connection._self_driver
-    text = ask(driver.text, operation, parameters, own, default="")
-    rows = ask(driver.rows, own, default=None) if rows is None else rows
+    text = answer_or_default(driver.text, operation, parameters, own, default="")
+    rows = answer_or_default(driver.rows, own, default=None) if rows is None else rows
     if rows is None and sets is not None:
-        rows = ask(rows_of_many, text, sets, default=None)
-    has_result = ask(driver.has_result, own, default=False)
+        rows = answer_or_default(executemany_rowcount, text, sets, default=None)
+    has_result = answer_or_default(driver.has_result, own, default=False)
     if autocommit is None:
-        autocommit = ask(driver.commits_itself, connection._self_own, default=True)
+        autocommit = answer_or_default(driver.autocommits, connection._self_own, default=True)
     note = connection._self_tracer.statement(
         text,
         started=started,
         duration=duration,
         autocommit=autocommit,
         rows=rows,
-        query_id=ask(driver.query_id, own, default=None),
-        result_columns=ask(driver.columns, own, default=()) if has_result else (),
+        query_id=answer_or_default(driver.query_id, own, default=None),
+        result_columns=answer_or_default(driver.columns, own, default=()) if has_result else (),
         aborted=aborted,
         counted=counted,
-        inlined=ask(driver.inlines, operation, default=False),
+        inlined=answer_or_default(driver.inlines, operation, default=False),
         parameters=parameters if sets is None else None,
         sets=sets,
     )
@@ -251,9 +257,9 @@ def ends_transaction(connection: ConnectionProxy, method: Callable[..., Any], ar
         return result
 
     def failed(_: BaseException) -> None:
-        if ask(connection._self_driver.is_lost, connection._self_own, default=False):
+        if answer_or_default(connection._self_driver.is_lost, connection._self_own, default=False):
             tracer.commit_lost()
-        elif ask(connection._self_driver.commits_itself, connection._self_own, default=False):
+        elif answer_or_default(connection._self_driver.autocommits, connection._self_own, default=False):
             tracer.rollback()
 
     return attempt(method, args, kwargs, told, failed)
@@ -261,10 +267,10 @@ def ends_transaction(connection: ConnectionProxy, method: Callable[..., Any], ar
 
 def goes_on(connection: ConnectionProxy) -> bool:
     """Has the commit or the rollback that was called done nothing?"""
-    return ask(connection._self_driver.goes_on, connection._self_own, default=False)
+    return answer_or_default(connection._self_driver.goes_on, connection._self_own, default=False)
 
 
-def rolls_back(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+def trace_rollback(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """The weave of `rollback`, and of a rollback by another name, such as `tpc_rollback`."""
 
     def told(result: Any) -> Any:

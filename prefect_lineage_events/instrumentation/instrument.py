@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 import wrapt
 
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.import_hooks import when_imported
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], A
 
 def _traced_engine(method: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
     engine = method(*args, **kwargs)
-    with softly("tracing an engine"):
+    with guarded("tracing an engine"):
         _trace_engine(engine)
     return engine
 
@@ -45,7 +45,7 @@ def _is_engine(connection: Any) -> bool:
 
 def _traced_snowflake(method: Callable[..., Any], block: Any, args: Any, kwargs: Any) -> Any:
     connection = method(*args, **kwargs)
-    with softly("tracing a Snowflake connection"):
+    with guarded("tracing a Snowflake connection"):
         from prefect_lineage_events.instrumentation.drivers.snowflake.block import traced_connection
 
         connection = block._connection = traced_connection(block, connection, kwargs)
@@ -54,7 +54,7 @@ def _traced_snowflake(method: Callable[..., Any], block: Any, args: Any, kwargs:
 
 def _traced_bigquery(method: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
     client = method(*args, **kwargs)
-    with softly("tracing a BigQuery client"):
+    with guarded("tracing a BigQuery client"):
         from prefect_lineage_events.instrumentation.drivers.bigquery.client import trace_client
 
         return trace_client(client)
@@ -148,7 +148,7 @@ def _watch_runs() -> None:
     What is started before the first connection must know its starter as well, and a run must be seen to end whose
     connections are all in other processes.
     """
-    with softly("watching runs"):
+    with guarded("watching runs"):
         import_module("prefect_lineage_events.emission.worker")
 
 

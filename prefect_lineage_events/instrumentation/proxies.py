@@ -17,20 +17,28 @@ import wrapt
 
 from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.instrumentation import tracer as tracing
-from prefect_lineage_events.instrumentation.driver import Driver, Weave
+from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
 from prefect_lineage_events.instrumentation.execution import (
     after,
-    ask,
+    answer_or_default,
     ends_transaction,
     goes_on,
     operation_of,
     parameters_of,
-    rolls_back,
     runs_statement,
+    trace_rollback,
 )
-from prefect_lineage_events.instrumentation.rowcount import Reading
+from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 
-__all__ = ["ConnectionProxy", "CursorProxy", "PartProxy", "ask", "connection_proxy", "operation_of", "parameters_of"]
+__all__ = [
+    "ConnectionProxy",
+    "CursorProxy",
+    "PartProxy",
+    "answer_or_default",
+    "connection_proxy",
+    "operation_of",
+    "parameters_of",
+]
 
 
 if TYPE_CHECKING:
@@ -72,31 +80,31 @@ class _Method(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
     """A method of the driver's that tells the tracer when it is called: with its signature, name and documentation."""
 
 
-def _woven(proxy: Any, method: Any, weave: Weave) -> Any:
+def _wrapped(proxy: Any, method: Any, weave: MethodWrapper) -> Any:
     return _Method(method, lambda method, _, args, kwargs: weave(proxy, method, args, kwargs))
 
 
-class in_place:
+class wrapped_method:
     """A weave as a proxy's method, in the place of the driver's method of that name; absent where that is absent."""
 
-    def __init__(self, weave: Weave) -> None:
+    def __init__(self, weave: MethodWrapper) -> None:
         self._weave = weave
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
     def __get__(self, proxy: Any, owner: type | None = None) -> Any:
-        return self if proxy is None else _woven(proxy, getattr(proxy.__wrapped__, self._name), self._weave)
+        return self if proxy is None else _wrapped(proxy, getattr(proxy.__wrapped__, self._name), self._weave)
 
 
 class Proxy(LikeOwn, ObjectProxy):
     """Something of a driver's, whose methods a description weaves into what tells the tracer."""
 
-    def _self_woven(self, name: str, calls: Mapping[str, Weave]) -> Any:
+    def _self_woven(self, name: str, calls: Mapping[str, MethodWrapper]) -> Any:
         """The driver's own attribute; a method that the driver's description names tells the tracer when called."""
         value = getattr(self.__wrapped__, name)
         weave = calls.get(name)
-        return value if weave is None else _woven(self, value, weave)
+        return value if weave is None else _wrapped(self, value, weave)
 
     @property
     def _self_own(self) -> Any:
@@ -122,7 +130,9 @@ class ConnectionSide:
         driver, own = self._self_driver, self._self_own
         self._self_before_close()
         return (
-            kind is None and ask(driver.exit_commits, own, default=False) and not ask(driver.doomed, own, default=False)
+            kind is None
+            and answer_or_default(driver.commits_on_exit, own, default=False)
+            and not answer_or_default(driver.in_failed_transaction, own, default=False)
         )
 
     def _self_closed(self, result: Any) -> Any:
@@ -131,7 +141,7 @@ class ConnectionSide:
 
     def _self_before_close(self) -> None:
         if self._self_lookup is not None:
-            ask(self._self_driver.before_close, self._self_lookup, default=None)
+            answer_or_default(self._self_driver.before_close, self._self_lookup, default=None)
 
 
 def _forgotten(driver: Driver, tracer: tracing.ConnectionTracer) -> None:
@@ -158,9 +168,9 @@ def leaves(connection: Any, method: Any, args: Any, kwargs: Any) -> Any:
     return after(method(*args, **kwargs), told)
 
 
-CONNECTION: Mapping[str, Weave] = {
+CONNECTION: Mapping[str, MethodWrapper] = {
     "commit": ends_transaction,
-    "rollback": rolls_back,
+    "rollback": trace_rollback,
     "close": closes,
     "__exit__": leaves,
     "__aexit__": leaves,
@@ -188,17 +198,17 @@ class ConnectionProxy(ConnectionSide, Proxy):
         weakref.finalize(self, _forgotten, driver, tracer).atexit = False
 
     def __getattr__(self, name: str) -> Any:
-        return self._self_woven(name, self._self_driver.connection_calls)
+        return self._self_woven(name, self._self_driver.connection_wrappers)
 
-    @in_place
+    @wrapped_method
     def cursor(self, method: Any, args: Any, kwargs: Any) -> Any:
-        weave: Weave = self._self_driver.connection_calls.get("cursor", _opens_cursor)
+        weave: MethodWrapper = self._self_driver.connection_wrappers.get("cursor", _opens_cursor)
         return weave(self, method, args, kwargs)
 
-    commit = in_place(ends_transaction)
-    rollback = in_place(rolls_back)
+    commit = wrapped_method(ends_transaction)
+    rollback = wrapped_method(trace_rollback)
 
-    close = in_place(closes)
+    close = wrapped_method(closes)
 
     def __enter__(self) -> Any:
         return self._self_same(self.__wrapped__.__enter__())
@@ -228,7 +238,7 @@ def takes_some(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
 
 def takes_rest(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     """The weave of `fetchall`."""
-    return after(method(*args, **kwargs), cursor._self_reading.took_rest)
+    return after(method(*args, **kwargs), cursor._self_reading.fetched_all)
 
 
 def gives_up(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
@@ -237,7 +247,7 @@ def gives_up(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     return method(*args, **kwargs)
 
 
-CURSOR: Mapping[str, Weave] = {
+CURSOR: Mapping[str, MethodWrapper] = {
     "execute": runs_statement,
     "executemany": runs_statement,
     "fetchone": takes_one,
@@ -256,23 +266,23 @@ class CursorProxy(Proxy):
     def __init__(self, cursor: Any, connection: ConnectionProxy) -> None:
         super().__init__(cursor)
         self._self_connection = connection
-        self._self_reading = Reading(connection._self_tracer)
+        self._self_reading = FetchedRows(connection._self_tracer)
         self._self_noted = False
 
     def __getattr__(self, name: str) -> Any:
-        return self._self_woven(name, self._self_connection._self_driver.cursor_calls)
+        return self._self_woven(name, self._self_connection._self_driver.cursor_wrappers)
 
     @property
     def connection(self) -> Any:
         own = self.__wrapped__.connection
         return self._self_connection if own is self._self_connection._self_own else own
 
-    execute = in_place(runs_statement)
-    executemany = in_place(runs_statement)
-    fetchone = in_place(takes_one)
-    fetchmany = in_place(takes_some)
-    fetchall = in_place(takes_rest)
-    close = in_place(gives_up)
+    execute = wrapped_method(runs_statement)
+    executemany = wrapped_method(runs_statement)
+    fetchone = wrapped_method(takes_one)
+    fetchmany = wrapped_method(takes_some)
+    fetchall = wrapped_method(takes_rest)
+    close = wrapped_method(gives_up)
 
     def __iter__(self) -> Iterator[Any]:
         return self._self_reading.counted(iter(self.__wrapped__), self)

@@ -13,7 +13,7 @@ from prefect_lineage_events.context.run import Run, current_run
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission import worker
 from prefect_lineage_events.emission.notes import RecordNote
-from prefect_lineage_events.guard import is_of_a_signal, logger
+from prefect_lineage_events.guard import logger, raised_by_signal_handler
 
 _MAX_DESCRIPTION = 200
 _MAX_INPUTS = 10_000
@@ -71,7 +71,7 @@ def _record(
         now = dt.datetime.now(dt.timezone.utc)
         worker.put(RecordNote(operation, target, sources, run, now, known, text, run.thread))
     except Exception as error:
-        if raise_on_error or is_of_a_signal(error.__traceback__):
+        if raise_on_error or raised_by_signal_handler(error.__traceback__):
             raise
         logger.warning("lineage: record_%s is left out: %s", operation, error)
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sized
 from typing import Any
 
-from prefect_lineage_events.emission.notes import ForgottenNote, StatementNote
+from prefect_lineage_events.emission.notes import AbandonedResultNote, StatementNote
 from prefect_lineage_events.emission.value_matching import remember
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.tracer import ConnectionTracer
 
 _LONGEST = 5_000  # characters of a text that is looked at: it is done in the user's thread
@@ -20,7 +20,7 @@ _ONE_ROW = re.compile(rf"{_INSERT}(?:;\s*)?\Z", re.IGNORECASE)
 _ONE_ROW_RETURNED = re.compile(rf"{_INSERT}RETURNING\s[\w\s.,*]+(?:;\s*)?\Z", re.IGNORECASE)
 
 
-def rows_of_many(sql: str, sets: Any) -> int | None:
+def executemany_rowcount(sql: str, sets: Any) -> int | None:
     """The rows that `sql` wrote, run once for each of the sets of parameters; None where that is not certain.
 
     Sets that come out of a generator are not counted: it is the driver's to read.
@@ -39,21 +39,21 @@ def may_be_in_part(sets: Any) -> bool:
     return not isinstance(sets, Sized) or len(sets) > 1
 
 
-class Reading:
+class FetchedRows:
     """The result of a cursor's last statement. One per cursor, for one result after the other.
 
-    `rows` is what was fetched of it so far, of `most` that it can have, if that is known. `arrival` is called once when
+    `rows` is what was fetched of it so far, of `most` that it can have, if known. `on_first_fetch` is called once, when
     the first fetch succeeds: only then does an asynchronous statement count as having succeeded.
     """
 
-    __slots__ = ("_note", "_single", "_tracer", "_watched", "arrival", "most", "rows")
+    __slots__ = ("_note", "_single", "_tracer", "_watched", "most", "on_first_fetch", "rows")
 
     def __init__(self, tracer: ConnectionTracer) -> None:
         self._tracer = tracer
         self._note: StatementNote | None = None
-        self._watched: ForgottenNote | None = None
+        self._watched: AbandonedResultNote | None = None
         self._single: StatementNote | None = None
-        self.arrival: Callable[[], None] | None = None
+        self.on_first_fetch: Callable[[], None] | None = None
         self.rows = 0
         self.most: int | None = None
 
@@ -87,7 +87,7 @@ class Reading:
 
     def fetched(self, rows: int) -> None:
         self.rows += rows
-        if self.arrival is not None:
+        if self.on_first_fetch is not None:
             self.arrives()
         if self.rows == self.most:
             self.ends(exhausted=True)
@@ -99,7 +99,7 @@ class Reading:
             return row
         if self._single is not None:
             self._took_first(row)
-        if self.arrival is None and self.most is None:
+        if self.on_first_fetch is None and self.most is None:
             self.rows += 1
         else:
             self.fetched(1)
@@ -113,7 +113,7 @@ class Reading:
             self.ends(exhausted=True)
         return rows
 
-    def took_rest(self, rows: Any) -> Any:
+    def fetched_all(self, rows: Any) -> Any:
         """`fetchall` gave these."""
         self._took_only(rows)
         self.fetched(len(rows))
@@ -127,23 +127,23 @@ class Reading:
             self._single = None
 
     def arrives(self) -> None:
-        arrival, self.arrival = self.arrival, None
-        if arrival is not None:
-            with softly("telling of a statement"):
-                arrival()
+        on_first_fetch, self.on_first_fetch = self.on_first_fetch, None
+        if on_first_fetch is not None:
+            with guarded("telling of a statement"):
+                on_first_fetch()
 
     def ends(self, *, exhausted: bool = False) -> None:
         """The result is exhausted or given up: tell its row count, if nobody has.
 
         A result given up with no row fetched may have been fetched by ways of the driver that we do not know.
         """
-        if exhausted and self.arrival is not None:
+        if exhausted and self.on_first_fetch is not None:
             self.arrives()
         self._single = None
         note, self._note = self._note, None
         if note is None:
             return
-        with softly("counting rows"):
+        with guarded("counting rows"):
             self._unwatch()
             if exhausted or self.rows:
                 self._tracer.rows(note, self.rows, whole=exhausted)

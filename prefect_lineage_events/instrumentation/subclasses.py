@@ -18,8 +18,8 @@ from typing import Any
 import wrapt
 
 from prefect_lineage_events.datasets import Store
-from prefect_lineage_events.guard import softly
-from prefect_lineage_events.instrumentation.driver import Driver, Weave
+from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
 from prefect_lineage_events.instrumentation.proxies import (
     CONNECTION,
     CURSOR,
@@ -28,7 +28,7 @@ from prefect_lineage_events.instrumentation.proxies import (
     cursor_proxy,
 )
 from prefect_lineage_events.instrumentation.retype import name_as, retype
-from prefect_lineage_events.instrumentation.rowcount import Reading
+from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 from prefect_lineage_events.instrumentation.tracer import ConnectionTracer, SchemaLookup
 
 
@@ -40,14 +40,14 @@ class Traced:
     store: Store
     tracer: ConnectionTracer
     lookup: SchemaLookup | None
-    calls: Mapping[str, Weave]
+    calls: Mapping[str, MethodWrapper]
     state: dict[str, Any] = field(default_factory=dict)
     cursor_classes: dict[type, type | None] = field(default_factory=dict)
     active: bool = True
 
     def cursor_class(self, own: type) -> type | None:
         if own not in self.cursor_classes:
-            calls = {**_CURSOR, **self.driver.cursor_calls}
+            calls = {**_CURSOR, **self.driver.cursor_wrappers}
             self.cursor_classes[own] = _subclass(own, TracedCursor, calls, _cursor_method)
         return self.cursor_classes[own]
 
@@ -88,13 +88,13 @@ class _CursorState(weakref.ref):  # type: ignore[type-arg]
 
     __slots__ = ("inside", "key", "noted", "reading")
     key: int
-    reading: Reading
+    reading: FetchedRows
     inside: bool  # a call of the cursor's goes on, and may call others of its methods
     noted: bool  # a statement of the cursor's has been noted
 
 
 _cursors: dict[int, _CursorState] = {}
-# No code of ours runs where a cursor is finalised: see `ForgottenNote`.
+# No code of ours runs where a cursor is finalised: see `AbandonedResultNote`.
 _gone: deque[_CursorState] = deque()
 
 
@@ -134,9 +134,9 @@ def report(connection: Any, traced: Traced) -> bool:
     return False
 
 
-def connection_calls(driver: Driver) -> Mapping[str, Weave]:
+def connection_wrappers(driver: Driver) -> Mapping[str, MethodWrapper]:
     """The weaves of a connection's methods, by name."""
-    return {**CONNECTION, "cursor": _opens_cursor, **driver.connection_calls}
+    return {**CONNECTION, "cursor": _opens_cursor, **driver.connection_wrappers}
 
 
 def traced(connection: Any) -> Traced | None:
@@ -153,7 +153,7 @@ def set_active(connection: Any, *, active: bool) -> None:
 
 def report_cursor(cursor: Any) -> None:
     """Let a cursor report if its connection does, however it was made."""
-    with softly("tracing a cursor"):
+    with guarded("tracing a cursor"):
         own = type(cursor)
         connection = getattr(cursor, "connection", None)
         if issubclass(own, TracedCursor) or not isinstance(connection, TracedConnection):
@@ -164,7 +164,7 @@ def report_cursor(cursor: Any) -> None:
         cls = known.cursor_class(own)
         _forget_gone()
         state = _CursorState(cursor, _gone.append)
-        state.key, state.reading, state.inside, state.noted = id(cursor), Reading(known.tracer), False, False
+        state.key, state.reading, state.inside, state.noted = id(cursor), FetchedRows(known.tracer), False, False
         _cursors[id(cursor)] = state
         if cls is None or not retype(cursor, cls):
             del _cursors[id(cursor)]
@@ -239,7 +239,7 @@ async def _rest_async(advance: Callable[[], Any]) -> AsyncIterator[Any]:
         yield row
 
 
-_CURSOR: Mapping[str, Weave] = {
+_CURSOR: Mapping[str, MethodWrapper] = {
     **CURSOR,
     "__iter__": _iterates,
     "__next__": _next,
@@ -261,7 +261,7 @@ class _Method(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
 _Call = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
-def _connection_method(name: str, _: Weave) -> _Call:
+def _connection_method(name: str, _: MethodWrapper) -> _Call:
     def call(method: Any, connection: Any, args: Any, kwargs: Any) -> Any:
         known = _connections.get(id(connection))
         weave = known.calls.get(name) if known is not None and known.active else None
@@ -270,7 +270,7 @@ def _connection_method(name: str, _: Weave) -> _Call:
     return call
 
 
-def _cursor_method(_: str, weave: Weave) -> _Call:
+def _cursor_method(_: str, weave: MethodWrapper) -> _Call:
     def call(method: Any, cursor: Any, args: Any, kwargs: Any) -> Any:
         state = _cursors.get(id(cursor))
         known = _connections.get(id(cursor.connection)) if state is not None else None
@@ -289,7 +289,9 @@ _subclasses: dict[tuple[type, tuple[str, ...]], type | None] = {}
 _MAX_SUBCLASSES = 1_000  # they are kept: of a program that makes a class for each cursor, the later ones get proxies
 
 
-def _subclass(own: type, base: type, calls: Mapping[str, Weave], method: Callable[[str, Weave], _Call]) -> type | None:
+def _subclass(
+    own: type, base: type, calls: Mapping[str, MethodWrapper], method: Callable[[str, MethodWrapper], _Call]
+) -> type | None:
     """The class whose instances report, under the driver's name: libraries look at that. None where it cannot be."""
     key = (own, tuple(calls))
     if key not in _subclasses:
@@ -303,7 +305,7 @@ def _subclass(own: type, base: type, calls: Mapping[str, Weave], method: Callabl
             if callable(attribute := getattr(own, name, None)):
                 names[name] = _Method(attribute, method(name, weave))
         made = None
-        with softly("tracing an object of the driver's"):
+        with guarded("tracing an object of the driver's"):
             made = _metaclass(type(own))(own.__name__, (own, base), names)
             _made.add(id(made))
             name_as(made, own)

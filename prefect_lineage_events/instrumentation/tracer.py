@@ -15,18 +15,18 @@ from prefect_lineage_events.context.run import Run, current_run
 from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.emission import value_matching, worker
 from prefect_lineage_events.emission.notes import (
+    AbandonedResultNote,
     Connection,
     Counted,
     Counts,
     FailureNote,
-    ForgottenNote,
     RowsNote,
     SchemaLookup,
     StatementNote,
     TransactionNote,
 )
 from prefect_lineage_events.events import Column
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 
 if TYPE_CHECKING:
     from prefect_lineage_events.sql.model import Step
@@ -79,7 +79,7 @@ class ConnectionTracer:
         `counted` says what `rows` is a number of; `inlined`: the values of binds stand in the text. `parameters` (or
         the `sets` of these of an `executemany`) are only compared with rows that were read (`value_matching`).
         """
-        with softly("noting a statement"):
+        with guarded("noting a statement"):
             if not filters.current().enabled or worker.is_ours():
                 return None
             run = self._reported_run()
@@ -114,11 +114,11 @@ class ConnectionTracer:
         if note is not None and note.run is not None:
             worker.put(RowsNote(note, rows, whole))
 
-    def watch(self, reader: Any, note: StatementNote, counts: Counts) -> ForgottenNote | None:
+    def watch(self, reader: Any, note: StatementNote, counts: Counts) -> AbandonedResultNote | None:
         """When `reader` is gone, its result was read as far as `counts` says."""
         return worker.watch(reader, note, counts) if note.run is not None else None
 
-    def unwatch(self, watched: ForgottenNote) -> None:
+    def unwatch(self, watched: AbandonedResultNote) -> None:
         worker.unwatch(watched)
 
     def begin(self) -> None:
@@ -140,7 +140,7 @@ class ConnectionTracer:
 
         It matters where something was done in the transaction, and where a part of the statement may have been.
         """
-        with softly("noting a failed statement"):
+        with guarded("noting a failed statement"):
             if not filters.current().enabled or worker.is_ours():
                 return
             run = self._reported_run()
@@ -155,29 +155,29 @@ class ConnectionTracer:
                 worker.put(FailureNote(note, ended, _codes(error), goes_on, in_part))
 
     def commit(self) -> None:
-        with softly("noting the end of a transaction"):
+        with guarded("noting the end of a transaction"):
             self._end("commit")
 
     def commit_lost(self) -> None:
         """The transaction ended unseen: elsewhere, or the connection was lost while it committed."""
-        with softly("noting the end of a transaction"):
+        with guarded("noting the end of a transaction"):
             if self._noted:
                 worker.put(TransactionNote(self._connection, "commit", in_doubt=True, run=self._run))
             self._begun = self._noted = self.is_open = False
 
     def prepare(self, name: str) -> None:
         """The transaction is prepared under this name, and over for the connection."""
-        with softly("noting the end of a transaction"):
+        with guarded("noting the end of a transaction"):
             self._end("prepare", name)
 
     def end_prepared(self, name: str, *, commits: bool) -> None:
         """A prepared transaction, of this connection or another, is committed or rolled back."""
-        with softly("noting the end of a transaction"):
+        with guarded("noting the end of a transaction"):
             step: Step = "commit_prepared" if commits else "rollback_prepared"
             worker.put(TransactionNote(self._connection, step, name, run=self._run))
 
     def rollback(self) -> None:
-        with softly("noting the end of a transaction"):
+        with guarded("noting the end of a transaction"):
             self._end("rollback")
 
     def savepoint(self, name: str) -> None:
@@ -191,7 +191,7 @@ class ConnectionTracer:
 
     def lost(self) -> None:
         """The connection is closed or gone: what was not committed never happened."""
-        with softly("noting the end of a transaction"):
+        with guarded("noting the end of a transaction"):
             self._end("lost")
 
     def _announce_begin(self) -> None:
@@ -232,6 +232,6 @@ def _codes(error: BaseException) -> tuple[str, ...]:
 def connection(store: Store, *, lookup: SchemaLookup | None = None) -> ConnectionTracer:
     """The tracer of a new DBAPI connection to `store`. See `notes.Connection` for what the arguments mean."""
     run = None
-    with softly("finding the run of a connection"):
+    with guarded("finding the run of a connection"):
         run = current_run()
     return ConnectionTracer(Connection(store, lookup), run)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect_lineage_events.instrumentation.driver import Weave
-from prefect_lineage_events.instrumentation.execution import after, ends_transaction, rolls_back
+from prefect_lineage_events.instrumentation.driver import MethodWrapper
+from prefect_lineage_events.instrumentation.execution import after, ends_transaction, trace_rollback
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 
 _XID = "xid"  # of the transaction that the connection is in
@@ -41,7 +41,7 @@ def _ends(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> A
     given = next(iter((*args, *kwargs.values())), None)
     prepared = connection._self_state.pop(_PREPARED, None) if given is None else str(given)
     if prepared is None:
-        return (ends_transaction if commits else rolls_back)(connection, method, args, kwargs)
+        return (ends_transaction if commits else trace_rollback)(connection, method, args, kwargs)
 
     def told(result: Any) -> Any:
         connection._self_tracer.end_prepared(prepared, commits=commits)
@@ -50,10 +50,10 @@ def _ends(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> A
     return after(method(*args, **kwargs), told)
 
 
-CALLS: dict[str, Weave] = {
+CALLS: dict[str, MethodWrapper] = {
     "tpc_begin": _begins,
     "tpc_prepare": _prepares,
     "tpc_commit": _ends,
     "tpc_rollback": _ends,
 }
-"""For `Driver.connection_calls`."""
+"""For `Driver.connection_wrappers`."""

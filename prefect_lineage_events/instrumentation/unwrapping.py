@@ -25,20 +25,20 @@ class _Door(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
     """The function itself to whoever looks at it: flows that use it are pickled, and find it by its name again."""
 
 
-def opens(doors: Mapping[str, Sequence[str]]) -> Callable[[ConnectionProxy], None]:
+def unwrap_arguments_of(doors: Mapping[str, Sequence[str]]) -> Callable[[ConnectionProxy], None]:
     """What a description calls for each connection: wraps these functions, by their modules, once a process.
 
     A module that nobody has imported yet has its doors opened when somebody does.
     """
 
-    def prepare(_: ConnectionProxy) -> None:
+    def on_trace(_: ConnectionProxy) -> None:
         with _lock:
             unopened = [name for name in doors if name not in _open]
             _open.update(unopened)
         for name in unopened:
             when_imported(name, partial(_open_doors, doors[name]))
 
-    return prepare
+    return on_trace
 
 
 def _open_doors(names: Sequence[str], module: ModuleType) -> None:

@@ -1,6 +1,6 @@
-"""How methods beyond the DB-API's own are told to the tracer; drivers pick from these by name (`Driver.cursor_calls`).
+"""Wrappers of methods beyond the DB-API's own; drivers pick from these by name (`Driver.cursor_wrappers`).
 
-A weave is given the proxy, the driver's own bound method and the call's arguments, and returns what the call returns.
+A wrapper is given the proxy, the driver's own bound method and the call's arguments, and returns what the call returns.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from prefect_lineage_events.emission.notes import Counted
 from prefect_lineage_events.instrumentation.driver import statement_text
 from prefect_lineage_events.instrumentation.execution import (
     after,
-    ask,
+    answer_or_default,
     attempt,
     ends_transaction,
     is_aborted,
@@ -24,9 +24,9 @@ from prefect_lineage_events.instrumentation.execution import (
     notice_end,
     operation_of,
     parameters_of,
-    rolls_back,
-    runs_as,
     runs_statement,
+    trace_execute_as,
+    trace_rollback,
 )
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy, PartProxy
 
@@ -37,12 +37,12 @@ __all__ = [
     "length",
     "opens_cursor",
     "pipeline_block",
-    "rolls_back",
-    "runs_as",
     "runs_on_connection",
     "runs_statement",
     "statement_block",
     "streams_rows",
+    "trace_execute_as",
+    "trace_rollback",
     "transaction_block",
 ]
 
@@ -62,7 +62,7 @@ def opens_cursor(
 ) -> Any:
     """A connection's own `execute`, which runs a statement on a cursor that it returns (sqlite3, psycopg).
 
-    `autocommit` is as in `runs_as`.
+    `autocommit` is as in `trace_execute_as`.
     """
     notice_end(connection)
     aborted = is_aborted(connection)
@@ -87,7 +87,7 @@ def opens_cursor(
         return cursor
 
     def failed(error: BaseException) -> None:
-        text = ask(statement_text, operation_of(args, kwargs), None, connection._self_own, default="")
+        text = answer_or_default(statement_text, operation_of(args, kwargs), None, connection._self_own, default="")
         many = getattr(method, "__name__", "") == "executemany"
         note_failure(connection, text, error, sets=parameters_of(args, kwargs) if many else None)
 
@@ -120,7 +120,7 @@ def length(result: Any) -> int | None:
         return None
     if isinstance(result, dict):
         result = next(iter(result.values()), ())
-    return ask(len, result, default=None) if hasattr(type(result), "__len__") else None
+    return answer_or_default(len, result, default=None) if hasattr(type(result), "__len__") else None
 
 
 def streams_rows(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
@@ -240,8 +240,8 @@ class _PipelineBlock(_Block):
 
     def _self_enters(self) -> None:
         own = self._self_connection._self_own
-        self._self_commits = own.autocommit and ask(
-            self._self_connection._self_driver.commits_itself, own, default=True
+        self._self_commits = own.autocommit and answer_or_default(
+            self._self_connection._self_driver.autocommits, own, default=True
         )
 
     def _self_entered(self, _: Any, result: Any) -> Any:
@@ -271,7 +271,7 @@ class _TransactionBlock(_Block):
 
     def _self_enters(self) -> bool:
         own = self._self_connection
-        return ask(own._self_driver.commits_itself, own._self_own, default=True)
+        return answer_or_default(own._self_driver.autocommits, own._self_own, default=True)
 
     def _self_entered(self, outermost: bool, transaction: Any) -> Any:
         tracer = self._self_connection._self_tracer

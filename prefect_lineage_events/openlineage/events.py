@@ -75,7 +75,7 @@ class _About:
 
 
 @dataclass(frozen=True, slots=True)
-class _Subject:
+class _RunAndJob:
     """The run that events tell of, and its job."""
 
     run_id: UUID
@@ -90,7 +90,7 @@ class _Subject:
     def end(self, kind: str, error: str | None) -> Event:
         return self._event(kind, self.times[1], end_facets(self.lineage, error if kind == "FAIL" else None))
 
-    def so_far(self, time: dt.datetime) -> Event:
+    def running(self, time: dt.datetime) -> Event:
         return self._event("RUNNING", max(time, self.times[0]), {})
 
     def _event(self, kind: str, time: dt.datetime, more: dict[str, Facet]) -> Event:
@@ -112,7 +112,7 @@ def _flow_events(about: _About, lineage: Lineage) -> list[Event]:
     if of.parents:
         facets["parent"] = about.parent()
     kind: Literal["FLOW", "TASK"] = "TASK" if of.kind == "task-run" else "FLOW"
-    subject = _Subject(
+    subject = _RunAndJob(
         run_id=of.id,
         job={"namespace": about.namespace, "name": about.job, "facets": job_facets(of, lineage, kind)},
         lineage=lineage,
@@ -120,7 +120,7 @@ def _flow_events(about: _About, lineage: Lineage) -> list[Event]:
         times=_times(of.started or of.expected_start, of.ended),
     )
     end = _ENDS.get(of.state)
-    return [subject.start(), subject.end(end, of.message) if end else subject.so_far(about.run.last or _FIRST)]
+    return [subject.start(), subject.end(end, of.message) if end else subject.running(about.run.last or _FIRST)]
 
 
 def _task_events(about: _About, task: TaskLineage) -> list[Event]:
@@ -134,7 +134,7 @@ def _task_events(about: _About, task: TaskLineage) -> list[Event]:
     all_ended = len(ended) == len(task.runs)
     facets = about.facets(task.lineage)
     facets["prefect"] = {**facets["prefect"], "task": task_facet(task)}
-    subject = _Subject(
+    subject = _RunAndJob(
         run_id=task.run_id,
         job={
             "namespace": about.namespace,
@@ -146,7 +146,7 @@ def _task_events(about: _About, task: TaskLineage) -> list[Event]:
         times=_times(min(started, default=of.started), max(ended) if ended and all_ended else of.ended),
     )
     if of.state not in _ENDS:
-        return [subject.start(), subject.so_far(about.run.last or _FIRST)]
+        return [subject.start(), subject.running(about.run.last or _FIRST)]
     return [subject.start(), subject.end(*_end_of(task.runs, _ENDS[of.state]))]
 
 

@@ -21,7 +21,7 @@ from prefect_lineage_events.sql.tables.servers import server_of
 
 if TYPE_CHECKING:
     from prefect_lineage_events.sql.splitting.statements import Piece
-    from prefect_lineage_events.sql.tables.builder import Draft
+    from prefect_lineage_events.sql.tables.builder import StatementBuilder
     from prefect_lineage_events.sql.words import Words
 
 _HEAD = frozenset({"DATABASE", "IF", "NOT", "EXISTS", "OR", "REPLACE"})
@@ -75,7 +75,7 @@ UNKNOWN = Attached(kind="unknown")
 _ACCOUNT = "which databases of an account are attached is known only to the service"
 
 
-def attach(words: Words, draft: Draft) -> None:
+def attach(words: Words, draft: StatementBuilder) -> None:
     """`ATTACH 'md:'`, `ATTACH 'md:sales'` open databases of a service (motherduck.com/docs), whose tables have no name
     of ours."""
     if draft.context.dialect == "duckdb" and any(_MOTHERDUCK.match(text) for text in words.texts[1:5]):

@@ -47,7 +47,7 @@ _CLICKHOUSE_READERS = frozenset(
     }
 )  # fmt: skip
 # Table functions that read what only the program holds (duckdb.org/docs/stable/guides/python/sql_on_pandas).
-SCANS_OF_THE_PROGRAM: dict[str, frozenset[str]] = {"duckdb": frozenset({"pandas_scan", "arrow_scan"})}
+IN_MEMORY_SCANS: dict[str, frozenset[str]] = {"duckdb": frozenset({"pandas_scan", "arrow_scan"})}
 # The stages into which Snowflake's connector uploads a DataFrame (`write_pandas`), of versions 4 and 5.
 _STAGES_OF_THE_PROGRAM = ("SNOWPARK_TEMP_STAGE_", "__WRITE_PANDAS_STAGE_")
 FILE_READERS: dict[str, frozenset[str]] = {
@@ -248,10 +248,10 @@ def stage_of(text: str, context: Context) -> TableRef:
     if table:
         parts[-1] = "%" + parts[-1]
     stage = TableRef(complete(parts, context), "stage", path)
-    return replace(stage, temporary=stage.key in context.temporary or is_of_the_program(stage))
+    return replace(stage, temporary=stage.key in context.temporary or is_client_side(stage))
 
 
-def is_of_the_program(table: TableRef) -> bool:
+def is_client_side(table: TableRef) -> bool:
     """Does it hold rows that only the program knew, and for no longer than it takes to copy them?"""
     return table.kind == "stage" and table.parts[-1].startswith(_STAGES_OF_THE_PROGRAM)
 

@@ -18,16 +18,16 @@ from prefect_lineage_events.stitching.evidence import (
     Possibility,
     Written,
     alike,
-    brings_rows,
     explain,
+    has_many_rows,
     possibilities,
 )
 from prefect_lineage_events.stitching.flow_body import FlowBody
-from prefect_lineage_events.stitching.lifetimes import Life, Placed
+from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
 from prefect_lineage_events.stitching.model import How
 from prefect_lineage_events.stitching.rows_in_memory import Moment, Rows, counts_of, hands_over, is_below, levels
 from prefect_lineage_events.stitching.steps import Scope
-from prefect_lineage_events.stitching.task_graph import Givers
+from prefect_lineage_events.stitching.task_graph import UpstreamTasks
 
 # Of what a task read, so many reads come into question, the latest: one that reads thousands of tables one by one and
 # writes each would be compared millions of times.
@@ -43,7 +43,7 @@ class _Taker:
     """A write of rows out of Python, which is more than a note of one row."""
 
     started: dt.datetime
-    target: Life
+    target: Lifetime
     threads: frozenset[str]
 
 
@@ -60,7 +60,7 @@ class _Order:
 
 
 # When something was written, to which targets, and whether reads and writes took turns.
-_Sequence = tuple[list[dt.datetime], set[Life], bool]
+_Sequence = tuple[list[dt.datetime], set[Lifetime], bool]
 
 
 class Attribution:
@@ -72,10 +72,10 @@ class Attribution:
 
     def __init__(
         self,
-        placed: Sequence[Placed],
+        placed: Sequence[ResolvedStep],
         tasks: Mapping[UUID, TaskRun],
-        rows_of: Callable[[Placed, int], Rows],
-        names_into: Callable[[Placed], Iterable[str]],
+        rows_of: Callable[[ResolvedStep, int], Rows],
+        names_into: Callable[[ResolvedStep], Iterable[str]],
         resolved: Callable[[Rows], Rows],
     ) -> None:
         self._names_into = names_into
@@ -102,12 +102,12 @@ class Attribution:
             if one.target and one.step.takes_from_python and not self._is_a_note(one):
                 for scope in one.step.scopes:
                     self._takers[scope].append(_Taker(one.step.started, one.target, one.step.threads))
-        self._recorded_of: dict[Life, list[Placed]] = defaultdict(list)
+        self._recorded_of: dict[Lifetime, list[ResolvedStep]] = defaultdict(list)
         for one in placed:
             if one.target and one.step.how == "recorded" and one.sources:
                 self._recorded_of[one.target].append(one)
         wrote = {scope for one in placed if one.target for scope in one.step.scopes}
-        self._givers = Givers(tasks, wrote, self._covers)
+        self._givers = UpstreamTasks(tasks, wrote, self._covers)
         takes = [
             (taker.started, taker.target)
             for scope, takers in self._takers.items()
@@ -118,9 +118,9 @@ class Attribution:
             placed, tasks, takes, givers=self._givers.of, written=self.written, own=body, rows=self._rows
         )
         self._sequences: dict[tuple[frozenset[Scope], str], _Sequence] = {}
-        self._spent: dict[Scope, set[frozenset[Life]]] = defaultdict(set)
+        self._spent: dict[Scope, set[frozenset[Lifetime]]] = defaultdict(set)
 
-    def of(self, placed: Placed, moment: Moment) -> Explanation:
+    def of(self, placed: ResolvedStep, moment: Moment) -> Explanation:
         """The rows that a write took: those that it has a value of, and what else the evidence says."""
         found = self._in_all(placed, moment)
         rows = [
@@ -133,7 +133,7 @@ class Attribution:
         pairs = [(one, _SAME_TASK if scopes & one.read.step.scopes else _SAME_FLOW) for one in seen]
         return found.and_of(possibilities(pairs, (), ()))
 
-    def _in_all(self, placed: Placed, moment: Moment) -> Explanation:
+    def _in_all(self, placed: ResolvedStep, moment: Moment) -> Explanation:
         """Of what its own scope read and was given, or else out of the hands of the flow's body."""
         own, given = self._without_read_back(*self._in_hand(placed, moment))
         written = self.written(placed)
@@ -157,11 +157,11 @@ class Attribution:
                 self._spent[scope].add(found.chosen[0].sources)
         return found
 
-    def of_its_task(self, placed: Placed, moment: Moment) -> list[Rows]:
+    def of_its_task(self, placed: ResolvedStep, moment: Moment) -> list[Rows]:
         """All that the write's own scope read before."""
         return self._in_hand(placed, moment)[0]
 
-    def unseen(self, placed: Placed) -> bool:
+    def unseen(self, placed: ResolvedStep) -> bool:
         """Was its task given results of which the history does not say where they came from?"""
         return any(self._givers.unseen(scope, self._rows) for scope in placed.step.scopes)
 
@@ -180,18 +180,18 @@ class Attribution:
         some = found.chosen or found.perhaps
         return self._seen(rows for possibility in some for rows, _ in possibility.rows), len(found.chosen) != 1
 
-    def written(self, placed: Placed) -> Written:
+    def written(self, placed: ResolvedStep) -> Written:
         """All that is known of the rows of a write."""
         step = placed.step
         names = frozenset(name.casefold() for name in self._names_into(placed))
         rows = step.info.rows
-        single = not brings_rows(step) if rows is not None else step.output is not None and step.output.kind == "api"
+        single = not has_many_rows(step) if rows is not None else step.output is not None and step.output.kind == "api"
         counts = counts_of(rows, step.info.executions)
         executions = step.info.executions
         binds = step.how == "sql" and bool(step.bound) and not step.info.from_program
         return Written(names, counts, rows, executions, single=single, binds=binds, inlined=step.values_stand_in_text)
 
-    def _in_hand(self, placed: Placed, moment: Moment) -> tuple[list[Rows], list[Rows]]:
+    def _in_hand(self, placed: ResolvedStep, moment: Moment) -> tuple[list[Rows], list[Rows]]:
         """The rows that the write's scope read before, and those that it was given."""
         own: dict[int, Rows] = {}
         given: dict[int, Rows] = {}
@@ -210,7 +210,7 @@ class Attribution:
 
         An API's rows that went into a file, which was read again, are those of the file: beside it they are no source.
         """
-        read_back: dict[Life, dt.datetime] = {}
+        read_back: dict[Lifetime, dt.datetime] = {}
         for rows in (*own, *given):
             for life in rows.relation.sources:
                 for made in self._recorded_of.get(life, ()):
@@ -226,7 +226,7 @@ class Attribution:
 
         return [rows for rows in own if stands(rows)], [rows for rows in given if stands(rows)]
 
-    def _parameters(self, placed: Placed, given: Iterable[Rows]) -> set[int]:
+    def _parameters(self, placed: ResolvedStep, given: Iterable[Rows]) -> set[int]:
         """The ids of the rows that came to the write's task as they were read."""
         names = tuple(self._names_into(placed))
         tasks = {task for scope in placed.step.scopes for task in self._givers.nearest(scope, names, self._rows)}
@@ -251,7 +251,7 @@ class Attribution:
             seen.add(scope)
             yield scope
 
-    def _order(self, placed: Placed, thread: str) -> _Order:
+    def _order(self, placed: ResolvedStep, thread: str) -> _Order:
         key = (placed.step.scopes, thread)
         if key not in self._sequences:
             self._sequences[key] = self._sequence(*key)
@@ -281,7 +281,7 @@ class Attribution:
         )
         return times, {taker.target for taker in takers}, in_turn
 
-    def _is_a_note(self, placed: Placed) -> bool:
+    def _is_a_note(self, placed: ResolvedStep) -> bool:
         """A single row that has no column of what was read: that something was done, or how much."""
         written = self.written(placed)
         return written.single and not any(
@@ -293,7 +293,7 @@ class Attribution:
 
 
 def _nearest(
-    placed: Placed, own: Sequence[Rows], given: Sequence[Rows], names: frozenset[str]
+    placed: ResolvedStep, own: Sequence[Rows], given: Sequence[Rows], names: frozenset[str]
 ) -> tuple[str, Sequence[Rows]]:
     """The thread of control whose reads are asked, and these: the write's own, else one above that has more to say."""
     for thread in levels(placed.step.threads):

@@ -14,7 +14,7 @@ from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset
 from prefect_lineage_events.naming import split_name
 from prefect_lineage_events.sql import Statement, TableRef, analyze
 from prefect_lineage_events.stitching.columns import STAR, Schemas
-from prefect_lineage_events.stitching.lifetimes import Life, Placed
+from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
 from prefect_lineage_events.stitching.provenance import DIRECT
 from prefect_lineage_events.stitching.steps import Step
 
@@ -24,7 +24,7 @@ _COLUMNS_ONLY = "columns:"
 CONFIDENCE = {"exact": 0, "recovered": 1, "partial": 2}
 
 
-def analysed_again(placed: Iterable[Placed], schemas: Schemas) -> list[Placed]:
+def analysed_again(placed: Iterable[ResolvedStep], schemas: Schemas) -> list[ResolvedStep]:
     """The same, with column edges of a second analysis where the first one lacked schemas that are known now.
 
     In order, since what one statement creates tells the next one its columns: `schemas` learns them.
@@ -32,7 +32,7 @@ def analysed_again(placed: Iterable[Placed], schemas: Schemas) -> list[Placed]:
     return [_again(one, schemas) for one in placed]
 
 
-def _again(placed: Placed, schemas: Schemas) -> Placed:
+def _again(placed: ResolvedStep, schemas: Schemas) -> ResolvedStep:
     """The statement as it is understood with these schemas, each value in the column at its position."""
     understood = _understood(placed, schemas)
     step = understood.step
@@ -58,7 +58,7 @@ def _by_position(edges: Iterable[EventColumnEdge], names: Sequence[str]) -> tupl
     return tuple(dict.fromkeys(found))
 
 
-def _understood(placed: Placed, schemas: Schemas) -> Placed:
+def _understood(placed: ResolvedStep, schemas: Schemas) -> ResolvedStep:
     step = placed.step
     if not step.info.sql or not _lacked_schemas(placed, schemas) or not (known := _known(placed, schemas)):
         return placed
@@ -73,7 +73,7 @@ def _understood(placed: Placed, schemas: Schemas) -> Placed:
     return replace(placed, step=replace(step, columns=edges, info=info))
 
 
-def _lacked_schemas(placed: Placed, schemas: Schemas) -> bool:
+def _lacked_schemas(placed: ResolvedStep, schemas: Schemas) -> bool:
     step = placed.step
     if step.info.reason.startswith(_COLUMNS_ONLY) or any(e.source_column == STAR or e.position for e in step.columns):
         return True
@@ -83,9 +83,9 @@ def _lacked_schemas(placed: Placed, schemas: Schemas) -> bool:
     return bool(into) and any(e.transformation in DIRECT and e.column.casefold() not in into for e in step.columns)
 
 
-def _known(placed: Placed, schemas: Schemas) -> Mapping[str, Mapping[str, str]]:
+def _known(placed: ResolvedStep, schemas: Schemas) -> Mapping[str, Mapping[str, str]]:
     """Columns by every name that the text may have for a table: `db.schema.t`, `schema.t`, `t`, where it is clear."""
-    found: dict[str, list[Life]] = {}
+    found: dict[str, list[Lifetime]] = {}
     for life in (*placed.sources, *([placed.target] if placed.target else [])):
         parts = split_name(life.name.name)
         for start in range(len(parts)):

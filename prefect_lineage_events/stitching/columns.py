@@ -13,7 +13,7 @@ from types import MappingProxyType
 from prefect_lineage_events import events
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import SchemaEvent
-from prefect_lineage_events.stitching.lifetimes import Life, Lives, Placed
+from prefect_lineage_events.stitching.lifetimes import Lifetime, Lifetimes, ResolvedStep
 from prefect_lineage_events.stitching.model import Column, ColumnEdge, DatasetUse
 
 _TEXT_FORMAT = re.compile(r"\.(?:csv|tsv|txt)(?:\.(?:gz|zst|bz2))?\Z", re.IGNORECASE)
@@ -70,20 +70,20 @@ class Schemas:
 
     def __init__(
         self,
-        placed: Sequence[Placed],
-        lives: Lives,
+        placed: Sequence[ResolvedStep],
+        lives: Lifetimes,
         looked_up: Iterable[SchemaEvent],
         above: Mapping[Dataset, tuple[Column, ...]] = MappingProxyType({}),
     ) -> None:
-        self._columns: dict[Life, dict[str, Column]] = defaultdict(dict)
+        self._columns: dict[Lifetime, dict[str, Column]] = defaultdict(dict)
         self._whole: dict[Dataset, list[_Observation]] = defaultdict(list)
-        self._kinds: dict[Life, str] = {}
-        self._listed: dict[Life, tuple[Column, ...]] = {}
+        self._kinds: dict[Lifetime, str] = {}
+        self._listed: dict[Lifetime, tuple[Column, ...]] = {}
         for one in placed:
             self._learn_from(one)
         for one in placed:
             self._learn_from_result(one)
-        found: dict[Life, tuple[Column, ...]] = {}
+        found: dict[Lifetime, tuple[Column, ...]] = {}
         for event in sorted(looked_up, key=_observed):
             for dataset in event.datasets:
                 if dataset.columns and (life := lives.named(dataset.dataset)):
@@ -97,21 +97,21 @@ class Schemas:
         for life, columns in found.items():
             self._columns[life] = {c.name.casefold(): c for c in columns}
 
-    def columns(self, life: Life) -> tuple[Column, ...]:
+    def columns(self, life: Lifetime) -> tuple[Column, ...]:
         return tuple(self._columns[life].values()) if life in self._columns else ()
 
-    def listed(self, life: Life) -> tuple[str, ...]:
+    def listed(self, life: Lifetime) -> tuple[str, ...]:
         """Its columns in the table's own order, where all of them are known."""
         return tuple(c.name for c in self._listed.get(life, ()))
 
-    def kind(self, life: Life) -> str:
+    def kind(self, life: Lifetime) -> str:
         """What its statements say that it is; where they only say a name, what the store says."""
         return life.kind if life.kind != "table" else self._kinds.get(life, life.kind)
 
-    def names(self, life: Life) -> list[str]:
+    def names(self, life: Lifetime) -> list[str]:
         return [c.name for c in self.columns(life)]
 
-    def spelled(self, life: Life, name: str) -> str:
+    def spelled(self, life: Lifetime, name: str) -> str:
         """A column's name as its dataset spells it: Marquez and others compare it letter by letter.
 
         A field of a struct (`address.city`) is a part of its column.
@@ -120,7 +120,7 @@ class Schemas:
         column = known.get(name.casefold()) or known.get(name.partition(".")[0].casefold())
         return column.name if column else name
 
-    def learn(self, life: Life, columns: Iterable[events.Column]) -> None:
+    def learn(self, life: Lifetime, columns: Iterable[events.Column]) -> None:
         """All columns of a table, as a second look at the statement that made it showed them."""
         self._listed.setdefault(life, _plain(columns))
         self._add(life, _plain(columns))
@@ -130,7 +130,7 @@ class Schemas:
         told = ((dataset, _told(whole)) for dataset, whole in self._whole.items())
         return {dataset: text for dataset, text in sorted(told) if text}
 
-    def _learn_from(self, placed: Placed) -> None:
+    def _learn_from(self, placed: ResolvedStep) -> None:
         step = placed.step
         if step.output and placed.target and step.output.columns:
             columns = _plain(step.output.columns)
@@ -145,7 +145,7 @@ class Schemas:
             if dataset.columns and (life := placed.by_uri.get(dataset.uri)):
                 self._add(life, _plain(dataset.columns))
 
-    def _learn_from_result(self, placed: Placed) -> None:
+    def _learn_from_result(self, placed: ResolvedStep) -> None:
         """`SELECT * FROM t` shows the columns of t, where nothing better is known."""
         step = placed.step
         if step.reads and len(placed.sources) == 1 and not self._columns.get(placed.sources[0]):
@@ -153,7 +153,7 @@ class Schemas:
             if direct and all(e.column == STAR == e.source_column for e in direct):
                 self._add(placed.sources[0], _plain(step.result_columns))
 
-    def _add(self, life: Life, columns: Iterable[Column]) -> None:
+    def _add(self, life: Lifetime, columns: Iterable[Column]) -> None:
         known = self._columns[life]
         for column in columns:
             before = known.get(column.name.casefold())

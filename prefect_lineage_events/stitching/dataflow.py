@@ -25,9 +25,9 @@ from prefect_lineage_events.history.model import TaskRun
 from prefect_lineage_events.stitching.attribution import Attribution
 from prefect_lineage_events.stitching.columns import STAR, Schemas
 from prefect_lineage_events.stitching.evidence import Explanation
-from prefect_lineage_events.stitching.lifetimes import Life, Placed
+from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
 from prefect_lineage_events.stitching.model import How
-from prefect_lineage_events.stitching.provenance import DIRECT, Origin, Origins, Relation, less_sure, through
+from prefect_lineage_events.stitching.provenance import DIRECT, Origin, Origins, Provenance, less_sure, through
 from prefect_lineage_events.stitching.rows_in_memory import Moment, Rows, hands_over, passing
 from prefect_lineage_events.stitching.steps import Scope
 
@@ -41,9 +41,9 @@ MAX_INFERRED = 10_000
 class Fed:
     """A dataset that outlasts the run, and what fed it by the writes of some scopes."""
 
-    target: Life
+    target: Lifetime
     scopes: frozenset[Scope]
-    by: Relation = field(default_factory=Relation)
+    by: Provenance = field(default_factory=Provenance)
 
 
 class Dataflow:
@@ -53,17 +53,17 @@ class Dataflow:
     """
 
     def __init__(
-        self, placed: Sequence[Placed], tasks: Mapping[UUID, TaskRun], schemas: Schemas, *, infer_columns: bool
+        self, placed: Sequence[ResolvedStep], tasks: Mapping[UUID, TaskRun], schemas: Schemas, *, infer_columns: bool
     ) -> None:
         self._placed = placed
         self._schemas = schemas
         self._without_columns = not infer_columns
         self._inferred = 0
-        self._contents: dict[Life, Relation] = defaultdict(Relation)
+        self._contents: dict[Lifetime, Provenance] = defaultdict(Provenance)
         # What was read of tables that are gone in the end, as it was when it was read.
-        self._snapshots: dict[int, Relation] = {}
+        self._snapshots: dict[int, Provenance] = {}
         self.attribution = Attribution(placed, tasks, self._rows, self._written_names, self._resolved)
-        self._fed: dict[tuple[Life, frozenset[Scope]], Fed] = {}
+        self._fed: dict[tuple[Lifetime, frozenset[Scope]], Fed] = {}
         self._follow()
 
     def fed(self) -> list[Fed]:
@@ -73,16 +73,16 @@ class Dataflow:
         for moment, placed in self._moments():
             target = placed.target
             if hands_over(placed) and passing(placed):
-                self._snapshots.setdefault(id(placed), Relation()).take(self._result(placed))
+                self._snapshots.setdefault(id(placed), Provenance()).take(self._result(placed))
             if target and target.gone:
                 self._fill(target, placed, moment)
             elif target and moment[0] == placed.step.last:
                 self._feed(target, placed, moment)
 
-    def _rows(self, placed: Placed, position: int) -> Rows:
+    def _rows(self, placed: ResolvedStep, position: int) -> Rows:
         """The rows that a read handed over; of tables that are gone in the end it is known when they were read."""
         step = placed.step
-        relation = Relation() if passing(placed) else self._result(placed)
+        relation = Provenance() if passing(placed) else self._result(placed)
         names = [column.name for column in step.result_columns if column.name != STAR]
         if not names and not relation.stars:
             names = relation.names()
@@ -103,9 +103,9 @@ class Dataflow:
     def _resolved(self, rows: Rows) -> Rows:
         if not passing(rows.read):
             return rows
-        return replace(rows, relation=self._snapshots.get(id(rows.read), Relation()))
+        return replace(rows, relation=self._snapshots.get(id(rows.read), Provenance()))
 
-    def _moments(self) -> Iterator[tuple[Moment, Placed]]:
+    def _moments(self) -> Iterator[tuple[Moment, ResolvedStep]]:
         """Statements as they ran; one that stands for many executions at the first and at the last of them.
 
         What happened between two executions meets the later one, as it did in the run.
@@ -116,19 +116,19 @@ class Dataflow:
             moments += [((time, position), placed) for time in dict.fromkeys((step.started, step.last))]
         return iter(sorted(moments, key=lambda m: m[0]))
 
-    def _feed(self, target: Life, placed: Placed, moment: Moment) -> None:
+    def _feed(self, target: Lifetime, placed: ResolvedStep, moment: Moment) -> None:
         scopes = placed.step.scopes
         fed = self._fed.setdefault((target, scopes), Fed(target, scopes))
         fed.by.take(self._feeding(placed, moment))
 
-    def _fill(self, passing: Life, placed: Placed, moment: Moment) -> None:
+    def _fill(self, passing: Lifetime, placed: ResolvedStep, moment: Moment) -> None:
         feeding = self._feeding(placed, moment)
         if placed.renews:
             self._contents[passing] = feeding
         elif placed.step.operation == "write":
             self._contents[passing].take(feeding)
 
-    def _feeding(self, placed: Placed, moment: Moment) -> Relation:
+    def _feeding(self, placed: ResolvedStep, moment: Moment) -> Provenance:
         if placed.step.takes_from_python:
             given = self._given(placed, moment)
             if placed.step.info.from_program:
@@ -142,11 +142,11 @@ class Dataflow:
                 feeding.fed_by(life, _SAME_TASK)
         return feeding
 
-    def _result(self, placed: Placed) -> Relation:
+    def _result(self, placed: ResolvedStep) -> Provenance:
         """The rows that a statement hands to Python: those that it read, or those of its table that it returns."""
         if not placed.target:
             return self._relation(placed)
-        result = Relation()
+        result = Provenance()
         for source, how in self._behind(placed.target):
             result.fed_by(source, how)
         known = {name.casefold() for name in self._names_of(placed.target)}
@@ -157,14 +157,14 @@ class Dataflow:
 
     # --- what a statement says itself ------------------------------------------------------------------------------
 
-    def _relation(self, placed: Placed) -> Relation:
+    def _relation(self, placed: ResolvedStep) -> Provenance:
         """The statement's sources and column edges, seen through what comes and goes."""
-        result = Relation()
+        result = Provenance()
         for life in placed.sources:
             for source, how in self._behind(life):
                 result.fed_by(source, less_sure(how, placed.step.how))
             if life.gone:
-                result.deciding.update(self._contents[life].deciding)
+                result.row_filters.update(self._contents[life].row_filters)
                 result.doubt_as(self._contents[life])
         stars = []
         for edge in placed.step.columns:
@@ -178,7 +178,7 @@ class Dataflow:
                 continue
             origins = through(self._origins(life_of_edge, edge.source_column), edge.transformation)
             if edge.transformation not in DIRECT:
-                result.deciding.update(origins)
+                result.row_filters.update(origins)
             elif edge.column != STAR:
                 result.put(edge.column, origins)
         self._put_stars(result, placed, stars)
@@ -187,17 +187,19 @@ class Dataflow:
                 result.put(column.name, ())
         return result
 
-    def _behind(self, life: Life) -> Iterable[tuple[Life, How]]:
+    def _behind(self, life: Lifetime) -> Iterable[tuple[Lifetime, How]]:
         if life.gone:
             return self._contents[life].sources.items()
         return [(life, "sql")]
 
-    def _origins(self, life: Life, column: str) -> Origins:
+    def _origins(self, life: Lifetime, column: str) -> Origins:
         if life.gone:
             return self._contents[life].column(column)
         return {Origin(life, self._schemas.spelled(life, column)): None}
 
-    def _put_stars(self, result: Relation, placed: Placed, stars: list[tuple[EventColumnEdge, Life]]) -> None:
+    def _put_stars(
+        self, result: Provenance, placed: ResolvedStep, stars: list[tuple[EventColumnEdge, Lifetime]]
+    ) -> None:
         """`SELECT *`: the columns that the source has, or else those that the target got."""
         into = self._names_into(placed)
         alone = len(stars) == 1 and not result.columns
@@ -219,7 +221,7 @@ class Dataflow:
                 result.stars.update(self._contents[life].stars if life.gone else {life: None})
 
     def _by_position(
-        self, source: Life, target: Life | None, names: Sequence[str], into: Sequence[str]
+        self, source: Lifetime, target: Lifetime | None, names: Sequence[str], into: Sequence[str]
     ) -> Iterable[tuple[str, str]]:
         """The column of the target that each column of the source fills; none where that is not known."""
         if target is not None and not source.gone:
@@ -230,12 +232,12 @@ class Dataflow:
             return ()
         return zip(names, into if _positional(names, into) else names, strict=True)
 
-    def _names_of(self, life: Life) -> list[str]:
+    def _names_of(self, life: Lifetime) -> list[str]:
         if life.gone and (content := self._contents[life]).columns:
             return content.names()
         return self._schemas.names(life)
 
-    def _names_into(self, placed: Placed) -> list[str]:
+    def _names_into(self, placed: ResolvedStep) -> list[str]:
         step = placed.step
         if placed.target is None:
             return [c.name for c in step.result_columns if c.name != STAR]
@@ -244,9 +246,9 @@ class Dataflow:
 
     # --- what Python was handed ------------------------------------------------------------------------------------
 
-    def _given(self, placed: Placed, moment: Moment) -> Relation:
+    def _given(self, placed: ResolvedStep, moment: Moment) -> Provenance:
         """Rows that Python had read and wrote; columns by equal names, onto those that take values of the program."""
-        result = Relation()
+        result = Provenance()
         explanation = self.attribution.of(placed, moment)
         chosen = [pair for possibility in explanation.chosen for pair in possibility.rows]
         for rows, how in chosen:
@@ -261,7 +263,7 @@ class Dataflow:
         self._put_by_names(result, placed, explanation)
         return result
 
-    def _put_by_names(self, result: Relation, placed: Placed, explanation: Explanation) -> None:
+    def _put_by_names(self, result: Provenance, placed: ResolvedStep, explanation: Explanation) -> None:
         """Never more than so many; a column without an origin is one that Python made."""
         if placed.step.values_stand_in_text or self._without_columns:
             return
@@ -277,14 +279,14 @@ class Dataflow:
             result.put(name, (_guessed(origin) for origins in known for origin in origins) if fits else ())
             self._inferred += number if fits else 0
 
-    def _lacks_sources(self, placed: Placed, chosen: Sequence[object]) -> bool:
+    def _lacks_sources(self, placed: ResolvedStep, chosen: Sequence[object]) -> bool:
         """Is a source missing, or perhaps missing? A row made up of constants has none."""
         step = placed.step
         if step.how == "asset" or step.values_stand_in_text:
             return False
         return not chosen or self.attribution.unseen(placed)
 
-    def _bound_names(self, placed: Placed) -> list[str]:
+    def _bound_names(self, placed: ResolvedStep) -> list[str]:
         """The columns of the target that take values of the program's; all that it has, where none are named."""
         bound = placed.step.bound
         if bound is None:
@@ -292,7 +294,7 @@ class Dataflow:
             return [name for name in self._names_into(placed) if name.casefold() not in constant]
         return [name for column in bound if column != STAR and (name := self._named(placed, column))]
 
-    def _written_names(self, placed: Placed) -> list[str]:
+    def _written_names(self, placed: ResolvedStep) -> list[str]:
         """The columns that tell what rows a write took: those that take its values, or choose the rows it changes."""
         if placed.target is None:
             return self._names_into(placed)
@@ -304,13 +306,13 @@ class Dataflow:
         own = placed.step.output.uri
         return [edge.source_column for edge in placed.step.columns if edge.source == own and edge.column == STAR]
 
-    def _program_names(self, placed: Placed, name: str) -> list[str]:
+    def _program_names(self, placed: ResolvedStep, name: str) -> list[str]:
         """The names that the program's own rows have for what goes into a column; there may be several."""
         pairs = placed.step.program_columns
         key = name.casefold()
         return [own for column, own in pairs if (self._named(placed, column) or column).casefold() == key] or [name]
 
-    def _named(self, placed: Placed, column: str) -> str | None:
+    def _named(self, placed: ResolvedStep, column: str) -> str | None:
         """A column's name; `_2` is the second that the target has, where that is known."""
         number = column.removeprefix("_")
         if column.startswith("_") and number.isdigit():

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from prefect_lineage_events.stitching.lifetimes import Life
+from prefect_lineage_events.stitching.lifetimes import Lifetime
 from prefect_lineage_events.stitching.model import How
 from prefect_lineage_events.stitching.rows_in_memory import Rows
 from prefect_lineage_events.stitching.steps import Step
@@ -25,7 +25,7 @@ _TABLES = frozenset({"table", "view"})
 # One message is sent of anything: a request, an event that says "done".
 _MESSAGES = frozenset({"api", "topic"})
 # Columns that tables have in common without having anything to do with each other.
-_EVERYDAY = frozenset({
+_GENERIC_NAMES = frozenset({
     "id", "uuid", "key", "name", "status", "created_at", "updated_at", "loaded_at", "inserted_at", "ts", "timestamp",
 })  # fmt: skip
 _SOME = 2
@@ -62,7 +62,7 @@ class Possibility:
     needs it; `weak`: to a task before, which read something itself.
     """
 
-    sources: frozenset[Life]
+    sources: frozenset[Lifetime]
     rows: list[tuple[Rows, How]] = field(default_factory=list)
     fresh: bool = False
     spent: bool = False
@@ -133,7 +133,7 @@ class Explanation:
 
 def possibilities(
     rows: Iterable[tuple[Rows, How]],
-    spent: Collection[frozenset[Life]],
+    spent: Collection[frozenset[Lifetime]],
     fresh: Collection[int],
     given: Collection[int] = (),
 ) -> list[Possibility]:
@@ -141,7 +141,7 @@ def possibilities(
 
     `fresh` are the ids of those that were read since the write before, `given` of those that came as parameters.
     """
-    found: dict[tuple[frozenset[Life], bool], Possibility] = {}
+    found: dict[tuple[frozenset[Lifetime], bool], Possibility] = {}
     for one, how in rows:
         if one.sources:
             possibility = found.setdefault((one.sources, one.is_scalar), Possibility(one.sources))
@@ -288,10 +288,10 @@ def _is_enough(possibility: Possibility, written: Written) -> bool:
 
 def is_telling(names: frozenset[str]) -> bool:
     """Do these columns tell one table from another?"""
-    return bool(names - _EVERYDAY) or len(names) >= _SOME
+    return bool(names - _GENERIC_NAMES) or len(names) >= _SOME
 
 
-def brings_rows(step: Step) -> bool:
+def has_many_rows(step: Step) -> bool:
     """Did Python hand over more than a row a task run, as far as the driver tells? A file is data by itself."""
     if step.output is None or step.output.kind in _MESSAGES:
         return False
@@ -308,5 +308,5 @@ def alike(read: frozenset[str], written: frozenset[str], *, single: bool, same_n
     """
     common = read & written
     if single:
-        return common == written and len(common - _EVERYDAY) >= _SOME
+        return common == written and len(common - _GENERIC_NAMES) >= _SOME
     return is_telling(common) or (bool(common) and (common == written or same_number))

@@ -24,13 +24,13 @@ from prefect_lineage_events.stitching.evidence import (
     Explanation,
     Written,
     alike,
-    brings_rows,
     explain,
+    has_many_rows,
     is_telling,
     possibilities,
     without_scalars,
 )
-from prefect_lineage_events.stitching.lifetimes import Life, Placed
+from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
 from prefect_lineage_events.stitching.model import How
 from prefect_lineage_events.stitching.rows_in_memory import Rows
 from prefect_lineage_events.stitching.steps import Scope
@@ -63,7 +63,7 @@ class Result:
         return frozenset().union(*(one.names for one in self.rows)) if known else frozenset()
 
     @property
-    def sources(self) -> frozenset[Life]:
+    def sources(self) -> frozenset[Lifetime]:
         return frozenset(life for one in self.rows for life in one.sources)
 
 
@@ -74,7 +74,7 @@ class _Taking:
     `has_read`: unless they are of the single row that its task read itself. `by_body`: the body wrote them itself.
     """
 
-    target: Life | UUID
+    target: Lifetime | UUID
     began: dt.datetime
     written: Written
     has_read: bool = False
@@ -91,12 +91,12 @@ class FlowBody:
 
     def __init__(
         self,
-        placed: Sequence[Placed],
+        placed: Sequence[ResolvedStep],
         tasks: Mapping[UUID, TaskRun],
-        takes: Collection[tuple[dt.datetime, Life]],
+        takes: Collection[tuple[dt.datetime, Lifetime]],
         *,
         givers: Callable[[UUID], Iterable[UUID]],
-        written: Callable[[Placed], Written],
+        written: Callable[[ResolvedStep], Written],
         own: Sequence[Rows],
         rows: Mapping[Scope, Sequence[Rows]],
     ) -> None:
@@ -106,13 +106,13 @@ class FlowBody:
         self._written = written
         self._rows = rows
         self._wrote = {scope for one in placed if one.target for scope in one.step.scopes}
-        self._fed: dict[Life | UUID, Explanation] = {}
+        self._fed: dict[Lifetime | UUID, Explanation] = {}
         results = sorted([*map(_own, own), *self._results()], key=lambda r: r.there)
         if results:
             takings = [self._taking(one) for one in placed if self._takes(one)]
             self._match(results, sorted([*takings, *self._calls()], key=lambda t: t.began))
 
-    def feeding(self, placed: Placed) -> Explanation:
+    def feeding(self, placed: ResolvedStep) -> Explanation:
         """The results that a write took out of the body's hands."""
         found = self._fed.get(placed.target) if placed.target and self._takes(placed) else None
         return found or Explanation()
@@ -121,7 +121,7 @@ class FlowBody:
         """The results that may have gone into a subflow's parameters."""
         return self._fed.get(call.id) or Explanation()
 
-    def _takes(self, placed: Placed) -> bool:
+    def _takes(self, placed: ResolvedStep) -> bool:
         """Can a write's rows only have come out of the body's hands?"""
         if placed.target is None or not placed.step.takes_from_python:
             return False
@@ -153,12 +153,12 @@ class FlowBody:
                     assert task.ended
                     yield Result(task.started or task.ended, task.ended, rows)
 
-    def _taking(self, placed: Placed) -> _Taking:
+    def _taking(self, placed: ResolvedStep) -> _Taking:
         """The body handed over as the first of the statement's tasks began."""
         assert placed.target
         started = (task.started for task in self._tasks_of(placed) if task.started)
         began = min(started, default=placed.step.started)
-        written = replace(self._written(placed), single=not brings_rows(placed.step))
+        written = replace(self._written(placed), single=not has_many_rows(placed.step))
         has_read = any(self._rows.get(scope) for scope in placed.step.scopes)
         return _Taking(placed.target, began, written, has_read, by_body=placed.step.scopes == {None})
 
@@ -167,7 +167,7 @@ class FlowBody:
             if task.subflow and task.started and task.untracked and not task.caller and not self._was_given_rows(task):
                 yield _Taking(task.id, task.started, Written(frozenset()))
 
-    def _tasks_of(self, placed: Placed) -> list[TaskRun]:
+    def _tasks_of(self, placed: ResolvedStep) -> list[TaskRun]:
         return [self._tasks[scope] for scope in placed.step.scopes if scope]
 
     def _match(self, results: Sequence[Result], takings: Sequence[_Taking]) -> None:
@@ -178,7 +178,7 @@ class FlowBody:
         rows_of = {id(one): result for result in results for one in result.rows}
         targets = {taking.target for taking in takings if not _is_a_note(taking, results)}
         targets |= {target for _, target in self._all_takes}
-        spent: set[frozenset[Life]] = set()
+        spent: set[frozenset[Lifetime]] = set()
         times = {t.began for t in takings if not _is_a_note(t, results)} | {began for began, _ in self._all_takes}
         in_turn = _in_turn(sorted(times), results)
         for taking, other in unnamed:
@@ -237,7 +237,7 @@ def _named(
     written: Written,
     there: Sequence[Rows],
     fresh: set[int],
-    spent: set[frozenset[Life]],
+    spent: set[frozenset[Lifetime]],
     *,
     alone: bool,
     in_turn: bool,
@@ -257,12 +257,12 @@ def _named(
     return explain(written, named, alone=alone, in_turn=in_turn)
 
 
-def _unnamed(taking: _Taking, results: Sequence[Result], given: set[int]) -> dict[frozenset[Life], list[Result]]:
+def _unnamed(taking: _Taking, results: Sequence[Result], given: set[int]) -> dict[frozenset[Lifetime], list[Result]]:
     """Those that may have fed it though the columns do not say so, by the datasets that they are from.
 
     Ten reads of one table are one possibility. `given` are given ones whose columns nothing that was written has.
     """
-    found: dict[frozenset[Life], list[Result]] = defaultdict(list)
+    found: dict[frozenset[Lifetime], list[Result]] = defaultdict(list)
     written = taking.written
     for result in results if not written.single and not written.inlined else ():
         untold = id(result) in given or not (result.names and written.names)
@@ -272,10 +272,10 @@ def _unnamed(taking: _Taking, results: Sequence[Result], given: set[int]) -> dic
 
 
 def _without_doubt(
-    possible: Sequence[tuple[_Taking, Mapping[frozenset[Life], Sequence[Result]]]],
+    possible: Sequence[tuple[_Taking, Mapping[frozenset[Lifetime], Sequence[Result]]]],
 ) -> dict[int, list[Result]]:
     """By taking: the only one that can have fed it, one that can have fed nothing else, or the only new one."""
-    fed_by: dict[frozenset[Life], set[Life | UUID]] = defaultdict(set)
+    fed_by: dict[frozenset[Lifetime], set[Lifetime | UUID]] = defaultdict(set)
     for taking, sources in possible:
         for some in sources:
             fed_by[some].add(taking.target)
@@ -290,7 +290,7 @@ def _without_doubt(
     return found
 
 
-def _unordered(possible: Mapping[frozenset[Life], Sequence[Result]], chosen: Sequence[Result]) -> Explanation:
+def _unordered(possible: Mapping[frozenset[Lifetime], Sequence[Result]], chosen: Sequence[Result]) -> Explanation:
     results = chosen or [result for some in possible.values() for result in some]
     pairs = [(one, _SAME_FLOW) for result in results for one in result.rows]
     among = possibilities(pairs, (), ())

@@ -21,7 +21,7 @@ _Key = tuple[Dataset, bool]
 
 
 @dataclass(slots=True, eq=False)
-class Life:
+class Lifetime:
     """A dataset from its creation in this run (`created`), or from before it, to its drop, under whatever names.
 
     `birth` is the name under which the run first met it, `name` its last; `replaces`: something else went by that name
@@ -74,59 +74,59 @@ class Life:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class ResolvedStep:
     """A step with the lives that its datasets meant at that moment.
 
     `moved` got other names by it; `renews`: what the target held before is not there any more.
     """
 
     step: Step
-    sources: tuple[Life, ...] = ()
-    target: Life | None = None
-    moved: tuple[Life, ...] = ()
-    by_uri: dict[str, Life] = field(default_factory=dict)
+    sources: tuple[Lifetime, ...] = ()
+    target: Lifetime | None = None
+    moved: tuple[Lifetime, ...] = ()
+    by_uri: dict[str, Lifetime] = field(default_factory=dict)
     renews: bool = False
 
 
-class Lives:
+class Lifetimes:
     """Who goes by which name, statement by statement."""
 
     def __init__(self) -> None:
-        self.all: list[Life] = []
-        self._live: dict[_Key, Life] = {}
-        self._by_name: dict[Dataset, list[Life]] = defaultdict(list)
+        self.all: list[Lifetime] = []
+        self._live: dict[_Key, Lifetime] = {}
+        self._by_name: dict[Dataset, list[Lifetime]] = defaultdict(list)
         self._known: dict[str, EventDataset] = {}
         self._renamed_by: set[UUID] = set()
 
-    def place(self, step: Step) -> Placed:
+    def place(self, step: Step) -> ResolvedStep:
         """The lives that a step meant; what it did to them is done."""
         for dataset in (*step.inputs, *([step.output] if step.output else [])):
             self._known[dataset.uri] = dataset
         if step.effect in ("rename", "swap") and step.info.renames:
             if step.info.id in self._renamed_by:
                 # a SWAP has two outputs, and so two events, of one statement
-                return Placed(step)
+                return ResolvedStep(step)
             self._renamed_by.add(step.info.id)
-            return Placed(step, moved=self._rename(step.info.renames, swap=step.effect == "swap"))
+            return ResolvedStep(step, moved=self._rename(step.info.renames, swap=step.effect == "swap"))
         if step.operation == "misc":
-            return Placed(step)
+            return ResolvedStep(step)
         sources = tuple(dict.fromkeys(self._find(i) for i in step.inputs))
         for life in sources:
             life.read = True
         by_uri = {i.uri: self._find(i) for i in step.inputs}
         if step.output is None:
-            return Placed(step, sources, by_uri=by_uri)
+            return ResolvedStep(step, sources, by_uri=by_uri)
         renews = step.effect in ("truncate", "overwrite", "create", "clone") or step.operation == "create"
         target = self._change(step, step.output)
-        return Placed(step, sources, target, by_uri={step.output.uri: target, **by_uri}, renews=renews)
+        return ResolvedStep(step, sources, target, by_uri={step.output.uri: target, **by_uri}, renews=renews)
 
-    def named(self, dataset: Dataset) -> Life | None:
+    def named(self, dataset: Dataset) -> Lifetime | None:
         """Who goes by a name at the end of the run, or went by it last."""
         if life := self._live.get((dataset, False)) or self._live.get((dataset, True)):
             return life
         return next(reversed(self._by_name.get(dataset, [])), None)
 
-    def _change(self, step: Step, output: EventDataset) -> Life:
+    def _change(self, step: Step, output: EventDataset) -> Lifetime:
         if step.operation == "create":
             life = self._create(output)
         else:
@@ -146,7 +146,7 @@ class Lives:
             life.effects.add("fill")
         return life
 
-    def _find(self, dataset: EventDataset) -> Life:
+    def _find(self, dataset: EventDataset) -> Lifetime:
         """The life that goes by this name now; one from before the run when the run has not met it yet."""
         key = (dataset.dataset, dataset.temporary)
         if life := self._live.get(key):
@@ -160,23 +160,23 @@ class Lives:
     def _met_lasting(self, dataset: Dataset) -> bool:
         return any(not life.temporary for life in self._by_name.get(dataset, ()))
 
-    def _create(self, dataset: EventDataset) -> Life:
+    def _create(self, dataset: EventDataset) -> Lifetime:
         if life := self._live.get((dataset.dataset, dataset.temporary)):
             return life
         return self._begin(dataset, created=True)
 
-    def _begin(self, dataset: EventDataset, *, created: bool) -> Life:
+    def _begin(self, dataset: EventDataset, *, created: bool) -> Lifetime:
         name = dataset.dataset
-        life = Life(name, name, dataset.kind, created=created, temporary=dataset.temporary)
+        life = Lifetime(name, name, dataset.kind, created=created, temporary=dataset.temporary)
         self.all.append(life)
         self._take_name(life, name)
         return life
 
-    def _drop(self, life: Life) -> None:
+    def _drop(self, life: Lifetime) -> None:
         life.dropped = True
         self._live.pop((life.name, life.temporary), None)
 
-    def _rename(self, pairs: Iterable[tuple[str, str]], *, swap: bool) -> tuple[Life, ...]:
+    def _rename(self, pairs: Iterable[tuple[str, str]], *, swap: bool) -> tuple[Lifetime, ...]:
         """All at once: in a chain of renames, as in a swap, each name means what it meant before the statement."""
         named = [(self._by_uri(old), self._by_uri(new)) for old, new in pairs]
         moves = [(old, new) for old, new in named if old and new]
@@ -191,7 +191,7 @@ class Lives:
             self._take_name(life, new.dataset)
         return tuple(life for life, _ in moving)
 
-    def _take_name(self, life: Life, name: Dataset) -> None:
+    def _take_name(self, life: Lifetime, name: Dataset) -> None:
         key = (name, life.temporary)
         if other := self._live.get(key):
             other.dropped = True
@@ -213,7 +213,7 @@ class Lives:
         return EventDataset(namespace=dataset.namespace, name=dataset.name)
 
 
-def place(steps: Iterable[Step]) -> tuple[list[Placed], Lives]:
+def place(steps: Iterable[Step]) -> tuple[list[ResolvedStep], Lifetimes]:
     """All steps with the lives they meant, in order."""
-    lives = Lives()
+    lives = Lifetimes()
     return [lives.place(step) for step in steps], lives

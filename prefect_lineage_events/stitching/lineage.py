@@ -11,7 +11,7 @@ from prefect_lineage_events import encoding
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.stitching.columns import STAR, Schemas, with_types
 from prefect_lineage_events.stitching.dataflow import Fed
-from prefect_lineage_events.stitching.lifetimes import Life, Placed
+from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
 from prefect_lineage_events.stitching.model import Bundle, Column, ColumnEdge, DatasetUse, Edge, How, UnknownSource
 from prefect_lineage_events.stitching.provenance import Origin, surer
 from prefect_lineage_events.stitching.steps import Scope, Step
@@ -19,14 +19,14 @@ from prefect_lineage_events.stitching.steps import Scope, Step
 # Beyond that many edges the largest products of sources and targets are told as such.
 MAX_EDGES = 5_000
 
-_Feeding = tuple[Life, How]
+_Feeding = tuple[Lifetime, How]
 
 
 @dataclass(slots=True)
 class _Side:
     """The lives behind one name, and the statements that touched it."""
 
-    lives: dict[Life, None] = field(default_factory=dict)
+    lives: dict[Lifetime, None] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     columns: dict[str, None] = field(default_factory=dict)
 
@@ -43,13 +43,15 @@ class Picture:
     unknown: tuple[UnknownSource, ...]
 
 
-def created_in(placed: Iterable[Placed]) -> frozenset[Dataset]:
+def created_in(placed: Iterable[ResolvedStep]) -> frozenset[Dataset]:
     """The names of what was created, then and now."""
     made = [p.target for p in placed if p.target and p.target.created]
     return frozenset(name for life in made for name in (life.birth, life.name))
 
 
-def picture(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas, created: Collection[Dataset]) -> Picture:
+def build_lineage(
+    placed: Sequence[ResolvedStep], fed: Sequence[Fed], schemas: Schemas, created: Collection[Dataset]
+) -> Picture:
     """The picture of a run or of a part of it; `created` is what the whole run created."""
     inputs: dict[Dataset, _Side] = defaultdict(_Side)
     outputs: dict[Dataset, _Side] = defaultdict(_Side)
@@ -85,13 +87,13 @@ def picture(placed: Sequence[Placed], fed: Sequence[Fed], schemas: Schemas, crea
     )
 
 
-def _touch(side: _Side, life: Life, step: Step | None = None) -> None:
+def _touch(side: _Side, life: Lifetime, step: Step | None = None) -> None:
     side.lives[life] = None
     if step:
         side.steps.append(step)
 
 
-def _never_there(life: Life, created: Collection[Dataset]) -> bool:
+def _never_there(life: Lifetime, created: Collection[Dataset]) -> bool:
     """DROP TABLE IF EXISTS, or any DROP in front of a CREATE: nobody knows that there was something to drop."""
     if life.created or life.read:
         return False
@@ -130,7 +132,7 @@ def _bundle(scopes: Iterable[Scope], sources: Iterable[_Feeding], writes: Iterab
     )
 
 
-def _edges(placed: Iterable[Placed], fed: Iterable[Fed], inputs: dict[Dataset, _Side]) -> tuple[Edge, ...]:
+def _edges(placed: Iterable[ResolvedStep], fed: Iterable[Fed], inputs: dict[Dataset, _Side]) -> tuple[Edge, ...]:
     edges: dict[tuple[Dataset, Dataset], How] = {}
     for source, target, how in _table_edges(placed, fed):
         edges[source.as_source, target.as_target] = surer(edges.get((source.as_source, target.as_target)), how)
@@ -138,7 +140,7 @@ def _edges(placed: Iterable[Placed], fed: Iterable[Fed], inputs: dict[Dataset, _
     return tuple(Edge(source, target, how) for (source, target), how in sorted(edges.items()))
 
 
-def _columns(placed: Iterable[Placed], fed: Iterable[Fed], schemas: Schemas) -> tuple[ColumnEdge, ...]:
+def _columns(placed: Iterable[ResolvedStep], fed: Iterable[Fed], schemas: Schemas) -> tuple[ColumnEdge, ...]:
     columns: dict[tuple[Dataset, str, Dataset, str, str], bool] = {}
     for origin, target, name in _column_edges(placed, fed, schemas):
         key = (origin.life.as_source, origin.column, target.as_target, name, origin.transformation)
@@ -146,7 +148,7 @@ def _columns(placed: Iterable[Placed], fed: Iterable[Fed], schemas: Schemas) -> 
     return tuple(ColumnEdge(*key, inferred=inferred) for key, inferred in sorted(columns.items()))
 
 
-def _table_edges(placed: Iterable[Placed], fed: Iterable[Fed]) -> Iterator[tuple[Life, Life, How]]:
+def _table_edges(placed: Iterable[ResolvedStep], fed: Iterable[Fed]) -> Iterator[tuple[Lifetime, Lifetime, How]]:
     for write in fed:
         for source, how in write.by.sources.items():
             yield source, write.target, how
@@ -154,14 +156,16 @@ def _table_edges(placed: Iterable[Placed], fed: Iterable[Fed]) -> Iterator[tuple
         yield life, life, "sql"
 
 
-def _column_edges(placed: Iterable[Placed], fed: Iterable[Fed], schemas: Schemas) -> Iterator[tuple[Origin, Life, str]]:
+def _column_edges(
+    placed: Iterable[ResolvedStep], fed: Iterable[Fed], schemas: Schemas
+) -> Iterator[tuple[Origin, Lifetime, str]]:
     """Columns of datasets that fed the target: no column edge without its table's."""
     for write in fed:
         for name, origins in write.by.columns.values():
             for origin in origins:
                 if origin.life in write.by.sources:
                     yield origin, write.target, schemas.spelled(write.target, name)
-        for origin in write.by.deciding:
+        for origin in write.by.row_filters:
             if origin.life in write.by.sources:
                 yield origin, write.target, STAR
     for life in _renamed(placed):
@@ -193,7 +197,7 @@ def _columns_without_source(writes: Iterable[Fed], schemas: Schemas) -> tuple[st
     return tuple(name for name, is_known in known.items() if not is_known)
 
 
-def _renamed(placed: Iterable[Placed]) -> dict[Life, None]:
+def _renamed(placed: Iterable[ResolvedStep]) -> dict[Lifetime, None]:
     return {life: None for one in placed for life in one.moved if life.renamed and not life.gone}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from prefect_lineage_events.stitching.lifetimes import Life
+from prefect_lineage_events.stitching.lifetimes import Lifetime
 from prefect_lineage_events.stitching.model import How
 
 DIRECT = frozenset({"IDENTITY", "TRANSFORMATION", "AGGREGATION"})
@@ -21,7 +21,7 @@ _SURENESS: dict[How, int] = {"sql": 0, "recorded": 1, "asset": 2, "same task": 3
 class Origin(NamedTuple):
     """A column of a lasting dataset, and what became of its values on the way."""
 
-    life: Life
+    life: Lifetime
     column: str
     transformation: str = "IDENTITY"
     inferred: bool = False
@@ -32,22 +32,22 @@ Origins = dict[Origin, None]
 
 
 @dataclass(slots=True)
-class Relation:
+class Provenance:
     """`sources` fed it; `columns` by casefolded name are (name as spelled, where its values come from).
 
-    `deciding` columns (JOIN, FILTER, ...) decided over its rows; columns of `stars` went in under their own names, but
-    nobody knows which there are. A column without origins came out of Python, and is of an unknown source. `perhaps`
+    `row_filters` are columns (JOIN, FILTER, ...) that decided over its rows; columns of `stars` went in under their own
+    names, which are not known. A column without origins came out of Python, and is of an unknown source. `perhaps`
     are lives that may have fed it; `unsure`: its sources are not known, or perhaps not all.
     """
 
-    sources: dict[Life, How] = field(default_factory=dict)
+    sources: dict[Lifetime, How] = field(default_factory=dict)
     columns: dict[str, tuple[str, Origins]] = field(default_factory=dict)
-    deciding: Origins = field(default_factory=dict)
-    stars: dict[Life, None] = field(default_factory=dict)
-    perhaps: dict[Life, None] = field(default_factory=dict)
+    row_filters: Origins = field(default_factory=dict)
+    stars: dict[Lifetime, None] = field(default_factory=dict)
+    perhaps: dict[Lifetime, None] = field(default_factory=dict)
     unsure: bool = False
 
-    def fed_by(self, life: Life, how: How) -> None:
+    def fed_by(self, life: Lifetime, how: How) -> None:
         self.sources[life] = surer(self.sources.get(life), how)
 
     def column(self, name: str) -> Origins:
@@ -65,32 +65,32 @@ class Relation:
         _, known = self.columns.setdefault(name.casefold(), (name, {}))
         known.update(dict.fromkeys(origins))
 
-    def take(self, other: Relation) -> None:
+    def take(self, other: Provenance) -> None:
         """Rows of another relation come in beside those that are there."""
         for life, how in other.sources.items():
             self.fed_by(life, how)
         for name, origins in other.columns.values():
             self.put(name, origins)
-        self.deciding.update(other.deciding)
+        self.row_filters.update(other.row_filters)
         self.stars.update(other.stars)
         self.doubt_as(other)
 
-    def doubt_as(self, other: Relation) -> None:
+    def doubt_as(self, other: Provenance) -> None:
         """Copy what is not known of rows that came in: it is not known of these either."""
         self.perhaps.update(other.perhaps)
         self.unsure = self.unsure or other.unsure
 
     def size(self) -> int:
         """Relations only grow: of the same size, it is the same."""
-        return len(self.sources) + len(self.deciding) + sum(len(origins) for _, origins in self.columns.values())
+        return len(self.sources) + len(self.row_filters) + sum(len(origins) for _, origins in self.columns.values())
 
     def names(self) -> list[str]:
         return [name for name, _ in self.columns.values()]
 
 
-def together(relations: Iterable[Relation]) -> Relation:
+def together(relations: Iterable[Provenance]) -> Provenance:
     """All their rows, beside each other."""
-    whole = Relation()
+    whole = Provenance()
     for relation in relations:
         whole.take(relation)
     return whole

@@ -18,7 +18,7 @@ from prefect_lineage_events.events import EventColumnEdge, EventDataset, Stateme
 from prefect_lineage_events.history.model import RunHistory
 from prefect_lineage_events.stitching.columns import STAR, Schemas
 from prefect_lineage_events.stitching.dataflow import Dataflow
-from prefect_lineage_events.stitching.lifetimes import Life, place
+from prefect_lineage_events.stitching.lifetimes import Lifetime, place
 from prefect_lineage_events.stitching.model import Column
 from prefect_lineage_events.stitching.provenance import DIRECT
 from prefect_lineage_events.stitching.rows_in_memory import Rows
@@ -126,7 +126,7 @@ def _step(handed: Rows, schemas: Schemas, scope: Scope, at: dt.datetime, name: s
     )
 
 
-def _event_dataset(life: Life, schemas: Schemas) -> EventDataset:
+def _event_dataset(life: Lifetime, schemas: Schemas) -> EventDataset:
     columns = tuple(EventColumn(name=c.name, type=c.type) for c in schemas.columns(life))
     return EventDataset(namespace=life.as_source.namespace, name=life.as_source.name, kind=life.kind, columns=columns)
 

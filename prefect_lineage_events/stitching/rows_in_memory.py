@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from prefect_lineage_events.stitching.lifetimes import Life, Placed
-from prefect_lineage_events.stitching.provenance import Relation
+from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
+from prefect_lineage_events.stitching.provenance import Provenance
 
 # A time, and the place of the statement among those of the run.
 Moment = tuple[dt.datetime, int]
@@ -23,16 +23,16 @@ class Rows:
     began. `threads` are those in which it ran; none where it was another run.
     """
 
-    relation: Relation
+    relation: Provenance
     names: frozenset[str]
     count: int | None
     executions: int
     began: Moment
     last: dt.datetime
     threads: frozenset[str]
-    read: Placed
+    read: ResolvedStep
 
-    sources: frozenset[Life] = field(init=False)
+    sources: frozenset[Lifetime] = field(init=False)
     counts: frozenset[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,12 +78,12 @@ def levels(threads: Iterable[str]) -> list[str]:
     return [".".join(parts[:end]) for end in range(len(parts), -1, -1)]
 
 
-def hands_over(placed: Placed) -> bool:
+def hands_over(placed: ResolvedStep) -> bool:
     """Does the statement hand rows to Python: those that it reads, or those of its table that it returns?"""
     step = placed.step
     return (step.reads and not step.guessed) or (step.returns and placed.target is not None)
 
 
-def passing(placed: Placed) -> bool:
+def passing(placed: ResolvedStep) -> bool:
     """Are some of these rows of tables that are gone when the run ends?"""
     return any(life.gone for life in ((placed.target,) if placed.target else placed.sources))

@@ -14,8 +14,8 @@ from prefect_lineage_events.history.model import RunHistory
 from prefect_lineage_events.stitching.column_resolution import analysed_again
 from prefect_lineage_events.stitching.columns import Schemas
 from prefect_lineage_events.stitching.dataflow import Dataflow, Fed
-from prefect_lineage_events.stitching.lifetimes import Placed, place
-from prefect_lineage_events.stitching.lineage import created_in, picture
+from prefect_lineage_events.stitching.lifetimes import ResolvedStep, place
+from prefect_lineage_events.stitching.lineage import build_lineage, created_in
 from prefect_lineage_events.stitching.model import Lineage, Reanalysis, RunLineage, StatementSummary
 from prefect_lineage_events.stitching.reanalysis import Reports, read_anew
 from prefect_lineage_events.stitching.related_runs import columns_above, with_handed
@@ -54,9 +54,9 @@ def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: Report
 
 
 def _lineage(
-    placed: Sequence[Placed], fed: Sequence[Fed], *, schemas: Schemas, everything: Sequence[Placed]
+    placed: Sequence[ResolvedStep], fed: Sequence[Fed], *, schemas: Schemas, everything: Sequence[ResolvedStep]
 ) -> Lineage:
-    seen = picture(placed, fed, schemas, created_in(everything))
+    seen = build_lineage(placed, fed, schemas, created_in(everything))
     own = (one.step for one in placed if not one.step.handed)
     statements = tuple(_summaries(own))
     return Lineage(seen.inputs, seen.outputs, seen.edges, seen.columns, statements, seen.bundles, seen.unknown)

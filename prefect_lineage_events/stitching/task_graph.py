@@ -20,7 +20,7 @@ from prefect_lineage_events.stitching.steps import Scope
 Covers = Callable[[Collection[UUID], frozenset[str]], bool]
 
 
-class Givers:
+class UpstreamTasks:
     """Follows the task graph upwards, past tasks that wrote nothing: a result of one that `wrote` only says so."""
 
     def __init__(self, tasks: Mapping[UUID, TaskRun], wrote: Collection[Scope], covers: Covers) -> None:

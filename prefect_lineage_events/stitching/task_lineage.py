@@ -10,18 +10,18 @@ from uuid import UUID, uuid5
 
 from prefect_lineage_events.history.model import RunHistory, TaskRun
 from prefect_lineage_events.stitching.dataflow import Fed
-from prefect_lineage_events.stitching.lifetimes import Placed
+from prefect_lineage_events.stitching.lifetimes import ResolvedStep
 from prefect_lineage_events.stitching.model import Lineage, TaskLineage
 from prefect_lineage_events.stitching.steps import Scope, scopes_of
 
 _MARK = " (task)"
 _LATE = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
 # Gives the lineage of some statements of a run and of what fed their outputs.
-Part = Callable[[Sequence[Placed], Sequence[Fed]], Lineage]
+Part = Callable[[Sequence[ResolvedStep], Sequence[Fed]], Lineage]
 
 
 def lineage_by_task(
-    history: RunHistory, placed: Sequence[Placed], fed: Sequence[Fed], part: Part
+    history: RunHistory, placed: Sequence[ResolvedStep], fed: Sequence[Fed], part: Part
 ) -> tuple[TaskLineage, ...]:
     """The lineage of each task that touched data, in the order in which the tasks began.
 
@@ -30,7 +30,7 @@ def lineage_by_task(
     """
     tasks = _known_tasks(history, scopes_of(p.step for p in placed))
     names = _names(tasks)
-    its_placed: dict[str, list[Placed]] = defaultdict(list)
+    its_placed: dict[str, list[ResolvedStep]] = defaultdict(list)
     its_fed: dict[str, list[Fed]] = defaultdict(list)
     for one in placed:
         for name in {names[scope] for scope in one.step.scopes if scope in names}:
@@ -50,7 +50,7 @@ def lineage_by_task(
     )
 
 
-def lineage_of_body(placed: Sequence[Placed], fed: Sequence[Fed], part: Part, *, whole: Lineage) -> Lineage:
+def lineage_of_body(placed: Sequence[ResolvedStep], fed: Sequence[Fed], part: Part, *, whole: Lineage) -> Lineage:
     """Lineage of what no task did. `whole` is that of the whole run, which is the body's where there are no tasks."""
     if scopes_of(p.step for p in placed) <= {None}:
         return whole

@@ -11,14 +11,14 @@ from prefect.events import emit_event
 from prefect.runtime import flow_run, task_run
 
 from prefect_lineage_events.assembler import assemble, report, sweep_state
-from prefect_lineage_events.assembler.assemble import Assembled, Order, assemble_run
+from prefect_lineage_events.assembler.assemble import AssemblyOptions, AssemblyResult, assemble_run
 from prefect_lineage_events.assembler.sweep import sweep_runs
 from prefect_lineage_events.history.model import Completeness, RunHistory
 from prefect_lineage_events.history.reader import Patience
 from tests.assembler.loads import daily_load, now, stored
 from tests.by_hand import closing, current_run, emit_writes, read
 
-ORDER = Order(patience=Patience(completeness=20, settle=5))
+ORDER = AssemblyOptions(patience=Patience(completeness=20, settle=5))
 
 
 def with_history(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
@@ -52,13 +52,13 @@ def test_what_retention_left_of_a_runs_kin_does_not_replace_what_was_sent(target
     run_id = daily_load()
     assemble_run(client, run_id, ORDER)
     told = list(target.events)
-    with_history(monkeypatch, completeness=Completeness(open_kin=(run_id,)))
+    with_history(monkeypatch, completeness=Completeness(incomplete_related_runs=(run_id,)))
     assert assemble_run(client, run_id, replace(ORDER, force=True)).outcome == "events gone"
     assert target.events == told
 
 
 def test_a_subflow_is_assembled_again_when_the_parent_that_handed_it_rows_has_told_all(target, client):
-    during: list[Assembled] = []
+    during: list[AssemblyResult] = []
     swept: list[set[UUID]] = []
 
     @task

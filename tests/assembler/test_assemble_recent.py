@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from prefect_lineage_events.assembler import sweep
-from prefect_lineage_events.assembler.assemble import Assembled, Order, Outcome
+from prefect_lineage_events.assembler.assemble import AssemblyOptions, AssemblyResult, Outcome
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.history import api, event_log
 from prefect_lineage_events.history.event_log import Window
@@ -40,13 +40,13 @@ class Gathering:
     def closed(self, _: object, window: Window) -> list[UUID]:
         return [id_ for id_, end in self.ends.items() if window.since <= end <= self.now]
 
-    def assemble(self, _: object, runs: Iterable[FlowRun], order: Order) -> Summary:
+    def assemble(self, _: object, runs: Iterable[FlowRun], order: AssemblyOptions) -> Summary:
         assert order.announcements is not None, "all of them are announced together"
         ids = [one.id for one in runs]
         self.assembled.append(ids)
         outcomes: dict[UUID, Outcome] = {id_: "too early" if id_ in self.early else "sent" for id_ in ids}
         self.early -= set(ids)
-        return Summary(assembled=[Assembled(id_, "nightly", outcome) for id_, outcome in outcomes.items()])
+        return Summary(assembled=[AssemblyResult(id_, "nightly", outcome) for id_, outcome in outcomes.items()])
 
 
 def run(id_: UUID) -> FlowRun:
@@ -55,14 +55,14 @@ def run(id_: UUID) -> FlowRun:
 
 def test_without_a_time_it_looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
     gathering = Gathering(monkeypatch, {FIRST: -5, SECOND: 5})
-    assert [a.flow_run_id for a in sweep.assemble_recent(None, Order()).assembled] == [FIRST]  # type: ignore[arg-type]
+    assert [a.flow_run_id for a in sweep.assemble_recent(None, AssemblyOptions()).assembled] == [FIRST]  # type: ignore[arg-type]
     assert (gathering.now, gathering.assembled) == (NOON, [[FIRST]])
 
 
 def test_what_ends_meanwhile_is_taken_and_each_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
     gathering = Gathering(monkeypatch, {FIRST: -5, SECOND: 25})
     until = NOON + dt.timedelta(seconds=48)
-    summary = sweep.assemble_recent(None, Order(), until)  # type: ignore[arg-type]
+    summary = sweep.assemble_recent(None, AssemblyOptions(), until)  # type: ignore[arg-type]
     assert [a.flow_run_id for a in summary.assembled] == [FIRST, SECOND]
     assert [ids for ids in gathering.assembled if ids] == [[FIRST], [SECOND]]
     assert gathering.now == until
@@ -70,10 +70,10 @@ def test_what_ends_meanwhile_is_taken_and_each_run_once(monkeypatch: pytest.Monk
 
 def test_a_run_that_was_too_early_is_looked_at_again_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     Gathering(monkeypatch, {FIRST: -5}, early=[FIRST])
-    summary = sweep.assemble_recent(None, Order(), NOON + dt.timedelta(seconds=30))  # type: ignore[arg-type]
+    summary = sweep.assemble_recent(None, AssemblyOptions(), NOON + dt.timedelta(seconds=30))  # type: ignore[arg-type]
     assert [(a.flow_run_id, a.outcome) for a in summary.assembled] == [(FIRST, "sent")]
 
 
 def test_what_is_too_early_to_the_end_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     Gathering(monkeypatch, {FIRST: -5}, early=[FIRST])
-    assert [a.outcome for a in sweep.assemble_recent(None, Order()).assembled] == ["too early"]  # type: ignore[arg-type]
+    assert [a.outcome for a in sweep.assemble_recent(None, AssemblyOptions()).assembled] == ["too early"]  # type: ignore[arg-type]

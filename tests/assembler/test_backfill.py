@@ -11,7 +11,7 @@ from prefect import flow, task
 from prefect.events import emit_event
 from prefect.runtime import flow_run, task_run
 
-from prefect_lineage_events.assembler.assemble import Assembled
+from prefect_lineage_events.assembler.assemble import AssemblyResult
 from prefect_lineage_events.assembler.backfill import Progress, parse_window
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.flows import assemble, backfill
@@ -59,7 +59,7 @@ def test_the_bar_and_the_table_tell_of_what_was_done_so_far(target, client):
     run_id = daily_load()
     shown = Progress(client, None, total=4)
     shown._moved -= 10
-    shown.move(1, Summary(assembled=[Assembled(run_id, "daily load", "sent")]))
+    shown.move(1, Summary(assembled=[AssemblyResult(run_id, "daily load", "sent")]))
     bar, table = (client.request("GET", f"/artifacts/{id_}").json() for id_ in (shown._bar, shown._table))
     assert bar["data"] == 25.0
     assert json.loads(table["data"]) == [{"flow run": str(run_id), "flow": "daily load", "outcome": "sent"}]

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from prefect_lineage_events.assembler.assemble import Assembled
+from prefect_lineage_events.assembler.assemble import AssemblyResult
 from prefect_lineage_events.assembler.batch import _count
 from prefect_lineage_events.assembler.summary import Summary, SweepError
 from prefect_lineage_events.history.model import FlowRun
@@ -20,10 +20,10 @@ def run(name: str = "nightly", started: dt.datetime = NOON) -> FlowRun:
 
 
 def test_summaries_add_up():
-    first = Summary(assembled=[Assembled(uuid4(), "a", "sent")], already_done=2, gone=[run()], history_begins=NOON)
+    first = Summary(assembled=[AssemblyResult(uuid4(), "a", "sent")], already_done=2, gone=[run()], history_begins=NOON)
     whole = Summary()
     whole.add(first)
-    whole.add(Summary(assembled=[Assembled(uuid4(), "b", "no lineage")], already_done=1, left=[run()]))
+    whole.add(Summary(assembled=[AssemblyResult(uuid4(), "b", "no lineage")], already_done=1, left=[run()]))
     assert str(whole) == (
         "1 no lineage, 1 sent, 3 done before, 1 left for the next time, "
         "1 run whose events Prefect has deleted (its history begins 2026-05-01T12:00:00+00:00)"
@@ -32,14 +32,14 @@ def test_summaries_add_up():
 
 def test_what_was_analysed_again_is_told():
     told = Reanalysis(again=5, changed=2, textless=1)
-    summary = Summary(assembled=[Assembled(uuid4(), "a", "sent", reanalysis=told)])
+    summary = Summary(assembled=[AssemblyResult(uuid4(), "a", "sent", reanalysis=told)])
     assert "5 statements analysed again, 2 of them understood otherwise" in str(summary)
     assert "1 whose text was not kept" in str(summary)
 
 
 def test_each_run_is_told_of_what_needs_a_look_first():
     failed, busy, gone = run("failed"), run("busy"), run("gone")
-    sent = Assembled(uuid4(), "sent", "sent", 1, ("400: no",), lacks=("emitter 1: events 4-7",))
+    sent = AssemblyResult(uuid4(), "sent", "sent", 1, ("400: no",), lacks=("emitter 1: events 4-7",))
     summary = Summary(assembled=[sent], failed=[(failed, "503")], busy=[busy], gone=[gone])
     assert [(name, outcome) for _, name, outcome in summary.outcomes()] == [
         ("failed", "failed: 503"),
@@ -67,6 +67,6 @@ def test_who_runs_us_sees_red_when_runs_failed():
 )
 def test_a_run_whose_events_were_deleted_is_not_taken_for_one_without_lineage(outcome, started, begins, gone):
     summary, one = Summary(history_begins=begins), run(started=started)
-    _count(Assembled(one.id, one.flow_name, outcome), one, summary)
+    _count(AssemblyResult(one.id, one.flow_name, outcome), one, summary)
     assert bool(summary.gone) == gone
     assert bool(summary.assembled) != gone

@@ -276,7 +276,7 @@ def test_incomplete_runs_wait_by_name_for_the_time_that_is_set(monkeypatch):
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INCOMPLETE_HOURS", "2")
     settings.cache_clear()
     fresh, old = run_that_ended(115), run_that_ended(125)
-    told = [one_run.Assembled(r.id, r.flow_name, "sent", lacks=("emitter 1: events 4-7",)) for r in (fresh, old)]
+    told = [one_run.AssemblyResult(r.id, r.flow_name, "sent", lacks=("emitter 1: events 4-7",)) for r in (fresh, old)]
     (waiting,) = next_state(Summary(assembled=told, incomplete=[fresh, old])).waiting
     assert (waiting.flow_run_id, waiting.reason) == (fresh.id, "lacks emitter 1: events 4-7")
 
@@ -284,7 +284,7 @@ def test_incomplete_runs_wait_by_name_for_the_time_that_is_set(monkeypatch):
 @pytest.mark.parametrize(("attempts", "waits"), [(0, True), (sweep_module.KIN_TRIES - 1, True), (50, False)])
 def test_a_run_waits_for_its_kin_but_not_for_ever(attempts, waits):
     run, kin = run_that_ended(60 * 30), uuid4()
-    told = one_run.Assembled(run.id, "f", "sent", lacks=("what run 1 handed over",), waits_for=(kin,))
+    told = one_run.AssemblyResult(run.id, "f", "sent", lacks=("what run 1 handed over",), waits_for=(kin,))
     before = (sweep_state.Waiting(run.id, "f", run.ended, "", attempts, (kin,)),) if attempts else ()
     after = next_state(Summary(assembled=[told], incomplete=[run]), before)
     assert [w.flow_run_id for w in after.waiting] == ([run.id] if waits else [])
@@ -292,7 +292,7 @@ def test_a_run_waits_for_its_kin_but_not_for_ever(attempts, waits):
 
 def test_what_can_never_arrive_is_not_waited_for():
     run = run_that_ended(1)
-    told = one_run.Assembled(run.id, "f", "sent", lacks=("event 1 cannot be read",), awaits=False)
+    told = one_run.AssemblyResult(run.id, "f", "sent", lacks=("event 1 cannot be read",), awaits=False)
     assert not next_state(Summary(assembled=[told], incomplete=[run])).waiting
 
 
@@ -364,7 +364,7 @@ def test_a_killed_sweep_is_gone_on_with_where_it_had_come_to(target, client, mon
 
     monkeypatch.setattr(sweep_module, "assemble_each", killed_in_the_second_part)
     with pytest.raises(KeyboardInterrupt):
-        sweep_module.sweep_runs(client, one_run.Order())
+        sweep_module.sweep_runs(client, one_run.AssemblyOptions())
     mark = sweep_state.read(client).mark
     assert started - STEP * 2 <= mark < started - STEP
 

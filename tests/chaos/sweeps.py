@@ -6,7 +6,7 @@ import datetime as dt
 
 from prefect import get_client
 
-from prefect_lineage_events.assembler.assemble import Order
+from prefect_lineage_events.assembler.assemble import AssemblyOptions
 from prefect_lineage_events.assembler.sweep import sweep_runs
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.reader import Patience
@@ -17,4 +17,4 @@ def sweep_later(monkeypatch, minutes: float) -> None:
     now = api.now
     with monkeypatch.context() as later, get_client(sync_client=True) as client:
         later.setattr(api, "now", lambda client: now(client) + dt.timedelta(minutes=minutes))
-        sweep_runs(client, Order(patience=Patience(completeness=0), hasty=True, busy_patience=0))
+        sweep_runs(client, AssemblyOptions(patience=Patience(completeness=0), hasty=True, busy_patience=0))

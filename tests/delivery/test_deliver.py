@@ -204,7 +204,7 @@ def test_a_transport_that_cannot_be_made_is_the_configurations_fault_and_not_the
     assert not caught.value.soon
 
 
-def alternatives(monkeypatch, first: str, second: str) -> None:
+def fallbacks(monkeypatch, first: str, second: str) -> None:
     transport = {
         "type": "composite",
         "continue_on_success": False,
@@ -215,23 +215,23 @@ def alternatives(monkeypatch, first: str, second: str) -> None:
 
 def test_where_one_of_several_is_enough_the_next_takes_what_the_first_cannot(events, backend, monkeypatch):
     first, second = backend(lambda event: (503, "", {})), backend()
-    alternatives(monkeypatch, first.url, second.url)
+    fallbacks(monkeypatch, first.url, second.url)
     assert send(events) == [None, None]
     assert (len(first.got), second.types()) == (2, ["START", "COMPLETE"])
 
 
 def test_where_one_of_several_is_enough_the_first_is(events, backend, monkeypatch):
     first, second = backend(), backend()
-    alternatives(monkeypatch, first.url, second.url)
+    fallbacks(monkeypatch, first.url, second.url)
     assert send(events) == [None, None]
     assert (first.types(), second.types()) == (["START", "COMPLETE"], [])
 
 
 def test_what_one_of_several_refuses_while_the_others_are_away_is_not_refused(events, backend, monkeypatch):
-    alternatives(monkeypatch, backend(lambda event: (422, "", {})).url, backend(lambda event: (503, "", {})).url)
+    fallbacks(monkeypatch, backend(lambda event: (422, "", {})).url, backend(lambda event: (503, "", {})).url)
     with pytest.raises(TransientDeliveryError, match="503"):
         send(events)
-    alternatives(monkeypatch, backend(lambda event: (422, "a", {})).url, backend(lambda event: (400, "b", {})).url)
+    fallbacks(monkeypatch, backend(lambda event: (422, "a", {})).url, backend(lambda event: (400, "b", {})).url)
     assert send(events)[0] == "HTTP 422: a; HTTP 400: b"
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, deliver
-from prefect_lineage_events.delivery.kafka import DELIVERY_TIMEOUT_MS, fit
+from prefect_lineage_events.delivery.kafka import DELIVERY_TIMEOUT_MS, with_defaults
 from prefect_lineage_events.delivery.targets import targets
 from prefect_lineage_events.openlineage.events import run_events
 from tests.openlineage.conftest import child_of, elt
@@ -108,5 +108,5 @@ def test_a_password_is_not_told(events, configured):
 
 
 def test_a_delivery_is_waited_for_a_minute_unless_told_otherwise():
-    assert fit({"config": {}})["config"]["message.timeout.ms"] == DELIVERY_TIMEOUT_MS
-    assert fit({"config": {"delivery.timeout.ms": 5}})["config"] == {"delivery.timeout.ms": 5}
+    assert with_defaults({"config": {}})["config"]["message.timeout.ms"] == DELIVERY_TIMEOUT_MS
+    assert with_defaults({"config": {"delivery.timeout.ms": 5}})["config"] == {"delivery.timeout.ms": 5}

@@ -18,7 +18,7 @@ from prefect_lineage_events.delivery import transports
 from prefect_lineage_events.delivery.configuration import places
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, deliver
 from prefect_lineage_events.delivery.targets import targets
-from prefect_lineage_events.delivery.transports import Outlet
+from prefect_lineage_events.delivery.transports import OpenTransport
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.settings import settings
 from tests.openlineage.conftest import elt
@@ -37,9 +37,9 @@ def send(events) -> list[str | None]:
     return [refusal for target in targets() for refusal in deliver(events, target)]
 
 
-def http(**config) -> Outlet:
+def http(**config) -> OpenTransport:
     (place,) = places({"type": "http", "url": "http://marquez:5000", **config})
-    return Outlet(place)
+    return OpenTransport(place)
 
 
 def test_large_events_have_time():

@@ -14,7 +14,7 @@ from prefect_lineage_events import datasets
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission.connection_state import ConnectionState
 from prefect_lineage_events.emission.notes import Connection, RowsNote, StatementNote, TransactionNote
-from prefect_lineage_events.emission.processor import Pipeline
+from prefect_lineage_events.emission.processor import NoteProcessor
 from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.emission.transactions import Transaction
 from prefect_lineage_events.events import HistoryEvent, LineageEvent, RunInfo, parse
@@ -112,7 +112,7 @@ class Clock:
 class Bench:
     """A pipeline with everything around it in the test's hands."""
 
-    pipeline: Pipeline
+    pipeline: NoteProcessor
     queue: NoteQueue
     clock: Clock
     sent: list[dict[str, Any]]
@@ -217,7 +217,7 @@ def bench(values: LineageSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         sent.append(event)
         return True
 
-    yield Bench(Pipeline(values, send, queue, clock), queue, clock, sent, script, refuse)
+    yield Bench(NoteProcessor(values, send, queue, clock), queue, clock, sent, script, refuse)
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 
 from prefect_lineage_events import datasets
 from prefect_lineage_events.datasets import Store
-from prefect_lineage_events.emission.analysis import meanings
+from prefect_lineage_events.emission.analysis import analyse
 from prefect_lineage_events.emission.connection_state import ConnectionState
 from prefect_lineage_events.emission.notes import Connection, StatementNote
-from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import TableRef
@@ -32,13 +32,13 @@ class Reader:
         self.state = ConnectionState.of(self.connection)
         self.values = LineageSettings(**values)
 
-    def __call__(self, sql: str, **more: Any) -> list[Draft]:
+    def __call__(self, sql: str, **more: Any) -> list[PendingEvent]:
         note = StatementNote(self.connection, sql, RUN, STARTED, 0.1, True, **more)
-        return [draft for meaning in meanings(note, self.state, self.values) for draft in meaning.drafts]
+        return [draft for meaning in analyse(note, self.state, self.values) for draft in meaning.pending_events]
 
 
-def shape(drafts: list[Draft]) -> list[tuple[str, str | None, list[str]]]:
-    return [(d.operation, d.output and d.output.name, [i.name for i in d.inputs]) for d in drafts]
+def shape(pending_events: list[PendingEvent]) -> list[tuple[str, str | None, list[str]]]:
+    return [(d.operation, d.output and d.output.name, [i.name for i in d.inputs]) for d in pending_events]
 
 
 def test_names_are_completed_and_folded_as_the_store_does() -> None:
@@ -224,7 +224,7 @@ def test_ddl_commits_where_the_store_does_so() -> None:
     state = ConnectionState.of(connection)
     texts = ["create table t (i int)", "truncate table t", "grant select on t to u", "insert into t values (1)"]
     notes = [StatementNote(connection, sql, RUN, STARTED, 0.1, False) for sql in texts]
-    assert [m.statement.commits for note in notes for m in meanings(note, state, LineageSettings())] == [
+    assert [m.statement.commits for note in notes for m in analyse(note, state, LineageSettings())] == [
         True,
         True,
         True,

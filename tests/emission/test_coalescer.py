@@ -6,7 +6,7 @@ import datetime as dt
 from uuid import uuid4
 
 from prefect_lineage_events.emission.coalescer import Coalescer
-from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.events import EventDataset
 from tests.emission.conftest import STARTED, make_run
 
@@ -17,10 +17,10 @@ def dataset(name: str) -> EventDataset:
     return EventDataset(namespace="sqlite:///x", name=name)
 
 
-def draft(operation: str, output: str, source: str = "", **more: object) -> Draft:
+def draft(operation: str, output: str, source: str = "", **more: object) -> PendingEvent:
     inputs = (dataset(source),) if source else ()
     fields = {"run": RUN, "started": STARTED, "fingerprint": f"{operation} {output} {source}"} | more
-    return Draft(operation=operation, output=dataset(output), inputs=inputs, **fields)  # type: ignore[arg-type]
+    return PendingEvent(operation=operation, output=dataset(output), inputs=inputs, **fields)  # type: ignore[arg-type]
 
 
 def told(coalescer: Coalescer) -> list[str]:
@@ -143,6 +143,6 @@ def test_a_very_wide_map_goes_on_in_another_event() -> None:
     coalescer = Coalescer()
     for _ in range(2_500):
         coalescer.add(draft("write", "a", run=make_run(task="load", task_run_id=uuid4())))
-    drafts = coalescer.take()
-    assert sum(d.executions for d in drafts) == 2_500
-    assert all(len(d.task_runs) <= 2_000 for d in drafts)
+    pending_events = coalescer.take()
+    assert sum(d.executions for d in pending_events) == 2_500
+    assert all(len(d.task_runs) <= 2_000 for d in pending_events)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from prefect_lineage_events.emission.limits import MAX_BYTES, MAX_EDGES, MAX_RENAMES, bounded
+from prefect_lineage_events.emission.limits import MAX_BYTES, MAX_EDGES, MAX_RENAMES, truncated
 from prefect_lineage_events.events import (
     Column,
     EmitterInfo,
@@ -30,11 +30,11 @@ def event(edges: int = 0, columns: int = 0, width: int = 10) -> LineageEvent:
 
 def test_an_ordinary_event_is_left_alone() -> None:
     ordinary = event(edges=20, columns=20)
-    assert bounded(ordinary) is ordinary
+    assert truncated(ordinary) is ordinary
 
 
 def test_edges_beyond_the_bound_are_left_out_and_counted() -> None:
-    cut = bounded(event(edges=MAX_EDGES + 7))
+    cut = truncated(event(edges=MAX_EDGES + 7))
     assert len(cut.columns) == MAX_EDGES
     assert cut.statement.confidence == "partial"
     assert cut.statement.reason.startswith("as it was; ")
@@ -42,7 +42,7 @@ def test_edges_beyond_the_bound_are_left_out_and_counted() -> None:
 
 
 def test_columns_go_when_the_event_would_be_too_large() -> None:
-    cut = bounded(event(columns=1_500, width=300))
+    cut = truncated(event(columns=1_500, width=300))
     assert cut.output is not None
     assert cut.output.columns == ()
     assert len(cut.model_dump_json()) < MAX_BYTES
@@ -50,7 +50,7 @@ def test_columns_go_when_the_event_would_be_too_large() -> None:
 
 def test_datasets_and_statement_stay_whatever_is_cut() -> None:
     before = event(edges=MAX_EDGES + 1, columns=9_000, width=200)
-    after = bounded(before)
+    after = truncated(before)
     assert [d.uri for d in after.inputs] == [d.uri for d in before.inputs]
     assert after.statement.id == before.statement.id
 
@@ -58,7 +58,7 @@ def test_datasets_and_statement_stay_whatever_is_cut() -> None:
 def test_a_text_goes_before_columns_do() -> None:
     before = event(edges=20, columns=20)
     long = before.statement.model_copy(update={"sql": "SELECT '" + "é" * MAX_BYTES})
-    after = bounded(before.model_copy(update={"statement": long}))
+    after = truncated(before.model_copy(update={"statement": long}))
     assert after.columns == before.columns
     assert "most of the statement's text" in after.statement.reason
     assert len(after.model_dump_json().encode()) < MAX_BYTES
@@ -67,6 +67,6 @@ def test_a_text_goes_before_columns_do() -> None:
 def test_renames_beyond_the_bound_are_left_out_and_counted() -> None:
     before = event()
     many = before.statement.model_copy(update={"renames": (("s3://b/a", "s3://b/b"),) * (MAX_RENAMES + 3)})
-    after = bounded(before.model_copy(update={"statement": many}))
+    after = truncated(before.model_copy(update={"statement": many}))
     assert len(after.statement.renames) == MAX_RENAMES
     assert "3 renames" in after.statement.reason

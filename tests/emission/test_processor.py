@@ -478,7 +478,7 @@ def test_the_statement_at_which_the_analyser_hangs_is_counted(bench: Bench, db: 
 def make_notes(connection: Connection, run: Run) -> list[Note]:
     """One note of every kind."""
     noted = StatementNote(connection, "write other from orders", run, STARTED, 0.1, True)
-    noted.drafts = ["no draft"]
+    noted.pending_events = ["no draft"]
     forgotten = NoteQueue(1).when_gone(make_notes, noted, AllRead())
     return [
         FlushNote(threading.Event()),
@@ -598,7 +598,7 @@ def test_the_statements_of_a_text_are_copied_a_bounded_number_of_times(bench: Be
         bench.script["script"] = [statement("write", f"t{number}", "orders") for number in range(size)]
         note = CountingNote(db.connection, "script", db.run, STARTED, 0.1, False)
         bench.pipeline.take(note)
-        assert len(note.drafts) == size
+        assert len(note.pending_events) == size
         copies[size] = note.copied
     assert copies[400] <= 2.5 * copies[200]
 
@@ -609,6 +609,6 @@ class CountingNote(StatementNote):
     copied = 0
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "drafts" and value is not getattr(self, "drafts", None):
+        if name == "drafts" and value is not getattr(self, "pending_events", None):
             self.copied += 1 + len(value)
         super().__setattr__(name, value)

@@ -8,19 +8,21 @@ import pytest
 
 from prefect_lineage_events.emission import transactions
 from prefect_lineage_events.emission.coalescer import Coalescer
-from prefect_lineage_events.emission.pending import Draft
+from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.transactions import Prepared, Transaction
 from prefect_lineage_events.events import EventDataset
 from prefect_lineage_events.sql.model import Control
 from tests.emission.conftest import STARTED, make_run
 
 
-def draft(name: str) -> Draft:
-    return Draft(make_run(), "write", EventDataset(namespace="sqlite:///x", name=name), (), STARTED, fingerprint=name)
+def draft(name: str) -> PendingEvent:
+    return PendingEvent(
+        make_run(), "write", EventDataset(namespace="sqlite:///x", name=name), (), STARTED, fingerprint=name
+    )
 
 
-def names(drafts: list[Draft]) -> list[str]:
-    return [d.output.name for d in drafts if d.output]
+def names(pending_events: list[PendingEvent]) -> list[str]:
+    return [d.output.name for d in pending_events if d.output]
 
 
 def test_commit_gives_what_was_held_in_order() -> None:
@@ -197,7 +199,7 @@ def test_prepared_transactions_beyond_the_bound_are_reported_in_doubt(
     monkeypatch.setattr(transactions, bound, 2)
     prepared = Prepared()
     beyond = [prepared.put("s", name, [draft(name)]) for name in "abc"]
-    assert [names(drafts) for drafts in beyond] == [[], [], ["a"]]
+    assert [names(pending_events) for pending_events in beyond] == [[], [], ["a"]]
     assert beyond[2][0].confidence == "partial"
     assert prepared.take("s", "a") is None
     assert names(prepared.take("s", "c") or []) == ["c"]

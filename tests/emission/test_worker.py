@@ -12,7 +12,7 @@ from prefect_lineage_events import filters
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission import worker
 from prefect_lineage_events.emission.notes import Note, RecordNote
-from prefect_lineage_events.emission.processor import Pipeline
+from prefect_lineage_events.emission.processor import NoteProcessor
 from prefect_lineage_events.emission.worker import Worker
 from prefect_lineage_events.settings import LineageSettings
 from tests.emission.conftest import STARTED, make_run, noting
@@ -76,14 +76,14 @@ def test_no_thread_is_started_before_the_first_note(ours: Worker) -> None:
 def test_a_note_that_cannot_be_worked_on_does_not_stop_the_others(
     ours: Worker, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take = Pipeline.take
+    take = NoteProcessor.take
 
-    def fails_on_bad(self: Pipeline, noted: Note) -> None:
+    def fails_on_bad(self: NoteProcessor, noted: Note) -> None:
         if isinstance(noted, RecordNote) and noted.inputs[0].name == "bad":
             raise RuntimeError("bad")
         take(self, noted)
 
-    monkeypatch.setattr(Pipeline, "take", fails_on_bad)
+    monkeypatch.setattr(NoteProcessor, "take", fails_on_bad)
     for key in ("bad", "good"):
         ours.put(note(key))
     assert ours.flush(_ENOUGH)
@@ -108,11 +108,11 @@ def test_work_that_hangs_does_not_hold_the_end_and_the_rest_is_told_as_dropped(
 ) -> None:
     hanging, let_go = threading.Event(), threading.Event()
 
-    def hangs(self: Pipeline, noted: Note) -> None:
+    def hangs(self: NoteProcessor, noted: Note) -> None:
         hanging.set()
         let_go.wait(_ENOUGH)
 
-    monkeypatch.setattr(Pipeline, "take", hangs)
+    monkeypatch.setattr(NoteProcessor, "take", hangs)
     made = make(sink, drain_timeout=0.1)
     for _ in range(3):
         made.put(note())
@@ -127,11 +127,11 @@ def test_work_that_hangs_does_not_hold_the_end_and_the_rest_is_told_as_dropped(
 def test_our_thread_knows_itself(ours: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     said, answers = note(), []
 
-    def take(_: Pipeline, noted: Note) -> None:
+    def take(_: NoteProcessor, noted: Note) -> None:
         if noted is said:  # connections of other tests that are collected now say so to this process's own worker
             answers.append(ours.is_current_thread())
 
-    monkeypatch.setattr(Pipeline, "take", take)
+    monkeypatch.setattr(NoteProcessor, "take", take)
     ours.put(said)
     ours.stop()
     assert answers == [True]

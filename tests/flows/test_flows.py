@@ -24,7 +24,7 @@ import httpx
 import pytest
 from prefect import get_client
 
-from prefect_lineage_events.assembler.assemble import Order, assemble_run
+from prefect_lineage_events.assembler.assemble import AssemblyOptions, assemble_run
 from prefect_lineage_events.delivery.profiles import marquez as profiles
 from prefect_lineage_events.events import OPERATION_EVENTS
 from prefect_lineage_events.history import api
@@ -110,7 +110,7 @@ def _assemble(runs: list[UUID], file: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(f"OPENLINEAGE__TRANSPORT__{option}", value)
     with get_client(sync_client=True) as client:
         for run in runs:
-            order = Order(patience=patience_with(client, run))
+            order = AssemblyOptions(patience=patience_with(client, run))
             assert assemble_run(client, run, order).complete, f"some events of {run} did not arrive"
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 

@@ -285,7 +285,7 @@ def test_without_patience_a_parent_that_ended_just_now_may_have_more_to_tell():
     api = FakeApi(NOON)
     run = with_a_parent(api, NOON)
     completeness = read(api, run, Patience(completeness=0, settle=20)).completeness
-    assert completeness.open_kin == (run.parents[0].flow_run_id,)
+    assert completeness.incomplete_related_runs == (run.parents[0].flow_run_id,)
     assert str(run.parents[0].flow_run_id) in completeness.lacks()[0]
 
 

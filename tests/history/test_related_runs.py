@@ -14,7 +14,7 @@ from prefect_lineage_events.history import event_log
 from prefect_lineage_events.history.event_log import EventLog
 from prefect_lineage_events.history.model import FlowRun, ParentRun, RunHistory, TaskRun
 from prefect_lineage_events.history.reader import window_of
-from prefect_lineage_events.history.related_runs import KinReader
+from prefect_lineage_events.history.related_runs import RelatedRunReader
 from tests.by_hand import NOON, closing, table, write
 from tests.history.fake_api import FakeApi, raw_run
 
@@ -67,7 +67,7 @@ def read(api: FakeApi, history: RunHistory) -> RunHistory:
         log = event_log.read(api, run.id, window_of(run, NOON + dt.timedelta(hours=1)))  # type: ignore[arg-type]
         return log, run.ended_for_good
 
-    return KinReader(api, events_of).read(history)  # type: ignore[arg-type]
+    return RelatedRunReader(api, events_of).read(history)  # type: ignore[arg-type]
 
 
 def child(*events: LineageEvent) -> RunHistory:
@@ -193,7 +193,7 @@ def still_running(api: FakeApi, run: UUID) -> FakeApi:
 def test_a_parent_that_goes_on_and_may_have_given_rows_is_named():
     for api in (api_with(given=True), api_with(untracked=True)):
         history = read(still_running(api, PARENT), child(write("out")))
-        assert history.completeness.open_kin == (PARENT,)
+        assert history.completeness.incomplete_related_runs == (PARENT,)
         assert not history.completeness.complete
 
 
@@ -212,7 +212,7 @@ def test_a_parent_that_goes_on_and_of_which_the_run_needs_nothing_is_not():
 def test_a_subflow_that_goes_on_and_whose_result_was_written_is_named():
     call = TaskRun(CALL, "child-0", "c", subflow=CHILD)
     load = TaskRun(TASK, "load-0", "l", upstream=frozenset([CALL]))
-    assert read(still_running(api_with(), CHILD), parent(load, call)).completeness.open_kin == (CHILD,)
+    assert read(still_running(api_with(), CHILD), parent(load, call)).completeness.incomplete_related_runs == (CHILD,)
 
 
 @pytest.mark.parametrize("what", ["rejected", "dropped"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_lineage_events.instrumentation.rowcount import returns_one_row, rows_of_many
+from prefect_lineage_events.instrumentation.rowcount import executemany_rowcount, returns_one_row
 
 SETS = [(1,), (2,), (3,)]
 
@@ -19,7 +19,7 @@ SETS = [(1,), (2,), (3,)]
     ],
 )
 def test_a_plain_insert_wrote_a_row_for_each_set(sql: str) -> None:
-    assert rows_of_many(sql, SETS) == 3
+    assert executemany_rowcount(sql, SETS) == 3
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def test_a_plain_insert_wrote_a_row_for_each_set(sql: str) -> None:
     ],
 )
 def test_what_may_leave_rows_out_or_make_more_is_not_counted(sql: str) -> None:
-    assert rows_of_many(sql, SETS) is None
+    assert executemany_rowcount(sql, SETS) is None
 
 
 def test_sets_out_of_a_generator_are_left_alone() -> None:
     sets = iter(SETS)
-    assert rows_of_many("INSERT INTO t VALUES (?)", sets) is None
+    assert executemany_rowcount("INSERT INTO t VALUES (?)", sets) is None
     assert list(sets) == SETS
 
 

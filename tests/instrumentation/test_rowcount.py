@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from prefect_lineage_events.emission.processor import Pipeline
+from prefect_lineage_events.emission.processor import NoteProcessor
 from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.instrumentation.connections import trace
 from prefect_lineage_events.instrumentation.drivers.registry import described
@@ -32,7 +32,7 @@ class Reader:
 
     def rows(self) -> list[int | None]:
         """What is told of the rows that were read."""
-        pipeline = Pipeline(LineageSettings(), lambda event, _: self.sent.append(event) is None, self.queue)
+        pipeline = NoteProcessor(LineageSettings(), lambda event, _: self.sent.append(event) is None, self.queue)
         while (note := self.queue.get(0)) is not None:
             pipeline.take(note)
         pipeline.finish()

@@ -13,7 +13,7 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 
 from prefect_lineage_events import SqlAlchemyLineage
-from prefect_lineage_events.assembler.assemble import Assembled
+from prefect_lineage_events.assembler.assemble import AssemblyResult
 from prefect_lineage_events.flows import assemble
 from prefect_lineage_events.settings import settings
 
@@ -106,7 +106,7 @@ class Shop:
     """The next run of the same flow, which failed before it wrote."""
     by_task: UUID
     """A run that was sent with granularity `task`."""
-    assembled: dict[UUID, Assembled]
+    assembled: dict[UUID, AssemblyResult]
     lists_before: tuple[str, ...]
     """Of the target, those that answered before anything was sent."""
 

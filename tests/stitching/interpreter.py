@@ -19,7 +19,7 @@ from uuid import UUID
 from prefect_lineage_events import datasets
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission.notes import Connection, Described, RunEndedNote, StatementNote
-from prefect_lineage_events.emission.processor import Pipeline
+from prefect_lineage_events.emission.processor import NoteProcessor
 from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.events import Column, HistoryEvent, RunInfo, parse
 from prefect_lineage_events.history.reader import Clock, Patience, read_history
@@ -105,7 +105,7 @@ class Interpreter:
         self._kept: list[Any] = []  # objects live as long as the program, so that none takes the place of another
         self._sent: list[dict[str, Any]] = []
         self._queue = NoteQueue(10_000)
-        self._pipeline = Pipeline(SETTINGS, self._send, self._queue, clock=lambda: self._now.timestamp())
+        self._pipeline = NoteProcessor(SETTINGS, self._send, self._queue, clock=lambda: self._now.timestamp())
         self._connection = Connection(STORE, lookup=self._look_up)
 
     def run(self, program: Function) -> None:

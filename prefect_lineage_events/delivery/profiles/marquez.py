@@ -30,7 +30,7 @@ _SYNONYMS = {
     "TIMESTAMP WITH TIME ZONE": ("TIMESTAMPTZ", "TIMESTAMP_TZ"),
     "VARCHAR": ("CHARACTER VARYING", "CHAR VARYING", "NVARCHAR"),
 }
-_ONE_NAME = {synonym: name for name, synonyms in _SYNONYMS.items() for synonym in synonyms}
+_CANONICAL = {synonym: name for name, synonyms in _SYNONYMS.items() for synonym in synonyms}
 
 
 def type_name(spelled: str) -> str:
@@ -44,7 +44,7 @@ def type_name(spelled: str) -> str:
     element, array = bare.upper(), ""
     while element.endswith("]") and (opened := element[:-1].rstrip()).endswith("["):
         element, array = opened[:-1].rstrip(), f"[]{array}"
-    return _ONE_NAME.get(element, element) + array
+    return _CANONICAL.get(element, element) + array
 
 
 # Marquez needs 8-24 s for an event of 1,500 column edges, and half a minute for ten times as many.

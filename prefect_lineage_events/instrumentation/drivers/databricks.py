@@ -25,7 +25,7 @@ def store(connection: Any) -> Store:
     return datasets.server("databricks", session.host, None, session.catalog, session.schema or _DEFAULT_SCHEMA)
 
 
-def commits_itself(connection: Any) -> bool:
+def autocommits(connection: Any) -> bool:
     """The state that the connector keeps: its public property may ask the server."""
     return connection.ignore_transactions or bool(connection.session.get_autocommit())
 
@@ -65,10 +65,10 @@ def _fetches_part(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> A
 
 DRIVER = Driver(
     store=store,
-    commits_itself=commits_itself,
+    autocommits=autocommits,
     query_id=lambda cursor: cursor.query_id,
     type_name=str,
-    cursor_calls={
+    cursor_wrappers={
         "execute_async": _sends,
         "get_async_execution_result": _takes_result,
         "fetchall_arrow": wrappers.fetches_frame,

@@ -15,7 +15,7 @@ from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.drivers.sqlite import file_store, shared_name, url_path
-from prefect_lineage_events.instrumentation.execution import after, ask, note_statement
+from prefect_lineage_events.instrumentation.execution import after, answer_or_default, note_statement
 from prefect_lineage_events.instrumentation.proxies import CursorProxy
 from prefect_lineage_events.naming import quote, scheme_of
 
@@ -30,9 +30,9 @@ def url_driver(url: str) -> Driver:
     store = url_store(url)
     return Driver(
         store=lambda _: store,
-        commits_itself=_autocommit,
+        autocommits=_autocommit,
         type_name=str,
-        cursor_calls={"adbc_ingest": _ingests, **dict.fromkeys(_FRAMES, wrappers.fetches_frame)},
+        cursor_wrappers={"adbc_ingest": _ingests, **dict.fromkeys(_FRAMES, wrappers.fetches_frame)},
     )
 
 
@@ -83,7 +83,7 @@ def _ingests(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     table, data, mode = (*args, *(kwargs[name] for name in ("table_name", "data") if name in kwargs), "create")[:3]
     mode = kwargs.get("mode", mode)
     name = ".".join(map(quote, filter(None, (kwargs.get("db_schema_name"), table))))
-    columns: tuple[str, ...] = ask(_column_names, data, default=())
+    columns: tuple[str, ...] = answer_or_default(_column_names, data, default=())
     listed = f" ({', '.join(map(quote, columns))})" if columns else ""
     fill = f"INSERT INTO {name}{listed} VALUES ({', '.join('?' * max(1, len(columns)))})"
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()

@@ -59,8 +59,8 @@ def _sqlite(engine: Engine) -> Driver:
         sqlite.DRIVER,
         store=lambda _: sqlite.file_store(path, shared),
         lookup=lambda _: sqlite.file_lookup(path),
-        commits_itself=lambda adapter: not adapter.driver_connection.in_transaction,
-        connection_calls={},
+        autocommits=lambda adapter: not adapter.driver_connection.in_transaction,
+        connection_wrappers={},
         subclassed=False,
     )
 

@@ -70,12 +70,12 @@ def file_store(path: str, shared: str = "") -> Store:
     return datasets.sqlite("", memory_id=f"{process_token()}.{shared}" if shared else uuid4().hex[:12])
 
 
-def commits_itself(connection: Any) -> bool:
+def autocommits(connection: Any) -> bool:
     """In legacy mode sqlite3 opens its transaction before DML only: DDL outside of one stays (facts of the driver)."""
     return not connection.in_transaction
 
 
-def exit_commits(connection: Any) -> bool:
+def commits_on_exit(connection: Any) -> bool:
     """From Python 3.12 on, a block of a connection with `autocommit=True` ends no transaction."""
     return getattr(connection, "autocommit", _LEGACY) is not True
 
@@ -97,7 +97,7 @@ def _script(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) ->
 
 def _cursor_script(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     autocommit = _commits_before_scripts(cursor._self_connection)
-    return wrappers.runs_as(cursor, operation_of(args, kwargs), method, args, kwargs, autocommit=autocommit)
+    return wrappers.trace_execute_as(cursor, operation_of(args, kwargs), method, args, kwargs, autocommit=autocommit)
 
 
 def _backs_up(_: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
@@ -141,16 +141,16 @@ def rows(cursor: Any) -> int | None:
 DRIVER = Driver(
     store=store,
     rows=rows,
-    commits_itself=commits_itself,
-    exit_commits=exit_commits,
+    autocommits=autocommits,
+    commits_on_exit=commits_on_exit,
     lookup=lambda connection: file_lookup(_main_file(connection)),
-    connection_calls={
+    connection_wrappers={
         "execute": wrappers.opens_cursor,
         "executemany": wrappers.opens_cursor,
         "executescript": _script,
         "backup": _backs_up,
     },
-    cursor_calls={"executescript": _cursor_script},
+    cursor_wrappers={"executescript": _cursor_script},
     tells_transaction=True,
     subclassed=True,
     cursor_classes=("sqlite3.Cursor",),

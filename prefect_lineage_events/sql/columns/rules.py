@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 from prefect_lineage_events.naming import CASES, Case, Fold
-from prefect_lineage_events.sql.names import SCANS_OF_THE_PROGRAM
+from prefect_lineage_events.sql.names import IN_MEMORY_SCANS
 
 Naming = Literal["text", "postgres", "bigquery", "hive", "trino", "none"]
 
@@ -114,5 +114,5 @@ def rules_of(dialect: str) -> ColumnRules:
         unnests_fields=dialect == "bigquery",
         rows_by_name=dialect in _ROWS_BY_NAME,
         sets_of_tables=dialect == "clickhouse",
-        program_scans=SCANS_OF_THE_PROGRAM.get(dialect, frozenset()),
+        program_scans=IN_MEMORY_SCANS.get(dialect, frozenset()),
     )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from prefect_lineage_events.sql.lexer import BATCHED
 from prefect_lineage_events.sql.model import Effect, TableKind, TableRef
 from prefect_lineage_events.sql.tables import containers, defined_functions, renames
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.containers import CONTAINERS
 from prefect_lineage_events.sql.tables.create import HOLDERS, Definition, find_query, skip_existence, thing_of
 from prefect_lineage_events.sql.tables.recovery import recover
@@ -19,7 +19,7 @@ from prefect_lineage_events.sql.tables.required_words import doubt_of_rest, doub
 from prefect_lineage_events.sql.words import Words
 
 
-def drop(words: Words, draft: Draft) -> None:
+def drop(words: Words, draft: StatementBuilder) -> None:
     """`DROP TABLE [IF EXISTS] a, b`: each is an output; what holds no data is none."""
     draft.kind, draft.effect = "drop", "drop"
     _, at = thing_of(words)
@@ -27,13 +27,13 @@ def drop(words: Words, draft: Draft) -> None:
     _list(words, draft)
 
 
-def undrop(words: Words, draft: Draft) -> None:
+def undrop(words: Words, draft: StatementBuilder) -> None:
     """`UNDROP TABLE t` (docs.snowflake.com/en/sql-reference/sql/undrop)."""
     draft.kind, draft.effect = "create", "create"
     _list(words, draft)
 
 
-def restore(words: Words, draft: Draft) -> None:
+def restore(words: Words, draft: StatementBuilder) -> None:
     """`RESTORE TABLE t TO VERSION AS OF 1` puts old rows in (docs.databricks.com); of a database, no table is named."""
     if words.word(1) == "TABLE":
         draft.kind, draft.effect = "write", "overwrite"
@@ -41,7 +41,7 @@ def restore(words: Words, draft: Draft) -> None:
         _names(words, named.end + 1 if words.word(named.end) == "AS" else 2, draft)
 
 
-def refresh(words: Words, draft: Draft) -> None:
+def refresh(words: Words, draft: StatementBuilder) -> None:
     """`REFRESH MATERIALIZED VIEW v` writes the view anew (postgresql.org); REFRESH TABLE forgets what is cached of
     it."""
     if words.follows(1, "MATERIALIZED", "VIEW"):
@@ -49,7 +49,7 @@ def refresh(words: Words, draft: Draft) -> None:
         _names(words, 3 + (words.word(3) == "CONCURRENTLY"), draft)
 
 
-def flashback(words: Words, draft: Draft) -> None:
+def flashback(words: Words, draft: StatementBuilder) -> None:
     """`FLASHBACK TABLE t TO BEFORE DROP` brings a table back, TO a time puts old rows in (docs.oracle.com: FLASHBACK
     TABLE)."""
     back = words.find(frozenset({"BEFORE"}), 1)
@@ -57,7 +57,7 @@ def flashback(words: Words, draft: Draft) -> None:
     _list(words, draft)
 
 
-def truncate(words: Words, draft: Draft) -> None:
+def truncate(words: Words, draft: StatementBuilder) -> None:
     """`TRUNCATE [TABLE] [ONLY] a, b`."""
     draft.kind, draft.effect = "write", "truncate"
     at = 1 + (words.word(1) == "ALL")
@@ -70,7 +70,7 @@ def truncate(words: Words, draft: Draft) -> None:
     doubt_of_rest(words, _names(words, skip_existence(words, 1 + (words.word(1) == "TABLE")), draft), draft)
 
 
-def _list(words: Words, draft: Draft) -> None:
+def _list(words: Words, draft: StatementBuilder) -> None:
     thing, at = thing_of(words)
     if thing in HOLDERS:
         _names(words, skip_existence(words, at + 1), draft, HOLDERS[thing])
@@ -84,7 +84,7 @@ def _list(words: Words, draft: Draft) -> None:
             defined_functions.dropped(words, at + 1, draft)
 
 
-def _names(words: Words, at: int, draft: Draft, kind: TableKind = "table") -> int:
+def _names(words: Words, at: int, draft: StatementBuilder, kind: TableKind = "table") -> int:
     """Note the names of a list as outputs; where the list ends."""
     while True:
         named = read_name(words, at, draft.context)
@@ -98,7 +98,7 @@ def _names(words: Words, at: int, draft: Draft, kind: TableKind = "table") -> in
         at = skip_existence(words, end + 1)
 
 
-def alter(words: Words, draft: Draft) -> Definition:
+def alter(words: Words, draft: StatementBuilder) -> Definition:
     """`ALTER TABLE t ...`; renames, swaps and moves of data name a second table. A view may get a new query."""
     thing, at = thing_of(words)
     if thing == "SCHEMA" and draft.context.dialect in BATCHED:
@@ -130,7 +130,7 @@ def alter(words: Words, draft: Draft) -> Definition:
     return Definition(thing, target, at, find_query(words, at) if thing == "VIEW" else -1)
 
 
-def _second_table(words: Words, at: int, draft: Draft, target: TableRef) -> None:
+def _second_table(words: Words, at: int, draft: StatementBuilder, target: TableRef) -> None:
     if renames.altered(words, at, draft, target):
         return
     if words.follows(at, "APPEND", "FROM"):  # docs.aws.amazon.com/redshift: ALTER TABLE APPEND
@@ -143,7 +143,7 @@ def _second_table(words: Words, at: int, draft: Draft, target: TableRef) -> None
         _partition(words, at, draft, target)
 
 
-def _partition(words: Words, at: int, draft: Draft, target: TableRef) -> None:
+def _partition(words: Words, at: int, draft: StatementBuilder, target: TableRef) -> None:
     """Partitions that move: EXCHANGE ... WITH TABLE s (Hive, Oracle), REPLACE / ATTACH ... FROM s (ClickHouse),
     SWITCH ... TO s and MOVE ... TO TABLE s the other way (T-SQL, ClickHouse)."""
     verb = words.word(at)

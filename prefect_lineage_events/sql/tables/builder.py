@@ -10,14 +10,14 @@ from sqlglot.expressions import Expr
 from prefect_lineage_events.sql.columns import ColumnResult
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.model import Confidence, Control, Effect, Statement, StatementKind, TableRef
-from prefect_lineage_events.sql.names import HIDDEN_REASON, is_hidden, is_of_the_program
+from prefect_lineage_events.sql.names import HIDDEN_REASON, is_client_side, is_hidden
 from prefect_lineage_events.sql.temporary_names import as_temporary
 
 _RANK: dict[Confidence, int] = {"exact": 0, "recovered": 1, "partial": 2}
 
 
 @dataclass(slots=True)
-class Draft:
+class StatementBuilder:
     """`inputs` and `outputs` keep the order in which they were found, each once. `refs` tells, by `id(node)`, what the
     table nodes of `tree` stand for; None for a node that names no table (a CTE, a bind). `nodes` are those of a tree
     that was walked, itself first. `unions` are the tables whose rows a function puts together, by its `id(node)`.
@@ -46,11 +46,11 @@ class Draft:
     nodes: list[Expr] = field(default_factory=list)
     refs: dict[int, TableRef | None] = field(default_factory=dict)
     unions: dict[int, Sequence[TableRef]] = field(default_factory=dict)
-    body: list[Draft] = field(default_factory=list)
+    body: list[StatementBuilder] = field(default_factory=list)
     columns: ColumnResult | None = None
 
     @classmethod
-    def unread(cls, context: Context, reason: str) -> Draft:
+    def unread(cls, context: Context, reason: str) -> StatementBuilder:
         """A statement of which no more is known than why it was not read."""
         return cls(context, confidence="partial", reason=reason)
 
@@ -59,7 +59,7 @@ class Draft:
             self.doubt("partial", HIDDEN_REASON)
         elif table is not None:
             self.inputs[table] = None
-            self.from_program |= is_of_the_program(table)
+            self.from_program |= is_client_side(table)
 
     def write(self, table: TableRef | None, temporary: bool = False) -> TableRef | None:
         """Note an output; returns it as it was noted, marked temporary where it is."""

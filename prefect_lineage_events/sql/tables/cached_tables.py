@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.create import Definition, find_query
 from prefect_lineage_events.sql.tables.recovery_names import read_name
 from prefect_lineage_events.sql.words import Words
 
 
-def cached(words: Words, draft: Draft) -> Definition:
+def cached(words: Words, draft: StatementBuilder) -> Definition:
     """The temporary view that `CACHE [LAZY] TABLE t [OPTIONS (...)] [AS] query` makes (spark.apache.org: CACHE TABLE);
     one without a query for a table that is there."""
     at = 2 + (words.word(1) == "LAZY")

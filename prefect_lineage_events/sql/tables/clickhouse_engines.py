@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prefect_lineage_events.sql.tables.arguments import Argument, Arguments, arguments_at
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.table_functions import (
     UNKNOWN_QUERY,
     UNKNOWN_SERVER,
@@ -49,7 +49,7 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _FILES = frozenset({"HTTP", "FILE", "NULL", "YAMLREGEXPTREE"})
 
 
-def engine(words: Words, at: int, end: int, draft: Draft) -> None:
+def engine(words: Words, at: int, end: int, draft: StatementBuilder) -> None:
     """`ENGINE = Distributed(cluster, db, t)` between `at` and `end`: what such a table stands for is read."""
     as_at = words.find(frozenset({"AS"}), at, end)
     if as_at != -1 and words.word(as_at + 2) == "(":  # CREATE TABLE t AS remote('h', db, t)
@@ -65,7 +65,7 @@ def engine(words: Words, at: int, end: int, draft: Draft) -> None:
         _note(_of_kafka(words, at, end, draft), draft)
 
 
-def _of_kafka(words: Words, at: int, end: int, draft: Draft) -> Found:
+def _of_kafka(words: Words, at: int, end: int, draft: StatementBuilder) -> Found:
     """`Kafka('host:9092', 'topic', ...)`, or the same as settings."""
     if words.word(at + 1) == "(":
         arguments = arguments_at(words, at + 1, draft.context.dialect)
@@ -80,7 +80,7 @@ def _setting(words: Words, name: str, at: int, end: int) -> str | None:
     return words.texts[at + 2] if at != -1 and words.kind(at + 2) == Kind.STRING else None
 
 
-def source(words: Words, at: int, end: int, draft: Draft) -> None:
+def source(words: Words, at: int, end: int, draft: StatementBuilder) -> None:
     """`SOURCE(clickhouse(db 'd' table 't'))` of a dictionary."""
     at = next((i for i in range(at, end) if words.follows(i, "SOURCE", "(")), -1)
     if at == -1:
@@ -113,7 +113,7 @@ def _settings(words: Words, at: int, end: int) -> Mapping[str, str]:
     return found
 
 
-def _of_clickhouse(given: Mapping[str, str], draft: Draft) -> Found:
+def _of_clickhouse(given: Mapping[str, str], draft: StatementBuilder) -> Found:
     """Of a dictionary in ClickHouse itself: of this server, or of another one."""
     if "name" in given:
         return Found(reason=UNKNOWN_SERVER)
@@ -134,7 +134,7 @@ def _of_clickhouse(given: Mapping[str, str], draft: Draft) -> Found:
     return tables_of_call("remote", arguments, draft.context) or Found()
 
 
-def _note(found: Found | None, draft: Draft) -> None:
+def _note(found: Found | None, draft: StatementBuilder) -> None:
     for table in found.tables if found is not None else ():
         draft.read(table)
     if found is not None and found.reason:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.words import Words
 
 CONTAINERS = frozenset({"SCHEMA", "DATABASE", "CATALOG", "NAMESPACE", "KEYSPACE"})
@@ -15,7 +15,7 @@ _CASCADES = frozenset({"snowflake", "mysql", "singlestore", "doris", "starrocks"
 _HIVE = frozenset({"hive", "spark", "spark2", "databricks"})
 
 
-def altered(words: Words, at: int, draft: Draft) -> None:
+def altered(words: Words, at: int, draft: StatementBuilder) -> None:
     """`ALTER SCHEMA a RENAME TO b`, `ALTER DATABASE a SWAP WITH b`, `ALTER DATABASE a MODIFY NAME = b`."""
     end = len(words)
     for i in range(at, end):
@@ -27,12 +27,12 @@ def altered(words: Words, at: int, draft: Draft) -> None:
             return
 
 
-def renamed(draft: Draft) -> None:
+def renamed(draft: StatementBuilder) -> None:
     """`RENAME SCHEMA a TO b` (docs.exasol.com), `RENAME DATABASE a TO b` (clickhouse.com)."""
     draft.doubt("partial", _MOVED)
 
 
-def created(words: Words, at: int, draft: Draft) -> None:
+def created(words: Words, at: int, draft: StatementBuilder) -> None:
     """`CREATE SCHEMA b CLONE a` (docs.snowflake.com), `CREATE DATABASE b TEMPLATE a` (postgresql.org)."""
     clone = words.find(frozenset({"CLONE"}), at + 1)
     template = words.find(frozenset({"TEMPLATE"}), at + 1)
@@ -41,7 +41,7 @@ def created(words: Words, at: int, draft: Draft) -> None:
         draft.doubt("partial", _COPIED)
 
 
-def dropped(words: Words, draft: Draft) -> None:
+def dropped(words: Words, draft: StatementBuilder) -> None:
     """DROP of a schema or a database with its tables."""
     last = words.upper[-3:]
     is_database = "DATABASE" in words.upper[:3] and draft.context.dialect not in (

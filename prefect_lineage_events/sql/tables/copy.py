@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.names import location_of
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.column_types import declared_columns
 from prefect_lineage_events.sql.tables.recovery_names import read_name
 from prefect_lineage_events.sql.tables.table_functions import UNKNOWN_FILE
@@ -35,7 +35,7 @@ class Query:
     listed: tuple[str, ...] = ()
 
 
-def all_of(table: TableRef, listed: Sequence[str], draft: Draft) -> exp.Expr:
+def all_of(table: TableRef, listed: Sequence[str], draft: StatementBuilder) -> exp.Expr:
     """The query that gives all columns of a table, or those that are listed: what COPY of it writes."""
     node = exp.Table(this=exp.Identifier(this="source", quoted=True))
     draft.refs[id(node)] = table
@@ -43,7 +43,7 @@ def all_of(table: TableRef, listed: Sequence[str], draft: Draft) -> exp.Expr:
     return exp.Select(expressions=columns or [exp.Star()], from_=exp.From(this=node))
 
 
-def copy(words: Words, draft: Draft) -> Query | None:
+def copy(words: Words, draft: StatementBuilder) -> Query | None:
     """COPY of Snowflake and Databricks (INTO), and of PostgreSQL, Redshift, DuckDB (t FROM f, t TO f, (query) TO f)."""
     draft.kind, draft.effect = "write", "append"
     if words.word(1) == "INTO":
@@ -83,7 +83,7 @@ def copy(words: Words, draft: Draft) -> Query | None:
     return query
 
 
-def _place(words: Words, at: int, draft: Draft) -> TableRef | None:
+def _place(words: Words, at: int, draft: StatementBuilder) -> TableRef | None:
     """A file or URL; STDIN, STDOUT and a program's pipe are none."""
     at += words.word(at) == "LOCAL"
     if words.kind(at) == Kind.STRING:
@@ -93,7 +93,7 @@ def _place(words: Words, at: int, draft: Draft) -> TableRef | None:
     return None
 
 
-def _copy_into(words: Words, draft: Draft) -> Query | None:
+def _copy_into(words: Words, draft: StatementBuilder) -> Query | None:
     """docs.snowflake.com: COPY INTO <table>, COPY INTO <location>; docs.databricks.com: COPY INTO."""
     target = read_name(words, 2, draft.context)
     if target.is_unknown:
@@ -124,12 +124,12 @@ def _copy_into(words: Words, draft: Draft) -> Query | None:
     return Query(table=source.table) if is_unloaded and _is_place(draft) else None
 
 
-def _is_place(draft: Draft) -> bool:
+def _is_place(draft: StatementBuilder) -> bool:
     """Is what is written a stage or a file?"""
     return all(table.kind in ("stage", "file") for table in draft.outputs)
 
 
-def unload(words: Words, draft: Draft) -> Query | None:
+def unload(words: Words, draft: StatementBuilder) -> Query | None:
     """UNLOAD ('query') TO 's3://...' (Redshift), UNLOAD (query) TO 's3://...' (Athena)."""
     draft.kind, draft.effect = "write", "append"
     if words.word(1) != "(":
@@ -142,7 +142,7 @@ def unload(words: Words, draft: Draft) -> Query | None:
     return Query(2, end)
 
 
-def load(words: Words, draft: Draft) -> Query | None:
+def load(words: Words, draft: StatementBuilder) -> Query | None:
     """LOAD DATA of Hive (INPATH), MySQL (INFILE), BigQuery (INTO t FROM FILES), LOAD of Db2 (FROM f OF DEL INSERT
     INTO t)."""
     into = words.find(frozenset({"INTO", "OVERWRITE"}), 1)
@@ -168,7 +168,7 @@ def load(words: Words, draft: Draft) -> Query | None:
     return None
 
 
-def _load_label(words: Words, draft: Draft) -> None:
+def _load_label(words: Words, draft: StatementBuilder) -> None:
     """LOAD LABEL l (DATA INFILE ('f') INTO TABLE t, ...) (docs.starrocks.io, doris.apache.org: BROKER LOAD)."""
     draft.kind, draft.effect = "write", "append"
     for at in range(2, len(words)):
@@ -179,7 +179,7 @@ def _load_label(words: Words, draft: Draft) -> None:
             draft.write(read_name(words, at + 2, draft.context).table)
 
 
-def _uris(words: Words, draft: Draft, note: Callable[[TableRef | None], object]) -> None:
+def _uris(words: Words, draft: StatementBuilder, note: Callable[[TableRef | None], object]) -> None:
     """The literals of `uri = '...'` and `uris = ['...', ...]` (BigQuery's OPTIONS and FILES)."""
     start = next((i for i in range(len(words)) if words.word(i) in ("URI", "URIS") and words.word(i + 1) == "="), None)
     if start is None:
@@ -193,7 +193,7 @@ def _uris(words: Words, draft: Draft, note: Callable[[TableRef | None], object])
         at += 1
 
 
-def export(words: Words, draft: Draft) -> Query | None:
+def export(words: Words, draft: StatementBuilder) -> Query | None:
     """EXPORT DATA ... AS query (BigQuery), EXPORT TABLE t TO 'path' (Hive), EXPORT (query)|t INTO ... (Exasol)."""
     if words.word(1) == "DATABASE":  # duckdb.org
         draft.doubt("partial", _WHOLE_DATABASE)
@@ -225,7 +225,7 @@ def export(words: Words, draft: Draft) -> Query | None:
     return None
 
 
-def import_(words: Words, draft: Draft) -> Query | None:
+def import_(words: Words, draft: StatementBuilder) -> Query | None:
     """IMPORT INTO t FROM ... (Exasol), IMPORT TABLE t FROM 'path' (Hive)."""
     into = 1 + (words.word(1) == "EXTERNAL")
     if words.word(1) == "DATABASE":  # duckdb.org
@@ -247,7 +247,7 @@ def import_(words: Words, draft: Draft) -> Query | None:
     return None
 
 
-def put(words: Words, draft: Draft) -> Query | None:
+def put(words: Words, draft: StatementBuilder) -> Query | None:
     """PUT file:///path @stage, GET @stage file:///path (docs.snowflake.com): a file and a stage, one copied to the
     other."""
     if words.word(0) == "GET" and words.word(1) != "@" and words.kind(1) != Kind.STRING:
@@ -270,12 +270,12 @@ def put(words: Words, draft: Draft) -> Query | None:
     return None
 
 
-def _local(words: Words, start: int, end: int, draft: Draft) -> TableRef | None:
+def _local(words: Words, start: int, end: int, draft: StatementBuilder) -> TableRef | None:
     text = words.texts[start] if words.kind(start) == Kind.STRING else words.between(start, end)
     return location_of(text, draft.context)
 
 
-def bulk(words: Words, draft: Draft) -> Query | None:
+def bulk(words: Words, draft: StatementBuilder) -> Query | None:
     """BULK INSERT t FROM 'file' (learn.microsoft.com: BULK INSERT)."""
     if words.word(1) != "INSERT":
         return None
@@ -287,7 +287,7 @@ def bulk(words: Words, draft: Draft) -> Query | None:
     return None
 
 
-def apply_changes(words: Words, draft: Draft) -> Query | None:
+def apply_changes(words: Words, draft: StatementBuilder) -> Query | None:
     """APPLY CHANGES INTO t FROM [STREAM] s, AUTO CDC INTO t FROM s (docs.databricks.com: AUTO CDC INTO)."""
     if not (words.follows(0, "APPLY", "CHANGES", "INTO") or words.follows(0, "AUTO", "CDC", "INTO")):
         return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from prefect_lineage_events.sql.model import TableKind, TableRef
 from prefect_lineage_events.sql.names import location_of
 from prefect_lineage_events.sql.tables import clickhouse_engines, containers, defined_functions
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.column_types import declared_columns
 from prefect_lineage_events.sql.tables.recovery import recover
 from prefect_lineage_events.sql.tables.recovery_names import read_name
@@ -111,7 +111,7 @@ def is_routine(words: Words) -> bool:
     return thing_of(words)[0] in ROUTINES | {"FUNCTION", "TRIGGER", "PACKAGE", "EVENT", "TYPE", "BODY"}
 
 
-def create(words: Words, draft: Draft) -> Definition:
+def create(words: Words, draft: StatementBuilder) -> Definition:
     """`CREATE ...` and Snowflake's `DEFINE ...`: notes what is made, and finds the query that fills it."""
     thing, at = thing_of(words)
     if thing == "TYPE" and words.word(at + 1) == "BODY":  # docs.oracle.com: CREATE TYPE BODY
@@ -177,7 +177,7 @@ def create(words: Words, draft: Draft) -> Definition:
     return Definition(thing, target, at, query, is_recursive=words.find(frozenset({"RECURSIVE"}), 1, at) != -1)
 
 
-def _drops_on_commit(words: Words, start: int, end: int, draft: Draft) -> bool:
+def _drops_on_commit(words: Words, start: int, end: int, draft: StatementBuilder) -> bool:
     """ON COMMIT DROP (postgresql.org); Oracle's private temporary tables drop unless they PRESERVE DEFINITION."""
     at = words.find(frozenset({"COMMIT"}), start, end)
     if draft.context.dialect == "oracle":
@@ -303,17 +303,17 @@ def _trigger_body(words: Words, at: int) -> int:
     return words.find(CHANGES, row)
 
 
-def _refreshed(words: Words, at: int, draft: Draft) -> None:
+def _refreshed(words: Words, at: int, draft: StatementBuilder) -> None:
     """`REFRESH USING (INSERT INTO SELF SELECT ...)` of a dynamic table (docs.snowflake.com: CREATE DYNAMIC TABLE)."""
     refresh = words.find(frozenset({"REFRESH"}), at)
     if refresh != -1 and words.follows(refresh, "REFRESH", "USING", "("):
-        own = Draft(draft.context)
+        own = StatementBuilder(draft.context)
         recover(words, refresh + 3, words.close(refresh + 2), own)
         draft.inputs.update(own.inputs)
         draft.doubt("recovered", "read from its words: the query that refreshes it")
 
 
-def _without_query(words: Words, at: int, end: int, draft: Draft, target: TableRef) -> None:
+def _without_query(words: Words, at: int, end: int, draft: StatementBuilder, target: TableRef) -> None:
     """CREATE TABLE ... LIKE t, CLONE t, COPY t, (LIKE t): the tables that a definition takes after, up to its query."""
     words_from = at
     if (union := words.find(frozenset({"UNION"}), at, end)) != -1 and words.follows(union + 1, "=", "("):
@@ -346,7 +346,7 @@ def _without_query(words: Words, at: int, end: int, draft: Draft, target: TableR
 _AS_LIKE = frozenset({"clickhouse", "teradata"})
 
 
-def _like(words: Words, at: int, draft: Draft, target: TableRef, word: str) -> int:
+def _like(words: Words, at: int, draft: StatementBuilder, target: TableRef, word: str) -> int:
     at += word == "CLONE" and words.word(at + 1) == "AS"  # clickhouse.com: CREATE TABLE ... CLONE AS
     named = read_name(words, at + 1, draft.context)
     if named.table is not None:
@@ -357,7 +357,7 @@ def _like(words: Words, at: int, draft: Draft, target: TableRef, word: str) -> i
     return max(named.end, at + 1)
 
 
-def _stream(words: Words, at: int, draft: Draft) -> None:
+def _stream(words: Words, at: int, draft: StatementBuilder) -> None:
     """`CREATE STREAM s ON [EXTERNAL|DYNAMIC|...] TABLE|VIEW|STAGE t`: what the stream follows (docs.snowflake.com)."""
     on = words.find(frozenset({"ON"}), at)
     if on == -1:
@@ -370,14 +370,14 @@ def _stream(words: Words, at: int, draft: Draft) -> None:
         draft.read(replace(named.table, kind="stage") if thing == "STAGE" else named.table)
 
 
-def _stage(words: Words, at: int, draft: Draft) -> None:
+def _stage(words: Words, at: int, draft: StatementBuilder) -> None:
     """`CREATE STAGE s URL = 's3://...'`: what the stage stands for."""
     url = words.find(frozenset({"URL"}), at)
     if url != -1 and words.word(url + 1) == "=" and words.kind(url + 2) == Kind.STRING:
         draft.read(location_of(words.texts[url + 2], draft.context))
 
 
-def _materialised_to(words: Words, at: int, draft: Draft, view: TableRef | None) -> None:
+def _materialised_to(words: Words, at: int, draft: StatementBuilder, view: TableRef | None) -> None:
     """ClickHouse: what `CREATE MATERIALIZED VIEW v TO t` selects goes to `t`, the view holds nothing."""
     named = read_name(words, at + 1, draft.context)
     if named.table is not None and view is not None:

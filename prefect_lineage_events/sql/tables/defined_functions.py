@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.recovery_names import read_parts
 from prefect_lineage_events.sql.tables.table_functions import DEFINED
 from prefect_lineage_events.sql.words import Kind, Words
@@ -13,7 +13,7 @@ _BEGINS_BODY = frozenset({"AS", "RETURN"})
 _QUERIES = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE"})
 
 
-def defined(words: Words, at: int, draft: Draft) -> None:
+def defined(words: Words, at: int, draft: StatementBuilder) -> None:
     """Note the query of a function or macro, which the session knows from here on: a call of it reads what that reads
     (duckdb.org: CREATE MACRO, cloud.google.com/bigquery: CREATE TABLE FUNCTION). Its definition touches nothing."""
     parts, end = read_parts(words, at + 3 * words.follows(at, "IF", "NOT", "EXISTS"), draft.context.dialect)
@@ -35,7 +35,7 @@ def defined(words: Words, at: int, draft: Draft) -> None:
     draft.session.append((f"${DEFINED}{parts[-1][0].upper()}", text))
 
 
-def dropped(words: Words, at: int, draft: Draft) -> None:
+def dropped(words: Words, at: int, draft: StatementBuilder) -> None:
     """`DROP FUNCTION [IF EXISTS] f`, `DROP MACRO TABLE f`: a call of it reads what is not known."""
     at += 2 * words.follows(at, "IF", "EXISTS") + (words.word(at) == "TABLE")
     parts, _ = read_parts(words, at, draft.context.dialect)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from prefect_lineage_events.sql import attach
 from prefect_lineage_events.sql.tables import alter_drop, copy, execute, renames, use_set
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.copy import Query
 from prefect_lineage_events.sql.words import NO_DATA, PARSED, Words
 
-TRANSFERS: dict[str, Callable[[Words, Draft], Query | None]] = {
+TRANSFERS: dict[str, Callable[[Words, StatementBuilder], Query | None]] = {
     "COPY": copy.copy,
     "UNLOAD": copy.unload,
     "LOAD": copy.load,
@@ -22,7 +22,7 @@ TRANSFERS: dict[str, Callable[[Words, Draft], Query | None]] = {
     "APPLY": copy.apply_changes,
     "AUTO": copy.apply_changes,
 }
-DEFINITIONS: dict[str, Callable[[Words, Draft], object]] = {
+DEFINITIONS: dict[str, Callable[[Words, StatementBuilder], object]] = {
     "ATTACH": attach.attach,
     "DROP": alter_drop.drop,
     "UNDROP": alter_drop.undrop,

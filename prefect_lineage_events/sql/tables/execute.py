@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.lexer import BATCHED
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.recovery_names import read_parts
 from prefect_lineage_events.sql.words import Kind, Words
 
@@ -76,7 +76,7 @@ def arguments(words: Words, at: int) -> Iterator[tuple[str, str]]:
         yield name, item.texts[start] if item.kind(start) in (Kind.STRING, Kind.NAME, Kind.WORD) else ""
 
 
-def prepare(words: Words, draft: Draft) -> None:
+def prepare(words: Words, draft: StatementBuilder) -> None:
     """`PREPARE p [(types)] AS statement`, `PREPARE p FROM 'text'`: nothing runs yet."""
     if not words.is_name(1) or words.word(1) == "TRANSACTION":
         return
@@ -91,7 +91,7 @@ def prepare(words: Words, draft: Draft) -> None:
     draft.session.append((f"${_PREPARED}{words.texts[1].upper()}", text))
 
 
-def deallocate(words: Words, draft: Draft) -> None:
+def deallocate(words: Words, draft: StatementBuilder) -> None:
     """`DEALLOCATE [PREPARE] p`, `DEALLOCATE ALL`, `DISCARD ALL`: the statements are no longer known."""
     at = 1 + (words.word(1) == "PREPARE")
     names = [_PREPARED + words.texts[at].upper()] if words.is_name(at) else []

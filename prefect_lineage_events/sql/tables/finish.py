@@ -7,24 +7,24 @@ from sqlglot import exp
 from prefect_lineage_events.sql.columns import ColumnResult, cloned, column_edges, joined
 from prefect_lineage_events.sql.model import Statement
 from prefect_lineage_events.sql.redaction.shown_names import Literals, without_values
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.parser import take_apart
 from prefect_lineage_events.sql.temporary_names import as_temporary, has_temporary_views
 
 
-def finished(draft: Draft, fingerprint: str, sanitised: str, literals: Literals) -> Statement:
+def finished(draft: StatementBuilder, fingerprint: str, sanitised: str, literals: Literals) -> Statement:
     """The statement that a draft has become; `literals` are those of its text."""
     statement = draft.finish(fingerprint, sanitised, _result(draft))
     return without_values(statement, literals, draft.context.schemas, draft.context.dialect)
 
 
-def close(draft: Draft) -> None:
+def close(draft: StatementBuilder) -> None:
     """Find the columns of a draft now, so that its tree need not live until all of its text has been read."""
     draft.columns = _result(draft)
     release(draft)
 
 
-def release(draft: Draft) -> None:
+def release(draft: StatementBuilder) -> None:
     """Let the trees of a draft and of its body go."""
     for part in draft.body:
         release(part)
@@ -32,13 +32,13 @@ def release(draft: Draft) -> None:
     draft.tree, draft.nodes, draft.refs, draft.unions = None, [], {}, {}
 
 
-def _result(draft: Draft) -> ColumnResult | None:
+def _result(draft: StatementBuilder) -> ColumnResult | None:
     if isinstance(draft.tree, exp.Create) and any(table.temporary for table in draft.inputs):
         _as_its_sources(draft)
     return _columns(draft) if draft.context.columns else None
 
 
-def _as_its_sources(draft: Draft) -> None:
+def _as_its_sources(draft: StatementBuilder) -> None:
     """In PostgreSQL a view of a temporary table is temporary itself, without saying so."""
     if draft.tree is None or draft.tree.args.get("kind") != "VIEW" or not has_temporary_views(draft.context):
         return
@@ -51,7 +51,7 @@ def _as_its_sources(draft: Draft) -> None:
             draft.declared[own.name] = draft.declared.pop(view.name)
 
 
-def _columns(draft: Draft) -> ColumnResult | None:
+def _columns(draft: StatementBuilder) -> ColumnResult | None:
     if draft.columns is not None:
         return draft.columns
     if draft.body:

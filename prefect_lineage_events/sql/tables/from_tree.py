@@ -15,7 +15,7 @@ from sqlglot.expressions import Expr
 from prefect_lineage_events.sql.lexer import BATCHED
 from prefect_lineage_events.sql.model import Effect, TableRef
 from prefect_lineage_events.sql.names import MOVES, location_of, named_by, table_of, variable_of
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.correlated import Arrays
 from prefect_lineage_events.sql.tables.ctes import Ctes, key_of
 from prefect_lineage_events.sql.tables.remote import ROWSETS
@@ -47,7 +47,7 @@ _OF_INTEREST = (
 )
 
 
-def walk(tree: Expr, draft: Draft) -> None:
+def walk(tree: Expr, draft: StatementBuilder) -> None:
     """Fill `draft` with what `tree` reads and writes."""
     draft.nodes = list(tree.walk())
     _Walk(draft, [node for node in draft.nodes if _interest[node.__class__]]).run(tree)
@@ -67,7 +67,7 @@ _interest = _Interest()
 class _Walk(Nodes):
     """`targets` holds the ids of nodes that are no inputs: targets, and further mentions of them."""
 
-    def __init__(self, draft: Draft, nodes: list[Expr]) -> None:
+    def __init__(self, draft: StatementBuilder, nodes: list[Expr]) -> None:
         super().__init__(draft)
         self.nodes = nodes
         self.targets: set[int] = set()

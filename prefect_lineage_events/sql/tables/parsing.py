@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token
 
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.from_tree import walk
 from prefect_lineage_events.sql.tables.inlined import inline_queries
 from prefect_lineage_events.sql.tables.parser import parse
@@ -16,7 +16,7 @@ from prefect_lineage_events.sql.tables.required_words import doubt_of_tree
 Refused = dict[tuple[int, int, str], str]
 
 
-def read_tree(draft: Draft, tokens: Sequence[Token], text: str, refused: Refused) -> bool:
+def read_tree(draft: StatementBuilder, tokens: Sequence[Token], text: str, refused: Refused) -> bool:
     """Read the tree of these tokens of a text into the draft; False, and the reason in the draft, if there is none."""
     dialect = draft.context.dialect
     span = (tokens[0].start, tokens[-1].end, text) if tokens else (0, 0, "")

@@ -21,7 +21,7 @@ from prefect_lineage_events.sql.names import (
     text_item,
 )
 from prefect_lineage_events.sql.tables.arguments import arguments_at
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.generators import UNKNOWN_FUNCTION, is_generator
 from prefect_lineage_events.sql.tables.recovery_dml import Changes
 from prefect_lineage_events.sql.tables.recovery_frames import (
@@ -52,7 +52,7 @@ from prefect_lineage_events.sql.words import Kind, Words
 _DEEPEST = 2_000
 
 
-def recover(words: Words, start: int, end: int, draft: Draft, makes_tables: bool = False) -> None:
+def recover(words: Words, start: int, end: int, draft: StatementBuilder, makes_tables: bool = False) -> None:
     """Note in `draft` what the words from `start` to before `end` read and write; `makes_tables`: SELECT INTO does."""
     _Scan(words, end, draft, makes_tables).run(start)
 

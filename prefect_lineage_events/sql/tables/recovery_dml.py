@@ -10,7 +10,7 @@ from collections.abc import Callable
 from prefect_lineage_events.sql.lexer import BATCHED
 from prefect_lineage_events.sql.model import Effect, TableRef
 from prefect_lineage_events.sql.names import FILE_READERS, MOVES, location_of, location_position, named_by
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.recovery_frames import (
     CHANGE_OPTIONS,
     INSERT_OPTIONS,
@@ -27,7 +27,7 @@ from prefect_lineage_events.sql.words import Kind, Words
 class Changes:
     """Reads targets into `draft`; `stack` holds the open parentheses, `moved` what changes in CTEs give away."""
 
-    def __init__(self, words: Words, end: int, draft: Draft, makes_tables: bool) -> None:
+    def __init__(self, words: Words, end: int, draft: StatementBuilder, makes_tables: bool) -> None:
         self.words = words
         self.end = min(end, len(words))
         self.draft = draft

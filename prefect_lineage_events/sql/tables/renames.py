@@ -10,7 +10,7 @@ from prefect_lineage_events.sql.identifiers import complete, split_identifier
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.names import table_of
 from prefect_lineage_events.sql.tables import containers
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.containers import CONTAINERS
 from prefect_lineage_events.sql.tables.create import OTHERS
 from prefect_lineage_events.sql.tables.execute import arguments
@@ -28,7 +28,7 @@ _NO_NAMES = frozenset({"COLUMN", "CONSTRAINT", "INDEX", "KEY", "PARTITION", "ROL
 _OBJECTS = frozenset({"", "OBJECT"})
 
 
-def rename(words: Words, draft: Draft) -> None:
+def rename(words: Words, draft: StatementBuilder) -> None:
     """`RENAME TABLE a TO b, c TO d` (MySQL, Teradata, ClickHouse), `RENAME a TO b` (Oracle)."""
     at = 1 + (words.word(1) in ("TABLE", "VIEW", "DICTIONARY") and words.word(2) != "TO")
     if words.word(at) in OTHERS and words.word(at + 1) != "TO":
@@ -47,7 +47,7 @@ def rename(words: Words, draft: Draft) -> None:
         at = end + 1
 
 
-def exchange(words: Words, draft: Draft) -> None:
+def exchange(words: Words, draft: StatementBuilder) -> None:
     """`EXCHANGE TABLES a AND b, c AND d` (clickhouse.com: EXCHANGE)."""
     at = 1
     while words.word(at) in ("TABLES", "DICTIONARIES", ","):
@@ -60,7 +60,7 @@ def exchange(words: Words, draft: Draft) -> None:
         at = second.end
 
 
-def altered(words: Words, at: int, draft: Draft, target: TableRef) -> bool:
+def altered(words: Words, at: int, draft: StatementBuilder, target: TableRef) -> bool:
     """RENAME TO, SWAP WITH and SET SCHEMA behind `ALTER TABLE target`; False where it is none of them."""
     if words.word(at) == "ADD" or words.word(at) in ("DROP", "MODIFY", "CHANGE", "ALTER"):  # dev.mysql.com: ALTER TABLE
         later = next((i for i in range(at, len(words)) if words.follows(i, ",", "RENAME")), -2)
@@ -87,7 +87,7 @@ def altered(words: Words, at: int, draft: Draft, target: TableRef) -> bool:
     return False
 
 
-def listed(words: Words, at: int, draft: Draft, olds: list[TableRef]) -> None:
+def listed(words: Words, at: int, draft: StatementBuilder, olds: list[TableRef]) -> None:
     """`ALTER TABLE a, b RENAME TO c, d` (docs.vertica.com: ALTER TABLE)."""
     while True:
         named = read_name(words, at, draft.context)
@@ -105,7 +105,7 @@ def listed(words: Words, at: int, draft: Draft, olds: list[TableRef]) -> None:
         at = read_name(words, at, draft.context).end + 1
 
 
-def transfer(words: Words, at: int, draft: Draft) -> None:
+def transfer(words: Words, at: int, draft: StatementBuilder) -> None:
     """`ALTER SCHEMA mart TRANSFER [OBJECT::] stg.t` (learn.microsoft.com: ALTER SCHEMA)."""
     schema, at = read_parts(words, at, draft.context.dialect)
     if not schema or words.word(at) != "TRANSFER":
@@ -120,7 +120,7 @@ def transfer(words: Words, at: int, draft: Draft) -> None:
         _renamed(draft, old, _moved(old, [fold(*schema[-1], draft.context.dialect)]))
 
 
-def by_procedure(words: Words, draft: Draft) -> bool:
+def by_procedure(words: Words, draft: StatementBuilder) -> bool:
     """`EXEC sp_rename 'schema.old', 'new' [, 'OBJECT']` (learn.microsoft.com: sp_rename); False for another call."""
     at = words.word(0) in ("EXEC", "EXECUTE")
     parts, end = read_parts(words, int(at), draft.context.dialect)
@@ -149,7 +149,7 @@ def by_procedure(words: Words, draft: Draft) -> bool:
     return True
 
 
-def _new_name(words: Words, at: int, draft: Draft, old: TableRef) -> TableRef | None:
+def _new_name(words: Words, at: int, draft: StatementBuilder, old: TableRef) -> TableRef | None:
     """The new name at `at`; the database and schema that it leaves out are the old one's, or the current ones."""
     context = replace(draft.context, is_new=True)
     new = read_name(words, at, context).table
@@ -167,7 +167,7 @@ def _moved(old: TableRef, schema: Sequence[str]) -> TableRef:
     return replace(old, parts=(*above, old.parts[-1]), spelling=(*above, old.spelling[-1]) if old.spelling else ())
 
 
-def _swapped(draft: Draft, one: TableRef, other: TableRef) -> None:
+def _swapped(draft: StatementBuilder, one: TableRef, other: TableRef) -> None:
     draft.effect = "swap"
     for table in (one, other):
         draft.read(table)
@@ -175,7 +175,7 @@ def _swapped(draft: Draft, one: TableRef, other: TableRef) -> None:
     draft.renames += [(one, other), (other, one)]
 
 
-def _renamed(draft: Draft, old: TableRef, new: TableRef | None) -> None:
+def _renamed(draft: StatementBuilder, old: TableRef, new: TableRef | None) -> None:
     draft.kind, draft.effect = "alter", "rename"
     draft.outputs.pop(old, None)
     draft.read(old)

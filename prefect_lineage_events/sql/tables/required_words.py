@@ -12,7 +12,7 @@ from sqlglot.expressions import Expr
 from sqlglot.tokenizer_core import Token
 
 from prefect_lineage_events.sql.lexer import BATCHED, word_set
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.words import Words
 
 WITHOUT_TARGET = "no table was found that it changes"
@@ -48,7 +48,7 @@ _BEHIND_TRUNCATED = word_set(
 )
 
 
-def doubt_of_tree(tokens: Sequence[Token], draft: Draft) -> None:
+def doubt_of_tree(tokens: Sequence[Token], draft: StatementBuilder) -> None:
     """Doubt a change that lacks a word which its dialect requires."""
     tree, dialect = draft.tree, draft.context.dialect
     if isinstance(tree, exp.Insert):
@@ -79,13 +79,13 @@ def _has_from(tokens: Sequence[Token]) -> bool:
     return False
 
 
-def doubt_of_thing(words: Words, end: int, draft: Draft) -> None:
+def doubt_of_thing(words: Words, end: int, draft: StatementBuilder) -> None:
     """Doubt CREATE, ALTER or DROP of a thing of which there is no word before `end`: `create tabel x`."""
     if _RARE_THINGS.isdisjoint(words.upper[1 : end + 1]):
         draft.doubt("partial", _UNKNOWN_THING)
 
 
-def doubt_of_rest(words: Words, at: int, draft: Draft) -> None:
+def doubt_of_rest(words: Words, at: int, draft: StatementBuilder) -> None:
     """Doubt TRUNCATE with a name behind its table: `truncate tabel x`."""
     if words.is_name(at) and words.word(at) not in _BEHIND_TRUNCATED:
         draft.doubt("partial", _LEFT_OVER)

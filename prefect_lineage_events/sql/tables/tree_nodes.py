@@ -13,8 +13,8 @@ from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.names import (
     FILE_READERS,
     HIDDEN_REASON,
+    IN_MEMORY_SCANS,
     NAMING_FUNCTIONS,
-    SCANS_OF_THE_PROGRAM,
     Part,
     is_hidden,
     is_substituted,
@@ -28,7 +28,7 @@ from prefect_lineage_events.sql.names import (
     variable_of,
 )
 from prefect_lineage_events.sql.tables.arguments import Argument, Arguments
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.ctes import key_of
 from prefect_lineage_events.sql.tables.generators import UNKNOWN_FUNCTION, is_generator
 from prefect_lineage_events.sql.tables.remote import ELSEWHERE, ROWSETS, elsewhere, name_of, rowset
@@ -46,7 +46,7 @@ class Nodes:
     """Resolves table nodes into references, each once; what is known only when it runs lowers the draft's
     confidence."""
 
-    def __init__(self, draft: Draft, context: Context | None = None) -> None:
+    def __init__(self, draft: StatementBuilder, context: Context | None = None) -> None:
         self.draft = draft
         self.context = context or draft.context
 
@@ -147,7 +147,7 @@ class Nodes:
             return self.dynamic(arguments[0] if arguments else None)
         if name == "only" and arguments and isinstance(arguments[0], exp.Column):
             return table_of([part_of(p) for p in arguments[0].parts], self.context)
-        of_the_program = name in SCANS_OF_THE_PROGRAM.get(self.context.dialect, ())
+        of_the_program = name in IN_MEMORY_SCANS.get(self.context.dialect, ())
         self.draft.from_program |= of_the_program
         if isinstance(function, exp.Anonymous) and not of_the_program:
             self.doubt_of(function)

@@ -8,7 +8,7 @@ from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql.identifiers import TWO_LEVEL, split_identifier
 from prefect_lineage_events.sql.session_settings import encoded
 from prefect_lineage_events.sql.tables import execute
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.recovery_names import read_parts
 from prefect_lineage_events.sql.transactions.rules import transaction_rules
 from prefect_lineage_events.sql.words import Kind, Words
@@ -36,7 +36,7 @@ _LEVELS = {"DATABASE": "database", "CATALOG": "database", "SCHEMA": "schema", "N
 _NO_NAMES = frozenset({"ROLE", "WAREHOUSE", "SECONDARY", "COMPUTE", "ACCOUNT"})
 
 
-def use(words: Words, draft: Draft) -> None:
+def use(words: Words, draft: StatementBuilder) -> None:
     """USE [DATABASE | CATALOG | SCHEMA] name, and Exasol's OPEN SCHEMA."""
     dialect = draft.context.dialect
     if words.word(1) in _NO_NAMES and words.kind(2) is not None:
@@ -73,7 +73,7 @@ def _name(words: Words, at: int, dialect: str) -> list[str]:
     return [fold(text, quoted, dialect) for text, quoted in parts]
 
 
-def set_(words: Words, draft: Draft) -> None:
+def set_(words: Words, draft: StatementBuilder) -> None:
     """SET of a schema, a role, or of a variable to a literal: `SET t = 'db.s.t'`, `SET (a, b) = ('x', 1)`."""
     local = words.word(1) == "LOCAL" and _rolls_back(draft)
     at = 1 + (words.word(1) in ("SESSION", "LOCAL", "GLOBAL", "VARIABLE", "VAR"))
@@ -93,12 +93,12 @@ def set_(words: Words, draft: Draft) -> None:
         _variable(words, at, at + 2, len(words), draft)
 
 
-def _rolls_back(draft: Draft) -> bool:
+def _rolls_back(draft: StatementBuilder) -> bool:
     """Is SET the standard's and PostgreSQL's, with settings that belong to the transaction?"""
     return transaction_rules(draft.context.dialect).settings
 
 
-def _schema(words: Words, at: int, draft: Draft, local: bool = False) -> None:
+def _schema(words: Words, at: int, draft: StatementBuilder, local: bool = False) -> None:
     at += words.word(at) in ("TO", "=")
     dialect = draft.context.dialect
     is_path = "SEARCH_PATH" in words.upper[at - 2 : at]
@@ -120,7 +120,7 @@ def _schema(words: Words, at: int, draft: Draft, local: bool = False) -> None:
     draft.session.append(("local path" if local else "path", value))
 
 
-def _duckdb_path(text: str, draft: Draft) -> None:
+def _duckdb_path(text: str, draft: StatementBuilder) -> None:
     """The schema or the search path, a list in one text (duckdb.org: configuration); databases in it are not known."""
     names = [split_identifier(name.strip(), "duckdb") for name in text.split(",")]
     if len(names) == 1 and len(names[0]) == 1:
@@ -133,14 +133,14 @@ def _duckdb_path(text: str, draft: Draft) -> None:
         draft.session.append(("path", encoded(tuple(name[0] for name in names))))
 
 
-def _role(words: Words, at: int, draft: Draft, local: bool) -> None:
+def _role(words: Words, at: int, draft: StatementBuilder, local: bool) -> None:
     """SET ROLE r, SET SESSION AUTHORIZATION u: `$user` of the search path is the acting one."""
     name = "user" if words.word(at) == "AUTHORIZATION" else "role"
     value = "" if words.word(at + 1) in ("NONE", "DEFAULT") else "".join(_name(words, at + 1, draft.context.dialect))
     draft.session.append((f"local {name}" if local else name, value))
 
 
-def _autocommit(words: Words, at: int, draft: Draft) -> None:
+def _autocommit(words: Words, at: int, draft: StatementBuilder) -> None:
     """MySQL's autocommit, which commits when it is switched on; T-SQL's SET IMPLICIT_TRANSACTIONS."""
     dialect = draft.context.dialect
     at += 1 + (words.word(at + 1) == "=")
@@ -152,7 +152,7 @@ def _autocommit(words: Words, at: int, draft: Draft) -> None:
         draft.session.append(("autocommit", "off" if on else "on"))
 
 
-def discard(words: Words, draft: Draft) -> None:
+def discard(words: Words, draft: StatementBuilder) -> None:
     """DISCARD (postgresql.org): of what was set, of temporary tables, of prepared statements."""
     execute.deallocate(words, draft)
     if words.word(1) == "ALL":
@@ -161,7 +161,7 @@ def discard(words: Words, draft: Draft) -> None:
         draft.session.append(("discard", "temporary"))
 
 
-def reset(words: Words, draft: Draft) -> None:
+def reset(words: Words, draft: StatementBuilder) -> None:
     """RESET (postgresql.org, duckdb.org): what was set is again as the session began with."""
     if words.word(1) in ("ALL", "SEARCH_PATH", "SCHEMA"):
         draft.session.append(("use" if draft.context.dialect == "duckdb" else "path", ""))
@@ -171,7 +171,7 @@ def reset(words: Words, draft: Draft) -> None:
         draft.session.append(("user", ""))
 
 
-def set_config(words: Words, draft: Draft) -> None:
+def set_config(words: Words, draft: StatementBuilder) -> None:
     """`SELECT set_config('search_path', 'a, b', false)`: SET, as a function (postgresql.org)."""
     if "SET_CONFIG" not in words.upper:
         return
@@ -190,12 +190,12 @@ def set_config(words: Words, draft: Draft) -> None:
     draft.session.append((f"{local}path", encoded(path)) if path else (f"{local}schema", ""))
 
 
-def _variable(words: Words, name: int, value: int, end: int, draft: Draft) -> None:
+def _variable(words: Words, name: int, value: int, end: int, draft: StatementBuilder) -> None:
     literal = end - value == 1 and words.kind(value) in (Kind.STRING, Kind.NUMBER)
     draft.session.append(("$" + words.texts[name].upper(), words.texts[value] if literal else ""))
 
 
-def created(thing: str, words: Words, at: int, draft: Draft) -> None:
+def created(thing: str, words: Words, at: int, draft: StatementBuilder) -> None:
     """Snowflake goes into the database or schema that it creates (docs.snowflake.com: CREATE DATABASE, CREATE
     SCHEMA); a schema in PostgreSQL's search path counts from its creation on."""
     at += 3 if words.follows(at, "IF", "NOT", "EXISTS") else 0
@@ -214,7 +214,7 @@ def created(thing: str, words: Words, at: int, draft: Draft) -> None:
         draft.session.append(("schema", parts[-1]))
 
 
-def altered(words: Words, draft: Draft) -> bool:
+def altered(words: Words, draft: StatementBuilder) -> bool:
     """ALTER SESSION; also `ALTER ROLE r SET search_path = a`, which says where later sessions begin (postgresql.org).
     False for ALTER of anything but the session."""
     if words.word(1) == "SESSION":
@@ -225,7 +225,7 @@ def altered(words: Words, draft: Draft) -> bool:
     return False
 
 
-def _alter_session(words: Words, draft: Draft) -> None:
+def _alter_session(words: Words, draft: StatementBuilder) -> None:
     """ALTER SESSION SET CURRENT_SCHEMA = s (docs.oracle.com: ALTER SESSION), SET AUTOCOMMIT = FALSE, UNSET AUTOCOMMIT
     (docs.snowflake.com/en/sql-reference/parameters#autocommit; on unless it is switched off)."""
     if words.follows(2, "SET", "CURRENT_SCHEMA"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql.lexer import BATCHED, word_set
 from prefect_lineage_events.sql.model import Control
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.transactions.rules import transaction_rules
 from prefect_lineage_events.sql.words import CHANGES, NO_DATA, QUERIES, Kind, Words
 
@@ -136,7 +136,7 @@ def _skip(words: Words, at: int, *noise: str) -> int:
     return at
 
 
-def ends_transaction(words: Words, draft: Draft) -> None:
+def ends_transaction(words: Words, draft: StatementBuilder) -> None:
     """Note whether the statement ends the open transaction besides what it does."""
     draft.commits |= _commits(words, draft.context.dialect)
     draft.may_end_transaction = _calls(words, draft.context.dialect)

@@ -13,8 +13,8 @@ import pytest
 
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission import worker
-from prefect_lineage_events.emission.notes import FlushNote, ForgottenNote, Note
-from prefect_lineage_events.emission.processor import Pipeline
+from prefect_lineage_events.emission.notes import AbandonedResultNote, FlushNote, Note
+from prefect_lineage_events.emission.processor import NoteProcessor
 from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.events import CountEvent, LineageEvent, parse
 from prefect_lineage_events.instrumentation import tracer
@@ -29,7 +29,7 @@ __all__ = ["postgres"]
 class Capture:
     """All that one run reports. Notes are worked on as they are put, in the test's thread."""
 
-    pipeline: Pipeline
+    pipeline: NoteProcessor
     sent: list[dict[str, Any]]
 
     def events(self) -> list[LineageEvent]:
@@ -62,7 +62,7 @@ def capturing(patch: pytest.MonkeyPatch, *, schema_lookup: bool = True) -> Itera
         return True
 
     thread = ThreadPoolExecutor(1)  # asyncpg's look-up needs one without an event loop
-    pipeline = Pipeline(values, send, NoteQueue(values.queue_size))
+    pipeline = NoteProcessor(values, send, NoteQueue(values.queue_size))
     ahead: deque[Note] = deque()
     at_work = threading.local()
 
@@ -72,7 +72,7 @@ def capturing(patch: pytest.MonkeyPatch, *, schema_lookup: bool = True) -> Itera
             pipeline.take(ahead.popleft())
 
     def put(note: Note) -> bool:
-        if not isinstance(note, ForgottenNote):
+        if not isinstance(note, AbandonedResultNote):
             ahead.append(note)
             if not hasattr(at_work, "here"):  # a connection may be collected in that very thread
                 thread.submit(take).result()

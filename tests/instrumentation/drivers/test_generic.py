@@ -73,16 +73,16 @@ class Asking:
 @pytest.mark.parametrize("in_transaction", [True, False])
 def test_no_query_is_run_to_learn_of_autocommit(in_transaction: bool) -> None:
     connection = Asking(in_transaction)
-    assert url_driver("mysql+mysqlconnector://db/shop").commits_itself(connection) is not in_transaction
+    assert url_driver("mysql+mysqlconnector://db/shop").autocommits(connection) is not in_transaction
     assert connection.queries == 0
 
 
 def test_autocommit_is_told_by_attribute_or_method() -> None:
-    commits_itself = url_driver("mysql://db/shop").commits_itself
-    assert commits_itself(Telling(autocommit=True))
-    assert not commits_itself(Telling(autocommit=False))
-    assert commits_itself(Telling(autocommit=lambda _: None))
-    assert not commits_itself(object())
+    autocommits = url_driver("mysql://db/shop").autocommits
+    assert autocommits(Telling(autocommit=True))
+    assert not autocommits(Telling(autocommit=False))
+    assert autocommits(Telling(autocommit=lambda _: None))
+    assert not autocommits(object())
 
 
 def test_adbc_connection_is_captured(tmp_path: Path, tracers: Tracers) -> None:

@@ -122,7 +122,7 @@ def test_columns_are_looked_up_without_touching_the_connection(connection: Any, 
     found = tracers[0].lookup([("own", "public", "t"), ("nothing",)])
 
     assert found == {("own", "public", "t"): {"a": "integer", "b": "text"}}
-    assert driver.doomed(connection)
+    assert driver.in_failed_transaction(connection)
 
 
 def test_password_is_not_in_the_repr_of_a_lookup(connection: Any, tracers: Tracers) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from prefect_lineage_events.emission.processor import Pipeline
+from prefect_lineage_events.emission.processor import NoteProcessor
 from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.events import LineageEvent, parse
 from prefect_lineage_events.instrumentation.instrument import instrument_connection
@@ -47,7 +47,7 @@ class Counted:
     def _told(self, operation: str) -> list[int | None]:
         sent: list[dict[str, Any]] = []
         queue: NoteQueue = self.idle._queue
-        pipeline = Pipeline(LineageSettings(schema_lookup=False), lambda e, _: sent.append(e) is None, queue)
+        pipeline = NoteProcessor(LineageSettings(schema_lookup=False), lambda e, _: sent.append(e) is None, queue)
         while (note := queue.get(0)) is not None:
             pipeline.take(note)
         pipeline.finish()

@@ -273,7 +273,9 @@ def test_account_by_host_or_by_name(
 def test_every_way_to_run_a_statement_is_woven_or_goes_through_one_that_is() -> None:
     """A connector that grows another way shows up here."""
     runs = {name for name in dir(SnowflakeCursor) if name.startswith(("execute", "query_", "get_results"))}
-    assert runs == {"execute", "executemany"} | {name for name in DRIVER.cursor_calls if not name.startswith("fetch")}
+    assert runs == {"execute", "executemany"} | {
+        name for name in DRIVER.cursor_wrappers if not name.startswith("fetch")
+    }
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ class Modern:
 
 @pytest.mark.parametrize(("autocommit", "commits"), [(True, False), (False, True)])
 def test_block_ends_a_transaction_unless_autocommit_is_on(autocommit: bool, commits: bool) -> None:
-    assert sqlite.exit_commits(Modern(autocommit=autocommit)) is commits
+    assert sqlite.commits_on_exit(Modern(autocommit=autocommit)) is commits
 
 
 def test_rows_are_counted_though_nobody_holds_the_cursor(tracers: Tracers) -> None:

@@ -18,11 +18,11 @@ from typing import Any, TypeVar
 from prefect_lineage_events import datasets, filters
 from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.events import Column
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import tracer as tracing
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.drivers.bigquery import jobs as statements
-from prefect_lineage_events.instrumentation.proxies import Proxy, ask
+from prefect_lineage_events.instrumentation.proxies import Proxy, answer_or_default
 
 T = TypeVar("T")
 Text = Callable[["ClientProxy", Mapping[str, Any]], str]
@@ -39,7 +39,7 @@ class TableLookup:
 
     def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Mapping[str, str | None]]:
         with self.client() as client:
-            found = {table: ask(_described, client, table, default=None) for table in tables}
+            found = {table: answer_or_default(_described, client, table, default=None) for table in tables}
         return {table: columns for table, columns in found.items() if columns}
 
 
@@ -73,7 +73,7 @@ class ClientProxy(Proxy):
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._self_tracers: dict[Store, tracing.ConnectionTracer] = {}
-        self._self_lookup = ask(client_lookup, client, default=None)
+        self._self_lookup = answer_or_default(client_lookup, client, default=None)
 
     def __getattr__(self, name: str) -> Any:
         return self._self_woven(name, _CALLS)
@@ -112,13 +112,13 @@ class _Call:
         self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
         self._text = text
         self._told = False
-        self.arguments = ask(_arguments, method, args, kwargs, default=kwargs)
+        self.arguments = answer_or_default(_arguments, method, args, kwargs, default=kwargs)
 
     def tell(self, outcome: Callable[[], _Outcome] = _Outcome) -> None:
         if self._told:
             return
         self._told = True
-        with softly("noting a call of BigQuery's client"):
+        with guarded("noting a call of BigQuery's client"):
             config, known = self.arguments.get("job_config"), outcome()
             if getattr(config, "dry_run", None):
                 return
@@ -214,7 +214,7 @@ def _inserts(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Streamed rows: what is returned are the errors, of rows or of portions of rows; with any, nothing is told."""
     call = _Call(client, lambda _, given: statements.insert(given["table"]), method, args, kwargs)
     errors = method(*args, **kwargs)
-    if ask(any, errors, default=True):
+    if answer_or_default(any, errors, default=True):
         return errors
     call.tell(lambda: _Outcome(_length(call.arguments)))
     return errors
@@ -284,7 +284,7 @@ _CALLS = {
 
 DRIVER = Driver(
     store=lambda connection: client_store(connection._client),
-    commits_itself=lambda _: True,
+    autocommits=lambda _: True,
     rows=lambda cursor: _found_rows(cursor._query_rows),
     query_id=lambda cursor: _found_id(cursor._query_rows),
     type_name=str,

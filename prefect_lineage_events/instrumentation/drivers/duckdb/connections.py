@@ -29,7 +29,7 @@ from prefect_lineage_events.instrumentation.drivers.duckdb.frames import (
     variable,
 )
 from prefect_lineage_events.instrumentation.drivers.duckdb.lookup import InstanceLookup, duplicate_of
-from prefect_lineage_events.instrumentation.execution import ask, operation_of
+from prefect_lineage_events.instrumentation.execution import answer_or_default, operation_of
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy
 
 _PATH = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
@@ -80,14 +80,14 @@ def _engine_text(operation: Any, parameters: Any, cursor: Any) -> str:
 
 ENGINE = Driver(
     store=store,
-    commits_itself=lambda _: True,
+    autocommits=lambda _: True,
     rows=rows,
     has_result=has_result,
     type_name=str,
     text=_engine_text,
     lookup=InstanceLookup,
     before_close=InstanceLookup.remember,
-    connection_calls={"begin": wrappers.begins_transaction},
+    connection_wrappers={"begin": wrappers.begins_transaction},
 )
 """duckdb-engine's wrapper: DuckDB commits each statement unless a transaction was begun, by method or by text."""
 
@@ -108,7 +108,7 @@ def _runs(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> A
     """`execute` and `executemany`, which return the connection."""
     results = _results(connection)
     operation, _ = _resolved(connection, args, kwargs)
-    result = wrappers.runs_as(results, operation, in_callers_frame(method), args, kwargs)
+    result = wrappers.trace_execute_as(results, operation, in_callers_frame(method), args, kwargs)
     return connection if result is results else result
 
 
@@ -127,7 +127,7 @@ def _relates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -
     relation = in_callers_frame(method)(*args, **kwargs)
     duration = perf_counter() - clock
     *before, last = [part for part in operation.split(";") if part.strip()] or [""]
-    ran = relation is None or bool(before) or ask(relations.has_run, relation, default=False)
+    ran = relation is None or bool(before) or answer_or_default(relations.has_run, relation, default=False)
     if ran:
         result = relations.columns_of(relation) if relation is not None else ()
         connection._self_tracer.statement(
@@ -197,7 +197,7 @@ def _resolved(connection: ConnectionProxy, args: Any, kwargs: Any) -> tuple[str,
             found[name.lower()] = meant
         return meant
 
-    return ask(named, text, stands_for, default=text), found
+    return answer_or_default(named, text, stands_for, default=text), found
 
 
 def _stands_for(connection: ConnectionProxy, frame: FrameType, name: str) -> str | None:
@@ -241,9 +241,9 @@ _FRAMES = (
 
 DRIVER = replace(
     ENGINE,
-    prepare=_prepares,
+    on_trace=_prepares,
     text=statement_text,
-    connection_calls={
+    connection_wrappers={
         "execute": _runs,
         "executemany": _runs,
         "begin": wrappers.begins_transaction,

@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any
 
 from prefect_lineage_events.emission.notes import Described
-from prefect_lineage_events.instrumentation.execution import ask
+from prefect_lineage_events.instrumentation.execution import answer_or_default
 from prefect_lineage_events.settings import settings
 
 # Bounded, because at a close it runs in the user's thread: a few milliseconds at most. Own tables come before those of
@@ -54,7 +54,11 @@ class InstanceLookup:
     def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Described]:
         with self._in_use:
             connection = self._connection()
-            rows = ask(_all_columns, connection, default=self._remembered) if connection else self._remembered
+            rows = (
+                answer_or_default(_all_columns, connection, default=self._remembered)
+                if connection
+                else self._remembered
+            )
             del connection
         known = _by_place(rows)
         found = {table: next((known[place] for place in _places(table) if place in known), None) for table in tables}

@@ -24,12 +24,12 @@ import wrapt
 
 from prefect_lineage_events.emission.value_matching import remember
 from prefect_lineage_events.events import Column
-from prefect_lineage_events.guard import softly
+from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.drivers.duckdb.frames import SCAN, in_callers_frame, named
-from prefect_lineage_events.instrumentation.execution import ask
+from prefect_lineage_events.instrumentation.execution import answer_or_default
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
-from prefect_lineage_events.instrumentation.rowcount import Reading
+from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 from prefect_lineage_events.naming import quote, split_name
 
 _TABLE = "CREATE TABLE {name} AS {query}"
@@ -85,10 +85,10 @@ class Known:
     connection: ConnectionProxy
     query: str
     held: bool = False
-    reading: Reading = field(init=False)
+    reading: FetchedRows = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reading = Reading(self.connection._self_tracer)
+        self.reading = FetchedRows(self.connection._self_tracer)
 
 
 _known: WeakKeyDictionary[Any, Known] = WeakKeyDictionary()
@@ -142,14 +142,14 @@ def track(
     where that SQL does not tell, because only Python or a result has it. `names` are Python's names in its statement,
     with what they stand for.
     """
-    with softly("tracking a relation"):
+    with guarded("tracking a relation"):
         own = _own_query(connection, relation, hidden, names)
         _known[relation] = Known(connection, query or own, held)
 
 
 def has_run(relation: Any) -> bool:
     """Was the relation's statement run when it was made, so that the relation is its result?"""
-    told = ask(relation.sql_query, default=_HELD_RESULT)
+    told = answer_or_default(relation.sql_query, default=_HELD_RESULT)
     return _HELD_RESULT in told or _ONLY_SOURCE.match(told) is not None
 
 
@@ -161,7 +161,7 @@ def _called(method: Callable[..., Any], relation: Any, args: Any, kwargs: Any) -
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
     with _one_call():
         result = in_callers_frame(method)(*args, **kwargs)
-    with softly("following a relation"), _one_call():
+    with guarded("following a relation"), _one_call():
         name = method.__name__
         note = partial(
             known.connection._self_tracer.statement,
@@ -171,7 +171,7 @@ def _called(method: Callable[..., Any], relation: Any, args: Any, kwargs: Any) -
         )
         if name in _READS:
             _reads(known, relation, name, result, note)
-        elif (statement := ask(_statement, known, name, args, kwargs, result, default=None)) is not None:
+        elif (statement := answer_or_default(_statement, known, name, args, kwargs, result, default=None)) is not None:
             note(statement)
         _follows(known, name, result, args, kwargs)
     return result
@@ -249,7 +249,7 @@ def _in_view(known: Known, args: Any, kwargs: Any) -> str:
 
 def _own_query(connection: ConnectionProxy, relation: Any, hidden: str, names: Mapping[str, str]) -> str:
     """DuckDB's SQL of the relation, with what it hides put in; `hidden` where it tells nothing."""
-    told: str = ask(relation.sql_query, default=_HELD_RESULT).strip()
+    told: str = answer_or_default(relation.sql_query, default=_HELD_RESULT).strip()
     if _HELD_RESULT in told:
         return hidden
     sources: dict[str, str] = connection._self_state.setdefault("sources", {})
@@ -266,7 +266,7 @@ def _own_query(connection: ConnectionProxy, relation: Any, hidden: str, names: M
 
 def columns_of(relation: Any) -> tuple[Column, ...]:
     """The columns of what the relation gives, which it knows without being run."""
-    return ask(_columns, relation, default=())
+    return answer_or_default(_columns, relation, default=())
 
 
 def _columns(relation: Any) -> tuple[Column, ...]:

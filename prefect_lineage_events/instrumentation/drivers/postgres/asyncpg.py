@@ -10,11 +10,11 @@ from typing import Any
 
 from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.instrumentation import unwrapping
-from prefect_lineage_events.instrumentation.driver import Driver, Weave
+from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
 from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls import (
     RUNNING,
     Call,
-    commits_itself,
+    autocommits,
     count_of,
     reached_the_server,
     status_rows,
@@ -79,7 +79,7 @@ def _terminates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any
     return after(method(*args, **kwargs), connection._self_closed)
 
 
-_CALLS: dict[str, Weave] = {
+_CALLS: dict[str, MethodWrapper] = {
     "cursor": opens_cursor,
     "prepare": prepares,
     "transaction": transacts,
@@ -93,17 +93,17 @@ _CALLS: dict[str, Weave] = {
 _DOORS = {"asyncpg.connection": ("ConnectionMeta.__instancecheck__",), "asyncpg.pool": ("Pool.release",)}
 
 DRIVER = Driver(
-    prepare=unwrapping.opens(_DOORS),
+    on_trace=unwrapping.unwrap_arguments_of(_DOORS),
     store=store,
-    commits_itself=commits_itself,
+    autocommits=autocommits,
     tells_transaction=True,
     lookup=lookup,
-    connection_calls=_CALLS,
+    connection_wrappers=_CALLS,
 )
 
 ADAPTED = Driver(
     store=lambda adapter: store(adapter.driver_connection),
-    commits_itself=lambda adapter: commits_itself(adapter.driver_connection),
+    autocommits=lambda adapter: autocommits(adapter.driver_connection),
     type_name=TYPES.get,
     refuses=lambda error: error.__cause__ is not None and not reached_the_server(error.__cause__),
     lookup=lambda adapter: lookup(adapter.driver_connection),

@@ -12,9 +12,9 @@ from prefect_lineage_events.emission.notes import Counted, StatementNote
 from prefect_lineage_events.emission.value_matching import remember
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.instrumentation import wrappers
-from prefect_lineage_events.instrumentation.execution import ask, notice_end
+from prefect_lineage_events.instrumentation.execution import answer_or_default, notice_end
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
-from prefect_lineage_events.instrumentation.rowcount import rows_of_many
+from prefect_lineage_events.instrumentation.rowcount import executemany_rowcount
 
 # What the server answers a statement: "INSERT 0 3", "COPY 3", "CREATE TABLE".
 _STATUS_ROWS = re.compile(r"(?:INSERT \d+|UPDATE|DELETE|MERGE|COPY|SELECT) (\d+)")
@@ -22,7 +22,7 @@ FAILED = "failed"
 """The key of a connection's state: something has failed in the transaction that is open."""
 
 
-def commits_itself(connection: Any) -> bool:
+def autocommits(connection: Any) -> bool:
     return not connection.is_in_transaction()
 
 
@@ -41,10 +41,10 @@ class Call:
         """Await it, and note that it has succeeded with so many rows."""
         result = await self.attempt(coroutine)
         self._aborted = self._aborted or result == "ROLLBACK"  # what the server answers a COMMIT that it did not do
-        rows, counted = ask(count, result, default=_UNKNOWN)
-        note = self.note(rows=rows, columns=ask(_columns, result, default=()), counted=counted)
+        rows, counted = answer_or_default(count, result, default=_UNKNOWN)
+        note = self.note(rows=rows, columns=answer_or_default(_columns, result, default=()), counted=counted)
         if note is not None and not isinstance(result, str):
-            ask(_remember, note, result, default=None)
+            answer_or_default(_remember, note, result, default=None)
         return result
 
     async def attempt(self, coroutine: Any) -> Any:
@@ -54,7 +54,7 @@ class Call:
             result = await coroutine
         except BaseException as error:
             if reached_the_server(error):
-                state[FAILED] = not ask(commits_itself, own, default=True)
+                state[FAILED] = not answer_or_default(autocommits, own, default=True)
             raise
         state[FAILED] = False  # nothing but the transaction's end or a return to a savepoint succeeds in a failed one
         return result
@@ -67,7 +67,7 @@ class Call:
             self._sql,
             started=self._started,
             duration=perf_counter() - self._clock,
-            autocommit=ask(commits_itself, connection.__wrapped__, default=True),
+            autocommit=answer_or_default(autocommits, connection.__wrapped__, default=True),
             rows=rows,
             result_columns=columns,
             aborted=self._aborted,
@@ -126,5 +126,5 @@ def count_of(name: str, sql: str, sets: Any) -> Count:
     """How a call of that method tells its rows. `executemany` returns nothing: `sets` are its parameters."""
     if name != "executemany":
         return _COUNTS[name]
-    rows = ask(rows_of_many, sql, sets, default=None)
+    rows = answer_or_default(executemany_rowcount, sql, sets, default=None)
     return lambda _: (rows, "affected")

@@ -12,7 +12,7 @@ from prefect_lineage_events.emission.notes import Counted
 from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls import RUNNING, Call, count_of, status_rows
 from prefect_lineage_events.instrumentation.execution import after
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, PartProxy
-from prefect_lineage_events.instrumentation.rowcount import Reading
+from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 
 
 def prepares(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
@@ -67,7 +67,7 @@ class _CursorFactory(PartProxy):
     async def _self_open(self) -> Any:
         call = Call(self._self_connection, self._self_sql)
         cursor = await call.attempt(self.__wrapped__)
-        traced = _Cursor(cursor, Reading(self._self_connection._self_tracer))
+        traced = _Cursor(cursor, FetchedRows(self._self_connection._self_tracer))
         note = call.note()
         if note is not None:
             traced._self_reading.starts(note, traced)
@@ -88,7 +88,7 @@ class _CursorFactory(PartProxy):
 class _Cursor(PartProxy):
     """A cursor that counts what is fetched from it."""
 
-    def __init__(self, cursor: Any, reading: Reading) -> None:
+    def __init__(self, cursor: Any, reading: FetchedRows) -> None:
         super().__init__(cursor)
         self._self_reading = reading
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls import FAILED, commits_itself
-from prefect_lineage_events.instrumentation.execution import after, ask
+from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls import FAILED, autocommits
+from prefect_lineage_events.instrumentation.execution import after, answer_or_default
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, PartProxy
 
 _savepoints = count(1)
@@ -60,7 +60,7 @@ class _Transaction(PartProxy):
 
     async def _self_enters(self, enter: Callable[[], Any]) -> Any:
         own = self._self_connection
-        outermost = ask(commits_itself, own.__wrapped__, default=True)
+        outermost = answer_or_default(autocommits, own.__wrapped__, default=True)
         result = await enter()
         if outermost:
             own._self_state[FAILED] = False

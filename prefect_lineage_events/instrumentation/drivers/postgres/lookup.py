@@ -54,11 +54,11 @@ Answer = Mapping[tuple[str, ...], Described]
 class PostgresLookup:
     """Asks over a read-only connection with the parameters of the user's, opened for each question.
 
-    `ask(parameters, sql, arguments)` opens it, runs one query with `%s` for each argument, and closes it.
+    `answer_or_default(parameters, sql, arguments)` opens it, runs one query with `%s` for each argument, and closes it.
     """
 
-    def __init__(self, ask: Ask, parameters: Mapping[str, Any]) -> None:
-        self._ask = ask
+    def __init__(self, answer_or_default: Ask, parameters: Mapping[str, Any]) -> None:
+        self._ask = answer_or_default
         self._parameters = parameters
         self._begins_in: str | None = None
         self._search_path: tuple[str, ...] | None = None
@@ -112,19 +112,21 @@ class PostgresLookup:
 _shared: WeakValueDictionary[tuple[Any, ...], PostgresLookup] = WeakValueDictionary()
 
 
-def _shared_lookup(ask: Ask, parameters: Mapping[str, Any]) -> PostgresLookup:
-    key = (ask, *sorted((name, repr(value)) for name, value in parameters.items()))
-    return _shared.setdefault(key, PostgresLookup(ask, parameters))
+def _shared_lookup(answer_or_default: Ask, parameters: Mapping[str, Any]) -> PostgresLookup:
+    key = (answer_or_default, *sorted((name, repr(value)) for name, value in parameters.items()))
+    return _shared.setdefault(key, PostgresLookup(answer_or_default, parameters))
 
 
-def libpq_lookup(ask: Ask, parameters: Mapping[str, Any], password: str | None, options: str | None) -> PostgresLookup:
+def libpq_lookup(
+    answer_or_default: Ask, parameters: Mapping[str, Any], password: str | None, options: str | None
+) -> PostgresLookup:
     """For psycopg and psycopg2. `options` are the connection's own, which may set its search path."""
     own = {
         "options": f"{options or ''} {_OPTIONS}".strip(),
         "connect_timeout": _TIMEOUT,
         "application_name": "prefect-lineage-events",
     }
-    return _shared_lookup(ask, {**parameters, **({"password": password} if password else {}), **own})
+    return _shared_lookup(answer_or_default, {**parameters, **({"password": password} if password else {}), **own})
 
 
 def psycopg2_ask(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:

@@ -95,11 +95,11 @@ def schemas_of(search_path: str) -> tuple[str, ...]:
     return tuple(schema for schema in schemas if schema and not schema.startswith("$"))
 
 
-def commits_itself(connection: Any) -> bool:
+def autocommits(connection: Any) -> bool:
     return connection.info.transaction_status not in (_ACTIVE, _IN_TRANSACTION, _IN_ERROR)
 
 
-def doomed(connection: Any) -> bool:
+def in_failed_transaction(connection: Any) -> bool:
     """After an error inside a transaction the server answers COMMIT with ROLLBACK."""
     return bool(connection.info.transaction_status == _IN_ERROR)
 
@@ -110,7 +110,7 @@ def is_lost(connection: Any) -> bool:
 
 def _goes_on(connection: Any) -> bool:
     """psycopg2's `commit` and `rollback` do nothing in autocommit mode, though a BEGIN as a text was run."""
-    return connection.autocommit and not commits_itself(connection)
+    return connection.autocommit and not autocommits(connection)
 
 
 def _psycopg2_lookup(connection: Any) -> PostgresLookup:
@@ -129,7 +129,7 @@ def _copies(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     columns = kwargs.get("columns") or (args[5] if len(args) > 5 else None)
     listed = " (" + ", ".join(f'"{column}"' for column in columns) + ")" if columns else ""
     direction = "FROM STDIN" if method.__name__ == "copy_from" else "TO STDOUT"
-    return wrappers.runs_as(cursor, f'COPY "{table}"{listed} {direction}', method, args, kwargs)
+    return wrappers.trace_execute_as(cursor, f'COPY "{table}"{listed} {direction}', method, args, kwargs)
 
 
 def _psycopg2_has_result(cursor: Any) -> bool:
@@ -148,16 +148,16 @@ def _is_mogrified(operation: Any) -> bool:
 PSYCOPG2 = Driver(
     store=store,
     inlines=_is_mogrified,
-    commits_itself=commits_itself,
-    exit_commits=lambda _: True,
-    doomed=doomed,
+    autocommits=autocommits,
+    commits_on_exit=lambda _: True,
+    in_failed_transaction=in_failed_transaction,
     goes_on=_goes_on,
     is_lost=is_lost,
     type_name=TYPES.get,
     has_result=_psycopg2_has_result,
     lookup=_psycopg2_lookup,
-    connection_calls={**two_phase.CALLS, "reset": wrappers.rolls_back},
-    cursor_calls={"copy_expert": wrappers.runs_statement, "copy_from": _copies, "copy_to": _copies},
+    connection_wrappers={**two_phase.CALLS, "reset": wrappers.trace_rollback},
+    cursor_wrappers={"copy_expert": wrappers.runs_statement, "copy_from": _copies, "copy_to": _copies},
     tells_transaction=True,
     subclassed=True,
     cursor_classes=("psycopg2.extensions.cursor",),
@@ -185,18 +185,18 @@ PSYCOPG = Driver(
     undoes_many=_psycopg_undoes_many,
     rows=_psycopg_rows,
     store=store,
-    commits_itself=commits_itself,
-    exit_commits=lambda _: True,
-    doomed=doomed,
+    autocommits=autocommits,
+    commits_on_exit=lambda _: True,
+    in_failed_transaction=in_failed_transaction,
     is_lost=is_lost,
     type_name=TYPES.get,
     lookup=_psycopg_lookup,
-    connection_calls={
+    connection_wrappers={
         "transaction": wrappers.transaction_block,
         "pipeline": wrappers.pipeline_block,
         **two_phase.CALLS,
     },
-    cursor_calls={"copy": wrappers.statement_block, "stream": wrappers.streams_rows},
+    cursor_wrappers={"copy": wrappers.statement_block, "stream": wrappers.streams_rows},
     tells_transaction=True,
     subclassed=True,
     cursor_classes=("psycopg.Cursor", "psycopg.AsyncCursor"),

@@ -20,7 +20,7 @@ from prefect_lineage_events.instrumentation.drivers.snowflake.lookup import look
 from prefect_lineage_events.instrumentation.proxies import (
     ConnectionProxy,
     CursorProxy,
-    ask,
+    answer_or_default,
     operation_of,
     parameters_of,
 )
@@ -39,12 +39,12 @@ def store(connection: Any) -> Store:
     return datasets.snowflake(account, connection.database, connection.schema)
 
 
-def commits_itself(connection: Any) -> bool:
+def autocommits(connection: Any) -> bool:
     """The session's AUTOCOMMIT, which the connector keeps as the server last told it; on unless switched off."""
     return _autocommit(connection, unset=True)
 
 
-def exit_commits(connection: Any) -> bool:
+def commits_on_exit(connection: Any) -> bool:
     """The connector commits at the end of a `with` block unless it knows that AUTOCOMMIT is on."""
     return not _autocommit(connection, unset=False)
 
@@ -147,7 +147,7 @@ def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     result = method(*args, **kwargs)
     connection = cursor._self_connection
     operation, parameters = operation_of(args, kwargs), parameters_of(args, kwargs)
-    text = ask(connection._self_driver.text, operation, parameters, cursor.__wrapped__, default="")
+    text = answer_or_default(connection._self_driver.text, operation, parameters, cursor.__wrapped__, default="")
     query_id = result.get("queryId") if isinstance(result, dict) else None
     if query_id:
         connection._self_state[query_id] = sent(text)
@@ -167,7 +167,7 @@ def _takes_results(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> 
     result = method(*args, **kwargs)
     query_id = _query_id(args, kwargs)
     if query_id in cursor._self_connection._self_state:
-        cursor._self_reading.arrival = partial(_succeeded, cursor._self_connection, query_id, cursor.__wrapped__)
+        cursor._self_reading.on_first_fetch = partial(_succeeded, cursor._self_connection, query_id, cursor.__wrapped__)
     return cursor._self_same(result)
 
 
@@ -184,10 +184,10 @@ def _succeeded(connection: ConnectionProxy, query_id: str, cursor: Any = None) -
         sent.text,
         started=sent.started,
         duration=perf_counter() - sent.clock,
-        autocommit=ask(driver.commits_itself, connection.__wrapped__, default=True),
-        rows=ask(_rows_found, cursor, default=None),
+        autocommit=answer_or_default(driver.autocommits, connection.__wrapped__, default=True),
+        rows=answer_or_default(_rows_found, cursor, default=None),
         query_id=query_id,
-        result_columns=ask(driver.columns, cursor, default=()),
+        result_columns=answer_or_default(driver.columns, cursor, default=()),
     )
 
 
@@ -220,22 +220,22 @@ def _fetches(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
 
 DRIVER = Driver(
     store=store,
-    commits_itself=commits_itself,
-    exit_commits=exit_commits,
+    autocommits=autocommits,
+    commits_on_exit=commits_on_exit,
     lookup=lookup,
     text=text,
     rows=rows,
     has_result=has_result,
     query_id=query_id,
     type_name=type_name,
-    connection_calls={
+    connection_wrappers={
         "autocommit": _sets_autocommit,
         "execute_string": _through_proxy,
         "execute_stream": _through_proxy,
         "get_query_status": _asks_status,
         "get_query_status_throw_if_error": _asks_status,
     },
-    cursor_calls={
+    cursor_wrappers={
         "execute_async": _sends,
         "get_results_from_sfqid": _takes_results,
         "query_result": _takes_results,

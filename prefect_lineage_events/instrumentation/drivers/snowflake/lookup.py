@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from prefect_lineage_events.instrumentation.proxies import ask
+from prefect_lineage_events.instrumentation.proxies import answer_or_default
 from prefect_lineage_events.naming import quote
 
 # How to log in without a person. Okta, a browser, an authorization code and MFA may ask one.
@@ -63,7 +63,7 @@ class DescribeLookup:
 
     def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Mapping[str, str | None]]:
         with closing(self.connect()) as connection, closing(connection.cursor()) as cursor:
-            found = {table: ask(_describe, cursor, table, default=None) for table in tables}
+            found = {table: answer_or_default(_describe, cursor, table, default=None) for table in tables}
         return {table: columns for table, columns in found.items() if columns}
 
 
