@@ -1,4 +1,4 @@
-"""Datasets and stores: an identity is OpenLineage's `namespace` + `name`, by the rules of `naming.py`."""
+"""Datasets: identity (OpenLineage's `namespace` and `name`, by the rules of `naming.py`) and URI."""
 
 from __future__ import annotations
 
@@ -7,22 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from os.path import realpath
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.naming import (
     EMBEDDED,
     SCHEMES,
-    Scheme,
     canonical,
-    fold,
     holds_tables,
     join_name,
-    kept,
     scheme_of,
-    server_namespace,
-    snowflake_namespace,
     split_name,
 )
 
@@ -175,100 +169,6 @@ def _embedded_from_uri(uri: str, scheme: str, path: str) -> Dataset:
         tail = "schema/table" if depth == 2 else "table"
         raise ValueError(f"{_shown(uri)!r} names no table: expected {scheme}:///path/to/file/{tail}")
     return Dataset(f"{scheme}://" + "/".join(parts[:-depth]), _dotted(parts[-depth:], depth))
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """Where a connection points: enough to give each table that is reached through it its one name.
-
-    `depth` is how many parts a full table name has (3: database.schema.table, 2: schema.table, 1: table); `database`
-    and `schema` fill in what a statement leaves out. `searched` are the schemas of the search path that the connection
-    was opened with.
-    """
-
-    dialect: str
-    namespace: str
-    database: str | None = None
-    schema: str | None = None
-    depth: int = 3
-    searched: tuple[str, ...] = ()
-
-    def table(self, parts: Sequence[str]) -> Dataset:
-        """The dataset of a table whose name has these parts, outermost first; what is missing comes from the store.
-
-        An empty part is one that nobody knows: it is left out.
-        """
-        missing = max(self.depth - len(parts), 0)
-        defaults = [self.database, self.schema][max(3 - self.depth, 0) :][:missing]
-        head = [kept(name, self.dialect) for name in defaults if name]
-        own = parts[-self.depth :] if self.dialect in EMBEDDED else parts  # more parts: a table of a linked server
-        return Dataset(self.namespace, join_name([part for part in (*head, *own) if part]))
-
-
-def snowflake(account: str, database: str | None = None, schema: str | None = None) -> Store:
-    """A Snowflake account, in any of its forms."""
-    schema = schema or (SCHEMES["snowflake"].schema if database else None)
-    return Store("snowflake", snowflake_namespace(account), database, schema)
-
-
-def sqlite(path: str, memory_id: str | None = None) -> Store:
-    """A SQLite file, by its absolute real path; an in-memory database by an id of its own (it is nobody else's)."""
-    return Store("sqlite", _embedded("sqlite", path, memory_id), depth=1)
-
-
-def is_sqlite(path: str) -> bool:
-    """Whether the file is a database of SQLite, which DuckDB opens as well without being told so."""
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(16) == b"SQLite format 3\0"
-    except OSError:
-        return False
-
-
-def duckdb(path: str, memory_id: str | None = None) -> Store:
-    """A DuckDB file, by its absolute real path; tables are `schema.table` in it."""
-    return Store("duckdb", _embedded("duckdb", path, memory_id), schema="main", depth=2)
-
-
-def _embedded(scheme: str, path: str, memory_id: str | None) -> str:
-    if memory_id:
-        return f"{scheme}://memory/{memory_id}"
-    return f"{scheme}://{Path(path).resolve().as_posix()}"
-
-
-def server(
-    kind: str,
-    host: str,
-    port: int | None,
-    database: str | None,
-    schema: str | None = None,
-    *,
-    user: str | None = None,
-) -> Store:
-    """A database server of a kind (`postgres`, `tsql`, `mssql+pyodbc`): `postgres://host:port` and the like.
-
-    Without a schema, it is the one in which a connection begins there: a fixed one, or the `user`'s own.
-    """
-    scheme = scheme_of(kind)
-    known = SCHEMES.get(scheme, Scheme(scheme, kind))
-    # Where a name has two parts only, what the driver calls the database is what SQL calls the schema.
-    asked = schema or (database if known.depth == 2 else None)
-    owner = fold(user or "", False, known.dialect) if known.user_schema else known.schema
-    database = None if known.depth == 2 else database
-    return Store(known.dialect, server_namespace(scheme, host, port), database, asked or owner or None, known.depth)
-
-
-def bigquery(project: str | None, dataset: str | None = None) -> Store:
-    """BigQuery: one namespace for all of it, the project is part of a table's name."""
-    return Store("bigquery", "bigquery", project, dataset)
-
-
-def table_at(namespace: str, parts: Sequence[str]) -> Dataset:
-    """The table of that name in the store at a namespace, which may be the path of an embedded one (`sqlite://x.db`)."""
-    scheme, _, path = namespace.partition("://")
-    if scheme in EMBEDDED:
-        return (sqlite if scheme == "sqlite" else duckdb)(path).table(parts)
-    return Dataset(*canonical(namespace, join_name(parts)))
 
 
 def local_file(path: str) -> Dataset:

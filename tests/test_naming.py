@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_lineage_events.datasets import Dataset, parse_uri, server
+from prefect_lineage_events.datasets import Dataset, parse_uri
 from prefect_lineage_events.history.assets import dataset_of
 from prefect_lineage_events.instrumentation.drivers.generic import url_store
 from prefect_lineage_events.naming import SCHEMES, canonical, host_and_port, join_name, scheme_of
+from prefect_lineage_events.stores import server
 
 _POSTGRES = Dataset("postgres://localhost:5432", "shop.public.orders")
 _SNOWFLAKE = Dataset("snowflake://myorg-shop", "SHOP.PUBLIC.ORDERS")

@@ -11,13 +11,13 @@ STATEMENTS = 30_000
 
 
 def report() -> None:
-    from prefect_lineage_events import datasets
+    from prefect_lineage_events import stores
     from prefect_lineage_events.emission import worker
     from prefect_lineage_events.instrumentation import tracer
 
     @flow(name="benchmark-burst")
     def burst() -> tuple[int, float]:
-        connection = tracer.connection(datasets.sqlite("/benchmark.db"))
+        connection = tracer.connection(stores.sqlite("/benchmark.db"))
         now = dt.datetime.now(dt.timezone.utc)
         started, taken = time.perf_counter(), 0
         for i in range(STATEMENTS):

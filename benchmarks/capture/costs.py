@@ -14,7 +14,7 @@ from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
 
 from benchmarks.capture.stores import Connected
-from prefect_lineage_events import datasets
+from prefect_lineage_events import stores
 from prefect_lineage_events.emission import worker
 from prefect_lineage_events.instrumentation import tracer
 
@@ -31,9 +31,9 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "another table each, joined": lambda i: f"SELECT o.id, x + 1 AS more FROM orders o JOIN s{i} ON o.id = s{i}.id",
 }
 STORES = (
-    datasets.sqlite("/benchmark.db"),
-    datasets.server("postgres", "db.example.org", None, "shop", "public"),
-    datasets.snowflake("org-account", "SHOP", "PUBLIC"),
+    stores.sqlite("/benchmark.db"),
+    stores.server("postgres", "db.example.org", None, "shop", "public"),
+    stores.snowflake("org-account", "SHOP", "PUBLIC"),
 )
 
 
@@ -53,7 +53,7 @@ def _report_cpu(count: int) -> None:
         print(f"{name:<48}" + "".join(f"{_cpu(_told(store, text), count) / unit:12.2f}" for store in STORES))
 
 
-def _told(store: datasets.Store, text: Callable[[int], str]) -> Callable[[int], object]:
+def _told(store: stores.Store, text: Callable[[int], str]) -> Callable[[int], object]:
     """Statements as a driver notes them; what the database itself costs is not ours."""
     connection = tracer.connection(store)
     return lambda i: connection.statement(text(i), started=NOW, duration=0.001, autocommit=True, rows=1)

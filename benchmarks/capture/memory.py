@@ -18,11 +18,11 @@ def report() -> None:
 def _megabytes() -> float:
     from prefect import flow
 
-    from prefect_lineage_events import datasets
+    from prefect_lineage_events import stores
     from prefect_lineage_events.emission import worker
     from prefect_lineage_events.instrumentation import tracer
 
-    connection = tracer.connection(datasets.sqlite("/benchmark.db"))
+    connection = tracer.connection(stores.sqlite("/benchmark.db"))
 
     def say(sql: str) -> None:
         connection.statement(sql, started=dt.datetime.now(dt.timezone.utc), duration=0.001, autocommit=True, rows=1)

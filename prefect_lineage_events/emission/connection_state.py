@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from prefect_lineage_events import datasets
+from prefect_lineage_events import datasets, stores
 from prefect_lineage_events.context.process import process_token
-from prefect_lineage_events.datasets import Dataset, Store
+from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission.notes import Connection, TellsSchema
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.store_schemas import StoreSchemas
@@ -20,6 +20,7 @@ from prefect_lineage_events.settings import settings
 from prefect_lineage_events.sql.catalogs import is_catalog
 from prefect_lineage_events.sql.model import Control, Statement, TableRef
 from prefect_lineage_events.sql.transactions.rules import TransactionRules, transaction_rules
+from prefect_lineage_events.stores import Store
 
 # Stores that open files where the flow runs; a server's files lie on the server.
 _EMBEDDED = frozenset({"sqlite", "duckdb"})
@@ -107,7 +108,7 @@ class ConnectionState:
         A temporary table exists on its connection only, so it is named after it: two tasks' `tmp` are two datasets.
         """
         if table.namespace:
-            return _event_dataset(datasets.table_at(table.namespace, table.parts), table.kind)
+            return _event_dataset(stores.table_at(table.namespace, table.parts), table.kind)
         if table.kind == "file":
             return _event_dataset(self._location(table.path), "file")
         if not table.parts or is_catalog(table, self.store.dialect):
@@ -127,8 +128,8 @@ class ConnectionState:
         attached = state.attached.get(parts[0].lower()) if state is not None and len(parts) > 1 else None
         if attached is None or not attached.is_file:
             return self.store, self._with_schema(parts)
-        kind = attached.kind or ("sqlite" if datasets.is_sqlite(attached.path) else "duckdb")
-        open_file = datasets.sqlite if kind == "sqlite" else datasets.duckdb
+        kind = attached.kind or ("sqlite" if stores.is_sqlite(attached.path) else "duckdb")
+        open_file = stores.sqlite if kind == "sqlite" else stores.duckdb
         memory = None if attached.path else f"{process_token()}.{self.number}.{parts[0]}"
         return open_file(attached.path, memory), parts[1:]
 

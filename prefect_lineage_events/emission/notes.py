@@ -15,8 +15,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from prefect_lineage_events.context.run import Run
-from prefect_lineage_events.datasets import Dataset, Store
+from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import Column
+from prefect_lineage_events.stores import Store
 
 Counted = Literal["affected", "returned", "fetched"]
 """The meaning of a number of rows: those that the server said were read or written, all of a result, or those of one

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.instrumentation.tracer import SchemaLookup
+from prefect_lineage_events.stores import Store
 
 MethodWrapper = Callable[[Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 """`weave(proxy, method, args, kwargs)`: calls the driver's own bound method, tells the tracer, returns the result."""

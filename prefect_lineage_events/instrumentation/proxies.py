@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.instrumentation import tracer as tracing
 from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
 from prefect_lineage_events.instrumentation.execution import (
@@ -29,6 +28,7 @@ from prefect_lineage_events.instrumentation.execution import (
     trace_rollback,
 )
 from prefect_lineage_events.instrumentation.rowcount import FetchedRows
+from prefect_lineage_events.stores import Store
 
 __all__ = [
     "ConnectionProxy",

@@ -17,7 +17,6 @@ from typing import Any
 
 import wrapt
 
-from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
 from prefect_lineage_events.instrumentation.proxies import (
@@ -30,6 +29,7 @@ from prefect_lineage_events.instrumentation.proxies import (
 from prefect_lineage_events.instrumentation.retype import name_as, retype
 from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 from prefect_lineage_events.instrumentation.tracer import ConnectionTracer, SchemaLookup
+from prefect_lineage_events.stores import Store
 
 
 @dataclass(slots=True, eq=False)

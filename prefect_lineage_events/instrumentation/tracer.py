@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from prefect_lineage_events import filters
 from prefect_lineage_events.context.run import Run, current_run
-from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.emission import value_matching, worker
 from prefect_lineage_events.emission.notes import (
     AbandonedResultNote,
@@ -27,6 +26,7 @@ from prefect_lineage_events.emission.notes import (
 )
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.stores import Store
 
 if TYPE_CHECKING:
     from prefect_lineage_events.sql.model import Step

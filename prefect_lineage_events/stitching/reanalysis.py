@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from prefect_lineage_events.datasets import location, table_at
+from prefect_lineage_events.datasets import location
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, StatementInfo
 from prefect_lineage_events.naming import holds_tables, join_name, split_name
 from prefect_lineage_events.sql import Statement, TableRef, analyze
@@ -19,6 +19,7 @@ from prefect_lineage_events.stitching.column_resolution import CONFIDENCE, colum
 from prefect_lineage_events.stitching.columns import STAR
 from prefect_lineage_events.stitching.model import Reanalysis
 from prefect_lineage_events.stitching.steps import Step
+from prefect_lineage_events.stores import table_at
 
 # Capture ends a text so where it cut it.
 _CUT = "…"

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from prefect_lineage_events import datasets
+from prefect_lineage_events import stores
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission.connection_state import ConnectionState
 from prefect_lineage_events.emission.notes import Connection, RowsNote, StatementNote, TransactionNote
@@ -35,7 +35,7 @@ def noting(notes: list[Any]) -> Callable[[Any], bool]:
     """A `worker.put` that keeps the notes of this test. Connections of earlier tests are older than it: one that is
     collected now says that it was lost, which is no note of this test.
     """
-    since = Connection(datasets.sqlite("/since.db")).number
+    since = Connection(stores.sqlite("/since.db")).number
 
     def put(note: Any) -> bool:
         if not isinstance(note, TransactionNote) or note.connection.number > since:
@@ -135,7 +135,7 @@ class Bench:
         ]
 
     def connection(self, **more: Any) -> ConnectionDriver:
-        store = more.pop("store", None) or datasets.server("postgres", "db", None, "shop", "public")
+        store = more.pop("store", None) or stores.server("postgres", "db", None, "shop", "public")
         return ConnectionDriver(self, Connection(store, **more))
 
     def settle(self, seconds: float = 1000.0) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from prefect_lineage_events import datasets
-from prefect_lineage_events.datasets import Store
+from prefect_lineage_events import stores
 from prefect_lineage_events.emission.analysis import analyse
 from prefect_lineage_events.emission.connection_state import ConnectionState
 from prefect_lineage_events.emission.notes import Connection, StatementNote
@@ -17,10 +16,11 @@ from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import TableRef
+from prefect_lineage_events.stores import Store
 from tests.emission.conftest import STARTED, make_run
 
-POSTGRES = datasets.server("postgres", "db.example.org", None, "shop", "public")
-SNOWFLAKE = datasets.snowflake("org-acct", "SHOP", "PUBLIC")
+POSTGRES = stores.server("postgres", "db.example.org", None, "shop", "public")
+SNOWFLAKE = stores.snowflake("org-acct", "SHOP", "PUBLIC")
 RUN = make_run()
 
 
@@ -49,7 +49,7 @@ def test_names_are_completed_and_folded_as_the_store_does() -> None:
 
 
 def test_sql_servers_names_keep_their_spelling_and_match_without_case() -> None:
-    read = Reader(datasets.server("tsql", "db", None, "Shop", "dbo"))
+    read = Reader(stores.server("tsql", "db", None, "Shop", "dbo"))
     assert shape(read("create table Sch.MixedCase (Id int)")) == [("create", "Shop.Sch.MixedCase", [])]
     assert shape(read("insert into SCH.mixedcase select Id from [Order Lines]")) == [
         ("write", "Shop.Sch.MixedCase", ["Shop.dbo.Order Lines"])
@@ -87,8 +87,8 @@ def test_a_temporary_table_is_the_same_when_it_is_read() -> None:
         (POSTGRES, "select * from information_schema.tables"),
         (POSTGRES, "select relname from pg_catalog.pg_class"),
         (POSTGRES, "select relname from pg_class"),
-        (datasets.sqlite("/x.db"), "select name from sqlite_master where type = 'table'"),
-        (datasets.duckdb("/x.db"), "select * from duckdb_tables()"),
+        (stores.sqlite("/x.db"), "select name from sqlite_master where type = 'table'"),
+        (stores.duckdb("/x.db"), "select * from duckdb_tables()"),
         (SNOWFLAKE, "select * from shop.information_schema.columns"),
         (SNOWFLAKE, "select * from snowflake.account_usage.query_history"),
     ],
@@ -101,7 +101,7 @@ def test_files_of_an_embedded_database_are_named_by_their_absolute_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (draft,) = Reader(datasets.duckdb("/x.db"))("create table t as select * from read_parquet('in/*.parquet')")
+    (draft,) = Reader(stores.duckdb("/x.db"))("create table t as select * from read_parquet('in/*.parquet')")
     assert [d.uri for d in draft.inputs] == [f"file://{tmp_path}/in/*.parquet"]
     assert draft.inputs[0].kind == "file"
 
@@ -121,23 +121,23 @@ def test_an_attached_file_of_sqlite_has_one_identity(tmp_path: Path) -> None:
     path = tmp_path / "own.db"
     sqlite3.connect(path).execute("create table t (a)").connection.close()
     for attach in (f"attach '{path}' as o (type sqlite)", f"attach '{path}' as o", f"attach 'sqlite:{path}' as o"):
-        read = Reader(datasets.duckdb("/data/x.duckdb"))
+        read = Reader(stores.duckdb("/data/x.duckdb"))
         read(attach)
         (draft,) = read("select * from o.t")
-        assert [d.uri for d in draft.inputs] == [datasets.sqlite(str(path)).table(["t"]).uri]
+        assert [d.uri for d in draft.inputs] == [stores.sqlite(str(path)).table(["t"]).uri]
 
 
 def test_tables_of_an_attached_server_are_those_of_the_server() -> None:
-    read = Reader(datasets.duckdb("/data/x.duckdb"))
+    read = Reader(stores.duckdb("/data/x.duckdb"))
     read("attach 'host=127.0.0.1 port=5433 dbname=shop password=hunter2zz' as pg (type postgres)")
     (draft,) = read("insert into pg.mart.revenue select a from pg.public.orders")
-    server = datasets.server("postgres", "localhost", 5433, "shop")
+    server = stores.server("postgres", "localhost", 5433, "shop")
     assert draft.output is not None and draft.output.uri == server.table(["mart", "revenue"]).uri
     assert [d.uri for d in draft.inputs] == [server.table(["public", "orders"]).uri]
 
 
 def test_an_attached_database_of_an_unknown_place_makes_the_statement_partial() -> None:
-    read = Reader(datasets.duckdb("/data/x.duckdb"))
+    read = Reader(stores.duckdb("/data/x.duckdb"))
     read("attach '' as pg (type postgres, secret x)")
     (draft,) = read("insert into pg.mart.revenue select a from t")
     assert draft.confidence == "partial"
@@ -145,7 +145,7 @@ def test_an_attached_database_of_an_unknown_place_makes_the_statement_partial() 
 
 
 def test_tables_of_an_attached_database_are_named_by_its_file() -> None:
-    read = Reader(datasets.sqlite("/data/main.db"))
+    read = Reader(stores.sqlite("/data/main.db"))
     read("attach '/data/other.db' as o")
     assert [d.uri for draft in read("select * from o.t") for d in draft.inputs] == ["sqlite:///data/other.db/t"]
 
@@ -220,7 +220,7 @@ def test_a_long_text_is_cut() -> None:
 
 
 def test_ddl_commits_where_the_store_does_so() -> None:
-    connection = Connection(datasets.server("mysql", "h", None, "d"))
+    connection = Connection(stores.server("mysql", "h", None, "d"))
     state = ConnectionState.of(connection)
     texts = ["create table t (i int)", "truncate table t", "grant select on t to u", "insert into t values (1)"]
     notes = [StatementNote(connection, sql, RUN, STARTED, 0.1, False) for sql in texts]
@@ -250,7 +250,7 @@ def test_a_temporary_name_differs_between_processes(monkeypatch: pytest.MonkeyPa
     ],
 )  # fmt: skip
 def test_a_table_that_is_named_in_an_argument_is_of_its_own_store(call: str, uri: str) -> None:
-    (draft,) = Reader(datasets.duckdb("/data/mart.duckdb"))(f"create table n as select * from {call}")
+    (draft,) = Reader(stores.duckdb("/data/mart.duckdb"))(f"create table n as select * from {call}")
     assert [i.uri for i in draft.inputs] == [uri]
     assert "pw" not in repr(draft)
 
@@ -288,7 +288,7 @@ def test_an_update_of_columns_by_themselves_says_that_they_take_no_values_of_the
 
 
 def test_rows_of_the_programs_own_bring_columns_that_the_text_does_not_list() -> None:
-    (draft,) = Reader(datasets.duckdb("/data/mart.duckdb"))("create table n as select *, 1 as one from pandas_scan(0)")
+    (draft,) = Reader(stores.duckdb("/data/mart.duckdb"))("create table n as select *, 1 as one from pandas_scan(0)")
     assert (draft.bound_columns, draft.constant_columns) == (None, ("one",))
 
 

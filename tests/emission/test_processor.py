@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from prefect_lineage_events.context.run import Run
-from prefect_lineage_events.datasets import Dataset, Store
+from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission import processor
 from prefect_lineage_events.emission.emitter import Emitter
 from prefect_lineage_events.emission.notes import (
@@ -29,6 +29,7 @@ from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.emission.transaction_processor import TransactionProcessor
 from prefect_lineage_events.events import CountEvent, LineageEvent
 from prefect_lineage_events.sql.model import Control
+from prefect_lineage_events.stores import Store
 from tests.emission.conftest import STARTED, Bench, ConnectionDriver, ScriptedSession, make_run, statement
 
 ORACLE = Store("oracle", "oracle://db:1521", depth=1)

@@ -6,9 +6,10 @@ import logging
 
 import pytest
 
-from prefect_lineage_events.datasets import Dataset, sqlite
+from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission.notes import RecordNote, TransactionNote
 from prefect_lineage_events.emission.queue import NoteQueue
+from prefect_lineage_events.stores import sqlite
 from tests.emission.conftest import STARTED, Connection, make_run
 
 RUN = make_run()

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from prefect_lineage_events import datasets
+from prefect_lineage_events import stores
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission import value_matching
 from prefect_lineage_events.emission.notes import Connection, StatementNote
@@ -20,7 +20,7 @@ KEY = UUID(int=7)
 
 
 def read(key: UUID) -> StatementNote:
-    connection = Connection(datasets.sqlite("/shop.db"))
+    connection = Connection(stores.sqlite("/shop.db"))
     return StatementNote(connection, "SELECT 1", Run(RunInfo(flow_run_id=key)), NOW, 0.0, autocommit=True)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from prefect_lineage_events import datasets, filters, lineage_disabled
+from prefect_lineage_events import filters, lineage_disabled, stores
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission import worker
 from prefect_lineage_events.emission.notes import Note, RowsNote, StatementNote
@@ -32,7 +32,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def traced() -> ConnectionTracer:
-    return tracer.connection(datasets.sqlite("/x.db"))
+    return tracer.connection(stores.sqlite("/x.db"))
 
 
 def execute(traced: ConnectionTracer, sql: str, **more: Any) -> StatementNote | None:
@@ -139,7 +139,7 @@ def test_nothing_is_raised_whatever_goes_wrong(
 
     monkeypatch.setattr(tracer, "current_run", broken)
     assert execute(traced, "SELECT 1 FROM t") is None
-    assert tracer.connection(datasets.sqlite("/x.db")) is not None
+    assert tracer.connection(stores.sqlite("/x.db")) is not None
 
 
 def test_the_run_last_seen_on_a_connection_is_offered_where_the_context_is_lost(

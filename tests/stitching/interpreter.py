@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from prefect_lineage_events import datasets
+from prefect_lineage_events import stores
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission.notes import Connection, Described, RunEndedNote, StatementNote
 from prefect_lineage_events.emission.processor import NoteProcessor
@@ -43,7 +43,7 @@ from tests.stitching.programs import (
 )
 
 START = dt.datetime(2026, 11, 1, 12, 0, tzinfo=dt.timezone.utc)
-STORE = datasets.server("postgres", "db", 5432, "shop", "public")
+STORE = stores.server("postgres", "db", 5432, "shop", "public")
 SETTINGS = LineageSettings()
 
 # A table and one of its columns.

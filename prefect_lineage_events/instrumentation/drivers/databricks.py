@@ -9,12 +9,12 @@ import datetime as dt
 from time import perf_counter
 from typing import Any
 
-from prefect_lineage_events import datasets
-from prefect_lineage_events.datasets import Store
+from prefect_lineage_events import stores
 from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.execution import note_statement, operation_of, parameters_of
 from prefect_lineage_events.instrumentation.proxies import CursorProxy
+from prefect_lineage_events.stores import Store
 
 _DEFAULT_SCHEMA = "default"
 
@@ -22,7 +22,7 @@ _DEFAULT_SCHEMA = "default"
 def store(connection: Any) -> Store:
     """The workspace's host; catalog and schema where the connection was opened with them, for USE is told by texts."""
     session = connection.session
-    return datasets.server("databricks", session.host, None, session.catalog, session.schema or _DEFAULT_SCHEMA)
+    return stores.server("databricks", session.host, None, session.catalog, session.schema or _DEFAULT_SCHEMA)
 
 
 def autocommits(connection: Any) -> bool:

@@ -10,14 +10,14 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from prefect_lineage_events import datasets
-from prefect_lineage_events.datasets import Store
+from prefect_lineage_events import stores
 from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.drivers.sqlite import file_store, shared_name, url_path
 from prefect_lineage_events.instrumentation.execution import after, answer_or_default, note_statement
 from prefect_lineage_events.instrumentation.proxies import CursorProxy
 from prefect_lineage_events.naming import quote, scheme_of
+from prefect_lineage_events.stores import Store
 
 _FRAMES = ("fetch_arrow_table", "fetchallarrow", "fetch_df", "fetch_polars")
 
@@ -48,16 +48,16 @@ def url_store(url: str) -> Store:
         path = name if name.startswith("file:") else unquote(name.partition("?")[0])
         return file_store(url_path(path), shared_name(name))
     if scheme == "duckdb":
-        return datasets.duckdb(unquote(parts.path.removeprefix("/")))
+        return stores.duckdb(unquote(parts.path.removeprefix("/")))
     path = unquote(parts.path.strip("/"))
     if scheme == "bigquery":
-        return datasets.bigquery(parts.hostname, path or None)
+        return stores.bigquery(parts.hostname, path or None)
     database, _, schema = path.partition("/")  # Databricks, Snowflake and Trino: `catalog/schema`
     if scheme == "snowflake":
-        return datasets.snowflake(parts.hostname or "", database or None, schema or None)
+        return stores.snowflake(parts.hostname or "", database or None, schema or None)
     database = database or parse_qs(parts.query).get("service_name", [""])[0]  # Oracle's name for it
     user = unquote(parts.username or "")
-    return datasets.server(scheme, parts.hostname or "", parts.port, database or None, schema or None, user=user)
+    return stores.server(scheme, parts.hostname or "", parts.port, database or None, schema or None, user=user)
 
 
 def _autocommit(connection: Any) -> bool:

@@ -15,14 +15,14 @@ from typing import Any
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
-from prefect_lineage_events import datasets
+from prefect_lineage_events import stores
 from prefect_lineage_events.context.process import process_token
-from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.emission.notes import Described
 from prefect_lineage_events.instrumentation import unwrapping, wrappers
 from prefect_lineage_events.instrumentation.driver import Driver, rowcount
 from prefect_lineage_events.instrumentation.execution import operation_of
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy
+from prefect_lineage_events.stores import Store
 
 _LOOKUP_TIMEOUT = 0.5
 _LEGACY = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL, from Python 3.12 on
@@ -66,8 +66,8 @@ def shared_name(name: str) -> str:
 def file_store(path: str, shared: str = "") -> Store:
     """The store of a database file; without one it is in memory, and nobody else's but what the process shares."""
     if path:
-        return datasets.sqlite(path)
-    return datasets.sqlite("", memory_id=f"{process_token()}.{shared}" if shared else uuid4().hex[:12])
+        return stores.sqlite(path)
+    return stores.sqlite("", memory_id=f"{process_token()}.{shared}" if shared else uuid4().hex[:12])
 
 
 def autocommits(connection: Any) -> bool:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from prefect_lineage_events.datasets import server
 from prefect_lineage_events.emission.notes import Connection
 from prefect_lineage_events.instrumentation import tracer as tracing
 from prefect_lineage_events.instrumentation.instrument import instrument_connection
+from prefect_lineage_events.stores import server
 from tests.emission.conftest import STARTED, make_run
 from tests.emission.transactions.conftest import Capture
 from tests.services.postgres import Postgres

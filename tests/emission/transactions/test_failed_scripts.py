@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from prefect_lineage_events.datasets import server, snowflake
 from prefect_lineage_events.emission.notes import Connection
 from prefect_lineage_events.instrumentation.instrument import instrument_connection
 from prefect_lineage_events.instrumentation.tracer import ConnectionTracer
+from prefect_lineage_events.stores import server, snowflake
 from tests.emission.conftest import STARTED, make_run
 from tests.emission.transactions.conftest import Capture
 

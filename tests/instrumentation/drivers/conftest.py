@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.instrumentation import proxies
+from prefect_lineage_events.stores import Store
 from tests.services.postgres import postgres
 from tests.services.snowflake import snowflake_server
 

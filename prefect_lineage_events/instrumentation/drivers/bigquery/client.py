@@ -15,14 +15,14 @@ from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
-from prefect_lineage_events import datasets, filters
-from prefect_lineage_events.datasets import Store
+from prefect_lineage_events import filters, stores
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import tracer as tracing
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.drivers.bigquery import jobs as statements
 from prefect_lineage_events.instrumentation.proxies import Proxy, answer_or_default
+from prefect_lineage_events.stores import Store
 
 T = TypeVar("T")
 Text = Callable[["ClientProxy", Mapping[str, Any]], str]
@@ -58,7 +58,7 @@ def client_lookup(client: Any) -> TableLookup:
 def client_store(client: Any, job_config: Any = None, project: str | None = None) -> Store:
     """The project, and the dataset in which names without one are looked for."""
     dataset = _setting(client, job_config, "default_dataset")
-    return datasets.bigquery(project or client.project, dataset.dataset_id if dataset is not None else None)
+    return stores.bigquery(project or client.project, dataset.dataset_id if dataset is not None else None)
 
 
 def _setting(client: Any, job_config: Any, name: str) -> Any:

@@ -15,8 +15,7 @@ from types import FrameType
 from typing import Any
 from uuid import uuid4
 
-from prefect_lineage_events import datasets
-from prefect_lineage_events.datasets import Store
+from prefect_lineage_events import stores
 from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.connections import trace
 from prefect_lineage_events.instrumentation.driver import Driver, rowcount, statement_text
@@ -31,6 +30,7 @@ from prefect_lineage_events.instrumentation.drivers.duckdb.frames import (
 from prefect_lineage_events.instrumentation.drivers.duckdb.lookup import InstanceLookup, duplicate_of
 from prefect_lineage_events.instrumentation.execution import answer_or_default, operation_of
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy
+from prefect_lineage_events.stores import Store
 
 _PATH = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
 _TABLE = "SELECT 1 FROM information_schema.tables WHERE lower(table_name) = lower(?)"
@@ -46,7 +46,7 @@ def store(connection: Any) -> Store:
     with closing(duplicate_of(connection)) as duplicate:
         row = duplicate.execute(_PATH).fetchone()
     path = row[0] if row else None
-    return datasets.duckdb(path) if path else datasets.duckdb("", memory_id=uuid4().hex[:12])
+    return stores.duckdb(path) if path else stores.duckdb("", memory_id=uuid4().hex[:12])
 
 
 def rows(cursor: Any) -> int | None:

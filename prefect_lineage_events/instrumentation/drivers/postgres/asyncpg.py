@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect_lineage_events.datasets import Store
 from prefect_lineage_events.instrumentation import unwrapping
 from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
 from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls import (
@@ -26,6 +25,7 @@ from prefect_lineage_events.instrumentation.drivers.postgres.psycopg import TYPE
 from prefect_lineage_events.instrumentation.execution import after, operation_of
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.naming import quote
+from prefect_lineage_events.stores import Store
 
 
 def store(connection: Any) -> Store:

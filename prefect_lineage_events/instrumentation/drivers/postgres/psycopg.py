@@ -6,8 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from prefect_lineage_events import datasets
-from prefect_lineage_events.datasets import Store
+from prefect_lineage_events import stores
 from prefect_lineage_events.instrumentation import two_phase, wrappers
 from prefect_lineage_events.instrumentation.driver import Driver, rowcount
 from prefect_lineage_events.instrumentation.drivers.postgres.lookup import (
@@ -17,6 +16,7 @@ from prefect_lineage_events.instrumentation.drivers.postgres.lookup import (
     psycopg_ask,
 )
 from prefect_lineage_events.instrumentation.proxies import CursorProxy
+from prefect_lineage_events.stores import Store
 
 # `SELECT oid, format_type(oid, NULL) FROM pg_type` of those types; format_type leaves out lengths and precisions.
 TYPES = {
@@ -75,7 +75,7 @@ def store(connection: Any) -> Store:
 def server_store(host: str, port: int | None, database: str | None, schemas: tuple[str, ...] = ()) -> Store:
     """A socket directory is this machine. `schemas` are those of the search path that the connection is opened with."""
     host = "localhost" if host.startswith("/") else host
-    found = datasets.server("postgres", host, port, database, schemas[0] if schemas else "public")
+    found = stores.server("postgres", host, port, database, schemas[0] if schemas else "public")
     return replace(found, searched=schemas)
 
 

@@ -13,8 +13,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from prefect_lineage_events import datasets
-from prefect_lineage_events.datasets import Store
+from prefect_lineage_events import stores
 from prefect_lineage_events.instrumentation.driver import Driver, rowcount, statement_text
 from prefect_lineage_events.instrumentation.drivers.snowflake.lookup import lookup
 from prefect_lineage_events.instrumentation.proxies import (
@@ -25,6 +24,7 @@ from prefect_lineage_events.instrumentation.proxies import (
     parameters_of,
 )
 from prefect_lineage_events.instrumentation.wrappers import runs_on_connection
+from prefect_lineage_events.stores import Store
 
 _HOST_SUFFIXES = (".snowflakecomputing.com", ".snowflakecomputing.cn")
 
@@ -36,7 +36,7 @@ def store(connection: Any) -> Store:
     """
     host = (connection.host or "").lower()
     account = host if host.endswith(_HOST_SUFFIXES) else connection.account
-    return datasets.snowflake(account, connection.database, connection.schema)
+    return stores.snowflake(account, connection.database, connection.schema)
 
 
 def autocommits(connection: Any) -> bool:
