@@ -233,11 +233,16 @@ class LineageEvent(_Payload):
     emitter: EmitterInfo
 
     @property
-    def takes_python_rows(self) -> bool:
+    def writes_python_rows(self) -> bool:
         """Do the rows that it writes come out of Python?"""
         output = self.output.uri if self.output else None
         values = (self.bound_columns, self.constant_columns)
-        return takes_python_rows(self.statement, self.operation, {i.uri for i in self.inputs}, output, values)
+        return writes_python_rows(self.statement, self.operation, {i.uri for i in self.inputs}, output, values)
+
+    @property
+    def datasets(self) -> tuple[EventDataset, ...]:
+        """The output, if there is one, and the inputs."""
+        return (self.output, *self.inputs) if self.output else self.inputs
 
     @property
     def primary(self) -> EventDataset | None:
@@ -326,7 +331,7 @@ class CountEvent(_Payload):
         return ", ".join(told)
 
 
-def takes_python_rows(
+def writes_python_rows(
     info: StatementInfo,
     operation: str,
     inputs: Collection[str],

@@ -6,7 +6,7 @@ Names are bounded by `encoding.name`, inputs by `split_inputs`.
 from __future__ import annotations
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.events import EventDataset, LineageEvent
+from prefect_lineage_events.events import LineageEvent
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import Statement
 
@@ -48,7 +48,7 @@ def truncated(event: LineageEvent) -> LineageEvent:
         cut.append(f"{len(event.columns) - MAX_EDGES} column edges")
         event = event.model_copy(update={"columns": event.columns[:MAX_EDGES]})
     listed = [event.result_columns, event.bound_columns or (), event.constant_columns, event.program_columns]
-    if any(len(columns) > MAX_COLUMNS for columns in (*listed, *(d.columns for d in _datasets(event)))):
+    if any(len(columns) > MAX_COLUMNS for columns in (*listed, *(d.columns for d in event.datasets))):
         cut.append(f"columns beyond {MAX_COLUMNS} of a dataset")
         event = _with_columns(event, MAX_COLUMNS)
     if len(event.statement.renames) > MAX_RENAMES:
@@ -61,10 +61,6 @@ def truncated(event: LineageEvent) -> LineageEvent:
         cut.append("all columns")
         event = _with_columns(event, 0).model_copy(update={"columns": ()})
     return _told(event, cut) if cut else event
-
-
-def _datasets(event: LineageEvent) -> tuple[EventDataset, ...]:
-    return (event.output, *event.inputs) if event.output else event.inputs
 
 
 def _with_columns(event: LineageEvent, limit: int) -> LineageEvent:
@@ -92,7 +88,7 @@ def _named(event: LineageEvent, limit: int) -> dict[str, tuple[str, ...] | None]
 
 def _size(event: LineageEvent) -> int:
     """Bytes, estimated from above without serialising the ordinary small event."""
-    names = sum(len(d.columns) for d in _datasets(event)) + len(event.result_columns) + 3 * len(event.columns)
+    names = sum(len(d.columns) for d in event.datasets) + len(event.result_columns) + 3 * len(event.columns)
     names += len(event.bound_columns or ()) + len(event.constant_columns) + 2 * len(event.program_columns)
     if names < 100 and len(event.statement.sql or "") < MAX_BYTES // 8 and len(event.statement.renames) < 50:
         return 0

@@ -242,9 +242,8 @@ def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
 def _values(event: LineageEvent | SchemaEvent) -> int:
     if isinstance(event, SchemaEvent):
         return sum(1 + len(dataset.columns) for dataset in event.datasets)
-    datasets = (*event.inputs, event.output) if event.output else event.inputs
     own = len(event.columns) + len(event.result_columns) + len(event.task_runs)
-    return own + sum(1 + len(dataset.columns) for dataset in datasets)
+    return own + sum(1 + len(dataset.columns) for dataset in event.datasets)
 
 
 def _take(log: EventLog, event: LineageEvent | SchemaEvent, raw: Mapping[str, Any]) -> None:

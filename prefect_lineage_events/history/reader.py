@@ -17,7 +17,7 @@ from prefect_lineage_events.history import api, event_log, runs
 from prefect_lineage_events.history.completeness import judge
 from prefect_lineage_events.history.event_log import EventLog, Window
 from prefect_lineage_events.history.model import Completeness, FlowRun, RunHistory, TaskRun
-from prefect_lineage_events.history.related_runs import RelatedRunReader, writes_python_rows
+from prefect_lineage_events.history.related_runs import RelatedRunReader, any_writes_python_rows
 from prefect_lineage_events.history.tasks import read_tasks
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _read_tasks(
     """The run's task runs, once those that its events name have arrived: they too come some seconds late."""
     named = {e.run.task_run_id for e in log.lineage} | {a.task_run_id for a in log.assets}
     named.discard(None)
-    if run.kind == "task-run" or (not named and not writes_python_rows(log.lineage)):
+    if run.kind == "task-run" or (not named and not any_writes_python_rows(log.lineage)):
         return {}
     tasks = read_tasks(client, run.id)
     deadline = (run.ended or clock.now()) + dt.timedelta(seconds=patience.settle)

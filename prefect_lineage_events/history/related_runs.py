@@ -35,9 +35,9 @@ _STAR = "*"
 Scopes = Collection["UUID | None"]
 
 
-def writes_python_rows(events: Iterable[LineageEvent]) -> bool:
+def any_writes_python_rows(events: Iterable[LineageEvent]) -> bool:
     """Has the run written rows that came out of Python?"""
-    return any(event.takes_python_rows for event in events)
+    return any(event.writes_python_rows for event in events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ def _readers(history: RunHistory) -> set[UUID | None]:
 
 def _takers(history: RunHistory) -> set[UUID | None]:
     """The tasks (None: the flow's body) that wrote rows out of Python."""
-    return {scope for event in history.events if event.takes_python_rows for scope in _scopes(event)}
+    return {scope for event in history.events if event.writes_python_rows for scope in _scopes(event)}
 
 
 def _scopes(event: LineageEvent) -> tuple[UUID | None, ...]:
@@ -219,8 +219,7 @@ def _lacks_columns(history: RunHistory) -> bool:
     """Was `*` read of a dataset whose columns the run never saw?"""
     known = {dataset.uri for event in history.schemas for dataset in event.datasets if dataset.columns}
     for event in history.events:
-        datasets = (*event.inputs, *([event.output] if event.output else []))
-        known |= {dataset.uri for dataset in datasets if dataset.columns}
+        known |= {dataset.uri for dataset in event.datasets if dataset.columns}
     starred = {
         edge.source for event in history.events for edge in event.columns if edge.source_column == _STAR == edge.column
     }

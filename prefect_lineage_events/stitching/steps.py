@@ -14,7 +14,7 @@ from prefect_lineage_events.events import (
     EventDataset,
     LineageEvent,
     StatementInfo,
-    takes_python_rows,
+    writes_python_rows,
 )
 from prefect_lineage_events.history.model import AssetEvent, RunHistory
 from prefect_lineage_events.naming import holds_tables
@@ -76,7 +76,7 @@ class Step:
     def takes_from_python(self) -> bool:
         """Do its rows come from Python?"""
         inputs, output = {i.uri for i in self.inputs}, self.output.uri if self.output else None
-        return takes_python_rows(self.info, self.operation, inputs, output, (self.bound, self.constant))
+        return writes_python_rows(self.info, self.operation, inputs, output, (self.bound, self.constant))
 
     @property
     def values_stand_in_text(self) -> bool:
