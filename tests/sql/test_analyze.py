@@ -10,7 +10,7 @@ from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql import Statement, analyze
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.splitting.statements import split
-from prefect_lineage_events.sql.tables.statements import _Reader, analyze_piece
+from prefect_lineage_events.sql.tables.statements import PieceReader, analyze_piece
 
 DIALECTS = [
     *("", "snowflake", "postgres", "bigquery", "redshift", "databricks", "mysql", "sqlite", "duckdb", "tsql", "oracle"),
@@ -77,7 +77,7 @@ def test_a_reader_that_fails_yields_a_partial_statement(monkeypatch: pytest.Monk
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(_Reader, "piece", broken)
+    monkeypatch.setattr(PieceReader, "piece", broken)
     (piece,) = split("select 1 from t", "")
     (found,) = analyze_piece(piece, Context())
     assert (found.kind, found.confidence) == ("misc", "partial")

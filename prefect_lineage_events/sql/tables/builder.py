@@ -74,7 +74,7 @@ class StatementBuilder:
         return table
 
     @property
-    def says_nothing(self) -> bool:
+    def is_empty(self) -> bool:
         """Is it a statement that nobody needs to hear of: no table, no change of the session, no doubt?"""
         found = self.inputs or self.outputs or self.session or self.declared or self.reason or self.control
         return not (found or self.commits or self.may_end_transaction) and self.kind == "misc"

@@ -8,13 +8,13 @@ from prefect_lineage_events.sql.tables.recovery_names import read_name
 from prefect_lineage_events.sql.words import Words
 
 
-def cached(words: Words, draft: StatementBuilder) -> Definition:
+def cached(words: Words, builder: StatementBuilder) -> Definition:
     """The temporary view that `CACHE [LAZY] TABLE t [OPTIONS (...)] [AS] query` makes (spark.apache.org: CACHE TABLE);
     one without a query for a table that is there."""
     at = 2 + (words.word(1) == "LAZY")
-    named = read_name(words, at, draft.context.of_new_tables)
+    named = read_name(words, at, builder.context.of_new_tables)
     query = find_query(words, named.end) if words.word(at - 1) == "TABLE" else -1
     if query == -1 or named.table is None:
         return Definition("TABLE", None, at)
-    draft.kind, draft.effect = "create", "create"
-    return Definition("VIEW", draft.write(named.table, temporary=True), named.end, query)
+    builder.kind, builder.effect = "create", "create"
+    return Definition("VIEW", builder.write(named.table, temporary=True), named.end, query)

@@ -49,30 +49,30 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _FILES = frozenset({"HTTP", "FILE", "NULL", "YAMLREGEXPTREE"})
 
 
-def engine(words: Words, at: int, end: int, draft: StatementBuilder) -> None:
+def engine(words: Words, at: int, end: int, builder: StatementBuilder) -> None:
     """`ENGINE = Distributed(cluster, db, t)` between `at` and `end`: what such a table stands for is read."""
     as_at = words.find(frozenset({"AS"}), at, end)
     if as_at != -1 and words.word(as_at + 2) == "(":  # CREATE TABLE t AS remote('h', db, t)
-        arguments = arguments_at(words, as_at + 2, draft.context.dialect)
-        _note(tables_of_call(words.word(as_at + 1).lower(), arguments, draft.context), draft)
+        arguments = arguments_at(words, as_at + 2, builder.context.dialect)
+        _note(tables_of_call(words.word(as_at + 1).lower(), arguments, builder.context), builder)
     at = words.find(frozenset({"ENGINE"}), at, end)
     at += 1 + (words.word(at + 1) == "=")
     function = _AS_FUNCTIONS.get(words.word(at)) if at > 1 else None
     if function is not None and words.word(at + 1) == "(":
-        arguments = arguments_at(words, at + 1, draft.context.dialect)
-        _note(tables_of_call(function, arguments, draft.context), draft)
+        arguments = arguments_at(words, at + 1, builder.context.dialect)
+        _note(tables_of_call(function, arguments, builder.context), builder)
     elif words.word(at) == "KAFKA":
-        _note(_of_kafka(words, at, end, draft), draft)
+        _note(_of_kafka(words, at, end, builder), builder)
 
 
-def _of_kafka(words: Words, at: int, end: int, draft: StatementBuilder) -> Found:
+def _of_kafka(words: Words, at: int, end: int, builder: StatementBuilder) -> Found:
     """`Kafka('host:9092', 'topic', ...)`, or the same as settings."""
     if words.word(at + 1) == "(":
-        arguments = arguments_at(words, at + 1, draft.context.dialect)
+        arguments = arguments_at(words, at + 1, builder.context.dialect)
         brokers, topics = arguments.at(0), arguments.at(1)
     else:
         brokers, topics = (_setting(words, name, at, end) for name in ("KAFKA_BROKER_LIST", "KAFKA_TOPIC_LIST"))
-    return kafka(Arguments([], {"bootstrapservers": brokers, "subscribe": topics}), draft.context)
+    return kafka(Arguments([], {"bootstrapservers": brokers, "subscribe": topics}), builder.context)
 
 
 def _setting(words: Words, name: str, at: int, end: int) -> str | None:
@@ -80,7 +80,7 @@ def _setting(words: Words, name: str, at: int, end: int) -> str | None:
     return words.texts[at + 2] if at != -1 and words.kind(at + 2) == Kind.STRING else None
 
 
-def source(words: Words, at: int, end: int, draft: StatementBuilder) -> None:
+def source(words: Words, at: int, end: int, builder: StatementBuilder) -> None:
     """`SOURCE(clickhouse(db 'd' table 't'))` of a dictionary."""
     at = next((i for i in range(at, end) if words.follows(i, "SOURCE", "(")), -1)
     if at == -1:
@@ -90,15 +90,15 @@ def source(words: Words, at: int, end: int, draft: StatementBuilder) -> None:
         return
     given = _settings(words, at + 4, close - 1)
     if kind == "CLICKHOUSE":
-        _note(_of_clickhouse(given, draft), draft)
+        _note(_of_clickhouse(given, builder), builder)
     elif kind in _SERVERS and "name" not in given and "query" not in given:
         host, port = given.get("host"), given.get("port")
         address: Argument = f"{host}:{port}" if host and port else host
         table = given.get("table") or given.get("collection")
         arguments = Arguments([address, given.get("db"), table, None, None, given.get("schema")])
-        _note(tables_of_call(_SERVERS[kind], arguments, draft.context), draft)
+        _note(tables_of_call(_SERVERS[kind], arguments, builder.context), builder)
     else:
-        draft.doubt("partial", UNKNOWN_SERVER)
+        builder.doubt("partial", UNKNOWN_SERVER)
 
 
 def _settings(words: Words, at: int, end: int) -> Mapping[str, str]:
@@ -113,7 +113,7 @@ def _settings(words: Words, at: int, end: int) -> Mapping[str, str]:
     return found
 
 
-def _of_clickhouse(given: Mapping[str, str], draft: StatementBuilder) -> Found:
+def _of_clickhouse(given: Mapping[str, str], builder: StatementBuilder) -> Found:
     """Of a dictionary in ClickHouse itself: of this server, or of another one."""
     if "name" in given:
         return Found(reason=UNKNOWN_SERVER)
@@ -121,21 +121,21 @@ def _of_clickhouse(given: Mapping[str, str], draft: StatementBuilder) -> Found:
     is_local = host.lower() in _LOCAL
     database = given.get("db") or ""
     if query := given.get("query"):
-        tables, reason = read_by(query, "clickhouse", None, database or draft.context.schema)
+        tables, reason = read_by(query, "clickhouse", None, database or builder.context.schema)
         return Found(tables, reason) if is_local else Found(reason=UNKNOWN_QUERY)
     table = given.get("table")
     if not table:
         return Found(reason=UNKNOWN_TABLE)
     parts = tuple((part, True) for part in (database, *table.split(".")) if part)
     if is_local:
-        return tables_of_call("loop" if len(parts) > 1 else "joinget", Arguments([parts]), draft.context) or Found()
+        return tables_of_call("loop" if len(parts) > 1 else "joinget", Arguments([parts]), builder.context) or Found()
     address = f"{host}:{given['port']}" if given.get("port") else host
     arguments = Arguments([address, database or "default", table])
-    return tables_of_call("remote", arguments, draft.context) or Found()
+    return tables_of_call("remote", arguments, builder.context) or Found()
 
 
-def _note(found: Found | None, draft: StatementBuilder) -> None:
+def _note(found: Found | None, builder: StatementBuilder) -> None:
     for table in found.tables if found is not None else ():
-        draft.read(table)
+        builder.read(table)
     if found is not None and found.reason:
-        draft.doubt("partial", found.reason)
+        builder.doubt("partial", found.reason)

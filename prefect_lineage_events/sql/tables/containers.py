@@ -15,41 +15,41 @@ _CASCADES = frozenset({"snowflake", "mysql", "singlestore", "doris", "starrocks"
 _HIVE = frozenset({"hive", "spark", "spark2", "databricks"})
 
 
-def altered(words: Words, at: int, draft: StatementBuilder) -> None:
+def altered(words: Words, at: int, builder: StatementBuilder) -> None:
     """`ALTER SCHEMA a RENAME TO b`, `ALTER DATABASE a SWAP WITH b`, `ALTER DATABASE a MODIFY NAME = b`."""
     end = len(words)
     for i in range(at, end):
         is_rename = words.word(i) == "RENAME" and i + 1 < end
         if is_rename or words.follows(i, "SWAP", "WITH") or words.follows(i, "MODIFY", "NAME"):
-            draft.doubt("partial", _MOVED)
+            builder.doubt("partial", _MOVED)
             return
         if words.word(i) in ("SET", "OWNER", "UNSET"):
             return
 
 
-def renamed(draft: StatementBuilder) -> None:
+def renamed(builder: StatementBuilder) -> None:
     """`RENAME SCHEMA a TO b` (docs.exasol.com), `RENAME DATABASE a TO b` (clickhouse.com)."""
-    draft.doubt("partial", _MOVED)
+    builder.doubt("partial", _MOVED)
 
 
-def created(words: Words, at: int, draft: StatementBuilder) -> None:
+def created(words: Words, at: int, builder: StatementBuilder) -> None:
     """`CREATE SCHEMA b CLONE a` (docs.snowflake.com), `CREATE DATABASE b TEMPLATE a` (postgresql.org)."""
     clone = words.find(frozenset({"CLONE"}), at + 1)
     template = words.find(frozenset({"TEMPLATE"}), at + 1)
     source = words.word(template + 1 + (words.word(template + 1) == "=")) if template != -1 else ""
     if clone != -1 or (template != -1 and source not in ("TEMPLATE0", "TEMPLATE1")):
-        draft.doubt("partial", _COPIED)
+        builder.doubt("partial", _COPIED)
 
 
-def dropped(words: Words, draft: StatementBuilder) -> None:
+def dropped(words: Words, builder: StatementBuilder) -> None:
     """DROP of a schema or a database with its tables."""
     last = words.upper[-3:]
-    is_database = "DATABASE" in words.upper[:3] and draft.context.dialect not in (
+    is_database = "DATABASE" in words.upper[:3] and builder.context.dialect not in (
         "hive",
         "spark",
         "spark2",
         "databricks",
     )
-    takes = "CASCADE" in last or is_database or draft.context.dialect in _CASCADES
+    takes = "CASCADE" in last or is_database or builder.context.dialect in _CASCADES
     if takes and "RESTRICT" not in last:
-        draft.doubt("partial", _DROPPED)
+        builder.doubt("partial", _DROPPED)

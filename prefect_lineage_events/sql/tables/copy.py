@@ -35,28 +35,28 @@ class Query:
     listed: tuple[str, ...] = ()
 
 
-def all_of(table: TableRef, listed: Sequence[str], draft: StatementBuilder) -> exp.Expr:
+def all_of(table: TableRef, listed: Sequence[str], builder: StatementBuilder) -> exp.Expr:
     """The query that gives all columns of a table, or those that are listed: what COPY of it writes."""
     node = exp.Table(this=exp.Identifier(this="source", quoted=True))
-    draft.refs[id(node)] = table
+    builder.refs[id(node)] = table
     columns: list[exp.Expr] = [exp.column(exp.to_identifier(name, quoted=True)) for name in listed]
     return exp.Select(expressions=columns or [exp.Star()], from_=exp.From(this=node))
 
 
-def copy(words: Words, draft: StatementBuilder) -> Query | None:
+def copy(words: Words, builder: StatementBuilder) -> Query | None:
     """COPY of Snowflake and Databricks (INTO), and of PostgreSQL, Redshift, DuckDB (t FROM f, t TO f, (query) TO f)."""
-    draft.kind, draft.effect = "write", "append"
+    builder.kind, builder.effect = "write", "append"
     if words.word(1) == "INTO":
-        return _copy_into(words, draft)
+        return _copy_into(words, builder)
     if words.word(1) == "FILES":  # docs.snowflake.com: COPY FILES, from stage to stage
         source = words.find(frozenset({"FROM"}), 2)
-        draft.write(read_name(words, 3, draft.context).table)
-        draft.read(read_name(words, source + 1, draft.context).table if source != -1 else None)
+        builder.write(read_name(words, 3, builder.context).table)
+        builder.read(read_name(words, source + 1, builder.context).table if source != -1 else None)
         return None
     if words.follows(1, "FROM", "DATABASE"):  # duckdb.org: COPY FROM DATABASE a TO b, but for its (SCHEMA)
-        draft.kind, draft.effect = "misc", None
+        builder.kind, builder.effect = "misc", None
         if not words.follows(len(words) - 3, "(", "SCHEMA", ")"):
-            draft.doubt("partial", _WHOLE_DATABASE)
+            builder.doubt("partial", _WHOLE_DATABASE)
         return None
     query: Query | None = None
     table: TableRef | None = None
@@ -65,48 +65,48 @@ def copy(words: Words, draft: StatementBuilder) -> Query | None:
         query, at = Query(at + 1, words.close(at)), words.close(at) + 1
     else:
         at += words.word(at) == "BINARY"
-        named = read_name(words, at, draft.context)
+        named = read_name(words, at, builder.context)
         table, at = named.table, max(named.end, at)
         listed: tuple[str, ...] = ()
         if words.word(at) == "(":
-            listed = tuple(declared_columns(words, at, draft.context.dialect))
+            listed = tuple(declared_columns(words, at, builder.context.dialect))
             at = words.close(at) + 1
         query = Query(table=table, listed=listed) if table is not None and words.word(at) == "TO" else None
     if words.word(at) == "FROM":
-        draft.write(table)
-        draft.read(_place(words, at + 1, draft))
+        builder.write(table)
+        builder.read(_place(words, at + 1, builder))
     else:
-        draft.read(table)
-        draft.write(_place(words, at + 1, draft))
-        if not draft.outputs:
-            draft.kind, draft.effect = "read", None
+        builder.read(table)
+        builder.write(_place(words, at + 1, builder))
+        if not builder.outputs:
+            builder.kind, builder.effect = "read", None
     return query
 
 
-def _place(words: Words, at: int, draft: StatementBuilder) -> TableRef | None:
+def _place(words: Words, at: int, builder: StatementBuilder) -> TableRef | None:
     """A file or URL; STDIN, STDOUT and a program's pipe are none."""
     at += words.word(at) == "LOCAL"
     if words.kind(at) == Kind.STRING:
-        return location_of(words.texts[at], draft.context)
+        return location_of(words.texts[at], builder.context)
     if at < len(words) and words.kind(at) == Kind.MARK:  # a bind; DuckDB takes an expression in parentheses
-        draft.doubt("partial", UNKNOWN_FILE)
+        builder.doubt("partial", UNKNOWN_FILE)
     return None
 
 
-def _copy_into(words: Words, draft: StatementBuilder) -> Query | None:
+def _copy_into(words: Words, builder: StatementBuilder) -> Query | None:
     """docs.snowflake.com: COPY INTO <table>, COPY INTO <location>; docs.databricks.com: COPY INTO."""
-    target = read_name(words, 2, draft.context)
+    target = read_name(words, 2, builder.context)
     if target.is_unknown:
-        draft.doubt("partial", "the name of the target is known only when it runs")
+        builder.doubt("partial", "the name of the target is known only when it runs")
     if target.table is not None:
         table = target.table
         if words.kind(2) == Kind.NAME and "://" in words.texts[2]:
-            table = location_of(words.texts[2], draft.context) or table
-        draft.write(table)
+            table = location_of(words.texts[2], builder.context) or table
+        builder.write(table)
     at = max(target.end, 2)
     columns: tuple[str, ...] = ()
     if words.word(at) == "(" and words.word(words.close(at) + 1) == "FROM":
-        columns = tuple(declared_columns(words, at, draft.context.dialect))
+        columns = tuple(declared_columns(words, at, builder.context.dialect))
         at = words.close(at) + 1
     if words.word(at) != "FROM":
         return None
@@ -114,72 +114,72 @@ def _copy_into(words: Words, draft: StatementBuilder) -> Query | None:
     if words.word(at) == "(":
         return Query(at + 1, words.close(at), columns=columns)
     if words.kind(at) == Kind.NAME and "://" in words.texts[at]:
-        draft.read(location_of(words.texts[at], draft.context))
+        builder.read(location_of(words.texts[at], builder.context))
         return None
-    source = read_name(words, at, draft.context)
+    source = read_name(words, at, builder.context)
     if source.is_unknown:
-        draft.doubt("partial", "the name of the source is known only when it runs")
-    draft.read(source.table)
+        builder.doubt("partial", "the name of the source is known only when it runs")
+    builder.read(source.table)
     is_unloaded = source.table is not None and source.table.kind == "table" and target.table is not None
-    return Query(table=source.table) if is_unloaded and _is_place(draft) else None
+    return Query(table=source.table) if is_unloaded and _is_place(builder) else None
 
 
-def _is_place(draft: StatementBuilder) -> bool:
+def _is_place(builder: StatementBuilder) -> bool:
     """Is what is written a stage or a file?"""
-    return all(table.kind in ("stage", "file") for table in draft.outputs)
+    return all(table.kind in ("stage", "file") for table in builder.outputs)
 
 
-def unload(words: Words, draft: StatementBuilder) -> Query | None:
+def unload(words: Words, builder: StatementBuilder) -> Query | None:
     """UNLOAD ('query') TO 's3://...' (Redshift), UNLOAD (query) TO 's3://...' (Athena)."""
-    draft.kind, draft.effect = "write", "append"
+    builder.kind, builder.effect = "write", "append"
     if words.word(1) != "(":
         return None
     end = words.close(1)
     if words.word(end + 1) == "TO":
-        draft.write(_place(words, end + 2, draft))
+        builder.write(_place(words, end + 2, builder))
     if end == 3 and words.kind(2) == Kind.STRING:
         return Query(text=words.texts[2])
     return Query(2, end)
 
 
-def load(words: Words, draft: StatementBuilder) -> Query | None:
+def load(words: Words, builder: StatementBuilder) -> Query | None:
     """LOAD DATA of Hive (INPATH), MySQL (INFILE), BigQuery (INTO t FROM FILES), LOAD of Db2 (FROM f OF DEL INSERT
     INTO t)."""
     into = words.find(frozenset({"INTO", "OVERWRITE"}), 1)
     if words.word(1) == "LABEL":
-        _load_label(words, draft)
+        _load_label(words, builder)
         return None
     if words.word(1) not in ("DATA", "XML") and (into == -1 or words.word(1) != "FROM"):
         return None
-    draft.kind, draft.effect = "write", "append"
+    builder.kind, builder.effect = "write", "append"
     if into != -1:
         if words.word(into) == "OVERWRITE":
-            draft.effect = "overwrite"
+            builder.effect = "overwrite"
             into += words.word(into + 1) == "INTO"
         at = into + 1
         while words.word(at) in ("TABLE", "TEMP", "TEMPORARY"):
             at += 1
-        draft.write(read_name(words, at, draft.context).table)
+        builder.write(read_name(words, at, builder.context).table)
     source = words.find(frozenset({"INPATH", "INFILE"}), 1)
     if source != -1:
-        draft.read(_place(words, source + 1, draft))
+        builder.read(_place(words, source + 1, builder))
     else:
-        _uris(words, draft, draft.read)
+        _uris(words, builder, builder.read)
     return None
 
 
-def _load_label(words: Words, draft: StatementBuilder) -> None:
+def _load_label(words: Words, builder: StatementBuilder) -> None:
     """LOAD LABEL l (DATA INFILE ('f') INTO TABLE t, ...) (docs.starrocks.io, doris.apache.org: BROKER LOAD)."""
-    draft.kind, draft.effect = "write", "append"
+    builder.kind, builder.effect = "write", "append"
     for at in range(2, len(words)):
         if words.follows(at, "INFILE", "("):
             for start, _ in words.items(at + 1):
-                draft.read(_place(words, start, draft))
+                builder.read(_place(words, start, builder))
         elif words.follows(at, "INTO", "TABLE"):
-            draft.write(read_name(words, at + 2, draft.context).table)
+            builder.write(read_name(words, at + 2, builder.context).table)
 
 
-def _uris(words: Words, draft: StatementBuilder, note: Callable[[TableRef | None], object]) -> None:
+def _uris(words: Words, builder: StatementBuilder, note: Callable[[TableRef | None], object]) -> None:
     """The literals of `uri = '...'` and `uris = ['...', ...]` (BigQuery's OPTIONS and FILES)."""
     start = next((i for i in range(len(words)) if words.word(i) in ("URI", "URIS") and words.word(i + 1) == "="), None)
     if start is None:
@@ -187,114 +187,114 @@ def _uris(words: Words, draft: StatementBuilder, note: Callable[[TableRef | None
     at = start + 2
     while words.word(at) in ("[", ",") or words.kind(at) == Kind.STRING:
         if words.kind(at) == Kind.STRING:
-            note(location_of(words.texts[at], draft.context))
+            note(location_of(words.texts[at], builder.context))
             if words.word(at + 1) != ",":
                 return
         at += 1
 
 
-def export(words: Words, draft: StatementBuilder) -> Query | None:
+def export(words: Words, builder: StatementBuilder) -> Query | None:
     """EXPORT DATA ... AS query (BigQuery), EXPORT TABLE t TO 'path' (Hive), EXPORT (query)|t INTO ... (Exasol)."""
     if words.word(1) == "DATABASE":  # duckdb.org
-        draft.doubt("partial", _WHOLE_DATABASE)
+        builder.doubt("partial", _WHOLE_DATABASE)
         return None
-    draft.kind, draft.effect = "write", "append"
+    builder.kind, builder.effect = "write", "append"
     if words.word(1) == "DATA":
-        _uris(words, draft, draft.write)
+        _uris(words, builder, builder.write)
         query = words.find(frozenset({"AS"}), 2)
         return Query(query + 1, len(words)) if query != -1 else None
     if words.word(1) == "TABLE":
-        named = read_name(words, 2, draft.context)
-        draft.read(named.table)
+        named = read_name(words, 2, builder.context)
+        builder.read(named.table)
         to = words.find(frozenset({"TO"}), named.end)
-        draft.write(_place(words, to + 1, draft) if to != -1 else None)
+        builder.write(_place(words, to + 1, builder) if to != -1 else None)
         return None
     if words.word(1) == "TO":  # ibm.com/docs/en/db2: EXPORT
-        draft.write(_place(words, 2, draft))
+        builder.write(_place(words, 2, builder))
         query = words.find(_QUERY, 2)
         return Query(query, len(words)) if query != -1 else None
     into = words.find(frozenset({"INTO"}), 1)
     if into == -1:
-        draft.kind, draft.effect = "misc", None
+        builder.kind, builder.effect = "misc", None
         return None
     if words.kind(into + 2) == Kind.STRING:
-        draft.write(_place(words, into + 2, draft))
+        builder.write(_place(words, into + 2, builder))
     if words.word(1) == "(":
         return Query(2, words.close(1))
-    draft.read(read_name(words, 1, draft.context).table)
+    builder.read(read_name(words, 1, builder.context).table)
     return None
 
 
-def import_(words: Words, draft: StatementBuilder) -> Query | None:
+def import_(words: Words, builder: StatementBuilder) -> Query | None:
     """IMPORT INTO t FROM ... (Exasol), IMPORT TABLE t FROM 'path' (Hive)."""
     into = 1 + (words.word(1) == "EXTERNAL")
     if words.word(1) == "DATABASE":  # duckdb.org
-        draft.doubt("partial", _WHOLE_DATABASE)
+        builder.doubt("partial", _WHOLE_DATABASE)
     if words.word(into) not in ("INTO", "TABLE"):
         return None
-    draft.kind, draft.effect = "write", "append"
-    named = read_name(words, into + 1, draft.context)
+    builder.kind, builder.effect = "write", "append"
+    named = read_name(words, into + 1, builder.context)
     if words.word(into + 1) not in ("(", "FROM"):
-        draft.write(named.table)
+        builder.write(named.table)
     source = words.find(frozenset({"FROM"}), max(named.end, into))
     if source != -1:
         literal = next((i for i in range(source, min(source + 8, len(words))) if words.kind(i) == Kind.STRING), None)
-        draft.read(
-            location_of(words.texts[literal], draft.context)
+        builder.read(
+            location_of(words.texts[literal], builder.context)
             if literal is not None and words.word(into) == "TABLE"
             else None
         )
     return None
 
 
-def put(words: Words, draft: StatementBuilder) -> Query | None:
+def put(words: Words, builder: StatementBuilder) -> Query | None:
     """PUT file:///path @stage, GET @stage file:///path (docs.snowflake.com): a file and a stage, one copied to the
     other."""
     if words.word(0) == "GET" and words.word(1) != "@" and words.kind(1) != Kind.STRING:
         return None  # GET DIAGNOSTICS: nothing is fetched from a stage
-    draft.kind, draft.effect = "write", "append"
+    builder.kind, builder.effect = "write", "append"
     if words.word(0) == "PUT":
         stage_at = next((i for i in range(1, len(words)) if words.texts[i].startswith("@")), len(words))
-        draft.read(_local(words, 1, stage_at, draft))
+        builder.read(_local(words, 1, stage_at, builder))
         if words.kind(stage_at) == Kind.STRING:
-            draft.write(location_of(words.texts[stage_at], draft.context))
+            builder.write(location_of(words.texts[stage_at], builder.context))
         elif stage_at < len(words):
-            draft.write(read_name(words, stage_at, draft.context).table)
+            builder.write(read_name(words, stage_at, builder.context).table)
         return None
-    named = read_name(words, 1, draft.context)
-    draft.read(named.table)
+    named = read_name(words, 1, builder.context)
+    builder.read(named.table)
     end = named.end
     while end < len(words) and words.word(end + 1) != "=":
         end += 1
-    draft.write(_local(words, named.end, end, draft))
+    builder.write(_local(words, named.end, end, builder))
     return None
 
 
-def _local(words: Words, start: int, end: int, draft: StatementBuilder) -> TableRef | None:
+def _local(words: Words, start: int, end: int, builder: StatementBuilder) -> TableRef | None:
     text = words.texts[start] if words.kind(start) == Kind.STRING else words.between(start, end)
-    return location_of(text, draft.context)
+    return location_of(text, builder.context)
 
 
-def bulk(words: Words, draft: StatementBuilder) -> Query | None:
+def bulk(words: Words, builder: StatementBuilder) -> Query | None:
     """BULK INSERT t FROM 'file' (learn.microsoft.com: BULK INSERT)."""
     if words.word(1) != "INSERT":
         return None
-    draft.kind, draft.effect = "write", "append"
-    named = read_name(words, 2, draft.context)
-    draft.write(named.table)
+    builder.kind, builder.effect = "write", "append"
+    named = read_name(words, 2, builder.context)
+    builder.write(named.table)
     if words.word(named.end) == "FROM":
-        draft.read(_place(words, named.end + 1, draft))
+        builder.read(_place(words, named.end + 1, builder))
     return None
 
 
-def apply_changes(words: Words, draft: StatementBuilder) -> Query | None:
+def apply_changes(words: Words, builder: StatementBuilder) -> Query | None:
     """APPLY CHANGES INTO t FROM [STREAM] s, AUTO CDC INTO t FROM s (docs.databricks.com: AUTO CDC INTO)."""
     if not (words.follows(0, "APPLY", "CHANGES", "INTO") or words.follows(0, "AUTO", "CDC", "INTO")):
         return None
-    draft.kind, draft.effect = "write", "update"
-    draft.write(read_name(words, 3, draft.context).table)
+    builder.kind, builder.effect = "write", "update"
+    builder.write(read_name(words, 3, builder.context).table)
     source = words.find(frozenset({"FROM"}), 4)
     if source != -1:
         at = source + 1 + (words.word(source + 1) == "STREAM")
-        draft.read(read_name(words, at + (words.word(at) == "("), draft.context).table)
+        builder.read(read_name(words, at + (words.word(at) == "("), builder.context).table)
     return None

@@ -111,7 +111,7 @@ def is_routine(words: Words) -> bool:
     return thing_of(words)[0] in ROUTINES | {"FUNCTION", "TRIGGER", "PACKAGE", "EVENT", "TYPE", "BODY"}
 
 
-def create(words: Words, draft: StatementBuilder) -> Definition:
+def create(words: Words, builder: StatementBuilder) -> Definition:
     """`CREATE ...` and Snowflake's `DEFINE ...`: notes what is made, and finds the query that fills it."""
     thing, at = thing_of(words)
     if thing == "TYPE" and words.word(at + 1) == "BODY":  # docs.oracle.com: CREATE TYPE BODY
@@ -120,67 +120,67 @@ def create(words: Words, draft: StatementBuilder) -> Definition:
         body = _trigger_body if thing == "TRIGGER" else _body
         return Definition(thing, None, at + 1, body(words, at + 1))
     if thing not in HOLDERS:
-        draft.kind = "misc"
+        builder.kind = "misc"
         if not thing:
-            doubt_of_thing(words, at, draft)
+            doubt_of_thing(words, at, builder)
         elif thing in defined_functions.FUNCTIONS:
-            defined_functions.defined(words, at + 1, draft)
+            defined_functions.defined(words, at + 1, builder)
         elif thing in containers.CONTAINERS:
-            containers.created(words, at, draft)
+            containers.created(words, at, builder)
         return Definition(thing, None, at)
     temporary = any(words.word(i) in _TEMPORARY for i in range(1, at))
-    draft.if_not_exists = words.follows(at + 1, "IF", "NOT", "EXISTS")
+    builder.if_not_exists = words.follows(at + 1, "IF", "NOT", "EXISTS")
     at = skip_existence(words, at + 1)
-    named = read_name(words, at, draft.context.of_new_tables)
+    named = read_name(words, at, builder.context.of_new_tables)
     at = max(named.end, at)
     if words.follows(at, "ON", "CLUSTER"):
         at += 3
-    draft.kind, draft.effect = "create", "create"
+    builder.kind, builder.effect = "create", "create"
     if named.is_unknown:
-        draft.doubt("partial", "the name of what is created is known only when it runs")
+        builder.doubt("partial", "the name of what is created is known only when it runs")
     target = named.table
     if target is not None and not temporary and not named.first.startswith("pg_temp"):
-        target = as_lasting(target, draft.context)
+        target = as_lasting(target, builder.context)
     if target is not None and target.kind == "table":
         target = replace(target, kind=HOLDERS[thing] if HOLDERS[thing] in ("stage", "stream") else "table")
-    if draft.if_not_exists and target is not None and draft.context.has(target):
-        draft.kind, draft.effect = "misc", None  # the session knows that it is there: nothing is done
+    if builder.if_not_exists and target is not None and builder.context.has(target):
+        builder.kind, builder.effect = "misc", None  # the session knows that it is there: nothing is done
         return Definition(thing, None, at)
     if target is not None:
-        target = draft.write(target, temporary)
+        target = builder.write(target, temporary)
     query = find_query(words, at)
-    if draft.if_not_exists and thing == "TABLE" and query != -1:
-        draft.doubt("partial", _PERHAPS_THERE)
-    draft.drops_on_commit = temporary and _drops_on_commit(words, at, len(words) if query == -1 else query, draft)
+    if builder.if_not_exists and thing == "TABLE" and query != -1:
+        builder.doubt("partial", _PERHAPS_THERE)
+    builder.drops_on_commit = temporary and _drops_on_commit(words, at, len(words) if query == -1 else query, builder)
     if words.word(at) == ",":  # docs.teradata.com: options behind commas, before the columns
         at = max(words.find(frozenset({"("}), at), at)
     if thing == "SINK" and words.word(at) == "FROM":
-        draft.read(read_name(words, at + 1, draft.context).table)
+        builder.read(read_name(words, at + 1, builder.context).table)
     if thing == "STREAM":
-        _stream(words, at, draft)
+        _stream(words, at, builder)
     elif thing == "STAGE":
-        _stage(words, at, draft)
+        _stage(words, at, builder)
     elif target is not None:
-        if draft.context.dialect == "clickhouse":
+        if builder.context.dialect == "clickhouse":
             read_source = clickhouse_engines.source if thing == "DICTIONARY" else clickhouse_engines.engine
-            read_source(words, at, len(words) if query == -1 else query, draft)
-        _without_query(words, at, len(words) if query == -1 else query, draft, target)
-        _refreshed(words, at, draft)
-    if thing == "VIEW" and draft.context.dialect == "clickhouse":
+            read_source(words, at, len(words) if query == -1 else query, builder)
+        _without_query(words, at, len(words) if query == -1 else query, builder, target)
+        _refreshed(words, at, builder)
+    if thing == "VIEW" and builder.context.dialect == "clickhouse":
         to = words.find(frozenset({"TO", "AS", "("}), at)  # behind REFRESH EVERY 1 HOUR [APPEND]
         if words.word(to) == "TO":
-            _materialised_to(words, to, draft, target)
+            _materialised_to(words, to, builder, target)
     if words.word(at) == "(" and target is not None and (query == -1 or query > at):
-        columns = declared_columns(words, at, draft.context.dialect)
+        columns = declared_columns(words, at, builder.context.dialect)
         if columns:
-            draft.declared[target.name] = columns
+            builder.declared[target.name] = columns
     return Definition(thing, target, at, query, is_recursive=words.find(frozenset({"RECURSIVE"}), 1, at) != -1)
 
 
-def _drops_on_commit(words: Words, start: int, end: int, draft: StatementBuilder) -> bool:
+def _drops_on_commit(words: Words, start: int, end: int, builder: StatementBuilder) -> bool:
     """ON COMMIT DROP (postgresql.org); Oracle's private temporary tables drop unless they PRESERVE DEFINITION."""
     at = words.find(frozenset({"COMMIT"}), start, end)
-    if draft.context.dialect == "oracle":
+    if builder.context.dialect == "oracle":
         return "PRIVATE" in words.upper[1:4] and words.word(at + 1) != "PRESERVE"
     return at != -1 and words.word(at + 1) == "DROP"
 
@@ -303,27 +303,27 @@ def _trigger_body(words: Words, at: int) -> int:
     return words.find(CHANGES, row)
 
 
-def _refreshed(words: Words, at: int, draft: StatementBuilder) -> None:
+def _refreshed(words: Words, at: int, builder: StatementBuilder) -> None:
     """`REFRESH USING (INSERT INTO SELF SELECT ...)` of a dynamic table (docs.snowflake.com: CREATE DYNAMIC TABLE)."""
     refresh = words.find(frozenset({"REFRESH"}), at)
     if refresh != -1 and words.follows(refresh, "REFRESH", "USING", "("):
-        own = StatementBuilder(draft.context)
+        own = StatementBuilder(builder.context)
         recover(words, refresh + 3, words.close(refresh + 2), own)
-        draft.inputs.update(own.inputs)
-        draft.doubt("recovered", "read from its words: the query that refreshes it")
+        builder.inputs.update(own.inputs)
+        builder.doubt("recovered", "read from its words: the query that refreshes it")
 
 
-def _without_query(words: Words, at: int, end: int, draft: StatementBuilder, target: TableRef) -> None:
+def _without_query(words: Words, at: int, end: int, builder: StatementBuilder, target: TableRef) -> None:
     """CREATE TABLE ... LIKE t, CLONE t, COPY t, (LIKE t): the tables that a definition takes after, up to its query."""
     words_from = at
     if (union := words.find(frozenset({"UNION"}), at, end)) != -1 and words.follows(union + 1, "=", "("):
         for start, _ in words.items(union + 2):  # dev.mysql.com: the MERGE storage engine
-            draft.read(read_name(words, start, draft.context).table)
+            builder.read(read_name(words, start, builder.context).table)
     for start, _ in words.items(at) if words.word(at) == "(" else ():
         if words.word(start) == "LIKE" and words.is_name(
             start + 1
         ):  # among the columns, too (postgresql.org, trino.io)
-            draft.read(read_name(words, start + 1, draft.context).table)
+            builder.read(read_name(words, start + 1, builder.context).table)
     while at < end:
         word = words.word(at)
         if (
@@ -334,10 +334,10 @@ def _without_query(words: Words, at: int, end: int, draft: StatementBuilder, tar
             if word == "COPY" and words.word(at + 1) in ("GRANTS", "TAGS"):
                 at += 2
                 continue
-            at = _like(words, at, draft, target, word)
+            at = _like(words, at, builder, target, word)
             continue
-        if word == "AS" and draft.context.dialect in _AS_LIKE and end == len(words) and words.word(at + 2) != "(":
-            at = _like(words, at, draft, target, word)
+        if word == "AS" and builder.context.dialect in _AS_LIKE and end == len(words) and words.word(at + 2) != "(":
+            at = _like(words, at, builder, target, word)
             continue
         at = words.close(at) + 1 if word == "(" else at + 1
 
@@ -346,40 +346,40 @@ def _without_query(words: Words, at: int, end: int, draft: StatementBuilder, tar
 _AS_LIKE = frozenset({"clickhouse", "teradata"})
 
 
-def _like(words: Words, at: int, draft: StatementBuilder, target: TableRef, word: str) -> int:
+def _like(words: Words, at: int, builder: StatementBuilder, target: TableRef, word: str) -> int:
     at += word == "CLONE" and words.word(at + 1) == "AS"  # clickhouse.com: CREATE TABLE ... CLONE AS
-    named = read_name(words, at + 1, draft.context)
+    named = read_name(words, at + 1, builder.context)
     if named.table is not None:
-        draft.read(named.table)
+        builder.read(named.table)
         if word == "CLONE":
-            draft.effect = "clone"
-            draft.renames.append((named.table, target))
+            builder.effect = "clone"
+            builder.renames.append((named.table, target))
     return max(named.end, at + 1)
 
 
-def _stream(words: Words, at: int, draft: StatementBuilder) -> None:
+def _stream(words: Words, at: int, builder: StatementBuilder) -> None:
     """`CREATE STREAM s ON [EXTERNAL|DYNAMIC|...] TABLE|VIEW|STAGE t`: what the stream follows (docs.snowflake.com)."""
     on = words.find(frozenset({"ON"}), at)
     if on == -1:
         if words.word(at) == "CLONE":
-            draft.read(read_name(words, at + 1, draft.context).table)
+            builder.read(read_name(words, at + 1, builder.context).table)
         return
     thing, where = thing_of(words, on + 1)
-    named = read_name(words, where + 1, draft.context)
+    named = read_name(words, where + 1, builder.context)
     if thing in HOLDERS and named.table is not None:
-        draft.read(replace(named.table, kind="stage") if thing == "STAGE" else named.table)
+        builder.read(replace(named.table, kind="stage") if thing == "STAGE" else named.table)
 
 
-def _stage(words: Words, at: int, draft: StatementBuilder) -> None:
+def _stage(words: Words, at: int, builder: StatementBuilder) -> None:
     """`CREATE STAGE s URL = 's3://...'`: what the stage stands for."""
     url = words.find(frozenset({"URL"}), at)
     if url != -1 and words.word(url + 1) == "=" and words.kind(url + 2) == Kind.STRING:
-        draft.read(location_of(words.texts[url + 2], draft.context))
+        builder.read(location_of(words.texts[url + 2], builder.context))
 
 
-def _materialised_to(words: Words, at: int, draft: StatementBuilder, view: TableRef | None) -> None:
+def _materialised_to(words: Words, at: int, builder: StatementBuilder, view: TableRef | None) -> None:
     """ClickHouse: what `CREATE MATERIALIZED VIEW v TO t` selects goes to `t`, the view holds nothing."""
-    named = read_name(words, at + 1, draft.context)
+    named = read_name(words, at + 1, builder.context)
     if named.table is not None and view is not None:
-        draft.outputs.pop(view, None)
-        draft.write(named.table)
+        builder.outputs.pop(view, None)
+        builder.write(named.table)

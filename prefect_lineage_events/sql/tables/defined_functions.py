@@ -13,10 +13,10 @@ _BEGINS_BODY = frozenset({"AS", "RETURN"})
 _QUERIES = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE"})
 
 
-def defined(words: Words, at: int, draft: StatementBuilder) -> None:
+def defined(words: Words, at: int, builder: StatementBuilder) -> None:
     """Note the query of a function or macro, which the session knows from here on: a call of it reads what that reads
     (duckdb.org: CREATE MACRO, cloud.google.com/bigquery: CREATE TABLE FUNCTION). Its definition touches nothing."""
-    parts, end = read_parts(words, at + 3 * words.follows(at, "IF", "NOT", "EXISTS"), draft.context.dialect)
+    parts, end = read_parts(words, at + 3 * words.follows(at, "IF", "NOT", "EXISTS"), builder.context.dialect)
     at = words.find(_BEGINS_BODY, end)
     if not parts or at == -1 or not speaks_sql(words):
         return
@@ -32,15 +32,15 @@ def defined(words: Words, at: int, draft: StatementBuilder) -> None:
     if not is_text and words.word(inner) not in _QUERIES | {"BEGIN"}:
         return
     text = words.texts[at] if is_text else words.between(at, len(words))
-    draft.session.append((f"${DEFINED}{parts[-1][0].upper()}", text))
+    builder.session.append((f"${DEFINED}{parts[-1][0].upper()}", text))
 
 
-def dropped(words: Words, at: int, draft: StatementBuilder) -> None:
+def dropped(words: Words, at: int, builder: StatementBuilder) -> None:
     """`DROP FUNCTION [IF EXISTS] f`, `DROP MACRO TABLE f`: a call of it reads what is not known."""
     at += 2 * words.follows(at, "IF", "EXISTS") + (words.word(at) == "TABLE")
-    parts, _ = read_parts(words, at, draft.context.dialect)
+    parts, _ = read_parts(words, at, builder.context.dialect)
     if parts:
-        draft.session.append((f"${DEFINED}{parts[-1][0].upper()}", ""))
+        builder.session.append((f"${DEFINED}{parts[-1][0].upper()}", ""))
 
 
 def speaks_sql(words: Words) -> bool:

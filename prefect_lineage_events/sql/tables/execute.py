@@ -76,7 +76,7 @@ def arguments(words: Words, at: int) -> Iterator[tuple[str, str]]:
         yield name, item.texts[start] if item.kind(start) in (Kind.STRING, Kind.NAME, Kind.WORD) else ""
 
 
-def prepare(words: Words, draft: StatementBuilder) -> None:
+def prepare(words: Words, builder: StatementBuilder) -> None:
     """`PREPARE p [(types)] AS statement`, `PREPARE p FROM 'text'`: nothing runs yet."""
     if not words.is_name(1) or words.word(1) == "TRANSACTION":
         return
@@ -87,14 +87,14 @@ def prepare(words: Words, draft: StatementBuilder) -> None:
     if words.kind(at + 1) == Kind.STRING and at + 2 == len(words):
         text = words.texts[at + 1]
     elif words.word(at + 1) in ("@", ":"):
-        text = draft.context.variables.get(words.between(at + 1, at + 3).lstrip("@:").upper(), "")
-    draft.session.append((f"${_PREPARED}{words.texts[1].upper()}", text))
+        text = builder.context.variables.get(words.between(at + 1, at + 3).lstrip("@:").upper(), "")
+    builder.session.append((f"${_PREPARED}{words.texts[1].upper()}", text))
 
 
-def deallocate(words: Words, draft: StatementBuilder) -> None:
+def deallocate(words: Words, builder: StatementBuilder) -> None:
     """`DEALLOCATE [PREPARE] p`, `DEALLOCATE ALL`, `DISCARD ALL`: the statements are no longer known."""
     at = 1 + (words.word(1) == "PREPARE")
     names = [_PREPARED + words.texts[at].upper()] if words.is_name(at) else []
     if words.word(at) == "ALL":
-        names = [name for name in draft.context.variables if name.startswith(_PREPARED)]
-    draft.session += [("$" + name, "") for name in names]
+        names = [name for name in builder.context.variables if name.startswith(_PREPARED)]
+    builder.session += [("$" + name, "") for name in names]

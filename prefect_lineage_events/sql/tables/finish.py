@@ -12,61 +12,61 @@ from prefect_lineage_events.sql.tables.parser import take_apart
 from prefect_lineage_events.sql.temporary_names import as_temporary, has_temporary_views
 
 
-def finished(draft: StatementBuilder, fingerprint: str, sanitised: str, literals: Literals) -> Statement:
+def finished(builder: StatementBuilder, fingerprint: str, sanitised: str, literals: Literals) -> Statement:
     """The statement that a draft has become; `literals` are those of its text."""
-    statement = draft.finish(fingerprint, sanitised, _result(draft))
-    return without_values(statement, literals, draft.context.schemas, draft.context.dialect)
+    statement = builder.finish(fingerprint, sanitised, _result(builder))
+    return without_values(statement, literals, builder.context.schemas, builder.context.dialect)
 
 
-def close(draft: StatementBuilder) -> None:
+def close(builder: StatementBuilder) -> None:
     """Find the columns of a draft now, so that its tree need not live until all of its text has been read."""
-    draft.columns = _result(draft)
-    release(draft)
+    builder.columns = _result(builder)
+    release(builder)
 
 
-def release(draft: StatementBuilder) -> None:
+def release(builder: StatementBuilder) -> None:
     """Let the trees of a draft and of its body go."""
-    for part in draft.body:
+    for part in builder.body:
         release(part)
-    take_apart(draft.tree, draft.nodes)
-    draft.tree, draft.nodes, draft.refs, draft.unions = None, [], {}, {}
+    take_apart(builder.tree, builder.nodes)
+    builder.tree, builder.nodes, builder.refs, builder.unions = None, [], {}, {}
 
 
-def _result(draft: StatementBuilder) -> ColumnResult | None:
-    if isinstance(draft.tree, exp.Create) and any(table.temporary for table in draft.inputs):
-        _as_its_sources(draft)
-    return _columns(draft) if draft.context.columns else None
+def _result(builder: StatementBuilder) -> ColumnResult | None:
+    if isinstance(builder.tree, exp.Create) and any(table.temporary for table in builder.inputs):
+        _as_its_sources(builder)
+    return _columns(builder) if builder.context.columns else None
 
 
-def _as_its_sources(draft: StatementBuilder) -> None:
+def _as_its_sources(builder: StatementBuilder) -> None:
     """In PostgreSQL a view of a temporary table is temporary itself, without saying so."""
-    if draft.tree is None or draft.tree.args.get("kind") != "VIEW" or not has_temporary_views(draft.context):
+    if builder.tree is None or builder.tree.args.get("kind") != "VIEW" or not has_temporary_views(builder.context):
         return
-    for view in [table for table in draft.outputs if not table.temporary]:
-        own = as_temporary(view, draft.context)
-        del draft.outputs[view]
-        draft.outputs[own] = None
-        draft.refs.update({node: own for node, table in draft.refs.items() if table == view})
-        if view.name in draft.declared:
-            draft.declared[own.name] = draft.declared.pop(view.name)
+    for view in [table for table in builder.outputs if not table.temporary]:
+        own = as_temporary(view, builder.context)
+        del builder.outputs[view]
+        builder.outputs[own] = None
+        builder.refs.update({node: own for node, table in builder.refs.items() if table == view})
+        if view.name in builder.declared:
+            builder.declared[own.name] = builder.declared.pop(view.name)
 
 
-def _columns(draft: StatementBuilder) -> ColumnResult | None:
-    if draft.columns is not None:
-        return draft.columns
-    if draft.body:
-        return joined([result for part in draft.body if (result := _columns(part))])
-    if draft.effect == "clone":
-        return joined([cloned(source, target, draft.context.schemas) for source, target in draft.renames])
-    if draft.tree is None:
+def _columns(builder: StatementBuilder) -> ColumnResult | None:
+    if builder.columns is not None:
+        return builder.columns
+    if builder.body:
+        return joined([result for part in builder.body if (result := _columns(part))])
+    if builder.effect == "clone":
+        return joined([cloned(source, target, builder.context.schemas) for source, target in builder.renames])
+    if builder.tree is None:
         return None
-    writes_a_query = draft.outputs and isinstance(draft.tree, (exp.Query, exp.Values, exp.Table, exp.Pivot))
+    writes_a_query = builder.outputs and isinstance(builder.tree, (exp.Query, exp.Values, exp.Table, exp.Pivot))
     return column_edges(
-        draft.tree,
-        resolve=lambda table: draft.refs.get(id(table)),
-        unions=draft.unions,
-        schemas=draft.context.schemas,
-        dialect=draft.context.dialect,
-        variables=draft.context.locals,
-        statement=draft.finish() if writes_a_query else None,
+        builder.tree,
+        resolve=lambda table: builder.refs.get(id(table)),
+        unions=builder.unions,
+        schemas=builder.context.schemas,
+        dialect=builder.context.dialect,
+        variables=builder.context.locals,
+        statement=builder.finish() if writes_a_query else None,
     )

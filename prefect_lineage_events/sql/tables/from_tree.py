@@ -47,10 +47,10 @@ _OF_INTEREST = (
 )
 
 
-def walk(tree: Expr, draft: StatementBuilder) -> None:
-    """Fill `draft` with what `tree` reads and writes."""
-    draft.nodes = list(tree.walk())
-    _Walk(draft, [node for node in draft.nodes if _interest[node.__class__]]).run(tree)
+def walk(tree: Expr, builder: StatementBuilder) -> None:
+    """Fill `builder` with what `tree` reads and writes."""
+    builder.nodes = list(tree.walk())
+    _Walk(builder, [node for node in builder.nodes if _interest[node.__class__]]).run(tree)
 
 
 class _Interest(dict[type[Expr], bool]):
@@ -67,8 +67,8 @@ _interest = _Interest()
 class _Walk(Nodes):
     """`targets` holds the ids of nodes that are no inputs: targets, and further mentions of them."""
 
-    def __init__(self, draft: StatementBuilder, nodes: list[Expr]) -> None:
-        super().__init__(draft)
+    def __init__(self, builder: StatementBuilder, nodes: list[Expr]) -> None:
+        super().__init__(builder)
         self.nodes = nodes
         self.targets: set[int] = set()
         self.ctes = Ctes(nodes, self.context.dialect)
@@ -91,10 +91,10 @@ class _Walk(Nodes):
                 self._set(node.args["field"], tree)
             elif isinstance(node, exp.Lateral):
                 self._applied(node)
-        if len(self.draft.outputs) > 1:
+        if len(self.builder.outputs) > 1:
             self._moved_on()
-        if not self.draft.outputs and self.draft.effect is None:
-            self.draft.kind = "read"
+        if not self.builder.outputs and self.builder.effect is None:
+            self.builder.kind = "read"
 
     def _moved_on(self) -> None:
         """`WITH d AS (DELETE FROM a RETURNING *) INSERT INTO b SELECT * FROM d`: what leaves a goes into b."""
@@ -102,7 +102,7 @@ class _Walk(Nodes):
             for cte in clause.expressions:
                 change = cte.this
                 if isinstance(change, (exp.Delete, exp.Update)) and change.args.get("returning") is not None:
-                    self.draft.read(self.draft.refs.get(id(change.this)))
+                    self.builder.read(self.builder.refs.get(id(change.this)))
 
     # --- inputs
 
@@ -110,7 +110,7 @@ class _Walk(Nodes):
         if id(node) in self.targets:
             return
         if self.ctes.holds(node) or self._is_shown(node) or self.arrays.holds(node):
-            self.draft.refs[id(node)] = None
+            self.builder.refs[id(node)] = None
             return
         table = self.ref(node)
         parent = node.parent
@@ -118,7 +118,7 @@ class _Walk(Nodes):
             return  # a foreign key; a model of BigQuery ML
         if node.arg_key in ("format", "indexed") or isinstance(parent, exp.JoinHint):
             return  # a file format; an index of SQLite; the alias in `/*+ BROADCAST(c) */`
-        self.draft.read(table)
+        self.builder.read(table)
 
     def _is_shown(self, node: exp.Table) -> bool:
         """Is it `(SHOW TABLES)`, which the parser takes for a table and its alias (duckdb.org: SHOW, as a subquery)?"""
@@ -134,7 +134,7 @@ class _Walk(Nodes):
             values = {node.alias.lower() for node in own if isinstance(node, (exp.Alias, exp.CTE))}
             self._own_names = values, {node.alias_or_name.lower() for node in own}
         if name.parts[0].name.lower() not in self._own_names[len(name.parts) > 1]:
-            self.draft.read(self.named([part_of(part) for part in name.parts]))
+            self.builder.read(self.named([part_of(part) for part in name.parts]))
 
     def _applied(self, node: exp.Lateral) -> None:
         """`CROSS APPLY b`: a table may stand where mostly a function does (learn.microsoft.com: FROM)."""
@@ -146,18 +146,18 @@ class _Walk(Nodes):
         is_dotted = isinstance(node.this, (exp.Identifier, exp.Dot))
         is_name = is_dotted and all(isinstance(part, exp.Identifier) for part in node.this.flatten())
         if is_name and not self.ctes.holds(node):
-            self.draft.refs[id(node)] = table = self.named(list(dotted(node.this)))
-            self.draft.read(table)
+            self.builder.refs[id(node)] = table = self.named(list(dotted(node.this)))
+            self.builder.read(table)
 
     def _from_rows(self, node: exp.TableFromRows) -> None:
         """Snowflake's `TABLE(...)`: of a name, of a variable, of a former result, of a function."""
         argument = node.this
         if isinstance(argument, exp.Literal) and argument.is_string:
-            self.draft.refs[id(node)] = table = self.unless_hidden(named_by(argument.name, self.context))
-            self.draft.read(table)
+            self.builder.refs[id(node)] = table = self.unless_hidden(named_by(argument.name, self.context))
+            self.builder.read(table)
         elif isinstance(argument, exp.Parameter):
-            self.draft.refs[id(node)] = table = self.unless_hidden(self.dynamic(argument))
-            self.draft.read(table)
+            self.builder.refs[id(node)] = table = self.unless_hidden(self.dynamic(argument))
+            self.builder.read(table)
         elif isinstance(argument, exp.Placeholder):
             self.unknown("the name of a table is a bind")
         elif isinstance(argument, exp.Anonymous) and argument.name.upper() == "RESULT_SCAN":
@@ -166,7 +166,7 @@ class _Walk(Nodes):
                 self.unknown("the query that RESULT_SCAN refers to is not known")
                 return
             for table in last:
-                self.draft.read(table)
+                self.builder.read(table)
         else:
             self._rows_of(argument)
 
@@ -183,7 +183,7 @@ class _Walk(Nodes):
         name = node.name.upper()
         if not isinstance(node.parent, (exp.Table, exp.Insert)) and (found := self.call(node)) is not None:
             for table in found.tables:
-                self.draft.read(table)
+                self.builder.read(table)
             return
         if name in MOVES:
             self._moves(node, *MOVES[name])
@@ -191,15 +191,15 @@ class _Walk(Nodes):
             return
         argument = next(iter(arguments_of(node)), None)
         if isinstance(argument, exp.Column):
-            self.draft.read(table_of([part_of(p) for p in argument.parts], self.context))
+            self.builder.read(table_of([part_of(p) for p in argument.parts], self.context))
 
     def _moves(self, node: exp.Anonymous, source: int, target: int) -> None:
         texts = [a.name if isinstance(a, exp.Literal) else "" for a in arguments_of(node)]
         if len(texts) > max(source, target):
             self._effect("append")
-            self.draft.read(named_by(texts[source], self.context))
+            self.builder.read(named_by(texts[source], self.context))
             table = named_by(texts[target], self.context)
-            self.draft.write(table)
+            self.builder.write(table)
 
     # --- targets
 
@@ -208,23 +208,23 @@ class _Walk(Nodes):
         self._effect(effect)
         if isinstance(node, exp.Schema) and self.context.dialect in BATCHED and node.this.name.lower() in ROWSETS:
             self.targets.add(id(node.this))  # INSERT OPENQUERY(server, 'query')
-            return self.draft.write(self.rowset(node.this.name.lower(), node.expressions))
+            return self.builder.write(self.rowset(node.this.name.lower(), node.expressions))
         if isinstance(table_node, exp.Table):
             self.targets.add(id(table_node))
-            table = self.draft.write(self.ref(table_node), temporary)
-            self.draft.refs[id(table_node)] = table
+            table = self.builder.write(self.ref(table_node), temporary)
+            self.builder.refs[id(table_node)] = table
             return table
         if isinstance(table_node, exp.Directory):
             literal = table_node.this
-            return self.draft.write(location_of(literal.name, self.context))
+            return self.builder.write(location_of(literal.name, self.context))
         if isinstance(table_node, exp.Func):
-            return self.draft.write(self.table_function(table_node))
+            return self.builder.write(self.table_function(table_node))
         return None
 
     def _effect(self, effect: Effect) -> None:
-        if self.draft.effect is None:
-            self.draft.effect = effect
-            self.draft.kind = "create" if effect == "create" else "write"
+        if self.builder.effect is None:
+            self.builder.effect = effect
+            self.builder.kind = "create" if effect == "create" else "write"
 
     def insert(self, node: exp.Insert) -> None:
         overwrite = node.args.get("overwrite") or str(node.args.get("alternative") or "").upper() == "OVERWRITE"
@@ -241,11 +241,11 @@ class _Walk(Nodes):
         if isinstance(into, exp.Table):
             self._write(into, "append")
         elif isinstance(into, exp.Parameter):
-            self.draft.write(variable_of(into.name))
+            self.builder.write(variable_of(into.name))
         elif isinstance(into, (exp.Column, exp.Identifier)):
-            self.draft.write(table_of([part_of(p) for p in into.find_all(exp.Identifier)], self.context))
+            self.builder.write(table_of([part_of(p) for p in into.find_all(exp.Identifier)], self.context))
         elif isinstance(into, exp.Func):
-            self.draft.write(table_of([(function_name(into), False)], self.context))
+            self.builder.write(table_of([(function_name(into), False)], self.context))
 
     def update(self, node: exp.Update) -> None:
         target = node.this
@@ -316,7 +316,7 @@ class _Walk(Nodes):
             self._through(match, effect)
             return
         table = self._write(match, effect)
-        self.draft.refs[id(target)] = table
+        self.builder.refs[id(target)] = table
 
     def _inline(self, view: exp.Subquery, effect: Effect) -> None:
         """`DELETE FROM (SELECT * FROM t ...)` changes the one table of the query (docs.oracle.com: DELETE)."""
@@ -325,7 +325,7 @@ class _Walk(Nodes):
         if len(tables) == 1:
             self._write(tables[0], effect)
         else:
-            self.draft.doubt("partial", "which table is changed through a query is not clear")
+            self.builder.doubt("partial", "which table is changed through a query is not clear")
 
     def _through(self, target: exp.Table, effect: Effect) -> None:
         """A CTE is changed through to its one table (learn.microsoft.com: WITH common_table_expression, updatable)."""
@@ -337,7 +337,7 @@ class _Walk(Nodes):
         if len(tables) == 1 and not self.ctes.holds(tables[0]):
             self._write(tables[0], effect)
         else:
-            self.draft.doubt("partial", "which table is changed through a CTE is not clear")
+            self.builder.doubt("partial", "which table is changed through a CTE is not clear")
 
     def _same(self, target: exp.Table, sources: list[exp.Table]) -> exp.Table | None:
         dialect = self.context.dialect
@@ -361,7 +361,7 @@ class _Walk(Nodes):
         """`SELECT ... INTO t` makes a table where the dialect says so; elsewhere what follows is a variable."""
         target = node.this
         if isinstance(target, exp.Table) and self.context.select_into_makes_a_table:
-            Nodes(self.draft, self.context.of_new_tables).ref(target)
+            Nodes(self.builder, self.context.of_new_tables).ref(target)
             self._write(target, "create", temporary=bool(node.args.get("temporary")))
         else:
             self.targets.update(id(t) for t in node.find_all(exp.Table))

@@ -16,21 +16,21 @@ from prefect_lineage_events.sql.tables.required_words import doubt_of_tree
 Refused = dict[tuple[int, int, str], str]
 
 
-def read_tree(draft: StatementBuilder, tokens: Sequence[Token], text: str, refused: Refused) -> bool:
+def read_tree(builder: StatementBuilder, tokens: Sequence[Token], text: str, refused: Refused) -> bool:
     """Read the tree of these tokens of a text into the draft; False, and the reason in the draft, if there is none."""
-    dialect = draft.context.dialect
+    dialect = builder.context.dialect
     span = (tokens[0].start, tokens[-1].end, text) if tokens else (0, 0, "")
     tree, reason = None, refused.get(span, "")
     if not reason:
         tree, reason = parse(tokens, text, dialect)
     if tree is None:
-        refused[span] = draft.reason = reason
+        refused[span] = builder.reason = reason
         return False
     if dialect == "duckdb":
         inline_queries(tree, dialect)
-    draft.tree = tree
-    walk(tree, draft)
-    doubt_of_tree(tokens, draft)
-    if draft.effect == "append" and len(tokens) > 1 and tokens[1].text.upper() == "OVERWRITE":
-        draft.effect = "overwrite"  # INSERT OVERWRITE ALL, of which the tree says nothing
+    builder.tree = tree
+    walk(tree, builder)
+    doubt_of_tree(tokens, builder)
+    if builder.effect == "append" and len(tokens) > 1 and tokens[1].text.upper() == "OVERWRITE":
+        builder.effect = "overwrite"  # INSERT OVERWRITE ALL, of which the tree says nothing
     return True

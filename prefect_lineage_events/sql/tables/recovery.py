@@ -52,9 +52,9 @@ from prefect_lineage_events.sql.words import Kind, Words
 _DEEPEST = 2_000
 
 
-def recover(words: Words, start: int, end: int, draft: StatementBuilder, makes_tables: bool = False) -> None:
-    """Note in `draft` what the words from `start` to before `end` read and write; `makes_tables`: SELECT INTO does."""
-    _Scan(words, end, draft, makes_tables).run(start)
+def recover(words: Words, start: int, end: int, builder: StatementBuilder, makes_tables: bool = False) -> None:
+    """Add the reads and writes of the words `[start, end)` to `builder`; `makes_tables`: SELECT INTO makes a table."""
+    _Scan(words, end, builder, makes_tables).run(start)
 
 
 class _Scan(Changes):
@@ -86,18 +86,18 @@ class _Scan(Changes):
         self.settle(self.stack[0])
         if self.dialect == "bigquery":
             self._doubt_arrays()
-        if len(self.draft.outputs) > 1:
+        if len(self.builder.outputs) > 1:
             for table in self.moved:
-                self.draft.read(table)
-            if self.draft.effect == "update":
-                self.draft.doubt("partial", "which of the changed tables is set from another is not clear")
+                self.builder.read(table)
+            if self.builder.effect == "update":
+                self.builder.doubt("partial", "which of the changed tables is set from another is not clear")
 
     def _doubt_arrays(self) -> None:
         """`t.items` is an array where a query around has a source `t` (`correlated`), which words alone do not tell."""
         upper = self.words.upper
         last = {word for word, following in zip_longest(upper, upper[1:]) if following != "."}
-        if any(part.upper() in last for table in self.draft.inputs for part in table.parts[:-1]):
-            self.draft.doubt("partial", "whether a name behind FROM is a table or an array is not clear")
+        if any(part.upper() in last for table in self.builder.inputs for part in table.parts[:-1]):
+            self.builder.doubt("partial", "whether a name behind FROM is a table or an array is not clear")
 
     # --- parentheses
 
@@ -158,23 +158,23 @@ class _Scan(Changes):
             return at
         if word in STATEMENT_ITEMS.get(self.dialect, ()) and words.word(at - 1) == "(":
             if word == "IMPORT":
-                self.draft.doubt("partial", "rows of another store")
+                self.builder.doubt("partial", "rows of another store")
             return words.close(at - 1)
         if word == "STREAM" and (words.is_name(at + 1) or words.word(at + 1) == "("):
             frame.expects = True  # docs.databricks.com: STREAM is a keyword before a table
             return at + 1
         if self._is_function(at):
             return self._function(at, frame)
-        named = read_name(words, at, self.draft.context)
+        named = read_name(words, at, self.builder.context)
         if words.kind(at) == Kind.STRING:
-            named = Named(text_item(words.texts[at], self.draft.context), at + 1)
+            named = Named(text_item(words.texts[at], self.builder.context), at + 1)
         if named.is_unknown:
-            self.draft.doubt("partial", "the name of a table is known only when it runs")
+            self.builder.doubt("partial", "the name of a table is known only when it runs")
         if named.end == at:
             return at + (0 if word in ("(", ")") else 1)
         table = None if self._is_local(named, frame) else named.table
         if table is not None:
-            self.draft.read(table)
+            self.builder.read(table)
             frame.add_source(table)
         if named.bare:
             frame.add_alias(named.bare, table)
@@ -194,39 +194,39 @@ class _Scan(Changes):
         words = self.words
         parts, end = read_parts(words, at, self.dialect)
         name = parts[-1][0].lower()
-        if may_name_tables(name, self.draft.context):
+        if may_name_tables(name, self.builder.context):
             self._named_in_call(name, end)
         elif name in FILE_READERS.get(self.dialect, ()) and (name != "openrowset" or words.word(end + 1) == "BULK"):
             place = next((start for start, _ in list(words.items(end))[location_position(name) :]), words.close(end))
             literals = [i for i in range(place, words.close(end)) if words.kind(i) == Kind.STRING]
             for literal in literals if words.word(end + 1) == "[" else literals[:1]:
-                self.draft.read(location_of(words.texts[literal], self.draft.context))
+                self.builder.read(location_of(words.texts[literal], self.builder.context))
         elif name in ROWSETS and self.dialect in BATCHED:
-            self.rowset(name, end, self.draft.read)
+            self.rowset(name, end, self.builder.read)
         elif name in NAMING_FUNCTIONS.get(self.dialect, ()):
             start = end + 1 + (name == "changetable" and words.word(end + 1) in ("CHANGES", "VERSION"))
-            named = read_name(words, start, self.draft.context)
-            self.draft.read(
-                named_by(words.texts[start], self.draft.context) if words.kind(start) == Kind.STRING else named.table
+            named = read_name(words, start, self.builder.context)
+            self.builder.read(
+                named_by(words.texts[start], self.builder.context) if words.kind(start) == Kind.STRING else named.table
             )
         elif name == "table" and len(parts) == 1 and self._is_function(end + 1):
             self._function(end + 1, frame)
         elif name == "table" and len(parts) == 1:
-            named = read_name(words, at, self.draft.context)
-            self.draft.read(named.table)
+            named = read_name(words, at, self.builder.context)
+            self.builder.read(named.table)
         elif name == "semantic_view":  # docs.snowflake.com/en/sql-reference/constructs/semantic_view
-            self.draft.read(read_name(words, end + 1, self.draft.context).table)
+            self.builder.read(read_name(words, end + 1, self.builder.context).table)
         elif not is_generator(name):
-            self.draft.doubt("partial", UNKNOWN_FUNCTION)
+            self.builder.doubt("partial", UNKNOWN_FUNCTION)
         return end
 
     def _named_in_call(self, name: str, opening: int) -> None:
         """A function that names tables in its arguments, which open at `opening`."""
-        found = tables_of_call(name, arguments_at(self.words, opening, self.dialect), self.draft.context)
+        found = tables_of_call(name, arguments_at(self.words, opening, self.dialect), self.builder.context)
         for table in found.tables if found is not None else ():
-            self.draft.read(table)
+            self.builder.read(table)
         if found is not None and found.reason:
-            self.draft.doubt("partial", found.reason)
+            self.builder.doubt("partial", found.reason)
 
     def _is_local(self, named: Named, frame: Frame) -> bool:
         """Is the name a CTE in sight, or the array of a table that was named before (`FROM t AS a, a.items`)?"""
@@ -241,9 +241,9 @@ class _Scan(Changes):
     def _step(self, at: int, frame: Frame, word: str, starts: bool) -> tuple[int, bool]:
         words = self.words
         word = SHORT_VERBS.get(word, word) if self.dialect == "teradata" else word
-        if words.word(at + 1) == "(" and self.draft.context.variables and words.is_name(at):
+        if words.word(at + 1) == "(" and self.builder.context.variables and words.is_name(at):
             name = words.texts[at].lower()
-            if may_name_tables(name, self.draft.context):
+            if may_name_tables(name, self.builder.context):
                 self._named_in_call(name, at + 1)
         if word == ",":
             if frame.in_with:
@@ -267,8 +267,8 @@ class _Scan(Changes):
         elif word == "TABLE" and frame.function and words.word(at + 1) == "(":
             self._argument(at + 2, words.close(at + 1))
         elif word == "DATA" and words.word(at + 1) == "=" and self.dialect in BATCHED and words.word(at + 3) == ".":
-            named = read_name(words, at + 2, self.draft.context)  # PREDICT(MODEL = @m, DATA = dbo.t AS d)
-            self.draft.read(named.table)
+            named = read_name(words, at + 2, self.builder.context)  # PREDICT(MODEL = @m, DATA = dbo.t AS d)
+            self.builder.read(named.table)
             return max(named.end, at + 1), False
         elif word == "RETURNING":
             frame.returns = True
@@ -305,9 +305,9 @@ class _Scan(Changes):
 
     def _argument(self, at: int, end: int) -> None:
         """`f(input => TABLE(orders))`: a name alone between the parentheses (trino.io: table functions)."""
-        named = read_name(self.words, at, self.draft.context)
+        named = read_name(self.words, at, self.builder.context)
         if named.end == end:
-            self.draft.read(named.table)
+            self.builder.read(named.table)
 
     def _is_table_from(self, at: int, frame: Frame) -> bool:
         words = self.words

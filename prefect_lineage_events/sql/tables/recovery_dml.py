@@ -25,17 +25,17 @@ from prefect_lineage_events.sql.words import Kind, Words
 
 
 class Changes:
-    """Reads targets into `draft`; `stack` holds the open parentheses, `moved` what changes in CTEs give away."""
+    """Reads targets into `builder`; `stack` holds the open parentheses, `moved` what changes in CTEs give away."""
 
-    def __init__(self, words: Words, end: int, draft: StatementBuilder, makes_tables: bool) -> None:
+    def __init__(self, words: Words, end: int, builder: StatementBuilder, makes_tables: bool) -> None:
         self.words = words
         self.end = min(end, len(words))
-        self.draft = draft
+        self.builder = builder
         self.makes_tables = makes_tables
         self.stack = [Frame()]
         self.moved: list[TableRef] = []  # what leaves a table in a CTE goes into the target of another change
         self.bodies: dict[str, list[TableRef]] = {}  # the tables of a CTE's own FROM list
-        self.dialect = draft.context.dialect
+        self.dialect = builder.context.dialect
 
     def alias(self, at: int, frame: Frame, table: TableRef | None) -> int:
         words = self.words
@@ -52,7 +52,7 @@ class Changes:
         """INTO of a SELECT: a table, a file (dev.mysql.com: SELECT ... INTO; ClickHouse alike), or variables."""
         if self.words.word(at) in ("OUTFILE", "DUMPFILE") and self.words.kind(at + 1) == Kind.STRING:
             self.effect("append")
-            self.draft.write(location_of(self.words.texts[at + 1], self.draft.context))
+            self.builder.write(location_of(self.words.texts[at + 1], self.builder.context))
             return at + 2
         if not self.makes_tables:
             return at
@@ -60,16 +60,16 @@ class Changes:
         while self.words.word(at) in SELECT_INTO_OPTIONS:
             temporary = temporary or self.words.word(at).startswith("TEMP")
             at += 1
-        named = read_name(self.words, at, self.draft.context.of_new_tables)
+        named = read_name(self.words, at, self.builder.context.of_new_tables)
         if named.table is not None:
             self.effect("create")
-            self.draft.write(named.table, temporary)
+            self.builder.write(named.table, temporary)
         return max(named.end, at)
 
     def output_into(self, at: int) -> int:
         """`OUTPUT inserted.* INTO log`: a second table (learn.microsoft.com: OUTPUT clause)."""
-        named = read_name(self.words, at, self.draft.context)
-        self.draft.write(named.table)
+        named = read_name(self.words, at, self.builder.context)
+        self.builder.write(named.table)
         return max(named.end, at)
 
     def starts_statement(self, at: int) -> bool:
@@ -142,7 +142,7 @@ class Changes:
         for i in range(at, query):
             value = i + 1 + (words.word(i + 1) == "=")
             if words.word(i) == "PATH" and words.kind(value) == Kind.STRING:
-                self.draft.write(location_of(words.texts[value], self.draft.context))
+                self.builder.write(location_of(words.texts[value], self.builder.context))
         return query
 
     def _function_target(self, at: int, effect: Effect) -> int:
@@ -152,7 +152,7 @@ class Changes:
         name = words.texts[at].lower()
         place = [start for start, _ in words.items(at + 1)][location_position(name) :][:1]
         if name in FILE_READERS.get(self.dialect, ()) and place and words.kind(place[0]) == Kind.STRING:
-            self.draft.write(location_of(words.texts[place[0]], self.draft.context))
+            self.builder.write(location_of(words.texts[place[0]], self.builder.context))
         return words.close(at + 1) + 1
 
     def _insert_many(self, at: int) -> int:
@@ -162,19 +162,19 @@ class Changes:
         query = words.find(frozenset({"SELECT", "WITH"}), at, self.end)
         query = self.end if query == -1 else query
         while (into := words.find(frozenset({"INTO"}), at, query)) != -1:
-            named = read_name(words, into + 1, self.draft.context)
-            self.draft.write(named.table)
+            named = read_name(words, into + 1, self.builder.context)
+            self.builder.write(named.table)
             at = max(named.end, into + 1)
         return query
 
     def _target(self, at: int, frame: Frame, effect: Effect) -> int:
-        named = read_name(self.words, at, self.draft.context)
+        named = read_name(self.words, at, self.builder.context)
         self.effect(effect)
         if named.is_unknown:
-            self.draft.doubt("partial", "the name of the target is known only when it runs")
+            self.builder.doubt("partial", "the name of the target is known only when it runs")
         if self._is_rowset(named):
-            return self.rowset(named.bare, named.end, self.draft.write)
-        self.draft.write(named.table)
+            return self.rowset(named.bare, named.end, self.builder.write)
+        self.builder.write(named.table)
         if effect in ("append", "overwrite"):
             return max(named.end, at)
         return self.alias(max(named.end, at), frame, named.table)
@@ -182,14 +182,14 @@ class Changes:
     def _update(self, at: int, frame: Frame) -> int:
         """UPDATE t SET ... FROM ..., UPDATE a JOIN b ... SET ..., UPDATE alias SET ... FROM t alias."""
         at = self._skip_options(at + 1)
-        named = read_name(self.words, at, self.draft.context)
+        named = read_name(self.words, at, self.builder.context)
         self.effect("update")
         if named.is_unknown:
-            self.draft.doubt("partial", "the name of the target is known only when it runs")
+            self.builder.doubt("partial", "the name of the target is known only when it runs")
         if named.end == at:
             frame.is_target = True
         if self._is_rowset(named):
-            return self.rowset(named.bare, named.end, self.draft.write)
+            return self.rowset(named.bare, named.end, self.builder.write)
         frame.add_target(named)
         frame.lists = True
         return self.alias(max(named.end, at), frame, named.table)
@@ -208,7 +208,7 @@ class Changes:
         if changed:
             frame.targets = [Named(table, at) for table in changed]
             for table in first:
-                self.draft.read(table if table not in changed else None)
+                self.builder.read(table if table not in changed else None)
 
     def _delete(self, at: int, frame: Frame) -> int:
         """DELETE FROM t [USING ...], DELETE t WHERE ..., DELETE a, b FROM a JOIN b ..."""
@@ -221,13 +221,13 @@ class Changes:
         at += words.word(at) == "ONLY" and words.is_name(at + 1)
         frame.is_target = words.word(at) == "("
         while True:
-            named = read_name(words, at, self.draft.context)
+            named = read_name(words, at, self.builder.context)
             if named.end == at:
                 break
             if named.is_unknown:
-                self.draft.doubt("partial", "the name of the target is known only when it runs")
+                self.builder.doubt("partial", "the name of the target is known only when it runs")
             if self._is_rowset(named):
-                return self.rowset(named.bare, named.end, self.draft.write)
+                return self.rowset(named.bare, named.end, self.builder.write)
             frame.add_target(named)
             at = named.end
             if words.follows(at, ".", "*"):
@@ -245,29 +245,29 @@ class Changes:
                 table = meant
             if named.bare and named.bare in frame.ctes:
                 table = self._through(named.bare)
-            self.draft.write(table)
+            self.builder.write(table)
             if table is not None and frame.returns and frame.defines:
                 self.moved.append(table)
             if table is not None and table in (frame.sources or ()):
-                self.draft.inputs.pop(table, None)  # the FROM list named it only to say what it joins
+                self.builder.inputs.pop(table, None)  # the FROM list named it only to say what it joins
 
     def inline(self, view: Frame) -> None:
         """A query is changed through to its one table (docs.oracle.com: INSERT, UPDATE, DELETE)."""
         tables = view.sources or []
         if len(tables) == 1:
-            self.draft.inputs.pop(tables[0], None)
-            self.draft.write(tables[0])
+            self.builder.inputs.pop(tables[0], None)
+            self.builder.write(tables[0])
         else:
-            self.draft.doubt("partial", "which table is changed through a query is not clear")
+            self.builder.doubt("partial", "which table is changed through a query is not clear")
 
     def _is_rowset(self, named: Named) -> bool:
         return self.dialect in BATCHED and named.bare in ROWSETS and self.words.word(named.end) == "("
 
     def rowset(self, name: str, opening: int, note: Callable[[TableRef], object]) -> int:
         """Note the tables of a rowset function of T-SQL, read or changed; returns where it ends."""
-        tables, doubt = rowset_at(self.words, name, opening, self.draft.context)
+        tables, doubt = rowset_at(self.words, name, opening, self.builder.context)
         if doubt:
-            self.draft.doubt("partial", doubt)
+            self.builder.doubt("partial", doubt)
         for table in tables:
             note(table)
         return self.words.close(opening) + 1
@@ -276,9 +276,9 @@ class Changes:
         """A CTE is changed through to its one table, which it then names but does not read."""
         tables = self.bodies.get(cte, [])
         if len(tables) != 1:
-            self.draft.doubt("partial", "which table is changed through a CTE is not clear")
+            self.builder.doubt("partial", "which table is changed through a CTE is not clear")
             return None
-        self.draft.inputs.pop(tables[0], None)
+        self.builder.inputs.pop(tables[0], None)
         return tables[0]
 
     def moves(self, at: int) -> None:
@@ -288,10 +288,10 @@ class Changes:
         texts = [words.texts[start] if words.kind(start) == Kind.STRING else "" for start, _ in words.items(at + 1)]
         if len(texts) > max(source, target):
             self.effect("append")
-            self.draft.read(named_by(texts[source], self.draft.context))
-            self.draft.write(named_by(texts[target], self.draft.context))
+            self.builder.read(named_by(texts[source], self.builder.context))
+            self.builder.write(named_by(texts[target], self.builder.context))
 
     def effect(self, effect: Effect) -> None:
-        if self.draft.effect is None:
-            self.draft.effect = effect
-            self.draft.kind = "create" if effect == "create" else "write"
+        if self.builder.effect is None:
+            self.builder.effect = effect
+            self.builder.kind = "create" if effect == "create" else "write"

@@ -28,69 +28,69 @@ _NO_NAMES = frozenset({"COLUMN", "CONSTRAINT", "INDEX", "KEY", "PARTITION", "ROL
 _OBJECTS = frozenset({"", "OBJECT"})
 
 
-def rename(words: Words, draft: StatementBuilder) -> None:
+def rename(words: Words, builder: StatementBuilder) -> None:
     """`RENAME TABLE a TO b, c TO d` (MySQL, Teradata, ClickHouse), `RENAME a TO b` (Oracle)."""
     at = 1 + (words.word(1) in ("TABLE", "VIEW", "DICTIONARY") and words.word(2) != "TO")
     if words.word(at) in OTHERS and words.word(at + 1) != "TO":
         if words.word(at) in CONTAINERS:
-            containers.renamed(draft)
+            containers.renamed(builder)
         return
     while True:
-        old = read_name(words, at, draft.context)
+        old = read_name(words, at, builder.context)
         if old.table is None or words.word(old.end) not in ("TO", "AS"):
             return
-        new = _new_name(words, old.end + 1, draft, old.table)
-        _renamed(draft, old.table, new)
-        end = max(read_name(words, old.end + 1, draft.context).end, old.end + 1)
+        new = _new_name(words, old.end + 1, builder, old.table)
+        _renamed(builder, old.table, new)
+        end = max(read_name(words, old.end + 1, builder.context).end, old.end + 1)
         if words.word(end) != ",":
             return
         at = end + 1
 
 
-def exchange(words: Words, draft: StatementBuilder) -> None:
+def exchange(words: Words, builder: StatementBuilder) -> None:
     """`EXCHANGE TABLES a AND b, c AND d` (clickhouse.com: EXCHANGE)."""
     at = 1
     while words.word(at) in ("TABLES", "DICTIONARIES", ","):
-        first = read_name(words, at + 1, draft.context)
-        second = read_name(words, first.end + 1, draft.context)
+        first = read_name(words, at + 1, builder.context)
+        second = read_name(words, first.end + 1, builder.context)
         if first.table is None or second.table is None:
             return
-        draft.kind = "alter"
-        _swapped(draft, first.table, second.table)
+        builder.kind = "alter"
+        _swapped(builder, first.table, second.table)
         at = second.end
 
 
-def altered(words: Words, at: int, draft: StatementBuilder, target: TableRef) -> bool:
+def altered(words: Words, at: int, builder: StatementBuilder, target: TableRef) -> bool:
     """RENAME TO, SWAP WITH and SET SCHEMA behind `ALTER TABLE target`; False where it is none of them."""
     if words.word(at) == "ADD" or words.word(at) in ("DROP", "MODIFY", "CHANGE", "ALTER"):  # dev.mysql.com: ALTER TABLE
         later = next((i for i in range(at, len(words)) if words.follows(i, ",", "RENAME")), -2)
-        return later > 0 and words.word(later + 2) in ("TO", "AS") and altered(words, later + 1, draft, target)
+        return later > 0 and words.word(later + 2) in ("TO", "AS") and altered(words, later + 1, builder, target)
     if words.word(at) == "RENAME":
         start = at + 1 + (words.word(at + 1) in ("TO", "AS"))
-        end = read_name(words, start, draft.context).end
+        end = read_name(words, start, builder.context).end
         if start == at + 1 and (words.word(start) in _NO_NAMES or end != len(words)):
             return False
-        _renamed(draft, target, _new_name(words, start, draft, target))
+        _renamed(builder, target, _new_name(words, start, builder, target))
         return True
     if words.follows(at, "SWAP", "WITH") or words.follows(
         at, "REPLACE", "WITH", "TABLE"
     ):  # starrocks.io, doris.apache.org
-        other = _new_name(words, at + 2 + (words.word(at) == "REPLACE"), draft, target)
+        other = _new_name(words, at + 2 + (words.word(at) == "REPLACE"), builder, target)
         if other is not None:
-            _swapped(draft, target, other)
+            _swapped(builder, target, other)
         return True
     if words.follows(at, "SET", "SCHEMA"):  # postgresql.org, docs.vertica.com: ALTER TABLE
-        parts, _ = read_parts(words, at + 2, draft.context.dialect)
-        schema = [fold(text, quoted, draft.context.dialect) for text, quoted in parts]
-        _renamed(draft, target, _moved(target, schema) if schema else None)
+        parts, _ = read_parts(words, at + 2, builder.context.dialect)
+        schema = [fold(text, quoted, builder.context.dialect) for text, quoted in parts]
+        _renamed(builder, target, _moved(target, schema) if schema else None)
         return True
     return False
 
 
-def listed(words: Words, at: int, draft: StatementBuilder, olds: list[TableRef]) -> None:
+def listed(words: Words, at: int, builder: StatementBuilder, olds: list[TableRef]) -> None:
     """`ALTER TABLE a, b RENAME TO c, d` (docs.vertica.com: ALTER TABLE)."""
     while True:
-        named = read_name(words, at, draft.context)
+        named = read_name(words, at, builder.context)
         if named.table is None:
             return
         olds.append(named.table)
@@ -101,13 +101,13 @@ def listed(words: Words, at: int, draft: StatementBuilder, olds: list[TableRef])
         return
     at += 1
     for old in olds:
-        _renamed(draft, old, _new_name(words, at, draft, old))
-        at = read_name(words, at, draft.context).end + 1
+        _renamed(builder, old, _new_name(words, at, builder, old))
+        at = read_name(words, at, builder.context).end + 1
 
 
-def transfer(words: Words, at: int, draft: StatementBuilder) -> None:
+def transfer(words: Words, at: int, builder: StatementBuilder) -> None:
     """`ALTER SCHEMA mart TRANSFER [OBJECT::] stg.t` (learn.microsoft.com: ALTER SCHEMA)."""
-    schema, at = read_parts(words, at, draft.context.dialect)
+    schema, at = read_parts(words, at, builder.context.dialect)
     if not schema or words.word(at) != "TRANSFER":
         return
     kind = words.word(at + 1) if words.word(at + 2) in (":", "::") else ""
@@ -115,43 +115,43 @@ def transfer(words: Words, at: int, draft: StatementBuilder) -> None:
         return
     while kind and words.word(at + 2) in (":", "::"):
         at += 1
-    old = read_name(words, at + 1 + bool(kind), draft.context).table
+    old = read_name(words, at + 1 + bool(kind), builder.context).table
     if old is not None:
-        _renamed(draft, old, _moved(old, [fold(*schema[-1], draft.context.dialect)]))
+        _renamed(builder, old, _moved(old, [fold(*schema[-1], builder.context.dialect)]))
 
 
-def by_procedure(words: Words, draft: StatementBuilder) -> bool:
+def by_procedure(words: Words, builder: StatementBuilder) -> bool:
     """`EXEC sp_rename 'schema.old', 'new' [, 'OBJECT']` (learn.microsoft.com: sp_rename); False for another call."""
     at = words.word(0) in ("EXEC", "EXECUTE")
-    parts, end = read_parts(words, int(at), draft.context.dialect)
+    parts, end = read_parts(words, int(at), builder.context.dialect)
     procedure = parts[-1][0].lower() if parts else ""
     if procedure == "sp_renamedb":
-        containers.renamed(draft)
+        containers.renamed(builder)
     if procedure != "sp_rename":
         return procedure == "sp_renamedb"
     given = dict(zip(("objname", "newname", "objtype"), (text for _, text in arguments(words, end)), strict=False))
     given.update({name: text for name, text in arguments(words, end) if name})
-    context = replace(draft.context, database=parts[0][0].lower()) if len(parts) == 3 else draft.context
+    context = replace(builder.context, database=parts[0][0].lower()) if len(parts) == 3 else builder.context
     named = split_identifier(given.get("objname", ""), context.dialect)
     kind = given.get("objtype", "").upper()
     if kind == "COLUMN" and len(named) > 1:
-        draft.kind, draft.effect = "alter", "alter"
-        draft.write(TableRef(complete(named[:-1], context)))
+        builder.kind, builder.effect = "alter", "alter"
+        builder.write(TableRef(complete(named[:-1], context)))
     elif kind in _OBJECTS and named and given.get("newname"):
         old = TableRef(complete(named, context))
         new = fold(given["newname"], True, context.dialect)  # taken as it is, dots and all
         spelling = () if new == given["newname"] else (*old.parts[:-1], given["newname"])
-        _renamed(draft, old, replace(old, parts=(*old.parts[:-1], new), spelling=spelling))
+        _renamed(builder, old, replace(old, parts=(*old.parts[:-1], new), spelling=spelling))
     elif kind == "DATABASE":
-        containers.renamed(draft)
+        containers.renamed(builder)
     elif kind in _OBJECTS:
-        draft.doubt("partial", "the name of what is renamed is known only when it runs")
+        builder.doubt("partial", "the name of what is renamed is known only when it runs")
     return True
 
 
-def _new_name(words: Words, at: int, draft: StatementBuilder, old: TableRef) -> TableRef | None:
+def _new_name(words: Words, at: int, builder: StatementBuilder, old: TableRef) -> TableRef | None:
     """The new name at `at`; the database and schema that it leaves out are the old one's, or the current ones."""
-    context = replace(draft.context, is_new=True)
+    context = replace(builder.context, is_new=True)
     new = read_name(words, at, context).table
     parts, _ = read_parts(words, at, context.dialect)
     if parts and new is not None and context.dialect not in _INTO_CURRENT_SCHEMA:
@@ -167,20 +167,20 @@ def _moved(old: TableRef, schema: Sequence[str]) -> TableRef:
     return replace(old, parts=(*above, old.parts[-1]), spelling=(*above, old.spelling[-1]) if old.spelling else ())
 
 
-def _swapped(draft: StatementBuilder, one: TableRef, other: TableRef) -> None:
-    draft.effect = "swap"
+def _swapped(builder: StatementBuilder, one: TableRef, other: TableRef) -> None:
+    builder.effect = "swap"
     for table in (one, other):
-        draft.read(table)
-        draft.write(table)
-    draft.renames += [(one, other), (other, one)]
+        builder.read(table)
+        builder.write(table)
+    builder.renames += [(one, other), (other, one)]
 
 
-def _renamed(draft: StatementBuilder, old: TableRef, new: TableRef | None) -> None:
-    draft.kind, draft.effect = "alter", "rename"
-    draft.outputs.pop(old, None)
-    draft.read(old)
+def _renamed(builder: StatementBuilder, old: TableRef, new: TableRef | None) -> None:
+    builder.kind, builder.effect = "alter", "rename"
+    builder.outputs.pop(old, None)
+    builder.read(old)
     if new is not None:
-        draft.write(new)
-        draft.renames.append((old, new))
+        builder.write(new)
+        builder.renames.append((old, new))
     else:
-        draft.doubt("partial", "the new name is known only when it runs")
+        builder.doubt("partial", "the new name is known only when it runs")

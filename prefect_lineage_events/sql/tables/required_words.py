@@ -48,21 +48,21 @@ _BEHIND_TRUNCATED = word_set(
 )
 
 
-def doubt_of_tree(tokens: Sequence[Token], draft: StatementBuilder) -> None:
+def doubt_of_tree(tokens: Sequence[Token], builder: StatementBuilder) -> None:
     """Doubt a change that lacks a word which its dialect requires."""
-    tree, dialect = draft.tree, draft.context.dialect
+    tree, dialect = builder.tree, builder.context.dialect
     if isinstance(tree, exp.Insert):
         near = {token.text.upper() for token in tokens[1:_NEAR]}
         if tokens[0].text.upper() == "INSERT" and dialect not in _INTO_OPTIONAL and near.isdisjoint(_BEHIND_INSERT):
-            draft.doubt("partial", _WITHOUT_INTO)
+            builder.doubt("partial", _WITHOUT_INTO)
     elif isinstance(tree, exp.Delete) and tokens[0].text.upper() == "DELETE":
         targets = [tree.this, *(tree.args.get("tables") or ())]
         has_alias = dialect in BATCHED and any(isinstance(t, exp.Table) and t.alias for t in targets)
         may_lack = dialect in _FROM_OPTIONAL and not has_alias
         if not may_lack and not _has_from(tokens):
-            draft.doubt("partial", _WITHOUT_FROM)
+            builder.doubt("partial", _WITHOUT_FROM)
     elif isinstance(tree, exp.Update) and not tree.expressions and _is_plain(tree):
-        draft.doubt("partial", _WITHOUT_SET)
+        builder.doubt("partial", _WITHOUT_SET)
 
 
 def _is_plain(tree: Expr) -> bool:
@@ -79,13 +79,13 @@ def _has_from(tokens: Sequence[Token]) -> bool:
     return False
 
 
-def doubt_of_thing(words: Words, end: int, draft: StatementBuilder) -> None:
+def doubt_of_thing(words: Words, end: int, builder: StatementBuilder) -> None:
     """Doubt CREATE, ALTER or DROP of a thing of which there is no word before `end`: `create tabel x`."""
     if _RARE_THINGS.isdisjoint(words.upper[1 : end + 1]):
-        draft.doubt("partial", _UNKNOWN_THING)
+        builder.doubt("partial", _UNKNOWN_THING)
 
 
-def doubt_of_rest(words: Words, at: int, draft: StatementBuilder) -> None:
+def doubt_of_rest(words: Words, at: int, builder: StatementBuilder) -> None:
     """Doubt TRUNCATE with a name behind its table: `truncate tabel x`."""
     if words.is_name(at) and words.word(at) not in _BEHIND_TRUNCATED:
-        draft.doubt("partial", _LEFT_OVER)
+        builder.doubt("partial", _LEFT_OVER)

@@ -46,13 +46,13 @@ class Nodes:
     """Resolves table nodes into references, each once; what is known only when it runs lowers the draft's
     confidence."""
 
-    def __init__(self, draft: StatementBuilder, context: Context | None = None) -> None:
-        self.draft = draft
-        self.context = context or draft.context
+    def __init__(self, builder: StatementBuilder, context: Context | None = None) -> None:
+        self.builder = builder
+        self.context = context or builder.context
 
     def ref(self, node: exp.Table) -> TableRef | None:
         """What a table node stands for, whatever CTEs are in sight; None when that is no table with a known name."""
-        refs, key = self.draft.refs, id(node)
+        refs, key = self.builder.refs, id(node)
         if key not in refs:
             refs[key] = self.unless_hidden(self._resolve(node))
         return refs[key]
@@ -125,7 +125,7 @@ class Nodes:
         if not 0 < back <= len(results):
             return self.unknown("the result that it reads is not known")
         for table in results[-back]:
-            self.draft.read(table)
+            self.builder.read(table)
         return None
 
     def table_function(self, function: exp.Func) -> TableRef | None:
@@ -148,7 +148,7 @@ class Nodes:
         if name == "only" and arguments and isinstance(arguments[0], exp.Column):
             return table_of([part_of(p) for p in arguments[0].parts], self.context)
         of_the_program = name in IN_MEMORY_SCANS.get(self.context.dialect, ())
-        self.draft.from_program |= of_the_program
+        self.builder.from_program |= of_the_program
         if isinstance(function, exp.Anonymous) and not of_the_program:
             self.doubt_of(function)
         return None
@@ -178,7 +178,7 @@ class Nodes:
         else:
             return None
         if found is not None and found.reason:
-            self.draft.doubt("partial", found.reason)
+            self.builder.doubt("partial", found.reason)
         return found
 
     def _elsewhere(self, function: exp.Expr, inner: exp.Anonymous) -> Found:
@@ -190,7 +190,7 @@ class Nodes:
         if function.name.lower().startswith("cluster"):
             return Found() if is_query else self.call(inner) or Found(reason=UNKNOWN_FUNCTION)
         for table in inner.find_all(exp.Table):
-            self.draft.refs[id(table)] = None
+            self.builder.refs[id(table)] = None
         return Found(reason=UNKNOWN_SERVER)
 
     def rowset(self, name: str, arguments: Sequence[Expr]) -> TableRef | None:
@@ -200,9 +200,9 @@ class Nodes:
         ]
         tables, doubt = rowset(name, given, self.context)
         if doubt:
-            self.draft.doubt("partial", doubt)
+            self.builder.doubt("partial", doubt)
         for table in tables[1:]:
-            self.draft.read(table)
+            self.builder.read(table)
         return tables[0] if tables else None
 
     def _files(self, function: exp.Func) -> TableRef | None:
@@ -218,16 +218,16 @@ class Nodes:
 
     def together(self, function: exp.Func, tables: Sequence[TableRef | None]) -> TableRef | None:
         """Note tables whose rows a function puts together: each of its columns comes from all of them."""
-        self.draft.unions[id(function)] = [t for t in tables if t is not None and not is_hidden(t)]
+        self.builder.unions[id(function)] = [t for t in tables if t is not None and not is_hidden(t)]
         return self.all_of(tables)
 
     def all_of(self, tables: Sequence[TableRef | None]) -> TableRef | None:
         for table in tables:
-            self.draft.read(table)
+            self.builder.read(table)
         return None
 
     def unknown(self, reason: str) -> TableRef | None:
-        self.draft.doubt("partial", reason)
+        self.builder.doubt("partial", reason)
         return None
 
 

@@ -36,9 +36,9 @@ _LEVELS = {"DATABASE": "database", "CATALOG": "database", "SCHEMA": "schema", "N
 _NO_NAMES = frozenset({"ROLE", "WAREHOUSE", "SECONDARY", "COMPUTE", "ACCOUNT"})
 
 
-def use(words: Words, draft: StatementBuilder) -> None:
+def use(words: Words, builder: StatementBuilder) -> None:
     """USE [DATABASE | CATALOG | SCHEMA] name, and Exasol's OPEN SCHEMA."""
-    dialect = draft.context.dialect
+    dialect = builder.context.dialect
     if words.word(1) in _NO_NAMES and words.kind(2) is not None:
         return
     rule = _USE.get(dialect, Use())
@@ -51,17 +51,17 @@ def use(words: Words, draft: StatementBuilder) -> None:
     if not parts:
         return
     if dialect in TWO_LEVEL:
-        named = draft.context.schema or draft.context.database
+        named = builder.context.schema or builder.context.database
         reset = dialect == "hive" and parts[-1] == "default" and not named  # as it was without a USE
-        draft.session += [("database", ""), ("schema", "" if reset else parts[-1])]
+        builder.session += [("database", ""), ("schema", "" if reset else parts[-1])]
     elif len(parts) > 1:
-        draft.session += [("database", parts[-2]), ("schema", parts[-1])]
+        builder.session += [("database", parts[-2]), ("schema", parts[-1])]
     elif level == "schema":
-        draft.session.append(("schema", parts[0]))
+        builder.session.append(("schema", parts[0]))
     elif dialect == "duckdb":
-        draft.session.append(("use", parts[0]))
+        builder.session.append(("use", parts[0]))
     else:
-        draft.session += [("database", parts[0]), *([("schema", rule.resets)] if rule.resets else [])]
+        builder.session += [("database", parts[0]), *([("schema", rule.resets)] if rule.resets else [])]
 
 
 def _name(words: Words, at: int, dialect: str) -> list[str]:
@@ -73,42 +73,42 @@ def _name(words: Words, at: int, dialect: str) -> list[str]:
     return [fold(text, quoted, dialect) for text, quoted in parts]
 
 
-def set_(words: Words, draft: StatementBuilder) -> None:
+def set_(words: Words, builder: StatementBuilder) -> None:
     """SET of a schema, a role, or of a variable to a literal: `SET t = 'db.s.t'`, `SET (a, b) = ('x', 1)`."""
-    local = words.word(1) == "LOCAL" and _rolls_back(draft)
+    local = words.word(1) == "LOCAL" and _rolls_back(builder)
     at = 1 + (words.word(1) in ("SESSION", "LOCAL", "GLOBAL", "VARIABLE", "VAR"))
     if words.word(at) in ("SCHEMA", "SEARCH_PATH") or words.follows(at, "CURRENT", "SCHEMA"):
-        _schema(words, at + 1 + (words.word(at) == "CURRENT"), draft, local)
-    elif words.word(at) in ("ROLE", "AUTHORIZATION") and _rolls_back(draft):
-        _role(words, at, draft, local)
+        _schema(words, at + 1 + (words.word(at) == "CURRENT"), builder, local)
+    elif words.word(at) in ("ROLE", "AUTHORIZATION") and _rolls_back(builder):
+        _role(words, at, builder, local)
     elif words.word(at) in ("AUTOCOMMIT", "IMPLICIT_TRANSACTIONS"):
-        _autocommit(words, at, draft)
+        _autocommit(words, at, builder)
     elif words.word(at) == "(":
         close = words.close(at)
         if words.word(close + 1) != "=" or words.word(close + 2) != "(":
             return
         for (name, _), (value, end) in zip(words.items(at), words.items(close + 2), strict=False):
-            _variable(words, name, value, end, draft)
+            _variable(words, name, value, end, builder)
     elif words.is_name(at) and words.word(at + 1) in ("=", ":="):
-        _variable(words, at, at + 2, len(words), draft)
+        _variable(words, at, at + 2, len(words), builder)
 
 
-def _rolls_back(draft: StatementBuilder) -> bool:
+def _rolls_back(builder: StatementBuilder) -> bool:
     """Is SET the standard's and PostgreSQL's, with settings that belong to the transaction?"""
-    return transaction_rules(draft.context.dialect).settings
+    return transaction_rules(builder.context.dialect).settings
 
 
-def _schema(words: Words, at: int, draft: StatementBuilder, local: bool = False) -> None:
+def _schema(words: Words, at: int, builder: StatementBuilder, local: bool = False) -> None:
     at += words.word(at) in ("TO", "=")
-    dialect = draft.context.dialect
+    dialect = builder.context.dialect
     is_path = "SEARCH_PATH" in words.upper[at - 2 : at]
     if dialect == "duckdb" and words.kind(at) == Kind.STRING:
-        _duckdb_path(words.texts[at], draft)
+        _duckdb_path(words.texts[at], builder)
         return
-    if not (_rolls_back(draft) or dialect == "" or is_path):
+    if not (_rolls_back(builder) or dialect == "" or is_path):
         parts = _name(words, at, dialect)
         known = bool(parts) and parts[0].upper() not in ("DEFAULT", "$USER")
-        draft.session.append(("schema", parts[-1] if known else ""))
+        builder.session.append(("schema", parts[-1] if known else ""))
         return
     path: list[str] = []
     for part in words.part(at).split(","):
@@ -117,121 +117,121 @@ def _schema(words: Words, at: int, draft: StatementBuilder, local: bool = False)
         elif part.is_name(0):
             path.append(fold(part.texts[0], part.kinds[0] == Kind.NAME, dialect))
     value = "" if words.word(at) == "DEFAULT" else encoded(tuple(path))
-    draft.session.append(("local path" if local else "path", value))
+    builder.session.append(("local path" if local else "path", value))
 
 
-def _duckdb_path(text: str, draft: StatementBuilder) -> None:
+def _duckdb_path(text: str, builder: StatementBuilder) -> None:
     """The schema or the search path, a list in one text (duckdb.org: configuration); databases in it are not known."""
     names = [split_identifier(name.strip(), "duckdb") for name in text.split(",")]
     if len(names) == 1 and len(names[0]) == 1:
-        draft.session.append(("use", names[0][0]))
+        builder.session.append(("use", names[0][0]))
     elif len(names) == 1 and len(names[0]) > 1:
-        draft.session += [("database", names[0][-2]), ("schema", names[0][-1])]
-    elif any(len(name) != 1 or name[0] in draft.context.attached for name in names):
-        draft.session.append(("schema", ""))
+        builder.session += [("database", names[0][-2]), ("schema", names[0][-1])]
+    elif any(len(name) != 1 or name[0] in builder.context.attached for name in names):
+        builder.session.append(("schema", ""))
     else:
-        draft.session.append(("path", encoded(tuple(name[0] for name in names))))
+        builder.session.append(("path", encoded(tuple(name[0] for name in names))))
 
 
-def _role(words: Words, at: int, draft: StatementBuilder, local: bool) -> None:
+def _role(words: Words, at: int, builder: StatementBuilder, local: bool) -> None:
     """SET ROLE r, SET SESSION AUTHORIZATION u: `$user` of the search path is the acting one."""
     name = "user" if words.word(at) == "AUTHORIZATION" else "role"
-    value = "" if words.word(at + 1) in ("NONE", "DEFAULT") else "".join(_name(words, at + 1, draft.context.dialect))
-    draft.session.append((f"local {name}" if local else name, value))
+    value = "" if words.word(at + 1) in ("NONE", "DEFAULT") else "".join(_name(words, at + 1, builder.context.dialect))
+    builder.session.append((f"local {name}" if local else name, value))
 
 
-def _autocommit(words: Words, at: int, draft: StatementBuilder) -> None:
+def _autocommit(words: Words, at: int, builder: StatementBuilder) -> None:
     """MySQL's autocommit, which commits when it is switched on; T-SQL's SET IMPLICIT_TRANSACTIONS."""
-    dialect = draft.context.dialect
+    dialect = builder.context.dialect
     at += 1 + (words.word(at + 1) == "=")
     on = words.word(at) in ("ON", "TRUE") or words.texts[at : at + 1] == ["1"]
     if dialect in ("mysql", "singlestore") and words.word(at - 1) == "=":
-        draft.session.append(("autocommit", "on" if on else "off"))
-        draft.commits = on
+        builder.session.append(("autocommit", "on" if on else "off"))
+        builder.commits = on
     elif dialect in ("tsql", "fabric") and words.word(1) == "IMPLICIT_TRANSACTIONS":
-        draft.session.append(("autocommit", "off" if on else "on"))
+        builder.session.append(("autocommit", "off" if on else "on"))
 
 
-def discard(words: Words, draft: StatementBuilder) -> None:
+def discard(words: Words, builder: StatementBuilder) -> None:
     """DISCARD (postgresql.org): of what was set, of temporary tables, of prepared statements."""
-    execute.deallocate(words, draft)
+    execute.deallocate(words, builder)
     if words.word(1) == "ALL":
-        draft.session += [("path", ""), ("user", "")]
+        builder.session += [("path", ""), ("user", "")]
     if words.word(1) in ("ALL", "TEMP", "TEMPORARY"):
-        draft.session.append(("discard", "temporary"))
+        builder.session.append(("discard", "temporary"))
 
 
-def reset(words: Words, draft: StatementBuilder) -> None:
+def reset(words: Words, builder: StatementBuilder) -> None:
     """RESET (postgresql.org, duckdb.org): what was set is again as the session began with."""
     if words.word(1) in ("ALL", "SEARCH_PATH", "SCHEMA"):
-        draft.session.append(("use" if draft.context.dialect == "duckdb" else "path", ""))
+        builder.session.append(("use" if builder.context.dialect == "duckdb" else "path", ""))
     elif words.word(1) == "ROLE":
-        draft.session.append(("role", ""))
+        builder.session.append(("role", ""))
     elif words.follows(1, "SESSION", "AUTHORIZATION"):
-        draft.session.append(("user", ""))
+        builder.session.append(("user", ""))
 
 
-def set_config(words: Words, draft: StatementBuilder) -> None:
+def set_config(words: Words, builder: StatementBuilder) -> None:
     """`SELECT set_config('search_path', 'a, b', false)`: SET, as a function (postgresql.org)."""
     if "SET_CONFIG" not in words.upper:
         return
     at = words.upper.index("SET_CONFIG")
     arguments = list(words.items(at + 1)) if words.word(at + 1) == "(" else []
-    if len(arguments) != 3 or not _rolls_back(draft) or words.kind(arguments[0][0]) != Kind.STRING:
+    if len(arguments) != 3 or not _rolls_back(builder) or words.kind(arguments[0][0]) != Kind.STRING:
         return
     (name, _), (value, end), (is_local, _) = arguments
     if words.texts[name].lower() != "search_path":
         return
     local = "local " if words.word(is_local) == "TRUE" or words.texts[is_local] in ("t", "true", "1") else ""
     if end - value != 1 or words.kind(value) != Kind.STRING:
-        draft.session.append((f"{local}schema", ""))
+        builder.session.append((f"{local}schema", ""))
         return
     path = tuple(part for text in words.texts[value].split(",") for part in split_identifier(text.strip(), "postgres"))
-    draft.session.append((f"{local}path", encoded(path)) if path else (f"{local}schema", ""))
+    builder.session.append((f"{local}path", encoded(path)) if path else (f"{local}schema", ""))
 
 
-def _variable(words: Words, name: int, value: int, end: int, draft: StatementBuilder) -> None:
+def _variable(words: Words, name: int, value: int, end: int, builder: StatementBuilder) -> None:
     literal = end - value == 1 and words.kind(value) in (Kind.STRING, Kind.NUMBER)
-    draft.session.append(("$" + words.texts[name].upper(), words.texts[value] if literal else ""))
+    builder.session.append(("$" + words.texts[name].upper(), words.texts[value] if literal else ""))
 
 
-def created(thing: str, words: Words, at: int, draft: StatementBuilder) -> None:
+def created(thing: str, words: Words, at: int, builder: StatementBuilder) -> None:
     """Snowflake goes into the database or schema that it creates (docs.snowflake.com: CREATE DATABASE, CREATE
     SCHEMA); a schema in PostgreSQL's search path counts from its creation on."""
     at += 3 if words.follows(at, "IF", "NOT", "EXISTS") else 0
     if words.word(at) == "AUTHORIZATION":  # CREATE SCHEMA AUTHORIZATION u: the schema is called like the user
         at += 1
-    parts = _name(words, at, draft.context.dialect)
-    if draft.context.dialect != "snowflake":
-        is_own = _rolls_back(draft) or (len(parts) == 1 and draft.context.dialect == "duckdb")
+    parts = _name(words, at, builder.context.dialect)
+    if builder.context.dialect != "snowflake":
+        is_own = _rolls_back(builder) or (len(parts) == 1 and builder.context.dialect == "duckdb")
         if parts and thing == "SCHEMA" and is_own:
-            draft.session.append(("created schema", parts[-1]))
+            builder.session.append(("created schema", parts[-1]))
         return
     if parts and thing == "DATABASE":
-        draft.session += [("database", parts[0]), ("schema", "PUBLIC")]
+        builder.session += [("database", parts[0]), ("schema", "PUBLIC")]
     elif parts:
-        draft.session += [("database", parts[-2])] if len(parts) > 1 else []
-        draft.session.append(("schema", parts[-1]))
+        builder.session += [("database", parts[-2])] if len(parts) > 1 else []
+        builder.session.append(("schema", parts[-1]))
 
 
-def altered(words: Words, draft: StatementBuilder) -> bool:
+def altered(words: Words, builder: StatementBuilder) -> bool:
     """ALTER SESSION; also `ALTER ROLE r SET search_path = a`, which says where later sessions begin (postgresql.org).
     False for ALTER of anything but the session."""
     if words.word(1) == "SESSION":
-        _alter_session(words, draft)
+        _alter_session(words, builder)
         return True
-    if words.word(1) in ("ROLE", "USER", "DATABASE") and _rolls_back(draft) and "SEARCH_PATH" in words.upper:
-        draft.session.append(("logins", ""))
+    if words.word(1) in ("ROLE", "USER", "DATABASE") and _rolls_back(builder) and "SEARCH_PATH" in words.upper:
+        builder.session.append(("logins", ""))
     return False
 
 
-def _alter_session(words: Words, draft: StatementBuilder) -> None:
+def _alter_session(words: Words, builder: StatementBuilder) -> None:
     """ALTER SESSION SET CURRENT_SCHEMA = s (docs.oracle.com: ALTER SESSION), SET AUTOCOMMIT = FALSE, UNSET AUTOCOMMIT
     (docs.snowflake.com/en/sql-reference/parameters#autocommit; on unless it is switched off)."""
     if words.follows(2, "SET", "CURRENT_SCHEMA"):
-        _schema(words, 4, draft)
+        _schema(words, 4, builder)
     elif words.follows(2, "SET", "AUTOCOMMIT", "="):
         off = words.texts[5].lower() in ("false", "off", "0") if words.kind(5) is not None else False
-        draft.session.append(("autocommit", "off" if off else "on"))
+        builder.session.append(("autocommit", "off" if off else "on"))
     elif words.follows(2, "UNSET", "AUTOCOMMIT"):
-        draft.session.append(("autocommit", "on"))
+        builder.session.append(("autocommit", "on"))

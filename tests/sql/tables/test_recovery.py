@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from prefect_lineage_events.sql import analyze
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.tables import parsing
-from prefect_lineage_events.sql.tables.builder import Draft
+from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.recovery import _DEEPEST, _Scan, recover
 from prefect_lineage_events.sql.words import Words, from_text
 from tests.sql.tables.case import Case, all_cases
@@ -25,11 +25,11 @@ def _words(text: str) -> Words:
     return from_text(text)
 
 
-def _recovered(text: str, dialect: str = "") -> Draft:
+def _recovered(text: str, dialect: str = "") -> StatementBuilder:
     words = _words(text)
-    draft = Draft(Context(dialect))
-    recover(words, 0, len(words), draft)
-    return draft
+    builder = StatementBuilder(Context(dialect))
+    recover(words, 0, len(words), builder)
+    return builder
 
 
 def _names(tables) -> list[str]:
@@ -80,9 +80,9 @@ def _tables(dialect: str, sql: str) -> tuple[tuple[set[str], set[str]], bool]:
     ],
 )
 def test_tables_of_a_query(sql: str, inputs: list[str]):
-    draft = _recovered(sql)
-    assert _names(draft.inputs) == inputs
-    assert not draft.outputs
+    builder = _recovered(sql)
+    assert _names(builder.inputs) == inputs
+    assert not builder.outputs
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_tables_of_a_query(sql: str, inputs: list[str]):
     ],
 )  # fmt: skip
 def test_tables_of_a_change(sql: str, inputs: list[str], outputs: list[str], effect: str):
-    draft = _recovered(sql)
-    assert (_names(draft.inputs), _names(draft.outputs), draft.effect) == (inputs, outputs, effect)
+    builder = _recovered(sql)
+    assert (_names(builder.inputs), _names(builder.outputs), builder.effect) == (inputs, outputs, effect)
 
 
 def test_what_was_read_from_words_says_so():
@@ -124,8 +124,8 @@ def test_a_text_with_an_open_quote_still_tells_its_tables():
 @settings(deadline=None, max_examples=20)
 @given(st.integers(min_value=1, max_value=3_000))
 def test_depth_does_not_stop_it(depth: int):
-    draft = _recovered("select * from (" * depth + "select * from t" + ") x" * depth)
-    assert _names(draft.inputs) == ["t"]
+    builder = _recovered("select * from (" * depth + "select * from t" + ") x" * depth)
+    assert _names(builder.inputs) == ["t"]
 
 
 @settings(deadline=None)
@@ -168,13 +168,13 @@ def test_no_order_of_words_makes_it_raise(words: list[str]):
 @pytest.mark.parametrize("depth", [10, _DEEPEST - 1, _DEEPEST + 1, 5 * _DEEPEST])
 def test_parentheses_beyond_all_depth_hide_no_table(depth: int) -> None:
     text = f"insert into a select * from {'(' * depth} select x from b {')' * depth} c, d where e in (select f from g)"
-    draft = _recovered(text)
-    assert _names(draft.outputs) == ["a"]
-    assert _names(draft.inputs) == ["b", "d", "g"]
+    builder = _recovered(text)
+    assert _names(builder.outputs) == ["a"]
+    assert _names(builder.inputs) == ["b", "d", "g"]
 
 
 def test_open_parentheses_are_few_frames() -> None:
     words = _words("select " + "(" * 5 * _DEEPEST)
-    scan = _Scan(words, len(words), Draft(Context("")), False)
+    scan = _Scan(words, len(words), StatementBuilder(Context("")), False)
     scan.run(0)
     assert scan._too_deep == 4 * _DEEPEST
