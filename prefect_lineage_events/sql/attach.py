@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from prefect_lineage_events.sql.locations import clean_location
 from prefect_lineage_events.sql.model import TableRef
-from prefect_lineage_events.sql.redaction.locations import clean_location
-from prefect_lineage_events.sql.tables.servers import server_of
+from prefect_lineage_events.sql.servers import server_of
 
 if TYPE_CHECKING:
     from prefect_lineage_events.sql.splitting.statements import Piece

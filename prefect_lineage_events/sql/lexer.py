@@ -15,8 +15,8 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 from sqlglot.tokens import Tokenizer
 
+from prefect_lineage_events.sql.chunks import CHUNK, chunks
 from prefect_lineage_events.sql.packed_tokens import MOST_OBJECTS, PackedTokens, Tokens
-from prefect_lineage_events.sql.splitting.chunks import CHUNK, chunks
 
 # Dialects whose procedure bodies run to the end of the batch, and whose scripts are cut by lines of `GO`
 # (https://learn.microsoft.com/sql/t-sql/language-elements/sql-server-utilities-statements-go).

@@ -21,8 +21,8 @@ from prefect_lineage_events.sql.identifiers import (
     split_identifier,
 )
 from prefect_lineage_events.sql.lexer import PL_SQL
+from prefect_lineage_events.sql.locations import ADDRESS, clean_location
 from prefect_lineage_events.sql.model import TableRef
-from prefect_lineage_events.sql.redaction.locations import ADDRESS, clean_location
 from prefect_lineage_events.sql.search_path import GUESSED
 from prefect_lineage_events.sql.temporary_names import temporary_parts
 

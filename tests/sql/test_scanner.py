@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot.tokenizer_core import Token
 
+from prefect_lineage_events.sql.chunks import CHUNK, chunks
 from prefect_lineage_events.sql.lexer import lexis, tokenize
 from prefect_lineage_events.sql.scanner import Scanner
-from prefect_lineage_events.sql.splitting.chunks import CHUNK, chunks
 from tests.sql.redaction.test_sanitise import DIALECTS, texts
 
 FOUND = [

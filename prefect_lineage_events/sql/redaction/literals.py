@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from prefect_lineage_events.sql.locations import ADDRESS, clean_location, is_showable
 from prefect_lineage_events.sql.model import TableRef
-from prefect_lineage_events.sql.redaction.locations import ADDRESS, clean_location, is_showable
 from prefect_lineage_events.sql.templates import shown_template
 
 _NAME_FUNCTIONS = frozenset({"TABLE", "IDENTIFIER"})

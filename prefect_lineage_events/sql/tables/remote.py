@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.model import TableRef
+from prefect_lineage_events.sql.servers import server_of
 from prefect_lineage_events.sql.tables.recovery_names import read_parts
-from prefect_lineage_events.sql.tables.servers import server_of
 from prefect_lineage_events.sql.words import Kind, Words
 
 ROWSETS = frozenset({"openquery", "openrowset", "opendatasource"})

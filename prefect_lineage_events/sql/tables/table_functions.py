@@ -14,8 +14,8 @@ from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.identifiers import split_identifier
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.names import table_of
+from prefect_lineage_events.sql.servers import Server, server_of
 from prefect_lineage_events.sql.tables.arguments import Argument, Arguments
-from prefect_lineage_events.sql.tables.servers import Server, server_of
 
 UNKNOWN_QUERY = "the query that a function runs is known only when it runs"
 UNKNOWN_TABLE = "the table that a function reads is known only when it runs"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_lineage_events.sql.redaction.locations import clean_location, without_credentials
+from prefect_lineage_events.sql.locations import clean_location, without_credentials
 from prefect_lineage_events.sql.redaction.secrets import hide_secrets
 
 

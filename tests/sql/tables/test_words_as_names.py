@@ -35,7 +35,7 @@ EXCEPTIONS = {"UNNEST", "VALUES", "OUTER", "LATERAL", "WITH", "ONLY", "DESCRIBE"
 
 def special_words() -> list[str]:
     """Every word in capitals that the room's code holds."""
-    sources = [path.read_text(encoding="utf-8") for path in Path(sql.__file__).parent.glob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in Path(sql.__file__).parent.rglob("*.py")]
     return sorted({word for source in sources for word in re.findall(r'"([A-Z][A-Z_]+)"', source)} - EXCEPTIONS)
 
 

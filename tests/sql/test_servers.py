@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_lineage_events.sql.tables.servers import Server, server_of
+from prefect_lineage_events.sql.servers import Server, server_of
 
 
 @pytest.mark.parametrize(
