@@ -11,10 +11,10 @@ from urllib.parse import unquote, urlsplit
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.naming import (
-    EMBEDDED,
     SCHEMES,
     canonical,
     holds_tables,
+    is_embedded,
     join_name,
     scheme_of,
     split_name,
@@ -102,7 +102,7 @@ def parse_uri(uri: str) -> Dataset:
     if not match[2]:
         raise ValueError(f"{_shown(uri)!r} is not a dataset URI: '//' is missing after {match[1]!r}:")
     authority, _, path = _without_secrets(scheme, rest).partition("/")
-    if scheme in EMBEDDED:
+    if is_embedded(scheme):
         return _embedded_from_uri(uri, scheme, f"{authority}/{path}")
     path = unquote(path) if scheme in ("http", "https") else path
     if not authority or not path.strip("/"):

@@ -12,120 +12,85 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from os.path import realpath
-from typing import Literal
 
-Fold = Literal["upper", "lower", "keep"]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """The case in which a store keeps an unquoted and a quoted name."""
-
-    plain: Fold = "keep"
-    quoted: Fold = "keep"
-
-
-_KEEP = Case()
-_CASE_INSENSITIVE = Case("lower", "lower")  # compares without case, even quoted names: one spelling stands for all
-_UPPER = Case("upper")
-CASES: dict[str, Case] = {
-    "snowflake": _UPPER,  # docs.snowflake.com/en/sql-reference/identifiers-syntax
-    "oracle": _UPPER,  # docs.oracle.com: Database Object Names and Qualifiers
-    "exasol": _UPPER,  # docs.exasol.com/db/latest/sql_references/basiclanguageelements.htm
-    "db2": _UPPER,  # ibm.com/docs/en/db2: Identifiers, ordinary identifiers
-    "vertica": _CASE_INSENSITIVE,  # docs.vertica.com: Identifiers ("not case-sensitive", quoted neither)
-    "postgres": Case("lower"),  # postgresql.org/docs/current/sql-syntax-lexical.html
-    "greenplum": Case("lower"),
-    "materialize": Case("lower"),
-    "risingwave": Case("lower"),
-    "redshift": _CASE_INSENSITIVE,  # docs.aws.amazon.com/redshift/latest/dg/r_names.html (by default)
-    "sqlite": _CASE_INSENSITIVE,  # sqlite.org/lang_keywords.html: quotes do not make a name case-sensitive
-    "duckdb": _CASE_INSENSITIVE,  # duckdb.org/docs/stable/sql/dialect/keywords_and_identifiers: quoted names too
-    "tsql": _CASE_INSENSITIVE,  # learn.microsoft.com: the default collation is case-insensitive
-    "fabric": _KEEP,  # Fabric warehouses have a case-sensitive collation
-    "trino": _CASE_INSENSITIVE,  # trino.io/docs/current/language/reserved.html: names are kept in lower case
-    "presto": _CASE_INSENSITIVE,
-    "athena": _CASE_INSENSITIVE,
-    "dune": _CASE_INSENSITIVE,
-    "hive": _CASE_INSENSITIVE,  # the metastore keeps lower case
-    "spark": _CASE_INSENSITIVE,
-    "spark2": _CASE_INSENSITIVE,
-    "databricks": _CASE_INSENSITIVE,  # docs.databricks.com/en/sql/language-manual/sql-ref-names.html
-    "impala": _CASE_INSENSITIVE,
-    "teradata": _CASE_INSENSITIVE,  # docs.teradata.com: object names are not case-sensitive
-    "dremio": _CASE_INSENSITIVE,
-    "drill": _CASE_INSENSITIVE,
-    # bigquery, mysql (on Linux), clickhouse, doris, starrocks: case-sensitive as written
-}
-# Compared without case, and kept as the statement that made the table spelled it: that is the spelling of SQL Server's
-# own catalogue, of its documentation and of other producers of OpenLineage.
-KEEPS_SPELLING = frozenset({"tsql"})
+from prefect_lineage_events.dialects import dialect_of
 
 
 def fold(name: str, quoted: bool, dialect: str) -> str:
     """`name` in the case in which its store keeps it."""
-    case = CASES.get(dialect, _KEEP)
-    how = case.quoted if quoted else case.plain
+    known = dialect_of(dialect)
+    how = known.quoted if quoted else known.plain
     return name.upper() if how == "upper" else name.lower() if how == "lower" else name
 
 
 def kept(name: str, dialect: str) -> str:
     """A name as a driver gives it, in the one spelling of a store that compares without case."""
-    return name.lower() if CASES.get(dialect, _KEEP).quoted == "lower" else name
+    return name.lower() if dialect_of(dialect).quoted == "lower" else name
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """A store whose dataset names are dotted parts (database.schema.table).
 
-    `ports`: the port that its namespace has by default, then those of its other protocols, which lead to the same
-    tables. `depth`: the number of parts of a full name. `dialect`: whose rule of case holds. `portless`: the address
-    is the host alone. `schema`: the one that a connection begins in unless it asks for another (a database, where names
-    have two parts), "" where there is none; `user_schema`: it is called like the user.
+    `dialect`: the row of `dialects.DIALECTS` with the rules of its names. `ports`: the port that its namespace has by
+    default, then those of its other protocols, which lead to the same tables. `portless`: the address is the host
+    alone. `schema`: the default schema where it is not the dialect's.
     """
 
     name: str
     dialect: str
     ports: tuple[int, ...] = ()
-    depth: int = 3
     portless: bool = False
     schema: str = ""
-    user_schema: bool = False
+
+    @property
+    def depth(self) -> int:
+        """The number of parts of a full name."""
+        return dialect_of(self.dialect).depth
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the store opens files where the flow runs."""
+        return dialect_of(self.dialect).embedded
+
+    @property
+    def default_schema(self) -> str:
+        """The schema that a connection begins in; "" where there is none, or where it is called like the user."""
+        return self.schema or dialect_of(self.dialect).default_schema
 
 
 SCHEMES: dict[str, Scheme] = {
     scheme.name: scheme
     for scheme in (
-        Scheme("snowflake", "snowflake", schema="PUBLIC"),
+        Scheme("snowflake", "snowflake"),
         Scheme("bigquery", "bigquery"),
-        Scheme("sqlite", "sqlite", depth=1),
-        Scheme("duckdb", "duckdb", depth=2, schema="main"),
-        Scheme("postgres", "postgres", (5432,), schema="public"),
-        Scheme("redshift", "redshift", (5439,), schema="public"),
-        Scheme("mysql", "mysql", (3306,), 2),
-        Scheme("mssql", "tsql", (1433,), schema="dbo"),
-        Scheme("oracle", "oracle", (1521,), user_schema=True),
+        Scheme("sqlite", "sqlite"),
+        Scheme("duckdb", "duckdb"),
+        Scheme("postgres", "postgres", (5432,)),
+        Scheme("redshift", "redshift", (5439,)),
+        Scheme("mysql", "mysql", (3306,)),
+        Scheme("mssql", "tsql", (1433,)),
+        Scheme("oracle", "oracle", (1521,)),
         Scheme("trino", "trino", (8080,)),
         Scheme("presto", "presto", (8080,)),
-        Scheme("clickhouse", "clickhouse", (8123, 8443, 9000, 9440), 2, schema="default"),
-        Scheme("unitycatalog", "databricks", portless=True, schema="default"),
-        Scheme("hive", "hive", (10000,), 2, schema="default"),
-        Scheme("impala", "impala", (21050,), 2, schema="default"),
-        Scheme("awsathena", "athena", portless=True, schema="default"),
-        Scheme("db2", "db2", (50000,), user_schema=True),
-        Scheme("teradata", "teradata", (1025,), 2, user_schema=True),
-        Scheme("vertica", "vertica", (5433,), schema="public"),
-        Scheme("exasol", "exasol", (8563,), 2),
-        Scheme("cassandra", "cassandra", (9042,), 2),
-        Scheme("cockroachdb", "postgres", (26257,), schema="public"),
+        Scheme("clickhouse", "clickhouse", (8123, 8443, 9000, 9440)),
+        Scheme("unitycatalog", "databricks", portless=True),
+        Scheme("hive", "hive", (10000,)),
+        Scheme("impala", "impala", (21050,)),
+        Scheme("awsathena", "athena", portless=True),
+        Scheme("db2", "db2", (50000,)),
+        Scheme("teradata", "teradata", (1025,)),
+        Scheme("vertica", "vertica", (5433,)),
+        Scheme("exasol", "exasol", (8563,)),
+        Scheme("cassandra", "cassandra", (9042,)),
+        Scheme("cockroachdb", "postgres", (26257,)),
         Scheme("crate", "postgres", (5432,), schema="doc"),
-        Scheme("doris", "doris", (9030,), 2),
-        Scheme("starrocks", "starrocks", (9030,), 2),
-        Scheme("singlestore", "singlestore", (3306,), 2),
-        Scheme("oceanbase", "mysql", (2881,), 2),
+        Scheme("doris", "doris", (9030,)),
+        Scheme("starrocks", "starrocks", (9030,)),
+        Scheme("singlestore", "singlestore", (3306,)),
+        Scheme("oceanbase", "mysql", (2881,)),
     )
 }
-EMBEDDED = frozenset({"sqlite", "duckdb"})
 # The names that drivers, SQLAlchemy, JDBC and dbt have for a scheme.
 _ALIASES = {
     "postgresql": "postgres",
@@ -189,6 +154,11 @@ def host_of(host: str) -> str:
     if address.is_loopback:
         return "localhost"
     return f"[{address}]" if address.version == 6 else str(address)
+
+
+def is_embedded(scheme: str) -> bool:
+    """Whether the store of a scheme opens files where the flow runs."""
+    return (known := SCHEMES.get(scheme)) is not None and known.embedded
 
 
 def server_namespace(scheme: str, host: str, port: int | None) -> str:
@@ -283,7 +253,7 @@ def canonical(namespace: str, name: str) -> tuple[str, str]:
 def _table_namespace(scheme: str, authority: str) -> str:
     if scheme == "bigquery":
         return scheme
-    if scheme in EMBEDDED:
+    if is_embedded(scheme):
         return f"{scheme}://{_real(authority) if authority.startswith('/') else authority}"
     authority = authority.rpartition("@")[2].rstrip("/")
     if scheme == "snowflake":
@@ -294,15 +264,16 @@ def _table_namespace(scheme: str, authority: str) -> str:
 
 def _table_name(scheme: Scheme, name: str) -> str:
     parts = _quoted_parts(name)
-    if scheme.name in EMBEDDED:
+    dialect = dialect_of(scheme.dialect)
+    if dialect.embedded:
         parts = [("main", False)] * (scheme.depth - len(parts)) + parts[-scheme.depth :]
-    case = CASES.get(scheme.dialect, _KEEP)
-    if scheme.dialect in KEEPS_SPELLING:
+    if dialect.keeps_spelling:
         return join_name([part for part, _ in parts])
-    if case.quoted == "lower":
+    if dialect.quoted == "lower":
         return join_name([part.lower() for part, _ in parts])
     plain = "".join(part for part, quoted in parts if not quoted)
-    folds = (case.plain == "upper" and plain == plain.lower()) or (case.plain == "lower" and plain == plain.upper())
+    other = {"upper": plain.lower(), "lower": plain.upper()}
+    folds = other.get(dialect.plain) == plain
     return join_name([part if quoted or not folds else fold(part, False, scheme.dialect) for part, quoted in parts])
 
 

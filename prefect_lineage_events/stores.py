@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.naming import (
-    EMBEDDED,
     SCHEMES,
     Scheme,
     canonical,
     fold,
+    is_embedded,
     join_name,
     kept,
     scheme_of,
@@ -48,13 +49,14 @@ class Store:
         missing = max(self.depth - len(parts), 0)
         defaults = [self.database, self.schema][max(3 - self.depth, 0) :][:missing]
         head = [kept(name, self.dialect) for name in defaults if name]
-        own = parts[-self.depth :] if self.dialect in EMBEDDED else parts  # more parts: a table of a linked server
+        # elsewhere more parts name a table of a linked server
+        own = parts[-self.depth :] if dialect_of(self.dialect).embedded else parts
         return Dataset(self.namespace, join_name([part for part in (*head, *own) if part]))
 
 
 def snowflake(account: str, database: str | None = None, schema: str | None = None) -> Store:
     """A Snowflake account, in any of its forms."""
-    schema = schema or (SCHEMES["snowflake"].schema if database else None)
+    schema = schema or (SCHEMES["snowflake"].default_schema if database else None)
     return Store("snowflake", snowflake_namespace(account), database, schema)
 
 
@@ -97,10 +99,10 @@ def server(
     Without a schema, it is the one in which a connection begins there: a fixed one, or the `user`'s own.
     """
     scheme = scheme_of(kind)
-    known = SCHEMES.get(scheme, Scheme(scheme, kind))
+    known = SCHEMES.get(scheme, Scheme(scheme, scheme))
     # Where a name has two parts only, what the driver calls the database is what SQL calls the schema.
     asked = schema or (database if known.depth == 2 else None)
-    owner = fold(user or "", False, known.dialect) if known.user_schema else known.schema
+    owner = fold(user or "", False, known.dialect) if dialect_of(known.dialect).user_schema else known.default_schema
     database = None if known.depth == 2 else database
     return Store(known.dialect, server_namespace(scheme, host, port), database, asked or owner or None, known.depth)
 
@@ -113,6 +115,6 @@ def bigquery(project: str | None, dataset: str | None = None) -> Store:
 def table_at(namespace: str, parts: Sequence[str]) -> Dataset:
     """The table of that name in the store at a namespace, which may be the path of an embedded one (`sqlite://x.db`)."""
     scheme, _, path = namespace.partition("://")
-    if scheme in EMBEDDED:
+    if is_embedded(scheme):
         return (sqlite if scheme == "sqlite" else duckdb)(path).table(parts)
     return Dataset(*canonical(namespace, join_name(parts)))

@@ -9,21 +9,20 @@ from typing import Any, Protocol
 from prefect_lineage_events import datasets, stores
 from prefect_lineage_events.context.process import process_token
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.emission.notes import Connection, TellsSchema
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.store_schemas import StoreSchemas
 from prefect_lineage_events.emission.transactions import Transaction
 from prefect_lineage_events.events import EventDataset
 from prefect_lineage_events.guard import guarded
-from prefect_lineage_events.naming import KEEPS_SPELLING, SCHEMES, host_and_port
+from prefect_lineage_events.naming import SCHEMES, host_and_port
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.sql.catalogs import is_catalog
 from prefect_lineage_events.sql.model import Control, Statement, TableRef
 from prefect_lineage_events.sql.transactions.rules import TransactionRules, transaction_rules
 from prefect_lineage_events.stores import Store
 
-# Stores that open files where the flow runs; a server's files lie on the server.
-_EMBEDDED = frozenset({"sqlite", "duckdb"})
 # By folded name. Our thread alone reads and writes it.
 _SPELLINGS: dict[Dataset, Dataset] = {}
 _MAX_SPELLINGS = 10_000
@@ -135,7 +134,7 @@ class ConnectionState:
 
     def _spelled(self, named: Dataset, table: TableRef) -> Dataset:
         """The table in the spelling in which this process met it first, where its store compares without case."""
-        if self.store.dialect not in KEEPS_SPELLING or table.temporary:
+        if not dialect_of(self.store.dialect).keeps_spelling or table.temporary:
             return named
         spelled = self.store.table(self._with_schema(table.spelling)) if table.spelling else named
         if len(_SPELLINGS) >= _MAX_SPELLINGS:
@@ -150,7 +149,7 @@ class ConnectionState:
         return (parts[0], self.store.schema or "", parts[1])
 
     def _location(self, path: str) -> Dataset:
-        here = "://" in path or path.startswith("file:") or self.store.dialect in _EMBEDDED
+        here = "://" in path or path.startswith("file:") or dialect_of(self.store.dialect).embedded
         host, _ = host_and_port(self.store.namespace.partition("://")[2])
         if here or host in ("", "localhost"):
             return datasets.location(path)

@@ -1,21 +1,19 @@
 """Names by each store's rules: one table has one name.
 
-A name is given in the case in which the store keeps it (`naming.CASES`), so that `db.t`, `DB.T` and the catalog's own
-listing agree.
+A name is given in the case in which the store keeps it (`dialects.DIALECTS`), so that `db.t`, `DB.T` and the catalog's
+own listing agree.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect_lineage_events.naming import SCHEMES, fold, kept
+from prefect_lineage_events.dialects import dialect_of
+from prefect_lineage_events.naming import fold, kept
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.lexer import BATCHED
 
-# Stores whose full table name has two parts, database.table: there is one default, which stands before single names.
-TWO_LEVEL = frozenset(scheme.dialect for scheme in SCHEMES.values() if scheme.depth < 3) - {"duckdb"}
 LOCAL_PARTS = 3  # of a name in T-SQL: a fourth is a linked server (learn.microsoft.com: four-part names)
-_OWNER = "dbo"
 
 
 def complete(parts: Sequence[str], context: Context, *, as_spelled: bool = False) -> tuple[str, ...]:
@@ -28,16 +26,17 @@ def complete(parts: Sequence[str], context: Context, *, as_spelled: bool = False
     while parts and not parts[0]:
         parts = parts[1:]
     schema, database = context.schema, context.database
-    if context.dialect in TWO_LEVEL:
+    dialect = dialect_of(context.dialect)
+    if dialect.levels < 3:  # there is one default, which stands before single names
         schema, database = schema or database, None
     if not as_spelled:
         schema, database = schema and kept(schema, context.dialect), database and kept(database, context.dialect)
     if "" in parts:
         if context.dialect == "snowflake":
-            schema = "PUBLIC"
+            schema = dialect.default_schema
         elif context.dialect in BATCHED:
-            schema = _OWNER if len(parts) > LOCAL_PARTS else schema
-        elif context.dialect in TWO_LEVEL:
+            schema = dialect.default_schema if len(parts) > LOCAL_PARTS else schema
+        elif dialect.levels < 3:
             schema = ""
         return tuple(part for part in (p or schema for p in parts) if part)
     if len(parts) == 1 and schema:

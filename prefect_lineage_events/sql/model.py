@@ -34,7 +34,7 @@ class TableRef:
     quoted), completed with the default database and schema where those are known. A stage is one part per name with
     `path` beside it (`@db.sch.stage/dir`); a file or URL is `path` alone. `temporary` means it is gone with the
     session; one of a schema of its own (`pg_temp.t`) goes by the name `t`. `spelling` are the parts as the statement
-    spells them, where the store keeps that (`naming.KEEPS_SPELLING`) and it differs; two spellings are one table.
+    spells them, where the store keeps that (`Dialect.keeps_spelling`) and it differs; two spellings are one table.
     `namespace` is that of another store than the connection's, where the text names one (`postgres://h:5432`).
     `doubt`: why it may be another table of that name; "" where it is certain.
     """

@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prefect_lineage_events.naming import KEEPS_SPELLING, fold
+from prefect_lineage_events.dialects import dialect_of
+from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql.attach import UNKNOWN
 from prefect_lineage_events.sql.catalogs import is_catalog, is_written_catalog
 from prefect_lineage_events.sql.context import Context
@@ -148,8 +149,9 @@ def table_of(parts: Sequence[Part], context: Context) -> TableRef:
     ):
         return TableRef(kind="file", path=name)
     folded = [fold(text, q, dialect) for text, q in parts]
-    spelling = complete([text for text, _ in parts], context, as_spelled=True) if dialect in KEEPS_SPELLING else ()
-    return _table(folded, context, spelling)
+    if not dialect_of(dialect).keeps_spelling:
+        return _table(folded, context)
+    return _table(folded, context, complete([text for text, _ in parts], context, as_spelled=True))
 
 
 def _of_bigquery(parts: Sequence[Part], context: Context) -> TableRef:

@@ -9,10 +9,10 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.attach import attached_by
 from prefect_lineage_events.sql.cache import BoundedCache, weight_of
 from prefect_lineage_events.sql.context import Context, Effort
-from prefect_lineage_events.sql.identifiers import TWO_LEVEL
 from prefect_lineage_events.sql.model import Control, Statement, TableRef
 from prefect_lineage_events.sql.parameterised import pattern_of
 from prefect_lineage_events.sql.search_path import SearchPath, StoreSchemas, schemas_in_order
@@ -127,7 +127,7 @@ class Session:
     def database_lost(self) -> bool:
         """The same of the database, in stores that have schemas in it."""
         lost = self.database is None and self.initial is not None and self.initial.database is not None
-        return lost and self.dialect not in TWO_LEVEL
+        return lost and dialect_of(self.dialect).levels > 2
 
     def _path(self) -> SearchPath | None:
         """The schemas in which tables without one are looked for; None where that is the current schema alone."""

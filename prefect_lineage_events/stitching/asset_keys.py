@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import RunHistory
-from prefect_lineage_events.naming import EMBEDDED, SCHEMES, join_name, split_name
+from prefect_lineage_events.naming import SCHEMES, is_embedded, join_name, split_name
 
 # What dbt's adapters are called where OpenLineage has another name.
 _STORES_OF_ADAPTERS = {"databricks": "unitycatalog", "spark": "unitycatalog", "sqlserver": "mssql", "mariadb": "mysql"}
@@ -36,7 +36,7 @@ def meant(history: RunHistory) -> dict[Dataset, Dataset]:
         tables, on = by_name[scheme, _folded(parts)], servers[scheme, len(parts)]
         if len(tables) == 1:
             found[asset] = next(iter(tables))
-        elif not tables and len(on) == 1 and scheme not in EMBEDDED:
+        elif not tables and len(on) == 1 and not is_embedded(scheme):
             found[asset] = Dataset(next(iter(on)), join_name(parts))
     return found
 
@@ -54,7 +54,7 @@ def _scheme(dataset: Dataset) -> str:
 def _own_parts(dataset: Dataset) -> _Parts:
     """A table's name, with the database that an embedded one's file stands for."""
     parts = split_name(dataset.name)
-    if _scheme(dataset) in EMBEDDED:
+    if is_embedded(_scheme(dataset)):
         return (PurePosixPath(dataset.namespace).stem, *parts)
     return tuple(parts)
 

@@ -1,4 +1,4 @@
-"""One spelling for each table of a store that compares names without case (`naming.KEEPS_SPELLING`).
+"""One spelling for each table of a store that compares names without case (`Dialect.keeps_spelling`).
 
 `dbo.Orders` of one process and `dbo.orders` of another are one table of SQL Server. The spelling of the statement that
 made the table is its own; without one, that of its first use.
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.events import EventDataset, LineageEvent, SchemaEvent
 from prefect_lineage_events.history.model import RunHistory
-from prefect_lineage_events.naming import KEEPS_SPELLING, SCHEMES
+from prefect_lineage_events.naming import SCHEMES
 
-_PREFIXES = tuple(f"{name}://" for name, scheme in SCHEMES.items() if scheme.dialect in KEEPS_SPELLING)
+_PREFIXES = tuple(f"{name}://" for name, scheme in SCHEMES.items() if dialect_of(scheme.dialect).keeps_spelling)
 
 
 def in_one_spelling(history: RunHistory) -> RunHistory:

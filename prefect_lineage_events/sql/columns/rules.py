@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from prefect_lineage_events.naming import CASES, Case, Fold
+from prefect_lineage_events.dialects import Fold, dialect_of
 from prefect_lineage_events.sql.names import IN_MEMORY_SCANS
 
 Naming = Literal["text", "postgres", "bigquery", "hive", "trino", "none"]
@@ -99,10 +99,10 @@ _MORE_CONSTANTS: dict[str, frozenset[str]] = {
 @lru_cache(maxsize=64)
 def rules_of(dialect: str) -> ColumnRules:
     """The rules of a dialect, by sqlglot's name for it; an unknown one has those of the generic dialect."""
-    case = CASES.get(dialect, Case())
+    facts = dialect_of(dialect)
     return ColumnRules(
-        plain=_FOLDS[case.plain],
-        quoted=_FOLDS[case.quoted],
+        plain=_FOLDS[facts.plain],
+        quoted=_FOLDS[facts.quoted],
         lateral_aliases=dialect in _LATERAL_ALIASES,
         struct_fields=dialect in _STRUCT_FIELDS,
         positions=dialect == "snowflake",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.naming import fold
-from prefect_lineage_events.sql.identifiers import TWO_LEVEL, split_identifier
+from prefect_lineage_events.sql.identifiers import split_identifier
 from prefect_lineage_events.sql.session_settings import encoded
 from prefect_lineage_events.sql.tables import execute
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
@@ -50,7 +51,7 @@ def use(words: Words, builder: StatementBuilder) -> None:
     parts = _name(words, at, dialect)
     if not parts:
         return
-    if dialect in TWO_LEVEL:
+    if dialect_of(dialect).levels < 3:
         named = builder.context.schema or builder.context.database
         reset = dialect == "hive" and parts[-1] == "default" and not named  # as it was without a USE
         builder.session += [("database", ""), ("schema", "" if reset else parts[-1])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_lineage_events.sql.identifiers import TWO_LEVEL
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.session import Session
 
 
@@ -47,7 +47,7 @@ from prefect_lineage_events.sql.session import Session
     ],
 )
 def test_the_new_name_is_where_the_store_puts_it(dialect: str, text: str, pairs: str) -> None:
-    (statement,), _ = Session(dialect, None if dialect in TWO_LEVEL else "db", "sc").analyze(text)
+    (statement,), _ = Session(dialect, None if dialect_of(dialect).levels < 3 else "db", "sc").analyze(text)
     found = ", ".join(f"{old.name} > {new.name}" for old, new in statement.renames)
     assert found.lower() == pairs.lower()
     assert statement.confidence == "exact"

@@ -1,0 +1,271 @@
+"""Facts about SQL dialects: one row for each, in `DIALECTS`.
+
+The module knows no SQL parser. It stands at the top level, below `naming` and `stores`, because these need the case and
+the levels of names, and all other facts of a dialect are in the same row. Each field of `Dialect` names its sources.
+Tables of what belongs to one file alone (catalogs, table functions, transactions) stay in that file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Fold = Literal["upper", "lower", "keep"]
+ColumnNaming = Literal["text", "postgres", "bigquery", "hive", "trino", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """The facts about one dialect. The defaults hold for a dialect without a row."""
+
+    # -- names ------------------------------------------------------------------------------------------------------
+    # The case in which the store keeps an unquoted and a quoted name; "lower" for quoted names: it compares without
+    # case. docs.snowflake.com: Identifier requirements; docs.oracle.com: Database Object Names and Qualifiers;
+    # docs.exasol.com: Basic language elements; ibm.com/docs/en/db2: Identifiers, ordinary identifiers;
+    # docs.vertica.com: Identifiers ("not case-sensitive", quoted neither);
+    # postgresql.org/docs/current/sql-syntax-lexical.html; docs.aws.amazon.com/redshift/latest/dg/r_names.html (by
+    # default); sqlite.org/lang_keywords.html; duckdb.org/docs/stable/sql/dialect/keywords_and_identifiers;
+    # learn.microsoft.com (the default collation; Fabric warehouses have a case-sensitive one);
+    # trino.io/docs/current/language/reserved.html; Hive: the metastore keeps lower case;
+    # docs.databricks.com/en/sql/language-manual/sql-ref-names.html; docs.teradata.com: Object names. BigQuery, MySQL
+    # (on Linux), ClickHouse, Doris and StarRocks are case-sensitive.
+    plain: Fold = "keep"
+    quoted: Fold = "keep"
+    # Compared without case, but shown as the statement that made the table spelled it: the spelling of SQL Server's own
+    # catalog, of its documentation and of other producers of OpenLineage.
+    keeps_spelling: bool = False
+    # The parts of a full table name: 3 for database.schema.table, 2 where a database and a schema are one thing.
+    levels: int = 3
+    # A library that opens files where the flow runs: a database is a file, and no part of a dataset's name.
+    embedded: bool = False
+    # The schema (a database, where names have two parts) in which a connection begins unless it asks for another, and
+    # which stands for the missing part of `database..table`. docs.snowflake.com: CREATE DATABASE; postgresql.org:
+    # Schemas; docs.databricks.com: USE CATALOG; clickhouse.com, cwiki.apache.org (Hive): USE
+    default_schema: str = ""
+    # The schema is called like the user. docs.oracle.com: CREATE USER; ibm.com/docs/en/db2: CURRENT SCHEMA
+    user_schema: bool = False
+    # A bare name is looked for in the store's catalog first; elsewhere a user's table goes before it.
+    catalog_first: bool = False
+    # USE with a single name sets the schema. trino.io/docs/current/sql/use; docs.exasol.com: OPEN SCHEMA
+    use_names_schema: bool = False
+    # A new database brings its default schema with it. docs.snowflake.com/en/sql-reference/sql/use-database;
+    # docs.databricks.com: USE CATALOG
+    use_resets_schema: bool = False
+    # -- scripts and clients ------------------------------------------------------------------------------------------
+    # T-SQL: lines of GO cut a script, procedure bodies run to the end of the batch, names have four parts, `#t` is
+    # temporary. learn.microsoft.com/sql/t-sql/language-elements/sql-server-utilities-statements-go
+    is_tsql: bool = False
+    # PL/SQL: declarations stand before BEGIN, each with its own `;`, and lines of `/` cut a script.
+    is_plsql: bool = False
+    # The client reads `\commands` and the rows after COPY ... FROM STDIN. postgresql.org/docs/current/app-psql.html
+    is_psql: bool = False
+    # A block may stand by itself, so that a piece of a text may be a part of one.
+    has_blocks: bool = False
+    # The server runs comments such as `/*!50001 ... */`. dev.mysql.com/doc/refman/8.4/en/comments.html
+    executable_comments: bool = False
+    # A name may begin with `$`. dev.mysql.com: Schema Object Names; learn.microsoft.com: `$action`, `$partition`
+    dollar_names: bool = False
+    # `@name/path` is a stage. docs.snowflake.com/en/user-guide/querying-stage
+    stages: bool = False
+    # Variables are marked by a sign, so that a bare name is none.
+    marked_variables: bool = False
+    # -- statements ---------------------------------------------------------------------------------------------------
+    # `SELECT ... INTO x` creates a table; elsewhere (Oracle, MySQL, Snowflake scripting, BigQuery) INTO takes
+    # variables. postgresql.org/docs/current/sql-selectinto.html; docs.aws.amazon.com/redshift: SELECT INTO;
+    # learn.microsoft.com: INTO clause
+    select_into_creates: bool = False
+    # INSERT without INTO. learn.microsoft.com, dev.mysql.com, cloud.google.com/bigquery, docs.teradata.com,
+    # clickhouse.com: INSERT; the generic dialect stands for any store.
+    into_optional: bool = False
+    # DELETE without FROM. learn.microsoft.com, docs.oracle.com, cloud.google.com/bigquery, docs.teradata.com: DELETE
+    from_optional: bool = False
+    # EXPLAIN of a table describes it. dev.mysql.com: EXPLAIN; clickhouse.com: EXPLAIN
+    explains_tables: bool = False
+    # EXECUTE runs what PREPARE made; elsewhere it calls a procedure or takes a text. postgresql.org, duckdb.org,
+    # dev.mysql.com, trino.io: PREPARE
+    prepares: bool = False
+    # A procedure may be called by its name alone. learn.microsoft.com: EXECUTE; docs.oracle.com: PL/SQL blocks
+    calls_by_name: bool = False
+    # DROP SCHEMA takes the tables with it unless it says RESTRICT. docs.snowflake.com, dev.mysql.com, clickhouse.com
+    drop_schema_cascades: bool = False
+    # DROP DATABASE drops a schema, which must be empty without CASCADE. spark.apache.org: DROP DATABASE
+    drop_database_restricts: bool = False
+    # A new name without a schema is one of the current schema; elsewhere the table stays where it is (postgresql.org,
+    # duckdb.org, trino.io, spark.apache.org, docs.oracle.com, ibm.com/docs/en/db2: ALTER or RENAME TABLE).
+    # dev.mysql.com: RENAME TABLE; docs.snowflake.com: ALTER TABLE; clickhouse.com: RENAME; cwiki.apache.org: Hive
+    renames_into_current_schema: bool = False
+    # `CREATE TABLE t AS s` takes a table after AS. clickhouse.com, docs.teradata.com: CREATE TABLE
+    creates_as_table: bool = False
+    # `SET autocommit = 0`. dev.mysql.com/doc/refman/8.4/en/innodb-autocommit-commit-rollback.html
+    sets_autocommit: bool = False
+    # -- sources of a query -------------------------------------------------------------------------------------------
+    # `IDENTIFIER('t')` names a table. docs.snowflake.com, docs.databricks.com, spark.apache.org: IDENTIFIER clause
+    identifier_clause: bool = False
+    # `format.`path`` names a file. docs.databricks.com: "Query files by path"; spark.apache.org: "Run SQL on files"
+    path_tables: bool = False
+    # `FROM 'x.csv'` and `FROM "x.csv"` name a file. duckdb.org/docs/stable/data/overview
+    file_tables: bool = False
+    # A text among the tables is a file or a stage. duckdb.org, docs.snowflake.com, drill.apache.org
+    text_tables: bool = False
+    # `FROM current_date` is a value. postgresql.org: Functions without parentheses, reserved as names of tables
+    value_tables: bool = False
+    # `FROM t AS a, a.items` is an array of `a`, in a tree.
+    # cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#correlated_join
+    correlated_arrays: bool = False
+    # The same in a text that cannot be parsed. docs.aws.amazon.com/redshift: Querying semi-structured data;
+    # clickhouse.com/docs: ARRAY JOIN
+    recovered_arrays: bool = False
+    # Literals in calls name files and tables: `s3(bucket, url = '...')`. clickhouse.com/docs: Table functions
+    calls_name_places: bool = False
+    # -- literals -----------------------------------------------------------------------------------------------------
+    # A text may stand in double quotes. SQLite, which has them too, leaves the quotes in the name.
+    double_quoted_texts: bool = False
+    # A column's alias may be a text.
+    text_aliases: bool = False
+    # A name in double quotes is a text where there is no column of that name. sqlite.org/quirks.html
+    names_may_be_texts: bool = False
+    # -- columns ------------------------------------------------------------------------------------------------------
+    # An expression may use an alias given before it in the same SELECT. docs.snowflake.com: SELECT;
+    # docs.aws.amazon.com/redshift: SELECT list, alias reference; docs.databricks.com: SELECT, lateral column alias;
+    # duckdb.org: SELECT clause; docs.teradata.com: named expressions; clickhouse.com/docs: SELECT, aliases
+    lateral_aliases: bool = False
+    # `a.b` may be field `b` of column `a`.
+    struct_fields: bool = False
+    # A CTE may refer to itself without RECURSIVE: the dialect has no such word, or does not ask for it.
+    implicit_recursion: bool = False
+    # The name of an expression without an alias. postgresql.org/docs/current/queries-select-lists.html, FigureColname
+    # in parse_target.c; cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax: f0_, f1_; cwiki.apache.org
+    # (Hive): _c0, _c1; trino.io: _col0, _col1; learn.microsoft.com: "(No column name)" (`none`)
+    column_naming: ColumnNaming = "text"
+    # A table's name is its whole row, where a value is expected. postgresql.org/docs: composite types;
+    # cloud.google.com/bigquery: SELECT, value tables; duckdb.org: struct
+    rows_by_name: bool = False
+    # Words that look like columns and are values, beside those of SQL:2016, 5.2 and 6.4. docs.oracle.com: Oracle SQL
+    # Reserved Words, Pseudocolumns; postgresql.org/docs/current/sql-keywords-appendix.html; dev.mysql.com: Keywords and
+    # Reserved Words; learn.microsoft.com: Reserved Keywords, OUTPUT clause; docs.teradata.com: Built-In Functions
+    constants: frozenset[str] = frozenset()
+
+    @property
+    def depth(self) -> int:
+        """The number of parts of a dataset's full name: an embedded store's database is its file."""
+        return self.levels - self.embedded
+
+
+_GENERIC = Dialect(
+    is_psql=True, select_into_creates=True, into_optional=True, explains_tables=True, prepares=True,
+    identifier_clause=True, text_tables=True, double_quoted_texts=True, implicit_recursion=True, rows_by_name=True,
+)  # fmt: skip
+_POSTGRES = Dialect(
+    plain="lower", default_schema="public", catalog_first=True, is_psql=True, select_into_creates=True, prepares=True,
+    value_tables=True, column_naming="postgres", rows_by_name=True,
+)  # fmt: skip
+_MYSQL = Dialect(
+    levels=2, executable_comments=True, dollar_names=True, into_optional=True, explains_tables=True, prepares=True,
+    drop_schema_cascades=True, double_quoted_texts=True, text_aliases=True,
+)  # fmt: skip
+_TSQL = Dialect(
+    default_schema="dbo", is_tsql=True, has_blocks=True, dollar_names=True, marked_variables=True,
+    select_into_creates=True, into_optional=True, from_optional=True, calls_by_name=True, text_aliases=True,
+    implicit_recursion=True, column_naming="none",
+)  # fmt: skip
+_SPARK = Dialect(
+    plain="lower", quoted="lower", default_schema="default", use_names_schema=True, use_resets_schema=True,
+    drop_database_restricts=True, identifier_clause=True, path_tables=True, text_tables=True, double_quoted_texts=True,
+    struct_fields=True,
+)  # fmt: skip
+_PRESTO = Dialect(
+    plain="lower", quoted="lower", prepares=True, struct_fields=True, column_naming="trino", use_names_schema=True
+)
+_FILES = Dialect(plain="lower", quoted="lower", path_tables=True, text_tables=True, struct_fields=True)
+
+DIALECTS: dict[str, Dialect] = {
+    "": _GENERIC,
+    "athena": replace(_PRESTO, default_schema="default", use_names_schema=False),
+    "bigquery": Dialect(
+        has_blocks=True, into_optional=True, from_optional=True, correlated_arrays=True, recovered_arrays=True,
+        double_quoted_texts=True, struct_fields=True, column_naming="bigquery", rows_by_name=True,
+    ),
+    "cassandra": Dialect(levels=2),
+    "clickhouse": Dialect(
+        levels=2, default_schema="default", into_optional=True, explains_tables=True, drop_schema_cascades=True,
+        renames_into_current_schema=True, creates_as_table=True, recovered_arrays=True, calls_name_places=True,
+        lateral_aliases=True, struct_fields=True,
+    ),
+    "databricks": replace(_SPARK, has_blocks=True, explains_tables=True, lateral_aliases=True),
+    "dax": Dialect(),
+    "db2": Dialect(
+        plain="upper", user_schema=True, use_names_schema=True, has_blocks=True, from_optional=True,
+        implicit_recursion=True,
+    ),
+    "doris": replace(_MYSQL, struct_fields=True),
+    "dremio": _FILES,
+    "drill": _FILES,
+    "druid": Dialect(),
+    "duckdb": Dialect(
+        plain="lower", quoted="lower", embedded=True, default_schema="main", prepares=True, file_tables=True,
+        text_tables=True, lateral_aliases=True, struct_fields=True, rows_by_name=True,
+    ),
+    "dune": Dialect(plain="lower", quoted="lower"),
+    "exasol": Dialect(plain="upper", levels=2, use_names_schema=True, has_blocks=True),
+    "fabric": _TSQL,
+    "greenplum": replace(_POSTGRES, is_psql=False),
+    "hive": Dialect(
+        plain="lower", quoted="lower", levels=2, default_schema="default", drop_database_restricts=True,
+        renames_into_current_schema=True, double_quoted_texts=True, struct_fields=True, column_naming="hive",
+    ),
+    "impala": Dialect(
+        plain="lower", quoted="lower", levels=2, default_schema="default", renames_into_current_schema=True
+    ),
+    "materialize": _POSTGRES,
+    "mysql": replace(
+        _MYSQL, renames_into_current_schema=True, sets_autocommit=True,
+        constants=frozenset({"utc_date", "utc_time", "utc_timestamp"}),
+    ),
+    "oracle": Dialect(
+        plain="upper", user_schema=True, is_plsql=True, has_blocks=True, from_optional=True, calls_by_name=True,
+        implicit_recursion=True,
+        constants=frozenset(
+            {"rownum", "level", "user", "uid", "sysdate", "systimestamp", "sessiontimezone", "dbtimezone",
+             "connect_by_iscycle", "connect_by_isleaf"}
+        ),
+    ),
+    "postgres": replace(_POSTGRES, constants=frozenset({"user"})),
+    "presto": replace(_PRESTO, renames_into_current_schema=True),
+    "prql": Dialect(),
+    "redshift": replace(
+        _POSTGRES, quoted="lower", recovered_arrays=True, lateral_aliases=True, struct_fields=True,
+        constants=frozenset({"user", "sysdate"}),
+    ),
+    "risingwave": _POSTGRES,
+    "singlestore": replace(_MYSQL, renames_into_current_schema=True, sets_autocommit=True),
+    "snowflake": Dialect(
+        plain="upper", default_schema="PUBLIC", use_resets_schema=True, has_blocks=True, stages=True,
+        marked_variables=True, drop_schema_cascades=True, renames_into_current_schema=True, identifier_clause=True,
+        text_tables=True, lateral_aliases=True, implicit_recursion=True,
+    ),
+    "solr": Dialect(),
+    "spark": replace(_SPARK, has_blocks=True, explains_tables=True, lateral_aliases=True),
+    "spark2": _SPARK,
+    "sqlite": Dialect(
+        plain="lower", quoted="lower", levels=2, embedded=True, text_aliases=True, names_may_be_texts=True
+    ),
+    "starrocks": replace(_MYSQL, struct_fields=True),
+    "tableau": Dialect(),
+    "teradata": Dialect(
+        plain="lower", quoted="lower", levels=2, user_schema=True, has_blocks=True, into_optional=True,
+        from_optional=True, renames_into_current_schema=True, creates_as_table=True, lateral_aliases=True,
+        constants=frozenset({"date", "time", "user", "session", "account", "database", "role", "profile"}),
+    ),
+    "trino": _PRESTO,
+    "tsql": replace(
+        _TSQL, plain="lower", quoted="lower", keeps_spelling=True, catalog_first=True,
+        constants=frozenset({"user", "$action"}),
+    ),
+    "vertica": Dialect(plain="lower", quoted="lower", default_schema="public", has_blocks=True),
+}  # fmt: skip
+_OTHER = Dialect()
+
+
+def dialect_of(name: str) -> Dialect:
+    """The facts about a dialect, by sqlglot's name for it."""
+    return DIALECTS.get(name, _OTHER)
