@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 import prefect_lineage_events
-from tests.backtracking import faults
+from tests.backtracking import MOST_BOUNDED, faults, parser, sre
 
 ROOT = Path(prefect_lineage_events.__file__).parent
 # Modules whose texts are short: so many characters of a text, one name, one setting. Searching them may look twice.
@@ -106,3 +106,36 @@ def test_no_pattern_backtracks_without_bound() -> None:
             bad += [f"{module.__name__}.{name}: {fault}" for fault in faults(pattern, is_searched)]
     assert count > 100
     assert not bad, "\n".join(sorted(set(bad)))
+
+
+# Patterns that meet a whole text of the user's, of any length: they look at a bounded part of it from each position.
+BOUNDED = {
+    "instrumentation.tracer": ("_SESSION", "_QUERY"),
+    "instrumentation.drivers.snowflake.connector": ("_OWN_UPLOAD", "_BOUND_NAME"),
+    "sql.scanner": ("DOLLAR_TAG",),
+    "sql.templates": ("_NUMBERED",),
+    "sql.redaction.sanitise": ("_FIRST_WORD",),
+}
+
+
+def test_patterns_over_a_whole_text_have_a_bounded_length() -> None:
+    for module, names in BOUNDED.items():
+        found = patterns(importlib.import_module(f"prefect_lineage_events.{module}"))
+        assert set(names) <= set(found)
+        for name in names:
+            assert parser.parse(found[name].pattern, found[name].flags).getwidth()[1] < 10_000, f"{module}.{name}"
+    assert set(patterns(importlib.import_module("prefect_lineage_events.instrumentation.tracer"))) == {
+        *BOUNDED["instrumentation.tracer"]
+    }
+
+
+def test_no_pattern_of_the_users_thread_begins_with_an_unbounded_repetition() -> None:
+    """A megabyte of blanks before nothing is looked at once, and not given back blank by blank."""
+    short = {"prefect_lineage_events.instrumentation.rowcount"}  # texts of at most 5,000 characters
+    for module in modules():
+        if not module.__name__.startswith("prefect_lineage_events.instrumentation.") or module.__name__ in short:
+            continue
+        for name, pattern in patterns(module).items():
+            operation, value = parser.parse(pattern.pattern, pattern.flags)[0]
+            is_repetition = operation in (sre.MAX_REPEAT, sre.MIN_REPEAT)
+            assert not is_repetition or value[1] <= MOST_BOUNDED, f"{module.__name__}.{name}"

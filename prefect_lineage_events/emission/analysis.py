@@ -23,7 +23,7 @@ from prefect_lineage_events.sql.model import Statement, TableRef
 from prefect_lineage_events.sql.redaction.shown_names import without_values_of_text
 
 # A statement that tells of another, and a data-modifying WITH query.
-_PLAN = re.compile(r"\s*(?:EXPLAIN|PROFILE|DESCRIBE|DESC)\b", re.IGNORECASE)
+_PLAN = re.compile(r"(?=(\s*))\1(?:EXPLAIN|PROFILE|DESCRIBE|DESC)\b", re.IGNORECASE)
 _WRITES_INSIDE = re.compile(r"\bAS (?:NOT )?(?:MATERIALIZED )?\( ?(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 _MAX_REASON = 300
 

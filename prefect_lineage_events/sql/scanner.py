@@ -20,11 +20,11 @@ Kind = Literal["text", "name", "comment", "dollar", "stop"]
 
 MOST_STEPS = 300_000  # openings of quotes, comments and brackets: about half a second
 _WINDOW = 65_536  # characters that one search for the next opening looks at
-_TAG = re.compile(r"\$\w{0,128}\$")
+DOLLAR_TAG = re.compile(r"\$\w{0,128}\$")
 _BLANK = re.compile(r"\S")
 _BRACKETS = {"[": "]", "{": "}", "(": ")", "<": ">"}
 _CONTROL = re.compile(r"[\s\x00-\x1f\x7f]")
-_MOST_UNCLOSED_TAGS = 100
+_MOST_UNCLOSEDDOLLAR_TAGS = 100
 
 
 class Span(NamedTuple):
@@ -219,9 +219,9 @@ class Scanner:
         following = text[at + 1 : at + 2]
         if following != "$" and not _is_word(following):
             return None
-        if self._unclosed_tags >= _MOST_UNCLOSED_TAGS or (at and (_is_word(text[at - 1]) or text[at - 1] == "$")):
+        if self._unclosed_tags >= _MOST_UNCLOSEDDOLLAR_TAGS or (at and (_is_word(text[at - 1]) or text[at - 1] == "$")):
             return None
-        tag = _TAG.match(text, at)
+        tag = DOLLAR_TAG.match(text, at)
         if tag is None:
             return None
         end = text.find(tag[0], tag.end())

@@ -15,13 +15,12 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from prefect_lineage_events.sql.lexer import lexis
 from prefect_lineage_events.sql.packed_tokens import Tokens, empty_like
-from prefect_lineage_events.sql.scanner import Scanner
+from prefect_lineage_events.sql.scanner import DOLLAR_TAG, Scanner
 
 FILLER = "\ue000"
 _TRIGGERS = ("{{", "{%", "${", "&{", "<%", "://")
-_TAG = re.compile(r"\$\w*\$")
 # Of `$1,$2` sqlglot takes `$1,$` for a dollar quote's tag, in the dialects that have tags.
-_NUMBERED = re.compile(r"\$\w+(?![\w$])")
+_NUMBERED = re.compile(r"\$\w{1,128}(?![\w$])")
 _CONFIG = re.compile(r"\{\{-?\s*config\s*\(")
 _CLOSING = {"{{": "}}", "{%": "%}", "<%": "%>", "${": "}", "&{": "}"}
 _BRACES = re.compile(r"[{}]")
@@ -73,7 +72,7 @@ def mask(text: str, dialect: str, most: int) -> tuple[str, tuple[Mask, ...]]:
         return text, ()
     known_quotes = lexis(dialect).dollar_quotes
     has_binds = "$" in known_quotes and "$" in text and _NUMBERED.search(text) is not None
-    has_tags = "$" in text and _TAG.search(text) is not None
+    has_tags = "$" in text and DOLLAR_TAG.search(text) is not None
     if not has_binds and not has_tags and not any(trigger in text for trigger in _TRIGGERS):
         return text, ()
     masks: list[Mask] = []

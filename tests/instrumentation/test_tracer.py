@@ -87,7 +87,13 @@ def test_a_transaction_is_noted_from_its_first_statement_to_its_end(
 
 @pytest.mark.parametrize(
     "sql",
-    ["USE DATABASE x", "set search_path = a", "CREATE TEMP TABLE t (i int)", "create or replace temporary table t"],
+    [
+        "USE DATABASE x",
+        "set search_path = a",
+        "CREATE TEMP TABLE t (i int)",
+        "create or replace temporary table t",
+        f"{' ' * 5_000}SELECT 1",
+    ],
 )
 def test_what_moves_the_session_is_noted_outside_runs_too(
     noted: list[Note], traced: ConnectionTracer, sql: str

@@ -75,7 +75,7 @@ _KEYWORDS = word_set(
 )
 _SAFE_BEFORE = frozenset("([,.=<>+-*/%:;")
 _SAFE_AFTER = frozenset(")],.=<>+-*/%:;")
-_FIRST_WORD = re.compile(r"[\s(]*([A-Za-z]+)(?![\w$@.:/])")
+_FIRST_WORD = re.compile(r"[\s(]{0,200}([A-Za-z]{1,20})(?![\w$@.:/])")
 # What would read as a comment, a quoted text, or a client's command: the tokenizer and who runs this text disagree on
 # it, so that nothing in it is sure.
 _DOUBTFUL = re.compile(r"--|/\*|\*/|\A\\|(?<![\w$])\$\w*\$|\$(?=\s|\Z)|\{[{%#]|[$&]\{(?![A-Za-z_][\w.]*\})")

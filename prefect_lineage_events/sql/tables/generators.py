@@ -19,7 +19,7 @@ _GENERATORS = word_set(
     sql_keywords string_split openjson openxml numbers numbers_mt zeros zeros_mt values generaterandom
     generateseries null view viewifpermitted viewexplain format fuzzjson fuzzquery primes sequence split flatten
     flatten_table generator split_to_table strtok_split_to_table table lateral only rows arrayjoin hop tumble
-    session cumulate mapitems mapkeys mapvalues carray csv icu_calendar_names exclude_columns predict infer_schema nodes
+    session cumulate mapitems mapkeys mapvalues carray csv icu_calendar_names exclude_columns infer_schema nodes
     glob sniff_csv string_to_rows generate_date_array generate_timestamp_array generate_array"""
 )
 # Functions of the store about itself, and of its packages of utilities.

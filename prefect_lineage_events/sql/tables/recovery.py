@@ -216,7 +216,7 @@ class _Scan(Changes):
             self.builder.read(named.table)
         elif name == "semantic_view":  # docs.snowflake.com/en/sql-reference/constructs/semantic_view
             self.builder.read(read_name(words, end + 1, self.builder.context).table)
-        elif not is_generator(name):
+        elif not (is_generator(name) or (name == "predict" and len(parts) == 1 and self.dialect in BATCHED)):
             self.builder.doubt("partial", UNKNOWN_FUNCTION)
         return end
 
@@ -266,10 +266,9 @@ class _Scan(Changes):
             frame.expects = True
         elif word == "TABLE" and frame.function and words.word(at + 1) == "(":
             self._argument(at + 2, words.close(at + 1))
-        elif word == "DATA" and words.word(at + 1) == "=" and self.dialect in BATCHED and words.word(at + 3) == ".":
-            named = read_name(words, at + 2, self.builder.context)  # PREDICT(MODEL = @m, DATA = dbo.t AS d)
-            self.builder.read(named.table)
-            return max(named.end, at + 1), False
+        elif word == "DATA" and frame.function == "PREDICT" and words.word(at + 1) == "=" and self.dialect in BATCHED:
+            frame.expects = True  # PREDICT(MODEL = @m, DATA = dbo.t AS d)
+            return at + 2, False
         elif word == "RETURNING":
             frame.returns = True
             self._ends_list(frame)

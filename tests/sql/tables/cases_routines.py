@@ -129,6 +129,9 @@ ORACLE: Cases = {
 TSQL: Cases = {
     "predictions": [
         Case("the rows of PREDICT", "select p.* from predict(model = @m, data = dbo.t as d) with (x float) as p", "dbo.t", confidence="recovered"),
+        Case("PREDICT of a CTE", "with d as (select * from dbo.t) select p.* from predict(model = @m, data = d as x) with (x float) as p", "dbo.t", confidence="recovered"),
+        Case("PREDICT of one name, with a queried model", "select p.* from predict(model = (select m from dbo.models), data = t as d) with (x float) as p", "dbo.models t", confidence="recovered"),
+        Case("a function PREDICT of the user's", "select * from dbo.predict(1)", "", confidence="partial"),
     ],
     "queries": [
         Case("APPLY of a table", "select * from a outer apply b cross apply dbo.c as x", "a b dbo.c"),

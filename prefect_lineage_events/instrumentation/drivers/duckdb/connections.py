@@ -35,8 +35,8 @@ from prefect_lineage_events.stores import Store
 _PATH = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
 _TABLE = "SELECT 1 FROM information_schema.tables WHERE lower(table_name) = lower(?)"
 # What can stand in a statement as it is, and what only in parentheses. A relation of anything else is a result.
-_QUERY = re.compile(r"[\s(]*(?:WITH|SELECT|FROM|VALUES)\b", re.IGNORECASE)
-_GIVES_ROWS = re.compile(r"\s*(?:TABLE|PIVOT|UNPIVOT|SUMMARIZE|DESCRIBE|SHOW)\b", re.IGNORECASE)
+_QUERY = re.compile(r"(?=([\s(]*))\1(?:WITH|SELECT|FROM|VALUES)\b", re.IGNORECASE)
+_GIVES_ROWS = re.compile(r"(?=(\s*))\1(?:TABLE|PIVOT|UNPIVOT|SUMMARIZE|DESCRIBE|SHOW)\b", re.IGNORECASE)
 # The result of a statement that changes data or settings is one row: how many it changed, or that it did.
 _STATUS_COLUMNS = frozenset({"Count", "Success"})
 

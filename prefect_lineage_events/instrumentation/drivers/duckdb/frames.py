@@ -24,6 +24,7 @@ _ITEM = re.compile(
     r'(?P<name>"[A-Za-z_]\w*"|[A-Za-z_]\w*)\b(?!\s*[.(])(?=(?P<following>\s+\w+)?)(?P<alias>(?:\s+AS)?\s+\w+)?(?P<next>\s*,\s*)?',
     re.IGNORECASE,
 )
+_CTE = re.compile(r"\b(\w+)\s+AS\s+(?:(?:NOT\s+)?MATERIALIZED\s+)?\(", re.IGNORECASE)
 # Words that may follow a table's name and are no alias of it.
 _CLAUSES = re.compile(
     r"where|join|left|right|full|inner|outer|cross|natural|asof|positional|semi|anti|on|using|group|having|order|limit"
@@ -66,10 +67,15 @@ def named(sql: str, stands_for: Callable[[str], str | None]) -> str:
     """The statement with the names that are Python's replaced by what they stand for; None leaves a name as it is."""
     parts: list[str] = []
     end = 0
+    ctes: set[str] | None = None  # looked for once, and only where a name stands for something
     for item in _items(sql):
         name = item["name"].strip('"')
         meant = stands_for(name)
-        if meant is None or re.search(rf"\b{name}\s+AS\s+(?:(?:NOT\s+)?MATERIALIZED\s+)?\(", sql, re.IGNORECASE):
+        if meant is None:
+            continue
+        if ctes is None:
+            ctes = {cte.lower() for cte in _CTE.findall(sql)}
+        if name.lower() in ctes:
             continue
         has_alias = item["following"] and not _CLAUSES.fullmatch(item["following"].strip())
         if has_alias and meant == SCAN:

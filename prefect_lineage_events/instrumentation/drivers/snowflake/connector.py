@@ -85,12 +85,12 @@ def text(operation: Any, parameters: Any, cursor: Any) -> str:
     return _PIECES.sub(filled, sql)
 
 
-_OWN_UPLOAD = re.compile(r"\s*PUT\s.*(?:SNOWPARK_TEMP|__WRITE_PANDAS)_STAGE_", re.IGNORECASE | re.DOTALL)
-_BOUND_NAME = re.compile(r"identifier\s*\(\s*(?:\?|%s)\s*\)", re.IGNORECASE)
+_OWN_UPLOAD = re.compile(r"\s{0,99}PUT\s.{0,5000}?(?:SNOWPARK_TEMP|__WRITE_PANDAS)_STAGE_", re.IGNORECASE | re.DOTALL)
+_BOUND_NAME = re.compile(r"identifier\s{0,99}\(\s{0,99}(?:\?|%s)\s{0,99}\)", re.IGNORECASE)
 # Literals, quoted names and comments, in which a placeholder is none; and placeholders, alone or as a name.
 _PIECES = re.compile(
     r"""'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z) | "[^"]*(?:"|\Z) | --[^\n]* | /\*.*?(?:\*/|\Z)
-      | (?P<placeholder> (?P<name> identifier \s* \( \s* (?:\?|%s) \s* \) ) | \? | %s )""",
+      | (?P<placeholder> (?P<name> identifier \s{0,99} \( \s{0,99} (?:\?|%s) \s{0,99} \) ) | \? | %s )""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
 
