@@ -42,7 +42,7 @@ class SqlSession(Protocol):
 
     def failed(self) -> SqlSession: ...  # pragma: no cover
 
-    def perhaps(self, after: Any) -> SqlSession: ...  # pragma: no cover
+    def after_partial_run(self, after: Any) -> SqlSession: ...  # pragma: no cover
 
     def ended(self) -> SqlSession: ...  # pragma: no cover
 

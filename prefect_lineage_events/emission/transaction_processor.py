@@ -117,7 +117,7 @@ class TransactionProcessor:
         session = state.session
         found = list(analyse(note.statement, state, self._values))
         undone = len(found) < 2 or (rules.one_text and not any(m.statement.control for m in found))
-        state.session = session if undone else session.perhaps(state.session)
+        state.session = session if undone else session.after_partial_run(state.session)
         first = next((c for m in found if (c := _ending(m)) is not None), None)
         if len(found) > 1 and first is not None:
             self._broken_off(found, first, state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prefect_lineage_events.sql.model import Statement
-from prefect_lineage_events.sql.session import fresh_answer
+from prefect_lineage_events.sql.session import analyze_in_new_session
 
 
 def analyze(
@@ -24,4 +24,4 @@ def analyze(
     `schemas` maps a table's dotted name to its columns and types, and lets `*` be expanded. Without `columns`, no
     column edges are computed. Pure and thread-safe; never raises, whatever the text.
     """
-    return fresh_answer(sql, dialect, database, schema, columns=columns, schemas=schemas)
+    return analyze_in_new_session(sql, dialect, database, schema, columns=columns, schemas=schemas)

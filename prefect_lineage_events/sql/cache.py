@@ -85,7 +85,7 @@ class BoundedCache(Generic[Value]):
             self._met.popitem(last=False)
 
 
-def weight_of(statements: Iterable[Statement]) -> int:
+def estimated_bytes(statements: Iterable[Statement]) -> int:
     """About how many bytes the statements hold."""
     weight = 0
     for s in statements:

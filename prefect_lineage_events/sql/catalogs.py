@@ -140,7 +140,7 @@ _QUALIFIED: Mapping[str, tuple[_Rule, ...]] = {
 _CATALOG_FIRST = frozenset({"postgres", "greenplum", "materialize", "risingwave", "redshift", "tsql"})
 
 
-def is_written_catalog(parts: Sequence[str], dialect: str, *, is_made: bool) -> bool:
+def is_catalog_name(parts: Sequence[str], dialect: str, *, is_made: bool) -> bool:
     """Is it a table of the catalog by a name as it is written, before a default schema completes it? `is_made`: the
     session has made a table of the name.
 

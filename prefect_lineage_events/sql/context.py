@@ -46,17 +46,17 @@ _SELECT_INTO_MAKES_A_TABLE = frozenset(
 )
 
 
-class OwnNames(dict[str, Mapping[str, str]]):
+class FoldedNames(dict[str, Mapping[str, str]]):
     """Columns by the names of tables as a session writes them down: in the store's own case.
 
     So nobody has to look for another spelling of a name that is not there, which costs a look at each of them.
     """
 
 
-_NOTHING: Mapping[str, Mapping[str, str]] = OwnNames()
+_NOTHING: Mapping[str, Mapping[str, str]] = FoldedNames()
 _MOST_EFFORT = 120_000  # tokens: with what is done before, about a second
 _MOST_SHORT = 1_000  # statements that count however long the text is: COMMIT and the like
-EACH = 25  # what a statement costs beside its tokens
+STATEMENT_COST = 25  # what a statement costs beside its tokens
 
 
 class Effort:
@@ -68,15 +68,15 @@ class Effort:
         self.left = _MOST_EFFORT
         self.short = _MOST_SHORT
 
-    def takes(self, size: int) -> bool:
+    def take(self, size: int) -> bool:
         """Whether there is enough left for a statement of this size, which then is taken."""
         if self.left <= size:
             self.left = 0
             return False
-        self.left -= size + EACH
+        self.left -= size + STATEMENT_COST
         return True
 
-    def takes_one(self) -> bool:
+    def take_short(self) -> bool:
         """Whether one more short statement may be read when nothing is left."""
         self.short -= 1
         return self.short >= 0
@@ -124,12 +124,12 @@ class Context:
         return table.parts in self.made
 
     @property
-    def of_new_tables(self) -> Context:
+    def for_new_tables(self) -> Context:
         """The context for the name of a table that is made: it is not looked for."""
         return replace(self, is_new=True, search_path=self.search_path and self.search_path.first)
 
     @property
-    def of_gone_tables(self) -> Context:
+    def for_dropped_tables(self) -> Context:
         """The context of a statement after which the tables that it names may be gone."""
         return self if self.search_path is None else replace(self, search_path=self.search_path.without_asking())
 

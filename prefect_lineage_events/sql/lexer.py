@@ -16,7 +16,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from sqlglot.tokens import Tokenizer
 
 from prefect_lineage_events.sql.chunks import CHUNK, chunks
-from prefect_lineage_events.sql.packed_tokens import MOST_OBJECTS, PackedTokens, Tokens
+from prefect_lineage_events.sql.packed_tokens import MAX_OBJECTS, PackedTokens, Tokens
 
 # Dialects whose procedure bodies run to the end of the batch, and whose scripts are cut by lines of `GO`
 # (https://learn.microsoft.com/sql/t-sql/language-elements/sql-server-utilities-statements-go).
@@ -30,21 +30,21 @@ STAGED = frozenset({"snowflake"})
 
 
 @dataclass(frozen=True, slots=True)
-class Lexis:
+class LexicalRules:
     """One dialect's words. `dollar_quotes` are those the tokenizer knows: `$` with any tag, `$$` without."""
 
     tokenizer: type[Tokenizer]
     dollar_quotes: frozenset[str]
 
 
-MOST_TOKENS = 50_000  # of one text
+MAX_TOKENS = 50_000  # of one text
 # Athena's tokenizer asks the first words which of two languages a statement is in, and the rest of it is in the same.
 _ATHENA = ("athena", "hive", "trino")
 FIRST_WORDS_COUNT = frozenset({_ATHENA[0]})
 _local = threading.local()
 
 
-def tokenize(text: str, dialect: str, most: int = MOST_TOKENS) -> tuple[Tokens | None, int]:
+def tokenize(text: str, dialect: str, most: int = MAX_TOKENS) -> tuple[Tokens | None, int]:
     """The tokens of a text, and how far it was read; no tokens when it has none that the dialect knows (an open quote).
 
     A command's tail is tokenised like everything else: sqlglot keeps that of SHOW, EXECUTE and the like as one
@@ -68,7 +68,7 @@ def tokenize(text: str, dialect: str, most: int = MOST_TOKENS) -> tuple[Tokens |
             is_hive = bool(found) and found[0].token_type is TokenType.HIVE_TOKEN_STREAM
             dialect = _ATHENA[1] if is_hive else _ATHENA[2]
             found = _without_mark(found) or []
-        if isinstance(tokens, list) and len(tokens) + len(found) > MOST_OBJECTS:
+        if isinstance(tokens, list) and len(tokens) + len(found) > MAX_OBJECTS:
             tokens = PackedTokens(tokens)
         tokens.extend(found)
         del found  # the tokens of two chunks would be twice as many objects
@@ -84,7 +84,7 @@ def _tokens(text: str, dialect: str) -> list[Token] | None:
     tokenizer = tokenizers.get(dialect)
     if tokenizer is None:
         # a tokenizer holds the text it is at, so each thread has its own
-        tokenizer = tokenizers[dialect] = lexis(dialect).tokenizer(known(dialect))
+        tokenizer = tokenizers[dialect] = lexical_rules(dialect).tokenizer(known(dialect))
     try:
         tokens: list[Token] = tokenizer.tokenize(text)
     except SqlglotError:
@@ -134,8 +134,8 @@ def known(dialect: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def lexis(dialect: str) -> Lexis:
+def lexical_rules(dialect: str) -> LexicalRules:
     """The words of a dialect; the generic ones for a name that sqlglot does not know."""
     base: type[Tokenizer] = Dialect.get_or_raise(known(dialect)).tokenizer_class
     plain = type(f"Plain{base.__name__}", (base,), {"COMMANDS": set()})
-    return Lexis(tokenizer=plain, dollar_quotes=frozenset({"$", "$$"} & base._FORMAT_STRINGS.keys()))
+    return LexicalRules(tokenizer=plain, dollar_quotes=frozenset({"$", "$$"} & base._FORMAT_STRINGS.keys()))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql.attach import UNKNOWN
-from prefect_lineage_events.sql.catalogs import is_catalog, is_written_catalog
+from prefect_lineage_events.sql.catalogs import is_catalog, is_catalog_name
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.identifiers import (
     LOCAL_PARTS,
@@ -200,7 +200,7 @@ def _is_of_the_catalog(folded: Sequence[str], context: Context) -> bool:
     if context.is_new:
         return False
     is_made = bool(context.made) and complete(folded, context) in context.made
-    return is_written_catalog(folded, context.dialect, is_made=is_made)
+    return is_catalog_name(folded, context.dialect, is_made=is_made)
 
 
 def _is_attached_table(name: str, context: Context) -> bool:

@@ -14,7 +14,7 @@ from typing import overload
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-MOST_OBJECTS = 2_000  # tokens that are kept as objects: beyond, they are packed
+MAX_OBJECTS = 2_000  # tokens that are kept as objects: beyond, they are packed
 _NO_COMMENTS: list[str] = []  # of all tokens that have none: one list each would be as many objects
 
 
@@ -65,7 +65,7 @@ class PackedTokens(Sequence[Token]):
             part._ends = array("q", [position - offset for position in part._ends])
         if self._hints:
             part._hints = {at - start: comments for at, comments in self._hints.items() if start <= at < end}
-        return part if end - start > MOST_OBJECTS else list(part)
+        return part if end - start > MAX_OBJECTS else list(part)
 
     def __len__(self) -> int:
         return len(self._kinds)

@@ -44,7 +44,7 @@ _QUOTES = ("'", '"', "`")  # an odd one is within another kind of quotes, or the
 _CALLS_NAME_PLACES = frozenset({"clickhouse"})  # s3(bucket, url = '...')
 
 
-def pattern_of(text: str, dialect: str) -> str | None:
+def parameterised_text(text: str, dialect: str) -> str | None:
     """The text with its mere values replaced; equal for texts that say the same of tables and columns.
 
     None where there is nothing to replace, or where it is not sure what a literal means.

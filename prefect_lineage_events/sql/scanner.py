@@ -18,7 +18,7 @@ from sqlglot.dialects.dialect import Dialect
 
 Kind = Literal["text", "name", "comment", "dollar", "stop"]
 
-MOST_STEPS = 300_000  # openings of quotes, comments and brackets: about half a second
+MAX_STEPS = 300_000  # openings of quotes, comments and brackets: about half a second
 _WINDOW = 65_536  # characters that one search for the next opening looks at
 DOLLAR_TAG = re.compile(r"\$\w{0,128}\$")
 _BLANK = re.compile(r"\S")
@@ -45,7 +45,7 @@ class _Quote:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lexis:
+class _ScannerRules:
     quotes: dict[str, tuple[_Quote, ...]]  # by the first character, the longest opening first
     lines: tuple[str, ...]  # openings of comments that end with their line
     dash_needs_blank: bool
@@ -70,7 +70,7 @@ class Scanner:
         dialect: str,
         stops: str = "",
         delimiter: str = "",
-        steps: int = MOST_STEPS,
+        steps: int = MAX_STEPS,
         *,
         runs: bool = False,
     ) -> None:
@@ -90,7 +90,7 @@ class Scanner:
 
         A delimiter counts more than a quote or a comment that begins as it does.
         """
-        self._lexis, self._starts, self._run = _of_dialect(self._dialect, stops + self._delimiter[:1])
+        self._rules, self._starts, self._run = _of_dialect(self._dialect, stops + self._delimiter[:1])
         self._stops = stops
 
     def __iter__(self) -> Iterator[Span]:
@@ -114,7 +114,7 @@ class Scanner:
             if self._delimiter and text.startswith(self._delimiter, at):
                 self.position = at + len(self._delimiter)
                 return Span("stop", at, self.position)
-            span = self._span(at, char) if char in self._lexis.openings else None
+            span = self._span(at, char) if char in self._rules.openings else None
             if span is not None:
                 self.position = span.end
                 if self._runs and span.kind == "text" and self._run is not None:
@@ -134,13 +134,13 @@ class Scanner:
 
     def comment_end(self, start: int) -> int:
         """The end of the comment that starts here; `start` itself where none does."""
-        text, lexis = self.text, self._lexis
+        text, rules = self.text, self._rules
         if text.startswith("/*", start):
             return self._block_end(start + 2)
-        for opening in lexis.lines:
+        for opening in rules.lines:
             if text.startswith(opening, start):
                 after = start + len(opening)
-                if opening == "--" and lexis.dash_needs_blank and after < len(text) and not _CONTROL.match(text, after):
+                if opening == "--" and rules.dash_needs_blank and after < len(text) and not _CONTROL.match(text, after):
                     continue
                 ends = [end for sign in "\r\n" if (end := text.find(sign, after, self._line_end(after) + 1)) >= 0]
                 return min(ends, default=len(text))
@@ -154,13 +154,13 @@ class Scanner:
         text = self.text
         if char == "$":
             return self._dollar(at)
-        for quote in self._lexis.quotes.get(char, ()):
+        for quote in self._rules.quotes.get(char, ()):
             if quote.opening in self._unclosed or not text.startswith(quote.opening, at):
                 continue
             end, size = self._quote_end(at, quote)
             if end >= 0:
                 return Span(quote.kind, at, end, size)
-        if text[at : at + 2] not in self._lexis.comments and char not in self._lexis.comments:
+        if text[at : at + 2] not in self._rules.comments and char not in self._rules.comments:
             return None
         end = self.comment_end(at)
         return Span("comment", at, end) if end > at else None
@@ -169,7 +169,7 @@ class Scanner:
         """The end of the quote that opens at `at`, and how many characters close it; -1 where it never ends."""
         text, closing, start = self.text, quote.closing, at + len(quote.opening)
         prefix = text[at - 1 : at] if at and not _is_word(text[at - 2 : at - 1]) else ""
-        if prefix in ("q", "Q") and self._lexis.has_q_quotes and start < len(text):
+        if prefix in ("q", "Q") and self._rules.has_q_quotes and start < len(text):
             end = self._q_quote_end(_BRACKETS.get(text[start], text[start]) + "'", start + 1)
             if end >= 0:
                 return end, 2
@@ -204,7 +204,7 @@ class Scanner:
     def _block_end(self, start: int) -> int:
         text, depth, end = self.text, 1, self.text.find("*/", start)
         while end >= 0:
-            opened = text.find("/*", start, end) if self._lexis.nested else -1
+            opened = text.find("/*", start, end) if self._rules.nested else -1
             if opened >= 0:
                 depth, start = depth + 1, opened + 2
                 continue
@@ -258,7 +258,7 @@ def _inner(closing: str, escapes: bool) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=128)
-def _of_dialect(dialect: str, stops: str) -> tuple[_Lexis, re.Pattern[str], re.Pattern[str] | None]:
+def _of_dialect(dialect: str, stops: str) -> tuple[_ScannerRules, re.Pattern[str], re.Pattern[str] | None]:
     base = Dialect.get_or_raise(dialect if Dialect.get(dialect) else "").tokenizer_class
     escapes = "\\" in base._STRING_ESCAPES
     texts = [_Quote(start, end, escapes, "text") for start, end in base._QUOTES.items()]
@@ -268,7 +268,7 @@ def _of_dialect(dialect: str, stops: str) -> tuple[_Lexis, re.Pattern[str], re.P
         quotes[quote.opening[0]] = (*quotes.get(quote.opening[0], ()), quote)
     lines = tuple(start for start, end in base._COMMENTS.items() if end is None)
     openings = frozenset({*quotes, *(line[0] for line in lines), "/", "$"})
-    words = _Lexis(
+    words = _ScannerRules(
         quotes=quotes,
         lines=lines,
         dash_needs_blank=base.DASH_COMMENT_REQUIRES_BOUNDARY,

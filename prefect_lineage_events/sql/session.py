@@ -1,6 +1,6 @@
 """The state that belongs to a connection, as a value: each statement turns it into the next one.
 
-A statement that failed changes nothing; a text that broke off leaves in doubt what it changes (`perhaps`).
+A statement that failed changes nothing; a text that broke off leaves in doubt what it changes (`after_partial_run`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from functools import lru_cache
 
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.attach import attached_by
-from prefect_lineage_events.sql.cache import BoundedCache, weight_of
+from prefect_lineage_events.sql.cache import BoundedCache, estimated_bytes
 from prefect_lineage_events.sql.context import Context, Effort
 from prefect_lineage_events.sql.model import Control, Statement, TableRef
-from prefect_lineage_events.sql.parameterised import pattern_of
+from prefect_lineage_events.sql.parameterised import parameterised_text
 from prefect_lineage_events.sql.search_path import SearchPath, StoreSchemas, schemas_in_order
 from prefect_lineage_events.sql.session_settings import SETTINGS, SessionSettings
 from prefect_lineage_events.sql.session_state import Columns, State
@@ -28,7 +28,7 @@ from prefect_lineage_events.sql.transactions.rules import transaction_rules
 _SHORT = 8  # tokens: COMMIT and the like cost next to nothing
 _SMALL = 200  # tokens
 _FRESH = State()
-_ANSWERS: BoundedCache[tuple[Statement, ...]] = BoundedCache(2_000, 16_000_000)
+_CACHE: BoundedCache[tuple[Statement, ...]] = BoundedCache(2_000, 16_000_000)
 _COMMIT = Control("commit")
 
 
@@ -88,27 +88,27 @@ class Session:
         if schemas:
             return self._analyze(sql, columns, schemas, in_transaction)
         key = self._key(sql, columns)
-        known = _ANSWERS.get(key)
+        known = _CACHE.get(key)
         if known is not None:
             return known, self.after(*known, in_transaction=in_transaction)
-        return self.first_answer(sql, key, columns, in_transaction)
+        return self.analyze_uncached(sql, key, columns, in_transaction)
 
-    def first_answer(
+    def analyze_uncached(
         self, sql: str, key: Hashable, columns: bool, in_transaction: bool = False, *, is_last: bool = False
     ) -> tuple[tuple[Statement, ...], Session]:
         """The answer of `analyze` to a text that the cache does not hold under this key. `is_last`: the session ends
         with the text, so that what its last statement leaves is not asked for."""
-        pattern = pattern_of(sql, self.dialect)
-        if pattern is not None and (known := _ANSWERS.get(self._key(pattern, columns))) is not None:
+        pattern = parameterised_text(sql, self.dialect)
+        if pattern is not None and (known := _CACHE.get(self._key(pattern, columns))) is not None:
             return known, self.after(*known, in_transaction=in_transaction)
         statements, session = self._analyze(sql, columns, {}, in_transaction, is_last)
         if self._may_be_kept(sql, statements, session):
-            weight = len(sql) + weight_of(statements) + 100 * len(self.state.columns)
-            _ANSWERS.put(key, statements, weight)
+            weight = len(sql) + estimated_bytes(statements) + 100 * len(self.state.columns)
+            _CACHE.put(key, statements, weight)
             if pattern is not None and all(
                 s.confidence == "exact" and not s.session and not s.control for s in statements
             ):
-                _ANSWERS.put(self._key(pattern, columns), statements, weight)
+                _CACHE.put(self._key(pattern, columns), statements, weight)
         return statements, session
 
     def _key(self, sql: str, columns: bool) -> Hashable:
@@ -165,9 +165,9 @@ class Session:
         """The session when a statement has failed its transaction."""
         return replace(self, nesting=self.nesting.with_failure(True))
 
-    def perhaps(self, after: Session) -> Session:
+    def after_partial_run(self, after: Session) -> Session:
         """The session after a text of which a part may have run; `after` is what all of it would have left."""
-        session = replace(self, state=self.state.perhaps(after.state), last_query=None)
+        session = replace(self, state=self.state.after_partial_run(after.state), last_query=None)
         before, then = self.settings, after.settings
         if before == then:
             return session
@@ -338,7 +338,7 @@ class _Script:
         found = self._known.get(text)
         if found is not None and not piece.lost:
             return found
-        if not (self._effort.takes(size) or (_is_control(piece) and self._effort.takes_one())):
+        if not (self._effort.take(size) or (_is_control(piece) and self._effort.take_short())):
             said, self._said = self._said, True
             return () if said else (Statement("misc", confidence="partial", reason=UNREAD),)
         found = analyze_piece(piece, session.context(self._columns, self._schemas, self._locals), self._effort)
@@ -358,7 +358,7 @@ class _Script:
         met = (session.database, session.schema, lost, path, session.state, self._locals)
         if met != self._met:
             self._met, self._known = met, {}
-        return pattern_of(piece.text, session.dialect) or piece.text
+        return parameterised_text(piece.text, session.dialect) or piece.text
 
 
 def _is_control(piece: Piece) -> bool:
@@ -371,7 +371,7 @@ def _uses_last_query(text: str) -> bool:
     return "->>" in text or "last_query_id" in text.lower()
 
 
-def fresh_answer(
+def analyze_in_new_session(
     sql: str,
     dialect: str,
     database: str | None,
@@ -384,10 +384,10 @@ def fresh_answer(
     if schemas:
         return _fresh(dialect, database, schema).analyze(sql, columns=columns, schemas=schemas)[0]
     key = (sql, dialect, database, schema, columns, _FRESH)
-    known = _ANSWERS.get(key)
+    known = _CACHE.get(key)
     if known is not None:
         return known
-    return _fresh(dialect, database, schema).first_answer(sql, key, columns, is_last=True)[0]
+    return _fresh(dialect, database, schema).analyze_uncached(sql, key, columns, is_last=True)[0]
 
 
 @lru_cache(maxsize=64)

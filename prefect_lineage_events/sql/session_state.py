@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from prefect_lineage_events.sql.attach import Attached
-from prefect_lineage_events.sql.context import Context, OwnNames
+from prefect_lineage_events.sql.context import Context, FoldedNames
 from prefect_lineage_events.sql.model import Statement, TableRef
 from prefect_lineage_events.sql.transactions.rules import TransactionRules
 
@@ -30,7 +30,7 @@ class State:
     Values and paths are the user's own, so no repr shows them.
     """
 
-    columns: Mapping[str, Columns] = field(default_factory=OwnNames)
+    columns: Mapping[str, Columns] = field(default_factory=FoldedNames)
     temporary: frozenset[Parts] = frozenset()
     variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     attached: Mapping[str, Attached] = field(default_factory=lambda: MappingProxyType({}), repr=False)
@@ -44,7 +44,7 @@ class State:
         made = [(name, value) for name, value in statement.session if name in _OF_STATE or name[0] == "$"]
         if statement.effect not in _CHANGES_STATE and not made:
             return self
-        columns, temporary = OwnNames(self.columns), set(self.temporary)
+        columns, temporary = FoldedNames(self.columns), set(self.temporary)
         if statement.effect == "drop":
             _forget(statement.outputs, columns, temporary)
         elif statement.effect == "alter":
@@ -81,7 +81,7 @@ class State:
         known = {known: text for known, text in {**self.variables, name[1:]: value}.items() if text}
         return replace(self, variables=known)
 
-    def perhaps(self, after: State) -> State:
+    def after_partial_run(self, after: State) -> State:
         """The state when only a part of what led to `after` may have happened."""
         if after is self:
             return self
@@ -100,7 +100,7 @@ class State:
         if not tables:
             return self
         gone = {TableRef(key, temporary=True).name for key in tables}
-        columns = OwnNames({name: found for name, found in self.columns.items() if name not in gone})
+        columns = FoldedNames({name: found for name, found in self.columns.items() if name not in gone})
         return replace(self, columns=columns, temporary=self.temporary - tables, ephemeral=self.ephemeral - tables)
 
     def rolled_back(self, earlier: State, rules: TransactionRules) -> State:

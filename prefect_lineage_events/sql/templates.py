@@ -13,7 +13,7 @@ from typing import Literal
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from prefect_lineage_events.sql.lexer import lexis
+from prefect_lineage_events.sql.lexer import lexical_rules
 from prefect_lineage_events.sql.packed_tokens import Tokens, empty_like
 from prefect_lineage_events.sql.scanner import DOLLAR_TAG, Scanner
 
@@ -70,7 +70,7 @@ def mask(text: str, dialect: str, most: int) -> tuple[str, tuple[Mask, ...]]:
     """
     if "{" not in text and "$" not in text and "<%" not in text and "://" not in text:
         return text, ()
-    known_quotes = lexis(dialect).dollar_quotes
+    known_quotes = lexical_rules(dialect).dollar_quotes
     has_binds = "$" in known_quotes and "$" in text and _NUMBERED.search(text) is not None
     has_tags = "$" in text and DOLLAR_TAG.search(text) is not None
     if not has_binds and not has_tags and not any(trigger in text for trigger in _TRIGGERS):

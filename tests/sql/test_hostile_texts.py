@@ -13,7 +13,7 @@ import pytest
 
 from prefect_lineage_events.openlineage.errors import sanitised
 from prefect_lineage_events.sql import analyze, explain
-from prefect_lineage_events.sql.parameterised import pattern_of
+from prefect_lineage_events.sql.parameterised import parameterised_text
 from prefect_lineage_events.sql.splitting.statements import sanitise
 from tests.sql.hostile_texts import HOSTILE, Hostile
 
@@ -36,7 +36,7 @@ def seconds(text: str, dialect: str) -> float:
     gc.disable()
     try:
         before = time.thread_time()
-        pattern_of(text, dialect)
+        parameterised_text(text, dialect)
         analyze(text, dialect=dialect, database="d", schema="s")
         sanitised(text)
         return time.thread_time() - before

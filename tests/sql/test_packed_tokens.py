@@ -10,14 +10,14 @@ from sqlglot.expressions import Expr
 from sqlglot.tokenizer_core import Token
 
 from prefect_lineage_events.sql import analyze
-from prefect_lineage_events.sql.lexer import lexis, tokenize
-from prefect_lineage_events.sql.packed_tokens import MOST_OBJECTS, PackedTokens, copy_of, empty_like
+from prefect_lineage_events.sql.lexer import lexical_rules, tokenize
+from prefect_lineage_events.sql.packed_tokens import MAX_OBJECTS, PackedTokens, copy_of, empty_like
 
 TEXT = "select /*+ broadcast(b) */ a, \"x y\"\nfrom b where c = 'it''s' -- no hint\n and d in (1, 2);"
 
 
 def tokens_of(text: str) -> list[Token]:
-    return lexis("spark").tokenizer("spark").tokenize(text)
+    return lexical_rules("spark").tokenizer("spark").tokenize(text)
 
 
 def fields(token: Token) -> tuple[object, ...]:
@@ -64,7 +64,7 @@ def test_the_last_token_can_be_removed_and_any_replaced() -> None:
 
 
 def test_a_copy_can_be_changed_alone() -> None:
-    packed = PackedTokens(tokens_of("a, " * MOST_OBJECTS))
+    packed = PackedTokens(tokens_of("a, " * MAX_OBJECTS))
     copy = copy_of(packed)
     copy.pop()
     assert len(copy) == len(packed) - 1

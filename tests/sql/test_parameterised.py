@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from prefect_lineage_events.sql.parameterised import NUMBER, TEXT, pattern_of
+from prefect_lineage_events.sql.parameterised import NUMBER, TEXT, parameterised_text
 from prefect_lineage_events.sql.session import Session
 from tests.sql.columns.cases_queries import QUERIES
 from tests.sql.columns.cases_statements import STATEMENTS
@@ -56,21 +56,21 @@ LEFT_ALONE = [
 
 @pytest.mark.parametrize(("one", "other"), ALIKE)
 def test_texts_that_differ_in_values_are_one(one: str, other: str) -> None:
-    assert pattern_of(one, "postgres") == pattern_of(other, "postgres") is not None
+    assert parameterised_text(one, "postgres") == parameterised_text(other, "postgres") is not None
 
 
 @pytest.mark.parametrize(("one", "other"), APART)
 def test_texts_that_say_different_things_are_two(one: str, other: str) -> None:
-    assert (pattern_of(one, "postgres") or one) != (pattern_of(other, "postgres") or other)
+    assert (parameterised_text(one, "postgres") or one) != (parameterised_text(other, "postgres") or other)
 
 
 @pytest.mark.parametrize("text", LEFT_ALONE)
 def test_a_text_that_could_mean_more_is_left_alone(text: str) -> None:
-    assert pattern_of(text, "postgres") is None
+    assert parameterised_text(text, "postgres") is None
 
 
 def test_calls_that_name_places_by_an_equals_sign_are_left_alone() -> None:
-    assert pattern_of("SELECT a FROM s3(bucket, url = 'x') WHERE b = 1", "clickhouse") is None
+    assert parameterised_text("SELECT a FROM s3(bucket, url = 'x') WHERE b = 1", "clickhouse") is None
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_text_and_its_like_mean_the_same() -> None:
     for corpus in sorted(CORPUS.glob("*.jsonl")):
         rows = map(json.loads, corpus.read_text(encoding="utf-8").splitlines())
         texts += [(row["dialect"], row["sql"]) for row in rows]
-    patterns = [(dialect, text, p) for dialect, text in texts if (p := pattern_of(text, dialect)) is not None]
+    patterns = [(dialect, text, p) for dialect, text in texts if (p := parameterised_text(text, dialect)) is not None]
 
     assert len(patterns) > 25
     for dialect, text, pattern in patterns:

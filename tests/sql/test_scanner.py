@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlglot.tokenizer_core import Token
 
 from prefect_lineage_events.sql.chunks import CHUNK, chunks
-from prefect_lineage_events.sql.lexer import lexis, tokenize
+from prefect_lineage_events.sql.lexer import lexical_rules, tokenize
 from prefect_lineage_events.sql.scanner import Scanner
 from tests.sql.redaction.test_sanitise import DIALECTS, texts
 
@@ -83,7 +83,7 @@ LONG = [
 @pytest.mark.parametrize("dialect", ["postgres", "snowflake", "athena", "oracle"])
 def test_chunks_have_the_tokens_of_the_whole(text: str, dialect: str) -> None:
     assert len(list(chunks(text, dialect))) > 1 or "$$" in text
-    whole = lexis(dialect).tokenizer(dialect).tokenize(text)
+    whole = lexical_rules(dialect).tokenizer(dialect).tokenize(text)
     in_chunks, read = tokenize(text, dialect)
     assert in_chunks is not None
     assert read == len(text)

@@ -19,7 +19,7 @@ from prefect_lineage_events.sql.columns.relations import NOTHING, Base, Output, 
 from prefect_lineage_events.sql.columns.rules import ColumnRules
 from prefect_lineage_events.sql.columns.scopes import Cte, Env, Scope
 from prefect_lineage_events.sql.columns.unions import branches_of, combine
-from prefect_lineage_events.sql.context import OwnNames
+from prefect_lineage_events.sql.context import FoldedNames
 from prefect_lineage_events.sql.model import TableRef, Transformation
 
 Task = Generator[Any, Any, Any]
@@ -309,7 +309,7 @@ _SEARCHED = 1000
 def columns_of(name: str, schemas: Schemas) -> Mapping[str, object] | None:
     """A table's columns by its dotted name: as it stands, else without regard to case. A list of names will do."""
     columns = schemas.get(name) if schemas else None
-    if columns is None and schemas and not isinstance(schemas, OwnNames):
+    if columns is None and schemas and not isinstance(schemas, FoldedNames):
         lower = name.lower()
         columns = schemas.get(lower)
         if columns is None and len(schemas) <= _SEARCHED:

@@ -22,7 +22,7 @@ _UNQUOTED = re.compile(r'["`\[\]]')
 _STAGE = re.compile(r"""@(?:[\w$.~%*=\-]|/(?!/)|"[^"]*")*""")
 
 
-class Places:
+class NamedDatasets:
     """The files, stages and names that the literals of one statement may name."""
 
     __slots__ = ("_files", "_stages", "_tables")
@@ -67,7 +67,7 @@ def _last(table: TableRef) -> str:
     return table.parts[-1].upper() if table.parts else ""
 
 
-NOWHERE = Places(())
+NO_DATASETS = NamedDatasets(())
 
 
 def identifier(word: str) -> str:

@@ -85,21 +85,21 @@ _NO_LIMIT = 1 << 30
 _QUOTED_PLACE = re.compile(r"""'[^'\\\n]*'|"[^"`'\\\s]*"|`[^"`'\\\s]*`""")
 
 
-def line_of(words: Shape | None, limit: int = DEFAULT_LIMIT) -> str | None:
+def joined_words(words: Shape | None, limit: int = DEFAULT_LIMIT) -> str | None:
     """The words of a statement in at most `limit` characters, cut between words; None where it has none."""
     return _joined(*words, limit) if words is not None else None
 
 
-def shown(words: Shape | None, text: str, limit: int = DEFAULT_LIMIT) -> str:
+def sanitised_text(words: Shape | None, text: str, limit: int = DEFAULT_LIMIT) -> str:
     """The part of a statement of these words that may be shown, in at most `limit` characters."""
-    line = line_of(words, limit)
+    line = joined_words(words, limit)
     is_doubtful = words is None or line is None or _is_doubtful(line, words, limit)
     return first_keyword(text)[:limit] if line is None or is_doubtful else line
 
 
-def described(words: Shape | None, text: str) -> tuple[str, str]:
+def sanitised_and_fingerprint(words: Shape | None, text: str) -> tuple[str, str]:
     """What may be shown of a statement, at most DEFAULT_LIMIT characters, and its fingerprint."""
-    line = line_of(words)
+    line = joined_words(words)
     is_doubtful = words is None or line is None or _is_doubtful(line, words)
     if line is None or is_doubtful:
         return first_keyword(text)[:DEFAULT_LIMIT], _fingerprint(words, line, is_doubtful, text)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from sqlglot.tokenizer_core import Token, TokenType
 
 from prefect_lineage_events.sql.lexer import STAGED, word_set
-from prefect_lineage_events.sql.redaction.literals import NOWHERE, Places, identifier, stage
+from prefect_lineage_events.sql.redaction.literals import NO_DATASETS, NamedDatasets, identifier, stage
 from prefect_lineage_events.sql.redaction.secrets import hide_secrets
 
 Shape = tuple[list[str], list[bool]]
 
-MOST_TOKENS = 20_000  # far beyond what is shown, and enough to tell two statements apart
+MAX_TOKENS = 20_000  # far beyond what is shown, and enough to tell two statements apart
 _TYPES = frozenset({TokenType.LINESTRING, TokenType.MULTILINESTRING, TokenType.FIXEDSTRING})  # words for types
 LITERALS = frozenset(kind for kind in TokenType if kind.name.endswith("STRING")) - _TYPES | {TokenType.NUMBER}
 _LISTS = frozenset({TokenType.IN, TokenType.VALUES, TokenType.L_BRACKET})
@@ -31,13 +31,13 @@ _LIST_WORDS = word_set("[ in IN In values VALUES Values")
 _CONSTANTS = frozenset({"NULL", "TRUE", "FALSE"})
 
 
-def shape(tokens: Sequence[Token], text: str, dialect: str, places: Places = NOWHERE) -> Shape:
+def shape(tokens: Sequence[Token], text: str, dialect: str, places: NamedDatasets = NO_DATASETS) -> Shape:
     """The statement's words, and for each whether a blank stands before it. Binds are `?`, and literals other than
     those that name one of its `places`.
 
     Of a statement of more than MOST_TOKENS the beginning, and how much more there is.
     """
-    words, spaced, seen = _words(tokens[:MOST_TOKENS], text, dialect, places)
+    words, spaced, seen = _words(tokens[:MAX_TOKENS], text, dialect, places)
     if TokenType.COLON in seen:
         words, spaced = _without_named_binds(words, spaced)
     if not _LISTS.isdisjoint(seen):
@@ -46,13 +46,13 @@ def shape(tokens: Sequence[Token], text: str, dialect: str, places: Places = NOW
         words, spaced = _without_foreign_names(words, spaced)
     if words:
         words, spaced = hide_secrets(words, spaced, dialect)
-    if len(tokens) > MOST_TOKENS:
-        words, spaced = [*words, f"...{len(tokens) - MOST_TOKENS}"], [*spaced, True]
+    if len(tokens) > MAX_TOKENS:
+        words, spaced = [*words, f"...{len(tokens) - MAX_TOKENS}"], [*spaced, True]
     return words, spaced
 
 
 def _words(
-    tokens: Sequence[Token], text: str, dialect: str, places: Places
+    tokens: Sequence[Token], text: str, dialect: str, places: NamedDatasets
 ) -> tuple[list[str], list[bool], set[TokenType]]:
     """The words, and which kinds of tokens with a rule of their own are among them."""
     words: list[str] = []

@@ -57,7 +57,7 @@ _WHOLE = frozenset({"GRANT", "REVOKE", "DENY", "CREATE", "ALTER", "DROP"})
 _SOURCES = frozenset({"SELECT", "VALUES", "EXEC", "EXECUTE", "DEFAULT"})  # WITH (TABLOCK) is none
 
 
-def cut(words: Words) -> Iterator[Words]:
+def statements_of_batch(words: Words) -> Iterator[Words]:
     """The statements in the words, in order; all of them where nothing says that another one starts."""
     start = at = cases = 0
     open_source = False  # INSERT or WITH still waits for its query, UPDATE for its SET
@@ -86,7 +86,7 @@ def cut(words: Words) -> Iterator[Words]:
         yield words.part(start) if start else words
 
 
-def several(parts: Iterator[Words]) -> Iterator[Words] | None:
+def two_or_more(parts: Iterator[Words]) -> Iterator[Words] | None:
     """The parts, each made when the one before it has been taken; None where there are not two."""
     first, second = next(parts, None), next(parts, None)
     return chain((first, second), parts) if first is not None and second is not None else None
@@ -98,7 +98,7 @@ _CLOSES = {
 }
 
 
-def side_by_side(words: Words) -> list[Words]:
+def parallel_statements(words: Words) -> list[Words]:
     """The statements that `PARALLEL WITH` joins (clickhouse.com/docs: PARALLEL WITH Clause)."""
     parts: list[Words] = []
     start = at = 0

@@ -15,7 +15,7 @@ _HEAD = re.compile(r"/\*(M?)!(\d{0,6})")
 _ALWAYS_RUN = {"": 80400, "M": 110000}
 
 
-def opened(text: str, dialect: str) -> str:
+def with_executed_comments(text: str, dialect: str) -> str:
     """The text, as long as before, with blanks for the signs around what the server runs."""
     if dialect not in _DIALECTS or _HEAD.search(text) is None:
         return text

@@ -45,7 +45,7 @@ _LONGEST_FLAT_ROW = 4_096
 _SPECIAL = re.compile(r"['\"`\\$]")
 _BRACKETS = "()[]"
 _BRACKETS_AND_COMMAS = "()[],"
-DEEPEST = 1_000
+MAX_DEPTH = 1_000
 _SHORTEST_CLAUSE = 4  # characters
 
 
@@ -154,7 +154,7 @@ class _Cutter(ABC):
 
     def open(self, frame: _Frame) -> bool:
         """Go one pair of brackets deeper; beyond DEEPEST they are only counted."""
-        if len(self._stack) > DEEPEST:
+        if len(self._stack) > MAX_DEPTH:
             self._deeper += 1
             return False
         self._stack.append(frame)

@@ -14,16 +14,16 @@ from functools import cached_property
 from sqlglot.tokenizer_core import TokenType
 
 from prefect_lineage_events.sql.context import Context
-from prefect_lineage_events.sql.lexer import FIRST_WORDS_COUNT, MOST_TOKENS, known, tokenize
+from prefect_lineage_events.sql.lexer import FIRST_WORDS_COUNT, MAX_TOKENS, known, tokenize
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.packed_tokens import PackedTokens, Tokens
 from prefect_lineage_events.sql.redaction import sanitise as quoted_texts
 from prefect_lineage_events.sql.redaction import unknown_dialect
-from prefect_lineage_events.sql.redaction.literals import Places
-from prefect_lineage_events.sql.redaction.sanitise import DEFAULT_LIMIT, cut, described, shown
+from prefect_lineage_events.sql.redaction.literals import NamedDatasets
+from prefect_lineage_events.sql.redaction.sanitise import DEFAULT_LIMIT, cut, sanitised_and_fingerprint, sanitised_text
 from prefect_lineage_events.sql.redaction.shape import Shape, shape
 from prefect_lineage_events.sql.scanner import Scanner
-from prefect_lineage_events.sql.splitting.executable_comments import opened
+from prefect_lineage_events.sql.splitting.executable_comments import with_executed_comments
 from prefect_lineage_events.sql.splitting.inline_data import without_inline_data
 from prefect_lineage_events.sql.splitting.long_lists import HINTS, UNREAD, cut_long_lists
 from prefect_lineage_events.sql.splitting.scripts import (
@@ -85,25 +85,25 @@ class Piece:
         """The words that may be shown, see `shape.py`; None when the text does not tokenise."""
         if self.tokens is None:
             return None
-        return shape(self.tokens, self.text, self.dialect, Places(self.tables))
+        return shape(self.tokens, self.text, self.dialect, NamedDatasets(self.tables))
 
     @property
     def sanitised(self) -> str:
         """What may be shown, at most DEFAULT_LIMIT characters; see `sanitise.py`."""
-        return self._described[0]
+        return self._sanitised_and_fingerprint[0]
 
     @property
     def fingerprint(self) -> str:
         """16 hex digits, equal for statements that differ only in literals, binds, comments, blanks and case."""
-        return self._described[1]
+        return self._sanitised_and_fingerprint[1]
 
     @cached_property
-    def _described(self) -> tuple[str, str]:
-        return described(self.shape, self.text)
+    def _sanitised_and_fingerprint(self) -> tuple[str, str]:
+        return sanitised_and_fingerprint(self.shape, self.text)
 
     def sanitise(self, limit: int) -> str:
         """What may be shown of the statement, in at most `limit` characters."""
-        return shown(self.shape, self.text, limit)
+        return sanitised_text(self.shape, self.text, limit)
 
     def __repr__(self) -> str:
         return f"Piece({self.sanitised!r})"
@@ -117,7 +117,7 @@ def split(sql: str, dialect: str) -> list[Piece]:
 def pieces_of(sql: str, dialect: str) -> Iterator[Piece]:
     """The statements of a text, in order, each made when the one before it has been taken: what `split` gives."""
     dialect = known(dialect)
-    text = without_client_lines(without_inline_data(opened(sql, dialect), dialect), dialect)
+    text = without_client_lines(without_inline_data(with_executed_comments(sql, dialect), dialect), dialect)
     short = cut_long_lists(text, dialect)
     text = short.text if dialect else unknown_dialect.without_comments(short.text)
     sections = delimited(text, dialect) if "elimiter" in text or "ELIMITER" in text else None
@@ -146,7 +146,7 @@ class _Reader:
     def __init__(self, dialect: str) -> None:
         self.dialect = dialect
         self.is_whole = True
-        self._left = MOST_TOKENS
+        self._left = MAX_TOKENS
 
     def pieces(self, source: str) -> Iterator[Piece]:
         dialect = self.dialect

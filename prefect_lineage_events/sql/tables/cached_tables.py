@@ -12,7 +12,7 @@ def cached(words: Words, builder: StatementBuilder) -> Definition:
     """The temporary view that `CACHE [LAZY] TABLE t [OPTIONS (...)] [AS] query` makes (spark.apache.org: CACHE TABLE);
     one without a query for a table that is there."""
     at = 2 + (words.word(1) == "LAZY")
-    named = read_name(words, at, builder.context.of_new_tables)
+    named = read_name(words, at, builder.context.for_new_tables)
     query = find_query(words, named.end) if words.word(at - 1) == "TABLE" else -1
     if query == -1 or named.table is None:
         return Definition("TABLE", None, at)

@@ -131,7 +131,7 @@ def create(words: Words, builder: StatementBuilder) -> Definition:
     temporary = any(words.word(i) in _TEMPORARY for i in range(1, at))
     builder.if_not_exists = words.follows(at + 1, "IF", "NOT", "EXISTS")
     at = skip_existence(words, at + 1)
-    named = read_name(words, at, builder.context.of_new_tables)
+    named = read_name(words, at, builder.context.for_new_tables)
     at = max(named.end, at)
     if words.follows(at, "ON", "CLUSTER"):
         at += 3

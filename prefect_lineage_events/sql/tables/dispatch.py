@@ -116,7 +116,7 @@ class StatementReader:
     def read(self, words: Words) -> list[StatementBuilder]:
         """The builders of one statement, by its first word: several where it executes a text."""
         verb = words.word(0)
-        builder = StatementBuilder(self.context.of_gone_tables if verb in REMOVING else self.context)
+        builder = StatementBuilder(self.context.for_dropped_tables if verb in REMOVING else self.context)
         if words.follows(2, "AS", "PROCEDURE"):
             return self.with_procedure(words)
         if verb in PARSED and words.word(1) not in NO_CHANGE:

@@ -361,7 +361,7 @@ class _Walk(Nodes):
         """`SELECT ... INTO t` makes a table where the dialect says so; elsewhere what follows is a variable."""
         target = node.this
         if isinstance(target, exp.Table) and self.context.select_into_makes_a_table:
-            Nodes(self.builder, self.context.of_new_tables).ref(target)
+            Nodes(self.builder, self.context.for_new_tables).ref(target)
             self._write(target, "create", temporary=bool(node.args.get("temporary")))
         else:
             self.targets.update(id(t) for t in node.find_all(exp.Table))

@@ -58,8 +58,8 @@ def _phrase_end(tokens: Sequence[Token], at: int) -> int:
 # Beyond these the words are read without a tree. sqlglot 30 takes 2.5 us and 0.5 kB a token; nested deeper than
 # a thread's stack its compiled parser ends the process; every JOIN without ON, every bracket within the
 # brackets of a word for a type or of LATERAL, and every IF without parentheses, doubles its time.
-MOST_TOKENS = 30_000
-DEEPEST = 300
+MAX_TOKENS = 30_000
+MAX_DEPTH = 300
 _MOST_OPEN_JOINS = 8
 _MOST_TYPE_BRACKETS = 6
 _MOST_BARE_IFS = 6
@@ -208,8 +208,8 @@ def _unfit(tokens: Sequence[Token]) -> str:
     """Why the parser is not asked: one cheap look at the tokens."""
     if len(tokens) <= _FEW:
         return ""
-    if len(tokens) > MOST_TOKENS:
-        return f"it has more than {MOST_TOKENS:,} tokens"
+    if len(tokens) > MAX_TOKENS:
+        return f"it has more than {MAX_TOKENS:,} tokens"
     depth = joins = typed = ifs = 0
     is_counted = False
     last = tokens[0]
@@ -221,8 +221,8 @@ def _unfit(tokens: Sequence[Token]) -> str:
             depth += 1
             joins = max(joins - 1, 0) if previous == TokenType.USING else joins
             typed = typed + 1 if previous in _TYPES and kind != TokenType.CASE else typed
-            if depth > DEEPEST:
-                return f"it is nested more than {DEEPEST} deep"
+            if depth > MAX_DEPTH:
+                return f"it is nested more than {MAX_DEPTH} deep"
             if typed > _MOST_TYPE_BRACKETS and not is_counted:
                 is_counted = True
                 if _nested_types(tokens):

@@ -60,7 +60,7 @@ class Changes:
         while self.words.word(at) in SELECT_INTO_OPTIONS:
             temporary = temporary or self.words.word(at).startswith("TEMP")
             at += 1
-        named = read_name(self.words, at, self.builder.context.of_new_tables)
+        named = read_name(self.words, at, self.builder.context.for_new_tables)
         if named.table is not None:
             self.effect("create")
             self.builder.write(named.table, temporary)

@@ -62,9 +62,9 @@ def rowset_at(words: Words, name: str, opening: int, context: Context) -> tuple[
 
 def _named_in(text: str, dialect: str) -> list[tuple[str, ...]]:
     """The names of the tables in a query that is sent to another server."""
-    from prefect_lineage_events.sql.session import fresh_answer
+    from prefect_lineage_events.sql.session import analyze_in_new_session
 
-    statements = fresh_answer(text, dialect, None, None, columns=False, schemas=None)
+    statements = analyze_in_new_session(text, dialect, None, None, columns=False, schemas=None)
     return list(dict.fromkeys(t.parts for s in statements for t in (*s.inputs, *s.outputs) if t.kind == "table"))
 
 

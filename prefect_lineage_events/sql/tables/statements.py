@@ -18,7 +18,7 @@ from prefect_lineage_events.sql.lexer import BATCHED
 from prefect_lineage_events.sql.model import Statement, TableRef
 from prefect_lineage_events.sql.redaction.shown_names import Literals
 from prefect_lineage_events.sql.session_state import moved_on
-from prefect_lineage_events.sql.splitting.batches import cut, several, side_by_side
+from prefect_lineage_events.sql.splitting.batches import parallel_statements, statements_of_batch, two_or_more
 from prefect_lineage_events.sql.splitting.long_lists import UNREAD
 from prefect_lineage_events.sql.tables import execute, use_set
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
@@ -114,12 +114,12 @@ class PieceReader:
         """A statement after the heads of blocks, or those heads alone; several statements where no `;` is needed."""
         builders: list[StatementBuilder]
         is_batch = self.context.dialect in BATCHED and not is_routine(words)
-        if is_batch and (parts := several(cut(words))):
+        if is_batch and (parts := two_or_more(statements_of_batch(words))):
             builders = self._sequence(parts)
             return [builder for builder in builders if not builder.is_empty] or builders[:1]
-        if self.context.dialect == "snowflake" and "->>" in words.upper and (parts := several(words.split("->>"))):
+        if self.context.dialect == "snowflake" and "->>" in words.upper and (parts := two_or_more(words.split("->>"))):
             return self._chain(parts)
-        if self.context.dialect == "clickhouse" and (parts := several(iter(side_by_side(words)))):
+        if self.context.dialect == "clickhouse" and (parts := two_or_more(iter(parallel_statements(words)))):
             return self._sequence(parts)
         control = control_of(words, self.context.dialect) if words.word(0) in CONTROLS else None
         if control is not None and (self.depth == 0 or words.word(0) in ("COMMIT", "ROLLBACK")):
@@ -150,7 +150,7 @@ class PieceReader:
         builders: list[StatementBuilder] = []
         results: tuple[tuple[TableRef, ...], ...] = ()
         for part in parts:
-            if not self.effort.takes(0):
+            if not self.effort.take(0):
                 return [*builders, StatementBuilder.unread(self.context, UNREAD)]
             found = PieceReader(replace(self.context, results=results), self.effort, self.depth)._headed(part)
             read = tuple(t for builder in found if builder.kind == "read" for t in builder.inputs)
@@ -190,7 +190,7 @@ class PieceReader:
         self, read: Callable[[_T], list[StatementBuilder]], what: _T, size: int, is_due: bool = False
     ) -> list[StatementBuilder]:
         """The next statement, whose changes the later ones meet; once beyond the limit, one statement that says so."""
-        if self.effort.takes(size) or is_due:
+        if self.effort.take(size) or is_due:
             builders = read(what)
             self.context = moved_on(self.context, [builder.finish() for builder in builders])
             return builders

@@ -146,9 +146,9 @@ def read_by(
     text: str, dialect: str, database: str | None = None, schema: str | None = None
 ) -> tuple[list[TableRef], str]:
     """The tables of a query in a text, and what is not known of them."""
-    from prefect_lineage_events.sql.session import fresh_answer
+    from prefect_lineage_events.sql.session import analyze_in_new_session
 
-    statements = fresh_answer(text, dialect, database, schema, columns=False, schemas=None)
+    statements = analyze_in_new_session(text, dialect, database, schema, columns=False, schemas=None)
     tables = dict.fromkeys(t for s in statements for t in s.inputs if not t.temporary)
     reason = next((s.reason for s in statements if s.confidence == "partial"), "")
     return list(tables), reason or ("" if statements and not any(s.outputs for s in statements) else UNKNOWN_QUERY)

@@ -11,7 +11,7 @@ from sqlglot.dialects.dialect import Dialect
 from prefect_lineage_events.sql import analyze
 from prefect_lineage_events.sql.splitting.statements import split
 from prefect_lineage_events.sql.tables import metered_parser
-from prefect_lineage_events.sql.tables.parser import DEEPEST, parse
+from prefect_lineage_events.sql.tables.parser import MAX_DEPTH, parse
 
 
 def _parse(sql: str, dialect: str = "snowflake"):
@@ -29,9 +29,9 @@ def test_a_query_gives_its_tree():
 @pytest.mark.parametrize(
     ("sql", "reason"),
     [
-        pytest.param("select " + "(" * (DEEPEST + 1) + "1" + ")" * (DEEPEST + 1), "nested", id="parentheses"),
+        pytest.param("select " + "(" * (MAX_DEPTH + 1) + "1" + ")" * (MAX_DEPTH + 1), "nested", id="parentheses"),
         pytest.param(
-            "select " + "case when a then " * (DEEPEST + 1) + "1" + " end" * (DEEPEST + 1), "nested", id="CASE"
+            "select " + "case when a then " * (MAX_DEPTH + 1) + "1" + " end" * (MAX_DEPTH + 1), "nested", id="CASE"
         ),
         pytest.param("select * from t" + " join t" * 30, "joins without conditions", id="joins without ON"),
         pytest.param(
