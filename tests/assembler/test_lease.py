@@ -72,8 +72,8 @@ def test_a_claim_that_cannot_be_taken_back_is_not_the_deliverys_trouble(client, 
 def test_claims_that_the_dead_left_are_removed_and_the_others_stay(client):
     dead, expired, living = uuid4(), uuid4(), uuid4()
     script = (
-        "import sys, uuid; from prefect import get_client; from prefect_lineage_events.assembler import claims\n"
-        "with get_client(sync_client=True) as c: assert claims.try_claim(c, uuid.UUID(sys.argv[1]))"
+        "import sys, uuid; from prefect import get_client; from prefect_lineage_events.assembler import lease\n"
+        "with get_client(sync_client=True) as c: assert lease.try_claim(c, uuid.UUID(sys.argv[1]))"
     )
     subprocess.run([sys.executable, "-c", script, str(dead)], check=True)
     with pytest.MonkeyPatch.context() as long_ago:

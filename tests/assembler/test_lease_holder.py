@@ -13,7 +13,7 @@ from prefect_lineage_events.assembler import lease
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
-_TELL = "from prefect_lineage_events.assembler import holder; print(holder.this_process(), flush=True); input()"
+_TELL = "from prefect_lineage_events.assembler import lease; print(lease.this_process(), flush=True); input()"
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def events():
 def test_the_client_writes_what_was_built(events, profile):
     from openlineage.client.serde import Serde
 
-    from prefect_lineage_events.delivery.transports import client_event
+    from prefect_lineage_events.delivery.client_events import client_event
 
     sent = profile(events)
     written = [json.loads(Serde.to_json(client_event(event))) for event in sent]
@@ -38,7 +38,7 @@ def test_kafka_keeps_a_tree_of_runs_together(events):
     """Its message key is made of the root's job: one partition, one order."""
     from openlineage.client.transport.kafka import KafkaTransport
 
-    from prefect_lineage_events.delivery.transports import client_event
+    from prefect_lineage_events.delivery.client_events import client_event
 
     transport = KafkaTransport.__new__(KafkaTransport)
     assert {transport._get_message_key(client_event(event)) for event in events} == {"run:prefect://acme/top"}

@@ -71,7 +71,7 @@ class RecordingTracer:
     def failed(self, sql: str, error: BaseException, **_: bool) -> None:
         """Failures are no steps."""
 
-    def on_trace(self, name: str) -> None:
+    def prepare(self, name: str) -> None:
         """A prepared transaction is held until it is ended."""
 
     def end_prepared(self, name: str, *, commits: bool) -> None:

@@ -335,7 +335,7 @@ def test_a_connection_that_is_gone_is_no_failure_and_its_schemas_are_unknown(
     connection.execute("CREATE TABLE t (a INTEGER)")
     lookup = duckdb_lookup.InstanceLookup(connection)
     schemas = StoreSchemas(lookup)
-    assert (schemas.existing(("main", "far"), None), schemas.holding("t", ("main",), None, answer_or_default=True)) == (
+    assert (schemas.existing(("main", "far"), None), schemas.holding("t", ("main",), None, ask=True)) == (
         {"main": "main"},
         {"main"},
     )
@@ -345,6 +345,6 @@ def test_a_connection_that_is_gone_is_no_failure_and_its_schemas_are_unknown(
     del connection
     with caplog.at_level(logging.WARNING, logger="prefect_lineage_events"):
         assert schemas.existing(("main",), None) is None
-        assert schemas.holding("u", ("main",), None, answer_or_default=True) is None
+        assert schemas.holding("u", ("main",), None, ask=True) is None
         assert lookup([("t",)]) == ({("t",): {"a": "INTEGER"}} if end == "closed" else {})
     assert caplog.messages == []
