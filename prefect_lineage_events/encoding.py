@@ -32,7 +32,7 @@ _DIGEST_LENGTH = 16
 # Decimal digits take quadratic time: a longer integer is described by its size.
 _MAX_BITS = 1_024
 _MAX_DEPTH = 64
-_FIRST = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 _LAST = dt.datetime(2200, 1, 1, tzinfo=dt.timezone.utc)
 
 
@@ -74,9 +74,9 @@ def moment(value: dt.datetime) -> dt.datetime:
     """A time in UTC that can be computed with, at the edge of 1970-2200 where it lies outside. A naive one is UTC."""
     aware = value if value.tzinfo is not None else value.replace(tzinfo=dt.timezone.utc)
     try:
-        return min(max(aware.astimezone(dt.timezone.utc), _FIRST), _LAST)
+        return min(max(aware.astimezone(dt.timezone.utc), EPOCH), _LAST)
     except (OverflowError, ValueError):
-        return _FIRST if value.year < _FIRST.year else _LAST
+        return EPOCH if value.year < EPOCH.year else _LAST
 
 
 def json_value(value: Any, depth: int = 0) -> Any:

@@ -104,6 +104,10 @@ class EventDataset(_Value):
         return uri_of(self.namespace, self.name)
 
 
+# The column name of a column edge that stands for all columns, or for rows as a whole.
+STAR = "*"
+
+
 class EventColumnEdge(_Value):
     """`source` (a URI among the event's inputs or its output) . `source_column` goes into `column` of the output.
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 
-_NOW = Patience(completeness=0, settle=0)
+_NOW = Patience(completeness=0, first_event=0)
 
 
 def preview_run(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from prefect_lineage_events.delivery.targets import Target
 
-_NOW = Patience(completeness=0, settle=0)
+_NOW = Patience(completeness=0, first_event=0)
 
 
 class Good(NamedTuple):

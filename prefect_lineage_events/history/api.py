@@ -1,7 +1,7 @@
-"""Prefect's API as this room reads it: raw JSON, page by page, with the patience a busy server needs.
+"""Reading from Prefect's API: raw JSON, page by page, with retries for a busy server.
 
 Prefect's own client retries 408, 429 (as long as its Retry-After says), 502 and 503, and broken connections. A server
-on SQLite also answers 500 or 504 when its database is busy; everything here only reads, so asking again is safe.
+on SQLite also answers 500 or 504 when its database is busy. All requests here only read, so they are safe to retry.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ PAGE = 200
 _BUSY = frozenset({500, 504})
 _ATTEMPTS = 4
 _TIME: TypeAdapter[dt.datetime] = TypeAdapter(dt.datetime)
-# HTTP tells the time in whole seconds, and an answer takes its way: less than this is no difference of clocks.
+# The Date header has whole seconds, and a response takes time to arrive: a smaller difference is no clock difference.
 _SAME_TIME = dt.timedelta(seconds=3)
-_ahead: WeakKeyDictionary[SyncPrefectClient, dt.timedelta] = WeakKeyDictionary()
+# The API's clock minus ours, by client.
+_clock_offset: WeakKeyDictionary[SyncPrefectClient, dt.timedelta] = WeakKeyDictionary()
 
 
 def get(client: SyncPrefectClient, path: str, params: Mapping[str, Any] | None = None) -> Any:
-    """The JSON that `GET path` answers; None for 404. Raises PrefectHTTPStatusError for what stays refused."""
+    """The JSON of `GET path`; None for 404. Raises PrefectHTTPStatusError for other errors that retries do not cure."""
     try:
         return _request(client, "GET", path, params=dict(params or {}))
     except PrefectHTTPStatusError as error:
@@ -42,7 +43,7 @@ def get(client: SyncPrefectClient, path: str, params: Mapping[str, Any] | None =
 
 
 def post(client: SyncPrefectClient, path: str, body: Mapping[str, Any]) -> Any:
-    """The JSON that a reading `POST path` (a filter) answers. Raises PrefectHTTPStatusError for what stays refused."""
+    """The JSON of `POST path`, a filter. Raises PrefectHTTPStatusError for errors that retries do not cure."""
     return _request(client, "POST", path, json=body)
 
 
@@ -58,11 +59,11 @@ def pages(client: SyncPrefectClient, path: str, body: Mapping[str, Any], size: i
 
 
 def now(client: SyncPrefectClient) -> dt.datetime:
-    """The time by the API's clock, as its last answer to this client told it; before a first answer, by ours.
+    """The time by the API's clock, as of its last response to this client; before a first response, by ours.
 
-    Runs end, and claims are made, by that one clock: an assembler whose own is off would pass over runs by it.
+    Ends of runs and leases are timed by that one clock: an assembler whose own clock is off would miss runs.
     """
-    return dt.datetime.now(dt.timezone.utc) + _ahead.get(client, dt.timedelta(0))
+    return dt.datetime.now(dt.timezone.utc) + _clock_offset.get(client, dt.timedelta(0))
 
 
 def time_of(value: str | None) -> dt.datetime | None:
@@ -73,7 +74,7 @@ def time_of(value: str | None) -> dt.datetime | None:
 def _request(client: SyncPrefectClient, method: str, path: str, **kwargs: Any) -> Any:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            # The client's routes are a closed list of literals; newer routes than its version knows are as good.
+            # The client's routes are a closed list of literals, which lacks routes newer than its version.
             response = client.request(cast(Any, method), cast(Any, path), **kwargs)
             _compare_clocks(client, response)
             return response.json()
@@ -85,9 +86,9 @@ def _request(client: SyncPrefectClient, method: str, path: str, **kwargs: Any) -
 
 
 def _compare_clocks(client: SyncPrefectClient, response: httpx.Response) -> None:
-    """Its clock against ours, by the answer's Date (RFC 9110, 6.6.1); one that tells no time changes nothing."""
+    """Store the offset of the API's clock, by the response's Date (RFC 9110, 6.6.1). Without a Date it stays."""
     try:
-        ahead = parsedate_to_datetime(response.headers["Date"]) - dt.datetime.now(dt.timezone.utc)
+        offset = parsedate_to_datetime(response.headers["Date"]) - dt.datetime.now(dt.timezone.utc)
     except (KeyError, ValueError, TypeError):
         return
-    _ahead[client] = ahead if abs(ahead) > _SAME_TIME else dt.timedelta(0)
+    _clock_offset[client] = offset if abs(offset) > _SAME_TIME else dt.timedelta(0)

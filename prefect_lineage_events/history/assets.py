@@ -1,4 +1,4 @@
-"""Prefect's asset events of a run: `@materialize`, prefect-dbt, and what is emitted by hand."""
+"""Prefect's asset events of a run: from `@materialize`, prefect-dbt, or emitted by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MATERIALISED = "prefect.asset.materialization."
 
 
 def parse(raw: Mapping[str, Any]) -> AssetEvent | None:
-    """The asset that an event tells of; None for a key that names no dataset, and for what we emitted ourselves."""
+    """The asset of an event; None for a key that names no dataset, and for events that we emitted ourselves."""
     resource = raw["resource"]
     related: list[dict[str, str]] = raw.get("related") or []
     dataset = dataset_of(resource.get("prefect.resource.id", ""))
@@ -39,7 +39,7 @@ def parse(raw: Mapping[str, Any]) -> AssetEvent | None:
 
 
 def dataset_of(key: str) -> Dataset | None:
-    """The dataset that an asset key names: by the setting `asset_namespaces`, else as the URI that it is."""
+    """The dataset of an asset key: by the setting `asset_namespaces`, else by reading the key as a URI."""
     for prefix, namespace in sorted(settings().asset_namespaces.items(), key=lambda item: -len(item[0])):
         if key.startswith(prefix) and (rest := key.removeprefix(prefix).strip("/")):
             return Dataset(
@@ -50,7 +50,7 @@ def dataset_of(key: str) -> Dataset | None:
     except ValueError:
         logger.debug("Asset key %r names no dataset", key)
         return None
-    # prefect-dbt's keys have a database where others have a server (`snowflake://DB/SCHEMA/T`): no address to settle.
+    # prefect-dbt's keys have a database in place of a server (`snowflake://DB/SCHEMA/T`): no address to canonicalise.
     store = SCHEMES.get(dataset.namespace.partition(":")[0])
     return dataset if store and len(split_name(dataset.name)) < store.depth else dataset.canonical()
 
@@ -60,7 +60,7 @@ def _with_role(related: list[dict[str, str]], role: str) -> list[str]:
 
 
 def _owners(text: str | None) -> tuple[str, ...]:
-    """Prefect writes owners as a JSON list in a label; a plain text is one owner."""
+    """The owners in a label: Prefect writes them as a JSON list; a plain text is one owner."""
     if not text:
         return ()
     try:

@@ -1,6 +1,6 @@
 """The task run that made a result which a later run took from the cache.
 
-Prefect says of both under which key their result is stored.
+The states of both hold the key under which the result is stored.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from prefect_lineage_events.history.tasks import CACHED, result_key
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-# So many task runs of a name are looked through, the latest before it: 200 a request.
-MAX_LOOKED_THROUGH = 1_000
+# The number of earlier task runs of a name that are searched, the latest first: 200 per request.
+MAX_SEARCHED = 1_000
 
 
 def origin(client: SyncPrefectClient, task: TaskRun) -> tuple[UUID, UUID] | None:
-    """The flow run and the task run that made a cached task's result; None where the history has none."""
+    """The flow run and the task run that made a cached task's result; None if the history has none."""
     if not task.cached or task.result_key is None:
         return None
     for row in _before(client, task):
@@ -34,16 +34,16 @@ def origin(client: SyncPrefectClient, task: TaskRun) -> tuple[UUID, UUID] | None
 
 
 def _before(client: SyncPrefectClient, task: TaskRun) -> Iterator[JSON]:
-    """Completed runs of the same task, the latest first."""
+    """Completed runs of the same task before this one, the latest first."""
     chosen: JSON = {"state": {"type": {"any_": ["COMPLETED"]}}}
     if by_prefect := re.fullmatch(r"(.+-)[0-9a-f]{1,3}", task.name):
         chosen["name"] = {"like_": by_prefect[1]}
     if task.ended:
         chosen["end_time"] = {"before_": task.ended.isoformat()}
     body: JSON = {"task_runs": chosen, "sort": "END_TIME_DESC"}
-    looked_through = 0
+    searched = 0
     for rows in api.pages(client, "/task_runs/filter", body):
         yield from (row for row in rows if row.get("task_key") == task.task_key)
-        looked_through += len(rows)
-        if looked_through >= MAX_LOOKED_THROUGH:
+        searched += len(rows)
+        if searched >= MAX_SEARCHED:
             return

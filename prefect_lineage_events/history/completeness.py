@@ -1,4 +1,4 @@
-"""Is all there that a run's emitters say they sent? Judged by numbers and counts, never by silence. Pure."""
+"""Check of a run's events for completeness, by sequence numbers and counts, never by silence. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prefect_lineage_events import encoding
 from prefect_lineage_events.events import CountEvent, LineageEvent, SchemaEvent
 from prefect_lineage_events.history.model import Completeness, RejectedEvent
 
-# Missing numbers of one emitter that are named. A count is what a process says: it may be any.
+# Missing numbers of one emitter that are listed. A count comes from any process, so it may be of any size.
 MAX_NAMED = 1_000
 
 
@@ -24,40 +24,40 @@ def judge(
     rejected: Iterable[RejectedEvent] = (),
     running: bool = False,
 ) -> Completeness:
-    """Which numbers are missing, per emitter, and which emitters may have sent more than is told.
+    """The missing numbers per emitter, and the emitters that may have sent more than they counted.
 
-    `lineage.closed` is an emitter's last word. A process that sees no flow end (a Dask worker, a pool) has only
-    checkpoints: the one that it tells as it ends, or after the run had ended, is its last word too, and with `silent`
-    (the run ended so long ago that whatever was sent is stored) any one that covers all its events.
+    `lineage.closed` is an emitter's final count. A process that sees no flow end (a Dask worker, a pool) sends only
+    checkpoints. One that it sends at its exit, or after the run had ended, is final too; with `silent` (the run ended
+    so long ago that all that was sent is stored) so is any that covers all its events.
     """
     seen: dict[UUID, set[int]] = {}
     for event in numbered:
         seen.setdefault(event.emitter.id, set()).add(event.emitter.sequence)
     unreadable = tuple(rejected)
     for one in unreadable:
-        # It is there, so that waiting for it would bring nothing.
+        # It has arrived: waiting for it would bring nothing.
         if one.emitter is not None and one.sequence is not None:
             seen.setdefault(one.emitter, set()).add(one.sequence)
-    told: dict[UUID, list[CountEvent]] = {}
+    counts_by_emitter: dict[UUID, list[CountEvent]] = {}
     for count in counts:
-        told.setdefault(count.emitter_id, []).append(count)
+        counts_by_emitter.setdefault(count.emitter_id, []).append(count)
         seen.setdefault(count.emitter_id, set())
 
     missing: dict[UUID, tuple[int, ...]] = {}
     unclosed: list[UUID] = []
     unnamed = 0
     for emitter in sorted(seen):
-        words = told.get(emitter, [])
-        promised = max((w.count for w in words), default=0)
-        # A gap below a number that is there is missing, whatever was counted so far.
-        expected = max(promised, max(seen[emitter], default=-1) + 1)
+        own = counts_by_emitter.get(emitter, [])
+        counted = max((count.count for count in own), default=0)
+        # A number below one that arrived is missing, even if the emitter has not counted it yet.
+        expected = max(counted, max(seen[emitter], default=-1) + 1)
         gaps = expected - len(seen[emitter])
         if gaps > 0:
             missing[emitter] = tuple(islice((n for n in range(expected) if n not in seen[emitter]), MAX_NAMED))
             unnamed += gaps - len(missing[emitter])
-        if expected > promised or not any(_is_last(w, promised, run_ended, silent) for w in words):
+        if expected > counted or not any(_is_final(count, counted, run_ended, silent) for count in own):
             unclosed.append(emitter)
-    dropped = sum(max((w.dropped + w.failed for w in words), default=0) for words in told.values())
+    dropped = sum(max((c.dropped + c.failed for c in own), default=0) for own in counts_by_emitter.values())
     return Completeness(
         missing=missing,
         unclosed=tuple(unclosed),
@@ -68,8 +68,8 @@ def judge(
     )
 
 
-def _is_last(word: CountEvent, promised: int, run_ended: dt.datetime | None, silent: bool) -> bool:
-    if word.count < promised:
+def _is_final(count: CountEvent, highest: int, run_ended: dt.datetime | None, silent: bool) -> bool:
+    if count.count < highest:
         return False
-    told_after_the_end = bool(run_ended and word.occurred and word.occurred >= run_ended)
-    return word.closed or word.final or silent or told_after_the_end
+    after_the_end = bool(run_ended and count.occurred and count.occurred >= run_ended)
+    return count.closed or count.final or silent or after_the_end

@@ -1,7 +1,7 @@
 """A flow run's lineage and asset events, read from Prefect's event history.
 
-The route pages by offset over `occurred` without a tie-break, so rows may shift while events still arrive: they are
-read in ascending order, each id is taken once, and completeness is judged by the emitters' numbers, not by the total.
+The route pages by offset over `occurred` without a tie-break, so rows may shift while events still arrive. So they are
+read in ascending order, each id is taken once, and completeness is checked by the emitters' numbers, not by the total.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A self-hosted server refuses more than 50 events a page, Cloud a query over more than 14 days.
+# A self-hosted server refuses more than 50 events per page, Cloud a query over more than 14 days.
 EVENTS_PAGE = 50
 LONGEST_WINDOW = dt.timedelta(days=13)
 PREFIXES = ("lineage.", "prefect.asset.")
-# Of one run: beyond it, nothing is read.
+# The number of events of one run that are read.
 MAX_EVENTS = 200_000
-# Columns, edges and datasets of them together: some gigabytes in memory.
+# The number of columns, edges and datasets in these events: some gigabytes in memory.
 MAX_VALUES = 5_000_000
-# Ends of runs that are looked at within some minutes, the newest: the sweep takes the others.
+# The number of closed runs that `closed_runs` returns, the newest; the sweep finds the others.
 MAX_CLOSED = 2_000
-_TAKEN = "its emitter has another event of this number"
+_DUPLICATE = "its emitter has another event of this number"
 _TOO_MANY = (
-    f"the run has more than {MAX_EVENTS:,} events, or {MAX_VALUES:,} columns and edges in them; this one and those "
-    "behind it are not read"
+    f"the run has more than {MAX_EVENTS:,} events, or {MAX_VALUES:,} columns and edges in them; this event and later "
+    "ones are not read"
 )
 
 
 @dataclass(slots=True)
 class EventLog:
-    """The history as it was read. `stored` counts all events found, those that are not read included.
+    """The events of one run. `stored` counts all events found, those that are not read included.
 
-    `numbered`: the event of each number of an emitter, and whether it has the id that its emitter gives it.
+    `numbered`: the event of each number of an emitter, and whether it has the id that its emitter derives for it.
     """
 
     lineage: list[LineageEvent] = field(default_factory=list)
@@ -94,25 +94,25 @@ def read(client: SyncPrefectClient, flow_run_id: UUID, window: Window, kind: Run
             log.rejected.append(RejectedEvent(str(raw["id"]), str(raw["event"]), _TOO_MANY))
             break
         _add(log, raw, flow_run_id)
-    _put_in_order(log)
+    _sort(log)
     return log
 
 
 def count(client: SyncPrefectClient, flow_run_id: UUID, window: Window, kind: RunKind = "flow-run") -> int:
-    """How many such events are stored by now: the cheapest way to see that more have arrived."""
+    """The number of such events stored by now: the cheapest way to see that more have arrived."""
     body = {"filter": _filter([flow_run_id], PREFIXES, window, kind), "limit": 1}
     return sum(int(api.post(client, "/events/filter", _with_window(body, part))["total"]) for part in window.parts())
 
 
 def is_stored(client: SyncPrefectClient, event_id: UUID, window: Window) -> bool:
-    """Is this very event there?"""
+    """Whether the history has the event of this id."""
     occurred = {"since": window.since.isoformat(), "until": window.until.isoformat()}
     body = {"filter": {"id": {"id": [str(event_id)]}, "occurred": occurred}, "limit": 1}
     return bool(api.post(client, "/events/filter", body)["events"])
 
 
 def any_event(client: SyncPrefectClient, flow_run_id: UUID, window: Window) -> bool:
-    """Has the run an event of any kind there, its own or one that is related to it?"""
+    """Whether the history has an event of any kind of the run, or related to it, in the window."""
     chosen = {
         "occurred": {"since": window.since.isoformat(), "until": window.until.isoformat()},
         "any_resource": {"id": [f"prefect.flow-run.{flow_run_id}"]},
@@ -121,7 +121,7 @@ def any_event(client: SyncPrefectClient, flow_run_id: UUID, window: Window) -> b
 
 
 def any_lineage(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], window: Window) -> bool:
-    """Has one of these runs an event about data? Asked for 50 runs at a time."""
+    """Whether one of these runs has a lineage event about data, or an asset event. One request per 50 runs."""
     names = [*sorted(events.OPERATION_EVENTS), f"{assets.MATERIALISED}succeeded"]
     for start in range(0, len(flow_run_ids), EVENTS_PAGE):
         some = flow_run_ids[start : start + EVENTS_PAGE]
@@ -133,9 +133,9 @@ def any_lineage(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], window:
 
 
 def closed_runs(client: SyncPrefectClient, window: Window) -> list[UUID]:
-    """The flow runs of which an emitter closed, or that were cancelled or crashed, in the window; newest first.
+    """The flow runs that an emitter closed, or that were cancelled or crashed, in the window; newest first.
 
-    Not more than some thousand: anybody can emit such events.
+    At most MAX_CLOSED of them: every user of the API can emit such events.
     """
     names = [events.CLOSED_EVENT, "prefect.flow-run.Cancelled", "prefect.flow-run.Crashed"]
     occurred = {"since": window.since.isoformat(), "until": window.until.isoformat()}
@@ -151,9 +151,9 @@ def closed_runs(client: SyncPrefectClient, window: Window) -> list[UUID]:
 
 
 def oldest(client: SyncPrefectClient, window: Window) -> dt.datetime | None:
-    """When the first event of any kind that is still stored in the window occurred; None when there is none.
+    """The time of the oldest event of any kind that is still stored in the window; None if there is none.
 
-    Each state of a run is an event of Prefect's own: a run that ended before this had its events, and they are gone.
+    Each state of a run is an event of Prefect's own: the events of a run that ended before that time were deleted.
     """
     for part in window.parts():
         occurred = {"since": part.since.isoformat(), "until": part.until.isoformat()}
@@ -188,12 +188,12 @@ def _raw_events(
 
 
 def _pages(client: SyncPrefectClient, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The events of all pages, up to somewhat more than are ever read: a page may name itself as the next."""
+    """The events of all pages, up to somewhat more than MAX_EVENTS: a page may name itself as the next."""
     page = api.post(client, "/events/filter", body)
     yield from page["events"]
     read = len(page["events"])
     while page.get("next_page") and read <= MAX_EVENTS:
-        # The address in the page is the server's own view of itself, which a proxy may hide: keep to the client's.
+        # The URL of the next page has the server's own host, which a proxy may hide: only its token is used.
         token = parse_qs(urlsplit(page["next_page"]).query)["page-token"][0]
         page = api.get(client, "/events/filter/next", {"page-token": token}) or {"events": []}
         yield from page["events"]
@@ -222,8 +222,8 @@ def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
                 log.assets.append(asset)
             return
         event = events.parse(raw["event"], raw["payload"])
-    except Exception as error:  # noqa: BLE001  (anybody can emit an event of any shape)
-        if _says_it_is_of_another(raw.get("payload"), flow_run_id):
+    except Exception as error:  # noqa: BLE001  (every user of the API can emit an event of any shape)
+        if _names_another_run(raw.get("payload"), flow_run_id):
             return
         log.rejected.append(rejected(raw, error))
         logger.warning("Rejected: %s", log.rejected[-1])
@@ -232,11 +232,11 @@ def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
         # Prefect's client may relate an event to the run that was the first of its process to send one.
         return
     if isinstance(event, CountEvent):
-        log.counts.append(_by_the_servers_clock(event, raw))
+        log.counts.append(_by_server_clock(event, raw))
     elif event is not None:
         event = checked(event) if isinstance(event, LineageEvent) else event
         log.values += _values(event)
-        _take(log, event, raw)
+        _number(log, event, raw)
 
 
 def _values(event: LineageEvent | SchemaEvent) -> int:
@@ -246,35 +246,36 @@ def _values(event: LineageEvent | SchemaEvent) -> int:
     return own + sum(1 + len(dataset.columns) for dataset in event.datasets)
 
 
-def _take(log: EventLog, event: LineageEvent | SchemaEvent, raw: Mapping[str, Any]) -> None:
+def _number(log: EventLog, event: LineageEvent | SchemaEvent, raw: Mapping[str, Any]) -> None:
     """Add the event, unless another has its number: an emitter gives each number to one event of any kind, and derives
     the event's id from it."""
     number = (event.emitter.id, event.emitter.sequence)
-    is_the_emitters = str(raw["id"]) == str(event.emitter.event_id())
+    has_derived_id = str(raw["id"]) == str(event.emitter.event_id())
     if number not in log.numbered:
-        log.numbered[number] = (event, is_the_emitters)
+        log.numbered[number] = (event, has_derived_id)
         return
-    if is_the_emitters and not log.numbered[number][1]:
+    if has_derived_id and not log.numbered[number][1]:
         log.numbered[number] = (event, True)
-    log.rejected.append(RejectedEvent(line(str(raw["id"])), line(str(raw["event"])), _TAKEN, *number))
+    log.rejected.append(RejectedEvent(line(str(raw["id"])), line(str(raw["event"])), _DUPLICATE, *number))
     logger.warning("Rejected: %s", log.rejected[-1])
 
 
-def _says_it_is_of_another(payload: object, flow_run_id: UUID) -> bool:
+def _names_another_run(payload: object, flow_run_id: UUID) -> bool:
     run = payload.get("run") if isinstance(payload, Mapping) else None
-    said = run.get("flow_run_id") if isinstance(run, Mapping) else None
-    of = _uuid(str(said)) if said else None
-    return of is not None and of != flow_run_id
+    named = run.get("flow_run_id") if isinstance(run, Mapping) else None
+    run_id = _uuid(str(named)) if named else None
+    return run_id is not None and run_id != flow_run_id
 
 
-def _by_the_servers_clock(count: CountEvent, raw: dict[str, Any]) -> CountEvent:
-    """A count was told no later than it was received: a process whose clock is ahead tells of a later hour."""
-    told, received = count.occurred, api.time_of(raw.get("received"))
-    return count.model_copy(update={"occurred": received}) if told and received and received < told else count
+def _by_server_clock(count: CountEvent, raw: dict[str, Any]) -> CountEvent:
+    """The count with the time of receipt, if it claims a later one: the process's clock was ahead."""
+    occurred, received = count.occurred, api.time_of(raw.get("received"))
+    is_ahead = occurred and received and received < occurred
+    return count.model_copy(update={"occurred": received}) if is_ahead else count
 
 
-def _put_in_order(log: EventLog) -> None:
-    """By emitter, in the order in which the emitters began, then by number: the same history reads the same."""
+def _sort(log: EventLog) -> None:
+    """Sort by emitter, in the order in which the emitters began, then by number: the same history reads the same."""
     numbered = [event for event, _ in log.numbered.values()]
     log.lineage = [event for event in numbered if isinstance(event, LineageEvent)]
     log.schemas = [event for event in numbered if isinstance(event, SchemaEvent)]

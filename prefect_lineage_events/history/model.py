@@ -1,9 +1,9 @@
-"""What Prefect's history says of a flow run: values only, so that assembly needs no client to be tested."""
+"""A flow run as Prefect's history has it: values only, so that tests of `stitching` need no client."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -19,15 +19,15 @@ END_STATES: frozenset[str] = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCE
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """A task run: when it ran, how it ended, and what it was given.
+    """A task run: its times, its state, and the task runs whose results it received.
 
-    `upstream` are the task runs whose results it received, `given` the same for each of its parameters by itself;
-    `waits_for` are those that only had to end before it began; `caller` is the task that called it, for a task inside
-    of a task. `untracked`: it has a parameter of which Prefect cannot say where it came from (a constant, or a result
-    that the flow's body changed on its way). `returned` is False for what Prefect cannot track (None, truth values,
-    small numbers). A subflow is a task of its parent too, which stands for the run `subflow`. `cached`: its result is
-    that of an earlier run, kept under `result_key`. Prefect names a run by its task and the beginning of `dynamic_key`.
-    `flow_run_count` says in which try of its flow run it was.
+    `upstream` are the task runs whose results it received, `upstream_by_parameter` the same for each parameter by
+    itself; `waits_for` are those that only had to end before it began; `caller` is the task that called it, for a task
+    inside a task. `untracked`: Prefect does not know the source of one of its parameters (a constant, or a result that
+    the flow's body changed on its way). `returned` is False for a result that Prefect cannot track (None, truth values,
+    small numbers). A subflow is a task of its parent too: that task run stands for the run `subflow`. `cached`: its
+    result is that of an earlier run, stored under `result_key`. Prefect names a task run by its task and the beginning
+    of `dynamic_key`. `flow_run_count` is the attempt of the flow run in which it ran.
     """
 
     id: UUID
@@ -39,7 +39,7 @@ class TaskRun:
     upstream: frozenset[UUID] = frozenset()
     waits_for: frozenset[UUID] = frozenset()
     message: str | None = None
-    given: tuple[frozenset[UUID], ...] = ()
+    upstream_by_parameter: tuple[frozenset[UUID], ...] = ()
     caller: UUID | None = None
     untracked: bool = False
     returned: bool = True
@@ -48,6 +48,20 @@ class TaskRun:
     result_key: str | None = None
     dynamic_key: str | None = None
     flow_run_count: int = 0
+
+
+def upstream_closure(
+    start: Iterable[UUID | None], upstream: Callable[[UUID | None], Iterable[UUID | None]]
+) -> Iterator[UUID | None]:
+    """The task runs (None: the flow's body) of `start`, and all that `upstream` leads to from them, each once."""
+    seen: set[UUID | None] = set()
+    pending = list(start)
+    while pending:
+        task = pending.pop()
+        if task not in seen:
+            seen.add(task)
+            yield task
+            pending += upstream(task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +75,10 @@ class ParentRun:
 
 @dataclass(frozen=True, slots=True)
 class FlowRun:
-    """A flow run as Prefect tells of it. `state` is Prefect's state type (`COMPLETED`, `RUNNING`, ...).
+    """A flow run in Prefect. `state` is Prefect's state type (`COMPLETED`, `RUNNING`, ...).
 
-    `state_id` is the id of that state, and of the event by which Prefect told of it. A task run outside any flow is
-    told in the same words (`kind` `task-run`): its flow is the task.
+    `state_id` is the id of that state, and of the event by which Prefect recorded it. A task run outside any flow has
+    the same form (`kind` `task-run`): its flow is the task.
     """
 
     id: UUID
@@ -99,7 +113,7 @@ class FlowRun:
 
     @property
     def info(self) -> RunInfo:
-        """The run as events name it."""
+        """The run's part of a lineage event."""
         if self.kind == "task-run":
             return RunInfo(task_run_id=self.id, task_run_name=self.name)
         return RunInfo(flow_run_id=self.id, flow_run_name=self.name, flow_id=self.flow_id, flow_name=self.flow_name)
@@ -111,7 +125,7 @@ class FlowRun:
 
 @dataclass(frozen=True, slots=True)
 class AssetEvent:
-    """A Prefect asset event of the run: an asset materialised, with what it was made from."""
+    """A Prefect asset event of the run: a materialised asset, and the assets that it was made from."""
 
     dataset: Dataset
     upstream: tuple[Dataset, ...] = ()
@@ -123,7 +137,7 @@ class AssetEvent:
 
 @dataclass(frozen=True, slots=True)
 class RejectedEvent:
-    """A stored event that cannot be read. `emitter` and `sequence` are known where at least these can be."""
+    """A stored event that cannot be read. `emitter` and `sequence` are set where at least these can be read."""
 
     id: str
     name: str
@@ -137,15 +151,15 @@ class RejectedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
-    """Is all there that the run's emitters say they sent?
+    """The events that a run's emitters counted and the history lacks.
 
-    `missing` names, per emitter, the sequence numbers that the history lacks, the first thousand of each; `unnamed`
+    `missing` holds, per emitter, the sequence numbers that the history lacks, the first thousand of each; `unnamed`
     counts the others. `unclosed` are emitters whose closing count is missing (they may have sent more); `dropped`
     statements were never sent; `rejected` events are stored and cannot be read. `running`: the run has not ended, so
-    that its emitters have not closed yet. `end_unrecorded`: Prefect's own
-    end-of-run event is missing too, so missing lineage events prove nothing. `incomplete_related_runs` are runs above
-    and below that may have passed rows or columns on, and have not ended, or lack events themselves; events of
-    `lossy_kin` cannot be read or were dropped, so that nothing more is to come of them.
+    its emitters have not closed yet. `end_unrecorded`: Prefect's own end-of-run event is missing too, so missing
+    lineage events prove nothing. `incomplete_related_runs` are parent and subflow runs that may have passed rows or
+    columns to the run, and have not ended or lack events themselves; events of `lossy_related_runs` cannot be read or
+    were dropped, so they will never arrive.
     """
 
     missing: Mapping[UUID, tuple[int, ...]] = field(default_factory=dict)
@@ -153,18 +167,18 @@ class Completeness:
     dropped: int = 0
     end_unrecorded: bool = False
     incomplete_related_runs: tuple[UUID, ...] = ()
-    lossy_kin: tuple[UUID, ...] = ()
+    lossy_related_runs: tuple[UUID, ...] = ()
     rejected: tuple[RejectedEvent, ...] = ()
     unnamed: int = 0
     running: bool = False
 
     @property
     def complete(self) -> bool:
-        return not (self.awaited or self.rejected or self.dropped or self.lossy_kin)
+        return not (self.awaited or self.rejected or self.dropped or self.lossy_related_runs)
 
     @property
     def awaited(self) -> bool:
-        """Is something missing that may still arrive?"""
+        """Whether something is missing that may still arrive."""
         return bool(self.missing or self.unclosed or self.end_unrecorded or self.incomplete_related_runs)
 
     @property
@@ -173,11 +187,11 @@ class Completeness:
 
     @property
     def waits_for(self) -> tuple[UUID, ...]:
-        """The runs that must tell more first, where nothing else is missing."""
+        """The related runs whose events must arrive first, if nothing else is missing."""
         return () if self.missing or self.unclosed or self.end_unrecorded else self.incomplete_related_runs
 
     def lacks(self) -> tuple[str, ...]:
-        """What is missing, for people: a line an emitter, naming its numbers as in `0-4, 7`."""
+        """Lines of text for people that name all that is missing: one per emitter, its numbers as in `0-4, 7`."""
         lines = [f"emitter {emitter}: events {_ranges(numbers)}" for emitter, numbers in self.missing.items()]
         if self.unnamed:
             lines.append(f"{self.unnamed:,} more events")
@@ -186,14 +200,17 @@ class Completeness:
         else:
             lines += [f"emitter {emitter}: its closing count (was its process killed?)" for emitter in self.unclosed]
         if self.end_unrecorded:
-            lines.append("Prefect's own event of the run's end: whatever was sent at that time may be lost")
+            lines.append("Prefect's own event of the run's end: events sent at that time may be lost")
         lines += [
-            f"what run {kin} handed over: it has not ended, or lacks events itself"
-            for kin in self.incomplete_related_runs
+            f"rows or columns from run {run}: it has not ended, or lacks events itself"
+            for run in self.incomplete_related_runs
         ]
-        lines += [f"what run {kin} handed over in events that were lost or cannot be read" for kin in self.lossy_kin]
+        lines += [
+            f"rows or columns from run {run}: events of it were lost or cannot be read"
+            for run in self.lossy_related_runs
+        ]
         if self.dropped:
-            lines.append(f"{self.dropped:,} statements that were dropped in the flow's process, or not taken from it")
+            lines.append(f"{self.dropped:,} statements that the flow's process dropped, or that Prefect did not accept")
         lines += [f"{rejected}" for rejected in self.rejected]
         return tuple(lines)
 
@@ -211,12 +228,12 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RunHistory:
-    """Everything that assembly needs of one flow run. `events` are in order of emitter and sequence, each once.
+    """The input of `stitching`: all about one flow run. `events` are in order of emitter and sequence, each once.
 
-    `stored_events` counts all events of the run that were read, so that a later look can tell whether more arrived.
-    `parent` is the run above, when something may have come from there (rows in a parameter, columns of a table), and
-    `subflows` are the runs below whose results may have gone on; both only as far as that is so. `cached` says of tasks
-    whose results were taken from a cache which run had made them.
+    `stored_events` counts all events of the run that were read: a later count shows whether more arrived. `parent` is
+    the parent run if rows in a parameter, or columns of a table, may have come from it; `subflows` are the subflow runs
+    whose results the run may have used. `cached` holds, for tasks whose results came from a cache, the run that made
+    each.
     """
 
     run: FlowRun
@@ -234,7 +251,7 @@ class RunHistory:
 
 @dataclass(frozen=True, slots=True)
 class CachedResult:
-    """The task run that made a result which was cached, and the history of its flow run."""
+    """The task run that made a cached result, and the history of its flow run."""
 
     task_run_id: UUID
     history: RunHistory

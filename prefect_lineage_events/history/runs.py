@@ -1,4 +1,4 @@
-"""Flow runs as Prefect's API tells of them: one run with its parents and deployment, and the runs of a window."""
+"""Reads flow runs from Prefect's API: one run with its parents and deployment, and the runs of a window."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from prefect_lineage_events.history.model import END_STATES, FlowRun, ParentRun
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-# All of our own flows begin so; their runs have no lineage of their own and are never assembled.
+# The names of all our own flows begin so. Their runs have no lineage of their own and are never assembled.
 OWN_FLOW_PREFIX = "prefect-lineage-"
 _OWNER_TAG = "owner:"
-_DEEPEST = 50
+_MAX_LEVELS = 50
 _flow_names: WeakKeyDictionary[SyncPrefectClient, dict[str, str]] = WeakKeyDictionary()
 _known_deployments: WeakKeyDictionary[SyncPrefectClient, dict[str, str]] = WeakKeyDictionary()
 
@@ -28,9 +28,9 @@ class UnknownFlowRunError(ValueError):
 
 
 def read_run(client: SyncPrefectClient, flow_run_id: UUID) -> FlowRun:
-    """The run with its parents, flow and deployment: three to five requests, plus one a level of subflow.
+    """The run with its parents, flow and deployment: three to five requests, and one per level of subflows.
 
-    A task run outside any flow is one too. Raises UnknownFlowRunError for an id that this API does not know.
+    A task run outside any flow counts as a run. Raises UnknownFlowRunError for an id that this API does not know.
     """
     raw: JSON | None = api.get(client, f"/flow_runs/{flow_run_id}")
     if raw is None and (task := standalone_tasks.read(client, flow_run_id)):
@@ -53,11 +53,11 @@ def read_run(client: SyncPrefectClient, flow_run_id: UUID) -> FlowRun:
 def ended_runs(
     client: SyncPrefectClient, start: dt.datetime, end: dt.datetime, flows: Sequence[str] | None = None
 ) -> Iterator[list[FlowRun]]:
-    """The runs that ended in [start, end], newest first, up to 200 at a time; ours are left out.
+    """The runs that ended in [start, end], newest first, up to 200 at a time; runs of our own flows are left out.
 
-    After those of flows come task runs outside any flow; `flows` names flows or such tasks (None: all).
-    Without parents and deployment, which `read_run` gives. Walks down by end time, so that runs ending meanwhile
-    shift nothing.
+    Task runs outside any flow follow the flow runs; `flows` are the names of flows or such tasks (None: all). The runs
+    have no parents and no deployment, which `read_run` adds. Paging is by end time, so runs that end meanwhile shift
+    nothing.
     """
     body: JSON = {"sort": "END_TIME_DESC", "limit": api.PAGE}
     if flows:
@@ -78,13 +78,13 @@ def ended_runs(
         if len(rows) < api.PAGE:
             break
         last = api.time_of(rows[-1]["end_time"]) or before
-        # More runs than a page holds ended at one instant: page on within it.
+        # More runs than fit on a page ended at one instant: use the offset within it.
         before, offset = (last, 0) if last < before else (before, offset + api.PAGE)
     yield from standalone_tasks.ended(client, start, end, flows)
 
 
 def runs_by_id(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> list[FlowRun]:
-    """Those of these runs that are there, without parents and deployment: two requests per 200."""
+    """The runs of these ids that exist, without parents and deployment: two requests per 200."""
     runs: list[FlowRun] = []
     for start in range(0, len(flow_run_ids), api.PAGE):
         ids = [str(id_) for id_ in flow_run_ids[start : start + api.PAGE]]
@@ -96,9 +96,9 @@ def runs_by_id(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> list[
 
 
 def parent_ids(client: SyncPrefectClient, task_run_ids: Sequence[UUID]) -> dict[UUID, UUID]:
-    """The flow run that each of these task runs belongs to: one request per 200.
+    """The flow run of each of these task runs: one request per 200.
 
-    Asked of the task runs that stand for subflows, it is the run above each subflow's.
+    For a task run that stands for a subflow, it is the parent run.
     """
     found: dict[UUID, UUID] = {}
     for start in range(0, len(task_run_ids), api.PAGE):
@@ -111,7 +111,7 @@ def parent_ids(client: SyncPrefectClient, task_run_ids: Sequence[UUID]) -> dict[
 
 
 def existing_flows(client: SyncPrefectClient, names: Sequence[str] | None = None) -> list[str]:
-    """The names of the flows that there are (None), or of those among `names` that there are. Sorted."""
+    """The names of all flows (None), or those of `names` that exist. Sorted."""
     body: JSON = {"flows": {"name": {"any_": list(names)}}} if names is not None else {}
     return sorted(row["name"] for rows in api.pages(client, "/flows/filter", body) for row in rows)
 
@@ -119,8 +119,11 @@ def existing_flows(client: SyncPrefectClient, names: Sequence[str] | None = None
 def completed_runs(
     client: SyncPrefectClient, job: FlowRun, limit: int = 20, *, of_deployment: bool = False
 ) -> list[FlowRun]:
-    """The newest runs of a job that completed, newest first; without parents and deployment. `job` is one of its runs,
-    of a flow or of a task outside any. `of_deployment`: only those of the same deployment, or of none as `job` is."""
+    """The newest completed runs of a job, newest first; without parents and deployment.
+
+    `job` is one of its runs, of a flow or of a task outside any. `of_deployment`: only runs of the deployment of `job`,
+    or of no deployment if `job` has none.
+    """
     if job.kind == "task-run":
         return standalone_tasks.completed(client, job, limit)
     chosen: JSON = {"state": {"type": {"any_": ["COMPLETED"]}}}
@@ -137,7 +140,7 @@ def completed_runs(
 
 
 def unended_runs(client: SyncPrefectClient, started_before: dt.datetime, limit: int = api.PAGE) -> list[FlowRun]:
-    """Runs that Prefect says are running since before then: killed without a trace, or just long."""
+    """Runs that started before then and are running according to Prefect: long ones, or killed without a trace."""
     chosen = {
         "start_time": {"before_": started_before.isoformat()},
         "state": {"type": {"any_": ["RUNNING", "CANCELLING"]}},
@@ -153,7 +156,7 @@ def unended_runs(client: SyncPrefectClient, started_before: dt.datetime, limit: 
 def descendants(client: SyncPrefectClient, flow_run_id: UUID) -> Iterator[list[UUID]]:
     """The subflow runs below a run, level by level."""
     level = [flow_run_id]
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_LEVELS):
         children: list[UUID] = []
         for start in range(0, len(level), api.PAGE):
             parents = [str(id_) for id_ in level[start : start + api.PAGE]]
@@ -167,7 +170,7 @@ def descendants(client: SyncPrefectClient, flow_run_id: UUID) -> Iterator[list[U
 
 
 def flow_names(client: SyncPrefectClient, flow_ids: Sequence[str]) -> dict[str, str]:
-    """The names of flows, by id. A flow never changes its name, so each is asked for once a client."""
+    """The names of flows, by id. A flow never changes its name, so each is requested once per client."""
     known = _flow_names.setdefault(client, {})
     wanted = sorted(set(flow_ids) - known.keys())
     for start in range(0, len(wanted), api.PAGE):
@@ -178,7 +181,7 @@ def flow_names(client: SyncPrefectClient, flow_ids: Sequence[str]) -> dict[str, 
 
 
 def _deployment_names(client: SyncPrefectClient, ids: Sequence[str]) -> dict[str, str]:
-    """The names of those deployments that there are, by id. A deployment never changes its name."""
+    """The names of the deployments that exist, by id. A deployment never changes its name."""
     known = _known_deployments.setdefault(client, {})
     for id_ in sorted(set(ids) - known.keys()):
         if (deployment := api.get(client, f"/deployments/{id_}")) is not None:
@@ -187,8 +190,8 @@ def _deployment_names(client: SyncPrefectClient, ids: Sequence[str]) -> dict[str
 
 
 def _parents(client: SyncPrefectClient, raw: JSON) -> Iterator[JSON]:
-    """The runs above a subflow's, nearest first: a run is found through the task run that stands for its child."""
-    for _ in range(_DEEPEST):
+    """The parent runs of a subflow run, nearest first: each is found through the task run that stands for its child."""
+    for _ in range(_MAX_LEVELS):
         if not raw.get("parent_task_run_id"):
             return
         body = {"task_runs": {"id": {"any_": [raw["parent_task_run_id"]]}}, "limit": 1}
@@ -246,12 +249,12 @@ def _schedule(deployment: JSON) -> str | None:
 
 
 def _owners(tags: Sequence[str]) -> tuple[str, ...]:
-    """Prefect knows no owners of flows; a tag `owner:<who>` on the run or its deployment says one."""
+    """The owners in tags `owner:<name>` of the run or its deployment: Prefect has no owners of flows."""
     return tuple(dict.fromkeys(t.removeprefix(_OWNER_TAG).strip() for t in tags if t.startswith(_OWNER_TAG)))
 
 
 def _repository(deployment: JSON) -> str | None:
-    """The git repository that a deployment's pull steps clone, where there is one."""
+    """The git repository that a deployment's pull steps clone; None if there is none."""
     for step in deployment.get("pull_steps") or ():
         for name, arguments in step.items() if isinstance(step, dict) else ():
             if "git_clone" in name and isinstance(arguments, dict) and arguments.get("repository"):

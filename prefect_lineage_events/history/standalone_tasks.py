@@ -1,7 +1,7 @@
-"""Task runs outside any flow (`task.delay()`, a task called at module level): runs of a job of their own.
+"""Reads task runs outside any flow (`task.delay()`, a task called at module level): runs of a job of their own.
 
-They are told as flow runs are, by the task's name. Prefect's filter knows no end time of task runs, so they are walked
-down in the order of their ends.
+They have the form of flow runs, by the task's name. Prefect's filter has no end time of task runs, so they are paged
+in the order of their ends.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _TASKS = UUID("0f6b2a53-5a0e-4c9e-9b8c-1d0a3c7f2e41")
 
 
 def read(client: SyncPrefectClient, task_run_id: UUID) -> FlowRun | None:
-    """The run of that id; None when there is none, or when it belongs to a flow run."""
+    """The run of that id; None if there is none, or if it belongs to a flow run."""
     raw: JSON | None = api.get(client, f"/task_runs/{task_run_id}")
     return _run(raw) if raw is not None and not raw.get("flow_run_id") else None
 
 
 def has_run(client: SyncPrefectClient, name: str) -> bool:
-    """Has a task of that name ever run outside any flow?"""
+    """Whether a task of that name ever ran outside any flow."""
     chosen = {"flow_run_id": {"is_null_": True}, "name": {"any_": [name]}}
     return bool(api.post(client, "/task_runs/filter", {"task_runs": chosen, "limit": 1}))
 
 
 def completed(client: SyncPrefectClient, job: FlowRun, limit: int) -> list[FlowRun]:
-    """The newest runs of a job that completed, newest first by their end; `job` is one of its runs."""
+    """The newest completed runs of a job, newest first by their end; `job` is one of its runs."""
     states = {"type": {"any_": ["COMPLETED"]}}
     chosen = {"flow_run_id": {"is_null_": True}, "name": {"any_": [job.flow_name]}, "state": states}
     rows: list[JSON] = api.post(
@@ -46,7 +46,7 @@ def completed(client: SyncPrefectClient, job: FlowRun, limit: int) -> list[FlowR
 def ended(
     client: SyncPrefectClient, start: dt.datetime, end: dt.datetime, names: Sequence[str] | None = None
 ) -> Iterator[list[FlowRun]]:
-    """Those that ended in [start, end], newest first, up to 200 at a time; of these names, if there are any."""
+    """The runs that ended in [start, end], newest first, up to 200 at a time; only those of `names`, if given."""
     chosen: JSON = {"flow_run_id": {"is_null_": True}, "state": {"type": {"any_": sorted(END_STATES)}}}
     if names:
         chosen["name"] = {"any_": list(names)}

@@ -1,4 +1,4 @@
-"""The task runs of a flow run, and which of them received the results of which."""
+"""Reads the task runs of a flow run, and the task graph: the task runs whose results each received."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Not a parameter of the task: order only (`wait_for`), or the task that called it (`__parents__`).
 _ORDER_ONLY = "wait_for"
 _CALLER = "__parents__"
-# The name of the state in which Prefect leaves a task whose result it took from its cache.
+# The name of the state of a task whose result Prefect took from its cache.
 CACHED = "Cached"
 
 
@@ -24,14 +24,14 @@ def read_tasks(client: SyncPrefectClient, flow_run_id: UUID) -> dict[UUID, TaskR
     """All task runs of a flow run, by id. They reach the server some seconds after they ran."""
     body = {"flow_runs": {"id": {"any_": [str(flow_run_id)]}}, "sort": "ID_DESC"}
     rows = [row for page in api.pages(client, "/task_runs/filter", body) for row in page]
-    # What a subflow returned is told by its run: here it is the task's that stands for the call.
+    # Task inputs name the subflow's run for its result: here it becomes the task run that stands for the call.
     calls = {subflow: UUID(row["id"]) for row in rows if (subflow := _subflow(row))}
     tasks = (_task(row, calls) for row in rows)
     return {task.id: task for task in tasks}
 
 
 def all_cached(client: SyncPrefectClient, flow_run_id: UUID) -> bool:
-    """Had the run tasks, and did each give a result of an earlier run? The first 200 of them are asked."""
+    """Whether the run had tasks, and each returned a cached result. Looks at the first 200 of them."""
     body = {"flow_runs": {"id": {"any_": [str(flow_run_id)]}}, "limit": api.PAGE}
     rows: list[JSON] = api.post(client, "/task_runs/filter", body)
     return bool(rows) and all((row.get("state") or {}).get("name") == CACHED for row in rows)
@@ -41,7 +41,7 @@ def _task(raw: JSON, calls: Mapping[UUID, UUID]) -> TaskRun:
     inputs: dict[str, list[JSON]] = raw.get("task_inputs") or {}
     state: JSON = raw.get("state") or {}
     parameters = {name: refs for name, refs in sorted(inputs.items()) if name not in (_ORDER_ONLY, _CALLER)}
-    given = [_task_runs(refs, calls) for refs in parameters.values()]
+    upstream_by_parameter = [_task_runs(refs, calls) for refs in parameters.values()]
     return TaskRun(
         id=UUID(raw["id"]),
         name=raw["name"],
@@ -49,12 +49,12 @@ def _task(raw: JSON, calls: Mapping[UUID, UUID]) -> TaskRun:
         state=state.get("type") or raw.get("state_type"),
         started=api.time_of(raw.get("start_time")),
         ended=api.time_of(raw.get("end_time")),
-        upstream=frozenset().union(*given),
+        upstream=frozenset().union(*upstream_by_parameter),
         waits_for=_task_runs(inputs.get(_ORDER_ONLY, ()), calls),
         message=state.get("message"),
-        given=tuple(refs for refs in given if refs),
+        upstream_by_parameter=tuple(refs for refs in upstream_by_parameter if refs),
         caller=next(iter(_task_runs(inputs.get(_CALLER, ()), calls)), None),
-        untracked=not all(given),
+        untracked=not all(upstream_by_parameter),
         returned=not (state.get("state_details") or {}).get("untrackable_result"),
         subflow=_subflow(raw),
         cached=state.get("name") == CACHED,
@@ -65,7 +65,7 @@ def _task(raw: JSON, calls: Mapping[UUID, UUID]) -> TaskRun:
 
 
 def result_key(state: JSON) -> str | None:
-    """Under which key the result of a task in this state is stored; None for one that is not stored."""
+    """The key under which the result of a task in this state is stored; None for one that is not stored."""
     data = state.get("data")
     return data.get("storage_key") if isinstance(data, dict) else None
 

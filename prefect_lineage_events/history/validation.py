@@ -1,7 +1,7 @@
-"""Events as they are stored, checked before they are used: all who reach the API can emit any event.
+"""Validation of stored events before use: every user of the API can emit any event.
 
-A lineage event that is far larger than one of ours is cut, and says so; an event that cannot be read is named with the
-reason.
+A lineage event that is far larger than one of ours is cut, with the reason in it; an event that cannot be read is
+listed with the reason.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MAX_REASON = 300
 
 
 def rejected(raw: Mapping[str, Any], error: Exception) -> RejectedEvent:
-    """The event that could not be read because of the error."""
+    """The entry for an event that could not be read because of the error."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
@@ -41,7 +41,7 @@ def rejected(raw: Mapping[str, Any], error: Exception) -> RejectedEvent:
 
 
 def checked(event: LineageEvent) -> LineageEvent:
-    """The event without what is too much, or leads nowhere; it says what was left out."""
+    """The event within the limits and without dangling references; its reason says what was left out."""
     left_out: list[str] = []
     changes: dict[str, Any] = {}
     statement: dict[str, Any] = {}
@@ -77,7 +77,7 @@ def checked(event: LineageEvent) -> LineageEvent:
         statement["sql"] = f"{(info.sql or '')[:MAX_SQL]}…"
     if not left_out:
         return event
-    reason = "; ".join(filter(None, [info.reason[:_MAX_REASON], f"left out as it was read: {', '.join(left_out)}"]))
+    reason = "; ".join(filter(None, [info.reason[:_MAX_REASON], f"left out on reading: {', '.join(left_out)}"]))
     statement |= {"confidence": "partial", "reason": reason}
     return event.model_copy(update={**changes, "statement": info.model_copy(update=statement)})
 
@@ -95,7 +95,7 @@ def _is_uri(text: str) -> bool:
 
 
 def _number(emitter: object) -> tuple[UUID | None, int | None]:
-    """The emitter's id and the event's number, as far as they can be read."""
+    """The emitter's id and the event's number; None for each that cannot be read."""
     if not isinstance(emitter, Mapping):
         return None, None
     try:

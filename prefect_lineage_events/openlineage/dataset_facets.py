@@ -10,7 +10,7 @@ from typing import Any
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.openlineage.facets import Facet, facet, put
 from prefect_lineage_events.openlineage.run_facets import unknown_source
-from prefect_lineage_events.stitching.model import Bundle, ColumnEdge, DatasetUse, How, Lineage
+from prefect_lineage_events.stitching.model import Bundle, ColumnEdge, DatasetUse, Evidence, Lineage
 from prefect_lineage_events.stitching.provenance import DIRECT
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
@@ -48,20 +48,20 @@ def explicit_lineage(lineage: Lineage) -> Facet | None:
     """
     sources: dict[Dataset, list[Described]] = defaultdict(list)
     for edge in lineage.edges:
-        sources[edge.target].append(_source(edge.source, edge.how))
+        sources[edge.target].append(_source(edge.source, edge.evidence))
     for bundle in lineage.bundles:
         for target in bundle.targets:
             sources[target].append(_by_way_of(bundle))
     entries = [{**_named(use.dataset), "type": "DATASET", "inputs": sources[use.dataset]} for use in lineage.outputs]
     entries += [
-        {**_by_way_of(bundle), "inputs": [_source(dataset, how) for dataset, how in bundle.sources]}
+        {**_by_way_of(bundle), "inputs": [_source(dataset, evidence) for dataset, evidence in bundle.sources]}
         for bundle in lineage.bundles
     ]
     return facet("lineage", entries=entries) if entries else None
 
 
-def _source(dataset: Dataset, how: How) -> Described:
-    known = {"type": "DIRECT", "description": f"known from: {how}"}
+def _source(dataset: Dataset, evidence: Evidence) -> Described:
+    known = {"type": "DIRECT", "description": f"known from: {evidence}"}
     return {**_named(dataset), "type": "DATASET", "transformations": [known]}
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import line
+from prefect_lineage_events.events import STAR
 from prefect_lineage_events.naming import holds_tables
-from prefect_lineage_events.stitching.columns import STAR
-from prefect_lineage_events.stitching.model import ColumnEdge, DatasetUse, Edge, How, Lineage, RunLineage
+from prefect_lineage_events.stitching.model import ColumnEdge, DatasetUse, Edge, Evidence, Lineage, RunLineage
 
 MAX_COLUMNS = 30
 # How an edge is known that was stated: the others follow from Python's dataflow, and are shown as such.
-STATED: frozenset[How] = frozenset({"sql", "recorded", "asset"})
+STATED: frozenset[Evidence] = frozenset({"sql", "recorded", "asset"})
 
 
 def tree(run: RunLineage) -> str:
@@ -91,7 +91,7 @@ def _headline(use: DatasetUse, names: dict[Dataset, str], sources: list[Edge]) -
     if not sources:
         return f"{names[use.dataset]}{notes}"
     return f"{names[use.dataset]}{notes} ← " + ", ".join(
-        names[edge.source] + ("" if edge.how in STATED else f" ({edge.how})") for edge in sources
+        names[edge.source] + ("" if edge.evidence in STATED else f" ({edge.evidence})") for edge in sources
     )
 
 

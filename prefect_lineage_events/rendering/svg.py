@@ -94,7 +94,7 @@ def svg(run: RunLineage, max_nodes: int = MAX_NODES) -> str:
     for number, dataset in enumerate(folded, len(shown)):
         numbers[dataset].append(number)
     inferred = {
-        (source, target): edge.how not in STATED
+        (source, target): edge.evidence not in STATED
         for edge in run.lineage.edges
         if edge.source != edge.target
         for source in numbers.get(edge.source, ())
@@ -114,7 +114,7 @@ def _folded(run: RunLineage) -> dict[Dataset, list[Dataset]]:
     edges: dict[Dataset, set[tuple[str, Dataset, bool]]] = {dataset: set() for dataset in styles}
     for edge in run.lineage.edges:
         for end, dataset, other in (("to", edge.source, edge.target), ("from", edge.target, edge.source)):
-            edges.setdefault(dataset, set()).add((end, other, edge.how in STATED))
+            edges.setdefault(dataset, set()).add((end, other, edge.evidence in STATED))
     groups: dict[tuple[str, frozenset[tuple[str, Dataset, bool]]], list[Dataset]] = defaultdict(list)
     for dataset, style in sorted(styles.items()):
         groups[style, frozenset(edges[dataset])].append(dataset)

@@ -1,6 +1,6 @@
 """Attribution of writes to rows that Python had read: where these may have come from, and in what order.
 
-`evidence` decides among those that come into question.
+`explanation` decides among those that come into question.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from prefect_lineage_events.history.model import TaskRun
-from prefect_lineage_events.stitching.evidence import (
+from prefect_lineage_events.stitching.explanation import (
     Explanation,
     Possibility,
     Written,
@@ -24,7 +24,7 @@ from prefect_lineage_events.stitching.evidence import (
 )
 from prefect_lineage_events.stitching.flow_body import FlowBody
 from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
-from prefect_lineage_events.stitching.model import How
+from prefect_lineage_events.stitching.model import Evidence
 from prefect_lineage_events.stitching.rows_in_memory import Moment, Rows, counts_of, hands_over, is_below, levels
 from prefect_lineage_events.stitching.steps import Scope
 from prefect_lineage_events.stitching.task_graph import UpstreamTasks
@@ -33,9 +33,9 @@ from prefect_lineage_events.stitching.task_graph import UpstreamTasks
 # writes each would be compared millions of times.
 MAX_READS = 300
 
-_SAME_TASK: How = "same task"
-_TASK_GRAPH: How = "task graph"
-_SAME_FLOW: How = "same flow"
+_SAME_TASK: Evidence = "same task"
+_TASK_GRAPH: Evidence = "task graph"
+_SAME_FLOW: Evidence = "same flow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Attribution:
                     self._takers[scope].append(_Taker(one.step.started, one.target, one.step.threads))
         self._recorded_of: dict[Lifetime, list[ResolvedStep]] = defaultdict(list)
         for one in placed:
-            if one.target and one.step.how == "recorded" and one.sources:
+            if one.target and one.step.evidence == "recorded" and one.sources:
                 self._recorded_of[one.target].append(one)
         wrote = {scope for one in placed if one.target for scope in one.step.scopes}
         self._givers = UpstreamTasks(tasks, wrote, self._covers)
@@ -188,7 +188,7 @@ class Attribution:
         single = not has_many_rows(step) if rows is not None else step.output is not None and step.output.kind == "api"
         counts = counts_of(rows, step.info.executions)
         executions = step.info.executions
-        binds = step.how == "sql" and bool(step.bound) and not step.info.from_program
+        binds = step.evidence == "sql" and bool(step.bound) and not step.info.from_program
         return Written(names, counts, rows, executions, single=single, binds=binds, inlined=step.values_stand_in_text)
 
     def _in_hand(self, placed: ResolvedStep, moment: Moment) -> tuple[list[Rows], list[Rows]]:
@@ -222,7 +222,7 @@ class Attribution:
         def stands(rows: Rows) -> bool:
             sources = rows.relation.sources
             went_on = bool(sources) and all(rows.last <= read_back.get(life, _FIRST) for life in sources)
-            return rows.read.step.how != "recorded" or not went_on
+            return rows.read.step.evidence != "recorded" or not went_on
 
         return [rows for rows in own if stands(rows)], [rows for rows in given if stands(rows)]
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset
+from prefect_lineage_events.events import STAR, Column, EventColumnEdge, EventDataset
 from prefect_lineage_events.naming import split_name
 from prefect_lineage_events.sql import Statement, TableRef, analyze
-from prefect_lineage_events.stitching.columns import STAR, Schemas
+from prefect_lineage_events.stitching.columns import Schemas
 from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
 from prefect_lineage_events.stitching.provenance import DIRECT
 from prefect_lineage_events.stitching.steps import Step

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from prefect_lineage_events import events
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.events import SchemaEvent
+from prefect_lineage_events.events import STAR, SchemaEvent
 from prefect_lineage_events.stitching.lifetimes import Lifetime, Lifetimes, ResolvedStep
 from prefect_lineage_events.stitching.model import Column, ColumnEdge, DatasetUse
 
@@ -50,7 +50,6 @@ def _typed(use: DatasetUse, told: dict[_Field, set[str]]) -> DatasetUse:
     return replace(use, columns=tuple(columns))
 
 
-STAR = "*"
 _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 
 

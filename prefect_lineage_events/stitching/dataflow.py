@@ -6,7 +6,7 @@ Rules for Python, whose inside is not seen:
 - A task inside of a task is a part of it: what it reads, its caller may write, and what its caller read before, it may.
 - A task that received the result of another was given what that one read; and, when that one wrote nothing itself, what
   had been given to it. What a task wrote is in the store: its result says no more than that it is there.
-- Which of these rows a write took, `evidence` says. What it does not say is an unknown source, never an edge.
+- Which of these rows a write took, `explanation` says. What it does not say is an unknown source, never an edge.
 - A DELETE or UPDATE with RETURNING reads what it returns; its table is an input when that fed something.
 - A statement that says itself what fed it (INSERT ... SELECT) is believed.
 - Results that pass through the flow's body are lost to Prefect: `flow_body` says where they went, where there is no
@@ -20,13 +20,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from prefect_lineage_events.events import EventColumnEdge
+from prefect_lineage_events.events import STAR, EventColumnEdge
 from prefect_lineage_events.history.model import TaskRun
 from prefect_lineage_events.stitching.attribution import Attribution
-from prefect_lineage_events.stitching.columns import STAR, Schemas
-from prefect_lineage_events.stitching.evidence import Explanation
+from prefect_lineage_events.stitching.columns import Schemas
+from prefect_lineage_events.stitching.explanation import Explanation
 from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
-from prefect_lineage_events.stitching.model import How
+from prefect_lineage_events.stitching.model import Evidence
 from prefect_lineage_events.stitching.provenance import DIRECT, Origin, Origins, Provenance, less_sure, through
 from prefect_lineage_events.stitching.rows_in_memory import Moment, Rows, hands_over, passing
 from prefect_lineage_events.stitching.steps import Scope
@@ -135,7 +135,7 @@ class Dataflow:
                 given.take(self._relation(placed))
             return given
         feeding = self._relation(placed)
-        if placed.step.how == "asset":
+        if placed.step.evidence == "asset":
             # Its upstream are assets that its task was given, not the tables that the task read itself.
             own = self.attribution.of_its_task(placed, moment)
             for life in (life for rows in own for life in rows.sources if life is not placed.target):
@@ -147,8 +147,8 @@ class Dataflow:
         if not placed.target:
             return self._relation(placed)
         result = Provenance()
-        for source, how in self._behind(placed.target):
-            result.fed_by(source, how)
+        for source, evidence in self._behind(placed.target):
+            result.fed_by(source, evidence)
         known = {name.casefold() for name in self._names_of(placed.target)}
         for name in (column.name for column in placed.step.result_columns):
             if name.casefold() in known or (not known and name != STAR):
@@ -161,8 +161,8 @@ class Dataflow:
         """The statement's sources and column edges, seen through what comes and goes."""
         result = Provenance()
         for life in placed.sources:
-            for source, how in self._behind(life):
-                result.fed_by(source, less_sure(how, placed.step.how))
+            for source, evidence in self._behind(life):
+                result.fed_by(source, less_sure(evidence, placed.step.evidence))
             if life.gone:
                 result.row_filters.update(self._contents[life].row_filters)
                 result.doubt_as(self._contents[life])
@@ -187,7 +187,7 @@ class Dataflow:
                 result.put(column.name, ())
         return result
 
-    def _behind(self, life: Lifetime) -> Iterable[tuple[Lifetime, How]]:
+    def _behind(self, life: Lifetime) -> Iterable[tuple[Lifetime, Evidence]]:
         if life.gone:
             return self._contents[life].sources.items()
         return [(life, "sql")]
@@ -251,11 +251,11 @@ class Dataflow:
         result = Provenance()
         explanation = self.attribution.of(placed, moment)
         chosen = [pair for possibility in explanation.chosen for pair in possibility.rows]
-        for rows, how in chosen:
+        for rows, evidence in chosen:
             for life, known_by in rows.relation.sources.items():
                 # a row that is marked as done was not made of the row that it returned as it was claimed
                 if life is not placed.target or life.read:
-                    result.fed_by(life, less_sure(known_by, how))
+                    result.fed_by(life, less_sure(known_by, evidence))
             result.doubt_as(rows.relation)
         perhaps = (rows for possibility in explanation.perhaps for rows, _ in possibility.rows)
         result.perhaps.update(dict.fromkeys(life for rows in perhaps for life in rows.relation.sources))
@@ -282,7 +282,7 @@ class Dataflow:
     def _lacks_sources(self, placed: ResolvedStep, chosen: Sequence[object]) -> bool:
         """Is a source missing, or perhaps missing? A row made up of constants has none."""
         step = placed.step
-        if step.how == "asset" or step.values_stand_in_text:
+        if step.evidence == "asset" or step.values_stand_in_text:
             return False
         return not chosen or self.attribution.unseen(placed)
 
@@ -322,7 +322,7 @@ class Dataflow:
         return column
 
 
-_SAME_TASK: How = "same task"
+_SAME_TASK: Evidence = "same task"
 
 
 def _guessed(origin: Origin) -> Origin:

@@ -4,7 +4,7 @@ Prefect follows objects, and the body made a new one: its task graph has no edge
 stayed in the body's hands, and a write whose rows are not explained otherwise took them from there. The two belong
 together only where there is no doubt:
 - the result was there when the write's task began, and what was written can be of it, by the columns or the number of
-  rows (`evidence`); only rows that came in a parameter may go by other names, where no write has theirs;
+  rows (`explanation`); only rows that came in a parameter may go by other names, where no write has theirs;
 - among several results, the evidence decides; where columns are not known, it must be the only one that can have fed
   the write, or the write the only one that it can have fed, or it alone came up since the write before.
 So two pipelines of one flow are never crossed, and a row that the flow makes up itself (a status, a mark) is not taken
@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from prefect_lineage_events.history.model import TaskRun
-from prefect_lineage_events.stitching.evidence import (
+from prefect_lineage_events.stitching.explanation import (
     Explanation,
     Written,
     alike,
@@ -31,11 +31,11 @@ from prefect_lineage_events.stitching.evidence import (
     without_scalars,
 )
 from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
-from prefect_lineage_events.stitching.model import How
+from prefect_lineage_events.stitching.model import Evidence
 from prefect_lineage_events.stitching.rows_in_memory import Rows
 from prefect_lineage_events.stitching.steps import Scope
 
-_SAME_FLOW: How = "same flow"
+_SAME_FLOW: Evidence = "same flow"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,18 @@ from typing import Literal
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.stitching.columns import STAR, Schemas, with_types
+from prefect_lineage_events.events import STAR
+from prefect_lineage_events.stitching.columns import Schemas, with_types
 from prefect_lineage_events.stitching.dataflow import Fed
 from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
-from prefect_lineage_events.stitching.model import Bundle, Column, ColumnEdge, DatasetUse, Edge, How, UnknownSource
+from prefect_lineage_events.stitching.model import Bundle, Column, ColumnEdge, DatasetUse, Edge, Evidence, UnknownSource
 from prefect_lineage_events.stitching.provenance import Origin, surer
 from prefect_lineage_events.stitching.steps import Scope, Step
 
 # Beyond that many edges the largest products of sources and targets are told as such.
 MAX_EDGES = 5_000
 
-_Feeding = tuple[Lifetime, How]
+_Feeding = tuple[Lifetime, Evidence]
 
 
 @dataclass(slots=True)
@@ -121,9 +122,9 @@ def _bundled(fed: Sequence[Fed]) -> tuple[list[Fed], tuple[Bundle, ...]]:
 
 
 def _bundle(scopes: Iterable[Scope], sources: Iterable[_Feeding], writes: Iterable[Fed]) -> Bundle:
-    named: dict[Dataset, How] = {}
-    for life, how in sources:
-        named[life.as_source] = surer(named.get(life.as_source), how)
+    named: dict[Dataset, Evidence] = {}
+    for life, evidence in sources:
+        named[life.as_source] = surer(named.get(life.as_source), evidence)
     tasks = sorted(scope for scope in scopes if scope)
     return Bundle(
         task_run_id=tasks[0] if tasks else None,
@@ -133,11 +134,11 @@ def _bundle(scopes: Iterable[Scope], sources: Iterable[_Feeding], writes: Iterab
 
 
 def _edges(placed: Iterable[ResolvedStep], fed: Iterable[Fed], inputs: dict[Dataset, _Side]) -> tuple[Edge, ...]:
-    edges: dict[tuple[Dataset, Dataset], How] = {}
-    for source, target, how in _table_edges(placed, fed):
-        edges[source.as_source, target.as_target] = surer(edges.get((source.as_source, target.as_target)), how)
+    edges: dict[tuple[Dataset, Dataset], Evidence] = {}
+    for source, target, evidence in _table_edges(placed, fed):
+        edges[source.as_source, target.as_target] = surer(edges.get((source.as_source, target.as_target)), evidence)
         inputs[source.as_source].lives[source] = None
-    return tuple(Edge(source, target, how) for (source, target), how in sorted(edges.items()))
+    return tuple(Edge(source, target, evidence) for (source, target), evidence in sorted(edges.items()))
 
 
 def _columns(placed: Iterable[ResolvedStep], fed: Iterable[Fed], schemas: Schemas) -> tuple[ColumnEdge, ...]:
@@ -148,10 +149,10 @@ def _columns(placed: Iterable[ResolvedStep], fed: Iterable[Fed], schemas: Schema
     return tuple(ColumnEdge(*key, inferred=inferred) for key, inferred in sorted(columns.items()))
 
 
-def _table_edges(placed: Iterable[ResolvedStep], fed: Iterable[Fed]) -> Iterator[tuple[Lifetime, Lifetime, How]]:
+def _table_edges(placed: Iterable[ResolvedStep], fed: Iterable[Fed]) -> Iterator[tuple[Lifetime, Lifetime, Evidence]]:
     for write in fed:
-        for source, how in write.by.sources.items():
-            yield source, write.target, how
+        for source, evidence in write.by.sources.items():
+            yield source, write.target, evidence
     for life in _renamed(placed):
         yield life, life, "sql"
 
@@ -236,7 +237,7 @@ def _rows_read(steps: Sequence[Step]) -> int | None:
     Whichever of its rows they are, in whatever order. That a write or an asset is said to be made of a dataset is no
     further read of it.
     """
-    reading = [s for s in steps if s.reads or s.how == "sql"]
+    reading = [s for s in steps if s.reads or s.evidence == "sql"]
     if any(len(s.inputs) != 1 or not s.reads or not _gives_rows_of_source(s) for s in reading):
         return None
     return _sum(s.info.rows for s in reading)
@@ -244,7 +245,7 @@ def _rows_read(steps: Sequence[Step]) -> int | None:
 
 def _gives_rows_of_source(step: Step) -> bool:
     known = {e.transformation for e in step.columns}
-    return step.how == "recorded" or ("IDENTITY" in known and known <= {"IDENTITY", "SORT", "FILTER"})
+    return step.evidence == "recorded" or ("IDENTITY" in known and known <= {"IDENTITY", "SORT", "FILTER"})
 
 
 def _sum(rows: Iterable[int | None]) -> int | None:

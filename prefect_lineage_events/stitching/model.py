@@ -11,7 +11,7 @@ from uuid import UUID
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import Completeness, FlowRun, TaskRun
 
-How = Literal["sql", "recorded", "task graph", "same task", "same flow", "asset"]
+Evidence = Literal["sql", "recorded", "task graph", "same task", "same flow", "asset"]
 Lifecycle = Literal["ALTER", "CREATE", "DROP", "OVERWRITE", "RENAME", "TRUNCATE"]
 
 
@@ -40,11 +40,11 @@ class DatasetUse:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
-    """`source` fed `target`; `how` says how that is known."""
+    """`source` fed `target`; `evidence` says how that is known."""
 
     source: Dataset
     target: Dataset
-    how: How = "sql"
+    evidence: Evidence = "sql"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Bundle:
     """
 
     task_run_id: UUID | None
-    sources: tuple[tuple[Dataset, How], ...]
+    sources: tuple[tuple[Dataset, Evidence], ...]
     targets: tuple[Dataset, ...]
 
 

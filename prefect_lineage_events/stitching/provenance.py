@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from prefect_lineage_events.stitching.lifetimes import Lifetime
-from prefect_lineage_events.stitching.model import How
+from prefect_lineage_events.stitching.model import Evidence
 
 DIRECT = frozenset({"IDENTITY", "TRANSFORMATION", "AGGREGATION"})
 # From the surest to the least sure way of knowing that one dataset fed another.
-_SURENESS: dict[How, int] = {"sql": 0, "recorded": 1, "asset": 2, "same task": 3, "task graph": 4, "same flow": 5}
+_SURENESS: dict[Evidence, int] = {"sql": 0, "recorded": 1, "asset": 2, "same task": 3, "task graph": 4, "same flow": 5}
 
 
 class Origin(NamedTuple):
@@ -40,15 +40,15 @@ class Provenance:
     are lives that may have fed it; `unsure`: its sources are not known, or perhaps not all.
     """
 
-    sources: dict[Lifetime, How] = field(default_factory=dict)
+    sources: dict[Lifetime, Evidence] = field(default_factory=dict)
     columns: dict[str, tuple[str, Origins]] = field(default_factory=dict)
     row_filters: Origins = field(default_factory=dict)
     stars: dict[Lifetime, None] = field(default_factory=dict)
     perhaps: dict[Lifetime, None] = field(default_factory=dict)
     unsure: bool = False
 
-    def fed_by(self, life: Lifetime, how: How) -> None:
-        self.sources[life] = surer(self.sources.get(life), how)
+    def fed_by(self, life: Lifetime, evidence: Evidence) -> None:
+        self.sources[life] = surer(self.sources.get(life), evidence)
 
     def column(self, name: str) -> Origins:
         """Where the values of a column come from."""
@@ -67,8 +67,8 @@ class Provenance:
 
     def take(self, other: Provenance) -> None:
         """Rows of another relation come in beside those that are there."""
-        for life, how in other.sources.items():
-            self.fed_by(life, how)
+        for life, evidence in other.sources.items():
+            self.fed_by(life, evidence)
         for name, origins in other.columns.values():
             self.put(name, origins)
         self.row_filters.update(other.row_filters)
@@ -96,11 +96,11 @@ def together(relations: Iterable[Provenance]) -> Provenance:
     return whole
 
 
-def surer(one: How | None, other: How) -> How:
+def surer(one: Evidence | None, other: Evidence) -> Evidence:
     return other if one is None or _SURENESS[other] < _SURENESS[one] else one
 
 
-def less_sure(one: How, other: How) -> How:
+def less_sure(one: Evidence, other: Evidence) -> Evidence:
     """A way is known as well as its least sure part."""
     return one if _SURENESS[one] >= _SURENESS[other] else other
 

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from prefect_lineage_events.datasets import location
-from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, StatementInfo
+from prefect_lineage_events.events import STAR, Column, EventColumnEdge, EventDataset, StatementInfo
 from prefect_lineage_events.naming import holds_tables, join_name, split_name
 from prefect_lineage_events.sql import Statement, TableRef, analyze
 from prefect_lineage_events.stitching.column_resolution import CONFIDENCE, column_edges, dataset_named
-from prefect_lineage_events.stitching.columns import STAR
 from prefect_lineage_events.stitching.model import Reanalysis
 from prefect_lineage_events.stitching.steps import Step
 from prefect_lineage_events.stores import table_at
@@ -47,7 +46,7 @@ def read_anew(steps: Sequence[Step], reports: Reports) -> tuple[list[Step], Rean
 
 def _read_anew(group: list[Step], places: _Places, reports: Reports) -> tuple[list[Step], Reanalysis]:
     info = group[0].info
-    if group[0].how != "sql":
+    if group[0].evidence != "sql":
         return group, Reanalysis()
     if not info.sql:
         return group, Reanalysis(textless=1)

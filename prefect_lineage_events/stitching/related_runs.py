@@ -13,10 +13,10 @@ from dataclasses import replace
 from uuid import UUID, uuid5
 
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.events import STAR, EventColumnEdge, EventDataset, StatementInfo
 from prefect_lineage_events.events import Column as EventColumn
-from prefect_lineage_events.events import EventColumnEdge, EventDataset, StatementInfo
 from prefect_lineage_events.history.model import RunHistory
-from prefect_lineage_events.stitching.columns import STAR, Schemas
+from prefect_lineage_events.stitching.columns import Schemas
 from prefect_lineage_events.stitching.dataflow import Dataflow
 from prefect_lineage_events.stitching.lifetimes import Lifetime, place
 from prefect_lineage_events.stitching.model import Column
@@ -83,7 +83,7 @@ def _from_above(history: RunHistory) -> Iterator[Step]:
     flow, schemas = _dataflow(parent)
     for call in calls:
         began = history.run.started or _FIRST
-        given = [rows for givers in call.given for rows in flow.attribution.handed_by(givers)]
+        given = [rows for givers in call.upstream_by_parameter for rows in flow.attribution.handed_by(givers)]
         perhaps, doubtful = flow.attribution.handed_by_the_body(call)
         for number, rows in enumerate([*given, *perhaps]):
             step = _step(rows, schemas, None, began, f"{call.id} {number}")
@@ -115,7 +115,7 @@ def _step(handed: Rows, schemas: Schemas, scope: Scope, at: dt.datetime, name: s
     return Step(
         info=StatementInfo(id=uuid5(_HANDED, name), rows=handed.count, executions=handed.executions),
         operation="read",
-        how="task graph",
+        evidence="task graph",
         scopes=frozenset({scope}),
         started=at,
         last=at,

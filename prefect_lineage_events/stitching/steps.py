@@ -19,7 +19,7 @@ from prefect_lineage_events.events import (
 from prefect_lineage_events.history.model import AssetEvent, RunHistory
 from prefect_lineage_events.naming import holds_tables
 from prefect_lineage_events.stitching.asset_keys import meant
-from prefect_lineage_events.stitching.model import How
+from prefect_lineage_events.stitching.model import Evidence
 
 # Whose statement it is: a task run's, or (None) the flow's own body.
 Scope = UUID | None
@@ -39,7 +39,7 @@ class Step:
 
     info: StatementInfo
     operation: str
-    how: How
+    evidence: Evidence
     scopes: frozenset[Scope]
     started: dt.datetime
     last: dt.datetime
@@ -105,7 +105,7 @@ def _step(event: LineageEvent) -> Step:
     return Step(
         info=info,
         operation=event.operation,
-        how="sql" if info.dialect else "recorded",
+        evidence="sql" if info.dialect else "recorded",
         scopes=frozenset((event.run.task_run_id, *event.task_runs)),
         started=started,
         last=max(started, _utc(info.last, started)),
@@ -146,7 +146,7 @@ def _asset_step(asset: AssetEvent, history: RunHistory, named: Mapping[Dataset, 
     return Step(
         info=StatementInfo(id=asset.task_run_id or history.run.id),
         operation="write",
-        how="asset",
+        evidence="asset",
         scopes=frozenset({asset.task_run_id}),
         started=ended,
         last=ended,

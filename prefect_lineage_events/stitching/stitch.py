@@ -47,7 +47,7 @@ def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: Report
         completeness=history.completeness,
         schema_changes=schemas.changes(),
         descendants_have_lineage=history.descendants_have_lineage,
-        assets=frozenset(step.output.dataset for step in told if step.how == "asset" and step.output),
+        assets=frozenset(step.output.dataset for step in told if step.evidence == "asset" and step.output),
         reanalysis=reanalysis,
         last=max((step.last for step in told), default=None),
     )

@@ -31,7 +31,7 @@ class UpstreamTasks:
         for task in tasks.values():
             for giver in task.upstream:
                 self._receivers[giver].append(task)
-        self._doubtful = any(len(refs) > 1 for task in tasks.values() for refs in task.given)
+        self._doubtful = any(len(refs) > 1 for task in tasks.values() for refs in task.upstream_by_parameter)
         self._of: dict[tuple[UUID, frozenset[str]], tuple[UUID, ...]] = {}
 
     def of(self, scope: Scope, names: Collection[str] = ()) -> tuple[UUID, ...]:
@@ -70,7 +70,12 @@ class UpstreamTasks:
         task = self._tasks.get(task_id)
         if task is None:
             return set()
-        doubted = {ref for refs in task.given if len(refs) > 1 and names for ref in self._doubted(task, refs, names)}
+        doubted = {
+            ref
+            for refs in task.upstream_by_parameter
+            if len(refs) > 1 and names
+            for ref in self._doubted(task, refs, names)
+        }
         return set(task.upstream) - doubted
 
     def _doubted(self, task: TaskRun, refs: frozenset[UUID], names: frozenset[str]) -> set[UUID]:

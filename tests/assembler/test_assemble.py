@@ -18,7 +18,7 @@ from prefect_lineage_events.history.reader import Patience
 from tests.assembler.loads import daily_load, now, stored
 from tests.by_hand import closing, current_run, emit_writes, read
 
-ORDER = AssemblyOptions(patience=Patience(completeness=20, settle=5))
+ORDER = AssemblyOptions(patience=Patience(completeness=20, first_event=5))
 
 
 def with_history(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:

@@ -60,7 +60,7 @@ def wait_until_known(client, run_id: UUID) -> None:
     """Until what the run has written so far is in Prefect's history, with a count."""
     deadline = time.monotonic() + 300
     while True:
-        history = read_history(client, read_run(client, run_id), Patience(completeness=0, settle=0))
+        history = read_history(client, read_run(client, run_id), Patience(completeness=0, first_event=0))
         if history.events and not history.completeness.missing:
             return
         assert time.monotonic() < deadline

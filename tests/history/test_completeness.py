@@ -95,7 +95,7 @@ def test_dropped_statements_are_counted_once(counts):
     found = judge(numbered(A, 0), counts)
     assert found.dropped == 7
     assert (found.complete, found.awaited) == (False, False), "they will never come"
-    assert found.lacks()[0].startswith("7 statements that were dropped")
+    assert found.lacks()[0].startswith("7 statements that the flow's process dropped")
 
 
 def test_what_is_missing_is_named_by_emitter_and_number():

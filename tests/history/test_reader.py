@@ -14,7 +14,7 @@ from prefect_lineage_events.history.reader import Clock, Patience, parse_run_id,
 from tests.by_hand import NOON, closing, write
 from tests.history.fake_api import FakeApi, raw_run
 
-PATIENCE = Patience(completeness=60, settle=20, poll=1)
+PATIENCE = Patience(completeness=60, first_event=20, poll=1)
 
 
 def ended_run(seconds_ago: float = 1, now: dt.datetime = NOON, **more) -> FlowRun:
@@ -284,7 +284,7 @@ def test_a_parent_without_a_word_is_known_to_have_none_after_a_while():
 def test_without_patience_a_parent_that_ended_just_now_may_have_more_to_tell():
     api = FakeApi(NOON)
     run = with_a_parent(api, NOON)
-    completeness = read(api, run, Patience(completeness=0, settle=20)).completeness
+    completeness = read(api, run, Patience(completeness=0, first_event=20)).completeness
     assert completeness.incomplete_related_runs == (run.parents[0].flow_run_id,)
     assert str(run.parents[0].flow_run_id) in completeness.lacks()[0]
 

@@ -224,7 +224,7 @@ def test_a_parent_that_lost_events_leaves_the_run_incomplete_with_nothing_to_wai
     else:
         api.store(closing(uuid4(), 0, run=RunInfo(flow_run_id=PARENT), dropped=1), of=PARENT)
     completeness = read(api, child(write("out"))).completeness
-    assert completeness.lossy_kin == (PARENT,)
+    assert completeness.lossy_related_runs == (PARENT,)
     assert not completeness.complete
     assert not completeness.awaited
     assert str(PARENT) in completeness.lacks()[0]

@@ -102,7 +102,7 @@ class Story:
             task_key=name,
             state="COMPLETED",
             upstream=frozenset(map(ident, given)),
-            given=tuple(frozenset([ident(giver)]) for giver in given),
+            upstream_by_parameter=tuple(frozenset([ident(task)]) for task in given),
             waits_for=frozenset(map(ident, after)),
             started=began,
             ended=ended,

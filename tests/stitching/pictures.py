@@ -33,7 +33,7 @@ def edges(of: Lineage) -> set[str]:
 
 def known(of: Lineage) -> dict[str, str]:
     """How each edge is known."""
-    return {f"{e.source.name}>{e.target.name}": e.how for e in of.edges}
+    return {f"{e.source.name}>{e.target.name}": e.evidence for e in of.edges}
 
 
 def columns(of: Lineage) -> set[str]:

@@ -21,7 +21,9 @@ def test_edges_that_are_too_many_are_told_together(monkeypatch):
     found = lineage(many(Story().task("T"), "T", 3))
     (bundle,) = found.bundles
     assert bundle.task_run_id == ident("T")
-    assert {(dataset.name, how) for dataset, how in bundle.sources} == {(f"Tr{n}", "recorded") for n in range(3)}
+    assert {(dataset.name, evidence) for dataset, evidence in bundle.sources} == {
+        (f"Tr{n}", "recorded") for n in range(3)
+    }
     assert {dataset.name for dataset in bundle.targets} == {f"Tw{n}" for n in range(3)}
     assert (edges(found), inputs(found)) == (set(), {"Tr0", "Tr1", "Tr2"})
 

@@ -19,7 +19,7 @@ def two_pipelines(*, second_reads: str = "id price", reused_before: bool = True,
         task = story.tasks[ident(name)]
         begun = START + dt.timedelta(minutes=number if reused_before or name != "write1" else 30)
         together = (task.upstream,) if one_parameter else tuple(frozenset({ref}) for ref in task.upstream)
-        story.tasks[ident(name)] = replace(task, started=begun, given=together)
+        story.tasks[ident(name)] = replace(task, started=begun, upstream_by_parameter=together)
     story.read("customers", task="read1", columns="customers.id>id customers.name>name", result="id name")
     story.read("products", task="read2", columns="products.id>id products.price>price", result=second_reads)
     story.write("customers_clean", task="write1", into="id:int name:text")
@@ -49,7 +49,9 @@ def test_a_reference_is_believed_when_no_other_explains_what_was_written():
 
 def test_frames_of_a_list_that_are_put_together_all_count():
     story = Story().task("A").task("B").task("W", "A", "B")
-    story.tasks[ident("W")] = replace(story.tasks[ident("W")], started=START, given=(story.tasks[ident("W")].upstream,))
+    story.tasks[ident("W")] = replace(
+        story.tasks[ident("W")], started=START, upstream_by_parameter=(story.tasks[ident("W")].upstream,)
+    )
     story.read("a", task="A", columns="a.v>v", result="v").read("b", task="B", columns="b.v>v b.w>w", result="v w")
     assert edges(lineage(story.write("all", task="W", into="v:int w:int"))) == {"a>all", "b>all"}
 

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from prefect_lineage_events.stitching.lifetimes import Lifetime
-from prefect_lineage_events.stitching.model import How
+from prefect_lineage_events.stitching.model import Evidence
 from prefect_lineage_events.stitching.rows_in_memory import Rows
 from prefect_lineage_events.stitching.steps import Step
 
@@ -63,7 +63,7 @@ class Possibility:
     """
 
     sources: frozenset[Lifetime]
-    rows: list[tuple[Rows, How]] = field(default_factory=list)
+    rows: list[tuple[Rows, Evidence]] = field(default_factory=list)
     fresh: bool = False
     spent: bool = False
     given: bool = False
@@ -85,7 +85,7 @@ class Possibility:
         if is_telling(written.names) and written.names <= self.names:
             return False
         return all(
-            one.is_row_by_row and one.read.step.how == "sql" and not one.read.step.handed for one, _ in self.rows
+            one.is_row_by_row and one.read.step.evidence == "sql" and not one.read.step.handed for one, _ in self.rows
         )
 
     def is_exactly(self, written: Written, *, all_columns: bool = False) -> bool:
@@ -132,7 +132,7 @@ class Explanation:
 
 
 def possibilities(
-    rows: Iterable[tuple[Rows, How]],
+    rows: Iterable[tuple[Rows, Evidence]],
     spent: Collection[frozenset[Lifetime]],
     fresh: Collection[int],
     given: Collection[int] = (),
@@ -142,13 +142,13 @@ def possibilities(
     `fresh` are the ids of those that were read since the write before, `given` of those that came as parameters.
     """
     found: dict[tuple[frozenset[Lifetime], bool], Possibility] = {}
-    for one, how in rows:
+    for one, evidence in rows:
         if one.sources:
             possibility = found.setdefault((one.sources, one.is_scalar), Possibility(one.sources))
-            possibility.rows.append((one, how))
+            possibility.rows.append((one, evidence))
             possibility.fresh = possibility.fresh or id(one) in fresh
             possibility.given = possibility.given or id(one) in given
-            possibility.weak = how == "task graph" and not possibility.given
+            possibility.weak = evidence == "task graph" and not possibility.given
     for possibility in found.values():
         possibility.spent = possibility.sources in spent
         _sum_up(possibility, [one for one, _ in possibility.rows])
