@@ -106,7 +106,7 @@ def _target(to: Target) -> Finding:
         open_once(to)
     except TransientDeliveryError as error:
         return Finding(False, "lineage target", f"{to}: {error}", _CONFIGURATION)
-    if to.place.get("log_file_path") and not is_configured():
+    if to.endpoint.get("log_file_path") and not is_configured():
         seen = f"{to}, since none is configured in this environment"
         return Finding(True, "lineage target", seen, "to have lineage in a backend, set OPENLINEAGE_URL", True)
     if parts.hostname:

@@ -26,7 +26,7 @@ from pydantic import WithJsonSchema
 from prefect_lineage_events.assembler.assemble import AssemblyOptions, AssemblyResult, assemble_run
 from prefect_lineage_events.assembler.backfill import Part, Plan, Progress, parse_window, plan_backfill, work_on
 from prefect_lineage_events.assembler.outbox import Outbox
-from prefect_lineage_events.assembler.restore_after_backfill import restore_after_backfill
+from prefect_lineage_events.assembler.restore_after_backfill import restore_latest_runs
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep import assemble_recent, sweep_runs
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
@@ -94,7 +94,7 @@ def sweep() -> Summary:
     """
     with get_client(sync_client=True) as client:
         _log_targets()
-        summary = sweep_runs(client, AssemblyOptions(send=_send, patience=_SHORT, hasty=True, busy_patience=0))
+        summary = sweep_runs(client, AssemblyOptions(send=_send, patience=_SHORT, skip_recent=True, lease_timeout=0))
     _log().info("%s", summary)
     summary.raise_for_failures()
     return summary
@@ -129,22 +129,22 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
         force: Send again what was sent.
     """
     window = parse_window(start, end)
-    order = AssemblyOptions(targets=targets, reanalyse=reanalyse, force=force)
-    order.to()
+    options = AssemblyOptions(targets=targets, reanalyse=reanalyse, force=force)
+    options.to()
     with get_client(sync_client=True) as client:
         _log_targets(targets)
         plan = plan_backfill(client, window, flows)
         progress = Progress(client, UUID(flow_run.id) if flow_run.id else None, plan.runs)
-        summary = _work_on_parts(plan, order, dry_run, progress)
+        summary = _work_on_parts(plan, options, dry_run, progress)
         if not dry_run and not summary.left:
-            summary.failed += restore_after_backfill(client, plan.jobs, replace(order, send=_send))
+            summary.failed += restore_latest_runs(client, plan.jobs, replace(options, send=_send))
         progress.end(summary)
     _log().info("%s", summary)
     summary.raise_for_failures()
     return summary
 
 
-def _work_on_parts(plan: Plan, order: AssemblyOptions, dry_run: bool, progress: Progress) -> Summary:
+def _work_on_parts(plan: Plan, options: AssemblyOptions, dry_run: bool, progress: Progress) -> Summary:
     """As many parts at a time as the task runner takes, of a few that are given to it: when the target stays away, the
     rest need not find out for themselves."""
     summary = Summary(history_begins=plan.history_begins)
@@ -155,7 +155,7 @@ def _work_on_parts(plan: Plan, order: AssemblyOptions, dry_run: bool, progress: 
     while running or (ahead and not summary.left):
         while ahead and len(running) < _PARTS_AHEAD and not summary.left:
             part = ahead.popleft()
-            future = _work_on_part.submit(part, order, dry_run, plan.history_begins)
+            future = _work_on_part.submit(part, options, dry_run, plan.history_begins)
             running[future] = part
             future.add_done_callback(ready.put)
         future = ready.get()
@@ -184,16 +184,16 @@ def _of_part(future: PrefectFuture[Summary], part: Part) -> Summary:
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def _work_on_part(part: Part, order: AssemblyOptions, dry_run: bool, history_begins: dt.datetime | None) -> Summary:
+def _work_on_part(part: Part, options: AssemblyOptions, dry_run: bool, history_begins: dt.datetime | None) -> Summary:
     """Retried by Prefect when its API is away; the ledger knows how far it has come."""
     with get_client(sync_client=True) as client:
-        order = replace(order, send=_send)
-        return work_on(client, part, order, dry_run=dry_run, history_begins=history_begins)
+        options = replace(options, send=_send)
+        return work_on(client, part, options, dry_run=dry_run, history_begins=history_begins)
 
 
 def _worth_another_try(error: TransientDeliveryError) -> bool:
     """Within this flow run: a target that asks for longer, or takes nobody's events, is left to the sweep."""
-    return error.soon and (error.retry_after or 0.0) <= _LONGEST_RETRY_AFTER
+    return error.retry_soon and (error.retry_after or 0.0) <= _LONGEST_RETRY_AFTER
 
 
 def _send(outbox: Outbox) -> None:
@@ -210,7 +210,7 @@ def _send(outbox: Outbox) -> None:
     outbox.flush()
 
 
-_SOON = AssemblyOptions(send=_send, patience=_SHORT, busy_patience=0)
+_SOON = AssemblyOptions(send=_send, patience=_SHORT, lease_timeout=0)
 
 
 def _log_targets(names: Sequence[str] | None = None) -> None:

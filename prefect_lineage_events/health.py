@@ -162,7 +162,7 @@ def incomplete(client: SyncPrefectClient) -> Finding:
     return Finding(True, "dropped events", "none in the last day")
 
 
-def sent_to(client: SyncPrefectClient) -> Finding:
+def delivery_to(client: SyncPrefectClient) -> Finding:
     """Did all assemblers of the last day have the same targets?
 
     One that has another configuration, or none, takes runs away from the targets of the others.
@@ -216,7 +216,7 @@ CHECKS: Mapping[str, Callable[[SyncPrefectClient], Finding]] = {
     "deployments": deployments,
     "automation": automation,
     "sweep": sweep,
-    "sent to": sent_to,
+    "sent to": delivery_to,
     "refused events": refused,
     "dropped events": incomplete,
     "runs in flight": in_flight,

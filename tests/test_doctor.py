@@ -180,16 +180,16 @@ def assembled(*targets: str, run: str = "1", by: str | None = "a") -> dict:
     }
 
 
-def sent_to(monkeypatch, *newest_first: dict) -> health.Finding:
+def delivery_to(monkeypatch, *newest_first: dict) -> health.Finding:
     monkeypatch.setattr(health, "_lately", lambda *_: list(newest_first))
-    return health.sent_to(None)
+    return health.delivery_to(None)
 
 
 MARQUEZ, FILE = "http http://marquez:5000/api/v1/lineage", "file /worker/openlineage.jsonl"
 
 
 def test_an_assembler_that_sends_elsewhere_is_named(monkeypatch):
-    finding = sent_to(monkeypatch, assembled(FILE, run="2", by="w"), assembled(MARQUEZ))
+    finding = delivery_to(monkeypatch, assembled(FILE, run="2", by="w"), assembled(MARQUEZ))
     assert f"1 run in the last day went to {FILE} and not to {MARQUEZ}" in what_is_wrong(finding)
     assert "flow run w" in str(finding)
 
@@ -198,19 +198,19 @@ def test_an_assembler_that_sends_elsewhere_is_named(monkeypatch):
     "told", [[], [assembled(MARQUEZ)] * 3, [assembled(MARQUEZ, FILE), assembled(MARQUEZ)]], ids=["none", "one", "added"]
 )
 def test_one_configuration_is_well(monkeypatch, told):
-    finding = sent_to(monkeypatch, *told)
+    finding = delivery_to(monkeypatch, *told)
     assert finding.ok
     assert not finding.doubtful
 
 
 def test_lineage_that_goes_to_a_file_alone_is_said(monkeypatch):
-    finding = sent_to(monkeypatch, assembled(FILE))
+    finding = delivery_to(monkeypatch, assembled(FILE))
     assert str(finding).startswith(f"WARN  sent to: only {FILE} -> ")
 
 
 @pytest.mark.parametrize("payload", [{}, {"targets": "x"}, {"target": {"a": 1}}, {"targets": [None]}])
 def test_an_event_of_any_shape_does_not_stop_the_doctor(monkeypatch, payload):
-    sent_to(monkeypatch, {**assembled(FILE), "payload": payload})
+    delivery_to(monkeypatch, {**assembled(FILE), "payload": payload})
     health.refused(None)
     health.incomplete(None)
 

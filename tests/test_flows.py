@@ -277,14 +277,14 @@ def test_an_assembler_that_died_while_delivering_is_taken_over(target, client, m
     run_id = UUID(copy_orders())
     with monkeypatch.context() as dead:
         dead.setattr(api, "now", lambda _: dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=1))
-        assert lease.try_claim(client, run_id)
+        assert lease.try_acquire(client, run_id)
     assert assemble(run_id).outcome == "sent"
 
 
 def test_a_claim_that_is_held_is_respected(target, client):
     run_id = UUID(copy_orders())
-    with lease.claim(client, run_id, 0), pytest.raises(lease.BusyError):
-        one_run.assemble_run(client, run_id, one_run.AssemblyOptions(busy_patience=0))
+    with lease.hold(client, run_id, 0), pytest.raises(lease.BusyError):
+        one_run.assemble_run(client, run_id, one_run.AssemblyOptions(lease_timeout=0))
     assert assemble(run_id).outcome == "sent"
 
 

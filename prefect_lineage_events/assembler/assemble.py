@@ -14,9 +14,9 @@ from uuid import UUID
 
 from prefect_lineage_events.assembler import assets, lease, ledger, notify, parents, report
 from prefect_lineage_events.assembler.latest_run import restore_latest_run
-from prefect_lineage_events.assembler.ledger import Entry, Sent
-from prefect_lineage_events.assembler.outbox import Outbox, Send, TargetsAwayError, events_for, hand_over
-from prefect_lineage_events.assembler.run_lineage import stitched, told_by_cache
+from prefect_lineage_events.assembler.ledger import DeliveryState, Entry
+from prefect_lineage_events.assembler.outbox import Outbox, Send, TargetsAwayError, events_for, send_all
+from prefect_lineage_events.assembler.run_lineage import marked_if_cached, stitched
 from prefect_lineage_events.assembler.run_record import RunRecord
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.delivery.targets import Target, targets
@@ -78,11 +78,6 @@ class AssemblyResult:
     def complete(self) -> bool:
         return not self.lacks
 
-    @property
-    def settled(self) -> bool:
-        """Is there nothing left to do for this run?"""
-        return (self.complete or not self.awaits) and self.outcome not in ("not ended", "too early")
-
     def __str__(self) -> str:
         text = f"{line(self.flow_name)} ({self.flow_run_id}): {_WORDS[self.outcome]}"
         if self.sent or self.rejected:
@@ -94,26 +89,26 @@ class AssemblyResult:
 
 @dataclass(frozen=True, slots=True)
 class AssemblyOptions:
-    """How a run is to be assembled.
+    """Options of assembling a run.
 
-    `force` sends it again; `hasty` leaves a run whose events are still arriving to a later sweep instead of
-    waiting for them; `busy_patience` seconds to wait for another who delivers the same run; `keep_present`: a target
-    that shows what arrived last is to show the job's newest good run again afterwards; `targets`: names or ids
-    of those that are to have it (None: all that are configured); `absent`: ids of those that are not asked now, and
-    must have it later; `reanalyse`: today's analyser reads its statements; `show_on_flow`: the flow's artifact is to
-    show it; `announcements` are those of many runs (None: it is announced by itself).
+    `force`: send it again. `skip_recent`: leave a run whose events are still arriving to a later sweep, without waiting
+    for them. `lease_timeout`: seconds to wait for another assembler that delivers the same run. `restore_latest`: send
+    the job's latest completed run again to targets that show the last event received. `targets`: names or ids of the
+    targets that are to receive it (None: all configured ones). `unavailable`: ids of targets that are not asked now and
+    are to receive it later. `reanalyse`: let the current analyser read the run's statements. `update_flow_artifact`:
+    show the run in its flow's artifact. `announcements`: those shared by many runs (None: the run has its own).
     """
 
     send: Send = Outbox.flush
     patience: Patience | None = None
     force: bool = False
-    hasty: bool = False
-    busy_patience: float = 60.0
-    keep_present: bool = True
+    skip_recent: bool = False
+    lease_timeout: float = 60.0
+    restore_latest: bool = True
     targets: Sequence[str] | None = None
-    absent: Sequence[str] = ()
+    unavailable: Sequence[str] = ()
     reanalyse: bool = False
-    show_on_flow: bool = True
+    update_flow_artifact: bool = True
     announcements: notify.Announcements | None = None
 
     def to(self) -> tuple[Target, ...]:
@@ -122,7 +117,7 @@ class AssemblyOptions:
 
 
 def assemble_run(
-    client: SyncPrefectClient, flow_run_id: UUID, order: AssemblyOptions = AssemblyOptions()
+    client: SyncPrefectClient, flow_run_id: UUID, options: AssemblyOptions = AssemblyOptions()
 ) -> AssemblyResult:
     """Assemble one flow run and deliver it to each of its targets that has not got it already.
 
@@ -132,30 +127,30 @@ def assemble_run(
     run = read_run(client, flow_run_id)
     if run.flow_name.startswith(OWN_FLOW_PREFIX):
         return AssemblyResult(run.id, run.flow_name, "own flow")
-    to = order.to() if run.ended_for_good else _targets_that_accept_running(order.to())
+    to = options.to() if run.ended_for_good else _targets_that_accept_running(options.to())
     if not to:
         return AssemblyResult(run.id, run.flow_name, "not ended")
-    history = read_history(client, run, order.patience or patience())
-    if order.hasty and _still_arriving(history, api.now(client)):
+    history = read_history(client, run, options.patience or patience())
+    if options.skip_recent and _still_arriving(history, api.now(client)):
         return AssemblyResult(run.id, run.flow_name, "too early")
-    lineage = told_by_cache(client, stitched(history, anew=order.reanalyse))
+    lineage = marked_if_cached(client, stitched(history, anew=options.reanalyse))
     lacks = history.completeness
     if not lineage.worth_sending:
         if lacks.rejected:
-            _tell_rejected(client, lineage)
+            _show_rejected(client, lineage)
         return AssemblyResult(run.id, run.flow_name, "no lineage", lacks=lacks.lacks(), awaits=lacks.awaited)
-    with lease.claim(client, run.id, order.busy_patience):
+    with lease.hold(client, run.id, options.lease_timeout):
         page = RunRecord(client, lineage, history.stored_events)
-        if page.read_anew_before and not order.reanalyse:
+        if page.reanalysed_before and not options.reanalyse:
             # What a backfill corrected stays so, whoever assembles the run again.
             lineage = stitched(history, anew=True)
             page = RunRecord(client, lineage, history.stored_events)
-        with notify.gathered(order.announcements) as announcements:
-            assembled = _deliver(client, lineage, page, to, order, announcements)
+        with notify.batched(options.announcements) as announcements:
+            assembled = _deliver(client, lineage, page, to, options, announcements)
     return replace(assembled, waits_for=lacks.waits_for, awaits=lacks.awaited)
 
 
-def _tell_rejected(client: SyncPrefectClient, lineage: RunLineage) -> None:
+def _show_rejected(client: SyncPrefectClient, lineage: RunLineage) -> None:
     """Say on the page of a run that has no lineage to send which of its events could not be read."""
     run = lineage.run
     if run.id not in ledger.read(client, [run.id]):
@@ -163,13 +158,13 @@ def _tell_rejected(client: SyncPrefectClient, lineage: RunLineage) -> None:
         ledger.write(client, run, entry, report.markdown(lineage))
 
 
-def keep_present(client: SyncPrefectClient, flow_run_id: UUID, order: AssemblyOptions) -> None:
+def restore_latest(client: SyncPrefectClient, flow_run_id: UUID, options: AssemblyOptions) -> None:
     """Let the targets show the newest good run of this run's job, after others of it were sent."""
     run = read_run(client, flow_run_id)
-    lineage = stitched(read_history(client, run, Patience(completeness=0)), anew=order.reanalyse)
-    for to in order.to():
+    lineage = stitched(read_history(client, run, Patience(completeness=0)), anew=options.reanalyse)
+    for to in options.to():
         restore_latest_run(
-            client, run, events_for(lineage, to, str(client.api_url)), to, order.send, anew=order.reanalyse
+            client, run, events_for(lineage, to, str(client.api_url)), to, options.send, anew=options.reanalyse
         )
 
 
@@ -196,30 +191,30 @@ def _deliver(  # noqa: PLR0917
     lineage: RunLineage,
     page: RunRecord,
     to: Sequence[Target],
-    order: AssemblyOptions,
+    options: AssemblyOptions,
     announcements: notify.Announcements,
 ) -> AssemblyResult:
     run, lacks = lineage.run, lineage.completeness.lacks()
     if page.lost_events:
         # Prefect's retention took some of what there was: what targets have is truer than what is left.
         return AssemblyResult(run.id, run.flow_name, "events gone", lacks=lacks)
-    outboxes = [_outbox(client, lineage, target, page, order) for target in to]
+    outboxes = [_outbox(client, lineage, target, page, options) for target in to]
     lacking = [outbox for outbox in outboxes if not outbox.line.finished]
     if not lacking and not page.changed:
         return AssemblyResult(run.id, run.flow_name, "nothing new", lacks=lacks, reanalysis=lineage.reanalysis)
-    page.open({t.id: t.name for t in to}, [outbox.line for outbox in outboxes], absent=order.absent)
+    page.open({t.id: t.name for t in to}, [outbox.line for outbox in outboxes], unavailable=options.unavailable)
     configured = [target.id for target in targets()]
     failures: list[tuple[Outbox, TransientDeliveryError]] = []
-    for outbox, away in hand_over(_behind_their_parents(client, run, lacking, order, failures), order.send):
-        trouble = away or _settle(client, lineage, outbox, page, order)
+    for outbox, away in send_all(_behind_their_parents(client, run, lacking, options, failures), options.send):
+        trouble = away or _settle(client, lineage, outbox, page, options)
         notify.delivered(lineage, outbox, configured, announcements)
         if trouble:
             failures.append((outbox, trouble))
-    notify.oddities(lineage, outboxes)
+    notify.announce_findings(lineage, outboxes)
     if settings().emit_assets:
         assets.emit(lineage)
-    if order.show_on_flow:
-        page.show_on_flow()
+    if options.update_flow_artifact:
+        page.update_flow_artifact()
     if failures:
         raise TargetsAwayError(failures)
     sent, rejected = sum(o.sent for o in lacking), [reason for o in lacking for reason in o.refused]
@@ -231,67 +226,67 @@ def _behind_their_parents(
     client: SyncPrefectClient,
     run: FlowRun,
     outboxes: Sequence[Outbox],
-    order: AssemblyOptions,
+    options: AssemblyOptions,
     failures: list[tuple[Outbox, TransientDeliveryError]],
 ) -> list[Outbox]:
     """Those outboxes whose targets know the runs above `run` now; the others go to `failures`."""
     ready = []
     for outbox in outboxes:
         try:
-            _parents_first(client, run, outbox.target, order)
+            _parents_first(client, run, outbox.target, options)
             ready.append(outbox)
         except TransientDeliveryError as error:
             failures.append((outbox, error))
     return ready
 
 
-def _parents_first(client: SyncPrefectClient, run: FlowRun, to: Target, order: AssemblyOptions) -> None:
+def _parents_first(client: SyncPrefectClient, run: FlowRun, to: Target, options: AssemblyOptions) -> None:
     """Whole, if they have ended; else, or where that cannot be done now, their START."""
     for parent_id in parents.unknown(client, run, to):
         parent = read_run(client, parent_id)
         if parent.ended_for_good:
             try:
-                assemble_run(client, parent_id, replace(order, targets=[to.id], force=False))
+                assemble_run(client, parent_id, replace(options, targets=[to.id], force=False))
             except (TransientDeliveryError, lease.BusyError):
                 raise
             except Exception:
                 logger.exception("Run %s above %s could not be assembled; its START alone is sent", parent_id, run.id)
-        parents.tell_start(client, parent, to, order.send, order.busy_patience)
+        parents.send_start(client, parent, to, options.send, options.lease_timeout)
 
 
 def _outbox(
-    client: SyncPrefectClient, lineage: RunLineage, to: Target, page: RunRecord, order: AssemblyOptions
+    client: SyncPrefectClient, lineage: RunLineage, to: Target, page: RunRecord, options: AssemblyOptions
 ) -> Outbox:
     """The run's events for a target, from where the ledger says that it stands."""
     events = events_for(lineage, to, str(client.api_url))
     digest = ledger.digest_of(events)
-    had = None if order.force else page.line(to.id, digest)
+    had = None if options.force else page.line(to.id, digest)
     if had is not None and had.total != len(events):
         had = None  # a record that was edited
     # The present of a target that has one is put back behind the run's events: until then something is left to do.
-    started = page.started(to.id) and not order.force
-    settled = not (order.keep_present and to.profile == "marquez")
-    anew = Sent(to.id, digest, int(started), len(events), settled=settled)
+    started = page.started(to.id) and not options.force
+    final = not (options.restore_latest and to.profile == "marquez")
+    fresh = DeliveryState(to.id, digest, int(started), len(events), final=final)
     return Outbox(
         events,
         to,
-        line=had or anew,
+        line=had or fresh,
         record=page.record,
         took_since=lambda since: ledger.took_since(client, to.id, since, but=lineage.run.id),
     )
 
 
 def _settle(
-    client: SyncPrefectClient, lineage: RunLineage, outbox: Outbox, page: RunRecord, order: AssemblyOptions
+    client: SyncPrefectClient, lineage: RunLineage, outbox: Outbox, page: RunRecord, options: AssemblyOptions
 ) -> TransientDeliveryError | None:
     """Behind the run's events, the present is put back where a target shows what arrived last."""
-    if outbox.line.settled:
+    if outbox.line.final:
         return None
     try:
-        if order.keep_present:
-            restore_latest_run(client, lineage.run, outbox.events, outbox.target, order.send, anew=order.reanalyse)
+        if options.restore_latest:
+            restore_latest_run(client, lineage.run, outbox.events, outbox.target, options.send, anew=options.reanalyse)
     except TransientDeliveryError as error:
         return error
-    outbox.line = replace(outbox.line, settled=True)
+    outbox.line = replace(outbox.line, final=True)
     page.record(outbox.line)
     return None

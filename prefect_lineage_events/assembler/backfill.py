@@ -156,11 +156,16 @@ def plan_backfill(client: SyncPrefectClient, window: TimeWindow, flows: Sequence
 
 
 def work_on(
-    client: SyncPrefectClient, part: Part, order: AssemblyOptions, *, dry_run: bool, history_begins: dt.datetime | None
+    client: SyncPrefectClient,
+    part: Part,
+    options: AssemblyOptions,
+    *,
+    dry_run: bool,
+    history_begins: dt.datetime | None,
 ) -> Summary:
     """Assemble the runs of a part that are not settled; the present is put back when all parts are done."""
-    order = replace(order, keep_present=False)
-    return assemble_each(client, part.runs, order, dry_run=dry_run, history_begins=history_begins)
+    options = replace(options, restore_latest=False)
+    return assemble_each(client, part.runs, options, dry_run=dry_run, history_begins=history_begins)
 
 
 def require_flows(client: SyncPrefectClient, names: Sequence[str] | None) -> None:

@@ -23,11 +23,11 @@ from prefect_lineage_events.assembler.assemble import (
     AssemblyResult,
     Outcome,
     assemble_run,
-    keep_present,
+    restore_latest,
 )
 from prefect_lineage_events.assembler.ledger import Entry
 from prefect_lineage_events.assembler.outbox import TargetsAwayError
-from prefect_lineage_events.assembler.run_lineage import stitched, told_by_cache
+from prefect_lineage_events.assembler.run_lineage import marked_if_cached, stitched
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.escaping import line
@@ -46,7 +46,7 @@ _NOW = Patience(completeness=0, first_event=0)
 
 
 def preview_run(
-    client: SyncPrefectClient, flow_run_id: UUID, order: AssemblyOptions, *, settled: bool
+    client: SyncPrefectClient, flow_run_id: UUID, options: AssemblyOptions, *, settled: bool
 ) -> AssemblyResult:
     """What `assemble_run` would make of a run; `settled`: its targets have what its history said then.
 
@@ -54,11 +54,11 @@ def preview_run(
     """
     run = read_run(client, flow_run_id)
     history = read_history(client, run, _NOW)
-    lineage = told_by_cache(client, stitched(history, anew=order.reanalyse))
+    lineage = marked_if_cached(client, stitched(history, anew=options.reanalyse))
     outcome: Outcome = "would be sent"
     if not lineage.worth_sending:
         outcome = "no lineage"
-    elif settled and not order.force and not lineage.reanalysis.changed:
+    elif settled and not options.force and not lineage.reanalysis.changed:
         outcome = "nothing new"
     return AssemblyResult(
         run.id, run.flow_name, outcome, lacks=history.completeness.lacks(), reanalysis=lineage.reanalysis
@@ -74,7 +74,7 @@ FAILURES_IN_A_ROW = 3
 def assemble_each(
     client: SyncPrefectClient,
     runs: Iterable[FlowRun],
-    order: AssemblyOptions,
+    options: AssemblyOptions,
     *,
     dry_run: bool = False,
     history_begins: dt.datetime | None = None,
@@ -85,35 +85,35 @@ def assemble_each(
     `dry_run`: say what would become of each. Runs without lineage that ended before `history_begins` may have had some.
     """
     summary = Summary(history_begins=history_begins)
-    to = [target.id for target in order.to()]
-    settles = Entry.settles_what_was_begun if order.targets is None else Entry.settles
-    order = replace(order, targets=to)
+    to = [target.id for target in options.to()]
+    is_done = Entry.is_done_where_begun if options.targets is None else Entry.is_done
+    options = replace(options, targets=to)
     ordered = sorted(runs, key=lambda r: (r.started or r.ended or r.expected_start or _EPOCH, str(r.id)))
     entries = ledger.read(client, [r.id for r in ordered])
-    settled = {run.id for run in ordered if run.id in entries and settles(entries[run.id], run, *to)}
+    settled = {run.id for run in ordered if run.id in entries and is_done(entries[run.id], run, *to)}
     if dry_run:
-        _preview_each(client, ordered, order, summary, settled)
+        _preview_each(client, ordered, options, summary, settled)
         return summary
-    todo = ordered if order.force or order.reanalyse else [run for run in ordered if run.id not in settled]
+    todo = ordered if options.force or options.reanalyse else [run for run in ordered if run.id not in settled]
     summary.already_done = len(ordered) - len(todo)
-    with notify.gathered(order.announcements) as announcements:
-        _work_through(client, todo, replace(order, announcements=announcements), summary)
+    with notify.batched(options.announcements) as announcements:
+        _work_through(client, todo, replace(options, announcements=announcements), summary)
     return summary
 
 
 def _preview_each(
     client: SyncPrefectClient,
     runs: Sequence[FlowRun],
-    order: AssemblyOptions,
+    options: AssemblyOptions,
     summary: Summary,
     settled: Collection[UUID],
 ) -> None:
     for run in runs:
         try:
-            if run.id in settled and not (order.force or order.reanalyse):
+            if run.id in settled and not (options.force or options.reanalyse):
                 _count(AssemblyResult(run.id, run.flow_name, "nothing new"), run, summary)
             else:
-                _count(preview_run(client, run.id, order, settled=run.id in settled), run, summary)
+                _count(preview_run(client, run.id, options, settled=run.id in settled), run, summary)
         except Exception as error:
             logger.exception("Run %s (%s) could not be looked at", run.id, run.flow_name)
             summary.failed.append((run, f"{type(error).__name__}: {error}"))
@@ -146,7 +146,9 @@ class _Away:
         self._api_in_a_row += 1
 
 
-def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: AssemblyOptions, summary: Summary) -> None:
+def _work_through(
+    client: SyncPrefectClient, todo: Sequence[FlowRun], options: AssemblyOptions, summary: Summary
+) -> None:
     """Of each flow only the last run has the present put back after it: after every one it would double the work.
 
     A run that Prefect's API did not answer for has its turn once more after all others: a busy one answers most.
@@ -154,7 +156,7 @@ def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Ass
     last = {run.flow_id: run.id for run in todo}
     shown: dict[UUID, FlowRun] = {}
     sent: set[UUID] = set()
-    away = _Away(order.targets or ())
+    away = _Away(options.targets or ())
     unanswered: dict[UUID, str] = {}
     again: list[FlowRun] = []
     for run in chain(todo, again):
@@ -167,12 +169,12 @@ def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Ass
             continue
         is_last = last[run.flow_id] == run.id
         one = replace(
-            order,
-            keep_present=order.keep_present and is_last,
+            options,
+            restore_latest=options.restore_latest and is_last,
             # The first as well: what became of later ones may depend on the flow being known.
-            show_on_flow=is_last or run.flow_id not in sent,
+            update_flow_artifact=is_last or run.flow_id not in sent,
             targets=there,
-            absent=[t for t in away.all if t not in there],
+            unavailable=[t for t in away.all if t not in there],
         )
         try:
             assembled = _assemble_one(client, run, one, summary)
@@ -196,18 +198,18 @@ def _work_through(client: SyncPrefectClient, todo: Sequence[FlowRun], order: Ass
         if assembled and assembled.outcome == "sent":
             sent.add(run.flow_id)
             shown[run.flow_id] = run
-            if one.keep_present:
+            if one.restore_latest:
                 del shown[run.flow_id]
-    for run in shown.values() if order.keep_present else ():
-        _keep_present(client, run, order, summary)
+    for run in shown.values() if options.restore_latest else ():
+        _keep_present(client, run, options, summary)
 
 
 def _assemble_one(
-    client: SyncPrefectClient, run: FlowRun, order: AssemblyOptions, summary: Summary
+    client: SyncPrefectClient, run: FlowRun, options: AssemblyOptions, summary: Summary
 ) -> AssemblyResult | None:
     """One run's trouble is that run's. Raises TargetsAwayError and ApiAwayError, which are everybody's."""
     try:
-        assembled = assemble_run(client, run.id, order)
+        assembled = assemble_run(client, run.id, options)
     except lease.BusyError as error:
         logger.info("%s", error)
         summary.busy.append(run)
@@ -223,14 +225,14 @@ def _assemble_one(
         # A run that we cannot put together must not stand in the way of all that came after it.
         logger.exception("Run %s (%s) could not be assembled", run.id, run.flow_name)
         summary.broken.append((run, f"{type(error).__name__}: {error}"))
-        _tell_broken(client, *summary.broken[-1])
+        _show_broken(client, *summary.broken[-1])
         return None
     _count(assembled, run, summary)
     logger.info("%s", assembled)
     return assembled
 
 
-def _tell_broken(client: SyncPrefectClient, run: FlowRun, reason: str) -> None:
+def _show_broken(client: SyncPrefectClient, run: FlowRun, reason: str) -> None:
     """Say on the run's page why there is no lineage of it. A page that is there stays as it is."""
     try:
         if run.id not in ledger.read(client, [run.id]):
@@ -260,9 +262,9 @@ def _count(assembled: AssemblyResult, run: FlowRun, summary: Summary) -> None:
         summary.incomplete.append(run)
 
 
-def _keep_present(client: SyncPrefectClient, run: FlowRun, order: AssemblyOptions, summary: Summary) -> None:
+def _keep_present(client: SyncPrefectClient, run: FlowRun, options: AssemblyOptions, summary: Summary) -> None:
     try:
-        keep_present(client, run.id, order)
+        restore_latest(client, run.id, options)
     except TransientDeliveryError as error:
         summary.failed.append((run, f"its job's newest run could not be put back: {error}"))
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _NOW = Patience(completeness=0, first_event=0)
 
 
-class Good(NamedTuple):
+class LatestRun(NamedTuple):
     """A run that completed and that a target has, with the ledger's page about it."""
 
     run: FlowRun
@@ -51,18 +51,18 @@ def restore_latest_run(
     """
     if to.profile != "marquez":
         return None
-    good = newest_good(client, run, to.id)
+    good = latest_completed(client, run, to.id)
     if good is None:
         return None
     lineage = stitched(read_history(client, good.run, _NOW), anew=anew or good.page.anew)
-    again = marquez.healing(sent, events_for(lineage, to, str(client.api_url)))
+    again = marquez.events_to_restore(sent, events_for(lineage, to, str(client.api_url)))
     if not again:
         return None
     send(Outbox(again, to))
     return good.run
 
 
-def newest_good(client: SyncPrefectClient, run: FlowRun, target_id: str) -> Good | None:
+def latest_completed(client: SyncPrefectClient, run: FlowRun, target_id: str) -> LatestRun | None:
     """The newest completed run of the same job that touched data and that the target has; None when it is `run` itself,
     or there is none.
 
@@ -79,10 +79,10 @@ def newest_good(client: SyncPrefectClient, run: FlowRun, target_id: str) -> Good
             if run.state == "COMPLETED":
                 return None
             continue
-        had = page.sent_to(target_id) if page else None
+        had = page.delivery_to(target_id) if page else None
         if page is None or had is None or not had.taken:
             continue
         full = read_run(client, candidate.id)
         if job_name(full, template) == job_name(run, template):
-            return Good(full, page)
+            return LatestRun(full, page)
     return None

@@ -42,7 +42,7 @@ def this_process() -> str:
         return ""
 
 
-def is_dead(holder: str) -> bool:
+def has_exited(holder: str) -> bool:
     """Was it a process of this machine, and is it no more? False for what cannot be known."""
     machine, _, process = holder.partition("/")
     pid, _, began = process.partition("/")
@@ -82,7 +82,7 @@ _RENEWALS = 4
 _LONGEST = dt.timedelta(days=1)
 # How often the claim with the lowest id looks whether the others have gone, and seconds between two looks.
 _LOOKS = 4
-_BETWEEN_LOOKS = 0.15
+_POLL_SECONDS = 0.15
 
 
 class BusyError(RuntimeError):
@@ -90,50 +90,50 @@ class BusyError(RuntimeError):
 
 
 @contextmanager
-def claim(client: SyncPrefectClient, flow_run_id: UUID, patience: float) -> Iterator[None]:
+def hold(client: SyncPrefectClient, flow_run_id: UUID, patience: float) -> Iterator[None]:
     """Be the only one who delivers this run.
 
     Waits up to `patience` seconds for another to finish; raises BusyError then. A dead assembler's claim is taken over.
     """
     deadline = time.monotonic() + patience
-    while not (claim_id := try_claim(client, flow_run_id)):
+    while not (lease_id := try_acquire(client, flow_run_id)):
         if time.monotonic() >= deadline:
             raise BusyError(f"another assembler is delivering flow run {flow_run_id} right now")
         time.sleep(0.5)
     try:
-        with _renewed(client, claim_id):
+        with _renewed(client, lease_id):
             yield
     finally:
         try:
-            publishing.delete_artifact(client, claim_id)
+            publishing.delete_artifact(client, lease_id)
         except httpx.HTTPError as error:
             # What was delivered is delivered, and the claim is over when its time is.
-            logger.warning("The claim %s could not be taken back: %s", claim_id, error)
+            logger.warning("The claim %s could not be taken back: %s", lease_id, error)
 
 
-def try_claim(client: SyncPrefectClient, flow_run_id: UUID) -> UUID | None:
+def try_acquire(client: SyncPrefectClient, flow_run_id: UUID) -> UUID | None:
     """The id of the claim; None while another holds the run."""
     # The id stands in the field of a task run's: on the flow run's page nothing of it is shown.
     mine = publishing.create_artifact(client, type=TYPE, data=_value(client), task_run_id=flow_run_id)
     for look in range(_LOOKS):
-        others = [row["id"] for row in _living(client, _claims(client, flow_run_id)) if row["id"] != str(mine)]
+        others = [row["id"] for row in _valid(client, _leases(client, flow_run_id)) if row["id"] != str(mine)]
         if not others:
             return mine
         if min(others) < str(mine):
             break
         if look < _LOOKS - 1:
-            time.sleep(_BETWEEN_LOOKS)
+            time.sleep(_POLL_SECONDS)
     publishing.delete_artifact(client, mine)
     return None
 
 
-def release_dead(client: SyncPrefectClient) -> int:
+def remove_expired(client: SyncPrefectClient) -> int:
     """Remove the claims that dead assemblers left behind, of runs that nobody took over; returns how many."""
-    rows = list(_claims(client))
-    return len(rows) - len(_living(client, rows))
+    rows = list(_leases(client))
+    return len(rows) - len(_valid(client, rows))
 
 
-def _claims(client: SyncPrefectClient, flow_run_id: UUID | None = None) -> Iterator[dict[str, Any]]:
+def _leases(client: SyncPrefectClient, flow_run_id: UUID | None = None) -> Iterator[dict[str, Any]]:
     """The claims on a run, or all there are."""
     chosen: dict[str, Any] = {"type": {"any_": [TYPE]}}
     if flow_run_id is not None:
@@ -142,11 +142,11 @@ def _claims(client: SyncPrefectClient, flow_run_id: UUID | None = None) -> Itera
         yield from rows
 
 
-def _living(client: SyncPrefectClient, rows: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _valid(client: SyncPrefectClient, rows: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those of the claims that are not over; the others are removed."""
     living = []
     for row in list(rows):
-        if _is_over(row.get("data"), api.now(client)):
+        if _has_expired(row.get("data"), api.now(client)):
             publishing.delete_artifact(client, UUID(row["id"]))
         else:
             living.append(row)
@@ -154,9 +154,9 @@ def _living(client: SyncPrefectClient, rows: Iterator[dict[str, Any]] | list[dic
 
 
 @contextmanager
-def _renewed(client: SyncPrefectClient, claim_id: UUID) -> Iterator[None]:
+def _renewed(client: SyncPrefectClient, lease_id: UUID) -> Iterator[None]:
     over = Event()
-    thread = Thread(target=_renew, args=(client, claim_id, over), name="lineage-claim", daemon=True)
+    thread = Thread(target=_renew, args=(client, lease_id, over), name="lineage-claim", daemon=True)
     thread.start()
     try:
         yield
@@ -165,14 +165,14 @@ def _renewed(client: SyncPrefectClient, claim_id: UUID) -> Iterator[None]:
         thread.join()
 
 
-def _renew(client: SyncPrefectClient, claim_id: UUID, over: Event) -> None:
+def _renew(client: SyncPrefectClient, lease_id: UUID, over: Event) -> None:
     every = settings().claim_seconds / _RENEWALS
     while not over.wait(every):
         try:
-            publishing.update_artifact(client, claim_id, data=_value(client))
+            publishing.update_artifact(client, lease_id, data=_value(client))
         except (httpx.HTTPError, ObjectNotFound) as error:
             # Not the delivery's trouble: the claim holds for a while yet, and the next renewal may succeed.
-            logger.warning("The claim %s could not be renewed: %s", claim_id, error)
+            logger.warning("The claim %s could not be renewed: %s", lease_id, error)
 
 
 def _value(client: SyncPrefectClient) -> str:
@@ -181,13 +181,13 @@ def _value(client: SyncPrefectClient) -> str:
     return f"{until} {this_process()}".strip()
 
 
-def _is_over(claim: object, now: dt.datetime) -> bool:
+def _has_expired(hold: object, now: dt.datetime) -> bool:
     """By its time; or, where that can be seen, by the death of the process that made it. So is what is no claim."""
-    until, _, by = str(claim).partition(" ")
+    until, _, by = str(hold).partition(" ")
     try:
         end = dt.datetime.fromisoformat(until)
         # None is made for so long: it was written by hand.
         too_long = now + dt.timedelta(seconds=settings().claim_seconds) + _LONGEST
-        return not now <= end <= too_long or (bool(by) and is_dead(by))
+        return not now <= end <= too_long or (bool(by) and has_exited(by))
     except (ValueError, TypeError, OverflowError):
         return True

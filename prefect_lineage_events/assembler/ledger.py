@@ -47,10 +47,10 @@ _LATEST = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class DeliveryState:
     """What a target has of a run: the digest of the events, how many of them it took or refused, of how many.
 
-    `target` is the target's id, for people to read; `reasons` are those for what it refused; `settled`: nothing is
+    `target` is the target's id, for people to read; `reasons` are those for what it refused; `final`: nothing is
     left to do there, the present included. `taken_at`: when it last took one. `faults`: how often it answered the next
     one with a 500, `faulty_since` when first. Times are ISO texts, empty for never.
     """
@@ -61,7 +61,7 @@ class Sent:
     done: int
     total: int
     rejected: int = 0
-    settled: bool = True
+    final: bool = True
     faults: int = 0
     faulty_since: str = ""
     taken_at: str = ""
@@ -69,14 +69,14 @@ class Sent:
 
     @property
     def finished(self) -> bool:
-        return self.done == self.total and self.settled
+        return self.done == self.total and self.final
 
     @property
     def taken(self) -> bool:
         return self.done == self.total and not self.rejected
 
 
-_SENT: TypeAdapter[Sent] = TypeAdapter(Sent)
+_SENT: TypeAdapter[DeliveryState] = TypeAdapter(DeliveryState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,31 +91,31 @@ class Entry:
     end: str
     complete: bool
     stored_events: int
-    targets: Mapping[str, Sent] = field(default_factory=dict)
+    targets: Mapping[str, DeliveryState] = field(default_factory=dict)
     anew: bool = False
     empty: bool = False
 
-    def settles(self, run: FlowRun, *target_ids: str) -> bool:
+    def is_done(self, run: FlowRun, *target_ids: str) -> bool:
         """Is nothing left to do for the run as it ended, at each of these targets?"""
-        sent = [self.sent_to(id_) for id_ in target_ids]
+        sent = [self.delivery_to(id_) for id_ in target_ids]
         return self._stands_for(run) and all(s is not None and s.finished for s in sent)
 
-    def settles_what_was_begun(self, run: FlowRun, *target_ids: str) -> bool:
+    def is_done_where_begun(self, run: FlowRun, *target_ids: str) -> bool:
         """Has some target the run as it ended, and none of these a part of it?
 
         A target that was added since has nothing, and is given what it lacks when it is asked for by name.
         """
-        begun = [s for s in map(self.sent_to, target_ids) if s is not None]
+        begun = [s for s in map(self.delivery_to, target_ids) if s is not None]
         some = any(s.finished for s in self.targets.values())
         return self._stands_for(run) and some and all(s.finished for s in begun)
 
     def _stands_for(self, run: FlowRun) -> bool:
         return self.complete and self.end == end_of(run)
 
-    def with_sent(self, sent: Sent) -> Entry:
+    def with_delivery(self, sent: DeliveryState) -> Entry:
         return replace(self, targets={**self.targets, target_key(sent.target): sent})
 
-    def sent_to(self, target_id: str) -> Sent | None:
+    def delivery_to(self, target_id: str) -> DeliveryState | None:
         return self.targets.get(target_key(target_id))
 
 
@@ -188,7 +188,7 @@ def took_since(client: SyncPrefectClient, target_id: str, since: dt.datetime, *,
     body = {"artifacts": _OWN, "sort": "UPDATED_DESC", "limit": _LATEST}
     for raw in api.post(client, "/artifacts/filter", body):
         entry = _entry(raw) if raw["flow_run_id"] != str(but) else None
-        sent = entry.sent_to(target_id) if entry else None
+        sent = entry.delivery_to(target_id) if entry else None
         if sent and sent.taken_at and dt.datetime.fromisoformat(sent.taken_at) > since:
             return True
     return False
@@ -199,7 +199,7 @@ def _metadata(entry: Entry) -> dict[str, str]:
     told = {_RUN: encoding.json_text({**state, "anew": entry.anew, "empty": entry.empty})}
     for key, sent in entry.targets.items():
         line = asdict(replace(sent, target=sent.target.encode("ascii", "replace").decode()[:_SHOWN_TARGET]))
-        reasons = line.pop("reasons")
+        reasons, line["settled"] = line.pop("reasons"), line.pop("final")
         told[_TARGET + key] = encoding.json_text(line)
         if reasons:
             told[_REFUSED + key] = _bounded(reasons)
@@ -235,12 +235,13 @@ def _entry(raw: Mapping[str, Any]) -> Entry | None:
         return Entry(UUID(raw["id"]), "", complete=False, stored_events=0)
 
 
-def _sent(text: object, reasons: object) -> Sent | None:
+def _sent(text: object, reasons: object) -> DeliveryState | None:
     """A target's line; None for one that cannot be. What a later version adds is not for this one."""
     try:
         told = json.loads(str(text))
         given = json.loads(str(reasons)) if reasons else []
-        known = {f.name: told[f.name] for f in fields(Sent) if f.name in told}
+        known = {f.name: told[f.name] for f in fields(DeliveryState) if f.name in told}
+        known["final"] = told.get("settled", True)
         line = _SENT.validate_python({**known, "reasons": tuple(map(str, given))})
     except (ValueError, TypeError, RecursionError):
         return None

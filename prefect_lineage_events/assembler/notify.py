@@ -71,7 +71,7 @@ class Announcements:
 
 
 @contextmanager
-def gathered(given: Announcements | None = None) -> Iterator[Announcements]:
+def batched(given: Announcements | None = None) -> Iterator[Announcements]:
     """Announcements that are made at the end of the block, whatever ends it; `given` ones are left to their owner."""
     if given is not None:
         yield given
@@ -101,7 +101,7 @@ def delivered(run: RunLineage, outbox: Outbox, configured: Sequence[str], announ
         _emit(REJECTED_EVENT, run.run, to.id, digest, {"reasons": reasons[:_REASONS], "refused": len(reasons)})
 
 
-def oddities(run: RunLineage, outboxes: Sequence[Outbox]) -> None:
+def announce_findings(run: RunLineage, outboxes: Sequence[Outbox]) -> None:
     """What is odd about the picture itself, whoever has it: told once, with the digest that the first target has."""
     first = outboxes[0]
     lacks = run.completeness

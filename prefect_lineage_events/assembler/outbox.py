@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from prefect.settings import PREFECT_UI_URL
 
 from prefect_lineage_events import encoding
-from prefect_lineage_events.assembler.ledger import Sent, digest_of
+from prefect_lineage_events.assembler.ledger import DeliveryState, digest_of
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, deliver, event_id
 from prefect_lineage_events.delivery.profiles import marquez
 from prefect_lineage_events.delivery.targets import Target
@@ -41,13 +41,13 @@ class Outbox:
         events: list[Event],
         target: Target,
         *,
-        line: Sent | None = None,
-        record: Callable[[Sent], None] = lambda line: None,
+        line: DeliveryState | None = None,
+        record: Callable[[DeliveryState], None] = lambda line: None,
         took_since: Callable[[dt.datetime], bool] = lambda since: False,
     ) -> None:
         self.events = events
         self.target = target
-        self.line = line or Sent(target.id, digest_of(events), 0, len(events))
+        self.line = line or DeliveryState(target.id, digest_of(events), 0, len(events))
         self.sent = 0
         self._refused_before = len(self.line.reasons)
         self._record = record
@@ -69,7 +69,7 @@ class Outbox:
                 for refusal in deliver(self.events[self.line.done :], self.target):
                     self._step(refusal)
             except TransientDeliveryError as error:
-                if not error.unclear:
+                if not error.ambiguous:
                     raise
                 self._fault()
                 if not self._is_to_blame():
@@ -99,7 +99,7 @@ class Outbox:
             return True
         return self._took_since(dt.datetime.fromisoformat(self.line.faulty_since))
 
-    def _tell(self, line: Sent) -> None:
+    def _tell(self, line: DeliveryState) -> None:
         self.line = line
         self._record(line)
 
@@ -151,7 +151,7 @@ class TargetsAwayError(TransientDeliveryError):
         return TransientDeliveryError, (str(self),)
 
 
-def hand_over(outboxes: Sequence[Outbox], send: Send) -> Iterator[tuple[Outbox, TransientDeliveryError | None]]:
+def send_all(outboxes: Sequence[Outbox], send: Send) -> Iterator[tuple[Outbox, TransientDeliveryError | None]]:
     """Each outbox as soon as it is sent, with the error if its target could not take all of it now."""
     if len(outboxes) == 1:
         yield outboxes[0], _sent(outboxes[0], send)

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from prefect_lineage_events.assembler import lease, ledger
 from prefect_lineage_events.assembler.latest_run import restore_latest_run
-from prefect_lineage_events.assembler.ledger import Entry, Sent
+from prefect_lineage_events.assembler.ledger import DeliveryState, Entry
 from prefect_lineage_events.assembler.outbox import Outbox, Send, events_for
 from prefect_lineage_events.escaping import word
 from prefect_lineage_events.history.model import FlowRun
@@ -40,12 +40,12 @@ def unknown(client: SyncPrefectClient, run: FlowRun, target: Target) -> Iterator
     yield from (id_ for id_ in above if not _knows(target, entries.get(id_)))
 
 
-def tell_start(client: SyncPrefectClient, run: FlowRun, target: Target, send: Send, busy_patience: float) -> None:
+def send_start(client: SyncPrefectClient, run: FlowRun, target: Target, send: Send, lease_timeout: float) -> None:
     """Send the START of a run whose end is told later, unless the target has come to know of it meanwhile.
 
     Raises BusyError when another keeps delivering the run, TransientDeliveryError when the target cannot take it now.
     """
-    with lease.claim(client, run.id, busy_patience):
+    with lease.hold(client, run.id, lease_timeout):
         page = ledger.read(client, [run.id]).get(run.id)
         if _knows(target, page):
             return
@@ -53,15 +53,15 @@ def tell_start(client: SyncPrefectClient, run: FlowRun, target: Target, send: Se
         outbox = Outbox(start, target)
         send(outbox)
         # The run has more to tell: nothing is settled by this line.
-        line = replace(outbox.line, settled=False)
+        line = replace(outbox.line, final=False)
         if page:
-            ledger.note(client, page.with_sent(line))
+            ledger.note(client, page.with_delivery(line))
         else:
             page = Entry(None, ledger.end_of(run), complete=False, stored_events=0)
-            ledger.write(client, run, page.with_sent(line), _TEXT.format(name=word(run.flow_name)))
+            ledger.write(client, run, page.with_delivery(line), _TEXT.format(name=word(run.flow_name)))
     restore_latest_run(client, run, start, target, send)
 
 
 def _knows(target: Target, page: Entry | None) -> bool:
-    line: Sent | None = page.sent_to(target.id) if page else None
+    line: DeliveryState | None = page.delivery_to(target.id) if page else None
     return line is not None and line.done > 0

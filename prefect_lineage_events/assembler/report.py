@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import quote
 
-from prefect_lineage_events.assembler.ledger import Sent
+from prefect_lineage_events.assembler.ledger import DeliveryState
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import cell, code, prose, word
 from prefect_lineage_events.openlineage.errors import without_credentials
@@ -40,7 +40,7 @@ _HOW = {
 }
 
 
-def markdown(run: RunLineage, sent: Mapping[str, Sent] = MappingProxyType({})) -> str:
+def markdown(run: RunLineage, sent: Mapping[str, DeliveryState] = MappingProxyType({})) -> str:
     """The graph, the tables and columns, what is missing, what each target (by name) has, what it refused and why."""
     lineage = run.lineage
     parts = [
@@ -133,7 +133,7 @@ def _completeness(run: RunLineage) -> list[str]:
     return ["## Incomplete\n\n" + "\n".join(lines)] if lines else []
 
 
-def _rejected(sent: Mapping[str, Sent]) -> list[str]:
+def _rejected(sent: Mapping[str, DeliveryState]) -> list[str]:
     parts = []
     for target, line in sent.items():
         if line.reasons:
@@ -143,7 +143,7 @@ def _rejected(sent: Mapping[str, Sent]) -> list[str]:
     return parts
 
 
-def _sent_to(sent: Mapping[str, Sent]) -> list[str]:
+def _sent_to(sent: Mapping[str, DeliveryState]) -> list[str]:
     """`Waiting` is what the sweep will send."""
     rows = [
         (code(target), str(line.done - line.rejected), str(line.rejected), str(line.total - line.done))

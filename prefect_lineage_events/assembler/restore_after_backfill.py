@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events.assembler import ledger
-from prefect_lineage_events.assembler.assemble import AssemblyOptions, keep_present
-from prefect_lineage_events.assembler.latest_run import newest_good
+from prefect_lineage_events.assembler.assemble import AssemblyOptions, restore_latest
+from prefect_lineage_events.assembler.latest_run import latest_completed
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import FlowRun
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def restore_after_backfill(
-    client: SyncPrefectClient, jobs: Iterable[Sequence[UUID]], order: AssemblyOptions
+def restore_latest_runs(
+    client: SyncPrefectClient, jobs: Iterable[Sequence[UUID]], options: AssemblyOptions
 ) -> list[tuple[FlowRun, str]]:
     """For each job, given some of its runs: let it show its newest good run. Returns the runs that hide it still, and
     why.
     """
-    showing = [target for target in order.to() if target.profile == "marquez"]
+    showing = [target for target in options.to() if target.profile == "marquez"]
     failures = []
     for job in jobs if showing else ():
         entries = ledger.read(client, job)
@@ -42,7 +42,7 @@ def restore_after_backfill(
             if latest := _taken_last(entries, target):
                 run = read_run(client, latest)
                 try:
-                    _put_back(client, run, entries[latest], target, order)
+                    _put_back(client, run, entries[latest], target, options)
                 except TransientDeliveryError as error:
                     failures.append((run, f"its job's newest run could not be put back: {error}"))
     return failures
@@ -50,19 +50,19 @@ def restore_after_backfill(
 
 def _taken_last(entries: dict[UUID, ledger.Entry], target: Target) -> UUID | None:
     """The run whose events the target took last."""
-    taken = {run_id: sent for run_id, entry in entries.items() if (sent := entry.sent_to(target.id)) and sent.done}
+    taken = {run_id: sent for run_id, entry in entries.items() if (sent := entry.delivery_to(target.id)) and sent.done}
     return max(taken, key=lambda run_id: (taken[run_id].taken_at, str(run_id)), default=None)
 
 
 def _put_back(
-    client: SyncPrefectClient, latest: FlowRun, page: ledger.Entry, target: Target, order: AssemblyOptions
+    client: SyncPrefectClient, latest: FlowRun, page: ledger.Entry, target: Target, options: AssemblyOptions
 ) -> None:
-    good = newest_good(client, latest, target.id)
+    good = latest_completed(client, latest, target.id)
     if good is None:
         return
-    line, taken = good.page.sent_to(target.id), page.sent_to(target.id)
+    line, taken = good.page.delivery_to(target.id), page.delivery_to(target.id)
     if line is None or taken is None or line.taken_at > taken.taken_at:
         return
-    keep_present(client, latest.id, replace(order, targets=[target.id]))
-    ledger.note(client, good.page.with_sent(replace(line, taken_at=api.now(client).isoformat())))
+    restore_latest(client, latest.id, replace(options, targets=[target.id]))
+    ledger.note(client, good.page.with_delivery(replace(line, taken_at=api.now(client).isoformat())))
     logger.info("Run %s is the newest of %s again at %s", good.run.id, good.run.flow_name, target.name)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 
-def told_by_cache(client: SyncPrefectClient, lineage: RunLineage) -> RunLineage:
+def marked_if_cached(client: SyncPrefectClient, lineage: RunLineage) -> RunLineage:
     """The lineage of a run that touched nothing, marked as `from_cache` where that is why. Asks for nothing else."""
     run = lineage.run
     if lineage.worth_sending or run.state != "COMPLETED" or run.kind != "flow-run":

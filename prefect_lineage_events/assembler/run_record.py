@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from prefect_lineage_events.assembler import flow_artifact, ledger, report
-from prefect_lineage_events.assembler.ledger import Entry, Sent
+from prefect_lineage_events.assembler.ledger import DeliveryState, Entry
 from prefect_lineage_events.stitching.model import RunLineage
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class RunRecord:
         self.before = ledger.read(client, [lineage.run.id]).get(lineage.run.id)
         self._entry = _anew(self.before, lineage, stored_events)
         self._names: Mapping[str, str] = {}
-        self._rendered: tuple[Mapping[str, Sent], str] | None = None
+        self._rendered: tuple[Mapping[str, DeliveryState], str] | None = None
 
     @property
     def changed(self) -> bool:
@@ -45,44 +45,46 @@ class RunRecord:
         return now.stored_events < before.stored_events or kins_gone
 
     @property
-    def read_anew_before(self) -> bool:
+    def reanalysed_before(self) -> bool:
         """Were its statements read otherwise by a later analyser?"""
         return self.before is not None and self.before.anew
 
-    def line(self, target_id: str, digest: str) -> Sent | None:
+    def line(self, target_id: str, digest: str) -> DeliveryState | None:
         """What the target has of just these events, as far as the ledger knows."""
-        sent = self._entry.sent_to(target_id)
+        sent = self._entry.delivery_to(target_id)
         return sent if sent and sent.digest == digest else None
 
     def started(self, target_id: str) -> bool:
         """Has the target this run's START? It comes first, and never again: behind the end it would undo that."""
-        line = self.before.sent_to(target_id) if self.before else None
+        line = self.before.delivery_to(target_id) if self.before else None
         if self.before is None or line is None or not line.done:
             return False
         return self.before.end == self._entry.end or not ledger.is_end(self.before.end)
 
-    def open(self, names: Mapping[str, str], lines: Iterable[Sent], absent: Iterable[str] = ()) -> None:
+    def open(self, names: Mapping[str, str], lines: Iterable[DeliveryState], unavailable: Iterable[str] = ()) -> None:
         """Write the page with what each target has now; `names` are those of the targets, by id.
 
-        `absent` targets have nothing yet and must have it: what has no line of its own is not waited for.
+        `unavailable` targets have nothing yet and must have it: what has no line of its own is not waited for.
         """
         self._names = {ledger.target_key(id_): name for id_, name in names.items()}
-        owed = [Sent(id_, "", 0, 1, settled=False) for id_ in absent if self._entry.sent_to(id_) is None]
+        owed = [
+            DeliveryState(id_, "", 0, 1, final=False) for id_ in unavailable if self._entry.delivery_to(id_) is None
+        ]
         for line in (*owed, *lines):
-            self._entry = self._entry.with_sent(line)
+            self._entry = self._entry.with_delivery(line)
         self._write()
 
-    def record(self, line: Sent) -> None:
+    def record(self, line: DeliveryState) -> None:
         """What a target has now. The text for people follows when it is done with, or refused something."""
         with self._lock:
-            before = self._entry.sent_to(line.target)
-            self._entry = self._entry.with_sent(line)
+            before = self._entry.delivery_to(line.target)
+            self._entry = self._entry.with_delivery(line)
             if line.done == line.total or before is None or before.reasons != line.reasons:
                 self._write()
             else:
                 ledger.note(self._client, self._entry)
 
-    def show_on_flow(self) -> None:
+    def update_flow_artifact(self) -> None:
         """Let the flow's own artifact show this run."""
         flow_artifact.show(self._client, self._lineage.run, self._text())
 

@@ -52,7 +52,7 @@ class Summary:
         for name in ("assembled", "failed", "broken", "left", "busy", "incomplete", "stale", "gone"):
             getattr(self, name).extend(getattr(other, name))
 
-    def put_off(self) -> set[UUID]:
+    def take_early(self) -> set[UUID]:
         """Take out the runs whose time has not come, which are looked at again soon. Returns their ids."""
         early = {a.flow_run_id for a in self.assembled if a.outcome in ("too early", "not ended")}
         early |= {run.id for run in self.busy}

@@ -39,18 +39,18 @@ OVERLAP = dt.timedelta(minutes=10)
 # As long as Prefect keeps events, unless told otherwise.
 KEEP_TRYING = dt.timedelta(days=7)
 # So often a run is looked at whose kin have ended, and lack events themselves.
-KIN_TRIES = 12
+MAX_RELATED_TRIES = 12
 # Runs that others wait for, looked at in one sweep.
-MAX_AWAITED = 10_000
+MAX_AWAITED_RUNS = 10_000
 # Seconds between two looks for runs that ended, and how late their events may be stored.
-BETWEEN_LOOKS = 10.0
+POLL_SECONDS = 10.0
 STORED_WITHIN = dt.timedelta(minutes=2)
 BUSY = "another assembler has it in hand"
 # What is done is written down after so much of the history: where a sweep was killed, the next one goes on.
 STEP = dt.timedelta(hours=1)
 
 
-def assemble_recent(client: SyncPrefectClient, order: AssemblyOptions, until: dt.datetime | None = None) -> Summary:
+def assemble_recent(client: SyncPrefectClient, options: AssemblyOptions, until: dt.datetime | None = None) -> Summary:
     """Assemble the runs whose emitters closed, or that were cancelled or crashed, within the last minutes, and those of
     which that is told up to `until`: one run of the assembler then stands for many.
 
@@ -60,12 +60,12 @@ def assemble_recent(client: SyncPrefectClient, order: AssemblyOptions, until: dt
     summary = Summary()
     done: set[UUID] = set()
     since = api.now(client) - OVERLAP
-    with notify.gathered() as announcements:
-        order = replace(order, announcements=announcements)
+    with notify.batched() as announcements:
+        options = replace(options, announcements=announcements)
         while True:
             now = api.now(client)
             ids = [id_ for id_ in event_log.closed_runs(client, Window(since, now + OVERLAP)) if id_ not in done]
-            found = assemble_each(client, _ended(client, ids), order)
+            found = assemble_each(client, _ended(client, ids), options)
             left = ((until or now) - api.now(client)).total_seconds()
             if left <= 0:
                 summary.add(found)
@@ -73,10 +73,10 @@ def assemble_recent(client: SyncPrefectClient, order: AssemblyOptions, until: dt
             if not done:
                 # Those that were waited for are announced at once, and all that came meanwhile at the end.
                 announcements.flush()
-            done |= {*ids} - found.put_off()
+            done |= {*ids} - found.take_early()
             summary.add(found)
             since = max(since, now - STORED_WITHIN)
-            time.sleep(min(BETWEEN_LOOKS, left))
+            time.sleep(min(POLL_SECONDS, left))
 
 
 def _ended(client: SyncPrefectClient, ids: Sequence[UUID]) -> list[FlowRun]:
@@ -84,7 +84,7 @@ def _ended(client: SyncPrefectClient, ids: Sequence[UUID]) -> list[FlowRun]:
     return [run for run in runs if run.ended_for_good and not run.flow_name.startswith(OWN_FLOW_PREFIX)]
 
 
-def sweep_runs(client: SyncPrefectClient, order: AssemblyOptions) -> Summary:
+def sweep_runs(client: SyncPrefectClient, options: AssemblyOptions) -> Summary:
     """Assemble what ended since the last sweep and is not settled, and what earlier sweeps left waiting."""
     state = sweep_state.read(client)
     now = api.now(client)
@@ -98,14 +98,14 @@ def sweep_runs(client: SyncPrefectClient, order: AssemblyOptions) -> Summary:
         early = {(w.flow_run_id, w.ended) for w in carried}
         ended = [r for rows in ended_runs(client, step.since, step.until) for r in rows]
         runs += [r for r in ended if (r.id, r.ended) not in early]
-        done = assemble_each(client, {r.id: r for r in runs}.values(), order)
+        done = assemble_each(client, {r.id: r for r in runs}.values(), options)
         state = _next_state(done, state, carried, until=step.until, now=now, keep_since=lookback)
         sweep_state.write(client, state, summary.stale)
         summary.add(done)
         if done.left:
             break
         runs, carried = [], state.waiting
-    if dead := lease.release_dead(client):
+    if dead := lease.remove_expired(client):
         logger.info("%d claims of assemblers that died were removed", dead)
     return summary
 
@@ -127,7 +127,7 @@ def _before_their_time(client: SyncPrefectClient, state: SweepState, now: dt.dat
     Not for ever, since a run may never end, and anybody can edit the state.
     """
     lately = [one for one in state.waiting if one.ended and one.ended > now - KEEP_TRYING]
-    awaited = sorted({id_ for one in lately for id_ in one.waits_for})[:MAX_AWAITED]
+    awaited = sorted({id_ for one in lately for id_ in one.waits_for})[:MAX_AWAITED_RUNS]
     going_on = {run.id for run in runs_by_id(client, awaited) if not run.ended_for_good}
     return [one for one in lately if going_on.intersection(one.waits_for)]
 
@@ -192,7 +192,7 @@ def _next_state(
 def _waits_for_others(run: FlowRun, waits_for: Mapping[UUID, Sequence[UUID]], waited: Mapping[UUID, Waiting]) -> bool:
     """Does it lack only what other runs hand over? It is looked at when these have ended, and then not for ever."""
     tries = waited[run.id].attempts if run.id in waited else 0
-    return bool(waits_for[run.id]) and tries < KIN_TRIES
+    return bool(waits_for[run.id]) and tries < MAX_RELATED_TRIES
 
 
 def _since(run: FlowRun, time: dt.datetime) -> bool:

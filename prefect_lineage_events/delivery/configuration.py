@@ -63,66 +63,66 @@ def portable() -> tuple[str, bool]:
     return json.dumps(kept), kept != whole or bool(_our_key() and "{{" not in str(_our_key()))
 
 
-def places(config: Config) -> list[Config]:
+def endpoints(config: Config) -> list[Config]:
     """The places that a configuration sends to. A composite is taken apart: each part takes or refuses by itself.
 
     Only where a composite stops at the first success its parts are one place: one of them is to have the event.
     """
-    fitted = [_fit(place) for place in _places(config)]
+    fitted = [_with_defaults(endpoint) for endpoint in _endpoints(config)]
     return _with_our_key(fitted)
 
 
-def fallbacks(place: Config) -> list[Config]:
+def fallbacks(endpoint: Config) -> list[Config]:
     """The transports of a place, of which the first that takes an event is enough; nearly always one."""
-    children = _children(place)
+    children = _children(endpoint)
     if not children:
-        return [place]
-    if place.get("sort_transports"):
+        return [endpoint]
+    if endpoint.get("sort_transports"):
         children = sorted(children, key=lambda child: -int(child.get("priority", 0)))
     return [one for child in children for one in fallbacks(child)]
 
 
-def identity(place: Config) -> str:
+def identity(endpoint: Config) -> str:
     """Tells places apart, without credentials: `http http://marquez:5000/api/v1/lineage`, `file /x/y.jsonl`.
 
     Another address is another place; another key, timeout or name is not.
     """
-    kind = "http" if place["type"] in _HTTP else str(place["type"])
-    if children := _children(place):
+    kind = "http" if endpoint["type"] in _HTTP else str(endpoint["type"])
+    if children := _children(endpoint):
         return f"{kind} ({', '.join(identity(child) for child in children)})"
-    if isinstance(inner := place.get("transport"), dict):
+    if isinstance(inner := endpoint.get("transport"), dict):
         return f"{kind} ({identity(inner)})"
-    if url := address(place):
+    if url := address(endpoint):
         return f"{kind} {url}"
-    if path := place.get("log_file_path"):
+    if path := endpoint.get("log_file_path"):
         return f"{kind} {path}"
-    if topic := place.get("topic"):
-        servers = (place.get("config") or {}).get("bootstrap.servers", "")
+    if topic := endpoint.get("topic"):
+        servers = (endpoint.get("config") or {}).get("bootstrap.servers", "")
         return f"{kind} {servers}/{topic}"
-    return " ".join([kind, *(str(place[key]) for key in _PLACE_KEYS if place.get(key))])
+    return " ".join([kind, *(str(endpoint[key]) for key in _PLACE_KEYS if endpoint.get(key))])
 
 
-def short_name(place: Config) -> str:
+def short_name(endpoint: Config) -> str:
     """What people call it: its name in the configuration, or host, file, topic, kind."""
-    if name := place.get("name"):
+    if name := endpoint.get("name"):
         return str(name)
-    if isinstance(inner := place.get("transport"), dict):
+    if isinstance(inner := endpoint.get("transport"), dict):
         return short_name(inner)
-    if url := address(place):
+    if url := address(endpoint):
         return urlsplit(url).netloc or url
-    if path := place.get("log_file_path"):
+    if path := endpoint.get("log_file_path"):
         return str(path).rstrip("/").rpartition("/")[2]
-    return str(place.get("topic") or place["type"])
+    return str(endpoint.get("topic") or endpoint["type"])
 
 
-def address(place: Config) -> str | None:
+def address(endpoint: Config) -> str | None:
     """Where an HTTP transport posts to, without credentials; None for other transports."""
-    if place["type"] not in _HTTP or not place.get("url"):
+    if endpoint["type"] not in _HTTP or not endpoint.get("url"):
         return None
-    parts = urlsplit(urljoin(str(place["url"]).strip(), place.get("endpoint") or "api/v1/lineage"))
+    parts = urlsplit(urljoin(str(endpoint["url"]).strip(), endpoint.get("endpoint") or "api/v1/lineage"))
     if not parts.netloc:
         # No address of a server: named as it was written.
-        return str(place["url"]).rpartition("@")[2]
+        return str(endpoint["url"]).rpartition("@")[2]
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path}"
 
 
@@ -134,12 +134,12 @@ def _simple_http() -> Config:
     return config
 
 
-def _places(config: Config) -> Iterator[Config]:
+def _endpoints(config: Config) -> Iterator[Config]:
     if isinstance(inner := config.get("transport"), dict) and config["type"] == "transform":
-        yield from ({**config, "transport": place} for place in _places(inner))
+        yield from ({**config, "transport": endpoint} for endpoint in _endpoints(inner))
     elif (children := _children(config)) and config.get("continue_on_success", True):
         for child in children:
-            yield from _places(child)
+            yield from _endpoints(child)
     else:
         yield config
 
@@ -154,24 +154,24 @@ def _children(config: Config) -> list[Config]:
     return list(transports)
 
 
-def _fit(config: Config) -> Config:
+def _with_defaults(config: Config) -> Config:
     """What the user left open is set as our targets need it."""
     if children := _children(config):
-        return {**config, "transports": [_fit(child) for child in children]}
+        return {**config, "transports": [_with_defaults(child) for child in children]}
     if isinstance(inner := config.get("transport"), dict):
-        return {**config, "transport": _fit(inner)}
+        return {**config, "transport": _with_defaults(inner)}
     if config["type"] in _HTTP:
         # The asynchronous one drops what it cannot deliver, and keeps no order.
         return {"timeout": _TIMEOUT, "retry": _NO_RETRY, **config, "type": "http"}
     return kafka.with_defaults(config) if config["type"] in kafka.KINDS else config
 
 
-def _with_our_key(places: list[Config]) -> list[Config]:
+def _with_our_key(endpoints: list[Config]) -> list[Config]:
     """The key of our settings goes to the one HTTP target that has none. Raises ValueError when there are several."""
     key = _our_key()
-    keyless = [place for place in places if place["type"] == "http" and "auth" not in place]
+    keyless = [endpoint for endpoint in endpoints if endpoint["type"] == "http" and "auth" not in endpoint]
     if not key or not keyless:
-        return places
+        return endpoints
     if len(keyless) > 1:
         raise ValueError(
             "the settings `api_key` and `api_key_block` are for one HTTP target, and "
@@ -179,7 +179,7 @@ def _with_our_key(places: list[Config]) -> list[Config]:
             "such as {type: api_key, apiKey: '{{ prefect.blocks.secret.NAME }}'}"
         )
     keyed = {**keyless[0], "auth": {"type": "api_key", "apiKey": key}}
-    return [keyed if place is keyless[0] else place for place in places]
+    return [keyed if endpoint is keyless[0] else endpoint for endpoint in endpoints]
 
 
 def _file() -> Path:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from prefect_lineage_events.delivery.configuration import fallbacks
-from prefect_lineage_events.delivery.responses import RefusedError, TransientDeliveryError, classify, misconfigured
+from prefect_lineage_events.delivery.responses import (
+    RefusedError,
+    TransientDeliveryError,
+    classify,
+    configuration_error,
+)
 from prefect_lineage_events.delivery.targets import Target
 from prefect_lineage_events.delivery.transports import OpenTransport, secrets
 from prefect_lineage_events.openlineage.facets import Event
@@ -43,11 +48,11 @@ def open_once(to: Target) -> None:
 
 
 def _opened(to: Target) -> Iterator[OpenTransport]:
-    for place in fallbacks(to.place):
+    for endpoint in fallbacks(to.endpoint):
         try:
-            yield OpenTransport(place)
+            yield OpenTransport(endpoint)
         except Exception as error:  # noqa: BLE001  (whatever is wrong with the configuration, the run may wait)
-            raise misconfigured(error, secrets(place)) from None
+            raise configuration_error(error, secrets(endpoint)) from None
 
 
 def _refusal(event: Event, outlets: Sequence[OpenTransport]) -> str | None:

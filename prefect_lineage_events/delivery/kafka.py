@@ -25,12 +25,12 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, "config": producer, "flush": True}
 
 
-def tell_failures(transport: KafkaTransport) -> None:
+def raise_failures(transport: KafkaTransport) -> None:
     """Let the transport's `emit` raise KafkaDeliveryError when its message was not taken."""
-    transport.producer = _TellingProducer(transport.producer)  # type: ignore[assignment]
+    transport.producer = _CheckedProducer(transport.producer)  # type: ignore[assignment]
 
 
-class _TellingProducer:
+class _CheckedProducer:
     """A producer whose `flush` raises what the brokers said of a message. The transport flushes after each."""
 
     def __init__(self, producer: Any) -> None:

@@ -27,19 +27,19 @@ _FAILURES = ("error", "errors", "failed", "failed_events", "failures")
 
 
 class TransientDeliveryError(Exception):
-    """The target could not take an event now (5xx, 429, network, wrong credentials): it is kept for another try.
+    """The target could not take an event now (5xx, 429, network, wrong credentials): the event is kept for another try.
 
-    `retry_after`: the seconds that the target asked for. `soon`: may a try within the minute help? `unclear`: the
-    answer was a 500, which may be the event's fault as well as the target's.
+    `retry_after`: seconds the target asked for. `retry_soon`: a try within the minute may help. `ambiguous`: the
+    response was a 500, which may be the fault of the event or of the target.
     """
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, soon: bool = True, unclear: bool = False
+        self, message: str, *, retry_after: float | None = None, retry_soon: bool = True, ambiguous: bool = False
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        self.soon = soon
-        self.unclear = unclear
+        self.retry_soon = retry_soon
+        self.ambiguous = ambiguous
 
 
 class RefusedError(Exception):
@@ -63,20 +63,22 @@ def classify(error: BaseException, secrets: Iterable[str] = ()) -> RefusedError 
     reason = _without(secrets, _reason(error, response))
     if response is None:
         late = isinstance(error, NoAnswerError)
-        return RefusedError(reason) if _too_large_for_kafka(error) else TransientDeliveryError(reason, soon=not late)
+        return (
+            RefusedError(reason) if _too_large_for_kafka(error) else TransientDeliveryError(reason, retry_soon=not late)
+        )
     status = response.status_code
     unparsable = status == 500 and _unparsable(response)
     if status in _REFUSING or unparsable or (status == _MULTI_STATUS and _names_failures(response)):
         return RefusedError(reason)
     if advice := _advice(response):
-        return TransientDeliveryError(f"{reason} ({_without(secrets, advice)})", soon=False)
-    return TransientDeliveryError(reason, retry_after=_retry_after(response), unclear=status == 500)
+        return TransientDeliveryError(f"{reason} ({_without(secrets, advice)})", retry_soon=False)
+    return TransientDeliveryError(reason, retry_after=_retry_after(response), ambiguous=status == 500)
 
 
-def misconfigured(error: BaseException, secrets: Iterable[str]) -> TransientDeliveryError:
+def configuration_error(error: BaseException, secrets: Iterable[str]) -> TransientDeliveryError:
     """What an error says that came before anything was sent: nobody's events get through until it is mended."""
     reason = _without(secrets, _named(error))
-    return TransientDeliveryError(f"it cannot be opened: {reason}", soon=False)
+    return TransientDeliveryError(f"it cannot be opened: {reason}", retry_soon=False)
 
 
 def _response(error: BaseException) -> Any:

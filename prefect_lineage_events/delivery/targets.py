@@ -23,14 +23,14 @@ class Target:
     """One place that events go to.
 
     `id` tells it from others, without secrets; `name` is what people type and read; `profile` is what it can take;
-    `address` is its URL, when it has one. `place` is its part of the client's configuration, secrets included.
+    `address` is its URL, when it has one. `endpoint` is its part of the client's configuration, secrets included.
     """
 
     id: str
     name: str
     profile: Profile = "plain"
     address: str | None = None
-    place: Config = field(default_factory=dict, repr=False, compare=False)
+    endpoint: Config = field(default_factory=dict, repr=False, compare=False)
 
     def __str__(self) -> str:
         return self.name if self.name == self.id else f"{self.name} ({self.id})"
@@ -42,37 +42,37 @@ def targets(names: Sequence[str] | None = None) -> tuple[Target, ...]:
     Raises ValueError for a name that is none of theirs, and for a configuration that cannot be read.
     """
     by_id: dict[str, Config] = {}
-    for place in configuration.places(configuration.configuration()):
-        by_id.setdefault(configuration.identity(place), place)
+    for endpoint in configuration.endpoints(configuration.configuration()):
+        by_id.setdefault(configuration.identity(endpoint), endpoint)
     # Of two with one name, each is called by its id.
     names_used = Counter(map(configuration.short_name, by_id.values()))
-    configured = tuple(_target(id_, place, names_used) for id_, place in by_id.items())
+    configured = tuple(_target(id_, endpoint, names_used) for id_, endpoint in by_id.items())
     return configured if names is None else _chosen(configured, names)
 
 
-def _target(id_: str, place: Config, names_used: Counter[str]) -> Target:
-    name = configuration.short_name(place)
+def _target(id_: str, endpoint: Config, names_used: Counter[str]) -> Target:
+    name = configuration.short_name(endpoint)
     return Target(
         id=id_,
         name=name if names_used[name] == 1 else id_,
-        profile=_profile(place),
-        address=configuration.address(place),
-        place=place,
+        profile=_profile(endpoint),
+        address=configuration.address(endpoint),
+        endpoint=endpoint,
     )
 
 
-def _profile(place: Config) -> Profile:
+def _profile(endpoint: Config) -> Profile:
     chosen = settings().profile
     if chosen != "auto":
         return chosen
-    return "marquez" if any(map(_is_marquez, configuration.fallbacks(place))) else "plain"
+    return "marquez" if any(map(_is_marquez, configuration.fallbacks(endpoint))) else "plain"
 
 
-def _is_marquez(place: Config) -> bool:
-    inner = place.get("transport")
+def _is_marquez(endpoint: Config) -> bool:
+    inner = endpoint.get("transport")
     if isinstance(inner, dict):
         return _is_marquez(inner)
-    url = configuration.address(place) or ""
+    url = configuration.address(endpoint) or ""
     return url.rstrip("/").endswith(_MARQUEZ) and _DATAHUB not in url
 
 

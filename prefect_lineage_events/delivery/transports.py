@@ -100,7 +100,7 @@ class OpenTransport:
             transport.session.stream = True
             transport.session.hooks["response"].append(self._answered)
         elif isinstance(transport, KafkaTransport):
-            kafka.tell_failures(transport)
+            kafka.raise_failures(transport)
 
     def _answered(self, response: Any, *args: Any, **kwargs: Any) -> None:
         self._answer = response

@@ -40,8 +40,8 @@ class Gathering:
     def closed(self, _: object, window: Window) -> list[UUID]:
         return [id_ for id_, end in self.ends.items() if window.since <= end <= self.now]
 
-    def assemble(self, _: object, runs: Iterable[FlowRun], order: AssemblyOptions) -> Summary:
-        assert order.announcements is not None, "all of them are announced together"
+    def assemble(self, _: object, runs: Iterable[FlowRun], options: AssemblyOptions) -> Summary:
+        assert options.announcements is not None, "all of them are announced together"
         ids = [one.id for one in runs]
         self.assembled.append(ids)
         outcomes: dict[UUID, Outcome] = {id_: "too early" if id_ in self.early else "sent" for id_ in ids}

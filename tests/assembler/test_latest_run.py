@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from prefect_lineage_events.assembler import latest_run, ledger
-from prefect_lineage_events.assembler.latest_run import newest_good
-from prefect_lineage_events.assembler.ledger import Entry, Sent
+from prefect_lineage_events.assembler.latest_run import latest_completed
+from prefect_lineage_events.assembler.ledger import DeliveryState, Entry
 from prefect_lineage_events.history.runs import read_run
 from tests.by_hand import NOON
 from tests.history.fake_api import FakeApi, raw_run
@@ -22,7 +22,7 @@ def past(monkeypatch) -> FakeApi:
     """Runs of one flow, newest first, which the target all has."""
     api = FakeApi(NOON)
     api.flows[FLOW] = "nightly"
-    taken = Entry(None, "", complete=True, stored_events=1).with_sent(Sent(TARGET, "", 2, 2))
+    taken = Entry(None, "", complete=True, stored_events=1).with_delivery(DeliveryState(TARGET, "", 2, 2))
     monkeypatch.setattr(ledger, "read", lambda client, ids: dict.fromkeys(ids, taken))
     return api
 
@@ -56,7 +56,7 @@ def test_runs_of_other_deployments_are_runs_of_other_jobs_where_jobs_are_named_s
     bad = FakeApi(NOON)
     bad.flows, bad.deployments = past.flows, past.deployments
     run = read_run(bad, ran(bad, failed, state="FAILED"))
-    found = newest_good(past, run, TARGET)
+    found = latest_completed(past, run, TARGET)
     assert (found.run.id if found else None) == good.get(expected)
 
 
@@ -68,6 +68,6 @@ def test_a_subflow_is_another_job_under_another_deployment_of_its_parent(past, m
         ran(past, name.removesuffix(" again"), task_run_ids=[call])
     run = read_run(past, subflows["one again"])
     past.runs = [r for r in past.runs if r["id"] != str(run.id)]
-    found = latest_run.newest_good(past, run, TARGET)
+    found = latest_run.latest_completed(past, run, TARGET)
     assert found is not None
     assert found.run.id == subflows["one"]

@@ -26,7 +26,7 @@ def held(client, run_id) -> str | None:
 
 def test_a_claim_ends_with_the_delivery(client):
     run_id = uuid4()
-    with lease.claim(client, run_id, 0):
+    with lease.hold(client, run_id, 0):
         assert held(client, run_id)
     assert held(client, run_id) is None
 
@@ -35,7 +35,7 @@ def test_a_claim_is_renewed_while_the_delivery_takes_its_time(client, monkeypatc
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_CLAIM_SECONDS", "2")
     settings.cache_clear()
     run_id = uuid4()
-    with lease.claim(client, run_id, 0):
+    with lease.hold(client, run_id, 0):
         first, deadline = held(client, run_id), time.monotonic() + 300
         while (now := held(client, run_id)) == first:
             assert time.monotonic() < deadline
@@ -47,7 +47,7 @@ def test_a_claim_that_cannot_be_renewed_is_not_the_deliverys_trouble(client, mon
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_CLAIM_SECONDS", "1")
     settings.cache_clear()
     run_id = uuid4()
-    with lease.claim(client, run_id, 0):
+    with lease.hold(client, run_id, 0):
         for row in lease._claims(client, run_id):
             publishing.delete_artifact(client, UUID(row["id"]))
         deadline = time.monotonic() + 300
@@ -63,7 +63,7 @@ def test_a_claim_that_cannot_be_taken_back_is_not_the_deliverys_trouble(client, 
         def unanswered(*_, **__):
             raise httpx.ReadTimeout("the database is locked")
 
-        with lease.claim(client, run_id, 0):
+        with lease.hold(client, run_id, 0):
             busy.setattr(client, "request", unanswered)
     assert "could not be taken back" in caplog.text
     assert held(client, run_id)
@@ -78,9 +78,9 @@ def test_claims_that_the_dead_left_are_removed_and_the_others_stay(client):
     subprocess.run([sys.executable, "-c", script, str(dead)], check=True)
     with pytest.MonkeyPatch.context() as long_ago:
         long_ago.setattr(api, "now", lambda _: dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=1))
-        assert lease.try_claim(client, expired)
-    with lease.claim(client, living, 0):
-        assert lease.release_dead(client) >= 2
+        assert lease.try_acquire(client, expired)
+    with lease.hold(client, living, 0):
+        assert lease.remove_expired(client) >= 2
         assert [bool(held(client, run_id)) for run_id in (dead, expired, living)] == [False, False, True]
 
 
@@ -90,7 +90,7 @@ def test_of_many_at_once_one_has_the_claim(client):
     def ask():
         with get_client(sync_client=True) as mine:
             ready.wait()
-            return lease.try_claim(mine, run_id)
+            return lease.try_acquire(mine, run_id)
 
     with ThreadPoolExecutor(4) as threads:
         asked = [threads.submit(contextvars.copy_context().run, ask) for _ in range(4)]
@@ -98,7 +98,7 @@ def test_of_many_at_once_one_has_the_claim(client):
     assert sum(claim_id is not None for claim_id in got) <= 1
     assert len(list(lease._claims(client, run_id))) <= 1
     publishing.delete_artifact(client, next(filter(None, got), uuid4()))
-    assert lease.try_claim(client, run_id)
+    assert lease.try_acquire(client, run_id)
 
 
 @pytest.mark.parametrize(
@@ -108,12 +108,12 @@ def test_of_many_at_once_one_has_the_claim(client):
 def test_what_is_no_claim_holds_nothing(client, data):
     run_id = uuid4()
     publishing.create_artifact(client, type=lease.TYPE, data=data, task_run_id=run_id)
-    assert lease.try_claim(client, run_id)
+    assert lease.try_acquire(client, run_id)
 
 
 def test_a_claim_makes_no_event_and_is_on_no_page(client):
     run_id = uuid4()
-    with lease.claim(client, run_id, 0):
+    with lease.hold(client, run_id, 0):
         (row,) = lease._claims(client, run_id)
         assert row["key"] is None
         shown = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}

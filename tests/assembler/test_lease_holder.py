@@ -25,8 +25,8 @@ def other():
 
 
 def test_a_living_process_is_not_dead(other):
-    assert not lease.is_dead(lease.this_process())
-    assert not lease.is_dead(other.stdout.readline().strip())
+    assert not lease.has_exited(lease.this_process())
+    assert not lease.has_exited(other.stdout.readline().strip())
 
 
 def test_a_killed_process_is_dead_even_before_anybody_buried_it(other):
@@ -34,17 +34,17 @@ def test_a_killed_process_is_dead_even_before_anybody_buried_it(other):
     other.kill()
     # Ended, and left for us to bury: a killed process closes its files before it is dead.
     os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
-    assert lease.is_dead(name)
+    assert lease.has_exited(name)
     other.wait()
-    assert lease.is_dead(name)
+    assert lease.has_exited(name)
 
 
 def test_another_process_with_its_number_is_not_it():
     machine, pid, began = lease.this_process().split("/")
-    assert lease.is_dead(f"{machine}/{pid}/{int(began) - 1}")
+    assert lease.has_exited(f"{machine}/{pid}/{int(began) - 1}")
 
 
 def test_of_other_machines_nothing_is_known():
     _, pid, began = lease.this_process().split("/")
-    assert not lease.is_dead(f"elsewhere/{pid}/{began}")
-    assert not lease.is_dead("")
+    assert not lease.has_exited(f"elsewhere/{pid}/{began}")
+    assert not lease.has_exited("")

@@ -12,41 +12,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_lineage_events.assembler import ledger
-from prefect_lineage_events.assembler.ledger import Entry, Sent, digest_of, end_of
+from prefect_lineage_events.assembler.ledger import DeliveryState, Entry, digest_of, end_of
 from prefect_lineage_events.history.model import FlowRun
 from tests.by_hand import NOON
 
 RUN = FlowRun(uuid4(), "busy-bee", uuid4(), "nightly", "COMPLETED", ended=NOON)
-DONE = Sent("marquez", "d1", 2, 2)
+DONE = DeliveryState("marquez", "d1", 2, 2)
 
 
-def entry(*sent: Sent, end: str = end_of(RUN), complete: bool = True) -> Entry:
+def entry(*sent: DeliveryState, end: str = end_of(RUN), complete: bool = True) -> Entry:
     made = Entry(uuid4(), end, complete, 10)
     for one in sent:
-        made = made.with_sent(one)
+        made = made.with_delivery(one)
     return made
 
 
 def test_what_was_begun_is_settled_when_some_target_has_all_and_none_of_these_a_part():
-    had, half = entry(DONE), entry(DONE, Sent("datahub", "d1", 1, 2))
-    assert had.settles_what_was_begun(RUN, "marquez")
-    assert had.settles_what_was_begun(RUN, "datahub"), "it was added since, and is asked for by name"
-    assert not half.settles_what_was_begun(RUN, "marquez", "datahub")
-    assert half.settles_what_was_begun(RUN, "marquez"), "the other one is not configured any more"
-    assert not entry().settles_what_was_begun(RUN, "marquez")
-    assert not entry(DONE, complete=False).settles_what_was_begun(RUN, "marquez")
+    had, half = entry(DONE), entry(DONE, DeliveryState("datahub", "d1", 1, 2))
+    assert had.is_done_where_begun(RUN, "marquez")
+    assert had.is_done_where_begun(RUN, "datahub"), "it was added since, and is asked for by name"
+    assert not half.is_done_where_begun(RUN, "marquez", "datahub")
+    assert half.is_done_where_begun(RUN, "marquez"), "the other one is not configured any more"
+    assert not entry().is_done_where_begun(RUN, "marquez")
+    assert not entry(DONE, complete=False).is_done_where_begun(RUN, "marquez")
 
 
 def test_a_run_that_a_target_has_is_settled():
-    assert entry(DONE).settles(RUN, "marquez")
+    assert entry(DONE).is_done(RUN, "marquez")
 
 
 @pytest.mark.parametrize(
     "unsettled",
     [
         entry(),
-        entry(Sent("marquez", "d1", 1, 2)),
-        entry(Sent("marquez", "d1", 2, 2, settled=False)),
+        entry(DeliveryState("marquez", "d1", 1, 2)),
+        entry(DeliveryState("marquez", "d1", 2, 2, final=False)),
         entry(DONE, complete=False),
         entry(DONE, end=end_of(FlowRun(RUN.id, "r", RUN.flow_id, "nightly", "FAILED", ended=NOON))),
         entry(DONE, end=f"COMPLETED {(NOON - dt.timedelta(hours=1)).isoformat()}"),
@@ -54,30 +54,32 @@ def test_a_run_that_a_target_has_is_settled():
     ids=["never sent", "sent to half", "present not put back", "incomplete", "ended otherwise", "run again since"],
 )
 def test_a_run_with_something_left_to_do_is_not_settled(unsettled):
-    assert not unsettled.settles(RUN, "marquez")
+    assert not unsettled.is_done(RUN, "marquez")
 
 
 def test_another_target_has_nothing_yet():
-    assert not entry(DONE).settles(RUN, "datahub")
-    assert not entry(DONE).settles(RUN, "marquez", "datahub")
+    assert not entry(DONE).is_done(RUN, "datahub")
+    assert not entry(DONE).is_done(RUN, "marquez", "datahub")
 
 
 def test_refused_events_are_done_with():
-    assert entry(Sent("marquez", "d1", 2, 2, rejected=2)).settles(RUN, "marquez")
-    assert not Sent("marquez", "d1", 2, 2, rejected=1).taken
+    assert entry(DeliveryState("marquez", "d1", 2, 2, rejected=2)).is_done(RUN, "marquez")
+    assert not DeliveryState("marquez", "d1", 2, 2, rejected=1).taken
 
 
 def test_a_page_survives_the_artifact_whatever_the_target_is_called():
     times = {"faulty_since": NOON.isoformat(timespec="microseconds"), "taken_at": NOON.isoformat()}
     reasons = tuple("run COMPLETE: HTTP 400: " + '"é' * 500 for _ in range(30))
-    long = Sent("http " + "é" * 2000, digest_of([]), 12345, 99999, 12345, faults=1234, reasons=reasons, **times)
+    long = DeliveryState(
+        "http " + "é" * 2000, digest_of([]), 12345, 99999, 12345, faults=1234, reasons=reasons, **times
+    )
     page = entry(DONE, long)
     metadata = ledger._metadata(page)
     assert all(len(value) <= 500 for value in metadata.values())
     read = ledger._entry({"id": str(page.artifact_id), "metadata_": metadata})
-    assert read.sent_to("marquez") == DONE
-    assert read.sent_to(long.target).digest == long.digest
-    assert read.sent_to(long.target).reasons[0].startswith("run COMPLETE: HTTP 400")
+    assert read.delivery_to("marquez") == DONE
+    assert read.delivery_to(long.target).digest == long.digest
+    assert read.delivery_to(long.target).reasons[0].startswith("run COMPLETE: HTTP 400")
     assert (read.end, read.complete, read.stored_events) == (page.end, page.complete, page.stored_events)
 
 
@@ -85,7 +87,7 @@ def test_a_page_written_by_a_later_version_is_read():
     metadata = ledger._metadata(entry(DONE))
     key = next(k for k in metadata if k.startswith("lineage.target."))
     metadata[key] = json.dumps({**json.loads(metadata[key]), "shade": "blue"})
-    assert ledger._entry({"id": str(uuid4()), "metadata_": metadata}).sent_to("marquez") == DONE
+    assert ledger._entry({"id": str(uuid4()), "metadata_": metadata}).delivery_to("marquez") == DONE
 
 
 def test_the_same_events_have_the_same_digest():
@@ -100,7 +102,7 @@ json_values = st.recursive(
     max_leaves=6,
 )
 state_fields = st.sampled_from(["end", "complete", "events", "anew", "empty"])
-line_fields = st.sampled_from([*(field.name for field in fields(Sent))])
+line_fields = st.sampled_from([*(field.name for field in fields(DeliveryState))])
 values = st.one_of(
     json_values,
     st.dictionaries(state_fields, json_values).map(json.dumps),

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from prefect_lineage_events.assembler import notify, publishing
-from prefect_lineage_events.assembler.notify import MAX_RUNS, Announcements, Delivery, gathered, runs_of
+from prefect_lineage_events.assembler.notify import MAX_RUNS, Announcements, Delivery, batched, runs_of
 from prefect_lineage_events.history.model import FlowRun
 
 
@@ -25,7 +25,7 @@ def delivery() -> Delivery:
 
 def test_one_run_is_announced_by_itself(emitted: list[dict[str, Any]]) -> None:
     one = delivery()
-    with gathered() as announcements:
+    with batched() as announcements:
         announcements.add(one, ["marquez"])
         assert not emitted
     (event,) = emitted
@@ -42,7 +42,7 @@ def test_one_run_is_announced_by_itself(emitted: list[dict[str, Any]]) -> None:
 
 def test_many_runs_are_announced_in_one_event_that_each_is_related_to(emitted: list[dict[str, Any]]) -> None:
     several = [delivery() for _ in range(3)]
-    with gathered() as announcements:
+    with batched() as announcements:
         for one in several:
             announcements.add(one, ["marquez", "datahub"])
     (event,) = emitted
@@ -53,7 +53,7 @@ def test_many_runs_are_announced_in_one_event_that_each_is_related_to(emitted: l
 
 
 def test_what_was_delivered_is_announced_whatever_ends_the_work(emitted: list[dict[str, Any]]) -> None:
-    with pytest.raises(OSError, match="gone"), gathered() as announcements:
+    with pytest.raises(OSError, match="gone"), batched() as announcements:
         announcements.add(delivery(), ["marquez"])
         raise OSError("gone")
     assert len(emitted) == 1

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from prefect_lineage_events.assembler import outbox
-from prefect_lineage_events.assembler.ledger import Sent
+from prefect_lineage_events.assembler.ledger import DeliveryState
 from prefect_lineage_events.assembler.outbox import Outbox
 from prefect_lineage_events.delivery.responses import TransientDeliveryError
 from prefect_lineage_events.delivery.targets import Target
 
 TO = Target("http http://marquez:5000", "marquez")
 EVENTS = [{"run": {"runId": "r"}, "eventType": kind} for kind in ("START", "COMPLETE")]
-SERVER_ERROR = TransientDeliveryError("HTTP 500: ", unclear=True)
+SERVER_ERROR = TransientDeliveryError("HTTP 500: ", ambiguous=True)
 AWAY = TransientDeliveryError("HTTP 503: ")
 
 
@@ -57,7 +57,7 @@ def try_to_flush(box: Outbox) -> bool:
 
 def test_each_step_is_recorded(target):
     target(lambda event: None)
-    recorded: list[Sent] = []
+    recorded: list[DeliveryState] = []
     Outbox(EVENTS, TO, record=recorded.append).flush()
     assert [line.done for line in recorded] == [1, 2]
     assert recorded[-1].finished

@@ -63,7 +63,7 @@ def test_the_start_of_a_running_parent_is_told_before_its_subflow_and_only_once(
 def test_a_run_whose_start_was_told_is_not_settled_by_that(target, client, parent):
     parent_id, _ = parent()
     page = ledger.read(client, [UUID(parent_id)])[UUID(parent_id)]
-    assert not page.settles(assemble.read_run(client, UUID(parent_id)), "recording")
+    assert not page.is_done(assemble.read_run(client, UUID(parent_id)), "recording")
     sweep()
     assert target.types(parent_id) == ["START", "COMPLETE"]
 

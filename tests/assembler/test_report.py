@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from prefect_lineage_events.assembler.ledger import Sent
+from prefect_lineage_events.assembler.ledger import DeliveryState
 from prefect_lineage_events.assembler.report import MAX_COLUMNS, MAX_DATASETS, markdown
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import Completeness, FlowRun, RejectedEvent
@@ -100,13 +100,16 @@ def test_what_is_missing_is_said():
 
 
 def test_a_refusal_is_shown_with_its_reason():
-    refused = Sent("http http://marquez:5000", "d", 2, 2, rejected=1, reasons=("422 blank name",))
+    refused = DeliveryState("http http://marquez:5000", "d", 2, 2, rejected=1, reasons=("422 blank name",))
     shown = markdown(RunLineage(RUN, lineage()), {"marquez": refused})
     assert "## Refused by marquez\n\n- 422 blank name" in shown
 
 
 def test_what_each_target_has_is_shown_by_the_name_that_people_type():
-    sent = {"marquez": Sent("http x", "d", 2, 3, rejected=1), "out.jsonl": Sent("file /x/out.jsonl", "d", 3, 3)}
+    sent = {
+        "marquez": DeliveryState("http x", "d", 2, 3, rejected=1),
+        "out.jsonl": DeliveryState("file /x/out.jsonl", "d", 3, 3),
+    }
     shown = markdown(RunLineage(RUN, lineage()), sent)
     assert "| `marquez` | 1 | 1 | 1 |" in shown
     assert "| `out.jsonl` | 3 | 0 | 0 |" in shown
@@ -168,7 +171,7 @@ def test_nothing_of_an_event_means_anything_on_the_page(hostile):
         completeness=Completeness(rejected=(RejectedEvent(hostile, hostile, hostile),)),
         schema_changes={odd: hostile},
     )
-    shown = markdown(found, {hostile: Sent("t", "d", 1, 2, 1, reasons=(hostile,))})
+    shown = markdown(found, {hostile: DeliveryState("t", "d", 1, 2, 1, reasons=(hostile,))})
     assert all(c.isprintable() for line in shown.split("\n") for c in line.replace("\u2060", ""))
     for line in shown.split("\n"):
         outside_code = re.sub(r"`[^`]*`|" + OWN_LINKS, "", line)

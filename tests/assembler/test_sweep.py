@@ -184,7 +184,7 @@ def test_one_bad_event_is_one_rejected_event_named_on_its_run(target, client):
         assert time.monotonic() < deadline, "not all of the run's events were stored"
         time.sleep(0.2)
     (assembled,) = [a for a in sweep().assembled if a.flow_run_id == run_id]
-    assert (assembled.outcome, assembled.complete, assembled.settled) == ("sent", False, True)
+    assert (assembled.outcome, assembled.complete, assembled.awaits) == ("sent", False, False)
     assert "a dataset needs a namespace and a name" in assembled.lacks[0]
     assert not sweep_state.read(client).waiting
     shown = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
@@ -281,7 +281,7 @@ def test_incomplete_runs_wait_by_name_for_the_time_that_is_set(monkeypatch):
     assert (waiting.flow_run_id, waiting.reason) == (fresh.id, "lacks emitter 1: events 4-7")
 
 
-@pytest.mark.parametrize(("attempts", "waits"), [(0, True), (sweep_module.KIN_TRIES - 1, True), (50, False)])
+@pytest.mark.parametrize(("attempts", "waits"), [(0, True), (sweep_module.MAX_RELATED_TRIES - 1, True), (50, False)])
 def test_a_run_waits_for_its_kin_but_not_for_ever(attempts, waits):
     run, kin = run_that_ended(60 * 30), uuid4()
     told = one_run.AssemblyResult(run.id, "f", "sent", lacks=("what run 1 handed over",), waits_for=(kin,))

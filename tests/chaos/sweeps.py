@@ -17,4 +17,4 @@ def sweep_later(monkeypatch, minutes: float) -> None:
     now = api.now
     with monkeypatch.context() as later, get_client(sync_client=True) as client:
         later.setattr(api, "now", lambda client: now(client) + dt.timedelta(minutes=minutes))
-        sweep_runs(client, AssemblyOptions(patience=Patience(completeness=0), hasty=True, busy_patience=0))
+        sweep_runs(client, AssemblyOptions(patience=Patience(completeness=0), skip_recent=True, lease_timeout=0))

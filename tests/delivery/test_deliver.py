@@ -160,7 +160,7 @@ def test_a_page_that_a_proxy_shows_with_a_good_status_is_no_delivery(events, bac
     backend(lambda event: (200, page, {"Content-Type": "text/html; charset=utf-8"}))
     with pytest.raises(TransientDeliveryError, match="a web page answers at this address") as caught:
         send(events)
-    assert not caught.value.soon
+    assert not caught.value.retry_soon
 
 
 def test_a_word_that_its_server_calls_html_is_an_answer(events, backend):
@@ -201,7 +201,7 @@ def test_a_transport_that_cannot_be_made_is_the_configurations_fault_and_not_the
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT__URL", "no address at all")
     with pytest.raises(TransientDeliveryError, match="it cannot be opened: ValueError: Need valid url") as caught:
         send(events)
-    assert not caught.value.soon
+    assert not caught.value.retry_soon
 
 
 def fallbacks(monkeypatch, first: str, second: str) -> None:

@@ -81,7 +81,7 @@ def test_brokers_that_are_away_are_no_delivery(events, configured):
     configured({"bootstrap.servers": "127.0.0.1:9", "message.timeout.ms": 300})
     with pytest.raises(TransientDeliveryError, match="Message timed out") as caught:
         send(events)
-    assert caught.value.soon
+    assert caught.value.retry_soon
 
 
 def test_messages_are_waited_for_whatever_is_configured(events, configured):

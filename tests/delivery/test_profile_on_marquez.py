@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.delivery.profiles.marquez import healing, marquez
+from prefect_lineage_events.delivery.profiles.marquez import events_to_restore, marquez
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.openlineage.facets import Event
 from tests.delivery.profiles.test_marquez import events, later, run
@@ -136,7 +136,7 @@ def test_a_failed_run_leaves_the_graph_of_the_newest_good_one():
     failed = marquez(events(Story().read("a"), state="FAILED", **later(FIRST, 1)))
     send(server, failed)
     assert edges_of(server, "nightly") != drawn
-    send(server, healing(failed, good))
+    send(server, events_to_restore(failed, good))
     assert edges_of(server, "nightly") == drawn
 
 
@@ -147,7 +147,7 @@ def test_an_older_run_of_a_backfill_leaves_the_graph_of_the_newest_one():
     drawn = edges_of(server, "nightly")
     older = marquez(events(Story().write("b_old", "a_old")))
     send(server, older)
-    send(server, healing(older, newest))
+    send(server, events_to_restore(older, newest))
     assert edges_of(server, "nightly") == drawn
 
 

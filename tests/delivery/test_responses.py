@@ -29,7 +29,7 @@ def test_some_answers_ask_for_patience(status):
     told = classify(answered(status))
     assert isinstance(told, TransientDeliveryError)
     assert told.soon
-    assert not told.unclear
+    assert not told.ambiguous
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_some_answers_speak_of_the_configuration_and_say_what_to_do(status, advi
 
 
 def test_a_500_may_be_either_ones_fault():
-    assert classify(answered(500, "<html>")).unclear
+    assert classify(answered(500, "<html>")).ambiguous
 
 
 def test_a_500_that_says_400_refuses_the_event():
@@ -59,7 +59,7 @@ def test_a_500_that_says_400_refuses_the_event():
 
 
 def test_a_500_whose_text_nests_too_deeply_may_be_either_ones_fault():
-    assert classify(answered(500, "[" * 200_000)).unclear
+    assert classify(answered(500, "[" * 200_000)).ambiguous
 
 
 def test_the_wait_is_told_in_seconds():

@@ -15,7 +15,7 @@ import pytest
 from prefect.blocks.system import Secret
 
 from prefect_lineage_events.delivery import transports
-from prefect_lineage_events.delivery.configuration import places
+from prefect_lineage_events.delivery.configuration import endpoints
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, deliver
 from prefect_lineage_events.delivery.targets import targets
 from prefect_lineage_events.delivery.transports import OpenTransport
@@ -38,8 +38,8 @@ def send(events) -> list[str | None]:
 
 
 def http(**config) -> OpenTransport:
-    (place,) = places({"type": "http", "url": "http://marquez:5000", **config})
-    return OpenTransport(place)
+    (endpoint,) = endpoints({"type": "http", "url": "http://marquez:5000", **config})
+    return OpenTransport(endpoint)
 
 
 def test_large_events_have_time():
@@ -89,7 +89,7 @@ def test_an_answer_that_says_nothing_good_is_for_another_try(events, monkeypatch
         monkeypatch.setenv("OPENLINEAGE_URL", url)
         with pytest.raises(TransientDeliveryError) as caught:
             send(events)
-        assert caught.value.soon
+        assert caught.value.retry_soon
 
 
 @pytest.mark.parametrize("status", [301, 302, 303])
@@ -227,7 +227,7 @@ def test_a_target_that_never_finishes_its_first_line_is_given_up(events, monkeyp
         monkeypatch.setenv("OPENLINEAGE_URL", url)
         with pytest.raises(TransientDeliveryError, match=r"no whole answer within 0\.6 s") as caught:
             send(events)
-    assert not caught.value.soon
+    assert not caught.value.retry_soon
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_an_answer_is_cut_where_nothing_more_of_it_is_looked_at(events, backend,
     monkeypatch.setattr(transports, "_MAX_BODY", 1_000)
     with pytest.raises(TransientDeliveryError) as caught:
         send(events)
-    assert caught.value.unclear
+    assert caught.value.ambiguous
 
 
 def test_one_connection_serves_for_all_events(events, backend):

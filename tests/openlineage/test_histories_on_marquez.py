@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prefect_lineage_events.delivery.profiles.marquez import healing, marquez
+from prefect_lineage_events.delivery.profiles.marquez import events_to_restore, marquez
 from prefect_lineage_events.history.model import ParentRun
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.openlineage.facets import Event
@@ -116,7 +116,7 @@ def job_of(event: Event) -> tuple[str, str]:
     return event["job"]["namespace"], event["job"]["name"]
 
 
-def newest_good(sent: Iterable[tuple[Ran, list[Event]]], ran: Ran) -> tuple[Ran, list[Event]] | None:
+def latest_completed(sent: Iterable[tuple[Ran, list[Event]]], ran: Ran) -> tuple[Ran, list[Event]] | None:
     good = [
         (other, events)
         for other, events in sent
@@ -131,8 +131,8 @@ def deliver(server: Server, history: Sequence[Ran], namespace: str, granularity:
     for ran in history:
         events = events_of(ran, namespace, granularity)
         sent.append((ran, events))
-        good = newest_good(sent, ran)
-        for event in (*events, *(healing(events, good[1]) if good else [])):
+        good = latest_completed(sent, ran)
+        for event in (*events, *(events_to_restore(events, good[1]) if good else [])):
             assert server.post(event) == 201
     last = {job_of(event): event for _, events in sent for event in events}
     by_day = sorted(sent, key=lambda pair: pair[0].day)

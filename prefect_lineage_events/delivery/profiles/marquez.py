@@ -77,18 +77,18 @@ def marquez(events: Sequence[Event]) -> list[Event]:
     return [_without_nul(_shaped(event)) for event in events]
 
 
-def healing(sent: Iterable[Event], newest_good: Iterable[Event]) -> list[Event]:
-    """What to send after `sent`, so that a graph of what arrived last shows the newest good run again.
+def events_to_restore(sent: Iterable[Event], latest_completed: Iterable[Event]) -> list[Event]:
+    """Return the events to send after `sent`, so that a graph of the last event received shows the latest run again.
 
-    `newest_good` are the events of the newest run that completed, in the same shape. Its ends come again for each job
-    that `sent` told of another run of: a failed run, or an older one of a backfill. Nothing false is said by that: the
-    run keeps its times, and the job its newest run. An end without inputs and outputs would only take edges away; a
-    task that completed later, though its flow failed, is its job's newest good run itself.
+    `latest_completed`: events of the job's latest completed run, in the same shape. Its end is sent again for each job
+    of which `sent` holds another run: a failed run, or an older one of a backfill. This states nothing false: the run
+    keeps its times, and it is the job's latest run. An end without inputs and outputs would only remove edges. A task
+    that completed later, although its flow failed, is itself the latest completed run of its job.
     """
     told = {_job(event): event for event in sent}
     return [
         event
-        for event in newest_good
+        for event in latest_completed
         if event["eventType"] == "COMPLETE"
         and (event["inputs"] or event["outputs"])
         and _job(event) in told

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from prefect_lineage_events.delivery.profiles.marquez import MAX_COLUMN_EDGES, healing, marquez, plain
+from prefect_lineage_events.delivery.profiles.marquez import MAX_COLUMN_EDGES, events_to_restore, marquez, plain
 from prefect_lineage_events.openlineage.events import run_events
 from tests.openlineage.conftest import child_of, deployed, elt, later
 from tests.openlineage.validation import faults
@@ -215,12 +215,12 @@ def test_a_location_that_is_too_long_is_left_out():
 def test_after_a_failed_run_the_newest_good_end_comes_again():
     good = events(elt())
     failed = events(elt(), state="FAILED", **later(run(elt()).run, 1))
-    assert healing(failed, good) == [good[-1]]
+    assert events_to_restore(failed, good) == [good[-1]]
 
 
 def test_after_the_newest_good_run_itself_nothing_comes_again():
     good = events(elt())
-    assert healing(good, good) == []
+    assert events_to_restore(good, good) == []
 
 
 def test_tasks_jobs_are_healed_too():
@@ -229,7 +229,7 @@ def test_tasks_jobs_are_healed_too():
     for event in failed[1:-1]:
         event["run"]["runId"] = "another"
         event["eventType"] = event["eventType"].replace("COMPLETE", "FAIL")
-    assert [e["job"]["name"] for e in healing(failed, good)] == ["nightly.extract", "nightly.load", "nightly"]
+    assert [e["job"]["name"] for e in events_to_restore(failed, good)] == ["nightly.extract", "nightly.load", "nightly"]
 
 
 def test_a_task_that_completed_in_a_failed_run_is_newer_news_of_its_job():
@@ -238,26 +238,26 @@ def test_a_task_that_completed_in_a_failed_run_is_newer_news_of_its_job():
     for event in failed[1:-1]:
         event["run"]["runId"] = "another"
         event["eventTime"] = failed[-1]["eventTime"]
-    assert [e["job"]["name"] for e in healing(failed, good)] == ["nightly"]
+    assert [e["job"]["name"] for e in events_to_restore(failed, good)] == ["nightly"]
 
 
 def test_another_jobs_good_run_heals_nothing():
     failed = events(elt(), state="FAILED", **later(run(elt()).run, 1))
-    assert healing(failed, events(elt(), flow_name="other")) == []
+    assert events_to_restore(failed, events(elt(), flow_name="other")) == []
 
 
 def test_only_good_ends_heal():
     failed = events(elt(), state="FAILED", **later(run(elt()).run, 1))
-    assert healing(failed, events(elt(), state="FAILED")) == []
+    assert events_to_restore(failed, events(elt(), state="FAILED")) == []
 
 
 def test_after_a_good_run_that_touched_nothing_the_newest_that_did_comes_again():
     cached = events(Story(), **later(run(elt()).run, 1))
     good = events(elt())
-    assert healing(cached, good) == [good[-1]]
+    assert events_to_restore(cached, good) == [good[-1]]
 
 
 def test_a_good_run_that_touched_nothing_heals_nothing():
     """All its tasks were cached, say."""
     failed = events(elt(), state="FAILED", **later(run(elt()).run, 1))
-    assert healing(failed, events(Story())) == []
+    assert events_to_restore(failed, events(Story())) == []
