@@ -1,4 +1,7 @@
-"""Conversion of our events into the official client's. Imported only when something is sent."""
+"""Conversion of our events to the official client's `RunEvent`.
+
+The client costs half a second to import, so only `transports.OpenTransport.emit` imports this module, and late.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from prefect_lineage_events.openlineage.facets import Event, Facet
 
 
 def client_event(event: Event) -> RunEvent:
-    """The event, with facets as they are but for those that the client and its transports look into.
+    """Return the event as the client's own, with facets as plain dictionaries except those the client reads.
 
-    The client changes the events that it emits: what it may touch is copied.
+    The client changes the events it emits, so everything it may change is copied.
     """
     run, job = event["run"], event["job"]
     return RunEvent(
@@ -33,19 +36,19 @@ def _with(facets: dict[str, Facet], builders: dict[str, Callable[[Facet], Any]])
 
 
 def _run_tags(facet: Facet) -> tags_run.TagsRunFacet:
-    """The client adds its version to them."""
+    """Tags of the run, as the client's own facet: the client adds its version to them."""
     tags = [tags_run.TagsRunFacetFields(**tag) for tag in facet["tags"]]
     return tags_run.TagsRunFacet(tags=tags, producer=facet["_producer"])
 
 
 def _job_tags(facet: Facet) -> tags_job.TagsJobFacet:
-    """The client adds those of its configuration."""
+    """Tags of the job, as the client's own facet: the client adds those of its configuration."""
     tags = [tags_job.TagsJobFacetFields(**tag) for tag in facet["tags"]]
     return tags_job.TagsJobFacet(tags=tags, producer=facet["_producer"])
 
 
 def _parent(facet: Facet) -> parent_run.ParentRunFacet:
-    """Kafka's message key is made of it, and a transformer may rename it."""
+    """Parent of the run, as the client's own facet: Kafka uses it as message key, transformers may rename it."""
     run, job, root = facet["run"], facet["job"], facet["root"]
     return parent_run.ParentRunFacet(
         run=parent_run.Run(run["runId"]),
@@ -59,6 +62,6 @@ def _parent(facet: Facet) -> parent_run.ParentRunFacet:
 
 
 def _job_type(facet: Facet) -> job_type_job.JobTypeJobFacet:
-    """Some transports choose their way by it."""
-    told = {key: value for key, value in facet.items() if not key.startswith("_")}
-    return job_type_job.JobTypeJobFacet(**told, producer=facet["_producer"])
+    """Type of the job, as the client's own facet: some transports route by it."""
+    content = {key: value for key, value in facet.items() if not key.startswith("_")}
+    return job_type_job.JobTypeJobFacet(**content, producer=facet["_producer"])

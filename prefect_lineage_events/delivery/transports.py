@@ -36,23 +36,6 @@ _MAX_BODY = 65_536
 _BODY_SECONDS = 10.0
 
 
-def _require_writable(transport: Transport) -> None:
-    """Raise OSError for a file that cannot be written: the client would say so with the first event only."""
-    from openlineage.client.transport.file import FileTransport, LocalFileHandler
-
-    if not isinstance(transport, FileTransport) or not isinstance(transport._file_handler, LocalFileHandler):
-        return
-    given = transport.config.log_file_path
-    path = Path(LocalFileHandler._to_local_path(given))
-    if not path.parent.is_dir():
-        raise NotADirectoryError(f"the folder {path.parent} is missing: create it, or name another file")
-    if path.is_dir() and transport.config.append:
-        raise IsADirectoryError(f"{given} is a folder: name a file in it")
-    existing = path if transport.config.append and path.exists() else path.parent
-    if not os.access(existing, os.W_OK):
-        raise PermissionError(f"{existing} may not be written by this user: change its permissions, or name another")
-
-
 class OpenTransport:
     """A transport of its own. `secrets` are the values that no message about it may tell."""
 
@@ -195,3 +178,20 @@ def _innermost(transport: Any) -> Transport:
         transport = inner
     found: Transport = transport
     return found
+
+
+def _require_writable(transport: Transport) -> None:
+    """Raise OSError for a file that cannot be written: the client would say so with the first event only."""
+    from openlineage.client.transport.file import FileTransport, LocalFileHandler
+
+    if not isinstance(transport, FileTransport) or not isinstance(transport._file_handler, LocalFileHandler):
+        return
+    given = transport.config.log_file_path
+    path = Path(LocalFileHandler._to_local_path(given))
+    if not path.parent.is_dir():
+        raise NotADirectoryError(f"the folder {path.parent} is missing: create it, or name another file")
+    if path.is_dir() and transport.config.append:
+        raise IsADirectoryError(f"{given} is a folder: name a file in it")
+    existing = path if transport.config.append and path.exists() else path.parent
+    if not os.access(existing, os.W_OK):
+        raise PermissionError(f"{existing} may not be written by this user: change its permissions, or name another")

@@ -1,4 +1,4 @@
-"""One assembler at a time has a run in hand, for as long as it lives."""
+"""A run's lease is held by one assembler at a time, for as long as its process runs."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from prefect_lineage_events.settings import settings
 
 
 def held(client, run_id) -> str | None:
-    return next((str(row["data"]) for row in lease._claims(client, run_id)), None)
+    return next((str(row["data"]) for row in lease._leases(client, run_id)), None)
 
 
-def test_a_claim_ends_with_the_delivery(client):
+def test_a_lease_ends_with_the_delivery(client):
     run_id = uuid4()
     with lease.hold(client, run_id, 0):
         assert held(client, run_id)
     assert held(client, run_id) is None
 
 
-def test_a_claim_is_renewed_while_the_delivery_takes_its_time(client, monkeypatch):
+def test_a_lease_is_renewed_during_a_long_delivery(client, monkeypatch):
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_CLAIM_SECONDS", "2")
     settings.cache_clear()
     run_id = uuid4()
@@ -43,12 +43,12 @@ def test_a_claim_is_renewed_while_the_delivery_takes_its_time(client, monkeypatc
         assert now is not None
 
 
-def test_a_claim_that_cannot_be_renewed_is_not_the_deliverys_trouble(client, monkeypatch, caplog):
+def test_a_failed_renewal_does_not_stop_the_delivery(client, monkeypatch, caplog):
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_CLAIM_SECONDS", "1")
     settings.cache_clear()
     run_id = uuid4()
     with lease.hold(client, run_id, 0):
-        for row in lease._claims(client, run_id):
+        for row in lease._leases(client, run_id):
             publishing.delete_artifact(client, UUID(row["id"]))
         deadline = time.monotonic() + 300
         while "could not be renewed" not in caplog.text:
@@ -56,7 +56,7 @@ def test_a_claim_that_cannot_be_renewed_is_not_the_deliverys_trouble(client, mon
             time.sleep(0.1)
 
 
-def test_a_claim_that_cannot_be_taken_back_is_not_the_deliverys_trouble(client, monkeypatch, caplog):
+def test_a_failed_release_does_not_fail_the_delivery(client, monkeypatch, caplog):
     run_id = uuid4()
     with monkeypatch.context() as busy:
 
@@ -65,26 +65,26 @@ def test_a_claim_that_cannot_be_taken_back_is_not_the_deliverys_trouble(client, 
 
         with lease.hold(client, run_id, 0):
             busy.setattr(client, "request", unanswered)
-    assert "could not be taken back" in caplog.text
+    assert "could not be released" in caplog.text
     assert held(client, run_id)
 
 
-def test_claims_that_the_dead_left_are_removed_and_the_others_stay(client):
-    dead, expired, living = uuid4(), uuid4(), uuid4()
+def test_leases_that_expired_or_whose_owner_exited_are_removed(client):
+    exited, expired, running = uuid4(), uuid4(), uuid4()
     script = (
         "import sys, uuid; from prefect import get_client; from prefect_lineage_events.assembler import lease\n"
-        "with get_client(sync_client=True) as c: assert lease.try_claim(c, uuid.UUID(sys.argv[1]))"
+        "with get_client(sync_client=True) as c: assert lease.try_acquire(c, uuid.UUID(sys.argv[1]))"
     )
-    subprocess.run([sys.executable, "-c", script, str(dead)], check=True)
+    subprocess.run([sys.executable, "-c", script, str(exited)], check=True)
     with pytest.MonkeyPatch.context() as long_ago:
         long_ago.setattr(api, "now", lambda _: dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=1))
         assert lease.try_acquire(client, expired)
-    with lease.hold(client, living, 0):
+    with lease.hold(client, running, 0):
         assert lease.remove_expired(client) >= 2
-        assert [bool(held(client, run_id)) for run_id in (dead, expired, living)] == [False, False, True]
+        assert [bool(held(client, run_id)) for run_id in (exited, expired, running)] == [False, False, True]
 
 
-def test_of_many_at_once_one_has_the_claim(client):
+def test_at_most_one_of_several_assemblers_acquires_the_lease(client):
     run_id, ready = uuid4(), threading.Barrier(4)
 
     def ask():
@@ -95,8 +95,8 @@ def test_of_many_at_once_one_has_the_claim(client):
     with ThreadPoolExecutor(4) as threads:
         asked = [threads.submit(contextvars.copy_context().run, ask) for _ in range(4)]
     got = [future.result() for future in asked]
-    assert sum(claim_id is not None for claim_id in got) <= 1
-    assert len(list(lease._claims(client, run_id))) <= 1
+    assert sum(lease_id is not None for lease_id in got) <= 1
+    assert len(list(lease._leases(client, run_id))) <= 1
     publishing.delete_artifact(client, next(filter(None, got), uuid4()))
     assert lease.try_acquire(client, run_id)
 
@@ -105,16 +105,16 @@ def test_of_many_at_once_one_has_the_claim(client):
     "data",
     ["", "no time at all", "2026-13-45 me", "9999-12-31T00:00:00+00:00 me", "2026-01-01", None, 7, {"until": []}],
 )
-def test_what_is_no_claim_holds_nothing(client, data):
+def test_an_unreadable_lease_counts_as_expired(client, data):
     run_id = uuid4()
     publishing.create_artifact(client, type=lease.TYPE, data=data, task_run_id=run_id)
     assert lease.try_acquire(client, run_id)
 
 
-def test_a_claim_makes_no_event_and_is_on_no_page(client):
+def test_a_lease_has_no_key_and_is_not_on_the_runs_page(client):
     run_id = uuid4()
     with lease.hold(client, run_id, 0):
-        (row,) = lease._claims(client, run_id)
+        (row,) = lease._leases(client, run_id)
         assert row["key"] is None
         shown = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
         assert not api.post(client, "/artifacts/filter", shown)

@@ -28,7 +28,7 @@ def test_some_answers_refuse_the_event(status):
 def test_some_answers_ask_for_patience(status):
     told = classify(answered(status))
     assert isinstance(told, TransientDeliveryError)
-    assert told.soon
+    assert told.retry_soon
     assert not told.ambiguous
 
 
@@ -46,7 +46,7 @@ def test_some_answers_ask_for_patience(status):
 def test_some_answers_speak_of_the_configuration_and_say_what_to_do(status, advice):
     told = classify(answered(status, Location="https://login.example/"))
     assert isinstance(told, TransientDeliveryError)
-    assert not told.soon
+    assert not told.retry_soon
     assert advice in str(told)
 
 
@@ -80,7 +80,7 @@ def test_a_wait_that_is_none_is_left_to_the_backoff(text):
 def test_what_broke_on_the_way_is_for_another_try():
     told = classify(requests.ConnectionError("reset by peer"))
     assert isinstance(told, TransientDeliveryError)
-    assert told.soon
+    assert told.retry_soon
 
 
 def test_an_answer_behind_another_error_is_found():
