@@ -3,7 +3,7 @@
 A lease is an artifact without a key, which Prefect shows nowhere and makes no event of. Prefect has no unique field
 that stays invisible, so a lease is created before others are looked for: of two created at once, at least one assembler
 sees the other. A lease is held while it is the run's only one; of those that wait for that, the one with the lowest id
-stays. It lasts for the setting `claim_seconds` and is renewed while its owner runs, however long the delivery takes. The
+stays. It lasts for the setting `claim_seconds` and is renewed while its owner runs, however long a delivery takes. The
 lease of an owner that exited is taken over.
 """
 
