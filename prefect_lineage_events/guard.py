@@ -10,6 +10,10 @@ from types import TracebackType
 
 logger = logging.getLogger("prefect_lineage_events")
 _said: set[str] = set()
+_counters: list[Callable[[str], object]] = []
+
+overflows = 0
+"""Statements that ran where the user's stack had no room left to note them, nor to call anything that counts them."""
 
 
 class guarded:
@@ -19,12 +23,12 @@ class guarded:
 
     The first failure of each kind in a process, and of each line that raises, is a warning; its traceback and all later
     ones are at debug level.
-    `lost` is called after a failure that loses something of a run, to count it there.
+    `lost` is called with the reason after a failure that loses something of a run, to count it there.
     """
 
     __slots__ = ("_lost", "_what")
 
-    def __init__(self, what: str, lost: Callable[[], object] | None = None) -> None:
+    def __init__(self, what: str, lost: Callable[[str], object] | None = None) -> None:
         self._what = what
         self._lost = lost
 
@@ -38,8 +42,20 @@ class guarded:
             return False
         log_failure(self._what, error)
         if self._lost is not None:
-            self._lost()
+            with guarded("counting a loss"):
+                self._lost(f"{self._what} failed")
         return True
+
+
+def count_losses_with(counter: Callable[[str], object]) -> None:
+    """Have `count_loss` call `counter`, which does not raise. The last one counts."""
+    _counters[:] = [counter]
+
+
+def count_loss(reason: str) -> None:
+    """Count that our own work has lost something of the calling code's run; nothing before anything is traced."""
+    for counter in _counters:
+        counter(reason)
 
 
 def raised_by_signal_handler(trace: TracebackType | None) -> bool:

@@ -16,7 +16,7 @@ from concurrent.futures.thread import _WorkItem
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.guard import count_loss, guarded
 
 Start = TypeVar("Start", bound=Callable[..., Any])
 
@@ -65,7 +65,7 @@ def install(of_thread: Callable[[], Any], of_process: Callable[[], str | None]) 
 def _before(method: Start, note: Callable[[Any], None]) -> Start:
     @functools.wraps(method)
     def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with guarded("noting who starts a thread"):
+        with guarded("noting who starts a thread", count_loss):
             note(self)
         return method(self, *args, **kwargs)
 
@@ -76,7 +76,7 @@ def _after(method: Start, note: Callable[[Any], None]) -> Start:
     @functools.wraps(method)
     def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
         method(self, *args, **kwargs)
-        with guarded("noting who asks for work"):
+        with guarded("noting who asks for work", count_loss):
             note(self)
 
     return noted  # type: ignore[return-value]

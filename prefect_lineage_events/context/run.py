@@ -23,7 +23,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect_lineage_events import filters
 from prefect_lineage_events.context import propagation, threads
 from prefect_lineage_events.events import RunInfo
-from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.guard import count_loss, guarded
 
 _MAX_CACHED = 2_000
 
@@ -304,7 +304,7 @@ def _settling(leave: Callable[..., None]) -> Callable[..., None]:
             calls = _interruption
         else:
             calls = _end_of_work_elsewhere if _ends_with_work_elsewhere(self) else []
-        with guarded("settling a run"):
+        with guarded("settling a run", count_loss):
             run = _run_of(self, None) if calls else None
             for call in calls if run is not None else ():
                 call(run)  # type: ignore[arg-type]
@@ -314,7 +314,7 @@ def _settling(leave: Callable[..., None]) -> Callable[..., None]:
 
 
 def _ends_with_work_elsewhere(context: Any) -> bool:
-    with guarded("looking where the tasks ran"):
+    with guarded("looking where the tasks ran", count_loss):
         if not is_over(context.flow_run):
             return False
         in_children = context.flow_run.id in _with_children
@@ -362,7 +362,7 @@ def _begin_anew() -> None:
 
 
 def _before_fork() -> None:
-    with guarded("noting a fork"):
+    with guarded("noting a fork", count_loss):
         _note_child(_starting_run() if _contexts else None)
 
 

@@ -21,6 +21,7 @@ Send = Callable[[dict[str, Any], Run], bool]
 
 _MAX_PENDING = 500
 _MAX_REMEMBERED = 10_000
+_MAX_REASONS = 10
 
 
 class Emitter:
@@ -46,6 +47,7 @@ class Emitter:
         self._live: Any = None
         self._sequence = 0
         self._failed = 0
+        self._reasons: dict[str, None] = {}
         self._told: tuple[bool, bool, int, int, int] | None = None
         self._pending = Coalescer()
         self._due: float | None = None
@@ -69,9 +71,11 @@ class Emitter:
         self.end_noticed = False
         self._live = None
 
-    def lose(self) -> None:
-        """Count something of the run that could not be worked on."""
-        self.dropped_here += 1
+    def lose(self, reason: str = "", statements: int = 1) -> None:
+        """Count statements, or anything else, of the run that could not be worked on."""
+        self.dropped_here += statements
+        if reason and len(self._reasons) < _MAX_REASONS:
+            self._reasons[reason] = None
 
     @property
     def dropped(self) -> int:
@@ -129,7 +133,7 @@ class Emitter:
             count=self._sequence,
             dropped=self.dropped,
             failed=self._failed,
-            reason=reason,
+            reason="; ".join(dict.fromkeys(filter(None, (reason, *self._reasons)))),
             occurred=_now(),
             run=self._flow_run,
         )

@@ -216,6 +216,21 @@ class RunEndedNote:
 
 
 @dataclass(slots=True)
+class LossNote:
+    """Something that our own work lost in the user's thread, and the reason in a few words.
+
+    `in_step`: a step of the connection's transaction is lost, or may be. `in_any_run`: the run is not known, so that
+    the loss counts for all runs of the process.
+    """
+
+    reason: str
+    run: Run | None
+    connection: Connection | None = None
+    in_step: bool = False
+    in_any_run: bool = False
+
+
+@dataclass(slots=True)
 class FlushNote:
     """Somebody waits until all that was noted before has been handed to Prefect."""
 
@@ -231,6 +246,7 @@ Note = (
     | AbandonedResultNote
     | RecordNote
     | RunEndedNote
+    | LossNote
 )
 
 

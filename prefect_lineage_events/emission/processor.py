@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
+from prefect_lineage_events import guard
 from prefect_lineage_events.context.child_processes import lost
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission import value_matching
@@ -22,6 +23,7 @@ from prefect_lineage_events.emission.notes import (
     AbandonedResultNote,
     Connection,
     FailureNote,
+    LossNote,
     Note,
     RecordNote,
     RowsNote,
@@ -51,6 +53,9 @@ _PROMPT = 8
 # After so many quiet seconds a process that sees no end (a Dask worker) has heard the last of a run.
 _RETIRE = 120.0
 _NOT_CLOSED = "the end of the run could not be worked on"
+_NOT_WORKED_ON = "a note of the flow's process could not be worked on"
+_QUEUE_FULL = "statements came faster than they could be analysed"
+_OVERFLOW = "a statement ran where the stack had no room left to note it"
 
 
 class NoteProcessor:
@@ -73,6 +78,8 @@ class NoteProcessor:
         self._next_glance = 0.0
         self._at_work: StatementNote | None = None
         self._given_up = False
+        self._overflows = guard.overflows
+        self._unassigned = ""  # the reason of a loss that no run is known of
         self._transactions = TransactionProcessor(values, self._report, self._drop)
 
     def take(self, note: Note) -> None:
@@ -91,9 +98,33 @@ class NoteProcessor:
         if state is not None and isinstance(note, StatementNote | FailureNote | TransactionNote):
             runs += self._transactions.lose(state, may_have_begun=isinstance(note, TransactionNote))
         for emitter in {run.key: self._emitter(run) for run in runs}.values():
-            emitter.lose()
+            emitter.lose(_NOT_WORKED_ON)
             if isinstance(note, RunEndedNote):
                 emitter.tell_count(closed=True, reason=_NOT_CLOSED)
+
+    def _count_loss(self, note: LossNote) -> None:
+        """Count what was lost before it became a note, for its run and for those whose writes it leaves in doubt."""
+        if note.in_any_run:
+            self._lose_everywhere(note.reason)
+        runs = [note.run] if note.run is not None else []
+        for state in self._states_in_doubt(note):
+            runs += self._transactions.lose(state, may_have_begun=note.in_step)
+        for emitter in {run.key: self._emitter(run) for run in runs}.values():
+            emitter.lose(note.reason)
+
+    def _states_in_doubt(self, note: LossNote) -> list[ConnectionState]:
+        """The connections whose transactions a loss may concern: where its own is not known, all that hold writes."""
+        if note.connection is not None:
+            known = self._state(note.connection) if note.in_step else self._connections.get(note.connection)
+            return [known] if known is not None else []
+        key = note.run.key if note.run is not None else None
+        return [s for s in self._connections.values() if any(d.run.key == key for d in s.transaction.held)]
+
+    def _lose_everywhere(self, reason: str) -> None:
+        """Count a loss whose run is not known for the runs that are open, or for the next one."""
+        for emitter in self._emitters.values():
+            emitter.lose(reason)
+        self._unassigned = "" if self._emitters else reason
 
     def _take(self, note: Note) -> None:
         if isinstance(note, StatementNote):
@@ -115,6 +146,8 @@ class NoteProcessor:
             self._report(from_record(note))
         elif isinstance(note, RunEndedNote):
             self._close(note.run, even_none=note.elsewhere)
+        elif isinstance(note, LossNote):
+            self._count_loss(note)
         else:
             try:
                 for emitter in self._emitters.values():
@@ -162,19 +195,19 @@ class NoteProcessor:
         self._count_dropped()
         at_work = self._at_work
         if at_work is not None and at_work.run is not None:
-            self._emitter(at_work.run).dropped_here += 1
+            self._emitter(at_work.run).lose()
         for state in list(self._connections.values()):
             for draft in state.transaction.held:  # its commit may be among what nobody will look at
-                self._emitter(draft.run).dropped_here += draft.executions
+                self._drop(draft)
         for emitter in list(self._emitters.values()):
             with _apart(emitter):
                 emitter.flush()
             with _apart(emitter):
                 emitter.tell_count(closed=_ends_here(emitter), final=True, reason=reason)
 
-    def _drop(self, draft: PendingEvent) -> None:
-        """Count what cannot be held until its transaction ends."""
-        self._emitter(draft.run).dropped_here += draft.executions
+    def _drop(self, draft: PendingEvent, reason: str = "") -> None:
+        """Count what cannot be held until its transaction ends, or cannot be reported."""
+        self._emitter(draft.run).lose(reason, draft.executions)
 
     def _rows(self, statement: StatementNote, rows: int, *, whole: bool) -> None:
         """Rows that a statement returned; a write has written them all, however few were taken."""
@@ -207,6 +240,9 @@ class NoteProcessor:
             seconds = self._values.coalesce_seconds
             emitter = self._resting.pop(key, None) or Emitter(run, self._send, seconds * _FIRST, seconds * _LONGEST)
             self._emitters[key] = emitter
+            if self._unassigned:
+                emitter.lose(self._unassigned)
+                self._unassigned = ""
         emitter.saw(run)
         return emitter
 
@@ -248,11 +284,9 @@ class NoteProcessor:
         if emitter is None:
             return
         emitter.flush()
-        reason = ""
         if even_none and key is not None and (children := lost(key)):
-            emitter.dropped_here += children
-            reason = f"{children} child process(es) ended before all of their events were sent"
-        self._tell(emitter, closed=True, even_none=even_none, reason=reason)
+            emitter.lose(f"{children} child process(es) ended before all of their events were sent", children)
+        self._tell(emitter, closed=True, even_none=even_none)
         self._retire(emitter)
         value_matching.forget(emitter.run.key)
 
@@ -265,18 +299,21 @@ class NoteProcessor:
         while len(self._resting) > _MAX_RESTING:
             self._resting.popitem(last=False)
 
-    def _tell(
-        self, emitter: Emitter, *, closed: bool, final: bool = False, even_none: bool = False, reason: str = ""
-    ) -> None:
+    def _tell(self, emitter: Emitter, *, closed: bool, final: bool = False, even_none: bool = False) -> None:
         if self._values.schema_lookup:
             emitter.look_up()
-        emitter.tell_count(closed=closed, final=final, even_none=even_none, reason=reason)
+        emitter.tell_count(closed=closed, final=final, even_none=even_none)
 
     def _count_dropped(self) -> None:
+        if guard.overflows != self._overflows:
+            self._overflows = guard.overflows
+            self._lose_everywhere(_OVERFLOW)
         for run, count in self._queue.dropped():
             known = self._emitters.get(run.key) or self._resting.get(run.key) if run.key else None
             if known is None or known.dropped_before != count:
-                self._emitter(run).dropped_before = count
+                emitter = self._emitter(run)
+                emitter.lose("" if self._given_up else _QUEUE_FULL, 0)
+                emitter.dropped_before = count
 
 
 def _apart(emitter: Emitter) -> guarded:

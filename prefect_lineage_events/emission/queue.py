@@ -12,6 +12,7 @@ from prefect_lineage_events.emission.notes import (
     AbandonedResultNote,
     Counts,
     FailureNote,
+    LossNote,
     Note,
     RecordNote,
     StatementNote,
@@ -36,7 +37,7 @@ class NoteQueue:
 
     def put(self, note: Note) -> bool:
         """Was the note taken? Reentrant and without a lock while there is room, so that it may be called anywhere."""
-        if isinstance(note, StatementNote | RecordNote) and self._notes.qsize() >= self._limit:
+        if isinstance(note, StatementNote | RecordNote | LossNote) and self._notes.qsize() >= self._limit:
             self._drop(note)
             return False
         self._notes.put(note)
@@ -70,10 +71,10 @@ class NoteQueue:
         """Count what is still waiting as dropped: there is no time left for it."""
         while not self._notes.empty():
             note = self.get(0)
-            if isinstance(note, StatementNote | RecordNote | FailureNote):
+            if isinstance(note, StatementNote | RecordNote | FailureNote | LossNote):
                 self._drop(note)
 
-    def _drop(self, note: StatementNote | RecordNote | FailureNote) -> None:
+    def _drop(self, note: StatementNote | RecordNote | FailureNote | LossNote) -> None:
         run, _ = subject(note)
         if run is None or run.key is None:
             return

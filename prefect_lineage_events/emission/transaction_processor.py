@@ -23,6 +23,7 @@ _OWN_ERROR = "an error without a code came before its commit; whether the server
 _REFUSED = "a statement that commits failed after it; whether it was committed is not known"
 _BROKEN_OFF = "a later statement of its text failed; whether it was done is not known"
 _LOST = "a note of its transaction was lost; whether it was committed is not known"
+_TOO_LONG = f"a transaction wrote more than the {_MAX_HELD:,} different statements that are held until it commits"
 _IN_PART = "a set of its parameters failed; whether those before it were written is not known"
 
 
@@ -33,7 +34,7 @@ class TransactionProcessor:
         self,
         values: LineageSettings,
         report: Callable[[list[PendingEvent]], None],
-        drop: Callable[[PendingEvent], None],
+        drop: Callable[[PendingEvent, str], None],
     ) -> None:
         self._values = values
         self._report = report
@@ -77,7 +78,7 @@ class TransactionProcessor:
         if draft.operation == "read":
             self._report([draft])
         elif state.transaction.size >= _MAX_HELD:
-            self._drop(draft)
+            self._drop(draft, _TOO_LONG)
         else:
             return state.transaction.hold(draft)
         return draft

@@ -66,7 +66,8 @@ class Worker:
             self._marks.hold(note.run.key)
         taken = self._queue.put(note)
         if not self._started:
-            self._start()
+            with guarded("starting lineage's thread"):  # the next note tries again
+                self._start()
         return taken
 
     def watch(self, reader: Any, statement: StatementNote, counts: Counts) -> AbandonedResultNote:
@@ -123,7 +124,7 @@ class Worker:
                 self._started = True
                 try:
                     self._thread.start()
-                except BaseException:  # no thread is to be had now; the next note tries again
+                except BaseException:
                     self._started = False
                     raise
                 if multiprocessing.parent_process() is not None:

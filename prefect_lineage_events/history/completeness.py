@@ -13,6 +13,7 @@ from prefect_lineage_events.history.model import Completeness, RejectedEvent
 
 # Missing numbers of one emitter that are listed. A count comes from any process, so it may be of any size.
 MAX_NAMED = 1_000
+MAX_REASONS = 10
 
 
 def judge(
@@ -58,10 +59,12 @@ def judge(
         if expected > counted or not any(_is_final(count, counted, run_ended, silent) for count in own):
             unclosed.append(emitter)
     dropped = sum(max((c.dropped + c.failed for c in own), default=0) for own in counts_by_emitter.values())
+    reasons = (c.reason for own in counts_by_emitter.values() for c in own if c.reason and (c.dropped or c.failed))
     return Completeness(
         missing=missing,
         unclosed=tuple(unclosed),
         dropped=min(dropped, encoding.MAX_INTEGER),
+        reasons=tuple(islice(dict.fromkeys(reasons), MAX_REASONS)),
         rejected=unreadable,
         unnamed=min(unnamed, encoding.MAX_INTEGER),
         running=running,

@@ -155,16 +155,17 @@ class Completeness:
 
     `missing` holds, per emitter, the sequence numbers that the history lacks, the first thousand of each; `unnamed`
     counts the others. `unclosed` are emitters whose closing count is missing (they may have sent more); `dropped`
-    statements were never sent; `rejected` events are stored and cannot be read. `running`: the run has not ended, so
-    its emitters have not closed yet. `end_unrecorded`: Prefect's own end-of-run event is missing too, so missing
-    lineage events prove nothing. `incomplete_related_runs` are parent and subflow runs that may have passed rows or
-    columns to the run, and have not ended or lack events themselves; events of `lossy_related_runs` cannot be read or
-    were dropped, so they will never arrive.
+    statements were never sent, for `reasons`; `rejected` events are stored and cannot be read. `running`: the run has
+    not ended, so its emitters have not closed yet. `end_unrecorded`: Prefect's own end-of-run event is missing too, so
+    missing lineage events prove nothing. `incomplete_related_runs` are parent and subflow runs that may have passed
+    rows or columns to the run, and have not ended or lack events themselves; events of `lossy_related_runs` cannot be
+    read or were dropped, so they will never arrive.
     """
 
     missing: Mapping[UUID, tuple[int, ...]] = field(default_factory=dict)
     unclosed: tuple[UUID, ...] = ()
     dropped: int = 0
+    reasons: tuple[str, ...] = ()
     end_unrecorded: bool = False
     incomplete_related_runs: tuple[UUID, ...] = ()
     lossy_related_runs: tuple[UUID, ...] = ()
@@ -211,6 +212,7 @@ class Completeness:
         ]
         if self.dropped:
             lines.append(f"{self.dropped:,} statements that the flow's process dropped, or that Prefect did not accept")
+            lines += [f"reason for that: {reason}" for reason in self.reasons]
         lines += [f"{rejected}" for rejected in self.rejected]
         return tuple(lines)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from prefect_lineage_events import filters
+from prefect_lineage_events.emission.losses import count_untraced
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import subclasses
 from prefect_lineage_events.instrumentation import tracer as tracing
@@ -20,7 +21,7 @@ def trace(connection: T, driver: Driver) -> T:
     """The connection as one that reports; as it is where that is not possible. Idempotent."""
     if is_traced(connection) or not filters.current().enabled:
         return connection
-    with guarded("tracing a connection"):
+    with guarded("tracing a connection", count_untraced):
         known = subclasses.traced(connection)
         if known is not None:
             known.active = True

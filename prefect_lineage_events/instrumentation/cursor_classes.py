@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 import wrapt
 
+from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.proxies import LikeOwn
 from prefect_lineage_events.instrumentation.retype import is_immutable
@@ -30,7 +31,7 @@ _inherits: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
 
 def report_cursors_made_of(names: Sequence[str]) -> None:
     """Let cursors made of these classes report, each `module.name`, and of the user's subclasses of them."""
-    with guarded("tracing cursors"), _lock:
+    with guarded("tracing cursors", count_loss), _lock:
         for name in names:
             module, _, attribute = name.rpartition(".")
             cls: type = getattr(import_module(module), attribute)

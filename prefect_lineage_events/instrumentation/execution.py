@@ -12,12 +12,15 @@ from time import perf_counter
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from prefect_lineage_events import guard
+from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.notes import Counted
 from prefect_lineage_events.guard import described, guarded, log_failure, logger, raised_by_signal_handler
 from prefect_lineage_events.instrumentation.rowcount import executemany_rowcount, may_be_in_part, returns_one_row
 
 if TYPE_CHECKING:
     from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy
+    from prefect_lineage_events.instrumentation.tracer import ConnectionTracer
 
 T = TypeVar("T")
 _OPERATION_KEYWORDS = ("operation", "query", "command", "sql", "statement")
@@ -35,6 +38,22 @@ def answer_or_default(question: Callable[..., T], *args: Any, default: T) -> T:
             name = getattr(question, "__qualname__", "a question")
             logger.debug("lineage: %s did not answer: %s", name, described(error))
         return default
+
+
+def text_of(connection: ConnectionProxy, operation: Any, parameters: Any, cursor: Any) -> str | None:
+    """The text of an operation; None, and counted as a loss, where the driver's description cannot tell it."""
+    text: str | None = answer_or_default(connection._self_driver.text, operation, parameters, cursor, default=None)
+    if text is None:
+        connection._self_tracer.lose_step("reading the text of a statement failed")
+    return text
+
+
+def commits_itself(tracer: ConnectionTracer, autocommits: Callable[[Any], bool], connection: Any) -> bool:
+    """Will the statement that has just run stay without a commit? Where that is not known, its writes are in doubt."""
+    answer = answer_or_default(autocommits, connection, default=None)
+    if answer is None:
+        tracer.lose_step("asking for the state of a transaction failed")
+    return bool(answer)
 
 
 def attempt(
@@ -55,7 +74,7 @@ def attempt(
 
 def _hand_over(error: BaseException, failed: Callable[[BaseException], None] | None) -> None:
     if failed is not None and not isinstance(error, RecursionError):
-        with guarded("noting a failed statement"):
+        with guarded("noting a failed statement", count_loss):
             failed(error)
 
 
@@ -72,11 +91,13 @@ def after(
         return told(result)
     except RecursionError:
         # The user's stack had room for the call but not for telling; nothing can be called here to say so.
+        guard.overflows += 1
         return result  # type: ignore[no-any-return]
     except Exception as error:
         if raised_by_signal_handler(error.__traceback__):
             raise
         log_failure("telling of a statement", error)
+        count_loss("telling of a statement failed")
         return result  # type: ignore[no-any-return]
 
 
@@ -88,7 +109,7 @@ async def _awaited(
     except BaseException as error:
         _hand_over(error, failed)
         raise
-    with guarded("telling of a statement"):
+    with guarded("telling of a statement", count_loss):
         return told(result)
     return result  # type: ignore[no-any-return]
 
@@ -167,7 +188,7 @@ def trace_execute_as(
 
     def failed(error: BaseException) -> None:
         parameters = parameters_of(args, kwargs)
-        text = answer_or_default(connection._self_driver.text, operation, parameters, cursor._self_own, default="")
+        text = text_of(connection, operation, parameters, cursor._self_own) or ""
         note_failure(connection, text, error, sets=parameters if _takes_sets(method) else None)
 
     return attempt(method, args, kwargs, told, failed)
@@ -217,13 +238,15 @@ def note_statement(
     """
     own, connection = cursor._self_own, cursor._self_connection
     driver = connection._self_driver
-    text = answer_or_default(driver.text, operation, parameters, own, default="")
+    text = text_of(connection, operation, parameters, own)
+    if text is None:
+        return
     rows = answer_or_default(driver.rows, own, default=None) if rows is None else rows
     if rows is None and sets is not None:
         rows = answer_or_default(executemany_rowcount, text, sets, default=None)
     has_result = answer_or_default(driver.has_result, own, default=False)
     if autocommit is None:
-        autocommit = answer_or_default(driver.autocommits, connection._self_own, default=True)
+        autocommit = commits_itself(connection._self_tracer, driver.autocommits, connection._self_own)
     note = connection._self_tracer.statement(
         text,
         started=started,

@@ -22,9 +22,15 @@ T = TypeVar("T")
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
+def _count_untraced(reason: str) -> None:
+    from prefect_lineage_events.emission.losses import count_untraced
+
+    count_untraced(reason)
+
+
 def _traced_engine(method: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
     engine = method(*args, **kwargs)
-    with guarded("tracing an engine"):
+    with guarded("tracing an engine", _count_untraced):
         _trace_engine(engine)
     return engine
 
@@ -45,7 +51,7 @@ def _is_engine(connection: Any) -> bool:
 
 def _traced_snowflake(method: Callable[..., Any], block: Any, args: Any, kwargs: Any) -> Any:
     connection = method(*args, **kwargs)
-    with guarded("tracing a Snowflake connection"):
+    with guarded("tracing a Snowflake connection", _count_untraced):
         from prefect_lineage_events.instrumentation.drivers.snowflake.block import traced_connection
 
         connection = block._connection = traced_connection(block, connection, kwargs)
@@ -54,7 +60,7 @@ def _traced_snowflake(method: Callable[..., Any], block: Any, args: Any, kwargs:
 
 def _traced_bigquery(method: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
     client = method(*args, **kwargs)
-    with guarded("tracing a BigQuery client"):
+    with guarded("tracing a BigQuery client", _count_untraced):
         from prefect_lineage_events.instrumentation.drivers.bigquery.client import trace_client
 
         return trace_client(client)
@@ -149,7 +155,7 @@ def _watch_runs() -> None:
     connections are all in other processes.
     """
     with guarded("watching runs"):
-        import_module("prefect_lineage_events.emission.worker")
+        import_module("prefect_lineage_events.emission.losses")
 
 
 def _is_patched(method: Any) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sized
 from typing import Any
 
+from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.notes import AbandonedResultNote, StatementNote
 from prefect_lineage_events.emission.value_matching import remember
 from prefect_lineage_events.guard import guarded
@@ -129,7 +130,7 @@ class FetchedRows:
     def arrives(self) -> None:
         on_first_fetch, self.on_first_fetch = self.on_first_fetch, None
         if on_first_fetch is not None:
-            with guarded("telling of a statement"):
+            with guarded("telling of a statement", count_loss):
                 on_first_fetch()
 
     def ends(self, *, exhausted: bool = False) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import wrapt
 
+from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
 from prefect_lineage_events.instrumentation.proxies import (
@@ -153,7 +154,7 @@ def set_active(connection: Any, *, active: bool) -> None:
 
 def report_cursor(cursor: Any) -> None:
     """Let a cursor report if its connection does, however it was made."""
-    with guarded("tracing a cursor"):
+    with guarded("tracing a cursor", count_loss):
         own = type(cursor)
         connection = getattr(cursor, "connection", None)
         if issubclass(own, TracedCursor) or not isinstance(connection, TracedConnection):

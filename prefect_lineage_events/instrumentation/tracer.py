@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from prefect_lineage_events import filters
 from prefect_lineage_events.context.run import Run, current_run
 from prefect_lineage_events.emission import value_matching, worker
+from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.notes import (
     AbandonedResultNote,
     Connection,
@@ -78,7 +79,7 @@ class ConnectionTracer:
         `counted` says what `rows` is a number of; `inlined`: the values of binds stand in the text. `parameters` (or
         the `sets` of these of an `executemany`) are only compared with rows that were read (`value_matching`).
         """
-        with guarded("noting a statement"):
+        with guarded("noting a statement", self._lose):
             if not filters.current().enabled or worker.is_ours():
                 return None
             run = self._reported_run()
@@ -139,7 +140,7 @@ class ConnectionTracer:
 
         It matters where something was done in the transaction, and where a part of the statement may have been.
         """
-        with guarded("noting a failed statement"):
+        with guarded("noting a failed statement", self._lose):
             if not filters.current().enabled or worker.is_ours():
                 return
             run = self._reported_run()
@@ -154,29 +155,29 @@ class ConnectionTracer:
                 worker.put(FailureNote(note, ended, _codes(error), goes_on, in_part))
 
     def commit(self) -> None:
-        with guarded("noting the end of a transaction"):
+        with guarded("noting the end of a transaction", self.lose_step):
             self._end("commit")
 
     def commit_lost(self) -> None:
         """The transaction ended unseen: elsewhere, or the connection was lost while it committed."""
-        with guarded("noting the end of a transaction"):
+        with guarded("noting the end of a transaction", self.lose_step):
             if self._noted:
                 worker.put(TransactionNote(self._connection, "commit", in_doubt=True, run=self._run))
             self._begun = self._noted = self.is_open = False
 
     def prepare(self, name: str) -> None:
         """The transaction is prepared under this name, and over for the connection."""
-        with guarded("noting the end of a transaction"):
+        with guarded("noting the end of a transaction", self.lose_step):
             self._end("prepare", name)
 
     def end_prepared(self, name: str, *, commits: bool) -> None:
         """A prepared transaction, of this connection or another, is committed or rolled back."""
-        with guarded("noting the end of a transaction"):
+        with guarded("noting the end of a transaction", self.lose_step):
             step: Step = "commit_prepared" if commits else "rollback_prepared"
             worker.put(TransactionNote(self._connection, step, name, run=self._run))
 
     def rollback(self) -> None:
-        with guarded("noting the end of a transaction"):
+        with guarded("noting the end of a transaction", self.lose_step):
             self._end("rollback")
 
     def savepoint(self, name: str) -> None:
@@ -190,8 +191,15 @@ class ConnectionTracer:
 
     def lost(self) -> None:
         """The connection is closed or gone: what was not committed never happened."""
-        with guarded("noting the end of a transaction"):
+        with guarded("noting the end of a transaction", self.lose_step):
             self._end("lost")
+
+    def lose_step(self, reason: str) -> None:
+        """Count a loss after which it is not known whether the transaction goes on."""
+        count_loss(reason, self._run, self._connection, in_step=True)
+
+    def _lose(self, reason: str) -> None:
+        count_loss(reason, self._run, self._connection)
 
     def _announce_begin(self) -> None:
         """A transaction is of interest from its first noted statement on."""

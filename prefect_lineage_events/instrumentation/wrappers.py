@@ -12,7 +12,6 @@ from time import perf_counter
 from typing import Any
 
 from prefect_lineage_events.emission.notes import Counted
-from prefect_lineage_events.instrumentation.driver import statement_text
 from prefect_lineage_events.instrumentation.execution import (
     after,
     answer_or_default,
@@ -25,6 +24,7 @@ from prefect_lineage_events.instrumentation.execution import (
     operation_of,
     parameters_of,
     runs_statement,
+    text_of,
     trace_execute_as,
     trace_rollback,
 )
@@ -87,7 +87,7 @@ def opens_cursor(
         return cursor
 
     def failed(error: BaseException) -> None:
-        text = answer_or_default(statement_text, operation_of(args, kwargs), None, connection._self_own, default="")
+        text = text_of(connection, operation_of(args, kwargs), None, connection._self_own) or ""
         many = getattr(method, "__name__", "") == "executemany"
         note_failure(connection, text, error, sets=parameters_of(args, kwargs) if many else None)
 

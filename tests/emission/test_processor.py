@@ -18,6 +18,7 @@ from prefect_lineage_events.emission.notes import (
     Connection,
     FailureNote,
     FlushNote,
+    LossNote,
     Note,
     RecordNote,
     RowsNote,
@@ -490,6 +491,7 @@ def make_notes(connection: Connection, run: Run) -> list[Note]:
         forgotten,
         RecordNote("write", Dataset("s3://bucket", "key"), (), run, STARTED),
         RunEndedNote(run),
+        LossNote("a loss", run, connection),
     ]
 
 
@@ -502,7 +504,7 @@ def fails(*_: Any, **__: Any) -> Any:
     raise RuntimeError("poison")
 
 
-@pytest.mark.parametrize("kind", [kind for kind in get_args(Note) if kind is not FlushNote])
+@pytest.mark.parametrize("kind", [kind for kind in get_args(Note) if kind not in (FlushNote, LossNote)])
 def test_an_error_in_a_note_of_any_kind_costs_that_note_and_is_counted(
     kind: type[Any], bench: Bench, db: ConnectionDriver, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from prefect_lineage_events import filters, stores
+from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import tracer as tracing
@@ -118,7 +119,7 @@ class _Call:
         if self._told:
             return
         self._told = True
-        with guarded("noting a call of BigQuery's client"):
+        with guarded("noting a call of BigQuery's client", count_loss):
             config, known = self.arguments.get("job_config"), outcome()
             if getattr(config, "dry_run", None):
                 return

@@ -142,7 +142,7 @@ def track(
     where that SQL does not tell, because only Python or a result has it. `names` are Python's names in its statement,
     with what they stand for.
     """
-    with guarded("tracking a relation"):
+    with guarded("tracking a relation", connection._self_tracer.lose_step):
         own = _own_query(connection, relation, hidden, names)
         _known[relation] = Known(connection, query or own, held)
 
@@ -161,7 +161,7 @@ def _called(method: Callable[..., Any], relation: Any, args: Any, kwargs: Any) -
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
     with _one_call():
         result = in_callers_frame(method)(*args, **kwargs)
-    with guarded("following a relation"), _one_call():
+    with guarded("following a relation", known.connection._self_tracer.lose_step), _one_call():
         name = method.__name__
         note = partial(
             known.connection._self_tracer.statement,
@@ -171,7 +171,7 @@ def _called(method: Callable[..., Any], relation: Any, args: Any, kwargs: Any) -
         )
         if name in _READS:
             _reads(known, relation, name, result, note)
-        elif (statement := answer_or_default(_statement, known, name, args, kwargs, result, default=None)) is not None:
+        elif (statement := _statement(known, name, args, kwargs, result)) is not None:
             note(statement)
         _follows(known, name, result, args, kwargs)
     return result

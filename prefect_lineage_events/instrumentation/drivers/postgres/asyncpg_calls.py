@@ -12,7 +12,7 @@ from prefect_lineage_events.emission.notes import Counted, StatementNote
 from prefect_lineage_events.emission.value_matching import remember
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.instrumentation import wrappers
-from prefect_lineage_events.instrumentation.execution import answer_or_default, notice_end
+from prefect_lineage_events.instrumentation.execution import answer_or_default, commits_itself, notice_end
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.instrumentation.rowcount import executemany_rowcount
 
@@ -67,7 +67,7 @@ class Call:
             self._sql,
             started=self._started,
             duration=perf_counter() - self._clock,
-            autocommit=answer_or_default(autocommits, connection.__wrapped__, default=True),
+            autocommit=commits_itself(connection._self_tracer, autocommits, connection.__wrapped__),
             rows=rows,
             result_columns=columns,
             aborted=self._aborted,

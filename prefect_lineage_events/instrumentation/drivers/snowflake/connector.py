@@ -16,6 +16,7 @@ from typing import Any
 from prefect_lineage_events import stores
 from prefect_lineage_events.instrumentation.driver import Driver, rowcount, statement_text
 from prefect_lineage_events.instrumentation.drivers.snowflake.lookup import lookup
+from prefect_lineage_events.instrumentation.execution import commits_itself, text_of
 from prefect_lineage_events.instrumentation.proxies import (
     ConnectionProxy,
     CursorProxy,
@@ -147,9 +148,9 @@ def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     result = method(*args, **kwargs)
     connection = cursor._self_connection
     operation, parameters = operation_of(args, kwargs), parameters_of(args, kwargs)
-    text = answer_or_default(connection._self_driver.text, operation, parameters, cursor.__wrapped__, default="")
+    text = text_of(connection, operation, parameters, cursor.__wrapped__)
     query_id = result.get("queryId") if isinstance(result, dict) else None
-    if query_id:
+    if query_id and text is not None:
         connection._self_state[query_id] = sent(text)
     return result
 
@@ -184,7 +185,7 @@ def _succeeded(connection: ConnectionProxy, query_id: str, cursor: Any = None) -
         sent.text,
         started=sent.started,
         duration=perf_counter() - sent.clock,
-        autocommit=answer_or_default(driver.autocommits, connection.__wrapped__, default=True),
+        autocommit=commits_itself(connection._self_tracer, driver.autocommits, connection.__wrapped__),
         rows=answer_or_default(_rows_found, cursor, default=None),
         query_id=query_id,
         result_columns=answer_or_default(driver.columns, cursor, default=()),
