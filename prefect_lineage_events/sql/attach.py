@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -19,18 +18,13 @@ from prefect_lineage_events.sql.locations import clean_location
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.servers import server_of
 
-if TYPE_CHECKING:
-    from prefect_lineage_events.sql.splitting.statements import Piece
-    from prefect_lineage_events.sql.tables.builder import StatementBuilder
-    from prefect_lineage_events.sql.words import Words
-
 _HEAD = frozenset({"DATABASE", "IF", "NOT", "EXISTS", "OR", "REPLACE"})
 # What DuckDB's option TYPE, or the prefix of an address, calls a store.
 _SERVERS = {"POSTGRES": "postgres", "POSTGRESQL": "postgres", "POSTGRES_SCANNER": "postgres"}
 _SERVERS |= {"MYSQL": "mysql", "MYSQL_SCANNER": "mysql", "MARIADB": "mysql"}
 _FILES = {"SQLITE": "sqlite", "SQLITE_SCANNER": "sqlite", "DUCKDB": "duckdb", "": ""}
 _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9_+]+):")  # a drive has one letter
-_MOTHERDUCK = re.compile(r"(?:md|motherduck):", re.IGNORECASE)
+MOTHERDUCK = re.compile(r"(?:md|motherduck):", re.IGNORECASE)
 _NAMES_HOST = re.compile(r"://[^/?#]*[^/?#@]|\b(?:host|hostaddr|server)[ \t]{0,20}=", re.IGNORECASE)
 _DEFAULT_SCHEMA = "main"  # what DuckDB calls the schema that USE leaves open
 _CATALOGS = frozenset({"information_schema", "pg_catalog"})
@@ -72,19 +66,10 @@ class Attached:
 
 
 UNKNOWN = Attached(kind="unknown")
-_ACCOUNT = "which databases of an account are attached is known only to the service"
 
 
-def attach(words: Words, draft: StatementBuilder) -> None:
-    """`ATTACH 'md:'`, `ATTACH 'md:sales'` open databases of a service (motherduck.com/docs), whose tables have no name
-    of ours."""
-    if draft.context.dialect == "duckdb" and any(_MOTHERDUCK.match(text) for text in words.texts[1:5]):
-        draft.doubt("partial", _ACCOUNT)
-
-
-def attached_by(piece: Piece, before: Mapping[str, Attached]) -> Mapping[str, Attached] | None:
+def attached_by(tokens: Sequence[Token], dialect: str, before: Mapping[str, Attached]) -> Mapping[str, Attached] | None:
     """The databases attached after the statement, by name; None when it changes nothing of that."""
-    tokens = piece.tokens or []
     verb = tokens[0].text.upper() if tokens else ""
     if verb not in ("ATTACH", "DETACH"):
         return None
@@ -95,7 +80,7 @@ def attached_by(piece: Piece, before: Mapping[str, Attached]) -> Mapping[str, At
     if verb == "DETACH":
         name = rest[0].text.lower() if rest else ""
         return {alias: found for alias, found in before.items() if alias != name}
-    found = _opened(rest, piece.dialect)
+    found = _opened(rest, dialect)
     alias = _alias(rest) or (_own_name(found, rest[0].text) if rest else "")
     if not alias or ("EXISTS" in head and alias in before):
         return None
@@ -163,5 +148,5 @@ def _own_name(found: Attached, address: str) -> str:
     """The name without AS: the file's own, or that of a server's database (`md:sales` is `sales`)."""
     if found.is_file:
         return PurePosixPath(found.path).stem.lower()
-    address = address.partition(":")[2] if _MOTHERDUCK.match(address) else address
+    address = address.partition(":")[2] if MOTHERDUCK.match(address) else address
     return found.database.lower() or re.sub(r"\W", "_", PurePosixPath(address.partition("?")[0]).stem.lower())

@@ -31,12 +31,12 @@ A text in `EXECUTE IMMEDIATE '...'` comes back to `pieces_of` from `analyze_piec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from prefect_lineage_events.sql.attach import Attached
 from prefect_lineage_events.sql.lexer import BATCHED
-from prefect_lineage_events.sql.model import TableRef
+from prefect_lineage_events.sql.model import Statement, TableRef
 from prefect_lineage_events.sql.search_path import SearchPath
 
 # postgresql.org/docs/current/sql-selectinto.html, docs.aws.amazon.com/redshift: SELECT INTO, learn.microsoft.com:
@@ -44,6 +44,14 @@ from prefect_lineage_events.sql.search_path import SearchPath
 _SELECT_INTO_MAKES_A_TABLE = frozenset(
     {"", "postgres", "redshift", "tsql", "fabric", "materialize", "risingwave", "greenplum"}
 )
+
+
+AnalyzeText = Callable[[str, str, str | None, str | None], tuple[Statement, ...]]
+"""Text, dialect, database and schema -> the statements of the text, without columns."""
+
+
+def _unread(text: str, dialect: str, database: str | None, schema: str | None) -> tuple[Statement, ...]:
+    return ()
 
 
 class FoldedNames(dict[str, Mapping[str, str]]):
@@ -95,7 +103,8 @@ class Context:
     `temporary` that may not be there. `in_routine`: the statement stands in the body of a procedure or of a DO.
     `locals` are the names of a block's variables, in lower case. `search_path` are the schemas in which a name without
     one is looked for, where they are not `schema` alone. `made` are the lasting tables that the session made.
-    `is_new`: the name that is read is that of a table which the statement makes.
+    `is_new`: the name that is read is that of a table which the statement makes. `analyze_text` analyses a query that
+    the statement hands to a function as a text; by default such a text is not read.
     """
 
     dialect: str = ""
@@ -116,6 +125,7 @@ class Context:
     search_path: SearchPath | None = None
     made: frozenset[tuple[str, ...]] = frozenset()
     is_new: bool = False
+    analyze_text: AnalyzeText = field(default=_unread, repr=False, compare=False)
 
     def has(self, table: TableRef) -> bool:
         """Has the session made this table, and not dropped it since?"""

@@ -251,7 +251,7 @@ class Session:
             found = script.read(piece, session)
             if not is_last or following is not None:
                 session = session.after(*found, in_transaction=in_transaction)
-            if (opened := attached_by(piece, session.state.attached)) is not None:
+            if (opened := attached_by(piece.tokens or (), piece.dialect, session.state.attached)) is not None:
                 session = replace(session, state=replace(session.state, attached=opened))
             statements += found
             piece, following = following, next(pieces, None)
@@ -311,6 +311,7 @@ class Session:
             attached=self.state.attached,
             locals=names,
             search_path=path,
+            analyze_text=analyze_text,
         )
 
 
@@ -390,6 +391,11 @@ def analyze_in_new_session(
     return _fresh(dialect, database, schema).analyze_uncached(sql, key, columns, is_last=True)[0]
 
 
+def analyze_text(text: str, dialect: str, database: str | None, schema: str | None) -> tuple[Statement, ...]:
+    """The statements of a text that a statement of another text names, without columns: `Context.analyze_text`."""
+    return analyze_in_new_session(text, dialect, database, schema, columns=False, schemas=None)
+
+
 @lru_cache(maxsize=64)
 def _fresh(dialect: str, database: str | None, schema: str | None) -> Session:
     return Session(dialect, database, schema)
@@ -397,4 +403,4 @@ def _fresh(dialect: str, database: str | None, schema: str | None) -> Session:
 
 @lru_cache(maxsize=64)
 def _fresh_context(dialect: str, database: str | None, schema: str | None, columns: bool) -> Context:
-    return Context(dialect, database, schema, _FRESH.columns, columns=columns)
+    return Context(dialect, database, schema, _FRESH.columns, columns=columns, analyze_text=analyze_text)

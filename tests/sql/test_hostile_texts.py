@@ -14,8 +14,8 @@ import pytest
 from prefect_lineage_events.openlineage.errors import sanitised
 from prefect_lineage_events.sql import analyze, explain
 from prefect_lineage_events.sql.parameterised import parameterised_text
-from prefect_lineage_events.sql.splitting.statements import sanitise
 from tests.sql.hostile_texts import HOSTILE, Hostile
+from tests.sql.redaction.sanitised import sanitise
 
 SIZES = [int(size) for size in os.environ.get("HOSTILE_SIZES", "20000").split()]
 ALL_DIALECTS = bool(os.environ.get("HOSTILE_SIZES"))

@@ -13,14 +13,13 @@ from functools import cached_property
 
 from sqlglot.tokenizer_core import TokenType
 
-from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.lexer import FIRST_WORDS_COUNT, MAX_TOKENS, known, tokenize
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.packed_tokens import PackedTokens, Tokens
 from prefect_lineage_events.sql.redaction import sanitise as quoted_texts
 from prefect_lineage_events.sql.redaction import unknown_dialect
 from prefect_lineage_events.sql.redaction.literals import NamedDatasets
-from prefect_lineage_events.sql.redaction.sanitise import DEFAULT_LIMIT, cut, sanitised_and_fingerprint, sanitised_text
+from prefect_lineage_events.sql.redaction.sanitise import sanitised_and_fingerprint, sanitised_text
 from prefect_lineage_events.sql.redaction.shape import Shape, shape
 from prefect_lineage_events.sql.scanner import Scanner
 from prefect_lineage_events.sql.splitting.executable_comments import with_executed_comments
@@ -89,7 +88,7 @@ class Piece:
 
     @property
     def sanitised(self) -> str:
-        """What may be shown, at most DEFAULT_LIMIT characters; see `sanitise.py`."""
+        """What may be shown, at most 4,000 characters; see `sanitise.py`."""
         return self._sanitised_and_fingerprint[0]
 
     @property
@@ -261,14 +260,3 @@ def _trimmed(source: str, dialect: str) -> str:
     while not source.startswith(HINTS, start) and (end := scanner.comment_end(start)) > start:
         start = scanner.skip_blanks(end)
     return source[start:].rstrip().rstrip(";")
-
-
-def sanitise(sql: str, dialect: str, limit: int = DEFAULT_LIMIT) -> str:
-    """What may be shown of a whole text, in at most `limit` characters; see `sanitise.py`. Never raises."""
-    from prefect_lineage_events.sql.tables.statements import analyze_piece
-
-    pieces = split(sql, dialect)
-    for piece in pieces:
-        analyze_piece(piece, Context(dialect=known(dialect), columns=False))
-    text = "; ".join(piece.sanitise(limit) for piece in pieces)
-    return text if len(text) <= limit else cut(text.split("; "), "; ", limit)

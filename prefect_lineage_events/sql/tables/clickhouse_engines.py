@@ -15,8 +15,8 @@ from prefect_lineage_events.sql.tables.table_functions import (
     UNKNOWN_TABLE,
     Found,
     kafka,
-    read_by,
     tables_of_call,
+    tables_of_text,
 )
 from prefect_lineage_events.sql.words import Kind, Words
 
@@ -121,7 +121,7 @@ def _of_clickhouse(given: Mapping[str, str], builder: StatementBuilder) -> Found
     is_local = host.lower() in _LOCAL
     database = given.get("db") or ""
     if query := given.get("query"):
-        tables, reason = read_by(query, "clickhouse", None, database or builder.context.schema)
+        tables, reason = tables_of_text(query, builder.context, "clickhouse", None, database or builder.context.schema)
         return Found(tables, reason) if is_local else Found(reason=UNKNOWN_QUERY)
     table = given.get("table")
     if not table:

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from sqlglot import exp
 
-from prefect_lineage_events.sql import attach
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.lexer import BATCHED
 from prefect_lineage_events.sql.tables import alter_drop, copy, create, execute, renames, use_set
@@ -53,7 +52,7 @@ TRANSFERS: dict[str, Callable[[Words, StatementBuilder], copy.Query | None]] = {
     "AUTO": copy.apply_changes,
 }
 DEFINITIONS: dict[str, Callable[[Words, StatementBuilder], object]] = {
-    "ATTACH": attach.attach,
+    "ATTACH": use_set.attach,
     "DROP": alter_drop.drop,
     "UNDROP": alter_drop.undrop,
     "FLASHBACK": alter_drop.flashback,

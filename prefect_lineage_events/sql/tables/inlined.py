@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from prefect_lineage_events.sql.splitting.statements import split
 from prefect_lineage_events.sql.tables.parser import parse
 
 _DEEPEST = 4  # texts within texts
@@ -29,8 +30,6 @@ def inline_queries(tree: exp.Expr, dialect: str) -> None:
 
 
 def _parsed(call: exp.Anonymous, dialect: str) -> exp.Query | None:
-    from prefect_lineage_events.sql.splitting.statements import split
-
     texts = call.expressions
     if len(texts) != 1 or not isinstance(texts[0], exp.Literal) or not texts[0].is_string:
         return None

@@ -28,11 +28,11 @@ def rowset(name: str, arguments: Sequence[Argument], context: Context) -> tuple[
     if name == "openquery" and len(arguments) == 2 and isinstance(arguments[0], tuple):
         server, text = arguments[0], arguments[1]
         if isinstance(text, str):
-            return [TableRef((*server, *parts)) for parts in _named_in(text, context.dialect)], ""
+            return [TableRef((*server, *parts)) for parts in _named_in(text, context)], ""
         return [], "the query that it sends to another server is not known"
     if name == "openrowset" and len(arguments) > 2:
         last = arguments[-1]
-        found = [last] if isinstance(last, tuple) else _named_in(last, context.dialect)
+        found = [last] if isinstance(last, tuple) else _named_in(last, context)
         tables = [elsewhere(arguments[0], arguments[1], parts) for parts in found]
         known = [table for table in tables if table is not None]
         return known, "" if known and len(known) == len(tables) else ELSEWHERE
@@ -60,11 +60,9 @@ def rowset_at(words: Words, name: str, opening: int, context: Context) -> tuple[
     return rowset(name, arguments, context)
 
 
-def _named_in(text: str, dialect: str) -> list[tuple[str, ...]]:
+def _named_in(text: str, context: Context) -> list[tuple[str, ...]]:
     """The names of the tables in a query that is sent to another server."""
-    from prefect_lineage_events.sql.session import analyze_in_new_session
-
-    statements = analyze_in_new_session(text, dialect, None, None, columns=False, schemas=None)
+    statements = context.analyze_text(text, context.dialect, None, None)
     return list(dict.fromkeys(t.parts for s in statements for t in (*s.inputs, *s.outputs) if t.kind == "table"))
 
 

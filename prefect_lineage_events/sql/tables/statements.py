@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from sqlglot.tokenizer_core import TokenType
 
@@ -20,6 +20,7 @@ from prefect_lineage_events.sql.redaction.shown_names import Literals
 from prefect_lineage_events.sql.session_state import moved_on
 from prefect_lineage_events.sql.splitting.batches import parallel_statements, statements_of_batch, two_or_more
 from prefect_lineage_events.sql.splitting.long_lists import UNREAD
+from prefect_lineage_events.sql.splitting.statements import Piece, pieces_of
 from prefect_lineage_events.sql.tables import execute, use_set
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.create import is_routine
@@ -29,11 +30,14 @@ from prefect_lineage_events.sql.tables.local_variables import declared_in
 from prefect_lineage_events.sql.tables.parsing import Refused, read_tree
 from prefect_lineage_events.sql.tables.recovery import recover
 from prefect_lineage_events.sql.tables.scripting_blocks import heads
-from prefect_lineage_events.sql.transactions.control import CONTROLS, control_behind, control_of, ends_transaction
+from prefect_lineage_events.sql.transactions.control import (
+    CONTROLS,
+    calls_procedure,
+    commits,
+    control_behind,
+    control_of,
+)
 from prefect_lineage_events.sql.words import PARSED, Words, from_text, from_tokens
-
-if TYPE_CHECKING:
-    from prefect_lineage_events.sql.splitting.statements import Piece
 
 _T = TypeVar("_T")
 _COMMANDS = frozenset({TokenType.COMMAND, TokenType.EXECUTE})
@@ -90,8 +94,6 @@ class PieceReader:
 
     def executed_text(self, text: str, in_routine: bool = False) -> list[StatementBuilder]:
         """The statements of a text that a statement executes."""
-        from prefect_lineage_events.sql.splitting.statements import pieces_of
-
         if self.depth >= _MAX_DEPTH:
             return [StatementBuilder.unread(self.context, "texts that execute texts, too deep")]
         inner = PieceReader(replace(self.context, in_routine=in_routine), self.effort, self.depth + 1)
@@ -134,7 +136,8 @@ class PieceReader:
             statement = words.part(start) if start else words
             inner = control_behind(statement, self.context.dialect)
             builders += self._statement(statement) if inner is None else [StatementBuilder(self.context, control=inner)]
-            ends_transaction(statement, builders[-1])
+            builders[-1].commits |= commits(statement, self.context.dialect)
+            builders[-1].may_end_transaction = calls_procedure(statement, self.context.dialect)
         if own and builders:
             builders[0].session += [("variable", name) for name in sorted(own)]
         return builders

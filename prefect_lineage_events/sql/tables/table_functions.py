@@ -46,7 +46,7 @@ def tables_of_call(name: str, arguments: Arguments, context: Context) -> Found |
     """The datasets that a call of this name reads; None for a function that names no tables."""
     own = context.variables.get(DEFINED + name.upper())
     if own:
-        tables, reason = read_by(own, context.dialect, context.database, context.schema)
+        tables, reason = tables_of_text(own, context, context.dialect, context.database, context.schema)
         return Found(tables, reason)
     reader = FUNCTIONS.get(context.dialect, {}).get(name)
     if reader is None and context.dialect == "clickhouse" and name.startswith("dictget"):
@@ -133,7 +133,7 @@ def _query(*positions: int, name: str = "query") -> Reader:
                 if position < len(arguments.positional) or position == positions[0]:
                     return Found(tables, UNKNOWN_QUERY)
                 continue
-            found, reason = read_by(text, context.dialect, context.database, context.schema)
+            found, reason = tables_of_text(text, context, context.dialect, context.database, context.schema)
             tables += found
             if reason:
                 return Found(tables, reason)
@@ -142,13 +142,11 @@ def _query(*positions: int, name: str = "query") -> Reader:
     return read
 
 
-def read_by(
-    text: str, dialect: str, database: str | None = None, schema: str | None = None
+def tables_of_text(
+    text: str, context: Context, dialect: str, database: str | None = None, schema: str | None = None
 ) -> tuple[list[TableRef], str]:
-    """The tables of a query in a text, and what is not known of them."""
-    from prefect_lineage_events.sql.session import analyze_in_new_session
-
-    statements = analyze_in_new_session(text, dialect, database, schema, columns=False, schemas=None)
+    """The tables of a query in a text, and a reason where that is not all."""
+    statements = context.analyze_text(text, dialect, database, schema)
     tables = dict.fromkeys(t for s in statements for t in s.inputs if not t.temporary)
     reason = next((s.reason for s in statements if s.confidence == "partial"), "")
     return list(tables), reason or ("" if statements and not any(s.outputs for s in statements) else UNKNOWN_QUERY)
@@ -203,7 +201,7 @@ def _attached_query(dialect: str) -> Reader:
         if not alias or not isinstance(text, str):
             return Found(reason=UNKNOWN_QUERY)
         schema = "public" if dialect == "postgres" else None
-        tables, reason = read_by(text, dialect, None, schema)
+        tables, reason = tables_of_text(text, context, dialect, None, schema)
         return Found([TableRef((alias.lower(), *t.parts)) for t in tables if t.kind == "table"], reason)
 
     return read
@@ -261,7 +259,7 @@ def _dblink(arguments: Arguments, context: Context) -> Found:
     server = server_of(connection, "postgres") if is_string and isinstance(connection, str) else None
     if server is None or not server.database:
         return Found(reason=UNKNOWN_SERVER)
-    tables, reason = read_by(text, "postgres", server.database, "public")
+    tables, reason = tables_of_text(text, context, "postgres", server.database, "public")
     return Found([_foreign(server.namespace, *t.parts) for t in tables if t.kind == "table"], reason)
 
 
@@ -299,7 +297,7 @@ def passed_through(catalog: str, function: str, arguments: Arguments, context: C
     text = arguments.at(0, "query")
     if not isinstance(text, str):
         return Found(reason=UNKNOWN_QUERY)
-    tables, reason = read_by(text, "")
+    tables, reason = tables_of_text(text, context, "")
     named = [t for t in tables if len(t.parts) > 1]
     if len(named) < len(tables):
         reason = reason or "the schema of a table that another store is asked for"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.naming import fold
+from prefect_lineage_events.sql.attach import MOTHERDUCK
 from prefect_lineage_events.sql.identifiers import split_identifier
 from prefect_lineage_events.sql.session_settings import encoded
 from prefect_lineage_events.sql.tables import execute
@@ -34,6 +35,7 @@ _USE: dict[str, Use] = {
     "db2": Use("schema"),
 }
 _LEVELS = {"DATABASE": "database", "CATALOG": "database", "SCHEMA": "schema", "NAMESPACE": "schema"}
+_ACCOUNT = "the databases attached from an account are known only to the service"
 _NO_NAMES = frozenset({"ROLE", "WAREHOUSE", "SECONDARY", "COMPUTE", "ACCOUNT"})
 
 
@@ -170,6 +172,15 @@ def reset(words: Words, builder: StatementBuilder) -> None:
         builder.session.append(("role", ""))
     elif words.follows(1, "SESSION", "AUTHORIZATION"):
         builder.session.append(("user", ""))
+
+
+def attach(words: Words, builder: StatementBuilder) -> None:
+    """`ATTACH 'md:'`, `ATTACH 'md:sales'` open databases of a service (motherduck.com/docs).
+
+    Their tables have no name of ours. Other databases are noted by `sql/attach.py`.
+    """
+    if builder.context.dialect == "duckdb" and any(MOTHERDUCK.match(text) for text in words.texts[1:5]):
+        builder.doubt("partial", _ACCOUNT)
 
 
 def set_config(words: Words, builder: StatementBuilder) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql.lexer import BATCHED, word_set
 from prefect_lineage_events.sql.model import Control
-from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.transactions.rules import transaction_rules
 from prefect_lineage_events.sql.words import CHANGES, NO_DATA, QUERIES, Kind, Words
 
@@ -136,13 +135,7 @@ def _skip(words: Words, at: int, *noise: str) -> int:
     return at
 
 
-def ends_transaction(words: Words, draft: StatementBuilder) -> None:
-    """Note whether the statement ends the open transaction besides what it does."""
-    draft.commits |= _commits(words, draft.context.dialect)
-    draft.may_end_transaction = _calls(words, draft.context.dialect)
-
-
-def _commits(words: Words, dialect: str) -> bool:
+def commits(words: Words, dialect: str) -> bool:
     """Does the statement commit the open transaction, and itself?"""
     rules = transaction_rules(dialect)
     verb, following = words.word(0), words.word(1)
@@ -155,7 +148,7 @@ def _commits(words: Words, dialect: str) -> bool:
     return True
 
 
-def _calls(words: Words, dialect: str) -> bool:
+def calls_procedure(words: Words, dialect: str) -> bool:
     """Does the statement call a procedure that may end the transaction of its caller?"""
     if not transaction_rules(dialect).procedures:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prefect_lineage_events.sql import analyze
-from prefect_lineage_events.sql.splitting.statements import sanitise
+from tests.sql.redaction.sanitised import sanitise
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from prefect_lineage_events.sql import analyze
 from prefect_lineage_events.sql.redaction.sanitise import DEFAULT_LIMIT
-from prefect_lineage_events.sql.splitting.statements import sanitise, split
+from prefect_lineage_events.sql.splitting.statements import split
+from tests.sql.redaction.sanitised import sanitise
 
 DIALECTS = [
     "", "snowflake", "postgres", "bigquery", "redshift", "databricks", "mysql", "sqlite", "duckdb", "tsql", "oracle",
