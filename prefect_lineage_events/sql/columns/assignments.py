@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from sqlglot import exp
 
 from prefect_lineage_events.sql.columns import projections, sources
+from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.relations import IDENTITY, Output, Relation, TableRelation
-from prefect_lineage_events.sql.columns.scopes import Scope
+from prefect_lineage_events.sql.columns.scopes import Env, Scope
 from prefect_lineage_events.sql.columns.targets import column_name, insert_columns, place_of, places, positions
 from prefect_lineage_events.sql.model import TableRef
 
-if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.queries import Task
-    from prefect_lineage_events.sql.columns.scopes import Env
-    from prefect_lineage_events.sql.columns.writes import Statements
+
+class Edges(Protocol):
+    """The edges of a statement, as its assignments add to them."""
+
+    @property
+    def queries(self) -> Evaluator:
+        """The evaluation of the statement."""
+
+    def put(
+        self, target: TableRef | None, outputs: Sequence[Output], names: Sequence[str], at: Sequence[int] = ()
+    ) -> None:
+        """Add edges from the origins of outputs to columns of a target, at these positions of it."""
 
 
-def assign(
-    statements: Statements, items: Sequence[exp.Expr], target: Relation, scope: Scope, *, env: Env | None
-) -> Task:
+def assign(statements: Edges, items: Sequence[exp.Expr], target: Relation, scope: Scope, *, env: Env | None) -> Task:
     """Edges of the assignments of a SET; the tables they write into."""
     written: list[TableRef] = []
     items = [i for i in items if isinstance(i, (exp.EQ, exp.PropertyEQ))]
@@ -38,7 +45,7 @@ def assign(
     return written
 
 
-def _pairs(statements: Statements, left: exp.Expr, right: exp.Expr, scope: Scope, *, env: Env | None) -> Task:
+def _pairs(statements: Edges, left: exp.Expr, right: exp.Expr, scope: Scope, *, env: Env | None) -> Task:
     """(column, lineage) of `a = x`, `(a, b) = (x, y)` and `(a, b) = (SELECT x, y ...)`."""
     queries = statements.queries
     while left.__class__ is exp.Paren:
@@ -65,7 +72,7 @@ def _not_inserted(value: exp.Expr) -> exp.Expr:
 
 
 def on_conflict(
-    statements: Statements, insert: exp.Expr, target: Relation, excluded: Relation, scope: Scope, *, env: Env | None
+    statements: Edges, insert: exp.Expr, target: Relation, excluded: Relation, scope: Scope, *, env: Env | None
 ) -> Task:
     """ON CONFLICT DO UPDATE SET, ON DUPLICATE KEY UPDATE: `excluded` is the row that did not get in.
 
@@ -89,7 +96,7 @@ class Branch:
 
     __slots__ = ("both", "ref", "source", "statements", "target")
 
-    def __init__(self, statements: Statements, target: Relation, ref: TableRef, both: Scope, source: Scope) -> None:
+    def __init__(self, statements: Edges, target: Relation, ref: TableRef, both: Scope, source: Scope) -> None:
         self.statements = statements
         self.target = target
         self.ref = ref

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from prefect_lineage_events.sql.columns import stars, structs
+from prefect_lineage_events.sql.columns import stars
+from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.expressions import name_of
 from prefect_lineage_events.sql.columns.relations import Output, Relation, Row
-from prefect_lineage_events.sql.columns.scopes import Scope
-
-if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.queries import Queries, Task
-    from prefect_lineage_events.sql.columns.scopes import Env
+from prefect_lineage_events.sql.columns.scopes import Env, Scope
 
 OBJECT_BY_NAME: frozenset[str] = frozenset(
     {"json_build_object", "jsonb_build_object", "object", "object_construct", "json_object"}
 )
 
 
-def whole(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def whole(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """A star as a value of its own: `any(t.*)`, `{*}`."""
-    return Row(Relation((yield from stars.listed(queries, node, scope, env)).outputs))
+    return Row(Relation((yield from stars.listed(evaluator, node, scope, env)).outputs))
 
 
-def struct(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def struct(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """A struct, tuple or object of the text's own: fields by name, where they have one."""
     items: Sequence[exp.Expr] = node.args.get("expressions") or ()
     if node.__class__ is exp.Anonymous and str(node.args["this"]).lower() in OBJECT_BY_NAME:
@@ -36,18 +32,18 @@ def struct(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> T
     fields: list[Output] = []
     for item in items:
         if stars.is_star(item):
-            fields += (yield from stars.listed(queries, item, scope, env)).outputs
+            fields += (yield from stars.listed(evaluator, item, scope, env)).outputs
             continue
         name, value = _named(item, scope)
         if value is None:
             return None
-        fields.append((yield from _field(queries, name, value, scope, env)))
+        fields.append((yield from _field(evaluator, name, value, scope, env)))
     return Row(Relation(fields))
 
 
-def _field(queries: Queries, name: str, value: exp.Expr, scope: Scope, env: Env | None) -> Task:
-    lineage = yield from queries.value(value, "IDENTITY", scope, env)
-    return Output(name, tuple(lineage), row=(yield structs.row_of(queries, value, scope, env)))
+def _field(evaluator: Evaluator, name: str, value: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    lineage = yield from evaluator.value(value, "IDENTITY", scope, env)
+    return Output(name, tuple(lineage), row=(yield evaluator.row_of(value, scope, env)))
 
 
 def _named(item: exp.Expr, scope: Scope) -> tuple[str, exp.Expr | None]:
@@ -65,16 +61,16 @@ def _named(item: exp.Expr, scope: Scope) -> tuple[str, exp.Expr | None]:
     return "", item
 
 
-def star_map(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
-    return (yield whole(queries, node.args["this"], scope, env))
+def star_map(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    return (yield whole(evaluator, node.args["this"], scope, env))
 
 
-def map(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def map(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """A map of literal keys: each is a field."""
     keys, values = (getattr(node.args.get(key), "expressions", None) or () for key in ("keys", "values"))
     if not keys or len(keys) != len(values) or not all(isinstance(k, exp.Literal) for k in keys):
         return None
     fields = []
     for key, value in zip(keys, values, strict=True):
-        fields.append((yield from _field(queries, str(key.name), value, scope, env)))
+        fields.append((yield from _field(evaluator, str(key.name), value, scope, env)))
     return Row(Relation(fields))

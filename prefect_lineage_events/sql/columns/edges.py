@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlglot import exp
 
+from prefect_lineage_events.sql.columns.evaluator import Resolve, Task
 from prefect_lineage_events.sql.columns.expressions import Budget, Exhausted
-from prefect_lineage_events.sql.columns.queries import Queries, Resolve, Task, columns_of
+from prefect_lineage_events.sql.columns.queries import Queries, columns_of
 from prefect_lineage_events.sql.columns.rules import rules_of
 from prefect_lineage_events.sql.columns.writes import Statements
 from prefect_lineage_events.sql.model import ColumnEdge, Statement, TableRef

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlglot import exp
 
-from prefect_lineage_events.sql.columns import structs
+from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.expressions import name_of
 from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, changed
 from prefect_lineage_events.sql.columns.rules import FLATTENED, ColumnRules
-from prefect_lineage_events.sql.columns.scopes import Scope
-
-if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.queries import Queries, Task
-    from prefect_lineage_events.sql.columns.scopes import Env
+from prefect_lineage_events.sql.columns.scopes import Env, Scope
 
 _SPLIT = ("SEQ", "INDEX", "VALUE")  # docs.snowflake.com/en/sql-reference/functions/split_to_table
 _EACH = ("key", "value")  # postgresql.org/docs/current/functions-json.html
@@ -35,13 +31,13 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 
-def rows_of(queries: Queries, alias: Any, function: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def rows_of(evaluator: Evaluator, alias: Any, function: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """The relation of a function: columns named by the alias, by its own list, or by what it is known for."""
-    origins = yield from queries.value(function, "TRANSFORMATION", scope, env)
+    origins = yield from evaluator.value(function, "TRANSFORMATION", scope, env)
     lineage: Lineage = tuple(origins)
-    rules = queries.rules
+    rules = evaluator.rules
     names = column_names(alias, rules) or _declared(function, rules) or _known(function, rules)
-    row = yield from structs.row_of(queries, function, scope, env)
+    row = yield from evaluator.row_of(function, scope, env)
     if row is not None and not row.arrays and isinstance(function, exp.Inline):
         fields = Relation(row.outputs(), value=lineage)
         return fields.renamed(names) if names else fields
@@ -53,17 +49,17 @@ def rows_of(queries: Queries, alias: Any, function: exp.Expr, scope: Scope, env:
     return Relation([Output("*", ())], filler=lineage)
 
 
-def unnest(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def unnest(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """UNNEST: one column per array, called like the alias where it names none, and perhaps the position."""
-    args, rules = node.args, queries.rules
+    args, rules = node.args, evaluator.rules
     lineages: list[Lineage] = []
     for array in args.get("expressions") or ():
-        origins = yield from queries.value(array, "TRANSFORMATION", scope, env)
+        origins = yield from evaluator.value(array, "TRANSFORMATION", scope, env)
         lineages.append(tuple(origins))
     everything = changed(lineages, "TRANSFORMATION")
     row = None
     if len(lineages) == 1:
-        row = yield from structs.row_of(queries, args["expressions"][0], scope, env)
+        row = yield from evaluator.row_of(args["expressions"][0], scope, env)
         row = row.through("TRANSFORMATION", arrays=-1) if row is not None else None
     alias = args.get("alias")
     names = column_names(alias, rules)

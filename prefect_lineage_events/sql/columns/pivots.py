@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlglot import exp
 
 from prefect_lineage_events.sql.columns import stars
+from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.expressions import name_of
 from prefect_lineage_events.sql.columns.functions import column_names
 from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, changed
-from prefect_lineage_events.sql.columns.scopes import Scope
-
-if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.queries import Queries, Task
-    from prefect_lineage_events.sql.columns.scopes import Env
+from prefect_lineage_events.sql.columns.scopes import Env, Scope
 
 
-def pivoted(queries: Queries, relation: Relation, name: str, pivot: exp.Expr, env: Env | None) -> Task:
+def pivoted(evaluator: Evaluator, relation: Relation, name: str, pivot: exp.Expr, env: Env | None) -> Task:
     """A source behind its PIVOT or UNPIVOT: what that uses up goes, what it makes comes behind what is left."""
-    inner = Scope(queries.rules)
+    inner = Scope(evaluator.rules)
     inner.add(name, relation)
-    made, used = yield from (_unpivot if pivot.args.get("unpivot") else _pivot)(queries, pivot, inner, env)
+    made, used = yield from (_unpivot if pivot.args.get("unpivot") else _pivot)(evaluator, pivot, inner, env)
     kept = [o for o in relation.outputs if (o.name or o.label).lower() not in used]
-    names = column_names(pivot.args.get("alias"), queries.rules)
+    names = column_names(pivot.args.get("alias"), evaluator.rules)
     if names and len(names) >= len(made) and not relation.closed:  # the first names mean columns that nobody knows
         kept = [Output(name, ()) for name in names[: len(names) - len(made)]]
     if not made:  # `FOR x IN (ANY)`: columns called like values that only the data knows
@@ -33,23 +30,23 @@ def pivoted(queries: Queries, relation: Relation, name: str, pivot: exp.Expr, en
     return result.renamed(names) if names else result
 
 
-def _pivot(queries: Queries, pivot: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _pivot(evaluator: Evaluator, pivot: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """The values' columns: each made of an aggregate, decided by the column whose values they are named after."""
     aggregates = pivot.args.get("expressions") or ()
     fields = [f.args["this"] for f in pivot.args.get("fields") or ()]
     decides: dict[Any, None] = {}
     for field in fields:
-        yield from queries.into(decides, field, "CONDITIONAL", scope, env)
+        yield from evaluator.into(decides, field, "CONDITIONAL", scope, env)
     values: list[Lineage] = []
     for aggregate in aggregates:
-        origins = yield from queries.value(aggregate, "IDENTITY", scope, env)
+        origins = yield from evaluator.value(aggregate, "IDENTITY", scope, env)
         values.append((*origins, *decides))
-    names = [name_of(column, queries.rules) for column in pivot.args.get("columns") or ()]
+    names = [name_of(column, evaluator.rules) for column in pivot.args.get("columns") or ()]
     made = [Output(name, values[i % len(values)]) for i, name in enumerate(names)] if values else []
     return made, _names_in([*fields, *aggregates])
 
 
-def _unpivot(queries: Queries, pivot: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _unpivot(evaluator: Evaluator, pivot: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """The name column comes from no column, the value columns from those that are turned into rows."""
     targets: Sequence[exp.Expr] = pivot.args.get("expressions") or ()
     if len(targets) == 1 and targets[0].__class__ is exp.Tuple:
@@ -59,14 +56,14 @@ def _unpivot(queries: Queries, pivot: exp.Expr, scope: Scope, env: Env | None) -
     for field in pivot.args.get("fields") or ():
         rows: list[Sequence[exp.Expr]] = []
         for choice in field.args.get("expressions") or ():
-            rows += [(c,) for c in (yield from _listed(queries, choice, scope, env))] or [_row(choice)]
-        made.append(Output(name_of(field.args["this"], queries.rules), ()))
+            rows += [(c,) for c in (yield from _listed(evaluator, choice, scope, env))] or [_row(choice)]
+        made.append(Output(name_of(field.args["this"], evaluator.rules), ()))
         for i, target in enumerate(targets):
             found: dict[Any, None] = {}
             for row in rows:
                 if i < len(row):
-                    yield from queries.into(found, row[i], "IDENTITY", scope, env)
-            made.append(Output(name_of(target, queries.rules), tuple(found)))
+                    yield from evaluator.into(found, row[i], "IDENTITY", scope, env)
+            made.append(Output(name_of(target, evaluator.rules), tuple(found)))
         used |= _names_in(node for row in rows for node in row)
     return made, used
 
@@ -77,65 +74,65 @@ def _row(choice: exp.Expr) -> Sequence[exp.Expr]:
     return node.args.get("expressions") or () if node.__class__ is exp.Tuple else (node,)
 
 
-def pivot_statement(queries: Queries, node: exp.Expr, source: Relation, scope: Scope, env: Env | None) -> Task:
+def pivot_statement(evaluator: Evaluator, node: exp.Expr, source: Relation, scope: Scope, env: Env | None) -> Task:
     """DuckDB's `PIVOT t ON a USING sum(b) GROUP BY c` and `UNPIVOT t ON a, b INTO NAME n VALUE v`."""
-    args, rules = node.args, queries.rules
+    args, rules = node.args, evaluator.rules
     columns: list[exp.Expr] = []
     for column in args.get("expressions") or ():
-        columns += (yield from _listed(queries, column, scope, env)) or [column]
+        columns += (yield from _listed(evaluator, column, scope, env)) or [column]
     used = _names_in([*columns, *(args.get("using") or ())])
     found: dict[Any, None] = {}
     made: list[Output] = []
     if args.get("unpivot"):
         for column in columns:
-            yield from queries.into(found, column, "IDENTITY", scope, env)
+            yield from evaluator.into(found, column, "IDENTITY", scope, env)
         into = args.get("into")
         labels = [name_of(into.args["this"], rules)] if into is not None else ["name"]
         values = [name_of(v, rules) for v in into.args.get("expressions") or ()] if into is not None else ["value"]
         made = [Output(label, ()) for label in labels] + [Output(value, tuple(found)) for value in values]
     else:
         for aggregate in args.get("using") or ():
-            yield from queries.into(found, aggregate, "AGGREGATION", scope, env)
+            yield from evaluator.into(found, aggregate, "AGGREGATION", scope, env)
         for column in columns:
-            yield from queries.into(found, column, "CONDITIONAL", scope, env)
+            yield from evaluator.into(found, column, "CONDITIONAL", scope, env)
         made = [Output("*", ())]  # named after values that only the data knows
     group = args.get("group")
     if group is None:
         kept = [o for o in source.outputs if o.name.lower() not in used]
     else:
-        kept = yield from _keys(queries, group.args.get("expressions") or (), scope, env)
+        kept = yield from _keys(evaluator, group.args.get("expressions") or (), scope, env)
     unlisted = None if args.get("unpivot") else tuple(found) if group is not None else ()
     return Relation([*kept, *made], source.hidden | used, unlisted)
 
 
-def _listed(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _listed(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """The columns that a star among those to turn stands for; none where it is no star, or is not known to list."""
     if not stars.is_star(node):
         return []
-    found = (yield from stars.listed(queries, node, scope, env)).outputs
+    found = (yield from stars.listed(evaluator, node, scope, env)).outputs
     if any(o.name == "*" for o in found):
-        queries.unclear = queries.unclear or stars.UNKNOWN
+        evaluator.unclear = evaluator.unclear or stars.UNKNOWN
         return []
     return [exp.column(exp.to_identifier(o.name or o.label, quoted=True)) for o in found]
 
 
-def match(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def match(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """MATCH_RECOGNIZE in place of the sources so far: their columns (all, or its partition's) and its measures."""
-    args, rules = node.args, queries.rules
+    args, rules = node.args, evaluator.rules
     scope.loose = True
     partition = [p for p in args.get("partition_by") or () if isinstance(p, exp.Expr)]
     for key in partition:
-        yield from queries.decide(key, "WINDOW", scope, env)
+        yield from evaluator.decide(key, "WINDOW", scope, env)
     for condition in args.get("define") or ():
-        yield from queries.decide(condition, "FILTER", scope, env)
+        yield from evaluator.decide(condition, "FILTER", scope, env)
     rows = args.get("rows")
     if rows is not None and "ALL ROWS" in str(rows.name).upper():
         made = [o for source in scope.sources.values() for o in source.outputs]
     else:
-        made = yield from _keys(queries, partition, scope, env)
+        made = yield from _keys(evaluator, partition, scope, env)
     for measure in args.get("measures") or ():
         inner = measure.args["this"]
-        origins = yield from queries.value(inner, "IDENTITY", scope, env)
+        origins = yield from evaluator.value(inner, "IDENTITY", scope, env)
         name = name_of(inner.args["alias"], rules) if isinstance(inner, exp.Alias) else ""
         made.append(Output(name, changed([tuple(origins)], "TRANSFORMATION")))
     scope.loose = False
@@ -146,11 +143,11 @@ def match(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Ta
     scope.add(name_of(own, rules) if own is not None else "", Relation(made))
 
 
-def _keys(queries: Queries, nodes: Iterable[exp.Expr], scope: Scope, env: Env | None) -> Task:
+def _keys(evaluator: Evaluator, nodes: Iterable[exp.Expr], scope: Scope, env: Env | None) -> Task:
     kept: list[Output] = []
     for node in nodes:
-        origins = yield from queries.value(node, "IDENTITY", scope, env)
-        kept.append(Output(name_of(node, queries.rules), tuple(origins)))
+        origins = yield from evaluator.value(node, "IDENTITY", scope, env)
+        kept.append(Output(name_of(node, evaluator.rules), tuple(origins)))
     return kept
 
 

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlglot import exp
 
 from prefect_lineage_events.sql.columns import stars, structs
+from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.expressions import is_template, lineage_of, name_of, parts_of
 from prefect_lineage_events.sql.columns.naming import unnamed
 from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, Row
-from prefect_lineage_events.sql.columns.scopes import Scope
-
-if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.queries import Queries, Task
-    from prefect_lineage_events.sql.columns.scopes import Env
+from prefect_lineage_events.sql.columns.scopes import Env, Scope
 
 
-def outputs(queries: Queries, expressions: Sequence[exp.Expr], scope: Scope, env: Env | None) -> Task:
+def outputs(evaluator: Evaluator, expressions: Sequence[exp.Expr], scope: Scope, env: Env | None) -> Task:
     """The relation of a SELECT list (or of RETURNING)."""
-    listing = Projection(queries, scope, env)
-    queries.budget.spend(len(expressions) * (1 + scope.cost) + 1)
+    listing = Projection(evaluator, scope, env)
+    evaluator.budget.spend(len(expressions) * (1 + scope.cost) + 1)
     for item in expressions:
         this: Any = item.args.get("this")
         kind, of = item.__class__, this.__class__
@@ -52,10 +49,10 @@ _MAYBE_STARS = frozenset(
 class Projection:
     """A SELECT list while it is read: the outputs so far, and the names (in lower case) that are not behind its `*`."""
 
-    __slots__ = ("env", "hidden", "outputs", "queries", "scope")
+    __slots__ = ("env", "evaluator", "hidden", "outputs", "scope")
 
-    def __init__(self, queries: Queries, scope: Scope, env: Env | None) -> None:
-        self.queries = queries
+    def __init__(self, evaluator: Evaluator, scope: Scope, env: Env | None) -> None:
+        self.evaluator = evaluator
         self.scope = scope
         self.env = env
         self.outputs: list[Output] = []
@@ -70,23 +67,23 @@ class Projection:
 
     def star(self, item: exp.Expr) -> Task:
         """As many columns as it stands for."""
-        found = yield from stars.listed(self.queries, item, self.scope, self.env)
+        found = yield from stars.listed(self.evaluator, item, self.scope, self.env)
         if item.__class__ is not exp.Star and any(o.name == "*" and not o.lineage for o in found.outputs):
-            self.queries.unclear = self.queries.unclear or stars.UNKNOWN
+            self.evaluator.unclear = self.evaluator.unclear or stars.UNKNOWN
         self.outputs += found.outputs
         self.hidden.update(found.hidden)
 
     def expression(self, item: exp.Expr) -> Task:
         """Any expression, with or without an alias. With COLUMNS(...) in it, it is one for each of those."""
-        queries, scope, env = self.queries, self.scope, self.env
+        evaluator, scope, env = self.evaluator, self.scope, self.env
         scope.expands = None
-        origins = yield from queries.value(item, "IDENTITY", scope, env)
+        origins = yield from evaluator.value(item, "IDENTITY", scope, env)
         if scope.expands is not None and scope.rules.expands_columns:
             yield from self._each(item, scope.expands)
             return
         value = item.args["this"] if item.__class__ is exp.Alias else item
-        row = yield from structs.row_of(queries, value, scope, env)
-        fields = yield from structs.spread(queries, value, scope, env)
+        row = yield from evaluator.row_of(value, scope, env)
+        fields = yield from structs.spread(evaluator, value, scope, env)
         if fields is not None:
             self.outputs += fields.outputs()
         elif item.__class__ is exp.Alias:
@@ -97,14 +94,14 @@ class Projection:
 
     def _each(self, item: exp.Expr, columns: exp.Expr) -> Task:
         """`max(COLUMNS(*))`: an expression for each column, called like it (duckdb.org: star expression)."""
-        queries, scope = self.queries, self.scope
-        found = yield from stars.listed(queries, columns, scope, self.env)
+        evaluator, scope = self.evaluator, self.scope
+        found = yield from stars.listed(evaluator, columns, scope, self.env)
         for output in found.outputs:
             if output.name == "*":
                 self.outputs.append(Output("*", ()))
                 continue
             scope.bound = output
-            origins = yield from queries.value(item, "IDENTITY", scope, self.env)
+            origins = yield from evaluator.value(item, "IDENTITY", scope, self.env)
             scope.bound = None
             name = output.name or output.label
             if item.__class__ is exp.Alias:
@@ -120,7 +117,7 @@ class Projection:
             names, inputs = item, (item.args["this"],)
         origins: dict[Any, None] = {}
         for node in inputs:
-            yield from self.queries.into(origins, node, "TRANSFORMATION", self.scope, self.env)
+            yield from self.evaluator.into(origins, node, "TRANSFORMATION", self.scope, self.env)
         columns = names.args.get("expressions") or () if names is not None else ()
         for column in columns:
             identifier = column.args["this"] if column.__class__ is exp.ColumnDef else column

@@ -6,12 +6,13 @@ the stack. So neither deep nesting nor a long chain of CTEs meets Python's recur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlglot import exp
 
 from prefect_lineage_events.sql.columns import pivots, projections, sources, stars, structs
+from prefect_lineage_events.sql.columns.evaluator import Resolve, Task
 from prefect_lineage_events.sql.columns.expressions import Budget, Found, Trace, add
 from prefect_lineage_events.sql.columns.functions import column_names
 from prefect_lineage_events.sql.columns.paths import OPENING
@@ -22,8 +23,6 @@ from prefect_lineage_events.sql.columns.unions import branches_of, combine
 from prefect_lineage_events.sql.context import FoldedNames
 from prefect_lineage_events.sql.model import TableRef, Transformation
 
-Task = Generator[Any, Any, Any]
-Resolve = Callable[[exp.Expr], "TableRef | None"]
 Schemas = Mapping[str, Any]
 
 
@@ -204,6 +203,10 @@ class Queries:
         if key not in self._nested or scope.bound is not None:
             self._nested[key] = (yield self.query(node, env, scope)), scope
         return self._nested[key][0]
+
+    def row_of(self, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+        """The fields of an expression's value; None where it is no struct, or the struct is not known."""
+        return structs.row_of(self, node, scope, env)
 
     def decide(self, node: exp.Expr | None, how: Transformation, scope: Scope, env: Env | None) -> Task:
         """Add the columns of a condition or key to what decides over rows."""

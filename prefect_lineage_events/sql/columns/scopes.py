@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from prefect_lineage_events.sql.columns.relations import IDENTITY, Lineage, Relation, Row, changed
-
-if TYPE_CHECKING:
-    from sqlglot import exp
-
-    from prefect_lineage_events.sql.columns.relations import Output
-    from prefect_lineage_events.sql.columns.rules import ColumnRules
+from prefect_lineage_events.sql.columns.relations import IDENTITY, Lineage, Output, Relation, Row, changed
+from prefect_lineage_events.sql.columns.rules import ColumnRules
 
 
 class Cte:

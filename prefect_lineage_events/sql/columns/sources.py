@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlglot import exp
 
-from prefect_lineage_events.sql.columns import structs
+from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.expressions import name_of
 from prefect_lineage_events.sql.columns.functions import column_names, function_name, rows_of, unnest
 from prefect_lineage_events.sql.columns.pivots import pivot_statement, pivoted
@@ -21,11 +21,7 @@ from prefect_lineage_events.sql.columns.relations import (
     changed,
 )
 from prefect_lineage_events.sql.columns.rules import ColumnRules
-from prefect_lineage_events.sql.columns.scopes import Scope
-
-if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.queries import Queries, Task
-    from prefect_lineage_events.sql.columns.scopes import Env
+from prefect_lineage_events.sql.columns.scopes import Env, Scope
 
 _UNKNOWN = Relation([Output("*", ())], filler=())
 # Rows of the program's own (a DataFrame): their columns are values that it gives, as binds are.
@@ -33,61 +29,61 @@ _OF_THE_PROGRAM = Relation([Output("*", ((PROGRAM, "*", "IDENTITY"),))])
 _NAMES_ITSELF = (exp.Unnest, exp.Lateral, exp.TableFromRows)
 
 
-def item(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def item(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """Add one item of a FROM clause, and what is joined inside it, to the scope; the keys it got."""
     while node.__class__ is exp.Final:
         node = node.args["this"]
     args = node.args
     alias, pivots = args.get("alias"), args.get("pivots") or ()
     if node.__class__ is exp.Subquery and not alias and not pivots and not is_query(args["this"]):
-        keys = yield item(queries, args["this"], scope, env)  # `(a JOIN b)`: items of this scope
+        keys = yield item(evaluator, args["this"], scope, env)  # `(a JOIN b)`: items of this scope
     else:
-        relation, name, parts = yield from _relation(queries, node, scope, env)
+        relation, name, parts = yield from _relation(evaluator, node, scope, env)
         named = node.__class__ is not exp.Table or alias is None or alias.args.get("this") is not None
-        names = column_names(alias, queries.rules) if named else []  # (ClickHouse: `dictionary('d.t')`)
+        names = column_names(alias, evaluator.rules) if named else []  # (ClickHouse: `dictionary('d.t')`)
         if names and not isinstance(node, _NAMES_ITSELF):
-            relation = queries.renamed(relation, names)
-        name = _alias(alias, queries.rules) or (names[0] if names else name)
+            relation = evaluator.renamed(relation, names)
+        name = _alias(alias, evaluator.rules) or (names[0] if names else name)
         for pivot in pivots:
-            relation = yield from pivoted(queries, relation, name, pivot, env)
-            own = _alias(pivot.args.get("alias"), queries.rules)
+            relation = yield from pivoted(evaluator, relation, name, pivot, env)
+            own = _alias(pivot.args.get("alias"), evaluator.rules)
             name, parts = (own, ()) if own else (name, parts)
         keys = [scope.add(name, relation, parts)]
-        if alias is not None and _alias(alias, queries.rules):
+        if alias is not None and _alias(alias, evaluator.rules):
             scope.called.update(keys)
     for joined in args.get("joins") or ():
-        keys += yield from join(queries, joined, scope, env)
+        keys += yield from join(evaluator, joined, scope, env)
     for lateral in args.get("laterals") or ():
-        keys += yield from item(queries, lateral, scope, env)
+        keys += yield from item(evaluator, lateral, scope, env)
     return keys
 
 
-def join(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def join(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """Add a joined item to the scope, and what it is joined on to what decides over rows; the keys it got."""
     args = node.args
     natural = args.get("method") == "NATURAL"
     before = list(scope.sources.values()) if natural or args.get("using") else []
     if args.get("kind") == "ARRAY":
-        return (yield from _array_join(queries, node, scope, env))
-    keys = yield from item(queries, args["this"], scope, env)
+        return (yield from _array_join(evaluator, node, scope, env))
+    keys = yield from item(evaluator, args["this"], scope, env)
     filters = args.get("kind") in ("SEMI", "ANTI") or args.get("side") in ("SEMI", "ANTI")
-    yield from queries.decide(args.get("on"), "JOIN", scope, env)
-    yield from queries.decide(args.get("match_condition"), "JOIN", scope, env)
+    yield from evaluator.decide(args.get("on"), "JOIN", scope, env)
+    yield from evaluator.decide(args.get("match_condition"), "JOIN", scope, env)
     if filters:
         scope.unseen.update(keys)
     joined = [scope.sources[key] for key in keys]
-    names = [name_of(i, queries.rules) for i in args.get("using") or () if isinstance(i, exp.Expr)]
-    for column in _common(queries, before, joined) if natural else names:
-        _merge(queries, column, before, joined, scope, filters=filters)
+    names = [name_of(i, evaluator.rules) for i in args.get("using") or () if isinstance(i, exp.Expr)]
+    for column in _common(evaluator, before, joined) if natural else names:
+        _merge(evaluator, column, before, joined, scope, filters=filters)
     return keys
 
 
 def merge_using(
-    queries: Queries, using: Sequence[exp.Expr], left: Sequence[Relation], right: Sequence[Relation], scope: Scope
+    evaluator: Evaluator, using: Sequence[exp.Expr], left: Sequence[Relation], right: Sequence[Relation], scope: Scope
 ) -> None:
     """The columns of a MERGE's USING (...): each is one of both sides, and decides over the rows."""
-    for column in (name_of(i, queries.rules) for i in using if isinstance(i, exp.Expr)):
-        _merge(queries, column, left, right, scope, filters=False)
+    for column in (name_of(i, evaluator.rules) for i in using if isinstance(i, exp.Expr)):
+        _merge(evaluator, column, left, right, scope, filters=False)
 
 
 def is_query(node: exp.Expr) -> bool:
@@ -102,52 +98,52 @@ def _alias(alias: Any, rules: ColumnRules) -> str:
     return name_of(own, rules) if own is not None else ""
 
 
-def _relation(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _relation(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """The relation of an item, the name it has without an alias, and the parts of its table name."""
     kind, args = node.__class__, node.args
     if kind is exp.Table:
-        return (yield from _table(queries, node, scope, env))
+        return (yield from _table(evaluator, node, scope, env))
     inner: Any = args.get("this")
-    if kind is exp.TableFromRows and (ref := queries.resolve(node)) is not None:  # Snowflake's TABLE('name')
-        return TableRelation(queries.base(ref)), ref.parts[-1] if ref.parts else "", ref.parts
+    if kind is exp.TableFromRows and (ref := evaluator.resolve(node)) is not None:  # Snowflake's TABLE('name')
+        return TableRelation(evaluator.base(ref)), ref.parts[-1] if ref.parts else "", ref.parts
     if kind is exp.Subquery or is_query(node):
-        relation = yield queries.query(inner if kind is exp.Subquery else node, env, scope.parent)
+        relation = yield evaluator.query(inner if kind is exp.Subquery else node, env, scope.parent)
     elif kind is exp.Lateral and inner.__class__ is exp.Subquery and is_query(inner):
-        relation = yield queries.query(inner.args["this"], env, scope)
-        names = column_names(args.get("alias"), queries.rules)
+        relation = yield evaluator.query(inner.args["this"], env, scope)
+        names = column_names(args.get("alias"), evaluator.rules)
         relation = relation.renamed(names) if names else relation
     elif kind is exp.Unnest:
-        relation = yield from unnest(queries, node, scope, env)
+        relation = yield from unnest(evaluator, node, scope, env)
     elif kind is exp.Pivot:
-        around = Scope(queries.rules, scope.parent)
-        yield from item(queries, inner, around, env)
+        around = Scope(evaluator.rules, scope.parent)
+        yield from item(evaluator, inner, around, env)
         source = next(iter(around.sources.values()))
-        relation = yield from pivot_statement(queries, node, source, around, env)
+        relation = yield from pivot_statement(evaluator, node, source, around, env)
     else:
         function = inner if kind in (exp.Lateral, exp.TableFromRows) else node
-        relation = yield from rows_of(queries, args.get("alias"), function, scope, env)
+        relation = yield from rows_of(evaluator, args.get("alias"), function, scope, env)
     return relation, "", ()
 
 
-def _table(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _table(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """A name: a CTE, a table of the store, or an array of a source before it (`FROM t AS a, a.items AS i`)."""
     args = node.args
     this = args.get("this")
-    name = name_of(this, queries.rules) if this.__class__ is exp.Identifier else ""
+    name = name_of(this, evaluator.rules) if this.__class__ is exp.Identifier else ""
     if name and env is not None and args.get("db") is None:
         found = env.find(name.lower())
         if found is not None:
             cte, inner = found
-            return (cte.relation if cte.relation is not None else (yield queries.cte(cte, inner))), name, ()
-    ref = queries.resolve(node)
+            return (cte.relation if cte.relation is not None else (yield evaluator.cte(cte, inner))), name, ()
+    ref = evaluator.resolve(node)
     if ref is None and this.__class__ is exp.SemanticView:
-        ref = queries.resolve(this.args["this"])
-    if together := queries.unions.get(id(this)):
-        return Relation([Output("*", tuple((queries.base(t), "*", IDENTITY) for t in together))]), "", ()
+        ref = evaluator.resolve(this.args["this"])
+    if together := evaluator.unions.get(id(this)):
+        return Relation([Output("*", tuple((evaluator.base(t), "*", IDENTITY) for t in together))]), "", ()
     if ref is not None:
-        return TableRelation(queries.base(ref)), name or (ref.parts[-1] if ref.parts else ""), ref.parts
+        return TableRelation(evaluator.base(ref)), name or (ref.parts[-1] if ref.parts else ""), ref.parts
     if name:
-        path = [name_of(args[key], queries.rules) for key in ("catalog", "db", "this") if args.get(key) is not None]
+        path = [name_of(args[key], evaluator.rules) for key in ("catalog", "db", "this") if args.get(key) is not None]
         around: Scope | None = scope
         while around is not None and path[0].lower() not in around.sources:
             around = around.parent
@@ -156,34 +152,34 @@ def _table(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> T
             return Relation([Output(name, lineage)], filler=lineage), name, ()
     if not isinstance(this, exp.Func):
         return _UNKNOWN, name, ()
-    if function_name(this) in queries.rules.program_scans:
+    if function_name(this) in evaluator.rules.program_scans:
         return _OF_THE_PROGRAM, function_name(this), ()
-    return (yield from rows_of(queries, args.get("alias"), this, scope, env)), function_name(this), ()
+    return (yield from rows_of(evaluator, args.get("alias"), this, scope, env)), function_name(this), ()
 
 
-def _array_join(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _array_join(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """ClickHouse's ARRAY JOIN a AS b: adds columns, no source."""
     for array in (node.args["this"], *(node.args.get("expressions") or ())):
-        origins = yield from queries.value(array, "TRANSFORMATION", scope, env)
+        origins = yield from evaluator.value(array, "TRANSFORMATION", scope, env)
         name = array.args["alias"] if isinstance(array, exp.Alias) else array
-        key = name_of(name, queries.rules).lower()
+        key = name_of(name, evaluator.rules).lower()
         scope.merged[key] = tuple(origins)
-        row = yield from structs.row_of(queries, array, scope, env)
+        row = yield from evaluator.row_of(array, scope, env)
         element = row.through("TRANSFORMATION", arrays=-1) if row is not None else None
         if element is not None:
             scope.rows[key] = element
     return []
 
 
-def _common(queries: Queries, left: Sequence[Relation], right: Sequence[Relation]) -> list[str]:
+def _common(evaluator: Evaluator, left: Sequence[Relation], right: Sequence[Relation]) -> list[str]:
     """The columns that both sides of a NATURAL JOIN have, as far as both are known."""
-    queries.budget.spend(sum(len(r.outputs) for r in left))
+    evaluator.budget.spend(sum(len(r.outputs) for r in left))
     ours = {o.name.lower() for r in left for o in r.outputs if o.name != "*"}
     return [o.name for r in right for o in r.outputs if o.name.lower() in ours]
 
 
 def _merge(
-    queries: Queries, name: str, left: Sequence[Relation], right: Sequence[Relation], scope: Scope, *, filters: bool
+    evaluator: Evaluator, name: str, left: Sequence[Relation], right: Sequence[Relation], scope: Scope, *, filters: bool
 ) -> None:
     """A column of USING is the same on both sides, so it comes from both; of a join that `filters`, from the left."""
     lower = name.lower()
@@ -191,7 +187,7 @@ def _merge(
     both = changed([ours, _of_one(right, name, lower)], "IDENTITY")
     scope.merged[lower] = ours if filters else both
     for base, column, _ in both:
-        queries.decisions[(base, column, "JOIN")] = None
+        evaluator.decisions[(base, column, "JOIN")] = None
 
 
 def _of_one(relations: Sequence[Relation], name: str, lower: str) -> Lineage:

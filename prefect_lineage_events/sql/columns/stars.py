@@ -6,20 +6,17 @@ COLUMNS(...) is the same with another way to choose. A star means the same in a 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlglot import exp
 
-from prefect_lineage_events.sql.columns import patterns, structs
+from prefect_lineage_events.sql.columns import patterns
+from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.expressions import Found, name_of
 from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, changed
-from prefect_lineage_events.sql.columns.scopes import Scope
+from prefect_lineage_events.sql.columns.scopes import Env, Scope
 from prefect_lineage_events.sql.columns.transformations import AGGREGATES_BY_NAME
 from prefect_lineage_events.sql.model import Transformation
-
-if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.queries import Queries, Task
-    from prefect_lineage_events.sql.columns.scopes import Env
 
 _COMPARED = (exp.Like, exp.ILike, exp.Glob, exp.SimilarTo)
 UNKNOWN = "which columns a * stands for is not known"
@@ -46,44 +43,46 @@ def is_star(node: exp.Expr) -> bool:
     return kind in _COMPARED and is_star(node.args["this"])
 
 
-def listed(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def listed(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """The columns that a star lists (`is_star`)."""
     kind, args = node.__class__, node.args
     if kind is exp.Star:
-        found = yield from _star(queries, node, scope.sources, scope.merged, scope, env=env)
+        found = yield from _star(evaluator, node, scope.sources, scope.merged, scope, env=env)
     elif kind is exp.Column:
-        found = yield from _qualified(queries, node, scope, env)
+        found = yield from _qualified(evaluator, node, scope, env)
     elif kind is exp.Columns:
-        found = yield from _columns(queries, args["this"], scope, env)
+        found = yield from _columns(evaluator, args["this"], scope, env)
     elif kind is exp.Apply:
-        found = yield from _applied(queries, node, scope, env)
+        found = yield from _applied(evaluator, node, scope, env)
     elif kind is exp.Dot:
         if _is_columns_of(node):
             qualified = exp.Column(this=exp.Star(), table=args["this"])
-            whole = yield from _qualified(queries, qualified, scope, env)
+            whole = yield from _qualified(evaluator, qualified, scope, env)
             found = _chosen(whole, _choice(args["expression"].expressions[0]))
         else:
-            row = yield structs.row_of(queries, args["this"], scope, env)
+            row = yield evaluator.row_of(args["this"], scope, env)
             found = Listed([_NOT_LISTED] if row is None else row.outputs())
     else:
-        whole = yield from listed(queries, args["this"], scope, env)
+        whole = yield from listed(evaluator, args["this"], scope, env)
         found = _chosen(whole, patterns.compared(node))
-    queries.budget.spend(len(found.outputs))
+    evaluator.budget.spend(len(found.outputs))
     return found
 
 
-def into(queries: Queries, found: Found, node: exp.Expr, how: Transformation, scope: Scope, *, env: Env | None) -> Task:
+def into(
+    evaluator: Evaluator, found: Found, node: exp.Expr, how: Transformation, scope: Scope, *, env: Env | None
+) -> Task:
     """Add the origins of all columns of a star inside an expression to `found`."""
     outputs: Sequence[Output]
     if node.__class__ is exp.Columns and scope.bound is not None and not node.args.get("unpack"):
         outputs = (scope.bound,)
     else:
-        outputs = (yield from listed(queries, node, scope, env)).outputs
+        outputs = (yield from listed(evaluator, node, scope, env)).outputs
         if node.__class__ is exp.Columns and not node.args.get("unpack"):
             scope.expands = scope.expands or node
     for output in outputs:
         if output.name == "*":
-            queries.unclear = queries.unclear or UNKNOWN
+            evaluator.unclear = evaluator.unclear or UNKNOWN
         else:
             found.update(dict.fromkeys(changed([output.lineage], how)))
 
@@ -99,7 +98,7 @@ def _is_columns_of(node: exp.Expr) -> bool:
     )
 
 
-def _qualified(queries: Queries, item: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _qualified(evaluator: Evaluator, item: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """`t.*`, or `s.*` where `s` is a struct."""
     args, rules = item.args, scope.rules
     names = [args[key] for key in ("catalog", "db", "table") if args.get(key) is not None]
@@ -109,19 +108,19 @@ def _qualified(queries: Queries, item: exp.Expr, scope: Scope, env: Env | None) 
         relation = around.sources.get(qualifier[-1]) if len(qualifier) == 1 else None
         relation = relation or around.dotted.get(qualifier)
         if relation is not None:
-            return (yield from _star(queries, args["this"], {qualifier[-1]: relation}, {}, scope, env=env))
+            return (yield from _star(evaluator, args["this"], {qualifier[-1]: relation}, {}, scope, env=env))
         around = around.parent
     parts = [name_of(n, rules) for n in names]
     row = scope.row(parts)
     if row is not None:
         fields = {qualifier[-1]: Relation(row.outputs())}
-        return (yield from _star(queries, args["this"], fields, {}, scope, env=env))
+        return (yield from _star(evaluator, args["this"], fields, {}, scope, env=env))
     struct = scope.qualified(parts) if len(parts) > 1 else scope.column(parts[0])
     return Listed([Output("*", tuple((base, f"{column}.*", how) for base, column, how in struct))])
 
 
 def _star(
-    queries: Queries,
+    evaluator: Evaluator,
     star: exp.Expr,
     sources: Mapping[str, Relation],
     merged: Mapping[str, Lineage],
@@ -133,7 +132,7 @@ def _star(
     args = star.args
     left_out, new_names = _left_out(args, scope), _renamed(args, scope)
     renamed = {old.lower(): new for old, new in new_names.items()}
-    replaced = yield from _replaced(queries, args, scope, env)
+    replaced = yield from _replaced(evaluator, args, scope, env)
     ilike = args.get("ilike")
     chooses = patterns.like(str(ilike.name), ignore_case=True) if isinstance(ilike, exp.Literal) else None
     hidden = {name for key, name in left_out if not key} | set(renamed) | set(replaced)
@@ -196,27 +195,27 @@ def _renamed(args: dict[str, Any], scope: Scope) -> dict[str, str]:
     return {name_of(o, scope.rules): name_of(i.args["alias"], scope.rules) for o, i in zip(old, items, strict=True)}
 
 
-def _replaced(queries: Queries, args: dict[str, Any], scope: Scope, env: Env | None) -> Task:
+def _replaced(evaluator: Evaluator, args: dict[str, Any], scope: Scope, env: Env | None) -> Task:
     """`REPLACE (a + 1 AS a)`: outputs by the lower-case names they stand for."""
     found: dict[str, Output] = {}
     for item in args.get("replace") or ():
         if isinstance(item, exp.Alias):
             name = name_of(item.args["alias"], scope.rules)
-            origins = yield from queries.value(item.args["this"], "IDENTITY", scope, env)
+            origins = yield from evaluator.value(item.args["this"], "IDENTITY", scope, env)
             found[name.lower()] = Output(name, tuple(origins))
     return found
 
 
-def _columns(queries: Queries, chosen: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _columns(evaluator: Evaluator, chosen: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """COLUMNS(...): of a star, of a regular expression, of names, of a lambda or a list comprehension over names."""
     if is_star(chosen):
-        return (yield from listed(queries, chosen, scope, env))
-    whole = yield from _star(queries, exp.Star(), scope.sources, scope.merged, scope, env=env)
+        return (yield from listed(evaluator, chosen, scope, env))
+    whole = yield from _star(evaluator, exp.Star(), scope.sources, scope.merged, scope, env=env)
     if _names_texts(chosen) and any((output.name or output.label) == "*" for output in whole.outputs):
         outputs = []
         for item in chosen.expressions:
             column = exp.Column(this=exp.Identifier(this=item.name, quoted=True))
-            origins = yield from queries.value(column, "IDENTITY", scope, env)
+            origins = yield from evaluator.value(column, "IDENTITY", scope, env)
             outputs.append(Output(item.name, tuple(origins)))
         return Listed(outputs)
     return _chosen(whole, _choice(chosen))
@@ -255,9 +254,9 @@ def _chosen(whole: Listed, chooses: patterns.Chooses) -> Listed:
     return Listed(outputs, whole.hidden)
 
 
-def _applied(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _applied(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """ClickHouse's `* APPLY(f)`: f of each (clickhouse.com/docs: SELECT, dynamic column selection)."""
-    inner = yield listed(queries, node.args["this"], scope, env)
+    inner = yield listed(evaluator, node.args["this"], scope, env)
     function = node.args.get("expression")
     text = function.name if isinstance(function, exp.Expr) else ""
     name = text.strip()

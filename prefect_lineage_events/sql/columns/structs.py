@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlglot import exp
 
 from prefect_lineage_events.sql.columns import constructors
+from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.expressions import Found, add, name_of, parts_of
 from prefect_lineage_events.sql.columns.paths import OPENING, json_path, opened
 from prefect_lineage_events.sql.columns.relations import Output, Relation, Row
-from prefect_lineage_events.sql.columns.scopes import Scope
+from prefect_lineage_events.sql.columns.scopes import Env, Scope
 from prefect_lineage_events.sql.columns.transformations import COMPOSED, LESS_BY_NAME, OPENING_BY_NAME
 from prefect_lineage_events.sql.model import Transformation
-
-if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.queries import Queries, Task
-    from prefect_lineage_events.sql.columns.scopes import Env
 
 _SAME = (exp.Paren, exp.Alias, exp.IgnoreNulls, exp.RespectNulls, exp.Limit, exp.Distinct, exp.ToMap)
 _AS_JSON = (exp.JSONFormat, exp.ToVariant, exp.ParseJSON, exp.FromJson)
@@ -40,36 +37,38 @@ _ROW_BY_NAME = frozenset({"row"})
 _GREATEST = (exp.Max, exp.Min)
 
 
-def row_of(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def row_of(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """The fields of an expression's value; None where it is no struct, or which one is not known."""
     if node.__class__ not in _READERS:
         return None
     key = (id(node), id(scope))
-    if key not in queries.rows or scope.bound is not None:
-        queries.budget.spend(1)
-        queries.rows[key] = (yield _READERS[node.__class__](queries, node, scope, env)), scope
-    return queries.rows[key][0]
+    if key not in evaluator.rows or scope.bound is not None:
+        evaluator.budget.spend(1)
+        evaluator.rows[key] = (yield _READERS[node.__class__](evaluator, node, scope, env)), scope
+    return evaluator.rows[key][0]
 
 
-def into(queries: Queries, found: Found, node: exp.Expr, how: Transformation, scope: Scope, *, env: Env | None) -> Task:
+def into(
+    evaluator: Evaluator, found: Found, node: exp.Expr, how: Transformation, scope: Scope, *, env: Env | None
+) -> Task:
     """Add the origins of a field that is taken out of a value to `found`; of all of the value, if that is not known."""
     value = COMPOSED[how]["TRANSFORMATION"]
     if node.__class__ is exp.Anonymous:
-        row = yield row_of(queries, node, scope, env)
-        output = yield called(queries, node, scope, env)
+        row = yield row_of(evaluator, node, scope, env)
+        output = yield called(evaluator, node, scope, env)
         if output is not None or row is not None:
             add(output.lineage if output is not None else row.everything(), value, found)
             return
         for argument in node.args.get("expressions") or ():
-            yield from queries.into(found, argument, value, scope, env)
+            yield from evaluator.into(found, argument, value, scope, env)
         return
-    output = yield _opened(queries, node, scope, env)
+    output = yield _opened(evaluator, node, scope, env)
     is_path = node.__class__ in (exp.Dot, exp.Bracket, exp.StructExtract)
     if output is not None:
         add(output.lineage, how if is_path else value, found)
         return
     if isinstance(node, _LESS):
-        row = yield row_of(queries, node, scope, env)
+        row = yield row_of(evaluator, node, scope, env)
         if row is not None:
             add(row.everything(), value, found)
             return
@@ -78,50 +77,50 @@ def into(queries: Queries, found: Found, node: exp.Expr, how: Transformation, sc
         for part in node.args.values():
             for item in part if part.__class__ is list else (part,):
                 if isinstance(item, exp.Expr):
-                    yield from queries.into(found, item, value, scope, env)
+                    yield from evaluator.into(found, item, value, scope, env)
         return
-    yield from queries.into(found, root, value, scope, env)
+    yield from evaluator.into(found, root, value, scope, env)
     while node is not root:
         for key, part in node.args.items():
             for item in () if key == "this" else part if part.__class__ is list else (part,):
                 if isinstance(item, exp.Expr) and not isinstance(item, (exp.Literal, exp.Identifier, exp.JSONPath)):
-                    yield from queries.into(found, item, value, scope, env)
+                    yield from evaluator.into(found, item, value, scope, env)
         node = node.args["this"]
 
 
-def _opened(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _opened(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """The field at the end of a node that opens a value."""
     root, path = opened(node)
     if not path:
         return None
-    row = yield row_of(queries, root, scope, env)
+    row = yield row_of(evaluator, root, scope, env)
     return None if row is None else row.at(path)
 
 
 # --- how the rows of each kind of node come about
 
 
-def _open(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
-    output = yield _opened(queries, node, scope, env)
+def _open(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    output = yield _opened(evaluator, node, scope, env)
     return None if output is None else output.row
 
 
-def _same(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _same(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     inner = node.args.get("this")
     if inner is None:
         inner = next(iter(node.args.get("expressions") or ()), None)
-    return (yield row_of(queries, inner, scope, env)) if isinstance(inner, exp.Expr) else None
+    return (yield row_of(evaluator, inner, scope, env)) if isinstance(inner, exp.Expr) else None
 
 
 def _changed(how: Transformation, arrays: int = 0, ordered: bool = False) -> _Reader:
     """A node that hands on the row of its first argument; what its further arguments hold chooses the row."""
 
-    def read(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    def read(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
         first, *others = _arguments(node)
-        row = yield row_of(queries, first, scope, env)
+        row = yield row_of(evaluator, first, scope, env)
         if row is None:
             return None
-        decides = yield from _deciding(queries, others, "SORT", scope, env)
+        decides = yield from _deciding(evaluator, others, "SORT", scope, env)
         return row.through(how, decides, arrays=arrays, ordered=ordered)
 
     return read
@@ -135,49 +134,49 @@ def _arguments(node: exp.Expr) -> list[exp.Expr]:
     return [args["this"], *([rest] if isinstance(rest, exp.Expr) else ())]
 
 
-def _deciding(queries: Queries, nodes: Iterable[Any], how: Transformation, scope: Scope, env: Env | None) -> Task:
+def _deciding(evaluator: Evaluator, nodes: Iterable[Any], how: Transformation, scope: Scope, env: Env | None) -> Task:
     found: dict[Any, None] = {}
     for node in nodes:
         if isinstance(node, exp.Expr):
-            yield from queries.into(found, node, how, scope, env)
+            yield from evaluator.into(found, node, how, scope, env)
     return tuple(found)
 
 
 def _beside(how: Transformation, *keys: str) -> _Reader:
     """A node that hands on the row of `this`; what stands under `keys` decides over it."""
 
-    def read(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
-        row = yield row_of(queries, node.args["this"], scope, env)
+    def read(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+        row = yield row_of(evaluator, node.args["this"], scope, env)
         if row is None:
             return None
         parts = [node.args.get(key) for key in keys]
         nodes = [n for part in parts for n in (part if part.__class__ is list else (part,))]
-        return row.through("IDENTITY", (yield from _deciding(queries, nodes, how, scope, env)))
+        return row.through("IDENTITY", (yield from _deciding(evaluator, nodes, how, scope, env)))
 
     return read
 
 
-def _column(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _column(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     if node.args["this"].__class__ is exp.Identifier:
         return scope.row(parts_of(node, scope.rules))
     if node.args["this"].__class__ is exp.Star:
-        return (yield constructors.whole(queries, node, scope, env))
+        return (yield constructors.whole(evaluator, node, scope, env))
     return None
 
 
-def _array(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _array(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     items = node.args.get("expressions") or ()
-    row = yield _either(queries, items, scope, env)
+    row = yield _either(evaluator, items, scope, env)
     return None if row is None else row.through("IDENTITY", arrays=1)
 
 
-def _either(queries: Queries, nodes: Sequence[exp.Expr], scope: Scope, env: Env | None) -> Task:
+def _either(evaluator: Evaluator, nodes: Sequence[exp.Expr], scope: Scope, env: Env | None) -> Task:
     """The row of a value that is one of several: each field is that of any."""
     rows: list[Row] = []
     for node in nodes:
         if isinstance(node, exp.Null):
             continue
-        row = yield row_of(queries, node, scope, env)
+        row = yield row_of(evaluator, node, scope, env)
         if row is None or (rows and rows[0].arrays != row.arrays):
             return None
         rows.append(row)
@@ -193,7 +192,7 @@ def _either(queries: Queries, nodes: Sequence[exp.Expr], scope: Scope, env: Env 
     return Row(Relation(merged), rows[0].arrays)
 
 
-def _choice(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _choice(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """COALESCE, CASE and IF of rows; the conditions decide."""
     args, decide = node.args, []
     if node.__class__ is exp.Coalesce:
@@ -204,15 +203,15 @@ def _choice(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> 
         branches = args.get("ifs") or ()
         decide = [args.get("this"), *(b.args["this"] for b in branches)]
         values = [*(b.args.get("true") for b in branches), args.get("default")]
-    row = yield _either(queries, [v for v in values if isinstance(v, exp.Expr)], scope, env)
+    row = yield _either(evaluator, [v for v in values if isinstance(v, exp.Expr)], scope, env)
     if row is None:
         return None
-    return row.through("TRANSFORMATION", (yield from _deciding(queries, decide, "CONDITIONAL", scope, env)))
+    return row.through("TRANSFORMATION", (yield from _deciding(evaluator, decide, "CONDITIONAL", scope, env)))
 
 
-def _query(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _query(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """A query as a value: a struct by its SELECT AS STRUCT, else that of its one column."""
-    relation = yield from queries.nested(node, scope, env)
+    relation = yield from evaluator.nested(node, scope, env)
     inner: Any = node
     while inner.__class__ is exp.Subquery:
         inner = inner.args["this"]
@@ -221,9 +220,9 @@ def _query(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> T
     return relation.outputs[0].row if len(relation.outputs) == 1 else None
 
 
-def _cast(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _cast(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """A cast to JSON, or to a struct whose type names its fields."""
-    row = yield row_of(queries, node.args["this"], scope, env)
+    row = yield row_of(evaluator, node.args["this"], scope, env)
     to = node.args.get("to")
     if row is None or not isinstance(to, exp.DataType):
         return None
@@ -235,19 +234,19 @@ def _cast(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Ta
     return Row(row.fields.renamed(names), row.arrays, COMPOSED["TRANSFORMATION"][row.how], row.decides, row.ordered)
 
 
-def _call(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _call(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """A function that sqlglot does not know, by its name."""
     name = str(node.args["this"]).lower()
     reader = _BY_NAME.get(name)
-    return (yield reader(queries, node, scope, env)) if reader is not None else None
+    return (yield reader(evaluator, node, scope, env)) if reader is not None else None
 
 
-def _extracted(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
-    output = yield called(queries, node, scope, env)
+def _extracted(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    output = yield called(evaluator, node, scope, env)
     return None if output is None else output.row
 
 
-def called(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def called(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """The field that a function takes out of its first argument: `tupleElement(x, 1)`."""
     first, *keys = node.args.get("expressions") or (node,)
     if (
@@ -256,17 +255,17 @@ def called(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> T
         or not all(isinstance(k, exp.Literal) for k in keys)
     ):
         return None
-    row = yield row_of(queries, first, scope, env)
+    row = yield row_of(evaluator, first, scope, env)
     steps = [s for k in keys for s in (json_path(k) or ())]
     shift = 1 if str(node.args["this"]).lower() == "tupleelement" else 0
     return None if row is None else row.at([s - shift if isinstance(s, int) else s for s in steps])
 
 
-def _less(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _less(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """A JSON object without the named fields, or with none but them: `OBJECT_DELETE(x, 'a')`, `to_jsonb(t) - 'a'`."""
     first, *named = _arguments(node)
     keys = [k for n in named for k in (n.expressions if isinstance(n, exp.Array) else (n,))]
-    row = yield row_of(queries, first, scope, env)
+    row = yield row_of(evaluator, first, scope, env)
     if row is None or not keys or not all(isinstance(k, exp.Literal) and k.is_string for k in keys):
         return None
     names = {k.name.strip("{}").lower() for k in keys}
@@ -275,9 +274,9 @@ def _less(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Ta
     return Row(Relation(kept, hidden=frozenset() if picks else frozenset(names)))
 
 
-def _unnested(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def _unnested(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """The struct that each row of an UNNEST or EXPLODE has; of a struct itself, it makes columns (`spread`)."""
-    row = yield row_of(queries, _input(node), scope, env)
+    row = yield row_of(evaluator, _input(node), scope, env)
     return row.through("TRANSFORMATION", arrays=-1) if row is not None else None
 
 
@@ -288,20 +287,20 @@ def _input(node: exp.Expr) -> exp.Expr:
     return inner if isinstance(inner, exp.Expr) else argument
 
 
-def spread(queries: Queries, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+def spread(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """The row whose fields are columns of the query: of `unnest(s)` (DuckDB), `inline(a)` (Spark), `untuple(t)`."""
     arrays = _SPREADS.get(node.__class__)
     if node.__class__ is exp.Anonymous and str(node.args["this"]).lower() == "untuple":
         arrays = 0
     if arrays is None:
         return None
-    row = yield row_of(queries, _input(node), scope, env)
+    row = yield row_of(evaluator, _input(node), scope, env)
     return row.through("TRANSFORMATION", arrays=-arrays) if row is not None and row.arrays == arrays else None
 
 
 _SPREADS: dict[type[exp.Expr], int] = {exp.Explode: 0, exp.Inline: 1}
 _LESS = (exp.Sub, exp.JSONBDeleteAtPath)
-_Reader = Callable[["Queries", exp.Expr, Scope, "Env | None"], "Task"]
+_Reader = Callable[[Evaluator, exp.Expr, Scope, Env | None], Task]
 _BY_NAME: dict[str, _Reader] = {
     **dict.fromkeys(_AS_JSON_BY_NAME, _changed("TRANSFORMATION")),
     **dict.fromkeys(_ONE_OF_ALL_BY_NAME, _changed("AGGREGATION")),

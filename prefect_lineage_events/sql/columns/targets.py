@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlglot import exp
 
+from prefect_lineage_events.sql.columns.evaluator import Evaluator
 from prefect_lineage_events.sql.columns.expressions import name_of
 from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, TableRelation
 from prefect_lineage_events.sql.columns.rules import ColumnRules
 from prefect_lineage_events.sql.columns.scopes import Scope
 from prefect_lineage_events.sql.model import TableRef
-
-if TYPE_CHECKING:
-    from prefect_lineage_events.sql.columns.queries import Queries
 
 
 def own_names(outputs: Sequence[Output]) -> list[str]:
@@ -52,12 +50,12 @@ def positions(outputs: Sequence[Output], columns: Sequence[str] = ()) -> list[in
 UNKNOWN = 1 << 30
 
 
-def insert_columns(queries: Queries, ref: TableRef, args: dict[str, Any]) -> list[str]:
+def insert_columns(evaluator: Evaluator, ref: TableRef, args: dict[str, Any]) -> list[str]:
     """A target's columns by its schema, as an INSERT without a list fills them.
 
     Static partitions (Hive's `PARTITION (day = '...')`) are no part of the query, dynamic ones come last.
     """
-    known = queries.base(ref).columns
+    known = evaluator.base(ref).columns
     if known is None:
         return []
     table = args.get("this")
@@ -69,13 +67,13 @@ def insert_columns(queries: Queries, ref: TableRef, args: dict[str, Any]) -> lis
     return [c for c in kept if c.lower() not in dynamic] + [c for c in kept if c.lower() in dynamic]
 
 
-def target_of(queries: Queries, node: Any) -> tuple[TableRef | None, list[str]]:
+def target_of(evaluator: Evaluator, node: Any) -> tuple[TableRef | None, list[str]]:
     """A table to write into, and the columns listed behind it."""
     listed: list[str] = []
     if isinstance(node, exp.Schema):
-        listed = [column_name(c, queries.rules) for c in node.args.get("expressions") or ()]
+        listed = [column_name(c, evaluator.rules) for c in node.args.get("expressions") or ()]
         node = node.args.get("this")
-    return (queries.resolve(node) if isinstance(node, exp.Table) else None), listed
+    return (evaluator.resolve(node) if isinstance(node, exp.Table) else None), listed
 
 
 def column_name(node: exp.Expr, rules: ColumnRules) -> str:

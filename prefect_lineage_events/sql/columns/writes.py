@@ -8,7 +8,8 @@ from sqlglot import exp
 
 from prefect_lineage_events.sql.columns import projections, sources
 from prefect_lineage_events.sql.columns.assignments import Branch, assign, on_conflict
-from prefect_lineage_events.sql.columns.queries import Queries, Task
+from prefect_lineage_events.sql.columns.evaluator import Task
+from prefect_lineage_events.sql.columns.queries import Queries
 from prefect_lineage_events.sql.columns.relations import NOTHING, PROGRAM, Output, Relation, TableRelation
 from prefect_lineage_events.sql.columns.scopes import Env, Scope
 from prefect_lineage_events.sql.columns.targets import (
