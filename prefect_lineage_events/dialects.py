@@ -146,6 +146,11 @@ class Dialect:
     constants: frozenset[str] = frozenset()
 
     @property
+    def batch_lines(self) -> bool:
+        """Whether lines of GO or `/` cut a script."""
+        return self.is_tsql or self.is_plsql
+
+    @property
     def depth(self) -> int:
         """The number of parts of a dataset's full name: an embedded store's database is its file."""
         return self.levels - self.embedded

@@ -34,8 +34,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.attach import Attached
-from prefect_lineage_events.sql.lexer import BATCHED
 from prefect_lineage_events.sql.model import Statement, TableRef
 from prefect_lineage_events.sql.search_path import SearchPath
 
@@ -146,5 +146,5 @@ class Context:
     @property
     def select_into_makes_a_table(self) -> bool:
         """Whether `SELECT ... INTO x` makes a table; in PL/pgSQL it sets a variable (postgresql.org: plpgsql)."""
-        may = not self.in_routine or self.dialect in BATCHED
+        may = not self.in_routine or dialect_of(self.dialect).is_tsql
         return may and self.dialect in _SELECT_INTO_MAKES_A_TABLE

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.naming import fold, kept
 from prefect_lineage_events.sql.context import Context
-from prefect_lineage_events.sql.lexer import BATCHED
 
 LOCAL_PARTS = 3  # of a name in T-SQL: a fourth is a linked server (learn.microsoft.com: four-part names)
 
@@ -34,7 +33,7 @@ def complete(parts: Sequence[str], context: Context, *, as_spelled: bool = False
     if "" in parts:
         if context.dialect == "snowflake":
             schema = dialect.default_schema
-        elif context.dialect in BATCHED:
+        elif dialect_of(context.dialect).is_tsql:
             schema = dialect.default_schema if len(parts) > LOCAL_PARTS else schema
         elif dialect.levels < 3:
             schema = ""
@@ -48,12 +47,12 @@ def complete(parts: Sequence[str], context: Context, *, as_spelled: bool = False
 
 def leaves_out_database(parts: Sequence[str], dialect: str) -> bool:
     """Is it a table of a linked server in the database that only the server knows, as in `srv...t`?"""
-    return dialect in BATCHED and len(parts) > LOCAL_PARTS and bool(parts[0]) and not parts[1]
+    return dialect_of(dialect).is_tsql and len(parts) > LOCAL_PARTS and bool(parts[0]) and not parts[1]
 
 
 def leaves_out_schema(parts: Sequence[str], dialect: str) -> bool:
     """The same of the schema alone, `srv.db..t`: nearly always `dbo`."""
-    return dialect in BATCHED and len(parts) > LOCAL_PARTS and bool(parts[0]) and not parts[2]
+    return dialect_of(dialect).is_tsql and len(parts) > LOCAL_PARTS and bool(parts[0]) and not parts[2]
 
 
 def split_identifier(text: str, dialect: str) -> tuple[str, ...]:

@@ -15,18 +15,9 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 from sqlglot.tokens import Tokenizer
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.chunks import CHUNK, chunks
 from prefect_lineage_events.sql.packed_tokens import MAX_OBJECTS, PackedTokens, Tokens
-
-# Dialects whose procedure bodies run to the end of the batch, and whose scripts are cut by lines of `GO`
-# (https://learn.microsoft.com/sql/t-sql/language-elements/sql-server-utilities-statements-go).
-BATCHED = frozenset({"tsql", "fabric"})
-# Dialects whose declarations stand before BEGIN, each with its own `;`, and whose scripts are cut by lines of `/`.
-PL_SQL = frozenset({"oracle"})
-# Dialects whose client reads `\commands` and the rows after COPY ... FROM STDIN.
-PSQL = frozenset({"", "postgres", "redshift", "materialize", "risingwave"})
-# Dialects in which `@name/path` is a stage (https://docs.snowflake.com/en/user-guide/querying-stage).
-STAGED = frozenset({"snowflake"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +82,7 @@ def _tokens(text: str, dialect: str) -> list[Token] | None:
         return None
     finally:
         tokenizer._core.reset()
-    return _with_temporary_names(tokens, text) if dialect in BATCHED and "#" in text else tokens
+    return _with_temporary_names(tokens, text) if dialect_of(dialect).is_tsql and "#" in text else tokens
 
 
 def _with_temporary_names(tokens: list[Token], text: str) -> list[Token]:

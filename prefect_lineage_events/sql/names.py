@@ -21,7 +21,6 @@ from prefect_lineage_events.sql.identifiers import (
     leaves_out_schema,
     split_identifier,
 )
-from prefect_lineage_events.sql.lexer import PL_SQL
 from prefect_lineage_events.sql.locations import ADDRESS, clean_location
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.search_path import GUESSED
@@ -124,7 +123,7 @@ def is_value(parts: Sequence[Part], dialect: str) -> bool:
 
 def is_substituted(parts: Sequence[Part], dialect: str) -> bool:
     """Is a variable of the client in the name (docs.oracle.com: SQL*Plus, substitution variables)?"""
-    return dialect in PL_SQL and any("&" in text for text, _ in parts)
+    return dialect_of(dialect).is_plsql and any("&" in text for text, _ in parts)
 
 
 def table_of(parts: Sequence[Part], context: Context) -> TableRef:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from prefect_lineage_events.sql.lexer import BATCHED, word_set
+from prefect_lineage_events.dialects import dialect_of
+from prefect_lineage_events.sql.lexer import word_set
 from prefect_lineage_events.sql.redaction.hidden_words import ENDS, Hidden, after_name, closing, end_of_word
 from prefect_lineage_events.sql.redaction.value_words import (
     CASTS,
@@ -118,7 +119,7 @@ def hide_secrets(words: list[str], spaced: list[bool], dialect: str) -> tuple[li
     `spaced[i]` says whether a blank stands before word i.
     """
     first = words[0].upper()
-    is_query = first in _PARSED and first != "DELETE" and dialect not in BATCHED
+    is_query = first in _PARSED and first != "DELETE" and not dialect_of(dialect).is_tsql
     if is_query and ":" not in words and CASTS.isdisjoint(words) and ("=" not in words or not _may_have_options(words)):
         return words, spaced
     upper = [word.upper() for word in words]
@@ -153,7 +154,7 @@ def hide_secrets(words: list[str], spaced: list[bool], dialect: str) -> tuple[li
             hidden.hide(value + (upper[value : value + 1] == ["="]), len(upper))
     elif upper[0] == "ATTACH" and "(" in upper:
         hidden.hide(upper.index("(") + 1, closing(upper, upper.index("(")))
-    hide_call_arguments(upper, hidden, anywhere=dialect in BATCHED)
+    hide_call_arguments(upper, hidden, anywhere=dialect_of(dialect).is_tsql)
     hide_rest(upper, hidden)
     hide_type_parameters(upper, hidden)
     hide_option_words(upper, hidden)
@@ -194,7 +195,7 @@ def _first_word(
 
     https://learn.microsoft.com/sql/t-sql/language-elements/execute-transact-sql
     """
-    if dialect in BATCHED and _is_procedure(upper):
+    if dialect_of(dialect).is_tsql and _is_procedure(upper):
         end = after_name(upper, 0)
         return [*words[:end], *["?"] * (end < len(words))], [*spaced[:end], *[True] * (end < len(words))]
     if len(words) == 1 or not _OWN_WORD.match(words[0]):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from prefect_lineage_events.sql.lexer import STAGED, word_set
+from prefect_lineage_events.dialects import dialect_of
+from prefect_lineage_events.sql.lexer import word_set
 from prefect_lineage_events.sql.redaction.literals import NO_DATASETS, NamedDatasets, identifier, stage
 from prefect_lineage_events.sql.redaction.secrets import hide_secrets
 
@@ -72,7 +73,7 @@ def _words(
             if kind in LITERALS or kind is TokenType.PLACEHOLDER:
                 if not gap and words and _is_numbered(words[-1], kind):
                     # $1 and ?1 are binds, but $1 is a column of a staged file where there are stages
-                    is_bind = words.pop() == "?" or dialect not in STAGED
+                    is_bind = words.pop() == "?" or not dialect_of(dialect).stages
                     gap = spaced.pop()
                     word = "?" if is_bind else f"${word}"
                 else:
@@ -85,7 +86,7 @@ def _words(
                     gap = _take_sign(words, spaced, gap)
             elif kind is TokenType.HINT:
                 continue
-            elif word == "@" and dialect in STAGED:
+            elif word == "@" and dialect_of(dialect).stages:
                 word = stage(text, start)
                 end = start + len(word) - 1
         elif " " in word:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from prefect_lineage_events.sql.lexer import BATCHED, PL_SQL, PSQL
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.scanner import Scanner
 from prefect_lineage_events.sql.windowed import replaced
 
@@ -27,7 +27,7 @@ _NO_OPENING_NEEDED = frozenset({"IF", "LOOP", "WHILE", "FOR", "REPEAT"})
 
 def without_client_lines(text: str, dialect: str) -> str:
     """The text without psql's commands, which the client reads itself."""
-    if "\\" not in text or dialect not in PSQL:
+    if "\\" not in text or not dialect_of(dialect).is_psql:
         return text
     return replaced(_META_COMMAND, "", replaced(_CLIENT_COPY, r"\1\2;", text))
 
@@ -52,7 +52,7 @@ def cut_characters(text: str, dialect: str) -> list[str]:
 
 def may_have_cuts(text: str, dialect: str) -> bool:
     """False for what is one statement at a glance, so that its tokens need no look."""
-    return ";" in text or ("\n" in text and (dialect in BATCHED or dialect in PL_SQL))
+    return ";" in text or ("\n" in text and dialect_of(dialect).batch_lines)
 
 
 def cut_tokens(tokens: Sequence[Token], dialect: str) -> Iterator[tuple[int, int]]:
@@ -67,7 +67,7 @@ def cut_tokens(tokens: Sequence[Token], dialect: str) -> Iterator[tuple[int, int
 
 
 def _separators(tokens: Sequence[Token], dialect: str) -> Iterator[int]:
-    has_batches = dialect in BATCHED or dialect in PL_SQL
+    has_batches = dialect_of(dialect).batch_lines
     at_head = True
     body: _Body | None = None
     for i, token in enumerate(tokens):
@@ -78,7 +78,7 @@ def _separators(tokens: Sequence[Token], dialect: str) -> Iterator[int]:
             body.see(tokens, i)
         is_batch_line = has_batches and token.text in _BATCH_MARKS and _stands_alone(tokens, i)
         is_end = token.token_type is TokenType.SEMICOLON and (body is None or body.is_complete)
-        if is_batch_line or (is_end and not (dialect in BATCHED and _stands_between_texts(tokens, i))):
+        if is_batch_line or (is_end and not (dialect_of(dialect).is_tsql and _stands_between_texts(tokens, i))):
             yield i
             at_head = True
             if is_batch_line and i + 1 < len(tokens) and tokens[i + 1].line == token.line:
@@ -93,8 +93,8 @@ class _Body:
     """
 
     def __init__(self, dialect: str, is_package: bool) -> None:
-        self._to_batch_end = dialect in BATCHED
-        self._has_declarations = dialect in PL_SQL and not is_package
+        self._to_batch_end = dialect_of(dialect).is_tsql
+        self._has_declarations = dialect_of(dialect).is_plsql and not is_package
         self._declares = False
         self._depth = int(is_package)
         self._previous = ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from prefect_lineage_events.sql.lexer import BATCHED
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.model import Effect, TableKind, TableRef
 from prefect_lineage_events.sql.tables import containers, defined_functions, renames
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
@@ -101,7 +101,7 @@ def _names(words: Words, at: int, builder: StatementBuilder, kind: TableKind = "
 def alter(words: Words, builder: StatementBuilder) -> Definition:
     """`ALTER TABLE t ...`; renames, swaps and moves of data name a second table. A view may get a new query."""
     thing, at = thing_of(words)
-    if thing == "SCHEMA" and builder.context.dialect in BATCHED:
+    if thing == "SCHEMA" and dialect_of(builder.context.dialect).is_tsql:
         renames.transfer(words, at + 1, builder)
     if thing in CONTAINERS:
         containers.altered(words, at + 1, builder)

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from sqlglot import exp
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.context import Context
-from prefect_lineage_events.sql.lexer import BATCHED
 from prefect_lineage_events.sql.tables import alter_drop, copy, create, execute, renames, use_set
 from prefect_lineage_events.sql.tables.arguments import arguments_at
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
@@ -146,7 +146,7 @@ class StatementReader:
     def _recover(self, builder: StatementBuilder, words: Words, start: int, end: int) -> None:
         """Read words without a tree; SELECT INTO makes a table in dialects where it does so."""
         reason, builder.reason = builder.reason or "it does not parse", ""
-        if self.context.dialect in BATCHED and words.word(start) == "INSERT":
+        if dialect_of(self.context.dialect).is_tsql and words.word(start) == "INSERT":
             end = self._rows_executed(builder, words, start, end)
         recover(words, start, end, builder, makes_tables=self.context.select_into_makes_a_table)
         if builder.effect is None:
@@ -242,7 +242,7 @@ class StatementReader:
             return builder
         names = parameters(words, definition.name_end, self.context.dialect)
         builder.body = self._nested.routine_body(body, names)
-        gone = TRANSITION_TABLES if definition.thing == "TRIGGER" and self.context.dialect in BATCHED else ()
+        gone = TRANSITION_TABLES if definition.thing == "TRIGGER" and dialect_of(self.context.dialect).is_tsql else ()
         for statement in builder.body:
             builder.inputs.update(
                 (t, None) for t in statement.inputs if not (t.temporary or (t.parts and t.parts[-1] in gone))
@@ -261,7 +261,7 @@ class StatementReader:
 
     def execute(self, words: Words, builder: StatementBuilder) -> list[StatementBuilder]:
         """EXECUTE IMMEDIATE 'text', EXEC ('text'), EXECUTE of a prepared statement; a procedure is a call."""
-        if self.context.dialect in BATCHED and renames.by_procedure(words, builder):
+        if dialect_of(self.context.dialect).is_tsql and renames.by_procedure(words, builder):
             return [builder]
         found = execute.executed(words, self.context)
         if found.text:

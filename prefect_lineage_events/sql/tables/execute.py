@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.context import Context
-from prefect_lineage_events.sql.lexer import BATCHED
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.recovery_names import read_parts
 from prefect_lineage_events.sql.words import Kind, Words
@@ -37,7 +37,7 @@ def executed(words: Words, context: Context, at: int = 1) -> Executed:
     at += is_immediate
     while words.word(at) == "(":
         at += 1
-    if context.dialect in BATCHED and words.kind(at) != Kind.STRING:
+    if dialect_of(context.dialect).is_tsql and words.kind(at) != Kind.STRING:
         return _procedure(words, at)
     if words.word(at) == "FORMAT" and words.word(at + 1) == "(":  # postgresql.org: format()
         is_plain = words.kind(at + 2) == Kind.STRING and words.word(at + 3) == ")" and "%" not in words.texts[at + 2]

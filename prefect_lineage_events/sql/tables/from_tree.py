@@ -12,7 +12,7 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.expressions import Expr
 
-from prefect_lineage_events.sql.lexer import BATCHED
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.model import Effect, TableRef
 from prefect_lineage_events.sql.names import MOVES, location_of, named_by, table_of, variable_of
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
@@ -206,7 +206,11 @@ class _Walk(Nodes):
     def _write(self, node: Expr | None, effect: Effect, temporary: bool = False) -> TableRef | None:
         table_node = node.this if isinstance(node, exp.Schema) else node
         self._effect(effect)
-        if isinstance(node, exp.Schema) and self.context.dialect in BATCHED and node.this.name.lower() in ROWSETS:
+        if (
+            isinstance(node, exp.Schema)
+            and dialect_of(self.context.dialect).is_tsql
+            and node.this.name.lower() in ROWSETS
+        ):
             self.targets.add(id(node.this))  # INSERT OPENQUERY(server, 'query')
             return self.builder.write(self.rowset(node.this.name.lower(), node.expressions))
         if isinstance(table_node, exp.Table):
@@ -236,7 +240,7 @@ class _Walk(Nodes):
         variables."""
         returning = node.args.get("returning")
         into = returning.args.get("into") if returning is not None else None
-        if into is None or into is False or self.context.dialect not in BATCHED:
+        if into is None or into is False or not dialect_of(self.context.dialect).is_tsql:
             return
         if isinstance(into, exp.Table):
             self._write(into, "append")

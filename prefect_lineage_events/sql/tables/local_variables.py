@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.context import Context
-from prefect_lineage_events.sql.lexer import BATCHED, PL_SQL
 from prefect_lineage_events.sql.tables.create import skip_existence
 from prefect_lineage_events.sql.tables.recovery_names import read_parts
 from prefect_lineage_events.sql.tables.scripting_blocks import heads
 from prefect_lineage_events.sql.words import NO_DATA, PARSED, Words
 
-_MARKED = BATCHED | {"snowflake"}
 _LOOPS = frozenset({"FOR", "FORALL", "FOREACH"})
 _NO_VARIABLE = frozenset({"CURSOR", "TYPE", "SUBTYPE", "FUNCTION", "PROCEDURE", "PRAGMA", "GLOBAL", "LOCAL"})
 _MODES = frozenset({"IN", "OUT", "INOUT", "VARIADIC"})
@@ -25,7 +24,7 @@ _MODES = frozenset({"IN", "OUT", "INOUT", "VARIADIC"})
 
 def declared_in(words: Words, context: Context) -> frozenset[str]:
     """The variables that a part of a block declares or runs over, in lower case."""
-    if context.dialect in _MARKED:
+    if dialect_of(context.dialect).marked_variables:
         return frozenset()
     names: set[str] = set()
     at = 0
@@ -34,7 +33,7 @@ def declared_in(words: Words, context: Context) -> frozenset[str]:
             names.add(words.texts[begin + 1].lower())
     if words.word(at) == "DECLARE":
         names.update(_listed(words, at + 1))
-    elif (context.in_routine or context.dialect in PL_SQL) and _is_declaration(words, at):
+    elif (context.in_routine or dialect_of(context.dialect).is_plsql) and _is_declaration(words, at):
         names.add(words.texts[at].lower())
     return frozenset(names)
 
@@ -42,7 +41,7 @@ def declared_in(words: Words, context: Context) -> frozenset[str]:
 def parameters(words: Words, at: int, dialect: str) -> frozenset[str]:
     """The parameters of the routine whose name stands at `at`, in lower case."""
     opening = read_parts(words, skip_existence(words, at), dialect)[1]
-    if dialect in _MARKED or words.word(opening) != "(":
+    if dialect_of(dialect).marked_variables or words.word(opening) != "(":
         return frozenset()
     names: set[str] = set()
     for start, end in words.items(opening):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from prefect_lineage_events.sql.lexer import BATCHED
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.names import (
     FILE_READERS,
     MOVES,
@@ -201,7 +201,7 @@ class _Scan(Changes):
             literals = [i for i in range(place, words.close(end)) if words.kind(i) == Kind.STRING]
             for literal in literals if words.word(end + 1) == "[" else literals[:1]:
                 self.builder.read(location_of(words.texts[literal], self.builder.context))
-        elif name in ROWSETS and self.dialect in BATCHED:
+        elif name in ROWSETS and dialect_of(self.dialect).is_tsql:
             self.rowset(name, end, self.builder.read)
         elif name in NAMING_FUNCTIONS.get(self.dialect, ()):
             start = end + 1 + (name == "changetable" and words.word(end + 1) in ("CHANGES", "VERSION"))
@@ -216,7 +216,7 @@ class _Scan(Changes):
             self.builder.read(named.table)
         elif name == "semantic_view":  # docs.snowflake.com/en/sql-reference/constructs/semantic_view
             self.builder.read(read_name(words, end + 1, self.builder.context).table)
-        elif not (is_generator(name) or (name == "predict" and len(parts) == 1 and self.dialect in BATCHED)):
+        elif not (is_generator(name) or (name == "predict" and len(parts) == 1 and dialect_of(self.dialect).is_tsql)):
             self.builder.doubt("partial", UNKNOWN_FUNCTION)
         return end
 
@@ -266,7 +266,12 @@ class _Scan(Changes):
             frame.expects = True
         elif word == "TABLE" and frame.function and words.word(at + 1) == "(":
             self._argument(at + 2, words.close(at + 1))
-        elif word == "DATA" and frame.function == "PREDICT" and words.word(at + 1) == "=" and self.dialect in BATCHED:
+        elif (
+            word == "DATA"
+            and frame.function == "PREDICT"
+            and words.word(at + 1) == "="
+            and dialect_of(self.dialect).is_tsql
+        ):
             frame.expects = True  # PREDICT(MODEL = @m, DATA = dbo.t AS d)
             return at + 2, False
         elif word == "RETURNING":
@@ -280,7 +285,9 @@ class _Scan(Changes):
             frame.expects, frame.lists, frame.using = True, frame.verb != "MERGE", False
         elif word == "USING" and words.is_name(at + 1):
             self._ends_list(frame)  # clickhouse.com: JOIN ... USING a, b lists columns
-        elif word == "INTO" and (words.follows(at - 2, "LOG", "ERRORS") or (frame.verb and self.dialect in BATCHED)):
+        elif word == "INTO" and (
+            words.follows(at - 2, "LOG", "ERRORS") or (frame.verb and dialect_of(self.dialect).is_tsql)
+        ):
             return self.output_into(at + 1), False
         elif word == "INTO" and frame.selects:
             return self.select_into(at + 1), False

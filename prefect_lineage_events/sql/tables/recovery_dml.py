@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prefect_lineage_events.sql.lexer import BATCHED
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.model import Effect, TableRef
 from prefect_lineage_events.sql.names import FILE_READERS, MOVES, location_of, location_position, named_by
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
@@ -261,7 +261,7 @@ class Changes:
             self.builder.doubt("partial", "which table is changed through a query is not clear")
 
     def _is_rowset(self, named: Named) -> bool:
-        return self.dialect in BATCHED and named.bare in ROWSETS and self.words.word(named.end) == "("
+        return dialect_of(self.dialect).is_tsql and named.bare in ROWSETS and self.words.word(named.end) == "("
 
     def rowset(self, name: str, opening: int, note: Callable[[TableRef], object]) -> int:
         """Note the tables of a rowset function of T-SQL, read or changed; returns where it ends."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.context import Context
-from prefect_lineage_events.sql.lexer import BATCHED
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.names import (
     HIDDEN,
@@ -86,7 +86,7 @@ def read_parts(words: Words, at: int, dialect: str) -> tuple[list[Part], int]:
             at += 1
             continue
         if not words.is_name(at):
-            begins = dialect in BATCHED and words.word(at + 1) == "."  # ..table
+            begins = dialect_of(dialect).is_tsql and words.word(at + 1) == "."  # ..table
             if words.word(at) == "." and (parts or begins):  # db..table
                 parts.append(("", False))
                 at += 1
@@ -135,7 +135,7 @@ _JOINTS = {"bigquery": ("-", re.compile(r"\b[\w$-]+")), "oracle": ("@", re.compi
 
 def _read_stage(words: Words, at: int, context: Context) -> Named:
     """`@db.sch.stage/dir/file.csv`: as far as no blank, comma or parenthesis comes."""
-    if context.dialect in BATCHED and words.is_name(at + 1):
+    if dialect_of(context.dialect).is_tsql and words.is_name(at + 1):
         return Named(variable_of(words.texts[at + 1]), at + 2)
     end = at + 1
     while end < len(words) and words.touches(end - 1) and words.upper[end] not in (",", ")", "(", ";"):

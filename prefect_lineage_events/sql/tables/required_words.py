@@ -11,7 +11,8 @@ from sqlglot import exp
 from sqlglot.expressions import Expr
 from sqlglot.tokenizer_core import Token
 
-from prefect_lineage_events.sql.lexer import BATCHED, word_set
+from prefect_lineage_events.dialects import dialect_of
+from prefect_lineage_events.sql.lexer import word_set
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.words import Words
 
@@ -57,7 +58,7 @@ def doubt_of_tree(tokens: Sequence[Token], builder: StatementBuilder) -> None:
             builder.doubt("partial", _WITHOUT_INTO)
     elif isinstance(tree, exp.Delete) and tokens[0].text.upper() == "DELETE":
         targets = [tree.this, *(tree.args.get("tables") or ())]
-        has_alias = dialect in BATCHED and any(isinstance(t, exp.Table) and t.alias for t in targets)
+        has_alias = dialect_of(dialect).is_tsql and any(isinstance(t, exp.Table) and t.alias for t in targets)
         may_lack = dialect in _FROM_OPTIONAL and not has_alias
         if not may_lack and not _has_from(tokens):
             builder.doubt("partial", _WITHOUT_FROM)

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from sqlglot.tokenizer_core import TokenType
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.context import Context, Effort
-from prefect_lineage_events.sql.lexer import BATCHED
 from prefect_lineage_events.sql.model import Statement, TableRef
 from prefect_lineage_events.sql.redaction.shown_names import Literals
 from prefect_lineage_events.sql.session_state import moved_on
@@ -115,7 +115,7 @@ class PieceReader:
     def _headed(self, words: Words) -> list[StatementBuilder]:
         """A statement after the heads of blocks, or those heads alone; several statements where no `;` is needed."""
         builders: list[StatementBuilder]
-        is_batch = self.context.dialect in BATCHED and not is_routine(words)
+        is_batch = dialect_of(self.context.dialect).is_tsql and not is_routine(words)
         if is_batch and (parts := two_or_more(statements_of_batch(words))):
             builders = self._sequence(parts)
             return [builder for builder in builders if not builder.is_empty] or builders[:1]

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlglot import exp
 from sqlglot.expressions import Expr
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.context import Context
-from prefect_lineage_events.sql.lexer import BATCHED
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.names import (
     FILE_READERS,
@@ -79,7 +79,7 @@ class Nodes:
             return self.dynamic(this.this)
         if isinstance(this, exp.Func):
             return self.table_function(this)
-        if isinstance(this, exp.Parameter) and self.context.dialect in BATCHED:
+        if isinstance(this, exp.Parameter) and dialect_of(self.context.dialect).is_tsql:
             return variable_of(this.name)
         if isinstance(this, exp.Parameter):
             return self.dynamic(this)
@@ -136,7 +136,7 @@ class Nodes:
             if found.is_one:
                 return found.tables[0]
             return self.together(function, found.tables) if found.is_union else self.all_of(found.tables)
-        if self.context.dialect in BATCHED and name in ROWSETS:
+        if dialect_of(self.context.dialect).is_tsql and name in ROWSETS:
             return self.rowset(name, arguments)
         if name in NAMING_FUNCTIONS.get(self.context.dialect, ()):
             named = arguments[0] if arguments else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.naming import fold
-from prefect_lineage_events.sql.lexer import BATCHED, word_set
+from prefect_lineage_events.sql.lexer import word_set
 from prefect_lineage_events.sql.model import Control
 from prefect_lineage_events.sql.transactions.rules import transaction_rules
 from prefect_lineage_events.sql.words import CHANGES, NO_DATA, QUERIES, Kind, Words
@@ -30,7 +31,6 @@ CONTROLS = frozenset(
     }
 )
 """The first words of statements that steer a transaction."""
-_CALLING_BY_NAME = BATCHED | {"oracle"}
 _NO_CALLS = NO_DATA | QUERIES | CHANGES | CONTROLS
 _NO_CALLS |= word_set(
     """DROP TRUNCATE RENAME USE SET BULK COPY DBCC REVERT SETUSER RECEIVE SEND READTEXT WRITETEXT UPDATETEXT LOAD
@@ -154,10 +154,10 @@ def calls_procedure(words: Words, dialect: str) -> bool:
         return False
     if words.word(0) == "CALL":
         return True
-    if dialect in BATCHED and words.word(0) in ("EXEC", "EXECUTE"):
+    if dialect_of(dialect).is_tsql and words.word(0) in ("EXEC", "EXECUTE"):
         at = 1 + 3 * (words.word(1) == "@" and words.word(3) == "=")  # EXEC @result = p
         return words.is_name(at) and words.word(at) not in ("IMMEDIATE", "SP_EXECUTESQL")
-    return dialect in _CALLING_BY_NAME and _is_call(words, dialect)
+    return dialect_of(dialect).calls_by_name and _is_call(words, dialect)
 
 
 def control_behind(words: Words, dialect: str) -> Control | None:
@@ -173,6 +173,6 @@ def _is_call(words: Words, dialect: str) -> bool:
     at = 1
     while words.word(at) == "." and words.is_name(at + 1):
         at += 2
-    if dialect in BATCHED and words.word(at) != "(":
+    if dialect_of(dialect).is_tsql and words.word(at) != "(":
         return at >= len(words) or words.word(at) == "@" or words.kind(at) in _ARGUMENTS
     return at >= len(words) or (words.word(at) == "(" and words.close(at) + 1 >= len(words))
