@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prefect_lineage_events.sql import analyze
-from prefect_lineage_events.sql.splitting.batches import cut
+from prefect_lineage_events.sql.splitting.batches import statements_of_batch
 from prefect_lineage_events.sql.tables.scripting_blocks import heads
 from prefect_lineage_events.sql.words import from_text
 
@@ -27,7 +27,7 @@ from prefect_lineage_events.sql.words import from_text
 )  # fmt: skip
 def test_statements_are_cut_where_another_starts(statements: list[str]):
     words = from_text(" ".join(statements))
-    assert [part.between(0, len(part)) for part in cut(words)] == statements
+    assert [part.between(0, len(part)) for part in statements_of_batch(words)] == statements
 
 
 @pytest.mark.parametrize(
