@@ -71,7 +71,7 @@ class Run:
             return _flow_runs.get(self.info.flow_run_id)
         return _task_runs.get(self.info.task_run_id) if self.info.task_run_id else None
 
-    def goes_on(self) -> bool:
+    def is_running(self) -> bool:
         """Is the run known to be running in this process?"""
         if self.detached:
             live = _task_runs.get(self.info.task_run_id) if self.info.task_run_id else None
@@ -112,15 +112,15 @@ def current_run(known: Run | None = None) -> Run | None:
     flow, task = FlowRunContext.get(), TaskRunContext.get()
     if flow is not None or task is not None:
         return _run_of(flow, task)
-    handed_down = _handed_down()
-    if handed_down is not None:
-        return handed_down
-    if known is not None and known.goes_on():
+    inherited = _inherited_run()
+    if inherited is not None:
+        return inherited
+    if known is not None and known.is_running():
         return known
-    return _only_running() or _of_process()
+    return _only_running() or _run_of_process()
 
 
-def _handed_down() -> Run | None:
+def _inherited_run() -> Run | None:
     """The run for which a thread works that Prefect's context did not follow into.
 
     Work belongs to who submitted it; a thread of its own to who started it, as long as that run goes on.
@@ -128,7 +128,7 @@ def _handed_down() -> Run | None:
     start: _Start | None = propagation.submitting_run()
     if start is None:
         start = propagation.thread_starter()
-        if start is not None and not start.run.goes_on():
+        if start is not None and not start.run.is_running():
             start = None
     return start.run if start is not None else None
 
@@ -150,12 +150,12 @@ def _starting_run() -> Run | None:
     flow, task = FlowRunContext.get(), TaskRunContext.get()
     if flow is not None or task is not None:
         return _run_of(flow, task)
-    return _handed_down()
+    return _inherited_run()
 
 
 def _serialized_run() -> str | None:
     """The starting run as a text, for a process that is started now."""
-    run = _starting_run() or _of_process()
+    run = _starting_run() or _run_of_process()
     if run is None or not run.captured:
         return None
     _note_child(run)
@@ -163,12 +163,12 @@ def _serialized_run() -> str | None:
 
 
 @lru_cache(maxsize=1)
-def _of_process() -> Run | None:
+def _run_of_process() -> Run | None:
     """The run that started this process, where it was spawned and so inherited nothing else of it."""
-    passport = propagation.process_starter()
-    if passport is None:
+    serialized = propagation.process_starter()
+    if serialized is None:
         return None
-    known = json.loads(passport)
+    known = json.loads(serialized)
     return Run(RunInfo.model_validate(known["info"]), task_key=known["task_key"], detached=True)
 
 
@@ -190,7 +190,7 @@ def _run_of(flow: Any, task: Any) -> Run | None:
     if run is None:
         for context in (flow, task):
             if context is not None and id(context) not in _contexts:
-                _remember(context)
+                _add_context(context)
         run = _new_run(flow_run_id, flow, flow_run, task, task_run)
         with _lock:
             if len(_runs) >= _MAX_CACHED:
@@ -253,9 +253,9 @@ def watch() -> None:
     for cls in (FlowRunContext, TaskRunContext):
         if "__enter__" not in cls.__dict__:
             _find_entered(cls)
-            cls.__enter__ = _remembering(cls.__enter__)  # type: ignore[method-assign]
+            cls.__enter__ = _watching_entry(cls.__enter__)  # type: ignore[method-assign]
     if "__exit__" not in FlowRunContext.__dict__:
-        FlowRunContext.__exit__ = _settling(FlowRunContext.__exit__)  # type: ignore[method-assign]
+        FlowRunContext.__exit__ = _watching_exit(FlowRunContext.__exit__)  # type: ignore[method-assign]
 
 
 def _find_entered(kind: type[Any]) -> None:
@@ -269,7 +269,7 @@ def _find_entered(kind: type[Any]) -> None:
         # One that is being made, copied or unpickled has no private attributes yet.
         private = getattr(context, "__pydantic_private__", None) if type(context) is kind else None
         if private and private.get("_token") is not None:
-            _remember(context, at_home=False)
+            _add_context(context, in_root=False)
 
 
 def _note_child(run: Run | None) -> None:
@@ -294,7 +294,7 @@ def after_work_elsewhere(call: Callable[[Run], None]) -> None:
     _end_of_work_elsewhere.append(call)
 
 
-def _settling(leave: Callable[..., None]) -> Callable[..., None]:
+def _watching_exit(leave: Callable[..., None]) -> Callable[..., None]:
     @wraps(leave)
     def __exit__(self: Any, *error: Any) -> None:
         kind = error[0] if error else None
@@ -323,23 +323,23 @@ def _ends_with_work_elsewhere(context: Any) -> bool:
     return False
 
 
-def _remembering(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _watching_entry(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @wraps(enter)
     def __enter__(self: Any) -> Any:
         with guarded("remembering a run"):
-            _remember(self)
+            _add_context(self)
         return enter(self)
 
     return __enter__
 
 
-def _remember(context: Any, *, at_home: bool = True) -> None:
+def _add_context(context: Any, *, in_root: bool = True) -> None:
     _contexts[id(context)] = context
     if isinstance(context, FlowRunContext) and context.flow_run is not None:
         _inherited.discard(context.flow_run.id)
     run: Any = context.task_run if isinstance(context, TaskRunContext) else context.flow_run
-    if run is not None and at_home:
-        threads.note_home(run.id, within=getattr(run, "flow_run_id", None))
+    if run is not None and in_root:
+        threads.note_root(run.id, within=getattr(run, "flow_run_id", None))
     if isinstance(context, TaskRunContext):
         _task_runs[context.task_run.id] = context.task_run
     elif context.flow_run is not None and not context.detached:
@@ -349,10 +349,10 @@ def _remember(context: Any, *, at_home: bool = True) -> None:
 def forget() -> None:
     """Drop the cache, after the settings changed."""
     _runs.clear()
-    _of_process.cache_clear()
+    _run_of_process.cache_clear()
 
 
-def _begin_anew() -> None:
+def _reset_after_fork() -> None:
     """A fork inherits contexts of runs whose end it will not see."""
     _inherited.update(_flow_runs.keys())
     forget()
@@ -366,7 +366,7 @@ def _before_fork() -> None:
         _note_child(_starting_run() if _contexts else None)
 
 
-os.register_at_fork(before=_before_fork, after_in_child=_begin_anew)
+os.register_at_fork(before=_before_fork, after_in_child=_reset_after_fork)
 
 
 watch()

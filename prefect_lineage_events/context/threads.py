@@ -21,44 +21,44 @@ from prefect_lineage_events.context import propagation
 # A thread that serves many callers in turn, none of whom is known.
 UNKNOWN = "*"
 # Runs whose home is known. In a process with more at a time, code of the oldest counts as a thread that it started.
-_MAX_HOMES = 10_000
+_MAX_ROOTS = 10_000
 
 
-class _Home(NamedTuple):
+class _Root(NamedTuple):
     """The thread, and the asyncio task in it, in which Prefect runs a flow or task."""
 
     thread: int
     task: weakref.ref[Any] | None
 
 
-_homes: OrderedDict[UUID, _Home] = OrderedDict()
+_roots: OrderedDict[UUID, _Root] = OrderedDict()
 _numbers = count(1)
 _number_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
 
-def note_home(run_id: UUID, *, within: UUID | None = None) -> None:
+def note_root(run_id: UUID, *, within: UUID | None = None) -> None:
     """The calling code is that of this run: Prefect enters its context. Copies that are entered later are no home.
 
     The home of the flow run that a task runs `within` is kept for as long as its tasks begin.
     """
     if within is not None:
         with suppress(KeyError):  # it has none, or another thread has just dropped it
-            _homes.move_to_end(within)
-    if run_id not in _homes:
+            _roots.move_to_end(within)
+    if run_id not in _roots:
         task = _asyncio_task()
-        _homes[run_id] = _Home(threading.get_ident(), weakref.ref(task) if task is not None else None)
-        while len(_homes) > _MAX_HOMES:
-            _homes.popitem(last=False)
+        _roots[run_id] = _Root(threading.get_ident(), weakref.ref(task) if task is not None else None)
+        while len(_roots) > _MAX_ROOTS:
+            _roots.popitem(last=False)
 
 
 def path(run_id: UUID | None) -> str:
     """The path of the calling code within the run."""
-    home = _homes.get(run_id) if run_id is not None else None
+    root = _roots.get(run_id) if run_id is not None else None
     task = _asyncio_task()
-    if home is not None and home.thread == threading.get_ident():
-        at_home = (home.task() if home.task else None) is task
-        return "" if at_home or task is None else str(_number(task))
-    above = _thread(home)
+    if root is not None and root.thread == threading.get_ident():
+        in_root = (root.task() if root.task else None) is task
+        return "" if in_root or task is None else str(_number(task))
+    above = _thread(root)
     return above if task is None or above == UNKNOWN else f"{above}.{_number(task)}"
 
 
@@ -68,14 +68,14 @@ def path_below(run_id: UUID | None) -> str:
     return UNKNOWN if above == UNKNOWN else f"{above}.{next(_numbers)}".lstrip(".")
 
 
-def _thread(home: _Home | None) -> str:
+def _thread(root: _Root | None) -> str:
     start = propagation.submitting_run() or propagation.thread_starter()
     thread = threading.current_thread()
     if type(thread).__module__.startswith("anyio"):
         return UNKNOWN
     if start is not None:
         return str(start.path)
-    return f"p{os.getpid()}" if home is None else str(_number(thread))
+    return f"p{os.getpid()}" if root is None else str(_number(thread))
 
 
 def _number(thing: Any) -> int:

@@ -173,7 +173,7 @@ else:
 class Counts(Protocol):
     """Who counts the rows of a result."""
 
-    def given_up(self) -> int:
+    def rows_so_far(self) -> int:
         """The result is read no further: so many rows were read, 0 where that is not known."""
         ...  # pragma: no cover
 

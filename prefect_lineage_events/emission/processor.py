@@ -140,7 +140,7 @@ class NoteProcessor:
         elif isinstance(note, RowsNote):
             self._rows(note.statement, note.rows, whole=note.whole)
         elif isinstance(note, AbandonedResultNote):
-            if rows := note.counts.given_up():
+            if rows := note.counts.rows_so_far():
                 self._rows(note.statement, rows, whole=False)
         elif isinstance(note, RecordNote):
             self._report(from_record(note))
@@ -271,7 +271,7 @@ class NoteProcessor:
         longest = self._values.checkpoint_seconds
         if not emitter.run.detached:
             return longest
-        if emitter.times_told < _PROMPT and not emitter.run.goes_on():
+        if emitter.times_told < _PROMPT and not emitter.run.is_running():
             return 0.0
         return min(2.0**emitter.times_told, longest)
 

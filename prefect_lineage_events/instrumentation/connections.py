@@ -1,4 +1,4 @@
-"""A connection that reports: the driver's own object where its class can be subclassed, a proxy of it elsewhere."""
+"""Traced connections: the driver's own object where its class can be subclassed, a proxy of it elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from prefect_lineage_events.emission.losses import count_untraced
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import subclasses
 from prefect_lineage_events.instrumentation import tracer as tracing
-from prefect_lineage_events.instrumentation.cursor_classes import report_cursors_made_of
+from prefect_lineage_events.instrumentation.cursor_classes import trace_cursor_classes
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.execution import answer_or_default
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, connection_proxy
@@ -18,22 +18,22 @@ T = TypeVar("T")
 
 
 def trace(connection: T, driver: Driver) -> T:
-    """The connection as one that reports; as it is where that is not possible. Idempotent."""
+    """Return the connection, traced; the connection as it is where that is not possible. Idempotent."""
     if is_traced(connection) or not filters.current().enabled:
         return connection
     with guarded("tracing a connection", count_untraced):
-        known = subclasses.traced(connection)
+        known = subclasses.tracing_of(connection)
         if known is not None:
             known.active = True
-            report_cursors_made_of(driver.cursor_classes)
+            trace_cursor_classes(driver.cursor_classes)
             return connection
         lookup = answer_or_default(driver.lookup, connection, default=None)
         store = driver.store(connection)
         tracer = tracing.connection(store, lookup=lookup)
         if driver.subclassed:
             calls = subclasses.connection_wrappers(driver)
-            if subclasses.report(connection, subclasses.Traced(driver, store, tracer, lookup, calls)):
-                report_cursors_made_of(driver.cursor_classes)
+            if subclasses.trace_connection(connection, subclasses.Tracing(driver, store, tracer, lookup, calls)):
+                trace_cursor_classes(driver.cursor_classes)
                 return connection
         proxy: Any = connection_proxy(connection, driver, store, tracer, lookup)
         driver.on_trace(proxy)
@@ -42,8 +42,8 @@ def trace(connection: T, driver: Driver) -> T:
 
 
 def is_traced(connection: Any) -> bool:
-    """Does what is done on the connection report?"""
+    """Are the statements of the connection reported?"""
     if isinstance(connection, ConnectionProxy):
         return True
-    known = subclasses.traced(connection)
+    known = subclasses.tracing_of(connection)
     return known is not None and known.active

@@ -1,7 +1,7 @@
-"""Cursors that a user makes from a class, `sqlite3.Cursor(connection)`: those of a connection that reports report.
+"""Cursors that a user makes from a class, `sqlite3.Cursor(connection)`: reported if their connection is traced.
 
-A class written in Python has its `__init__` wrapped. For one written in C a class takes its place under its name, which
-makes instances of the driver's own and answers `isinstance` as that does. `uninstrument()` undoes both.
+The `__init__` of a class written in Python is wrapped. A class written in C is replaced under its name by a stand-in,
+which makes instances of the driver's own class and answers `isinstance` like it. `uninstrument()` undoes both.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.proxies import LikeOwn
 from prefect_lineage_events.instrumentation.retype import is_immutable
-from prefect_lineage_events.instrumentation.subclasses import STAND_INS, TracedCursor, report_cursor
+from prefect_lineage_events.instrumentation.subclasses import STAND_INS, TracedCursor, trace_cursor
 
 _lock = Lock()
-# The classes whose `__init__` is wrapped. Did it inherit the method?
+# The classes whose `__init__` is wrapped; True for those that had inherited the method.
 _inherits: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
 
 
-def report_cursors_made_of(names: Sequence[str]) -> None:
-    """Let cursors made of these classes report, each `module.name`, and of the user's subclasses of them."""
+def trace_cursor_classes(names: Sequence[str]) -> None:
+    """Trace cursors made from these classes, each `module.name`, and from the user's subclasses of them."""
     with guarded("tracing cursors", count_loss), _lock:
         for name in names:
             module, _, attribute = name.rpartition(".")
@@ -48,9 +48,9 @@ def report_cursors_made_of(names: Sequence[str]) -> None:
                     _wrap(subclass)
 
 
-def leave_cursor_classes() -> None:
-    """Let the drivers' classes, and those of users, be as they were until a connection reports again."""
-    with guarded("leaving the classes of cursors"), _lock:
+def restore_cursor_classes() -> None:
+    """Restore the classes of drivers and users; the next traced connection patches them again."""
+    with guarded("restoring the classes of cursors"), _lock:
         while STAND_INS:
             own, made = STAND_INS.popitem()
             _rename(made, own)
@@ -64,7 +64,7 @@ def leave_cursor_classes() -> None:
 
 
 class _Init(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
-    """The `__init__` of a cursor's class, after which the cursor reports."""
+    """The `__init__` of a cursor class; afterwards the cursor is traced."""
 
 
 def _wrap(cls: type) -> None:
@@ -75,11 +75,11 @@ def _wrap(cls: type) -> None:
 
 def _initialised(method: Any, cursor: Any, args: Any, kwargs: Any) -> None:
     method(*args, **kwargs)
-    report_cursor(cursor)
+    trace_cursor(cursor)
 
 
 class _StandIn(ABCMeta):
-    """The class of what stands in a driver's class's place. An abstract one, so that it may stand beside such."""
+    """The metaclass of stand-ins for a driver's class. An `ABCMeta`, so that a stand-in can have abstract siblings."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], names: dict[str, Any], **more: Any) -> Any:
         if not any(isinstance(base, _StandIn) for base in bases):
@@ -91,7 +91,7 @@ class _StandIn(ABCMeta):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         cursor = cls.__bases__[0](*args, **kwargs)
-        report_cursor(cursor)
+        trace_cursor(cursor)
         return cursor
 
     def __instancecheck__(cls, value: Any) -> bool:
@@ -118,7 +118,7 @@ def _stand_in(own: type) -> type:
 
 
 def _rename(known: type, made: type) -> None:
-    """Put one class where the other is known by a name: a module that did `from sqlite3 import Cursor` has its own."""
+    """Replace one class by the other in all modules: `from sqlite3 import Cursor` gave a module a name of its own."""
     for module in list(sys.modules.values()):
         if isinstance(module, types.ModuleType):
             for name, value in list(vars(module).items()):

@@ -1,7 +1,7 @@
-"""What tracing has to know about a DB-API driver: a small description, filled in once per driver.
+"""`Driver`: a description of one DB-API driver, with all that tracing needs of it.
 
-Nothing in a description may run a statement: it reads what the driver's objects already know, because a query of ours
-on the user's connection would change its session (`LAST_QUERY_ID()`, an aborted transaction).
+No function of a description may run a statement: it reads attributes of the driver's objects. A query of ours on the
+user's connection would change its session (`LAST_QUERY_ID()`, an aborted transaction).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from prefect_lineage_events.instrumentation.tracer import SchemaLookup
 from prefect_lineage_events.stores import Store
 
 MethodWrapper = Callable[[Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
-"""`weave(proxy, method, args, kwargs)`: calls the driver's own bound method, tells the tracer, returns the result."""
+"""`wrapper(proxy, method, args, kwargs)`: calls the driver's method, reports to the tracer, returns the result."""
 
 
 def statement_text(operation: Any, parameters: Any, cursor: Any) -> str:
-    """The text of what was given to `execute`: str, bytes, or a composed statement (psycopg's `sql` module).
+    """The text of an argument of `execute`: str, bytes, or a composed statement (psycopg's `sql` module).
 
-    Parameters stay out of it: bind values never leave the user's thread.
+    The text is without parameters: bind values never leave the user's thread.
     """
     if isinstance(operation, str):
         return operation
@@ -41,7 +41,7 @@ def rowcount(cursor: Any) -> int | None:
 
 
 def has_result(cursor: Any) -> bool:
-    """Whether the cursor has rows to fetch: DB-API's `description` is None when there are none."""
+    """Has the cursor rows to fetch? DB-API's `description` is None when there are none."""
     return getattr(cursor, "description", None) is not None
 
 
@@ -55,38 +55,39 @@ def _nothing(_: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """How one driver commits, and where it keeps rows, ids, names and types.
+    """A driver's transaction rules, and the places where it keeps rows, ids, names and types.
 
     The functions take the driver's own connection or cursor, never a proxy. They may raise: that counts as "not known".
 
-    - `store(connection)`: where it points, told by the live connection, so that all aliases of a host or file meet.
-    - `autocommits(connection)`, asked right after a statement: is that committed, with no transaction around it?
-    - `in_failed_transaction(connection)`, asked before each statement and commit: has an error ended the transaction?
-    - `refuses(error)`, asked when a statement failed: has the driver itself refused it, unknown to the server?
-    - `undoes_many(error)`, asked when an `executemany` failed: has the server undone all that it had written?
-    - `goes_on(connection)`, asked after a commit or a rollback: has it done nothing, so that the transaction goes on?
-    - `is_lost(connection)`, asked when a commit failed: is the connection broken, so that nobody knows whether the
-      server committed?
-    - `commits_on_exit(connection)`: does leaving a `with connection:` block in peace commit what is open?
-    - `text(operation, parameters, cursor)`, `rows(cursor)`, `query_id(cursor)`: about the statement that has just run.
-    - `inlines(operation)`: has a function of the driver's written the values of binds into this text?
-    - `has_result(cursor)`: are there rows to fetch whose number is worth counting?
+    - `store(connection)`: the store of the live connection, so that all aliases of a host or file have one identity.
+    - `autocommits(connection)`, called right after a statement: is that committed, with no transaction around it?
+    - `in_failed_transaction(connection)`, called before each statement and commit: has an error ended the transaction?
+    - `refuses(error)`, called when a statement failed: did the driver itself refuse it, before it reached the server?
+    - `undoes_executemany(error)`, called when an `executemany` failed: has the server undone all that it had written?
+    - `leaves_transaction_open(connection)`, called after a commit or a rollback: did the call do nothing, so that the
+      transaction continues?
+    - `is_lost(connection)`, called when a commit failed: is the connection broken, so that the outcome of the commit is
+      unknown?
+    - `commits_on_exit(connection)`: does the end of a `with connection:` block without an error commit?
+    - `text(operation, parameters, cursor)`, `rows(cursor)`, `query_id(cursor)`: facts of the statement that just ran.
+    - `inlines(operation)`: has a function of the driver written the values of binds into this text?
+    - `has_result(cursor)`: are there rows to fetch, so that counting them makes sense?
     - `type_name(code)`: the store's own name of a type code in `cursor.description`.
-    - `lookup(connection)`: how to look columns up on another connection; None where there cannot be one.
-    - `on_trace(proxy)`, called for each connection that is to be traced: makes the driver's own functions know proxies.
+    - `lookup(connection)`: a look-up of columns on another connection; None where there cannot be one.
+    - `on_trace(proxy)`, called for each connection that gets a proxy: makes the driver's own functions accept proxies.
     - `before_close(lookup)`: the last moment at which the look-up can use the user's database.
-    - `connection_wrappers`, `cursor_wrappers`: methods beyond the DB-API that run statements or steer transactions.
-    - `tells_transaction`: `autocommits` is answered by the state of the transaction itself, at any time.
-    - `subclassed`: its own connections and cursors report, as instances of subclasses; else proxies of them do.
-    - `cursor_classes`: the classes of which users make cursors themselves, by their full names.
+    - `connection_wrappers`, `cursor_wrappers`: methods beyond the DB-API that run statements or control transactions.
+    - `reports_transaction`: `autocommits` reads the state of the transaction itself, and may be called at any time.
+    - `subclassed`: its connections and cursors become instances of reporting subclasses; otherwise they get proxies.
+    - `cursor_classes`: full names of the classes that users instantiate to get a cursor.
     """
 
     store: Callable[[Any], Store]
     autocommits: Callable[[Any], bool]
     in_failed_transaction: Callable[[Any], bool] = _never
     refuses: Callable[[BaseException], bool] = _never
-    undoes_many: Callable[[BaseException], bool] = _never
-    goes_on: Callable[[Any], bool] = _never
+    undoes_executemany: Callable[[BaseException], bool] = _never
+    leaves_transaction_open: Callable[[Any], bool] = _never
     is_lost: Callable[[Any], bool] = _never
     commits_on_exit: Callable[[Any], bool] = _never
     text: Callable[[Any, Any, Any], str] = statement_text
@@ -100,13 +101,13 @@ class Driver:
     before_close: Callable[[Any], None] = _nothing
     connection_wrappers: Mapping[str, MethodWrapper] = field(default_factory=dict)
     cursor_wrappers: Mapping[str, MethodWrapper] = field(default_factory=dict)
-    tells_transaction: bool = False
+    reports_transaction: bool = False
     subclassed: bool = False
     cursor_classes: Sequence[str] = ()
 
     @property
-    def tells_failure(self) -> bool:
-        """Is `in_failed_transaction` answered by what the driver knows, and not only because nobody knows?"""
+    def reports_failure(self) -> bool:
+        """Does the driver implement `in_failed_transaction`? Without it the default answer, False, proves nothing."""
         return self.in_failed_transaction is not _never
 
     def columns(self, cursor: Any) -> tuple[Column, ...]:
@@ -115,11 +116,11 @@ class Driver:
         return _columns(self.type_name, tuple((entry[0], entry[1]) for entry in description))
 
 
-# The same few results come again and again, and making models costs more than the rest of a note.
+# Cached: the same few results recur, and making the models costs more than the rest of a note.
 @lru_cache(maxsize=512)
 def _columns(type_name: Callable[[Any], str | None], description: tuple[tuple[Any, Any], ...]) -> tuple[Column, ...]:
     return tuple(Column(name=str(name), type=type_name(code)) for name, code in description)
 
 
-# Drivers' own type objects are keys of it, and DuckDB's complain on stderr when they outlive the interpreter.
+# Its keys are drivers' type objects, and DuckDB's print a complaint on stderr when they outlive the interpreter.
 atexit.register(_columns.cache_clear)

@@ -1,6 +1,6 @@
-"""A call that runs a statement: made on the driver's own object, and noted once it has succeeded.
+"""Tracing of one call of a driver that runs a statement, commits or rolls back, whether it is called or awaited.
 
-Every driver's every way ends here, whether it is called or awaited.
+A statement is noted once it has succeeded.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from prefect_lineage_events import guard
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.notes import Counted
 from prefect_lineage_events.guard import described, guarded, log_failure, logger, raised_by_signal_handler
-from prefect_lineage_events.instrumentation.rowcount import executemany_rowcount, may_be_in_part, returns_one_row
+from prefect_lineage_events.instrumentation.rowcount import executemany_rowcount, may_be_partial, returns_one_row
 
 if TYPE_CHECKING:
     from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy
@@ -28,7 +28,7 @@ _PARAMETERS_KEYWORDS = ("parameters", "params", "vars", "seqparams")
 
 
 def answer_or_default(question: Callable[..., T], *args: Any, default: T) -> T:
-    """What a driver's description answers, or the default: an answer that fails must not reach the user's program."""
+    """The answer of a `Driver` function, or the default if it raises: the error must not reach the user's program."""
     try:
         return question(*args)
     except Exception as error:
@@ -56,98 +56,98 @@ def commits_itself(tracer: ConnectionTracer, autocommits: Callable[[Any], bool],
     return bool(answer)
 
 
-def attempt(
+def traced_call(
     method: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    told: Callable[[Any], T],
-    failed: Callable[[BaseException], None],
+    on_success: Callable[[Any], T],
+    on_failure: Callable[[BaseException], None],
 ) -> T | Awaitable[T]:
-    """`after` of a call; an error is handed to `failed` before the user's program has it."""
+    """Make a call, then `when_done`. An error is passed to `on_failure` before the user's program gets it."""
     try:
         result = method(*args, **kwargs)
     except BaseException as error:
-        _hand_over(error, failed)
+        _report_failure(error, on_failure)
         raise
-    return after(result, told, failed)
+    return when_done(result, on_success, on_failure)
 
 
-def _hand_over(error: BaseException, failed: Callable[[BaseException], None] | None) -> None:
-    if failed is not None and not isinstance(error, RecursionError):
+def _report_failure(error: BaseException, on_failure: Callable[[BaseException], None] | None) -> None:
+    if on_failure is not None and not isinstance(error, RecursionError):
         with guarded("noting a failed statement", count_loss):
-            failed(error)
+            on_failure(error)
 
 
-def after(
-    result: Any, told: Callable[[Any], T], failed: Callable[[BaseException], None] | None = None
+def when_done(
+    result: Any, on_success: Callable[[Any], T], on_failure: Callable[[BaseException], None] | None = None
 ) -> T | Awaitable[T]:
-    """What `told` makes of the result: at once, or when it has been awaited, if the driver's method is a coroutine.
+    """Return what `on_success` makes of the result: at once, or when a coroutine of the driver has been awaited.
 
-    What has run must not look as if it had failed: where telling fails, the result is the driver's own.
+    A statement that ran must not look failed: if `on_success` raises, the driver's own result is returned.
     """
     if type(result) is CoroutineType:
-        return _awaited(result, told, failed)
+        return _awaited(result, on_success, on_failure)
     try:
-        return told(result)
+        return on_success(result)
     except RecursionError:
-        # The user's stack had room for the call but not for telling; nothing can be called here to say so.
+        # The user's stack had room for the call but not for the note; there is none for a log line either.
         guard.overflows += 1
         return result  # type: ignore[no-any-return]
     except Exception as error:
         if raised_by_signal_handler(error.__traceback__):
             raise
-        log_failure("telling of a statement", error)
-        count_loss("telling of a statement failed")
+        log_failure("noting a statement", error)
+        count_loss("noting a statement failed")
         return result  # type: ignore[no-any-return]
 
 
 async def _awaited(
-    coroutine: Awaitable[Any], told: Callable[[Any], T], failed: Callable[[BaseException], None] | None
+    coroutine: Awaitable[Any], on_success: Callable[[Any], T], on_failure: Callable[[BaseException], None] | None
 ) -> T:
     try:
         result = await coroutine
     except BaseException as error:
-        _hand_over(error, failed)
+        _report_failure(error, on_failure)
         raise
-    with guarded("telling of a statement", count_loss):
-        return told(result)
+    with guarded("noting a statement", count_loss):
+        return on_success(result)
     return result  # type: ignore[no-any-return]
 
 
 def operation_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What a call of `execute` was given to run; drivers name the parameter differently."""
+    """The statement in the arguments of `execute`; drivers name the parameter differently."""
     if args:
         return args[0]
     return next((kwargs[k] for k in _OPERATION_KEYWORDS if k in kwargs), "")
 
 
 def parameters_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The bind values of a call of `execute`; None without any."""
+    """The bind values in the arguments of `execute`; None without any."""
     if len(args) > 1:
         return args[1]
     return next((kwargs[k] for k in _PARAMETERS_KEYWORDS if k in kwargs), None)
 
 
 def is_aborted(connection: ConnectionProxy) -> bool:
-    """Has a statement failed the open transaction? Asked before a call, whose success may change the answer."""
+    """Has a statement failed the open transaction? Called before the driver's method, which may change the answer."""
     return answer_or_default(connection._self_driver.in_failed_transaction, connection._self_own, default=False)
 
 
-def notice_end(connection: ConnectionProxy) -> None:
-    """Tell of a transaction that is over by now although no end of it was seen."""
+def note_unseen_end(connection: ConnectionProxy) -> None:
+    """Note the end of a transaction that ended unseen, according to the driver."""
     driver, tracer = connection._self_driver, connection._self_tracer
     if (
         tracer.is_open
-        and driver.tells_transaction
+        and driver.reports_transaction
         and answer_or_default(driver.autocommits, connection._self_own, default=False)
     ):
         tracer.commit_lost()
 
 
-def runs_statement(
+def trace_execute(
     cursor: CursorProxy, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """The weave of `execute` and its like: call it, and note the statement when it has succeeded."""
+    """Trace `execute` and methods like it: note the statement when the call has succeeded."""
     return trace_execute_as(cursor, operation_of(args, kwargs), method, args, kwargs)
 
 
@@ -160,20 +160,20 @@ def trace_execute_as(
     *,
     autocommit: bool | None = None,
 ) -> Any:
-    """Call a method of the cursor that does what `operation` says, and note that when it has succeeded.
+    """Trace a cursor's method that does the same as the statement `operation`.
 
-    `autocommit`: do its statements commit by themselves? None: as the driver says after them.
+    `autocommit`: do its statements commit by themselves? None: as the driver reports after them.
     """
-    cursor._self_reading.ends()
+    cursor._self_fetched.end()
     connection = cursor._self_connection
-    notice_end(connection)
+    note_unseen_end(connection)
     aborted = is_aborted(connection)
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
 
-    def told(result: Any) -> Any:
+    def on_success(result: Any) -> Any:
         duration = perf_counter() - clock
         parameters = parameters_of(args, kwargs)
-        sets = parameters if _takes_sets(method) else None
+        sets = parameters if _is_executemany(method) else None
         note_statement(
             cursor,
             operation,
@@ -186,22 +186,22 @@ def trace_execute_as(
         )
         return cursor._self_same(result)
 
-    def failed(error: BaseException) -> None:
+    def on_failure(error: BaseException) -> None:
         parameters = parameters_of(args, kwargs)
         text = text_of(connection, operation, parameters, cursor._self_own) or ""
-        note_failure(connection, text, error, sets=parameters if _takes_sets(method) else None)
+        note_failure(connection, text, error, sets=parameters if _is_executemany(method) else None)
 
-    return attempt(method, args, kwargs, told, failed)
+    return traced_call(method, args, kwargs, on_success, on_failure)
 
 
-def _takes_sets(method: Any) -> bool:
+def _is_executemany(method: Any) -> bool:
     return getattr(method, "__name__", "") == "executemany"
 
 
 def note_failure(connection: ConnectionProxy, text: str, error: BaseException, *, sets: Any = None) -> None:
-    """Note a statement that failed, and whether the transaction went with it (SQLite's ON CONFLICT ROLLBACK).
+    """Note a statement that failed, and whether it rolled the transaction back (SQLite's ON CONFLICT ROLLBACK).
 
-    A driver that knows that a transaction has failed is asked before each statement; nothing need be noted here.
+    A driver that reports failed transactions is asked before each statement; nothing need be noted here.
     `sets` are the parameters of an `executemany`.
     """
     driver, own = connection._self_driver, connection._self_own
@@ -210,11 +210,11 @@ def note_failure(connection: ConnectionProxy, text: str, error: BaseException, *
         error,
         idle=answer_or_default(driver.autocommits, own, default=False),
         is_known=is_aborted(connection),
-        goes_on=(driver.tells_failure and not answer_or_default(driver.in_failed_transaction, own, default=True))
+        stays_open=(driver.reports_failure and not answer_or_default(driver.in_failed_transaction, own, default=True))
         or answer_or_default(driver.refuses, error, default=False),
         in_part=sets is not None
-        and may_be_in_part(sets)
-        and not answer_or_default(driver.undoes_many, error, default=False),
+        and may_be_partial(sets)
+        and not answer_or_default(driver.undoes_executemany, error, default=False),
     )
 
 
@@ -231,10 +231,10 @@ def note_statement(
     counted: Counted = "affected",
     autocommit: bool | None = None,
 ) -> None:
-    """Note a statement that this cursor has run, and start to count its rows where nobody knows their number yet.
+    """Note a statement that this cursor has run, and count the rows fetched if their number is not known yet.
 
-    `sets` are the parameters of an `executemany`; `aborted` is what `is_aborted` answered before the call; `counted`
-    says what `rows` is a number of; `autocommit` is as in `trace_execute_as`.
+    `sets` are the parameters of an `executemany`; `aborted` is the result of `is_aborted` before the call; `counted`
+    is the meaning of `rows`; `autocommit` is as in `trace_execute_as`.
     """
     own, connection = cursor._self_own, cursor._self_connection
     driver = connection._self_driver
@@ -264,41 +264,41 @@ def note_statement(
     cursor._self_noted = True
     if note is not None and has_result:
         if rows is None:
-            cursor._self_reading.starts(note, cursor, 1 if sets is None and returns_one_row(text) else None)
+            cursor._self_fetched.start(note, cursor, 1 if sets is None and returns_one_row(text) else None)
         if rows is None or rows == 1:
-            cursor._self_reading.may_be_single(note)
+            cursor._self_fetched.may_be_single(note)
 
 
-def ends_transaction(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """The weave of `commit`: what the server rolled back all the same has written nothing."""
+def trace_commit(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Trace `commit`. A failed transaction, which the server rolls back instead, has written nothing."""
     aborted = is_aborted(connection)
     tracer = connection._self_tracer
 
-    def told(result: Any) -> Any:
-        if not goes_on(connection):
+    def on_success(result: Any) -> Any:
+        if not stays_open(connection):
             tracer.rollback() if aborted else tracer.commit()
         return result
 
-    def failed(_: BaseException) -> None:
+    def on_failure(_: BaseException) -> None:
         if answer_or_default(connection._self_driver.is_lost, connection._self_own, default=False):
             tracer.commit_lost()
         elif answer_or_default(connection._self_driver.autocommits, connection._self_own, default=False):
             tracer.rollback()
 
-    return attempt(method, args, kwargs, told, failed)
+    return traced_call(method, args, kwargs, on_success, on_failure)
 
 
-def goes_on(connection: ConnectionProxy) -> bool:
-    """Has the commit or the rollback that was called done nothing?"""
-    return answer_or_default(connection._self_driver.goes_on, connection._self_own, default=False)
+def stays_open(connection: ConnectionProxy) -> bool:
+    """Did the commit or the rollback do nothing, so that the transaction is still open?"""
+    return answer_or_default(connection._self_driver.leaves_transaction_open, connection._self_own, default=False)
 
 
 def trace_rollback(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """The weave of `rollback`, and of a rollback by another name, such as `tpc_rollback`."""
+    """Trace `rollback`, and a rollback by another name, such as `tpc_rollback`."""
 
-    def told(result: Any) -> Any:
-        if not goes_on(connection):
+    def on_success(result: Any) -> Any:
+        if not stays_open(connection):
             connection._self_tracer.rollback()
         return result
 
-    return after(method(*args, **kwargs), told)
+    return when_done(method(*args, **kwargs), on_success)

@@ -1,7 +1,7 @@
-"""Calling somebody back when a module has been imported, also when its import is going on right now.
+"""Post-import hooks that also work for a module whose import is in progress.
 
 That is the ordinary case of Prefect's plugins: a flow's first line is `from prefect_sqlalchemy import ...`, which
-imports Prefect half way, which calls its plugins. wrapt's hooks take the half of a module that is there for the whole.
+imports part of Prefect, which calls its plugins. wrapt's hooks take a partially imported module for a complete one.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ Hook = Callable[[Any], None]
 
 
 def when_imported(name: str, hook: Hook) -> None:
-    """Call `hook(module)` once: now, or right after the module's import. A failed import calls nobody."""
+    """Call `hook(module)` once: now, or right after the module's import. A failed import does not call it."""
     spec = getattr(sys.modules.get(name), "__spec__", None)
     if type(spec) is ModuleSpec and getattr(spec, "_initializing", False):
         spec.__dict__["_lineage_hook"] = hook
-        spec.__class__ = _Awaited
+        spec.__class__ = _ImportingSpec
     else:
         wrapt.register_post_import_hook(hook, name)
 
 
-class _Awaited(ModuleSpec):
-    """A spec whose module is being imported: the import system says here, and only here, that it is done."""
+class _ImportingSpec(ModuleSpec):
+    """The spec of a module whose import is in progress: the import system signals only here that it is finished."""
 
     @property
     def _initializing(self) -> bool:

@@ -1,7 +1,7 @@
-"""Lineage for what flows already use: the plain connectors, and connections a user opened.
+"""`instrument()`, `uninstrument()` and `instrument_connection()`: lineage for plain connectors and users' connections.
 
-Patching is late: a connector module is patched when it is imported, and never imported for it. It wraps one method of
-each connector class, so that classes, subclasses, saved blocks and pickles stay what they are.
+A connector module is patched when it is imported, and never imported to be patched. One method of each connector class
+is wrapped, so that classes, subclasses, saved blocks and pickles stay the same.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _trace_engine(engine: Any) -> None:
 
 
 def _is_engine(connection: Any) -> bool:
-    """Without importing SQLAlchemy: who has an engine has imported it."""
+    """Is it a SQLAlchemy engine? SQLAlchemy is not imported for the check: a caller with an engine has done so."""
     kinds = (("sqlalchemy", "Engine"), ("sqlalchemy.ext.asyncio", "AsyncEngine"))
     return any(isinstance(connection, getattr(sys.modules[m], name)) for m, name in kinds if m in sys.modules)
 
@@ -72,8 +72,8 @@ def _is_bigquery_client(connection: Any) -> bool:
     return module is not None and isinstance(connection, module.Client)
 
 
-# Where each connector lives, and the one method through which all its others reach the database. prefect-gcp's block
-# and its tasks ask the credentials for their client.
+# The module and class of each connector, and the one method through which all its others reach the database. In
+# prefect-gcp, the block and the tasks get their client from the credentials.
 _PATCHES: tuple[tuple[str, str, str, Wrapper], ...] = (
     ("prefect_sqlalchemy.database", "SqlAlchemyConnector", "get_engine", _traced_engine),
     ("prefect_sqlalchemy.database", "AsyncSqlAlchemyConnector", "get_engine", _traced_engine),
@@ -87,7 +87,7 @@ _hooked = False
 
 
 def instrument() -> None:
-    """Capture what the blocks of prefect-sqlalchemy, prefect-snowflake and prefect-gcp do from now on in this process.
+    """Capture the blocks of prefect-sqlalchemy, prefect-snowflake and prefect-gcp in this process, from now on.
 
     May be called any number of times, before or after the connectors are imported, in code or by the Prefect plugin.
     """
@@ -118,15 +118,15 @@ def uninstrument() -> None:
         while _engines:
             from prefect_lineage_events.instrumentation.drivers.sqlalchemy import untrace_engine
 
-            # Our own blocks trace their engine again whenever they hand it out.
+            # Lineage blocks trace their engine again whenever they return it.
             untrace_engine(_engines.pop())
         cursor_classes = sys.modules.get("prefect_lineage_events.instrumentation.cursor_classes")
         if cursor_classes is not None:
-            cursor_classes.leave_cursor_classes()
+            cursor_classes.restore_cursor_classes()
 
 
 def _patch_if_wanted(module: Any) -> None:
-    # A hook cannot be taken back once it is registered, so it asks.
+    # A registered hook cannot be removed, so it checks.
     if _wanted:
         _patch(module)
 
@@ -138,7 +138,7 @@ def _each_imported(change: Callable[[Any], None]) -> None:
 
 
 class _Patch(wrapt.FunctionWrapper):  # type: ignore[type-arg]
-    """Our own wrapper of a method, told from anybody else's; switched off it only passes calls on."""
+    """Our wrapper of a method, a class of its own so that it is recognised; switched off it only passes calls on."""
 
 
 def _patch(module: Any) -> None:
@@ -149,9 +149,9 @@ def _patch(module: Any) -> None:
 
 
 def _watch_runs() -> None:
-    """Watch runs, and what they start, from the first one on.
+    """Watch runs, and the threads and processes that they start, from the first run on.
 
-    What is started before the first connection must know its starter as well, and a run must be seen to end whose
+    Threads started before the first connection must have their run as well, and the end of a run must be seen whose
     connections are all in other processes.
     """
     with guarded("watching runs"):
@@ -159,7 +159,7 @@ def _watch_runs() -> None:
 
 
 def _is_patched(method: Any) -> bool:
-    """Are we anywhere among the wrappers of the method? Others may have patched it after us."""
+    """Is our wrapper among those of the method? Other libraries may have patched it after us."""
     while method is not None:
         if isinstance(method, _Patch):
             return True
@@ -168,7 +168,7 @@ def _is_patched(method: Any) -> bool:
 
 
 def _unpatch(module: Any) -> None:
-    """Take our wrapper off; where somebody else's is around it, it stays, and passes calls on."""
+    """Remove our wrapper. If another library has wrapped it, it stays, and passes calls on."""
     for module_name, class_name, method_name, _ in _PATCHES:
         connector = getattr(module, class_name, None) if module_name == module.__name__ else None
         if connector is not None and isinstance(vars(connector)[method_name], _Patch):
@@ -176,15 +176,15 @@ def _unpatch(module: Any) -> None:
 
 
 def instrument_connection(connection: T, *, url: str | None = None) -> T:
-    """A connection that the user opened, as one whose statements are captured; use what this returns.
+    """Capture the statements of a connection that the user opened. Use the connection that this returns.
 
     Takes connections of sqlite3, psycopg, psycopg2, asyncpg, DuckDB, Snowflake's and Databricks' connectors and
     BigQuery's DB-API as they are, psycopg's asynchronous ones as well, and BigQuery's client. Any other DB-API
-    connection (ADBC, PyMySQL, ...) needs `url`, its database's address as SQLAlchemy writes it, since it does not tell
-    where it points; so does one that is known under another name than its own (a tunnel, a shared SQLite database in
-    memory). Credentials in it are not used.
-    A SQLAlchemy engine, asynchronous or not, is given back itself: the connections that it hands out from now on are
-    captured. Raises TypeError or ValueError, saying what is missing.
+    connection (ADBC, PyMySQL, ...) needs `url`, its database's address as SQLAlchemy writes it, because its store is
+    not known from the connection; so does one whose store is known under another name (a tunnel, a shared SQLite
+    database in memory). Credentials in it are not used.
+    A SQLAlchemy engine, asynchronous or not, is returned itself: connections that it opens or checks out from now on
+    are captured. Raises TypeError or ValueError with a message about what is missing.
     """
     if _is_engine(connection):
         _trace_engine(connection)

@@ -1,8 +1,8 @@
-"""The choke point: a connection and a cursor that tell the tracer what succeeded, and are otherwise the driver's own.
+"""Proxies of connections and cursors that report to the tracer, and otherwise behave as the driver's own.
 
-They are wrapt proxies, so `isinstance`, attributes, weak references and the driver's exceptions are the user's as
-before. The driver's objects only ever see each other: what a driver runs inside one of its methods (`executemany` as
-many `execute`) does not come through a proxy again, so nothing is counted twice.
+They are wrapt proxies, so `isinstance`, attributes, weak references and the driver's exceptions work as before. The
+driver's objects only refer to each other: what a driver runs inside one of its methods (`executemany` as many
+`execute`) does not pass a proxy again, so nothing is counted twice.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import wrapt
 from prefect_lineage_events.instrumentation import tracer as tracing
 from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
 from prefect_lineage_events.instrumentation.execution import (
-    after,
     answer_or_default,
-    ends_transaction,
-    goes_on,
     operation_of,
     parameters_of,
-    runs_statement,
+    stays_open,
+    trace_commit,
+    trace_execute,
     trace_rollback,
+    when_done,
 )
 from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 from prefect_lineage_events.stores import Store
@@ -48,16 +48,16 @@ else:
 
 
 class PartProxy(ObjectProxy):
-    """What a connection gives beside cursors (blocks, transactions, prepared statements); prints as the driver's."""
+    """The proxy of an object that a connection returns beside cursors (block, transaction, prepared statement)."""
 
     def __repr__(self) -> str:
         return repr(self.__wrapped__)
 
 
 class LikeOwn:
-    """What all proxies share: they look, print, copy and pickle as what they stand for."""
+    """The base of all proxies: `repr`, copies and pickles are those of the wrapped object."""
 
-    __slots__ = ()  # `__dict__` too is that of what it stands for
+    __slots__ = ()  # `__dict__` too is that of the wrapped object
     __wrapped__: Any
 
     def __repr__(self) -> str:
@@ -77,47 +77,47 @@ class LikeOwn:
 
 
 class _Method(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
-    """A method of the driver's that tells the tracer when it is called: with its signature, name and documentation."""
+    """A wrapped method of the driver's object, with its signature, name and documentation."""
 
 
-def _wrapped(proxy: Any, method: Any, weave: MethodWrapper) -> Any:
-    return _Method(method, lambda method, _, args, kwargs: weave(proxy, method, args, kwargs))
+def _wrapped(proxy: Any, method: Any, wrapper: MethodWrapper) -> Any:
+    return _Method(method, lambda method, _, args, kwargs: wrapper(proxy, method, args, kwargs))
 
 
 class wrapped_method:
-    """A weave as a proxy's method, in the place of the driver's method of that name; absent where that is absent."""
+    """A descriptor that wraps the driver's method of the same name; absent where the driver has no such method."""
 
-    def __init__(self, weave: MethodWrapper) -> None:
-        self._weave = weave
+    def __init__(self, wrapper: MethodWrapper) -> None:
+        self._wrapper = wrapper
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
     def __get__(self, proxy: Any, owner: type | None = None) -> Any:
-        return self if proxy is None else _wrapped(proxy, getattr(proxy.__wrapped__, self._name), self._weave)
+        return self if proxy is None else _wrapped(proxy, getattr(proxy.__wrapped__, self._name), self._wrapper)
 
 
 class Proxy(LikeOwn, ObjectProxy):
-    """Something of a driver's, whose methods a description weaves into what tells the tracer."""
+    """The proxy of a driver's object, some of whose methods a `Driver` wraps."""
 
-    def _self_woven(self, name: str, calls: Mapping[str, MethodWrapper]) -> Any:
-        """The driver's own attribute; a method that the driver's description names tells the tracer when called."""
+    def _self_attribute(self, name: str, calls: Mapping[str, MethodWrapper]) -> Any:
+        """The driver's own attribute, wrapped if `calls` has a wrapper for it."""
         value = getattr(self.__wrapped__, name)
-        weave = calls.get(name)
-        return value if weave is None else _wrapped(self, value, weave)
+        wrapper = calls.get(name)
+        return value if wrapper is None else _wrapped(self, value, wrapper)
 
     @property
     def _self_own(self) -> Any:
-        """The driver's own object, which its description is asked about."""
+        """The driver's own object, the argument of the functions of its `Driver`."""
         return self.__wrapped__
 
     def _self_same(self, result: Any) -> Any:
-        """A driver's `return self` returns the proxy."""
+        """Return the proxy where a driver's method did `return self`."""
         return self if result is self.__wrapped__ else result
 
 
 class ConnectionSide:
-    """The side of a connection that its weaves use, be it a proxy or the driver's own."""
+    """The attributes and methods of a traced connection that wrappers use, for proxies and subclasses."""
 
     __slots__ = ()
     _self_own: Any
@@ -125,8 +125,8 @@ class ConnectionSide:
     _self_tracer: Any
     _self_lookup: Any
 
-    def _self_exit_commits(self, kind: Any) -> bool:
-        """Asked before a block is left: leaving it may close the connection."""
+    def _self_commits_on_exit(self, kind: Any) -> bool:
+        """Does the end of the block commit? Called before the block is left, which may close the connection."""
         driver, own = self._self_driver, self._self_own
         self._self_before_close()
         return (
@@ -144,42 +144,42 @@ class ConnectionSide:
             answer_or_default(self._self_driver.before_close, self._self_lookup, default=None)
 
 
-def _forgotten(driver: Driver, tracer: tracing.ConnectionTracer) -> None:
-    """The driver's own connection may live on (it was proxied for a while), and end its open transaction either way."""
-    tracer.commit_lost() if tracer.is_open and driver.tells_transaction else tracer.lost()
+def _connection_collected(driver: Driver, tracer: tracing.ConnectionTracer) -> None:
+    """Report a proxy that was collected. Its connection may outlive it, and may commit or roll back."""
+    tracer.commit_lost() if tracer.is_open and driver.reports_transaction else tracer.lost()
 
 
-def closes(connection: Any, method: Any, args: Any, kwargs: Any) -> Any:
-    """The weave of `close`."""
+def trace_close(connection: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace `close` of a connection."""
     connection._self_before_close()
-    return after(method(*args, **kwargs), connection._self_closed)
+    return when_done(method(*args, **kwargs), connection._self_closed)
 
 
-def leaves(connection: Any, method: Any, args: Any, kwargs: Any) -> Any:
-    """The weave of the end of a `with` block, given the error or None."""
-    commits = connection._self_exit_commits(args[0] if args else None)
+def trace_exit(connection: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace the end of a connection's `with` block; `args` are the error or None."""
+    commits = connection._self_commits_on_exit(args[0] if args else None)
     tracer = connection._self_tracer
 
-    def told(swallow: Any) -> Any:
-        if not goes_on(connection):
+    def on_success(swallow: Any) -> Any:
+        if not stays_open(connection):
             tracer.commit() if commits else tracer.rollback()
         return swallow
 
-    return after(method(*args, **kwargs), told)
+    return when_done(method(*args, **kwargs), on_success)
 
 
-CONNECTION: Mapping[str, MethodWrapper] = {
-    "commit": ends_transaction,
+CONNECTION_WRAPPERS: Mapping[str, MethodWrapper] = {
+    "commit": trace_commit,
     "rollback": trace_rollback,
-    "close": closes,
-    "__exit__": leaves,
-    "__aexit__": leaves,
+    "close": trace_close,
+    "__exit__": trace_exit,
+    "__aexit__": trace_exit,
 }
-"""The DB-API's methods of a connection, and the weaves of them."""
+"""The wrappers of the DB-API's methods of a connection."""
 
 
 class ConnectionProxy(ConnectionSide, Proxy):
-    """A DB-API connection whose cursors, commits and rollbacks are told to its tracer."""
+    """The proxy of a DB-API connection, which reports its cursors, commits and rollbacks to a tracer."""
 
     def __init__(
         self,
@@ -194,134 +194,134 @@ class ConnectionProxy(ConnectionSide, Proxy):
         self._self_driver = driver
         self._self_store = store
         self._self_tracer = tracer
-        self._self_state: dict[str, Any] = {}  # what the driver's weaves keep
-        weakref.finalize(self, _forgotten, driver, tracer).atexit = False
+        self._self_state: dict[str, Any] = {}  # values that the driver's wrappers keep
+        weakref.finalize(self, _connection_collected, driver, tracer).atexit = False
 
     def __getattr__(self, name: str) -> Any:
-        return self._self_woven(name, self._self_driver.connection_wrappers)
+        return self._self_attribute(name, self._self_driver.connection_wrappers)
 
     @wrapped_method
     def cursor(self, method: Any, args: Any, kwargs: Any) -> Any:
-        weave: MethodWrapper = self._self_driver.connection_wrappers.get("cursor", _opens_cursor)
-        return weave(self, method, args, kwargs)
+        wrapper: MethodWrapper = self._self_driver.connection_wrappers.get("cursor", _opens_cursor)
+        return wrapper(self, method, args, kwargs)
 
-    commit = wrapped_method(ends_transaction)
+    commit = wrapped_method(trace_commit)
     rollback = wrapped_method(trace_rollback)
 
-    close = wrapped_method(closes)
+    close = wrapped_method(trace_close)
 
     def __enter__(self) -> Any:
         return self._self_same(self.__wrapped__.__enter__())
 
     def __exit__(self, *error: Any) -> Any:
-        return leaves(self, self.__wrapped__.__exit__, error, {})
+        return trace_exit(self, self.__wrapped__.__exit__, error, {})
 
     async def __aenter__(self) -> Any:
         return self._self_same(await self.__wrapped__.__aenter__())
 
     async def __aexit__(self, *error: Any) -> Any:
-        return await leaves(self, self.__wrapped__.__aexit__, error, {})
+        return await trace_exit(self, self.__wrapped__.__aexit__, error, {})
 
     def _self_cursor(self, cursor: Any) -> Any:
         return cursor_proxy(cursor, self)
 
 
-def takes_one(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
-    """The weave of `fetchone`."""
-    return after(method(*args, **kwargs), cursor._self_reading.took_one)
+def trace_fetchone(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace `fetchone`."""
+    return when_done(method(*args, **kwargs), cursor._self_fetched.after_fetchone)
 
 
-def takes_some(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
-    """The weave of `fetchmany`."""
-    return after(method(*args, **kwargs), cursor._self_reading.took_some)
+def trace_fetchmany(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace `fetchmany`."""
+    return when_done(method(*args, **kwargs), cursor._self_fetched.after_fetchmany)
 
 
-def takes_rest(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
-    """The weave of `fetchall`."""
-    return after(method(*args, **kwargs), cursor._self_reading.fetched_all)
+def trace_fetchall(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace `fetchall`."""
+    return when_done(method(*args, **kwargs), cursor._self_fetched.after_fetchall)
 
 
-def gives_up(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
-    """The weave of a cursor's `close`, and of the end of its block."""
-    cursor._self_reading.ends()
+def trace_cursor_close(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace `close` of a cursor, and the end of its `with` block."""
+    cursor._self_fetched.end()
     return method(*args, **kwargs)
 
 
-CURSOR: Mapping[str, MethodWrapper] = {
-    "execute": runs_statement,
-    "executemany": runs_statement,
-    "fetchone": takes_one,
-    "fetchmany": takes_some,
-    "fetchall": takes_rest,
-    "close": gives_up,
-    "__exit__": gives_up,
-    "__aexit__": gives_up,
+CURSOR_WRAPPERS: Mapping[str, MethodWrapper] = {
+    "execute": trace_execute,
+    "executemany": trace_execute,
+    "fetchone": trace_fetchone,
+    "fetchmany": trace_fetchmany,
+    "fetchall": trace_fetchall,
+    "close": trace_cursor_close,
+    "__exit__": trace_cursor_close,
+    "__aexit__": trace_cursor_close,
 }
-"""The DB-API's methods of a cursor but for its iteration, and the weaves of them."""
+"""The wrappers of the DB-API's methods of a cursor, without its iteration."""
 
 
 class CursorProxy(Proxy):
-    """A DB-API cursor that notes each statement that succeeded, and the number of rows read when that is known."""
+    """The proxy of a DB-API cursor, which notes each statement that succeeded, and the number of rows read."""
 
     def __init__(self, cursor: Any, connection: ConnectionProxy) -> None:
         super().__init__(cursor)
         self._self_connection = connection
-        self._self_reading = FetchedRows(connection._self_tracer)
+        self._self_fetched = FetchedRows(connection._self_tracer)
         self._self_noted = False
 
     def __getattr__(self, name: str) -> Any:
-        return self._self_woven(name, self._self_connection._self_driver.cursor_wrappers)
+        return self._self_attribute(name, self._self_connection._self_driver.cursor_wrappers)
 
     @property
     def connection(self) -> Any:
         own = self.__wrapped__.connection
         return self._self_connection if own is self._self_connection._self_own else own
 
-    execute = wrapped_method(runs_statement)
-    executemany = wrapped_method(runs_statement)
-    fetchone = wrapped_method(takes_one)
-    fetchmany = wrapped_method(takes_some)
-    fetchall = wrapped_method(takes_rest)
-    close = wrapped_method(gives_up)
+    execute = wrapped_method(trace_execute)
+    executemany = wrapped_method(trace_execute)
+    fetchone = wrapped_method(trace_fetchone)
+    fetchmany = wrapped_method(trace_fetchmany)
+    fetchall = wrapped_method(trace_fetchall)
+    close = wrapped_method(trace_cursor_close)
 
     def __iter__(self) -> Iterator[Any]:
-        return self._self_reading.counted(iter(self.__wrapped__), self)
+        return self._self_fetched.counted(iter(self.__wrapped__), self)
 
     def __next__(self) -> Any:
         try:
             row = next(self.__wrapped__)
         except StopIteration:
-            self._self_reading.ends(exhausted=True)
+            self._self_fetched.end(exhausted=True)
             raise
-        return self._self_reading.took_next(row)
+        return self._self_fetched.after_next(row)
 
     def __enter__(self) -> Any:
         return self._self_same(self.__wrapped__.__enter__())
 
     def __exit__(self, *error: Any) -> Any:
-        self._self_reading.ends()
+        self._self_fetched.end()
         return self.__wrapped__.__exit__(*error)
 
 
 class AsyncCursorProxy(CursorProxy):
-    """A cursor whose fetches are awaited."""
+    """The proxy of a cursor whose fetches are awaited."""
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        return self._self_reading.counted_async(self.__wrapped__.__aiter__(), self)
+        return self._self_fetched.counted_async(self.__wrapped__.__aiter__(), self)
 
     async def __anext__(self) -> Any:
         try:
             row = await self.__wrapped__.__anext__()
         except StopAsyncIteration:
-            self._self_reading.ends(exhausted=True)
+            self._self_fetched.end(exhausted=True)
             raise
-        return self._self_reading.took_next(row)
+        return self._self_fetched.after_next(row)
 
     async def __aenter__(self) -> Any:
         return self._self_same(await self.__wrapped__.__aenter__())
 
     async def __aexit__(self, *error: Any) -> Any:
-        self._self_reading.ends()
+        self._self_fetched.end()
         return await self.__wrapped__.__aexit__(*error)
 
 
@@ -348,13 +348,13 @@ def cursor_proxy(cursor: Any, connection: ConnectionProxy) -> CursorProxy:
     return proxy
 
 
-# Held weakly: DuckDB complains on stderr of a class of its own that outlives the interpreter.
+# Weak keys: DuckDB prints a complaint on stderr for a class of its own that outlives the interpreter.
 _classes: weakref.WeakKeyDictionary[type, dict[type, Any]] = weakref.WeakKeyDictionary()
 _cursor_classes: weakref.WeakKeyDictionary[type, Any] = weakref.WeakKeyDictionary()
 
 
 def _like(proxy_class: type, own: type) -> Any:
-    """The proxy's class under the name of the driver's: libraries look at `type(connection).__module__`, as polars."""
+    """The proxy's class under the name of the driver's: libraries such as polars read `type(connection).__module__`."""
     made = _classes.setdefault(own, {})
     if proxy_class not in made:
         names: dict[str, Any] = {"__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}

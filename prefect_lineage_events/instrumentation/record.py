@@ -1,4 +1,4 @@
-"""Saying by hand what was read and written, for what no driver sees: files, APIs, messages, a library of one's own."""
+"""`record_read`, `record_write`, `record_misc`: lineage for what no driver sees (files, APIs, queues)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _MAX_INPUTS = 10_000
 
 
 def record_read(dataset: Dataset | str, *, rows: int | None = None, raise_on_error: bool = False) -> None:
-    """Say that the running flow or task has read a dataset (`Dataset`, or a URI such as `"s3://bucket/key"`).
+    """Record that the running flow or task has read a dataset (`Dataset`, or a URI such as `"s3://bucket/key"`).
 
-    Works in flows and tasks, sync and async, and returns at once; outside any run nothing happens. A URI that names
-    nothing is a warning in the log, or with `raise_on_error` a ValueError; so is the lack of a run. So is a number of
-    `rows` that is none (negative, NaN): the rest of the record is kept then.
+    Works in flows and tasks, sync and async, and returns at once; outside any run it does nothing. An invalid URI is a
+    warning in the log, or a ValueError with `raise_on_error`, which also raises outside a run (RuntimeError). Invalid
+    `rows` (negative, NaN) are treated likewise: the warning leaves them out and keeps the rest of the record.
     """
     _record("read", None, [dataset], rows, raise_on_error=raise_on_error)
 
@@ -36,17 +36,17 @@ def record_write(
     rows: int | None = None,
     raise_on_error: bool = False,
 ) -> None:
-    """Say that the running flow or task has written a dataset, and what went into it, as far as that is known.
+    """Record that the running flow or task has written a dataset, and the inputs of the write, as far as known.
 
-    Without `inputs`, what the same task had read before feeds it. Errors are treated as in `record_read`.
+    Without `inputs`, what the same task had read before counts as the source. Errors are treated as in `record_read`.
     """
     _record("write", dataset, inputs, rows, raise_on_error=raise_on_error)
 
 
 def record_misc(dataset: Dataset | str, *, description: str = "", raise_on_error: bool = False) -> None:
-    """Say that there was something with a dataset that is neither reading nor writing (a refresh, a permission).
+    """Record an operation on a dataset that is neither a read nor a write (a refresh, a permission).
 
-    `description` is a few words for those who look at the event. Errors are treated as in `record_read`.
+    `description` is a few words that the event shows. Errors are treated as in `record_read`.
     """
     _record("misc", None, [dataset], None, description=description, raise_on_error=raise_on_error)
 
@@ -62,7 +62,7 @@ def _record(
 ) -> None:
     try:
         run = _reporting_run(raise_on_error)
-        # a wrong URI is wrong everywhere: it is named outside runs too, when somebody asked for that
+        # an invalid URI raises outside runs too, if `raise_on_error` is set
         target = _dataset(output) if operation == "write" else None
         sources = _inputs(inputs)
         known, text = _rows(operation, rows, raise_on_error), _description(description, raise_on_error)
@@ -73,7 +73,7 @@ def _record(
     except Exception as error:
         if raise_on_error or raised_by_signal_handler(error.__traceback__):
             raise
-        logger.warning("lineage: record_%s is left out: %s", operation, error)
+        logger.warning("lineage: record_%s is ignored: %s", operation, error)
 
 
 def _reporting_run(raise_on_error: bool) -> Run | None:
@@ -81,12 +81,12 @@ def _reporting_run(raise_on_error: bool) -> Run | None:
         return None
     run = current_run()
     if run is None and raise_on_error:
-        raise RuntimeError("there is no flow run or task run here whose lineage could be recorded")
+        raise RuntimeError("there is no flow run or task run here to record lineage for")
     return run if run is not None and run.captured else None
 
 
 def _inputs(given: Iterable[Dataset | str]) -> tuple[Dataset, ...]:
-    """Raises ValueError for more than can be meant: an iterable may have no end."""
+    """The input datasets. Raises ValueError for more than the limit: an iterable may have no end."""
     some = tuple(islice([given] if isinstance(given, Dataset | str) else given, _MAX_INPUTS + 1))
     if len(some) > _MAX_INPUTS:
         raise ValueError(f"more than {_MAX_INPUTS:,} inputs")
@@ -94,10 +94,10 @@ def _inputs(given: Iterable[Dataset | str]) -> tuple[Dataset, ...]:
 
 
 def _rows(operation: str, given: object, raise_on_error: bool) -> int | None:
-    """The number of rows; None where it is not given, or is none."""
+    """The number of rows; None where it is not given or not valid."""
     known = encoding.count(int(given) if isinstance(given, float) and given.is_integer() else given)
     if known is None and given is not None:
-        wrong = f"rows is a whole number from 0 to 2**63 - 1, or None: not {reprlib.repr(given)}"
+        wrong = f"rows must be a whole number from 0 to 2**63 - 1, or None, not {reprlib.repr(given)}"
         if raise_on_error:
             raise ValueError(wrong)
         logger.warning("lineage: record_%s is kept without its rows: %s", operation, wrong)
@@ -108,7 +108,7 @@ def _description(given: object, raise_on_error: bool) -> str:
     if isinstance(given, str):
         return given[:_MAX_DESCRIPTION]
     if raise_on_error:
-        raise TypeError(f"a description is a text, not {type(given).__name__}")
+        raise TypeError(f"description must be a str, not {type(given).__name__}")
     return ""
 
 
@@ -117,4 +117,4 @@ def _dataset(value: object) -> Dataset:
         return value.canonical()
     if isinstance(value, str):
         return Dataset.from_uri(value)
-    raise TypeError(f"a dataset is a Dataset or a URI, not {type(value).__name__}")
+    raise TypeError(f"a dataset must be a Dataset or a URI, not {type(value).__name__}")

@@ -1,10 +1,10 @@
-"""Change of an existing object's class to a subclass of it, so that it stays the object that it is.
+"""Change of an existing object's class to a subclass of it, so that the user keeps the same object.
 
 Python assigns to `__class__` where both classes are written in Python. Types written in C are immutable, and their
 instances keep their type, although a subclass without slots has the very same layout, and the same code allocates and
 frees both. For these the reference to the type in the object's head is exchanged, as the assignment does it, and under
 the conditions that the assignment checks (`compatible_for_assignment` in CPython's typeobject.c). Where anything about
-the interpreter, the head, the layout or the memory is not as expected, the object is left alone, and gets a proxy.
+the interpreter, the head, the layout or the memory is not as expected, the object is not changed, and gets a proxy.
 https://docs.python.org/3/c-api/structures.html#c.PyObject
 """
 
@@ -28,7 +28,7 @@ _names: list[ctypes.Array[ctypes.c_char]] = []
 
 
 def name_as(cls: type, own: type) -> None:
-    """Let C call the class what it calls the driver's, `sqlite3.Connection`: so errors and `repr` of methods say it."""
+    """Give the class the driver's name in C, `sqlite3.Connection`: errors and `repr` of methods show that name."""
     if not is_immutable(own) or not _is_known_interpreter():
         return
     if ctypes.c_char_p.from_address(id(cls) + _NAME).value == cls.__name__.encode():
@@ -37,7 +37,7 @@ def name_as(cls: type, own: type) -> None:
 
 
 def retype(value: Any, cls: type) -> bool:
-    """Make `cls`, a subclass of the object's class without slots, its class. Is it that now?"""
+    """Change the object's class to `cls`, a subclass of it without slots. Return False if that is not possible."""
     own: type = type(value)
     if is_immutable(own):
         return _is_exchangeable(own, cls) and _exchange(value, own, cls)
@@ -49,13 +49,13 @@ def retype(value: Any, cls: type) -> bool:
 
 
 def is_immutable(cls: type) -> bool:
-    """Is the class written in C, and can nothing be set on it?"""
+    """Is the class immutable, as those written in C are?"""
     return not cls.__flags__ & _HEAP_TYPE or bool(cls.__flags__ & _IMMUTABLE)
 
 
 @lru_cache(maxsize=1)
 def _is_known_interpreter() -> bool:
-    """CPython with its lock: without it another thread may look at the type meanwhile."""
+    """CPython with its lock? Without it another thread may read the type meanwhile."""
     return sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
@@ -70,18 +70,18 @@ def _is_exchangeable(own: type, cls: type) -> bool:
 
 def _slot(cls: type, slot: int) -> int | None:
     """The address of the function in a slot of a class written in C or Python; None for an empty one."""
-    get = ctypes.pythonapi["PyType_GetSlot"]  # an object of its own at each look-up, so nobody else's is changed
+    get = ctypes.pythonapi["PyType_GetSlot"]  # a new object at each look-up, so that no other user of it is affected
     get.argtypes, get.restype = (ctypes.py_object, ctypes.c_int), ctypes.c_void_p
     address: int | None = get(cls, slot)
     return address
 
 
 def _exchange(value: Any, own: type, cls: type) -> bool:
-    place = ctypes.c_void_p.from_address(id(value) + _TYPE)
-    if place.value != id(own):
+    reference = ctypes.c_void_p.from_address(id(value) + _TYPE)
+    if reference.value != id(own):
         return False
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(cls))  # an instance holds its class, if that is no static one
-    place.value = id(cls)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(cls))  # an instance holds a reference to a class that is not static
+    reference.value = id(cls)
     if own.__flags__ & _HEAP_TYPE:
         ctypes.pythonapi.Py_DecRef(ctypes.py_object(own))
     return True

@@ -1,9 +1,9 @@
-"""Subclasses of a driver's connections and cursors, whose instances report and are the driver's own for all other code.
+"""Traced subclasses of a driver's connections and cursors, whose instances are the driver's own for all other code.
 
-What a user holds stays the object that the driver made: its C functions take it, its pools know it, `isinstance`,
-`with` and cursors made from a class work as ever, and what other code does to the object (a pool's commit) is seen. A
-subclass has no slots, so that an object can be made one of its instances (`retype`); the data of an instance is kept
-beside it.
+The user keeps the object that the driver made: its C functions accept it, its pools recognise it, `isinstance`, `with`
+and cursors made from a class work as before, and calls by other code (a pool's commit) are seen. A subclass has no
+slots, so that the class of an existing object can be changed to it (`retype`). The data of an instance is kept in a
+dictionary by the object's id.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
 from prefect_lineage_events.instrumentation.proxies import (
-    CONNECTION,
-    CURSOR,
+    CONNECTION_WRAPPERS,
+    CURSOR_WRAPPERS,
     ConnectionSide,
     LikeOwn,
     cursor_proxy,
@@ -34,8 +34,8 @@ from prefect_lineage_events.stores import Store
 
 
 @dataclass(slots=True, eq=False)
-class Traced:
-    """Data of a connection that reports. While it is not `active`, its class only passes calls on."""
+class Tracing:
+    """The data of a traced connection. While it is not `active`, its class only passes calls on."""
 
     driver: Driver
     store: Store
@@ -48,20 +48,20 @@ class Traced:
 
     def cursor_class(self, own: type) -> type | None:
         if own not in self.cursor_classes:
-            calls = {**_CURSOR, **self.driver.cursor_wrappers}
+            calls = {**_CURSOR_WRAPPERS, **self.driver.cursor_wrappers}
             self.cursor_classes[own] = _subclass(own, TracedCursor, calls, _cursor_method)
         return self.cursor_classes[own]
 
 
-# By the object's id. Not all drivers' connections can be referred to weakly, so theirs go with `__del__`.
-_connections: dict[int, Traced] = {}
+# By the object's id. Not all drivers' connections allow weak references, so `__del__` removes the entries.
+_connections: dict[int, Tracing] = {}
 # Where a cycle is collected, an object's `__del__` may use a connection that was finalised before it.
-_finalised: deque[tuple[int, Traced]] = deque()
+_finalised: deque[tuple[int, Tracing]] = deque()
 _MAX_FINALISED = 16
 
 
 class TracedConnection(ConnectionSide):
-    """The second base of a connection's subclass. The `_self_` names are what a proxy has, for the weaves."""
+    """The second base of a connection's subclass, with the `_self_` attributes of a proxy, which wrappers use."""
 
     __slots__ = ()
 
@@ -76,8 +76,8 @@ class TracedConnection(ConnectionSide):
         return result
 
     def _self_cursor(self, cursor: Any) -> Any:
-        """The cursor, which reports; a proxy of it where its class cannot be subclassed."""
-        report_cursor(cursor)
+        """The cursor, traced; a proxy of it where its class cannot be subclassed."""
+        trace_cursor(cursor)
         if issubclass(type(cursor), TracedCursor) or not hasattr(cursor, "execute"):
             return cursor
         made: Any = self
@@ -85,18 +85,18 @@ class TracedConnection(ConnectionSide):
 
 
 class _CursorState(weakref.ref):  # type: ignore[type-arg]
-    """Data of a cursor, and the reference by whose end they are seen to be out of date."""
+    """The data of a cursor, which is also the weak reference that reports when the cursor is collected."""
 
     __slots__ = ("inside", "key", "noted", "reading")
     key: int
     reading: FetchedRows
-    inside: bool  # a call of the cursor's goes on, and may call others of its methods
-    noted: bool  # a statement of the cursor's has been noted
+    inside: bool  # a method of the cursor is running, and may call other methods of it
+    noted: bool  # a statement of the cursor has been noted
 
 
 _cursors: dict[int, _CursorState] = {}
 # No code of ours runs where a cursor is finalised: see `AbandonedResultNote`.
-_gone: deque[_CursorState] = deque()
+_collected: deque[_CursorState] = deque()
 
 
 class TracedCursor:
@@ -107,7 +107,7 @@ class TracedCursor:
 
     _self_own = property(lambda self: self)
     _self_connection = property(lambda self: self.connection)
-    _self_reading = property(lambda self: _cursors[id(self)].reading)
+    _self_fetched = property(lambda self: _cursors[id(self)].reading)
 
     @property
     def _self_noted(self) -> bool:
@@ -121,14 +121,14 @@ class TracedCursor:
         return result
 
 
-def report(connection: Any, traced: Traced) -> bool:
-    """Let a driver's own connection report. Does it?"""
+def trace_connection(connection: Any, tracing: Tracing) -> bool:
+    """Trace a driver's own connection by changing its class. Return False if that is not possible."""
     own = type(connection)
     if issubclass(own, TracedConnection):
-        _connections[id(connection)] = traced
+        _connections[id(connection)] = tracing
         return True
-    cls = _subclass(own, TracedConnection, traced.calls, _connection_method)
-    _connections[id(connection)] = traced
+    cls = _subclass(own, TracedConnection, tracing.calls, _connection_method)
+    _connections[id(connection)] = tracing
     if cls is not None and retype(connection, cls):
         return True
     del _connections[id(connection)]
@@ -136,24 +136,24 @@ def report(connection: Any, traced: Traced) -> bool:
 
 
 def connection_wrappers(driver: Driver) -> Mapping[str, MethodWrapper]:
-    """The weaves of a connection's methods, by name."""
-    return {**CONNECTION, "cursor": _opens_cursor, **driver.connection_wrappers}
+    """The wrappers of a connection's methods, by name."""
+    return {**CONNECTION_WRAPPERS, "cursor": _opens_cursor, **driver.connection_wrappers}
 
 
-def traced(connection: Any) -> Traced | None:
-    """Data of a connection that reports, now or when it is active again; None for any other."""
+def tracing_of(connection: Any) -> Tracing | None:
+    """The data of a traced connection, active or not; None for any other."""
     return _connections.get(id(connection)) if isinstance(connection, TracedConnection) else None
 
 
 def set_active(connection: Any, *, active: bool) -> None:
-    """Let a connection that can report do so, or not."""
-    known = traced(connection)
+    """Switch the reports of a traced connection on or off."""
+    known = tracing_of(connection)
     if known is not None:
         known.active = active
 
 
-def report_cursor(cursor: Any) -> None:
-    """Let a cursor report if its connection does, however it was made."""
+def trace_cursor(cursor: Any) -> None:
+    """Trace a cursor if its connection is traced, however the cursor was made."""
     with guarded("tracing a cursor", count_loss):
         own = type(cursor)
         connection = getattr(cursor, "connection", None)
@@ -163,18 +163,18 @@ def report_cursor(cursor: Any) -> None:
         if known is None or not known.active:
             return
         cls = known.cursor_class(own)
-        _forget_gone()
-        state = _CursorState(cursor, _gone.append)
+        _drop_collected()
+        state = _CursorState(cursor, _collected.append)
         state.key, state.reading, state.inside, state.noted = id(cursor), FetchedRows(known.tracer), False, False
         _cursors[id(cursor)] = state
         if cls is None or not retype(cursor, cls):
             del _cursors[id(cursor)]
 
 
-def _forget_gone() -> None:
-    while _gone:
+def _drop_collected() -> None:
+    while _collected:
         try:
-            old = _gone.popleft()
+            old = _collected.popleft()
         except IndexError:  # another thread has taken it
             return
         if _cursors.get(old.key) is old:
@@ -189,9 +189,9 @@ def _next(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     try:
         row = method(*args, **kwargs)
     except StopIteration:
-        cursor._self_reading.ends(exhausted=True)
+        cursor._self_fetched.end(exhausted=True)
         raise
-    return cursor._self_reading.took_next(row)
+    return cursor._self_fetched.after_next(row)
 
 
 def _next_async(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
@@ -202,24 +202,24 @@ async def _awaited_next(cursor: Any, coming: Any) -> Any:
     try:
         row = await coming
     except StopAsyncIteration:
-        cursor._self_reading.ends(exhausted=True)
+        cursor._self_fetched.end(exhausted=True)
         raise
-    return cursor._self_reading.took_next(row)
+    return cursor._self_fetched.after_next(row)
 
 
 def _iterates(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     rows = method(*args, **kwargs)
     if rows is cursor:
-        return cursor._self_reading.counted(_rest(super(type(cursor), cursor).__next__), cursor)
-    # An iterator of a subclass of the user's asks the cursor for each row.
-    return rows if hasattr(type(cursor), "__next__") else cursor._self_reading.counted(rows, cursor)
+        return cursor._self_fetched.counted(_rest(super(type(cursor), cursor).__next__), cursor)
+    # The iterator of a user's subclass calls `__next__` of the cursor for each row.
+    return rows if hasattr(type(cursor), "__next__") else cursor._self_fetched.counted(rows, cursor)
 
 
 def _iterates_async(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     rows = method(*args, **kwargs)
     if rows is cursor:
-        return cursor._self_reading.counted_async(_rest_async(super(type(cursor), cursor).__anext__), cursor)
-    return rows if hasattr(type(cursor), "__anext__") else cursor._self_reading.counted_async(rows, cursor)
+        return cursor._self_fetched.counted_async(_rest_async(super(type(cursor), cursor).__anext__), cursor)
+    return rows if hasattr(type(cursor), "__anext__") else cursor._self_fetched.counted_async(rows, cursor)
 
 
 def _rest(advance: Callable[[], Any]) -> Iterator[Any]:
@@ -240,8 +240,8 @@ async def _rest_async(advance: Callable[[], Any]) -> AsyncIterator[Any]:
         yield row
 
 
-_CURSOR: Mapping[str, MethodWrapper] = {
-    **CURSOR,
+_CURSOR_WRAPPERS: Mapping[str, MethodWrapper] = {
+    **CURSOR_WRAPPERS,
     "__iter__": _iterates,
     "__next__": _next,
     "__aiter__": _iterates_async,
@@ -250,11 +250,11 @@ _CURSOR: Mapping[str, MethodWrapper] = {
 
 
 class _BoundMethod(LikeOwn, wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
-    """A method of an object of the driver's."""
+    """A bound method of a driver's object."""
 
 
 class _Method(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
-    """A method of the driver's class as the subclass has it: with its signature, name and documentation."""
+    """A wrapped method of the driver's class, with its signature, name and documentation."""
 
     __bound_function_wrapper__ = _BoundMethod
 
@@ -265,13 +265,13 @@ _Call = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 def _connection_method(name: str, _: MethodWrapper) -> _Call:
     def call(method: Any, connection: Any, args: Any, kwargs: Any) -> Any:
         known = _connections.get(id(connection))
-        weave = known.calls.get(name) if known is not None and known.active else None
-        return method(*args, **kwargs) if weave is None else weave(connection, method, args, kwargs)
+        wrapper = known.calls.get(name) if known is not None and known.active else None
+        return method(*args, **kwargs) if wrapper is None else wrapper(connection, method, args, kwargs)
 
     return call
 
 
-def _cursor_method(_: str, weave: MethodWrapper) -> _Call:
+def _cursor_method(_: str, wrapper: MethodWrapper) -> _Call:
     def call(method: Any, cursor: Any, args: Any, kwargs: Any) -> Any:
         state = _cursors.get(id(cursor))
         known = _connections.get(id(cursor.connection)) if state is not None else None
@@ -279,7 +279,7 @@ def _cursor_method(_: str, weave: MethodWrapper) -> _Call:
             return method(*args, **kwargs)
         state.inside = True
         try:
-            return weave(cursor, method, args, kwargs)
+            return wrapper(cursor, method, args, kwargs)
         finally:
             state.inside = False
 
@@ -287,13 +287,13 @@ def _cursor_method(_: str, weave: MethodWrapper) -> _Call:
 
 
 _subclasses: dict[tuple[type, tuple[str, ...]], type | None] = {}
-_MAX_SUBCLASSES = 1_000  # they are kept: of a program that makes a class for each cursor, the later ones get proxies
+_MAX_SUBCLASSES = 1_000  # they are never freed: in a program that makes a class per cursor, later ones get proxies
 
 
 def _subclass(
     own: type, base: type, calls: Mapping[str, MethodWrapper], method: Callable[[str, MethodWrapper], _Call]
 ) -> type | None:
-    """The class whose instances report, under the driver's name: libraries look at that. None where it cannot be."""
+    """The traced subclass, under the driver's name, which libraries check. None where it cannot be made."""
     key = (own, tuple(calls))
     if key not in _subclasses:
         if len(_subclasses) >= _MAX_SUBCLASSES:
@@ -302,11 +302,11 @@ def _subclass(
         names |= {"__doc__": own.__doc__, "__class__": _CLASS, "__dir__": _dir, "__reduce_ex__": _reduce}
         if base is TracedConnection:
             names["__del__"] = _deleted
-        for name, weave in calls.items():
+        for name, wrapper in calls.items():
             if callable(attribute := getattr(own, name, None)):
-                names[name] = _Method(attribute, method(name, weave))
+                names[name] = _Method(attribute, method(name, wrapper))
         made = None
-        with guarded("tracing an object of the driver's"):
+        with guarded("making a traced subclass"):
             made = _metaclass(type(own))(own.__name__, (own, base), names)
             _made.add(id(made))
             name_as(made, own)
@@ -314,13 +314,13 @@ def _subclass(
     return _subclasses[key]
 
 
-# By id, for their hash asks: they live as long as the process.
+# By id, because their `__hash__` looks here. They live as long as the process.
 _made: set[int] = set()
 _metaclasses: dict[Any, Any] = {}
 
 
 def _metaclass(own: Any) -> Any:
-    """A metaclass by which `type(cursor)` equals the class that its user knows, and what is set on it is set there."""
+    """A metaclass by which `type(cursor)` equals the driver's class, and attributes set on it are set on that class."""
 
     def equal(cls: Any, other: object) -> Any:
         if cls is other:
@@ -358,7 +358,7 @@ def _shown_class(value: Any) -> type:
 
 
 STAND_INS: dict[type, type] = {}
-"""The class that takes another's place under its name (`cursor_classes`)."""
+"""The stand-in of a class, under its name (`cursor_classes`)."""
 _CLASS = property(_shown_class, _set_class)
 
 
@@ -370,7 +370,7 @@ def _deleted(connection: Any) -> None:
     if known is None:
         return
     if not sys.is_finalizing():
-        # Without a commit the server undoes what a forgotten connection had written.
+        # Without a commit the server undoes what a collected connection had written.
         known.tracer.lost()
     _finalised.append((id(connection), known))
     if len(_finalised) > _MAX_FINALISED:
@@ -390,7 +390,7 @@ def _dir(value: Any) -> Any:
 
 
 def _reduce(value: Any, protocol: Any) -> Any:
-    """As the driver's class is copied and pickled, by its name."""
+    """Copy and pickle the object as one of the driver's class, by its name."""
     own = _own_class(value)
     reduced = own.__reduce_ex__(value, protocol)
     if isinstance(reduced, tuple) and type(value) in reduced[1]:

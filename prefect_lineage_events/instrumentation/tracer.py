@@ -1,6 +1,6 @@
-"""The choke point: every driver family reports its statements and transaction steps here, in the user's thread.
+"""`ConnectionTracer`: every driver reports its statements and transaction steps here, in the user's thread.
 
-Whatever is called here copies, enqueues and returns; it never raises and never waits.
+Its methods copy, enqueue and return. They never raise and never wait.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ _QUERY = re.compile(r"\s{0,99}SELECT\b", re.IGNORECASE)
 
 
 class ConnectionTracer:
-    """One per DBAPI connection. Its methods are called in the user's thread, right after the driver succeeded."""
+    """The tracer of one DB-API connection. Its methods are called right after the driver's method succeeded."""
 
     __slots__ = ("_begun", "_connection", "_noted", "_run", "is_open")
 
     def __init__(self, connection: Connection, run: Run | None = None) -> None:
         self._connection = connection
         self._run = run
-        self.is_open = False  # the last noted statement left a transaction open, as the driver tells
-        self._begun = False  # a transaction that our thread has not been told of, for nothing was done in it yet
-        self._noted = False  # something was, so how it ends matters
+        self.is_open = False  # the last noted statement left a transaction open, according to the driver
+        self._begun = False  # a transaction has begun without a statement so far; our thread has no note of it
+        self._noted = False  # the open transaction has a noted statement, so its end must be noted
 
     def statement(
         self,
@@ -72,12 +72,12 @@ class ConnectionTracer:
         parameters: Any = None,
         sets: Any = None,
     ) -> StatementNote | None:
-        """A statement succeeded. The note is for `rows()`; None when nobody is to hear of it.
+        """Note a statement that succeeded. Returns the note, for `rows()`; None when it is not to be reported.
 
-        `started` is aware UTC, `duration` seconds. `autocommit`: will this statement's work stay without a commit?
+        `started` is aware UTC, `duration` seconds. `autocommit`: does this statement's work persist without a commit?
         `result_columns` of a read, from the cursor's description. `aborted`: had the transaction failed before?
-        `counted` says what `rows` is a number of; `inlined`: the values of binds stand in the text. `parameters` (or
-        the `sets` of these of an `executemany`) are only compared with rows that were read (`value_matching`).
+        `counted` is the meaning of `rows`; `inlined`: the text contains the values of binds. `parameters` (or `sets`,
+        those of an `executemany`) are only compared with rows that were read (`value_matching`).
         """
         with guarded("noting a statement", self._lose):
             if not filters.current().enabled or worker.is_ours():
@@ -110,19 +110,20 @@ class ConnectionTracer:
         return None
 
     def rows(self, note: StatementNote | None, rows: int, *, whole: bool = True) -> None:
-        """The result of the noted statement is exhausted (`whole`) or closed: so many rows were read of it."""
+        """Note the number of rows read from the result of a statement, exhausted (`whole`) or closed before."""
         if note is not None and note.run is not None:
             worker.put(RowsNote(note, rows, whole))
 
     def watch(self, reader: Any, note: StatementNote, counts: Counts) -> AbandonedResultNote | None:
-        """When `reader` is gone, its result was read as far as `counts` says."""
+        """Note the rows in `counts` when `reader`, from which they are fetched, is garbage-collected."""
         return worker.watch(reader, note, counts) if note.run is not None else None
 
     def unwatch(self, watched: AbandonedResultNote) -> None:
+        """Cancel `watch`."""
         worker.unwatch(watched)
 
     def begin(self) -> None:
-        """A transaction begins on a connection that otherwise commits each statement by itself."""
+        """Note a transaction on a connection that otherwise commits each statement by itself."""
         self._begun = True
 
     def failed(
@@ -135,10 +136,10 @@ class ConnectionTracer:
         goes_on: bool = False,
         in_part: bool = False,
     ) -> None:
-        """A statement failed. `idle`: no transaction is open after it, as far as the driver tells; `is_known`: the
-        driver will say of the next statement that its transaction had failed. `goes_on`, `in_part`: see `FailureNote`.
+        """Note a statement that failed, if its transaction has noted work, or if a part of it may have been done.
 
-        It matters where something was done in the transaction, and where a part of the statement may have been.
+        `idle`: the driver reports no open transaction after it. `is_known`: the driver will report the failed
+        transaction before the next statement. `goes_on`, `in_part`: see `FailureNote`.
         """
         with guarded("noting a failed statement", self._lose):
             if not filters.current().enabled or worker.is_ours():
@@ -159,19 +160,19 @@ class ConnectionTracer:
             self._end("commit")
 
     def commit_lost(self) -> None:
-        """The transaction ended unseen: elsewhere, or the connection was lost while it committed."""
+        """Note a transaction of unknown outcome: it ended elsewhere, or the connection broke during the commit."""
         with guarded("noting the end of a transaction", self.lose_step):
             if self._noted:
                 worker.put(TransactionNote(self._connection, "commit", in_doubt=True, run=self._run))
             self._begun = self._noted = self.is_open = False
 
     def prepare(self, name: str) -> None:
-        """The transaction is prepared under this name, and over for the connection."""
+        """Note that the transaction is prepared under this name, which ends it for the connection."""
         with guarded("noting the end of a transaction", self.lose_step):
             self._end("prepare", name)
 
     def end_prepared(self, name: str, *, commits: bool) -> None:
-        """A prepared transaction, of this connection or another, is committed or rolled back."""
+        """Note that a prepared transaction, of this connection or another, is committed or rolled back."""
         with guarded("noting the end of a transaction", self.lose_step):
             step: Step = "commit_prepared" if commits else "rollback_prepared"
             worker.put(TransactionNote(self._connection, step, name, run=self._run))
@@ -190,7 +191,7 @@ class ConnectionTracer:
         self._step("release", name)
 
     def lost(self) -> None:
-        """The connection is closed or gone: what was not committed never happened."""
+        """Note that the connection is closed or collected: its uncommitted work is undone."""
         with guarded("noting the end of a transaction", self.lose_step):
             self._end("lost")
 
@@ -202,7 +203,7 @@ class ConnectionTracer:
         count_loss(reason, self._run, self._connection)
 
     def _announce_begin(self) -> None:
-        """A transaction is of interest from its first noted statement on."""
+        """Note the begin of the transaction, before its first noted statement."""
         if self._begun:
             self._begun = False
             worker.put(TransactionNote(self._connection, "begin", run=self._run))
@@ -226,7 +227,7 @@ class ConnectionTracer:
 
 
 def _codes(error: BaseException) -> tuple[str, ...]:
-    """Codes of a database's error: its SQLSTATE, its number; drivers keep them in different places."""
+    """The codes of a database error: its SQLSTATE and its number. Drivers keep them in different attributes."""
     found = [getattr(error, name, None) for name in ("sqlstate", "pgcode", "errno")]
     first = next(iter(error.args), None)
     if type(first) is dict:  # the fields of the server's message (pg8000, redshift_connector)
@@ -237,7 +238,7 @@ def _codes(error: BaseException) -> tuple[str, ...]:
 
 
 def connection(store: Store, *, lookup: SchemaLookup | None = None) -> ConnectionTracer:
-    """The tracer of a new DBAPI connection to `store`. See `notes.Connection` for what the arguments mean."""
+    """The tracer of a new DB-API connection to `store`. `notes.Connection` explains the arguments."""
     run = None
     with guarded("finding the run of a connection"):
         run = current_run()

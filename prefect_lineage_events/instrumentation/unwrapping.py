@@ -1,7 +1,7 @@
-"""A driver's functions that take a connection or cursor as an argument, and look at what it really is.
+"""Driver functions that check the real type of a connection or cursor argument, wrapped so that they accept proxies.
 
-C code checks the real type of what it is given, where a proxy is not what it stands for, and so does some Python. These
-few doors let one of ours in as the object behind it, and change nothing for anybody else.
+C code checks the real type of its arguments, and so does some Python; a proxy has another one. The wrapper passes the
+driver's own object instead of the proxy. All other arguments pass unchanged.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ from prefect_lineage_events.instrumentation.import_hooks import when_imported
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy, LikeOwn
 
 _lock = Lock()
-_open: set[str] = set()
+_wrapped_modules: set[str] = set()
 
 
-class _Door(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
-    """The function itself to whoever looks at it: flows that use it are pickled, and find it by its name again."""
+class _UnwrappingFunction(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
+    """The wrapped function, pickled by name as before: flows that use it are pickled."""
 
 
-def unwrap_arguments_of(doors: Mapping[str, Sequence[str]]) -> Callable[[ConnectionProxy], None]:
-    """What a description calls for each connection: wraps these functions, by their modules, once a process.
+def unwrap_arguments_of(functions: Mapping[str, Sequence[str]]) -> Callable[[ConnectionProxy], None]:
+    """Return an `on_trace` for a `Driver`, which wraps these functions (by module) once in a process.
 
-    A module that nobody has imported yet has its doors opened when somebody does.
+    A module that is not imported yet is wrapped when it is imported.
     """
 
     def on_trace(_: ConnectionProxy) -> None:
         with _lock:
-            unopened = [name for name in doors if name not in _open]
-            _open.update(unopened)
-        for name in unopened:
-            when_imported(name, partial(_open_doors, doors[name]))
+            modules = [name for name in functions if name not in _wrapped_modules]
+            _wrapped_modules.update(modules)
+        for name in modules:
+            when_imported(name, partial(_wrap_functions, functions[name]))
 
     return on_trace
 
 
-def _open_doors(names: Sequence[str], module: ModuleType) -> None:
+def _wrap_functions(names: Sequence[str], module: ModuleType) -> None:
     for name in names:
         owner, attribute, own = wrapt.resolve_path(module, name)
-        setattr(owner, attribute, _Door(own, _unwrapped))
+        setattr(owner, attribute, _UnwrappingFunction(own, _call_unwrapped))
 
 
-def _unwrapped(function: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return function(*map(behind, args), **{name: behind(value) for name, value in kwargs.items()})
+def _call_unwrapped(function: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return function(*map(unwrapped, args), **{name: unwrapped(value) for name, value in kwargs.items()})
 
 
-def behind(value: Any) -> Any:
-    """The driver's own object that a proxy stands for; any other value as it is."""
+def unwrapped(value: Any) -> Any:
+    """The driver's own object of a proxy; any other value as it is."""
     return value.__wrapped__ if isinstance(value, ConnectionProxy | CursorProxy) else value

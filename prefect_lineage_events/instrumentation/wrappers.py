@@ -1,6 +1,6 @@
-"""Wrappers of methods beyond the DB-API's own; drivers pick from these by name (`Driver.cursor_wrappers`).
+"""Wrappers of methods beyond the DB-API, for `Driver.connection_wrappers` and `Driver.cursor_wrappers`.
 
-A wrapper is given the proxy, the driver's own bound method and the call's arguments, and returns what the call returns.
+A wrapper takes the traced object, the driver's bound method and the arguments, and returns the result of the call.
 """
 
 from __future__ import annotations
@@ -13,65 +13,65 @@ from typing import Any
 
 from prefect_lineage_events.emission.notes import Counted
 from prefect_lineage_events.instrumentation.execution import (
-    after,
     answer_or_default,
-    attempt,
-    ends_transaction,
     is_aborted,
     note_failure,
     note_statement,
-    notice_end,
+    note_unseen_end,
     operation_of,
     parameters_of,
-    runs_statement,
     text_of,
+    trace_commit,
+    trace_execute,
     trace_execute_as,
     trace_rollback,
+    traced_call,
+    when_done,
 )
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy, PartProxy
 
 __all__ = [
-    "begins_transaction",
-    "ends_transaction",
-    "fetches_frame",
-    "length",
-    "opens_cursor",
     "pipeline_block",
-    "runs_on_connection",
-    "runs_statement",
+    "row_count",
     "statement_block",
-    "streams_rows",
+    "trace_begin",
+    "trace_commit",
+    "trace_connection_call_as",
+    "trace_connection_execute",
+    "trace_execute",
     "trace_execute_as",
+    "trace_fetch_frame",
     "trace_rollback",
+    "trace_stream",
     "transaction_block",
 ]
 
 
-def begins_transaction(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """A connection's `begin()`."""
+def trace_begin(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace a connection's `begin()`."""
 
-    def told(result: Any) -> Any:
+    def on_success(result: Any) -> Any:
         connection._self_tracer.begin()
         return connection._self_same(result)
 
-    return after(method(*args, **kwargs), told)
+    return when_done(method(*args, **kwargs), on_success)
 
 
-def opens_cursor(
+def trace_connection_execute(
     connection: ConnectionProxy, method: Any, args: Any, kwargs: Any, autocommit: bool | None = None
 ) -> Any:
-    """A connection's own `execute`, which runs a statement on a cursor that it returns (sqlite3, psycopg).
+    """Trace a connection's `execute`, which runs a statement on a cursor that it returns (sqlite3, psycopg).
 
     `autocommit` is as in `trace_execute_as`.
     """
-    notice_end(connection)
+    note_unseen_end(connection)
     aborted = is_aborted(connection)
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
 
-    def told(result: Any) -> Any:
+    def on_success(result: Any) -> Any:
         cursor = connection._self_cursor(result)
         duration = perf_counter() - clock
-        # A cursor of the driver's own that reports may have been asked to run it.
+        # The driver may have called `execute` of a traced cursor, which has noted it.
         if not getattr(cursor, "_self_noted", True):
             parameters = parameters_of(args, kwargs)
             note_statement(
@@ -86,36 +86,37 @@ def opens_cursor(
             )
         return cursor
 
-    def failed(error: BaseException) -> None:
+    def on_failure(error: BaseException) -> None:
         text = text_of(connection, operation_of(args, kwargs), None, connection._self_own) or ""
         many = getattr(method, "__name__", "") == "executemany"
         note_failure(connection, text, error, sets=parameters_of(args, kwargs) if many else None)
 
-    return attempt(method, args, kwargs, told, failed)
+    return traced_call(method, args, kwargs, on_success, on_failure)
 
 
-def runs_on_connection(connection: ConnectionProxy, operation: str, method: Any, args: Any, kwargs: Any) -> Any:
-    """A method of the connection that does what `operation` says, with no cursor that the user sees."""
+def trace_connection_call_as(connection: ConnectionProxy, operation: str, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace a connection's method that does the same as the statement `operation`, with no cursor for the user."""
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
 
-    def told(result: Any) -> Any:
+    def on_success(result: Any) -> Any:
         note_statement(CursorProxy(None, connection), operation, started, perf_counter() - clock)
         return connection._self_same(result)
 
-    return after(method(*args, **kwargs), told)
+    return when_done(method(*args, **kwargs), on_success)
 
 
-def fetches_frame(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """The whole result at once: a DataFrame, an Arrow table, arrays by column, or a reader of unknown length."""
+def trace_fetch_frame(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace a method that fetches the whole result: a DataFrame, an Arrow table, arrays by column, or a reader of
+    unknown length."""
     frame = method(*args, **kwargs)
-    rows = length(frame)
-    cursor._self_reading.fetched(rows or 0)
-    cursor._self_reading.ends(exhausted=rows is not None)
+    rows = row_count(frame)
+    cursor._self_fetched.add(rows or 0)
+    cursor._self_fetched.end(exhausted=rows is not None)
     return frame
 
 
-def length(result: Any) -> int | None:
-    """How many rows a fetched result has; None where it does not know itself (a reader, an iterator, a printout)."""
+def row_count(result: Any) -> int | None:
+    """The number of rows of a fetched result; None where it has no length (a reader, an iterator, a printout)."""
     if isinstance(result, str | bytes):
         return None
     if isinstance(result, dict):
@@ -123,8 +124,8 @@ def length(result: Any) -> int | None:
     return answer_or_default(len, result, default=None) if hasattr(type(result), "__len__") else None
 
 
-def streams_rows(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """psycopg's `stream()`: a generator that runs the statement when it is first asked for a row."""
+def trace_stream(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace psycopg's `stream()`: a generator that runs the statement when its first row is requested."""
     return (_streamed_async if isasyncgenfunction(method) else _streamed)(cursor, method, args, kwargs)
 
 
@@ -145,13 +146,13 @@ async def _streamed_async(cursor: CursorProxy, method: Any, args: Any, kwargs: A
 
 
 class _Stream:
-    """Notes the statement with the rows that were taken, also when the generator is given up half way.
+    """A streamed statement, noted with the rows that were taken, also when the generator is abandoned before its end.
 
     A statement that failed gave no row and is not noted.
     """
 
     def __init__(self, cursor: CursorProxy, args: Any, kwargs: Any) -> None:
-        cursor._self_reading.ends()
+        cursor._self_fetched.end()
         self._cursor, self._operation = cursor, operation_of(args, kwargs)
         self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
         self.rows = 0
@@ -168,7 +169,7 @@ class _Stream:
 
 
 class _Block(PartProxy):
-    """A context manager of the driver, entered with `with` or `async with`."""
+    """The proxy of a driver's context manager, entered with `with` or `async with`."""
 
     def __enter__(self) -> Any:
         return self._self_entered(self._self_enters(), self.__wrapped__.__enter__())
@@ -195,17 +196,17 @@ class _Block(PartProxy):
             self._self_left(failed)
 
     def _self_enters(self) -> Any:
-        """Called before the block is entered; what it returns is handed on."""
+        """Called before the block is entered; the result is the first argument of `_self_entered`."""
 
     def _self_entered(self, _: Any, result: Any) -> Any:
         return result
 
     def _self_left(self, failed: bool) -> None:
-        """The block was left, in peace or with an error, of its own end or another's."""
+        """Called when the block was left; `failed` if by an error, of its body or of its end."""
 
 
 def statement_block(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """psycopg's `with cursor.copy(statement) as copy`: the statement has run when the block is left in peace."""
+    """Trace psycopg's `with cursor.copy(statement) as copy`. It has run when the block ends without error."""
     return _StatementBlock(method(*args, **kwargs), cursor, operation_of(args, kwargs))
 
 
@@ -224,9 +225,9 @@ class _StatementBlock(_Block):
 
 
 def pipeline_block(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """psycopg's `with connection.pipeline()`: whether its statements succeeded is known when it is left.
+    """Trace psycopg's `with connection.pipeline()`: its end shows whether the statements succeeded.
 
-    On an autocommit connection they are one transaction of the server's.
+    On an autocommit connection they are one transaction of the server.
     https://www.psycopg.org/psycopg3/docs/advanced/pipeline.html
     """
     return _PipelineBlock(method(*args, **kwargs), connection)
@@ -256,12 +257,12 @@ class _PipelineBlock(_Block):
 
 
 def transaction_block(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """psycopg's `with connection.transaction()`: a transaction, or a savepoint inside of one."""
+    """Trace psycopg's `with connection.transaction()`: a transaction, or a savepoint inside of one."""
     return _TransactionBlock(method(*args, **kwargs), connection)
 
 
 class _TransactionBlock(_Block):
-    """Entering gives psycopg's `Transaction`, which knows the savepoint's name and whether to roll back in any case."""
+    """The proxy of the block. psycopg's `Transaction` has the savepoint's name, and may be set to roll back always."""
 
     def __init__(self, block: Any, connection: ConnectionProxy) -> None:
         super().__init__(block)
@@ -284,7 +285,7 @@ class _TransactionBlock(_Block):
         return transaction
 
     def _self_left(self, failed: bool) -> None:
-        # An error of any kind (psycopg's Rollback is one) rolls back, and so does one that arises at the end.
+        # Any error (psycopg's Rollback is one) rolls back, and so does an error at the end of the block.
         rolled_back = failed or self._self_transaction.force_rollback
         tracer = self._self_connection._self_tracer
         if self._self_savepoint:

@@ -16,7 +16,7 @@ from prefect_lineage_events.context import propagation, run, threads
 @pytest.fixture
 def run_id() -> UUID:
     run_id = uuid4()
-    threads.note_home(run_id)
+    threads.note_root(run_id)
     return run_id
 
 
@@ -36,19 +36,19 @@ def test_the_runs_own_thread_has_the_empty_path(run_id: UUID) -> None:
 
 
 def test_a_copy_of_its_context_is_no_home(run_id: UUID) -> None:
-    thread = threading.Thread(target=threads.note_home, args=(run_id,))
+    thread = threading.Thread(target=threads.note_root, args=(run_id,))
     thread.start()
     thread.join()
     assert threads.path(run_id) == ""
 
 
 def test_a_flow_of_more_tasks_than_homes_are_kept_has_its_own(monkeypatch: pytest.MonkeyPatch, run_id: UUID) -> None:
-    monkeypatch.setattr(threads, "_MAX_HOMES", 3)
+    monkeypatch.setattr(threads, "_MAX_ROOTS", 3)
     tasks = [uuid4() for _ in range(10)]
     for task in tasks:
-        threads.note_home(task, within=run_id)
+        threads.note_root(task, within=run_id)
     assert threads.path(run_id) == ""
-    assert tasks[0] not in threads._homes
+    assert tasks[0] not in threads._roots
 
 
 def test_coroutines_that_are_gathered_are_told_apart() -> None:
@@ -58,7 +58,7 @@ def test_coroutines_that_are_gathered_are_told_apart() -> None:
 
     async def flow() -> tuple[str, list[str], str]:
         run_id = uuid4()
-        threads.note_home(run_id)
+        threads.note_root(run_id)
         return threads.path(run_id), await asyncio.gather(path(run_id), path(run_id)), await path(run_id)
 
     own, gathered, awaited = asyncio.run(flow())
@@ -97,7 +97,7 @@ def test_work_that_a_coroutine_gives_to_a_thread_is_below_the_coroutine(monkeypa
 
     async def flow() -> list[tuple[str, list[str]]]:
         run_id = uuid4()
-        threads.note_home(run_id)
+        threads.note_root(run_id)
         noted(monkeypatch, run_id)
         return await asyncio.gather(coroutine(run_id), coroutine(run_id))
 
@@ -107,4 +107,4 @@ def test_work_that_a_coroutine_gives_to_a_thread_is_below_the_coroutine(monkeypa
 
 
 def test_a_context_that_cannot_be_noted_is_entered() -> None:
-    assert run._remembering(lambda entered: entered)(None) is None
+    assert run._watching_entry(lambda entered: entered)(None) is None

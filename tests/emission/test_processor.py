@@ -405,7 +405,7 @@ def test_what_comes_after_the_end_is_told_with_a_higher_count(
 def test_a_process_that_sees_no_end_tells_its_count_as_soon_as_its_task_is_over(
     bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch, goes_on: bool
 ) -> None:
-    monkeypatch.setattr(Run, "goes_on", lambda self: goes_on)
+    monkeypatch.setattr(Run, "is_running", lambda self: goes_on)
     db.execute("read from orders", run=make_run(detached=True))
     bench.settle(0.1)
     counts = [e.count for e in bench.events() if isinstance(e, CountEvent)]
@@ -496,7 +496,7 @@ def make_notes(connection: Connection, run: Run) -> list[Note]:
 
 
 class AllRead:
-    def given_up(self) -> int:
+    def rows_so_far(self) -> int:
         return 3
 
 

@@ -157,5 +157,5 @@ def test_errors_are_the_drivers_and_end_in_the_users_line(tracers: Tracers) -> N
 
 
 def test_other_objects_are_refused_with_the_reason() -> None:
-    with pytest.raises(TypeError, match=r"builtins.dict is no connection .* sqlite3, psycopg"):
+    with pytest.raises(TypeError, match=r"builtins.dict cannot be instrumented: .* sqlite3, psycopg"):
         instrument_connection({})

@@ -168,7 +168,7 @@ def test_a_number_of_rows_that_is_none_is_left_out_and_said(
     with caplog.at_level(logging.WARNING):
         record_write("s3://b/out", rows=rows)
     assert noted[0].rows is None
-    assert "record_write is kept without its rows: rows is a whole number" in caplog.text
+    assert "record_write is kept without its rows: rows must be a whole number" in caplog.text
 
 
 @pytest.mark.parametrize(("rows", "kept"), [(3.0, 3), (0, 0), (2**63 - 1, 2**63 - 1)])
@@ -179,7 +179,7 @@ def test_a_whole_number_of_rows_is_kept(noted: list[RecordNote], rows: Any, kept
 
 @pytest.mark.parametrize("rows", [-1, float("nan")])
 def test_a_wrong_number_of_rows_raises_where_that_is_asked_for(noted: list[RecordNote], rows: Any) -> None:
-    with pytest.raises(ValueError, match="rows is a whole number"):
+    with pytest.raises(ValueError, match="rows must be a whole number"):
         record_write("s3://b/out", rows=rows, raise_on_error=True)
     assert not noted
 

@@ -32,7 +32,7 @@ def autocommits(connection: Any) -> bool:
 
 def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`execute_async`: the statement counts when its result is there. One never asked for stays unknown."""
-    cursor._self_reading.ends()
+    cursor._self_fetched.end()
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
     result = method(*args, **kwargs)
     sent = (operation_of(args, kwargs), parameters_of(args, kwargs), started, clock)
@@ -57,9 +57,9 @@ def _key(cursor: CursorProxy) -> str:
 def _fetches_part(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`fetchmany_arrow`: an empty portion is the end."""
     portion = method(*args, **kwargs)
-    cursor._self_reading.fetched(len(portion))
+    cursor._self_fetched.add(len(portion))
     if not len(portion):
-        cursor._self_reading.ends(exhausted=True)
+        cursor._self_fetched.end(exhausted=True)
     return portion
 
 
@@ -71,7 +71,7 @@ DRIVER = Driver(
     cursor_wrappers={
         "execute_async": _sends,
         "get_async_execution_result": _takes_result,
-        "fetchall_arrow": wrappers.fetches_frame,
+        "fetchall_arrow": wrappers.trace_fetch_frame,
         "fetchmany_arrow": _fetches_part,
     },
 )

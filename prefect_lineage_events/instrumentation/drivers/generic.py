@@ -14,7 +14,7 @@ from prefect_lineage_events import stores
 from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.drivers.sqlite import file_store, shared_name, url_path
-from prefect_lineage_events.instrumentation.execution import after, answer_or_default, note_statement
+from prefect_lineage_events.instrumentation.execution import answer_or_default, note_statement, when_done
 from prefect_lineage_events.instrumentation.proxies import CursorProxy
 from prefect_lineage_events.naming import quote, scheme_of
 from prefect_lineage_events.stores import Store
@@ -32,7 +32,7 @@ def url_driver(url: str) -> Driver:
         store=lambda _: store,
         autocommits=_autocommit,
         type_name=str,
-        cursor_wrappers={"adbc_ingest": _ingests, **dict.fromkeys(_FRAMES, wrappers.fetches_frame)},
+        cursor_wrappers={"adbc_ingest": _ingests, **dict.fromkeys(_FRAMES, wrappers.trace_fetch_frame)},
     )
 
 
@@ -87,16 +87,16 @@ def _ingests(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     listed = f" ({', '.join(map(quote, columns))})" if columns else ""
     fill = f"INSERT INTO {name}{listed} VALUES ({', '.join('?' * max(1, len(columns)))})"
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
-    cursor._self_reading.ends()
+    cursor._self_fetched.end()
 
-    def told(rows: Any) -> Any:
+    def on_success(rows: Any) -> Any:
         duration = perf_counter() - clock
         if mode in _MAKES:
             note_statement(cursor, f"{_MAKES[mode]} {name}{listed}", started, duration, rows=0)
         note_statement(cursor, fill, started, duration, rows=rows if isinstance(rows, int) and rows >= 0 else None)
         return rows
 
-    return after(method(*args, **kwargs), told)
+    return when_done(method(*args, **kwargs), on_success)
 
 
 def _column_names(data: Any) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Which driver's description fits a connection, by the package its class comes from."""
+"""The `Driver` of a connection, by the package of its class."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from prefect_lineage_events.instrumentation.driver import Driver
 
-# Package of the connection's class: module and name of the description. Loaded when asked for, with what they import.
+# Package of the connection's class: module and name of the description, which is imported when it is needed.
 _DRIVERS = {
     "sqlite3": ("sqlite", "DRIVER"),
     "psycopg": ("postgres.psycopg", "PSYCOPG"),
@@ -26,12 +26,12 @@ _registered: dict[str, Driver] = {}
 
 
 def register(package: str, driver: Driver) -> None:
-    """Use this description for connections whose class comes from `package`; it goes before the ones here."""
+    """Use this description for connections whose class comes from `package`. It takes precedence over the ones here."""
     _registered[package] = driver
 
 
 def described(connection: Any, url: str | None) -> Driver:
-    """The description for a connection that a user gives, who may say by its URL where it points."""
+    """The description for a connection of a user; `url`, if given, decides its store."""
     from prefect_lineage_events.instrumentation.drivers.generic import url_driver
 
     if url is None:
@@ -45,7 +45,7 @@ def described(connection: Any, url: str | None) -> Driver:
 
 def driver_for(connection: Any) -> Driver:
     """The description for a driver's own connection, or one of a subclass. Raises TypeError for any other object."""
-    # `__class__`, not `type()`: a proxy of anybody's says there what it stands for.
+    # `__class__`, not `type()`: a proxy of any library has the class of the wrapped object there.
     for base in connection.__class__.__mro__:
         package = base.__module__.partition(".")[0]
         if package in _registered:
@@ -55,7 +55,7 @@ def driver_for(connection: Any) -> Driver:
             driver: Driver = getattr(import_module(f"{__package__}.{module}"), name)
             return driver
     raise TypeError(
-        f"{type(connection).__module__}.{type(connection).__qualname__} is no connection that can be instrumented: "
-        "give one of sqlite3, psycopg, psycopg2, asyncpg, duckdb, snowflake.connector, google.cloud.bigquery or "
-        "databricks.sql, or any other DB-API one with its `url`"
+        f"{type(connection).__module__}.{type(connection).__qualname__} cannot be instrumented: pass a connection of "
+        "sqlite3, psycopg, psycopg2, asyncpg, duckdb, snowflake.connector, google.cloud.bigquery or databricks.sql, "
+        "or any other DB-API connection with its `url`"
     )

@@ -92,7 +92,7 @@ def _commits_before_scripts(connection: ConnectionProxy) -> bool | None:
 
 
 def _script(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    return wrappers.opens_cursor(connection, method, args, kwargs, _commits_before_scripts(connection))
+    return wrappers.trace_connection_execute(connection, method, args, kwargs, _commits_before_scripts(connection))
 
 
 def _cursor_script(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
@@ -102,7 +102,9 @@ def _cursor_script(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> 
 
 def _backs_up(_: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`backup(target)` takes a connection of the driver's own. The pages that it copies are nobody's statement."""
-    return method(*map(unwrapping.behind, args), **{name: unwrapping.behind(value) for name, value in kwargs.items()})
+    return method(
+        *map(unwrapping.unwrapped, args), **{name: unwrapping.unwrapped(value) for name, value in kwargs.items()}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +147,13 @@ DRIVER = Driver(
     commits_on_exit=commits_on_exit,
     lookup=lambda connection: file_lookup(_main_file(connection)),
     connection_wrappers={
-        "execute": wrappers.opens_cursor,
-        "executemany": wrappers.opens_cursor,
+        "execute": wrappers.trace_connection_execute,
+        "executemany": wrappers.trace_connection_execute,
         "executescript": _script,
         "backup": _backs_up,
     },
     cursor_wrappers={"executescript": _cursor_script},
-    tells_transaction=True,
+    reports_transaction=True,
     subclassed=True,
     cursor_classes=("sqlite3.Cursor",),
 )

@@ -63,7 +63,7 @@ class RecordingTracer:
 
     def watch(self, reader: Any, note: Said, counts: Any) -> weakref.finalize[..., Any]:
         def gone() -> None:
-            if rows := counts.given_up():
+            if rows := counts.rows_so_far():
                 self.rows(note, rows)
 
         return weakref.finalize(reader, gone)

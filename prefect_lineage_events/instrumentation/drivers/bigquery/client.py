@@ -77,7 +77,7 @@ class ClientProxy(Proxy):
         self._self_lookup = answer_or_default(client_lookup, client, default=None)
 
     def __getattr__(self, name: str) -> Any:
-        return self._self_woven(name, _CALLS)
+        return self._self_attribute(name, _CALLS)
 
     def __enter__(self) -> Any:
         return self._self_same(self.__wrapped__.__enter__())
@@ -112,13 +112,13 @@ class _Call:
         self._client = client
         self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
         self._text = text
-        self._told = False
+        self._noted_once = False
         self.arguments = answer_or_default(_arguments, method, args, kwargs, default=kwargs)
 
-    def tell(self, outcome: Callable[[], _Outcome] = _Outcome) -> None:
-        if self._told:
+    def note(self, outcome: Callable[[], _Outcome] = _Outcome) -> None:
+        if self._noted_once:
             return
-        self._told = True
+        self._noted_once = True
         with guarded("noting a call of BigQuery's client", count_loss):
             config, known = self.arguments.get("job_config"), outcome()
             if getattr(config, "dry_run", None):
@@ -148,15 +148,15 @@ class JobProxy(Proxy):
         self._self_call = call
 
     def __getattr__(self, name: str) -> Any:
-        return self._self_woven(name, _ENDS)
+        return self._self_attribute(name, _ENDS)
 
     def __iter__(self) -> Any:
         rows = iter(self.__wrapped__)
-        self._self_told()
+        self._self_note()
         return rows
 
-    def _self_told(self, result: Any = None) -> None:
-        self._self_call.tell(lambda: _Outcome(_job_rows(self.__wrapped__, result), self.__wrapped__.job_id))
+    def _self_note(self, result: Any = None) -> None:
+        self._self_call.note(lambda: _Outcome(_job_rows(self.__wrapped__, result), self.__wrapped__.job_id))
 
 
 def _job_rows(job: Any, result: Any) -> int | None:
@@ -169,7 +169,7 @@ def _job_rows(job: Any, result: Any) -> int | None:
 def _waits(job: JobProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`result()` and what calls it: raises when the job has failed."""
     result = method(*args, **kwargs)
-    job._self_told(result)
+    job._self_note(result)
     return job._self_same(result)
 
 
@@ -178,7 +178,7 @@ def _asks(job: JobProxy, method: Any, args: Any, kwargs: Any) -> Any:
     answer = method(*args, **kwargs)
     own = job.__wrapped__
     if own.state == "DONE" and own.error_result is None:
-        job._self_told()
+        job._self_note()
     return answer
 
 
@@ -194,21 +194,21 @@ def _total(rows: Any) -> int | None:
 
 
 def _starts_job(text: Text) -> Any:
-    def weave(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    def wrapper(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
         call = _Call(client, text, method, args, kwargs)
         return JobProxy(method(*args, **kwargs), call)
 
-    return weave
+    return wrapper
 
 
 def _does(text: Text) -> Any:
-    def weave(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    def wrapper(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
         call = _Call(client, text, method, args, kwargs)
         result = method(*args, **kwargs)
-        call.tell()
+        call.note()
         return result
 
-    return weave
+    return wrapper
 
 
 def _inserts(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
@@ -217,7 +217,7 @@ def _inserts(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
     errors = method(*args, **kwargs)
     if answer_or_default(any, errors, default=True):
         return errors
-    call.tell(lambda: _Outcome(_length(call.arguments)))
+    call.note(lambda: _Outcome(_length(call.arguments)))
     return errors
 
 
@@ -230,7 +230,7 @@ def _length(given: Mapping[str, Any]) -> int | None:
 def _queries_and_waits(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
     call = _Call(client, _query, method, args, kwargs)
     found = method(*args, **kwargs)
-    call.tell(lambda: _Outcome(_found_rows(found), _found_id(found), _columns(found.schema)))
+    call.note(lambda: _Outcome(_found_rows(found), _found_id(found), _columns(found.schema)))
     return found
 
 

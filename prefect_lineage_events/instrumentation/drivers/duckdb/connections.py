@@ -87,7 +87,7 @@ ENGINE = Driver(
     text=_engine_text,
     lookup=InstanceLookup,
     before_close=InstanceLookup.remember,
-    connection_wrappers={"begin": wrappers.begins_transaction},
+    connection_wrappers={"begin": wrappers.trace_begin},
 )
 """duckdb-engine's wrapper: DuckDB commits each statement unless a transaction was begun, by method or by text."""
 
@@ -117,7 +117,7 @@ def _fetches(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -
 
 
 def _fetches_frame(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    return wrappers.fetches_frame(_results(connection), in_callers_frame(method), args, kwargs)
+    return wrappers.trace_fetch_frame(_results(connection), in_callers_frame(method), args, kwargs)
 
 
 def _relates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
@@ -158,7 +158,7 @@ def _appends(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -
         started=started,
         duration=perf_counter() - clock,
         autocommit=True,
-        rows=wrappers.length(frame),
+        rows=wrappers.row_count(frame),
     )
     return connection._self_same(result)
 
@@ -224,8 +224,8 @@ def _duplicates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any
 
 
 def _prepares(connection: ConnectionProxy) -> None:
-    relations.open_to_tracing()
-    module.speak_for_default(connection)
+    relations.trace_relations()
+    module.trace_module_functions(connection)
 
 
 _RELATES = ("sql", "query", "from_query")
@@ -246,7 +246,7 @@ DRIVER = replace(
     connection_wrappers={
         "execute": _runs,
         "executemany": _runs,
-        "begin": wrappers.begins_transaction,
+        "begin": wrappers.trace_begin,
         "register": _registers,
         "unregister": _unregisters,
         "append": _appends,

@@ -28,7 +28,7 @@ _lock = Lock()
 _default: ConnectionProxy | None = None
 
 
-def speak_for_default(connection: ConnectionProxy) -> None:
+def trace_module_functions(connection: ConnectionProxy) -> None:
     """Let DuckDB's functions go through this proxy if it is one of the default connection."""
     import duckdb
 

@@ -76,7 +76,7 @@ _PLAIN_QUERY = re.compile(r"SELECT \* FROM ([\w.\"]+)\s*", re.IGNORECASE)
 
 
 @dataclass(eq=False)
-class Known:
+class TracedRelation:
     """What is known of a relation: the connection it runs on, the query it stands for, and how far it was read.
 
     `held`: its rows were read when it was made, so that fetching them reads nothing again.
@@ -91,13 +91,13 @@ class Known:
         self.reading = FetchedRows(self.connection._self_tracer)
 
 
-_known: WeakKeyDictionary[Any, Known] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Any, TracedRelation] = WeakKeyDictionary()
 _inside = local()
 _lock = Lock()
 _open = False
 
 
-def open_to_tracing() -> None:
+def trace_relations() -> None:
     """Wrap the methods of DuckDB's relations, once a process; called when the first connection is traced."""
     import duckdb
 
@@ -144,13 +144,13 @@ def track(
     """
     with guarded("tracking a relation", connection._self_tracer.lose_step):
         own = _own_query(connection, relation, hidden, names)
-        _known[relation] = Known(connection, query or own, held)
+        _known[relation] = TracedRelation(connection, query or own, held)
 
 
 def has_run(relation: Any) -> bool:
     """Was the relation's statement run when it was made, so that the relation is its result?"""
-    told = answer_or_default(relation.sql_query, default=_HELD_RESULT)
-    return _HELD_RESULT in told or _ONLY_SOURCE.match(told) is not None
+    shown = answer_or_default(relation.sql_query, default=_HELD_RESULT)
+    return _HELD_RESULT in shown or _ONLY_SOURCE.match(shown) is not None
 
 
 def _called(method: Callable[..., Any], relation: Any, args: Any, kwargs: Any) -> Any:
@@ -187,33 +187,33 @@ def _one_call() -> Iterator[None]:
         _inside.ours = False
 
 
-def _reads(known: Known, relation: Any, name: str, result: Any, note: Callable[..., Any]) -> None:
+def _reads(known: TracedRelation, relation: Any, name: str, result: Any, note: Callable[..., Any]) -> None:
     """One read a result, however often it is fetched from."""
     if known.held:
         return
     reading = known.reading
     if not reading.open:
         begun = note(known.query, result_columns=columns_of(relation))
-        reading.starts(begun, relation)
+        reading.start(begun, relation)
         single = result[0] if type(result) is list and len(result) == 1 else result
         if begun is not None and type(single) is tuple:
             remember(begun, single)
     rows = (0 if result is None else 1) if name == "fetchone" else _rows(result)
-    reading.fetched(rows or 0)
+    reading.add(rows or 0)
     if name not in _PARTIAL_READS or rows == 0:
-        reading.ends(exhausted=rows is not None)
+        reading.end(exhausted=rows is not None)
 
 
 def _rows(result: Any) -> int | None:
     """How many rows were fetched; a relation is not asked, because it would run a query to count them."""
-    return None if _is_relation(result) else wrappers.length(result)
+    return None if _is_relation(result) else wrappers.row_count(result)
 
 
 def _is_relation(value: Any) -> bool:
     return type(value).__name__ == "DuckDBPyRelation"
 
 
-def _statement(known: Known, name: str, args: Any, kwargs: Any, result: Any) -> str | None:
+def _statement(known: TracedRelation, name: str, args: Any, kwargs: Any, result: Any) -> str | None:
     """The statement that a method has run; None for a method that only makes another relation."""
     if name == "query" and (result is None or has_run(result)):
         return _in_view(known, args, kwargs)
@@ -229,7 +229,7 @@ def _statement(known: Known, name: str, args: Any, kwargs: Any, result: Any) -> 
     return None
 
 
-def _follows(known: Known, name: str, result: Any, args: Any, kwargs: Any) -> None:
+def _follows(known: TracedRelation, name: str, result: Any, args: Any, kwargs: Any) -> None:
     """What a method gives may be a relation again, or a step on the way to one."""
     if type(result).__name__ == "GroupedRelation":
         _known[result] = known
@@ -241,7 +241,7 @@ def _follows(known: Known, name: str, result: Any, args: Any, kwargs: Any) -> No
         track(known.connection, result, hidden, query=query, held=held)
 
 
-def _in_view(known: Known, args: Any, kwargs: Any) -> str:
+def _in_view(known: TracedRelation, args: Any, kwargs: Any) -> str:
     """`relation.query("name", sql)`: the statement sees the relation as a view of that name."""
     view, sql = (str(given) for given in (*args, *kwargs.values())[:2])
     return named(sql, lambda name: f"({known.query})" if name.lower() == view.lower() else None)
@@ -249,18 +249,18 @@ def _in_view(known: Known, args: Any, kwargs: Any) -> str:
 
 def _own_query(connection: ConnectionProxy, relation: Any, hidden: str, names: Mapping[str, str]) -> str:
     """DuckDB's SQL of the relation, with what it hides put in; `hidden` where it tells nothing."""
-    told: str = answer_or_default(relation.sql_query, default=_HELD_RESULT).strip()
-    if _HELD_RESULT in told:
+    shown: str = answer_or_default(relation.sql_query, default=_HELD_RESULT).strip()
+    if _HELD_RESULT in shown:
         return hidden
     sources: dict[str, str] = connection._self_state.setdefault("sources", {})
-    unknown = dict.fromkeys(name for name in _SOURCE.findall(told) if name not in sources)
-    by_name = {source: names.get(name.lower(), SCAN) for name, source in _NAMED_SOURCE.findall(told)}
+    unknown = dict.fromkeys(name for name in _SOURCE.findall(shown) if name not in sources)
+    by_name = {source: names.get(name.lower(), SCAN) for name, source in _NAMED_SOURCE.findall(shown)}
     for source in unknown:
         if len(sources) >= _MAX_SOURCES:
             del sources[next(iter(sources))]
         sources[source] = by_name.get(source) or (f"({hidden})" if len(unknown) == 1 else SCAN)
-    told = _SOURCE.sub(lambda found: sources.get(found[1], SCAN), told)
-    normal: str = _ADDRESS.sub("", _GENERATED.sub(r"\1", _SCAN.sub(SCAN, told)))
+    shown = _SOURCE.sub(lambda found: sources.get(found[1], SCAN), shown)
+    normal: str = _ADDRESS.sub("", _GENERATED.sub(r"\1", _SCAN.sub(SCAN, shown)))
     return normal
 
 

@@ -18,11 +18,11 @@ from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls impor
     reached_the_server,
     status_rows,
 )
-from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_cursors import opens_cursor, prepares
+from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_cursors import prepares, trace_cursor_factory
 from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_transactions import resets, transacts
 from prefect_lineage_events.instrumentation.drivers.postgres.lookup import PostgresLookup, asyncpg_lookup
 from prefect_lineage_events.instrumentation.drivers.postgres.psycopg import TYPES, schemas_of, server_store
-from prefect_lineage_events.instrumentation.execution import after, operation_of
+from prefect_lineage_events.instrumentation.execution import operation_of, when_done
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.naming import quote
 from prefect_lineage_events.stores import Store
@@ -76,11 +76,11 @@ def _copies(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) ->
 
 
 def _terminates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    return after(method(*args, **kwargs), connection._self_closed)
+    return when_done(method(*args, **kwargs), connection._self_closed)
 
 
 _CALLS: dict[str, MethodWrapper] = {
-    "cursor": opens_cursor,
+    "cursor": trace_cursor_factory,
     "prepare": prepares,
     "transaction": transacts,
     "terminate": _terminates,
@@ -90,13 +90,13 @@ _CALLS: dict[str, MethodWrapper] = {
 }
 
 # `isinstance(x, asyncpg.Connection)`, and giving a connection back to its pool.
-_DOORS = {"asyncpg.connection": ("ConnectionMeta.__instancecheck__",), "asyncpg.pool": ("Pool.release",)}
+_TAKE_CONNECTIONS = {"asyncpg.connection": ("ConnectionMeta.__instancecheck__",), "asyncpg.pool": ("Pool.release",)}
 
 DRIVER = Driver(
-    on_trace=unwrapping.unwrap_arguments_of(_DOORS),
+    on_trace=unwrapping.unwrap_arguments_of(_TAKE_CONNECTIONS),
     store=store,
     autocommits=autocommits,
-    tells_transaction=True,
+    reports_transaction=True,
     lookup=lookup,
     connection_wrappers=_CALLS,
 )

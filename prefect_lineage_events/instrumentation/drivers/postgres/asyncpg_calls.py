@@ -12,7 +12,7 @@ from prefect_lineage_events.emission.notes import Counted, StatementNote
 from prefect_lineage_events.emission.value_matching import remember
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.instrumentation import wrappers
-from prefect_lineage_events.instrumentation.execution import answer_or_default, commits_itself, notice_end
+from prefect_lineage_events.instrumentation.execution import answer_or_default, commits_itself, note_unseen_end
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.instrumentation.rowcount import executemany_rowcount
 
@@ -30,7 +30,7 @@ class Call:
     """One statement of a connection, from its start to what is known of it at the end. `parameters` are its binds."""
 
     def __init__(self, connection: ConnectionProxy, sql: str, parameters: tuple[Any, ...] = ()) -> None:
-        notice_end(connection)
+        note_unseen_end(connection)
         self._parameters = parameters
         self._connection = connection
         self._sql = sql
@@ -113,8 +113,8 @@ _UNKNOWN: tuple[int | None, Counted] = (None, "affected")
 _COUNTS: dict[str, Count] = {
     "execute": lambda status: (status_rows(status), "affected"),
     "executemany": lambda _: (None, "affected"),
-    "fetch": lambda records: (wrappers.length(records), "returned"),
-    "fetchmany": lambda records: (wrappers.length(records), "returned"),
+    "fetch": lambda records: (wrappers.row_count(records), "returned"),
+    "fetchmany": lambda records: (wrappers.row_count(records), "returned"),
     "fetchrow": lambda record: (0 if record is None else 1, "fetched"),
     "fetchval": lambda value: (None if value is None else 1, "fetched"),  # no row and NULL are the same to it
 }

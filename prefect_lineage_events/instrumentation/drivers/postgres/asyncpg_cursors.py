@@ -10,13 +10,13 @@ from typing import Any
 
 from prefect_lineage_events.emission.notes import Counted
 from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls import RUNNING, Call, count_of, status_rows
-from prefect_lineage_events.instrumentation.execution import after
+from prefect_lineage_events.instrumentation.execution import when_done
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, PartProxy
 from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 
 
 def prepares(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    return after(Call(connection, "").attempt(method(*args, **kwargs)), lambda made: _Prepared(made, connection))
+    return when_done(Call(connection, "").attempt(method(*args, **kwargs)), lambda made: _Prepared(made, connection))
 
 
 class _Prepared(PartProxy):
@@ -35,12 +35,12 @@ class _Prepared(PartProxy):
             sql = self.__wrapped__.get_query()
             count = count_of(name, sql, args[0] if args else kwargs.get("args"))
 
-            def told(result: Any) -> tuple[int | None, Counted]:
+            def affected_or_returned(result: Any) -> tuple[int | None, Counted]:
                 affected = status_rows(self.__wrapped__.get_statusmsg())  # none where not all rows were taken
                 return count(result) if affected is None else (affected, "affected")
 
             parameters = () if name == "executemany" else args
-            return Call(self._self_connection, sql, parameters).run(method(*args, **kwargs), told)
+            return Call(self._self_connection, sql, parameters).run(method(*args, **kwargs), affected_or_returned)
 
         return run
 
@@ -49,7 +49,7 @@ class _Prepared(PartProxy):
         return _CursorFactory(self.__wrapped__.cursor(*args, **kwargs), self._self_connection, sql)
 
 
-def opens_cursor(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def trace_cursor_factory(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     return _CursorFactory(method(*args, **kwargs), connection, str(next(iter((*args, *kwargs.values())), "")))
 
 
@@ -70,7 +70,7 @@ class _CursorFactory(PartProxy):
         traced = _Cursor(cursor, FetchedRows(self._self_connection._self_tracer))
         note = call.note()
         if note is not None:
-            traced._self_reading.starts(note, traced)
+            traced._self_fetched.start(note, traced)
         return traced
 
     async def __aiter__(self) -> AsyncIterator[Any]:
@@ -90,10 +90,10 @@ class _Cursor(PartProxy):
 
     def __init__(self, cursor: Any, reading: FetchedRows) -> None:
         super().__init__(cursor)
-        self._self_reading = reading
+        self._self_fetched = reading
 
     async def fetch(self, *args: Any, **kwargs: Any) -> Any:
-        return self._self_reading.took_some(await self.__wrapped__.fetch(*args, **kwargs))
+        return self._self_fetched.after_fetchmany(await self.__wrapped__.fetch(*args, **kwargs))
 
     async def fetchrow(self, *args: Any, **kwargs: Any) -> Any:
-        return self._self_reading.took_one(await self.__wrapped__.fetchrow(*args, **kwargs))
+        return self._self_fetched.after_fetchone(await self.__wrapped__.fetchrow(*args, **kwargs))

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls import FAILED, autocommits
-from prefect_lineage_events.instrumentation.execution import after, answer_or_default
+from prefect_lineage_events.instrumentation.execution import answer_or_default, when_done
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, PartProxy
 
 _savepoints = count(1)
@@ -19,12 +19,12 @@ _savepoints = count(1)
 def resets(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`reset()` rolls back what is open."""
 
-    def told(result: Any) -> Any:
+    def on_success(result: Any) -> Any:
         connection._self_state[FAILED] = False
         connection._self_tracer.rollback()
         return result
 
-    return after(method(*args, **kwargs), told)
+    return when_done(method(*args, **kwargs), on_success)
 
 
 def transacts(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:

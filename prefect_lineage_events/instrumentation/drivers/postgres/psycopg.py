@@ -108,7 +108,7 @@ def is_lost(connection: Any) -> bool:
     return connection.info.transaction_status not in (_IDLE, _ACTIVE, _IN_TRANSACTION, _IN_ERROR)
 
 
-def _goes_on(connection: Any) -> bool:
+def _leaves_transaction_open(connection: Any) -> bool:
     """psycopg2's `commit` and `rollback` do nothing in autocommit mode, though a BEGIN as a text was run."""
     return connection.autocommit and not autocommits(connection)
 
@@ -151,14 +151,14 @@ PSYCOPG2 = Driver(
     autocommits=autocommits,
     commits_on_exit=lambda _: True,
     in_failed_transaction=in_failed_transaction,
-    goes_on=_goes_on,
+    leaves_transaction_open=_leaves_transaction_open,
     is_lost=is_lost,
     type_name=TYPES.get,
     has_result=_psycopg2_has_result,
     lookup=_psycopg2_lookup,
     connection_wrappers={**two_phase.CALLS, "reset": wrappers.trace_rollback},
-    cursor_wrappers={"copy_expert": wrappers.runs_statement, "copy_from": _copies, "copy_to": _copies},
-    tells_transaction=True,
+    cursor_wrappers={"copy_expert": wrappers.trace_execute, "copy_from": _copies, "copy_to": _copies},
+    reports_transaction=True,
     subclassed=True,
     cursor_classes=("psycopg2.extensions.cursor",),
 )
@@ -182,7 +182,7 @@ def _psycopg_undoes_many(error: BaseException) -> bool:
 
 
 PSYCOPG = Driver(
-    undoes_many=_psycopg_undoes_many,
+    undoes_executemany=_psycopg_undoes_many,
     rows=_psycopg_rows,
     store=store,
     autocommits=autocommits,
@@ -196,8 +196,8 @@ PSYCOPG = Driver(
         "pipeline": wrappers.pipeline_block,
         **two_phase.CALLS,
     },
-    cursor_wrappers={"copy": wrappers.statement_block, "stream": wrappers.streams_rows},
-    tells_transaction=True,
+    cursor_wrappers={"copy": wrappers.statement_block, "stream": wrappers.trace_stream},
+    reports_transaction=True,
     subclassed=True,
     cursor_classes=("psycopg.Cursor", "psycopg.AsyncCursor"),
 )

@@ -24,7 +24,7 @@ from prefect_lineage_events.instrumentation.proxies import (
     operation_of,
     parameters_of,
 )
-from prefect_lineage_events.instrumentation.wrappers import runs_on_connection
+from prefect_lineage_events.instrumentation.wrappers import trace_connection_call_as
 from prefect_lineage_events.stores import Store
 
 _HOST_SUFFIXES = (".snowflakecomputing.com", ".snowflakecomputing.cn")
@@ -143,7 +143,7 @@ class Sent:
 
 def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`execute_async`: remember the statement until its status is known. A status never asked for stays unknown."""
-    cursor._self_reading.ends()
+    cursor._self_fetched.end()
     sent = partial(Sent, started=dt.datetime.now(dt.timezone.utc), clock=perf_counter())
     result = method(*args, **kwargs)
     connection = cursor._self_connection
@@ -168,7 +168,7 @@ def _takes_results(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> 
     result = method(*args, **kwargs)
     query_id = _query_id(args, kwargs)
     if query_id in cursor._self_connection._self_state:
-        cursor._self_reading.on_first_fetch = partial(_succeeded, cursor._self_connection, query_id, cursor.__wrapped__)
+        cursor._self_fetched.on_first_fetch = partial(_succeeded, cursor._self_connection, query_id, cursor.__wrapped__)
     return cursor._self_same(result)
 
 
@@ -203,7 +203,7 @@ def _sets_autocommit(connection: ConnectionProxy, method: Any, args: Any, kwargs
     The connector learns what came of it from the answer, if the answer has the session's parameters in it.
     """
     mode = args[0] if args else kwargs.get("mode", True)
-    return runs_on_connection(connection, f"ALTER SESSION SET AUTOCOMMIT = {mode}", method, args, kwargs)
+    return trace_connection_call_as(connection, f"ALTER SESSION SET AUTOCOMMIT = {mode}", method, args, kwargs)
 
 
 def _through_proxy(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
@@ -215,7 +215,7 @@ def _through_proxy(connection: ConnectionProxy, method: Any, args: Any, kwargs: 
 def _fetches(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`fetch_pandas_all` and its like, which may be the first to fetch the result of an asynchronous statement."""
     result = method(*args, **kwargs)
-    cursor._self_reading.arrives()
+    cursor._self_fetched.call_on_first_fetch()
     return result
 
 
