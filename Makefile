@@ -7,7 +7,7 @@ STAMP := $(VENV)/.stamp
 PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help setup test bench lint format types imports constraints demo clean
+.PHONY: help setup test bench lint format types imports constraints pages demo clean
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -53,6 +53,9 @@ types: $(STAMP)  ## Strict types, for the oldest and the newest Python
 
 imports: $(STAMP)  ## The rooms of the house keep to their contract
 	$(BIN)/lint-imports
+
+pages: $(STAMP)  ## Write the files that are made from the code: docs, automations, deployments
+	for script in settings_page sql_page architecture_page deployment_files; do $(BIN)/python docs/make_$$script.py; done
 
 demo: $(STAMP)  ## The main job on real data, on a Prefect server of its own (MARQUEZ_URL=... to push there too)
 	$(BIN)/python -m demo.run

@@ -11,7 +11,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import yaml
 from prefect import get_client
 from prefect.events import emit_event
 from prefect.events.schemas.automations import AutomationCore
@@ -214,11 +213,6 @@ def test_an_unknown_work_pool_is_named(client):
 def test_an_image_without_a_work_pool_is_refused_before_anything_is_made():
     with pytest.raises(ValueError, match="--work-pool"):
         deploy.deploy(image="acme/lineage")
-
-
-def test_the_file_in_the_repository_is_the_automation_that_is_deployed():
-    in_file = yaml.safe_load((ROOT / "automations" / "assemble.yaml").read_text())
-    assert in_file == yaml.safe_load(deploy.automation_yaml(NOWHERE))
 
 
 def test_prefect_takes_the_automation_file(client, prefect_server, tmp_path):

@@ -1,0 +1,64 @@
+"""Files that are written from the code are up to date, and the glossary names what exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from prefect_lineage_events import deploy
+from tests.pages import DOCS, maker
+
+ROOT = DOCS.parent
+PACKAGE = ROOT / "prefect_lineage_events"
+FILES = maker("make_deployment_files").files()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_deployment_files_are_those_of_the_code(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == FILES[path], "run `make pages`"
+
+
+def test_prefect_yaml_has_the_schedule_and_the_limit_of_the_sweep() -> None:
+    deployments = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    (sweep,) = (one for one in deployments if one["entrypoint"].endswith("sweep"))
+    assert sweep["schedules"] == [{"interval": deploy.SWEEP_MINUTES * 60}]
+    assert sweep["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
+
+
+def test_architecture_page_shows_the_imports_of_the_code() -> None:
+    page = maker("make_architecture_page")
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(), "run `make pages`"
+
+
+def test_architecture_page_names_only_rooms_that_exist() -> None:
+    rooms = {room for rooms in maker("make_architecture_page").WINGS.values() for room in rooms}
+    assert {room for room in rooms if not (PACKAGE / room).exists() and not (PACKAGE / f"{room}.py").exists()} == set()
+
+
+def test_rooms_that_import_each_other_have_no_page() -> None:
+    with pytest.raises(ValueError, match="circle: a, b"):
+        maker("make_architecture_page")._from_the_top({"a": {"b"}, "b": {"a"}, "c": {"a"}})
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([\w/]+(?:\.py|/))`", (DOCS / "glossary.md").read_text()))))
+def test_glossary_names_files_that_exist(path: str) -> None:
+    assert (PACKAGE / path).exists()
+
+
+def test_every_script_that_writes_files_is_run_by_make_pages() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    scripts = {path.name for path in DOCS.glob("make_*.py")}
+    assert {script for script in scripts if script.removeprefix("make_").removesuffix(".py") not in makefile} == set()
+
+
+def test_served_assembler_has_the_defaults() -> None:
+    tree = ast.parse((ROOT / "deployments" / "serve.py").read_text(encoding="utf-8"))
+    (call,) = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+    assert given.pop("sweep_minutes") == deploy.SWEEP_MINUTES
+    assert given.pop("settle") == deploy.SETTLE_SECONDS
+    assert given == {name: deploy.serve.__kwdefaults__[name] for name in given}
