@@ -1,0 +1,74 @@
+"""Check of the project's English: `python -m tests.english` prints each fault with its place, and fails where there is one.
+
+A docstring begins with a noun phrase or a verb. Riddles and personifications have plain words instead (CONTRIBUTING.md).
+Code in backticks, code blocks and quotations of SQL are not checked.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+_QUESTION = re.compile(r"(What|How|Who|Whose|Whom|Where|Which|When|Why|Whether)\b")
+_RIDDLE = re.compile(
+    r"\b(nobody|whoever|somebody|someone's|anybody|told|tells|anew|of its own accord|farewells?|offspring|passports?|"
+    r"weaves?|woven)\b",
+    re.IGNORECASE,
+)
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+# Files that name the words themselves, and pages that are written from checked files.
+EXCEPTIONS = {"tests/english.py", "tests/test_english.py"}
+
+
+def faults(name: str, text: str) -> list[tuple[int, str]]:
+    """Line and description of each fault in a file of Python or Markdown."""
+    return sorted(_faults_of_markdown(text) if name.endswith(".md") else _faults_of_python(text))
+
+
+def _faults_of_markdown(text: str) -> Iterator[tuple[int, str]]:
+    is_code = False
+    for number, line in enumerate(text.splitlines(), 1):
+        is_code ^= line.startswith("```")
+        if not is_code:
+            yield from _riddles(number, line)
+
+
+def _faults_of_python(text: str) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, _DOCUMENTED) and (docstring := ast.get_docstring(node, clean=False)):
+            line = node.body[0].lineno
+            if question := _QUESTION.match(docstring.lstrip()):
+                yield line, f"the docstring begins with {question[0]!r}"
+            for number, part in enumerate(docstring.split("\n"), line):
+                yield from _riddles(number, part)
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield from _riddles(token.start[0], token.string)
+
+
+def _riddles(line: int, text: str) -> Iterator[tuple[int, str]]:
+    for found in _RIDDLE.finditer(re.sub(r"`[^`]*`", "", text)):
+        yield line, f"the word {found[0]!r}"
+
+
+def main() -> int:
+    """Print all faults of the repository's files. Returns 1 where there is one, else 0."""
+    listed = subprocess.run(["git", "ls-files", "*.py", "*.md"], capture_output=True, text=True, check=True).stdout
+    found = [
+        f"{name}:{line}: {fault}"
+        for name in listed.splitlines()
+        if name not in EXCEPTIONS and Path(name).exists()
+        for line, fault in faults(name, Path(name).read_text(encoding="utf-8"))
+    ]
+    print("\n".join(found) or "no faults", file=sys.stderr if found else sys.stdout)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+"""The check of English finds faults in docstrings, comments and pages, and leaves code alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.english import faults
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("a.py", '"""What it does."""\n', [(1, "the docstring begins with 'What'")]),
+        ("a.py", 'def f():\n    """Rows.\n\n    Nobody waits.\n    """\n', [(4, "the word 'Nobody'")]),
+        ("a.py", "x = 1  # told later\n", [(1, "the word 'told'")]),
+        ("a.py", '"""Return `told`."""\nsaid = "nobody"\n', []),
+        ("a.md", "One line.\nIt tells all.\n", [(2, "the word 'tells'")]),
+        ("a.md", "```\nit tells all\n```\nThe word `told`.\n", []),
+    ],
+)
+def test_faults_of_a_text(name: str, text: str, found: list[tuple[int, str]]) -> None:
+    assert faults(name, text) == found
