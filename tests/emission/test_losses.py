@@ -37,8 +37,8 @@ from tests.emission.conftest import Bench, make_run
 LOSSLESS = {
     "finding the run of a connection",  # its statements find theirs
     "counting rows",  # then their number is unknown
-    "tracing an object of the driver's",  # a proxy takes its place
-    "leaving the classes of cursors",  # they go on to report
+    "making a traced subclass",  # a proxy takes its place
+    "restoring the classes of cursors",  # they go on to report
     "watching runs",  # without the emission room there is nothing to lose
     "remembering a run",  # its emitter is not closed
     "marking a child process",  # a folder that cannot be written
@@ -152,7 +152,7 @@ def telling_of_an_awaited_one_fails(_: pytest.MonkeyPatch) -> None:
         return "the driver's result"
 
     async def awaits() -> Any:
-        return await execution.after(runs(), fails)
+        return await execution.when_done(runs(), fails)
 
     assert asyncio.run(awaits()) == "the driver's result"
 
@@ -168,7 +168,7 @@ def tracing_a_cursor_fails(broken: pytest.MonkeyPatch) -> None:
 
 
 def tracing_cursors_fails(broken: pytest.MonkeyPatch) -> None:
-    cursor_classes.report_cursors_made_of([object()])  # type: ignore[arg-type,list-item]
+    cursor_classes.trace_cursor_classes([object()])  # type: ignore[arg-type,list-item]
 
 
 def tracing_an_engine_fails(broken: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def starting_a_thread_fails(broken: pytest.MonkeyPatch) -> None:
 def calling_bigquery_fails(_: pytest.MonkeyPatch) -> None:
     from prefect_lineage_events.instrumentation.drivers.bigquery.client import _Call
 
-    _Call(SimpleNamespace(), fails, None, (), {}).tell(fails)  # type: ignore[arg-type]
+    _Call(SimpleNamespace(), fails, None, (), {}).note(fails)  # type: ignore[arg-type]
 
 
 def following_a_relation_fails(broken: pytest.MonkeyPatch) -> None:
@@ -217,8 +217,8 @@ CASES: list[tuple[Breaking, str]] = [
     (noting_an_end_fails, "noting the end of a transaction failed"),
     (reading_a_text_fails, "reading the text of a statement failed"),
     (asking_for_the_transaction_fails, "asking for the state of a transaction failed"),
-    (telling_fails, "telling of a statement failed"),
-    (telling_of_an_awaited_one_fails, "telling of a statement failed"),
+    (telling_fails, "noting a statement failed"),
+    (telling_of_an_awaited_one_fails, "noting a statement failed"),
     (tracing_a_connection_fails, "tracing a connection failed"),
     (tracing_a_cursor_fails, "tracing a cursor failed"),
     (tracing_cursors_fails, "tracing cursors failed"),
@@ -284,7 +284,7 @@ def test_a_statement_that_the_full_stack_left_no_room_to_note_is_counted(
     def overflows(_: object) -> None:
         raise RecursionError
 
-    assert execution.after("the driver's result", overflows) == "the driver's result"
+    assert execution.when_done("the driver's result", overflows) == "the driver's result"
     assert reasons(lossy) == (1, ("a statement ran where the stack had no room left to note it",))
 
 
