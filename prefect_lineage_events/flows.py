@@ -30,6 +30,7 @@ from prefect_lineage_events.assembler.restore_after_backfill import restore_late
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep import assemble_recent, sweep_runs
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
+from prefect_lineage_events.guard import described
 from prefect_lineage_events.history.reader import Patience, parse_run_id
 
 DELIVERY_RETRY_DELAYS = [1.0, 4.0, 15.0]
@@ -171,8 +172,8 @@ def _of_part(future: PrefectFuture[Summary], part: Part) -> Summary:
     """One part's trouble is that part's: its worker may have died."""
     try:
         return future.result()
-    except Exception as error:
-        logging.getLogger(__name__).exception("%s could not be worked on", part)
+    except Exception as error:  # noqa: BLE001 - one part must not stop the others
+        logging.getLogger(__name__).error("%s could not be worked on: %s", part, described(error))
         return Summary(failed=[(run, f"{part} broke off: {type(error).__name__}: {error}") for run in part.runs])
 
 

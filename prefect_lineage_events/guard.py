@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 
 logger = logging.getLogger("prefect_lineage_events")
+_PACKAGE = f"{Path(__file__).parent}{os.sep}"
 _said: set[str] = set()
 _counters: list[Callable[[str], object]] = []
 
@@ -89,6 +92,11 @@ def described(error: BaseException | None) -> str:
     if error is None:
         return "no error"
     return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
+
+
+def is_own(error: BaseException) -> bool:
+    """Was the error raised by a line of this package? Texts of such errors repeat nothing that may be secret."""
+    return _origin(error).startswith(_PACKAGE)
 
 
 def _origin(error: BaseException | None) -> str:

@@ -21,6 +21,7 @@ from prefect_lineage_events.assembler.run_record import RunRecord
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.delivery.targets import Target, targets
 from prefect_lineage_events.escaping import line
+from prefect_lineage_events.guard import described
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.reader import Patience, read_history
 from prefect_lineage_events.history.runs import OWN_FLOW_PREFIX, read_run
@@ -249,8 +250,13 @@ def _parents_first(client: SyncPrefectClient, run: FlowRun, to: Target, options:
                 assemble_run(client, parent_id, replace(options, targets=[to.id], force=False))
             except (TransientDeliveryError, lease.BusyError):
                 raise
-            except Exception:
-                logger.exception("Run %s above %s could not be assembled; its START alone is sent", parent_id, run.id)
+            except Exception as error:  # noqa: BLE001 - the run itself can still be assembled
+                logger.error(
+                    "Run %s above %s could not be assembled; its START alone is sent: %s",
+                    parent_id,
+                    run.id,
+                    described(error),
+                )
         parents.send_start(client, parent, to, options.send, options.lease_timeout)
 
 

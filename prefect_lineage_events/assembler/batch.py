@@ -31,6 +31,7 @@ from prefect_lineage_events.assembler.run_lineage import marked_if_cached, stitc
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.escaping import line
+from prefect_lineage_events.guard import described
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.reader import Patience, read_history
 from prefect_lineage_events.history.runs import UnknownFlowRunError, read_run
@@ -114,8 +115,8 @@ def _preview_each(
                 _count(AssemblyResult(run.id, run.flow_name, "nothing new"), run, summary)
             else:
                 _count(preview_run(client, run.id, options, settled=run.id in settled), run, summary)
-        except Exception as error:
-            logger.exception("Run %s (%s) could not be looked at", run.id, run.flow_name)
+        except Exception as error:  # noqa: BLE001 - one run must not stop the others
+            logger.error("Run %s (%s) could not be looked at: %s", run.id, line(run.flow_name), described(error))
             summary.failed.append((run, f"{type(error).__name__}: {error}"))
 
 
@@ -223,7 +224,7 @@ def _assemble_one(
         if _is_api_away(error):
             raise ApiAwayError(f"Prefect's API is away: {type(error).__name__}: {error}") from error
         # A run that we cannot put together must not stand in the way of all that came after it.
-        logger.exception("Run %s (%s) could not be assembled", run.id, run.flow_name)
+        logger.error("Run %s (%s) could not be assembled: %s", run.id, line(run.flow_name), described(error))
         summary.broken.append((run, f"{type(error).__name__}: {error}"))
         _show_broken(client, *summary.broken[-1])
         return None

@@ -17,7 +17,7 @@ from prefect_lineage_events.emission.limits import sql_for_event, without_creden
 from prefect_lineage_events.emission.notes import RecordNote, StatementNote
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, split_inputs
-from prefect_lineage_events.guard import guarded, logger
+from prefect_lineage_events.guard import described, guarded, logger
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import Statement, TableRef
 from prefect_lineage_events.sql.redaction.shown_names import without_values_of_text
@@ -198,7 +198,7 @@ class _Names:
             try:
                 found = self._state.dataset(table)
             except ValueError as error:
-                logger.debug("lineage: %s", error)
+                logger.debug("lineage: a name could not be resolved: %s", described(error))
                 found = None
             if found is not None and not filters.current().reports(found.uri):
                 found = None

@@ -22,7 +22,7 @@ from prefect.exceptions import EventTooLarge
 from prefect.settings import get_current_settings
 
 from prefect_lineage_events.context.run import Run
-from prefect_lineage_events.guard import guarded, logger
+from prefect_lineage_events.guard import described, guarded, logger
 
 _MAX_EVENTS = 10_000
 _MAX_BYTES = 32_000_000
@@ -96,7 +96,7 @@ class Channel:
                     await self._send_on(client)
                 pause = _FIRST_PAUSE
             except Exception as error:  # noqa: BLE001 - whatever keeps the API from us now, it may be gone later
-                logger.debug("lineage: the Prefect API takes no events: %r", error)
+                logger.debug("lineage: the Prefect API takes no events: %s", described(error))
                 await self._rest(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 

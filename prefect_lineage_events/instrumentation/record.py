@@ -12,8 +12,9 @@ from prefect_lineage_events import encoding, filters
 from prefect_lineage_events.context.run import Run, current_run
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission import worker
+from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.notes import RecordNote
-from prefect_lineage_events.guard import logger, raised_by_signal_handler
+from prefect_lineage_events.guard import is_own, logger, raised_by_signal_handler
 
 _MAX_DESCRIPTION = 200
 _MAX_INPUTS = 10_000
@@ -73,7 +74,10 @@ def _record(
     except Exception as error:
         if raise_on_error or raised_by_signal_handler(error.__traceback__):
             raise
-        logger.warning("lineage: record_%s is ignored: %s", operation, error)
+        reason = error if is_own(error) else type(error).__name__
+        logger.warning("lineage: record_%s is ignored: %s", operation, reason)
+        if not isinstance(error, ValueError | TypeError):  # no fault of what was given
+            count_loss(f"record_{operation} failed")
 
 
 def _reporting_run(raise_on_error: bool) -> Run | None:

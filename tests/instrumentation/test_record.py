@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -188,3 +188,16 @@ def test_inputs_without_an_end_are_an_error_and_not_a_flow_that_hangs(noted: lis
     with pytest.raises(ValueError, match="more than 10,000 inputs"):
         record_write("s3://b/out", inputs=iter(lambda: "s3://b/in", None), raise_on_error=True)
     assert not noted
+
+
+def test_the_text_of_an_error_that_is_not_ours_is_not_logged(
+    noted: list[RecordNote], caplog: pytest.LogCaptureFixture
+) -> None:
+    def inputs() -> Iterator[str]:
+        yield "s3://bucket/key"
+        raise ValueError("password=hunter2")
+
+    with caplog.at_level(logging.DEBUG):
+        record_write("s3://bucket/out", inputs=inputs())
+    assert "record_write is ignored: ValueError" in caplog.text
+    assert "hunter2" not in caplog.text
