@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.model import TableRef
 
 _STANDARD = frozenset({"information_schema"})  # SQL:2011 part 11
@@ -136,8 +137,6 @@ _QUALIFIED: Mapping[str, tuple[_Rule, ...]] = {
     "tsql": (_behind(_SYSOBJECTS, "dbo"),),
     "bigquery": (_behind(_NAMES["bigquery"].pattern),),  # each dataset has them
 }
-# Stores that look for a bare name in their catalog first; elsewhere a user's table of the name goes before it.
-_CATALOG_FIRST = frozenset({"postgres", "greenplum", "materialize", "risingwave", "redshift", "tsql"})
 
 
 def is_catalog_name(parts: Sequence[str], dialect: str, *, is_made: bool) -> bool:
@@ -146,7 +145,7 @@ def is_catalog_name(parts: Sequence[str], dialect: str, *, is_made: bool) -> boo
 
     https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-CATALOG
     """
-    return (not is_made or dialect in _CATALOG_FIRST) and _is_named(tuple(p.lower() for p in parts), dialect)
+    return (not is_made or dialect_of(dialect).catalog_first) and _is_named(tuple(p.lower() for p in parts), dialect)
 
 
 def is_catalog(table: TableRef, dialect: str) -> bool:

@@ -39,13 +39,6 @@ from prefect_lineage_events.sql.attach import Attached
 from prefect_lineage_events.sql.model import Statement, TableRef
 from prefect_lineage_events.sql.search_path import SearchPath
 
-# postgresql.org/docs/current/sql-selectinto.html, docs.aws.amazon.com/redshift: SELECT INTO, learn.microsoft.com:
-# INTO clause. Elsewhere (Oracle, MySQL, Snowflake scripting, BigQuery) INTO takes variables.
-_SELECT_INTO_MAKES_A_TABLE = frozenset(
-    {"", "postgres", "redshift", "tsql", "fabric", "materialize", "risingwave", "greenplum"}
-)
-
-
 AnalyzeText = Callable[[str, str, str | None, str | None], tuple[Statement, ...]]
 """Text, dialect, database and schema -> the statements of the text, without columns."""
 
@@ -147,4 +140,4 @@ class Context:
     def select_into_makes_a_table(self) -> bool:
         """Whether `SELECT ... INTO x` makes a table; in PL/pgSQL it sets a variable (postgresql.org: plpgsql)."""
         may = not self.in_routine or dialect_of(self.dialect).is_tsql
-        return may and self.dialect in _SELECT_INTO_MAKES_A_TABLE
+        return may and dialect_of(self.dialect).select_into_creates

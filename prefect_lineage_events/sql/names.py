@@ -79,8 +79,6 @@ NAMING_FUNCTIONS: dict[str, frozenset[str]] = {
 }
 # `format.`path`` names a file (docs.databricks.com: "Query files by path", spark.apache.org: "Run SQL on files")
 _PATH_FORMATS = frozenset({"parquet", "delta", "csv", "json", "orc", "avro", "text", "binaryfile", "iceberg", "xml"})
-_PATH_DIALECTS = frozenset({"spark", "spark2", "databricks", "drill", "dremio"})
-_FILE_NAME_DIALECTS = frozenset({"duckdb"})  # FROM 'x.csv', FROM "x.csv"
 
 # Functions that move data between tables: the positions of source and target (docs.vertica.com: Partition functions,
 # COPY_TABLE)
@@ -106,7 +104,6 @@ _VALUES = frozenset(
     {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "current_role", "current_user"}
     | {"session_user", "system_user", "user", "current_catalog", "current_schema"}
 )
-_VALUE_DIALECTS = frozenset({"postgres", "greenplum", "redshift", "materialize", "risingwave"})
 # `t$20240101` is a partition of t (cloud.google.com/bigquery/docs/managing-partition-data: partition decorators)
 _DECORATOR = re.compile(r"(?<=.)\$\w+$")
 
@@ -118,7 +115,7 @@ def is_hidden(table: TableRef | None) -> bool:
 
 def is_value(parts: Sequence[Part], dialect: str) -> bool:
     """Does a name stand for a value and for no table, as in `FROM current_date`?"""
-    return dialect in _VALUE_DIALECTS and len(parts) == 1 and not parts[0][1] and parts[0][0].lower() in _VALUES
+    return dialect_of(dialect).value_tables and len(parts) == 1 and not parts[0][1] and parts[0][0].lower() in _VALUES
 
 
 def is_substituted(parts: Sequence[Part], dialect: str) -> bool:
@@ -137,10 +134,10 @@ def table_of(parts: Sequence[Part], context: Context) -> TableRef:
     if dialect == "bigquery":
         return _of_bigquery(parts, context)
     name, quoted = parts[-1]
-    if dialect in _FILE_NAME_DIALECTS and len(parts) == 1 and quoted and (_FILE.search(name) or _URL.match(name)):
+    if dialect_of(dialect).file_tables and len(parts) == 1 and quoted and (_FILE.search(name) or _URL.match(name)):
         return TableRef(kind="file", path=name)
     if (
-        dialect in _PATH_DIALECTS
+        dialect_of(dialect).path_tables
         and len(parts) == 2
         and quoted
         and "/" in name
@@ -221,15 +218,11 @@ def named_by(text: str, context: Context) -> TableRef | None:
     return _table(parts, context)
 
 
-# Where a text among the tables of a query is a file or a stage (duckdb.org, docs.snowflake.com, drill.apache.org).
-_LOCATIONS = frozenset({"", "duckdb", "snowflake", "drill", "dremio", "databricks", "spark", "spark2"})
-
-
 def text_item(text: str, context: Context) -> TableRef | None:
     """The dataset of a text among tables: a location, or a name (sqlite.org/lang_keywords.html); else none."""
     if context.dialect == "sqlite":
         return table_of([(text, True)], context)
-    return location_of(text, context) if context.dialect in _LOCATIONS or text.startswith("@") else None
+    return location_of(text, context) if dialect_of(context.dialect).text_tables or text.startswith("@") else None
 
 
 def variable_of(name: str) -> TableRef:

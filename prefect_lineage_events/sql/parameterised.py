@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+from prefect_lineage_events.dialects import dialect_of
+
 # What stands in the place of a value: no text of SQL has it, so no pattern is taken for a text.
 TEXT, NUMBER = "\0t", "\0n"
 _LONGEST = 10_000  # characters
@@ -41,7 +43,6 @@ _DOUBTFUL = re.compile(
     re.IGNORECASE,
 )
 _QUOTES = ("'", '"', "`")  # an odd one is within another kind of quotes, or the text is broken
-_CALLS_NAME_PLACES = frozenset({"clickhouse"})  # s3(bucket, url = '...')
 
 
 def parameterised_text(text: str, dialect: str) -> str | None:
@@ -49,7 +50,7 @@ def parameterised_text(text: str, dialect: str) -> str | None:
 
     None where there is nothing to replace, or where it is not sure what a literal means.
     """
-    if len(text) > _LONGEST or "\0" in text or dialect in _CALLS_NAME_PLACES or not _READ.match(text):
+    if len(text) > _LONGEST or "\0" in text or dialect_of(dialect).calls_name_places or not _READ.match(text):
         return None
     pattern = _without_rows(text) if _INSERTS.match(text) else None
     if pattern is None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.lexer import lexical_rules
 from prefect_lineage_events.sql.packed_tokens import Tokens, empty_like
 from prefect_lineage_events.sql.scanner import DOLLAR_TAG, Scanner
@@ -35,8 +36,6 @@ _DBT_NAME = re.compile(
 _PLAIN_VARIABLE = re.compile(r"\w*(?:[$&]\{[A-Za-z_][\w.]*\}\w*)+|&{1,2}\w+")
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _FORMATS = frozenset("sdfbti")  # of PEP 249's format and pyformat styles, and psycopg's binary and text
-# Where a name may begin with `$` (dev.mysql.com: Schema Object Names; learn.microsoft.com: `$action`, `$partition`).
-_DOLLAR_NAMES = frozenset({"mysql", "singlestore", "doris", "starrocks", "tsql", "fabric"})
 _LONGEST_BIND = 40  # tokens of `%(name:STRUCT<a INT64>)s`
 _NEAR = 40
 _QUOTED = frozenset({TokenType.IDENTIFIER, TokenType.STRING})
@@ -165,7 +164,7 @@ def binds(tokens: Sequence[Token], dialect: str) -> Tokens:
     `%s` and `%(name)s` (PEP 249 format, pyformat), BigQuery's `%(name:TYPE)s`, `%%`, SQLite's `?1`, PEP 249's numeric
     `:1`, `$1` and `$name` where no name begins so, and the clients' `&name`, `&&name`, `&1`.
     """
-    signs = "%" if dialect in _DOLLAR_NAMES else "%$"
+    signs = "%" if dialect_of(dialect).dollar_names else "%$"
     result = empty_like(tokens)
     i, count = 0, len(tokens)
     while i < count:

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
-from prefect_lineage_events.dialects import Fold, dialect_of
+from prefect_lineage_events.dialects import ColumnNaming, Fold, dialect_of
 from prefect_lineage_events.sql.names import IN_MEMORY_SCANS
-
-Naming = Literal["text", "postgres", "bigquery", "hive", "trino", "none"]
 
 _FOLDS: dict[Fold, Callable[[str], str]] = {"upper": str.upper, "lower": str.lower, "keep": str}
 
@@ -37,7 +34,7 @@ class ColumnRules:
     struct_fields: bool = False
     positions: bool = False
     implicit_recursion: bool = False
-    naming: Naming = "text"
+    naming: ColumnNaming = "text"
     constants: frozenset[str] = frozenset()
     exploded: tuple[str, ...] = ()
     expands_columns: bool = False
@@ -48,32 +45,6 @@ class ColumnRules:
     program_scans: frozenset[str] = frozenset()
 
 
-# docs.snowflake.com: SELECT; docs.aws.amazon.com/redshift: SELECT list, alias reference; docs.databricks.com: SELECT,
-# lateral column alias; duckdb.org: SELECT clause; docs.teradata.com: named expressions; clickhouse.com/docs:
-# SELECT, aliases
-_LATERAL_ALIASES = frozenset({"snowflake", "redshift", "databricks", "spark", "duckdb", "teradata", "clickhouse"})
-_STRUCT_FIELDS = frozenset(
-    {"bigquery", "databricks", "spark", "spark2", "hive", "duckdb", "trino", "presto", "athena", "clickhouse",
-     "redshift", "dremio", "drill", "doris", "starrocks"}
-)  # fmt: skip
-# Where a self-reference in WITH without RECURSIVE is recursion: the dialect has no such word, or does not ask for it.
-IMPLICIT_RECURSION = frozenset({"tsql", "fabric", "oracle", "snowflake", "db2", ""})
-_NAMING: dict[str, Naming] = {
-    "postgres": "postgres",  # postgresql.org/docs/current/queries-select-lists.html; FigureColname in parse_target.c
-    "redshift": "postgres",
-    "materialize": "postgres",
-    "risingwave": "postgres",
-    "greenplum": "postgres",
-    "bigquery": "bigquery",  # cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax: f0_, f1_
-    "hive": "hive",  # cwiki.apache.org: _c0, _c1
-    "trino": "trino",  # trino.io: _col0, _col1
-    "presto": "trino",
-    "athena": "trino",
-    "tsql": "none",  # learn.microsoft.com: "(No column name)"
-    "fabric": "none",
-}
-# postgresql.org/docs: composite types; cloud.google.com/bigquery: SELECT, value tables; duckdb.org: struct
-_ROWS_BY_NAME = frozenset({"postgres", "redshift", "materialize", "risingwave", "greenplum", "bigquery", "duckdb", ""})
 # docs.snowflake.com/en/sql-reference/functions/flatten
 FLATTENED = ("SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS")
 # Reserved words that are values: SQL:2016, 5.2 and 6.4
@@ -81,19 +52,6 @@ _CONSTANTS = frozenset(
     {"default", "current_user", "session_user", "system_user", "current_role", "current_path", "current_catalog",
      "current_schema"}
 )  # fmt: skip
-_MORE_CONSTANTS: dict[str, frozenset[str]] = {
-    "oracle": frozenset(  # docs.oracle.com: Oracle SQL Reserved Words, Pseudocolumns
-        {"rownum", "level", "user", "uid", "sysdate", "systimestamp", "sessiontimezone", "dbtimezone",
-         "connect_by_iscycle", "connect_by_isleaf"}
-    ),
-    "postgres": frozenset({"user"}),  # postgresql.org/docs/current/sql-keywords-appendix.html
-    "redshift": frozenset({"user", "sysdate"}),
-    "mysql": frozenset({"utc_date", "utc_time", "utc_timestamp"}),  # dev.mysql.com: Keywords and Reserved Words
-    "tsql": frozenset({"user", "$action"}),  # learn.microsoft.com: Reserved Keywords; OUTPUT clause
-    "teradata": frozenset(  # docs.teradata.com: Built-In Functions
-        {"date", "time", "user", "session", "account", "database", "role", "profile"}
-    ),
-}  # fmt: skip
 
 
 @lru_cache(maxsize=64)
@@ -103,16 +61,16 @@ def rules_of(dialect: str) -> ColumnRules:
     return ColumnRules(
         plain=_FOLDS[facts.plain],
         quoted=_FOLDS[facts.quoted],
-        lateral_aliases=dialect in _LATERAL_ALIASES,
-        struct_fields=dialect in _STRUCT_FIELDS,
+        lateral_aliases=facts.lateral_aliases,
+        struct_fields=facts.struct_fields,
         positions=dialect == "snowflake",
-        implicit_recursion=dialect in IMPLICIT_RECURSION,
-        naming=_NAMING.get(dialect, "text"),
-        constants=_CONSTANTS | _MORE_CONSTANTS.get(dialect, frozenset()),
+        implicit_recursion=facts.implicit_recursion,
+        naming=facts.column_naming,
+        constants=_CONSTANTS | facts.constants,
         exploded=FLATTENED if dialect == "snowflake" else (),
         expands_columns=dialect in ("duckdb", ""),
         unnests_fields=dialect == "bigquery",
-        rows_by_name=dialect in _ROWS_BY_NAME,
+        rows_by_name=facts.rows_by_name,
         sets_of_tables=dialect == "clickhouse",
         program_scans=IN_MEMORY_SCANS.get(dialect, frozenset()),
     )

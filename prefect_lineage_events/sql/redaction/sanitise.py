@@ -18,7 +18,6 @@ from prefect_lineage_events.sql.lexer import word_set
 from prefect_lineage_events.sql.packed_tokens import Tokens, copy_of
 from prefect_lineage_events.sql.redaction.shape import Shape
 
-DIALECTS = frozenset({"sqlite"})
 _BEFORE_VALUES = frozenset(
     {
         TokenType.EQ,

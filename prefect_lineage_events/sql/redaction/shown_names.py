@@ -13,17 +13,13 @@ from functools import cached_property
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.model import ColumnEdge, Statement, TableRef
 from prefect_lineage_events.sql.redaction.shape import LITERALS
 
 _TEXTS = LITERALS - {TokenType.NUMBER}
 _APART = re.compile(r"[\W_]+")
 _VALUE = re.compile(r"""['"]|\A[\d.+-]+\Z""")
-# SQLite, which has them too, leaves the quotes in the name.
-_DOUBLE_QUOTED_TEXTS = frozenset(
-    {"", "mysql", "singlestore", "doris", "starrocks", "bigquery", "databricks", "spark", "spark2", "hive"}
-)
-_TEXT_ALIASES = frozenset({"mysql", "singlestore", "doris", "starrocks", "tsql", "fabric", "sqlite"})
 _ENDS_COLUMN = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN})
 _AFTER_ALIAS = frozenset({TokenType.COMMA, TokenType.FROM, TokenType.INTO})
 _MOST = 2_000  # literals that are compared; of more, no name that is not written as one is shown
@@ -80,7 +76,7 @@ def without_values(
         return statement
     own = {column.lower() for columns in schemas.values() for column in columns}
     texts = literals.texts
-    if statement.kind == "create" and dialect in _TEXT_ALIASES:
+    if statement.kind == "create" and dialect_of(dialect).text_aliases:
         own |= {alias.lower() for alias in literals.aliases}
         texts -= literals.aliases
     texts = frozenset(text for text in texts if text.lower() not in own)
@@ -94,7 +90,7 @@ def without_values_of_text(names: Sequence[str], sql: str, dialect: str) -> list
     MySQL calls the column of `SELECT 'x'` x, SQLite and DuckDB call it 'x', and that of `SELECT 1` 1. What stands in
     double quotes behind AS or a dot is a name.
     """
-    doubles = dialect in _DOUBLE_QUOTED_TEXTS
+    doubles = dialect_of(dialect).double_quoted_texts
     shown: list[str] = []
     for number, name in enumerate(names, 1):
         is_value = bool(_VALUE.search(name)) or f"'{name}'" in sql or (doubles and _is_double_quoted(name, sql))

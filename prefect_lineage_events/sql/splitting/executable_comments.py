@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.scanner import Scanner
 
-_DIALECTS = frozenset({"mysql", "singlestore", "doris", "starrocks"})
 _HEAD = re.compile(r"/\*(M?)!(\d{0,6})")
 # Versions that servers in use have, of MySQL and, behind `M`, of MariaDB: dumps guard with 999999 what none shall run.
 _ALWAYS_RUN = {"": 80400, "M": 110000}
@@ -17,7 +17,7 @@ _ALWAYS_RUN = {"": 80400, "M": 110000}
 
 def with_executed_comments(text: str, dialect: str) -> str:
     """The text, as long as before, with blanks for the signs around what the server runs."""
-    if dialect not in _DIALECTS or _HEAD.search(text) is None:
+    if not dialect_of(dialect).executable_comments or _HEAD.search(text) is None:
         return text
     pieces: list[str] = []
     at = 0

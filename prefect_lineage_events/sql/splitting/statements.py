@@ -13,6 +13,7 @@ from functools import cached_property
 
 from sqlglot.tokenizer_core import TokenType
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.lexer import FIRST_WORDS_COUNT, MAX_TOKENS, known, tokenize
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.packed_tokens import PackedTokens, Tokens
@@ -240,7 +241,7 @@ def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], to
             tokens = resolve(tokens, masks, source)
         if search(_BINDS, prepared, 2):
             tokens = binds(tokens, dialect)
-        if dialect in quoted_texts.DIALECTS and '"' in prepared:
+        if dialect_of(dialect).names_may_be_texts and '"' in prepared:
             tokens = quoted_texts.quoted_texts(tokens, prepared)
         if not dialect and '"' in prepared:
             tokens, doubtful = unknown_dialect.texts_in_double_quotes(tokens, prepared)

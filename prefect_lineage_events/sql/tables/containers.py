@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.words import Words
 
@@ -9,10 +10,6 @@ CONTAINERS = frozenset({"SCHEMA", "DATABASE", "CATALOG", "NAMESPACE", "KEYSPACE"
 _MOVED = "every table of a schema or a database goes by another name from here on"
 _COPIED = "every table of a schema or a database is copied"
 _DROPPED = "every table of a schema or a database is dropped"
-# Where DROP SCHEMA takes the tables with it unless it says RESTRICT (docs.snowflake.com, dev.mysql.com, clickhouse.com)
-_CASCADES = frozenset({"snowflake", "mysql", "singlestore", "doris", "starrocks", "clickhouse"})
-# Where a database is a schema, and must be empty without CASCADE (spark.apache.org: DROP DATABASE)
-_HIVE = frozenset({"hive", "spark", "spark2", "databricks"})
 
 
 def altered(words: Words, at: int, builder: StatementBuilder) -> None:
@@ -44,12 +41,8 @@ def created(words: Words, at: int, builder: StatementBuilder) -> None:
 def dropped(words: Words, builder: StatementBuilder) -> None:
     """DROP of a schema or a database with its tables."""
     last = words.upper[-3:]
-    is_database = "DATABASE" in words.upper[:3] and builder.context.dialect not in (
-        "hive",
-        "spark",
-        "spark2",
-        "databricks",
-    )
-    takes = "CASCADE" in last or is_database or builder.context.dialect in _CASCADES
+    dialect = dialect_of(builder.context.dialect)
+    is_database = "DATABASE" in words.upper[:3] and not dialect.drop_database_restricts
+    takes = "CASCADE" in last or is_database or dialect.drop_schema_cascades
     if takes and "RESTRICT" not in last:
         builder.doubt("partial", _DROPPED)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from sqlglot import exp
 from sqlglot.expressions import Expr
 
-_DIALECTS = frozenset({"bigquery"})
+from prefect_lineage_events.dialects import dialect_of
 
 
 class Arrays:
     """The arrays of one statement's tree; the sources of each of its queries are listed once."""
 
     def __init__(self, dialect: str) -> None:
-        self._correlates = dialect in _DIALECTS
+        self._correlates = dialect_of(dialect).correlated_arrays
         self._listed: dict[int, dict[str, int]] = {}
 
     def holds(self, node: exp.Table) -> bool:

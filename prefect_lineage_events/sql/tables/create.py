@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.model import TableKind, TableRef
 from prefect_lineage_events.sql.names import location_of
 from prefect_lineage_events.sql.tables import clickhouse_engines, containers, defined_functions
@@ -336,14 +337,15 @@ def _without_query(words: Words, at: int, end: int, builder: StatementBuilder, t
                 continue
             at = _like(words, at, builder, target, word)
             continue
-        if word == "AS" and builder.context.dialect in _AS_LIKE and end == len(words) and words.word(at + 2) != "(":
+        if (
+            word == "AS"
+            and dialect_of(builder.context.dialect).creates_as_table
+            and end == len(words)
+            and words.word(at + 2) != "("
+        ):
             at = _like(words, at, builder, target, word)
             continue
         at = words.close(at) + 1 if word == "(" else at + 1
-
-
-# CREATE TABLE t AS s, without a query, takes after s (clickhouse.com, docs.teradata.com: CREATE TABLE)
-_AS_LIKE = frozenset({"clickhouse", "teradata"})
 
 
 def _like(words: Words, at: int, builder: StatementBuilder, target: TableRef, word: str) -> int:

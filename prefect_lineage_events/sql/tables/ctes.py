@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from sqlglot import exp
 from sqlglot.expressions import Expr
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.naming import fold
-from prefect_lineage_events.sql.columns.rules import IMPLICIT_RECURSION
 
 
 class Ctes:
@@ -53,7 +53,9 @@ class Ctes:
             return True
         if found > own:
             return bool(clause.recursive)
-        return bool(clause.recursive) or (self.dialect in IMPLICIT_RECURSION and isinstance(cte.this, exp.SetOperation))
+        return bool(clause.recursive) or (
+            dialect_of(self.dialect).implicit_recursion and isinstance(cte.this, exp.SetOperation)
+        )
 
 
 def names_of(clause: Expr, dialect: str) -> dict[str, int]:

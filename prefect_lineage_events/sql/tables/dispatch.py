@@ -70,8 +70,6 @@ DEFINITIONS: dict[str, Callable[[Words, StatementBuilder], object]] = {
 }
 
 _EXPLAINED = PARSED - {"("} | {"CREATE", "EXECUTE"}
-# EXPLAIN of a table describes it (dev.mysql.com: EXPLAIN, clickhouse.com: EXPLAIN)
-_EXPLAINS_TABLES = frozenset({"", "mysql", "singlestore", "doris", "starrocks", "clickhouse", "spark", "databricks"})
 _MAX_OPTIONS = 40  # words after EXPLAIN that hold its options and the verb of a statement
 _MAX_DESCRIBE = 4  # words of EXPLAIN with a table and a column
 
@@ -82,7 +80,7 @@ def is_explained(words: Words, dialect: str) -> bool:
     if not verbs.isdisjoint(words.upper[1:_MAX_OPTIONS]):
         return True
     is_name = words.is_name(1) and words.source[words.span(1)[0]] != '"'
-    return dialect in _EXPLAINS_TABLES and is_name and (len(words) < _MAX_DESCRIBE or words.word(2) == ".")
+    return dialect_of(dialect).explains_tables and is_name and (len(words) < _MAX_DESCRIBE or words.word(2) == ".")
 
 
 def explained(words: Words) -> int:

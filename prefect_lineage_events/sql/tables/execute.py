@@ -15,12 +15,6 @@ VERB = frozenset({"EXECUTE"})
 UNKNOWN = "the text that it executes is not known"
 _MADE = "the text that it executes is made when it runs"
 _PREPARED = "PREPARED "  # before the name of a prepared statement among the variables; no variable has a blank
-# Where EXECUTE runs what PREPARE made (postgresql.org, duckdb.org, dev.mysql.com, trino.io: PREPARE); elsewhere it
-# calls a procedure or takes a text.
-_PREPARES = frozenset(
-    {"", "postgres", "redshift", "greenplum", "materialize", "risingwave", "duckdb", "mysql", "singlestore", "doris"}
-    | {"starrocks", "trino", "presto", "athena"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +44,7 @@ def executed(words: Words, context: Context, at: int = 1) -> Executed:
     text = context.variables.get(_PREPARED + name) or context.variables.get(name)
     if text:
         return Executed(text)
-    dynamic = is_immediate or context.in_routine or context.dialect in _PREPARES
+    dynamic = is_immediate or context.in_routine or dialect_of(context.dialect).prepares
     return Executed(reason=UNKNOWN) if dynamic else Executed()
 
 

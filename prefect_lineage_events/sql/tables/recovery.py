@@ -234,7 +234,7 @@ class _Scan(Changes):
             return named.bare in frame.ctes
         if named.first == "recurring" and self.dialect == "duckdb" and named.table is not None:
             return named.table.parts[-1].lower() in frame.ctes  # duckdb.org: WITH RECURSIVE ... USING KEY
-        return named.first in (frame.aliases or ()) and self.dialect in ("bigquery", "redshift", "clickhouse")
+        return named.first in (frame.aliases or ()) and dialect_of(self.dialect).recovered_arrays
 
     # --- everything else
 

@@ -35,8 +35,6 @@ class Named:
 
 
 _DYNAMIC = frozenset({"IDENTIFIER", "TABLE"})
-# docs.snowflake.com, docs.databricks.com, spark.apache.org: IDENTIFIER(); elsewhere it is a name like others.
-_IDENTIFIER_DIALECTS = frozenset({"", "snowflake", "databricks", "spark", "spark2"})
 
 
 def read_name(words: Words, at: int, context: Context) -> Named:
@@ -49,7 +47,11 @@ def read_name(words: Words, at: int, context: Context) -> Named:
     word = words.word(at)
     if word == "@":
         return _read_stage(words, at, context)
-    if word in _DYNAMIC and words.word(at + 1) == "(" and (word == "TABLE" or context.dialect in _IDENTIFIER_DIALECTS):
+    if (
+        word in _DYNAMIC
+        and words.word(at + 1) == "("
+        and (word == "TABLE" or dialect_of(context.dialect).identifier_clause)
+    ):
         return _read_dynamic(words, at, context)
     if word in ("?", ":", "$", "{", "%", "&") or (word.startswith("$") and len(word) > 1):
         return _read_bind(words, at, context)

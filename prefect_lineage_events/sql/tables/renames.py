@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql.identifiers import complete, split_identifier
 from prefect_lineage_events.sql.model import TableRef
@@ -17,12 +18,6 @@ from prefect_lineage_events.sql.tables.execute import arguments
 from prefect_lineage_events.sql.tables.recovery_names import read_name, read_parts
 from prefect_lineage_events.sql.words import Words
 
-# Where a new name without a schema is one of the current schema (dev.mysql.com: RENAME TABLE; docs.snowflake.com: ALTER
-# TABLE; clickhouse.com: RENAME; cwiki.apache.org/confluence: Hive, Rename Table). Elsewhere the table stays where it is
-# (postgresql.org, duckdb.org, trino.io, spark.apache.org, docs.oracle.com, ibm.com/docs/en/db2: ALTER or RENAME TABLE).
-_INTO_CURRENT_SCHEMA = frozenset(
-    {"mysql", "singlestore", "snowflake", "clickhouse", "hive", "impala", "presto", "teradata"}
-)
 _NO_NAMES = frozenset({"COLUMN", "CONSTRAINT", "INDEX", "KEY", "PARTITION", "ROLLUP", "FIELD", "ATTRIBUTE", "TO", "AS"})
 # Kinds of sp_rename that are tables or views, or whatever is so called (learn.microsoft.com: sp_rename).
 _OBJECTS = frozenset({"", "OBJECT"})
@@ -154,7 +149,7 @@ def _new_name(words: Words, at: int, builder: StatementBuilder, old: TableRef) -
     context = replace(builder.context, is_new=True)
     new = read_name(words, at, context).table
     parts, _ = read_parts(words, at, context.dialect)
-    if parts and new is not None and context.dialect not in _INTO_CURRENT_SCHEMA:
+    if parts and new is not None and not dialect_of(context.dialect).renames_into_current_schema:
         new = table_of(parts, replace(context, database=None, schema=None, search_path=None))
     if new is None or len(new.parts) >= len(old.parts):
         return new

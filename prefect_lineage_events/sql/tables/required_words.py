@@ -24,14 +24,7 @@ _WITHOUT_INTO = "an INSERT without INTO, which the dialect requires"
 _WITHOUT_FROM = "a DELETE without FROM, which the dialect requires"
 _WITHOUT_SET = "an UPDATE without SET"
 UNKNOWN_STATEMENT = "an unknown kind of statement"
-# INSERT without INTO (learn.microsoft.com, dev.mysql.com, cloud.google.com/bigquery, docs.teradata.com,
-# clickhouse.com: INSERT); the generic dialect stands for any store.
-_INTO_OPTIONAL = frozenset(
-    {"", "tsql", "fabric", "mysql", "singlestore", "doris", "starrocks", "bigquery", "teradata", "clickhouse"}
-)
 _BEHIND_INSERT = frozenset({"INTO", "OVERWRITE", "ALL", "FIRST"})
-# DELETE without FROM (learn.microsoft.com, docs.oracle.com, cloud.google.com/bigquery, docs.teradata.com: DELETE)
-_FROM_OPTIONAL = frozenset({"tsql", "fabric", "oracle", "bigquery", "teradata", "db2"})
 _ENDS_TARGETS = frozenset({"WHERE", "(", "SET", "USING"})
 _NEAR = 6  # tokens behind the verb, hints and modifiers among them
 # Words for kinds of things that hold no data, which are too rare to look for a name behind them.
@@ -54,12 +47,16 @@ def doubt_of_tree(tokens: Sequence[Token], builder: StatementBuilder) -> None:
     tree, dialect = builder.tree, builder.context.dialect
     if isinstance(tree, exp.Insert):
         near = {token.text.upper() for token in tokens[1:_NEAR]}
-        if tokens[0].text.upper() == "INSERT" and dialect not in _INTO_OPTIONAL and near.isdisjoint(_BEHIND_INSERT):
+        if (
+            tokens[0].text.upper() == "INSERT"
+            and not dialect_of(dialect).into_optional
+            and near.isdisjoint(_BEHIND_INSERT)
+        ):
             builder.doubt("partial", _WITHOUT_INTO)
     elif isinstance(tree, exp.Delete) and tokens[0].text.upper() == "DELETE":
         targets = [tree.this, *(tree.args.get("tables") or ())]
         has_alias = dialect_of(dialect).is_tsql and any(isinstance(t, exp.Table) and t.alias for t in targets)
-        may_lack = dialect in _FROM_OPTIONAL and not has_alias
+        may_lack = dialect_of(dialect).from_optional and not has_alias
         if not may_lack and not _has_from(tokens):
             builder.doubt("partial", _WITHOUT_FROM)
     elif isinstance(tree, exp.Update) and not tree.expressions and _is_plain(tree):

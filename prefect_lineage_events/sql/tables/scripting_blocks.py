@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.tables.create import Definition
 from prefect_lineage_events.sql.tables.defined_functions import speaks_sql
@@ -64,15 +65,9 @@ _STATEMENTS = frozenset(
 )  # fmt: skip
 
 
-# Where a block may stand by itself, so that a piece of a text may be a part of one
-_SCRIPTED = frozenset(
-    {"oracle", "snowflake", "bigquery", "databricks", "spark", "tsql", "fabric", "db2", "teradata", "exasol", "vertica"}
-)
-
-
 def is_of_a_block(words: Words, context: Context) -> bool:
     """Is it a part of a block that touches no data: an assignment, a call, a declaration?"""
-    if not (context.in_routine or context.dialect in _SCRIPTED) or not TOUCHING.isdisjoint(words.upper):
+    if not (context.in_routine or dialect_of(context.dialect).has_blocks) or not TOUCHING.isdisjoint(words.upper):
         return False
     if words.word(2) == "SET":  # a misspelled UPDATE
         return False

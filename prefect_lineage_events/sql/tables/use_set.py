@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.naming import fold
 from prefect_lineage_events.sql.attach import MOTHERDUCK
@@ -15,25 +13,6 @@ from prefect_lineage_events.sql.tables.recovery_names import read_parts
 from prefect_lineage_events.sql.transactions.rules import transaction_rules
 from prefect_lineage_events.sql.words import Kind, Words
 
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """What the words behind USE set; `resets` is the schema that a new database brings with it, "" for the old one."""
-
-    single: str = "database"
-    resets: str = ""
-
-
-_USE: dict[str, Use] = {
-    "snowflake": Use(resets="PUBLIC"),  # docs.snowflake.com/en/sql-reference/sql/use-database
-    "databricks": Use("schema", "default"),  # docs.databricks.com: USE SCHEMA, USE CATALOG
-    "spark": Use("schema", "default"),
-    "spark2": Use("schema", "default"),
-    "trino": Use("schema"),  # trino.io/docs/current/sql/use
-    "presto": Use("schema"),
-    "exasol": Use("schema"),  # OPEN SCHEMA s
-    "db2": Use("schema"),
-}
 _LEVELS = {"DATABASE": "database", "CATALOG": "database", "SCHEMA": "schema", "NAMESPACE": "schema"}
 _ACCOUNT = "the databases attached from an account are known only to the service"
 _NO_NAMES = frozenset({"ROLE", "WAREHOUSE", "SECONDARY", "COMPUTE", "ACCOUNT"})
@@ -44,8 +23,8 @@ def use(words: Words, builder: StatementBuilder) -> None:
     dialect = builder.context.dialect
     if words.word(1) in _NO_NAMES and words.kind(2) is not None:
         return
-    rule = _USE.get(dialect, Use())
-    level, at = rule.single, 1
+    facts = dialect_of(dialect)
+    level, at = "schema" if facts.use_names_schema else "database", 1
     if words.word(1) in _LEVELS and words.kind(2) is not None:
         level, at = _LEVELS[words.word(1)], 2
         if dialect == "databricks" and words.word(1) == "DATABASE":
@@ -53,7 +32,7 @@ def use(words: Words, builder: StatementBuilder) -> None:
     parts = _name(words, at, dialect)
     if not parts:
         return
-    if dialect_of(dialect).levels < 3:
+    if facts.levels < 3:
         named = builder.context.schema or builder.context.database
         reset = dialect == "hive" and parts[-1] == "default" and not named  # as it was without a USE
         builder.session += [("database", ""), ("schema", "" if reset else parts[-1])]
@@ -64,7 +43,10 @@ def use(words: Words, builder: StatementBuilder) -> None:
     elif dialect == "duckdb":
         builder.session.append(("use", parts[0]))
     else:
-        builder.session += [("database", parts[0]), *([("schema", rule.resets)] if rule.resets else [])]
+        builder.session += [
+            ("database", parts[0]),
+            *([("schema", facts.default_schema)] if facts.use_resets_schema else []),
+        ]
 
 
 def _name(words: Words, at: int, dialect: str) -> list[str]:
@@ -148,10 +130,10 @@ def _autocommit(words: Words, at: int, builder: StatementBuilder) -> None:
     dialect = builder.context.dialect
     at += 1 + (words.word(at + 1) == "=")
     on = words.word(at) in ("ON", "TRUE") or words.texts[at : at + 1] == ["1"]
-    if dialect in ("mysql", "singlestore") and words.word(at - 1) == "=":
+    if dialect_of(dialect).sets_autocommit and words.word(at - 1) == "=":
         builder.session.append(("autocommit", "on" if on else "off"))
         builder.commits = on
-    elif dialect in ("tsql", "fabric") and words.word(1) == "IMPLICIT_TRANSACTIONS":
+    elif dialect_of(dialect).is_tsql and words.word(1) == "IMPLICIT_TRANSACTIONS":
         builder.session.append(("autocommit", "off" if on else "on"))
 
 
