@@ -102,7 +102,7 @@ def test_no_history_that_anybody_writes_stops_an_assembler(raw_events: list[dict
     log = EventLog()
     for raw in raw_events:
         event_log._add(log, raw, RUN.id)
-    event_log._put_in_order(log)
+    event_log._sort(log)
     numbered = [*log.lineage, *log.schemas]
     completeness = judge(numbered, log.counts, run_ended=NOON, silent=True, rejected=log.rejected)
     assert len(numbered) + len(log.counts) + len(log.rejected) == len(raw_events)

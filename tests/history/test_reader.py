@@ -278,7 +278,7 @@ def test_what_the_parent_sent_just_now_is_waited_for():
 def test_a_parent_without_a_word_is_known_to_have_none_after_a_while():
     api = FakeApi(NOON)
     assert read(api, with_a_parent(api, NOON)).completeness.complete
-    assert (api.now - NOON).total_seconds() == PATIENCE.settle
+    assert (api.now - NOON).total_seconds() == PATIENCE.first_event
 
 
 def test_without_patience_a_parent_that_ended_just_now_may_have_more_to_tell():

@@ -34,7 +34,7 @@ def log_of(*events: dict[str, Any]) -> EventLog:
     log = EventLog()
     for event in events:
         event_log._add(log, event, RUN)
-    event_log._put_in_order(log)
+    event_log._sort(log)
     return log
 
 
