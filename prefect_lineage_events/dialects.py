@@ -117,6 +117,18 @@ class Dialect:
     recovered_arrays: bool = False
     # Literals in calls name files and tables: `s3(bucket, url = '...')`. clickhouse.com/docs: Table functions
     calls_name_places: bool = False
+    # Table functions that read (or, in ClickHouse, write) what their first text argument names.
+    # duckdb.org/docs/stable/data/overview; clickhouse.com/docs/sql-reference/table-functions; docs.databricks.com:
+    # read_files table-valued function; learn.microsoft.com: OPENROWSET (BULK 'path', ...)
+    file_readers: frozenset[str] = frozenset()
+    # Table functions whose first argument names a table. clickhouse.com: dictionary; learn.microsoft.com: CHANGETABLE,
+    # CONTAINSTABLE and its like
+    naming_functions: frozenset[str] = frozenset()
+    # Table functions that read what only the program holds. duckdb.org/docs/stable/guides/python/sql_on_pandas
+    in_memory_scans: frozenset[str] = frozenset()
+    # Statements that may stand in parentheses among the tables. duckdb.org: SHOW; clickhouse.com: EXPLAIN;
+    # docs.exasol.com: SELECT, EXPLAIN VIRTUAL
+    parenthesised_statements: frozenset[str] = frozenset()
     # -- literals -----------------------------------------------------------------------------------------------------
     # A text may stand in double quotes. SQLite, which has them too, leaves the quotes in the name.
     double_quoted_texts: bool = False
@@ -140,6 +152,16 @@ class Dialect:
     # A table's name is its whole row, where a value is expected. postgresql.org/docs: composite types;
     # cloud.google.com/bigquery: SELECT, value tables; duckdb.org: struct
     rows_by_name: bool = False
+    # `$1` is a source's first column. docs.snowflake.com: Querying staged files
+    positions: bool = False
+    # FLATTEN, which sqlglot reads as EXPLODE. docs.snowflake.com/en/sql-reference/functions/flatten
+    flattens: bool = False
+    # An expression with COLUMNS(...) in it is one for each of those columns. duckdb.org: Star expression
+    expands_columns: bool = False
+    # The rows of an unnested array of structs have their fields as columns. cloud.google.com/bigquery: UNNEST
+    unnests_fields: bool = False
+    # The right side of IN may be a table's name. clickhouse.com/docs: IN operators
+    sets_of_tables: bool = False
     # Words that look like columns and are values, beside those of SQL:2016, 5.2 and 6.4. docs.oracle.com: Oracle SQL
     # Reserved Words, Pseudocolumns; postgresql.org/docs/current/sql-keywords-appendix.html; dev.mysql.com: Keywords and
     # Reserved Words; learn.microsoft.com: Reserved Keywords, OUTPUT clause; docs.teradata.com: Built-In Functions
@@ -156,7 +178,22 @@ class Dialect:
         return self.levels - self.embedded
 
 
+_DUCKDB_READERS = frozenset(
+    {
+        "read_csv", "read_csv_auto", "read_parquet", "parquet_scan", "read_json", "read_json_auto", "read_json_objects",
+        "read_json_objects_auto", "read_ndjson", "read_ndjson_auto", "read_ndjson_objects", "read_text", "read_blob",
+        "read_xlsx", "st_read", "delta_scan", "iceberg_scan", "sqlite_scan",
+    }
+)  # fmt: skip
+_CLICKHOUSE_READERS = frozenset(
+    {
+        "s3", "s3cluster", "gcs", "url", "urlcluster", "file", "filecluster", "hdfs", "hdfscluster", "azureblobstorage",
+        "azureblobstoragecluster", "deltalake", "deltalakecluster", "iceberg", "iceberg_s3", "icebergs3",
+        "icebergs3cluster", "iceberglocal", "hudi", "hudicluster",
+    }
+)  # fmt: skip
 _GENERIC = Dialect(
+    expands_columns=True, file_readers=_DUCKDB_READERS,
     is_psql=True, select_into_creates=True, into_optional=True, explains_tables=True, prepares=True,
     identifier_clause=True, text_tables=True, double_quoted_texts=True, implicit_recursion=True, rows_by_name=True,
 )  # fmt: skip
@@ -169,6 +206,10 @@ _MYSQL = Dialect(
     drop_schema_cascades=True, double_quoted_texts=True, text_aliases=True,
 )  # fmt: skip
 _TSQL = Dialect(
+    naming_functions=frozenset(
+        {"changetable", "containstable", "freetexttable", "semantickeyphrasetable", "semanticsimilaritytable",
+         "semanticsimilaritydetailstable"}
+    ),
     default_schema="dbo", is_tsql=True, has_blocks=True, dollar_names=True, marked_variables=True,
     select_into_creates=True, into_optional=True, from_optional=True, calls_by_name=True, text_aliases=True,
     implicit_recursion=True, column_naming="none",
@@ -187,16 +228,22 @@ DIALECTS: dict[str, Dialect] = {
     "": _GENERIC,
     "athena": replace(_PRESTO, default_schema="default", use_names_schema=False),
     "bigquery": Dialect(
+        unnests_fields=True,
         has_blocks=True, into_optional=True, from_optional=True, correlated_arrays=True, recovered_arrays=True,
         double_quoted_texts=True, struct_fields=True, column_naming="bigquery", rows_by_name=True,
     ),
     "cassandra": Dialect(levels=2),
     "clickhouse": Dialect(
+        sets_of_tables=True, file_readers=_CLICKHOUSE_READERS, naming_functions=frozenset({"dictionary"}),
+        parenthesised_statements=frozenset({"EXPLAIN"}),
         levels=2, default_schema="default", into_optional=True, explains_tables=True, drop_schema_cascades=True,
         renames_into_current_schema=True, creates_as_table=True, recovered_arrays=True, calls_name_places=True,
         lateral_aliases=True, struct_fields=True,
     ),
-    "databricks": replace(_SPARK, has_blocks=True, explains_tables=True, lateral_aliases=True),
+    "databricks": replace(
+        _SPARK, has_blocks=True, explains_tables=True, lateral_aliases=True,
+        file_readers=frozenset({"read_files", "cloud_files"}),
+    ),
     "dax": Dialect(),
     "db2": Dialect(
         plain="upper", user_schema=True, use_names_schema=True, has_blocks=True, from_optional=True,
@@ -207,11 +254,16 @@ DIALECTS: dict[str, Dialect] = {
     "drill": _FILES,
     "druid": Dialect(),
     "duckdb": Dialect(
+        expands_columns=True, file_readers=_DUCKDB_READERS, in_memory_scans=frozenset({"pandas_scan", "arrow_scan"}),
+        parenthesised_statements=frozenset({"SHOW"}),
         plain="lower", quoted="lower", embedded=True, default_schema="main", prepares=True, file_tables=True,
         text_tables=True, lateral_aliases=True, struct_fields=True, rows_by_name=True,
     ),
     "dune": Dialect(plain="lower", quoted="lower"),
-    "exasol": Dialect(plain="upper", levels=2, use_names_schema=True, has_blocks=True),
+    "exasol": Dialect(
+        plain="upper", levels=2, use_names_schema=True, has_blocks=True,
+        parenthesised_statements=frozenset({"IMPORT", "EXPLAIN"}),
+    ),
     "fabric": _TSQL,
     "greenplum": replace(_POSTGRES, is_psql=False),
     "hive": Dialect(
@@ -244,6 +296,7 @@ DIALECTS: dict[str, Dialect] = {
     "risingwave": _POSTGRES,
     "singlestore": replace(_MYSQL, renames_into_current_schema=True, sets_autocommit=True),
     "snowflake": Dialect(
+        positions=True, flattens=True,
         plain="upper", default_schema="PUBLIC", use_resets_schema=True, has_blocks=True, stages=True,
         marked_variables=True, drop_schema_cascades=True, renames_into_current_schema=True, identifier_clause=True,
         text_tables=True, lateral_aliases=True, implicit_recursion=True,
@@ -264,6 +317,7 @@ DIALECTS: dict[str, Dialect] = {
     "trino": _PRESTO,
     "tsql": replace(
         _TSQL, plain="lower", quoted="lower", keeps_spelling=True, catalog_first=True,
+        file_readers=frozenset({"openrowset"}),
         constants=frozenset({"user", "$action"}),
     ),
     "vertica": Dialect(plain="lower", quoted="lower", default_schema="public", has_blocks=True),

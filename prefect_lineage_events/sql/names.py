@@ -31,32 +31,8 @@ _FILE = re.compile(
     r"\.(csv|tsv|txt|json|jsonl|ndjson|parquet|pq|avro|orc|xlsx|arrow|feather|db|duckdb|geojson|shp)(\.(gz|zst|bz2))?$",
     re.IGNORECASE,
 )
-# Table functions that read (or, in ClickHouse, write) what their first text argument names.
-_DUCKDB_READERS = frozenset(
-    {  # duckdb.org/docs/stable/data/overview
-        "read_csv", "read_csv_auto", "read_parquet", "parquet_scan", "read_json", "read_json_auto", "read_json_objects",
-        "read_json_objects_auto", "read_ndjson", "read_ndjson_auto", "read_ndjson_objects", "read_text", "read_blob",
-        "read_xlsx", "st_read", "delta_scan", "iceberg_scan", "sqlite_scan",
-    }
-)  # fmt: skip
-_CLICKHOUSE_READERS = frozenset(
-    {  # clickhouse.com/docs/sql-reference/table-functions
-        "s3", "s3cluster", "gcs", "url", "urlcluster", "file", "filecluster", "hdfs", "hdfscluster", "azureblobstorage",
-        "azureblobstoragecluster", "deltalake", "deltalakecluster", "iceberg", "iceberg_s3", "icebergs3",
-        "icebergs3cluster", "iceberglocal", "hudi", "hudicluster",
-    }
-)  # fmt: skip
-# Table functions that read what only the program holds (duckdb.org/docs/stable/guides/python/sql_on_pandas).
-IN_MEMORY_SCANS: dict[str, frozenset[str]] = {"duckdb": frozenset({"pandas_scan", "arrow_scan"})}
 # The stages into which Snowflake's connector uploads a DataFrame (`write_pandas`), of versions 4 and 5.
 _STAGES_OF_THE_PROGRAM = ("SNOWPARK_TEMP_STAGE_", "__WRITE_PANDAS_STAGE_")
-FILE_READERS: dict[str, frozenset[str]] = {
-    "duckdb": _DUCKDB_READERS,
-    "clickhouse": _CLICKHOUSE_READERS,
-    "databricks": frozenset({"read_files", "cloud_files"}),  # docs.databricks.com: read_files table-valued function
-    "tsql": frozenset({"openrowset"}),  # learn.microsoft.com: OPENROWSET (BULK 'path', ...)
-    "": _DUCKDB_READERS,
-}
 
 
 def location_position(function: str) -> int:
@@ -65,18 +41,6 @@ def location_position(function: str) -> int:
     return int(function.lower().endswith("cluster"))
 
 
-# Table functions whose first argument names a table (clickhouse.com: dictionary; learn.microsoft.com: CHANGETABLE,
-# CONTAINSTABLE and its like).
-NAMING_FUNCTIONS: dict[str, frozenset[str]] = {
-    "clickhouse": frozenset({"dictionary"}),
-    **dict.fromkeys(
-        ("tsql", "fabric"),
-        frozenset(
-            {"changetable", "containstable", "freetexttable", "semantickeyphrasetable", "semanticsimilaritytable"}
-            | {"semanticsimilaritydetailstable"}
-        ),
-    ),
-}
 # `format.`path`` names a file (docs.databricks.com: "Query files by path", spark.apache.org: "Run SQL on files")
 _PATH_FORMATS = frozenset({"parquet", "delta", "csv", "json", "orc", "avro", "text", "binaryfile", "iceberg", "xml"})
 

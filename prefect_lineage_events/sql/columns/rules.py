@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from prefect_lineage_events.dialects import ColumnNaming, Fold, dialect_of
-from prefect_lineage_events.sql.names import IN_MEMORY_SCANS
 
 _FOLDS: dict[Fold, Callable[[str], str]] = {"upper": str.upper, "lower": str.lower, "keep": str}
 
@@ -63,14 +62,14 @@ def rules_of(dialect: str) -> ColumnRules:
         quoted=_FOLDS[facts.quoted],
         lateral_aliases=facts.lateral_aliases,
         struct_fields=facts.struct_fields,
-        positions=dialect == "snowflake",
+        positions=facts.positions,
         implicit_recursion=facts.implicit_recursion,
         naming=facts.column_naming,
         constants=_CONSTANTS | facts.constants,
-        exploded=FLATTENED if dialect == "snowflake" else (),
-        expands_columns=dialect in ("duckdb", ""),
-        unnests_fields=dialect == "bigquery",
+        exploded=FLATTENED if facts.flattens else (),
+        expands_columns=facts.expands_columns,
+        unnests_fields=facts.unnests_fields,
         rows_by_name=facts.rows_by_name,
-        sets_of_tables=dialect == "clickhouse",
-        program_scans=IN_MEMORY_SCANS.get(dialect, frozenset()),
+        sets_of_tables=facts.sets_of_tables,
+        program_scans=facts.in_memory_scans,
     )

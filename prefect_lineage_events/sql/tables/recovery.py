@@ -12,9 +12,7 @@ from itertools import zip_longest
 
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.names import (
-    FILE_READERS,
     MOVES,
-    NAMING_FUNCTIONS,
     location_of,
     location_position,
     named_by,
@@ -37,7 +35,6 @@ from prefect_lineage_events.sql.tables.recovery_frames import (
     QUERY_STARTS,
     SET_OPERATIONS,
     SHORT_VERBS,
-    STATEMENT_ITEMS,
     TABLE_COMMANDS,
     VERBS,
     Frame,
@@ -156,7 +153,7 @@ class _Scan(Changes):
         frame.expects = False
         if word in NO_ITEM:
             return at
-        if word in STATEMENT_ITEMS.get(self.dialect, ()) and words.word(at - 1) == "(":
+        if word in dialect_of(self.dialect).parenthesised_statements and words.word(at - 1) == "(":
             if word == "IMPORT":
                 self.builder.doubt("partial", "rows of another store")
             return words.close(at - 1)
@@ -196,14 +193,14 @@ class _Scan(Changes):
         name = parts[-1][0].lower()
         if may_name_tables(name, self.builder.context):
             self._named_in_call(name, end)
-        elif name in FILE_READERS.get(self.dialect, ()) and (name != "openrowset" or words.word(end + 1) == "BULK"):
+        elif name in dialect_of(self.dialect).file_readers and (name != "openrowset" or words.word(end + 1) == "BULK"):
             place = next((start for start, _ in list(words.items(end))[location_position(name) :]), words.close(end))
             literals = [i for i in range(place, words.close(end)) if words.kind(i) == Kind.STRING]
             for literal in literals if words.word(end + 1) == "[" else literals[:1]:
                 self.builder.read(location_of(words.texts[literal], self.builder.context))
         elif name in ROWSETS and dialect_of(self.dialect).is_tsql:
             self.rowset(name, end, self.builder.read)
-        elif name in NAMING_FUNCTIONS.get(self.dialect, ()):
+        elif name in dialect_of(self.dialect).naming_functions:
             start = end + 1 + (name == "changetable" and words.word(end + 1) in ("CHANGES", "VERSION"))
             named = read_name(words, start, self.builder.context)
             self.builder.read(

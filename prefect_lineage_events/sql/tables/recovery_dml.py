@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.model import Effect, TableRef
-from prefect_lineage_events.sql.names import FILE_READERS, MOVES, location_of, location_position, named_by
+from prefect_lineage_events.sql.names import MOVES, location_of, location_position, named_by
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.recovery_frames import (
     CHANGE_OPTIONS,
@@ -151,7 +151,7 @@ class Changes:
         self.effect(effect)
         name = words.texts[at].lower()
         place = [start for start, _ in words.items(at + 1)][location_position(name) :][:1]
-        if name in FILE_READERS.get(self.dialect, ()) and place and words.kind(place[0]) == Kind.STRING:
+        if name in dialect_of(self.dialect).file_readers and place and words.kind(place[0]) == Kind.STRING:
             self.builder.write(location_of(words.texts[place[0]], self.builder.context))
         return words.close(at + 1) + 1
 

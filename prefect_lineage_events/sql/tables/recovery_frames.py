@@ -35,12 +35,6 @@ NO_ALIAS = (
     "UNNEST", "TRIM"}
 )  # fmt: skip
 VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "UPSERT"})
-# Statements that may stand in parentheses among the tables (duckdb.org: SHOW; docs.exasol.com: SELECT, EXPLAIN VIRTUAL)
-STATEMENT_ITEMS = {
-    "duckdb": frozenset({"SHOW"}),
-    "clickhouse": frozenset({"EXPLAIN"}),
-    "exasol": frozenset({"IMPORT", "EXPLAIN"}),
-}
 TABLE_COMMANDS = frozenset({"TABLE", "PIVOT", "UNPIVOT", "SUMMARIZE"})  # a statement about the table that follows
 SHORT_VERBS = {"SEL": "SELECT", "INS": "INSERT", "UPD": "UPDATE", "DEL": "DELETE"}  # docs.teradata.com
 CHANGED = frozenset({"FINAL", "OLD", "NEW"})

@@ -11,10 +11,7 @@ from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.names import (
-    FILE_READERS,
     HIDDEN_REASON,
-    IN_MEMORY_SCANS,
-    NAMING_FUNCTIONS,
     Part,
     is_hidden,
     is_substituted,
@@ -138,16 +135,16 @@ class Nodes:
             return self.together(function, found.tables) if found.is_union else self.all_of(found.tables)
         if dialect_of(self.context.dialect).is_tsql and name in ROWSETS:
             return self.rowset(name, arguments)
-        if name in NAMING_FUNCTIONS.get(self.context.dialect, ()):
+        if name in dialect_of(self.context.dialect).naming_functions:
             named = arguments[0] if arguments else None
             return self.named([part_of(p) for p in named.parts]) if isinstance(named, exp.Column) else None
-        if name in FILE_READERS.get(self.context.dialect, ()):
+        if name in dialect_of(self.context.dialect).file_readers:
             return self._files(function)
         if name == "identifier":
             return self.dynamic(arguments[0] if arguments else None)
         if name == "only" and arguments and isinstance(arguments[0], exp.Column):
             return table_of([part_of(p) for p in arguments[0].parts], self.context)
-        of_the_program = name in IN_MEMORY_SCANS.get(self.context.dialect, ())
+        of_the_program = name in dialect_of(self.context.dialect).in_memory_scans
         self.builder.from_program |= of_the_program
         if isinstance(function, exp.Anonymous) and not of_the_program:
             self.doubt_of(function)
