@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from prefect.client.base import ServerType
 from prefect.exceptions import ObjectNotFound
 
 from prefect_lineage_events import deploy, encoding
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # A sweep that missed so many of its turns, and is so late, is not late but gone.
 TURNS_MISSED = 3
 SWEEP_OVERDUE = dt.timedelta(minutes=30)
+# The server's scheduler looks at new schedules every 5 s, and at all of them every 60 s (Prefect's defaults).
+SCHEDULED_WITHIN = dt.timedelta(minutes=3)
 # What happened before is history, not health.
 LATELY = dt.timedelta(hours=24)
 # A run that so many sweeps found in another assembler's hands is not being delivered.
@@ -87,6 +90,41 @@ def deployments(client: SyncPrefectClient) -> Finding:
     if not any(s.active for s in found[deploy.SWEEPER].schedules):
         return Finding(False, "deployments", f"{deploy.SWEEPER} has no active schedule", "run `prefect-lineage deploy`")
     return Finding(True, "deployments", "ready")
+
+
+def schedule(client: SyncPrefectClient) -> Finding:
+    """Whether the server makes runs of the sweep's schedule: without them, what the automation misses stays missed.
+
+    Measured: Prefect 3.8.8 with SQLAlchemy 2.1.9 makes none (its log has "Can't evaluate bulk DML statement");
+    3.8.8 with 2.0.58 and 3.9.1 with 2.1.9 make them.
+    """
+    try:
+        sweeper = client.read_deployment_by_name(deploy.SWEEPER)
+    except ObjectNotFound:
+        return Finding(True, "schedule", "none", "run `prefect-lineage deploy`", doubtful=True)
+    active = [one for one in sweeper.schedules if one.active]
+    if sweeper.paused or not active:
+        return Finding(True, "schedule", "switched off", "see deployments", doubtful=True)
+    body = {
+        "deployments": {"id": {"any_": [str(sweeper.id)]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
+    if count := api.post(client, "/flow_runs/count", body):
+        return Finding(True, "schedule", f"the server has made the next {count} runs of it")
+    since = max((one.created for one in active if one.created), default=None)
+    if since is not None and api.now(client) - since < SCHEDULED_WITHIN:
+        return Finding(True, "schedule", "no runs yet: it is new", "ask again in some minutes", doubtful=True)
+    return Finding(False, "schedule", "the server makes no runs of this schedule", _schedule_advice(client))
+
+
+def _schedule_advice(client: SyncPrefectClient) -> str:
+    """Advice on a server that makes no scheduled runs, by its version."""
+    if client.server_type != ServerType.CLOUD and str(client.api_version()).startswith("3.8."):
+        return (
+            'install "sqlalchemy<2.1" in the server\'s environment, or Prefect 3.9, and start the server again '
+            "(Prefect 3.8 makes no scheduled runs with SQLAlchemy 2.1); until then run `prefect-lineage sweep`"
+        )
+    return "see the log of the server's scheduler service, and whether it runs; until then run `prefect-lineage sweep`"
 
 
 def automation(client: SyncPrefectClient) -> Finding:
@@ -214,6 +252,7 @@ def in_flight(client: SyncPrefectClient) -> Finding:
 CHECKS: Mapping[str, Callable[[SyncPrefectClient], Finding]] = {
     "blocks": blocks,
     "deployments": deployments,
+    "schedule": schedule,
     "automation": automation,
     "sweep": sweep,
     "sent to": delivery_to,

@@ -12,6 +12,7 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
+from prefect.states import Scheduled
 
 from prefect_lineage_events import cli, deploy, doctor, health
 from prefect_lineage_events.assembler import sweep_state
@@ -115,6 +116,48 @@ def test_a_sweep_without_a_schedule(deployed, monkeypatch):
     ready = sweeper.model_copy(update={"status": "READY", "paused": False, "schedules": []})
     monkeypatch.setattr(type(deployed), "read_deployment_by_name", lambda *_: ready)
     assert "no active schedule" in what_is_wrong(health.deployments(deployed))
+
+
+@pytest.fixture
+def old_schedule(deployed, monkeypatch):
+    """A client whose sweep has been scheduled for an hour."""
+    sweeper = deployed.read_deployment_by_name(deploy.SWEEPER)
+    schedule = sweeper.schedules[0].model_copy(update={"active": True, "created": now() - dt.timedelta(hours=1)})
+    scheduled = sweeper.model_copy(update={"paused": False, "schedules": [schedule]})
+    monkeypatch.setattr(type(deployed), "read_deployment_by_name", lambda *_: scheduled)
+    return deployed
+
+
+@pytest.mark.parametrize(("version", "advice"), [("3.8.8", 'install "sqlalchemy<2.1"'), ("3.9.1", "scheduler service")])
+def test_schedule_without_runs_is_a_finding(old_schedule, monkeypatch, version, advice):
+    monkeypatch.setattr(health.api, "post", lambda *_: 0)
+    monkeypatch.setattr(type(old_schedule), "api_version", lambda _: version)
+    line = what_is_wrong(health.schedule(old_schedule))
+    assert "the server makes no runs of this schedule" in line
+    assert advice in line
+
+
+def test_schedule_with_runs_is_well(old_schedule):
+    due = now() + dt.timedelta(minutes=5)
+    sweeper = old_schedule.read_deployment_by_name(deploy.SWEEPER)
+    old_schedule.create_flow_run_from_deployment(sweeper.id, state=Scheduled(scheduled_time=due))
+    assert str(health.schedule(old_schedule)).startswith("ok   schedule: the server has made the next")
+
+
+def test_new_or_paused_schedule_is_doubtful(deployed, monkeypatch):
+    monkeypatch.setattr(health.api, "post", lambda *_: 0)
+    assert "no runs yet" in str(health.schedule(deployed))
+    sweeper = deployed.read_deployment_by_name(deploy.SWEEPER)
+    deployed.pause_deployment(sweeper.id)
+    assert health.schedule(deployed).doubtful
+    deployed.resume_deployment(sweeper.id)
+    assert "switched off" in str(health.schedule(_with(monkeypatch, deployed, sweeper, schedules=[])))
+
+
+def _with(monkeypatch, client, deployment, **changes):
+    changed = deployment.model_copy(update=changes)
+    monkeypatch.setattr(type(client), "read_deployment_by_name", lambda *_: changed)
+    return client
 
 
 def test_automations_that_are_missing_switched_off_or_astray(deployed):
