@@ -20,18 +20,18 @@ _DEFAULT_SCHEMA = "default"
 
 
 def store(connection: Any) -> Store:
-    """The workspace's host; catalog and schema where the connection was opened with them, for USE is told by texts."""
+    """The workspace's host, with the catalog and schema given to `connect`. Later USE statements are parsed."""
     session = connection.session
     return stores.server("databricks", session.host, None, session.catalog, session.schema or _DEFAULT_SCHEMA)
 
 
 def autocommits(connection: Any) -> bool:
-    """The state that the connector keeps: its public property may ask the server."""
+    """Read the state that the connector keeps: its public property may send a query to the server."""
     return connection.ignore_transactions or bool(connection.session.get_autocommit())
 
 
 def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`execute_async`: the statement counts when its result is there. One never asked for stays unknown."""
+    """Trace `execute_async`: the statement counts when its result has arrived. Without that its outcome is unknown."""
     cursor._self_fetched.end()
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
     result = method(*args, **kwargs)
@@ -41,7 +41,7 @@ def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _takes_result(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`get_async_execution_result`: raises when the statement has failed."""
+    """Trace `get_async_execution_result`, which raises when the statement has failed."""
     result = method(*args, **kwargs)
     sent = cursor._self_connection._self_state.pop(_key(cursor), None)
     if sent is not None:
@@ -55,7 +55,7 @@ def _key(cursor: CursorProxy) -> str:
 
 
 def _fetches_part(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`fetchmany_arrow`: an empty portion is the end."""
+    """Trace `fetchmany_arrow`: an empty table is the end of the result."""
     portion = method(*args, **kwargs)
     cursor._self_fetched.add(len(portion))
     if not len(portion):

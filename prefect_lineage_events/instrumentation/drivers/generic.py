@@ -1,6 +1,6 @@
-"""Drivers nobody described: what a URL says, and what the DB-API promises of every driver (PEP 249).
+"""A `Driver` for any DB-API driver without a description of its own, made from a URL and PEP 249.
 
-This is also how ADBC connections are captured, which do not tell where they point.
+It also serves ADBC connections, which have no attribute that names their store.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _FRAMES = ("fetch_arrow_table", "fetchallarrow", "fetch_df", "fetch_polars")
 
 
 def url_driver(url: str) -> Driver:
-    """A driver by a URL such as SQLAlchemy's: transactional unless the connection says that it commits by itself.
+    """A description made from a URL as SQLAlchemy writes it: transactional unless the connection reports autocommit.
 
-    Raises ValueError, saying what is expected, for a text that is no URL.
+    Raises ValueError, with the expected form, for a text that is no URL.
     """
     store = url_store(url)
     return Driver(
@@ -37,10 +37,10 @@ def url_driver(url: str) -> Driver:
 
 
 def url_store(url: str) -> Store:
-    """Where a URL points; credentials and options are left out."""
+    """The store of a URL, without credentials and options."""
     name, separator, rest = url.partition("://")
     if not name or not separator:
-        raise ValueError("give the database's URL, such as 'postgresql://host:5432/database'")
+        raise ValueError("pass the database's URL, such as 'postgresql://host:5432/database'")
     parts = urlsplit(f"//{rest}")
     scheme = scheme_of(name)
     if scheme == "sqlite":
@@ -61,8 +61,8 @@ def url_store(url: str) -> Store:
 
 
 def _autocommit(connection: Any) -> bool:
-    """Is nothing open after a statement? Some say it without asking the server: mysql.connector's `autocommit` is a
-    query on the user's connection, its `in_transaction` what the server's last answer said.
+    """Is no transaction open after a statement? Read without a query where the driver can: mysql.connector's
+    `autocommit` is a query on the user's connection, its `in_transaction` is from the server's last response.
 
     https://github.com/mysql/mysql-connector-python/blob/trunk/mysql-connector-python/lib/mysql/connector/connection_cext.py
     """
@@ -70,13 +70,13 @@ def _autocommit(connection: Any) -> bool:
     if isinstance(in_transaction, bool):
         return not in_transaction
     value = getattr(connection, "autocommit", False)
-    if callable(value):  # PyMySQL and its like set it by a method of that name, and tell it by another
+    if callable(value):  # in PyMySQL and its like this method sets it, and another one returns it
         return bool(connection.get_autocommit())
     return bool(value)
 
 
 def _ingests(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """ADBC's `adbc_ingest(table, data, mode)`: data go in without a statement, so the notes say which they stand for.
+    """Trace ADBC's `adbc_ingest(table, data, mode)`, which sends no statement: the notes have equivalent ones.
 
     https://arrow.apache.org/adbc/current/python/api/adbc_driver_manager.html
     """
@@ -100,7 +100,7 @@ def _ingests(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _column_names(data: Any) -> tuple[str, ...]:
-    """Of an Arrow table, batch or reader, or of a DataFrame of polars."""
+    """The column names of an Arrow table, batch or reader, or of a DataFrame of polars."""
     names = data.schema.names
     return tuple(map(str, names() if callable(names) else names))
 

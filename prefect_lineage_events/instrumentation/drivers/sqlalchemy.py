@@ -1,9 +1,9 @@
-"""SQLAlchemy engines, sync and async: every connection they hand out is a traced one.
+"""SQLAlchemy engines, sync and async: each connection checked out of their pool is traced.
 
-The choke point is the DB-API connection of a checkout. Engine events (`after_cursor_execute`, `commit`) miss what goes
-through `raw_connection()`, and announce rollbacks that undo nothing; the connection sees each statement, commit and
-rollback of both ways once. Only the checkout's connection is a proxy: the pool, its other events and
-`driver_connection` keep the driver's own.
+The DB-API connection of a checkout is traced. Engine events (`after_cursor_execute`, `commit`) miss what goes through
+`raw_connection()`, and report rollbacks that undo nothing; the connection sees each statement, commit and rollback of
+both ways once. Only the checkout's connection is a proxy: the pool, its other events and `driver_connection` keep the
+driver's own.
 https://docs.sqlalchemy.org/en/20/core/events.html#connection-pool-events
 """
 
@@ -24,7 +24,7 @@ from prefect_lineage_events.instrumentation.drivers.snowflake import connector
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.instrumentation.subclasses import set_active
 
-# Beside the proxy itself, so that its tracer lives as long as the DB-API connection does, over many checkouts.
+# The key of the traced connection in the pool's record: its tracer serves all checkouts of the DB-API connection.
 _KEY = "prefect_lineage_events"
 
 _DRIVERS = {
@@ -37,7 +37,7 @@ _DRIVERS = {
 
 
 def driver_of(engine: Engine) -> Driver:
-    """The description of an engine's driver; a general one, by the URL, for those nobody described."""
+    """The description of an engine's driver; one made from the URL for drivers without a description."""
     dialect = engine.dialect
     name = f"{dialect.name}+{dialect.driver}"
     if dialect.name == "sqlite" and dialect.driver in ("pysqlite", "aiosqlite"):
@@ -47,9 +47,9 @@ def driver_of(engine: Engine) -> Driver:
 
 
 def _sqlite(engine: Engine) -> Driver:
-    """What only the URL tells: the name of a shared database in memory, which its connections do not know.
+    """The description with the name of a shared database in memory, which is only in the URL.
 
-    With aiosqlite all of it: its connection lives in a thread of its own and must not be asked here.
+    For aiosqlite the store is made from the URL too: its connection is used in a thread of its own only.
     """
     arguments, _ = engine.dialect.create_connect_args(engine.url)
     path, shared = sqlite.url_path(arguments[0]), sqlite.shared_name(arguments[0])
@@ -66,14 +66,14 @@ def _sqlite(engine: Engine) -> Driver:
 
 
 class _EngineTracing:
-    """What listens to one engine. The pool's events are enough, and survive `engine.dispose()`."""
+    """The listeners of one engine's pool. The pool's events are enough, and survive `engine.dispose()`."""
 
     def __init__(self, driver: Driver, *, adapted: bool) -> None:
         self._driver = driver
         self._adapted = adapted
 
     def _own(self, connection: Any) -> Any:
-        """The connection itself, or the one inside of an adapter that reports by itself."""
+        """The connection itself, or the one inside of an adapter, where that is the traced one."""
         return connection.driver_connection if self._adapted else connection
 
     def checkout(self, connection: Any, record: Any, fairy: Any) -> None:
@@ -89,18 +89,18 @@ class _EngineTracing:
             set_active(traced, active=True)
 
     def checkin(self, connection: Any, record: Any) -> None:
-        """Ignore what the pool itself asks of a connection: it is no lineage."""
+        """Stop reports of the connection: queries of the pool itself are no lineage."""
         if _KEY in record.info and connection is not None:
             set_active(self._own(connection), active=False)
 
     def reset(self, connection: Any, record: Any, _: Any) -> None:
-        """A checkout that was garbage collected is rolled back on the driver's own connection."""
+        """Note the rollback of a garbage-collected checkout, which the pool does on the driver's own connection."""
         traced = record.info.get(_KEY) if record is not None else None
         if isinstance(traced, ConnectionProxy) and not isinstance(connection, ConnectionProxy):
             traced._self_tracer.rollback()
 
     def close(self, _: Any, record: Any) -> None:
-        """The pool closes the driver's own connection, right after this."""
+        """Note the close of the driver's own connection, which the pool does right after this."""
         if _KEY in record.info:
             traced = record.info.pop(_KEY)
             traced._self_before_close()
@@ -111,7 +111,7 @@ _traced: WeakKeyDictionary[Engine, _EngineTracing] = WeakKeyDictionary()
 
 
 def trace_engine(engine: Engine) -> None:
-    """Trace the connections that this engine's pool hands out from now on. Idempotent."""
+    """Trace the connections that are checked out of this engine's pool from now on. Idempotent."""
     if engine in _traced:
         return
     driver = driver_of(engine)
@@ -123,10 +123,10 @@ def trace_engine(engine: Engine) -> None:
 
 
 def untrace_engine(engine: Engine) -> None:
-    """The connections that this engine's pool hands out from now on are the driver's own again."""
+    """Undo `trace_engine` for the connections that are checked out from now on."""
     tracing = _traced.pop(engine, None)
     if tracing is not None:
         event.remove(engine, "checkout", tracing.checkout)
         event.remove(engine, "reset", tracing.reset)
         event.remove(engine, "close", tracing.close)
-        # What is checked out now is still listened to when it comes back: its next user has the driver's own.
+        # The `checkin` listener stays: connections checked out now become the driver's own when they come back.

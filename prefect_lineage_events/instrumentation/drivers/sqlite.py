@@ -31,21 +31,21 @@ _LEGACY = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL, from Python 3.12 on
 def store(connection: sqlite3.Connection) -> Store:
     """The main database's file, as SQLite itself names it.
 
-    The pragma is the only way to know it, and leaves no trace in the connection: it opens no transaction, changes no
-    row, and its cursor is a plain one, whatever the user made of the connection's class, its cursors and rows.
+    Only the pragma returns it. It has no effect on the connection: it opens no transaction and changes no row. Its
+    cursor is a plain one, whatever classes the user set for the connection, its cursors and rows.
     """
     return file_store(_main_file(connection))
 
 
 def _main_file(connection: sqlite3.Connection) -> str:
-    # As a blob, which no text factory turns into something else.
+    # As a blob, which no text factory converts.
     sql = "SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'"
     with closing(sqlite3.Cursor(connection)) as cursor:
         return bytes(cursor.execute(sql).fetchone()[0] or b"").decode()
 
 
 def url_path(name: str) -> str:
-    """The file in what is given to `connect`, which may be an SQLite URI; nothing for a database in memory."""
+    """The file in the argument of `connect`, which may be an SQLite URI; empty for a database in memory."""
     path, _, query = name.partition("?")
     if not path.startswith("file:"):
         return "" if path in ("", ":memory:") else name
@@ -54,7 +54,7 @@ def url_path(name: str) -> str:
 
 
 def shared_name(name: str) -> str:
-    """The name of a database in memory that connections of a process share; nothing for any other.
+    """The name of a database in memory that connections of a process share; empty for any other.
 
     https://www.sqlite.org/inmemorydb.html#sharedmemdb
     """
@@ -64,26 +64,26 @@ def shared_name(name: str) -> str:
 
 
 def file_store(path: str, shared: str = "") -> Store:
-    """The store of a database file; without one it is in memory, and nobody else's but what the process shares."""
+    """The store of a database file; without one, of a database in memory, which is shared by name or private."""
     if path:
         return stores.sqlite(path)
     return stores.sqlite("", memory_id=f"{process_token()}.{shared}" if shared else uuid4().hex[:12])
 
 
 def autocommits(connection: Any) -> bool:
-    """In legacy mode sqlite3 opens its transaction before DML only: DDL outside of one stays (facts of the driver)."""
+    """In legacy mode sqlite3 opens its transaction before DML only: DDL outside of one is committed at once."""
     return not connection.in_transaction
 
 
 def commits_on_exit(connection: Any) -> bool:
-    """From Python 3.12 on, a block of a connection with `autocommit=True` ends no transaction."""
+    """False for `autocommit=True` (from Python 3.12 on), where the end of a block ends no transaction."""
     return getattr(connection, "autocommit", _LEGACY) is not True
 
 
 def _commits_before_scripts(connection: ConnectionProxy) -> bool | None:
-    """`executescript` commits what is pending before it runs, unless `autocommit` (Python 3.12) says who commits.
+    """Note the commit that `executescript` does before it runs, unless `autocommit` (Python 3.12) is set.
 
-    It begins no transaction then, so that its statements commit by themselves unless they begin one: True.
+    Returns True then: it begins no transaction, so its statements commit by themselves unless they begin one.
     """
     if getattr(connection._self_own, "autocommit", _LEGACY) != _LEGACY:
         return None
@@ -101,7 +101,7 @@ def _cursor_script(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> 
 
 
 def _backs_up(_: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`backup(target)` takes a connection of the driver's own. The pages that it copies are nobody's statement."""
+    """Pass the driver's own connection to `backup(target)`. It copies pages, without a statement to report."""
     return method(
         *map(unwrapping.unwrapped, args), **{name: unwrapping.unwrapped(value) for name, value in kwargs.items()}
     )
@@ -114,7 +114,7 @@ class FileLookup:
     path: str
 
     def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Described]:
-        if not Path(self.path).exists():  # a database of the run's own, which went with it
+        if not Path(self.path).exists():  # a temporary database of the run, which is deleted already
             return {}
         uri = f"file:{quote(self.path)}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=_LOOKUP_TIMEOUT)) as connection:
@@ -126,7 +126,7 @@ class FileLookup:
 def _described(connection: sqlite3.Connection, table: str) -> Described:
     kind = connection.execute("SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE", (table,)).fetchone()
     rows = connection.execute("SELECT name, type FROM pragma_table_info(?)", (table,))
-    # A column of an expression has no type, which SQLite says with an empty one: that is known, and stays so.
+    # A column of an expression has no type, and SQLite returns an empty one: it is known to be empty.
     return Described(dict(rows), kind=kind[0] if kind else None)
 
 
@@ -136,7 +136,7 @@ def file_lookup(path: str) -> FileLookup | None:
 
 
 def rows(cursor: Any) -> int | None:
-    """Of a statement with RETURNING, the rows are counted by SQLite as they are fetched."""
+    """The row count; None for a statement with RETURNING, whose rows SQLite counts as they are fetched."""
     return rowcount(cursor) if cursor.description is None else None
 
 

@@ -1,8 +1,8 @@
-"""BigQuery: the client through which everything goes, and the DB-API connections that are made without us seeing it.
+"""BigQuery's client, and its DB-API connections.
 
-A client is one address for many calls: queries, load, copy and extract jobs, streamed rows. Each becomes a note when it
-has succeeded: a job when its result has been waited for, whatever else at once. A job that nobody waits for is not
-told, for it may have failed.
+A client has methods for queries, load, copy and extract jobs, and streamed rows. Each call is noted when it has
+succeeded: a job when its result has been waited for, all others at once. A job whose result is never waited for is not
+reported, because it may have failed.
 https://cloud.google.com/python/docs/reference/bigquery/latest
 """
 
@@ -27,14 +27,14 @@ from prefect_lineage_events.stores import Store
 
 T = TypeVar("T")
 Text = Callable[["ClientProxy", Mapping[str, Any]], str]
-"""What a call with these arguments does, as a statement; the arguments have their parameters' names."""
+"""The equivalent statement of a call with these arguments, which are given by the names of their parameters."""
 
 _LOOKUP_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class TableLookup:
-    """Columns from the tables' own descriptions, over a client of our own: no query, no job, nothing to pay."""
+    """Columns from the tables' metadata, over a client of our own: no query, no job, no cost."""
 
     client: Callable[[], Any] = field(repr=False)
 
@@ -50,26 +50,26 @@ def _described(client: Any, table: tuple[str, ...]) -> dict[str, str | None]:
 
 
 def client_lookup(client: Any) -> TableLookup:
-    """The same project, credentials and address; credentials refresh themselves and never ask a person."""
+    """A look-up with the client's project, credentials and address. Credentials refresh without a person."""
     options = {"api_endpoint": client._connection.API_BASE_URL}
     own = partial(client.__class__, client.project, credentials=client._credentials, client_options=options)
     return TableLookup(own)
 
 
 def client_store(client: Any, job_config: Any = None, project: str | None = None) -> Store:
-    """The project, and the dataset in which names without one are looked for."""
+    """The project, and the dataset of names without one."""
     dataset = _setting(client, job_config, "default_dataset")
     return stores.bigquery(project or client.project, dataset.dataset_id if dataset is not None else None)
 
 
 def _setting(client: Any, job_config: Any, name: str) -> Any:
-    """What the call says, or else the client's own default."""
+    """The setting of the call, or else the client's default."""
     own = getattr(job_config, name, None)
     return getattr(client.default_query_job_config, name, None) if own is None else own
 
 
 class ClientProxy(Proxy):
-    """A client whose calls tell what they did."""
+    """The proxy of a client, whose calls are reported."""
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
@@ -83,14 +83,14 @@ class ClientProxy(Proxy):
         return self._self_same(self.__wrapped__.__enter__())
 
     def _self_tracer(self, store: Store) -> tracing.ConnectionTracer:
-        """One for each project and default dataset: they decide what a name means."""
+        """The tracer of a project and default dataset, which decide the meaning of a name."""
         if store not in self._self_tracers:
             self._self_tracers[store] = tracing.connection(store, lookup=self._self_lookup)
         return self._self_tracers[store]
 
 
 def trace_client(client: T) -> T:
-    """The client as a proxy that reports. Idempotent."""
+    """Return a proxy of the client that reports. Idempotent."""
     if isinstance(client, ClientProxy) or not filters.current().enabled:
         return client
     return ClientProxy(client)  # type: ignore[return-value]
@@ -98,7 +98,7 @@ def trace_client(client: T) -> T:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What is known of a call that succeeded."""
+    """The known facts of a call that succeeded."""
 
     rows: int | None = None
     query_id: str | None = None
@@ -106,7 +106,7 @@ class _Outcome:
 
 
 class _Call:
-    """A call that goes on: what it does, and since when. Told once, when it has succeeded."""
+    """A call in progress, noted once when it has succeeded."""
 
     def __init__(self, client: ClientProxy, text: Text, method: Any, args: Any, kwargs: Any) -> None:
         self._client = client
@@ -141,7 +141,7 @@ def _arguments(method: Any, args: Any, kwargs: Any) -> Mapping[str, Any]:
 
 
 class JobProxy(Proxy):
-    """A job that tells what it did when its result has arrived."""
+    """The proxy of a job, which is reported when its result has arrived."""
 
     def __init__(self, job: Any, call: _Call) -> None:
         super().__init__(job)
@@ -160,21 +160,21 @@ class JobProxy(Proxy):
 
 
 def _job_rows(job: Any, result: Any) -> int | None:
-    """Rows written, as DML and loads know them, or else rows found."""
+    """The rows written by DML and loads, or else the rows found."""
     written: int | None = getattr(job, "num_dml_affected_rows", None)
     written = getattr(job, "output_rows", None) if written is None else written
     return _total(result) if written is None else written
 
 
 def _waits(job: JobProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`result()` and what calls it: raises when the job has failed."""
+    """Trace `result()` and methods that call it, which raise when the job has failed."""
     result = method(*args, **kwargs)
     job._self_note(result)
     return job._self_same(result)
 
 
 def _asks(job: JobProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`done()`, `reload()`, `exception()`: the job's state is known after them."""
+    """Trace `done()`, `reload()`, `exception()`: the job's state is known after them."""
     answer = method(*args, **kwargs)
     own = job.__wrapped__
     if own.state == "DONE" and own.error_result is None:
@@ -189,7 +189,7 @@ _ENDS = {
 
 
 def _total(rows: Any) -> int | None:
-    """Rows that a query found. DDL says 0 as well, and so says nothing."""
+    """The rows that a query found. 0 is unknown: DDL reports it as well."""
     return getattr(rows, "total_rows", None) or None
 
 
@@ -212,7 +212,7 @@ def _does(text: Text) -> Any:
 
 
 def _inserts(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """Streamed rows: what is returned are the errors, of rows or of portions of rows; with any, nothing is told."""
+    """Trace streamed rows. The result is a list of errors, by row or by portion; with any, nothing is reported."""
     call = _Call(client, lambda _, given: statements.insert(given["table"]), method, args, kwargs)
     errors = method(*args, **kwargs)
     if answer_or_default(any, errors, default=True):
@@ -222,7 +222,7 @@ def _inserts(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _length(given: Mapping[str, Any]) -> int | None:
-    """How many rows were given; a generator does not know."""
+    """The number of rows in the arguments; None for a generator."""
     rows = next(given[name] for name in ("json_rows", "dataframe", "rows") if name in given)
     return len(rows) if hasattr(rows, "__len__") else None
 
@@ -240,7 +240,7 @@ def _found_rows(found: Any) -> int | None:
 
 
 def _found_id(found: Any) -> str | None:
-    """The job's id; short queries may have run without a job."""
+    """The job's id, or the query's: short queries may run without a job."""
     found_id: str | None = found.job_id or found.query_id
     return found_id
 

@@ -1,4 +1,4 @@
-"""What the calls of BigQuery's client do to data, as the statements of its own dialect that do the same.
+"""The calls of BigQuery's client as equivalent statements of its dialect.
 
 https://cloud.google.com/bigquery/docs/reference/standard-sql/other-statements
 """
@@ -14,7 +14,7 @@ _APPENDS = "WRITE_APPEND"
 
 
 def query(sql: str, destination: Any, disposition: str | None) -> str:
-    """A query; one whose result goes to a table that the caller named writes that table."""
+    """A query, as a statement that writes the destination table if there is one."""
     if destination is None:
         return sql
     if disposition == _APPENDS:
@@ -23,28 +23,28 @@ def query(sql: str, destination: Any, disposition: str | None) -> str:
 
 
 def load(destination: Any, sources: str | Sequence[str], disposition: str | None) -> str:
-    """Files, or (without sources) what Python had in memory, into a table."""
-    places = [sources] if isinstance(sources, str) else sources
-    listed = ", ".join(_literal(place) for place in places)
+    """A load of files, or (without sources) of rows in Python's memory, into a table."""
+    uris = [sources] if isinstance(sources, str) else sources
+    listed = ", ".join(_literal(uri) for uri in uris)
     into = "OVERWRITE" if disposition == _REPLACES else "INTO"
     return f"LOAD DATA {into} {table(destination)} FROM FILES (uris = [{listed}])"
 
 
 def file_of(stream: Any) -> list[str]:
-    """The file that was opened for reading, if it is one."""
+    """The URI of an opened file; empty for a stream without a name."""
     name = getattr(stream, "name", None)
     return [Path(name).absolute().as_uri()] if isinstance(name, str) else []
 
 
 def copy(sources: Any, destination: Any, disposition: str | None) -> str:
-    several = sources if isinstance(sources, list | tuple) else [sources]
-    rows = " UNION ALL ".join(read(source) for source in several)
+    tables = sources if isinstance(sources, list | tuple) else [sources]
+    rows = " UNION ALL ".join(read(source) for source in tables)
     return query(rows, destination, disposition)
 
 
 def extract(source: Any, uris: str | Sequence[str]) -> str:
-    places = [uris] if isinstance(uris, str) else uris
-    return "; ".join(f"EXPORT DATA OPTIONS (uri = {_literal(place)}) AS {read(source)}" for place in places)
+    listed = [uris] if isinstance(uris, str) else uris
+    return "; ".join(f"EXPORT DATA OPTIONS (uri = {_literal(uri)}) AS {read(source)}" for uri in listed)
 
 
 def insert(destination: Any) -> str:
@@ -57,7 +57,7 @@ def read(source: Any, fields: Iterable[Any] = ()) -> str:
 
 
 def create(new: Any) -> str:
-    """`create_table`: a table with its columns, a view with its query."""
+    """The statement of `create_table`: a table with its columns, or a view with its query."""
     if getattr(new, "view_query", None):
         return f"CREATE VIEW {table(new)} AS {new.view_query}"
     columns = ", ".join(f"`{field.name}` {_type(field)}" for field in getattr(new, "schema", None) or ())
@@ -69,9 +69,9 @@ def drop(old: Any) -> str:
 
 
 def table(given: Any) -> str:
-    """The quoted name of a table, given as `project.dataset.table` or as any of the client's objects for one."""
+    """The quoted name of a table, from `project.dataset.table` or from any object of the client for a table."""
     name = given if isinstance(given, str) else f"{given.project}.{given.dataset_id}.{given.table_id}"
-    return f"`{name.partition('$')[0]}`"  # without the partition that `table$20260101` names
+    return f"`{name.partition('$')[0]}`"  # without the partition in `table$20260101`
 
 
 def _create(disposition: str | None) -> str:

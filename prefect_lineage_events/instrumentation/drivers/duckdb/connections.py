@@ -34,15 +34,15 @@ from prefect_lineage_events.stores import Store
 
 _PATH = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
 _TABLE = "SELECT 1 FROM information_schema.tables WHERE lower(table_name) = lower(?)"
-# What can stand in a statement as it is, and what only in parentheses. A relation of anything else is a result.
+# Texts that are valid as a subquery, and those that are so only in parentheses. A relation of any other is a result.
 _QUERY = re.compile(r"(?=([\s(]*))\1(?:WITH|SELECT|FROM|VALUES)\b", re.IGNORECASE)
 _GIVES_ROWS = re.compile(r"(?=(\s*))\1(?:TABLE|PIVOT|UNPIVOT|SUMMARIZE|DESCRIBE|SHOW)\b", re.IGNORECASE)
-# The result of a statement that changes data or settings is one row: how many it changed, or that it did.
+# The result of a statement that changes data or settings is one row: the number of changed rows, or success.
 _STATUS_COLUMNS = frozenset({"Count", "Success"})
 
 
 def store(connection: Any) -> Store:
-    """The current database's file, asked on a duplicate of the connection: no result of the user's is lost."""
+    """The current database's file, read on a duplicate of the connection, so that no result of the user is lost."""
     with closing(duplicate_of(connection)) as duplicate:
         row = duplicate.execute(_PATH).fetchone()
     path = row[0] if row else None
@@ -50,7 +50,7 @@ def store(connection: Any) -> Store:
 
 
 def rows(cursor: Any) -> int | None:
-    """Only what was changed is counted by DuckDB; what is read is counted as it is fetched."""
+    """The number of changed rows. DuckDB does not count rows of queries; they are counted as they are fetched."""
     return rowcount(cursor) if _is_status(cursor) else None
 
 
@@ -63,7 +63,7 @@ def _is_status(cursor: Any) -> bool:
     return bool(description) and len(description) == 1 and description[0][0] in _STATUS_COLUMNS
 
 
-# What duckdb-engine takes for a call of `register(name, frame)`, with name and frame as the parameters.
+# Texts that duckdb-engine runs as a call of `register(name, frame)`, with name and frame as the parameters.
 _REGISTERING = frozenset({"register", "register(?, ?)", "register($1, $2)"})
 _registered_by: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
 
@@ -93,9 +93,9 @@ ENGINE = Driver(
 
 
 def _results(connection: ConnectionProxy) -> CursorProxy:
-    """DuckDB's connection is its own cursor, so `execute` and `fetch*` go to a cursor proxy of the connection itself.
+    """The cursor proxy of the connection, which in DuckDB is its own cursor, for `execute` and `fetch*`.
 
-    That proxy knows the connection's only weakly: a cycle would keep a file locked after its last name was deleted.
+    It has only a weak reference to the connection's proxy: a cycle would keep a file locked after `del connection`.
     """
     results: CursorProxy | None = connection._self_state.get("results")
     if results is None:
@@ -105,7 +105,7 @@ def _results(connection: ConnectionProxy) -> CursorProxy:
 
 
 def _runs(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`execute` and `executemany`, which return the connection."""
+    """Trace `execute` and `executemany`, which return the connection."""
     results = _results(connection)
     operation, _ = _resolved(connection, args, kwargs)
     result = wrappers.trace_execute_as(results, operation, in_callers_frame(method), args, kwargs)
@@ -121,7 +121,7 @@ def _fetches_frame(connection: ConnectionProxy, method: Any, args: Any, kwargs: 
 
 
 def _relates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`sql()` and its twins: a query becomes a relation, which tells what it does when it runs; all else has run."""
+    """Trace `sql()` and its aliases: a query becomes a relation, reported when it runs; all else has run."""
     operation, names = _resolved(connection, args, kwargs)
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
     relation = in_callers_frame(method)(*args, **kwargs)
@@ -142,14 +142,14 @@ def _relates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -
 
 
 def _makes_relation(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`table()`, `read_parquet()`, `from_df()` and the like, which read nothing yet."""
+    """Track the relation of `table()`, `read_parquet()`, `from_df()` and the like, which read nothing yet."""
     relation = in_callers_frame(method)(*args, **kwargs)
     relations.track(connection, relation, f"SELECT * FROM {SCAN}")
     return relation
 
 
 def _appends(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`append(table, frame)`."""
+    """Trace `append(table, frame)`."""
     started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
     result = method(*args, **kwargs)
     table, frame = (*args, *kwargs.values())[:2]
@@ -164,7 +164,7 @@ def _appends(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -
 
 
 def _registers(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`register(name, frame)`: a view of that name on something of Python's."""
+    """Trace `register(name, frame)`: a view of that name on a Python object."""
     result = method(*args, **kwargs)
     name, value = (*args, *kwargs.values())[:2]
     query = relations.query_of(value)
@@ -179,15 +179,15 @@ def _unregisters(connection: ConnectionProxy, method: Any, args: Any, kwargs: An
 
 
 def _registered(connection: ConnectionProxy) -> dict[str, str]:
-    """What names that were registered on the connection stand for."""
+    """The queries of the names that were registered on the connection."""
     names: dict[str, str] = connection._self_state.setdefault("registered", {})
     return names
 
 
 def _resolved(connection: ConnectionProxy, args: Any, kwargs: Any) -> tuple[str, dict[str, str]]:
-    """The text of what is to be run, with Python's names in it resolved, and what they stand for."""
+    """The statement with Python's names in it replaced by their queries, and these queries by name."""
     operation = operation_of(args, kwargs)
-    text = str(getattr(operation, "query", operation))  # what `extract_statements` gave has its text there
+    text = str(getattr(operation, "query", operation))  # a result of `extract_statements` has its text there
     found: dict[str, str] = {}
     frame = callers_frame()
 
@@ -201,7 +201,7 @@ def _resolved(connection: ConnectionProxy, args: Any, kwargs: Any) -> tuple[str,
 
 
 def _stands_for(connection: ConnectionProxy, frame: FrameType, name: str) -> str | None:
-    """What was registered goes before a table, and a table before a variable of the same name."""
+    """The query of a name. A registered name takes precedence over a table, and a table over a variable."""
     registered = _registered(connection).get(name.lower())
     if registered is not None:
         return registered
@@ -218,7 +218,7 @@ def _is_table(connection: Any, name: str) -> bool:
 
 
 def _duplicates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`cursor()` is another connection to the same database, with transactions and temporary tables of its own."""
+    """Trace `cursor()`: another connection to the same database, with its own transactions and temporary tables."""
     driver = replace(connection._self_driver, store=lambda _: connection._self_store)
     return trace(method(*args, **kwargs), driver)
 

@@ -1,6 +1,6 @@
-"""What a DuckDB statement names as a table though it is Python's: DataFrames, and relations that were not run yet.
+"""Python variables in a DuckDB statement: DataFrames, and relations that were not run yet.
 
-A DataFrame is no dataset of the statement's lineage; a relation is the query that it stands for.
+A DataFrame is no dataset of the statement's lineage; a relation is replaced by its query.
 https://duckdb.org/docs/stable/guides/python/sql_on_pandas
 """
 
@@ -13,7 +13,7 @@ from functools import wraps
 from types import FrameType
 from typing import Any
 
-# What a DataFrame, an Arrow table or an array is to DuckDB: a scan of something outside of it.
+# DuckDB's expression for a DataFrame, an Arrow table or an array: a scan of an object outside of the database.
 SCAN = "pandas_scan(0)"
 _PACKAGE = "prefect_lineage_events."
 # Packages whose objects DuckDB takes for tables.
@@ -34,7 +34,7 @@ _CLAUSES = re.compile(
 
 
 def callers_frame() -> FrameType:
-    """The innermost frame that is not ours: where DuckDB would look for variables without us."""
+    """The innermost frame that is not ours, in which DuckDB would look for variables without us."""
     frame = sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
         frame = frame.f_back
@@ -42,7 +42,7 @@ def callers_frame() -> FrameType:
 
 
 def in_callers_frame(method: Any) -> Any:
-    """The method, called as if from the user's own function.
+    """Return the method, called in the scope of the user's function.
 
     DuckDB looks for the DataFrames that a statement names among the variables of the Python frame that calls it; a
     frame of ours in between would hide them. Its warnings name that frame's line, and so does a traceback.
@@ -64,7 +64,7 @@ _CALL = compile("_lineage_call[0](*_lineage_call[1], **_lineage_call[2])", "<pre
 
 
 def named(sql: str, stands_for: Callable[[str], str | None]) -> str:
-    """The statement with the names that are Python's replaced by what they stand for; None leaves a name as it is."""
+    """The statement with each name replaced by the result of `stands_for`; None keeps a name."""
     parts: list[str] = []
     end = 0
     ctes: set[str] | None = None  # looked for once, and only where a name stands for something
@@ -86,7 +86,7 @@ def named(sql: str, stands_for: Callable[[str], str | None]) -> str:
 
 
 def _items(sql: str) -> Iterator[re.Match[str]]:
-    """The plain names in the statement's lists of tables: those after FROM and JOIN, and those after their commas."""
+    """The unqualified names in the statement's lists of tables: those after FROM, JOIN and the commas behind them."""
     for start in _LIST.finditer(sql):
         item = _ITEM.match(sql, start.end())
         while item is not None:
@@ -95,9 +95,9 @@ def _items(sql: str) -> Iterator[re.Match[str]]:
 
 
 def variable(frame: FrameType, name: str) -> Any:
-    """What DuckDB would take for a table where this frame runs: a DataFrame or its like; None for anything else.
+    """The variable that DuckDB would take for a table in this frame: a DataFrame or its like; None for anything else.
 
-    Only types are looked at: to ask a lazy frame for its columns would compute them, and warn.
+    Only its type is checked: reading the columns of a lazy frame would compute them, and warn.
     """
     value: Any = frame.f_locals.get(name, frame.f_globals.get(name))
     return value if _is_table_like(value) else None

@@ -1,4 +1,4 @@
-"""What a DuckDB database says of its tables, asked on a duplicate of the user's connection."""
+"""Look-up of tables in a DuckDB database, on a duplicate of the user's connection."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _HOLDING = f"""
     UNION SELECT lower(schema_name) FROM duckdb_views() WHERE {_OWN} AND lower(view_name) = $2
 """
 _DEFAULT_SCHEMA = "main"
-# How long a close waits for a look-up that is under way; longer only in a fork of a process that was in one.
+# The seconds that a close waits for a look-up in progress; more is needed only in a fork during a look-up.
 _CLOSE_WAITS = 1.0
 Row = tuple[str, str, str, str, str, str]
 
@@ -38,12 +38,12 @@ Row = tuple[str, str, str, str, str, str]
 class InstanceLookup:
     """Columns over a duplicate of the user's connection: a file open here cannot be opened a second time elsewhere.
 
-    The duplicate lives for the milliseconds of the query, and the connection is held weakly, so that a closed file is
-    never kept locked. After the close nothing can be asked any more; so just before it, what is there is remembered.
+    The duplicate exists for the milliseconds of the query, and the reference to the connection is weak, so that a
+    closed file is never kept locked. After the close no query is possible, so all columns are read just before it.
 
     DuckDB refuses to close a connection while another thread duplicates it (`ResourceInUseException`): the close waits
-    for the look-up that is under way, and none begins after it. Reentrant, for a look-up may set off a finaliser that
-    closes.
+    for the look-up in progress, and none begins after it. The lock is reentrant, because a finaliser that closes may
+    run during a look-up.
     """
 
     def __init__(self, connection: Any) -> None:
@@ -60,21 +60,21 @@ class InstanceLookup:
                 else self._remembered
             )
             del connection
-        known = _by_place(rows)
-        found = {table: next((known[place] for place in _places(table) if place in known), None) for table in tables}
+        known = _by_name(rows)
+        found = {table: next((known[name] for name in _meanings(table) if name in known), None) for table in tables}
         return {table: described for table, described in found.items() if described is not None}
 
     def default_schema(self) -> None:
-        """Every connection begins in `main`, which the store says."""
+        """None: every connection begins in `main`, which the store has."""
 
     def search_path(self) -> None:
-        """None: what is searched beside `main` is set by statements."""
+        """None: statements set the schemas that are searched beside `main`."""
 
     def searched_schemas(self) -> None:
-        """As `search_path`."""
+        """None, as for `search_path`."""
 
     def forget(self) -> None:
-        """No statement changes where connections begin."""
+        """Do nothing: no statement changes the first schema of a connection."""
 
     def existing_schemas(self, names: tuple[str, ...], database: str | None) -> dict[str, str] | None:
         found = self._ask(_SCHEMAS, database)
@@ -85,9 +85,9 @@ class InstanceLookup:
         return None if found is None else {schema for schema in schemas if schema.lower() in found}
 
     def _ask(self, query: str, database: str | None, *arguments: str) -> set[str] | None:
-        """The names that a query gives, asked on a duplicate; None where there is no connection any more.
+        """The names that a query returns, on a duplicate; None where the connection is closed or collected.
 
-        Programs close their connection right after a statement, or let it go: that is no failure.
+        Programs close or drop their connection right after a statement: that is no failure.
         """
         with self._in_use:
             connection = self._connection()
@@ -99,7 +99,7 @@ class InstanceLookup:
         return {name for (name,) in rows}
 
     def remember(self) -> None:
-        """Before the close: the last look at the connection."""
+        """Read all columns, before the connection is closed."""
         if not self._in_use.acquire(timeout=_CLOSE_WAITS):
             return
         try:
@@ -111,7 +111,7 @@ class InstanceLookup:
 
 
 def _closed() -> None:
-    """What a connection's weak reference says when it is gone."""
+    """The value of a weak reference to a collected connection: None."""
 
 
 def duplicate_of(connection: Any) -> Any:
@@ -126,16 +126,16 @@ def _all_columns(connection: Any) -> list[Row]:
     return rows
 
 
-def _by_place(rows: Iterable[Row]) -> dict[tuple[str, str, str], Described]:
-    """What is described, by database (none for the connection's own), schema and table."""
+def _by_name(rows: Iterable[Row]) -> dict[tuple[str, str, str], Described]:
+    """Descriptions by database (empty for the connection's own), schema and table."""
     known: dict[tuple[str, str, str], Described] = {}
     for database, schema, table, column, type_, kind in rows:
         known.setdefault((database, schema, table), Described(kind=kind))[column] = type_
     return known
 
 
-def _places(table: tuple[str, ...]) -> list[tuple[str, str, str]]:
-    """Where a name may lead: the first part of two is a schema or a database."""
+def _meanings(table: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    """The full names that a name may mean: the first part of two is a schema or a database."""
     *qualifiers, name = (part.lower() for part in table[-3:])
     if not qualifiers:
         return [("", _DEFAULT_SCHEMA, name)]

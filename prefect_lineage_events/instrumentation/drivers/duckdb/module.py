@@ -1,7 +1,7 @@
 """DuckDB's functions without a connection (`duckdb.sql(...)`), which use the module's default one.
 
-They are built to use that connection itself, so that a proxy of it would see nothing. Once the default connection is
-traced, they go through its proxy; a call that names another connection, and every call before that, is DuckDB's own.
+They use that connection itself, so a proxy of it would see nothing. Once the default connection is traced, they call
+its proxy. Calls before that, and calls with another connection as an argument, are not changed.
 https://duckdb.org/docs/stable/clients/python/overview#using-an-in-memory-database
 """
 
@@ -29,7 +29,7 @@ _default: ConnectionProxy | None = None
 
 
 def trace_module_functions(connection: ConnectionProxy) -> None:
-    """Let DuckDB's functions go through this proxy if it is one of the default connection."""
+    """Route DuckDB's functions through this proxy if its connection is the default one."""
     import duckdb
 
     global _default

@@ -1,8 +1,8 @@
-"""DuckDB's relations: queries put together by method calls, which run when they are fetched, written or shown.
+"""DuckDB's relations: queries built by method calls, which run when they are fetched, written or shown.
 
-A relation stays DuckDB's own object, because later statements may name it as a Python variable, where a proxy would
-not be known for what it is. So its class's methods are wrapped, once a process, and do nothing for relations that come
-from a connection nobody traces. What a relation reads is told by its own SQL.
+A relation stays DuckDB's own object, because later statements may name it as a Python variable, where DuckDB would not
+accept a proxy. So the methods of its class are wrapped, once a process; the wrappers do nothing for relations of
+connections that are not traced. The tables that a relation reads are in its SQL.
 https://duckdb.org/docs/stable/clients/python/relational_api
 """
 
@@ -62,12 +62,12 @@ _READS = frozenset(
 _PARTIAL_READS = frozenset({"fetchone", "fetchmany", "fetch_df_chunk", "execute"})
 _STEPS = frozenset({"__getitem__", "__getattr__"})
 _NEITHER = frozenset({"sql_query", "explain", "close"})
-# What stands in a relation's SQL for something that only Python, or a result, holds.
+# Names in a relation's SQL for data in Python or in a result.
 _SOURCE = re.compile(r'"(__duckdb_source_\w+)"')
 _ONLY_SOURCE = re.compile(r'SELECT \* FROM "__duckdb_source_\w+"(?: AS "\w+")?\s*\Z')
 _NAMED_SOURCE = re.compile(r'\b(\w+) AS NOT MATERIALIZED \(\s*SELECT \* FROM "(__duckdb_source_\w+)"\s*\)')
 _HELD_RESULT = "ColumnDataCollection"
-# What is another one each time: names that nobody gave, and addresses in memory.
+# Parts that differ each time: generated names, and addresses in memory.
 _GENERATED = re.compile(r"\b(unnamed_relation|df|arrow_object)_[0-9a-f]{16}\b")
 _SCAN = re.compile(r"\b(?:pandas|arrow)_scan\([^()]*\)")
 _ADDRESS = re.compile(r",\s*0x[0-9a-f]+\b")
@@ -77,9 +77,9 @@ _PLAIN_QUERY = re.compile(r"SELECT \* FROM ([\w.\"]+)\s*", re.IGNORECASE)
 
 @dataclass(eq=False)
 class TracedRelation:
-    """What is known of a relation: the connection it runs on, the query it stands for, and how far it was read.
+    """A relation of a traced connection: its connection, its query, and the rows fetched so far.
 
-    `held`: its rows were read when it was made, so that fetching them reads nothing again.
+    `held`: its rows were read when it was made, so a fetch is no other read.
     """
 
     connection: ConnectionProxy
@@ -122,7 +122,7 @@ def _wrap(kind: Any) -> None:
 
 
 def query_of(relation: Any) -> str | None:
-    """The query that a relation of a traced connection stands for; None for any other object."""
+    """The query of a relation of a traced connection; None for any other object."""
     known = _known.get(relation) if _is_relation(relation) else None
     return known.query if known is not None else None
 
@@ -136,11 +136,10 @@ def track(
     names: Mapping[str, str] = MappingProxyType({}),
     held: bool = False,
 ) -> None:
-    """A relation of a traced connection has been made.
+    """Track a new relation of a traced connection.
 
-    `query` is what it stands for, where that is known better than DuckDB's own SQL of it tells; `hidden` what it reads
-    where that SQL does not tell, because only Python or a result has it. `names` are Python's names in its statement,
-    with what they stand for.
+    `query` is its query, if that is more exact than DuckDB's own SQL of it. `hidden` is the query of what that SQL does
+    not show, because it is in Python or in a result. `names` are Python's names in its statement, with their queries.
     """
     with guarded("tracking a relation", connection._self_tracer.lose_step):
         own = _own_query(connection, relation, hidden, names)
@@ -154,7 +153,7 @@ def has_run(relation: Any) -> bool:
 
 
 def _called(method: Callable[..., Any], relation: Any, args: Any, kwargs: Any) -> Any:
-    """Any method of any relation."""
+    """The wrapper of all methods of relations."""
     known = None if getattr(_inside, "ours", False) else _known.get(relation)
     if known is None:
         return method(*args, **kwargs)
@@ -167,7 +166,7 @@ def _called(method: Callable[..., Any], relation: Any, args: Any, kwargs: Any) -
             known.connection._self_tracer.statement,
             started=started,
             duration=perf_counter() - clock,
-            autocommit=True,  # the tracer knows of a transaction that was begun
+            autocommit=True,  # the tracer has noted a transaction that was begun
         )
         if name in _READS:
             _reads(known, relation, name, result, note)
@@ -179,7 +178,7 @@ def _called(method: Callable[..., Any], relation: Any, args: Any, kwargs: Any) -
 
 @contextmanager
 def _one_call() -> Iterator[None]:
-    """DuckDB's methods call each other; what the user called is told, once."""
+    """Suppress the reports of nested calls: DuckDB's methods call each other, and only the user's call is reported."""
     _inside.ours = True
     try:
         yield
@@ -188,7 +187,7 @@ def _one_call() -> Iterator[None]:
 
 
 def _reads(known: TracedRelation, relation: Any, name: str, result: Any, note: Callable[..., Any]) -> None:
-    """One read a result, however often it is fetched from."""
+    """Note one read for a result, however often it is fetched from."""
     if known.held:
         return
     reading = known.reading
@@ -205,7 +204,7 @@ def _reads(known: TracedRelation, relation: Any, name: str, result: Any, note: C
 
 
 def _rows(result: Any) -> int | None:
-    """How many rows were fetched; a relation is not asked, because it would run a query to count them."""
+    """The number of fetched rows; None for a relation, which would run a query to count them."""
     return None if _is_relation(result) else wrappers.row_count(result)
 
 
@@ -230,11 +229,11 @@ def _statement(known: TracedRelation, name: str, args: Any, kwargs: Any, result:
 
 
 def _follows(known: TracedRelation, name: str, result: Any, args: Any, kwargs: Any) -> None:
-    """What a method gives may be a relation again, or a step on the way to one."""
+    """Track the result of a method if it is a relation, or a step on the way to one."""
     if type(result).__name__ == "GroupedRelation":
         _known[result] = known
     elif _is_relation(result) and result not in _known:
-        # Where DuckDB hides what the new relation reads: what it came from, but none of its columns.
+        # For what DuckDB does not show of the new relation: a read of the old one, without its columns.
         held = name == "materialize"
         hidden = known.query if held else f"SELECT 1 FROM ({known.query})"
         query = _in_view(known, args, kwargs) if name == "query" else None
@@ -242,13 +241,13 @@ def _follows(known: TracedRelation, name: str, result: Any, args: Any, kwargs: A
 
 
 def _in_view(known: TracedRelation, args: Any, kwargs: Any) -> str:
-    """`relation.query("name", sql)`: the statement sees the relation as a view of that name."""
+    """The statement of `relation.query("name", sql)`, in which the relation is a view of that name."""
     view, sql = (str(given) for given in (*args, *kwargs.values())[:2])
     return named(sql, lambda name: f"({known.query})" if name.lower() == view.lower() else None)
 
 
 def _own_query(connection: ConnectionProxy, relation: Any, hidden: str, names: Mapping[str, str]) -> str:
-    """DuckDB's SQL of the relation, with what it hides put in; `hidden` where it tells nothing."""
+    """DuckDB's SQL of the relation, with the parts it does not show filled in; `hidden` where it shows nothing."""
     shown: str = answer_or_default(relation.sql_query, default=_HELD_RESULT).strip()
     if _HELD_RESULT in shown:
         return hidden
@@ -265,7 +264,7 @@ def _own_query(connection: ConnectionProxy, relation: Any, hidden: str, names: M
 
 
 def columns_of(relation: Any) -> tuple[Column, ...]:
-    """The columns of what the relation gives, which it knows without being run."""
+    """The columns of the relation, which are known before it runs."""
     return answer_or_default(_columns, relation, default=())
 
 

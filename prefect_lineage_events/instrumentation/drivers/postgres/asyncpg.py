@@ -1,7 +1,7 @@
 """asyncpg: its own connections and those of its pools, and SQLAlchemy's adapter of them.
 
 It is no DB-API driver: statements are run by coroutines of the connection, of prepared statements and of cursors.
-It tells its address nowhere in public. https://magicstack.github.io/asyncpg/current/api/index.html
+Its address is in private attributes only. https://magicstack.github.io/asyncpg/current/api/index.html
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ _CALLS: dict[str, MethodWrapper] = {
     **dict.fromkeys(("copy_from_query", "copy_from_table", "copy_to_table", "copy_records_to_table"), _copies),
 }
 
-# `isinstance(x, asyncpg.Connection)`, and giving a connection back to its pool.
+# `isinstance(x, asyncpg.Connection)`, and returning a connection to its pool.
 _TAKE_CONNECTIONS = {"asyncpg.connection": ("ConnectionMeta.__instancecheck__",), "asyncpg.pool": ("Pool.release",)}
 
 DRIVER = Driver(
@@ -108,4 +108,4 @@ ADAPTED = Driver(
     refuses=lambda error: error.__cause__ is not None and not reached_the_server(error.__cause__),
     lookup=lambda adapter: lookup(adapter.driver_connection),
 )
-"""SQLAlchemy's adapter, which looks like a DB-API connection."""
+"""SQLAlchemy's adapter, which has the DB-API's methods."""

@@ -1,4 +1,4 @@
-"""A call of asyncpg's that runs one statement: what of it is noted, and how many rows it tells of."""
+"""Calls of asyncpg that run one statement, and the row counts in their results."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from prefect_lineage_events.instrumentation.execution import answer_or_default, 
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.instrumentation.rowcount import executemany_rowcount
 
-# What the server answers a statement: "INSERT 0 3", "COPY 3", "CREATE TABLE".
+# The server's status of a statement: "INSERT 0 3", "COPY 3", "CREATE TABLE".
 _STATUS_ROWS = re.compile(r"(?:INSERT \d+|UPDATE|DELETE|MERGE|COPY|SELECT) (\d+)")
 FAILED = "failed"
-"""The key of a connection's state: something has failed in the transaction that is open."""
+"""The key of a connection's state: a statement has failed in the open transaction."""
 
 
 def autocommits(connection: Any) -> bool:
@@ -40,7 +40,7 @@ class Call:
     async def run(self, coroutine: Any, count: Count) -> Any:
         """Await it, and note that it has succeeded with so many rows."""
         result = await self.attempt(coroutine)
-        self._aborted = self._aborted or result == "ROLLBACK"  # what the server answers a COMMIT that it did not do
+        self._aborted = self._aborted or result == "ROLLBACK"  # the server's status of a COMMIT that it refused
         rows, counted = answer_or_default(count, result, default=_UNKNOWN)
         note = self.note(rows=rows, columns=answer_or_default(_columns, result, default=()), counted=counted)
         if note is not None and not isinstance(result, str):
@@ -48,7 +48,7 @@ class Call:
         return result
 
     async def attempt(self, coroutine: Any) -> Any:
-        """Await it, and remember a failure that the server holds against the transaction."""
+        """Await it, and keep a failure that aborts the transaction."""
         own, state = self._connection.__wrapped__, self._connection._self_state
         try:
             result = await coroutine
@@ -56,7 +56,7 @@ class Call:
             if reached_the_server(error):
                 state[FAILED] = not answer_or_default(autocommits, own, default=True)
             raise
-        state[FAILED] = False  # nothing but the transaction's end or a return to a savepoint succeeds in a failed one
+        state[FAILED] = False  # in a failed transaction only its end or ROLLBACK TO SAVEPOINT succeeds
         return result
 
     def note(
@@ -78,7 +78,8 @@ class Call:
 
 
 def reached_the_server(error: BaseException) -> bool:
-    """A parameter of a wrong type is refused by asyncpg itself, with a server's error class but no severity."""
+    """Did the server raise the error? asyncpg itself refuses parameters of a wrong type, with the class of a server's
+    error but no severity."""
     from asyncpg import InterfaceError, PostgresError
 
     if isinstance(error, PostgresError):
@@ -87,7 +88,7 @@ def reached_the_server(error: BaseException) -> bool:
 
 
 def _remember(note: StatementNote, result: Any) -> None:
-    """A record, a list of one, or the value of one."""
+    """Keep the values of a single row: a record, a list of one, or the value of one."""
     if isinstance(result, list):
         if len(result) == 1:
             remember(note, result[0])
@@ -96,7 +97,7 @@ def _remember(note: StatementNote, result: Any) -> None:
 
 
 def _columns(result: Any) -> tuple[Column, ...]:
-    """The names of what was fetched; a record knows them, a value does not."""
+    """The column names of the fetched records; empty for a value."""
     record = result[0] if isinstance(result, list) and result else result
     names = record.keys() if hasattr(record, "keys") else ()
     return tuple(Column(name=name) for name in names)
@@ -107,7 +108,7 @@ def status_rows(status: Any) -> int | None:
     return int(found[1]) if found else None
 
 
-# The number of rows that a coroutine of that name has read or written, by what it returned.
+# The number of rows that a coroutine of that name has read or written, from its result.
 Count = Callable[[Any], tuple[int | None, Counted]]
 _UNKNOWN: tuple[int | None, Counted] = (None, "affected")
 _COUNTS: dict[str, Count] = {
@@ -116,14 +117,14 @@ _COUNTS: dict[str, Count] = {
     "fetch": lambda records: (wrappers.row_count(records), "returned"),
     "fetchmany": lambda records: (wrappers.row_count(records), "returned"),
     "fetchrow": lambda record: (0 if record is None else 1, "fetched"),
-    "fetchval": lambda value: (None if value is None else 1, "fetched"),  # no row and NULL are the same to it
+    "fetchval": lambda value: (None if value is None else 1, "fetched"),  # it returns None for no row and for NULL
 }
 RUNNING = frozenset(_COUNTS)
 """The methods of connections and prepared statements that run a statement."""
 
 
 def count_of(name: str, sql: str, sets: Any) -> Count:
-    """How a call of that method tells its rows. `executemany` returns nothing: `sets` are its parameters."""
+    """The function that counts the rows in the method's result. `executemany` has none: `sets` are its parameters."""
     if name != "executemany":
         return _COUNTS[name]
     rows = answer_or_default(executemany_rowcount, sql, sets, default=None)

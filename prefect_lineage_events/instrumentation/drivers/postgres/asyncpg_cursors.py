@@ -20,7 +20,7 @@ def prepares(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -
 
 
 class _Prepared(PartProxy):
-    """A prepared statement, each execution of which is noted."""
+    """The proxy of a prepared statement, each execution of which is noted."""
 
     def __init__(self, statement: Any, connection: ConnectionProxy) -> None:
         super().__init__(statement)
@@ -36,7 +36,7 @@ class _Prepared(PartProxy):
             count = count_of(name, sql, args[0] if args else kwargs.get("args"))
 
             def affected_or_returned(result: Any) -> tuple[int | None, Counted]:
-                affected = status_rows(self.__wrapped__.get_statusmsg())  # none where not all rows were taken
+                affected = status_rows(self.__wrapped__.get_statusmsg())  # None where not all rows were fetched
                 return count(result) if affected is None else (affected, "affected")
 
             parameters = () if name == "executemany" else args
@@ -54,7 +54,7 @@ def trace_cursor_factory(connection: ConnectionProxy, method: Any, args: Any, kw
 
 
 class _CursorFactory(PartProxy):
-    """What `cursor()` gives: to be awaited for a cursor, or iterated for the rows."""
+    """The proxy of the result of `cursor()`, which is awaited for a cursor, or iterated for the rows."""
 
     def __init__(self, factory: Any, connection: ConnectionProxy, sql: str) -> None:
         super().__init__(factory)
@@ -86,7 +86,7 @@ class _CursorFactory(PartProxy):
 
 
 class _Cursor(PartProxy):
-    """A cursor that counts what is fetched from it."""
+    """The proxy of a cursor, which counts the fetched rows."""
 
     def __init__(self, cursor: Any, reading: FetchedRows) -> None:
         super().__init__(cursor)

@@ -17,7 +17,7 @@ _savepoints = count(1)
 
 
 def resets(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`reset()` rolls back what is open."""
+    """Trace `reset()`, which rolls back an open transaction."""
 
     def on_success(result: Any) -> Any:
         connection._self_state[FAILED] = False
@@ -32,7 +32,7 @@ def transacts(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) 
 
 
 class _Transaction(PartProxy):
-    """A transaction, or a savepoint inside of one: a block, or by its own `start`, `commit` and `rollback`."""
+    """The proxy of a transaction or savepoint, used as a block or with `start`, `commit` and `rollback`."""
 
     def __init__(self, transaction: Any, connection: ConnectionProxy) -> None:
         super().__init__(transaction)

@@ -1,6 +1,6 @@
-"""What PostgreSQL says of its tables, asked on a connection of our own, and which schema a login begins in.
+"""Look-up of PostgreSQL's tables, and of the first schema of a login, on a connection of our own.
 
-A look-up is one a login: connections with the same parameters share it, so that a pool of many asks once.
+Connections with the same parameters share one look-up, so that a pool of many connections sends each query once.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from prefect_lineage_events.emission.notes import Described
 def by_table(
     rows: Iterable[Sequence[Any]], tables: Sequence[tuple[str, ...]], default_schema: str
 ) -> dict[tuple[str, ...], Described]:
-    """Rows of (schema, table, column, type, kind), columns in order, as what a SchemaLookup answers.
+    """Rows of (schema, table, column, type, kind), columns in order, as the result of a SchemaLookup.
 
-    A name of one part is looked for in the default schema; a table of another database than the connection's is not
-    told apart here, so look-ups run where the statement ran.
+    A name of one part is looked for in the default schema. Databases are not distinguished, so a look-up runs on the
+    database of the statement.
     """
     found: dict[tuple[str, str], Described] = {}
     for schema, table, column, type_, kind in rows:
@@ -52,13 +52,13 @@ Answer = Mapping[tuple[str, ...], Described]
 
 
 class PostgresLookup:
-    """Asks over a read-only connection with the parameters of the user's, opened for each question.
+    """Queries over a read-only connection with the parameters of the user's, opened for each query.
 
-    `answer_or_default(parameters, sql, arguments)` opens it, runs one query with `%s` for each argument, and closes it.
+    `ask(parameters, sql, arguments)` opens it, runs one query with `%s` for each argument, and closes it.
     """
 
-    def __init__(self, answer_or_default: Ask, parameters: Mapping[str, Any]) -> None:
-        self._ask = answer_or_default
+    def __init__(self, ask: Ask, parameters: Mapping[str, Any]) -> None:
+        self._ask = ask
         self._parameters = parameters
         self._begins_in: str | None = None
         self._search_path: tuple[str, ...] | None = None
@@ -71,9 +71,10 @@ class PostgresLookup:
         return by_table(rows, tables, "public")
 
     def default_schema(self) -> str | None:
-        """The schema of a new connection: the first of its search path that exists, whoever set that path.
+        """The schema of a new connection: the first existing one of its search path.
 
-        ALTER ROLE and ALTER DATABASE set one that no driver tells before PostgreSQL 18. Asked once, also in vain.
+        ALTER ROLE and ALTER DATABASE set a search path that drivers do not report before PostgreSQL 18. The query is
+        sent once, even if it fails.
         """
         self._ask_begin()
         return self._begins_in
@@ -95,11 +96,11 @@ class PostgresLookup:
         return self._searched
 
     def forget(self) -> None:
-        """Where connections begin was changed: it is asked for again."""
+        """Query the first schema again: a statement has changed it."""
         self._knows_begin = False
 
     def existing_schemas(self, names: tuple[str, ...], database: str | None) -> dict[str, str]:
-        """Those of these that the database has; one that was seen is not asked for again."""
+        """Those of the schemas that the database has. One that was found is not queried again."""
         if not self._schemas.keys() >= set(names):
             for name, is_own in self._ask(self._parameters, _SCHEMAS, [list(names)]):
                 self._schemas |= {name: name, "$user": name} if is_own else {name: name}
@@ -112,21 +113,19 @@ class PostgresLookup:
 _shared: WeakValueDictionary[tuple[Any, ...], PostgresLookup] = WeakValueDictionary()
 
 
-def _shared_lookup(answer_or_default: Ask, parameters: Mapping[str, Any]) -> PostgresLookup:
-    key = (answer_or_default, *sorted((name, repr(value)) for name, value in parameters.items()))
-    return _shared.setdefault(key, PostgresLookup(answer_or_default, parameters))
+def _shared_lookup(ask: Ask, parameters: Mapping[str, Any]) -> PostgresLookup:
+    key = (ask, *sorted((name, repr(value)) for name, value in parameters.items()))
+    return _shared.setdefault(key, PostgresLookup(ask, parameters))
 
 
-def libpq_lookup(
-    answer_or_default: Ask, parameters: Mapping[str, Any], password: str | None, options: str | None
-) -> PostgresLookup:
-    """For psycopg and psycopg2. `options` are the connection's own, which may set its search path."""
+def libpq_lookup(ask: Ask, parameters: Mapping[str, Any], password: str | None, options: str | None) -> PostgresLookup:
+    """The look-up for psycopg and psycopg2. `options` are the connection's own, which may set its search path."""
     own = {
         "options": f"{options or ''} {_OPTIONS}".strip(),
         "connect_timeout": _TIMEOUT,
         "application_name": "prefect-lineage-events",
     }
-    return _shared_lookup(answer_or_default, {**parameters, **({"password": password} if password else {}), **own})
+    return _shared_lookup(ask, {**parameters, **({"password": password} if password else {}), **own})
 
 
 def psycopg2_ask(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
@@ -149,7 +148,7 @@ def _libpq_ask(connect: Callable[..., Any], parameters: Mapping[str, Any], sql: 
 
 
 def asyncpg_lookup(parameters: Mapping[str, Any], server_settings: Mapping[str, str]) -> PostgresLookup:
-    """For asyncpg. `server_settings` are the connection's own, which may set its search path."""
+    """The look-up for asyncpg. `server_settings` are the connection's own, which may set its search path."""
     own = {
         "timeout": _TIMEOUT,
         "command_timeout": _TIMEOUT,
@@ -159,7 +158,7 @@ def asyncpg_lookup(parameters: Mapping[str, Any], server_settings: Mapping[str, 
 
 
 def _asyncpg_ask(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
-    """In an event loop that lives as long as the question."""
+    """Run the query in an event loop of its own."""
     return asyncio.run(_asyncpg_fetch(parameters, sql, arguments))
 
 

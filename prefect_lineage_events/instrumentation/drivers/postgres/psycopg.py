@@ -66,23 +66,23 @@ _SEARCH_PATH = re.compile(r"search[_-]path\s*=\s*((?:\\\s|\S)+)")
 
 
 def store(connection: Any) -> Store:
-    """Host, port and database of libpq's live connection: PGPORT, service files and defaults are resolved there."""
+    """Host, port and database of libpq's live connection, in which PGPORT, service files and defaults are resolved."""
     info = connection.info
     host = info.host or getattr(info, "hostaddr", "")
     return server_store(host, info.port, info.dbname, _search_path(info))
 
 
 def server_store(host: str, port: int | None, database: str | None, schemas: tuple[str, ...] = ()) -> Store:
-    """A socket directory is this machine. `schemas` are those of the search path that the connection is opened with."""
+    """The store of a server; a socket directory is localhost. `schemas` are those of the connection's search path."""
     host = "localhost" if host.startswith("/") else host
     found = stores.server("postgres", host, port, database, schemas[0] if schemas else "public")
     return replace(found, searched=schemas)
 
 
 def _search_path(info: Any) -> tuple[str, ...]:
-    """The search path that the connection was opened with, where libpq knows it.
+    """The search path that the connection was opened with, where libpq has it.
 
-    The server reports `search_path` from version 18 on; before that only the connection's own options tell.
+    The server reports `search_path` from version 18 on; before that only the connection's own options have it.
     """
     reported = info.parameter_status("search_path")
     options = _SEARCH_PATH.search(info.options or "")
@@ -90,7 +90,7 @@ def _search_path(info: Any) -> tuple[str, ...]:
 
 
 def schemas_of(search_path: str) -> tuple[str, ...]:
-    """The schemas that a search path names; `$user` is none of those known by name."""
+    """The schemas that a search path names, without `$user`."""
     schemas = [part.strip().strip('"') for part in search_path.split(",")]
     return tuple(schema for schema in schemas if schema and not schema.startswith("$"))
 
@@ -100,7 +100,7 @@ def autocommits(connection: Any) -> bool:
 
 
 def in_failed_transaction(connection: Any) -> bool:
-    """After an error inside a transaction the server answers COMMIT with ROLLBACK."""
+    """Has an error aborted the transaction? The server then rolls back on COMMIT."""
     return bool(connection.info.transaction_status == _IN_ERROR)
 
 
@@ -109,7 +109,7 @@ def is_lost(connection: Any) -> bool:
 
 
 def _leaves_transaction_open(connection: Any) -> bool:
-    """psycopg2's `commit` and `rollback` do nothing in autocommit mode, though a BEGIN as a text was run."""
+    """True in autocommit mode after a textual BEGIN: psycopg2's `commit` and `rollback` do nothing then."""
     return connection.autocommit and not autocommits(connection)
 
 
@@ -124,7 +124,7 @@ def _psycopg_lookup(connection: Any) -> PostgresLookup:
 
 
 def _copies(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """psycopg2's `copy_from(file, table, columns=...)` and `copy_to`, as the statement they send."""
+    """Trace psycopg2's `copy_from(file, table, columns=...)` and `copy_to` as the statement that they send."""
     table = args[1] if len(args) > 1 else kwargs["table"]
     columns = kwargs.get("columns") or (args[5] if len(args) > 5 else None)
     listed = " (" + ", ".join(f'"{column}"' for column in columns) + ")" if columns else ""
@@ -133,12 +133,12 @@ def _copies(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _psycopg2_has_result(cursor: Any) -> bool:
-    """A named cursor of the server has rows, and describes them only when some have been fetched."""
+    """True for a named (server-side) cursor, which describes its rows only after the first fetch."""
     return cursor.description is not None or cursor.name is not None
 
 
 def _is_mogrified(operation: Any) -> bool:
-    """`mogrify` returns bytes with the values in them; `execute_values` and `execute_batch` send such texts.
+    """True for bytes: `mogrify` returns bytes with the values in them; `execute_values` and `execute_batch` send such.
 
     https://www.psycopg.org/docs/extras.html#fast-execution-helpers
     """
@@ -165,7 +165,7 @@ PSYCOPG2 = Driver(
 
 
 def _psycopg_rows(cursor: Any) -> int | None:
-    """Of all results of an `executemany(..., returning=True)`; of a script's `rowcount` is the first one's only."""
+    """The rows of all results of `executemany(..., returning=True)`. A script's `rowcount` is its first statement's."""
     results = cursor._results
     if len(results) < 2:
         return rowcount(cursor)
@@ -175,7 +175,7 @@ def _psycopg_rows(cursor: Any) -> int | None:
 
 
 def _psycopg_undoes_many(error: BaseException) -> bool:
-    """Its `executemany` is one pipeline, which the server undoes as a whole, where libpq has pipelines."""
+    """True where libpq has pipelines: `executemany` is one pipeline, which the server undoes as a whole."""
     from psycopg import Error, Pipeline
 
     return isinstance(error, Error) and error.sqlstate is not None and Pipeline.is_supported()

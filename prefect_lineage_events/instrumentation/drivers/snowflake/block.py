@@ -1,4 +1,4 @@
-"""The connection of a prefect-snowflake block: the block knows how to open another one for looking columns up."""
+"""The connection of a prefect-snowflake block, whose credentials can open another one to look columns up."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from prefect_lineage_events.instrumentation.drivers.snowflake.lookup import Desc
 
 
 def traced_connection(block: Any, connection: Any, connect_kwargs: Mapping[str, Any]) -> Any:
-    """The block's connection, traced. Idempotent, as the block hands out the same connection again and again."""
+    """Return the block's connection, traced. Idempotent, because the block returns the same connection repeatedly."""
     return trace(connection, replace(DRIVER, lookup=lambda own: _lookup(block, own, connect_kwargs)))
 
 
 def _lookup(block: Any, connection: Any, connect_kwargs: Mapping[str, Any]) -> DescribeLookup | None:
-    """None where logging in again could ask a person."""
+    """The look-up; None where a second login could ask a person."""
     if asked_a_person(connection):
         return None
     session = {"database": block.database, "warehouse": block.warehouse, "schema": block.schema_}

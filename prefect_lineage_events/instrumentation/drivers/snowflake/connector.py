@@ -31,9 +31,9 @@ _HOST_SUFFIXES = (".snowflakecomputing.com", ".snowflakecomputing.cn")
 
 
 def store(connection: Any) -> Store:
-    """The account, by its host where that is Snowflake's own: it carries the region that a locator lacks.
+    """The account, from the host where that is Snowflake's own: it has the region that a locator lacks.
 
-    Behind a proxy or a private name the account the connector was given is all there is.
+    Behind a proxy or a private name, only the connector's account setting is known.
     """
     host = (connection.host or "").lower()
     account = host if host.endswith(_HOST_SUFFIXES) else connection.account
@@ -41,17 +41,17 @@ def store(connection: Any) -> Store:
 
 
 def autocommits(connection: Any) -> bool:
-    """The session's AUTOCOMMIT, which the connector keeps as the server last told it; on unless switched off."""
+    """The session's AUTOCOMMIT in the server's last response, which the connector keeps; on unless switched off."""
     return _autocommit(connection, unset=True)
 
 
 def commits_on_exit(connection: Any) -> bool:
-    """The connector commits at the end of a `with` block unless it knows that AUTOCOMMIT is on."""
+    """Does the connector commit at the end of a `with` block? It does unless AUTOCOMMIT is known to be on."""
     return not _autocommit(connection, unset=False)
 
 
 def _autocommit(connection: Any, *, unset: bool) -> bool:
-    """Connector 4 keeps a bool, 5 may keep the server's word for it."""
+    """The session's AUTOCOMMIT. Connector 4 keeps a bool, 5 may keep the server's text."""
     return str(connection._session_parameters.get("AUTOCOMMIT", unset)).lower() != "false"
 
 
@@ -62,10 +62,10 @@ def type_name(code: Any) -> str | None:
 
 
 def text(operation: Any, parameters: Any, cursor: Any) -> str:
-    """The statement, with the names that are bound in `IDENTIFIER(?)`: without them nobody knows what it touches.
+    """The statement, with the names that are bound in `IDENTIFIER(?)`, without which its tables are unknown.
 
-    The connector's own `write_pandas` names its table like this. All other bind values stay out. The file in which
-    connector 5 uploads a DataFrame is nobody's data: it is gone when `write_pandas` returns.
+    The connector's own `write_pandas` names its table like this. All other bind values stay out. The file with which
+    connector 5 uploads a DataFrame is left out: it is deleted before `write_pandas` returns.
     https://docs.snowflake.com/en/sql-reference/identifier-literal
     """
     sql = statement_text(operation, parameters, cursor)
@@ -88,7 +88,7 @@ def text(operation: Any, parameters: Any, cursor: Any) -> str:
 
 _OWN_UPLOAD = re.compile(r"\s{0,99}PUT\s.{0,5000}?(?:SNOWPARK_TEMP|__WRITE_PANDAS)_STAGE_", re.IGNORECASE | re.DOTALL)
 _BOUND_NAME = re.compile(r"identifier\s{0,99}\(\s{0,99}(?:\?|%s)\s{0,99}\)", re.IGNORECASE)
-# Literals, quoted names and comments, in which a placeholder is none; and placeholders, alone or as a name.
+# Literals, quoted names and comments, which hide placeholders; and placeholders, alone or as a name.
 _PIECES = re.compile(
     r"""'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z) | "[^"]*(?:"|\Z) | --[^\n]* | /\*.*?(?:\*/|\Z)
       | (?P<placeholder> (?P<name> identifier \s{0,99} \( \s{0,99} (?:\?|%s) \s{0,99} \) ) | \? | %s )""",
@@ -97,10 +97,10 @@ _PIECES = re.compile(
 
 
 def rows(cursor: Any) -> int | None:
-    """How many rows the statement read or wrote; None where the connector counts something else.
+    """The number of rows that the statement read or wrote; None where the connector counts something else.
 
-    Its `rowcount` is right for queries and DML. DDL and COPY answer with a report, one line for each table or file:
-    what they wrote stands in `stats`, if the server said.
+    Its `rowcount` is right for queries and DML. DDL and COPY return a report, one line for each table or file: the
+    rows they wrote are in `stats`, if the server reports them.
     """
     if cursor.is_file_transfer or _statements(cursor):
         return None
@@ -108,23 +108,23 @@ def rows(cursor: Any) -> int | None:
 
 
 def has_result(cursor: Any) -> bool:
-    """Are there rows that a query found? Reports are none, and of several statements only one shows its result."""
+    """Has the cursor rows of a query? Reports are none, and of several statements only one shows its result."""
     return cursor.description is not None and not (_statements(cursor) or cursor.is_file_transfer or _is_report(cursor))
 
 
 def query_id(cursor: Any) -> str | None:
-    """The server's id. Of several statements sent at once each has its own, and the note is about all of them."""
+    """The server's id; None for several statements sent at once, which have one each while the note has them all."""
     return None if _statements(cursor) else cursor.sfqid
 
 
 def _statements(cursor: Any) -> Sequence[str]:
-    """The ids of what ran, when several statements were sent at once (`num_statements`)."""
+    """The ids of the statements, when several were sent at once (`num_statements`)."""
     ids: Sequence[str] = getattr(cursor, "multi_statement_savedIds", ())
     return ids
 
 
 def _is_report(cursor: Any) -> bool:
-    """Column names in lower case are the server's own: queries have theirs in upper case, unless they are quoted."""
+    """Is the result a report? Its column names are in lower case; those of queries in upper case, unless quoted."""
     names = [entry[0] for entry in cursor.description or ()]
     return names == ["status"] or not _REPORTS.isdisjoint(names)
 
@@ -134,7 +134,7 @@ _REPORTS = frozenset({"rows_loaded", "rows_unloaded"})
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A statement sent with `execute_async`, of which nobody knows yet whether it succeeded."""
+    """A statement sent with `execute_async`, whose outcome is not known yet."""
 
     text: str
     started: dt.datetime
@@ -142,7 +142,7 @@ class Sent:
 
 
 def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`execute_async`: remember the statement until its status is known. A status never asked for stays unknown."""
+    """Trace `execute_async`: keep the statement until its status is known. Without a status check it stays unknown."""
     cursor._self_fetched.end()
     sent = partial(Sent, started=dt.datetime.now(dt.timezone.utc), clock=perf_counter())
     result = method(*args, **kwargs)
@@ -156,7 +156,7 @@ def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _asks_status(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`get_query_status` and its raising twin: SUCCESS is when the statement counts."""
+    """Trace `get_query_status` and its raising variant: the statement counts on SUCCESS."""
     status = method(*args, **kwargs)
     if getattr(status, "name", "") == "SUCCESS":
         _succeeded(connection, _query_id(args, kwargs))
@@ -164,7 +164,7 @@ def _asks_status(connection: ConnectionProxy, method: Any, args: Any, kwargs: An
 
 
 def _takes_results(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`get_results_from_sfqid`, `query_result`: the connector waits for the statement's end at the first fetch."""
+    """Trace `get_results_from_sfqid`, `query_result`: the connector waits for the statement at the first fetch."""
     result = method(*args, **kwargs)
     query_id = _query_id(args, kwargs)
     if query_id in cursor._self_connection._self_state:
@@ -193,27 +193,27 @@ def _succeeded(connection: ConnectionProxy, query_id: str, cursor: Any = None) -
 
 
 def _rows_found(cursor: Any) -> int | None:
-    """What a query found. Of an asynchronous write connector 4 knows its report only, by a query of one row."""
+    """The rows that a query found. For an asynchronous write, connector 4 has only a report, a query of one row."""
     return None if cursor is None or cursor.description[0][0].startswith("number of ") else rows(cursor)
 
 
 def _sets_autocommit(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`autocommit(mode)` runs this statement on a cursor of the connector's own.
+    """Trace `autocommit(mode)`, which runs this statement on a cursor of the connector's own.
 
-    The connector learns what came of it from the answer, if the answer has the session's parameters in it.
+    The connector learns the new value from the response, if that has the session's parameters in it.
     """
     mode = args[0] if args else kwargs.get("mode", True)
     return trace_connection_call_as(connection, f"ALTER SESSION SET AUTOCOMMIT = {mode}", method, args, kwargs)
 
 
 def _through_proxy(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`execute_string` and `execute_stream`: the connector's own code, but with cursors of the proxy."""
+    """Run the connector's own code of `execute_string` and `execute_stream` with cursors of the proxy."""
     function = getattr(method, "__func__", None)
     return function(connection, *args, **kwargs) if function else method(*args, **kwargs)
 
 
 def _fetches(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    """`fetch_pandas_all` and its like, which may be the first to fetch the result of an asynchronous statement."""
+    """Trace `fetch_pandas_all` and its like, which may be the first fetch from an asynchronous statement."""
     result = method(*args, **kwargs)
     cursor._self_fetched.call_on_first_fetch()
     return result

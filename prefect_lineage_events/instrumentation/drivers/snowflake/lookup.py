@@ -1,8 +1,8 @@
-"""Looking Snowflake's columns up on a connection of our own: opened unattended, or not at all.
+"""Look-up of Snowflake's columns on a connection of our own, opened without a person or not at all.
 
-A second login must never open a browser or make somebody's phone ask for approval. The connector forgets a password as
-soon as it has logged in (4.x), so a connection that was opened with one can be repeated only by who still has it: a
-block, or an engine's URL.
+A second login must never open a browser or send an approval request to a phone. The connector deletes a password as
+soon as it has logged in (4.x), so a connection that was opened with one can be opened again only from a block or an
+engine's URL, which have the password.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from prefect_lineage_events.instrumentation.proxies import answer_or_default
 from prefect_lineage_events.naming import quote
 
-# How to log in without a person. Okta, a browser, an authorization code and MFA may ask one.
+# Authenticators that need no person. Okta, a browser, an authorization code and MFA may ask one.
 _UNATTENDED = frozenset(
     {
         "snowflake",
@@ -30,7 +30,7 @@ _UNATTENDED = frozenset(
 _ASKS = ("passcode", "passcode_in_password", "mfa_callback", "client_request_mfa_token")
 _LOOKUP_TIMEOUT = {"login_timeout": 10, "network_timeout": 10}
 
-# What a connection was opened with, as far as a second one needs it; the connector keeps it under these names.
+# The arguments of a connection that a second one needs; the connector keeps them under these names.
 # https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-connect
 _ADDRESS = ("account", "user", "host", "port", "protocol", "proxy_host", "proxy_port", "proxy_user", "proxy_password")
 _KEY_FILE = ("private_key_file", "private_key_file_pwd", "private_key_password")
@@ -84,15 +84,15 @@ def lookup_by(connect: Callable[..., Any], arguments: Mapping[str, Any]) -> Desc
 
 
 def asked_a_person(connection: Any) -> bool:
-    """Did the account let this login in by a second factor, as far as it says so: by a token to skip it next time?
+    """Did this login use a second factor? Known only from the account's token that skips it next time.
 
-    An account that keeps no such tokens says nothing, and its users look like those of any other password.
+    Without such tokens the login looks the same as one by password alone.
     """
     return bool(getattr(getattr(connection, "rest", None), "mfa_token", None))
 
 
 def lookup(connection: Any) -> DescribeLookup | None:
-    """A look-up for a connection that somebody opened, with what the connection itself still knows of its login."""
+    """A look-up for a user's connection, with the login arguments that the connection still has."""
     from snowflake.connector import connect
 
     given = partial(_given, connection)
@@ -107,7 +107,7 @@ def lookup(connection: Any) -> DescribeLookup | None:
 
 
 def _given(connection: Any, name: str) -> Any:
-    """Connector 5 keeps what it was given in `config`, 4 in private attributes of the same names."""
+    """An argument of the connection. Connector 5 keeps them in `config`, 4 in private attributes of the same names."""
     config = getattr(connection, "config", None)
     return getattr(connection, f"_{name}", None) if config is None else getattr(config, name, None)
 
