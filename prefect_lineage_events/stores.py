@@ -27,11 +27,11 @@ from prefect_lineage_events.naming import (
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Where a connection points: enough to give each table that is reached through it its one name.
+    """The place that a connection points to; it gives each table its one name.
 
-    `depth` is how many parts a full table name has (3: database.schema.table, 2: schema.table, 1: table); `database`
-    and `schema` fill in what a statement leaves out. `searched` are the schemas of the search path that the connection
-    was opened with.
+    `depth` is the number of parts of a full table name (3: database.schema.table, 2: schema.table, 1: table).
+    `database` and `schema` are those that the connection begins in. `searched` are the schemas of the search path that
+    the connection was opened with.
     """
 
     dialect: str
@@ -42,16 +42,24 @@ class Store:
     searched: tuple[str, ...] = ()
 
     def table(self, parts: Sequence[str]) -> Dataset:
-        """The dataset of a table whose name has these parts, outermost first; what is missing comes from the store.
+        """The dataset of a table, with the store's database and schema for the parts that its name leaves out.
 
-        An empty part is one that nobody knows: it is left out.
+        `parts` begin with the outermost. An empty part is unknown, and left out of the name.
         """
         missing = max(self.depth - len(parts), 0)
         defaults = [self.database, self.schema][max(3 - self.depth, 0) :][:missing]
         head = [kept(name, self.dialect) for name in defaults if name]
+        return self.completed_table((*head, *parts))
+
+    def completed_table(self, parts: Sequence[str]) -> Dataset:
+        """The dataset of a table whose name is complete: nothing is put before it.
+
+        The session completes the names in statements (`sql.identifiers.complete`): it knows the current database, and
+        leaves out a schema that is unknown, so that `database.table` is no `schema.table` here.
+        """
         # elsewhere more parts name a table of a linked server
         own = parts[-self.depth :] if dialect_of(self.dialect).embedded else parts
-        return Dataset(self.namespace, join_name([part for part in (*head, *own) if part]))
+        return Dataset(self.namespace, join_name([part for part in own if part]))
 
 
 def snowflake(account: str, database: str | None = None, schema: str | None = None) -> Store:
@@ -61,12 +69,12 @@ def snowflake(account: str, database: str | None = None, schema: str | None = No
 
 
 def sqlite(path: str, memory_id: str | None = None) -> Store:
-    """A SQLite file, by its absolute real path; an in-memory database by an id of its own (it is nobody else's)."""
+    """A SQLite file, by its absolute real path; an in-memory database, which has no path, by an id of its own."""
     return Store("sqlite", _embedded("sqlite", path, memory_id), depth=1)
 
 
 def is_sqlite(path: str) -> bool:
-    """Whether the file is a database of SQLite, which DuckDB opens as well without being told so."""
+    """Return whether the file is a SQLite database. DuckDB opens it as well, without a TYPE in ATTACH."""
     try:
         with Path(path).open("rb") as file:
             return file.read(16) == b"SQLite format 3\0"
@@ -96,11 +104,11 @@ def server(
 ) -> Store:
     """A database server of a kind (`postgres`, `tsql`, `mssql+pyodbc`): `postgres://host:port` and the like.
 
-    Without a schema, it is the one in which a connection begins there: a fixed one, or the `user`'s own.
+    Without a schema, a connection begins in the store's default schema, or in the one that is named like `user`.
     """
     scheme = scheme_of(kind)
     known = SCHEMES.get(scheme, Scheme(scheme, scheme))
-    # Where a name has two parts only, what the driver calls the database is what SQL calls the schema.
+    # In a name of two parts, the schema of SQL is what the driver calls the database.
     asked = schema or (database if known.depth == 2 else None)
     owner = fold(user or "", False, known.dialect) if dialect_of(known.dialect).user_schema else known.default_schema
     database = None if known.depth == 2 else database
@@ -113,7 +121,7 @@ def bigquery(project: str | None, dataset: str | None = None) -> Store:
 
 
 def table_at(namespace: str, parts: Sequence[str]) -> Dataset:
-    """The table of that name in the store at a namespace, which may be the path of an embedded one (`sqlite://x.db`)."""
+    """The table of that name in the store at a namespace, such as the path of an embedded one (`sqlite://x.db`)."""
     scheme, _, path = namespace.partition("://")
     if is_embedded(scheme):
         return (sqlite if scheme == "sqlite" else duckdb)(path).table(parts)

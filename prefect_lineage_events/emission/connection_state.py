@@ -113,7 +113,7 @@ class ConnectionState:
         if not table.parts or is_catalog(table, self.store.dialect):
             return None
         store, parts = self._place(table.parts[-1:] if table.is_apart else table.parts)
-        named = self._spelled(store.table(parts), table)
+        named = self._spelled(_named(store, parts), table)
         if table.temporary:
             place = f"temporary://{process_token()}.{self.number}"
             return EventDataset(namespace=place, name=named.name, kind=table.kind, temporary=True)
@@ -126,7 +126,7 @@ class ConnectionState:
         state = getattr(self.session, "state", None)
         attached = state.attached.get(parts[0].lower()) if state is not None and len(parts) > 1 else None
         if attached is None or not attached.is_file:
-            return self.store, self._with_schema(parts)
+            return self.store, parts
         kind = attached.kind or ("sqlite" if stores.is_sqlite(attached.path) else "duckdb")
         open_file = stores.sqlite if kind == "sqlite" else stores.duckdb
         memory = None if attached.path else f"{process_token()}.{self.number}.{parts[0]}"
@@ -136,17 +136,10 @@ class ConnectionState:
         """The table in the spelling in which this process met it first, where its store compares without case."""
         if not dialect_of(self.store.dialect).keeps_spelling or table.temporary:
             return named
-        spelled = self.store.table(self._with_schema(table.spelling)) if table.spelling else named
+        spelled = _named(self.store, table.spelling) if table.spelling else named
         if len(_SPELLINGS) >= _MAX_SPELLINGS:
             _SPELLINGS.clear()
         return _SPELLINGS.setdefault(named, spelled)
-
-    def _with_schema(self, parts: tuple[str, ...]) -> tuple[str, ...]:
-        """A name that the session completed with its database alone, with the store's schema between, or none known."""
-        database = getattr(self.session, "database", None)
-        if len(parts) != 2 or self.store.depth < 3 or not database or getattr(self.session, "schema", None):
-            return parts
-        return (parts[0], self.store.schema or "", parts[1])
 
     def _location(self, path: str) -> Dataset:
         here = "://" in path or path.startswith("file:") or dialect_of(self.store.dialect).embedded
@@ -154,6 +147,11 @@ class ConnectionState:
         if here or host in ("", "localhost"):
             return datasets.location(path)
         return Dataset(f"file://{host}", path)
+
+
+def _named(store: Store, parts: Sequence[str]) -> Dataset:
+    """The table of a name in a statement: the session has completed it, unless it is a single part."""
+    return store.table(parts) if len(parts) == 1 else store.completed_table(parts)
 
 
 def _begun(connection: Connection) -> Store:

@@ -37,7 +37,7 @@ ORACLE = Store("oracle", "oracle://db:1521", depth=1)
 
 
 def test_a_committed_write_becomes_one_event_with_its_inputs(bench: Bench, db: ConnectionDriver) -> None:
-    db.execute("write marts.sales from orders customers")
+    db.execute("write shop.marts.sales from orders customers")
     db.step("commit")
     bench.settle()
     assert bench.names() == ["write shop.marts.sales < shop.public.orders shop.public.customers"]

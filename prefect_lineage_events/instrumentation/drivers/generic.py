@@ -53,9 +53,14 @@ def url_store(url: str) -> Store:
     if scheme == "bigquery":
         return stores.bigquery(parts.hostname, path or None)
     database, _, schema = path.partition("/")  # Databricks, Snowflake and Trino: `catalog/schema`
+    options = {name: values[0] for name, values in parse_qs(parts.query).items()}
     if scheme == "snowflake":
         return stores.snowflake(parts.hostname or "", database or None, schema or None)
-    database = database or parse_qs(parts.query).get("service_name", [""])[0]  # Oracle's name for it
+    database = database or options.get("service_name", "")  # of Oracle
+    if scheme == "unitycatalog":  # docs.databricks.com: SQLAlchemy, `?catalog=main&schema=sales`
+        database, schema = database or options.get("catalog", ""), schema or options.get("schema", "")
+    if scheme == "awsathena":  # pypi.org/project/PyAthena: the path is the schema
+        database, schema = options.get("catalog_name", "awsdatacatalog").lower(), database
     user = unquote(parts.username or "")
     return stores.server(scheme, parts.hostname or "", parts.port, database or None, schema or None, user=user)
 

@@ -1,13 +1,14 @@
-"""Names of tables on the whole way from a connection's URL to the dataset that is reported."""
+"""Names of tables, from the URL of a connection through a statement to the dataset that is reported."""
 
 from __future__ import annotations
 
 import pytest
 
 from prefect_lineage_events.instrumentation.drivers.generic import url_store
+from prefect_lineage_events.naming import SCHEMES
 from tests.emission.test_analysis import Reader
 
-# A URL, what `b` and `s.b` are called there, and what `b` is after a USE (or its like).
+# A URL, the names of `b` and `s.b` there, and the name of `b` after a USE (or its like).
 NAMES = [
     ("mssql+pyodbc://u:p@h/sales", "sales.dbo.b", "sales.s.b", ("use other", "other.dbo.b")),
     ("mssql+pyodbc://u:p@h", "dbo.b", "s.b", ("use other", "other.dbo.b")),
@@ -42,10 +43,85 @@ NAMES = [
 ]
 
 
+# The name of `b` on a connection by scheme: without a database, with `d`, and with `d` and the schema `m`. A schema that
+# is unknown is left out.
+_PUBLIC = ("public.b", "d.public.b", "d.m.b")
+_DBO = ("dbo.b", "d.dbo.b", "d.m.b")
+_USER = ("ANN.B", "d.ANN.B", "d.m.B")
+_DEFAULT = ("default.b", "d.default.b", "d.m.b")
+_NO_DEFAULT = ("b", "d.b", "d.m.b")
+_TWO_PARTS = ("b", "d.b", "")
+_TWO_PARTS_DEFAULT = ("default.b", "d.b", "")
+MATRIX = {
+    "snowflake": ("B", "d.PUBLIC.B", "d.m.B"),
+    "postgres": _PUBLIC,
+    "redshift": _PUBLIC,
+    "mysql": _TWO_PARTS,
+    "mssql": _DBO,
+    "oracle": _USER,
+    "trino": _NO_DEFAULT,
+    "presto": _NO_DEFAULT,
+    "clickhouse": _TWO_PARTS_DEFAULT,
+    "unitycatalog": _DEFAULT,
+    "hive": _TWO_PARTS_DEFAULT,
+    "impala": _TWO_PARTS_DEFAULT,
+    "awsathena": ("awsdatacatalog.default.b", "awsdatacatalog.d.b", ""),  # the path of the URL is the schema
+    "db2": _USER,
+    "teradata": ("ann.b", "d.b", ""),
+    "vertica": _PUBLIC,
+    "exasol": ("B", "d.B", ""),
+    "cassandra": _TWO_PARTS,
+    "cockroachdb": _PUBLIC,
+    "crate": ("doc.b", "d.doc.b", "d.m.b"),
+    "doris": _TWO_PARTS,
+    "starrocks": _TWO_PARTS,
+    "singlestore": _TWO_PARTS,
+    "oceanbase": _TWO_PARTS,
+    "fabric": _DBO,
+    "greenplum": _PUBLIC,
+    "materialize": _PUBLIC,
+    "risingwave": _PUBLIC,
+    "spark": _DEFAULT,
+}
+_OTHER_TESTS = {"bigquery", "sqlite", "duckdb"}  # in NAMES: they have no server
+
+
+def test_matrix_has_each_scheme() -> None:
+    assert SCHEMES.keys() <= MATRIX.keys() | _OTHER_TESTS
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        (f"{scheme}://ann:p@h{path}", name)
+        for scheme, names in MATRIX.items()
+        for path, name in zip(("", "/d", "/d/m"), names, strict=True)
+        if name
+    ],
+)
+def test_bare_name_has_the_parts_that_are_known_once(url: str, name: str) -> None:
+    (draft,) = Reader(url_store(url))("insert into b select a from src")
+    assert draft.output is not None
+    assert draft.output.name == name
+    assert [i.name.lower() for i in draft.inputs] == [name.lower().removesuffix("b") + "src"]
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("databricks://token:p@h?http_path=x&catalog=main&schema=mart", "main.mart.b"),
+        ("awsathena+rest://k:p@athena.us-east-1.amazonaws.com:443/sales?catalog_name=Lake", "lake.sales.b"),
+        ("oracle+oracledb://ann:p@h/?service_name=SALES", "SALES.ANN.B"),
+    ],
+)
+def test_options_of_a_url_name_database_and_schema(url: str, name: str) -> None:
+    (draft,) = Reader(url_store(url))("insert into b select a from src")
+    assert draft.output is not None
+    assert draft.output.name == name
+
+
 @pytest.mark.parametrize(("url", "bare", "qualified", "moved"), NAMES)
-def test_every_table_has_one_name_and_no_part_of_it_twice(
-    url: str, bare: str, qualified: str, moved: tuple[str, str]
-) -> None:
+def test_names_on_a_connection_are_completed_once(url: str, bare: str, qualified: str, moved: tuple[str, str]) -> None:
     read = Reader(url_store(url))
     other = "main" if url.startswith("sqlite") else "s"
     for text, name in (("b", bare), (f"{other}.b", qualified)):
@@ -59,7 +135,7 @@ def test_every_table_has_one_name_and_no_part_of_it_twice(
         assert draft.output.name == moved[1]
 
 
-def test_a_table_of_a_linked_server_is_no_table_of_this_one() -> None:
+def test_table_of_a_linked_server_keeps_its_server() -> None:
     read = Reader(url_store("mssql+pyodbc://u:p@h/sales"))
     (draft,) = read("insert into b select a from srv.d..t")
     assert [i.name for i in draft.inputs] == ["srv.d.dbo.t"]
@@ -73,12 +149,12 @@ def test_a_table_of_a_linked_server_is_no_table_of_this_one() -> None:
         ("sqlite:///x.db", "dual"),
     ],
 )
-def test_a_table_that_is_called_like_a_catalog_elsewhere_is_reported(url: str, table: str) -> None:
+def test_table_named_like_a_catalog_of_another_store_is_reported(url: str, table: str) -> None:
     (draft,) = Reader(url_store(url))(f"insert into b select a from {table}")
     assert [i.name.rpartition(".")[2] for i in draft.inputs] == [table]
 
 
-def test_build_and_swap_names_the_mart_on_a_connection_with_a_default_schema() -> None:
+def test_rename_within_a_schema_keeps_the_schema() -> None:
     read = Reader(url_store("postgresql+pg8000://u:p@h/sales"))
     read("create table mart.x_new as select a from src")
     (draft,) = read("alter table mart.x_new rename to x")
