@@ -23,10 +23,11 @@ from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import WithJsonSchema
 
-from prefect_lineage_events.assembler.assemble import AssemblyOptions, AssemblyResult, assemble_run
+from prefect_lineage_events.assembler.assemble import assemble_run
 from prefect_lineage_events.assembler.backfill import Part, Plan, Progress, parse_window, plan_backfill, work_on
+from prefect_lineage_events.assembler.latest_run import restore_latest_runs
+from prefect_lineage_events.assembler.options import AssemblyOptions, AssemblyResult
 from prefect_lineage_events.assembler.outbox import Outbox
-from prefect_lineage_events.assembler.restore_after_backfill import restore_latest_runs
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep import assemble_recent, sweep_runs
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
@@ -131,7 +132,7 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
     """
     window = parse_window(start, end)
     options = AssemblyOptions(targets=targets, reanalyse=reanalyse, force=force)
-    options.to()
+    options.chosen_targets()
     with get_client(sync_client=True) as client:
         _log_targets(targets)
         plan = plan_backfill(client, window, flows)
@@ -216,7 +217,7 @@ _SOON = AssemblyOptions(send=_send, patience=_SHORT, lease_timeout=0)
 
 def _log_targets(names: Sequence[str] | None = None) -> None:
     """The targets of this run: what another process has configured may be another target."""
-    for to in AssemblyOptions(targets=names).to():
+    for to in AssemblyOptions(targets=names).chosen_targets():
         _log().info("Lineage goes to %s", to)
 
 

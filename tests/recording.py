@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from prefect_lineage_events.assembler import assemble, outbox
+from prefect_lineage_events.assembler import assemble, options, outbox
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
-from prefect_lineage_events.delivery.targets import Profile, Target
+from prefect_lineage_events.delivery.profiles.registry import PROFILES
+from prefect_lineage_events.delivery.targets import Target
 
 Event = dict[str, Any]
 
@@ -17,7 +18,7 @@ Event = dict[str, Any]
 class RecordingTarget:
     """`away_after`: how many events it still takes before it is away (None: always there)."""
 
-    def __init__(self, name: str = "recording", profile: Profile = "plain"):
+    def __init__(self, name: str = "recording", profile: str = "plain"):
         self.name = name
         self.profile = profile
         self.events: list[Event] = []
@@ -26,7 +27,7 @@ class RecordingTarget:
 
     @property
     def target(self) -> Target:
-        return Target(self.name, self.name, self.profile)
+        return Target(self.name, self.name, PROFILES[self.profile])
 
     def deliver(self, events: Iterable[Event]) -> Iterator[str | None]:
         for event in events:
@@ -53,5 +54,6 @@ def configure(monkeypatch: pytest.MonkeyPatch, *configured: RecordingTarget) -> 
     def targets(names: Sequence[str] | None = None) -> tuple[Target, ...]:
         return tuple(by_id[name].target for name in (by_id if names is None else names))
 
-    monkeypatch.setattr(assemble, "targets", targets)
+    for module in (assemble, options):
+        monkeypatch.setattr(module, "targets", targets)
     monkeypatch.setattr(outbox, "deliver", lambda events, to: by_id[to.id].deliver(events))

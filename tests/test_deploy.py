@@ -143,7 +143,7 @@ def test_a_worker_with_what_is_stored_has_the_target(client, prefect_server, mon
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     (target,) = targets()
-    assert (target.address, target.profile) == ("http://marquez:5000/api/v1/lineage", "marquez")
+    assert (target.address, target.profile.name) == ("http://marquez:5000/api/v1/lineage", "marquez")
     assert target.place["auth"]["apiKey"] == "{{ prefect.blocks.secret.marquez-key }}"
 
 

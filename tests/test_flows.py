@@ -15,7 +15,7 @@ from prefect.runtime import flow_run
 
 from prefect_lineage_events import flows
 from prefect_lineage_events.assembler import assemble as one_run
-from prefect_lineage_events.assembler import lease, ledger, outbox
+from prefect_lineage_events.assembler import lease, ledger, run_lineage
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.flows import assemble
 from prefect_lineage_events.history import api
@@ -367,9 +367,9 @@ def test_putting_the_present_back_is_tried_again_when_the_target_goes_away_in_be
     ],
 )
 def test_jobs_live_in_the_namespace_of_their_prefect_instance(api_url, namespace):
-    assert outbox.job_namespace(api_url) == namespace
+    assert run_lineage.job_namespace(api_url) == namespace
 
 
 def test_a_namespace_of_ones_own_wins(monkeypatch):
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_JOB_NAMESPACE", "acme")
-    assert outbox.job_namespace("http://127.0.0.1:4200/api") == "acme"
+    assert run_lineage.job_namespace("http://127.0.0.1:4200/api") == "acme"

@@ -20,7 +20,8 @@ def ratio(run_id: str, rounds: str) -> None:
     """Assembling a run as a ratio to reading its events alone, one after the other in turn."""
     from prefect import get_client
 
-    from prefect_lineage_events.assembler.assemble import AssemblyOptions, assemble_run
+    from prefect_lineage_events.assembler.assemble import assemble_run
+    from prefect_lineage_events.assembler.options import AssemblyOptions
     from prefect_lineage_events.history import event_log
     from prefect_lineage_events.history.reader import window_of
     from prefect_lineage_events.history.runs import read_run
@@ -48,7 +49,8 @@ def memory(run_id: str) -> None:
     from openlineage.client import OpenLineageClient  # noqa: F401  (it is imported when something is sent)
     from prefect import get_client
 
-    from prefect_lineage_events.assembler.assemble import AssemblyOptions, assemble_run
+    from prefect_lineage_events.assembler.assemble import assemble_run
+    from prefect_lineage_events.assembler.options import AssemblyOptions
 
     with get_client(sync_client=True) as client:
         before = _resident()
@@ -103,8 +105,8 @@ def sweep(short_url: str, short: str, long_url: str, long: str) -> None:
     """
     from prefect.client.orchestration import SyncPrefectClient
 
-    from prefect_lineage_events.assembler.assemble import AssemblyOptions
     from prefect_lineage_events.assembler.batch import assemble_each
+    from prefect_lineage_events.assembler.options import AssemblyOptions
     from prefect_lineage_events.history.runs import ended_runs
 
     def sweeper(url: str, ended: str) -> Callable[[], object]:

@@ -18,8 +18,8 @@ from uuid import UUID
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler import publishing
-from prefect_lineage_events.assembler.assemble import AssemblyOptions
 from prefect_lineage_events.assembler.batch import assemble_each
+from prefect_lineage_events.assembler.options import AssemblyOptions
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.escaping import line, prose
 from prefect_lineage_events.history import api, event_log, standalone_tasks

@@ -1,19 +1,25 @@
-"""Keeps the present in place at a target that shows what arrived last.
+"""Restoring the latest run at targets that show the last event received.
 
-After a failed run, or an older one of a backfill, such a target's graph shows that run. So the end of the job's newest
-good run is sent once more: nothing false is said by it, and the graph is the present again.
+After a failed run, or an older one of a backfill, such a target's graph shows that run. So the end of the job's latest
+completed run is sent once more. This states nothing false, and the graph shows the job's present state again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
 
 from prefect_lineage_events.assembler import ledger
 from prefect_lineage_events.assembler.ledger import Entry
-from prefect_lineage_events.assembler.outbox import Event, Outbox, events_for
-from prefect_lineage_events.assembler.run_lineage import stitched
-from prefect_lineage_events.delivery.profiles import marquez
+from prefect_lineage_events.assembler.options import AssemblyOptions
+from prefect_lineage_events.assembler.outbox import Event, Outbox
+from prefect_lineage_events.assembler.run_lineage import events_for, stitched
+from prefect_lineage_events.delivery.deliver import TransientDeliveryError
+from prefect_lineage_events.delivery.profiles.base import events_to_restore
+from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.reader import Patience, read_history
 from prefect_lineage_events.history.runs import completed_runs, read_run
@@ -25,64 +31,122 @@ if TYPE_CHECKING:
 
     from prefect_lineage_events.delivery.targets import Target
 
-_NOW = Patience(completeness=0, first_event=0)
+logger = logging.getLogger(__name__)
+
+_NO_WAIT = Patience(completeness=0, first_event=0)
+_FAILURE = "its job's latest run could not be restored: {}"
 
 
 class LatestRun(NamedTuple):
-    """A run that completed and that a target has, with the ledger's page about it."""
+    """A completed run that a target has, with its ledger entry."""
 
     run: FlowRun
-    page: Entry
+    entry: Entry
 
 
 def restore_latest_run(
-    client: SyncPrefectClient,
-    run: FlowRun,
-    sent: list[Event],
-    to: Target,
-    send: Callable[[Outbox], None],
-    *,
-    anew: bool = False,
+    client: SyncPrefectClient, run: FlowRun, sent: list[Event], target: Target, options: AssemblyOptions
 ) -> FlowRun | None:
-    """Send again what a target needs after `sent` of `run`; returns the run whose end was sent, if one was.
+    """Send the end of the job's latest run again if `sent`, events of `run`, hide it; returns that run, or None.
 
-    `anew`: today's analyser reads its statements, as it does where it has read them before. Raises
-    TransientDeliveryError when the target cannot take it now.
+    Its statements are reanalysed if the options say so, or if they were before. Raises TransientDeliveryError when the
+    target cannot take it now.
     """
-    if to.profile != "marquez":
+    if not target.profile.shows_last_event:
         return None
-    good = latest_completed(client, run, to.id)
-    if good is None:
+    latest = latest_completed(client, run, target.id)
+    if latest is None:
         return None
-    lineage = stitched(read_history(client, good.run, _NOW), anew=anew or good.page.anew)
-    again = marquez.events_to_restore(sent, events_for(lineage, to, str(client.api_url)))
-    if not again:
+    history = read_history(client, latest.run, _NO_WAIT)
+    lineage = stitched(history, reanalyse=options.reanalyse or latest.entry.reanalysed)
+    events = events_to_restore(sent, events_for(lineage, target, str(client.api_url)))
+    if not events:
         return None
-    send(Outbox(again, to))
-    return good.run
+    options.send(Outbox(events, target))
+    return latest.run
+
+
+def restore_after(client: SyncPrefectClient, flow_run_id: UUID, options: AssemblyOptions) -> None:
+    """Restore the latest run of this run's job at each target, after events of this run were sent."""
+    run = read_run(client, flow_run_id)
+    lineage = stitched(read_history(client, run, Patience(completeness=0)), reanalyse=options.reanalyse)
+    for target in options.chosen_targets():
+        restore_latest_run(client, run, events_for(lineage, target, str(client.api_url)), target, options)
+
+
+def try_restore_after(client: SyncPrefectClient, run: FlowRun, options: AssemblyOptions) -> list[tuple[FlowRun, str]]:
+    """As `restore_after`; returns the run with the reason when a target cannot take it now."""
+    try:
+        restore_after(client, run.id, options)
+    except TransientDeliveryError as error:
+        return [(run, _FAILURE.format(error))]
+    return []
+
+
+def restore_latest_runs(
+    client: SyncPrefectClient, jobs: Iterable[Sequence[UUID]], options: AssemblyOptions
+) -> list[tuple[FlowRun, str]]:
+    """Restore the latest run of each job after a backfill; returns the runs that still hide one, with the reason.
+
+    A job is given by some of its runs. The ledger holds which run a target took last, so what a killed backfill left
+    undone is done by the next one.
+    """
+    showing = [target for target in options.chosen_targets() if target.profile.shows_last_event]
+    failures = []
+    for job in jobs if showing else ():
+        entries = ledger.read(client, job)
+        for target in showing:
+            if run_id := _taken_last(entries, target):
+                run = read_run(client, run_id)
+                try:
+                    _restore_if_hidden(client, run, entries[run_id], target, options)
+                except TransientDeliveryError as error:
+                    failures.append((run, _FAILURE.format(error)))
+    return failures
 
 
 def latest_completed(client: SyncPrefectClient, run: FlowRun, target_id: str) -> LatestRun | None:
-    """The newest completed run of the same job that touched data and that the target has; None when it is `run` itself,
-    or there is none.
+    """The latest completed run of the same job that touched data and that the target has.
 
-    A subflow is another job under each parent, and by the setting `job_name` a flow is under each deployment.
+    None when that is `run` itself, or there is none. A subflow is another job under each parent, and by the setting
+    `job_name` a flow is another job under each deployment.
     """
     template = settings().job_name
     candidates = completed_runs(client, run, of_deployment=names_deployment(template))
     entries = ledger.read(client, [c.id for c in candidates])
     for candidate in candidates:
-        page = entries.get(candidate.id)
-        if page is not None and page.empty:
+        entry = entries.get(candidate.id)
+        if entry is not None and entry.empty:
             continue
         if candidate.id == run.id:
             if run.state == "COMPLETED":
                 return None
             continue
-        had = page.delivery_to(target_id) if page else None
-        if page is None or had is None or not had.taken:
+        state = entry.delivery_to(target_id) if entry else None
+        if entry is None or state is None or not state.taken:
             continue
         full = read_run(client, candidate.id)
         if job_name(full, template) == job_name(run, template):
-            return LatestRun(full, page)
+            return LatestRun(full, entry)
     return None
+
+
+def _taken_last(entries: dict[UUID, Entry], target: Target) -> UUID | None:
+    """The run whose events the target took last."""
+    states = {run_id: state for run_id, entry in entries.items() if (state := entry.delivery_to(target.id))}
+    taken = {run_id: state for run_id, state in states.items() if state.done}
+    return max(taken, key=lambda run_id: (taken[run_id].taken_at, str(run_id)), default=None)
+
+
+def _restore_if_hidden(
+    client: SyncPrefectClient, run: FlowRun, entry: Entry, target: Target, options: AssemblyOptions
+) -> None:
+    latest = latest_completed(client, run, target.id)
+    if latest is None:
+        return
+    of_latest, of_run = latest.entry.delivery_to(target.id), entry.delivery_to(target.id)
+    if of_latest is None or of_run is None or of_latest.taken_at > of_run.taken_at:
+        return
+    restore_after(client, run.id, replace(options, targets=[target.id]))
+    ledger.update(client, latest.entry.with_delivery(replace(of_latest, taken_at=api.now(client).isoformat())))
+    logger.info("Run %s is the latest of %s again at %s", latest.run.id, latest.run.flow_name, target.name)

@@ -1,8 +1,8 @@
-"""The ledger: what has been assembled up to where. It lives in Prefect, as the run's lineage artifact.
+"""The ledger: for each run, what its targets have received. Stored in Prefect, as the run's lineage artifact.
 
 The artifact is written through the API at once, so a second assembler sees it; the `lineage.assembled` event beside it,
-stored seconds later, is for people and automations. What is kept stands in the artifact's metadata, whose values the
-server cuts at 500 characters. It has no key, so that it makes no event (`flow_artifact`).
+stored seconds later, is for people and automations. An entry is the artifact's metadata; the server cuts its values at
+500 characters. The artifact has no key, so that it makes no event (`flow_artifact`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 Event = dict[str, Any]
 
 _TYPE = "markdown"
-# What a run's artifact is found by; versions before gave it the key of its flow.
+# Filters that find a run's artifact; earlier versions gave it the key of its flow.
 _OWN: Mapping[str, Any] = {"key": {"exists_": False}, "type": {"any_": [_TYPE]}}
 _WITH_KEY: Mapping[str, Any] = {"key": {"like_": flow_artifact.KEY_PREFIX}, "type": {"any_": [_TYPE]}}
 _TARGET = "lineage.target."
@@ -48,15 +48,14 @@ _LATEST = 50
 
 @dataclass(frozen=True, slots=True)
 class DeliveryState:
-    """What a target has of a run: the digest of the events, how many of them it took or refused, of how many.
+    """The part of a run's events that a target has: `done` of `total` events with this digest were taken or refused.
 
-    `target` is the target's id, for people to read; `reasons` are those for what it refused; `final`: nothing is
-    left to do there, the present included. `taken_at`: when it last took one. `faults`: how often it answered the next
-    one with a 500, `faulty_since` when first. Times are ISO texts, empty for never.
+    `target`: the target's id, for people to read. `rejected`: how many were refused, for these `reasons`. `final`: no
+    events must follow these, neither the run's end nor the job's latest run. `taken_at`: time of the last event taken.
+    `faults`: responses of 500 to the next event, the first at `faulty_since`. Times are ISO texts, empty for never.
     """
 
     target: str
-
     digest: str
     done: int
     total: int
@@ -76,15 +75,15 @@ class DeliveryState:
         return self.done == self.total and not self.rejected
 
 
-_SENT: TypeAdapter[DeliveryState] = TypeAdapter(DeliveryState)
+_DELIVERY_STATE: TypeAdapter[DeliveryState] = TypeAdapter(DeliveryState)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The ledger's page about one run. `end` is the run's state and end as it was assembled (see `end_of`).
+    """The ledger's entry of one run. `end`: the run's state and end when it was assembled (see `end_of`).
 
-    `targets` are by `target_key`. `anew`: a backfill had its statements read by a later analyser, and they were read
-    otherwise: so they are ever after. `empty`: the run touched nothing itself, so that its end shows no edges.
+    `targets`: by `target_key`. `reanalysed`: a backfill read its statements with a later analyser, to another result,
+    so every later assembly does the same. `empty`: the run touched nothing itself, so its end shows no edges.
     """
 
     artifact_id: UUID | None
@@ -92,18 +91,18 @@ class Entry:
     complete: bool
     stored_events: int
     targets: Mapping[str, DeliveryState] = field(default_factory=dict)
-    anew: bool = False
+    reanalysed: bool = False
     empty: bool = False
 
     def is_done(self, run: FlowRun, *target_ids: str) -> bool:
-        """Is nothing left to do for the run as it ended, at each of these targets?"""
+        """Return whether each of these targets has all of the run as it ended."""
         sent = [self.delivery_to(id_) for id_ in target_ids]
         return self._stands_for(run) and all(s is not None and s.finished for s in sent)
 
     def is_done_where_begun(self, run: FlowRun, *target_ids: str) -> bool:
-        """Has some target the run as it ended, and none of these a part of it?
+        """Return whether some target has all of the run as it ended, and none of these only a part of it.
 
-        A target that was added since has nothing, and is given what it lacks when it is asked for by name.
+        A target that was added since has nothing; it receives older runs when a backfill names it.
         """
         begun = [s for s in map(self.delivery_to, target_ids) if s is not None]
         some = any(s.finished for s in self.targets.values())
@@ -112,25 +111,25 @@ class Entry:
     def _stands_for(self, run: FlowRun) -> bool:
         return self.complete and self.end == end_of(run)
 
-    def with_delivery(self, sent: DeliveryState) -> Entry:
-        return replace(self, targets={**self.targets, target_key(sent.target): sent})
+    def with_delivery(self, state: DeliveryState) -> Entry:
+        return replace(self, targets={**self.targets, target_key(state.target): state})
 
     def delivery_to(self, target_id: str) -> DeliveryState | None:
         return self.targets.get(target_key(target_id))
 
 
 def end_of(run: FlowRun) -> str:
-    """The run's state and end: a run that is run again under its id ends differently."""
+    """The run's state and end: a run that is repeated under its id ends differently."""
     return f"{run.state} {run.ended.isoformat() if run.ended else '-'}"
 
 
 def is_end(end: str) -> bool:
-    """Had the run ended, of which `end_of` gave this?"""
+    """Return whether the run for which `end_of` gave this had ended."""
     return end.partition(" ")[0] in END_STATES
 
 
 def digest_of(events: Sequence[Event]) -> str:
-    """The same events give the same digest."""
+    """A digest that is the same for the same events."""
     return hashlib.sha256(json.dumps(events, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
@@ -152,39 +151,39 @@ def _found(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], by: Mapping[
 
 
 def write(client: SyncPrefectClient, run: FlowRun, entry: Entry, text: str) -> Entry:
-    """Write the run's artifact, in place of the one that the entry was read from, if any."""
+    """Write the run's artifact, in place of the one from which the entry was read, if any."""
     metadata = _metadata(entry)
     if entry.artifact_id is not None:
         try:
             publishing.update_artifact(client, entry.artifact_id, data=text, metadata_=metadata)
             return entry
         except ObjectNotFound:
-            logger.info("The lineage artifact of run %s was deleted by hand; it is written anew", run.id)
+            logger.info("The lineage artifact of run %s was deleted by hand; it is created again", run.id)
     artifact_id = publishing.create_artifact(
         client,
         type=_TYPE,
         description=flow_artifact.description(run),
         data=text,
         metadata_=metadata,
-        # By this one id pages are found. A task run outside any flow shows its own beside.
+        # Entries are found by this id. The page of a task run outside any flow needs its own id beside it.
         flow_run_id=run.id,
         task_run_id=run.id if run.kind == "task-run" else None,
     )
     return replace(entry, artifact_id=artifact_id)
 
 
-def note(client: SyncPrefectClient, entry: Entry) -> None:
-    """Write what targets have, and leave the text as it is. Of an artifact deleted by hand since, nothing is noted."""
+def update(client: SyncPrefectClient, entry: Entry) -> None:
+    """Write the entry, and leave the text as it is. Does nothing if the artifact was deleted by hand since."""
     if entry.artifact_id is None:
-        raise ValueError("only an entry that was written has a page to note something on")
+        raise ValueError("only an entry that was written can be updated")
     try:
         publishing.update_artifact(client, entry.artifact_id, metadata_=_metadata(entry))
     except ObjectNotFound:
-        logger.info("The lineage artifact %s was deleted by hand; it is written anew at the end", entry.artifact_id)
+        logger.info("The lineage artifact %s was deleted by hand; it is created again at the end", entry.artifact_id)
 
 
 def took_since(client: SyncPrefectClient, target_id: str, since: dt.datetime, *, but: UUID) -> bool:
-    """Did the target take events since then, of other runs than `but`? Only the latest few pages are looked at."""
+    """Return whether the target took events of runs other than `but` since then, by the latest few entries."""
     body = {"artifacts": _OWN, "sort": "UPDATED_DESC", "limit": _LATEST}
     for raw in api.post(client, "/artifacts/filter", body):
         entry = _entry(raw) if raw["flow_run_id"] != str(but) else None
@@ -196,18 +195,18 @@ def took_since(client: SyncPrefectClient, target_id: str, since: dt.datetime, *,
 
 def _metadata(entry: Entry) -> dict[str, str]:
     state = {"end": entry.end, "complete": entry.complete, "events": entry.stored_events}
-    told = {_RUN: encoding.json_text({**state, "anew": entry.anew, "empty": entry.empty})}
+    metadata = {_RUN: encoding.json_text({**state, "anew": entry.reanalysed, "empty": entry.empty})}
     for key, sent in entry.targets.items():
-        line = asdict(replace(sent, target=sent.target.encode("ascii", "replace").decode()[:_SHOWN_TARGET]))
-        reasons, line["settled"] = line.pop("reasons"), line.pop("final")
-        told[_TARGET + key] = encoding.json_text(line)
+        values = asdict(replace(sent, target=sent.target.encode("ascii", "replace").decode()[:_SHOWN_TARGET]))
+        reasons, values["settled"] = values.pop("reasons"), values.pop("final")
+        metadata[_TARGET + key] = encoding.json_text(values)
         if reasons:
-            told[_REFUSED + key] = _bounded(reasons)
-    return told
+            metadata[_REFUSED + key] = _bounded(reasons)
+    return metadata
 
 
 def _bounded(reasons: Sequence[str]) -> str:
-    """As many reasons as one value holds, each shortened if it must be."""
+    """As many reasons as one metadata value holds, shortened where that is necessary."""
     shown = [reason[:_SHOWN_REASON] for reason in reasons]
     while len(text := encoding.json_text(shown)) > _LONGEST_VALUE:
         shown = shown[:-1] if len(shown) > 1 else [shown[0][: len(shown[0]) // 2]]
@@ -217,7 +216,7 @@ def _bounded(reasons: Sequence[str]) -> str:
 def _entry(raw: Mapping[str, Any]) -> Entry | None:
     """The entry in an artifact; None for another artifact.
 
-    Anybody can edit it. What cannot be read counts as not written: the run is then assembled again.
+    All users of the API can edit it. An unreadable entry counts as not written: the run is then assembled again.
     """
     metadata = raw.get("metadata_")
     if not isinstance(metadata, Mapping) or _RUN not in metadata:
@@ -225,30 +224,35 @@ def _entry(raw: Mapping[str, Any]) -> Entry | None:
     try:
         state = json.loads(metadata[_RUN])
         keys = [name.removeprefix(_TARGET) for name in metadata if name.startswith(_TARGET)]
-        lines = {key: _sent(metadata[_TARGET + key], metadata.get(_REFUSED + key)) for key in keys}
-        targets = {key: line for key, line in lines.items() if line is not None}
-        later = {name: bool(state.get(name, False)) for name in ("anew", "empty")}
-        events = encoding.count(state["events"]) or 0
-        return Entry(UUID(raw["id"]), str(state["end"]), state["complete"] is True, events, targets, **later)
+        states = {key: _delivery_state(metadata[_TARGET + key], metadata.get(_REFUSED + key)) for key in keys}
+        return Entry(
+            UUID(raw["id"]),
+            str(state["end"]),
+            complete=state["complete"] is True,
+            stored_events=encoding.count(state["events"]) or 0,
+            targets={key: one for key, one in states.items() if one is not None},
+            reanalysed=bool(state.get("anew", False)),
+            empty=bool(state.get("empty", False)),
+        )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        logger.warning("The record in artifact %s was changed and cannot be read; it counts for nothing", raw["id"])
+        logger.warning("The record in artifact %s was changed and cannot be read; it is ignored", raw["id"])
         return Entry(UUID(raw["id"]), "", complete=False, stored_events=0)
 
 
-def _sent(text: object, reasons: object) -> DeliveryState | None:
-    """A target's line; None for one that cannot be. What a later version adds is not for this one."""
+def _delivery_state(text: object, reasons: object) -> DeliveryState | None:
+    """A target's state; None for an impossible one. Fields that a later version adds are ignored."""
     try:
-        told = json.loads(str(text))
-        given = json.loads(str(reasons)) if reasons else []
-        known = {f.name: told[f.name] for f in fields(DeliveryState) if f.name in told}
-        known["final"] = told.get("settled", True)
-        line = _SENT.validate_python({**known, "reasons": tuple(map(str, given))})
+        values = json.loads(str(text))
+        texts = json.loads(str(reasons)) if reasons else []
+        known = {f.name: values[f.name] for f in fields(DeliveryState) if f.name in values}
+        known["final"] = values.get("settled", True)
+        state = _DELIVERY_STATE.validate_python({**known, "reasons": tuple(map(str, texts))})
     except (ValueError, TypeError, RecursionError):
         return None
-    counts = (line.done, line.total, line.rejected, line.faults)
-    if any(encoding.count(number) is None for number in counts) or line.done > line.total:
+    counts = (state.done, state.total, state.rejected, state.faults)
+    if any(encoding.count(number) is None for number in counts) or state.done > state.total:
         return None
-    return line if all(map(_is_time, (line.faulty_since, line.taken_at))) else None
+    return state if all(map(_is_time, (state.faulty_since, state.taken_at))) else None
 
 
 def _is_time(text: str) -> bool:
@@ -259,5 +263,5 @@ def _is_time(text: str) -> bool:
 
 
 def target_key(target_id: str) -> str:
-    """A target's id may be longer than a metadata value."""
+    """A key of fixed length for a target's id, which may be longer than a metadata value."""
     return hashlib.sha256(target_id.encode()).hexdigest()[:16]

@@ -1,6 +1,6 @@
-"""Events in Prefect's feed about runs that were assembled.
+"""Events in Prefect's feed about assembled runs.
 
-Events are stored seconds later and may be lost with the process: nothing depends on them but people and automations.
+Events are stored seconds later and may be lost with the process: they are for people and automations alone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from prefect_lineage_events.events import (
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.stitching.model import RunLineage
 
-# Runs that one event names: with flow and run of each, it stays far below the hundred related resources of an event.
+# Runs named by one event: with flow and run of each, it stays far below the hundred related resources of an event.
 MAX_RUNS = 40
 _REASONS = 20
 _TARGETS = 20
@@ -46,7 +46,7 @@ class Delivery:
 
 @dataclass(slots=True)
 class Announcements:
-    """Deliveries that are not announced yet: one event tells of many runs. Safe to use from several threads."""
+    """Deliveries not announced yet, so that one event announces many runs. Safe to use from several threads."""
 
     _waiting: list[Delivery] = field(default_factory=list)
     _targets: list[str] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Announcements:
             self.flush()
 
     def flush(self) -> None:
-        """Tell of what was delivered since the last time."""
+        """Emit an event for the deliveries since the last one."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
         if len(waiting) == 1:
@@ -71,10 +71,10 @@ class Announcements:
 
 
 @contextmanager
-def batched(given: Announcements | None = None) -> Iterator[Announcements]:
-    """Announcements that are made at the end of the block, whatever ends it; `given` ones are left to their owner."""
-    if given is not None:
-        yield given
+def batched(shared: Announcements | None = None) -> Iterator[Announcements]:
+    """Announcements, emitted at the end of the block, whatever ends it; `shared` ones are left to their owner."""
+    if shared is not None:
+        yield shared
         return
     announcements = Announcements()
     try:
@@ -83,12 +83,12 @@ def batched(given: Announcements | None = None) -> Iterator[Announcements]:
         announcements.flush()
 
 
-def delivered(run: RunLineage, outbox: Outbox, configured: Sequence[str], announcements: Announcements) -> None:
-    """The part of the run's lineage that a target took, and what it refused: sending that again would not help.
+def announce_delivery(run: RunLineage, outbox: Outbox, configured: Sequence[str], announcements: Announcements) -> None:
+    """Announce what a target took of the run's lineage, and emit an event for what it refused.
 
-    `configured` are the ids of all targets of this process: another one may have others.
+    `configured`: ids of all targets of this process; another process may have others.
     """
-    lineage, to, digest = run.lineage, outbox.target, outbox.line.digest
+    lineage, to, digest = run.lineage, outbox.target, outbox.state.digest
     if outbox.sent:
         facts = {
             "inputs": len(lineage.inputs),
@@ -102,24 +102,24 @@ def delivered(run: RunLineage, outbox: Outbox, configured: Sequence[str], announ
 
 
 def announce_findings(run: RunLineage, outboxes: Sequence[Outbox]) -> None:
-    """What is odd about the picture itself, whoever has it: told once, with the digest that the first target has."""
+    """Emit events about incomplete lineage and changed schemas: once for all targets, with the first one's digest."""
     first = outboxes[0]
     lacks = run.completeness
     if not lacks.complete:
         missing = {str(emitter): list(numbers[:100]) for emitter, numbers in islice(lacks.missing.items(), 100)}
         unclosed = [str(emitter) for emitter in lacks.unclosed[:100]]
         payload = {"missing": missing, "unclosed": unclosed, "dropped": lacks.dropped, "rejected": len(lacks.rejected)}
-        _emit(INCOMPLETE_EVENT, run.run, first.target.id, first.line.digest, payload)
+        _emit(INCOMPLETE_EVENT, run.run, first.target.id, first.state.digest, payload)
     if run.schema_changes:
         changes = {dataset.uri: change for dataset, change in run.schema_changes.items()}
-        _emit(SCHEMA_CHANGED_EVENT, run.run, first.target.id, first.line.digest, {"changes": changes})
+        _emit(SCHEMA_CHANGED_EVENT, run.run, first.target.id, first.state.digest, {"changes": changes})
 
 
 def runs_of(event: Mapping[str, Any]) -> list[str]:
-    """The ids of the flow runs that a `lineage.assembled` or such event tells of."""
-    told = event["payload"].get("runs")
-    if isinstance(told, list):
-        return [str(one.get("flow_run_id")) for one in told if isinstance(one, Mapping)]
+    """The ids of the flow runs named by an event of this module, such as `lineage.assembled`."""
+    runs = event["payload"].get("runs")
+    if isinstance(runs, list):
+        return [str(one.get("flow_run_id")) for one in runs if isinstance(one, Mapping)]
     return [str(event["resource"].get("prefect.resource.id")).removeprefix(_RUN_PREFIX)]
 
 
@@ -159,7 +159,7 @@ def _emit_batch(deliveries: Sequence[Delivery], targets: Sequence[str]) -> None:
 def _emit(name: str, run: FlowRun, target: str, digest: str, payload: dict[str, Any]) -> None:
     publishing.emit(
         name,
-        # Deterministic: an assembler that is killed and does it again says nothing twice.
+        # Deterministic: an assembler that is killed and repeats its work emits nothing twice.
         id=_event_id(run.id, name, target, digest),
         resource={"prefect.resource.id": f"{_RUN_PREFIX}{run.id}", "prefect.resource.name": run.flow_name},
         related=run.info.related(),

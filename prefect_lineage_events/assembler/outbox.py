@@ -1,4 +1,4 @@
-"""A run's events on their way to one target: in the shape it can take, and how far they have come."""
+"""A run's events on their way to one target, and their delivery to several targets at a time."""
 
 from __future__ import annotations
 
@@ -8,32 +8,25 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
-from prefect.settings import PREFECT_UI_URL
-
-from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler.ledger import DeliveryState, digest_of
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, deliver, event_id
-from prefect_lineage_events.delivery.profiles import marquez
 from prefect_lineage_events.delivery.targets import Target
-from prefect_lineage_events.openlineage.events import run_events
-from prefect_lineage_events.settings import settings
-from prefect_lineage_events.stitching.model import RunLineage
 
 Event = dict[str, Any]
 
-# A 500 may be the event's fault or the target's. It is the event's when it came so often, and others were taken since;
+# A 500 may be the fault of the event or of the target. After 3 responses of 500, an event is refused if the target
+# accepted events of other runs meanwhile.
 _FAULTS_UNTIL_REFUSED = 3
-# or, where there are no others, when the event before it was taken just now, and every retry of the flow failed.
+# After 4 (every retry of the flow failed), also if the target accepted the event before it just now.
 _FAULTS_ALONE = 4
 
 
 class Outbox:
     """Events for a target: a retry goes on where the last try ended, in this process or in another.
 
-    `line` is the target's line in the run's ledger, and is told to `record` whenever it changes. `took_since` says
-    whether the target took events of other runs since a time. `sent` events were taken by way of this outbox.
+    `state`: the target's state in the run's ledger, which `record` receives whenever it changes. `took_since`: returns
+    whether the target took events of other runs since a time. `sent`: events taken through this outbox.
     """
 
     def __init__(
@@ -41,99 +34,67 @@ class Outbox:
         events: list[Event],
         target: Target,
         *,
-        line: DeliveryState | None = None,
-        record: Callable[[DeliveryState], None] = lambda line: None,
+        state: DeliveryState | None = None,
+        record: Callable[[DeliveryState], None] = lambda state: None,
         took_since: Callable[[dt.datetime], bool] = lambda since: False,
     ) -> None:
         self.events = events
         self.target = target
-        self.line = line or DeliveryState(target.id, digest_of(events), 0, len(events))
+        self.state = state or DeliveryState(target.id, digest_of(events), 0, len(events))
         self.sent = 0
-        self._refused_before = len(self.line.reasons)
+        self._refused_before = len(self.state.reasons)
         self._record = record
         self._took_since = took_since
 
     @property
     def finished(self) -> bool:
-        return self.line.done == len(self.events)
+        return self.state.done == len(self.events)
 
     @property
     def refused(self) -> list[str]:
-        """The target's reasons for what it refused by way of this outbox."""
-        return list(self.line.reasons[self._refused_before :])
+        """The target's reasons for the events it refused through this outbox."""
+        return list(self.state.reasons[self._refused_before :])
 
     def flush(self) -> None:
-        """Send what is left, in order. Raises TransientDeliveryError when the target cannot take it now."""
+        """Send the remaining events in order. Raises TransientDeliveryError when the target cannot take them now."""
         while not self.finished:
             try:
-                for refusal in deliver(self.events[self.line.done :], self.target):
-                    self._step(refusal)
+                for refusal in deliver(self.events[self.state.done :], self.target):
+                    self._advance(refusal)
             except TransientDeliveryError as error:
                 if not error.ambiguous:
                     raise
-                self._fault()
-                if not self._is_to_blame():
+                self._count_fault()
+                if not self._is_the_events_fault():
                     raise
-                self._step(str(error))
+                self._advance(str(error))
 
-    def _step(self, refusal: str | None) -> None:
-        """One more event is done with."""
-        line = replace(self.line, done=self.line.done + 1, faults=0)
+    def _advance(self, refusal: str | None) -> None:
+        """Record that the next event was taken, or refused with this reason."""
+        state = replace(self.state, done=self.state.done + 1, faults=0)
         if refusal is None:
             self.sent += 1
-            line = replace(line, taken_at=_now().isoformat(), faulty_since="")
+            state = replace(state, taken_at=_now().isoformat(), faulty_since="")
         else:
-            name = event_id(self.events[self.line.done])
-            line = replace(line, rejected=line.rejected + 1, reasons=(*line.reasons, f"{name}: {refusal}"))
-        self._tell(line)
+            name = event_id(self.events[self.state.done])
+            state = replace(state, rejected=state.rejected + 1, reasons=(*state.reasons, f"{name}: {refusal}"))
+        self._set(state)
 
-    def _fault(self) -> None:
-        since = self.line.faulty_since or _now().isoformat()
-        self._tell(replace(self.line, faults=self.line.faults + 1, faulty_since=since))
+    def _count_fault(self) -> None:
+        since = self.state.faulty_since or _now().isoformat()
+        self._set(replace(self.state, faults=self.state.faults + 1, faulty_since=since))
 
-    def _is_to_blame(self) -> bool:
-        """Is the event that failed at fault, and not the target?"""
-        if self.line.faults < _FAULTS_UNTIL_REFUSED:
+    def _is_the_events_fault(self) -> bool:
+        """Return whether the 500s are the fault of the event and not of the target."""
+        if self.state.faults < _FAULTS_UNTIL_REFUSED:
             return False
-        if self.sent and self.line.faults >= _FAULTS_ALONE:
+        if self.sent and self.state.faults >= _FAULTS_ALONE:
             return True
-        return self._took_since(dt.datetime.fromisoformat(self.line.faulty_since))
+        return self._took_since(dt.datetime.fromisoformat(self.state.faulty_since))
 
-    def _tell(self, line: DeliveryState) -> None:
-        self.line = line
-        self._record(line)
-
-
-def events_for(lineage: RunLineage, target: Target, api_url: str) -> list[Event]:
-    """The events of a run in the shape that its target can take."""
-    events = run_events(
-        lineage,
-        namespace=job_namespace(api_url),
-        granularity=settings().granularity,
-        prefect_url=PREFECT_UI_URL.value() or None,
-        job_template=settings().job_name,
-    )
-    shaped = marquez.marquez(events) if target.profile == "marquez" else marquez.plain(events)
-    return [encoding.json_value(event) for event in shaped]
-
-
-def job_namespace(api_url: str) -> str:
-    """The OpenLineage job namespace of a Prefect instance: its address, or the workspace on Prefect Cloud.
-
-    Stable over renamed workspaces; the setting `job_namespace` gives a name of one's own.
-    """
-    if chosen := settings().job_namespace:
-        return chosen
-    parts = urlsplit(api_url)
-    path = parts.path.strip("/").split("/")
-    if "workspaces" in path:
-        where = path[path.index("workspaces") + 1 :][:1]
-        return "/".join([f"prefect://{parts.hostname}", *where])
-    return f"prefect://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.timezone.utc)
+    def _set(self, state: DeliveryState) -> None:
+        self.state = state
+        self._record(state)
 
 
 Send = Callable[[Outbox], None]
@@ -147,12 +108,12 @@ class TargetsAwayError(TransientDeliveryError):
         self.away = tuple(outbox.target.id for outbox, _ in failures)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Prefect keeps a flow's exception; it is told by its text."""
+        """Prefect pickles a flow's exception: its text is kept."""
         return TransientDeliveryError, (str(self),)
 
 
 def send_all(outboxes: Sequence[Outbox], send: Send) -> Iterator[tuple[Outbox, TransientDeliveryError | None]]:
-    """Each outbox as soon as it is sent, with the error if its target could not take all of it now."""
+    """Yield each outbox as soon as it is sent, with the error if its target could not take all of it now."""
     if len(outboxes) == 1:
         yield outboxes[0], _sent(outboxes[0], send)
         return
@@ -171,3 +132,7 @@ def _sent(outbox: Outbox, send: Send) -> TransientDeliveryError | None:
     except TransientDeliveryError as error:
         return error
     return None
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone.utc)

@@ -1,14 +1,19 @@
-"""A run's history as run lineage, by the settings of this process."""
+"""A run's history as run lineage and as events, by the settings of this process."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from prefect_lineage_events import filters
+from prefect.settings import PREFECT_UI_URL
+
+from prefect_lineage_events import encoding, filters
 from prefect_lineage_events.assembler import flow_artifact
+from prefect_lineage_events.delivery.targets import Target
 from prefect_lineage_events.history.model import RunHistory
 from prefect_lineage_events.history.tasks import all_cached
+from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.stitching.model import RunLineage
 from prefect_lineage_events.stitching.stitch import stitch
@@ -16,16 +21,45 @@ from prefect_lineage_events.stitching.stitch import stitch
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
+Event = dict[str, Any]
+
+
+def stitched(history: RunHistory, *, reanalyse: bool = False) -> RunLineage:
+    """The lineage of a run. `reanalyse`: by the current analyser, and not by the one that read its statements then."""
+    reports = filters.current().reports if reanalyse else None
+    return stitch(history, infer_columns=settings().infer_columns, reanalyse=reports)
+
 
 def marked_if_cached(client: SyncPrefectClient, lineage: RunLineage) -> RunLineage:
-    """The lineage of a run that touched nothing, marked as `from_cache` where that is why. Asks for nothing else."""
+    """The lineage, marked `from_cache` if the run touched nothing because all of its tasks were cached."""
     run = lineage.run
     if lineage.worth_sending or run.state != "COMPLETED" or run.kind != "flow-run":
         return lineage
     return replace(lineage, from_cache=flow_artifact.exists(client, run) and all_cached(client, run.id))
 
 
-def stitched(history: RunHistory, *, anew: bool = False) -> RunLineage:
-    """`anew`: today's analyser reads the stored statements, and not the one that read them when they ran."""
-    reports = filters.current().reports if anew else None
-    return stitch(history, infer_columns=settings().infer_columns, reanalyse=reports)
+def events_for(lineage: RunLineage, target: Target, api_url: str) -> list[Event]:
+    """The events of a run in the shape that its target can take."""
+    events = run_events(
+        lineage,
+        namespace=job_namespace(api_url),
+        granularity=settings().granularity,
+        prefect_url=PREFECT_UI_URL.value() or None,
+        job_template=settings().job_name,
+    )
+    return [encoding.json_value(event) for event in target.profile.shape(events)]
+
+
+def job_namespace(api_url: str) -> str:
+    """The OpenLineage job namespace of a Prefect instance: its address, or the workspace on Prefect Cloud.
+
+    Stable when workspaces are renamed; the setting `job_namespace` replaces it.
+    """
+    if chosen := settings().job_namespace:
+        return chosen
+    parts = urlsplit(api_url)
+    path = parts.path.strip("/").split("/")
+    if "workspaces" in path:
+        workspace = path[path.index("workspaces") + 1 :][:1]
+        return "/".join([f"prefect://{parts.hostname}", *workspace])
+    return f"prefect://{parts.hostname}" + (f":{parts.port}" if parts.port else "")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from prefect_lineage_events.assembler.assemble import AssemblyResult
+from prefect_lineage_events.assembler.options import AssemblyResult
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.openlineage.errors import without_credentials

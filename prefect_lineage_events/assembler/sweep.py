@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events.assembler import lease, notify, sweep_state
-from prefect_lineage_events.assembler.assemble import AssemblyOptions
 from prefect_lineage_events.assembler.batch import assemble_each
+from prefect_lineage_events.assembler.options import AssemblyOptions
 from prefect_lineage_events.assembler.stale_runs import stale_runs
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting

@@ -1,4 +1,4 @@
-"""Sending events to a target, one after the other, and what it says to each."""
+"""Delivery of events to a target, one after the other, with its response to each."""
 
 from __future__ import annotations
 
@@ -19,32 +19,33 @@ __all__ = ["TransientDeliveryError", "deliver", "event_id", "open_once"]
 
 
 def event_id(event: Event) -> str:
-    """Names an event of a run: `<run id> <event type>`."""
+    """The name of an event of a run: `<run id> <event type>`."""
     return f"{event['run']['runId']} {event['eventType']}"
 
 
 def deliver(events: Iterable[Event], to: Target) -> Iterator[str | None]:
-    """Send events in order. For each that is done with: None when the target took it, its reason when it refused.
+    """Send events in order. Yields for each event None when the target took it, its reason when it refused it.
 
-    A refused event does not keep those behind it. Raises TransientDeliveryError at the first that it cannot take now.
+    Events after a refused one are sent all the same. Raises TransientDeliveryError at the first event that the target
+    cannot take now.
     """
-    outlets: list[OpenTransport] = []
+    transports: list[OpenTransport] = []
     try:
-        outlets += _opened(to)
+        transports += _opened(to)
         for event in events:
-            yield _refusal(event, outlets)
+            yield _refusal(event, transports)
     finally:
-        for outlet in outlets:
-            outlet.close()
+        for transport in transports:
+            transport.close()
 
 
 def open_once(to: Target) -> None:
-    """Open and close the target's transports, sending nothing. Raises TransientDeliveryError for one that cannot be.
+    """Open and close the target's transports, sending nothing. Raises TransientDeliveryError where that is impossible.
 
-    A kind that there is not, an address that is none, a secret block that is missing: found before the first run.
+    So an unknown kind of transport, an invalid address and a missing secret block are found before the first run.
     """
-    for outlet in _opened(to):
-        outlet.close()
+    for transport in _opened(to):
+        transport.close()
 
 
 def _opened(to: Target) -> Iterator[OpenTransport]:
@@ -55,19 +56,19 @@ def _opened(to: Target) -> Iterator[OpenTransport]:
             raise configuration_error(error, secrets(endpoint)) from None
 
 
-def _refusal(event: Event, outlets: Sequence[OpenTransport]) -> str | None:
-    """Send to the first outlet that takes it; the reasons when all refuse."""
+def _refusal(event: Event, transports: Sequence[OpenTransport]) -> str | None:
+    """Send to the first transport that takes the event; returns the reasons when all refuse it."""
     refusals: list[str] = []
     away: TransientDeliveryError | None = None
-    for outlet in outlets:
+    for transport in transports:
         try:
-            outlet.emit(event)
+            transport.emit(event)
         except Exception as error:  # noqa: BLE001  (each transport has errors of its own)
-            told = classify(error, outlet.secrets)
-            if isinstance(told, RefusedError):
-                refusals.append(str(told))
+            failure = classify(error, transport.secrets)
+            if isinstance(failure, RefusedError):
+                refusals.append(str(failure))
             else:
-                away = away or told
+                away = away or failure
         else:
             return None
     if away is not None:

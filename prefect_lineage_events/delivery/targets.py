@@ -1,34 +1,29 @@
-"""The targets that the official client's configuration names: who they are, and what each can take."""
+"""Targets: the endpoints of the official client's configuration, each with its id, its name and its profile."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from prefect_lineage_events.delivery import configuration
 from prefect_lineage_events.delivery.configuration import Config
+from prefect_lineage_events.delivery.profiles.base import Profile
+from prefect_lineage_events.delivery.profiles.registry import PLAIN, PROFILES, profile_of
 from prefect_lineage_events.settings import settings
-
-Profile = Literal["plain", "marquez"]
-
-# Marquez takes events here. Others that speak HTTP have addresses of their own, and take events as they are.
-_MARQUEZ = "/api/v1/lineage"
-_DATAHUB = "openapi/openlineage"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One place that events go to.
+    """A receiver of events.
 
-    `id` tells it from others, without secrets; `name` is what people type and read; `profile` is what it can take;
-    `address` is its URL, when it has one. `endpoint` is its part of the client's configuration, secrets included.
+    `id` identifies it, without secrets; `name` is for people to type and read; `address` is its URL, if it has one.
+    `endpoint` is its part of the client's configuration, secrets included.
     """
 
     id: str
     name: str
-    profile: Profile = "plain"
+    profile: Profile = PLAIN
     address: str | None = None
     endpoint: Config = field(default_factory=dict, repr=False, compare=False)
 
@@ -37,14 +32,14 @@ class Target:
 
 
 def targets(names: Sequence[str] | None = None) -> tuple[Target, ...]:
-    """Those that are configured, each once; of these the ones that `names` name (by name, id or address), if given.
+    """Return the configured targets, each once; of these only the ones with these names, ids or addresses, if given.
 
-    Raises ValueError for a name that is none of theirs, and for a configuration that cannot be read.
+    Raises ValueError for a name of no target, and for a configuration that cannot be read.
     """
     by_id: dict[str, Config] = {}
     for endpoint in configuration.endpoints(configuration.configuration()):
         by_id.setdefault(configuration.identity(endpoint), endpoint)
-    # Of two with one name, each is called by its id.
+    # Targets that share a name are called by their ids.
     names_used = Counter(map(configuration.short_name, by_id.values()))
     configured = tuple(_target(id_, endpoint, names_used) for id_, endpoint in by_id.items())
     return configured if names is None else _chosen(configured, names)
@@ -64,16 +59,15 @@ def _target(id_: str, endpoint: Config, names_used: Counter[str]) -> Target:
 def _profile(endpoint: Config) -> Profile:
     chosen = settings().profile
     if chosen != "auto":
-        return chosen
-    return "marquez" if any(map(_is_marquez, configuration.fallbacks(endpoint))) else "plain"
+        return PROFILES[chosen]
+    found = (profile_of(_innermost_address(one)) for one in configuration.fallbacks(endpoint))
+    return next((profile for profile in found if profile is not PLAIN), PLAIN)
 
 
-def _is_marquez(endpoint: Config) -> bool:
+def _innermost_address(endpoint: Config) -> str:
+    """The HTTP address that an endpoint posts to, inside of its transformations; empty for other transports."""
     inner = endpoint.get("transport")
-    if isinstance(inner, dict):
-        return _is_marquez(inner)
-    url = configuration.address(endpoint) or ""
-    return url.rstrip("/").endswith(_MARQUEZ) and _DATAHUB not in url
+    return _innermost_address(inner) if isinstance(inner, dict) else configuration.address(endpoint) or ""
 
 
 def _chosen(configured: Iterable[Target], names: Sequence[str]) -> tuple[Target, ...]:

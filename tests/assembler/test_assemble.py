@@ -11,7 +11,8 @@ from prefect.events import emit_event
 from prefect.runtime import flow_run, task_run
 
 from prefect_lineage_events.assembler import assemble, report, sweep_state
-from prefect_lineage_events.assembler.assemble import AssemblyOptions, AssemblyResult, assemble_run
+from prefect_lineage_events.assembler.assemble import assemble_run
+from prefect_lineage_events.assembler.options import AssemblyOptions, AssemblyResult
 from prefect_lineage_events.assembler.sweep import sweep_runs
 from prefect_lineage_events.history.model import Completeness, RunHistory
 from prefect_lineage_events.history.reader import Patience

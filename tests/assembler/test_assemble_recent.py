@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from prefect_lineage_events.assembler import sweep
-from prefect_lineage_events.assembler.assemble import AssemblyOptions, AssemblyResult, Outcome
+from prefect_lineage_events.assembler.options import AssemblyOptions, AssemblyResult, Outcome
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.history import api, event_log
 from prefect_lineage_events.history.event_log import Window

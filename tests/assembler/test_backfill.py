@@ -11,8 +11,8 @@ from prefect import flow, task
 from prefect.events import emit_event
 from prefect.runtime import flow_run, task_run
 
-from prefect_lineage_events.assembler.assemble import AssemblyResult
 from prefect_lineage_events.assembler.backfill import Progress, parse_window
+from prefect_lineage_events.assembler.options import AssemblyResult
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.flows import assemble, backfill
 from tests.assembler.loads import daily_load, hourly_load, no_load, now, stored

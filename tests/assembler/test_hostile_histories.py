@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler import report
-from prefect_lineage_events.delivery.profiles import marquez
+from prefect_lineage_events.delivery.profiles.registry import PROFILES
 from prefect_lineage_events.history import event_log
 from prefect_lineage_events.history.completeness import judge
 from prefect_lineage_events.history.event_log import EventLog
@@ -111,5 +111,5 @@ def test_no_history_that_anybody_writes_stops_an_assembler(raw_events: list[dict
     encoding.text(report.markdown(lineage)).encode()
     for granularity in ("flow", "task"):
         made = run_events(lineage, namespace="prefect://acme", granularity=granularity)  # type: ignore[arg-type]
-        for shaped in (marquez.plain(made), marquez.marquez(made)):
+        for shaped in (profile.shape(made) for profile in PROFILES.values()):
             json.dumps([encoding.json_value(event) for event in shaped], allow_nan=False).encode()

@@ -68,7 +68,7 @@ def test_another_process_goes_on_behind_what_was_taken(target):
     got = target(fails(AWAY, times=1))
     first = Outbox(EVENTS, TO)
     assert not try_to_flush(first)
-    Outbox(EVENTS, TO, line=first.line).flush()
+    Outbox(EVENTS, TO, state=first.state).flush()
     assert got == ["START", "COMPLETE", "COMPLETE"]
 
 
@@ -77,10 +77,10 @@ def test_another_process_does_not_send_again_what_was_refused(target):
     first = Outbox(EVENTS, TO)
     assert not try_to_flush(first)
     target(lambda event: None)
-    second = Outbox(EVENTS, TO, line=first.line)
+    second = Outbox(EVENTS, TO, state=first.state)
     second.flush()
     assert got == ["START", "COMPLETE"]
-    assert (second.line.rejected, second.line.reasons) == (1, ("r START: 422 blank",))
+    assert (second.state.rejected, second.state.reasons) == (1, ("r START: 422 blank",))
     assert (first.refused, second.refused) == (["r START: 422 blank"], [])
 
 
@@ -93,13 +93,13 @@ def test_a_500_that_comes_again_while_others_are_taken_refuses_the_event(target)
 
 def test_faults_are_counted_over_processes(target):
     target(fails(SERVER_ERROR))
-    line = None
+    state = None
     for _ in range(3):
-        box = Outbox(EVENTS, TO, line=line, took_since=lambda since: True)
+        box = Outbox(EVENTS, TO, state=state, took_since=lambda since: True)
         done = try_to_flush(box)
-        line = box.line
+        state = box.state
     assert done
-    assert line.rejected == 1
+    assert state.rejected == 1
 
 
 def test_what_counts_is_what_others_took_since_the_first_fault(target):
@@ -107,7 +107,7 @@ def test_what_counts_is_what_others_took_since_the_first_fault(target):
     asked: list[dt.datetime] = []
     box = Outbox(EVENTS, TO, took_since=lambda since: bool(asked.append(since)))
     try_to_flush(box)
-    first_fault = box.line.faulty_since
+    first_fault = box.state.faulty_since
     for _ in range(2):
         try_to_flush(box)
     assert asked == [dt.datetime.fromisoformat(first_fault)]
@@ -123,7 +123,7 @@ def test_a_target_that_takes_nothing_refuses_nothing(target):
     target(fails(SERVER_ERROR, kind="START"))
     box = Outbox(EVENTS, TO)
     assert not any(try_to_flush(box) for _ in range(20))
-    assert (box.line.done, box.line.rejected) == (0, 0)
+    assert (box.state.done, box.state.rejected) == (0, 0)
 
 
 def test_a_target_that_is_away_refuses_nothing(target):
@@ -136,7 +136,7 @@ def test_an_event_that_is_taken_in_the_end_has_no_faults(target):
     target(fails(SERVER_ERROR, times=2))
     box = Outbox(EVENTS, TO, took_since=lambda since: True)
     assert [try_to_flush(box) for _ in range(3)] == [False, False, True]
-    assert (box.line.faults, box.line.faulty_since, box.line.rejected) == (0, "", 0)
+    assert (box.state.faults, box.state.faulty_since, box.state.rejected) == (0, "", 0)
 
 
 def test_behind_an_event_at_fault_the_next_goes(target):

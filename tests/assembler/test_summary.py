@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from prefect_lineage_events.assembler.assemble import AssemblyResult
 from prefect_lineage_events.assembler.batch import _count
+from prefect_lineage_events.assembler.options import AssemblyResult
 from prefect_lineage_events.assembler.summary import Summary, SweepError
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.stitching.model import Reanalysis

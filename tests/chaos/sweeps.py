@@ -6,7 +6,7 @@ import datetime as dt
 
 from prefect import get_client
 
-from prefect_lineage_events.assembler.assemble import AssemblyOptions
+from prefect_lineage_events.assembler.options import AssemblyOptions
 from prefect_lineage_events.assembler.sweep import sweep_runs
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.reader import Patience

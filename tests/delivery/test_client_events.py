@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from prefect_lineage_events.delivery.profiles.marquez import marquez
+from prefect_lineage_events.delivery.profiles.marquez import MARQUEZ
+from prefect_lineage_events.delivery.profiles.registry import PLAIN
 from prefect_lineage_events.openlineage.events import run_events
 from tests.delivery.test_deliver import _without_empty
 from tests.openlineage.conftest import child_of, deployed, elt
@@ -22,7 +23,7 @@ def events():
     return run_events(full, namespace="prefect://acme", granularity="task")
 
 
-@pytest.mark.parametrize("profile", [list, marquez])
+@pytest.mark.parametrize("profile", [PLAIN.shape, MARQUEZ.shape])
 def test_the_client_writes_what_was_built(events, profile):
     from openlineage.client.serde import Serde
 

@@ -43,7 +43,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def test_with_nothing_configured_events_go_to_a_file(events, tmp_path):
     to = the_target()
-    assert (to.id, to.name, to.profile) == (f"file {tmp_path}/openlineage.jsonl", "openlineage.jsonl", "plain")
+    assert (to.id, to.name, to.profile.name) == (f"file {tmp_path}/openlineage.jsonl", "openlineage.jsonl", "plain")
     assert send(events, to) == [None, None]
     assert [e["eventType"] for e in lines(tmp_path / "openlineage.jsonl")] == ["START", "COMPLETE"]
 
@@ -99,7 +99,7 @@ def test_the_events_are_not_changed_by_sending_them(events):
 def test_an_address_alone_means_http_in_marquez_shape(events, backend):
     server = backend()
     to = the_target()
-    assert (to.id, to.profile) == (f"http {server.url}/api/v1/lineage", "marquez")
+    assert (to.id, to.profile.name) == (f"http {server.url}/api/v1/lineage", "marquez")
     send(events, to)
     assert server.types() == ["START", "COMPLETE"]
     assert server.headers[0]["path"] == "/api/v1/lineage"

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.delivery.profiles.marquez import events_to_restore, marquez
+from prefect_lineage_events.delivery.profiles.base import events_to_restore
+from prefect_lineage_events.delivery.profiles.marquez import MARQUEZ
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.openlineage.facets import Event
 from tests.delivery.profiles.test_marquez import events, later, run
@@ -72,7 +73,7 @@ def check(server: Server, flow, parents, job_namespace, source, target, columns,
     for number in range(2):
         chain = tuple(later_parent(name, level) for level, name in enumerate(parents))
         of_run = {"flow_name": flow, "parents": chain, "message": message, "state": "FAILED" if number else "COMPLETED"}
-        sent += marquez(
+        sent += MARQUEZ.shape(
             events(told(source, target, columns), namespace=job_namespace, **of_run, **later(FIRST, number))
         )
     assert set(send(server, sent)) == {201}
@@ -130,10 +131,10 @@ def good_story() -> Story:
 
 def test_a_failed_run_leaves_the_graph_of_the_newest_good_one():
     server = InMemory(Marquez())
-    good = marquez(events(good_story()))
+    good = MARQUEZ.shape(events(good_story()))
     send(server, good)
     drawn = edges_of(server, "nightly")
-    failed = marquez(events(Story().read("a"), state="FAILED", **later(FIRST, 1)))
+    failed = MARQUEZ.shape(events(Story().read("a"), state="FAILED", **later(FIRST, 1)))
     send(server, failed)
     assert edges_of(server, "nightly") != drawn
     send(server, events_to_restore(failed, good))
@@ -142,10 +143,10 @@ def test_a_failed_run_leaves_the_graph_of_the_newest_good_one():
 
 def test_an_older_run_of_a_backfill_leaves_the_graph_of_the_newest_one():
     server = InMemory(Marquez())
-    newest = marquez(events(good_story(), **later(FIRST, 1)))
+    newest = MARQUEZ.shape(events(good_story(), **later(FIRST, 1)))
     send(server, newest)
     drawn = edges_of(server, "nightly")
-    older = marquez(events(Story().write("b_old", "a_old")))
+    older = MARQUEZ.shape(events(Story().write("b_old", "a_old")))
     send(server, older)
     send(server, events_to_restore(older, newest))
     assert edges_of(server, "nightly") == drawn
@@ -156,7 +157,7 @@ def test_every_table_that_a_task_wrote_in_a_loop_has_its_writer():
     story = Story()
     for number in range(3):
         story.task(f"copy-{number}").write(f"to{number}", f"from{number}", task=f"copy-{number}")
-    send(server, marquez(events(story, granularity="task")))
+    send(server, MARQUEZ.shape(events(story, granularity="task")))
     prefix, job = "dataset:postgres://db:5432:", "job:prefect://acme:nightly.copy"
     assert edges_of(server, "nightly.copy") == {
         edge for n in range(3) for edge in ((f"{prefix}from{n}", job), (job, f"{prefix}to{n}"))
@@ -170,14 +171,14 @@ def test_the_deployments_of_a_flow_stand_side_by_side():
         found = run(Story().write(f"to_{deployment}", f"from_{deployment}"))
         of_run = replace(found.run, deployment_name=deployment, **later(FIRST, day))
         full = replace(found, run=of_run)
-        send(server, marquez(run_events(full, namespace="prefect://acme", job_template="{flow}.{deployment}")))
+        send(server, MARQUEZ.shape(run_events(full, namespace="prefect://acme", job_template="{flow}.{deployment}")))
     for deployment in ("one", "other"):
         assert {edge for edge in edges_of(server, f"nightly.{deployment}") if f"to_{deployment}" in edge[1]}
 
 
 def test_columns_are_drawn_as_they_were_sent():
     server = InMemory(Marquez())
-    send(server, marquez(events(good_story())))
+    send(server, MARQUEZ.shape(events(good_story())))
     status, graph = server.get("column-lineage", nodeId="datasetField:postgres://db:5432:b:y")
     assert status == 200
     (node,) = [n for n in graph["graph"] if n["id"].endswith(":b:y")]

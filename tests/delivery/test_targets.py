@@ -24,7 +24,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "targets.md"
 def test_the_configuration_on_the_page_is_one(tmp_path):
     (yaml,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
     (tmp_path / "openlineage.yml").write_text(yaml)
-    assert {(t.name, t.profile) for t in targets()} == {
+    assert {(t.name, t.profile.name) for t in targets()} == {
         ("marquez", "marquez"),
         ("archive", "plain"),
         ("openmetadata", "plain"),
@@ -47,7 +47,7 @@ def composite(*parts, **more):
 
 
 def told(found) -> list[tuple[str, str, str]]:
-    return [(target.id, target.name, target.profile) for target in found]
+    return [(target.id, target.name, target.profile.name) for target in found]
 
 
 def test_each_part_of_a_composite_is_a_target_with_its_own_profile(configured):
@@ -134,7 +134,7 @@ def test_another_address_is_another_target(configured, other):
 def test_alternatives_are_one_target(configured):
     (found,) = configured(composite(FILE, MARQUEZ, continue_on_success=False))
     assert found.id == "composite (file /data/out.jsonl, http http://marquez:5000/api/v1/lineage)"
-    assert found.profile == "marquez"
+    assert found.profile.name == "marquez"
 
 
 def test_what_a_transformer_stands_before_is_taken_apart_too(configured):
@@ -157,13 +157,13 @@ def test_what_a_transformer_stands_before_is_taken_apart_too(configured):
 )
 def test_the_profile_is_chosen_by_the_address(configured, endpoint, profile):
     (found,) = configured({**MARQUEZ, "endpoint": endpoint})
-    assert found.profile == profile
+    assert found.profile.name == profile
 
 
 def test_the_profile_can_be_set(configured, monkeypatch):
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_PROFILE", "plain")
     settings.cache_clear()
-    assert [target.profile for target in configured(composite(MARQUEZ, FILE))] == ["plain", "plain"]
+    assert [target.profile.name for target in configured(composite(MARQUEZ, FILE))] == ["plain", "plain"]
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,9 @@ import httpx
 import pytest
 from prefect import get_client
 
-from prefect_lineage_events.assembler.assemble import AssemblyOptions, assemble_run
-from prefect_lineage_events.delivery.profiles import marquez as profiles
+from prefect_lineage_events.assembler.assemble import assemble_run
+from prefect_lineage_events.assembler.options import AssemblyOptions
+from prefect_lineage_events.delivery.profiles.marquez import MARQUEZ
 from prefect_lineage_events.events import OPERATION_EVENTS
 from prefect_lineage_events.history import api
 from tests.conftest import PrefectServer
@@ -135,7 +136,7 @@ def _lineage_events(flow_run_id: UUID) -> int:
 
 
 def _check_marquez(url: str, events: list[Event]) -> None:
-    for event in profiles.marquez(events):
+    for event in MARQUEZ.shape(events):
         answer = httpx.post(f"{url}/api/v1/lineage", json=event, timeout=120)
         assert answer.status_code in (200, 201), answer.text
     marquez = Asked(url)

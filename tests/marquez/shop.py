@@ -13,7 +13,7 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 
 from prefect_lineage_events import SqlAlchemyLineage
-from prefect_lineage_events.assembler.assemble import AssemblyResult
+from prefect_lineage_events.assembler.options import AssemblyResult
 from prefect_lineage_events.flows import assemble
 from prefect_lineage_events.settings import settings
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from prefect_lineage_events.delivery.profiles.marquez import marquez
+from prefect_lineage_events.delivery.profiles.marquez import MARQUEZ
 from prefect_lineage_events.history.model import ParentRun
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.stitching.stitch import stitch
@@ -43,7 +43,7 @@ def deployment() -> list[dict[str, Any]]:
 
 def odd_names() -> list[dict[str, Any]]:
     story = Story().write("kafka://h1:9092,h2:9092/topic", "s3://bucket/2024/01/x.csv", dialect="")
-    return marquez(built(story, flow_name="3 o'clock", parents=child_of("top")))
+    return MARQUEZ.shape(built(story, flow_name="3 o'clock", parents=child_of("top")))
 
 
 def lives() -> list[dict[str, Any]]:

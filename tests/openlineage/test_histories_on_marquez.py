@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prefect_lineage_events.delivery.profiles.marquez import events_to_restore, marquez
+from prefect_lineage_events.delivery.profiles.base import events_to_restore
+from prefect_lineage_events.delivery.profiles.marquez import MARQUEZ
 from prefect_lineage_events.history.model import ParentRun
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.openlineage.facets import Event
@@ -88,7 +89,7 @@ def events_of(ran: Ran, namespace: str, granularity: str) -> list[Event]:
     for event in events:
         if event["run"]["runId"] != str(of_run.id):
             event["run"]["runId"] = str(ident(f"task of {name}"))
-    return marquez([placed(event, namespace.rpartition("/")[2]) for event in events])
+    return MARQUEZ.shape([placed(event, namespace.rpartition("/")[2]) for event in events])
 
 
 def placed(value: Any, at: str) -> Any:

@@ -17,7 +17,7 @@ import pytest
 from prefect import get_client
 
 from prefect_lineage_events.assembler.assemble import assemble_run
-from prefect_lineage_events.delivery.profiles import marquez
+from prefect_lineage_events.delivery.profiles.marquez import MARQUEZ
 from prefect_lineage_events.history import api
 from tests.conftest import PrefectServer
 from tests.secrets.statements import planted
@@ -39,7 +39,7 @@ def test_nothing_planted_is_found_anywhere(
 
     assert _lineage_events(run_id) > 50, "the statements were not captured: nothing is proved"
     assert _found(terminal) == set()
-    assert _found(json.dumps([events, marquez.marquez(events)])) == set()
+    assert _found(json.dumps([events, MARQUEZ.shape(events)])) == set()
     assert _found_on_server(prefect_server) == set()
 
 

@@ -1,1 +1,1 @@
-"""Changes to events for targets that cannot take everything."""
+"""Profiles: changes to events for targets that cannot take everything, and what their graphs need."""

@@ -1,4 +1,4 @@
-"""What is made of events for a target that cannot take everything: pure functions of events."""
+"""Marquez's profile: the shape of events that its lists and graphs can take. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from itertools import chain, zip_longest
 from typing import Any
 
 from prefect_lineage_events.delivery.profiles import marquez_names
+from prefect_lineage_events.delivery.profiles.base import Profile
 from prefect_lineage_events.openlineage.facets import Event
 
 _SPACE = re.compile(r"\s+")
-# Parentheses that hold a length: not the fields of a struct.
+# Parentheses around a length, and not around the fields of a struct.
 _LENGTH = re.compile(r"(?<!\s)\s*\(\s*(?:[0-9]+|max)\s*(?:(?:byte|char)\s*)?(?:,\s*-?[0-9]+\s*)*\)", re.IGNORECASE)
 
-# Synonyms of the SQL standard and of the stores that have them, by the name that is sent.
+# Synonyms of the SQL standard and of stores, by the name that is sent.
 _SYNONYMS = {
     "BIGINT": ("INT8",),
     "BOOLEAN": ("BOOL",),
@@ -34,9 +35,9 @@ _CANONICAL = {synonym: name for name, synonyms in _SYNONYMS.items() for synonym 
 
 
 def type_name(spelled: str) -> str:
-    """`int` and `INTEGER` are `INTEGER`; `varchar(16)[]` is `VARCHAR[]`.
+    """Return the canonical name of a type: `int` and `INTEGER` give `INTEGER`, `varchar(16)[]` gives `VARCHAR[]`.
 
-    What is no known type stays, in capitals; what has types inside stays as it is, since names may be inside, too.
+    An unknown type stays, in capitals. A type that contains types stays as it is, since it may contain names as well.
     """
     bare = _SPACE.sub(" ", _LENGTH.sub("", spelled)).strip()
     if any(mark in bare for mark in "(<"):
@@ -50,7 +51,9 @@ def type_name(spelled: str) -> str:
 # Marquez needs 8-24 s for an event of 1,500 column edges, and half a minute for ten times as many.
 MAX_COLUMN_EDGES = 1_500
 MAX_LOCATION = 255
-# An address as every URI parser reads it: scheme, perhaps host and port, perhaps a path.
+_PATH = "/api/v1/lineage"
+_DATAHUB_PATH = "openapi/openlineage"
+# An address that every URI parser reads alike: scheme, perhaps host and port, perhaps a path.
 _ADDRESS = re.compile(
     r"[A-Za-z][A-Za-z0-9+.\-]*://([A-Za-z0-9][A-Za-z0-9.\-]*(:[0-9]{1,5})?|(?=/))(/[\w.\-@+/]*)?", re.ASCII
 )
@@ -60,55 +63,33 @@ _Name = tuple[str, str]
 _Field = tuple[str, str, str]
 
 
-def plain(events: Sequence[Event]) -> list[Event]:
-    """The events as they are."""
-    return list(events)
+class Marquez(Profile):
+    """Marquez breaks on names, types and runs that the specification allows, and shows the last event received."""
+
+    name = "marquez"
+    # A run whose parent is unknown makes up that parent with the child's state.
+    needs_parents_first = True
+    shows_last_event = True
+    # A START without an end removes the edges of the run's job.
+    accepts_running = False
+
+    def matches(self, address: str) -> bool:
+        """Marquez takes events at this path. Other targets have paths of their own, and take events as they are."""
+        return address.rstrip("/").endswith(_PATH) and _DATAHUB_PATH not in address
+
+    def shape(self, events: Sequence[Event]) -> list[Event]:
+        """Return events that break none of Marquez's lists and graphs, with all it needs to keep its graph true.
+
+        Names are made safe (`marquez_names`). A column is sent with its one type (`type_name`) or not at all: without a
+        type, each event adds the column once more, and two types make the graph fail for good. So an empty type is no
+        substitute for an unknown one: once the type is known, it is the second (tried on 0.51.2). Edges of columns that
+        are not sent, or beyond `MAX_COLUMN_EDGES`, are left out; the `prefect` run facet counts them. START has no
+        column edges, which would take the time twice for nothing.
+        """
+        return [_without_nul(_shaped(event)) for event in events]
 
 
-def marquez(events: Sequence[Event]) -> list[Event]:
-    """Events that break none of Marquez's lists and graphs, with all it needs to keep its graph true.
-
-    Names are made safe (`safe_names`). A column is sent with its one type (`type_name`) or not at all: without a type,
-    each event adds it once more, and two types make its graph fail for good. So an empty type is no way out where
-    nobody knows it today: on the day on which somebody does, it is the second one (tried on a 0.51.2). Edges of columns
-    that are not sent, or beyond `MAX_COLUMN_EDGES`, are left out; the `prefect` run facet counts them. START goes
-    without column edges, which would take the time twice for nothing.
-    """
-    return [_without_nul(_shaped(event)) for event in events]
-
-
-def events_to_restore(sent: Iterable[Event], latest_completed: Iterable[Event]) -> list[Event]:
-    """Return the events to send after `sent`, so that a graph of the last event received shows the latest run again.
-
-    `latest_completed`: events of the job's latest completed run, in the same shape. Its end is sent again for each job
-    of which `sent` holds another run: a failed run, or an older one of a backfill. This states nothing false: the run
-    keeps its times, and it is the job's latest run. An end without inputs and outputs would only remove edges. A task
-    that completed later, although its flow failed, is itself the latest completed run of its job.
-    """
-    told = {_job(event): event for event in sent}
-    return [
-        event
-        for event in latest_completed
-        if event["eventType"] == "COMPLETE"
-        and (event["inputs"] or event["outputs"])
-        and _job(event) in told
-        and _hides(told[_job(event)], event)
-    ]
-
-
-def _hides(last: Event, good: Event) -> bool:
-    """Is the job's last event one of another run, and no better news? One that touched nothing shows nothing."""
-    if last["run"]["runId"] == good["run"]["runId"]:
-        return False
-    showing = last["eventType"] == "COMPLETE" and (last["inputs"] or last["outputs"])
-    return not showing or str(last["eventTime"]) < str(good["eventTime"])
-
-
-def _job(event: Event) -> _Name:
-    return event["job"]["namespace"], event["job"]["name"]
-
-
-# --- Marquez -------------------------------------------------------------------------------------------------------
+MARQUEZ = Marquez()
 
 
 def _shaped(event: Event) -> Event:
@@ -125,7 +106,7 @@ def _shaped(event: Event) -> Event:
 
 
 class _Shape:
-    """The datasets of one event in Marquez's shape, and what had to be left out."""
+    """The datasets of one event in Marquez's shape, and counts of what had to be left out."""
 
     def __init__(self, event: Event) -> None:
         self._types = dict(_typed_fields(chain(event["inputs"], event["outputs"])))
@@ -164,7 +145,7 @@ class _Shape:
         ]
 
     def _column_edges(self, event: Event) -> set[tuple[_Field, _Field]]:
-        """Those that Marquez can store, each output's share being even when there are too many."""
+        """Column edges that Marquez can store; where there are too many, each output has an equal share."""
         per_output = [[edge for edge in _column_edges(output) if self._storable(edge)] for output in event["outputs"]]
         in_turn = (edge for turn in zip_longest(*per_output) for edge in turn if edge is not None)
         return {edge for edge, _ in zip(in_turn, range(MAX_COLUMN_EDGES), strict=False)}
@@ -186,7 +167,7 @@ class _Shape:
 
 
 def _typed_fields(datasets: Iterable[_Dataset]) -> Iterator[tuple[_Field, str]]:
-    """Columns with the type known for them; the later dataset of an event (an output) has the last word."""
+    """Columns with their known type; of two types, the later dataset's (an output's) counts."""
     for dataset in datasets:
         for field in dataset["facets"].get("schema", {}).get("fields", []):
             if field.get("type") is not None:
@@ -232,7 +213,7 @@ def _safe_dataset(dataset: _Dataset) -> _Dataset:
 
 
 def _safe_end(entry: dict[str, Any]) -> dict[str, Any]:
-    """One end of an explicit edge: a dataset, or the event's own job, which needs no name."""
+    """One end of an explicit edge: a dataset, or the event's own job, which has no name to make safe."""
     return _safe_dataset(entry) if entry["type"] == "DATASET" else entry
 
 
@@ -249,7 +230,10 @@ def _safe_job(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _data_source(facet: dict[str, Any], namespace: str) -> dict[str, Any]:
-    """Without name and address, Marquez's list of sources fails; one that Java cannot read makes the event fail."""
+    """The facet with name and address: without them Marquez's list of sources fails.
+
+    An address that Java cannot parse makes the event fail.
+    """
     safe = marquez_names.dataset_namespace(namespace)
     return {**facet, "name": safe, "uri": safe if _ADDRESS.fullmatch(safe) else f"urn:namespace:{safe}"}
 
@@ -261,7 +245,7 @@ def _run_facets(event: Event, left_out: dict[str, int]) -> dict[str, Any]:
             root = {**parent["root"], "job": _safe_job(parent["root"]["job"])}
             facets["parent"] = {**parent, "job": _safe_job(parent["job"]), "root": root}
         else:
-            # A name that had to be cut would be stored behind its parent's, beyond what can be stored.
+            # Marquez stores a cut name with its parent's name before it, which is longer than it can store.
             del facets["parent"]
     if left_out:
         facets["prefect"] = {**facets["prefect"], "leftOut": left_out}
@@ -282,7 +266,7 @@ def _job_facets(facets: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_nul(value: Any) -> Any:
-    """PostgreSQL, under Marquez, has no NUL in any text."""
+    """The value without NULs, which PostgreSQL under Marquez cannot store in a text."""
     if isinstance(value, str):
         return value.replace("\0", "")
     if isinstance(value, dict):

@@ -1,14 +1,14 @@
 """Names and namespaces that break none of Marquez's lists and graphs, by one rule that keeps different names different.
 
-The rule: what Marquez cannot carry is written as the hexadecimal of its UTF-8 bytes, behind `%` in names (as in URLs)
-and behind `+` in namespaces, which may hold no `%`. A mark of the name's own that would read as such is written so too.
-What is too long is cut, and told apart by a digest behind `%~` or `+.`, which nothing else has. So two names never meet
-in one, and nearly all names stay as they are.
+The rule: a character that Marquez cannot take is written as the hexadecimal of its UTF-8 bytes, after `%` in names (as
+in URLs) and after `+` in namespaces, which may hold no `%`. A mark of the name's own that would read as such is escaped
+as well. A name that is too long is cut and ends in a digest after `%~` or `+.`, which no other name contains. So two
+names never become one, and nearly all names stay as they are.
 
-What it cannot carry (facts of Marquez 0.51): namespaces outside `[a-zA-Z:;=/0-9_\\-.@+]{1,1024}` break its lists for
-everybody; `;` and `=` in one are stored as `_`, so that two namespaces meet and the second's datasets are refused;
-names that begin with a digit or `//` cannot be asked for, since the parts of a node id are told apart by colons that
-neither `//` nor a digit follows; nor can names with line breaks, and columns with `#` or `:` in their dataset's or
+What it cannot take (facts of Marquez 0.51): namespaces outside `[a-zA-Z:;=/0-9_\\-.@+]{1,1024}` break its lists for
+all users. It stores `;` and `=` in a namespace as `_`, so that two namespaces become one and the second's datasets are
+refused. Names that begin with a digit or `//` cannot be queried, since the parts of a node id are separated by colons
+that neither `//` nor a digit follows; nor can names with line breaks, and columns with `#` or `:` in their dataset's or
 their own name. No name may be blank, or hold a NUL.
 """
 
@@ -24,10 +24,10 @@ MAX_JOB_NAME = 1_000
 MAX_COLUMN_NAME = 255
 
 _DIGEST_LENGTH = 32
-# What stands before escaped bytes, and before a digest.
+# Marks before escaped bytes, and before a digest.
 _IN_NAME = ("%", "%~")
 _IN_NAMESPACE = ("+", "+.")
-# Control characters, line ends of any script, halves of surrogate pairs, and a mark that would read as one of ours.
+# Control characters, line ends of any script, halves of surrogate pairs, and text that would read as a mark of ours.
 _NEVER = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|%(?=[0-9A-F]{2}|~)|^\d|^/(?=/)"
 _UNSAFE_IN_DATASET_NAME = re.compile(rf"{_NEVER}|[#:]")
 _UNSAFE_IN_JOB_NAME = re.compile(rf"{_NEVER}|[#:](?=[#:]*(?:\.|\Z))")
@@ -56,12 +56,12 @@ def job_name(name: str) -> str:
 
 
 def fits_job_name(name: str) -> bool:
-    """Is the safe name the whole name? A cut one begins no more with its parent's name and a dot."""
+    """Return whether the safe name is the whole name. A cut one no longer begins with its parent's name and a dot."""
     return len(_escaped(name, _UNSAFE_IN_JOB_NAME, _IN_NAME).encode()) <= MAX_JOB_NAME
 
 
 def _safe(name: str, unsafe: re.Pattern[str], marks: tuple[str, str], limit: int) -> str:
-    """Limits are in bytes, so that what counts characters is content too."""
+    """The escaped name within `limit` bytes, which is within as many characters too."""
     escaped = _escaped(name, unsafe, marks)
     if len(escaped.encode()) <= limit:
         return escaped

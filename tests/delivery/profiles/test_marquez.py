@@ -1,4 +1,4 @@
-"""What is made of events for Marquez: a test for each thing that it cannot take, or needs."""
+"""Marquez's profile: a test for each thing that Marquez cannot take, or needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from prefect_lineage_events.delivery.profiles.marquez import MAX_COLUMN_EDGES, events_to_restore, marquez, plain
+from prefect_lineage_events.delivery.profiles.base import events_to_restore
+from prefect_lineage_events.delivery.profiles.marquez import MARQUEZ, MAX_COLUMN_EDGES
+from prefect_lineage_events.delivery.profiles.registry import PLAIN
 from prefect_lineage_events.openlineage.events import run_events
 from tests.openlineage.conftest import child_of, deployed, elt, later
 from tests.openlineage.validation import faults
@@ -23,7 +25,7 @@ def events(story: Story, namespace="prefect://acme", granularity="flow", **of_ru
 
 
 def shaped(story: Story, **options):
-    return marquez(events(story, **options))[-1]
+    return MARQUEZ.shape(events(story, **options))[-1]
 
 
 def one(side):
@@ -46,13 +48,13 @@ def column_edges(event):
 
 def test_the_plain_profile_leaves_events_as_they_are():
     sent = events(elt())
-    assert plain(sent) == sent
+    assert PLAIN.shape(sent) == sent
 
 
 def test_the_events_given_are_not_changed():
     sent = events(elt().write(ODD, "1", columns="1.1>2"))
     before = copy.deepcopy(sent)
-    marquez(sent)
+    MARQUEZ.shape(sent)
     assert sent == before
 
 
@@ -60,7 +62,7 @@ def test_the_events_given_are_not_changed():
 def test_what_is_sent_still_follows_the_specification(granularity):
     found = run(elt())
     full = replace(found, run=deployed(found.run, parents=child_of("middle", "top")))
-    assert faults(marquez(run_events(full, namespace="prefect://a b", granularity=granularity))) == []
+    assert faults(MARQUEZ.shape(run_events(full, namespace="prefect://a b", granularity=granularity))) == []
 
 
 def test_ordinary_names_stay():
@@ -117,13 +119,13 @@ def test_a_name_too_long_for_a_child_stands_alone():
 
 
 def test_start_carries_the_same_inputs_and_outputs():
-    start, end = marquez(events(elt()))
+    start, end = MARQUEZ.shape(events(elt()))
     for side in ("inputs", "outputs"):
         assert [(d["name"], fields(d)) for d in start[side]] == [(d["name"], fields(d)) for d in end[side]]
 
 
 def test_column_edges_are_sent_once_with_the_end():
-    start, end = marquez(events(elt()))
+    start, end = MARQUEZ.shape(events(elt()))
     assert (column_edges(start), column_edges(end)) == (
         set(),
         {("db.s.orders", "id", "db.s.mart", "order_id"), ("db.s.orders", "amount", "db.s.copy", "amount")},
@@ -180,7 +182,7 @@ def test_two_spellings_of_a_type_are_one():
 def test_an_edge_from_a_column_that_its_input_does_not_show_is_not_sent():
     sent = events(Story().write("b", "a", columns="a.x>y").looked_up("a", "x:int").looked_up("b", "y:int"))
     sent[-1]["inputs"][0]["facets"]["schema"]["fields"] = [{"name": "other", "type": "int"}]
-    assert column_edges(marquez(sent)[-1]) == set()
+    assert column_edges(MARQUEZ.shape(sent)[-1]) == set()
 
 
 def test_column_edges_are_bounded_shared_evenly_and_counted():
