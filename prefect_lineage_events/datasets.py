@@ -28,8 +28,8 @@ _WINDOWS_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 class Dataset:
     """Anything that is read or written: table, view, stage, file, topic, API.
 
-    `namespace` says where it lives (`snowflake://org-account`, `s3://bucket`, `file`), `name` what it is called there
-    (`DB.SCHEMA.TABLE`, `path/to/key`), in the store's own case. What no store can hold in a name is encoded in it
+    `namespace` is the store (`snowflake://org-account`, `s3://bucket`, `file`), `name` the name in it
+    (`DB.SCHEMA.TABLE`, `path/to/key`), in the store's own case. Characters that stores cannot hold are encoded
     (`encoding.name`).
     """
 
@@ -56,16 +56,15 @@ class Dataset:
 
     @classmethod
     def from_uri(cls, uri: str) -> Dataset:
-        """The dataset a URI names, by its one identity; credentials and query strings in it are dropped.
+        """The dataset that a URI names, in canonical form; credentials and query strings in it are dropped.
 
-        Aliases of schemes, default ports, other names of this machine and the case of names are settled by the rules
-        of `naming.canonical`. Raises ValueError, saying what is accepted, for a text that is no URI or names nothing
-        in its store.
+        Aliases of schemes, default ports, other names of this machine and the case of names follow `naming.canonical`.
+        Raises ValueError with the accepted form if the text is no URI or names nothing in its store.
         """
         return parse_uri(uri).canonical()
 
     def canonical(self) -> Dataset:
-        """The same dataset by its one identity, whatever spelling of it a user chose."""
+        """The same dataset in canonical form."""
         return Dataset(*canonical(self.namespace, self.name))
 
     def __str__(self) -> str:
@@ -74,7 +73,7 @@ class Dataset:
 
 @lru_cache(maxsize=8192)
 def uri_of(namespace: str, name: str) -> str:
-    """The URI of that dataset. Asked for many times of few datasets."""
+    """The URI of a dataset. Cached: it is needed many times for few datasets."""
     path = "/".join(split_name(name)) if holds_tables(namespace) else name.lstrip("/")
     if namespace == "file":
         return f"file:///{path}"
@@ -84,7 +83,7 @@ def uri_of(namespace: str, name: str) -> str:
 
 
 def parse_uri(uri: str) -> Dataset:
-    """The dataset of a URI as it stands there: the inverse of `Dataset.uri`, for URIs of our own events.
+    """The dataset of a URI as written: the inverse of `Dataset.uri`, for URIs of our own events.
 
     Raises ValueError as `Dataset.from_uri` does.
     """
@@ -113,7 +112,7 @@ def parse_uri(uri: str) -> Dataset:
 
 
 def _dotted(segments: Sequence[str], depth: int) -> str:
-    """The dotted name of a path's segments. A full name has a segment for each part; in a shorter one dots part too."""
+    """The dotted name of a path's segments. A shorter name than a full one is split at dots too."""
     segments = [segment for segment in segments if segment]
     if len(segments) < depth:
         return ".".join(segments)
@@ -122,10 +121,10 @@ def _dotted(segments: Sequence[str], depth: int) -> str:
 
 # `user:secret@`; a secret may have slashes in it, and a port is none.
 _CREDENTIALS = re.compile(r"^[^/@:]*:(?!\d+(?:/|$))[^@]*@")
-# What follows a path: a query, a fragment, parameters (`;password=x`).
+# The end of a path: a query, a fragment, parameters (`;password=x`).
 _PARAMETERS = re.compile(r"[?#]|;\w+=")
 _PARAMETERS_OF_ANYTHING = re.compile(r"[?#;=]")
-# A container of Azure stands before the account as a user would.
+# Azure puts the container before the account, in the position of a user.
 _CONTAINER_BEFORE_HOST = frozenset({"abfss", "wasbs"})
 
 
@@ -138,7 +137,7 @@ def _without_secrets(scheme: str, rest: str) -> str:
 
 
 def _shown(uri: object) -> str:
-    """As much of what is no URI as an error may repeat: nothing from where a secret may stand."""
+    """The start of an invalid URI for an error message, up to the first position of a possible secret."""
     if not isinstance(uri, str):
         return f"a {type(uri).__name__}"
     if "@" in uri:
@@ -177,7 +176,7 @@ def local_file(path: str) -> Dataset:
 
 
 def location(text: str) -> Dataset:
-    """The dataset a path or URL in a statement names (`read_parquet('s3://b/k')`, `COPY ... TO 'out.csv'`)."""
+    """The dataset that a path or URL in a statement names (`read_parquet('s3://b/k')`, `COPY ... TO 'out.csv'`)."""
     if "://" in text and urlsplit(text).scheme:
         return Dataset.from_uri(text)
     return local_file(text.removeprefix("file:"))

@@ -169,7 +169,7 @@ class Dialect:
 
     @property
     def batch_lines(self) -> bool:
-        """Whether lines of GO or `/` cut a script."""
+        """True if lines of GO or `/` cut a script."""
         return self.is_tsql or self.is_plsql
 
     @property

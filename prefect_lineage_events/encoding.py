@@ -1,17 +1,17 @@
-"""Values that every store of Prefect's and every target can hold, by one rule.
+"""Encoding of values that stores of Prefect or targets cannot hold.
 
 PostgreSQL keeps no NUL in a text or in JSON, UTF-8 has no lone surrogates, JSON has no infinite numbers, and many of
-its readers know no integers beyond 64 bits. A server refuses the whole batch that holds such a value, other flows'
-events among it. So nothing of the kind leaves this package:
+its readers accept no integers beyond 64 bits. A server refuses the whole batch that contains such a value, with the
+events of other flows in it. So no such value leaves this package:
 
-- a NUL or a lone surrogate is written as the hexadecimal of its bytes, each behind `%`. A *name* that held one ends in
-  `%~` and a digest of the original, so that two names never become one; so does a name of more than 2,000 characters,
-  which is cut. All other texts stay as they are;
+- a NUL or a lone surrogate is written as `%` and the hexadecimal of each byte. A *name* that contained one ends in
+  `%~` and a digest of the original, so that two names never become one. A name of more than 2,000 characters is cut,
+  and ends likewise. All other texts stay as they are;
 - a number that is not finite is left out (null); an integer beyond 64 bits becomes its decimal text;
-- a time is UTC, and within 1970-2200 where Prefect computes with it;
+- a time is UTC, and within 1970-2200 because Prefect computes with it;
 - keys are texts.
 
-Each function returns what it is given when that is in order, so encoding twice changes nothing.
+Each function returns a valid value unchanged, so encoding twice changes nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def text(value: str) -> str:
 
 
 def name(value: str) -> str:
-    """A text that names something: different names stay different."""
+    """A name without NULs and lone surrogates, of at most MAX_NAME characters. Different names stay different."""
     if len(value) <= MAX_NAME and value.isascii() and "\x00" not in value:
         return value
     encoded = text(value[: MAX_NAME + 1])
@@ -55,7 +55,7 @@ def name(value: str) -> str:
 
 
 def count(value: object) -> int | None:
-    """A number of rows or the like: not negative, within 64 bits. None for anything else."""
+    """A count, such as one of rows: not negative, within 64 bits. None for anything else."""
     if isinstance(value, bool):
         return None
     try:
@@ -71,7 +71,7 @@ def seconds(value: float | None) -> float | None:
 
 
 def moment(value: dt.datetime) -> dt.datetime:
-    """A time in UTC that can be computed with, at the edge of 1970-2200 where it lies outside. A naive one is UTC."""
+    """A time in UTC, clamped to 1970-2200. A naive time is taken as UTC."""
     aware = value if value.tzinfo is not None else value.replace(tzinfo=dt.timezone.utc)
     try:
         return min(max(aware.astimezone(dt.timezone.utc), EPOCH), _LAST)
@@ -80,7 +80,7 @@ def moment(value: dt.datetime) -> dt.datetime:
 
 
 def json_value(value: Any, depth: int = 0) -> Any:
-    """A value of JSON: texts, numbers, lists and dictionaries within the rule; anything else by its text."""
+    """A value of JSON: encoded texts, numbers, lists and dictionaries; the text of anything else."""
     if isinstance(value, str):
         return text(value)
     if value is None or isinstance(value, bool):
@@ -99,7 +99,7 @@ def json_value(value: Any, depth: int = 0) -> Any:
 
 
 def json_text(value: Any) -> str:
-    """The value within the rule, as JSON in a text."""
+    """The encoded value as JSON text."""
     return json.dumps(json_value(value), allow_nan=False)
 
 

@@ -1,7 +1,7 @@
 """Naming rules of stores: schemes, default ports, hosts, and the case of names.
 
-One table for every road: a driver's connection, an engine's URL, a recorded URI, an asset key and an attached database
-all come here, so that one thing has one identity. The rules follow the naming page of the OpenLineage specification
+A driver's connection, an engine's URL, a recorded URI, an asset key and an attached database are all named here, so
+that one thing has one identity. The rules follow the naming page of the OpenLineage specification
 (https://openlineage.io/docs/spec/naming); a store without a convention there is named by its address.
 """
 
@@ -17,14 +17,14 @@ from prefect_lineage_events.dialects import dialect_of
 
 
 def fold(name: str, quoted: bool, dialect: str) -> str:
-    """`name` in the case in which its store keeps it."""
+    """Return `name` in the case in which its store keeps it."""
     known = dialect_of(dialect)
     how = known.quoted if quoted else known.plain
     return name.upper() if how == "upper" else name.lower() if how == "lower" else name
 
 
 def kept(name: str, dialect: str) -> str:
-    """A name as a driver gives it, in the one spelling of a store that compares without case."""
+    """Return a driver's spelling of a name; in lower case where the store compares without case."""
     return name.lower() if dialect_of(dialect).quoted == "lower" else name
 
 
@@ -50,12 +50,12 @@ class Scheme:
 
     @property
     def embedded(self) -> bool:
-        """Whether the store opens files where the flow runs."""
+        """True for a store that opens files where the flow runs."""
         return dialect_of(self.dialect).embedded
 
     @property
     def default_schema(self) -> str:
-        """The schema that a connection begins in; "" where there is none, or where it is called like the user."""
+        """The schema that a connection begins in; "" if there is none, or if it is named like the user."""
         return self.schema or dialect_of(self.dialect).default_schema
 
 
@@ -91,7 +91,7 @@ SCHEMES: dict[str, Scheme] = {
         Scheme("oceanbase", "mysql", (2881,)),
     )
 }
-# The names that drivers, SQLAlchemy, JDBC and dbt have for a scheme.
+# Names of drivers, SQLAlchemy, JDBC and dbt for a scheme.
 _ALIASES = {
     "postgresql": "postgres",
     "pg": "postgres",
@@ -139,13 +139,13 @@ _WITHOUT_OWN_PORT = frozenset({"http", "https", "ftp", "sftp", "redis"})
 
 
 def scheme_of(name: str) -> str:
-    """The one name of a scheme: `postgresql+psycopg2` and `postgres` are one."""
+    """The canonical name of a scheme: `postgres` for `postgresql+psycopg2`."""
     name = name.lower().partition("+")[0]
     return _ALIASES.get(name, name)
 
 
 def host_of(host: str) -> str:
-    """A host by its one name: this machine is `localhost` however it is reached, an IPv6 address stands in brackets."""
+    """The canonical name of a host: `localhost` for each address of this machine, brackets around an IPv6 address."""
     host = host.strip().lower().strip("[]").rstrip(".")
     try:
         address = ip_address(host)
@@ -157,12 +157,12 @@ def host_of(host: str) -> str:
 
 
 def is_embedded(scheme: str) -> bool:
-    """Whether the store of a scheme opens files where the flow runs."""
+    """Return whether the store of a scheme opens files where the flow runs."""
     return (known := SCHEMES.get(scheme)) is not None and known.embedded
 
 
 def server_namespace(scheme: str, host: str, port: int | None) -> str:
-    """`postgres://host:port` and the like, with the store's default port where none is given."""
+    """`postgres://host:port` and the like, with the store's default port if none is given."""
     known = SCHEMES.get(scheme)
     ports = known.ports if known else ()
     host = host_of(host)
@@ -185,13 +185,13 @@ def _redshift_cluster(host: str) -> str:
 def snowflake_namespace(account: str) -> str:
     """A Snowflake account in any of its forms: `org-account`, `locator`, `locator.region`, `locator.region.cloud`.
 
-    A locator is completed as the other OpenLineage integrations do it, so that their events meet ours: a bare one is
-    in `us-west-1.aws`, one without a cloud is on `aws`. An account URL or host name is taken apart first.
+    A locator is completed as in other OpenLineage integrations, so that their events name the same account: a bare one
+    is in `us-west-1.aws`, one without a cloud is on `aws`. Account URLs and host names are accepted.
     """
     account = account.strip().lower().removeprefix("https://").rstrip("/").partition(":")[0]
     account = account.removesuffix(".snowflakecomputing.com").removesuffix(".snowflakecomputing.cn")
     account = account.removesuffix(".privatelink")
-    # Host names know no underscore, account names may have one: my_account is the host my-account.
+    # Account names may have an underscore, host names have none: my_account is the host my-account.
     account = account.replace("_", "-") if "-" in account else account
     parts = account.split(".")
     if len(parts) == 1 and "-" not in account:
@@ -202,7 +202,7 @@ def snowflake_namespace(account: str) -> str:
 
 
 def holds_tables(namespace: str) -> bool:
-    """Whether what the namespace holds are tables, and no files, topics or the like."""
+    """Return whether a namespace holds tables, and no files, topics or the like."""
     return namespace.partition(":")[0] in SCHEMES
 
 
@@ -223,15 +223,15 @@ def _quoted_parts(name: str) -> list[tuple[str, bool]]:
 
 
 def join_name(parts: Sequence[str]) -> str:
-    """The dotted name of parts; a part is quoted only where it would read as something else (`.` or `"` in it)."""
+    """The dotted name of parts. A part is quoted only if it contains `.` or `"`."""
     return ".".join(quote(p) if "." in p or '"' in p else p for p in parts)
 
 
 def canonical(namespace: str, name: str) -> tuple[str, str]:
-    """The one identity of what a user calls `namespace` and `name`: alias, host, port, path and case by these rules.
+    """The canonical namespace and name of a dataset that a user named: alias, host, port, path and case by these rules.
 
-    Names of tables are taken as a person writes them. Where a store compares without case, they are in lower case.
-    Where it folds unquoted names, a name without any letter of the store's own case is folded as SQL would fold it
+    Names of tables are read as SQL names. A store that compares without case gets lower case. In a store that folds
+    unquoted names, a name without any letter of the store's own case is folded as SQL folds it
     (`shop.public.orders` on Snowflake is `SHOP.PUBLIC.ORDERS`); a part in double quotes stays.
     """
     found, separator, rest = namespace.partition("://")
@@ -246,7 +246,7 @@ def canonical(namespace: str, name: str) -> tuple[str, str]:
         return stored
     if scheme in _HOSTED:
         return _hosted(scheme, rest), name
-    # What one of us invented (`metabase://Dashboards`) stays as it is written.
+    # An unknown scheme (`metabase://Dashboards`) stays as written.
     return (f"{scheme}://{rest}" if scheme != found.lower() else namespace), name
 
 
@@ -278,7 +278,7 @@ def _table_name(scheme: Scheme, name: str) -> str:
 
 
 def _hosted(scheme: str, authority: str) -> str:
-    """Hosts, a comma between them, with the scheme's port: a store's stands there always, HTTP's never."""
+    """Hosts with ports, separated by commas. The default port is written for a store, and left out for HTTP."""
     hosts = []
     for one in authority.rpartition("@")[2].rstrip("/").split(","):
         host, port = host_and_port(one)
@@ -306,10 +306,11 @@ _AZURE_HOST = re.compile(r"[a-z0-9-]+\.(?P<kind>blob|dfs)\.core\.[a-z.]+")
 
 
 def _object_store(scheme: str, authority: str, name: str) -> tuple[str, str] | None:
-    """The bucket or container that an address leads to, and the key in it.
+    """The bucket or container of an address, and the key in it.
 
-    An object's web address is the object (`https://bucket.s3.eu-west-1.amazonaws.com/key` is `s3://bucket/key`). A
-    container of Azure stands before the account (`abfss://container@account.dfs.core.windows.net`), whatever the form.
+    The web address of an object names the object (`https://bucket.s3.eu-west-1.amazonaws.com/key` is
+    `s3://bucket/key`). In each form of an Azure address, the container is put before the account
+    (`abfss://container@account.dfs.core.windows.net`).
     """
     container, _, host = authority.rstrip("/").rpartition("@")
     host = host.lower()
@@ -326,7 +327,7 @@ def _object_store(scheme: str, authority: str, name: str) -> tuple[str, str] | N
 
 
 def _file(host: str, path: str) -> tuple[str, str]:
-    """A file of this machine by its real path, whatever links lead to it; another host's by its path there."""
+    """A file of this machine by its real path, with links resolved; a file of another host by its path there."""
     host = host_of(host)
     return ("file", _real(path)) if host == "localhost" else (f"file://{host}", path)
 

@@ -101,6 +101,6 @@ def test_error_message_shows_no_secret(text: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_parameters_behind_a_path_are_no_part_of_the_name() -> None:
+def test_parameters_after_a_path_are_left_out_of_the_name() -> None:
     assert Dataset.from_uri("sftp://h/in/a.csv;password=s3cret") == Dataset("sftp://h", "in/a.csv")
     assert Dataset.from_uri("s3://b/a;b.csv") == Dataset("s3://b", "a;b.csv")

@@ -1,4 +1,4 @@
-"""What leaves the package is what every store can hold, and different names stay different."""
+"""Encoded values fit every store, and different names stay different."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EMITTER = EmitterInfo(id=UUID(int=7), sequence=3)
 
 
 def unstorable(value: Any) -> Iterator[Any]:
-    """Whatever in a value some store or reader refuses."""
+    """The parts of a value that some store or reader refuses."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from unstorable(key) if isinstance(key, str) else [key]
@@ -55,7 +55,7 @@ def unstorable(value: Any) -> Iterator[Any]:
 
 
 @given(ANY_TEXT)
-def test_a_text_is_storable_and_encoding_it_again_changes_nothing(value: str) -> None:
+def test_encoded_text_is_storable_and_encoding_is_idempotent(value: str) -> None:
     once = encoding.text(value)
     assert not list(unstorable(once))
     assert encoding.text(once) == once
@@ -70,7 +70,7 @@ def test_different_names_stay_different(values: list[str]) -> None:
 
 
 @pytest.mark.parametrize("value", ["orders", "a%00b.csv", "a%2500b", "é", "a~b", "\U0001f600", "tab\tand\nline"])
-def test_a_name_that_every_store_holds_is_left_alone(value: str) -> None:
+def test_storable_name_is_unchanged(value: str) -> None:
     assert encoding.name(value) is value
 
 
@@ -84,7 +84,7 @@ def test_a_name_that_every_store_holds_is_left_alone(value: str) -> None:
         ("x" * 400_000 + "a", "x" * 400_000 + "b"),
     ],
 )
-def test_names_that_look_alike_stay_two(one: str, other: str) -> None:
+def test_names_with_equal_encoded_text_stay_different(one: str, other: str) -> None:
     assert encoding.name(one) != encoding.name(other)
     assert len(encoding.name(one)) <= encoding.MAX_NAME
 
@@ -93,12 +93,12 @@ def test_names_that_look_alike_stay_two(one: str, other: str) -> None:
     ("given", "kept"),
     [(0, 0), (7, 7), (2**63 - 1, 2**63 - 1), (2**63, None), (-1, None), (True, None), (1.5, None), ("3", None)],
 )
-def test_a_count_is_a_whole_number_within_64_bits(given: object, kept: int | None) -> None:
+def test_count_is_an_integer_within_64_bits(given: object, kept: int | None) -> None:
     assert encoding.count(given) == kept
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, None])
-def test_a_duration_that_is_none_is_left_out(value: float | None) -> None:
+def test_invalid_duration_is_left_out(value: float | None) -> None:
     assert encoding.seconds(value) is None
 
 
@@ -112,7 +112,7 @@ def test_a_duration_that_is_none_is_left_out(value: float | None) -> None:
         dt.datetime(2026, 1, 1),
     ],
 )
-def test_a_time_can_be_computed_with(value: dt.datetime) -> None:
+def test_time_is_clamped_to_the_supported_range(value: dt.datetime) -> None:
     moment = encoding.moment(value)
     assert moment.tzinfo is dt.timezone.utc
     assert moment + dt.timedelta(days=365) > moment - dt.timedelta(days=365)
@@ -128,25 +128,25 @@ ANY_JSON = st.recursive(
 
 
 @given(ANY_JSON)
-def test_any_value_becomes_json_that_every_store_holds(value: Any) -> None:
+def test_any_value_becomes_storable_json(value: Any) -> None:
     encoded = encoding.json_value(value)
     assert not list(unstorable(encoded))
     json.dumps(encoded, allow_nan=False).encode()
 
 
 @pytest.mark.parametrize("value", [[10**5_000], {2**70: 10**400}, {"a": {3: float("nan")}}], ids=range(3))
-def test_numbers_that_no_reader_knows_are_texts_or_left_out(value: Any) -> None:
+def test_unreadable_numbers_become_text_or_null(value: Any) -> None:
     assert not list(unstorable(encoding.json_value(value)))
 
 
-def test_a_value_that_contains_itself_comes_to_an_end() -> None:
+def test_recursive_value_is_cut() -> None:
     value: list[Any] = []
     value.append(value)
     assert "..." in json.dumps(encoding.json_value(value))
 
 
 def hostile(text: str) -> list[LineageEvent | SchemaEvent | CountEvent]:
-    """An event of each kind with this text wherever one can stand."""
+    """An event of each kind, with this text in each field that takes one."""
     dataset = EventDataset(
         namespace=f"s3://{text}", name=f"k{text}", kind=text, columns=(Column(name=text, type=text),)
     )
@@ -189,14 +189,14 @@ def hostile(text: str) -> list[LineageEvent | SchemaEvent | CountEvent]:
 
 @settings(max_examples=50)
 @given(ANY_TEXT)
-def test_no_field_of_an_event_holds_what_a_store_cannot(text: str) -> None:
+def test_every_field_of_an_event_is_storable(text: str) -> None:
     for event in hostile(text):
         sent = event.to_prefect()
         assert not list(unstorable({**sent, "id": 0, "occurred": 0}))
         assert parse(sent["event"], sent["payload"]) == event
 
 
-def test_names_of_any_length_fit_one_event_each() -> None:
+def test_long_names_fit_into_one_event_each() -> None:
     inputs = [Dataset("s3://b", f"{number}" + "n" * 400_000) for number in range(120)]
     portions = split_inputs([EventDataset(namespace=d.namespace, name=d.name) for d in inputs])
     assert sum(map(len, portions)) == 120

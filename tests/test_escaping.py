@@ -1,4 +1,4 @@
-"""Names of users and of anybody who can emit an event are text, wherever people read them."""
+"""Displayed names from events are only text: in lines, markdown and images."""
 
 from __future__ import annotations
 
@@ -47,22 +47,22 @@ TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def shown_nowhere(text: str) -> bool:
-    """No control character, line end or mark of direction is in it; word joiners are our own."""
+    """True without control characters, line ends and marks of direction. Word joiners are our own."""
     return all(c.isprintable() for c in text.replace("\u2060", "")) and not TURNING.search(text)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_line_is_one_line_that_a_terminal_obeys_in_nothing(text: str) -> None:
+def test_line_has_no_line_end_and_no_control_character(text: str) -> None:
     assert shown_nowhere(escaping.line(text))
 
 
 @given(ANY)
-def test_each_way_gives_one_line(text: str) -> None:
+def test_each_function_returns_one_line(text: str) -> None:
     for escape in (escaping.line, escaping.code, escaping.word, escaping.prose, escaping.xml):
         assert shown_nowhere(escape(text))
 
 
-def test_texts_are_cut() -> None:
+def test_long_texts_are_cut() -> None:
     for escape in (escaping.line, escaping.code, escaping.word):
         assert len(escape("x" * 400_000)) <= escaping.MAX_SHOWN + 2
     assert len(escaping.prose("<" * 400_000)) < 2_000
@@ -70,7 +70,7 @@ def test_texts_are_cut() -> None:
 
 
 @given(ANY)
-def test_a_code_span_ends_where_it_ends_and_is_one_cell(text: str) -> None:
+def test_code_span_is_not_ended_by_its_text_and_is_one_cell(text: str) -> None:
     span = escaping.code(text)
     if span != "(empty)":
         assert span[0] == span[-1] == "`"
@@ -79,7 +79,7 @@ def test_a_code_span_ends_where_it_ends_and_is_one_cell(text: str) -> None:
 
 
 @given(ANY)
-def test_prose_has_nothing_that_means_something(text: str) -> None:
+def test_prose_has_no_markup(text: str) -> None:
     prose = escaping.prose(text)
     unescaped = re.sub(r"\\[!-/:-@\[-`{-~]", "", prose)
     assert not re.search(r"[<>\[\]`*|\\!&#~$]", unescaped)
@@ -91,12 +91,12 @@ def test_prose_has_nothing_that_means_something(text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "shown"), [("nightly load", "nightly load"), ("table", "table"), ("flow 3", "flow 3")]
 )
-def test_a_name_that_means_nothing_in_markdown_stands_as_it_is(name: str, shown: str) -> None:
+def test_plain_name_is_unchanged_in_markdown(name: str, shown: str) -> None:
     assert escaping.word(name) == shown
 
 
 @given(ANY)
-def test_an_element_of_an_image_is_text_alone(text: str) -> None:
+def test_xml_text_has_no_markup(text: str) -> None:
     (element,) = ElementTree.fromstring(f'<svg><text x="{escaping.xml(text)}">{escaping.xml(text)}</text></svg>')
     assert element.text == (escaping.line(text) or None)
     assert element.get("x") == escaping.line(text)

@@ -1,4 +1,4 @@
-"""One identity on every road: a captured, a recorded, an attached and an asset's name of one thing are equal."""
+"""One identity for one thing: captured, recorded, attached and asset names of it are equal."""
 
 from __future__ import annotations
 
@@ -132,12 +132,12 @@ _SPELLINGS = {
 
 
 @pytest.mark.parametrize(("spelling", "dataset"), [(s, d) for d, spellings in _SPELLINGS.items() for s in spellings])
-def test_every_spelling_is_one_dataset(spelling: str, dataset: Dataset) -> None:
+def test_spellings_of_one_dataset_are_equal(spelling: str, dataset: Dataset) -> None:
     assert Dataset.from_uri(spelling) == dataset
 
 
 @pytest.mark.parametrize("dataset", list(_SPELLINGS), ids=str)
-def test_identity_stays_on_every_further_road(dataset: Dataset) -> None:
+def test_canonical_dataset_survives_uri_and_asset_key(dataset: Dataset) -> None:
     assert dataset.canonical() == dataset
     assert parse_uri(dataset.uri) == dataset
     assert dataset_of(dataset.uri) == dataset
@@ -162,7 +162,7 @@ def test_identity_stays_on_every_further_road(dataset: Dataset) -> None:
         ("duckdb:////data/shop.duckdb", ["orders"], "duckdb:///data/shop.duckdb/main/orders"),
     ],
 )  # fmt: skip
-def test_engine_and_recorded_uri_meet(engine: str, parts: list[str], recorded: str) -> None:
+def test_table_of_an_engine_equals_its_recorded_uri(engine: str, parts: list[str], recorded: str) -> None:
     assert url_store(engine).table(parts) == Dataset.from_uri(recorded)
 
 
@@ -173,24 +173,24 @@ def test_engine_and_recorded_uri_meet(engine: str, parts: list[str], recorded: s
         Dataset("postgresql://localhost:5432", "SHOP.PUBLIC.ORDERS"),
     ],
 )
-def test_dataset_built_by_hand_has_the_same_identity(dataset: Dataset) -> None:
+def test_canonical_form_of_a_dataset_from_parts(dataset: Dataset) -> None:
     assert dataset.canonical() == _POSTGRES
 
 
-def test_links_lead_to_one_file(tmp_path: Path) -> None:
+def test_links_resolve_to_one_file(tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text("id\n")
     (tmp_path / "link.csv").symlink_to(tmp_path / "orders.csv")
     assert Dataset.from_uri(f"file://{tmp_path}/link.csv") == Dataset.from_uri(f"file://{tmp_path}/orders.csv")
 
 
 @pytest.mark.parametrize("dataset", ["snowflake://DB/SCHEMA/T", "postgres://db/schema/t"])
-def test_asset_key_with_a_database_for_a_server_stays(dataset: str) -> None:
-    """`prefect-dbt` writes such keys; the run says which server is meant."""
+def test_asset_key_with_a_database_in_place_of_a_server_is_unchanged(dataset: str) -> None:
+    """`prefect-dbt` writes such keys; the run identifies the server."""
     assert dataset_of(dataset).namespace == dataset.rsplit("/", 2)[0]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("table", ["a.b", 'a"b', "a b", "ä"])
-def test_dotted_and_quoted_parts_keep_their_place_in_a_uri(table: str) -> None:
+def test_uri_keeps_dotted_and_quoted_parts(table: str) -> None:
     dataset = server("postgres", "h", None, "shop", "public").table([table])
     assert parse_uri(dataset.uri) == dataset
 
@@ -201,7 +201,7 @@ _AUTHORITIES = st.from_regex(r"([aB]{1,3}@)?[aB1_-]{1,4}(\.[a1]{1,3}){0,2}\.?(:[
 @given(
     st.sampled_from(sorted(SCHEMES)), _AUTHORITIES, st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=4)
 )
-def test_canonical_is_settled_at_once(scheme: str, authority: str, parts: list[str]) -> None:
+def test_canonical_form_is_idempotent(scheme: str, authority: str, parts: list[str]) -> None:
     once = canonical(f"{scheme}://{authority}", join_name(parts))
     assert canonical(*once) == once
 
@@ -217,9 +217,9 @@ def test_canonical_is_settled_at_once(scheme: str, authority: str, parts: list[s
         (r"h\instance", (r"h\instance", None)),
     ],
 )
-def test_host_and_port_part(text: str, parts: tuple[str, int | None]) -> None:
+def test_host_and_port_are_split(text: str, parts: tuple[str, int | None]) -> None:
     assert host_and_port(text) == parts
 
 
-def test_every_scheme_is_its_own_alias() -> None:
+def test_canonical_scheme_is_unchanged() -> None:
     assert {scheme_of(name) for name in SCHEMES} == set(SCHEMES)

@@ -79,7 +79,7 @@ def test_servers_by_the_naming_page_of_openlineage(dialect: str, namespace: str,
 
 
 @pytest.mark.parametrize("dialect", ["mysql", "clickhouse"])
-def test_database_is_the_schema_where_names_have_two_parts(dialect: str) -> None:
+def test_database_is_the_schema_of_two_part_names(dialect: str) -> None:
     store = stores.server(dialect, "db", None, "shop")
     assert store.table(["t"]).name == "shop.t"
     assert store.table(["other", "t"]).name == "other.t"
