@@ -1,6 +1,6 @@
-"""Data lineage for Prefect: blocks say what was read and written, an assembler turns a run's history into OpenLineage.
+"""Data lineage for Prefect: blocks report reads and writes, an assembler turns a run's history into OpenLineage.
 
-The public names are loaded when they are first used, so that importing the package stays cheap.
+The public names are imported on first use, so that importing the package stays cheap.
 """
 
 from __future__ import annotations

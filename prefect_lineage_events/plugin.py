@@ -1,7 +1,7 @@
-"""The Prefect plugin (entry point `prefect.plugins`): capture for flows that are not touched at all.
+"""The Prefect plugin (entry point `prefect.plugins`), which captures flows without any change to them.
 
-With `PREFECT_PLUGINS_ENABLED=true`, Prefect calls this on every `import prefect`; it instruments where
-`PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INSTRUMENT=true` asks for it.
+With `PREFECT_PLUGINS_ENABLED=true`, Prefect calls this on every `import prefect`; it instruments if
+`PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INSTRUMENT=true` is set.
 https://docs.prefect.io/v3/advanced/experimental-plugins
 """
 
@@ -16,7 +16,7 @@ __all__ = ["setup_environment"]
 
 @register_hook
 def setup_environment(*, ctx: Any) -> None:
-    """Instrument the plain connectors, if the settings ask for it. May run more than once in a process."""
+    """Instrument the plain connectors, if the settings enable that. May run more than once in a process."""
     # Imported here: Prefect is still being imported when this module is.
     from prefect_lineage_events.settings import settings
 

@@ -1,4 +1,4 @@
-"""The blocks that users import. Each is loaded when it is first used: one needs no other's connector installed."""
+"""The blocks that users import. Each is imported on first use, so that no connector of another one is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A base for blocks of one's own whose methods say what they read and write."""
+"""`LineageBlock`, a base for users' own blocks whose methods record reads and writes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from prefect_lineage_events.instrumentation.record import record_misc, record_re
 
 class LineageBlock(Block):
     """
-    A base for blocks whose own methods tell as Prefect events what they read and write.
+    A base for blocks whose own methods report reads and writes as Prefect events.
 
     Subclass it for whatever no connector covers: an API, a file drop, a queue, a vendor's library. The three `record_`
-    methods work in flows and tasks, sync and async, return at once and never raise unless told to; outside a run they
-    do nothing. The block is an ordinary Prefect block: fields, documents and pickling are as ever.
+    methods work in flows and tasks, sync and async, return at once and never raise without `raise_on_error`; outside a
+    run they do nothing. The block is an ordinary Prefect block: fields, documents and pickling are as in any other.
 
     Example:
         A block for the files that a partner drops.
@@ -36,13 +36,13 @@ class LineageBlock(Block):
 
     # no name, slug and description here: each subclass would inherit them instead of having its own
     _logo_url = HttpUrl(
-        # the picture of Prefect's own webhook block: something of yours that is told to others
+        # the logo of Prefect's Webhook block
         "https://cdn.sanity.io/images/3ugk85nk/production/c7247cb359eb6cf276734d4b1fbf00fb8930e89e-250x250.png"
     )
     _documentation_url = HttpUrl(DOCUMENTATION_URL)
 
     def record_read(self, dataset: Dataset | str, *, rows: int | None = None, raise_on_error: bool = False) -> None:
-        """Say that a dataset was read: see `prefect_lineage_events.record_read`."""
+        """Record that a dataset was read: see `prefect_lineage_events.record_read`."""
         record_read(dataset, rows=rows, raise_on_error=raise_on_error)
 
     def record_write(
@@ -53,9 +53,9 @@ class LineageBlock(Block):
         rows: int | None = None,
         raise_on_error: bool = False,
     ) -> None:
-        """Say that a dataset was written, and from what: see `prefect_lineage_events.record_write`."""
+        """Record that a dataset was written, and its inputs: see `prefect_lineage_events.record_write`."""
         record_write(dataset, inputs, rows=rows, raise_on_error=raise_on_error)
 
     def record_misc(self, dataset: Dataset | str, *, description: str = "", raise_on_error: bool = False) -> None:
-        """Say that there was something else with a dataset: see `prefect_lineage_events.record_misc`."""
+        """Record another operation on a dataset: see `prefect_lineage_events.record_misc`."""
         record_misc(dataset, description=description, raise_on_error=raise_on_error)

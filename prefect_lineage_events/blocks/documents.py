@@ -26,7 +26,7 @@ REPLACEMENTS = {
 
 
 def missing_extra(extra: str, error: ModuleNotFoundError) -> ModuleNotFoundError:
-    """The error of a block whose connector is not installed: it names the command that installs it."""
+    """The error of a block whose connector is not installed, with the command that installs it."""
     return ModuleNotFoundError(
         f"{error.name} is not installed, which this lineage block extends: "
         f'pip install "prefect-lineage-events[{extra}]"',
@@ -37,7 +37,7 @@ def missing_extra(extra: str, error: ModuleNotFoundError) -> ModuleNotFoundError
 def loads_plain_documents(block: type[T]) -> type[T]:
     """Class decorator: `load` finds the plain connector's document where the lineage block has none of that name.
 
-    So the swap of the class is the whole change to a flow that loads a saved block.
+    So a flow that loads a saved block needs no other change than the class.
     """
     plain = plain_class(block)
 
@@ -78,7 +78,7 @@ def convert(reference: str, *, overwrite: bool = False) -> str:
     """Save a plain connector's document as one of the lineage block, under the same name. Returns its reference.
 
     `reference` is `<block type slug>/<name>`, as `prefect block ls` shows it. The plain document stays. Raises
-    ValueError, saying what is expected, for another type, a missing document or a name that is taken.
+    ValueError, with the reason, for another type, a missing document or a name that is taken.
     """
     slug, separator, name = reference.partition("/")
     if not separator or slug not in REPLACEMENTS:

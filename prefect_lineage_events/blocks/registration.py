@@ -1,6 +1,6 @@
-"""All blocks whose extra is installed, loaded at once: Prefect imports this to know them by their slugs.
+"""All blocks whose extra is installed: Prefect imports this module to register them by their slugs.
 
-It is the entry point `prefect.collections`, and what `prefect block register -m` takes.
+It is the entry point `prefect.collections`, and the argument of `prefect block register -m`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ for _module, _names in _BLOCKS.items():
     try:
         _home = import_module(f"{__package__}.{_module}")
     except ModuleNotFoundError as _missing:
-        # Anything else that is missing is a mistake, and must not pass for an extra that was left out.
+        # Any other missing module is an error, not an extra that is not installed.
         if (_missing.name or "").partition(".")[0] not in _PACKAGES:
             raise
     else:

@@ -19,10 +19,10 @@ except ModuleNotFoundError as _missing:
 @loads_plain_documents
 class SnowflakeLineage(SnowflakeConnector):  # type: ignore[misc]
     """
-    A `SnowflakeConnector` that tells as Prefect events which tables were read and written.
+    A `SnowflakeConnector` that reports as Prefect events which tables were read and written.
 
     Fields and methods are those of `prefect_snowflake.SnowflakeConnector`, and `load` finds its saved documents too.
-    Whatever goes over its connection is seen: its methods, `get_connection()` and its cursors, `write_pandas`,
+    All statements of its connection are captured: its methods, `get_connection()` and its cursors, `write_pandas`,
     asynchronous statements.
 
     Args:
@@ -71,5 +71,5 @@ class SnowflakeLineage(SnowflakeConnector):  # type: ignore[misc]
             return list(cursor.fetchall())
 
     async def arun_query(self, sql: str, params: Any = None) -> list[Any]:
-        """`run_query` in a worker thread, so that the event loop is not held up."""
+        """`run_query` in a worker thread, so that the event loop is not blocked."""
         return await run_sync_in_worker_thread(self.run_query, sql, params)

@@ -1,4 +1,4 @@
-"""`SqlAlchemyConnector` and its async twin, with lineage."""
+"""`SqlAlchemyConnector` and `AsyncSqlAlchemyConnector` with lineage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def restore(block: Block, state: Mapping[str, Any]) -> None:
     """Fill a block that unpickling has made, from the state of the official connector (its `__dict__`).
 
     The official `__setstate__` puts private attributes where current versions of pydantic no longer look for them, or
-    leave them shadowed by None. Engine and connections are not in the state: they are opened anew when needed.
+    leave them shadowed by None. Engine and connections are not in the state: they are opened again when needed.
     """
     private = {name: default.get_default() for name, default in block.__private_attributes__.items()}
     fields = {name: value for name, value in state.items() if name not in private}
@@ -46,10 +46,10 @@ _Parameters = dict[str, Any] | list[dict[str, Any]] | None
 @loads_plain_documents
 class SqlAlchemyLineage(SqlAlchemyConnector):  # type: ignore[misc]
     """
-    A `SqlAlchemyConnector` that tells as Prefect events which tables were read and written.
+    A `SqlAlchemyConnector` that reports as Prefect events which tables were read and written.
 
     Fields and methods are those of `prefect_sqlalchemy.SqlAlchemyConnector`, and `load` finds its saved documents too.
-    Whatever reaches the database through the block is seen: its methods, `get_engine()` and `get_connection()`, ORM
+    All statements of the block's connections are captured: its methods, `get_engine()` and `get_connection()`, ORM
     sessions, pandas.
 
     Attributes:
@@ -93,7 +93,7 @@ class SqlAlchemyLineage(SqlAlchemyConnector):  # type: ignore[misc]
             return list(result.all()) if result.returns_rows else []
 
     async def arun_query(self, sql: str, params: _Parameters = None) -> list[Any]:
-        """`run_query` in a worker thread, so that the event loop is not held up."""
+        """`run_query` in a worker thread, so that the event loop is not blocked."""
         return await run_sync_in_worker_thread(self.run_query, sql, params)
 
     def __setstate__(self, data: dict[str, Any]) -> None:
@@ -103,7 +103,7 @@ class SqlAlchemyLineage(SqlAlchemyConnector):  # type: ignore[misc]
 @loads_plain_documents
 class AsyncSqlAlchemyLineage(AsyncSqlAlchemyConnector):  # type: ignore[misc]
     """
-    An `AsyncSqlAlchemyConnector` that tells as Prefect events which tables were read and written.
+    An `AsyncSqlAlchemyConnector` that reports as Prefect events which tables were read and written.
 
     Fields and methods are those of `prefect_sqlalchemy.AsyncSqlAlchemyConnector`, and `load` finds its saved documents
     too.
@@ -148,7 +148,7 @@ class AsyncSqlAlchemyLineage(AsyncSqlAlchemyConnector):  # type: ignore[misc]
             return list(result.all()) if result.returns_rows else []
 
     async def arun_query(self, sql: str, params: _Parameters = None) -> list[Any]:
-        """`run_query`, by the name it has on every block of this package."""
+        """`run_query`, under the name that every block of this package has."""
         return await self.run_query(sql, params)
 
     def __setstate__(self, data: dict[str, Any]) -> None:

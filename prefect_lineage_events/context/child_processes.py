@@ -1,8 +1,8 @@
-"""Child processes whose lineage may be lost: a mark for each, which its parent reads when the flow ends.
+"""Marks of child processes whose lineage may be lost, which the parent counts when the flow ends.
 
 A child that notes a statement makes a file for the run and holds a lock on it. It removes the file once the Prefect API
 has all its events. The kernel releases the lock of a process that ends, however it ends: a file without a lock belongs
-to a child whose events did not arrive. The run then says how many there are.
+to a child whose events did not arrive. The run then reports their number.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ except ImportError:  # Windows has neither forks nor these locks
     fcntl = None  # type: ignore[assignment]
 
 _FOLDER = "lineage-children"
-# A mark has its name once it is locked, so that a parent never takes one without a lock for a child that ended.
+# A mark is renamed once it is locked, so that a parent never takes an unlocked mark for a child that ended.
 _UNLOCKED = ".new"
 # A parent that was killed never reads the marks of its children.
 _MAX_AGE_SECONDS = 7 * 86_400
@@ -37,7 +37,7 @@ class Marks:
         self._failed = False
 
     def hold(self, run_key: UUID | None) -> None:
-        """Mark this process as one that has events of a run. Costs a file at the first statement of it."""
+        """Mark this process as one with events of a run, by a file that is made at the run's first statement."""
         if run_key is None or run_key in self._held or self._failed or fcntl is None:
             return
         self._failed = True  # unless it succeeds: a folder that cannot be written is tried once
@@ -53,7 +53,7 @@ class Marks:
             self._failed = False
 
     def remove(self) -> None:
-        """All events of this process have arrived."""
+        """Remove the marks: all events of this process have arrived."""
         while self._held:
             _, (descriptor, file) = self._held.popitem()
             with guarded("removing the mark of a child process"):
@@ -62,7 +62,7 @@ class Marks:
                 _remove_if_empty(file.parent)
 
     def drop(self) -> None:
-        """Let go of what a fork inherited: the marks are the parent's."""
+        """Close the files that a fork inherited: the marks belong to the parent."""
         while self._held:
             os.close(self._held.popitem()[1][0])
 

@@ -1,4 +1,4 @@
-"""This process, as far as names of things depend on it: databases in memory, and tables that one connection sees."""
+"""A token of this process, part of the names of databases in memory and of tables that one connection sees."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import uuid4
 
 
 class _Process:
-    """A fork is another process."""
+    """The token of this process, renewed in a fork."""
 
     token = uuid4().hex[:12]
 
@@ -20,5 +20,5 @@ os.register_at_fork(after_in_child=_Process.renew)
 
 
 def process_token() -> str:
-    """What tells the things that exist in this process only from those of all others."""
+    """The token by which objects of this process have other names than those of all other processes."""
     return _Process.token

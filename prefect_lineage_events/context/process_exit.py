@@ -1,7 +1,7 @@
 """Ends of processes at which Python runs no exit calls: `os._exit`, and SIGTERM in a child of `multiprocessing`.
 
 `Pool.__exit__` terminates its children with SIGTERM and then waits for them. A child that was forked or spawned must
-have sent its events before it goes, and must not be interrupted while it does.
+send its events before it ends, without an interruption.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _exit = os._exit
 
 
 def before_hard_exit(stop: Callable[[], None]) -> None:
-    """Call `stop` before `os._exit` ends the process, from now on. For once in a process."""
+    """Call `stop` before `os._exit` ends the process, from now on. To be called once in a process."""
 
     def exit_after(status: int) -> NoReturn:
         with guarded("ending before os._exit"):
@@ -53,9 +53,9 @@ def before_termination(stop: Callable[[], None]) -> None:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """SIGTERM does not interrupt the block in a child of `multiprocessing`, which is about to end anyway.
+    """Ignore SIGTERM during the block in a child of `multiprocessing`, which is about to end anyway.
 
-    Without us the child would have been gone by the time of the signal, with its own exit code.
+    Without us the child would have ended before the signal, with its own exit code.
     """
     if not _may_handle():
         yield
@@ -68,5 +68,5 @@ def undisturbed() -> Iterator[None]:
 
 
 def _may_handle() -> bool:
-    """Handlers are the main thread's, and only children of `multiprocessing` are terminated by their owner."""
+    """Is this the main thread, which can set handlers, of a child of `multiprocessing`, which its parent terminates?"""
     return multiprocessing.parent_process() is not None and threading.current_thread() is threading.main_thread()

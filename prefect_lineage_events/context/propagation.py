@@ -1,8 +1,8 @@
-"""Threads, work of thread pools and processes remember whose code started them: Prefect's contexts do not follow there.
+"""Propagation of the run to threads, thread pools and processes, which do not inherit Prefect's context variables.
 
-Nothing of what the user's code sees changes: no context is carried over and no call is wrapped around theirs, the
-objects of the standard library only carry a note. A thread pool's thread works for one task after the other, so there
-the note is on the piece of work, and found by looking up the stack.
+The user's code sees no change: no context is copied and no call of theirs is wrapped. Objects of the standard library
+only get an attribute with the run that started them. A thread of a pool works for one task after the other, so there
+the attribute is on the work item, which is found on the stack.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WORK = _WorkItem.run.__code__
 
 
 def submitting_run() -> Any:
-    """What was noted on the work of a thread pool that the calling code is a part of; None when it is of none."""
+    """The attribute of the thread pool's work item that the calling code runs in; None outside any."""
     frame = sys._getframe(1)
     while frame is not None:
         if frame.f_code is _WORK:
@@ -35,19 +35,19 @@ def submitting_run() -> Any:
 
 
 def thread_starter() -> Any:
-    """What was noted on the calling thread when it was started."""
+    """The attribute of the calling thread, set when the thread was started."""
     return getattr(threading.current_thread(), _NOTE, None)
 
 
 def process_starter() -> str | None:
-    """What was noted on this process by its parent, whichever way it was started."""
+    """The text that the parent process set for this process, whatever the start method."""
     return getattr(multiprocessing.current_process(), "_config", {}).get(_NOTE)
 
 
 def install(of_thread: Callable[[], Any], of_process: Callable[[], str | None]) -> None:
-    """From now on note what `of_thread` and `of_process` say when something is started. For once in a process.
+    """Store the results of `of_thread` and `of_process` on threads, work items and processes that start from now on.
 
-    A process's note is a text, for it is pickled where the process is spawned.
+    To be called once in a process. The value for a process is a text, because a spawned process pickles it.
     """
 
     def note(target: Any) -> None:

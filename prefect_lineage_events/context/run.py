@@ -1,8 +1,8 @@
-"""The flow run and task run that the calling code belongs to, also where Prefect itself has lost them.
+"""The flow run and task run that the calling code belongs to, also where Prefect has no context.
 
 Prefect keeps its run in context variables, which raw threads, executors and spawned processes do not inherit. There the
-run is, in this order: the one whose code submitted the work, or started the thread or the process; the one the
-connection was last used in, if it is still running; else the only one running in this process.
+run is, in this order: the one whose code submitted the work, or started the thread or the process; the one in which the
+connection was last used, if it is still running; else the only one running in this process.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _MAX_CACHED = 2_000
 class Run:
     """A flow run, and the task run in it, that statements belong to.
 
-    `task_key` tells the task runs of one task from those of another. `detached`: only a copy of the run is known here
-    (Dask workers, process pools), so that its end is not seen. `captured` is what the include / exclude rules say.
+    `task_key` is the same for all runs of one task. `detached`: this process has only a copy of the run (Dask workers,
+    process pools), so that its end is not seen. `captured` is the result of the include / exclude rules.
     `settings` is Prefect's settings context of the run: it may differ from the process's (test harnesses do that).
     """
 
@@ -55,7 +55,7 @@ class Run:
 
     @property
     def key(self) -> UUID | None:
-        """What emitters are kept by: the flow run, or the task run where there is no flow."""
+        """The key of the run's emitter: the flow run, or the task run where there is no flow."""
         return self.info.flow_run_id or self.info.task_run_id
 
     @property
@@ -64,7 +64,7 @@ class Run:
         return threads.path(self.info.task_run_id or self.info.flow_run_id)
 
     def live(self) -> Any:
-        """The object on which Prefect's engine keeps this run's state up to date; None when it is elsewhere."""
+        """The object on which Prefect's engine updates this run's state; None when that is in another process."""
         if self.detached:
             return None
         if self.info.flow_run_id is not None:
@@ -83,8 +83,8 @@ class Run:
 def is_over(live: Any) -> bool:
     """Has the run of this live object reached a final state?
 
-    The engine sets the end state on the very object that the context holds, so that neither a hook on the user's flow
-    (it would change the flow and be seen in its log) nor a question to the API is needed to see a run's end.
+    The engine sets the final state on the object in the context, so that the end of a run is seen without a hook on the
+    user's flow (which would change the flow and appear in its log) and without a request to the API.
     """
     state = getattr(live, "state", None)
     return state is not None and bool(state.is_final())
@@ -92,8 +92,8 @@ def is_over(live: Any) -> bool:
 
 _lock = threading.Lock()
 _runs: dict[tuple[UUID | None, int | None, UUID | None], Run] = {}
-# What Prefect has entered in this process: the contexts, so that a thread without one can find the run that is going
-# on; and the newest object of each run (there is a new one for each attempt), whose state tells when it ends.
+# The contexts that Prefect has entered in this process, by which a thread without one finds the run in progress; and
+# the newest object of each run (there is a new one for each attempt), whose state shows when it ends.
 _contexts: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _flow_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
 _task_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
@@ -105,7 +105,7 @@ _settings_by_api: dict[tuple[str | None, str | None], SettingsContext] = {}
 
 
 def current_run(known: Run | None = None) -> Run | None:
-    """The run of the calling code, None outside any. `known`: the run the connection was last used in.
+    """The run of the calling code, None outside any. `known`: the run in which the connection was last used.
 
     Costs a few microseconds: runs are cached by their ids.
     """
@@ -121,9 +121,9 @@ def current_run(known: Run | None = None) -> Run | None:
 
 
 def _inherited_run() -> Run | None:
-    """The run for which a thread works that Prefect's context did not follow into.
+    """The run of a thread without Prefect's context.
 
-    Work belongs to who submitted it; a thread of its own to who started it, as long as that run goes on.
+    Work of a pool belongs to the run that submitted it; another thread to the run that started it, while that runs.
     """
     start: _Start | None = propagation.submitting_run()
     if start is None:
@@ -134,7 +134,7 @@ def _inherited_run() -> Run | None:
 
 
 class _Start(NamedTuple):
-    """The note on a thread, or on a piece of work of a pool: the run that started it, and its path there."""
+    """The attribute of a thread, or of a work item of a pool: the run that started it, and its path there."""
 
     run: Run
     path: str
@@ -164,7 +164,7 @@ def _serialized_run() -> str | None:
 
 @lru_cache(maxsize=1)
 def _run_of_process() -> Run | None:
-    """The run that started this process, where it was spawned and so inherited nothing else of it."""
+    """The run that started this process, where the process was spawned and has inherited nothing else."""
     serialized = propagation.process_starter()
     if serialized is None:
         return None
@@ -176,7 +176,7 @@ def _run_of(flow: Any, task: Any) -> Run | None:
     flow_run: Any = flow.flow_run if flow is not None else None
     task_run: Any = task.task_run if task is not None else None
     if flow_run is not None and task_run is not None and task_run.flow_run_id != flow_run.id:
-        # a subflow called from a task: the task's context shines through, but the code belongs to the subflow
+        # a subflow called from a task: the task's context is still set, but the code belongs to the subflow
         task, task_run = None, None
     if flow_run is None and task_run is None:
         return None
@@ -222,7 +222,7 @@ def _new_run(flow_run_id: UUID | None, flow: Any, flow_run: Any, task: Any, task
 
 
 def _settings() -> SettingsContext | None:
-    """The settings of the calling code; one object for all that lead to the same API, for a run is remembered long."""
+    """The settings of the calling code; one object for all with the same API, because runs stay in the cache."""
     context = SettingsContext.get()
     if context is None:
         return None
@@ -232,7 +232,7 @@ def _settings() -> SettingsContext | None:
 
 
 def _only_running() -> Run | None:
-    """The run in whose place a thread without context works: only where there is no doubt which."""
+    """The only run in progress, for a thread without a context; None where there are several."""
     # by run: the engine enters more than one context for the same task run
     flows: dict[UUID, Any] = {}
     tasks: dict[UUID, Any] = {}
@@ -249,7 +249,7 @@ def _only_running() -> Run | None:
 
 
 def watch() -> None:
-    """Note the contexts that Prefect enters and leaves from now on. Idempotent; Prefect behaves as before."""
+    """Track the contexts that Prefect enters and leaves from now on. Idempotent; Prefect behaves as before."""
     for cls in (FlowRunContext, TaskRunContext):
         if "__enter__" not in cls.__dict__:
             _find_entered(cls)
@@ -259,27 +259,27 @@ def watch() -> None:
 
 
 def _find_entered(kind: type[Any]) -> None:
-    """Remember the contexts that Prefect entered before it was watched, if the calling code is in none of them.
+    """Track the contexts that Prefect entered before `watch`, if the calling code is in none of them.
 
-    A thread that touches the first store of its process finds its run by them.
+    A thread that uses the first store of its process finds its run by them.
     """
     if kind.get() is not None:
         return
     for context in gc.get_referrers(kind):
-        # One that is being made, copied or unpickled has no private attributes yet.
+        # A context that is being made, copied or unpickled has no private attributes yet.
         private = getattr(context, "__pydantic_private__", None) if type(context) is kind else None
         if private and private.get("_token") is not None:
             _add_context(context, in_root=False)
 
 
 def _note_child(run: Run | None) -> None:
-    """A process is started in the code of a run and may do work of it: the run's end is told here whatever it does."""
+    """Record that a run started a process, which may work for it: this process then reports the end of the run."""
     if run is not None and not run.detached and run.info.flow_run_id is not None:
         _with_children.add(run.info.flow_run_id)
 
 
 def before_interruption(call: Callable[[Run], None]) -> None:
-    """Have `call` called in the user's thread when a flow run is torn down by a signal, while there is still time.
+    """Register a call to be made in the user's thread when a signal ends a flow run, before the process is killed.
 
     After SIGTERM Prefect reports the run as crashed and sends itself the signal once more: no exit call is made then.
     """
@@ -287,9 +287,9 @@ def before_interruption(call: Callable[[Run], None]) -> None:
 
 
 def after_work_elsewhere(call: Callable[[Run], None]) -> None:
-    """Have `call` called when a flow run ends here that worked in other processes (children, a pool, Dask, Ray).
+    """Register a call to be made when a flow run ends that worked in other processes (children, a pool, Dask, Ray).
 
-    They see no end of it. Nobody else would say that it is over, and what waits for that would wait for ever.
+    Those processes do not see its end. Without the report of this process, readers would wait for it forever.
     """
     _end_of_work_elsewhere.append(call)
 
@@ -304,7 +304,7 @@ def _watching_exit(leave: Callable[..., None]) -> Callable[..., None]:
             calls = _interruption
         else:
             calls = _end_of_work_elsewhere if _ends_with_work_elsewhere(self) else []
-        with guarded("settling a run", count_loss):
+        with guarded("watching the end of a run", count_loss):
             run = _run_of(self, None) if calls else None
             for call in calls if run is not None else ():
                 call(run)  # type: ignore[arg-type]
@@ -326,7 +326,7 @@ def _ends_with_work_elsewhere(context: Any) -> bool:
 def _watching_entry(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @wraps(enter)
     def __enter__(self: Any) -> Any:
-        with guarded("remembering a run"):
+        with guarded("watching the start of a run"):
             _add_context(self)
         return enter(self)
 
@@ -347,13 +347,13 @@ def _add_context(context: Any, *, in_root: bool = True) -> None:
 
 
 def forget() -> None:
-    """Drop the cache, after the settings changed."""
+    """Clear the caches, after the settings changed."""
     _runs.clear()
     _run_of_process.cache_clear()
 
 
 def _reset_after_fork() -> None:
-    """A fork inherits contexts of runs whose end it will not see."""
+    """Mark the runs that a fork inherits: it will not see their end."""
     _inherited.update(_flow_runs.keys())
     forget()
     _with_children.clear()

@@ -1,7 +1,7 @@
-"""The thread of control in which the calling code runs: a thread, a piece of work of a pool, or an asyncio task.
+"""The thread of control in which the calling code runs: a thread, a work item of a pool, or an asyncio task.
 
 Each has a path: `3.7` was started by `3`. The one in which Prefect runs the flow or task itself has the empty path, and
-what it started is below it. So rows that one coroutine read are not taken for those that the one beside it wrote.
+those that it started are below it. So rows read by one coroutine are not taken for the source of another's writes.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from uuid import UUID
 
 from prefect_lineage_events.context import propagation
 
-# A thread that serves many callers in turn, none of whom is known.
+# The path in a thread that serves many callers in turn, none of which is known.
 UNKNOWN = "*"
-# Runs whose home is known. In a process with more at a time, code of the oldest counts as a thread that it started.
+# Runs with a known root. In a process with more at a time, code of the oldest counts as a thread that it started.
 _MAX_ROOTS = 10_000
 
 
@@ -37,9 +37,9 @@ _number_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
 
 def note_root(run_id: UUID, *, within: UUID | None = None) -> None:
-    """The calling code is that of this run: Prefect enters its context. Copies that are entered later are no home.
+    """Make the calling thread of control the root of this run, whose context Prefect enters. Later calls do nothing.
 
-    The home of the flow run that a task runs `within` is kept for as long as its tasks begin.
+    The root of the flow run that a task runs `within` is kept for as long as its tasks begin.
     """
     if within is not None:
         with suppress(KeyError):  # it has none, or another thread has just dropped it
@@ -63,7 +63,7 @@ def path(run_id: UUID | None) -> str:
 
 
 def path_below(run_id: UUID | None) -> str:
-    """A path for what the calling code starts now."""
+    """A new path for a thread or work item that the calling code starts."""
     above = path(run_id)
     return UNKNOWN if above == UNKNOWN else f"{above}.{next(_numbers)}".lstrip(".")
 

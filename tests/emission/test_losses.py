@@ -40,7 +40,7 @@ LOSSLESS = {
     "making a traced subclass",  # a proxy takes its place
     "restoring the classes of cursors",  # they go on to report
     "watching runs",  # without the emission room there is nothing to lose
-    "remembering a run",  # its emitter is not closed
+    "watching the start of a run",  # its emitter is not closed
     "marking a child process",  # a folder that cannot be written
     "removing the mark of a child process",  # it is counted as lost, as long as it is there
     "ending before os._exit",  # its emitter is not closed

@@ -43,7 +43,7 @@ def test_url_says_where_it_points(url: str, namespace: str, table: str) -> None:
 
 @pytest.mark.parametrize("url", ["shop.db", "postgresql:db/shop", ""])
 def test_text_that_is_no_url_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="give the database's URL"):
+    with pytest.raises(ValueError, match="pass the database's URL"):
         instrument_connection(object(), url=url)
 
 
