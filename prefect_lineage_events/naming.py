@@ -85,10 +85,15 @@ SCHEMES: dict[str, Scheme] = {
         Scheme("cassandra", "cassandra", (9042,)),
         Scheme("cockroachdb", "postgres", (26257,)),
         Scheme("crate", "postgres", (5432,), schema="doc"),
+        Scheme("greenplum", "greenplum", (5432,)),
+        Scheme("yugabytedb", "postgres", (5433,)),
+        Scheme("materialize", "materialize", (6875,)),
+        Scheme("risingwave", "risingwave", (4566,)),
         Scheme("doris", "doris", (9030,)),
         Scheme("starrocks", "starrocks", (9030,)),
         Scheme("singlestore", "singlestore", (3306,)),
         Scheme("oceanbase", "mysql", (2881,)),
+        Scheme("tidb", "mysql", (4000,)),
     )
 }
 # Names of drivers, SQLAlchemy, JDBC and dbt for a scheme.
@@ -132,8 +137,8 @@ _HOSTED = {
     "mqtt": 1883, "mqtts": 8883, "pulsar": 6650, "memcached": 11211, "influxdb": 8086, "couchbase": 11210,
     "arangodb": 8529, "couchdb": 5984, "milvus": 19530, "qdrant": 6333, "solr": 8983, "ldap": 389, "ldaps": 636,
     "smb": 445, "dremio": 31010, "drill": 31010, "druid": 8888, "pinot": 8099, "hana": 30015, "firebird": 3050,
-    "informix": 9088, "sybase": 5000, "monetdb": 50000, "questdb": 8812, "materialize": 6875, "risingwave": 4566,
-    "greenplum": 5432, "tidb": 4000, "yugabytedb": 5433, "ignite": 10800, "netezza": 5480,
+    "informix": 9088, "sybase": 5000, "monetdb": 50000, "questdb": 8812,
+    "ignite": 10800, "netezza": 5480,
 }  # fmt: skip
 _WITHOUT_OWN_PORT = frozenset({"http", "https", "ftp", "sftp", "redis"})
 

@@ -115,7 +115,10 @@ _SPELLINGS = {
     Dataset("elasticsearch://h:9200", "orders"): ["elasticsearch://h/orders", "elasticsearch://h:9200/orders"],
     Dataset("neo4j://h:7687", "orders"): ["bolt://h/orders", "neo4j+s://h:7687/orders"],
     Dataset("cassandra://h:9042", "shop.orders"): ["scylla://h/shop/orders", "cassandra://h:9042/shop.orders"],
-    Dataset("greenplum://h:5432", "shop.public.orders"): ["greenplum://h/shop.public.orders"],
+    Dataset("greenplum://h:5432", "shop.public.orders"): [
+        "greenplum://h/shop.public.orders",
+        "greenplum://h/shop/public/orders",
+    ],
     Dataset("https://api.example.com", "v1/orders"): [
         "https://api.example.com/v1/orders",
         "HTTPS://API.example.com:443/v1/orders?page=1",

@@ -79,6 +79,8 @@ MATRIX = {
     "oceanbase": _TWO_PARTS,
     "fabric": _DBO,
     "greenplum": _PUBLIC,
+    "yugabytedb": _PUBLIC,
+    "tidb": _TWO_PARTS,
     "materialize": _PUBLIC,
     "risingwave": _PUBLIC,
     "spark": _DEFAULT,
