@@ -29,7 +29,6 @@ from prefect_lineage_events.naming import (
 class Store:
     """The place that a connection points to; it gives each table its one name.
 
-    `depth` is the number of parts of a full table name (3: database.schema.table, 2: schema.table, 1: table).
     `database` and `schema` are those that the connection begins in. `searched` are the schemas of the search path that
     the connection was opened with.
     """
@@ -38,8 +37,12 @@ class Store:
     namespace: str
     database: str | None = None
     schema: str | None = None
-    depth: int = 3
     searched: tuple[str, ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """The number of parts of a full table name (3: database.schema.table, 2: schema.table, 1: table)."""
+        return dialect_of(self.dialect).depth
 
     def table(self, parts: Sequence[str]) -> Dataset:
         """The dataset of a table, with the store's database and schema for the parts that its name leaves out.
@@ -70,7 +73,7 @@ def snowflake(account: str, database: str | None = None, schema: str | None = No
 
 def sqlite(path: str, memory_id: str | None = None) -> Store:
     """A SQLite file, by its absolute real path; an in-memory database, which has no path, by an id of its own."""
-    return Store("sqlite", _embedded("sqlite", path, memory_id), depth=1)
+    return Store("sqlite", _embedded("sqlite", path, memory_id))
 
 
 def is_sqlite(path: str) -> bool:
@@ -84,7 +87,7 @@ def is_sqlite(path: str) -> bool:
 
 def duckdb(path: str, memory_id: str | None = None) -> Store:
     """A DuckDB file, by its absolute real path; tables are `schema.table` in it."""
-    return Store("duckdb", _embedded("duckdb", path, memory_id), schema="main", depth=2)
+    return Store("duckdb", _embedded("duckdb", path, memory_id), schema="main")
 
 
 def _embedded(scheme: str, path: str, memory_id: str | None) -> str:
@@ -112,7 +115,7 @@ def server(
     asked = schema or (database if known.depth == 2 else None)
     owner = fold(user or "", False, known.dialect) if dialect_of(known.dialect).user_schema else known.default_schema
     database = None if known.depth == 2 else database
-    return Store(known.dialect, server_namespace(scheme, host, port), database, asked or owner or None, known.depth)
+    return Store(known.dialect, server_namespace(scheme, host, port), database, asked or owner or None)
 
 
 def bigquery(project: str | None, dataset: str | None = None) -> Store:

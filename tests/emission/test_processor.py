@@ -33,7 +33,7 @@ from prefect_lineage_events.sql.model import Control
 from prefect_lineage_events.stores import Store
 from tests.emission.conftest import STARTED, Bench, ConnectionDriver, ScriptedSession, make_run, statement
 
-ORACLE = Store("oracle", "oracle://db:1521", depth=1)
+ORACLE = Store("oracle", "oracle://db:1521")
 
 
 def test_a_committed_write_becomes_one_event_with_its_inputs(bench: Bench, db: ConnectionDriver) -> None:
