@@ -1,4 +1,4 @@
-"""Blocks without a Prefect server: what the tracer is told, recorded as in the drivers' tests."""
+"""Blocks without a Prefect server: calls of the tracer are recorded as in the drivers' tests."""
 
 from __future__ import annotations
 

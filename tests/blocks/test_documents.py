@@ -38,7 +38,7 @@ def test_own_document_goes_before_the_plain_one(saved: str) -> None:
     assert SqlAlchemyLineage.load(saved).connection_info == "sqlite:///own.db"
 
 
-async def test_plain_document_of_the_async_twin_is_found(prefect_server: PrefectServer) -> None:
+async def test_plain_document_of_the_async_block_is_found(prefect_server: PrefectServer) -> None:
     await AsyncSqlAlchemyConnector(connection_info="sqlite+aiosqlite:///plain.db").save(
         "documents-async", overwrite=True
     )

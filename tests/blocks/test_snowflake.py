@@ -60,7 +60,7 @@ def test_every_inherited_method_is_seen(block: SnowflakeLineage, tracers: Tracer
 
 
 @connector_4
-async def test_every_async_twin_is_seen(block: SnowflakeLineage, tracers: Tracers) -> None:
+async def test_every_async_method_is_captured(block: SnowflakeLineage, tracers: Tracers) -> None:
     await block.execute_async("CREATE OR REPLACE TABLE u AS SELECT a FROM t")
     await block.execute_many_async("INSERT INTO u VALUES (%(a)s)", [{"a": 3}])
     assert await block.fetch_one_async("SELECT MAX(a) FROM u") == (3,)

@@ -48,7 +48,7 @@ def test_every_inherited_method_is_seen(tracers: Tracers, block: SqlAlchemyLinea
     assert read == {"SELECT a FROM t ORDER BY a": 1, "SELECT b FROM t ORDER BY b": 2, "SELECT * FROM t": 2}
 
 
-def test_repeated_fetch_continues_and_is_told_once(tracers: Tracers, block: SqlAlchemyLineage) -> None:
+def test_repeated_fetch_continues_and_is_reported_once(tracers: Tracers, block: SqlAlchemyLineage) -> None:
     with block:
         assert block.fetch_one("SELECT a FROM t ORDER BY a") == (1,)
         assert block.fetch_one("SELECT a FROM t ORDER BY a") == (2,)

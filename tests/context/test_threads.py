@@ -35,14 +35,14 @@ def test_the_runs_own_thread_has_the_empty_path(run_id: UUID) -> None:
     assert threads.path(run_id) == ""
 
 
-def test_a_copy_of_its_context_is_no_home(run_id: UUID) -> None:
+def test_a_copy_of_its_context_is_no_root(run_id: UUID) -> None:
     thread = threading.Thread(target=threads.note_root, args=(run_id,))
     thread.start()
     thread.join()
     assert threads.path(run_id) == ""
 
 
-def test_a_flow_of_more_tasks_than_homes_are_kept_has_its_own(monkeypatch: pytest.MonkeyPatch, run_id: UUID) -> None:
+def test_a_flow_of_more_tasks_than_roots_are_kept_has_its_own(monkeypatch: pytest.MonkeyPatch, run_id: UUID) -> None:
     monkeypatch.setattr(threads, "_MAX_ROOTS", 3)
     tasks = [uuid4() for _ in range(10)]
     for task in tasks:
@@ -51,7 +51,7 @@ def test_a_flow_of_more_tasks_than_homes_are_kept_has_its_own(monkeypatch: pytes
     assert tasks[0] not in threads._roots
 
 
-def test_coroutines_that_are_gathered_are_told_apart() -> None:
+def test_coroutines_that_are_gathered_are_distinguished() -> None:
     async def path(run_id: UUID) -> str:
         await asyncio.sleep(0)
         return threads.path(run_id)
@@ -66,9 +66,7 @@ def test_coroutines_that_are_gathered_are_told_apart() -> None:
     assert len({*gathered, ""}) == 3
 
 
-def test_what_a_pool_works_off_is_told_apart_though_one_thread_does_all(
-    monkeypatch: pytest.MonkeyPatch, run_id: UUID
-) -> None:
+def test_work_items_of_a_pool_with_one_thread_are_distinguished(monkeypatch: pytest.MonkeyPatch, run_id: UUID) -> None:
     noted(monkeypatch, run_id)
     with ThreadPoolExecutor(1) as pool:
         paths = [pool.submit(threads.path, run_id).result() for _ in range(2)]

@@ -1,4 +1,4 @@
-"""How many rows an `executemany` has written, where the driver does not say."""
+"""The rows that an `executemany` has written, where the driver does not count them."""
 
 from __future__ import annotations
 

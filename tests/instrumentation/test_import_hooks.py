@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
-def test_a_module_that_is_there_is_told_at_once(folder: Path) -> None:
+def test_hook_of_an_imported_module_is_called_at_once(folder: Path) -> None:
     (folder / "late_there.py").write_text("last = 1")
     importlib.import_module("late_there")
     note("late_there")
@@ -37,7 +37,7 @@ def test_a_module_that_is_there_is_told_at_once(folder: Path) -> None:
     assert called == ["late_there 1"]
 
 
-def test_a_module_that_comes_is_told_when_it_has_come(folder: Path) -> None:
+def test_hook_is_called_after_a_later_import(folder: Path) -> None:
     (folder / "late_coming.py").write_text("last = 1")
     note("late_coming")
     assert called == []
@@ -46,7 +46,7 @@ def test_a_module_that_comes_is_told_when_it_has_come(folder: Path) -> None:
     assert called == ["late_coming 1"]
 
 
-def test_a_module_that_is_half_imported_is_told_when_it_is_whole(folder: Path) -> None:
+def test_hook_of_an_import_in_progress_is_called_at_its_end(folder: Path) -> None:
     (folder / "late_half.py").write_text(_BEGINNING + "last = 1")
     module = importlib.import_module("late_half")
 
@@ -55,7 +55,7 @@ def test_a_module_that_is_half_imported_is_told_when_it_is_whole(folder: Path) -
     assert vars(module.__spec__).keys() == vars(importlib.import_module("json").__spec__).keys()
 
 
-def test_a_module_whose_import_fails_is_told_to_nobody(folder: Path) -> None:
+def test_hook_of_a_failed_import_is_not_called(folder: Path) -> None:
     (folder / "late_failing.py").write_text(_BEGINNING + "raise ValueError('the module is broken')")
     with pytest.raises(ValueError, match="the module is broken"):
         importlib.import_module("late_failing")

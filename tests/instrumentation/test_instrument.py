@@ -46,7 +46,7 @@ def test_instrumented_connector_is_captured(url: str, tracers: Tracers) -> None:
     assert tracers[0].kept == ["CREATE TABLE t (a INTEGER)"]
 
 
-def test_instrumenting_twice_tells_once(url: str, tracers: Tracers) -> None:
+def test_instrumenting_twice_reports_once(url: str, tracers: Tracers) -> None:
     instrument()
     instrument()
     with SqlAlchemyConnector(connection_info=url) as database:

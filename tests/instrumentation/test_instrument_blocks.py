@@ -42,7 +42,7 @@ def told(tracers: Tracers) -> list[str]:
     return [sql for tracer in tracers for sql in tracer.statements]
 
 
-def test_warehouse_tells_what_all_its_methods_do(credentials: GcpCredentials, tracers: Tracers) -> None:
+def test_all_methods_of_the_warehouse_are_reported(credentials: GcpCredentials, tracers: Tracers) -> None:
     with BigQueryWarehouse(gcp_credentials=credentials) as warehouse:
         warehouse.execute("CREATE TABLE mart.t (a INT64)")
         warehouse.execute_many("INSERT INTO mart.t (a) VALUES (%(a)s)", [{"a": 1}, {"a": 2}])
@@ -60,7 +60,7 @@ def test_warehouse_tells_what_all_its_methods_do(credentials: GcpCredentials, tr
     ]
 
 
-async def test_its_asynchronous_twins_too(credentials: GcpCredentials, tracers: Tracers) -> None:
+async def test_all_its_asynchronous_methods_are_reported(credentials: GcpCredentials, tracers: Tracers) -> None:
     warehouse = BigQueryWarehouse(gcp_credentials=credentials)
     await warehouse.aexecute("CREATE TABLE mart.t (a INT64)")
     assert len(await warehouse.afetch_all("SELECT a FROM mart.orders")) == 2
@@ -78,7 +78,7 @@ def test_a_failed_statement_of_the_warehouse_is_the_librarys_error(
     assert told(tracers) == []
 
 
-def test_prefect_gcps_tasks_are_told(credentials: GcpCredentials, tracers: Tracers, no_run: None) -> None:
+def test_prefect_gcps_tasks_are_reported(credentials: GcpCredentials, tracers: Tracers, no_run: None) -> None:
     bigquery_query.fn("SELECT a FROM mart.orders", credentials, dataset="mart", table="copied")
     bigquery_load_cloud_storage.fn("mart", "loaded", "gs://b/1.csv", credentials)
     bigquery_insert_stream.fn("mart", "streamed", [{"a": 1}], credentials)
@@ -109,7 +109,7 @@ def test_a_finished_job_is_pickled_as_prefect_gcp_returns_it(credentials: GcpCre
     assert back.job_id == job.job_id
 
 
-def test_somebody_elses_patch_over_ours_stays_and_ours_only_passes_calls_on(
+def test_another_patch_over_ours_stays_and_ours_only_passes_calls_on(
     credentials: GcpCredentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = GcpCredentials.get_bigquery_client
@@ -127,7 +127,7 @@ def test_somebody_elses_patch_over_ours_stays_and_ours_only_passes_calls_on(
     assert asked == [credentials]
 
 
-def test_somebody_elses_patch_under_ours_is_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_patch_under_ours_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     def theirs(self: GcpCredentials) -> None:
         raise NotImplementedError
 

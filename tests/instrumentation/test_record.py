@@ -84,7 +84,9 @@ def test_a_wrong_dataset_is_one_warning_and_nothing_else(
 
 
 @pytest.mark.parametrize(("wrong", "error"), [("no uri", ValueError), (7, TypeError)])
-def test_a_wrong_dataset_raises_when_told_to(noted: list[RecordNote], wrong: Any, error: type[Exception]) -> None:
+def test_a_wrong_dataset_raises_with_raise_on_error(
+    noted: list[RecordNote], wrong: Any, error: type[Exception]
+) -> None:
     with pytest.raises(error):
         record_read(wrong, raise_on_error=True)
 
@@ -94,7 +96,7 @@ def test_outside_a_run_nothing_happens(no_run: None, caplog: pytest.LogCaptureFi
     assert caplog.records == []
 
 
-def test_outside_a_run_raises_when_told_to(no_run: None) -> None:
+def test_outside_a_run_raises_with_raise_on_error(no_run: None) -> None:
     with pytest.raises(RuntimeError, match="no flow run"):
         record_read("s3://b/in", raise_on_error=True)
 
@@ -122,7 +124,7 @@ def test_a_run_that_the_rules_exclude_notes_nothing(noted: list[RecordNote], mon
 
 
 class PartnerDrop(LineageBlock):
-    """Where a partner drops files."""
+    """A block for files that a partner drops."""
 
     bucket: str = "drop"
 
@@ -151,13 +153,13 @@ def test_a_subclass_is_a_block_type_of_its_own_that_pickles() -> None:
     copy = cloudpickle.loads(cloudpickle.dumps(PartnerDrop(bucket="mine")))
     assert copy == PartnerDrop(bucket="mine")
     assert PartnerDrop.get_block_type_slug() == "partnerdrop"
-    assert PartnerDrop.get_description() == "Where a partner drops files."
+    assert PartnerDrop.get_description() == "A block for files that a partner drops."
 
 
 def test_the_base_presents_itself_as_a_block_does() -> None:
     block_type = LineageBlock._to_block_type()
     assert all((block_type.logo_url, block_type.documentation_url))
-    assert (block_type.description or "").startswith("A base for blocks whose own methods tell")
+    assert (block_type.description or "").startswith("A base for blocks whose own methods report")
     assert "record_read" in (block_type.code_example or "")
 
 

@@ -1,4 +1,4 @@
-"""How many rows were read of a result that nobody reads to its end."""
+"""The rows read from a result that is abandoned before its end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Reader:
         self.held.clear()
 
     def rows(self) -> list[int | None]:
-        """What is told of the rows that were read."""
+        """The reported number of rows."""
         pipeline = NoteProcessor(LineageSettings(), lambda event, _: self.sent.append(event) is None, self.queue)
         while (note := self.queue.get(0)) is not None:
             pipeline.take(note)
@@ -51,12 +51,12 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
         assert idle._watched == {}
 
 
-def test_rows_that_were_read_of_a_forgotten_cursor_are_told(reader: Reader) -> None:
+def test_rows_read_from_a_collected_cursor_are_reported(reader: Reader) -> None:
     reader.forgets()
     assert reader.rows() == [1]
 
 
-def test_a_cursor_that_is_forgotten_in_a_circle_tells_its_rows_too(reader: Reader) -> None:
+def test_a_cursor_collected_in_a_cycle_reports_its_rows_too(reader: Reader) -> None:
     circle: list[Any] = [*reader.held]
     circle.append(circle)
     reader.forgets()
@@ -65,7 +65,7 @@ def test_a_cursor_that_is_forgotten_in_a_circle_tells_its_rows_too(reader: Reade
     assert reader.rows() == [1]
 
 
-def test_a_cursor_that_belongs_to_the_circle_itself_tells_its_rows_too(reader: Reader) -> None:
+def test_a_cursor_that_belongs_to_the_cycle_itself_reports_its_rows_too(reader: Reader) -> None:
     (cursor,) = reader.held
     cursor.row_factory = lambda _, row, cursor=cursor: row
     del cursor
@@ -74,14 +74,14 @@ def test_a_cursor_that_belongs_to_the_circle_itself_tells_its_rows_too(reader: R
     assert reader.rows() == [1]
 
 
-def test_a_cursor_that_was_closed_tells_its_rows_once(reader: Reader) -> None:
+def test_a_cursor_that_was_closed_reports_its_rows_once(reader: Reader) -> None:
     reader.held[0].close()
     reader.forgets()
     assert reader.rows() == [1]
 
 
 def test_no_code_of_ours_runs_where_a_cursor_is_forgotten(reader: Reader) -> None:
-    """What a signal's handler raises there, Python swallows: a time limit of the user's would not be met."""
+    """Python swallows exceptions of a signal handler in a finaliser: a time limit of the user would have no effect."""
     called: list[str] = []
 
     def note_call(frame: Any, kind: str, _: Any) -> None:

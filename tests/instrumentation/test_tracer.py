@@ -130,7 +130,7 @@ def test_nothing_is_noted_when_switched_off(
     assert noted == []
 
 
-def test_statements_of_our_own_thread_are_nobodys_lineage(
+def test_statements_of_our_own_thread_are_not_reported(
     noted: list[Note], run: Run, traced: ConnectionTracer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "is_ours", lambda: True)

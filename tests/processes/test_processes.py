@@ -25,7 +25,7 @@ _PATIENCE = 300
 
 @dataclass
 class Said:
-    """What the events of one flow say: the tables written, and how many statements or children were lost."""
+    """The events of one flow: the tables written, and the number of statements or children lost."""
 
     written: set[str] = field(default_factory=set)
     lost: int = 0

@@ -66,7 +66,7 @@ def told(name: str, api_url: str, of_run: Mapping[str, list[str]] | None = None)
 
 
 def writes(flows: Collection[str], api_url: str, of_run: Mapping[str, list[str]]) -> dict[str, dict[str, str | None]]:
-    """What these flows wrote: by flow, the table and the task (without the number of its run); each once."""
+    """The writes of these flows: by flow, the table and the task (without the number of its run); each once."""
     found: dict[str, dict[str, str | None]] = defaultdict(dict)
     for payload in told("lineage.write", api_url, of_run):
         if (name := payload["run"].get("flow_name")) in flows:

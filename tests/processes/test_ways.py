@@ -1,4 +1,4 @@
-"""Which run an event belongs to, from every place a flow's code can run in; on a real Prefect server."""
+"""The run of an event, from every place where a flow's code can run; on a real Prefect server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Told:
 
     @property
     def complete(self) -> bool:
-        """Have all emitters told a count, and are as many events there?"""
+        """Have all emitters sent a count, and are as many events stored?"""
         for runs in self.flows.values():
             for events in runs:
                 counts = {e["payload"]["emitter_id"]: e["payload"]["count"] for e in events if "count" in e["payload"]}
@@ -47,7 +47,7 @@ class Told:
         return bool(self.flows)
 
     def places(self, flow: str, nth: int = 0) -> dict[str, str | None]:
-        """Where was recorded in that run -> the task (without the number of its run), None for the flow itself."""
+        """The tasks (without the number of their run) by the recorded place in that run, None for the flow itself."""
         found = {}
         for event in self.flows[flow][nth]:
             if event["event"] == "lineage.read":
@@ -85,7 +85,7 @@ def _run(program: str, server: PrefectServer, expected: int = 0) -> None:
 
 @pytest.fixture(scope="module")
 def told(prefect_server_process: PrefectServer) -> Iterator[Told]:
-    """The program has run, and all it told is stored."""
+    """The result of the program, after all its events are stored."""
     _run("ways", prefect_server_process)
     _run("side_by_side", prefect_server_process)
     _run("interrupted", prefect_server_process, expected=-signal.SIGTERM)
@@ -96,7 +96,7 @@ def told(prefect_server_process: PrefectServer) -> Iterator[Told]:
     yield told
 
 
-def test_flows_tasks_and_threads_are_told_apart(told: Told) -> None:
+def test_flows_tasks_and_threads_are_distinguished(reported: Told) -> None:
     assert told.places("ways-sync") == {
         "flow": None,
         "task": "plain",
@@ -107,11 +107,11 @@ def test_flows_tasks_and_threads_are_told_apart(told: Told) -> None:
     }
 
 
-def test_a_subflow_has_its_own_events_even_from_inside_a_task(told: Told) -> None:
+def test_a_subflow_has_its_own_events_even_from_inside_a_task(reported: Told) -> None:
     assert told.places("ways-child") == {"subflow": None, "task of a subflow": "plain"}
 
 
-def test_coroutines_and_their_threads_keep_their_task(told: Told) -> None:
+def test_coroutines_and_their_threads_keep_their_task(reported: Told) -> None:
     assert told.places("ways-async") == {
         "async flow": None,
         "first": "coroutine",
@@ -121,57 +121,57 @@ def test_coroutines_and_their_threads_keep_their_task(told: Told) -> None:
     }
 
 
-def test_both_attempts_of_a_retried_flow_are_there_and_it_is_closed_once(told: Told) -> None:
+def test_both_attempts_of_a_retried_flow_are_there_and_it_is_closed_once(reported: Told) -> None:
     assert set(told.places("ways-retried")) == {"attempt 1", "attempt 2"}
     assert told.ends("ways-retried") == ["lineage.closed"]
 
 
-def test_a_pooled_process_tells_its_count_though_it_sees_no_end(told: Told) -> None:
+def test_a_pooled_process_reports_its_count_though_it_sees_no_end(reported: Told) -> None:
     assert told.places("ways-pool") == {"pooled process": "plain"}
     assert "lineage.checkpoint" in told.ends("ways-pool")
 
 
-def test_the_flow_of_a_pool_says_that_it_is_over_though_nothing_was_done_in_its_process(told: Told) -> None:
+def test_the_flow_of_a_pool_says_that_it_is_over_though_nothing_was_done_in_its_process(reported: Told) -> None:
     assert told.ends("ways-pool").count("lineage.closed") == 1
 
 
-def test_a_forked_process_is_an_emitter_of_its_own(told: Told) -> None:
+def test_a_forked_process_is_an_emitter_of_its_own(reported: Told) -> None:
     assert told.places("ways-fork") == {"forked process": None}
-    # The child tells how many there are, and the flow's own process, which did nothing itself, that it is over.
+    # The child reports its count, and the flow's own process, which has no events, reports the end of the run.
     ends = told.ends("ways-fork")
     assert (set(ends), ends.count("lineage.closed")) == ({"lineage.checkpoint", "lineage.closed"}, 1)
 
 
-def test_an_interrupted_flow_tells_what_it_did_and_closes(told: Told) -> None:
+def test_an_interrupted_flow_reports_what_it_did_and_closes(reported: Told) -> None:
     """Prefect sends itself the signal once more, and the process ends without any exit call."""
     assert told.places("ways-interrupted") == {"before the signal": None}
     assert told.ends("ways-interrupted") == ["lineage.closed"]
 
 
 @pytest.mark.parametrize("flow", ["ways-sync", "ways-child", "ways-async"])
-def test_a_flow_that_ends_closes_its_emitter_once(told: Told, flow: str) -> None:
+def test_a_flow_that_ends_closes_its_emitter_once(reported: Told, flow: str) -> None:
     assert told.ends(flow) == ["lineage.closed"]
 
 
-def test_a_flow_run_twice_in_a_process_is_two_runs(told: Told) -> None:
+def test_a_flow_run_twice_in_a_process_is_two_runs(reported: Told) -> None:
     assert [set(told.places("ways-twice", n)) for n in (0, 1)] == [{"again"}, {"again"}]
     assert [told.ends("ways-twice", n) for n in (0, 1)] == [["lineage.closed"], ["lineage.closed"]]
 
 
-def test_what_a_task_hands_to_others_is_its_own_while_another_task_does_the_same(told: Told) -> None:
+def test_what_a_task_submits_is_its_own_while_another_task_does_the_same(reported: Told) -> None:
     assert told.places("side-by-side") == {
         f"{task}: {place}": task for task in ("first", "second") for place in side_by_side.PLACES
     }
 
 
-def test_a_process_belongs_to_the_task_that_started_it_however_it_did(told: Told) -> None:
+def test_a_process_belongs_to_the_task_that_started_it_however_it_did(reported: Told) -> None:
     assert told.places("side-by-side-processes") == {f"parent: {place}": "parent" for place in side_by_side.PROCESSES}
 
 
-def test_no_event_is_related_to_another_run_than_its_own(told: Told) -> None:
-    """Prefect fills in the run that was the first to emit in the process, unless it is told not to.
+def test_no_event_is_related_to_another_run_than_its_own(reported: Told) -> None:
+    """Prefect fills in the run that was the first to emit in the process, unless related resources are explicit.
 
-    What a pool's child emits is sent on by the parent, where it cannot be told: the payload's run is the true one.
+    The parent sends the events of a pool's child, where related resources are not kept: the run in the payload is correct.
     """
     own = {flow: told.related_runs(flow) for flow in told.flows if flow != "ways-pool"}
     assert own == {flow: {1} for flow in own}

@@ -1,4 +1,4 @@
-"""Drivers without the rest of capture: a tracer that records what it is told."""
+"""Drivers without our thread: a tracer that records its calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["postgres", "snowflake_server"]
 
 @dataclass(eq=False)
 class Said:
-    """A statement as the tracer was told of it; `rows` is what became known at any time."""
+    """A statement as reported to the tracer; `rows` is the latest known number."""
 
     sql: str
     autocommit: bool

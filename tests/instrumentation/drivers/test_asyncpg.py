@@ -1,4 +1,4 @@
-"""asyncpg's own connections: its coroutines are its statements, and what fails or is rolled back is nobody's."""
+"""asyncpg's own connections: coroutines are statements, and failed or rolled-back ones are not kept."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ async def test_objects_look_like_the_drivers_own(connection: Any) -> None:
     assert isinstance(connection.transaction(), asyncpg.transaction.Transaction)
 
 
-async def test_a_transaction_that_ends_behind_the_proxy_is_told_to_have_ended_unseen(
+async def test_a_transaction_that_ends_behind_the_proxy_is_noted_as_ended_unseen(
     connection: Any, tracers: Tracers
 ) -> None:
     own = connection.__wrapped__
@@ -215,7 +215,7 @@ async def test_a_transaction_that_ends_behind_the_proxy_is_told_to_have_ended_un
     assert tracers[0].kept == ["INSERT INTO t VALUES (4, 'kept')"]
 
 
-async def test_a_proxy_that_is_gone_before_its_transaction_has_ended_unseen(connection: Any, tracers: Tracers) -> None:
+async def test_transaction_of_a_collected_proxy_is_noted_as_ended_unseen(connection: Any, tracers: Tracers) -> None:
     own = connection.__wrapped__
     async with own.transaction():
         other = instrument_connection(own)

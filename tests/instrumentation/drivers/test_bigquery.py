@@ -29,7 +29,7 @@ def client(bigquery_server: BigQueryStandIn, tracers: Tracers) -> Iterator[Any]:
         yield instrument_connection(own)
 
 
-def test_a_query_is_told_when_its_result_was_waited_for(client: Any, tracers: Tracers) -> None:
+def test_a_query_is_reported_when_its_result_was_waited_for(client: Any, tracers: Tracers) -> None:
     job = client.query("SELECT a FROM mart.orders")
     assert tracers == []
     assert [row["a"] for row in job.result()] == [1, 2]
@@ -39,7 +39,7 @@ def test_a_query_is_told_when_its_result_was_waited_for(client: Any, tracers: Tr
 
 
 @pytest.mark.parametrize("wait", ["result", "to_arrow", "__iter__", "done", "reload", "exception"])
-def test_every_way_to_wait_tells_once(wait: str, client: Any, tracers: Tracers) -> None:
+def test_every_way_to_wait_reports_once(wait: str, client: Any, tracers: Tracers) -> None:
     job = client.query("SELECT a FROM mart.orders", job_config=bigquery.QueryJobConfig(use_legacy_sql=False))
     for _ in range(2):
         getattr(job, wait)() if wait != "__iter__" else list(job)
@@ -47,7 +47,7 @@ def test_every_way_to_wait_tells_once(wait: str, client: Any, tracers: Tracers) 
     assert tracers[0].statements == ["SELECT a FROM mart.orders"]
 
 
-def test_query_and_wait_tells_rows_id_and_columns(client: Any, tracers: Tracers) -> None:
+def test_query_and_wait_reports_rows_id_and_columns(client: Any, tracers: Tracers) -> None:
     assert len(list(client.query_and_wait("SELECT a, b FROM mart.orders"))) == 2
 
     [said] = tracers[0].said
@@ -63,7 +63,7 @@ def test_rows_of_a_write_are_those_it_changed(client: Any, tracers: Tracers) -> 
     assert [said.rows for said in tracers[0].said] == [3, 3, None]
 
 
-def test_a_failed_query_is_not_told(client: Any, tracers: Tracers) -> None:
+def test_a_failed_query_is_not_reported(client: Any, tracers: Tracers) -> None:
     with pytest.raises(NotFound):
         client.query_and_wait("SELECT * FROM missing")
     with pytest.raises(NotFound):
@@ -187,7 +187,7 @@ _FIELD = bigquery.SchemaField
         (lambda c: c.delete_table(f"{_T}$20260101"), f"DROP TABLE IF EXISTS `{_T}`", None),
     ],
 )
-def test_calls_are_told_as_statements(
+def test_calls_are_reported_as_statements(
     call: Callable[[Any], Any], text: str, rows: int | None, client: Any, tracers: Tracers
 ) -> None:
     call(client)
@@ -217,7 +217,7 @@ def test_a_frame_is_loaded_from_no_file(client: Any, tracers: Tracers) -> None:
     assert tracers[0].statements == [f"LOAD DATA INTO `{_T}` FROM FILES (uris = [])"]
 
 
-def test_streamed_rows_with_errors_are_not_told(client: Any, tracers: Tracers) -> None:
+def test_streamed_rows_with_errors_are_not_reported(client: Any, tracers: Tracers) -> None:
     assert client.insert_rows_json(_T, [{"wrong": 1}])[0]["index"] == 0
 
     assert tracers == []
@@ -235,7 +235,7 @@ def test_client_and_job_stay_what_they_are(client: Any) -> None:
     assert load.result() is load
 
 
-def test_a_mocked_client_is_nobodys_harm(bigquery_server: BigQueryStandIn, tracers: Tracers) -> None:
+def test_a_mocked_client_works_unchanged(bigquery_server: BigQueryStandIn, tracers: Tracers) -> None:
     mock = pytest.importorskip("unittest.mock")
     fake = mock.create_autospec(bigquery.Client, instance=True)
     client = instrument_connection(fake)

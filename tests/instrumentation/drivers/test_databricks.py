@@ -132,7 +132,7 @@ def test_asynchronous_statement_counts_when_its_result_is_there(connection: Any,
     assert [(said.sql, said.rows) for said in tracers[0].said] == [("SELECT a FROM orders", 2)]
 
 
-def test_failed_statements_are_not_told(connection: Any, tracers: Tracers) -> None:
+def test_failed_statements_are_not_reported(connection: Any, tracers: Tracers) -> None:
     cursor = connection.cursor()
     with pytest.raises(ServerOperationError):
         cursor.execute("SELECT * FROM missing")

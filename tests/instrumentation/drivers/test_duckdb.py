@@ -59,7 +59,9 @@ def test_frames_in_the_callers_scope_are_found(connection: duckdb.DuckDBPyConnec
     assert len(local_frame) == 2
 
 
-def test_frames_are_told_as_scans_and_tables_as_tables(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
+def test_frames_are_reported_as_scans_and_tables_as_tables(
+    connection: duckdb.DuckDBPyConnection, tracers: Tracers
+) -> None:
     frame = t = pandas.DataFrame({"a": [1, 2]})
     connection.execute("CREATE TABLE t (a INTEGER)")
     connection.execute("INSERT INTO t SELECT a FROM frame WHERE frame.a > 1")
@@ -130,7 +132,7 @@ def test_warning_of_the_driver_names_the_users_line() -> None:
     assert (caught[0].filename, caught[0].lineno) == (__file__, line + 1)
 
 
-def test_lists_and_ctes_of_a_statement_are_told_from_frames(
+def test_lists_and_ctes_of_a_statement_are_distinguished_from_frames(
     connection: duckdb.DuckDBPyConnection, tracers: Tracers
 ) -> None:
     frame = other = pandas.DataFrame({"a": [1]})
@@ -328,7 +330,7 @@ def test_after_a_close_nothing_touches_the_connection() -> None:
 
 
 @pytest.mark.parametrize("end", ["closed", "forgotten"])
-def test_a_connection_that_is_gone_is_no_failure_and_its_schemas_are_unknown(
+def test_a_closed_or_collected_connection_is_no_failure_and_its_schemas_are_unknown(
     end: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     connection = duckdb.connect()

@@ -1,4 +1,4 @@
-"""DuckDB's relations: what their methods read and write is told when it is done, and not before."""
+"""DuckDB's relations: reads and writes of their methods are reported when they run, and not before."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ WRITES = [
 
 
 @pytest.mark.parametrize(("program", "expected"), WRITES, ids=[expected for _, expected in WRITES])
-def test_what_a_relation_writes_is_told(
+def test_what_a_relation_writes_is_reported(
     program: Any, expected: str, connection: Any, tracers: Tracers, tmp_path: Path
 ) -> None:
     program(connection, tmp_path)
@@ -139,20 +139,20 @@ def test_writes_in_a_transaction_that_is_rolled_back_are_not_kept(connection: An
     assert tracers[0].kept == []
 
 
-def test_failed_write_is_not_told(connection: Any, tracers: Tracers) -> None:
+def test_failed_write_is_not_reported(connection: Any, tracers: Tracers) -> None:
     with pytest.raises(duckdb.CatalogException):
         connection.table("orders").create("target")
 
     assert tracers[0].said == []
 
 
-def test_relations_of_other_connections_are_not_told(connection: Any, tracers: Tracers) -> None:
+def test_relations_of_other_connections_are_not_reported(connection: Any, tracers: Tracers) -> None:
     assert duckdb.connect().sql("SELECT 1 AS a").fetchall() == [(1,)]
 
     assert tracers[0].said == []
 
 
-def test_functions_of_the_module_are_told_once_the_default_connection_is_traced(
+def test_functions_of_the_module_are_reported_once_the_default_connection_is_traced(
     tracers: Tracers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_default", None)

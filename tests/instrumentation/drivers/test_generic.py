@@ -1,4 +1,4 @@
-"""Connections nobody described, by their URL; ADBC's among them."""
+"""Connections without a description, by their URL; ADBC's among them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_text_that_is_no_url_is_refused(url: str) -> None:
 
 
 class Telling:
-    """A connection that tells of its autocommit the way PyMySQL does, or psycopg."""
+    """A connection that exposes its autocommit as PyMySQL does, or as psycopg does."""
 
     def __init__(self, autocommit: object) -> None:
         self.autocommit = autocommit
@@ -77,7 +77,7 @@ def test_no_query_is_run_to_learn_of_autocommit(in_transaction: bool) -> None:
     assert connection.queries == 0
 
 
-def test_autocommit_is_told_by_attribute_or_method() -> None:
+def test_autocommit_is_read_from_attribute_or_method() -> None:
     autocommits = url_driver("mysql://db/shop").autocommits
     assert autocommits(Telling(autocommit=True))
     assert not autocommits(Telling(autocommit=False))

@@ -348,7 +348,9 @@ def test_cursors_made_of_a_class_are_seen_again_once_a_connection_is_traced(file
 
 
 @pytest.mark.parametrize("driver", ["sqlite", "psycopg2", "psycopg"])
-def test_an_engine_hands_out_what_its_pool_has(driver: str, request: pytest.FixtureRequest, tracers: Tracers) -> None:
+def test_an_engine_returns_the_connections_of_its_pool(
+    driver: str, request: pytest.FixtureRequest, tracers: Tracers
+) -> None:
     if driver == "sqlite":
         engine = sa.create_engine(f"sqlite:///{request.getfixturevalue('file')}")
     else:

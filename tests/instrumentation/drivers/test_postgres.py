@@ -82,7 +82,7 @@ def test_commit_text_of_a_doomed_transaction_keeps_nothing(connection: Any, trac
     ]
 
 
-def test_autocommit_is_told_by_the_connection(connection: Any, tracers: Tracers) -> None:
+def test_autocommit_is_read_from_the_connection(connection: Any, tracers: Tracers) -> None:
     connection.autocommit = True
     connection.cursor().execute("INSERT INTO t VALUES (3, 'kept')")
 
@@ -269,7 +269,7 @@ def test_schema_that_a_role_begins_in_is_asked_elsewhere_and_once(postgres: Post
     assert ConnectionState.of(Connection(one.store, lookup=one.lookup)).session.schema == "mart"
 
 
-def test_views_are_told_from_tables(connection: Any, tracers: Tracers) -> None:
+def test_views_are_distinguished_from_tables(connection: Any, tracers: Tracers) -> None:
     cursor = connection.cursor()
     cursor.execute("CREATE VIEW v AS SELECT a FROM t")
     cursor.execute("CREATE MATERIALIZED VIEW m AS SELECT a FROM t")

@@ -1,4 +1,4 @@
-"""Which description fits a connection; and the page on adding a driver, whose example is run as it stands."""
+"""The description of a connection; and the page on adding a driver, whose example is run unchanged."""
 
 from __future__ import annotations
 

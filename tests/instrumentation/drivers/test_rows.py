@@ -1,4 +1,4 @@
-"""The number of rows that a statement has read or written: what is told is right on real stores, or nothing is told.
+"""The number of rows that a statement has read or written: correct on real stores, or not reported.
 
 Each statement runs on a database with a table `orders` of ten rows and an empty one, `copies`, and is followed the whole
 way from the driver to the event.
@@ -36,7 +36,7 @@ INSIDE = f"WITH i AS ({RETURNING}) SELECT count(*) FROM i"
 
 @dataclass
 class Counted:
-    """What is told of the rows of the statements that wrote `copies`, or that read."""
+    """The reported rows of the statements that wrote `copies`, or that read."""
 
     idle: Idle
 
@@ -193,7 +193,7 @@ async def awaited(postgres: Postgres, counted: Counted) -> AsyncIterator[Any]:
         ("execute", f"{COPY}; SELECT 1", {None}),
     ],
 )
-async def test_asyncpg_tells_all_rows_or_none(
+async def test_asyncpg_reports_all_rows_or_none(
     method: str, sql: str, right: set[int | None], awaited: Any, counted: Counted
 ) -> None:
     await getattr(awaited, method)(sql)

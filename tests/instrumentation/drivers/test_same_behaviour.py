@@ -236,7 +236,7 @@ def open_database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Ope
 
 
 def outcome(program: Program, connection: Any) -> Any:
-    """What the user sees of a program: its result or its error, but for addresses in memory and names of databases."""
+    """The result or error of a program, without addresses in memory and names of databases."""
     try:
         seen = ("result", program(connection))
     except BaseException as error:

@@ -109,7 +109,7 @@ async def awaited(postgres: Postgres, origins: Any) -> AsyncIterator[Any]:
 
 
 @pytest.mark.parametrize("method", ["fetchval", "fetchrow", "fetch"])
-async def test_asyncpg_tells_what_it_fetched(method: str, awaited: Any, origins: Any) -> None:
+async def test_asyncpg_reports_what_it_fetched(method: str, awaited: Any, origins: Any) -> None:
     await getattr(awaited, method)(MAX)
     await awaited.execute("INSERT INTO log VALUES ($1, $2)", "load", 412)
     await (await awaited.prepare("INSERT INTO log VALUES ($1, $2)")).fetch("load", 412)
@@ -117,7 +117,7 @@ async def test_asyncpg_tells_what_it_fetched(method: str, awaited: Any, origins:
     assert origins() == [MAX, MAX]
 
 
-def test_a_relation_of_duckdb_tells_what_it_fetched(origins: Any) -> None:
+def test_a_relation_of_duckdb_reports_what_it_fetched(origins: Any) -> None:
     duckdb = pytest.importorskip("duckdb")
     connection = instrument_connection(duckdb.connect(":memory:"))
     connection.execute(SETUP)

@@ -32,7 +32,7 @@ def connection(snowflake_server: SnowflakeStandIn, tracers: Tracers) -> Iterator
     own.close()
 
 
-def test_execute_tells_rows_query_id_and_columns(connection: Any, tracers: Tracers) -> None:
+def test_execute_reports_rows_query_id_and_columns(connection: Any, tracers: Tracers) -> None:
     cursor = connection.cursor()
     assert cursor.execute("SELECT a, b FROM t") is cursor
     assert len(cursor.fetchall()) == 2
@@ -84,7 +84,7 @@ def test_asynchronous_read_counts_at_its_first_fetch(connection: Any, tracers: T
     assert [(said.sql, said.rows) for said in tracers[0].said] == [("SELECT a FROM t", 2)]
 
 
-def test_failed_asynchronous_statement_is_not_told(connection: Any, tracers: Tracers) -> None:
+def test_failed_asynchronous_statement_is_not_reported(connection: Any, tracers: Tracers) -> None:
     from snowflake.connector.errors import Error
 
     with pytest.raises(Error):
@@ -107,7 +107,7 @@ def test_execute_string_and_stream_tell_each_statement(connection: Any, tracers:
     ]
 
 
-def test_describe_is_not_told_for_it_touches_no_data(connection: Any, tracers: Tracers) -> None:
+def test_describe_is_not_reported(connection: Any, tracers: Tracers) -> None:
     assert connection.cursor().describe("SELECT a FROM t")
 
     assert tracers[0].statements == []
@@ -132,7 +132,7 @@ def test_autocommit_is_the_default_and_transactions_hold(connection: Any, tracer
 
 
 @connector_4
-def test_autocommit_switched_off_is_told_as_the_statement_that_the_connector_runs(
+def test_autocommit_switched_off_is_reported_as_the_statement_that_the_connector_runs(
     connection: Any, tracers: Tracers
 ) -> None:
     connection.autocommit(False)
@@ -205,7 +205,7 @@ class StubConnection(SnowflakeConnection):
     rollback = close = commit
 
 
-def test_write_pandas_is_told_as_the_statements_it_runs(tracers: Tracers) -> None:
+def test_write_pandas_is_reported_as_the_statements_it_runs(tracers: Tracers) -> None:
     pandas = pytest.importorskip("pandas")
     from snowflake.connector.pandas_tools import write_pandas
 
@@ -233,7 +233,7 @@ def test_write_pandas_is_told_as_the_statements_it_runs(tracers: Tracers) -> Non
         ("SELECT * FROM identifier(?)", None, "SELECT * FROM identifier(?)"),
     ],
 )
-def test_of_the_bind_values_only_names_are_told(sql: str, parameters: Any, text: str, tracers: Tracers) -> None:
+def test_only_names_of_bind_values_are_reported(sql: str, parameters: Any, text: str, tracers: Tracers) -> None:
     instrument_connection(StubConnection()).cursor().execute(sql, parameters)
 
     assert tracers[0].statements == [text]
@@ -289,7 +289,7 @@ def test_the_report_of_a_ddl_statement_is_no_row(ddl: str, connection: Any, trac
 
 
 class Answer:
-    """What a cursor knows of the statement that it ran."""
+    """The attributes of a cursor after the statement that it ran."""
 
     is_file_transfer = False
     multi_statement_savedIds: list[str] = []
@@ -332,11 +332,11 @@ def test_of_several_statements_at_once_no_ones_id_is_given_to_all() -> None:
         "put 'file:///tmp/tmp1/file0.txt' '@SNOWPARK_TEMP_STAGE_X1Y2'",
     ],
 )
-def test_the_file_in_which_the_connector_uploads_a_frame_is_nobodys_data(upload: str, tracers: Tracers) -> None:
+def test_the_file_in_which_the_connector_uploads_a_frame_is_not_reported(upload: str, tracers: Tracers) -> None:
     instrument_connection(StubConnection()).cursor().execute(upload)
     assert tracers[0].statements == [""]
 
 
-def test_users_own_upload_is_told(tracers: Tracers) -> None:
+def test_users_own_upload_is_reported(tracers: Tracers) -> None:
     instrument_connection(StubConnection()).cursor().execute("PUT file:///data/x.csv @my_stage")
     assert tracers[0].statements == ["PUT file:///data/x.csv @my_stage"]

@@ -37,13 +37,13 @@ def told() -> dict[str, list[list[Any]]]:
         ("asked", [["CREATE TABLE z AS SELECT * FROM a", None, "00000000-0000-0000-0000-000000000001", True]]),
     ],
 )
-def test_each_way_tells_each_statement_once(
+def test_each_way_reports_each_statement_once(
     way: str, statements: list[list[Any]], told: dict[str, list[list[Any]]]
 ) -> None:
     assert told[way] == statements
 
 
-def test_write_pandas_tells_its_stage_and_its_copy_and_no_file(told: dict[str, list[list[Any]]]) -> None:
+def test_write_pandas_reports_its_stage_and_its_copy_and_no_file(reported: dict[str, list[list[Any]]]) -> None:
     stage, upload, copied = (sql for sql, *_ in told["write_pandas"])
 
     assert stage.startswith("CREATE TEMPORARY STAGE identifier('\"__WRITE_PANDAS_STAGE_")

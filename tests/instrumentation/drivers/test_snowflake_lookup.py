@@ -89,7 +89,7 @@ class OpenConnection:
         ({"authenticator": "OAUTH_CLIENT_CREDENTIALS", "oauth_client_id": "i"}, False),
     ],
 )
-def test_only_a_login_that_asks_nobody_is_repeated(
+def test_only_an_unattended_login_is_repeated(
     version: int, given: dict[str, Any], can: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("snowflake.connector.connect", lambda **_: pytest.fail("a look-up connects when it is asked"))

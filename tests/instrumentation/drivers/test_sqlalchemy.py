@@ -1,4 +1,4 @@
-"""Engines as their users use them, on real databases: what the tracer is told of each way to reach the data."""
+"""Engines in ordinary use, on real databases: calls of the tracer for each way to reach the data."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_rolled_back_write_is_not_kept(engine: sa.Engine, tracers: Tracers) -> N
     assert tracer.kept == []
 
 
-def test_failed_statement_is_not_told(engine: sa.Engine, tracers: Tracers) -> None:
+def test_failed_statement_is_not_reported(engine: sa.Engine, tracers: Tracers) -> None:
     with pytest.raises(sa.exc.DBAPIError), engine.begin() as connection:
         connection.execute(sa.text("INSERT INTO missing VALUES (1)"))
 
@@ -181,7 +181,7 @@ def test_driver_connection_is_the_drivers_own(engine: sa.Engine, tracers: Tracer
     raw.close()
 
 
-def test_tracing_twice_tells_once(engine: sa.Engine, tracers: Tracers) -> None:
+def test_tracing_twice_reports_once(engine: sa.Engine, tracers: Tracers) -> None:
     trace_engine(engine)
     with engine.connect() as connection:
         connection.execute(sa.text("SELECT a FROM t"))
@@ -189,7 +189,7 @@ def test_tracing_twice_tells_once(engine: sa.Engine, tracers: Tracers) -> None:
     assert tracers[0].statements == ["SELECT a FROM t"]
 
 
-def test_untraced_engine_tells_nothing(engine: sa.Engine, tracers: Tracers) -> None:
+def test_untraced_engine_reports_nothing(engine: sa.Engine, tracers: Tracers) -> None:
     untrace_engine(engine)
     with engine.connect() as connection:
         connection.execute(sa.text("SELECT a FROM t"))
@@ -245,7 +245,7 @@ def test_detached_connection_is_still_traced(engine: sa.Engine, tracers: Tracers
     assert tracers[0].steps[-1] == "lost"
 
 
-def test_pre_ping_is_not_told(engine: sa.Engine, tracers: Tracers) -> None:
+def test_pre_ping_is_not_reported(engine: sa.Engine, tracers: Tracers) -> None:
     pinged = sa.create_engine(engine.url, pool_pre_ping=True)
     trace_engine(pinged)
     for _ in range(2):

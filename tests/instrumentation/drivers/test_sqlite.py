@@ -55,7 +55,7 @@ def test_script_commits_what_was_pending(on: str, tracers: Tracers) -> None:
     ]
 
 
-def test_failed_script_is_not_told(tracers: Tracers) -> None:
+def test_failed_script_is_not_reported(tracers: Tracers) -> None:
     connection = instrument_connection(sqlite3.connect(":memory:"))
     with pytest.raises(sqlite3.OperationalError, match="missing"):
         connection.executescript("SELECT * FROM missing;")
@@ -147,7 +147,7 @@ def test_columns_are_looked_up_read_only_while_others_write(tracers: Tracers, tm
     }
 
 
-def test_look_up_does_not_make_a_file_that_is_gone(tracers: Tracers, tmp_path: Path) -> None:
+def test_look_up_does_not_create_a_deleted_file(tracers: Tracers, tmp_path: Path) -> None:
     path = tmp_path / "shop.db"
     instrument_connection(sqlite3.connect(path)).close()
     path.unlink()
@@ -190,7 +190,7 @@ def test_dump_reads_the_tables_that_it_writes(tracers: Tracers) -> None:
     assert [said.rows for said in tracers[0].said[2:] if 'FROM "t"' in said.sql] == [2]
 
 
-def test_views_are_told_from_tables_and_attached_ones_are_left_out(tracers: Tracers, tmp_path: Path) -> None:
+def test_views_are_distinguished_from_tables_and_attached_ones_are_left_out(tracers: Tracers, tmp_path: Path) -> None:
     connection = instrument_connection(sqlite3.connect(tmp_path / "shop.db"))
     connection.executescript("CREATE TABLE t (a INTEGER); CREATE VIEW v AS SELECT a FROM t;")
     found = tracers[0].lookup([("t",), ("V",), ("other", "t")])
@@ -210,7 +210,7 @@ def test_block_ends_a_transaction_unless_autocommit_is_on(autocommit: bool, comm
     assert sqlite.commits_on_exit(Modern(autocommit=autocommit)) is commits
 
 
-def test_rows_are_counted_though_nobody_holds_the_cursor(tracers: Tracers) -> None:
+def test_rows_are_counted_without_a_reference_to_the_cursor(tracers: Tracers) -> None:
     connection = instrument_connection(sqlite3.connect(":memory:"))
 
     assert [a for (a,) in connection.execute("VALUES (1), (2)")] == [1, 2]

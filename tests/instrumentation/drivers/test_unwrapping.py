@@ -1,4 +1,4 @@
-"""Functions of a driver that look at what a connection really is take traced ones, whoever imported them and when."""
+"""Driver functions that check the type of a connection accept traced ones, wherever and whenever they were imported."""
 
 from __future__ import annotations
 

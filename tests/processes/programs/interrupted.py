@@ -1,4 +1,4 @@
-"""A flow whose process is told to terminate half way, as an operator or an orchestrator does."""
+"""A flow whose process gets SIGTERM before its end, as from an operator or an orchestrator."""
 
 from __future__ import annotations
 

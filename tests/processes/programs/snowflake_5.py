@@ -1,6 +1,6 @@
-"""Every way to run a statement with connector 5, its own classes over a core that answers nothing but success.
+"""Every way to run a statement with connector 5, its own classes over a core that always returns success.
 
-Prints what the tracer was told, a line of JSON for each way. Run with the connector's folder as the only argument: it
+Prints the calls of the tracer, a line of JSON for each way. Run with the connector's folder as the only argument: it
 stands beside the environment, whose connector is older (the stand-in for Snowflake understands no login of 5).
 """
 
@@ -35,7 +35,7 @@ tracers: list[RecordingTracer] = []
 
 
 class Cursor(SnowflakeCursor):
-    """Where the connector hands a statement to its core, it has run."""
+    """Record a statement when the connector passes it to its core."""
 
     def _execute(self, *_: Any, **__: Any) -> Any:
         self._query_result.sfqid, self._query_result.rowcount = "query-id", 2
