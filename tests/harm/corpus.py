@@ -32,25 +32,26 @@ def _fault(name: str, fault: str) -> Condition:
     return Condition(name, {"HARM_FAULT": fault}, with_lineage_only=True, said=1)
 
 
-_CAPTURE = "prefect_lineage_events.capture"
+_EMISSION = "prefect_lineage_events.emission"
+_INSTRUMENTATION = "prefect_lineage_events.instrumentation"
 # Each is one room's way in, broken; what the program does is as ever.
 FAULTS = [
     _fault("analyser raises", "prefect_lineage_events.sql.session:Session.analyze=raises"),
     _fault("analyser recurses", "prefect_lineage_events.sql.session:Session.analyze=recurses"),
     _fault("analyser hangs", "prefect_lineage_events.sql.session:Session.analyze=hangs"),
     _fault("analyser takes all memory", "prefect_lineage_events.sql.session:Session.analyze=explodes"),
-    _fault("naming raises", "prefect_lineage_events.datasets:Store.table=raises"),
-    _fault("sanitising raises", f"{_CAPTURE}.redaction:shown=raises"),
-    _fault("drafting raises", f"{_CAPTURE}.coalesce:Coalescer.add=raises"),
-    _fault("sending raises", f"{_CAPTURE}.sending:Sender._emit=raises"),
-    _fault("sending hangs", f"{_CAPTURE}.sending:Sender._emit=hangs"),
-    _fault("driver's description raises", f"{_CAPTURE}.drivers.driver:Driver.columns=raises"),
-    _fault("finding the run raises", f"{_CAPTURE}.context:_run_of=raises"),
-    _fault("policy raises", f"{_CAPTURE}.policy:Policy.captures=raises"),
-    _fault("tracing raises", f"{_CAPTURE}.tracer:connection=raises"),
-    _fault("counting rows raises", f"{_CAPTURE}.tracer:ConnectionTracer.rows=raises"),
-    _fault("ending a transaction raises", f"{_CAPTURE}.tracer:ConnectionTracer._end=raises"),
-    _fault("queue raises", f"{_CAPTURE}.queue:NoteQueue.put=raises"),
+    _fault("naming raises", "prefect_lineage_events.stores:Store.table=raises"),
+    _fault("sanitising raises", f"{_EMISSION}.limits:sql_for_event=raises"),
+    _fault("drafting raises", f"{_EMISSION}.coalescer:Coalescer.add=raises"),
+    _fault("sending raises", f"{_EMISSION}.exporter:Sender._emit=raises"),
+    _fault("sending hangs", f"{_EMISSION}.exporter:Sender._emit=hangs"),
+    _fault("driver's description raises", f"{_INSTRUMENTATION}.driver:Driver.columns=raises"),
+    _fault("finding the run raises", "prefect_lineage_events.context.run:_run_of=raises"),
+    _fault("policy raises", "prefect_lineage_events.filters:Policy.captures=raises"),
+    _fault("tracing raises", f"{_INSTRUMENTATION}.tracer:connection=raises"),
+    _fault("counting rows raises", f"{_INSTRUMENTATION}.tracer:ConnectionTracer.rows=raises"),
+    _fault("ending a transaction raises", f"{_INSTRUMENTATION}.tracer:ConnectionTracer._end=raises"),
+    _fault("queue raises", f"{_EMISSION}.queue:NoteQueue.put=raises"),
     _fault("no analyser installed", "without sqlglot"),
     _fault("no thread to be had", "no threads"),
     Condition(
