@@ -1,7 +1,7 @@
 """The assembler as Prefect flows: assemble one run, sweep up what was missed, backfill a window.
 
-They run by hand, from the command line and as deployments. None of them produces or assembles lineage of itself: all
-their names begin with `prefect-lineage-`.
+They run by hand, from the command line and as deployments. None of them produces lineage, or is assembled itself: their
+names all begin with `prefect-lineage-`.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from prefect_lineage_events.history.reader import Patience, parse_run_id
 
 DELIVERY_RETRY_DELAYS = [1.0, 4.0, 15.0]
 _LONGEST_RETRY_AFTER = 60.0
-# Parts of a backfill at a time: more than a server on SQLite answers at once only make each other wait.
+# Parts of a backfill at a time: more than a server on SQLite answers at once only wait for each other.
 _SIDE_BY_SIDE: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=4)
 _PARTS_AHEAD = 32
 _LONGEST_GATHER = 600.0
 _STORED = 8.0
-# The sweep comes again: what is not there soon, it finds then.
+# The next sweep finds what has not arrived by then.
 _SHORT = Patience(completeness=20.0)
 
-# A flow's parameters are its form in the UI, and `Args:` in its docstring the words beside them: with two types to
-# choose from, the form would offer a choice where one thing is meant.
+# A flow's parameters are its form in the UI, with the texts of `Args:` in its docstring. For a union of types, the form
+# would offer a choice; these schemas give one field.
 _OptionalId = Annotated[UUID | str | None, WithJsonSchema({"type": "string"})]
 _Time = Annotated[dt.datetime | str, WithJsonSchema({"type": "string", "format": "date-time"})]
 
@@ -81,7 +81,7 @@ def assemble(flow_run_id: _OptionalId = None, gather_seconds: float = 0.0) -> As
 
 
 def _gather_until(seconds: float) -> dt.datetime | None:
-    """Up to then the automation does not fire again; what it saw last is stored some seconds later."""
+    """The time until which the automation does not fire again; the events it saw last are stored some seconds later."""
     begin: dt.datetime | None = flow_run.scheduled_start_time
     return begin + dt.timedelta(seconds=min(seconds, _LONGEST_GATHER) + _STORED) if begin and seconds > 0 else None
 
@@ -92,7 +92,7 @@ def sweep() -> Summary:
 
     Missed: no assembler ran for it, or its events came late, or the target was away. Looks back to where the last
     sweep ended (at first as far as the setting `sweep_lookback_hours` says). Never ends a run that Prefect says is
-    running. Raises SweepError when runs had to be left for the next sweep because delivering them failed.
+    running. Raises SweepError when runs could not be delivered, and are left to the next sweep.
     """
     with get_client(sync_client=True) as client:
         _log_targets()
@@ -114,20 +114,20 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
 ) -> Summary:
     """Assemble every run with lineage that ended between two times, in parts side by side.
 
-    Killed and run again, it goes on where it was. At the end each job shows its newest good run, wherever it shows
-    what arrived last. Four parts at a time by default; on several machines by
+    Killed and run again, it goes on where it was. At the end, targets that show the last event received show the latest
+    run of each job. Four parts at a time by default; on several machines by
     `backfill.with_options(task_runner=DaskTaskRunner(...))`.
 
-    Raises ValueError for a window that is none and for names of no flow or target, and SweepError when delivering runs
-    failed.
+    Raises ValueError for an invalid window and unknown names of flows or targets, and SweepError when runs could not be
+    delivered.
 
     Args:
         start: A time with its zone, or an ISO text of one; runs that ended then are included.
         end: The same; not before the start.
         flows: Only runs of flows, or of tasks outside any flow, of these names. All, when left out.
         targets: Names, ids or addresses of targets that must have each run. Left out, one that any target has is done.
-        reanalyse: Today's analyser reads the stored statements again, and what it reads otherwise is sent.
-        dry_run: Send nothing, say of each run what would become of it.
+        reanalyse: The current analyser reads the stored statements again, and results that differ are sent.
+        dry_run: Send nothing, and report what would become of each run.
         force: Send again what was sent.
     """
     window = parse_window(start, end)
@@ -147,8 +147,10 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
 
 
 def _work_on_parts(plan: Plan, options: AssemblyOptions, dry_run: bool, progress: Progress) -> Summary:
-    """As many parts at a time as the task runner takes, of a few that are given to it: when the target stays away, the
-    rest need not find out for themselves."""
+    """Run as many parts at a time as the task runner takes, submitting only a few ahead.
+
+    So when the target stays away, the remaining parts are not even tried.
+    """
     summary = Summary(history_begins=plan.history_begins)
     ahead = deque(plan.parts)
     running: dict[PrefectFuture[Summary], Part] = {}
@@ -170,7 +172,7 @@ def _work_on_parts(plan: Plan, options: AssemblyOptions, dry_run: bool, progress
 
 
 def _of_part(future: PrefectFuture[Summary], part: Part) -> Summary:
-    """One part's trouble is that part's: its worker may have died."""
+    """The summary of a part; if it failed, its runs count as failed: its worker may have been killed."""
     try:
         return future.result()
     except Exception as error:  # noqa: BLE001 - one part must not stop the others
@@ -187,19 +189,19 @@ def _of_part(future: PrefectFuture[Summary], part: Part) -> Summary:
     persist_result=False,
 )
 def _work_on_part(part: Part, options: AssemblyOptions, dry_run: bool, history_begins: dt.datetime | None) -> Summary:
-    """Retried by Prefect when its API is away; the ledger knows how far it has come."""
+    """Assemble the runs of a part. Prefect retries it when its API is away; the ledger records its progress."""
     with get_client(sync_client=True) as client:
         options = replace(options, send=_send)
         return work_on(client, part, options, dry_run=dry_run, history_begins=history_begins)
 
 
 def _worth_another_try(error: TransientDeliveryError) -> bool:
-    """Within this flow run: a target that asks for longer, or takes nobody's events, is left to the sweep."""
+    """Return whether to retry within this flow run; not if a target asks for longer, or is misconfigured."""
     return error.retry_soon and (error.retry_after or 0.0) <= _LONGEST_RETRY_AFTER
 
 
 def _send(outbox: Outbox) -> None:
-    """Send with retries: the outbox knows how far it has come, so nothing that was taken is sent again."""
+    """Send with retries: the outbox records its progress, so nothing that was taken is sent again."""
     for delay in DELIVERY_RETRY_DELAYS:
         try:
             outbox.flush()
@@ -216,7 +218,7 @@ _SOON = AssemblyOptions(send=_send, patience=_SHORT, lease_timeout=0)
 
 
 def _log_targets(names: Sequence[str] | None = None) -> None:
-    """The targets of this run: what another process has configured may be another target."""
+    """Log the targets of this run: another process may have others configured."""
     for to in AssemblyOptions(targets=names).chosen_targets():
         _log().info("Lineage goes to %s", to)
 

@@ -1,1 +1,1 @@
-"""The way of one run from Prefect's history to its target, the ledger of it, and the way of many runs."""
+"""The assembler: from a run's history to its targets, for one run or many, with the ledger of what was sent."""

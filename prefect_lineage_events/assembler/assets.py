@@ -1,7 +1,7 @@
 """Datasets of assembled runs as assets of Prefect, for the asset graph of Prefect Cloud (setting `emit_assets`).
 
 The events are those that `@materialize` emits (`prefect.context.AssetContext.emit_events`), of the run that wrote the
-data. What Prefect emitted itself is not told again, and what we emit is never read as lineage: it names us as the tool.
+data. Events that Prefect emitted itself are not repeated, and ours are never read as lineage: they name us as the tool.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _STATUS = {"COMPLETED": "succeeded", "FAILED": "failed", "CRASHED": "failed"}
 
 
 def emit(run: RunLineage) -> None:
-    """A materialisation for each output, a reference for each of their sources. Said again, nothing changes."""
+    """Emit a materialisation for each output and a reference for each source. Repeated, this changes nothing."""
     status = _STATUS.get(run.run.state)
     if status is None:
         return
@@ -40,7 +40,7 @@ def emit(run: RunLineage) -> None:
 
 
 def _upstream(run: RunLineage) -> dict[Dataset, list[Dataset]]:
-    """What fed each output, but for itself and for what no asset key can name. Sorted."""
+    """The sources of each output, sorted; without the output itself and datasets that no asset key can name."""
     lineage = run.lineage
     found: dict[Dataset, set[Dataset]] = defaultdict(set)
     for edge in lineage.edges:
@@ -52,7 +52,7 @@ def _upstream(run: RunLineage) -> dict[Dataset, list[Dataset]]:
 
 
 def _is_key(dataset: Dataset) -> bool:
-    """An asset key knows no spaces, quotes and brackets, and no more than 512 characters."""
+    """Return whether the URI is an asset key: without spaces, quotes and brackets, of at most 512 characters."""
     try:
         _KEY.validate_python(dataset.uri)
     except ValidationError:
@@ -78,7 +78,7 @@ def _emit(
     of = run.run
     publishing.emit(
         event,
-        # Deterministic, and another one when the run ended anew.
+        # Deterministic, and another one when the run was repeated.
         id=uuid5(of.id, f"{event} {resource['prefect.resource.id']} {of.ended}"),
         occurred=of.ended,
         resource=resource,

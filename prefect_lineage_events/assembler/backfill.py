@@ -1,7 +1,7 @@
-"""The backfill: what ended in a window of time and is not settled, cut into parts that are worked on side by side.
+"""The backfill: assembly of the runs that ended in a window of time and are not done, in parts that run in parallel.
 
-A part is a span of the window. A flow run and its subflows stay in one part, so that parents come before them; of a job
-whose runs lie in several parts, an older run may arrive after a newer one, and `present` puts that right at the end.
+A part is a span of the window. A flow run and its subflows stay in one part, so that parents come before them. Of a job
+with runs in several parts, an older run may arrive after a newer one; `latest_run` restores the latest one at the end.
 """
 
 from __future__ import annotations
@@ -32,11 +32,6 @@ from prefect_lineage_events.settings import settings
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-
-    from prefect_lineage_events.assembler.summary import Summary
-
 
 KEY = "prefect-lineage-backfill"
 MAX_ROWS = 1000
@@ -44,9 +39,9 @@ _SECONDS_BETWEEN_UPDATES = 2.0
 
 
 class Progress:
-    """Two artifacts of a flow run, moved on at most every two seconds, and at the end.
+    """Two artifacts of a flow run, updated at most every two seconds, and at the end.
 
-    The table shows what needs a look first, and `MAX_ROWS` rows at most; its description counts all.
+    The table begins with runs that need attention, and has at most `MAX_ROWS` rows; its description counts all runs.
     """
 
     def __init__(self, client: SyncPrefectClient, flow_run_id: UUID | None, total: int) -> None:
@@ -56,7 +51,7 @@ class Progress:
             client,
             key=KEY,
             type="progress",
-            description=f"How many of the {total} runs that ended in the window have been looked at.",
+            description=f"How many of the {total} runs that ended in the window have been processed.",
             data=0.0,
             flow_run_id=flow_run_id,
         )
@@ -64,19 +59,19 @@ class Progress:
             client,
             key=f"{KEY}-runs",
             type="table",
-            description="What became of the runs so far.",
+            description="Outcomes of the runs so far.",
             data="[]",
             flow_run_id=flow_run_id,
         )
         self._moved = time.monotonic()
 
     def move(self, done: int, so_far: Summary) -> None:
-        """`done` runs of the total have been looked at."""
+        """`done` runs of the total have been processed."""
         if time.monotonic() - self._moved >= _SECONDS_BETWEEN_UPDATES:
             self._write(100.0 * done / self._total, prose(f"So far: {so_far}."), so_far)
 
     def end(self, summary: Summary) -> None:
-        """Nothing more comes."""
+        """Show the final summary."""
         self._write(100.0, prose(f"{summary}."), summary)
 
     def _write(self, percent: float, description: str, summary: Summary) -> None:
@@ -92,12 +87,12 @@ class Progress:
         publishing.update_artifact(self._client, self._table, data=text, description=description)
 
 
-# Enough for a worker to be at it for a while, few enough to be done again when it dies.
+# Enough to keep a worker busy for a while, few enough to repeat when it is killed.
 RUNS_A_PART = 50
-# So that a small backfill shows its progress, too.
+# A small backfill shows its progress, too.
 _LEAST_PARTS = 20
 _BEFORE = dt.timedelta(hours=1)
-# A run's first event and its beginning are told by two clocks.
+# A run's first event and its beginning are recorded by two clocks.
 _NO_MORE_THAN_CLOCKS = dt.timedelta(seconds=5)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
@@ -110,7 +105,7 @@ class TimeWindow:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Runs to be taken up one after the other; `number` of `of`."""
+    """Runs to be assembled one after the other; `number` of `of` parts."""
 
     number: int
     of: int
@@ -122,7 +117,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that is to be looked at. `jobs`: the runs of each job, oldest first; `history_begins`: see `Summary`."""
+    """All runs of a backfill. `jobs`: the runs of each job, oldest first; `history_begins`: see `Summary`."""
 
     parts: tuple[Part, ...]
     jobs: tuple[tuple[UUID, ...], ...]
@@ -142,9 +137,9 @@ def parse_window(start: dt.datetime | str, end: dt.datetime | str) -> TimeWindow
 
 
 def plan_backfill(client: SyncPrefectClient, window: TimeWindow, flows: Sequence[str] | None = None) -> Plan:
-    """What ended in the window, in parts. Raises ValueError for names of flows that there are not.
+    """Plan the runs that ended in the window, in parts. Raises ValueError for unknown names of flows.
 
-    Requests: three per 200 runs, and one for where the history begins.
+    Requests: three per 200 runs, and one for the beginning of the history.
     """
     require_flows(client, flows)
     # Parameters may be large, and are read again with the run.
@@ -163,21 +158,21 @@ def work_on(
     dry_run: bool,
     history_begins: dt.datetime | None,
 ) -> Summary:
-    """Assemble the runs of a part that are not settled; the present is put back when all parts are done."""
+    """Assemble the runs of a part that are not done; the latest runs are restored when all parts are."""
     options = replace(options, restore_latest=False)
     return assemble_each(client, part.runs, options, dry_run=dry_run, history_begins=history_begins)
 
 
 def require_flows(client: SyncPrefectClient, names: Sequence[str] | None) -> None:
-    """Raises ValueError for names of no flow, and of no task that ran outside any flow."""
+    """Raise ValueError for names of no flow, and of no task that ran outside any flow."""
     unknown = sorted(set(names or ()) - set(existing_flows(client, names or ()))) if names else []
     unknown = [name for name in unknown if not standalone_tasks.has_run(client, name)]
     if not unknown:
         return
     there = existing_flows(client)
     close = {name: get_close_matches(name, there, n=1) for name in unknown}
-    told = [f"{name!r}" + (f" (did you mean {close[name][0]!r}?)" if close[name] else "") for name in unknown]
-    raise ValueError(f"there is no flow {', '.join(told)} at {client.api_url}: `prefect flow ls` shows them")
+    described = [f"{name!r}" + (f" (did you mean {close[name][0]!r}?)" if close[name] else "") for name in unknown]
+    raise ValueError(f"there is no flow {', '.join(described)} at {client.api_url}: `prefect flow ls` shows them")
 
 
 def _parents(client: SyncPrefectClient, runs: Iterable[FlowRun]) -> dict[UUID, UUID]:
@@ -192,7 +187,7 @@ _Job = UUID | tuple[UUID, UUID | None]
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """A run with what the jobs above it go by, nearest first: runs of one flow below one parent are one job."""
+    """A run with the keys of the jobs above it, nearest first: runs of one flow below one parent are one job."""
 
     run: FlowRun
     above: tuple[_Job, ...]
@@ -238,14 +233,14 @@ def _jobs(trees: Iterable[Iterable[_Listed]]) -> tuple[tuple[UUID, ...], ...]:
 
 
 def _job(run: FlowRun) -> _Job:
-    """By what a run's job goes among the jobs below one parent."""
+    """The key of a run's job among the jobs below one parent."""
     return (run.flow_id, run.deployment_id) if names_deployment(settings().job_name) else run.flow_id
 
 
 def _history_begins(client: SyncPrefectClient, runs: Sequence[FlowRun]) -> dt.datetime | None:
-    """When what is left of the events of these runs begins; None when nothing is missing at their beginning.
+    """The time at which the remaining events of these runs begin; None when none are missing at the beginning.
 
-    Each state of a run is an event of Prefect's own, so that there were some from the first run's beginning on.
+    Each state of a run is an event of Prefect's own, so there were events from the first run's beginning on.
     """
     if not runs:
         return None

@@ -1,7 +1,7 @@
-"""A flow's artifact: what its newest run read and wrote, on Prefect's page of artifacts.
+"""A flow's artifact: the datasets that its newest run read and wrote, on Prefect's page of artifacts.
 
-Each run has an artifact of its own, without a key: Prefect shows it on the run's page. One with a key makes an event
-that holds its whole text each time it is created. So a flow has one with a key, which is changed in place.
+Each run has an artifact of its own, without a key: Prefect shows it on the run's page. Creating an artifact with a key
+makes an event that holds its whole text. So a flow has a single one with a key, which is changed in place.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
 def show(client: SyncPrefectClient, run: FlowRun, text: str) -> None:
-    """Let the flow's artifact show this run, unless it shows one that began later. Two requests."""
+    """Show this run in the flow's artifact, unless that shows one that began later. Two requests."""
     there = _read(client, run)
     shown = encoding.json_text({"flow_run_id": str(run.id), "started": _began(run).isoformat()})
     fields = {"description": description(run), "data": text, "metadata_": {_SHOWS: shown}}
-    # Versions before gave a run's own artifact the key.
+    # Earlier versions gave a run's own artifact the key.
     if there is None or there.get("flow_run_id"):
         publishing.create_artifact(client, key=key(run), type="markdown", **fields)
     elif _shown_since(there) <= _began(run):
@@ -45,13 +45,13 @@ def show(client: SyncPrefectClient, run: FlowRun, text: str) -> None:
 
 
 def exists(client: SyncPrefectClient, run: FlowRun) -> bool:
-    """Was a run of this flow ever assembled, and had lineage worth showing? One request."""
+    """Return whether a run of this flow was ever assembled with lineage worth showing. One request."""
     there = _read(client, run)
     return there is not None and there.get("description") == description(run)
 
 
 def key(run: FlowRun) -> str:
-    """The key of the flow's artifact, which is of letters that Prefect takes."""
+    """The key of the flow's artifact, of characters that Prefect accepts."""
     slug = re.sub(r"[^a-z0-9]+", "-", run.flow_name.lower()).strip("-")[:80]
     return f"{KEY_PREFIX}{slug or run.flow_id}"
 
@@ -68,7 +68,7 @@ def _read(client: SyncPrefectClient, run: FlowRun) -> Mapping[str, Any] | None:
 
 
 def _shown_since(artifact: Mapping[str, Any]) -> dt.datetime:
-    """When the run began that it shows. Anybody can edit it: what cannot be read is long ago."""
+    """The beginning of the run it shows; long ago where that cannot be read, since all users can edit it."""
     try:
         began = dt.datetime.fromisoformat(json.loads(artifact["metadata_"][_SHOWS])["started"])
     except (KeyError, TypeError, ValueError, RecursionError):

@@ -1,6 +1,6 @@
-"""The text of a run's lineage artifact: what a reader sees on the run's page. Pure.
+"""The text of a run's lineage artifact, which a reader sees on the run's page. Pure.
 
-Bounded in every direction, since an artifact of megabytes helps nobody: beyond the bounds it counts.
+Bounded in every direction, since an artifact of megabytes is unreadable: beyond the bounds, the rest is counted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _HOW = {
 
 
 def markdown(run: RunLineage, sent: Mapping[str, DeliveryState] = MappingProxyType({})) -> str:
-    """The graph, the tables and columns, what is missing, what each target (by name) has, what it refused and why."""
+    """The graph, tables and columns, missing events, and the events that each target (by name) has or refused."""
     lineage = run.lineage
     parts = [
         f"# Lineage of {word(run.run.flow_name)}",
@@ -66,9 +66,9 @@ def markdown(run: RunLineage, sent: Mapping[str, DeliveryState] = MappingProxyTy
 
 
 def broken(flow_name: str, reason: str) -> str:
-    """The text for a run that could not be put together."""
+    """The text for a run whose lineage could not be assembled."""
     reason = prose(without_credentials(reason))
-    return f"# Lineage of {word(flow_name)}\n\nThe lineage of this run could not be put together: {reason}\n"
+    return f"# Lineage of {word(flow_name)}\n\nThe lineage of this run could not be assembled: {reason}\n"
 
 
 def _summary(run: RunLineage) -> str:
@@ -91,7 +91,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _bundled(lineage: Lineage) -> list[str]:
-    """What the graph does not draw, so that nobody takes it for nothing."""
+    """The number of edges that the graph does not draw, so that their absence does not mislead."""
     edges = sum(len(bundle.sources) * len(bundle.targets) for bundle in lineage.bundles)
     if not edges:
         return []
@@ -102,7 +102,7 @@ def _bundled(lineage: Lineage) -> list[str]:
 
 
 def _looked_for(run: RunLineage) -> str:
-    """Until when the sweep looks for what is missing. After that it is given up, and the run stays incomplete."""
+    """The time until which the sweep looks for missing events. After that, the run stays incomplete."""
     if run.run.ended is None:
         return "the sweep looks for them"
     until = run.run.ended + dt.timedelta(hours=settings().incomplete_hours)
@@ -119,7 +119,7 @@ def _completeness(run: RunLineage) -> list[str]:
         lines.append("- The run has not ended: this is what it did so far.")
     elif completeness.unclosed:
         lines.append(
-            f"- {len(completeness.unclosed)} processes of the run never said that they were done (killed?): "
+            f"- {len(completeness.unclosed)} processes of the run never reported that they were done (killed?): "
             "they may have done more than is shown."
         )
     if completeness.dropped:
@@ -144,7 +144,7 @@ def _rejected(sent: Mapping[str, DeliveryState]) -> list[str]:
 
 
 def _sent_to(sent: Mapping[str, DeliveryState]) -> list[str]:
-    """`Waiting` is what the sweep will send."""
+    """The table of targets; `Waiting` are the events that the sweep will send."""
     rows = [
         (code(target), str(line.done - line.rejected), str(line.rejected), str(line.total - line.done))
         for target, line in sent.items()
@@ -171,7 +171,7 @@ def _uses(title: str, uses: Sequence[DatasetUse]) -> list[str]:
 
 
 def _feed(dataset: Dataset) -> str:
-    """A link to the event feed of the dataset: who touched it, over all runs.
+    """A link to the event feed of the dataset: its events over all runs.
 
     Relative, so that it stays in the UI that shows the page, at whatever address. The resource stands in it twice: of
     Prefect's two UIs one takes a single value as it is, the other only as JSON, and both take a repeated one as a list.
@@ -201,7 +201,7 @@ def _columns(lineage: Lineage) -> list[str]:
 
 
 def _unknown(unknown: Sequence[UnknownSource]) -> list[str]:
-    """Outputs whose rows came out of Python, and what is not known of where they came from."""
+    """Outputs whose rows came out of Python, and the part of their sources that is unknown."""
     if not unknown:
         return []
     rows = [
@@ -218,7 +218,7 @@ def _unknown(unknown: Sequence[UnknownSource]) -> list[str]:
 
 
 def _source(edge: ColumnEdge) -> str:
-    """The column that an edge comes from, and how, in words for people who do not know OpenLineage's."""
+    """The source column of an edge and its transformation, in words for people who do not know OpenLineage's."""
     kind = edge.transformation
     if edge.inferred:
         notes = [_HOW.get(kind, word(kind.lower()))] if kind not in ("IDENTITY", "TRANSFORMATION") else []

@@ -1,6 +1,6 @@
-"""Runs that have not ended, as Prefect sees it: killed without a trace, or just long.
+"""Stale runs: still running by Prefect's state, but silent for long. They were killed without a trace, or take long.
 
-We never end them: that is Prefect's, or a person's, to do. Then they are assembled with what is known of them.
+The assembler never ends them: Prefect or a person does. Then they are assembled with the events that arrived.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ HOW_TO_END = (
 
 
 def stale_runs(client: SyncPrefectClient) -> list[FlowRun]:
-    """Running runs with lineage that have given no sign of life for the setting `stale_hours`, newest first.
+    """Running runs with lineage but without any event for the setting `stale_hours`, newest first.
 
-    A sign of life is an event of any kind, a heartbeat of Prefect's too. Requests: one, and one to three for each run
-    that has been running for so long.
+    Events of any kind count, Prefect's heartbeats too. Requests: one, and one to three for each run that has been
+    running for so long.
     """
     now = api.now(client)
     silent_since = now - dt.timedelta(hours=settings().stale_hours)

@@ -1,4 +1,4 @@
-"""What became of many runs: for a sweep, for a part of a backfill, for all of it."""
+"""Outcomes of many runs: of a sweep, of a part of a backfill, or of all its parts."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from prefect_lineage_events.stitching.model import Reanalysis
 
 
 class SweepError(RuntimeError):
-    """Runs could not be delivered; the next sweep takes them up again."""
+    """Runs could not be delivered; the next sweep tries again."""
 
 
 @dataclass(slots=True)
 class Summary:
-    """What became of the runs.
+    """Outcomes of the runs.
 
-    `assembled` were looked at, by a dry run too; `already_done` had nothing left to do. `failed` could not be delivered
-    now; `broken` could not be put together, by what is in their history or by a fault of ours; `left` were not tried,
-    target or API being away; `busy` were being delivered by another assembler; `incomplete` were published with what
-    had arrived; `stale` have not ended, and gave no sign of life for long. `gone`: their events were deleted by
-    Prefect's retention, whose history begins at `history_begins`.
+    `assembled`: processed, by a dry run too. `already_done`: number of runs with nothing left to do. `failed`: not
+    deliverable now. `broken`: could not be assembled, because of their history or a fault of ours. `left`: not tried,
+    as target or API was away. `busy`: another assembler was delivering them. `incomplete`: published with the
+    events that had arrived. `stale`: not ended, and silent for long. `gone`: Prefect's retention deleted their events;
+    its history begins at `history_begins`.
     """
 
     assembled: list[AssemblyResult] = field(default_factory=list)
@@ -46,14 +46,14 @@ class Summary:
         return sum((a.reanalysis for a in self.assembled), Reanalysis())
 
     def add(self, other: Summary) -> None:
-        """What became of other runs."""
+        """Add the outcomes of other runs."""
         self.already_done += other.already_done
         self.history_begins = self.history_begins or other.history_begins
         for name in ("assembled", "failed", "broken", "left", "busy", "incomplete", "stale", "gone"):
             getattr(self, name).extend(getattr(other, name))
 
     def take_early(self) -> set[UUID]:
-        """Take out the runs whose time has not come, which are looked at again soon. Returns their ids."""
+        """Remove the runs that were too early, which are tried again soon. Returns their ids."""
         early = {a.flow_run_id for a in self.assembled if a.outcome in ("too early", "not ended")}
         early |= {run.id for run in self.busy}
         self.assembled = [a for a in self.assembled if a.flow_run_id not in early]
@@ -62,14 +62,13 @@ class Summary:
         return early
 
     def outcomes(self) -> Iterator[tuple[UUID, str, str]]:
-        """Each run by id and flow name, and what became of it; what needs a look first."""
+        """Yield id, flow name and outcome of each run, beginning with those that need attention."""
         yield from ((r.id, r.flow_name, f"failed: {without_credentials(reason)}") for r, reason in self.failed)
         yield from (
-            (r.id, r.flow_name, f"could not be put together: {without_credentials(reason)}")
-            for r, reason in self.broken
+            (r.id, r.flow_name, f"could not be assembled: {without_credentials(reason)}") for r, reason in self.broken
         )
         yield from ((r.id, r.flow_name, "left for the next time") for r in self.left)
-        yield from ((r.id, r.flow_name, "in another assembler's hands") for r in self.busy)
+        yield from ((r.id, r.flow_name, "being delivered by another assembler") for r in self.busy)
         yield from ((r.id, r.flow_name, "its events are gone") for r in self.gone)
         for assembled in self.assembled:
             words = [assembled.outcome, *(["incomplete"] if not assembled.complete else [])]
@@ -82,10 +81,10 @@ class Summary:
         words += [f"{self.already_done} done before"] if self.already_done else []
         words += [f"{len(self.incomplete)} of these incomplete"] if self.incomplete else []
         words += [f"{len(self.failed)} failed"] if self.failed else []
-        words += [f"{len(self.broken)} could not be put together"] if self.broken else []
+        words += [f"{len(self.broken)} could not be assembled"] if self.broken else []
         words += [f"{len(self.left)} left for the next time"] if self.left else []
-        words += [f"{len(self.busy)} in another assembler's hands"] if self.busy else []
-        words += [f"{len(self.stale)} running without a sign of life"] if self.stale else []
+        words += [f"{len(self.busy)} being delivered by another assembler"] if self.busy else []
+        words += [f"{len(self.stale)} running, but silent for long"] if self.stale else []
         words += [self._gone()] if self.gone else []
         words += [str(self.reanalysis)] if self.reanalysis != Reanalysis() else []
         return ", ".join(words) or "no runs ended in that time"
@@ -96,9 +95,9 @@ class Summary:
         return f"{runs} whose events Prefect has deleted{since}"
 
     def raise_for_failures(self) -> None:
-        """Raises SweepError when runs could not be delivered, so that the run of ours is seen to have failed.
+        """Raise SweepError when runs could not be delivered, so that the assembler's own run fails visibly.
 
-        A run that cannot be put together is its own trouble: it is named, and fails nothing else.
+        A run that cannot be assembled is named in the summary, and fails nothing else.
         """
         if self.failed:
             run, reason = self.failed[0]

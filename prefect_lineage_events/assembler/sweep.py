@@ -1,4 +1,4 @@
-"""The sweep: assemble what ended since the last one and was missed, and what earlier ones left waiting."""
+"""The sweep: assembly of runs that ended since the last sweep and were missed, and of runs that still wait."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A run is looked at again until it ended this long ago: its events may be stored later than its end.
+# A run is checked again until it ended this long ago: its events may be stored later than its end.
 OVERLAP = dt.timedelta(minutes=10)
-# As long as Prefect keeps events, unless told otherwise.
+# Prefect's default retention of events.
 KEEP_TRYING = dt.timedelta(days=7)
-# So often a run is looked at whose kin have ended, and lack events themselves.
+# Limit of tries for a run whose related runs have ended and lack events themselves.
 MAX_RELATED_TRIES = 12
-# Runs that others wait for, looked at in one sweep.
+# Limit of awaited runs that one sweep checks.
 MAX_AWAITED_RUNS = 10_000
-# Seconds between two looks for runs that ended, and how late their events may be stored.
+# Seconds between two polls for ended runs, and the time within which their events are stored.
 POLL_SECONDS = 10.0
 STORED_WITHIN = dt.timedelta(minutes=2)
-BUSY = "another assembler has it in hand"
-# What is done is written down after so much of the history: where a sweep was killed, the next one goes on.
+BUSY = "another assembler is delivering it"
+# The state is written after this much of the history: the sweep after a killed one goes on there.
 STEP = dt.timedelta(hours=1)
 
 
 def assemble_recent(client: SyncPrefectClient, options: AssemblyOptions, until: dt.datetime | None = None) -> Summary:
-    """Assemble the runs whose emitters closed, or that were cancelled or crashed, within the last minutes, and those of
-    which that is told up to `until`: one run of the assembler then stands for many.
+    """Assemble the runs whose emitters closed, or that were cancelled or crashed, within the last minutes.
 
-    What cannot be assembled now waits for the sweep, whose state is left alone. Requests: one for 50 such events, three
-    for 200 runs, and those of the runs that are not settled; as many each ten seconds.
+    Runs that end up to `until` are assembled too, so that one run of the assembler stands for many. The sweep assembles
+    what cannot be assembled now; its state is not touched. Requests: one for 50 such events, three for 200 runs, and
+    those of the runs that are not done; as many each ten seconds.
     """
     summary = Summary()
     done: set[UUID] = set()
@@ -71,7 +71,7 @@ def assemble_recent(client: SyncPrefectClient, options: AssemblyOptions, until: 
                 summary.add(found)
                 return summary
             if not done:
-                # Those that were waited for are announced at once, and all that came meanwhile at the end.
+                # Runs that ended before are announced at once, those that end meanwhile at the end.
                 announcements.flush()
             done |= {*ids} - found.take_early()
             summary.add(found)
@@ -85,12 +85,12 @@ def _ended(client: SyncPrefectClient, ids: Sequence[UUID]) -> list[FlowRun]:
 
 
 def sweep_runs(client: SyncPrefectClient, options: AssemblyOptions) -> Summary:
-    """Assemble what ended since the last sweep and is not settled, and what earlier sweeps left waiting."""
+    """Assemble the runs that ended since the last sweep and are not done, and those that still wait."""
     state = sweep_state.read(client)
     now = api.now(client)
     lookback = now - dt.timedelta(hours=settings().sweep_lookback_hours)
     summary = Summary(stale=stale_runs(client))
-    carried: Sequence[Waiting] = _before_their_time(client, state, now)
+    carried: Sequence[Waiting] = _not_due(client, state, now)
     runs = _still_waiting(client, [w for w in state.waiting if w not in carried])
     if settings().running_events:
         runs += unended_runs(client, started_before=now)
@@ -105,8 +105,8 @@ def sweep_runs(client: SyncPrefectClient, options: AssemblyOptions) -> Summary:
         if done.left:
             break
         runs, carried = [], state.waiting
-    if dead := lease.remove_expired(client):
-        logger.info("%d claims of assemblers that died were removed", dead)
+    if expired := lease.remove_expired(client):
+        logger.info("%d leases of assemblers that exited were removed", expired)
     return summary
 
 
@@ -121,10 +121,10 @@ def _steps(mark: dt.datetime, now: dt.datetime) -> Iterator[Window]:
         since = until
 
 
-def _before_their_time(client: SyncPrefectClient, state: SweepState, now: dt.datetime) -> list[Waiting]:
-    """Those that wait for the end of runs which still go on: nothing new can be learned before.
+def _not_due(client: SyncPrefectClient, state: SweepState, now: dt.datetime) -> list[Waiting]:
+    """Waiting runs that depend on runs which have not ended: nothing changes for them before.
 
-    Not for ever, since a run may never end, and anybody can edit the state.
+    For a limited time, since a run may never end, and all users of the API can edit the state.
     """
     lately = [one for one in state.waiting if one.ended and one.ended > now - KEEP_TRYING]
     awaited = sorted({id_ for one in lately for id_ in one.waits_for})[:MAX_AWAITED_RUNS]
@@ -137,10 +137,10 @@ def _still_waiting(client: SyncPrefectClient, those: Sequence[Waiting]) -> list[
     for one in those:
         if one.flow_run_id not in runs:
             try:
-                # A task outside any flow, or none.
+                # A task run outside any flow, or a deleted run.
                 runs[one.flow_run_id] = read_run(client, one.flow_run_id)
             except UnknownFlowRunError:
-                logger.info("Run %s was deleted; it waits no longer", one.flow_run_id)
+                logger.info("Run %s was deleted; it is no longer waiting", one.flow_run_id)
     return list(runs.values())
 
 
@@ -153,26 +153,27 @@ def _next_state(
     now: dt.datetime,
     keep_since: dt.datetime,
 ) -> SweepState:
-    """The state after what ended `until` then was looked at; `carried` wait, and were not looked at.
+    """The state after the runs that ended before `until` were assembled; `carried` are waiting, and were not tried.
 
-    The mark moves up to what is surely stored. Runs that are not settled wait by name, so that they hold nothing up;
-    those that were not even tried hold the mark, for there may be many.
+    The mark moves up to the time whose events are surely stored. Runs that are not done wait by name, so that they do
+    not block others; those that were not even tried hold the mark back, for there may be many.
     """
     waited = {w.flow_run_id: w for w in before.waiting}
-    unsettled = [(r, reason) for r, reason in done.failed if _since(r, now - KEEP_TRYING)]
+    unfinished = [(r, reason) for r, reason in done.failed if _ended_after(r, now - KEEP_TRYING)]
     lacks = {a.flow_run_id: f"lacks {'; '.join(a.lacks)}" for a in done.assembled}
     waits_for = {a.flow_run_id: a.waits_for for a in done.assembled}
     give_up = now - dt.timedelta(hours=settings().incomplete_hours)
-    unsettled += [(r, reason) for r, reason in done.broken if _since(r, give_up)]
+    unfinished += [(r, reason) for r, reason in done.broken if _ended_after(r, give_up)]
     awaited = {a.flow_run_id for a in done.assembled if a.awaits}
-    unsettled += [
+    unfinished += [
         (r, lacks[r.id])
         for r in done.incomplete
-        if r.id in awaited and _since(r, now - KEEP_TRYING if _waits_for_others(r, waits_for, waited) else give_up)
+        if r.id in awaited
+        and _ended_after(r, now - KEEP_TRYING if _waits_for_others(r, waits_for, waited) else give_up)
     ]
-    # The claim of an assembler that was killed may outlive the overlap.
-    unsettled += [(r, BUSY) for r in done.busy if _since(r, now - KEEP_TRYING)]
-    unsettled += [(r, waited[r.id].reason) for r in done.left if r.id in waited]
+    # The lease of a killed assembler may last longer than the overlap.
+    unfinished += [(r, BUSY) for r in done.busy if _ended_after(r, now - KEEP_TRYING)]
+    unfinished += [(r, waited[r.id].reason) for r in done.left if r.id in waited]
     waiting = {w.flow_run_id: w for w in carried} | {
         r.id: Waiting(
             r.id,
@@ -182,7 +183,7 @@ def _next_state(
             attempts=waited[r.id].attempts + 1 if r.id in waited else 1,
             waits_for=waits_for.get(r.id, ()),
         )
-        for r, reason in unsettled
+        for r, reason in unfinished
     }
     untried = [r.ended for r in done.left if r.ended and r.id not in waited]
     mark = min([until, max(before.mark or keep_since, now - OVERLAP), *untried])
@@ -190,10 +191,10 @@ def _next_state(
 
 
 def _waits_for_others(run: FlowRun, waits_for: Mapping[UUID, Sequence[UUID]], waited: Mapping[UUID, Waiting]) -> bool:
-    """Does it lack only what other runs hand over? It is looked at when these have ended, and then not for ever."""
+    """Return whether it lacks only rows of other runs. It is tried when these have ended, a limited number of times."""
     tries = waited[run.id].attempts if run.id in waited else 0
     return bool(waits_for[run.id]) and tries < MAX_RELATED_TRIES
 
 
-def _since(run: FlowRun, time: dt.datetime) -> bool:
+def _ended_after(run: FlowRun, time: dt.datetime) -> bool:
     return run.ended is not None and run.ended > time

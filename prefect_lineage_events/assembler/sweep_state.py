@@ -1,7 +1,7 @@
-"""How far the sweep has come, kept in Prefect: one table artifact, which is also what a person looks at.
+"""The state of the sweep, stored in Prefect as one table artifact, which people read as well.
 
-The rows are the runs that wait for another try, with the reason, and those that wait for Prefect to end them, which
-were not tried yet; the metadata holds the high-water mark.
+The rows are the runs that wait for another try, with the reason, and stale runs that Prefect has to end, which were not
+tried yet; the metadata holds the high-water mark.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 KEY = "prefect-lineage-sweep"
 MAX_ROWS = 10_000
-# Runs that one row waits for: with more than these, it is looked at when these have ended.
+# Limit of runs that one row waits for: with more, it is tried when these have ended.
 MAX_WAITS_FOR = 1_000
 # No mark is older, or later than now by more than this: the clocks of a server and its assemblers differ a little.
 OLDEST = dt.timedelta(days=90)
@@ -37,7 +37,7 @@ AHEAD = dt.timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A run that must be looked at again, and why; where there are runs that it `waits_for`, when these have ended."""
+    """A run that must be tried again, with the reason. If it `waits_for` runs, it is tried when these have ended."""
 
     flow_run_id: UUID
     flow_name: str
@@ -49,7 +49,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class SweepState:
-    """`mark`: every run that ended before it is settled or waits by name. `swept`: when the last sweep ran."""
+    """The sweep's state. `mark`: every run that ended before is done or waiting. `swept`: time of the last sweep."""
 
     mark: dt.datetime | None = None
     swept: dt.datetime | None = None
@@ -59,8 +59,8 @@ class SweepState:
 def read(client: SyncPrefectClient) -> SweepState:
     """The state that the last sweep left; an empty one when there was none.
 
-    Anybody can edit the artifact. What cannot be read of it is left out with a warning: without a mark the sweep looks
-    back as far as on its first run, and finds in the history what waited.
+    All users of the API can edit the artifact. Unreadable parts are left out with a warning: without a mark the sweep
+    looks back as far as on its first run, and finds waiting runs in the history.
     """
     raw = _raw(client)
     if raw is None:
@@ -102,7 +102,7 @@ def _time(text: object, now: dt.datetime) -> dt.datetime | None:
 def write(client: SyncPrefectClient, state: SweepState, stale: Sequence[FlowRun] = ()) -> None:
     """Keep the state, and show the `stale` runs beside it.
 
-    Of two sweeps at once the last word holds; its mark and its rows belong together either way.
+    Of two sweeps at once the later write counts; its mark and its rows belong together either way.
     """
     rows = [*state.waiting[:MAX_ROWS], *(Waiting(r.id, r.flow_name, None, _stale(r), attempts=0) for r in stale)]
     data = encoding.json_text([_row(w) for w in rows])
@@ -134,7 +134,7 @@ def _row(waiting: Waiting) -> dict[str, Any]:
 
 
 def _waiting(row: object, now: dt.datetime) -> Waiting | None:
-    """The run of a row; None for a row that is none of ours."""
+    """The run of a row; None for a row that the sweep did not write."""
     if not isinstance(row, Mapping):
         return None
     try:
@@ -149,7 +149,7 @@ def _waiting(row: object, now: dt.datetime) -> Waiting | None:
 
 
 def _stale(run: FlowRun) -> str:
-    return f"running since {_text(run.started)}, without a sign of life; {HOW_TO_END}"
+    return f"running since {_text(run.started)}, but silent for long; {HOW_TO_END}"
 
 
 def _text(time: dt.datetime | None) -> str:

@@ -1,4 +1,4 @@
-"""The official client's configuration, made fit for the targets and taken apart into the places it sends to."""
+"""The official client's configuration, split into the endpoints it sends to, with the defaults our targets need."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Config = dict[str, Any]
 
 # Marquez takes 8-24 s for an event of some thousand column edges; the client's default is 5 s.
 _TIMEOUT = 60.0
-# Retries are the flow's: with the client's own, a 500 ends in an error that hides the answer.
+# The flow retries: the client's own retries turn a 500 into an error that hides the response.
 _NO_RETRY = {"total": 0, "read": 0, "connect": 0, "status_forcelist": []}
 _SECRET_KEY = re.compile(r"(?i)key|token|secret|password|authorization|credential")
 _HTTP = frozenset({"http", "async_http"})
-# What tells two transports of one kind apart, where neither address nor path does.
+# Keys that distinguish two transports of one kind, where neither address nor path does.
 _PLACE_KEYS = ("projectId", "project_id", "location", "domainId", "domain_id", "region", "site")
 
 
 def configuration() -> Config:
-    """The transport that the client's configuration names, in full; our file when it names none.
+    """The transport of the client's configuration, in full; our file when it has none.
 
     The client merges `openlineage.yml` and `OPENLINEAGE__*` itself; `OPENLINEAGE_URL` alone means HTTP to it.
     """
@@ -46,15 +46,15 @@ def configuration() -> Config:
 
 
 def is_configured() -> bool:
-    """Does the client's configuration name a target, or the setting `file` a file?"""
+    """Return whether the client's configuration names a target, or the setting `file` a file."""
     return configuration().get("log_file_path") != str(_file()) or "file" in settings().model_fields_set
 
 
 def portable() -> tuple[str, bool]:
-    """The configuration as one value of `OPENLINEAGE__TRANSPORT`, for a process elsewhere, and whether secrets are
-    missing in it: what is stored with a deployment is no place for a key.
+    """The configuration as one value of `OPENLINEAGE__TRANSPORT` for another process, and whether it lacks secrets.
 
-    References to Secret blocks are kept; they are resolved where something is sent.
+    Keys must not be stored with a deployment. References to Secret blocks are kept; they are resolved when something is
+    sent.
     """
     whole = configuration()
     if (key := _our_key()) and "{{" in key:
@@ -64,16 +64,16 @@ def portable() -> tuple[str, bool]:
 
 
 def endpoints(config: Config) -> list[Config]:
-    """The places that a configuration sends to. A composite is taken apart: each part takes or refuses by itself.
+    """The endpoints of a configuration. A composite is split: each part takes or refuses events by itself.
 
-    Only where a composite stops at the first success its parts are one place: one of them is to have the event.
+    The parts of a composite that stops at the first success are one endpoint: one of them is to have the event.
     """
     fitted = [_with_defaults(endpoint) for endpoint in _endpoints(config)]
     return _with_our_key(fitted)
 
 
 def fallbacks(endpoint: Config) -> list[Config]:
-    """The transports of a place, of which the first that takes an event is enough; nearly always one."""
+    """The transports of a place, of which one has to take an event, in order; nearly always a single one."""
     children = _children(endpoint)
     if not children:
         return [endpoint]
@@ -83,9 +83,9 @@ def fallbacks(endpoint: Config) -> list[Config]:
 
 
 def identity(endpoint: Config) -> str:
-    """Tells places apart, without credentials: `http http://marquez:5000/api/v1/lineage`, `file /x/y.jsonl`.
+    """The identity of an endpoint, without credentials: `http http://marquez:5000/api/v1/lineage`, `file /x/y.jsonl`.
 
-    Another address is another place; another key, timeout or name is not.
+    Another address is another endpoint; another key, timeout or name is not.
     """
     kind = "http" if endpoint["type"] in _HTTP else str(endpoint["type"])
     if children := _children(endpoint):
@@ -103,7 +103,7 @@ def identity(endpoint: Config) -> str:
 
 
 def short_name(endpoint: Config) -> str:
-    """What people call it: its name in the configuration, or host, file, topic, kind."""
+    """The name for people: that of the configuration, or host, file, topic, kind."""
     if name := endpoint.get("name"):
         return str(name)
     if isinstance(inner := endpoint.get("transport"), dict):
@@ -116,18 +116,18 @@ def short_name(endpoint: Config) -> str:
 
 
 def address(endpoint: Config) -> str | None:
-    """Where an HTTP transport posts to, without credentials; None for other transports."""
+    """The URL that an HTTP transport posts to, without credentials; None for other transports."""
     if endpoint["type"] not in _HTTP or not endpoint.get("url"):
         return None
     parts = urlsplit(urljoin(str(endpoint["url"]).strip(), endpoint.get("endpoint") or "api/v1/lineage"))
     if not parts.netloc:
-        # No address of a server: named as it was written.
+        # Not the address of a server: named as it was written.
         return str(endpoint["url"]).rpartition("@")[2]
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path}"
 
 
 def _simple_http() -> Config:
-    """What goes with `OPENLINEAGE_URL` (https://openlineage.io/docs/client/python)."""
+    """The variables that go with `OPENLINEAGE_URL` (https://openlineage.io/docs/client/python)."""
     config: Config = {"endpoint": os.environ.get("OPENLINEAGE_ENDPOINT", "api/v1/lineage")}
     if key := os.environ.get("OPENLINEAGE_API_KEY"):
         config["auth"] = {"type": "api_key", "apiKey": key}
@@ -155,19 +155,19 @@ def _children(config: Config) -> list[Config]:
 
 
 def _with_defaults(config: Config) -> Config:
-    """What the user left open is set as our targets need it."""
+    """The configuration with defaults that our targets need, where the user set nothing."""
     if children := _children(config):
         return {**config, "transports": [_with_defaults(child) for child in children]}
     if isinstance(inner := config.get("transport"), dict):
         return {**config, "transport": _with_defaults(inner)}
     if config["type"] in _HTTP:
-        # The asynchronous one drops what it cannot deliver, and keeps no order.
+        # The asynchronous transport drops events that it cannot deliver, and keeps no order.
         return {"timeout": _TIMEOUT, "retry": _NO_RETRY, **config, "type": "http"}
     return kafka.with_defaults(config) if config["type"] in kafka.KINDS else config
 
 
 def _with_our_key(endpoints: list[Config]) -> list[Config]:
-    """The key of our settings goes to the one HTTP target that has none. Raises ValueError when there are several."""
+    """Give the key of our settings to the one HTTP target without a key. Raises ValueError when there are several."""
     key = _our_key()
     keyless = [endpoint for endpoint in endpoints if endpoint["type"] == "http" and "auth" not in endpoint]
     if not key or not keyless:
@@ -183,7 +183,7 @@ def _with_our_key(endpoints: list[Config]) -> list[Config]:
 
 
 def _file() -> Path:
-    """The file for runs that have no other target. It is one file, whatever folder a process works in."""
+    """The file for runs without another target: one file, whatever the working directory of a process."""
     path = Path(settings().file).expanduser()
     return path if path.is_absolute() else Path(PREFECT_HOME.value()) / path
 
@@ -194,7 +194,7 @@ def _with_auth(config: Config, key: str) -> Config:
 
 
 def _without_secrets(value: Any, secret: bool = False) -> Any:
-    """A copy without values under names that speak of secrets, and without credentials of addresses."""
+    """A copy without values under names of secrets, and without credentials in addresses."""
     if isinstance(value, dict):
         copied = {k: _without_secrets(v, secret or is_secret(k)) for k, v in value.items()}
         return {k: v for k, v in copied.items() if v is not None}
@@ -209,7 +209,7 @@ def _without_secrets(value: Any, secret: bool = False) -> Any:
 
 
 def is_secret(key: object) -> bool:
-    """Does a configuration's key speak of a secret?"""
+    """Return whether a configuration's key is the name of a secret."""
     return _SECRET_KEY.search(str(key)) is not None
 
 

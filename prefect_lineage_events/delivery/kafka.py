@@ -1,4 +1,4 @@
-"""Kafka as the client has it, but for what became of a message: the client writes that to its log only."""
+"""The client's Kafka transport, made to raise when a message is not delivered: the client only logs that."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from openlineage.client.transport.kafka import KafkaTransport
 
 KINDS = frozenset({"kafka", "msk-iam"})
-# Librdkafka tries for five minutes by itself; trying again is the flow's, and the sweep's.
+# Librdkafka retries for five minutes by itself; here the flow and the sweep retry.
 DELIVERY_TIMEOUT_MS = 60_000
 _TIMEOUT_NAMES = frozenset({"message.timeout.ms", "delivery.timeout.ms"})
 
@@ -18,7 +18,7 @@ class KafkaDeliveryError(Exception):
 
 
 def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
-    """Each message is waited for, so that events keep their order; not so long that the flow's retries have no turn."""
+    """The configuration that waits for each message, so that events keep their order, but leaves time for retries."""
     producer = dict(config.get("config") or {})
     if not _TIMEOUT_NAMES & producer.keys():
         producer["message.timeout.ms"] = DELIVERY_TIMEOUT_MS
@@ -26,12 +26,12 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def raise_failures(transport: KafkaTransport) -> None:
-    """Let the transport's `emit` raise KafkaDeliveryError when its message was not taken."""
+    """Let the transport's `emit` raise KafkaDeliveryError when its message was not delivered."""
     transport.producer = _CheckedProducer(transport.producer)  # type: ignore[assignment]
 
 
 class _CheckedProducer:
-    """A producer whose `flush` raises what the brokers said of a message. The transport flushes after each."""
+    """A producer whose `flush` raises the brokers' error about a message. The transport flushes after each."""
 
     def __init__(self, producer: Any) -> None:
         self._producer = producer

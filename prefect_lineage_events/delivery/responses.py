@@ -1,4 +1,4 @@
-"""What a failed sending says: of the event (it is refused), of the target (try later), or of the configuration."""
+"""Classification of failed deliveries: the event is refused, the target cannot take it now, or is misconfigured."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 from prefect_lineage_events.openlineage.errors import without_credentials
 
-# Answers by which a target says that it will never take this event.
+# Statuses with which a target refuses an event for good.
 _REFUSING = frozenset({400, 406, 409, 410, 411, 413, 414, 415, 422})
-# Answers that speak of what was configured: no event gets through, and waiting alone helps none.
+# Statuses of a wrong configuration: no event gets through, and waiting does not help.
 _CREDENTIALS = "it does not take our credentials: see OPENLINEAGE_API_KEY and the settings `api_key`, `api_key_block`"
-_ADDRESS = "nobody takes events at this address: see OPENLINEAGE_URL and OPENLINEAGE_ENDPOINT"
+_ADDRESS = "no server takes events at this address: see OPENLINEAGE_URL and OPENLINEAGE_ENDPOINT"
 _ADVICE = {401: _CREDENTIALS, 403: _CREDENTIALS, 407: _CREDENTIALS, 404: _ADDRESS, 405: _ADDRESS, 501: _ADDRESS}
-# Redirects that turn a POST into a GET: what is answered then was not asked, and nothing was delivered.
+# 301-303 turn the POST into a GET, so a 2xx after them does not mean delivery.
 LOSING_REDIRECTS = frozenset({301, 302, 303})
 _PAGE = "a web page answers at this address, perhaps a proxy's or a login's: see OPENLINEAGE_URL and the proxy settings"
 _MAX_ANSWER = 500
-# An answer of several parts (RFC 4918, 13; OpenLineage's batches): where they stand, and how one says that it failed.
+# A response of several parts (RFC 4918, 13; OpenLineage's batches): the fields with parts, and those of failures.
 _MULTI_STATUS = 207
 _PARTS = ("summary", "results", "responses", "items")
 _FAILURES = ("error", "errors", "failed", "failed_events", "failures")
@@ -47,18 +47,18 @@ class RefusedError(Exception):
 
 
 class NoAnswerError(Exception):
-    """The target did not answer in the time that it was given."""
+    """The target did not respond in time."""
 
 
 def is_taken(response: Any) -> bool:
-    """Does the answer say that the target has the event? A proxy's page and a part that failed say otherwise."""
+    """Return whether the response means that the target has the event; not if it is a proxy's page or a part failed."""
     if not 200 <= response.status_code < 300:
         return False
     return not _is_page(response) and not (response.status_code == _MULTI_STATUS and _names_failures(response))
 
 
 def classify(error: BaseException, secrets: Iterable[str] = ()) -> RefusedError | TransientDeliveryError:
-    """What an error of a transport means. Its text holds none of the `secrets`, whoever repeated them."""
+    """Classify an error of a transport. The text of the result holds none of the `secrets`."""
     response = _response(error)
     reason = _without(secrets, _reason(error, response))
     if response is None:
@@ -76,13 +76,13 @@ def classify(error: BaseException, secrets: Iterable[str] = ()) -> RefusedError 
 
 
 def configuration_error(error: BaseException, secrets: Iterable[str]) -> TransientDeliveryError:
-    """What an error says that came before anything was sent: nobody's events get through until it is mended."""
+    """An error raised before anything was sent: no event gets through until the configuration is mended."""
     reason = _without(secrets, _named(error))
     return TransientDeliveryError(f"it cannot be opened: {reason}", retry_soon=False)
 
 
 def _response(error: BaseException) -> Any:
-    """The HTTP answer behind an error; transports wrap it."""
+    """The HTTP response that caused an error; transports wrap it."""
     found: BaseException | None = error
     while found is not None:
         response = getattr(found, "response", None)
@@ -101,7 +101,7 @@ def _reason(error: BaseException, response: Any) -> str:
 def _text(response: Any) -> str:
     try:
         return str(response.text)
-    except Exception:  # noqa: BLE001  (the connection may break off within the answer)
+    except Exception:  # noqa: BLE001  (the connection may break within the response)
         return "(its answer broke off)"
 
 
@@ -111,19 +111,19 @@ def _named(error: BaseException) -> str:
 
 def _without(secrets: Iterable[str], text: str) -> str:
     for secret in secrets:
-        # As it is, and as Python quotes it: a line break in it is then two characters.
+        # Verbatim, and as Python quotes it: a line break is then two characters.
         text = text.replace(secret, "***").replace(repr(secret)[1:-1], "***")
     return text
 
 
 def _unparsable(response: Any) -> bool:
-    """Marquez answers 500 with `{"code": 400, ...}` to what it cannot parse: no retry helps."""
+    """Return whether it is Marquez's 500 with `{"code": 400, ...}` for an event it cannot parse: no retry helps."""
     answer = _json(response)
     return isinstance(answer, dict) and answer.get("code") == 400
 
 
 def _names_failures(response: Any) -> bool:
-    """Does an answer of several parts name one that failed? By a status, a list of errors, or a number of them."""
+    """Return whether a response of several parts names a failed one, by a status, a list of errors, or their number."""
     answer = _json(response)
     parts = answer if isinstance(answer, list) else [answer]
     inner = [part.get(name) for part in parts if isinstance(part, dict) for name in _PARTS]
@@ -138,7 +138,7 @@ def _failed(part: Any) -> bool:
 
 
 def _is_page(response: Any) -> bool:
-    """HTML with a good status: lineage backends answer nothing of the kind, and some answer `ok` as HTML."""
+    """Return whether it is an HTML page: lineage backends send none, but some send the text `ok` as HTML."""
     html = "html" in response.headers.get("Content-Type", "").lower()
     return html and _text(response).lstrip("\ufeff \t\r\n").startswith("<")
 
@@ -160,14 +160,14 @@ def _advice(response: Any) -> str | None:
 
 
 def _too_large_for_kafka(error: BaseException) -> bool:
-    """Librdkafka's name of the error: this module does without the library, which few have."""
+    """Return whether it is librdkafka's error of this name; few have that library, so it is not imported."""
     kafka_error = error.args[0] if error.args else None
     name = getattr(kafka_error, "name", None)
     return callable(name) and name() == "MSG_SIZE_TOO_LARGE"
 
 
 def _retry_after(response: Any) -> float | None:
-    """Seconds that the target asks for (RFC 9110, 10.2.3: seconds, or a date)."""
+    """Seconds to wait by the Retry-After header (RFC 9110, 10.2.3: seconds, or a date)."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isdecimal():
         return float(text)

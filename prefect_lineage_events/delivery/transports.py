@@ -1,6 +1,6 @@
-"""The official client's transports: one for each place, and what its target answered.
+"""The official client's transports, one for each endpoint, with the response of its target.
 
-The client is imported late, since it costs half a second, and by the files that need it only.
+The client is imported late, since that costs half a second.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 _REFERENCE = re.compile(r"\{\{\s*(prefect\.(?:blocks|variables)\.[^\s}]+)")
 _SHORTEST_SECRET = 4
 _CLOSING_SECONDS = 60.0
-# A timeout is for each step on the way, and a target that sends a byte a second never exceeds one: as many of them may
-# pass for the whole of it. Other transports have times of their own.
+# A timeout limits each step, and a target that sends a byte a second never exceeds it: an emission may last this many
+# timeouts in total. Other transports have limits of their own.
 _TIMEOUTS = 3
 _LONGEST = 600.0
-# Of an answer's body, so much is looked at, and not waited for longer.
+# Limits in bytes and seconds of reading a response's body.
 _MAX_BODY = 65_536
 _BODY_SECONDS = 10.0
 
 
 class OpenTransport:
-    """A transport of its own. `secrets` are the values that no message about it may tell."""
+    """An open transport to one endpoint. `secrets`: values that no message about it may contain."""
 
     def __init__(self, config: Config) -> None:
         from openlineage.client import OpenLineageClient
@@ -53,7 +53,7 @@ class OpenTransport:
         self._watch(_innermost(transport))
 
     def emit(self, event: Event) -> None:
-        """Raises whatever the transport raises, unless the target said that it has the event."""
+        """Send an event. Raises the transport's error, unless the target responded that it has the event."""
         from prefect_lineage_events.delivery.client_events import client_event
 
         self._answer = None
@@ -63,10 +63,10 @@ class OpenTransport:
         except Exception as raised:
             if self._answer is None:
                 raise
-            # An answer may break off behind its status, which counts: sending again what was taken would be once too
-            # often, and what was refused would be refused again.
+            # 2xx status but a truncated body: the event was accepted, so it must not be sent again. Likewise, a refused
+            # event would be refused again.
             error = raised
-        # The client takes for success what is no error: a redirect that leads nowhere, 304, a login page.
+        # The client counts responses as success that are none: a redirect that leads nowhere, 304, a login page.
         if self._answer is not None and not is_taken(self._answer):
             raise _unsuccessful(self._answer) from error
 
@@ -79,7 +79,7 @@ class OpenTransport:
 
         if isinstance(transport, HttpTransport):
             self._seconds = _TIMEOUTS * transport.timeout
-            # The body is read by us, since it may be endless.
+            # We read the body ourselves, since it may be endless.
             transport.session.stream = True
             transport.session.hooks["response"].append(self._answered)
         elif isinstance(transport, KafkaTransport):
@@ -93,13 +93,13 @@ class OpenTransport:
 
 
 def _within(seconds: float, call: Callable[[], object]) -> None:
-    """Call in a thread that is left alone when its time is over. Raises NoAnswerError then, or what the call raised."""
+    """Call in a thread, abandoned when its time is over. Raises NoAnswerError then, or the error of the call."""
     raised: list[BaseException] = []
 
     def run() -> None:
         try:
             call()
-        except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
+        except BaseException as error:  # noqa: BLE001  (raised again in the waiting thread)
             raised.append(error)
 
     thread = Thread(target=copy_context().run, args=(run,), name="lineage-emit", daemon=True)
@@ -112,7 +112,7 @@ def _within(seconds: float, call: Callable[[], object]) -> None:
 
 
 def _read_beginning(response: Any) -> None:
-    """Read as much of the answer's body as is looked at, and let that be all of it."""
+    """Read the beginning of the response's body, and let that be the whole body."""
     from urllib3.exceptions import HTTPError
 
     body, until = b"", time.monotonic() + _BODY_SECONDS
@@ -123,7 +123,7 @@ def _read_beginning(response: Any) -> None:
                 break
             body += chunk
     except (HTTPError, OSError):
-        # It broke off: its status counts.
+        # The connection broke: the status counts.
         response.close()
     response._content, response._content_consumed = body, True
 
@@ -137,7 +137,7 @@ def _unsuccessful(response: Any) -> Exception:
 def _resolved(config: Config) -> Config:
     """A copy in which each reference to a Prefect block or variable has its value, as in Prefect's own files.
 
-    Raises ValueError that says which is missing.
+    Raises ValueError with the name of the missing one.
     """
     copied = {**config}
     references = _REFERENCE.findall(str(config))
@@ -155,11 +155,11 @@ def _resolved(config: Config) -> Config:
     try:
         return run_coro_as_sync(resolve()) or copied
     except ObjectNotFound as error:
-        raise ValueError(f"there is no such thing in this Prefect: {', '.join(references)}") from error
+        raise ValueError(f"this Prefect API has no such block or variable: {', '.join(references)}") from error
 
 
 def secrets(value: Any, secret: bool = False) -> Iterator[str]:
-    """Values under names that speak of secrets, and passwords of addresses."""
+    """Values under names of secrets, and passwords in addresses."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from secrets(item, secret or is_secret(key))
@@ -173,7 +173,7 @@ def secrets(value: Any, secret: bool = False) -> Iterator[str]:
 
 
 def _innermost(transport: Any) -> Transport:
-    """The one that sends, inside of those that transform."""
+    """The transport that sends, inside of transports that transform."""
     while (inner := getattr(transport, "transport", None)) is not None:
         transport = inner
     found: Transport = transport
@@ -181,7 +181,7 @@ def _innermost(transport: Any) -> Transport:
 
 
 def _require_writable(transport: Transport) -> None:
-    """Raise OSError for a file that cannot be written: the client would say so with the first event only."""
+    """Raise OSError for a file that cannot be written: the client would raise at the first event only."""
     from openlineage.client.transport.file import FileTransport, LocalFileHandler
 
     if not isinstance(transport, FileTransport) or not isinstance(transport._file_handler, LocalFileHandler):

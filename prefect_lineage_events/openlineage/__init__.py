@@ -1,1 +1,1 @@
-""""""
+"""Run lineage -> OpenLineage events: pure builders of events and facets."""

@@ -30,31 +30,31 @@ def outputs(lineage: Lineage) -> list[Described]:
         columns[edge.target].append(edge)
     written = _written(lineage)
     unknown = {source.target: source for source in lineage.unknown}
-    told = []
+    described = []
     for use in lineage.outputs:
         output = _output(use, _documentation(written, use), columns[use.dataset])
         if source := unknown.get(use.dataset):
             output["facets"]["prefect"] = facet("prefect dataset", **unknown_source(source))
-        told.append(output)
-    return told
+        described.append(output)
+    return described
 
 
 def explicit_lineage(lineage: Lineage) -> Facet | None:
-    """Which input feeds which output. Without it a reader joins every input with every output.
+    """The `lineage` facet: the inputs of each output. Without it a reader joins every input with every output.
 
-    An output without sources is named too, with none; `description` says how an edge is known. Where one task fed very
-    many outputs by very many inputs, these go by way of the job (its run is then the task's): inputs feed the job, the
-    job feeds the outputs.
+    An output without sources is named too; `description` states the evidence of an edge. Where one task has very many
+    inputs and outputs, the edges pass through the job (its run is then the task's): from inputs to the job, and from
+    the job to the outputs.
     """
     sources: dict[Dataset, list[Described]] = defaultdict(list)
     for edge in lineage.edges:
         sources[edge.target].append(_source(edge.source, edge.evidence))
     for bundle in lineage.bundles:
         for target in bundle.targets:
-            sources[target].append(_by_way_of(bundle))
+            sources[target].append(_through_job(bundle))
     entries = [{**_named(use.dataset), "type": "DATASET", "inputs": sources[use.dataset]} for use in lineage.outputs]
     entries += [
-        {**_by_way_of(bundle), "inputs": [_source(dataset, evidence) for dataset, evidence in bundle.sources]}
+        {**_through_job(bundle), "inputs": [_source(dataset, evidence) for dataset, evidence in bundle.sources]}
         for bundle in lineage.bundles
     ]
     return facet("lineage", entries=entries) if entries else None
@@ -65,15 +65,15 @@ def _source(dataset: Dataset, evidence: Evidence) -> Described:
     return {**_named(dataset), "type": "DATASET", "transformations": [known]}
 
 
-def _by_way_of(bundle: Bundle) -> Described:
+def _through_job(bundle: Bundle) -> Described:
     return {"type": "JOB", **({"runId": str(bundle.task_run_id)} if bundle.task_run_id else {})}
 
 
 def _input(use: DatasetUse, documented: DatasetUse) -> Described:
-    told: Described = {**_named(use.dataset), "facets": _facets(use, documented)}
+    described: Described = {**_named(use.dataset), "facets": _facets(use, documented)}
     if use.rows is not None:
-        told["inputFacets"] = {"inputStatistics": facet("inputStatistics", rowCount=use.rows)}
-    return told
+        described["inputFacets"] = {"inputStatistics": facet("inputStatistics", rowCount=use.rows)}
+    return described
 
 
 def _output(use: DatasetUse, documented: DatasetUse, columns: list[ColumnEdge]) -> Described:
@@ -84,10 +84,10 @@ def _output(use: DatasetUse, documented: DatasetUse, columns: list[ColumnEdge]) 
         facets["lifecycleStateChange"] = facet(
             "lifecycleStateChange", lifecycleStateChange=use.lifecycle, previousIdentifier=previous
         )
-    told: Described = {**_named(use.dataset), "facets": facets}
+    described: Described = {**_named(use.dataset), "facets": facets}
     if use.rows is not None:
-        told["outputFacets"] = {"outputStatistics": facet("outputStatistics", rowCount=use.rows)}
-    return told
+        described["outputFacets"] = {"outputStatistics": facet("outputStatistics", rowCount=use.rows)}
+    return described
 
 
 def _named(dataset: Dataset) -> Described:
@@ -99,7 +99,7 @@ def _written(lineage: Lineage) -> dict[Dataset, DatasetUse]:
 
 
 def _documentation(written: Mapping[Dataset, DatasetUse], use: DatasetUse) -> DatasetUse:
-    """The use that tells most of a dataset: a reader that says less than the writer would take it back."""
+    """The use with documentation: a reader that has less than the writer would otherwise replace it in a target."""
     if use.description or use.owners:
         return use
     return written.get(use.dataset, use)
@@ -123,19 +123,19 @@ def _facets(use: DatasetUse, documented: DatasetUse) -> dict[str, Facet]:
 
 
 def _column_lineage(columns: list[ColumnEdge]) -> Facet | None:
-    """DIRECT edges per column; what decided over rows (INDIRECT) concerns the whole dataset."""
+    """DIRECT edges per column; INDIRECT ones, which decide over rows, concern the whole dataset."""
     fields: dict[str, dict[tuple[Dataset, str], list[Described]]] = defaultdict(lambda: defaultdict(list))
-    deciding: dict[tuple[Dataset, str], list[Described]] = defaultdict(list)
+    indirect: dict[tuple[Dataset, str], list[Described]] = defaultdict(list)
     for edge in columns:
         source = (edge.source, edge.source_column)
         if edge.transformation in DIRECT:
             fields[edge.target_column][source].append(_transformation(edge))
         else:
-            deciding[source].append(_transformation(edge))
-    if not fields and not deciding:
+            indirect[source].append(_transformation(edge))
+    if not fields and not indirect:
         return None
-    told = {name: {"inputFields": [_field(*item) for item in sources.items()]} for name, sources in fields.items()}
-    return facet("columnLineage", fields=told, dataset=[_field(*item) for item in deciding.items()] or None)
+    direct = {name: {"inputFields": [_field(*item) for item in sources.items()]} for name, sources in fields.items()}
+    return facet("columnLineage", fields=direct, dataset=[_field(*item) for item in indirect.items()] or None)
 
 
 def _field(source: tuple[Dataset, str], transformations: list[Described]) -> Described:
@@ -143,5 +143,5 @@ def _field(source: tuple[Dataset, str], transformations: list[Described]) -> Des
 
 
 def _transformation(edge: ColumnEdge) -> Described:
-    told = {"type": "DIRECT" if edge.transformation in DIRECT else "INDIRECT", "subtype": edge.transformation}
-    return {**told, "description": "inferred from equal column names"} if edge.inferred else told
+    kind = {"type": "DIRECT" if edge.transformation in DIRECT else "INDIRECT", "subtype": edge.transformation}
+    return {**kind, "description": "inferred from equal column names"} if edge.inferred else kind

@@ -1,8 +1,8 @@
-"""What may be told of an error: the message without the values that databases and drivers put into it.
+"""Sanitising of error messages: removal of the values that databases and drivers put into them.
 
-Values stand in quotes of any kind, in the rows and keys that a database shows, and in the statement that it repeats; so
-all of that goes, but for quoted words behind a noun that makes them the name of a thing (`relation "orders"`). What is
-cut in doubt is a word of an explanation; what is kept in doubt may be a customer's address.
+Values stand in quotes of any kind, in the rows and keys that a database shows, and in the statement that it repeats.
+All of these are removed, except quoted words after a noun that makes them a name (`relation "orders"`). In doubt,
+text is removed: a removed word may be an explanation, but a kept one may be a customer's address.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 
 MAX_LENGTH = 2_000
-# Behind this nothing would be told any more, and patterns would take their time.
+# Text beyond this would not be shown, and would cost the patterns time.
 _LOOKED_AT = 5 * MAX_LENGTH
 
-# What makes the value of a name or a header a secret: AWS_SECRET_ACCESS_KEY, sslpassword, AccountKey.
+# Words in a name or header whose value is a secret: AWS_SECRET_ACCESS_KEY, sslpassword, AccountKey.
 _SECRET_WORD = (
     r"(?:passw(?:or)?[dt]|passphrase|passcode|pwd|secret|token|credential|authorization|signature|api[_ \-]?key|cookie"
     r"|jwt|(?:account|access|private|secret|shared|master|encryption|signing|storage|license|ssh|ssl|client)[_ \-]?key)"
@@ -21,7 +21,7 @@ _SECRET_WORD = (
 _VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|(?:(?:bearer|basic|digest|apikey)\s+)?[^\s,;)\]}&\"']+)"
 # Between a name and its value: settings, headers, named arguments of SQL and of programs.
 _IS = r"(?:=>|:=|==?|:)"
-# What follows the word "password" in a sentence; anything else behind it is taken for one.
+# Words that follow "password" in a sentence; any other text after it counts as a password.
 _IN_A_SENTENCE = (
     r"(?:authentication|auth|is|are|was|were|has|have|had|for|failed|failure|expired|must|cannot|can|could|of|or|and|in|on|to"
     r"|does|did|do|do(?:es)?n't|required|policy|mismatch|incorrect|too|file|hash|hashing|not|may|with|from|provided|given|missing"
@@ -45,7 +45,7 @@ _CREDENTIALS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"(?i)((?<![a-z])[\w\-]{{0,40}}{_SECRET_WORD}[\w\-]{{0,40}}[\"']?\s*{_IS}\s*){_VALUE}"), r"\1***"),
     (re.compile(rf"(?i)((?<![a-z])[\w\-]{{0,40}}(?:key|pass|sas|sig|auth)[\"']?\s?=>?\s?){_VALUE}"), r"\1***"),
     (re.compile(rf"(?i)((?<![a-z])(?:pw|pin|otp)[\"']?\s?{_IS}\s?){_VALUE}"), r"\1***"),
-    # a client that asks: "Password for user bob: ..."
+    # a prompt: "Password for user bob: ..."
     (
         re.compile(
             r"(?i)(\b(?:password|passphrase|token|secret) (?:for|of|to)\b[^\n:=]{0,80}[:=]\s{0,5})[^\s:]{1,300}"
@@ -70,7 +70,7 @@ _CREDENTIALS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)(\.logon\s{1,3}[^\s,]{1,200},)\s{0,3}[^\s;]{1,200}"), r"\1***"),
     # tokens by the beginnings that their issuers give them
     (re.compile(r"\b(?:eyJ|xox[a-z]-|gh[pousr]_|glpat-|AKIA|ASIA|dapi|sk-)[\w.\-]{6,}"), "***"),
-    # what reads like a key: long, with capitals, small letters and digits
+    # text like a key: long, with capitals, small letters and digits
     (
         re.compile(
             r"(?<![\w+=/.\-])(?=[A-Za-z_+=]{0,64}\d)(?=[a-z\d_+=]{0,64}[A-Z])(?=[A-Z\d_+=]{0,64}[a-z])[\w+=]{32,}"
@@ -78,7 +78,7 @@ _CREDENTIALS: tuple[tuple[re.Pattern[str], str], ...] = (
         "***",
     ),
 )
-# Settings of a connection that say where it leads and as whom; of all others the values go.
+# Settings that name a connection's server and user; the values of all others are removed.
 _SHOWN_SETTINGS = frozenset(
     {
         "host", "hostaddr", "port", "dbname", "database", "db", "server", "data source", "initial catalog", "driver",
@@ -92,13 +92,13 @@ _SETTING = re.compile(
     re.IGNORECASE,
 )
 
-# In this order: the first ones take away what the later ones would have to look into.
+# In this order: the first ones remove text that the later ones would have to search.
 _STATEMENTS_AND_ROWS: tuple[tuple[re.Pattern[str], str], ...] = (
     # SQLAlchemy repeats statement and bind values behind the driver's message; either may hold any bracket
     (re.compile(r"\[(SQL|parameters): .*(?=\n\(Background on this error)", re.DOTALL), r"[\1: ?]"),
     (re.compile(r"\[SQL: (?!\?\]).*", re.DOTALL), "[SQL: ?]"),
     (re.compile(r"\[parameters: (?!\?\]).*", re.DOTALL), "[parameters: ?]"),
-    # PostgreSQL's functions tell the statement and the data that they were at
+    # PostgreSQL's functions show the statement and data they were processing
     (
         re.compile(
             r"^(QUERY|CONTEXT|STATEMENT|WHERE):\s.*?(?=^(?:DETAIL|HINT|QUERY|CONTEXT|STATEMENT|LOCATION):|\Z)",
@@ -119,7 +119,7 @@ _STATEMENTS_AND_ROWS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(Invalid Input Error: missing .: ).*"), r"\1?"),
 )
 
-# What a quoted word behind them names is no value.
+# A quoted word after one of these nouns is a name, not a value.
 _NOUNS = (
     "relation|table|view|column|field|constraint|index|sequence|schema|database|catalog|type|function|procedure|"
     "trigger|role|user|server|extension|encoding|parameter|partition|stage|warehouse|module|package|attribute|task|"
@@ -128,7 +128,7 @@ _NOUNS = (
 _QUOTED = re.compile(rf"(?i:\b(?P<noun>{_NOUNS}) )?(?<![\w\"])\"(?P<text>(?:[^\"\\]|\\.|\"\")*)\"(?!\w)")
 _NAME = re.compile(r"[\w.$\-]{1,128}")
 _LITERALS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # an apostrophe inside of a word opens none; what nobody closes goes up to the end
+    # an apostrophe inside of a word opens none; an unclosed one extends to the end
     (re.compile(r"(?<!\w)'(?:[^'\\]|\\.|'')*'|(?<!\w)'(?:[^']|'')*'", re.DOTALL), "?"),
     (re.compile(r"(?<!\w)'\w[^']*\Z"), "?"),
     (re.compile(r"(?<!\w)\"\w[^\"]*\Z"), "?"),
@@ -138,7 +138,7 @@ _LITERALS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def sanitised(message: str) -> str:
-    """An error message without bind values, literals and credentials, bounded. What remains says what went wrong."""
+    """An error message without bind values, literals and credentials, bounded. The reason of the error remains."""
     message = _cut(message[:_LOOKED_AT], _STATEMENTS_AND_ROWS)
     message = _cut(_without_settings(message), _CREDENTIALS)
     message = _QUOTED.sub(_name_or_nothing, message)
@@ -146,7 +146,7 @@ def sanitised(message: str) -> str:
 
 
 def without_credentials(message: str) -> str:
-    """What a target or a library says, bounded: it was given no values, and its quotes hold what is wrong."""
+    """A message of a target or library without credentials, bounded. It has no values; its quotes show the fault."""
     return _bounded(_cut(_without_settings(message[:_LOOKED_AT]), _CREDENTIALS))
 
 

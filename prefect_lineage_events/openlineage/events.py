@@ -32,10 +32,10 @@ def run_events(
     """The events of a run in sending order, ready for JSON: START, then its end, or RUNNING when it has not ended.
 
     With granularity `task` the parent's START comes first, its end last, each task's pair between them. Then the flow's
-    own events say only what no task did: its job would join what the tasks kept apart. START carries the same inputs
-    and outputs as the end: a target that takes the last event for the truth loses nothing by it.
+    own events hold only the work outside of tasks: otherwise its job would join what tasks kept apart. START has the
+    same inputs and outputs as the end: a target that shows the last event received loses nothing.
     """
-    about = _About(run, namespace, prefect_url, job_template)
+    about = _Naming(run, namespace, prefect_url, job_template)
     if granularity == "flow" or run.run.kind == "task-run" or not run.tasks:
         return _flow_events(about, run.lineage)
     start, end = _flow_events(about, run.body)
@@ -43,8 +43,8 @@ def run_events(
 
 
 @dataclass(frozen=True, slots=True)
-class _About:
-    """A flow run, and how its events name things."""
+class _Naming:
+    """A flow run, with the namespace and job names of its events."""
 
     run: RunLineage
     namespace: str
@@ -59,7 +59,7 @@ class _About:
         return run_facets(self.run, lineage, self.prefect_url)
 
     def parent(self) -> Facet:
-        """The flow run above a subflow's, by the name under which that one's own events go out."""
+        """The parent facet of a subflow's run, with the job name that the parent's own events have."""
         run = self.run.run
         name = ".".join(above(run, self.template))
         return _parent_facet(self.namespace, (str(run.parents[0].flow_run_id), name), self._root())
@@ -76,7 +76,7 @@ class _About:
 
 @dataclass(frozen=True, slots=True)
 class _RunAndJob:
-    """The run that events tell of, and its job."""
+    """The run of a pair of events, and its job."""
 
     run_id: UUID
     job: dict[str, Any]
@@ -106,7 +106,7 @@ class _RunAndJob:
         }
 
 
-def _flow_events(about: _About, lineage: Lineage) -> list[Event]:
+def _flow_events(about: _Naming, lineage: Lineage) -> list[Event]:
     of = about.run.run
     facets = about.facets(lineage)
     if of.parents:
@@ -123,10 +123,10 @@ def _flow_events(about: _About, lineage: Lineage) -> list[Event]:
     return [subject.start(), subject.end(end, of.message) if end else subject.running(about.run.last or _FIRST)]
 
 
-def _task_events(about: _About, task: TaskLineage) -> list[Event]:
-    """Of all runs of a task in a flow run, as one: from the first one's start to the last one's end.
+def _task_events(about: _Naming, task: TaskLineage) -> list[Event]:
+    """The events of all runs of a task in a flow run, as one run: from the first one's start to the last one's end.
 
-    A run that never told its end ended with its flow. As long as the flow goes on, more runs of the task may come.
+    A run without a recorded end ended with its flow. As long as the flow goes on, more runs of the task may come.
     """
     of = about.run.run
     started = [run.started for run in task.runs if run.started]

@@ -54,12 +54,12 @@ _SCHEMAS = {
 
 
 def facet(kind: str, **content: Any) -> Facet:
-    """A facet of a kind in the table above, without what is None."""
-    told = {key: value for key, value in content.items() if value is not None}
-    return {"_producer": PRODUCER, "_schemaURL": _SCHEMAS[kind], **told}
+    """A facet of a kind in the table above, without values of None."""
+    given = {key: value for key, value in content.items() if value is not None}
+    return {"_producer": PRODUCER, "_schemaURL": _SCHEMAS[kind], **given}
 
 
 def put(facets: dict[str, Facet], key: str, found: Facet | None) -> None:
-    """Add a facet under its key, when there is one. Facets of one key differ by what they stand on (`run tags`)."""
+    """Add a facet under its key, when there is one. Facets of one key differ by run, job and dataset (`run tags`)."""
     if found is not None:
         facets[key] = found

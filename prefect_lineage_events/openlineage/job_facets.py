@@ -1,4 +1,4 @@
-"""What an event says of its job. Every event repeats it: some targets forget what the last event did not say."""
+"""Job facets. Every event repeats them: some targets drop facets that the last event did not have."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def job_facets(run: FlowRun, lineage: Lineage, kind: Literal["FLOW", "TASK"]) ->
 
 
 def _location(run: FlowRun) -> Facet | None:
-    """Where the code of the flow lies, when the deployment knows it."""
+    """The location of the flow's code, when the deployment has it."""
     if not run.source_url or not urlsplit(run.source_url).scheme:
         return None
     path = run.deployment_entrypoint.partition(":")[0] if run.deployment_entrypoint else None

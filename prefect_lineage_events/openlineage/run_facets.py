@@ -1,4 +1,4 @@
-"""What an event says of its run."""
+"""Run facets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DATE = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?)?([+\-]\d\
 
 
 def iso(time: dt.datetime) -> str:
-    """As OpenLineage wants it: with a `T` and a zone."""
+    """The time in OpenLineage's format, with a `T` and a zone."""
     utc = time.astimezone(dt.timezone.utc) if time.tzinfo else time.replace(tzinfo=dt.timezone.utc)
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -52,7 +52,7 @@ def task_facet(task: TaskLineage) -> dict[str, Any]:
 
 
 def end_facets(lineage: Lineage, error: str | None) -> dict[str, Facet]:
-    """What is known only at the end."""
+    """The facets that are known only at the end."""
     facets: dict[str, Facet] = {}
     if error:
         facets["errorMessage"] = facet("errorMessage", message=sanitised(error), programmingLanguage="PYTHON")
@@ -70,7 +70,7 @@ def _prefect(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> Face
     """The project's own facet; its schema lies beside this file."""
     of = run.run
     queries = [{"id": s.query_id, "source": _source(s)} for s in lineage.statements if s.query_id]
-    told = _without_none(
+    details = _without_none(
         id=str(of.id),
         name=of.name,
         state=of.state,
@@ -81,9 +81,9 @@ def _prefect(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> Face
     in_flow = of.kind == "flow-run"
     return facet(
         "prefect",
-        flowRun=told if in_flow else None,
+        flowRun=details if in_flow else None,
         flow={"id": str(of.flow_id), "name": of.flow_name} if in_flow else None,
-        taskRun=None if in_flow else told,
+        taskRun=None if in_flow else details,
         deployment=_deployment(of),
         parameters=_parameters(of.parameters) or None,
         completeness=_completeness(run.completeness),
@@ -94,7 +94,7 @@ def _prefect(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> Face
 
 
 def unknown_sources(lineage: Lineage) -> dict[str, dict[str, Any]]:
-    """By URI of an output: what is not known of where its rows and columns came from."""
+    """The unknown sources of rows and columns, by URI of the output."""
     return {source.target.uri: unknown_source(source) for source in lineage.unknown[:MAX_UNKNOWN]}
 
 
@@ -121,7 +121,7 @@ def _deployment(run: FlowRun) -> dict[str, Any] | None:
 
 
 def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Names of the run's parameters; values only of kinds that hold no secrets. Others show as SQL's literals do."""
+    """Names of the run's parameters; values only of kinds that hold no secrets. Others show as `?`."""
     return {name: value if _harmless(value) else "?" for name, value in sorted(parameters.items())}
 
 
@@ -143,12 +143,12 @@ def _completeness(completeness: Completeness) -> dict[str, Any]:
 
 
 def _external_query(lineage: Lineage) -> Facet | None:
-    """One query stands for the run: its last that wrote, or its last at all. All are in the `prefect` facet."""
+    """The query that stands for the run: the last that wrote, or else the last. All are in the `prefect` facet."""
     asked = [s for s in lineage.statements if s.query_id]
     if not asked:
         return None
-    told = ([s for s in asked if s.operation != "read"] or asked)[-1]
-    return facet("externalQuery", externalQueryId=told.query_id, source=_source(told))
+    last = ([s for s in asked if s.operation != "read"] or asked)[-1]
+    return facet("externalQuery", externalQueryId=last.query_id, source=_source(last))
 
 
 def _source(statement: StatementSummary) -> str:

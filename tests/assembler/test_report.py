@@ -93,7 +93,7 @@ def test_what_is_missing_is_said():
     missing = Completeness(missing={short: (1, 2)}, unclosed=(open_,), dropped=7)
     shown = markdown(RunLineage(RUN, lineage(), completeness=missing))
     assert "2 lineage events have not arrived" in shown
-    assert "1 processes of the run never said that they were done" in shown
+    assert "1 processes of the run never reported that they were done" in shown
     assert "7 statements were dropped" in shown
     assert f"- emitter {short}: events 1-2" in shown
     assert f"- emitter {open_}: its closing count" in shown

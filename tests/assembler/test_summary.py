@@ -43,7 +43,7 @@ def test_each_run_is_told_of_what_needs_a_look_first():
     summary = Summary(assembled=[sent], failed=[(failed, "503")], busy=[busy], gone=[gone])
     assert [(name, outcome) for _, name, outcome in summary.outcomes()] == [
         ("failed", "failed: 503"),
-        ("busy", "in another assembler's hands"),
+        ("busy", "being delivered by another assembler"),
         ("gone", "its events are gone"),
         ("sent", "sent, incomplete, 1 events refused"),
     ]

@@ -160,7 +160,7 @@ def test_a_run_that_cannot_be_put_together_does_not_keep_the_others(target, clie
     assert [w.flow_run_id for w in sweep_state.read(client).waiting] == [poisoned]
     shown = {"artifacts": {"flow_run_id": {"any_": [str(poisoned)]}}}
     (page,) = api.post(client, "/artifacts/filter", shown)
-    assert "could not be put together: KeyError: 'no such thing'" in page["data"]
+    assert "could not be assembled: KeyError: 'no such thing'" in page["data"]
     monkeypatch.undo()
     configure(monkeypatch, target)
     sweep()
@@ -379,7 +379,7 @@ def test_a_run_without_a_sign_of_life_is_told_of_and_not_ended(target, client, m
     while run.id not in [r.id for r in summary.stale] and dt.datetime.now(dt.timezone.utc) < deadline:
         summary = sweep()
     assert run.id in [r.id for r in summary.stale]
-    assert "running without a sign of life" in str(summary)
+    assert "running, but silent for long" in str(summary)
     (row,) = [r for r in json.loads(sweep_state._raw(client)["data"]) if r["flow run"] == str(run.id)]
     assert (row["flow run"], row["attempts"]) == (str(run.id), 0)
     assert "set its state to Crashed" in row["reason"]

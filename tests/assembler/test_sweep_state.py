@@ -83,5 +83,5 @@ def test_a_run_waits_for_another_that_goes_on_but_not_for_ever(
     going_on = FlowRun(PARENT, "p", uuid4(), "parent", "RUNNING")
     monkeypatch.setattr(sweep, "runs_by_id", lambda _, ids: [going_on] if PARENT in ids else [])
     waiting = Waiting(RUN, "f", ended, "lacks rows", waits_for=(PARENT,))
-    carried = sweep._before_their_time(None, SweepState(waiting=(waiting,)), NOON)  # type: ignore[arg-type]
+    carried = sweep._not_due(None, SweepState(waiting=(waiting,)), NOON)  # type: ignore[arg-type]
     assert carried == ([waiting] if waits else [])
