@@ -8,13 +8,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from prefect_lineage_events.blocks import BLOCKS
+
 __version__ = "0.1.0"
 
 _LAZY_IMPORTS = {
-    "SnowflakeLineage": "blocks.snowflake",
-    "SqlAlchemyLineage": "blocks.sqlalchemy",
-    "AsyncSqlAlchemyLineage": "blocks.sqlalchemy",
-    "LineageBlock": "blocks.base",
+    **{block.name: f"blocks.{block.module}" for block in BLOCKS},
     "Dataset": "datasets",
     "record_read": "instrumentation.record",
     "record_write": "instrumentation.record",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect.blocks.core import Block
 
+from prefect_lineage_events.blocks import BLOCKS
+
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient, SyncPrefectClient
     from prefect.client.schemas.objects import BlockDocument
@@ -18,11 +20,7 @@ T = TypeVar("T", bound=Block)
 # The documentation that the blocks' forms in Prefect's UI point to.
 DOCUMENTATION_URL = "https://github.com/prefect-lineage-events/prefect-lineage-events"
 # By block type slug of the plain connector: the lineage block that takes its place.
-REPLACEMENTS = {
-    "sqlalchemy-connector": "SqlAlchemyLineage",
-    "async-sqlalchemy-connector": "AsyncSqlAlchemyLineage",
-    "snowflake-connector": "SnowflakeLineage",
-}
+REPLACEMENTS = {block.replaces: block.name for block in BLOCKS if block.replaces}
 
 
 def missing_extra(extra: str, error: ModuleNotFoundError) -> ModuleNotFoundError:

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_BLOCKS = {
-    "sqlalchemy": ("AsyncSqlAlchemyLineage", "SqlAlchemyLineage"),
-    "snowflake": ("SnowflakeLineage",),
-}
-_PACKAGES = frozenset({"prefect_sqlalchemy", "sqlalchemy", "prefect_snowflake", "snowflake"})
+from prefect_lineage_events.blocks import BLOCKS
 
-for _module, _names in _BLOCKS.items():
+for _block in BLOCKS:
+    if not _block.extra:
+        continue  # a base class, which is no block type by itself
     try:
-        _home = import_module(f"{__package__}.{_module}")
+        _module = import_module(f"{__package__}.{_block.module}")
     except ModuleNotFoundError as _missing:
         # Any other missing module is an error, not an extra that is not installed.
-        if (_missing.name or "").partition(".")[0] not in _PACKAGES:
+        if (_missing.name or "").partition(".")[0] not in _block.packages:
             raise
     else:
-        globals().update({_name: getattr(_home, _name) for _name in _names})
+        globals()[_block.name] = getattr(_module, _block.name)
