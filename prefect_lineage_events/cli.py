@@ -1,8 +1,8 @@
 """The command line: `prefect-lineage`.
 
 Exit codes: 0 done, 1 it could not be done (the message says what to do) or doctor found something wrong, 2 the
-arguments are wrong. What is wrong is found before a flow starts: a mistyped name deserves a line, not a failed flow run
-with a traceback.
+arguments are wrong, 3 a target refused events. Wrong input is found before a flow starts: a mistyped name deserves a
+line, not a failed flow run with a traceback.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ Command = Callable[[argparse.Namespace], int]
 # Of minutes, seconds or runs: beyond it the server has no such times.
 _MOST = 1_000_000
 _MAX_LINE = 4_000
+# Exit code of a command that is done, but a target refused events. Another try does not help: a person must act.
+_REFUSED = 3
 
 
 class CommandError(Exception):
@@ -47,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _assemble(options: argparse.Namespace) -> int:
+    from prefect_lineage_events.assembler.options import AssemblyResult
     from prefect_lineage_events.flows import assemble
     from prefect_lineage_events.history.reader import parse_run_id
 
@@ -56,7 +59,7 @@ def _assemble(options: argparse.Namespace) -> int:
     _require_targets()
     assembled = assemble(flow_run_id=run_id)
     print(assembled)
-    return 0
+    return _REFUSED if isinstance(assembled, AssemblyResult) and assembled.rejected else 0
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -64,8 +67,9 @@ def _sweep(options: argparse.Namespace) -> int:
 
     _require_answer()
     _require_targets()
-    print(sweep())
-    return 0
+    summary = sweep()
+    print(summary)
+    return _REFUSED if summary.refused else 0
 
 
 def _backfill(options: argparse.Namespace) -> int:
@@ -94,7 +98,7 @@ def _backfill(options: argparse.Namespace) -> int:
     print(summary)
     for run_id, flow_name, outcome in summary.outcomes() if options.dry_run else ():
         print(line(f"  {run_id}  {flow_name}  {outcome}", _MAX_LINE))
-    return 0
+    return _REFUSED if summary.refused else 0
 
 
 def _deploy(options: argparse.Namespace) -> int:
@@ -289,7 +293,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="The Prefect API is the one of PREFECT_API_URL or the active profile. Where events go is the "
         "configuration of the OpenLineage client (OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__*, openlineage.yml), or "
         "else a local file. Exit codes: 0 done; 1 it could not be done, or doctor found something wrong; 2 the "
-        "arguments are wrong.",
+        "arguments are wrong; 3 done, but a target refused events: the run's page has its reasons.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

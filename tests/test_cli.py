@@ -14,7 +14,9 @@ from prefect import flow, get_client
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from prefect_lineage_events import cli
+from prefect_lineage_events import cli, flows
+from prefect_lineage_events.assembler.options import AssemblyResult
+from prefect_lineage_events.assembler.summary import Summary
 from tests.by_hand import emit_writes
 
 WINDOW = ("--start", "2026-01-01T00:00:00Z", "--end", "2026-01-02T00:00:00Z")
@@ -264,3 +266,15 @@ def test_a_statement_is_explained_as_json_from_standard_input(prefect_server):
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(("rejected", "code"), [((), 0), (("r COMPLETE: HTTP 422: no",), 3)])
+@pytest.mark.parametrize("command", ["assemble", "sweep"])
+def test_refused_events_end_with_three(command, rejected, code, monkeypatch, capsys):
+    result = AssemblyResult(uuid4(), "nightly", "sent", sent=1, rejected=rejected)
+    monkeypatch.setattr(flows, "assemble", lambda flow_run_id: result)
+    monkeypatch.setattr(flows, "sweep", lambda: Summary(assembled=[result]))
+    for check in ("_require_api", "_require_answer", "_existing_run", "_require_targets"):
+        monkeypatch.setattr(cli, check, lambda *_: None)
+    assert cli.main([command, *([str(result.flow_run_id)] if command == "assemble" else [])]) == code
+    assert ("refused" in capsys.readouterr().out) == bool(rejected)

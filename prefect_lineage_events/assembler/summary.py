@@ -45,6 +45,11 @@ class Summary:
     def reanalysis(self) -> Reanalysis:
         return sum((a.reanalysis for a in self.assembled), Reanalysis())
 
+    @property
+    def refused(self) -> int:
+        """The number of events that targets refused."""
+        return sum(len(result.rejected) for result in self.assembled)
+
     def add(self, other: Summary) -> None:
         """Add the outcomes of other runs."""
         self.already_done += other.already_done
@@ -80,6 +85,7 @@ class Summary:
         words = [f"{n} {outcome}" for outcome, n in sorted(counts.items())]
         words += [f"{self.already_done} done before"] if self.already_done else []
         words += [f"{len(self.incomplete)} of these incomplete"] if self.incomplete else []
+        words += [f"{self.refused} events refused"] if self.refused else []
         words += [f"{len(self.failed)} failed"] if self.failed else []
         words += [f"{len(self.broken)} could not be assembled"] if self.broken else []
         words += [f"{len(self.left)} left for the next time"] if self.left else []
