@@ -32,7 +32,7 @@ from prefect_lineage_events.stores import Store
 if TYPE_CHECKING:
     from prefect_lineage_events.sql.model import Step
 
-__all__ = ["ConnectionTracer", "SchemaLookup", "connection"]
+__all__ = ["ConnectionTracer", "SchemaLookup", "TransactionScope", "connection"]
 
 # A statement that may change the session of later ones: it is noted outside of runs too. The pattern is matched in the
 # user's thread, so each repetition is bounded; a text that begins with more blanks counts as such a statement.
@@ -224,6 +224,36 @@ class ConnectionTracer:
         self._begun = self.is_open = False
         self._step(step, name)
         self._noted = False
+
+
+class TransactionScope:
+    """A transaction of a driver's block or object, or a savepoint inside of one, from its begin to its end."""
+
+    __slots__ = ("_savepoint", "_tracer")
+
+    def __init__(self, tracer: ConnectionTracer) -> None:
+        self._tracer = tracer
+        self._savepoint = ""
+
+    def begin(self, savepoint: str | None) -> None:
+        """Note the begin. `savepoint` is the name of a savepoint; None for a transaction."""
+        if savepoint is None:
+            self._tracer.begin()
+        else:
+            self._savepoint = savepoint
+            self._tracer.savepoint(savepoint)
+
+    @property
+    def is_savepoint(self) -> bool:
+        return bool(self._savepoint)
+
+    def commit(self) -> None:
+        """Note the commit of the transaction, or the release of the savepoint."""
+        self._tracer.release(self._savepoint) if self._savepoint else self._tracer.commit()
+
+    def rollback(self) -> None:
+        """Note the rollback of the transaction, or to the savepoint."""
+        self._tracer.rollback_to(self._savepoint) if self._savepoint else self._tracer.rollback()
 
 
 def _codes(error: BaseException) -> tuple[str, ...]:

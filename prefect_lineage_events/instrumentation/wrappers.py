@@ -29,6 +29,7 @@ from prefect_lineage_events.instrumentation.execution import (
     when_done,
 )
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy, PartProxy
+from prefect_lineage_events.instrumentation.tracer import TransactionScope
 
 __all__ = [
     "pipeline_block",
@@ -268,27 +269,18 @@ class _TransactionBlock(_Block):
         super().__init__(block)
         self._self_connection = connection
         self._self_transaction: Any = None
-        self._self_savepoint = ""
+        self._self_scope = TransactionScope(connection._self_tracer)
 
     def _self_enters(self) -> bool:
         own = self._self_connection
         return answer_or_default(own._self_driver.autocommits, own._self_own, default=True)
 
     def _self_entered(self, outermost: bool, transaction: Any) -> Any:
-        tracer = self._self_connection._self_tracer
         self._self_transaction = transaction
-        if outermost:
-            tracer.begin()
-        else:
-            self._self_savepoint = transaction.savepoint_name or ""
-            tracer.savepoint(self._self_savepoint)
+        self._self_scope.begin(None if outermost else transaction.savepoint_name or "")
         return transaction
 
     def _self_left(self, failed: bool) -> None:
         # Any error (psycopg's Rollback is one) rolls back, and so does an error at the end of the block.
         rolled_back = failed or self._self_transaction.force_rollback
-        tracer = self._self_connection._self_tracer
-        if self._self_savepoint:
-            tracer.rollback_to(self._self_savepoint) if rolled_back else tracer.release(self._self_savepoint)
-        else:
-            tracer.rollback() if rolled_back else tracer.commit()
+        self._self_scope.rollback() if rolled_back else self._self_scope.commit()

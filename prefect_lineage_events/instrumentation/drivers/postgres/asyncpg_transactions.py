@@ -12,6 +12,7 @@ from typing import Any
 from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls import FAILED, autocommits
 from prefect_lineage_events.instrumentation.execution import answer_or_default, when_done
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, PartProxy
+from prefect_lineage_events.instrumentation.tracer import TransactionScope
 
 _savepoints = count(1)
 
@@ -37,7 +38,7 @@ class _Transaction(PartProxy):
     def __init__(self, transaction: Any, connection: ConnectionProxy) -> None:
         super().__init__(transaction)
         self._self_connection = connection
-        self._self_savepoint = ""
+        self._self_scope = TransactionScope(connection._self_tracer)
 
     async def start(self) -> None:
         await self._self_enters(self.__wrapped__.start)
@@ -64,22 +65,15 @@ class _Transaction(PartProxy):
         result = await enter()
         if outermost:
             own._self_state[FAILED] = False
-            own._self_tracer.begin()
-        else:
-            self._self_savepoint = f"asyncpg_{next(_savepoints)}"
-            own._self_tracer.savepoint(self._self_savepoint)
+        self._self_scope.begin(None if outermost else f"asyncpg_{next(_savepoints)}")
         return result
 
     def _self_committed(self) -> None:
-        own = self._self_connection
-        if self._self_savepoint:
-            own._self_tracer.release(self._self_savepoint)
-        elif own._self_state.get(FAILED):
-            self._self_rolled_back()
+        if not self._self_scope.is_savepoint and self._self_connection._self_state.get(FAILED):
+            self._self_rolled_back()  # the server rolls a failed transaction back on COMMIT
         else:
-            own._self_tracer.commit()
+            self._self_scope.commit()
 
     def _self_rolled_back(self) -> None:
-        own = self._self_connection
-        own._self_state[FAILED] = False
-        own._self_tracer.rollback_to(self._self_savepoint) if self._self_savepoint else own._self_tracer.rollback()
+        self._self_connection._self_state[FAILED] = False
+        self._self_scope.rollback()
