@@ -18,7 +18,7 @@ _STORES_OF_ADAPTERS = {"databricks": "unitycatalog", "spark": "unitycatalog", "s
 _Parts = tuple[str, ...]
 
 
-def meant(history: RunHistory) -> dict[Dataset, Dataset]:
+def resolved_keys(history: RunHistory) -> dict[Dataset, Dataset]:
     """By the dataset that a key reads as: the one that is meant, where the run tells."""
     if not history.assets:
         return {}

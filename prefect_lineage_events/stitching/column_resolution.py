@@ -24,21 +24,21 @@ _COLUMNS_ONLY = "columns:"
 CONFIDENCE = {"exact": 0, "recovered": 1, "partial": 2}
 
 
-def analysed_again(placed: Iterable[ResolvedStep], schemas: Schemas) -> list[ResolvedStep]:
+def resolve_columns(resolved_steps: Iterable[ResolvedStep], schemas: Schemas) -> list[ResolvedStep]:
     """The same, with column edges of a second analysis where the first one lacked schemas that are known now.
 
     In order, since what one statement creates tells the next one its columns: `schemas` learns them.
     """
-    return [_again(one, schemas) for one in placed]
+    return [_again(one, schemas) for one in resolved_steps]
 
 
-def _again(placed: ResolvedStep, schemas: Schemas) -> ResolvedStep:
+def _again(resolved: ResolvedStep, schemas: Schemas) -> ResolvedStep:
     """The statement as it is understood with these schemas, each value in the column at its position."""
-    understood = _understood(placed, schemas)
+    understood = _understood(resolved, schemas)
     step = understood.step
-    if placed.target is None or not any(edge.position for edge in step.columns):
+    if resolved.target is None or not any(edge.position for edge in step.columns):
         return understood
-    return replace(understood, step=replace(step, columns=_by_position(step.columns, schemas.listed(placed.target))))
+    return replace(understood, step=replace(step, columns=_by_position(step.columns, schemas.listed(resolved.target))))
 
 
 def _by_position(edges: Iterable[EventColumnEdge], names: Sequence[str]) -> tuple[EventColumnEdge, ...]:
@@ -58,42 +58,42 @@ def _by_position(edges: Iterable[EventColumnEdge], names: Sequence[str]) -> tupl
     return tuple(dict.fromkeys(found))
 
 
-def _understood(placed: ResolvedStep, schemas: Schemas) -> ResolvedStep:
-    step = placed.step
-    if not step.info.sql or not _lacked_schemas(placed, schemas) or not (known := _known(placed, schemas)):
-        return placed
+def _understood(resolved: ResolvedStep, schemas: Schemas) -> ResolvedStep:
+    step = resolved.step
+    if not step.info.sql or not _lacked_schemas(resolved, schemas) or not (known := _known(resolved, schemas)):
+        return resolved
     statement = _statement(step, known)
     if statement is None:
-        return placed
+        return resolved
     tables = {d.uri: d for d in (*step.inputs, *([step.output] if step.output else []))}
     edges = column_edges(statement, step.output, tables.values())
-    if step.output and placed.target and step.operation == "create":
-        schemas.learn(placed.target, _declared(statement, step.output))
+    if step.output and resolved.target and step.operation == "create":
+        schemas.learn(resolved.target, _declared(statement, step.output))
     info = step.info.model_copy(update={"confidence": statement.confidence, "reason": statement.reason})
-    return replace(placed, step=replace(step, columns=edges, info=info))
+    return replace(resolved, step=replace(step, columns=edges, info=info))
 
 
-def _lacked_schemas(placed: ResolvedStep, schemas: Schemas) -> bool:
-    step = placed.step
+def _lacked_schemas(resolved: ResolvedStep, schemas: Schemas) -> bool:
+    step = resolved.step
     if step.info.reason.startswith(_COLUMNS_ONLY) or any(e.source_column == STAR or e.position for e in step.columns):
         return True
-    if placed.target is None or step.effect not in ("append", "overwrite"):
+    if resolved.target is None or step.effect not in ("append", "overwrite"):
         return False
-    into = {name.casefold() for name in schemas.names(placed.target)}
+    into = {name.casefold() for name in schemas.names(resolved.target)}
     return bool(into) and any(e.transformation in DIRECT and e.column.casefold() not in into for e in step.columns)
 
 
-def _known(placed: ResolvedStep, schemas: Schemas) -> Mapping[str, Mapping[str, str]]:
+def _known(resolved: ResolvedStep, schemas: Schemas) -> Mapping[str, Mapping[str, str]]:
     """Columns by every name that the text may have for a table: `db.schema.t`, `schema.t`, `t`, where it is clear."""
     found: dict[str, list[Lifetime]] = {}
-    for life in (*placed.sources, *([placed.target] if placed.target else [])):
-        parts = split_name(life.name.name)
+    for lifetime in (*resolved.sources, *([resolved.target] if resolved.target else [])):
+        parts = split_name(lifetime.name.name)
         for start in range(len(parts)):
-            found.setdefault(".".join(parts[start:]), []).append(life)
+            found.setdefault(".".join(parts[start:]), []).append(lifetime)
     return {
-        name: {c.name: c.type or "" for c in schemas.columns(lives[0])}
-        for name, lives in found.items()
-        if len(set(lives)) == 1 and schemas.columns(lives[0])
+        name: {c.name: c.type or "" for c in schemas.columns(lifetimes[0])}
+        for name, lifetimes in found.items()
+        if len(set(lifetimes)) == 1 and schemas.columns(lifetimes[0])
     }
 
 

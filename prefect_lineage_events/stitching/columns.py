@@ -64,96 +64,100 @@ class _Observation:
 class Schemas:
     """Columns per life, and what kind of dataset it is. What was looked up counts before what statements let see.
 
-    `above` are columns as runs above knew them, for datasets of which this run learned none.
+    `inherited` are columns as runs above knew them, for datasets of which this run learned none.
     """
 
     def __init__(
         self,
-        placed: Sequence[ResolvedStep],
-        lives: Lifetimes,
+        resolved_steps: Sequence[ResolvedStep],
+        lifetimes: Lifetimes,
         looked_up: Iterable[SchemaEvent],
-        above: Mapping[Dataset, tuple[Column, ...]] = MappingProxyType({}),
+        inherited: Mapping[Dataset, tuple[Column, ...]] = MappingProxyType({}),
     ) -> None:
         self._columns: dict[Lifetime, dict[str, Column]] = defaultdict(dict)
         self._whole: dict[Dataset, list[_Observation]] = defaultdict(list)
         self._kinds: dict[Lifetime, str] = {}
         self._listed: dict[Lifetime, tuple[Column, ...]] = {}
-        for one in placed:
+        for one in resolved_steps:
             self._learn_from(one)
-        for one in placed:
+        for one in resolved_steps:
             self._learn_from_result(one)
         found: dict[Lifetime, tuple[Column, ...]] = {}
         for event in sorted(looked_up, key=_observed):
             for dataset in event.datasets:
-                if dataset.columns and (life := lives.named(dataset.dataset)):
-                    found[life] = _looked_up(dataset.columns)
-                    self._kinds[life] = dataset.kind
-                    self._whole[life.as_target].append(_Observation(found[life], looked_up=True))
-        for life in lives.all if above else ():
-            if not life.created and not self._columns.get(life) and (known := above.get(life.birth)):
-                found.setdefault(life, known)
+                if dataset.columns and (lifetime := lifetimes.named(dataset.dataset)):
+                    found[lifetime] = _looked_up(dataset.columns)
+                    self._kinds[lifetime] = dataset.kind
+                    self._whole[lifetime.as_target].append(_Observation(found[lifetime], looked_up=True))
+        for lifetime in lifetimes.all if inherited else ():
+            if (
+                not lifetime.created
+                and not self._columns.get(lifetime)
+                and (known := inherited.get(lifetime.first_name))
+            ):
+                found.setdefault(lifetime, known)
         self._listed.update(found)
-        for life, columns in found.items():
-            self._columns[life] = {c.name.casefold(): c for c in columns}
+        for lifetime, columns in found.items():
+            self._columns[lifetime] = {c.name.casefold(): c for c in columns}
 
-    def columns(self, life: Lifetime) -> tuple[Column, ...]:
-        return tuple(self._columns[life].values()) if life in self._columns else ()
+    def columns(self, lifetime: Lifetime) -> tuple[Column, ...]:
+        return tuple(self._columns[lifetime].values()) if lifetime in self._columns else ()
 
-    def listed(self, life: Lifetime) -> tuple[str, ...]:
+    def listed(self, lifetime: Lifetime) -> tuple[str, ...]:
         """Its columns in the table's own order, where all of them are known."""
-        return tuple(c.name for c in self._listed.get(life, ()))
+        return tuple(c.name for c in self._listed.get(lifetime, ()))
 
-    def kind(self, life: Lifetime) -> str:
+    def kind(self, lifetime: Lifetime) -> str:
         """What its statements say that it is; where they only say a name, what the store says."""
-        return life.kind if life.kind != "table" else self._kinds.get(life, life.kind)
+        return lifetime.kind if lifetime.kind != "table" else self._kinds.get(lifetime, lifetime.kind)
 
-    def names(self, life: Lifetime) -> list[str]:
-        return [c.name for c in self.columns(life)]
+    def names(self, lifetime: Lifetime) -> list[str]:
+        return [c.name for c in self.columns(lifetime)]
 
-    def spelled(self, life: Lifetime, name: str) -> str:
+    def spelled(self, lifetime: Lifetime, name: str) -> str:
         """A column's name as its dataset spells it: Marquez and others compare it letter by letter.
 
         A field of a struct (`address.city`) is a part of its column.
         """
-        known = self._columns.get(life, {})
+        known = self._columns.get(lifetime, {})
         column = known.get(name.casefold()) or known.get(name.partition(".")[0].casefold())
         return column.name if column else name
 
-    def learn(self, life: Lifetime, columns: Iterable[events.Column]) -> None:
+    def learn(self, lifetime: Lifetime, columns: Iterable[events.Column]) -> None:
         """All columns of a table, as a second look at the statement that made it showed them."""
-        self._listed.setdefault(life, _plain(columns))
-        self._add(life, _plain(columns))
+        self._listed.setdefault(lifetime, _plain(columns))
+        self._add(lifetime, _plain(columns))
 
     def changes(self) -> dict[Dataset, str]:
         """Per dataset, in words, how its columns changed while the run was on. Sorted."""
         told = ((dataset, _told(whole)) for dataset, whole in self._whole.items())
         return {dataset: text for dataset, text in sorted(told) if text}
 
-    def _learn_from(self, placed: ResolvedStep) -> None:
-        step = placed.step
-        if step.output and placed.target and step.output.columns:
+    def _learn_from(self, resolved: ResolvedStep) -> None:
+        step = resolved.step
+        if step.output and resolved.target and step.output.columns:
             columns = _plain(step.output.columns)
             if step.operation == "create" and not any(e.column == STAR for e in step.columns):
-                self._columns[placed.target] = {}
-                self._listed[placed.target] = columns
-                self._whole[placed.target.as_target].append(_Observation(columns, looked_up=False))
-            self._add(placed.target, columns)
-        if step.operation == "alter" and placed.target:
-            self._listed.pop(placed.target, None)
+                self._columns[resolved.target] = {}
+                self._listed[resolved.target] = columns
+                self._whole[resolved.target.as_target].append(_Observation(columns, looked_up=False))
+            self._add(resolved.target, columns)
+        if step.operation == "alter" and resolved.target:
+            self._listed.pop(resolved.target, None)
         for dataset in step.inputs:
-            if dataset.columns and (life := placed.by_uri.get(dataset.uri)):
-                self._add(life, _plain(dataset.columns))
+            if dataset.columns and (lifetime := resolved.by_uri.get(dataset.uri)):
+                self._add(lifetime, _plain(dataset.columns))
 
-    def _learn_from_result(self, placed: ResolvedStep) -> None:
+    def _learn_from_result(self, resolved: ResolvedStep) -> None:
         """`SELECT * FROM t` shows the columns of t, where nothing better is known."""
-        step = placed.step
-        if step.reads and len(placed.sources) == 1 and not self._columns.get(placed.sources[0]):
+        step = resolved.step
+        if step.reads and len(resolved.sources) == 1 and not self._columns.get(resolved.sources[0]):
             direct = [e for e in step.columns if e.transformation == "IDENTITY"]
             if direct and all(e.column == STAR == e.source_column for e in direct):
-                self._add(placed.sources[0], _plain(step.result_columns))
+                self._add(resolved.sources[0], _plain(step.result_columns))
 
-    def _add(self, life: Lifetime, columns: Iterable[Column]) -> None:
-        known = self._columns[life]
+    def _add(self, lifetime: Lifetime, columns: Iterable[Column]) -> None:
+        known = self._columns[lifetime]
         for column in columns:
             before = known.get(column.name.casefold())
             if before is None or (before.type is None and column.type):

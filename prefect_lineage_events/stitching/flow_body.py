@@ -1,14 +1,14 @@
 """Results that passed through the flow's body: `df = extract(); load(df[df.x > 0])`.
 
-Prefect follows objects, and the body made a new one: its task graph has no edge there. A result that no task received
-stayed in the body's hands, and a write whose rows are not explained otherwise took them from there. The two belong
-together only where there is no doubt:
-- the result was there when the write's task began, and what was written can be of it, by the columns or the number of
-  rows (`explanation`); only rows that came in a parameter may go by other names, where no write has theirs;
-- among several results, the evidence decides; where columns are not known, it must be the only one that can have fed
-  the write, or the write the only one that it can have fed, or it alone came up since the write before.
-So two pipelines of one flow are never crossed, and a row that the flow makes up itself (a status, a mark) is not taken
-for data; where they might be, no edge is drawn.
+Prefect follows objects, and the body made a new one: the task graph has no edge there. A result that no task received
+stayed with the body, and a write whose rows are not explained otherwise took its rows from the body. The two are
+joined only if there is no doubt:
+- The result was available when the write's task began, and the columns or the number of rows (`explanation`) allow that
+  it was written. Only rows that came in a parameter may have other names, if no write has theirs.
+- Among several results, the evidence decides. If columns are not known, the result must be the only possible source of
+  the write, or the write its only possible target, or the result the only one since the write before.
+So two pipelines of one flow are never crossed, and a row that the flow creates itself (a status, a mark) is not taken
+for data; in doubt, there is no edge.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from prefect_lineage_events.history.model import TaskRun
 from prefect_lineage_events.stitching.explanation import (
     Explanation,
     Written,
-    alike,
+    columns_match,
     explain,
     has_many_rows,
-    is_telling,
+    is_distinctive,
     possibilities,
     without_scalars,
 )
@@ -40,38 +40,37 @@ _SAME_FLOW: Evidence = "same flow"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Rows in the body's memory: those of a read of its own, or those that a task (or a subflow) handed to it.
+    """Rows in the body's memory: those of a read of its own, or those that a task (or a subflow) returned to it.
 
-    `given`: the task graph above says that they came in a parameter, so that this flow is there to do something with
-    them.
+    `from_parameter`: by the parent's task graph they came in a parameter, so the flow exists to process them.
     """
 
     began: dt.datetime
-    there: dt.datetime
+    available: dt.datetime
     rows: tuple[Rows, ...]
-    given: bool = False
+    from_parameter: bool = False
 
     @property
     def last(self) -> dt.datetime:
-        """When the last of it was begun."""
+        """The start of its last read."""
         return max(self.began, *(one.last for one in self.rows if one.read.step.scopes == {None}), self.began)
 
     @property
     def names(self) -> frozenset[str]:
-        """Names of the columns that were read; none when a part of them is not known."""
+        """The names of the columns that were read; none if a part of them is not known."""
         known = all(one.names for one in self.rows)
         return frozenset().union(*(one.names for one in self.rows)) if known else frozenset()
 
     @property
     def sources(self) -> frozenset[Lifetime]:
-        return frozenset(life for one in self.rows for life in one.sources)
+        return frozenset(lifetime for one in self.rows for lifetime in one.sources)
 
 
 @dataclass(frozen=True, slots=True)
-class _Taking:
-    """A write, or the call of a subflow, whose rows came out of the body's hands.
+class _Consumer:
+    """A write, or the call of a subflow, that took its rows from the flow's body.
 
-    `has_read`: unless they are of the single row that its task read itself. `by_body`: the body wrote them itself.
+    `has_read`: its task read a single row itself, which may be the source. `by_body`: the body itself wrote.
     """
 
     target: Lifetime | UUID
@@ -82,219 +81,229 @@ class _Taking:
 
 
 class FlowBody:
-    """Which results of a flow's body fed which of its writes.
+    """Matches the results in a flow's body with the writes that took them.
 
-    `givers` names the tasks whose rows came into a task's hands, `written` tells what a statement wrote; `own` are the
-    rows that the body read, `rows` those of all scopes; `takes` are the times and targets of
-    all that was written by the body, or by tasks that it may have given something.
+    `upstream_of` returns the tasks whose rows a task received, `written` the rows that a statement wrote; `own` are the
+    rows that the body read, `rows` those of all scopes; `writes` are the times and targets of all writes by the body,
+    or by tasks to which it may have passed something.
     """
 
     def __init__(
         self,
-        placed: Sequence[ResolvedStep],
+        resolved_steps: Sequence[ResolvedStep],
         tasks: Mapping[UUID, TaskRun],
-        takes: Collection[tuple[dt.datetime, Lifetime]],
+        writes: Collection[tuple[dt.datetime, Lifetime]],
         *,
-        givers: Callable[[UUID], Iterable[UUID]],
+        upstream_of: Callable[[UUID], Iterable[UUID]],
         written: Callable[[ResolvedStep], Written],
         own: Sequence[Rows],
         rows: Mapping[Scope, Sequence[Rows]],
     ) -> None:
         self._tasks = tasks
-        self._all_takes = takes
-        self._givers = givers
+        self._all_writes = writes
+        self._upstream_of = upstream_of
         self._written = written
         self._rows = rows
-        self._wrote = {scope for one in placed if one.target for scope in one.step.scopes}
-        self._fed: dict[Lifetime | UUID, Explanation] = {}
-        results = sorted([*map(_own, own), *self._results()], key=lambda r: r.there)
+        self._wrote = {scope for one in resolved_steps if one.target for scope in one.step.scopes}
+        self._explanations: dict[Lifetime | UUID, Explanation] = {}
+        results = sorted([*map(_read_by_body, own), *self._results()], key=lambda r: r.available)
         if results:
-            takings = [self._taking(one) for one in placed if self._takes(one)]
-            self._match(results, sorted([*takings, *self._calls()], key=lambda t: t.began))
+            consumers = [self._consumer(one) for one in resolved_steps if self._consumes(one)]
+            self._match(results, sorted([*consumers, *self._calls()], key=lambda t: t.began))
 
-    def feeding(self, placed: ResolvedStep) -> Explanation:
-        """The results that a write took out of the body's hands."""
-        found = self._fed.get(placed.target) if placed.target and self._takes(placed) else None
+    def of_write(self, resolved: ResolvedStep) -> Explanation:
+        """The results that a write took from the flow's body."""
+        found = self._explanations.get(resolved.target) if resolved.target and self._consumes(resolved) else None
         return found or Explanation()
 
-    def feeding_call(self, call: TaskRun) -> Explanation:
+    def of_call(self, call: TaskRun) -> Explanation:
         """The results that may have gone into a subflow's parameters."""
-        return self._fed.get(call.id) or Explanation()
+        return self._explanations.get(call.id) or Explanation()
 
-    def _takes(self, placed: ResolvedStep) -> bool:
-        """Can a write's rows only have come out of the body's hands?"""
-        if placed.target is None or not placed.step.takes_from_python:
+    def _consumes(self, resolved: ResolvedStep) -> bool:
+        """Whether a write's rows can only have come from the flow's body."""
+        if resolved.target is None or not resolved.step.writes_python_rows:
             return False
-        if any(scope not in self._tasks for scope in placed.step.scopes if scope):
+        if any(scope not in self._tasks for scope in resolved.step.scopes if scope):
             return False
-        tasks = self._tasks_of(placed)
+        tasks = self._tasks_of(resolved)
         if any(task.caller or not task.untracked for task in tasks):
             return False
-        names = self._written(placed).names
-        own = (rows for scope in placed.step.scopes for rows in self._rows.get(scope, ()))
-        if any(rows.began[0] <= placed.step.last and not (rows.is_scalar and not rows.names & names) for rows in own):
+        names = self._written(resolved).names
+        own = (rows for scope in resolved.step.scopes for rows in self._rows.get(scope, ()))
+        if any(rows.began[0] <= resolved.step.last and not (rows.is_scalar and not rows.names & names) for rows in own):
             return False
-        return not any(self._was_given_rows(task) for task in tasks)
+        return not any(self._received_rows(task) for task in tasks)
 
-    def _was_given_rows(self, task: TaskRun) -> bool:
-        return any(self._rows.get(giver) for giver in self._givers(task.id))
+    def _received_rows(self, task: TaskRun) -> bool:
+        return any(self._rows.get(other) for other in self._upstream_of(task.id))
 
     def _results(self) -> Iterator[Result]:
         """Rows that tasks returned and no task received.
 
-        What a task that wrote returned says no more than that it has written; one that was only waited for gave order.
+        The result of a task that wrote only says that it has written; a task that was only waited for passed no rows.
         """
         received = {other for task in self._tasks.values() for other in task.upstream | task.waits_for}
         for task in self._tasks.values():
             kept = task.returned and task.ended and not task.caller
             if kept and task.id not in received and task.id not in self._wrote:
-                scopes = (task.id, *self._givers(task.id))
+                scopes = (task.id, *self._upstream_of(task.id))
                 if rows := tuple(one for scope in scopes for one in self._rows.get(scope, ())):
                     assert task.ended
                     yield Result(task.started or task.ended, task.ended, rows)
 
-    def _taking(self, placed: ResolvedStep) -> _Taking:
-        """The body handed over as the first of the statement's tasks began."""
-        assert placed.target
-        started = (task.started for task in self._tasks_of(placed) if task.started)
-        began = min(started, default=placed.step.started)
-        written = replace(self._written(placed), single=not has_many_rows(placed.step))
-        has_read = any(self._rows.get(scope) for scope in placed.step.scopes)
-        return _Taking(placed.target, began, written, has_read, by_body=placed.step.scopes == {None})
+    def _consumer(self, resolved: ResolvedStep) -> _Consumer:
+        """The consumer of a write. The body passed its rows when the first of the statement's tasks began."""
+        assert resolved.target
+        started = (task.started for task in self._tasks_of(resolved) if task.started)
+        began = min(started, default=resolved.step.started)
+        written = replace(self._written(resolved), single=not has_many_rows(resolved.step))
+        has_read = any(self._rows.get(scope) for scope in resolved.step.scopes)
+        return _Consumer(resolved.target, began, written, has_read, by_body=resolved.step.scopes == {None})
 
-    def _calls(self) -> Iterator[_Taking]:
+    def _calls(self) -> Iterator[_Consumer]:
         for task in self._tasks.values():
-            if task.subflow and task.started and task.untracked and not task.caller and not self._was_given_rows(task):
-                yield _Taking(task.id, task.started, Written(frozenset()))
+            if task.subflow and task.started and task.untracked and not task.caller and not self._received_rows(task):
+                yield _Consumer(task.id, task.started, Written(frozenset()))
 
-    def _tasks_of(self, placed: ResolvedStep) -> list[TaskRun]:
-        return [self._tasks[scope] for scope in placed.step.scopes if scope]
+    def _tasks_of(self, resolved: ResolvedStep) -> list[TaskRun]:
+        return [self._tasks[scope] for scope in resolved.step.scopes if scope]
 
-    def _match(self, results: Sequence[Result], takings: Sequence[_Taking]) -> None:
-        """The rows that the evidence chooses where columns are known; else the order, as far as it leaves no doubt."""
-        given = {id(r) for r in results if r.given and not any(_is_of(t, r) for t in takings)}
-        unnamed = [(taking, _unnamed(taking, results, given)) for taking in takings]
-        only = _without_doubt(unnamed)
+    def _match(self, results: Sequence[Result], consumers: Sequence[_Consumer]) -> None:
+        """Explain each consumer by the evidence if columns are known; else by the order, if it leaves no doubt."""
+        from_parameter = {id(r) for r in results if r.from_parameter and not any(_matches(t, r) for t in consumers)}
+        unnamed = [(consumer, _without_known_columns(consumer, results, from_parameter)) for consumer in consumers]
+        only = _only_possible(unnamed)
         rows_of = {id(one): result for result in results for one in result.rows}
-        targets = {taking.target for taking in takings if not _is_a_note(taking, results)}
-        targets |= {target for _, target in self._all_takes}
-        spent: set[frozenset[Lifetime]] = set()
-        times = {t.began for t in takings if not _is_a_note(t, results)} | {began for began, _ in self._all_takes}
+        targets = {consumer.target for consumer in consumers if not _is_status_row(consumer, results)}
+        targets |= {target for _, target in self._all_writes}
+        used: set[frozenset[Lifetime]] = set()
+        times = {t.began for t in consumers if not _is_status_row(t, results)} | {
+            began for began, _ in self._all_writes
+        }
         in_turn = _in_turn(sorted(times), results)
-        for taking, other in unnamed:
-            there = [one for r in results if r.there <= taking.began for one in r.rows]
-            before = max((time for time in times if time < taking.began), default=_FIRST)
-            fresh = {id(one) for one in there if rows_of[id(one)].last > before}
-            sure = not any(one.read.step.doubtful for one in there)
-            alone = targets <= {taking.target} and sure
-            found = _named(taking.written, there, fresh, spent, alone=alone, in_turn=in_turn and sure)
-            if not found.chosen and not found.perhaps:
-                found = _unordered(other, only.get(id(taking), ()))
-            if taking.has_read and not found.chosen:
-                found = _beside_a_single_row(taking, there)
+        for consumer, other in unnamed:
+            available = [one for r in results if r.available <= consumer.began for one in r.rows]
+            before = max((time for time in times if time < consumer.began), default=_FIRST)
+            fresh = {id(one) for one in available if rows_of[id(one)].last > before}
+            sure = not any(one.read.step.doubtful for one in available)
+            alone = targets <= {consumer.target} and sure
+            found = _chosen_by_columns(consumer.written, available, fresh, used, alone=alone, in_turn=in_turn and sure)
+            if not found.chosen and not found.candidates:
+                found = _chosen_by_order(other, only.get(id(consumer), ()))
+            if consumer.has_read and not found.chosen:
+                found = _beside_a_single_row(consumer, available)
             if len(found.chosen) == 1 and found.exactly:
-                spent.add(found.chosen[0].sources)
-            known = self._fed.get(taking.target, Explanation())
-            self._fed[taking.target] = Explanation(
-                [*known.chosen, *found.chosen], [*known.perhaps, *found.perhaps], found.exactly, found.stacked
+                used.add(found.chosen[0].sources)
+            known = self._explanations.get(consumer.target, Explanation())
+            self._explanations[consumer.target] = Explanation(
+                [*known.chosen, *found.chosen], [*known.candidates, *found.candidates], found.exactly, found.stacked
             )
 
 
-def _beside_a_single_row(taking: _Taking, there: Sequence[Rows]) -> Explanation:
-    """The body's own row where nothing else was in its hands; what its task read may have been of more."""
-    among = possibilities([(one, _SAME_FLOW) for one in there], (), ())
-    if taking.by_body and len(among) == 1:
-        return explain(taking.written, among, alone=True)
-    return Explanation(perhaps=among)
+def _beside_a_single_row(consumer: _Consumer, available: Sequence[Rows]) -> Explanation:
+    """The only candidate for the body's own row; for the row of a task that read one itself, candidates only."""
+    among = possibilities([(one, _SAME_FLOW) for one in available], (), ())
+    if consumer.by_body and len(among) == 1:
+        return explain(consumer.written, among, alone=True)
+    return Explanation(candidates=among)
 
 
-def _is_a_note(taking: _Taking, results: Iterable[Result]) -> bool:
-    """A single row that has no column of what was read: that something was done, or how much."""
-    names = taking.written.names
-    return taking.written.single and not any(names & one.names for result in results for one in result.rows)
+def _is_status_row(consumer: _Consumer, results: Iterable[Result]) -> bool:
+    """Whether it is a single row without any column that was read: that something was done, or a count."""
+    names = consumer.written.names
+    return consumer.written.single and not any(names & one.names for result in results for one in result.rows)
 
 
-def _in_turn(takings: Sequence[dt.datetime], results: Sequence[Result]) -> bool:
-    """Did something come up before each taking, since the one before it?"""
+def _in_turn(times: Sequence[dt.datetime], results: Sequence[Result]) -> bool:
+    """Whether a result became available before each of these times, since the one before."""
     many = [result for result in results if not all(one.is_scalar for one in result.rows)]
     return all(
-        any(first < result.began and result.there <= then for result in many)
-        for first, then in zip([_FIRST, *takings], takings, strict=False)
+        any(first < result.began and result.available <= then for result in many)
+        for first, then in zip([_FIRST, *times], times, strict=False)
     )
 
 
-def _own(rows: Rows) -> Result:
+def _read_by_body(rows: Rows) -> Result:
     started = rows.began[0]
-    return Result(started, started, (rows,), given=rows.read.step.handed and not rows.read.step.guessed)
+    return Result(
+        started, started, (rows,), from_parameter=rows.read.step.from_related_run and not rows.read.step.guessed
+    )
 
 
-def _is_of(taking: _Taking, result: Result) -> bool:
-    written = taking.written
-    return result.there <= taking.began and alike(result.names, written.names, single=written.single)
+def _matches(consumer: _Consumer, result: Result) -> bool:
+    written = consumer.written
+    return result.available <= consumer.began and columns_match(result.names, written.names, single=written.single)
 
 
-def _named(
+def _chosen_by_columns(
     written: Written,
-    there: Sequence[Rows],
+    available: Sequence[Rows],
     fresh: set[int],
-    spent: set[frozenset[Lifetime]],
+    used: set[frozenset[Lifetime]],
     *,
     alone: bool,
     in_turn: bool,
 ) -> Explanation:
-    """The choice by columns; nothing, where none of the rows has enough of those that were written."""
-    among = possibilities([(one, _SAME_FLOW) for one in there], spent, fresh)
+    """The choice by columns; empty if no rows have enough of the columns that were written."""
+    among = possibilities([(one, _SAME_FLOW) for one in available], used, fresh)
     if not written.names or not any(p.names for p in among):
         return Explanation()
     named = [p for p in among if p.names]
     single = written.single or written.inlined
-    fitting = [p for p in named if alike(p.names, written.names, single=single, same_number=p.has_number_of(written))]
+    fitting = [
+        p for p in named if columns_match(p.names, written.names, single=single, same_number=p.has_number_of(written))
+    ]
     if not fitting:
-        joined = single and is_telling(written.names) and written.names <= frozenset().union(*(p.names for p in named))
-        return Explanation(perhaps=named if joined else ())
+        joined = (
+            single and is_distinctive(written.names) and written.names <= frozenset().union(*(p.names for p in named))
+        )
+        return Explanation(candidates=named if joined else ())
     if single:
-        return Explanation(fitting, exactly=True) if len(fitting) == 1 else Explanation(perhaps=fitting)
+        return Explanation(fitting, exactly=True) if len(fitting) == 1 else Explanation(candidates=fitting)
     return explain(written, named, alone=alone, in_turn=in_turn)
 
 
-def _unnamed(taking: _Taking, results: Sequence[Result], given: set[int]) -> dict[frozenset[Lifetime], list[Result]]:
-    """Those that may have fed it though the columns do not say so, by the datasets that they are from.
+def _without_known_columns(
+    consumer: _Consumer, results: Sequence[Result], from_parameter: set[int]
+) -> dict[frozenset[Lifetime], list[Result]]:
+    """Results that may be its source though columns do not show it, by their datasets.
 
-    Ten reads of one table are one possibility. `given` are given ones whose columns nothing that was written has.
+    Ten reads of one table are one possibility. `from_parameter` are results from parameters whose columns no write has.
     """
     found: dict[frozenset[Lifetime], list[Result]] = defaultdict(list)
-    written = taking.written
+    written = consumer.written
     for result in results if not written.single and not written.inlined else ():
-        untold = id(result) in given or not (result.names and written.names)
-        if untold and result.there <= taking.began:
+        unknown = id(result) in from_parameter or not (result.names and written.names)
+        if unknown and result.available <= consumer.began:
             found[result.sources].append(result)
     return found
 
 
-def _without_doubt(
-    possible: Sequence[tuple[_Taking, Mapping[frozenset[Lifetime], Sequence[Result]]]],
+def _only_possible(
+    possible: Sequence[tuple[_Consumer, Mapping[frozenset[Lifetime], Sequence[Result]]]],
 ) -> dict[int, list[Result]]:
-    """By taking: the only one that can have fed it, one that can have fed nothing else, or the only new one."""
-    fed_by: dict[frozenset[Lifetime], set[Lifetime | UUID]] = defaultdict(set)
-    for taking, sources in possible:
+    """By consumer: its only possible source, sources without another possible target, or the only new source."""
+    targets_of: dict[frozenset[Lifetime], set[Lifetime | UUID]] = defaultdict(set)
+    for consumer, sources in possible:
         for some in sources:
-            fed_by[some].add(taking.target)
+            targets_of[some].add(consumer.target)
     found: dict[int, list[Result]] = defaultdict(list)
     before: dt.datetime | None = None
-    for taking, sources in possible:
+    for consumer, sources in possible:
         new = {some for some, its in sources.items() if before and all(r.began > before for r in its)}
         for some, its in sources.items():
-            if len(sources) == 1 or len(fed_by[some]) == 1 or new == {some}:
-                found[id(taking)] += its
-        before = taking.began
+            if len(sources) == 1 or len(targets_of[some]) == 1 or new == {some}:
+                found[id(consumer)] += its
+        before = consumer.began
     return found
 
 
-def _unordered(possible: Mapping[frozenset[Lifetime], Sequence[Result]], chosen: Sequence[Result]) -> Explanation:
+def _chosen_by_order(possible: Mapping[frozenset[Lifetime], Sequence[Result]], chosen: Sequence[Result]) -> Explanation:
     results = chosen or [result for some in possible.values() for result in some]
     pairs = [(one, _SAME_FLOW) for result in results for one in result.rows]
     among = possibilities(pairs, (), ())
-    return Explanation(*without_scalars(among)) if chosen else Explanation(perhaps=among)
+    return Explanation(*without_scalars(among)) if chosen else Explanation(candidates=among)
 
 
 _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)

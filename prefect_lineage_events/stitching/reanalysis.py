@@ -23,10 +23,10 @@ from prefect_lineage_events.stores import table_at
 # Capture ends a text so where it cut it.
 _CUT = "…"
 # Whether a dataset of this URI may be shown: the rules of capture.
-Reports = Callable[[str], bool]
+MayShow = Callable[[str], bool]
 
 
-def read_anew(steps: Sequence[Step], reports: Reports) -> tuple[list[Step], Reanalysis]:
+def reanalyse_steps(steps: Sequence[Step], may_show: MayShow) -> tuple[list[Step], Reanalysis]:
     """The steps as today's analyser understands their texts, in the same order, and how many statements that concerns.
 
     A statement stays as it is where its text was cut or not kept, or is understood no better than then.
@@ -34,17 +34,17 @@ def read_anew(steps: Sequence[Step], reports: Reports) -> tuple[list[Step], Rean
     by_statement: dict[object, list[Step]] = defaultdict(list)
     for step in steps:
         by_statement[step.info.id].append(step)
-    places = _Places(steps)
+    locations = _Locations(steps)
     result: list[Step] = []
     told = Reanalysis()
     for group in by_statement.values():
-        anew, what = _read_anew(group, places, reports)
-        result += anew
+        reanalysed, what = _reanalyse(group, locations, may_show)
+        result += reanalysed
         told = told + what
     return result, told
 
 
-def _read_anew(group: list[Step], places: _Places, reports: Reports) -> tuple[list[Step], Reanalysis]:
+def _reanalyse(group: list[Step], locations: _Locations, may_show: MayShow) -> tuple[list[Step], Reanalysis]:
     info = group[0].info
     if group[0].evidence != "sql":
         return group, Reanalysis()
@@ -52,24 +52,24 @@ def _read_anew(group: list[Step], places: _Places, reports: Reports) -> tuple[li
         return group, Reanalysis(textless=1)
     if info.sql.endswith(_CUT):
         return group, Reanalysis(cut=1)
-    anew = _understood(group, info.sql, places, reports)
-    if anew is None or _says(anew) == _says(group):
+    reanalysed = _understood(group, info.sql, locations, may_show)
+    if reanalysed is None or _signature(reanalysed) == _signature(group):
         return group, Reanalysis(again=1)
-    return anew, Reanalysis(again=1, changed=1)
+    return reanalysed, Reanalysis(again=1, changed=1)
 
 
-def _understood(group: list[Step], text: str, places: _Places, reports: Reports) -> list[Step] | None:
+def _understood(group: list[Step], text: str, locations: _Locations, may_show: MayShow) -> list[Step] | None:
     """The statement's steps by its text; None where the first analysis knew as much, or what is new has no name."""
     info = group[0].info
     found = analyze(text, dialect=info.dialect, database=info.database, schema=info.schema_name)
     if len(found) != 1 or CONFIDENCE[found[0].confidence] > CONFIDENCE[info.confidence]:
         return None
     statement = found[0]
-    names = _Names(group, text, places)
+    names = _Names(group, text, locations)
     inputs, outputs = names.all(statement.inputs, names.read), names.all(statement.outputs, names.written)
     if inputs is None or outputs is None:
         return None
-    inputs, outputs = ([d for d in some if reports(d.uri)] for some in (inputs, outputs))
+    inputs, outputs = ([d for d in some if may_show(d.uri)] for some in (inputs, outputs))
     told = info.model_copy(
         update={
             "effect": statement.effect,
@@ -129,7 +129,7 @@ def _declared(statement: Statement, output: EventDataset) -> tuple[Column, ...]:
     return tuple(Column(name=name, type=type_ or None) for name, type_ in declared.items())
 
 
-def _says(steps: Iterable[Step]) -> object:
+def _signature(steps: Iterable[Step]) -> object:
     """What matters of steps to a picture, in an order of its own."""
     return sorted(
         (
@@ -147,12 +147,12 @@ def _says(steps: Iterable[Step]) -> object:
 class _Names:
     """The datasets that a text's tables are: those of the first analysis, and new ones beside them."""
 
-    def __init__(self, group: Sequence[Step], text: str, places: _Places) -> None:
+    def __init__(self, group: Sequence[Step], text: str, locations: _Locations) -> None:
         self.read = list({d.uri: d for step in group for d in step.inputs}.values())
         self.written = list({d.uri: d for step in group if (d := step.output)}.values())
         self._info = group[0].info
         self._text = text.casefold()
-        self._places = places
+        self._locations = locations
 
     def all(self, tables: Iterable[TableRef], before: Sequence[EventDataset]) -> list[EventDataset] | None:
         """The datasets of these tables, and those of `before` that the text does not name; None if one has no name."""
@@ -171,7 +171,7 @@ class _Names:
         return tuple((old.uri, new.uri) for old, new in pairs if old and new)
 
     def _dataset(self, table: TableRef) -> EventDataset | None:
-        return dataset_named(table, [*self.read, *self.written]) or self._places.dataset(
+        return dataset_named(table, [*self.read, *self.written]) or self._locations.dataset(
             table, self._info, [*self.read, *self.written]
         )
 
@@ -181,7 +181,7 @@ class _Names:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Location:
     """Where tables of a connection are: their namespace, and how a full name begins."""
 
     namespace: str
@@ -197,15 +197,15 @@ class _Place:
         return EventDataset(namespace=self.namespace, name=name, kind=table.kind)
 
 
-class _Places:
+class _Locations:
     """Where the run's connections found their tables, by dialect and default database and schema."""
 
     def __init__(self, steps: Iterable[Step]) -> None:
-        self._places: dict[tuple[str, str | None, str | None], set[_Place]] = defaultdict(set)
+        self._locations: dict[tuple[str, str | None, str | None], set[_Location]] = defaultdict(set)
         for step in steps:
             info = step.info
             datasets = (*step.inputs, *([step.output] if step.output else []))
-            self._places[info.dialect, info.database, info.schema_name].update(_places_of(datasets))
+            self._locations[info.dialect, info.database, info.schema_name].update(_locations_of(datasets))
 
     def dataset(self, table: TableRef, info: StatementInfo, beside: Iterable[EventDataset]) -> EventDataset | None:
         """What a table is called that the first analysis did not see; None where that cannot be known."""
@@ -217,17 +217,17 @@ class _Places:
         if table.kind == "file":
             named = location(table.path)
             return EventDataset(namespace=named.namespace, name=named.name, kind="file")
-        near = _places_of(beside) or self._places[info.dialect, info.database, info.schema_name]
-        namespaces = {place.namespace for place in near}
+        near = _locations_of(beside) or self._locations[info.dialect, info.database, info.schema_name]
+        namespaces = {resolve.namespace for resolve in near}
         if len(namespaces) != 1 or not table.parts:
             return None
-        found = {d.uri: d for place in near if (d := place.dataset(table))}
+        found = {d.uri: d for resolve in near if (d := resolve.dataset(table))}
         return next(iter(found.values())) if len(found) == 1 else None
 
 
-def _places_of(datasets: Iterable[EventDataset]) -> set[_Place]:
+def _locations_of(datasets: Iterable[EventDataset]) -> set[_Location]:
     return {
-        _Place(d.namespace, tuple(split_name(d.name)[:-1]))
+        _Location(d.namespace, tuple(split_name(d.name)[:-1]))
         for d in datasets
         if not d.temporary and holds_tables(d.namespace) and not d.name.startswith("@")
     }

@@ -18,7 +18,7 @@ from prefect_lineage_events.events import Column as EventColumn
 from prefect_lineage_events.history.model import RunHistory
 from prefect_lineage_events.stitching.columns import Schemas
 from prefect_lineage_events.stitching.dataflow import Dataflow
-from prefect_lineage_events.stitching.lifetimes import Lifetime, place
+from prefect_lineage_events.stitching.lifetimes import Lifetime, resolve
 from prefect_lineage_events.stitching.model import Column
 from prefect_lineage_events.stitching.provenance import DIRECT
 from prefect_lineage_events.stitching.rows_in_memory import Rows
@@ -27,7 +27,7 @@ from prefect_lineage_events.stitching.steps import Scope, Step, steps
 _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 
 
-def with_handed(own: Iterable[Step], history: RunHistory) -> list[Step]:
+def with_related_rows(own: Iterable[Step], history: RunHistory) -> list[Step]:
     """The run's own steps with what was handed to it, each in its place in time."""
     around = [*_from_above(history), *_from_below(history), *_from_cache(history)]
     handed = sorted(around, key=lambda step: step.started)
@@ -39,15 +39,15 @@ def with_handed(own: Iterable[Step], history: RunHistory) -> list[Step]:
     return whole + handed
 
 
-def columns_above(history: RunHistory) -> dict[Dataset, tuple[Column, ...]]:
+def inherited_columns(history: RunHistory) -> dict[Dataset, tuple[Column, ...]]:
     """The columns of datasets as the runs above knew them, the nearest first."""
     found: dict[Dataset, tuple[Column, ...]] = {}
     while (parent := history.parent) is not None:
-        placed, lives = place(with_handed(steps(parent), parent))
-        schemas = Schemas(placed, lives, parent.schemas)
-        for life in lives.all:
-            if not life.gone and (columns := schemas.columns(life)):
-                found.setdefault(life.as_target, columns)
+        resolved_steps, lifetimes = resolve(with_related_rows(steps(parent), parent))
+        schemas = Schemas(resolved_steps, lifetimes, parent.schemas)
+        for lifetime in lifetimes.all:
+            if not lifetime.transient and (columns := schemas.columns(lifetime)):
+                found.setdefault(lifetime.as_target, columns)
         history = parent
     return found
 
@@ -60,7 +60,7 @@ def _from_below(history: RunHistory) -> Iterator[Step]:
             continue
         flow, schemas = _dataflow(below)
         ended = call.ended or below.run.ended or _FIRST
-        for number, rows in enumerate(flow.attribution.handed()):
+        for number, rows in enumerate(flow.attribution.rows_read()):
             yield _step(rows, schemas, call.id, ended, f"{subflow} {number}")
 
 
@@ -69,7 +69,7 @@ def _from_cache(history: RunHistory) -> Iterator[Step]:
     for task_id, cached in sorted(history.cached.items(), key=lambda item: str(item[0])):
         task = history.tasks[task_id]
         flow, schemas = _dataflow(cached.history)
-        for number, rows in enumerate(flow.attribution.handed_by([cached.task_run_id])):
+        for number, rows in enumerate(flow.attribution.rows_of_results([cached.task_run_id])):
             yield _step(rows, schemas, task_id, task.ended or task.started or _FIRST, f"{task_id} {number}")
 
 
@@ -83,27 +83,27 @@ def _from_above(history: RunHistory) -> Iterator[Step]:
     flow, schemas = _dataflow(parent)
     for call in calls:
         began = history.run.started or _FIRST
-        given = [rows for givers in call.upstream_by_parameter for rows in flow.attribution.handed_by(givers)]
-        perhaps, doubtful = flow.attribution.handed_by_the_body(call)
-        for number, rows in enumerate([*given, *perhaps]):
+        given = [rows for givers in call.upstream_by_parameter for rows in flow.attribution.rows_of_results(givers)]
+        candidates, doubtful = flow.attribution.rows_passed_to(call)
+        for number, rows in enumerate([*given, *candidates]):
             step = _step(rows, schemas, None, began, f"{call.id} {number}")
             yield replace(step, guessed=number >= len(given), doubtful=number >= len(given) and doubtful)
 
 
 def _dataflow(history: RunHistory) -> tuple[Dataflow, Schemas]:
-    placed, lives = place(with_handed(steps(history), history))
-    schemas = Schemas(placed, lives, history.schemas, columns_above(history))
-    return Dataflow(placed, history.tasks, schemas, infer_columns=False), schemas
+    resolved_steps, lifetimes = resolve(with_related_rows(steps(history), history))
+    schemas = Schemas(resolved_steps, lifetimes, history.schemas, inherited_columns(history))
+    return Dataflow(resolved_steps, history.tasks, schemas, infer_columns=False), schemas
 
 
 def _step(handed: Rows, schemas: Schemas, scope: Scope, at: dt.datetime, name: str) -> Step:
-    rows = handed.relation
-    sources = sorted(rows.sources, key=lambda life: life.as_source)
+    rows = handed.provenance
+    sources = sorted(rows.sources, key=lambda lifetime: lifetime.as_source)
     names = [shown for key, (shown, _) in rows.columns.items() if key in handed.names]
     columns = [
         EventColumnEdge(
             column=name_,
-            source=origin.life.as_source.uri,
+            source=origin.lifetime.as_source.uri,
             source_column=origin.column,
             transformation=origin.transformation,
         )
@@ -111,7 +111,9 @@ def _step(handed: Rows, schemas: Schemas, scope: Scope, at: dt.datetime, name: s
         for origin in origins
         if origin.transformation in DIRECT
     ]
-    columns += [EventColumnEdge(column=STAR, source=life.as_source.uri, source_column=STAR) for life in rows.stars]
+    columns += [
+        EventColumnEdge(column=STAR, source=lifetime.as_source.uri, source_column=STAR) for lifetime in rows.stars
+    ]
     return Step(
         info=StatementInfo(id=uuid5(_HANDED, name), rows=handed.count, executions=handed.executions),
         operation="read",
@@ -119,16 +121,18 @@ def _step(handed: Rows, schemas: Schemas, scope: Scope, at: dt.datetime, name: s
         scopes=frozenset({scope}),
         started=at,
         last=at,
-        inputs=tuple(_event_dataset(life, schemas) for life in sources),
+        inputs=tuple(_event_dataset(lifetime, schemas) for lifetime in sources),
         columns=tuple(columns),
         result_columns=tuple(EventColumn(name=name_) for name_ in names),
-        handed=True,
+        from_related_run=True,
     )
 
 
-def _event_dataset(life: Lifetime, schemas: Schemas) -> EventDataset:
-    columns = tuple(EventColumn(name=c.name, type=c.type) for c in schemas.columns(life))
-    return EventDataset(namespace=life.as_source.namespace, name=life.as_source.name, kind=life.kind, columns=columns)
+def _event_dataset(lifetime: Lifetime, schemas: Schemas) -> EventDataset:
+    columns = tuple(EventColumn(name=c.name, type=c.type) for c in schemas.columns(lifetime))
+    return EventDataset(
+        namespace=lifetime.as_source.namespace, name=lifetime.as_source.name, kind=lifetime.kind, columns=columns
+    )
 
 
 _HANDED = UUID("7d1ff0b2-3c9d-4a53-9a0c-3c4f3c6a9f10")

@@ -1,4 +1,4 @@
-"""Rows that statements handed to Python, each with what tells them from others: columns, number, order and thread."""
+"""Rows that statements returned to Python, with the facts that identify them: columns, number, order and thread."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
 from prefect_lineage_events.stitching.provenance import Provenance
 
-# A time, and the place of the statement among those of the run.
+# A time, and the position of the statement among those of the run.
 Moment = tuple[dt.datetime, int]
 
 ANY_THREAD = "*"
@@ -17,13 +17,13 @@ ANY_THREAD = "*"
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of one read. `names` are its columns, casefolded; none where they are not all known.
+    """The rows of one read. `names` are its columns, casefolded; none if they are not all known.
 
-    `count` of them came by `executions` together; None where the driver did not say; `last` is when the last of these
-    began. `threads` are those in which it ran; none where it was another run.
+    `count` is the number of rows of all `executions` together, None if the driver did not report it; `last` is the
+    start of the last execution. `threads` are those in which it ran; none if another run read the rows.
     """
 
-    relation: Provenance
+    provenance: Provenance
     names: frozenset[str]
     count: int | None
     executions: int
@@ -36,7 +36,7 @@ class Rows:
     counts: frozenset[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sources", frozenset(self.relation.sources))
+        object.__setattr__(self, "sources", frozenset(self.provenance.sources))
         object.__setattr__(self, "counts", counts_of(self.count, self.executions))
 
     @property
@@ -46,16 +46,16 @@ class Rows:
 
     @property
     def is_row_by_row(self) -> bool:
-        """At most one row at a time, however often."""
+        """At most one row per execution."""
         return self.count is not None and self.count <= self.executions
 
     def within(self, thread: str) -> bool:
-        """Was it read in this thread of control, or in one that it started?"""
+        """Whether it was read in this thread of control, or in one that it started."""
         return not self.threads or any(is_below(own, thread) for own in self.threads)
 
 
 def counts_of(count: int | None, executions: int) -> frozenset[int]:
-    """The possible numbers of rows at a time: all, or those of one execution, where that is more than one."""
+    """The possible numbers of rows: of all executions together, and of a single one if that is more than one row."""
     if not count:
         return frozenset()
     each = count // executions if executions > 1 and count % executions == 0 else 0
@@ -67,9 +67,9 @@ def is_below(thread: str, above: str) -> bool:
 
 
 def levels(threads: Iterable[str]) -> list[str]:
-    """From the thread of control in which something ran up to the run's own, the empty one.
+    """The threads of control from the one in which something ran up to the run's own, which is empty.
 
-    What ran in several of them, or in one that is not known, is of the run's own.
+    For several threads, or an unknown one, it is only the run's own.
     """
     paths = list(threads)
     if len(paths) != 1 or paths[0] in ("", ANY_THREAD):
@@ -78,12 +78,12 @@ def levels(threads: Iterable[str]) -> list[str]:
     return [".".join(parts[:end]) for end in range(len(parts), -1, -1)]
 
 
-def hands_over(placed: ResolvedStep) -> bool:
-    """Does the statement hand rows to Python: those that it reads, or those of its table that it returns?"""
-    step = placed.step
-    return (step.reads and not step.guessed) or (step.returns and placed.target is not None)
+def returns_rows(resolved: ResolvedStep) -> bool:
+    """Whether the statement returns rows to Python: rows that it reads, or (RETURNING) rows of its table."""
+    step = resolved.step
+    return (step.reads and not step.guessed) or (step.returns and resolved.target is not None)
 
 
-def passing(placed: ResolvedStep) -> bool:
-    """Are some of these rows of tables that are gone when the run ends?"""
-    return any(life.gone for life in ((placed.target,) if placed.target else placed.sources))
+def reads_transient(resolved: ResolvedStep) -> bool:
+    """Whether some of these rows are of transient tables."""
+    return any(lifetime.transient for lifetime in ((resolved.target,) if resolved.target else resolved.sources))

@@ -1,4 +1,4 @@
-"""The statements of a run in the order in which they ran: the events of one statement and output put together again."""
+"""The statements of a run in the order in which they ran: one step per statement and output, merged from its events."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from prefect_lineage_events.events import (
 )
 from prefect_lineage_events.history.model import AssetEvent, RunHistory
 from prefect_lineage_events.naming import holds_tables
-from prefect_lineage_events.stitching.asset_keys import meant
+from prefect_lineage_events.stitching.asset_keys import resolved_keys
 from prefect_lineage_events.stitching.model import Evidence
 
-# Whose statement it is: a task run's, or (None) the flow's own body.
+# The owner of a statement: a task run, or (None) the flow's own body.
 Scope = UUID | None
 
 _LAST = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
@@ -32,9 +32,10 @@ _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 class Step:
     """One statement and one of its outputs (None: it only reads). It may stand for many executions, of many task runs.
 
-    `started` and `last` are when the first and the last of them began. `bound`, `constant`, `program_columns`,
-    `value_origins` and `threads` are those of `LineageEvent`. `handed`: rows that another run read and gave to this
-    one, which is no use of a dataset by this run; `guessed`: it perhaps gave them, and where `doubtful`, others too.
+    `started` and `last` are the starts of the first and the last execution. `bound`, `constant`, `program_columns`,
+    `value_origins` and `threads` are those of `LineageEvent`. `from_related_run`: another run read the rows and passed
+    them to this one, so they are no use of a dataset by this run; `guessed`: it may have passed them, and if
+    `doubtful`, others too.
     """
 
     info: StatementInfo
@@ -54,7 +55,7 @@ class Step:
     threads: frozenset[str] = frozenset({""})
     description: str | None = None
     owners: tuple[str, ...] = field(default=())
-    handed: bool = False
+    from_related_run: bool = False
     guessed: bool = False
     doubtful: bool = False
 
@@ -64,23 +65,23 @@ class Step:
 
     @property
     def reads(self) -> bool:
-        """Does it hand rows to Python?"""
+        """Whether it returns rows to Python."""
         return self.operation == "read" and self.output is None
 
     @property
     def returns(self) -> bool:
-        """Does it hand the rows to Python that it took away, or changed (DELETE, UPDATE ... RETURNING)?"""
+        """Whether it returns the rows that it deleted or changed (DELETE, UPDATE ... RETURNING)."""
         return self.operation == "write" and self.effect in ("delete", "update") and bool(self.result_columns)
 
     @property
-    def takes_from_python(self) -> bool:
-        """Do its rows come from Python?"""
+    def writes_python_rows(self) -> bool:
+        """Whether the rows that it writes come out of Python."""
         inputs, output = {i.uri for i in self.inputs}, self.output.uri if self.output else None
         return writes_python_rows(self.info, self.operation, inputs, output, (self.bound, self.constant))
 
     @property
     def values_stand_in_text(self) -> bool:
-        """Does it bind nothing, so that all values that it writes are constants of its text?"""
+        """Whether all values that it writes are constants of its text: it binds none."""
         return self.bound == () and bool(self.constant)
 
 
@@ -90,7 +91,7 @@ def steps(history: RunHistory) -> list[Step]:
     for event in sorted(history.events, key=_order):
         key = (event.statement.id, event.output and (event.output.uri, event.output.temporary))
         merged[key] = _merge(merged[key], event) if key in merged else _step(event)
-    named = meant(history)
+    named = resolved_keys(history)
     assets = [_asset_step(asset, history, named) for asset in history.assets if asset.succeeded]
     return [*merged.values(), *assets]
 
@@ -122,7 +123,7 @@ def _step(event: LineageEvent) -> Step:
 
 
 def _merge(step: Step, event: LineageEvent) -> Step:
-    """A statement with many inputs comes in parts; rows that were known late come with no execution of their own."""
+    """The step with one more event: a part of many inputs, or rows that were counted later, without an execution."""
     late = event.statement.rows if event.statement.executions == 0 else None
     return replace(
         step,
@@ -140,7 +141,7 @@ def _union(first: tuple, second: tuple) -> tuple:  # type: ignore[type-arg]
 
 
 def _asset_step(asset: AssetEvent, history: RunHistory, named: Mapping[Dataset, Dataset]) -> Step:
-    """An asset is materialised when its task has ended, after all that the task did."""
+    """The step of an asset. It is materialised when its task has ended, after all statements of the task."""
     task = history.tasks.get(asset.task_run_id) if asset.task_run_id else None
     ended = _utc(task.ended if task else None, _LAST)
     return Step(

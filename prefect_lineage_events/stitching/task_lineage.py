@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from uuid import UUID, uuid5
 
 from prefect_lineage_events.history.model import RunHistory, TaskRun
-from prefect_lineage_events.stitching.dataflow import Fed
+from prefect_lineage_events.stitching.dataflow import WriteSources
 from prefect_lineage_events.stitching.lifetimes import ResolvedStep
 from prefect_lineage_events.stitching.model import Lineage, TaskLineage
 from prefect_lineage_events.stitching.steps import Scope, scopes_of
@@ -17,32 +17,32 @@ from prefect_lineage_events.stitching.steps import Scope, scopes_of
 _MARK = " (task)"
 _LATE = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
 # Gives the lineage of some statements of a run and of what fed their outputs.
-Part = Callable[[Sequence[ResolvedStep], Sequence[Fed]], Lineage]
+Part = Callable[[Sequence[ResolvedStep], Sequence[WriteSources]], Lineage]
 
 
 def lineage_by_task(
-    history: RunHistory, placed: Sequence[ResolvedStep], fed: Sequence[Fed], part: Part
+    history: RunHistory, resolved_steps: Sequence[ResolvedStep], writes: Sequence[WriteSources], part: Part
 ) -> tuple[TaskLineage, ...]:
     """The lineage of each task that touched data, in the order in which the tasks began.
 
     A task that is mapped or called in a loop is one: a job shows what its last run did, so that its runs must be told
     as one for each of their outputs to have a writer.
     """
-    tasks = _known_tasks(history, scopes_of(p.step for p in placed))
+    tasks = _known_tasks(history, scopes_of(p.step for p in resolved_steps))
     names = _names(tasks)
-    its_placed: dict[str, list[ResolvedStep]] = defaultdict(list)
-    its_fed: dict[str, list[Fed]] = defaultdict(list)
-    for one in placed:
+    its_steps: dict[str, list[ResolvedStep]] = defaultdict(list)
+    its_writes: dict[str, list[WriteSources]] = defaultdict(list)
+    for one in resolved_steps:
         for name in {names[scope] for scope in one.step.scopes if scope in names}:
-            its_placed[name].append(one)
-    for write in fed:
+            its_steps[name].append(one)
+    for write in writes:
         for name in {names[scope] for scope in write.scopes if scope in names}:
-            its_fed[name].append(write)
+            its_writes[name].append(write)
     runs: dict[str, list[TaskRun]] = defaultdict(list)
     for task in sorted(tasks, key=_by_time):
         runs[names[task.id]].append(task)
     jobs = _jobs(runs, _subflow_names(history))
-    lineages = {name: part(its_placed[name], its_fed[name]) for name in runs if name in its_placed}
+    lineages = {name: part(its_steps[name], its_writes[name]) for name in runs if name in its_steps}
     return tuple(
         TaskLineage(uuid5(history.run.id, f"task {name}"), name, jobs[name], lineage, tuple(runs[name]))
         for name, lineage in lineages.items()
@@ -50,11 +50,15 @@ def lineage_by_task(
     )
 
 
-def lineage_of_body(placed: Sequence[ResolvedStep], fed: Sequence[Fed], part: Part, *, whole: Lineage) -> Lineage:
+def lineage_of_body(
+    resolved_steps: Sequence[ResolvedStep], writes: Sequence[WriteSources], part: Part, *, whole: Lineage
+) -> Lineage:
     """Lineage of what no task did. `whole` is that of the whole run, which is the body's where there are no tasks."""
-    if scopes_of(p.step for p in placed) <= {None}:
+    if scopes_of(p.step for p in resolved_steps) <= {None}:
         return whole
-    return part([p for p in placed if None in p.step.scopes], [write for write in fed if None in write.scopes])
+    return part(
+        [p for p in resolved_steps if None in p.step.scopes], [write for write in writes if None in write.scopes]
+    )
 
 
 def _known_tasks(history: RunHistory, scopes: Iterable[Scope]) -> list[TaskRun]:

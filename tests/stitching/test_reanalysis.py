@@ -12,13 +12,13 @@ from tests.stitching.pictures import columns, edges
 PARTIAL = {"confidence": "partial", "reason": "syntax that nobody knew then"}
 
 
-def read_anew(story: Story, reports=lambda uri: True):
+def reanalyse_steps(story: Story, reports=lambda uri: True):
     return stitch(story.history(), reanalyse=reports)
 
 
 def test_what_was_not_understood_then_is_understood_now():
     story = Story().write("x", "a", sql="INSERT INTO x (p) SELECT b.k FROM a JOIN b ON a.id = b.id", **PARTIAL)
-    run = read_anew(story)
+    run = reanalyse_steps(story)
     assert edges(run.lineage) == {"a>x", "b>x"}
     assert "b.k>x.p" in columns(run.lineage)
     assert run.reanalysis == Reanalysis(again=1, changed=1)
@@ -34,25 +34,25 @@ def test_without_being_asked_the_reading_of_its_day_stands():
 
 def test_an_alias_that_was_taken_for_a_table_goes():
     story = Story().write("x", "a", "recent", sql="INSERT INTO x WITH recent AS (SELECT k FROM a) SELECT k FROM recent")
-    assert edges(read_anew(story).lineage) == {"a>x"}
+    assert edges(reanalyse_steps(story).lineage) == {"a>x"}
 
 
 def test_what_only_the_session_knew_stays():
     story = Story().write("x", "a", sql="INSERT INTO x SELECT * FROM TABLE(RESULT_SCAN(?))", dialect="snowflake")
-    assert edges(read_anew(story).lineage) == {"a>x"}
+    assert edges(reanalyse_steps(story).lineage) == {"a>x"}
 
 
 def test_a_temporary_table_stays_one():
     story = Story().create("#tmp", "a", columns="a.k>k", sql="CREATE TEMP TABLE tmp AS SELECT k FROM a")
     story.write("x", "#tmp", columns="tmp.k>k", sql="INSERT INTO x (k) SELECT k FROM tmp")
-    run = read_anew(story)
+    run = reanalyse_steps(story)
     assert edges(run.lineage) == {"a>x"}
     assert columns(run.lineage) == {"a.k>x.k"}
 
 
 def test_columns_that_the_session_knew_count_before_a_star():
     story = Story().write("x", "a", columns="a.k>k a.v>v", sql="INSERT INTO x SELECT * FROM a")
-    run = read_anew(story)
+    run = reanalyse_steps(story)
     assert columns(run.lineage) == {"a.k>x.k", "a.v>x.v"}
     assert run.reanalysis.changed == 0
 
@@ -67,7 +67,7 @@ def test_columns_that_the_session_knew_count_before_a_star():
     ids=["cut", "not kept", "not understood today either"],
 )
 def test_what_cannot_be_read_again_stays_and_is_counted(sql, told):
-    run = read_anew(Story().write("x", "a", columns="a.k>k", sql=sql))
+    run = reanalyse_steps(Story().write("x", "a", columns="a.k>k", sql=sql))
     assert edges(run.lineage) == {"a>x"}
     assert columns(run.lineage) == {"a.k>x.k"}
     assert run.reanalysis == told
@@ -75,24 +75,24 @@ def test_what_cannot_be_read_again_stays_and_is_counted(sql, told):
 
 def test_what_was_recorded_by_hand_is_no_statement():
     story = Story().write("s3://reports/r.csv", "a", dialect="")
-    assert read_anew(story).reanalysis == Reanalysis()
+    assert reanalyse_steps(story).reanalysis == Reanalysis()
 
 
 def test_a_rule_that_kept_a_dataset_out_keeps_it_out():
     story = Story().write("x", "a", sql="INSERT INTO x (p) SELECT a.k FROM a JOIN secret ON true")
-    run = read_anew(story, reports=lambda found: found != uri("secret"))
+    run = reanalyse_steps(story, reports=lambda found: found != uri("secret"))
     assert edges(run.lineage) == {"a>x"}
 
 
 def test_a_statement_with_two_outputs_keeps_both():
     sql = "INSERT ALL INTO x (k) VALUES (k) INTO y (k) VALUES (k) SELECT k FROM a"
     story = Story().write("x", "a", sql=sql, dialect="snowflake", **PARTIAL)
-    assert edges(read_anew(story).lineage) == {"a>x", "a>Y"}
+    assert edges(reanalyse_steps(story).lineage) == {"a>x", "a>Y"}
 
 
 def test_where_a_new_table_is_cannot_always_be_known():
     story = Story().read(sql="SELECT k FROM nowhere", **PARTIAL)
-    run = read_anew(story)
+    run = reanalyse_steps(story)
     assert not run.lineage.inputs
     assert run.reanalysis == Reanalysis(again=1)
 
@@ -100,7 +100,7 @@ def test_where_a_new_table_is_cannot_always_be_known():
 def test_another_statement_of_the_connection_tells_where_a_new_table_is():
     story = Story().read("shop.public.a", sql="SELECT k FROM a")
     story.read(sql="SELECT k FROM orders", **PARTIAL)
-    names = {use.dataset.name for use in read_anew(story).lineage.inputs}
+    names = {use.dataset.name for use in reanalyse_steps(story).lineage.inputs}
     assert names == {"shop.public.a", "shop.public.orders"}
 
 
