@@ -1,4 +1,4 @@
-"""A lineage target that keeps what it is given, and is away or refuses when told to."""
+"""A lineage target that records events, and can be away or refuse them."""
 
 from __future__ import annotations
 

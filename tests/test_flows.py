@@ -263,7 +263,7 @@ def test_two_assemblers_at_once_send_a_run_once(target):
         with get_client(sync_client=True) as client:
             results.append(one_run.assemble_run(client, run_id))
 
-    # The server of this test is told by context, which a thread has only as a copy.
+    # The server of this test is set by context, which a thread has only as a copy.
     threads = [threading.Thread(target=contextvars.copy_context().run, args=(assemble_now,)) for _ in range(4)]
     for thread in threads:
         thread.start()

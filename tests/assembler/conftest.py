@@ -1,4 +1,4 @@
-"""What the tests of many runs share: a client, and a target that remembers."""
+"""Fixtures of the assembler's tests: a client, and a target that records events."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def now() -> dt.datetime:
 
 
 def stored(client, *run_ids: UUID) -> None:
-    """Until the runs' closing events are stored: the sweep waits for nobody."""
+    """Wait until the runs' closing events are stored: the sweep does not wait."""
     for run_id in run_ids:
         deadline = now() + _PATIENCE
         while not ((history := assemble.read_history(client, known_run(client, run_id))).stored_events):
@@ -52,7 +52,7 @@ def stored(client, *run_ids: UUID) -> None:
 
 
 def known_run(client, run_id: UUID) -> FlowRun:
-    """The run, once the server knows it: a task run outside any flow is told by events, some seconds after it ended.
+    """The run, once the server knows it: a task run outside any flow is recorded from events, some seconds after it ended.
 
     A server that has worked off many runs may have stopped recording such (seen at the end of whole test runs): then
     there is nothing here to test.

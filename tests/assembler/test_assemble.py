@@ -1,4 +1,4 @@
-"""One run: what was sent stands when its history fades, and what its kin handed over comes later."""
+"""Assembly of one run: events sent stay when its history expires, and rows of related runs arrive later."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from prefect_lineage_events.history.reader import Patience
 from tests.assembler.loads import daily_load, now, stored
 from tests.by_hand import closing, current_run, emit_writes, read
 
-ORDER = AssemblyOptions(patience=Patience(completeness=20, first_event=5))
+OPTIONS = AssemblyOptions(patience=Patience(completeness=20, first_event=5))
 
 
 def with_history(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
@@ -32,33 +32,33 @@ def with_history(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
     monkeypatch.setattr(assemble, "read_history", changed)
 
 
-def test_what_retention_left_of_a_run_does_not_replace_what_was_sent(target, client, monkeypatch):
+def test_events_left_by_retention_do_not_replace_those_sent(target, client, monkeypatch):
     run_id = daily_load()
-    assert assemble_run(client, run_id, ORDER).outcome == "sent"
-    told = list(target.events)
+    assert assemble_run(client, run_id, OPTIONS).outcome == "sent"
+    before = list(target.events)
     with_history(monkeypatch, stored_events=1, completeness=Completeness(unclosed=(run_id,)))
-    assert assemble_run(client, run_id, replace(ORDER, force=True)).outcome == "events gone"
-    assert target.events == told
+    assert assemble_run(client, run_id, replace(OPTIONS, force=True)).outcome == "events gone"
+    assert target.events == before
 
 
-def test_more_events_than_there_were_replace_what_was_sent(target, client, monkeypatch):
+def test_more_events_than_before_replace_those_sent(target, client, monkeypatch):
     run_id = daily_load()
-    assemble_run(client, run_id, ORDER)
+    assemble_run(client, run_id, OPTIONS)
     with_history(monkeypatch, stored_events=9, completeness=Completeness(unclosed=(run_id,)))
-    assert assemble_run(client, run_id, ORDER).outcome == "sent"
+    assert assemble_run(client, run_id, OPTIONS).outcome == "sent"
     assert len(target.of(run_id)) > 2
 
 
-def test_what_retention_left_of_a_runs_kin_does_not_replace_what_was_sent(target, client, monkeypatch):
+def test_events_left_of_related_runs_do_not_replace_those_sent(target, client, monkeypatch):
     run_id = daily_load()
-    assemble_run(client, run_id, ORDER)
-    told = list(target.events)
+    assemble_run(client, run_id, OPTIONS)
+    before = list(target.events)
     with_history(monkeypatch, completeness=Completeness(incomplete_related_runs=(run_id,)))
-    assert assemble_run(client, run_id, replace(ORDER, force=True)).outcome == "events gone"
-    assert target.events == told
+    assert assemble_run(client, run_id, replace(OPTIONS, force=True)).outcome == "events gone"
+    assert target.events == before
 
 
-def test_a_subflow_is_assembled_again_when_the_parent_that_handed_it_rows_has_told_all(target, client):
+def test_a_subflow_is_assembled_again_when_its_parents_events_are_complete(target, client):
     during: list[AssemblyResult] = []
     swept: list[set[UUID]] = []
 
@@ -75,9 +75,9 @@ def test_a_subflow_is_assembled_again_when_the_parent_that_handed_it_rows_has_to
     def handing_rows() -> tuple[UUID, UUID]:
         rows = extract()
         child = handed_rows(rows)
-        during.append(assemble_run(client, child, ORDER))
+        during.append(assemble_run(client, child, OPTIONS))
         for _ in range(2):
-            swept.append({a.flow_run_id for a in sweep_runs(client, ORDER).assembled})
+            swept.append({a.flow_run_id for a in sweep_runs(client, OPTIONS).assembled})
         run = current_run()
         reading = read("source", run=run.model_copy(update={"task_run_id": UUID(rows[0])}), at=now())
         emit_event(**reading.to_prefect())
@@ -90,13 +90,13 @@ def test_a_subflow_is_assembled_again_when_the_parent_that_handed_it_rows_has_to
     assert [child in runs for runs in swept] == [True, False]
 
     stored(client, parent)
-    sweep_runs(client, ORDER)
+    sweep_runs(client, OPTIONS)
     assert [i["name"] for i in target.of(child)[-1]["inputs"]] == ["shop.public.source"]
     assert target.types(child) == ["START", "COMPLETE", "COMPLETE"]
     assert child not in {w.flow_run_id for w in sweep_state.read(client).waiting}
 
 
-def test_the_page_of_a_run_is_rendered_once_for_each_thing_it_says(target, client, monkeypatch):
+def test_the_runs_page_is_rendered_once_for_each_state(target, client, monkeypatch):
     rendered = []
     markdown = report.markdown
 
@@ -105,6 +105,6 @@ def test_the_page_of_a_run_is_rendered_once_for_each_thing_it_says(target, clien
         return rendered[-1]
 
     monkeypatch.setattr(report, "markdown", counted)
-    assert assemble_run(client, daily_load(), ORDER).outcome == "sent"
+    assert assemble_run(client, daily_load(), OPTIONS).outcome == "sent"
     assert rendered
     assert len(rendered) == len(set(rendered))

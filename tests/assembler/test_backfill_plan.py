@@ -1,4 +1,4 @@
-"""What a backfill is going to do: its parts, its jobs, and what it says of names and of a history that is short."""
+"""The plan of a backfill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever anybody emits: a run is put together, said to lack what cannot be read, and can be stored and sent."""
+"""Hostile events: a run is assembled, lists what cannot be read as missing, and can be stored and sent."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def disorder(draw: st.DrawFn, payload: Any) -> None:
 
 @settings(max_examples=300)
 @given(st.lists(events(), min_size=1, max_size=5))
-def test_no_history_that_anybody_writes_stops_an_assembler(raw_events: list[dict[str, Any]]) -> None:
+def test_hostile_events_do_not_stop_the_assembler(raw_events: list[dict[str, Any]]) -> None:
     log = EventLog()
     for raw in raw_events:
         event_log._add(log, raw, RUN.id)

@@ -1,4 +1,4 @@
-"""Which run is the newest good one of a job."""
+"""The latest completed run of a job."""
 
 from __future__ import annotations
 

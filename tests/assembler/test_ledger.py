@@ -27,7 +27,7 @@ def entry(*sent: DeliveryState, end: str = end_of(RUN), complete: bool = True) -
     return made
 
 
-def test_what_was_begun_is_settled_when_some_target_has_all_and_none_of_these_a_part():
+def test_a_run_is_done_where_begun_when_one_target_has_all_and_none_a_part():
     had, half = entry(DONE), entry(DONE, DeliveryState("datahub", "d1", 1, 2))
     assert had.is_done_where_begun(RUN, "marquez")
     assert had.is_done_where_begun(RUN, "datahub"), "it was added since, and is asked for by name"
@@ -37,12 +37,12 @@ def test_what_was_begun_is_settled_when_some_target_has_all_and_none_of_these_a_
     assert not entry(DONE, complete=False).is_done_where_begun(RUN, "marquez")
 
 
-def test_a_run_that_a_target_has_is_settled():
+def test_a_run_that_the_target_has_is_done():
     assert entry(DONE).is_done(RUN, "marquez")
 
 
 @pytest.mark.parametrize(
-    "unsettled",
+    "unfinished",
     [
         entry(),
         entry(DeliveryState("marquez", "d1", 1, 2)),
@@ -51,10 +51,10 @@ def test_a_run_that_a_target_has_is_settled():
         entry(DONE, end=end_of(FlowRun(RUN.id, "r", RUN.flow_id, "nightly", "FAILED", ended=NOON))),
         entry(DONE, end=f"COMPLETED {(NOON - dt.timedelta(hours=1)).isoformat()}"),
     ],
-    ids=["never sent", "sent to half", "present not put back", "incomplete", "ended otherwise", "run again since"],
+    ids=["never sent", "sent to half", "latest run not restored", "incomplete", "ended otherwise", "run again since"],
 )
-def test_a_run_with_something_left_to_do_is_not_settled(unsettled):
-    assert not unsettled.is_done(RUN, "marquez")
+def test_a_run_with_work_left_is_not_done(unfinished):
+    assert not unfinished.is_done(RUN, "marquez")
 
 
 def test_another_target_has_nothing_yet():
@@ -67,7 +67,7 @@ def test_refused_events_are_done_with():
     assert not DeliveryState("marquez", "d1", 2, 2, rejected=1).taken
 
 
-def test_a_page_survives_the_artifact_whatever_the_target_is_called():
+def test_an_entry_with_a_long_target_name_survives_the_artifact():
     times = {"faulty_since": NOON.isoformat(timespec="microseconds"), "taken_at": NOON.isoformat()}
     reasons = tuple("run COMPLETE: HTTP 400: " + '"é' * 500 for _ in range(30))
     long = DeliveryState(
@@ -83,7 +83,7 @@ def test_a_page_survives_the_artifact_whatever_the_target_is_called():
     assert (read.end, read.complete, read.stored_events) == (page.end, page.complete, page.stored_events)
 
 
-def test_a_page_written_by_a_later_version_is_read():
+def test_an_entry_of_a_later_version_is_read():
     metadata = ledger._metadata(entry(DONE))
     key = next(k for k in metadata if k.startswith("lineage.target."))
     metadata[key] = json.dumps({**json.loads(metadata[key]), "shade": "blue"})
@@ -113,7 +113,7 @@ names = st.sampled_from(["lineage.run", "lineage.target.x", "lineage.refused.x"]
 
 
 @given(st.one_of(st.dictionaries(names, values), json_values))
-def test_no_record_that_anybody_writes_stops_an_assembler(metadata):
+def test_hostile_records_do_not_stop_the_assembler(metadata):
     found = ledger._entry({"id": str(uuid4()), "flow_run_id": str(uuid4()), "metadata_": metadata})
     for line in found.targets.values() if found else ():
         assert 0 <= line.done <= line.total

@@ -1,4 +1,4 @@
-"""One event tells of many runs, and each of them is found by it."""
+"""One event announces many runs, and is found by each of them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_many_runs_are_announced_in_one_event_that_each_is_related_to(emitted: l
     assert event["payload"]["targets"] == ["marquez", "datahub"]
 
 
-def test_what_was_delivered_is_announced_whatever_ends_the_work(emitted: list[dict[str, Any]]) -> None:
+def test_deliveries_are_announced_when_the_work_fails(emitted: list[dict[str, Any]]) -> None:
     with pytest.raises(OSError, match="gone"), batched() as announcements:
         announcements.add(delivery(), ["marquez"])
         raise OSError("gone")

@@ -1,4 +1,4 @@
-"""Events on their way to one target: where a retry goes on, and when an event is at fault."""
+"""The outbox: retries continue after the last event, and an event at fault is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AWAY = TransientDeliveryError("HTTP 503: ")
 
 @pytest.fixture
 def target(monkeypatch) -> Callable[[Callable[[dict], str | None]], list[str]]:
-    """A target that answers each event as told; what it was sent."""
+    """A target that answers each event by a function; returns the events it received."""
 
     def answers(answer: Callable[[dict], str | None]) -> list[str]:
         got: list[str] = []
@@ -64,7 +64,7 @@ def test_each_step_is_recorded(target):
     assert dt.datetime.fromisoformat(recorded[-1].taken_at).tzinfo
 
 
-def test_another_process_goes_on_behind_what_was_taken(target):
+def test_another_process_continues_after_the_events_taken(target):
     got = target(fails(AWAY, times=1))
     first = Outbox(EVENTS, TO)
     assert not try_to_flush(first)
@@ -72,7 +72,7 @@ def test_another_process_goes_on_behind_what_was_taken(target):
     assert got == ["START", "COMPLETE", "COMPLETE"]
 
 
-def test_another_process_does_not_send_again_what_was_refused(target):
+def test_another_process_does_not_resend_refused_events(target):
     got = target(lambda event: "422 blank" if event["eventType"] == "START" else fails(AWAY)(event))
     first = Outbox(EVENTS, TO)
     assert not try_to_flush(first)
@@ -84,7 +84,7 @@ def test_another_process_does_not_send_again_what_was_refused(target):
     assert (first.refused, second.refused) == (["r START: 422 blank"], [])
 
 
-def test_a_500_that_comes_again_while_others_are_taken_refuses_the_event(target):
+def test_repeated_500_refuses_the_event_if_others_were_taken(target):
     target(fails(SERVER_ERROR))
     box = Outbox(EVENTS, TO, took_since=lambda since: True)
     assert [try_to_flush(box) for _ in range(3)] == [False, False, True]
@@ -102,7 +102,7 @@ def test_faults_are_counted_over_processes(target):
     assert state.rejected == 1
 
 
-def test_what_counts_is_what_others_took_since_the_first_fault(target):
+def test_events_taken_since_the_first_fault_count(target):
     target(fails(SERVER_ERROR))
     asked: list[dt.datetime] = []
     box = Outbox(EVENTS, TO, took_since=lambda since: bool(asked.append(since)))
@@ -113,7 +113,7 @@ def test_what_counts_is_what_others_took_since_the_first_fault(target):
     assert asked == [dt.datetime.fromisoformat(first_fault)]
 
 
-def test_where_there_are_no_others_every_retry_has_to_fail_behind_an_event_that_was_taken(target):
+def test_without_other_runs_every_retry_must_fail_after_an_event_taken(target):
     target(fails(SERVER_ERROR))
     box = Outbox(EVENTS, TO)
     assert [try_to_flush(box) for _ in range(4)] == [False, False, False, True]
@@ -139,7 +139,7 @@ def test_an_event_that_is_taken_in_the_end_has_no_faults(target):
     assert (box.state.faults, box.state.faulty_since, box.state.rejected) == (0, "", 0)
 
 
-def test_behind_an_event_at_fault_the_next_goes(target):
+def test_the_event_after_one_at_fault_is_sent(target):
     got = target(fails(SERVER_ERROR, kind="START"))
     box = Outbox(EVENTS, TO, took_since=lambda since: True)
     assert [try_to_flush(box) for _ in range(3)] == [False, False, True]

@@ -1,4 +1,4 @@
-"""At Marquez the runs above a subflow's come before it, whoever is assembled first."""
+"""Marquez receives parent runs before their subflows, in whatever order they are assembled."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def ended_below(client, run_id: UUID) -> UUID:
     return run_id
 
 
-def told(target) -> list[tuple[str, str]]:
+def received(target) -> list[tuple[str, str]]:
     return [(e["run"]["runId"], e["eventType"]) for e in target.events]
 
 
 @pytest.fixture
 def parent(client):
-    """A flow that runs on after its subflows were assembled, and fails if it is told to; without a past."""
+    """A flow that continues after its subflows were assembled, and fails on request; without earlier runs."""
 
     @flow(name=f"runs on {uuid4()}")
     def runs_on(children: int = 1, fail: bool = False) -> list[str]:
@@ -47,20 +47,20 @@ def parent(client):
     return runs_on
 
 
-def test_the_start_of_a_running_parent_is_told_before_its_subflow_and_only_once(target, client, parent):
+def test_start_of_a_running_parent_is_sent_before_its_subflow_and_once(target, client, parent):
     parent_id, first, second = parent(children=2)
-    assert told(target) == [
+    assert received(target) == [
         (parent_id, "START"),
         *((child, kind) for child in (first, second) for kind in ("START", "COMPLETE")),
     ]
     assemble.assemble_run(client, UUID(parent_id))
-    assert told(target)[5:] == [(parent_id, "COMPLETE")]
+    assert received(target)[5:] == [(parent_id, "COMPLETE")]
     assert [o["name"] for o in target.events[-1]["outputs"]] == ["shop.public.own"]
     sweep()
-    assert len(told(target)) == 6
+    assert len(received(target)) == 6
 
 
-def test_a_run_whose_start_was_told_is_not_settled_by_that(target, client, parent):
+def test_a_run_with_only_its_start_sent_is_not_done(target, client, parent):
     parent_id, _ = parent()
     page = ledger.read(client, [UUID(parent_id)])[UUID(parent_id)]
     assert not page.is_done(assemble.read_run(client, UUID(parent_id)), "recording")
@@ -68,7 +68,7 @@ def test_a_run_whose_start_was_told_is_not_settled_by_that(target, client, paren
     assert target.types(parent_id) == ["START", "COMPLETE"]
 
 
-def test_runs_at_every_level_above_are_told_from_the_root_down(target, client):
+def test_parents_at_every_level_are_sent_from_the_root_down(target, client):
     @flow(name="middle of three")
     def middle() -> list[str]:
         return [flow_run.id, str(ended_below(client, daily_load()))]
@@ -78,11 +78,11 @@ def test_runs_at_every_level_above_are_told_from_the_root_down(target, client):
         return [flow_run.id, *middle()]
 
     root, between, leaf = top()
-    assert told(target) == [(root, "START"), (between, "START"), (leaf, "START"), (leaf, "COMPLETE")]
+    assert received(target) == [(root, "START"), (between, "START"), (leaf, "START"), (leaf, "COMPLETE")]
     assert target.events[1]["job"]["name"] == "top of three.middle of three"
 
 
-def test_a_parent_that_has_ended_is_told_whole_before_its_subflow(target, client):
+def test_an_ended_parent_is_sent_in_full_before_its_subflow(target, client):
     @flow(name="has ended")
     def has_ended() -> tuple[str, UUID]:
         emit_writes([("own", "source")])
@@ -91,27 +91,27 @@ def test_a_parent_that_has_ended_is_told_whole_before_its_subflow(target, client
     parent_id, child = has_ended()
     stored(client, UUID(parent_id), child)
     assemble.assemble_run(client, child)
-    assert told(target) == [(run, kind) for run in (parent_id, str(child)) for kind in ("START", "COMPLETE")]
+    assert received(target) == [(run, kind) for run in (parent_id, str(child)) for kind in ("START", "COMPLETE")]
 
 
-def test_the_start_of_a_parent_takes_no_edges_from_a_target_that_shows_what_arrived_last(target, client, parent):
+def test_latest_run_is_restored_after_the_start_of_a_parent(target, client, parent):
     good, _ = parent()
     assemble.assemble_run(client, UUID(good))
     before = len(target.events)
     running, child = parent()
-    assert told(target)[before:] == [(running, "START"), (good, "COMPLETE"), (child, "START"), (child, "COMPLETE")]
+    assert received(target)[before:] == [(running, "START"), (good, "COMPLETE"), (child, "START"), (child, "COMPLETE")]
     assert target.events[before]["inputs"] == target.events[before]["outputs"] == []
 
 
-def test_other_targets_get_each_run_when_it_is_assembled_and_no_other(target, client, parent):
+def test_plain_targets_receive_a_run_only_when_it_is_assembled(target, client, parent):
     target.profile = "plain"
     parent_id, child = parent()
-    assert told(target) == [(child, "START"), (child, "COMPLETE")]
+    assert received(target) == [(child, "START"), (child, "COMPLETE")]
     assemble.assemble_run(client, UUID(parent_id))
-    assert told(target)[2:] == [(parent_id, "START"), (parent_id, "COMPLETE")]
+    assert received(target)[2:] == [(parent_id, "START"), (parent_id, "COMPLETE")]
 
 
-def test_a_target_that_goes_away_behind_the_parents_start_gets_the_rest_later(target, client):
+def test_a_target_away_after_the_parents_start_receives_the_rest_later(target, client):
     children = []
 
     @flow(name="meets an absence")
@@ -127,4 +127,4 @@ def test_a_target_that_goes_away_behind_the_parents_start_gets_the_rest_later(ta
 
     parent_id = meets_an_absence()
     child = str(children[0])
-    assert told(target) == [(parent_id, "START"), (child, "START"), (child, "COMPLETE")]
+    assert received(target) == [(parent_id, "START"), (child, "START"), (child, "COMPLETE")]

@@ -237,7 +237,7 @@ def test_running_runs_are_shown_by_those_that_can(estate, client, monkeypatch):
     run_id = run_that_hangs(client)
     deadline = now() + dt.timedelta(seconds=300)
     while not (sent := assemble(run_id).sent) and now() < deadline:
-        pass  # its events are being stored: nobody can wait for all events of a run that goes on
+        pass  # its events are being stored: all events of a run that has not ended cannot be waited for
     client.set_flow_run_state(run_id, State(type=StateType.CRASHED), force=True)
     assert sent >= 1
     assert estate.marquez.got == []
@@ -267,7 +267,7 @@ def test_a_run_that_goes_on_is_running_again_with_more_and_then_has_its_end(esta
 
 
 def sent_in_time(run_id) -> None:
-    """Assemble until something is sent: nobody can wait for all events of a run that goes on."""
+    """Assemble until something is sent: all events of a run that has not ended cannot be waited for."""
     deadline = now() + dt.timedelta(seconds=300)
     while not assemble(run_id).sent:
         assert now() < deadline

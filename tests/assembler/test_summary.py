@@ -1,4 +1,4 @@
-"""What became of many runs, counted and told."""
+"""The texts of a summary."""
 
 from __future__ import annotations
 

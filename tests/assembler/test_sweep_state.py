@@ -1,4 +1,4 @@
-"""The sweep's state is an artifact that anybody can edit: no row of it waits for ever, or costs without bound."""
+"""The sweep's state, also after edits by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where events go, and what becomes of them there."""
+"""Delivery of events to the configured targets."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_no_event_of_ours_makes_a_list_or_graph_fail(**drawn):
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @any_runs
 def test_nor_on_a_real_one(**drawn):
-    """What an example before it broke would show in this one's lists."""
+    """Each example also shows in its lists whatever an earlier one broke."""
     check(OverHttp(str(REAL)), **drawn)
 
 

@@ -1,4 +1,4 @@
-"""What an answer says: of the event, of the target, or of the configuration."""
+"""Classification of responses."""
 
 from __future__ import annotations
 

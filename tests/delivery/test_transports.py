@@ -200,7 +200,7 @@ def test_no_secret_is_told_by_errors_and_logs(events, monkeypatch, caplog, secre
 
 @contextmanager
 def dripping(head: bytes) -> Iterator[str]:
-    """Answers with this, and then a space every tenth of a second for as long as anybody listens."""
+    """Answers with this, and then a space every tenth of a second for as long as a client listens."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def drip(connection: socket.socket) -> None:

@@ -27,7 +27,7 @@ def built() -> Callable[..., RunLineage]:
 
 
 def elt() -> Story:
-    """Two tasks: a temporary table on the way, a DataFrame from task to task, a statement that nobody understood."""
+    """Two tasks: a temporary table on the way, a DataFrame from task to task, a statement that was not understood."""
     story = Story().task("extract").task("load", "extract")
     story.read("db.s.orders", task="extract", columns="db.s.orders.amount>amount", result="amount", rows=6)
     story.create(

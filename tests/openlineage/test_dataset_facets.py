@@ -1,4 +1,4 @@
-"""What events say of inputs, outputs and what joins them."""
+"""Facets of datasets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be told of an error."""
+"""Sanitising of error messages."""
 
 from __future__ import annotations
 

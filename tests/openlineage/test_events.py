@@ -1,4 +1,4 @@
-"""Which events are sent of a run, in which order, and what is in them."""
+"""The events of a run, in order."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from tests.stitching.pictures import run
 
 REAL = os.environ.get("MARQUEZ_URL")
 
-# Spellings of one type each, and a type that nobody knows; a column keeps its list for good.
+# Spellings of one type each, and an unknown type; a column keeps its list for good.
 SPELLINGS = (("int", "INTEGER", "int4", ""), ("varchar(9)", "VARCHAR", ""), ("STRUCT(a INT)", ""), ("weird type!", ""))
 # As a story calls a dataset, and what it is.
 DATASETS = {
@@ -93,7 +93,7 @@ def events_of(ran: Ran, namespace: str, granularity: str) -> list[Event]:
 
 
 def placed(value: Any, at: str) -> Any:
-    """Datasets as they are, in the place of those that the story calls so; `at`: beside nobody else's."""
+    """Datasets under their real names instead of the story's; `at` keeps them apart from those of others."""
     if isinstance(value, dict):
         told = {key: placed(item, at) for key, item in value.items()}
         if value.get("namespace") == NAMESPACE:

@@ -1,4 +1,4 @@
-"""What an event says of its job."""
+"""Facets of jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an event says of its run."""
+"""Facets of runs."""
 
 from __future__ import annotations
 

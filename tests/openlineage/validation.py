@@ -31,7 +31,7 @@ def validator(reference: str) -> Draft202012Validator:
 
 
 def faults(events: Iterable[dict[str, Any]]) -> list[str]:
-    """What is wrong with events: by the core schema, by the schema of each facet, and in the order of a run's events."""
+    """Faults of events: by the core schema, by the schema of each facet, and in the order of a run's events."""
     events = list(events)
     return [fault for event in events for fault in _faults(event)] + list(_lifecycle_faults(events))
 

@@ -165,7 +165,7 @@ def test_an_empty_type_is_one_type():
 
 
 def test_a_column_has_one_type_as_input_and_output():
-    """A table made anew in the run may have had another type before."""
+    """A table created again in the run may have had another type before."""
     story = Story().read("t").write("u", "t q:int").drop("t").create("t", "u", into="q:text")
     event = shaped(story)
     both = [fields(d)["q"] for d in (*event["inputs"], *event["outputs"]) if d["name"] == "t"]
