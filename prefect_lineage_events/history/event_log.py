@@ -105,14 +105,14 @@ def count(client: SyncPrefectClient, flow_run_id: UUID, window: Window, kind: Ru
 
 
 def is_stored(client: SyncPrefectClient, event_id: UUID, window: Window) -> bool:
-    """Whether the history has the event of this id."""
+    """Return whether the history has the event of this id."""
     occurred = {"since": window.since.isoformat(), "until": window.until.isoformat()}
     body = {"filter": {"id": {"id": [str(event_id)]}, "occurred": occurred}, "limit": 1}
     return bool(api.post(client, "/events/filter", body)["events"])
 
 
 def any_event(client: SyncPrefectClient, flow_run_id: UUID, window: Window) -> bool:
-    """Whether the history has an event of any kind of the run, or related to it, in the window."""
+    """Return whether the history has an event of any kind of the run, or related to it, in the window."""
     chosen = {
         "occurred": {"since": window.since.isoformat(), "until": window.until.isoformat()},
         "any_resource": {"id": [f"prefect.flow-run.{flow_run_id}"]},
@@ -121,7 +121,7 @@ def any_event(client: SyncPrefectClient, flow_run_id: UUID, window: Window) -> b
 
 
 def any_lineage(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], window: Window) -> bool:
-    """Whether one of these runs has a lineage event about data, or an asset event. One request per 50 runs."""
+    """Return whether one of these runs has a lineage event about data, or an asset event. One request per 50 runs."""
     names = [*sorted(events.OPERATION_EVENTS), f"{assets.MATERIALISED}succeeded"]
     for start in range(0, len(flow_run_ids), EVENTS_PAGE):
         some = flow_run_ids[start : start + EVENTS_PAGE]

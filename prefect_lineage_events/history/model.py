@@ -179,7 +179,7 @@ class Completeness:
 
     @property
     def awaited(self) -> bool:
-        """Whether something is missing that may still arrive."""
+        """Return whether something is missing that may still arrive."""
         return bool(self.missing or self.unclosed or self.end_unrecorded or self.incomplete_related_runs)
 
     @property

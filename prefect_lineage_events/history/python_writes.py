@@ -13,7 +13,7 @@ Scope = UUID | None
 
 
 def any_writes_python_rows(events: Iterable[LineageEvent]) -> bool:
-    """Whether the run wrote rows that came out of Python."""
+    """Return whether the run wrote rows that came out of Python."""
     return any(event.writes_python_rows for event in events)
 
 
@@ -45,7 +45,7 @@ def with_upstream(tasks: Mapping[UUID, TaskRun], scopes: Iterable[Scope]) -> set
 
 
 def lacks_columns(history: RunHistory) -> bool:
-    """Whether `*` was read of a dataset whose columns the run never saw."""
+    """Return whether `*` was read of a dataset whose columns the run never saw."""
     known = {dataset.uri for event in history.schemas for dataset in event.datasets if dataset.columns}
     known |= {dataset.uri for event in history.events for dataset in event.datasets if dataset.columns}
     starred = {

@@ -127,7 +127,7 @@ def _events_reader(
 
 
 def _end_unrecorded(client: SyncPrefectClient, run: FlowRun, clock: Clock) -> bool:
-    """Whether the history lacks the run's end: then the run's own events may have been lost with it.
+    """Return whether the history lacks the run's end: then the run's own events may have been lost with it.
 
     A server that is killed loses the events that it received and had not stored yet: some seconds of all runs' events.
     Its record of the run itself is safe, and its event of the run's end has the id of that state.

@@ -28,7 +28,7 @@ def read(client: SyncPrefectClient, task_run_id: UUID) -> FlowRun | None:
 
 
 def has_run(client: SyncPrefectClient, name: str) -> bool:
-    """Whether a task of that name ever ran outside any flow."""
+    """Return whether a task of that name ever ran outside any flow."""
     chosen = {"flow_run_id": {"is_null_": True}, "name": {"any_": [name]}}
     return bool(api.post(client, "/task_runs/filter", {"task_runs": chosen, "limit": 1}))
 

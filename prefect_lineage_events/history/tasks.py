@@ -31,7 +31,7 @@ def read_tasks(client: SyncPrefectClient, flow_run_id: UUID) -> dict[UUID, TaskR
 
 
 def all_cached(client: SyncPrefectClient, flow_run_id: UUID) -> bool:
-    """Whether the run had tasks, and each returned a cached result. Looks at the first 200 of them."""
+    """Return whether the run had tasks, and each returned a cached result. Looks at the first 200 of them."""
     body = {"flow_runs": {"id": {"any_": [str(flow_run_id)]}}, "limit": api.PAGE}
     rows: list[JSON] = api.post(client, "/task_runs/filter", body)
     return bool(rows) and all((row.get("state") or {}).get("name") == CACHED for row in rows)

@@ -19,7 +19,7 @@ _Parts = tuple[str, ...]
 
 
 def resolved_keys(history: RunHistory) -> dict[Dataset, Dataset]:
-    """By the dataset that a key reads as: the one that is meant, where the run tells."""
+    """By the dataset of a key as it reads: the dataset that the run shows it to mean."""
     if not history.assets:
         return {}
     touched = _touched(history)

@@ -175,7 +175,7 @@ class Attribution:
         return self._available_rows(resolved, moment)[0]
 
     def has_unseen_results(self, resolved: ResolvedStep) -> bool:
-        """Whether its task received results whose origin is not in the history."""
+        """Return whether its task received results whose origin is not in the history."""
         return any(self._upstream.has_unseen_results(scope, self._rows) for scope in resolved.step.scopes)
 
     def rows_read(self) -> list[Rows]:
@@ -296,7 +296,7 @@ class Attribution:
         return times, {write.target for write in python_writes}, in_turn
 
     def _is_status_row(self, resolved: ResolvedStep) -> bool:
-        """Whether it is a single row without any column that was read: that something was done, or a count."""
+        """Return whether it is a single row without any column that was read: that something was done, or a count."""
         written = self.written(resolved)
         return written.single and not any(
             written.names & rows.names for scope in resolved.step.scopes for rows in self._rows.get(scope, ())

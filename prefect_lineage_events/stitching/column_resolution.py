@@ -25,9 +25,9 @@ CONFIDENCE = {"exact": 0, "recovered": 1, "partial": 2}
 
 
 def resolve_columns(resolved_steps: Iterable[ResolvedStep], schemas: Schemas) -> list[ResolvedStep]:
-    """The same, with column edges of a second analysis where the first one lacked schemas that are known now.
+    """The steps, with column edges of a second analysis where the first one lacked schemas that are known now.
 
-    In order, since what one statement creates tells the next one its columns: `schemas` learns them.
+    In order, since the next statement may need columns that one creates: they are added to `schemas`.
     """
     return [_again(one, schemas) for one in resolved_steps]
 

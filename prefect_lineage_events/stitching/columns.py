@@ -1,4 +1,4 @@
-"""What the run's events tell, all together, of the columns of each dataset."""
+"""Columns of each dataset, from all events of the run."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def with_types(
 ) -> tuple[DatasetUse, ...]:
     """The uses, with the types of files' columns. `made` are the datasets that the run's statements made of others."""
     known = {(use.dataset, c.name.casefold()): c.type for use in all_uses for c in use.columns if c.type}
-    told: dict[_Field, set[str]] = defaultdict(set)
+    types: dict[_Field, set[str]] = defaultdict(set)
     for edge in edges:
         if edge.transformation != "IDENTITY" or edge.inferred:
             continue
         source = (edge.source, edge.source_column.casefold())
         target = (edge.target, edge.target_column.casefold())
         if type_ := known.get(source):
-            told[target].add(type_)
+            types[target].add(type_)
         if edge.target in made and (type_ := known.get(target)):
-            told[source].add(type_)
-    return tuple(_typed(use, told) if use.kind == "file" else use for use in uses)
+            types[source].add(type_)
+    return tuple(_typed(use, types) if use.kind == "file" else use for use in uses)
 
 
-def _typed(use: DatasetUse, told: dict[_Field, set[str]]) -> DatasetUse:
+def _typed(use: DatasetUse, known: dict[_Field, set[str]]) -> DatasetUse:
     is_text = _TEXT_FORMAT.search(use.dataset.name) is not None
     columns = []
     for column in use.columns:
-        types = {_TEXT} if is_text else told.get((use.dataset, column.name.casefold()), set())
+        types = {_TEXT} if is_text else known.get((use.dataset, column.name.casefold()), set())
         unknown = column.type is None and len(types) == 1
         columns.append(replace(column, type=next(iter(types))) if unknown else column)
     return replace(use, columns=tuple(columns))
@@ -108,7 +108,7 @@ class Schemas:
         return tuple(c.name for c in self._listed.get(lifetime, ()))
 
     def kind(self, lifetime: Lifetime) -> str:
-        """What its statements say that it is; where they only say a name, what the store says."""
+        """Its kind by its statements; if they only name it, its kind in the store."""
         return lifetime.kind if lifetime.kind != "table" else self._kinds.get(lifetime, lifetime.kind)
 
     def names(self, lifetime: Lifetime) -> list[str]:
@@ -130,8 +130,8 @@ class Schemas:
 
     def changes(self) -> dict[Dataset, str]:
         """Per dataset, in words, how its columns changed while the run was on. Sorted."""
-        told = ((dataset, _told(whole)) for dataset, whole in self._whole.items())
-        return {dataset: text for dataset, text in sorted(told) if text}
+        types = ((dataset, _differences(whole)) for dataset, whole in self._whole.items())
+        return {dataset: text for dataset, text in sorted(types) if text}
 
     def _learn_from(self, resolved: ResolvedStep) -> None:
         step = resolved.step
@@ -179,7 +179,7 @@ def _observed(event: SchemaEvent) -> tuple[dt.datetime, str, int]:
     return observed, str(event.emitter.id), event.emitter.sequence
 
 
-def _told(whole: Sequence[_Observation]) -> str:
+def _differences(whole: Sequence[_Observation]) -> str:
     parts = [_difference(before, after) for before, after in pairwise(whole)]
     return "; ".join(dict.fromkeys(p for p in parts if p))
 

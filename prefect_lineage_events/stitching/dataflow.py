@@ -290,7 +290,7 @@ class Dataflow:
             self._inferred += number if fits else 0
 
     def _may_lack_sources(self, resolved: ResolvedStep, chosen: Sequence[object]) -> bool:
-        """Whether a source is missing, or may be. A row made up of constants has none."""
+        """Return whether a source is missing, or may be. A row made up of constants has none."""
         step = resolved.step
         if step.evidence == "asset" or step.values_stand_in_text:
             return False
@@ -343,6 +343,6 @@ def _guessed(origin: Origin) -> Origin:
 
 
 def _positional(names: Sequence[str], into: Sequence[str]) -> bool:
-    """Whether columns of INSERT ... SELECT * must be matched by position: as many names, but different ones."""
+    """Return whether columns of INSERT ... SELECT * must be matched by position: as many names, but different ones."""
     same = {n.casefold() for n in names} == {n.casefold() for n in into}
     return len(names) == len(into) and not same

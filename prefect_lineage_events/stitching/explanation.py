@@ -79,7 +79,7 @@ class Possibility:
         return all(one.is_scalar for one, _ in self.rows)
 
     def may_be_coincidence(self, written: Written) -> bool:
-        """Whether only the order suggests that these rows are the source."""
+        """Return whether only the order suggests that these rows are the source."""
         if not (written.is_row_by_row and written.binds) or self.is_parameter:
             return False
         if is_distinctive(written.names) and written.names <= self.names:
@@ -90,14 +90,14 @@ class Possibility:
         )
 
     def is_exactly(self, written: Written, *, all_columns: bool = False) -> bool:
-        """Whether a read had these columns (`all_columns`: and no others), and as many rows as were written."""
+        """Return whether a read had these columns (`all_columns`: and no others), and as many rows as were written."""
         return self.has_number_of(written) and any(
             (one.names == written.names if all_columns else written.names <= one.names) and one.counts & written.counts
             for one, _ in self.rows
         )
 
     def has_number_of(self, written: Written) -> bool:
-        """Whether there were as many rows as were written; for one write, in one read."""
+        """Return whether there were as many rows as were written; for one write, in one read."""
         common = self.counts & written.counts
         if written.executions == 1:
             common -= self.sums
@@ -204,7 +204,7 @@ def _explained(written: Written, among: Sequence[Possibility], *, alone: bool, i
 
 
 def _is_more(written: Written, scalar: Possibility) -> bool:
-    """Whether more was written than the single row: more rows, or other columns beside its own."""
+    """Return whether more was written than the single row: more rows, or other columns beside its own."""
     if written.names and written.names <= scalar.names:
         return False
     return (written.count or 0) > 1 or bool(written.names & scalar.names)
@@ -285,12 +285,12 @@ def _names(among: Iterable[Possibility]) -> frozenset[str]:
 
 
 def _is_enough(possibility: Possibility, written: Written) -> bool:
-    """Whether the rows that were written can be a selection of these."""
+    """Return whether the rows that were written can be a selection of these."""
     return possibility.total is None or written.count is None or written.count <= possibility.total
 
 
 def is_distinctive(names: frozenset[str]) -> bool:
-    """Whether these columns distinguish one table from another."""
+    """Return whether these columns distinguish one table from another."""
     return bool(names - _GENERIC_NAMES) or len(names) >= _ENOUGH_NAMES
 
 
@@ -304,7 +304,7 @@ def has_many_rows(step: Step) -> bool:
 
 
 def columns_match(read: frozenset[str], written: frozenset[str], *, single: bool, same_number: bool = False) -> bool:
-    """Whether a write of some columns can take a result with others. Names are casefolded; empty if not known.
+    """Return whether a write of some columns can take a result with others. Names are casefolded; empty if not known.
 
     A `single` row must have all its columns from the result: it may be a status row. For rows of the `same_number`, one
     column in common is enough.

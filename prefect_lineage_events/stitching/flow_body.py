@@ -121,7 +121,7 @@ class FlowBody:
         return self._explanations.get(call.id) or Explanation()
 
     def _consumes(self, resolved: ResolvedStep) -> bool:
-        """Whether a write's rows can only have come from the flow's body."""
+        """Return whether a write's rows can only have come from the flow's body."""
         if resolved.target is None or not resolved.step.writes_python_rows:
             return False
         if any(scope not in self._tasks for scope in resolved.step.scopes if scope):
@@ -210,13 +210,13 @@ def _beside_a_single_row(consumer: _Consumer, available: Sequence[Rows]) -> Expl
 
 
 def _is_status_row(consumer: _Consumer, results: Iterable[Result]) -> bool:
-    """Whether it is a single row without any column that was read: that something was done, or a count."""
+    """Return whether it is a single row without any column that was read: that something was done, or a count."""
     names = consumer.written.names
     return consumer.written.single and not any(names & one.names for result in results for one in result.rows)
 
 
 def _in_turn(times: Sequence[dt.datetime], results: Sequence[Result]) -> bool:
-    """Whether a result became available before each of these times, since the one before."""
+    """Return whether a result became available before each of these times, since the one before."""
     many = [result for result in results if not all(one.is_scalar for one in result.rows)]
     return all(
         any(first < result.began and result.available <= then for result in many)

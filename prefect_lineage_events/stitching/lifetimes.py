@@ -40,7 +40,7 @@ class Lifetime:
 
     @property
     def transient(self) -> bool:
-        """Whether it exists only inside the run."""
+        """Return whether it exists only inside the run."""
         return self.temporary or (self.created and self.dropped)
 
     @property

@@ -1,4 +1,4 @@
-"""The stitched picture of one flow run: values that `openlineage` turns into events and `flows` into an artifact."""
+"""The stitched lineage of one flow run: values that become OpenLineage events and the artifact of the run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Column:
 class DatasetUse:
     """A dataset as the run used it, on one side: what is known of its columns, and how many rows went through.
 
-    `rows` is None where no statement told.
+    `rows` is None if no statement reported them.
     """
 
     dataset: Dataset
@@ -40,7 +40,7 @@ class DatasetUse:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
-    """`source` fed `target`; `evidence` says how that is known."""
+    """`source` is a source of `target`, by this `evidence`."""
 
     source: Dataset
     target: Dataset
@@ -49,9 +49,9 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Every one of `sources` fed every one of `targets`, by way of one task (None: the flow's body).
+    """Each of `sources` is a source of each of `targets`, by way of one task (None: the flow's body).
 
-    A task that reads 500 tables and writes 500 has 250,000 edges, which no target takes: told so they are 1,000.
+    A task that reads 500 tables and writes 500 has 250,000 edges, which no target takes: in a bundle they are 1,000.
     """
 
     task_run_id: UUID | None
@@ -106,7 +106,7 @@ class StatementSummary:
 class Lineage:
     """Inputs, outputs and what joins them: of a flow run, or of one task of it.
 
-    Where there are too many `edges` to be told one by one, most of them stand in `bundles` instead. `unknown` are the
+    If there are too many `edges`, most of them are in `bundles` instead. `unknown` are the
     outputs of which not all sources are known.
     """
 
@@ -141,7 +141,7 @@ class TaskLineage:
 
 @dataclass(frozen=True, slots=True)
 class Reanalysis:
-    """How many stored statements today's analyser was given.
+    """Counts of stored statements that were analysed again.
 
     `again` were analysed, `changed` of these are understood otherwise than in their day; of `cut` ones a part of the
     text is missing, of `textless` ones all of it: they stay as they were understood.
@@ -169,7 +169,7 @@ class Reanalysis:
 
 @dataclass(frozen=True, slots=True)
 class RunLineage:
-    """The stitched picture of one flow run.
+    """The stitched lineage of one flow run.
 
     `lineage` is that of the whole run, `tasks` that of its tasks and `body` what the flow's own body did beside them.
     `assets` are those outputs that Prefect knows itself; `last` is when the last statement of the run began;

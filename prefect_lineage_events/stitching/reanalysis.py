@@ -36,12 +36,12 @@ def reanalyse_steps(steps: Sequence[Step], may_show: MayShow) -> tuple[list[Step
         by_statement[step.info.id].append(step)
     locations = _Locations(steps)
     result: list[Step] = []
-    told = Reanalysis()
+    counts = Reanalysis()
     for group in by_statement.values():
         reanalysed, what = _reanalyse(group, locations, may_show)
         result += reanalysed
-        told = told + what
-    return result, told
+        counts = counts + what
+    return result, counts
 
 
 def _reanalyse(group: list[Step], locations: _Locations, may_show: MayShow) -> tuple[list[Step], Reanalysis]:
@@ -70,7 +70,7 @@ def _understood(group: list[Step], text: str, locations: _Locations, may_show: M
     if inputs is None or outputs is None:
         return None
     inputs, outputs = ([d for d in some if may_show(d.uri)] for some in (inputs, outputs))
-    told = info.model_copy(
+    analysed = info.model_copy(
         update={
             "effect": statement.effect,
             "confidence": statement.confidence,
@@ -81,7 +81,7 @@ def _understood(group: list[Step], text: str, locations: _Locations, may_show: M
         }
     )
     targets: list[EventDataset | None] = [*outputs] or [None]
-    return [_step(group, statement, told, inputs, target) for target in targets]
+    return [_step(group, statement, analysed, inputs, target) for target in targets]
 
 
 def _step(
@@ -111,7 +111,7 @@ def _step(
 def _better(
     before: Step, columns: tuple[EventColumnEdge, ...], tables: Mapping[str, EventDataset]
 ) -> tuple[EventColumnEdge, ...]:
-    """What the session knew of columns counts where the text alone gives `*`, and for what is not in the text."""
+    """Column edges of the first analysis where the text alone gives `*`, and for what is not in the text."""
     of_these = tuple(edge for edge in before.columns if edge.source in tables)
     if _has_star(columns) and of_these and not _has_star(of_these):
         return of_these
@@ -130,7 +130,7 @@ def _declared(statement: Statement, output: EventDataset) -> tuple[Column, ...]:
 
 
 def _signature(steps: Iterable[Step]) -> object:
-    """What matters of steps to a picture, in an order of its own."""
+    """The parts of steps that determine the lineage, sorted."""
     return sorted(
         (
             step.operation,
@@ -182,7 +182,7 @@ class _Names:
 
 @dataclass(frozen=True, slots=True)
 class _Location:
-    """Where tables of a connection are: their namespace, and how a full name begins."""
+    """The location of tables of a connection: their namespace, and the beginning of a full name."""
 
     namespace: str
     head: tuple[str, ...]
@@ -198,7 +198,7 @@ class _Location:
 
 
 class _Locations:
-    """Where the run's connections found their tables, by dialect and default database and schema."""
+    """The locations of tables of the connections of the run, by dialect, default database and schema."""
 
     def __init__(self, steps: Iterable[Step]) -> None:
         self._locations: dict[tuple[str, str | None, str | None], set[_Location]] = defaultdict(set)
@@ -208,7 +208,7 @@ class _Locations:
             self._locations[info.dialect, info.database, info.schema_name].update(_locations_of(datasets))
 
     def dataset(self, table: TableRef, info: StatementInfo, beside: Iterable[EventDataset]) -> EventDataset | None:
-        """What a table is called that the first analysis did not see; None where that cannot be known."""
+        """The dataset of a table that the first analysis did not see; None if that cannot be known."""
         if table.temporary or (table.kind == "file" and "://" not in table.path):
             return None
         if table.namespace:

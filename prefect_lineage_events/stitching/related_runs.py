@@ -1,8 +1,8 @@
-"""Rows that related runs handed over to a run in parameters, results and caches, and columns of tables.
+"""Rows that a run received from related runs in parameters, results and caches, and columns of tables.
 
-Such rows are steps of the run like its own reads, but for this: they are no use of a dataset by this run, unless
-something that it wrote was fed by them. What came in a parameter is in the hands of the flow's body, by itself for each
-parameter; what a subflow returned, in those of the task that stands for its call.
+Such rows are steps of the run like its own reads, but they are no use of a dataset by this run unless they are a source
+of something that it wrote. Rows of a parameter are read by the flow's body, each parameter by itself; rows that a
+subflow returned are read by the task that stands for its call.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 
 
 def with_related_rows(own: Iterable[Step], history: RunHistory) -> list[Step]:
-    """The run's own steps with what was handed to it, each in its place in time."""
+    """The run's own steps with the rows that it received, in order of time."""
     around = [*_from_above(history), *_from_below(history), *_from_cache(history)]
     handed = sorted(around, key=lambda step: step.started)
     whole: list[Step] = []
@@ -40,7 +40,7 @@ def with_related_rows(own: Iterable[Step], history: RunHistory) -> list[Step]:
 
 
 def inherited_columns(history: RunHistory) -> dict[Dataset, tuple[Column, ...]]:
-    """The columns of datasets as the runs above knew them, the nearest first."""
+    """The columns of datasets by the parent runs, the nearest first."""
     found: dict[Dataset, tuple[Column, ...]] = {}
     while (parent := history.parent) is not None:
         resolved_steps, lifetimes = resolve(with_related_rows(steps(parent), parent))
@@ -65,7 +65,7 @@ def _from_below(history: RunHistory) -> Iterator[Step]:
 
 
 def _from_cache(history: RunHistory) -> Iterator[Step]:
-    """Rows that the makers of cached results had read of them, as if the tasks that gave these had."""
+    """Rows that the makers of cached results had read, as reads of the tasks that returned the cached results."""
     for task_id, cached in sorted(history.cached.items(), key=lambda item: str(item[0])):
         task = history.tasks[task_id]
         flow, schemas = _dataflow(cached.history)

@@ -50,7 +50,7 @@ class Rows:
         return self.count is not None and self.count <= self.executions
 
     def within(self, thread: str) -> bool:
-        """Whether it was read in this thread of control, or in one that it started."""
+        """Return whether it was read in this thread of control, or in one that it started."""
         return not self.threads or any(is_below(own, thread) for own in self.threads)
 
 
@@ -79,11 +79,11 @@ def levels(threads: Iterable[str]) -> list[str]:
 
 
 def returns_rows(resolved: ResolvedStep) -> bool:
-    """Whether the statement returns rows to Python: rows that it reads, or (RETURNING) rows of its table."""
+    """Return whether the statement returns rows to Python: rows that it reads, or (RETURNING) rows of its table."""
     step = resolved.step
     return (step.reads and not step.guessed) or (step.returns and resolved.target is not None)
 
 
 def reads_transient(resolved: ResolvedStep) -> bool:
-    """Whether some of these rows are of transient tables."""
+    """Return whether some of these rows are of transient tables."""
     return any(lifetime.transient for lifetime in ((resolved.target,) if resolved.target else resolved.sources))

@@ -65,23 +65,23 @@ class Step:
 
     @property
     def reads(self) -> bool:
-        """Whether it returns rows to Python."""
+        """Return whether it returns rows to Python."""
         return self.operation == "read" and self.output is None
 
     @property
     def returns(self) -> bool:
-        """Whether it returns the rows that it deleted or changed (DELETE, UPDATE ... RETURNING)."""
+        """Return whether it returns the rows that it deleted or changed (DELETE, UPDATE ... RETURNING)."""
         return self.operation == "write" and self.effect in ("delete", "update") and bool(self.result_columns)
 
     @property
     def writes_python_rows(self) -> bool:
-        """Whether the rows that it writes come out of Python."""
+        """Return whether the rows that it writes come out of Python."""
         inputs, output = {i.uri for i in self.inputs}, self.output.uri if self.output else None
         return writes_python_rows(self.info, self.operation, inputs, output, (self.bound, self.constant))
 
     @property
     def values_stand_in_text(self) -> bool:
-        """Whether all values that it writes are constants of its text: it binds none."""
+        """Return whether all values that it writes are constants of its text: it binds none."""
         return self.bound == () and bool(self.constant)
 
 

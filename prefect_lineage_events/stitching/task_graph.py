@@ -44,7 +44,7 @@ class UpstreamTasks:
         return self._of[key]
 
     def has_unseen_results(self, scope: Scope, read: Collection[Scope]) -> bool:
-        """Whether it received a cached result of which no read is known."""
+        """Return whether it received a cached result of which no read is known."""
         return any(
             self._tasks[source].cached and source not in read for source in self.of(scope) if source in self._tasks
         )

@@ -25,7 +25,7 @@ def lineage_by_task(
 ) -> tuple[TaskLineage, ...]:
     """The lineage of each task that touched data, in the order in which the tasks began.
 
-    A task that is mapped or called in a loop is one: a job shows what its last run did, so that its runs must be told
+    A task that is mapped or called in a loop is one: a job shows its last run, so its runs must be sent
     as one for each of their outputs to have a writer.
     """
     tasks = _known_tasks(history, scopes_of(p.step for p in resolved_steps))

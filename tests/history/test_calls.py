@@ -1,4 +1,4 @@
-"""What reading a run costs Prefect's API: 8 requests, and one for every 50 events."""
+"""Requests of reading a run to Prefect's API: 8, and one for every 50 events."""
 
 from __future__ import annotations
 

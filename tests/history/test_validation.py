@@ -1,4 +1,4 @@
-"""Anybody can emit an event of any shape: what cannot be read is named, what is too much is left out."""
+"""Events that cannot be read are listed, and events that are too large are cut: every user can emit any event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the events of a run tell, all together, of the columns of each dataset."""
+"""Columns of each dataset, from all events of a run."""
 
 from __future__ import annotations
 

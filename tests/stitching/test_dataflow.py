@@ -1,4 +1,4 @@
-"""What fed a write: its own statement, or what Python had in its hands."""
+"""Sources of writes: in their own statement, or in rows that Python had read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What speaks for it that a write took certain rows: columns, numbers of rows, order and thread."""
+"""Heuristics that a write took certain rows: columns, numbers of rows, order and thread."""
 
 from __future__ import annotations
 

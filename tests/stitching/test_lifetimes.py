@@ -1,4 +1,4 @@
-"""What was there before the run, what is there after it, and what came and went inside of it."""
+"""Datasets from before the run, datasets after it, and transient ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From lives and flows to names: bounds on what is told one by one."""
+"""Limits of edges and of column edges by name."""
 
 from __future__ import annotations
 

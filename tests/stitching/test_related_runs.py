@@ -1,4 +1,4 @@
-"""What runs above and below hand over: rows in parameters and results, and columns of tables."""
+"""Rows from parent and subflow runs in parameters and results, and columns of tables."""
 
 from __future__ import annotations
 

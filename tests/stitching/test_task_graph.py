@@ -1,4 +1,4 @@
-"""Whose reads came into a task's hands, and which reference of Prefect's is not believed."""
+"""Upstream tasks, and references of Prefect that are rejected."""
 
 from __future__ import annotations
 
