@@ -12,7 +12,7 @@ from types import TracebackType
 
 logger = logging.getLogger("prefect_lineage_events")
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
-_said: set[str] = set()
+_logged: set[str] = set()
 _counters: list[Callable[[str], object]] = []
 
 overflows = 0
@@ -79,8 +79,8 @@ def raised_by_signal_handler(trace: TracebackType | None) -> bool:
 def log_failure(what: str, error: BaseException | None = None) -> None:
     """Say that `what` failed, as `guarded` does; for an `except` block, whose error is the default."""
     error = error or sys.exc_info()[1]
-    is_said = not _said.isdisjoint(kinds := {what, _origin(error) or what})
-    _said.update(kinds)
+    is_said = not _logged.isdisjoint(kinds := {what, _origin(error) or what})
+    _logged.update(kinds)
     if not is_said:
         logger.warning("lineage: %s failed (%s); the flow is not affected", what, type(error).__name__)
     if logger.isEnabledFor(logging.DEBUG):

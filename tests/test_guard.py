@@ -48,7 +48,7 @@ def fails() -> None:
 def test_an_error_of_ours_is_kept_from_the_user_and_said_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(guard, "_said", set())
+    monkeypatch.setattr(guard, "_logged", set())
     with caplog.at_level(logging.WARNING, logger="prefect_lineage_events"):
         for _ in range(3):
             with guarded("this test"):
@@ -61,7 +61,7 @@ def test_an_error_of_ours_is_kept_from_the_user_and_said_once(
 def test_an_error_is_said_once_wherever_the_line_that_raises_it_is_called(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(guard, "_said", set())
+    monkeypatch.setattr(guard, "_logged", set())
     with caplog.at_level(logging.WARNING, logger="prefect_lineage_events"):
         for what, call in (("first", fails), ("second", fails), ("third", lambda: plain(0, None))):
             with guarded(what):

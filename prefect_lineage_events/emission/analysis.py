@@ -53,7 +53,7 @@ def analyse(
     note.countable = _countable(statements, note.sql)
     for statement in statements:
         pending_events = (
-            () if note.run is None or statement.control else _drafts(statement, note, note.run, state, values)
+            () if note.run is None or statement.control else _pending_events(statement, note, note.run, state, values)
         )
         yield AnalysedStatement(statement, tuple(pending_events))
 
@@ -73,7 +73,7 @@ def _rows(note: StatementNote, *, written: bool) -> int | None:
     return (note.rows or None) if written and note.counted == "returned" else note.rows
 
 
-def _drafts(
+def _pending_events(
     statement: Statement, note: StatementNote, run: Run, state: ConnectionState, values: LineageSettings
 ) -> Iterator[PendingEvent]:
     names = _Names(state)
@@ -114,13 +114,16 @@ def _drafts(
         yield from _portions(say, None, sources, tuple(names.edges(statement, None)))
         return
     read = (
-        draft.home() for origin in note.value_origins for draft in origin.pending_events if draft.operation == "read"
+        pending.coalesced()
+        for origin in note.value_origins
+        for pending in origin.pending_events
+        if pending.operation == "read"
     )
     say = partial(
         say,
         operation=statement.kind,
         result_columns=_returned(statement, note, state),
-        value_origins=tuple(dict.fromkeys(draft.statement_id for draft in read)),
+        value_origins=tuple(dict.fromkeys(pending.statement_id for pending in read)),
     )
     for table, output in outputs.items():
         may_be_there = statement.if_not_exists and state.schemas is not None  # with columns that the store tells

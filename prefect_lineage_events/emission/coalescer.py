@@ -21,37 +21,37 @@ class Coalescer:
     """Drafts in the order in which they first came, alike ones counted together."""
 
     def __init__(self) -> None:
-        self._drafts: dict[Key, PendingEvent] = {}
+        self._by_key: dict[Key, PendingEvent] = {}
         self._lives: dict[_Name, tuple[int, Key]] = {}
 
     def __len__(self) -> int:
-        return len(self._drafts)
+        return len(self._by_key)
 
     @property
     def pending_events(self) -> list[PendingEvent]:
         """All drafts, in order."""
-        return list(self._drafts.values())
+        return list(self._by_key.values())
 
-    def add(self, draft: PendingEvent) -> PendingEvent:
+    def add(self, pending: PendingEvent) -> PendingEvent:
         """The draft it is counted in: itself when it is the first of its kind."""
-        shape = draft.key
-        if draft.changes_lifecycle:
-            self._begin_lives(draft.datasets[:1], shape)
-        key = (shape, tuple(self._life(d) for d in draft.datasets[:50]))
-        first = self._drafts.get(key)
-        if first is None or first.full:
-            self._drafts[key if first is None else (key, draft.statement_id)] = draft
-            return draft
+        shape = pending.key
+        if pending.changes_lifecycle:
+            self._begin_lives(pending.datasets[:1], shape)
+        key = (shape, tuple(self._life(d) for d in pending.datasets[:50]))
+        first = self._by_key.get(key)
+        if first is None or first.is_full:
+            self._by_key[key if first is None else (key, pending.statement_id)] = pending
+            return pending
         if first.executions == 0:  # late rows only, of a statement that was told: from here on they count with this one
-            draft.count_in(first)
-            self._drafts[key] = draft
-            return draft
-        first.count_in(draft)
+            pending.coalesce(first)
+            self._by_key[key] = pending
+            return pending
+        first.coalesce(pending)
         return first
 
     def take(self) -> list[PendingEvent]:
         """All drafts, in order; the coalescer is empty then, but remembers the datasets' lives."""
-        pending_events, self._drafts = self.pending_events, {}
+        pending_events, self._by_key = self.pending_events, {}
         return pending_events
 
     def _begin_lives(self, datasets: Iterable[EventDataset], shape: Key) -> None:

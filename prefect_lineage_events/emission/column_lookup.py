@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from prefect_lineage_events.emission.notes import Described, SchemaLookup
+from prefect_lineage_events.emission.notes import DescribedColumns, SchemaLookup
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.events import Column, EventDataset
 from prefect_lineage_events.guard import guarded
@@ -25,27 +25,27 @@ class Schemas:
 
     def __init__(self) -> None:
         self._wanted: dict[str, tuple[EventDataset, SchemaLookup, tuple[str, ...]]] = {}
-        self._told: set[str] = set()
+        self._found: set[str] = set()
         self._failures: dict[int, int] = {}
 
     @property
     def wanted(self) -> bool:
         return bool(self._wanted)
 
-    def saw(self, draft: PendingEvent) -> None:
+    def observe(self, pending: PendingEvent) -> None:
         """A true draft: its datasets may have to be looked up, unless it says itself what they look like."""
-        if draft.changes_lifecycle and draft.output is not None:
-            self._told.discard(draft.output.uri)
-        if draft.operation == "drop":
-            for dataset in draft.datasets:
+        if pending.changes_lifecycle and pending.output is not None:
+            self._found.discard(pending.output.uri)
+        if pending.operation == "drop":
+            for dataset in pending.datasets:
                 self._wanted.pop(dataset.uri, None)
             return
-        if draft.lookup is None:
+        if pending.lookup is None:
             return
-        for dataset in draft.datasets:
-            parts = draft.tables.get(dataset.uri)
+        for dataset in pending.datasets:
+            parts = pending.tables.get(dataset.uri)
             if parts is not None and self._unknown(dataset):
-                self._wanted[dataset.uri] = (dataset, draft.lookup, parts)
+                self._wanted[dataset.uri] = (dataset, pending.lookup, parts)
 
     def look_up(self) -> Iterator[list[EventDataset]]:
         """Ask for what is wanted, one question per connection; the answers in portions that fit one event."""
@@ -58,7 +58,7 @@ class Schemas:
                 self._wanted.update(mine)
             else:
                 found += answer
-                self._told.update(mine)
+                self._found.update(mine)
         portion: list[EventDataset] = []
         for dataset in found:
             columns = [column for d in portion for column in d.columns]
@@ -75,7 +75,7 @@ class Schemas:
         if (
             dataset.temporary
             or dataset.kind not in _KINDS
-            or dataset.uri in self._told
+            or dataset.uri in self._found
             or len(self._wanted) >= _MAX_TABLES
         ):
             return False
@@ -101,7 +101,7 @@ class Schemas:
 
 def _described(dataset: EventDataset, columns: Mapping[str, str | None]) -> EventDataset:
     """The dataset with its columns, and as the view that it is where only the store knows."""
-    kind = (columns.kind if isinstance(columns, Described) else None) or dataset.kind
+    kind = (columns.kind if isinstance(columns, DescribedColumns) else None) or dataset.kind
     known: list[Column] = []
     length = 0
     for name, type_ in islice(columns.items(), _BATCH_COLUMNS):

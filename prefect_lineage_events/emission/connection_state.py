@@ -10,7 +10,7 @@ from prefect_lineage_events import datasets, stores
 from prefect_lineage_events.context.process import process_token
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.dialects import dialect_of
-from prefect_lineage_events.emission.notes import Connection, TellsSchema
+from prefect_lineage_events.emission.notes import Connection, SchemaNameLookup
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.store_schemas import StoreSchemas
 from prefect_lineage_events.emission.transactions import Transaction
@@ -68,7 +68,7 @@ class ConnectionState:
         session, schemas = Session(store.dialect, store.database, store.schema), None
         if len(store.searched) > 1:
             session = replace(session, searched=store.searched, is_sure=False)
-        if isinstance(connection.lookup, TellsSchema) and settings().schema_lookup:
+        if isinstance(connection.lookup, SchemaNameLookup) and settings().schema_lookup:
             schemas = StoreSchemas(connection.lookup)
             path, searched = _search_path(connection.lookup)
             if path is not None:
@@ -157,13 +157,13 @@ def _named(store: Store, parts: Sequence[str]) -> Dataset:
 def _begun(connection: Connection) -> Store:
     """The connection's store with the schema that it really begins in, where only the server knows that."""
     store, lookup = connection.store, connection.lookup
-    if store.schema in (None, "public") and isinstance(lookup, TellsSchema) and settings().schema_lookup:
+    if store.schema in (None, "public") and isinstance(lookup, SchemaNameLookup) and settings().schema_lookup:
         with guarded("asking for the schema of a connection"):
             return replace(store, schema=lookup.default_schema() or store.schema)
     return store
 
 
-def _search_path(lookup: TellsSchema) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+def _search_path(lookup: SchemaNameLookup) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     """The search path that a connection begins with, and those of its schemas that exist."""
     with guarded("asking for the search path of a connection"):
         return lookup.search_path(), lookup.searched_schemas() or ()

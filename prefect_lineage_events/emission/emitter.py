@@ -35,12 +35,12 @@ class Emitter:
     def __init__(self, run: Run, send: Send, first_wait: float, longest_wait: float) -> None:
         self.id = uuid4()
         self.run = run
-        self.dropped_here = 0  # by our thread
-        self.dropped_before = 0  # by the full queue
+        self.dropped_by_processor = 0  # by our thread
+        self.dropped_by_queue = 0  # by the full queue
         self.closed = False
         self.end_noticed = False
         self.last_active = 0.0
-        self.times_told = 0
+        self.counts_sent = 0
         self._send = send
         self._first_wait = first_wait
         self._longest_wait = longest_wait
@@ -48,7 +48,7 @@ class Emitter:
         self._sequence = 0
         self._failed = 0
         self._reasons: dict[str, None] = {}
-        self._told: tuple[bool, bool, int, int, int] | None = None
+        self._last_count: tuple[bool, bool, int, int, int] | None = None
         self._pending = Coalescer()
         self._due: float | None = None
         self._times_sent: dict[Key, int] = {}
@@ -56,44 +56,44 @@ class Emitter:
         self._look_up_at: float | None = None
         self._lookups = 0
 
-    def saw(self, run: Run) -> None:
+    def update_run(self, run: Run) -> None:
         """Keep the newest attempt of the run, and hold on to the object whose state tells its end."""
         self.run = run
         self._live = run.live() or self._live
 
-    def over(self) -> bool:
+    def has_ended(self) -> bool:
         """Has the run ended in this process? After its end nothing is there to tell any more, but we remember."""
         self._live = self.run.live() or self._live
         return self.closed if self._live is None else is_over(self._live)
 
-    def rest(self) -> None:
+    def retire(self) -> None:
         """Nothing is expected any more: let go of what only a running flow needs. The numbers go on if it comes."""
         self.end_noticed = False
         self._live = None
 
-    def lose(self, reason: str = "", statements: int = 1) -> None:
+    def count_loss(self, reason: str = "", statements: int = 1) -> None:
         """Count statements, or anything else, of the run that could not be worked on."""
-        self.dropped_here += statements
+        self.dropped_by_processor += statements
         if reason and len(self._reasons) < _MAX_REASONS:
             self._reasons[reason] = None
 
     @property
     def dropped(self) -> int:
-        return self.dropped_before + self.dropped_here
+        return self.dropped_by_queue + self.dropped_by_processor
 
     @property
     def due(self) -> float | None:
-        """When the next sending is due, on the clock that `offer` was told; None when nothing waits."""
+        """When the next sending is due, on the clock that `add` was told; None when nothing waits."""
         return self._due
 
-    def offer(self, draft: PendingEvent, now: float) -> None:
+    def add(self, pending: PendingEvent, now: float) -> None:
         """Take a draft that is true. What is alike and waits already is counted together."""
         self.last_active = now
-        self._schemas.saw(draft)
+        self._schemas.observe(pending)
         if self._schemas.wanted and self._look_up_at is None:
             self._look_up_at = now + min(self._first_wait * 2**self._lookups, self._longest_wait)
-        self._pending.add(draft)
-        wait = self._wait(draft.key)
+        self._pending.add(pending)
+        wait = self._wait(pending.key)
         self._due = now + wait if self._due is None else min(self._due, now + wait)
         if len(self._pending) >= _MAX_PENDING or wait == 0:
             self.flush()
@@ -102,10 +102,10 @@ class Emitter:
         """Number and send what waits; the drafts that were sent."""
         self._due = None
         pending_events = self._pending.take()
-        for draft in pending_events:
-            draft.sent = True
-            self._count(draft.key)
-            self._number(partial(_statement_event, draft))
+        for pending in pending_events:
+            pending.sent = True
+            self._count(pending.key)
+            self._number(partial(_statement_event, pending))
         return pending_events
 
     def look_up(self, now: float | None = None) -> None:
@@ -117,15 +117,15 @@ class Emitter:
         for datasets in self._schemas.look_up():
             self._number(partial(self._schema_event, datasets))
 
-    def tell_count(self, *, closed: bool, final: bool = False, reason: str = "", even_none: bool = False) -> None:
+    def send_count(self, *, closed: bool, final: bool = False, reason: str = "", even_none: bool = False) -> None:
         """Say how many events there are, unless nobody would learn anything by it. `final`: the process ends."""
         self.closed = self.closed or closed
         # After the closing count, that the process ends is no news.
         word = (closed, final and not closed, *self._counts)
-        if word == self._told or not (any(self._counts) or even_none):
+        if word == self._last_count or not (any(self._counts) or even_none):
             return
-        self._told = word
-        self.times_told = min(self.times_told + 1, 30)
+        self._last_count = word
+        self.counts_sent = min(self.counts_sent + 1, 30)
         event = CountEvent(
             closed=closed,
             final=final,
@@ -140,9 +140,9 @@ class Emitter:
         self._send(event.to_prefect(), self.run)
 
     @property
-    def untold(self) -> bool:
+    def has_unsent_count(self) -> bool:
         """Has anything happened since the count was told?"""
-        return self._due is not None or self._told is None or self._told[2:] != self._counts
+        return self._due is not None or self._last_count is None or self._last_count[2:] != self._counts
 
     @property
     def _counts(self) -> tuple[int, int, int]:
@@ -180,8 +180,8 @@ class Emitter:
         self._times_sent[key] = min(self._times_sent.get(key, 0) + 1, 30)
 
 
-def _statement_event(draft: PendingEvent, emitter: EmitterInfo) -> dict[str, Any]:
-    return truncated(draft.to_event(emitter)).to_prefect()
+def _statement_event(pending: PendingEvent, emitter: EmitterInfo) -> dict[str, Any]:
+    return truncated(pending.to_event(emitter)).to_prefect()
 
 
 def _now() -> dt.datetime:

@@ -90,7 +90,7 @@ class Channel:
     async def _deliver(self) -> None:
         self._loop = asyncio.get_running_loop()
         pause = _FIRST_PAUSE
-        while await self._something_to_do(None):
+        while await self._wait_for_events(None):
             try:
                 async with get_events_client() as client:
                     await self._send_on(client)
@@ -103,16 +103,16 @@ class Channel:
     async def _send_on(self, client: EventsClient) -> None:
         """Send until there is nothing to send for a while; what an interrupted connection left unsure is sent again."""
         try:
-            while await self._something_to_do(_IDLE):
+            while await self._wait_for_events(_IDLE):
                 event, size = self._waiting[0]
                 await client.emit(event)
                 self._waiting.popleft()
                 self._bytes -= size
         except Exception:
-            self._take_again(client)
+            self._requeue_unconfirmed(client)
             raise
 
-    def _take_again(self, client: EventsClient) -> None:
+    def _requeue_unconfirmed(self, client: EventsClient) -> None:
         """The server knows an event by its id, so one that had arrived all the same does no harm."""
         first = self._waiting[0][0] if self._waiting else None
         unsure = [event for event in getattr(client, "_unconfirmed_events", ()) if event is not first]
@@ -126,7 +126,7 @@ class Channel:
         if self._closing:
             await asyncio.sleep(_FIRST_PAUSE)
 
-    async def _something_to_do(self, patience: float | None) -> bool:
+    async def _wait_for_events(self, patience: float | None) -> bool:
         """Wait for an event to send. False when there will be none: for `patience` seconds, or because of `close`."""
         while not self._waiting and not self._closing:
             self._arrived.clear()
@@ -170,7 +170,7 @@ class EmissionSettings:
         return cls(should_emit_events(), (current.api.url, key), current.server.events.maximum_size_bytes)
 
 
-class Sender:
+class Exporter:
     """One channel per Prefect API. Where Prefect's own events are led elsewhere, ours go with them.
 
     That is so in a process pool's child, which hands its events to the parent, and under a test's event client.
@@ -181,7 +181,7 @@ class Sender:
         self._workers: list[EventsWorker] = []
         self._over = False
         self._context: tuple[SettingsContext | None, Context] | None = None
-        self._way: EmissionSettings | None = None
+        self._settings: EmissionSettings | None = None
 
     def send(self, event: dict[str, Any], run: Run) -> bool:
         """Was the event handed over? Never raises: EventTooLarge and all else is a False, for the emitter to count."""
@@ -216,17 +216,17 @@ class Sender:
         return not lost
 
     def _emit(self, event: dict[str, Any]) -> bool:
-        if self._way is None:
-            self._way = EmissionSettings.by_settings()
-        if self._over or not self._way.open:
+        if self._settings is None:
+            self._settings = EmissionSettings.by_settings()
+        if self._over or not self._settings.open:
             return False
         if EventsWorker._client_override is not None:
             return self._emit_elsewhere(event)
         made = _event(event)
         size = made.size_bytes
-        if size > self._way.max_bytes:
-            raise EventTooLarge(size, self._way.max_bytes)
-        return self._channel(self._way.api).put(made, size)
+        if size > self._settings.max_bytes:
+            raise EventTooLarge(size, self._settings.max_bytes)
+        return self._channel(self._settings.api).put(made, size)
 
     def _emit_elsewhere(self, event: dict[str, Any]) -> bool:
         if emit_event(**event) is None:
@@ -250,7 +250,7 @@ class Sender:
                 context.run(absent.__var__.set, None)  # type: ignore[arg-type]
             if settings is not None:
                 context.run(SettingsContext.__var__.set, settings)
-            self._context, self._way = (settings, context), None
+            self._context, self._settings = (settings, context), None
         return self._context[1]
 
 

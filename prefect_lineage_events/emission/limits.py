@@ -60,7 +60,7 @@ def truncated(event: LineageEvent) -> LineageEvent:
     if _size(event) > MAX_BYTES:
         cut.append("all columns")
         event = _with_columns(event, 0).model_copy(update={"columns": ()})
-    return _told(event, cut) if cut else event
+    return _with_reason(event, cut) if cut else event
 
 
 def _with_columns(event: LineageEvent, limit: int) -> LineageEvent:
@@ -95,6 +95,6 @@ def _size(event: LineageEvent) -> int:
     return len(event.model_dump_json(exclude_defaults=True))
 
 
-def _told(event: LineageEvent, cut: list[str]) -> LineageEvent:
+def _with_reason(event: LineageEvent, cut: list[str]) -> LineageEvent:
     reason = "; ".join(filter(None, [event.statement.reason, f"too large for one event, left out: {', '.join(cut)}"]))
     return _with_statement(event, confidence="partial", reason=reason)

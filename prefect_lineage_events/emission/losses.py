@@ -26,7 +26,7 @@ def count_loss(
     `of_connection`: a whole connection is not traced; made outside any run, it may be used in all runs of the process.
     """
     with guarded("counting a loss"):
-        if worker.is_ours() or not filters.current().enabled:
+        if worker.is_worker_thread() or not filters.current().enabled:
             return
         is_found = False
         with guarded("finding the run of a loss"):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # the analyser takes its time to import, which our thread has
 _numbers = count(1)
 
 
-class Described(dict[str, str | None]):
+class DescribedColumns(dict[str, str | None]):
     """A table's columns in order, with their types; `kind` is `table` or `view`, None where the store did not say."""
 
     def __init__(self, columns: Mapping[str, str | None] | None = None, *, kind: str | None = None) -> None:
@@ -38,12 +38,12 @@ class Described(dict[str, str | None]):
 
 
 class SchemaLookup(Protocol):
-    """Columns of tables, asked for by our thread after the statements that touched them have been committed.
+    """Looks up the columns of tables, in our thread, after the statements that used them were committed.
 
     It works on a connection of its own, never on the user's (a query there would change LAST_QUERY_ID or abort a
-    transaction) and never on one that would ask a person to log in. `tables` are name parts, outermost first; what it
-    cannot tell is left out of the answer: {parts: {column: type}}, the columns `Described` where the store tells views
-    from tables. What it raises is logged and leaves those unknown.
+    transaction), and never on one that would ask a person to log in. `tables` are name parts, outermost first. It
+    returns {parts: {column: type}} for the tables that it knows, as `DescribedColumns` where the store tells views from
+    tables. An error that it raises is logged, and the columns stay unknown.
     """
 
     def __call__(
@@ -52,7 +52,7 @@ class SchemaLookup(Protocol):
 
 
 @runtime_checkable
-class TellsSchema(Protocol):
+class SchemaNameLookup(Protocol):
     """A look-up that can also tell which schema a connection begins in; None when it does not know.
 
     `search_path` are the schemas that it looks for names in, `$user` as written, and `searched_schemas` those of them
@@ -144,14 +144,14 @@ class TransactionNote:
 class FailureNote:
     """A statement that failed. `ended`: its transaction is over; `codes` are what its error goes by (SQLSTATE, number).
 
-    `goes_on`: the driver says that the transaction did not fail. `in_part`: it was an executemany, of which the sets of
+    `stays_open`: the driver says that the transaction did not fail. `in_part`: it was an executemany, and the sets of
     parameters before the one that failed may have been written. `rows` and `query_id` of the statement are unknown.
     """
 
     statement: StatementNote
     ended: bool = False
     codes: tuple[str, ...] = ()
-    goes_on: bool = False
+    stays_open: bool = False
     in_part: bool = False
 
 

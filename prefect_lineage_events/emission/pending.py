@@ -34,9 +34,9 @@ _OWN, _ANY = ("",), ("*",)
 class PendingEvent:
     """One statement and one of its outputs; or one that only reads. It may stand for many executions.
 
-    `tables` are the name parts of its tables by dataset URI, for `lookup` to ask about. `counted_in` points to the
+    `tables` are the name parts of its tables by dataset URI, for `lookup` to ask about. `coalesced_into` points to the
     draft that took this one over; `sent` means that it is too late for changes. `rows` are those that are known,
-    `uncounted` are the executions of which they are not.
+    `executions_without_rows` are the executions of which they are not.
     """
 
     run: Run
@@ -62,7 +62,7 @@ class PendingEvent:
     rows: int | None = None
     duration: float | None = None
     executions: int = 1
-    uncounted: int = field(init=False)
+    executions_without_rows: int = field(init=False)
     confidence: str = "exact"
     reason: str = ""
     renames: tuple[tuple[str, str], ...] = ()
@@ -74,12 +74,12 @@ class PendingEvent:
     task_runs: list[UUID] = field(default_factory=list)
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lookup: SchemaLookup | None = None
-    counted_in: PendingEvent | None = None
+    coalesced_into: PendingEvent | None = None
     sent: bool = False
 
     def __post_init__(self) -> None:
         self.rows = encoding.count(self.rows)
-        self.uncounted = int(self.rows is None)
+        self.executions_without_rows = int(self.rows is None)
 
     @property
     def key(self) -> Key:
@@ -109,23 +109,23 @@ class PendingEvent:
         return changes and self.executions > 0
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         return len(self.task_runs) >= _MAX_TASK_RUNS
 
-    def home(self) -> PendingEvent:
+    def coalesced(self) -> PendingEvent:
         """The draft in which this one is counted now."""
-        draft = self
-        while draft.counted_in is not None:
-            draft = draft.counted_in
-        return draft
+        pending = self
+        while pending.coalesced_into is not None:
+            pending = pending.coalesced_into
+        return pending
 
-    def count_in(self, other: PendingEvent) -> None:
+    def coalesce(self, other: PendingEvent) -> None:
         """Take over `other`, of the same key. Durations and rows add up; the first one's times and ids stay."""
-        other.counted_in = self
+        other.coalesced_into = self
         self.executions += other.executions
         if other.rows is not None:
             self.rows = encoding.count((self.rows or 0) + other.rows)
-        self.uncounted += other.uncounted
+        self.executions_without_rows += other.executions_without_rows
         if other.duration is not None:
             self.duration = (self.duration or 0.0) + other.duration
         if other.executions > 0:
@@ -141,12 +141,12 @@ class PendingEvent:
     def add_rows(self, rows: int) -> bool:
         """The rows of one more execution are known now. Are those of all?"""
         known = encoding.count(rows)
-        if known is not None and self.uncounted:
+        if known is not None and self.executions_without_rows:
             self.rows = encoding.count((self.rows or 0) + known)
-            self.uncounted -= 1
-        return not self.uncounted
+            self.executions_without_rows -= 1
+        return not self.executions_without_rows
 
-    def late(self) -> PendingEvent:
+    def late_rows(self) -> PendingEvent:
         """What tells of rows whose statement was told before they were known: the same statement, executed no more."""
         told = replace(self, duration=None, columns=(), result_columns=(), task_runs=[], lookup=None)
         told.executions, told.sent = 0, False
@@ -173,7 +173,7 @@ class PendingEvent:
                 sql=self.sql,
                 fingerprint=self.fingerprint,
                 query_id=self.query_id,
-                rows=None if self.uncounted else self.rows,
+                rows=None if self.executions_without_rows else self.rows,
                 started=self.started,
                 duration=encoding.seconds(self.duration and round(self.duration, 6)),
                 executions=self.executions,

@@ -43,7 +43,7 @@ class NoteQueue:
         self._notes.put(note)
         return True
 
-    def when_gone(self, reader: Any, statement: StatementNote, counts: Counts) -> AbandonedResultNote:
+    def when_abandoned(self, reader: Any, statement: StatementNote, counts: Counts) -> AbandonedResultNote:
         """A note that puts itself here when `reader` is gone, if it is kept until then."""
         note = AbandonedResultNote(reader, self._notes.put)
         note.statement, note.counts = statement, counts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from itertools import count
 
-from prefect_lineage_events.emission.notes import TellsSchema
+from prefect_lineage_events.emission.notes import SchemaNameLookup
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.sql.model import Statement
 
@@ -20,7 +20,7 @@ class StoreSchemas:
     Belongs to our thread. `version` is another number whenever another answer may be given.
     """
 
-    def __init__(self, lookup: TellsSchema) -> None:
+    def __init__(self, lookup: SchemaNameLookup) -> None:
         self._lookup = lookup
         self._found: dict[tuple[str | None, tuple[str, ...], str], frozenset[str]] = {}
         self._asked = 0

@@ -10,7 +10,7 @@ from prefect_lineage_events.emission.analysis import AnalysedStatement, analyse
 from prefect_lineage_events.emission.connection_state import ConnectionState
 from prefect_lineage_events.emission.notes import FailureNote, StatementNote, TransactionNote
 from prefect_lineage_events.emission.pending import PendingEvent
-from prefect_lineage_events.emission.transactions import Prepared, doubted
+from prefect_lineage_events.emission.transactions import PreparedTransactions, in_doubt
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import Control
 
@@ -39,7 +39,7 @@ class TransactionProcessor:
         self._values = values
         self._report = report
         self._drop = drop
-        self.prepared = Prepared()
+        self.prepared = PreparedTransactions()
 
     def statement(self, note: StatementNote, state: ConnectionState) -> None:
         """A statement succeeded: report what is true of it at once, hold the rest."""
@@ -49,39 +49,39 @@ class TransactionProcessor:
         is_held = not (note.autocommit and state.autocommit)
         # The statements of one text may be one transaction, which ends with the text.
         in_transaction = is_held or (state.rules.one_text and ";" in note.sql.rstrip().rstrip(";"))
-        for meaning in analyse(note, state, self._values, in_transaction=in_transaction):
+        for analysed in analyse(note, state, self._values, in_transaction=in_transaction):
             if in_transaction:
                 transaction.open()
-            if meaning.statement.control is not None:
-                self._step(meaning.statement.control, state)
+            if analysed.statement.control is not None:
+                self._step(analysed.statement.control, state)
                 continue
             transaction.failed(False)
-            note.pending_events += self._taken(meaning, state)
+            note.pending_events += self._taken(analysed, state)
         if not is_held and not transaction.begun:
-            self._report(transaction.settle())
+            self._report(transaction.flush())
             state.session = state.session.ended()
 
-    def _taken(self, meaning: AnalysedStatement, state: ConnectionState) -> list[PendingEvent]:
-        transaction, statement = state.transaction, meaning.statement
+    def _taken(self, analysed: AnalysedStatement, state: ConnectionState) -> list[PendingEvent]:
+        transaction, statement = state.transaction, analysed.statement
         if statement.commits and transaction.is_open:
-            self._report([*transaction.settle(), *meaning.pending_events])
-            return list(meaning.pending_events)
+            self._report([*transaction.flush(), *analysed.pending_events])
+            return list(analysed.pending_events)
         if statement.may_end_transaction:
             transaction.doubt(_CALLED)
         if transaction.is_open:
-            return [self._kept(draft, state) for draft in meaning.pending_events]
-        self._report([*transaction.settle(), *meaning.pending_events])
-        return list(meaning.pending_events)
+            return [self._kept(pending, state) for pending in analysed.pending_events]
+        self._report([*transaction.flush(), *analysed.pending_events])
+        return list(analysed.pending_events)
 
-    def _kept(self, draft: PendingEvent, state: ConnectionState) -> PendingEvent:
+    def _kept(self, pending: PendingEvent, state: ConnectionState) -> PendingEvent:
         """A read counts at once, any other statement waits for its transaction to commit."""
-        if draft.operation == "read":
-            self._report([draft])
+        if pending.operation == "read":
+            self._report([pending])
         elif state.transaction.size >= _MAX_HELD:
-            self._drop(draft, _TOO_LONG)
+            self._drop(pending, _TOO_LONG)
         else:
-            return state.transaction.hold(draft)
-        return draft
+            return state.transaction.hold(pending)
+        return pending
 
     def step(self, note: TransactionNote, state: ConnectionState) -> None:
         """The driver has taken a step of the transaction."""
@@ -104,13 +104,13 @@ class TransactionProcessor:
         else:
             self._report(state.transaction.step(control))
 
-    def lose(self, state: ConnectionState, *, may_have_begun: bool) -> list[Run]:
+    def leave_in_doubt(self, state: ConnectionState, *, may_have_begun: bool) -> list[Run]:
         """A note of the connection was lost, and with it maybe an end of its transaction: nothing held is certain.
 
         Returns the runs that wait for that end. `may_have_begun`: nor is what comes until the next end.
         """
-        state.transaction.lose(_LOST) if may_have_begun else state.transaction.doubt(_LOST)
-        return [draft.run for draft in state.transaction.held]
+        state.transaction.doubt_until_end(_LOST) if may_have_begun else state.transaction.doubt(_LOST)
+        return [pending.run for pending in state.transaction.held]
 
     def failed(self, note: FailureNote, state: ConnectionState) -> None:
         """A statement failed: the transaction may be over, or take no other; a part of its text may have been done."""
@@ -124,7 +124,7 @@ class TransactionProcessor:
             self._broken_off(found, first, state)
         elif note.ended or not rules.rolls_back.isdisjoint(note.codes):
             self._report(state.step(_ROLLBACK))
-        elif transaction.is_open and rules.failure_aborts and not note.goes_on:
+        elif transaction.is_open and rules.failure_aborts and not note.stays_open:
             if rules.sqlstate and not note.codes:
                 transaction.suspect(_OWN_ERROR)
             else:
@@ -140,11 +140,11 @@ class TransactionProcessor:
 
     def _in_doubt(self, found: list[AnalysedStatement], reason: str, state: ConnectionState) -> None:
         """Report, as partial, what may have been done though its statement failed."""
-        for draft in doubted(chain.from_iterable(m.pending_events for m in found), reason):
-            if draft.operation != "read" and state.transaction.is_open:
-                self._kept(draft, state)
-            elif draft.operation != "read":
-                self._report([draft])
+        for pending in in_doubt(chain.from_iterable(m.pending_events for m in found), reason):
+            if pending.operation != "read" and state.transaction.is_open:
+                self._kept(pending, state)
+            elif pending.operation != "read":
+                self._report([pending])
 
     def _broken_off(self, found: list[AnalysedStatement], first: str, state: ConnectionState) -> None:
         """A text with ends of transactions in it failed somewhere. Where it begins with a rollback, that is certain."""
@@ -154,15 +154,15 @@ class TransactionProcessor:
         self._report(
             [
                 d
-                for d in doubted(chain.from_iterable(m.pending_events for m in found), _BROKEN_OFF)
+                for d in in_doubt(chain.from_iterable(m.pending_events for m in found), _BROKEN_OFF)
                 if d.operation != "read"
             ]
         )
 
 
-def _ending(meaning: AnalysedStatement) -> str | None:
+def _ending(analysed: AnalysedStatement) -> str | None:
     """The way in which a statement ends transactions; None for one that ends none."""
-    control = meaning.statement.control
+    control = analysed.statement.control
     if control is not None and control.step in ("commit", "rollback", "prepare"):
         return control.step
-    return "commit" if meaning.statement.commits else None
+    return "commit" if analysed.statement.commits else None

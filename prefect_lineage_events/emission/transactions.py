@@ -50,12 +50,12 @@ class Transaction:
     @property
     def held(self) -> list[PendingEvent]:
         """What waits for the end of the transaction, in order."""
-        return [draft for segment in self._segments for draft in segment.pending_events]
+        return [pending for segment in self._segments for pending in segment.pending_events]
 
-    def hold(self, draft: PendingEvent) -> PendingEvent:
+    def hold(self, pending: PendingEvent) -> PendingEvent:
         """Keep a write until its transaction ends; the draft it is counted in."""
         self._nesting = self._nesting.opened()
-        return self._segments[-1].add(draft)
+        return self._segments[-1].add(pending)
 
     def open(self) -> None:
         """The driver or the store has begun a transaction for the next statement."""
@@ -76,7 +76,7 @@ class Transaction:
         if self.size:
             self._doubt = self._doubt or reason
 
-    def lose(self, reason: str) -> None:
+    def doubt_until_end(self, reason: str) -> None:
         """A step may have been missed, a begin as well: all is in doubt until the next end of a transaction."""
         self._nesting = self._nesting.opened()
         self._doubt = self._doubt or reason
@@ -103,58 +103,58 @@ class Transaction:
             self._size_below = sum(map(len, self._segments[:-1]))
         return []
 
-    def settle(self) -> list[PendingEvent]:
+    def flush(self) -> list[PendingEvent]:
         """All that is true when a statement has committed by itself what was open."""
         if self._nesting.is_open:
             return self.step(_COMMIT)
         return self._ended(is_kept=True)
 
     def _ended(self, is_kept: bool) -> list[PendingEvent]:
-        held = [draft for segment in self._segments for draft in segment.take()]
+        held = [pending for segment in self._segments for pending in segment.take()]
         doubt, self._doubt = self._doubt, ""
         self._segments, self._size_below = [Coalescer()], 0
-        return list(doubted(held, doubt)) if doubt else held if is_kept else []
+        return list(in_doubt(held, doubt)) if doubt else held if is_kept else []
 
     def _merge(self, place: int) -> None:
         """Make what came after a savepoint part of what was before it."""
-        for draft in self._segments.pop(place + 1).take():
-            self._segments[place].add(draft)
+        for pending in self._segments.pop(place + 1).take():
+            self._segments[place].add(pending)
 
 
-def doubted(pending_events: Iterable[PendingEvent], reason: str) -> Iterable[PendingEvent]:
+def in_doubt(pending_events: Iterable[PendingEvent], reason: str) -> Iterable[PendingEvent]:
     """The drafts as partial ones: it is not known whether they came to be."""
-    for draft in pending_events:
-        draft.confidence, draft.reason = "partial", reason
-        yield draft
+    for pending in pending_events:
+        pending.confidence, pending.reason = "partial", reason
+        yield pending
 
 
 @dataclass(slots=True)
-class Prepared:
+class PreparedTransactions:
     """Transactions that were prepared for a commit in two phases, which any connection to the store may end."""
 
-    _drafts: dict[tuple[str, str], list[PendingEvent]] = field(default_factory=dict)
+    _by_name: dict[tuple[str, str], list[PendingEvent]] = field(default_factory=dict)
 
     def put(self, store: str, name: str, pending_events: list[PendingEvent]) -> list[PendingEvent]:
         """Keep what was prepared under the name. Returns, in doubt, that of the oldest names beyond the bounds."""
         if pending_events:
-            self._drafts.setdefault((store, name), []).extend(pending_events)
+            self._by_name.setdefault((store, name), []).extend(pending_events)
         beyond: list[PendingEvent] = []
-        while len(self._drafts) > _MAX_PREPARED or sum(map(len, self._drafts.values())) > _MAX_PREPARED_DRAFTS:
-            beyond += doubted(self._drafts.pop(next(iter(self._drafts))), _PREPARED)
+        while len(self._by_name) > _MAX_PREPARED or sum(map(len, self._by_name.values())) > _MAX_PREPARED_DRAFTS:
+            beyond += in_doubt(self._by_name.pop(next(iter(self._by_name))), _PREPARED)
         return beyond
 
     def take(self, store: str, name: str) -> list[PendingEvent] | None:
         """The drafts that were prepared under the name; None where that was not seen."""
-        return self._drafts.pop((store, name), None)
+        return self._by_name.pop((store, name), None)
 
-    def rest(self, run: object = None) -> list[PendingEvent]:
+    def unfinished(self, run: object = None) -> list[PendingEvent]:
         """The drafts that were prepared and not ended, of one run or of all; each is given once."""
         found: list[PendingEvent] = []
-        for key, pending_events in list(self._drafts.items()):
-            mine = [draft for draft in pending_events if run is None or draft.run.key == run]
-            found += doubted(mine, _PREPARED)
-            others = [draft for draft in pending_events if not (run is None or draft.run.key == run)]
-            self._drafts[key] = others
+        for key, pending_events in list(self._by_name.items()):
+            mine = [pending for pending in pending_events if run is None or pending.run.key == run]
+            found += in_doubt(mine, _PREPARED)
+            others = [pending for pending in pending_events if not (run is None or pending.run.key == run)]
+            self._by_name[key] = others
             if not others:
-                del self._drafts[key]
+                del self._by_name[key]
         return found

@@ -16,7 +16,7 @@ from prefect_lineage_events import filters
 from prefect_lineage_events.context import process_exit
 from prefect_lineage_events.context.child_processes import Marks
 from prefect_lineage_events.context.run import Run, after_work_elsewhere, before_interruption
-from prefect_lineage_events.emission.exporter import Sender
+from prefect_lineage_events.emission.exporter import Exporter
 from prefect_lineage_events.emission.notes import (
     AbandonedResultNote,
     Counts,
@@ -47,8 +47,8 @@ class Worker:
     def __init__(self, values: LineageSettings) -> None:
         self._values = values
         self._queue = NoteQueue(values.queue_size)
-        self._pipeline: NoteProcessor | None = None
-        self._sender = Sender()
+        self._processor: NoteProcessor | None = None
+        self._exporter = Exporter()
         self._stopping = threading.Event()
         self._hurry = threading.Event()
         self._last_note = 0.0
@@ -71,7 +71,7 @@ class Worker:
         return taken
 
     def watch(self, reader: Any, statement: StatementNote, counts: Counts) -> AbandonedResultNote:
-        note = self._queue.when_gone(reader, statement, counts)
+        note = self._queue.when_abandoned(reader, statement, counts)
         # Kept here: of a reference that is garbage together with its object, Python tells nobody.
         self._watched[id(note)] = note
         return note
@@ -89,14 +89,14 @@ class Worker:
         self._hurry.set()
         return done.wait(timeout)
 
-    def settle(self, run: Run) -> None:
+    def drain(self, run: Run) -> None:
         """The run is torn down: close it, and see that Prefect has sent it all, by a deadline."""
         if not self._started or self._stopping.is_set():
             return
         deadline = time.monotonic() + self._values.drain_timeout
         self.put(RunEndedNote(run))
         self.flush(self._values.drain_timeout)
-        self._sender.wait(deadline)
+        self._exporter.wait(deadline)
 
     def stop(self) -> None:
         """The process ends: finish what is noted, against the deadline, and tell what was not. Once."""
@@ -112,9 +112,9 @@ class Worker:
         self._hurry.set()
         self._thread.join(self._values.drain_timeout * _FOR_ANALYSIS)
         with guarded("ending with the process"):
-            if self._pipeline is not None and self._thread.is_alive():
-                self._pipeline.give_up("the process ended before everything was analysed")
-            arrived = self._sender.finish(deadline)
+            if self._processor is not None and self._thread.is_alive():
+                self._processor.abandon("the process ended before everything was analysed")
+            arrived = self._exporter.finish(deadline)
             if self._marks is not None and arrived and not self._thread.is_alive():
                 self._marks.remove()
 
@@ -135,28 +135,28 @@ class Worker:
     def _run(self) -> None:
         with guarded("starting lineage"):
             # imported here: the analyser takes its time, and this thread has it
-            with _importing:
+            with _import_lock:
                 from prefect_lineage_events.emission.processor import NoteProcessor
 
-            self._pipeline = NoteProcessor(self._values, self._sender.send, self._queue)
-        if self._pipeline is None:
+            self._processor = NoteProcessor(self._values, self._exporter.send, self._queue)
+        if self._processor is None:
             self._out_of_order = True
             self._queue = NoteQueue(self._values.queue_size)  # nobody will look at what is in it
             return
-        self._work(self._pipeline)
+        self._work(self._processor)
 
-    def _work(self, pipeline: NoteProcessor) -> None:
+    def _work(self, processor: NoteProcessor) -> None:
         while not (self._stopping.is_set() and self._queue.empty()):
-            note = self._next(pipeline)
+            note = self._next(processor)
             with guarded("analysing lineage"):
                 if note is not None:
-                    pipeline.take(note)
+                    processor.process(note)
             with guarded("sending lineage"):
-                pipeline.tick()
+                processor.tick()
         with guarded("closing at exit"):
-            pipeline.finish()
+            processor.finish()
 
-    def _next(self, pipeline: NoteProcessor) -> Note | None:
+    def _next(self, processor: NoteProcessor) -> Note | None:
         """The next note, None when something else is due.
 
         While notes come, our thread looks for them now and then: to be woken by each would cost the user's thread more
@@ -165,11 +165,11 @@ class Worker:
         note = self._queue.get(0)
         if note is None and not self._stopping.is_set():
             if time.monotonic() - self._last_note < _POLL_FOR:
-                self._hurry.wait(min(_POLL, pipeline.patience()))
+                self._hurry.wait(min(_POLL, processor.seconds_until_due()))
                 self._hurry.clear()
                 note = self._queue.get(0)
             else:
-                note = self._queue.get(pipeline.patience())
+                note = self._queue.get(processor.seconds_until_due())
         if note is not None:
             self._last_note = time.monotonic()
         return note
@@ -177,8 +177,8 @@ class Worker:
 
 _worker: Worker | None = None
 _forked = False
-_making = threading.RLock()
-_importing = threading.Lock()
+_creation_lock = threading.RLock()
+_import_lock = threading.Lock()
 
 
 def _is_child() -> bool:
@@ -189,7 +189,7 @@ def _is_child() -> bool:
 def _current() -> Worker:
     global _worker
     if _worker is None:
-        with _making:
+        with _creation_lock:
             made = Worker(settings())
             _worker = _worker or made  # whoever came in while it was made has another
     return _worker
@@ -217,7 +217,7 @@ def flush(timeout: float = 10.0) -> bool:
     return _worker is None or _worker.flush(timeout)
 
 
-def is_ours() -> bool:
+def is_worker_thread() -> bool:
     """Is the calling thread ours? What it does on its own connections is nobody's lineage."""
     return _worker is not None and _worker.is_current_thread()
 
@@ -229,7 +229,7 @@ def _stop() -> None:
 
 def _settle(run: Run) -> None:
     if _worker is not None:
-        _worker.settle(run)
+        _worker.drain(run)
 
 
 def _close(run: Run) -> None:
@@ -239,20 +239,20 @@ def _close(run: Run) -> None:
 
 def _before_fork() -> None:
     """Let our thread finish importing: a child that inherits half a module could never import the rest."""
-    _importing.acquire(timeout=_MAX_IMPORT)
+    _import_lock.acquire(timeout=_MAX_IMPORT)
 
 
 def _after_fork() -> None:
-    if _importing.locked():
-        _importing.release()
+    if _import_lock.locked():
+        _import_lock.release()
 
 
-def _begin_anew() -> None:
-    global _worker, _making, _importing, _forked
+def _after_fork_in_child() -> None:
+    global _worker, _creation_lock, _import_lock, _forked
     if _worker is not None and _worker._marks is not None:
         _worker._marks.drop()
     _forked = True
-    _worker, _making, _importing = None, threading.RLock(), threading.Lock()
+    _worker, _creation_lock, _import_lock = None, threading.RLock(), threading.Lock()
 
 
 # Before the threads of executors are joined, which look up hosts for us, and before any `atexit` call.
@@ -260,4 +260,4 @@ threading._register_atexit(_stop)  # type: ignore[attr-defined]
 process_exit.before_hard_exit(_stop)
 before_interruption(_settle)
 after_work_elsewhere(_close)
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_anew)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)

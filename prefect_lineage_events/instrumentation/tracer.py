@@ -80,7 +80,7 @@ class ConnectionTracer:
         those of an `executemany`) are only compared with rows that were read (`value_matching`).
         """
         with guarded("noting a statement", self._lose):
-            if not filters.current().enabled or worker.is_ours():
+            if not filters.current().enabled or worker.is_worker_thread():
                 return None
             run = self._reported_run()
             if run is None and not _SESSION.match(sql):
@@ -133,16 +133,16 @@ class ConnectionTracer:
         *,
         idle: bool,
         is_known: bool = False,
-        goes_on: bool = False,
+        stays_open: bool = False,
         in_part: bool = False,
     ) -> None:
         """Note a statement that failed, if its transaction has noted work, or if a part of it may have been done.
 
         `idle`: the driver reports no open transaction after it. `is_known`: the driver will report the failed
-        transaction before the next statement. `goes_on`, `in_part`: see `FailureNote`.
+        transaction before the next statement. `stays_open`, `in_part`: see `FailureNote`.
         """
         with guarded("noting a failed statement", self._lose):
-            if not filters.current().enabled or worker.is_ours():
+            if not filters.current().enabled or worker.is_worker_thread():
                 return
             run = self._reported_run()
             in_part = in_part and run is not None and not is_known
@@ -153,7 +153,7 @@ class ConnectionTracer:
                     self.is_open = not idle
                 autocommit = idle if in_part else not self._begun
                 note = StatementNote(self._connection, sql, run, now, 0.0, autocommit=autocommit)
-                worker.put(FailureNote(note, ended, _codes(error), goes_on, in_part))
+                worker.put(FailureNote(note, ended, _codes(error), stays_open, in_part))
 
     def commit(self) -> None:
         with guarded("noting the end of a transaction", self.lose_step):

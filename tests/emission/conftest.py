@@ -112,7 +112,7 @@ class Clock:
 class Bench:
     """A pipeline with everything around it in the test's hands."""
 
-    pipeline: NoteProcessor
+    processor: NoteProcessor
     queue: NoteQueue
     clock: Clock
     sent: list[dict[str, Any]]
@@ -138,13 +138,13 @@ class Bench:
         store = more.pop("store", None) or stores.server("postgres", "db", None, "shop", "public")
         return ConnectionDriver(self, Connection(store, **more))
 
-    def settle(self, seconds: float = 1000.0) -> None:
+    def advance(self, seconds: float = 1000.0) -> None:
         """Let time pass: whatever waits is due then."""
         for _ in range(3):
             self.clock.now += seconds
             while (note := self.queue.get(0)) is not None:
-                self.pipeline.take(note)
-            self.pipeline.tick()
+                self.processor.process(note)
+            self.processor.tick()
 
 
 @dataclass
@@ -156,14 +156,14 @@ class ConnectionDriver:
     def execute(self, sql: str, *, autocommit: bool = False, run: Run | None = None, **more: Any) -> StatementNote:
         run = run or self.run
         note = StatementNote(self.connection, sql, run, STARTED, 0.25, autocommit, **more)
-        self.bench.pipeline.take(note)
+        self.bench.processor.process(note)
         return note
 
     def step(self, step: Any, name: str = "") -> None:
-        self.bench.pipeline.take(TransactionNote(self.connection, step, name))
+        self.bench.processor.process(TransactionNote(self.connection, step, name))
 
     def rows(self, note: StatementNote, rows: int) -> None:
-        self.bench.pipeline.take(RowsNote(note, rows))
+        self.bench.processor.process(RowsNote(note, rows))
 
 
 FLOW_RUN = UUID(int=1)

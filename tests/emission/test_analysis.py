@@ -34,7 +34,7 @@ class Reader:
 
     def __call__(self, sql: str, **more: Any) -> list[PendingEvent]:
         note = StatementNote(self.connection, sql, RUN, STARTED, 0.1, True, **more)
-        return [draft for meaning in analyse(note, self.state, self.values) for draft in meaning.pending_events]
+        return [pending for meaning in analyse(note, self.state, self.values) for pending in meaning.pending_events]
 
 
 def shape(pending_events: list[PendingEvent]) -> list[tuple[str, str | None, list[str]]]:
@@ -101,20 +101,20 @@ def test_files_of_an_embedded_database_are_named_by_their_absolute_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (draft,) = Reader(stores.duckdb("/x.db"))("create table t as select * from read_parquet('in/*.parquet')")
-    assert [d.uri for d in draft.inputs] == [f"file://{tmp_path}/in/*.parquet"]
-    assert draft.inputs[0].kind == "file"
+    (pending,) = Reader(stores.duckdb("/x.db"))("create table t as select * from read_parquet('in/*.parquet')")
+    assert [d.uri for d in pending.inputs] == [f"file://{tmp_path}/in/*.parquet"]
+    assert pending.inputs[0].kind == "file"
 
 
 def test_files_that_a_remote_server_reads_lie_there() -> None:
-    (draft,) = Reader(POSTGRES)("copy orders from '/srv/drop/orders.csv'")
-    assert [d.uri for d in draft.inputs] == ["file://db.example.org/srv/drop/orders.csv"]
+    (pending,) = Reader(POSTGRES)("copy orders from '/srv/drop/orders.csv'")
+    assert [d.uri for d in pending.inputs] == ["file://db.example.org/srv/drop/orders.csv"]
 
 
 def test_a_url_is_the_same_dataset_everywhere() -> None:
-    (draft,) = Reader(POSTGRES)("copy orders from 's3://bucket/orders.csv'") or [None]
-    assert draft is not None
-    assert [d.uri for d in draft.inputs] == ["s3://bucket/orders.csv"]
+    (pending,) = Reader(POSTGRES)("copy orders from 's3://bucket/orders.csv'") or [None]
+    assert pending is not None
+    assert [d.uri for d in pending.inputs] == ["s3://bucket/orders.csv"]
 
 
 def test_an_attached_file_of_sqlite_has_one_identity(tmp_path: Path) -> None:
@@ -123,36 +123,36 @@ def test_an_attached_file_of_sqlite_has_one_identity(tmp_path: Path) -> None:
     for attach in (f"attach '{path}' as o (type sqlite)", f"attach '{path}' as o", f"attach 'sqlite:{path}' as o"):
         read = Reader(stores.duckdb("/data/x.duckdb"))
         read(attach)
-        (draft,) = read("select * from o.t")
-        assert [d.uri for d in draft.inputs] == [stores.sqlite(str(path)).table(["t"]).uri]
+        (pending,) = read("select * from o.t")
+        assert [d.uri for d in pending.inputs] == [stores.sqlite(str(path)).table(["t"]).uri]
 
 
 def test_tables_of_an_attached_server_are_those_of_the_server() -> None:
     read = Reader(stores.duckdb("/data/x.duckdb"))
     read("attach 'host=127.0.0.1 port=5433 dbname=shop password=hunter2zz' as pg (type postgres)")
-    (draft,) = read("insert into pg.mart.revenue select a from pg.public.orders")
+    (pending,) = read("insert into pg.mart.revenue select a from pg.public.orders")
     server = stores.server("postgres", "localhost", 5433, "shop")
-    assert draft.output is not None and draft.output.uri == server.table(["mart", "revenue"]).uri
-    assert [d.uri for d in draft.inputs] == [server.table(["public", "orders"]).uri]
+    assert pending.output is not None and pending.output.uri == server.table(["mart", "revenue"]).uri
+    assert [d.uri for d in pending.inputs] == [server.table(["public", "orders"]).uri]
 
 
 def test_an_attached_database_of_an_unknown_place_makes_the_statement_partial() -> None:
     read = Reader(stores.duckdb("/data/x.duckdb"))
     read("attach '' as pg (type postgres, secret x)")
-    (draft,) = read("insert into pg.mart.revenue select a from t")
-    assert draft.confidence == "partial"
-    assert draft.output is None
+    (pending,) = read("insert into pg.mart.revenue select a from t")
+    assert pending.confidence == "partial"
+    assert pending.output is None
 
 
 def test_tables_of_an_attached_database_are_named_by_its_file() -> None:
     read = Reader(stores.sqlite("/data/main.db"))
     read("attach '/data/other.db' as o")
-    assert [d.uri for draft in read("select * from o.t") for d in draft.inputs] == ["sqlite:///data/other.db/t"]
+    assert [d.uri for pending in read("select * from o.t") for d in pending.inputs] == ["sqlite:///data/other.db/t"]
 
 
 def test_column_edges_name_their_source_by_uri() -> None:
-    (draft,) = Reader(POSTGRES)("insert into totals (total) select sum(amount) from orders")
-    edges = [(e.column, e.source, e.source_column, e.transformation) for e in draft.columns]
+    (pending,) = Reader(POSTGRES)("insert into totals (total) select sum(amount) from orders")
+    edges = [(e.column, e.source, e.source_column, e.transformation) for e in pending.columns]
     assert edges == [("total", "postgres://db.example.org:5432/shop/public/orders", "amount", "AGGREGATION")]
 
 
@@ -166,28 +166,28 @@ def test_column_edges_name_their_source_by_uri() -> None:
     ],
 )
 def test_rows_that_a_statement_returns_are_told_with_what_it_wrote(sql: str, columns: list[str]) -> None:
-    (draft,) = Reader(POSTGRES)(sql)
-    assert [column.name for column in draft.result_columns] == columns
+    (pending,) = Reader(POSTGRES)(sql)
+    assert [column.name for column in pending.result_columns] == columns
 
 
 def test_what_decides_over_the_rows_is_told_for_all_columns() -> None:
-    (draft,) = Reader(POSTGRES)("CREATE TABLE mart AS SELECT o.id FROM orders o WHERE o.status = 'paid'")
-    assert {(e.source_column, e.column, e.transformation) for e in draft.columns} == {
+    (pending,) = Reader(POSTGRES)("CREATE TABLE mart AS SELECT o.id FROM orders o WHERE o.status = 'paid'")
+    assert {(e.source_column, e.column, e.transformation) for e in pending.columns} == {
         ("id", "id", "IDENTITY"),
         ("status", "*", "FILTER"),
     }
 
 
 def test_columns_that_a_statement_declares_are_told_with_their_types() -> None:
-    (draft,) = Reader(POSTGRES)("create table t (id integer, name text)")
-    assert draft.output is not None
-    assert [c.name for c in draft.output.columns] == ["id", "name"]
-    assert all(c.type for c in draft.output.columns)
+    (pending,) = Reader(POSTGRES)("create table t (id integer, name text)")
+    assert pending.output is not None
+    assert [c.name for c in pending.output.columns] == ["id", "name"]
+    assert all(c.type for c in pending.output.columns)
 
 
 def test_the_drivers_result_columns_count_more_than_the_texts() -> None:
-    (draft,) = Reader(POSTGRES)("select id from orders", result_columns=(Column(name="id", type="int4"),))
-    assert draft.result_columns == (Column(name="id", type="int4"),)
+    (pending,) = Reader(POSTGRES)("select id from orders", result_columns=(Column(name="id", type="int4"),))
+    assert pending.result_columns == (Column(name="id", type="int4"),)
 
 
 def test_excluded_datasets_do_not_appear(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,15 +208,15 @@ def test_excluded_datasets_do_not_appear(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_as_much_of_the_text_is_shown_as_the_setting_says(setting: str, shown: str | None) -> None:
-    (draft,) = Reader(POSTGRES, sql_text=setting)("insert into t values ('hunter2') -- why")
-    assert (draft.sql and draft.sql.lower()) == (shown and shown.lower())
+    (pending,) = Reader(POSTGRES, sql_text=setting)("insert into t values ('hunter2') -- why")
+    assert (pending.sql and pending.sql.lower()) == (shown and shown.lower())
 
 
 def test_a_long_text_is_cut() -> None:
-    (draft,) = Reader(POSTGRES, sql_text_limit=20)("select a, b, c, d, e, f from a_table_with_a_long_name")
-    assert draft.sql is not None
-    assert len(draft.sql) == 20
-    assert draft.sql.endswith("…")
+    (pending,) = Reader(POSTGRES, sql_text_limit=20)("select a, b, c, d, e, f from a_table_with_a_long_name")
+    assert pending.sql is not None
+    assert len(pending.sql) == 20
+    assert pending.sql.endswith("…")
 
 
 def test_ddl_commits_where_the_store_does_so() -> None:
@@ -250,24 +250,24 @@ def test_a_temporary_name_differs_between_processes(monkeypatch: pytest.MonkeyPa
     ],
 )  # fmt: skip
 def test_a_table_that_is_named_in_an_argument_is_of_its_own_store(call: str, uri: str) -> None:
-    (draft,) = Reader(stores.duckdb("/data/mart.duckdb"))(f"create table n as select * from {call}")
-    assert [i.uri for i in draft.inputs] == [uri]
-    assert "pw" not in repr(draft)
+    (pending,) = Reader(stores.duckdb("/data/mart.duckdb"))(f"create table n as select * from {call}")
+    assert [i.uri for i in pending.inputs] == [uri]
+    assert "pw" not in repr(pending)
 
 
 def test_an_edge_that_goes_by_position_says_so() -> None:
-    (draft,) = Reader(POSTGRES)("insert into n select a, b from t")
-    assert [(edge.source_column, edge.position) for edge in draft.columns] == [("a", 1), ("b", 2)]
+    (pending,) = Reader(POSTGRES)("insert into n select a, b from t")
+    assert [(edge.source_column, edge.position) for edge in pending.columns] == [("a", 1), ("b", 2)]
 
 
 def test_an_event_says_which_columns_took_values_of_the_program() -> None:
-    (draft,) = Reader(POSTGRES)("insert into marks (id, status) values (%s, 'seen')")
-    assert (draft.bound_columns, draft.constant_columns) == (("id",), ("status",))
+    (pending,) = Reader(POSTGRES)("insert into marks (id, status) values (%s, 'seen')")
+    assert (pending.bound_columns, pending.constant_columns) == (("id",), ("status",))
 
 
 def test_values_of_binds_that_a_driver_wrote_into_the_text_are_no_constants() -> None:
-    (draft,) = Reader(POSTGRES)("insert into marks (id, status) values (1, 'a'), (2, 'b')", inlined=True)
-    assert (draft.bound_columns, draft.constant_columns) == (("id", "status"), ())
+    (pending,) = Reader(POSTGRES)("insert into marks (id, status) values (1, 'a'), (2, 'b')", inlined=True)
+    assert (pending.bound_columns, pending.constant_columns) == (("id", "status"), ())
 
 
 @pytest.mark.parametrize(
@@ -283,15 +283,15 @@ def test_values_of_binds_that_a_driver_wrote_into_the_text_are_no_constants() ->
 def test_an_update_of_columns_by_themselves_says_that_they_take_no_values_of_the_program(
     text: str, inlined: bool, bound: tuple[str, ...] | None
 ) -> None:
-    (draft,) = Reader(POSTGRES)(text, inlined=inlined)
-    assert (draft.bound_columns, draft.constant_columns) == (bound, ())
+    (pending,) = Reader(POSTGRES)(text, inlined=inlined)
+    assert (pending.bound_columns, pending.constant_columns) == (bound, ())
 
 
 def test_rows_of_the_programs_own_bring_columns_that_the_text_does_not_list() -> None:
-    (draft,) = Reader(stores.duckdb("/data/mart.duckdb"))("create table n as select *, 1 as one from pandas_scan(0)")
-    assert (draft.bound_columns, draft.constant_columns) == (None, ("one",))
+    (pending,) = Reader(stores.duckdb("/data/mart.duckdb"))("create table n as select *, 1 as one from pandas_scan(0)")
+    assert (pending.bound_columns, pending.constant_columns) == (None, ("one",))
 
 
 def test_of_an_unknown_statement_it_does_not_say_that_none_did() -> None:
-    (draft,) = Reader(POSTGRES)("copy marks from stdin")
-    assert draft.bound_columns is None
+    (pending,) = Reader(POSTGRES)("copy marks from stdin")
+    assert pending.bound_columns is None

@@ -17,7 +17,7 @@ def dataset(name: str) -> EventDataset:
     return EventDataset(namespace="sqlite:///x", name=name)
 
 
-def draft(operation: str, output: str, source: str = "", **more: object) -> PendingEvent:
+def pending(operation: str, output: str, source: str = "", **more: object) -> PendingEvent:
     inputs = (dataset(source),) if source else ()
     fields = {"run": RUN, "started": STARTED, "fingerprint": f"{operation} {output} {source}"} | more
     return PendingEvent(operation=operation, output=dataset(output), inputs=inputs, **fields)  # type: ignore[arg-type]
@@ -30,8 +30,8 @@ def told(coalescer: Coalescer) -> list[str]:
 def test_counts_rows_and_durations_add_up_and_times_span() -> None:
     coalescer = Coalescer()
     later = STARTED + dt.timedelta(seconds=9)
-    coalescer.add(draft("write", "a", rows=2, duration=0.5))
-    coalescer.add(draft("write", "a", rows=3, duration=0.25, started=later))
+    coalescer.add(pending("write", "a", rows=2, duration=0.5))
+    coalescer.add(pending("write", "a", rows=3, duration=0.25, started=later))
     (only,) = coalescer.take()
     assert (only.executions, only.rows, only.duration, only.started, only.last) == (2, 5, 0.75, STARTED, later)
 
@@ -39,10 +39,10 @@ def test_counts_rows_and_durations_add_up_and_times_span() -> None:
 def test_other_datasets_or_shapes_stay_apart() -> None:
     coalescer = Coalescer()
     for other in (
-        draft("write", "a"),
-        draft("write", "b"),
-        draft("write", "a", "s"),
-        draft("write", "a", fingerprint="z"),
+        pending("write", "a"),
+        pending("write", "b"),
+        pending("write", "a", "s"),
+        pending("write", "a", fingerprint="z"),
     ):
         coalescer.add(other)
     assert len(coalescer) == 4
@@ -52,7 +52,7 @@ def test_tasks_stay_apart_but_runs_of_one_task_count_together() -> None:
     coalescer = Coalescer()
     first, second = make_run(task="load"), make_run(task="load")
     for run in (first, second, make_run(task="other")):
-        coalescer.add(draft("write", "a", run=run))
+        coalescer.add(pending("write", "a", run=run))
     loaded, other = coalescer.take()
     assert (loaded.executions, loaded.task_runs) == (2, [second.info.task_run_id])
     assert other.executions == 1
@@ -61,22 +61,22 @@ def test_tasks_stay_apart_but_runs_of_one_task_count_together() -> None:
 def test_the_threads_of_what_is_counted_together_are_kept_up_to_a_bound() -> None:
     coalescer = Coalescer()
     for thread in ("", "1", "2.3", "1"):
-        coalescer.add(draft("write", "a", threads=(thread,)))
+        coalescer.add(pending("write", "a", threads=(thread,)))
     for number in range(100):
-        coalescer.add(draft("write", "b", threads=(str(number),)))
+        coalescer.add(pending("write", "b", threads=(str(number),)))
     assert [d.threads for d in coalescer.take()] == [("", "1", "2.3"), ("*",)]
 
 
 def test_what_binds_other_columns_is_another_statement() -> None:
     coalescer = Coalescer()
     for bound in (("id",), ("id", "flag"), ("id",)):
-        coalescer.add(draft("write", "a", bound_columns=bound))
+        coalescer.add(pending("write", "a", bound_columns=bound))
     assert told(coalescer) == ["write a x2", "write a x1"]
 
 
 def test_a_write_after_truncate_is_not_counted_with_the_one_before() -> None:
     coalescer = Coalescer()
-    for one in (draft("write", "a", "s"), draft("write", "a", effect="truncate"), draft("write", "a", "s")):
+    for one in (pending("write", "a", "s"), pending("write", "a", effect="truncate"), pending("write", "a", "s")):
         coalescer.add(one)
     assert told(coalescer) == ["write a x1", "write a x1", "write a x1"]
 
@@ -84,22 +84,22 @@ def test_a_write_after_truncate_is_not_counted_with_the_one_before() -> None:
 def test_a_table_created_again_by_another_statement_is_another_one() -> None:
     coalescer = Coalescer()
     for source in ("x", "y", "x"):
-        coalescer.add(draft("create", "tmp", source))
-        coalescer.add(draft("write", "out", "tmp"))
+        coalescer.add(pending("create", "tmp", source))
+        coalescer.add(pending("write", "out", "tmp"))
     assert told(coalescer) == ["create tmp x1", "write out x1"] * 3
 
 
 def test_the_same_create_or_replace_over_and_over_is_one() -> None:
     coalescer = Coalescer()
     for _ in range(100):
-        coalescer.add(draft("create", "a", "s"))
+        coalescer.add(pending("create", "a", "s"))
     assert told(coalescer) == ["create a x100"]
 
 
 def test_a_loop_that_creates_and_drops_stays_bounded() -> None:
     coalescer = Coalescer()
     for _ in range(1_000):
-        for one in (draft("create", "tmp", "s"), draft("write", "out", "tmp"), draft("drop", "tmp")):
+        for one in (pending("create", "tmp", "s"), pending("write", "out", "tmp"), pending("drop", "tmp")):
             coalescer.add(one)
     assert len(coalescer) < 30
     assert sum(d.executions for d in coalescer.take()) == 3_000
@@ -107,18 +107,18 @@ def test_a_loop_that_creates_and_drops_stays_bounded() -> None:
 
 def test_rows_that_come_after_counting_reach_the_draft_that_counts() -> None:
     coalescer = Coalescer()
-    coalescer.add(draft("write", "a", rows=1))
-    second = draft("write", "a")
+    coalescer.add(pending("write", "a", rows=1))
+    second = pending("write", "a")
     coalescer.add(second)
-    second.home().add_rows(4)
+    second.coalesced().add_rows(4)
     assert [d.rows for d in coalescer.take()] == [5]
 
 
 def test_late_rows_wait_for_the_next_execution_and_count_with_it() -> None:
     coalescer = Coalescer()
-    told_before = draft("write", "a", rows=4)
-    coalescer.add(told_before.late())
-    follower = draft("write", "a", rows=2)
+    told_before = pending("write", "a", rows=4)
+    coalescer.add(told_before.late_rows())
+    follower = pending("write", "a", rows=2)
     assert coalescer.add(follower) is follower
     (only,) = coalescer.take()
     assert (only.executions, only.rows, only.statement_id) == (1, 6, follower.statement_id)
@@ -126,23 +126,23 @@ def test_late_rows_wait_for_the_next_execution_and_count_with_it() -> None:
 
 def test_late_rows_count_with_what_waits_already() -> None:
     coalescer = Coalescer()
-    coalescer.add(draft("write", "a", rows=2))
-    coalescer.add(draft("write", "a", rows=4).late())
+    coalescer.add(pending("write", "a", rows=2))
+    coalescer.add(pending("write", "a", rows=4).late_rows())
     assert [(d.executions, d.rows, d.last) for d in coalescer.take()] == [(1, 6, None)]
 
 
 def test_late_rows_begin_no_life_of_their_dataset() -> None:
     coalescer = Coalescer()
-    coalescer.add(draft("write", "a", "s"))
-    coalescer.add(draft("write", "a", effect="overwrite", rows=4).late())
-    coalescer.add(draft("write", "a", "s"))
+    coalescer.add(pending("write", "a", "s"))
+    coalescer.add(pending("write", "a", effect="overwrite", rows=4).late_rows())
+    coalescer.add(pending("write", "a", "s"))
     assert [d.executions for d in coalescer.take()] == [2, 0]
 
 
 def test_a_very_wide_map_goes_on_in_another_event() -> None:
     coalescer = Coalescer()
     for _ in range(2_500):
-        coalescer.add(draft("write", "a", run=make_run(task="load", task_run_id=uuid4())))
+        coalescer.add(pending("write", "a", run=make_run(task="load", task_run_id=uuid4())))
     pending_events = coalescer.take()
     assert sum(d.executions for d in pending_events) == 2_500
     assert all(len(d.task_runs) <= 2_000 for d in pending_events)

@@ -36,7 +36,7 @@ def schemas(bench: Bench) -> list[list[str]]:
 def test_unknown_columns_are_looked_up_in_one_batch_and_told_with_a_number(bench: Bench, run: Run) -> None:
     catalog = Catalog()
     connect(bench, run, catalog).execute("write a from b c", autocommit=True)
-    bench.settle()
+    bench.advance()
     assert catalog.asked == [["a", "b", "c"]]
     assert schemas(bench) == [["shop.public.a", "shop.public.b", "shop.public.c"]]
     count = [e for e in bench.events() if isinstance(e, CountEvent)][-1]
@@ -47,9 +47,9 @@ def test_nothing_is_looked_up_before_the_commit_or_after_a_rollback(bench: Bench
     catalog = Catalog()
     db = connect(bench, run, catalog)
     db.execute("write a from b")
-    bench.settle()
+    bench.advance()
     db.step("rollback")
-    bench.settle()
+    bench.advance()
     assert catalog.asked == []
 
 
@@ -58,7 +58,7 @@ def test_each_dataset_is_told_once_and_again_after_ddl(bench: Bench, run: Run) -
     db = connect(bench, run, catalog)
     for sql in ("read from a", "read from a", "alter a", "read from a"):
         db.execute(sql, autocommit=True)
-        bench.settle()
+        bench.advance()
     assert catalog.asked == [["a"], ["a"]]
 
 
@@ -66,7 +66,7 @@ def test_declared_columns_with_types_need_no_lookup(bench: Bench, run: Run) -> N
     catalog = Catalog()
     bench.script["ddl"] = statement("create", "a", declared={"a": {"id": "int"}})
     connect(bench, run, catalog).execute("ddl", autocommit=True)
-    bench.settle()
+    bench.advance()
     assert catalog.asked == []
 
 
@@ -77,7 +77,7 @@ def test_dropped_and_temporary_tables_are_not_asked_for(bench: Bench, run: Run) 
     bench.script["temp"] = type(temporary)("create", outputs=(table("tmp", temporary=True),), fingerprint="t")
     for sql in ("temp", "write gone", "drop gone"):
         db.execute(sql, autocommit=True)
-    bench.settle()
+    bench.advance()
     assert catalog.asked == []
 
 
@@ -85,10 +85,10 @@ def test_a_lookup_that_fails_for_a_moment_is_asked_again(bench: Bench, run: Run)
     catalog = Catalog(broken=True)
     db = connect(bench, run, catalog)
     db.execute("read from a", autocommit=True)
-    bench.settle()
+    bench.advance()
     catalog.broken = False
     db.execute("read from b", autocommit=True)
-    bench.settle()
+    bench.advance()
     assert schemas(bench) == [["shop.public.a", "shop.public.b"]]
 
 
@@ -97,6 +97,6 @@ def test_a_lookup_that_goes_on_failing_is_left_alone_and_nothing_else_is_lost(be
     db = connect(bench, run, catalog)
     for name in "abcdef":
         db.execute(f"read from {name}", autocommit=True)
-        bench.settle()
+        bench.advance()
     assert len(catalog.asked) == 3
     assert len(bench.statements()) == 6

@@ -25,7 +25,7 @@ from prefect.settings import (
 )
 
 from prefect_lineage_events.emission import exporter
-from prefect_lineage_events.emission.exporter import Sender
+from prefect_lineage_events.emission.exporter import Exporter
 from prefect_lineage_events.events import EmitterInfo, EventDataset, LineageEvent, StatementInfo
 from tests.emission.conftest import STARTED, make_run
 
@@ -76,7 +76,7 @@ def in_settings(**values: Any) -> Any:
 def test_an_event_is_handed_over_with_no_run_for_prefect_to_attach(lines: list[Line]) -> None:
     token = FlowRunContext.__var__.set("another run")  # type: ignore[arg-type]
     try:
-        assert Sender().send(EVENT, in_settings())
+        assert Exporter().send(EVENT, in_settings())
     finally:
         FlowRunContext.__var__.reset(token)
     assert [e.event for e in lines[0].events] == ["lineage.read"]
@@ -84,7 +84,7 @@ def test_an_event_is_handed_over_with_no_run_for_prefect_to_attach(lines: list[L
 
 
 def test_each_api_has_a_channel_of_its_own(lines: list[Line]) -> None:
-    sender = Sender()
+    sender = Exporter()
     with temporary_settings({PREFECT_API_URL: "http://elsewhere/api", PREFECT_API_KEY: "k"}):
         elsewhere = make_run(settings=SettingsContext.get())
     for run in (in_settings(), elsewhere, in_settings()):
@@ -96,14 +96,14 @@ def test_each_api_has_a_channel_of_its_own(lines: list[Line]) -> None:
 def test_an_event_prefect_would_refuse_for_its_size_is_a_false(lines: list[Line]) -> None:
     with temporary_settings({PREFECT_API_URL: API, PREFECT_SERVER_EVENTS_MAXIMUM_SIZE_BYTES: 10}):
         run = make_run(settings=SettingsContext.get())
-    assert Sender().send(EVENT, run) is False
+    assert Exporter().send(EVENT, run) is False
     assert lines == []
 
 
 def test_the_end_of_the_process_hands_over_while_our_thread_does(
     lines: list[Line], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sender, run, last = Sender(), in_settings(), []
+    sender, run, last = Exporter(), in_settings(), []
 
     def put(line: Line, event: Event, size: int) -> bool:
         patched.undo()
@@ -118,11 +118,11 @@ def test_the_end_of_the_process_hands_over_while_our_thread_does(
 
 
 def test_an_error_is_a_false_not_an_exception() -> None:
-    assert Sender().send({"event": "lineage.read", "resource": "not a resource"}, in_settings()) is False
+    assert Exporter().send({"event": "lineage.read", "resource": "not a resource"}, in_settings()) is False
 
 
 def test_an_event_the_channel_does_not_take_is_a_false(lines: list[Line]) -> None:
-    sender, run = Sender(), in_settings()
+    sender, run = Exporter(), in_settings()
     assert sender.send(EVENT, run)
     lines[0].full = True
     assert sender.send(EVENT, run) is False
@@ -130,14 +130,14 @@ def test_an_event_the_channel_does_not_take_is_a_false(lines: list[Line]) -> Non
 
 def test_where_prefect_emits_nothing_nothing_is_handed_over(lines: list[Line], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporter, "should_emit_events", lambda: False)
-    assert Sender().send(EVENT, in_settings()) is False
+    assert Exporter().send(EVENT, in_settings()) is False
     assert lines == []
 
 
 def test_events_go_where_prefects_own_are_led(lines: list[Line]) -> None:
     EventsWorker.set_client_override(AssertingEventsClient)
     try:
-        sender = Sender()
+        sender = Exporter()
         assert sender.send(EVENT, in_settings())
         sender.finish(time.monotonic() + 30)
         assert [e.event for e in AssertingEventsClient.last.events] == ["lineage.read"]  # type: ignore[union-attr]
@@ -148,7 +148,7 @@ def test_events_go_where_prefects_own_are_led(lines: list[Line]) -> None:
 
 
 def test_waiting_tells_what_the_api_did_not_take_and_a_later_event_opens_a_new_channel(lines: list[Line]) -> None:
-    sender, run = Sender(), in_settings()
+    sender, run = Exporter(), in_settings()
     sender.send(EVENT, run)
     assert sender.wait(time.monotonic()) == 1
     assert lines[0].closed
@@ -157,7 +157,7 @@ def test_waiting_tells_what_the_api_did_not_take_and_a_later_event_opens_a_new_c
 
 
 def test_what_is_lost_at_the_end_is_said_once(lines: list[Line], caplog: pytest.LogCaptureFixture) -> None:
-    sender, run = Sender(), in_settings()
+    sender, run = Exporter(), in_settings()
     for _ in range(3):
         sender.send(EVENT, run)
     with caplog.at_level("WARNING", logger="prefect_lineage_events"):
@@ -169,7 +169,7 @@ def test_what_is_lost_at_the_end_is_said_once(lines: list[Line], caplog: pytest.
 
 
 def test_after_the_end_nothing_is_handed_over(lines: list[Line]) -> None:
-    sender = Sender()
+    sender = Exporter()
     sender.finish(time.monotonic())
     assert sender.send(EVENT, in_settings()) is False
     assert lines == []
@@ -178,7 +178,7 @@ def test_after_the_end_nothing_is_handed_over(lines: list[Line]) -> None:
 def test_the_end_waits_for_prefects_worker_no_longer_than_the_deadline() -> None:
     stuck: queue.Queue[Any] = queue.Queue()
     stuck.put(object())
-    sender = Sender()
+    sender = Exporter()
     sender._workers.append(SimpleNamespace(_queue=stuck))  # type: ignore[arg-type]
     sender.finish(deadline=time.monotonic())
     assert stuck.unfinished_tasks == 1
@@ -194,7 +194,7 @@ def statement_event(inputs: int) -> dict[str, Any]:
 @pytest.mark.parametrize("inputs", [1, 3, 40])
 def test_an_event_is_what_prefect_itself_would_have_made_of_it(lines: list[Line], inputs: int) -> None:
     event = statement_event(inputs)
-    assert Sender().send(event, in_settings())
+    assert Exporter().send(event, in_settings())
     (made,) = lines[0].events
     assert made == Event(**event)
     assert made.model_dump_json() == Event(**event).model_dump_json()
@@ -203,5 +203,5 @@ def test_an_event_is_what_prefect_itself_would_have_made_of_it(lines: list[Line]
 def test_more_related_resources_than_the_settings_allow_are_not_sent(lines: list[Line]) -> None:
     with temporary_settings({PREFECT_API_URL: API, PREFECT_SERVER_EVENTS_MAXIMUM_RELATED_RESOURCES: 30}):
         run = make_run(settings=SettingsContext.get())
-    assert Sender().send(statement_event(40), run) is False
+    assert Exporter().send(statement_event(40), run) is False
     assert not lines

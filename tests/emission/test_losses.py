@@ -72,8 +72,8 @@ def fails(*_: Any, **__: Any) -> Any:
 @pytest.fixture
 def lossy(bench: Bench, run: Run, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A bench that is given the notes of this thread, which belongs to `run`."""
-    monkeypatch.setattr(guard, "_said", set())
-    monkeypatch.setattr(worker, "put", lambda note: bench.pipeline.take(note) or True)
+    monkeypatch.setattr(guard, "_logged", set())
+    monkeypatch.setattr(worker, "put", lambda note: bench.processor.process(note) or True)
     for module in (tracer, losses):
         monkeypatch.setattr(module, "current_run", lambda known=None: run)
     return bench
@@ -88,8 +88,8 @@ def other(bench: Bench, lossy: Bench, run: Run) -> Any:
 
 
 def reasons(bench: Bench) -> tuple[int, tuple[str, ...]]:
-    bench.settle()
-    bench.pipeline.finish()
+    bench.advance()
+    bench.processor.finish()
     counts = [event for event in bench.events() if isinstance(event, CountEvent)]
     found = judge((), counts)
     assert not found.complete
@@ -265,7 +265,7 @@ def test_outside_any_run_a_failed_statement_loses_nothing(
 ) -> None:
     monkeypatch.setattr(losses, "current_run", lambda known: None)
     losses.count_loss("a fault")
-    lossy.pipeline.finish()
+    lossy.processor.finish()
     assert {event.dropped for event in lossy.events() if isinstance(event, CountEvent)} == {0}
 
 
@@ -274,7 +274,7 @@ def test_in_an_excluded_flow_nothing_is_lost(lossy: Bench, other: Any, monkeypat
     excluded.captured = False
     monkeypatch.setattr(losses, "current_run", lambda known: excluded)
     losses.count_loss("a fault")
-    lossy.pipeline.finish()
+    lossy.processor.finish()
     assert {event.dropped for event in lossy.events() if isinstance(event, CountEvent)} == {0}
 
 
@@ -302,21 +302,21 @@ def test_what_is_held_is_in_doubt_after_a_loss_on_its_connection(bench: Bench, r
     connection = bench.connection()
     connection.run = run
     connection.execute("write held from orders")
-    bench.pipeline.take(LossNote("a fault", run, connection.connection))
+    bench.processor.process(LossNote("a fault", run, connection.connection))
     connection.step("commit")
     connection.execute("write sure from orders")
     connection.step("commit")
-    bench.settle()
+    bench.advance()
     assert [event.statement.confidence for event in bench.statements()] == ["partial", "exact"]
 
 
 def test_a_lost_step_leaves_what_follows_in_doubt(bench: Bench, run: Run) -> None:
     connection = bench.connection()
     connection.run = run
-    bench.pipeline.take(LossNote("a fault", run, connection.connection, in_step=True))
+    bench.processor.process(LossNote("a fault", run, connection.connection, in_step=True))
     connection.execute("write undone from orders")
     connection.step("rollback")
-    bench.settle()
+    bench.advance()
     assert [event.statement.confidence for event in bench.statements()] == ["partial"]
 
 
@@ -326,9 +326,9 @@ def test_what_any_connection_of_the_run_holds_is_in_doubt_after_a_loss_on_an_unk
     connection = bench.connection()
     connection.run = run
     connection.execute("write held from orders")
-    bench.pipeline.take(LossNote("a fault", run))
+    bench.processor.process(LossNote("a fault", run))
     connection.step("commit")
-    bench.settle()
+    bench.advance()
     assert [event.statement.confidence for event in bench.statements()] == ["partial"]
 
 
@@ -336,7 +336,7 @@ def test_losses_beyond_the_bounds_of_the_queue_are_counted_all_the_same(bench: B
     bench.queue._limit = 1
     for _ in range(3):
         bench.queue.put(LossNote("a fault", run))
-    bench.settle()
-    bench.pipeline.finish()
+    bench.advance()
+    bench.processor.finish()
     counts = [event for event in bench.events() if isinstance(event, CountEvent)]
     assert max(event.dropped for event in counts) == 3

@@ -39,42 +39,42 @@ ORACLE = Store("oracle", "oracle://db:1521")
 def test_a_committed_write_becomes_one_event_with_its_inputs(bench: Bench, db: ConnectionDriver) -> None:
     db.execute("write shop.marts.sales from orders customers")
     db.step("commit")
-    bench.settle()
+    bench.advance()
     assert bench.names() == ["write shop.marts.sales < shop.public.orders shop.public.customers"]
 
 
 def test_a_rolled_back_write_emits_nothing(bench: Bench, db: ConnectionDriver) -> None:
     db.execute("write sales from orders")
     db.step("rollback")
-    bench.settle()
+    bench.advance()
     assert bench.sent == []
 
 
 def test_a_connection_lost_without_commit_wrote_nothing(bench: Bench, db: ConnectionDriver) -> None:
     db.execute("write sales from orders")
     db.step("lost")
-    bench.settle()
+    bench.advance()
     assert bench.sent == []
 
 
 def test_a_read_counts_though_its_transaction_is_rolled_back(bench: Bench, db: ConnectionDriver) -> None:
     db.execute("read from orders")
     db.step("rollback")
-    bench.settle()
+    bench.advance()
     assert bench.names() == ["read - < shop.public.orders"]
 
 
 def test_an_autocommitted_write_counts_at_once(bench: Bench, db: ConnectionDriver) -> None:
     db.execute("write sales from orders", autocommit=True)
     db.step("rollback")
-    bench.settle()
+    bench.advance()
     assert bench.names() == ["write shop.public.sales < shop.public.orders"]
 
 
 def test_begin_and_rollback_as_texts_hold_on_an_autocommit_connection(bench: Bench, db: ConnectionDriver) -> None:
     for sql in ("BEGIN", "write sales from orders", "ROLLBACK", "write kept from orders"):
         db.execute(sql, autocommit=True)
-    bench.settle()
+    bench.advance()
     assert bench.names() == ["write shop.public.kept < shop.public.orders"]
 
 
@@ -86,7 +86,7 @@ def test_a_session_that_switched_autocommit_off_holds_whatever_the_driver_was_to
     db.step("rollback")
     for sql in ("write kept from orders", "autocommit on", "write sales from orders"):
         db.execute(sql, autocommit=True)
-    bench.settle()
+    bench.advance()
     assert bench.names() == [
         "write shop.public.kept < shop.public.orders",
         "write shop.public.sales < shop.public.orders",
@@ -100,14 +100,14 @@ def test_ddl_commits_what_was_open_where_the_store_does_so(bench: Bench, run: Ru
     db.execute("create other")
     db.execute("write undone from orders")
     db.step("rollback")
-    bench.settle()
+    bench.advance()
     assert bench.names() == ["write sales < orders", "create other"]
 
 
 def test_ddl_is_rolled_back_where_the_store_does_so(bench: Bench, db: ConnectionDriver) -> None:
     db.execute("create other")
     db.step("rollback")
-    bench.settle()
+    bench.advance()
     assert bench.sent == []
 
 
@@ -117,7 +117,7 @@ def test_ddl_that_names_no_dataset_commits_as_well(bench: Bench, run: Run) -> No
     db.execute("write sales from orders")
     db.execute("create")
     db.step("rollback")
-    bench.settle()
+    bench.advance()
     assert bench.names() == ["write sales < orders"]
 
 
@@ -129,28 +129,28 @@ def test_transaction_control_inside_a_script_is_obeyed(bench: Bench, db: Connect
         statement("write", "kept", "orders"),
     ]
     db.execute("script", autocommit=True)
-    bench.settle()
+    bench.advance()
     assert bench.names() == ["write shop.public.kept < shop.public.orders"]
 
 
 def test_statements_outside_runs_move_the_session_on_and_emit_nothing(bench: Bench) -> None:
     db = bench.connection()
     db.execute("write sales from orders", autocommit=True)
-    bench.settle()
+    bench.advance()
     assert bench.sent == []
 
 
 def test_a_statement_without_datasets_emits_nothing(bench: Bench, db: ConnectionDriver) -> None:
     db.execute("read")
     db.execute("GRANT x TO y", autocommit=True)
-    bench.settle()
+    bench.advance()
     assert bench.sent == []
 
 
 def test_a_failing_analyser_yields_a_partial_event_not_silence(bench: Bench, db: ConnectionDriver) -> None:
     bench.script["broken"] = RuntimeError("secret")
     db.execute("broken", autocommit=True)
-    bench.settle()
+    bench.advance()
     (event,) = bench.statements()
     assert (event.operation, event.primary, event.statement.confidence) == ("misc", None, "partial")
     assert event.statement.reason == "the analyser failed"
@@ -160,21 +160,21 @@ def test_a_failing_analyser_yields_a_partial_event_not_silence(bench: Bench, db:
 def test_a_text_nobody_understands_is_told_as_partial(bench: Bench, db: ConnectionDriver) -> None:
     bench.script["huh"] = statement("misc", confidence="partial", reason="no parser understands it")
     db.execute("huh", autocommit=True)
-    bench.settle()
+    bench.advance()
     assert [(e.operation, e.statement.reason) for e in bench.statements()] == [("misc", "no parser understands it")]
 
 
 def test_rows_of_a_read_arrive_later_and_are_told(bench: Bench, db: ConnectionDriver) -> None:
     note = db.execute("read from orders")
     db.rows(note, 17)
-    bench.settle()
+    bench.advance()
     assert [e.statement.rows for e in bench.statements()] == [17]
 
 
 def test_rows_of_alike_reads_add_up(bench: Bench, db: ConnectionDriver) -> None:
     for rows in (17, 4):
         db.rows(db.execute("read from orders"), rows)
-    bench.settle()
+    bench.advance()
     assert [(e.statement.executions, e.statement.rows) for e in bench.statements()] == [(2, 21)]
 
 
@@ -182,9 +182,9 @@ def test_rows_known_after_their_read_was_told_are_told_of_the_same_statement(
     bench: Bench, db: ConnectionDriver
 ) -> None:
     note = db.execute("read from orders")
-    bench.settle()
+    bench.advance()
     db.rows(note, 17)
-    bench.settle()
+    bench.advance()
     first, late = bench.statements()
     assert (first.statement.rows, first.statement.executions) == (None, 1)
     assert (late.statement.rows, late.statement.executions) == (17, 0)
@@ -193,14 +193,14 @@ def test_rows_known_after_their_read_was_told_are_told_of_the_same_statement(
 
 def test_one_event_per_output(bench: Bench, db: ConnectionDriver) -> None:
     db.execute("write a b from c", autocommit=True)
-    bench.settle()
+    bench.advance()
     assert bench.names() == ["write shop.public.a < shop.public.c", "write shop.public.b < shop.public.c"]
     assert len({e.statement.id for e in bench.statements()}) == 1
 
 
 def test_more_than_85_inputs_are_split_into_events_of_one_statement(bench: Bench, db: ConnectionDriver) -> None:
     db.execute("write wide from " + " ".join(f"t{i}" for i in range(100)), autocommit=True)
-    bench.settle()
+    bench.advance()
     first, second = bench.statements()
     assert (len(first.inputs), len(second.inputs)) == (85, 15)
     assert first.statement.id == second.statement.id
@@ -210,7 +210,7 @@ def test_more_than_85_inputs_are_split_into_events_of_one_statement(bench: Bench
 def test_numbers_have_no_gap_and_ids_follow_from_them(bench: Bench, db: ConnectionDriver) -> None:
     for name in ("a", "b", "c"):
         db.execute(f"write {name} from orders", autocommit=True)
-    bench.settle()
+    bench.advance()
     events = bench.statements()
     assert [e.emitter.sequence for e in events] == [0, 1, 2]
     assert [e["id"] for e in bench.sent[:3]] == [e.emitter.event_id() for e in events]
@@ -220,7 +220,7 @@ def test_an_event_prefect_does_not_take_is_counted_and_leaves_no_gap(bench: Benc
     bench.refuse.append("lineage.write")
     db.execute("write a from orders", autocommit=True)
     db.execute("read from orders")
-    bench.settle()
+    bench.advance()
     (count,) = [e for e in bench.events() if isinstance(e, CountEvent)]
     assert [e.emitter.sequence for e in bench.statements()] == [0]
     assert (count.count, count.failed) == (1, 1)
@@ -229,17 +229,17 @@ def test_an_event_prefect_does_not_take_is_counted_and_leaves_no_gap(bench: Benc
 def test_a_note_that_cannot_be_worked_on_is_counted_and_costs_itself_alone(bench: Bench, run: Run) -> None:
     good = RecordNote("write", Dataset("s3://out", "k"), (), run, STARTED)
     with pytest.raises(AttributeError):
-        bench.pipeline.take(RecordNote("read", None, (object(),), run, STARTED))  # type: ignore[arg-type]
-    bench.pipeline.take(good)
-    bench.settle()
+        bench.processor.process(RecordNote("read", None, (object(),), run, STARTED))  # type: ignore[arg-type]
+    bench.processor.process(good)
+    bench.advance()
     assert bench.names() == ["write k"]
     assert [(e.count, e.dropped) for e in bench.events() if isinstance(e, CountEvent)] == [(1, 1)]
 
 
 def test_an_event_that_cannot_be_made_is_counted_and_those_behind_it_are_sent(bench: Bench, run: Run) -> None:
     for operation in ("bogus", "write"):
-        bench.pipeline.take(RecordNote(operation, Dataset("s3://out", "k"), (), run, STARTED))  # type: ignore[arg-type]
-    bench.settle()
+        bench.processor.process(RecordNote(operation, Dataset("s3://out", "k"), (), run, STARTED))  # type: ignore[arg-type]
+    bench.advance()
     assert bench.names() == ["write k"]
     assert [(e.count, e.failed) for e in bench.events() if isinstance(e, CountEvent)] == [(1, 1)]
 
@@ -248,21 +248,21 @@ def test_an_event_that_cannot_be_made_is_counted_and_those_behind_it_are_sent(be
 def test_rows_of_a_driver_that_are_no_number_are_left_out(bench: Bench, db: ConnectionDriver, rows: Any) -> None:
     db.execute("write a from orders", autocommit=True, rows=rows)
     db.execute("write b from orders", autocommit=True, rows=2)
-    bench.settle()
+    bench.advance()
     assert [e.statement.rows for e in bench.statements()] == [None, 2]
 
 
 def test_a_quiet_emitter_tells_its_count_once(bench: Bench, db: ConnectionDriver) -> None:
     db.execute("read from orders")
-    bench.settle()
-    bench.settle()
+    bench.advance()
+    bench.advance()
     assert [(e.closed, e.count) for e in bench.events() if isinstance(e, CountEvent)] == [(False, 1)]
 
 
 def test_two_flow_runs_have_an_emitter_each(bench: Bench, db: ConnectionDriver) -> None:
     db.execute("read from orders")
     db.execute("read from orders", run=make_run(uuid4()))
-    bench.settle()
+    bench.advance()
     assert [e.emitter.sequence for e in bench.statements()] == [0, 0]
     assert len({e.emitter.id for e in bench.statements()}) == 2
 
@@ -270,22 +270,22 @@ def test_two_flow_runs_have_an_emitter_each(bench: Bench, db: ConnectionDriver) 
 def test_dropped_statements_are_told_even_when_nothing_else_is(bench: Bench, run: Run) -> None:
     bench.queue._limit = 0
     bench.queue.put(RecordNote("read", None, (Dataset("s3://b", "k"),), run, STARTED))
-    bench.settle()
+    bench.advance()
     assert [(e.count, e.dropped) for e in bench.events() if isinstance(e, CountEvent)] == [(0, 1)]
 
 
 def test_the_flow_run_and_the_task_run_stand_first_among_the_related(bench: Bench, db: ConnectionDriver) -> None:
     run = make_run(task="load")
     db.execute("write a from orders", autocommit=True, run=run)
-    bench.settle()
+    bench.advance()
     roles = [r["prefect.resource.role"] for r in bench.sent[0]["related"]]
     assert roles == ["flow-run", "task-run", "flow", "lineage-input"]
 
 
 def test_what_was_recorded_by_hand_becomes_an_event(bench: Bench, run: Run) -> None:
     note = RecordNote("write", Dataset("s3://out", "k.pdf"), (Dataset("s3://in", "k.csv"),), run, STARTED)
-    bench.pipeline.take(note)
-    bench.settle()
+    bench.processor.process(note)
+    bench.advance()
     (event,) = bench.statements()
     assert isinstance(event, LineageEvent)
     assert (event.output and event.output.uri, [d.uri for d in event.inputs]) == ("s3://out/k.pdf", ["s3://in/k.csv"])
@@ -295,8 +295,8 @@ def test_alike_statements_are_counted_into_few_events(bench: Bench, db: Connecti
     for _ in range(10_000):
         db.execute("write sales from orders", autocommit=True)
         bench.clock.now += 0.01
-        bench.pipeline.tick()
-    bench.settle()
+        bench.processor.tick()
+    bench.advance()
     assert sum(e.statement.executions for e in bench.statements()) == 10_000
     assert len(bench.sent) < 50
 
@@ -306,8 +306,8 @@ def test_a_mapped_task_is_counted_into_few_events_that_name_its_task_runs(bench:
     for run in runs:
         db.execute("write sales from orders", autocommit=True, run=run)
         bench.clock.now += 0.05
-        bench.pipeline.tick()
-    bench.settle()
+        bench.processor.tick()
+    bench.advance()
     named = {e.run.task_run_id for e in bench.statements()} | {t for e in bench.statements() for t in e.task_runs}
     assert named == {r.info.task_run_id for r in runs}
     assert len(bench.sent) < 200
@@ -318,7 +318,7 @@ def test_a_long_transaction_holds_alike_statements_once(bench: Bench, db: Connec
         db.execute("write sales from orders")
     assert bench.sent == []
     db.step("commit")
-    bench.settle()
+    bench.advance()
     assert bench.names() == ["write shop.public.sales < shop.public.orders x5000"]
 
 
@@ -327,8 +327,8 @@ def test_a_password_in_a_recorded_dataset_does_not_leave(bench: Bench, run: Run)
         Dataset("postgres://etl:hunter2@h:5432", "db.s.t"),
         Dataset("https://api.example.org", "v1/x?token=hunter2"),
     )
-    bench.pipeline.take(RecordNote("write", secret[0], secret[1:], run, STARTED))
-    bench.settle()
+    bench.processor.process(RecordNote("write", secret[0], secret[1:], run, STARTED))
+    bench.advance()
     (event,) = bench.statements()
     assert [d.uri for d in (event.output, *event.inputs) if d] == [
         "postgres://h:5432/db/s/t",
@@ -343,9 +343,9 @@ def test_a_worker_that_sees_no_end_lets_go_of_a_run_and_goes_on_with_its_numbers
     elsewhere = make_run(detached=True)
     for _ in range(2):
         db.execute("read from orders", run=elsewhere)
-        bench.settle()
-        bench.settle()
-        assert bench.pipeline._emitters == {}
+        bench.advance()
+        bench.advance()
+        assert bench.processor._emitters == {}
     assert [e.emitter.sequence for e in bench.statements()] == [0, 1]
     assert [e.count for e in bench.events() if isinstance(e, CountEvent)] == [1, 2]
 
@@ -370,10 +370,10 @@ def test_a_run_that_reaches_its_end_is_closed_with_its_count(
     live = FlowRun()
     monkeypatch.setattr(Run, "live", lambda self: live)
     db.execute("read from orders")
-    bench.settle(1.0)
+    bench.advance(1.0)
     assert not [e for e in bench.events() if isinstance(e, CountEvent)]
     live.ended = True
-    bench.settle(1.0)
+    bench.advance(1.0)
     assert [(e.closed, e.count) for e in bench.events() if isinstance(e, CountEvent)] == [(True, 1)]
 
 
@@ -382,7 +382,7 @@ def test_a_run_whose_tasks_ran_elsewhere_is_closed_though_nothing_was_done_here(
     bench: Bench, run: Run, elsewhere: bool, words: list[str]
 ) -> None:
     bench.queue.put(RunEndedNote(run, elsewhere=elsewhere))
-    bench.settle()
+    bench.advance()
     assert [event["event"] for event in bench.sent] == words
 
 
@@ -393,10 +393,10 @@ def test_what_comes_after_the_end_is_told_with_a_higher_count(
     live.ended = True
     monkeypatch.setattr(Run, "live", lambda self: live)
     db.execute("read from orders")
-    bench.settle(1.0)
+    bench.advance(1.0)
     monkeypatch.setattr(Run, "live", lambda self: None)
     db.execute("read from customers")
-    bench.settle(1.0)
+    bench.advance(1.0)
     assert [(e.closed, e.count) for e in bench.events() if isinstance(e, CountEvent)] == [(True, 1), (True, 2)]
     assert [e.emitter.sequence for e in bench.statements()] == [0, 1]
 
@@ -407,7 +407,7 @@ def test_a_process_that_sees_no_end_tells_its_count_as_soon_as_its_task_is_over(
 ) -> None:
     monkeypatch.setattr(Run, "is_running", lambda self: goes_on)
     db.execute("read from orders", run=make_run(detached=True))
-    bench.settle(0.1)
+    bench.advance(0.1)
     counts = [e.count for e in bench.events() if isinstance(e, CountEvent)]
     assert counts == ([] if goes_on else [1])
 
@@ -415,7 +415,7 @@ def test_a_process_that_sees_no_end_tells_its_count_as_soon_as_its_task_is_over(
 def test_a_process_of_very_many_tasks_does_not_tell_its_count_after_each(bench: Bench, db: ConnectionDriver) -> None:
     for number in range(100):
         db.execute(f"read from t{number}", run=make_run(detached=True))
-        bench.settle(0.1)
+        bench.advance(0.1)
     assert len([e for e in bench.events() if isinstance(e, CountEvent)]) < 20
 
 
@@ -423,9 +423,9 @@ def test_a_process_of_very_many_tasks_does_not_tell_its_count_after_each(bench: 
 def test_a_process_that_sees_no_end_says_when_it_ends_itself(bench: Bench, db: ConnectionDriver, at_rest: bool) -> None:
     db.execute("read from orders", run=make_run(detached=True))
     for seconds in (1000, 1000) if at_rest else (20,):
-        bench.settle(seconds)
-    assert bool(bench.pipeline._emitters) is not at_rest
-    bench.pipeline.finish()
+        bench.advance(seconds)
+    assert bool(bench.processor._emitters) is not at_rest
+    bench.processor.finish()
     told = [e for e in bench.events() if isinstance(e, CountEvent)]
     assert [(e.closed, e.final, e.count) for e in told] == [(False, False, 1), (False, True, 1)]
     assert len({e["id"] for e in bench.sent}) == len(bench.sent)
@@ -435,13 +435,13 @@ def test_what_is_known_of_a_connection_goes_with_it(bench: Bench, run: Run) -> N
     db = bench.connection()
     db.execute("write sales from orders", run=run)
     db.step("lost")
-    bench.settle()
+    bench.advance()
     gone = weakref.ref(db.connection)
     del db
     gc.collect()
 
     assert gone() is None
-    assert len(bench.pipeline._connections) == 0
+    assert len(bench.processor._connections) == 0
 
 
 def test_a_process_that_has_no_time_left_tells_what_is_true_and_counts_the_rest(
@@ -453,7 +453,7 @@ def test_a_process_that_has_no_time_left_tells_what_is_true_and_counts_the_rest(
     bench.queue.put(TransactionNote(db.connection, "commit"))
     bench.queue.put(StatementNote(db.connection, "write waiting from orders", run, STARTED, 0.1, True))
 
-    bench.pipeline.give_up("no time")
+    bench.processor.abandon("no time")
 
     assert bench.names() == ["write shop.public.told < shop.public.orders"]
     (count,) = bench.events("lineage.closed")
@@ -463,11 +463,11 @@ def test_a_process_that_has_no_time_left_tells_what_is_true_and_counts_the_rest(
 
 def test_the_statement_at_which_the_analyser_hangs_is_counted(bench: Bench, db: ConnectionDriver) -> None:
     def hang(sql: str, columns: bool = True, in_transaction: bool = False) -> Any:
-        bench.pipeline.give_up("no time")  # what the process's end does meanwhile
+        bench.processor.abandon("no time")  # what the process's end does meanwhile
         return ScriptedSession().analyze("write late from orders")
 
     db.execute("read from orders")
-    bench.pipeline._state(db.connection).session.analyze = hang  # type: ignore[method-assign]
+    bench.processor._state(db.connection).session.analyze = hang  # type: ignore[method-assign]
 
     db.execute("write late from orders", autocommit=True)
 
@@ -481,7 +481,7 @@ def make_notes(connection: Connection, run: Run) -> list[Note]:
     """One note of every kind."""
     noted = StatementNote(connection, "write other from orders", run, STARTED, 0.1, True)
     noted.pending_events = ["no draft"]
-    forgotten = NoteQueue(1).when_gone(make_notes, noted, AllRead())
+    forgotten = NoteQueue(1).when_abandoned(make_notes, noted, AllRead())
     return [
         FlushNote(threading.Event()),
         StatementNote(connection, "poison", run, STARTED, 0.1, False),
@@ -515,11 +515,11 @@ def test_an_error_in_a_note_of_any_kind_costs_that_note_and_is_counted(
         broken.setattr(TransactionProcessor, "failed", fails)
         broken.setattr(TransactionProcessor, "step", fails)
         broken.setattr(processor, "from_record", fails)
-        broken.setattr(Emitter, "rest", fails)
-        bench.pipeline.take(note)
+        broken.setattr(Emitter, "retire", fails)
+        bench.processor.process(note)
     db.execute("write after from orders", autocommit=True)
-    bench.settle()
-    bench.pipeline.finish()
+    bench.advance()
+    bench.processor.finish()
     assert [name.partition(" <")[0] for name in bench.names()] == [
         "write shop.public.before",
         "write shop.public.after",
@@ -544,8 +544,8 @@ def test_a_lost_end_of_a_transaction_leaves_its_writes_in_doubt(
     db.step("commit")
     db.execute("write sure from orders")
     db.step("commit")
-    bench.settle()
-    bench.pipeline.finish()
+    bench.advance()
+    bench.processor.finish()
     assert [event.statement.confidence for event in bench.statements()] == ["partial", "partial", "exact"]
     assert {event.dropped for event in bench.events() if isinstance(event, CountEvent)} == {1}
 
@@ -557,7 +557,7 @@ def test_a_lost_begin_leaves_what_follows_in_doubt(
         broken.setattr(TransactionProcessor, "step", fails)
         db.step("begin")
     db.execute("write undone from orders", autocommit=True)
-    bench.settle()
+    bench.advance()
     assert [event.statement.confidence for event in bench.statements()] == ["partial"]
 
 
@@ -569,10 +569,10 @@ def test_a_run_that_cannot_be_flushed_holds_up_no_other_and_nobody_who_waits(
         db.execute("write t from orders", autocommit=True, run=run)
     flush = Emitter.flush
     monkeypatch.setattr(Emitter, "flush", lambda self: fails() if self.run is first else flush(self))
-    bench.pipeline.take(note)
+    bench.processor.process(note)
     assert note.done.is_set()
     assert [event.run.flow_run_id for event in bench.statements()] == [second.key]
-    bench.pipeline.finish()
+    bench.processor.finish()
     counted = [event for event in bench.events() if isinstance(event, CountEvent)]
     assert {event.run.flow_run_id: event.dropped > 0 for event in counted} == {first.key: True, second.key: False}
 
@@ -582,15 +582,15 @@ def test_a_draft_that_cannot_be_reported_costs_that_draft(
 ) -> None:
     for name in ("a", "poison", "b"):
         db.execute(f"write {name} from orders")
-    offer = Emitter.offer
+    add = Emitter.add
 
-    def picky(self: Emitter, draft: Any, now: float) -> None:
-        fails() if draft.output.name.endswith("poison") else offer(self, draft, now)
+    def picky(self: Emitter, pending: Any, now: float) -> None:
+        fails() if pending.output.name.endswith("poison") else add(self, pending, now)
 
-    monkeypatch.setattr(Emitter, "offer", picky)
+    monkeypatch.setattr(Emitter, "add", picky)
     db.step("commit")
-    bench.settle()
-    bench.pipeline.finish()
+    bench.advance()
+    bench.processor.finish()
     assert [event.primary.name for event in bench.statements() if event.primary] == ["shop.public.a", "shop.public.b"]
     assert {event.dropped for event in bench.events() if isinstance(event, CountEvent)} == {1}
 
@@ -600,7 +600,7 @@ def test_the_statements_of_a_text_are_copied_a_bounded_number_of_times(bench: Be
     for size in (200, 400):
         bench.script["script"] = [statement("write", f"t{number}", "orders") for number in range(size)]
         note = CountingNote(db.connection, "script", db.run, STARTED, 0.1, False)
-        bench.pipeline.take(note)
+        bench.processor.process(note)
         assert len(note.pending_events) == size
         copies[size] = note.copied
     assert copies[400] <= 2.5 * copies[200]

@@ -9,13 +9,13 @@ import pytest
 from prefect_lineage_events.emission import transactions
 from prefect_lineage_events.emission.coalescer import Coalescer
 from prefect_lineage_events.emission.pending import PendingEvent
-from prefect_lineage_events.emission.transactions import Prepared, Transaction
+from prefect_lineage_events.emission.transactions import PreparedTransactions, Transaction
 from prefect_lineage_events.events import EventDataset
 from prefect_lineage_events.sql.model import Control
 from tests.emission.conftest import STARTED, make_run
 
 
-def draft(name: str) -> PendingEvent:
+def pending(name: str) -> PendingEvent:
     return PendingEvent(
         make_run(), "write", EventDataset(namespace="sqlite:///x", name=name), (), STARTED, fingerprint=name
     )
@@ -28,7 +28,7 @@ def names(pending_events: list[PendingEvent]) -> list[str]:
 def test_commit_gives_what_was_held_in_order() -> None:
     transaction = Transaction()
     for name in ("a", "b"):
-        transaction.hold(draft(name))
+        transaction.hold(pending(name))
     assert names(transaction.step(Control("commit"))) == ["a", "b"]
     assert transaction.step(Control("commit")) == []
 
@@ -36,20 +36,20 @@ def test_commit_gives_what_was_held_in_order() -> None:
 @pytest.mark.parametrize("step", ["rollback", "lost"])
 def test_rollback_and_loss_drop_what_was_held(step: str) -> None:
     transaction = Transaction()
-    transaction.hold(draft("a"))
+    transaction.hold(pending("a"))
     assert transaction.step(Control(step)) == []  # type: ignore[arg-type]
     assert transaction.step(Control("commit")) == []
 
 
 def test_rollback_to_a_savepoint_undoes_only_what_came_after_it() -> None:
     transaction = Transaction()
-    transaction.hold(draft("kept"))
+    transaction.hold(pending("kept"))
     transaction.step(Control("savepoint", "s"))
-    transaction.hold(draft("undone"))
+    transaction.hold(pending("undone"))
     transaction.step(Control("savepoint", "inner"))
-    transaction.hold(draft("undone too"))
+    transaction.hold(pending("undone too"))
     transaction.step(Control("rollback_to", "s"))
-    transaction.hold(draft("after"))
+    transaction.hold(pending("after"))
     assert names(transaction.step(Control("commit"))) == ["kept", "after"]
 
 
@@ -57,7 +57,7 @@ def test_a_savepoint_can_be_rolled_back_to_more_than_once() -> None:
     transaction = Transaction()
     transaction.step(Control("savepoint", "s"))
     for _ in range(2):
-        transaction.hold(draft("undone"))
+        transaction.hold(pending("undone"))
         transaction.step(Control("rollback_to", "s"))
     assert transaction.step(Control("commit")) == []
 
@@ -66,7 +66,7 @@ def test_releasing_a_savepoint_makes_its_work_part_of_what_was_before() -> None:
     transaction = Transaction()
     transaction.step(Control("savepoint", "outer"))
     transaction.step(Control("savepoint", "inner"))
-    transaction.hold(draft("a"))
+    transaction.hold(pending("a"))
     transaction.step(Control("release", "inner"))
     transaction.step(Control("rollback_to", "outer"))
     assert transaction.step(Control("commit")) == []
@@ -74,14 +74,14 @@ def test_releasing_a_savepoint_makes_its_work_part_of_what_was_before() -> None:
 
 def test_a_savepoint_nobody_saw_was_set_before_anything_was_held() -> None:
     transaction = Transaction()
-    transaction.hold(draft("undone"))
+    transaction.hold(pending("undone"))
     transaction.step(Control("rollback_to", "unseen"))
     assert transaction.step(Control("commit")) == []
 
 
 def test_releasing_an_unseen_savepoint_keeps_everything() -> None:
     transaction = Transaction()
-    transaction.hold(draft("kept"))
+    transaction.hold(pending("kept"))
     transaction.step(Control("release", "unseen"))
     assert names(transaction.step(Control("commit"))) == ["kept"]
 
@@ -89,7 +89,7 @@ def test_releasing_an_unseen_savepoint_keeps_everything() -> None:
 def test_second_savepoint_of_a_name_hides_the_first_in_postgres() -> None:
     transaction = Transaction("postgres")
     for name in ("kept", "undone", "undone too"):
-        transaction.hold(draft(name))
+        transaction.hold(pending(name))
         transaction.step(Control("savepoint", "s"))
     transaction.step(Control("rollback_to", "s"))
     transaction.step(Control("release", "s"))
@@ -101,9 +101,9 @@ def test_second_savepoint_of_a_name_hides_the_first_in_postgres() -> None:
 def test_second_savepoint_of_a_name_replaces_the_first_in_mysql() -> None:
     transaction = Transaction("mysql")
     for name in ("kept", "kept too"):
-        transaction.hold(draft(name))
+        transaction.hold(pending(name))
         transaction.step(Control("savepoint", "s"))
-    transaction.hold(draft("undone"))
+    transaction.hold(pending("undone"))
     transaction.step(Control("rollback_to", "s"))
     assert names(transaction.step(Control("commit"))) == ["kept", "kept too"]
 
@@ -111,10 +111,10 @@ def test_second_savepoint_of_a_name_replaces_the_first_in_mysql() -> None:
 def test_return_to_an_outer_savepoint_forgets_the_inner_ones() -> None:
     transaction = Transaction("postgres")
     transaction.step(Control("savepoint", "outer"))
-    transaction.hold(draft("undone"))
+    transaction.hold(pending("undone"))
     transaction.step(Control("savepoint", "inner"))
     transaction.step(Control("rollback_to", "outer"))
-    transaction.hold(draft("kept"))
+    transaction.hold(pending("kept"))
     transaction.step(Control("release", "inner"))
     assert names(transaction.step(Control("commit"))) == ["kept"]
 
@@ -122,16 +122,16 @@ def test_return_to_an_outer_savepoint_forgets_the_inner_ones() -> None:
 def test_commit_of_a_failed_transaction_keeps_nothing() -> None:
     transaction = Transaction("duckdb")
     transaction.step(Control("begin"))
-    transaction.hold(draft("undone"))
+    transaction.hold(pending("undone"))
     transaction.failed()
     assert transaction.step(Control("commit")) == []
-    transaction.hold(draft("kept"))
+    transaction.hold(pending("kept"))
     assert names(transaction.step(Control("commit"))) == ["kept"]
 
 
 def test_return_to_a_savepoint_mends_a_failed_transaction() -> None:
     transaction = Transaction("postgres")
-    transaction.hold(draft("kept"))
+    transaction.hold(pending("kept"))
     transaction.step(Control("savepoint", "s"))
     transaction.failed()
     transaction.step(Control("rollback_to", "s"))
@@ -141,7 +141,7 @@ def test_return_to_a_savepoint_mends_a_failed_transaction() -> None:
 def test_release_of_the_savepoint_that_began_the_transaction_commits_in_sqlite() -> None:
     transaction = Transaction("sqlite")
     transaction.step(Control("savepoint", "outer"))
-    transaction.hold(draft("kept"))
+    transaction.hold(pending("kept"))
     transaction.step(Control("savepoint", "inner"))
     assert transaction.step(Control("release", "inner")) == []
     assert names(transaction.step(Control("release", "outer"))) == ["kept"]
@@ -151,9 +151,9 @@ def test_release_of_the_savepoint_that_began_the_transaction_commits_in_sqlite()
 def test_nested_begin_commits_what_was_open_in_mysql() -> None:
     transaction = Transaction("mysql")
     transaction.step(Control("begin"))
-    transaction.hold(draft("kept"))
+    transaction.hold(pending("kept"))
     assert names(transaction.step(Control("begin"))) == ["kept"]
-    transaction.hold(draft("undone"))
+    transaction.hold(pending("undone"))
     assert transaction.step(Control("rollback")) == []
 
 
@@ -161,7 +161,7 @@ def test_only_the_outermost_commit_commits_in_tsql() -> None:
     transaction = Transaction("tsql")
     for _ in range(2):
         transaction.step(Control("begin"))
-    transaction.hold(draft("kept"))
+    transaction.hold(pending("kept"))
     assert transaction.step(Control("commit")) == []
     assert names(transaction.step(Control("commit"))) == ["kept"]
 
@@ -169,16 +169,16 @@ def test_only_the_outermost_commit_commits_in_tsql() -> None:
 def test_rollback_by_a_savepoints_name_is_a_return_to_it_in_tsql() -> None:
     transaction = Transaction("tsql")
     transaction.step(Control("begin"))
-    transaction.hold(draft("kept"))
+    transaction.hold(pending("kept"))
     transaction.step(Control("savepoint", "Here"))
-    transaction.hold(draft("undone"))
+    transaction.hold(pending("undone"))
     transaction.step(Control("rollback", "Here"))
     assert names(transaction.step(Control("commit"))) == ["kept"]
 
 
 def test_chained_commit_begins_the_next_transaction() -> None:
     transaction = Transaction("postgres")
-    transaction.hold(draft("kept"))
+    transaction.hold(pending("kept"))
     assert names(transaction.step(Control("commit", chain=True))) == ["kept"]
     assert transaction.begun
 
@@ -186,7 +186,7 @@ def test_chained_commit_begins_the_next_transaction() -> None:
 def test_doubt_makes_what_was_held_partial_however_the_transaction_ends() -> None:
     for step in ("commit", "rollback"):
         transaction = Transaction("oracle")
-        transaction.hold(draft("perhaps"))
+        transaction.hold(pending("perhaps"))
         transaction.doubt("a procedure was called")
         [found] = transaction.step(Control(step))  # type: ignore[arg-type]
         assert (found.confidence, found.reason) == ("partial", "a procedure was called")
@@ -197,8 +197,8 @@ def test_prepared_transactions_beyond_the_bound_are_reported_in_doubt(
     monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
     monkeypatch.setattr(transactions, bound, 2)
-    prepared = Prepared()
-    beyond = [prepared.put("s", name, [draft(name)]) for name in "abc"]
+    prepared = PreparedTransactions()
+    beyond = [prepared.put("s", name, [pending(name)]) for name in "abc"]
     assert [names(pending_events) for pending_events in beyond] == [[], [], ["a"]]
     assert beyond[2][0].confidence == "partial"
     assert prepared.take("s", "a") is None
@@ -214,7 +214,7 @@ def test_the_size_follows_every_step() -> None:
             step: Any = {"+": "savepoint", "-": "release", "~": "rollback_to"}[word[0]]
             transaction.step(Control(step, name))
         else:
-            transaction.hold(draft(word))
+            transaction.hold(pending(word))
         assert transaction.size == len(transaction.held)
         sizes.append(transaction.size)
     assert max(sizes) == 5
@@ -225,7 +225,7 @@ def test_the_size_follows_every_step() -> None:
 def test_the_size_is_known_without_asking_each_savepoint(monkeypatch: pytest.MonkeyPatch) -> None:
     transaction = Transaction("postgres")
     for number in range(100):
-        transaction.hold(draft(str(number)))
+        transaction.hold(pending(str(number)))
         transaction.step(Control("savepoint", f"s{number}"))
     asked: list[Any] = []
     monkeypatch.setattr(Coalescer, "__len__", lambda self: asked.append(self) or 0)  # type: ignore[func-returns-value]

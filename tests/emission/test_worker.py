@@ -49,7 +49,7 @@ def sink() -> Sink:
 
 def make(sink: Sink, **values: Any) -> Worker:
     made = Worker(LineageSettings(**values))
-    made._sender = sink  # type: ignore[assignment]
+    made._exporter = sink  # type: ignore[assignment]
     return made
 
 
@@ -76,14 +76,14 @@ def test_no_thread_is_started_before_the_first_note(ours: Worker) -> None:
 def test_a_note_that_cannot_be_worked_on_does_not_stop_the_others(
     ours: Worker, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take = NoteProcessor.take
+    take = NoteProcessor.process
 
     def fails_on_bad(self: NoteProcessor, noted: Note) -> None:
         if isinstance(noted, RecordNote) and noted.inputs[0].name == "bad":
             raise RuntimeError("bad")
         take(self, noted)
 
-    monkeypatch.setattr(NoteProcessor, "take", fails_on_bad)
+    monkeypatch.setattr(NoteProcessor, "process", fails_on_bad)
     for key in ("bad", "good"):
         ours.put(note(key))
     assert ours.flush(_ENOUGH)
@@ -112,7 +112,7 @@ def test_work_that_hangs_does_not_hold_the_end_and_the_rest_is_told_as_dropped(
         hanging.set()
         let_go.wait(_ENOUGH)
 
-    monkeypatch.setattr(NoteProcessor, "take", hangs)
+    monkeypatch.setattr(NoteProcessor, "process", hangs)
     made = make(sink, drain_timeout=0.1)
     for _ in range(3):
         made.put(note())
@@ -131,7 +131,7 @@ def test_our_thread_knows_itself(ours: Worker, monkeypatch: pytest.MonkeyPatch) 
         if noted is said:  # connections of other tests that are collected now say so to this process's own worker
             answers.append(ours.is_current_thread())
 
-    monkeypatch.setattr(NoteProcessor, "take", take)
+    monkeypatch.setattr(NoteProcessor, "process", take)
     ours.put(said)
     ours.stop()
     assert answers == [True]

@@ -51,7 +51,7 @@ def forgotten() -> list[Any]:
 def test_a_connection_collected_inside_the_workers_locks_is_noted(lock: str, ending: Any) -> None:
     made, steps = ending
     cycle = forgotten()
-    with worker._making if lock == "_making" else made._lock:
+    with worker._creation_lock if lock == "_making" else made._lock:
         cycle.clear()
         gc.collect()
     assert steps[-1] == "lost"
@@ -63,7 +63,7 @@ def test_a_connection_collected_while_another_thread_holds_the_lock_waits_for_no
     held, over = threading.Event(), threading.Event()
 
     def holds() -> None:
-        with made._lock, made._queue._lock, worker._making:
+        with made._lock, made._queue._lock, worker._creation_lock:
             held.set()
             over.wait(60)
 

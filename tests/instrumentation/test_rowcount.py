@@ -34,7 +34,7 @@ class Reader:
         """The reported number of rows."""
         pipeline = NoteProcessor(LineageSettings(), lambda event, _: self.sent.append(event) is None, self.queue)
         while (note := self.queue.get(0)) is not None:
-            pipeline.take(note)
+            pipeline.process(note)
         pipeline.finish()
         return [e["payload"]["statement"].get("rows") for e in self.sent if e["event"] == "lineage.read"]
 

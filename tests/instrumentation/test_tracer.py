@@ -133,7 +133,7 @@ def test_nothing_is_noted_when_switched_off(
 def test_statements_of_our_own_thread_are_not_reported(
     noted: list[Note], run: Run, traced: ConnectionTracer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "is_ours", lambda: True)
+    monkeypatch.setattr(worker, "is_worker_thread", lambda: True)
     assert execute(traced, "SELECT 1 FROM t") is None
 
 

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from prefect_lineage_events import stores
 from prefect_lineage_events.context.run import Run
-from prefect_lineage_events.emission.notes import Connection, Described, RunEndedNote, StatementNote
+from prefect_lineage_events.emission.notes import Connection, DescribedColumns, RunEndedNote, StatementNote
 from prefect_lineage_events.emission.processor import NoteProcessor
 from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.events import Column, HistoryEvent, RunInfo, parse
@@ -300,9 +300,11 @@ class Interpreter:
         self._pipeline.tick()
         return note
 
-    def _look_up(self, tables: Any) -> dict[tuple[str, ...], Described]:
+    def _look_up(self, tables: Any) -> dict[tuple[str, ...], DescribedColumns]:
         known = ((parts, self._made.get(parts[-1])) for parts in tables)
-        return {parts: Described(dict.fromkeys(columns, "text"), kind="table") for parts, columns in known if columns}
+        return {
+            parts: DescribedColumns(dict.fromkeys(columns, "text"), kind="table") for parts, columns in known if columns
+        }
 
     def _send(self, event: dict[str, Any], run: Run) -> bool:
         self._sent.append(event)

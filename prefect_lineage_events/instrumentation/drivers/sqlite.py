@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from prefect_lineage_events import stores
 from prefect_lineage_events.context.process import process_token
-from prefect_lineage_events.emission.notes import Described
+from prefect_lineage_events.emission.notes import DescribedColumns
 from prefect_lineage_events.instrumentation import unwrapping, wrappers
 from prefect_lineage_events.instrumentation.driver import Driver, rowcount
 from prefect_lineage_events.instrumentation.execution import operation_of
@@ -113,7 +113,7 @@ class FileLookup:
 
     path: str
 
-    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Described]:
+    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], DescribedColumns]:
         if not Path(self.path).exists():  # a temporary database of the run, which is deleted already
             return {}
         uri = f"file:{quote(self.path)}?mode=ro"
@@ -123,11 +123,11 @@ class FileLookup:
             return {table: found for table in mine if (found := _described(connection, table[-1]))}
 
 
-def _described(connection: sqlite3.Connection, table: str) -> Described:
+def _described(connection: sqlite3.Connection, table: str) -> DescribedColumns:
     kind = connection.execute("SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE", (table,)).fetchone()
     rows = connection.execute("SELECT name, type FROM pragma_table_info(?)", (table,))
     # A column of an expression has no type, and SQLite returns an empty one: it is known to be empty.
-    return Described(dict(rows), kind=kind[0] if kind else None)
+    return DescribedColumns(dict(rows), kind=kind[0] if kind else None)
 
 
 def file_lookup(path: str) -> FileLookup | None:

@@ -29,12 +29,12 @@ __all__ = ["postgres"]
 class Capture:
     """All that one run reports. Notes are worked on as they are put, in the test's thread."""
 
-    pipeline: NoteProcessor
+    processor: NoteProcessor
     sent: list[dict[str, Any]]
 
     def events(self) -> list[LineageEvent]:
         """The statements reported so far; they are forgotten then."""
-        self.pipeline.take(FlushNote(threading.Event()))
+        self.processor.process(FlushNote(threading.Event()))
         found = [parse(e["event"], e["payload"]) for e in self.sent]
         self.sent.clear()
         return [e for e in found if isinstance(e, LineageEvent)]
@@ -48,7 +48,7 @@ class Capture:
         ]
 
     def counts(self) -> list[CountEvent]:
-        self.pipeline.finish()
+        self.processor.finish()
         found = [parse(e["event"], e["payload"]) for e in self.sent]
         return [e for e in found if isinstance(e, CountEvent)]
 
@@ -62,14 +62,14 @@ def capturing(patch: pytest.MonkeyPatch, *, schema_lookup: bool = True) -> Itera
         return True
 
     thread = ThreadPoolExecutor(1)  # asyncpg's look-up needs one without an event loop
-    pipeline = NoteProcessor(values, send, NoteQueue(values.queue_size))
+    processor = NoteProcessor(values, send, NoteQueue(values.queue_size))
     ahead: deque[Note] = deque()
     at_work = threading.local()
 
     def take() -> None:
         at_work.here = True
         while ahead:
-            pipeline.take(ahead.popleft())
+            processor.process(ahead.popleft())
 
     def put(note: Note) -> bool:
         if not isinstance(note, AbandonedResultNote):
@@ -82,7 +82,7 @@ def capturing(patch: pytest.MonkeyPatch, *, schema_lookup: bool = True) -> Itera
     patch.setattr(worker, "watch", lambda *_: None)
     patch.setattr(tracer, "current_run", lambda *_: run)
     with thread:
-        yield Capture(pipeline, sent)
+        yield Capture(processor, sent)
     patch.setattr(worker, "put", lambda _: True)  # connections that are closed later
 
 

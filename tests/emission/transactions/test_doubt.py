@@ -65,7 +65,7 @@ def test_prepared_transaction_that_was_not_ended_is_partial(connect: Any, captur
     connection.cursor().execute(WRITE)
     connection.cursor().execute("PREPARE TRANSACTION 'left'")
     connection.commit()
-    capture.pipeline.finish()
+    capture.processor.finish()
     assert capture.writes() == ["doubt.public.t?"]
     connection.autocommit = True
     connection.cursor().execute("ROLLBACK PREPARED 'left'")

@@ -49,7 +49,7 @@ class Counted:
         queue: NoteQueue = self.idle._queue
         pipeline = NoteProcessor(LineageSettings(schema_lookup=False), lambda e, _: sent.append(e) is None, queue)
         while (note := queue.get(0)) is not None:
-            pipeline.take(note)
+            pipeline.process(note)
         pipeline.finish()
         events = [parse(e["event"], e["payload"]) for e in sent]
         return [e.statement.rows for e in events if isinstance(e, LineageEvent) and e.operation == operation]

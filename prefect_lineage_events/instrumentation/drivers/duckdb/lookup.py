@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-from prefect_lineage_events.emission.notes import Described
+from prefect_lineage_events.emission.notes import DescribedColumns
 from prefect_lineage_events.instrumentation.execution import answer_or_default
 from prefect_lineage_events.settings import settings
 
@@ -51,7 +51,7 @@ class InstanceLookup:
         self._remembered: list[Row] = []
         self._in_use = threading.RLock()
 
-    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], Described]:
+    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], DescribedColumns]:
         with self._in_use:
             connection = self._connection()
             rows = (
@@ -126,11 +126,11 @@ def _all_columns(connection: Any) -> list[Row]:
     return rows
 
 
-def _by_name(rows: Iterable[Row]) -> dict[tuple[str, str, str], Described]:
+def _by_name(rows: Iterable[Row]) -> dict[tuple[str, str, str], DescribedColumns]:
     """Descriptions by database (empty for the connection's own), schema and table."""
-    known: dict[tuple[str, str, str], Described] = {}
+    known: dict[tuple[str, str, str], DescribedColumns] = {}
     for database, schema, table, column, type_, kind in rows:
-        known.setdefault((database, schema, table), Described(kind=kind))[column] = type_
+        known.setdefault((database, schema, table), DescribedColumns(kind=kind))[column] = type_
     return known
 
 

@@ -11,20 +11,20 @@ from contextlib import closing
 from typing import Any
 from weakref import WeakValueDictionary
 
-from prefect_lineage_events.emission.notes import Described
+from prefect_lineage_events.emission.notes import DescribedColumns
 
 
 def by_table(
     rows: Iterable[Sequence[Any]], tables: Sequence[tuple[str, ...]], default_schema: str
-) -> dict[tuple[str, ...], Described]:
+) -> dict[tuple[str, ...], DescribedColumns]:
     """Rows of (schema, table, column, type, kind), columns in order, as the result of a SchemaLookup.
 
     A name of one part is looked for in the default schema. Databases are not distinguished, so a look-up runs on the
     database of the statement.
     """
-    found: dict[tuple[str, str], Described] = {}
+    found: dict[tuple[str, str], DescribedColumns] = {}
     for schema, table, column, type_, kind in rows:
-        found.setdefault((schema, table), Described(kind=kind))[column] = type_
+        found.setdefault((schema, table), DescribedColumns(kind=kind))[column] = type_
     wanted = {table: (table[-2] if len(table) > 1 else default_schema, table[-1]) for table in tables}
     return {table: found[key] for table, key in wanted.items() if key in found}
 
@@ -48,7 +48,7 @@ _HOLDING = """
 _OPTIONS = "-c statement_timeout=3000 -c default_transaction_read_only=on"
 _TIMEOUT = 3  # seconds
 Ask = Callable[[Mapping[str, Any], str, Sequence[Any]], Any]
-Answer = Mapping[tuple[str, ...], Described]
+Answer = Mapping[tuple[str, ...], DescribedColumns]
 
 
 class PostgresLookup:
