@@ -12,7 +12,7 @@ import pytest
 
 from prefect_lineage_events import guard
 from prefect_lineage_events.guard import guarded
-from prefect_lineage_events.instrumentation.execution import after, answer_or_default
+from prefect_lineage_events.instrumentation.execution import answer_or_default, when_done
 from prefect_lineage_events.instrumentation.record import record_read
 
 
@@ -90,7 +90,7 @@ def test_a_statement_that_has_run_succeeds_though_the_stack_has_no_room_to_tell_
     def told(result: str) -> str:
         raise RecursionError
 
-    assert after("the driver's result", told) == "the driver's result"
+    assert when_done("the driver's result", told) == "the driver's result"
 
 
 def test_the_text_of_an_error_reaches_no_log(caplog: pytest.LogCaptureFixture) -> None:
