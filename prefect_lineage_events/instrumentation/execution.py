@@ -210,7 +210,7 @@ def note_failure(connection: ConnectionProxy, text: str, error: BaseException, *
         error,
         idle=answer_or_default(driver.autocommits, own, default=False),
         is_known=is_aborted(connection),
-        goes_on=(driver.reports_failure and not answer_or_default(driver.in_failed_transaction, own, default=True))
+        stays_open=(driver.reports_failure and not answer_or_default(driver.in_failed_transaction, own, default=True))
         or answer_or_default(driver.refuses, error, default=False),
         in_part=sets is not None
         and may_be_partial(sets)
