@@ -144,7 +144,7 @@ def test_a_worker_with_what_is_stored_has_the_target(client, prefect_server, mon
         monkeypatch.setenv(name, value)
     (target,) = targets()
     assert (target.address, target.profile.name) == ("http://marquez:5000/api/v1/lineage", "marquez")
-    assert target.place["auth"]["apiKey"] == "{{ prefect.blocks.secret.marquez-key }}"
+    assert target.endpoint["auth"]["apiKey"] == "{{ prefect.blocks.secret.marquez-key }}"
 
 
 def test_without_a_target_that_is_a_warning(client):
