@@ -144,7 +144,7 @@ class Interpreter:
         )
         scope = _Scope(flow, run, dict(zip(function.params, args, strict=True)))
         yield from self._code(function.code, scope)
-        self._pipeline.take(RunEndedNote(run))
+        self._pipeline.process(RunEndedNote(run))
         self._result = scope.values[function.returns] if function.returns else None
 
     def _called(self, call: Call, scope: _Scope) -> Iterator[None]:
@@ -296,7 +296,7 @@ class Interpreter:
             thread=scope.thread,
             value_origins=value_origins,
         )
-        self._pipeline.take(note)
+        self._pipeline.process(note)
         self._pipeline.tick()
         return note
 
