@@ -1,4 +1,4 @@
-"""What fails softly, and what is the user's own and goes through."""
+"""Our own failures are suppressed; the user's exceptions pass through."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from prefect_lineage_events.instrumentation.record import record_read
 
 
 class LateError(Exception):
-    """What a time limit of the user's raises."""
+    """The exception of a time limit of the user's."""
 
 
 def plain(number: int, frame: FrameType | None) -> None:
