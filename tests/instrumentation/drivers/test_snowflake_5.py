@@ -15,7 +15,7 @@ _CONNECTOR = _ROOT / ".venv-snowflake5"
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[str, list[list[Any]]]:
+def reported() -> dict[str, list[list[Any]]]:
     if not _CONNECTOR.is_dir():
         pytest.skip("connector 5 is not installed (.venv-snowflake5, which `make test` sets up)")
     command = [sys.executable, "-m", "tests.processes.programs.snowflake_5", str(_CONNECTOR)]
@@ -38,13 +38,13 @@ def told() -> dict[str, list[list[Any]]]:
     ],
 )
 def test_each_way_reports_each_statement_once(
-    way: str, statements: list[list[Any]], told: dict[str, list[list[Any]]]
+    way: str, statements: list[list[Any]], reported: dict[str, list[list[Any]]]
 ) -> None:
-    assert told[way] == statements
+    assert reported[way] == statements
 
 
 def test_write_pandas_reports_its_stage_and_its_copy_and_no_file(reported: dict[str, list[list[Any]]]) -> None:
-    stage, upload, copied = (sql for sql, *_ in told["write_pandas"])
+    stage, upload, copied = (sql for sql, *_ in reported["write_pandas"])
 
     assert stage.startswith("CREATE TEMPORARY STAGE identifier('\"__WRITE_PANDAS_STAGE_")
     assert upload == ""
