@@ -94,7 +94,6 @@ _LEAST_PARTS = 20
 _BEFORE = dt.timedelta(hours=1)
 # A run's first event and its beginning are recorded by two clocks.
 _NO_MORE_THAN_CLOCKS = dt.timedelta(seconds=5)
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +196,11 @@ def _trees(runs: Sequence[FlowRun], parents: Mapping[UUID, UUID]) -> list[list[_
     """Flow runs with their subflows, oldest first; in each, callers before those they called."""
     by_id = {run.id: run for run in runs}
     trees: dict[UUID, list[_Listed]] = defaultdict(list)
-    for run in sorted(runs, key=_began):
+    for run in sorted(runs, key=lambda run: run.began):
         chain = _chain(run.id, parents)
         above = tuple(_job(by_id[id_]) if id_ in by_id else id_ for id_ in chain)
         trees[chain[-1] if chain else run.id].append(_Listed(run, above))
-    return sorted(trees.values(), key=lambda tree: _began(tree[0].run))
+    return sorted(trees.values(), key=lambda tree: tree[0].run.began)
 
 
 def _chain(run_id: UUID, parents: Mapping[UUID, UUID]) -> list[UUID]:
@@ -244,13 +243,9 @@ def _history_begins(client: SyncPrefectClient, runs: Sequence[FlowRun]) -> dt.da
     """
     if not runs:
         return None
-    first, now = min(map(_began, runs)), api.now(client)
+    first, now = min(run.began for run in runs), api.now(client)
     begins = event_log.oldest(client, Window(first - _BEFORE, now + _BEFORE)) or now
     return begins if begins > first + _NO_MORE_THAN_CLOCKS else None
-
-
-def _began(run: FlowRun) -> dt.datetime:
-    return run.started or run.ended or run.expected_start or _EPOCH
 
 
 def _parse_time(name: str, value: dt.datetime | str) -> dt.datetime:

@@ -39,7 +39,6 @@ logger = logging.getLogger(__name__)
 # After failures for so many runs in a row, a target or Prefect's API is away: the rest is left for the next time.
 FAILURES_IN_A_ROW = 3
 _NO_WAIT = Patience(completeness=0, first_event=0)
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
 def assemble_each(
@@ -60,7 +59,7 @@ def assemble_each(
     target_ids = [target.id for target in options.chosen_targets()]
     is_done = Entry.is_done_where_begun if options.targets is None else Entry.is_done
     options = replace(options, targets=target_ids)
-    ordered = sorted(runs, key=lambda r: (r.started or r.ended or r.expected_start or _EPOCH, str(r.id)))
+    ordered = sorted(runs, key=lambda r: (r.began, str(r.id)))
     entries = ledger.read(client, [r.id for r in ordered])
     done = {run.id for run in ordered if run.id in entries and is_done(entries[run.id], run, *target_ids)}
     if dry_run:

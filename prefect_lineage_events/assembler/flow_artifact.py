@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 KEY_PREFIX = "lineage-"
 _SHOWS = "lineage.shows"
-_LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
 def show(client: SyncPrefectClient, run: FlowRun, text: str) -> None:
@@ -72,9 +71,9 @@ def _shown_since(artifact: Mapping[str, Any]) -> dt.datetime:
     try:
         began = dt.datetime.fromisoformat(json.loads(artifact["metadata_"][_SHOWS])["started"])
     except (KeyError, TypeError, ValueError, RecursionError):
-        return _LONG_AGO
-    return began if began.tzinfo else _LONG_AGO
+        return encoding.EPOCH
+    return began if began.tzinfo else encoding.EPOCH
 
 
 def _began(run: FlowRun) -> dt.datetime:
-    return run.started or run.ended or _LONG_AGO
+    return run.started or run.ended or encoding.EPOCH

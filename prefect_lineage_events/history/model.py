@@ -119,6 +119,11 @@ class FlowRun:
         return RunInfo(flow_run_id=self.id, flow_run_name=self.name, flow_id=self.flow_id, flow_name=self.flow_name)
 
     @property
+    def began(self) -> dt.datetime:
+        """The best known time of its start, by which runs are put in order; `EPOCH` where no time is known."""
+        return self.started or self.ended or self.expected_start or encoding.EPOCH
+
+    @property
     def ended_for_good(self) -> bool:
         return self.state in END_STATES
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.history.model import TaskRun
 from prefect_lineage_events.openlineage.dataset_facets import inputs, outputs
 from prefect_lineage_events.openlineage.facets import PRODUCER, RUN_EVENT, Event, Facet, facet
@@ -18,7 +19,6 @@ from prefect_lineage_events.stitching.model import Lineage, RunLineage, TaskLine
 # Prefect's state types. A run that has not ended, as Prefect sees it, has no end here either: it is RUNNING.
 _ENDS = {"COMPLETED": "COMPLETE", "FAILED": "FAIL", "CRASHED": "FAIL", "CANCELLED": "ABORT"}
 _WORST_FIRST = ("FAIL", "ABORT", "COMPLETE")
-_FIRST = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
 def run_events(
@@ -120,7 +120,7 @@ def _flow_events(about: _Naming, lineage: Lineage) -> list[Event]:
         times=_times(of.started or of.expected_start, of.ended),
     )
     end = _ENDS.get(of.state)
-    return [subject.start(), subject.end(end, of.message) if end else subject.running(about.run.last or _FIRST)]
+    return [subject.start(), subject.end(end, of.message) if end else subject.running(about.run.last or EPOCH)]
 
 
 def _task_events(about: _Naming, task: TaskLineage) -> list[Event]:
@@ -146,7 +146,7 @@ def _task_events(about: _Naming, task: TaskLineage) -> list[Event]:
         times=_times(min(started, default=of.started), max(ended) if ended and all_ended else of.ended),
     )
     if of.state not in _ENDS:
-        return [subject.start(), subject.running(about.run.last or _FIRST)]
+        return [subject.start(), subject.running(about.run.last or EPOCH)]
     return [subject.start(), subject.end(*_end_of(task.runs, _ENDS[of.state]))]
 
 
@@ -164,7 +164,7 @@ def _end_of(runs: Sequence[TaskRun], flow_end: str) -> tuple[str, str | None]:
 
 def _times(started: dt.datetime | None, ended: dt.datetime | None) -> tuple[dt.datetime, dt.datetime]:
     """START's and the end's time. A run that crashed before it began has only an end; one may have neither."""
-    start = started or ended or _FIRST
+    start = started or ended or EPOCH
     return start, max(start, ended or start)
 
 

@@ -17,10 +17,9 @@ from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.lexer import FIRST_WORDS_COUNT, MAX_TOKENS, known, tokenize
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.packed_tokens import PackedTokens, Tokens
-from prefect_lineage_events.sql.redaction import sanitise as quoted_texts
 from prefect_lineage_events.sql.redaction import unknown_dialect
 from prefect_lineage_events.sql.redaction.literals import NamedDatasets
-from prefect_lineage_events.sql.redaction.sanitise import sanitised_and_fingerprint, sanitised_text
+from prefect_lineage_events.sql.redaction.sanitise import quoted_texts, sanitised_and_fingerprint, sanitised_text
 from prefect_lineage_events.sql.redaction.shape import Shape, shape
 from prefect_lineage_events.sql.scanner import Scanner
 from prefect_lineage_events.sql.splitting.executable_comments import with_executed_comments
@@ -242,7 +241,7 @@ def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], to
         if search(_BINDS, prepared, 2):
             tokens = binds(tokens, dialect)
         if dialect_of(dialect).names_may_be_texts and '"' in prepared:
-            tokens = quoted_texts.quoted_texts(tokens, prepared)
+            tokens = quoted_texts(tokens, prepared)
         if not dialect and '"' in prepared:
             tokens, doubtful = unknown_dialect.texts_in_double_quotes(tokens, prepared)
         while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
