@@ -84,20 +84,20 @@ def _run(program: str, server: PrefectServer, expected: int = 0) -> None:
 
 
 @pytest.fixture(scope="module")
-def told(prefect_server_process: PrefectServer) -> Iterator[Told]:
+def reported(prefect_server_process: PrefectServer) -> Iterator[Told]:
     """The result of the program, after all its events are stored."""
     _run("ways", prefect_server_process)
     _run("side_by_side", prefect_server_process)
     _run("interrupted", prefect_server_process, expected=-signal.SIGTERM)
     deadline = time.monotonic() + _PATIENCE
-    while not (told := Told(prefect_server_process.api_url)).complete or len(told.flows) < _FLOWS:
-        assert time.monotonic() < deadline, dict(told.flows)
+    while not (reported := Told(prefect_server_process.api_url)).complete or len(reported.flows) < _FLOWS:
+        assert time.monotonic() < deadline, dict(reported.flows)
         time.sleep(0.5)
-    yield told
+    yield reported
 
 
 def test_flows_tasks_and_threads_are_distinguished(reported: Told) -> None:
-    assert told.places("ways-sync") == {
+    assert reported.places("ways-sync") == {
         "flow": None,
         "task": "plain",
         "submitted": "plain",
@@ -108,11 +108,11 @@ def test_flows_tasks_and_threads_are_distinguished(reported: Told) -> None:
 
 
 def test_a_subflow_has_its_own_events_even_from_inside_a_task(reported: Told) -> None:
-    assert told.places("ways-child") == {"subflow": None, "task of a subflow": "plain"}
+    assert reported.places("ways-child") == {"subflow": None, "task of a subflow": "plain"}
 
 
 def test_coroutines_and_their_threads_keep_their_task(reported: Told) -> None:
-    assert told.places("ways-async") == {
+    assert reported.places("ways-async") == {
         "async flow": None,
         "first": "coroutine",
         "second": "coroutine",
@@ -122,50 +122,50 @@ def test_coroutines_and_their_threads_keep_their_task(reported: Told) -> None:
 
 
 def test_both_attempts_of_a_retried_flow_are_there_and_it_is_closed_once(reported: Told) -> None:
-    assert set(told.places("ways-retried")) == {"attempt 1", "attempt 2"}
-    assert told.ends("ways-retried") == ["lineage.closed"]
+    assert set(reported.places("ways-retried")) == {"attempt 1", "attempt 2"}
+    assert reported.ends("ways-retried") == ["lineage.closed"]
 
 
 def test_a_pooled_process_reports_its_count_though_it_sees_no_end(reported: Told) -> None:
-    assert told.places("ways-pool") == {"pooled process": "plain"}
-    assert "lineage.checkpoint" in told.ends("ways-pool")
+    assert reported.places("ways-pool") == {"pooled process": "plain"}
+    assert "lineage.checkpoint" in reported.ends("ways-pool")
 
 
 def test_the_flow_of_a_pool_says_that_it_is_over_though_nothing_was_done_in_its_process(reported: Told) -> None:
-    assert told.ends("ways-pool").count("lineage.closed") == 1
+    assert reported.ends("ways-pool").count("lineage.closed") == 1
 
 
 def test_a_forked_process_is_an_emitter_of_its_own(reported: Told) -> None:
-    assert told.places("ways-fork") == {"forked process": None}
+    assert reported.places("ways-fork") == {"forked process": None}
     # The child reports its count, and the flow's own process, which has no events, reports the end of the run.
-    ends = told.ends("ways-fork")
+    ends = reported.ends("ways-fork")
     assert (set(ends), ends.count("lineage.closed")) == ({"lineage.checkpoint", "lineage.closed"}, 1)
 
 
 def test_an_interrupted_flow_reports_what_it_did_and_closes(reported: Told) -> None:
     """Prefect sends itself the signal once more, and the process ends without any exit call."""
-    assert told.places("ways-interrupted") == {"before the signal": None}
-    assert told.ends("ways-interrupted") == ["lineage.closed"]
+    assert reported.places("ways-interrupted") == {"before the signal": None}
+    assert reported.ends("ways-interrupted") == ["lineage.closed"]
 
 
 @pytest.mark.parametrize("flow", ["ways-sync", "ways-child", "ways-async"])
 def test_a_flow_that_ends_closes_its_emitter_once(reported: Told, flow: str) -> None:
-    assert told.ends(flow) == ["lineage.closed"]
+    assert reported.ends(flow) == ["lineage.closed"]
 
 
 def test_a_flow_run_twice_in_a_process_is_two_runs(reported: Told) -> None:
-    assert [set(told.places("ways-twice", n)) for n in (0, 1)] == [{"again"}, {"again"}]
-    assert [told.ends("ways-twice", n) for n in (0, 1)] == [["lineage.closed"], ["lineage.closed"]]
+    assert [set(reported.places("ways-twice", n)) for n in (0, 1)] == [{"again"}, {"again"}]
+    assert [reported.ends("ways-twice", n) for n in (0, 1)] == [["lineage.closed"], ["lineage.closed"]]
 
 
 def test_what_a_task_submits_is_its_own_while_another_task_does_the_same(reported: Told) -> None:
-    assert told.places("side-by-side") == {
+    assert reported.places("side-by-side") == {
         f"{task}: {place}": task for task in ("first", "second") for place in side_by_side.PLACES
     }
 
 
 def test_a_process_belongs_to_the_task_that_started_it_however_it_did(reported: Told) -> None:
-    assert told.places("side-by-side-processes") == {f"parent: {place}": "parent" for place in side_by_side.PROCESSES}
+    assert reported.places("side-by-side-processes") == {f"parent: {place}": "parent" for place in side_by_side.PROCESSES}
 
 
 def test_no_event_is_related_to_another_run_than_its_own(reported: Told) -> None:
@@ -173,5 +173,5 @@ def test_no_event_is_related_to_another_run_than_its_own(reported: Told) -> None
 
     The parent sends the events of a pool's child, where related resources are not kept: the run in the payload is correct.
     """
-    own = {flow: told.related_runs(flow) for flow in told.flows if flow != "ways-pool"}
+    own = {flow: reported.related_runs(flow) for flow in reported.flows if flow != "ways-pool"}
     assert own == {flow: {1} for flow in own}
