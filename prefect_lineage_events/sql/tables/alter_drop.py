@@ -1,6 +1,6 @@
-"""ALTER, DROP, TRUNCATE and the like: what becomes of things that are there.
+"""Readers of ALTER, DROP, TRUNCATE and other statements that change or remove what exists.
 
-Each reads its words by rules and notes what it finds in the draft.
+Each reads the statement's words by rules and adds its findings to the builder.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from prefect_lineage_events.sql.model import Effect, TableKind, TableRef
 from prefect_lineage_events.sql.tables import containers, defined_functions, renames
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.containers import CONTAINERS
-from prefect_lineage_events.sql.tables.create import HOLDERS, Definition, find_query, skip_existence, thing_of
+from prefect_lineage_events.sql.tables.create import DATA_OBJECTS, Definition, find_query, skip_existence, thing_of
 from prefect_lineage_events.sql.tables.recovery import recover
 from prefect_lineage_events.sql.tables.recovery_names import read_name
 from prefect_lineage_events.sql.tables.required_words import doubt_of_rest, doubt_of_thing
@@ -20,7 +20,7 @@ from prefect_lineage_events.sql.words import Words
 
 
 def drop(words: Words, builder: StatementBuilder) -> None:
-    """`DROP TABLE [IF EXISTS] a, b`: each is an output; what holds no data is none."""
+    """`DROP TABLE [IF EXISTS] a, b`: each table is an output; things that hold no data are none."""
     builder.kind, builder.effect = "drop", "drop"
     _, at = thing_of(words)
     builder.if_exists = skip_existence(words, at + 1) > at + 1
@@ -34,7 +34,7 @@ def undrop(words: Words, builder: StatementBuilder) -> None:
 
 
 def restore(words: Words, builder: StatementBuilder) -> None:
-    """`RESTORE TABLE t TO VERSION AS OF 1` puts old rows in (docs.databricks.com); of a database, no table is named."""
+    """`RESTORE TABLE t TO VERSION AS OF 1` puts old rows in (docs.databricks.com); RESTORE of a database names none."""
     if words.word(1) == "TABLE":
         builder.kind, builder.effect = "write", "overwrite"
         named = read_name(words, 2, builder.context)  # RESTORE TABLE t AS u FROM ... (clickhouse.com)
@@ -42,16 +42,14 @@ def restore(words: Words, builder: StatementBuilder) -> None:
 
 
 def refresh(words: Words, builder: StatementBuilder) -> None:
-    """`REFRESH MATERIALIZED VIEW v` writes the view anew (postgresql.org); REFRESH TABLE forgets what is cached of
-    it."""
+    """`REFRESH MATERIALIZED VIEW v` overwrites the view (postgresql.org); REFRESH TABLE only drops a cache."""
     if words.follows(1, "MATERIALIZED", "VIEW"):
         builder.kind, builder.effect = "write", "overwrite"
         _names(words, 3 + (words.word(3) == "CONCURRENTLY"), builder)
 
 
 def flashback(words: Words, builder: StatementBuilder) -> None:
-    """`FLASHBACK TABLE t TO BEFORE DROP` brings a table back, TO a time puts old rows in (docs.oracle.com: FLASHBACK
-    TABLE)."""
+    """`FLASHBACK TABLE t TO BEFORE DROP` restores a table, TO a time puts old rows in (docs.oracle.com)."""
     back = words.find(frozenset({"BEFORE"}), 1)
     builder.kind, builder.effect = ("create", "create") if back != -1 else ("write", "overwrite")
     _list(words, builder)
@@ -72,8 +70,8 @@ def truncate(words: Words, builder: StatementBuilder) -> None:
 
 def _list(words: Words, builder: StatementBuilder) -> None:
     thing, at = thing_of(words)
-    if thing in HOLDERS:
-        _names(words, skip_existence(words, at + 1), builder, HOLDERS[thing])
+    if thing in DATA_OBJECTS:
+        _names(words, skip_existence(words, at + 1), builder, DATA_OBJECTS[thing])
     else:
         builder.kind, builder.effect = "misc", None
         if not thing:
@@ -85,7 +83,7 @@ def _list(words: Words, builder: StatementBuilder) -> None:
 
 
 def _names(words: Words, at: int, builder: StatementBuilder, kind: TableKind = "table") -> int:
-    """Note the names of a list as outputs; where the list ends."""
+    """Add the names of a list as outputs, and return the position after it."""
     while True:
         named = read_name(words, at, builder.context)
         if named.is_unknown:
@@ -99,7 +97,7 @@ def _names(words: Words, at: int, builder: StatementBuilder, kind: TableKind = "
 
 
 def alter(words: Words, builder: StatementBuilder) -> Definition:
-    """`ALTER TABLE t ...`; renames, swaps and moves of data name a second table. A view may get a new query."""
+    """`ALTER TABLE t ...`. Renames, swaps and moves of data name a second table; a view may get a new query."""
     thing, at = thing_of(words)
     if thing == "SCHEMA" and dialect_of(builder.context.dialect).is_tsql:
         renames.transfer(words, at + 1, builder)
@@ -107,7 +105,7 @@ def alter(words: Words, builder: StatementBuilder) -> Definition:
         containers.altered(words, at + 1, builder)
     elif not thing:
         doubt_of_thing(words, at, builder)
-    if thing not in HOLDERS or HOLDERS[thing] == "stage":
+    if thing not in DATA_OBJECTS or DATA_OBJECTS[thing] == "stage":
         return Definition(thing, None, at)
     at = skip_existence(words, at + 1)
     if words.follows(at, "ALL", "IN", "TABLESPACE"):  # postgresql.org: where files are stored
@@ -146,8 +144,10 @@ def _second_table(words: Words, at: int, builder: StatementBuilder, target: Tabl
 
 
 def _partition(words: Words, at: int, builder: StatementBuilder, target: TableRef) -> None:
-    """Partitions that move: EXCHANGE ... WITH TABLE s (Hive, Oracle), REPLACE / ATTACH ... FROM s (ClickHouse),
-    SWITCH ... TO s and MOVE ... TO TABLE s the other way (T-SQL, ClickHouse)."""
+    """Moves of partitions: EXCHANGE ... WITH TABLE s (Hive, Oracle), REPLACE / ATTACH ... FROM s (ClickHouse).
+
+    SWITCH ... TO s (T-SQL) and MOVE ... TO TABLE s (ClickHouse) go the other way.
+    """
     verb = words.word(at)
     joint = words.find(frozenset({"WITH", "FROM"} if verb in ("EXCHANGE", "REPLACE", "ATTACH") else {"TO"}), at)
     if joint == -1 or (words.word(joint) == "WITH" and words.word(joint + 1) != "TABLE"):

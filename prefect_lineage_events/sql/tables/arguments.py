@@ -1,4 +1,4 @@
-"""The arguments of a function call, as far as they are texts and names."""
+"""Arguments of a function call, as far as they are texts and names."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from prefect_lineage_events.sql.names import Part
 from prefect_lineage_events.sql.tables.recovery_names import read_parts
 from prefect_lineage_events.sql.words import Kind, Words
 
-Argument = str | tuple[Part, ...] | list[str] | None  # a text, a name, a list of texts; None: known when it runs
+Argument = str | tuple[Part, ...] | list[str] | None  # a text, a name, a list of texts; None: known only at run time
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """A call's arguments, by position and by name."""
+    """The arguments of a call, by position and by name."""
 
     positional: Sequence[Argument]
     named: Mapping[str, Argument] = field(default_factory=dict)
 
     def at(self, position: int, *names: str) -> Argument:
+        """The argument of one of these names, else the one at `position`; None if there is none."""
         for name in names:
             if name in self.named:
                 return self.named[name]
         return self.positional[position] if position < len(self.positional) else None
 
     def text(self, position: int, *names: str) -> str | None:
-        """A literal, or a bare name where a function takes one for it (ClickHouse: `remote('h', db, t)`)."""
+        """The text of a literal, or of a bare name in its stead (ClickHouse: `remote('h', db, t)`)."""
         found = self.at(position, *names)
         if isinstance(found, tuple):
             return found[0][0] if len(found) == 1 else None
@@ -34,7 +35,7 @@ class Arguments:
 
 
 def arguments_at(words: Words, opening: int, dialect: str) -> Arguments:
-    """The arguments behind the parenthesis that opens at `opening`."""
+    """The arguments in the parentheses that open at `opening`."""
     positional: list[Argument] = []
     named: dict[str, Argument] = {}
     for start, end in words.items(opening):

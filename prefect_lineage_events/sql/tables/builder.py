@@ -1,4 +1,4 @@
-"""A statement in the making: what the readers of this room fill in, one finding at a time."""
+"""Builder of a `Statement`: the readers of this room add to it what they find."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ _RANK: dict[Confidence, int] = {"exact": 0, "recovered": 1, "partial": 2}
 
 @dataclass(slots=True)
 class StatementBuilder:
-    """`inputs` and `outputs` keep the order in which they were found, each once. `refs` tells, by `id(node)`, what the
-    table nodes of `tree` stand for; None for a node that names no table (a CTE, a bind). `nodes` are those of a tree
-    that was walked, itself first. `unions` are the tables whose rows a function puts together, by its `id(node)`.
-    `body` are the statements whose columns count as this one's: those of a procedure. `columns` are those found in a
-    tree that is gone.
+    """A statement while it is read.
+
+    `inputs` and `outputs` keep the order of their discovery, each once. `refs` maps the `id` of a table node of `tree`
+    to its table, or to None for a node that names no table (a CTE, a bind). `nodes` are the nodes of a tree after its
+    walk, the root first. `unions` maps the `id` of a function's node to the tables whose rows it combines. `body` are
+    the statements of a procedure, whose columns count as this one's. `columns` are those of a tree that has been
+    released.
     """
 
     context: Context
@@ -51,10 +53,11 @@ class StatementBuilder:
 
     @classmethod
     def unread(cls, context: Context, reason: str) -> StatementBuilder:
-        """A statement of which no more is known than why it was not read."""
+        """A statement that was not read, with the reason."""
         return cls(context, confidence="partial", reason=reason)
 
     def read(self, table: TableRef | None) -> None:
+        """Add an input."""
         if is_hidden(table):
             self.doubt("partial", HIDDEN_REASON)
         elif table is not None:
@@ -62,7 +65,7 @@ class StatementBuilder:
             self.from_program |= is_client_side(table)
 
     def write(self, table: TableRef | None, temporary: bool = False) -> TableRef | None:
-        """Note an output; returns it as it was noted, marked temporary where it is."""
+        """Add an output, and return it as added: marked temporary where it is."""
         if is_hidden(table):
             self.doubt("partial", HIDDEN_REASON)
             return None
@@ -75,17 +78,17 @@ class StatementBuilder:
 
     @property
     def is_empty(self) -> bool:
-        """Is it a statement that nobody needs to hear of: no table, no change of the session, no doubt?"""
+        """Whether there is nothing to report: no table, no change of the session, no doubt."""
         found = self.inputs or self.outputs or self.session or self.declared or self.reason or self.control
         return not (found or self.commits or self.may_end_transaction) and self.kind == "misc"
 
     def doubt(self, confidence: Confidence, reason: str) -> None:
-        """Lower the confidence, never raise it; the reason of the greater doubt, and of that the first, is kept."""
+        """Lower the confidence, never raise it. The first reason of the lowest confidence is kept."""
         if _RANK[confidence] > _RANK[self.confidence]:
             self.confidence, self.reason = confidence, reason
 
     def finish(self, fingerprint: str = "", sanitised: str = "", columns: ColumnResult | None = None) -> Statement:
-        """The statement, with its columns where they were asked for."""
+        """Return the statement, with its columns if they are given."""
         for table in (*self.inputs, *self.outputs):
             if table.doubt:
                 self.doubt("partial", table.doubt)

@@ -1,4 +1,4 @@
-"""CACHE TABLE: a query whose rows Spark keeps under a name, for as long as the session lasts."""
+"""Reader of CACHE TABLE, by which Spark keeps the rows of a query under a name until the session ends."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from prefect_lineage_events.sql.words import Words
 
 
 def cached(words: Words, builder: StatementBuilder) -> Definition:
-    """The temporary view that `CACHE [LAZY] TABLE t [OPTIONS (...)] [AS] query` makes (spark.apache.org: CACHE TABLE);
-    one without a query for a table that is there."""
+    """The temporary view that `CACHE [LAZY] TABLE t [OPTIONS (...)] [AS] query` makes (spark.apache.org: CACHE TABLE).
+
+    For an existing table the definition has no query.
+    """
     at = 2 + (words.word(1) == "LAZY")
     named = read_name(words, at, builder.context.for_new_tables)
     query = find_query(words, named.end) if words.word(at - 1) == "TABLE" else -1

@@ -1,4 +1,4 @@
-"""Clauses that sqlglot's dialect does not know, written as others that mean the same to tables and columns."""
+"""Rewriting of clauses that sqlglot's dialect does not know into ones with the same tables and columns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def merge_with_delete(tokens: Sequence[Token]) -> Sequence[Token]:
     if tokens[0].token_type is not TokenType.MERGE:
         return tokens
     written: list[Token] = []
-    waiting: list[Token] = []  # what closes the branch that is open
+    waiting: list[Token] = []  # the tokens that close the open branch
     depth = 0
     for at, token in enumerate(tokens):
         depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
@@ -59,7 +59,7 @@ def _is_oj(tokens: Sequence[Token], i: int) -> bool:
 
 
 def clickhouse(tokens: Sequence[Token]) -> Sequence[Token]:
-    """Forms that ClickHouse takes by a name and sqlglot does not."""
+    """Rewrite forms with bare names that ClickHouse accepts and sqlglot does not."""
     return _infile(_names_as_texts(apply_of_a_name(tokens)))
 
 
@@ -75,9 +75,9 @@ def _infile(tokens: Sequence[Token]) -> Sequence[Token]:
 
 
 def _names_as_texts(tokens: Sequence[Token]) -> Sequence[Token]:
-    """`dictGet(d.t, ...)`, `joinGet(d.t, ...)`, `dictionary(d.t)` name a table and no column: `dictGet('d.t', ...)`.
+    """Rewrite `dictGet(d.t, ...)`, `joinGet(d.t, ...)`, `dictionary(d.t)`, which name a table: `dictGet('d.t', ...)`.
 
-    `COLUMNS(a, b)` lists names: `COLUMNS(['a', 'b'])` (clickhouse.com/docs: SELECT, COLUMNS expression).
+    `COLUMNS(a, b)`, which lists names, becomes `COLUMNS(['a', 'b'])` (clickhouse.com/docs: SELECT, COLUMNS expression).
     """
     written: list[Token] | None = None
     done = 0
@@ -104,7 +104,7 @@ def _names_as_texts(tokens: Sequence[Token]) -> Sequence[Token]:
 
 
 def _end_of_names(tokens: Sequence[Token], at: int, sign: str) -> int:
-    """Past the names with this sign between them; `at` itself where there are none."""
+    """The position after names that this sign separates; `at` itself if there are none."""
     start = at
     while at < len(tokens) and tokens[at].token_type in _NAMES:
         at += 1
@@ -115,9 +115,9 @@ def _end_of_names(tokens: Sequence[Token], at: int, sign: str) -> int:
 
 
 def apply_of_a_name(tokens: Sequence[Token]) -> Sequence[Token]:
-    """ClickHouse's APPLY with a name in parentheses: without them, of a lambda, of a function with parameters.
+    """Rewrite ClickHouse's APPLY of a bare name, a lambda or a function with parameters into `APPLY(name)`.
 
-    A blank behind the name says that the column is not called after it (clickhouse.com/docs: SELECT, APPLY).
+    A blank after the name marks that the column is not named after the function (clickhouse.com/docs: SELECT, APPLY).
     """
     if not any(token.text.upper() == "APPLY" for token in tokens):
         return tokens
@@ -148,7 +148,7 @@ def apply_of_a_name(tokens: Sequence[Token]) -> Sequence[Token]:
 
 
 def _closing(tokens: Sequence[Token], opening: int) -> int:
-    """The position of the parenthesis that closes the one at `opening`; `opening` itself where none does."""
+    """The position of the parenthesis that closes the one at `opening`; `opening` itself if there is none."""
     depth = 0
     for at in range(opening, len(tokens)):
         depth += (tokens[at].token_type in _OPENING) - (tokens[at].token_type in _CLOSING)

@@ -1,4 +1,4 @@
-"""Engines of ClickHouse's tables and sources of its dictionaries: the tables behind those that hold no rows themselves.
+"""Tables behind ClickHouse's table engines and dictionary sources that hold no rows themselves.
 
 https://clickhouse.com/docs/engines/table-engines, https://clickhouse.com/docs/sql-reference/dictionaries
 """
@@ -20,7 +20,7 @@ from prefect_lineage_events.sql.tables.table_functions import (
 )
 from prefect_lineage_events.sql.words import Kind, Words
 
-# Engines that work as a table function does; the location of a file is what the table is made of, as elsewhere.
+# Engines that read what a table function reads. For a file, its location is the input, as elsewhere.
 _AS_FUNCTIONS = {
     "DISTRIBUTED": "cluster",
     "BUFFER": "loop",
@@ -50,7 +50,7 @@ _FILES = frozenset({"HTTP", "FILE", "NULL", "YAMLREGEXPTREE"})
 
 
 def engine(words: Words, at: int, end: int, builder: StatementBuilder) -> None:
-    """`ENGINE = Distributed(cluster, db, t)` between `at` and `end`: what such a table stands for is read."""
+    """Read the table behind `ENGINE = Distributed(cluster, db, t)`, which stands between `at` and `end`."""
     as_at = words.find(frozenset({"AS"}), at, end)
     if as_at != -1 and words.word(as_at + 2) == "(":  # CREATE TABLE t AS remote('h', db, t)
         arguments = arguments_at(words, as_at + 2, builder.context.dialect)
@@ -66,7 +66,7 @@ def engine(words: Words, at: int, end: int, builder: StatementBuilder) -> None:
 
 
 def _of_kafka(words: Words, at: int, end: int, builder: StatementBuilder) -> Found:
-    """`Kafka('host:9092', 'topic', ...)`, or the same as settings."""
+    """The topics of `Kafka('host:9092', 'topic', ...)`, or of the same as settings."""
     if words.word(at + 1) == "(":
         arguments = arguments_at(words, at + 1, builder.context.dialect)
         brokers, topics = arguments.at(0), arguments.at(1)
@@ -81,7 +81,7 @@ def _setting(words: Words, name: str, at: int, end: int) -> str | None:
 
 
 def source(words: Words, at: int, end: int, builder: StatementBuilder) -> None:
-    """`SOURCE(clickhouse(db 'd' table 't'))` of a dictionary."""
+    """Read the table behind a dictionary: `SOURCE(clickhouse(db 'd' table 't'))`."""
     at = next((i for i in range(at, end) if words.follows(i, "SOURCE", "(")), -1)
     if at == -1:
         return
@@ -102,7 +102,7 @@ def source(words: Words, at: int, end: int, builder: StatementBuilder) -> None:
 
 
 def _settings(words: Words, at: int, end: int) -> Mapping[str, str]:
-    """`host 'h' port 9000 db d`: settings by their names in lower case."""
+    """The settings in `host 'h' port 9000 db d`, by their names in lower case."""
     found: dict[str, str] = {}
     while at + 1 < end:
         if words.word(at + 1) == "(":
@@ -114,7 +114,7 @@ def _settings(words: Words, at: int, end: int) -> Mapping[str, str]:
 
 
 def _of_clickhouse(given: Mapping[str, str], builder: StatementBuilder) -> Found:
-    """Of a dictionary in ClickHouse itself: of this server, or of another one."""
+    """The table of a dictionary whose source is ClickHouse, this server or another one."""
     if "name" in given:
         return Found(reason=UNKNOWN_SERVER)
     host = given.get("host", "localhost")

@@ -1,6 +1,6 @@
-"""The type of a declared column: what the grammar of a type allows, and nothing that stands behind it.
+"""Types of declared columns: what the grammar of a type allows, and nothing after it.
 
-A type is a name, words that go on with it (`double precision`, `timestamp with time zone`), numbers in parentheses,
+A type is a name, words that continue it (`double precision`, `timestamp with time zone`), numbers in parentheses,
 types within types, and brackets. A text within it (the values of an enumeration, a field's comment) is `?`.
 """
 
@@ -19,7 +19,7 @@ _NO_TYPE = frozenset(
         "DEFERRABLE", "ENCRYPTED", "IDENTIFIED",
     }
 )  # fmt: skip
-_GO_ON = frozenset(
+_CONTINUATIONS = frozenset(
     {
         "PRECISION", "VARYING", "LARGE", "OBJECT", "UNSIGNED", "SIGNED", "ZEROFILL", "RAW", "VARCHAR", "VARCHAR2",
         "CHAR", "BYTE", "BIG", "INT", "INTEGER", "YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "ARRAY",
@@ -38,18 +38,18 @@ _NESTING = frozenset(
         "JSON", "DYNAMIC", "ENUM", "ENUM8", "ENUM16", "SET",
     }
 )  # fmt: skip
-_DEEPEST = 20
+_MAX_DEPTH = 20
 
 
 def declared_type(words: Words, start: int, end: int) -> str:
-    """The type that is declared from `start` on, before `end`; "" where there is none."""
+    """The type that is declared in the words `[start, end)`; "" if there is none."""
     reader = _Reader(words, end)
     reader.type(start, 0)
     return "".join(reader.parts)
 
 
 class _Reader:
-    """Copies the words of one type. `half`: one of the two brackets in `>>` is read."""
+    """Copier of the words of one type. `half`: one of the two brackets in `>>` has been read."""
 
     def __init__(self, words: Words, end: int) -> None:
         self.words = words
@@ -58,7 +58,7 @@ class _Reader:
         self.half = False
 
     def type(self, at: int, depth: int) -> int:
-        """Copies the type at `at`; returns where it ends."""
+        """Copy the type at `at`, and return the position after it."""
         words = self.words
         if at >= self.end or not words.is_name(at) or words.word(at) in _NO_TYPE:
             return at
@@ -76,7 +76,7 @@ class _Reader:
             elif word == "[":
                 after = self._brackets(at)
             else:
-                after = self._goes_on(at, name, word)
+                after = self._continuation(at, name, word)
                 name = word or name
             if after == at:
                 break
@@ -89,7 +89,7 @@ class _Reader:
         return at + 1
 
     def _written(self, at: int) -> str:
-        """The word in the case it is written in: a keyword of two words is one token, in upper case."""
+        """The word as it is written. (A keyword of two words is one token, in upper case.)"""
         words = self.words
         text, span = words.texts[at], words.span(at)
         if words.kind(at) != Kind.WORD:
@@ -98,7 +98,7 @@ class _Reader:
         before = sum(words.span(i) == span for i in range(max(at - 3, 0), at))
         return written[before] if before < len(written) and written[before].upper() == text.upper() else text
 
-    def _goes_on(self, at: int, before: str, word: str) -> int:
+    def _continuation(self, at: int, before: str, word: str) -> int:
         following = self.words.word(at + 1)
         if word in ("WITH", "WITHOUT"):
             if following not in ("TIME", "LOCAL"):
@@ -108,7 +108,7 @@ class _Reader:
             return at
         if word == "CHARACTER":
             return self._take(at) if following in ("VARYING", "(", "LARGE") or before in _NATIONAL else at
-        if word in _GO_ON or (word == "TO" and following in _UNITS):
+        if word in _CONTINUATIONS or (word == "TO" and following in _UNITS):
             return self._take(at)
         return at
 
@@ -123,7 +123,7 @@ class _Reader:
         return self._closed(close)
 
     def _brackets(self, at: int) -> int:
-        """`[]`, `[3]`."""
+        """Copy `[]` or `[3]`."""
         close = at + 1 + (self.words.kind(at + 1) == Kind.NUMBER)
         if self.words.word(close) != "]":
             return at
@@ -132,11 +132,11 @@ class _Reader:
         return close + 1
 
     def _nested(self, at: int, closing: str, depth: int) -> int:
-        """Types, or fields with theirs, between brackets."""
+        """Copy the types, or the fields with their types, between brackets."""
         words = self.words
         self._take(at)
         at += 1
-        if depth >= _DEEPEST:
+        if depth >= _MAX_DEPTH:
             self.parts.append("?" + closing)
             return self.end
         while at < self.end and words.word(at) not in (closing, ">>" if closing == ">" else closing):
@@ -153,7 +153,7 @@ class _Reader:
         return self._closed(at, closing)
 
     def _rest(self, at: int, closing: str) -> int:
-        """Past what stands behind a field's type and is none."""
+        """The position after what follows a field's type and is no part of it."""
         closings = (",", closing, ">>" if closing == ">" else closing)
         while at < self.end and self.words.word(at) not in (*closings, "NOT", "NULL", "="):
             at = self.words.close(at) + 1 if self.words.word(at) == "(" else at + 1
@@ -178,7 +178,7 @@ _NO_COLUMN = frozenset(
 
 
 def declared_columns(words: Words, opening: int, dialect: str) -> dict[str, str]:
-    """Name and type of the columns in the list that opens at `opening`; a type that is not stated is ""."""
+    """The columns, and their types, in the list that opens at `opening`; a type that is not stated is ""."""
     columns: dict[str, str] = {}
     for start, end in words.items(opening):
         if not words.is_name(start) or words.word(start) in _NO_COLUMN:

@@ -1,4 +1,4 @@
-"""Schemas and databases that are renamed, swapped, copied or dropped with all their tables, which no text lists."""
+"""Statements that rename, swap, copy or drop a schema or database with all its tables, which no text lists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DROPPED = "every table of a schema or a database is dropped"
 
 
 def altered(words: Words, at: int, builder: StatementBuilder) -> None:
-    """`ALTER SCHEMA a RENAME TO b`, `ALTER DATABASE a SWAP WITH b`, `ALTER DATABASE a MODIFY NAME = b`."""
+    """Doubt `ALTER SCHEMA a RENAME TO b`, `ALTER DATABASE a SWAP WITH b`, `ALTER DATABASE a MODIFY NAME = b`."""
     end = len(words)
     for i in range(at, end):
         is_rename = words.word(i) == "RENAME" and i + 1 < end
@@ -25,12 +25,12 @@ def altered(words: Words, at: int, builder: StatementBuilder) -> None:
 
 
 def renamed(builder: StatementBuilder) -> None:
-    """`RENAME SCHEMA a TO b` (docs.exasol.com), `RENAME DATABASE a TO b` (clickhouse.com)."""
+    """Doubt `RENAME SCHEMA a TO b` (docs.exasol.com), `RENAME DATABASE a TO b` (clickhouse.com)."""
     builder.doubt("partial", _MOVED)
 
 
 def created(words: Words, at: int, builder: StatementBuilder) -> None:
-    """`CREATE SCHEMA b CLONE a` (docs.snowflake.com), `CREATE DATABASE b TEMPLATE a` (postgresql.org)."""
+    """Doubt `CREATE SCHEMA b CLONE a` (docs.snowflake.com), `CREATE DATABASE b TEMPLATE a` (postgresql.org)."""
     clone = words.find(frozenset({"CLONE"}), at + 1)
     template = words.find(frozenset({"TEMPLATE"}), at + 1)
     source = words.word(template + 1 + (words.word(template + 1) == "=")) if template != -1 else ""
@@ -39,7 +39,7 @@ def created(words: Words, at: int, builder: StatementBuilder) -> None:
 
 
 def dropped(words: Words, builder: StatementBuilder) -> None:
-    """DROP of a schema or a database with its tables."""
+    """Doubt DROP of a schema or a database with its tables."""
     last = words.upper[-3:]
     dialect = dialect_of(builder.context.dialect)
     is_database = "DATABASE" in words.upper[:3] and not dialect.drop_database_restricts

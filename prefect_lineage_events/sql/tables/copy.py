@@ -21,10 +21,10 @@ _QUERY = frozenset({"SELECT", "SEL", "WITH", "VALUES", "INSERT", "UPDATE", "DELE
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query within the statement: words from `start` to before `end`, or the text of a literal.
+    """A query within the statement: the words `[start, end)`, or the text of a literal.
 
-    `columns` are those of the target that it is listed to fill. A `table` stands in place of a query: its columns, or
-    those that are `listed`, go into a file.
+    `columns` are the listed columns of the target. A `table` may stand in place of a query: its columns, or those that
+    are `listed`, go into a file.
     """
 
     start: int = 0
@@ -35,8 +35,8 @@ class Query:
     listed: tuple[str, ...] = ()
 
 
-def all_of(table: TableRef, listed: Sequence[str], builder: StatementBuilder) -> exp.Expr:
-    """The query that gives all columns of a table, or those that are listed: what COPY of it writes."""
+def whole_table_query(table: TableRef, listed: Sequence[str], builder: StatementBuilder) -> exp.Expr:
+    """The query that COPY of a table writes: all of its columns, or those that are listed."""
     node = exp.Table(this=exp.Identifier(this="source", quoted=True))
     builder.refs[id(node)] = table
     columns: list[exp.Expr] = [exp.column(exp.to_identifier(name, quoted=True)) for name in listed]
@@ -74,17 +74,17 @@ def copy(words: Words, builder: StatementBuilder) -> Query | None:
         query = Query(table=table, listed=listed) if table is not None and words.word(at) == "TO" else None
     if words.word(at) == "FROM":
         builder.write(table)
-        builder.read(_place(words, at + 1, builder))
+        builder.read(_location(words, at + 1, builder))
     else:
         builder.read(table)
-        builder.write(_place(words, at + 1, builder))
+        builder.write(_location(words, at + 1, builder))
         if not builder.outputs:
             builder.kind, builder.effect = "read", None
     return query
 
 
-def _place(words: Words, at: int, builder: StatementBuilder) -> TableRef | None:
-    """A file or URL; STDIN, STDOUT and a program's pipe are none."""
+def _location(words: Words, at: int, builder: StatementBuilder) -> TableRef | None:
+    """A file or URL; None for STDIN, STDOUT and the pipe of a program."""
     at += words.word(at) == "LOCAL"
     if words.kind(at) == Kind.STRING:
         return location_of(words.texts[at], builder.context)
@@ -121,11 +121,11 @@ def _copy_into(words: Words, builder: StatementBuilder) -> Query | None:
         builder.doubt("partial", "the name of the source is known only when it runs")
     builder.read(source.table)
     is_unloaded = source.table is not None and source.table.kind == "table" and target.table is not None
-    return Query(table=source.table) if is_unloaded and _is_place(builder) else None
+    return Query(table=source.table) if is_unloaded and _writes_location(builder) else None
 
 
-def _is_place(builder: StatementBuilder) -> bool:
-    """Is what is written a stage or a file?"""
+def _writes_location(builder: StatementBuilder) -> bool:
+    """Whether the statement writes stages or files only."""
     return all(table.kind in ("stage", "file") for table in builder.outputs)
 
 
@@ -136,15 +136,17 @@ def unload(words: Words, builder: StatementBuilder) -> Query | None:
         return None
     end = words.close(1)
     if words.word(end + 1) == "TO":
-        builder.write(_place(words, end + 2, builder))
+        builder.write(_location(words, end + 2, builder))
     if end == 3 and words.kind(2) == Kind.STRING:
         return Query(text=words.texts[2])
     return Query(2, end)
 
 
 def load(words: Words, builder: StatementBuilder) -> Query | None:
-    """LOAD DATA of Hive (INPATH), MySQL (INFILE), BigQuery (INTO t FROM FILES), LOAD of Db2 (FROM f OF DEL INSERT
-    INTO t)."""
+    """LOAD DATA of Hive (INPATH), MySQL (INFILE), BigQuery (INTO t FROM FILES).
+
+    LOAD of Db2 is FROM f OF DEL INSERT INTO t.
+    """
     into = words.find(frozenset({"INTO", "OVERWRITE"}), 1)
     if words.word(1) == "LABEL":
         _load_label(words, builder)
@@ -162,7 +164,7 @@ def load(words: Words, builder: StatementBuilder) -> Query | None:
         builder.write(read_name(words, at, builder.context).table)
     source = words.find(frozenset({"INPATH", "INFILE"}), 1)
     if source != -1:
-        builder.read(_place(words, source + 1, builder))
+        builder.read(_location(words, source + 1, builder))
     else:
         _uris(words, builder, builder.read)
     return None
@@ -174,13 +176,13 @@ def _load_label(words: Words, builder: StatementBuilder) -> None:
     for at in range(2, len(words)):
         if words.follows(at, "INFILE", "("):
             for start, _ in words.items(at + 1):
-                builder.read(_place(words, start, builder))
+                builder.read(_location(words, start, builder))
         elif words.follows(at, "INTO", "TABLE"):
             builder.write(read_name(words, at + 2, builder.context).table)
 
 
 def _uris(words: Words, builder: StatementBuilder, note: Callable[[TableRef | None], object]) -> None:
-    """The literals of `uri = '...'` and `uris = ['...', ...]` (BigQuery's OPTIONS and FILES)."""
+    """Add the literals of `uri = '...'` and `uris = ['...', ...]` (BigQuery's OPTIONS and FILES) by `note`."""
     start = next((i for i in range(len(words)) if words.word(i) in ("URI", "URIS") and words.word(i + 1) == "="), None)
     if start is None:
         return
@@ -207,10 +209,10 @@ def export(words: Words, builder: StatementBuilder) -> Query | None:
         named = read_name(words, 2, builder.context)
         builder.read(named.table)
         to = words.find(frozenset({"TO"}), named.end)
-        builder.write(_place(words, to + 1, builder) if to != -1 else None)
+        builder.write(_location(words, to + 1, builder) if to != -1 else None)
         return None
     if words.word(1) == "TO":  # ibm.com/docs/en/db2: EXPORT
-        builder.write(_place(words, 2, builder))
+        builder.write(_location(words, 2, builder))
         query = words.find(_QUERY, 2)
         return Query(query, len(words)) if query != -1 else None
     into = words.find(frozenset({"INTO"}), 1)
@@ -218,7 +220,7 @@ def export(words: Words, builder: StatementBuilder) -> Query | None:
         builder.kind, builder.effect = "misc", None
         return None
     if words.kind(into + 2) == Kind.STRING:
-        builder.write(_place(words, into + 2, builder))
+        builder.write(_location(words, into + 2, builder))
     if words.word(1) == "(":
         return Query(2, words.close(1))
     builder.read(read_name(words, 1, builder.context).table)
@@ -248,8 +250,7 @@ def import_(words: Words, builder: StatementBuilder) -> Query | None:
 
 
 def put(words: Words, builder: StatementBuilder) -> Query | None:
-    """PUT file:///path @stage, GET @stage file:///path (docs.snowflake.com): a file and a stage, one copied to the
-    other."""
+    """PUT file:///path @stage and GET @stage file:///path (docs.snowflake.com) copy between a file and a stage."""
     if words.word(0) == "GET" and words.word(1) != "@" and words.kind(1) != Kind.STRING:
         return None  # GET DIAGNOSTICS: nothing is fetched from a stage
     builder.kind, builder.effect = "write", "append"
@@ -283,7 +284,7 @@ def bulk(words: Words, builder: StatementBuilder) -> Query | None:
     named = read_name(words, 2, builder.context)
     builder.write(named.table)
     if words.word(named.end) == "FROM":
-        builder.read(_place(words, named.end + 1, builder))
+        builder.read(_location(words, named.end + 1, builder))
     return None
 
 

@@ -1,6 +1,6 @@
-"""Names behind FROM that are arrays of a source in sight, not tables: BigQuery's `FROM t AS a, a.items`.
+"""Names after FROM that are arrays of a source in scope, not tables: BigQuery's `FROM t AS a, a.items`.
 
-A range variable goes before a dataset of its name.
+A range variable has precedence over a dataset of its name.
 https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#correlated_join
 """
 
@@ -20,7 +20,7 @@ class Arrays:
         self._listed: dict[int, dict[str, int]] = {}
 
     def holds(self, node: exp.Table) -> bool:
-        """Does the first part of a name stand for a source before it, or for one of a query around it?"""
+        """Whether the first part of a name is a source before it, or one of an enclosing query."""
         above = node.args.get("catalog") or node.args.get("db")
         if not self._correlates or not isinstance(above, exp.Identifier):
             return False
@@ -29,7 +29,7 @@ class Arrays:
         while (parent := child.parent) is not None:
             if isinstance(parent, exp.Select):
                 is_source = isinstance(child, exp.From | exp.Join)
-                # a source sees those before it; a query among the sources sees none of them
+                # a source may use those before it; a query among the sources may use none of them
                 end = _position(child) if is_source else len(parent.args.get("joins") or ()) + 1
                 if (not is_source or child.this is node) and self._sources(parent).get(name, end) < end:
                     return True
@@ -47,7 +47,7 @@ class Arrays:
 
 
 def _position(item: Expr) -> int:
-    """0 for FROM, then the joins."""
+    """The position of a source: 0 for FROM, then the joins."""
     return 0 if isinstance(item, exp.From) else (item.index or 0) + 1
 
 

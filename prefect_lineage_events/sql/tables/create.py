@@ -1,7 +1,7 @@
-"""CREATE, ALTER, DROP, TRUNCATE and their kin: the head is read by rules, a query behind it is left to others.
+"""Readers of CREATE: the head is read by rules, a query after it is left to the parser.
 
-The heads of definitions differ by vendor and by month, and no parser follows; their tables do not: the name of what is
-defined stands behind the word for its kind, and a query behind `AS`.
+The options in the heads of definitions differ by vendor and change often, so that no parser keeps up with them. Their
+tables are easy to find: the name follows the word for its kind, and a query follows `AS`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from prefect_lineage_events.sql.tables.required_words import doubt_of_thing
 from prefect_lineage_events.sql.temporary_names import as_lasting
 from prefect_lineage_events.sql.words import CHANGES, Kind, Words
 
-# What holds or passes on data, by the word for it.
-HOLDERS: Mapping[str, TableKind] = {
+# Things that hold data or pass it on, by the word for each.
+DATA_OBJECTS: Mapping[str, TableKind] = {
     "TABLE": "table",
     "VIEW": "view",
     "STREAM": "stream",
@@ -32,9 +32,9 @@ HOLDERS: Mapping[str, TableKind] = {
     "SINK": "other",
     "MODEL": "other",  # cloud.google.com/bigquery/docs/reference/standard-sql/bigqueryml-syntax-create
 }
-# What runs later: its definition touches nothing, its body says what it will touch.
+# Things that run later: the definition touches nothing, the body shows what it will touch.
 ROUTINES = frozenset({"PROCEDURE", "PROC", "TASK", "PIPE", "FLOW", "TRIGGER", "PACKAGE", "EVENT", "BODY"})
-# Kinds of things that hold no data; the word stands before the name, and ends the search for a holder.
+# Kinds of things that hold no data; the word stands before the name, and ends the search for one that does.
 OTHERS = frozenset(
     {
         "DATABASE", "SCHEMA", "USER", "ROLE", "FUNCTION", "SEQUENCE", "FORMAT", "INTEGRATION", "WAREHOUSE", "POLICY",
@@ -49,9 +49,9 @@ OTHERS = frozenset(
         "SERVERLESS", "RESERVATION", "CAPACITY", "ASSIGNMENT", "BINDING", "MAPPING",
     }
 )  # fmt: skip
-_PERHAPS_THERE = "the table may have been there before, and then nothing was done"
+_MAY_EXIST = "the table may have been there before, and then nothing was done"
 _ENDS_HEAD = frozenset({"(", "AS", "SELECT"})
-_HEAD = 24  # words before the name: MySQL's CREATE ALGORITHM = x DEFINER = `a`@`b` SQL SECURITY DEFINER VIEW
+_MAX_HEAD = 24  # words before the name: MySQL's CREATE ALGORITHM = x DEFINER = `a`@`b` SQL SECURITY DEFINER VIEW
 _TEMPORARY = frozenset({"TEMP", "TEMPORARY", "VOLATILE"})
 _PIVOTS = frozenset({"PIVOT", "UNPIVOT", "SUMMARIZE"})
 _QUERY = frozenset({"SELECT", "SEL", "WITH", "VALUES", "FROM", "TABLE", "EXECUTE"})
@@ -59,7 +59,7 @@ _QUERY = frozenset({"SELECT", "SEL", "WITH", "VALUES", "FROM", "TABLE", "EXECUTE
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """The head of a definition: the kind of thing, its name, and where its query (or its body) starts, -1 for none."""
+    """Head of a definition: the kind of thing, its name, and the start of its query or body (-1: it has none)."""
 
     thing: str
     target: TableRef | None
@@ -69,15 +69,15 @@ class Definition:
 
 
 def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
-    """The word for the kind of thing that CREATE, ALTER, DROP ... speaks of, and its position; "" for none known."""
-    end = min(len(words), at + _HEAD)
+    """The word for the kind of thing that CREATE, ALTER, DROP ... changes, and its position; "" if it is unknown."""
+    end = min(len(words), at + _MAX_HEAD)
     while at < end:
         word = words.word(at)
         if word in OTHERS:
             return word, at
         if word == "EVENT" and words.word(at + 1) != "TABLE":
             return word, at
-        if word in ROUTINES or (word in HOLDERS and words.kinds[at] == Kind.WORD):
+        if word in ROUTINES or (word in DATA_OBJECTS and words.kinds[at] == Kind.WORD):
             following = words.word(at + 1)
             if _is_of_another_kind(words, at, word, following):
                 return following, at + 1
@@ -95,8 +95,11 @@ def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
 
 
 def _is_of_another_kind(words: Words, at: int, word: str, following: str) -> bool:
-    """Whether the word after a holder's goes on with the kind: MATERIALIZED VIEW LOG ON t (docs.oracle.com), TABLE
-    FUNCTION f() and TABLE MACRO m() (cloud.google.com/bigquery, duckdb.org); elsewhere it is a name."""
+    """Whether the word that follows changes the kind; otherwise it is a name.
+
+    MATERIALIZED VIEW LOG ON t (docs.oracle.com), TABLE FUNCTION f() and TABLE MACRO m() (cloud.google.com/bigquery,
+    duckdb.org).
+    """
     if word == "SOURCE":  # learn.microsoft.com: CREATE EXTERNAL DATA SOURCE
         return words.word(at - 1) == "DATA"
     if word == "VIEW":
@@ -106,21 +109,21 @@ def _is_of_another_kind(words: Words, at: int, word: str, following: str) -> boo
 
 
 def is_routine(words: Words) -> bool:
-    """Does the statement define what runs later? Then the statements in it are its own."""
+    """Whether the statement defines something that runs later; the statements in it are then part of it."""
     if words.word(0) not in ("CREATE", "ALTER"):
         return False
     return thing_of(words)[0] in ROUTINES | {"FUNCTION", "TRIGGER", "PACKAGE", "EVENT", "TYPE", "BODY"}
 
 
 def create(words: Words, builder: StatementBuilder) -> Definition:
-    """`CREATE ...` and Snowflake's `DEFINE ...`: notes what is made, and finds the query that fills it."""
+    """Add the table that `CREATE ...` or Snowflake's `DEFINE ...` makes, and find the query that fills it."""
     thing, at = thing_of(words)
     if thing == "TYPE" and words.word(at + 1) == "BODY":  # docs.oracle.com: CREATE TYPE BODY
         thing = "BODY"
     if thing in ROUTINES:
         body = _trigger_body if thing == "TRIGGER" else _body
         return Definition(thing, None, at + 1, body(words, at + 1))
-    if thing not in HOLDERS:
+    if thing not in DATA_OBJECTS:
         builder.kind = "misc"
         if not thing:
             doubt_of_thing(words, at, builder)
@@ -143,15 +146,15 @@ def create(words: Words, builder: StatementBuilder) -> Definition:
     if target is not None and not temporary and not named.first.startswith("pg_temp"):
         target = as_lasting(target, builder.context)
     if target is not None and target.kind == "table":
-        target = replace(target, kind=HOLDERS[thing] if HOLDERS[thing] in ("stage", "stream") else "table")
+        target = replace(target, kind=DATA_OBJECTS[thing] if DATA_OBJECTS[thing] in ("stage", "stream") else "table")
     if builder.if_not_exists and target is not None and builder.context.has(target):
-        builder.kind, builder.effect = "misc", None  # the session knows that it is there: nothing is done
+        builder.kind, builder.effect = "misc", None  # it exists in this session: nothing is done
         return Definition(thing, None, at)
     if target is not None:
         target = builder.write(target, temporary)
     query = find_query(words, at)
     if builder.if_not_exists and thing == "TABLE" and query != -1:
-        builder.doubt("partial", _PERHAPS_THERE)
+        builder.doubt("partial", _MAY_EXIST)
     builder.drops_on_commit = temporary and _drops_on_commit(words, at, len(words) if query == -1 else query, builder)
     if words.word(at) == ",":  # docs.teradata.com: options behind commas, before the columns
         at = max(words.find(frozenset({"("}), at), at)
@@ -165,10 +168,10 @@ def create(words: Words, builder: StatementBuilder) -> Definition:
         if builder.context.dialect == "clickhouse":
             read_source = clickhouse_engines.source if thing == "DICTIONARY" else clickhouse_engines.engine
             read_source(words, at, len(words) if query == -1 else query, builder)
-        _without_query(words, at, len(words) if query == -1 else query, builder, target)
+        _read_copied_tables(words, at, len(words) if query == -1 else query, builder, target)
         _refreshed(words, at, builder)
     if thing == "VIEW" and builder.context.dialect == "clickhouse":
-        to = words.find(frozenset({"TO", "AS", "("}), at)  # behind REFRESH EVERY 1 HOUR [APPEND]
+        to = words.find(frozenset({"TO", "AS", "("}), at)  # after REFRESH EVERY 1 HOUR [APPEND]
         if words.word(to) == "TO":
             _materialised_to(words, to, builder, target)
     if words.word(at) == "(" and target is not None and (query == -1 or query > at):
@@ -179,7 +182,7 @@ def create(words: Words, builder: StatementBuilder) -> Definition:
 
 
 def _drops_on_commit(words: Words, start: int, end: int, builder: StatementBuilder) -> bool:
-    """ON COMMIT DROP (postgresql.org); Oracle's private temporary tables drop unless they PRESERVE DEFINITION."""
+    """Whether ON COMMIT drops it (postgresql.org); Oracle's private temporary tables do but for PRESERVE DEFINITION."""
     at = words.find(frozenset({"COMMIT"}), start, end)
     if builder.context.dialect == "oracle":
         return "PRIVATE" in words.upper[1:4] and words.word(at + 1) != "PRESERVE"
@@ -187,7 +190,7 @@ def _drops_on_commit(words: Words, start: int, end: int, builder: StatementBuild
 
 
 def skip_existence(words: Words, at: int) -> int:
-    """`IF NOT EXISTS`, `IF EXISTS`, and ONLY of PostgreSQL."""
+    """The position after `IF NOT EXISTS`, `IF EXISTS`, or PostgreSQL's ONLY."""
     if words.follows(at, "IF", "NOT", "EXISTS") or (
         words.word(at) == "IF" and words.word(at + 1) in ("EXISTS", "EMPTY")
     ):
@@ -196,7 +199,7 @@ def skip_existence(words: Words, at: int) -> int:
 
 
 def find_query(words: Words, at: int) -> int:
-    """Where the query of CREATE ... AS starts: behind AS outside parentheses, or bare (Spark, MySQL)."""
+    """The start of the query of CREATE ... AS: after AS outside parentheses, or without AS (Spark, MySQL)."""
     end = len(words)
     while at < end:
         word = words.word(at)
@@ -205,7 +208,7 @@ def find_query(words: Words, at: int) -> int:
         if word in ("SELECT", "WITH") and _is_bare_query(words, at, word):
             return at
         if word == "(":
-            if _starts_query(words, at) and words.word(at - 1) not in _NO_QUERY_BEHIND and not _is_range(words, at):
+            if _starts_query(words, at) and words.word(at - 1) not in _BEFORE_NO_QUERY and not _is_range(words, at):
                 return at
             at = words.close(at)
         at += 1
@@ -218,14 +221,14 @@ _GOES_ON = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS", "ORDER", "LIMIT",
 
 
 def query_start(words: Words, at: int) -> int:
-    """Where the query behind AS itself starts (docs.teradata.com: LOCKING ROW FOR ACCESS SELECT ...)."""
+    """The start of the query itself after AS (docs.teradata.com: LOCKING ROW FOR ACCESS SELECT ...)."""
     if words.word(at) not in ("LOCKING", "LOCK"):
         return at
     return max(words.find(_QUERY, at + 1), at)
 
 
 def query_end(words: Words, start: int) -> int:
-    """Where the query of a definition ends and options of the definition go on."""
+    """The end of the query of a definition; options of the definition may follow."""
     if words.word(start) == "(":
         end = words.close(start) + 1
         if words.word(end) not in _GOES_ON:
@@ -237,11 +240,11 @@ def query_end(words: Words, start: int) -> int:
     return len(words)
 
 
-_NO_QUERY_BEHIND = frozenset({"USING", "CHECK", "DEFAULT"})
+_BEFORE_NO_QUERY = frozenset({"USING", "CHECK", "DEFAULT"})
 
 
 def _is_range(words: Words, at: int) -> bool:
-    """`(FROM ('2020-01-01') TO ...)` of a partition (doris.apache.org, postgresql.org: CREATE TABLE)."""
+    """Whether this is `(FROM ('2020-01-01') TO ...)` of a partition (doris.apache.org, postgresql.org)."""
     return words.follows(at, "(", "FROM", "(") and words.word(words.close(at + 2) + 1) == "TO"
 
 
@@ -254,14 +257,14 @@ def _starts_query(words: Words, at: int) -> bool:
 
 
 def _starts_pivot(words: Words, at: int) -> bool:
-    """A query of DuckDB's own that stands only behind AS: elsewhere its word is a name (duckdb.org: PIVOT)."""
+    """Whether a query of DuckDB's own starts here; its word is a name except after AS (duckdb.org: PIVOT)."""
     while words.word(at) == "(":
         at += 1
     return words.word(at) in _PIVOTS
 
 
 def _is_bare_query(words: Words, at: int, word: str) -> bool:
-    """A query without AS; WITH only if it defines a CTE, as it is also a word of options."""
+    """Whether a query starts without AS; WITH only if it defines a CTE, as options use the word too."""
     if word == "SELECT":
         return True
     if not words.is_name(at + 1) or words.word(at + 1) in ("TAG", "DATA"):
@@ -271,7 +274,7 @@ def _is_bare_query(words: Words, at: int, word: str) -> bool:
 
 
 def _body(words: Words, at: int) -> int:
-    """Where the body of a routine starts: a text behind AS, BEGIN, or the statement behind AS or DO."""
+    """The start of a routine's body: a text after AS, BEGIN, or the statement after AS or DO."""
     start, end = at, len(words)
     while at < end:
         word = words.word(at)
@@ -288,8 +291,10 @@ _STATEMENTS = CHANGES | {"SELECT", "WITH", "SET", "IF", "EXEC", "EXECUTE", "PRIN
 
 
 def _trigger_body(words: Words, at: int) -> int:
-    """The block of a trigger, or the one statement behind FOR EACH ROW or AS; -1 where it calls a function. The verbs
-    before that are the changes that it waits for."""
+    """The start of a trigger's block, or of its one statement after FOR EACH ROW or AS; -1 if it calls a function.
+
+    The verbs before that are the changes that fire it.
+    """
     block = words.find(frozenset({"BEGIN", "DECLARE"}), at)
     if block != -1:
         return block
@@ -305,7 +310,7 @@ def _trigger_body(words: Words, at: int) -> int:
 
 
 def _refreshed(words: Words, at: int, builder: StatementBuilder) -> None:
-    """`REFRESH USING (INSERT INTO SELF SELECT ...)` of a dynamic table (docs.snowflake.com: CREATE DYNAMIC TABLE)."""
+    """Read `REFRESH USING (INSERT INTO SELF SELECT ...)` of a dynamic table (docs.snowflake.com)."""
     refresh = words.find(frozenset({"REFRESH"}), at)
     if refresh != -1 and words.follows(refresh, "REFRESH", "USING", "("):
         own = StatementBuilder(builder.context)
@@ -314,8 +319,8 @@ def _refreshed(words: Words, at: int, builder: StatementBuilder) -> None:
         builder.doubt("recovered", "read from its words: the query that refreshes it")
 
 
-def _without_query(words: Words, at: int, end: int, builder: StatementBuilder, target: TableRef) -> None:
-    """CREATE TABLE ... LIKE t, CLONE t, COPY t, (LIKE t): the tables that a definition takes after, up to its query."""
+def _read_copied_tables(words: Words, at: int, end: int, builder: StatementBuilder, target: TableRef) -> None:
+    """Read the tables that a definition copies from, up to its query: LIKE t, CLONE t, COPY t, (LIKE t)."""
     words_from = at
     if (union := words.find(frozenset({"UNION"}), at, end)) != -1 and words.follows(union + 1, "=", "("):
         for start, _ in words.items(union + 2):  # dev.mysql.com: the MERGE storage engine
@@ -329,7 +334,7 @@ def _without_query(words: Words, at: int, end: int, builder: StatementBuilder, t
         word = words.word(at)
         if (
             word in ("LIKE", "CLONE", "COPY")
-            and at - words_from < _HEAD
+            and at - words_from < _MAX_HEAD
             and (words.is_name(at + 1) or words.word(at + 1) == "(")
         ):
             if word == "COPY" and words.word(at + 1) in ("GRANTS", "TAGS"):
@@ -360,7 +365,7 @@ def _like(words: Words, at: int, builder: StatementBuilder, target: TableRef, wo
 
 
 def _stream(words: Words, at: int, builder: StatementBuilder) -> None:
-    """`CREATE STREAM s ON [EXTERNAL|DYNAMIC|...] TABLE|VIEW|STAGE t`: what the stream follows (docs.snowflake.com)."""
+    """Read the source of `CREATE STREAM s ON [EXTERNAL|DYNAMIC|...] TABLE|VIEW|STAGE t` (docs.snowflake.com)."""
     on = words.find(frozenset({"ON"}), at)
     if on == -1:
         if words.word(at) == "CLONE":
@@ -368,19 +373,19 @@ def _stream(words: Words, at: int, builder: StatementBuilder) -> None:
         return
     thing, where = thing_of(words, on + 1)
     named = read_name(words, where + 1, builder.context)
-    if thing in HOLDERS and named.table is not None:
+    if thing in DATA_OBJECTS and named.table is not None:
         builder.read(replace(named.table, kind="stage") if thing == "STAGE" else named.table)
 
 
 def _stage(words: Words, at: int, builder: StatementBuilder) -> None:
-    """`CREATE STAGE s URL = 's3://...'`: what the stage stands for."""
+    """Read the location of `CREATE STAGE s URL = 's3://...'`."""
     url = words.find(frozenset({"URL"}), at)
     if url != -1 and words.word(url + 1) == "=" and words.kind(url + 2) == Kind.STRING:
         builder.read(location_of(words.texts[url + 2], builder.context))
 
 
 def _materialised_to(words: Words, at: int, builder: StatementBuilder, view: TableRef | None) -> None:
-    """ClickHouse: what `CREATE MATERIALIZED VIEW v TO t` selects goes to `t`, the view holds nothing."""
+    """Write to `t` in ClickHouse's `CREATE MATERIALIZED VIEW v TO t`; the view itself holds no rows."""
     named = read_name(words, at + 1, builder.context)
     if named.table is not None and view is not None:
         builder.outputs.pop(view, None)

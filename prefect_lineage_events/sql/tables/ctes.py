@@ -1,4 +1,4 @@
-"""Which names are CTEs where they stand."""
+"""CTEs of a statement, and the table nodes that refer to one."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Ctes:
         self.withs = {id(node): names_of(node, dialect) for node in self.clauses}
 
     def holds(self, node: exp.Table | exp.Lateral) -> bool:
+        """Whether a node refers to a CTE that is in scope there."""
         if not self.withs or not isinstance(node.this, exp.Identifier) or self._is_qualified(node):
             return False
         name = key_of(node.this, self.dialect)
@@ -27,7 +28,7 @@ class Ctes:
         parent = node.parent
         while parent is not None:
             if isinstance(parent, exp.With):
-                if self._sees(parent, child, name):
+                if self._in_scope(parent, child, name):
                     return True
             else:
                 clause = parent.args.get("with_")
@@ -42,8 +43,8 @@ class Ctes:
         recurs = self.dialect == "duckdb" and schema is not None and schema.name.lower() == "recurring"
         return schema is not None and (not recurs or node.args.get("catalog") is not None)
 
-    def _sees(self, clause: exp.With, cte: Expr, name: str) -> bool:
-        """Is `name` in sight within `cte` of `clause`: is it an earlier one, or the CTE itself, recursively?"""
+    def _in_scope(self, clause: exp.With, cte: Expr, name: str) -> bool:
+        """Whether `name` is in scope within `cte` of `clause`: an earlier CTE, or itself, recursively."""
         names = self.withs[id(clause)]
         if name not in names:
             return False
@@ -59,6 +60,7 @@ class Ctes:
 
 
 def names_of(clause: Expr, dialect: str) -> dict[str, int]:
+    """The names of a WITH clause's CTEs, and the position of each."""
     names: dict[str, int] = {}
     for at, cte in enumerate(clause.expressions):
         alias = cte.args.get("alias")
@@ -68,7 +70,7 @@ def names_of(clause: Expr, dialect: str) -> dict[str, int]:
 
 
 def key_of(identifier: exp.Identifier, dialect: str) -> str:
-    """For telling two names within one statement apart; stores that keep the case of tables do not look at it here."""
+    """The key by which two names of one statement are compared; the case of a name is never part of it."""
     text = identifier.name
     folded = fold(text, bool(identifier.args.get("quoted")), dialect)
     return folded.lower() if folded is text else folded

@@ -1,4 +1,4 @@
-"""Functions and macros that a session defines: the queries in their bodies, which their calls run."""
+"""Functions and macros that a session defines, for the queries in their bodies that a call runs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ _QUERIES = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE"})
 
 
 def defined(words: Words, at: int, builder: StatementBuilder) -> None:
-    """Note the query of a function or macro, which the session knows from here on: a call of it reads what that reads
-    (duckdb.org: CREATE MACRO, cloud.google.com/bigquery: CREATE TABLE FUNCTION). Its definition touches nothing."""
+    """Add the query of a function or macro to the session: a later call reads what the query reads.
+
+    (duckdb.org: CREATE MACRO, cloud.google.com/bigquery: CREATE TABLE FUNCTION). The definition touches nothing.
+    """
     parts, end = read_parts(words, at + 3 * words.follows(at, "IF", "NOT", "EXISTS"), builder.context.dialect)
     at = words.find(_BEGINS_BODY, end)
-    if not parts or at == -1 or not speaks_sql(words):
+    if not parts or at == -1 or not is_sql_body(words):
         return
     at += 1
     if words.word(at) == "RETURN":  # learn.microsoft.com: RETURNS TABLE AS RETURN (query)
@@ -36,15 +38,15 @@ def defined(words: Words, at: int, builder: StatementBuilder) -> None:
 
 
 def dropped(words: Words, at: int, builder: StatementBuilder) -> None:
-    """`DROP FUNCTION [IF EXISTS] f`, `DROP MACRO TABLE f`: a call of it reads what is not known."""
+    """`DROP FUNCTION [IF EXISTS] f`, `DROP MACRO TABLE f`: what a later call reads is not known."""
     at += 2 * words.follows(at, "IF", "EXISTS") + (words.word(at) == "TABLE")
     parts, _ = read_parts(words, at, builder.context.dialect)
     if parts:
         builder.session.append((f"${DEFINED}{parts[-1][0].upper()}", ""))
 
 
-def speaks_sql(words: Words) -> bool:
-    """Whether the body of a routine is SQL or a procedural language around it, as far as LANGUAGE says."""
+def is_sql_body(words: Words) -> bool:
+    """Whether the body of a routine is SQL or a procedural language around it; without LANGUAGE it is."""
     at = words.find(frozenset({"LANGUAGE"}), 1)
     if at == -1 or at + 1 >= len(words):
         return True

@@ -123,7 +123,7 @@ class StatementReader:
         if definition := DEFINITIONS.get(verb):
             definition(words, builder)
         elif transfer := TRANSFERS.get(verb):
-            self._inner(transfer(words, builder), words, builder)
+            self._read_transfer_query(transfer(words, builder), words, builder)
             if verb in ALWAYS_MOVES and not (builder.inputs or builder.outputs or words.word(2) == "DATABASE"):
                 builder.doubt("partial", WITHOUT_DATA)
         elif words.word(1) == ":=" and not TOUCHING.isdisjoint(words.upper):
@@ -182,11 +182,11 @@ class StatementReader:
         self._recover(builder, words, start, end)
         return False
 
-    def _inner(self, query: copy.Query | None, words: Words, builder: StatementBuilder) -> None:
+    def _read_transfer_query(self, query: copy.Query | None, words: Words, builder: StatementBuilder) -> None:
         if query is None:
             return
         if query.table is not None:
-            builder.tree = copy.all_of(query.table, query.listed, builder)
+            builder.tree = copy.whole_table_query(query.table, query.listed, builder)
         elif query.text:
             for inner in self._nested.executed_text(query.text):
                 builder.inputs.update(inner.inputs)

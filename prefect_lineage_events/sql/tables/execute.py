@@ -1,4 +1,4 @@
-"""EXECUTE, EXEC and PREPARE: the text of the statement that runs, where it is known."""
+"""EXECUTE, EXEC and PREPARE: the text of the executed statement, if it is known."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PREPARED = "PREPARED "  # before the name of a prepared statement among the var
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """The work of EXECUTE: a text, nothing that is seen (a procedure), or a text that is not known, and why."""
+    """Work of an EXECUTE: a text, nothing visible (a procedure), or an unknown text, with the reason."""
 
     text: str = ""
     reason: str = ""
@@ -63,7 +63,7 @@ def _procedure(words: Words, at: int) -> Executed:
 
 
 def arguments(words: Words, at: int) -> Iterator[tuple[str, str]]:
-    """The literal arguments of a procedure from `at` on, with their names where those are given: `@newname = N'x'`."""
+    """The literal arguments of a procedure from `at` on, with their names if given: `@newname = N'x'`."""
     for item in words.part(at).split(","):
         start = 3 if item.word(0) == "@" and item.word(2) == "=" else 0
         name = item.texts[1].lower() if start else ""
@@ -71,7 +71,7 @@ def arguments(words: Words, at: int) -> Iterator[tuple[str, str]]:
 
 
 def prepare(words: Words, builder: StatementBuilder) -> None:
-    """`PREPARE p [(types)] AS statement`, `PREPARE p FROM 'text'`: nothing runs yet."""
+    """`PREPARE p [(types)] AS statement`, `PREPARE p FROM 'text'`: add the text to the session; nothing runs."""
     if not words.is_name(1) or words.word(1) == "TRANSACTION":
         return
     at = words.close(2) + 1 if words.word(2) == "(" else 2
@@ -86,7 +86,7 @@ def prepare(words: Words, builder: StatementBuilder) -> None:
 
 
 def deallocate(words: Words, builder: StatementBuilder) -> None:
-    """`DEALLOCATE [PREPARE] p`, `DEALLOCATE ALL`, `DISCARD ALL`: the statements are no longer known."""
+    """`DEALLOCATE [PREPARE] p`, `DEALLOCATE ALL`, `DISCARD ALL`: remove the statements from the session."""
     at = 1 + (words.word(1) == "PREPARE")
     names = [_PREPARED + words.texts[at].upper()] if words.is_name(at) else []
     if words.word(at) == "ALL":

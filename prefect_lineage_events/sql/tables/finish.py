@@ -1,4 +1,4 @@
-"""The last step of a statement: its columns, where they were asked for."""
+"""The last step of reading a statement: its columns, and the statement itself."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from prefect_lineage_events.sql.temporary_names import as_temporary, has_tempora
 
 
 def finished(builder: StatementBuilder, fingerprint: str, sanitised: str, literals: Literals) -> Statement:
-    """The statement that a draft has become; `literals` are those of its text."""
+    """The statement of a builder; `literals` are those of its text."""
     statement = builder.finish(fingerprint, sanitised, _result(builder))
     return without_values(statement, literals, builder.context.schemas, builder.context.dialect)
 
 
 def close(builder: StatementBuilder) -> None:
-    """Find the columns of a draft now, so that its tree need not live until all of its text has been read."""
+    """Find the columns of a builder now, so that its tree need not be kept until all of its text has been read."""
     builder.columns = _result(builder)
     release(builder)
 
 
 def release(builder: StatementBuilder) -> None:
-    """Let the trees of a draft and of its body go."""
+    """Release the trees of a builder and of its body."""
     for part in builder.body:
         release(part)
     take_apart(builder.tree, builder.nodes)
@@ -34,12 +34,12 @@ def release(builder: StatementBuilder) -> None:
 
 def _result(builder: StatementBuilder) -> ColumnResult | None:
     if isinstance(builder.tree, exp.Create) and any(table.temporary for table in builder.inputs):
-        _as_its_sources(builder)
+        _make_views_temporary(builder)
     return _columns(builder) if builder.context.columns else None
 
 
-def _as_its_sources(builder: StatementBuilder) -> None:
-    """In PostgreSQL a view of a temporary table is temporary itself, without saying so."""
+def _make_views_temporary(builder: StatementBuilder) -> None:
+    """Make a view of a temporary table temporary, as PostgreSQL does without a word for it."""
     if builder.tree is None or builder.tree.args.get("kind") != "VIEW" or not has_temporary_views(builder.context):
         return
     for view in [table for table in builder.outputs if not table.temporary]:

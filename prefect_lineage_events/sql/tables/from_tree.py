@@ -1,7 +1,7 @@
-"""One walk over the tree of a statement: which tables it reads and writes, and to what effect.
+"""Walk over the tree of a statement: the tables it reads and writes, and its effect.
 
-A statement that changes data may stand in another (a data-changing CTE): each has its own target. A name is a
-table unless a CTE of that name is in sight, or it is another word for a target (UPDATE and DELETE by alias).
+A statement that changes data may contain another (a data-changing CTE): each has its own target. A name is a table
+unless a CTE of that name is in scope, or it is an alias of a target (UPDATE and DELETE by alias).
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from prefect_lineage_events.sql.tables.correlated import Arrays
 from prefect_lineage_events.sql.tables.ctes import Ctes, key_of
 from prefect_lineage_events.sql.tables.remote import ROWSETS
 from prefect_lineage_events.sql.tables.tree_nodes import (
-    Nodes,
+    NodeReader,
     arguments_of,
-    called,
     dotted,
     function_name,
     joined,
     part_of,
+    qualifier_of,
     tables_of,
 )
 
-_OF_INTEREST = (
+_RELEVANT = (
     exp.Table,
     exp.With,
     exp.Insert,
@@ -48,24 +48,24 @@ _OF_INTEREST = (
 
 
 def walk(tree: Expr, builder: StatementBuilder) -> None:
-    """Fill `builder` with what `tree` reads and writes."""
+    """Add the reads and writes of `tree` to `builder`."""
     builder.nodes = list(tree.walk())
-    _Walk(builder, [node for node in builder.nodes if _interest[node.__class__]]).run(tree)
+    _Walk(builder, [node for node in builder.nodes if _is_relevant[node.__class__]]).run(tree)
 
 
-class _Interest(dict[type[Expr], bool]):
-    """For each class of nodes whether it is of interest, looked up once."""
+class _Relevance(dict[type[Expr], bool]):
+    """Cache of whether a class of nodes is relevant."""
 
     def __missing__(self, kind: type[Expr]) -> bool:
-        self[kind] = answer = issubclass(kind, _OF_INTEREST)
+        self[kind] = answer = issubclass(kind, _RELEVANT)
         return answer
 
 
-_interest = _Interest()
+_is_relevant = _Relevance()
 
 
-class _Walk(Nodes):
-    """`targets` holds the ids of nodes that are no inputs: targets, and further mentions of them."""
+class _Walk(NodeReader):
+    """Walk over one tree. `targets` are the ids of nodes that are no inputs: targets, and other mentions of them."""
 
     def __init__(self, builder: StatementBuilder, nodes: list[Expr]) -> None:
         super().__init__(builder)
@@ -88,16 +88,16 @@ class _Walk(Nodes):
             elif isinstance(node, exp.Anonymous):
                 self._function(node)
             elif isinstance(node, exp.In) and isinstance(node.args.get("field"), exp.Column):
-                self._set(node.args["field"], tree)
+                self._table_of_in(node.args["field"], tree)
             elif isinstance(node, exp.Lateral):
-                self._applied(node)
+                self._apply_operand(node)
         if len(self.builder.outputs) > 1:
-            self._moved_on()
+            self._read_moved_rows()
         if not self.builder.outputs and self.builder.effect is None:
             self.builder.kind = "read"
 
-    def _moved_on(self) -> None:
-        """`WITH d AS (DELETE FROM a RETURNING *) INSERT INTO b SELECT * FROM d`: what leaves a goes into b."""
+    def _read_moved_rows(self) -> None:
+        """`WITH d AS (DELETE FROM a RETURNING *) INSERT INTO b SELECT * FROM d`: rows that leave a go into b."""
         for clause in self.ctes.clauses:
             for cte in clause.expressions:
                 change = cte.this
@@ -109,7 +109,7 @@ class _Walk(Nodes):
     def _input(self, node: exp.Table) -> None:
         if id(node) in self.targets:
             return
-        if self.ctes.holds(node) or self._is_shown(node) or self.arrays.holds(node):
+        if self.ctes.holds(node) or self._is_show_statement(node) or self.arrays.holds(node):
             self.builder.refs[id(node)] = None
             return
         table = self.ref(node)
@@ -120,13 +120,13 @@ class _Walk(Nodes):
             return  # a file format; an index of SQLite; the alias in `/*+ BROADCAST(c) */`
         self.builder.read(table)
 
-    def _is_shown(self, node: exp.Table) -> bool:
-        """Is it `(SHOW TABLES)`, which the parser takes for a table and its alias (duckdb.org: SHOW, as a subquery)?"""
+    def _is_show_statement(self, node: exp.Table) -> bool:
+        """Whether it is `(SHOW TABLES)`, which the parser takes for a table and its alias (duckdb.org: SHOW)."""
         is_statement = self.context.dialect == "duckdb" and isinstance(node.parent, exp.Subquery) and bool(node.alias)
         return is_statement and node.name.lower() == "show" and not node.this.args.get("quoted")
 
-    def _set(self, name: exp.Column, tree: Expr) -> None:
-        """`a IN t` is `a IN (SELECT * FROM t)` (clickhouse.com/docs: IN operators); not where the query names `t`."""
+    def _table_of_in(self, name: exp.Column, tree: Expr) -> None:
+        """Read `t` in `a IN t`, short for `(SELECT * FROM t)` unless the query names `t` (clickhouse.com/docs: IN)."""
         if self.context.dialect != "clickhouse":
             return
         if self._own_names is None:
@@ -136,8 +136,8 @@ class _Walk(Nodes):
         if name.parts[0].name.lower() not in self._own_names[len(name.parts) > 1]:
             self.builder.read(self.named([part_of(part) for part in name.parts]))
 
-    def _applied(self, node: exp.Lateral) -> None:
-        """`CROSS APPLY b`: a table may stand where mostly a function does (learn.microsoft.com: FROM)."""
+    def _apply_operand(self, node: exp.Lateral) -> None:
+        """Read the operand of `CROSS APPLY b`: mostly a function, but it may be a table (learn.microsoft.com: FROM)."""
         function = node.this.expression if isinstance(node.this, exp.Dot) else node.this
         if isinstance(function, exp.Anonymous):
             if self.call(function) is None:
@@ -150,7 +150,7 @@ class _Walk(Nodes):
             self.builder.read(table)
 
     def _from_rows(self, node: exp.TableFromRows) -> None:
-        """Snowflake's `TABLE(...)`: of a name, of a variable, of a former result, of a function."""
+        """Read Snowflake's `TABLE(...)` of a name, a variable, an earlier result or a function."""
         argument = node.this
         if isinstance(argument, exp.Literal) and argument.is_string:
             self.builder.refs[id(node)] = table = self.unless_hidden(named_by(argument.name, self.context))
@@ -162,7 +162,7 @@ class _Walk(Nodes):
             self.unknown("the name of a table is a bind")
         elif isinstance(argument, exp.Anonymous) and argument.name.upper() == "RESULT_SCAN":
             last = self.context.last_query
-            if last is None or _goes_further_back(argument):
+            if last is None or _is_earlier_query(argument):
                 self.unknown("the query that RESULT_SCAN refers to is not known")
                 return
             for table in last:
@@ -171,7 +171,7 @@ class _Walk(Nodes):
             self._rows_of(argument)
 
     def _rows_of(self, argument: Expr | None) -> None:
-        """`TABLE(f(1))`, `TABLE(db.s.f(1))` of a function that a user may have defined."""
+        """Read `TABLE(f(1))`, `TABLE(db.s.f(1))` of a function that a user may have defined."""
         path = list(argument.flatten()) if isinstance(argument, exp.Dot) else [argument]
         is_catalog = any(isinstance(p, exp.Identifier) and p.name.lower() == "information_schema" for p in path)
         function = path[-1]
@@ -179,7 +179,7 @@ class _Walk(Nodes):
             self.doubt_of(function)
 
     def _function(self, node: exp.Anonymous) -> None:
-        """A table as an argument: Trino's and BigQuery's `f(TABLE orders)`, `TABLE(orders)`; a text that names one."""
+        """Read a table in an argument: `f(TABLE orders)`, `TABLE(orders)` (Trino, BigQuery), or a name in a text."""
         name = node.name.upper()
         if not isinstance(node.parent, (exp.Table, exp.Insert)) and (found := self.call(node)) is not None:
             for table in found.tables:
@@ -236,8 +236,10 @@ class _Walk(Nodes):
         self._returning(node)
 
     def _returning(self, node: Expr) -> None:
-        """`OUTPUT ... INTO log` writes a second table (learn.microsoft.com: OUTPUT clause); elsewhere INTO takes
-        variables."""
+        """Write the second table of `OUTPUT ... INTO log` (learn.microsoft.com: OUTPUT clause).
+
+        In other dialects INTO takes variables.
+        """
         returning = node.args.get("returning")
         into = returning.args.get("into") if returning is not None else None
         if into is None or into is False or not dialect_of(self.context.dialect).is_tsql:
@@ -259,12 +261,12 @@ class _Walk(Nodes):
         among = [] if node.args.get("from_") is not None else self._assigned(node, [target, *joined(target)])
         for one in among or [target]:
             self._change(one, [s for s in sources if s not in among], "update")
-        self.targets -= {id(one) for one in among if self._feeds(one, node)}
+        self.targets -= {id(one) for one in among if self._is_read_by_set(one, node)}
         self._returning(node)
 
-    def _feeds(self, table: exp.Table, node: exp.Update) -> bool:
-        """Whether a column of another table is set from this one: then it is read, too."""
-        name, dialect = called(table, self.context.dialect), self.context.dialect
+    def _is_read_by_set(self, table: exp.Table, node: exp.Update) -> bool:
+        """Whether a column of another table is set from this one, which is then read too."""
+        name, dialect = qualifier_of(table, self.context.dialect), self.context.dialect
         return any(
             key_of(column.args["table"], dialect) == name
             for item in node.expressions
@@ -277,8 +279,10 @@ class _Walk(Nodes):
         )
 
     def _assigned(self, node: exp.Update, tables: list[exp.Table]) -> list[exp.Table]:
-        """Those of a join that the SET assigns to: `UPDATE a JOIN b ON ... SET b.x = a.x` changes b
-        (dev.mysql.com/doc/refman/en/update.html)."""
+        """The tables of a join that SET assigns to: `UPDATE a JOIN b ON ... SET b.x = a.x` changes b.
+
+        (dev.mysql.com/doc/refman/en/update.html)
+        """
         if len(tables) == 1:
             return []
         left = [item.this for item in node.expressions if isinstance(item, exp.EQ)]
@@ -287,7 +291,7 @@ class _Walk(Nodes):
             for column in left
             if isinstance(column, exp.Column) and (table := column.args.get("table")) is not None
         }
-        return [table for table in tables if called(table, self.context.dialect) in named]
+        return [table for table in tables if qualifier_of(table, self.context.dialect) in named]
 
     def delete(self, node: exp.Delete) -> None:
         using = node.args.get("using") or []
@@ -300,30 +304,30 @@ class _Walk(Nodes):
             else:
                 sources.append(node.this)
         elif isinstance(node.this, exp.Subquery):
-            self._inline(node.this, "delete")
+            self._write_through_query(node.this, "delete")
         for target in named:
             self._change(target, sources, "delete")
         self._returning(node)
 
     def _change(self, target: exp.Table, sources: list[exp.Table], effect: Effect) -> None:
-        """The target is a table of its own, or the alias or name of one among the sources."""
-        match = self._same(target, sources)
+        """Write a target, which is a table of its own, or the alias or name of one among the sources."""
+        match = self._source_of_target(target, sources)
         if match is None or match is target:
             if self.ctes.holds(target):
-                self._through(target, effect)
+                self._write_through_cte(target, effect)
             else:
                 self._write(target, effect)
             return
         self.targets.add(id(target))
         self.targets.add(id(match))
         if self.ctes.holds(match):
-            self._through(match, effect)
+            self._write_through_cte(match, effect)
             return
         table = self._write(match, effect)
         self.builder.refs[id(target)] = table
 
-    def _inline(self, view: exp.Subquery, effect: Effect) -> None:
-        """`DELETE FROM (SELECT * FROM t ...)` changes the one table of the query (docs.oracle.com: DELETE)."""
+    def _write_through_query(self, view: exp.Subquery, effect: Effect) -> None:
+        """Write the one table of the query in `DELETE FROM (SELECT * FROM t ...)` (docs.oracle.com: DELETE)."""
         self._effect(effect)
         tables = tables_of(view.this.args.get("from_")) if isinstance(view.this, exp.Select) else []
         if len(tables) == 1:
@@ -331,8 +335,8 @@ class _Walk(Nodes):
         else:
             self.builder.doubt("partial", "which table is changed through a query is not clear")
 
-    def _through(self, target: exp.Table, effect: Effect) -> None:
-        """A CTE is changed through to its one table (learn.microsoft.com: WITH common_table_expression, updatable)."""
+    def _write_through_cte(self, target: exp.Table, effect: Effect) -> None:
+        """Write the one table of an updatable CTE (learn.microsoft.com: WITH common_table_expression)."""
         self._effect(effect)
         self.targets.add(id(target))
         name = key_of(target.this, self.context.dialect)
@@ -343,11 +347,11 @@ class _Walk(Nodes):
         else:
             self.builder.doubt("partial", "which table is changed through a CTE is not clear")
 
-    def _same(self, target: exp.Table, sources: list[exp.Table]) -> exp.Table | None:
+    def _source_of_target(self, target: exp.Table, sources: list[exp.Table]) -> exp.Table | None:
         dialect = self.context.dialect
         if isinstance(target.this, exp.Identifier) and target.args.get("db") is None:
             name = key_of(target.this, dialect)
-            return next((source for source in sources if called(source, dialect) == name), None)
+            return next((source for source in sources if qualifier_of(source, dialect) == name), None)
         for source in sources:
             if source is not target and not source.alias and self.ref(source) == self.ref(target):
                 return source
@@ -358,14 +362,14 @@ class _Walk(Nodes):
         self._returning(node)
 
     def lock(self, node: exp.Lock) -> None:
-        """`FOR UPDATE OF o` names tables again, or a column of theirs (docs.oracle.com: SELECT)."""
+        """Ignore the names in `FOR UPDATE OF o`: tables named before, or a column of one (docs.oracle.com: SELECT)."""
         self.targets.update(id(named) for named in node.expressions)
 
     def into(self, node: exp.Into) -> None:
-        """`SELECT ... INTO t` makes a table where the dialect says so; elsewhere what follows is a variable."""
+        """Write the table of `SELECT ... INTO t`; in some dialects the name is a variable instead."""
         target = node.this
         if isinstance(target, exp.Table) and self.context.select_into_makes_a_table:
-            Nodes(self.builder, self.context.for_new_tables).ref(target)
+            NodeReader(self.builder, self.context.for_new_tables).ref(target)
             self._write(target, "create", temporary=bool(node.args.get("temporary")))
         else:
             self.targets.update(id(t) for t in node.find_all(exp.Table))
@@ -381,7 +385,7 @@ _TARGETS: dict[type[Expr], Callable[[_Walk, Any], None]] = {
 }
 
 
-def _goes_further_back(result_scan: exp.Anonymous) -> bool:
-    """LAST_QUERY_ID(-2) is the query before the last, LAST_QUERY_ID(1) the session's first (docs.snowflake.com)."""
+def _is_earlier_query(result_scan: exp.Anonymous) -> bool:
+    """Whether the query is not the last: LAST_QUERY_ID(-2) is the one before it, (1) the first (docs.snowflake.com)."""
     asked = next((a for a in arguments_of(result_scan) if isinstance(a, exp.Anonymous)), None)
     return asked is not None and any(number.sql() != "-1" for number in arguments_of(asked))

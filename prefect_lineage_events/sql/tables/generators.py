@@ -1,4 +1,4 @@
-"""Table functions whose rows come of their arguments alone; of others, the tables that they read are not known."""
+"""Table functions whose rows come from their arguments alone. Of others it is not known which tables they read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GENERATORS = word_set(
     session cumulate mapitems mapkeys mapvalues carray csv icu_calendar_names exclude_columns infer_schema nodes
     glob sniff_csv string_to_rows generate_date_array generate_timestamp_array generate_array"""
 )
-# Functions of the store about itself, and of its packages of utilities.
+# Functions of the store about itself, and those of its utility packages.
 _PREFIXES = (
     "pg_",
     "duckdb_",
@@ -42,5 +42,5 @@ _PREFIXES = (
 
 
 def is_generator(name: str) -> bool:
-    """Does a function of this name, in lower case, read no table?"""
+    """Whether a function of this name (in lower case) reads no table."""
     return name in _GENERATORS or name.startswith(_PREFIXES)

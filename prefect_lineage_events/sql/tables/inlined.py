@@ -1,4 +1,4 @@
-"""DuckDB's `query('...')`, in place of which stands the query that it runs, so that its columns are known too.
+"""Inlining of DuckDB's `query('...')`: the query that it runs takes its place, so that its columns are known too.
 
 https://duckdb.org/docs/stable/guides/sql_features/query_and_query_table_functions
 """
@@ -10,17 +10,17 @@ from sqlglot import exp
 from prefect_lineage_events.sql.splitting.statements import split
 from prefect_lineage_events.sql.tables.parser import parse
 
-_DEEPEST = 4  # texts within texts
+_MAX_DEPTH = 4  # texts within texts
 
 
 def inline_queries(tree: exp.Expr, dialect: str) -> None:
-    """Put the query of each `query('...')` into the tree where that stands; one that does not parse stays a text."""
+    """Replace each `query('...')` in the tree by its query; one that does not parse stays a text."""
     waiting = [(tree, 0)]
     while waiting:
         node, depth = waiting.pop()
         for call in list(node.find_all(exp.Anonymous)):
             table = call.parent
-            if call.name.lower() != "query" or not isinstance(table, exp.Table) or depth >= _DEEPEST:
+            if call.name.lower() != "query" or not isinstance(table, exp.Table) or depth >= _MAX_DEPTH:
                 continue
             query = _parsed(call, dialect)
             if query is not None:

@@ -1,6 +1,6 @@
-"""Names that a block or a routine gives to values: in its statements they are no columns.
+"""Variables and parameters of a block or routine: in its statements their names are no columns.
 
-A name that a table is known to have counts as its column all the same, as in most stores. Snowflake and T-SQL mark
+A name that is a known column of a table still means the column, as in most stores. Snowflake and T-SQL mark
 variables (`:v`, `@v`), so that a bare name in them is a column.
 https://www.postgresql.org/docs/current/plpgsql-declarations.html, https://docs.oracle.com (PL/SQL: Declarations),
 https://cloud.google.com/bigquery/docs/reference/standard-sql/procedural-language#declare
@@ -23,12 +23,12 @@ _MODES = frozenset({"IN", "OUT", "INOUT", "VARIADIC"})
 
 
 def declared_in(words: Words, context: Context) -> frozenset[str]:
-    """The variables that a part of a block declares or runs over, in lower case."""
+    """The variables that a part of a block declares or loops over, in lower case."""
     if dialect_of(context.dialect).marked_variables:
         return frozenset()
     names: set[str] = set()
     at = 0
-    for begin, at in heads(words):  # noqa: B007  (where the last one ends)
+    for begin, at in heads(words):  # noqa: B007  (the end of the last head is used below)
         if words.word(begin) in _LOOPS and words.is_name(begin + 1):
             names.add(words.texts[begin + 1].lower())
     if words.word(at) == "DECLARE":
@@ -52,7 +52,7 @@ def parameters(words: Words, at: int, dialect: str) -> frozenset[str]:
 
 
 def _listed(words: Words, at: int) -> Iterator[str]:
-    """The names of `DECLARE a, b INT64`; none where a cursor, a handler or a table is declared."""
+    """The names of `DECLARE a, b INT64`; none for a cursor, a handler or a table."""
     at += 2 * words.follows(at, "OR", "REPLACE")
     at += words.word(at) == "VARIABLE"
     if words.word(at) in _NO_VARIABLE or words.word(at + 1) in ("HANDLER", "CURSOR"):
@@ -65,7 +65,7 @@ def _listed(words: Words, at: int) -> Iterator[str]:
 
 
 def _is_declaration(words: Words, at: int) -> bool:
-    """`v NUMBER := 1` or `v := 1`."""
+    """Whether this is `v NUMBER := 1` or `v := 1`."""
     if not words.is_name(at) or words.word(at) in NO_DATA | PARSED | _NO_VARIABLE:
         return False
     return words.is_name(at + 1) or words.word(at + 1) == ":="

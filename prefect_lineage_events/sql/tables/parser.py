@@ -1,4 +1,4 @@
-"""Text -> tree, where the parser can be trusted with it: not too deep nor too long, nothing that takes it for ever."""
+"""Tokens -> tree, for statements that the parser can handle: neither too deep, nor too long, nor too slow to parse."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from prefect_lineage_events.sql.tables.clauses import clickhouse, merge_with_del
 from prefect_lineage_events.sql.tables.metered_parser import ParserStopped, parser
 from prefect_lineage_events.sql.templates import FILLER
 
-_SHOWN = frozenset({"TITLE", "FORMAT"})
+_DISPLAY = frozenset({"TITLE", "FORMAT"})
 _VALUES = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.STRING, TokenType.NUMBER})
 
 
 def without_phrases(tokens: Sequence[Token]) -> Sequence[Token]:
-    """The tokens without such phrases; a name among them becomes an alias."""
+    """Remove Teradata's phrases such as `(TITLE 'x', NAMED n)`; a name among them becomes an alias."""
     kept: list[Token] = []
     at = 0
     while at < len(tokens):
@@ -40,13 +40,13 @@ def without_phrases(tokens: Sequence[Token]) -> Sequence[Token]:
 
 
 def _phrase_end(tokens: Sequence[Token], at: int) -> int:
-    """The position behind the phrases in the brackets that open at `at`; `at` itself where they hold something else."""
+    """The position after the phrases in the parentheses at `at`; `at` itself if these hold something else."""
     if at == 0 or tokens[at - 1].token_type not in _VALUES:
         return at
     i = at + 1
     while i + 2 < len(tokens):
         word, value = tokens[i].text.upper(), tokens[i + 1].token_type
-        known = (word in _SHOWN and value == TokenType.STRING) or (word == "NAMED" and value in _VALUES)
+        known = (word in _DISPLAY and value == TokenType.STRING) or (word == "NAMED" and value in _VALUES)
         if not known:
             return at
         if tokens[i + 2].token_type == TokenType.R_PAREN:
@@ -55,15 +55,15 @@ def _phrase_end(tokens: Sequence[Token], at: int) -> int:
     return at
 
 
-# Beyond these the words are read without a tree. sqlglot 30 takes 2.5 us and 0.5 kB a token; nested deeper than
-# a thread's stack its compiled parser ends the process; every JOIN without ON, every bracket within the
-# brackets of a word for a type or of LATERAL, and every IF without parentheses, doubles its time.
+# Beyond these limits the words are read without a tree. sqlglot 30 takes 2.5 us and 0.5 kB a token. Nesting deeper than
+# a thread's stack makes its compiled parser end the process. Every JOIN without ON, every bracket within the brackets
+# of a type's name or of LATERAL, and every IF without parentheses doubles its time.
 MAX_TOKENS = 30_000
 MAX_DEPTH = 300
-_MOST_OPEN_JOINS = 8
-_MOST_TYPE_BRACKETS = 6
-_MOST_BARE_IFS = 6
-_FEW = 16  # tokens that can exceed none of these
+_MAX_OPEN_JOINS = 8
+_MAX_TYPE_BRACKETS = 6
+_MAX_BARE_IFS = 6
+_ALWAYS_FIT = 16  # tokens that cannot exceed any of these limits
 
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
@@ -73,11 +73,11 @@ _UNCONDITIONAL = frozenset({TokenType.CROSS, TokenType.NATURAL})
 _TYPES = frozenset({*Parser.TYPE_TOKENS, TokenType.LATERAL})
 
 
-# Keywords that may be names of functions all the same: sqlglot takes the texts in `FROM file('x')` for columns' names.
+# Keywords that may also be names of functions: sqlglot takes the texts in `FROM file('x')` for names of columns.
 _BEFORE_TABLE = frozenset({TokenType.FROM, TokenType.JOIN})
 _NO_FUNCTIONS = frozenset(Parser.ID_VAR_TOKENS - Parser.FUNC_TOKENS - {TokenType.DICTIONARY})
 
-# What sqlglot's dialect of this name does not know, taken out of its way.
+# Rewriting of what sqlglot's dialect of this name does not know.
 _BEFORE_PARSING: dict[str, Callable[[Sequence[Token]], Sequence[Token]]] = {
     "teradata": without_phrases,
     "oracle": merge_with_delete,
@@ -87,8 +87,8 @@ _BEFORE_PARSING: dict[str, Callable[[Sequence[Token]], Sequence[Token]]] = {
 
 
 def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None, str]:
-    """The tree of one statement's tokens (offsets into `text`), or None and the reason why there is none."""
-    reason = _unfit(tokens)
+    """The tree of one statement's tokens (offsets into `text`), or None and the reason."""
+    reason = _limit_exceeded(tokens)
     if reason:
         return None, reason
     if isinstance(tokens, PackedTokens):
@@ -109,7 +109,7 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
         return None, "it does not parse"
     except RecursionError:
         return None, "it is nested too deeply"
-    except Exception as error:  # noqa: BLE001  (a parser of other people's making, on any text: never a reason to fail)
+    except Exception as error:  # noqa: BLE001  (third-party code on any text must not make the analysis fail)
         return None, f"the parser failed ({type(error).__name__})"
     finally:
         _quiet.on = False
@@ -123,22 +123,22 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
 def _is_statement(tree: Expr | None) -> bool:
     if tree is None or isinstance(tree, (exp.Command, exp.Column, exp.Alias)):
         return False
-    # without a target, the parser took its name for a word of its own
+    # without a target, the parser took its name for a keyword
     return not isinstance(tree, exp.Insert) or not (tree.this is None or isinstance(tree.this, exp.Values))
 
 
 def target(name: str, columns: Collection[str]) -> tuple[exp.Table, Expr]:
-    """A node for a target that was read by rules, and the node that stands for it with the columns that are listed."""
+    """A node for a target that was read by rules, and the node for it with its listed columns."""
     node = exp.Table(this=exp.Identifier(this=name, quoted=True))
     listed = [exp.Identifier(this=column, quoted=True) for column in columns]
     return node, exp.Schema(this=node, expressions=listed) if listed else node
 
 
 def take_apart(tree: Expr | None, walked: Sequence[Expr]) -> None:
-    """Let a tree that nobody needs any more go at once; `walked` are its nodes where it is the first of them.
+    """Release a tree that is no longer needed at once; `walked` are its nodes if it is the first of them.
 
-    Its nodes point at their parents, so it would wait for the garbage collector, which walks through all that the
-    user's program holds.
+    Nodes refer to their parents, so the tree would otherwise stay until the garbage collector runs, which walks
+    through all objects of the user's program.
     """
     if walked and walked[0] is tree:
         for node in walked:
@@ -155,8 +155,8 @@ def take_apart(tree: Expr | None, walked: Sequence[Expr]) -> None:
                 nodes += [item for item in value if isinstance(item, Expr)]
 
 
-# Options between a verb and its target, which sqlglot takes for the target. They are told on dev.mysql.com under the
-# verbs, on sqlite.org under UPDATE, on learn.microsoft.com under TOP.
+# Options between a verb and its target, which sqlglot takes for the target (dev.mysql.com: the verbs; sqlite.org:
+# UPDATE; learn.microsoft.com: TOP).
 _OPTIONED = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
 _OPTIONS = frozenset({"LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE", "OR", "TOP", "WITH"})
 
@@ -183,9 +183,9 @@ def _without_options(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _with_functions(tokens: Sequence[Token], text: str) -> Sequence[Token]:
-    """The tokens, with a plain word for a keyword that is called with a text where a table stands."""
+    """The tokens, in which a keyword that is called with a text in the place of a table is a plain word."""
     if "'" not in text and '"' not in text and "$" not in text and FILLER not in text:
-        return tokens  # nothing in it can be a text
+        return tokens  # it contains no text
     result: list[Token] | None = None
     for i in [i for i, token in enumerate(tokens, 1) if token.token_type in _BEFORE_TABLE]:
         if i < len(tokens) and tokens[i].token_type in _NO_FUNCTIONS and _is_called_with_text(tokens, i):
@@ -200,13 +200,13 @@ def _is_called_with_text(tokens: Sequence[Token], i: int) -> bool:
 
 
 def _insert(token: Token) -> Token:
-    """REPLACE is INSERT with another way with keys (dev.mysql.com: REPLACE; sqlite.org/lang_replace.html)."""
+    """INSERT for REPLACE, which differs only in the handling of keys (dev.mysql.com: REPLACE; sqlite.org: REPLACE)."""
     return Token(TokenType.INSERT, token.text, token.line, token.col, token.start, token.end)
 
 
-def _unfit(tokens: Sequence[Token]) -> str:
-    """Why the parser is not asked: one cheap look at the tokens."""
-    if len(tokens) <= _FEW:
+def _limit_exceeded(tokens: Sequence[Token]) -> str:
+    """The reason not to parse these tokens, or "": one cheap pass over them."""
+    if len(tokens) <= _ALWAYS_FIT:
         return ""
     if len(tokens) > MAX_TOKENS:
         return f"it has more than {MAX_TOKENS:,} tokens"
@@ -223,7 +223,7 @@ def _unfit(tokens: Sequence[Token]) -> str:
             typed = typed + 1 if previous in _TYPES and kind != TokenType.CASE else typed
             if depth > MAX_DEPTH:
                 return f"it is nested more than {MAX_DEPTH} deep"
-            if typed > _MOST_TYPE_BRACKETS and not is_counted:
+            if typed > _MAX_TYPE_BRACKETS and not is_counted:
                 is_counted = True
                 if _nested_types(tokens):
                     return "types are nested too deeply"
@@ -231,20 +231,20 @@ def _unfit(tokens: Sequence[Token]) -> str:
             depth -= 1
         elif kind in _JOINS:
             joins += before not in _UNCONDITIONAL and previous not in _UNCONDITIONAL
-            if joins > _MOST_OPEN_JOINS:
+            if joins > _MAX_OPEN_JOINS:
                 return "it has many joins without conditions"
         elif kind == TokenType.ON:
             joins = max(joins - 1, 0)
         elif previous in _WORDS and kind != TokenType.L_PAREN and last.text.upper() == "IF":
             ifs += 1
-            if ifs > _MOST_BARE_IFS:
+            if ifs > _MAX_BARE_IFS:
                 return "it has many IFs without parentheses"
         before, previous, last = previous, kind, token
     return ""
 
 
 def _nested_types(tokens: Sequence[Token]) -> bool:
-    """Are brackets of type words open within each other, more than may be?"""
+    """Whether more brackets of types are nested than allowed."""
     opened: list[bool] = []
     depth = 0
     previous = TokenType.COMMA
@@ -254,7 +254,7 @@ def _nested_types(tokens: Sequence[Token]) -> bool:
             is_type = previous in _TYPES and kind != TokenType.CASE
             opened.append(is_type)
             depth += is_type
-            if depth > _MOST_TYPE_BRACKETS:
+            if depth > _MAX_TYPE_BRACKETS:
                 return True
         elif kind in _CLOSING and opened:
             depth -= opened.pop()
@@ -270,7 +270,7 @@ _quiet = _Quiet()
 
 
 def _not_ours(record: logging.LogRecord) -> bool:
-    """sqlglot warns, with the statement's text, where it gives up; what we make of that is told by the confidence."""
+    """Drop sqlglot's warnings during our parses: they contain the statement's text. The confidence reports failures."""
     return not _quiet.on
 
 

@@ -1,4 +1,4 @@
-"""The parser's tree of a statement, or of a query within one, and what its draft takes from it."""
+"""Reading of a statement, or of a query within one, by its tree."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from prefect_lineage_events.sql.tables.inlined import inline_queries
 from prefect_lineage_events.sql.tables.parser import parse
 from prefect_lineage_events.sql.tables.required_words import doubt_of_tree
 
-# Why the parser does not take a part of a text, by where it begins and ends: it is asked once.
+# Reasons why a part of a text does not parse, by its span: no part is parsed twice.
 Refused = dict[tuple[int, int, str], str]
 
 
 def read_tree(builder: StatementBuilder, tokens: Sequence[Token], text: str, refused: Refused) -> bool:
-    """Read the tree of these tokens of a text into the draft; False, and the reason in the draft, if there is none."""
+    """Read the tree of these tokens of a text into the builder; False, with its `reason` set, if there is no tree."""
     dialect = builder.context.dialect
     span = (tokens[0].start, tokens[-1].end, text) if tokens else (0, 0, "")
     tree, reason = None, refused.get(span, "")
@@ -32,5 +32,5 @@ def read_tree(builder: StatementBuilder, tokens: Sequence[Token], text: str, ref
     walk(tree, builder)
     doubt_of_tree(tokens, builder)
     if builder.effect == "append" and len(tokens) > 1 and tokens[1].text.upper() == "OVERWRITE":
-        builder.effect = "overwrite"  # INSERT OVERWRITE ALL, of which the tree says nothing
+        builder.effect = "overwrite"  # INSERT OVERWRITE ALL, which the tree does not show
     return True

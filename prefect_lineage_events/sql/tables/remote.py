@@ -20,9 +20,9 @@ Argument = str | tuple[str, ...]  # the text of a literal, or the parts of a nam
 
 
 def rowset(name: str, arguments: Sequence[Argument], context: Context) -> tuple[list[TableRef], str]:
-    """The tables that a rowset function reads (or changes), and why that is in doubt.
+    """The tables that a rowset function reads (or changes), and the reason for a doubt, or "".
 
-    A linked server is the first part of their names, as in T-SQL's own four-part names. OPENROWSET and OPENDATASOURCE
+    A linked server is the first part of the names, as in T-SQL's own four-part names. OPENROWSET and OPENDATASOURCE
     have the server in a connection string.
     """
     if name == "openquery" and len(arguments) == 2 and isinstance(arguments[0], tuple):
@@ -40,7 +40,7 @@ def rowset(name: str, arguments: Sequence[Argument], context: Context) -> tuple[
 
 
 def elsewhere(provider: Argument, connection: Argument, parts: Sequence[str]) -> TableRef | None:
-    """A table of the server that a connection string leads to; None where that is not SQL Server, or not said."""
+    """A table of the server in a connection string; None if that is not SQL Server, or not named."""
     if not isinstance(provider, str) or provider.lower() not in _PROVIDERS or not isinstance(connection, str):
         return None
     server = server_of(connection, "mssql")
@@ -51,7 +51,7 @@ def elsewhere(provider: Argument, connection: Argument, parts: Sequence[str]) ->
 
 
 def rowset_at(words: Words, name: str, opening: int, context: Context) -> tuple[list[TableRef], str]:
-    """The same of a function whose arguments open at `opening`."""
+    """The tables of a rowset function whose arguments open at `opening`, and the reason for a doubt, or ""."""
     arguments: list[Argument] = []
     for start, _ in words.items(opening):
         is_text = words.kind(start) == Kind.STRING
@@ -67,5 +67,5 @@ def _named_in(text: str, context: Context) -> list[tuple[str, ...]]:
 
 
 def name_of(parts: Sequence[tuple[str, bool]], dialect: str) -> tuple[str, ...]:
-    """The parts of a name that is an argument, in the store's case, not completed: it is another server's."""
+    """The parts of a name in an argument, folded to the store's case, not completed: it is another server's."""
     return tuple(fold(text, quoted, dialect) for text, quoted in parts)

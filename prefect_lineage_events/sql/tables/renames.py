@@ -1,4 +1,4 @@
-"""Renames, swaps and moves between schemas: what a thing is called from then on, by each dialect's own rule."""
+"""Readers of renames, swaps and moves between schemas, with each dialect's rule for the new name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from prefect_lineage_events.sql.tables.recovery_names import read_name, read_par
 from prefect_lineage_events.sql.words import Words
 
 _NO_NAMES = frozenset({"COLUMN", "CONSTRAINT", "INDEX", "KEY", "PARTITION", "ROLLUP", "FIELD", "ATTRIBUTE", "TO", "AS"})
-# Kinds of sp_rename that are tables or views, or whatever is so called (learn.microsoft.com: sp_rename).
+# Kinds of sp_rename that may be tables or views (learn.microsoft.com: sp_rename).
 _OBJECTS = frozenset({"", "OBJECT"})
 
 
@@ -56,7 +56,7 @@ def exchange(words: Words, builder: StatementBuilder) -> None:
 
 
 def altered(words: Words, at: int, builder: StatementBuilder, target: TableRef) -> bool:
-    """RENAME TO, SWAP WITH and SET SCHEMA behind `ALTER TABLE target`; False where it is none of them."""
+    """Read RENAME TO, SWAP WITH or SET SCHEMA after `ALTER TABLE target`; False if it is none of these."""
     if words.word(at) == "ADD" or words.word(at) in ("DROP", "MODIFY", "CHANGE", "ALTER"):  # dev.mysql.com: ALTER TABLE
         later = next((i for i in range(at, len(words)) if words.follows(i, ",", "RENAME")), -2)
         return later > 0 and words.word(later + 2) in ("TO", "AS") and altered(words, later + 1, builder, target)
@@ -116,7 +116,7 @@ def transfer(words: Words, at: int, builder: StatementBuilder) -> None:
 
 
 def by_procedure(words: Words, builder: StatementBuilder) -> bool:
-    """`EXEC sp_rename 'schema.old', 'new' [, 'OBJECT']` (learn.microsoft.com: sp_rename); False for another call."""
+    """`EXEC sp_rename 'schema.old', 'new' [, 'OBJECT']` (learn.microsoft.com: sp_rename); False for other calls."""
     at = words.word(0) in ("EXEC", "EXECUTE")
     parts, end = read_parts(words, int(at), builder.context.dialect)
     procedure = parts[-1][0].lower() if parts else ""
@@ -134,7 +134,7 @@ def by_procedure(words: Words, builder: StatementBuilder) -> bool:
         builder.write(TableRef(complete(named[:-1], context)))
     elif kind in _OBJECTS and named and given.get("newname"):
         old = TableRef(complete(named, context))
-        new = fold(given["newname"], True, context.dialect)  # taken as it is, dots and all
+        new = fold(given["newname"], True, context.dialect)  # taken literally, dots included
         spelling = () if new == given["newname"] else (*old.parts[:-1], given["newname"])
         _renamed(builder, old, replace(old, parts=(*old.parts[:-1], new), spelling=spelling))
     elif kind == "DATABASE":
@@ -145,7 +145,7 @@ def by_procedure(words: Words, builder: StatementBuilder) -> bool:
 
 
 def _new_name(words: Words, at: int, builder: StatementBuilder, old: TableRef) -> TableRef | None:
-    """The new name at `at`; the database and schema that it leaves out are the old one's, or the current ones."""
+    """The table of the new name at `at`, completed with the database and schema of the old one, or the current ones."""
     context = replace(builder.context, is_new=True)
     new = read_name(words, at, context).table
     parts, _ = read_parts(words, at, context.dialect)

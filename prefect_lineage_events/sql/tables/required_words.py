@@ -1,6 +1,6 @@
-"""Words without which a statement is none of its dialect: a lenient parser takes `delete form x` for a DELETE.
+"""Words that a statement requires in its dialect: a lenient parser takes `delete form x` for a DELETE.
 
-Such a statement fails in its store, or the text is another dialect's. What is read from it is in doubt.
+A statement without them fails in its store, or its text is in another dialect. Its confidence is lowered.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _WITHOUT_INTO = "an INSERT without INTO, which the dialect requires"
 _WITHOUT_FROM = "a DELETE without FROM, which the dialect requires"
 _WITHOUT_SET = "an UPDATE without SET"
 UNKNOWN_STATEMENT = "an unknown kind of statement"
-_BEHIND_INSERT = frozenset({"INTO", "OVERWRITE", "ALL", "FIRST"})
+_AFTER_INSERT = frozenset({"INTO", "OVERWRITE", "ALL", "FIRST"})
 _ENDS_TARGETS = frozenset({"WHERE", "(", "SET", "USING"})
-_NEAR = 6  # tokens behind the verb, hints and modifiers among them
-# Words for kinds of things that hold no data, which are too rare to look for a name behind them.
+_MAX_MODIFIERS = 6  # tokens after the verb, hints and modifiers included
+# Words for kinds of things that hold no data, too rare to look for a name after them.
 _RARE_THINGS = word_set(
     """ALIAS ARCHIVE ATTRIBUTE AVAILABILITY BLUEPRINT BRANCH BUFFERPOOL CHILD COLLECTION CONFIGURATION CONTRACT DATASET
     DIMENSION DUPLICATE ENCRYPTKEY FILE GOVERNANCE HIERARCHY HISTOGRAM INDEXTYPE INSTANCE INTERFACE JOB KEY LANGUAGES
@@ -35,22 +35,22 @@ _RARE_THINGS = word_set(
     PLUGIN POINT POOL PREPARE PROJECT PROJECTION QUERY QUEUE REFERENCE REPLICATION REPOSITORY RESULT ROUTE ROUTINE
     ROUTINES SCHEME SEARCH SEGMENT SEMANTIC SETTINGS SKIPPING STATS SUBSYSTEM UNDO VARIABLE WORKLOAD WRAPPER XML ZONE"""
 )
-# Options behind the table of TRUNCATE
-_BEHIND_TRUNCATED = word_set(
+# Options after the table of TRUNCATE
+_AFTER_TRUNCATED = word_set(
     """ALL CASCADE CLUSTER CONTINUE DROP FINAL FORCE IF IGNORE IMMEDIATE IN KEEP MATERIALIZED NO ON PARTITION PARTITIONS
     PRESERVE PURGE RESTART RESTRICT REUSE SETTINGS SNAPSHOT STORAGE SYNC WHERE WITH"""
 )
 
 
 def doubt_of_tree(tokens: Sequence[Token], builder: StatementBuilder) -> None:
-    """Doubt a change that lacks a word which its dialect requires."""
+    """Lower the confidence of a change that lacks a word which its dialect requires."""
     tree, dialect = builder.tree, builder.context.dialect
     if isinstance(tree, exp.Insert):
-        near = {token.text.upper() for token in tokens[1:_NEAR]}
+        near = {token.text.upper() for token in tokens[1:_MAX_MODIFIERS]}
         if (
             tokens[0].text.upper() == "INSERT"
             and not dialect_of(dialect).into_optional
-            and near.isdisjoint(_BEHIND_INSERT)
+            and near.isdisjoint(_AFTER_INSERT)
         ):
             builder.doubt("partial", _WITHOUT_INTO)
     elif isinstance(tree, exp.Delete) and tokens[0].text.upper() == "DELETE":
@@ -78,12 +78,12 @@ def _has_from(tokens: Sequence[Token]) -> bool:
 
 
 def doubt_of_thing(words: Words, end: int, builder: StatementBuilder) -> None:
-    """Doubt CREATE, ALTER or DROP of a thing of which there is no word before `end`: `create tabel x`."""
+    """Lower the confidence of CREATE, ALTER or DROP without a known kind of thing before `end`: `create tabel x`."""
     if _RARE_THINGS.isdisjoint(words.upper[1 : end + 1]):
         builder.doubt("partial", _UNKNOWN_THING)
 
 
 def doubt_of_rest(words: Words, at: int, builder: StatementBuilder) -> None:
-    """Doubt TRUNCATE with a name behind its table: `truncate tabel x`."""
-    if words.is_name(at) and words.word(at) not in _BEHIND_TRUNCATED:
+    """Lower the confidence of TRUNCATE with a name after its table: `truncate tabel x`."""
+    if words.is_name(at) and words.word(at) not in _AFTER_TRUNCATED:
         builder.doubt("partial", _LEFT_OVER)

@@ -1,7 +1,7 @@
-"""Scripting blocks: the words before a statement that say when it runs.
+"""Scripting blocks: the words before a statement that control when it runs.
 
-`split` cuts blocks at their semicolons, so that a statement may come with the head of its block before it: `BEGIN`,
-`IF c THEN`, `FOR r IN q DO`. What such a head reads counts too.
+`pieces_of` cuts blocks at their semicolons, so a statement may follow the head of its block: `BEGIN`, `IF c THEN`,
+`FOR r IN q DO`. Tables that such a head reads count too.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from collections.abc import Iterator
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.tables.create import Definition
-from prefect_lineage_events.sql.tables.defined_functions import speaks_sql
+from prefect_lineage_events.sql.tables.defined_functions import is_sql_body
 from prefect_lineage_events.sql.words import CHANGES, TOUCHING, Kind, Words
 
-# Rows before and after a change, as a trigger sees them (learn.microsoft.com: CREATE TRIGGER); no tables.
+# Rows before and after a change, in a trigger (learn.microsoft.com: CREATE TRIGGER); no tables.
 TRANSITION_TABLES = frozenset({"inserted", "deleted"})
 
 
 def body_of(definition: Definition, words: Words) -> Words | str | None:
-    """The body of a routine: its words, the text of a literal, or None where it has none that is SQL."""
-    if definition.query == -1 or not speaks_sql(words):
+    """The body of a routine: its words, the text of a literal, or None if it has no body in SQL."""
+    if definition.query == -1 or not is_sql_body(words):
         return None
     body = words.part(definition.query)
     return body.texts[0] if body.kind(0) == Kind.STRING else body
 
 
 def do_body(words: Words) -> str | None:
-    """The text of `DO [LANGUAGE x] $$ ... $$` (postgresql.org/docs/current/sql-do.html); None where it is no SQL."""
-    if not speaks_sql(words):
+    """The text of `DO [LANGUAGE x] $$ ... $$` (postgresql.org/docs/current/sql-do.html); None if it is not SQL."""
+    if not is_sql_body(words):
         return None
     texts = (i for i in range(1, len(words)) if words.kind(i) == Kind.STRING and words.word(i - 1) != "LANGUAGE")
     return next((words.texts[i] for i in texts), None)
@@ -66,7 +66,7 @@ _STATEMENTS = frozenset(
 
 
 def is_of_a_block(words: Words, context: Context) -> bool:
-    """Is it a part of a block that touches no data: an assignment, a call, a declaration?"""
+    """Whether this is a part of a block that touches no data: an assignment, a call, a declaration."""
     if not (context.in_routine or dialect_of(context.dialect).has_blocks) or not TOUCHING.isdisjoint(words.upper):
         return False
     if words.word(2) == "SET":  # a misspelled UPDATE
@@ -84,15 +84,14 @@ def is_of_a_block(words: Words, context: Context) -> bool:
 
 
 def heads(words: Words, at: int = 0) -> Iterator[tuple[int, int]]:
-    """Spans of the heads before the statement; the last one ends where the statement starts (at the end: there is
-    none)."""
+    """Spans of the heads before the statement. The last one ends where the statement starts, if there is one."""
     while (end := _head(words, at)) > at:
         yield at, end
         at = end
 
 
 def _head(words: Words, at: int) -> int:
-    """Where the block's head that starts at `at` ends; `at` if no head stands there."""
+    """The position after the block's head at `at`; `at` itself if there is none."""
     word, following = words.word(at), words.word(at + 1)
     if word == "BEGIN":
         return at if following in _TRANSACTION or at + 1 >= len(words) else at + 1

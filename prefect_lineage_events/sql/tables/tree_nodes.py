@@ -1,4 +1,4 @@
-"""What a node of a tree that stands for a table is called."""
+"""Resolution of table nodes of a tree into references."""
 
 from __future__ import annotations
 
@@ -39,16 +39,15 @@ from prefect_lineage_events.sql.tables.table_functions import (
 )
 
 
-class Nodes:
-    """Resolves table nodes into references, each once; what is known only when it runs lowers the draft's
-    confidence."""
+class NodeReader:
+    """Resolver of table nodes, each once. Names that are known only at run time lower the builder's confidence."""
 
     def __init__(self, builder: StatementBuilder, context: Context | None = None) -> None:
         self.builder = builder
         self.context = context or builder.context
 
     def ref(self, node: exp.Table) -> TableRef | None:
-        """What a table node stands for, whatever CTEs are in sight; None when that is no table with a known name."""
+        """The table of a node, regardless of CTEs in scope; None if it has no known name."""
         refs, key = self.builder.refs, id(node)
         if key not in refs:
             refs[key] = self.unless_hidden(self._resolve(node))
@@ -85,7 +84,7 @@ class Nodes:
         return None
 
     def named(self, parts: Sequence[Part], alias: Expr | None = None) -> TableRef | None:
-        """The table of that name; None where it is a value, or known only when it runs."""
+        """The table of that name; None if the name is a value, or known only at run time."""
         if is_substituted(parts, self.context.dialect):
             return self.unknown("the name of a table is known only when it runs")
         if is_value(parts, self.context.dialect):
@@ -97,13 +96,13 @@ class Nodes:
         return table_of(parts, self.context)
 
     def _of_source(self, source: exp.Func, parts: Sequence[Part]) -> TableRef | None:
-        """OPENDATASOURCE('provider', 'connection string').db.schema.t"""
+        """The table of `OPENDATASOURCE('provider', 'connection string').db.schema.t`."""
         given = [a.name if isinstance(a, exp.Literal) else () for a in arguments_of(source)]
         named = elsewhere(given[0], given[1], name_of(parts, self.context.dialect)) if len(given) == 2 else None
         return named or self.unknown(ELSEWHERE)
 
     def dynamic(self, argument: Expr | None) -> TableRef | None:
-        """`IDENTIFIER(...)`: a literal or a bare name is the name, a variable may be known."""
+        """The table of `IDENTIFIER(...)`: a literal or a bare name is its name, a variable may be known."""
         if isinstance(argument, exp.Literal):
             return named_by(argument.name, self.context)
         if isinstance(argument, exp.Column):
@@ -117,7 +116,7 @@ class Nodes:
         return self.unknown("the name of a table is known only when it runs")
 
     def _result(self, back: int) -> TableRef | None:
-        """`$1`: the result of the statement before, in a chain of `->>`."""
+        """Read `$1`, the result of the statement before in a chain of `->>`."""
         results = self.context.results
         if not 0 < back <= len(results):
             return self.unknown("the result that it reads is not known")
@@ -132,7 +131,7 @@ class Nodes:
         if found is not None:
             if found.is_one:
                 return found.tables[0]
-            return self.together(function, found.tables) if found.is_union else self.all_of(found.tables)
+            return self.union_of(function, found.tables) if found.is_union else self.read_all(found.tables)
         if dialect_of(self.context.dialect).is_tsql and name in ROWSETS:
             return self.rowset(name, arguments)
         if name in dialect_of(self.context.dialect).naming_functions:
@@ -151,7 +150,7 @@ class Nodes:
         return None
 
     def doubt_of(self, function: exp.Anonymous) -> None:
-        """Doubt a function in the place of a table that may read others."""
+        """Lower the confidence for a function in the place of a table, which may read tables."""
         inner = next(iter(function.expressions), None)
         if function_name_is("table", function):  # TABLE(f(1)), TABLE(package.f(1))
             inner = inner.expression if isinstance(inner, exp.Dot) else inner
@@ -179,8 +178,10 @@ class Nodes:
         return found
 
     def _elsewhere(self, function: exp.Expr, inner: exp.Anonymous) -> Found:
-        """The tables of a function that other servers of the cluster run, or those of another service, which the
-        address alone names."""
+        """The tables of a function that other servers of the cluster run, or that another service runs.
+
+        Only the address names such a service.
+        """
         is_query = inner.name.lower() == "view"
         if is_generator(inner.name.lower()) and not is_query:
             return Found()
@@ -191,7 +192,7 @@ class Nodes:
         return Found(reason=UNKNOWN_SERVER)
 
     def rowset(self, name: str, arguments: Sequence[Expr]) -> TableRef | None:
-        """The first table of a rowset function; the others are read."""
+        """Return the first table of a rowset function, and read the others."""
         given = [
             a.name if isinstance(a, exp.Literal) else name_of(list(dotted(a)), self.context.dialect) for a in arguments
         ]
@@ -203,7 +204,7 @@ class Nodes:
         return tables[0] if tables else None
 
     def _files(self, function: exp.Func) -> TableRef | None:
-        """The file that a reader names; those of a list are noted here."""
+        """Return the file that a function reads; read those of a list."""
         arguments = arguments_of(function)[location_position(function_name(function)) :]
         within = arguments[0].parent if arguments else None
         given = within.expressions if isinstance(within, exp.Array) else arguments[:1]
@@ -211,14 +212,14 @@ class Nodes:
         if not texts or len(texts) < len(given):
             self.unknown(UNKNOWN_FILE)  # a bind, an expression, a named collection
         files = [location_of(text, self.context) for text in texts]
-        return self.together(function, files) if len(given) > 1 else next(iter(files), None)
+        return self.union_of(function, files) if len(given) > 1 else next(iter(files), None)
 
-    def together(self, function: exp.Func, tables: Sequence[TableRef | None]) -> TableRef | None:
-        """Note tables whose rows a function puts together: each of its columns comes from all of them."""
+    def union_of(self, function: exp.Func, tables: Sequence[TableRef | None]) -> TableRef | None:
+        """Read the tables whose rows a function combines; each of its columns comes from all of them."""
         self.builder.unions[id(function)] = [t for t in tables if t is not None and not is_hidden(t)]
-        return self.all_of(tables)
+        return self.read_all(tables)
 
-    def all_of(self, tables: Sequence[TableRef | None]) -> TableRef | None:
+    def read_all(self, tables: Sequence[TableRef | None]) -> TableRef | None:
         for table in tables:
             self.builder.read(table)
         return None
@@ -229,7 +230,7 @@ class Nodes:
 
 
 def dotted(node: Expr) -> Iterator[Part]:
-    """The parts of a name; an empty one where two dots stand together."""
+    """The parts of a name; an empty one between two adjacent dots."""
     if isinstance(node, exp.Dot):
         for part in (node.this, node.expression):
             yield from dotted(part) if isinstance(part, Expr) else [("", False)]
@@ -251,7 +252,7 @@ def function_name(function: exp.Func) -> str:
 
 
 def arguments_of(function: Expr) -> list[Expr]:
-    """A function's positional arguments, those within a list too: `read_csv(['a', 'b'])`."""
+    """The positional arguments of a function, the items of a list included: `read_csv(['a', 'b'])`."""
     found: list[Expr] = []
     values: Iterable[object] = function.args.values()
     for value in values:
@@ -264,16 +265,18 @@ def arguments_of(function: Expr) -> list[Expr]:
 
 
 def _function_within(function: Expr) -> exp.Anonymous | None:
-    """The function whose rows another server gives: `remote('h', view(...))`, `cluster('c', merge(db, '^x'))`
-    (clickhouse.com/docs: remote, cluster)."""
-    if not isinstance(function, exp.Anonymous) or len(function.expressions) < _WITHIN:
+    """The function whose rows another server returns: `remote('h', view(...))`, `cluster('c', merge(db, '^x'))`.
+
+    (clickhouse.com/docs: remote, cluster)
+    """
+    if not isinstance(function, exp.Anonymous) or len(function.expressions) < _MIN_ARGUMENTS:
         return None
     inner = function.expressions[1]
     is_remote = function.name.lower() in ("remote", "remotesecure", "cluster", "clusterallreplicas")
     return inner if is_remote and isinstance(inner, exp.Anonymous) else None
 
 
-_WITHIN = 2  # arguments: an address or a cluster, and the function
+_MIN_ARGUMENTS = 2  # arguments: an address or a cluster, and the function
 
 
 def function_name_is(name: str, function: Expr) -> bool:
@@ -281,7 +284,7 @@ def function_name_is(name: str, function: Expr) -> bool:
 
 
 def call_arguments(function: exp.Anonymous) -> Arguments:
-    """A call's arguments as texts and names."""
+    """The arguments of a call as texts and names."""
     positional: list[Argument] = []
     named: dict[str, Argument] = {}
     for item in function.expressions:
@@ -305,15 +308,15 @@ def _argument(node: Expr) -> Argument:
     return tuple(dotted(node)) or None
 
 
-def called(table: exp.Table, dialect: str) -> str | None:
-    """What columns are qualified with to be of that table, as a key: its alias, or its name without one."""
+def qualifier_of(table: exp.Table, dialect: str) -> str | None:
+    """The qualifier of a table's columns, as a key: its alias, else its name."""
     alias = table.args.get("alias")
     known = alias.this if alias is not None and alias.this is not None else table.this
     return key_of(known, dialect) if isinstance(known, exp.Identifier) else None
 
 
 def tables_of(node: Expr | None) -> list[exp.Table]:
-    """The tables that a FROM names itself, its joins included, but no subquery's."""
+    """The tables that a FROM names itself, its joins included, without those of subqueries."""
     if node is None:
         return []
     item = node.this if isinstance(node, exp.From) else node
