@@ -1,9 +1,9 @@
-"""The second pass: tables of a statement that gives no tree, read from its words.
+"""Recovery: the tables of a statement that does not parse, read from its words.
 
-One loop over the words with a stack of open parentheses. It knows where a name of a table may stand (after FROM, JOIN,
-INTO, USING, UPDATE, and commas of those lists), which names are CTEs or aliases there, and which FROM is another
-(`EXTRACT(day FROM x)`, `IS DISTINCT FROM`). It needs no grammar of expressions, so that depth, size and
-syntax that nobody has heard of do not stop it.
+One loop over the words with a stack of open parentheses. It knows the positions of table names (after FROM, JOIN, INTO,
+USING, UPDATE, and commas of those lists), the names that are CTEs or aliases there, and the uses of FROM that list no
+tables (`EXTRACT(day FROM x)`, `IS DISTINCT FROM`). It needs no grammar of expressions, so that depth, size and unknown
+syntax do not stop it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from prefect_lineage_events.sql.names import (
 from prefect_lineage_events.sql.tables.arguments import arguments_at
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.generators import UNKNOWN_FUNCTION, is_generator
-from prefect_lineage_events.sql.tables.recovery_dml import Changes
+from prefect_lineage_events.sql.tables.recovery_dml import ChangeReader
 from prefect_lineage_events.sql.tables.recovery_frames import (
     BEFORE_ITEM,
     CHANGED,
@@ -44,9 +44,9 @@ from prefect_lineage_events.sql.tables.remote import ROWSETS
 from prefect_lineage_events.sql.tables.table_functions import may_name_tables, tables_of_call
 from prefect_lineage_events.sql.words import Kind, Words
 
-# Parentheses with a frame of their own; those within are read with the innermost. In a text of nothing else, one each
-# would be as many objects for the garbage collector.
-_DEEPEST = 2_000
+# Nested parentheses that get a frame of their own; deeper ones share the innermost frame. A frame for each would burden
+# the garbage collector in a text of parentheses alone.
+_MAX_FRAMES = 2_000
 
 
 def recover(words: Words, start: int, end: int, builder: StatementBuilder, makes_tables: bool = False) -> None:
@@ -54,8 +54,8 @@ def recover(words: Words, start: int, end: int, builder: StatementBuilder, makes
     _Scan(words, end, builder, makes_tables).run(start)
 
 
-class _Scan(Changes):
-    """The loop: parentheses, items of FROM lists, CTEs. What changes data is read by `Changes`."""
+class _Scan(ChangeReader):
+    """Loop over parentheses, items of FROM lists and CTEs. `ChangeReader` reads the changes of data."""
 
     _too_deep = 0  # parentheses that are open within the innermost frame
 
@@ -79,8 +79,8 @@ class _Scan(Changes):
                 continue
             at, starts = self._step(at, frame, word, starts)
         while len(self.stack) > 1:
-            self.settle(self.stack.pop())
-        self.settle(self.stack[0])
+            self.close_frame(self.stack.pop())
+        self.close_frame(self.stack[0])
         if self.dialect == "bigquery":
             self._doubt_arrays()
         if len(self.builder.outputs) > 1:
@@ -90,7 +90,7 @@ class _Scan(Changes):
                 self.builder.doubt("partial", "which of the changed tables is set from another is not clear")
 
     def _doubt_arrays(self) -> None:
-        """`t.items` is an array where a query around has a source `t` (`correlated`), which words alone do not tell."""
+        """Doubt `t.items`: it is an array if an enclosing query has a source `t`, which words alone do not show."""
         upper = self.words.upper
         last = {word for word, following in zip_longest(upper, upper[1:]) if following != "."}
         if any(part.upper() in last for table in self.builder.inputs for part in table.parts[:-1]):
@@ -99,7 +99,7 @@ class _Scan(Changes):
     # --- parentheses
 
     def _open(self, at: int, frame: Frame) -> None:
-        if len(self.stack) > _DEEPEST:
+        if len(self.stack) > _MAX_FRAMES:
             self._too_deep += 1
             return
         child = Frame(ctes=frame.ctes, is_target=frame.is_target)
@@ -120,7 +120,7 @@ class _Scan(Changes):
         if len(self.stack) == 1:
             return at + 1
         child = self.stack.pop()
-        self.settle(child)
+        self.close_frame(child)
         frame = self.stack[-1]
         if child.is_target:
             self.inline(child)
@@ -186,8 +186,7 @@ class _Scan(Changes):
         return self.words.word(end + 1) not in HINTS
 
     def _function(self, at: int, frame: Frame) -> int:
-        """A table function: a reader of files names what it reads; TABLE('t') names a table; arguments may be
-        queries."""
+        """Read a table function: file readers name a file, TABLE('t') names a table; arguments may be queries."""
         words = self.words
         parts, end = read_parts(words, at, self.dialect)
         name = parts[-1][0].lower()
@@ -218,7 +217,7 @@ class _Scan(Changes):
         return end
 
     def _named_in_call(self, name: str, opening: int) -> None:
-        """A function that names tables in its arguments, which open at `opening`."""
+        """Read the tables that a function names in its arguments, which open at `opening`."""
         found = tables_of_call(name, arguments_at(self.words, opening, self.dialect), self.builder.context)
         for table in found.tables if found is not None else ():
             self.builder.read(table)
@@ -226,7 +225,7 @@ class _Scan(Changes):
             self.builder.doubt("partial", found.reason)
 
     def _is_local(self, named: Named, frame: Frame) -> bool:
-        """Is the name a CTE in sight, or the array of a table that was named before (`FROM t AS a, a.items`)?"""
+        """Whether the name is a CTE in scope, or an array of a table named before (`FROM t AS a, a.items`)."""
         if named.bare:
             return named.bare in frame.ctes
         if named.first == "recurring" and self.dialect == "duckdb" and named.table is not None:
@@ -303,11 +302,11 @@ class _Scan(Changes):
         return bool(frame.function) and self.words.word(at - 1) in ("(", ",", "=>", ">")
 
     def _names_a_table(self, at: int, may: bool) -> bool:
-        """Does a table follow TABLE, PIVOT or SUMMARIZE, as a statement or as an argument of a function?"""
+        """Whether a table follows TABLE, PIVOT or SUMMARIZE, as a statement or as an argument of a function."""
         return may and self.words.is_name(at) and self.words.word(at) not in QUERY_STARTS
 
     def _argument(self, at: int, end: int) -> None:
-        """`f(input => TABLE(orders))`: a name alone between the parentheses (trino.io: table functions)."""
+        """Read `f(input => TABLE(orders))`: a single name in the parentheses (trino.io: table functions)."""
         named = read_name(self.words, at, self.builder.context)
         if named.end == end:
             self.builder.read(named.table)
@@ -326,7 +325,7 @@ class _Scan(Changes):
         frame.expects = frame.lists = False
 
     def _with(self, at: int, frame: Frame) -> int:
-        """The body of the first CTE behind WITH, 0 where WITH is another one (hints, options, WITH TIME ZONE)."""
+        """The body of the first CTE after WITH; 0 if WITH starts no CTE (hints, options, WITH TIME ZONE)."""
         words = self.words
         recursive = words.word(at + 1) == "RECURSIVE"
         first = at + 2 if recursive else at + 1
@@ -341,7 +340,7 @@ class _Scan(Changes):
         return self._cte(first, frame)
 
     def _key_end(self, at: int) -> int:
-        """Behind `USING KEY (a)` of a CTE (duckdb.org: WITH RECURSIVE ... USING KEY)."""
+        """The position after `USING KEY (a)` of a CTE (duckdb.org: WITH RECURSIVE ... USING KEY)."""
         return self.words.close(at + 2) + 1 if self.words.follows(at, "USING", "KEY", "(") else at
 
     def _is_body(self, at: int) -> bool:
@@ -350,7 +349,7 @@ class _Scan(Changes):
         return self.words.word(at) == "("
 
     def _cte(self, at: int, frame: Frame) -> int:
-        """Open the body of the CTE whose name stands at `at`; returns where the body starts."""
+        """Open the body of the CTE whose name is at `at`, and return the start of the body."""
         words = self.words
         if not words.is_name(at):
             return at

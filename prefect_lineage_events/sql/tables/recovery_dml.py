@@ -1,6 +1,6 @@
-"""The heads of statements that change data, read from their words: which table is the target.
+"""Recovery of the targets of INSERT, UPDATE, DELETE and MERGE from their words.
 
-The part of the recovery that knows INSERT, UPDATE, DELETE and MERGE; the loop over the words is in `recovery.py`.
+The loop over the words is in `recovery.py`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from prefect_lineage_events.sql.tables.remote import ROWSETS, rowset_at
 from prefect_lineage_events.sql.words import Kind, Words
 
 
-class Changes:
-    """Reads targets into `builder`; `stack` holds the open parentheses, `moved` what changes in CTEs give away."""
+class ChangeReader:
+    """Reader of targets into `builder`. `stack` holds the frames of open parentheses."""
 
     def __init__(self, words: Words, end: int, builder: StatementBuilder, makes_tables: bool) -> None:
         self.words = words
@@ -33,11 +33,12 @@ class Changes:
         self.builder = builder
         self.makes_tables = makes_tables
         self.stack = [Frame()]
-        self.moved: list[TableRef] = []  # what leaves a table in a CTE goes into the target of another change
+        self.moved: list[TableRef] = []  # tables whose rows a CTE removes and returns: another change writes them
         self.bodies: dict[str, list[TableRef]] = {}  # the tables of a CTE's own FROM list
         self.dialect = builder.context.dialect
 
     def alias(self, at: int, frame: Frame, table: TableRef | None) -> int:
+        """Add the alias at `at`, if there is one, and return the position after it."""
         words = self.words
         if words.word(at) == "AS":
             at += 1
@@ -49,7 +50,7 @@ class Changes:
         return at + 1
 
     def select_into(self, at: int) -> int:
-        """INTO of a SELECT: a table, a file (dev.mysql.com: SELECT ... INTO; ClickHouse alike), or variables."""
+        """Read INTO of a SELECT: a table, a file (dev.mysql.com: SELECT ... INTO; ClickHouse too), or variables."""
         if self.words.word(at) in ("OUTFILE", "DUMPFILE") and self.words.kind(at + 1) == Kind.STRING:
             self.effect("append")
             self.builder.write(location_of(self.words.texts[at + 1], self.builder.context))
@@ -67,13 +68,13 @@ class Changes:
         return max(named.end, at)
 
     def output_into(self, at: int) -> int:
-        """`OUTPUT inserted.* INTO log`: a second table (learn.microsoft.com: OUTPUT clause)."""
+        """Read the second table of `OUTPUT inserted.* INTO log` (learn.microsoft.com: OUTPUT clause)."""
         named = read_name(self.words, at, self.builder.context)
         self.builder.write(named.table)
         return max(named.end, at)
 
     def starts_statement(self, at: int) -> bool:
-        """A verb in the middle: another statement where no `;` is needed (T-SQL), a branch of a block."""
+        """Whether a verb starts another statement: one that needs no `;` (T-SQL), or a branch of a block."""
         if len(self.stack) > 1 or self.stack[0].verb:
             return False
         return self.words.word(at - 1) in ("BEGIN", "THEN", "ELSE", "DO", "LOOP", "AS", ")")
@@ -134,7 +135,7 @@ class Changes:
         return at
 
     def _directory(self, at: int, effect: Effect) -> int:
-        """`INSERT OVERWRITE DIRECTORY USING x OPTIONS (path '...')` (spark.apache.org); where its query starts."""
+        """`INSERT OVERWRITE DIRECTORY USING x OPTIONS (path '...')` (spark.apache.org); returns its query's start."""
         words = self.words
         self.effect(effect)
         query = words.find(QUERY_STARTS, at, self.end)
@@ -146,7 +147,7 @@ class Changes:
         return query
 
     def _function_target(self, at: int, effect: Effect) -> int:
-        """`INSERT INTO FUNCTION s3('https://...')` writes what the function would read (clickhouse.com)."""
+        """`INSERT INTO FUNCTION s3('https://...')` writes what the function reads elsewhere (clickhouse.com)."""
         words = self.words
         self.effect(effect)
         name = words.texts[at].lower()
@@ -195,8 +196,10 @@ class Changes:
         return self.alias(max(named.end, at), frame, named.table)
 
     def assigns(self, at: int, frame: Frame) -> None:
-        """The SET of an UPDATE that joins tables: those whose columns it names are changed, the others are read
-        (dev.mysql.com/doc/refman/en/update.html). A SET before FROM says nothing of the kind."""
+        """Read the SET of an UPDATE that joins tables: it changes those whose columns it names, and reads the others.
+
+        (dev.mysql.com/doc/refman/en/update.html). A SET before FROM does not show that.
+        """
         if frame.verb != "UPDATE" or not frame.sources:
             return
         first = [named.table for named in frame.targets or () if named.table is not None]
@@ -237,8 +240,8 @@ class Changes:
             at += 1
         return at if named_first else self.alias(at, frame, named.table)
 
-    def settle(self, frame: Frame) -> None:
-        """Targets are tables of their own, or aliases of tables that the statement has named since."""
+    def close_frame(self, frame: Frame) -> None:
+        """Write a frame's targets: tables of their own, or aliases of tables that the statement named after them."""
         for named in frame.targets or ():
             table = named.table
             if named.bare and (meant := (frame.aliases or {}).get(named.bare)) is not None:
@@ -249,10 +252,10 @@ class Changes:
             if table is not None and frame.returns and frame.defines:
                 self.moved.append(table)
             if table is not None and table in (frame.sources or ()):
-                self.builder.inputs.pop(table, None)  # the FROM list named it only to say what it joins
+                self.builder.inputs.pop(table, None)  # the FROM list names it only for the join
 
     def inline(self, view: Frame) -> None:
-        """A query is changed through to its one table (docs.oracle.com: INSERT, UPDATE, DELETE)."""
+        """Write the one table of an updatable query (docs.oracle.com: INSERT, UPDATE, DELETE)."""
         tables = view.sources or []
         if len(tables) == 1:
             self.builder.inputs.pop(tables[0], None)
@@ -264,7 +267,7 @@ class Changes:
         return dialect_of(self.dialect).is_tsql and named.bare in ROWSETS and self.words.word(named.end) == "("
 
     def rowset(self, name: str, opening: int, note: Callable[[TableRef], object]) -> int:
-        """Note the tables of a rowset function of T-SQL, read or changed; returns where it ends."""
+        """Pass the tables of T-SQL's rowset function to `note`, and return the position after the call."""
         tables, doubt = rowset_at(self.words, name, opening, self.builder.context)
         if doubt:
             self.builder.doubt("partial", doubt)
@@ -273,7 +276,7 @@ class Changes:
         return self.words.close(opening) + 1
 
     def _through(self, cte: str) -> TableRef | None:
-        """A CTE is changed through to its one table, which it then names but does not read."""
+        """The one table of an updatable CTE, which is changed and not read."""
         tables = self.bodies.get(cte, [])
         if len(tables) != 1:
             self.builder.doubt("partial", "which table is changed through a CTE is not clear")
@@ -282,7 +285,7 @@ class Changes:
         return tables[0]
 
     def moves(self, at: int) -> None:
-        """A function that moves data between the tables that its arguments name."""
+        """Read a function that moves data between the tables in its arguments."""
         words = self.words
         source, target = MOVES[words.word(at)]
         texts = [words.texts[start] if words.kind(start) == Kind.STRING else "" for start, _ in words.items(at + 1)]

@@ -1,4 +1,4 @@
-"""What the recovery knows at a parenthesis: the words that open and end lists of tables, and what is in sight."""
+"""Frames of the recovery, one per parenthesis, and the words that open and end lists of tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JOINS = frozenset({"JOIN", "APPLY", "STRAIGHT_JOIN"})
 PERIODS = frozenset({"SYSTEM_TIME", "BUSINESS_TIME", "APPLICATION_TIME"})
 NO_ITEM = frozenset({"SELECT", "WITH", "VALUES", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "SET", "ON"})
 BEFORE_ITEM = frozenset({"ONLY", "LATERAL", "OUTER"})
-# Words behind a table that are no alias of it
+# Words after a table that are no alias of it
 NO_ALIAS = (
     CLAUSES
     | SET_OPERATIONS
@@ -62,7 +62,7 @@ SELECT_INTO_OPTIONS = frozenset({"TEMP", "TEMPORARY", "UNLOGGED", "LOCAL", "GLOB
 
 @dataclass(slots=True)
 class Frame:
-    """What holds between one pair of parentheses (or outside all)."""
+    """State of the recovery within one pair of parentheses, or outside all."""
 
     function: str = ""
     expects: bool = False  # the next word is an item of a FROM list
@@ -74,12 +74,12 @@ class Frame:
     actions: bool = False  # INSERT, UPDATE, DELETE are actions of MERGE
     selects: bool = False
     verb: str = ""
-    is_target: bool = False  # a query through which its one table is changed
-    returns: bool = False  # the change gives back the rows that it changed
+    is_target: bool = False  # an updatable query, whose one table is changed
+    returns: bool = False  # the change returns the changed rows
     is_source_first: bool = False  # Hive's FROM t INSERT INTO a ... INSERT INTO b ...
     owns: bool = False  # `ctes` is its own set
     defines: str = ""  # the CTE that this parenthesis defines
-    ctes: frozenset[str] | set[str] = frozenset()  # those in sight; the outer frame's own set until one is added
+    ctes: frozenset[str] | set[str] = frozenset()  # those in scope; the outer frame's set until one is added
     aliases: dict[str, TableRef | None] | None = None
     sources: list[TableRef] | None = None  # tables of its own FROM list
     targets: list[Named] | None = None

@@ -1,4 +1,4 @@
-"""Reading names in a list of words: what stands at a position, and where it ends."""
+"""Reading of names in a list of words: the table at a position, and the position after it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ from prefect_lineage_events.sql.words import Kind, Words
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What stands at a position. `table` is None for no name, and for one that is known only when it runs
-    (`is_unknown`). `bare` is a name of a single part in lower case: it may be an alias or a CTE. `end` is behind it."""
+    """Name at a position.
+
+    `table` is None for no name, and for one that is known only at run time (`is_unknown`). `bare` is a name of a single
+    part, in lower case: it may be an alias or a CTE. `end` is the position after the name.
+    """
 
     table: TableRef | None
     end: int
@@ -38,7 +41,7 @@ _DYNAMIC = frozenset({"IDENTIFIER", "TABLE"})
 
 
 def read_name(words: Words, at: int, context: Context) -> Named:
-    """The table, stage or location at `at`; `end == at` when no name stands there."""
+    """The table, stage or location at `at`; `end == at` if there is no name."""
     kind = words.kind(at)
     if kind is None:
         return Named(None, at)
@@ -107,15 +110,15 @@ def read_parts(words: Words, at: int, dialect: str) -> tuple[list[Part], int]:
 
 # Quotes of other dialects, which the tokens of this one leave as marks
 _FOREIGN = {"[": "]", "`": "`"}
-_LONGEST_FOREIGN = 8
+_MAX_FOREIGN = 8
 
 
 def _foreign(words: Words, at: int) -> int:
-    """Where the foreign quote that opens at `at` closes; 0 where it holds no name."""
+    """The position at which the foreign quote at `at` closes; 0 if it contains no name."""
     if not words.is_name(at + 1):
         return 0
     closing = _FOREIGN[words.word(at)]
-    return next((i for i in range(at + 2, min(at + _LONGEST_FOREIGN, len(words))) if words.word(i) == closing), 0)
+    return next((i for i in range(at + 2, min(at + _MAX_FOREIGN, len(words))) if words.word(i) == closing), 0)
 
 
 def _dashed(words: Words, text: str, at: int, dialect: str) -> tuple[str, int]:
@@ -136,7 +139,7 @@ _JOINTS = {"bigquery": ("-", re.compile(r"\b[\w$-]+")), "oracle": ("@", re.compi
 
 
 def _read_stage(words: Words, at: int, context: Context) -> Named:
-    """`@db.sch.stage/dir/file.csv`: as far as no blank, comma or parenthesis comes."""
+    """Read `@db.sch.stage/dir/file.csv` up to a blank, comma or parenthesis."""
     if dialect_of(context.dialect).is_tsql and words.is_name(at + 1):
         return Named(variable_of(words.texts[at + 1]), at + 2)
     end = at + 1
@@ -165,7 +168,7 @@ def _read_dynamic(words: Words, at: int, context: Context) -> Named:
 
 
 def _read_bind(words: Words, at: int, context: Context) -> Named:
-    """A bind or a variable where a name should be: known only when it runs."""
+    """Read a bind or a variable in the place of a name, which is known only at run time."""
     end = at + 1
     if words.word(at) == "{":
         while end < len(words) and words.word(end) != "}":

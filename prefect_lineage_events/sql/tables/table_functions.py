@@ -1,7 +1,7 @@
 """Tables that a function names in its arguments: of another store, of a query that it runs, of a text.
 
-`FUNCTIONS` says per dialect which functions there are. What such a function reads is either known, or said not to be:
-none of them reads nothing.
+`FUNCTIONS` lists these functions by dialect. What such a function reads is either known or reported as unknown: none of
+them reads nothing.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _FROM_OUTSIDE = "rows of another program or service"
 
 
 class Found(NamedTuple):
-    """The tables that a call reads (or writes), and why that is not all.
+    """Tables that a call reads (or writes), and the reason if these are not all.
 
-    `is_one`: its rows are those of one table; `is_union`: those of all of them, one after the other.
+    `is_one`: its rows are those of one table; `is_union`: those of all of them, combined.
     """
 
     tables: Sequence[TableRef] = ()
@@ -43,7 +43,7 @@ Reader = Callable[[Arguments, Context], Found]
 
 
 def tables_of_call(name: str, arguments: Arguments, context: Context) -> Found | None:
-    """The datasets that a call of this name reads; None for a function that names no tables."""
+    """The tables that a call of this name reads; None for a function that names none."""
     own = context.variables.get(DEFINED + name.upper())
     if own:
         tables, reason = tables_of_text(own, context, context.dialect, context.database, context.schema)
@@ -55,7 +55,7 @@ def tables_of_call(name: str, arguments: Arguments, context: Context) -> Found |
 
 
 def may_name_tables(name: str, context: Context) -> bool:
-    """Is it a function that names tables in its arguments, or one that the session defined?"""
+    """Whether a function names tables in its arguments, or was defined by the session."""
     dialect = context.dialect
     if context.variables and DEFINED + name.upper() in context.variables:
         return True
@@ -63,7 +63,7 @@ def may_name_tables(name: str, context: Context) -> bool:
 
 
 def _named(argument: Argument, context: Context) -> TableRef | None:
-    """A table of the same store, by a text or a name."""
+    """The table of the same store that a text or a name refers to."""
     if isinstance(argument, str):
         folded = split_identifier(argument, context.dialect)
         return table_of([(part, True) for part in folded], context) if folded else None
@@ -71,7 +71,7 @@ def _named(argument: Argument, context: Context) -> TableRef | None:
 
 
 def _plain(argument: Argument, dialect: str) -> list[str]:
-    """The parts of a name that is not completed: another store's, in the case of `dialect`."""
+    """The parts of another store's name, which is not completed, in the case of `dialect`."""
     if isinstance(argument, str):
         return list(split_identifier(argument, dialect))
     return [fold(text, quoted, dialect) for text, quoted in argument] if isinstance(argument, tuple) else []
@@ -102,7 +102,7 @@ def _database_and_table(first: int) -> Reader:
 
 
 def _database_or_table(first: int) -> Reader:
-    """The same, but for `f(t)` and `f('t')`, which are of the current database."""
+    """`f(db.t)` and the like, or `f(t)` and `f('t')`, which are in the current database."""
 
     def read(arguments: Arguments, context: Context) -> Found:
         if len(arguments.positional) == first + 1 and len(_two_parts(arguments, first)) < _FULL:
@@ -181,7 +181,7 @@ def _foreign(namespace: str, *parts: str) -> TableRef:
 
 
 def _file(scheme: str) -> Reader:
-    """`sqlite_scan('file', 'table')`: a table in a database file."""
+    """A function that reads a table of a database file: `sqlite_scan('file', 'table')`."""
 
     def read(arguments: Arguments, context: Context) -> Found:
         path, table = arguments.text(0), arguments.text(1)
@@ -208,7 +208,7 @@ def _attached_query(dialect: str) -> Reader:
 
 
 def _address(scheme: str) -> Reader:
-    """ClickHouse's `postgresql('host:port', 'database', 'table', 'user', 'password' [, 'schema'])` and the like."""
+    """ClickHouse's `postgresql('host:port', 'database', 'table', 'user', 'password' [, 'schema'])` and its like."""
 
     def read(arguments: Arguments, context: Context) -> Found:
         address, database, table = arguments.at(0), arguments.text(1, "database"), arguments.text(2, "table")
@@ -222,7 +222,7 @@ def _address(scheme: str) -> Reader:
 
 
 def _remote(arguments: Arguments, context: Context) -> Found:
-    """ClickHouse's `remote('host:port', db, t [, user, password])`: a list of hosts are shards."""
+    """ClickHouse's `remote('host:port', db, t [, user, password])`: a list of hosts is one of shards."""
     address, parts = arguments.at(0), _two_parts(arguments, 1)
     if isinstance(arguments.at(1), str) and isinstance(arguments.at(2), str) and len(parts) < 2:
         parts = []
@@ -290,7 +290,7 @@ def kafka(arguments: Arguments, context: Context) -> Found:
 
 
 def passed_through(catalog: str, function: str, arguments: Arguments, context: Context) -> Found:
-    """Trino's `TABLE(catalog.system.query(query => '...'))`: tables of the catalog, by the names its store has."""
+    """The catalog's tables in Trino's `TABLE(catalog.system.query(query => '...'))`, by the names of its store."""
     if function == "raw_query":
         parts = [p for p in (arguments.text(9, "schema"), arguments.text(9, "index")) if p]
         return Found([TableRef((catalog, *parts))]) if len(parts) == 2 else Found(reason=UNKNOWN_QUERY)

@@ -1,4 +1,4 @@
-"""Statements that change the connection: USE and SET, as changes of the session for the statements after them."""
+"""Readers of USE, SET and other statements that change the session for the statements after them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def use(words: Words, builder: StatementBuilder) -> None:
         return
     if facts.levels < 3:
         named = builder.context.schema or builder.context.database
-        reset = dialect == "hive" and parts[-1] == "default" and not named  # as it was without a USE
+        reset = dialect == "hive" and parts[-1] == "default" and not named  # the same as without a USE
         builder.session += [("database", ""), ("schema", "" if reset else parts[-1])]
     elif len(parts) > 1:
         builder.session += [("database", parts[-2]), ("schema", parts[-1])]
@@ -60,11 +60,11 @@ def _name(words: Words, at: int, dialect: str) -> list[str]:
 
 def set_(words: Words, builder: StatementBuilder) -> None:
     """SET of a schema, a role, or of a variable to a literal: `SET t = 'db.s.t'`, `SET (a, b) = ('x', 1)`."""
-    local = words.word(1) == "LOCAL" and _rolls_back(builder)
+    local = words.word(1) == "LOCAL" and _is_transactional(builder)
     at = 1 + (words.word(1) in ("SESSION", "LOCAL", "GLOBAL", "VARIABLE", "VAR"))
     if words.word(at) in ("SCHEMA", "SEARCH_PATH") or words.follows(at, "CURRENT", "SCHEMA"):
         _schema(words, at + 1 + (words.word(at) == "CURRENT"), builder, local)
-    elif words.word(at) in ("ROLE", "AUTHORIZATION") and _rolls_back(builder):
+    elif words.word(at) in ("ROLE", "AUTHORIZATION") and _is_transactional(builder):
         _role(words, at, builder, local)
     elif words.word(at) in ("AUTOCOMMIT", "IMPLICIT_TRANSACTIONS"):
         _autocommit(words, at, builder)
@@ -78,8 +78,8 @@ def set_(words: Words, builder: StatementBuilder) -> None:
         _variable(words, at, at + 2, len(words), builder)
 
 
-def _rolls_back(builder: StatementBuilder) -> bool:
-    """Is SET the standard's and PostgreSQL's, with settings that belong to the transaction?"""
+def _is_transactional(builder: StatementBuilder) -> bool:
+    """Whether settings belong to the transaction, as in the standard and PostgreSQL."""
     return transaction_rules(builder.context.dialect).settings
 
 
@@ -90,7 +90,7 @@ def _schema(words: Words, at: int, builder: StatementBuilder, local: bool = Fals
     if dialect == "duckdb" and words.kind(at) == Kind.STRING:
         _duckdb_path(words.texts[at], builder)
         return
-    if not (_rolls_back(builder) or dialect == "" or is_path):
+    if not (_is_transactional(builder) or dialect == "" or is_path):
         parts = _name(words, at, dialect)
         known = bool(parts) and parts[0].upper() not in ("DEFAULT", "$USER")
         builder.session.append(("schema", parts[-1] if known else ""))
@@ -106,7 +106,7 @@ def _schema(words: Words, at: int, builder: StatementBuilder, local: bool = Fals
 
 
 def _duckdb_path(text: str, builder: StatementBuilder) -> None:
-    """The schema or the search path, a list in one text (duckdb.org: configuration); databases in it are not known."""
+    """Set the schema or the search path, a list in one text (duckdb.org: configuration); its databases are unknown."""
     names = [split_identifier(name.strip(), "duckdb") for name in text.split(",")]
     if len(names) == 1 and len(names[0]) == 1:
         builder.session.append(("use", names[0][0]))
@@ -119,7 +119,7 @@ def _duckdb_path(text: str, builder: StatementBuilder) -> None:
 
 
 def _role(words: Words, at: int, builder: StatementBuilder, local: bool) -> None:
-    """SET ROLE r, SET SESSION AUTHORIZATION u: `$user` of the search path is the acting one."""
+    """SET ROLE r, SET SESSION AUTHORIZATION u: `$user` of the search path is the current role or user."""
     name = "user" if words.word(at) == "AUTHORIZATION" else "role"
     value = "" if words.word(at + 1) in ("NONE", "DEFAULT") else "".join(_name(words, at + 1, builder.context.dialect))
     builder.session.append((f"local {name}" if local else name, value))
@@ -138,7 +138,7 @@ def _autocommit(words: Words, at: int, builder: StatementBuilder) -> None:
 
 
 def discard(words: Words, builder: StatementBuilder) -> None:
-    """DISCARD (postgresql.org): of what was set, of temporary tables, of prepared statements."""
+    """DISCARD (postgresql.org) of settings, temporary tables and prepared statements."""
     execute.deallocate(words, builder)
     if words.word(1) == "ALL":
         builder.session += [("path", ""), ("user", "")]
@@ -147,7 +147,7 @@ def discard(words: Words, builder: StatementBuilder) -> None:
 
 
 def reset(words: Words, builder: StatementBuilder) -> None:
-    """RESET (postgresql.org, duckdb.org): what was set is again as the session began with."""
+    """RESET (postgresql.org, duckdb.org) of settings to those of the session's start."""
     if words.word(1) in ("ALL", "SEARCH_PATH", "SCHEMA"):
         builder.session.append(("use" if builder.context.dialect == "duckdb" else "path", ""))
     elif words.word(1) == "ROLE":
@@ -171,7 +171,7 @@ def set_config(words: Words, builder: StatementBuilder) -> None:
         return
     at = words.upper.index("SET_CONFIG")
     arguments = list(words.items(at + 1)) if words.word(at + 1) == "(" else []
-    if len(arguments) != 3 or not _rolls_back(builder) or words.kind(arguments[0][0]) != Kind.STRING:
+    if len(arguments) != 3 or not _is_transactional(builder) or words.kind(arguments[0][0]) != Kind.STRING:
         return
     (name, _), (value, end), (is_local, _) = arguments
     if words.texts[name].lower() != "search_path":
@@ -190,14 +190,17 @@ def _variable(words: Words, name: int, value: int, end: int, builder: StatementB
 
 
 def created(thing: str, words: Words, at: int, builder: StatementBuilder) -> None:
-    """Snowflake goes into the database or schema that it creates (docs.snowflake.com: CREATE DATABASE, CREATE
-    SCHEMA); a schema in PostgreSQL's search path counts from its creation on."""
+    """Note a created database or schema in the session.
+
+    In Snowflake it becomes the current one (docs.snowflake.com: CREATE DATABASE, CREATE SCHEMA); in PostgreSQL a schema
+    counts in the search path from its creation on.
+    """
     at += 3 if words.follows(at, "IF", "NOT", "EXISTS") else 0
     if words.word(at) == "AUTHORIZATION":  # CREATE SCHEMA AUTHORIZATION u: the schema is called like the user
         at += 1
     parts = _name(words, at, builder.context.dialect)
     if builder.context.dialect != "snowflake":
-        is_own = _rolls_back(builder) or (len(parts) == 1 and builder.context.dialect == "duckdb")
+        is_own = _is_transactional(builder) or (len(parts) == 1 and builder.context.dialect == "duckdb")
         if parts and thing == "SCHEMA" and is_own:
             builder.session.append(("created schema", parts[-1]))
         return
@@ -209,19 +212,23 @@ def created(thing: str, words: Words, at: int, builder: StatementBuilder) -> Non
 
 
 def altered(words: Words, builder: StatementBuilder) -> bool:
-    """ALTER SESSION; also `ALTER ROLE r SET search_path = a`, which says where later sessions begin (postgresql.org).
-    False for ALTER of anything but the session."""
+    """Read ALTER SESSION, and `ALTER ROLE r SET search_path = a`, which applies to later sessions (postgresql.org).
+
+    False for ALTER of anything but the session.
+    """
     if words.word(1) == "SESSION":
         _alter_session(words, builder)
         return True
-    if words.word(1) in ("ROLE", "USER", "DATABASE") and _rolls_back(builder) and "SEARCH_PATH" in words.upper:
+    if words.word(1) in ("ROLE", "USER", "DATABASE") and _is_transactional(builder) and "SEARCH_PATH" in words.upper:
         builder.session.append(("logins", ""))
     return False
 
 
 def _alter_session(words: Words, builder: StatementBuilder) -> None:
-    """ALTER SESSION SET CURRENT_SCHEMA = s (docs.oracle.com: ALTER SESSION), SET AUTOCOMMIT = FALSE, UNSET AUTOCOMMIT
-    (docs.snowflake.com/en/sql-reference/parameters#autocommit; on unless it is switched off)."""
+    """ALTER SESSION SET CURRENT_SCHEMA = s (docs.oracle.com: ALTER SESSION), SET AUTOCOMMIT = FALSE, UNSET AUTOCOMMIT.
+
+    (docs.snowflake.com/en/sql-reference/parameters#autocommit: on unless it is switched off)
+    """
     if words.follows(2, "SET", "CURRENT_SCHEMA"):
         _schema(words, 4, builder)
     elif words.follows(2, "SET", "AUTOCOMMIT", "="):

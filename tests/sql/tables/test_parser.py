@@ -109,7 +109,7 @@ def test_sqlglot_does_not_know_of_the_metered_dialects() -> None:
     assert Dialect.get_or_raise("drill").__class__ is Dialect.get("drill")
 
 
-@pytest.mark.parametrize("asked", metered_parser._ASKED)
+@pytest.mark.parametrize("asked", metered_parser._ATTRIBUTES)
 def test_sqlglots_dialects_have_what_its_parser_is_metered_by(asked: str) -> None:
     """A name that is there no longer would take its part of the meter away in silence."""
     assert hasattr(Dialect, asked)
@@ -131,7 +131,7 @@ def test_the_parser_gets_the_time_again_that_a_collection_of_garbage_takes(monke
     monkeypatch.setattr(metered_parser, "_collections", lambda: next(collections))
     metered_parser.parser("postgres", 1)
     for _ in range(4):
-        metered_parser._meter.look()
+        metered_parser._meter.check()
 
 
 @pytest.mark.parametrize("collected", [False, True])
@@ -144,4 +144,4 @@ def test_the_parser_is_stopped_however_much_garbage_is_collected(
     metered_parser.parser("postgres", 1)
     with pytest.raises(metered_parser.ParserStopped):
         for _ in range(10):
-            metered_parser._meter.look()
+            metered_parser._meter.check()

@@ -10,7 +10,7 @@ from prefect_lineage_events.sql import analyze
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.tables import parsing
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
-from prefect_lineage_events.sql.tables.recovery import _DEEPEST, _Scan, recover
+from prefect_lineage_events.sql.tables.recovery import _MAX_FRAMES, _Scan, recover
 from prefect_lineage_events.sql.words import Words, from_text
 from tests.sql.tables.case import Case, all_cases
 
@@ -165,7 +165,7 @@ def test_no_order_of_words_makes_it_raise(words: list[str]):
     _recovered(" ".join(words), "snowflake")
 
 
-@pytest.mark.parametrize("depth", [10, _DEEPEST - 1, _DEEPEST + 1, 5 * _DEEPEST])
+@pytest.mark.parametrize("depth", [10, _MAX_FRAMES - 1, _MAX_FRAMES + 1, 5 * _MAX_FRAMES])
 def test_parentheses_beyond_all_depth_hide_no_table(depth: int) -> None:
     text = f"insert into a select * from {'(' * depth} select x from b {')' * depth} c, d where e in (select f from g)"
     builder = _recovered(text)
@@ -174,7 +174,7 @@ def test_parentheses_beyond_all_depth_hide_no_table(depth: int) -> None:
 
 
 def test_open_parentheses_are_few_frames() -> None:
-    words = _words("select " + "(" * 5 * _DEEPEST)
+    words = _words("select " + "(" * 5 * _MAX_FRAMES)
     scan = _Scan(words, len(words), StatementBuilder(Context("")), False)
     scan.run(0)
-    assert scan._too_deep == 4 * _DEEPEST
+    assert scan._too_deep == 4 * _MAX_FRAMES
