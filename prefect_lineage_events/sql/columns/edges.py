@@ -1,4 +1,4 @@
-"""The column lineage of one statement, whatever happens."""
+"""Column lineage of one statement: an answer for any tree, in bounded time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from prefect_lineage_events.sql.columns.rules import rules_of
 from prefect_lineage_events.sql.columns.writes import Statements
 from prefect_lineage_events.sql.model import ColumnEdge, Statement, TableRef
 
-# Steps of a walk, each about a microsecond: a larger statement says so rather than keep its reader waiting.
+# Steps of a walk, each about a microsecond: a larger statement has a reason instead of columns.
 BUDGET = 400_000
 
 
@@ -25,7 +25,7 @@ class ColumnResult:
 
     `edges` go to single columns, `indirect` ones to all rows of an output (see `Statement`). `result_columns` are the
     names of what the statement returns: "" where the store's name for an expression is not certain, "*" for columns
-    that nobody can list. `declared` gives a created table's columns and types by its dotted name. `bound` and
+    that cannot be listed. `declared` gives a created table's columns and types by its dotted name. `bound` and
     `constant` are the columns of each output that take binds and constants, `program_columns` those of the program's
     own rows that go into them (see `Statement`). `reason` says what is missing.
     """
@@ -57,7 +57,7 @@ def column_edges(
     `unions`, by `id(node)`, those of a function that puts rows of several together. `schemas` maps dotted names to
     columns. `statement` is what is known of the statement so far: its output is the target of a query that the text
     writes somewhere in a way the tree does not show. `variables` are names that a block gives to values, in lower case.
-    Never raises; a tree too large to walk, or of a shape that nobody expected, yields no edges and a reason.
+    Never raises; a tree too large to walk, or of an unexpected shape, yields no edges and a reason.
     """
     rules = replace(rules_of(dialect), variables=variables) if variables else rules_of(dialect)
     queries = Queries(resolve, schemas or {}, rules, Budget(budget))

@@ -1,7 +1,7 @@
-"""Which columns an expression takes its value from: one walk over its tree, without recursion.
+"""Columns that an expression takes its value from: one walk over its tree, without recursion.
 
-Queries, stars and fields of structs inside an expression are not entered here. They are handed back as `nested`, for
-the walk over queries to take.
+Queries, stars and fields of structs inside an expression are not entered here. They are returned as `nested`, for
+the walk over queries.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Found = dict[Origin, None]
 
 
 class Exhausted(Exception):
-    """The statement is larger than what we are ready to walk."""
+    """The statement needs more steps than its budget allows."""
 
 
 class Budget:
-    """Steps that one statement may take, so that none takes long: about a million a second."""
+    """Budget of steps for one statement, about a million a second."""
 
     __slots__ = ("left",)
 

@@ -1,4 +1,4 @@
-"""What a store calls an expression that has no alias."""
+"""Names that stores give to expressions without an alias."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prefect_lineage_events.sql.columns.expressions import name_of
 from prefect_lineage_events.sql.columns.relations import Output
 from prefect_lineage_events.sql.columns.rules import ColumnRules
 
-# Functions whose node is not called like what the text says.
+# Functions whose node has another name than the text.
 _POSTGRES_NAMES: dict[type[exp.Expr], str] = {
     exp.Sum: "sum",
     exp.Avg: "avg",
@@ -52,7 +52,7 @@ def unnamed(item: exp.Expr, before: Sequence[Output], rules: ColumnRules) -> tup
 
 
 def _label(item: exp.Expr, rules: ColumnRules) -> str:
-    """The name of what is cast or taken out of a struct; never the text of a literal, which may be anybody's secret."""
+    """The name of what is cast or taken out of a struct; never the text of a literal, which may be a secret."""
     while isinstance(item, (exp.Cast, exp.Paren)):
         item = item.args["this"]
     is_path = isinstance(item, exp.JSONExtract) and item.args.get("variant_extract")

@@ -1,4 +1,4 @@
-"""PIVOT, UNPIVOT and MATCH_RECOGNIZE: what they make of a relation."""
+"""Relations that PIVOT, UNPIVOT and MATCH_RECOGNIZE make of others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pivoted(evaluator: Evaluator, relation: Relation, name: str, pivot: exp.Expr
     made, used = yield from (_unpivot if pivot.args.get("unpivot") else _pivot)(evaluator, pivot, inner, env)
     kept = [o for o in relation.outputs if (o.name or o.label).lower() not in used]
     names = column_names(pivot.args.get("alias"), evaluator.rules)
-    if names and len(names) >= len(made) and not relation.closed:  # the first names mean columns that nobody knows
+    if names and len(names) >= len(made) and not relation.closed:  # the first names mean unknown columns
         kept = [Output(name, ()) for name in names[: len(names) - len(made)]]
     if not made:  # `FOR x IN (ANY)`: columns called like values that only the data knows
         return Relation([*kept, Output("*", ())], relation.hidden | used, ())

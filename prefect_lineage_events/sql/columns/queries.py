@@ -1,4 +1,4 @@
-"""What a query puts out: SELECT, set operations, VALUES and CTEs, evaluated from the inside out.
+"""Relations of queries: SELECT, set operations, VALUES and CTEs, evaluated from the inside out.
 
 Every query is evaluated once, by a generator that yields the queries it needs the relations of; `Queries.run` keeps
 the stack. So neither deep nesting nor a long chain of CTEs meets Python's recursion limit.

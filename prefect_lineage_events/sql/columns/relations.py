@@ -1,10 +1,10 @@
-"""What a table, a subquery or a CTE offers to the query around it: named columns, and where each comes from.
+"""Relations of tables, subqueries and CTEs: named columns, and the origins of each.
 
 - An **origin** is a column of a table and the way from it: `(base, column, transformation)`.
 - The **lineage** of an output is all of its origins.
-- A **relation** is a list of outputs. An output named `*` stands for columns that nobody could list: those of a table
-  whose
-  schema is unknown (its origins are `*` then, or `s.*` for the fields of a struct), or of a function (it has none).
+- A **relation** is a list of outputs. An output named `*` stands for columns that cannot be listed: those of a table
+  whose schema is unknown (its origins are `*` then, or `s.*` for the fields of a struct), or of a
+  function (it has none).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PROGRAM = Base(TableRef(kind="other", path="?"), None)
 
 
 class Output(NamedTuple):
-    """One column of a relation. Where nobody can tell its name, that is "", and `label` is our word for it.
+    """One column of a relation. If the name is not certain, it is "", and `label` is our name for it.
 
     `row` are its fields, where its value is known to be a struct (or an array of such).
     """
@@ -136,7 +136,7 @@ class Relation:
 
 
 class TableRelation(Relation):
-    """A table. Its outputs are listed only when somebody asks for all of them: most tables are wider than their use."""
+    """Relation of a table. Its outputs are listed only on demand: most statements use few columns of a table."""
 
     __slots__ = ("_listed", "base")
 
@@ -213,7 +213,7 @@ class Row:
         return Row(self.fields, self.arrays + arrays, becomes, all_decide, self.ordered or ordered)
 
     def field(self, step: Step) -> Output | None:
-        """The field that one step leads to; None where nobody can tell."""
+        """The field that one step leads to; None if it is not known."""
         if isinstance(step, int):
             known = self.fields.outputs[: step + 1] if step >= 0 else ()
             return self._made(step, known[step]) if len(known) > step >= 0 and _closed(known) else None

@@ -1,4 +1,4 @@
-"""How dialects differ where columns are concerned, as data."""
+"""Differences between dialects in the handling of columns, as data."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _FOLDS: dict[Fold, Callable[[str], str]] = {"upper": str.upper, "lower": str.low
 
 @dataclass(frozen=True, slots=True)
 class ColumnRules:
-    """What a dialect does with column names.
+    """Rules of one dialect for column names.
 
     `plain` and `quoted` fold a name to the store's case. With `lateral_aliases` an expression may use an alias given
     before it in the same SELECT. With `struct_fields`, `a.b` may be field `b` of column `a`. With `positions`, `$1`
     is a source's first column. With `implicit_recursion` a CTE may refer to itself without the word RECURSIVE.
-    `naming` says how an expression without an alias is called (`text`: by its text, of which nobody can be certain).
+    `naming` says how an expression without an alias is called (`text`: by its text, which is not certain).
     `constants` are words that look like columns and are none, `variables` names that are columns only of a table which
     is known to have them. `exploded` are the columns of EXPLODE in a FROM clause;
     sqlglot reads Snowflake's FLATTEN as one. With `expands_columns` an expression with COLUMNS(...) in it is one for

@@ -1,4 +1,4 @@
-"""Which column a name means: the sources of one SELECT, and those of the queries around it."""
+"""Resolution of names to columns: the sources of one SELECT, and those of the enclosing queries."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Scope:
 
     @property
     def cost(self) -> int:
-        """What looking up a name costs, in steps: the more sources, the more."""
+        """The cost of looking up a name, in steps; it grows with the number of sources."""
         return len(self.sources) >> 3
 
     def add(self, alias: str, relation: Relation, parts: Sequence[str] = ()) -> str:
@@ -112,7 +112,7 @@ class Scope:
             self.dotted.setdefault(parts, relation)
 
     def column(self, name: str) -> Lineage:
-        """The lineage of an unqualified name; () where it has none or nobody can tell."""
+        """The lineage of an unqualified name; () if it has none or it is not known."""
         lower = name.lower()
         scope: Scope | None = self
         while scope is not None:
@@ -171,7 +171,7 @@ class Scope:
         return [r for key, r in sources.items() if key not in self.unseen] if self.unseen else sources.values()
 
     def _several(self, name: str, lower: str) -> Lineage:
-        """A name that several sources have: an alias of the SELECT list where that may be meant, else nobody knows."""
+        """A name that several sources have: an alias of the SELECT list if allowed, else ambiguous."""
         if self.by_alias and lower in self.aliases:
             return self.aliases[lower]
         self.ambiguous = self.ambiguous or name

@@ -1,4 +1,4 @@
-"""What stands behind FROM and JOIN: the relations that a SELECT can use."""
+"""Items of FROM and JOIN: the relations that a SELECT can use."""
 
 from __future__ import annotations
 

@@ -242,7 +242,7 @@ def _choice(chosen: exp.Expr) -> patterns.Chooses:
 
 
 def _chosen(whole: Listed, chooses: patterns.Chooses) -> Listed:
-    """The columns whose names are chosen; one that nobody can list where that is not known of one."""
+    """The columns whose names are chosen; a single unlisted one if that is not known for one of them."""
     outputs: list[Output] = []
     for output in whole.outputs:
         name = output.name or output.label

@@ -1,4 +1,4 @@
-"""Where a value goes: the table and the column that a statement means."""
+"""Targets of values: the table and the column that a statement writes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from prefect_lineage_events.sql.model import TableRef
 
 
 def own_names(outputs: Sequence[Output]) -> list[str]:
-    """The outputs' own names; one that nobody can name is called by its position."""
+    """The outputs' own names; one without a known name is named by its position."""
     return [o.name or o.label or f"_{i}" for i, o in enumerate(outputs, 1)]
 
 
 def places(outputs: Sequence[Output], columns: Sequence[str]) -> list[str]:
-    """The target column of each output: by position, behind a `*` from the end; its own name where none is known."""
+    """The target column of each output: by position, after a `*` from the end; its own name if none is known."""
     names = own_names(outputs)
     stars = [i for i, o in enumerate(outputs) if o.name == "*"]
     first = stars[0] if stars else len(outputs)

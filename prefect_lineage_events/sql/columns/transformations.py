@@ -1,4 +1,4 @@
-"""How a value gets from one column into another, in OpenLineage's words, and which part a node of the tree plays in it.
+"""Transformations of a value between columns, in OpenLineage's words, and the role of each node of a tree in them.
 
 The words are those of OpenLineage's column lineage facet
 (openlineage.io/docs/spec/facets/dataset-facets/column_lineage_facet). A cast changes the value, so it is a
@@ -18,7 +18,7 @@ _STRENGTH = {"IDENTITY": 0, "TRANSFORMATION": 1, "AGGREGATION": 2}
 
 
 def _compose(outer: Transformation, inner: Transformation) -> Transformation:
-    """What `outer` makes of a column that is itself made by `inner`: a value only where it is one on the whole way."""
+    """Compose two transformations: the result is a direct one only if both are."""
     if outer not in DIRECT:
         return outer
     if inner not in DIRECT:
@@ -32,7 +32,7 @@ COMPOSED: dict[Transformation, dict[Transformation, Transformation]] = {
 
 
 class Role(IntEnum):
-    """What a node does with the columns below it."""
+    """Role of a node: its effect on the columns below it."""
 
     COLUMN = 0
     LEAF = 1  # nothing below it can be a column
@@ -50,7 +50,7 @@ class Role(IntEnum):
     STAR = 13
     COUNT = 14
     PARAMETER = 15
-    CALL = 16  # a function that sqlglot does not know: its name tells more
+    CALL = 16  # a function that sqlglot does not know: its name shows more
     BIND = 17
     OPENED = 18  # a field or an element is taken out of what is below it
     CHOSEN = 19  # the value of one row of many, chosen by another value: MAX_BY(a, b)

@@ -1,4 +1,4 @@
-"""UNION, EXCEPT, INTERSECT: how the columns of their branches come together."""
+"""Relations of UNION, EXCEPT and INTERSECT, combined from those of their branches."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def combine(first: Relation, others: Iterable[tuple[Relation, Transformation]], 
     hidden = first.hidden
     for relation, how in others:
         hidden &= relation.hidden
-        places = _places(names, relation.outputs, by_name)
+        places = _positions(names, relation.outputs, by_name)
         for output, place in zip(relation.outputs, places, strict=True):
             if place != _NEW:
                 add(output.lineage, how, found[place])
@@ -50,8 +50,8 @@ def combine(first: Relation, others: Iterable[tuple[Relation, Transformation]], 
     )
 
 
-def _places(names: list[tuple[str, str]], outputs: Sequence[Output], by_name: bool) -> list[int]:
-    """Which column each output of a further branch adds to, `_NEW` for one of its own."""
+def _positions(names: list[tuple[str, str]], outputs: Sequence[Output], by_name: bool) -> list[int]:
+    """The column that each output of a further branch adds to; `_NEW` for one of its own."""
     end = len(names)
     width = [name == "*" for name, _ in names]
     if not by_name and width == [o.name == "*" for o in outputs]:

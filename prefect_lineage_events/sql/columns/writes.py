@@ -1,4 +1,4 @@
-"""What a statement puts into which column: INSERT, UPDATE, MERGE, CREATE ... AS, and what a read returns."""
+"""Edges of statements: values into the columns of INSERT, UPDATE, MERGE, CREATE ... AS, and the result of a read."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Statements:
         return (yield from self._returning(node, scope, env))
 
     def _inserted(self, expression: exp.Expr | None, env: Env | None, scope: Scope | None = None) -> Task:
-        """What an INSERT inserts. The columns of VALUES have no names there."""
+        """The relation that an INSERT inserts. The columns of VALUES have no names there."""
         if not isinstance(expression, exp.Expr):
             return NOTHING
         if expression.__class__ is not exp.Values:

@@ -78,7 +78,7 @@ class StatementBuilder:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to report: no table, no change of the session, no doubt."""
+        """Return whether there is nothing to report: no table, no change of the session, no doubt."""
         found = self.inputs or self.outputs or self.session or self.declared or self.reason or self.control
         return not (found or self.commits or self.may_end_transaction) and self.kind == "misc"
 

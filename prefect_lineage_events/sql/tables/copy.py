@@ -125,7 +125,7 @@ def _copy_into(words: Words, builder: StatementBuilder) -> Query | None:
 
 
 def _writes_location(builder: StatementBuilder) -> bool:
-    """Whether the statement writes stages or files only."""
+    """Return whether the statement writes stages or files only."""
     return all(table.kind in ("stage", "file") for table in builder.outputs)
 
 

@@ -20,7 +20,7 @@ class Arrays:
         self._listed: dict[int, dict[str, int]] = {}
 
     def holds(self, node: exp.Table) -> bool:
-        """Whether the first part of a name is a source before it, or one of an enclosing query."""
+        """Return whether the first part of a name is a source before it, or one of an enclosing query."""
         above = node.args.get("catalog") or node.args.get("db")
         if not self._correlates or not isinstance(above, exp.Identifier):
             return False

@@ -95,7 +95,7 @@ def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
 
 
 def _is_of_another_kind(words: Words, at: int, word: str, following: str) -> bool:
-    """Whether the word that follows changes the kind; otherwise it is a name.
+    """Return whether the word that follows changes the kind; otherwise it is a name.
 
     MATERIALIZED VIEW LOG ON t (docs.oracle.com), TABLE FUNCTION f() and TABLE MACRO m() (cloud.google.com/bigquery,
     duckdb.org).
@@ -109,7 +109,7 @@ def _is_of_another_kind(words: Words, at: int, word: str, following: str) -> boo
 
 
 def is_routine(words: Words) -> bool:
-    """Whether the statement defines something that runs later; the statements in it are then part of it."""
+    """Return whether the statement defines something that runs later; the statements in it are then part of it."""
     if words.word(0) not in ("CREATE", "ALTER"):
         return False
     return thing_of(words)[0] in ROUTINES | {"FUNCTION", "TRIGGER", "PACKAGE", "EVENT", "TYPE", "BODY"}
@@ -182,7 +182,7 @@ def create(words: Words, builder: StatementBuilder) -> Definition:
 
 
 def _drops_on_commit(words: Words, start: int, end: int, builder: StatementBuilder) -> bool:
-    """Whether ON COMMIT drops it (postgresql.org); Oracle's private temporary tables do but for PRESERVE DEFINITION."""
+    """Return whether ON COMMIT drops it (postgresql.org); Oracle's private tables do without PRESERVE DEFINITION."""
     at = words.find(frozenset({"COMMIT"}), start, end)
     if builder.context.dialect == "oracle":
         return "PRIVATE" in words.upper[1:4] and words.word(at + 1) != "PRESERVE"
@@ -244,7 +244,7 @@ _BEFORE_NO_QUERY = frozenset({"USING", "CHECK", "DEFAULT"})
 
 
 def _is_range(words: Words, at: int) -> bool:
-    """Whether this is `(FROM ('2020-01-01') TO ...)` of a partition (doris.apache.org, postgresql.org)."""
+    """Return whether this is `(FROM ('2020-01-01') TO ...)` of a partition (doris.apache.org, postgresql.org)."""
     return words.follows(at, "(", "FROM", "(") and words.word(words.close(at + 2) + 1) == "TO"
 
 
@@ -257,14 +257,14 @@ def _starts_query(words: Words, at: int) -> bool:
 
 
 def _starts_pivot(words: Words, at: int) -> bool:
-    """Whether a query of DuckDB's own starts here; its word is a name except after AS (duckdb.org: PIVOT)."""
+    """Return whether a query of DuckDB's own starts here; its word is a name except after AS (duckdb.org: PIVOT)."""
     while words.word(at) == "(":
         at += 1
     return words.word(at) in _PIVOTS
 
 
 def _is_bare_query(words: Words, at: int, word: str) -> bool:
-    """Whether a query starts without AS; WITH only if it defines a CTE, as options use the word too."""
+    """Return whether a query starts without AS; WITH only if it defines a CTE, as options use the word too."""
     if word == "SELECT":
         return True
     if not words.is_name(at + 1) or words.word(at + 1) in ("TAG", "DATA"):

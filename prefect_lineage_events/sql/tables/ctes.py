@@ -20,7 +20,7 @@ class Ctes:
         self.withs = {id(node): names_of(node, dialect) for node in self.clauses}
 
     def holds(self, node: exp.Table | exp.Lateral) -> bool:
-        """Whether a node refers to a CTE that is in scope there."""
+        """Return whether a node refers to a CTE that is in scope there."""
         if not self.withs or not isinstance(node.this, exp.Identifier) or self._is_qualified(node):
             return False
         name = key_of(node.this, self.dialect)
@@ -38,13 +38,13 @@ class Ctes:
         return False
 
     def _is_qualified(self, node: exp.Table | exp.Lateral) -> bool:
-        """Whether a schema stands before the name; `recurring` is none (duckdb.org: WITH RECURSIVE ... USING KEY)."""
+        """Return whether a schema stands before the name; `recurring` is none (duckdb.org: USING KEY)."""
         schema = node.args.get("db")
         recurs = self.dialect == "duckdb" and schema is not None and schema.name.lower() == "recurring"
         return schema is not None and (not recurs or node.args.get("catalog") is not None)
 
     def _in_scope(self, clause: exp.With, cte: Expr, name: str) -> bool:
-        """Whether `name` is in scope within `cte` of `clause`: an earlier CTE, or itself, recursively."""
+        """Return whether `name` is in scope within `cte` of `clause`: an earlier CTE, or itself, recursively."""
         names = self.withs[id(clause)]
         if name not in names:
             return False

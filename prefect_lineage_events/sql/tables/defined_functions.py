@@ -46,7 +46,7 @@ def dropped(words: Words, at: int, builder: StatementBuilder) -> None:
 
 
 def is_sql_body(words: Words) -> bool:
-    """Whether the body of a routine is SQL or a procedural language around it; without LANGUAGE it is."""
+    """Return whether the body of a routine is SQL or a procedural language around it; without LANGUAGE it is."""
     at = words.find(frozenset({"LANGUAGE"}), 1)
     if at == -1 or at + 1 >= len(words):
         return True

@@ -75,7 +75,7 @@ _MAX_DESCRIBE = 4  # words of EXPLAIN with a table and a column
 
 
 def is_explained(words: Words, dialect: str) -> bool:
-    """Whether EXPLAIN stands before a statement, or before the name of a table."""
+    """Return whether EXPLAIN stands before a statement, or before the name of a table."""
     verbs = (NO_DATA | PARSED | DEFINITIONS.keys() | TRANSFERS.keys()) - {"("}
     if not verbs.isdisjoint(words.upper[1:_MAX_OPTIONS]):
         return True

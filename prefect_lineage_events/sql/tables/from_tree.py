@@ -121,7 +121,7 @@ class _Walk(NodeReader):
         self.builder.read(table)
 
     def _is_show_statement(self, node: exp.Table) -> bool:
-        """Whether it is `(SHOW TABLES)`, which the parser takes for a table and its alias (duckdb.org: SHOW)."""
+        """Return whether it is `(SHOW TABLES)`, which the parser takes for a table and its alias (duckdb.org: SHOW)."""
         is_statement = self.context.dialect == "duckdb" and isinstance(node.parent, exp.Subquery) and bool(node.alias)
         return is_statement and node.name.lower() == "show" and not node.this.args.get("quoted")
 
@@ -265,7 +265,7 @@ class _Walk(NodeReader):
         self._returning(node)
 
     def _is_read_by_set(self, table: exp.Table, node: exp.Update) -> bool:
-        """Whether a column of another table is set from this one, which is then read too."""
+        """Return whether a column of another table is set from this one, which is then read too."""
         name, dialect = qualifier_of(table, self.context.dialect), self.context.dialect
         return any(
             key_of(column.args["table"], dialect) == name
@@ -386,6 +386,6 @@ _TARGETS: dict[type[Expr], Callable[[_Walk, Any], None]] = {
 
 
 def _is_earlier_query(result_scan: exp.Anonymous) -> bool:
-    """Whether the query is not the last: LAST_QUERY_ID(-2) is the one before it, (1) the first (docs.snowflake.com)."""
+    """Return whether it is an earlier query: LAST_QUERY_ID(-2) is the one before, (1) the first (Snowflake)."""
     asked = next((a for a in arguments_of(result_scan) if isinstance(a, exp.Anonymous)), None)
     return asked is not None and any(number.sql() != "-1" for number in arguments_of(asked))

@@ -42,5 +42,5 @@ _PREFIXES = (
 
 
 def is_generator(name: str) -> bool:
-    """Whether a function of this name (in lower case) reads no table."""
+    """Return whether a function of this name (in lower case) reads no table."""
     return name in _GENERATORS or name.startswith(_PREFIXES)

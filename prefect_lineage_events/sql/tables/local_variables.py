@@ -65,7 +65,7 @@ def _listed(words: Words, at: int) -> Iterator[str]:
 
 
 def _is_declaration(words: Words, at: int) -> bool:
-    """Whether this is `v NUMBER := 1` or `v := 1`."""
+    """Return whether this is `v NUMBER := 1` or `v := 1`."""
     if not words.is_name(at) or words.word(at) in NO_DATA | PARSED | _NO_VARIABLE:
         return False
     return words.is_name(at + 1) or words.word(at + 1) == ":="

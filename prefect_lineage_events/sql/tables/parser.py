@@ -244,7 +244,7 @@ def _limit_exceeded(tokens: Sequence[Token]) -> str:
 
 
 def _nested_types(tokens: Sequence[Token]) -> bool:
-    """Whether more brackets of types are nested than allowed."""
+    """Return whether more brackets of types are nested than allowed."""
     opened: list[bool] = []
     depth = 0
     previous = TokenType.COMMA

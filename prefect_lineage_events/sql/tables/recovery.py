@@ -225,7 +225,7 @@ class _Scan(ChangeReader):
             self.builder.doubt("partial", found.reason)
 
     def _is_local(self, named: Named, frame: Frame) -> bool:
-        """Whether the name is a CTE in scope, or an array of a table named before (`FROM t AS a, a.items`)."""
+        """Return whether the name is a CTE in scope, or an array of a table named before (`FROM t AS a, a.items`)."""
         if named.bare:
             return named.bare in frame.ctes
         if named.first == "recurring" and self.dialect == "duckdb" and named.table is not None:
@@ -302,7 +302,7 @@ class _Scan(ChangeReader):
         return bool(frame.function) and self.words.word(at - 1) in ("(", ",", "=>", ">")
 
     def _names_a_table(self, at: int, may: bool) -> bool:
-        """Whether a table follows TABLE, PIVOT or SUMMARIZE, as a statement or as an argument of a function."""
+        """Return whether a table follows TABLE, PIVOT or SUMMARIZE, as a statement or as an argument of a function."""
         return may and self.words.is_name(at) and self.words.word(at) not in QUERY_STARTS
 
     def _argument(self, at: int, end: int) -> None:

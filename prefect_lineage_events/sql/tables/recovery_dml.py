@@ -74,7 +74,7 @@ class ChangeReader:
         return max(named.end, at)
 
     def starts_statement(self, at: int) -> bool:
-        """Whether a verb starts another statement: one that needs no `;` (T-SQL), or a branch of a block."""
+        """Return whether a verb starts another statement: one that needs no `;` (T-SQL), or a branch of a block."""
         if len(self.stack) > 1 or self.stack[0].verb:
             return False
         return self.words.word(at - 1) in ("BEGIN", "THEN", "ELSE", "DO", "LOOP", "AS", ")")

@@ -66,7 +66,7 @@ _STATEMENTS = frozenset(
 
 
 def is_of_a_block(words: Words, context: Context) -> bool:
-    """Whether this is a part of a block that touches no data: an assignment, a call, a declaration."""
+    """Return whether this is a part of a block that touches no data: an assignment, a call, a declaration."""
     if not (context.in_routine or dialect_of(context.dialect).has_blocks) or not TOUCHING.isdisjoint(words.upper):
         return False
     if words.word(2) == "SET":  # a misspelled UPDATE

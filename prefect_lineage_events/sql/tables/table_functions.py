@@ -55,7 +55,7 @@ def tables_of_call(name: str, arguments: Arguments, context: Context) -> Found |
 
 
 def may_name_tables(name: str, context: Context) -> bool:
-    """Whether a function names tables in its arguments, or was defined by the session."""
+    """Return whether a function names tables in its arguments, or was defined by the session."""
     dialect = context.dialect
     if context.variables and DEFINED + name.upper() in context.variables:
         return True

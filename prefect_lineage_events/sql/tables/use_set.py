@@ -79,7 +79,7 @@ def set_(words: Words, builder: StatementBuilder) -> None:
 
 
 def _is_transactional(builder: StatementBuilder) -> bool:
-    """Whether settings belong to the transaction, as in the standard and PostgreSQL."""
+    """Return whether settings belong to the transaction, as in the standard and PostgreSQL."""
     return transaction_rules(builder.context.dialect).settings
 
 

@@ -1,4 +1,4 @@
-"""How a case of column lineage is written down: a text, and the edges it means, one a line.
+"""Format of a case of column lineage: a text, and its edges, one a line.
 
 x <- t.a                    the value of t.a arrives as column x of the result, unchanged
 n.x <- t.a AGGREGATION      ... as column x of table n, aggregated
@@ -23,7 +23,7 @@ KNOWN: dict[str, list[str]] = {
 
 @dataclass(frozen=True)
 class Case:
-    """`edges` and `decisions` are lines as above; `result` are the names of what the statement returns, where it is told."""
+    """`edges` and `decisions` are lines as above; `result` are the names of what the statement returns, if given."""
 
     name: str
     sql: str

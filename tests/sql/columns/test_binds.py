@@ -1,4 +1,4 @@
-"""Which columns of an output take values of the program's, and which take constants."""
+"""Columns of an output that take values of the program, and those that take constants."""
 
 from __future__ import annotations
 

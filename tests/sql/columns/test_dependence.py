@@ -1,4 +1,4 @@
-"""What a column of a result depends on, tried: generated queries run on DuckDB, each input column changed in turn.
+"""Dependence of a result's columns, by experiment: generated queries run on DuckDB, each input column changed in turn.
 
 An output column that changes with an input column must have an edge from it, or the input column must decide over the
 rows. (The other way round proves nothing: a column may matter, and not on these rows.)
@@ -103,7 +103,7 @@ def _rows(chance: random.Random) -> Data:
 
 
 def _results(connection: duckdb.DuckDBPyConnection, sql: str, data: Data) -> list[list[str]]:
-    """The values of each output column, sorted: the order of rows is nobody's promise."""
+    """The values of each output column, sorted: the order of rows is not guaranteed."""
     for table, rows in data.items():
         listed = ", ".join(str(tuple(row)) for row in rows)
         connection.execute(f"create or replace table {table} as from (values {listed}) v ({', '.join(TABLES[table])})")

@@ -1,4 +1,4 @@
-"""What `column_edges` promises to its caller: an answer for any tree, in bounded time, that says what it lacks."""
+"""Guarantees of `column_edges` to its caller: an answer for any tree, in bounded time, that says what it lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for any query, however it is put: laws of SQL that lineage must obey, and promises to whoever calls."""
+"""Properties of any query: laws of SQL that lineage must obey, and guarantees to the caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a case of table lineage is written down: a text, what it reads and writes, and how sure the analyser is."""
+"""Format of a case of table lineage: a text, its reads and writes, and the confidence of the analysis."""
 
 from __future__ import annotations
 

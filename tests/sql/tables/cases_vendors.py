@@ -1,4 +1,4 @@
-"""What single stores have of their own, and stores for which sqlglot has no dialect: tables, construct by construct."""
+"""Cases of constructs of single stores, and of stores for which sqlglot has no dialect."""
 
 from tests.sql.tables.case import Case, Cases
 

@@ -1,4 +1,4 @@
-"""What is given to the parser, and what is kept from it."""
+"""Tests of the statements that are parsed, and of those that are not."""
 
 from __future__ import annotations
 
@@ -109,22 +109,22 @@ def test_sqlglot_does_not_know_of_the_metered_dialects() -> None:
     assert Dialect.get_or_raise("drill").__class__ is Dialect.get("drill")
 
 
-@pytest.mark.parametrize("asked", metered_parser._ATTRIBUTES)
-def test_sqlglots_dialects_have_what_its_parser_is_metered_by(asked: str) -> None:
-    """A name that is there no longer would take its part of the meter away in silence."""
-    assert hasattr(Dialect, asked)
-    assert isinstance(getattr_static(type(metered_parser.parser("postgres", 1).dialect), asked), property)
+@pytest.mark.parametrize("attribute", metered_parser._ATTRIBUTES)
+def test_sqlglots_dialects_have_the_metered_attributes(attribute: str) -> None:
+    """An attribute that sqlglot removed would silently no longer count."""
+    assert hasattr(Dialect, attribute)
+    assert isinstance(getattr_static(type(metered_parser.parser("postgres", 1).dialect), attribute), property)
 
 
 @pytest.mark.parametrize("text", ["SELECT a FROM t WHERE b = 1", "SELECT CAST(a AS INT) FROM t JOIN u USING (b)"])
-def test_the_parser_asks_what_it_is_metered_by(text: str) -> None:
+def test_the_parser_reads_the_metered_attributes(text: str) -> None:
     parser = metered_parser.parser("postgres", 20)
     before = metered_parser._meter.left
     parser.parse(parser.dialect.tokenize(text), text)
     assert before - metered_parser._meter.left > 5
 
 
-def test_the_parser_gets_the_time_again_that_a_collection_of_garbage_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_limit_restarts_after_a_garbage_collection(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1, 1_000))
     monkeypatch.setattr(metered_parser.time, "thread_time", lambda: float(next(clock)))
     collections = iter([0, 1, 2, 3])
@@ -135,9 +135,7 @@ def test_the_parser_gets_the_time_again_that_a_collection_of_garbage_takes(monke
 
 
 @pytest.mark.parametrize("collected", [False, True])
-def test_the_parser_is_stopped_however_much_garbage_is_collected(
-    monkeypatch: pytest.MonkeyPatch, *, collected: bool
-) -> None:
+def test_the_parser_is_stopped_despite_garbage_collections(monkeypatch: pytest.MonkeyPatch, *, collected: bool) -> None:
     clock, collections = iter(range(1, 1_000)), iter(range(1_000))
     monkeypatch.setattr(metered_parser.time, "thread_time", lambda: float(next(clock)))
     monkeypatch.setattr(metered_parser, "_collections", lambda: next(collections) if collected else 0)

@@ -45,7 +45,7 @@ def test_words_alone_tell_the_tables_that_the_tree_tells(dialect: str, case: Cas
 
 
 def _tables(dialect: str, sql: str) -> tuple[tuple[set[str], set[str]], bool]:
-    """Analysed anew: the cache of answers does not know that there is no parser."""
+    """Analyse without the cache of answers, which holds those of the parser."""
     from prefect_lineage_events.sql.session import Session
 
     session = Session(dialect)

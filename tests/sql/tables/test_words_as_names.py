@@ -29,7 +29,7 @@ STATEMENTS = [
     "alter table {w} add column b int",
     "create table tgt as select * from {w} where a > 1",
 ]
-# Names that are read as something else where they stand alone; nobody calls a table so.
+# Names that are read as something else where they stand alone; no table has such a name.
 EXCEPTIONS = {"UNNEST", "VALUES", "OUTER", "LATERAL", "WITH", "ONLY", "DESCRIBE", "FETCH", "QUALIFY", "TABLESAMPLE"}
 
 
