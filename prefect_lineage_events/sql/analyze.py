@@ -1,4 +1,4 @@
-"""Text -> statements: the room's front door."""
+"""`analyze`: the statements of one SQL text."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def analyze(
     schemas: Mapping[str, Mapping[str, str]] | None = None,
     columns: bool = True,
 ) -> tuple[Statement, ...]:
-    """The statements of a text, in order: what each reads, writes and defines.
+    """The statements of a text, in order, with the tables and columns that each reads, writes and defines.
 
     `dialect` is sqlglot's name for the store's SQL ("" for the generic one, which also stands for names that sqlglot
     does not know). `database` and `schema` complete names that leave them out; a USE in the text counts from there on.
     `schemas` maps a table's dotted name to its columns and types, and lets `*` be expanded. Without `columns`, no
-    column edges are computed. Pure and thread-safe; never raises, whatever the text.
+    column edges are computed. Pure and thread-safe; never raises on any text.
     """
     return analyze_in_new_session(sql, dialect, database, schema, columns=columns, schemas=schemas)

@@ -1,18 +1,19 @@
-"""What the analysis of one statement may know beyond its text, and how the files of this room fit together.
+"""Knowledge that the analysis of one statement has beyond its text, and the agreements between the files of this room.
 
-The way of a text through the room:
+The calls, from a text to its statements:
 
-    analyze(sql, ...)                 analyze.py   public; exact-text cache in front (`cache.py`)
-      Session.analyze(sql)            session.py   state; loops over the pieces
-        split(sql, dialect)           tokens.py    -> list[Piece]: cut, prepared, sanitised, fingerprinted
-        analyze_piece(piece, context) statement.py -> tuple[Statement, ...] for one piece, in order
-          by its first word (sniff.py): what cannot touch data is not parsed, heads are read by rules (definitions.py,
-          alterations.py, transfers.py, connection.py, blocks.py), queries and changes get a tree
-          parse(tokens, ...)          trees.py     a tree, where the parser can be trusted with the text
-          walk(tree, draft)           walk.py      tables and effect of a tree (nodes.py: names, ctes.py: CTEs in sight)
-          column_edges(tree, ...)     columns/     -> ColumnResult, of the same tree
-          recover(words, ...)         recovery.py  the second pass, over the words (words.py, reading.py, changes.py)
-        session.after(statement)                   the state the next piece meets
+    analyze(sql, ...)                  analyze.py               public; a cache of texts in front (cache.py)
+      Session.analyze(sql)             session.py               the state of the connection; loops over the pieces
+        pieces_of(sql, dialect)        splitting/statements.py  -> Piece after Piece: cut, masked, tokenised
+          shape(tokens, ...)           redaction/shape.py       the words that may be shown; sanitise.py joins them
+        analyze_piece(piece, context)  tables/statements.py     -> tuple[Statement, ...] of one piece, in order
+          dispatch.py: by the first word, what cannot touch data is not parsed; heads are read by rules (create.py,
+          alter_drop.py, copy.py, use_set.py, scripting_blocks.py); queries and changes of data get a tree
+          parse(tokens, ...)           tables/parser.py         a tree, where the parser can be trusted with the text
+          from_tree.py                 tables/                  tables and effect of a tree (tree_nodes.py, ctes.py)
+          column_edges(tree, ...)      columns/                 -> ColumnResult, of the same tree
+          recover(words, ...)          tables/recovery.py       the second pass, over the words (words.py)
+        session.after(statement)                                the state that the next piece meets
 
 Agreements between those files:
 
@@ -48,9 +49,9 @@ def _unread(text: str, dialect: str, database: str | None, schema: str | None) -
 
 
 class FoldedNames(dict[str, Mapping[str, str]]):
-    """Columns by the names of tables as a session writes them down: in the store's own case.
+    """Columns by the names of tables, in the store's own case, as a session keeps them.
 
-    So nobody has to look for another spelling of a name that is not there, which costs a look at each of them.
+    A name that is missing has no other spelling here: looking for one would cost a look at each name.
     """
 
 
@@ -61,7 +62,7 @@ STATEMENT_COST = 25  # what a statement costs beside its tokens
 
 
 class Effort:
-    """The rest of one text that may still be analysed, in tokens. Statements alike count once."""
+    """The rest of one text that may still be analysed, in tokens. Repeated statements count once."""
 
     __slots__ = ("left", "short")
 
@@ -70,7 +71,7 @@ class Effort:
         self.short = _MOST_SHORT
 
     def take(self, size: int) -> bool:
-        """Whether there is enough left for a statement of this size, which then is taken."""
+        """Take a statement of this size off the rest; False when the rest is too small."""
         if self.left <= size:
             self.left = 0
             return False
@@ -78,7 +79,7 @@ class Effort:
         return True
 
     def take_short(self) -> bool:
-        """Whether one more short statement may be read when nothing is left."""
+        """Take one of the short statements that may be read when nothing is left; False when they are used up."""
         self.short -= 1
         return self.short >= 0
 
@@ -89,11 +90,11 @@ class Context:
 
     `schemas` maps a table's dotted name (as `TableRef.name`) to its columns and types. `variables` are session
     variables whose value is known (upper-cased name -> text), for `IDENTIFIER($x)` and `TABLE($x)`. `temporary`
-    holds the `key` of tables and stages that are gone with the session. `last_query` are the tables behind
-    RESULT_SCAN(LAST_QUERY_ID()), None when nobody knows. `results` are the tables behind the results of the
+    holds the `key` of tables and stages that end with the session. `last_query` are the tables behind
+    RESULT_SCAN(LAST_QUERY_ID()), None when they are unknown. `results` are the tables behind the results of the
     statements before in a chain of `->>`. `attached` are the databases that are open under names of their own.
-    `schema_lost`, `database_lost`: a statement has set them to what its text does not tell. `doubtful` are those of
-    `temporary` that may not be there. `in_routine`: the statement stands in the body of a procedure or of a DO.
+    `schema_lost`, `database_lost`: a statement has set them to a value that its text does not give. `doubtful` are
+    those of `temporary` that may not exist. `in_routine`: the statement stands in the body of a procedure or of a DO.
     `locals` are the names of a block's variables, in lower case. `search_path` are the schemas in which a name without
     one is looked for, where they are not `schema` alone. `made` are the lasting tables that the session made.
     `is_new`: the name that is read is that of a table which the statement makes. `analyze_text` analyses a query that
@@ -121,23 +122,23 @@ class Context:
     analyze_text: AnalyzeText = field(default=_unread, repr=False, compare=False)
 
     def has(self, table: TableRef) -> bool:
-        """Has the session made this table, and not dropped it since?"""
+        """True if the session made this table and has not dropped it since."""
         if table.temporary or table.key in self.temporary:
             return table.key in self.temporary and table.key not in self.doubtful
         return table.parts in self.made
 
     @property
     def for_new_tables(self) -> Context:
-        """The context for the name of a table that is made: it is not looked for."""
+        """The context for the name of a table that is created: it is not looked up."""
         return replace(self, is_new=True, search_path=self.search_path and self.search_path.first)
 
     @property
     def for_dropped_tables(self) -> Context:
-        """The context of a statement after which the tables that it names may be gone."""
+        """The context for a statement after which the tables that it names may not exist any more."""
         return self if self.search_path is None else replace(self, search_path=self.search_path.without_asking())
 
     @property
     def select_into_makes_a_table(self) -> bool:
-        """Whether `SELECT ... INTO x` makes a table; in PL/pgSQL it sets a variable (postgresql.org: plpgsql)."""
+        """True if `SELECT ... INTO x` makes a table; in PL/pgSQL it sets a variable (postgresql.org: plpgsql)."""
         may = not self.in_routine or dialect_of(self.dialect).is_tsql
         return may and dialect_of(self.dialect).select_into_creates

@@ -1,4 +1,4 @@
-"""What the analyser makes of a text, for people to read and for programs."""
+"""The analysis of a text as a tree for people, or as JSON for programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prefect_lineage_events.sql.analyze import analyze
 from prefect_lineage_events.sql.catalogs import is_catalog
 from prefect_lineage_events.sql.model import ColumnEdge, Statement, TableRef
 
-# A node of the tree: what stands on its line, and the nodes below it.
+# A node of the tree: the text of its line, and the nodes below it.
 Node = tuple[str, Sequence["Node"]]
 
 DIALECTS = sorted(dialect.value for dialect in Dialects if dialect.value)
@@ -67,7 +67,7 @@ def _declared(columns: Mapping[str, str]) -> list[Node]:
 
 
 def _columns(statement: Statement) -> Iterator[Node]:
-    """One node per target column, and below it where its values come from and what decides over them."""
+    """One node per target column, and below it the columns that its values come from or that decide over them."""
     by_target: dict[str, list[ColumnEdge]] = {}
     for edge in statement.columns:
         target = edge.target_column if edge.target is None else f"{edge.target.spelled}.{edge.target_column}"

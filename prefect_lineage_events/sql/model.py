@@ -1,6 +1,6 @@
-"""The vocabulary of this room: what one SQL statement says about datasets and columns.
+"""The values that this room returns: a statement, its tables, its column edges, its step of a transaction.
 
-Values only. `analyze` (in `analyze.py`) makes them, capture turns their table references into datasets.
+`analyze` (in `analyze.py`) makes them; `emission` turns their table references into datasets.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class TableRef:
 
     `parts` are the name's parts, outermost first, unquoted and in the store's own case (folded where it was not
     quoted), completed with the default database and schema where those are known. A stage is one part per name with
-    `path` beside it (`@db.sch.stage/dir`); a file or URL is `path` alone. `temporary` means it is gone with the
-    session; one of a schema of its own (`pg_temp.t`) goes by the name `t`. `spelling` are the parts as the statement
+    `path` beside it (`@db.sch.stage/dir`); a file or URL is `path` alone. A `temporary` one ends with the session;
+    where those have a schema of their own (`pg_temp.t`), its name is `t`. `spelling` are the parts as the statement
     spells them, where the store keeps that (`Dialect.keeps_spelling`) and it differs; two spellings are one table.
     `namespace` is that of another store than the connection's, where the text names one (`postgres://h:5432`).
-    `doubt`: why it may be another table of that name; "" where it is certain.
+    `doubt`: the reason why it may be another table of that name; "" where it is certain.
     """
 
     parts: tuple[str, ...] = ()
@@ -57,17 +57,17 @@ class TableRef:
 
     @property
     def spelled(self) -> str:
-        """The name as a reader knows it: `name`, in the spelling of the statement where the store keeps that."""
+        """`name`, in the spelling of the statement where the store keeps that."""
         return ".".join(self.spelling) if self.spelling else self.name
 
     @property
     def is_apart(self) -> bool:
-        """Is it in the schema that holds temporary tables only?"""
+        """True if it is in the schema that holds temporary tables only."""
         return self.temporary and len(self.parts) > 1 and self.parts[-2] in TEMPORARY_SCHEMAS
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What tells it from others of its session: a stage may be called like a table."""
+        """Its identity within a session: a stage may have the name of a table."""
         if self.namespace:
             return (self.namespace, *self.parts)
         return ("@", *self.parts) if self.kind == "stage" else self.parts
@@ -77,12 +77,12 @@ class TableRef:
 class ColumnEdge:
     """`source.source_column` goes into (or decides over) `target_column` of `target` (None: of the result of a read).
 
-    A column that needs a schema nobody knew is `*` on both sides. A field of a struct is a dotted path whose first
+    A column that needs an unknown schema is `*` on both sides. A field of a struct is a dotted path whose first
     part is the column (`address.city`). A target column that neither text nor schema names is `_1`, `_2`: its position.
 
     `position`: the value goes by its position into a target whose columns are not known (an INSERT without a column
-    list), counted from 1, or back from -1 where a `*` stands before it. Then `target_column` is what the query calls
-    it, and says nothing of the target. 0: it goes by name.
+    list), counted from 1, or back from -1 where a `*` stands before it. Then `target_column` is its name in the query,
+    and not that of the target's column. 0: it goes by name.
     """
 
     source: TableRef
@@ -102,7 +102,7 @@ Step = Literal[
 @dataclass(frozen=True, slots=True)
 class Control:
     """A step of a connection's transaction. `name` is a savepoint's, or that of a prepared transaction; `chain`: the
-    next transaction begins at once. `lost`: the connection went away."""
+    next transaction begins at once. `lost`: the connection was lost."""
 
     step: Step
     name: str = ""
@@ -116,26 +116,26 @@ class Statement:
     A `misc` statement that names tables (a procedure, task or pipe that is defined) is connected with them: it has
     neither read nor written them.
 
-    `columns` are the edges of single output columns: the values that go in, and what decides over that one column (the
-    condition of its CASE, the partition of its window). `indirect` are the columns that decide over the rows of the
-    whole output (JOIN, FILTER, GROUP_BY, SORT); their `target_column` is `*`.
+    `columns` are the edges of single output columns: the values that go in, and the columns that decide over that one
+    column (the condition of its CASE, the partition of its window). `indirect` are the columns that decide over the
+    rows of the whole output (JOIN, FILTER, GROUP_BY, SORT); their `target_column` is `*`.
 
     `declared` gives, per output's dotted name, the columns and types that the text itself states (CREATE TABLE lists,
     CTAS output names; a type is "" when unknown). `renames` are (from, to) pairs for effects `rename`, `swap`, `clone`.
-    `if_exists`: a DROP that may have found nothing to drop. `if_not_exists`: a
-    CREATE that may have found the table there. `result_columns` are the output names of a read, or of a
-    RETURNING, where the text tells them. `from_program`: it reads rows of the program's own, which are no table (a
-    DataFrame that DuckDB scans, or that `write_pandas` uploads). `bound` are, per output, the columns that take values
-    of the program's (binds; `*`: such values decide over its rows), `constant` those that take values which are neither
-    binds nor columns; an output of which the tree says neither is in none. One whose columns
-    are made of its own is in `bound`, with none where no bind goes there. `program_columns` are pairs (column of an
-    output, column of the program's rows that goes into it), where there are other names. `fingerprint` is equal for
-    statements that differ only in literals. `sanitised` is the text safe to show. `session` are changes of the
-    connection's state in order: ("database", name), ("schema", name) for USE and the like (an empty name: it is unknown
-    from here on), ("autocommit", "on" or "off"), and ("$NAME", value) for a variable set to a literal. Its values are
-    the user's own: never shown, never sent. `control` is the step of the transaction that the statement is; `commits`:
-    besides what it does, it commits the open transaction and itself; `may_end_transaction`: it calls what may end it
-    either way. `drops_on_commit`: the temporary table that it creates is gone with the transaction.
+    `if_exists`: a DROP that may have found nothing to drop. `if_not_exists`: a CREATE that may have found the table
+    there. `result_columns` are the output names of a read, or of a RETURNING, where the text gives them.
+    `from_program`: it reads rows in the program's memory, which are no table (a DataFrame that DuckDB scans, or that
+    `write_pandas` uploads). `bound` are, per output, the columns that take values of the program (binds; `*`: such
+    values decide over its rows), `constant` those that take values which are neither binds nor columns; an output for
+    which the tree gives neither is in none. An output whose columns are computed from its own is in `bound`, with no
+    column where no bind goes there. `program_columns` are pairs (column of an output, column of the program's rows that
+    goes into it), where there are other names. `fingerprint` is equal for statements that differ only in literals.
+    `sanitised` is the text that may be shown. `session` are changes of the connection's state in order: ("database",
+    name), ("schema", name) for USE and the like (an empty name: it is unknown from here on), ("autocommit", "on" or
+    "off"), and ("$NAME", value) for a variable set to a literal. Its values are the user's own: never shown, never
+    sent. `control` is the step of the transaction that the statement is; `commits`: besides what it does, it commits
+    the open transaction and itself; `may_end_transaction`: it calls what may end it either way. `drops_on_commit`: the
+    temporary table that it creates ends with the transaction.
     """
 
     kind: StatementKind

@@ -1,4 +1,4 @@
-"""The settings of a session that decide over names: the current database and schema, the search path, the role."""
+"""The settings of a session that complete names: the current database and schema, the search path, the role."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CERTAIN = ("pg_temp", "pg_catalog")
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """`schema` follows from `path` where there is one: the first schema of it that exists. None: nobody knows.
+    """`schema` follows from `path` where there is one: the first schema of it that exists. None: unknown.
 
     `path` is a search path with `$user` in it as written; `role` is set by SET ROLE, `user` by SET SESSION
     AUTHORIZATION; None where they are the login's. `searched` are the schemas of the path that exist, in order; not

@@ -1,4 +1,4 @@
-"""Patterns over a long text in windows: a search holds the interpreter's lock from its beginning to its end."""
+"""Searches of patterns in a long text, window by window: one search holds the interpreter's lock from begin to end."""
 
 from __future__ import annotations
 
