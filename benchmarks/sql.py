@@ -1,4 +1,4 @@
-"""What analysing SQL costs: tables, columns, a text seen before, sanitising; each also as a ratio within this run.
+"""Costs of analysing SQL: tables, columns, a text seen before, sanitising; each also as a ratio within this run.
 
     python -m benchmarks.sql [--rounds 5] [--suite NAME]
 
@@ -31,7 +31,7 @@ Text = tuple[str, str]  # a statement and its dialect
 
 
 def corpus(suite: str) -> tuple[str, list[Text]]:
-    """Where the statements are from, and the statements."""
+    """The source of the statements, and the statements."""
     directory = REPOSITORY.parent / "shared" / "sqlbench" / "corpus"
     texts: list[Text] = []
     for path in sorted(p for p in directory.glob("*.jsonl") if suite in p.name):

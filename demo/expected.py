@@ -33,5 +33,5 @@ COLUMNS = {
     ("airport_days.mean_delay", "rain_report.mean_delay"),
 }
 
-# A temporary table is nobody's business: what flowed through it flows past it.
+# A temporary table is neither an input nor an output: its sources feed its readers.
 ABSENT = {"late", "frame"}

@@ -32,7 +32,7 @@ class FlightFiles(LineageBlock):
 
 
 def insert_frame(table, connection, columns, rows):
-    """How pandas hands rows to DuckDB at once instead of one by one (see `method` of `DataFrame.to_sql`)."""
+    """Insert all rows of pandas into DuckDB at once instead of one by one (see `method` of `DataFrame.to_sql`)."""
     frame = pd.DataFrame(rows, columns=columns)
     connection.exec_driver_sql("register", ("frame", frame))
     connection.exec_driver_sql(f"INSERT INTO {table.name} SELECT * FROM frame")

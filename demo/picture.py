@@ -13,7 +13,7 @@ END_TYPES = ("COMPLETE", "FAIL", "ABORT")
 
 @dataclass
 class Picture:
-    """What the terminal events of a file say: per job, which table feeds which, which column which."""
+    """Read the terminal events of a file: per job, the sources of each table and column."""
 
     jobs: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
     columns: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))

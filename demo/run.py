@@ -29,7 +29,7 @@ ASSEMBLING_TIMEOUT = 240
 
 def main() -> int:
     began = time.monotonic()
-    # However it is told to end, it takes its children with it; a shell's background jobs ignore SIGINT otherwise.
+    # Every signal to end also ends the children; a shell's background jobs ignore SIGINT otherwise.
     for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_, signal.default_int_handler)
     with ExitStack() as stack:

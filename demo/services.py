@@ -1,4 +1,4 @@
-"""What the demo runs on: a Prefect server of its own and the served assembler, both children that end with it."""
+"""Services of the demo: a Prefect server of its own and the served assembler, both children that end with it."""
 
 from __future__ import annotations
 

@@ -367,7 +367,7 @@ def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
             value = kind(text)
         except ValueError:
             value = 0
-        # `nan` and `inf` are numbers to Python, and times to nobody.
+        # `nan` and `inf` are numbers in Python, but no durations.
         if not 0 < value <= _MOST:
             raise argparse.ArgumentTypeError(f"{text!r} is no positive number up to {_MOST:,}")
         return value

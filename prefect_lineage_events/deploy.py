@@ -1,4 +1,4 @@
-"""Deployments and automation of the assembler: created or updated as often as one likes, never two of them.
+"""Deployments and automation of the assembler: deploying again updates them and makes no second ones.
 
 The automation is a shortcut that fires at most once (Prefect loses what was pending when its server stops); the sweep's
 schedule is the guarantee.
@@ -57,7 +57,7 @@ class NotDeployedError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What is on the Prefect API now."""
+    """The blocks, deployments and automation on the Prefect API after a deploy."""
 
     deployments: Mapping[str, UUID]
     automation: UUID
@@ -90,8 +90,8 @@ def deploy(
 
     Without a work pool the deployments wait for `serve`. With one, the target of this process is stored with them, so
     that it is the same on every worker. `image` is the image with this package, for a pool that runs images. `settle`:
-    seconds after which runs that ended are assembled. What is None stays as it is deployed. Each step is told to
-    `progress` as it begins.
+    seconds after which runs that ended are assembled. What is None stays as it is deployed. Each step is reported
+    to `progress` as it begins.
     """
     check_image(image, work_pool)
     if work_pool:
@@ -138,7 +138,7 @@ def _stored_target() -> dict[str, str]:
 
 
 def _doubts(work_pool: str | None) -> Iterator[str]:
-    """The fault of the target that was deployed."""
+    """Faults of the target that was deployed."""
     if not configuration.is_configured():
         yield (
             f"no target is configured here: lineage goes to the file {configuration.configuration()['log_file_path']} "
@@ -193,7 +193,7 @@ def serve(
 def deployments(
     sweep_minutes: float | None = None, *, schedules: list[DeploymentScheduleCreate] | None = None
 ) -> list[RunnerDeployment]:
-    """The three deployments. Two sweeps at once would only get in each other's way: the later one is cancelled.
+    """The three deployments. Of two sweeps at once the later one is cancelled, since they would assemble the same runs.
 
     The sweep runs every so many minutes, or by these schedules.
     """
@@ -212,7 +212,7 @@ def deployments(
     # Prefect types its sync methods as "or a coroutine", which they return in an event loop only.
     ready = cast("list[RunnerDeployment]", made)
     for deployment in ready:
-        # Said, not left out: an update then takes them out of a work pool that they were in before.
+        # Set to None, not left out: an update then takes them out of their earlier work pool.
         deployment.work_pool_name = deployment.work_queue_name = None
     return ready
 
@@ -267,8 +267,8 @@ def apply_automation(client: SyncPrefectClient, deployment_id: UUID, settle: flo
 
     Without `settle`, its time stays as it is.
 
-    Who switched it off meant it: it stays off. A second one of the name (Prefect's own command makes one each time)
-    would run the assembler twice: it goes.
+    An automation that was switched off stays off. A second one of the name (Prefect's own command makes one each time)
+    would run the assembler twice, and is deleted.
     """
     there = sorted(client.read_automations_by_name(AUTOMATION), key=lambda a: str(a.id))
     wanted = AutomationCore.model_validate(automation(deployment_id, settle or _settle_of(there)))
@@ -285,7 +285,7 @@ def apply_automation(client: SyncPrefectClient, deployment_id: UUID, settle: flo
 
 
 def _content(automation: AutomationCore) -> dict[str, Any]:
-    """Its content, without the ids that a server gives."""
+    """The content of an automation, without the ids that a server gives."""
     content = automation.model_dump(mode="json", include=set(AutomationCore.model_fields))
     content["trigger"].pop("id", None)
     return content
@@ -294,8 +294,8 @@ def _content(automation: AutomationCore) -> dict[str, Any]:
 def undeploy() -> list[str]:
     """Delete the automation and the three deployments. Returns what was there and is deleted, in words.
 
-    What was assembled, the blocks and their documents stay. The sweep's record stays too, so that deploying again goes
-    on where this ended.
+    Assembled lineage, the blocks and their documents stay. So does the sweep's state: after another deploy, the sweep
+    continues from it.
     """
     deleted = []
     with get_client(sync_client=True) as client:
@@ -316,7 +316,7 @@ def _settle_of(automations: Sequence[AutomationCore]) -> float:
     for found in automations:
         delay = getattr(found.actions[0], "schedule_after", None) if found.actions else None
         within = getattr(found.trigger, "within", None)
-        # Versions before gathered for the delay alone.
+        # Earlier versions gathered for the delay alone.
         if isinstance(delay, dt.timedelta) and delay and within in (delay, (1 + _GATHERED) * delay):
             return delay.total_seconds()
     return SETTLE_SECONDS

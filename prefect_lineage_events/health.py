@@ -1,4 +1,4 @@
-"""The health of what is deployed, as the Prefect API tells of it: one finding a question, each with what to do."""
+"""The health of what is deployed, read from the Prefect API: one finding for each question, with advice."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
-# A sweep that missed so many of its turns, and is so late, is not late but gone.
+# A sweep that missed so many turns, and is late by so much, is reported as stopped.
 TURNS_MISSED = 3
 SWEEP_OVERDUE = dt.timedelta(minutes=30)
 # The server's scheduler looks at new schedules every 5 s, and at all of them every 60 s (Prefect's defaults).
 SCHEDULED_WITHIN = dt.timedelta(minutes=3)
-# What happened before is history, not health.
+# Older events are not reported.
 LATELY = dt.timedelta(hours=24)
-# A run that so many sweeps found in another assembler's hands is not being delivered.
+# A run whose lease so many sweeps found taken is not being delivered.
 BUSY_TRIES = 12
 _MAX_LINE = 2_000
 _BAD_ENDS = ("FAILED", "CRASHED")
@@ -38,9 +38,9 @@ _BAD_ENDS = ("FAILED", "CRASHED")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: is it well, what was seen, and what to do if it is not.
+    """The result of one check: whether it is well, what was seen, and what to do if it is not.
 
-    `doubtful`: it works, but is hardly meant.
+    `doubtful`: it works, but is hardly intended.
     """
 
     ok: bool
@@ -73,7 +73,7 @@ def blocks(client: SyncPrefectClient) -> Finding:
 
 
 def deployments(client: SyncPrefectClient) -> Finding:
-    """Are they there, does someone run them, and is the sweep's schedule on?"""
+    """Do they exist, does a process run them, and is the sweep's schedule on?"""
     found: dict[str, DeploymentResponse] = {}
     for name in (deploy.ASSEMBLER, deploy.SWEEPER):
         try:
@@ -83,7 +83,7 @@ def deployments(client: SyncPrefectClient) -> Finding:
     if idle := [name for name, d in found.items() if str(getattr(d.status, "value", d.status)) != "READY"]:
         pool = found[idle[0]].work_pool_name
         start = f"`prefect worker start --pool {pool}`" if pool else "`prefect-lineage serve`"
-        return Finding(False, "deployments", f"nobody runs {', '.join(idle)}", f"start {start}")
+        return Finding(False, "deployments", f"no process runs {', '.join(idle)}", f"start {start}")
     if paused := [name for name, d in found.items() if d.paused]:
         resume = "switch it on in the UI, or restart `prefect-lineage serve`"
         return Finding(False, "deployments", f"{', '.join(paused)} is paused", resume)
@@ -93,7 +93,7 @@ def deployments(client: SyncPrefectClient) -> Finding:
 
 
 def schedule(client: SyncPrefectClient) -> Finding:
-    """Whether the server makes runs of the sweep's schedule: without them, what the automation misses stays missed.
+    """Does the server make runs of the sweep's schedule? Without them, runs that the automation misses stay missed.
 
     Measured: Prefect 3.8.8 with SQLAlchemy 2.1.9 makes none (its log has "Can't evaluate bulk DML statement");
     3.8.8 with 2.0.58 and 3.9.1 with 2.1.9 make them.
@@ -128,13 +128,13 @@ def _schedule_advice(client: SyncPrefectClient) -> str:
 
 
 def automation(client: SyncPrefectClient) -> Finding:
-    """Is there one, is it on, and does it run the assembler that there is?"""
+    """Is there exactly one, is it enabled, and does it run the deployed assembler?"""
     found = client.read_automations_by_name(deploy.AUTOMATION)
     if not found:
-        advice = "run `prefect-lineage deploy`; until then the sweep does it all"
+        advice = "run `prefect-lineage deploy`; until then only the sweep assembles runs"
         return Finding(False, "automation", "missing", advice)
     if len(found) > 1:
-        seen = f"there are {len(found)} of it, and each fires"
+        seen = f"there are {len(found)} of this name, and each fires"
         return Finding(False, "automation", seen, "run `prefect-lineage deploy`")
     if not found[0].enabled:
         return Finding(False, "automation", "disabled", f"run `prefect automation resume {deploy.AUTOMATION}`")
@@ -147,7 +147,7 @@ def automation(client: SyncPrefectClient) -> Finding:
 
 
 def sweep(client: SyncPrefectClient) -> Finding:
-    """Does it run, does it end well, and does anything wait for it?"""
+    """Does it run, does it succeed, and do runs wait for it?"""
     state = sweep_state.read(client)
     if state.swept is None:
         advice = "start the assembler, or run `prefect-lineage sweep`"
@@ -171,7 +171,7 @@ def sweep(client: SyncPrefectClient) -> Finding:
 
 
 def refused(client: SyncPrefectClient) -> Finding:
-    """Did a target refuse events lately?"""
+    """Did a target refuse events in the last day?"""
     told = _lately(client, REJECTED_EVENT)
     if not told:
         return Finding(True, "refused events", "none in the last day")
@@ -183,7 +183,7 @@ def refused(client: SyncPrefectClient) -> Finding:
 
 
 def incomplete(client: SyncPrefectClient) -> Finding:
-    """Was lineage lost on its way lately, or dropped before?"""
+    """Were events lost on their way in the last day, or statements dropped before?"""
     told = _lately(client, INCOMPLETE_EVENT)
     dropped = [event for event in told if encoding.count(event["payload"].get("dropped"))]
     if dropped:
@@ -239,7 +239,7 @@ def _targets_of(payload: Mapping[str, Any]) -> list[str]:
 
 
 def in_flight(client: SyncPrefectClient) -> Finding:
-    """Are there runs that seem to be dead, and that Prefect takes for running?"""
+    """Are there stale runs: shown as running by Prefect, without an event for long?"""
     runs = stale_runs(client)
     if not runs:
         return Finding(True, "runs in flight", "none without a sign of life")
@@ -292,7 +292,7 @@ def _interval(client: SyncPrefectClient) -> dt.timedelta:
 
 
 def _last_failure(client: SyncPrefectClient) -> str | None:
-    """Why the newest sweep that has ended failed; None when it did not."""
+    """The reason for which the newest sweep that has ended failed; None when it did not."""
     body = {
         "flows": {"name": {"any_": [deploy.SWEEPER.partition("/")[0]]}},
         "flow_runs": {"state": {"type": {"any_": ["COMPLETED", *_BAD_ENDS]}}},
@@ -315,6 +315,6 @@ def _lately(client: SyncPrefectClient, name: str) -> list[dict[str, Any]]:
 
 
 def _runs(told: list[dict[str, Any]]) -> str:
-    """How many runs these events are of; a page of events may not be all."""
+    """The number of runs of these events, in words; a page of events may not be all."""
     count = len({run for event in told for run in runs_of(event)})
     return f"{count}{'+' if len(told) == 50 else ''} run{'s' if count > 1 else ''}"

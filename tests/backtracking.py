@@ -1,4 +1,4 @@
-"""Which repetitions of a regular expression can make it look at a text again and again.
+"""Detection of regular expressions whose repetitions backtrack: exponential or quadratic in the text's length.
 
 A pattern is taken as the automaton of its positions (Glushkov). Two ways through a loop for the same text are
 exponential, two loops that can share a text one after the other are quadratic, and so is, for a pattern that is searched
@@ -130,7 +130,7 @@ class _Automaton:
 
 
 def faults(pattern: re.Pattern[str], searched: bool = False) -> list[str]:
-    """What of a pattern may take exponential or quadratic time; empty when nothing does."""
+    """The parts of a pattern that may take exponential or quadratic time; empty when none does."""
     flags = pattern.flags
     return list(_faults(parser.parse(pattern.pattern, flags), flags, searched))
 

@@ -1,4 +1,4 @@
-"""Lineage emitted by hand: what a flow's process would have sent, without a database or a connector."""
+"""Lineage events emitted by hand: those that a flow's process would send, without a database or a connector."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def closing(
 
 
 def current_run() -> RunInfo:
-    """The run that the caller is in, told as capture tells it."""
+    """The caller's run, with the fields that capture fills in."""
     from prefect.context import FlowRunContext
     from prefect.runtime import flow_run, task_run
 

@@ -113,7 +113,7 @@ MUTATIONS: list[Mutation] = [_delete, _insert, _swap, _double, _splice, _nest, _
 
 
 def broken_promise(text: str, dialect: str) -> str:
-    """Which promise the statement breaks; empty when it breaks none."""
+    """The promise that the statement breaks; empty when it breaks none."""
     from prefect_lineage_events.sql import analyze
     from prefect_lineage_events.sql.splitting.statements import split
     from tests.sql.redaction.sanitised import sanitise
@@ -164,7 +164,7 @@ def shortest(text: str, dialect: str, promise: str) -> str:
 
 
 def child(seed: int, seconds: float, current: Path) -> None:
-    """Tries statements; tells of each first, so that the parent knows which one ended the process."""
+    """Try statements; print each first, so that the parent knows which one ended the process."""
     rng = random.Random(seed)
     tried = 0
     deadline = time.monotonic() + seconds

@@ -30,7 +30,7 @@ def wait_until_stored(client: SyncPrefectClient) -> None:
 
 
 def patience_with(client: SyncPrefectClient, run_id: object) -> Patience:
-    """How long to wait for what is still to come of a run whose events are stored: its task runs come another way."""
+    """The time to wait for the task runs of a run whose events are stored: they come another way."""
     related = {"id": [f"prefect.flow-run.{run_id}"]}
     body = {"filter": {"related": related, "event": {"name": sorted(OPERATION_EVENTS)}}, "limit": 1}
     return Patience(first_event=60 if api.post(client, "/events/filter", body)["total"] else 0)

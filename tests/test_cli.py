@@ -230,7 +230,7 @@ def test_the_doctor_says_what_is_missing_and_what_to_do(prefect_server, capsys):
     text = capsys.readouterr().out
     assert "ok   Prefect API" in text
     assert "ok   automation: enabled" in text
-    assert "NOT  deployments: nobody runs" in text
+    assert "NOT  deployments: no process runs" in text
     assert "prefect-lineage serve" in text
     assert code == 1
 

@@ -106,7 +106,7 @@ def test_a_target_whose_secret_block_is_missing(prefect_server, monkeypatch):
 
 
 def test_a_deployed_assembler_that_nobody_runs(deployed):
-    assert "nobody runs" in what_is_wrong(health.deployments(deployed))
+    assert "no process runs" in what_is_wrong(health.deployments(deployed))
     assert "`prefect-lineage serve`" in health.deployments(deployed).advice
     assert health.automation(deployed).ok
 

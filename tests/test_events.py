@@ -1,4 +1,4 @@
-"""What lineage events look like to those who read them on Prefect's pages, and to later versions."""
+"""Lineage events as Prefect's pages and later versions read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is captured, and what happens to patterns that are none."""
+"""Filters of flows, tasks and datasets, and patterns that are invalid."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What assembling costs: one run, a sweep over a long history, a backfill. `python -m benchmarks.assembler --help`."""
+"""Costs of assembling one run, a sweep over a long history, and a backfill. `python -m benchmarks.assembler --help`."""

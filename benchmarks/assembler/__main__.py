@@ -1,4 +1,4 @@
-"""What assembling costs, as ratios within one run and as memory.
+"""Costs of assembling, as ratios within one run and as memory.
 
     python -m benchmarks.assembler [--runs 500] [--events 100] [--rounds 5]
 

@@ -111,7 +111,7 @@ class _Batch:
             at = time + dt.timedelta(microseconds=len(self.states) % 3)
             self.states.append((state_id, kind, _time(at), name, str(run.id)))
             resource = {"prefect.resource.id": f"prefect.flow-run.{run.id}", "prefect.resource.name": run.name}
-            # A state and the event that tells of it have one id.
+            # A state and its event have one id.
             self._event(UUID(state_id), f"prefect.flow-run.{name}", at, resource, run.info.related()[1:], {})
         ended, began = _time(run.ended), _time(run.began)
         state = ("COMPLETED", "Completed", state_ids[-1], ended)
@@ -166,7 +166,7 @@ class _Batch:
 
 
 def _statements(shape: Shape, flow_name: str) -> list[dict[str, Any]]:
-    """The flow's statements as Prefect events, told of no run yet."""
+    """The flow's statements as Prefect events, without a run yet."""
     return list(_described(shape, flow_name.replace(" ", "_")))
 
 

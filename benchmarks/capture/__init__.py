@@ -1,1 +1,1 @@
-"""What capture costs a flow: run `python -m benchmarks.capture`."""
+"""Costs of capture in a flow: run `python -m benchmarks.capture`."""

@@ -1,4 +1,4 @@
-"""What capture costs: in the caller's thread, in CPU time, in the flow's time, in memory, at import, at the end.
+"""Costs of capture: in the caller's thread, in CPU time, in the flow's time, in memory, at import, at the end.
 
     python -m benchmarks.capture [--statements 1000]
 

@@ -1,4 +1,4 @@
-"""Statements faster than they can be analysed: the queue is bounded, and what was dropped is told to the last one."""
+"""Statements faster than they can be analysed: the queue is bounded, and every dropped statement is counted."""
 
 from __future__ import annotations
 

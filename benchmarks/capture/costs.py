@@ -1,4 +1,4 @@
-"""What a statement costs beside itself: in the CPU time of the whole process, and in its caller's thread.
+"""Costs of tracing a statement: in the CPU time of the whole process, and in its caller's thread.
 
 The unit is `prefect.events.emit_event` of one small event, which is what telling the same by hand would cost at least.
 """

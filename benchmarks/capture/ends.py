@@ -1,4 +1,4 @@
-"""How much later a process ends for its lineage: with the server idle, and with it busy storing other events."""
+"""Delay of a process's end by lineage: with the server idle, and with it busy storing other events."""
 
 from __future__ import annotations
 

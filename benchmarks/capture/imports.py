@@ -1,4 +1,4 @@
-"""What importing us adds to importing Prefect, and the block that ours extends."""
+"""Time of importing this package beyond that of importing Prefect, and of our block beyond the one it extends."""
 
 from __future__ import annotations
 

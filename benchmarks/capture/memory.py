@@ -1,4 +1,4 @@
-"""What 10,000 different statements in one run leave behind in a process of their own, at the peak."""
+"""Peak memory of 10,000 different statements in one run, in a process of their own."""
 
 from __future__ import annotations
 

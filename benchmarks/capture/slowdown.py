@@ -1,4 +1,4 @@
-"""How much longer a flow takes whose statements take 5 ms each: on plain and on traced connections, in turns."""
+"""Slowdown of a flow whose statements take 5 ms each: plain and traced connections, in turns."""
 
 from __future__ import annotations
 

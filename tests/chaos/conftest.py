@@ -1,4 +1,4 @@
-"""What the fault tests share. They take minutes, so `make test-chaos` runs them and `make test` does not."""
+"""Fixtures of the fault tests. They take minutes, so `make test-chaos` runs them and `make test` does not."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def sweeps_begin_now(client) -> None:
 
 @pytest.fixture
 def environment(prefect_server, target) -> dict[str, str]:
-    """What a child process needs to talk to the session's server and to the target."""
+    """The variables of a child process that uses the session's server and the target."""
     return {
         "PREFECT_API_URL": prefect_server.api_url,
         # Marquez's profile repeats the newest good run's end behind older runs, by design: here each event counts.
@@ -69,5 +69,5 @@ def environment(prefect_server, target) -> dict[str, str]:
 
 @pytest.fixture
 def as_marquez(environment) -> dict[str, str]:
-    """The same, with the profile that the target's address tells of."""
+    """The same, with the profile of the target's address."""
     return {**environment, "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_PROFILE": "marquez"}

@@ -1,4 +1,4 @@
-"""A lineage target on HTTP that counts what it accepted, and fails as it is told to."""
+"""A lineage target on HTTP that counts the events it accepted, and fails on request."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class HttpTarget:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes the OpenLineage client send here."""
+        """The variables by which the OpenLineage client sends here."""
         return {"OPENLINEAGE_URL": self.url}
 
     def take(self, event: Event) -> int | None:
@@ -51,7 +51,7 @@ class HttpTarget:
         return [e["eventType"] for e in self.events if e["run"]["runId"] == str(flow_run_id)]
 
     def counts(self) -> Counter[tuple[str, str]]:
-        """How often each (run, event type) was taken."""
+        """The number of times that each (run, event type) was accepted."""
         return Counter((e["run"]["runId"], e["eventType"]) for e in self.events)
 
 

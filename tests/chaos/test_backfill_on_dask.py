@@ -1,4 +1,4 @@
-"""Where one machine is not enough: the parts of a backfill on the workers of a Dask cluster, here a local one."""
+"""The parts of a backfill run on the workers of a Dask cluster, here a local one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that is broken off, and one whose server is; events that come late: what is known is told, what lacks is named."""
+"""A run that is broken off, and one whose server is; events that come late: known lineage is sent, and missing events are named."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The assembler is killed between any two of its effects; the sweep finishes what it began, nothing is told twice.
+"""The assembler is killed between any two of its effects; the sweep finishes its work, and no event is sent twice.
 
-But for one event: when the assembler dies behind what the target took, before it could see the answer, nobody knows
+But for one event: when the assembler dies behind what the target took, before it could see the answer, it is unknown
 that it was taken. Then, and only then, that one event comes again, in the same words.
 """
 
@@ -152,7 +152,7 @@ def test_behind_a_failed_run_the_newest_good_one_shows_again_wherever_the_assemb
     assert child.run("sweep", as_marquez) == 0
 
     for run_id, job in job_of.items():
-        # What the good run told before: its START, and the end that is told again behind the failed one.
+        # Events of the good run: its START, and its end, which is sent again after the failed run.
         start, good, *events = of_job(target, job)
         assert [start["eventType"], good["eventType"]] == ["START", "COMPLETE"]
         again = Counter(words(events)) - Counter(set(words(events)))

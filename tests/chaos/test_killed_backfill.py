@@ -36,10 +36,10 @@ def test_a_killed_backfill_goes_on_where_it_was(target, client, environment):
     assert {run_id for run_id, _ in counts} == set(map(str, runs))
     newest = {str(runs[-2]), str(runs[-1])}
     again = {key for key, n in counts.items() if n > 1}
-    # What the target took at the very moment of the kill, nobody could write down any more: one event of each worker.
+    # Events accepted at the moment of the kill could not be recorded: one of each worker.
     at_the_kill = {key for key in again if key in broken_off}
     assert len(at_the_kill) <= 4
-    # The newest run of each job is told of once more at the end, where an older one came after it.
+    # The newest run of each job is sent once more at the end, where an older one came after it.
     assert again - at_the_kill <= {(run_id, "COMPLETE") for run_id in newest}
     for run_id in runs:
         assert set(target.types(run_id)) == {"START", "COMPLETE"}
@@ -64,5 +64,5 @@ def _killed_in_the_middle(target, environment, start: dt.datetime, end: dt.datet
 
 
 def _showing(target) -> set[str]:
-    """Of each job, the run that was told of last."""
+    """The run of each job that was sent last."""
     return set({e["job"]["name"]: e["run"]["runId"] for e in target.events}.values())

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 
 def run_flows(server, directory: Path, *counts: tuple[int, int, int]) -> dict[str, list[str]]:
-    """What flow runs of these numbers (threaded, nested, pooled) wrote; a process for each of the triples."""
+    """The tables that flow runs of these numbers (threaded, nested, pooled) wrote; a process for each of the triples."""
     environment = {**os.environ, "PREFECT_API_URL": server.api_url, "PREFECT_LOGGING_LEVEL": "ERROR"}
     programs = []
     for number, triple in enumerate(counts):
@@ -57,7 +57,7 @@ def sweep(server, target) -> int:
 
 
 def pictures(target) -> dict[str, set[str]]:
-    """What the target was told that each run wrote, by the last event of the run."""
+    """The outputs of each run in the last event that the target has of it."""
     told = {e["run"]["runId"]: e for e in target.events}
     return {run_id: {o["name"].rpartition(".")[2] for o in e["outputs"]} for run_id, e in told.items()}
 

@@ -43,7 +43,7 @@ def test_a_server_killed_in_mid_sweep_costs_no_run(server, target):
     assert child.run("sweep", environment) == 0
     counts = target.counts()
     assert set(counts) == {(str(run_id), kind) for run_id in runs for kind in ("START", "COMPLETE")}
-    # That the target had taken the fifth, nobody could write down any more.
+    # The fifth event was accepted, and its acceptance could not be recorded.
     again = counts - Counter(set(counts))
     fifth = target.events[4]
     assert sum(again.values()) <= 1

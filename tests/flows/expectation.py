@@ -1,4 +1,4 @@
-"""What a flow's lineage must be, as written beside it in YAML, and how what was told differs from it."""
+"""The expected lineage of a flow, as written beside it in YAML, and its differences from the lineage sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.flows.picture import Picture
 
 @dataclass(frozen=True, slots=True)
 class ExpectedJob:
-    """Of each run of one job, unless `ends` tells several.
+    """The expectation for each run of one job, unless `ends` lists several.
 
     `edges`: of each output all its sources; without it, all inputs feed all outputs. `columns`: of each column that
     is named, all its direct sources. `known`: how edges into an output are known. What is not named is not compared,
@@ -68,7 +68,7 @@ class ExpectedJob:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """`stores`: where the program runs; `setup`: statements on top of the seed; `env`: what the program is told;
+    """`stores`: where the program runs; `setup`: statements on top of the seed; `env`: its environment variables;
     `settings`: ours, for the program and the assembler; `exit`: its code; `prints`: what its output holds; `events`: at most so many lineage events in all;
     `needs`: a requirement without which the program itself cannot run."""
 

@@ -12,7 +12,7 @@ Event = dict[str, Any]
 
 @dataclass(slots=True)
 class Picture:
-    """What the last event of a run says. Tables go by their last part, files by their file name, all in lower case."""
+    """The lineage in the last event of a run. Tables go by their last part, files by their file name, all in lower case."""
 
     run_id: str
     job: str
@@ -30,7 +30,7 @@ class Picture:
 
 
 def pictures(events: list[Event]) -> list[Picture]:
-    """One a run, in the order in which the runs were first told of."""
+    """One for each run, in the order of their first events."""
     last = {event["run"]["runId"]: event for event in events}
     return [_picture(last[run_id]) for run_id in dict.fromkeys(event["run"]["runId"] for event in events)]
 

@@ -1,4 +1,4 @@
-"""Rows that pass through Python, told apart by their columns, their number, their order and the thread they are in."""
+"""Rows that pass through Python, distinguished by their columns, their number, their order and the thread they are in."""
 
 from __future__ import annotations
 

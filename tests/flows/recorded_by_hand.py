@@ -1,4 +1,4 @@
-"""Files, APIs and a block of one's own: what no connection tells, the flow says."""
+"""Files, APIs and a block of the user's own: datasets that no connection shows, recorded by the flow."""
 
 from __future__ import annotations
 

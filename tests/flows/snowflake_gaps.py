@@ -1,4 +1,4 @@
-"""What Snowflake does and its stand-in refuses, answered in the connector: `write_pandas`, SWAP, RESULT_SCAN, several at once.
+"""Calls that Snowflake takes and its stand-in refuses, answered in the connector: `write_pandas`, SWAP, RESULT_SCAN, several at once.
 
 Such a statement reaches the connector's cursor as the user sent it, and the stand-in as a query whose answer has the
 columns of Snowflake's own. What it would have changed stays as it was, so a program cannot look at it afterwards.

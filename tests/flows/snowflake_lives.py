@@ -1,4 +1,4 @@
-"""What becomes of Snowflake's tables: transactions, temporary ones, clones, renamed ones, views, MERGE, statements that fail."""
+"""Lifetimes of Snowflake's tables: transactions, temporary ones, clones, renamed ones, views, MERGE, statements that fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is rolled back was never written; what commits by itself was."""
+"""Rolled-back writes are not reported; writes that commit by themselves are."""
 
 from __future__ import annotations
 

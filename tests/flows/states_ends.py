@@ -1,4 +1,4 @@
-"""How runs end: failed, failed inside, cancelled by hand, retried, cached, crashed."""
+"""Ends of runs: failed, failed inside, cancelled by hand, retried, cached, crashed."""
 
 from __future__ import annotations
 

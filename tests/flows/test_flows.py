@@ -128,7 +128,7 @@ def _differences(expected: Expectation, told: list[Picture]) -> list[str]:
 
 
 def _lineage_events(flow_run_id: UUID) -> int:
-    """How many events that tell of statements the feed has for a run."""
+    """The number of a run's events about statements in the feed."""
     with get_client(sync_client=True) as client:
         related = {"id": [f"prefect.flow-run.{flow_run_id}"]}
         body = {"filter": {"related": related, "event": {"name": sorted(OPERATION_EVENTS)}}, "limit": 1}

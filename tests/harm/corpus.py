@@ -1,4 +1,4 @@
-"""Which program runs under which conditions."""
+"""The conditions under which each program runs."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 # The promise is 5 seconds; a shared machine takes its own time for each of the two runs that are compared.
 _LONGER_AT_MOST = 5.0
 _NOISE = 3.0
-# Nothing is told by a process that is gone at once; and what is only in memory has no name to be found by.
+# A process that ends at once sends no events, and a table in memory has no name by which it is found.
 _NOT_TOLD = {"os_exit", "signal_kill", "cut_off", "many_statements", "recursion", "psycopg_connections"}
 
 

@@ -32,7 +32,7 @@ NEVER_ENDED = -999
 
 @dataclass(frozen=True)
 class Condition:
-    """What is wrong while a program runs. `with_lineage_only`: without us, nothing of it could be noticed."""
+    """A fault while a program runs. `with_lineage_only`: without us, nothing of it could be noticed."""
 
     name: str
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -126,7 +126,7 @@ def _limit(condition: Condition) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (condition.file_size, condition.file_size))
 
 
-# What differs from run to run, whoever runs it.
+# Texts that differ from run to run.
 _STEADY = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"\b\d\d:\d\d:\d\d\.\d{3}\b"), "<time>"),
@@ -162,7 +162,7 @@ def _without_our_frames(lines: list[str]) -> list[str]:
 
 
 def _databases(work: Path) -> dict[str, Any]:
-    """What is in each file, in no order: that of rows is up to threads."""
+    """The content of each file, without an order: threads decide that of rows."""
     found: dict[str, Any] = {}
     for path in sorted(work.rglob("*.db")):
         with closing(sqlite3.connect(path)) as connection:

@@ -1,4 +1,4 @@
-"""What a Marquez must show of the shop's flows. Each check takes the address of a Marquez and the shop, and asserts; the same
+"""Checks of a Marquez that has the shop's flows. Each check takes the address of a Marquez and the shop, and asserts; the same
 ones judge the stand-in and a real server."""
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def check_failed_run_keeps_what_it_did(url: str, shop: Shop) -> None:
 
 
 def check_edges_stay_after_a_failed_run(url: str, shop: Shop) -> None:
-    """Though that run told less: it says what it did itself, and the graph what the last good run did."""
+    """A failed run shows only its own work, and the graph that of the last good run."""
     marquez = Asked(url)
     assert marquez.edges(shop.namespace, "mirror-customers") == {
         ("customers", "mirror-customers"),
@@ -167,7 +167,7 @@ def check_column_lineage(url: str, shop: Shop) -> None:
 
 
 def check_versions(url: str, shop: Shop) -> None:
-    """START and end told the same, so there is one version of each table, and it is the current one."""
+    """START and end carry the same tables, so there is one version of each, and it is the current one."""
     marquez = Asked(url)
     for output in marquez.job(shop.namespace, "load-orders")["outputs"]:
         path = f"namespaces/{quote(output['namespace'], safe='')}/datasets/{quote(output['name'], safe='')}"

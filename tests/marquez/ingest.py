@@ -1,4 +1,4 @@
-"""What Marquez does with an event it could parse, in the order in which it does it.
+"""Storage of an event that Marquez could parse, in Marquez's order.
 
 The order matters: nothing is undone when a later step fails, so it decides what a refused event leaves behind.
 """

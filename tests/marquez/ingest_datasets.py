@@ -1,4 +1,4 @@
-"""How the datasets of an event are stored: names, schema, versions and column lineage."""
+"""Storage of the datasets of an event: names, schema, versions and column lineage."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FACET_TYPES = {
 
 @dataclass(slots=True)
 class Context:
-    """What all steps of storing one event need."""
+    """The context of all steps of storing one event."""
 
     store: Store
     now: int
@@ -192,7 +192,7 @@ def _put_column_lineage(context: Context, facets: Event, rows: list[Field], vers
 
 
 def present(value: Any) -> Any:
-    """What Java does with a null where it expects none."""
+    """Java's failure on a null where it expects none."""
     if value is None:
         raise Failed("NullPointerException")
     return value

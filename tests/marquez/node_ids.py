@@ -1,7 +1,7 @@
 """Node ids as Marquez reads them: `job:namespace:name`, `dataset:namespace:name`, `datasetField:namespace:name:field`,
 each with `#version` at will.
 
-The parts are told apart by their colons, and namespaces have colons of their own, so some names cannot be asked for: when
+The parts are separated by their colons, and namespaces have colons of their own, so some names cannot be asked for: when
 there are more colons than expected, those before `//` and before a digit (a port) do not count.
 """
 
@@ -42,7 +42,7 @@ def is_node_id(value: str) -> bool:
 
 
 def parse_node_id(value: str, *, versioned: bool) -> NodeId:
-    """Raises `Unacceptable` or `Failed` for ids whose parts cannot be told apart or are no names.
+    """Raises `Unacceptable` or `Failed` for ids whose parts cannot be separated or are no names.
 
     Only the graph of columns knows versions (`versioned`): there a `#` in a name is taken for the start of one.
     """

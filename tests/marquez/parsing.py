@@ -1,6 +1,6 @@
 """From the bytes of a POST to an event: what Marquez refuses before it stores anything.
 
-Two refusals, told apart because a sender must: *unparsable* (500, a JSON body whose `code` is 400) when Jackson cannot
+Two refusals, distinguished because a sender must: *unparsable* (500, a JSON body whose `code` is 400) when Jackson cannot
 make the typed object, *invalid* (422, a list of errors) when the object lacks what Marquez needs.
 """
 
@@ -122,7 +122,7 @@ KINDS = {"/DatasetEvent": DATASET_EVENT, "/JobEvent": JOB_EVENT}
 
 
 def parse(body: bytes) -> tuple[Shape, dict[str, Any]]:
-    """The event and which of the three kinds it is, told by the end of its `schemaURL`."""
+    """The event and its kind, one of three, by the end of its `schemaURL`."""
     document = _json(body)
     if document is None:
         raise Invalid(["The request body must not be null"])

@@ -217,7 +217,7 @@ IN_ORDER = {"runs", "latestRuns", "versions", "datasets", "namespaces", "graph"}
 
 
 def differences(exchange: Exchange, status: int, answer: Any) -> list[str]:
-    """Why an answer is not like the one recorded; nothing when it is."""
+    """The differences between an answer and the recorded one; none when they are alike."""
     if status != exchange.status:
         return [f"status {status} for {exchange.status}"]
     expected = exchange.answer
@@ -239,7 +239,7 @@ def differences(exchange: Exchange, status: int, answer: Any) -> list[str]:
 
 
 def _without_chance(answer: dict[str, Any]) -> dict[str, Any]:
-    """Of a column whose sources were told by several versions one version's are shown; which, is decided by random ids."""
+    """Show one version's sources of a column that several versions give sources; random ids decide which."""
     nodes = [
         {**node, "data": {}} if len(node["inEdges"]) > 1 else node
         for node in answer.get("graph", [])

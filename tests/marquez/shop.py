@@ -67,7 +67,7 @@ def check_totals(database: Path) -> None:
 
 @flow(name="mirror-customers")
 def mirror_customers(database: Path, fail: bool) -> None:
-    """Fails, when told to, between what it reads and what it writes."""
+    """Fail on request, between the reads and the writes."""
     with _connect(database) as shop:
         shop.fetch_all("SELECT name FROM customers")
         if fail:
@@ -94,7 +94,7 @@ def _connect(database: Path) -> SqlAlchemyLineage:
 
 @dataclass(frozen=True)
 class Shop:
-    """What ran, and what assembling said of it. `namespace` is the job namespace of all of it."""
+    """The runs and the results of assembling them. `namespace` is the job namespace of all."""
 
     namespace: str
     loading: UUID

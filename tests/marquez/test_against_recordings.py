@@ -16,7 +16,7 @@ nodes are compared in order, all others as sets. Not compared:
 | not compared | why |
 |---|---|
 | 17-scale, 19-concurrency | not replayable: their events were not kept; what they measured is time |
-| bodies of DELETE | nobody reads them |
+| bodies of DELETE | no client reads them |
 | in a column graph the `data` of a column whose sources come from several versions | the server shows one version's, chosen by random ids |
 | `/stats`, `/tags`, `/api/v2beta`, tagging, and in 15 what is asked after it | not part of the stand-in |
 | counts read from the recorder's database | no request |

@@ -1,4 +1,4 @@
-"""What Java and PostgreSQL make of strings and times, where that decides how Marquez answers.
+"""Conversions of strings and times by Java and PostgreSQL, where they decide how Marquez answers.
 
 Every rule here was found in Marquez's source (version 0.51.2) or in the schema of its database, and is held against
 the recordings by `test_against_recordings.py`.
@@ -125,7 +125,7 @@ def uuid_of_bytes(data: bytes) -> uuid.UUID:
 
 
 def version_of(*parts: Any) -> uuid.UUID:
-    """The hash by which Marquez tells versions of jobs, datasets and schemas apart; missing parts are left out."""
+    """The hash by which Marquez distinguishes versions of jobs, datasets and schemas; missing parts are left out."""
     return uuid_of_bytes(encode(":".join(str(part) for part in parts if part is not None)))
 
 
@@ -148,7 +148,7 @@ def run_uuid(run_id: str) -> uuid.UUID:
 
 
 def is_uri(value: str) -> bool:
-    """Whether `java.net.URI` parses it: RFC 2396, with other Unicode letters allowed."""
+    """Return true if `java.net.URI` parses it: RFC 2396, with other Unicode letters allowed."""
     if re.search(r'[\x00-\x20"<>\\^`{|}\x7f-\xa0\u2028\u2029]|%(?![0-9a-fA-F]{2})', value):
         return False
     scheme = re.match(r"([^:/?#]*):(.*)", value, re.DOTALL)
@@ -161,7 +161,7 @@ def is_uri(value: str) -> bool:
 
 
 def connection_url(value: str | None) -> str | None:
-    """What a `dataSource` facet's uri is stored as; None where the database then refuses the row."""
+    """The stored form of a `dataSource` facet's uri; None where the database then refuses the row."""
     if value is None:
         return ""
     if is_uri(value):
@@ -170,7 +170,7 @@ def connection_url(value: str | None) -> str | None:
 
 
 def is_url(value: str | None) -> bool:
-    """Whether `java.net.URL` takes it; a location that is none is shown as null."""
+    """Return true if `java.net.URL` takes it; a location that is none is shown as null."""
     return value is not None and re.match(r"\s*(https?|file|ftp|jar|mailto):", value, re.IGNORECASE) is not None
 
 

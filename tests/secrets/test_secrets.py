@@ -57,7 +57,7 @@ def test_an_error_that_repeats_a_statement_is_told_without_its_values(
 def test_full_text_is_as_written_and_still_without_binds(
     prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody asked for the texts; nobody asked for what was bound to them, or for the password in an address."""
+    """Full texts were asked for; bound values and the password in an address were not."""
     from tests.secrets.program import BIND, CREDENTIAL, RECORDED
 
     monkeypatch.setenv(SETTING, "full")

@@ -38,7 +38,7 @@ class BigQueryStandIn:
         return bigquery.Client(PROJECT, AnonymousCredentials(), client_options={"api_endpoint": self.url}, **more)
 
     def service_account(self) -> dict[str, str]:
-        """What a `GcpCredentials` block logs in with; its tokens come from here as well."""
+        """The service account of a `GcpCredentials` block; its tokens come from here as well."""
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -151,4 +151,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, *_: Any) -> None:
-        """Nobody reads it."""
+        """Write no log: no test reads it."""

@@ -32,7 +32,7 @@ class SnowflakeStandIn:
 
     @property
     def link(self) -> dict[str, Any]:
-        """What `get_connection(**link)` and `connect(**link)` need to get there."""
+        """The arguments of `get_connection(**link)` and `connect(**link)` that lead here."""
         return {"host": "127.0.0.1", "port": self.port, "protocol": "http"}
 
     def connect(self, database: str, schema: str = "PUBLIC", **more: Any) -> Any:

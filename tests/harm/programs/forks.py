@@ -32,7 +32,7 @@ def forking():
     for number, method in enumerate(("fork", "spawn", "forkserver"), 10):
         with multiprocessing.get_context(method).Pool(1) as pool:
             print(method, pool.map(work, [number]))
-            pool.close()  # left in peace: a child that is terminated is told so by Prefect's handler
+            pool.close()  # not terminated: Prefect's handler prints a message in a terminated child
             pool.join()
         process = multiprocessing.get_context(method).Process(target=work, args=(number + 10,))
         process.start()

@@ -1,4 +1,4 @@
-"""How a program of the corpus comes by its connector and its connections: with lineage or without, as it is run."""
+"""Connectors and connections for the programs of the corpus: with lineage or without, as the program is run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""More statements than anybody can analyse meanwhile."""
+"""More statements than can be analysed meanwhile."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""os._exit: nothing of anybody's runs after that."""
+"""os._exit: no handler runs after it."""
 
 import os
 import sqlite3

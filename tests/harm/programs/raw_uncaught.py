@@ -1,4 +1,4 @@
-"""An error of the driver that nobody catches, outside of any flow."""
+"""An uncaught error of the driver, outside of any flow."""
 
 import sqlite3
 

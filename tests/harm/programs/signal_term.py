@@ -1,4 +1,4 @@
-"""Told to terminate in the middle of a flow."""
+"""SIGTERM in the middle of a flow."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What a sqlite3 connection and its cursors are, and everything one can do with them."""
+"""Type and behaviour of a sqlite3 connection and its cursors."""
 
 import copy
 import gc
