@@ -165,7 +165,9 @@ def test_what_a_task_submits_is_its_own_while_another_task_does_the_same(reporte
 
 
 def test_a_process_belongs_to_the_task_that_started_it_however_it_did(reported: Told) -> None:
-    assert reported.places("side-by-side-processes") == {f"parent: {place}": "parent" for place in side_by_side.PROCESSES}
+    assert reported.places("side-by-side-processes") == {
+        f"parent: {place}": "parent" for place in side_by_side.PROCESSES
+    }
 
 
 def test_no_event_is_related_to_another_run_than_its_own(reported: Told) -> None:
