@@ -1,4 +1,4 @@
-"""Write `docs/architecture.md`: the rooms, their imports, and the way of a statement. python docs/make_architecture_page.py
+"""Write `docs/architecture.md`: the path of a statement, and the imports of the rooms. python docs/make_architecture_page.py
 
 The imports are read from the code by grimp, which import-linter (`make imports`) uses as well.
 """
@@ -13,7 +13,7 @@ import grimp
 
 PAGE = Path(__file__).resolve().parent / "architecture.md"
 PACKAGE = "prefect_lineage_events"
-# Subgraphs of the diagram, by the process in which a room works. A room that stands in none is left to the last.
+# Subgraphs of the diagram, by the process in which a room works. A room that is in none of them is shared.
 WINGS = {
     "the flow's process": ("plugin", "blocks", "instrumentation", "emission", "context"),
     "the assembler's process": ("flows", "assembler", "delivery", "openlineage", "rendering", "stitching", "history"),
@@ -26,7 +26,7 @@ HEAD = f"""\
 
 <!-- Written by docs/make_architecture_page.py from the imports of {PACKAGE}: run it again after a change of imports. -->
 
-## The way of a statement
+## The path of a statement
 The package works in two processes that never call each other. Prefect's event history lies between them.
 
 | step | room | process | thread |
@@ -44,13 +44,13 @@ The package works in two processes that never call each other. Prefect's event h
 | 11. A profile adapts the events to the target, and the official client sends them to Marquez. | `delivery` | the assembler's | the main thread |
 | 12. The lineage and what each target accepted are stored on the run's page; this artifact is the ledger. | `assembler` with `rendering` | the assembler's | the main thread |
 
-A backfill assembles several runs at a time, in threads or Dask workers. `blocks` and `plugin` only switch on what
-`instrumentation` does. `sql`, `stitching`, `rendering` and `openlineage` take values and return values: no input, no output.
+A backfill assembles several runs at a time, in threads or Dask workers. `blocks` and `plugin` only switch on
+`instrumentation`. `sql`, `stitching`, `rendering` and `openlineage` take values and return values: no input, no output.
 The words are explained in the [glossary](glossary.md); [CONTRIBUTING.md](../CONTRIBUTING.md) says which room a change belongs to.
 
 ## Imports between rooms
 An arrow is an import at run time. Arrows that follow from others are left out; the table below has all of them. No two rooms
-import each other, not even through others (the page cannot be written otherwise), and `.importlinter` fixes the order.
+import each other, directly or through others (the script refuses to write the page then), and `.importlinter` fixes the order.
 """
 
 
@@ -96,9 +96,9 @@ def _diagram(imports: Mapping[str, set[str]], order: list[str]) -> Iterator[str]
 
 
 def _wings(order: list[str]) -> dict[str, list[str]]:
-    placed = {room for rooms in WINGS.values() for room in rooms}
+    assigned = {room for rooms in WINGS.values() for room in rooms}
     wings = {wing: [room for room in order if room in rooms] for wing, rooms in WINGS.items()}
-    return {**wings, SHARED: [room for room in order if room not in placed]}
+    return {**wings, SHARED: [room for room in order if room not in assigned]}
 
 
 def _reached(imports: Mapping[str, set[str]], room: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""Writes `docs/settings.md` from the settings themselves. python docs/make_settings_page.py"""
+"""Write `docs/settings.md` from `prefect_lineage_events/settings.py`. python docs/make_settings_page.py"""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ HEAD = """\
 
 <!-- Written by docs/make_settings_page.py from prefect_lineage_events/settings.py: change that, then run it again. -->
 
-Prefect's own machinery: what the environment says goes before `prefect.toml` and then `pyproject.toml` of the working
-directory. `prefect config set` takes no settings of integrations. Three spellings of the same setting:
+The settings are read by Prefect's own settings classes. A variable of the environment takes precedence over `prefect.toml`
+and then `pyproject.toml` of the working directory. `prefect config set` accepts no settings of integrations. These three
+set the same value:
 
 ```bash
 export PREFECT_INTEGRATIONS_LINEAGE_EVENTS_GRANULARITY=task        # the environment
@@ -35,14 +36,14 @@ granularity = "task"
 granularity = "task"
 ```
 
-Lists are JSON: `PREFECT_INTEGRATIONS_LINEAGE_EVENTS_EXCLUDE_FLOWS='["tmp-*", "scratch"]'`. Where OpenLineage events
-go is the official client's configuration (`OPENLINEAGE_URL`, `OPENLINEAGE__TRANSPORT__*`, `openlineage.yml`), and
-nothing beside it.
+Lists are JSON: `PREFECT_INTEGRATIONS_LINEAGE_EVENTS_EXCLUDE_FLOWS='["tmp-*", "scratch"]'`. Only the configuration of the
+official OpenLineage client (`OPENLINEAGE_URL`, `OPENLINEAGE__TRANSPORT__*`, `openlineage.yml`) decides where events go:
+[targets](targets.md).
 
-A wrong value is refused with the name of its variable; a name that is no setting is a warning, and a finding of
+A wrong value is refused with the name of its variable. A name that is no setting causes a warning, and a finding of
 `prefect-lineage doctor`.
 
-| `PREFECT_INTEGRATIONS_LINEAGE_EVENTS_...` | default | allowed | what it does |
+| `PREFECT_INTEGRATIONS_LINEAGE_EVENTS_...` | default | allowed | effect |
 |---|---|---|---|
 """
 

@@ -1,7 +1,7 @@
-"""Writes `docs/sql.md`, "What we understand of SQL", from the tables of cases that the tests run.
+"""Write `docs/sql.md`, the page of SQL statements, from the tables of cases that the tests run.
 
 python docs/make_sql_page.py          write the page
-python docs/make_sql_page.py --check  only say whether it is up to date
+python docs/make_sql_page.py --check  only check that it is up to date
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ TITLES = {
 }  # fmt: skip
 
 HEAD = """\
-# What we understand of SQL
+# SQL statements by dialect
 
 <!-- Written by docs/make_sql_page.py from the cases in tests/sql: change those, then run it again. -->
 
-Every statement on this page is a test. What an answer is worth is told with it:
+Every statement on this page is a test. Each result has a confidence:
 
 - **exact**: read from the statement's syntax tree.
 - **recovered**: the statement does not parse, or not as a whole; its tables were read from its words.
-- **partial**: something that decides over the answer is not in the text (a template, a text made when it runs).
+- **partial**: the text lacks something that the result depends on (a template, a text that is built at run time).
 
-Names are those of the store: in its own case, with the connection's database and schema in front where the statement
-leaves them out. To see what is made of a statement of yours:
+Names are those of the store: in its own case, and completed by the connection's database and schema where the statement
+leaves them out. This command shows the result for a statement of yours:
 
     prefect-lineage explain --dialect snowflake "INSERT INTO t SELECT a FROM s"
 """
 SHOWN_HEAD = """\
-## What events show of a statement
+## Statements as events show them
 
-Literals and binds are `?`, comments are gone, lists shrink. A literal stays, without credentials, where it names a
-dataset that the statement reads or writes; the name of a column or option beside it does not count. Of a text that does
-not tokenise only the first keyword is shown, of an unknown kind of statement only the first word, and of statements
-about accounts, servers, keys and secrets no more than the name.
+Literals and binds become `?`, comments are removed, and lists are shortened. A literal stays, without credentials, if it
+names a dataset that the statement reads or writes; the name of a column or option beside it is no reason. A text that does
+not tokenise is shown as its first keyword, an unknown kind of statement as its first word, and a statement about accounts,
+servers, keys or secrets as its name.
 """
 COLUMNS_HEAD = """\
 ## Columns
 
-`x <- t.a` says that the value of `t.a` arrives in `x`, unchanged unless a transformation stands behind it. What decides
-over a value or over the rows (`CONDITIONAL`, `WINDOW`, `FILTER`, `JOIN`, ...) is told apart from what goes into it.
+`x <- t.a` means that the value of `t.a` arrives in `x`, unchanged unless a transformation follows it. Columns that only
+decide over a value or over the rows (`CONDITIONAL`, `WINDOW`, `FILTER`, `JOIN`, ...) are marked so.
 """
 
 
@@ -82,7 +82,7 @@ def _tables() -> Iterator[str]:
         yield f"## {_title(dialect)}\n"
         for construct, group in groupby(cases, key=lambda item: item[1]):
             yield f"### {_title(dialect)}: {construct}\n"
-            yield _row("what", "statement", "reads", "writes", "how sure")
+            yield _row("what", "statement", "reads", "writes", "confidence")
             yield _row(*["---"] * 5)
             for _, _, case in group:
                 yield _row(case.name, _code(case.sql), _names(case.reads), _names(case.writes), case.confidence)

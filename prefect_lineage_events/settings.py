@@ -51,44 +51,47 @@ Globs = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 
 
 class LineageSettings(PrefectBaseSettings):
-    """What can be set, and what it is by default."""
+    """The settings and their defaults."""
 
     model_config: ClassVar[SettingsConfigDict] = build_settings_config(("integrations", "lineage_events"))
 
-    enabled: bool = Field(default=True, description="Switches all capture off when false; flows run as without us.")
+    enabled: bool = Field(
+        default=True, description="Set it to false to switch all capture off; flows then run as without this package."
+    )
     instrument: bool = Field(
         default=False,
-        description="Asks the Prefect plugin to instrument the plain connectors in every process.",
+        description="Let the Prefect plugin instrument the plain connectors in every process.",
     )
     sql_text: Literal["sanitised", "full", "none"] = Field(
         default="sanitised",
-        description="How much of a statement's text goes into events.",
+        description="The text of statements in events: with literals replaced by `?`, unchanged, or not at all.",
     )
-    sql_text_limit: int = Field(default=4000, ge=0, description="Characters of a statement's text kept in an event.")
+    sql_text_limit: int = Field(
+        default=4000, ge=0, description="Maximum number of characters of a statement's text in an event."
+    )
     queue_size: int = Field(
         default=10_000,
         ge=1,
-        description="Notes held for our thread; beyond it they are dropped and counted.",
+        description="Maximum number of notes that wait for our thread; further ones are dropped and counted.",
     )
     drain_timeout: float = Field(
         default=4.0,
         ge=0,
         le=30,
-        description="Seconds at most that the end of a process waits for what is not yet sent.",
+        description="Maximum number of seconds that the end of a process waits until all events are sent.",
     )
     coalesce_seconds: float = Field(
         default=5.0,
         ge=0,
-        description="Alike statements on the same datasets are counted into one event. A tenth of this is how long "
-        "the first one waits for its like; the wait doubles with each repetition, up to twelve times "
-        "this.",
+        description="Seconds for which statements of one shape on the same datasets are counted into one event. The "
+        "first event waits a tenth of this; the wait doubles with each repetition, up to twelve times this.",
     )
     checkpoint_seconds: float = Field(
         default=10.0,
         gt=0,
-        description="Quiet time after which an emitter tells its count.",
+        description="Seconds without an event after which an emitter sends a checkpoint with its count.",
     )
-    schema_lookup: bool = Field(default=True, description="Look up unknown columns on a connection of our own.")
+    schema_lookup: bool = Field(default=True, description="Look up unknown columns, on a separate connection.")
     include_flows: Globs = Field(
         default_factory=list,
         description="Capture only flows whose name matches one of these globs.",
@@ -116,26 +119,25 @@ class LineageSettings(PrefectBaseSettings):
 
     job_namespace: str | None = Field(
         default=None,
-        description="OpenLineage job namespace of this Prefect instance; from the API's address or workspace when "
-        "unset.",
+        description="OpenLineage job namespace of this Prefect instance. By default the API's address or workspace.",
     )
     job_name: Annotated[str, AfterValidator(_job_template)] = Field(
         default="{flow}",
         description="Name of a flow's job. `{flow}.{deployment}` gives each deployment a job of its own; runs without "
-        "a deployment are `{flow}` all the same. See [Where lineage goes](targets.md).",
+        "a deployment keep `{flow}`. See [Targets](targets.md).",
     )
     granularity: Literal["flow", "task"] = Field(
         default="flow",
-        description="One job a flow, or child jobs `flow.task` that have what the tasks did; the flow's job then has "
-        "only what its own body did.",
+        description="One job for each flow, or also child jobs `flow.task` with the lineage of the tasks; the flow's "
+        "job then has only the lineage of its own body.",
     )
     infer_columns: bool = Field(
         default=True,
-        description="Give column edges by equal names for DataFrames read and written again.",
+        description="Report column edges between equal names of DataFrames that were read and written.",
     )
     asset_namespaces: dict[str, str] = Field(
         default_factory=dict,
-        description="Where asset keys point that do not say it: beginnings of keys and the namespaces meant by them, "
+        description="Namespaces of asset keys that do not contain them: beginnings of keys, each with its namespace, "
         'such as `{"snowflake://": "snowflake://myorg-account"}` for prefect-dbt.',
     )
     emit_assets: bool = Field(
@@ -150,46 +152,46 @@ class LineageSettings(PrefectBaseSettings):
     incomplete_hours: float = Field(
         default=1.0,
         ge=0,
-        description="Hours after a run's end for which the sweep looks for events that have not arrived, or cannot put "
-        "the run together. Then it is settled as incomplete, with the reason.",
+        description="Hours after a run's end during which the sweep tries again to assemble a run whose events have "
+        "not all arrived, or that cannot be assembled. After them the run stays incomplete, with the reason.",
     )
     claim_seconds: float = Field(
         default=900.0,
         gt=0,
-        description="How long an assembler's claim on a run holds unless it is renewed, which living ones do.",
+        description="Seconds until an assembler's lease on a run expires. A running assembler renews it.",
     )
     file: str = Field(
         default="openlineage.jsonl",
-        description="Where OpenLineage events go when its client has no configuration. A relative path begins at "
-        "`PREFECT_HOME`, so that it is one file wherever an assembler runs.",
+        description="The file for OpenLineage events when the client has no configuration. A relative path begins at "
+        "`PREFECT_HOME`, so that all assemblers of a machine write one file.",
     )
     profile: Literal["auto", "plain", "marquez"] = Field(
         default="auto",
-        description="What is made of events for the targets: `auto` sends Marquez's profile to HTTP targets that take "
-        "events at `/api/v1/lineage`, and events as they are to all others.",
+        description="The shape of events for the targets: `auto` applies Marquez's profile for HTTP targets that "
+        "accept events at `/api/v1/lineage`, and sends unchanged events to all others.",
     )
     api_key: SecretStr | None = Field(
         default=None,
-        description="Bearer token for the HTTP target, when the client's configuration gives it none.",
+        description="Bearer token for the HTTP target, if the client's configuration has none.",
     )
     api_key_block: str | None = Field(
         default=None,
-        description="Name of the Prefect Secret block that holds this token. It is read when something is sent.",
+        description="Name of the Prefect Secret block that holds this token. It is read when an event is sent.",
     )
     running_events: bool = Field(
         default=False,
-        description="Send START and RUNNING of runs that have not ended, with what they did so far, to targets that "
-        "can show them: not to Marquez, where it takes the job's edges away.",
+        description="Send START and RUNNING of runs that have not ended, with their lineage so far, to targets that "
+        "can show them. Marquez cannot: they would remove the job's edges there.",
     )
     stale_hours: float = Field(
         default=24.0,
         gt=0,
-        description="A running flow run without any event for so long is reported by the sweep and by `doctor`.",
+        description="Hours without any event after which the sweep and `doctor` report a running flow run as stale.",
     )
     sweep_lookback_hours: float = Field(
         default=24.0,
         gt=0,
-        description="How far back the sweep looks when it has no mark yet.",
+        description="Hours that the first sweep looks back; later ones begin where the previous one ended.",
     )
 
 
