@@ -1,5 +1,6 @@
-"""The text of a run's lineage artifact, which a reader sees on the run's page. Pure.
+"""The texts of lineage artifacts, which Prefect shows on the pages of runs and flows. Pure.
 
+The image of the graph in them is `rendering/svg.py`'s.
 Bounded in every direction, since an artifact of megabytes is unreadable: beyond the bounds, the rest is counted.
 """
 
@@ -14,8 +15,8 @@ from urllib.parse import quote
 from prefect_lineage_events.assembler.ledger import DeliveryState
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import cell, code, prose, word
+from prefect_lineage_events.events import STAR
 from prefect_lineage_events.openlineage.errors import without_credentials
-from prefect_lineage_events.rendering.graph import in_table_order
 from prefect_lineage_events.rendering.svg import data_uri, svg
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.stitching.model import ColumnEdge, DatasetUse, Lineage, RunLineage, UnknownSource
@@ -69,6 +70,14 @@ def broken(flow_name: str, reason: str) -> str:
     """The text for a run whose lineage could not be assembled."""
     reason = prose(without_credentials(reason))
     return f"# Lineage of {word(flow_name)}\n\nThe lineage of this run could not be assembled: {reason}\n"
+
+
+def before_end(flow_name: str) -> str:
+    """The text for a run of which only the START was sent, since a run below it was assembled before its end."""
+    return (
+        f"# Lineage of {word(flow_name)}\n\n"
+        "A run below this one was assembled before it; its own lineage follows when it has ended.\n"
+    )
 
 
 def _summary(run: RunLineage) -> str:
@@ -186,7 +195,7 @@ def _change(use: DatasetUse) -> str:
 
 
 def _columns(lineage: Lineage) -> list[str]:
-    edges = in_table_order(lineage)
+    edges = _in_table_order(lineage)
     if not edges:
         return []
     into: dict[tuple[Dataset, str], list[ColumnEdge]] = defaultdict(list)
@@ -198,6 +207,18 @@ def _columns(lineage: Lineage) -> list[str]:
     ]
     table = _table(("Column", "From"), rows)
     return ["## Columns\n\n" + "\n".join([table, *_more(len(edges), MAX_COLUMNS, "column edges")])]
+
+
+def _in_table_order(lineage: Lineage) -> list[ColumnEdge]:
+    """Column edges by the order in which their target has its columns; what decides over rows comes last."""
+    order = {(use.dataset, column.name): number for use in lineage.outputs for number, column in enumerate(use.columns)}
+    beyond = len(order)
+
+    def position(edge: ColumnEdge) -> tuple[Dataset, bool, int]:
+        known = order.get((edge.target, edge.target_column), beyond)
+        return edge.target, edge.target_column == STAR, known
+
+    return sorted(lineage.columns, key=position)
 
 
 def _unknown(unknown: Sequence[UnknownSource]) -> list[str]:
