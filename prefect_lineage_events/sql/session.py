@@ -7,26 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.attach import attached_by
 from prefect_lineage_events.sql.cache import BoundedCache, estimated_bytes
-from prefect_lineage_events.sql.context import Context, Effort
+from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.model import Control, Statement, TableRef
 from prefect_lineage_events.sql.parameterised import parameterised_text
+from prefect_lineage_events.sql.script_reader import ScriptReader, uses_last_query
 from prefect_lineage_events.sql.search_path import SearchPath, StoreSchemas, schemas_in_order
 from prefect_lineage_events.sql.session_settings import SETTINGS, SessionSettings
 from prefect_lineage_events.sql.session_state import Columns, State
-from prefect_lineage_events.sql.splitting.long_lists import LOST_LITERAL, UNREAD
-from prefect_lineage_events.sql.splitting.statements import Piece, pieces_of
-from prefect_lineage_events.sql.tables.statements import analyze_piece
-from prefect_lineage_events.sql.transactions.control import CONTROLS
+from prefect_lineage_events.sql.splitting.statements import pieces_of
 from prefect_lineage_events.sql.transactions.nesting import CLOSED, Nesting
 from prefect_lineage_events.sql.transactions.rules import transaction_rules
 
-_SHORT = 8  # tokens: COMMIT and the like cost next to nothing
-_SMALL = 200  # tokens
 _FRESH = State()
 _CACHE: BoundedCache[tuple[Statement, ...]] = BoundedCache(2_000, 16_000_000)
 _COMMIT = Control("commit")
@@ -142,7 +138,7 @@ class Session:
 
     def _may_be_kept(self, sql: str, statements: Sequence[Statement], after: Session) -> bool:
         """Does the answer follow from the key alone, and the session after it from the answer?"""
-        if _uses_last_query(sql) or after.state.attached != self.state.attached:
+        if uses_last_query(sql) or after.state.attached != self.state.attached:
             return False
         if self.store is not None and any(t.doubt for s in statements for t in (*s.inputs, *s.outputs)):
             return False  # the next time it may have an answer
@@ -244,11 +240,11 @@ class Session:
     ) -> tuple[tuple[Statement, ...], Session]:
         pieces = pieces_of(sql, self.dialect)
         piece, following = next(pieces, None), next(pieces, None)
-        script = _Script(columns, schemas, has_several=following is not None)
+        script = ScriptReader(self.dialect, has_several=following is not None)
         session = self
         statements: list[Statement] = []
         while piece is not None:
-            found = script.read(piece, session)
+            found = script.read(piece, session._identity, partial(session.context, columns, schemas))
             if not is_last or following is not None:
                 session = session.after(*found, in_transaction=in_transaction)
             if (opened := attached_by(piece.tokens or (), piece.dialect, session.state.attached)) is not None:
@@ -290,6 +286,11 @@ class Session:
         changed = self.settings.changed(name, value, initial, made, self.store)
         return replace(self._with(changed), initial=initial, lasting=lasting)
 
+    def _identity(self) -> Hashable:
+        """All that a repeated statement depends on beside its text: equal while nothing happens to the session."""
+        path = (self.searched, self.is_sure)
+        return (self.database, self.schema, self.schema_lost, self.database_lost, path, self.state)
+
     def context(self, columns: bool, schemas: Mapping[str, Columns], names: frozenset[str] = frozenset()) -> Context:
         """Knowledge of the next statement beyond its text; `names` are those of variables."""
         path = self._path()
@@ -313,63 +314,6 @@ class Session:
             search_path=path,
             analyze_text=analyze_text,
         )
-
-
-class _Script:
-    """Analyses the pieces of one text, one after the other, until they have cost more than a text may.
-
-    Statements of a script are often alike but for their values: those are analysed once, as long as nothing happens to
-    the session. What is not analysed is one statement that says so, control of transactions excepted.
-    """
-
-    def __init__(self, columns: bool, schemas: Mapping[str, Columns], *, has_several: bool) -> None:
-        self._has_several = has_several
-        self._columns = columns
-        self._schemas = schemas
-        self._effort = Effort()
-        self._said = False
-        self._known: dict[str, tuple[Statement, ...]] = {}
-        self._locals: frozenset[str] = frozenset()
-        self._met: tuple[object, ...] = ()
-
-    def read(self, piece: Piece, session: Session) -> tuple[Statement, ...]:
-        """The statements of a piece in the state that the session is in."""
-        size = piece.size
-        text = self._text(piece, session) if self._has_several else ""
-        found = self._known.get(text)
-        if found is not None and not piece.lost:
-            return found
-        if not (self._effort.take(size) or (_is_control(piece) and self._effort.take_short())):
-            said, self._said = self._said, True
-            return () if said else (Statement("misc", confidence="partial", reason=UNREAD),)
-        found = analyze_piece(piece, session.context(self._columns, self._schemas, self._locals), self._effort)
-        self._locals |= {value for statement in found for name, value in statement.session if name == "variable"}
-        lost = piece.lost or (LOST_LITERAL if piece.lost_literal and piece.may_execute_texts else "")
-        if lost:
-            return tuple(replace(s, confidence="partial", reason=lost) for s in found)
-        may_be_shared = self._has_several and size <= _SMALL and not _uses_last_query(piece.text)
-        if may_be_shared and all(s.confidence == "exact" and not s.session for s in found):
-            self._known[text] = found
-        return found
-
-    def _text(self, piece: Piece, session: Session) -> str:
-        """Under which text the answer for a piece is known; none is when something has happened to the session."""
-        path = (session.searched, session.is_sure)
-        lost = (session.schema_lost, session.database_lost)
-        met = (session.database, session.schema, lost, path, session.state, self._locals)
-        if met != self._met:
-            self._met, self._known = met, {}
-        return parameterised_text(piece.text, session.dialect) or piece.text
-
-
-def _is_control(piece: Piece) -> bool:
-    """Whether it may begin or end a transaction, which counts for all that stands around it."""
-    tokens = piece.tokens
-    return tokens is not None and 0 < len(tokens) <= _SHORT and tokens[0].text.upper() in CONTROLS
-
-
-def _uses_last_query(text: str) -> bool:
-    return "->>" in text or "last_query_id" in text.lower()
 
 
 def analyze_in_new_session(
