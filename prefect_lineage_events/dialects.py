@@ -44,10 +44,21 @@ class Dialect:
     default_schema: str = ""
     # The schema is called like the user. docs.oracle.com: CREATE USER; ibm.com/docs/en/db2: CURRENT SCHEMA
     user_schema: bool = False
+    # `database..table` is in the default schema of the database, whatever the current one is. docs.snowflake.com:
+    # Double-dot notation
+    double_dot_skips_schema: bool = False
+    # The schema that stands behind every search path (tried on DuckDB 1.4 and 2.0).
+    always_searched: str = ""
+    # Temporary tables are in a catalog of their own, which is searched first. duckdb.org: CREATE TABLE
+    temporary_catalog: bool = False
     # A bare name is looked for in the store's catalog first; elsewhere a user's table goes before it.
     catalog_first: bool = False
     # USE with a single name sets the schema. trino.io/docs/current/sql/use; docs.exasol.com: OPEN SCHEMA
     use_names_schema: bool = False
+    # USE with a single name sets the database or the schema, whichever has that name. duckdb.org: USE
+    use_names_either: bool = False
+    # `USE DATABASE d` sets the schema: the two are one thing. docs.databricks.com: USE DATABASE
+    database_is_schema: bool = False
     # A new database brings its default schema with it. docs.snowflake.com/en/sql-reference/sql/use-database;
     # docs.databricks.com: USE CATALOG
     use_resets_schema: bool = False
@@ -63,6 +74,12 @@ class Dialect:
     has_blocks: bool = False
     # The server runs comments such as `/*!50001 ... */`. dev.mysql.com/doc/refman/8.4/en/comments.html
     executable_comments: bool = False
+    # SEL, INS, UPD and DEL stand for the verbs. docs.teradata.com: SELECT, INSERT, UPDATE, DELETE
+    short_verbs: bool = False
+    # `a ->> b` chains statements. docs.snowflake.com/en/sql-reference/operators-flow
+    flow_operator: bool = False
+    # `a PARALLEL WITH b` joins statements. clickhouse.com/docs/sql-reference/statements/parallel_with
+    parallel_statements: bool = False
     # A name may begin with `$`. dev.mysql.com: Schema Object Names; learn.microsoft.com: `$action`, `$partition`
     dollar_names: bool = False
     # `@name/path` is a stage. docs.snowflake.com/en/user-guide/querying-stage
@@ -84,6 +101,19 @@ class Dialect:
     # EXECUTE runs what PREPARE made; elsewhere it calls a procedure or takes a text. postgresql.org, duckdb.org,
     # dev.mysql.com, trino.io: PREPARE
     prepares: bool = False
+    # DO evaluates expressions; elsewhere it runs a block. dev.mysql.com: DO
+    do_evaluates: bool = False
+    # ATTACH opens files of the store's own kind, or any database and single tables. sqlite.org, duckdb.org: ATTACH
+    attaches: Literal["", "own", "any"] = ""
+    # A new database or schema becomes the current one. docs.snowflake.com: CREATE DATABASE, CREATE SCHEMA
+    creation_uses: bool = False
+    # `INSERT INTO FUNCTION f(...)`. clickhouse.com: INSERT, Inserting using a table function
+    inserts_into_functions: bool = False
+    # `ALTER TABLE t DELETE WHERE ...`, `... UPDATE a = 1 WHERE ...`. clickhouse.com: ALTER, mutations
+    alter_changes_rows: bool = False
+    # CREATE names a storage engine, CREATE DICTIONARY a source, and CREATE VIEW a target behind TO.
+    # clickhouse.com: Table engines, CREATE DICTIONARY, CREATE VIEW
+    storage_engines: bool = False
     # A procedure may be called by its name alone. learn.microsoft.com: EXECUTE; docs.oracle.com: PL/SQL blocks
     calls_by_name: bool = False
     # DROP SCHEMA takes the tables with it unless it says RESTRICT. docs.snowflake.com, dev.mysql.com, clickhouse.com
@@ -107,6 +137,15 @@ class Dialect:
     file_tables: bool = False
     # A text among the tables is a file or a stage. duckdb.org, docs.snowflake.com, drill.apache.org
     text_tables: bool = False
+    # A text among the tables is a name. sqlite.org/lang_keywords.html
+    texts_may_name_tables: bool = False
+    # `FROM query('SELECT ...')` runs the text. duckdb.org: query and query_table functions
+    query_function: bool = False
+    # `recurring.t` is a recursive CTE as of all its rounds. duckdb.org: WITH RECURSIVE ... USING KEY
+    recurring_tables: bool = False
+    # `UNPIVOT a.b` walks the keys of an object; elsewhere a table follows. docs.aws.amazon.com/redshift: Object
+    # unpivoting
+    unpivots_objects: bool = False
     # `FROM current_date` is a value. postgresql.org: Functions without parentheses, reserved as names of tables
     value_tables: bool = False
     # `FROM t AS a, a.items` is an array of `a`, in a tree.
@@ -124,6 +163,8 @@ class Dialect:
     # Table functions whose first argument names a table. clickhouse.com: dictionary; learn.microsoft.com: CHANGETABLE,
     # CONTAINSTABLE and its like
     naming_functions: frozenset[str] = frozenset()
+    # Functions that begin like this name a dictionary. clickhouse.com/docs/sql-reference/functions/ext-dict-functions
+    dictionary_prefix: str = ""
     # Table functions that read what only the program holds. duckdb.org/docs/stable/guides/python/sql_on_pandas
     in_memory_scans: frozenset[str] = frozenset()
     # Statements that may stand in parentheses among the tables. duckdb.org: SHOW; clickhouse.com: EXPLAIN;
@@ -234,14 +275,16 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "cassandra": Dialect(levels=2),
     "clickhouse": Dialect(
-        sets_of_tables=True, file_readers=_CLICKHOUSE_READERS, naming_functions=frozenset({"dictionary"}),
+        parallel_statements=True, inserts_into_functions=True, alter_changes_rows=True, storage_engines=True,
+        dictionary_prefix="dictget", sets_of_tables=True, file_readers=_CLICKHOUSE_READERS,
+        naming_functions=frozenset({"dictionary"}),
         parenthesised_statements=frozenset({"EXPLAIN"}),
         levels=2, default_schema="default", into_optional=True, explains_tables=True, drop_schema_cascades=True,
         renames_into_current_schema=True, creates_as_table=True, recovered_arrays=True, calls_name_places=True,
         lateral_aliases=True, struct_fields=True,
     ),
     "databricks": replace(
-        _SPARK, has_blocks=True, explains_tables=True, lateral_aliases=True,
+        _SPARK, has_blocks=True, explains_tables=True, lateral_aliases=True, database_is_schema=True,
         file_readers=frozenset({"read_files", "cloud_files"}),
     ),
     "dax": Dialect(),
@@ -254,7 +297,9 @@ DIALECTS: dict[str, Dialect] = {
     "drill": _FILES,
     "druid": Dialect(),
     "duckdb": Dialect(
-        expands_columns=True, file_readers=_DUCKDB_READERS, in_memory_scans=frozenset({"pandas_scan", "arrow_scan"}),
+        use_names_either=True, always_searched="main", temporary_catalog=True, attaches="any", query_function=True,
+        recurring_tables=True, expands_columns=True, file_readers=_DUCKDB_READERS,
+        in_memory_scans=frozenset({"pandas_scan", "arrow_scan"}),
         parenthesised_statements=frozenset({"SHOW"}),
         plain="lower", quoted="lower", embedded=True, default_schema="main", prepares=True, file_tables=True,
         text_tables=True, lateral_aliases=True, struct_fields=True, rows_by_name=True,
@@ -275,7 +320,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "materialize": _POSTGRES,
     "mysql": replace(
-        _MYSQL, renames_into_current_schema=True, sets_autocommit=True,
+        _MYSQL, renames_into_current_schema=True, sets_autocommit=True, do_evaluates=True,
         constants=frozenset({"utc_date", "utc_time", "utc_timestamp"}),
     ),
     "oracle": Dialect(
@@ -290,13 +335,13 @@ DIALECTS: dict[str, Dialect] = {
     "presto": replace(_PRESTO, renames_into_current_schema=True),
     "prql": Dialect(),
     "redshift": replace(
-        _POSTGRES, quoted="lower", recovered_arrays=True, lateral_aliases=True, struct_fields=True,
-        constants=frozenset({"user", "sysdate"}),
+        _POSTGRES, quoted="lower", recovered_arrays=True, unpivots_objects=True, lateral_aliases=True,
+        struct_fields=True, constants=frozenset({"user", "sysdate"}),
     ),
     "risingwave": _POSTGRES,
     "singlestore": replace(_MYSQL, renames_into_current_schema=True, sets_autocommit=True),
     "snowflake": Dialect(
-        positions=True, flattens=True,
+        positions=True, flattens=True, flow_operator=True, double_dot_skips_schema=True, creation_uses=True,
         plain="upper", default_schema="PUBLIC", use_resets_schema=True, has_blocks=True, stages=True,
         marked_variables=True, drop_schema_cascades=True, renames_into_current_schema=True, identifier_clause=True,
         text_tables=True, lateral_aliases=True, implicit_recursion=True,
@@ -305,13 +350,15 @@ DIALECTS: dict[str, Dialect] = {
     "spark": replace(_SPARK, has_blocks=True, explains_tables=True, lateral_aliases=True),
     "spark2": _SPARK,
     "sqlite": Dialect(
-        plain="lower", quoted="lower", levels=2, embedded=True, text_aliases=True, names_may_be_texts=True
+        plain="lower", quoted="lower", levels=2, embedded=True, text_aliases=True, names_may_be_texts=True,
+        texts_may_name_tables=True, attaches="own",
     ),
     "starrocks": replace(_MYSQL, struct_fields=True),
     "tableau": Dialect(),
     "teradata": Dialect(
-        plain="lower", quoted="lower", levels=2, user_schema=True, has_blocks=True, into_optional=True,
-        from_optional=True, renames_into_current_schema=True, creates_as_table=True, lateral_aliases=True,
+        plain="lower", quoted="lower", levels=2, user_schema=True, short_verbs=True, has_blocks=True,
+        into_optional=True, from_optional=True, renames_into_current_schema=True, creates_as_table=True,
+        lateral_aliases=True,
         constants=frozenset({"date", "time", "user", "session", "account", "database", "role", "profile"}),
     ),
     "trino": _PRESTO,

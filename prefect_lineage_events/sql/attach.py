@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.locations import clean_location
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.servers import server_of
@@ -93,8 +94,8 @@ def _opened(rest: Sequence[Token], dialect: str) -> Attached:
     if not rest or rest[0].token_type is not TokenType.STRING or following not in _BEHIND_ADDRESS:
         return UNKNOWN
     address, options = rest[0].text.strip(), _options(rest)
-    if dialect == "sqlite":
-        return _file(address, "sqlite")
+    if dialect_of(dialect).attaches == "own":
+        return _file(address, dialect)
     prefix = _PREFIX.match(address)
     stated = options.get("TYPE", "").upper()
     kind = stated or (prefix[1].upper() if prefix and prefix[1].lower() != "file" else "")

@@ -51,8 +51,10 @@ _DATABASES: Mapping[str, frozenset[str]] = {
     "databricks": frozenset({"system"}),  # docs.databricks.com: system tables
     "snowflake": frozenset({"snowflake"}),  # docs.snowflake.com: SNOWFLAKE database
 }
-# Schemas of SNOWFLAKE, where no database stands before them.
-_SNOWFLAKE_USAGE = frozenset({"account_usage", "organization_usage", "reader_account_usage", "data_sharing_usage"})
+# Schemas of those databases, where no database stands before them.
+_SCHEMAS_ALONE: Mapping[str, frozenset[str]] = {
+    "snowflake": frozenset({"account_usage", "organization_usage", "reader_account_usage", "data_sharing_usage"})
+}
 
 # The catalog of PostgreSQL 9.6 to 18 may be named without its schema, which stands before every search path.
 _PG = (
@@ -137,6 +139,8 @@ _QUALIFIED: Mapping[str, tuple[_Rule, ...]] = {
     "tsql": (_behind(_SYSOBJECTS, "dbo"),),
     "bigquery": (_behind(_NAMES["bigquery"].pattern),),  # each dataset has them
 }
+# The one database in which the names below have their catalog: `shop.main` has none.
+_ONLY_DATABASE: Mapping[str, str] = {"duckdb": "system"}
 
 
 def is_catalog_name(parts: Sequence[str], dialect: str, *, is_made: bool) -> bool:
@@ -159,7 +163,7 @@ def is_catalog(table: TableRef, dialect: str) -> bool:
         return True
     if len(path) == 2 and path[0] in _DATABASES.get(dialect, ()):
         return True
-    if dialect == "snowflake" and len(path) == 1 and path[0] in _SNOWFLAKE_USAGE:
+    if len(path) == 1 and path[0] in _SCHEMAS_ALONE.get(dialect, ()):
         return True
     return not table.temporary and _is_named(parts, dialect)
 
@@ -170,8 +174,8 @@ def _is_named(parts: Sequence[str], dialect: str) -> bool:
     if not path:
         names = _NAMES.get(dialect)
         return names is not None and names.fullmatch(name) is not None
-    if dialect == "duckdb" and len(path) > 1 and path[0] != "system":
-        return False  # `shop.main` has no catalog of its own
+    if len(path) > 1 and path[0] != _ONLY_DATABASE.get(dialect, path[0]):
+        return False
     return any(
         (not schemas or path[-1] in schemas) and names.fullmatch(name) is not None
         for schemas, names in _QUALIFIED.get(dialect, ())

@@ -31,9 +31,9 @@ def complete(parts: Sequence[str], context: Context, *, as_spelled: bool = False
     if not as_spelled:
         schema, database = schema and kept(schema, context.dialect), database and kept(database, context.dialect)
     if "" in parts:
-        if context.dialect == "snowflake":
+        if dialect.double_dot_skips_schema:
             schema = dialect.default_schema
-        elif dialect_of(context.dialect).is_tsql:
+        elif dialect.is_tsql:
             schema = dialect.default_schema if len(parts) > LOCAL_PARTS else schema
         elif dialect.levels < 3:
             schema = ""

@@ -165,7 +165,7 @@ def _is_of_the_catalog(folded: Sequence[str], context: Context) -> bool:
 
 def _is_attached_table(name: str, context: Context) -> bool:
     """Is it what is attached under its name, a table itself (duckdb.org: ATTACH of a Delta table)?"""
-    return context.dialect == "duckdb" and context.attached.get(name.lower()) == UNKNOWN
+    return dialect_of(context.dialect).attaches == "any" and context.attached.get(name.lower()) == UNKNOWN
 
 
 def named_by(text: str, context: Context) -> TableRef | None:
@@ -183,8 +183,8 @@ def named_by(text: str, context: Context) -> TableRef | None:
 
 
 def text_item(text: str, context: Context) -> TableRef | None:
-    """The dataset of a text among tables: a location, or a name (sqlite.org/lang_keywords.html); else none."""
-    if context.dialect == "sqlite":
+    """The dataset of a text among tables: a location, or a name of a table; else none."""
+    if dialect_of(context.dialect).texts_may_name_tables:
         return table_of([(text, True)], context)
     return location_of(text, context) if dialect_of(context.dialect).text_tables or text.startswith("@") else None
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from prefect_lineage_events.dialects import dialect_of
+
 Parts = tuple[str, ...]
 
 TEMPORARY = "pg_temp"  # tables in it are known before any other
@@ -38,9 +40,10 @@ class StoreSchemas(Protocol):
 
 
 def schemas_in_order(searched: tuple[str, ...], schema: str | None, dialect: str) -> tuple[str, ...]:
-    """The schemas of a path, or the current one; behind them DuckDB always searches `main` (tried on 1.4 and 2.0)."""
+    """The schemas of a path, or the current one; behind them the one that is always searched."""
     schemas = searched or (schema or "",)
-    return tuple(dict.fromkeys((*schemas, "main"))) if dialect == "duckdb" and schema is not None else schemas
+    last = dialect_of(dialect).always_searched
+    return tuple(dict.fromkeys((*schemas, last))) if last and schema is not None else schemas
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ class Session:
 
     def _path(self) -> SearchPath | None:
         """The schemas in which tables without one are looked for; None where that is the current schema alone."""
-        if self.is_sure and not self.searched and self.dialect != "duckdb":
+        if self.is_sure and not self.searched and not dialect_of(self.dialect).always_searched:
             return None
         attached = self.state.attached.get((self.database or "").lower())
         is_foreign = attached is not None and not attached.is_file

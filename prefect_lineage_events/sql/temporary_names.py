@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.identifiers import complete
 from prefect_lineage_events.sql.model import TableRef
@@ -24,13 +25,15 @@ def temporary_parts(folded: Sequence[str], context: Context) -> tuple[str, ...] 
     if not context.temporary:
         return None
     parts = complete((own, folded[-1]), context)
-    may = len(folded) == 1 or (context.dialect == "duckdb" and len(folded) == 2 and folded[0] == "main")
+    may = len(folded) == 1 or (
+        dialect_of(context.dialect).temporary_catalog and len(folded) == 2 and folded[0] == "main"
+    )
     return parts if may and parts in context.temporary else None
 
 
 def _says_temporary(folded: Sequence[str], context: Context, own: str) -> bool:
     """Is the schema of a name, or the current one that completes it, that of temporary tables (`pg_temp_3.t`)?"""
-    if context.dialect == "duckdb":
+    if dialect_of(context.dialect).temporary_catalog:
         return len(folded) > 1 and folded[0] == own
     is_searched = context.search_path is not None and len(context.search_path.schemas) > 1
     above = folded[-2] if len(folded) > 1 else "" if is_searched else context.schema or ""

@@ -134,9 +134,7 @@ def _second_table(words: Words, at: int, builder: StatementBuilder, target: Tabl
     if words.follows(at, "APPEND", "FROM"):  # docs.aws.amazon.com/redshift: ALTER TABLE APPEND
         builder.kind, builder.effect = "write", "append"
         builder.read(read_name(words, at + 2, builder.context).table)
-    elif (
-        words.word(at) in ("DELETE", "UPDATE") and builder.context.dialect == "clickhouse"
-    ):  # clickhouse.com: mutations
+    elif words.word(at) in ("DELETE", "UPDATE") and dialect_of(builder.context.dialect).alter_changes_rows:
         builder.kind, builder.effect = "write", "delete" if words.word(at) == "DELETE" else "update"
         recover(words, at + 1, len(words), builder)
     elif words.word(at) in ("EXCHANGE", "SWITCH", "MOVE", "REPLACE", "ATTACH"):

@@ -165,12 +165,12 @@ def create(words: Words, builder: StatementBuilder) -> Definition:
     elif thing == "STAGE":
         _stage(words, at, builder)
     elif target is not None:
-        if builder.context.dialect == "clickhouse":
+        if dialect_of(builder.context.dialect).storage_engines:
             read_source = clickhouse_engines.source if thing == "DICTIONARY" else clickhouse_engines.engine
             read_source(words, at, len(words) if query == -1 else query, builder)
         _read_copied_tables(words, at, len(words) if query == -1 else query, builder, target)
         _refreshed(words, at, builder)
-    if thing == "VIEW" and builder.context.dialect == "clickhouse":
+    if thing == "VIEW" and dialect_of(builder.context.dialect).storage_engines:
         to = words.find(frozenset({"TO", "AS", "("}), at)  # after REFRESH EVERY 1 HOUR [APPEND]
         if words.word(to) == "TO":
             _materialised_to(words, to, builder, target)
@@ -184,7 +184,7 @@ def create(words: Words, builder: StatementBuilder) -> Definition:
 def _drops_on_commit(words: Words, start: int, end: int, builder: StatementBuilder) -> bool:
     """Return whether ON COMMIT drops it (postgresql.org); Oracle's private tables do without PRESERVE DEFINITION."""
     at = words.find(frozenset({"COMMIT"}), start, end)
-    if builder.context.dialect == "oracle":
+    if dialect_of(builder.context.dialect).is_plsql:
         return "PRIVATE" in words.upper[1:4] and words.word(at + 1) != "PRESERVE"
     return at != -1 and words.word(at + 1) == "DROP"
 

@@ -40,7 +40,7 @@ class Ctes:
     def _is_qualified(self, node: exp.Table | exp.Lateral) -> bool:
         """Return whether a schema stands before the name; `recurring` is none (duckdb.org: USING KEY)."""
         schema = node.args.get("db")
-        recurs = self.dialect == "duckdb" and schema is not None and schema.name.lower() == "recurring"
+        recurs = dialect_of(self.dialect).recurring_tables and schema is not None and schema.name.lower() == "recurring"
         return schema is not None and (not recurs or node.args.get("catalog") is not None)
 
     def _in_scope(self, clause: exp.With, cte: Expr, name: str) -> bool:

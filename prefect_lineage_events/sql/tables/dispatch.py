@@ -291,7 +291,7 @@ class StatementReader:
 
     def do(self, words: Words, builder: StatementBuilder) -> list[StatementBuilder]:
         """A block of PostgreSQL runs; MySQL's DO evaluates."""
-        body = do_body(words) if self.context.dialect != "mysql" else None
+        body = None if dialect_of(self.context.dialect).do_evaluates else do_body(words)
         return self._nested.executed_text(body, True) if body is not None else [builder]
 
     def embedded_query(self, words: Words, builder: StatementBuilder) -> list[StatementBuilder]:

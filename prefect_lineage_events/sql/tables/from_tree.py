@@ -122,12 +122,13 @@ class _Walk(NodeReader):
 
     def _is_show_statement(self, node: exp.Table) -> bool:
         """Return whether it is `(SHOW TABLES)`, which the parser takes for a table and its alias (duckdb.org: SHOW)."""
-        is_statement = self.context.dialect == "duckdb" and isinstance(node.parent, exp.Subquery) and bool(node.alias)
+        may = "SHOW" in dialect_of(self.context.dialect).parenthesised_statements
+        is_statement = may and isinstance(node.parent, exp.Subquery) and bool(node.alias)
         return is_statement and node.name.lower() == "show" and not node.this.args.get("quoted")
 
     def _table_of_in(self, name: exp.Column, tree: Expr) -> None:
         """Read `t` in `a IN t`, short for `(SELECT * FROM t)` unless the query names `t` (clickhouse.com/docs: IN)."""
-        if self.context.dialect != "clickhouse":
+        if not dialect_of(self.context.dialect).sets_of_tables:
             return
         if self._own_names is None:
             own = list(tree.find_all(exp.Table, exp.Subquery, exp.Alias, exp.CTE))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.from_tree import walk
 from prefect_lineage_events.sql.tables.inlined import inline_queries
@@ -26,7 +27,7 @@ def read_tree(builder: StatementBuilder, tokens: Sequence[Token], text: str, ref
     if tree is None:
         refused[span] = builder.reason = reason
         return False
-    if dialect == "duckdb":
+    if dialect_of(dialect).query_function:
         inline_queries(tree, dialect)
     builder.tree = tree
     walk(tree, builder)

@@ -81,7 +81,7 @@ class _Scan(ChangeReader):
         while len(self.stack) > 1:
             self.close_frame(self.stack.pop())
         self.close_frame(self.stack[0])
-        if self.dialect == "bigquery":
+        if dialect_of(self.dialect).correlated_arrays:
             self._doubt_arrays()
         if len(self.builder.outputs) > 1:
             for table in self.moved:
@@ -143,10 +143,8 @@ class _Scan(ChangeReader):
             return at + 2
         if word in CHANGED and words.follows(at + 1, "TABLE", "("):
             return at + 2  # ibm.com/docs/en/db2: data-change-table-reference
-        if word == "UNPIVOT" and words.is_name(
-            at + 1
-        ):  # docs.aws.amazon.com/redshift: object unpivoting; DuckDB: of a table
-            frame.expects = self.dialect != "redshift"
+        if word == "UNPIVOT" and words.is_name(at + 1):
+            frame.expects = not dialect_of(self.dialect).unpivots_objects
             return at + 1
         if word == "[" and words.word(at + 1) in JOIN_HINTS:
             return at + 3
@@ -228,7 +226,7 @@ class _Scan(ChangeReader):
         """Return whether the name is a CTE in scope, or an array of a table named before (`FROM t AS a, a.items`)."""
         if named.bare:
             return named.bare in frame.ctes
-        if named.first == "recurring" and self.dialect == "duckdb" and named.table is not None:
+        if named.first == "recurring" and dialect_of(self.dialect).recurring_tables and named.table is not None:
             return named.table.parts[-1].lower() in frame.ctes  # duckdb.org: WITH RECURSIVE ... USING KEY
         return named.first in (frame.aliases or ()) and dialect_of(self.dialect).recovered_arrays
 
@@ -236,7 +234,7 @@ class _Scan(ChangeReader):
 
     def _step(self, at: int, frame: Frame, word: str, starts: bool) -> tuple[int, bool]:
         words = self.words
-        word = SHORT_VERBS.get(word, word) if self.dialect == "teradata" else word
+        word = SHORT_VERBS.get(word, word) if dialect_of(self.dialect).short_verbs else word
         if words.word(at + 1) == "(" and self.builder.context.variables and words.is_name(at):
             name = words.texts[at].lower()
             if may_name_tables(name, self.builder.context):

@@ -121,7 +121,7 @@ class ChangeReader:
             at += 1
         if words.word(at) == "TABLE" and (words.is_name(at + 1) or words.word(at + 1) == "FUNCTION"):
             at += 1
-        if words.word(at) == "FUNCTION" and words.is_name(at + 1) and self.dialect == "clickhouse":
+        if words.word(at) == "FUNCTION" and words.is_name(at + 1) and dialect_of(self.dialect).inserts_into_functions:
             return self._function_target(at + 1, effect)
         if words.word(at) == "(" and words.word(at + 1) in QUERY_STARTS:
             self.effect(effect)

@@ -115,13 +115,14 @@ class PieceReader:
     def _headed(self, words: Words) -> list[StatementBuilder]:
         """A statement after the heads of blocks, or those heads alone; several statements where no `;` is needed."""
         builders: list[StatementBuilder]
-        is_batch = dialect_of(self.context.dialect).is_tsql and not is_routine(words)
+        facts = dialect_of(self.context.dialect)
+        is_batch = facts.is_tsql and not is_routine(words)
         if is_batch and (parts := two_or_more(statements_of_batch(words))):
             builders = self._sequence(parts)
             return [builder for builder in builders if not builder.is_empty] or builders[:1]
-        if self.context.dialect == "snowflake" and "->>" in words.upper and (parts := two_or_more(words.split("->>"))):
+        if facts.flow_operator and "->>" in words.upper and (parts := two_or_more(words.split("->>"))):
             return self._chain(parts)
-        if self.context.dialect == "clickhouse" and (parts := two_or_more(iter(parallel_statements(words)))):
+        if facts.parallel_statements and (parts := two_or_more(iter(parallel_statements(words)))):
             return self._sequence(parts)
         control = control_of(words, self.context.dialect) if words.word(0) in CONTROLS else None
         if control is not None and (self.depth == 0 or words.word(0) in ("COMMIT", "ROLLBACK")):

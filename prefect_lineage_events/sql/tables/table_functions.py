@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.naming import fold, host_and_port, server_namespace
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.identifiers import split_identifier
@@ -49,7 +50,7 @@ def tables_of_call(name: str, arguments: Arguments, context: Context) -> Found |
         tables, reason = tables_of_text(own, context, context.dialect, context.database, context.schema)
         return Found(tables, reason)
     reader = FUNCTIONS.get(context.dialect, {}).get(name)
-    if reader is None and context.dialect == "clickhouse" and name.startswith("dictget"):
+    if reader is None and _names_dictionary(name, context.dialect):
         reader = _dictionary
     return reader(arguments, context) if reader is not None else None
 
@@ -59,7 +60,12 @@ def may_name_tables(name: str, context: Context) -> bool:
     dialect = context.dialect
     if context.variables and DEFINED + name.upper() in context.variables:
         return True
-    return name in FUNCTIONS.get(dialect, ()) or (dialect == "clickhouse" and name.startswith("dictget"))
+    return name in FUNCTIONS.get(dialect, ()) or _names_dictionary(name, dialect)
+
+
+def _names_dictionary(name: str, dialect: str) -> bool:
+    prefix = dialect_of(dialect).dictionary_prefix
+    return bool(prefix) and name.startswith(prefix)
 
 
 def _named(argument: Argument, context: Context) -> TableRef | None:
@@ -200,7 +206,7 @@ def _attached_query(dialect: str) -> Reader:
         alias, text = arguments.text(0), arguments.at(1)
         if not alias or not isinstance(text, str):
             return Found(reason=UNKNOWN_QUERY)
-        schema = "public" if dialect == "postgres" else None
+        schema = dialect_of(dialect).default_schema or None
         tables, reason = tables_of_text(text, context, dialect, None, schema)
         return Found([TableRef((alias.lower(), *t.parts)) for t in tables if t.kind == "table"], reason)
 

@@ -27,8 +27,8 @@ def use(words: Words, builder: StatementBuilder) -> None:
     level, at = "schema" if facts.use_names_schema else "database", 1
     if words.word(1) in _LEVELS and words.kind(2) is not None:
         level, at = _LEVELS[words.word(1)], 2
-        if dialect == "databricks" and words.word(1) == "DATABASE":
-            level = "schema"  # a synonym of SCHEMA there
+        if facts.database_is_schema and words.word(1) == "DATABASE":
+            level = "schema"
     parts = _name(words, at, dialect)
     if not parts:
         return
@@ -40,7 +40,7 @@ def use(words: Words, builder: StatementBuilder) -> None:
         builder.session += [("database", parts[-2]), ("schema", parts[-1])]
     elif level == "schema":
         builder.session.append(("schema", parts[0]))
-    elif dialect == "duckdb":
+    elif facts.use_names_either:
         builder.session.append(("use", parts[0]))
     else:
         builder.session += [
@@ -149,7 +149,7 @@ def discard(words: Words, builder: StatementBuilder) -> None:
 def reset(words: Words, builder: StatementBuilder) -> None:
     """RESET (postgresql.org, duckdb.org) of settings to those of the session's start."""
     if words.word(1) in ("ALL", "SEARCH_PATH", "SCHEMA"):
-        builder.session.append(("use" if builder.context.dialect == "duckdb" else "path", ""))
+        builder.session.append(("use" if dialect_of(builder.context.dialect).use_names_either else "path", ""))
     elif words.word(1) == "ROLE":
         builder.session.append(("role", ""))
     elif words.follows(1, "SESSION", "AUTHORIZATION"):
@@ -161,7 +161,9 @@ def attach(words: Words, builder: StatementBuilder) -> None:
 
     Their tables have no name of ours. Other databases are noted by `sql/attach.py`.
     """
-    if builder.context.dialect == "duckdb" and any(MOTHERDUCK.match(text) for text in words.texts[1:5]):
+    if dialect_of(builder.context.dialect).attaches == "any" and any(
+        MOTHERDUCK.match(text) for text in words.texts[1:5]
+    ):
         builder.doubt("partial", _ACCOUNT)
 
 
@@ -199,13 +201,14 @@ def created(thing: str, words: Words, at: int, builder: StatementBuilder) -> Non
     if words.word(at) == "AUTHORIZATION":  # CREATE SCHEMA AUTHORIZATION u: the schema is called like the user
         at += 1
     parts = _name(words, at, builder.context.dialect)
-    if builder.context.dialect != "snowflake":
-        is_own = _is_transactional(builder) or (len(parts) == 1 and builder.context.dialect == "duckdb")
+    facts = dialect_of(builder.context.dialect)
+    if not facts.creation_uses:
+        is_own = _is_transactional(builder) or (len(parts) == 1 and facts.use_names_either)
         if parts and thing == "SCHEMA" and is_own:
             builder.session.append(("created schema", parts[-1]))
         return
     if parts and thing == "DATABASE":
-        builder.session += [("database", parts[0]), ("schema", "PUBLIC")]
+        builder.session += [("database", parts[0]), ("schema", facts.default_schema)]
     elif parts:
         builder.session += [("database", parts[-2])] if len(parts) > 1 else []
         builder.session.append(("schema", parts[-1]))

@@ -58,7 +58,7 @@ def control_of(words: Words, dialect: str) -> Control | None:
         return _commit(words, dialect)
     if verb == "BEGIN":
         plain = len(words) == 1 and transaction_rules(dialect).plain_begin
-        return Control("begin") if plain or (following in _BEGINNINGS and dialect != "oracle") else None
+        return Control("begin") if plain or (following in _BEGINNINGS and not dialect_of(dialect).is_plsql) else None
     if verb == "START":
         return Control("begin") if following == "TRANSACTION" else None
     if verb == "SAVEPOINT":
