@@ -7,7 +7,7 @@ that in which people read them on Prefect's pages; what is for machines comes la
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
 
@@ -39,8 +39,6 @@ MAX_RELATED_DATASETS = 85
 _MAX_LABEL = 512
 # Effects by which Python may hand rows to a dataset; a DELETE or a CREATE TABLE takes none.
 _CARRYING_EFFECTS = frozenset({None, "append", "overwrite", "update"})
-# Characters of all names of an event's inputs together: far below what a server takes (1.5 MB), labels included.
-_MAX_NAMES = 60_000
 # How many tables the name of a `lineage.schema` event lists.
 _NAMED = 5
 
@@ -205,7 +203,7 @@ class _Payload(_Value):
         return version
 
 
-class LineageEvent(_Payload):
+class UnnumberedEvent(_Payload):
     """One statement, and one of its outputs; or one statement that only reads.
 
     `output` is None exactly when nothing is written; then `inputs[0]` is the event's primary resource. An event without
@@ -234,6 +232,16 @@ class LineageEvent(_Payload):
     threads: tuple[str, ...] = ()
     run: RunInfo = RunInfo()
     task_runs: tuple[UUID, ...] = ()
+
+    @property
+    def datasets(self) -> tuple[EventDataset, ...]:
+        """The output, if there is one, and the inputs."""
+        return (self.output, *self.inputs) if self.output else self.inputs
+
+
+class LineageEvent(UnnumberedEvent):
+    """An event with its number, as it goes over the wire."""
+
     emitter: EmitterInfo
 
     @property
@@ -242,11 +250,6 @@ class LineageEvent(_Payload):
         output = self.output.uri if self.output else None
         values = (self.bound_columns, self.constant_columns)
         return writes_python_rows(self.statement, self.operation, {i.uri for i in self.inputs}, output, values)
-
-    @property
-    def datasets(self) -> tuple[EventDataset, ...]:
-        """The output, if there is one, and the inputs."""
-        return (self.output, *self.inputs) if self.output else self.inputs
 
     @property
     def primary(self) -> EventDataset | None:
@@ -372,20 +375,6 @@ def parse(name: str, payload: Mapping[str, Any]) -> HistoryEvent | None:
     if name in (CLOSED_EVENT, CHECKPOINT_EVENT):
         return CountEvent.model_validate({**payload, "closed": name == CLOSED_EVENT})
     return None
-
-
-def split_inputs(inputs: Sequence[EventDataset]) -> list[tuple[EventDataset, ...]]:
-    """The inputs in portions that fit one event each; at least one portion, which may be empty."""
-    portions: list[list[EventDataset]] = [[]]
-    length = 0
-    for dataset in inputs:
-        names = len(dataset.namespace) + len(dataset.name)
-        if portions[-1] and (len(portions[-1]) >= MAX_RELATED_DATASETS or length + names > _MAX_NAMES):
-            portions.append([])
-            length = 0
-        portions[-1].append(dataset)
-        length += names
-    return [tuple(portion) for portion in portions]
 
 
 def _resource(dataset: EventDataset) -> dict[str, str]:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_lineage_events import Dataset, encoding
+from prefect_lineage_events.emission.limits import split_inputs
 from prefect_lineage_events.events import (
     Column,
     CountEvent,
@@ -25,7 +26,6 @@ from prefect_lineage_events.events import (
     SchemaEvent,
     StatementInfo,
     parse,
-    split_inputs,
 )
 
 ANY_TEXT = st.text(

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
-from prefect_lineage_events import filters
+from prefect_lineage_events import encoding, filters
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission.connection_state import ConnectionState, kind_of
-from prefect_lineage_events.emission.limits import sql_for_event, without_credentials
+from prefect_lineage_events.emission.limits import split_inputs, sql_for_event, without_credentials
 from prefect_lineage_events.emission.notes import RecordNote, StatementNote
 from prefect_lineage_events.emission.pending import PendingEvent
-from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, split_inputs
+from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, StatementInfo, UnnumberedEvent
 from prefect_lineage_events.guard import described, guarded, logger
 from prefect_lineage_events.settings import LineageSettings
-from prefect_lineage_events.sql.model import Statement, TableRef
+from prefect_lineage_events.sql.model import Statement, TableRef, Transformation
 from prefect_lineage_events.sql.redaction.shown_names import without_values_of_text
 
 # A statement that tells of another, and a data-modifying WITH query.
@@ -81,56 +81,64 @@ def _pending_events(
     outputs = names.datasets(statement.outputs)
     if not inputs and not outputs and (statement.confidence != "partial" or names.dropped):
         return
-    say = partial(
-        PendingEvent,
-        run=run,
-        started=note.started,
-        statement_id=uuid4(),
-        effect=statement.effect,
-        dialect=state.store.dialect,
-        database=getattr(state.session, "database", state.store.database),
-        schema=getattr(state.session, "schema", state.store.schema),
+    tables = {d.uri: table.parts for table, d in (inputs | outputs).items()}
+    renames = tuple(names.renames(statement.renames))
+    info = _statement_info(statement, note, state, values, renames=renames, written=bool(outputs))
+    fields = {"statement": info, "run": run.info, "threads": (note.thread,)}
+    sources = tuple({d.uri: d for d in inputs.values()}.values())
+    for table, more in _by_output(statement, note, state, outputs):
+        edges = tuple(names.edges(statement, table))
+        for event in _portions({**fields, **more, "columns": edges}, sources):
+            yield PendingEvent(run, event, tables, note.connection.lookup)
+
+
+def _statement_info(
+    statement: Statement,
+    note: StatementNote,
+    state: ConnectionState,
+    values: LineageSettings,
+    *,
+    renames: tuple[tuple[str, str], ...],
+    written: bool,
+) -> StatementInfo:
+    """The statement as events report it, of this one execution."""
+    facts = statement.facts
+    return StatementInfo(
+        **facts | {"reason": facts["reason"][:_MAX_REASON]},
+        id=uuid4(),
         sql=sql_for_event(statement, note.sql, values),
         fingerprint=statement.fingerprint,
+        renames=renames,
+        dialect=state.store.dialect,
+        database=getattr(state.session, "database", state.store.database),
+        schema_name=getattr(state.session, "schema", state.store.schema),
         query_id=note.query_id,
-        rows=_rows(note, written=bool(outputs)),
-        threads=(note.thread,),
-        duration=note.duration,
-        confidence=statement.confidence,
-        reason=statement.reason[:_MAX_REASON],
-        renames=tuple(names.renames(statement.renames)),
-        from_program=statement.from_program,
-        if_exists=statement.if_exists,
-        tables={d.uri: table.parts for table, d in (inputs | outputs).items()},
-        lookup=note.connection.lookup,
+        rows=encoding.count(_rows(note, written=written)),
+        started=note.started,
+        duration=encoding.seconds(note.duration),
     )
-    sources = tuple({d.uri: d for d in inputs.values()}.values())
+
+
+def _by_output(
+    statement: Statement, note: StatementNote, state: ConnectionState, outputs: Mapping[TableRef, EventDataset]
+) -> Iterator[tuple[TableRef | None, dict[str, Any]]]:
+    """Each table that is written, and the fields of its event; one pair without a table for what only reads."""
     if not outputs:
-        say = partial(
-            say,
-            operation=statement.kind if statement.kind in ("read", "misc") else "misc",
-            result_columns=_described(note, state) or tuple(Column(name=name) for name in statement.result_columns),
-        )
-        yield from _portions(say, None, sources, tuple(names.edges(statement, None)))
+        columns = _result_columns(note, state) or tuple(Column(name=name) for name in statement.result_columns)
+        operation = statement.kind if statement.kind in ("read", "misc") else "misc"
+        yield None, {"operation": operation, "result_columns": columns}
         return
-    read = (
-        pending.coalesced()
-        for origin in note.value_origins
-        for pending in origin.pending_events
-        if pending.operation == "read"
-    )
-    say = partial(
-        say,
-        operation=statement.kind,
-        result_columns=_returned(statement, note, state),
-        value_origins=tuple(dict.fromkeys(pending.statement_id for pending in read)),
-    )
+    origins = (pending.coalesced().event for origin in note.value_origins for pending in origin.pending_events)
+    fields = {
+        "operation": statement.kind,
+        "result_columns": _returned(statement, note, state),
+        "value_origins": tuple(dict.fromkeys(e.statement.id for e in origins if e.operation == "read")),
+    }
     for table, output in outputs.items():
-        may_be_there = statement.if_not_exists and state.schemas is not None  # with columns that the store tells
-        declared = () if may_be_there else _declared(statement.declared, table)
+        may_exist = statement.if_not_exists and state.schemas is not None  # with columns that the store describes
+        declared = () if may_exist else _declared(statement.declared, table)
         described = output.model_copy(update={"columns": declared}) if declared else output
-        told = partial(say, **_values(statement, table, inlined=note.inlined))
-        yield from _portions(told, described, sources, tuple(names.edges(statement, table)))
+        yield table, {**fields, "output": described, **_values(statement, table, inlined=note.inlined)}
 
 
 def _values(statement: Statement, table: TableRef, *, inlined: bool) -> dict[str, Any]:
@@ -155,7 +163,7 @@ def _values(statement: Statement, table: TableRef, *, inlined: bool) -> dict[str
     }
 
 
-def _described(note: StatementNote, state: ConnectionState) -> tuple[Column, ...]:
+def _result_columns(note: StatementNote, state: ConnectionState) -> tuple[Column, ...]:
     """The columns of the result, as the store described them."""
     columns = note.result_columns
     names = without_values_of_text([column.name for column in columns], note.sql, state.store.dialect)
@@ -169,23 +177,23 @@ def _returned(statement: Statement, note: StatementNote, state: ConnectionState)
     """The columns of the rows that a DELETE or an UPDATE hands back. Keys that an INSERT gave out are no data."""
     if statement.effect not in ("delete", "update") or not statement.result_columns:
         return ()
-    return _described(note, state) or tuple(Column(name=name) for name in statement.result_columns)
+    return _result_columns(note, state) or tuple(Column(name=name) for name in statement.result_columns)
 
 
-def _portions(
-    say: Callable[..., PendingEvent],
-    output: EventDataset | None,
-    inputs: tuple[EventDataset, ...],
-    edges: tuple[EventColumnEdge, ...] = (),
-) -> Iterator[PendingEvent]:
-    """One draft, or several that share the statement's id where there are more inputs than an event can name."""
+def _portions(fields: dict[str, Any], inputs: tuple[EventDataset, ...]) -> Iterator[UnnumberedEvent]:
+    """One event, or several that share the statement's id where there are more inputs than an event can name."""
     portions = split_inputs(inputs)
+    if len(portions) == 1:
+        yield UnnumberedEvent(**fields, inputs=inputs)
+        return
+    statement, output, edges = fields["statement"], fields.get("output"), fields.get("columns", ())
     for number, portion in enumerate(portions, 1):
-        mine = edges
-        if edges and len(portions) > 1:
-            uris = {d.uri for d in portion} | ({output.uri} if output else set())
-            mine = tuple(e for e in edges if e.source in uris)
-        yield say(output=output, inputs=portion, columns=mine, part=number, parts=len(portions))
+        uris = {d.uri for d in portion} | ({output.uri} if output else set())
+        part = {
+            "statement": statement.model_copy(update={"part": number, "parts": len(portions)}),
+            "columns": tuple(e for e in edges if e.source in uris),
+        }
+        yield UnnumberedEvent(**{**fields, **part}, inputs=portion)
 
 
 class _Names:
@@ -216,12 +224,8 @@ class _Names:
         for edge in (*statement.columns, *statement.indirect):
             source = self.dataset(edge.source) if edge.target == target else None
             if source is not None:
-                yield EventColumnEdge(
-                    column=edge.target_column,
-                    source=source.uri,
-                    source_column=edge.source_column,
-                    transformation=edge.transformation,
-                    position=edge.position,
+                yield _event_edge(
+                    edge.target_column, source.uri, edge.source_column, edge.transformation, edge.position
                 )
 
     def renames(self, pairs: Iterable[tuple[TableRef, TableRef]]) -> Iterator[tuple[str, str]]:
@@ -229,6 +233,19 @@ class _Names:
             before, after = self.dataset(old), self.dataset(new)
             if before is not None and after is not None:
                 yield before.uri, after.uri
+
+
+@lru_cache(maxsize=4096)  # the same statement comes many times
+def _event_edge(
+    column: str, source: str, source_column: str, transformation: Transformation, position: int
+) -> EventColumnEdge:
+    return EventColumnEdge(
+        column=column,
+        source=source,
+        source_column=source_column,
+        transformation=transformation,
+        position=position,
+    )
 
 
 def _declared(declared: Mapping[str, Mapping[str, str]], table: TableRef) -> tuple[Column, ...]:
@@ -242,18 +259,21 @@ def from_record(note: RecordNote) -> list[PendingEvent]:
     output = _recorded(note.output) if note.output is not None and reports(note.output.uri) else None
     if output is None and (note.output is not None or not inputs):
         return []
-    say = partial(
-        PendingEvent,
-        run=note.run,
-        operation=note.operation,
+    statement = StatementInfo(
+        id=uuid4(),
+        rows=encoding.count(note.rows),
         started=note.started,
-        statement_id=uuid4(),
-        rows=note.rows,
-        threads=(note.thread,),
         fingerprint=f"recorded {note.operation} {note.description}",
         reason=note.description[:_MAX_REASON],
     )
-    return list(_portions(say, output, tuple(inputs)))
+    fields = {
+        "operation": note.operation,
+        "statement": statement,
+        "output": output,
+        "threads": (note.thread,),
+        "run": note.run.info,
+    }
+    return [PendingEvent(note.run, event) for event in _portions(fields, tuple(inputs))]
 
 
 def _recorded(given: Dataset) -> EventDataset:

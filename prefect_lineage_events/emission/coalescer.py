@@ -36,11 +36,11 @@ class Coalescer:
         """The draft it is counted in: itself when it is the first of its kind."""
         shape = pending.key
         if pending.changes_lifecycle:
-            self._begin_lives(pending.datasets[:1], shape)
-        key = (shape, tuple(self._life(d) for d in pending.datasets[:50]))
+            self._begin_lives(pending.event.datasets[:1], shape)
+        key = (shape, tuple(self._life(d) for d in pending.event.datasets[:50]))
         first = self._by_key.get(key)
         if first is None or first.is_full:
-            self._by_key[key if first is None else (key, pending.statement_id)] = pending
+            self._by_key[key if first is None else (key, pending.event.statement.id)] = pending
             return pending
         if first.executions == 0:  # late rows only, of a statement that was told: from here on they count with this one
             pending.coalesce(first)

@@ -34,15 +34,16 @@ class Schemas:
 
     def observe(self, pending: PendingEvent) -> None:
         """A true draft: its datasets may have to be looked up, unless it says itself what they look like."""
-        if pending.changes_lifecycle and pending.output is not None:
-            self._found.discard(pending.output.uri)
-        if pending.operation == "drop":
-            for dataset in pending.datasets:
+        event = pending.event
+        if pending.changes_lifecycle and event.output is not None:
+            self._found.discard(event.output.uri)
+        if event.operation == "drop":
+            for dataset in event.datasets:
                 self._wanted.pop(dataset.uri, None)
             return
         if pending.lookup is None:
             return
-        for dataset in pending.datasets:
+        for dataset in event.datasets:
             parts = pending.tables.get(dataset.uri)
             if parts is not None and self._unknown(dataset):
                 self._wanted[dataset.uri] = (dataset, pending.lookup, parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from prefect_lineage_events import datasets, stores
@@ -170,6 +171,7 @@ def _search_path(lookup: SchemaNameLookup) -> tuple[tuple[str, ...] | None, tupl
     return None, ()
 
 
+@lru_cache(maxsize=4096)  # few datasets are named many times
 def _event_dataset(dataset: Dataset, kind: str) -> EventDataset:
     return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind)
 

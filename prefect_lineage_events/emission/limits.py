@@ -1,12 +1,14 @@
 """Events stay far below what Prefect refuses (1.5 MB): what is too much is left out, and the event says so.
 
-Names are bounded by `encoding.name`, inputs by `split_inputs`.
+Names are bounded by `encoding.name`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.events import LineageEvent
+from prefect_lineage_events.events import MAX_RELATED_DATASETS, EventDataset, LineageEvent
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import Statement
 
@@ -31,6 +33,24 @@ def sql_for_event(statement: Statement, sql: str, values: LineageSettings) -> st
     if len(text) > values.sql_text_limit:
         text = text[: max(values.sql_text_limit - 1, 0)] + "…"
     return text or None
+
+
+# Characters of all names of an event's inputs together: far below what a server takes (1.5 MB), labels included.
+_MAX_NAMES = 60_000
+
+
+def split_inputs(inputs: Sequence[EventDataset]) -> list[tuple[EventDataset, ...]]:
+    """The inputs in portions that fit one event each; at least one portion, which may be empty."""
+    portions: list[list[EventDataset]] = [[]]
+    length = 0
+    for dataset in inputs:
+        names = len(dataset.namespace) + len(dataset.name)
+        if portions[-1] and (len(portions[-1]) >= MAX_RELATED_DATASETS or length + names > _MAX_NAMES):
+            portions.append([])
+            length = 0
+        portions[-1].append(dataset)
+        length += names
+    return [tuple(portion) for portion in portions]
 
 
 MAX_COLUMNS = 2_000

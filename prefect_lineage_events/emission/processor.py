@@ -215,7 +215,7 @@ class NoteProcessor:
             return
         for pending in statement.pending_events:
             coalesced = pending.coalesced()
-            if (pending.output is None or whole) and coalesced.add_rows(rows) and coalesced.sent:
+            if (pending.event.output is None or whole) and coalesced.add_rows(rows) and coalesced.sent:
                 self._report([coalesced.late_rows()])
 
     def _report(self, pending_events: list[PendingEvent]) -> None:

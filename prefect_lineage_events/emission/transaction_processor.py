@@ -75,7 +75,7 @@ class TransactionProcessor:
 
     def _kept(self, pending: PendingEvent, state: ConnectionState) -> PendingEvent:
         """A read counts at once, any other statement waits for its transaction to commit."""
-        if pending.operation == "read":
+        if pending.event.operation == "read":
             self._report([pending])
         elif state.transaction.size >= _MAX_HELD:
             self._drop(pending, _TOO_LONG)
@@ -141,9 +141,9 @@ class TransactionProcessor:
     def _in_doubt(self, found: list[AnalysedStatement], reason: str, state: ConnectionState) -> None:
         """Report, as partial, what may have been done though its statement failed."""
         for pending in in_doubt(chain.from_iterable(m.pending_events for m in found), reason):
-            if pending.operation != "read" and state.transaction.is_open:
+            if pending.event.operation != "read" and state.transaction.is_open:
                 self._kept(pending, state)
-            elif pending.operation != "read":
+            elif pending.event.operation != "read":
                 self._report([pending])
 
     def _broken_off(self, found: list[AnalysedStatement], first: str, state: ConnectionState) -> None:
@@ -155,7 +155,7 @@ class TransactionProcessor:
             [
                 d
                 for d in in_doubt(chain.from_iterable(m.pending_events for m in found), _BROKEN_OFF)
-                if d.operation != "read"
+                if d.event.operation != "read"
             ]
         )
 

@@ -124,7 +124,7 @@ class Transaction:
 def in_doubt(pending_events: Iterable[PendingEvent], reason: str) -> Iterable[PendingEvent]:
     """The drafts as partial ones: it is not known whether they came to be."""
     for pending in pending_events:
-        pending.confidence, pending.reason = "partial", reason
+        pending.doubt(reason)
         yield pending
 
 

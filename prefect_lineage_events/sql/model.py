@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 StatementKind = Literal["read", "write", "create", "alter", "drop", "misc"]
 Confidence = Literal["exact", "recovered", "partial"]
@@ -162,3 +162,14 @@ class Statement:
     commits: bool = False
     may_end_transaction: bool = False
     drops_on_commit: bool = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The facts by name that an event about the statement repeats as they are (`events.StatementInfo`)."""
+        return {
+            "effect": self.effect,
+            "confidence": self.confidence,
+            "reason": self.reason,
+            "from_program": self.from_program,
+            "if_exists": self.if_exists,
+        }

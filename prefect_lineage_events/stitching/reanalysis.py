@@ -72,12 +72,9 @@ def _understood(group: list[Step], text: str, locations: _Locations, may_show: M
     inputs, outputs = ([d for d in some if may_show(d.uri)] for some in (inputs, outputs))
     analysed = info.model_copy(
         update={
-            "effect": statement.effect,
-            "confidence": statement.confidence,
-            "reason": statement.reason,
+            **statement.facts,
+            **{flag: True for flag in statement.facts if getattr(info, flag) is True},
             "renames": names.renames(statement) or info.renames,
-            "if_exists": statement.if_exists or info.if_exists,
-            "from_program": statement.from_program or info.from_program,
         }
     )
     targets: list[EventDataset | None] = [*outputs] or [None]

@@ -12,8 +12,7 @@ from prefect_lineage_events import stores
 from prefect_lineage_events.emission.analysis import analyse
 from prefect_lineage_events.emission.connection_state import ConnectionState
 from prefect_lineage_events.emission.notes import Connection, StatementNote
-from prefect_lineage_events.emission.pending import PendingEvent
-from prefect_lineage_events.events import Column
+from prefect_lineage_events.events import Column, UnnumberedEvent
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.stores import Store
@@ -32,13 +31,13 @@ class Reader:
         self.state = ConnectionState.of(self.connection)
         self.values = LineageSettings(**values)
 
-    def __call__(self, sql: str, **more: Any) -> list[PendingEvent]:
+    def __call__(self, sql: str, **more: Any) -> list[UnnumberedEvent]:
         note = StatementNote(self.connection, sql, RUN, STARTED, 0.1, True, **more)
-        return [pending for meaning in analyse(note, self.state, self.values) for pending in meaning.pending_events]
+        return [p.event for meaning in analyse(note, self.state, self.values) for p in meaning.pending_events]
 
 
-def shape(pending_events: list[PendingEvent]) -> list[tuple[str, str | None, list[str]]]:
-    return [(d.operation, d.output and d.output.name, [i.name for i in d.inputs]) for d in pending_events]
+def shape(events: list[UnnumberedEvent]) -> list[tuple[str, str | None, list[str]]]:
+    return [(e.operation, e.output and e.output.name, [i.name for i in e.inputs]) for e in events]
 
 
 def test_names_are_completed_and_folded_as_the_store_does() -> None:
@@ -101,20 +100,20 @@ def test_files_of_an_embedded_database_are_named_by_their_absolute_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (pending,) = Reader(stores.duckdb("/x.db"))("create table t as select * from read_parquet('in/*.parquet')")
-    assert [d.uri for d in pending.inputs] == [f"file://{tmp_path}/in/*.parquet"]
-    assert pending.inputs[0].kind == "file"
+    (event,) = Reader(stores.duckdb("/x.db"))("create table t as select * from read_parquet('in/*.parquet')")
+    assert [d.uri for d in event.inputs] == [f"file://{tmp_path}/in/*.parquet"]
+    assert event.inputs[0].kind == "file"
 
 
 def test_files_that_a_remote_server_reads_lie_there() -> None:
-    (pending,) = Reader(POSTGRES)("copy orders from '/srv/drop/orders.csv'")
-    assert [d.uri for d in pending.inputs] == ["file://db.example.org/srv/drop/orders.csv"]
+    (event,) = Reader(POSTGRES)("copy orders from '/srv/drop/orders.csv'")
+    assert [d.uri for d in event.inputs] == ["file://db.example.org/srv/drop/orders.csv"]
 
 
 def test_a_url_is_the_same_dataset_everywhere() -> None:
-    (pending,) = Reader(POSTGRES)("copy orders from 's3://bucket/orders.csv'") or [None]
-    assert pending is not None
-    assert [d.uri for d in pending.inputs] == ["s3://bucket/orders.csv"]
+    (event,) = Reader(POSTGRES)("copy orders from 's3://bucket/orders.csv'") or [None]
+    assert event is not None
+    assert [d.uri for d in event.inputs] == ["s3://bucket/orders.csv"]
 
 
 def test_an_attached_file_of_sqlite_has_one_identity(tmp_path: Path) -> None:
@@ -123,36 +122,36 @@ def test_an_attached_file_of_sqlite_has_one_identity(tmp_path: Path) -> None:
     for attach in (f"attach '{path}' as o (type sqlite)", f"attach '{path}' as o", f"attach 'sqlite:{path}' as o"):
         read = Reader(stores.duckdb("/data/x.duckdb"))
         read(attach)
-        (pending,) = read("select * from o.t")
-        assert [d.uri for d in pending.inputs] == [stores.sqlite(str(path)).table(["t"]).uri]
+        (event,) = read("select * from o.t")
+        assert [d.uri for d in event.inputs] == [stores.sqlite(str(path)).table(["t"]).uri]
 
 
 def test_tables_of_an_attached_server_are_those_of_the_server() -> None:
     read = Reader(stores.duckdb("/data/x.duckdb"))
     read("attach 'host=127.0.0.1 port=5433 dbname=shop password=hunter2zz' as pg (type postgres)")
-    (pending,) = read("insert into pg.mart.revenue select a from pg.public.orders")
+    (event,) = read("insert into pg.mart.revenue select a from pg.public.orders")
     server = stores.server("postgres", "localhost", 5433, "shop")
-    assert pending.output is not None and pending.output.uri == server.table(["mart", "revenue"]).uri
-    assert [d.uri for d in pending.inputs] == [server.table(["public", "orders"]).uri]
+    assert event.output is not None and event.output.uri == server.table(["mart", "revenue"]).uri
+    assert [d.uri for d in event.inputs] == [server.table(["public", "orders"]).uri]
 
 
 def test_an_attached_database_of_an_unknown_place_makes_the_statement_partial() -> None:
     read = Reader(stores.duckdb("/data/x.duckdb"))
     read("attach '' as pg (type postgres, secret x)")
-    (pending,) = read("insert into pg.mart.revenue select a from t")
-    assert pending.confidence == "partial"
-    assert pending.output is None
+    (event,) = read("insert into pg.mart.revenue select a from t")
+    assert event.statement.confidence == "partial"
+    assert event.output is None
 
 
 def test_tables_of_an_attached_database_are_named_by_its_file() -> None:
     read = Reader(stores.sqlite("/data/main.db"))
     read("attach '/data/other.db' as o")
-    assert [d.uri for pending in read("select * from o.t") for d in pending.inputs] == ["sqlite:///data/other.db/t"]
+    assert [d.uri for event in read("select * from o.t") for d in event.inputs] == ["sqlite:///data/other.db/t"]
 
 
 def test_column_edges_name_their_source_by_uri() -> None:
-    (pending,) = Reader(POSTGRES)("insert into totals (total) select sum(amount) from orders")
-    edges = [(e.column, e.source, e.source_column, e.transformation) for e in pending.columns]
+    (event,) = Reader(POSTGRES)("insert into totals (total) select sum(amount) from orders")
+    edges = [(e.column, e.source, e.source_column, e.transformation) for e in event.columns]
     assert edges == [("total", "postgres://db.example.org:5432/shop/public/orders", "amount", "AGGREGATION")]
 
 
@@ -166,28 +165,28 @@ def test_column_edges_name_their_source_by_uri() -> None:
     ],
 )
 def test_rows_that_a_statement_returns_are_told_with_what_it_wrote(sql: str, columns: list[str]) -> None:
-    (pending,) = Reader(POSTGRES)(sql)
-    assert [column.name for column in pending.result_columns] == columns
+    (event,) = Reader(POSTGRES)(sql)
+    assert [column.name for column in event.result_columns] == columns
 
 
 def test_what_decides_over_the_rows_is_told_for_all_columns() -> None:
-    (pending,) = Reader(POSTGRES)("CREATE TABLE mart AS SELECT o.id FROM orders o WHERE o.status = 'paid'")
-    assert {(e.source_column, e.column, e.transformation) for e in pending.columns} == {
+    (event,) = Reader(POSTGRES)("CREATE TABLE mart AS SELECT o.id FROM orders o WHERE o.status = 'paid'")
+    assert {(e.source_column, e.column, e.transformation) for e in event.columns} == {
         ("id", "id", "IDENTITY"),
         ("status", "*", "FILTER"),
     }
 
 
 def test_columns_that_a_statement_declares_are_told_with_their_types() -> None:
-    (pending,) = Reader(POSTGRES)("create table t (id integer, name text)")
-    assert pending.output is not None
-    assert [c.name for c in pending.output.columns] == ["id", "name"]
-    assert all(c.type for c in pending.output.columns)
+    (event,) = Reader(POSTGRES)("create table t (id integer, name text)")
+    assert event.output is not None
+    assert [c.name for c in event.output.columns] == ["id", "name"]
+    assert all(c.type for c in event.output.columns)
 
 
 def test_the_drivers_result_columns_count_more_than_the_texts() -> None:
-    (pending,) = Reader(POSTGRES)("select id from orders", result_columns=(Column(name="id", type="int4"),))
-    assert pending.result_columns == (Column(name="id", type="int4"),)
+    (event,) = Reader(POSTGRES)("select id from orders", result_columns=(Column(name="id", type="int4"),))
+    assert event.result_columns == (Column(name="id", type="int4"),)
 
 
 def test_excluded_datasets_do_not_appear(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,15 +207,15 @@ def test_excluded_datasets_do_not_appear(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_as_much_of_the_text_is_shown_as_the_setting_says(setting: str, shown: str | None) -> None:
-    (pending,) = Reader(POSTGRES, sql_text=setting)("insert into t values ('hunter2') -- why")
-    assert (pending.sql and pending.sql.lower()) == (shown and shown.lower())
+    (event,) = Reader(POSTGRES, sql_text=setting)("insert into t values ('hunter2') -- why")
+    assert (event.statement.sql and event.statement.sql.lower()) == (shown and shown.lower())
 
 
 def test_a_long_text_is_cut() -> None:
-    (pending,) = Reader(POSTGRES, sql_text_limit=20)("select a, b, c, d, e, f from a_table_with_a_long_name")
-    assert pending.sql is not None
-    assert len(pending.sql) == 20
-    assert pending.sql.endswith("…")
+    (event,) = Reader(POSTGRES, sql_text_limit=20)("select a, b, c, d, e, f from a_table_with_a_long_name")
+    assert event.statement.sql is not None
+    assert len(event.statement.sql) == 20
+    assert event.statement.sql.endswith("…")
 
 
 def test_ddl_commits_where_the_store_does_so() -> None:
@@ -250,24 +249,24 @@ def test_a_temporary_name_differs_between_processes(monkeypatch: pytest.MonkeyPa
     ],
 )  # fmt: skip
 def test_a_table_that_is_named_in_an_argument_is_of_its_own_store(call: str, uri: str) -> None:
-    (pending,) = Reader(stores.duckdb("/data/mart.duckdb"))(f"create table n as select * from {call}")
-    assert [i.uri for i in pending.inputs] == [uri]
-    assert "pw" not in repr(pending)
+    (event,) = Reader(stores.duckdb("/data/mart.duckdb"))(f"create table n as select * from {call}")
+    assert [i.uri for i in event.inputs] == [uri]
+    assert "pw" not in repr(event)
 
 
 def test_an_edge_that_goes_by_position_says_so() -> None:
-    (pending,) = Reader(POSTGRES)("insert into n select a, b from t")
-    assert [(edge.source_column, edge.position) for edge in pending.columns] == [("a", 1), ("b", 2)]
+    (event,) = Reader(POSTGRES)("insert into n select a, b from t")
+    assert [(edge.source_column, edge.position) for edge in event.columns] == [("a", 1), ("b", 2)]
 
 
 def test_an_event_says_which_columns_took_values_of_the_program() -> None:
-    (pending,) = Reader(POSTGRES)("insert into marks (id, status) values (%s, 'seen')")
-    assert (pending.bound_columns, pending.constant_columns) == (("id",), ("status",))
+    (event,) = Reader(POSTGRES)("insert into marks (id, status) values (%s, 'seen')")
+    assert (event.bound_columns, event.constant_columns) == (("id",), ("status",))
 
 
 def test_values_of_binds_that_a_driver_wrote_into_the_text_are_no_constants() -> None:
-    (pending,) = Reader(POSTGRES)("insert into marks (id, status) values (1, 'a'), (2, 'b')", inlined=True)
-    assert (pending.bound_columns, pending.constant_columns) == (("id", "status"), ())
+    (event,) = Reader(POSTGRES)("insert into marks (id, status) values (1, 'a'), (2, 'b')", inlined=True)
+    assert (event.bound_columns, event.constant_columns) == (("id", "status"), ())
 
 
 @pytest.mark.parametrize(
@@ -283,15 +282,15 @@ def test_values_of_binds_that_a_driver_wrote_into_the_text_are_no_constants() ->
 def test_an_update_of_columns_by_themselves_says_that_they_take_no_values_of_the_program(
     text: str, inlined: bool, bound: tuple[str, ...] | None
 ) -> None:
-    (pending,) = Reader(POSTGRES)(text, inlined=inlined)
-    assert (pending.bound_columns, pending.constant_columns) == (bound, ())
+    (event,) = Reader(POSTGRES)(text, inlined=inlined)
+    assert (event.bound_columns, event.constant_columns) == (bound, ())
 
 
 def test_rows_of_the_programs_own_bring_columns_that_the_text_does_not_list() -> None:
-    (pending,) = Reader(stores.duckdb("/data/mart.duckdb"))("create table n as select *, 1 as one from pandas_scan(0)")
-    assert (pending.bound_columns, pending.constant_columns) == (None, ("one",))
+    (event,) = Reader(stores.duckdb("/data/mart.duckdb"))("create table n as select *, 1 as one from pandas_scan(0)")
+    assert (event.bound_columns, event.constant_columns) == (None, ("one",))
 
 
 def test_of_an_unknown_statement_it_does_not_say_that_none_did() -> None:
-    (pending,) = Reader(POSTGRES)("copy marks from stdin")
-    assert pending.bound_columns is None
+    (event,) = Reader(POSTGRES)("copy marks from stdin")
+    assert event.bound_columns is None

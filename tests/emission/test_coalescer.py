@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 from uuid import uuid4
 
 from prefect_lineage_events.emission.coalescer import Coalescer
 from prefect_lineage_events.emission.pending import PendingEvent
-from prefect_lineage_events.events import EventDataset
+from prefect_lineage_events.events import EventDataset, StatementInfo, UnnumberedEvent
 from tests.emission.conftest import STARTED, make_run
 
 RUN = make_run()
@@ -17,14 +18,24 @@ def dataset(name: str) -> EventDataset:
     return EventDataset(namespace="sqlite:///x", name=name)
 
 
-def pending(operation: str, output: str, source: str = "", **more: object) -> PendingEvent:
+def pending(operation: str, output: str, source: str = "", **more: Any) -> PendingEvent:
+    run = more.pop("run", RUN)
+    about = {name: more.pop(name) for name in list(more) if name in StatementInfo.model_fields}
+    fields = {"id": uuid4(), "started": STARTED, "fingerprint": f"{operation} {output} {source}"} | about
     inputs = (dataset(source),) if source else ()
-    fields = {"run": RUN, "started": STARTED, "fingerprint": f"{operation} {output} {source}"} | more
-    return PendingEvent(operation=operation, output=dataset(output), inputs=inputs, **fields)  # type: ignore[arg-type]
+    event = UnnumberedEvent(
+        operation=operation,  # type: ignore[arg-type]
+        statement=StatementInfo(**fields),
+        output=dataset(output),
+        inputs=inputs,
+        run=run.info,
+        **more,
+    )
+    return PendingEvent(run, event)
 
 
 def told(coalescer: Coalescer) -> list[str]:
-    return [f"{d.operation} {d.output and d.output.name} x{d.executions}" for d in coalescer.take()]
+    return [f"{d.event.operation} {d.event.output and d.event.output.name} x{d.executions}" for d in coalescer.take()]
 
 
 def test_counts_rows_and_durations_add_up_and_times_span() -> None:
@@ -121,7 +132,7 @@ def test_late_rows_wait_for_the_next_execution_and_count_with_it() -> None:
     follower = pending("write", "a", rows=2)
     assert coalescer.add(follower) is follower
     (only,) = coalescer.take()
-    assert (only.executions, only.rows, only.statement_id) == (1, 6, follower.statement_id)
+    assert (only.executions, only.rows, only.event.statement.id) == (1, 6, follower.event.statement.id)
 
 
 def test_late_rows_count_with_what_waits_already() -> None:

@@ -9,10 +9,11 @@ from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
+from pydantic import ValidationError
 
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.emission import processor
+from prefect_lineage_events.emission import emitter, processor
 from prefect_lineage_events.emission.emitter import Emitter
 from prefect_lineage_events.emission.notes import (
     Connection,
@@ -236,12 +237,25 @@ def test_a_note_that_cannot_be_worked_on_is_counted_and_costs_itself_alone(bench
     assert [(e.count, e.dropped) for e in bench.events() if isinstance(e, CountEvent)] == [(1, 1)]
 
 
-def test_an_event_that_cannot_be_made_is_counted_and_those_behind_it_are_sent(bench: Bench, run: Run) -> None:
-    for operation in ("bogus", "write"):
-        bench.processor.process(RecordNote(operation, Dataset("s3://out", "k"), (), run, STARTED))  # type: ignore[arg-type]
+def test_an_event_that_cannot_be_made_is_counted_and_those_behind_it_are_sent(
+    bench: Bench, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truncated = emitter.truncated
+    monkeypatch.setattr(emitter, "truncated", lambda e: fails() if e.output.name == "bad" else truncated(e))
+    for name in ("bad", "k"):
+        bench.processor.process(RecordNote("write", Dataset("s3://out", name), (), run, STARTED))
     bench.advance()
     assert bench.names() == ["write k"]
     assert [(e.count, e.failed) for e in bench.events() if isinstance(e, CountEvent)] == [(1, 1)]
+
+
+def test_a_note_that_makes_no_valid_event_is_counted_as_dropped(bench: Bench, run: Run) -> None:
+    with pytest.raises(ValidationError):
+        bench.processor.process(RecordNote("bogus", Dataset("s3://out", "k"), (), run, STARTED))  # type: ignore[arg-type]
+    bench.processor.process(RecordNote("write", Dataset("s3://out", "k"), (), run, STARTED))
+    bench.advance()
+    assert bench.names() == ["write k"]
+    assert [(e.count, e.dropped) for e in bench.events() if isinstance(e, CountEvent)] == [(1, 1)]
 
 
 @pytest.mark.parametrize("rows", [float("nan"), -1, 2**80, "many"])
@@ -585,7 +599,7 @@ def test_a_draft_that_cannot_be_reported_costs_that_draft(
     add = Emitter.add
 
     def picky(self: Emitter, pending: Any, now: float) -> None:
-        fails() if pending.output.name.endswith("poison") else add(self, pending, now)
+        fails() if pending.event.output.name.endswith("poison") else add(self, pending, now)
 
     monkeypatch.setattr(Emitter, "add", picky)
     db.step("commit")
@@ -607,11 +621,11 @@ def test_the_statements_of_a_text_are_copied_a_bounded_number_of_times(bench: Be
 
 
 class CountingNote(StatementNote):
-    """Counts the drafts that are put where its drafts are kept."""
+    """Counts the pending events that are assigned to the note."""
 
     copied = 0
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "drafts" and value is not getattr(self, "pending_events", None):
+        if name == "pending_events" and value is not getattr(self, "pending_events", None):
             self.copied += 1 + len(value)
         super().__setattr__(name, value)

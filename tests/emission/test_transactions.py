@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -10,19 +11,19 @@ from prefect_lineage_events.emission import transactions
 from prefect_lineage_events.emission.coalescer import Coalescer
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.transactions import PreparedTransactions, Transaction
-from prefect_lineage_events.events import EventDataset
+from prefect_lineage_events.events import EventDataset, StatementInfo, UnnumberedEvent
 from prefect_lineage_events.sql.model import Control
 from tests.emission.conftest import STARTED, make_run
 
 
 def pending(name: str) -> PendingEvent:
-    return PendingEvent(
-        make_run(), "write", EventDataset(namespace="sqlite:///x", name=name), (), STARTED, fingerprint=name
-    )
+    statement = StatementInfo(id=uuid4(), started=STARTED, fingerprint=name)
+    output = EventDataset(namespace="sqlite:///x", name=name)
+    return PendingEvent(make_run(), UnnumberedEvent(operation="write", statement=statement, output=output))
 
 
 def names(pending_events: list[PendingEvent]) -> list[str]:
-    return [d.output.name for d in pending_events if d.output]
+    return [p.event.output.name for p in pending_events if p.event.output]
 
 
 def test_commit_gives_what_was_held_in_order() -> None:
@@ -189,7 +190,7 @@ def test_doubt_makes_what_was_held_partial_however_the_transaction_ends() -> Non
         transaction.hold(pending("perhaps"))
         transaction.doubt("a procedure was called")
         [found] = transaction.step(Control(step))  # type: ignore[arg-type]
-        assert (found.confidence, found.reason) == ("partial", "a procedure was called")
+        assert (found.event.statement.confidence, found.event.statement.reason) == ("partial", "a procedure was called")
 
 
 @pytest.mark.parametrize("bound", ["_MAX_PREPARED", "_MAX_PREPARED_DRAFTS"])
@@ -200,7 +201,7 @@ def test_prepared_transactions_beyond_the_bound_are_reported_in_doubt(
     prepared = PreparedTransactions()
     beyond = [prepared.put("s", name, [pending(name)]) for name in "abc"]
     assert [names(pending_events) for pending_events in beyond] == [[], [], ["a"]]
-    assert beyond[2][0].confidence == "partial"
+    assert beyond[2][0].event.statement.confidence == "partial"
     assert prepared.take("s", "a") is None
     assert names(prepared.take("s", "c") or []) == ["c"]
 
