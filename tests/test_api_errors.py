@@ -84,7 +84,7 @@ def stub() -> Iterator[Stub]:
 
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_answer_that_is_none_ends_a_command_in_a_line(
+def test_unusable_response_ends_command_with_one_line(
     stub: Stub, command: str, answer: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, body, said = ANSWERS[answer]
@@ -98,7 +98,7 @@ def test_an_answer_that_is_none_ends_a_command_in_a_line(
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_an_api_that_is_busy_is_not_waited_for(stub: Stub, status: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_does_not_wait_for_a_busy_api(stub: Stub, status: int, capsys: pytest.CaptureFixture[str]) -> None:
     stub.answer = (status, REFUSED)
     with temporary_settings({PREFECT_API_URL: stub.api_url}):
         assert cli.main(["sweep"]) == 1
@@ -106,7 +106,7 @@ def test_an_api_that_is_busy_is_not_waited_for(stub: Stub, status: int, capsys: 
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_the_doctor_names_what_answers_there(stub: Stub, answer: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_names_the_server_that_responds(stub: Stub, answer: str, capsys: pytest.CaptureFixture[str]) -> None:
     status, body, said = ANSWERS[answer]
     stub.answer = (status, body)
     with temporary_settings({PREFECT_API_URL: stub.api_url}):
@@ -116,7 +116,7 @@ def test_the_doctor_names_what_answers_there(stub: Stub, answer: str, capsys: py
     assert said.removeprefix("answered ") in finding
 
 
-def test_an_address_without_its_api_is_completed() -> None:
+def test_message_completes_address_without_api_path() -> None:
     assert "set PREFECT_API_URL=http://host:4200/api" in api_errors.address_advice("http://host:4200/")
 
 
@@ -125,7 +125,7 @@ def test_an_address_without_its_api_is_completed() -> None:
     ["http://prefect.invalid/api", f"https://127.0.0.1:{free_port()}/api", "ftp://127.0.0.1/api"],
     ids=["unknown host", "nothing there", "another protocol"],
 )
-def test_an_address_that_leads_nowhere_is_named(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_message_names_unreachable_address(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     with temporary_settings({PREFECT_API_URL: address}):
         assert cli.main(["sweep"]) == 1
     shown = capsys.readouterr().err
@@ -133,7 +133,7 @@ def test_an_address_that_leads_nowhere_is_named(address: str, capsys: pytest.Cap
     assert len(shown.splitlines()) == 1
 
 
-def test_settings_that_prefect_cannot_read_are_a_line() -> None:
+def test_unreadable_prefect_settings_end_command_with_one_line() -> None:
     command = str(Path(sys.executable).parent / "prefect-lineage")
     environment = {**os.environ, "PREFECT_API_URL": "http://[::1/api"}
     done = subprocess.run([command, "sweep"], env=environment, capture_output=True, text=True, check=False)
@@ -145,12 +145,12 @@ def test_settings_that_prefect_cannot_read_are_a_line() -> None:
     assert "Invalid IPv6 URL" in line
 
 
-def test_an_api_that_speaks_no_tls_is_named(stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_message_names_api_without_tls(stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:
     address = stub.api_url.replace("http:", "https:")
     with temporary_settings({PREFECT_API_URL: address}):
         assert cli.main(["sweep"]) == 1
     assert f"no Prefect API answers at {address}" in capsys.readouterr().err
 
 
-def test_a_slow_answer_is_told_as_one() -> None:
+def test_message_names_slow_response() -> None:
     assert "did not answer in time" in api_errors.explain(httpx.ReadTimeout("timed out"))

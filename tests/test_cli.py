@@ -44,7 +44,7 @@ def lines(file: Path) -> list[dict]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def test_a_run_is_assembled_into_the_configured_file_and_only_once(prefect_server, tmp_path):
+def test_run_is_assembled_into_the_configured_file_once(prefect_server, tmp_path):
     run_id = load()
     file = tmp_path / "lineage.jsonl"
     environment = to_file(prefect_server.environment, file)
@@ -58,7 +58,7 @@ def test_a_run_is_assembled_into_the_configured_file_and_only_once(prefect_serve
     assert len(lines(file)) == 2
 
 
-def test_without_configuration_events_go_to_a_local_file(prefect_server, tmp_path):
+def test_events_go_to_a_local_file_without_configuration(prefect_server, tmp_path):
     run_id = load()
     done = subprocess.run(
         [COMMAND, "assemble", run_id],
@@ -72,7 +72,7 @@ def test_without_configuration_events_go_to_a_local_file(prefect_server, tmp_pat
     assert len(lines(tmp_path / "openlineage.jsonl")) == 2
 
 
-def test_a_target_that_is_away_is_an_error_with_a_reason(prefect_server, monkeypatch, capsys):
+def test_unreachable_target_is_an_error_with_a_reason(prefect_server, monkeypatch, capsys):
     from prefect_lineage_events import flows
 
     monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:9")
@@ -81,7 +81,7 @@ def test_a_target_that_is_away_is_an_error_with_a_reason(prefect_server, monkeyp
     assert "127.0.0.1:9" in capsys.readouterr().err
 
 
-def test_a_target_that_is_away_is_told_without_a_traceback(prefect_server):
+def test_unreachable_target_is_reported_without_traceback(prefect_server):
     run_id = load()
     away = {**prefect_server.environment, "OPENLINEAGE_URL": "http://127.0.0.1:9", "PREFECT_LOGGING_LEVEL": "INFO"}
     code = (
@@ -93,7 +93,7 @@ def test_a_target_that_is_away_is_told_without_a_traceback(prefect_server):
     assert "Traceback" not in done.stderr
 
 
-def test_a_target_that_is_none_is_found_before_a_flow_starts(prefect_server, monkeypatch, capsys):
+def test_invalid_target_is_found_before_a_flow_starts(prefect_server, monkeypatch, capsys):
     monkeypatch.setenv("OPENLINEAGE_URL", "nonsense")
     assert cli.main(["sweep"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
@@ -110,7 +110,7 @@ def test_a_target_that_is_none_is_found_before_a_flow_starts(prefect_server, mon
         ("folder", "true", "name a file in it"),
     ],
 )
-def test_a_file_that_cannot_be_written_is_found_before_a_flow_starts(
+def test_unwritable_file_is_found_before_a_flow_starts(
     command, path, append, reason, prefect_server, tmp_path, monkeypatch, capsys
 ):
     (tmp_path / "folder").mkdir()
@@ -139,7 +139,7 @@ def ended_run() -> str:
         (["deploy", "--image", "acme/lineage"], "--work-pool"),
     ],
 )
-def test_bad_input_is_named_in_a_line(arguments, message, capsys):
+def test_bad_input_is_named_in_one_line(arguments, message, capsys):
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         assert cli.main(arguments) == 2
     error = capsys.readouterr().err
@@ -153,19 +153,19 @@ def test_bad_input_is_named_in_a_line(arguments, message, capsys):
     + [["deploy", "--sweep-minutes", text] for text in ("nan", "inf", "-1", "1e400", "1e12", "soon")]
     + [["serve", "--settle", "nan"], ["serve", "--limit", "1.5"], ["serve", "--poll-seconds", "inf"]],
 )
-def test_wrong_arguments_end_with_two(arguments, capsys):
+def test_wrong_arguments_exit_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)
     assert ended.value.code == 2
     assert "usage: prefect-lineage" in capsys.readouterr().err
 
 
-def test_a_file_that_cannot_be_read_is_named(capsys):
+def test_unreadable_file_is_named(capsys):
     assert cli.main(["explain", "--file", "/no/such/file.sql"]) == 1
     assert "cannot read /no/such/file.sql" in capsys.readouterr().err
 
 
-def test_an_unknown_flow_is_one_line(prefect_server):
+def test_unknown_flow_is_reported_in_one_line(prefect_server):
     done = lineage("backfill", *WINDOW, "--flow", "nope", environment=prefect_server.environment)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
@@ -173,7 +173,7 @@ def test_an_unknown_flow_is_one_line(prefect_server):
 
 
 @pytest.mark.parametrize("command", [["sweep"], ["backfill", *WINDOW], ["assemble", str(uuid4())]])
-def test_an_api_that_is_away_is_one_line(command, prefect_server):
+def test_unreachable_api_is_reported_in_one_line(command, prefect_server):
     away = {**prefect_server.environment, "PREFECT_API_URL": "http://127.0.0.1:9/api"}
     done = lineage(*command, environment=away)
     assert done.returncode == 1
@@ -181,7 +181,7 @@ def test_an_api_that_is_away_is_one_line(command, prefect_server):
     assert "no Prefect API answers at http://127.0.0.1:9/api" in line
 
 
-def test_an_unknown_run_leaves_no_failed_assembler_run_behind(prefect_server, capsys):
+def test_unknown_run_starts_no_assembler_run(prefect_server, capsys):
     unknown = str(uuid4())
     assert cli.main(["assemble", unknown]) == 2
     assert "there is no flow run" in capsys.readouterr().err
@@ -190,18 +190,18 @@ def test_an_unknown_run_leaves_no_failed_assembler_run_behind(prefect_server, ca
         assert client.request("POST", "/flow_runs/filter", json=body).json() == []
 
 
-def test_no_api_is_said_with_what_to_do(monkeypatch, capsys):
+def test_missing_api_is_reported_with_a_remedy(monkeypatch, capsys):
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         assert cli.main(["assemble", str(uuid4())]) == 1
     assert "no Prefect API answers at http://127.0.0.1:9/api" in capsys.readouterr().err
 
 
-def test_an_unset_api_is_an_error_not_a_server_of_its_own(capsys):
+def test_unset_api_is_an_error_and_starts_no_server(capsys):
     assert cli.main(["sweep"]) == 1
     assert "PREFECT_API_URL" in capsys.readouterr().err
 
 
-def test_help_tells_of_every_command(capsys):
+def test_help_lists_every_command(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["--help"])
     assert ended.value.code == 0
@@ -210,7 +210,7 @@ def test_help_tells_of_every_command(capsys):
         assert command in text
 
 
-def test_sweep_and_a_dry_backfill_tell_what_they_found(prefect_server, tmp_path, capsys, monkeypatch):
+def test_sweep_and_dry_backfill_print_a_summary(prefect_server, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT__TYPE", "file")
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT__LOG_FILE_PATH", str(tmp_path / "lineage.jsonl"))
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT__APPEND", "true")
@@ -223,7 +223,7 @@ def test_sweep_and_a_dry_backfill_tell_what_they_found(prefect_server, tmp_path,
     assert capsys.readouterr().out.strip()
 
 
-def test_the_doctor_says_what_is_missing_and_what_to_do(prefect_server, capsys):
+def test_doctor_prints_findings_with_remedies(prefect_server, capsys):
     cli.main(["deploy"])
     capsys.readouterr()
     code = cli.main(["doctor"])
@@ -235,7 +235,7 @@ def test_the_doctor_says_what_is_missing_and_what_to_do(prefect_server, capsys):
     assert code == 1
 
 
-def test_the_automation_is_printed_with_the_id_of_the_deployment(prefect_server, capsys):
+def test_printed_automation_has_the_id_of_the_deployment(prefect_server, capsys):
     import yaml
 
     from prefect_lineage_events import deploy
@@ -247,14 +247,14 @@ def test_the_automation_is_printed_with_the_id_of_the_deployment(prefect_server,
     assert printed["actions"][0]["deployment_id"] == str(deploy.registered_assembler())
 
 
-def test_a_statement_is_explained(capsys):
+def test_explain_prints_tables_and_columns(capsys):
     assert cli.main(["explain", "INSERT INTO a SELECT x FROM b", "--dialect", "postgres"]) == 0
     text = capsys.readouterr().out
     assert "a" in text
     assert "b" in text
 
 
-def test_a_statement_is_explained_as_json_from_standard_input(prefect_server):
+def test_explain_reads_standard_input_and_prints_json(prefect_server):
     done = lineage(
         "explain",
         "-",
@@ -270,7 +270,7 @@ def test_a_statement_is_explained_as_json_from_standard_input(prefect_server):
 
 @pytest.mark.parametrize(("rejected", "code"), [((), 0), (("r COMPLETE: HTTP 422: no",), 3)])
 @pytest.mark.parametrize("command", ["assemble", "sweep"])
-def test_refused_events_end_with_three(command, rejected, code, monkeypatch, capsys):
+def test_refused_events_exit_with_3(command, rejected, code, monkeypatch, capsys):
     result = AssemblyResult(uuid4(), "nightly", "sent", sent=1, rejected=rejected)
     monkeypatch.setattr(flows, "assemble", lambda flow_run_id: result)
     monkeypatch.setattr(flows, "sweep", lambda: Summary(assembled=[result]))

@@ -39,7 +39,7 @@ def our_deployments(client):
     return [d for d in client.read_deployments() if d.name == deploy.DEPLOYMENT]
 
 
-def test_deploying_twice_makes_one_of_each(client):
+def test_second_deploy_creates_nothing(client):
     first = deploy.deploy()
     second = deploy.deploy()
     assert first.deployments == second.deployments
@@ -48,7 +48,7 @@ def test_deploying_twice_makes_one_of_each(client):
     assert len(our_deployments(client)) == 3
 
 
-def test_the_automation_runs_the_assembler(client):
+def test_automation_runs_the_assembler(client):
     for earlier in automations(client):
         client.delete_automation(earlier.id)
     deployed = deploy.deploy()
@@ -57,7 +57,7 @@ def test_the_automation_runs_the_assembler(client):
     assert action.parameters == {"gather_seconds": 40}, "it assembles what ends until the automation fires again"
 
 
-def test_the_sweep_is_scheduled_once_and_alone(client):
+def test_sweep_has_one_schedule_and_one_run_at_a_time(client):
     deploy.deploy(sweep_minutes=7)
     deploy.deploy(sweep_minutes=3)
     sweep = client.read_deployment_by_name(deploy.SWEEPER)
@@ -65,7 +65,7 @@ def test_the_sweep_is_scheduled_once_and_alone(client):
     assert sweep.global_concurrency_limit.limit == 1
 
 
-def test_a_second_automation_of_the_name_is_removed(client):
+def test_duplicate_automation_is_deleted(client):
     deployed = deploy.deploy()
     client.create_automation(AutomationCore.model_validate(deploy.automation(uuid4())))
     assert len(automations(client)) == 2
@@ -74,7 +74,7 @@ def test_a_second_automation_of_the_name_is_removed(client):
     assert kept.actions[0].deployment_id == deployed.deployments[deploy.ASSEMBLER]
 
 
-def test_an_automation_that_was_switched_off_stays_off(client):
+def test_disabled_automation_stays_disabled(client):
     deployed = deploy.deploy()
     client.pause_automation(deployed.automation)
     again = deploy.deploy()
@@ -84,7 +84,7 @@ def test_an_automation_that_was_switched_off_stays_off(client):
     assert deploy.deploy().enabled
 
 
-def test_a_work_pool_is_used_and_left_again(client, prefect_server):
+def test_deployments_move_to_a_work_pool_and_back(client, prefect_server):
     command = [
         sys.executable,
         "-m",
@@ -113,7 +113,7 @@ def stored_target(client):
     return json.loads(stored)
 
 
-def test_the_target_is_stored_with_the_deployments_of_a_work_pool(client, prefect_server, monkeypatch):
+def test_target_is_stored_with_deployments_of_a_work_pool(client, prefect_server, monkeypatch):
     process_pool(prefect_server, "target-pool")
     monkeypatch.setenv("OPENLINEAGE_URL", "http://user:hunter22@marquez:5000")
     monkeypatch.setenv("OPENLINEAGE_API_KEY", "hunter22-key")
@@ -129,7 +129,7 @@ def test_the_target_is_stored_with_the_deployments_of_a_work_pool(client, prefec
     assert stored_target(client) == {}
 
 
-def test_a_worker_with_what_is_stored_has_the_target(client, prefect_server, monkeypatch):
+def test_worker_reads_the_stored_target(client, prefect_server, monkeypatch):
     process_pool(prefect_server, "target-pool")
     monkeypatch.setenv("OPENLINEAGE_URL", "http://marquez:5000")
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_API_KEY_BLOCK", "marquez-key")
@@ -147,13 +147,13 @@ def test_a_worker_with_what_is_stored_has_the_target(client, prefect_server, mon
     assert target.endpoint["auth"]["apiKey"] == "{{ prefect.blocks.secret.marquez-key }}"
 
 
-def test_without_a_target_that_is_a_warning(client):
+def test_deploy_without_a_target_warns(client):
     deployed = deploy.deploy()
     assert "no target is configured here" in deployed.warnings[0]
     assert "WARNING" in str(deployed)
 
 
-def test_another_shell_leaves_what_is_deployed_as_it_is(client):
+def test_deploy_from_another_shell_keeps_deployed_options(client):
     deploy.deploy(sweep_minutes=7, settle=33)
     deploy.deploy()
     sweep = client.read_deployment_by_name(deploy.SWEEPER)
@@ -164,7 +164,7 @@ def test_another_shell_leaves_what_is_deployed_as_it_is(client):
     assert action.parameters == {"gather_seconds": 66}
 
 
-def test_the_delay_that_a_version_before_deployed_stays(client):
+def test_delay_deployed_by_an_earlier_version_is_kept(client):
     deployed = deploy.deploy()
     before = deploy.automation(deployed.deployments[deploy.ASSEMBLER], 33)
     before["trigger"]["within"] = 33
@@ -174,7 +174,7 @@ def test_the_delay_that_a_version_before_deployed_stays(client):
     assert (automation.actions[0].schedule_after.total_seconds(), automation.trigger.within.total_seconds()) == (33, 99)
 
 
-def test_what_is_deployed_already_makes_no_events(client):
+def test_unchanged_deployments_create_no_events(client):
     deploy.deploy()
     for _ in range(3):  # a loaded server dates an event of the deployment before this one late, but not each time
         before = dt.datetime.now(dt.timezone.utc)
@@ -200,24 +200,24 @@ def emitted_since(client, since):
         time.sleep(0.3)
 
 
-def test_each_step_is_told_as_it_begins(client):
+def test_each_step_of_deploy_is_reported_as_it_begins(client):
     steps = []
     deployed = deploy.deploy(progress=steps.append)
     assert steps[0] == "registering the lineage blocks"
     assert [step for step in steps if step.startswith("deploying")] == [f"deploying {n}" for n in deployed.deployments]
 
 
-def test_an_unknown_work_pool_is_named(client):
+def test_unknown_work_pool_is_named(client):
     with pytest.raises(ValueError, match="no work pool 'nowhere-pool'"):
         deploy.deploy(work_pool="nowhere-pool")
 
 
-def test_an_image_without_a_work_pool_is_refused_before_anything_is_made():
+def test_image_without_a_work_pool_is_refused_before_any_change():
     with pytest.raises(ValueError, match="--work-pool"):
         deploy.deploy(image="acme/lineage")
 
 
-def test_prefect_takes_the_automation_file(client, prefect_server, tmp_path):
+def test_prefect_accepts_the_automation_file(client, prefect_server, tmp_path):
     """As a person imports it: with the id in, by Prefect's own command."""
     deployed = deploy.deploy()
     client.delete_automation(deployed.automation)
@@ -229,20 +229,20 @@ def test_prefect_takes_the_automation_file(client, prefect_server, tmp_path):
     assert len(automations(client)) == 1
 
 
-def test_the_automation_leaves_our_own_flows_out():
+def test_automation_ignores_our_own_flows():
     """One negated pattern: Prefect reads a list of negations as "or", and the assembler would run for itself."""
     trigger = deploy.automation(NOWHERE)["trigger"]
     assert trigger["match_related"]["prefect.resource.name"] == "!prefect-lineage-*"
 
 
-def test_without_a_deployment_it_is_said_what_to_do(client):
+def test_missing_deployment_is_reported_with_a_remedy(client):
     for deployment in our_deployments(client):
         client.delete_deployment(deployment.id)
     with pytest.raises(deploy.NotDeployedError, match="prefect-lineage deploy"):
         deploy.registered_assembler()
 
 
-def test_the_prefect_yaml_deploys_the_same_three(client, prefect_server):
+def test_prefect_yaml_creates_the_same_deployments(client, prefect_server):
     pool = [sys.executable, "-m", "prefect", "work-pool", "create", "yaml-pool", "--type", "process", "--overwrite"]
     subprocess.run(pool, env=prefect_server.environment, check=True, capture_output=True)
     file = ROOT / "deployments" / "prefect.yaml"
@@ -259,7 +259,7 @@ def test_the_prefect_yaml_deploys_the_same_three(client, prefect_server):
     assert {d.entrypoint for d in by_code} == set(made)
 
 
-def test_the_ui_offers_fields_of_one_kind_with_a_word_on_each(client):
+def test_forms_of_the_ui_have_one_type_and_a_description_for_each_field(client):
     deploy.deploy()
     schemas = [client.read_deployment(d.id).parameter_openapi_schema for d in our_deployments(client)]
     fields = {name: field for schema in schemas for name, field in schema["properties"].items()}
@@ -278,7 +278,7 @@ def test_the_ui_offers_fields_of_one_kind_with_a_word_on_each(client):
     assert all(field["description"] for field in fields.values())
 
 
-def test_a_backfill_of_the_ui_is_refused_before_it_runs_when_its_time_is_none(client):
+def test_backfill_with_invalid_time_is_refused_before_it_runs(client):
     backfill = deploy.deploy().deployments["prefect-lineage-backfill/lineage"]
     window = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
     run = client.create_flow_run_from_deployment(backfill, parameters=window)
@@ -294,20 +294,20 @@ def test_a_backfill_of_the_ui_is_refused_before_it_runs_when_its_time_is_none(cl
         ("undeploy", "deleting the deployments and the automation ..."),
     ],
 )
-def test_a_command_that_may_take_long_begins_with_a_line_beside_its_result(prefect_server, capsys, command, step):
+def test_long_command_reports_its_start_on_standard_error(prefect_server, capsys, command, step):
     assert cli.main([command]) == 0
     printed = capsys.readouterr()
     assert (step in printed.err, step in printed.out) == (True, False)
 
 
-def test_the_blocks_are_registered_with_their_forms(client):
+def test_blocks_are_registered_with_their_forms(client):
     slugs = deploy.register_blocks()
     assert set(slugs) >= {"sqlalchemy-lineage", "async-sqlalchemy-lineage"}
     block_type = client.read_block_type_by_slug("sqlalchemy-lineage")
     assert json.loads(block_type.model_dump_json())["description"]
 
 
-def test_what_was_deployed_is_taken_back(client, capsys):
+def test_undeploy_deletes_deployments_and_automation(client, capsys):
     deploy.deploy()
     assert cli.main(["undeploy"]) == 0
     assert (automations(client), our_deployments(client)) == ([], [])
@@ -316,5 +316,5 @@ def test_what_was_deployed_is_taken_back(client, capsys):
     assert "nothing was deployed" in capsys.readouterr().out
 
 
-def test_what_was_deleted_meanwhile_is_not_paused(client):
+def test_deleted_deployment_is_not_paused(client):
     serving.pause(uuid4())

@@ -49,19 +49,19 @@ def what_is_wrong(finding: health.Finding) -> str:
     return str(finding)
 
 
-def test_a_finding_is_one_line_with_what_to_do():
+def test_finding_is_one_line_with_a_remedy():
     assert str(health.Finding(True, "sweep", "nothing waits")) == "ok   sweep: nothing waits"
     assert str(health.Finding(False, "sweep", "two\nlines", "do this")) == "NOT  sweep: two lines -> do this"
 
 
-def test_without_an_address_no_server_is_started_to_be_asked(monkeypatch, capsys):
+def test_doctor_without_an_address_starts_no_server(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "get_client", None)
     monkeypatch.setattr(doctor, "PREFECT_API_URL", SimpleNamespace(value=lambda: None))
     assert cli.main(["doctor"]) == 1
     assert "NOT  Prefect API: PREFECT_API_URL is not set" in capsys.readouterr().out
 
 
-def test_an_api_that_does_not_answer_leaves_the_rest_to_be_said(monkeypatch):
+def test_unreachable_api_leaves_other_findings(monkeypatch):
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
@@ -70,12 +70,12 @@ def test_an_api_that_does_not_answer_leaves_the_rest_to_be_said(monkeypatch):
     assert {f.what for f in rest} == {"lineage target", "capture"}
 
 
-def test_a_server_that_is_too_old_is_said_to_be(client, monkeypatch):
+def test_too_old_server_is_a_finding(client, monkeypatch):
     monkeypatch.setattr(type(client), "api_version", lambda _: "3.4.11")
     assert "version 3.4.11 -> use 3.8 or newer" in what_is_wrong(doctor._api(client))
 
 
-def test_a_target_that_cannot_be_reached(monkeypatch):
+def test_unreachable_target_is_a_finding(monkeypatch):
     monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:9")
     (finding,) = doctor._targets()
     assert "cannot be reached" in what_is_wrong(finding)
@@ -90,14 +90,14 @@ def test_a_target_that_cannot_be_reached(monkeypatch):
     ],
     ids=["a kind that there is not", "an address without a scheme", "an address that is none"],
 )
-def test_a_target_that_cannot_be_opened(variable, value, said, monkeypatch):
+def test_target_that_cannot_be_opened_is_a_finding(variable, value, said, monkeypatch):
     monkeypatch.setenv(variable, value)
     (finding,) = doctor._targets()
     assert said in what_is_wrong(finding)
     assert "see OPENLINEAGE_URL" in what_is_wrong(finding)
 
 
-def test_a_target_whose_secret_block_is_missing(prefect_server, monkeypatch):
+def test_missing_secret_block_of_a_target_is_a_finding(prefect_server, monkeypatch):
     monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_API_KEY_BLOCK", "no-such-block")
     settings.cache_clear()
@@ -105,13 +105,13 @@ def test_a_target_whose_secret_block_is_missing(prefect_server, monkeypatch):
     assert "no-such-block" in what_is_wrong(finding)
 
 
-def test_a_deployed_assembler_that_nobody_runs(deployed):
+def test_deployed_assembler_without_a_runner_is_a_finding(deployed):
     assert "no process runs" in what_is_wrong(health.deployments(deployed))
     assert "`prefect-lineage serve`" in health.deployments(deployed).advice
     assert health.automation(deployed).ok
 
 
-def test_a_sweep_without_a_schedule(deployed, monkeypatch):
+def test_sweep_without_a_schedule_is_a_finding(deployed, monkeypatch):
     sweeper = deployed.read_deployment_by_name(deploy.SWEEPER)
     ready = sweeper.model_copy(update={"status": "READY", "paused": False, "schedules": []})
     monkeypatch.setattr(type(deployed), "read_deployment_by_name", lambda *_: ready)
@@ -137,7 +137,7 @@ def test_schedule_without_runs_is_a_finding(old_schedule, monkeypatch, version, 
     assert advice in line
 
 
-def test_schedule_with_runs_is_well(old_schedule):
+def test_schedule_with_runs_is_ok(old_schedule):
     due = now() + dt.timedelta(minutes=5)
     sweeper = old_schedule.read_deployment_by_name(deploy.SWEEPER)
     old_schedule.create_flow_run_from_deployment(sweeper.id, state=Scheduled(scheduled_time=due))
@@ -160,7 +160,7 @@ def _with(monkeypatch, client, deployment, **changes):
     return client
 
 
-def test_automations_that_are_missing_switched_off_or_astray(deployed):
+def test_missing_disabled_or_misdirected_automation_is_a_finding(deployed):
     (there,) = deployed.read_automations_by_name(deploy.AUTOMATION)
     deployed.pause_automation(there.id)
     assert "disabled" in what_is_wrong(health.automation(deployed))
@@ -180,7 +180,7 @@ def test_automations_that_are_missing_switched_off_or_astray(deployed):
     ],
     ids=["never", "long ago", "with runs that wait"],
 )
-def test_a_sweep_that_is_not_well(client, state, words, monkeypatch):
+def test_failed_or_late_sweep_is_a_finding(client, state, words, monkeypatch):
     monkeypatch.setattr(health, "_last_failure", lambda _: None)
     monkeypatch.setattr(health, "_is_new", lambda _: False)
     monkeypatch.setattr(sweep_state, "read", lambda _: state)
@@ -188,7 +188,7 @@ def test_a_sweep_that_is_not_well(client, state, words, monkeypatch):
 
 
 @pytest.mark.parametrize(("hours", "ok"), [(0, True), (12, False)])
-def test_the_first_sweep_of_a_new_installation_is_not_late(deployed, monkeypatch, hours, ok):
+def test_first_sweep_of_a_new_installation_is_not_late(deployed, monkeypatch, hours, ok):
     there = deployed.read_deployment_by_name(deploy.SWEEPER)
     since = there.model_copy(update={"created": now() - dt.timedelta(hours=hours)})
     monkeypatch.setattr(type(deployed), "read_deployment_by_name", lambda *_: since)
@@ -206,7 +206,7 @@ def test_the_first_sweep_of_a_new_installation_is_not_late(deployed, monkeypatch
     ],
     ids=["another assembler", "a parent that goes on"],
 )
-def test_a_run_that_waits_for_others_is_no_fault(client, waiting, monkeypatch):
+def test_run_that_waits_for_others_is_no_finding(client, waiting, monkeypatch):
     monkeypatch.setattr(health, "_last_failure", lambda _: None)
     monkeypatch.setattr(sweep_state, "read", lambda _: SweepState(swept=now(), waiting=(waiting,)))
     assert health.sweep(client).ok
@@ -231,7 +231,7 @@ def delivery_to(monkeypatch, *newest_first: dict) -> health.Finding:
 MARQUEZ, FILE = "http http://marquez:5000/api/v1/lineage", "file /worker/openlineage.jsonl"
 
 
-def test_an_assembler_that_sends_elsewhere_is_named(monkeypatch):
+def test_assembler_with_another_target_is_named(monkeypatch):
     finding = delivery_to(monkeypatch, assembled(FILE, run="2", by="w"), assembled(MARQUEZ))
     assert f"1 run in the last day went to {FILE} and not to {MARQUEZ}" in what_is_wrong(finding)
     assert "flow run w" in str(finding)
@@ -240,32 +240,32 @@ def test_an_assembler_that_sends_elsewhere_is_named(monkeypatch):
 @pytest.mark.parametrize(
     "told", [[], [assembled(MARQUEZ)] * 3, [assembled(MARQUEZ, FILE), assembled(MARQUEZ)]], ids=["none", "one", "added"]
 )
-def test_one_configuration_is_well(monkeypatch, told):
+def test_equal_configurations_are_ok(monkeypatch, told):
     finding = delivery_to(monkeypatch, *told)
     assert finding.ok
     assert not finding.doubtful
 
 
-def test_lineage_that_goes_to_a_file_alone_is_said(monkeypatch):
+def test_lineage_that_goes_only_to_a_file_is_reported(monkeypatch):
     finding = delivery_to(monkeypatch, assembled(FILE))
     assert str(finding).startswith(f"WARN  sent to: only {FILE} -> ")
 
 
 @pytest.mark.parametrize("payload", [{}, {"targets": "x"}, {"target": {"a": 1}}, {"targets": [None]}])
-def test_an_event_of_any_shape_does_not_stop_the_doctor(monkeypatch, payload):
+def test_event_of_any_shape_does_not_stop_doctor(monkeypatch, payload):
     delivery_to(monkeypatch, {**assembled(FILE), "payload": payload})
     health.refused(None)
     health.incomplete(None)
 
 
-def test_a_file_in_a_folder_that_is_missing(monkeypatch, tmp_path):
+def test_file_in_a_missing_folder_is_a_finding(monkeypatch, tmp_path):
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_FILE", str(tmp_path / "no" / "lineage.jsonl"))
     settings.cache_clear()
     (finding,) = doctor._targets()
     assert f"the folder {tmp_path / 'no'} is missing" in what_is_wrong(finding)
 
 
-def test_a_file_that_nobody_asked_for_is_doubtful(monkeypatch, tmp_path):
+def test_default_file_is_doubtful(monkeypatch, tmp_path):
     (finding,) = doctor._targets()
     assert (finding.ok, finding.doubtful) == (True, True)
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_FILE", str(tmp_path / "lineage.jsonl"))
@@ -274,13 +274,13 @@ def test_a_file_that_nobody_asked_for_is_doubtful(monkeypatch, tmp_path):
     assert not finding.doubtful
 
 
-def test_a_target_that_is_the_prefect_api(prefect_server, monkeypatch):
+def test_prefect_api_as_target_is_a_finding(prefect_server, monkeypatch):
     monkeypatch.setenv("OPENLINEAGE_URL", prefect_server.api_url.removesuffix("/api"))
     (finding,) = doctor._targets()
     assert "is the Prefect API itself" in what_is_wrong(finding)
 
 
-def test_an_address_of_prefect_without_api(prefect_server):
+def test_prefect_address_without_api_path_is_a_finding(prefect_server):
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url.removesuffix("/api")}):
@@ -288,14 +288,14 @@ def test_an_address_of_prefect_without_api(prefect_server):
     assert f"set PREFECT_API_URL={prefect_server.api_url}" in what_is_wrong(finding)
 
 
-def test_a_sweep_that_is_rarely_due_is_not_late(deployed, monkeypatch):
+def test_rarely_scheduled_sweep_is_not_late(deployed, monkeypatch):
     monkeypatch.setattr(health, "_last_failure", lambda _: None)
     monkeypatch.setattr(health, "_interval", lambda _: dt.timedelta(hours=1))
     monkeypatch.setattr(sweep_state, "read", lambda _: SweepState(swept=now() - dt.timedelta(hours=2)))
     assert health.sweep(deployed).ok
 
 
-def test_a_sweep_that_failed_tells_why(client):
+def test_failed_sweep_is_reported_with_its_reason(client):
     run = client.create_flow_run(sweep, state=State(type=StateType.RUNNING))
     sweep_state.write(client, SweepState(mark=now(), swept=now()))
     client.set_flow_run_state(run.id, State(type=StateType.FAILED, message="no disk"), force=True)
@@ -315,19 +315,19 @@ def told_of(name: str, payload: dict, check, client) -> health.Finding:
     return check(client)
 
 
-def test_events_that_a_target_refused_lately(client):
+def test_recently_refused_events_are_a_finding(client):
     payload = {"target": "http marquez", "reasons": ["HTTP 422: no name"]}
     finding = told_of(REJECTED_EVENT, payload, health.refused, client)
     assert "such as http marquez: HTTP 422: no name" in what_is_wrong(finding)
 
 
-def test_statements_that_were_dropped_lately(client):
+def test_recently_dropped_statements_are_a_finding(client):
     finding = told_of(INCOMPLETE_EVENT, {"missing": {}, "unclosed": [], "dropped": 7}, health.incomplete, client)
     assert "7 statements of 1 run in the last day" in what_is_wrong(finding)
     assert "QUEUE_SIZE" in finding.advice
 
 
-def test_runs_without_a_sign_of_life(client, monkeypatch):
+def test_stale_runs_are_a_finding(client, monkeypatch):
     from prefect_lineage_events.history.model import FlowRun
 
     run = FlowRun(uuid4(), "r", uuid4(), "nightly", "RUNNING", started=now())
@@ -335,13 +335,13 @@ def test_runs_without_a_sign_of_life(client, monkeypatch):
     assert f"1 without a sign of life, such as {run.id} (nightly" in what_is_wrong(health.in_flight(client))
 
 
-def test_a_healthy_installation_is_all_well(client, monkeypatch):
+def test_healthy_installation_has_no_findings(client, monkeypatch):
     for what in health.CHECKS:
         monkeypatch.setitem(health.CHECKS, what, lambda _, what=what: health.Finding(True, what, "well"))
     assert cli.main(["doctor"]) == 0
 
 
-def test_what_the_api_refuses_to_tell_is_a_finding_of_its_own(client, monkeypatch):
+def test_request_that_the_api_refuses_is_a_finding(client, monkeypatch):
     from tests.history.fake_api import http_error
 
     def refuses(_):

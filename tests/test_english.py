@@ -18,5 +18,5 @@ from tests.english import faults
         ("a.md", "```\nit tells all\n```\nThe word `told`.\n", []),
     ],
 )
-def test_faults_of_a_text(name: str, text: str, found: list[tuple[int, str]]) -> None:
+def test_faults_of_a_text_are_found(name: str, text: str, found: list[tuple[int, str]]) -> None:
     assert faults(name, text) == found

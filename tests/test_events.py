@@ -32,13 +32,13 @@ def name_of(event: CountEvent | SchemaEvent | LineageEvent) -> str:
     return str(event.to_prefect()["resource"]["prefect.resource.name"])
 
 
-def test_the_payload_begins_with_what_people_look_for() -> None:
+def test_payload_begins_with_statement_and_tables() -> None:
     payload = WRITE.to_prefect()["payload"]
     assert list(payload)[:4] == ["operation", "statement", "output", "inputs"]
     assert list(payload["statement"]) == ["sql", "rows", "fingerprint", "id"]
 
 
-def test_primary_and_related_datasets_go_by_their_names() -> None:
+def test_primary_and_related_datasets_have_their_names() -> None:
     event = WRITE.to_prefect()
     assert event["resource"]["prefect.resource.name"] == "revenue"
     assert [r["prefect.resource.name"] for r in event["related"]] == ["orders"]
@@ -55,21 +55,21 @@ def test_primary_and_related_datasets_go_by_their_names() -> None:
         ),
     ],
 )
-def test_a_count_is_told_in_its_name(count: CountEvent, name: str) -> None:
+def test_name_of_a_count_event_contains_the_count(count: CountEvent, name: str) -> None:
     assert name_of(count) == name
 
 
-def test_a_schema_event_names_its_first_tables() -> None:
+def test_name_of_a_schema_event_contains_its_first_tables() -> None:
     datasets = tuple(EventDataset(namespace="s3://b", name=f"t{i}") for i in range(7))
     assert name_of(SchemaEvent(datasets=datasets[:2], emitter=EMITTER)) == "columns of t0, t1"
     assert name_of(SchemaEvent(datasets=datasets, emitter=EMITTER)) == "columns of t0, t1, t2, t3, t4 and 2 more"
 
 
-def test_what_is_sent_is_read_again() -> None:
+def test_event_survives_sending_and_reading() -> None:
     event = WRITE.to_prefect()
     assert parse(event["event"], event["payload"]) == WRITE
 
 
-def test_fields_of_a_later_version_are_passed_over() -> None:
+def test_fields_of_a_later_version_are_ignored() -> None:
     payload = WRITE.to_prefect()["payload"] | {"colour": "blue", "schema_version": 1}
     assert parse("lineage.write", payload) == WRITE

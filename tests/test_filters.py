@@ -32,11 +32,11 @@ def rules(**values: Any) -> Policy:
         ({"exclude_flows": ["Nightly"]}, "nightly", None, True),
     ],
 )
-def test_rules_on_flows_and_tasks(values: dict[str, Any], flow: str, task: str | None, captured: bool) -> None:
+def test_patterns_select_flows_and_tasks(values: dict[str, Any], flow: str, task: str | None, captured: bool) -> None:
     assert rules(**values).captures(flow, task) is captured
 
 
-def test_our_own_flows_have_no_lineage() -> None:
+def test_our_own_flows_are_not_captured() -> None:
     assert not rules().captures("prefect-lineage-sweep", None)
 
 
@@ -49,12 +49,12 @@ def test_our_own_flows_have_no_lineage() -> None:
         ({"include_datasets": ["snowflake://*/PROD/*"]}, "snowflake://o-a/DEV/S/T", False),
     ],
 )
-def test_rules_on_datasets(values: dict[str, Any], uri: str, reported: bool) -> None:
+def test_patterns_select_datasets(values: dict[str, Any], uri: str, reported: bool) -> None:
     assert rules(**values).reports(uri) is reported
 
 
 @pytest.mark.parametrize("pattern", ["", "  ", "night[ly", "[a]b[c", "^nightly", "nightly$"])
-def test_a_pattern_that_is_no_glob_is_named_and_left_out(pattern: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_pattern_is_logged_and_ignored(pattern: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "prefect_lineage_events"):
         parsed = rules(include_flows=[pattern, "nightly"])
     assert parsed.captures("nightly", None)
@@ -64,7 +64,7 @@ def test_a_pattern_that_is_no_glob_is_named_and_left_out(pattern: str, caplog: p
 
 
 @pytest.mark.parametrize("pattern", ["orders", "PROD.SALES.*", "mart/orders*", "^s3://.*"])
-def test_a_pattern_that_no_datasets_uri_can_match_is_named(pattern: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_pattern_that_matches_no_uri_is_logged(pattern: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "prefect_lineage_events"):
         rules(exclude_datasets=[pattern])
     assert "exclude_datasets" in caplog.text
@@ -72,13 +72,13 @@ def test_a_pattern_that_no_datasets_uri_can_match_is_named(pattern: str, caplog:
 
 
 @pytest.mark.parametrize("pattern", ["*", "*/SALES/*", "snow*", "s3://b/*", "bigquery://p/*", "file:///data/[ab]?.csv"])
-def test_a_pattern_that_can_match_is_taken(pattern: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_valid_pattern_is_accepted(pattern: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "prefect_lineage_events"):
         assert rules(include_datasets=[pattern]).datasets.include
     assert caplog.text == ""
 
 
-def test_who_includes_by_wrong_patterns_only_gets_nothing_rather_than_everything() -> None:
+def test_invalid_include_patterns_capture_nothing() -> None:
     parsed = rules(include_flows=["night[ly"])
 
     assert not parsed.captures("nightly", None)
@@ -89,7 +89,7 @@ def test_who_includes_by_wrong_patterns_only_gets_nothing_rather_than_everything
     ("name", "captured"),
     [("night ly", True), ("nightly\n", True), ("Nightly", False), ("nächtlich", False), ("a[1]", True), ("!x", True)],
 )
-def test_odd_names_are_matched_whole(name: str, captured: bool) -> None:
+def test_odd_names_are_matched_as_a_whole(name: str, captured: bool) -> None:
     assert rules(include_flows=["night*", "a[[]1]", "[!a-z]x"]).captures(name, None) is captured
 
 
@@ -103,14 +103,14 @@ def test_odd_names_are_matched_whole(name: str, captured: bool) -> None:
         ("", []),
     ],
 )
-def test_a_variable_lists_patterns_as_json_or_with_commas(
+def test_variable_lists_patterns_as_json_or_with_commas(
     text: str, patterns: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INCLUDE_FLOWS", text)
     assert LineageSettings().include_flows == patterns
 
 
-def test_settings_that_cannot_be_read_switch_capture_off(
+def test_unreadable_settings_switch_capture_off(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_QUEUE_SIZE", "many")
@@ -119,7 +119,7 @@ def test_settings_that_cannot_be_read_switch_capture_off(
     assert "QUEUE_SIZE=many" in caplog.text
 
 
-def test_disabled_holds_for_its_block_and_for_asyncio_tasks_started_in_it() -> None:
+def test_lineage_disabled_covers_its_block_and_asyncio_tasks_started_in_it() -> None:
     async def inside() -> bool:
         return await asyncio.create_task(asyncio.to_thread(disabled))
 

@@ -74,7 +74,7 @@ def events_of(client, run_id, name, at_least=1):
     return found
 
 
-def test_a_run_is_delivered_with_a_start_and_an_end(target):
+def test_run_is_delivered_with_start_and_end(target):
     run_id = copy_orders()
     result = assemble(flow_run_id=UUID(run_id))
     assert result.outcome == "sent"
@@ -84,7 +84,7 @@ def test_a_run_is_delivered_with_a_start_and_an_end(target):
     assert outputs == {"shop.public.orders_copy", "shop.public.report"}
 
 
-def test_assembling_again_sends_nothing_and_writes_no_second_artifact(target, client):
+def test_second_assembly_sends_nothing_and_writes_no_artifact(target, client):
     run_id = copy_orders()
     assemble(run_id)
     before = artifacts(client, run_id)
@@ -94,7 +94,7 @@ def test_assembling_again_sends_nothing_and_writes_no_second_artifact(target, cl
     assert artifacts(client, run_id) == before
 
 
-def test_another_target_is_sent_what_it_does_not_have(target, monkeypatch):
+def test_added_target_gets_the_events_it_lacks(target, monkeypatch):
     run_id = copy_orders()
     assemble(run_id)
     second = RecordingTarget("second")
@@ -105,7 +105,7 @@ def test_another_target_is_sent_what_it_does_not_have(target, monkeypatch):
     assert assemble(run_id).outcome == "nothing new"
 
 
-def test_the_page_of_the_run_shows_its_graph(target, client):
+def test_page_of_the_run_shows_its_graph(target, client):
     run_id = copy_orders()
     assemble(run_id)
     (artifact,) = artifacts(client, run_id)
@@ -114,7 +114,7 @@ def test_the_page_of_the_run_shows_its_graph(target, client):
     assert "shop.public.orders_copy" in artifact["data"]
 
 
-def test_the_feed_says_that_a_run_was_assembled(target, client):
+def test_event_feed_has_lineage_assembled(target, client):
     run_id = copy_orders()
     assemble(run_id)
     (event,) = events_of(client, run_id, "lineage.assembled")
@@ -122,14 +122,14 @@ def test_the_feed_says_that_a_run_was_assembled(target, client):
     assert event["payload"]["outputs"] == 2
 
 
-def test_an_unknown_run_is_a_clear_error(target):
+def test_unknown_run_is_a_clear_error(target):
     with pytest.raises(UnknownFlowRunError, match="there is no flow run"):
         assemble(uuid4())
     with pytest.raises(ValueError, match="expected a UUID"):
         assemble("nonsense")
 
 
-def test_a_run_without_lineage_sends_nothing_and_leaves_nothing(target, client, monkeypatch):
+def test_run_without_lineage_sends_no_event_and_writes_no_artifact(target, client, monkeypatch):
     monkeypatch.setenv(TIMEOUT, "1")
     run_id = touches_nothing()
     assert assemble(run_id).outcome == "no lineage"
@@ -137,7 +137,7 @@ def test_a_run_without_lineage_sends_nothing_and_leaves_nothing(target, client, 
     assert not artifacts(client, run_id)
 
 
-def test_a_parent_without_lineage_is_sent_for_the_sake_of_its_child(target, monkeypatch):
+def test_parent_without_lineage_is_sent_if_its_child_has_lineage(target, monkeypatch):
     monkeypatch.setenv(TIMEOUT, "8")
     parent, child = umbrella()
     assert assemble(parent).outcome == "sent"
@@ -147,7 +147,7 @@ def test_a_parent_without_lineage_is_sent_for_the_sake_of_its_child(target, monk
     assert target.of(child)[-1]["run"]["facets"]["parent"]["run"]["runId"] == parent
 
 
-def test_a_run_that_has_not_ended_is_left_alone_until_it_has(target, client):
+def test_running_run_is_assembled_only_after_its_end(target, client):
     run_id = run_that_hangs(client)
     assert assemble(run_id).outcome == "not ended"
     assert not target.events
@@ -175,7 +175,7 @@ def current_run_of(run):
     return RunInfo(flow_run_id=run.id, flow_run_name=run.name, flow_id=run.flow_id, flow_name="touches nothing")
 
 
-def test_a_target_that_is_away_leaves_nothing_marked_as_sent(target, client):
+def test_unreachable_target_leaves_nothing_recorded_as_sent(target, client):
     run_id = copy_orders()
     target.away_after = 0
     with pytest.raises(TransientDeliveryError):
@@ -187,7 +187,7 @@ def test_a_target_that_is_away_leaves_nothing_marked_as_sent(target, client):
     assert target.types(run_id) == ["START", "COMPLETE"]
 
 
-def test_what_was_taken_before_the_target_went_away_is_not_sent_again(target):
+def test_events_accepted_before_an_outage_are_not_resent(target):
     run_id = copy_orders()
     target.away_after = 1
     with pytest.raises(TransientDeliveryError):
@@ -198,7 +198,7 @@ def test_what_was_taken_before_the_target_went_away_is_not_sent_again(target):
     assert target.types(run_id) == ["START", "COMPLETE"]
 
 
-def test_a_short_absence_is_bridged_by_the_retry(target, monkeypatch):
+def test_retry_bridges_a_short_outage(target, monkeypatch):
     run_id = copy_orders()
     target.away_after = 1
     deliver = target.deliver
@@ -214,7 +214,7 @@ def test_a_short_absence_is_bridged_by_the_retry(target, monkeypatch):
     assert target.types(run_id) == ["START", "COMPLETE"]
 
 
-def test_a_refusal_is_kept_with_its_reason_and_not_tried_again(target, client):
+def test_refused_event_is_recorded_with_its_reason_and_not_resent(target, client):
     run_id = copy_orders()
     target.refusal = "422 namespace must not be blank"
     result = assemble(run_id)
@@ -227,7 +227,7 @@ def test_a_refusal_is_kept_with_its_reason_and_not_tried_again(target, client):
     assert not target.events
 
 
-def test_a_run_that_is_short_of_events_is_published_as_incomplete_and_again_when_they_come(target, client, monkeypatch):
+def test_run_with_missing_events_is_published_as_incomplete_and_again_when_complete(target, client, monkeypatch):
     monkeypatch.setenv(TIMEOUT, "8")
     emitter = uuid4()
     run_id = copy_orders(skip=(0,), emitter=emitter)
@@ -273,7 +273,7 @@ def test_two_assemblers_at_once_send_a_run_once(target):
     assert sorted(r.outcome for r in results) == ["nothing new"] * 3 + ["sent"]
 
 
-def test_an_assembler_that_died_while_delivering_is_taken_over(target, client, monkeypatch):
+def test_run_of_a_crashed_assembler_is_taken_over(target, client, monkeypatch):
     run_id = UUID(copy_orders())
     with monkeypatch.context() as dead:
         dead.setattr(api, "now", lambda _: dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=1))
@@ -281,7 +281,7 @@ def test_an_assembler_that_died_while_delivering_is_taken_over(target, client, m
     assert assemble(run_id).outcome == "sent"
 
 
-def test_a_claim_that_is_held_is_respected(target, client):
+def test_held_lease_is_respected(target, client):
     run_id = UUID(copy_orders())
     with lease.hold(client, run_id, 0), pytest.raises(lease.BusyError):
         one_run.assemble_run(client, run_id, one_run.AssemblyOptions(lease_timeout=0))
@@ -294,7 +294,7 @@ def test_our_own_flows_are_not_assembled(target, client):
     assert assemble(state.state_details.flow_run_id).outcome == "own flow"
 
 
-def test_a_failed_run_is_delivered_with_what_it_did(target):
+def test_failed_run_is_delivered_with_its_lineage(target):
     @flow(name="fails half way")
     def fails():
         emit_writes([("half", "orders")])
@@ -307,7 +307,7 @@ def test_a_failed_run_is_delivered_with_what_it_did(target):
     assert [o["name"] for o in target.of(run_id)[-1]["outputs"]] == ["shop.public.half"]
 
 
-def test_a_run_inside_a_task_has_its_task_run(target):
+def test_run_inside_a_task_has_its_task_run(target):
     from prefect import task
 
     @task
@@ -323,7 +323,7 @@ def test_a_run_inside_a_task_has_its_task_run(target):
     assert assemble(with_task()).outcome == "sent"
 
 
-def test_after_a_failed_run_the_newest_good_one_is_put_back_where_the_last_arrival_shows(target):
+def test_latest_run_is_resent_after_a_failed_run_to_targets_that_show_the_last_event(target):
     target.profile = "marquez"
 
     @flow(name="fails at times")
@@ -345,7 +345,7 @@ def test_after_a_failed_run_the_newest_good_one_is_put_back_where_the_last_arriv
     assert target.events[-1]["run"]["runId"] == newer
 
 
-def test_putting_the_present_back_is_tried_again_when_the_target_goes_away_in_between(target):
+def test_resend_of_the_latest_run_is_retried_after_an_outage(target):
     target.profile = "marquez"
     older, newer = copy_orders(), copy_orders()
     assemble(newer)
@@ -366,10 +366,10 @@ def test_putting_the_present_back_is_tried_again_when_the_target_goes_away_in_be
         ("https://api.prefect.cloud/api/accounts/a1/workspaces/w2", "prefect://api.prefect.cloud/w2"),
     ],
 )
-def test_jobs_live_in_the_namespace_of_their_prefect_instance(api_url, namespace):
+def test_jobs_have_the_namespace_of_their_prefect_instance(api_url, namespace):
     assert run_lineage.job_namespace(api_url) == namespace
 
 
-def test_a_namespace_of_ones_own_wins(monkeypatch):
+def test_configured_namespace_takes_precedence(monkeypatch):
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_JOB_NAMESPACE", "acme")
     assert run_lineage.job_namespace("http://127.0.0.1:4200/api") == "acme"

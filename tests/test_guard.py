@@ -45,7 +45,7 @@ def fails() -> None:
     raise LateError
 
 
-def test_an_error_of_ours_is_kept_from_the_user_and_said_once(
+def test_own_error_is_suppressed_and_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(guard, "_logged", set())
@@ -58,7 +58,7 @@ def test_an_error_of_ours_is_kept_from_the_user_and_said_once(
     ]
 
 
-def test_an_error_is_said_once_wherever_the_line_that_raises_it_is_called(
+def test_error_of_one_line_is_logged_once_for_all_callers(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(guard, "_logged", set())
@@ -69,31 +69,33 @@ def test_an_error_is_said_once_wherever_the_line_that_raises_it_is_called(
     assert [r.getMessage().split()[1] for r in caplog.records] == ["first", "third"]
 
 
-def test_what_a_users_signal_handler_raises_goes_through(alarm: Callable[[], None]) -> None:
+def test_exception_of_a_users_signal_handler_propagates(alarm: Callable[[], None]) -> None:
     with pytest.raises(LateError), guarded("this test"):
         alarm()
 
 
-def test_it_goes_through_questions_to_the_driver_too(alarm: Callable[[], None]) -> None:
+def test_exception_of_a_signal_handler_propagates_from_driver_functions(alarm: Callable[[], None]) -> None:
     assert answer_or_default(fails, default=7) is not None
     with pytest.raises(LateError):
         answer_or_default(alarm, default=None)
 
 
-def test_it_goes_through_what_is_recorded_by_hand(alarm: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exception_of_a_signal_handler_propagates_from_record_functions(
+    alarm: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("prefect_lineage_events.instrumentation.record._reporting_run", lambda _: alarm())
     with pytest.raises(LateError):
         record_read("s3://bucket/key")
 
 
-def test_a_statement_that_has_run_succeeds_though_the_stack_has_no_room_to_tell_of_it() -> None:
+def test_statement_succeeds_when_recording_it_exceeds_the_stack() -> None:
     def told(result: str) -> str:
         raise RecursionError
 
     assert when_done("the driver's result", told) == "the driver's result"
 
 
-def test_the_text_of_an_error_reaches_no_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_text_of_an_error_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     def leaks() -> None:
         try:
             raise KeyError("hunter" + "2")

@@ -58,7 +58,7 @@ def hostile() -> UUID:
     return UUID(flow_run.id)
 
 
-def test_nothing_is_lost_by_values_that_a_database_refuses(client: SyncPrefectClient, target: RecordingTarget) -> None:
+def test_values_that_a_database_refuses_lose_no_event(client: SyncPrefectClient, target: RecordingTarget) -> None:
     run_id = hostile()
     assert worker.flush()
     stored(client, run_id)

@@ -40,7 +40,7 @@ SEARCHES = {"search", "sub", "subn", "finditer", "findall", "split"}
         (r"a{1,20}a{1,20}b", False, ""),
     ],
 )
-def test_what_is_found(pattern: str, searched: bool, expected: str) -> None:
+def test_patterns_are_found_in_source(pattern: str, searched: bool, expected: str) -> None:
     found = faults(re.compile(pattern, re.DOTALL), searched)
     assert [fault.split(":")[0].split(" ")[0] for fault in found][:1] == ([expected] if expected else [])
 

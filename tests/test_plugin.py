@@ -36,7 +36,7 @@ def get_engine_in_a_fresh_process(**environment: str) -> str:
         ("prefect_gcp.bigquery", "GcpCredentials", "get_bigquery_client"),
     ],
 )
-def test_instruments_what_a_flow_imports_before_prefect(module: str, block: str, method: str) -> None:
+def test_plugin_instruments_drivers_imported_before_prefect(module: str, block: str, method: str) -> None:
     """The block's module is half imported when it imports Prefect, and Prefect its plugins."""
     pytest.importorskip(module)
     program = f"from {module} import {block}\nprint(type(vars({block})[{method!r}]).__mro__[1].__name__)"
@@ -44,7 +44,7 @@ def test_instruments_what_a_flow_imports_before_prefect(module: str, block: str,
     assert in_a_fresh_process(program, **_ON) == "FunctionWrapper"
 
 
-def test_instruments_an_unchanged_program_when_asked_to() -> None:
+def test_plugin_instruments_an_unchanged_program() -> None:
     assert get_engine_in_a_fresh_process(**_ON) == "_Patch"
 
 
@@ -56,5 +56,5 @@ def test_instruments_an_unchanged_program_when_asked_to() -> None:
         {**_ON, "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ENABLED": "false"},
     ],
 )
-def test_leaves_the_connectors_alone_otherwise(environment: dict[str, str]) -> None:
+def test_plugin_without_the_setting_instruments_nothing(environment: dict[str, str]) -> None:
     assert get_engine_in_a_fresh_process(**environment) == "function"

@@ -76,7 +76,7 @@ def assembler_runs(client) -> list[dict]:
     return client.request("POST", "/flow_runs/filter", json=body).json()
 
 
-def test_the_automation_assembles_runs_with_lineage_and_only_these(assembler):
+def test_automation_assembles_only_runs_with_lineage(assembler):
     run_id, other = served_load(), without_lineage()
     wait_for("the run's end to be delivered", lambda: (run_id, "COMPLETE") in delivered(assembler), None)
     with get_client(sync_client=True) as client:

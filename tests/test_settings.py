@@ -14,32 +14,32 @@ from tests.pages import maker
 PREFIX = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"
 
 
-def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_sets_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PREFIX + "GRANULARITY", "task")
     monkeypatch.setenv(PREFIX + "EXCLUDE_FLOWS", '["tmp-*"]')
     assert (settings().granularity, settings().exclude_flows) == ("task", ["tmp-*"])
 
 
-def test_the_working_directorys_project_file_sets_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_project_file_of_the_working_directory_sets_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.prefect.integrations.lineage_events]\nsql_text = "none"\n')
     monkeypatch.chdir(tmp_path)
     assert LineageSettings().sql_text == "none"
 
 
-def test_a_wrong_value_is_refused_with_what_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_value_is_refused_with_the_allowed_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PREFIX + "SQL_TEXT", "everything")
     with pytest.raises(ValidationError, match="'sanitised', 'full' or 'none'"):
         LineageSettings()
 
 
-def test_a_wrong_value_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_value_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PREFIX + "GRANULARITY", "column")
     with pytest.raises(ValueError, match=PREFIX + r"GRANULARITY=column: Input should be 'flow' or 'task'"):
         settings()
 
 
 @pytest.mark.parametrize("name", ["{flow}", "{flow}.{deployment}", "{flow} / {deployment}", "etl {flow}"])
-def test_a_job_is_named_by_flow_and_deployment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_job_name_accepts_flow_and_deployment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(PREFIX + "JOB_NAME", name)
     assert settings().job_name == name
 
@@ -54,7 +54,7 @@ def test_a_job_is_named_by_flow_and_deployment(monkeypatch: pytest.MonkeyPatch, 
         ("", "must contain {flow}"),
     ],
 )
-def test_a_job_name_that_says_nothing_of_the_flow_or_something_else_is_refused(
+def test_job_name_without_flow_or_with_other_placeholders_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, told: str
 ) -> None:
     monkeypatch.setenv(PREFIX + "JOB_NAME", name)
@@ -62,7 +62,7 @@ def test_a_job_name_that_says_nothing_of_the_flow_or_something_else_is_refused(
         settings()
 
 
-def test_a_misspelled_setting_is_named_with_the_one_that_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_misspelled_setting_is_reported_with_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PREFIX + "GRANULARTY", "task")
     assert unknown_settings() == [f"{PREFIX}GRANULARTY is no setting (is {PREFIX}GRANULARITY meant?)"]
 
@@ -71,7 +71,7 @@ def test_a_misspelled_setting_is_named_with_the_one_that_is_meant(monkeypatch: p
     "prefix",
     ["PREFECT_INTEGRATION_LINEAGE_EVENTS_", "PREFECT_INTEGRATIONS_LINEAGE_EVENT_", "PREFECT_LINEAGE_EVENTS_"],
 )
-def test_a_misspelled_prefix_is_named(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+def test_misspelled_prefix_is_reported(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
     monkeypatch.setenv(prefix + "GRANULARITY", "task")
     assert unknown_settings() == [f"{prefix}GRANULARITY is no setting (is {PREFIX}GRANULARITY meant?)"]
 
@@ -80,7 +80,7 @@ def test_a_misspelled_prefix_is_named(monkeypatch: pytest.MonkeyPatch, prefix: s
     "name",
     ["PREFECT_EXPERIMENTS_LINEAGE_EVENTS_ENABLED", "PREFECT_INTEGRATIONS_DBT_FILE", "PREFECT_LINEAGE_WORK_POOL"],
 )
-def test_a_variable_of_something_else_is_left_alone(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_variable_of_another_program_is_ignored(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     assert unknown_settings() == []
 
@@ -99,7 +99,7 @@ def test_a_variable_of_something_else_is_left_alone(monkeypatch: pytest.MonkeyPa
         ),
     ],
 )
-def test_a_misspelled_name_in_a_file_is_named(
+def test_misspelled_name_in_a_file_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, root: str, section: str, name: str, unknown: str
 ) -> None:
     (tmp_path / file).write_text(f'[{root}integrations.{section}]\n{name} = "task"\n')
@@ -108,13 +108,13 @@ def test_a_misspelled_name_in_a_file_is_named(
 
 
 @pytest.mark.parametrize("text", ["not toml [", "integrations = 3", "[integrations]\nlineage_events = 3", ""])
-def test_a_file_that_cannot_be_read_raises_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_unreadable_file_raises_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     (tmp_path / "prefect.toml").write_text(text)
     monkeypatch.chdir(tmp_path)
     assert unknown_settings() == []
 
 
-def test_a_file_goes_before_the_active_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_takes_precedence_over_the_active_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "profiles.toml").write_text(f'active = "a"\n[profiles.a]\n{PREFIX}SQL_TEXT = "full"\n')
     monkeypatch.setenv("PREFECT_PROFILES_PATH", str(tmp_path / "profiles.toml"))
     monkeypatch.chdir(tmp_path)
@@ -123,6 +123,6 @@ def test_a_file_goes_before_the_active_profile(tmp_path: Path, monkeypatch: pyte
     assert (before, LineageSettings().sql_text) == ("full", "none")
 
 
-def test_the_page_is_up_to_date() -> None:
+def test_settings_page_is_up_to_date() -> None:
     script = maker("make_settings_page")
     assert script.PAGE.read_text(encoding="utf-8") == script.page(), "run `python docs/make_settings_page.py`"

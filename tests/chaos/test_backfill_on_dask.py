@@ -22,7 +22,7 @@ def file(monkeypatch, tmp_path):
     return path
 
 
-def test_dask_workers_take_parts_of_a_backfill(client, prefect_server, file):
+def test_parts_of_backfill_run_on_dask_workers(client, prefect_server, file):
     from prefect_dask import DaskTaskRunner
 
     start = now()

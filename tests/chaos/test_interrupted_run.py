@@ -75,7 +75,7 @@ def told_of_completeness(event) -> dict[str, object]:
     return event["run"]["facets"]["prefect"]["completeness"]
 
 
-def test_a_flow_that_was_killed_has_failed_with_what_it_had_written_once_prefect_says_so(
+def test_killed_flow_is_delivered_as_failed_when_prefect_records_its_end(
     client, target, environment, prefect_server, tmp_path, monkeypatch
 ):
     with interrupted(prefect_server.api_url, tmp_path) as (program, run_id):
@@ -109,7 +109,7 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.timezone.utc)
 
 
-def test_a_run_that_lacks_an_event_is_published_as_incomplete_and_whole_when_it_has_come(client, target, environment):
+def test_run_with_missing_event_is_published_as_incomplete_then_complete(client, target, environment):
     run_id = told_in_part(return_state=True).state_details.flow_run_id
     assert child.run("assemble", environment | IMPATIENT, run_id) == 0
     told = target.events[-1]
@@ -132,7 +132,7 @@ def artifacts_of(run_id: UUID) -> dict[str, object]:
     return {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
 
 
-def test_a_run_whose_server_was_killed_meanwhile_and_stores_late_is_whole_in_the_end(server, target, tmp_path):
+def test_run_is_complete_after_server_was_killed_and_stored_late(server, target, tmp_path):
     environment = {"PREFECT_API_URL": server.api_url, **target.environment}
     with get_client(sync_client=True) as client, interrupted(server.api_url, tmp_path) as (program, run_id):
         wait_until_known(client, run_id)

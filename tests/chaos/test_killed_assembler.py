@@ -102,7 +102,7 @@ def claims_left(client) -> list[str]:
     return [row["id"] for row in lease._claims(client)]
 
 
-def test_a_run_whose_assembler_was_killed_anywhere_is_finished_by_the_sweep(client, target, environment, tmp_path):
+def test_sweep_finishes_run_whose_assembler_was_killed(client, target, environment, tmp_path):
     job_of: dict[UUID, str] = {}
 
     def more_runs(count: int) -> list[UUID]:
@@ -131,9 +131,7 @@ def failing() -> None:
     raise ValueError("no more")
 
 
-def test_behind_a_failed_run_the_newest_good_one_shows_again_wherever_the_assembler_was_killed(
-    client, target, as_marquez, tmp_path
-):
+def test_latest_run_is_restored_after_failed_run_and_killed_assembler(client, target, as_marquez, tmp_path):
     job_of: dict[UUID, str] = {}
 
     def failed_run(name: str) -> UUID:
@@ -162,7 +160,7 @@ def test_behind_a_failed_run_the_newest_good_one_shows_again_wherever_the_assemb
     assert not claims_left(client)
 
 
-def test_a_sweep_that_was_killed_anywhere_leaves_nothing_behind(client, target, environment, tmp_path):
+def test_sweep_after_killed_sweep_delivers_all_runs_once(client, target, environment, tmp_path):
     run_ids: list[UUID] = []
     may_come_again: list[Event] = []
     steps = set()
@@ -185,7 +183,7 @@ def test_a_sweep_that_was_killed_anywhere_leaves_nothing_behind(client, target, 
 
 
 @pytest.mark.parametrize("lost", ["START", "COMPLETE"])
-def test_an_event_whose_answer_was_lost_is_sent_again_in_the_same_words(client, target, environment, lost):
+def test_event_whose_response_was_lost_is_resent_unchanged(client, target, environment, lost):
     run_id = daily_load()
     stored(client, run_id)
     answers = iter([None])

@@ -19,7 +19,7 @@ _RUNS = 8
 _BACKFILL = "import sys; from prefect_lineage_events.flows import backfill; backfill(sys.argv[1], sys.argv[2])"
 
 
-def test_a_killed_backfill_goes_on_where_it_was(target, client, environment):
+def test_killed_backfill_continues_where_it_stopped(target, client, environment):
     start = now()
     runs = [load() for _ in range(_RUNS) for load in (daily_load, hourly_load)]
     end = now()

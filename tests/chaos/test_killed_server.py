@@ -62,7 +62,7 @@ def pictures(target) -> dict[str, set[str]]:
     return {run_id: {o["name"].rpartition(".")[2] for o in e["outputs"]} for run_id, e in told.items()}
 
 
-def test_all_of_sixty_runs_are_delivered_once_after_the_server_was_terminated_and_killed(server, target, tmp_path):
+def test_sixty_runs_are_delivered_once_after_server_was_terminated_and_killed(server, target, tmp_path):
     wrote: dict[str, list[str]] = {}
     for how in (signal.SIGTERM, signal.SIGKILL):
         ended = run_flows(server, tmp_path, (15, 0, 0), (0, 7, 1))
@@ -79,7 +79,7 @@ def test_all_of_sixty_runs_are_delivered_once_after_the_server_was_terminated_an
 
 
 @pytest.mark.parametrize("seconds", [0.0, 3.0])
-def test_what_a_killed_server_lost_is_named_and_never_taken_for_nothing(server, target, tmp_path, monkeypatch, seconds):
+def test_events_lost_by_killed_server_are_reported_as_missing(server, target, tmp_path, monkeypatch, seconds):
     wrote = run_flows(server, tmp_path, (5, 3, 0))
     time.sleep(seconds)
     server.kill(signal.SIGKILL)

@@ -16,7 +16,7 @@ from tests.chaos import child
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 
-def test_a_server_killed_in_mid_sweep_costs_no_run(server, target):
+def test_no_run_is_lost_when_server_is_killed_during_sweep(server, target):
     environment = {
         "PREFECT_API_URL": server.api_url,
         "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_PROFILE": "plain",

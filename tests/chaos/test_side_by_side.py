@@ -57,21 +57,21 @@ def each_once(runs: list[UUID]) -> Counter[tuple[str, str]]:
     return Counter((str(run_id), kind) for run_id in runs for kind in ("START", "COMPLETE"))
 
 
-def test_two_sweeps(client, target, environment, runs, tmp_path):
+def test_two_sweeps_at_once_deliver_each_run_once(client, target, environment, runs, tmp_path):
     at_once(target, environment, tmp_path, ("sweep",), ("sweep",))
     assert child.run("sweep", environment) == 0
     assert target.counts() == each_once(runs)
     assert not sweep_state.read(client).waiting
 
 
-def test_a_sweep_and_what_the_automation_starts(client, target, environment, runs, tmp_path):
+def test_sweep_beside_automation_delivers_each_run_once(client, target, environment, runs, tmp_path):
     at_once(target, environment, tmp_path, ("sweep",), ("assemble", runs[0]), ("assemble", runs[1]))
     assert child.run("sweep", environment) == 0
     assert target.counts() == each_once(runs)
     assert not sweep_state.read(client).waiting
 
 
-def test_a_sweep_and_a_backfill(client, target, environment, tmp_path):
+def test_sweep_beside_backfill_delivers_each_run_once(client, target, environment, tmp_path):
     start = now()
     runs = [daily_load() for _ in range(6)]
     stored(client, *runs)
@@ -81,7 +81,7 @@ def test_a_sweep_and_a_backfill(client, target, environment, tmp_path):
     assert not sweep_state.read(client).waiting
 
 
-def test_a_sweep_and_a_backfill_leave_the_newest_run_of_each_job_showing(client, target, as_marquez, tmp_path):
+def test_sweep_beside_backfill_leaves_newest_run_of_each_job_shown(client, target, as_marquez, tmp_path):
     start = now()
     runs = [load() for _ in range(3) for load in (daily_load, hourly_load)]
     stored(client, *runs)

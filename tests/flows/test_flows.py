@@ -56,7 +56,7 @@ def standin() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("name", "store"), CASES, ids=[f"{name}-{store}" for name, store in CASES])
-def test_the_lineage_is_what_the_flow_did(
+def test_flow_has_expected_lineage(
     name: str,
     store: str,
     request: pytest.FixtureRequest,
@@ -145,6 +145,6 @@ def _check_marquez(url: str, events: list[Event]) -> None:
     assert lists_that_answer(url) == ("namespaces", "jobs", "sources", "events/lineage")
 
 
-def test_a_program_has_its_expectation_and_the_other_way_round() -> None:
+def test_each_program_has_an_expectation_and_each_expectation_a_program() -> None:
     helpers = {"__init__", "expectation", "picture", "shops", "snowflake_gaps", "snowflake_shop", "test_flows"}
     assert {file.stem for file in HERE.glob("*.py")} - helpers == EXPECTATIONS.keys()

@@ -67,7 +67,7 @@ def _first_difference(mine: Any, theirs: Any) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_all_is_as_without_lineage(case: Case, runs: Runs) -> None:
+def test_program_behaves_as_without_lineage(case: Case, runs: Runs) -> None:
     with_us, without = runs.outcome(case), runs.outcome(case.without)
     found = list(differences(case, with_us, without))
     results[case] = Result("no: " + "; ".join(found)[:300] if found else "yes", later(with_us, without))
@@ -112,16 +112,16 @@ def told(runs: Runs) -> Told:
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case.condition is UP and case.program not in _NOT_TOLD], ids=str
 )
-def test_lineage_was_captured_meanwhile(case: Case, runs: Runs, told: Told) -> None:
+def test_lineage_of_program_is_captured(case: Case, runs: Runs, told: Told) -> None:
     """Without this, all of the above would hold for a package that does nothing."""
     assert told.by_directory[runs.outcome(case).directory.name]
 
 
-def test_what_a_full_queue_dropped_is_counted_and_said_once(runs: Runs, told: Told) -> None:
+def test_notes_dropped_by_full_queue_are_counted_and_logged_once(runs: Runs, told: Told) -> None:
     (case,) = (case for case in CASES if case.condition.name == "queue full")
     assert len(runs.outcome(case).ours) == 1
     assert any(count.get("dropped") for count in told.counts.values())
 
 
-def test_every_program_is_in_the_matrix() -> None:
+def test_matrix_has_every_program() -> None:
     assert {case.program for case in CASES} == set(ALL)

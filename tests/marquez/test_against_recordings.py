@@ -45,7 +45,7 @@ scenarios = sorted(path.name.removesuffix(".json.gz") for path in RECORDINGS.glo
 
 
 @pytest.mark.parametrize("scenario", scenarios)
-def test_answers_as_recorded(scenario: str) -> None:
+def test_stand_in_responds_as_recorded(scenario: str) -> None:
     exchanges = recorded.load(RECORDINGS / f"{scenario}.json.gz")
     emptied = _emptied_before(exchanges)
     version = ""
@@ -63,13 +63,13 @@ def test_answers_as_recorded(scenario: str) -> None:
     assert unlike == []
 
 
-def test_all_scenarios_are_there() -> None:
+def test_recordings_have_all_scenarios() -> None:
     assert len(scenarios) == 24
 
 
 @pytest.mark.skipif(not ORIGINALS.exists(), reason="the original recordings are not beside the repository")
 @pytest.mark.parametrize("scenario", scenarios)
-def test_recordings_are_the_original_ones(scenario: str) -> None:
+def test_recordings_are_unchanged(scenario: str) -> None:
     assert recorded.read(RECORDINGS / f"{scenario}.json.gz") == recorded.read(ORIGINALS / f"{scenario}.json")
 
 

@@ -69,5 +69,5 @@ def _environment(api_url: str, marquez_url: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
-def test_marquez_shows(delivered: Delivered, check: Callable[[str, Shop], None]) -> None:
+def test_marquez_shows_delivered_lineage(delivered: Delivered, check: Callable[[str, Shop], None]) -> None:
     check(delivered.url, delivered.shop)

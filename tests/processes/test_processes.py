@@ -91,7 +91,7 @@ def _said_now(server: PrefectServer, way: str) -> Said:
 
 
 @pytest.mark.parametrize("way", _IN_THREADS)
-def test_first_store_of_a_process_may_be_touched_in_a_thread(
+def test_first_statement_of_a_process_may_run_in_a_thread(
     way: str, prefect_server_process: PrefectServer, tmp_path: Path
 ) -> None:
     run(prefect_server_process, tmp_path, way)
@@ -100,7 +100,7 @@ def test_first_store_of_a_process_may_be_touched_in_a_thread(
 
 
 @pytest.mark.processes
-def test_child_is_captured_or_said_to_be_lost(prefect_server_process: PrefectServer, tmp_path: Path) -> None:
+def test_child_process_is_captured_or_reported_as_lost(prefect_server_process: PrefectServer, tmp_path: Path) -> None:
     errors = run(prefect_server_process, tmp_path, *_IN_CHILDREN)
 
     assert "/prefect_lineage_events/" not in errors, "a traceback passes through our code"
@@ -108,7 +108,7 @@ def test_child_is_captured_or_said_to_be_lost(prefect_server_process: PrefectSer
     assert unsaid == {}
 
 
-def test_killed_child_is_said_to_be_lost(prefect_server_process: PrefectServer, tmp_path: Path) -> None:
+def test_killed_child_process_is_reported_as_lost(prefect_server_process: PrefectServer, tmp_path: Path) -> None:
     run(prefect_server_process, tmp_path, "killed")
 
     assert said(prefect_server_process, "killed").lost == len(_ALL)

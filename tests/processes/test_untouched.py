@@ -89,14 +89,14 @@ def wait_for(expected: Mapping[str, Mapping[str, str | None]], api_url: str, **o
     assert found == expected
 
 
-def test_untouched_flows_are_captured(environment: dict[str, str], prefect_server_process: PrefectServer) -> None:
+def test_unchanged_flows_are_captured(environment: dict[str, str], prefect_server_process: PrefectServer) -> None:
     run([sys.executable, str(_PROGRAM), "plain", "instrumented"], environment)
 
     wait_for(_IN_THE_FLOWS_PROCESS, prefect_server_process.api_url)
 
 
 @pytest.mark.processes
-def test_every_process_of_untouched_flows_is_captured(
+def test_every_process_of_unchanged_flows_is_captured(
     environment: dict[str, str], prefect_server_process: PrefectServer
 ) -> None:
     # The parent of the first ones has not met data itself: who starts a process is noted all the same.
@@ -111,7 +111,7 @@ def test_every_process_of_untouched_flows_is_captured(
 
 
 @pytest.mark.processes
-async def test_a_run_that_a_worker_executes_is_captured(
+async def test_run_of_a_worker_is_captured(
     environment: dict[str, str], prefect_server_process: PrefectServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`prefect flow-run execute` is what workers and runners start a process with."""

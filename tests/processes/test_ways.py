@@ -96,7 +96,7 @@ def reported(prefect_server_process: PrefectServer) -> Iterator[Told]:
     yield reported
 
 
-def test_flows_tasks_and_threads_are_distinguished(reported: Told) -> None:
+def test_statements_have_their_flow_task_and_thread(reported: Told) -> None:
     assert reported.places("ways-sync") == {
         "flow": None,
         "task": "plain",
@@ -107,11 +107,11 @@ def test_flows_tasks_and_threads_are_distinguished(reported: Told) -> None:
     }
 
 
-def test_a_subflow_has_its_own_events_even_from_inside_a_task(reported: Told) -> None:
+def test_subflow_called_in_a_task_has_its_own_events(reported: Told) -> None:
     assert reported.places("ways-child") == {"subflow": None, "task of a subflow": "plain"}
 
 
-def test_coroutines_and_their_threads_keep_their_task(reported: Told) -> None:
+def test_coroutines_and_their_threads_have_their_task(reported: Told) -> None:
     assert reported.places("ways-async") == {
         "async flow": None,
         "first": "coroutine",
@@ -121,56 +121,56 @@ def test_coroutines_and_their_threads_keep_their_task(reported: Told) -> None:
     }
 
 
-def test_both_attempts_of_a_retried_flow_are_there_and_it_is_closed_once(reported: Told) -> None:
+def test_retried_flow_has_events_of_both_attempts_and_closes_once(reported: Told) -> None:
     assert set(reported.places("ways-retried")) == {"attempt 1", "attempt 2"}
     assert reported.ends("ways-retried") == ["lineage.closed"]
 
 
-def test_a_pooled_process_reports_its_count_though_it_sees_no_end(reported: Told) -> None:
+def test_pool_process_sends_checkpoint_at_exit(reported: Told) -> None:
     assert reported.places("ways-pool") == {"pooled process": "plain"}
     assert "lineage.checkpoint" in reported.ends("ways-pool")
 
 
-def test_the_flow_of_a_pool_says_that_it_is_over_though_nothing_was_done_in_its_process(reported: Told) -> None:
+def test_flow_without_statements_in_its_own_process_closes(reported: Told) -> None:
     assert reported.ends("ways-pool").count("lineage.closed") == 1
 
 
-def test_a_forked_process_is_an_emitter_of_its_own(reported: Told) -> None:
+def test_forked_process_has_its_own_emitter(reported: Told) -> None:
     assert reported.places("ways-fork") == {"forked process": None}
     # The child reports its count, and the flow's own process, which has no events, reports the end of the run.
     ends = reported.ends("ways-fork")
     assert (set(ends), ends.count("lineage.closed")) == ({"lineage.checkpoint", "lineage.closed"}, 1)
 
 
-def test_an_interrupted_flow_reports_what_it_did_and_closes(reported: Told) -> None:
+def test_interrupted_flow_reports_its_statements_and_closes(reported: Told) -> None:
     """Prefect sends itself the signal once more, and the process ends without any exit call."""
     assert reported.places("ways-interrupted") == {"before the signal": None}
     assert reported.ends("ways-interrupted") == ["lineage.closed"]
 
 
 @pytest.mark.parametrize("flow", ["ways-sync", "ways-child", "ways-async"])
-def test_a_flow_that_ends_closes_its_emitter_once(reported: Told, flow: str) -> None:
+def test_ended_flow_closes_its_emitter_once(reported: Told, flow: str) -> None:
     assert reported.ends(flow) == ["lineage.closed"]
 
 
-def test_a_flow_run_twice_in_a_process_is_two_runs(reported: Told) -> None:
+def test_flow_called_twice_in_a_process_has_two_runs(reported: Told) -> None:
     assert [set(reported.places("ways-twice", n)) for n in (0, 1)] == [{"again"}, {"again"}]
     assert [reported.ends("ways-twice", n) for n in (0, 1)] == [["lineage.closed"], ["lineage.closed"]]
 
 
-def test_what_a_task_submits_is_its_own_while_another_task_does_the_same(reported: Told) -> None:
+def test_submitted_work_has_the_task_that_submitted_it(reported: Told) -> None:
     assert reported.places("side-by-side") == {
         f"{task}: {place}": task for task in ("first", "second") for place in side_by_side.PLACES
     }
 
 
-def test_a_process_belongs_to_the_task_that_started_it_however_it_did(reported: Told) -> None:
+def test_process_has_the_task_that_started_it(reported: Told) -> None:
     assert reported.places("side-by-side-processes") == {
         f"parent: {place}": "parent" for place in side_by_side.PROCESSES
     }
 
 
-def test_no_event_is_related_to_another_run_than_its_own(reported: Told) -> None:
+def test_events_are_related_to_their_own_run_only(reported: Told) -> None:
     """Prefect fills in the run that was the first to emit in the process, unless related resources are explicit.
 
     The parent sends the events of a pool's child, where related resources are not kept: the run in the payload is correct.

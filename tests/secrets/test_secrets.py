@@ -30,7 +30,7 @@ PREFECT_OWN = {"flow_run", "flow_run_state", "log", "event_resources"}
 
 
 @pytest.mark.parametrize("sql_text", ["sanitised", "none"])
-def test_nothing_planted_is_found_anywhere(
+def test_planted_secrets_are_found_nowhere(
     sql_text: str, prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SETTING, sql_text)
@@ -43,7 +43,7 @@ def test_nothing_planted_is_found_anywhere(
     assert _found_on_server(prefect_server) == set()
 
 
-def test_an_error_that_repeats_a_statement_is_told_without_its_values(
+def test_error_that_quotes_a_statement_is_logged_without_its_values(
     prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id, _ = _run("loud", prefect_server, exit_code=1)
@@ -54,7 +54,7 @@ def test_an_error_that_repeats_a_statement_is_told_without_its_values(
     assert _found_on_server(prefect_server, without=PREFECT_OWN) == set()
 
 
-def test_full_text_is_as_written_and_still_without_binds(
+def test_full_text_is_unchanged_and_has_no_bind_values(
     prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Full texts were asked for; bound values and the password in an address were not."""

@@ -49,7 +49,7 @@ def snowflake_options(request: pytest.FixtureRequest, folder: Path) -> tuple[str
 
 
 @pytest.mark.parametrize("options", [sqlite_options, duckdb_options, postgres_options, snowflake_options])
-def test_the_shop_is_drawn_with_its_columns(
+def test_shop_has_expected_lineage_with_columns(
     options: Any,
     request: pytest.FixtureRequest,
     prefect_server: PrefectServer,
