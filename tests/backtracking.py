@@ -1,10 +1,9 @@
-"""Detection of regular expressions whose repetitions backtrack: exponential or quadratic in the text's length.
+"""Detection of regular expressions whose repetitions backtrack in exponential or quadratic time.
 
-A pattern is taken as the automaton of its positions (Glushkov). Two ways through a loop for the same text are
-exponential, two loops that can share a text one after the other are quadratic, and so is, for a pattern that is searched
-for, a loop at its beginning with something behind it. Look-arounds and back references count as nothing, so that
-`(?=(a+))\\1`, which never gives back, is a way to write what would be in doubt; a repetition of at most MOST_BOUNDED is
-none.
+A pattern is converted to the automaton of its positions (Glushkov). It is exponential if a loop accepts one text on two
+paths. It is quadratic if two loops in sequence accept a common text, and also, for a pattern that is searched for, if
+it begins with a loop and continues behind it. Look-arounds and back references are ignored, so `(?=(a+))\1`, which
+never backtracks, is an alternative for a pattern in doubt. A repetition of at most MOST_BOUNDED is not counted.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class _Automaton:
         self.anchored = False
         self.inner: list[Any] = []  # patterns of look-arounds
         self.groups: dict[int, frozenset[int]] = {}  # groups of one character
-        self.twice: set[int] = set()  # positions that a loop leads to in two ways
+        self.twice: set[int] = set()  # positions that a loop reaches on two paths
 
     def _follow(self, last: set[int], first: set[int]) -> None:
         for at in last:
@@ -130,7 +129,7 @@ class _Automaton:
 
 
 def faults(pattern: re.Pattern[str], searched: bool = False) -> list[str]:
-    """The parts of a pattern that may take exponential or quadratic time; empty when none does."""
+    """The parts of a pattern that may take exponential or quadratic time; an empty list if no part does."""
     flags = pattern.flags
     return list(_faults(parser.parse(pattern.pattern, flags), flags, searched))
 
@@ -138,7 +137,7 @@ def faults(pattern: re.Pattern[str], searched: bool = False) -> list[str]:
 def _faults(items: Any, flags: int, searched: bool) -> Iterator[str]:
     automaton = _Automaton(flags)
     whole = automaton.sequence(items)
-    if searched and not automaton.anchored:  # as if anything could stand before
+    if searched and not automaton.anchored:  # as if any text could precede
         automaton.sets.append(frozenset(_ALPHABET))
         automaton.follow.append({*whole.first, len(automaton.sets) - 1})
     follow = automaton.follow
@@ -156,7 +155,7 @@ def _faults(items: Any, flags: int, searched: bool) -> Iterator[str]:
         if p == before and (
             whole.last & reach[q] & {x for x in loops if q in reach[x]} or (q in whole.first and automaton.guarded)
         ):
-            continue  # what is found when it is looked for, or is looked for at few places
+            continue  # texts that a search matches, or that are matched at few positions
         if _shares(p, q, automaton):
             how = (
                 "searched for, a repetition can begin in itself" if p == before else "two repetitions can share a text"
@@ -179,7 +178,7 @@ def _reachable(start: int, follow: list[set[int]]) -> set[int]:
 
 
 def _pairs(start: set[tuple[int, int]], automaton: _Automaton) -> set[tuple[int, int]]:
-    """Pairs of positions that two readers of one text can be at, after those of `start`, these included."""
+    """Pairs of positions that two readers of one text can reach from those of `start`, these included."""
     seen = set(start)
     waiting = list(start)
     while waiting:

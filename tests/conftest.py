@@ -1,4 +1,6 @@
-"""Shared by all tests: nothing of the developer's Prefect or OpenLineage is touched, and one real Prefect server."""
+"""Fixtures of all tests. They isolate tests from the developer's Prefect and OpenLineage, and start one real Prefect
+server.
+"""
 
 from __future__ import annotations
 
@@ -34,15 +36,15 @@ os.environ |= {
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_CLI_PROMPT": "false",
     "DO_NOT_TRACK": "1",
-    # Clients of clouds look for credentials of the machine they run on: an address outside, which no test asks.
+    # Cloud clients look for credentials of their machine at an outside address, which no test may request.
     "AWS_EC2_METADATA_DISABLED": "true",
     "NO_GCE_CHECK": "true",
     "SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true",
 }
 sys.addaudithook(refuse_other_hosts)
 
-# No test fails for the time that it takes: the machine may be busy. Each run tries the same examples, so that a change
-# fails for what it does and not for its luck; `make fuzz` searches.
+# No test fails because of its duration: the machine may be busy. Each run tries the same examples, so that failures
+# depend on a change and not on chance; `make fuzz` searches for new ones.
 hypothesis_settings.register_profile(
     "patient", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -51,20 +53,22 @@ hypothesis_settings.load_profile("patient")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the whole flows and the other files that start servers: a long file begun last keeps others idle."""
+    """Begin with the whole flows and the other files that start servers: a long file that starts last leaves other
+    workers idle.
+    """
     starting = {item.path for item in items if "prefect_server_process" in getattr(item, "fixturenames", ())}
     items.sort(key=lambda item: (item.path.parent.name != "flows", item.path not in starting))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Leave out of later collections what lives as long as the session: they take a millisecond then."""
+    """Exclude objects that live as long as the session from later garbage collections, which then take a millisecond."""
     gc.collect()
     gc.freeze()
 
 
 def pytest_unconfigure() -> None:
-    gc.unfreeze()  # extensions complain of objects that they find at the end
+    gc.unfreeze()  # extensions print complaints about objects that exist at exit
 
 
 @pytest.hookimpl(wrapper=True)
@@ -79,7 +83,7 @@ def pytest_runtest_protocol() -> Generator[None, object, object]:
 
 @dataclass(frozen=True)
 class PrefectServer:
-    """A running server. `environment` is what a child process needs to talk to it, and to nothing else."""
+    """A running server. `environment` has the variables with which a child process uses this server and no other."""
 
     api_url: str
     pid: int
@@ -102,7 +106,8 @@ def _running_server(name: str, **environment: str) -> Iterator[PrefectServer]:
         **os.environ,
         "PREFECT_HOME": str(home),
         "PREFECT_UI_ENABLED": "false",
-        # A server stores events up to five seconds after it received them: late enough in half a second, too.
+        # A server stores events up to five seconds after it received them. Here it takes half a second, which is late
+        # as well.
         "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.5",
         **environment,
     }
@@ -172,7 +177,9 @@ def each_prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectServe
 
 @pytest.fixture(autouse=True)
 def fresh_settings() -> Iterator[None]:
-    """Our settings are read once a process; a test that changes the environment must see it, the next must not."""
+    """Clear the cached settings before and after a test: they are read once in a process, and a test may change the
+    environment.
+    """
     from prefect_lineage_events import filters
     from prefect_lineage_events.settings import settings
 
@@ -185,7 +192,9 @@ def fresh_settings() -> Iterator[None]:
 
 @pytest.fixture
 def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """Without what earlier tests left: their threads log at any time, and asyncio as their objects are collected."""
+    """Log records of this test only. Threads of earlier tests log at any time, and asyncio logs when their objects are
+    collected.
+    """
     earlier = set(threading.enumerate()) - {threading.current_thread()}
     caplog.handler.addFilter(lambda said: said.name != "asyncio" and threading.current_thread() not in earlier)
     return caplog
@@ -199,7 +208,9 @@ def fresh_openlineage_environment() -> Iterator[None]:
 
 @contextmanager
 def own_openlineage_environment() -> Iterator[None]:
-    """The OpenLineage client writes what it makes of `OPENLINEAGE_URL` into the environment: not for who comes next."""
+    """Restore the variables of the OpenLineage client, which writes values derived from `OPENLINEAGE_URL` into the
+    environment.
+    """
     before = _openlineage_environment()
     yield
     for name in _openlineage_environment().keys() - before.keys():

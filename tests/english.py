@@ -1,7 +1,8 @@
-"""Check of the project's English: `python -m tests.english` prints each fault with its place, and fails where there is one.
+"""Check of the project's English: `python -m tests.english` prints each fault with its position, and fails if there is
+one.
 
-A docstring begins with a noun phrase or a verb. Riddles and personifications have plain words instead (CONTRIBUTING.md).
-Code in backticks, code blocks and quotations of SQL are not checked.
+A docstring begins with a noun phrase or a verb. Riddles and personifications have plain words instead
+(CONTRIBUTING.md). Code in backticks, code blocks and quotations of SQL are not checked.
 """
 
 from __future__ import annotations

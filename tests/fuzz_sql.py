@@ -1,10 +1,10 @@
-"""Mutated statements against the promises of `prefect_lineage_events.sql`: a target to run, not a test.
+"""Fuzzing of `prefect_lineage_events.sql` by mutated statements: a target to run, not a test.
 
     python tests/fuzz_sql.py [--seconds 60] [--seed 1]
 
-Each statement is analysed in a child process, which may hang or die without taking the report with it. Promises:
-`analyze` never raises and is done within a second; sanitising twice changes nothing and shows no literal; a
-piece's tokens lie within its text. What breaks one is made shorter and printed: it belongs into a table of cases then.
+Each statement is analysed in a child process, so a hang or a crash does not end the report. The promises: `analyze`
+never raises and ends within a second; sanitising twice changes nothing and shows no literal; the tokens of a piece are
+within its text. A statement that breaks a promise is shortened and printed. It belongs in a table of cases then.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TOKEN = re.compile(r"'[^']*'|\"[^\"]*\"|\w+|\s+|.", re.DOTALL)
 
 
 def seeds() -> list[str]:
-    """Statements to start from: our own cases and, where it is there, the corpus that measures us."""
+    """Statements to start from: our own cases and, if it is present, the corpus of the benchmarks."""
     from tests.sql.redaction.test_sanitise import SECRET_SHAPES, SHOWN
     from tests.sql.splitting.test_statements import CUTS, READABLE
 
@@ -139,14 +139,14 @@ def broken_promise(text: str, dialect: str) -> str:
 
 
 def _unquoted(shown: str) -> str:
-    """Without quoted names, and without what names a dataset by a literal: those are meant to be shown."""
+    """The text without quoted names, and without literals that name datasets: both are shown on purpose."""
     return re.sub(
         r"\"[^\"]*\"|`[^`]*`|\[(?:[^\]]|\]\])*\]|(?:table|identifier)\s*\(\s*'[^']*'", "", shown, flags=re.IGNORECASE
     )
 
 
 def shortest(text: str, dialect: str, promise: str) -> str:
-    """The statement with everything taken out that breaking the same promise does not need."""
+    """The statement without all parts that are not needed to break the same promise."""
     kind = promise.split(" ", 2)[:2]
     words = _TOKEN.findall(text)
     size = max(len(words) // 2, 1)

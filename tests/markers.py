@@ -1,6 +1,6 @@
-"""An event of the test's own behind all that was sent before it: when the server has stored it, it has stored those.
+"""Marker events: when the server has stored a test's marker, it has stored all events that were sent before.
 
-So a test of what came of a run waits as long as the machine needs, and no longer.
+A test therefore waits as long as the machine needs, and no longer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SECONDS = 300
 
 
 def wait_until_stored(client: SyncPrefectClient) -> None:
-    """Until the server has stored all events that it received so far."""
+    """Wait until the server has stored all events that it received so far."""
     resource = f"test.marker.{uuid4()}"
     emit_event("test.marker", resource={"prefect.resource.id": resource})
     body = {"filter": {"resource": {"id": [resource]}}, "limit": 1}
@@ -30,7 +30,9 @@ def wait_until_stored(client: SyncPrefectClient) -> None:
 
 
 def patience_with(client: SyncPrefectClient, run_id: object) -> Patience:
-    """The time to wait for the task runs of a run whose events are stored: they come another way."""
+    """The time to wait for the task runs of a run whose events are stored: the API stores task runs independently of
+    events.
+    """
     related = {"id": [f"prefect.flow-run.{run_id}"]}
     body = {"filter": {"related": related, "event": {"name": sorted(OPERATION_EVENTS)}}, "limit": 1}
     return Patience(first_event=60 if api.post(client, "/events/filter", body)["total"] else 0)

@@ -1,4 +1,4 @@
-"""The pages of `docs/` that are written by a script: the scripts lie beside them, outside of any package."""
+"""Scripts that write the pages of `docs/`. They are beside the pages, outside of any package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def maker(name: str) -> ModuleType:
-    """The script of that name."""
+    """The script of that name, as a module."""
     spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

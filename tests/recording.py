@@ -1,4 +1,4 @@
-"""A lineage target that records events, and can be away or refuse them."""
+"""A lineage target that records events, and can be unreachable or refuse them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Event = dict[str, Any]
 
 
 class RecordingTarget:
-    """`away_after`: how many events it still takes before it is away (None: always there)."""
+    """A target. `away_after`: the number of events that it accepts before it becomes unreachable (None: never)."""
 
     def __init__(self, name: str = "recording", profile: str = "plain"):
         self.name = name
@@ -48,7 +48,7 @@ class RecordingTarget:
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, *configured: RecordingTarget) -> None:
-    """Let these be the targets that the configuration names."""
+    """Make these the targets that the configuration names."""
     by_id = {one.name: one for one in configured}
 
     def targets(names: Sequence[str] | None = None) -> tuple[Target, ...]:

@@ -1,4 +1,4 @@
-"""Requirements of single tests: what only some versions of a library can do."""
+"""Requirements of single tests: features of some versions of a library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever stands at PREFECT_API_URL, a command says in a line what is wrong and what to do."""
+"""Commands report a wrong PREFECT_API_URL in one line, with its cause and a remedy."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ANSWERS = {
 
 
 class Stub(ThreadingHTTPServer):
-    """An API that answers everything alike."""
+    """An API that sends the same response to every request."""
 
     daemon_threads = True
     answer: tuple[int, str] = (200, "")
@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PATCH = do_DELETE = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
-        """Tests want no access log."""
+        """Write no access log: no test reads it."""
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def test_unreadable_prefect_settings_end_command_with_one_line() -> None:
     done = subprocess.run([command, "sweep"], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    # Prefect has a word of its own before.
+    # Prefect logs a line of its own before.
     line = done.stderr.splitlines()[-1]
     assert "Prefect's settings cannot be read" in line
     assert "Invalid IPv6 URL" in line

@@ -1,4 +1,4 @@
-"""Deployments and automation: as often as one likes, never two of them."""
+"""Deployments and automation: `deploy` can be repeated, and never creates duplicates."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_worker_reads_the_stored_target(client, prefect_server, monkeypatch):
     assert not deployed.warnings
     environment = stored_target(client)
     monkeypatch.delenv("OPENLINEAGE_URL")
-    # What a worker was given by its machine does not count.
+    # Variables of a worker's own machine are ignored.
     monkeypatch.setenv("OPENLINEAGE_URL", "http://elsewhere:5000")
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -176,7 +176,7 @@ def test_delay_deployed_by_an_earlier_version_is_kept(client):
 
 def test_unchanged_deployments_create_no_events(client):
     deploy.deploy()
-    for _ in range(3):  # a loaded server dates an event of the deployment before this one late, but not each time
+    for _ in range(3):  # a loaded server sometimes gives an event of the previous deployment a late time
         before = dt.datetime.now(dt.timezone.utc)
         deployed = deploy.deploy()
         ours = {f"prefect.deployment.{id_}" for id_ in deployed.deployments.values()}
@@ -188,7 +188,7 @@ def test_unchanged_deployments_create_no_events(client):
 
 
 def emitted_since(client, since):
-    """All events since then, once one that was emitted last is stored."""
+    """All events since then, read when an event that is emitted now is stored."""
     last = emit_event("test.last", resource={"prefect.resource.id": "test.last"})
     occurred = {"since": since.isoformat(), "until": (since + dt.timedelta(hours=1)).isoformat()}
     deadline = time.monotonic() + 300
@@ -218,7 +218,7 @@ def test_image_without_a_work_pool_is_refused_before_any_change():
 
 
 def test_prefect_accepts_the_automation_file(client, prefect_server, tmp_path):
-    """As a person imports it: with the id in, by Prefect's own command."""
+    """The file is imported by Prefect's own command, with the id filled in, as a user would."""
     deployed = deploy.deploy()
     client.delete_automation(deployed.automation)
     file = tmp_path / "assemble.yaml"
@@ -230,7 +230,9 @@ def test_prefect_accepts_the_automation_file(client, prefect_server, tmp_path):
 
 
 def test_automation_ignores_our_own_flows():
-    """One negated pattern: Prefect reads a list of negations as "or", and the assembler would run for itself."""
+    """Prefect combines a list of negations by "or", so there must be one negated pattern: otherwise the assembler runs
+    for itself.
+    """
     trigger = deploy.automation(NOWHERE)["trigger"]
     assert trigger["match_related"]["prefect.resource.name"] == "!prefect-lineage-*"
 

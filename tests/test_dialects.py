@@ -14,7 +14,7 @@ from prefect_lineage_events.dialects import DIALECTS, Dialect, dialect_of
 from prefect_lineage_events.naming import SCHEMES
 
 PACKAGE = Path(prefect_lineage_events.__file__).parent
-# Tables with an entry of the file's own kind for each dialect, such as functions or patterns.
+# Files whose tables have entries of their own kind for each dialect, such as functions or patterns.
 TABLES = {
     "sql/catalogs.py": "names of catalogs",
     "sql/lexer.py": "the two languages of Athena",
@@ -24,7 +24,7 @@ TABLES = {
     "sql/transactions/rules.py": "rules of transactions",
 }
 
-# Files with grammar of one dialect, which a fact does not express.
+# Files with grammar of one dialect, which no fact expresses.
 GRAMMAR = {
     "sql/names.py": "BigQuery: names of projects, wildcards",
     "sql/tables/tree_nodes.py": "ClickHouse: dictionaries and functions within functions",

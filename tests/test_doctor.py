@@ -1,4 +1,4 @@
-"""The doctor's findings: a line each for what is well and what is not, and what to do then."""
+"""Findings of `doctor`: one line each, with a remedy where something is wrong."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def now() -> dt.datetime:
 
 
 def what_is_wrong(finding: health.Finding) -> str:
-    """The line, of a finding that is not well and says what to do."""
+    """The text of a finding that is not ok and has a remedy."""
     assert not finding.ok
     assert finding.advice
     assert "\n" not in str(finding)

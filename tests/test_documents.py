@@ -17,7 +17,7 @@ _DOCUMENTS = {
     for path in sorted([_ROOT / "README.md", _ROOT / "CONTRIBUTING.md", *(_ROOT / "docs").glob("*.md")])
 }
 _CONTRIBUTING = _DOCUMENTS["CONTRIBUTING.md"]
-# Names of files that users have, folders that commands make, names of deployments, and parts of URLs.
+# Files of users, folders that commands make, names of deployments, and parts of URLs.
 _NOT_OURS = {"openlineage.yml", "prefect.toml", "dist/", "prefect-lineage-backfill/lineage", "namespace/part/part"}
 _PATH = re.compile(r"/|\.(py|md|ya?ml|toml|txt)$")
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)

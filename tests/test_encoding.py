@@ -146,7 +146,7 @@ def test_recursive_value_is_cut() -> None:
 
 
 def hostile(text: str) -> list[LineageEvent | SchemaEvent | CountEvent]:
-    """An event of each kind, with this text in each field that takes one."""
+    """An event of each kind, with this text in each text field."""
     dataset = EventDataset(
         namespace=f"s3://{text}", name=f"k{text}", kind=text, columns=(Column(name=text, type=text),)
     )

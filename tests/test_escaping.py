@@ -1,4 +1,4 @@
-"""Displayed names from events are only text: in lines, markdown and images."""
+"""Names from events are displayed as plain text in lines, markdown and images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from prefect_lineage_events import escaping
 
-# Whatever formats, links, loads, ends something or turns text round.
+# Texts that would format, link, load, end an element or reverse the direction of text.
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
     "![x](http://evil/x.png)",
@@ -47,7 +47,7 @@ TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def shown_nowhere(text: str) -> bool:
-    """True without control characters, line ends and marks of direction. Word joiners are our own."""
+    """True if the text has no control characters, line ends or marks of direction. Word joiners are our own."""
     return all(c.isprintable() for c in text.replace("\u2060", "")) and not TURNING.search(text)
 
 

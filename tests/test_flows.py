@@ -64,7 +64,7 @@ def artifacts(client, run_id):
 
 
 def events_of(client, run_id, name, at_least=1):
-    """The stored events of that name; the server stores them some seconds late."""
+    """The stored events of that name. The server stores them some seconds late."""
     body = {"filter": {"related": {"id": [f"prefect.flow-run.{run_id}"]}, "event": {"name": [name]}}, "limit": 50}
     body["filter"]["occurred"] = {"until": (dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=1)).isoformat()}
     deadline = time.monotonic() + 300
@@ -157,7 +157,7 @@ def test_running_run_is_assembled_only_after_its_end(target, client):
 
 
 def run_that_hangs(client) -> UUID:
-    """A run that Prefect says is running, with one write in its history: what a killed process leaves."""
+    """A run that Prefect shows as running, with one write in its history: the trace of a killed process."""
     from prefect.events import emit_event
 
     run = client.create_flow_run(touches_nothing, state=State(type=StateType.RUNNING))
@@ -263,7 +263,7 @@ def test_two_assemblers_at_once_send_a_run_once(target):
         with get_client(sync_client=True) as client:
             results.append(one_run.assemble_run(client, run_id))
 
-    # The server of this test is set by context, which a thread has only as a copy.
+    # The server of this test is set in a context variable, which a thread has only in a copied context.
     threads = [threading.Thread(target=contextvars.copy_context().run, args=(assemble_now,)) for _ in range(4)]
     for thread in threads:
         thread.start()

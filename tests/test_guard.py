@@ -17,7 +17,7 @@ from prefect_lineage_events.instrumentation.record import record_read
 
 
 class LateError(Exception):
-    """The exception of a time limit of the user's."""
+    """The exception of a user's own time limit."""
 
 
 def plain(number: int, frame: FrameType | None) -> None:
@@ -35,7 +35,7 @@ def anything(*_: Any) -> None:
 
 @pytest.fixture(params=[plain, Limit().exceeded, anything])
 def alarm(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
-    """Has the user's handler called in the middle of what calls it."""
+    """A function that triggers the user's signal handler at the point where it is called."""
     before = signal.signal(signal.SIGUSR1, request.param)
     yield lambda: signal.raise_signal(signal.SIGUSR1)
     signal.signal(signal.SIGUSR1, before)

@@ -66,11 +66,11 @@ def test_values_that_a_database_refuses_lose_no_event(client: SyncPrefectClient,
     assert (assembled.outcome, assembled.complete) == ("sent", True)
     written = {output["name"] for output in target.of(run_id)[-1]["outputs"]}
     assert {"bystander.csv", "nul%00.csv", "t%00"} <= written
-    # A NUL and what looks like an encoded one are two datasets.
+    # A NUL, and a text that looks like an encoded NUL, are two datasets.
     assert len([name for name in written if name.startswith("nul%00")]) == 2
     entry = ledger.read(client, [run_id])[run_id]
     assert entry.complete
-    # The target's reason for a refusal is kept as well, whatever is in it.
+    # The target's reason for a refusal is recorded as well, with any characters.
     target.refusal = f"500 {NUL} {HALF}"
     refused = hostile()
     assert worker.flush()

@@ -1,4 +1,4 @@
-"""One identity for one thing: captured, recorded, attached and asset names of it are equal."""
+"""Identity of datasets: captured, recorded, attached and asset names of one dataset are equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are written from the code are up to date, and the glossary names what exists."""
+"""Files that are written from the code are up to date, and the glossary names files that exist."""
 
 from __future__ import annotations
 

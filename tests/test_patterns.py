@@ -1,4 +1,4 @@
-"""No regular expression of the package can be made to look at a text again and again."""
+"""No regular expression of the package backtracks over a text without bound."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import prefect_lineage_events
 from tests.backtracking import MOST_BOUNDED, faults, parser, sre
 
 ROOT = Path(prefect_lineage_events.__file__).parent
-# Modules whose texts are short: so many characters of a text, one name, one setting. Searching them may look twice.
+# Modules whose texts are short: a limited number of characters, one name, one setting. Searching these may take
+# quadratic time.
 SHORT = {"sql.parameterised", "openlineage.errors", "datasets", "naming", "sql.names", "sql.catalogs", "filters"}
 SEARCHES = {"search", "sub", "subn", "finditer", "findall", "split"}
 
@@ -40,7 +41,7 @@ SEARCHES = {"search", "sub", "subn", "finditer", "findall", "split"}
         (r"a{1,20}a{1,20}b", False, ""),
     ],
 )
-def test_patterns_are_found_in_source(pattern: str, searched: bool, expected: str) -> None:
+def test_backtracking_patterns_are_detected(pattern: str, searched: bool, expected: str) -> None:
     found = faults(re.compile(pattern, re.DOTALL), searched)
     assert [fault.split(":")[0].split(" ")[0] for fault in found][:1] == ([expected] if expected else [])
 
@@ -51,7 +52,7 @@ def modules() -> Iterator[ModuleType]:
 
 
 def patterns(module: ModuleType) -> dict[str, re.Pattern[str]]:
-    """The compiled patterns that a module holds, by the names under which it does, and those it writes into calls."""
+    """The compiled patterns of a module by name, and those written into its calls."""
     found: dict[str, re.Pattern[str]] = {}
 
     def look(name: str, value: object, depth: int) -> None:
@@ -84,7 +85,7 @@ def _calls(module: ModuleType) -> list[ast.Call]:
 
 
 def searched(module: ModuleType) -> set[str]:
-    """Names of patterns that the module searches texts for, instead of matching them at one place."""
+    """Names of patterns with which the module searches texts, instead of matching them at one position."""
     return {
         call.func.value.id
         for call in _calls(module)
@@ -108,7 +109,7 @@ def test_no_pattern_backtracks_without_bound() -> None:
     assert not bad, "\n".join(sorted(set(bad)))
 
 
-# Patterns that meet a whole text of the user's, of any length: they look at a bounded part of it from each position.
+# Patterns that are applied to a user's whole text, of any length: from each position they read a bounded part of it.
 BOUNDED = {
     "instrumentation.tracer": ("_SESSION", "_QUERY"),
     "instrumentation.drivers.snowflake.connector": ("_OWN_UPLOAD", "_BOUND_NAME"),
@@ -130,7 +131,7 @@ def test_patterns_over_a_whole_text_have_a_bounded_length() -> None:
 
 
 def test_no_pattern_of_the_users_thread_begins_with_an_unbounded_repetition() -> None:
-    """A megabyte of blanks before nothing is looked at once, and not given back blank by blank."""
+    """A megabyte of blanks is read once, and not again from each blank."""
     short = {"prefect_lineage_events.instrumentation.rowcount"}  # texts of at most 5,000 characters
     for module in modules():
         if not module.__name__.startswith("prefect_lineage_events.instrumentation.") or module.__name__ in short:

@@ -1,4 +1,4 @@
-"""The Prefect plugin, in processes of its own: capture for programs that do not know of us."""
+"""The Prefect plugin, in processes of its own: capture in programs that do not import this package."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def get_engine_in_a_fresh_process(**environment: str) -> str:
     ],
 )
 def test_plugin_instruments_drivers_imported_before_prefect(module: str, block: str, method: str) -> None:
-    """The block's module is half imported when it imports Prefect, and Prefect its plugins."""
+    """The block's module is half imported when it imports Prefect, which then loads its plugins."""
     pytest.importorskip(module)
     program = f"from {module} import {block}\nprint(type(vars({block})[{method!r}]).__mro__[1].__name__)"
 

@@ -1,4 +1,4 @@
-"""The served assembler: what ends is assembled by the automation, without a call."""
+"""The served assembler: the automation assembles ended runs without a call."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def without_lineage() -> str:
 
 @pytest.fixture
 def assembler(prefect_server, tmp_path):
-    """`deployments/serve.py` as a child process, which is stopped as a terminal would; gives the file it delivers to."""
+    """`deployments/serve.py` as a child process, stopped as a terminal would stop it. Yields the file of its events."""
     file = tmp_path / "lineage.jsonl"
     environment = {
         **prefect_server.environment,
@@ -81,7 +81,7 @@ def test_automation_assembles_only_runs_with_lineage(assembler):
     wait_for("the run's end to be delivered", lambda: (run_id, "COMPLETE") in delivered(assembler), None)
     with get_client(sync_client=True) as client:
         mine = [r for r in assembler_runs(client) if (r.get("created_by") or {}).get("type") == "AUTOMATION"]
-    # other tests' runs on this server end meanwhile too
+    # runs of other tests on this server end meanwhile as well
     assert mine
     assert all(set(r["parameters"]) == {"gather_seconds"} for r in mine)
     assert [kind for id_, kind in delivered(assembler) if id_ == run_id] == ["START", "COMPLETE"]

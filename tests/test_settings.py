@@ -1,4 +1,4 @@
-"""Settings: by Prefect's machinery, refused when wrong, and documented."""
+"""Settings: read by Prefect's settings classes, refused if wrong, and documented."""
 
 from __future__ import annotations
 

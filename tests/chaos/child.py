@@ -1,7 +1,7 @@
-"""The assembler in a process of its own, which kills itself behind the n-th effect that it has on the world outside.
+"""The assembler in a process of its own, which kills itself after its n-th effect.
 
-An effect is a request that changed something, at Prefect or at the target (one that was turned away, by a server too
-busy, changed nothing); between two of them nothing of the process outlives it. So a kill behind each one, its answer unseen, is a kill at every step that makes a difference.
+An effect is a successful request that changed something at Prefect or at the target. Nothing else of the process
+persists, so a kill after each effect, before its response is read, covers every step that makes a difference.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def start(
 ) -> multiprocessing.process.BaseProcess:
     """Begin one of our flows in a child; `environment` must name the Prefect API and the target.
 
-    `effects`: a file that gets a line for each effect, the last one before the kill included; what was turned away
-    stands there with its status.
+    `effects`: a file with a line for each effect, including the last one before the kill. A request that was turned
+    away has a line with its status.
     """
     given = (flow_name, dict(environment), arguments, kill_behind, effects)
     process = _context.Process(target=_run, args=given)
@@ -73,7 +73,7 @@ def _run(
     os.environ.update(environment)
     if effects is not None:
         _watch(effects, kill_behind)
-    # Logs go out when a thread of their own finds the time: they would be counted here or there.
+    # Logs are sent by a thread at times of its own, so their number would vary.
     ours = {PREFECT_API_URL: environment["PREFECT_API_URL"], PREFECT_LOGGING_TO_API_ENABLED: False}
     with temporary_settings(ours):
         getattr(flows, flow_name)(*arguments)

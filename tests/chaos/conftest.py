@@ -52,7 +52,7 @@ def server(killable_server, monkeypatch) -> Iterator[KillableServer]:
 
 
 def sweeps_begin_now(client) -> None:
-    """Whatever other tests left there."""
+    """Ignore the runs of other tests on the server."""
     sweep_state.write(client, sweep_state.SweepState(mark=dt.datetime.now(dt.timezone.utc)))
 
 
@@ -61,7 +61,7 @@ def environment(prefect_server, target) -> dict[str, str]:
     """The variables of a child process that uses the session's server and the target."""
     return {
         "PREFECT_API_URL": prefect_server.api_url,
-        # Marquez's profile repeats the newest good run's end behind older runs, by design: here each event counts.
+        # By design, Marquez's profile resends the end of the latest run after older runs. Each event is counted here.
         "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_PROFILE": "plain",
         **target.environment,
     }

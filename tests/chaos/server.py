@@ -14,7 +14,7 @@ from tests.services.process import free_port, start
 
 
 class KillableServer:
-    """Everything as it is by default: events are stored up to five seconds after they were received."""
+    """A server with default settings: it stores events up to five seconds after it received them."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -26,7 +26,7 @@ class KillableServer:
         return self._process is not None
 
     def start(self, **settings: str) -> None:
-        """`settings`: environment variables of this server, for as long as it runs."""
+        """Start the server. `settings`: additional environment variables until it ends."""
         port = httpx.URL(self.api_url).port
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
         environment = {**os.environ, "PREFECT_HOME": str(self.home), "PREFECT_UI_ENABLED": "false", **settings}
@@ -34,7 +34,9 @@ class KillableServer:
         self._process = start(command, self.home / "server.log", self._healthy, env=environment)
 
     def kill(self, how: signal.Signals) -> None:
-        """End it by this signal. What it answered is in its database; what it only received may be lost."""
+        """End the server by this signal. Requests that it answered are in its database; events that it only received
+        may be lost.
+        """
         assert self._process is not None
         os.killpg(self._process.pid, how)
         self._process.wait(60)

@@ -13,7 +13,7 @@ from prefect_lineage_events.history.reader import Patience
 
 
 def sweep_later(monkeypatch, minutes: float) -> None:
-    """A sweep so long after everything that nothing can be late any more."""
+    """Run a sweep at a time so late that every deadline has passed."""
     now = api.now
     with monkeypatch.context() as later, get_client(sync_client=True) as client:
         later.setattr(api, "now", lambda client: now(client) + dt.timedelta(minutes=minutes))

@@ -11,12 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Event = dict[str, Any]
-# The status to answer; None: the event is taken and the connection breaks before the answer.
+# The status of the response. None: the event is accepted, and the connection breaks before the response.
 Answer = Callable[[Event], int | None]
 
 
 class HttpTarget:
-    """On a free port of the loopback interface, for the time of a `with`. `events` are those taken, as they arrived."""
+    """A target on a free loopback port, within a `with` block. `events` are the accepted ones, in the order of their
+    arrival.
+    """
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -37,7 +39,7 @@ class HttpTarget:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which the OpenLineage client sends here."""
+        """The variables that configure the OpenLineage client for this target."""
         return {"OPENLINEAGE_URL": self.url}
 
     def take(self, event: Event) -> int | None:
@@ -71,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Tests want no access log."""
+        """Write no access log: no test reads it."""
 
 
 class _Server(ThreadingHTTPServer):

@@ -1,4 +1,4 @@
-"""A run that is broken off, and one whose server is; events that come late: known lineage is sent, and missing events are named."""
+"""Interrupted runs, interrupted servers and late events: known lineage is sent, and missing events are named."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from tests.chaos.sweeps import sweep_later
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
-# So long does assembling wait in these tests for what is not there yet.
+# Seconds for which assembly waits for missing events in these tests.
 IMPATIENT = {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_COMPLETENESS_TIMEOUT": "1"}
-# A server that stores events only every so many seconds, as one under load does.
+# Seconds between two times at which the server stores events, as a server under load does.
 LATE = {
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "25",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "5000",
@@ -57,7 +57,7 @@ def interrupted(api_url: str, directory: Path, **environment: str) -> Iterator[t
 
 
 def wait_until_known(client, run_id: UUID) -> None:
-    """Until what the run has written so far is in Prefect's history, with a count."""
+    """Wait until everything that the run has written so far is in Prefect's history, with a count."""
     deadline = time.monotonic() + 300
     while True:
         history = read_history(client, read_run(client, run_id), Patience(completeness=0, first_event=0))
@@ -97,7 +97,7 @@ def test_killed_flow_is_delivered_as_failed_when_prefect_records_its_end(
 
 @flow
 def told_in_part() -> None:
-    """The second of three events comes when the run has long ended."""
+    """Emit three events of a run, of which the second arrives long after its end."""
     emitter = emit_writes([("first", "source"), ("second", "source"), ("third", "source")], skip=[1])
     late.append(write("second", "source", run=current_run(), emitter=emitter, sequence=1, at=now()))
 
@@ -149,5 +149,5 @@ def test_run_is_complete_after_server_was_killed_and_stored_late(server, target,
         assert outputs(target.events[-1]) == {"before", "after"}
         assert told_of_completeness(target.events[-1])["complete"]
         assert target.types(run_id) == ["START", "COMPLETE", "COMPLETE"]
-        # The tests to come have a server as it is by default.
+        # Later tests need a server with default settings.
         server.stop()

@@ -1,7 +1,7 @@
-"""The assembler is killed between any two of its effects; the sweep finishes its work, and no event is sent twice.
+"""Kills of the assembler between any two of its effects: the sweep finishes its work, and sends no event twice.
 
-But for one event: when the assembler dies behind what the target took, before it could see the answer, it is unknown
-that it was taken. Then, and only then, that one event comes again, in the same words.
+There is one exception. If the assembler is killed after the target accepted an event, before the response was read, the
+acceptance is unknown. Only then is that one event sent again, unchanged.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from tests.chaos.target import Event, HttpTarget
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 SIDE_BY_SIDE = 2
-# More effects than these has no flow here: something that never gets through is found out.
+# No flow here has more effects than these: a flow that never finishes is detected.
 MANY = 100
 TARGET = "POST /api/v1/lineage"
-# Every kind of effect that the way has; a kill behind each must be among those that were tried.
+# Every kind of effect of an assembly. A kill after each kind must have been tried.
 WAY = {
     "POST /api/artifacts/",
     "PATCH /api/artifacts/",
@@ -54,14 +54,14 @@ class Death:
 
 
 def killed(flow_name: str, environment, file: Path, *arguments: object, behind: int) -> Death | None:
-    """None: it had fewer effects than that, and got through."""
+    """Kill the flow after this number of effects. None: it had fewer effects, and finished."""
     code = child.run(flow_name, environment, *arguments, kill_behind=behind, effects=file)
     assert code in (0, child.KILLED), f"to be killed behind effect {behind}, it ended with {code}"
     return Death(file.read_text().splitlines()) if code else None
 
 
 def killed_at_every_step(environment, directory: Path, prepared: Callable[[int], list[UUID]]) -> dict[UUID, Death]:
-    """`assemble` for one run after the other, killed one effect later each time, until it gets through."""
+    """Run `assemble` for one run after the other, killed one effect later each time, until it finishes."""
 
     def attempt(numbered: tuple[int, UUID]) -> tuple[UUID, Death | None]:
         number, run_id = numbered
@@ -80,12 +80,12 @@ def killed_at_every_step(environment, directory: Path, prepared: Callable[[int],
 
 
 def path(effect: str) -> str:
-    """Without the id at its end."""
+    """The path of a request, without the id at its end."""
     return effect if effect == TARGET else effect[: effect.rindex("/") + 1]
 
 
 def words(events: list[Event]) -> Iterator[str]:
-    """The same for the same event."""
+    """A text for each event, equal for equal events."""
     return map(str, events)
 
 
@@ -94,7 +94,7 @@ def of_job(target: HttpTarget, name: str) -> list[Event]:
 
 
 def taken_by(death: Death | None, events: list[Event]) -> list[Event]:
-    """The one event of these that may come again: that behind which the flow died."""
+    """The one event of these that may be sent twice: the last one before the kill."""
     return [events[death.events - 1]] if death and death.behind == TARGET else []
 
 
@@ -150,7 +150,7 @@ def test_latest_run_is_restored_after_failed_run_and_killed_assembler(client, ta
     assert child.run("sweep", as_marquez) == 0
 
     for run_id, job in job_of.items():
-        # Events of the good run: its START, and its end, which is sent again after the failed run.
+        # Events of the successful run: its START, and its end, which is sent again after the failed run.
         start, good, *events = of_job(target, job)
         assert [start["eventType"], good["eventType"]] == ["START", "COMPLETE"]
         again = Counter(words(events)) - Counter(set(words(events)))

@@ -1,4 +1,6 @@
-"""A backfill that is killed in the middle, and run again: every run is there, none a second time, the newest shows."""
+"""A backfill that is killed in the middle and run again: it sends every run once, and the newest run of each job is
+shown.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ def test_killed_backfill_continues_where_it_stopped(target, client, environment)
     assert {run_id for run_id, _ in counts} == set(map(str, runs))
     newest = {str(runs[-2]), str(runs[-1])}
     again = {key for key, n in counts.items() if n > 1}
-    # Events accepted at the moment of the kill could not be recorded: one of each worker.
+    # Events accepted at the moment of the kill could not be recorded: at most one of each worker.
     at_the_kill = {key for key in again if key in broken_off}
     assert len(at_the_kill) <= 4
     # The newest run of each job is sent once more at the end, where an older one came after it.
@@ -49,7 +51,7 @@ def test_killed_backfill_continues_where_it_stopped(target, client, environment)
 
 
 def _killed_in_the_middle(target, environment, start: dt.datetime, end: dt.datetime) -> None:
-    """Killed by SIGKILL while the target has an event before it; what comes in after that is not taken."""
+    """Kill the backfill by SIGKILL while a request is open at the target, which accepts no further events."""
     command = [sys.executable, "-c", _BACKFILL, start.isoformat(), end.isoformat()]
     child = subprocess.Popen(command, env={**os.environ, **environment})
 

@@ -1,4 +1,4 @@
-"""The Prefect server is killed between the end of runs and their assembling: the sweep gets them all, or says which not."""
+"""Kills of the Prefect server between the end of runs and their assembly: the sweep delivers each run, or reports it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 
 def run_flows(server, directory: Path, *counts: tuple[int, int, int]) -> dict[str, list[str]]:
-    """The tables that flow runs of these numbers (threaded, nested, pooled) wrote; a process for each of the triples."""
+    """Run flows in these numbers (threaded, nested, pooled), a process for each triple. Returns the tables that each
+    run wrote.
+    """
     environment = {**os.environ, "PREFECT_API_URL": server.api_url, "PREFECT_LOGGING_LEVEL": "ERROR"}
     programs = []
     for number, triple in enumerate(counts):
@@ -57,7 +59,7 @@ def sweep(server, target) -> int:
 
 
 def pictures(target) -> dict[str, set[str]]:
-    """The outputs of each run in the last event that the target has of it."""
+    """The outputs of each run in the last event that the target received of it."""
     told = {e["run"]["runId"]: e for e in target.events}
     return {run_id: {o["name"].rpartition(".")[2] for o in e["outputs"]} for run_id, e in told.items()}
 

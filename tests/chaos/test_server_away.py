@@ -1,4 +1,4 @@
-"""The Prefect server goes away while a sweep is at work, and comes back: no run is lost, none sent twice."""
+"""An outage of the Prefect server during a sweep: no run is lost, and none is sent twice."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_no_run_is_lost_when_server_is_killed_during_sweep(server, target):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     server.start()
-    # It may have given up a run, and says so then, or have waited long enough for all.
+    # The sweep may have failed for a run, and reports that, or may have waited long enough for all.
     assert child.ended(interrupted) in (0, 1)
     assert child.run("sweep", environment) == 0
     counts = target.counts()
     assert set(counts) == {(str(run_id), kind) for run_id in runs for kind in ("START", "COMPLETE")}
-    # The fifth event was accepted, and its acceptance could not be recorded.
+    # The fifth event was accepted, but that could not be recorded.
     again = counts - Counter(set(counts))
     fifth = target.events[4]
     assert sum(again.values()) <= 1

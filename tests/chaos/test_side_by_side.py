@@ -1,4 +1,4 @@
-"""Two that assemble the same runs at the same time send each run once."""
+"""Two assemblers of the same runs at the same time send each run once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def runs(client) -> list[UUID]:
 
 
 def at_once(target: HttpTarget, environment, directory: Path, *flows: Flow) -> None:
-    """The target makes the first one wait until the last one has a run in hand, too, or wants one that is taken."""
+    """Run the flows at the same time: the target delays the first until each has a lease on a run, or has asked for
+    one.
+    """
     effects = [directory / f"effects{number}" for number in range(len(flows))]
 
     def all_claimed() -> bool:

@@ -1,4 +1,4 @@
-"""A loopback proxy before a real Prefect server, which fails as networks and servers do: for events, or for all."""
+"""A loopback proxy in front of a real Prefect server, which imitates failures of networks and servers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _CUT = b"GET /harm/cut"
 
 
 class Proxy:
-    """Passes all on, but for `mode`.
+    """A proxy that forwards everything, except as `mode` requires.
 
     - `refused`: connections for events are closed at once.
-    - `silent`: they are taken, and never answered.
-    - `stalled`: they are opened by the server, and after that nothing moves any more.
-    - `cut`: all is well until a program asks for `/harm/cut`; from then on nothing of the API is there.
+    - `silent`: connections for events are accepted, and never answered.
+    - `stalled`: connections for events are opened by the server, and then transfer nothing.
+    - `cut`: the API works until a program requests `/harm/cut`, and is unreachable from then on.
     """
 
     def __init__(self, server: str, mode: Mode) -> None:

@@ -1,4 +1,6 @@
-"""The services of the matrix, its processes (two at a time, for the machine has two cores), and the table of results."""
+"""The services of the matrix, its processes (two at a time, because the machine has two cores), and the table of
+results.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from tests.services.process import free_port
 
 @dataclass(frozen=True)
 class Result:
-    """Was it the same, and how many seconds later did the process end?"""
+    """The differences from the run without lineage, and the seconds by which the process ended later."""
 
     said: str
     later: float
@@ -35,7 +37,7 @@ results: dict[Case, Result] = {}
 
 
 class Runs:
-    """The runs of the collected cases: all are begun at once, and waited for one by one."""
+    """The runs of the collected cases: all are begun at once, and awaited one by one."""
 
     def __init__(self, server: PrefectServer, directory: Path, cluster: Postgres | None) -> None:
         self.api_url = server.api_url
@@ -56,7 +58,7 @@ class Runs:
         return self._outcomes[case].result()
 
     def done(self) -> None:
-        """Wait until all that was begun has ended."""
+        """Wait until all runs that were begun have ended."""
         for outcome in self._outcomes.values():
             outcome.exception()
 
@@ -87,7 +89,7 @@ def runs(
     needs_postgres = any(case.program.startswith("psycopg") for case in cases)
     cluster = request.getfixturevalue("postgres") if needs_postgres else None
     made = Runs(prefect_server_process, tmp_path_factory.mktemp("harm"), cluster)
-    # those that mostly wait come first: they take the longest
+    # runs that mostly wait come first, because they take the longest
     for case in sorted(cases, key=lambda case: not case.condition.waits):
         made.begin(case)
     yield made
@@ -100,7 +102,7 @@ def _parameters(item: pytest.Item) -> dict[str, object]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The matrix as a table that can be read, and pasted."""
+    """Print the matrix as a table in Markdown."""
     if not results:
         return
     terminalreporter.section("programs x conditions: the same as without lineage?")

@@ -34,7 +34,7 @@ def _fault(name: str, fault: str) -> Condition:
 
 _EMISSION = "prefect_lineage_events.emission"
 _INSTRUMENTATION = "prefect_lineage_events.instrumentation"
-# Each is one room's way in, broken; what the program does is as ever.
+# Each breaks the entry function of one room. The program must behave as before.
 FAULTS = [
     _fault("analyser raises", "prefect_lineage_events.sql.session:Session.analyze=raises"),
     _fault("analyser recurses", "prefect_lineage_events.sql.session:Session.analyze=recurses"),
@@ -63,7 +63,7 @@ FAULTS = [
     Condition("switched off", {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ENABLED": "false"}, with_lineage_only=True),
 ]
 
-# With and without us, under the same misfortune.
+# Faults that occur with and without lineage.
 MISFORTUNES: list[tuple[Condition, list[str]]] = [
     (Condition("events refused", api="refused", said=1), ["settled", "signal_term"]),
     (Condition("events silent", api="silent", said=1, waits=True), ["settled", "raw_uncaught"]),
@@ -84,12 +84,12 @@ MISFORTUNES: list[tuple[Condition, list[str]]] = [
     (Condition("no time at the end", {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_DRAIN_TIMEOUT": "0"}, said=1), ["settled"]),
 ]
 
-# These are about an API that goes away, and about more than can be analysed.
+# These programs need an API that becomes unreachable, or more statements than can be analysed.
 _NOT_WELL = {"cut_off", "many_statements"}
 
 
 def ways(program: str) -> tuple[Way, ...]:
-    """Connections that a user opens are captured in one way only; blocks by the class swap and by the plugin."""
+    """The ways to capture a program: connections of a user have one way; blocks have the class swap and the plugin."""
     return ("swap", "plugin") if "Connector" in (PROGRAMS / f"{program}.py").read_text() else ("swap",)
 
 

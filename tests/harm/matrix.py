@@ -1,9 +1,9 @@
-"""No harm: small programs behave with lineage as they do without it, whatever goes wrong. `make test-harm` runs it.
+"""Comparison of small programs with and without lineage, under many kinds of failure. `make test-harm` runs it.
 
-Each program runs in a process of its own without lineage, with our blocks in the place of the plain ones, and with the
-plain ones under the plugin. All that its user could notice is compared: what it prints, what it says on stderr (less
-the lines of our own, which are counted), how it ends, the last exception with its causes and the program's own lines in
-its traceback, what is in the databases afterwards, and how long the process takes to end.
+Each program runs in a process of its own without lineage, with our blocks instead of the plain ones, and with the plain
+ones under the plugin. Everything that a user could notice is compared: standard output and error (without our own
+lines, which are counted), the exit code, the last exception with its causes and the program's own lines in its
+traceback, the databases afterwards, and the time until the process ends.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from tests.harm.running import NEVER_ENDED, Outcome
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
-# The promise is 5 seconds; a shared machine takes its own time for each of the two runs that are compared.
+# The promise is 5 seconds. A shared machine adds noise to both of the compared runs.
 _LONGER_AT_MOST = 5.0
 _NOISE = 3.0
-# A process that ends at once sends no events, and a table in memory has no name by which it is found.
+# A process that ends at once sends no events, and a table in memory has no name to search for.
 _NOT_TOLD = {"os_exit", "signal_kill", "cut_off", "many_statements", "recursion", "psycopg_connections"}
 
 
 def differences(case: Case, with_us: Outcome, without: Outcome) -> Iterator[str]:
-    # What Prefect says of an API that is away depends on when it found out, more than on anything else.
+    # Prefect's messages about an unreachable API depend on the moment at which it noticed.
     said = () if case.condition.api != "up" else ("stderr",)
     if NEVER_ENDED in (with_us.code, without.code):
         yield "it had to be killed"
@@ -50,7 +50,7 @@ def differences(case: Case, with_us: Outcome, without: Outcome) -> Iterator[str]
 
 
 def later(with_us: Outcome, without: Outcome) -> float:
-    """Seconds that the process took longer to end, from the program's last line on."""
+    """Seconds by which the process took longer to end, counted from the program's last line."""
     return with_us.seconds_to_end - without.seconds_to_end
 
 
@@ -75,7 +75,7 @@ def test_program_behaves_as_without_lineage(case: Case, runs: Runs) -> None:
 
 
 class Told:
-    """All lineage events of the session, by the directory of the run that they speak of."""
+    """All lineage events of the session, by the directory of their run."""
 
     def __init__(self, api_url: str) -> None:
         self.by_directory: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -113,7 +113,7 @@ def told(runs: Runs) -> Told:
     "case", [case for case in CASES if case.condition is UP and case.program not in _NOT_TOLD], ids=str
 )
 def test_lineage_of_program_is_captured(case: Case, runs: Runs, told: Told) -> None:
-    """Without this, all of the above would hold for a package that does nothing."""
+    """Without this test, a package that does nothing would pass the others."""
     assert told.by_directory[runs.outcome(case).directory.name]
 
 

@@ -1,4 +1,4 @@
-"""Running one program of the corpus in a process and a directory of its own, and what can be seen of it afterwards."""
+"""Execution of one program of the corpus in a process and a directory of its own, and its visible results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import duckdb
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
 PACKAGE = HERE.parents[1] / "prefect_lineage_events"
-# Said after so many seconds, so it depends on how busy the machine is.
+# Messages that depend on the load of the machine.
 _CHANCE = re.compile(r"Still processing items: \d+ items remaining|asyncio - Executing .* took [0-9.]+ seconds")
 OURS = re.compile(r"prefect_lineage_events - |^lineage: ")
 Way = Literal["plain", "swap", "plugin"]
@@ -32,7 +32,7 @@ NEVER_ENDED = -999
 
 @dataclass(frozen=True)
 class Condition:
-    """A fault while a program runs. `with_lineage_only`: without us, nothing of it could be noticed."""
+    """A fault during a program. `with_lineage_only`: a fault that has no effect without lineage."""
 
     name: str
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -41,7 +41,7 @@ class Condition:
     stdout: str = ""
     file_size: int = 0
     with_lineage_only: bool = False
-    said: int = 0  # lines of ours at most
+    said: int = 0  # maximum number of our log lines
     waits: bool = False  # the processes mostly sleep, so more of them may run at once
 
 
@@ -126,7 +126,7 @@ def _limit(condition: Condition) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (condition.file_size, condition.file_size))
 
 
-# Texts that differ from run to run.
+# Texts that differ between runs.
 _STEADY = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"\b\d\d:\d\d:\d\d\.\d{3}\b"), "<time>"),
@@ -148,7 +148,7 @@ def _steady(text: str, work: Path) -> str:
 
 
 def _without_our_frames(lines: list[str]) -> list[str]:
-    """Tracebacks without the frames of the package and of wrapt, which may be there but must hide no other."""
+    """Tracebacks without the frames of the package and of wrapt, which are allowed but must hide no other."""
     kept, skipping = [], False
     for line in lines:
         frame = _FRAME.match(line)
@@ -162,7 +162,7 @@ def _without_our_frames(lines: list[str]) -> list[str]:
 
 
 def _databases(work: Path) -> dict[str, Any]:
-    """The content of each file, without an order: threads decide that of rows."""
+    """The content of each file, in sorted order: the order of rows depends on threads."""
     found: dict[str, Any] = {}
     for path in sorted(work.rglob("*.db")):
         with closing(sqlite3.connect(path)) as connection:
@@ -179,5 +179,5 @@ def _databases(work: Path) -> dict[str, Any]:
 
 
 def _hashable(dump: list[str]) -> tuple[str, ...]:
-    """Long values only by their length and hash, so that a difference can be read."""
+    """A value for comparison. Long values are replaced by their length and hash, so that a difference can be read."""
     return tuple(line if len(line) < 500 else f"{line[:200]}... {len(line)} {hash(line)}" for line in dump)

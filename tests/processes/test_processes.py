@@ -1,4 +1,4 @@
-"""Work that threads and children of a flow do, which itself touches no store: captured, or said to be lost."""
+"""Statements in threads and child processes of a flow that runs none itself are captured, or reported as lost."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Said:
 
 
 def run(server: PrefectServer, folder: Path, *ways: str) -> str:
-    """Run the program with the plugin on; its standard error."""
+    """Run the program with the plugin on; returns its standard error."""
     file = folder / "shop.db"
     with sqlite3.connect(file) as connection:
         for table in ("source", *_ALL):
@@ -63,7 +63,7 @@ def run(server: PrefectServer, folder: Path, *ways: str) -> str:
 
 
 def said(server: PrefectServer, way: str) -> Said:
-    """Wait until the events say all of the flow, or time is up."""
+    """Wait until all events of the flow have arrived, or time is up."""
     deadline = time.monotonic() + _PATIENCE
     while not (answer := _said_now(server, way)).whole and time.monotonic() < deadline:
         time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""The plugin alone, on a real server: flows that do not know of us, in every process that Prefect runs them in."""
+"""The plugin alone, on a real server: unchanged flows are captured in every process that Prefect runs them in."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _IN_OTHER_PROCESSES = {
 
 @pytest.fixture(scope="module")
 def environment(prefect_server_process: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """All that switches capture on."""
+    """The variables that switch capture on."""
     file = tmp_path_factory.mktemp("untouched") / "shop.db"
     with sqlite3.connect(file) as connection:
         for table in ("source", *_TABLES):
@@ -66,7 +66,7 @@ def told(name: str, api_url: str, of_run: Mapping[str, list[str]] | None = None)
 
 
 def writes(flows: Collection[str], api_url: str, of_run: Mapping[str, list[str]]) -> dict[str, dict[str, str | None]]:
-    """The writes of these flows: by flow, the table and the task (without the number of its run); each once."""
+    """The writes of these flows: by flow, the table and the task (without the number of its run), each once."""
     found: dict[str, dict[str, str | None]] = defaultdict(dict)
     for payload in told("lineage.write", api_url, of_run):
         if (name := payload["run"].get("flow_name")) in flows:
@@ -78,7 +78,7 @@ def writes(flows: Collection[str], api_url: str, of_run: Mapping[str, list[str]]
 
 
 def closed(flows: Collection[str], api_url: str) -> set[str]:
-    """Of these flows, the ones whose own process has said that the run is over."""
+    """The flows of these whose own process has reported the end of the run."""
     return {payload["run"].get("flow_name") for payload in told("lineage.closed", api_url)} & set(flows)
 
 
@@ -99,11 +99,12 @@ def test_unchanged_flows_are_captured(environment: dict[str, str], prefect_serve
 def test_every_process_of_unchanged_flows_is_captured(
     environment: dict[str, str], prefect_server_process: PrefectServer
 ) -> None:
-    # The parent of the first ones has not met data itself: who starts a process is noted all the same.
+    # The parent process of the first ones has run no statement itself, but the process that starts a child is recorded
+    # all the same.
     run([sys.executable, str(_PROGRAM), "children", "pool", "dask", "instrumented"], environment)
 
     wait_for(_IN_OTHER_PROCESSES, prefect_server_process.api_url)
-    # The automation waits for this word, and no child can say it.
+    # The automation waits for this event, and no child can send it.
     deadline = time.monotonic() + _PATIENCE
     while (ended := closed(_IN_OTHER_PROCESSES, prefect_server_process.api_url)) != set(_IN_OTHER_PROCESSES):
         assert time.monotonic() < deadline, ended
@@ -114,7 +115,7 @@ def test_every_process_of_unchanged_flows_is_captured(
 async def test_run_of_a_worker_is_captured(
     environment: dict[str, str], prefect_server_process: PrefectServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`prefect flow-run execute` is what workers and runners start a process with."""
+    """Workers and runners start a process with `prefect flow-run execute`."""
     api_url = prefect_server_process.api_url
     with temporary_settings({PREFECT_API_URL: api_url}):
         monkeypatch.chdir(_PROGRAM.parent)

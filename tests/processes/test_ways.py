@@ -143,7 +143,7 @@ def test_forked_process_has_its_own_emitter(reported: Told) -> None:
 
 
 def test_interrupted_flow_reports_its_statements_and_closes(reported: Told) -> None:
-    """Prefect sends itself the signal once more, and the process ends without any exit call."""
+    """Prefect sends itself the signal again, and the process ends without any exit call."""
     assert reported.places("ways-interrupted") == {"before the signal": None}
     assert reported.ends("ways-interrupted") == ["lineage.closed"]
 
@@ -171,9 +171,10 @@ def test_process_has_the_task_that_started_it(reported: Told) -> None:
 
 
 def test_events_are_related_to_their_own_run_only(reported: Told) -> None:
-    """Prefect fills in the run that was the first to emit in the process, unless related resources are explicit.
+    """Without explicit related resources, Prefect would add the run that emitted first in the process.
 
-    The parent sends the events of a pool's child, where related resources are not kept: the run in the payload is correct.
+    The parent sends the events of a pool's child, where related resources are not kept: the run in the payload is
+    correct.
     """
     own = {flow: reported.related_runs(flow) for flow in reported.flows if flow != "ways-pool"}
     assert own == {flow: {1} for flow in own}

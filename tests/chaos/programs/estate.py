@@ -22,7 +22,7 @@ Wrote = dict[str, list[str]]
 
 
 def make_table(directory: str, table: str | None = None) -> str:
-    """A table of its own in a database of its own, so that no flow waits for a lock."""
+    """Create a table in a database of its own, so that no flow waits for a lock."""
     table = table or f"t{uuid4().hex[:12]}"
     with SqlAlchemyLineage(connection_info=f"sqlite:///{Path(directory) / table}.db") as db:
         db.execute(f"CREATE TABLE {table} AS SELECT 1 AS id")

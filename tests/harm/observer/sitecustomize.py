@@ -1,8 +1,8 @@
-"""Runs in every program of the corpus, before it: writes down how the program ended, and breaks what a test breaks.
+"""Code that runs before every program of the corpus: it records how the program ends, and applies the fault of a test.
 
-`HARM_REPORT`: the file for the last exception and the moment at which the interpreter began to end. `HARM_FAULT`: what
-is broken in the package, as `module:attribute=how`. `HARM_KEEPALIVE`: seconds after which a websocket notices that its
-peer does not answer, with and without lineage; Prefect's client tries eleven times.
+`HARM_REPORT`: the file for the last exception and the time at which the interpreter began to end. `HARM_FAULT`: the
+broken function of the package, as `module:attribute=how`. `HARM_KEEPALIVE`: seconds after which a websocket notices
+that its peer does not answer, with and without lineage; Prefect's client tries eleven times.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _described(error: BaseException | None, depth: int = 0) -> object:
         code = trace.tb_frame.f_code
         if code.co_filename.startswith(_PROGRAMS):
             line = f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}"
-            # DuckDB is called in a frame of the user's own, so a line may be there twice
+            # DuckDB is called in an extra frame of the user's code, so a line may occur twice
             lines += [line] if lines[-1:] != [line] else []
         trace = trace.tb_next
     return {

@@ -1,4 +1,4 @@
-"""The end of the interpreter: exit calls, finalizers and daemon threads that go on using connections."""
+"""The end of the interpreter: exit calls, finalizers and daemon threads that still use connections."""
 
 import atexit
 import sqlite3

@@ -1,4 +1,4 @@
-"""Everything a SqlAlchemyConnector does, in flows and tasks."""
+"""All methods of a SqlAlchemyConnector, in flows and tasks."""
 
 from kit import Connector, attempt
 from prefect import flow, task

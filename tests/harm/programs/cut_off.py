@@ -1,4 +1,4 @@
-"""The API goes away in the middle of the flow, and statements go on."""
+"""Statements of a flow after the API became unreachable in the middle of it."""
 
 import os
 import sqlite3

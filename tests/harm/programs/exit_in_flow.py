@@ -1,4 +1,4 @@
-"""sys.exit where one should not."""
+"""`sys.exit` in a flow, where it should not be."""
 
 import sqlite3
 import sys

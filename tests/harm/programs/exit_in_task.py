@@ -1,4 +1,4 @@
-"""sys.exit in a task, with a message."""
+"""`sys.exit` in a task, with a message."""
 
 import sys
 

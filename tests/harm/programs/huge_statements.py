@@ -1,4 +1,4 @@
-"""Statements too large for any event."""
+"""Statements that are too large for an event."""
 
 import sqlite3
 

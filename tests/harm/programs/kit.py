@@ -23,15 +23,15 @@ __all__ = ["AsyncConnector", "Connector", "attempt", "stable", "traced"]
 
 
 def traced(connection: Any, **options: Any) -> Any:
-    """The connection as the program gets it: the driver's own, or as one that is captured."""
+    """The connection for the program: the driver's own, or a captured one."""
     return connection if WAY == "plain" else instrument_connection(connection, **options)
 
 
 def attempt(what: str, call: Callable[[], Any]) -> None:
-    """Print what a call gives, or how it fails: the error, what it came from, and the lines of the program in it."""
+    """Print the result of a call, or its failure: the error, its cause, and the program's lines in its traceback."""
     try:
         print(what, "->", stable(call()))
-    except Exception as error:  # the programs show errors, whatever they are
+    except Exception as error:  # the programs print errors of any class
         print(what, "!!", *(stable(part) for part in described(error)))
 
 
@@ -42,7 +42,7 @@ def described(error: BaseException | None) -> list[str]:
         while trace is not None:
             if os.path.dirname(trace.tb_frame.f_code.co_filename) == os.path.dirname(__file__):
                 line = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
-                # DuckDB is called in a frame of the user's own, so a line may be there twice
+                # DuckDB is called in an extra frame of the user's code, so a line may occur twice
                 lines += [line] if lines[-1:] != [line] else []
             trace = trace.tb_next
         found.append(f"{type(error).__qualname__}({error}) at {lines}")
@@ -51,6 +51,6 @@ def described(error: BaseException | None) -> list[str]:
 
 
 def stable(value: object) -> str:
-    """Without what differs from run to run, and without the one name that the class swap changes."""
+    """The text without parts that differ between runs, and without the class name that the swap changes."""
     text = re.sub(r"0x[0-9a-f]+|thread id \d+", "<number>", str(value))
     return text.replace("SqlAlchemyLineage", "SqlAlchemyConnector")

@@ -1,4 +1,4 @@
-"""More statements than can be analysed meanwhile."""
+"""More statements than can be analysed while the program runs."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""Mocks, monkey-patches before and after ours, subclasses that override what we hook on."""
+"""Mocks, monkey-patches before and after ours, subclasses that override patched methods."""
 
 import sqlite3
 import warnings
@@ -9,7 +9,7 @@ from prefect import flow
 from sqlalchemy import text
 
 URL = "sqlite:///mocks.db"
-warnings.simplefilter("ignore")  # Prefect's, of a second block with the same slug
+warnings.simplefilter("ignore")  # Prefect's warning about a second block with the same slug
 before = Connector.execute
 
 

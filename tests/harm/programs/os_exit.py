@@ -1,4 +1,4 @@
-"""os._exit: no handler runs after it."""
+"""`os._exit`, which runs no exit handler."""
 
 import os
 import sqlite3

@@ -1,4 +1,4 @@
-"""Statements at the end of the user's stack: the RecursionError is the user's, and what has run has run."""
+"""Statements at the end of the user's stack: the user gets the RecursionError, and statements that ran are counted."""
 
 import sqlite3
 import sys
@@ -14,7 +14,7 @@ def descend(connection, depth):
 
 
 def deepest(connection, depth):
-    """As deep as a statement still can be run: it counts as run if, and only if, no error came."""
+    """The deepest call at which a statement can still run. It counts as run if, and only if, no error was raised."""
     try:
         connection.execute("INSERT INTO u VALUES (1)")
     except RecursionError:

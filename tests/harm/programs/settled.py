@@ -1,4 +1,4 @@
-"""A small flow that does a little of everything: the program for conditions that say nothing about programs."""
+"""A small flow with a bit of everything: the program for conditions that do not depend on the program."""
 
 import gc
 import sqlite3

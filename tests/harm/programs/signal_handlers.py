@@ -1,4 +1,4 @@
-"""The user's own handlers: they raise in the middle of a fetch, and run statements themselves."""
+"""Signal handlers of the user that raise in the middle of a fetch, or run statements themselves."""
 
 import signal
 import sqlite3
@@ -25,7 +25,7 @@ def handlers():
     try:
         while True:
             connection.execute("SELECT count(*) FROM t").fetchall()
-            time.sleep(0.0002)  # no more than can be analysed meanwhile
+            time.sleep(0.0002)  # no more than can be analysed in this time
     except Late as error:
         print(repr(error), error.__cause__, error.__context__)
     handled = []

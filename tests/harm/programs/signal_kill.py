@@ -1,4 +1,4 @@
-"""Killed in the middle of a flow."""
+"""SIGKILL in the middle of a flow."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Errors of the driver and of the user: what they are, what they come from, and where the program's lines are in them."""
+"""Errors of the driver and of the user: their types, their causes, and the program's lines in their tracebacks."""
 
 import sqlite3
 import traceback

@@ -1,4 +1,4 @@
-"""Raw threads, executors, generators read to half, cursors forgotten, threads that end late."""
+"""Raw threads, executors, half-consumed generators, abandoned cursors, threads that end late."""
 
 import sqlite3
 import sys

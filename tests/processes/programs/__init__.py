@@ -1,1 +1,1 @@
-"""Small Prefect programs that tests run as processes of their own, as users would."""
+"""Small Prefect programs that tests run as processes, as users would."""

@@ -1,4 +1,5 @@
-"""Flows whose own code touches no store: threads and children do, the plugin alone is on. `python processes.py WAY ...`
+"""Flows whose threads and children run statements, and whose own code runs none, under the plugin. `python processes.py
+WAY ...`
 
 Each way is a flow of that name, and writes `t0`, `t1` and `t2` of the database `PROCESSES_FILE`.
 """

@@ -1,4 +1,4 @@
-"""Two tasks at a time, in places that Prefect's contexts do not reach: each names the task that it works for."""
+"""Two tasks at a time, in code that Prefect's contexts do not reach: each statement names the task that it belongs to."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Every way to run a statement with connector 5, its own classes over a core that always returns success.
+"""All methods of connector 5 that run a statement: its own classes over a core that always returns success.
 
-Prints the calls of the tracer, a line of JSON for each way. Run with the connector's folder as the only argument: it
-stands beside the environment, whose connector is older (the stand-in for Snowflake understands no login of 5).
+Prints the calls of the tracer, a line of JSON for each method. The connector's folder is the only argument. It is
+beside the environment, whose connector is older (the stand-in for Snowflake does not understand a login of 5).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Cursor(SnowflakeCursor):
 
 
 class Connection(SnowflakeConnection):
-    """A connection that was never opened: what the core would know of it is written here."""
+    """A connection that was never opened: the attributes that the core would set are set here."""
 
     host = "myorg-shop.snowflakecomputing.com"
     account, database, schema, role, paramstyle = "myorg-shop", "SHOP", "PUBLIC", "ETL", ParamStyle.PYFORMAT

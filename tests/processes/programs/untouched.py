@@ -1,4 +1,4 @@
-"""Flows that know nothing of lineage: the plugin, which their environment asks for, captures them wherever they run."""
+"""Flows without any line about lineage: the plugin, which their environment switches on, captures them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def children() -> None:
 
 
 def dask() -> None:
-    """Made here: a task runner of Dask's is asked for where it is installed only."""
+    """Run on Dask. The task runner is created here, because it may not be installed."""
     from prefect_dask import DaskTaskRunner
 
     one_worker = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": None}

@@ -1,4 +1,4 @@
-"""Every way a flow may call our code: what is recorded names where it was recorded from."""
+"""All places from which a flow may call our code. Each statement names the place that it was recorded from."""
 
 from __future__ import annotations
 
