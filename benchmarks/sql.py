@@ -1,9 +1,9 @@
-"""Costs of analysing SQL: tables, columns, a text seen before, sanitising; each also as a ratio within this run.
+"""Costs of SQL analysis: tables, columns, a repeated text, sanitising; each also as a ratio within this run.
 
     python -m benchmarks.sql [--rounds 5] [--suite NAME]
 
-The statements are the cases of `tests/sql`, or, where it is there, the corpus beside the repository that measures us.
-Ratios are to sqlglot's bare parsing of the same statements, so that they mean the same on every machine.
+The statements are the cases of `tests/sql`, or, if it is present, a corpus in a folder beside the repository. Ratios
+are to sqlglot's bare parsing of the same statements, so that they mean the same on every machine.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def corpus(suite: str) -> tuple[str, list[Text]]:
 
 
 def timed(function: Callable[[Text], object], texts: Sequence[Text], rounds: int) -> list[float]:
-    """Microseconds of each statement, the best of the rounds: what the machine does besides is none of its cost."""
+    """Microseconds of each statement, the best of the rounds, because other load of the machine is not its cost."""
     best = [float("inf")] * len(texts)
     for _ in range(rounds):
         session._CACHE.clear()
@@ -62,11 +62,11 @@ def parse(text: Text) -> None:
     try:
         Dialect.get_or_raise(text[1]).parse(text[0])
     except (SqlglotError, TypeError, RecursionError):
-        return  # what the parser does not take costs it time all the same
+        return  # a statement that the parser refuses takes time as well
 
 
 def cached(texts: Sequence[Text], rounds: int) -> float:
-    """Microseconds of a text seen before, on average of the best round."""
+    """Microseconds of a repeated text, on average of the best round."""
     few = texts[:500]
     best = float("inf")
     for sql, dialect in few:

@@ -1,1 +1,1 @@
-"""The demo: the whole path on real data, with nothing to configure. `make demo`."""
+"""The demo: from flows on real data to their lineage, with nothing to configure. `make demo`."""

@@ -1,4 +1,4 @@
-"""The lineage that the demo must show, by the last part of each name: if an edge is missing, the demo fails."""
+"""The lineage that the demo must show, by the last part of each name. The demo fails if an edge is missing."""
 
 EDGES = {
     ("flights.csv.zip", "stg_flights"),

@@ -1,7 +1,7 @@
 """Two ordinary flows over all flights that left New York in 2013, in DuckDB.
 
-Nothing in here knows of lineage but the names of its blocks: `SqlAlchemyLineage` instead of `SqlAlchemyConnector`, and
-a block of our own for files, which says what it reads.
+Only the names of the blocks refer to lineage: `SqlAlchemyLineage` instead of `SqlAlchemyConnector`, and a block for
+files that records its reads.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def insert_frame(table, connection, columns, rows):
 
 @task
 def stage(name: str):
-    """One file into its staging table."""
+    """Load one file into its staging table."""
     frame = FlightFiles.load(FILES).read(name)
     with SqlAlchemyLineage.load(WAREHOUSE) as db:
         frame.to_sql(f"stg_{name}", db.get_engine(), index=False, method=insert_frame)
@@ -48,7 +48,7 @@ def stage(name: str):
 
 @task
 def build_departures():
-    """One row a flight, with the names of airline, plane and destination."""
+    """Build a table with one row for each flight, with the names of airline, plane and destination."""
     with SqlAlchemyLineage.load(WAREHOUSE) as db:
         db.execute("""
             CREATE TABLE departures AS
@@ -65,7 +65,7 @@ def build_departures():
 
 @task
 def build_delays():
-    """Delays by airline, by way of a temporary table, and a view for those who only want the worst."""
+    """Build delays by airline through a temporary table, and a view of the worst ones."""
     with SqlAlchemyLineage.load(WAREHOUSE) as db, db.get_connection() as connection:
         connection.exec_driver_sql(
             "CREATE TABLE airline_delays (airline VARCHAR, late_flights BIGINT, mean_delay DOUBLE)"
@@ -83,7 +83,7 @@ def build_delays():
 
 @task
 def summarise_weather():
-    """A pandas step: the weather of each airport and day."""
+    """Summarise the weather of each airport and day in pandas."""
     with SqlAlchemyLineage.load(WAREHOUSE) as db:
         weather = pd.read_sql("SELECT origin, month, day, temp, precip FROM stg_weather", db.get_engine())
         daily = weather.groupby(["origin", "month", "day"], as_index=False).agg({"temp": "mean", "precip": "sum"})
@@ -98,7 +98,7 @@ def read_routes() -> pd.DataFrame:
 
 @task
 def rank_routes(departures: pd.DataFrame):
-    """Gets a DataFrame from another task and writes what it makes of it."""
+    """Write a table computed from a DataFrame of another task."""
     routes = departures.groupby(["origin", "dest"], as_index=False).agg(
         flights=("distance", "size"), distance=("distance", "max")
     )
@@ -108,7 +108,7 @@ def rank_routes(departures: pd.DataFrame):
 
 @flow(name="airport report", log_prints=True)
 def airport_report():
-    """The subflow: how each airport of New York did in which weather."""
+    """Join departures with the weather at each airport of New York, as a subflow."""
     with SqlAlchemyLineage.load(WAREHOUSE) as db:
         db.execute("""
             CREATE TABLE airport_days AS
@@ -121,7 +121,7 @@ def airport_report():
 
 @flow(name="flights nightly", log_prints=True)
 def flights_nightly():
-    """Files into staging, staging into marts."""
+    """Load files into staging tables, and build marts from them."""
     for name in ("flights", "planes", "airlines", "airports", "weather"):
         stage(name)
     build_departures()
@@ -146,7 +146,7 @@ def write_report(path: Path):
 
 @flow(name="delay report", log_prints=True)
 def delay_report(folder: str = "."):
-    """Reads what the first flow wrote."""
+    """Report on the tables that the first flow wrote."""
     write_report(Path(folder).resolve() / "worst_airlines.csv")
 
 

@@ -1,4 +1,4 @@
-"""Reads the OpenLineage file and draws it as a tree, tables and columns."""
+"""Lineage of the OpenLineage file, as a tree of tables and columns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ END_TYPES = ("COMPLETE", "FAIL", "ABORT")
 
 @dataclass
 class Picture:
-    """Read the terminal events of a file: per job, the sources of each table and column."""
+    """The lineage in the terminal events of a file: for each job, the sources of each table and column."""
 
     jobs: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
     columns: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -60,13 +60,13 @@ def _explicit_edges(event: dict) -> Iterator[tuple[str, str]]:
 
 
 def _label(dataset: dict) -> str:
-    """A file by its own name, a table by its last part."""
+    """The file name of a file, or the last part of a table's name."""
     separator = "/" if dataset["namespace"].startswith("file") else "."
     return dataset["name"].rsplit(separator, 1)[-1]
 
 
 def tree(picture: Picture) -> str:
-    """Jobs, under them the tables they write, under these what feeds them: tables, then columns."""
+    """Jobs, below them the tables that they write, and below these their sources: tables, then columns."""
     lines: list[str] = []
     for job in sorted(picture.jobs):
         lines.append(job)

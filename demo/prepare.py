@@ -1,4 +1,4 @@
-"""Saves the two blocks that the flows load, as one would in the UI."""
+"""Save the two blocks that the flows load, as a user would in the UI."""
 
 from __future__ import annotations
 

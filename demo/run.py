@@ -1,6 +1,7 @@
 """`make demo`: a server, the assembler, two flows, and the lineage that the automation makes of them.
 
-Exit code 0 only if every edge of `expected.py` arrived. In a terminal it stays up afterwards, until Ctrl-C.
+The exit code is 0 only if every edge of `expected.py` arrived. In a terminal the services stay up afterwards, until
+Ctrl-C.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ ASSEMBLING_TIMEOUT = 240
 
 def main() -> int:
     began = time.monotonic()
-    # Every signal to end also ends the children; a shell's background jobs ignore SIGINT otherwise.
+    # Each of these signals also ends the children. Background jobs of a shell would otherwise ignore SIGINT.
     for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_, signal.default_int_handler)
     with ExitStack() as stack:
@@ -58,7 +59,7 @@ def main() -> int:
 
 @contextmanager
 def only_one() -> Iterator[None]:
-    """Two demos would wipe each other's folder."""
+    """Hold a lock: a second demo in this checkout would delete this one's folder."""
     with (ROOT / ".demo.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -68,7 +69,9 @@ def only_one() -> Iterator[None]:
 
 
 def child_environment(api: str) -> dict[str, str]:
-    """The user's environment without their Prefect and OpenLineage: the demo must not write into these."""
+    """The user's environment without Prefect and OpenLineage variables: the demo must not write into the user's
+    systems.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "OPENLINEAGE", "MARQUEZ_"))}
     transport = "OPENLINEAGE__TRANSPORT__"
     target = {"TYPE": "file", "LOG_FILE_PATH": str(FOLDER / "openlineage.jsonl"), "APPEND": "true"}
@@ -78,7 +81,7 @@ def child_environment(api: str) -> dict[str, str]:
         target = {"TYPE": "composite", "CONTINUE_ON_FAILURE": "false", **to_file, **to_marquez}
     return {
         **kept,
-        # The server's address has a new port each time: without a name of its own each demo would add a graph.
+        # The server has a new port each time. Without a fixed namespace, each demo would add another graph.
         "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_JOB_NAMESPACE": "prefect-lineage-demo",
         "PYTHONPATH": str(ROOT),
         "PREFECT_HOME": str(FOLDER / "prefect"),
@@ -98,9 +101,9 @@ def run(command: list[str], environment: dict[str, str], cwd: Path = ROOT) -> No
 
 
 def wait_for_assembling(api: str) -> set[str]:
-    """Wait, telling of progress, until every run is in the file; returns the names of their flows.
+    """Wait until every run is in the file, and print progress. Returns the names of the flows.
 
-    Returns none when something else than the automation started the assembler.
+    Returns an empty set if something other than the automation started the assembler.
     """
     deadline = time.monotonic() + ASSEMBLING_TIMEOUT
     with httpx.Client(base_url=api, timeout=30) as client:

@@ -1,4 +1,4 @@
-"""Services of the demo: a Prefect server of its own and the served assembler, both children that end with it."""
+"""Services of the demo: a Prefect server of its own and the served assembler, both child processes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pathlib import Path
 
 
 class ServiceError(RuntimeError):
-    """A service did not come up; the message says where its log is."""
+    """A service did not start; the message names its log file."""
 
 
 class Service:
-    """A child process in a group of its own, so that stopping it leaves no grandchild behind."""
+    """A child process in a group of its own, so that `stop` also ends its children."""
 
     def __init__(self, name: str, command: list[str], log: Path, environment: dict[str, str]):
         self.name, self.log = name, log
@@ -68,7 +68,7 @@ def free_port() -> int:
 
 def prefect_server(folder: Path, port: int, environment: dict[str, str]) -> Service:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    # Without it the server's pages look for the API on the default port.
+    # Without it, the server's pages call the API on the default port.
     own = {**environment, "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api"}
     server = Service("the Prefect server", command, folder / "server.log", own)
     server.wait_until(lambda: _answers(f"http://127.0.0.1:{port}/api/health"), 120)

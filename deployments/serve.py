@@ -1,4 +1,4 @@
-"""Serves the assembler on this machine, as `prefect-lineage serve` does: a start for a service of one's own.
+"""Serve the assembler on this machine, as `prefect-lineage serve` does. Use it as the start of a service of your own.
 
 Run it where the Prefect API and the lineage target can be reached, under a supervisor (systemd, a container, a pod).
 """

@@ -60,7 +60,7 @@ def rows() -> Iterator[str]:
 
 
 def allowed(field: FieldInfo) -> str:
-    """The values that a setting takes, in words."""
+    """The values that a setting accepts, in words."""
     kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not NoneType]
     if all(isinstance(kind, str) for kind in kinds):
         return ", ".join(f"`{kind}`" for kind in kinds)

@@ -1,10 +1,10 @@
-"""Costs of assembling, as ratios within one run and as memory.
+"""Costs of assembly, as ratios within one run and as memory.
 
     python -m benchmarks.assembler [--runs 500] [--events 100] [--rounds 5]
 
 Starts Prefect servers of its own, over histories that were written beforehand (`history.py`); the target is a local
-file. "Assembling" is everything: reading, stitching, building, delivering, artifact and ledger. `--runs 10000` has a
-million events: some minutes to write, 10 GB of disk, and the better part of an hour or more to fill in.
+file. Assembly includes reading, stitching, building, delivering, artifact and ledger. `--runs 10000` has a million
+events: it takes some minutes to write, 10 GB of disk, and the better part of an hour or more to backfill.
 """
 
 from __future__ import annotations

@@ -37,10 +37,10 @@ _RUN_STATES = "INSERT INTO flow_run_state (id, type, timestamp, name, flow_run_i
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """`runs` runs of `flows` flows, each of `events` distinct statements over `tables` tables, one run after the other
-    from `began` on, `spacing` apart.
+    """`runs` runs of `flows` flows, each of `events` distinct statements over `tables` tables.
 
-    A statement writes one table from two others, with two column edges.
+    The runs follow each other from `began` on, `spacing` apart. A statement writes one table from two others, with two
+    column edges.
     """
 
     runs: int
@@ -179,5 +179,5 @@ def _described(shape: Shape, prefix: str) -> Iterator[dict[str, Any]]:
 
 
 def _time(at: dt.datetime) -> str:
-    """As the server's SQLite columns have it: UTC, without a zone."""
+    """The format of SQLite columns of the server: UTC, without a zone."""
     return at.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -1,6 +1,6 @@
 """The measurements, each in a process of its own: `python -m benchmarks.assembler.measure WHAT ARGUMENTS...`.
 
-The environment names the Prefect server and the target; `__main__` gives it.
+`__main__` sets the variables of the Prefect server and the target.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from uuid import UUID
 
 
 def ratio(run_id: str, rounds: str) -> None:
-    """Assembling a run as a ratio to reading its events alone, one after the other in turn."""
+    """The time to assemble a run as a ratio to the time to read its events, measured in turns."""
     from prefect import get_client
 
     from prefect_lineage_events.assembler.assemble import assemble_run
@@ -45,7 +45,7 @@ def ratio(run_id: str, rounds: str) -> None:
 
 
 def memory(run_id: str) -> None:
-    """Memory of assembling a run, over what the process has when all is imported."""
+    """Memory of assembling a run, beyond that of the process after all imports."""
     from openlineage.client import OpenLineageClient  # noqa: F401  (it is imported when something is sent)
     from prefect import get_client
 
@@ -63,7 +63,7 @@ def memory(run_id: str) -> None:
 
 
 def backfill(start: str, end: str) -> None:
-    """A backfill of all runs, as a ratio to reading their events alone, and its memory over its start."""
+    """The time of a backfill of all runs as a ratio to the time to read their events, and its additional memory."""
     from openlineage.client import OpenLineageClient  # noqa: F401
     from prefect import get_client
 
@@ -86,7 +86,7 @@ def backfill(start: str, end: str) -> None:
     def work() -> None:
         try:
             print(flows.backfill(since, until))
-        except SweepError as error:  # some runs failed: that is a figure too
+        except SweepError as error:  # some runs failed: report that as a figure
             print(error)
 
     before = _resident()
@@ -99,9 +99,9 @@ def backfill(start: str, end: str) -> None:
 
 
 def sweep(short_url: str, short: str, long_url: str, long: str) -> None:
-    """A run's cost to the sweep on a long history, as a ratio to a short one; run by run in turn.
+    """The time of the sweep for one run on a long history, as a ratio to a short one, measured in turns.
 
-    `short` and `long` are when the last of the runs to be swept ended, on each server.
+    `short` and `long` are the times at which the last of the runs to be swept ended, on each server.
     """
     from prefect.client.orchestration import SyncPrefectClient
 
@@ -133,7 +133,7 @@ def _seconds(do: Callable[[], object]) -> float:
 
 
 def _resident(key: str = "VmRSS") -> float:
-    """Megabytes; `VmHWM` is the most so far."""
+    """Megabytes of resident memory; `VmHWM` is the peak."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(key)).split()[1]) / 1024
 

@@ -1,4 +1,4 @@
-"""A Prefect server of the benchmark's own, with a history that was there before it started."""
+"""A Prefect server of the benchmark's own, with a history that was written before it started."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Written = TypeVar("Written")
 
 @dataclass(frozen=True)
 class BenchServer:
-    """`environment` is what a process needs to talk to the server; its lineage goes to the file `target`."""
+    """A running server. `environment` has the variables of its clients; their lineage goes to the file `target`."""
 
     folder: Path
     environment: dict[str, str]
@@ -28,18 +28,18 @@ class BenchServer:
 
 @contextmanager
 def server_with(folder: Path, write: Callable[[Path], Written]) -> Iterator[tuple[BenchServer, Written]]:
-    """A server whose database `write` filled while it was stopped; stopped again at the end."""
+    """A server whose database `write` filled before the start. It is stopped at the end."""
     port = services.free_port()
     own = {
         "PREFECT_HOME": str(folder / "home"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
         "PREFECT_LOGGING_LEVEL": "ERROR",
-        # What the history is about ended hours ago: as it is in a real one, nothing of it is deleted meanwhile.
+        # The runs of the history ended hours ago, so the server deletes none of its events meanwhile, as in a real one.
         "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P365D",
     }
     environment = {**{k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "OPENLINEAGE"))}, **own}
-    services.prefect_server(folder, port, environment).stop()  # which made the tables
+    services.prefect_server(folder, port, environment).stop()  # this created the tables
     written = write(folder / "home" / "prefect.db")
     server = services.prefect_server(folder, port, environment)
     try:

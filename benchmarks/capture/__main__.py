@@ -2,8 +2,8 @@
 
     python -m benchmarks.capture [--statements 1000]
 
-Starts a Prefect server of its own, PostgreSQL and the Snowflake stand-in where they are installed. Ratios are within
-this run; microseconds are this machine's.
+Starts a Prefect server of its own, PostgreSQL and the Snowflake stand-in if they are installed. Ratios are within this
+run; microseconds depend on the machine.
 """
 
 from __future__ import annotations

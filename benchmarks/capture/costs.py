@@ -1,6 +1,6 @@
 """Costs of tracing a statement: in the CPU time of the whole process, and in its caller's thread.
 
-The unit is `prefect.events.emit_event` of one small event, which is what telling the same by hand would cost at least.
+The unit is `prefect.events.emit_event` of one small event, the least cost of an event that is sent by hand.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from prefect_lineage_events import stores
 from prefect_lineage_events.emission import worker
 from prefect_lineage_events.instrumentation import tracer
 
-# A flow seldom does nothing but call us: without a pause, what is measured is how two threads share one lock.
+# A flow rarely runs statements only. Without a pause, the measurement would show two threads that share one lock.
 PAUSE = 0.001
 NOW = dt.datetime.now(dt.timezone.utc)
 SAME = "INSERT INTO sales (id, amount) SELECT id, amount FROM orders WHERE amount = 1"
 QUERY = "SELECT id, amount FROM orders WHERE id = 1"
-# What the statements have in common with the one before, and the text of the nth.
+# Kinds of repetition, each with the text of the nth statement.
 SHAPES: dict[str, Callable[[int], str]] = {
     "the same text": lambda _: SAME,
     "other literals": lambda i: f"{SAME}{i}",
@@ -54,13 +54,14 @@ def _report_cpu(count: int) -> None:
 
 
 def _told(store: stores.Store, text: Callable[[int], str]) -> Callable[[int], object]:
-    """Statements as a driver notes them; what the database itself costs is not ours."""
+    """Notes of statements without a database, whose cost is not ours."""
     connection = tracer.connection(store)
     return lambda i: connection.statement(text(i), started=NOW, duration=0.001, autocommit=True, rows=1)
 
 
 def _cpu(call: Callable[[int], object], count: int) -> float:
-    """Seconds of CPU that the process used for one call, and for all that came of it: the better of two tries.
+    """Seconds of CPU that the process used for one call, and for all work that followed from it: the better of two
+    tries.
 
     A busy machine makes the same work cost more, never less.
     """
@@ -109,7 +110,7 @@ def _in_turns(store: Connected, count: int, pause: float) -> tuple[list[float], 
     """Microseconds of each query on the plain connection, and on the traced one."""
     plain, traced = [], []
     for i in range(count + 20):
-        # in turns, each first as often as the other: what else the machine does meets both
+        # in turns, each first as often as the other, so that other load of the machine affects both
         for spent, connection in ((plain, store.plain), (traced, store.traced))[:: 1 if i % 2 else -1]:
             started = time.perf_counter_ns()
             store.query(connection, QUERY)

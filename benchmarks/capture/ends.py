@@ -1,4 +1,4 @@
-"""Delay of a process's end by lineage: with the server idle, and with it busy storing other events."""
+"""Delay of the end of a process by lineage: with the server idle, and with it busy storing other events."""
 
 from __future__ import annotations
 

@@ -43,6 +43,6 @@ def _megabytes() -> float:
 
 
 def _peak() -> float:
-    """Megabytes; of this process alone, where `ru_maxrss` starts with what its parent had."""
+    """Megabytes of this process alone; `ru_maxrss` would begin with those of its parent."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(status["VmHWM"].split()[0]) / 1024

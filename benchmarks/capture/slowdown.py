@@ -33,7 +33,7 @@ def _ratio(store: Connected) -> float:
 
 
 def _seconds(store: Connected, connection: Any, number: int) -> float:
-    """Each statement has a text of its own, as where literals are written into the text: none is cached."""
+    """Seconds of the flow. Each statement has its own text, like statements with literals, so that none is cached."""
     started = time.perf_counter()
     store.query(connection, f"{store.slow} AND amount <> -{number}")
     return time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""The stores that statements run on: each with a plain connection and a traced one, to be measured in turn."""
+"""The stores of the benchmark, each with a plain connection and a traced one, to be measured in turns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FEW_ROWS = "INSERT INTO orders VALUES (1, 2), (3, 4)"
 
 @dataclass(frozen=True)
 class Connected:
-    """`slow` is a statement of the store that takes 5 ms by itself; None where the store has none."""
+    """A store. `slow` is a statement that takes 5 ms by itself; None if the store has none."""
 
     name: str
     plain: Any
@@ -34,7 +34,7 @@ class Connected:
 
 @contextmanager
 def stores(folder: Path) -> Iterator[list[Connected]]:
-    """SQLite always, PostgreSQL and the Snowflake stand-in where they are installed; what is missing is said."""
+    """SQLite always, PostgreSQL and the Snowflake stand-in if they are installed; missing ones are reported."""
     found = [opened for opened in (_sqlite(folder), _postgres(), _snowflake()) if opened is not None]
     for store in found:
         for sql in (*TABLES, FEW_ROWS):

@@ -1,4 +1,4 @@
-"""DataFrames that DuckDB reads beside its tables, in another flow than the one that had fetched their rows."""
+"""DataFrames that DuckDB reads beside its tables, in another flow than the one that fetched their rows."""
 
 from __future__ import annotations
 

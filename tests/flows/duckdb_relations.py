@@ -1,4 +1,4 @@
-"""Notebooks' way of DuckDB: relations put together by calls, DataFrames in scope, files on either side."""
+"""DuckDB as in notebooks: relations composed by calls, DataFrames in scope, files as sources and targets."""
 
 from __future__ import annotations
 

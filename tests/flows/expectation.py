@@ -1,4 +1,4 @@
-"""The expected lineage of a flow, as written beside it in YAML, and its differences from the lineage sent."""
+"""The expected lineage of a flow, written in YAML beside it, and its differences from the lineage sent."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.flows.picture import Picture
 class ExpectedJob:
     """The expectation for each run of one job, unless `ends` lists several.
 
-    `edges`: of each output all its sources; without it, all inputs feed all outputs. `columns`: of each column that
-    is named, all its direct sources. `known`: how edges into an output are known. What is not named is not compared,
-    but for inputs, outputs and edges, which are compared whole. `idle`: so many of the last runs touched nothing.
+    `edges`: all sources of each output; without it, all inputs feed all outputs. `columns`: all direct sources of each
+    column that is named. `known`: the evidence of edges into an output. Fields that are absent are not compared, except
+    for inputs, outputs and edges, which are compared completely. `idle`: the number of last runs without lineage.
     """
 
     ends: tuple[str, ...] = ("COMPLETE",)
@@ -68,9 +68,12 @@ class ExpectedJob:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """`stores`: where the program runs; `setup`: statements on top of the seed; `env`: its environment variables;
-    `settings`: ours, for the program and the assembler; `exit`: its code; `prints`: what its output holds; `events`: at most so many lineage events in all;
-    `needs`: a requirement without which the program itself cannot run."""
+    """The expectation for one program.
+
+    `stores`: where the program runs; `setup`: statements on top of the seed; `env`: its environment variables;
+    `settings`: ours, for the program and the assembler; `exit`: its code; `prints`: texts in its output; `events`: the
+    maximum number of lineage events of all runs; `needs`: a requirement without which the program itself cannot run.
+    """
 
     jobs: Mapping[str, ExpectedJob]
     stores: tuple[str, ...] = ("sqlite",)
@@ -99,7 +102,7 @@ def _job(program: Path, told: dict[str, Any]) -> ExpectedJob:
 
 
 def _refuse_unknown(program: Path, told: Mapping[str, Any], kind: type) -> None:
-    """A word written wrong would be an expectation that nothing checks."""
+    """Raise for an unknown key: a misspelled expectation would never be checked."""
     if unknown := told.keys() - {f.name for f in fields(kind)}:
         raise ValueError(f"{program.stem}.yaml: {', '.join(sorted(unknown))} is not known to {kind.__name__}")
 

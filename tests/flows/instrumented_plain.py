@@ -1,4 +1,4 @@
-"""Connectors and connections people already have, with `instrument()` at the top and nothing else changed."""
+"""Existing connectors and connections, with `instrument()` at the top and no other change."""
 
 from __future__ import annotations
 

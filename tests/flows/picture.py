@@ -1,4 +1,4 @@
-"""A run's OpenLineage events as what they say, in the short names that expectations are written in."""
+"""A run's OpenLineage events as a lineage, in the short names of the expectations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ Event = dict[str, Any]
 
 @dataclass(slots=True)
 class Picture:
-    """The lineage in the last event of a run. Tables go by their last part, files by their file name, all in lower case."""
+    """The lineage in the last event of a run. Tables have their last part as a name, files their file name, in lower
+    case.
+    """
 
     run_id: str
     job: str
@@ -30,7 +32,7 @@ class Picture:
 
 
 def pictures(events: list[Event]) -> list[Picture]:
-    """One for each run, in the order of their first events."""
+    """The lineage of each run, in the order of their first events."""
     last = {event["run"]["runId"]: event for event in events}
     return [_picture(last[run_id]) for run_id in dict.fromkeys(event["run"]["runId"] for event in events)]
 

@@ -1,4 +1,4 @@
-"""polars between databases: its own reads and writes over an engine, ADBC, and a file."""
+"""polars between databases: its own reads and writes through an engine, ADBC, and a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that pass through the flow's body, and rows that the flow makes up: the first have a source, the others none."""
+"""Rows that pass through the flow's body, which have a source, and rows that the flow creates, which have none."""
 
 from __future__ import annotations
 

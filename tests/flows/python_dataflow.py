@@ -1,4 +1,4 @@
-"""Results handed from task to task in all the ways Prefect has; what did not get a result gets no edge."""
+"""Results passed from task to task in all ways of Prefect; a task that received no result gets no edge."""
 
 from __future__ import annotations
 

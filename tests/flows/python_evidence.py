@@ -1,4 +1,4 @@
-"""Rows that pass through Python, distinguished by their columns, their number, their order and the thread they are in."""
+"""Rows that pass through Python, distinguished by their columns, their number, their order and their thread."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def cached() -> None:
 
 @task
 def one_row(value: str) -> None:
-    """One row is read, and one written: with a value of it, or without."""
+    """Read one row, and write one: with a value of it, or without."""
     with ENGINE.connect() as connection:
         newest = connection.execute(sa.text("SELECT max(amount) FROM orders")).scalar()
     execute("INSERT INTO audit VALUES (:step, :rows)", [{"step": value, "rows": newest if value == "total" else 1234}])

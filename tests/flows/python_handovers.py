@@ -1,4 +1,4 @@
-"""Results that Prefect loses sight of: through the flow's body, into subflows and out of them; and Prefect's assets."""
+"""Results that Prefect does not track: through the flow's body, into subflows and out of them; and Prefect's assets."""
 
 from __future__ import annotations
 

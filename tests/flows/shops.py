@@ -1,4 +1,4 @@
-"""The shop that every program finds in its store, and how a program gets there."""
+"""The shop in the store of every program, and the way in which a program reaches it."""
 
 from __future__ import annotations
 

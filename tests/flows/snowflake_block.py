@@ -1,4 +1,4 @@
-"""The Snowflake block's own methods, awaited ones too: on ours, and on the plain one with `instrument()`."""
+"""The Snowflake block's own methods, awaited ones too: on our block, and on the plain one with `instrument()`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cursors of a Snowflake connection: several statements a text, rows as dictionaries and frames."""
+"""Cursors of a Snowflake connection: several statements in one text, rows as dictionaries and frames."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Calls that Snowflake takes and its stand-in refuses, answered in the connector: `write_pandas`, SWAP, RESULT_SCAN, several at once.
+"""Calls that Snowflake supports and its stand-in refuses, answered in the connector: `write_pandas`, SWAP, RESULT_SCAN,
+several at once.
 
-Such a statement reaches the connector's cursor as the user sent it, and the stand-in as a query whose answer has the
-columns of Snowflake's own. What it would have changed stays as it was, so a program cannot look at it afterwards.
+Such a statement reaches the connector's cursor as the user sent it, and the stand-in as a query whose result has the
+columns of Snowflake's own. It changes nothing in the stand-in, so a program cannot read its effect.
 https://docs.snowflake.com/en/sql-reference/sql/copy-into-table#output
 """
 
@@ -23,7 +24,7 @@ _execute = SnowflakeCursor.execute
 
 
 class _Uploaded:
-    """The frame that `write_pandas` uploaded last: the stand-in has no quoted stages to keep it in."""
+    """The frame that `write_pandas` uploaded last: the stand-in has no quoted stages to store it in."""
 
     frame = pd.DataFrame()
 

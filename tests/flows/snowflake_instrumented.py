@@ -1,4 +1,4 @@
-"""The plain Snowflake connector, with `instrument()` at the top: its own methods, cursors and statements sent ahead."""
+"""The plain Snowflake connector, with `instrument()` at the top: its own methods, cursors and asynchronous statements."""
 
 from __future__ import annotations
 

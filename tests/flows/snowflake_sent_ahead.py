@@ -1,4 +1,4 @@
-"""Statements of a Snowflake connection that are sent ahead: each counts once its status or its result is asked for."""
+"""Asynchronous statements of a Snowflake connection: each counts when its status or its result has been requested."""
 
 from __future__ import annotations
 

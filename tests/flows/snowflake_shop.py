@@ -1,4 +1,4 @@
-"""Connection of the Snowflake programs to their account: as over a private link, another host and the same account."""
+"""Connection of the Snowflake programs to their account, as over a private link: another host and the same account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Results that are fetched later, elsewhere, or never: each statement belongs to the task that ran it, and is reported once."""
+"""Results that are fetched later, elsewhere, or never: each statement belongs to the task that ran it, and is reported
+once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nightly ELT in plain SQL: build, aggregate over a join, correct, look."""
+"""Nightly ELT in plain SQL: a build, an aggregate over a join, a correction, a read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables that come and go within a run: temporary, staging, renamed, filled again, read from themselves."""
+"""Tables that are created and dropped within a run: temporary, staging, renamed, filled again, read from themselves."""
 
 from __future__ import annotations
 

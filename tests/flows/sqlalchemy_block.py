@@ -1,4 +1,4 @@
-"""All of what a SqlAlchemyConnector can do, a flow each, on a block that only has another class."""
+"""All methods of a SqlAlchemyConnector, one flow each, on a block that only has another class."""
 
 from __future__ import annotations
 

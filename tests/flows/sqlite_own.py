@@ -1,4 +1,4 @@
-"""The standard library's sqlite3 as people use it: scripts, dumps and backups, transactions by hand, rows by name."""
+"""The standard library's sqlite3 in common use: scripts, dumps and backups, explicit transactions, rows by name."""
 
 from __future__ import annotations
 

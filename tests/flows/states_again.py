@@ -1,4 +1,4 @@
-"""Runs that stop and go on: paused and resumed by another, and run again under the same id."""
+"""Runs that stop and continue: paused and resumed by another, and run again under the same id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks as jobs of their own: each with what went through all its runs, and the flow with what its body did."""
+"""Tasks as separate jobs: each has the lineage of all its runs, and the flow has that of its own body."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two pipelines at a time, their statements in threads and pools of their own, and a mapped task: none is crossed."""
+"""Two pipelines at a time, their statements in threads and pools of their own, and a mapped task: no edge crosses."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Whole flows: each program here is run as its user would run it, and its lineage compared with what stands beside it.
+"""Whole flows: each program here runs as its user would run it, and its lineage is compared with the file beside it.
 
-`<group>_<name>.py` is an ordinary Prefect program; `<group>_<name>.yaml` says what lineage it must give (the words are
-explained in `expectation.py`). To add a shape, write the two files. The program finds a small shop (`shops.py`) in its
-store: by `SHOP_URL` (SQLAlchemy), `SHOP_FILE` (SQLite, DuckDB), `SHOP_DSN`, `SHOP_ASYNC_URL` (PostgreSQL), or
-`snowflake_shop.connect(block_class)`; its working directory is empty and its own.
+`<group>_<name>.py` is an ordinary Prefect program; `<group>_<name>.yaml` is its expected lineage (`expectation.py`
+explains the fields). To add a case, write the two files. The program finds a small shop (`shops.py`) in its store: by
+`SHOP_URL` (SQLAlchemy), `SHOP_FILE` (SQLite, DuckDB), `SHOP_DSN`, `SHOP_ASYNC_URL` (PostgreSQL), or
+`snowflake_shop.connect(block_class)`. Its working directory is empty and its own.
 
-Each run of it is assembled from the history of a real Prefect server into a file, held against the specification, and
-then sent to the Marquez stand-in, whose lists and graphs must answer.
+Each run is assembled from the history of a real Prefect server into a file, compared with the expectation, and then
+sent to the Marquez stand-in, whose lists and graphs must respond.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ CASES = [(name, store) for name, expected in EXPECTATIONS.items() for store in e
 
 @pytest.fixture(scope="module")
 def standin() -> Iterator[str]:
-    """One for all programs, as a team has one: what a flow sends must not break what others sent."""
+    """One stand-in for all programs, as a team has one: events of a flow must not break those of others."""
     with StandIn() as marquez:
         yield marquez.url
 

@@ -1,5 +1,7 @@
-"""Rows as the JSON that Marquez shows. Reading a row checks its names: one that should not have been stored makes every
-answer that contains it a 500, which is how one bad event breaks lists for everybody.
+"""Rows as the JSON that Marquez shows. Reading a row checks its names.
+
+A name that should not have been stored makes every response that contains it a 500: one bad event breaks lists for all
+readers.
 """
 
 from __future__ import annotations
@@ -33,12 +35,12 @@ def identity(namespace: str, name: str) -> dict[str, str]:
 
 
 def merged(facets: Iterable[Facet]) -> Json:
-    """By the time of their events, the later over the earlier."""
+    """Facets merged in the order of the events' times: the later one takes precedence."""
     return {facet.name: facet.value for facet in sorted(facets, key=lambda facet: facet.event_time)}
 
 
 def arrived(facets: Iterable[Facet]) -> Json:
-    """The later arrived over the earlier."""
+    """Facets merged in the order of arrival: the later one takes precedence."""
     return {facet.name: facet.value for facet in facets}
 
 
@@ -125,7 +127,7 @@ def _job_head(row: Job) -> Json:
 
 
 def job(store: Store, row: Job, *, listed: bool = False) -> Json:
-    """A job in a list shows what its latest run used; asked for by name, what its current version has instead."""
+    """A job. In a list it has the datasets of its latest run; requested by name, those of its current version."""
     latest = _latest_runs(store, row)
     facets = _facets_of_listed_job(store, row) if listed else _facets_of_job(store, row)
     kinds = facets.get("jobType") if isinstance(facets.get("jobType"), dict) else {}
@@ -152,7 +154,7 @@ def job(store: Store, row: Job, *, listed: bool = False) -> Json:
 
 
 def _latest_runs(store: Store, row: Job) -> list[Run]:
-    def moment(one: Run) -> tuple[float, float]:  # a run that never had a state comes first, as null does in PostgreSQL
+    def moment(one: Run) -> tuple[float, float]:  # a run that never had a state comes first, like null in PostgreSQL
         times = (one.transitioned_at, one.started_at)
         return tuple(float("inf") if time is None else time for time in times)  # type: ignore[return-value]
 
@@ -171,7 +173,7 @@ def _facets_of_listed_job(store: Store, row: Job) -> Json:
 
 
 def _current(store: Store, row: Job, io: str) -> list[Json]:
-    """Inputs or outputs of the job's current version, whether or not a later event took them off the graph."""
+    """Inputs or outputs of the job's current version, even if a later event removed them from the graph."""
     rows = [
         mapping for mapping in store.io_of_job(row) if mapping.job_version is row.current_version and mapping.io == io
     ]
@@ -243,8 +245,11 @@ def dataset_node(namespace: str, name: str, row: Dataset) -> Json:
 
 
 def dataset(store: Store, name: Symlink, row: Dataset, *, listed: bool = False, facets: bool = True) -> Json:
-    """Under any of its names. Asked for by name its facets are shown under the first one only; in a list those count that
-    arrived last, whatever the time of their events."""
+    """A dataset, under any of its names.
+
+    Requested by name, facets are shown under the first name only. In a list, the facets that arrived last count,
+    independent of the time of their events.
+    """
     version = row.current_version
     own_name = (name.namespace, name.name) == (row.namespace, row.name)
     found = store.dataset_facets[version] if version and facets and (listed or own_name) else ()
@@ -267,7 +272,7 @@ def _field(row: Field) -> Json:
 
 
 def _column_lineage(store: Store, name: Symlink, row: Dataset) -> list[Json]:
-    """Of all edges ever stored the newest between each two columns; nothing is asked of the current version."""
+    """Of all edges ever stored, the newest between each two columns; the current version does not matter."""
     latest: dict[tuple[Field, Field], ColumnEdge] = {}
     for edge in store.column_edges.values():
         key = (edge.output_field, edge.input_field)
@@ -298,7 +303,7 @@ def _column_lineage(store: Store, name: Symlink, row: Dataset) -> list[Json]:
 
 
 def dataset_version(store: Store, name: Symlink, version: DatasetVersion, *, listed: bool) -> Json:
-    """Facets of outputs are shown when one version is asked for, but not in a list."""
+    """One version of a dataset. Facets of outputs are shown when one version is requested, but not in a list."""
     facets = [facet for facet in store.dataset_facets[version] if not listed or facet.type in SHOWN_FACET_TYPES]
     created_by = store.runs.get(version.run) if version.run else None
     shown = dataset_node(name.namespace, name.name, version.dataset)

@@ -1,5 +1,8 @@
-"""Checks of a Marquez that has the shop's flows. Each check takes the address of a Marquez and the shop, and asserts; the same
-ones judge the stand-in and a real server."""
+"""Checks of a Marquez that has the shop's flows.
+
+Each check takes the address of a Marquez and the shop, and asserts. The same checks test the stand-in and a real
+server.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from tests.marquez.shop import Shop
 
 @dataclass(frozen=True)
 class Asked:
-    """A Marquez, as one reads it."""
+    """A client that reads from a Marquez."""
 
     url: str
 
@@ -37,7 +40,7 @@ class Asked:
         return self.get(f"namespaces/{quote(dataset['namespace'], safe='')}/datasets/{quote(dataset['name'], safe='')}")
 
     def edges(self, namespace: str, job: str, depth: int = 0) -> set[tuple[str, str]]:
-        """Of the graph around a job: pairs of job names and last parts of table names."""
+        """The edges of the graph around a job: pairs of job names and last parts of table names."""
         graph = self.get("lineage", nodeId=f"job:{namespace}:{job}", depth=str(depth))["graph"]
         names = {node["id"]: _short(node) for node in graph}
         return {
@@ -118,7 +121,7 @@ def check_failed_run_keeps_what_it_did(url: str, shop: Shop) -> None:
 
 
 def check_edges_stay_after_a_failed_run(url: str, shop: Shop) -> None:
-    """A failed run shows only its own work, and the graph that of the last good run."""
+    """A failed run shows only its own work; the graph shows that of the last successful run."""
     marquez = Asked(url)
     assert marquez.edges(shop.namespace, "mirror-customers") == {
         ("customers", "mirror-customers"),
@@ -132,7 +135,7 @@ def check_edges_stay_after_a_failed_run(url: str, shop: Shop) -> None:
 
 
 def check_tasks_as_jobs_of_their_own(url: str, shop: Shop) -> None:
-    """With granularity `task` the task shows what went through it, and the flow above it only what no task did."""
+    """With granularity `task`, a task shows its own lineage, and the flow above it only statements of no task."""
     marquez = Asked(url)
     child = marquez.job(shop.namespace, "stock-up.fill_shelves")
     assert (child["simpleName"], child["parentJobName"]) == ("fill_shelves", "stock-up")
@@ -152,7 +155,7 @@ def check_schemas(url: str, shop: Shop) -> None:
 
 
 def check_column_lineage(url: str, shop: Shop) -> None:
-    """Stored with the dataset, and the same in the graph of columns."""
+    """Column lineage is stored with the dataset, and is the same in the graph of columns."""
     marquez = Asked(url)
     (best,) = marquez.job(shop.namespace, "daily-totals.pick-best")["outputs"]
     stored = {
@@ -167,7 +170,7 @@ def check_column_lineage(url: str, shop: Shop) -> None:
 
 
 def check_versions(url: str, shop: Shop) -> None:
-    """START and end carry the same tables, so there is one version of each, and it is the current one."""
+    """START and end carry the same tables, so each has one version, which is the current one."""
     marquez = Asked(url)
     for output in marquez.job(shop.namespace, "load-orders")["outputs"]:
         path = f"namespaces/{quote(output['namespace'], safe='')}/datasets/{quote(output['name'], safe='')}"
@@ -177,7 +180,7 @@ def check_versions(url: str, shop: Shop) -> None:
 
 
 def lists_that_answer(url: str) -> tuple[str, ...]:
-    """Of the lists of everything. On a server that others use as well, their events may have broken some before ours."""
+    """The lists of all objects that respond. On a shared server, events of other users may have broken some before."""
     lists = ("namespaces", "jobs", "sources", "events/lineage")
     return tuple(path for path in lists if httpx.get(f"{url}/api/v1/{path}", timeout=120).status_code == 200)
 

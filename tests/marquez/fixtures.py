@@ -11,6 +11,6 @@ from tests.marquez.standin import StandIn
 
 @pytest.fixture
 def marquez_standin() -> Iterator[str]:
-    """The base URL of a fresh stand-in: `OPENLINEAGE_URL` for whatever sends, and the address to ask for what arrived."""
+    """The base URL of a fresh stand-in: the `OPENLINEAGE_URL` for senders, and the address to read the events from."""
     with StandIn() as standin:
         yield standin.url

@@ -20,8 +20,11 @@ Json = dict[str, Any]
 
 
 def lineage(store: Store, node: NodeId, depth: int) -> Json:
-    """Jobs that share datasets with the job asked for (or with the last one that used the dataset asked for), `depth` jobs
-    away in whatever direction, and all their current datasets."""
+    """Jobs that share datasets with the start, up to `depth` jobs away in any direction, and all their current
+    datasets.
+
+    The start is the job asked for, or the last job that used the dataset asked for.
+    """
     _check_exists(store, node)
     if node.kind == "dataset":
         job = _job_of_dataset(store, node)
@@ -45,7 +48,7 @@ def lineage(store: Store, node: NodeId, depth: int) -> Json:
 
 
 def _check_exists(store: Store, node: NodeId) -> None:
-    if "#" in node.name:  # taken for a version, which is not looked for
+    if "#" in node.name:  # Marquez reads it as a version, and then finds nothing
         return
     if node.kind == "job" and not store.find_job(node.namespace, node.name):
         raise NotFound(f"Job '{node.name}' not found.")
@@ -56,7 +59,9 @@ def _check_exists(store: Store, node: NodeId) -> None:
 
 
 def _job_of_dataset(store: Store, node: NodeId) -> Job | None:
-    """A writer before a reader, the newest version of a job first, whether or not it still uses the dataset."""
+    """The job for a dataset: a writer before a reader, the newest version of a job first, even if it no longer uses the
+    dataset.
+    """
     found = store.find_dataset(node.namespace, node.name)
     rows = [row for row in store.job_io.values() if found and row.dataset is found[1]]
     rows.sort(key=lambda row: (row.io, row.job_version.created_at), reverse=True)
@@ -140,9 +145,9 @@ def _node(node_id: str, kind: str, data: Json, into: Edges, out_of: Edges) -> Js
 
 
 def column_lineage(store: Store, node: NodeId, depth: int, downstream: bool) -> Json:
-    """The columns that the columns of the node come from; with `downstream` those that come from them as well.
+    """The columns from which the columns of the node come; with `downstream` also those that come from them.
 
-    The start is always an *output* column with an edge: asked from a pure source there is nothing to start from.
+    The start is always an *output* column with an edge: a pure source gives an empty graph.
     """
     until, start = _start_columns(store, node)
     if not start:
@@ -176,7 +181,7 @@ def _start_columns(store: Store, node: NodeId) -> tuple[int, list[Field]]:
 
 
 def _reachable(edges: Iterable[ColumnEdge], start: set[Field], depth: int, downstream: bool) -> list[ColumnEdge]:
-    """Edges reached within `depth` steps. The edge that leads straight back along the first one is taken for a cycle."""
+    """Edges reached within `depth` steps. The edge that leads straight back along the first one is treated as a cycle."""
     by_output: defaultdict[Field, list[ColumnEdge]] = defaultdict(list)
     by_input: defaultdict[Field, list[ColumnEdge]] = defaultdict(list)
     for edge in edges:
@@ -227,7 +232,7 @@ def _column_graph(store: Store, edges: list[ColumnEdge], with_version: bool) -> 
             source_version = UUID(source["datasetVersion"]) if with_version else None
             source_id = _column_id(source["namespace"], source["dataset"], source["field"], source_version)
             nodes.setdefault(source_id, answers.source_column_node(source))
-            # in this graph an edge starts at the node that has it, in both directions
+            # in this graph, an edge starts at the node that contains it, in both directions
             into[node_id].add((node_id, source_id))
             out_of[source_id].add((source_id, node_id))
     graph = [
@@ -237,7 +242,9 @@ def _column_graph(store: Store, edges: list[ColumnEdge], with_version: bool) -> 
 
 
 def _group_order(group: tuple[tuple[Any, ...], list[Json]]) -> tuple[Any, ...]:
-    """The database's; of several rows of one column (other types, other versions) the last is shown."""
+    """The order of groups in the database. Of several rows of one column (other types, other versions), the last is
+    shown.
+    """
     namespace, dataset, name, kind, version = group[0]
     return namespace, dataset, name, kind is None, kind, str(version)
 
@@ -250,8 +257,10 @@ def _column_id(namespace: str, dataset: str, name: str, version: UUID | None) ->
 
 
 def upstream_runs(store: Store, run_id: UUID, depth: int) -> Json:
-    """The run, the runs that wrote the dataset versions it read, and so on; fails where a version has no such run, as one
-    that was only ever read has not."""
+    """The run, the runs that wrote the dataset versions it read, and so on.
+
+    Fails if a version has no such run, as one that was only ever read.
+    """
     found: dict[UUID, list[DatasetVersion]] = {}
     front = [run_id]
     for _ in range(depth + 1):

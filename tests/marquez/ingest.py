@@ -22,7 +22,7 @@ TYPED_RUN_FACETS = ("nominalTime", "parent")
 
 
 def accept(store: Store, kind: Shape, event: Event) -> None:
-    """Stores one event; raises when any part of that failed, whatever the other parts did.
+    """Store one event. Raises if any part of that failed, after the other parts are stored.
 
     The model and the raw event are written side by side, and neither hinders the other.
     """
@@ -97,7 +97,9 @@ def _accept_run_event(store: Store, event: Event) -> None:
 
 
 def _put_side(context: Context, job: Job, sent: list[Event], *, is_input: bool, keep: bool) -> list[Io]:
-    """An event without inputs takes the inputs off the job, one without outputs the outputs: START and RUNNING too."""
+    """Store inputs or outputs of a job. An event without inputs removes the job's inputs, one without outputs its
+    outputs: START and RUNNING too.
+    """
     if not sent and not keep:
         context.store.erase_job_io(job, "INPUT" if is_input else "OUTPUT")
     return [put_dataset(context, dataset, is_input=is_input) for dataset in sent]
@@ -160,7 +162,7 @@ def _put_job(
         description=description,
         location=location,
         inputs=input_ids,
-        # a child points at its parent's run; that is why graphs show the parent's run as the latest of the child
+        # a child refers to its parent's run; graphs therefore show the parent's run as the latest of the child
         run=parent_job.current_run if parent_job else context.run,
         parent=parent_job,
     )
@@ -169,7 +171,7 @@ def _put_job(
 def _find_parent(
     context: Context, sent: Event, namespace: str, location: str | None, parent: Event, nominal: Event | None
 ) -> Job:
-    """The job of the parent's run, or one made up in the child's own namespace when that run or name is unknown."""
+    """The job of the parent's run, or one created in the child's own namespace if that run or name is unknown."""
     facet_namespace, facet_name, run_id = parent["job"]["namespace"], parent["job"]["name"], parent["run"]["runId"]
     name = facet_name.rpartition(".")[0] if facet_name == sent["name"] and "." in facet_name else facet_name
     run_uuid = values.parse_uuid(run_id)
@@ -208,14 +210,16 @@ def _is_streaming(sent: Event) -> bool:
     return str(job_type.get("processingType")).upper() == "STREAMING"
 
 
-# job versions: what makes the edges
+# job versions, from which the edges come
 
 
 def _put_run_version(
     store: Store, run: Run, job: Job, now: int, event_type: str | None, streaming: bool, bare_end: bool
 ) -> JobVersion | None:
-    """The end of a run makes all that the run has ever named the job's current inputs and outputs; a streaming job does so
-    with each event that brings something new."""
+    """Store a job version at the end of a run: all datasets that the run has ever named become the job's current ones.
+
+    A streaming job gets one with each event that contains a new dataset.
+    """
     state = _state(event_type) if event_type is not None else "RUNNING"
     if not streaming and state not in DONE:
         return None
@@ -247,7 +251,7 @@ def _link_io(store: Store, version: JobVersion, inputs: list[DatasetVersion], ou
 
 
 def _publish(store: Store, run: Run, job: Job, version: JobVersion | None, has_inputs: bool, completed: bool) -> None:
-    """After a COMPLETE the run's outputs become the current versions. Building the notices checks names once more."""
+    """After a COMPLETE, the run's outputs become the current versions. Building the notices checks names again."""
     if completed:
         if version:
             namespace_name(job.namespace), not_blank(job.name)

@@ -49,7 +49,7 @@ class Io:
 
 
 def facets_of(owner: Event, typed: tuple[str, ...]) -> list[tuple[str, Any]]:
-    """Typed facets first; a typed one that is null is as good as none."""
+    """The facets of an object, typed ones first. A typed facet that is null counts as missing."""
     facets = owner.get("facets") or {}
     first = [(name, facets[name]) for name in typed if facets.get(name) is not None]
     return first + [(name, value) for name, value in facets.items() if name not in typed]
@@ -70,7 +70,7 @@ def put_dataset(context: Context, sent: Event, *, is_input: bool) -> Io:
 
 
 def _put_dataset_row(context: Context, sent: Event, *, is_input: bool) -> Io:
-    """A write is a new version; a read is one of the current version, and makes one only where there is none."""
+    """A write creates a new version. A read refers to the current version, and creates one only if there is none."""
     facets = sent.get("facets") or {}
     namespace = context.store.put_namespace(sent["namespace"], context.now).name
     source = _put_source(context, facets.get("dataSource"))
@@ -134,7 +134,9 @@ def _new_version(
     *,
     is_input: bool,
 ) -> DatasetVersion:
-    """Two writes are one version when run, schema and lifecycle are the same; types are compared in upper case."""
+    """The id of a version. Two writes are one version if run, schema and lifecycle are the same; types are compared in
+    upper case.
+    """
     described = sorted(
         {
             ":".join(
@@ -163,8 +165,11 @@ def _new_version(
 
 
 def _put_column_lineage(context: Context, facets: Event, rows: list[Field], version: DatasetVersion) -> None:
-    """An edge is stored when its output column is in this event's schema and its input column in a known one of the run's
-    inputs; all others are dropped without a word."""
+    """Store the column edges whose output column is in this event's schema, and whose input column is in a known schema
+    of the run's inputs.
+
+    All others are dropped silently.
+    """
     columns = (facets.get("columnLineage") or {}).get("fields") or {}
     known = _input_fields(context)
     for name, column in columns.items():
@@ -192,7 +197,7 @@ def _put_column_lineage(context: Context, facets: Event, rows: list[Field], vers
 
 
 def present(value: Any) -> Any:
-    """Java's failure on a null where it expects none."""
+    """Return the value, or raise like Java, which fails on a null where it expects none."""
     if value is None:
         raise Failed("NullPointerException")
     return value

@@ -1,8 +1,8 @@
-"""Node ids as Marquez reads them: `job:namespace:name`, `dataset:namespace:name`, `datasetField:namespace:name:field`,
-each with `#version` at will.
+"""Node ids as Marquez reads them, each with `#version` if needed.
 
-The parts are separated by their colons, and namespaces have colons of their own, so some names cannot be asked for: when
-there are more colons than expected, those before `//` and before a digit (a port) do not count.
+They are `job:namespace:name`, `dataset:namespace:name` and `datasetField:namespace:name:field`. Colons separate the
+parts, and namespaces contain colons of their own, so some names cannot be requested: if there are more colons than
+expected, those before `//` and before a digit (a port) are not counted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class NodeId:
 
 
 def node_id(value: str) -> str:
-    """Refuses what the server cannot hold as a node id: a line break in it, for one."""
+    """Return the id. Raises for ids that the server cannot represent, such as one with a line break."""
     if not re.match("(dataset|datasetField|job|run):", value) or LINE_END.search(value):
         raise Failed(f"node ID ({value}) must start with 'dataset', 'datasetField', 'job' or 'run'")
     return value
@@ -42,9 +42,9 @@ def is_node_id(value: str) -> bool:
 
 
 def parse_node_id(value: str, *, versioned: bool) -> NodeId:
-    """Raises `Unacceptable` or `Failed` for ids whose parts cannot be separated or are no names.
+    """Raises `Unacceptable` or `Failed` for ids whose parts cannot be separated or are not valid names.
 
-    Only the graph of columns knows versions (`versioned`): there a `#` in a name is taken for the start of one.
+    Only the graph of columns accepts versions (`versioned`): there, a `#` in a name begins a version.
     """
     kind = value.split(":", 1)[0]
     parts = _parts(value, PARTS[kind])

@@ -1,7 +1,7 @@
-"""From the bytes of a POST to an event: what Marquez refuses before it stores anything.
+"""Parsing of a POST: Marquez refuses some events before it stores anything.
 
-Two refusals, distinguished because a sender must: *unparsable* (500, a JSON body whose `code` is 400) when Jackson cannot
-make the typed object, *invalid* (422, a list of errors) when the object lacks what Marquez needs.
+There are two refusals, distinguished because a sender must: *unparsable* (500, a JSON body whose `code` is 400) if
+Jackson cannot make the typed object, *invalid* (422, a list of errors) if the object lacks required members.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]|-?\d[\d.eE+-]*', re.DO
 
 
 class Unparsable(Exception):
-    """Answered as 500 with `code: 400`: sending the same bytes again never helps."""
+    """A refusal with 500 and `code: 400`: sending the same bytes again never helps."""
 
 
 class Invalid(Exception):
-    """Answered as 422."""
+    """A refusal with 422."""
 
     def __init__(self, errors: list[str]) -> None:
         super().__init__(errors)
@@ -122,7 +122,7 @@ KINDS = {"/DatasetEvent": DATASET_EVENT, "/JobEvent": JOB_EVENT}
 
 
 def parse(body: bytes) -> tuple[Shape, dict[str, Any]]:
-    """The event and its kind, one of three, by the end of its `schemaURL`."""
+    """The event and its kind, one of three, determined by the end of its `schemaURL`."""
     document = _json(body)
     if document is None:
         raise Invalid(["The request body must not be null"])
@@ -175,7 +175,7 @@ def _check_sizes(document: str) -> None:
 
 
 def _typed(value: Any, kind: Any) -> Any:
-    """The value as Jackson would hold it: numbers given for texts become texts, nulls are as good as nothing."""
+    """The value as Jackson represents it: numbers in place of texts become texts, and nulls count as missing."""
     if value is None or kind == "any":
         return value
     if isinstance(kind, list):
@@ -221,8 +221,7 @@ def _missing(value: Any, kind: Any, path: str) -> Iterator[str]:
 
 
 def completed(value: Any, kind: Any) -> Any:
-    """The event as Marquez shows it: members of a typed object that were not sent are null, but for the
-    old name of one."""
+    """The event as Marquez shows it: members of a typed object that were not sent are null, except for its old name."""
     if isinstance(value, list) and isinstance(kind, list):
         return [completed(item, kind[0]) for item in value]
     if isinstance(value, dict) and isinstance(kind, Shape):

@@ -1,8 +1,8 @@
-"""Recordings of a real Marquez: requests as they were sent, and what an answer must hold to be like the one recorded.
+"""Recordings of a real Marquez: requests as they were sent, and the parts of responses that must be equal.
 
-The files are those of the project's own recorder, without what it wrote about them. `<time>`, `<uuid>` and `<id>` stand for
-what the server made up, `<picked>` for a part of an answer, `<trimmed ...>` for a text cut short. Cut texts are made whole
-again to their recorded length, the same everywhere in a scenario, so that limits are met as they were.
+The files come from the project's own recorder, without its comments. `<time>`, `<uuid>` and `<id>` stand for values
+that the server generated, `<picked>` for a part of a response, `<trimmed ...>` for a shortened text. Shortened texts
+are restored to their recorded length, equally within a scenario, so that limits are reached as they were.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Exchange:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The requests as the file has them; the counts that the recorder read from the database are not among them."""
+    """The requests of the file, without the counts that the recorder read from the database."""
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt", encoding="utf-8") as file:
         return [request for request in json.load(file)["requests"] if request["method"] != "SQL"]
@@ -82,7 +82,7 @@ def load(path: Path) -> list[Exchange]:
     return exchanges
 
 
-# what was sent
+# requests
 
 
 def _body(restorer: _Restorer, request: dict[str, Any], good: dict[str, Any]) -> bytes | None:
@@ -95,7 +95,9 @@ def _body(restorer: _Restorer, request: dict[str, Any], good: dict[str, Any]) ->
     if isinstance(sent, str) and not CUT.match(sent):
         return encode(sent)
     event = good if isinstance(sent, str) else restorer.event(sent)
-    if event.get("eventTime") == "<time>":  # the recorder took the time for one of the server's; its note kept it
+    if (
+        event.get("eventTime") == "<time>"
+    ):  # the recorder replaced the time like one of the server's; its note has the value
         event = {**event, "eventTime": request["note"].split("'")[1]}
     return json.dumps(event).encode()
 
@@ -138,7 +140,9 @@ REBUILT: dict[str, Callable[[dict[str, Any]], bytes]] = {
 
 
 class _Restorer:
-    """Makes cut texts whole: a repeated character goes on, anything else goes on at random but always in the same way."""
+    """Restores shortened texts: a repeated character is continued, any other text is filled at random, but always
+    equally.
+    """
 
     def __init__(self) -> None:
         self._whole: list[str] = []
@@ -194,8 +198,11 @@ class _Restorer:
 
 
 def send(base: str, exchange: Exchange, version: str = "") -> tuple[int, Any]:
-    """The request byte for byte (clients that know better drop `.` and `..` from a path), and what came of it. `version` takes
-    the place of an id that the recorded server had made up."""
+    """Send the request byte for byte, and return the response (clients with rules of their own drop `.` and `..` from a
+    path).
+
+    `version` replaces an id that the recorded server had generated.
+    """
     url = urlsplit(base)
     connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=60)
     try:
@@ -210,21 +217,21 @@ def send(base: str, exchange: Exchange, version: str = "") -> tuple[int, Any]:
         return response.status, content.decode("utf-8", "replace")
 
 
-# what was answered
+# responses
 
 IN_ORDER = {"runs", "latestRuns", "versions", "datasets", "namespaces", "graph"}
 """Lists whose order means something; that of all others is a set's or a table scan's."""
 
 
 def differences(exchange: Exchange, status: int, answer: Any) -> list[str]:
-    """The differences between an answer and the recorded one; none when they are alike."""
+    """The differences between a response and the recorded one; empty if they are equal."""
     if status != exchange.status:
         return [f"status {status} for {exchange.status}"]
     expected = exchange.answer
     if status == 422:
         expected, answer = {"errors": sorted(expected["errors"])}, {"errors": sorted(answer["errors"])}
     elif status >= 400 and status != 404:
-        if isinstance(expected, dict):  # of the messages of failures only the code is the same
+        if isinstance(expected, dict):  # failures have equal codes, and different messages
             expected, answer = expected.get("code"), isinstance(answer, dict) and answer.get("code")
         else:
             return []
@@ -239,7 +246,9 @@ def differences(exchange: Exchange, status: int, answer: Any) -> list[str]:
 
 
 def _without_chance(answer: dict[str, Any]) -> dict[str, Any]:
-    """Show one version's sources of a column that several versions give sources; random ids decide which."""
+    """The response with one version's sources for a column that several versions give sources: random ids decide which
+    is shown.
+    """
     nodes = [
         {**node, "data": {}} if len(node["inEdges"]) > 1 else node
         for node in answer.get("graph", [])
@@ -294,22 +303,22 @@ def _short(value: Any) -> str:
     return shown if len(shown) < 200 else shown[:200] + "..."
 
 
-# the parts that the recorder picked
+# the parts that the recorder selected
 
 
 def picked(path: str, expected: Any, answer: Any) -> Any:
-    """The same part of an answer as `expected` is of the recorded one."""
+    """The part of a response that `expected` is of the recorded one."""
     where = path.split("?", maxsplit=1)[0]
     rows = next((answer[key] for key in ROWS if isinstance(answer, dict) and isinstance(answer.get(key), list)), None)
     if isinstance(expected, dict):
         return {key: _part(key, expected[key], answer, rows) for key in expected}
     if isinstance(expected, int):
         return len(rows or [])
-    if isinstance(expected, str):  # scenario 24 picked the source, the others the name
+    if isinstance(expected, str):  # scenario 24 selected the source, the others the name
         return answer["name"] if expected == answer["name"] else answer.get("sourceName")
     if expected is None:
         return answer.get("columnLineage")
-    if where.endswith("/events/lineage"):  # what was looked for there is an event of the last of all years
+    if where.endswith("/events/lineage"):  # the expected event there is of the last of all years
         return [event["eventTime"] for event in answer["events"] if event["eventTime"].startswith("9999")]
     return _rows(where, expected, answer, rows)
 
@@ -342,7 +351,7 @@ def _edges(node: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def _cut_to(expected: Any, value: Any) -> Any:
-    """A run is recorded with a few of its members only."""
+    """The run with a few of its members only, as it is recorded."""
     if isinstance(expected, dict) and isinstance(value, dict) and "state" in expected:
         return {key: value.get(key) for key in expected}
     if isinstance(expected, list) and isinstance(value, list) and len(expected) == len(value):

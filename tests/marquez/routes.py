@@ -1,4 +1,4 @@
-"""The addresses Marquez answers at, besides the one that takes events."""
+"""The addresses of Marquez, except the one that accepts events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATES = ("NEW", "RUNNING", "COMPLETED", "ABORTED", "FAILED", "OTHER")
 
 
 class Refused(Exception):
-    """An answer of its own kind."""
+    """A refusal with a response of its own."""
 
     def __init__(self, status: int, body: Any) -> None:
         super().__init__(status, body)
@@ -81,11 +81,11 @@ def route(method: str, pattern: str) -> Callable[[Callable[..., Any]], Callable[
     return register
 
 
-# what a request names
+# names in requests
 
 
 def _namespace(store: Store, name: str) -> str:
-    """A name in an address that cannot be one is an address that is not there."""
+    """The namespace in an address. An invalid name gives the same response as an unknown address."""
     if not values.NAMESPACE.fullmatch(name):
         raise NotFound("HTTP 404 Not Found")
     if name not in store.namespaces:
@@ -171,7 +171,7 @@ def get_namespace(store: Store, query: Query, namespace: str) -> Any:
 
 @route("DELETE", "namespaces/{namespace}")
 def delete_namespace(store: Store, query: Query, namespace: str) -> Any:
-    """Hides it and all that is in it, until it is used again."""
+    """Hide the namespace and all its content, until it is used again."""
     row = store.namespaces[_namespace(store, namespace)]
     shown = answers.namespace(row)
     row.hidden = True
@@ -184,7 +184,9 @@ def delete_namespace(store: Store, query: Query, namespace: str) -> Any:
 
 @route("GET", "sources")
 def list_sources(store: Store, query: Query) -> Any:
-    """One source without an address, which every dataset without a `dataSource` facet has, breaks the list."""
+    """List the sources. One source without an address, which every dataset without a `dataSource` facet has, breaks the
+    list.
+    """
     rows = query.page(sorted(store.sources.values(), key=lambda row: row.name))
     if any(not row.connection_url.strip() for row in rows):
         raise Failed("NullPointerException: connectionUrl is marked non-null but is null")
@@ -274,7 +276,7 @@ def get_run_facets(store: Store, query: Query, run: str) -> Any:
 
 @route("GET", "namespaces/{namespace}/datasets")
 def list_datasets(store: Store, query: Query, namespace: str) -> Any:
-    """Only the first ten have their facets."""
+    """List the datasets. Only the first ten have their facets."""
     _namespace(store, namespace)
     rows = [(name, dataset) for name, dataset in store.visible_datasets() if name.namespace == namespace]
     rows.sort(key=lambda row: row[0].name)
@@ -301,7 +303,9 @@ def delete_dataset(store: Store, query: Query, namespace: str, dataset: str) -> 
 
 @route("GET", "namespaces/{namespace}/datasets/{dataset}/versions")
 def list_dataset_versions(store: Store, query: Query, namespace: str, dataset: str) -> Any:
-    """Versions are kept by the name they were written under. A name that is a second name of any dataset hides them."""
+    """List the versions of a dataset, by the name under which they were written. A second name of any dataset hides
+    them.
+    """
     _dataset(store, namespace, dataset)
     versions = [v for v in store.versions.values() if (v.namespace, v.name) == (namespace, dataset)]
     versions.sort(key=lambda version: version.created_at, reverse=True)

@@ -1,4 +1,4 @@
-"""The rows of Marquez's database, as far as its answers depend on them. Times are microseconds since 1970."""
+"""The rows of Marquez's database, as far as its responses depend on them. Times are microseconds since 1970."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small shop on SQLite: ordinary flows over ordinary tables, run on Prefect and assembled towards a Marquez."""
+"""A small shop on SQLite: ordinary flows over ordinary tables, run on Prefect and assembled for a Marquez."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def daily_totals(database: Path) -> UUID:
 
 @flow(name="check-totals")
 def check_totals(database: Path) -> None:
-    """Copies, and fails after it."""
+    """Copy totals, then fail."""
     with _connect(database) as shop:
         shop.execute("CREATE TABLE checked AS SELECT name FROM totals")
     raise ValueError("no total may be below ten")
@@ -112,7 +112,7 @@ class Shop:
 
 
 def open_shop(database: Path, namespace: str, lists_before: tuple[str, ...]) -> Shop:
-    """Run the flows in the order in which they need each other, then assemble their runs, parents first."""
+    """Run the flows in the order of their dependencies, then assemble their runs, parents first."""
     loading = load_orders(database, return_state=True)
     totals = daily_totals(database, return_state=True)
     failed = check_totals(database, return_state=True)

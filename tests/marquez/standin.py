@@ -1,8 +1,8 @@
 """A stand-in for Marquez 0.51.2: its HTTP interface over a model of its database, in memory.
 
-It answers as the real one did in the recordings (see `test_against_recordings.py` for what exactly is compared): which
-events it takes, what it stores of those that it refuses, and what then shows in runs, jobs, datasets, graphs and lists.
-Not there: batches of anything, the deprecated write interface, search by OpenSearch, statistics.
+It responds as the real one did in the recordings (`test_against_recordings.py` lists the compared parts): it accepts
+the same events, stores the same parts of refused ones, and shows the same runs, jobs, datasets, graphs and lists. It
+has no batches, no deprecated write interface, no search by OpenSearch, and no statistics.
 
     with StandIn() as marquez:
         httpx.post(f"{marquez.url}/api/v1/lineage", json=event)
@@ -38,7 +38,7 @@ Answer = tuple[int, Any]
 
 
 class Marquez:
-    """Requests in, answers out: the server without the socket."""
+    """The server without the socket: it takes requests and returns responses."""
 
     def __init__(self) -> None:
         self.store = Store()
@@ -61,7 +61,7 @@ class Marquez:
         return 201, ""
 
     def request(self, method: str, target: str) -> Answer:
-        """Everything but the posting of an event."""
+        """Respond to any request except a posted event."""
         url = urlsplit(target)
         segments = url.path.removesuffix("/").split("/")[1:]
         query = Query(parse_qsl(url.query, keep_blank_values=True))
@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_PUT = do_DELETE = do_GET
 
     def _body(self) -> bytes | None:
-        """The body, or None when it is not what its encoding says."""
+        """The body, or None if it does not match its encoding."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.headers.get("Content-Encoding") != "gzip":
             return body
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Tests want no access log."""
+        """Write no access log: no test reads it."""
 
 
 def _accepts_json(accept: str) -> bool:
@@ -148,7 +148,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class StandIn:
-    """The server on a free port of the loopback interface, for the time of a `with`."""
+    """The server on a free loopback port, within a `with` block."""
 
     def __init__(self) -> None:
         self.marquez = Marquez()

@@ -1,7 +1,7 @@
 """The tables of Marquez's database, in memory, with the statements by which its data access writes them.
 
-A method is one statement (or one small group of them) of the original: each either changes the tables or raises, and what
-was written before a refused statement stays written. That is how a refused event is stored in part.
+A method is one statement (or one small group of them) of the original: each either changes the tables or raises. Rows
+that were written before a refused statement stay written, so a refused event is stored in part.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Store:
         run: UUID | None,
         parent: Job | None = None,
     ) -> Job:
-        """A job is one row for its full name, `parent's name.own name`; a later event never takes its parent away."""
+        """A job is one row for its full name, `parent's name.own name`; a later event never removes its parent."""
         full_name = f"{parent.name}.{name}" if parent else name
         values.text(description, location)
         values.index_row(name, namespace, fixed=16)
@@ -129,12 +129,12 @@ class Store:
         nominal: tuple[int | None, int | None] = (None, None),
         state: str | None = None,
     ) -> Run:
-        """A run stays with the job and the arguments of its first event."""
+        """A run keeps the job and the arguments of its first event."""
         values.text(external_id, *args.values())
         location = job.location
         run = self.runs.get(uuid)
         if run is None:
-            # the widest of its indexes names the job twice: in the key, and again beside it
+            # the widest of its indexes contains the job twice: in the key, and beside it
             values.index_row(job.name, job.namespace, job.name, job.namespace, location, state or "", fixed=64)
             run = self.runs[uuid] = Run(uuid, job, now, now, args, location)
             self._runs_of_job[job].append(run)
@@ -149,7 +149,7 @@ class Store:
         return self.job_versions.setdefault(version, JobVersion(job, version, job.location, now))
 
     def put_job_io(self, version: JobVersion, dataset: Dataset, io: str) -> None:
-        """Makes the dataset a current input or output of the job, in place of those of its other versions."""
+        """Make the dataset a current input or output of the job, instead of those of its other versions."""
         for row in self._io_of_job[version.job]:
             if row.io == io and row.job_version is not version:
                 row.current = False
@@ -187,7 +187,7 @@ class Store:
         return dataset
 
     def put_field(self, dataset: Dataset, name: str, kind: str | None, description: str | None) -> Field:
-        """One row for each spelling of a type; without a type a new row every time, as null equals nothing."""
+        """One row for each spelling of a type. Without a type, each call adds a row, because null equals nothing."""
         values.varchar(name, 255)
         values.text(description)
         values.index_row(name, kind, fixed=16)

@@ -1,8 +1,9 @@
-"""The stand-in answers as a real Marquez did.
+"""The stand-in responds as a real Marquez did.
 
-Every scenario recorded from Marquez 0.51.2 is replayed, request by request and in order, against a fresh stand-in. Compared is:
+Every scenario recorded from Marquez 0.51.2 is replayed, request by request and in order, against a fresh stand-in.
+Compared are:
 
-| answer | what |
+| response | compared part |
 |---|---|
 | all | the status |
 | 422 | the errors, as a set |
@@ -10,18 +11,18 @@ Every scenario recorded from Marquez 0.51.2 is replayed, request by request and 
 | other refusals | the `code` of a JSON body; HTML pages are not compared |
 | all others | the whole JSON body, or the part of it that the recorder kept: runs, states and times, jobs and stored parent names, inputs and outputs, graphs with nodes, edges and data, datasets, versions, fields, facets, column lineage, lists, raw events, sources, search |
 
-In both: what the server makes up (ids, its own clock) need only be there. Lists of runs, versions, datasets, namespaces and graph
-nodes are compared in order, all others as sets. Not compared:
+Values that the server generates (ids, its own clock) must only be present in both. Lists of runs, versions, datasets,
+namespaces and graph nodes are compared in order, all others as sets. Not compared:
 
-| not compared | why |
+| not compared | reason |
 |---|---|
-| 17-scale, 19-concurrency | not replayable: their events were not kept; what they measured is time |
+| 17-scale, 19-concurrency | not replayable: their events were not kept; they measure time |
 | bodies of DELETE | no client reads them |
 | in a column graph the `data` of a column whose sources come from several versions | the server shows one version's, chosen by random ids |
-| `/stats`, `/tags`, `/api/v2beta`, tagging, and in 15 what is asked after it | not part of the stand-in |
+| `/stats`, `/tags`, `/api/v2beta`, tagging, and in 15 the requests after it | not part of the stand-in |
 | counts read from the recorder's database | no request |
 
-Where the recorder found lists broken it emptied the database before it went on, and so does the replay.
+Where the recorder found lists broken, it emptied the database before it continued, and so does the replay.
 """
 
 from __future__ import annotations
@@ -79,5 +80,5 @@ def _is_compared(scenario: str, exchange: Exchange) -> bool:
 
 
 def _emptied_before(exchanges: list[Exchange]) -> set[int]:
-    """After the last of the lists that an event broke."""
+    """The exchanges before which the recorder emptied the database: those after the last list that an event broke."""
     return {after.index for before, after in pairwise(exchanges) if before.note == BROKE and after.note != BROKE}

@@ -1,7 +1,8 @@
-"""From statements in flows to what Marquez shows: against the stand-in always, against a real one when there is one.
+"""End-to-end tests from statements in flows to the pages of Marquez: against the stand-in always, and a real one if
+given.
 
-`make test-marquez MARQUEZ_URL=http://host:port` runs the same checks on a real server. It gets job namespaces and dataset
-names that no other run had, and needs no clearing.
+`make test-marquez MARQUEZ_URL=http://host:port` runs the same checks on a real server. It gets job namespaces and
+dataset names that no other run had, and needs no clearing.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def delivered(
 
 @contextmanager
 def _environment(api_url: str, marquez_url: str) -> Iterator[str]:
-    """Prefect and the official client set up as a user would, with a job namespace of this run's own."""
+    """Prefect and the official client configured as a user would, with a job namespace of this run's own."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from prefect_lineage_events.settings import settings

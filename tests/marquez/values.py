@@ -1,6 +1,6 @@
-"""Conversions of strings and times by Java and PostgreSQL, where they decide how Marquez answers.
+"""Conversions of strings and times by Java and PostgreSQL, as far as Marquez's responses depend on them.
 
-Every rule here was found in Marquez's source (version 0.51.2) or in the schema of its database, and is held against
+Every rule here was found in Marquez's source (version 0.51.2) or in the schema of its database, and is tested against
 the recordings by `test_against_recordings.py`.
 """
 
@@ -35,7 +35,7 @@ EVENT_TIME = re.compile(
 
 
 class Unacceptable(Exception):
-    """Java's `IllegalArgumentException`: a POST answers 400 and keeps what it had stored, a GET answers 500."""
+    """Java's `IllegalArgumentException`: a POST gives 400 and keeps the parts it had stored, a GET gives 500."""
 
 
 class Failed(Exception):
@@ -43,7 +43,7 @@ class Failed(Exception):
 
 
 class FailedStatement(Failed):
-    """The database refused a statement: 500, and a GET shows the database's own words."""
+    """The database refused a statement: 500, and a GET shows the database's own message."""
 
 
 class NotFound(Exception):
@@ -57,25 +57,29 @@ def namespace_name(value: str) -> str:
 
 
 def not_blank(value: str) -> str:
-    """Job, dataset, column and source names; Java's `trim` takes every character up to the space for blank."""
+    """Names of jobs, datasets, columns and sources are not blank. Java's `trim` treats every character up to the space
+    as blank.
+    """
     if all(character <= " " for character in value):
         raise Unacceptable("value must not be blank")
     return value
 
 
 def safe_namespace(value: str) -> str:
-    """The spelling under which job namespaces are stored. Narrower than what is accepted: `;` and `=` go too."""
+    """The spelling under which job namespaces are stored. It has fewer characters than are accepted: `;` and `=` are
+    replaced too.
+    """
     return re.sub(r"[^a-z:/A-Z0-9\-_.@+]", "_", value)
 
 
 def text(*values: Any) -> None:
-    """PostgreSQL has no NUL in a text."""
+    """Return the text, or raise: PostgreSQL accepts no NUL in a text."""
     if any(isinstance(value, str) and "\0" in value for value in values):
         raise FailedStatement('ERROR: invalid byte sequence for encoding "UTF8": 0x00')
 
 
 def document(value: Any) -> None:
-    """Nor has it one in a JSON document, at whatever depth."""
+    """Return the document, or raise: PostgreSQL accepts no NUL in a JSON document, at any depth."""
     stack = [value]
     while stack:
         item = stack.pop()
@@ -95,7 +99,7 @@ def varchar(value: str | None, limit: int) -> None:
 
 
 def index_row(*values: str | None, fixed: int = 0) -> None:
-    """Refuses what does not fit a row of an index over the texts `values` and `fixed` bytes of other columns."""
+    """Raise for a row that does not fit into an index over the texts `values` and `fixed` bytes of other columns."""
     text(*values)
     size = 8 + fixed + sum(_indexed_bytes(value) for value in values if value is not None)
     if size > INDEX_ROW_LIMIT:
@@ -134,7 +138,7 @@ def uuid_of_names(*parts: str) -> uuid.UUID:
 
 
 def parse_uuid(value: str) -> uuid.UUID | None:
-    """Java's `UUID.fromString`, which takes groups of any length (`1-2-3-4-5`)."""
+    """Java's `UUID.fromString`, which accepts groups of any length (`1-2-3-4-5`)."""
     groups = value.split("-")
     if len(value) > 36 or len(groups) != 5 or not all(re.fullmatch("[0-9a-fA-F]{1,16}", group) for group in groups):
         return None
@@ -143,7 +147,7 @@ def parse_uuid(value: str) -> uuid.UUID | None:
 
 
 def run_uuid(run_id: str) -> uuid.UUID:
-    """Ids that are no UUID are stored under one made from them."""
+    """The id of a run. An id that is no UUID is replaced by one derived from it."""
     return parse_uuid(run_id) or uuid_of_bytes(encode(run_id))
 
 
@@ -170,7 +174,7 @@ def connection_url(value: str | None) -> str | None:
 
 
 def is_url(value: str | None) -> bool:
-    """Return true if `java.net.URL` takes it; a location that is none is shown as null."""
+    """Return true if `java.net.URL` accepts it; another location is shown as null."""
     return value is not None and re.match(r"\s*(https?|file|ftp|jar|mailto):", value, re.IGNORECASE) is not None
 
 
@@ -180,7 +184,7 @@ def now() -> int:
 
 
 def parse_time(value: str | float) -> int:
-    """Microseconds since 1970 of an event's time; raises `ValueError` for what Jackson does not take."""
+    """Microseconds since 1970 of an event's time; raises `ValueError` for texts that Jackson refuses."""
     if isinstance(value, (int, float)):
         return round(value * 1_000_000)
     match = EVENT_TIME.fullmatch(value)
@@ -235,8 +239,10 @@ def zoned(value: str | float) -> str:
 
 
 def short_zoned(value: str) -> str:
-    """Java's `ZonedDateTime.toString`, in which a run's arguments are kept: seconds that are zero are left out, fractions
-    have three, six or nine digits."""
+    """Java's `ZonedDateTime.toString`, the format of times in a run's arguments.
+
+    Seconds that are zero are left out; fractions have three, six or nine digits.
+    """
     match = EVENT_TIME.fullmatch(value)
     if not match:
         raise ValueError(value)

@@ -1,7 +1,7 @@
-"""Statements with a secret, generated: every form in which a secret is written, in every position where it may stand.
+"""Generated statements with a secret: every form in which a secret is written, in every position where it may be.
 
-`{s}` is the secret; in a position, `{v}` is the place of a value. A form or a position belongs to some dialects, or to
-all of them: a text is also analysed under dialects that are not its own.
+`{s}` is the secret; in a position, `{v}` is replaced by a form. A form or a position belongs to some dialects, or to
+all: a text is also analysed under other dialects than its own.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _VALUES = (
     "select * from t tablesample ({v})", "values ({v}, 1)", "select {v} from t union select {v} from u",
 )  # fmt: skip
 
-# A connection string or an address with credentials, where a location stands.
+# A connection string or an address with credentials, in the position of a location.
 ADDRESSES = (
     "AccountName=a;AccountKey={s}", "DefaultEndpointsProtocol=https;AccountName=a;AccountKey={s};EndpointSuffix=x",
     "host=h password={s}", "host=/tmp/x dbname=d password={s}", "postgres:dbname=d password={s}", "mysql:host=h;password={s}",
@@ -106,7 +106,7 @@ _LOCATIONS = (
     "select * from identifier('{v}')", "create dictionary d (a Int32) source(http(url '{v}'))",
 )  # fmt: skip
 
-# Unquoted, or in the words of a client.
+# Unquoted, or in the syntax of a client.
 _BARE = (
     "add jar s3a://k:{s}@b/x.jar", "add file s3a://k:{s}@b/x", "add archive hdfs://u:{s}@h/x", "list jars s3a://k:{s}@b/x", "dfs -ls s3a://k:{s}@b/",
     "delete jar s3a://k:{s}@b/x.jar", "!sh curl -u u:{s} https://h", "reload {s}", "compile `x` as groovy named {s}",
@@ -259,7 +259,7 @@ def templates() -> Iterator[tuple[str, str]]:
     for dialect in DIALECTS:
         texts = [*TEXTS, *(form for form, where in OWN_TEXTS.items() if dialect in where)]
         for number, position in enumerate(_VALUES):
-            for k in range(2):  # each form meets every position in some dialect, and many in each
+            for k in range(2):  # each form is in every position under some dialect, and in many under each
                 yield position.replace("{v}", texts[(number + k * 5 + DIALECTS.index(dialect)) % len(texts)]), dialect
         for number, position in enumerate(_LOCATIONS):
             for k in range(4):

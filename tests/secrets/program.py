@@ -1,7 +1,7 @@
-"""Runs every planted statement in a flow, the way users do: with binds, in batches, and against a server that refuses some.
+"""A flow that runs every planted statement as users do: with binds, in batches, and against a server that refuses some.
 
-The stores are played by a driver that takes any statement: what a real server thinks of these is not the matter here.
-`python program.py quiet` lets every error be handled; `python program.py loud` fails with one.
+A driver that accepts any statement stands in for the stores: the validity of the statements does not matter here.
+`python program.py quiet` handles every error; `python program.py loud` fails with one.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from prefect_lineage_events import instrument_connection, record_read, record_wr
 from tests.secrets.statements import COUNT, Planted, planted, secret_of
 
 BIND, CREDENTIAL, RECORDED, LOUD = (secret_of(9000 + n) for n in range(4))
-EVERY = 3  # ... statement is refused, with its text in the message, as databases do
+EVERY = 3  # every third statement is refused, with its text in the message, as databases do
 
 
 class Refused(Exception):
-    """A database's error: it repeats the statement and its binds."""
+    """A database's error, which quotes the statement and its binds."""
 
 
 class Cursor:

@@ -1,6 +1,6 @@
 """Statements with a secret in each: in literals, comments, binds, addresses, options, accounts, and broken ones.
 
-`{m}` is where the secret stands; each statement is given one of its own, so that a leak names its statement.
+`{m}` is replaced by the secret. Each statement has one of its own, so that a leak identifies its statement.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Store -> statements. The address of a store says which dialect its statements are read in.
+# Statements by store. The address of a store gives the dialect of its statements.
 STATEMENTS: dict[str, tuple[str, ...]] = {
     "postgresql://etl@db.example:5432/shop": (
         "SELECT * FROM users WHERE url = 'https://h/reset/{m}'",
@@ -304,7 +304,7 @@ def planted() -> Iterator[Planted]:
 
 
 def secret_of(number: int) -> str:
-    """Looks like nothing else, and like no SQL word; stays one word for any tokeniser."""
+    """A secret that resembles no other text and no SQL word, and that every tokeniser keeps as one word."""
     return f"hunter{number:04d}zz"
 
 

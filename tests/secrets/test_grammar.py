@@ -1,4 +1,4 @@
-"""Generated statements with a secret: nothing that an analysis gives holds it, or differs by it."""
+"""Analyses of generated statements with a secret neither contain it nor depend on it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECRET, OTHER = "hunter2zz", "tiger9yy"
 
 
 def shown(statement: Statement) -> str:
-    """All that a statement says, but for the state of its session, which stays where it is."""
+    """All fields of a statement, without the state of its session, which never leaves the process."""
     return repr({field.name: getattr(statement, field.name) for field in fields(Statement) if field.name != "session"})
 
 

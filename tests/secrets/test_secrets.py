@@ -1,4 +1,4 @@
-"""No secret leaves: planted in 200 statements, binds, addresses and errors, and looked for wherever anything goes."""
+"""No secret leaves the process: 200 statements, binds, addresses and errors contain one, and every output is searched."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.secrets.statements import planted
 ROOT = Path(__file__).parents[2]
 SECRET = re.compile(r"hunter\d{4}zz", re.IGNORECASE)
 SETTING = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_SQL_TEXT"
-# What Prefect itself keeps of a failed flow: its error, in its own tables and words.
+# Tables in which Prefect itself stores the error of a failed flow.
 PREFECT_OWN = {"flow_run", "flow_run_state", "log", "event_resources"}
 
 
@@ -57,7 +57,7 @@ def test_error_that_quotes_a_statement_is_logged_without_its_values(
 def test_full_text_is_unchanged_and_has_no_bind_values(
     prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Full texts were asked for; bound values and the password in an address were not."""
+    """The setting asks for full texts, but not for bound values or the password of an address."""
     from tests.secrets.program import BIND, CREDENTIAL, RECORDED
 
     monkeypatch.setenv(SETTING, "full")
@@ -108,7 +108,7 @@ def _lineage_events(run_id: UUID) -> int:
 
 
 def _found_on_server(server: PrefectServer, without: Iterable[str] = ()) -> set[tuple[str, str]]:
-    """Table and secret, in every table of the server's database; of its events, when a flow failed, in those that are ours."""
+    """Table and secret, in every table of the server's database. If a flow failed, only our events are searched."""
     failed = bool(without)
     database = sqlite3.connect(f"file:{server.log.parent / 'prefect.db'}?mode=ro", uri=True)
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

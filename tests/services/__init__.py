@@ -1,4 +1,4 @@
-"""Real databases for tests: started once a session, on free loopback ports, when a test first asks for one.
+"""Real databases for tests, on free loopback ports, started once in a session when a test first needs one.
 
 A conftest that imports a fixture from here shares the one server with all others.
 """

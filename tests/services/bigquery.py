@@ -1,7 +1,8 @@
-"""BigQuery's REST interface, as far as the client library needs it: every statement succeeds, unless it says `missing`.
+"""BigQuery's REST interface, as far as the client library needs it: every statement succeeds, unless it contains
+`missing`.
 
-Queries find two rows, DML changes three, loads write four. Nothing is stored: what matters is that the library's own
-code runs. https://cloud.google.com/bigquery/docs/reference/rest
+Queries find two rows, DML changes three, loads write four. Nothing is stored: the purpose is to run the library's own
+code. https://cloud.google.com/bigquery/docs/reference/rest
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class BigQueryStandIn:
     url: str
 
     def client(self, **more: Any) -> Any:
-        """A client of the library's own class that talks to it."""
+        """A client of the library's own class that uses the stand-in."""
         from google.auth.credentials import AnonymousCredentials
         from google.cloud import bigquery
 

@@ -1,4 +1,4 @@
-"""Loopback only: a connection to another host is an error in every test."""
+"""Restriction to loopback addresses: a connection to another host is an error in every test."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 
 
 class OtherHostError(RuntimeError):
-    """A test tried to reach a host outside this machine. No `OSError`: code under test must not take it for a failure."""
+    """A test tried to reach a host outside this machine. It is no `OSError`, which code under test would handle as a
+    failure.
+    """
 
 
 def refuse_other_hosts(event: str, arguments: tuple[Any, ...]) -> None:
-    """An audit hook: raises before a socket connects, or a name is looked up, outside this machine."""
+    """An audit hook that raises before a socket connects, or a name is resolved, outside this machine."""
     if event == "socket.connect":
         address = arguments[1]
         host = address[0] if isinstance(address, tuple) else None

@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL cluster, where the server's programs are installed; tests that need it skip otherwise."""
+"""A throw-away PostgreSQL cluster, if the server's programs are installed; tests that need it skip otherwise."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Postgres:
         return f"postgresql+{driver}://shop:{PASSWORD}@{host}:{self.port}/{database}"
 
     def plain_url(self, database: str, host: str = "127.0.0.1") -> str:
-        """As libpq and asyncpg take it."""
+        """The URL for libpq and asyncpg."""
         return f"postgresql://shop:{PASSWORD}@{host}:{self.port}/{database}"
 
     def dsn(self, database: str) -> str:
@@ -66,7 +66,7 @@ def postgres() -> Postgres:
 
 
 def started() -> Postgres | None:
-    """The process's cluster, started when it is first asked for; None where the server's programs are not installed."""
+    """The process's cluster, started at the first call; None if the server's programs are not installed."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
     return _cluster(programs[0].parent) if programs else None
 
@@ -78,7 +78,7 @@ def _cluster(programs: Path) -> Postgres:
     data, password = home / "data", home / "password"
     data.mkdir(mode=0o700)
     password.write_text(PASSWORD)
-    # The server refuses to run as root, which hands the cluster to the user its package has made.
+    # The server refuses to run as root, so the cluster then belongs to the user that its package created.
     user = {"user": "postgres"} if os.geteuid() == 0 else {}
     if user:
         home.chmod(0o755)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-# Seconds; beside many busy processes a server has a twentieth of a core, and needs fifteen seconds of one.
+# Seconds. Beside many busy processes a server gets a twentieth of a core, and needs fifteen seconds of one.
 STARTS_WITHIN = 600
 
 

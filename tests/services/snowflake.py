@@ -1,7 +1,7 @@
 """The Snowflake stand-in: fakesnow's server, in an environment of its own because it pins an older sqlglot.
 
 `make test` makes that environment (`.venv-snowflake`, from `requirements-snowflake.txt` beside this file); without it
-the tests that need it skip. `snowflake_server.py` is what runs there.
+the tests that need it skip. It runs `snowflake_server.py`.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _SERVER = Path(__file__).with_name("snowflake_server.py")
 
 @dataclass(frozen=True)
 class SnowflakeStandIn:
-    """A running stand-in. Like an account reached over a private link: another host, the same account."""
+    """A running stand-in, like an account that is reached over a private link: another host, the same account."""
 
     port: int
 
     @property
     def link(self) -> dict[str, Any]:
-        """The arguments of `get_connection(**link)` and `connect(**link)` that lead here."""
+        """The arguments of `get_connection(**link)` and `connect(**link)` for the stand-in."""
         return {"host": "127.0.0.1", "port": self.port, "protocol": "http"}
 
     def connect(self, database: str, schema: str = "PUBLIC", **more: Any) -> Any:
-        """A plain connection of the connector to a database, which is made if need be."""
+        """A plain connection of the connector to a database, which is created if needed."""
         import snowflake.connector
 
         login = {"account": ACCOUNT, "user": "etl", "password": PASSWORD, **self.link}
@@ -56,7 +56,7 @@ def snowflake_server() -> SnowflakeStandIn:
 
 
 def started() -> SnowflakeStandIn | None:
-    """The process's stand-in, started when it is first asked for; None where it is not installed."""
+    """The process's stand-in, started at the first call; None if it is not installed."""
     return _server() if _PYTHON.exists() else None
 
 

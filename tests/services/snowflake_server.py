@@ -1,6 +1,7 @@
-"""The server of the Snowflake stand-in, with what connector 5 asks of a login beyond fakesnow's reply.
+"""The server of the Snowflake stand-in, with the fields of a login that connector 5 requires and fakesnow's reply
+lacks.
 
-Run by the interpreter of `.venv-snowflake`: `python snowflake_server.py HOST PORT`. A real account's login reply has a
+The interpreter of `.venv-snowflake` runs it: `python snowflake_server.py HOST PORT`. A real account's login reply has a
 master token and the session's id: connector 5 refuses one without.
 """
 
@@ -38,7 +39,7 @@ async def telemetry(_: Request) -> JSONResponse:
 routes = [
     Route(_LOGIN, login, methods=["POST"]),
     Route("/telemetry/send", telemetry, methods=["POST"]),
-    # Connector 5 asks with two slashes.
+    # Connector 5 sends this path with two slashes.
     Route("/monitoring/queries//{sfqid}", fakesnow.server.monitoring_query, methods=["GET"]),
     *fakesnow.server.routes,
 ]

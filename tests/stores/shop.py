@@ -1,6 +1,7 @@
-"""An ordinary flow that any store can run: a mart by way of a temporary table, a correction, a failed try, a look.
+"""An ordinary flow that runs on any store: a mart filled through a temporary table, a correction, a failed attempt, a
+read.
 
-Run as a program: `python shop.py sqlalchemy|snowflake '<json of what the block needs>'`; prints the flow run's id.
+Run as a program: `python shop.py sqlalchemy|snowflake '<fields of the block, as JSON>'`; prints the flow run's id.
 """
 
 from __future__ import annotations
