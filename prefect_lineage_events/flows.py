@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from queue import SimpleQueue
 from typing import Annotated, Any
 from uuid import UUID
@@ -27,15 +25,11 @@ from prefect_lineage_events.assembler.assemble import assemble_run
 from prefect_lineage_events.assembler.backfill import Part, Plan, Progress, parse_window, plan_backfill, work_on
 from prefect_lineage_events.assembler.latest_run import restore_latest_runs
 from prefect_lineage_events.assembler.options import AssemblyOptions, AssemblyResult
-from prefect_lineage_events.assembler.outbox import Outbox
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep import assemble_recent, sweep_runs
-from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.guard import described
 from prefect_lineage_events.history.reader import Patience, parse_run_id
 
-DELIVERY_RETRY_DELAYS = [1.0, 4.0, 15.0]
-_LONGEST_RETRY_AFTER = 60.0
 # Parts of a backfill at a time: more than a server on SQLite answers at once only wait for each other.
 _SIDE_BY_SIDE: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=4)
 _PARTS_AHEAD = 32
@@ -43,6 +37,7 @@ _LONGEST_GATHER = 600.0
 _STORED = 8.0
 # The next sweep finds what has not arrived by then.
 _SHORT = Patience(completeness=20.0)
+_SOON = AssemblyOptions(retry=True, patience=_SHORT, lease_timeout=0)
 
 # A flow's parameters are its form in the UI, with the texts of `Args:` in its docstring. For a union of types, the form
 # would offer a choice; these schemas give one field.
@@ -71,7 +66,7 @@ def assemble(flow_run_id: _OptionalId = None, gather_seconds: float = 0.0) -> As
     with get_client(sync_client=True) as client:
         _log_targets()
         if run_id:
-            done: AssemblyResult | Summary = assemble_run(client, run_id, AssemblyOptions(send=_send))
+            done: AssemblyResult | Summary = assemble_run(client, run_id, AssemblyOptions(retry=True))
         else:
             done = assemble_recent(client, _SOON, _gather_until(gather_seconds))
     _log().info("%s", done)
@@ -96,7 +91,7 @@ def sweep() -> Summary:
     """
     with get_client(sync_client=True) as client:
         _log_targets()
-        summary = sweep_runs(client, AssemblyOptions(send=_send, patience=_SHORT, skip_recent=True, lease_timeout=0))
+        summary = sweep_runs(client, AssemblyOptions(retry=True, patience=_SHORT, skip_recent=True, lease_timeout=0))
     _log().info("%s", summary)
     summary.raise_for_failures()
     return summary
@@ -131,7 +126,7 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
         force: Send again what was sent.
     """
     window = parse_window(start, end)
-    options = AssemblyOptions(targets=targets, reanalyse=reanalyse, force=force)
+    options = AssemblyOptions(retry=True, targets=targets, reanalyse=reanalyse, force=force)
     options.chosen_targets()
     with get_client(sync_client=True) as client:
         _log_targets(targets)
@@ -139,7 +134,7 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
         progress = Progress(client, UUID(flow_run.id) if flow_run.id else None, plan.runs)
         summary = _work_on_parts(plan, options, dry_run, progress)
         if not dry_run and not summary.left:
-            summary.failed += restore_latest_runs(client, plan.jobs, replace(options, send=_send))
+            summary.failed += restore_latest_runs(client, plan.jobs, options)
         progress.end(summary)
     _log().info("%s", summary)
     summary.raise_for_failures()
@@ -191,30 +186,7 @@ def _of_part(future: PrefectFuture[Summary], part: Part) -> Summary:
 def _work_on_part(part: Part, options: AssemblyOptions, dry_run: bool, history_begins: dt.datetime | None) -> Summary:
     """Assemble the runs of a part. Prefect retries it when its API is away; the ledger records its progress."""
     with get_client(sync_client=True) as client:
-        options = replace(options, send=_send)
         return work_on(client, part, options, dry_run=dry_run, history_begins=history_begins)
-
-
-def _worth_another_try(error: TransientDeliveryError) -> bool:
-    """Return whether to retry within this flow run; not if a target asks for longer, or is misconfigured."""
-    return error.retry_soon and (error.retry_after or 0.0) <= _LONGEST_RETRY_AFTER
-
-
-def _send(outbox: Outbox) -> None:
-    """Send with retries: the outbox records its progress, so nothing that was taken is sent again."""
-    for delay in DELIVERY_RETRY_DELAYS:
-        try:
-            outbox.flush()
-            return
-        except TransientDeliveryError as error:
-            if not _worth_another_try(error):
-                raise
-            _log().info("%s: %s; trying again", outbox.target.name, error)
-            time.sleep(max(delay, error.retry_after or 0.0))
-    outbox.flush()
-
-
-_SOON = AssemblyOptions(send=_send, patience=_SHORT, lease_timeout=0)
 
 
 def _log_targets(names: Sequence[str] | None = None) -> None:

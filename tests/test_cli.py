@@ -15,6 +15,7 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from prefect_lineage_events import cli, flows
+from prefect_lineage_events.assembler import outbox
 from prefect_lineage_events.assembler.options import AssemblyResult
 from prefect_lineage_events.assembler.summary import Summary
 from tests.by_hand import emit_writes
@@ -73,10 +74,8 @@ def test_events_go_to_a_local_file_without_configuration(prefect_server, tmp_pat
 
 
 def test_unreachable_target_is_an_error_with_a_reason(prefect_server, monkeypatch, capsys):
-    from prefect_lineage_events import flows
-
     monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr(flows, "DELIVERY_RETRY_DELAYS", [])
+    monkeypatch.setattr(outbox, "RETRY_DELAYS", [])
     assert cli.main(["assemble", load()]) == 1
     assert "127.0.0.1:9" in capsys.readouterr().err
 
@@ -85,7 +84,8 @@ def test_unreachable_target_is_reported_without_traceback(prefect_server):
     run_id = load()
     away = {**prefect_server.environment, "OPENLINEAGE_URL": "http://127.0.0.1:9", "PREFECT_LOGGING_LEVEL": "INFO"}
     code = (
-        "from prefect_lineage_events import cli, flows; flows.DELIVERY_RETRY_DELAYS = []; cli.main(['assemble', '%s'])"
+        "from prefect_lineage_events import cli; from prefect_lineage_events.assembler import outbox; "
+        "outbox.RETRY_DELAYS = []; cli.main(['assemble', '%s'])"
     )
     done = subprocess.run([sys.executable, "-c", code % run_id], env=away, capture_output=True, text=True, check=False)
     assert "prefect-lineage: " in done.stderr.splitlines()[-1]

@@ -13,9 +13,8 @@ from prefect import flow, get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
 
-from prefect_lineage_events import flows
 from prefect_lineage_events.assembler import assemble as one_run
-from prefect_lineage_events.assembler import lease, ledger, run_lineage
+from prefect_lineage_events.assembler import lease, ledger, outbox, run_lineage
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.flows import assemble
 from prefect_lineage_events.history import api
@@ -48,7 +47,7 @@ def target(monkeypatch) -> RecordingTarget:
     """The configured lineage target; deliveries are retried once, at once."""
     target = RecordingTarget()
     configure(monkeypatch, target)
-    monkeypatch.setattr(flows, "DELIVERY_RETRY_DELAYS", [0.0])
+    monkeypatch.setattr(outbox, "RETRY_DELAYS", [0.0])
     return target
 
 

@@ -12,8 +12,8 @@ from prefect import flow, get_client, task
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.runtime import flow_run
 
-from prefect_lineage_events import Dataset, flows, instrument_connection, record_misc, record_read, record_write
-from prefect_lineage_events.assembler import ledger
+from prefect_lineage_events import Dataset, instrument_connection, record_misc, record_read, record_write
+from prefect_lineage_events.assembler import ledger, outbox
 from prefect_lineage_events.emission import worker
 from prefect_lineage_events.flows import assemble
 from tests.assembler.loads import stored
@@ -33,7 +33,7 @@ def client(each_prefect_server: object) -> Iterator[SyncPrefectClient]:
 def target(monkeypatch: pytest.MonkeyPatch) -> RecordingTarget:
     target = RecordingTarget()
     configure(monkeypatch, target)
-    monkeypatch.setattr(flows, "DELIVERY_RETRY_DELAYS", [])
+    monkeypatch.setattr(outbox, "RETRY_DELAYS", [])
     return target
 
 

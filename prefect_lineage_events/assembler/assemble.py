@@ -1,6 +1,6 @@
 """Assembly of one run: read its history, stitch it, build its events, deliver them and record that.
 
-The flows, the sweep and the backfill all call `assemble_run`; `AssemblyOptions.send` decides how a delivery is retried.
+The flows, the sweep and the backfill all call `assemble_run`.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _deliver(  # noqa: PLR0917
     record.open(names, [outbox.state for outbox in outboxes], unavailable=options.unavailable)
     configured = [target.id for target in targets()]
     failures: list[tuple[Outbox, TransientDeliveryError]] = []
-    for outbox, error in send_all(_with_known_parents(client, run, unfinished, options, failures), options.send):
+    for outbox, error in send_all(_with_known_parents(client, run, unfinished, options, failures), retry=options.retry):
         failure = error or _finish(client, lineage, outbox, record, options)
         notify.announce_delivery(lineage, outbox, configured, announcements)
         if failure:

@@ -62,7 +62,7 @@ def restore_latest_run(
     events = events_to_restore(sent, events_for(lineage, target, str(client.api_url)))
     if not events:
         return None
-    options.send(Outbox(events, target))
+    Outbox(events, target).send(retry=options.retry)
     return latest.run
 
 

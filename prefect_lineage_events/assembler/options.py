@@ -8,7 +8,6 @@ from typing import Literal
 from uuid import UUID
 
 from prefect_lineage_events.assembler.notify import Announcements
-from prefect_lineage_events.assembler.outbox import Outbox, Send
 from prefect_lineage_events.delivery.targets import Target, targets
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.reader import Patience
@@ -36,15 +35,16 @@ _WORDS: dict[Outcome, str] = {
 class AssemblyOptions:
     """Options of assembling a run.
 
-    `force`: send it again. `skip_recent`: leave a run whose events are still arriving to a later sweep, without waiting
-    for them. `lease_timeout`: seconds to wait for another assembler that delivers the same run. `restore_latest`: send
-    the job's latest completed run again to targets that show the last event received. `targets`: names or ids of the
-    targets that are to receive it (None: all configured ones). `unavailable`: ids of targets that are not asked now and
-    are to receive it later. `reanalyse`: let the current analyser read the run's statements. `update_flow_artifact`:
-    show the run in its flow's artifact. `announcements`: those shared by many runs (None: the run has its own).
+    `retry`: try again to send to a target that cannot take events now. `force`: send the run again. `skip_recent`:
+    leave a run whose events are still arriving to a later sweep, without waiting for them. `lease_timeout`: seconds to
+    wait for another assembler that delivers the same run. `restore_latest`: send the job's latest completed run again
+    to targets that show the last event received. `targets`: names or ids of the targets that are to receive it (None:
+    all configured ones). `unavailable`: ids of targets that are not asked now and are to receive it later. `reanalyse`:
+    let the current analyser read the run's statements. `update_flow_artifact`: show the run in its flow's artifact.
+    `announcements`: those shared by many runs (None: the run has its own).
     """
 
-    send: Send = Outbox.flush
+    retry: bool = False
     patience: Patience | None = None
     force: bool = False
     skip_recent: bool = False

@@ -1,13 +1,20 @@
-"""A run's events on their way to one target, and their delivery to several targets at a time."""
+"""A run's events on their way to one target, their retries, and their delivery to several targets at a time.
+
+`delivery.responses` classifies a target's responses: refused for good, or to be tried again. This file says how often.
+Prefect's and the client's own retries are off (`delivery.configuration`): they would hide the responses.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
+
+from prefect import get_run_logger
 
 from prefect_lineage_events.assembler.ledger import DeliveryState, digest_of
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, deliver, event_id
@@ -15,6 +22,10 @@ from prefect_lineage_events.delivery.targets import Target
 
 Event = dict[str, Any]
 
+# Seconds before each retry within one run of the assembler; then the run is left to the sweep.
+RETRY_DELAYS = [1.0, 4.0, 15.0]
+# A target that asks for a longer wait (Retry-After) is left to the sweep at once.
+_LONGEST_RETRY_AFTER = 60.0
 # A 500 may be the fault of the event or of the target. After 3 responses of 500, an event is refused if the target
 # accepted events of other runs meanwhile.
 _FAULTS_UNTIL_REFUSED = 3
@@ -55,8 +66,24 @@ class Outbox:
         """The target's reasons for the events it refused through this outbox."""
         return list(self.state.reasons[self._refused_before :])
 
+    def send(self, *, retry: bool = False) -> None:
+        """Send the remaining events in order; what was taken is not sent again. `retry`: with the retries of this file.
+
+        Raises TransientDeliveryError when the target cannot take them now.
+        """
+        for delay in RETRY_DELAYS if retry else ():
+            try:
+                self.flush()
+                return
+            except TransientDeliveryError as error:
+                if not error.retry_soon or (error.retry_after or 0.0) > _LONGEST_RETRY_AFTER:
+                    raise
+                get_run_logger().info("%s: %s; trying again", self.target.name, error)
+                time.sleep(max(delay, error.retry_after or 0.0))
+        self.flush()
+
     def flush(self) -> None:
-        """Send the remaining events in order. Raises TransientDeliveryError when the target cannot take them now."""
+        """Send the remaining events once, in order, and record what the target takes and refuses. Raises as `send`."""
         while not self.finished:
             try:
                 for refusal in deliver(self.events[self.state.done :], self.target):
@@ -97,9 +124,6 @@ class Outbox:
         self._record(state)
 
 
-Send = Callable[[Outbox], None]
-
-
 class TargetsAwayError(TransientDeliveryError):
     """Some targets could not take a run's events now; `away` are their ids. The others have them."""
 
@@ -112,23 +136,24 @@ class TargetsAwayError(TransientDeliveryError):
         return TransientDeliveryError, (str(self),)
 
 
-def send_all(outboxes: Sequence[Outbox], send: Send) -> Iterator[tuple[Outbox, TransientDeliveryError | None]]:
+def send_all(outboxes: Sequence[Outbox], *, retry: bool) -> Iterator[tuple[Outbox, TransientDeliveryError | None]]:
     """Yield each outbox as soon as it is sent, with the error if its target could not take all of it now."""
     if len(outboxes) == 1:
-        yield outboxes[0], _sent(outboxes[0], send)
+        yield outboxes[0], _failure(outboxes[0], retry)
         return
     with ThreadPoolExecutor(max_workers=max(1, len(outboxes)), thread_name_prefix="lineage-delivery") as threads:
         # Each with a copy of the context: it holds the flow run, and with it Prefect's client and logger.
         sending: dict[Future[TransientDeliveryError | None], Outbox] = {
-            threads.submit(copy_context().run, _sent, outbox, send): outbox for outbox in outboxes
+            threads.submit(copy_context().run, _failure, outbox, retry): outbox for outbox in outboxes
         }
         for future in as_completed(sending):
             yield sending[future], future.result()
 
 
-def _sent(outbox: Outbox, send: Send) -> TransientDeliveryError | None:
+def _failure(outbox: Outbox, retry: bool) -> TransientDeliveryError | None:
+    """Send the outbox; returns the error if its target could not take all of it now."""
     try:
-        send(outbox)
+        outbox.send(retry=retry)
     except TransientDeliveryError as error:
         return error
     return None

@@ -49,7 +49,7 @@ def send_start(client: SyncPrefectClient, run: FlowRun, target: Target, options:
             return
         start = events_for(RunLineage(run, Lineage()), target, str(client.api_url))[:1]
         outbox = Outbox(start, target)
-        options.send(outbox)
+        outbox.send(retry=options.retry)
         # The run's own end must follow.
         state = replace(outbox.state, final=False)
         if entry:

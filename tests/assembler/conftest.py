@@ -7,8 +7,7 @@ import datetime as dt
 import pytest
 from prefect import get_client
 
-from prefect_lineage_events import flows
-from prefect_lineage_events.assembler import sweep_state
+from prefect_lineage_events.assembler import outbox, sweep_state
 from tests.recording import RecordingTarget, configure
 
 
@@ -23,6 +22,6 @@ def target(monkeypatch, client) -> RecordingTarget:
     """The configured target; the sweep begins now, whatever other tests left on the server."""
     target = RecordingTarget()
     configure(monkeypatch, target)
-    monkeypatch.setattr(flows, "DELIVERY_RETRY_DELAYS", [])
+    monkeypatch.setattr(outbox, "RETRY_DELAYS", [])
     sweep_state.write(client, sweep_state.SweepState(mark=dt.datetime.now(dt.timezone.utc)))
     return target

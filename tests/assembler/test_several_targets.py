@@ -16,8 +16,7 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.objects import State, StateType
 
-from prefect_lineage_events import flows
-from prefect_lineage_events.assembler import ledger, sweep_state
+from prefect_lineage_events.assembler import ledger, outbox, sweep_state
 from prefect_lineage_events.assembler.outbox import TargetsAwayError
 from prefect_lineage_events.assembler.summary import SweepError
 from prefect_lineage_events.flows import assemble, backfill, sweep
@@ -56,7 +55,7 @@ class Estate:
 @pytest.fixture
 def estate(client, monkeypatch, tmp_path) -> Iterator[Estate]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(flows, "DELIVERY_RETRY_DELAYS", [0.0, 0.0, 0.0])
+    monkeypatch.setattr(outbox, "RETRY_DELAYS", [0.0, 0.0, 0.0])
     sweep_state.write(client, sweep_state.SweepState(mark=now()))
 
     def configure(*parts: Transport) -> None:
