@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.openlineage.facets import Facet, facet, put
+from prefect_lineage_events.openlineage.facets import Facet, facet, own_facet, put
 from prefect_lineage_events.openlineage.run_facets import unknown_source
 from prefect_lineage_events.stitching.model import Bundle, ColumnEdge, DatasetUse, Evidence, Lineage
 from prefect_lineage_events.stitching.provenance import DIRECT
@@ -34,7 +34,7 @@ def outputs(lineage: Lineage) -> list[Described]:
     for use in lineage.outputs:
         output = _output(use, _documentation(written, use), columns[use.dataset])
         if source := unknown.get(use.dataset):
-            output["facets"]["prefect"] = facet("prefect dataset", **unknown_source(source))
+            output["facets"]["prefect"] = own_facet("1-0-0/PrefectDatasetFacet", **unknown_source(source))
         described.append(output)
     return described
 
@@ -57,7 +57,7 @@ def explicit_lineage(lineage: Lineage) -> Facet | None:
         {**_through_job(bundle), "inputs": [_source(dataset, evidence) for dataset, evidence in bundle.sources]}
         for bundle in lineage.bundles
     ]
-    return facet("lineage", entries=entries) if entries else None
+    return facet("1-0-0/LineageFacet.json#/$defs/LineageJobFacet", entries=entries) if entries else None
 
 
 def _source(dataset: Dataset, evidence: Evidence) -> Described:
@@ -72,7 +72,9 @@ def _through_job(bundle: Bundle) -> Described:
 def _input(use: DatasetUse, documented: DatasetUse) -> Described:
     described: Described = {**_named(use.dataset), "facets": _facets(use, documented)}
     if use.rows is not None:
-        described["inputFacets"] = {"inputStatistics": facet("inputStatistics", rowCount=use.rows)}
+        described["inputFacets"] = {
+            "inputStatistics": facet("1-0-0/InputStatisticsInputDatasetFacet", rowCount=use.rows)
+        }
     return described
 
 
@@ -82,11 +84,13 @@ def _output(use: DatasetUse, documented: DatasetUse, columns: list[ColumnEdge]) 
     if use.lifecycle:
         previous = _named(use.renamed_from) if use.renamed_from else None
         facets["lifecycleStateChange"] = facet(
-            "lifecycleStateChange", lifecycleStateChange=use.lifecycle, previousIdentifier=previous
+            "1-0-1/LifecycleStateChangeDatasetFacet", lifecycleStateChange=use.lifecycle, previousIdentifier=previous
         )
     described: Described = {**_named(use.dataset), "facets": facets}
     if use.rows is not None:
-        described["outputFacets"] = {"outputStatistics": facet("outputStatistics", rowCount=use.rows)}
+        described["outputFacets"] = {
+            "outputStatistics": facet("1-0-2/OutputStatisticsOutputDatasetFacet", rowCount=use.rows)
+        }
     return described
 
 
@@ -109,16 +113,18 @@ def _facets(use: DatasetUse, documented: DatasetUse) -> dict[str, Facet]:
     namespace = use.dataset.namespace
     uri = namespace if _URI.fullmatch(namespace) else None
     facets = {
-        "dataSource": facet("dataSource", name=namespace, uri=uri),
-        "datasetType": facet("datasetType", datasetType=_TYPES.get(use.kind, use.kind.upper())),
+        "dataSource": facet("1-0-1/DatasourceDatasetFacet", name=namespace, uri=uri),
+        "datasetType": facet("1-0-1/DatasetTypeDatasetFacet", datasetType=_TYPES.get(use.kind, use.kind.upper())),
     }
     if use.columns:
         fields = [{"name": c.name} if c.type is None else {"name": c.name, "type": c.type} for c in use.columns]
-        facets["schema"] = facet("schema", fields=fields)
+        facets["schema"] = facet("1-2-0/SchemaDatasetFacet", fields=fields)
     if documented.description:
-        facets["documentation"] = facet("dataset documentation", description=documented.description)
+        facets["documentation"] = facet("1-1-0/DocumentationDatasetFacet", description=documented.description)
     if documented.owners:
-        facets["ownership"] = facet("dataset ownership", owners=[{"name": name} for name in documented.owners])
+        facets["ownership"] = facet(
+            "1-0-1/OwnershipDatasetFacet", owners=[{"name": name} for name in documented.owners]
+        )
     return facets
 
 
@@ -135,7 +141,9 @@ def _column_lineage(columns: list[ColumnEdge]) -> Facet | None:
     if not fields and not indirect:
         return None
     direct = {name: {"inputFields": [_field(*item) for item in sources.items()]} for name, sources in fields.items()}
-    return facet("columnLineage", fields=direct, dataset=[_field(*item) for item in indirect.items()] or None)
+    return facet(
+        "1-2-0/ColumnLineageDatasetFacet", fields=direct, dataset=[_field(*item) for item in indirect.items()] or None
+    )
 
 
 def _field(source: tuple[Dataset, str], transformations: list[Described]) -> Described:

@@ -173,4 +173,4 @@ def _parent_facet(namespace: str, parent: tuple[str, str], root: tuple[str, str]
         run_id, name = run_and_job
         return {"run": {"runId": run_id}, "job": {"namespace": namespace, "name": name}}
 
-    return facet("parent", **ref(parent), root=ref(root))
+    return facet("1-2-0/ParentRunFacet", **ref(parent), root=ref(root))

@@ -42,16 +42,16 @@ _CHANGING = frozenset({"write", "create", "alter"})
 
 
 def job_facets(run: FlowRun, lineage: Lineage, kind: Literal["FLOW", "TASK"]) -> dict[str, Facet]:
-    facets = {"jobType": facet("jobType", processingType="BATCH", integration="PREFECT", jobType=kind)}
+    facets = {"jobType": facet("2-0-4/JobTypeJobFacet", processingType="BATCH", integration="PREFECT", jobType=kind)}
     put(facets, "sourceCodeLocation", _location(run))
     put(facets, "sql", _sql(lineage.statements))
     put(facets, "lineage", explicit_lineage(lineage))
     if kind == "FLOW" and run.deployment_description:
-        facets["documentation"] = facet("job documentation", description=run.deployment_description)
+        facets["documentation"] = facet("1-1-0/DocumentationJobFacet", description=run.deployment_description)
     if run.owners:
-        facets["ownership"] = facet("job ownership", owners=[{"name": owner} for owner in run.owners])
+        facets["ownership"] = facet("1-0-1/OwnershipJobFacet", owners=[{"name": owner} for owner in run.owners])
     if run.tags and run.deployment_id:
-        facets["tags"] = facet("job tags", tags=tag_list(run.tags))
+        facets["tags"] = facet("1-0-0/TagsJobFacet", tags=tag_list(run.tags))
     return facets
 
 
@@ -60,7 +60,9 @@ def _location(run: FlowRun) -> Facet | None:
     if not run.source_url or not urlsplit(run.source_url).scheme:
         return None
     path = run.deployment_entrypoint.partition(":")[0] if run.deployment_entrypoint else None
-    return facet("sourceCodeLocation", type="git", url=run.source_url, path=path, version=run.deployment_version)
+    return facet(
+        "1-1-0/SourceCodeLocationJobFacet", type="git", url=run.source_url, path=path, version=run.deployment_version
+    )
 
 
 def _sql(statements: tuple[StatementSummary, ...]) -> Facet | None:
@@ -72,7 +74,7 @@ def _sql(statements: tuple[StatementSummary, ...]) -> Facet | None:
     query = ";\n".join(texts)
     dialects = {s.dialect for s in shown if s.dialect}
     return facet(
-        "sql",
+        "1-1-0/SQLJobFacet",
         query=query if len(query) <= MAX_SQL else query[: MAX_SQL - 1] + "…",
         dialect=dialects.pop() if len(dialects) == 1 else None,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from prefect_lineage_events.history.model import Completeness, FlowRun
 from prefect_lineage_events.openlineage.errors import sanitised
-from prefect_lineage_events.openlineage.facets import OWN_VERSION, Facet, facet, put
+from prefect_lineage_events.openlineage.facets import OWN_VERSION, Facet, facet, own_facet, put
 from prefect_lineage_events.stitching.model import Lineage, RunLineage, StatementSummary, TaskLineage, UnknownSource
 
 MAX_QUERIES = 50
@@ -34,14 +34,17 @@ def run_facets(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> di
     of = run.run
     facets = {
         "processing_engine": facet(
-            "processing_engine", version=version("prefect"), name="Prefect", openlineageAdapterVersion=OWN_VERSION
+            "1-1-1/ProcessingEngineRunFacet",
+            version=version("prefect"),
+            name="Prefect",
+            openlineageAdapterVersion=OWN_VERSION,
         ),
         "prefect": _prefect(run, lineage, prefect_url),
     }
     if of.expected_start:
-        facets["nominalTime"] = facet("nominalTime", nominalStartTime=iso(of.expected_start))
+        facets["nominalTime"] = facet("1-0-1/NominalTimeRunFacet", nominalStartTime=iso(of.expected_start))
     if of.tags:
-        facets["tags"] = facet("run tags", tags=tag_list(of.tags))
+        facets["tags"] = facet("1-0-0/TagsRunFacet", tags=tag_list(of.tags))
     return facets
 
 
@@ -55,7 +58,9 @@ def end_facets(lineage: Lineage, error: str | None) -> dict[str, Facet]:
     """The facets that are known only at the end."""
     facets: dict[str, Facet] = {}
     if error:
-        facets["errorMessage"] = facet("errorMessage", message=sanitised(error), programmingLanguage="PYTHON")
+        facets["errorMessage"] = facet(
+            "1-0-1/ErrorMessageRunFacet", message=sanitised(error), programmingLanguage="PYTHON"
+        )
     put(facets, "externalQuery", _external_query(lineage))
     put(facets, "extractionError", _extraction_error(lineage))
     return facets
@@ -79,8 +84,8 @@ def _prefect(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> Face
         url=f"{prefect_url.rstrip('/')}/runs/{of.kind}/{of.id}" if prefect_url else None,
     )
     in_flow = of.kind == "flow-run"
-    return facet(
-        "prefect",
+    return own_facet(
+        "1-0-0/PrefectRunFacet",
         flowRun=details if in_flow else None,
         flow={"id": str(of.flow_id), "name": of.flow_name} if in_flow else None,
         taskRun=None if in_flow else details,
@@ -148,7 +153,7 @@ def _external_query(lineage: Lineage) -> Facet | None:
     if not asked:
         return None
     last = ([s for s in asked if s.operation != "read"] or asked)[-1]
-    return facet("externalQuery", externalQueryId=last.query_id, source=_source(last))
+    return facet("1-0-2/ExternalQueryRunFacet", externalQueryId=last.query_id, source=_source(last))
 
 
 def _source(statement: StatementSummary) -> str:
@@ -161,7 +166,9 @@ def _extraction_error(lineage: Lineage) -> Facet | None:
     if not partial:
         return None
     errors = [_error(number, statement) for number, statement in partial[:MAX_ERRORS]]
-    return facet("extractionError", totalTasks=len(lineage.statements), failedTasks=len(partial), errors=errors)
+    return facet(
+        "1-1-2/ExtractionErrorRunFacet", totalTasks=len(lineage.statements), failedTasks=len(partial), errors=errors
+    )
 
 
 def _error(number: int, statement: StatementSummary) -> dict[str, Any]:
