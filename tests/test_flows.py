@@ -13,8 +13,9 @@ from prefect import flow, get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
 
-from prefect_lineage_events.assembler import assemble as one_run
 from prefect_lineage_events.assembler import lease, ledger, outbox, run_lineage
+from prefect_lineage_events.assembler.assemble import assemble_run
+from prefect_lineage_events.assembler.options import AssemblyOptions
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.flows import assemble
 from prefect_lineage_events.history import api
@@ -260,7 +261,7 @@ def test_two_assemblers_at_once_send_a_run_once(target):
 
     def assemble_now():
         with get_client(sync_client=True) as client:
-            results.append(one_run.assemble_run(client, run_id))
+            results.append(assemble_run(client, run_id))
 
     # The server of this test is set in a context variable, which a thread has only in a copied context.
     threads = [threading.Thread(target=contextvars.copy_context().run, args=(assemble_now,)) for _ in range(4)]
@@ -283,7 +284,7 @@ def test_run_of_a_crashed_assembler_is_taken_over(target, client, monkeypatch):
 def test_held_lease_is_respected(target, client):
     run_id = UUID(copy_orders())
     with lease.hold(client, run_id, 0), pytest.raises(lease.BusyError):
-        one_run.assemble_run(client, run_id, one_run.AssemblyOptions(lease_timeout=0))
+        assemble_run(client, run_id, AssemblyOptions(lease_timeout=0))
     assert assemble(run_id).outcome == "sent"
 
 

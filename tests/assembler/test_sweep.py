@@ -16,16 +16,17 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
-from prefect_lineage_events.assembler import assemble as one_run
 from prefect_lineage_events.assembler import batch, publishing, sweep_state
-from prefect_lineage_events.assembler import sweep as sweep_module
+from prefect_lineage_events.assembler.options import AssemblyOptions, AssemblyResult
+from prefect_lineage_events.assembler.run_lineage import stitched
 from prefect_lineage_events.assembler.summary import Summary, SweepError
-from prefect_lineage_events.assembler.sweep import OVERLAP, STEP, _next_state, _steps
+from prefect_lineage_events.assembler.sweep import MAX_RELATED_TRIES, OVERLAP, STEP, _next_state, _steps, sweep_runs
 from prefect_lineage_events.events import RunInfo
 from prefect_lineage_events.flows import assemble, sweep
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.history.reader import read_history
 from prefect_lineage_events.settings import settings
 from tests.assembler.loads import daily_load, hourly_load, known_run, stored
 from tests.by_hand import NOON, closing, current_run, emit_writes, write
@@ -147,14 +148,13 @@ def test_one_refused_run_does_not_keep_the_others(target, client):
 def test_a_run_that_cannot_be_put_together_does_not_keep_the_others(target, client, monkeypatch):
     poisoned, good = daily_load(), hourly_load()
     stored(client, poisoned, good)
-    stitched = one_run.stitched
 
     def fails_for_one(history, **more):
         if history.run.id == poisoned:
             raise KeyError("no such thing")
         return stitched(history, **more)
 
-    monkeypatch.setattr(one_run, "stitched", fails_for_one)
+    monkeypatch.setattr("prefect_lineage_events.assembler.assemble.stitched", fails_for_one)
     assert [(run.id, reason) for run, reason in sweep().broken] == [(poisoned, "KeyError: 'no such thing'")]
     assert target.types(good) == ["START", "COMPLETE"]
     assert [w.flow_run_id for w in sweep_state.read(client).waiting] == [poisoned]
@@ -180,7 +180,7 @@ def test_one_bad_event_is_one_rejected_event_named_on_its_run(target, client):
     run_id = poisoned_load()
     # The bad event's number is there: nothing is waited for.
     deadline = time.monotonic() + 300
-    while one_run.read_history(client, known_run(client, run_id)).stored_events < 3:
+    while read_history(client, known_run(client, run_id)).stored_events < 3:
         assert time.monotonic() < deadline, "not all of the run's events were stored"
         time.sleep(0.2)
     (assembled,) = [a for a in sweep().assembled if a.flow_run_id == run_id]
@@ -276,15 +276,15 @@ def test_incomplete_runs_wait_by_name_for_the_time_that_is_set(monkeypatch):
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INCOMPLETE_HOURS", "2")
     settings.cache_clear()
     fresh, old = run_that_ended(115), run_that_ended(125)
-    told = [one_run.AssemblyResult(r.id, r.flow_name, "sent", lacks=("emitter 1: events 4-7",)) for r in (fresh, old)]
+    told = [AssemblyResult(r.id, r.flow_name, "sent", lacks=("emitter 1: events 4-7",)) for r in (fresh, old)]
     (waiting,) = next_state(Summary(assembled=told, incomplete=[fresh, old])).waiting
     assert (waiting.flow_run_id, waiting.reason) == (fresh.id, "lacks emitter 1: events 4-7")
 
 
-@pytest.mark.parametrize(("attempts", "waits"), [(0, True), (sweep_module.MAX_RELATED_TRIES - 1, True), (50, False)])
+@pytest.mark.parametrize(("attempts", "waits"), [(0, True), (MAX_RELATED_TRIES - 1, True), (50, False)])
 def test_a_run_waits_for_its_kin_but_not_for_ever(attempts, waits):
     run, kin = run_that_ended(60 * 30), uuid4()
-    told = one_run.AssemblyResult(run.id, "f", "sent", lacks=("what run 1 handed over",), waits_for=(kin,))
+    told = AssemblyResult(run.id, "f", "sent", lacks=("what run 1 handed over",), waits_for=(kin,))
     before = (sweep_state.Waiting(run.id, "f", run.ended, "", attempts, (kin,)),) if attempts else ()
     after = next_state(Summary(assembled=[told], incomplete=[run]), before)
     assert [w.flow_run_id for w in after.waiting] == ([run.id] if waits else [])
@@ -292,7 +292,7 @@ def test_a_run_waits_for_its_kin_but_not_for_ever(attempts, waits):
 
 def test_what_can_never_arrive_is_not_waited_for():
     run = run_that_ended(1)
-    told = one_run.AssemblyResult(run.id, "f", "sent", lacks=("event 1 cannot be read",), awaits=False)
+    told = AssemblyResult(run.id, "f", "sent", lacks=("event 1 cannot be read",), awaits=False)
     assert not next_state(Summary(assembled=[told], incomplete=[run])).waiting
 
 
@@ -362,9 +362,9 @@ def test_a_killed_sweep_is_gone_on_with_where_it_had_come_to(target, client, mon
         except StopIteration:
             raise KeyboardInterrupt from None
 
-    monkeypatch.setattr(sweep_module, "assemble_each", killed_in_the_second_part)
+    monkeypatch.setattr("prefect_lineage_events.assembler.sweep.assemble_each", killed_in_the_second_part)
     with pytest.raises(KeyboardInterrupt):
-        sweep_module.sweep_runs(client, one_run.AssemblyOptions())
+        sweep_runs(client, AssemblyOptions())
     mark = sweep_state.read(client).mark
     assert started - STEP * 2 <= mark < started - STEP
 

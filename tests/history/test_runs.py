@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from prefect_lineage_events.history import api as api_module
 from prefect_lineage_events.history.runs import UnknownFlowRunError, descendants, ended_runs, read_run
 from tests.by_hand import NOON
 from tests.history.fake_api import Answer, FakeApi, raw_run
@@ -101,7 +100,7 @@ def test_the_source_is_the_repository_that_is_pulled():
 
 
 def test_a_window_has_all_runs_that_ended_in_it_and_none_of_ours(monkeypatch):
-    monkeypatch.setattr(api_module, "PAGE", 4)
+    monkeypatch.setattr("prefect_lineage_events.history.api.PAGE", 4)
     api = FakeApi(NOON)
     wanted = [with_flow(api, "nightly", ended=NOON - n * dt.timedelta(minutes=1))["id"] for n in range(11)]
     with_flow(api, "nightly", ended=NOON - 2 * HOUR)
@@ -111,7 +110,7 @@ def test_a_window_has_all_runs_that_ended_in_it_and_none_of_ours(monkeypatch):
 
 
 def test_runs_that_ended_at_one_instant_are_all_found(monkeypatch):
-    monkeypatch.setattr(api_module, "PAGE", 3)
+    monkeypatch.setattr("prefect_lineage_events.history.api.PAGE", 3)
     api = FakeApi(NOON)
     wanted = [with_flow(api, "mapped", ended=NOON)["id"] for _ in range(10)]
     found = [str(r.id) for rows in ended_runs(api, NOON - HOUR, NOON) for r in rows]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from prefect_lineage_events.stitching import dataflow
-from prefect_lineage_events.stitching import lineage as build_lineage
 from tests.stitching.histories import Story, ident
 from tests.stitching.pictures import columns, edges, inputs, lineage
 
@@ -17,7 +16,7 @@ def many(story: Story, task: str, count: int) -> Story:
 
 
 def test_edges_that_are_too_many_are_told_together(monkeypatch):
-    monkeypatch.setattr(build_lineage, "MAX_EDGES", 8)
+    monkeypatch.setattr("prefect_lineage_events.stitching.lineage.MAX_EDGES", 8)
     found = lineage(many(Story().task("T"), "T", 3))
     (bundle,) = found.bundles
     assert bundle.task_run_id == ident("T")
@@ -29,13 +28,13 @@ def test_edges_that_are_too_many_are_told_together(monkeypatch):
 
 
 def test_as_many_as_can_be_told_are_told_one_by_one(monkeypatch):
-    monkeypatch.setattr(build_lineage, "MAX_EDGES", 9)
+    monkeypatch.setattr("prefect_lineage_events.stitching.lineage.MAX_EDGES", 9)
     found = lineage(many(Story().task("T"), "T", 3))
     assert (len(found.edges), found.bundles) == (9, ())
 
 
 def test_the_largest_products_are_told_together_first(monkeypatch):
-    monkeypatch.setattr(build_lineage, "MAX_EDGES", 12)
+    monkeypatch.setattr("prefect_lineage_events.stitching.lineage.MAX_EDGES", 12)
     story = many(many(Story().task("T").task("S"), "T", 4), "S", 2)
     found = lineage(story.write("x", "y"))
     assert [bundle.task_run_id for bundle in found.bundles] == [ident("T")]

@@ -21,7 +21,7 @@ from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import tracer as tracing
 from prefect_lineage_events.instrumentation.driver import Driver
-from prefect_lineage_events.instrumentation.drivers.bigquery import jobs as statements
+from prefect_lineage_events.instrumentation.drivers.bigquery import jobs
 from prefect_lineage_events.instrumentation.proxies import Proxy, answer_or_default
 from prefect_lineage_events.stores import Store
 
@@ -213,7 +213,7 @@ def _does(text: Text) -> Any:
 
 def _inserts(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace streamed rows. The result is a list of errors, by row or by portion; with any, nothing is reported."""
-    call = _Call(client, lambda _, given: statements.insert(given["table"]), method, args, kwargs)
+    call = _Call(client, lambda _, given: jobs.insert(given["table"]), method, args, kwargs)
     errors = method(*args, **kwargs)
     if answer_or_default(any, errors, default=True):
         return errors
@@ -252,7 +252,7 @@ def _columns(schema: Any) -> tuple[Column, ...]:
 def _query(client: ClientProxy, given: Mapping[str, Any]) -> str:
     config, own = given.get("job_config"), client.__wrapped__
     destination = _setting(own, config, "destination")
-    return statements.query(given["query"], destination, _setting(own, config, "write_disposition"))
+    return jobs.query(given["query"], destination, _setting(own, config, "write_disposition"))
 
 
 def _disposition(given: Mapping[str, Any]) -> str | None:
@@ -260,26 +260,24 @@ def _disposition(given: Mapping[str, Any]) -> str | None:
 
 
 def _load(sources: Callable[[Mapping[str, Any]], Any]) -> Any:
-    return _starts_job(lambda _, given: statements.load(given["destination"], sources(given), _disposition(given)))
+    return _starts_job(lambda _, given: jobs.load(given["destination"], sources(given), _disposition(given)))
 
 
 _CALLS = {
     "query": _starts_job(_query),
     "query_and_wait": _queries_and_waits,
     "load_table_from_uri": _load(lambda given: given["source_uris"]),
-    "load_table_from_file": _load(lambda given: statements.file_of(given["file_obj"])),
+    "load_table_from_file": _load(lambda given: jobs.file_of(given["file_obj"])),
     "load_table_from_dataframe": _load(lambda _: ()),
     "load_table_from_json": _load(lambda _: ()),
-    "copy_table": _starts_job(
-        lambda _, given: statements.copy(given["sources"], given["destination"], _disposition(given))
-    ),
-    "extract_table": _starts_job(lambda _, given: statements.extract(given["source"], given["destination_uris"])),
+    "copy_table": _starts_job(lambda _, given: jobs.copy(given["sources"], given["destination"], _disposition(given))),
+    "extract_table": _starts_job(lambda _, given: jobs.extract(given["source"], given["destination_uris"])),
     "insert_rows": _inserts,
     "insert_rows_json": _inserts,
     "insert_rows_from_dataframe": _inserts,
-    "list_rows": _does(lambda _, given: statements.read(given["table"], given.get("selected_fields") or ())),
-    "create_table": _does(lambda _, given: statements.create(given["table"])),
-    "delete_table": _does(lambda _, given: statements.drop(given["table"])),
+    "list_rows": _does(lambda _, given: jobs.read(given["table"], given.get("selected_fields") or ())),
+    "create_table": _does(lambda _, given: jobs.create(given["table"])),
+    "delete_table": _does(lambda _, given: jobs.drop(given["table"])),
 }
 
 
