@@ -38,6 +38,9 @@ class Dialect:
     levels: int = 3
     # A library that opens files where the flow runs: a database is a file, and no part of a dataset's name.
     embedded: bool = False
+    # In a store of two levels with catalogs of databases: its own catalog, which full names leave out.
+    # docs.starrocks.io, doris.apache.org: Catalog overview
+    internal_catalog: str = ""
     # The schema (a database, where names have two parts) in which a connection begins unless it asks for another, and
     # which stands for the missing part of `database..table`. docs.snowflake.com: CREATE DATABASE; postgresql.org:
     # Schemas; docs.databricks.com: USE CATALOG; clickhouse.com, cwiki.apache.org (Hive): USE
@@ -292,7 +295,7 @@ DIALECTS: dict[str, Dialect] = {
         plain="upper", user_schema=True, use_names_schema=True, has_blocks=True, from_optional=True,
         implicit_recursion=True,
     ),
-    "doris": replace(_MYSQL, struct_fields=True),
+    "doris": replace(_MYSQL, struct_fields=True, internal_catalog="internal"),
     "dremio": _FILES,
     "drill": _FILES,
     "druid": Dialect(),
@@ -353,7 +356,7 @@ DIALECTS: dict[str, Dialect] = {
         plain="lower", quoted="lower", levels=2, embedded=True, text_aliases=True, names_may_be_texts=True,
         texts_may_name_tables=True, attaches="own",
     ),
-    "starrocks": replace(_MYSQL, struct_fields=True),
+    "starrocks": replace(_MYSQL, struct_fields=True, internal_catalog="default_catalog"),
     "tableau": Dialect(),
     "teradata": Dialect(
         plain="lower", quoted="lower", levels=2, user_schema=True, short_verbs=True, has_blocks=True,

@@ -49,8 +49,9 @@ class Store:
 
         `parts` begin with the outermost. An empty part is unknown, and left out of the name.
         """
-        missing = max(self.depth - len(parts), 0)
-        defaults = [self.database, self.schema][max(3 - self.depth, 0) :][:missing]
+        depth = 3 if self.database and dialect_of(self.dialect).internal_catalog else self.depth
+        missing = max(depth - len(parts), 0)
+        defaults = [self.database, self.schema][max(3 - depth, 0) :][:missing]
         head = [kept(name, self.dialect) for name in defaults if name]
         return self.completed_table((*head, *parts))
 
@@ -107,11 +108,16 @@ def server(
 ) -> Store:
     """A database server of a kind (`postgres`, `tsql`, `mssql+pyodbc`): `postgres://host:port` and the like.
 
-    Without a schema, a connection begins in the store's default schema, or in the one that is named like `user`.
+    Without a schema, a connection begins in the store's default schema, or in the one that is named like `user`. In
+    StarRocks and Doris the database may be `catalog.database`.
     """
     scheme = scheme_of(kind)
     known = SCHEMES.get(scheme, Scheme(scheme, scheme))
     # In a name of two parts, the schema of SQL is what the driver calls the database.
+    if own_catalog := dialect_of(known.dialect).internal_catalog:
+        catalog, _, name = (database or "").rpartition(".")
+        external = catalog if catalog != own_catalog else None
+        return Store(known.dialect, server_namespace(scheme, host, port), external or None, name or None)
     asked = schema or (database if known.depth == 2 else None)
     owner = fold(user or "", False, known.dialect) if dialect_of(known.dialect).user_schema else known.default_schema
     database = None if known.depth == 2 else database

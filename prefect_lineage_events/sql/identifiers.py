@@ -27,7 +27,7 @@ def complete(parts: Sequence[str], context: Context, *, as_spelled: bool = False
     schema, database = context.schema, context.database
     dialect = dialect_of(context.dialect)
     if dialect.levels < 3:  # there is one default, which stands before single names
-        schema, database = schema or database, None
+        schema, database = schema or database, (database if schema and dialect.internal_catalog else None)
     if not as_spelled:
         schema, database = schema and kept(schema, context.dialect), database and kept(database, context.dialect)
     if "" in parts:
@@ -42,6 +42,8 @@ def complete(parts: Sequence[str], context: Context, *, as_spelled: bool = False
         parts = (schema, *parts)
     if database and len(parts) < 3:
         parts = (database, *parts)
+    if dialect.internal_catalog and len(parts) == 3 and parts[0] == dialect.internal_catalog:
+        parts = parts[1:]
     return tuple(parts)
 
 

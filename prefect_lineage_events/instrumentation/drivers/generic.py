@@ -6,17 +6,19 @@ It also serves ADBC connections, which have no attribute that names their store.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from prefect_lineage_events import stores
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.drivers.sqlite import file_store, shared_name, url_path
 from prefect_lineage_events.instrumentation.execution import answer_or_default, note_statement, when_done
 from prefect_lineage_events.instrumentation.proxies import CursorProxy
-from prefect_lineage_events.naming import quote, scheme_of
+from prefect_lineage_events.naming import SCHEMES, fold, host_and_port, quote, scheme_of, split_name
 from prefect_lineage_events.stores import Store
 
 _FRAMES = ("fetch_arrow_table", "fetchallarrow", "fetch_df", "fetch_polars")
@@ -37,7 +39,7 @@ def url_driver(url: str) -> Driver:
 
 
 def url_store(url: str) -> Store:
-    """The store of a URL, without credentials and options."""
+    """The store of a URL, without credentials and options. The names in it fold as the store folds them in SQL."""
     name, separator, rest = url.partition("://")
     if not name or not separator:
         raise ValueError("pass the database's URL, such as 'postgresql://host:5432/database'")
@@ -54,15 +56,62 @@ def url_store(url: str) -> Store:
         return stores.bigquery(parts.hostname, path or None)
     database, _, schema = path.partition("/")  # Databricks, Snowflake and Trino: `catalog/schema`
     options = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    if "odbc_connect" in options:
+        return _odbc_store(scheme, options["odbc_connect"])
     if scheme == "snowflake":
-        return stores.snowflake(parts.hostname or "", database or None, schema or None)
+        database, schema = database or options.get("database", ""), schema or options.get("schema", "")
+        return stores.snowflake(parts.hostname or "", _folded(scheme, database), _folded(scheme, schema))
     database = database or options.get("service_name", "")  # of Oracle
     if scheme == "unitycatalog":  # docs.databricks.com: SQLAlchemy, `?catalog=main&schema=sales`
         database, schema = database or options.get("catalog", ""), schema or options.get("schema", "")
     if scheme == "awsathena":  # pypi.org/project/PyAthena: the path is the schema
         database, schema = options.get("catalog_name", "awsdatacatalog").lower(), database
     user = unquote(parts.username or "")
+    database, schema = _folded(scheme, database) or "", _folded(scheme, schema) or ""
     return stores.server(scheme, parts.hostname or "", parts.port, database or None, schema or None, user=user)
+
+
+def _folded(scheme: str, name: str) -> str | None:
+    """The database or schema of a URL as the store keeps it: in upper case unless it stands in double quotes.
+
+    docs.snowflake.com: Python Connector API, connect; docs.oracle.com: Database Net Services, service names;
+    ibm.com/docs/en/db2: Database names
+    """
+    known = SCHEMES.get(scheme)
+    # Exasol, of two levels, has it otherwise: its drivers quote the schema.
+    folds = known is not None and known.depth == 3 and dialect_of(known.dialect).plain == "upper"
+    if known is None or not folds or not name:
+        return name or None
+    quoted = name.startswith('"') and name.endswith('"')
+    return split_name(name)[0] if quoted else fold(name, False, known.dialect)
+
+
+# Keywords of ODBC drivers. learn.microsoft.com: DSN and Connection String Keywords and Attributes; odbc.postgresql.org:
+# Configuration options; dev.mysql.com: Connector/ODBC Connection Parameters
+_ODBC_HOST = ("server", "address", "addr", "servername", "host", "hostname", "dsn")
+_ODBC_DATABASE = ("database", "db", "dbname")
+_ODBC_PAIR = re.compile(r"(?:\A|;)([^=;{}]{1,64})=\s{0,9}(?:\{((?:[^}]|\}\}){0,999})\}|([^;]{0,999}))")
+
+
+def _odbc_store(scheme: str, text: str) -> Store:
+    """The store of an ODBC connection string, `DRIVER={...};Server=tcp:host,port;Database=name`.
+
+    A data source that is only named (`DSN=`) stands for its server, as in a URL.
+    """
+    values: dict[str, str] = {}
+    for key, braced, plain in _ODBC_PAIR.findall(text):
+        values.setdefault(key.strip().lower(), braced.replace("}}", "}") or plain.strip())  # the first one counts
+    found = next((values[key] for key in _ODBC_HOST if values.get(key)), "")
+    host, comma, port = found.rpartition(",")
+    if not comma:
+        host, number = host_and_port(found)
+        port = values.get("port", "") if number is None else str(number)
+    host = host.strip().removeprefix("tcp:")
+    host = "localhost" if host.lower() in (".", "(local)") else host
+    database = next((values[key] for key in _ODBC_DATABASE if values.get(key)), "")
+    user = values.get("uid") or values.get("user")
+    number = int(port) if port.strip().isdecimal() else None
+    return stores.server(scheme, host, number, _folded(scheme, database), user=user)
 
 
 def _autocommit(connection: Any) -> bool:

@@ -35,7 +35,11 @@ def use(words: Words, builder: StatementBuilder) -> None:
     if facts.levels < 3:
         named = builder.context.schema or builder.context.database
         reset = dialect == "hive" and parts[-1] == "default" and not named  # the same as without a USE
-        builder.session += [("database", ""), ("schema", "" if reset else parts[-1])]
+        if not facts.internal_catalog:
+            builder.session.append(("database", ""))
+        elif len(parts) > 1:
+            builder.session.append(("database", parts[-2]))
+        builder.session.append(("schema", "" if reset else parts[-1]))
     elif len(parts) > 1:
         builder.session += [("database", parts[-2]), ("schema", parts[-1])]
     elif level == "schema":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote_plus
+
 import pytest
 
 from prefect_lineage_events.instrumentation.drivers.generic import url_store
@@ -47,13 +49,13 @@ NAMES = [
 # is unknown is left out.
 _PUBLIC = ("public.b", "d.public.b", "d.m.b")
 _DBO = ("dbo.b", "d.dbo.b", "d.m.b")
-_USER = ("ANN.B", "d.ANN.B", "d.m.B")
+_USER = ("ANN.B", "D.ANN.B", "D.M.B")
 _DEFAULT = ("default.b", "d.default.b", "d.m.b")
 _NO_DEFAULT = ("b", "d.b", "d.m.b")
 _TWO_PARTS = ("b", "d.b", "")
 _TWO_PARTS_DEFAULT = ("default.b", "d.b", "")
 MATRIX = {
-    "snowflake": ("B", "d.PUBLIC.B", "d.m.B"),
+    "snowflake": ("B", "D.PUBLIC.B", "D.M.B"),
     "postgres": _PUBLIC,
     "redshift": _PUBLIC,
     "mysql": _TWO_PARTS,
@@ -106,6 +108,73 @@ def test_bare_name_has_the_parts_that_are_known_once(url: str, name: str) -> Non
     assert draft.output is not None
     assert draft.output.name == name
     assert [i.name.lower() for i in draft.inputs] == [name.lower().removesuffix("b") + "src"]
+
+
+# A URL, names of one table on its connection, and the table's one name.
+SPELLINGS = [
+    ("snowflake://u:p@org-acct/sales/mart", ("b", "mart.b", "sales.mart.b", "SALES.MART.B"), "SALES.MART.B"),
+    ("snowflake://u:p@org-acct/SALES/MART", ("b", "sales.mart.b"), "SALES.MART.B"),
+    ("snowflake://u:p@org-acct/%22sales%22/mart", ("b", '"sales".mart.b'), "sales.MART.B"),
+    ("snowflake://u:p@org-acct?database=sales&schema=mart", ("b", "sales.mart.b"), "SALES.MART.B"),
+    ("oracle+oracledb://ann:p@h/sales", ("b", "ann.b", "ANN.B"), "SALES.ANN.B"),
+    ("oracle+oracledb://ann:p@h/?service_name=sales", ("b", "ann.b"), "SALES.ANN.B"),
+    ("db2+ibm_db://ann:p@h/sales", ("b", "ann.b"), "SALES.ANN.B"),
+    ("starrocks://u:p@h/sales", ("b", "sales.b", "default_catalog.sales.b"), "sales.b"),
+    ("starrocks://u:p@h/default_catalog.sales", ("b", "sales.b", "default_catalog.sales.b"), "sales.b"),
+    ("starrocks://u:p@h/lake.sales", ("b", "sales.b", "lake.sales.b"), "lake.sales.b"),
+    ("doris+pymysql://u:p@h/internal.sales", ("b", "sales.b", "internal.sales.b"), "sales.b"),
+    ("doris+pymysql://u:p@h/lake.sales", ("b", "sales.b", "lake.sales.b"), "lake.sales.b"),
+]
+
+
+@pytest.mark.parametrize(("url", "texts", "name"), SPELLINGS)
+def test_one_table_has_one_name_whatever_the_spelling_of_url_and_text(
+    url: str, texts: tuple[str, ...], name: str
+) -> None:
+    names = set()
+    for text in texts:
+        (draft,) = Reader(url_store(url))(f"insert into {text} select a from src")
+        assert draft.output is not None
+        names.add(draft.output.name)
+    assert names == {name}
+    assert url_store(url).table([name.rpartition(".")[2]]).name == name
+
+
+@pytest.mark.parametrize(
+    ("used", "name"),
+    [
+        ("use other", "lake.other.b"),
+        ("use default_catalog.other", "other.b"),
+        ("use hive.other", "hive.other.b"),
+    ],
+)
+def test_use_keeps_the_catalog_unless_it_names_one(used: str, name: str) -> None:
+    read = Reader(url_store("starrocks://u:p@h/lake.sales"))
+    read(used)
+    (draft,) = read("insert into b select a from src")
+    assert draft.output is not None
+    assert draft.output.name == name
+
+
+@pytest.mark.parametrize(
+    ("text", "namespace", "name"),
+    [
+        ("DRIVER={ODBC Driver 18 for SQL Server};Server=tcp:DB,1433;Database=sales", "mssql://db:1433", "sales.dbo.b"),
+        (
+            "Driver=x;SERVER=db.local,14330;DATABASE={sales};UID=u;PWD={a;Server=y}",
+            "mssql://db.local:14330",
+            "sales.dbo.b",
+        ),
+        ("Driver=x;Address=db;Encrypt=yes", "mssql://db:1433", "dbo.b"),
+        ("Driver=x;Server=(local);Database=sales;Trusted_Connection=yes", "mssql://localhost:1433", "sales.dbo.b"),
+        ("DSN=warehouse;Database=sales", "mssql://warehouse:1433", "sales.dbo.b"),
+    ],
+)
+def test_odbc_connection_string_names_server_and_database(text: str, namespace: str, name: str) -> None:
+    store = url_store(f"mssql+pyodbc:///?odbc_connect={quote_plus(text)}")
+    (draft,) = Reader(store)("insert into b select a from src")
+    assert draft.output is not None
+    assert (draft.output.namespace, draft.output.name) == (namespace, name)
 
 
 @pytest.mark.parametrize(
