@@ -359,7 +359,7 @@ def test_a_worker_that_sees_no_end_lets_go_of_a_run_and_goes_on_with_its_numbers
         db.execute("read from orders", run=elsewhere)
         bench.advance()
         bench.advance()
-        assert bench.processor._emitters == {}
+        assert len(bench.processor._emitters) == 0
     assert [e.emitter.sequence for e in bench.statements()] == [0, 1]
     assert [e.count for e in bench.events() if isinstance(e, CountEvent)] == [1, 2]
 
