@@ -1,8 +1,8 @@
 """The command line: `prefect-lineage`.
 
-Exit codes: 0 done, 1 it could not be done (the message says what to do) or doctor found something wrong, 2 the
-arguments are wrong, 3 a target refused events. Wrong input is found before a flow starts: a mistyped name deserves a
-line, not a failed flow run with a traceback.
+Exit codes: 0 for success, 1 for a failure (the message gives a remedy) or a finding of `doctor`, 2 for wrong arguments,
+3 for success when a target refused events. Wrong input is found before a flow starts, so a mistyped name gives one
+line, and no failed flow run with a traceback.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from prefect_lineage_events.escaping import line
 
 Command = Callable[[argparse.Namespace], int]
 
-# Of minutes, seconds or runs: beyond it the server has no such times.
-_MOST = 1_000_000
+# Maximum of minutes, seconds or runs: the server cannot represent times beyond it.
+_MAX_VALUE = 1_000_000
 _MAX_LINE = 4_000
-# Exit code of a command that is done, but a target refused events. Another try does not help: a person must act.
+# Exit code of a successful command when a target refused events. Another attempt does not help: a person must act.
 _REFUSED = 3
 
 
 class CommandError(Exception):
-    """It could not be done; the message says why, and what to do."""
+    """The command failed; the message gives the reason and the remedy."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Command = options.command
     try:
         if command not in _WITHOUT_API:
-            _require_api()
+            _require_api_address()
         return command(options)
     except CommandError as error:
         return _fail(str(error))
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         logging.getLogger(__name__).debug("The command failed", exc_info=True)
-        return _fail(_explain(error)) if _is_an_answer(error) else _fail(str(error), code=2)
+        return _fail(_explain(error)) if _is_api_error(error) else _fail(str(error), code=2)
 
 
 def _assemble(options: argparse.Namespace) -> int:
@@ -54,7 +54,7 @@ def _assemble(options: argparse.Namespace) -> int:
     from prefect_lineage_events.history.reader import parse_run_id
 
     run_id = parse_run_id(options.run)
-    _require_answer()
+    _require_reachable_api()
     _existing_run(run_id)
     _require_targets()
     assembled = assemble(flow_run_id=run_id)
@@ -65,7 +65,7 @@ def _assemble(options: argparse.Namespace) -> int:
 def _sweep(options: argparse.Namespace) -> int:
     from prefect_lineage_events.flows import sweep
 
-    _require_answer()
+    _require_reachable_api()
     _require_targets()
     summary = sweep()
     print(summary)
@@ -81,7 +81,7 @@ def _backfill(options: argparse.Namespace) -> int:
 
     window = parse_window(options.start, options.end)
     targets(options.target)
-    _require_answer()
+    _require_reachable_api()
     with get_client(sync_client=True) as client:
         require_flows(client, options.flow)
     if not options.dry_run:
@@ -105,7 +105,7 @@ def _deploy(options: argparse.Namespace) -> int:
     from prefect_lineage_events import deploy
 
     deploy.check_image(options.image, options.work_pool)
-    _require_answer()
+    _require_reachable_api()
     if options.print_automation:
         print(deploy.automation_yaml(deploy.registered_assembler()), end="")
         return 0
@@ -123,7 +123,7 @@ def _deploy(options: argparse.Namespace) -> int:
 def _undeploy(options: argparse.Namespace) -> int:
     from prefect_lineage_events import deploy
 
-    _require_answer()
+    _require_reachable_api()
     _progress("deleting the deployments and the automation")
     print("\n".join(f"deleted {one}" for one in deploy.undeploy()) or "nothing was deployed")
     return 0
@@ -132,7 +132,7 @@ def _undeploy(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from prefect_lineage_events import deploy
 
-    _require_answer(patiently=True)
+    _require_reachable_api(patiently=True)
     deploy.serve(
         sweep_minutes=options.sweep_minutes,
         settle=options.settle,
@@ -145,7 +145,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _register(options: argparse.Namespace) -> int:
     from prefect_lineage_events import deploy
 
-    _require_answer()
+    _require_reachable_api()
     _progress("registering the lineage blocks")
     print("blocks registered: " + (", ".join(deploy.register_blocks()) or "none (no connector is installed)"))
     return 0
@@ -159,12 +159,12 @@ def _progress(step: str) -> None:
 def _convert(options: argparse.Namespace) -> int:
     from prefect_lineage_events.blocks.documents import convert
 
-    _require_answer()
+    _require_reachable_api()
     try:
         saved = convert(options.document, overwrite=options.overwrite)
     except ValueError as error:
-        raise ValueError(f"{error} (`prefect block ls` shows what there is)") from error
-    print(f"saved as {saved}; {options.document} stays as it is")
+        raise ValueError(f"{error} (`prefect block ls` lists the documents)") from error
+    print(f"saved as {saved}; {options.document} is unchanged")
     return 0
 
 
@@ -182,13 +182,13 @@ def _explain_sql(options: argparse.Namespace) -> int:
 
     text = _sql_text(options)
     found = explain(text, options.dialect, database=options.database, schema=options.schema, as_json=options.json)
-    # A statement's names may hold what a terminal obeys.
+    # Names in a statement may contain control sequences of a terminal.
     print("\n".join(line(one, len(one)) for one in found.split("\n")))
     return 0
 
 
 def _sql_text(options: argparse.Namespace) -> str:
-    """The statement itself, a file's text, or what comes on standard input (`-`)."""
+    """The statement from the arguments, a file, or standard input (`-`)."""
     if options.file:
         try:
             return Path(options.file).read_text(encoding="utf-8")
@@ -210,8 +210,8 @@ def _existing_run(run_id: UUID) -> None:
         read_run(client, run_id)
 
 
-def _require_api() -> None:
-    """Without an address each Prefect process starts a server of its own, which would know none of the runs."""
+def _require_api_address() -> None:
+    """Raise if no API is configured. Each Prefect process would then start a server of its own, without any runs."""
     from prefect.settings import PREFECT_API_URL
 
     if not PREFECT_API_URL.value():
@@ -220,8 +220,11 @@ def _require_api() -> None:
         )
 
 
-def _require_answer(patiently: bool = False) -> None:
-    """A flow that cannot reach its API ends in a traceback of Prefect's, and its client tries for minutes."""
+def _require_reachable_api(patiently: bool = False) -> None:
+    """Raise if the API does not respond. A flow would try for minutes, and then print a traceback of Prefect's.
+
+    `patiently`: retry as often as Prefect's client does by default.
+    """
     from prefect import get_client
     from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
@@ -233,7 +236,7 @@ def _require_answer(patiently: bool = False) -> None:
 
 
 def _require_targets(names: Sequence[str] | None = None) -> None:
-    """A target that cannot be opened is found before a flow starts; from then on, what is expected is no traceback."""
+    """Raise if a target cannot be opened. From then on, expected errors are logged without a traceback."""
     from prefect_lineage_events.delivery.deliver import TransientDeliveryError, open_once
     from prefect_lineage_events.delivery.targets import targets
 
@@ -248,7 +251,7 @@ def _require_targets(names: Sequence[str] | None = None) -> None:
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
-    """Let Prefect log an error that we raise as a line: its traceback is of ours, and says nothing to a user."""
+    """Let Prefect log our own errors in one line: a traceback through our code does not help a user."""
     from prefect_lineage_events.assembler.lease import BusyError
     from prefect_lineage_events.assembler.summary import SweepError
     from prefect_lineage_events.delivery.deliver import TransientDeliveryError
@@ -265,8 +268,8 @@ def _fail(message: str, code: int = 1) -> int:
     return code
 
 
-def _is_an_answer(error: Exception) -> bool:
-    """Does it come from the API, and not from the arguments? Answers that cannot be read are ValueErrors too."""
+def _is_api_error(error: Exception) -> bool:
+    """Does the error come from the API, and not from the arguments? Unreadable responses raise ValueErrors too."""
     from pydantic import ValidationError
 
     return not isinstance(error, ValueError) or isinstance(error, json.JSONDecodeError | ValidationError)
@@ -278,7 +281,7 @@ def _explain(error: Exception) -> str:
 
         return explain(error)
     except ValueError as unreadable:
-        # Prefect reads its settings as it is imported.
+        # The import of Prefect reads its settings.
         reason = " ".join(str(unreadable).split())
         return f"Prefect's settings cannot be read: {reason} -> check the PREFECT_ variables and the profile"
 
@@ -290,63 +293,84 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="prefect-lineage",
         description="Data lineage for Prefect: assemble OpenLineage events from the history of flow runs.",
-        epilog="The Prefect API is the one of PREFECT_API_URL or the active profile. Where events go is the "
-        "configuration of the OpenLineage client (OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__*, openlineage.yml), or "
-        "else a local file. Exit codes: 0 done; 1 it could not be done, or doctor found something wrong; 2 the "
-        "arguments are wrong; 3 done, but a target refused events: the run's page has its reasons.",
+        epilog="PREFECT_API_URL or the active profile selects the Prefect API. The configuration of the OpenLineage "
+        "client (OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__*, openlineage.yml) selects the targets of events; without "
+        "one, events go to a local file. Exit codes: 0 success; 1 failure, or a finding of doctor; 2 wrong arguments; "
+        "3 success, but a target refused events: the run's page lists the reasons.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     add = _adder(commands)
-    run = add("assemble", _assemble, "assemble one flow run and deliver its lineage")
+    run = add("assemble", _assemble, "assemble the lineage of one flow run, and deliver it")
     run.add_argument("run", metavar="RUN", help="the flow run's id")
 
-    add("sweep", _sweep, "assemble every ended run that was missed")
+    add("sweep", _sweep, "assemble all ended runs that the automation missed")
 
     window = add("backfill", _backfill, "assemble the runs that ended in a window of time")
     window.add_argument("--start", required=True, metavar="TIME", help="ISO time with zone: 2026-01-31T06:00:00+00:00")
     window.add_argument("--end", required=True, metavar="TIME", help="ISO time with zone, not before the start")
     window.add_argument("--flow", action="append", metavar="NAME", help="only runs of this flow (repeatable)")
-    window.add_argument("--target", action="append", metavar="ID", help="a target that must have each run (repeatable)")
-    window.add_argument("--reanalyse", action="store_true", help="read stored statements by today's analyser")
-    window.add_argument("--dry-run", action="store_true", help="send nothing, say of each run what would become of it")
-    window.add_argument("--force", action="store_true", help="send again what was sent already")
+    window.add_argument(
+        "--target", action="append", metavar="ID", help="send each run to this target if it lacks it (repeatable)"
+    )
+    window.add_argument(
+        "--reanalyse", action="store_true", help="analyse the stored statements again with this version"
+    )
+    window.add_argument("--dry-run", action="store_true", help="send nothing, and list each run with its outcome")
+    window.add_argument("--force", action="store_true", help="send events again that were already sent")
 
     deploy = add("deploy", _deploy, "create or update the deployments and the automation")
-    deploy.add_argument("--work-pool", metavar="NAME", help="run there (default: `prefect-lineage serve` runs it)")
-    deploy.add_argument("--image", metavar="NAME", help="image with this package, for a pool that runs images")
-    deploy.add_argument("--print-automation", action="store_true", help="print the automation's YAML, change nothing")
-    serve = add("serve", _serve, "deploy, and run the assembler here until stopped")
-    serve.add_argument("--limit", type=_positive(int), default=4, metavar="N", help="runs at a time (default 4)")
+    deploy.add_argument(
+        "--work-pool",
+        metavar="NAME",
+        help="work pool that runs the assembler (default: `prefect-lineage serve` runs it)",
+    )
+    deploy.add_argument("--image", metavar="NAME", help="image with this package, for a container work pool")
+    deploy.add_argument(
+        "--print-automation", action="store_true", help="print the YAML of the automation, and change nothing"
+    )
+    serve = add("serve", _serve, "deploy, and run the assembler in this process until it is stopped")
     serve.add_argument(
-        "--poll-seconds", type=_positive(float), default=2.0, metavar="S", help="between looks for work (default 2)"
+        "--limit", type=_positive(int), default=4, metavar="N", help="maximum number of runs at a time (default 4)"
+    )
+    serve.add_argument(
+        "--poll-seconds",
+        type=_positive(float),
+        default=2.0,
+        metavar="S",
+        help="seconds between two polls for scheduled runs (default 2)",
     )
     for command in (deploy, serve):
         command.add_argument(
-            "--sweep-minutes", type=_positive(float), metavar="M", help="between sweeps (as deployed; at first 5)"
+            "--sweep-minutes",
+            type=_positive(float),
+            metavar="M",
+            help="minutes between sweeps (default: as deployed, at first 5)",
         )
         command.add_argument(
             "--settle",
             type=_positive(float),
             metavar="S",
-            help="seconds after which runs that ended are assembled (as deployed; at first 20)",
+            help="seconds from the end of a run to its assembly (default: as deployed, at first 20)",
         )
 
-    add("undeploy", _undeploy, "delete the deployments and the automation; blocks and what was assembled stay")
+    add("undeploy", _undeploy, "delete the deployments and the automation, and keep the blocks and all lineage")
     add("register", _register, "register the lineage blocks with the Prefect API")
-    convert = add("convert", _convert, "save a plain connector's block document as one of the lineage block")
-    convert.add_argument("document", metavar="TYPE/NAME", help="such as sqlalchemy-connector/warehouse")
-    convert.add_argument("--overwrite", action="store_true", help="replace a lineage block's document of that name")
-    add("doctor", _doctor, "say what is set up, what is not, and what to do about it")
+    convert = add("convert", _convert, "save a copy of a plain connector's block document as a lineage block")
+    convert.add_argument("document", metavar="TYPE/NAME", help="the document, such as sqlalchemy-connector/warehouse")
+    convert.add_argument(
+        "--overwrite", action="store_true", help="replace an existing lineage block document of that name"
+    )
+    add("doctor", _doctor, "check the installation, and print findings with their remedies")
 
     explain = add("explain", _explain_sql, "show the tables and columns that a SQL statement reads and writes")
     explain.add_argument("sql", nargs="?", metavar="SQL", help="the statement, or - for standard input")
     explain.add_argument("--file", metavar="PATH", help="read the statements from a file")
     explain.add_argument("--dialect", default="snowflake", metavar="NAME", help="SQL dialect (default snowflake)")
-    explain.add_argument("--database", metavar="NAME", help="completes names without a database")
-    explain.add_argument("--schema", metavar="NAME", help="completes names without a schema")
-    explain.add_argument("--json", action="store_true", help="JSON instead of a tree")
+    explain.add_argument("--database", metavar="NAME", help="database for names without one")
+    explain.add_argument("--schema", metavar="NAME", help="schema for names without one")
+    explain.add_argument("--json", action="store_true", help="print JSON instead of a tree")
     return parser
 
 
@@ -367,9 +391,9 @@ def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
             value = kind(text)
         except ValueError:
             value = 0
-        # `nan` and `inf` are numbers in Python, but no durations.
-        if not 0 < value <= _MOST:
-            raise argparse.ArgumentTypeError(f"{text!r} is no positive number up to {_MOST:,}")
+        # Python parses `nan` and `inf` as numbers, but they are no durations.
+        if not 0 < value <= _MAX_VALUE:
+            raise argparse.ArgumentTypeError(f"{text!r} is no positive number up to {_MAX_VALUE:,}")
         return value
 
     return parse

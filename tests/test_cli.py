@@ -274,7 +274,7 @@ def test_refused_events_exit_with_3(command, rejected, code, monkeypatch, capsys
     result = AssemblyResult(uuid4(), "nightly", "sent", sent=1, rejected=rejected)
     monkeypatch.setattr(flows, "assemble", lambda flow_run_id: result)
     monkeypatch.setattr(flows, "sweep", lambda: Summary(assembled=[result]))
-    for check in ("_require_api", "_require_answer", "_existing_run", "_require_targets"):
+    for check in ("_require_api_address", "_require_reachable_api", "_existing_run", "_require_targets"):
         monkeypatch.setattr(cli, check, lambda *_: None)
     assert cli.main([command, *([str(result.flow_run_id)] if command == "assemble" else [])]) == code
     assert ("refused" in capsys.readouterr().out) == bool(rejected)
