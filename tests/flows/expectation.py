@@ -17,8 +17,9 @@ class ExpectedJob:
     """The expectation for each run of one job, unless `ends` lists several.
 
     `edges`: all sources of each output; without it, all inputs feed all outputs. `columns`: all direct sources of each
-    column that is named. `known`: the evidence of edges into an output. Fields that are absent are not compared, except
-    for inputs, outputs and edges, which are compared completely. `idle`: the number of last runs without lineage.
+    column that is named. `known`: the evidence of edges into an output. `names`: the full names of datasets. Fields
+    that are absent are not compared, except for inputs, outputs and edges, which are compared completely. `idle`: the
+    number of last runs without lineage.
     """
 
     ends: tuple[str, ...] = ("COMPLETE",)
@@ -31,6 +32,7 @@ class ExpectedJob:
     rows: Mapping[str, int] = field(default_factory=dict)
     lifecycle: Mapping[str, str] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
     parent: str | None = None
     error: str | None = None
 
@@ -60,6 +62,8 @@ class ExpectedJob:
             yield from _different(f"change of {name}", {run.lifecycle.get(name)}, {change})
         for name, kind in self.kinds.items():
             yield from _different(f"kind of {name}", {run.kinds.get(name)}, {kind})
+        for name, full in self.names.items():
+            yield from _different(f"names of {name}", run.names.get(name, set()), {full})
         if run.parent != self.parent:
             yield f"parent {run.parent}, expected {self.parent}"
         if self.error and self.error not in (run.error or ""):

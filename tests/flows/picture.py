@@ -29,6 +29,7 @@ class Picture:
     rows: dict[str, int | None] = field(default_factory=dict)
     lifecycle: dict[str, str] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
+    names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
 def pictures(events: list[Event]) -> list[Picture]:
@@ -64,6 +65,7 @@ def _picture(event: Event) -> Picture:
         if "lifecycleStateChange" in output["facets"]:
             picture.lifecycle[short(output)] = output["facets"]["lifecycleStateChange"]["lifecycleStateChange"]
     for dataset in (*event["inputs"], *event["outputs"]):
+        picture.names[short(dataset)].add(dataset["name"])
         picture.kinds[short(dataset)] = dataset["facets"]["datasetType"]["datasetType"]
         counted = {**dataset.get("inputFacets", {}), **dataset.get("outputFacets", {})}
         for statistics in counted.values():
