@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from prefect_lineage_events.history import api, event_log
 from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.history.reader import CLOCKS_DIFFER, window_of
 from prefect_lineage_events.history.runs import unended_runs
 from prefect_lineage_events.settings import settings
 
@@ -31,10 +32,10 @@ def stale_runs(client: SyncPrefectClient) -> list[FlowRun]:
     """
     now = api.now(client)
     silent_since = now - dt.timedelta(hours=settings().stale_hours)
-    recently = Window(silent_since, now + dt.timedelta(hours=1))
+    recently = Window(silent_since, now + CLOCKS_DIFFER)
     return [
         run
         for run in unended_runs(client, silent_since)
         if not event_log.any_event(client, run.id, recently)
-        and event_log.any_lineage(client, [run.id], Window((run.started or now) - dt.timedelta(days=1), now))
+        and event_log.any_lineage(client, [run.id], window_of(run, now))
     ]

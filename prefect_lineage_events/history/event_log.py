@@ -44,11 +44,23 @@ _TOO_MANY = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way of an emitter's events to the server: the time of the `first` event, and the `shortest` time of a way.
+
+    The process's clock has the time at which an event occurred, the server's the time at which it was received.
+    """
+
+    first: dt.datetime
+    shortest: dt.timedelta
+
+
 @dataclass(slots=True)
 class EventLog:
     """The events of one run. `stored` counts all events found, those that are not read included.
 
     `numbered`: the event of each number of an emitter, and whether it has the id that its emitter derives for it.
+    `ways` and `clock_offsets` are by emitter (`clocks`).
     """
 
     lineage: list[LineageEvent] = field(default_factory=list)
@@ -59,6 +71,8 @@ class EventLog:
     stored: int = 0
     values: int = 0
     numbered: dict[tuple[UUID, int], tuple[LineageEvent | SchemaEvent, bool]] = field(default_factory=dict)
+    ways: dict[UUID, Way] = field(default_factory=dict)
+    clock_offsets: dict[UUID, dt.timedelta] = field(default_factory=dict)
 
     @property
     def from_emitters(self) -> bool:
@@ -231,12 +245,21 @@ def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
     if event is not None and event.run.flow_run_id not in (flow_run_id, None):
         # Prefect's client may relate an event to the run that was the first of its process to send one.
         return
+    if event is not None:
+        _add_way(log, event.emitter_id if isinstance(event, CountEvent) else event.emitter.id, raw)
     if isinstance(event, CountEvent):
         log.counts.append(_by_server_clock(event, raw))
     elif event is not None:
         event = checked(event) if isinstance(event, LineageEvent) else event
         log.values += _values(event)
         _number(log, event, raw)
+
+
+def _add_way(log: EventLog, emitter: UUID, raw: Mapping[str, Any]) -> None:
+    occurred, received = api.time_of(raw.get("occurred")), api.time_of(raw.get("received"))
+    if occurred and received:
+        known = log.ways.get(emitter, Way(occurred, received - occurred))
+        log.ways[emitter] = Way(min(known.first, occurred), min(known.shortest, received - occurred))
 
 
 def _values(event: LineageEvent | SchemaEvent) -> int:

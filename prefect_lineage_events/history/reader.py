@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events.encoding import EPOCH
-from prefect_lineage_events.history import api, event_log, runs
+from prefect_lineage_events.history import api, clocks, event_log, runs
 from prefect_lineage_events.history.completeness import judge
 from prefect_lineage_events.history.event_log import EventLog, Window
 from prefect_lineage_events.history.model import Completeness, FlowRun, RunHistory, TaskRun
@@ -25,9 +25,9 @@ from prefect_lineage_events.history.tasks import read_tasks
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-# A process's clock may differ from the server's by a time zone, and a run's process may send events after its end.
-_BEFORE = dt.timedelta(days=1)
-_AFTER = dt.timedelta(days=1)
+# Events are found by the time at which they occurred, by the clock of their process. One that is off by more is lost.
+# With a run of a day this is the longest span that Prefect Cloud takes in one request.
+CLOCKS_DIFFER = dt.timedelta(days=6)
 # All that a process sent is stored if its run ended this long ago: waiting would bring nothing.
 LONG_AGO = dt.timedelta(minutes=15)
 
@@ -83,8 +83,10 @@ def read_history(
 def window_of(run: FlowRun, now: dt.datetime) -> Window:
     """The window in which events of this run can have occurred."""
     began = run.started or run.expected_start or run.ended or now
-    until = now + _BEFORE
-    return Window(began - _BEFORE, min(until, run.ended + _AFTER) if run.ended and run.ended_for_good else until)
+    until = now + CLOCKS_DIFFER
+    return Window(
+        began - CLOCKS_DIFFER, min(until, run.ended + CLOCKS_DIFFER) if run.ended and run.ended_for_good else until
+    )
 
 
 def _read_events(
@@ -92,16 +94,22 @@ def _read_events(
 ) -> tuple[EventLog, Completeness]:
     began = clock.now()
     window = window_of(run, began)
-    log = event_log.read(client, run.id, window, run.kind)
+    log = _read_log(client, run, window)
     completeness = _judge(log, run, began)
     while (now := clock.now()) < _deadline(log, completeness, run, patience, began) or (
         not log.from_emitters and now < _latest(run, patience) and _end_unrecorded(client, run, clock)
     ):
         clock.sleep(patience.poll)
         if event_log.count(client, run.id, window, run.kind) != log.stored:
-            log = event_log.read(client, run.id, window, run.kind)
+            log = _read_log(client, run, window)
         completeness = _judge(log, run, now)
     return log, completeness
+
+
+def _read_log(client: SyncPrefectClient, run: FlowRun, window: Window) -> EventLog:
+    log = event_log.read(client, run.id, window, run.kind)
+    clocks.correct(log, run)
+    return log
 
 
 def _events_reader(
@@ -179,7 +187,7 @@ def _read_tasks(
     while named - tasks.keys() and clock.now() < deadline:
         clock.sleep(patience.poll)
         tasks = read_tasks(client, run.id)
-    return tasks
+    return clocks.correct_tasks(tasks, run, log.clock_offsets.values())
 
 
 def _descendants_have_lineage(client: SyncPrefectClient, run: FlowRun, clock: Clock) -> bool:

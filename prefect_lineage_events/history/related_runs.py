@@ -10,14 +10,15 @@ complete themselves are listed (`Completeness.incomplete_related_runs`), and the
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.history import runs
+from prefect_lineage_events.history import clocks, runs
 from prefect_lineage_events.history.cached_results import origin
-from prefect_lineage_events.history.model import CachedResult, Completeness, FlowRun, RunHistory
+from prefect_lineage_events.history.model import CachedResult, Completeness, FlowRun, RunHistory, TaskRun
 from prefect_lineage_events.history.python_writes import (
     Scope,
     lacks_columns,
@@ -78,7 +79,7 @@ class RelatedRunReader:
         is_known = calls or not wrote
         if is_known and not passed_rows and not needs_columns:
             return None
-        parent = replace(self._history(replace(above, parents=run.parents[1:])), tasks=tasks)
+        parent = self._history(replace(above, parents=run.parents[1:]), tasks)
         ids = {call.id for call in calls}
         subflows = self._subflows(parent, ids, ids, but=run.id) if calls else {}
         # The parent's body may itself have received what it passed on, whatever it read beside that.
@@ -101,7 +102,7 @@ class RelatedRunReader:
         for task in [t for t in tasks.values() if t.cached and t.id in wanted | stayed][:MAX_CACHED]:
             if made := origin(self.client, task):
                 if made[0] not in histories and (run := self._run(made[0])):
-                    histories[run.id] = replace(self._history(run), tasks=read_tasks(self.client, run.id))
+                    histories[run.id] = self._history(run, read_tasks(self.client, run.id))
                 if maker := histories.get(made[0]):
                     found[task.id] = CachedResult(made[1], maker)
         return found
@@ -146,8 +147,8 @@ class RelatedRunReader:
                 )
         return whole
 
-    def _history(self, run: FlowRun) -> RunHistory:
-        """The history of a run without its tasks.
+    def _history(self, run: FlowRun, tasks: Mapping[UUID, TaskRun] = MappingProxyType({})) -> RunHistory:
+        """The history of a run with these tasks.
 
         The run itself is in `incomplete_related_runs` if more of its events may arrive, and in `lossy_related_runs` if
         some never will.
@@ -158,6 +159,7 @@ class RelatedRunReader:
             run,
             tuple(log.lineage),
             tuple(log.schemas),
+            clocks.correct_tasks(tasks, run, log.clock_offsets.values()),
             completeness=Completeness(
                 incomplete_related_runs=() if is_complete else (run.id,), lossy_related_runs=(run.id,) if lost else ()
             ),

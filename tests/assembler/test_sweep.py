@@ -387,3 +387,22 @@ def test_a_run_without_a_sign_of_life_is_told_of_and_not_ended(target, client, m
     assert not target.events
     client.set_flow_run_state(run.id, State(type=StateType.CRASHED), force=True)
     assert run.id not in [r.id for r in sweep().stale]
+
+
+@pytest.mark.parametrize("days", [-2, 2])
+def test_run_of_a_process_whose_clock_is_off_by_days_is_swept_once(target, client, days):
+    off = dt.timedelta(days=days)
+
+    @flow(name=f"load by a clock that is off by {days} days")
+    def load() -> UUID:
+        run, emitter, now = current_run(), uuid4(), dt.datetime.now(dt.timezone.utc)
+        emit_event(**write("loaded", "source", run=run, emitter=emitter, at=now + off).to_prefect())
+        emit_event(**closing(emitter, 1, at=now + off, run=run).to_prefect())
+        return UUID(flow_run.id)
+
+    run_id = load()
+    stored(client, run_id)
+    (assembled,) = [a for a in sweep().assembled if a.flow_run_id == run_id]
+    assert (assembled.outcome, assembled.complete) == ("sent", True)
+    assert target.types(run_id) == ["START", "COMPLETE"]
+    assert run_id not in {a.flow_run_id for a in sweep().assembled}
