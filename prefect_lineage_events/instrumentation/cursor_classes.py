@@ -22,7 +22,7 @@ from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.proxies import LikeOwn
 from prefect_lineage_events.instrumentation.retype import is_immutable
-from prefect_lineage_events.instrumentation.subclasses import STAND_INS, TracedCursor, trace_cursor
+from prefect_lineage_events.instrumentation.subclasses import STAND_INS, CursorMixin, trace_cursor
 
 _lock = Lock()
 # The classes whose `__init__` is wrapped; True for those that had inherited the method.
@@ -44,7 +44,7 @@ def trace_cursor_classes(names: Sequence[str]) -> None:
                 _rename(own, made)
             subclass: type
             for subclass in own.__subclasses__():
-                if not issubclass(subclass, TracedCursor) and subclass is not STAND_INS[own]:
+                if not issubclass(subclass, CursorMixin) and subclass is not STAND_INS[own]:
                     _wrap(subclass)
 
 

@@ -1,4 +1,4 @@
-"""Tracing of one call of a driver that runs a statement, commits or rolls back, whether it is called or awaited.
+"""`Execution`, a statement in progress, and guarded calls of a driver's methods, which return at once or are awaited.
 
 A statement is noted once it has succeeded.
 """
@@ -7,24 +7,75 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from prefect_lineage_events import guard
 from prefect_lineage_events.emission.losses import count_loss
-from prefect_lineage_events.emission.notes import Counted
+from prefect_lineage_events.emission.notes import Counted, SchemaLookup, StatementNote
+from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import described, guarded, log_failure, logger, raised_by_signal_handler
-from prefect_lineage_events.instrumentation.rowcount import executemany_rowcount, may_be_partial, returns_one_row
-
-if TYPE_CHECKING:
-    from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy
-    from prefect_lineage_events.instrumentation.tracer import ConnectionTracer
+from prefect_lineage_events.instrumentation.driver import Driver
+from prefect_lineage_events.instrumentation.rowcount import (
+    FetchedRows,
+    executemany_rowcount,
+    may_be_partial,
+    returns_one_row,
+)
+from prefect_lineage_events.instrumentation.tracer import ConnectionTracer
 
 T = TypeVar("T")
 _OPERATION_KEYWORDS = ("operation", "query", "command", "sql", "statement")
 _PARAMETERS_KEYWORDS = ("parameters", "params", "vars", "seqparams")
+
+
+class Traced(Protocol):
+    """An object whose statements are reported, on its own connection of the driver."""
+
+    @property
+    def _self_own(self) -> Any: ...  # pragma: no cover
+
+    @property
+    def _self_driver(self) -> Driver: ...  # pragma: no cover
+
+    @property
+    def _self_tracer(self) -> ConnectionTracer: ...  # pragma: no cover
+
+
+class TracedConnection(Traced, Protocol):
+    """A traced connection: a proxy, or an object of a traced subclass.
+
+    Its attributes are for wrappers of the driver's methods, and begin with `_self_` as those of wrapt's proxies do.
+    """
+
+    @property
+    def _self_lookup(self) -> SchemaLookup | None: ...  # pragma: no cover
+
+    @property
+    def _self_state(self) -> dict[str, Any]: ...  # pragma: no cover
+
+    def _self_cursor(self, cursor: Any) -> Any: ...  # pragma: no cover
+
+    def _self_same(self, result: Any) -> Any: ...  # pragma: no cover
+
+
+class TracedCursor(Protocol):
+    """A traced cursor: a proxy, or an object of a traced subclass."""
+
+    _self_noted: bool
+
+    @property
+    def _self_own(self) -> Any: ...  # pragma: no cover
+
+    @property
+    def _self_connection(self) -> TracedConnection: ...  # pragma: no cover
+
+    @property
+    def _self_fetched(self) -> FetchedRows: ...  # pragma: no cover
+
+    def _self_same(self, result: Any) -> Any: ...  # pragma: no cover
 
 
 def answer_or_default(question: Callable[..., T], *args: Any, default: T) -> T:
@@ -38,22 +89,6 @@ def answer_or_default(question: Callable[..., T], *args: Any, default: T) -> T:
             name = getattr(question, "__qualname__", "a question")
             logger.debug("lineage: %s did not answer: %s", name, described(error))
         return default
-
-
-def text_of(connection: ConnectionProxy, operation: Any, parameters: Any, cursor: Any) -> str | None:
-    """The text of an operation; None, and counted as a loss, where the driver's description cannot tell it."""
-    text: str | None = answer_or_default(connection._self_driver.text, operation, parameters, cursor, default=None)
-    if text is None:
-        connection._self_tracer.lose_step("reading the text of a statement failed")
-    return text
-
-
-def commits_itself(tracer: ConnectionTracer, autocommits: Callable[[Any], bool], connection: Any) -> bool:
-    """Will the statement that has just run stay without a commit? Where that is not known, its writes are in doubt."""
-    answer = answer_or_default(autocommits, connection, default=None)
-    if answer is None:
-        tracer.lose_step("asking for the state of a transaction failed")
-    return bool(answer)
 
 
 def traced_call(
@@ -128,177 +163,149 @@ def parameters_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return next((kwargs[k] for k in _PARAMETERS_KEYWORDS if k in kwargs), None)
 
 
-def is_aborted(connection: ConnectionProxy) -> bool:
-    """Has a statement failed the open transaction? Called before the driver's method, which may change the answer."""
-    return answer_or_default(connection._self_driver.in_failed_transaction, connection._self_own, default=False)
+class Execution:
+    """A statement in progress: made right before the driver's call, and ended by `succeeded` or by `failed`.
 
+    A statement whose outcome stays unknown is ended by neither, and is not noted.
 
-def note_unseen_end(connection: ConnectionProxy) -> None:
-    """Note the end of a transaction that ended unseen, according to the driver."""
-    driver, tracer = connection._self_driver, connection._self_tracer
-    if (
-        tracer.is_open
-        and driver.reports_transaction
-        and answer_or_default(driver.autocommits, connection._self_own, default=False)
-    ):
-        tracer.commit_lost()
+    `operation` and `parameters` are the arguments of `execute`, or with `many` those of `executemany`. The operation
+    may be set later, where only the result shows what has run. `autocommit`: do the statements commit by themselves?
+    None: as the driver reports after them. `aborted`: had an error ended the transaction before? The driver is asked
+    before its call, which may change the answer.
 
-
-def trace_execute(
-    cursor: CursorProxy, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    """Trace `execute` and methods like it: note the statement when the call has succeeded."""
-    return trace_execute_as(cursor, operation_of(args, kwargs), method, args, kwargs)
-
-
-def trace_execute_as(
-    cursor: CursorProxy,
-    operation: Any,
-    method: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    *,
-    autocommit: bool | None = None,
-) -> Any:
-    """Trace a cursor's method that does the same as the statement `operation`.
-
-    `autocommit`: do its statements commit by themselves? None: as the driver reports after them.
+    A connection may keep its executions, so they have no reference to the proxy of a connection or cursor: a cycle
+    would delay its collection, and with it the rollback of what it has not committed.
     """
-    cursor._self_fetched.end()
-    connection = cursor._self_connection
-    note_unseen_end(connection)
-    aborted = is_aborted(connection)
-    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
 
-    def on_success(result: Any) -> Any:
-        duration = perf_counter() - clock
-        parameters = parameters_of(args, kwargs)
-        sets = parameters if _is_executemany(method) else None
-        note_statement(
-            cursor,
-            operation,
-            started,
-            duration,
+    __slots__ = (
+        "_autocommit",
+        "_clock",
+        "_driver",
+        "_many",
+        "_own",
+        "_parameters",
+        "_started",
+        "_tracer",
+        "aborted",
+        "operation",
+    )
+
+    def __init__(
+        self,
+        connection: Traced,
+        operation: Any = "",
+        parameters: Any = None,
+        *,
+        many: bool = False,
+        autocommit: bool | None = None,
+    ) -> None:
+        self._driver, self._tracer, self._own = driver, tracer, own = (
+            connection._self_driver,
+            connection._self_tracer,
+            connection._self_own,
+        )
+        self.operation, self._parameters = operation, parameters
+        self._many, self._autocommit = many, autocommit
+        if tracer.is_open and driver.reports_transaction and answer_or_default(driver.autocommits, own, default=False):
+            tracer.commit_lost()  # the transaction has ended unseen
+        self.aborted = answer_or_default(driver.in_failed_transaction, own, default=False)
+        self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+
+    def resolve_text(self, cursor: Any) -> bool:
+        """Replace the operation by its text, and forget the parameters. Return False if the text cannot be read.
+
+        For a statement whose outcome is known much later: its parameters may be large, or may change until then.
+        """
+        self.operation, self._parameters = self._text(cursor), None
+        return self.operation is not None
+
+    def succeeded(
+        self,
+        cursor: TracedCursor | None = None,
+        *,
+        rows: int | None = None,
+        counted: Counted = "affected",
+        query_id: str | None = None,
+        columns: Sequence[Column] = (),
+    ) -> StatementNote | None:
+        """Note that the statement has succeeded. Return the note; None where the statement is not reported.
+
+        The driver is asked for what `cursor` knows of the statement, and the rows fetched from it are counted if their
+        number is not known yet. `counted` is the meaning of `rows`.
+        """
+        duration = perf_counter() - self._clock
+        driver, tracer = self._driver, self._tracer
+        parameters, sets = (None, self._parameters) if self._many else (self._parameters, None)
+        own = self._own if cursor is None else cursor._self_own
+        text = self._text(own)
+        if text is None:
+            return None
+        has_result = False
+        if cursor is not None:
+            rows = answer_or_default(driver.rows, own, default=None) if rows is None else rows
+            has_result = answer_or_default(driver.has_result, own, default=False)
+            columns = answer_or_default(driver.columns, own, default=()) if has_result else ()
+            query_id = answer_or_default(driver.query_id, own, default=None)
+        if rows is None and sets is not None:
+            rows = answer_or_default(executemany_rowcount, text, sets, default=None)
+        note = tracer.statement(
+            text,
+            started=self._started,
+            duration=duration,
+            autocommit=self._commits_itself(),
+            rows=rows,
+            query_id=query_id,
+            result_columns=columns,
+            aborted=self.aborted,
+            counted=counted,
+            inlined=answer_or_default(driver.inlines, self.operation, default=False),
             parameters=parameters,
             sets=sets,
-            aborted=aborted,
-            autocommit=autocommit,
         )
-        return cursor._self_same(result)
+        if cursor is None:
+            return note
+        cursor._self_noted = True
+        if note is not None and has_result:
+            if rows is None:
+                cursor._self_fetched.start(note, cursor, 1 if sets is None and returns_one_row(text) else None)
+            if rows is None or rows == 1:
+                cursor._self_fetched.may_be_single(note)
+        return note
 
-    def on_failure(error: BaseException) -> None:
-        parameters = parameters_of(args, kwargs)
-        text = text_of(connection, operation, parameters, cursor._self_own) or ""
-        note_failure(connection, text, error, sets=parameters if _is_executemany(method) else None)
+    def failed(self, error: BaseException, cursor: TracedCursor | None = None) -> None:
+        """Note that the statement has failed, and whether it rolled the transaction back (SQLite's ON CONFLICT).
 
-    return traced_call(method, args, kwargs, on_success, on_failure)
+        A driver that reports failed transactions is asked before each statement; nothing need be noted here.
+        """
+        driver, own = self._driver, self._own
+        text = self._text(own if cursor is None else cursor._self_own) or ""
+        self._tracer.failed(
+            text,
+            error,
+            idle=answer_or_default(driver.autocommits, own, default=False),
+            is_known=answer_or_default(driver.in_failed_transaction, own, default=False),
+            stays_open=(
+                driver.reports_failure and not answer_or_default(driver.in_failed_transaction, own, default=True)
+            )
+            or answer_or_default(driver.refuses, error, default=False),
+            in_part=self._many
+            and self._parameters is not None
+            and may_be_partial(self._parameters)
+            and not answer_or_default(driver.undoes_executemany, error, default=False),
+        )
 
+    def _text(self, cursor: Any) -> str | None:
+        """The text of the operation; None, and counted as a loss, where the driver's description cannot read it."""
+        text: str | None = answer_or_default(self._driver.text, self.operation, self._parameters, cursor, default=None)
+        if text is None:
+            self._tracer.lose_step("reading the text of a statement failed")
+        return text
 
-def _is_executemany(method: Any) -> bool:
-    return getattr(method, "__name__", "") == "executemany"
-
-
-def note_failure(connection: ConnectionProxy, text: str, error: BaseException, *, sets: Any = None) -> None:
-    """Note a statement that failed, and whether it rolled the transaction back (SQLite's ON CONFLICT ROLLBACK).
-
-    A driver that reports failed transactions is asked before each statement; nothing need be noted here.
-    `sets` are the parameters of an `executemany`.
-    """
-    driver, own = connection._self_driver, connection._self_own
-    connection._self_tracer.failed(
-        text,
-        error,
-        idle=answer_or_default(driver.autocommits, own, default=False),
-        is_known=is_aborted(connection),
-        stays_open=(driver.reports_failure and not answer_or_default(driver.in_failed_transaction, own, default=True))
-        or answer_or_default(driver.refuses, error, default=False),
-        in_part=sets is not None
-        and may_be_partial(sets)
-        and not answer_or_default(driver.undoes_executemany, error, default=False),
-    )
-
-
-def note_statement(
-    cursor: CursorProxy,
-    operation: Any,
-    started: dt.datetime,
-    duration: float,
-    *,
-    parameters: Any = None,
-    sets: Any = None,
-    rows: int | None = None,
-    aborted: bool = False,
-    counted: Counted = "affected",
-    autocommit: bool | None = None,
-) -> None:
-    """Note a statement that this cursor has run, and count the rows fetched if their number is not known yet.
-
-    `sets` are the parameters of an `executemany`; `aborted` is the result of `is_aborted` before the call; `counted`
-    is the meaning of `rows`; `autocommit` is as in `trace_execute_as`.
-    """
-    own, connection = cursor._self_own, cursor._self_connection
-    driver = connection._self_driver
-    text = text_of(connection, operation, parameters, own)
-    if text is None:
-        return
-    rows = answer_or_default(driver.rows, own, default=None) if rows is None else rows
-    if rows is None and sets is not None:
-        rows = answer_or_default(executemany_rowcount, text, sets, default=None)
-    has_result = answer_or_default(driver.has_result, own, default=False)
-    if autocommit is None:
-        autocommit = commits_itself(connection._self_tracer, driver.autocommits, connection._self_own)
-    note = connection._self_tracer.statement(
-        text,
-        started=started,
-        duration=duration,
-        autocommit=autocommit,
-        rows=rows,
-        query_id=answer_or_default(driver.query_id, own, default=None),
-        result_columns=answer_or_default(driver.columns, own, default=()) if has_result else (),
-        aborted=aborted,
-        counted=counted,
-        inlined=answer_or_default(driver.inlines, operation, default=False),
-        parameters=parameters if sets is None else None,
-        sets=sets,
-    )
-    cursor._self_noted = True
-    if note is not None and has_result:
-        if rows is None:
-            cursor._self_fetched.start(note, cursor, 1 if sets is None and returns_one_row(text) else None)
-        if rows is None or rows == 1:
-            cursor._self_fetched.may_be_single(note)
-
-
-def trace_commit(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Trace `commit`. A failed transaction, which the server rolls back instead, has written nothing."""
-    aborted = is_aborted(connection)
-    tracer = connection._self_tracer
-
-    def on_success(result: Any) -> Any:
-        if not stays_open(connection):
-            tracer.rollback() if aborted else tracer.commit()
-        return result
-
-    def on_failure(_: BaseException) -> None:
-        if answer_or_default(connection._self_driver.is_lost, connection._self_own, default=False):
-            tracer.commit_lost()
-        elif answer_or_default(connection._self_driver.autocommits, connection._self_own, default=False):
-            tracer.rollback()
-
-    return traced_call(method, args, kwargs, on_success, on_failure)
-
-
-def stays_open(connection: ConnectionProxy) -> bool:
-    """Did the commit or the rollback do nothing, so that the transaction is still open?"""
-    return answer_or_default(connection._self_driver.leaves_transaction_open, connection._self_own, default=False)
-
-
-def trace_rollback(connection: ConnectionProxy, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Trace `rollback`, and a rollback by another name, such as `tpc_rollback`."""
-
-    def on_success(result: Any) -> Any:
-        if not stays_open(connection):
-            connection._self_tracer.rollback()
-        return result
-
-    return when_done(method(*args, **kwargs), on_success)
+    def _commits_itself(self) -> bool:
+        """Will the work of the statement persist without a commit? Where that is not known, its writes are in doubt."""
+        if self._autocommit is not None:
+            return self._autocommit
+        answer = answer_or_default(self._driver.autocommits, self._own, default=None)
+        if answer is None:
+            self._tracer.lose_step("asking for the state of a transaction failed")
+        return bool(answer)

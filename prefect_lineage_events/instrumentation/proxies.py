@@ -16,30 +16,20 @@ from typing import TYPE_CHECKING, Any
 import wrapt
 
 from prefect_lineage_events.instrumentation import tracer as tracing
-from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
-from prefect_lineage_events.instrumentation.execution import (
-    answer_or_default,
-    operation_of,
-    parameters_of,
-    stays_open,
+from prefect_lineage_events.instrumentation.dbapi import (
+    trace_close,
     trace_commit,
+    trace_cursor_close,
     trace_execute,
+    trace_exit,
+    trace_fetchall,
+    trace_fetchmany,
+    trace_fetchone,
     trace_rollback,
-    when_done,
 )
+from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
 from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 from prefect_lineage_events.stores import Store
-
-__all__ = [
-    "ConnectionProxy",
-    "CursorProxy",
-    "PartProxy",
-    "answer_or_default",
-    "connection_proxy",
-    "operation_of",
-    "parameters_of",
-]
-
 
 if TYPE_CHECKING:
     ObjectProxy = wrapt.ObjectProxy[Any]  # generic to type checkers only
@@ -116,69 +106,12 @@ class Proxy(LikeOwn, ObjectProxy):
         return self if result is self.__wrapped__ else result
 
 
-class ConnectionSide:
-    """The attributes and methods of a traced connection that wrappers use, for proxies and subclasses."""
-
-    __slots__ = ()
-    _self_own: Any
-    _self_driver: Any
-    _self_tracer: Any
-    _self_lookup: Any
-
-    def _self_commits_on_exit(self, kind: Any) -> bool:
-        """Does the end of the block commit? Called before the block is left, which may close the connection."""
-        driver, own = self._self_driver, self._self_own
-        self._self_before_close()
-        return (
-            kind is None
-            and answer_or_default(driver.commits_on_exit, own, default=False)
-            and not answer_or_default(driver.in_failed_transaction, own, default=False)
-        )
-
-    def _self_closed(self, result: Any) -> Any:
-        self._self_tracer.lost()
-        return result
-
-    def _self_before_close(self) -> None:
-        if self._self_lookup is not None:
-            answer_or_default(self._self_driver.before_close, self._self_lookup, default=None)
-
-
 def _connection_collected(driver: Driver, tracer: tracing.ConnectionTracer) -> None:
     """Report a proxy that was collected. Its connection may outlive it, and may commit or roll back."""
     tracer.commit_lost() if tracer.is_open and driver.reports_transaction else tracer.lost()
 
 
-def trace_close(connection: Any, method: Any, args: Any, kwargs: Any) -> Any:
-    """Trace `close` of a connection."""
-    connection._self_before_close()
-    return when_done(method(*args, **kwargs), connection._self_closed)
-
-
-def trace_exit(connection: Any, method: Any, args: Any, kwargs: Any) -> Any:
-    """Trace the end of a connection's `with` block; `args` are the error or None."""
-    commits = connection._self_commits_on_exit(args[0] if args else None)
-    tracer = connection._self_tracer
-
-    def on_success(swallow: Any) -> Any:
-        if not stays_open(connection):
-            tracer.commit() if commits else tracer.rollback()
-        return swallow
-
-    return when_done(method(*args, **kwargs), on_success)
-
-
-CONNECTION_WRAPPERS: Mapping[str, MethodWrapper] = {
-    "commit": trace_commit,
-    "rollback": trace_rollback,
-    "close": trace_close,
-    "__exit__": trace_exit,
-    "__aexit__": trace_exit,
-}
-"""The wrappers of the DB-API's methods of a connection."""
-
-
-class ConnectionProxy(ConnectionSide, Proxy):
+class ConnectionProxy(Proxy):
     """The proxy of a DB-API connection, which reports its cursors, commits and rollbacks to a tracer."""
 
     def __init__(
@@ -224,40 +157,6 @@ class ConnectionProxy(ConnectionSide, Proxy):
 
     def _self_cursor(self, cursor: Any) -> Any:
         return cursor_proxy(cursor, self)
-
-
-def trace_fetchone(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
-    """Trace `fetchone`."""
-    return when_done(method(*args, **kwargs), cursor._self_fetched.after_fetchone)
-
-
-def trace_fetchmany(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
-    """Trace `fetchmany`."""
-    return when_done(method(*args, **kwargs), cursor._self_fetched.after_fetchmany)
-
-
-def trace_fetchall(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
-    """Trace `fetchall`."""
-    return when_done(method(*args, **kwargs), cursor._self_fetched.after_fetchall)
-
-
-def trace_cursor_close(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
-    """Trace `close` of a cursor, and the end of its `with` block."""
-    cursor._self_fetched.end()
-    return method(*args, **kwargs)
-
-
-CURSOR_WRAPPERS: Mapping[str, MethodWrapper] = {
-    "execute": trace_execute,
-    "executemany": trace_execute,
-    "fetchone": trace_fetchone,
-    "fetchmany": trace_fetchmany,
-    "fetchall": trace_fetchall,
-    "close": trace_cursor_close,
-    "__exit__": trace_cursor_close,
-    "__aexit__": trace_cursor_close,
-}
-"""The wrappers of the DB-API's methods of a cursor, without its iteration."""
 
 
 class CursorProxy(Proxy):

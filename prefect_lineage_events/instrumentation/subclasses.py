@@ -19,14 +19,9 @@ import wrapt
 
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.instrumentation.dbapi import CONNECTION_WRAPPERS, CURSOR_WRAPPERS
 from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
-from prefect_lineage_events.instrumentation.proxies import (
-    CONNECTION_WRAPPERS,
-    CURSOR_WRAPPERS,
-    ConnectionSide,
-    LikeOwn,
-    cursor_proxy,
-)
+from prefect_lineage_events.instrumentation.proxies import LikeOwn, cursor_proxy
 from prefect_lineage_events.instrumentation.retype import name_as, retype
 from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 from prefect_lineage_events.instrumentation.tracer import ConnectionTracer, SchemaLookup
@@ -49,7 +44,7 @@ class Tracing:
     def cursor_class(self, own: type) -> type | None:
         if own not in self.cursor_classes:
             calls = {**_CURSOR_WRAPPERS, **self.driver.cursor_wrappers}
-            self.cursor_classes[own] = _subclass(own, TracedCursor, calls, _cursor_method)
+            self.cursor_classes[own] = _subclass(own, CursorMixin, calls, _cursor_method)
         return self.cursor_classes[own]
 
 
@@ -60,7 +55,7 @@ _finalised: deque[tuple[int, Tracing]] = deque()
 _MAX_FINALISED = 16
 
 
-class TracedConnection(ConnectionSide):
+class ConnectionMixin:
     """The second base of a connection's subclass, with the `_self_` attributes of a proxy, which wrappers use."""
 
     __slots__ = ()
@@ -78,7 +73,7 @@ class TracedConnection(ConnectionSide):
     def _self_cursor(self, cursor: Any) -> Any:
         """The cursor, traced; a proxy of it where its class cannot be subclassed."""
         trace_cursor(cursor)
-        if issubclass(type(cursor), TracedCursor) or not hasattr(cursor, "execute"):
+        if issubclass(type(cursor), CursorMixin) or not hasattr(cursor, "execute"):
             return cursor
         made: Any = self
         return cursor_proxy(cursor, made)
@@ -99,7 +94,7 @@ _cursors: dict[int, _CursorState] = {}
 _collected: deque[_CursorState] = deque()
 
 
-class TracedCursor:
+class CursorMixin:
     """The second base of a cursor's subclass."""
 
     __slots__ = ()
@@ -124,10 +119,10 @@ class TracedCursor:
 def trace_connection(connection: Any, tracing: Tracing) -> bool:
     """Trace a driver's own connection by changing its class. Return False if that is not possible."""
     own = type(connection)
-    if issubclass(own, TracedConnection):
+    if issubclass(own, ConnectionMixin):
         _connections[id(connection)] = tracing
         return True
-    cls = _subclass(own, TracedConnection, tracing.calls, _connection_method)
+    cls = _subclass(own, ConnectionMixin, tracing.calls, _connection_method)
     _connections[id(connection)] = tracing
     if cls is not None and retype(connection, cls):
         return True
@@ -142,7 +137,7 @@ def connection_wrappers(driver: Driver) -> Mapping[str, MethodWrapper]:
 
 def tracing_of(connection: Any) -> Tracing | None:
     """The data of a traced connection, active or not; None for any other."""
-    return _connections.get(id(connection)) if isinstance(connection, TracedConnection) else None
+    return _connections.get(id(connection)) if isinstance(connection, ConnectionMixin) else None
 
 
 def set_active(connection: Any, *, active: bool) -> None:
@@ -157,7 +152,7 @@ def trace_cursor(cursor: Any) -> None:
     with guarded("tracing a cursor", count_loss):
         own = type(cursor)
         connection = getattr(cursor, "connection", None)
-        if issubclass(own, TracedCursor) or not isinstance(connection, TracedConnection):
+        if issubclass(own, CursorMixin) or not isinstance(connection, ConnectionMixin):
             return
         known = _connections.get(id(connection))
         if known is None or not known.active:
@@ -300,7 +295,7 @@ def _subclass(
             return None
         names: dict[str, Any] = {"__slots__": (), "__module__": own.__module__, "__qualname__": own.__qualname__}
         names |= {"__doc__": own.__doc__, "__class__": _CLASS, "__dir__": _dir, "__reduce_ex__": _reduce}
-        if base is TracedConnection:
+        if base is ConnectionMixin:
             names["__del__"] = _deleted
         for name, wrapper in calls.items():
             if callable(attribute := getattr(own, name, None)):

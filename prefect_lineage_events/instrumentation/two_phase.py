@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from prefect_lineage_events.instrumentation.dbapi import trace_commit, trace_rollback
 from prefect_lineage_events.instrumentation.driver import MethodWrapper
-from prefect_lineage_events.instrumentation.execution import trace_commit, trace_rollback, when_done
-from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
+from prefect_lineage_events.instrumentation.execution import TracedConnection, when_done
 
 _XID = "xid"  # of the transaction that the connection is in
 
 
-def _begins(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _begins(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     def on_success(result: Any) -> Any:
         connection._self_state[_XID] = next(iter((*args, *kwargs.values())), "")
         connection._self_tracer.begin()
@@ -23,7 +23,7 @@ def _begins(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) ->
     return when_done(method(*args, **kwargs), on_success)
 
 
-def _prepares(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _prepares(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     def on_success(result: Any) -> Any:
         connection._self_state[_PREPARED] = name = str(connection._self_state.get(_XID, ""))
         connection._self_tracer.prepare(name)
@@ -35,7 +35,7 @@ def _prepares(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) 
 _PREPARED = "prepared"
 
 
-def _ends(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _ends(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `tpc_commit` and `tpc_rollback`, of the connection's own transaction or of the one in the argument."""
     commits = method.__name__ == "tpc_commit"
     given = next(iter((*args, *kwargs.values())), None)

@@ -5,30 +5,30 @@ A wrapper takes the traced object, the driver's bound method and the arguments, 
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import AsyncIterator, Iterator
 from inspect import isasyncgenfunction
-from time import perf_counter
 from typing import Any
 
 from prefect_lineage_events.emission.notes import Counted
-from prefect_lineage_events.instrumentation.execution import (
-    answer_or_default,
-    is_aborted,
-    note_failure,
-    note_statement,
-    note_unseen_end,
-    operation_of,
-    parameters_of,
-    text_of,
+from prefect_lineage_events.instrumentation.dbapi import (
+    is_executemany,
+    trace_close,
     trace_commit,
     trace_execute,
     trace_execute_as,
     trace_rollback,
+)
+from prefect_lineage_events.instrumentation.execution import (
+    Execution,
+    TracedConnection,
+    TracedCursor,
+    answer_or_default,
+    operation_of,
+    parameters_of,
     traced_call,
     when_done,
 )
-from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy, PartProxy
+from prefect_lineage_events.instrumentation.proxies import PartProxy
 from prefect_lineage_events.instrumentation.tracer import TransactionScope
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "row_count",
     "statement_block",
     "trace_begin",
+    "trace_close",
     "trace_commit",
     "trace_connection_call_as",
     "trace_connection_execute",
@@ -48,7 +49,7 @@ __all__ = [
 ]
 
 
-def trace_begin(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def trace_begin(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace a connection's `begin()`."""
 
     def on_success(result: Any) -> Any:
@@ -59,54 +60,42 @@ def trace_begin(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any
 
 
 def trace_connection_execute(
-    connection: ConnectionProxy, method: Any, args: Any, kwargs: Any, autocommit: bool | None = None
+    connection: TracedConnection, method: Any, args: Any, kwargs: Any, autocommit: bool | None = None
 ) -> Any:
     """Trace a connection's `execute`, which runs a statement on a cursor that it returns (sqlite3, psycopg).
 
-    `autocommit` is as in `trace_execute_as`.
+    `autocommit` is as in `Execution`.
     """
-    note_unseen_end(connection)
-    aborted = is_aborted(connection)
-    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    execution = Execution(
+        connection,
+        operation_of(args, kwargs),
+        parameters_of(args, kwargs),
+        many=is_executemany(method),
+        autocommit=autocommit,
+    )
 
     def on_success(result: Any) -> Any:
         cursor = connection._self_cursor(result)
-        duration = perf_counter() - clock
         # The driver may have called `execute` of a traced cursor, which has noted it.
         if not getattr(cursor, "_self_noted", True):
-            parameters = parameters_of(args, kwargs)
-            note_statement(
-                cursor,
-                operation_of(args, kwargs),
-                started,
-                duration,
-                parameters=parameters,
-                sets=parameters if getattr(method, "__name__", "") == "executemany" else None,
-                aborted=aborted,
-                autocommit=autocommit,
-            )
+            execution.succeeded(cursor)
         return cursor
 
-    def on_failure(error: BaseException) -> None:
-        text = text_of(connection, operation_of(args, kwargs), None, connection._self_own) or ""
-        many = getattr(method, "__name__", "") == "executemany"
-        note_failure(connection, text, error, sets=parameters_of(args, kwargs) if many else None)
-
-    return traced_call(method, args, kwargs, on_success, on_failure)
+    return traced_call(method, args, kwargs, on_success, execution.failed)
 
 
-def trace_connection_call_as(connection: ConnectionProxy, operation: str, method: Any, args: Any, kwargs: Any) -> Any:
+def trace_connection_call_as(connection: TracedConnection, operation: str, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace a connection's method that does the same as the statement `operation`, with no cursor for the user."""
-    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    execution = Execution(connection, operation)
 
     def on_success(result: Any) -> Any:
-        note_statement(CursorProxy(None, connection), operation, started, perf_counter() - clock)
+        execution.succeeded()
         return connection._self_same(result)
 
     return when_done(method(*args, **kwargs), on_success)
 
 
-def trace_fetch_frame(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def trace_fetch_frame(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace a method that fetches the whole result: a DataFrame, an Arrow table, arrays by column, or a reader of
     unknown length."""
     frame = method(*args, **kwargs)
@@ -125,12 +114,12 @@ def row_count(result: Any) -> int | None:
     return answer_or_default(len, result, default=None) if hasattr(type(result), "__len__") else None
 
 
-def trace_stream(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def trace_stream(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace psycopg's `stream()`: a generator that runs the statement when its first row is requested."""
     return (_streamed_async if isasyncgenfunction(method) else _streamed)(cursor, method, args, kwargs)
 
 
-def _streamed(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Iterator[Any]:
+def _streamed(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Iterator[Any]:
     with _Stream(cursor, args, kwargs) as stream:
         for row in method(*args, **kwargs):
             stream.rows += 1
@@ -138,7 +127,7 @@ def _streamed(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Itera
         stream.exhausted = True
 
 
-async def _streamed_async(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> AsyncIterator[Any]:
+async def _streamed_async(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> AsyncIterator[Any]:
     with _Stream(cursor, args, kwargs) as stream:
         async for row in method(*args, **kwargs):
             stream.rows += 1
@@ -152,10 +141,10 @@ class _Stream:
     A statement that failed gave no row and is not noted.
     """
 
-    def __init__(self, cursor: CursorProxy, args: Any, kwargs: Any) -> None:
+    def __init__(self, cursor: TracedCursor, args: Any, kwargs: Any) -> None:
         cursor._self_fetched.end()
-        self._cursor, self._operation = cursor, operation_of(args, kwargs)
-        self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+        self._cursor = cursor
+        self._execution = Execution(cursor._self_connection, operation_of(args, kwargs))
         self.rows = 0
         self.exhausted = False
 
@@ -164,9 +153,8 @@ class _Stream:
 
     def __exit__(self, *error: object) -> None:
         if self.rows:
-            duration = perf_counter() - self._clock
             counted: Counted = "returned" if self.exhausted else "fetched"
-            note_statement(self._cursor, self._operation, self._started, duration, rows=self.rows, counted=counted)
+            self._execution.succeeded(self._cursor, rows=self.rows, counted=counted)
 
 
 class _Block(PartProxy):
@@ -206,26 +194,23 @@ class _Block(PartProxy):
         """Called when the block was left; `failed` if by an error, of its body or of its end."""
 
 
-def statement_block(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def statement_block(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace psycopg's `with cursor.copy(statement) as copy`. It has run when the block ends without error."""
     return _StatementBlock(method(*args, **kwargs), cursor, operation_of(args, kwargs))
 
 
 class _StatementBlock(_Block):
-    def __init__(self, block: Any, cursor: CursorProxy, operation: Any) -> None:
+    def __init__(self, block: Any, cursor: TracedCursor, operation: Any) -> None:
         super().__init__(block)
         self._self_cursor = cursor
-        self._self_operation = operation
-        self._self_started = dt.datetime.now(dt.timezone.utc)
-        self._self_clock = perf_counter()
+        self._self_execution = Execution(cursor._self_connection, operation)
 
     def _self_left(self, failed: bool) -> None:
         if not failed:
-            duration = perf_counter() - self._self_clock
-            note_statement(self._self_cursor, self._self_operation, self._self_started, duration)
+            self._self_execution.succeeded(self._self_cursor)
 
 
-def pipeline_block(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def pipeline_block(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace psycopg's `with connection.pipeline()`: its end shows whether the statements succeeded.
 
     On an autocommit connection they are one transaction of the server.
@@ -235,7 +220,7 @@ def pipeline_block(connection: ConnectionProxy, method: Any, args: Any, kwargs: 
 
 
 class _PipelineBlock(_Block):
-    def __init__(self, block: Any, connection: ConnectionProxy) -> None:
+    def __init__(self, block: Any, connection: TracedConnection) -> None:
         super().__init__(block)
         self._self_connection = connection
         self._self_commits = False
@@ -257,7 +242,7 @@ class _PipelineBlock(_Block):
             tracer.rollback() if failed else tracer.commit()
 
 
-def transaction_block(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def transaction_block(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace psycopg's `with connection.transaction()`: a transaction, or a savepoint inside of one."""
     return _TransactionBlock(method(*args, **kwargs), connection)
 
@@ -265,7 +250,7 @@ def transaction_block(connection: ConnectionProxy, method: Any, args: Any, kwarg
 class _TransactionBlock(_Block):
     """The proxy of the block. psycopg's `Transaction` has the savepoint's name, and may be set to roll back always."""
 
-    def __init__(self, block: Any, connection: ConnectionProxy) -> None:
+    def __init__(self, block: Any, connection: TracedConnection) -> None:
         super().__init__(block)
         self._self_connection = connection
         self._self_transaction: Any = None

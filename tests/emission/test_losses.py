@@ -143,7 +143,7 @@ def asking_for_the_transaction_fails(_: pytest.MonkeyPatch) -> None:
 
 def telling_fails(broken: pytest.MonkeyPatch) -> None:
     connection = sqlite()
-    broken.setattr(execution, "note_statement", fails)
+    broken.setattr(execution.Execution, "succeeded", fails)
     connection.cursor().execute("create table t (a)")
 
 

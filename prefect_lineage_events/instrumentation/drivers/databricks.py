@@ -5,15 +5,17 @@ https://docs.databricks.com/dev-tools/python-sql-connector
 
 from __future__ import annotations
 
-import datetime as dt
-from time import perf_counter
 from typing import Any
 
 from prefect_lineage_events import stores
 from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.driver import Driver
-from prefect_lineage_events.instrumentation.execution import note_statement, operation_of, parameters_of
-from prefect_lineage_events.instrumentation.proxies import CursorProxy
+from prefect_lineage_events.instrumentation.execution import (
+    Execution,
+    TracedCursor,
+    operation_of,
+    parameters_of,
+)
 from prefect_lineage_events.stores import Store
 
 _DEFAULT_SCHEMA = "default"
@@ -30,31 +32,29 @@ def autocommits(connection: Any) -> bool:
     return connection.ignore_transactions or bool(connection.session.get_autocommit())
 
 
-def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _sends(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `execute_async`: the statement counts when its result has arrived. Without that its outcome is unknown."""
     cursor._self_fetched.end()
-    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    execution = Execution(cursor._self_connection, operation_of(args, kwargs), parameters_of(args, kwargs))
     result = method(*args, **kwargs)
-    sent = (operation_of(args, kwargs), parameters_of(args, kwargs), started, clock)
-    cursor._self_connection._self_state[_key(cursor)] = sent
+    cursor._self_connection._self_state[_key(cursor)] = execution
     return cursor._self_same(result)
 
 
-def _takes_result(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _takes_result(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `get_async_execution_result`, which raises when the statement has failed."""
     result = method(*args, **kwargs)
-    sent = cursor._self_connection._self_state.pop(_key(cursor), None)
-    if sent is not None:
-        operation, parameters, started, clock = sent
-        note_statement(cursor, operation, started, perf_counter() - clock, parameters=parameters)
+    execution: Execution | None = cursor._self_connection._self_state.pop(_key(cursor), None)
+    if execution is not None:
+        execution.succeeded(cursor)
     return cursor._self_same(result)
 
 
-def _key(cursor: CursorProxy) -> str:
+def _key(cursor: TracedCursor) -> str:
     return f"sent by {id(cursor)}"
 
 
-def _fetches_part(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _fetches_part(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `fetchmany_arrow`: an empty table is the end of the result."""
     portion = method(*args, **kwargs)
     cursor._self_fetched.add(len(portion))

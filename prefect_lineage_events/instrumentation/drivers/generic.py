@@ -5,9 +5,7 @@ It also serves ADBC connections, which have no attribute that names their store.
 
 from __future__ import annotations
 
-import datetime as dt
 import re
-from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -16,8 +14,7 @@ from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.drivers.sqlite import file_store, shared_name, url_path
-from prefect_lineage_events.instrumentation.execution import answer_or_default, note_statement, when_done
-from prefect_lineage_events.instrumentation.proxies import CursorProxy
+from prefect_lineage_events.instrumentation.execution import Execution, TracedCursor, answer_or_default, when_done
 from prefect_lineage_events.naming import SCHEMES, fold, host_and_port, quote, scheme_of, split_name
 from prefect_lineage_events.stores import Store
 
@@ -129,7 +126,7 @@ def _autocommit(connection: Any) -> bool:
     return bool(value)
 
 
-def _ingests(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _ingests(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace ADBC's `adbc_ingest(table, data, mode)`, which sends no statement: the notes have equivalent ones.
 
     https://arrow.apache.org/adbc/current/python/api/adbc_driver_manager.html
@@ -140,14 +137,15 @@ def _ingests(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     columns: tuple[str, ...] = answer_or_default(_column_names, data, default=())
     listed = f" ({', '.join(map(quote, columns))})" if columns else ""
     fill = f"INSERT INTO {name}{listed} VALUES ({', '.join('?' * max(1, len(columns)))})"
-    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
     cursor._self_fetched.end()
+    execution = Execution(cursor._self_connection)
 
     def on_success(rows: Any) -> Any:
-        duration = perf_counter() - clock
         if mode in _MAKES:
-            note_statement(cursor, f"{_MAKES[mode]} {name}{listed}", started, duration, rows=0)
-        note_statement(cursor, fill, started, duration, rows=rows if isinstance(rows, int) and rows >= 0 else None)
+            execution.operation = f"{_MAKES[mode]} {name}{listed}"
+            execution.succeeded(cursor, rows=0)
+        execution.operation = fill
+        execution.succeeded(cursor, rows=rows if isinstance(rows, int) and rows >= 0 else None)
         return rows
 
     return when_done(method(*args, **kwargs), on_success)

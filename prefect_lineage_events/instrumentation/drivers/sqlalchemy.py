@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Engine, event
 
 from prefect_lineage_events.instrumentation.connections import is_traced, trace
+from prefect_lineage_events.instrumentation.dbapi import before_close
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.drivers import generic, sqlite
 from prefect_lineage_events.instrumentation.drivers.duckdb import connections
@@ -103,7 +104,7 @@ class _EngineTracing:
         """Note the close of the driver's own connection, which the pool does right after this."""
         if _KEY in record.info:
             traced = record.info.pop(_KEY)
-            traced._self_before_close()
+            before_close(traced)
             traced._self_tracer.lost()
 
 

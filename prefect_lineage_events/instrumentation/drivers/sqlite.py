@@ -20,8 +20,7 @@ from prefect_lineage_events.context.process import process_token
 from prefect_lineage_events.emission.notes import DescribedColumns
 from prefect_lineage_events.instrumentation import unwrapping, wrappers
 from prefect_lineage_events.instrumentation.driver import Driver, rowcount
-from prefect_lineage_events.instrumentation.execution import operation_of
-from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy
+from prefect_lineage_events.instrumentation.execution import TracedConnection, TracedCursor, operation_of
 from prefect_lineage_events.stores import Store
 
 _LOOKUP_TIMEOUT = 0.5
@@ -80,7 +79,7 @@ def commits_on_exit(connection: Any) -> bool:
     return getattr(connection, "autocommit", _LEGACY) is not True
 
 
-def _commits_before_scripts(connection: ConnectionProxy) -> bool | None:
+def _commits_before_scripts(connection: TracedConnection) -> bool | None:
     """Note the commit that `executescript` does before it runs, unless `autocommit` (Python 3.12) is set.
 
     Returns True then: it begins no transaction, so its statements commit by themselves unless they begin one.
@@ -91,16 +90,16 @@ def _commits_before_scripts(connection: ConnectionProxy) -> bool | None:
     return True
 
 
-def _script(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _script(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     return wrappers.trace_connection_execute(connection, method, args, kwargs, _commits_before_scripts(connection))
 
 
-def _cursor_script(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _cursor_script(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     autocommit = _commits_before_scripts(cursor._self_connection)
     return wrappers.trace_execute_as(cursor, operation_of(args, kwargs), method, args, kwargs, autocommit=autocommit)
 
 
-def _backs_up(_: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _backs_up(_: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Pass the driver's own connection to `backup(target)`. It copies pages, without a statement to report."""
     return method(
         *map(unwrapping.unwrapped, args), **{name: unwrapping.unwrapped(value) for name, value in kwargs.items()}

@@ -31,7 +31,7 @@ def client(bigquery_server: BigQueryStandIn, tracers: Tracers) -> Iterator[Any]:
 
 def test_a_query_is_reported_when_its_result_was_waited_for(client: Any, tracers: Tracers) -> None:
     job = client.query("SELECT a FROM mart.orders")
-    assert tracers == []
+    assert not any(tracer.said for tracer in tracers)
     assert [row["a"] for row in job.result()] == [1, 2]
 
     [said] = tracers[0].said
@@ -69,13 +69,13 @@ def test_a_failed_query_is_not_reported(client: Any, tracers: Tracers) -> None:
     with pytest.raises(NotFound):
         client.query("INSERT INTO missing VALUES (1)").result()
 
-    assert tracers == []
+    assert not any(tracer.said for tracer in tracers)
 
 
 def test_a_dry_run_touches_nothing(client: Any, tracers: Tracers) -> None:
     client.query("SELECT a FROM mart.orders", job_config=bigquery.QueryJobConfig(dry_run=True)).done()
 
-    assert tracers == []
+    assert not any(tracer.said for tracer in tracers)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_a_frame_is_loaded_from_no_file(client: Any, tracers: Tracers) -> None:
 def test_streamed_rows_with_errors_are_not_reported(client: Any, tracers: Tracers) -> None:
     assert client.insert_rows_json(_T, [{"wrong": 1}])[0]["index"] == 0
 
-    assert tracers == []
+    assert not any(tracer.said for tracer in tracers)
 
 
 def test_client_and_job_stay_what_they_are(client: Any) -> None:

@@ -8,11 +8,9 @@ https://cloud.google.com/python/docs/reference/bigquery/latest
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from time import perf_counter
 from typing import Any, TypeVar
 
 from prefect_lineage_events import filters, stores
@@ -22,7 +20,8 @@ from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import tracer as tracing
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.drivers.bigquery import jobs
-from prefect_lineage_events.instrumentation.proxies import Proxy, answer_or_default
+from prefect_lineage_events.instrumentation.execution import Execution, answer_or_default
+from prefect_lineage_events.instrumentation.proxies import Proxy
 from prefect_lineage_events.stores import Store
 
 T = TypeVar("T")
@@ -73,7 +72,7 @@ class ClientProxy(Proxy):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self._self_tracers: dict[Store, tracing.ConnectionTracer] = {}
+        self._self_connections: dict[Store, _ClientConnection] = {}
         self._self_lookup = answer_or_default(client_lookup, client, default=None)
 
     def __getattr__(self, name: str) -> Any:
@@ -82,11 +81,21 @@ class ClientProxy(Proxy):
     def __enter__(self) -> Any:
         return self._self_same(self.__wrapped__.__enter__())
 
-    def _self_tracer(self, store: Store) -> tracing.ConnectionTracer:
-        """The tracer of a project and default dataset, which decide the meaning of a name."""
-        if store not in self._self_tracers:
-            self._self_tracers[store] = tracing.connection(store, lookup=self._self_lookup)
-        return self._self_tracers[store]
+    def _self_connection(self, store: Store) -> _ClientConnection:
+        """The connection of a project and default dataset, which decide the meaning of a name."""
+        if store not in self._self_connections:
+            tracer = tracing.connection(store, lookup=self._self_lookup)
+            self._self_connections[store] = _ClientConnection(self.__wrapped__, DRIVER, tracer)
+        return self._self_connections[store]
+
+
+@dataclass(frozen=True, slots=True)
+class _ClientConnection:
+    """A client's calls of one project and default dataset, as those of a traced connection."""
+
+    _self_own: Any
+    _self_driver: Driver
+    _self_tracer: tracing.ConnectionTracer
 
 
 def trace_client(client: T) -> T:
@@ -109,30 +118,23 @@ class _Call:
     """A call in progress, noted once when it has succeeded."""
 
     def __init__(self, client: ClientProxy, text: Text, method: Any, args: Any, kwargs: Any) -> None:
-        self._client = client
-        self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
-        self._text = text
-        self._noted_once = False
+        self._client, self._text = client, text
         self.arguments = answer_or_default(_arguments, method, args, kwargs, default=kwargs)
+        self._execution: Execution | None = None
+        with guarded("noting a call of BigQuery's client", count_loss):
+            config = self.arguments.get("job_config")
+            if not getattr(config, "dry_run", None):
+                store = client_store(client.__wrapped__, config, self.arguments.get("project"))
+                self._execution = Execution(client._self_connection(store))
 
     def note(self, outcome: Callable[[], _Outcome] = _Outcome) -> None:
-        if self._noted_once:
+        execution, self._execution = self._execution, None
+        if execution is None:
             return
-        self._noted_once = True
         with guarded("noting a call of BigQuery's client", count_loss):
-            config, known = self.arguments.get("job_config"), outcome()
-            if getattr(config, "dry_run", None):
-                return
-            store = client_store(self._client.__wrapped__, config, self.arguments.get("project"))
-            self._client._self_tracer(store).statement(
-                self._text(self._client, self.arguments),
-                started=self._started,
-                duration=perf_counter() - self._clock,
-                autocommit=True,
-                rows=known.rows,
-                query_id=known.query_id,
-                result_columns=known.columns,
-            )
+            known = outcome()
+            execution.operation = self._text(self._client, self.arguments)
+            execution.succeeded(rows=known.rows, query_id=known.query_id, columns=known.columns)
 
 
 def _arguments(method: Any, args: Any, kwargs: Any) -> Mapping[str, Any]:

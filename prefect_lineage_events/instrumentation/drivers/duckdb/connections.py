@@ -5,12 +5,10 @@ https://duckdb.org/docs/stable/clients/python/overview
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import weakref
 from contextlib import closing
 from dataclasses import replace
-from time import perf_counter
 from types import FrameType
 from typing import Any
 from uuid import uuid4
@@ -28,7 +26,7 @@ from prefect_lineage_events.instrumentation.drivers.duckdb.frames import (
     variable,
 )
 from prefect_lineage_events.instrumentation.drivers.duckdb.lookup import InstanceLookup, duplicate_of
-from prefect_lineage_events.instrumentation.execution import answer_or_default, operation_of
+from prefect_lineage_events.instrumentation.execution import Execution, answer_or_default, operation_of
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy
 from prefect_lineage_events.stores import Store
 
@@ -123,16 +121,12 @@ def _fetches_frame(connection: ConnectionProxy, method: Any, args: Any, kwargs: 
 def _relates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `sql()` and its aliases: a query becomes a relation, reported when it runs; all else has run."""
     operation, names = _resolved(connection, args, kwargs)
-    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    execution = Execution(connection, operation)
     relation = in_callers_frame(method)(*args, **kwargs)
-    duration = perf_counter() - clock
     *before, last = [part for part in operation.split(";") if part.strip()] or [""]
     ran = relation is None or bool(before) or answer_or_default(relations.has_run, relation, default=False)
     if ran:
-        result = relations.columns_of(relation) if relation is not None else ()
-        connection._self_tracer.statement(
-            operation, started=started, duration=duration, autocommit=True, result_columns=result
-        )
+        execution.succeeded(columns=relations.columns_of(relation) if relation is not None else ())
     if relation is not None:
         query = last
         if not _QUERY.match(last):
@@ -150,16 +144,11 @@ def _makes_relation(connection: ConnectionProxy, method: Any, args: Any, kwargs:
 
 def _appends(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `append(table, frame)`."""
-    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    execution = Execution(connection)
     result = method(*args, **kwargs)
     table, frame = (*args, *kwargs.values())[:2]
-    connection._self_tracer.statement(
-        f"INSERT INTO {relations.quoted(str(table))} SELECT * FROM {SCAN}",
-        started=started,
-        duration=perf_counter() - clock,
-        autocommit=True,
-        rows=wrappers.row_count(frame),
-    )
+    execution.operation = f"INSERT INTO {relations.quoted(str(table))} SELECT * FROM {SCAN}"
+    execution.succeeded(rows=wrappers.row_count(frame))
     return connection._self_same(result)
 
 

@@ -8,14 +8,11 @@ https://duckdb.org/docs/stable/clients/python/relational_api
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from threading import Lock, local
-from time import perf_counter
 from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -27,7 +24,7 @@ from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.drivers.duckdb.frames import SCAN, in_callers_frame, named
-from prefect_lineage_events.instrumentation.execution import answer_or_default
+from prefect_lineage_events.instrumentation.execution import Execution, answer_or_default
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 from prefect_lineage_events.naming import quote, split_name
@@ -157,21 +154,16 @@ def _called(method: Callable[..., Any], relation: Any, args: Any, kwargs: Any) -
     known = None if getattr(_inside, "ours", False) else _known.get(relation)
     if known is None:
         return method(*args, **kwargs)
-    started, clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+    execution = Execution(known.connection)
     with _one_call():
         result = in_callers_frame(method)(*args, **kwargs)
     with guarded("following a relation", known.connection._self_tracer.lose_step), _one_call():
         name = method.__name__
-        note = partial(
-            known.connection._self_tracer.statement,
-            started=started,
-            duration=perf_counter() - clock,
-            autocommit=True,  # the tracer has noted a transaction that was begun
-        )
         if name in _READS:
-            _reads(known, relation, name, result, note)
+            _reads(known, relation, name, result, execution)
         elif (statement := _statement(known, name, args, kwargs, result)) is not None:
-            note(statement)
+            execution.operation = statement
+            execution.succeeded()
         _follows(known, name, result, args, kwargs)
     return result
 
@@ -186,17 +178,19 @@ def _one_call() -> Iterator[None]:
         _inside.ours = False
 
 
-def _reads(known: TracedRelation, relation: Any, name: str, result: Any, note: Callable[..., Any]) -> None:
+def _reads(known: TracedRelation, relation: Any, name: str, result: Any, execution: Execution) -> None:
     """Note one read for a result, however often it is fetched from."""
     if known.held:
         return
     reading = known.reading
     if not reading.open:
-        begun = note(known.query, result_columns=columns_of(relation))
-        reading.start(begun, relation)
-        single = result[0] if type(result) is list and len(result) == 1 else result
-        if begun is not None and type(single) is tuple:
-            remember(begun, single)
+        execution.operation = known.query
+        note = execution.succeeded(columns=columns_of(relation))
+        if note is not None:
+            reading.start(note, relation)
+            single = result[0] if type(result) is list and len(result) == 1 else result
+            if type(single) is tuple:
+                remember(note, single)
     rows = (0 if result is None else 1) if name == "fetchone" else _rows(result)
     reading.add(rows or 0)
     if name not in _PARTIAL_READS or rows == 0:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect_lineage_events.instrumentation import unwrapping
+from prefect_lineage_events.instrumentation import unwrapping, wrappers
 from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
 from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls import (
     RUNNING,
-    Call,
+    CoroutineExecution,
     autocommits,
     count_of,
     reached_the_server,
@@ -22,7 +22,7 @@ from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_cursors imp
 from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_transactions import resets, transacts
 from prefect_lineage_events.instrumentation.drivers.postgres.lookup import PostgresLookup, asyncpg_lookup
 from prefect_lineage_events.instrumentation.drivers.postgres.psycopg import TYPES, schemas_of, server_store
-from prefect_lineage_events.instrumentation.execution import operation_of, when_done
+from prefect_lineage_events.instrumentation.execution import operation_of
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.naming import quote
 from prefect_lineage_events.stores import Store
@@ -59,7 +59,9 @@ def lookup(connection: Any) -> PostgresLookup:
 def _runs(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     sql, sets = str(operation_of(args, kwargs)), args[1] if len(args) > 1 else kwargs.get("args")
     parameters = () if method.__name__ == "executemany" else args[1:]
-    return Call(connection, sql, parameters).run(method(*args, **kwargs), count_of(method.__name__, sql, sets))
+    return CoroutineExecution(connection, sql, parameters).run(
+        method(*args, **kwargs), count_of(method.__name__, sql, sets)
+    )
 
 
 def _copies(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
@@ -72,18 +74,16 @@ def _copies(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) ->
         "copy_from_query": f"COPY ({what}) TO STDOUT",
         "copy_from_table": f"COPY {table}{listed} TO STDOUT",
     }.get(method.__name__, f"COPY {table}{listed} FROM STDIN")
-    return Call(connection, sql).run(method(*args, **kwargs), lambda status: (status_rows(status), "affected"))
-
-
-def _terminates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    return when_done(method(*args, **kwargs), connection._self_closed)
+    return CoroutineExecution(connection, sql).run(
+        method(*args, **kwargs), lambda status: (status_rows(status), "affected")
+    )
 
 
 _CALLS: dict[str, MethodWrapper] = {
     "cursor": trace_cursor_factory,
     "prepare": prepares,
     "transaction": transacts,
-    "terminate": _terminates,
+    "terminate": wrappers.trace_close,
     "reset": resets,
     **dict.fromkeys(RUNNING, _runs),
     **dict.fromkeys(("copy_from_query", "copy_from_table", "copy_to_table", "copy_records_to_table"), _copies),

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 from prefect_lineage_events.emission.notes import Counted, StatementNote
 from prefect_lineage_events.emission.value_matching import remember
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.instrumentation import wrappers
-from prefect_lineage_events.instrumentation.execution import answer_or_default, commits_itself, note_unseen_end
+from prefect_lineage_events.instrumentation.execution import Execution, answer_or_default
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.instrumentation.rowcount import executemany_rowcount
 
@@ -26,55 +24,37 @@ def autocommits(connection: Any) -> bool:
     return not connection.is_in_transaction()
 
 
-class Call:
-    """One statement of a connection, from its start to what is known of it at the end. `parameters` are its binds."""
+class CoroutineExecution(Execution):
+    """A statement that a coroutine of the driver runs. `parameters` are its binds."""
+
+    __slots__ = ("_state",)
 
     def __init__(self, connection: ConnectionProxy, sql: str, parameters: tuple[Any, ...] = ()) -> None:
-        note_unseen_end(connection)
-        self._parameters = parameters
-        self._connection = connection
-        self._sql = sql
-        self._aborted: bool = connection._self_state.get(FAILED, False)
-        self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
+        super().__init__(connection, sql, parameters or None)
+        self._state = connection._self_state
+        self.aborted = self._state.get(FAILED, False)
 
     async def run(self, coroutine: Any, count: Count) -> Any:
-        """Await it, and note that it has succeeded with so many rows."""
+        """Await the coroutine, and note that it has succeeded, with the rows that `count` finds in its result."""
         result = await self.attempt(coroutine)
-        self._aborted = self._aborted or result == "ROLLBACK"  # the server's status of a COMMIT that it refused
+        self.aborted = self.aborted or result == "ROLLBACK"  # the server's status of a COMMIT that it refused
         rows, counted = answer_or_default(count, result, default=_UNKNOWN)
-        note = self.note(rows=rows, columns=answer_or_default(_columns, result, default=()), counted=counted)
+        columns: tuple[Column, ...] = answer_or_default(_columns, result, default=())
+        note = self.succeeded(rows=rows, columns=columns, counted=counted)
         if note is not None and not isinstance(result, str):
             answer_or_default(_remember, note, result, default=None)
         return result
 
     async def attempt(self, coroutine: Any) -> Any:
-        """Await it, and keep a failure that aborts the transaction."""
-        own, state = self._connection.__wrapped__, self._connection._self_state
+        """Await the coroutine, and keep a failure that aborts the transaction."""
         try:
             result = await coroutine
         except BaseException as error:
             if reached_the_server(error):
-                state[FAILED] = not answer_or_default(autocommits, own, default=True)
+                self._state[FAILED] = not answer_or_default(autocommits, self._own, default=True)
             raise
-        state[FAILED] = False  # in a failed transaction only its end or ROLLBACK TO SAVEPOINT succeeds
+        self._state[FAILED] = False  # in a failed transaction only its end or ROLLBACK TO SAVEPOINT succeeds
         return result
-
-    def note(
-        self, *, rows: int | None = None, columns: tuple[Column, ...] = (), counted: Counted = "affected"
-    ) -> StatementNote | None:
-        connection = self._connection
-        note: StatementNote | None = connection._self_tracer.statement(
-            self._sql,
-            started=self._started,
-            duration=perf_counter() - self._clock,
-            autocommit=commits_itself(connection._self_tracer, autocommits, connection.__wrapped__),
-            rows=rows,
-            result_columns=columns,
-            aborted=self._aborted,
-            counted=counted,
-            parameters=self._parameters or None,
-        )
-        return note
 
 
 def reached_the_server(error: BaseException) -> bool:

@@ -9,14 +9,20 @@ from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any
 
 from prefect_lineage_events.emission.notes import Counted
-from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls import RUNNING, Call, count_of, status_rows
+from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls import (
+    RUNNING,
+    CoroutineExecution,
+    count_of,
+    status_rows,
+)
 from prefect_lineage_events.instrumentation.execution import when_done
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, PartProxy
 from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 
 
 def prepares(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    return when_done(Call(connection, "").attempt(method(*args, **kwargs)), lambda made: _Prepared(made, connection))
+    execution = CoroutineExecution(connection, "")
+    return when_done(execution.attempt(method(*args, **kwargs)), lambda made: _Prepared(made, connection))
 
 
 class _Prepared(PartProxy):
@@ -40,7 +46,8 @@ class _Prepared(PartProxy):
                 return count(result) if affected is None else (affected, "affected")
 
             parameters = () if name == "executemany" else args
-            return Call(self._self_connection, sql, parameters).run(method(*args, **kwargs), affected_or_returned)
+            execution = CoroutineExecution(self._self_connection, sql, parameters)
+            return execution.run(method(*args, **kwargs), affected_or_returned)
 
         return run
 
@@ -65,16 +72,17 @@ class _CursorFactory(PartProxy):
         return self._self_open().__await__()
 
     async def _self_open(self) -> Any:
-        call = Call(self._self_connection, self._self_sql)
-        cursor = await call.attempt(self.__wrapped__)
+        execution = CoroutineExecution(self._self_connection, self._self_sql)
+        cursor = await execution.attempt(self.__wrapped__)
         traced = _Cursor(cursor, FetchedRows(self._self_connection._self_tracer))
-        note = call.note()
+        note = execution.succeeded()
         if note is not None:
             traced._self_fetched.start(note, traced)
         return traced
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        call, rows, exhausted = Call(self._self_connection, self._self_sql), 0, False
+        execution = CoroutineExecution(self._self_connection, self._self_sql)
+        rows, exhausted = 0, False
         try:
             async for record in self.__wrapped__:
                 rows += 1
@@ -82,15 +90,15 @@ class _CursorFactory(PartProxy):
             exhausted = True
         finally:
             if rows or exhausted:  # a statement that failed gave no row
-                call.note(rows=rows, counted="returned" if exhausted else "fetched")
+                execution.succeeded(rows=rows, counted="returned" if exhausted else "fetched")
 
 
 class _Cursor(PartProxy):
     """The proxy of a cursor, which counts the fetched rows."""
 
-    def __init__(self, cursor: Any, reading: FetchedRows) -> None:
+    def __init__(self, cursor: Any, fetched: FetchedRows) -> None:
         super().__init__(cursor)
-        self._self_fetched = reading
+        self._self_fetched = fetched
 
     async def fetch(self, *args: Any, **kwargs: Any) -> Any:
         return self._self_fetched.after_fetchmany(await self.__wrapped__.fetch(*args, **kwargs))

@@ -5,21 +5,18 @@ https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 from prefect_lineage_events import stores
 from prefect_lineage_events.instrumentation.driver import Driver, rowcount, statement_text
 from prefect_lineage_events.instrumentation.drivers.snowflake.lookup import lookup
-from prefect_lineage_events.instrumentation.execution import commits_itself, text_of
-from prefect_lineage_events.instrumentation.proxies import (
-    ConnectionProxy,
-    CursorProxy,
+from prefect_lineage_events.instrumentation.execution import (
+    Execution,
+    TracedConnection,
+    TracedCursor,
     answer_or_default,
     operation_of,
     parameters_of,
@@ -132,30 +129,18 @@ def _is_report(cursor: Any) -> bool:
 _REPORTS = frozenset({"rows_loaded", "rows_unloaded"})
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A statement sent with `execute_async`, whose outcome is not known yet."""
-
-    text: str
-    started: dt.datetime
-    clock: float
-
-
-def _sends(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _sends(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `execute_async`: keep the statement until its status is known. Without a status check it stays unknown."""
     cursor._self_fetched.end()
-    sent = partial(Sent, started=dt.datetime.now(dt.timezone.utc), clock=perf_counter())
+    execution = Execution(cursor._self_connection, operation_of(args, kwargs), parameters_of(args, kwargs))
     result = method(*args, **kwargs)
-    connection = cursor._self_connection
-    operation, parameters = operation_of(args, kwargs), parameters_of(args, kwargs)
-    text = text_of(connection, operation, parameters, cursor.__wrapped__)
     query_id = result.get("queryId") if isinstance(result, dict) else None
-    if query_id and text is not None:
-        connection._self_state[query_id] = sent(text)
+    if execution.resolve_text(cursor._self_own) and query_id:
+        cursor._self_connection._self_state[query_id] = execution
     return result
 
 
-def _asks_status(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _asks_status(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `get_query_status` and its raising variant: the statement counts on SUCCESS."""
     status = method(*args, **kwargs)
     if getattr(status, "name", "") == "SUCCESS":
@@ -163,12 +148,12 @@ def _asks_status(connection: ConnectionProxy, method: Any, args: Any, kwargs: An
     return status
 
 
-def _takes_results(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _takes_results(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `get_results_from_sfqid`, `query_result`: the connector waits for the statement at the first fetch."""
     result = method(*args, **kwargs)
     query_id = _query_id(args, kwargs)
     if query_id in cursor._self_connection._self_state:
-        cursor._self_fetched.on_first_fetch = partial(_succeeded, cursor._self_connection, query_id, cursor.__wrapped__)
+        cursor._self_fetched.on_first_fetch = partial(_succeeded, cursor._self_connection, query_id, cursor._self_own)
     return cursor._self_same(result)
 
 
@@ -176,20 +161,14 @@ def _query_id(args: Any, kwargs: Any) -> str:
     return str(args[0] if args else next(iter(kwargs.values()), ""))
 
 
-def _succeeded(connection: ConnectionProxy, query_id: str, cursor: Any = None) -> None:
-    sent = connection._self_state.pop(query_id, None)
-    if sent is None:
-        return
-    driver = connection._self_driver
-    connection._self_tracer.statement(
-        sent.text,
-        started=sent.started,
-        duration=perf_counter() - sent.clock,
-        autocommit=commits_itself(connection._self_tracer, driver.autocommits, connection.__wrapped__),
-        rows=answer_or_default(_rows_found, cursor, default=None),
-        query_id=query_id,
-        result_columns=answer_or_default(driver.columns, cursor, default=()),
-    )
+def _succeeded(connection: TracedConnection, query_id: str, cursor: Any = None) -> None:
+    execution: Execution | None = connection._self_state.pop(query_id, None)
+    if execution is not None:
+        execution.succeeded(
+            rows=answer_or_default(_rows_found, cursor, default=None),
+            query_id=query_id,
+            columns=answer_or_default(connection._self_driver.columns, cursor, default=()),
+        )
 
 
 def _rows_found(cursor: Any) -> int | None:
@@ -197,7 +176,7 @@ def _rows_found(cursor: Any) -> int | None:
     return None if cursor is None or cursor.description[0][0].startswith("number of ") else rows(cursor)
 
 
-def _sets_autocommit(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _sets_autocommit(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `autocommit(mode)`, which runs this statement on a cursor of the connector's own.
 
     The connector learns the new value from the response, if that has the session's parameters in it.
@@ -206,13 +185,13 @@ def _sets_autocommit(connection: ConnectionProxy, method: Any, args: Any, kwargs
     return trace_connection_call_as(connection, f"ALTER SESSION SET AUTOCOMMIT = {mode}", method, args, kwargs)
 
 
-def _through_proxy(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _through_proxy(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Run the connector's own code of `execute_string` and `execute_stream` with cursors of the proxy."""
     function = getattr(method, "__func__", None)
     return function(connection, *args, **kwargs) if function else method(*args, **kwargs)
 
 
-def _fetches(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _fetches(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `fetch_pandas_all` and its like, which may be the first fetch from an asynchronous statement."""
     result = method(*args, **kwargs)
     cursor._self_fetched.call_on_first_fetch()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from prefect_lineage_events.instrumentation.proxies import answer_or_default
+from prefect_lineage_events.instrumentation.execution import answer_or_default
 from prefect_lineage_events.naming import quote
 
 # Authenticators that need no person. Okta, a browser, an authorization code and MFA may ask one.
