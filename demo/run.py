@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from demo import expected, picture, services
+from demo import expected, lineage, services
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".demo"
@@ -50,7 +50,7 @@ def main() -> int:
         run([sys.executable, "-m", "demo.flows"], environment, cwd=FOLDER)
         say("the flows are done; now the automation starts the assembler:")
         by_automation = wait_for_assembling(api)
-        good = report(picture.read(FOLDER / "openlineage.jsonl"), by_automation, port, api)
+        good = report(lineage.read(FOLDER / "openlineage.jsonl"), by_automation, port, api)
         say(f"done in {time.monotonic() - began:.0f} s")
         if sys.stdin.isatty() and sys.stdout.isatty():
             stay_up()
@@ -109,7 +109,7 @@ def wait_for_assembling(api: str) -> set[str]:
     with httpx.Client(base_url=api, timeout=30) as client:
         runs = {r["id"]: name for name in FLOWS for r in flow_runs(client, name)}
         while time.monotonic() < deadline:
-            arrived = set(picture.read(FOLDER / "openlineage.jsonl").runs) & set(runs)
+            arrived = set(lineage.read(FOLDER / "openlineage.jsonl").runs) & set(runs)
             assembling = flow_runs(client, "prefect-lineage-assemble")
             states = ", ".join(r["state"]["name"] for r in assembling) or "none yet"
             say(f"  {len(arrived)} of {len(runs)} runs assembled; assembler runs: {states}")
@@ -125,8 +125,8 @@ def flow_runs(client: httpx.Client, flow: str) -> list[dict[str, Any]]:
     return answer.raise_for_status().json()
 
 
-def report(drawn: picture.Picture, by_automation: set[str], port: int, api: str) -> bool:
-    print("\n" + picture.tree(drawn) + "\n")
+def report(found: lineage.Lineage, by_automation: set[str], port: int, api: str) -> bool:
+    print("\n" + lineage.tree(found) + "\n")
     with httpx.Client(base_url=api, timeout=30) as client:
         nightly = flow_runs(client, FLOWS[0])[0]["id"]
     say(f"OpenLineage file   {FOLDER / 'openlineage.jsonl'}")
@@ -134,9 +134,9 @@ def report(drawn: picture.Picture, by_automation: set[str], port: int, api: str)
     say(f"the event feed     http://127.0.0.1:{port}/v2/events")
     if marquez := os.environ.get("MARQUEZ_URL"):
         say(f"the graph          {marquez.rstrip('/')}/api/v1/lineage?nodeId=job:{job_node()}&depth=5")
-    problems = [f"missing edge {a} -> {b}" for a, b in sorted(expected.EDGES - drawn.edges)]
-    problems += [f"missing column {a} -> {b}" for a, b in sorted(expected.COLUMNS - drawn.column_edges)]
-    problems += [f"{name} must not show" for edge in sorted(drawn.edges) for name in edge if name in expected.ABSENT]
+    problems = [f"missing edge {a} -> {b}" for a, b in sorted(expected.EDGES - found.edges)]
+    problems += [f"missing column {a} -> {b}" for a, b in sorted(expected.COLUMNS - found.column_edges)]
+    problems += [f"{name} must not show" for edge in sorted(found.edges) for name in edge if name in expected.ABSENT]
     problems += [f"{name!r} was not assembled by the automation" for name in FLOWS if name not in by_automation]
     for problem in problems:
         say(f"WRONG: {problem}")
@@ -146,7 +146,7 @@ def report(drawn: picture.Picture, by_automation: set[str], port: int, api: str)
 
 
 def job_node() -> str:
-    events = picture.terminal_events(FOLDER / "openlineage.jsonl")
+    events = lineage.terminal_events(FOLDER / "openlineage.jsonl")
     job = next(e["job"] for e in events if e["job"]["name"] == FLOWS[0])
     return f"{job['namespace']}:{job['name']}".replace(" ", "%20")
 

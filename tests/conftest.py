@@ -196,7 +196,7 @@ def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     collected.
     """
     earlier = set(threading.enumerate()) - {threading.current_thread()}
-    caplog.handler.addFilter(lambda said: said.name != "asyncio" and threading.current_thread() not in earlier)
+    caplog.handler.addFilter(lambda record: record.name != "asyncio" and threading.current_thread() not in earlier)
     return caplog
 
 

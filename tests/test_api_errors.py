@@ -87,12 +87,12 @@ def stub() -> Iterator[Stub]:
 def test_unusable_response_ends_command_with_one_line(
     stub: Stub, command: str, answer: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, body, said = ANSWERS[answer]
+    status, body, message = ANSWERS[answer]
     stub.answer = (status, body)
     with temporary_settings({PREFECT_API_URL: stub.api_url}):
         assert cli.main(COMMANDS[command]) == 1
     shown = capsys.readouterr().err
-    assert said in shown
+    assert message in shown
     assert "Traceback" not in shown
     assert len(shown.splitlines()) == 1
 
@@ -107,13 +107,13 @@ def test_command_does_not_wait_for_a_busy_api(stub: Stub, status: int, capsys: p
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_doctor_names_the_server_that_responds(stub: Stub, answer: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status, body, said = ANSWERS[answer]
+    status, body, message = ANSWERS[answer]
     stub.answer = (status, body)
     with temporary_settings({PREFECT_API_URL: stub.api_url}):
         assert cli.main(["doctor"]) == 1
     finding = next(line for line in capsys.readouterr().out.splitlines() if "Prefect API:" in line)
     assert finding.startswith("NOT")
-    assert said.removeprefix("answered ") in finding
+    assert message.removeprefix("answered ") in finding
 
 
 def test_message_completes_address_without_api_path() -> None:

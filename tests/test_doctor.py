@@ -82,7 +82,7 @@ def test_unreachable_target_is_a_finding(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "message"),
     [
         ("OPENLINEAGE__TRANSPORT__TYPE", "htp", "htp"),
         ("OPENLINEAGE_URL", "marquez:5000", "marquez:5000"),
@@ -90,10 +90,10 @@ def test_unreachable_target_is_a_finding(monkeypatch):
     ],
     ids=["a kind that there is not", "an address without a scheme", "an address that is none"],
 )
-def test_target_that_cannot_be_opened_is_a_finding(variable, value, said, monkeypatch):
+def test_target_that_cannot_be_opened_is_a_finding(variable, value, message, monkeypatch):
     monkeypatch.setenv(variable, value)
     (finding,) = doctor._targets()
-    assert said in what_is_wrong(finding)
+    assert message in what_is_wrong(finding)
     assert "see OPENLINEAGE_URL" in what_is_wrong(finding)
 
 
@@ -238,10 +238,10 @@ def test_assembler_with_another_target_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "told", [[], [assembled(MARQUEZ)] * 3, [assembled(MARQUEZ, FILE), assembled(MARQUEZ)]], ids=["none", "one", "added"]
+    "runs", [[], [assembled(MARQUEZ)] * 3, [assembled(MARQUEZ, FILE), assembled(MARQUEZ)]], ids=["none", "one", "added"]
 )
-def test_equal_configurations_are_ok(monkeypatch, told):
-    finding = delivery_to(monkeypatch, *told)
+def test_equal_configurations_are_ok(monkeypatch, runs):
+    finding = delivery_to(monkeypatch, *runs)
     assert finding.ok
     assert not finding.doubtful
 
@@ -304,7 +304,7 @@ def test_failed_sweep_is_reported_with_its_reason(client):
     assert health.sweep(client).ok
 
 
-def told_of(name: str, payload: dict, check, client) -> health.Finding:
+def finding_when_stored(name: str, payload: dict, check, client) -> health.Finding:
     """The finding once the event is stored: other tests' events of that name may be there before."""
     resource = {"prefect.resource.id": f"prefect-lineage.run.{uuid4()}"}
     event = emit_event(event=name, resource=resource, payload=payload)
@@ -317,12 +317,14 @@ def told_of(name: str, payload: dict, check, client) -> health.Finding:
 
 def test_recently_refused_events_are_a_finding(client):
     payload = {"target": "http marquez", "reasons": ["HTTP 422: no name"]}
-    finding = told_of(REJECTED_EVENT, payload, health.refused, client)
+    finding = finding_when_stored(REJECTED_EVENT, payload, health.refused, client)
     assert "such as http marquez: HTTP 422: no name" in what_is_wrong(finding)
 
 
 def test_recently_dropped_statements_are_a_finding(client):
-    finding = told_of(INCOMPLETE_EVENT, {"missing": {}, "unclosed": [], "dropped": 7}, health.incomplete, client)
+    finding = finding_when_stored(
+        INCOMPLETE_EVENT, {"missing": {}, "unclosed": [], "dropped": 7}, health.incomplete, client
+    )
     assert "7 statements of 1 run in the last day" in what_is_wrong(finding)
     assert "QUEUE_SIZE" in finding.advice
 

@@ -89,10 +89,10 @@ def test_exception_of_a_signal_handler_propagates_from_record_functions(
 
 
 def test_statement_succeeds_when_recording_it_exceeds_the_stack() -> None:
-    def told(result: str) -> str:
+    def record(result: str) -> str:
         raise RecursionError
 
-    assert when_done("the driver's result", told) == "the driver's result"
+    assert when_done("the driver's result", record) == "the driver's result"
 
 
 def test_text_of_an_error_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -45,7 +45,7 @@ def test_job_name_accepts_flow_and_deployment(monkeypatch: pytest.MonkeyPatch, n
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("{flow}.{run}", "allowed placeholders are {flow} and {deployment}"),
         ("{flow!r}", "allowed placeholders are"),
@@ -55,10 +55,10 @@ def test_job_name_accepts_flow_and_deployment(monkeypatch: pytest.MonkeyPatch, n
     ],
 )
 def test_job_name_without_flow_or_with_other_placeholders_is_refused(
-    monkeypatch: pytest.MonkeyPatch, name: str, told: str
+    monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     monkeypatch.setenv(PREFIX + "JOB_NAME", name)
-    with pytest.raises(ValueError, match=re.escape(f"{PREFIX}JOB_NAME={name}: ") + ".*" + re.escape(told)):
+    with pytest.raises(ValueError, match=re.escape(f"{PREFIX}JOB_NAME={name}: ") + ".*" + re.escape(message)):
         settings()
 
 

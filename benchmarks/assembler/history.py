@@ -122,20 +122,18 @@ class _Batch:
     def _lineage(self, run: _Run, statements: Sequence[dict[str, Any]]) -> None:
         emitter = uuid4()
         related = run.info.related()
-        told = run.info.model_dump(mode="json", exclude_defaults=True)
+        run_payload = run.info.model_dump(mode="json", exclude_defaults=True)
         step = (run.ended - run.began) / (len(statements) + 1)
         for number, template in enumerate(statements):
             at = run.began + number * step
             payload = template["payload"]
             statement = {**payload["statement"], "id": str(uuid4()), "started": at.isoformat()}
             numbered = {"id": str(emitter), "sequence": number}
-            payload = {**payload, "statement": statement, "run": told, "emitter": numbered}
+            payload = {**payload, "statement": statement, "run": run_payload, "emitter": numbered}
             everything = [*related, *template["related"]]
             self._event(uuid5(emitter, str(number)), template["event"], at, template["resource"], everything, payload)
-        told_last = by_hand.closing(emitter, len(statements), at=run.ended, run=run.info).to_prefect()
-        self._event(
-            told_last["id"], told_last["event"], run.ended, told_last["resource"], related, told_last["payload"]
-        )
+        closing = by_hand.closing(emitter, len(statements), at=run.ended, run=run.info).to_prefect()
+        self._event(closing["id"], closing["event"], run.ended, closing["resource"], related, closing["payload"])
 
     def _event(
         self,

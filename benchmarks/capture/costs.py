@@ -50,10 +50,10 @@ def _report_cpu(count: int) -> None:
     print(f"\n{'CPU of a statement, both threads, x emit_event':<48}" + "".join(f"{s.dialect:>12}" for s in STORES))
     unit = _cpu(_emit, count)
     for name, text in SHAPES.items():
-        print(f"{name:<48}" + "".join(f"{_cpu(_told(store, text), count) / unit:12.2f}" for store in STORES))
+        print(f"{name:<48}" + "".join(f"{_cpu(_notes(store, text), count) / unit:12.2f}" for store in STORES))
 
 
-def _told(store: stores.Store, text: Callable[[int], str]) -> Callable[[int], object]:
+def _notes(store: stores.Store, text: Callable[[int], str]) -> Callable[[int], object]:
     """Notes of statements without a database, whose cost is not ours."""
     connection = tracer.connection(store)
     return lambda i: connection.statement(text(i), started=NOW, duration=0.001, autocommit=True, rows=1)

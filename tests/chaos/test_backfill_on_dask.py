@@ -31,6 +31,6 @@ def test_parts_of_backfill_run_on_dask_workers(client, prefect_server, file):
     local = DaskTaskRunner(cluster_kwargs={"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None})
     summary = backfill.with_options(task_runner=local)(start=start, end=now())
     assert sorted(a.flow_run_id for a in summary.assembled if a.outcome == "sent") == sorted(runs)
-    told = [json.loads(line) for line in file.read_text().splitlines()]
-    assert sorted(e["run"]["runId"] for e in told if e["eventType"] == "COMPLETE") == sorted(map(str, runs))
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    assert sorted(e["run"]["runId"] for e in events if e["eventType"] == "COMPLETE") == sorted(map(str, runs))
     assert backfill(start=start, end=now()).already_done == len(runs)

@@ -71,7 +71,7 @@ def outputs(event) -> set[str]:
     return {output["name"].rpartition(".")[2] for output in event["outputs"]}
 
 
-def told_of_completeness(event) -> dict[str, object]:
+def completeness_of(event) -> dict[str, object]:
     return event["run"]["facets"]["prefect"]["completeness"]
 
 
@@ -89,14 +89,14 @@ def test_killed_flow_is_delivered_as_failed_when_prefect_records_its_end(
     assert child.run("assemble", environment | IMPATIENT, run_id) == 0
     assert target.types(run_id) == ["START", "FAIL"]
     assert outputs(target.events[-1]) == {"before"}
-    assert not told_of_completeness(target.events[-1])["complete"]
+    assert not completeness_of(target.events[-1])["complete"]
     sweep_later(monkeypatch, minutes=30)
     assert {kind for _, kind in target.counts()} == {"START", "FAIL"}
     assert outputs(target.events[-1]) == {"before"}
 
 
 @flow
-def told_in_part() -> None:
+def emitted_in_part() -> None:
     """Emit three events of a run, of which the second arrives long after its end."""
     emitter = emit_writes([("first", "source"), ("second", "source"), ("third", "source")], skip=[1])
     late.append(write("second", "source", run=current_run(), emitter=emitter, sequence=1, at=now()))
@@ -110,12 +110,12 @@ def now() -> dt.datetime:
 
 
 def test_run_with_missing_event_is_published_as_incomplete_then_complete(client, target, environment):
-    run_id = told_in_part(return_state=True).state_details.flow_run_id
+    run_id = emitted_in_part(return_state=True).state_details.flow_run_id
     assert child.run("assemble", environment | IMPATIENT, run_id) == 0
-    told = target.events[-1]
-    assert outputs(told) == {"first", "third"}
-    assert told_of_completeness(told)["missingEvents"] == 1
-    assert "1" in told_of_completeness(told)["lacks"][0]
+    event = target.events[-1]
+    assert outputs(event) == {"first", "third"}
+    assert completeness_of(event)["missingEvents"] == 1
+    assert "1" in completeness_of(event)["lacks"][0]
     (page,) = client.request("POST", "/artifacts/filter", json=artifacts_of(run_id)).json()
     assert "Incomplete" in page["data"]
 
@@ -124,7 +124,7 @@ def test_run_with_missing_event_is_published_as_incomplete_then_complete(client,
     assert child.run("sweep", environment) == 0
     assert target.types(run_id) == ["START", "COMPLETE", "COMPLETE"]
     assert outputs(target.events[-1]) == {"first", "second", "third"}
-    assert told_of_completeness(target.events[-1])["complete"]
+    assert completeness_of(target.events[-1])["complete"]
     assert ledger.read(client, [run_id])[run_id].complete
 
 
@@ -143,11 +143,11 @@ def test_run_is_complete_after_server_was_killed_and_stored_late(server, target,
 
         assert child.run("assemble", environment | IMPATIENT, run_id) == 0
         assert outputs(target.events[-1]) == {"before"}
-        assert not told_of_completeness(target.events[-1])["complete"]
+        assert not completeness_of(target.events[-1])["complete"]
         stored(client, run_id)
         assert child.run("sweep", environment) == 0
         assert outputs(target.events[-1]) == {"before", "after"}
-        assert told_of_completeness(target.events[-1])["complete"]
+        assert completeness_of(target.events[-1])["complete"]
         assert target.types(run_id) == ["START", "COMPLETE", "COMPLETE"]
         # Later tests need a server with default settings.
         server.stop()

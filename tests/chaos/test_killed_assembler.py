@@ -98,7 +98,7 @@ def taken_by(death: Death | None, events: list[Event]) -> list[Event]:
     return [events[death.events - 1]] if death and death.behind == TARGET else []
 
 
-def claims_left(client) -> list[str]:
+def leases_left(client) -> list[str]:
     return [row["id"] for row in lease._claims(client)]
 
 
@@ -122,7 +122,7 @@ def test_sweep_finishes_run_whose_assembler_was_killed(client, target, environme
         assert list(dict.fromkeys(target.types(run_id))) == ["START", "COMPLETE"]
         assert target.types(run_id)[-1] == "COMPLETE"
     assert not sweep_state.read(client).waiting
-    assert not claims_left(client)
+    assert not leases_left(client)
 
 
 @flow
@@ -157,7 +157,7 @@ def test_latest_run_is_restored_after_failed_run_and_killed_assembler(client, ta
         assert again == Counter(words(taken_by(deaths.get(run_id), events))), deaths.get(run_id)
         assert list(dict.fromkeys(e["eventType"] for e in events)) == ["START", "FAIL", "COMPLETE"]
         assert events[-1] == good
-    assert not claims_left(client)
+    assert not leases_left(client)
 
 
 def test_sweep_after_killed_sweep_delivers_all_runs_once(client, target, environment, tmp_path):
@@ -179,7 +179,7 @@ def test_sweep_after_killed_sweep_delivers_all_runs_once(client, target, environ
     for run_id in run_ids:
         assert list(dict.fromkeys(target.types(run_id))) == ["START", "COMPLETE"]
     assert not sweep_state.read(client).waiting
-    assert not claims_left(client)
+    assert not leases_left(client)
 
 
 @pytest.mark.parametrize("lost", ["START", "COMPLETE"])

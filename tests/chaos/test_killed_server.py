@@ -58,10 +58,10 @@ def sweep(server, target) -> int:
     return child.run("sweep", {"PREFECT_API_URL": server.api_url, **target.environment})
 
 
-def pictures(target) -> dict[str, set[str]]:
+def outputs_by_run(target) -> dict[str, set[str]]:
     """The outputs of each run in the last event that the target received of it."""
-    told = {e["run"]["runId"]: e for e in target.events}
-    return {run_id: {o["name"].rpartition(".")[2] for o in e["outputs"]} for run_id, e in told.items()}
+    last = {e["run"]["runId"]: e for e in target.events}
+    return {run_id: {o["name"].rpartition(".")[2] for o in e["outputs"]} for run_id, e in last.items()}
 
 
 def test_sixty_runs_are_delivered_once_after_server_was_terminated_and_killed(server, target, tmp_path):
@@ -74,7 +74,7 @@ def test_sixty_runs_are_delivered_once_after_server_was_terminated_and_killed(se
         wrote |= ended
     assert len(wrote) == 60
     assert sweep(server, target) == 0
-    assert pictures(target) == {run_id: set(tables) for run_id, tables in wrote.items()}
+    assert outputs_by_run(target) == {run_id: set(tables) for run_id, tables in wrote.items()}
     assert target.counts() == {(run_id, kind): 1 for run_id in wrote for kind in ("START", "COMPLETE")}
     assert sweep(server, target) == 0
     assert len(target.events) == 120
@@ -91,8 +91,8 @@ def test_events_lost_by_killed_server_are_reported_as_missing(server, target, tm
         waiting = {str(w.flow_run_id) for w in sweep_state.read(client).waiting}
         entries = ledger.read(client, [UUID(run_id) for run_id in wrote])
     whole = {str(run_id) for run_id, entry in entries.items() if entry.complete}
-    told = pictures(target)
-    assert {run_id: told[run_id] for run_id in whole} == {run_id: set(wrote[run_id]) for run_id in whole}
+    last = outputs_by_run(target)
+    assert {run_id: last[run_id] for run_id in whole} == {run_id: set(wrote[run_id]) for run_id in whole}
     assert waiting == wrote.keys() - whole
-    for run_id in waiting & told.keys():
-        assert told[run_id] <= set(wrote[run_id])
+    for run_id in waiting & last.keys():
+        assert last[run_id] <= set(wrote[run_id])

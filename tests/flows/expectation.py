@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tests.flows.picture import Picture
+from tests.flows.lineage import SentLineage
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ExpectedJob:
     parent: str | None = None
     error: str | None = None
 
-    def differences(self, runs: list[Picture]) -> Iterator[str]:
+    def differences(self, runs: list[SentLineage]) -> Iterator[str]:
         ends = tuple(run.end for run in runs)
         if ends != self.ends:
             yield f"ends {ends}, expected {self.ends}"
@@ -46,7 +46,7 @@ class ExpectedJob:
         for run in runs[busy:]:
             yield from _different("inputs and outputs of the idle", run.inputs | run.outputs, set())
 
-    def _of_run(self, run: Picture) -> Iterator[str]:
+    def _of_run(self, run: SentLineage) -> Iterator[str]:
         yield from _different("inputs", run.inputs, self.inputs)
         yield from _different("outputs", run.outputs, self.outputs)
         edges = self.edges if self.edges is not None else dict.fromkeys(self.outputs, self.inputs)
@@ -91,29 +91,29 @@ class Expectation:
 
     @classmethod
     def beside(cls, program: Path) -> Expectation:
-        told: dict[str, Any] = yaml.safe_load(program.with_suffix(".yaml").read_text())
-        _refuse_unknown(program, told, cls)
-        jobs = {name: _job(program, job or {}) for name, job in told.pop("jobs").items()}
-        lists = {name: tuple(told.pop(name)) for name in ("stores", "setup") if name in told}
-        return cls(jobs, **lists, **told)
+        written: dict[str, Any] = yaml.safe_load(program.with_suffix(".yaml").read_text())
+        _refuse_unknown(program, written, cls)
+        jobs = {name: _job(program, job or {}) for name, job in written.pop("jobs").items()}
+        lists = {name: tuple(written.pop(name)) for name in ("stores", "setup") if name in written}
+        return cls(jobs, **lists, **written)
 
 
-def _job(program: Path, told: dict[str, Any]) -> ExpectedJob:
-    _refuse_unknown(program, told, ExpectedJob)
-    ends = told.pop("ends", "COMPLETE")
-    sides = {side: frozenset(told.pop(side, [])) for side in ("inputs", "outputs")}
-    return ExpectedJob(ends=(ends,) if isinstance(ends, str) else tuple(ends), **sides, **told)
+def _job(program: Path, written: dict[str, Any]) -> ExpectedJob:
+    _refuse_unknown(program, written, ExpectedJob)
+    ends = written.pop("ends", "COMPLETE")
+    sides = {side: frozenset(written.pop(side, [])) for side in ("inputs", "outputs")}
+    return ExpectedJob(ends=(ends,) if isinstance(ends, str) else tuple(ends), **sides, **written)
 
 
-def _refuse_unknown(program: Path, told: Mapping[str, Any], kind: type) -> None:
+def _refuse_unknown(program: Path, written: Mapping[str, Any], kind: type) -> None:
     """Raise for an unknown key: a misspelled expectation would never be checked."""
-    if unknown := told.keys() - {f.name for f in fields(kind)}:
+    if unknown := written.keys() - {f.name for f in fields(kind)}:
         raise ValueError(f"{program.stem}.yaml: {', '.join(sorted(unknown))} is not known to {kind.__name__}")
 
 
-def _different(what: str, told: Iterable[Any], expected: Iterable[Any]) -> Iterator[str]:
-    told, expected = set(told), set(expected)
-    if missing := expected - told:
+def _different(what: str, actual: Iterable[Any], expected: Iterable[Any]) -> Iterator[str]:
+    actual, expected = set(actual), set(expected)
+    if missing := expected - actual:
         yield f"{what}: missing {sorted(map(str, missing))}"
-    if false := told - expected:
+    if false := actual - expected:
         yield f"{what}: false {sorted(map(str, false))}"

@@ -44,8 +44,8 @@ def perhaps_crossed() -> None:
     write(customers.drop_duplicates(), "customer_ids")
 
 
-@flow(name="told apart by their number")
-def told_apart_by_their_number() -> None:
+@flow(name="distinguished by their number")
+def distinguished_by_their_number() -> None:
     orders, customers = read("SELECT id FROM orders"), read("SELECT id FROM customers")
     write(orders.drop_duplicates(), "all_order_ids")
     write(customers.drop_duplicates(), "all_customer_ids")
@@ -128,7 +128,7 @@ if __name__ == "__main__":
         through_the_body,
         two_through_the_body,
         perhaps_crossed,
-        told_apart_by_their_number,
+        distinguished_by_their_number,
         read_by_the_body,
         into_a_subflow,
         out_of_a_subflow,

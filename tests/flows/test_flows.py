@@ -31,7 +31,7 @@ from prefect_lineage_events.events import OPERATION_EVENTS
 from prefect_lineage_events.history import api
 from tests.conftest import PrefectServer
 from tests.flows.expectation import Expectation, ExpectedJob
-from tests.flows.picture import Picture, pictures
+from tests.flows.lineage import SentLineage, sent_lineage
 from tests.flows.shops import STORES
 from tests.markers import patience_with, wait_until_stored
 from tests.marquez.checks import Asked, lists_that_answer
@@ -75,7 +75,7 @@ def test_flow_has_expected_lineage(
     events = _assemble(runs, tmp_path / "openlineage.jsonl", monkeypatch)
 
     assert faults(events) == []
-    differences = _differences(expected, pictures(events))
+    differences = _differences(expected, sent_lineage(events))
     assert not differences, "\n".join(["", *differences])
     if expected.events is not None:
         assert sum(_lineage_events(run) for run in runs) <= expected.events
@@ -116,9 +116,9 @@ def _assemble(runs: list[UUID], file: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def _differences(expected: Expectation, told: list[Picture]) -> list[str]:
+def _differences(expected: Expectation, sent: list[SentLineage]) -> list[str]:
     by_job = {
-        name: [run for run in told if run.job == name] for name in {run.job for run in told} | expected.jobs.keys()
+        name: [run for run in sent if run.job == name] for name in {run.job for run in sent} | expected.jobs.keys()
     }
     return [
         f"{name}: {difference}"
@@ -146,5 +146,5 @@ def _check_marquez(url: str, events: list[Event]) -> None:
 
 
 def test_each_program_has_an_expectation_and_each_expectation_a_program() -> None:
-    helpers = {"__init__", "expectation", "picture", "shops", "snowflake_gaps", "snowflake_shop", "test_flows"}
+    helpers = {"__init__", "expectation", "lineage", "shops", "snowflake_gaps", "snowflake_shop", "test_flows"}
     assert {file.stem for file in HERE.glob("*.py")} - helpers == EXPECTATIONS.keys()

@@ -29,7 +29,7 @@ from tests.services.process import free_port
 class Result:
     """The differences from the run without lineage, and the seconds by which the process ended later."""
 
-    said: str
+    verdict: str
     later: float
 
 
@@ -108,8 +108,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("programs x conditions: the same as without lineage?")
     table: dict[tuple[str, str], list[Case]] = defaultdict(list)
     for case, result in results.items():
-        table[case.condition.name, result.said].append(case)
-    for (condition, said), cases in table.items():
+        table[case.condition.name, result.verdict].append(case)
+    for (condition, verdict), cases in table.items():
         programs = ", ".join(sorted({case.program for case in cases}))
         later = max(results[case].later for case in cases)
-        terminalreporter.write_line(f"| {condition} | {len(cases)} | {programs} | {said} | ended {later:+.1f} s |")
+        terminalreporter.write_line(f"| {condition} | {len(cases)} | {programs} | {verdict} | ended {later:+.1f} s |")

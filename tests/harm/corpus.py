@@ -29,7 +29,7 @@ class Case:
 
 
 def _fault(name: str, fault: str) -> Condition:
-    return Condition(name, {"HARM_FAULT": fault}, with_lineage_only=True, said=1)
+    return Condition(name, {"HARM_FAULT": fault}, with_lineage_only=True, max_log_lines=1)
 
 
 _EMISSION = "prefect_lineage_events.emission"
@@ -57,7 +57,7 @@ FAULTS = [
     Condition(
         "settings unreadable",
         {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_QUEUE_SIZE": "many"},
-        said=1,
+        max_log_lines=1,
         with_lineage_only=True,
     ),
     Condition("switched off", {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ENABLED": "false"}, with_lineage_only=True),
@@ -65,12 +65,12 @@ FAULTS = [
 
 # Faults that occur with and without lineage.
 MISFORTUNES: list[tuple[Condition, list[str]]] = [
-    (Condition("events refused", api="refused", said=1), ["settled", "signal_term"]),
-    (Condition("events silent", api="silent", said=1, waits=True), ["settled", "raw_uncaught"]),
-    (Condition("events stall", {"HARM_KEEPALIVE": "1"}, api="stalled", said=1, waits=True), ["settled"]),
-    (Condition("API dies in mid-flow", _ALL_OF_API_GONE, api="cut", said=1, waits=True), ["cut_off"]),
-    (Condition("API dies in mid-flow, default retries", api="cut", said=1, waits=True), ["cut_off"]),
-    (Condition("API away", api="away", said=1, waits=True), ["settled"]),
+    (Condition("events refused", api="refused", max_log_lines=1), ["settled", "signal_term"]),
+    (Condition("events silent", api="silent", max_log_lines=1, waits=True), ["settled", "raw_uncaught"]),
+    (Condition("events stall", {"HARM_KEEPALIVE": "1"}, api="stalled", max_log_lines=1, waits=True), ["settled"]),
+    (Condition("API dies in mid-flow", _ALL_OF_API_GONE, api="cut", max_log_lines=1, waits=True), ["cut_off"]),
+    (Condition("API dies in mid-flow, default retries", api="cut", max_log_lines=1, waits=True), ["cut_off"]),
+    (Condition("API away", api="away", max_log_lines=1, waits=True), ["settled"]),
     (
         Condition("-W error", arguments=("-W", "error::ResourceWarning", "-W", "error::RuntimeWarning")),
         ["settled", "forks"],
@@ -78,10 +78,16 @@ MISFORTUNES: list[tuple[Condition, list[str]]] = [
     (Condition("-X dev", arguments=("-X", "dev")), ["settled", "forks"]),
     (Condition("-OO", arguments=("-OO",)), ["settled"]),
     (Condition("stdout full", stdout="/dev/full"), ["settled"]),
-    (Condition("files may not grow", file_size=40_000, said=1), ["settled"]),
+    (Condition("files may not grow", file_size=40_000, max_log_lines=1), ["settled"]),
     (Condition("home is no directory", {"PREFECT_HOME": "/dev/null/home"}), ["settled"]),
-    (Condition("queue full", {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_QUEUE_SIZE": "20"}, said=1), ["many_statements"]),
-    (Condition("no time at the end", {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_DRAIN_TIMEOUT": "0"}, said=1), ["settled"]),
+    (
+        Condition("queue full", {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_QUEUE_SIZE": "20"}, max_log_lines=1),
+        ["many_statements"],
+    ),
+    (
+        Condition("no time at the end", {"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_DRAIN_TIMEOUT": "0"}, max_log_lines=1),
+        ["settled"],
+    ),
 ]
 
 # These programs need an API that becomes unreachable, or more statements than can be analysed.

@@ -26,15 +26,15 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 _LONGER_AT_MOST = 5.0
 _NOISE = 3.0
 # A process that ends at once sends no events, and a table in memory has no name to search for.
-_NOT_TOLD = {"os_exit", "signal_kill", "cut_off", "many_statements", "recursion", "psycopg_connections"}
+_NOT_CAPTURED = {"os_exit", "signal_kill", "cut_off", "many_statements", "recursion", "psycopg_connections"}
 
 
 def differences(case: Case, with_us: Outcome, without: Outcome) -> Iterator[str]:
     # Prefect's messages about an unreachable API depend on the moment at which it noticed.
-    said = () if case.condition.api != "up" else ("stderr",)
+    compared = () if case.condition.api != "up" else ("stderr",)
     if NEVER_ENDED in (with_us.code, without.code):
         yield "it had to be killed"
-    for name in ("stdout", "code", "error", *said):
+    for name in ("stdout", "code", "error", *compared):
         mine, theirs = getattr(with_us, name), getattr(without, name)
         if mine != theirs:
             yield f"{name}: {_first_difference(mine, theirs)}"
@@ -43,8 +43,8 @@ def differences(case: Case, with_us: Outcome, without: Outcome) -> Iterator[str]
             n for n in {*with_us.databases, *without.databases} if with_us.databases.get(n) != without.databases.get(n)
         }
         yield f"databases: {sorted(names)}"
-    if len(with_us.ours) > case.condition.said:
-        yield f"said too much: {with_us.ours}"
+    if len(with_us.ours) > case.condition.max_log_lines:
+        yield f"logged too much: {with_us.ours}"
     if (longer := later(with_us, without)) > _LONGER_AT_MOST + _NOISE:
         yield f"the process ended {longer:.1f} s later"
 
@@ -74,7 +74,7 @@ def test_program_behaves_as_without_lineage(case: Case, runs: Runs) -> None:
     assert not found, "\n".join([*found, f"in {runs.outcome(case).directory}"])
 
 
-class Told:
+class CapturedEvents:
     """All lineage events of the session, by the directory of their run."""
 
     def __init__(self, api_url: str) -> None:
@@ -104,23 +104,23 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(runs: Runs) -> Told:
+def captured(runs: Runs) -> CapturedEvents:
     runs.done()
-    return Told(runs.api_url)
+    return CapturedEvents(runs.api_url)
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in CASES if case.condition is UP and case.program not in _NOT_TOLD], ids=str
+    "case", [case for case in CASES if case.condition is UP and case.program not in _NOT_CAPTURED], ids=str
 )
-def test_lineage_of_program_is_captured(case: Case, runs: Runs, told: Told) -> None:
+def test_lineage_of_program_is_captured(case: Case, runs: Runs, captured: CapturedEvents) -> None:
     """Without this test, a package that does nothing would pass the others."""
-    assert told.by_directory[runs.outcome(case).directory.name]
+    assert captured.by_directory[runs.outcome(case).directory.name]
 
 
-def test_notes_dropped_by_full_queue_are_counted_and_logged_once(runs: Runs, told: Told) -> None:
+def test_notes_dropped_by_full_queue_are_counted_and_logged_once(runs: Runs, captured: CapturedEvents) -> None:
     (case,) = (case for case in CASES if case.condition.name == "queue full")
     assert len(runs.outcome(case).ours) == 1
-    assert any(count.get("dropped") for count in told.counts.values())
+    assert any(count.get("dropped") for count in captured.counts.values())
 
 
 def test_matrix_has_every_program() -> None:

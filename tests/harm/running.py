@@ -41,7 +41,7 @@ class Condition:
     stdout: str = ""
     file_size: int = 0
     with_lineage_only: bool = False
-    said: int = 0  # maximum number of our log lines
+    max_log_lines: int = 0  # maximum number of our log lines
     waits: bool = False  # the processes mostly sleep, so more of them may run at once
 
 

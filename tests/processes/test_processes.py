@@ -24,7 +24,7 @@ _PATIENCE = 300
 
 
 @dataclass
-class Said:
+class FlowEvents:
     """The events of one flow: the tables written, and the number of statements or children lost."""
 
     written: set[str] = field(default_factory=set)
@@ -62,19 +62,19 @@ def run(server: PrefectServer, folder: Path, *ways: str) -> str:
     return ended.stderr
 
 
-def said(server: PrefectServer, way: str) -> Said:
+def wait_for_events(server: PrefectServer, way: str) -> FlowEvents:
     """Wait until all events of the flow have arrived, or time is up."""
     deadline = time.monotonic() + _PATIENCE
-    while not (answer := _said_now(server, way)).whole and time.monotonic() < deadline:
+    while not (answer := _events_now(server, way)).whole and time.monotonic() < deadline:
         time.sleep(0.5)
     return answer
 
 
-def _said_now(server: PrefectServer, way: str) -> Said:
+def _events_now(server: PrefectServer, way: str) -> FlowEvents:
     names = ["lineage.write", "lineage.closed", "lineage.checkpoint"]
     body = {"filter": {"event": {"name": names}}, "limit": 50}
     answer = httpx.post(f"{server.api_url}/events/filter", json=body, timeout=120).raise_for_status().json()
-    found = Said()
+    found = FlowEvents()
     while True:
         for event in answer["events"]:
             payload = event["payload"]
@@ -96,7 +96,7 @@ def test_first_statement_of_a_process_may_run_in_a_thread(
 ) -> None:
     run(prefect_server_process, tmp_path, way)
 
-    assert said(prefect_server_process, way).written == _ALL
+    assert wait_for_events(prefect_server_process, way).written == _ALL
 
 
 @pytest.mark.processes
@@ -104,11 +104,13 @@ def test_child_process_is_captured_or_reported_as_lost(prefect_server_process: P
     errors = run(prefect_server_process, tmp_path, *_IN_CHILDREN)
 
     assert "/prefect_lineage_events/" not in errors, "a traceback passes through our code"
-    unsaid = {way: found for way in _IN_CHILDREN if not (found := said(prefect_server_process, way)).whole}
-    assert unsaid == {}
+    incomplete = {
+        way: found for way in _IN_CHILDREN if not (found := wait_for_events(prefect_server_process, way)).whole
+    }
+    assert incomplete == {}
 
 
 def test_killed_child_process_is_reported_as_lost(prefect_server_process: PrefectServer, tmp_path: Path) -> None:
     run(prefect_server_process, tmp_path, "killed")
 
-    assert said(prefect_server_process, "killed").lost == len(_ALL)
+    assert wait_for_events(prefect_server_process, "killed").lost == len(_ALL)

@@ -57,7 +57,7 @@ def run(command: list[str], environment: dict[str, str]) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-def told(name: str, api_url: str, of_run: Mapping[str, list[str]] | None = None) -> list[dict[str, Any]]:
+def payloads(name: str, api_url: str, of_run: Mapping[str, list[str]] | None = None) -> list[dict[str, Any]]:
     """The payloads of the newest events of this name. Other tests write on this server too, some outside any flow."""
     related = {"related": of_run} if of_run else {}
     body = {"filter": {"event": {"name": [name]}, **related}, "limit": 50}
@@ -68,18 +68,18 @@ def told(name: str, api_url: str, of_run: Mapping[str, list[str]] | None = None)
 def writes(flows: Collection[str], api_url: str, of_run: Mapping[str, list[str]]) -> dict[str, dict[str, str | None]]:
     """The writes of these flows: by flow, the table and the task (without the number of its run), each once."""
     found: dict[str, dict[str, str | None]] = defaultdict(dict)
-    for payload in told("lineage.write", api_url, of_run):
+    for payload in payloads("lineage.write", api_url, of_run):
         if (name := payload["run"].get("flow_name")) in flows:
             task = payload["run"].get("task_run_name")
             flow, table = found[name], payload["output"]["name"]
-            assert table not in flow, "a statement is told once"
+            assert table not in flow, "a statement is reported once"
             flow[table] = task and task.rpartition("-")[0]
     return found
 
 
 def closed(flows: Collection[str], api_url: str) -> set[str]:
     """The flows of these whose own process has reported the end of the run."""
-    return {payload["run"].get("flow_name") for payload in told("lineage.closed", api_url)} & set(flows)
+    return {payload["run"].get("flow_name") for payload in payloads("lineage.closed", api_url)} & set(flows)
 
 
 def wait_for(expected: Mapping[str, Mapping[str, str | None]], api_url: str, **of_run: list[str]) -> None:

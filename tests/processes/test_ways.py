@@ -21,7 +21,7 @@ _PATIENCE = 300
 _FLOWS = 10
 
 
-class Told:
+class RecordedEvents:
     """The lineage events of all runs of the programs here, by flow name: other tests have runs on the server, too."""
 
     def __init__(self, api_url: str) -> None:
@@ -46,7 +46,7 @@ class Told:
                     return False
         return bool(self.flows)
 
-    def places(self, flow: str, nth: int = 0) -> dict[str, str | None]:
+    def tasks_by_place(self, flow: str, nth: int = 0) -> dict[str, str | None]:
         """The tasks (without the number of their run) by the recorded place in that run, None for the flow itself."""
         found = {}
         for event in self.flows[flow][nth]:
@@ -84,20 +84,20 @@ def _run(program: str, server: PrefectServer, expected: int = 0) -> None:
 
 
 @pytest.fixture(scope="module")
-def reported(prefect_server_process: PrefectServer) -> Iterator[Told]:
+def reported(prefect_server_process: PrefectServer) -> Iterator[RecordedEvents]:
     """The result of the program, after all its events are stored."""
     _run("ways", prefect_server_process)
     _run("side_by_side", prefect_server_process)
     _run("interrupted", prefect_server_process, expected=-signal.SIGTERM)
     deadline = time.monotonic() + _PATIENCE
-    while not (reported := Told(prefect_server_process.api_url)).complete or len(reported.flows) < _FLOWS:
+    while not (reported := RecordedEvents(prefect_server_process.api_url)).complete or len(reported.flows) < _FLOWS:
         assert time.monotonic() < deadline, dict(reported.flows)
         time.sleep(0.5)
     yield reported
 
 
-def test_statements_have_their_flow_task_and_thread(reported: Told) -> None:
-    assert reported.places("ways-sync") == {
+def test_statements_have_their_flow_task_and_thread(reported: RecordedEvents) -> None:
+    assert reported.tasks_by_place("ways-sync") == {
         "flow": None,
         "task": "plain",
         "submitted": "plain",
@@ -107,12 +107,12 @@ def test_statements_have_their_flow_task_and_thread(reported: Told) -> None:
     }
 
 
-def test_subflow_called_in_a_task_has_its_own_events(reported: Told) -> None:
-    assert reported.places("ways-child") == {"subflow": None, "task of a subflow": "plain"}
+def test_subflow_called_in_a_task_has_its_own_events(reported: RecordedEvents) -> None:
+    assert reported.tasks_by_place("ways-child") == {"subflow": None, "task of a subflow": "plain"}
 
 
-def test_coroutines_and_their_threads_have_their_task(reported: Told) -> None:
-    assert reported.places("ways-async") == {
+def test_coroutines_and_their_threads_have_their_task(reported: RecordedEvents) -> None:
+    assert reported.tasks_by_place("ways-async") == {
         "async flow": None,
         "first": "coroutine",
         "second": "coroutine",
@@ -121,56 +121,56 @@ def test_coroutines_and_their_threads_have_their_task(reported: Told) -> None:
     }
 
 
-def test_retried_flow_has_events_of_both_attempts_and_closes_once(reported: Told) -> None:
-    assert set(reported.places("ways-retried")) == {"attempt 1", "attempt 2"}
+def test_retried_flow_has_events_of_both_attempts_and_closes_once(reported: RecordedEvents) -> None:
+    assert set(reported.tasks_by_place("ways-retried")) == {"attempt 1", "attempt 2"}
     assert reported.ends("ways-retried") == ["lineage.closed"]
 
 
-def test_pool_process_sends_checkpoint_at_exit(reported: Told) -> None:
-    assert reported.places("ways-pool") == {"pooled process": "plain"}
+def test_pool_process_sends_checkpoint_at_exit(reported: RecordedEvents) -> None:
+    assert reported.tasks_by_place("ways-pool") == {"pooled process": "plain"}
     assert "lineage.checkpoint" in reported.ends("ways-pool")
 
 
-def test_flow_without_statements_in_its_own_process_closes(reported: Told) -> None:
+def test_flow_without_statements_in_its_own_process_closes(reported: RecordedEvents) -> None:
     assert reported.ends("ways-pool").count("lineage.closed") == 1
 
 
-def test_forked_process_has_its_own_emitter(reported: Told) -> None:
-    assert reported.places("ways-fork") == {"forked process": None}
+def test_forked_process_has_its_own_emitter(reported: RecordedEvents) -> None:
+    assert reported.tasks_by_place("ways-fork") == {"forked process": None}
     # The child reports its count, and the flow's own process, which has no events, reports the end of the run.
     ends = reported.ends("ways-fork")
     assert (set(ends), ends.count("lineage.closed")) == ({"lineage.checkpoint", "lineage.closed"}, 1)
 
 
-def test_interrupted_flow_reports_its_statements_and_closes(reported: Told) -> None:
+def test_interrupted_flow_reports_its_statements_and_closes(reported: RecordedEvents) -> None:
     """Prefect sends itself the signal again, and the process ends without any exit call."""
-    assert reported.places("ways-interrupted") == {"before the signal": None}
+    assert reported.tasks_by_place("ways-interrupted") == {"before the signal": None}
     assert reported.ends("ways-interrupted") == ["lineage.closed"]
 
 
 @pytest.mark.parametrize("flow", ["ways-sync", "ways-child", "ways-async"])
-def test_ended_flow_closes_its_emitter_once(reported: Told, flow: str) -> None:
+def test_ended_flow_closes_its_emitter_once(reported: RecordedEvents, flow: str) -> None:
     assert reported.ends(flow) == ["lineage.closed"]
 
 
-def test_flow_called_twice_in_a_process_has_two_runs(reported: Told) -> None:
-    assert [set(reported.places("ways-twice", n)) for n in (0, 1)] == [{"again"}, {"again"}]
+def test_flow_called_twice_in_a_process_has_two_runs(reported: RecordedEvents) -> None:
+    assert [set(reported.tasks_by_place("ways-twice", n)) for n in (0, 1)] == [{"again"}, {"again"}]
     assert [reported.ends("ways-twice", n) for n in (0, 1)] == [["lineage.closed"], ["lineage.closed"]]
 
 
-def test_submitted_work_has_the_task_that_submitted_it(reported: Told) -> None:
-    assert reported.places("side-by-side") == {
+def test_submitted_work_has_the_task_that_submitted_it(reported: RecordedEvents) -> None:
+    assert reported.tasks_by_place("side-by-side") == {
         f"{task}: {place}": task for task in ("first", "second") for place in side_by_side.PLACES
     }
 
 
-def test_process_has_the_task_that_started_it(reported: Told) -> None:
-    assert reported.places("side-by-side-processes") == {
+def test_process_has_the_task_that_started_it(reported: RecordedEvents) -> None:
+    assert reported.tasks_by_place("side-by-side-processes") == {
         f"parent: {place}": "parent" for place in side_by_side.PROCESSES
     }
 
 
-def test_events_are_related_to_their_own_run_only(reported: Told) -> None:
+def test_events_are_related_to_their_own_run_only(reported: RecordedEvents) -> None:
     """Without explicit related resources, Prefect would add the run that emitted first in the process.
 
     The parent sends the events of a pool's child, where related resources are not kept: the run in the payload is

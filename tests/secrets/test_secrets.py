@@ -62,10 +62,10 @@ def test_full_text_is_unchanged_and_has_no_bind_values(
 
     monkeypatch.setenv(SETTING, "full")
     run_id, _ = _run("quiet", prefect_server)
-    told = _found(json.dumps(_assemble(run_id, tmp_path, monkeypatch)))
+    found = _found(json.dumps(_assemble(run_id, tmp_path, monkeypatch)))
 
-    assert told & {one.secret for one in planted()}
-    assert not told & {BIND, CREDENTIAL, RECORDED}
+    assert found & {one.secret for one in planted()}
+    assert not found & {BIND, CREDENTIAL, RECORDED}
 
 
 def _run(which: str, server: PrefectServer, exit_code: int = 0) -> tuple[UUID, str]:

@@ -96,8 +96,8 @@ def _last_part(dataset: Event) -> str:
 def _sources(dataset: Event, column: str) -> set[tuple[str, str, str]]:
     fields = {name.casefold(): field for name, field in dataset["facets"]["columnLineage"]["fields"].items()}
     return {
-        (_last_part(source), source["field"].casefold(), told["subtype"])
+        (_last_part(source), source["field"].casefold(), one["subtype"])
         for source in fields[column]["inputFields"]
-        for told in source["transformations"]
-        if told["type"] == "DIRECT"
+        for one in source["transformations"]
+        if one["type"] == "DIRECT"
     }

@@ -34,10 +34,10 @@ def frames():
         print(pl.DataFrame({"a": [1]}).write_database("p", engine))
     print(read("SELECT sum(a) AS s FROM t").to_dict())
     connection = traced(sqlite3.connect("raw.db"))
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as warned:
         frame.to_sql("t", connection, index=False)
         print(pd.read_sql("SELECT * FROM t", connection).to_dict("list"))
-    print([(w.category.__name__, str(w.message)[:60]) for w in said])
+    print([(w.category.__name__, str(w.message)[:60]) for w in warned])
     attempt("raw missing", lambda: pd.read_sql("SELECT * FROM missing", connection))
     print(pl.read_database("SELECT a FROM t", connection).shape)
     connection.close()

@@ -15,7 +15,7 @@ DSN = os.environ["HARM_POSTGRES"]
 
 class Item:
     def __init__(self, a, b):
-        self.said = (a, b)
+        self.values = (a, b)
 
 
 @flow
@@ -35,7 +35,7 @@ def connections():
     with connection.cursor(row_factory=dict_row) as cursor:
         print(cursor.execute("SELECT a, b FROM t ORDER BY a").fetchmany(2))
     with connection.cursor(row_factory=class_row(Item)) as cursor:
-        print(cursor.execute("SELECT a, b FROM t ORDER BY a").fetchone().said)
+        print(cursor.execute("SELECT a, b FROM t ORDER BY a").fetchone().values)
     connection.row_factory = namedtuple_row
     print(connection.execute("SELECT max(a) AS top FROM t").fetchone().top)
     with connection.cursor("server_side") as cursor:

@@ -36,9 +36,9 @@ def recursive():
     except RecursionError as error:
         print(type(error).__name__, str(error)[:32])
     print(connection.execute("SELECT count(*) > 10 FROM t").fetchone())
-    told = deepest(connection, 0)
+    counted = deepest(connection, 0)
     ran = connection.execute("SELECT count(*) FROM u").fetchone()[0]
-    print("run and told", ran == told, ran > 100)
+    print("run and counted", ran == counted, ran > 100)
     sys.setrecursionlimit(1000)
     raise RecursionError("the user's own")
 

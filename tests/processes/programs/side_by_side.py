@@ -20,7 +20,7 @@ shared_pool = ThreadPoolExecutor(1)
 spawning = multiprocessing.get_context("spawn")
 
 
-def said(who: str, where: str) -> None:
+def record_for(who: str, where: str) -> None:
     record_read(f"s3://bucket/{who}: {where}")
 
 
@@ -31,20 +31,20 @@ def in_thread(call: Callable[..., None], *arguments: object) -> None:
 
 
 def everywhere(who: str) -> None:
-    said(who, "itself")
-    in_thread(said, who, "thread")
-    in_thread(in_thread, said, who, "thread of a thread")
-    timer = threading.Timer(0.01, said, (who, "timer"))
+    record_for(who, "itself")
+    in_thread(record_for, who, "thread")
+    in_thread(in_thread, record_for, who, "thread of a thread")
+    timer = threading.Timer(0.01, record_for, (who, "timer"))
     timer.start()
     timer.join()
     with ThreadPoolExecutor(1) as own_pool:
-        own_pool.submit(said, who, "own pool").result()
-    shared_pool.submit(said, who, "shared pool").result()
+        own_pool.submit(record_for, who, "own pool").result()
+    shared_pool.submit(record_for, who, "shared pool").result()
     with multiprocessing.pool.ThreadPool(1) as threads:
-        threads.apply(said, (who, "thread pool"))
+        threads.apply(record_for, (who, "thread pool"))
 
     async def in_executor() -> None:
-        await asyncio.get_running_loop().run_in_executor(None, said, who, "executor")
+        await asyncio.get_running_loop().run_in_executor(None, record_for, who, "executor")
 
     asyncio.run(in_executor())
 
@@ -65,12 +65,12 @@ def second() -> None:
 
 @task
 def parent() -> None:
-    process = spawning.Process(target=said, args=("parent", "spawned"))
+    process = spawning.Process(target=record_for, args=("parent", "spawned"))
     process.start()
     process.join()
     for where, context in (("spawned pool", spawning), ("forked pool", multiprocessing.get_context("fork"))):
         with ProcessPoolExecutor(1, mp_context=context) as pool:
-            pool.submit(said, "parent", where).result()
+            pool.submit(record_for, "parent", where).result()
 
 
 @flow(name="side-by-side")

@@ -13,57 +13,57 @@ from prefect.task_runners import ProcessPoolTaskRunner
 from prefect_lineage_events import lineage_disabled, record_read
 
 
-def said(where: str) -> None:
+def record_from(where: str) -> None:
     record_read(f"s3://bucket/{where}")
 
 
 @task
 def plain(where: str) -> None:
-    said(where)
+    record_from(where)
 
 
 @task
 def executor() -> None:
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(said, "executor in a task").result()
+        pool.submit(record_from, "executor in a task").result()
 
 
 @task
 async def coroutine(where: str) -> None:
-    said(where)
-    await asyncio.to_thread(said, f"{where}, to_thread")
+    record_from(where)
+    await asyncio.to_thread(record_from, f"{where}, to_thread")
 
 
 @flow(name="ways-child")
 def child() -> None:
-    said("subflow")
+    record_from("subflow")
     plain("task of a subflow")
 
 
 @task
 def calling() -> None:
     child()
-    said("task after its subflow")
+    record_from("task after its subflow")
 
 
 @flow(name="ways-sync")
 def sync() -> None:
-    said("flow")
+    record_from("flow")
     plain("task")
     plain.submit("submitted").result()
     executor()
     calling()
     with lineage_disabled():
-        said("never")
+        record_from("never")
         plain("never either")
-    thread = threading.Thread(target=said, args=("thread",))
+    thread = threading.Thread(target=record_from, args=("thread",))
     thread.start()
     thread.join()
 
 
 @flow(name="ways-async")
 async def asynchronous() -> None:
-    said("async flow")
+    record_from("async flow")
     await asyncio.gather(coroutine("first"), coroutine("second"))
 
 
@@ -73,7 +73,7 @@ attempts: list[int] = []
 @flow(name="ways-retried", retries=1)
 def retried() -> None:
     attempts.append(1)
-    said(f"attempt {len(attempts)}")
+    record_from(f"attempt {len(attempts)}")
     if len(attempts) == 1:
         raise ValueError("once more")
 
@@ -85,14 +85,14 @@ def pool() -> None:
 
 @flow(name="ways-fork")
 def fork() -> None:
-    process = multiprocessing.get_context("fork").Process(target=said, args=("forked process",))
+    process = multiprocessing.get_context("fork").Process(target=record_from, args=("forked process",))
     process.start()
     process.join()
 
 
 @flow(name="ways-twice")
 def twice() -> None:
-    said("again")
+    record_from("again")
 
 
 if __name__ == "__main__":

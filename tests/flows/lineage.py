@@ -11,7 +11,7 @@ Event = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Picture:
+class SentLineage:
     """The lineage in the last event of a run. Tables have their last part as a name, files their file name, in lower
     case.
     """
@@ -32,10 +32,10 @@ class Picture:
     names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
-def pictures(events: list[Event]) -> list[Picture]:
+def sent_lineage(events: list[Event]) -> list[SentLineage]:
     """The lineage of each run, in the order of their first events."""
     last = {event["run"]["runId"]: event for event in events}
-    return [_picture(last[run_id]) for run_id in dict.fromkeys(event["run"]["runId"] for event in events)]
+    return [_lineage_of(last[run_id]) for run_id in dict.fromkeys(event["run"]["runId"] for event in events)]
 
 
 def short(dataset: Event) -> str:
@@ -44,9 +44,9 @@ def short(dataset: Event) -> str:
     return name.rpartition("/")[2] if "/" in name else name.rpartition(".")[2]
 
 
-def _picture(event: Event) -> Picture:
+def _lineage_of(event: Event) -> SentLineage:
     facets = event["run"]["facets"]
-    picture = Picture(
+    lineage = SentLineage(
         event["run"]["runId"],
         event["job"]["name"],
         event["eventType"],
@@ -57,20 +57,20 @@ def _picture(event: Event) -> Picture:
     )
     for entry in event["job"]["facets"].get("lineage", {}).get("entries", []):
         for source in entry.get("inputs", []):
-            picture.edges.add((short(source), short(entry)))
-            picture.known[short(entry)].update(_ways(source))
+            lineage.edges.add((short(source), short(entry)))
+            lineage.known[short(entry)].update(_ways(source))
     for output in event["outputs"]:
         for column, source in _column_edges(output):
-            picture.columns[f"{short(output)}.{column}"].add(source)
+            lineage.columns[f"{short(output)}.{column}"].add(source)
         if "lifecycleStateChange" in output["facets"]:
-            picture.lifecycle[short(output)] = output["facets"]["lifecycleStateChange"]["lifecycleStateChange"]
+            lineage.lifecycle[short(output)] = output["facets"]["lifecycleStateChange"]["lifecycleStateChange"]
     for dataset in (*event["inputs"], *event["outputs"]):
-        picture.names[short(dataset)].add(dataset["name"])
-        picture.kinds[short(dataset)] = dataset["facets"]["datasetType"]["datasetType"]
+        lineage.names[short(dataset)].add(dataset["name"])
+        lineage.kinds[short(dataset)] = dataset["facets"]["datasetType"]["datasetType"]
         counted = {**dataset.get("inputFacets", {}), **dataset.get("outputFacets", {})}
         for statistics in counted.values():
-            picture.rows[short(dataset)] = statistics.get("rowCount")
-    return picture
+            lineage.rows[short(dataset)] = statistics.get("rowCount")
+    return lineage
 
 
 def _ways(source: Event) -> Iterator[str]:
@@ -79,7 +79,7 @@ def _ways(source: Event) -> Iterator[str]:
 
 
 def _column_edges(output: Event) -> Iterator[tuple[str, str]]:
-    for column, told in output["facets"].get("columnLineage", {}).get("fields", {}).items():
-        for source in told["inputFields"]:
+    for column, facet in output["facets"].get("columnLineage", {}).get("fields", {}).items():
+        for source in facet["inputFields"]:
             if any(t["type"] == "DIRECT" for t in source.get("transformations", [])):
                 yield column.casefold(), f"{short(source)}.{source['field'].casefold()}"

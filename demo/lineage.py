@@ -12,7 +12,7 @@ END_TYPES = ("COMPLETE", "FAIL", "ABORT")
 
 
 @dataclass
-class Picture:
+class Lineage:
     """The lineage in the terminal events of a file: for each job, the sources of each table and column."""
 
     jobs: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
@@ -30,19 +30,19 @@ class Picture:
         }
 
 
-def read(path: Path) -> Picture:
-    picture = Picture()
+def read(path: Path) -> Lineage:
+    lineage = Lineage()
     for event in terminal_events(path):
-        picture.runs[event["run"]["runId"]] = event["eventType"]
-        edges = picture.jobs[event["job"]["name"]]
+        lineage.runs[event["run"]["runId"]] = event["eventType"]
+        edges = lineage.jobs[event["job"]["name"]]
         edges |= set(_explicit_edges(event))
         for output in event.get("outputs", []):
             target = _label(output)
             for column, lineage in output.get("facets", {}).get("columnLineage", {}).get("fields", {}).items():
                 for source in lineage["inputFields"]:
                     edges.add((_label(source), target))
-                    picture.columns[target, column].add(f"{_label(source)}.{source['field']}")
-    return picture
+                    lineage.columns[target, column].add(f"{_label(source)}.{source['field']}")
+    return lineage
 
 
 def terminal_events(path: Path) -> Iterator[dict]:
@@ -65,21 +65,21 @@ def _label(dataset: dict) -> str:
     return dataset["name"].rsplit(separator, 1)[-1]
 
 
-def tree(picture: Picture) -> str:
+def tree(lineage: Lineage) -> str:
     """Jobs, below them the tables that they write, and below these their sources: tables, then columns."""
     lines: list[str] = []
-    for job in sorted(picture.jobs):
+    for job in sorted(lineage.jobs):
         lines.append(job)
-        targets = sorted({target for _, target in picture.jobs[job]})
+        targets = sorted({target for _, target in lineage.jobs[job]})
         for target in targets:
             last = target == targets[-1]
             lines.append(f"{'└─' if last else '├─'} {target}")
-            lines += [f"{'  ' if last else '│ '} {line}" for line in _feeds(picture, job, target)]
+            lines += [f"{'  ' if last else '│ '} {line}" for line in _feeds(lineage, job, target)]
     return "\n".join(lines)
 
 
-def _feeds(picture: Picture, job: str, target: str) -> Iterable[str]:
-    yield "  ← " + ", ".join(sorted(source for source, into in picture.jobs[job] if into == target))
-    for (table, column), sources in sorted(picture.columns.items()):
+def _feeds(lineage: Lineage, job: str, target: str) -> Iterable[str]:
+    yield "  ← " + ", ".join(sorted(source for source, into in lineage.jobs[job] if into == target))
+    for (table, column), sources in sorted(lineage.columns.items()):
         if table == target:
             yield f"    {column} ← {', '.join(sorted(sources))}"
