@@ -131,6 +131,12 @@ class Dialect:
     creates_as_table: bool = False
     # `SET autocommit = 0`. dev.mysql.com/doc/refman/8.4/en/innodb-autocommit-commit-rollback.html
     sets_autocommit: bool = False
+    # First words of the dialect's own statements about the store or the flow of a block, beside those of most dialects
+    # (`sql/words.py`). docs.oracle.com: NOAUDIT, ASSOCIATE STATISTICS, ADMINISTER KEY MANAGEMENT, PIPE ROW; SQL*Plus:
+    # WHENEVER; learn.microsoft.com: DBCC, REVERT, SETUSER, LINENO; docs.teradata.com: MODIFY USER, GIVE, DIAGNOSTIC,
+    # BEGIN LOGGING; ibm.com/docs/en/db2: commands; docs.snowflake.com: AWAIT, CANCEL; docs.databricks.com: CONVERT TO
+    # DELTA; docs.exasol.com: IMPERSONATE, REORGANIZE; docs.vertica.com: PROFILE
+    verbs_without_data: frozenset[str] = frozenset()
     # -- sources of a query -------------------------------------------------------------------------------------------
     # `IDENTIFIER('t')` names a table. docs.snowflake.com, docs.databricks.com, spark.apache.org: IDENTIFIER clause
     identifier_clause: bool = False
@@ -254,6 +260,7 @@ _TSQL = Dialect(
         {"changetable", "containstable", "freetexttable", "semantickeyphrasetable", "semanticsimilaritytable",
          "semanticsimilaritydetailstable"}
     ),
+    verbs_without_data=frozenset({"DBCC", "LINENO", "REVERT", "SETUSER"}),
     default_schema="dbo", is_tsql=True, has_blocks=True, dollar_names=True, marked_variables=True,
     select_into_creates=True, into_optional=True, from_optional=True, calls_by_name=True, text_aliases=True,
     implicit_recursion=True, column_naming="none",
@@ -288,12 +295,13 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "databricks": replace(
         _SPARK, has_blocks=True, explains_tables=True, lateral_aliases=True, database_is_schema=True,
-        file_readers=frozenset({"read_files", "cloud_files"}),
+        file_readers=frozenset({"read_files", "cloud_files"}), verbs_without_data=frozenset({"CONVERT"}),
     ),
     "dax": Dialect(),
     "db2": Dialect(
         plain="upper", user_schema=True, use_names_schema=True, has_blocks=True, from_optional=True,
         implicit_recursion=True,
+        verbs_without_data=frozenset({"ACTIVATE", "DEACTIVATE", "QUIESCE", "TERMINATE", "TRANSFER", "UNQUIESCE"}),
     ),
     "doris": replace(_MYSQL, struct_fields=True, internal_catalog="internal"),
     "dremio": _FILES,
@@ -311,6 +319,7 @@ DIALECTS: dict[str, Dialect] = {
     "exasol": Dialect(
         plain="upper", levels=2, use_names_schema=True, has_blocks=True,
         parenthesised_statements=frozenset({"IMPORT", "EXPLAIN"}),
+        verbs_without_data=frozenset({"IMPERSONATE", "REORGANIZE"}),
     ),
     "fabric": _TSQL,
     "greenplum": replace(_POSTGRES, is_psql=False),
@@ -329,6 +338,7 @@ DIALECTS: dict[str, Dialect] = {
     "oracle": Dialect(
         plain="upper", user_schema=True, is_plsql=True, has_blocks=True, from_optional=True, calls_by_name=True,
         implicit_recursion=True,
+        verbs_without_data=frozenset({"ADMINISTER", "ASSOCIATE", "DISASSOCIATE", "NOAUDIT", "PIPE", "WHENEVER"}),
         constants=frozenset(
             {"rownum", "level", "user", "uid", "sysdate", "systimestamp", "sessiontimezone", "dbtimezone",
              "connect_by_iscycle", "connect_by_isleaf"}
@@ -348,6 +358,7 @@ DIALECTS: dict[str, Dialect] = {
         plain="upper", default_schema="PUBLIC", use_resets_schema=True, has_blocks=True, stages=True,
         marked_variables=True, drop_schema_cascades=True, renames_into_current_schema=True, identifier_clause=True,
         text_tables=True, lateral_aliases=True, implicit_recursion=True,
+        verbs_without_data=frozenset({"AWAIT", "CANCEL"}),
     ),
     "solr": Dialect(),
     "spark": replace(_SPARK, has_blocks=True, explains_tables=True, lateral_aliases=True),
@@ -362,6 +373,7 @@ DIALECTS: dict[str, Dialect] = {
         plain="lower", quoted="lower", levels=2, user_schema=True, short_verbs=True, has_blocks=True,
         into_optional=True, from_optional=True, renames_into_current_schema=True, creates_as_table=True,
         lateral_aliases=True,
+        verbs_without_data=frozenset({"DIAGNOSTIC", "GIVE", "LOGGING", "MODIFY", "QUERY"}),
         constants=frozenset({"date", "time", "user", "session", "account", "database", "role", "profile"}),
     ),
     "trino": _PRESTO,
@@ -370,7 +382,10 @@ DIALECTS: dict[str, Dialect] = {
         file_readers=frozenset({"openrowset"}),
         constants=frozenset({"user", "$action"}),
     ),
-    "vertica": Dialect(plain="lower", quoted="lower", default_schema="public", has_blocks=True),
+    "vertica": Dialect(
+        plain="lower", quoted="lower", default_schema="public", has_blocks=True,
+        verbs_without_data=frozenset({"PROFILE"}),
+    ),
 }  # fmt: skip
 _OTHER = Dialect()
 

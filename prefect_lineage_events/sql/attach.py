@@ -25,6 +25,7 @@ _SERVERS = {"POSTGRES": "postgres", "POSTGRESQL": "postgres", "POSTGRES_SCANNER"
 _SERVERS |= {"MYSQL": "mysql", "MYSQL_SCANNER": "mysql", "MARIADB": "mysql"}
 _FILES = {"SQLITE": "sqlite", "SQLITE_SCANNER": "sqlite", "DUCKDB": "duckdb", "": ""}
 _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9_+]+):")  # a drive has one letter
+ACCOUNT = "md:"  # the name under which `ATTACH 'md:'` is noted: all databases of an account, each under its own name
 MOTHERDUCK = re.compile(r"(?:md|motherduck):", re.IGNORECASE)
 _NAMES_HOST = re.compile(r"://[^/?#]*[^/?#@]|\b(?:host|hostaddr|server)[ \t]{0,20}=", re.IGNORECASE)
 _DEFAULT_SCHEMA = "main"  # what DuckDB calls the schema that USE leaves open
@@ -67,6 +68,12 @@ class Attached:
 
 
 UNKNOWN = Attached(kind="unknown")
+_OWN = _CATALOGS | {_DEFAULT_SCHEMA, "temp", "system"}
+
+
+def may_be_of_account(name: str, attached: Mapping[str, Attached]) -> bool:
+    """True if a database of this name may be one of the account that is attached as a whole (motherduck.com/docs)."""
+    return ACCOUNT in attached and name not in attached and name not in _OWN
 
 
 def attached_by(tokens: Sequence[Token], dialect: str, before: Mapping[str, Attached]) -> Mapping[str, Attached] | None:
@@ -83,6 +90,8 @@ def attached_by(tokens: Sequence[Token], dialect: str, before: Mapping[str, Atta
         return {alias: found for alias, found in before.items() if alias != name}
     found = _opened(rest, dialect)
     alias = _alias(rest) or (_own_name(found, rest[0].text) if rest else "")
+    if not alias and rest and MOTHERDUCK.match(rest[0].text.strip()):
+        alias = ACCOUNT
     if not alias or ("EXISTS" in head and alias in before):
         return None
     return {**before, alias: found}

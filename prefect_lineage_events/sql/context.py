@@ -34,12 +34,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.attach import Attached
 from prefect_lineage_events.sql.model import Statement, TableRef
 from prefect_lineage_events.sql.search_path import SearchPath
 
+Section = Literal["", "declarations", "statements"]
 AnalyzeText = Callable[[str, str, str | None, str | None], tuple[Statement, ...]]
 """Text, dialect, database and schema -> the statements of the text, without columns."""
 
@@ -95,7 +97,8 @@ class Context:
     statements before in a chain of `->>`. `attached` are the databases that are open under names of their own.
     `schema_lost`, `database_lost`: a statement has set them to a value that its text does not give. `doubtful` are
     those of `temporary` that may not exist. `in_routine`: the statement stands in the body of a procedure or of a DO.
-    `locals` are the names of a block's variables, in lower case. `search_path` are the schemas in which a name without
+    `locals` are the names of a block's variables, in lower case. `block` is the section of a block in which the
+    statement stands; empty outside of a block. `search_path` are the schemas in which a name without
     one is looked for, where they are not `schema` alone. `made` are the lasting tables that the session made.
     `is_new`: the name that is read is that of a table which the statement makes. `analyze_text` analyses a query that
     the statement hands to a function as a text; by default such a text is not read.
@@ -116,6 +119,7 @@ class Context:
     doubtful: frozenset[tuple[str, ...]] = frozenset()
     attached: Mapping[str, Attached] = field(default_factory=dict, repr=False)
     locals: frozenset[str] = frozenset()
+    block: Section = ""
     search_path: SearchPath | None = None
     made: frozenset[tuple[str, ...]] = frozenset()
     is_new: bool = False

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.naming import fold
-from prefect_lineage_events.sql.attach import UNKNOWN
+from prefect_lineage_events.sql.attach import UNKNOWN, may_be_of_account
 from prefect_lineage_events.sql.catalogs import is_catalog, is_catalog_name
 from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.identifiers import (
@@ -143,8 +143,12 @@ def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = 
     if context.database_lost and len(folded) == 2 and not is_catalog(TableRef(tuple(folded)), context.dialect):
         return HIDDEN
     parts = complete(folded, context)
+    if len(folded) == 2 and folded[0].lower() in context.attached:
+        parts = tuple(folded)
     attached = context.attached.get(parts[0].lower()) if len(parts) > 1 else None
     if len(folded) == 1 and _is_attached_table(folded[0], context):
+        return HIDDEN
+    if len(folded) > 1 and _is_in_account(folded[0], context):
         return HIDDEN
     if attached is not None and attached.holds(parts[1:]):
         return attached.table(parts[1:]) or HIDDEN
@@ -166,6 +170,12 @@ def _is_of_the_catalog(folded: Sequence[str], context: Context) -> bool:
 def _is_attached_table(name: str, context: Context) -> bool:
     """Is it what is attached under its name, a table itself (duckdb.org: ATTACH of a Delta table)?"""
     return dialect_of(context.dialect).attaches == "any" and context.attached.get(name.lower()) == UNKNOWN
+
+
+def _is_in_account(name: str, context: Context) -> bool:
+    """True if the name before a table's may be that of a database which a service attached by itself."""
+    is_created = context.search_path is not None and name in context.search_path.created
+    return name != context.database and not is_created and may_be_of_account(name, context.attached)
 
 
 def named_by(text: str, context: Context) -> TableRef | None:

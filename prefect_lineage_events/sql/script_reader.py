@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 
-from prefect_lineage_events.sql.context import Context, Effort
+from prefect_lineage_events.sql.context import Context, Effort, Section
 from prefect_lineage_events.sql.model import Statement
 from prefect_lineage_events.sql.parameterised import parameterised_text
 from prefect_lineage_events.sql.splitting.long_lists import LOST_LITERAL, UNREAD
 from prefect_lineage_events.sql.splitting.statements import Piece
+from prefect_lineage_events.sql.tables.scripting_blocks import MAX_HEAD, section_after
 from prefect_lineage_events.sql.tables.statements import analyze_piece
 from prefect_lineage_events.sql.transactions.control import CONTROLS
 
 _SHORT = 8  # tokens: COMMIT and the like cost next to nothing
 _SMALL = 200  # tokens
 
-MakeContext = Callable[[frozenset[str]], Context]
-"""Names of variables -> the context of the next statement."""
+MakeContext = Callable[[frozenset[str], Section], Context]
+"""Names of variables, and the section of a block -> the context of the next statement."""
 
 
 class ScriptReader:
@@ -34,19 +35,24 @@ class ScriptReader:
         self._has_reported_limit = False
         self._known: dict[str, tuple[Statement, ...]] = {}
         self._locals: frozenset[str] = frozenset()
+        self._block: Section = ""
         self._met: tuple[object, ...] = ()
 
     def read(self, piece: Piece, session: Callable[[], Hashable], context: MakeContext) -> tuple[Statement, ...]:
         """The statements of a piece. `session` returns the identity of the session's state that the piece meets."""
+        block = self._block
+        if self._has_several:
+            first = [token.text.upper() for token in (piece.tokens or ())[:MAX_HEAD]]
+            self._block = section_after(first, block, self._dialect)
         size = piece.size
-        text = self._key(piece, session()) if self._has_several else ""
+        text = self._key(piece, (session(), block)) if self._has_several else ""
         found = self._known.get(text)
         if found is not None and not piece.lost:
             return found
         if not (self._effort.take(size) or (_is_control(piece) and self._effort.take_short())):
             has_reported, self._has_reported_limit = self._has_reported_limit, True
             return () if has_reported else (Statement("misc", confidence="partial", reason=UNREAD),)
-        found = analyze_piece(piece, context(self._locals), self._effort)
+        found = analyze_piece(piece, context(self._locals, block), self._effort)
         self._locals |= {value for statement in found for name, value in statement.session if name == "variable"}
         lost = piece.lost or (LOST_LITERAL if piece.lost_literal and piece.may_execute_texts else "")
         if lost:

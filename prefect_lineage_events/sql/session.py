@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 
 from prefect_lineage_events.dialects import dialect_of
-from prefect_lineage_events.sql.attach import attached_by
+from prefect_lineage_events.sql.attach import ACCOUNT, UNKNOWN, attached_by, may_be_of_account
 from prefect_lineage_events.sql.cache import BoundedCache, estimated_bytes
-from prefect_lineage_events.sql.context import Context
+from prefect_lineage_events.sql.context import Context, Section
 from prefect_lineage_events.sql.model import Control, Statement, TableRef
 from prefect_lineage_events.sql.parameterised import parameterised_text
 from prefect_lineage_events.sql.script_reader import ScriptReader, uses_last_query
@@ -132,7 +132,7 @@ class Session:
         attached = self.state.attached.get((self.database or "").lower())
         is_foreign = attached is not None and not attached.is_file
         schemas = schemas_in_order(self.searched, self.schema, "" if is_foreign else self.dialect)
-        if self.is_sure and len(schemas) == 1:
+        if self.is_sure and len(schemas) == 1 and not (self.schema and ACCOUNT in self.state.attached):
             return None
         return SearchPath(schemas, self.is_sure, self.state.made, self.state.schemas, self.store, self.database)
 
@@ -278,7 +278,12 @@ class Session:
         made, lasting = self.state.schemas, self.lasting
         if name == "use":
             used = self.settings.used(value, initial, self.state.attached, made, self.store)
-            return replace(self._with(used), initial=initial)
+            session = replace(self._with(used), initial=initial)
+            is_other = used.database == value and value not in (self.database, initial.database)
+            if is_other and may_be_of_account(value, self.state.attached):
+                attached = {**self.state.attached, value: UNKNOWN}
+                return replace(session, state=replace(self.state, attached=attached))
+            return session
         if local:
             lasting = lasting or self.settings
         elif lasting is not None:
@@ -291,10 +296,17 @@ class Session:
         path = (self.searched, self.is_sure)
         return (self.database, self.schema, self.schema_lost, self.database_lost, path, self.state)
 
-    def context(self, columns: bool, schemas: Mapping[str, Columns], names: frozenset[str] = frozenset()) -> Context:
+    def context(
+        self,
+        columns: bool,
+        schemas: Mapping[str, Columns],
+        names: frozenset[str] = frozenset(),
+        block: Section = "",
+    ) -> Context:
         """Knowledge of the next statement beyond its text; `names` are those of variables."""
         path = self._path()
-        if path is None and not schemas and not names and self is _fresh(self.dialect, self.database, self.schema):
+        is_plain = path is None and not (schemas or names or block)
+        if is_plain and self is _fresh(self.dialect, self.database, self.schema):
             return _fresh_context(self.dialect, self.database, self.schema, columns)
         return Context(
             dialect=self.dialect,
@@ -311,6 +323,7 @@ class Session:
             made=self.state.made,
             attached=self.state.attached,
             locals=names,
+            block=block,
             search_path=path,
             analyze_text=analyze_text,
         )

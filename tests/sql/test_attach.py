@@ -73,6 +73,36 @@ def test_what_is_attached_by_its_own_name_is_no_schema_of_ours() -> None:
     assert SECRET not in repr(statement)
 
 
+@pytest.mark.parametrize("attach", ["ATTACH 'md:'", "ATTACH 'md:shop'", "ATTACH IF NOT EXISTS 'motherduck:?token=x'"])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("INSERT INTO shop.revenue SELECT a FROM shop.main.orders",),
+        ("USE shop", "INSERT INTO revenue SELECT a FROM main.orders"),
+        ("CREATE TABLE shop.main.revenue AS SELECT a FROM shop.orders",),
+    ],
+)
+def test_tables_of_a_service_are_no_tables_of_a_file(attach: str, texts: tuple[str, ...]) -> None:
+    statement = after(attach.replace("motherduck:?", "motherduck:shop?"), *texts)
+    assert (statement.inputs, statement.outputs, statement.confidence) == ((), (), "partial")
+
+
+@pytest.mark.parametrize(
+    ("texts", "name"),
+    [
+        (("SELECT * FROM main.orders",), "main.orders"),
+        (("SELECT * FROM orders",), "main.orders"),
+        (("CREATE SCHEMA mart", "SELECT * FROM mart.orders"), "mart.orders"),
+        (("ATTACH 'b.duckdb'", "SELECT * FROM b.orders"), "b.orders"),
+    ],
+)
+def test_local_tables_keep_their_names_beside_an_account(texts: tuple[str, ...], name: str) -> None:
+    session = Session("duckdb", None, "main")
+    for text in ("ATTACH 'md:'", *texts):
+        (statement,), session = session.analyze(text)
+    assert [(table.name, table.namespace) for table in statement.inputs] == [(name, "")]
+
+
 def test_what_is_attached_may_be_a_table_itself() -> None:
     statement = after("ATTACH 's3://b/delta' AS sales (TYPE delta)", "INSERT INTO t SELECT a FROM sales")
     assert (statement.inputs, statement.confidence) == ((), "partial")

@@ -274,7 +274,7 @@ def test_statements_of_a_script_that_differ_in_values_only_are_analysed_once(mon
         seen.append(piece.text)
         return ()
 
-    monkeypatch.setattr("prefect_lineage_events.sql.session.analyze_piece", analyze_piece)
+    monkeypatch.setattr("prefect_lineage_events.sql.script_reader.analyze_piece", analyze_piece)
     Session("postgres").analyze(";".join(f"insert into t values ({i}, 'x{i}')" for i in range(100)))
     assert len(seen) == 1
 

@@ -33,6 +33,7 @@ from prefect_lineage_events.sql.words import (
     NO_CHANGE,
     NO_DATA,
     PARSED,
+    QUERIES,
     QUERY_WORDS,
     REMOVING,
     TOUCHING,
@@ -70,6 +71,7 @@ DEFINITIONS: dict[str, Callable[[Words, StatementBuilder], object]] = {
 }
 
 _EXPLAINED = PARSED - {"("} | {"CREATE", "EXECUTE"}
+_PLAIN_QUERIES = QUERIES - {"("}
 _MAX_OPTIONS = 40  # words after EXPLAIN that hold its options and the verb of a statement
 _MAX_DESCRIBE = 4  # words of EXPLAIN with a table and a column
 
@@ -128,7 +130,11 @@ class StatementReader:
                 builder.doubt("partial", WITHOUT_DATA)
         elif words.word(1) == ":=" and not TOUCHING.isdisjoint(words.upper):
             return self.embedded_query(words, builder)
-        elif verb not in NO_DATA and not is_of_a_block(words, self.context):
+        elif (
+            verb not in NO_DATA
+            and verb not in dialect_of(self.context.dialect).verbs_without_data
+            and not is_of_a_block(words, self.context)
+        ):
             builder.doubt("partial", UNKNOWN_STATEMENT)
         return [builder]
 
@@ -139,6 +145,8 @@ class StatementReader:
             self._recover(builder, words, 0, len(words))
             if words.word(0) in CHANGES and not builder.outputs:
                 builder.doubt("partial", WITHOUT_TARGET)
+            elif words.word(0) == "(" and _PLAIN_QUERIES.isdisjoint(words.upper):
+                builder.doubt("partial", UNKNOWN_STATEMENT)
         return [builder]
 
     def _recover(self, builder: StatementBuilder, words: Words, start: int, end: int) -> None:

@@ -121,7 +121,7 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
 
 
 def _is_statement(tree: Expr | None) -> bool:
-    if tree is None or isinstance(tree, (exp.Command, exp.Column, exp.Alias)):
+    if tree is None or isinstance(tree, (exp.Command, exp.Column, exp.Alias, exp.Paren)):
         return False
     # without a target, the parser took its name for a keyword
     return not isinstance(tree, exp.Insert) or not (tree.this is None or isinstance(tree.this, exp.Values))

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prefect_lineage_events.dialects import dialect_of
-from prefect_lineage_events.sql.context import Context
+from prefect_lineage_events.sql.context import Context, Section
 from prefect_lineage_events.sql.tables.create import Definition
 from prefect_lineage_events.sql.tables.defined_functions import is_sql_body
 from prefect_lineage_events.sql.words import CHANGES, TOUCHING, Kind, Words
@@ -56,6 +56,8 @@ _CHANGED = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "EXECUTE"})
 _QUERIES = frozenset({"SELECT", "WITH", "INSERT"})
 _ROUTINES = frozenset({"PROCEDURE", "FUNCTION"})
 _ENDED = frozenset({"IF", "LOOP", "WHILE", "FOR", "CASE", "TRY", "CATCH", "REPEAT", "TRANSACTION", "WORK"})
+_BLOCK_HEADS = _CONDITIONAL | _PLAIN | frozenset({"BEGIN", "<", "<<"})
+MAX_HEAD = 8  # words up to DECLARE: `BEGIN << label >> DECLARE`
 _STATEMENTS = frozenset(
     {
         "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "BEGIN", "EXEC", "EXECUTE", "DROP", "CREATE",
@@ -63,6 +65,19 @@ _STATEMENTS = frozenset(
         "ROLLBACK", "GOTO", "WAITFOR", "USE",
     }
 )  # fmt: skip
+
+
+def section_after(first: Sequence[str], section: Section, dialect: str) -> Section:
+    """The section of a block in which the next statement stands, after a piece with these first words in upper case."""
+    if not dialect_of(dialect).has_blocks:
+        return section
+    verb, *following = first or ("",)
+    if verb == "BEGIN" and (not following or following[0] in _TRANSACTION):
+        return section
+    if "DECLARE" in first or verb in _ROUTINES:
+        return "declarations"
+    opens = verb in _BLOCK_HEADS or (len(following) > 1 and following[0] == ":" and following[1] in _BLOCK_HEADS)
+    return "statements" if opens else section
 
 
 def is_of_a_block(words: Words, context: Context) -> bool:
@@ -74,13 +89,17 @@ def is_of_a_block(words: Words, context: Context) -> bool:
     at = int(words.word(0) in (":", "@", "$"))
     if not words.is_name(at):
         return words.kind(at) == Kind.MARK
+    if not at and not (context.in_routine or context.block):
+        return words.word(1) == ":"  # a label of T-SQL
     if words.find(frozenset({":="}), at) != -1:
         return words.word(at) not in CHANGES
     at += 1
     while words.word(at) == "." and words.is_name(at + 1):
         at += 2
-    opened = words.word(at) in ("", "=", "+=", "-=", "(", "@", ":", "%")
-    return opened or words.is_name(at) or words.kind(at) in (Kind.STRING, Kind.NUMBER)
+    if words.word(at) in ("", "=", "+=", "-=", "(", "@", ":", "%"):
+        return True
+    may_declare = context.block != "statements"
+    return may_declare and (words.is_name(at) or words.kind(at) in (Kind.STRING, Kind.NUMBER))
 
 
 def heads(words: Words, at: int = 0) -> Iterator[tuple[int, int]]:

@@ -29,7 +29,7 @@ from prefect_lineage_events.sql.tables.finish import close, finished, release
 from prefect_lineage_events.sql.tables.local_variables import declared_in
 from prefect_lineage_events.sql.tables.parsing import Refused, read_tree
 from prefect_lineage_events.sql.tables.recovery import recover
-from prefect_lineage_events.sql.tables.scripting_blocks import heads
+from prefect_lineage_events.sql.tables.scripting_blocks import MAX_HEAD, heads, section_after
 from prefect_lineage_events.sql.transactions.control import (
     CONTROLS,
     calls_procedure,
@@ -133,6 +133,9 @@ class PieceReader:
         builders, start = [], 0
         for begin, start in heads(words):
             builders += self._head(words, begin, start)
+        section = section_after(words.upper[:MAX_HEAD], self.context.block, self.context.dialect)
+        if section != self.context.block:
+            self.context = replace(self.context, block=section)
         if start < len(words):
             statement = words.part(start) if start else words
             inner = control_behind(statement, self.context.dialect)

@@ -13,6 +13,13 @@ STANDARD: Cases = {
         Case("EXPLAIN of a text", 'explain "SELEC * FORM x"', "", "", "misc", confidence="partial"),
         Case("EXPLAIN of no statement", "explain hello there, you", "", "", "misc", confidence="partial"),
     ],
+    "misspelled verbs": [
+        Case("of changes", "upadte t; delte from t; inser t values (1); isnert into t values (1)", "", "", "misc misc misc misc", confidence="partial"),
+        Case("of queries", "selct * from t; slect a into b from c", "", "", "misc misc", confidence="partial"),
+        Case("of definitions", "crate table t as select * from s; dorp table t; tuncate table t", "", "", "misc misc misc", confidence="partial"),
+        Case("words that are no SQL", "hello world", "", "", "misc", confidence="partial"),
+        Case("words in parentheses", "(hello world)", "", "", "read", confidence="partial"),
+    ],
     "understood": [
         Case("kinds that hold no data", "create user u; create role r; drop index i; alter sequence s restart; create type t as (x int)", "", "", "misc misc misc misc misc"),
         Case("options of TRUNCATE", "truncate table a, b restart identity cascade", "", "a b", "write", "truncate"),
@@ -114,11 +121,28 @@ ORACLE: Cases = {
         Case("a function of a package", "insert into b select * from table(p.f(1))", "", "B", "write", "append", confidence="partial"),
         Case("the store's own functions", "select * from table(dbms_xplan.display), table(sys.odcinumberlist(1, 2))", ""),
     ],
+    "misspelled verbs": [
+        Case("within a block", "begin delte t; end;", "", "", "misc misc", confidence="partial"),
+    ],
+    "understood": [
+        Case("declarations, assignments and calls of a block", "declare v number; e exception; begin v := 1; p.q; r(v); end;", "", "", "misc misc misc misc misc misc"),
+        Case("declarations behind a label", "begin <<l>> declare x int; y int; begin x := y; end; end;", "", "", "misc misc misc misc misc"),
+        Case("statements of administrators", "noaudit select table; administer key management set keystore open", "", "", "misc misc"),
+    ],
 }  # fmt: skip
 
 EXASOL: Cases = {
     "containers": [
         Case("a schema gets another name", "rename schema a to b", "", "", "misc", confidence="partial"),
+    ],
+}  # fmt: skip
+
+TERADATA: Cases = {
+    "understood": [
+        Case("statements of administrators", "modify user u as x; begin logging on each all; .logon h/u", "", "", "misc misc misc"),
+    ],
+    "misspelled verbs": [
+        Case("of a change", "updat t set a = 1", "", "", "misc", confidence="partial"),
     ],
 }  # fmt: skip
 
@@ -140,8 +164,11 @@ TSQL: Cases = {
     ],
     "not understood": [
         Case("a name behind the table of DELETE", "delete form x", "", "form", "write", "delete", confidence="partial"),
+        Case("a procedure called by its name alone", "dbo.p @a = 1", "", "", "misc", confidence="partial"),
+        Case("a misspelled verb behind a statement", "insert into a select * from b; updat t set x = 1", "b", "a", "write misc misc", "append", confidence="partial"),
     ],
     "understood": [
+        Case("a label and statements of administrators", "done: print 'x'; dbcc checkdb; revert", "", "", "misc misc misc"),
         Case("INSERT and DELETE without a second word", "insert t select * from y; delete t where x = 1", "y", "t", "write write", "append"),
     ],
     "names": [
@@ -163,6 +190,7 @@ BY_DIALECT = [
     ("databricks", SPARK),
     ("oracle", ORACLE),
     ("exasol", EXASOL),
+    ("teradata", TERADATA),
     ("mysql", MYSQL),
     ("tsql", TSQL),
 ]
