@@ -1,6 +1,7 @@
-"""Asset keys that name a table without saying which server it is on, as prefect-dbt's do (`snowflake://DB/SCHEMA/T`).
+"""Asset keys that name a table without its server, as those of prefect-dbt do (`snowflake://DB/SCHEMA/T`).
 
-A run that also touched that very table, or tables of one server of that kind only, says which one is meant.
+Such a key means the table of that name that the run touched. If the run touched tables of a single server of that kind,
+it means a table of this server.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import RunHistory
 from prefect_lineage_events.naming import SCHEMES, is_embedded, join_name, split_name
 
-# What dbt's adapters are called where OpenLineage has another name.
+# Names of dbt's adapters for which OpenLineage has another name.
 _STORES_OF_ADAPTERS = {"databricks": "unitycatalog", "spark": "unitycatalog", "sqlserver": "mssql", "mariadb": "mysql"}
 _Parts = tuple[str, ...]
 
 
 def resolved_keys(history: RunHistory) -> dict[Dataset, Dataset]:
-    """By the dataset of a key as it reads: the dataset that the run shows it to mean."""
+    """The dataset that a key means, by the dataset of the key as written. Other keys mean what they name."""
     if not history.assets:
         return {}
     touched = _touched(history)
@@ -52,7 +53,7 @@ def _scheme(dataset: Dataset) -> str:
 
 
 def _own_parts(dataset: Dataset) -> _Parts:
-    """A table's name, with the database that an embedded one's file stands for."""
+    """The parts of a table's name; for a table of an embedded store, the name of its file is the database."""
     parts = split_name(dataset.name)
     if is_embedded(_scheme(dataset)):
         return (PurePosixPath(dataset.namespace).stem, *parts)
@@ -60,7 +61,7 @@ def _own_parts(dataset: Dataset) -> _Parts:
 
 
 def _key_parts(asset: Dataset) -> _Parts:
-    """All parts of a key that names no server; none for one that does (`postgres://host:5432/db/schema/t`)."""
+    """All parts of a key that names no server; none for a key with a server (`postgres://host:5432/db/schema/t`)."""
     scheme, _, authority = asset.namespace.partition("://")
     if not authority or "/" in authority or ":" in authority:
         return ()

@@ -1,8 +1,8 @@
-"""Statements analysed again with what the whole run knows of columns.
+"""A second analysis of statements, with the columns of tables that are known from the whole run.
 
 In the flow's process a statement is analysed when it runs, and the columns of its tables are looked up later, together.
-So `SELECT *`, an INSERT without a column list and a column that could come from several tables may only be understood
-here. It is the statement's shown text that is analysed; where none may be shown, the first analysis stands.
+So the sources of `SELECT *`, of an INSERT without a column list and of a column that could come from several tables may
+be known only here. The text in the event is analysed. A statement without a text keeps its first analysis.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
 from prefect_lineage_events.stitching.provenance import DIRECT
 from prefect_lineage_events.stitching.steps import Step
 
-# What the analyser says of a statement whose tables are clear and only columns are not.
+# The beginning of the reason of a statement of which the tables are known, and only columns are not.
 _COLUMNS_ONLY = "columns:"
-# The lower, the more of a statement was understood.
+# Ranks of confidence. The lower, the more of a statement was understood.
 CONFIDENCE = {"exact": 0, "recovered": 1, "partial": 2}
 
 
 def resolve_columns(resolved_steps: Iterable[ResolvedStep], schemas: Schemas) -> list[ResolvedStep]:
-    """The steps, with column edges of a second analysis where the first one lacked schemas that are known now.
+    """The steps, with column edges of a second analysis if the first one lacked schemas that are known now.
 
-    In order, since the next statement may need columns that one creates: they are added to `schemas`.
+    The columns of tables that a statement creates are added to `schemas`: a later statement may need them.
     """
     return [_again(one, schemas) for one in resolved_steps]
 
 
 def _again(resolved: ResolvedStep, schemas: Schemas) -> ResolvedStep:
-    """The statement as it is understood with these schemas, each value in the column at its position."""
+    """The statement by an analysis with these schemas, with each value in the column at its position."""
     understood = _understood(resolved, schemas)
     step = understood.step
     if resolved.target is None or not any(edge.position for edge in step.columns):
@@ -42,9 +42,10 @@ def _again(resolved: ResolvedStep, schemas: Schemas) -> ResolvedStep:
 
 
 def _by_position(edges: Iterable[EventColumnEdge], names: Sequence[str]) -> tuple[EventColumnEdge, ...]:
-    """Edges into the columns that stand at their positions. What the query calls its values is no name of the target's.
+    """The edges, into the target's columns at their positions. The query's own names of its values do not count.
 
-    Where those are not known, no column is; what decides over a value decides over the rows then.
+    If the target's columns are not known, edges of values are left out, and those that decide over a value decide over
+    the rows.
     """
     found: list[EventColumnEdge] = []
     for edge in edges:
@@ -84,7 +85,7 @@ def _lacked_schemas(resolved: ResolvedStep, schemas: Schemas) -> bool:
 
 
 def _known(resolved: ResolvedStep, schemas: Schemas) -> Mapping[str, Mapping[str, str]]:
-    """Columns by every name that the text may have for a table: `db.schema.t`, `schema.t`, `t`, where it is clear."""
+    """Columns by each unambiguous name that the text may have for a table: `db.schema.t`, `schema.t`, `t`."""
     found: dict[str, list[Lifetime]] = {}
     for lifetime in (*resolved.sources, *([resolved.target] if resolved.target else [])):
         parts = split_name(lifetime.name.name)
@@ -98,7 +99,7 @@ def _known(resolved: ResolvedStep, schemas: Schemas) -> Mapping[str, Mapping[str
 
 
 def _statement(step: Step, known: Mapping[str, Mapping[str, str]]) -> Statement | None:
-    """The step's statement, if the second analysis sees the same one and understands it no worse."""
+    """The step's statement by a second analysis, if it is of the same kind and understood at least as well."""
     info = step.info
     statements = analyze(
         info.sql or "", dialect=info.dialect, database=info.database, schema=info.schema_name, schemas=known
@@ -138,7 +139,7 @@ def _declared(statement: Statement, output: EventDataset) -> tuple[Column, ...]:
 
 
 def dataset_named(table: TableRef, among: Sequence[EventDataset]) -> EventDataset | None:
-    """The dataset that the text's table is: one name is the end of the other's. None where two could be meant."""
+    """The dataset of a table in the text: one name is the end of the other. None if several datasets fit."""
     if not table.parts:
         fitting = [d for d in among if _leads_to(table.path, d)]
     else:
@@ -148,7 +149,7 @@ def dataset_named(table: TableRef, among: Sequence[EventDataset]) -> EventDatase
 
 
 def _leads_to(path: str, dataset: EventDataset) -> bool:
-    """Is it the path of this file, as the text may have it: a URL, or a path from the program's own folder on?"""
+    """Return whether a path in the text leads to this file. It is a URL, or begins in the working directory."""
     whole = f"{dataset.namespace.partition('://')[2]}/{dataset.name}".lstrip("/")
     tail = path.partition("://")[2] or path.removeprefix("file:").removeprefix("./")
     return f"/{whole}".endswith(f"/{tail.lstrip('/')}")

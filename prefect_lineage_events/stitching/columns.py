@@ -25,7 +25,7 @@ _Field = tuple[Dataset, str]
 def with_types(
     uses: Iterable[DatasetUse], all_uses: Iterable[DatasetUse], edges: Iterable[ColumnEdge], made: Collection[Dataset]
 ) -> tuple[DatasetUse, ...]:
-    """The uses, with the types of files' columns. `made` are the datasets that the run's statements made of others."""
+    """The uses, with the types of files' columns. `made` are the datasets that the run created from others."""
     known = {(use.dataset, c.name.casefold()): c.type for use in all_uses for c in use.columns if c.type}
     types: dict[_Field, set[str]] = defaultdict(set)
     for edge in edges:
@@ -55,16 +55,16 @@ _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 
 @dataclass(frozen=True, slots=True)
 class _Observation:
-    """All columns of a dataset at one moment; types compare only with those of the same way of knowing."""
+    """All columns of a dataset at one time. Types are comparable only if both were looked up, or neither was."""
 
     columns: tuple[Column, ...]
     looked_up: bool
 
 
 class Schemas:
-    """Columns per life, and what kind of dataset it is. What was looked up counts before what statements let see.
+    """The columns and the kind of each lifetime. Columns that were looked up go before those in statements.
 
-    `inherited` are columns as runs above knew them, for datasets of which this run learned none.
+    `inherited` are columns known from the runs above, for datasets of which this run has none.
     """
 
     def __init__(
@@ -104,18 +104,18 @@ class Schemas:
         return tuple(self._columns[lifetime].values()) if lifetime in self._columns else ()
 
     def listed(self, lifetime: Lifetime) -> tuple[str, ...]:
-        """Its columns in the table's own order, where all of them are known."""
+        """Its columns in the table's own order; none unless all are known."""
         return tuple(c.name for c in self._listed.get(lifetime, ()))
 
     def kind(self, lifetime: Lifetime) -> str:
-        """Its kind by its statements; if they only name it, its kind in the store."""
+        """Its kind by its statements; if these do not show it, its kind in the store."""
         return lifetime.kind if lifetime.kind != "table" else self._kinds.get(lifetime, lifetime.kind)
 
     def names(self, lifetime: Lifetime) -> list[str]:
         return [c.name for c in self.columns(lifetime)]
 
     def spelled(self, lifetime: Lifetime, name: str) -> str:
-        """A column's name as its dataset spells it: Marquez and others compare it letter by letter.
+        """A column's name in the spelling of its dataset: Marquez and others compare names with case.
 
         A field of a struct (`address.city`) is a part of its column.
         """
@@ -124,12 +124,12 @@ class Schemas:
         return column.name if column else name
 
     def learn(self, lifetime: Lifetime, columns: Iterable[events.Column]) -> None:
-        """All columns of a table, as a second look at the statement that made it showed them."""
+        """Add all columns of a table, by the second analysis of the statement that created it."""
         self._listed.setdefault(lifetime, _plain(columns))
         self._add(lifetime, _plain(columns))
 
     def changes(self) -> dict[Dataset, str]:
-        """Per dataset, in words, how its columns changed while the run was on. Sorted."""
+        """Descriptions of the changes of columns during the run, by dataset. Sorted."""
         types = ((dataset, _differences(whole)) for dataset, whole in self._whole.items())
         return {dataset: text for dataset, text in sorted(types) if text}
 
@@ -149,7 +149,7 @@ class Schemas:
                 self._add(lifetime, _plain(dataset.columns))
 
     def _learn_from_result(self, resolved: ResolvedStep) -> None:
-        """`SELECT * FROM t` shows the columns of t, where nothing better is known."""
+        """Add the columns of t that `SELECT * FROM t` returned, if none are known."""
         step = resolved.step
         if step.reads and len(resolved.sources) == 1 and not self._columns.get(resolved.sources[0]):
             direct = [e for e in step.columns if e.transformation == "IDENTITY"]
@@ -169,7 +169,7 @@ def _plain(columns: Iterable[events.Column]) -> tuple[Column, ...]:
 
 
 def _looked_up(columns: Iterable[events.Column]) -> tuple[Column, ...]:
-    """As the store has them: there, an empty type is a type (SQLite's columns of expressions have it)."""
+    """Columns as the store has them. An empty type is a type there (SQLite's columns of expressions have it)."""
     return tuple(Column(c.name, c.type) for c in columns if c.name)
 
 

@@ -295,7 +295,7 @@ def is_distinctive(names: frozenset[str]) -> bool:
 
 
 def has_many_rows(step: Step) -> bool:
-    """Whether Python wrote more than one row per task run, as far as the driver reports. A file always counts."""
+    """Return whether Python wrote more than one row per task run, as far as is reported. A file always counts."""
     if step.output is None or step.output.kind in _MESSAGES:
         return False
     if step.output.kind not in _TABLES or not step.info.dialect or step.info.from_program:

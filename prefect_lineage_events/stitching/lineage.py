@@ -98,7 +98,7 @@ def _touch(usage: _Usage, lifetime: Lifetime, step: Step | None = None) -> None:
 
 
 def _never_existed(lifetime: Lifetime, created: Collection[Dataset]) -> bool:
-    """DROP TABLE IF EXISTS, or any DROP before a CREATE: there may have been nothing to drop."""
+    """Return whether it was only dropped, by DROP ... IF EXISTS or before a CREATE: it may not have existed."""
     if lifetime.created or lifetime.read:
         return False
     return lifetime.effects == {"drop if exists"} or (lifetime.effects == {"drop"} and lifetime.first_name in created)

@@ -23,7 +23,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class DatasetUse:
-    """A dataset as the run used it, on one side: what is known of its columns, and how many rows went through.
+    """A dataset as an input or as an output of the run, with the columns that are known and the number of rows.
 
     `rows` is None if no statement reported them.
     """
@@ -78,8 +78,8 @@ class ColumnEdge:
 class UnknownSource:
     """An output whose rows came out of Python, of which not all sources are known.
 
-    `rows`: `unknown` where no source is known, `partly` where there may be more than the edges say, `known` where only
-    columns lack one. `candidates` may be the source; of `columns` none is known, where there is one of other columns.
+    `rows`: `unknown` if no source is known, `partly` if there may be more sources than the edges show, `known` if only
+    columns lack a source. `candidates` may be the source. `columns` have no known source, while other columns have one.
     """
 
     target: Dataset
@@ -90,7 +90,7 @@ class UnknownSource:
 
 @dataclass(frozen=True, slots=True)
 class StatementSummary:
-    """A statement that the run made, as far as it may be shown. `source`: the namespace that it ran in."""
+    """A statement of the run, as far as it may be shown. `source`: the namespace in which it ran."""
 
     sql: str | None
     dialect: str
@@ -127,9 +127,9 @@ class Lineage:
 class TaskLineage:
     """Lineage of all runs of one task in a flow run, together (granularity `task`). `runs` are in order of time.
 
-    `run_id` is made of the flow run's id and the task's name, the same whenever the run is assembled. `job` is the
-    task's name, with a mark behind it where a subflow of the flow has this name too. Inputs are what the task read, and
-    what tasks before it read and handed to it for its outputs.
+    `run_id` is derived from the flow run's id and the task's name: it is the same at each assembly. `job` is the task's
+    name, followed by a mark if a subflow of the flow has this name too. Inputs are the datasets that the task read, and
+    those that tasks before it read and passed to it for its outputs.
     """
 
     run_id: UUID
@@ -141,10 +141,10 @@ class TaskLineage:
 
 @dataclass(frozen=True, slots=True)
 class Reanalysis:
-    """Counts of stored statements that were analysed again.
+    """Counts of stored statements in a reanalysis.
 
-    `again` were analysed, `changed` of these are understood otherwise than in their day; of `cut` ones a part of the
-    text is missing, of `textless` ones all of it: they stay as they were understood.
+    `again` were analysed again, `changed` of these with another result. `cut` ones lack a part of their text,
+    `textless` ones all of it: they keep their first analysis.
     """
 
     again: int = 0
@@ -161,19 +161,19 @@ class Reanalysis:
         )
 
     def __str__(self) -> str:
-        text = f"{self.again} statements analysed again, {self.changed} of them understood otherwise than then"
+        text = f"{self.again} statements reanalysed, {self.changed} of them with another result"
         kept = [f"{self.cut} with a cut text"] if self.cut else []
-        kept += [f"{self.textless} whose text was not kept"] if self.textless else []
-        return f"{text}; as they were stay {' and '.join(kept)}" if kept else text
+        kept += [f"{self.textless} without a stored text"] if self.textless else []
+        return f"{text}; not reanalysed: {' and '.join(kept)}" if kept else text
 
 
 @dataclass(frozen=True, slots=True)
 class RunLineage:
     """The stitched lineage of one flow run.
 
-    `lineage` is that of the whole run, `tasks` that of its tasks and `body` what the flow's own body did beside them.
-    `assets` are those outputs that Prefect knows itself; `last` is when the last statement of the run began;
-    `from_cache`: nothing was touched since all of its tasks were cached, in a flow whose runs have lineage.
+    `lineage` is that of the whole run, `tasks` that of its tasks, `body` that of the flow's own body without its tasks.
+    `assets` are the outputs for which Prefect emitted asset events itself. `last` is the start of the last statement.
+    `from_cache`: the run touched nothing because all of its tasks were cached, in a flow whose runs have lineage.
     """
 
     run: FlowRun

@@ -1,7 +1,7 @@
-"""Stored statements, analysed by today's analyser in place of that of their day: for a backfill with a better parser.
+"""Reanalysis of stored statements by the current analyser: for a backfill with a better parser.
 
-What the text does not say, the first analysis still does: which connection and store it was, what a session knew
-(variables, the result of an earlier query, temporary tables), and which datasets a rule keeps out.
+The first analysis still gives what the text does not have: the connection and its store, the state of the session
+(variables, the result of an earlier query, temporary tables), and the datasets that a rule leaves out.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from prefect_lineage_events.stitching.model import Reanalysis
 from prefect_lineage_events.stitching.steps import Step
 from prefect_lineage_events.stores import table_at
 
-# Capture ends a text so where it cut it.
+# The end of a text that was cut when it was emitted.
 _CUT = "…"
-# Whether a dataset of this URI may be shown: the rules of capture.
+# Returns whether a dataset of this URI may be shown, by the rules of `filters`.
 MayShow = Callable[[str], bool]
 
 
 def reanalyse_steps(steps: Sequence[Step], may_show: MayShow) -> tuple[list[Step], Reanalysis]:
-    """The steps as today's analyser understands their texts, in the same order, and how many statements that concerns.
+    """The steps by the current analysis of their texts, in the same order, and the counts of statements.
 
-    A statement stays as it is where its text was cut or not kept, or is understood no better than then.
+    A statement keeps its first analysis if its text was cut or not stored, or if the current analysis is no better.
     """
     by_statement: dict[object, list[Step]] = defaultdict(list)
     for step in steps:
@@ -59,7 +59,7 @@ def _reanalyse(group: list[Step], locations: _Locations, may_show: MayShow) -> t
 
 
 def _understood(group: list[Step], text: str, locations: _Locations, may_show: MayShow) -> list[Step] | None:
-    """The statement's steps by its text; None where the first analysis knew as much, or what is new has no name."""
+    """The statement's steps by its text; None if the first analysis is as good, or if a new table has no known name."""
     info = group[0].info
     found = analyze(text, dialect=info.dialect, database=info.database, schema=info.schema_name)
     if len(found) != 1 or CONFIDENCE[found[0].confidence] > CONFIDENCE[info.confidence]:
@@ -108,7 +108,7 @@ def _step(
 def _better(
     before: Step, columns: tuple[EventColumnEdge, ...], tables: Mapping[str, EventDataset]
 ) -> tuple[EventColumnEdge, ...]:
-    """Column edges of the first analysis where the text alone gives `*`, and for what is not in the text."""
+    """The column edges; those of the first analysis if the text alone gives `*`, and for tables not in the text."""
     of_these = tuple(edge for edge in before.columns if edge.source in tables)
     if _has_star(columns) and of_these and not _has_star(of_these):
         return of_these
@@ -142,7 +142,7 @@ def _signature(steps: Iterable[Step]) -> object:
 
 
 class _Names:
-    """The datasets that a text's tables are: those of the first analysis, and new ones beside them."""
+    """The datasets of the tables in a text: those of the first analysis, and new ones beside them."""
 
     def __init__(self, group: Sequence[Step], text: str, locations: _Locations) -> None:
         self.read = list({d.uri: d for step in group for d in step.inputs}.values())
@@ -159,7 +159,7 @@ class _Names:
             if dataset is None:
                 return None
             found[dataset.uri] = dataset
-        # Named in the text, and no table after all: an alias that was taken for one. Not named: the session knew it.
+        # A dataset named in the text was an alias taken for a table; one not named is a table of the session.
         found |= {d.uri: d for d in before if d.uri not in found and not self._in_text(d)}
         return list(found.values())
 
@@ -186,7 +186,7 @@ class _Location:
 
     def dataset(self, table: TableRef) -> EventDataset | None:
         depth = len(self.head) + 1
-        if len(table.parts) > depth:  # in an attached database, of which only the session knew
+        if len(table.parts) > depth:  # in an attached database, which is only in the state of the session
             return None
         name = join_name([*self.head[: depth - len(table.parts)], *table.parts])
         if table.kind == "stage":
@@ -205,7 +205,7 @@ class _Locations:
             self._locations[info.dialect, info.database, info.schema_name].update(_locations_of(datasets))
 
     def dataset(self, table: TableRef, info: StatementInfo, beside: Iterable[EventDataset]) -> EventDataset | None:
-        """The dataset of a table that the first analysis did not see; None if that cannot be known."""
+        """The dataset of a table that the first analysis did not have; None if that cannot be known."""
         if table.temporary or (table.kind == "file" and "://" not in table.path):
             return None
         if table.namespace:

@@ -30,13 +30,13 @@ _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 def with_related_rows(own: Iterable[Step], history: RunHistory) -> list[Step]:
     """The run's own steps with the rows that it received, in order of time."""
     around = [*_from_above(history), *_from_below(history), *_from_cache(history)]
-    handed = sorted(around, key=lambda step: step.started)
+    received = sorted(around, key=lambda step: step.started)
     whole: list[Step] = []
     for step in own:
-        while handed and handed[0].started <= step.started:
-            whole.append(handed.pop(0))
+        while received and received[0].started <= step.started:
+            whole.append(received.pop(0))
         whole.append(step)
-    return whole + handed
+    return whole + received
 
 
 def inherited_columns(history: RunHistory) -> dict[Dataset, tuple[Column, ...]]:
@@ -83,11 +83,11 @@ def _from_above(history: RunHistory) -> Iterator[Step]:
     flow, schemas = _dataflow(parent)
     for call in calls:
         began = history.run.started or _FIRST
-        given = [rows for givers in call.upstream_by_parameter for rows in flow.attribution.rows_of_results(givers)]
+        tracked = [rows for tasks in call.upstream_by_parameter for rows in flow.attribution.rows_of_results(tasks)]
         candidates, doubtful = flow.attribution.rows_passed_to(call)
-        for number, rows in enumerate([*given, *candidates]):
+        for number, rows in enumerate([*tracked, *candidates]):
             step = _step(rows, schemas, None, began, f"{call.id} {number}")
-            yield replace(step, guessed=number >= len(given), doubtful=number >= len(given) and doubtful)
+            yield replace(step, guessed=number >= len(tracked), doubtful=number >= len(tracked) and doubtful)
 
 
 def _dataflow(history: RunHistory) -> tuple[Dataflow, Schemas]:
@@ -96,10 +96,10 @@ def _dataflow(history: RunHistory) -> tuple[Dataflow, Schemas]:
     return Dataflow(resolved_steps, history.tasks, schemas, infer_columns=False), schemas
 
 
-def _step(handed: Rows, schemas: Schemas, scope: Scope, at: dt.datetime, name: str) -> Step:
-    rows = handed.provenance
+def _step(received: Rows, schemas: Schemas, scope: Scope, at: dt.datetime, name: str) -> Step:
+    rows = received.provenance
     sources = sorted(rows.sources, key=lambda lifetime: lifetime.as_source)
-    names = [shown for key, (shown, _) in rows.columns.items() if key in handed.names]
+    names = [shown for key, (shown, _) in rows.columns.items() if key in received.names]
     columns = [
         EventColumnEdge(
             column=name_,
@@ -115,7 +115,7 @@ def _step(handed: Rows, schemas: Schemas, scope: Scope, at: dt.datetime, name: s
         EventColumnEdge(column=STAR, source=lifetime.as_source.uri, source_column=STAR) for lifetime in rows.stars
     ]
     return Step(
-        info=StatementInfo(id=uuid5(_HANDED, name), rows=handed.count, executions=handed.executions),
+        info=StatementInfo(id=uuid5(_RECEIVED, name), rows=received.count, executions=received.executions),
         operation="read",
         evidence="task graph",
         scopes=frozenset({scope}),
@@ -135,4 +135,4 @@ def _event_dataset(lifetime: Lifetime, schemas: Schemas) -> EventDataset:
     )
 
 
-_HANDED = UUID("7d1ff0b2-3c9d-4a53-9a0c-3c4f3c6a9f10")
+_RECEIVED = UUID("7d1ff0b2-3c9d-4a53-9a0c-3c4f3c6a9f10")

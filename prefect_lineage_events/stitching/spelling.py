@@ -1,7 +1,7 @@
 """One spelling for each table of a store that compares names without case (`Dialect.keeps_spelling`).
 
-`dbo.Orders` of one process and `dbo.orders` of another are one table of SQL Server. The spelling of the statement that
-made the table is its own; without one, that of its first use.
+`dbo.Orders` of one process and `dbo.orders` of another are one table of SQL Server. It has the spelling of the
+statement that created it, or else that of its first use.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PREFIXES = tuple(f"{name}://" for name, scheme in SCHEMES.items() if dialect_of
 
 
 def in_one_spelling(history: RunHistory) -> RunHistory:
-    """The history with every such table spelled alike; the same object where there is nothing to change."""
+    """The history with one spelling of each such table; the same object if there is nothing to change."""
     spellings = _spellings(history)
     if not spellings:
         return history
@@ -30,7 +30,7 @@ def in_one_spelling(history: RunHistory) -> RunHistory:
 
 
 def _spellings(history: RunHistory) -> dict[str, EventDataset]:
-    """By URI of another spelling: the table as it is spelled from here on."""
+    """The table in its one spelling, by the URI of each other spelling."""
     made = [e.output for e in history.events if e.output and e.operation == "create"]
     used = [d for e in history.events for d in (*e.inputs, *([e.output] if e.output else []))]
     looked_up = [d for e in history.schemas for d in e.datasets]

@@ -30,7 +30,7 @@ _SCAN = re.compile(r"\b(?:pandas|arrow)_scan\((?:[?0]\) AS (\w+)|([A-Za-z_]\w*|\
 def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: MayShow | None = None) -> RunLineage:
     """The run lineage of a history. `infer_columns`: DataFrames' columns get edges by equal names, marked inferred.
 
-    `reanalyse`: statements are analysed again by today's analyser; it returns whether a dataset's URI may be shown.
+    `reanalyse`: statements are reanalysed by the current analyser; it returns whether a dataset's URI may be shown.
     """
     history = in_one_spelling(history)
     own_steps, reanalysis = (
@@ -71,14 +71,14 @@ def _lineage(
 def _as_written(sql: str | None) -> str | None:
     """A statement with the names of the DataFrames that its user wrote.
 
-    Events have what DuckDB reads there instead (`df` is `pandas_scan(?) AS df`, `df f` is `pandas_scan(df) f`): without
-    it a later analysis would take the name for a table's.
+    Events have the scan that DuckDB makes of them (`df` is `pandas_scan(?) AS df`, `df f` is `pandas_scan(df) f`):
+    without it a later analysis would take the name for that of a table.
     """
     return _SCAN.sub(lambda found: found[1] or found[2], sql) if sql else sql
 
 
 def _summaries(steps: Iterable[Step]) -> Iterable[StatementSummary]:
-    """Statements in order, each once, whatever the number of its outputs. Recorded operations have no text."""
+    """The statements in order, each once, even with several outputs. Recorded operations have no text."""
     seen = set()
     for step in steps:
         info = step.info

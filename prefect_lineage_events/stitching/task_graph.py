@@ -21,7 +21,7 @@ Covers = Callable[[Collection[UUID], frozenset[str]], bool]
 
 
 class UpstreamTasks:
-    """Follows the task graph upstream, past tasks that wrote nothing: the result of one that `wrote` only says so."""
+    """Follows the task graph upstream, past tasks that wrote nothing. One that `wrote` returns a status."""
 
     def __init__(self, tasks: Mapping[UUID, TaskRun], wrote: Collection[Scope], covers: Covers) -> None:
         self._tasks = tasks

@@ -16,7 +16,7 @@ from prefect_lineage_events.stitching.steps import Scope, scopes_of
 
 _MARK = " (task)"
 _LATE = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
-# Gives the lineage of some statements of a run and of what fed their outputs.
+# Returns the lineage of some statements of a run and of the sources of their outputs.
 Part = Callable[[Sequence[ResolvedStep], Sequence[WriteSources]], Lineage]
 
 
@@ -53,7 +53,7 @@ def lineage_by_task(
 def lineage_of_body(
     resolved_steps: Sequence[ResolvedStep], writes: Sequence[WriteSources], part: Part, *, whole: Lineage
 ) -> Lineage:
-    """Lineage of what no task did. `whole` is that of the whole run, which is the body's where there are no tasks."""
+    """The lineage of statements outside of tasks. Without tasks it is that of the `whole` run."""
     if scopes_of(p.step for p in resolved_steps) <= {None}:
         return whole
     return part(
@@ -62,10 +62,10 @@ def lineage_of_body(
 
 
 def _known_tasks(history: RunHistory, scopes: Iterable[Scope]) -> list[TaskRun]:
-    """All task runs of the run, also those that touched nothing: how they ended is the task's end too.
+    """All task runs of the run, also those that touched nothing: their ends count for the end of their task.
 
-    A task run that Prefect does not know is one of a task without a name. The task run that stands for the call of a
-    subflow is the subflow's.
+    A task run that Prefect has no record of is one of a task without a name. Task runs that stand for calls of subflows
+    are left out.
     """
     known = [task for task in history.tasks.values() if not task.subflow]
     unknown = sorted((scope for scope in scopes if scope and scope not in history.tasks), key=str)
@@ -75,8 +75,8 @@ def _known_tasks(history: RunHistory, scopes: Iterable[Scope]) -> list[TaskRun]:
 def _names(tasks: Collection[TaskRun]) -> dict[UUID, str]:
     """The name of each task run's task, the same for all its runs.
 
-    Where a flow names the runs of a task as it likes, the name of its function is what stays the same; the key has a
-    hash of its code behind it, which does not.
+    If a flow names the runs of a task itself, the name of the task's function is the same for all runs. The key has it,
+    followed by a hash of the code, which changes.
     """
     by_prefect: dict[str, set[str | None]] = defaultdict(set)
     for task in tasks:
@@ -86,7 +86,7 @@ def _names(tasks: Collection[TaskRun]) -> dict[UUID, str]:
 
 
 def _named_by_prefect(task: TaskRun) -> str | None:
-    """The task's name, where Prefect named the run: `<task>-` and the dynamic key, or up to three characters of it."""
+    """The task's name, if Prefect named the run: `<task>-` and the dynamic key, or up to three characters of it."""
     if task.dynamic_key is not None:
         ends = (f"-{task.dynamic_key}", f"-{task.dynamic_key[:3]}")
         return next((task.name.removesuffix(end) for end in ends if task.name.endswith(end)), None)
@@ -95,17 +95,17 @@ def _named_by_prefect(task: TaskRun) -> str | None:
 
 
 def _subflow_names(history: RunHistory) -> set[str]:
-    """The names of the flows that the run called, as far as the task runs that stand for their calls tell."""
+    """The names of the flows that the run called, by the task runs that stand for their calls."""
     called = {_named_by_prefect(task) or task.name for task in history.tasks.values() if task.subflow}
     # A deployment that was called is named FLOW/DEPLOYMENT.
     return called | {name.partition("/")[0] for name in called}
 
 
 def _jobs(names: Iterable[str], subflows: Collection[str]) -> dict[str, str]:
-    """The name of each task among the jobs below its flow: its own, and a mark behind it where a subflow has that
-    name, or would have a task of its own of that name.
+    """The name of each task among the jobs below its flow: its own, followed by a mark if a subflow has that name, or
+    would have a task of that name.
 
-    The mark comes as often as it takes for no other task and no subflow to have the result.
+    The mark is repeated until no other task and no subflow has the name.
     """
     names = sorted(names)
     taken = {*names, *subflows}

@@ -92,10 +92,10 @@ def test_stored_statements_are_read_by_todays_analyser_when_asked(target, client
     start, run_id = now(), load_of_its_day()
     assemble(run_id)
     window = {"start": start, "end": now()}
-    assert "1 of them understood otherwise" in str(backfill(**window, reanalyse=True, dry_run=True))
+    assert "1 of them with another result" in str(backfill(**window, reanalyse=True, dry_run=True))
     assert _inputs(target.of(run_id)[-1]) == {"shop.public.source"}
     summary = backfill(**window, reanalyse=True)
-    assert "1 statements analysed again, 1 of them understood otherwise" in str(summary)
+    assert "1 statements reanalysed, 1 of them with another result" in str(summary)
     assert _inputs(target.of(run_id)[-1]) == {"shop.public.source", "shop.public.extra"}
     told = list(target.events)
     backfill(**window, reanalyse=True)

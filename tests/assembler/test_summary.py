@@ -33,8 +33,8 @@ def test_summaries_add_up():
 def test_what_was_analysed_again_is_told():
     told = Reanalysis(again=5, changed=2, textless=1)
     summary = Summary(assembled=[AssemblyResult(uuid4(), "a", "sent", reanalysis=told)])
-    assert "5 statements analysed again, 2 of them understood otherwise" in str(summary)
-    assert "1 whose text was not kept" in str(summary)
+    assert "5 statements reanalysed, 2 of them with another result" in str(summary)
+    assert "1 without a stored text" in str(summary)
 
 
 def test_each_run_is_told_of_what_needs_a_look_first():

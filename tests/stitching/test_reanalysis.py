@@ -107,6 +107,6 @@ def test_another_statement_of_the_connection_tells_where_a_new_table_is():
 def test_counts_add_up_and_are_told_in_words():
     told = Reanalysis(again=3, changed=1) + Reanalysis(again=1, cut=2, textless=1)
     assert str(told) == (
-        "4 statements analysed again, 1 of them understood otherwise than then; "
-        "as they were stay 2 with a cut text and 1 whose text was not kept"
+        "4 statements reanalysed, 1 of them with another result; "
+        "not reanalysed: 2 with a cut text and 1 without a stored text"
     )
