@@ -55,7 +55,7 @@ imports: $(STAMP)  ## The rooms of the house keep to their contract
 	$(BIN)/lint-imports
 
 pages: $(STAMP)  ## Write the files that are made from the code: docs, automations, deployments
-	for script in settings_page sql_page architecture_page deployment_files; do $(BIN)/python docs/make_$$script.py; done
+	for script in settings_page sql_page drivers_page architecture_page deployment_files; do $(BIN)/python docs/make_$$script.py; done
 
 demo: $(STAMP)  ## The main job on real data, on a Prefect server of its own (MARQUEZ_URL=... to push there too)
 	$(BIN)/python -m demo.run

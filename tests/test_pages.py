@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from prefect_lineage_events import deploy
+from prefect_lineage_events.instrumentation.drivers.registry import KNOWN
 from tests.pages import DOCS, maker
 
 ROOT = DOCS.parent
@@ -37,6 +38,22 @@ def test_architecture_page_shows_the_imports_of_the_code() -> None:
 def test_architecture_page_names_only_rooms_that_exist() -> None:
     rooms = {room for rooms in maker("make_architecture_page").WINGS.values() for room in rooms}
     assert {room for room in rooms if not (PACKAGE / room).exists() and not (PACKAGE / f"{room}.py").exists()} == set()
+
+
+def test_drivers_page_has_the_tables_of_the_code() -> None:
+    drivers = maker("make_drivers_page")
+    text = drivers.PAGE.read_text(encoding="utf-8")
+    assert text == drivers.page(text), "run `make pages`"
+    assert [kind for _, kind, _, _ in drivers._TABLE.findall(text)] == list(drivers.TABLES)
+
+
+@pytest.mark.parametrize("module", [known.module for known in KNOWN])
+def test_readme_names_each_driver_that_has_a_description(module: str) -> None:
+    name = module.removesuffix(".connector").removesuffix(".sql").rpartition(".")[2]
+    compatibility = (
+        (ROOT / "README.md").read_text(encoding="utf-8").partition("## Compatibility")[2].partition("\n## ")[0]
+    )
+    assert re.search(rf"\b{name}\b", compatibility, re.IGNORECASE)
 
 
 def test_rooms_that_import_each_other_have_no_page() -> None:

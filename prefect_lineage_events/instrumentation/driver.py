@@ -59,27 +59,42 @@ class Driver:
 
     The functions take the driver's own connection or cursor, never a proxy. They may raise: that counts as "not known".
 
-    - `store(connection)`: the store of the live connection, so that all aliases of a host or file have one identity.
-    - `autocommits(connection)`, called right after a statement: is that committed, with no transaction around it?
-    - `in_failed_transaction(connection)`, called before each statement and commit: has an error ended the transaction?
-    - `refuses(error)`, called when a statement failed: did the driver itself refuse it, before it reached the server?
-    - `undoes_executemany(error)`, called when an `executemany` failed: has the server undone all that it had written?
-    - `leaves_transaction_open(connection)`, called after a commit or a rollback: did the call do nothing, so that the
+    docs/drivers.md has them as a table, made from this list (`docs/make_drivers_page.py`).
+
+    - `store(connection)`, once for each connection: the store to which it is connected, read from the live connection,
+      so that all aliases of a host or file have one identity.
+    - `autocommits(connection)`, right after each statement: is that committed, with no transaction around it?
+    - `in_failed_transaction(connection)`, before each statement and commit: has an error ended the transaction, so that
+      even a commit rolls back?
+    - `refuses(error)`, when a statement failed: did the driver itself refuse it, before it reached the server?
+    - `undoes_executemany(error)`, when an `executemany` failed: has the server undone all that it had written?
+    - `leaves_transaction_open(connection)`, after each commit and rollback: did the call do nothing, so that the
       transaction continues?
-    - `is_lost(connection)`, called when a commit failed: is the connection broken, so that the outcome of the commit is
+    - `is_lost(connection)`, when a commit failed: is the connection broken, so that the outcome of the commit is
       unknown?
-    - `commits_on_exit(connection)`: does the end of a `with connection:` block without an error commit?
-    - `text(operation, parameters, cursor)`, `rows(cursor)`, `query_id(cursor)`: facts of the statement that just ran.
-    - `inlines(operation)`: has a function of the driver written the values of binds into this text?
-    - `has_result(cursor)`: are there rows to fetch, so that counting them makes sense?
-    - `type_name(code)`: the store's own name of a type code in `cursor.description`.
-    - `lookup(connection)`: a look-up of columns on another connection; None where there cannot be one.
-    - `on_trace(proxy)`, called for each connection that gets a proxy: makes the driver's own functions accept proxies.
-    - `before_close(lookup)`: the last moment at which the look-up can use the user's database.
-    - `connection_wrappers`, `cursor_wrappers`: methods beyond the DB-API that run statements or control transactions.
-    - `reports_transaction`: `autocommits` reads the state of the transaction itself, and may be called at any time.
-    - `subclassed`: its connections and cursors become instances of reporting subclasses; otherwise they get proxies.
-    - `cursor_classes`: full names of the classes that users instantiate to get a cursor.
+    - `commits_on_exit(connection)`, before the end of a `with connection:` block without an error: does that commit?
+    - `text(operation, parameters, cursor)`, after each statement: its text.
+    - `inlines(operation)`, after each statement: has a function of the driver written the values of binds into its
+      text?
+    - `rows(cursor)`, after each statement: the number of rows that it read or wrote; None if not known.
+    - `has_result(cursor)`, after each statement: are there rows to fetch, so that counting them makes sense?
+    - `query_id(cursor)`, after each statement: the server's id of it.
+    - `type_name(code)`, for each column of a result: the store's own name of a type code in `cursor.description`.
+    - `lookup(connection)`, once for each connection: a look-up of columns on another connection; None where there
+      cannot be one.
+    - `on_trace(proxy)`, once for each connection that gets a proxy: make the driver's own functions accept proxies
+      (`instrumentation/unwrapping.py`).
+    - `before_close(lookup)`, before a connection is closed: the last moment at which the look-up can use the user's
+      database.
+    - `connection_wrappers`, when a method of a connection is called: the wrappers of methods beyond the DB-API that run
+      statements or control transactions, and of `cursor` where it returns no DB-API cursor.
+    - `cursor_wrappers`, when a method of a cursor is called: the same for cursors.
+    - `reports_transaction`, at any time: does `autocommits` read the state of the transaction itself, so that an end
+      that was not seen can be noted?
+    - `subclassed`, once for each connection: do connections and cursors become instances of traced subclasses?
+      Otherwise they get proxies.
+    - `cursor_classes`, once for each connection: full names of the classes that users instantiate to get a cursor, such
+      as `sqlite3.Cursor`.
     """
 
     store: Callable[[Any], Store]

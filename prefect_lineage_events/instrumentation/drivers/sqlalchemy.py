@@ -18,33 +18,21 @@ from sqlalchemy import Engine, event
 from prefect_lineage_events.instrumentation.connections import is_traced, trace
 from prefect_lineage_events.instrumentation.dbapi import before_close
 from prefect_lineage_events.instrumentation.driver import Driver
-from prefect_lineage_events.instrumentation.drivers import generic, sqlite
-from prefect_lineage_events.instrumentation.drivers.duckdb import connections
-from prefect_lineage_events.instrumentation.drivers.postgres import asyncpg, psycopg
-from prefect_lineage_events.instrumentation.drivers.snowflake import connector
+from prefect_lineage_events.instrumentation.drivers import generic, registry, sqlite
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.instrumentation.subclasses import set_active
 
 # The key of the traced connection in the pool's record: its tracer serves all checkouts of the DB-API connection.
 _KEY = "prefect_lineage_events"
 
-_DRIVERS = {
-    "duckdb+duckdb_engine": connections.ENGINE,
-    "postgresql+psycopg2": psycopg.PSYCOPG2,
-    "postgresql+psycopg": psycopg.PSYCOPG,
-    "postgresql+asyncpg": asyncpg.ADAPTED,
-    "snowflake+snowflake": connector.DRIVER,
-}
-
 
 def driver_of(engine: Engine) -> Driver:
     """The description of an engine's driver; one made from the URL for drivers without a description."""
     dialect = engine.dialect
-    name = f"{dialect.name}+{dialect.driver}"
-    if dialect.name == "sqlite" and dialect.driver in ("pysqlite", "aiosqlite"):
+    found = registry.driver_of_engine(f"{dialect.name}+{dialect.driver}")
+    if found is sqlite.DRIVER:
         return _sqlite(engine)
-    name = name.removesuffix("_async")  # an adapter of psycopg's own connection
-    return _DRIVERS.get(name) or generic.url_driver(engine.url.render_as_string(hide_password=True))
+    return found or generic.url_driver(engine.url.render_as_string(hide_password=True))
 
 
 def _sqlite(engine: Engine) -> Driver:

@@ -229,4 +229,4 @@ def test_rename_within_a_schema_keeps_the_schema() -> None:
     read = Reader(url_store("postgresql+pg8000://u:p@h/sales"))
     read("create table mart.x_new as select a from src")
     (draft,) = read("alter table mart.x_new rename to x")
-    assert draft.renames == (("postgres://h:5432/sales/mart/x_new", "postgres://h:5432/sales/mart/x"),)
+    assert draft.statement.renames == (("postgres://h:5432/sales/mart/x_new", "postgres://h:5432/sales/mart/x"),)
