@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from prefect.blocks.core import Block
 from pydantic import HttpUrl
 
+from prefect_lineage_events import patches
 from prefect_lineage_events.blocks.documents import DOCUMENTATION_URL
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.instrumentation.record import record_misc, record_read, record_write
@@ -40,6 +42,10 @@ class LineageBlock(Block):
         "https://cdn.sanity.io/images/3ugk85nk/production/c7247cb359eb6cf276734d4b1fbf00fb8930e89e-250x250.png"
     )
     _documentation_url = HttpUrl(DOCUMENTATION_URL)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        patches.switch_on()
 
     def record_read(self, dataset: Dataset | str, *, rows: int | None = None, raise_on_error: bool = False) -> None:
         """Record that a dataset was read: see `prefect_lineage_events.record_read`."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect.blocks.core import Block
 
+from prefect_lineage_events import patches
 from prefect_lineage_events.blocks import BLOCKS
 
 if TYPE_CHECKING:
@@ -55,6 +56,26 @@ def loads_plain_documents(block: type[T]) -> type[T]:
 
     for finds in (_get_block_document, _aget_block_document):
         setattr(block, finds.__name__, classmethod(finds))
+    return block
+
+
+def switches_on(block: type[T]) -> type[T]:
+    """Class decorator: lineage is switched on when an instance of the block or a subclass of it is made.
+
+    An instance is loaded, often before the run that uses it starts threads and processes.
+    """
+    initialize = block.block_initialization
+
+    def block_initialization(self: T) -> None:
+        patches.switch_on()
+        initialize(self)
+
+    def __init_subclass__(cls: Any, /, **kwargs: Any) -> None:
+        super(block, cls).__init_subclass__(**kwargs)
+        patches.switch_on()
+
+    setattr(block, block_initialization.__name__, block_initialization)
+    setattr(block, __init_subclass__.__name__, classmethod(__init_subclass__))
     return block
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect.utilities.asyncutils import run_sync_in_worker_thread
 
-from prefect_lineage_events.blocks.documents import DOCUMENTATION_URL, loads_plain_documents, missing_extra
+from prefect_lineage_events.blocks.documents import DOCUMENTATION_URL, loads_plain_documents, missing_extra, switches_on
 from prefect_lineage_events.instrumentation.drivers.snowflake.block import traced_connection
 
 try:
@@ -16,6 +16,7 @@ except ModuleNotFoundError as _missing:
     raise missing_extra("snowflake", _missing) from _missing
 
 
+@switches_on
 @loads_plain_documents
 class SnowflakeLineage(SnowflakeConnector):  # type: ignore[misc]
     """

@@ -9,7 +9,7 @@ from prefect.blocks.core import Block
 from prefect.utilities.asyncutils import run_sync_in_worker_thread
 from pydantic import BaseModel
 
-from prefect_lineage_events.blocks.documents import DOCUMENTATION_URL, loads_plain_documents, missing_extra
+from prefect_lineage_events.blocks.documents import DOCUMENTATION_URL, loads_plain_documents, missing_extra, switches_on
 from prefect_lineage_events.instrumentation.drivers.sqlalchemy import trace_engine
 
 
@@ -43,6 +43,7 @@ except ModuleNotFoundError as _missing:
 _Parameters = dict[str, Any] | list[dict[str, Any]] | None
 
 
+@switches_on
 @loads_plain_documents
 class SqlAlchemyLineage(SqlAlchemyConnector):  # type: ignore[misc]
     """
@@ -100,6 +101,7 @@ class SqlAlchemyLineage(SqlAlchemyConnector):  # type: ignore[misc]
         restore(self, data)
 
 
+@switches_on
 @loads_plain_documents
 class AsyncSqlAlchemyLineage(AsyncSqlAlchemyConnector):  # type: ignore[misc]
     """

@@ -16,6 +16,7 @@ from concurrent.futures.thread import _WorkItem
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
+from prefect_lineage_events import patches
 from prefect_lineage_events.guard import count_loss, guarded
 
 Start = TypeVar("Start", bound=Callable[..., Any])
@@ -24,14 +25,19 @@ _NOTE = "_prefect_lineage_starter"
 _WORK = _WorkItem.run.__code__
 
 
-def submitting_run() -> Any:
-    """The attribute of the thread pool's work item that the calling code runs in; None outside any."""
+def work_item() -> Any:
+    """The thread pool's work item that the calling code runs in; None outside any."""
     frame = sys._getframe(1)
     while frame is not None:
         if frame.f_code is _WORK:
-            return getattr(frame.f_locals.get("self"), _NOTE, None)
+            return frame.f_locals.get("self")
         frame = frame.f_back  # type: ignore[assignment]
     return None
+
+
+def submitting_run() -> Any:
+    """The attribute of the thread pool's work item that the calling code runs in; None outside any."""
+    return getattr(work_item(), _NOTE, None)
 
 
 def thread_starter() -> Any:
@@ -39,13 +45,21 @@ def thread_starter() -> Any:
     return getattr(threading.current_thread(), _NOTE, None)
 
 
+def is_unmarked() -> bool:
+    """Return whether the calling thread, or its work item, was started before lineage was switched on."""
+    thread, item = threading.current_thread(), work_item()
+    if thread is threading.main_thread() or isinstance(thread, threading._DummyThread):
+        return False
+    return not hasattr(thread if item is None else item, _NOTE)
+
+
 def process_starter() -> str | None:
     """The text that the parent process set for this process, whatever the start method."""
     return getattr(multiprocessing.current_process(), "_config", {}).get(_NOTE)
 
 
-def install(of_thread: Callable[[], Any], of_process: Callable[[], str | None]) -> None:
-    """Store the results of `of_thread` and `of_process` on threads, work items and processes that start from now on.
+def declare(of_thread: Callable[[], Any], of_process: Callable[[], str | None]) -> None:
+    """Declare the patches that store these results on the threads, work items and processes that start later.
 
     To be called once in a process. The value for a process is a text, because a spawned process pickles it.
     """
@@ -57,26 +71,28 @@ def install(of_thread: Callable[[], Any], of_process: Callable[[], str | None]) 
         if (starter := of_process()) is not None:
             process._config[_NOTE] = starter
 
-    threading.Thread.start = _before(threading.Thread.start, note)  # type: ignore[method-assign]
-    _WorkItem.__init__ = _after(_WorkItem.__init__, note)  # type: ignore[method-assign]
-    BaseProcess.__init__ = _after(BaseProcess.__init__, note_process)  # type: ignore[method-assign]
+    patches.declare(threading.Thread, "start", functools.partial(_before, note))
+    patches.declare(_WorkItem, "__init__", functools.partial(_after, note))
+    patches.declare(BaseProcess, "__init__", functools.partial(_after, note_process))
 
 
-def _before(method: Start, note: Callable[[Any], None]) -> Start:
+def _before(note: Callable[[Any], None], method: Start, is_on: Callable[[], bool]) -> Start:
     @functools.wraps(method)
     def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
         with guarded("noting who starts a thread", count_loss):
-            note(self)
+            if is_on():
+                note(self)
         return method(self, *args, **kwargs)
 
     return noted  # type: ignore[return-value]
 
 
-def _after(method: Start, note: Callable[[Any], None]) -> Start:
+def _after(note: Callable[[Any], None], method: Start, is_on: Callable[[], bool]) -> Start:
     @functools.wraps(method)
     def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
         method(self, *args, **kwargs)
         with guarded("noting who asks for work", count_loss):
-            note(self)
+            if is_on():
+                note(self)
 
     return noted  # type: ignore[return-value]

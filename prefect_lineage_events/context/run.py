@@ -7,13 +7,11 @@ connection was last used, if it is still running; else the only one running in t
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import threading
-import weakref
 from collections.abc import Callable
-from functools import lru_cache, wraps
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -21,7 +19,7 @@ from prefect.context import FlowRunContext, SettingsContext, TaskRunContext
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from prefect_lineage_events import filters
-from prefect_lineage_events.context import propagation, threads
+from prefect_lineage_events.context import propagation, running, threads
 from prefect_lineage_events.events import RunInfo
 from prefect_lineage_events.guard import count_loss, guarded
 
@@ -68,36 +66,20 @@ class Run:
         if self.detached:
             return None
         if self.info.flow_run_id is not None:
-            return _flow_runs.get(self.info.flow_run_id)
-        return _task_runs.get(self.info.task_run_id) if self.info.task_run_id else None
+            return running.flow_runs.get(self.info.flow_run_id)
+        return running.task_runs.get(self.info.task_run_id) if self.info.task_run_id else None
 
     def is_running(self) -> bool:
         """Is the run known to be running in this process?"""
         if self.detached:
-            live = _task_runs.get(self.info.task_run_id) if self.info.task_run_id else None
+            live = running.task_runs.get(self.info.task_run_id) if self.info.task_run_id else None
         else:
             live = self.live()
-        return live is not None and not is_over(live)
-
-
-def is_over(live: Any) -> bool:
-    """Has the run of this live object reached a final state?
-
-    The engine sets the final state on the object in the context, so that the end of a run is seen without a hook on the
-    user's flow (which would change the flow and appear in its log) and without a request to the API.
-    """
-    state = getattr(live, "state", None)
-    return state is not None and bool(state.is_final())
+        return live is not None and not running.is_over(live)
 
 
 _lock = threading.Lock()
 _runs: dict[tuple[UUID | None, int | None, UUID | None], Run] = {}
-# The contexts that Prefect has entered in this process, by which a thread without one finds the run in progress; and
-# the newest object of each run (there is a new one for each attempt), whose state shows when it ends.
-_contexts: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
-_flow_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
-_task_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
-_inherited: set[UUID] = set()
 _with_children: set[UUID] = set()  # flow runs that started processes, which may have done their work
 _interruption: list[Callable[[Run], None]] = []
 _end_of_work_elsewhere: list[Callable[[Run], None]] = []
@@ -189,8 +171,8 @@ def _run_of(flow: Any, task: Any) -> Run | None:
     run = _runs.get(key)
     if run is None:
         for context in (flow, task):
-            if context is not None and id(context) not in _contexts:
-                _add_context(context)
+            if context is not None and id(context) not in running.contexts:
+                running.add(context)
         run = _new_run(flow_run_id, flow, flow_run, task, task_run)
         with _lock:
             if len(_runs) >= _MAX_CACHED:
@@ -211,7 +193,7 @@ def _new_run(flow_run_id: UUID | None, flow: Any, flow_run: Any, task: Any, task
         task_run_name=task_run.name if task_run is not None else None,
     )
     # a task run whose flow's context did not travel with it belongs to a flow run that ends elsewhere
-    elsewhere = flow.detached or flow_run_id in _inherited if flow is not None else flow_run_id is not None
+    elsewhere = flow.detached or flow_run_id in running.inherited if flow is not None else flow_run_id is not None
     return Run(
         info,
         task_name=task.task.name if task is not None else None,
@@ -236,40 +218,19 @@ def _only_running() -> Run | None:
     # by run: the engine enters more than one context for the same task run
     flows: dict[UUID, Any] = {}
     tasks: dict[UUID, Any] = {}
-    for context in filter(None, (reference() for reference in _contexts.valuerefs())):
-        is_task = isinstance(context, TaskRunContext)
-        run = context.task_run if is_task else context.flow_run
-        if run is not None and context._token is not None and not is_over(run):
-            (tasks if is_task else flows)[run.id] = context
+    for context in filter(None, (reference() for reference in running.contexts.valuerefs())):
+        run = running.run_of(context)
+        if run is not None and running.is_entered(context) and not running.is_over(run):
+            (tasks if isinstance(context, TaskRunContext) else flows)[run.id] = context
+    if len(flows) > 1 and propagation.is_unmarked():
+        # Its starter is not known. A flow waits while a subflow runs in its thread: the innermost one is at work.
+        outer = {id(context) for inner in flows.values() for context in running.enclosing(inner)}
+        flows = {run_id: context for run_id, context in flows.items() if id(context) not in outer}
     if len(flows) > 1:
         return None
     flow = next(iter(flows.values()), None)
     task = next(iter(tasks.values())) if len(tasks) == 1 else None
     return _run_of(flow, task) if flow or task else None
-
-
-def watch() -> None:
-    """Track the contexts that Prefect enters and leaves from now on. Idempotent; Prefect behaves as before."""
-    for cls in (FlowRunContext, TaskRunContext):
-        if "__enter__" not in cls.__dict__:
-            _find_entered(cls)
-            cls.__enter__ = _watching_entry(cls.__enter__)  # type: ignore[method-assign]
-    if "__exit__" not in FlowRunContext.__dict__:
-        FlowRunContext.__exit__ = _watching_exit(FlowRunContext.__exit__)  # type: ignore[method-assign]
-
-
-def _find_entered(kind: type[Any]) -> None:
-    """Track the contexts that Prefect entered before `watch`, if the calling code is in none of them.
-
-    A thread that uses the first store of its process finds its run by them.
-    """
-    if kind.get() is not None:
-        return
-    for context in gc.get_referrers(kind):
-        # A context that is being made, copied or unpickled has no private attributes yet.
-        private = getattr(context, "__pydantic_private__", None) if type(context) is kind else None
-        if private and private.get("_token") is not None:
-            _add_context(context, in_root=False)
 
 
 def _note_child(run: Run | None) -> None:
@@ -294,56 +255,22 @@ def after_work_elsewhere(call: Callable[[Run], None]) -> None:
     _end_of_work_elsewhere.append(call)
 
 
-def _watching_exit(leave: Callable[..., None]) -> Callable[..., None]:
-    @wraps(leave)
-    def __exit__(self: Any, *error: Any) -> None:
-        kind = error[0] if error else None
-        if self.detached:
-            calls = []
-        elif kind is not None and not issubclass(kind, Exception | GeneratorExit):
-            calls = _interruption
-        else:
-            calls = _end_of_work_elsewhere if _ends_with_work_elsewhere(self) else []
-        with guarded("watching the end of a run", count_loss):
-            run = _run_of(self, None) if calls else None
-            for call in calls if run is not None else ():
-                call(run)  # type: ignore[arg-type]
-        leave(self, *error)
-
-    return __exit__
+def _left(context: Any, interrupted: bool) -> None:
+    """Make the calls that are registered for the end of a flow run."""
+    calls = _interruption if interrupted else _end_of_work_elsewhere if _ends_with_work_elsewhere(context) else []
+    run = _run_of(context, None) if calls else None
+    for call in calls if run is not None else ():
+        call(run)  # type: ignore[arg-type]
 
 
 def _ends_with_work_elsewhere(context: Any) -> bool:
     with guarded("looking where the tasks ran", count_loss):
-        if not is_over(context.flow_run):
+        if not running.is_over(context.flow_run):
             return False
         in_children = context.flow_run.id in _with_children
         _with_children.discard(context.flow_run.id)
         return in_children or not isinstance(context.task_runner, ThreadPoolTaskRunner)
     return False
-
-
-def _watching_entry(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    @wraps(enter)
-    def __enter__(self: Any) -> Any:
-        with guarded("watching the start of a run"):
-            _add_context(self)
-        return enter(self)
-
-    return __enter__
-
-
-def _add_context(context: Any, *, in_root: bool = True) -> None:
-    _contexts[id(context)] = context
-    if isinstance(context, FlowRunContext) and context.flow_run is not None:
-        _inherited.discard(context.flow_run.id)
-    run: Any = context.task_run if isinstance(context, TaskRunContext) else context.flow_run
-    if run is not None and in_root:
-        threads.note_root(run.id, within=getattr(run, "flow_run_id", None))
-    if isinstance(context, TaskRunContext):
-        _task_runs[context.task_run.id] = context.task_run
-    elif context.flow_run is not None and not context.detached:
-        _flow_runs[context.flow_run.id] = context.flow_run
 
 
 def forget() -> None:
@@ -353,21 +280,17 @@ def forget() -> None:
 
 
 def _reset_after_fork() -> None:
-    """Mark the runs that a fork inherits: it will not see their end."""
-    _inherited.update(_flow_runs.keys())
     forget()
     _with_children.clear()
-    _flow_runs.clear()
-    _task_runs.clear()
 
 
 def _before_fork() -> None:
     with guarded("noting a fork", count_loss):
-        _note_child(_starting_run() if _contexts else None)
+        _note_child(_starting_run() if running.contexts else None)
 
 
 os.register_at_fork(before=_before_fork, after_in_child=_reset_after_fork)
 
 
-watch()
-propagation.install(_start, _serialized_run)
+running.when_left(_left)
+propagation.declare(_start, _serialized_run)

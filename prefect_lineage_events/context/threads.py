@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
+from types import FrameType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -22,6 +25,8 @@ from prefect_lineage_events.context import propagation
 UNKNOWN = "*"
 # Runs with a known root. In a process with more at a time, code of the oldest counts as a thread that it started.
 _MAX_ROOTS = 10_000
+# The modules of Prefect whose frames hold a run's engine, and the engine's attribute with the run.
+_ENGINES = {"prefect.flow_engine": "flow_run", "prefect.task_engine": "task_run"}
 
 
 class _Root(NamedTuple):
@@ -31,7 +36,8 @@ class _Root(NamedTuple):
     task: weakref.ref[Any] | None
 
 
-_roots: OrderedDict[UUID, _Root] = OrderedDict()
+# None for a run of this process whose root is not known.
+_roots: OrderedDict[UUID, _Root | None] = OrderedDict()
 _numbers = count(1)
 _number_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
@@ -44,11 +50,35 @@ def note_root(run_id: UUID, *, within: UUID | None = None) -> None:
     if within is not None:
         with suppress(KeyError):  # it has none, or another thread has just dropped it
             _roots.move_to_end(within)
-    if run_id not in _roots:
-        task = _asyncio_task()
-        _roots[run_id] = _Root(threading.get_ident(), weakref.ref(task) if task is not None else None)
-        while len(_roots) > _MAX_ROOTS:
-            _roots.popitem(last=False)
+    if _roots.get(run_id) is None:
+        add_root(run_id, _Root(threading.get_ident(), _reference(_asyncio_task())))
+
+
+def add_root(run_id: UUID, root: _Root | None) -> None:
+    """Add the root of a run of this process; None where it is not known."""
+    _roots[run_id] = root
+    while len(_roots) > _MAX_ROOTS:
+        _roots.popitem(last=False)
+
+
+def running_roots() -> dict[UUID, _Root]:
+    """The roots of the runs that Prefect's engines execute now in this process, found on the stacks of its threads."""
+    found: dict[UUID, _Root] = {}
+    for thread, innermost in sys._current_frames().items():
+        frame: FrameType | None = innermost
+        inside: list[UUID] = []  # the runs on the stack up to here, within the same event loop
+        while frame is not None:
+            if run_id := _run_in(frame):
+                inside.append(run_id)
+            loop = _loop_of(frame)
+            if loop is not None:
+                found.update((id_, _Root(thread, _reference(asyncio.current_task(loop)))) for id_ in inside)
+                inside = []
+                for task in asyncio.all_tasks(loop):
+                    found.update((id_, _Root(thread, _reference(task))) for id_ in map(_run_in, _frames(task)) if id_)
+            frame = frame.f_back
+        found.update((id_, _Root(thread, None)) for id_ in inside)
+    return found
 
 
 def path(run_id: UUID | None) -> str:
@@ -58,7 +88,7 @@ def path(run_id: UUID | None) -> str:
     if root is not None and root.thread == threading.get_ident():
         in_root = (root.task() if root.task else None) is task
         return "" if in_root or task is None else str(_number(task))
-    above = _thread(root)
+    above = _thread(is_here=run_id in _roots)
     return above if task is None or above == UNKNOWN else f"{above}.{_number(task)}"
 
 
@@ -68,14 +98,16 @@ def path_below(run_id: UUID | None) -> str:
     return UNKNOWN if above == UNKNOWN else f"{above}.{next(_numbers)}".lstrip(".")
 
 
-def _thread(root: _Root | None) -> str:
+def _thread(*, is_here: bool) -> str:
+    """The path of the calling thread or its work item. `is_here`: Prefect runs the flow or task in this process."""
     start = propagation.submitting_run() or propagation.thread_starter()
     thread = threading.current_thread()
     if type(thread).__module__.startswith("anyio"):
         return UNKNOWN
     if start is not None:
         return str(start.path)
-    return f"p{os.getpid()}" if root is None else str(_number(thread))
+    # A work item that was submitted before lineage was switched on is known by itself only.
+    return str(_number(propagation.work_item() or thread)) if is_here else f"p{os.getpid()}"
 
 
 def _number(thing: Any) -> int:
@@ -89,3 +121,33 @@ def _asyncio_task() -> Any:
     """The running asyncio task; None outside any."""
     loop = asyncio._get_running_loop()
     return asyncio.current_task(loop) if loop is not None else None
+
+
+def _reference(task: Any) -> weakref.ref[Any] | None:
+    return weakref.ref(task) if task is not None else None
+
+
+def _run_in(frame: FrameType) -> UUID | None:
+    """The run whose engine executes this frame; None for a frame of any other code."""
+    attribute = _ENGINES.get(frame.f_globals.get("__name__", ""))
+    if attribute is None:
+        return None
+    engine = frame.f_locals.get("self") or frame.f_locals.get("engine")
+    return getattr(getattr(engine, attribute, None), "id", None)
+
+
+def _loop_of(frame: FrameType) -> Any:
+    """The event loop that this frame runs; None for any other frame."""
+    if frame.f_code.co_name == "run_forever" and frame.f_globals.get("__name__") == "asyncio.base_events":
+        return frame.f_locals.get("self")
+    return None
+
+
+def _frames(task: Any) -> Iterator[FrameType]:
+    """The frames of a suspended asyncio task, from its coroutine to the innermost that it awaits."""
+    coroutine = task.get_coro()
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None)
+        if frame is not None:
+            yield frame
+        coroutine = getattr(coroutine, "cr_await", None)

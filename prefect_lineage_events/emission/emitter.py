@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from prefect_lineage_events.context.run import Run, is_over
+from prefect_lineage_events.context.run import Run
+from prefect_lineage_events.context.running import is_over
 from prefect_lineage_events.emission.coalescer import Coalescer
 from prefect_lineage_events.emission.column_lookup import Schemas
 from prefect_lineage_events.emission.limits import truncated

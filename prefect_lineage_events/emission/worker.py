@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from prefect_lineage_events import filters
-from prefect_lineage_events.context import process_exit
+from prefect_lineage_events.context import process
 from prefect_lineage_events.context.child_processes import Marks
 from prefect_lineage_events.context.run import Run, after_work_elsewhere, before_interruption
 from prefect_lineage_events.emission.exporter import Exporter
@@ -57,7 +57,7 @@ class Worker:
         self._started = False
         self._out_of_order = False
         self._watched: dict[int, AbandonedResultNote] = {}
-        self._marks = Marks() if _is_child() else None
+        self._marks = Marks() if process.is_child() else None
 
     def put(self, note: Note) -> bool:
         if self._out_of_order:
@@ -102,7 +102,7 @@ class Worker:
         """The process ends: finish what is noted, against the deadline, and tell what was not. Once."""
         if not self._started or self._stopping.is_set():
             return
-        with process_exit.undisturbed():
+        with process.undisturbed():
             self._finish()
 
     def _finish(self) -> None:
@@ -130,7 +130,7 @@ class Worker:
                 if multiprocessing.parent_process() is not None:
                     # a pool's child closes its queues, and with them Prefect's way to the parent, before threads end
                     multiprocessing.util.Finalize(None, self.stop, exitpriority=_BEFORE_QUEUES)
-                    process_exit.before_termination(self.stop)
+                    process.before_termination(self.stop)
 
     def _run(self) -> None:
         with guarded("starting lineage"):
@@ -176,14 +176,8 @@ class Worker:
 
 
 _worker: Worker | None = None
-_forked = False
 _creation_lock = threading.RLock()
 _import_lock = threading.Lock()
-
-
-def _is_child() -> bool:
-    """Was this process started by another one that may have a run?"""
-    return _forked or multiprocessing.parent_process() is not None
 
 
 def _current() -> Worker:
@@ -248,16 +242,15 @@ def _after_fork() -> None:
 
 
 def _after_fork_in_child() -> None:
-    global _worker, _creation_lock, _import_lock, _forked
+    global _worker, _creation_lock, _import_lock
     if _worker is not None and _worker._marks is not None:
         _worker._marks.drop()
-    _forked = True
     _worker, _creation_lock, _import_lock = None, threading.RLock(), threading.Lock()
 
 
 # Before the threads of executors are joined, which look up hosts for us, and before any `atexit` call.
 threading._register_atexit(_stop)  # type: ignore[attr-defined]
-process_exit.before_hard_exit(_stop)
+process.before_hard_exit(_stop)
 before_interruption(_settle)
 after_work_elsewhere(_close)
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)

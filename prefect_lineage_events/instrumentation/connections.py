@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from prefect_lineage_events import filters
+from prefect_lineage_events import filters, patches
 from prefect_lineage_events.emission.losses import count_untraced
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import subclasses
@@ -21,6 +21,7 @@ def trace(connection: T, driver: Driver) -> T:
     """Return the connection, traced; the connection as it is where that is not possible. Idempotent."""
     if is_traced(connection) or not filters.current().enabled:
         return connection
+    patches.switch_on()
     with guarded("tracing a connection", count_untraced):
         known = subclasses.tracing_of(connection)
         if known is not None:

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 import wrapt
 
+from prefect_lineage_events import patches
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.proxies import LikeOwn
@@ -61,6 +62,9 @@ def restore_cursor_classes() -> None:
             elif isinstance(init, _Init):
                 cls.__init__ = init.__wrapped__  # type: ignore[misc]
         _inherits.clear()
+
+
+patches.when_off(restore_cursor_classes)
 
 
 class _Init(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]

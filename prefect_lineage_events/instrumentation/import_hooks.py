@@ -1,29 +1,84 @@
-"""Post-import hooks that also work for a module whose import is in progress.
+"""Post-import hooks that can be removed, and that also work for a module whose import is in progress.
 
 That is the ordinary case of Prefect's plugins: a flow's first line is `from prefect_sqlalchemy import ...`, which
-imports part of Prefect, which calls its plugins. wrapt's hooks take a partially imported module for a complete one.
+imports part of Prefect, which calls its plugins. wrapt's hooks take a partially imported module for a complete one, and
+stay in `sys.meta_path`.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
+from threading import local
 from typing import Any
 
-import wrapt
+from prefect_lineage_events import patches
+from prefect_lineage_events.guard import guarded
 
 Hook = Callable[[Any], None]
 
+_hooks: dict[str, dict[Hook, None]] = {}
+_searching = local()
+
 
 def when_imported(name: str, hook: Hook) -> None:
-    """Call `hook(module)` once: now, or right after the module's import. A failed import does not call it."""
-    spec = getattr(sys.modules.get(name), "__spec__", None)
-    if type(spec) is ModuleSpec and getattr(spec, "_initializing", False):
-        spec.__dict__["_lineage_hook"] = hook
+    """Call `hook(module)` once: now, or right after the module's import. A failed import does not call it.
+
+    `uninstrument()` removes the hooks that have not been called. A hook that is registered already is not added again.
+    """
+    module = sys.modules.get(name)
+    spec = getattr(module, "__spec__", None)
+    if module is not None and not getattr(spec, "_initializing", False):
+        hook(module)
+        return
+    _hooks.setdefault(name, {})[hook] = None
+    if module is not None:
+        _watch(spec)
+    elif _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)
+
+
+def _remove_hooks() -> None:
+    _hooks.clear()
+    if _finder in sys.meta_path:
+        sys.meta_path.remove(_finder)
+
+
+patches.when_off(_remove_hooks)
+
+
+class _Finder(MetaPathFinder):
+    """Finds modules by the other finders, and marks the specs of those that have hooks."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name not in _hooks or getattr(_searching, "name", None) == name:
+            return None
+        _searching.name = name
+        try:
+            spec = _found(sys.meta_path, name, path, target)
+        finally:
+            _searching.name = None
+        _watch(spec)
+        return spec
+
+
+_finder = _Finder()
+
+
+def _found(finders: Iterable[Any], name: str, path: Any, target: Any) -> ModuleSpec | None:
+    for finder in list(finders):
+        find = getattr(finder, "find_spec", None) if finder is not _finder else None
+        spec: ModuleSpec | None = find(name, path, target) if find is not None else None
+        if spec is not None:
+            return spec
+    return None
+
+
+def _watch(spec: Any) -> None:
+    if type(spec) is ModuleSpec:
         spec.__class__ = _ImportingSpec
-    else:
-        wrapt.register_post_import_hook(hook, name)
 
 
 class _ImportingSpec(ModuleSpec):
@@ -31,14 +86,14 @@ class _ImportingSpec(ModuleSpec):
 
     @property
     def _initializing(self) -> bool:
-        return bool(self.__dict__["_initializing"])
+        return bool(self.__dict__.get("_initializing"))
 
     @_initializing.setter
     def _initializing(self, value: bool) -> None:
         self.__dict__["_initializing"] = value
         if not value:
-            hook: Hook = self.__dict__.pop("_lineage_hook")
             self.__class__ = ModuleSpec  # type: ignore[assignment]
             module = sys.modules.get(self.name)
-            if module is not None:
-                hook(module)
+            for hook in _hooks.pop(self.name, ()) if module is not None else ():
+                with guarded("patching an imported module"):
+                    hook(module)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from threading import Lock
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from weakref import WeakSet
 
 import wrapt
 
+from prefect_lineage_events import patches
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.import_hooks import when_imported
 
@@ -82,8 +84,6 @@ _PATCHES: tuple[tuple[str, str, str, Wrapper], ...] = (
 )
 _engines: WeakSet[Any] = WeakSet()
 _lock = Lock()
-_wanted = False
-_hooked = False
 
 
 def instrument() -> None:
@@ -91,64 +91,45 @@ def instrument() -> None:
 
     May be called any number of times, before or after the connectors are imported, in code or by the Prefect plugin.
     """
-    global _wanted, _hooked
-    with _lock:
-        _wanted = True
-        if _hooked:
-            _each_imported(_patch)
-            return
-        _hooked = True
-    for module_name in sorted({patch[0] for patch in _PATCHES}):
-        when_imported(module_name, _patch_if_wanted)
+    for module_name in dict.fromkeys(patch[0] for patch in _PATCHES):
+        when_imported(module_name, _patch)
     # The engines are imported when the first flow or task is run: before its context is entered.
     for module_name in ("prefect.flow_engine", "prefect.task_engine"):
-        when_imported(module_name, lambda _: _watch_runs())
+        when_imported(module_name, _watch_runs)
 
 
 def uninstrument() -> None:
-    """Undo `instrument()`: connections that blocks open or check out from now on are the driver's own.
+    """Undo `instrument()` and remove all patches; connections that blocks open from now on are the driver's own.
 
     A Snowflake connection or a BigQuery client that a block has open stays traced until it is closed, and so does a
-    connection of the user's (`instrument_connection`), but for cursors that are made from a class.
+    connection of the user's (`instrument_connection`), but for cursors that are made from a class. The next use of
+    lineage (a lineage block, `record_*`, `instrument_connection`) installs its patches again.
     """
-    global _wanted
     with _lock:
-        _wanted = False
-        _each_imported(_unpatch)
         while _engines:
             from prefect_lineage_events.instrumentation.drivers.sqlalchemy import untrace_engine
 
             # Lineage blocks trace their engine again whenever they return it.
             untrace_engine(_engines.pop())
-        cursor_classes = sys.modules.get("prefect_lineage_events.instrumentation.cursor_classes")
-        if cursor_classes is not None:
-            cursor_classes.restore_cursor_classes()
-
-
-def _patch_if_wanted(module: Any) -> None:
-    # A registered hook cannot be removed, so it checks.
-    if _wanted:
-        _patch(module)
-
-
-def _each_imported(change: Callable[[Any], None]) -> None:
-    for module_name in {patch[0] for patch in _PATCHES}:
-        if module_name in sys.modules:
-            change(sys.modules[module_name])
+    patches.switch_off()
 
 
 class _Patch(wrapt.FunctionWrapper):  # type: ignore[type-arg]
-    """Our wrapper of a method, a class of its own so that it is recognised; switched off it only passes calls on."""
+    """A wrapped method of a connector."""
 
 
 def _patch(module: Any) -> None:
     for module_name, class_name, method_name, wrapper in _PATCHES:
         connector = getattr(module, class_name, None) if module_name == module.__name__ else None
-        if connector is not None and not _is_patched(vars(connector)[method_name]):
-            setattr(connector, method_name, _Patch(vars(connector)[method_name], wrapper, lambda: _wanted))
+        if connector is not None:
+            patches.add(connector, method_name, partial(_traced, wrapper))
 
 
-def _watch_runs() -> None:
+def _traced(wrapper: Wrapper, method: Any, is_on: Callable[[], bool]) -> Any:
+    return _Patch(method, wrapper, enabled=is_on)
+
+
+def _watch_runs(_: Any) -> None:
     """Watch runs, and the threads and processes that they start, from the first run on.
 
     Threads started before the first connection must have their run as well, and the end of a run must be seen whose
@@ -156,23 +137,7 @@ def _watch_runs() -> None:
     """
     with guarded("watching runs"):
         import_module("prefect_lineage_events.emission.losses")
-
-
-def _is_patched(method: Any) -> bool:
-    """Is our wrapper among those of the method? Other libraries may have patched it after us."""
-    while method is not None:
-        if isinstance(method, _Patch):
-            return True
-        method = getattr(method, "__wrapped__", None)
-    return False
-
-
-def _unpatch(module: Any) -> None:
-    """Remove our wrapper. If another library has wrapped it, it stays, and passes calls on."""
-    for module_name, class_name, method_name, _ in _PATCHES:
-        connector = getattr(module, class_name, None) if module_name == module.__name__ else None
-        if connector is not None and isinstance(vars(connector)[method_name], _Patch):
-            setattr(connector, method_name, vars(connector)[method_name].__wrapped__)
+        patches.switch_on()
 
 
 def instrument_connection(connection: T, *, url: str | None = None) -> T:
@@ -186,6 +151,8 @@ def instrument_connection(connection: T, *, url: str | None = None) -> T:
     A SQLAlchemy engine, asynchronous or not, is returned itself: connections that it opens or checks out from now on
     are captured. Raises TypeError or ValueError with a message about what is missing.
     """
+    import_module("prefect_lineage_events.emission.losses")
+    patches.switch_on()
     if _is_engine(connection):
         _trace_engine(connection)
         return connection

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Literal
 
-from prefect_lineage_events import encoding, filters
+from prefect_lineage_events import encoding, filters, patches
 from prefect_lineage_events.context.run import Run, current_run
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission import worker
@@ -62,6 +62,7 @@ def _record(
     raise_on_error: bool,
 ) -> None:
     try:
+        patches.switch_on()
         run = _reporting_run(raise_on_error)
         # an invalid URI raises outside runs too, if `raise_on_error` is set
         target = _dataset(output) if operation == "write" else None

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from prefect_lineage_events.context import propagation, run, threads
+from prefect_lineage_events.context import propagation, running, threads
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def noted(monkeypatch: pytest.MonkeyPatch, run_id: UUID) -> None:
         target.__dict__[propagation._NOTE] = SimpleNamespace(run=None, path=threads.path_below(run_id))
 
     start, init = (getattr(f, "__wrapped__", f) for f in (threading.Thread.start, propagation._WorkItem.__init__))
-    monkeypatch.setattr(threading.Thread, "start", propagation._before(start, note))
-    monkeypatch.setattr(propagation._WorkItem, "__init__", propagation._after(init, note))
+    monkeypatch.setattr(threading.Thread, "start", propagation._before(note, start, lambda: True))
+    monkeypatch.setattr(propagation._WorkItem, "__init__", propagation._after(note, init, lambda: True))
 
 
 def test_the_runs_own_thread_has_the_empty_path(run_id: UUID) -> None:
@@ -105,4 +105,4 @@ def test_work_that_a_coroutine_gives_to_a_thread_is_below_the_coroutine(monkeypa
 
 
 def test_a_context_that_cannot_be_noted_is_entered() -> None:
-    assert run._watching_entry(lambda entered: entered)(None) is None
+    assert running._watching_entry(lambda entered: entered, lambda: True)(None) is None

@@ -24,12 +24,12 @@ _FLOWS = 10
 class RecordedEvents:
     """The lineage events of all runs of the programs here, by flow name: other tests have runs on the server, too."""
 
-    def __init__(self, api_url: str) -> None:
+    def __init__(self, api_url: str, *prefixes: str) -> None:
         self.flows: dict[str, list[list[dict[str, Any]]]] = defaultdict(list)
         for run in self._ask(f"{api_url}/flow_runs/filter", sort="EXPECTED_START_TIME_ASC"):
             events = self._events(api_url, run["id"])
             flow_name = events[0]["payload"]["run"]["flow_name"] if events else ""
-            if flow_name.startswith(("ways-", "side-by-side")):
+            if flow_name.startswith(prefixes):
                 self.flows[flow_name].append(events)
 
     @property
@@ -77,7 +77,7 @@ class RecordedEvents:
         return [e for e in answer["events"] if e["payload"].get("run", {}).get("flow_run_id") == run_id]
 
 
-def _run(program: str, server: PrefectServer, expected: int = 0) -> None:
+def run(program: str, server: PrefectServer, expected: int = 0) -> None:
     command = [sys.executable, "-m", f"tests.processes.programs.{program}"]
     ended = subprocess.run(command, env=server.environment, timeout=600, capture_output=True, text=True, check=False)
     assert ended.returncode == expected, ended.stderr
@@ -86,14 +86,15 @@ def _run(program: str, server: PrefectServer, expected: int = 0) -> None:
 @pytest.fixture(scope="module")
 def reported(prefect_server_process: PrefectServer) -> Iterator[RecordedEvents]:
     """The result of the program, after all its events are stored."""
-    _run("ways", prefect_server_process)
-    _run("side_by_side", prefect_server_process)
-    _run("interrupted", prefect_server_process, expected=-signal.SIGTERM)
+    run("ways", prefect_server_process)
+    run("side_by_side", prefect_server_process)
+    run("interrupted", prefect_server_process, expected=-signal.SIGTERM)
     deadline = time.monotonic() + _PATIENCE
-    while not (reported := RecordedEvents(prefect_server_process.api_url)).complete or len(reported.flows) < _FLOWS:
-        assert time.monotonic() < deadline, dict(reported.flows)
+    api_url = prefect_server_process.api_url
+    while not (found := RecordedEvents(api_url, "ways-", "side-by-side")).complete or len(found.flows) < _FLOWS:
+        assert time.monotonic() < deadline, dict(found.flows)
         time.sleep(0.5)
-    yield reported
+    yield found
 
 
 def test_statements_have_their_flow_task_and_thread(reported: RecordedEvents) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from prefect_lineage_events import filters, stores
+from prefect_lineage_events import filters, patches, stores
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import guarded
@@ -102,6 +102,7 @@ def trace_client(client: T) -> T:
     """Return a proxy of the client that reports. Idempotent."""
     if isinstance(client, ClientProxy) or not filters.current().enabled:
         return client
+    patches.switch_on()
     return ClientProxy(client)  # type: ignore[return-value]
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from threading import Lock
 from typing import Any
 
 import wrapt
 
+from prefect_lineage_events import patches
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
+from prefect_lineage_events.instrumentation.unwrapping import any_proxies, track_proxy
 
 # Those that mean the same as the connection's method of that name.
 _FUNCTIONS = (
@@ -24,7 +25,6 @@ _FUNCTIONS = (
     "fetchall", "fetchdf", "fetch_df", "fetchnumpy", "pl", "fetch_arrow_table", "to_arrow_table",
     "fetch_record_batch",
 )  # fmt: skip
-_lock = Lock()
 _default: ConnectionProxy | None = None
 
 
@@ -35,12 +35,23 @@ def trace_module_functions(connection: ConnectionProxy) -> None:
     global _default
     if connection.__wrapped__ is not duckdb.default_connection():
         return
-    with _lock:
-        if _default is None:
-            for name in _FUNCTIONS:
-                if hasattr(duckdb, name):
-                    wrapt.wrap_function_wrapper(duckdb, name, partial(_through_proxy, name))
-        _default = connection
+    track_proxy(connection)
+    for name in _FUNCTIONS:
+        if hasattr(duckdb, name):
+            patches.add(duckdb, name, partial(_traced, name), any_proxies)
+    _default = connection
+
+
+def _forget_default() -> None:
+    global _default
+    _default = None
+
+
+patches.when_off(_forget_default)
+
+
+def _traced(name: str, function: Any, is_on: Callable[[], bool]) -> Any:
+    return wrapt.FunctionWrapper(function, partial(_through_proxy, name))
 
 
 def _through_proxy(name: str, function: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:

@@ -1,8 +1,8 @@
 """DuckDB's relations: queries built by method calls, which run when they are fetched, written or shown.
 
 A relation stays DuckDB's own object, because later statements may name it as a Python variable, where DuckDB would not
-accept a proxy. So the methods of its class are wrapped, once a process; the wrappers do nothing for relations of
-connections that are not traced. The tables that a relation reads are in its SQL.
+accept a proxy. So the methods of its class are patched; the patches do nothing for relations of connections that are
+not traced. The tables that a relation reads are in its SQL.
 https://duckdb.org/docs/stable/clients/python/relational_api
 """
 
@@ -12,13 +12,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Lock, local
+from threading import local
 from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import wrapt
 
+from prefect_lineage_events import patches
 from prefect_lineage_events.emission.value_matching import remember
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import guarded
@@ -90,32 +91,34 @@ class TracedRelation:
 
 _known: WeakKeyDictionary[Any, TracedRelation] = WeakKeyDictionary()
 _inside = local()
-_lock = Lock()
-_open = False
+_patched: set[str] = set()
+patches.when_off(_patched.clear)
 
 
 def trace_relations() -> None:
-    """Wrap the methods of DuckDB's relations, once a process; called when the first connection is traced."""
+    """Patch the methods of DuckDB's relations, unless that is done; called when a connection is traced."""
     import duckdb
 
-    global _open
-    with _lock:
-        if _open:
-            return
-        _open = True
-        _wrap(duckdb.DuckDBPyRelation)
-        grouped = getattr(duckdb.DuckDBPyRelation, "group_by", None)
-        if grouped is not None:
-            from duckdb._relation import GroupedRelation  # from version 2 on
+    if _patched:
+        return
+    _patch(duckdb.DuckDBPyRelation)
+    grouped = getattr(duckdb.DuckDBPyRelation, "group_by", None)
+    if grouped is not None:
+        from duckdb._relation import GroupedRelation  # from version 2 on
 
-            _wrap(GroupedRelation)
+        _patch(GroupedRelation)
+    _patched.add(duckdb.__name__)
 
 
-def _wrap(kind: Any) -> None:
+def _patch(kind: Any) -> None:
     special = _READS | _STEPS
     for name, value in list(vars(kind).items()):
         if callable(value) and (name in special or not name.startswith("_")) and name not in _NEITHER:
-            wrapt.wrap_function_wrapper(kind, name, _called)
+            patches.add(kind, name, _traced)
+
+
+def _traced(method: Any, is_on: Callable[[], bool]) -> Any:
+    return wrapt.FunctionWrapper(method, _called, enabled=is_on)
 
 
 def query_of(relation: Any) -> str | None:

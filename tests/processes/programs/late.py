@@ -1,0 +1,133 @@
+"""Flows in which the first use of lineage is late: in the middle of a run, in a thread that is older, in a child.
+
+`python -m tests.processes.programs.late`. Nothing is patched at the beginning of each flow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from prefect import flow, task
+
+from prefect_lineage_events import LineageBlock, record_read, record_write, uninstrument
+
+_START = threading.Thread.start
+
+
+def said(where: str) -> None:
+    record_read(f"s3://bucket/{where}")
+
+
+@task
+def in_task() -> None:
+    said("task")
+
+
+@flow(name="late-task")
+def of_a_task() -> None:
+    in_task()
+    in_task.submit().result()
+
+
+@flow(name="late-subflow")
+def inner() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(said, ["pool of a subflow", "the same pool"]))
+
+
+@flow(name="late-parent")
+def of_a_subflow() -> None:
+    inner()
+
+
+@flow(name="late-thread")
+def of_a_thread() -> None:
+    go = threading.Event()
+
+    def older(where: str) -> None:
+        go.wait(60)
+        said(where)
+
+    threads = [threading.Thread(target=older, args=(where,)) for where in ("older thread", "another")]
+    for thread in threads:
+        thread.start()
+    said("flow")
+    go.set()
+    for thread in threads:
+        thread.join()
+
+
+@flow(name="late-gathered")
+async def of_coroutines() -> None:
+    async def copy(name: str) -> None:
+        said(name)
+        await asyncio.sleep(0)
+        record_write(f"s3://bucket/copy of {name}")
+
+    await asyncio.gather(copy("first"), copy("second"))
+    said("flow")
+
+
+@flow(name="late-to-thread")
+async def of_to_thread() -> None:
+    await asyncio.to_thread(said, "to_thread")
+    said("flow")
+
+
+@flow(name="late-fork")
+def of_a_fork() -> None:
+    process = multiprocessing.get_context("fork").Process(target=said, args=("forked process",))
+    process.start()
+    process.join()
+
+
+@flow(name="late-block")
+def of_a_block() -> None:
+    """The class is defined in the parent, which itself records nothing."""
+
+    class Files(LineageBlock):
+        _block_type_slug = "late-files"
+
+    assert Files is not None
+    process = multiprocessing.get_context("spawn").Process(target=said, args=("spawned process",))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+@flow(name="late-retried", retries=1)
+def retried() -> None:
+    attempts.append(1)
+    said(f"attempt {len(attempts)}")
+    if len(attempts) == 1:
+        uninstrument()
+        raise ValueError("once more")
+
+
+attempts: list[int] = []
+
+
+async def nested() -> None:
+    await of_coroutines()
+
+
+FLOWS: list[Callable[[], object]] = [
+    of_a_task,
+    of_a_subflow,
+    of_a_thread,
+    lambda: asyncio.run(nested()),
+    lambda: asyncio.run(of_to_thread()),
+    of_a_fork,
+    of_a_block,
+    retried,
+]
+
+if __name__ == "__main__":
+    for run in FLOWS:
+        assert threading.Thread.start is _START
+        run()
+        uninstrument()

@@ -1,0 +1,202 @@
+"""Patches: nothing on import, everything with the first use, nothing after `uninstrument()`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from prefect_lineage_events import patches
+from prefect_lineage_events.patches import Patch
+
+_FIRST_USES = {
+    "record": "record_read('s3://b/k')",
+    "block": "SqlAlchemyLineage(connection_info='sqlite://')",
+    "subclass": "type('Files', (LineageBlock,), {'__module__': '__main__', '_block_type_slug': 'patched-files'})",
+    "subclass of a connector": "type('Shop', (SqlAlchemyLineage,), {'__module__': '__main__'})",
+    "connection": "connection = instrument_connection(sqlite3.connect(':memory:'))",
+    "engine": "instrument_connection(sqlalchemy.create_engine('sqlite://'))",
+    "duckdb": "connection = instrument_connection(duckdb.default_connection())",
+    "instrument": "instrument()",
+}
+_PROGRAM = """
+import gc, json, os, sqlite3, sys, threading
+from concurrent.futures.thread import _WorkItem
+from multiprocessing.process import BaseProcess
+import asyncpg, duckdb, sqlalchemy
+import prefect.flows, prefect.flow_engine
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect_sqlalchemy import AsyncSqlAlchemyConnector, SqlAlchemyConnector
+
+OBJECTS = [threading.Thread, threading, _WorkItem, BaseProcess, os, FlowRunContext, TaskRunContext, sqlite3,
+           duckdb, duckdb.DuckDBPyRelation, asyncpg.Connection, type(asyncpg.Connection), asyncpg.pool.Pool,
+           SqlAlchemyConnector, AsyncSqlAlchemyConnector]
+
+def snapshot():
+    found = {(i, name): value for i, o in enumerate(OBJECTS) for name, value in list(vars(o).items())}
+    ours = [finder for finder in sys.meta_path if type(finder).__module__.startswith("prefect_lineage_events")]
+    return {**found, "meta_path": ours, "hooks": list(sys.path_hooks)}
+
+def changed(before):
+    now = snapshot()
+    # what pydantic and `abc` fill in by themselves
+    names = [n for n in before.keys() | now.keys() if not n[1].startswith(("__pydantic", "_abc", "__annotations"))]
+    return sorted(OBJECTS[n[0]].__name__ + "." + n[1] if type(n) is tuple else n
+                  for n in names if (a := before.get(n)) is not (b := now.get(n)) and not (type(a) is list and a == b))
+
+start = snapshot()
+import prefect_lineage_events
+from prefect_lineage_events import *
+for name in prefect_lineage_events.__all__:
+    getattr(prefect_lineage_events, name)
+import prefect_lineage_events.plugin, prefect_lineage_events.blocks.registration
+said = {"imported": changed(start)}
+for use, source in USES.items():
+    for round in ("first", "again"):
+        exec(source)
+        used = changed(start)
+        connection = None
+        gc.collect()
+        uninstrument()
+        uninstrument()
+        said[f"{use}, {round}"] = (used, changed(start))
+print(json.dumps(said))
+"""
+_BASE = {
+    "BaseProcess.__init__",
+    "EngineContext.__enter__",
+    "TaskRunContext.__enter__",
+    "Thread.start",
+    "_WorkItem.__init__",
+    "os._exit",
+}
+
+
+def test_import_patches_nothing_and_uninstrument_restores_everything() -> None:
+    program = f"USES = {_FIRST_USES!r}\n{_PROGRAM}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+
+    assert said.pop("imported") == []
+    assert {use: left for use, (_, left) in said.items() if left} == {}
+    for use in _FIRST_USES:
+        (first, _), (again, _) = said[f"{use}, first"], said[f"{use}, again"]
+        assert (set(first) >= _BASE, again) == (True, first), use
+    assert {"SqlAlchemyConnector.get_engine", "meta_path"} <= set(said["instrument, first"][0])
+    assert {"duckdb.sql", "DuckDBPyRelation.fetchall"} <= set(said["duckdb, first"][0])
+
+
+def test_disabled_lineage_patches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = (
+        "import threading; start = threading.Thread.start\n"
+        "from prefect_lineage_events import record_read; record_read('s3://b/k')\n"
+        "assert threading.Thread.start is start"
+    )
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ENABLED", "false")
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+class Target:
+    """A class with a method of its own and an inherited one."""
+
+    def said(self) -> str:
+        return "own"
+
+
+class Heir(Target):
+    """Inherits the method."""
+
+
+@pytest.fixture
+def target() -> Iterator[type[Target]]:
+    own = vars(Target)["said"]
+    yield Target
+    Target.said = own  # type: ignore[method-assign]
+
+
+def louder(method: Callable[[Any], str], is_on: Callable[[], bool]) -> Callable[[Any], str]:
+    return lambda self: method(self).upper() if is_on() else method(self)
+
+
+def test_patch_is_installed_and_removed_repeatedly(target: type[Target]) -> None:
+    own, patch = vars(target)["said"], Patch(target, "said", louder)
+    for _ in range(2):
+        patch.install()
+        patch.install()
+        assert target().said() == "OWN"
+        patch.remove()
+        patch.remove()
+        assert vars(target)["said"] is own
+
+
+def test_patch_of_an_inherited_attribute_is_deleted() -> None:
+    patch = Patch(Heir, "said", louder)
+    patch.install()
+    assert (Heir().said(), Target().said()) == ("OWN", "own")
+    patch.remove()
+    assert "said" not in vars(Heir)
+
+
+def test_patch_below_that_of_another_package_passes_calls_on(target: type[Target]) -> None:
+    patch = Patch(target, "said", louder)
+    patch.install()
+    ours = vars(target)["said"]
+    target.said = lambda self: f"<{ours(self)}>"  # type: ignore[method-assign]
+    others = vars(target)["said"]
+    patch.remove()
+
+    assert vars(target)["said"] is others
+    assert target().said() == "<own>"
+    patch.install()
+    assert target().said() == "<OWN>"
+    patch.remove()
+    assert vars(target)["said"] is others
+
+
+def test_patch_that_another_package_restores_is_used_again(target: type[Target]) -> None:
+    patch = Patch(target, "said", louder)
+    patch.install()
+    ours = vars(target)["said"]
+    target.said = lambda self: "other"  # type: ignore[method-assign]
+    patch.remove()
+    target.said = ours  # type: ignore[method-assign]
+    assert target().said() == "own"
+    patch.install()
+    assert (vars(target)["said"], target().said()) == (ours, "OWN")
+    patch.remove()
+
+
+def test_patch_that_is_needed_stays(target: type[Target]) -> None:
+    own, needed = vars(target)["said"], [True]
+    patch = Patch(target, "said", louder, lambda: needed[0])
+    patch.install()
+    assert not patch.remove()
+    assert target().said() == "OWN"
+    needed[0] = False
+    assert patch.remove()
+    assert vars(target)["said"] is own
+
+
+def test_switch_on_of_many_threads_installs_once(monkeypatch: pytest.MonkeyPatch, target: type[Target]) -> None:
+    made = SimpleNamespace(count=0)
+
+    def counted(method: Callable[[Any], str], is_on: Callable[[], bool]) -> Callable[[Any], str]:
+        made.count += 1
+        return louder(method, is_on)
+
+    monkeypatch.setattr(patches, "_declared", [Patch(target, "said", counted)])
+    monkeypatch.setattr(patches, "_when_on", [])
+    monkeypatch.setattr(patches, "_on", False)
+    threads = [threading.Thread(target=patches.switch_on) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (made.count, target().said()) == (1, "OWN")
