@@ -54,7 +54,7 @@ def _dataset(payload: dict[str, Any]) -> dict[str, Any]:
 def test_the_first_use_is_recorded_for_its_run(
     reported: RecordedEvents, flow: str, places: dict[str, str | None]
 ) -> None:
-    assert reported.places(f"late-{flow}") == places
+    assert reported.tasks_by_place(f"late-{flow}") == places
 
 
 @pytest.mark.parametrize("flow", sorted(_FLOWS - {"fork"}))
