@@ -53,13 +53,13 @@ def run(id_: UUID) -> FlowRun:
     return FlowRun(id_, "r", uuid4(), "nightly", "COMPLETED", ended=NOON)
 
 
-def test_without_a_time_it_looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recent_runs_are_listed_once_without_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     gathering = Gathering(monkeypatch, {FIRST: -5, SECOND: 5})
     assert [a.flow_run_id for a in sweep.assemble_recent(None, AssemblyOptions()).assembled] == [FIRST]  # type: ignore[arg-type]
     assert (gathering.now, gathering.assembled) == (NOON, [[FIRST]])
 
 
-def test_what_ends_meanwhile_is_taken_and_each_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_that_end_meanwhile_are_assembled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     gathering = Gathering(monkeypatch, {FIRST: -5, SECOND: 25})
     until = NOON + dt.timedelta(seconds=48)
     summary = sweep.assemble_recent(None, AssemblyOptions(), until)  # type: ignore[arg-type]
@@ -68,12 +68,12 @@ def test_what_ends_meanwhile_is_taken_and_each_run_once(monkeypatch: pytest.Monk
     assert gathering.now == until
 
 
-def test_a_run_that_was_too_early_is_looked_at_again_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_early_run_is_tried_again_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     Gathering(monkeypatch, {FIRST: -5}, early=[FIRST])
     summary = sweep.assemble_recent(None, AssemblyOptions(), NOON + dt.timedelta(seconds=30))  # type: ignore[arg-type]
     assert [(a.flow_run_id, a.outcome) for a in summary.assembled] == [(FIRST, "sent")]
 
 
-def test_what_is_too_early_to_the_end_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_that_stays_early_is_in_the_summary(monkeypatch: pytest.MonkeyPatch) -> None:
     Gathering(monkeypatch, {FIRST: -5}, early=[FIRST])
     assert [a.outcome for a in sweep.assemble_recent(None, AssemblyOptions()).assembled] == ["too early"]  # type: ignore[arg-type]

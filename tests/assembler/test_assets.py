@@ -49,29 +49,29 @@ def test_the_run_that_wrote_the_data_is_related_and_the_time_is_its_own(emitted)
     assert emitted[-1]["occurred"] == story.history().run.ended
 
 
-def test_a_failed_run_tells_of_failed_materialisations(emitted):
+def test_failed_run_emits_failed_materialisations(emitted):
     emit(Story().write("b", "a"), state="FAILED")
     assert emitted[-1]["event"] == "prefect.asset.materialization.failed"
 
 
-def test_a_cancelled_run_tells_nothing(emitted):
+def test_cancelled_run_emits_nothing(emitted):
     emit(Story().write("b", "a"), state="CANCELLED")
     assert emitted == []
 
 
-def test_the_same_run_says_the_same(emitted):
+def test_event_ids_are_deterministic(emitted):
     for _ in range(2):
         emit(Story().write("b", "a"))
     assert len({event["id"] for event in emitted}) == 2
     assert len(emitted) == 4
 
 
-def test_what_prefect_told_itself_is_not_told_again(emitted):
+def test_assets_emitted_by_prefect_are_not_repeated(emitted):
     emit(Story().task("T").asset("s3://bucket/out", "s3://bucket/in", task="T"))
     assert emitted == []
 
 
-def test_a_table_that_is_gone_is_no_asset(emitted):
+def test_dropped_table_is_no_asset(emitted):
     emit(Story().drop("b"))
     assert emitted == []
 
@@ -82,6 +82,6 @@ def test_a_name_that_is_no_asset_key_is_left_out(emitted):
     assert keys(emitted[0], "asset") == []
 
 
-def test_what_we_emit_is_never_read_as_lineage(emitted):
+def test_our_asset_events_are_not_read_as_lineage(emitted):
     emit(Story().write("b", "a"))
     assert parse(emitted[-1]) is None

@@ -20,7 +20,7 @@ from tests.by_hand import closing, current_run, emit_writes, write
 from tests.recording import RecordingTarget, configure
 
 
-def test_a_backfill_sends_what_nobody_has(target, client):
+def test_backfill_sends_missing_runs(target, client):
     start = now()
     first, second = daily_load(), hourly_load()
     assemble(first)
@@ -30,7 +30,7 @@ def test_a_backfill_sends_what_nobody_has(target, client):
     assert target.types(first) == target.types(second) == ["START", "COMPLETE"]
 
 
-def test_a_dry_run_says_what_would_be_sent(target, client):
+def test_dry_run_reports_runs_to_send(target, client):
     start, run_id = now(), daily_load()
     stored(client, run_id)
     summary = backfill(start.isoformat(), now().isoformat(), dry_run=True)
@@ -38,7 +38,7 @@ def test_a_dry_run_says_what_would_be_sent(target, client):
     assert not target.events
 
 
-def test_a_dry_run_says_of_each_run_what_would_become_of_it(target, client):
+def test_dry_run_reports_the_outcome_of_each_run(target, client):
     start, done, new, without = now(), daily_load(), daily_load(), no_load()
     assemble(done)
     stored(client, new)
@@ -55,7 +55,7 @@ def test_a_backfill_shows_a_bar_and_a_table(target, client):
     assert json.loads(by_type["table"]) == [{"flow run": str(run_id), "flow": "daily load", "outcome": "sent"}]
 
 
-def test_the_bar_and_the_table_tell_of_what_was_done_so_far(target, client):
+def test_progress_shows_the_outcomes_so_far(target, client):
     run_id = daily_load()
     shown = Progress(client, None, total=4)
     shown._moved -= 10
@@ -88,7 +88,7 @@ def load_of_its_day(fail: bool = False) -> UUID:
     return UUID(flow_run.id)
 
 
-def test_stored_statements_are_read_by_todays_analyser_when_asked(target, client):
+def test_backfill_reanalyses_stored_statements(target, client):
     start, run_id = now(), load_of_its_day()
     assemble(run_id)
     window = {"start": start, "end": now()}
@@ -102,7 +102,7 @@ def test_stored_statements_are_read_by_todays_analyser_when_asked(target, client
     assert target.events == told
 
 
-def test_what_was_read_anew_stays_so_whoever_assembles_the_run_again(target, client):
+def test_reanalysed_run_stays_reanalysed(target, client):
     start, run_id = now(), load_of_its_day()
     assemble(run_id)
     backfill(start, now(), reanalyse=True)
@@ -111,7 +111,7 @@ def test_what_was_read_anew_stays_so_whoever_assembles_the_run_again(target, cli
     assert target.events == told
 
 
-def test_a_failed_run_does_not_bring_the_reading_of_its_day_back(target, client):
+def test_restored_run_stays_reanalysed(target, client):
     target.profile = "marquez"
     start, run_id = now(), load_of_its_day()
     assemble(run_id)
@@ -125,18 +125,18 @@ def _inputs(event) -> set[str]:
     return {dataset["name"] for dataset in event["inputs"]}
 
 
-def test_a_target_that_there_is_not_is_named(prefect_server):
+def test_unknown_target_is_named(prefect_server):
     with pytest.raises(ValueError, match="'elsewhere': no such target"):
         backfill(start=now(), end=now(), targets=["elsewhere"])
 
 
-def test_a_flow_that_there_is_not_is_named(target, client):
+def test_unknown_flow_is_named(target, client):
     daily_load()
     with pytest.raises(ValueError, match=r"no flow 'dayli load' \(did you mean 'daily load'\?\)"):
         backfill(start=now(), end=now(), flows=["dayli load"])
 
 
-def test_a_backfill_for_a_target_sends_what_that_one_lacks(target, client, monkeypatch):
+def test_backfill_for_a_target_sends_its_missing_runs(target, client, monkeypatch):
     start, run_id = now(), daily_load()
     assemble(run_id)
     second = RecordingTarget("second")

@@ -106,14 +106,14 @@ def test_a_deployment_is_another_job_where_jobs_are_named_by_it(monkeypatch, tem
     assert len(plan_backfill(past, DAY).jobs) == jobs
 
 
-def test_a_flow_that_there_is_not_is_named_with_the_one_that_was_meant():
+def test_unknown_flow_raises_with_a_similar_name():
     past = Past()
     past.flow("daily load")
     with pytest.raises(ValueError, match=r"no flow 'dayly load' \(did you mean 'daily load'\?\), 'xyz' at http"):
         plan_backfill(past, DAY, ["daily load", "dayly load", "xyz"])
 
 
-def test_a_history_that_begins_after_the_first_run_says_when():
+def test_beginning_of_a_history_after_the_first_run_is_known():
     past = Past()
     past.run(past.flow("nightly"), NOON - 3 * MINUTE)
     assert plan_backfill(past, DAY).history_begins is None
@@ -121,7 +121,7 @@ def test_a_history_that_begins_after_the_first_run_says_when():
     assert plan_backfill(past, DAY).history_begins == NOON - MINUTE
 
 
-def test_of_an_empty_history_everything_is_gone():
+def test_empty_history_begins_now():
     past = Past()
     past.run(past.flow("nightly"), NOON - dt.timedelta(hours=2))
     past.oldest = None
@@ -134,7 +134,7 @@ def test_a_window_without_runs_has_no_parts():
     assert (plan.parts, plan.jobs, plan.history_begins) == ((), (), None)
 
 
-def test_what_needs_many_bytes_of_a_run_does_not_travel_with_the_plan():
+def test_plan_has_no_parameters_of_runs():
     past = Past()
     past.run(past.flow("nightly"), NOON - MINUTE)
     past.runs[-1]["parameters"] = {"rows": "x" * 1_000_000}

@@ -52,7 +52,7 @@ def test_a_run_all_of_whose_tasks_were_cached_has_its_end_and_no_inputs_and_outp
     assert assemble(second).outcome == "nothing new"
 
 
-def test_the_edges_of_its_job_stay_where_the_last_arrival_shows(target, client):
+def test_edges_of_a_cached_job_stay_at_targets_that_show_the_last_event(target, client):
     target.profile = "marquez"
     first, second = loaded_and_cached(client)
     assemble(first)
@@ -61,7 +61,7 @@ def test_the_edges_of_its_job_stay_where_the_last_arrival_shows(target, client):
     assert arrived[-3:] == [(second, "START"), (second, "COMPLETE"), (first, "COMPLETE")]
 
 
-def test_so_they_do_after_a_backfill(target, client):
+def test_edges_of_a_cached_job_stay_after_a_backfill(target, client):
     target.profile = "marquez"
     start = now()
     first, second = loaded_and_cached(client)

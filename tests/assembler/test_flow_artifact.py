@@ -40,11 +40,11 @@ def shown(client: SyncPrefectClient, run: FlowRun) -> str:
     [("Flights nightly!", "lineage-flights-nightly"), ("übung/β", "lineage-bung"), ("流れ", f"lineage-{UUID(int=7)}")],
     ids=["a sign", "letters of other alphabets", "nothing to spell"],
 )
-def test_the_key_is_one_that_prefect_takes(flow_name: str, key: str) -> None:
+def test_key_is_valid_for_prefect(flow_name: str, key: str) -> None:
     assert flow_artifact.key(FlowRun(UUID(int=1), "r", UUID(int=7), flow_name, "COMPLETED")) == key
 
 
-def test_it_shows_the_run_that_began_last(client: SyncPrefectClient, run: FlowRun) -> None:
+def test_artifact_shows_the_run_that_began_last(client: SyncPrefectClient, run: FlowRun) -> None:
     assert not flow_artifact.exists(client, run)
     later = replace(run, id=uuid4(), started=NOON + dt.timedelta(hours=1))
     for one, text in ((run, "first"), (later, "second"), (run, "first again")):
@@ -53,7 +53,7 @@ def test_it_shows_the_run_that_began_last(client: SyncPrefectClient, run: FlowRu
     assert flow_artifact.exists(client, run)
 
 
-def test_an_edited_one_is_shown_anew(client: SyncPrefectClient, run: FlowRun) -> None:
+def test_edited_artifact_is_replaced(client: SyncPrefectClient, run: FlowRun) -> None:
     flow_artifact.show(client, run, "first")
     latest = flow_artifact._read(client, run)
     assert latest is not None
@@ -76,9 +76,7 @@ def of_a_version_before(run: FlowRun, entry: Entry) -> dict[str, Any]:
     }
 
 
-def test_the_record_of_a_version_before_is_read_and_its_artifact_left_to_its_run(
-    client: SyncPrefectClient, run: FlowRun
-) -> None:
+def test_record_of_an_earlier_version_is_read(client: SyncPrefectClient, run: FlowRun) -> None:
     entry = Entry(None, end_of(run), complete=True, stored_events=3)
     made = client.request("POST", "/artifacts/", json=of_a_version_before(run, entry)).json()
     assert ledger.read(client, [run.id]) == {run.id: replace(entry, artifact_id=UUID(made["id"]))}

@@ -62,7 +62,7 @@ def test_another_target_has_nothing_yet():
     assert not entry(DONE).is_done(RUN, "marquez", "datahub")
 
 
-def test_refused_events_are_done_with():
+def test_run_with_refused_events_is_done():
     assert entry(DeliveryState("marquez", "d1", 2, 2, rejected=2)).is_done(RUN, "marquez")
     assert not DeliveryState("marquez", "d1", 2, 2, rejected=1).taken
 
@@ -124,7 +124,7 @@ def test_hostile_records_do_not_stop_the_assembler(metadata):
         ledger._metadata(found)
 
 
-def test_what_is_written_is_read_again():
+def test_entry_is_read_as_written():
     line = replace(DONE, reasons=("422 no",), rejected=1, taken_at=NOON.isoformat())
     before = entry(line)
     raw = {"id": str(before.artifact_id), "flow_run_id": str(RUN.id), "metadata_": ledger._metadata(before)}

@@ -56,14 +56,14 @@ def test_graph_tables_rows_and_columns_are_shown():
     assert "| `shop.report.total` | `shop.orders.amount` (aggregated) |" in shown
 
 
-def test_edges_that_are_told_in_bundles_are_counted():
+def test_bundled_edges_are_counted():
     bundle = Bundle(None, ((ORDERS, "same task"), (REPORT, "same task")), (ORDERS, REPORT, REPORT))
     assert "6 edges are not drawn: in one task," in text(bundles=(bundle,))
     assert "12 edges are not drawn: in 2 tasks," in text(bundles=(bundle, bundle))
     assert "not drawn" not in text()
 
 
-def test_edges_by_equal_names_are_told_apart():
+def test_inferred_column_edges_are_marked():
     inferred = text(columns=(ColumnEdge(ORDERS, "id", REPORT, "id", "TRANSFORMATION", inferred=True),))
     assert "(inferred from the same column name: Python may have changed the values)" in inferred
 
@@ -72,11 +72,11 @@ def test_edges_by_equal_names_are_told_apart():
     ("kind", "words"),
     [("TRANSFORMATION", "computed from it"), ("CONDITIONAL", "decides which value it is"), ("NEW_KIND", "`new_kind`")],
 )
-def test_how_a_column_comes_about_is_said_in_plain_words(kind, words):
+def test_transformations_are_described(kind, words):
     assert f"({words})" in text(columns=(ColumnEdge(ORDERS, "id", REPORT, "id", kind),))
 
 
-def test_outputs_of_an_unknown_source_are_named_with_what_they_may_be_of():
+def test_outputs_with_unknown_sources_list_candidates():
     told = text(unknown=(UnknownSource(REPORT, "unknown", (ORDERS,)),))
     assert "## Source unknown" in told
     assert "| `shop.report` | source unknown |  | `shop.orders` |" in told
@@ -84,11 +84,11 @@ def test_outputs_of_an_unknown_source_are_named_with_what_they_may_be_of():
     assert "Source unknown" not in text()
 
 
-def test_a_complete_run_says_nothing_of_completeness():
+def test_complete_run_has_no_section_on_completeness():
     assert "Incomplete" not in text()
 
 
-def test_what_is_missing_is_said():
+def test_missing_events_are_shown():
     short, open_ = uuid4(), uuid4()
     missing = Completeness(missing={short: (1, 2)}, unclosed=(open_,), dropped=7)
     shown = markdown(RunLineage(RUN, lineage(), completeness=missing))
@@ -105,7 +105,7 @@ def test_a_refusal_is_shown_with_its_reason():
     assert "## Refused by marquez\n\n- 422 blank name" in shown
 
 
-def test_what_each_target_has_is_shown_by_the_name_that_people_type():
+def test_targets_are_shown_by_name():
     sent = {
         "marquez": DeliveryState("http x", "d", 2, 3, rejected=1),
         "out.jsonl": DeliveryState("file /x/out.jsonl", "d", 3, 3),
@@ -115,12 +115,12 @@ def test_what_each_target_has_is_shown_by_the_name_that_people_type():
     assert "| `out.jsonl` | 3 | 0 | 0 |" in shown
 
 
-def test_why_a_statement_was_not_understood_is_said_once():
+def test_reasons_of_partial_statements_are_shown_once():
     partial = StatementSummary("?", "duckdb", confidence="partial", reason="unknown syntax")
     assert text(statements=(partial, partial)).count("unknown syntax") == 1
 
 
-def test_a_run_that_is_there_for_its_children_says_so():
+def test_run_without_lineage_of_its_own_says_so():
     shown = markdown(RunLineage(RUN, Lineage(), descendants_have_lineage=True))
     assert "runs below it did" in shown
     assert "svg" not in shown
@@ -154,7 +154,7 @@ def test_names_break_neither_table_nor_code():
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_nothing_of_an_event_means_anything_on_the_page(hostile):
+def test_hostile_texts_have_no_effect_in_the_report(hostile):
     name = hostile if hostile.strip() else "x"
     odd = Dataset(f"s3://{name}", name)
     use = DatasetUse(odd, kind=hostile, renamed_from=odd, lifecycle="RENAME")
@@ -181,7 +181,7 @@ def test_nothing_of_an_event_means_anything_on_the_page(hostile):
             assert len(bars) in (3, 5, 7), line
 
 
-def test_what_is_beyond_the_bounds_is_counted():
+def test_excess_is_counted():
     many = tuple(DatasetUse(Dataset("s3://b", f"k{n}")) for n in range(MAX_DATASETS + 5))
     columns = tuple(ColumnEdge(ORDERS, "a", REPORT, f"c{n}") for n in range(MAX_COLUMNS + 7))
     shown = text(inputs=many, columns=columns)

@@ -80,7 +80,7 @@ def page_of(client, run_id: UUID) -> str:
     return artifact["data"]
 
 
-def test_each_gets_its_own_picture(estate):
+def test_each_target_receives_events_in_its_shape(estate):
     estate.configure(estate.http(estate.marquez), estate.http(estate.archive), file_of(estate))
     assemble(daily_load())
     assert estate.marquez.types() == estate.archive.types() == ["START", "COMPLETE"]
@@ -91,7 +91,7 @@ def test_each_gets_its_own_picture(estate):
     assert "columnLineage" not in estate.marquez.got[0]["outputs"][0]["facets"]
 
 
-def test_one_that_is_away_keeps_nothing_from_the_others_and_they_get_nothing_twice(estate, client):
+def test_unreachable_target_does_not_affect_others(estate, client):
     estate.configure(estate.http(estate.marquez), file_of(estate))
     estate.marquez.answer = lambda event: (503, "", {})
     run_id = daily_load()
@@ -107,7 +107,7 @@ def test_one_that_is_away_keeps_nothing_from_the_others_and_they_get_nothing_twi
     assert "| `marquez` | 2 | 0 | 0 |" in page_of(client, run_id)
 
 
-def test_nobody_waits_for_one_that_is_slow(estate):
+def test_targets_do_not_wait_for_a_slow_one(estate):
     others_done = threading.Event()
     estate.archive.answer = lambda event: others_done.set() or (201, "", {})
 
@@ -120,7 +120,7 @@ def test_nobody_waits_for_one_that_is_slow(estate):
     assert assemble(daily_load()).sent == 4
 
 
-def test_one_that_refuses_is_alone_with_it_and_its_reason_stays_on_the_page(estate, client):
+def test_refusal_of_one_target_is_in_the_artifact(estate, client):
     estate.configure(estate.http(estate.marquez), file_of(estate))
     estate.marquez.answer = lambda event: (422, "blank name", {})
     run_id = daily_load()
@@ -133,7 +133,7 @@ def test_one_that_refuses_is_alone_with_it_and_its_reason_stays_on_the_page(esta
     assert "HTTP 422: blank name" in page_of(client, run_id)
 
 
-def test_one_that_is_added_later_gets_what_it_lacks(estate, client):
+def test_target_added_later_receives_missing_runs(estate, client):
     estate.configure(file_of(estate))
     start, runs = now(), [daily_load(), daily_load()]
     stored(client, *runs)
@@ -167,7 +167,7 @@ def test_a_backfill_for_one_leaves_the_others_alone(estate, client):
         backfill(start, now(), targets=["arkive"])
 
 
-def test_one_that_is_away_for_long_does_not_keep_the_sweep_from_the_others(estate, client):
+def test_sweep_delivers_to_others_while_one_target_is_away(estate, client):
     estate.configure(estate.http(estate.marquez), file_of(estate))
     estate.marquez.answer = lambda event: (503, "", {})
     runs = [daily_load() for _ in range(5)]
@@ -183,7 +183,7 @@ def test_one_that_is_away_for_long_does_not_keep_the_sweep_from_the_others(estat
     assert len(estate.in_file) == 10
 
 
-def test_a_500_for_one_run_is_a_refusal_by_what_others_had_taken_since_whoever_asks(estate, client):
+def test_repeated_500_is_a_refusal_if_other_runs_were_taken_since(estate, client):
     bad, good = daily_load(), daily_load()
     stored(client, bad, good)
     estate.configure(estate.http(estate.archive))
@@ -199,7 +199,7 @@ def test_a_500_for_one_run_is_a_refusal_by_what_others_had_taken_since_whoever_a
     assert len(estate.archive.got) == asked
 
 
-def test_wrong_credentials_are_not_tried_again_and_again_and_cost_no_run(estate, client):
+def test_wrong_credentials_are_not_retried_and_lose_no_run(estate, client):
     estate.configure(estate.http(estate.archive))
     estate.archive.answer = lambda event: (401, "who are you?", {})
     run_id = daily_load()
@@ -211,7 +211,7 @@ def test_wrong_credentials_are_not_tried_again_and_again_and_cost_no_run(estate,
     assert estate.archive.types() == ["START", "START", "COMPLETE"]
 
 
-def test_a_target_that_asks_for_an_hour_is_left_to_the_sweep(estate, client):
+def test_long_retry_after_is_left_to_the_sweep(estate, client):
     estate.configure(estate.http(estate.archive))
     estate.archive.answer = lambda event: (429, "", {"Retry-After": "3600"})
     with pytest.raises(TargetsAwayError, match="429"):
@@ -219,14 +219,14 @@ def test_a_target_that_asks_for_an_hour_is_left_to_the_sweep(estate, client):
     assert len(estate.archive.got) == 1
 
 
-def test_a_target_that_asks_for_a_moment_is_given_it(estate, client):
+def test_short_retry_after_is_waited_for(estate, client):
     estate.configure(estate.http(estate.archive))
     busy = [(429, "", {"Retry-After": "0"})]
     estate.archive.answer = lambda event: busy.pop() if busy else (201, "", {})
     assert assemble(daily_load()).sent == 2
 
 
-def test_running_runs_are_shown_by_those_that_can(estate, client, monkeypatch):
+def test_running_runs_go_to_targets_that_accept_them(estate, client, monkeypatch):
     from prefect_lineage_events.settings import settings
     from tests.test_flows import run_that_hangs
 
@@ -243,7 +243,7 @@ def test_running_runs_are_shown_by_those_that_can(estate, client, monkeypatch):
     assert estate.archive.types() == ["START", "RUNNING"]
 
 
-def test_a_run_that_goes_on_is_running_again_with_more_and_then_has_its_end(estate, client, monkeypatch):
+def test_running_run_is_sent_again_and_then_ended(estate, client, monkeypatch):
     from prefect.events import emit_event
 
     from prefect_lineage_events.settings import settings

@@ -30,14 +30,14 @@ def test_summaries_add_up():
     )
 
 
-def test_what_was_analysed_again_is_told():
+def test_reanalysis_is_in_the_summary():
     told = Reanalysis(again=5, changed=2, textless=1)
     summary = Summary(assembled=[AssemblyResult(uuid4(), "a", "sent", reanalysis=told)])
     assert "5 statements reanalysed, 2 of them with another result" in str(summary)
     assert "1 without a stored text" in str(summary)
 
 
-def test_each_run_is_told_of_what_needs_a_look_first():
+def test_outcomes_begin_with_runs_that_need_attention():
     failed, busy, gone = run("failed"), run("busy"), run("gone")
     sent = AssemblyResult(uuid4(), "sent", "sent", 1, ("400: no",), lacks=("emitter 1: events 4-7",))
     summary = Summary(assembled=[sent], failed=[(failed, "503")], busy=[busy], gone=[gone])
@@ -49,7 +49,7 @@ def test_each_run_is_told_of_what_needs_a_look_first():
     ]
 
 
-def test_who_runs_us_sees_red_when_runs_failed():
+def test_failed_runs_raise():
     Summary(left=[run()]).raise_for_failures()
     with pytest.raises(SweepError, match=r"1 failed\. The first failure, of nightly .*: 503"):
         Summary(failed=[(run(), "503")]).raise_for_failures()
@@ -65,7 +65,7 @@ def test_who_runs_us_sees_red_when_runs_failed():
         ("events gone", NOON, None, True),
     ],
 )
-def test_a_run_whose_events_were_deleted_is_not_taken_for_one_without_lineage(outcome, started, begins, gone):
+def test_run_with_deleted_events_is_gone(outcome, started, begins, gone):
     summary, one = Summary(history_begins=begins), run(started=started)
     _count(AssemblyResult(one.id, one.flow_name, outcome), one, summary)
     assert bool(summary.gone) == gone

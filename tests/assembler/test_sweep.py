@@ -33,7 +33,7 @@ from tests.by_hand import NOON, closing, current_run, emit_writes, write
 from tests.recording import RecordingTarget, configure
 
 
-def test_the_sweep_delivers_what_nobody_assembled_and_only_once(target, client):
+def test_sweep_delivers_missed_runs_once(target, client):
     first, second = daily_load(), hourly_load()
     stored(client, first, second)
     assert {a.flow_run_id for a in sweep().assembled} == {first, second}
@@ -43,7 +43,7 @@ def test_the_sweep_delivers_what_nobody_assembled_and_only_once(target, client):
     assert target.events == before
 
 
-def test_the_sweep_leaves_what_an_assembler_did_also_where_it_sends_elsewhere(target, client, monkeypatch):
+def test_sweep_leaves_runs_delivered_to_another_target(target, client, monkeypatch):
     run_id = daily_load()
     assemble(run_id)
     elsewhere = RecordingTarget("elsewhere")
@@ -59,7 +59,7 @@ def test_the_sweep_never_ends_a_run_that_is_running(target, client):
     assert client.read_flow_run(run.id).state.type == StateType.RUNNING
 
 
-def test_runs_are_taken_in_the_order_in_which_they_began(target, client):
+def test_runs_are_assembled_in_the_order_of_their_start(target, client):
     @flow(name="parent of a load")
     def parent() -> tuple[UUID, UUID]:
         emit_writes([("staged", "raw")])
@@ -87,7 +87,7 @@ def test_a_run_whose_delivery_failed_waits_by_name_and_is_tried_again(target, cl
     assert not sweep_state.read(client).waiting
 
 
-def test_a_target_that_is_away_is_not_asked_for_every_run(target, client):
+def test_unreachable_target_is_not_tried_for_every_run(target, client):
     runs = [daily_load() for _ in range(5)]
     stored(client, *runs)
     target.away_after = 0
@@ -98,7 +98,7 @@ def test_a_target_that_is_away_is_not_asked_for_every_run(target, client):
     assert all(target.types(run_id) == ["START", "COMPLETE"] for run_id in runs)
 
 
-def test_an_api_that_is_away_in_mid_sweep_is_not_asked_for_every_run(target, client, monkeypatch):
+def test_unreachable_api_is_not_tried_for_every_run(target, client, monkeypatch):
     runs = [daily_load() for _ in range(5)]
     stored(client, *runs)
 
@@ -113,7 +113,7 @@ def test_an_api_that_is_away_in_mid_sweep_is_not_asked_for_every_run(target, cli
     assert all(target.types(run_id) == ["START", "COMPLETE"] for run_id in runs)
 
 
-def test_a_run_that_a_busy_api_did_not_answer_for_has_its_turn_once_more(target, client, monkeypatch):
+def test_run_without_a_response_of_the_api_is_tried_once_more(target, client, monkeypatch):
     runs = [daily_load() for _ in range(3)]
     stored(client, *runs)
     order, assemble_run = [], batch.assemble_run
@@ -130,7 +130,7 @@ def test_a_run_that_a_busy_api_did_not_answer_for_has_its_turn_once_more(target,
     assert all(target.types(run_id) == ["START", "COMPLETE"] for run_id in runs)
 
 
-def test_one_refused_run_does_not_keep_the_others(target, client):
+def test_refused_run_does_not_stop_others(target, client):
     bad, good = daily_load(), hourly_load()
     stored(client, bad, good)
     deliver = target.deliver
@@ -145,7 +145,7 @@ def test_one_refused_run_does_not_keep_the_others(target, client):
     assert not sweep_state.read(client).waiting
 
 
-def test_a_run_that_cannot_be_put_together_does_not_keep_the_others(target, client, monkeypatch):
+def test_run_that_cannot_be_assembled_does_not_stop_others(target, client, monkeypatch):
     poisoned, good = daily_load(), hourly_load()
     stored(client, poisoned, good)
 
@@ -167,7 +167,7 @@ def test_a_run_that_cannot_be_put_together_does_not_keep_the_others(target, clie
     assert target.types(poisoned) == ["START", "COMPLETE"]
 
 
-def test_one_bad_event_is_one_rejected_event_named_on_its_run(target, client):
+def test_invalid_event_is_listed_on_its_run(target, client):
     @flow(name="poisoned load")
     def poisoned_load() -> UUID:
         emitter = emit_writes([("loaded", "source")], close=False)
@@ -192,7 +192,7 @@ def test_one_bad_event_is_one_rejected_event_named_on_its_run(target, client):
     assert "1 events cannot be read" in page["data"]
 
 
-def test_what_the_automation_asks_for_is_all_that_ended_lately(target, client):
+def test_assemble_without_an_id_takes_recent_runs(target, client):
     first, second = daily_load(), hourly_load()
     stored(client, first, second)
     before = sweep_state.read(client)
@@ -240,7 +240,7 @@ row_fields = st.sampled_from(["flow run", "flow", "ended", "attempts", "reason",
 
 
 @given(st.one_of(json_values, st.lists(st.dictionaries(row_fields, json_values)).map(json.dumps)), json_values)
-def test_no_state_that_anybody_writes_stops_the_sweep(data, metadata):
+def test_hostile_state_does_not_stop_the_sweep(data, metadata):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sweep_state, "_raw", lambda _: {"data": data, "metadata_": metadata})
         patch.setattr(api, "now", lambda _: NOON)
@@ -263,7 +263,7 @@ def next_state(
     return _next_state(summary, before, carried, until=until, now=NOON, keep_since=NOON - dt.timedelta(hours=24))
 
 
-def test_the_mark_stays_behind_what_may_still_be_stored():
+def test_mark_stays_before_events_that_may_still_be_stored():
     assert next_state(Summary()).mark == NOON - OVERLAP
 
 
@@ -282,7 +282,7 @@ def test_incomplete_runs_wait_by_name_for_the_time_that_is_set(monkeypatch):
 
 
 @pytest.mark.parametrize(("attempts", "waits"), [(0, True), (MAX_RELATED_TRIES - 1, True), (50, False)])
-def test_a_run_waits_for_its_kin_but_not_for_ever(attempts, waits):
+def test_run_waits_for_related_runs_a_limited_time(attempts, waits):
     run, kin = run_that_ended(60 * 30), uuid4()
     told = AssemblyResult(run.id, "f", "sent", lacks=("what run 1 handed over",), waits_for=(kin,))
     before = (sweep_state.Waiting(run.id, "f", run.ended, "", attempts, (kin,)),) if attempts else ()
@@ -290,13 +290,13 @@ def test_a_run_waits_for_its_kin_but_not_for_ever(attempts, waits):
     assert [w.flow_run_id for w in after.waiting] == ([run.id] if waits else [])
 
 
-def test_what_can_never_arrive_is_not_waited_for():
+def test_run_with_unreadable_events_does_not_wait():
     run = run_that_ended(1)
     told = AssemblyResult(run.id, "f", "sent", lacks=("event 1 cannot be read",), awaits=False)
     assert not next_state(Summary(assembled=[told], incomplete=[run])).waiting
 
 
-def test_a_run_that_cannot_be_put_together_is_given_up_after_the_time_that_is_set():
+def test_run_that_cannot_be_assembled_is_given_up_after_incomplete_hours():
     fresh, old = run_that_ended(55), run_that_ended(65)
     after = next_state(Summary(broken=[(fresh, "KeyError"), (old, "KeyError")]))
     assert [w.flow_run_id for w in after.waiting] == [fresh.id]
@@ -322,24 +322,24 @@ def test_a_waiting_run_that_was_not_tried_goes_on_waiting():
     assert state.mark == NOON - OVERLAP
 
 
-def test_a_run_in_another_assemblers_hands_waits_by_name_for_that_one_may_be_dead():
+def test_busy_run_waits():
     run = run_that_ended(60)
     assert [w.flow_run_id for w in next_state(Summary(busy=[run])).waiting] == [run.id]
 
 
-def test_after_a_part_of_the_history_the_mark_is_where_that_part_ended():
+def test_mark_is_the_end_of_the_last_step():
     until = NOON - dt.timedelta(hours=4)
     assert next_state(Summary(), until=until).mark == until
 
 
-def test_what_waited_in_an_earlier_part_of_the_sweep_goes_on_waiting():
+def test_run_waiting_in_an_earlier_step_still_waits():
     first, second = run_that_ended(250), run_that_ended(60)
     before = next_state(Summary(failed=[(first, "503")])).waiting
     after = next_state(Summary(failed=[(second, "503")]), before, carried=before)
     assert [w.flow_run_id for w in after.waiting] == [first.id, second.id]
 
 
-def test_the_sweep_walks_from_the_mark_to_now_in_steps():
+def test_steps_lead_from_the_mark_to_now():
     mark = NOON - STEP * 2.5
     steps = list(_steps(mark, NOON))
     assert [s.since for s in steps] == [mark, mark + STEP, mark + 2 * STEP]
@@ -347,11 +347,11 @@ def test_the_sweep_walks_from_the_mark_to_now_in_steps():
 
 
 @pytest.mark.parametrize("mark", [NOON, NOON + dt.timedelta(hours=1)], ids=["now", "in the future"])
-def test_the_sweep_takes_one_step_at_least(mark):
+def test_sweep_has_at_least_one_step(mark):
     assert list(_steps(mark, NOON)) == [Window(NOON, NOON)]
 
 
-def test_a_killed_sweep_is_gone_on_with_where_it_had_come_to(target, client, monkeypatch):
+def test_killed_sweep_is_continued(target, client, monkeypatch):
     started = dt.datetime.now(dt.timezone.utc)
     sweep_state.write(client, sweep_state.SweepState(mark=started - STEP * 3))
     parts = iter([Summary()])
@@ -369,7 +369,7 @@ def test_a_killed_sweep_is_gone_on_with_where_it_had_come_to(target, client, mon
     assert started - STEP * 2 <= mark < started - STEP
 
 
-def test_a_run_without_a_sign_of_life_is_told_of_and_not_ended(target, client, monkeypatch):
+def test_stale_run_is_reported_and_not_ended(target, client, monkeypatch):
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_STALE_HOURS", str(2 / 3600))
     run = client.create_flow_run(daily_load, state=State(type=StateType.RUNNING))
     info = RunInfo(flow_run_id=run.id, flow_run_name=run.name, flow_id=run.flow_id, flow_name="daily load")

@@ -55,9 +55,7 @@ def test_a_row_is_read_as_it_was_written(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
     ids=lambda changes: "-".join(f"{name} {str(value)[:12]}" for name, value in changes.items()),
 )
-def test_a_row_that_cannot_be_one_lets_the_sweep_look_back(
-    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
-) -> None:
+def test_unreadable_row_resets_the_mark(monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]) -> None:
     state = state_of(monkeypatch, {**ROW, **changes}, ROW)
     assert (state.mark, [one.flow_run_id for one in state.waiting]) == (None, [RUN])
 

@@ -35,7 +35,7 @@ def test_the_client_writes_what_was_built(events, profile):
     assert faults(written) == []
 
 
-def test_kafka_keeps_a_tree_of_runs_together(events):
+def test_kafka_key_is_that_of_the_root_run(events):
     """Its message key is made of the root's job: one partition, one order."""
     from openlineage.client.transport.kafka import KafkaTransport
 

@@ -48,7 +48,7 @@ def test_with_nothing_configured_events_go_to_a_file(events, tmp_path):
     assert [e["eventType"] for e in lines(tmp_path / "openlineage.jsonl")] == ["START", "COMPLETE"]
 
 
-def test_the_file_is_the_settings(events, tmp_path, monkeypatch):
+def test_file_is_that_of_the_setting(events, tmp_path, monkeypatch):
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_FILE", "other.jsonl")
     settings.cache_clear()
     send(events)
@@ -62,7 +62,7 @@ def test_the_file_is_one_whatever_folder_a_process_works_in(events, tmp_path, mo
     assert the_target() == here
 
 
-def test_what_arrives_is_what_was_built(events, tmp_path):
+def test_delivered_events_are_those_built(events, tmp_path):
     send(events)
     arrived = lines(tmp_path / "openlineage.jsonl")
     for sent, got in zip(events, arrived, strict=True):
@@ -71,7 +71,7 @@ def test_what_arrives_is_what_was_built(events, tmp_path):
         assert _without_empty(got) == _without_empty(sent)
 
 
-def test_what_arrives_follows_the_specification(events, tmp_path):
+def test_delivered_events_follow_the_specification(events, tmp_path):
     send(events)
     assert faults(lines(tmp_path / "openlineage.jsonl")) == []
 
@@ -113,7 +113,7 @@ def test_the_clients_file_decides(events, tmp_path):
     assert len(lines(tmp_path / "by-yaml.jsonl")) == 2
 
 
-def test_switched_off_nothing_is_sent(events, tmp_path, monkeypatch):
+def test_nothing_is_sent_if_disabled(events, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENLINEAGE_DISABLED", "true")
     assert the_target().id == "noop"
     send(events)
@@ -121,20 +121,20 @@ def test_switched_off_nothing_is_sent(events, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("status", [400, 422, 413])
-def test_a_refused_event_is_told_with_the_reason_and_the_next_one_goes(events, backend, status):
+def test_refused_event_has_its_reason_and_the_next_is_sent(events, backend, status):
     server = backend(lambda event: (status if event["eventType"] == "START" else 201, "bad namespace", {}))
     assert send(events) == [f"HTTP {status}: bad namespace", None]
     assert server.types() == ["START", "COMPLETE"]
 
 
-def test_what_cannot_be_parsed_is_refused_at_once(events, backend):
+def test_unparsable_event_is_refused_at_once(events, backend):
     server = backend(lambda event: (500, '{"code": 400, "message": "Cannot deserialize"}', {}))
     assert all(refusal.startswith("HTTP 500") for refusal in send(events))
     assert server.types() == ["START", "COMPLETE"]
 
 
 @pytest.mark.parametrize("status", [300, 302, 304, 305, 307, 308, 401, 403, 404, 408, 429, 500, 502, 503])
-def test_what_the_target_cannot_take_now_is_not_lost(events, backend, status):
+def test_transient_failure_raises(events, backend, status):
     server = backend(lambda event: (201 if event["eventType"] == "START" else status, "", {}))
     verdicts = deliver(events, the_target())
     assert next(verdicts) is None
@@ -150,12 +150,12 @@ def test_the_status_of_an_answer_that_breaks_off_counts(events, backend, status,
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 206, 207])
-def test_an_answer_of_success_is_success_whatever_stands_in_it(events, backend, status):
+def test_2xx_with_any_text_is_a_delivery(events, backend, status):
     backend(lambda event: (status, "" if status == 204 else '{"cut', {}))
     assert send(events) == [None, None]
 
 
-def test_a_page_that_a_proxy_shows_with_a_good_status_is_no_delivery(events, backend):
+def test_html_page_with_2xx_is_no_delivery(events, backend):
     page = "<!DOCTYPE html><title>Sign in</title>"
     backend(lambda event: (200, page, {"Content-Type": "text/html; charset=utf-8"}))
     with pytest.raises(TransientDeliveryError, match="a web page answers at this address") as caught:
@@ -163,7 +163,7 @@ def test_a_page_that_a_proxy_shows_with_a_good_status_is_no_delivery(events, bac
     assert not caught.value.retry_soon
 
 
-def test_a_word_that_its_server_calls_html_is_an_answer(events, backend):
+def test_text_with_the_type_html_is_a_delivery(events, backend):
     backend(lambda event: (200, "ok", {"Content-Type": "text/html"}))
     assert send(events) == [None, None]
 
@@ -177,12 +177,12 @@ def test_a_word_that_its_server_calls_html_is_an_answer(events, backend):
         '{"status": "partial_success", "summary": {"received": 1, "failed": 1}}',
     ],
 )
-def test_an_answer_of_parts_that_names_a_failure_refuses_the_event(events, backend, body):
+def test_207_with_a_failure_refuses_the_event(events, backend, body):
     backend(lambda event: (207, body, {}))
     assert send(events) == [f"HTTP 207: {body}"] * 2
 
 
-def test_a_target_that_is_away_is_transient_and_no_secret_is_told(events, monkeypatch):
+def test_unreachable_target_is_transient_without_secrets(events, monkeypatch):
     monkeypatch.setenv("OPENLINEAGE_URL", "http://etl:hunter2@127.0.0.1:9")
     with pytest.raises(TransientDeliveryError) as caught:
         send(events)
@@ -196,7 +196,7 @@ def test_a_file_that_cannot_be_written_is_transient(events, tmp_path, monkeypatc
         send(events)
 
 
-def test_a_transport_that_cannot_be_made_is_the_configurations_fault_and_not_the_runs(events, monkeypatch):
+def test_transport_that_cannot_be_opened_is_transient(events, monkeypatch):
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT__TYPE", "http")
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT__URL", "no address at all")
     with pytest.raises(TransientDeliveryError, match="it cannot be opened: ValueError: Need valid url") as caught:
@@ -213,21 +213,21 @@ def fallbacks(monkeypatch, first: str, second: str) -> None:
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT", json.dumps(transport))
 
 
-def test_where_one_of_several_is_enough_the_next_takes_what_the_first_cannot(events, backend, monkeypatch):
+def test_fallback_takes_events_the_first_transport_cannot(events, backend, monkeypatch):
     first, second = backend(lambda event: (503, "", {})), backend()
     fallbacks(monkeypatch, first.url, second.url)
     assert send(events) == [None, None]
     assert (len(first.got), second.types()) == (2, ["START", "COMPLETE"])
 
 
-def test_where_one_of_several_is_enough_the_first_is(events, backend, monkeypatch):
+def test_first_transport_is_enough(events, backend, monkeypatch):
     first, second = backend(), backend()
     fallbacks(monkeypatch, first.url, second.url)
     assert send(events) == [None, None]
     assert (first.types(), second.types()) == (["START", "COMPLETE"], [])
 
 
-def test_what_one_of_several_refuses_while_the_others_are_away_is_not_refused(events, backend, monkeypatch):
+def test_refusal_by_one_while_others_are_away_is_transient(events, backend, monkeypatch):
     fallbacks(monkeypatch, backend(lambda event: (422, "", {})).url, backend(lambda event: (503, "", {})).url)
     with pytest.raises(TransientDeliveryError, match="503"):
         send(events)

@@ -77,20 +77,20 @@ def test_a_subflow_has_the_key_of_the_topmost_flow(brokers, configured):
     assert {message.key() for message in messages(brokers, 2)} == {b"run:prefect://acme/top"}
 
 
-def test_brokers_that_are_away_are_no_delivery(events, configured):
+def test_unreachable_brokers_are_transient(events, configured):
     configured({"bootstrap.servers": "127.0.0.1:9", "message.timeout.ms": 300})
     with pytest.raises(TransientDeliveryError, match="Message timed out") as caught:
         send(events)
     assert caught.value.retry_soon
 
 
-def test_messages_are_waited_for_whatever_is_configured(events, configured):
+def test_kafka_delivery_is_always_waited_for(events, configured):
     configured({"bootstrap.servers": "127.0.0.1:9", "message.timeout.ms": 300}, flush=False)
     with pytest.raises(TransientDeliveryError):
         send(events)
 
 
-def test_an_event_that_is_too_large_is_refused_and_the_next_goes(events, brokers, configured):
+def test_too_large_event_is_refused_and_the_next_is_sent(events, brokers, configured):
     configured({"bootstrap.servers": brokers, "message.max.bytes": 60_000})
     start = copy.deepcopy(events[0])
     start["run"]["facets"]["prefect"]["large"] = "x" * 80_000
@@ -99,7 +99,7 @@ def test_an_event_that_is_too_large_is_refused_and_the_next_goes(events, brokers
     assert second is None
 
 
-def test_a_password_is_not_told(events, configured):
+def test_password_is_hidden(events, configured):
     login = {"security.protocol": "sasl_plaintext", "sasl.mechanism": "PLAIN", "sasl.username": "etl"}
     configured({"bootstrap.servers": "127.0.0.1:9", "message.timeout.ms": 300, **login, "sasl.password": "hunter22"})
     with pytest.raises(TransientDeliveryError) as caught:
@@ -107,6 +107,6 @@ def test_a_password_is_not_told(events, configured):
     assert "hunter22" not in f"{caught.value} {targets()}"
 
 
-def test_a_delivery_is_waited_for_a_minute_unless_told_otherwise():
+def test_kafka_timeout_is_a_minute_by_default():
     assert with_defaults({"config": {}})["config"]["message.timeout.ms"] == DELIVERY_TIMEOUT_MS
     assert with_defaults({"config": {"delivery.timeout.ms": 5}})["config"] == {"delivery.timeout.ms": 5}

@@ -63,7 +63,7 @@ def test_no_event_of_ours_makes_a_list_or_graph_fail(**drawn):
 @pytest.mark.timeout(1200)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @any_runs
-def test_nor_on_a_real_one(**drawn):
+def test_no_event_of_ours_makes_a_list_or_graph_of_a_real_marquez_fail(**drawn):
     """Each example also shows in its lists whatever an earlier one broke."""
     check(OverHttp(str(REAL)), **drawn)
 

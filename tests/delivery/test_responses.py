@@ -20,12 +20,12 @@ def answered(status: int, body: str = "", **headers: str) -> requests.HTTPError:
 
 
 @pytest.mark.parametrize("status", [400, 406, 409, 410, 413, 414, 415, 422])
-def test_some_answers_refuse_the_event(status):
+def test_statuses_that_refuse_the_event(status):
     assert isinstance(classify(answered(status)), RefusedError)
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 502, 503, 504, 507])
-def test_some_answers_ask_for_patience(status):
+def test_statuses_that_are_transient(status):
     told = classify(answered(status))
     assert isinstance(told, TransientDeliveryError)
     assert told.retry_soon
@@ -43,47 +43,47 @@ def test_some_answers_ask_for_patience(status):
         (308, "https://login"),
     ],
 )
-def test_some_answers_speak_of_the_configuration_and_say_what_to_do(status, advice):
+def test_statuses_of_a_wrong_configuration_have_advice(status, advice):
     told = classify(answered(status, Location="https://login.example/"))
     assert isinstance(told, TransientDeliveryError)
     assert not told.retry_soon
     assert advice in str(told)
 
 
-def test_a_500_may_be_either_ones_fault():
+def test_500_is_ambiguous():
     assert classify(answered(500, "<html>")).ambiguous
 
 
-def test_a_500_that_says_400_refuses_the_event():
+def test_500_with_code_400_refuses_the_event():
     assert isinstance(classify(answered(500, '{"code": 400}')), RefusedError)
 
 
-def test_a_500_whose_text_nests_too_deeply_may_be_either_ones_fault():
+def test_500_with_deeply_nested_json_is_ambiguous():
     assert classify(answered(500, "[" * 200_000)).ambiguous
 
 
-def test_the_wait_is_told_in_seconds():
+def test_retry_after_in_seconds():
     assert classify(answered(429, Retry_After="17")).retry_after == 17
 
 
-def test_the_wait_is_told_as_a_date():
+def test_retry_after_as_a_date():
     soon = format_datetime(dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=1), usegmt=True)
     assert 3500 < classify(answered(503, Retry_After=soon)).retry_after <= 3600
     assert classify(answered(503, Retry_After="Wed, 21 Oct 2015 07:28:00 GMT")).retry_after == 0
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-3", "1e9", "Wed, 21 Oct 2015 07:28:00 +99999999999999999999"])
-def test_a_wait_that_is_none_is_left_to_the_backoff(text):
+def test_invalid_retry_after_is_ignored(text):
     assert classify(answered(429, Retry_After=text)).retry_after is None
 
 
-def test_what_broke_on_the_way_is_for_another_try():
+def test_broken_connection_is_transient():
     told = classify(requests.ConnectionError("reset by peer"))
     assert isinstance(told, TransientDeliveryError)
     assert told.retry_soon
 
 
-def test_an_answer_behind_another_error_is_found():
+def test_response_of_a_wrapped_error_is_found():
     try:
         try:
             raise answered(422, "blank name")
@@ -93,11 +93,11 @@ def test_an_answer_behind_another_error_is_found():
         assert str(classify(error)) == "HTTP 422: blank name"
 
 
-def test_a_secret_that_the_target_repeats_is_not_told():
+def test_secret_repeated_by_the_target_is_hidden():
     assert "s3cr3t" not in str(classify(answered(401, "no such bearer s3cr3t"), ["s3cr3t"]))
     assert "s3cr3t" not in str(classify(answered(302, Location="https://x/?t=s3cr3t"), ["s3cr3t"]))
     assert "s3cr3t" not in str(classify(ValueError("Invalid header 's3cr3t\\n'"), ["s3cr3t"]))
 
 
-def test_what_the_target_says_is_told_in_its_own_words():
+def test_reason_has_the_text_of_the_response():
     assert str(classify(answered(422, '{"errors": ["job.name \'\' is blank"]}'))).endswith("job.name '' is blank\"]}")

@@ -21,7 +21,7 @@ KAFKA = {"type": "kafka", "topic": "lineage", "config": {"bootstrap.servers": "k
 PAGE = Path(__file__).parents[2] / "docs" / "targets.md"
 
 
-def test_the_configuration_on_the_page_is_one(tmp_path):
+def test_configuration_in_the_docs_is_valid(tmp_path):
     (yaml,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
     (tmp_path / "openlineage.yml").write_text(yaml)
     assert {(t.name, t.profile.name) for t in targets()} == {
@@ -59,7 +59,7 @@ def test_each_part_of_a_composite_is_a_target_with_its_own_profile(configured):
     ]
 
 
-def test_parts_are_called_as_the_configuration_calls_them(configured):
+def test_targets_have_the_names_of_the_configuration(configured):
     by_name = {"type": "composite", "transports": {"catalog": MARQUEZ, "archive": {**FILE, "name": "mine"}}}
     assert [target.name for target in configured(by_name)] == ["catalog", "mine"]
 
@@ -101,7 +101,7 @@ def test_a_part_named_twice_is_one_target(configured):
     assert len(configured(composite(MARQUEZ, {**MARQUEZ, "name": "again"}))) == 1
 
 
-def test_two_of_one_name_are_called_by_their_ids(configured):
+def test_targets_of_one_name_are_named_by_their_ids(configured):
     found = configured(composite(FILE, {**FILE, "log_file_path": "/other/out.jsonl"}))
     assert [target.name for target in found] == ["file /data/out.jsonl", "file /other/out.jsonl"]
 
@@ -137,7 +137,7 @@ def test_alternatives_are_one_target(configured):
     assert found.profile.name == "marquez"
 
 
-def test_what_a_transformer_stands_before_is_taken_apart_too(configured):
+def test_composite_inside_a_transformer_is_split(configured):
     transform = {"type": "transform", "transformer_class": "a.B", "transport": composite(MARQUEZ, FILE)}
     assert told(configured(transform)) == [
         ("transform (http http://marquez:5000/api/v1/lineage)", "marquez:5000", "marquez"),
@@ -174,13 +174,13 @@ def test_a_target_is_chosen_by_name_id_or_address(configured, name):
     assert [target.name for target in targets([name])] == ["catalog"]
 
 
-def test_a_name_of_no_target_is_told_with_those_that_there_are(configured):
+def test_unknown_target_raises_with_the_known_ones(configured):
     configured(composite(MARQUEZ, FILE))
     with pytest.raises(ValueError, match=r"'markez': no such target; configured are marquez:5000 \(http .*; out.jsonl"):
         targets(["marquez:5000", "markez"])
 
 
-def test_credentials_in_an_address_are_not_told(monkeypatch):
+def test_credentials_in_an_address_are_hidden(monkeypatch):
     monkeypatch.setenv("OPENLINEAGE_URL", "http://etl:hunter2@marquez:5000")
     (found,) = targets()
     assert (found.id, found.name) == ("http http://marquez:5000/api/v1/lineage", "marquez:5000")

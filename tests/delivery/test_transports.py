@@ -42,15 +42,15 @@ def http(**config) -> OpenTransport:
     return OpenTransport(endpoint)
 
 
-def test_large_events_have_time():
+def test_timeout_is_long_enough_for_large_events():
     assert http()._client.transport.timeout == 60.0
 
 
-def test_a_timeout_of_the_users_stays():
+def test_configured_timeout_stays():
     assert http(timeout=7)._client.transport.timeout == 7
 
 
-def test_the_asynchronous_transport_is_made_synchronous_for_it_loses_events():
+def test_asynchronous_transport_is_replaced():
     assert http(type="async_http")._client.transport.kind == "http"
 
 
@@ -76,7 +76,7 @@ def raw_server(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
         listening.shutdown(socket.SHUT_RDWR)
 
 
-def test_an_answer_that_breaks_off_behind_its_good_status_is_an_answer(events, monkeypatch):
+def test_truncated_body_with_2xx_is_a_delivery(events, monkeypatch):
     with raw_server(b"HTTP/1.1 201 Created\r\nContent-Length: 50\r\n\r\nhalf") as (url, got):
         monkeypatch.setenv("OPENLINEAGE_URL", url)
         assert send(events[:1]) == [None]
@@ -84,7 +84,7 @@ def test_an_answer_that_breaks_off_behind_its_good_status_is_an_answer(events, m
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 20", b"HTTP/1.1 503 Away\r\nContent-Length: 50\r\n\r\nhalf"])
-def test_an_answer_that_says_nothing_good_is_for_another_try(events, monkeypatch, answer):
+def test_truncated_body_with_an_error_status_is_transient(events, monkeypatch, answer):
     with raw_server(answer) as (url, _):
         monkeypatch.setenv("OPENLINEAGE_URL", url)
         with pytest.raises(TransientDeliveryError) as caught:
@@ -109,7 +109,7 @@ def test_a_redirect_that_keeps_the_event_is_followed(events, backend, status):
     assert moved.types() == ["START", "COMPLETE"]
 
 
-def test_datahub_is_given_the_events_as_they_are_with_its_token(events, backend, monkeypatch):
+def test_datahub_receives_unchanged_events_with_its_token(events, backend, monkeypatch):
     server = backend()
     monkeypatch.setenv("OPENLINEAGE_ENDPOINT", "openapi/openlineage/api/v1/lineage")
     monkeypatch.setenv("OPENLINEAGE_API_KEY", "hunter22")
@@ -119,7 +119,7 @@ def test_datahub_is_given_the_events_as_they_are_with_its_token(events, backend,
     assert server.got[-1]["outputs"][0]["facets"].keys() == events[-1]["outputs"][0]["facets"].keys()
 
 
-def test_a_key_of_our_settings_goes_to_the_target_that_has_none(events, backend, monkeypatch):
+def test_key_of_our_settings_is_for_the_target_without_one(events, backend, monkeypatch):
     server = backend()
     monkeypatch.setenv(f"{SETTING}API_KEY", "hunter22")
     settings.cache_clear()
@@ -128,7 +128,7 @@ def test_a_key_of_our_settings_goes_to_the_target_that_has_none(events, backend,
     assert "hunter22" not in repr(settings())
 
 
-def test_a_key_of_the_clients_configuration_goes_before_ours(events, backend, monkeypatch):
+def test_key_of_the_client_precedes_ours(events, backend, monkeypatch):
     server = backend()
     monkeypatch.setenv("OPENLINEAGE_API_KEY", "theirs")
     monkeypatch.setenv(f"{SETTING}API_KEY", "ours")
@@ -137,7 +137,7 @@ def test_a_key_of_the_clients_configuration_goes_before_ours(events, backend, mo
     assert server.headers[0]["Authorization"] == "Bearer theirs"
 
 
-def test_one_key_for_two_targets_is_not_guessed_at(monkeypatch):
+def test_one_key_for_two_targets_raises(monkeypatch):
     parts = [{"type": "http", "url": f"http://{host}:5000"} for host in ("marquez", "datahub")]
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT", json.dumps({"type": "composite", "transports": parts}))
     monkeypatch.setenv(f"{SETTING}API_KEY", "hunter22")
@@ -171,7 +171,7 @@ def test_any_value_of_the_configuration_may_be_in_a_secret_block(events, backend
     assert server.headers[0]["X-Token"] == "from-the-block"
 
 
-def test_a_block_that_is_missing_is_named_and_the_run_waits(events, backend, monkeypatch, prefect_server):
+def test_missing_block_is_named_and_transient(events, backend, monkeypatch, prefect_server):
     backend()
     monkeypatch.setenv(f"{SETTING}API_KEY_BLOCK", "no-such-block")
     settings.cache_clear()
@@ -188,7 +188,7 @@ def test_a_block_that_is_missing_is_named_and_the_run_waits(events, backend, mon
     ],
     ids=["in the address", "as the key", "in a header"],
 )
-def test_no_secret_is_told_by_errors_and_logs(events, monkeypatch, caplog, secret):
+def test_errors_and_logs_have_no_secret(events, monkeypatch, caplog, secret):
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT", json.dumps({"type": "http", "url": "http://127.0.0.1:9", **secret}))
     with pytest.raises(TransientDeliveryError) as caught:
@@ -221,7 +221,7 @@ def dripping(head: bytes) -> Iterator[str]:
         listening.shutdown(socket.SHUT_RDWR)
 
 
-def test_a_target_that_never_finishes_its_first_line_is_given_up(events, monkeypatch):
+def test_response_without_an_end_of_its_status_times_out(events, monkeypatch):
     monkeypatch.setattr(transports, "_TIMEOUTS", 0.01)
     with dripping(b"HTTP/1.1 20") as url:
         monkeypatch.setenv("OPENLINEAGE_URL", url)
@@ -233,20 +233,20 @@ def test_a_target_that_never_finishes_its_first_line_is_given_up(events, monkeyp
 @pytest.mark.parametrize(
     ("status", "refusals"), [(b"201 Created", [None]), (b"422 Unprocessable", ["HTTP 422: blank name"])]
 )
-def test_an_answer_that_never_ends_is_read_no_further_than_it_is_looked_at(events, monkeypatch, status, refusals):
+def test_endless_body_is_read_up_to_a_limit(events, monkeypatch, status, refusals):
     monkeypatch.setattr(transports, "_BODY_SECONDS", 0.3)
     with dripping(b"HTTP/1.1 " + status + b"\r\nContent-Type: text/plain\r\n\r\nblank name") as url:
         monkeypatch.setenv("OPENLINEAGE_URL", url)
         assert send(events[:1]) == refusals
 
 
-def test_an_answer_without_end_takes_no_memory(events, backend):
+def test_endless_body_takes_no_memory(events, backend):
     backend(lambda event: (422, "x" * 3_000_000, {}))
     refused = send(events)
     assert all(one and len(one) < 1_000 for one in refused)
 
 
-def test_an_answer_is_cut_where_nothing_more_of_it_is_looked_at(events, backend, monkeypatch):
+def test_long_body_is_cut(events, backend, monkeypatch):
     backend(lambda event: (500, '{"code": 400, "message": "' + "x" * 3_000_000 + '"}', {}))
     monkeypatch.setattr(transports, "_MAX_BODY", 1_000)
     with pytest.raises(TransientDeliveryError) as caught:

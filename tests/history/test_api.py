@@ -20,7 +20,7 @@ def no_sleep(monkeypatch):
 
 
 @pytest.mark.parametrize("code", [500, 504])
-def test_a_busy_server_is_asked_again(code, no_sleep):
+def test_request_to_a_busy_server_is_retried(code, no_sleep):
     fake = FakeApi(NOON)
     fake.failures = [code, code]
     assert api.post(fake, "/task_runs/filter", {"offset": 0, "limit": 1}) == []
@@ -28,7 +28,7 @@ def test_a_busy_server_is_asked_again(code, no_sleep):
     assert no_sleep == sorted(no_sleep)
 
 
-def test_a_server_that_stays_broken_is_given_up(no_sleep):
+def test_retries_are_limited(no_sleep):
     fake = FakeApi(NOON)
     fake.failures = [500] * 10
     with pytest.raises(PrefectHTTPStatusError):
@@ -37,7 +37,7 @@ def test_a_server_that_stays_broken_is_given_up(no_sleep):
 
 
 @pytest.mark.parametrize("code", [401, 403, 422])
-def test_a_refusal_is_final(code, no_sleep):
+def test_refusal_is_not_retried(code, no_sleep):
     fake = FakeApi(NOON)
     fake.failures = [code]
     with pytest.raises(PrefectHTTPStatusError):
@@ -45,11 +45,11 @@ def test_a_refusal_is_final(code, no_sleep):
     assert len(fake.calls) == 1
 
 
-def test_what_is_not_there_is_none():
+def test_missing_object_is_none():
     assert api.get(FakeApi(NOON), "/deployments/1") is None
 
 
-def test_pages_end_with_one_that_is_not_full():
+def test_pages_end_with_a_partial_page():
     fake = FakeApi(NOON)
     fake.tasks = [{"id": n} for n in range(5)]
     assert [len(p) for p in api.pages(fake, "/task_runs/filter", {}, size=2)] == [2, 2, 1]
@@ -64,11 +64,11 @@ def time_by(date: dt.datetime | None) -> dt.timedelta:
 
 
 @pytest.mark.parametrize("hours", [-2, 2])
-def test_the_time_is_the_apis(hours):
+def test_now_is_the_clock_of_the_api(hours):
     there = dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=hours)
     assert abs(time_by(there) - dt.timedelta(hours=hours)) < dt.timedelta(minutes=10)
 
 
-def test_a_server_that_tells_the_same_time_or_none_leaves_us_ours():
+def test_own_clock_is_used_without_an_offset():
     for date in (None, dt.datetime.now(dt.timezone.utc)):
         assert abs(time_by(date)) < dt.timedelta(minutes=1)

@@ -33,7 +33,7 @@ def test_an_asset_with_its_upstream_and_its_task():
     assert (found.task_run_id, found.succeeded) == (task, True)
 
 
-def test_a_failed_materialisation_is_told():
+def test_failed_materialisation_is_marked():
     found = parse(event("s3://lake/clean.csv", status="failed"))
     assert found and not found.succeeded
 
@@ -43,7 +43,7 @@ def test_a_key_that_names_no_dataset_is_left_out():
 
 
 @pytest.mark.parametrize(("label", "owners"), [('["a", "b"]', ("a", "b")), ("team", ("team",)), ('"a"', ("a",))])
-def test_owners_as_prefect_writes_them_and_as_people_do(label, owners):
+def test_owners_are_read_from_json_and_from_text(label, owners):
     found = parse(event("s3://lake/x", **{"prefect.asset.owners": label}))
     assert found and found.owners == owners
 
@@ -57,7 +57,7 @@ def test_owners_as_prefect_writes_them_and_as_people_do(label, owners):
         ("gs://bucket/x.csv", Dataset("gs://bucket", "x.csv")),
     ],
 )
-def test_keys_are_matched_by_the_setting_the_longest_beginning_first(monkeypatch, key, dataset):
+def test_longest_prefix_of_the_setting_decides(monkeypatch, key, dataset):
     told = (
         '{"snowflake://": "snowflake://org-account", "snowflake://EU/": "snowflake://org-eu", "lake://": "s3://lake"}'
     )

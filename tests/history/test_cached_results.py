@@ -60,7 +60,7 @@ def test_the_latest_run_that_stored_the_result_made_it():
     ],
     ids=["another key", "not stored", "another name", "another task", "cached itself"],
 )
-def test_other_runs_did_not(other):
+def test_other_runs_are_not_the_maker(other):
     assert found(other) is None
 
 

@@ -37,7 +37,7 @@ def test_a_gap_is_missing_even_without_a_count():
     assert judge(numbered(A, 0, 2), []).missing == {A: (1,)}
 
 
-def test_an_emitter_without_a_last_word_is_unclosed():
+def test_emitter_without_a_final_count_is_unclosed():
     found = judge(numbered(A, 0), [])
     assert found.unclosed == (A,)
     assert not found.complete
@@ -56,28 +56,28 @@ def test_the_highest_count_counts():
     assert judge(numbered(A, 0, 1), counts).missing == {A: (2,)}
 
 
-def test_a_close_before_later_events_is_not_the_last_word():
+def test_close_before_later_events_is_not_final():
     # A run that is retried in its process closes twice; between the two more is sent.
     assert judge(numbered(A, 0, 1, 2), [closing(A, 2)]).unclosed == (A,)
     assert judge(numbered(A, 0, 1, 2), [closing(A, 2), closing(A, 3)]).complete
 
 
-def test_a_checkpoint_in_the_middle_of_a_run_is_no_last_word():
+def test_checkpoint_during_a_run_is_not_final():
     assert judge(numbered(A, 0), [closing(A, 1, closed=False)], run_ended=LATER).unclosed == (A,)
 
 
-def test_a_checkpoint_after_the_end_of_the_run_is_the_last_word():
+def test_checkpoint_after_the_end_of_the_run_is_final():
     assert judge(numbered(A, 0), [closing(A, 1, closed=False, at=LATER)], run_ended=NOON).complete
 
 
-def test_the_checkpoint_of_a_process_that_ends_is_the_last_word():
+def test_checkpoint_of_an_exiting_process_is_final():
     # A pool's processes end before their flow does.
     farewell = closing(A, 1, closed=False).model_copy(update={"final": True})
     assert judge(numbered(A, 0), [farewell], run_ended=LATER).complete
     assert judge(numbered(A, 0, 1), [farewell], run_ended=LATER).unclosed == (A,)
 
 
-def test_long_after_the_end_any_covering_checkpoint_will_do():
+def test_long_after_the_end_a_covering_checkpoint_is_final():
     assert judge(numbered(A, 0), [closing(A, 1, closed=False)], run_ended=LATER, silent=True).complete
 
 
@@ -98,14 +98,14 @@ def test_dropped_statements_are_counted_once(counts):
     assert found.lacks()[0].startswith("7 statements that the flow's process dropped")
 
 
-def test_what_is_missing_is_named_by_emitter_and_number():
+def test_missing_events_are_listed_by_emitter_and_number():
     found = judge([*numbered(A, 0, 4), *numbered(B, 0)], [closing(A, 8)])
     assert sorted(found.lacks()) == sorted(
         [f"emitter {A}: events 1-3, 5-7", f"emitter {B}: its closing count (was its process killed?)"]
     )
 
 
-def test_a_count_that_anybody_can_forge_is_judged_in_no_time():
+def test_huge_forged_count_is_judged_quickly():
     found = judge(numbered(A, 0, 5), [closing(A, 2**63 - 1)])
     assert found.missing[A][:5] == (1, 2, 3, 4, 6)
     assert found.missing_events == 2**63 - 1 - 2
@@ -120,13 +120,13 @@ def test_an_event_that_cannot_be_read_is_not_waited_for():
     assert found.lacks() == ("event e (lineage.write): wrong",)
 
 
-def test_a_run_that_goes_on_is_not_taken_for_killed():
+def test_running_run_is_not_reported_as_killed():
     (lack,) = judge(numbered(A, 0), [], running=True).lacks()
     assert "has not ended" in lack
     assert "killed" not in lack
 
 
-def test_counts_beyond_what_a_target_reads_are_cut():
+def test_counts_are_limited_to_the_integers_of_targets():
     counts = [closing(emitter, 2**63 - 1, dropped=2**63 - 1) for emitter in (A, B)]
     found = judge([], counts)
     assert found.missing_events == found.dropped == 2**63 - 1

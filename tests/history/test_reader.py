@@ -43,7 +43,7 @@ def test_a_complete_run_is_read_without_waiting():
     assert history.stored_events == 4
 
 
-def test_an_event_that_says_it_is_of_another_run_is_not_this_runs():
+def test_event_that_names_another_run_is_left_out():
     api, emitter, run = FakeApi(NOON), uuid4(), ended_run()
     api.store(write("out", emitter=emitter, sequence=0, run=RunInfo(flow_run_id=run.id)))
     api.store(closing(emitter, 1))
@@ -63,7 +63,7 @@ def test_late_events_are_waited_for():
     assert len(history.events) == 2
 
 
-def test_what_is_missing_at_the_deadline_is_named():
+def test_events_missing_at_the_deadline_are_listed():
     api, emitter = FakeApi(NOON), uuid4()
     api.store(closing(emitter, 2))
     api.store(write("out", emitter=emitter, sequence=1))
@@ -72,7 +72,7 @@ def test_what_is_missing_at_the_deadline_is_named():
     assert NOON + dt.timedelta(seconds=60) <= api.now <= NOON + dt.timedelta(seconds=62)
 
 
-def test_a_run_that_ended_just_now_is_not_believed_to_have_no_lineage():
+def test_first_event_is_waited_for_after_a_recent_end():
     api, emitter = FakeApi(NOON), uuid4()
     api.store(write("out", emitter=emitter), late=15)
     api.store(closing(emitter, 1), late=16)
@@ -88,7 +88,7 @@ def test_a_run_without_lineage_does_not_wait_the_whole_deadline():
     assert api.now - NOON < dt.timedelta(seconds=20)
 
 
-def test_nothing_is_waited_for_long_after_the_end():
+def test_no_waiting_long_after_the_end():
     api, emitter = FakeApi(NOON), uuid4()
     api.store(closing(emitter, 2, at=NOON - dt.timedelta(hours=3)))
     history = read(api, ended_run(seconds_ago=3 * 3600))
@@ -96,7 +96,7 @@ def test_nothing_is_waited_for_long_after_the_end():
     assert api.now == NOON
 
 
-def test_a_worker_that_only_checkpoints_is_complete_once_it_spoke_after_the_end():
+def test_worker_is_complete_with_a_checkpoint_after_the_end():
     api, worker = FakeApi(NOON), uuid4()
     api.store(write("out", emitter=worker))
     api.store(closing(worker, 1, closed=False, at=NOON - dt.timedelta(seconds=30)))
@@ -106,7 +106,7 @@ def test_a_worker_that_only_checkpoints_is_complete_once_it_spoke_after_the_end(
     assert NOON + dt.timedelta(seconds=8) <= api.now < NOON + dt.timedelta(seconds=12)
 
 
-def test_a_worker_whose_clock_is_ahead_has_not_spoken_after_the_end():
+def test_checkpoint_of_a_clock_that_is_ahead_is_not_after_the_end():
     api, worker = FakeApi(NOON - dt.timedelta(seconds=30)), uuid4()
     api.store(write("out", emitter=worker))
     api.store(closing(worker, 1, closed=False, at=NOON + dt.timedelta(hours=1)))
@@ -114,7 +114,7 @@ def test_a_worker_whose_clock_is_ahead_has_not_spoken_after_the_end():
     assert read(api, ended_run()).completeness.unclosed == (worker,)
 
 
-def test_a_run_whose_end_prefect_never_recorded_is_not_believed_to_have_no_lineage():
+def test_run_without_a_recorded_end_may_have_lost_events():
     api, run = FakeApi(NOON), ended_run(seconds_ago=3600, state_id=uuid4())
     history = read(api, run)
     assert history.completeness.end_unrecorded
@@ -123,7 +123,7 @@ def test_a_run_whose_end_prefect_never_recorded_is_not_believed_to_have_no_linea
     assert read(api, run).completeness.complete
 
 
-def test_a_running_run_is_read_as_it_is():
+def test_running_run_is_read_without_waiting():
     api, emitter = FakeApi(NOON), uuid4()
     api.store(write("out", emitter=emitter))
     run = FlowRun(uuid4(), "busy-bee", uuid4(), "nightly", "RUNNING", started=NOON)
@@ -131,7 +131,7 @@ def test_a_running_run_is_read_as_it_is():
     assert api.now == NOON
 
 
-def test_events_that_come_twice_are_taken_once():
+def test_duplicate_events_are_read_once():
     api, emitter = FakeApi(NOON), uuid4()
     event = write("out", emitter=emitter)
     api.store(event)
@@ -209,7 +209,7 @@ def test_task_runs_that_arrive_late_are_waited_for():
     assert set(read(api, ended_run()).tasks) == {task}
 
 
-def test_a_run_without_lineage_asks_whether_runs_below_it_have_some():
+def test_run_without_lineage_looks_for_lineage_of_runs_below_it():
     api, parent, child, grandchild = FakeApi(NOON), ended_run(seconds_ago=3600), uuid4(), uuid4()
     api.runs = [raw_run(NOON, id_=child, parent=str(parent.id)), raw_run(NOON, id_=grandchild, parent=str(child))]
     assert not read(api, parent).descendants_have_lineage
@@ -263,7 +263,7 @@ def with_a_parent(api: FakeApi, ended: dt.datetime) -> FlowRun:
     return run
 
 
-def test_what_the_parent_sent_just_now_is_waited_for():
+def test_recent_events_of_the_parent_are_waited_for():
     api = FakeApi(NOON)
     run = with_a_parent(api, NOON)
     emitter, above = uuid4(), RunInfo(flow_run_id=run.parents[0].flow_run_id)
@@ -275,13 +275,13 @@ def test_what_the_parent_sent_just_now_is_waited_for():
     assert history.completeness.complete
 
 
-def test_a_parent_without_a_word_is_known_to_have_none_after_a_while():
+def test_parent_without_events_is_complete_some_time_after_its_end():
     api = FakeApi(NOON)
     assert read(api, with_a_parent(api, NOON)).completeness.complete
     assert (api.now - NOON).total_seconds() == PATIENCE.first_event
 
 
-def test_without_patience_a_parent_that_ended_just_now_may_have_more_to_tell():
+def test_parent_that_ended_just_now_is_incomplete_without_waiting():
     api = FakeApi(NOON)
     run = with_a_parent(api, NOON)
     completeness = read(api, run, Patience(completeness=0, first_event=20)).completeness
@@ -289,7 +289,7 @@ def test_without_patience_a_parent_that_ended_just_now_may_have_more_to_tell():
     assert str(run.parents[0].flow_run_id) in completeness.lacks()[0]
 
 
-def test_a_history_that_lags_behind_is_waited_for_though_no_event_of_the_run_is_there():
+def test_history_without_the_runs_end_is_waited_for():
     api, emitter = FakeApi(NOON), uuid4()
     api.store(write("out", emitter=emitter), late=40)
     api.store(closing(emitter, 1), late=41)
@@ -298,7 +298,7 @@ def test_a_history_that_lags_behind_is_waited_for_though_no_event_of_the_run_is_
     assert history.completeness.complete
 
 
-def test_a_history_that_has_the_runs_end_is_not_taken_to_lag_behind():
+def test_history_with_the_runs_end_is_not_waited_for():
     api, run = FakeApi(NOON), ended_run(state_id=uuid4())
     api.recorded_states = {run.state_id}
     assert not read(api, run).events

@@ -74,36 +74,36 @@ def child(*events: LineageEvent) -> RunHistory:
     return RunHistory(run_of(CHILD, PARENT), events)
 
 
-def test_a_run_whose_statements_say_all_asks_for_nothing():
+def test_run_without_python_rows_reads_no_related_run():
     api = api_with(given=True)
     history = read(api, child(write("out", "in")))
     assert (history.parent, history.subflows, api.calls) == (None, {}, [])
 
 
-def test_a_run_that_wrote_rows_from_nowhere_has_its_parent_read():
+def test_parent_is_read_for_writes_without_reads():
     history = read(api_with(given=True), child(write("out")))
     assert history.parent
     assert [e.inputs[0].name for e in history.parent.events] == [f"shop.public.{READ_BY_PARENT}"]
     assert history.parent.tasks[CALL].upstream == {TASK}
 
 
-def test_a_run_that_read_what_it_wrote_takes_only_what_came_in_a_parameter():
+def test_parent_of_a_run_with_reads_is_read_only_for_tracked_parameters():
     assert read(api_with(given=True), child(READING, write("out"))).parent
     assert read(api_with(untracked=True), child(READING, write("out"))).parent is None
 
 
-def test_a_single_row_does_not_explain_what_was_written():
+def test_parent_is_read_beside_a_read_of_a_single_row():
     single = READING.model_copy(update={"statement": READING.statement.model_copy(update={"rows": 1})})
     assert read(api_with(untracked=True), child(single, write("out"))).parent
 
 
-def test_a_dataframe_beside_a_table_came_from_somewhere():
+def test_parent_is_read_for_a_dataframe_beside_a_table():
     made = write("out", "in")
     framed = made.model_copy(update={"statement": made.statement.model_copy(update={"from_program": True})})
     assert read(api_with(given=True), child(framed)).parent
 
 
-def test_a_star_of_a_table_without_columns_has_the_parent_read():
+def test_parent_is_read_for_a_star_without_known_columns():
     source = table("in").model_copy(update={"columns": ()})
     star = EventColumnEdge(column="*", source=source.uri, source_column="*")
     starred = write("out", "in").model_copy(update={"inputs": (source,), "columns": (star,)})
@@ -116,7 +116,7 @@ def test_a_run_without_a_parent_has_none():
     assert read(api_with(), RunHistory(run_of(CHILD), (write("out"),))).parent is None
 
 
-def test_a_parent_that_was_deleted_is_done_without():
+def test_deleted_parent_is_left_out():
     api = api_with()
     api.runs = []
     assert read(api, child(write("out"))).parent is None
@@ -146,7 +146,7 @@ def test_a_subflow_that_returned_nothing_is_not_read():
     assert read(api_with(), parent(TaskRun(TASK, "load-0", "l"), call)).subflows == {}
 
 
-def test_runs_below_a_subflow_belong_to_what_it_returned():
+def test_subflow_has_the_events_of_runs_below_it():
     api, grandchild = api_with(), uuid4()
     api.runs.append(raw_run(NOON, id_=grandchild, parent=str(CHILD)))
     api.store(replace_run(write("out", "deep"), grandchild), of=grandchild)
@@ -155,7 +155,7 @@ def test_runs_below_a_subflow_belong_to_what_it_returned():
     assert {e.run.flow_run_id for e in history.subflows[CHILD].events} == {CHILD, grandchild}
 
 
-def test_a_sibling_whose_result_was_given_to_the_run_is_read():
+def test_sibling_whose_result_was_passed_to_the_run_is_read():
     api, sibling, its_call = api_with(), uuid4(), uuid4()
     api.runs.append(raw_run(NOON, id_=sibling, parent=str(PARENT)))
     api.tasks[0]["task_inputs"] = {"frame": [{"input_type": "task_run", "id": str(its_call)}]}
@@ -173,7 +173,7 @@ def test_a_sibling_whose_result_was_given_to_the_run_is_read():
     assert above and set(above.subflows) == {sibling}
 
 
-def test_the_grandparent_is_read_when_the_parent_only_handed_on():
+def test_grandparent_is_read_if_the_parent_passed_rows_on():
     api = api_with(untracked=True)
     top = uuid4()
     api.runs.append(raw_run(NOON, id_=top))
@@ -190,26 +190,26 @@ def still_running(api: FakeApi, run: UUID) -> FakeApi:
     return api
 
 
-def test_a_parent_that_goes_on_and_may_have_given_rows_is_named():
+def test_running_parent_that_may_have_passed_rows_is_incomplete():
     for api in (api_with(given=True), api_with(untracked=True)):
         history = read(still_running(api, PARENT), child(write("out")))
         assert history.completeness.incomplete_related_runs == (PARENT,)
         assert not history.completeness.complete
 
 
-def test_a_parent_that_has_told_all_is_not():
+def test_complete_parent_is_not_listed_as_incomplete():
     assert read(api_with(given=True), child(write("out"))).completeness.complete
 
 
-def test_a_parent_that_goes_on_and_gave_nothing_is_not():
+def test_running_parent_that_passed_nothing_is_not_incomplete():
     assert read(still_running(api_with(), PARENT), child(write("out"))).completeness.complete
 
 
-def test_a_parent_that_goes_on_and_of_which_the_run_needs_nothing_is_not():
+def test_running_parent_without_influence_is_not_incomplete():
     assert read(still_running(api_with(given=True), PARENT), child(write("out", "in"))).completeness.complete
 
 
-def test_a_subflow_that_goes_on_and_whose_result_was_written_is_named():
+def test_running_subflow_whose_result_was_written_is_incomplete():
     call = TaskRun(CALL, "child-0", "c", subflow=CHILD)
     load = TaskRun(TASK, "load-0", "l", upstream=frozenset([CALL]))
     assert read(still_running(api_with(), CHILD), parent(load, call)).completeness.incomplete_related_runs == (CHILD,)

@@ -21,12 +21,12 @@ def with_flow(api: FakeApi, name: str, **more):
     return raw
 
 
-def test_an_unknown_run_is_said_to_be_unknown():
+def test_unknown_run_raises():
     with pytest.raises(UnknownFlowRunError, match="check the id and PREFECT_API_URL"):
         read_run(FakeApi(NOON), uuid4())
 
 
-def test_parents_are_told_nearest_first():
+def test_parents_are_listed_nearest_first():
     api = FakeApi(NOON)
     task_of_middle, task_of_leaf = str(uuid4()), str(uuid4())
     top = with_flow(api, "top", task_run_ids=[task_of_middle])
@@ -37,7 +37,7 @@ def test_parents_are_told_nearest_first():
     assert run.flow_name == "leaf"
 
 
-def test_a_parent_is_told_with_its_deployment():
+def test_parent_has_its_deployment():
     api = FakeApi(NOON)
     call, deployment = str(uuid4()), str(uuid4())
     with_flow(api, "top", task_run_ids=[call], deployment_id=deployment)
@@ -56,7 +56,7 @@ def test_a_run_that_was_not_deployed_has_no_deployment():
     assert run.parents == ()
 
 
-def test_a_deployment_tells_schedule_source_and_owners():
+def test_deployment_has_schedule_source_and_owners():
     api = FakeApi(NOON)
     raw = with_flow(api, "nightly", deployment_id=str(uuid4()), tags=["owner:ann", "blue"])
     deployment = {
@@ -80,7 +80,7 @@ def test_a_deployment_tells_schedule_source_and_owners():
     assert run.source_url == "https://git.example/acme/flows/tree/3f2a"
 
 
-def test_a_deleted_deployment_does_no_harm():
+def test_run_of_a_deleted_deployment_is_read():
     api = FakeApi(NOON)
     raw = with_flow(api, "nightly", deployment_id=str(uuid4()))
     assert read_run(api, UUID(raw["id"])).deployment_name is None

@@ -48,7 +48,7 @@ def api_with(*tasks: dict[str, Any]) -> TaskApi:
     return api
 
 
-def test_it_is_a_run_of_the_job_that_its_task_is():
+def test_task_run_outside_a_flow_is_a_run_of_its_task():
     raw = task_run()
     run = runs.read_run(api_with(raw), UUID(raw["id"]))  # type: ignore[arg-type]
     assert (run.kind, run.flow_name, run.state, run.ended, run.tags) == (
@@ -72,14 +72,14 @@ def test_a_task_run_of_a_flow_is_no_run_of_its_own():
         runs.read_run(api_with(raw), UUID(raw["id"]))  # type: ignore[arg-type]
 
 
-def test_those_that_ended_in_a_window_are_found():
+def test_task_runs_that_ended_in_a_window_are_found():
     times = [NOON - dt.timedelta(hours=n) for n in range(4)]
     api = api_with(*(task_run(time) for time in times))
     found = [r for rows in standalone_tasks.ended(api, times[2], times[1]) for r in rows]  # type: ignore[arg-type]
     assert [run.ended for run in found] == [times[1], times[2]]
 
 
-def test_a_sweeps_window_has_them_and_a_list_of_names_only_those_of_that_name():
+def test_names_limit_the_task_runs_of_a_window():
     api = api_with(task_run(NOON - dt.timedelta(minutes=1)))
     window = (NOON - dt.timedelta(hours=1), NOON)
     assert [r.kind for rows in runs.ended_runs(api, *window) for r in rows] == ["task-run"]  # type: ignore[arg-type]
@@ -88,7 +88,7 @@ def test_a_sweeps_window_has_them_and_a_list_of_names_only_those_of_that_name():
     assert len([r for rows in named for r in rows]) == 1
 
 
-def test_its_events_are_those_that_are_related_to_the_task_run():
+def test_events_are_read_by_the_task_run():
     raw = task_run(NOON - dt.timedelta(hours=1))
     api = api_with(raw)
     run = runs.read_run(api, UUID(raw["id"]))  # type: ignore[arg-type]
@@ -102,14 +102,14 @@ def test_its_events_are_those_that_are_related_to_the_task_run():
     assert run.info == RunInfo(task_run_id=run.id, task_run_name="load orders")
 
 
-def test_its_newest_good_runs_are_those_of_the_same_task():
+def test_completed_runs_are_those_of_the_same_task():
     raw, namesake = task_run(), {**task_run(), "task_key": "load_orders-another"}
     api = api_with(raw, namesake)
     job = runs.read_run(api, UUID(raw["id"]))  # type: ignore[arg-type]
     assert [r.id for r in runs.completed_runs(api, job)] == [job.id]  # type: ignore[arg-type]
 
 
-def test_a_task_that_ran_is_told_from_one_that_never_did():
+def test_has_run_is_true_only_for_tasks_that_ran():
     api = api_with(task_run())
     assert standalone_tasks.has_run(api, "load orders")  # type: ignore[arg-type]
     assert not standalone_tasks.has_run(api, "load nothing")  # type: ignore[arg-type]

@@ -49,7 +49,7 @@ def test_all_pages_are_read():
     assert len(read(*(task(str(uuid4())) for _ in range(450)))) == 450
 
 
-def test_what_a_subflow_returned_came_from_the_task_that_stands_for_its_call():
+def test_result_of_a_subflow_is_that_of_its_call():
     child = str(uuid4())
     call = task(EXTRACT)
     call["state"]["state_details"] = {"child_flow_run_id": child}
@@ -60,13 +60,13 @@ def test_what_a_subflow_returned_came_from_the_task_that_stands_for_its_call():
     assert tasks[UUID(EXTRACT)].subflow == UUID(child)
 
 
-def test_a_parameter_that_nobody_tracked_is_told():
+def test_untracked_parameter_is_marked():
     assert read(task(LOAD, frame=[]))[UUID(LOAD)].untracked
     assert not read(task(LOAD, frame=[EXTRACT]))[UUID(LOAD)].untracked
     assert not read(task(LOAD))[UUID(LOAD)].untracked
 
 
-def test_a_result_that_nobody_can_track_is_told():
+def test_untrackable_result_is_marked():
     raw = task(EXTRACT)
     raw["state"]["state_details"] = {"untrackable_result": True}
     assert not read(raw)[UUID(EXTRACT)].returned

@@ -78,19 +78,19 @@ def test_a_rejected_event_keeps_its_number() -> None:
     assert (rejected.emitter, rejected.sequence) == (EMITTER, 4)
 
 
-def test_a_bad_event_of_another_run_is_not_this_runs() -> None:
+def test_invalid_event_of_another_run_is_left_out() -> None:
     assert not log_of(raw(output=3, run={"flow_run_id": str(uuid4())})).rejected
     assert log_of(raw(output=3, run={"flow_run_id": str(RUN)})).rejected
 
 
 @pytest.mark.parametrize("payload", [None, [], "text", 7])
 @pytest.mark.parametrize("name", ["lineage.write", "lineage.closed", "lineage.schema", "lineage.checkpoint"])
-def test_a_payload_that_is_none_is_rejected(name: str, payload: Any) -> None:
+def test_payload_that_is_no_mapping_is_rejected(name: str, payload: Any) -> None:
     assert len(log_of({**raw(name), "payload": payload}).rejected) == 1
 
 
 @pytest.mark.parametrize("count", [-1, 2**63, "many", None, 1.5])
-def test_a_count_that_is_none_is_rejected(count: Any) -> None:
+def test_invalid_count_is_rejected(count: Any) -> None:
     assert len(log_of(raw("lineage.closed", emitter_id=str(EMITTER), count=count)).rejected) == 1
 
 
@@ -108,7 +108,7 @@ def forged_schema() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("forged", [raw(output=DATASET), forged_schema()], ids=["statement", "schema"])
-def test_a_second_event_of_a_number_is_rejected_and_the_emitters_own_stays(forged: dict[str, Any]) -> None:
+def test_second_event_of_a_number_is_rejected_unless_its_id_is_derived(forged: dict[str, Any]) -> None:
     ours = {**raw(), "id": OWN_ID}
     for order in ([forged, ours], [ours, forged]):
         log = log_of(*order)
@@ -143,21 +143,21 @@ def event(**changes: Any) -> LineageEvent:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_too_much_or_leads_nowhere_is_left_out_and_said(changes: dict[str, Any], said: str) -> None:
+def test_excess_and_dangling_values_are_left_out_with_a_reason(changes: dict[str, Any], said: str) -> None:
     cut = checked(event(**changes))
     assert cut.statement.confidence == "partial"
     assert said in cut.statement.reason
     assert checked(cut).inputs == cut.inputs
 
 
-def test_renames_of_what_is_no_dataset_are_left_out() -> None:
+def test_renames_that_name_no_dataset_are_left_out() -> None:
     renames = (("", "x"), (table("a").uri, table("b").uri))
     ours = event()
     cut = checked(ours.model_copy(update={"statement": ours.statement.model_copy(update={"renames": renames})}))
     assert cut.statement.renames == renames[1:]
 
 
-def test_an_ordinary_event_is_left_alone() -> None:
+def test_ordinary_event_is_unchanged() -> None:
     ours = event()
     assert checked(ours) is ours
 

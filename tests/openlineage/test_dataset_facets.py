@@ -18,7 +18,7 @@ def entries(story: Story):
     return {e["name"]: [i["name"] for i in e["inputs"]] for e in facet["entries"]} if facet else None
 
 
-def test_each_output_names_the_inputs_that_fed_it_and_no_others():
+def test_each_output_lists_only_its_own_sources():
     assert entries(Story().write("b1", "a1").write("b2", "a2").read("a3")) == {"b1": ["a1"], "b2": ["a2"]}
 
 
@@ -30,7 +30,7 @@ def test_a_run_that_only_read_has_no_explicit_lineage():
     assert entries(Story().read("a")) is None
 
 
-def test_an_edge_says_how_it_is_known():
+def test_edge_has_its_evidence():
     facet = explicit_lineage(lineage(Story().task("A").task("B", "A").read("a", task="A").write("b", task="B")))
     (source,) = facet["entries"][0]["inputs"]
     assert source["transformations"] == [{"type": "DIRECT", "description": "known from: task graph"}]
@@ -52,7 +52,7 @@ def test_column_edges_are_direct_per_column_and_indirect_for_the_whole():
     assert facet["dataset"] == [{**at, "field": "w", "transformations": [{"type": "INDIRECT", "subtype": "FILTER"}]}]
 
 
-def test_an_inferred_column_edge_says_that_it_is():
+def test_inferred_column_edge_is_marked():
     facet = output(Story().read("a", columns="a.x>x").write("b", into="x:int"), "b")["facets"]["columnLineage"]
     (field,) = facet["fields"]["x"]["inputFields"]
     assert field["transformations"] == [
@@ -64,19 +64,19 @@ def test_an_output_without_column_edges_has_no_column_facet():
     assert "columnLineage" not in output(Story().write("b", "a"), "b")["facets"]
 
 
-def test_columns_stand_with_their_types_where_known():
+def test_columns_have_their_known_types():
     facet = output(Story().create("b", "a", into="x:int y"), "b")["facets"]["schema"]
     assert facet["fields"] == [{"name": "x", "type": "int"}, {"name": "y"}]
 
 
-def test_rows_stand_where_known():
+def test_known_numbers_of_rows_are_in_the_statistics():
     story = Story().read("a", dialect="", rows=3).write("b", rows=2)
     (read,) = inputs(lineage(story))
     assert read["inputFacets"]["inputStatistics"]["rowCount"] == 3
     assert output(story, "b")["outputFacets"]["outputStatistics"]["rowCount"] == 2
 
 
-def test_what_became_of_an_output_is_told_with_its_former_name():
+def test_lifecycle_of_a_renamed_output_has_its_former_name():
     facet = output(Story().rename("t", "t2"), "t2")["facets"]["lifecycleStateChange"]
     assert facet["lifecycleStateChange"] == "RENAME"
     assert facet["previousIdentifier"] == {"namespace": NAMESPACE, "name": "t"}
@@ -94,7 +94,7 @@ def test_a_namespace_that_is_no_uri_is_a_source_without_one():
     assert (read["facets"]["dataSource"]["name"], "uri" in read["facets"]["dataSource"]) == ("file", False)
 
 
-def test_a_reader_repeats_what_the_writer_says_of_a_dataset():
+def test_input_repeats_the_documentation_of_the_output():
     story = Story().task("T").asset("s3://bucket/x", "a", task="T", description="The X.", owners=("team:x",))
     story.read("s3://bucket/x")
     found = lineage(story)
@@ -103,7 +103,7 @@ def test_a_reader_repeats_what_the_writer_says_of_a_dataset():
     assert read["facets"]["ownership"]["owners"] == [{"name": "team:x"}]
 
 
-def test_a_task_with_very_many_edges_is_told_by_way_of_the_job():
+def test_bundled_edges_pass_through_the_job():
     found = lineage(many(80))
     facet = explicit_lineage(found)
     outputs_, (job,) = facet["entries"][:-1], facet["entries"][-1:]
@@ -126,7 +126,7 @@ def many(count: int) -> Story:
     return story
 
 
-def test_an_output_says_what_is_not_known_of_its_sources():
+def test_output_has_its_unknown_sources():
     story = Story().read("a", result="x", columns="a.x>x").write("b", binds="x total")
     told = output(story, "b")["facets"]["prefect"]
     assert (told["sources"], told["columns"]) == ("known", ["total"])

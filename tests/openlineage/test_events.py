@@ -57,7 +57,7 @@ def test_tasks_of_a_run_that_has_not_ended_are_running_since_more_runs_of_theirs
     ]
 
 
-def test_the_run_is_prefects(built):
+def test_run_id_is_that_of_prefect(built):
     start, end = events(built(elt()))
     assert start["run"]["runId"] == end["run"]["runId"] == str(ident("run of nightly"))
     assert (start["eventTime"], end["eventTime"]) == ("2026-11-01T12:00:00.000Z", "2026-11-01T12:05:00.000Z")
@@ -98,7 +98,7 @@ def test_a_task_names_its_flow_as_parent_on_every_event(built):
         assert parent["root"] == {"run": parent["run"], "job": parent["job"]}
 
 
-def test_a_task_that_failed_in_a_flow_that_did_not_says_so(built):
+def test_failed_task_of_a_completed_flow_fails(built):
     story = elt()
     story.tasks[ident("load")] = replace(story.tasks[ident("load")], state="FAILED", message="boom")
     sent = events(built(story), granularity="task")
@@ -106,7 +106,7 @@ def test_a_task_that_failed_in_a_flow_that_did_not_says_so(built):
     assert sent[4]["run"]["facets"]["errorMessage"]["message"] == "boom"
 
 
-def test_a_task_that_never_told_its_end_ended_with_its_flow(built):
+def test_task_without_a_recorded_end_ended_with_its_flow(built):
     story = elt()
     story.tasks[ident("load")] = replace(story.tasks[ident("load")], state="RUNNING")
     assert types(events(built(story, state="CRASHED"), granularity="task"))[4] == ("nightly.load", "FAIL")
@@ -141,7 +141,7 @@ def test_all_runs_of_a_task_are_one_with_the_inputs_outputs_and_columns_of_all(b
     }
 
 
-def test_it_begins_with_the_first_of_them_ends_with_the_last_and_names_them(built):
+def test_run_of_a_task_spans_all_its_task_runs(built):
     _, start, end, _ = events(built(looped(*["COMPLETED"] * 3)), granularity="task")
     assert (start["eventTime"], end["eventTime"]) == ("2026-11-01T12:00:00.000Z", "2026-11-01T12:00:03.000Z")
     told = end["run"]["facets"]["prefect"]["task"]
@@ -160,19 +160,19 @@ def test_it_begins_with_the_first_of_them_ends_with_the_last_and_names_them(buil
         (("COMPLETED", None), "CRASHED", "FAIL", "None 1"),
     ],
 )
-def test_the_worst_end_of_its_runs_is_the_tasks(built, ends, flow, end, message):
+def test_task_has_the_worst_end_of_its_runs(built, ends, flow, end, message):
     sent = events(built(looped(*ends), state=flow), granularity="task")[2]
     assert sent["eventType"] == end
     assert sent["run"]["facets"].get("errorMessage", {}).get("message") == message
 
 
-def test_where_the_flow_was_tried_again_its_last_try_counts(built):
+def test_last_attempt_of_the_flow_counts(built):
     story = looped("COMPLETED", "FAILED", "COMPLETED")
     story.tasks[ident("copy-2")] = replace(story.tasks[ident("copy-2")], flow_run_count=1)
     assert events(built(story), granularity="task")[2]["eventType"] == "COMPLETE"
 
 
-def test_the_run_of_a_task_is_the_same_one_however_many_runs_have_arrived(built):
+def test_run_id_of_a_task_does_not_depend_on_its_runs(built):
     few, more = (events(built(looped(*["COMPLETED"] * n)), granularity="task")[1] for n in (1, 3))
     assert few["run"]["runId"] == more["run"]["runId"]
     assert few["run"]["runId"] not in (str(ident("copy-0")), str(ident("run of nightly")))
@@ -251,7 +251,7 @@ def test_a_task_of_a_subflow_has_the_top_as_root(built):
     assert (parent["job"]["name"], parent["root"]["job"]["name"]) == ("top.nightly", "top")
 
 
-def test_a_flow_of_its_own_has_no_parent(built):
+def test_top_level_flow_has_no_parent(built):
     assert "parent" not in events(built(elt()))[-1]["run"]["facets"]
 
 
@@ -273,7 +273,7 @@ def test_the_same_history_gives_the_same_bytes(built):
     assert json.dumps(events(built(elt()), granularity="task")) == json.dumps(events(built(elt()), granularity="task"))
 
 
-def test_another_validator_finds_nothing_either(built):
+def test_reference_validator_finds_no_fault(built):
     """A second opinion, where it is at hand: it also checks parents, order and what Marquez stumbles over."""
     folder = Path(__file__).parents[2].parent / "shared" / "openlineage"
     if not (folder / "validate_ol.py").exists():

@@ -130,7 +130,7 @@ SHAPES: dict[str, Callable[[], list[dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_picture_is_the_golden_one(shape):
+def test_events_match_the_golden_file(shape):
     sent = SHAPES[shape]()
     template = json.loads((GOLDEN / f"{shape.replace(' ', '_')}.json").read_text())
     assert list(differences(template, sent)) == []

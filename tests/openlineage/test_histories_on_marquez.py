@@ -167,7 +167,7 @@ def test_after_any_history_everything_answers_and_each_job_shows_its_newest_good
 @pytest.mark.timeout(1200)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(history=runs(), granularity=st.sampled_from(["flow", "task"]))
-def test_so_it_is_on_a_real_one(history, granularity):
+def test_the_same_holds_on_a_real_marquez(history, granularity):
     check(OverHttp(str(REAL)), history, f"prefect://history-{uuid4().hex[:8]}", granularity)
 
 

@@ -28,17 +28,17 @@ def test_the_deployments_description_documents_the_flow():
     assert "documentation" not in facets(elt(), "TASK")
 
 
-def test_the_code_lies_where_the_deployment_says():
+def test_source_code_location_is_that_of_the_deployment():
     told = facets(elt())["sourceCodeLocation"]
     assert (told["type"], told["path"], told["version"]) == ("git", "flows/nightly.py", "3f2a1c")
 
 
 @pytest.mark.parametrize("url", [None, "flows/nightly.py"])
-def test_what_is_no_address_is_no_location(url):
+def test_text_that_is_no_address_is_no_location(url):
     assert "sourceCodeLocation" not in facets(elt(), source_url=url)
 
 
-def test_owners_and_tags_are_told():
+def test_job_has_owners_and_tags():
     found = facets(elt())
     assert [o["name"] for o in found["ownership"]["owners"]] == ["team:data"]
     assert [t["key"] for t in found["tags"]["tags"]] == ["daily", "gold"]
@@ -63,7 +63,7 @@ def test_the_reads_of_a_run_that_only_reads_are_shown():
     assert facets(Story().read("a", sql="SELECT 1"))["sql"]["query"] == "SELECT 1"
 
 
-def test_the_dialect_is_told_where_there_is_one():
+def test_sql_facet_has_a_single_dialect_only():
     story = Story().write("a", sql="INSERT 1", dialect="postgres")
     assert facets(story)["sql"]["dialect"] == "postgres"
     assert "dialect" not in facets(story.write("b", sql="INSERT 2", dialect="snowflake"))["sql"]

@@ -21,17 +21,17 @@ def test_the_engine_is_prefect(built):
     assert facets(built(elt()))["processing_engine"]["name"] == "Prefect"
 
 
-def test_the_nominal_time_is_when_the_run_was_to_start(built):
+def test_nominal_time_is_the_scheduled_start(built):
     assert facets(built(elt()))["nominalTime"]["nominalStartTime"] == "2026-11-01T11:59:57.000Z"
 
 
-def test_the_run_tells_its_page_and_state(built):
+def test_prefect_facet_has_page_and_state(built):
     told = facets(built(elt()))["prefect"]["flowRun"]
     assert told["url"] == f"http://127.0.0.1:4200/runs/flow-run/{told['id']}"
     assert (told["name"], told["state"], told["runCount"]) == ("merry-otter", "COMPLETED", 1)
 
 
-def test_a_deployment_tells_itself(built):
+def test_prefect_facet_has_the_deployment(built):
     run = built(elt())
     told = facets(replace(run, run=deployed(run.run)))["prefect"]["deployment"]
     assert (told["name"], told["schedule"], told["workPool"], told["version"]) == (
@@ -42,7 +42,7 @@ def test_a_deployment_tells_itself(built):
     )
 
 
-def test_a_run_without_deployment_tells_none(built):
+def test_prefect_facet_has_no_deployment_without_one(built):
     assert "deployment" not in facets(built(elt()))["prefect"]
 
 
@@ -56,7 +56,7 @@ def test_parameters_show_by_name_and_only_harmless_values(built):
     }
 
 
-def test_what_is_missing_is_counted(built):
+def test_missing_events_are_counted(built):
     emitter = UUID(int=1)
     lacking = Completeness(missing={emitter: (3, 4)}, unclosed=(emitter,), dropped=7)
     told = facets(replace(built(elt()), completeness=lacking))["prefect"]["completeness"]
@@ -70,7 +70,7 @@ def test_what_is_missing_is_counted(built):
     assert len(told["lacks"]) == 3
 
 
-def test_tags_have_no_value_of_their_own(built):
+def test_tags_have_the_value_true(built):
     assert facets(built(elt(), tags=("b", "a")))["tags"]["tags"] == [
         {"key": "a", "value": "true", "source": "PREFECT"},
         {"key": "b", "value": "true", "source": "PREFECT"},
@@ -80,7 +80,7 @@ def test_tags_have_no_value_of_their_own(built):
 @pytest.mark.parametrize(
     ("state", "told"), [("FAILED", True), ("CRASHED", True), ("CANCELLED", False), ("COMPLETED", False)]
 )
-def test_the_error_of_a_run_that_failed_is_told_without_values(built, state, told):
+def test_error_of_a_failed_run_has_no_values(built, state, told):
     found = facets(built(elt(), state=state, message="boom with 'secret'")).get("errorMessage")
     assert (found["message"] if found else None) == ("boom with ?" if told else None)
 
@@ -103,12 +103,12 @@ def test_statements_that_were_understood_are_no_errors(built):
     assert "extractionError" not in facets(built(Story().write("b", "a", sql="INSERT ...")))
 
 
-def test_what_is_known_only_at_the_end_is_not_on_start(built):
+def test_start_has_no_end_facets(built):
     run = built(elt(), state="FAILED", message="boom")
     assert not {"errorMessage", "externalQuery", "extractionError"} & facets(run, 0).keys()
 
 
-def test_changed_schemas_are_told(built):
+def test_changed_schemas_are_in_the_prefect_facet(built):
     story = Story().write("t").looked_up("t", "a:int").looked_up("t", "a:int b:int")
     assert facets(built(story))["prefect"]["schemaChanges"] == {"postgres://db:5432/t": "added b"}
 

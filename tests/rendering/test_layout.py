@@ -32,7 +32,7 @@ def test_layers(edges, rows):
     assert [sorted(row) for row in layers(count, edges).rows] == rows
 
 
-def test_what_has_no_edge_is_first_or_last():
+def test_nodes_without_edges_are_in_the_first_or_last_layer():
     assert [sorted(row) for row in layers(4, [(0, 1)], last=(1, 3)).rows] == [[0, 2], [1, 3]]
 
 

@@ -57,7 +57,7 @@ def chain(length: int) -> Lineage:
     )
 
 
-def test_what_follows_from_dataflow_is_dotted_and_the_legend_says_so():
+def test_inferred_edges_are_dotted():
     story = (
         Story().task("A").task("B", "A").read("db.s.a", task="A").write("db.s.b", task="B").write("db.s.c", "db.s.b")
     )
@@ -81,7 +81,7 @@ def test_the_legend_explains_only_what_is_drawn():
         (DatasetUse(table("a"), kind="file"), "known", "file"),
     ],
 )
-def test_what_is_known_of_a_dataset_stands_below_its_name(use, doubt, notes):
+def test_details_of_a_dataset_are_below_its_name(use, doubt, notes):
     unknown = (UnknownSource(use.dataset, doubt),) if doubt else ()
     assert texts(drawn(Lineage(outputs=(use,), unknown=unknown)))[:2] == ["a", notes]
 
@@ -94,7 +94,7 @@ def test_of_many_datasets_with_the_same_edges_some_are_drawn_and_one_box_counts_
 
 
 @pytest.mark.parametrize("sources", [8, 9])
-def test_a_few_alike_are_all_drawn(sources):
+def test_a_few_equal_datasets_are_all_drawn(sources):
     assert ("and 4 more" in texts(drawn(fan(sources)))) is (sources > 8)
 
 
@@ -133,7 +133,7 @@ def test_an_edge_to_itself_is_not_drawn():
     assert arrows(drawn(lineage), "e") == 0
 
 
-def test_tables_that_feed_each_other_have_both_arrows():
+def test_mutual_sources_have_both_arrows():
     both = (DatasetUse(table("a")), DatasetUse(table("b")))
     edges = (Edge(table("a"), table("b")), Edge(table("b"), table("a")))
     assert arrows(drawn(Lineage(both, both, edges)), "e") == 2

@@ -23,12 +23,12 @@ def test_a_key_is_on_the_only_server_of_its_kind():
     assert inputs(lineage(story)) == {"DB.S.X", "DB.S.U"}
 
 
-def test_with_two_servers_nobody_knows_which_is_meant():
+def test_key_stays_with_two_servers_of_its_kind():
     story = Story().task("T").read(f"{SNOWFLAKE}/X").read("snowflake://org-other/DB/S/X")
     assert namespaces(story.asset("snowflake://DB/S/T", task="T")) == {"snowflake://DB"}
 
 
-def test_a_key_that_names_its_server_is_believed():
+def test_key_that_names_its_server_stays():
     story = Story().task("T").read("postgres://db:5432/shop/s/x").asset("postgres://other:5432/shop/s/t", task="T")
     assert namespaces(story) == {"postgres://other:5432"}
 

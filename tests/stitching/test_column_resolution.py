@@ -29,7 +29,7 @@ def test_a_column_that_could_come_from_several_tables_comes_from_the_one_that_ha
     assert {s.confidence for s in found.statements} == {"exact"}
 
 
-def test_what_one_statement_creates_tells_the_next_one_its_columns():
+def test_created_table_gives_its_columns_to_the_next_statement():
     story = Story().create("#tmp", "a", columns="a.*>*", sql="CREATE TEMP TABLE tmp AS SELECT * FROM a")
     story.write("x", "#tmp", "b", sql="INSERT INTO x (p, q) SELECT k, v FROM tmp JOIN b ON true", **AMBIGUOUS)
     found = lineage(story.looked_up("a", "k:int w:int").looked_up("b", "v:int"))
@@ -48,12 +48,12 @@ def test_without_its_text_the_first_analysis_stands():
     assert columns(lineage(story)) == set()
 
 
-def test_a_text_that_was_cut_off_does_not_replace_what_is_known():
+def test_cut_text_keeps_its_first_analysis():
     story = Story().write("x", "a", columns="a.k>p", sql="INSERT INTO x SELECT k, v FROM a WHERE k IN (…")
     assert columns(lineage(story.looked_up("x", "q:int r:int").looked_up("a", "k:int"))) == {"a.k>x.p"}
 
 
-def test_what_decides_over_the_rows_is_understood_too():
+def test_second_analysis_has_row_filters():
     story = Story().write("x", "a", columns="a.*>*", sql="INSERT INTO x SELECT * FROM a WHERE g = 1")
     story.looked_up("a", "k:int g:int").looked_up("x", "k:int g:int")
     assert columns(lineage(story)) == {"a.k>x.k", "a.g>x.g", "a.g>x.*:FILTER"}
@@ -71,19 +71,19 @@ def test_a_position_behind_a_star_counts_from_the_end():
     assert columns(lineage(story)) == {"a.k>x.r"}
 
 
-def test_the_names_of_a_query_are_no_columns_of_a_table_whose_own_are_not_known():
+def test_names_of_a_query_are_no_columns_of_an_unknown_table():
     story = Story().write("x", "a", columns="a.k>k@1", sql="INSERT INTO x SELECT k FROM a")
     found = lineage(story.looked_up("a", "k:int g:int"))
     assert (edges(found), columns(found)) == ({"a>x"}, set())
     assert found.outputs[0].columns == ()
 
 
-def test_what_decides_over_a_value_whose_column_is_not_known_decides_over_the_rows():
+def test_condition_of_a_value_without_a_known_column_is_a_row_filter():
     story = Story().write("x", "a", columns="a.k>k@1 a.g>k@1:SORT")
     assert columns(lineage(story)) == {"a.g>x.*:SORT"}
 
 
-def test_a_file_by_a_path_from_the_programs_folder_is_known_again():
+def test_file_by_a_relative_path_is_the_same_file():
     story = Story().create("x", "s3://lake/day/in.parquet", sql="CREATE TABLE x AS SELECT * FROM 'day/in.parquet'",
                            dialect="duckdb", columns="s3://lake/day/in.parquet.*>*")  # fmt: skip
     story.looked_up("x", "k:int")
@@ -105,6 +105,6 @@ def test_all_columns_of_a_table_go_by_position():
     assert columns(lineage(story)) == {"a.k>x.v", "a.v>x.k"}
 
 
-def test_all_columns_of_a_table_that_nobody_could_list_are_none():
+def test_star_of_a_table_without_known_columns_gives_no_columns():
     story = Story().write("x", "a", columns="a.*>*@1").looked_up("x", "v:int k:int")
     assert (edges(found := lineage(story)), columns(found)) == ({"a>x"}, set())

@@ -11,12 +11,12 @@ def test_declared_columns_are_known():
     assert schema(found, "t") == {"id": "int", "name": "text"}
 
 
-def test_what_was_looked_up_counts_before_what_statements_let_see():
+def test_looked_up_columns_precede_those_of_statements():
     found = lineage(Story().write("t", "a", into="id:int").looked_up("t", "id:bigint name:text"))
     assert schema(found, "t") == {"id": "bigint", "name": "text"}
 
 
-def test_what_was_looked_up_tells_a_view_from_a_table():
+def test_looked_up_kind_distinguishes_a_view():
     story = Story().write("t", "v").looked_up("v", "id:int")
     [schemas] = story.schemas
     view = schemas.datasets[0].model_copy(update={"kind": "view"})
@@ -30,7 +30,7 @@ def test_the_last_look_up_counts():
     assert schema(found, "t") == {"id": "int", "more": "int"}
 
 
-def test_an_empty_type_is_a_type_where_the_store_says_so():
+def test_empty_type_of_the_store_is_a_type():
     found = lineage(Story().write("t").looked_up("t", "id:int").looked_up("u", "x"))
     story = Story().write("t")
     story.looked_up("t", "id:int")
@@ -46,7 +46,7 @@ def test_a_known_type_fills_in_for_an_unknown_one():
     assert schema(found, "t") == {"id": "int", "name": None}
 
 
-def test_a_table_made_anew_has_its_new_columns():
+def test_recreated_table_has_its_new_columns():
     found = lineage(Story().create("t", into="a:int b:int").drop("t").create("t", into="a:int c:int"))
     assert schema(found, "t") == {"a": "int", "c": "int"}
 
@@ -56,7 +56,7 @@ def test_a_renamed_table_keeps_its_columns():
     assert schema(found, "t") == {"a": "int"}
 
 
-def test_a_result_of_everything_shows_the_columns_of_its_table():
+def test_result_of_a_star_shows_the_columns_of_its_table():
     found = lineage(Story().read("t", columns="t.*>*", result="a:int b:int"))
     assert schema(found, "t") == {"a": "int", "b": "int"}
 
@@ -67,7 +67,7 @@ def test_columns_that_edges_name_are_in_the_schema():
     assert schema(found, "b") == {"y": None}
 
 
-def test_columns_of_edges_are_spelled_as_their_table_spells_them():
+def test_columns_of_edges_have_the_spelling_of_their_table():
     story = Story().write("b", "a", columns="a.ID>Id").looked_up("a", "id:int").looked_up("b", "iD:int")
     assert columns(lineage(story)) == {"a.id>b.iD"}
 
@@ -84,7 +84,7 @@ def test_another_spelling_of_a_type_in_a_statement_is_no_change():
     assert run(story).schema_changes == {}
 
 
-def test_a_table_made_anew_with_other_columns_is_reported():
+def test_recreated_table_with_other_columns_is_reported():
     story = Story().create("t", into="a:int b:int").drop("t").create("t", into="a:int c:int")
     assert {d.name: text for d, text in run(story).schema_changes.items()} == {"t": "added c, removed b"}
 

@@ -21,27 +21,27 @@ def test_rows_read_after_a_write_do_not_feed_it():
     assert (inputs(found), outputs(found), edges(found)) == ({"a"}, {"b"}, set())
 
 
-def test_a_statement_that_says_what_fed_it_is_believed():
+def test_sources_named_in_a_statement_are_its_sources():
     found = lineage(Story().task("T").read("config", task="T").write("b", "a", task="T"))
     assert known(found) == {"a>b": "sql"}
 
 
 @pytest.mark.parametrize("effect", ["delete", "truncate"])
-def test_python_hands_no_rows_to_a_statement_that_takes_none(effect):
+def test_statement_without_rows_has_no_python_source(effect):
     assert edges(lineage(Story().read("a").write("b", effect=effect))) == set()
 
 
-def test_a_created_table_is_fed_by_what_is_written_into_it_only():
+def test_created_table_has_only_the_sources_of_its_writes():
     assert edges(lineage(Story().read("a").create("b"))) == set()
 
 
-def test_an_update_that_names_only_its_own_table_is_fed_by_what_was_read():
+def test_update_of_its_own_table_takes_rows_that_were_read():
     found = lineage(Story().read("a").write("b", "b", effect="update"))
     assert known(found) == {"a>b": "same task"}
 
 
 @pytest.mark.parametrize("effect", ["delete", "update"])
-def test_rows_that_a_statement_returned_feed_what_is_written_of_them(effect):
+def test_returned_rows_are_the_source_of_a_later_write(effect):
     story = (
         Story()
         .task("T")
@@ -56,7 +56,7 @@ def test_rows_that_a_statement_returned_feed_what_is_written_of_them(effect):
     )
 
 
-def test_returned_rows_go_where_the_result_of_their_task_goes():
+def test_returned_rows_follow_the_task_graph():
     story = (
         Story()
         .task("A")
@@ -67,12 +67,12 @@ def test_returned_rows_go_where_the_result_of_their_task_goes():
     assert known(lineage(story)) == {"queue>done": "task graph"}
 
 
-def test_returned_rows_that_feed_nothing_are_no_input():
+def test_unused_returned_rows_are_no_input():
     found = lineage(Story().write("queue", effect="update", returning="id").write("queue", effect="update"))
     assert (inputs(found), edges(found)) == (set(), set())
 
 
-def test_rows_returned_by_a_table_that_goes_are_of_what_filled_it():
+def test_rows_returned_by_a_transient_table_have_its_sources():
     story = (
         Story()
         .create("tmp", "a", columns="a.x>tmp.x")
@@ -83,7 +83,7 @@ def test_rows_returned_by_a_table_that_goes_are_of_what_filled_it():
     assert (inputs(found), edges(found)) == ({"a"}, {"a>b"})
 
 
-def test_keys_that_an_insert_gave_out_are_no_data():
+def test_keys_returned_by_an_insert_are_no_source():
     assert edges(lineage(Story().write("a", returning="id").write("b"))) == set()
 
 
@@ -103,13 +103,13 @@ def test_results_pass_through_a_task_that_only_read():
     assert edges(lineage(story)) == {"a>b", "m>b"}
 
 
-def test_a_task_that_wrote_hands_on_what_it_read_but_not_what_it_was_given():
+def test_task_that_wrote_passes_on_its_reads_only():
     story = Story().task("A").task("W", "A").task("B", "W")
     story.read("a", task="A").read("w", task="W").write("stage", task="W").write("log", task="B")
     assert edges(lineage(story)) == {"a>stage", "w>stage", "w>log"}
 
 
-def test_what_a_task_wrote_is_not_what_the_next_one_was_given():
+def test_table_written_by_a_task_is_no_source_of_the_next_task():
     story = Story().task("A").task("B", "A").write("a", "src", task="A").write("b", task="B")
     assert edges(lineage(story)) == {"src>a"}
 
@@ -135,7 +135,7 @@ def test_the_flows_own_reads_feed_its_own_writes():
     assert known(lineage(Story().read("a").write("b"))) == {"a>b": "same task"}
 
 
-def test_of_tasks_whose_times_are_not_known_nothing_is_guessed():
+def test_tasks_without_times_are_not_matched():
     story = Story().task("T").read("a", task="T").write("b").read("c").write("d", task="T2")
     assert edges(lineage(story)) == set()
 
@@ -156,7 +156,7 @@ def test_a_read_in_a_loop_feeds_from_its_first_execution():
     assert edges(lineage(story)) == {"a>b"}
 
 
-def test_rows_in_a_temporary_table_are_those_of_the_moment():
+def test_rows_of_a_temporary_table_are_those_at_the_time_of_the_read():
     story = Story().create("#tmp", "a1").write("b1", "#tmp").create("#tmp", "a2").write("b2", "#tmp")
     assert edges(lineage(story)) == {"a1>b1", "a2>b2"}
 
@@ -202,12 +202,12 @@ def test_transformations_compose(first, then, whole):
     assert columns(lineage(story)) == {f"a.x>b.z:{whole}"}
 
 
-def test_what_decided_over_rows_on_the_way_decides_over_the_whole():
+def test_row_filters_compose_through_a_temporary_table():
     story = Story().create("#tmp", "a", columns="a.x>y a.w>y:FILTER").write("b", "#tmp", columns="tmp.y>z")
     assert columns(lineage(story)) == {"a.x>b.z", "a.w>b.*:FILTER"}
 
 
-def test_a_column_that_decides_behind_a_temporary_table_is_the_one_it_came_from():
+def test_filter_column_of_a_temporary_table_is_its_origin():
     story = Story().create("#tmp", "a", columns="a.x>y").write("b", "#tmp", columns="tmp.y>z tmp.y>z:JOIN")
     assert columns(lineage(story)) == {"a.x>b.z", "a.x>b.*:JOIN"}
 
@@ -227,12 +227,12 @@ def test_a_star_goes_by_position_where_the_names_differ():
     assert columns(lineage(story)) == {"a.x>b.p", "a.y>b.q"}
 
 
-def test_a_star_whose_columns_nobody_knows_gives_the_table_edge_only():
+def test_star_of_unknown_columns_gives_only_the_table_edge():
     found = lineage(Story().write("b", "a", columns="a.*>*"))
     assert (edges(found), columns(found)) == ({"a>b"}, set())
 
 
-def test_an_unknown_star_in_a_temporary_table_keeps_the_names_that_are_asked_for():
+def test_unknown_star_in_a_temporary_table_keeps_requested_names():
     story = Story().create("#tmp", "a", columns="a.*>*").write("b", "#tmp", columns="tmp.x>z")
     assert columns(lineage(story)) == {"a.x>b.z"}
 
@@ -244,12 +244,12 @@ def test_columns_of_a_data_frame_are_joined_by_equal_names_and_marked():
     assert columns(lineage(story)) == {"~a.X>b.X:TRANSFORMATION", "~a.y>b.total:AGGREGATION"}
 
 
-def test_a_written_column_of_another_name_is_joined_with_nothing():
+def test_written_column_of_another_name_has_no_origin():
     story = Story().read("a", columns="a.x>x", result="x").write("b", into="y:int")
     assert columns(lineage(story)) == set()
 
 
-def test_the_names_written_are_those_of_the_table_where_the_statement_does_not_say():
+def test_columns_of_the_table_are_written_without_a_column_list():
     story = Story().read("a", columns="a.x>x").create("b", into="x:int y:int").write("b")
     assert columns(lineage(story)) == {"~a.x>b.x:TRANSFORMATION"}
 
@@ -266,12 +266,12 @@ def test_an_exact_edge_is_not_shown_as_inferred():
     assert columns(lineage(story)) == {"a.x>b.x:TRANSFORMATION"}
 
 
-def test_a_recorded_write_says_its_own_sources():
+def test_recorded_write_has_the_sources_it_names():
     story = Story().read("other").write("b", "a", effect=None, dialect="")
     assert known(lineage(story)) == {"a>b": "recorded"}
 
 
-def test_a_recorded_write_without_sources_is_fed_by_what_was_read():
+def test_recorded_write_without_sources_takes_rows_that_were_read():
     story = Story().read("a").write("s3://bucket/report.csv", effect=None, dialect="")
     assert known(lineage(story)) == {"a>report.csv": "same task"}
 
@@ -291,7 +291,7 @@ def test_a_materialised_asset_is_made_of_what_its_task_read_beside_its_upstream_
     assert known(lineage(story)) == {"in>out": "asset", "a>out": "same task"}
 
 
-def test_an_asset_that_was_not_made_is_none():
+def test_failed_asset_is_no_output():
     story = Story().task("T").asset("s3://bucket/out", "s3://bucket/in", task="T", succeeded=False)
     assert lineage(story).empty
 
@@ -301,14 +301,14 @@ def test_a_self_insert_is_an_edge_to_itself():
     assert (inputs(found), outputs(found), edges(found)) == ({"t"}, {"t"}, {"t>t"})
 
 
-def test_a_statement_that_reads_a_data_frame_beside_a_table_is_fed_by_both():
+def test_data_frame_and_table_of_a_statement_are_both_sources():
     story = Story().read("a", columns="a.x>x").create("b", "c", columns="c.y>y", into="x:int y:int", from_program=True)
     found = lineage(story)
     assert known(found) == {"a>b": "same task", "c>b": "sql"}
     assert columns(found) == {"~a.x>b.x:TRANSFORMATION", "c.y>b.y"}
 
 
-def test_the_surest_way_of_knowing_an_edge_is_told():
+def test_edge_has_its_most_certain_evidence():
     story = Story().read("a").write("b").write("b", "a")
     assert known(lineage(story)) == {"a>b": "sql"}
 
@@ -321,12 +321,12 @@ def nested(*names: str, inside: str) -> Story:
     return story
 
 
-def test_what_a_task_inside_of_a_task_reads_its_caller_may_write():
+def test_caller_may_write_rows_read_by_the_called_task():
     story = nested("inner", inside="outer").read("a", task="inner").write("b", task="outer")
     assert known(lineage(story)) == {"a>b": "same task"}
 
 
-def test_what_a_task_read_before_the_task_it_calls_may_write():
+def test_called_task_may_write_rows_its_caller_read_before():
     story = nested("inner", inside="outer").read("a", task="outer").write("b", task="inner").read("c", task="outer")
     assert known(lineage(story)) == {"a>b": "same task"}
 
@@ -345,16 +345,16 @@ def chain(extract: str = "", load: str = "") -> Story:
     return story.read(FILE, dialect="", task=load).write("t", binds="x", rows=2, task=load)
 
 
-def test_what_went_into_a_file_that_was_read_back_is_no_source_beside_the_file():
+def test_sources_of_a_file_read_back_are_no_sources_beside_it():
     assert edges(lineage(chain())) == {"x>f", "f>t"}
 
 
-def test_nor_is_it_where_the_file_goes_from_task_to_task():
+def test_sources_of_a_file_passed_between_tasks_are_no_sources_beside_it():
     story = chain("E", "L").task("E").task("L", "E")
     assert edges(lineage(story)) == {"x>f", "f>t"}
 
 
-def test_nor_is_it_where_all_of_that_is_in_a_loop():
+def test_sources_of_files_in_a_loop_are_no_sources_beside_them():
     def times(second: int) -> dict[str, object]:
         return {"dialect": "", "executions": 3, "last": START + dt.timedelta(seconds=second)}
 
@@ -362,11 +362,11 @@ def test_nor_is_it_where_all_of_that_is_in_a_loop():
     assert edges(lineage(story.write("t", binds="x", rows=6, **times(23) | {"dialect": "sqlite"}))) == {"x>f", "f>t"}
 
 
-def test_what_was_read_again_after_the_file_was_written_is_a_source_all_the_same():
+def test_rows_read_after_the_file_was_written_are_a_source():
     story = Story().read(API, dialect="").write(FILE, API, dialect="").read(FILE, dialect="").read(API, dialect="")
     assert edges(lineage(story.write("t", binds="x", rows=2))) == {"x>f", "f>t", "x>t"}
 
 
-def test_without_the_file_being_read_back_the_rows_are_still_in_hand():
+def test_rows_in_memory_are_a_source_unless_the_file_was_read_back():
     story = Story().read(API, dialect="").write(FILE, API, dialect="").write("t", binds="x", rows=2)
     assert edges(lineage(story)) == {"x>f", "x>t"}

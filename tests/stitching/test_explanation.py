@@ -24,39 +24,39 @@ def test_a_loop_of_copies_is_as_many_edges(task, watermark):
     assert unknown(found) == {}
 
 
-def test_so_it_is_where_each_copy_is_filtered():
+def test_loop_of_filtered_copies_is_as_many_edges():
     story = Story()
     for table in TABLES:
         story.read(table, result="id x", rows=100).write(f"{table}2", binds="id x", rows=40)
     assert edges(lineage(story)) == {f"{table}>{table}2" for table in TABLES}
 
 
-def test_two_tables_of_the_same_columns_and_number_cannot_be_told_apart():
+def test_two_tables_with_the_same_columns_and_number_are_unknown_sources():
     story = Story().read("a", result="id x", rows=9).read("b", result="id x", rows=9)
     found = lineage(story.write("a2", binds="id x", rows=9).write("b2", binds="id x", rows=9))
     assert (edges(found), unknown(found)) == (set(), {"a2": "unknown", "b2": "unknown"})
     assert {d.name for d in found.unknown[0].candidates} == {"a", "b"}
 
 
-def test_they_are_told_apart_by_their_number():
+def test_tables_are_distinguished_by_their_number_of_rows():
     story = Story().read("a", result="id x", rows=9).read("b", result="id x", rows=8)
     found = lineage(story.write("a2", binds="id x", rows=9).write("b2", binds="id x", rows=8))
     assert edges(found) == {"a>a2", "b>b2"}
 
 
-def test_tables_put_under_each_other_all_count():
+def test_all_concatenated_tables_are_sources():
     story = Story().read("a", result="id x", rows=9).read("b", result="id x", rows=8)
     found = lineage(story.write("all", binds="id x", rows=17).write("other", binds="y", rows=3))
     assert {"a>all", "b>all"} <= edges(found)
 
 
-def test_columns_that_one_read_alone_has_are_of_it():
+def test_columns_that_only_one_read_has_come_from_it():
     story = Story().read("a", result="id x", rows=9).read("b", result="id y", rows=8).read("c", result="id z", rows=7)
     found = lineage(story.write("ab", binds="x y", rows=5).write("c2", binds="z", rows=2))
     assert {edge for edge in edges(found) if edge.endswith("ab")} == {"a>ab", "b>ab"}
 
 
-def test_a_column_that_two_joined_reads_have_is_of_neither_for_sure():
+def test_column_of_two_joined_reads_has_no_source():
     story = Story().read("a", result="id x", columns="a.id>id a.x>x", rows=9)
     story.read("b", result="id y", columns="b.id>id b.y>y", rows=8).write("ab", binds="id x y", rows=5)
     found = lineage(story)
@@ -64,56 +64,56 @@ def test_a_column_that_two_joined_reads_have_is_of_neither_for_sure():
     assert unknown(found) == {"ab": "id"}
 
 
-def test_what_python_computed_is_of_all_where_nothing_else_was_made_of_them():
+def test_computed_columns_come_from_all_reads_without_other_writes():
     story = Story().read("a", result="id x", rows=9).read("b", result="id country", rows=8)
     found = lineage(story.write("totals", binds="country total", rows=3))
     assert (edges(found), unknown(found)) == ({"a>totals", "b>totals"}, {"totals": "country total"})
 
 
-def test_a_part_never_passes_for_the_whole():
+def test_part_of_the_sources_is_not_taken_for_all():
     story = Story().read("a", result="id x", rows=9).read("b", result="id country", rows=8)
     found = lineage(story.write("totals", binds="country total", rows=3).write("a2", binds="id x", rows=2))
     assert "b>totals" not in edges(found)
     assert unknown(found)["totals"] == "unknown"
 
 
-def test_so_it_is_for_results_in_the_bodys_hands():
+def test_part_of_the_results_in_the_body_is_not_taken_for_all():
     story = Story().task("A", span=(0, 1)).task("B", span=(0, 1)).task("L", span=(1, 9), untracked=True)
     story.read("a", task="A", result="id x", rows=9).read("b", task="B", result="id country", rows=8)
     found = lineage(story.write("totals", task="L", binds="country total", rows=3))
     assert edges(found) == {"a>totals", "b>totals"}
 
 
-def test_rows_that_a_body_remade_are_of_a_result_with_as_many():
+def test_rows_changed_by_the_body_come_from_a_result_of_the_same_number():
     story = Story().task("A", span=(0, 1)).task("L", span=(1, 9), untracked=True)
     story.read("a", task="A", result="id amount", rows=9).write("b", task="L", binds="id doubled", rows=9)
     assert edges(lineage(story)) == {"a>b"}
 
 
-def test_a_watermark_that_a_task_reads_is_not_what_it_was_given():
+def test_watermark_is_no_source_beside_received_rows():
     story = Story().task("A", span=(0, 1)).task("L", span=(1, 9), untracked=True)
     story.read("a", task="A", result="id x", rows=9).read("seen", task="L", result="max", rows=1)
     assert edges(lineage(story.write("b", task="L", binds="id x", rows=4))) == {"a>b"}
 
 
 @pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
-def test_coroutines_and_threads_are_told_apart(task):
+def test_coroutines_and_threads_are_distinguished(task):
     story = Story().task("T").read("a", task=task, thread="1").read("b", task=task, thread="2.5")
     found = lineage(story.write("x", task=task, thread="1").write("y", task=task, thread="2.6"))
     assert edges(found) == {"a>x", "b>y"}
 
 
-def test_what_their_starter_read_they_may_write():
+def test_threads_may_write_rows_of_their_starter():
     story = Story().read("a", result="id x").write("b", binds="id x", thread="1")
     assert edges(lineage(story)) == {"a>b"}
 
 
-def test_they_may_write_it_beside_what_they_read_themselves():
+def test_threads_may_write_rows_of_their_starter_beside_their_own():
     story = Story().read("a", result="id x", rows=9).read("b", result="id y", rows=8, thread="1")
     assert edges(lineage(story.write("ab", binds="x y", rows=5, thread="1"))) == {"a>ab", "b>ab"}
 
 
-def test_what_they_read_their_starter_may_write():
+def test_starter_may_write_rows_of_its_threads():
     story = Story().read("a", thread="1").read("b", thread="2").write("x", rows=3)
     assert edges(lineage(story)) == {"a>x", "b>x"}
 
@@ -138,19 +138,19 @@ def test_columns_go_only_where_values_of_the_program_go(binds, constant, found):
     assert told == {f"~src.{name}>dst.{name}:TRANSFORMATION" for name in found}
 
 
-def test_an_update_of_columns_by_themselves_takes_nothing_and_lacks_nothing():
+def test_update_of_columns_by_themselves_has_no_python_source():
     story = Story().read("src", result="id name pwd", columns=READ).looked_up("dst", "flag:int name:text id:int")
     found = lineage(story.write("dst", binds="", columns="dst.flag>flag", effect="update"))
     assert (edges(found), columns(found), unknown(found)) == (set(), set(), {})
 
 
-def test_an_insert_of_constants_takes_nothing_and_lacks_nothing():
+def test_insert_of_constants_has_no_python_source():
     found = lineage(Story().read("a", result="id x").write("log", binds="", constant="step", rows=1))
     assert (edges(found), unknown(found)) == (set(), {})
 
 
 @pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
-def test_the_one_row_that_was_read_makes_the_one_row_that_has_its_value(task):
+def test_single_row_is_the_source_of_a_row_with_its_value(task):
     story = Story().task("T").read("a", task=task, result="id name", rows=1)
     assert edges(lineage(story.write("audit", task=task, binds="step seen", rows=1, values_of="0"))) == {"a>audit"}
 
@@ -190,34 +190,34 @@ def test_rows_of_which_no_columns_are_known_are_not_of_single_rows():
 
 
 @pytest.mark.parametrize("task", ["T", ""], ids=["task", "body"])
-def test_a_row_read_one_at_a_time_is_what_the_row_of_its_columns_was_made_of(task):
+def test_single_row_is_the_source_of_a_row_with_its_columns(task):
     story = Story().task("T").read("a", task=task, result="id name", rows=3, executions=3)
     assert edges(lineage(story.write("b", task=task, binds="id name", rows=3, executions=3))) == {"a>b"}
 
 
-def test_a_single_row_that_a_task_was_given_is_what_it_wrote():
+def test_single_row_in_a_parameter_is_the_source():
     story = Story().task("G").task("T", "G").read("a", task="G", result="n", rows=1)
     assert edges(lineage(story.write("audit", task="T", binds="step seen", rows=1))) == {"a>audit"}
 
 
-def test_values_say_which_of_several_single_rows_was_written():
+def test_values_decide_among_single_rows():
     story = Story().read("a", result="n", rows=1).read("b", result="newest", rows=1)
     found = lineage(story.write("audit", binds="step seen", rows=1, values_of="0"))
     assert (edges(found), unknown(found)) == ({"a>audit"}, {"audit": "partly"})
 
 
-def test_a_value_that_another_task_read_is_known_to_be_of_it():
+def test_value_read_by_another_task_is_a_source():
     story = Story().task("G", span=(0, 1)).task("T", span=(1, 9)).read("a", task="G", result="n", rows=1)
     assert edges(lineage(story.write("audit", task="T", binds="step seen", rows=1, values_of="0"))) == {"a>audit"}
 
 
-def test_a_row_of_the_body_is_of_unknown_source_where_it_may_be_of_several():
+def test_row_of_the_body_with_several_possible_sources_is_unknown():
     story = Story().read("a", result="id name", rows=1).read("b", result="newest", rows=1)
     found = lineage(story.write("audit", binds="step seen", rows=1))
     assert (edges(found), unknown(found)) == (set(), {"audit": "unknown"})
 
 
-def test_a_row_that_the_body_read_is_not_what_a_task_made_of_its_own():
+def test_row_read_by_the_body_is_no_source_of_a_tasks_own_row():
     story = Story().read("a", result="newest", rows=1).task("L", span=(1, 9), untracked=True)
     story.read("b", task="L", result="count", rows=1).write("audit", task="L", binds="step seen", rows=1)
     assert edges(lineage(story)) == set()
@@ -228,33 +228,33 @@ def test_columns_that_take_constants_take_no_values_of_rows_beside_them():
     assert columns(lineage(story.write("dst", constant="flag"))) == {"~src.id>dst.id:TRANSFORMATION"}
 
 
-def test_values_written_into_the_text_are_known_by_their_columns():
+def test_inlined_values_are_matched_by_their_columns():
     story = Story().read("a", result="customer amount other", rows=9)
     assert edges(lineage(story.write("b", binds="", constant="customer amount", rows=1))) == {"a>b"}
 
 
-def test_rows_that_came_from_nowhere_are_of_an_unknown_source():
+def test_rows_without_a_read_have_an_unknown_source():
     assert unknown(lineage(Story().write("b", binds="x"))) == {"b": "unknown"}
 
 
-def test_what_is_not_known_of_rows_in_a_temporary_table_is_not_known_of_what_is_made_of_it():
+def test_unknown_sources_pass_through_a_temporary_table():
     story = Story().create("#tmp").write("#tmp", binds="x").write("b", "#tmp", columns="tmp.x>x")
     assert unknown(lineage(story)) == {"b": "unknown"}
 
 
-def test_a_file_that_was_written_and_read_again_stands_for_what_it_was_made_of():
+def test_file_read_back_replaces_its_sources():
     api, file = "https://api.example/orders", "s3://lake/orders.csv"
     story = Story().read(api, dialect="").write(file, effect=None, dialect="").read(file, dialect="")
     assert edges(lineage(story.write("t", binds="id x"))) == {"orders>orders.csv", "orders.csv>t"}
 
 
-def test_columns_of_the_programs_rows_go_to_the_place_where_the_statement_puts_them():
+def test_columns_of_program_rows_go_where_the_statement_puts_them():
     story = Story().read("orders", result="id amount", columns="orders.id>id orders.amount>amount")
     story.write("b", binds="_2", program="_2=amount", from_program=True).looked_up("b", "day:text total:int")
     assert columns(lineage(story)) == {"~orders.amount>b.total:TRANSFORMATION"}
 
 
-def test_columns_that_sql_made_of_the_programs_rows_are_of_the_columns_of_these():
+def test_columns_computed_by_sql_come_from_program_columns():
     story = Story().read("orders", result="id amount", columns="orders.id>id orders.amount>amount")
     story.write("b", "rates", binds="total", program="total=amount", columns="rates.rate>total", from_program=True)
     assert columns(lineage(story)) == {"rates.rate>b.total", "~orders.amount>b.total:TRANSFORMATION"}

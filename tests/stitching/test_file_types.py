@@ -24,12 +24,12 @@ def test_a_read_file_has_the_types_of_the_table_that_was_made_of_it():
     assert types(story, IN) == {"k": "INTEGER"}
 
 
-def test_a_table_that_was_there_before_may_have_cast_what_it_took():
+def test_existing_table_gives_no_types_to_its_files():
     story = Story().write("x", IN, columns=f"{IN}.k>k").looked_up("x", "k:INTEGER")
     assert types(story, IN) == {"k": None}
 
 
-def test_of_two_types_there_is_none():
+def test_column_with_two_types_has_none():
     story = Story().create("x", IN, columns=f"{IN}.k>k").create("y", IN, columns=f"{IN}.k>k")
     assert types(story.looked_up("x", "k:INTEGER").looked_up("y", "k:TEXT"), IN) == {"k": None}
 

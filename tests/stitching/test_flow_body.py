@@ -18,22 +18,22 @@ def told(*tasks: str, **more: object) -> Story:
     return story
 
 
-def test_a_result_that_the_body_changed_feeds_the_write_that_follows():
+def test_result_changed_by_the_body_is_the_source_of_the_next_write():
     assert known(lineage(told("E", "L").read("a", task="E").write("b", task="L"))) == {"a>b": "same flow"}
 
 
-def test_what_was_behind_the_result_comes_with_it():
+def test_upstream_rows_come_with_the_result():
     story = told("E", "C", "L")
     story.tasks[ident("C")] = replace(story.tasks[ident("C")], upstream=frozenset([ident("E")]))
     assert known(lineage(story.read("a", task="E").write("b", task="L"))) == {"a>b": "same flow"}
 
 
-def test_several_results_feed_the_only_write():
+def test_several_results_are_sources_of_the_only_write():
     story = told("E1", "E2", "L").read("a1", task="E1").read("a2", task="E2").write("b", task="L")
     assert edges(lineage(story)) == {"a1>b", "a2>b"}
 
 
-def test_the_only_result_feeds_several_writes():
+def test_only_result_is_the_source_of_several_writes():
     story = told("E", "L1", "L2").read("a", task="E").write("b1", task="L1").write("b2", task="L2")
     assert edges(lineage(story)) == {"a>b1", "a>b2"}
 
@@ -48,7 +48,7 @@ def test_two_pipelines_one_after_the_other_are_joined_each_by_itself():
     assert edges(lineage(story.read("a2", task="E2").write("b2", task="L2"))) == {"a1>b1", "a2>b2"}
 
 
-def test_a_result_that_alone_came_up_since_the_write_before_feeds_the_next():
+def test_only_new_result_since_the_last_write_is_the_source():
     tables = ("1", "2", "3")
     story = told(*(kind + n for n in tables for kind in "EL"))
     for n in tables:
@@ -56,7 +56,7 @@ def test_a_result_that_alone_came_up_since_the_write_before_feeds_the_next():
     assert edges(lineage(story)) == {"a1>b1", "a2>b2", "a3>b3"}
 
 
-def test_two_pipelines_whose_columns_differ_are_told_apart():
+def test_two_pipelines_with_different_columns_are_distinguished():
     story = told("E1", "E2", "L1", "L2").read("a1", task="E1", result="x").read("a2", task="E2", result="y")
     story.write("b1", task="L1", into="x:int").write("b2", task="L2", into="y:int")
     assert edges(lineage(story)) == {"a1>b1", "a2>b2"}
@@ -72,7 +72,7 @@ def test_columns_follow_by_their_names():
     assert columns(lineage(story)) == {"~a.x>b.x:TRANSFORMATION"}
 
 
-def test_a_result_that_was_not_there_yet_feeds_nothing():
+def test_result_that_was_not_available_is_no_source():
     story = told("L", "E").read("a", task="E").write("b", task="L")
     assert edges(lineage(story)) == set()
 
@@ -83,41 +83,41 @@ def test_waiting_for_a_task_is_order_only_here_too():
 
 
 @pytest.mark.parametrize("giver", [{"returned": False}, {"caller": ident("outer")}])
-def test_a_task_that_left_nothing_in_the_bodys_hands_feeds_nothing(giver):
+def test_task_without_a_result_is_no_source(giver):
     story = told("E", **giver).task("L", span=(1, 2), untracked=True)
     assert edges(lineage(story.read("a", task="E").write("b", task="L"))) == set()
 
 
-def test_a_result_that_a_task_received_is_accounted_for():
+def test_result_that_a_task_received_is_no_source_for_others():
     story = told("E").task("L1", "E", span=(1, 2)).task("L2", span=(2, 3), untracked=True)
     assert edges(lineage(story.read("a", task="E").write("b1", task="L1").write("b2", task="L2"))) == {"a>b1"}
 
 
-def test_a_task_without_parameters_was_given_nothing():
+def test_task_without_parameters_received_nothing():
     story = told("E").task("L", span=(1, 2))
     assert edges(lineage(story.read("a", task="E").write("b", task="L"))) == set()
 
 
-def test_a_write_that_is_explained_takes_nothing_out_of_the_body():
+def test_explained_write_takes_no_rows_from_the_body():
     story = told("E", "L").read("a", task="E").read("own", task="L").write("b", task="L")
     assert known(lineage(story)) == {"own>b": "same task"}
 
 
-def test_a_task_that_wrote_left_no_rows_behind():
+def test_task_that_wrote_returns_no_rows():
     story = told("E", "L").read("a", task="E").write("stage", task="E").write("b", task="L")
     assert edges(lineage(story)) == {"a>stage"}
 
 
-def test_what_the_body_read_itself_a_task_may_write():
+def test_task_may_write_rows_read_by_the_body():
     story = Story(rows=10).task("L", span=(5, 6), untracked=True).read("a").write("b", task="L")
     assert known(lineage(story)) == {"a>b": "same flow"}
 
 
-def test_what_a_task_returned_the_body_may_write_itself():
+def test_body_may_write_the_result_of_a_task():
     assert known(lineage(told("E").read("a", task="E").write("b"))) == {"a>b": "same flow"}
 
 
-def test_rows_go_on_through_a_temporary_table():
+def test_rows_of_the_body_pass_through_a_temporary_table():
     story = told("E", "L").read("a", task="E").create("#tmp", task="L").write("#tmp", task="L")
     assert known(lineage(story.write("b", "#tmp", task="L"))) == {"a>b": "same flow"}
 
@@ -131,51 +131,51 @@ def written(into: str, rows: int | None, *, read: str = ORDERS, to: str = "b", *
     return edges(lineage(story.write(to, task="L", into=into, rows=rows, **info)))
 
 
-def test_a_row_that_the_flow_made_up_is_not_data():
+def test_row_made_by_the_flow_has_no_source():
     assert written("step:text rows_seen:int", 1) == set()
 
 
 @pytest.mark.parametrize("into", ["id:int", "id:int status:text", "amount:int", "id:int amount:int"])
-def test_a_row_that_shares_a_few_names_with_what_was_read_may_be_anything(into):
+def test_row_with_a_few_equal_names_has_no_source(into):
     assert written(into, 1) == set()
 
 
-def test_a_row_of_unknown_columns_may_be_anything():
+def test_row_of_unknown_columns_has_no_source():
     assert written("", 1) == written("amount:int", 1, read="") == set()
 
 
-def test_a_row_with_the_columns_of_the_result_is_of_it():
+def test_row_with_the_columns_of_the_result_comes_from_it():
     assert written("id:int customer:int amount:int", 1) == {"a>b"}
 
 
-def test_rows_that_the_driver_did_not_count_may_be_one():
+def test_uncounted_rows_may_be_a_single_row():
     assert written("step:text", None) == set()
     assert written("customer:int amount:int", None) == {"a>b"}
 
 
-def test_rows_that_share_only_a_name_that_all_tables_have_are_not_of_the_result():
+def test_generic_names_alone_do_not_match_a_result():
     assert written("id:int label:text", 10) == set()
 
 
 @pytest.mark.parametrize("into", ["customer:int total:int", "id:int status:text rank:int", "id:int"])
-def test_rows_that_share_what_tells_them_are_of_the_result(into):
+def test_distinctive_names_match_a_result(into):
     assert written(into, 10) == {"a>b"}
 
 
-def test_a_row_by_each_task_run_of_a_mapped_task_is_a_row_each():
+def test_one_row_per_mapped_task_run_is_a_single_row_each():
     story = told("E", "L1", "L2").read("a", task="E").write("b", task="L1 L2", rows=2)
     assert edges(lineage(story)) == set()
 
 
-def test_a_message_says_nothing_of_what_was_read_before():
+def test_message_has_no_source_among_reads():
     assert written("", None, to="https://chat.example/hooks", dialect="") == set()
 
 
-def test_a_file_is_data_by_itself():
+def test_file_counts_as_many_rows():
     assert written("", None, to="s3://lake/orders.csv", dialect="") == {"a>orders.csv"}
 
 
-def test_a_row_that_the_flow_made_up_does_not_stand_in_the_way_of_data():
+def test_status_row_does_not_hide_the_source_of_data():
     story = told("E1", "E2", "L", "A").read("a1", task="E1").read("a2", task="E2")
     story.write("b", task="L").write("audit", task="A", rows=1)
     assert edges(lineage(story)) == {"a1>b", "a2>b"}

@@ -23,7 +23,7 @@ def test_a_temporary_table_beside_a_lasting_one_of_the_same_name_is_another_one(
     assert (inputs(found), outputs(found), edges(found)) == ({"orders"}, {"b"}, {"orders>b"})
 
 
-def test_a_temporary_table_is_known_as_such_where_only_its_creation_said_so():
+def test_table_created_as_temporary_stays_temporary():
     found = lineage(Story().create("#tmp", "a").read("tmp").write("b", "tmp"))
     assert (inputs(found), outputs(found), edges(found)) == ({"a"}, {"b"}, {"a>b"})
 
@@ -33,7 +33,7 @@ def test_a_table_created_and_dropped_in_the_run_is_neither():
     assert (inputs(found), outputs(found), edges(found)) == ({"a"}, {"b"}, {"a>b"})
 
 
-def test_a_drop_if_exists_in_front_leaves_a_run_local_table_what_it_is():
+def test_drop_if_exists_before_does_not_change_a_transient_table():
     found = lineage(Story().drop("stage").create("stage", "a").write("b", "stage").drop("stage"))
     assert (inputs(found), outputs(found), edges(found)) == ({"a"}, {"b"}, {"a>b"})
 
@@ -48,11 +48,11 @@ def test_a_dropped_table_that_was_there_before_is_an_output():
     assert lifecycles(lineage(Story().drop("old"))) == {"old": "DROP"}
 
 
-def test_a_drop_that_may_have_found_nothing_is_no_output():
+def test_drop_of_a_table_that_may_not_exist_is_no_output():
     assert lifecycles(lineage(Story().drop("old", if_exists=True).write("b", "a"))) == {"b": None}
 
 
-def test_a_drop_if_exists_of_what_the_run_met_is_an_output():
+def test_drop_if_exists_of_a_known_table_is_an_output():
     found = lineage(Story().write("b", "a").drop("a", if_exists=True).write("c").drop("c", if_exists=True))
     assert lifecycles(found) == {"a": "DROP", "b": None, "c": "DROP"}
 
@@ -63,7 +63,7 @@ def test_a_drop_if_exists_in_front_of_a_rename_is_no_output():
     assert lifecycles(lineage(story.drop("t_old"))) == {"t": "OVERWRITE"}
 
 
-def test_what_was_read_before_its_drop_is_an_input_too():
+def test_table_read_before_its_drop_is_an_input():
     found = lineage(Story().write("b", "a").drop("a"))
     assert (inputs(found), lifecycles(found)) == ({"a"}, {"a": "DROP", "b": None})
 
@@ -73,7 +73,7 @@ def test_dropped_and_created_again_is_overwritten():
     assert lifecycles(lineage(Story().drop("t").create("t").write("t"))) == {"t": "OVERWRITE"}
 
 
-def test_created_is_created():
+def test_lifecycle_of_a_created_table_is_create():
     assert lifecycles(lineage(Story().create("t").write("t", "a"))) == {"t": "CREATE"}
 
 
@@ -81,11 +81,11 @@ def test_truncated_and_filled_is_overwritten():
     assert lifecycles(lineage(Story().write("t", effect="truncate").write("t", "a"))) == {"t": "OVERWRITE"}
 
 
-def test_truncated_is_truncated():
+def test_lifecycle_of_a_truncated_table_is_truncate():
     assert lifecycles(lineage(Story().write("t", effect="truncate"))) == {"t": "TRUNCATE"}
 
 
-def test_altered_is_altered():
+def test_lifecycle_of_an_altered_table_is_alter():
     assert lifecycles(lineage(Story().alter("t"))) == {"t": "ALTER"}
 
 
@@ -93,12 +93,12 @@ def test_written_and_deleted_from_has_no_lifecycle():
     assert lifecycles(lineage(Story().write("t", "a").write("t", effect="delete"))) == {"t": None}
 
 
-def test_a_new_table_that_takes_the_place_of_the_old_one_feeds_under_its_last_name():
+def test_replacing_table_is_an_output_under_its_last_name():
     found = lineage(Story().create("t_new", "a").drop("t").rename("t_new", "t"))
     assert (inputs(found), lifecycles(found), edges(found)) == ({"a"}, {"t": "OVERWRITE"}, {"a>t"})
 
 
-def test_a_table_set_aside_is_an_input_under_the_name_it_had():
+def test_renamed_away_table_is_an_input_under_its_first_name():
     found = lineage(Story().rename("t", "t_old").create("t", "t_old", "a").drop("t_old"))
     assert (inputs(found), outputs(found), edges(found)) == ({"a", "t"}, {"t"}, {"a>t", "t>t"})
 
@@ -119,7 +119,7 @@ def test_a_swap_exchanges_the_tables():
     assert (inputs(found), lifecycles(found), edges(found)) == ({"a"}, {"t": "OVERWRITE"}, {"a>t"})
 
 
-def test_a_swap_told_by_two_events_of_one_statement_is_one_swap():
+def test_two_events_of_one_swap_are_one_swap():
     story = Story().create("fresh", "a").rename("fresh", "t", effect="swap")
     twice = story.events[-1]
     story.events.append(twice.model_copy(update={"output": story.events[0].output, "emitter": _next(story)}))
@@ -147,7 +147,7 @@ def test_a_view_that_stays_is_an_output_fed_by_its_tables():
     assert (inputs(found), outputs(found), edges(found)) == ({"a", "v"}, {"v"}, {"a>v"})
 
 
-def test_what_only_was_named_is_neither():
+def test_table_that_is_only_named_is_neither():
     story = Story()
     story._event("misc", None, ("a",), "", "", {})
     assert lineage(story).empty
@@ -157,14 +157,14 @@ def _next(story: Story):
     return story.events[-1].emitter.model_copy(update={"sequence": len(story.events)})
 
 
-def test_a_rename_of_what_nobody_can_name_changes_nothing():
+def test_rename_of_an_unknown_name_changes_nothing():
     story = Story().write("t", "a").rename("t", "u")
     unknown = story.events[-1].statement.model_copy(update={"renames": (("no uri", "nor this"),)})
     story.events[-1] = story.events[-1].model_copy(update={"statement": unknown})
     assert (outputs(lineage(story)), edges(lineage(story))) == ({"t"}, {"a>t"})
 
 
-def test_what_is_said_to_feed_a_drop_that_may_have_found_nothing_leads_nowhere():
+def test_no_edge_leads_to_a_drop_that_is_no_output():
     """No statement does so, but anybody can emit an event."""
     fed = write("gone", "orders")
     info = fed.statement.model_copy(update={"if_exists": True})

@@ -15,7 +15,7 @@ def many(story: Story, task: str, count: int) -> Story:
     return story
 
 
-def test_edges_that_are_too_many_are_told_together(monkeypatch):
+def test_edges_beyond_the_limit_are_bundled(monkeypatch):
     monkeypatch.setattr("prefect_lineage_events.stitching.lineage.MAX_EDGES", 8)
     found = lineage(many(Story().task("T"), "T", 3))
     (bundle,) = found.bundles
@@ -27,13 +27,13 @@ def test_edges_that_are_too_many_are_told_together(monkeypatch):
     assert (edges(found), inputs(found)) == (set(), {"Tr0", "Tr1", "Tr2"})
 
 
-def test_as_many_as_can_be_told_are_told_one_by_one(monkeypatch):
+def test_edges_up_to_the_limit_are_single(monkeypatch):
     monkeypatch.setattr("prefect_lineage_events.stitching.lineage.MAX_EDGES", 9)
     found = lineage(many(Story().task("T"), "T", 3))
     assert (len(found.edges), found.bundles) == (9, ())
 
 
-def test_the_largest_products_are_told_together_first(monkeypatch):
+def test_largest_products_are_bundled_first(monkeypatch):
     monkeypatch.setattr("prefect_lineage_events.stitching.lineage.MAX_EDGES", 12)
     story = many(many(Story().task("T").task("S"), "T", 4), "S", 2)
     found = lineage(story.write("x", "y"))
@@ -41,7 +41,7 @@ def test_the_largest_products_are_told_together_first(monkeypatch):
     assert edges(found) == {"Sr0>Sw0", "Sr0>Sw1", "Sr1>Sw0", "Sr1>Sw1", "y>x"}
 
 
-def test_a_name_that_very_many_columns_have_says_nothing(monkeypatch):
+def test_name_of_very_many_columns_gives_no_edges(monkeypatch):
     monkeypatch.setattr(dataflow, "MAX_ALIKE", 2)
     story = Story()
     for number in range(3):
@@ -49,13 +49,13 @@ def test_a_name_that_very_many_columns_have_says_nothing(monkeypatch):
     assert columns(lineage(story.write("b", into="id:int x0:int"))) == {"~a0.x0>b.x0:TRANSFORMATION"}
 
 
-def test_beyond_a_bound_no_further_writes_columns_are_guessed(monkeypatch):
+def test_inferred_column_edges_are_limited(monkeypatch):
     monkeypatch.setattr(dataflow, "MAX_INFERRED", 1)
     story = Story().read("a", columns="a.x>x").write("b", into="x:int").write("c", into="x:int")
     assert columns(lineage(story)) == {"~a.x>b.x:TRANSFORMATION"}
 
 
-def test_more_rows_than_a_count_can_be_are_not_told():
+def test_number_of_rows_beyond_an_integer_is_unknown():
     story = Story()
     for _ in range(2):
         story.write("out", "in", rows=2**62)

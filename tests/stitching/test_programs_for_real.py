@@ -86,7 +86,9 @@ def shop(file: Path, program: Function) -> None:
 
 
 @pytest.mark.parametrize("seed", PROGRAMS)
-def test_it_is_the_same_on_paper_and_for_real(seed: int, prefect_server: PrefectServer, tmp_path: Path) -> None:
+def test_history_of_a_real_program_has_the_generated_lineage(
+    seed: int, prefect_server: PrefectServer, tmp_path: Path
+) -> None:
     program, interpreter = on_paper(seed)
     shop(tmp_path / "shop.db", program)
     (tmp_path / "program.py").write_text(source(program))

@@ -16,7 +16,7 @@ def reanalyse_steps(story: Story, reports=lambda uri: True):
     return stitch(story.history(), reanalyse=reports)
 
 
-def test_what_was_not_understood_then_is_understood_now():
+def test_statement_that_was_partial_is_reanalysed():
     story = Story().write("x", "a", sql="INSERT INTO x (p) SELECT b.k FROM a JOIN b ON a.id = b.id", **PARTIAL)
     run = reanalyse_steps(story)
     assert edges(run.lineage) == {"a>x", "b>x"}
@@ -25,19 +25,19 @@ def test_what_was_not_understood_then_is_understood_now():
     assert run.lineage.statements[0].confidence == "exact"
 
 
-def test_without_being_asked_the_reading_of_its_day_stands():
+def test_first_analysis_stays_without_the_option():
     story = Story().write("x", "a", sql="INSERT INTO x (p) SELECT b.k FROM a JOIN b ON a.id = b.id", **PARTIAL)
     run = stitch(story.history())
     assert edges(run.lineage) == {"a>x"}
     assert run.reanalysis == Reanalysis()
 
 
-def test_an_alias_that_was_taken_for_a_table_goes():
+def test_alias_taken_for_a_table_is_removed():
     story = Story().write("x", "a", "recent", sql="INSERT INTO x WITH recent AS (SELECT k FROM a) SELECT k FROM recent")
     assert edges(reanalyse_steps(story).lineage) == {"a>x"}
 
 
-def test_what_only_the_session_knew_stays():
+def test_tables_known_from_the_session_stay():
     story = Story().write("x", "a", sql="INSERT INTO x SELECT * FROM TABLE(RESULT_SCAN(?))", dialect="snowflake")
     assert edges(reanalyse_steps(story).lineage) == {"a>x"}
 
@@ -50,7 +50,7 @@ def test_a_temporary_table_stays_one():
     assert columns(run.lineage) == {"a.k>x.k"}
 
 
-def test_columns_that_the_session_knew_count_before_a_star():
+def test_columns_of_the_first_analysis_replace_a_star():
     story = Story().write("x", "a", columns="a.k>k a.v>v", sql="INSERT INTO x SELECT * FROM a")
     run = reanalyse_steps(story)
     assert columns(run.lineage) == {"a.k>x.k", "a.v>x.v"}
@@ -66,19 +66,19 @@ def test_columns_that_the_session_knew_count_before_a_star():
     ],
     ids=["cut", "not kept", "not understood today either"],
 )
-def test_what_cannot_be_read_again_stays_and_is_counted(sql, told):
+def test_cut_and_missing_texts_keep_their_analysis_and_are_counted(sql, told):
     run = reanalyse_steps(Story().write("x", "a", columns="a.k>k", sql=sql))
     assert edges(run.lineage) == {"a>x"}
     assert columns(run.lineage) == {"a.k>x.k"}
     assert run.reanalysis == told
 
 
-def test_what_was_recorded_by_hand_is_no_statement():
+def test_recorded_operations_are_not_reanalysed():
     story = Story().write("s3://reports/r.csv", "a", dialect="")
     assert reanalyse_steps(story).reanalysis == Reanalysis()
 
 
-def test_a_rule_that_kept_a_dataset_out_keeps_it_out():
+def test_filtered_dataset_stays_out():
     story = Story().write("x", "a", sql="INSERT INTO x (p) SELECT a.k FROM a JOIN secret ON true")
     run = reanalyse_steps(story, reports=lambda found: found != uri("secret"))
     assert edges(run.lineage) == {"a>x"}
@@ -90,21 +90,21 @@ def test_a_statement_with_two_outputs_keeps_both():
     assert edges(reanalyse_steps(story).lineage) == {"a>x", "a>Y"}
 
 
-def test_where_a_new_table_is_cannot_always_be_known():
+def test_new_table_of_ambiguous_location_keeps_the_first_analysis():
     story = Story().read(sql="SELECT k FROM nowhere", **PARTIAL)
     run = reanalyse_steps(story)
     assert not run.lineage.inputs
     assert run.reanalysis == Reanalysis(again=1)
 
 
-def test_another_statement_of_the_connection_tells_where_a_new_table_is():
+def test_new_table_is_located_by_other_statements_of_its_connection():
     story = Story().read("shop.public.a", sql="SELECT k FROM a")
     story.read(sql="SELECT k FROM orders", **PARTIAL)
     names = {use.dataset.name for use in reanalyse_steps(story).lineage.inputs}
     assert names == {"shop.public.a", "shop.public.orders"}
 
 
-def test_counts_add_up_and_are_told_in_words():
+def test_counts_add_up_and_are_described():
     told = Reanalysis(again=3, changed=1) + Reanalysis(again=1, cut=2, textless=1)
     assert str(told) == (
         "4 statements reanalysed, 1 of them with another result; "

@@ -44,7 +44,7 @@ def loading(flow_name: str = "loading") -> Story:
     return Story(flow_name, rows=10).write("b", into="x:int")
 
 
-def test_rows_in_a_subflows_parameter_feed_what_it_writes():
+def test_rows_in_a_subflows_parameter_are_the_source_of_its_write():
     child = loading()
     found = below(call(extracting("parent"), child, "E"), child)
     assert (inputs(found), outputs(found), known(found)) == ({"a"}, {"b"}, {"a>b": "task graph"})
@@ -55,39 +55,39 @@ def test_columns_come_with_the_rows():
     assert columns(below(call(extracting("parent"), child, "E"), child)) == {"~a.x>b.x:TRANSFORMATION"}
 
 
-def test_a_task_of_the_subflow_takes_them_out_of_its_flows_body():
+def test_task_of_a_subflow_takes_rows_of_the_parameter():
     child = Story("loading", rows=10).task("L", span=(5, 6), untracked=True).write("b", task="L")
     assert known(below(call(extracting("parent"), child, "E"), child)) == {"a>b": "same flow"}
 
 
-def test_rows_that_were_given_may_be_written_under_other_names():
+def test_received_rows_may_be_written_under_other_names():
     child = Story("loading", rows=10).task("L", span=(5, 6), untracked=True).write("b", task="L", into="y:int")
     assert known(below(call(extracting("parent"), child, "E"), child)) == {"a>b": "same flow"}
 
 
-def test_a_row_that_a_subflow_makes_up_is_not_what_it_was_given():
+def test_row_made_by_a_subflow_has_no_source():
     child = Story("loading", rows=1).task("L", span=(5, 6), untracked=True).write("log", task="L", into="y:int")
     assert edges(below(call(extracting("parent"), child, "E"), child)) == set()
 
 
-def test_where_the_given_names_are_written_nothing_else_is_of_them():
+def test_writes_of_other_names_are_no_targets_if_one_has_the_received_names():
     child = Story("loading", rows=10).task("L", span=(5, 6), untracked=True).write("b", task="L", into="x:int")
     child.task("M", span=(6, 7), untracked=True).write("made_up", task="M", into="y:int")
     assert edges(below(call(extracting("parent"), child, "E"), child)) == {"a>b"}
 
 
-def test_what_a_subflow_was_given_and_did_not_write_is_no_input_of_it():
+def test_received_rows_that_were_not_written_are_no_input():
     child = Story("other").write("b", "c")
     found = below(call(extracting("parent"), child, "E"), child)
     assert (inputs(found), edges(found)) == ({"c"}, {"c>b"})
 
 
-def test_results_that_the_body_above_changed_come_too():
+def test_results_changed_by_the_parents_body_are_passed():
     child = loading()
     assert edges(below(call(extracting("parent"), child, untracked=True), child)) == {"a>b"}
 
 
-def test_two_subflows_that_were_given_two_results_are_not_crossed():
+def test_two_subflows_with_two_results_are_not_crossed():
     children = loading("L1"), loading("L2")
     parent = Story("parent").task("E1", span=(0, 1)).read("a1", task="E1")
     call(parent, children[0], span=(1, 2), untracked=True)
@@ -102,7 +102,7 @@ def test_the_parent_shows_its_own_statements_only():
     assert (inputs(found), outputs(found)) == ({"a"}, set())
 
 
-def test_rows_that_a_subflow_returned_feed_what_the_parent_writes():
+def test_rows_returned_by_a_subflow_are_the_source_of_the_parents_write():
     child = extracting()
     parent = call(Story("parent"), child).task("L", "extracting", span=(2, 3)).write("b", task="L", into="x:int")
     found = above(parent, child)
@@ -110,18 +110,18 @@ def test_rows_that_a_subflow_returned_feed_what_the_parent_writes():
     assert columns(found) == {"~a.x>b.x:TRANSFORMATION"}
 
 
-def test_rows_that_a_subflow_returned_the_body_may_write():
+def test_body_may_write_rows_returned_by_a_subflow():
     child = extracting()
     assert known(above(call(Story("parent"), child, span=(-2, -1)).write("b", rows=10), child)) == {"a>b": "same flow"}
 
 
-def test_what_a_subflow_read_is_no_input_of_a_parent_that_wrote_nothing_of_it():
+def test_reads_of_a_subflow_are_no_inputs_of_a_parent_without_their_rows():
     child = extracting()
     found = above(call(Story("parent"), child).write("b", "c"), child)
     assert inputs(found) == {"c"}
 
 
-def test_what_one_subflow_returned_another_may_write():
+def test_subflow_may_write_rows_returned_by_another():
     first, second = extracting(), loading()
     parent = call(call(Story("parent"), first), second, "extracting", span=(2, 3))
     history = replace(second.history(), parent=with_subflows(parent.history(), first))
@@ -136,24 +136,24 @@ def test_rows_pass_through_levels_of_flows():
     assert edges(stitch(history).lineage) == {"a>b"}
 
 
-def test_a_star_is_resolved_by_the_columns_that_the_parent_saw():
+def test_star_is_resolved_by_columns_known_to_the_parent():
     child = Story("child").write("b", "a", columns="a.*>*")
     found = below(Story("parent").read("a").looked_up("a", "x:int y:text"), child)
     assert columns(found) == {"a.x>b.x", "a.y>b.y"}
     assert schema(found, "a") == {"x": "int", "y": "text"}
 
 
-def test_what_the_run_saw_itself_counts_before_what_its_parent_saw():
+def test_columns_of_the_run_precede_those_of_its_parent():
     child = Story("child").write("b", "a", columns="a.*>*").looked_up("a", "z:int")
     assert columns(below(Story("parent").read("a").looked_up("a", "x:int"), child)) == {"a.z>b.z"}
 
 
-def test_columns_of_a_table_that_was_made_anew_are_not_the_parents():
+def test_recreated_table_does_not_inherit_columns():
     child = Story("child").create("a").write("b", "a", columns="a.*>*")
     assert "a.old>b.old" not in columns(below(Story("parent").read("a").looked_up("a", "old:int"), child))
 
 
-def test_the_columns_that_a_parent_saw_are_no_change_of_the_run():
+def test_inherited_columns_are_no_schema_change():
     child = Story("child").write("b", "a", columns="a.*>*").looked_up("a", "x:int")
     history = replace(child.history(), parent=Story("parent").read("a").looked_up("a", "y:int").history())
     assert stitch(history).schema_changes == {}
@@ -168,13 +168,13 @@ def from_cache(*, found: bool = True) -> Lineage:
     return stitch(replace(story.history(), cached=cached)).lineage
 
 
-def test_a_cached_result_is_of_what_its_maker_had_read():
+def test_cached_result_has_the_sources_of_its_maker():
     found = from_cache()
     assert (inputs(found), known(found), found.unknown) == ({"a"}, {"a>b": "task graph"}, ())
     assert columns(found) == {"~a.x>b.x:TRANSFORMATION"}
 
 
-def test_of_a_cached_result_whose_maker_is_not_known_the_source_is_unknown():
+def test_cached_result_without_a_known_maker_has_an_unknown_source():
     (unknown,) = from_cache(found=False).unknown
     assert (unknown.target.name, unknown.rows) == ("b", "unknown")
 
@@ -187,13 +187,13 @@ def test_a_cached_result_beside_another_leaves_the_sources_known_in_part_only():
     assert (unknown.target.name, unknown.rows) == ("b", "partly")
 
 
-def test_what_a_subflow_read_itself_is_what_it_returned_not_what_it_was_given():
+def test_subflow_returns_its_own_reads_not_its_parameters():
     child = Story("sub").read("own", result="y z", rows=7)
     parent = call(extracting("parent"), child, "E").task("L", "sub", span=(2, 3))
     assert edges(above(parent.write("b", task="L", into="y:int z:int", rows=7), child)) == {"own>b"}
 
 
-def test_what_a_flow_reads_after_it_has_handed_on_what_it_was_given_changes_nothing():
+def test_later_reads_do_not_change_rows_passed_on_before():
     leaf, middle = Story("leaf", rows=10).write("b", into="x:int"), Story("middle")
     top = call(extracting("top"), middle, "E")
     call(middle, leaf, untracked=True, span=(1, 2)).read("later", result="q")

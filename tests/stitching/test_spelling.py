@@ -18,13 +18,13 @@ def test_tables_spelled_differently_are_one() -> None:
     assert inputs(told) == {"shop.dbo.Orders", "shop.dbo.Staging"}
 
 
-def test_the_spelling_of_the_statement_that_made_the_table_is_its_own() -> None:
+def test_table_has_the_spelling_of_its_create_statement() -> None:
     story = Story().write(f"{_SERVER}/mart").create(f"{_SERVER}/Mart")
     assert outputs(lineage(story)) == {"shop.dbo.Mart"}
 
 
 @pytest.mark.parametrize("server", ["postgres://db:5432/shop/public", "mysql://db:3306/shop"])
-def test_other_stores_tell_spellings_apart(server: str) -> None:
+def test_spellings_are_different_tables_in_other_stores(server: str) -> None:
     story = Story().task("T").read(f"{server}/Orders", task="T").read(f"{server}/orders", task="T")
     history = story.history()
     assert in_one_spelling(history) is history

@@ -31,18 +31,18 @@ def test_rows_read_are_those_that_a_filter_let_through():
 
 
 @pytest.mark.parametrize("indirect", ["JOIN", "GROUP_BY", "WINDOW"])
-def test_rows_read_are_not_told_where_a_row_may_be_none_of_the_tables(indirect):
+def test_rows_read_are_unknown_if_a_row_is_not_one_of_the_table(indirect):
     found = lineage(Story().read("t", columns=f"t.x>x t.y>*:{indirect}", rows=3))
     assert found.inputs[0].rows is None
 
 
-def test_rows_of_a_recorded_read_are_told_though_a_recorded_write_names_it_as_its_input():
+def test_recorded_read_has_rows_beside_a_recorded_write_of_its_dataset():
     story = Story().read("https://api/x", rows=9, dialect="").write("s3://b/f", "https://api/x", dialect="", rows=8)
     found = lineage(story.asset("s3://b/other", "https://api/x"))
     assert [use.rows for use in found.inputs] == [9]
 
 
-def test_rows_of_a_read_are_not_told_where_a_statement_read_the_table_as_well():
+def test_rows_read_are_unknown_if_a_statement_also_read_the_table():
     found = lineage(Story().read("a", columns="a.x>x", rows=5).write("b", "a", columns="a.x>x", rows=5))
     assert [use.rows for use in found.inputs] == [None]
 
@@ -60,7 +60,7 @@ def test_a_statement_is_shown_with_the_names_of_dataframes_that_its_user_wrote(s
     assert lineage(Story().read("t", sql=sql, dialect="duckdb")).statements[0].sql == shown
 
 
-def test_rows_of_a_part_of_the_writes_are_not_told_for_all():
+def test_rows_written_are_unknown_if_one_write_has_no_count():
     found = lineage(Story().write("t", "a", rows=3).write("t", "b"))
     assert found.outputs[0].rows is None
 
@@ -74,24 +74,24 @@ def test_deleted_rows_are_not_written_ones():
     ("columns", "dialect", "rows"),
     [("a.x>x", "postgres", 5), ("a.x>x:AGGREGATION", "postgres", None), ("", "postgres", None), ("", "", 5)],
 )
-def test_rows_read_are_told_where_the_statement_gave_them_as_they_are(columns, dialect, rows):
+def test_rows_read_are_known_if_the_result_has_them_unchanged(columns, dialect, rows):
     found = lineage(Story().read("a", columns=columns, rows=5, dialect=dialect))
     assert found.inputs[0].rows == rows
 
 
-def test_rows_that_were_known_late_are_those_of_their_statement():
+def test_rows_counted_later_are_added_to_their_statement():
     same = ident("statement")
     found = lineage(Story().read("a", columns="a.x>x", id=same, sql="s").read("a", id=same, executions=0, rows=5))
     assert [i.rows for i in found.inputs] == [5]
     assert [s.executions for s in found.statements] == [1]
 
 
-def test_rows_of_a_join_are_nobodys():
+def test_rows_of_a_join_count_for_no_table():
     found = lineage(Story().read("a", "b", columns="a.x>x b.y>y", rows=5))
     assert [use.rows for use in found.inputs] == [None, None]
 
 
-def test_a_statement_with_many_inputs_comes_in_parts_and_is_one():
+def test_parts_of_a_statement_are_one_step():
     story = Story().write("t", "a", parts=2).write("t", "b", part=2, parts=2)
     story.events[1] = story.events[1].model_copy(
         update={"statement": story.events[1].statement.model_copy(update={"id": story.events[0].statement.id})}
@@ -148,7 +148,7 @@ def test_a_tasks_name_is_the_same_for_all_its_runs(name, key, expected):
         ({"copy-0": "0", "copy-fee": "1"}, "load"),
     ],
 )
-def test_runs_that_the_flow_names_as_it_likes_are_the_tasks_all_the_same(runs, expected):
+def test_task_runs_named_by_the_flow_belong_to_their_task(runs, expected):
     story = Story()
     for number, (name, key) in enumerate(runs.items()):
         story.read("a", task=f"T{number}")
@@ -162,13 +162,13 @@ def test_a_run_of_a_task_that_touched_nothing_is_one_of_the_tasks_runs():
     assert [len(t.runs) for t in run(story).tasks] == [2]
 
 
-def test_the_bodys_lineage_is_what_no_task_did():
+def test_lineage_of_the_body_is_that_outside_of_tasks():
     story = Story().task("A").read("a", task="A").write("b", "c", task="A").write("d", "e")
     body = run(story).body
     assert (inputs(body), outputs(body), edges(body)) == ({"e"}, {"d"}, {"e>d"})
 
 
-def test_without_tasks_it_is_the_whole():
+def test_lineage_of_the_body_without_tasks_is_the_whole():
     found = run(Story().write("b", "a"))
     assert found.body == found.lineage
 
@@ -178,11 +178,11 @@ def test_a_table_that_the_body_dropped_and_a_task_made_is_no_output_of_the_body(
     assert (outputs(run(story).body), outputs(run(story).lineage)) == (set(), {"b"})
 
 
-def test_a_task_that_prefect_does_not_know_yet_has_lineage_all_the_same():
+def test_task_without_a_record_has_lineage():
     assert [t.task_name for t in run(Story().read("a", task="unknown")).tasks] == ["task"]
 
 
-def test_what_the_history_says_of_completeness_is_passed_on():
+def test_completeness_of_the_history_is_passed_on():
     history = replace(Story().read("a").history(), completeness=Completeness(dropped=3))
     assert stitch(history).completeness.dropped == 3
 
@@ -228,7 +228,7 @@ def told(statements) -> Story:
 
 @settings(max_examples=300, deadline=None)
 @given(STATEMENTS, st.randoms(use_true_random=False))
-def test_the_same_history_gives_the_same_picture_in_whatever_order_its_events_come(statements, order: random.Random):
+def test_lineage_does_not_depend_on_the_order_of_events(statements, order: random.Random):
     history = told(statements).history()
     events = list(history.events)
     order.shuffle(events)
@@ -251,7 +251,7 @@ def test_edges_run_from_inputs_to_outputs_between_columns_that_their_schemas_hav
 
 @settings(max_examples=300, deadline=None)
 @given(STATEMENTS)
-def test_every_list_of_a_picture_is_sorted_and_names_nothing_twice(statements):
+def test_every_list_of_a_lineage_is_sorted_and_unique(statements):
     found = stitch(told(statements).history()).lineage
     for names in ([u.dataset for u in found.inputs], [u.dataset for u in found.outputs]):
         assert names == sorted(set(names))

@@ -37,11 +37,11 @@ def test_a_container_in_the_place_of_an_old_result_does_not_cross_two_pipelines(
         {"reused_before": False},
     ],
 )
-def test_a_reference_is_believed_without_all_signs_against_it(evidence_missing):
+def test_reference_stays_without_all_signs_against_it(evidence_missing):
     assert "customers>products_clean" in edges(lineage(two_pipelines(**evidence_missing)))
 
 
-def test_a_reference_is_believed_when_no_other_explains_what_was_written():
+def test_reference_stays_if_no_other_explains_the_write():
     story = two_pipelines()
     story.write("both", task="write2", into="id:int name:text price:int")
     assert {"customers>both", "products>both"} <= edges(lineage(story))
@@ -56,6 +56,6 @@ def test_frames_of_a_list_that_are_put_together_all_count():
     assert edges(lineage(story.write("all", task="W", into="v:int w:int"))) == {"a>all", "b>all"}
 
 
-def test_a_task_is_never_its_own_giver():
+def test_task_is_never_upstream_of_itself():
     story = Story().task("A", "B").task("B", "A").read("a", task="A").write("b", task="B")
     assert edges(lineage(story)) == {"a>b"}
