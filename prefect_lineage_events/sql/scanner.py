@@ -24,7 +24,7 @@ DOLLAR_TAG = re.compile(r"\$\w{0,128}\$")
 _BLANK = re.compile(r"\S")
 _BRACKETS = {"[": "]", "{": "}", "(": ")", "<": ">"}
 _CONTROL = re.compile(r"[\s\x00-\x1f\x7f]")
-_MOST_UNCLOSEDDOLLAR_TAGS = 100
+_MAX_UNCLOSED_TAGS = 100
 
 
 class Span(NamedTuple):
@@ -219,7 +219,7 @@ class Scanner:
         following = text[at + 1 : at + 2]
         if following != "$" and not _is_word(following):
             return None
-        if self._unclosed_tags >= _MOST_UNCLOSEDDOLLAR_TAGS or (at and (_is_word(text[at - 1]) or text[at - 1] == "$")):
+        if self._unclosed_tags >= _MAX_UNCLOSED_TAGS or (at and (_is_word(text[at - 1]) or text[at - 1] == "$")):
             return None
         tag = DOLLAR_TAG.match(text, at)
         if tag is None:

@@ -17,11 +17,13 @@ from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.lexer import lexical_rules
 from prefect_lineage_events.sql.packed_tokens import Tokens, empty_like
 from prefect_lineage_events.sql.scanner import DOLLAR_TAG, Scanner
+from prefect_lineage_events.windowed import search
 
 FILLER = "\ue000"
 _TRIGGERS = ("{{", "{%", "${", "&{", "<%", "://")
 # Of `$1,$2` sqlglot takes `$1,$` for a dollar quote's tag, in the dialects that have tags.
 _NUMBERED = re.compile(r"\$\w{1,128}(?![\w$])")
+_LONGEST_TAG = 140  # characters of either
 _CONFIG = re.compile(r"\{\{-?\s*config\s*\(")
 _CLOSING = {"{{": "}}", "{%": "%}", "<%": "%>", "${": "}", "&{": "}"}
 _BRACES = re.compile(r"[{}]")
@@ -70,8 +72,8 @@ def mask(text: str, dialect: str, most: int) -> tuple[str, tuple[Mask, ...]]:
     if "{" not in text and "$" not in text and "<%" not in text and "://" not in text:
         return text, ()
     known_quotes = lexical_rules(dialect).dollar_quotes
-    has_binds = "$" in known_quotes and "$" in text and _NUMBERED.search(text) is not None
-    has_tags = "$" in text and DOLLAR_TAG.search(text) is not None
+    has_binds = "$" in known_quotes and "$" in text and search(_NUMBERED, text, _LONGEST_TAG) is not None
+    has_tags = "$" in text and search(DOLLAR_TAG, text, _LONGEST_TAG) is not None
     if not has_binds and not has_tags and not any(trigger in text for trigger in _TRIGGERS):
         return text, ()
     masks: list[Mask] = []

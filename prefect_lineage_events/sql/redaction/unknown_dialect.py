@@ -13,7 +13,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from prefect_lineage_events.sql.lexer import word_set
 from prefect_lineage_events.sql.packed_tokens import Tokens, copy_of
-from prefect_lineage_events.sql.windowed import search
+from prefect_lineage_events.windowed import search
 
 REASON = "a text in double quotes may be a name: the dialect is not known"
 _MARK = re.compile(r"['\"`#]|--|/\*|//")

@@ -9,7 +9,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.scanner import Scanner
-from prefect_lineage_events.sql.windowed import replaced
+from prefect_lineage_events.windowed import replaced
 
 # https://dev.mysql.com/doc/refman/8.4/en/stored-programs-defining.html
 # A client's directive is followed by bare signs; with a literal behind it, the word is an option (of a COPY, say).

@@ -33,8 +33,8 @@ from prefect_lineage_events.sql.splitting.scripts import (
     without_client_lines,
 )
 from prefect_lineage_events.sql.templates import Mask, binds, mask, resolve
-from prefect_lineage_events.sql.windowed import search
 from prefect_lineage_events.sql.words import PARSED
+from prefect_lineage_events.windowed import search
 
 # What ends a transaction at a text's end counts for all that stands before it, read or not.
 _CONTROL_AT_END = re.compile(r";\s*((?:commit|rollback|end)\b[ \w]{0,40})[\s;]*\Z", re.IGNORECASE)

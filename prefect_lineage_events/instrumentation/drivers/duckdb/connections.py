@@ -21,6 +21,7 @@ from prefect_lineage_events.instrumentation.drivers.duckdb import module, relati
 from prefect_lineage_events.instrumentation.drivers.duckdb.frames import (
     SCAN,
     callers_frame,
+    has_variables,
     in_callers_frame,
     named,
     variable,
@@ -173,6 +174,9 @@ def _registered(connection: ConnectionProxy) -> dict[str, str]:
     return names
 
 
+_LONG = 16_384  # characters: a text in which the names of tables are looked for only where one may be Python's
+
+
 def _resolved(connection: ConnectionProxy, args: Any, kwargs: Any) -> tuple[str, dict[str, str]]:
     """The statement with Python's names in it replaced by their queries, and these queries by name."""
     operation = operation_of(args, kwargs)
@@ -186,6 +190,8 @@ def _resolved(connection: ConnectionProxy, args: Any, kwargs: Any) -> tuple[str,
             found[name.lower()] = meant
         return meant
 
+    if len(text) > _LONG and not _registered(connection) and not answer_or_default(has_variables, frame, default=True):
+        return text, {}
     return answer_or_default(named, text, stands_for, default=text), found
 
 

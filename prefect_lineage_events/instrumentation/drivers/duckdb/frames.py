@@ -13,18 +13,23 @@ from functools import wraps
 from types import FrameType
 from typing import Any
 
+from prefect_lineage_events.windowed import find_all, search
+
 # DuckDB's expression for a DataFrame, an Arrow table or an array: a scan of an object outside of the database.
 SCAN = "pandas_scan(0)"
 _PACKAGE = "prefect_lineage_events."
 # Packages whose objects DuckDB takes for tables.
 _FRAME_PACKAGES = frozenset({"pandas", "polars", "pyarrow", "numpy", "modin", "datasets", "duckdb", "_duckdb"})
 
-_LIST = re.compile(r"\b(?:FROM|JOIN|PIVOT|UNPIVOT|SUMMARIZE|DESCRIBE)\s+", re.IGNORECASE)
+_LIST = re.compile(r"\b(?:FROM|JOIN|PIVOT|UNPIVOT|SUMMARIZE|DESCRIBE)(?=\s)", re.IGNORECASE)
+_LONGEST_LIST = 10  # characters of a match, with the blank behind it
 _ITEM = re.compile(
     r'(?P<name>"[A-Za-z_]\w*"|[A-Za-z_]\w*)\b(?!\s*[.(])(?=(?P<following>\s+\w+)?)(?P<alias>(?:\s+AS)?\s+\w+)?(?P<next>\s*,\s*)?',
     re.IGNORECASE,
 )
-_CTE = re.compile(r"\b(\w+)\s+AS\s+(?:(?:NOT\s+)?MATERIALIZED\s+)?\(", re.IGNORECASE)
+_SOLID = re.compile(r"\S")
+_CTE = re.compile(r"\b(\w{1,255})\s{1,99}AS\s{1,99}(?:(?:NOT\s{1,99})?MATERIALIZED\s{1,99})?\(", re.IGNORECASE)
+_LONGEST_CTE = 700
 # Words that may follow a table's name and are no alias of it.
 _CLAUSES = re.compile(
     r"where|join|left|right|full|inner|outer|cross|natural|asof|positional|semi|anti|on|using|group|having|order|limit"
@@ -74,7 +79,7 @@ def named(sql: str, stands_for: Callable[[str], str | None]) -> str:
         if meant is None:
             continue
         if ctes is None:
-            ctes = {cte.lower() for cte in _CTE.findall(sql)}
+            ctes = {cte[1].lower() for cte in find_all(_CTE, sql, _LONGEST_CTE)}
         if name.lower() in ctes:
             continue
         has_alias = item["following"] and not _CLAUSES.fullmatch(item["following"].strip())
@@ -87,11 +92,17 @@ def named(sql: str, stands_for: Callable[[str], str | None]) -> str:
 
 def _items(sql: str) -> Iterator[re.Match[str]]:
     """The unqualified names in the statement's lists of tables: those after FROM, JOIN and the commas behind them."""
-    for start in _LIST.finditer(sql):
-        item = _ITEM.match(sql, start.end())
+    for start in find_all(_LIST, sql, _LONGEST_LIST):
+        first = search(_SOLID, sql, 1, start.end())
+        item = first and _ITEM.match(sql, first.start())
         while item is not None:
             yield item
             item = _ITEM.match(sql, item.end()) if item["next"] else None
+
+
+def has_variables(frame: FrameType) -> bool:
+    """True if the frame has a variable that DuckDB may take for a table: a scan of a long text costs more than this."""
+    return any(_is_table_like(value) for scope in (frame.f_locals, frame.f_globals) for value in scope.values())
 
 
 def variable(frame: FrameType, name: str) -> Any:

@@ -23,6 +23,7 @@ from prefect_lineage_events.instrumentation.execution import (
 )
 from prefect_lineage_events.instrumentation.wrappers import trace_connection_call_as
 from prefect_lineage_events.stores import Store
+from prefect_lineage_events.windowed import search
 
 _HOST_SUFFIXES = (".snowflakecomputing.com", ".snowflakecomputing.cn")
 
@@ -68,7 +69,7 @@ def text(operation: Any, parameters: Any, cursor: Any) -> str:
     sql = statement_text(operation, parameters, cursor)
     if _OWN_UPLOAD.match(sql):
         return ""
-    if not parameters or isinstance(parameters, Mapping) or not _BOUND_NAME.search(sql):
+    if not parameters or isinstance(parameters, Mapping) or not search(_BOUND_NAME, sql, _LONGEST_BOUND_NAME):
         return sql
     values = iter(parameters)
 
@@ -85,6 +86,7 @@ def text(operation: Any, parameters: Any, cursor: Any) -> str:
 
 _OWN_UPLOAD = re.compile(r"\s{0,99}PUT\s.{0,5000}?(?:SNOWPARK_TEMP|__WRITE_PANDAS)_STAGE_", re.IGNORECASE | re.DOTALL)
 _BOUND_NAME = re.compile(r"identifier\s{0,99}\(\s{0,99}(?:\?|%s)\s{0,99}\)", re.IGNORECASE)
+_LONGEST_BOUND_NAME = 320
 # Literals, quoted names and comments, which hide placeholders; and placeholders, alone or as a name.
 _PIECES = re.compile(
     r"""'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z) | "[^"]*(?:"|\Z) | --[^\n]* | /\*.*?(?:\*/|\Z)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from prefect_lineage_events.sql import windowed
+from prefect_lineage_events import windowed
 from prefect_lineage_events.sql.splitting.scripts import _CLIENT_COPY, _META_COMMAND
 
 

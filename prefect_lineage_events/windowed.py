@@ -1,8 +1,9 @@
-"""Searches of patterns in a long text, window by window: one search holds the interpreter's lock from begin to end."""
+"""Searches of patterns in a long text, window by window: one search holds the interpreter's lock from start to end."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 WINDOW = 65_536  # characters: of the slowest pattern, two milliseconds
 
@@ -18,6 +19,14 @@ def search(pattern: re.Pattern[str], text: str, longest: int, start: int = 0) ->
             return None
         start = stop - longest
     return None
+
+
+def find_all(pattern: re.Pattern[str], text: str, longest: int) -> Iterator[re.Match[str]]:
+    """The matches, in order, of a pattern of one to `longest` characters, with its lookaheads."""
+    match = search(pattern, text, longest)
+    while match is not None:
+        yield match
+        match = search(pattern, text, longest, match.end())
 
 
 def replaced(pattern: re.Pattern[str], replacement: str, text: str) -> str:
