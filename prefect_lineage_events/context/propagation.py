@@ -54,7 +54,10 @@ def is_unmarked() -> bool:
 
 
 def process_starter() -> str | None:
-    """The text that the parent process set for this process, whatever the start method."""
+    """The text that the parent process set for this process, whatever the start method.
+
+    It is empty if the parent was in no run, and None if lineage was not switched on there.
+    """
     return getattr(multiprocessing.current_process(), "_config", {}).get(_NOTE)
 
 
@@ -68,8 +71,7 @@ def declare(of_thread: Callable[[], Any], of_process: Callable[[], str | None]) 
         target.__dict__[_NOTE] = of_thread()
 
     def note_process(process: Any) -> None:
-        if (starter := of_process()) is not None:
-            process._config[_NOTE] = starter
+        process._config[_NOTE] = of_process() or ""
 
     patches.declare(threading.Thread, "start", functools.partial(_before, note))
     patches.declare(_WorkItem, "__init__", functools.partial(_after, note))

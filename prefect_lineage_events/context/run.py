@@ -8,6 +8,7 @@ connection was last used, if it is still running; else the only one running in t
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import threading
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect_lineage_events import filters
 from prefect_lineage_events.context import propagation, running, threads
 from prefect_lineage_events.events import RunInfo
-from prefect_lineage_events.guard import count_loss, guarded
+from prefect_lineage_events.guard import count_loss, guarded, logger
 
 _MAX_CACHED = 2_000
 
@@ -148,7 +149,12 @@ def _serialized_run() -> str | None:
 def _run_of_process() -> Run | None:
     """The run that started this process, where the process was spawned and has inherited nothing else."""
     serialized = propagation.process_starter()
-    if serialized is None:
+    if serialized is None and multiprocessing.parent_process() is not None:
+        logger.warning(
+            "lineage: the run of this process is not known, because lineage was not switched on in the process that "
+            "started it; call prefect_lineage_events.instrument() there"
+        )
+    if not serialized:
         return None
     known = json.loads(serialized)
     return Run(RunInfo.model_validate(known["info"]), task_key=known["task_key"], detached=True)

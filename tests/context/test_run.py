@@ -1,0 +1,36 @@
+"""The run of a process that another one started."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+_PROGRAM = """
+import multiprocessing
+from prefect_lineage_events import instrument, record_read
+
+def work():
+    record_read("s3://b/k")
+    record_read("s3://b/k")
+
+if __name__ == "__main__":
+    {before}
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+"""
+
+
+def standard_error(before: str) -> str:
+    program = _PROGRAM.format(before=before)
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=120)
+    return done.stderr
+
+
+def test_a_child_of_a_process_without_lineage_is_reported_once() -> None:
+    assert standard_error("pass").count("lineage was not switched on in the process that started it") == 1
+
+
+def test_a_child_of_a_process_outside_any_run_is_not_reported() -> None:
+    assert standard_error('record_read("s3://b/k")') == ""
