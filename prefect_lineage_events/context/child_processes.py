@@ -67,6 +67,11 @@ class Marks:
             os.close(self._held.popitem()[1][0])
 
 
+def any_marks(run_key: UUID) -> bool:
+    """Return whether a child of the run is at work, or has ended without having sent all its events."""
+    return fcntl is not None and _folder(run_key).is_dir()
+
+
 def lost(run_key: UUID) -> int:
     """The number of children of a run that ended without having sent all their events. Each is counted once."""
     if fcntl is None:

@@ -20,7 +20,7 @@ from prefect.context import FlowRunContext, SettingsContext, TaskRunContext
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from prefect_lineage_events import filters
-from prefect_lineage_events.context import propagation, running, threads
+from prefect_lineage_events.context import child_processes, propagation, running, threads
 from prefect_lineage_events.events import RunInfo
 from prefect_lineage_events.guard import count_loss, guarded, logger
 
@@ -273,7 +273,8 @@ def _ends_with_work_elsewhere(context: Any) -> bool:
     with guarded("looking where the tasks ran", count_loss):
         if not running.is_over(context.flow_run):
             return False
-        in_children = context.flow_run.id in _with_children
+        # Children that were started before lineage was switched on are known by their marks.
+        in_children = context.flow_run.id in _with_children or child_processes.any_marks(context.flow_run.id)
         _with_children.discard(context.flow_run.id)
         return in_children or not isinstance(context.task_runner, ThreadPoolTaskRunner)
     return False
