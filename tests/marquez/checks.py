@@ -6,6 +6,7 @@ server.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -102,8 +103,10 @@ def check_run_states(url: str, shop: Shop) -> None:
     }
     for run in states:
         shown = marquez.run(run)
-        assert shown["startedAt"]
-        assert shown["endedAt"] >= shown["startedAt"]
+        started, ended = (
+            dt.datetime.fromisoformat(shown[key].replace("Z", "+00:00")) for key in ("startedAt", "endedAt")
+        )
+        assert ended >= started, shown
 
 
 def check_runs_belong_to_their_jobs(url: str, shop: Shop) -> None:
