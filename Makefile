@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
-# A file's tests share what it starts; the files begin in the order that tests/conftest.py gives.
+# Tests of a file share its services; tests/conftest.py orders the files.
 PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
 .PHONY: help setup test bench lint format types imports constraints pages demo clean
-help:  ## What there is
+help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
 $(STAMP): pyproject.toml constraints.txt
@@ -19,45 +19,45 @@ $(STAMP): pyproject.toml constraints.txt
 
 setup: $(STAMP)  ## Make the environment in .venv
 
-# The stand-in for Snowflake needs an older connector and an older sqlglot than we do: an environment of its own.
+# The stand-in for Snowflake needs an older connector and an older sqlglot than we do, and so an environment of its own.
 $(VENV)-snowflake/.stamp: tests/services/requirements-snowflake.txt
 	$(PYTHON) -m venv $(VENV)-snowflake
 	$(VENV)-snowflake/bin/pip install --quiet --requirement tests/services/requirements-snowflake.txt
 	touch $@
 
-# The connector's next version, whose own classes run over a stub: a folder beside the environment.
+# The connector's next version, in a folder beside the environment: its own classes run over a stub.
 $(VENV)-snowflake5/.stamp: tests/services/requirements-snowflake5.txt $(STAMP)
 	rm -rf $(VENV)-snowflake5
 	$(BIN)/pip install --quiet --no-deps --target $(VENV)-snowflake5 --requirement tests/services/requirements-snowflake5.txt
 	touch $@
 
-test: $(STAMP) $(VENV)-snowflake/.stamp $(VENV)-snowflake5/.stamp  ## Set up what is needed and pass the tests
+test: $(STAMP) $(VENV)-snowflake/.stamp $(VENV)-snowflake5/.stamp  ## Set up the environments that the tests need, and run the tests
 	$(BIN)/python -m pytest $(PARALLEL)
 
-bench: $(STAMP)  ## The project's figures, as ratios within one run
+bench: $(STAMP)  ## Measure the project's figures, as ratios within one run
 	$(BIN)/python -m benchmarks.capture
 	$(BIN)/python -m benchmarks.assembler
 	$(BIN)/python -m benchmarks.sql
 
-lint: $(STAMP)  ## Style and likely mistakes
+lint: $(STAMP)  ## Check style and likely mistakes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: $(STAMP)  ## Put the code in its form
+format: $(STAMP)  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(STAMP)  ## Strict types, for the oldest and the newest Python
+types: $(STAMP)  ## Check strict types, for the oldest and the newest Python
 	$(BIN)/mypy --python-version 3.10
 	$(BIN)/mypy --python-version 3.13
 
-imports: $(STAMP)  ## The rooms of the house keep to their contract
+imports: $(STAMP)  ## Check the import contract of the rooms
 	$(BIN)/lint-imports
 
-pages: $(STAMP)  ## Write the files that are made from the code: docs, automations, deployments
+pages: $(STAMP)  ## Write the files that are generated from the code: docs, automations, deployments
 	for script in settings_page sql_page drivers_page architecture_page deployment_files; do $(BIN)/python docs/make_$$script.py; done
 
-demo: $(STAMP)  ## The main job on real data, on a Prefect server of its own (MARQUEZ_URL=... to push there too)
+demo: $(STAMP)  ## Run two flows on real data, on a Prefect server of its own (MARQUEZ_URL=... to send there too)
 	$(BIN)/python -m demo.run
 
 package: $(STAMP)  ## Build wheel and sdist, install the wheel into an empty environment, import it
@@ -70,45 +70,45 @@ package: $(STAMP)  ## Build wheel and sdist, install the wheel into an empty env
 	$(VENV)-package/bin/prefect-lineage --help > /dev/null
 	rm -rf $(VENV)-package
 
-test-harm: $(STAMP)  ## No harm: small programs with and without lineage, whatever goes wrong, compared (a few minutes)
+test-harm: $(STAMP)  ## Compare small programs with and without lineage, under many kinds of failure (a few minutes)
 	timeout 600 $(BIN)/python -m pytest --tb=short tests/harm/matrix.py
 
 FUZZ_SECONDS ?= 60
-fuzz: $(STAMP)  ## Mutated statements against the SQL analyser, for FUZZ_SECONDS
+fuzz: $(STAMP)  ## Run mutated statements through the SQL analyser, for FUZZ_SECONDS
 	$(BIN)/python -m tests.fuzz_sql --seconds $(FUZZ_SECONDS)
 
-test-hostile: $(STAMP)  ## Hostile texts of 16 KB to 1 MB in more dialects: twice the text, twice the work (ten minutes or more)
+test-hostile: $(STAMP)  ## Run hostile texts of 16 KB to 1 MB through the SQL analyser (ten minutes or more)
 	HOSTILE_SIZES="16384 262144 524288" timeout 3600 $(BIN)/python -m pytest --timeout 120 tests/sql/test_hostile_texts.py
 
-test-secrets: $(STAMP)  ## Secrets planted in 200 statements, looked for wherever anything goes (part of `make test`)
+test-secrets: $(STAMP)  ## Plant secrets in 200 statements, and search all outputs for them (part of `make test`)
 	$(BIN)/python -m pytest tests/secrets
 
-# What a new user gets: the newest of everything that resolves.
+# The environment of a new user: the newest versions that resolve.
 $(VENV)-latest/.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-latest
 	$(VENV)-latest/bin/pip install --quiet --upgrade "pip>=25.1"
 	$(VENV)-latest/bin/pip install --quiet --upgrade --editable ".[all]" --group dev "snowflake-connector-python>=5"
 	touch $@
 
-test-latest: $(VENV)-latest/.stamp $(VENV)-snowflake/.stamp  ## The whole flows on the newest versions that resolve (4 min)
+test-latest: $(VENV)-latest/.stamp $(VENV)-snowflake/.stamp  ## Run the whole flows on the newest versions that resolve (4 min)
 	timeout 900 $(VENV)-latest/bin/python -m pytest $(PARALLEL) \
 		tests/flows tests/stores tests/blocks
 
-test-flows: $(STAMP) $(VENV)-snowflake/.stamp  ## The whole flows of tests/flows alone (part of `make test`)
+test-flows: $(STAMP) $(VENV)-snowflake/.stamp  ## Run the whole flows of tests/flows alone (part of `make test`)
 	$(BIN)/python -m pytest tests/flows
 
-test-marquez: $(STAMP)  ## The end-to-end checks and the fuzz against a real Marquez: MARQUEZ_URL=http://127.0.0.1:5000
+test-marquez: $(STAMP)  ## Run the end-to-end checks and the fuzz against a real Marquez: MARQUEZ_URL=http://127.0.0.1:5000
 	@test -n "$(MARQUEZ_URL)" || { echo "give MARQUEZ_URL=http://host:port of a running Marquez"; exit 2; }
 	MARQUEZ_URL=$(MARQUEZ_URL) $(BIN)/python -m pytest -m marquez tests/marquez tests/openlineage
 
-test-untouched: $(STAMP)  ## The plugin alone, in every process that Prefect runs flows in: pools, children, Dask, workers (3 min)
+test-untouched: $(STAMP)  ## Run flows under the plugin in every kind of process: pools, children, Dask, workers (3 min)
 	timeout 600 $(BIN)/python -m pytest -m "server or processes" tests/processes/test_untouched.py tests/processes/test_processes.py
 
-test-chaos: $(STAMP)  ## Fault tests with real processes: servers, flows and assemblers killed in the middle (6 min on a quiet machine)
+test-chaos: $(STAMP)  ## Kill servers, flows and assemblers in the middle (6 min on a quiet machine)
 	timeout --signal INT --kill-after 30 600 $(BIN)/python -m pytest -m chaos --numprocesses 2 --dist loadfile \
 		--durations 0 --durations-min 5 tests/chaos
 
-constraints: $(STAMP)  ## Pin anew what resolves today, for every supported Python (names and versions only)
+constraints: $(STAMP)  ## Pin the newest versions, for every supported Python (names and versions only)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 pyproject.toml --all-extras --group pinned \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
 

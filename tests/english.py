@@ -1,8 +1,7 @@
-"""Check of the project's English: `python -m tests.english` prints each fault with its position, and fails if there is
-one.
+"""Check of the project's English: `python -m tests.english` prints each fault with its position, and fails if there is one.
 
-A docstring begins with a noun phrase or a verb. Riddles and personifications have plain words instead
-(CONTRIBUTING.md). Code in backticks, code blocks and quotations of SQL are not checked.
+A docstring begins with a noun phrase or a verb. Riddles and personifications have plain words instead, in texts and in the
+names of classes and functions (CONTRIBUTING.md). Code in backticks, code blocks and quotations of SQL are not checked.
 """
 
 from __future__ import annotations
@@ -17,19 +16,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _QUESTION = re.compile(r"(What|How|Who|Whose|Whom|Where|Which|When|Why|Whether)\b")
+# Words of texts that have a plain word instead.
 _RIDDLE = re.compile(
-    r"\b(nobody|whoever|somebody|someone's|anybody|told|tells|anew|of its own accord|farewells?|offspring|passports?|"
-    r"weaves?|woven)\b",
+    r"\b(nobody|whoever|somebody|someone's|anybody|told|tells|anew|alike|of its own accord|no longer than|"
+    r"farewells?|offspring|passports?|weaves?|woven|heals?|healed|healing|"
+    r"speaks|remembers|forgets|dies|hears|sleeps)\b",
     re.IGNORECASE,
 )
+# Words of names that have the field's word instead.
+_STRUCK = {
+    "alike", "anew", "anybody", "door", "farewell", "giver", "hands", "heal", "kin", "nobody", "offspring", "passport",
+    "picture", "pictures", "somebody", "surer", "tell", "tells", "told", "weave", "weaves", "whoever", "woven",
+}  # fmt: skip
+_WORD_OF_A_NAME = re.compile(r"[A-Z]?[a-z]+")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-# Files that name the words themselves, and pages that are written from checked files.
+_CHECKED = ("*.py", "*.md", "*.yaml", "*.yml", "*.toml", "Makefile", ".ci/run", ".importlinter")
+# Files that name the words themselves.
 EXCEPTIONS = {"tests/english.py", "tests/test_english.py"}
 
 
 def faults(name: str, text: str) -> list[tuple[int, str]]:
-    """Line and description of each fault in a file of Python or Markdown."""
-    return sorted(_faults_of_markdown(text) if name.endswith(".md") else _faults_of_python(text))
+    """Line and description of each fault in a file of Python or Markdown, or in the comments of another file."""
+    if name.endswith(".py"):
+        return sorted(_faults_of_python(text))
+    return sorted(_faults_of_markdown(text) if name.endswith(".md") else _faults_of_comments(text))
 
 
 def _faults_of_markdown(text: str) -> Iterator[tuple[int, str]]:
@@ -40,6 +50,11 @@ def _faults_of_markdown(text: str) -> Iterator[tuple[int, str]]:
             yield from _riddles(number, line)
 
 
+def _faults_of_comments(text: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        yield from _riddles(number, line.partition("#")[2])
+
+
 def _faults_of_python(text: str) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, _DOCUMENTED) and (docstring := ast.get_docstring(node, clean=False)):
@@ -48,6 +63,9 @@ def _faults_of_python(text: str) -> Iterator[tuple[int, str]]:
                 yield line, f"the docstring begins with {question[0]!r}"
             for number, part in enumerate(docstring.split("\n"), line):
                 yield from _riddles(number, part)
+        if isinstance(node, _DOCUMENTED[1:]):
+            words = {word.lower() for word in _WORD_OF_A_NAME.findall(node.name)}
+            yield from ((node.lineno, f"the name {node.name!r} contains {word!r}") for word in words & _STRUCK)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             yield from _riddles(token.start[0], token.string)
@@ -59,8 +77,8 @@ def _riddles(line: int, text: str) -> Iterator[tuple[int, str]]:
 
 
 def main() -> int:
-    """Print all faults of the repository's files. Returns 1 where there is one, else 0."""
-    listed = subprocess.run(["git", "ls-files", "*.py", "*.md"], capture_output=True, text=True, check=True).stdout
+    """Print all faults of the repository's files. Returns 1 if there is one, else 0."""
+    listed = subprocess.run(["git", "ls-files", *_CHECKED], capture_output=True, text=True, check=True).stdout
     found = [
         f"{name}:{line}: {fault}"
         for name in listed.splitlines()

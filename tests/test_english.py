@@ -1,4 +1,4 @@
-"""The check of English finds faults in docstrings, comments and pages, and leaves code alone."""
+"""The check of English finds faults in docstrings, comments, names and pages, and ignores other code."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from tests.english import faults
         ("a.py", "x = 1  # told later\n", [(1, "the word 'told'")]),
         ("a.py", '"""Return `told`."""\nsaid = "nobody"\n', []),
         ("a.md", "One line.\nIt tells all.\n", [(2, "the word 'tells'")]),
+        ("a.py", "class ToldEvent: ...\n", [(1, "the name 'ToldEvent' contains 'told'")]),
+        ("a.py", "def test_nobody_waits(): ...\n", [(1, "the name 'test_nobody_waits' contains 'nobody'")]),
+        ("a.yaml", "key: told  # told later\n", [(1, "the word 'told'")]),
         ("a.md", "```\nit tells all\n```\nThe word `told`.\n", []),
     ],
 )

@@ -59,8 +59,8 @@ def from_itself() -> None:
         db.execute("INSERT INTO audit SELECT step, rows_seen + 1 FROM audit")
 
 
-@flow(name="made anew beside the old")
-def made_anew() -> None:
+@flow(name="created again beside the old")
+def created_again() -> None:
     """As scripts do that can be run again: the first time there is nothing in the way."""
     with shop() as db:
         db.execute("CREATE TABLE audit_new AS SELECT step, rows_seen FROM audit")
@@ -79,5 +79,5 @@ def view() -> None:
 
 
 if __name__ == "__main__":
-    for one in (temporary, two_of_one_name, created_and_dropped, renamed, from_itself, made_anew, view):
+    for one in (temporary, two_of_one_name, created_and_dropped, renamed, from_itself, created_again, view):
         one()
