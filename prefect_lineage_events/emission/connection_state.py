@@ -65,17 +65,23 @@ class ConnectionState:
     def of(cls, connection: Connection) -> ConnectionState:
         from prefect_lineage_events.sql.session import Session
 
-        store = _begun(connection)
+        store, lookup = connection.store, connection.lookup
         session, schemas = Session(store.dialect, store.database, store.schema), None
         if len(store.searched) > 1:
             session = replace(session, searched=store.searched, is_sure=False)
-        if isinstance(connection.lookup, SchemaNameLookup) and settings().schema_lookup:
-            schemas = StoreSchemas(connection.lookup)
-            path, searched = _search_path(connection.lookup)
-            if path is not None:
-                session = replace(session, path=path, searched=searched, is_sure=True)
-            session = replace(session, store=schemas)
-        return cls(connection.store, connection.number, session, Transaction(store.dialect), schemas)
+        if isinstance(lookup, SchemaNameLookup) and settings().schema_lookup:
+            schemas = StoreSchemas(lookup)
+            is_known = False
+            with guarded("looking up the schema of a connection"):
+                if store.schema in (None, "public"):
+                    session = replace(session, schema=lookup.default_schema() or store.schema)
+                path = lookup.search_path()
+                if path is not None:
+                    session = replace(session, path=path, searched=lookup.searched_schemas() or (), is_sure=True)
+                is_known = True
+            # Where the store did not answer, statements with names that have no schema are partial.
+            session = replace(session, store=schemas, is_sure=session.is_sure and is_known)
+        return cls(store, connection.number, session, Transaction(store.dialect), schemas)
 
     def defined(self, statements: Iterable[Statement]) -> None:
         """After statements that may have made, renamed or dropped tables: what was found of names may be old."""
@@ -153,22 +159,6 @@ class ConnectionState:
 def _named(store: Store, parts: Sequence[str]) -> Dataset:
     """The table of a name in a statement: the session has completed it, unless it is a single part."""
     return store.table(parts) if len(parts) == 1 else store.completed_table(parts)
-
-
-def _begun(connection: Connection) -> Store:
-    """The connection's store with the schema that it really begins in, where only the server knows that."""
-    store, lookup = connection.store, connection.lookup
-    if store.schema in (None, "public") and isinstance(lookup, SchemaNameLookup) and settings().schema_lookup:
-        with guarded("asking for the schema of a connection"):
-            return replace(store, schema=lookup.default_schema() or store.schema)
-    return store
-
-
-def _search_path(lookup: SchemaNameLookup) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    """The search path that a connection begins with, and those of its schemas that exist."""
-    with guarded("asking for the search path of a connection"):
-        return lookup.search_path(), lookup.searched_schemas() or ()
-    return None, ()
 
 
 @lru_cache(maxsize=4096)  # few datasets are named many times
