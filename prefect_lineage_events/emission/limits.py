@@ -6,11 +6,14 @@ Names are bounded by `encoding.name`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import MAX_RELATED_DATASETS, EventDataset, LineageEvent
 from prefect_lineage_events.settings import LineageSettings
-from prefect_lineage_events.sql.model import Statement
+
+if TYPE_CHECKING:  # so that events can be sent where the analyser cannot be imported
+    from prefect_lineage_events.sql.model import Statement
 
 
 def without_credentials(dataset: Dataset) -> Dataset:

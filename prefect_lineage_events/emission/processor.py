@@ -13,7 +13,7 @@ from functools import partial
 from prefect_lineage_events.emission.analysis import from_record
 from prefect_lineage_events.emission.connection_state import ConnectionState
 from prefect_lineage_events.emission.emitter import Send
-from prefect_lineage_events.emission.emitters import Emitters, isolated
+from prefect_lineage_events.emission.loss_processor import LossProcessor
 from prefect_lineage_events.emission.notes import (
     AbandonedResultNote,
     Connection,
@@ -29,30 +29,22 @@ from prefect_lineage_events.emission.notes import (
 )
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.queue import NoteQueue
-from prefect_lineage_events.emission.run_end import RunEnd
 from prefect_lineage_events.emission.transaction_processor import TransactionProcessor
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.settings import LineageSettings
 
-_IDLE = 60.0  # seconds
 _NOT_CLOSED = "the end of the run could not be worked on"
 _NOT_WORKED_ON = "a note of the flow's process could not be worked on"
 
 
-class NoteProcessor:
-    """The state of our thread: connections, transactions, emitters of runs. One thread uses it.
-
-    `abandon` is the exception: the exit calls it when our thread has not finished in time.
-    """
+class NoteProcessor(LossProcessor):
+    """The state of our thread: connections, transactions, emitters of runs."""
 
     def __init__(
         self, values: LineageSettings, send: Send, queue: NoteQueue, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._queue = queue
-        self._clock = clock
+        super().__init__(values, send, queue, clock)
         self._connections: weakref.WeakKeyDictionary[Connection, ConnectionState] = weakref.WeakKeyDictionary()
-        self._emitters = Emitters(send, values.coalesce_seconds)
-        self._run_end = RunEnd(values, self._emitters, queue, clock)
         self._current_note: StatementNote | None = None
         self._abandoned = False
         self._transactions = TransactionProcessor(values, self._report, self._drop)
@@ -119,49 +111,22 @@ class NoteProcessor:
         elif isinstance(note, LossNote):
             self._count_loss(note)
         else:
-            try:
-                for emitter in self._emitters:
-                    with isolated(emitter):
-                        emitter.flush()
-            finally:
-                note.done.set()
-
-    def seconds_until_due(self) -> float:
-        """Seconds that may pass before `tick` is due again."""
-        if not self._emitters:
-            return _IDLE
-        next_poll = self._run_end.next_poll
-        due = min((e.due for e in self._emitters if e.due is not None), default=next_poll)
-        return max(min(due, next_poll) - self._clock(), 0.001)
-
-    def tick(self) -> None:
-        """Send the pending events that are due, and poll the runs if that is due."""
-        now = self._clock()
-        for emitter in self._emitters:
-            if emitter.due is not None and emitter.due <= now:
-                with isolated(emitter):
-                    emitter.flush()
-        self._run_end.poll()
+            self._flush(note)
 
     def finish(self) -> None:
-        """Send what all runs have pending, and their final counts, as the process ends."""
         self._run_end.count_dropped()
         self._report(self._transactions.prepared.unfinished())
-        self._run_end.finish()
+        super().finish()
 
     def abandon(self, reason: str) -> None:
-        """Send what is known to be true, and count the rest as dropped: there is no time left."""
         self._abandoned = True
-        self._queue.drop_rest()
-        self._run_end.drop_reason = ""
-        self._run_end.count_dropped()
         current = self._current_note
         if current is not None and current.run is not None:
             self._emitters.of(current.run).count_loss()
         for state in list(self._connections.values()):
             for pending in state.transaction.held:  # its commit may be among the notes that are dropped
                 self._drop(pending)
-        self._run_end.abandon(reason)
+        super().abandon(reason)
 
     def _drop(self, pending: PendingEvent, reason: str = "") -> None:
         """Count what cannot be held until its transaction ends, or cannot be reported."""

@@ -34,6 +34,7 @@ class NoteQueue:
         self._dropped: dict[UUID, tuple[Run, int]] = {}
         self._lock = threading.RLock()  # a signal handler or a finaliser of the user's may come in, with a statement
         self._warned = False
+        self._watched: dict[int, AbandonedResultNote] = {}
 
     def put(self, note: Note) -> bool:
         """Was the note taken? Reentrant and without a lock while there is room, so that it may be called anywhere."""
@@ -43,11 +44,19 @@ class NoteQueue:
         self._notes.put(note)
         return True
 
-    def when_abandoned(self, reader: Any, statement: StatementNote, counts: Counts) -> AbandonedResultNote:
-        """A note that puts itself here when `reader` is gone, if it is kept until then."""
+    def watch(self, reader: Any, statement: StatementNote, counts: Counts) -> AbandonedResultNote:
+        """Return a note that puts itself on the queue when `reader` is garbage-collected, unless `unwatch` is called.
+
+        The queue keeps it: the callback of a weak reference that is garbage together with its object is not called.
+        """
         note = AbandonedResultNote(reader, self._notes.put)
         note.statement, note.counts = statement, counts
+        self._watched[id(note)] = note
         return note
+
+    def unwatch(self, note: AbandonedResultNote) -> None:
+        """Cancel `watch`: the result was read to its end, or closed."""
+        self._watched.pop(id(note), None)
 
     def get(self, timeout: float) -> Note | None:
         """The next note, None when there is none for `timeout` seconds."""

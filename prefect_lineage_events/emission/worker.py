@@ -10,28 +10,17 @@ import multiprocessing.util
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any
 
 from prefect_lineage_events import filters
 from prefect_lineage_events.context import process
 from prefect_lineage_events.context.child_processes import Marks
 from prefect_lineage_events.context.run import Run, after_work_elsewhere, before_interruption
 from prefect_lineage_events.emission.exporter import Exporter
-from prefect_lineage_events.emission.notes import (
-    AbandonedResultNote,
-    Counts,
-    FlushNote,
-    Note,
-    RecordNote,
-    RunEndedNote,
-    StatementNote,
-)
+from prefect_lineage_events.emission.loss_processor import LossProcessor
+from prefect_lineage_events.emission.notes import FlushNote, Note, RecordNote, RunEndedNote, StatementNote
 from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.settings import LineageSettings, settings
-
-if TYPE_CHECKING:
-    from prefect_lineage_events.emission.processor import NoteProcessor
 
 _BEFORE_QUEUES = 1_000
 _MAX_IMPORT = 5.0  # seconds
@@ -42,12 +31,12 @@ _FOR_ANALYSIS = 0.7
 
 
 class Worker:
-    """A queue, a thread, and what the thread does with the notes (`NoteProcessor`)."""
+    """A queue of notes, a thread that takes them, and the processor that it gives them to."""
 
     def __init__(self, values: LineageSettings) -> None:
         self._values = values
-        self._queue = NoteQueue(values.queue_size)
-        self._processor: NoteProcessor | None = None
+        self.queue = NoteQueue(values.queue_size)
+        self._processor: LossProcessor | None = None
         self._exporter = Exporter()
         self._stopping = threading.Event()
         self._hurry = threading.Event()
@@ -55,32 +44,20 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="prefect-lineage", daemon=True)
         self._lock = threading.RLock()  # a signal handler of the user's may come in anywhere, and run a statement
         self._started = False
-        self._out_of_order = False
-        self._watched: dict[int, AbandonedResultNote] = {}
         self._marks = Marks() if process.is_child() else None
 
+    @property
+    def thread_id(self) -> int | None:
+        return self._thread.ident
+
     def put(self, note: Note) -> bool:
-        if self._out_of_order:
-            return False
         if self._marks is not None and isinstance(note, StatementNote | RecordNote) and note.run is not None:
             self._marks.hold(note.run.key)
-        taken = self._queue.put(note)
+        taken = self.queue.put(note)
         if not self._started:
             with guarded("starting lineage's thread"):  # the next note tries again
                 self._start()
         return taken
-
-    def watch(self, reader: Any, statement: StatementNote, counts: Counts) -> AbandonedResultNote:
-        note = self._queue.when_abandoned(reader, statement, counts)
-        # Kept here: of a reference that is garbage together with its object, Python tells nobody.
-        self._watched[id(note)] = note
-        return note
-
-    def unwatch(self, note: AbandonedResultNote) -> None:
-        self._watched.pop(id(note), None)
-
-    def is_current_thread(self) -> bool:
-        return self._thread.ident == threading.get_ident()
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was noted so far has been handed to Prefect. Was it in time?"""
@@ -108,7 +85,7 @@ class Worker:
     def _finish(self) -> None:
         deadline = time.monotonic() + self._values.drain_timeout
         self._stopping.set()
-        self._queue.wake()
+        self.queue.wake()
         self._hurry.set()
         self._thread.join(self._values.drain_timeout * _FOR_ANALYSIS)
         with guarded("ending with the process"):
@@ -134,19 +111,17 @@ class Worker:
 
     def _run(self) -> None:
         with guarded("starting lineage"):
-            # imported here: the analyser takes its time, and this thread has it
+            # imported here, in our thread: the import of the analyser takes long
             with _import_lock:
                 from prefect_lineage_events.emission.processor import NoteProcessor
 
-            self._processor = NoteProcessor(self._values, self._exporter.send, self._queue)
+            self._processor = NoteProcessor(self._values, self._exporter.send, self.queue)
         if self._processor is None:
-            self._out_of_order = True
-            self._queue = NoteQueue(self._values.queue_size)  # nobody will look at what is in it
-            return
+            self._processor = LossProcessor(self._values, self._exporter.send, self.queue)
         self._work(self._processor)
 
-    def _work(self, processor: NoteProcessor) -> None:
-        while not (self._stopping.is_set() and self._queue.empty()):
+    def _work(self, processor: LossProcessor) -> None:
+        while not (self._stopping.is_set() and self.queue.empty()):
             note = self._next(processor)
             with guarded("analysing lineage"):
                 if note is not None:
@@ -156,20 +131,20 @@ class Worker:
         with guarded("closing at exit"):
             processor.finish()
 
-    def _next(self, processor: NoteProcessor) -> Note | None:
+    def _next(self, processor: LossProcessor) -> Note | None:
         """The next note, None when something else is due.
 
         While notes come, our thread looks for them now and then: to be woken by each would cost the user's thread more
         than the note itself.
         """
-        note = self._queue.get(0)
+        note = self.queue.get(0)
         if note is None and not self._stopping.is_set():
             if time.monotonic() - self._last_note < _POLL_FOR:
                 self._hurry.wait(min(_POLL, processor.seconds_until_due()))
                 self._hurry.clear()
-                note = self._queue.get(0)
+                note = self.queue.get(0)
             else:
-                note = self._queue.get(processor.seconds_until_due())
+                note = self.queue.get(processor.seconds_until_due())
         if note is not None:
             self._last_note = time.monotonic()
         return note
@@ -196,14 +171,9 @@ def put(note: Note) -> bool:
     return False
 
 
-def watch(reader: Any, statement: StatementNote, counts: Counts) -> AbandonedResultNote:
-    """Have our thread told when `reader` is gone, unless that is taken back by `unwatch`."""
-    return _current().watch(reader, statement, counts)
-
-
-def unwatch(note: AbandonedResultNote) -> None:
-    """The result was read to its end, or given up in so many words."""
-    _current().unwatch(note)
+def queue() -> NoteQueue:
+    """The queue of this process."""
+    return _current().queue
 
 
 def flush(timeout: float = 10.0) -> bool:
@@ -212,8 +182,8 @@ def flush(timeout: float = 10.0) -> bool:
 
 
 def is_worker_thread() -> bool:
-    """Is the calling thread ours? What it does on its own connections is nobody's lineage."""
-    return _worker is not None and _worker.is_current_thread()
+    """Return whether the calling thread is ours: what it does on its own connections is not reported."""
+    return _worker is not None and _worker.thread_id == threading.get_ident()
 
 
 def _stop() -> None:

@@ -116,11 +116,11 @@ class ConnectionTracer:
 
     def watch(self, reader: Any, note: StatementNote, counts: Counts) -> AbandonedResultNote | None:
         """Note the rows in `counts` when `reader`, from which they are fetched, is garbage-collected."""
-        return worker.watch(reader, note, counts) if note.run is not None else None
+        return worker.queue().watch(reader, note, counts) if note.run is not None else None
 
     def unwatch(self, watched: AbandonedResultNote) -> None:
         """Cancel `watch`."""
-        worker.unwatch(watched)
+        worker.queue().unwatch(watched)
 
     def begin(self) -> None:
         """Note a transaction on a connection that otherwise commits each statement by itself."""

@@ -495,7 +495,7 @@ def make_notes(connection: Connection, run: Run) -> list[Note]:
     """One note of every kind."""
     noted = StatementNote(connection, "write other from orders", run, STARTED, 0.1, True)
     noted.pending_events = ["no draft"]
-    forgotten = NoteQueue(1).when_abandoned(make_notes, noted, AllRead())
+    forgotten = NoteQueue(1).watch(make_notes, noted, AllRead())
     return [
         FlushNote(threading.Event()),
         StatementNote(connection, "poison", run, STARTED, 0.1, False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from prefect_lineage_events import filters
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission import worker
-from prefect_lineage_events.emission.notes import Note, RecordNote
+from prefect_lineage_events.emission.notes import LossNote, Note, RecordNote, RunEndedNote
 from prefect_lineage_events.emission.processor import NoteProcessor
 from prefect_lineage_events.emission.worker import Worker
 from prefect_lineage_events.settings import LineageSettings
@@ -124,18 +125,47 @@ def test_work_that_hangs_does_not_hold_the_end_and_the_rest_is_told_as_dropped(
     let_go.set()
 
 
-def test_our_thread_knows_itself(ours: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_in_the_worker_thread_are_recognised(ours: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     said, answers = note(), []
+    monkeypatch.setattr(worker, "_worker", ours)
 
     def take(_: NoteProcessor, noted: Note) -> None:
-        if noted is said:  # connections of other tests that are collected now say so to this process's own worker
-            answers.append(ours.is_current_thread())
+        if noted is said:  # and not of a connection of another test that is collected now
+            answers.append(worker.is_worker_thread())
 
     monkeypatch.setattr(NoteProcessor, "process", take)
     ours.put(said)
     ours.stop()
     assert answers == [True]
-    assert not ours.is_current_thread()
+    assert not worker.is_worker_thread()
+
+
+def test_notes_are_counted_as_lost_where_the_analyser_cannot_be_imported(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "prefect_lineage_events.emission.processor", None)
+    ours = make(sink)
+    for key in ("a", "b"):
+        assert ours.put(note(key))
+    ours.put(RunEndedNote(RUN))
+    assert ours.flush(_ENOUGH)
+    (closed,) = sink.named("lineage.closed")
+    assert (closed["dropped"], closed["reason"]) == (2, "the analyser could not be imported")
+    ours.stop()
+    assert len(sink.named("lineage.closed")) == 1
+
+
+def test_losses_are_counted_at_exit_where_the_analyser_cannot_be_imported(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "prefect_lineage_events.emission.processor", None)
+    ours = make(sink)
+    ours.put(LossNote("a statement could not be noted", RUN))
+    ours.put(note())
+    ours.stop()
+    (closed,) = sink.named("lineage.closed")
+    assert closed["dropped"] == 2
+    assert closed["reason"] == "a statement could not be noted; the analyser could not be imported"
 
 
 def test_putting_fails_softly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,9 +24,9 @@ def ending(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(worker, "_worker", None)
     steps: list[str] = []
     made = worker._current()
-    put = made._queue.put
+    put = made.queue.put
     monkeypatch.setattr(
-        made._queue, "put", lambda note: put(note) if not isinstance(note, TransactionNote) else _kept(steps, note)
+        made.queue, "put", lambda note: put(note) if not isinstance(note, TransactionNote) else _kept(steps, note)
     )
     yield made, steps
     made.stop()
@@ -63,7 +63,7 @@ def test_a_connection_collected_while_another_thread_holds_the_lock_waits_for_no
     held, over = threading.Event(), threading.Event()
 
     def holds() -> None:
-        with made._lock, made._queue._lock, worker._creation_lock:
+        with made._lock, made.queue._lock, worker._creation_lock:
             held.set()
             over.wait(60)
 

@@ -47,8 +47,8 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
         connection = trace(own, described(own, None))
         held = [connection.execute("SELECT a FROM t")]
         held[0].fetchone()
-        yield Reader(held, idle._queue)
-        assert idle._watched == {}
+        yield Reader(held, idle.queue)
+        assert idle.queue._watched == {}
 
 
 def test_rows_read_from_a_collected_cursor_are_reported(reader: Reader) -> None:

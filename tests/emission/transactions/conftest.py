@@ -64,6 +64,7 @@ def capturing(patch: pytest.MonkeyPatch, *, schema_lookup: bool = True) -> Itera
     thread = ThreadPoolExecutor(1)  # asyncpg's look-up needs one without an event loop
     processor = NoteProcessor(values, send, NoteQueue(values.queue_size))
     ahead: deque[Note] = deque()
+    unread = NoteQueue(1)
     at_work = threading.local()
 
     def take() -> None:
@@ -79,7 +80,7 @@ def capturing(patch: pytest.MonkeyPatch, *, schema_lookup: bool = True) -> Itera
         return True
 
     patch.setattr(worker, "put", put)
-    patch.setattr(worker, "watch", lambda *_: None)
+    patch.setattr(worker, "queue", lambda: unread)
     patch.setattr(tracer, "current_run", lambda *_: run)
     with thread:
         yield Capture(processor, sent)

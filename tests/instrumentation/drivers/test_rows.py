@@ -46,7 +46,7 @@ class Counted:
 
     def _told(self, operation: str) -> list[int | None]:
         sent: list[dict[str, Any]] = []
-        queue: NoteQueue = self.idle._queue
+        queue: NoteQueue = self.idle.queue
         pipeline = NoteProcessor(LineageSettings(schema_lookup=False), lambda e, _: sent.append(e) is None, queue)
         while (note := queue.get(0)) is not None:
             pipeline.process(note)

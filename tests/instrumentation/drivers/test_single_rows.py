@@ -26,7 +26,7 @@ def origins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]
     with idle_worker(monkeypatch) as idle:
 
         def found() -> list[str]:
-            notes = list(iter(lambda: idle._queue.get(0), None))
+            notes = list(iter(lambda: idle.queue.get(0), None))
             return [origin.sql for note in notes if isinstance(note, StatementNote) for origin in note.value_origins]
 
         yield found
