@@ -1,4 +1,4 @@
-"""Deployments and automation of the assembler: deploying again updates them and makes no second ones.
+"""Deployments and automation of the assembler. Deploying again updates them.
 
 The automation is a shortcut that fires at most once (Prefect loses what was pending when its server stops); the sweep's
 schedule is the guarantee.
@@ -39,11 +39,11 @@ SWEEPER = f"{OWN_FLOW_PREFIX}sweep/{DEPLOYMENT}"
 BLOCKS = ("SnowflakeLineage", "SqlAlchemyLineage", "AsyncSqlAlchemyLineage")
 TAGS = ["lineage"]
 SWEEP_MINUTES = 5.0
-# A run of the assembler begins so long after the first run ended: by then its events are mostly stored. It stays for
-# twice that time, and takes what ends meanwhile as well: each run of the assembler costs ten events.
+# Seconds from the end of the first run to the run of the assembler: by then its events are mostly stored. The assembler
+# lasts for twice that time, and assembles the runs that end meanwhile: each of its runs costs ten events.
 SETTLE_SECONDS = 20.0
 _GATHERED = 2
-# Where the client looks for its transport first; our own settings go with it.
+# The variable in which the client looks for its transport first; our own settings are stored with it.
 TARGET_VARIABLE = "OPENLINEAGE__TRANSPORT"
 _OWN_PREFIX = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"
 
@@ -111,7 +111,7 @@ def _deploy(
     progress: Progress,
 ) -> Deployed:
     # A configuration that cannot be read is found before anything is changed.
-    to, doubts = tuple(map(str, targets())), tuple(_doubts(work_pool))
+    to, warnings = tuple(map(str, targets())), tuple(_warnings(work_pool))
     progress("registering the lineage blocks")
     blocks = register_blocks()
     ids = {}
@@ -125,7 +125,7 @@ def _deploy(
     progress(f"setting the automation {AUTOMATION}")
     with get_client(sync_client=True) as client:
         automation_id, enabled = apply_automation(client, ids[ASSEMBLER], settle)
-    return Deployed(ids, automation_id, enabled, blocks, work_pool, to, doubts)
+    return Deployed(ids, automation_id, enabled, blocks, work_pool, to, warnings)
 
 
 def _stored_target() -> dict[str, str]:
@@ -137,8 +137,8 @@ def _stored_target() -> dict[str, str]:
     return {**kept, TARGET_VARIABLE: configuration.portable()[0]}
 
 
-def _doubts(work_pool: str | None) -> Iterator[str]:
-    """Faults of the target that was deployed."""
+def _warnings(work_pool: str | None) -> Iterator[str]:
+    """Warnings about the target that was deployed."""
     if not configuration.is_configured():
         yield (
             f"no target is configured here: lineage goes to the file {configuration.configuration()['log_file_path']} "
@@ -157,7 +157,7 @@ def _deployed_schedules(client: SyncPrefectClient) -> list[DeploymentScheduleCre
         found = client.read_deployment_by_name(SWEEPER).schedules
     except ObjectNotFound:
         return None
-    # Switched on: a sweep without a schedule is no guarantee, and `serve` pauses it when it stops.
+    # Active: without a schedule the sweep guarantees nothing, and `serve` pauses the schedule when it stops.
     return [DeploymentScheduleCreate(schedule=one.schedule, active=True) for one in found] or None
 
 
@@ -170,8 +170,8 @@ def serve(
 ) -> None:
     """Deploy, then run the assembler in child processes of this one until it is stopped.
 
-    `limit`: runs at a time; `poll_seconds`: between looks for work. Stopping pauses the sweep's schedule, so that no
-    late sweeps pile up; starting again resumes it.
+    `limit`: runs at a time; `poll_seconds`: between two polls for scheduled runs. Stopping pauses the sweep's schedule,
+    so that no late sweeps accumulate; starting again resumes it.
     """
     logger = get_logger("lineage")
     runner = Runner(
@@ -195,7 +195,7 @@ def deployments(
 ) -> list[RunnerDeployment]:
     """The three deployments. Of two sweeps at once the later one is cancelled, since they would assemble the same runs.
 
-    The sweep runs every so many minutes, or by these schedules.
+    The sweep runs every `sweep_minutes`, or by these `schedules`.
     """
     from prefect_lineage_events.flows import assemble, backfill, sweep
 
@@ -218,14 +218,14 @@ def deployments(
 
 
 def automation(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> dict[str, Any]:
-    """The automation that runs the assembler when runs with lineage ended.
+    """The automation that runs the assembler when runs with lineage have ended.
 
     An emitter's closing event stands for an ordinary end, so that flows without lineage cost no assembler run. A run
-    that was cancelled or crashed may not have come to close its emitter: there Prefect's own event counts. Our own
-    flows are left out by one negated pattern, since Prefect reads a list of negations as "or".
+    that was cancelled or crashed may not have closed its emitter: for it, Prefect's own event counts. Our own flows are
+    left out by one negated pattern, since Prefect reads a list of negations as "or".
 
-    It fires on the first of such events, and then not again for three times `settle` seconds. The run of the assembler
-    begins after one, and goes on until the end of that time: what ends meanwhile is assembled by the same run.
+    The automation fires on the first of such events, and then not again for three times `settle` seconds. The run of
+    the assembler begins after the first third, and lasts until the end: it assembles the runs that end meanwhile too.
     """
     gather = _GATHERED * settle
     return {
@@ -255,7 +255,7 @@ def automation(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> dic
 
 
 def automation_yaml(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> str:
-    """The automation as `prefect automation create --from-file` takes it."""
+    """The automation as a file for `prefect automation create --from-file`."""
     import yaml  # type: ignore[import-untyped]
 
     text: str = yaml.safe_dump(automation(deployment_id, settle), sort_keys=False, width=110)
@@ -263,12 +263,10 @@ def automation_yaml(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -
 
 
 def apply_automation(client: SyncPrefectClient, deployment_id: UUID, settle: float | None) -> tuple[UUID, bool]:
-    """Create the automation, or update the one that is there; returns its id and whether it is enabled.
+    """Create or update the automation; returns its id and whether it is enabled. Without `settle`, its time stays.
 
-    Without `settle`, its time stays as it is.
-
-    An automation that was switched off stays off. A second one of the name (Prefect's own command makes one each time)
-    would run the assembler twice, and is deleted.
+    A disabled automation stays disabled. A second one of the name (Prefect's own command makes one each time) would run
+    the assembler twice, and is deleted.
     """
     there = sorted(client.read_automations_by_name(AUTOMATION), key=lambda a: str(a.id))
     wanted = AutomationCore.model_validate(automation(deployment_id, settle or _settle_of(there)))
@@ -292,7 +290,7 @@ def _content(automation: AutomationCore) -> dict[str, Any]:
 
 
 def undeploy() -> list[str]:
-    """Delete the automation and the three deployments. Returns what was there and is deleted, in words.
+    """Delete the automation and the three deployments. Returns a description of each that was deleted.
 
     Assembled lineage, the blocks and their documents stay. So does the sweep's state: after another deploy, the sweep
     continues from it.
@@ -332,13 +330,13 @@ def registered_assembler() -> UUID:
 
 
 def check_image(image: str | None, work_pool: str | None) -> None:
-    """Raises ValueError for an image without a pool that runs it."""
+    """Raise ValueError for an image without a pool that runs it."""
     if image and not work_pool:
         raise ValueError("an image needs a work pool to run it: give --work-pool as well")
 
 
 def _require_work_pool(name: str) -> None:
-    """A server of 3.8 answers an unknown pool with a bare 500 once the deployment exists: ask first."""
+    """Raise ValueError for an unknown work pool: a server of 3.8 responds with a bare 500 to a deployment with it."""
     with get_client(sync_client=True) as client:
         try:
             client.read_work_pool(name)

@@ -1,4 +1,4 @@
-"""`prefect-lineage doctor`: what is set up, what is not, and what to do about it. Changes nothing."""
+"""`prefect-lineage doctor`: findings about the installation, with their remedies. Changes nothing."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _CONFIGURATION = "see OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__* and openlineage
 
 
 def examine() -> list[Finding]:
-    """All findings; when no Prefect API answers, only what can be said without it."""
+    """All findings; without a reachable Prefect API, only those that do not need it."""
     return [*_prefect(), *_targets(), *_settings(), _capture()]
 
 
 def _prefect() -> Iterator[Finding]:
     url = PREFECT_API_URL.value()
     if not url:
-        seen = "PREFECT_API_URL is not set: each process starts a server of its own, and its events die with it"
+        seen = "PREFECT_API_URL is not set: each process starts a server of its own, and its events are lost at its end"
         yield Finding(False, "Prefect API", seen, "`prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`")
         return
     try:
@@ -46,10 +46,10 @@ def _prefect() -> Iterator[Finding]:
         yield _refused("Prefect API", error)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         # A page of a proxy, or JSON of another shape.
-        seen = f"{url} does not answer as a Prefect API ({type(error).__name__}: {error})"
+        seen = f"{url} does not respond as a Prefect API ({type(error).__name__}: {error})"
         yield Finding(False, "Prefect API", seen, address_advice(url))
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        seen = f"no answer at {url} ({error})"
+        seen = f"no response at {url} ({error})"
         yield Finding(False, "Prefect API", seen, "start the server, or set PREFECT_API_URL")
 
 
@@ -68,16 +68,16 @@ def _on_the_api(client: SyncPrefectClient) -> Iterator[Finding]:
         except PrefectHTTPStatusError as error:
             yield _refused(what, error)
         except (LookupError, TypeError, AttributeError) as error:
-            seen = f"the API answers otherwise than expected ({type(error).__name__}: {error})"
-            yield Finding(False, what, seen, "is the server of version 3.8 or newer?")
+            seen = f"the response of the API is not as expected ({type(error).__name__}: {error})"
+            yield Finding(False, what, seen, "check that the server is of version 3.8 or newer")
 
 
 def _refused(what: str, error: PrefectHTTPStatusError) -> Finding:
-    return Finding(False, what, f"the API answered {answered(error)}", advice(error))
+    return Finding(False, what, f"the API responded {answered(error)}", advice(error))
 
 
 def _settings() -> list[Finding]:
-    """Misspelled settings: they pass in silence otherwise."""
+    """Findings for misspelled settings, which have no effect."""
     return [Finding(False, "settings", unknown, "see docs/settings.md") for unknown in unknown_settings()]
 
 
@@ -89,7 +89,9 @@ def _capture() -> Finding:
     if settings().instrument and not plugins:
         seen = "the setting `instrument` is on, but Prefect does not load plugins"
         return Finding(False, "capture", seen, "set PREFECT_PLUGINS_ENABLED=true")
-    plain = "of plain connectors too" if settings().instrument else "of lineage blocks; plain connectors are left alone"
+    plain = (
+        "for plain connectors too" if settings().instrument else "for lineage blocks; plain connectors are not traced"
+    )
     return Finding(True, "capture", f"on, {plain}")
 
 
@@ -110,18 +112,18 @@ def _target(to: Target) -> Finding:
         seen = f"{to}, since none is configured in this environment"
         return Finding(True, "lineage target", seen, "to have lineage in a backend, set OPENLINEAGE_URL", True)
     if parts.hostname:
-        if (parts.hostname, parts.port) == _prefects_place():
+        if (parts.hostname, parts.port) == _prefect_host_and_port():
             advice = "set OPENLINEAGE_URL to the address of a lineage backend, such as http://marquez:5000"
             return Finding(False, "lineage target", f"{to} is the Prefect API itself", advice)
         try:
             port = parts.port or (443 if parts.scheme == "https" else 80)
             socket.create_connection((parts.hostname, port), timeout=5).close()
         except OSError as error:
-            advice = "start it, or set OPENLINEAGE_URL; what is not delivered waits for the sweep"
+            advice = "start it, or set OPENLINEAGE_URL; the sweep delivers the events later"
             return Finding(False, "lineage target", f"{to} cannot be reached ({error})", advice)
     return Finding(True, "lineage target", f"{to} (profile {to.profile})")
 
 
-def _prefects_place() -> tuple[str | None, int | None]:
+def _prefect_host_and_port() -> tuple[str | None, int | None]:
     parts = urlsplit(PREFECT_API_URL.value() or "")
     return parts.hostname, parts.port

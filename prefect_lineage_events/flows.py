@@ -30,7 +30,7 @@ from prefect_lineage_events.assembler.sweep import assemble_recent, sweep_runs
 from prefect_lineage_events.guard import described
 from prefect_lineage_events.history.reader import Patience, parse_run_id
 
-# Parts of a backfill at a time: more than a server on SQLite answers at once only wait for each other.
+# Parts of a backfill at a time: a server on SQLite does not process more at once.
 _SIDE_BY_SIDE: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=4)
 _PARTS_AHEAD = 32
 _LONGEST_GATHER = 600.0
@@ -46,21 +46,21 @@ _Time = Annotated[dt.datetime | str, WithJsonSchema({"type": "string", "format":
 
 
 def _assemble_name() -> str:
-    return f"assemble {flow_run.parameters.get('flow_run_id') or 'what ended'}"
+    return f"assemble {flow_run.parameters.get('flow_run_id') or 'recent runs'}"
 
 
 @flow(name="prefect-lineage-assemble", flow_run_name=_assemble_name)
 def assemble(flow_run_id: _OptionalId = None, gather_seconds: float = 0.0) -> AssemblyResult | Summary:
     """Read a flow run's lineage events from Prefect's history and deliver them as OpenLineage events.
 
-    Without an id, of each run with lineage that ended within the last minutes: so the automation runs it. Nothing is
-    sent for a run without lineage, one that has not ended, or one whose lineage the target has already.
+    Without an id, this is done for each run with lineage that ended within the last minutes, as by the automation.
+    Nothing is sent for a run without lineage, for one that has not ended, or for one that the target already has.
     Raises ValueError for an id that is none or is unknown to this Prefect API, and TransientDeliveryError or SweepError
-    when the target stays away: the sweep takes the runs up again.
+    when the target stays away: the sweep tries these runs again.
 
     Args:
-        flow_run_id: The run's id, as its page and `prefect flow-run ls` show it. All that ended lately, when left out.
-        gather_seconds: Without an id: for how long what ends meanwhile is assembled too, from the scheduled start on.
+        flow_run_id: The run's id, as its page and `prefect flow-run ls` show it. All recent runs, when left out.
+        gather_seconds: Without an id: seconds from the scheduled start, in which runs that end are assembled too.
     """
     run_id = parse_run_id(flow_run_id) if flow_run_id else None
     with get_client(sync_client=True) as client:
@@ -85,9 +85,9 @@ def _gather_until(seconds: float) -> dt.datetime | None:
 def sweep() -> Summary:
     """Assemble every run that ended and was missed.
 
-    Missed: no assembler ran for it, or its events came late, or the target was away. Looks back to where the last
-    sweep ended (at first as far as the setting `sweep_lookback_hours` says). Never ends a run that Prefect says is
-    running. Raises SweepError when runs could not be delivered, and are left to the next sweep.
+    Missed: no assembler ran for it, its events came late, or the target was away. Begins at the end of the last sweep
+    (the first one at the setting `sweep_lookback_hours`). Never ends a run that is running by Prefect's state. Raises
+    SweepError when runs could not be delivered, and are left to the next sweep.
     """
     with get_client(sync_client=True) as client:
         _log_targets()
@@ -109,8 +109,8 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
 ) -> Summary:
     """Assemble every run with lineage that ended between two times, in parts side by side.
 
-    Killed and run again, it goes on where it was. At the end, targets that show the last event received show the latest
-    run of each job. Four parts at a time by default; on several machines by
+    A backfill that was killed continues when it is run again. At the end, targets that show the last event received
+    show the latest run of each job. Four parts at a time by default; on several machines by
     `backfill.with_options(task_runner=DaskTaskRunner(...))`.
 
     Raises ValueError for an invalid window and unknown names of flows or targets, and SweepError when runs could not be
@@ -120,9 +120,9 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
         start: A time with its zone, or an ISO text of one; runs that ended then are included.
         end: The same; not before the start.
         flows: Only runs of flows, or of tasks outside any flow, of these names. All, when left out.
-        targets: Names, ids or addresses of targets that must have each run. Left out, one that any target has is done.
-        reanalyse: The current analyser reads the stored statements again, and results that differ are sent.
-        dry_run: Send nothing, and report what would become of each run.
+        targets: Names, ids or addresses of targets that must have each run. When left out, one target is enough.
+        reanalyse: Analyse the stored statements again with this version, and send results that differ.
+        dry_run: Send nothing, and report the outcome that each run would have.
         force: Send again what was sent.
     """
     window = parse_window(start, end)
@@ -172,7 +172,7 @@ def _of_part(future: PrefectFuture[Summary], part: Part) -> Summary:
         return future.result()
     except Exception as error:  # noqa: BLE001 - one part must not stop the others
         logging.getLogger(__name__).error("%s could not be worked on: %s", part, described(error))
-        return Summary(failed=[(run, f"{part} broke off: {type(error).__name__}: {error}") for run in part.runs])
+        return Summary(failed=[(run, f"{part} failed: {type(error).__name__}: {error}") for run in part.runs])
 
 
 @task(

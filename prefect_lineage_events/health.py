@@ -1,4 +1,4 @@
-"""The health of what is deployed, read from the Prefect API: one finding for each question, with advice."""
+"""Checks of the deployed assembler through the Prefect API: one finding for each check, with advice."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
-# A sweep that missed so many turns, and is late by so much, is reported as stopped.
+# A sweep that missed this many turns, and is late by this time, is reported as stopped.
 TURNS_MISSED = 3
 SWEEP_OVERDUE = dt.timedelta(minutes=30)
 # The server's scheduler looks at new schedules every 5 s, and at all of them every 60 s (Prefect's defaults).
 SCHEDULED_WITHIN = dt.timedelta(minutes=3)
 # Older events are not reported.
-LATELY = dt.timedelta(hours=24)
-# A run whose lease so many sweeps found taken is not being delivered.
+RECENT = dt.timedelta(hours=24)
+# A run whose lease was taken at this many sweeps is not being delivered.
 BUSY_TRIES = 12
 _MAX_LINE = 2_000
 _BAD_ENDS = ("FAILED", "CRASHED")
@@ -38,9 +38,9 @@ _BAD_ENDS = ("FAILED", "CRASHED")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check: whether it is well, what was seen, and what to do if it is not.
+    """The result of one check: `what` was checked, what was `seen`, and `advice` if it is not `ok`.
 
-    `doubtful`: it works, but is hardly intended.
+    `doubtful`: it works, but is probably not intended.
     """
 
     ok: bool
@@ -59,7 +59,7 @@ class Finding:
 
 
 def blocks(client: SyncPrefectClient) -> Finding:
-    """Does the UI offer the lineage blocks?"""
+    """Check that the UI offers the lineage blocks."""
     missing = []
     for slug in ("snowflake-lineage", "sqlalchemy-lineage", "async-sqlalchemy-lineage"):
         try:
@@ -73,7 +73,7 @@ def blocks(client: SyncPrefectClient) -> Finding:
 
 
 def deployments(client: SyncPrefectClient) -> Finding:
-    """Do they exist, does a process run them, and is the sweep's schedule on?"""
+    """Check that the deployments exist, that a process runs them, and that the sweep's schedule is active."""
     found: dict[str, DeploymentResponse] = {}
     for name in (deploy.ASSEMBLER, deploy.SWEEPER):
         try:
@@ -93,7 +93,7 @@ def deployments(client: SyncPrefectClient) -> Finding:
 
 
 def schedule(client: SyncPrefectClient) -> Finding:
-    """Does the server make runs of the sweep's schedule? Without them, runs that the automation misses stay missed.
+    """Check that the server makes runs of the sweep's schedule, which assemble the runs that the automation misses.
 
     Measured: Prefect 3.8.8 with SQLAlchemy 2.1.9 makes none (its log has "Can't evaluate bulk DML statement");
     3.8.8 with 2.0.58 and 3.9.1 with 2.1.9 make them.
@@ -113,7 +113,7 @@ def schedule(client: SyncPrefectClient) -> Finding:
         return Finding(True, "schedule", f"the server has made the next {count} runs of it")
     since = max((one.created for one in active if one.created), default=None)
     if since is not None and api.now(client) - since < SCHEDULED_WITHIN:
-        return Finding(True, "schedule", "no runs yet: it is new", "ask again in some minutes", doubtful=True)
+        return Finding(True, "schedule", "no runs yet: it is new", "check again in some minutes", doubtful=True)
     return Finding(False, "schedule", "the server makes no runs of this schedule", _schedule_advice(client))
 
 
@@ -128,7 +128,7 @@ def _schedule_advice(client: SyncPrefectClient) -> str:
 
 
 def automation(client: SyncPrefectClient) -> Finding:
-    """Is there exactly one, is it enabled, and does it run the deployed assembler?"""
+    """Check that there is exactly one automation, that it is enabled, and that it runs the deployed assembler."""
     found = client.read_automations_by_name(deploy.AUTOMATION)
     if not found:
         advice = "run `prefect-lineage deploy`; until then only the sweep assembles runs"
@@ -147,7 +147,7 @@ def automation(client: SyncPrefectClient) -> Finding:
 
 
 def sweep(client: SyncPrefectClient) -> Finding:
-    """Does it run, does it succeed, and do runs wait for it?"""
+    """Check that the sweep runs and succeeds, and that no run waits for it for long."""
     state = sweep_state.read(client)
     if state.swept is None:
         advice = "start the assembler, or run `prefect-lineage sweep`"
@@ -171,21 +171,21 @@ def sweep(client: SyncPrefectClient) -> Finding:
 
 
 def refused(client: SyncPrefectClient) -> Finding:
-    """Did a target refuse events in the last day?"""
-    told = _lately(client, REJECTED_EVENT)
-    if not told:
+    """Check that no target refused events in the last day."""
+    events = _recent(client, REJECTED_EVENT)
+    if not events:
         return Finding(True, "refused events", "none in the last day")
-    payload = told[0]["payload"]
+    payload = events[0]["payload"]
     reasons = payload.get("reasons")
     reason = reasons[0] if isinstance(reasons, list) and reasons else "no reason given"
-    seen = f"of {_runs(told)} in the last day, such as {payload.get('target')}: {reason}"
+    seen = f"of {_runs(events)} in the last day, such as {payload.get('target')}: {reason}"
     return Finding(False, "refused events", seen, "see the run's lineage artifact; then `prefect-lineage assemble RUN`")
 
 
 def incomplete(client: SyncPrefectClient) -> Finding:
-    """Were events lost on their way in the last day, or statements dropped before?"""
-    told = _lately(client, INCOMPLETE_EVENT)
-    dropped = [event for event in told if encoding.count(event["payload"].get("dropped"))]
+    """Check that no events were lost and no statements dropped in the last day."""
+    events = _recent(client, INCOMPLETE_EVENT)
+    dropped = [event for event in events if encoding.count(event["payload"].get("dropped"))]
     if dropped:
         count = sum(encoding.count(event["payload"]["dropped"]) or 0 for event in dropped)
         seen = f"{count} statements of {_runs(dropped)} in the last day: a full queue, or a fault of ours"
@@ -194,21 +194,21 @@ def incomplete(client: SyncPrefectClient) -> Finding:
             "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_QUEUE_SIZE"
         )
         return Finding(False, "dropped events", seen, advice)
-    if told:
-        seen = f"none, but {_runs(told)} in the last day were published before all of their events had come"
+    if events:
+        seen = f"none, but {_runs(events)} in the last day were published before all of their events had arrived"
         return Finding(True, "dropped events", f"{seen} (`sweep` says which still wait)")
     return Finding(True, "dropped events", "none in the last day")
 
 
 def delivery_to(client: SyncPrefectClient) -> Finding:
-    """Did all assemblers of the last day have the same targets?
+    """Check that all assemblers of the last day had the same targets.
 
-    One that has another configuration, or none, takes runs away from the targets of the others.
+    The runs of an assembler with another configuration, or with none, are missing at the targets of the others.
     """
-    told = _lately(client, ASSEMBLED_EVENT)[::-1]
+    events = _recent(client, ASSEMBLED_EVENT)[::-1]
     had: dict[str, None] = {}
     lacking: list[tuple[dict[str, Any], list[str]]] = []
-    for event in told:
+    for event in events:
         configured = _targets_of(event["payload"])
         lacking += [(event, missing)] if (missing := [target for target in had if target not in configured]) else []
         had |= dict.fromkeys(configured)
@@ -225,7 +225,7 @@ def delivery_to(client: SyncPrefectClient) -> Finding:
             "`prefect-lineage backfill --target NAME`"
         )
         return Finding(False, "sent to", seen, advice)
-    if not told:
+    if not events:
         return Finding(True, "sent to", "nothing in the last day")
     if all(target.startswith("file ") for target in had):
         return Finding(True, "sent to", f"only {', '.join(had)}", "to have it in a backend, set OPENLINEAGE_URL", True)
@@ -234,17 +234,17 @@ def delivery_to(client: SyncPrefectClient) -> Finding:
 
 def _targets_of(payload: Mapping[str, Any]) -> list[str]:
     """The targets that the assembler of an event had; an earlier version reported the one that took the run."""
-    told = payload.get("targets")
-    return list(map(str, told)) if isinstance(told, list) and told else [str(payload.get("target"))]
+    targets = payload.get("targets")
+    return list(map(str, targets)) if isinstance(targets, list) and targets else [str(payload.get("target"))]
 
 
 def in_flight(client: SyncPrefectClient) -> Finding:
-    """Are there stale runs: shown as running by Prefect, without an event for long?"""
+    """Check that there are no stale runs: running by Prefect's state, but without an event for long."""
     runs = stale_runs(client)
     if not runs:
-        return Finding(True, "runs in flight", "none without a sign of life")
+        return Finding(True, "runs in flight", "none without recent events")
     seen = (
-        f"{len(runs)} without a sign of life, such as {runs[0].id} ({runs[0].flow_name}, since {runs[0].started:%F %R})"
+        f"{len(runs)} without recent events, such as {runs[0].id} ({runs[0].flow_name}, since {runs[0].started:%F %R})"
     )
     return Finding(False, "runs in flight", seen, HOW_TO_END)
 
@@ -270,7 +270,7 @@ def _assembler_id(client: SyncPrefectClient) -> Any:
 
 
 def _is_new(client: SyncPrefectClient) -> bool:
-    """Is it too early for the first sweep to be late?"""
+    """Return whether it is too early for the first sweep to be late."""
     try:
         created = client.read_deployment_by_name(deploy.SWEEPER).created
     except ObjectNotFound:
@@ -283,7 +283,7 @@ def _overdue(client: SyncPrefectClient) -> dt.timedelta:
 
 
 def _interval(client: SyncPrefectClient) -> dt.timedelta:
-    """Between two sweeps, as scheduled; none for a schedule of another kind."""
+    """The scheduled time between two sweeps; zero for a schedule that is no interval."""
     try:
         schedules = client.read_deployment_by_name(deploy.SWEEPER).schedules
     except ObjectNotFound:
@@ -292,7 +292,7 @@ def _interval(client: SyncPrefectClient) -> dt.timedelta:
 
 
 def _last_failure(client: SyncPrefectClient) -> str | None:
-    """The reason for which the newest sweep that has ended failed; None when it did not."""
+    """The reason why the latest ended sweep failed; None if it did not fail."""
     body = {
         "flows": {"name": {"any_": [deploy.SWEEPER.partition("/")[0]]}},
         "flow_runs": {"state": {"type": {"any_": ["COMPLETED", *_BAD_ENDS]}}},
@@ -305,16 +305,16 @@ def _last_failure(client: SyncPrefectClient) -> str | None:
     return None
 
 
-def _lately(client: SyncPrefectClient, name: str) -> list[dict[str, Any]]:
-    """The newest events of that name, of the last day, up to a page."""
+def _recent(client: SyncPrefectClient, name: str) -> list[dict[str, Any]]:
+    """The latest events of that name in the last day, up to one page."""
     now = api.now(client)
-    occurred = {"since": (now - LATELY).isoformat(), "until": (now + dt.timedelta(hours=1)).isoformat()}
+    occurred = {"since": (now - RECENT).isoformat(), "until": (now + dt.timedelta(hours=1)).isoformat()}
     body = {"filter": {"event": {"name": [name]}, "occurred": occurred, "order": "DESC"}, "limit": 50}
     found: list[dict[str, Any]] = api.post(client, "/events/filter", body)["events"]
     return found
 
 
-def _runs(told: list[dict[str, Any]]) -> str:
-    """The number of runs of these events, in words; a page of events may not be all."""
-    count = len({run for event in told for run in runs_of(event)})
-    return f"{count}{'+' if len(told) == 50 else ''} run{'s' if count > 1 else ''}"
+def _runs(events: list[dict[str, Any]]) -> str:
+    """The number of runs of these events, as text, with `+` if the page of events is full."""
+    count = len({run for event in events for run in runs_of(event)})
+    return f"{count}{'+' if len(events) == 50 else ''} run{'s' if count > 1 else ''}"

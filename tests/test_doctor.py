@@ -66,7 +66,7 @@ def test_unreachable_api_leaves_other_findings(monkeypatch):
 
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         first, *rest = doctor.examine()
-    assert "no answer at http://127.0.0.1:9/api" in what_is_wrong(first)
+    assert "no response at http://127.0.0.1:9/api" in what_is_wrong(first)
     assert {f.what for f in rest} == {"lineage target", "capture"}
 
 
@@ -224,7 +224,7 @@ def assembled(*targets: str, run: str = "1", by: str | None = "a") -> dict:
 
 
 def delivery_to(monkeypatch, *newest_first: dict) -> health.Finding:
-    monkeypatch.setattr(health, "_lately", lambda *_: list(newest_first))
+    monkeypatch.setattr(health, "_recent", lambda *_: list(newest_first))
     return health.delivery_to(None)
 
 
@@ -334,7 +334,7 @@ def test_stale_runs_are_a_finding(client, monkeypatch):
 
     run = FlowRun(uuid4(), "r", uuid4(), "nightly", "RUNNING", started=now())
     monkeypatch.setattr(health, "stale_runs", lambda _: [run])
-    assert f"1 without a sign of life, such as {run.id} (nightly" in what_is_wrong(health.in_flight(client))
+    assert f"1 without recent events, such as {run.id} (nightly" in what_is_wrong(health.in_flight(client))
 
 
 def test_healthy_installation_has_no_findings(client, monkeypatch):
@@ -351,4 +351,4 @@ def test_request_that_the_api_refuses_is_a_finding(client, monkeypatch):
 
     monkeypatch.setitem(health.CHECKS, "blocks", refuses)
     (finding,) = (f for f in doctor.examine() if f.what == "blocks")
-    assert "the API answered 403 (no) -> this PREFECT_API_KEY may not do that" in what_is_wrong(finding)
+    assert "the API responded 403 (no) -> this PREFECT_API_KEY may not do that" in what_is_wrong(finding)
