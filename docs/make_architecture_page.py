@@ -46,7 +46,7 @@ The package works in two processes that never call each other. Prefect's event h
 
 A backfill assembles several runs at a time, in threads or Dask workers. `blocks` and `plugin` only switch on
 `instrumentation`. `sql`, `stitching`, `rendering` and `openlineage` take values and return values: no input, no output.
-The words are explained in the [glossary](glossary.md); [CONTRIBUTING.md](../CONTRIBUTING.md) says which room a change belongs to.
+The words are explained in the [glossary](glossary.md); [CONTRIBUTING.md](../CONTRIBUTING.md) shows which room a change belongs to.
 
 ## Imports between rooms
 An arrow is an import at run time. Arrows that follow from others are left out; the table below has all of them. No two rooms

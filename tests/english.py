@@ -1,7 +1,8 @@
 """Check of the project's English: `python -m tests.english` prints each fault with its position, and fails if there is one.
 
 A docstring begins with a noun phrase or a verb. Riddles and personifications have plain words instead, in texts and in the
-names of classes and functions (CONTRIBUTING.md). Code in backticks, code blocks and quotations of SQL are not checked.
+names of classes and functions (CONTRIBUTING.md). So do the package's messages: strings of three words or more. Code in
+backticks, code blocks and other strings are not checked.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _STRUCK = {
 _WORD_OF_A_NAME = re.compile(r"[A-Z]?[a-z]+")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _CHECKED = ("*.py", "*.md", "*.yaml", "*.yml", "*.toml", "Makefile", ".ci/run", ".importlinter")
+_PACKAGE = "prefect_lineage_events/"
 # Files that name the words themselves.
 EXCEPTIONS = {"tests/english.py", "tests/test_english.py"}
 
@@ -38,7 +40,8 @@ EXCEPTIONS = {"tests/english.py", "tests/test_english.py"}
 def faults(name: str, text: str) -> list[tuple[int, str]]:
     """Line and description of each fault in a file of Python or Markdown, or in the comments of another file."""
     if name.endswith(".py"):
-        return sorted(_faults_of_python(text))
+        found = [*_faults_of_python(text), *(_faults_of_messages(text) if name.startswith(_PACKAGE) else ())]
+        return sorted(found)
     return sorted(_faults_of_markdown(text) if name.endswith(".md") else _faults_of_comments(text))
 
 
@@ -69,6 +72,17 @@ def _faults_of_python(text: str) -> Iterator[tuple[int, str]]:
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             yield from _riddles(token.start[0], token.string)
+
+
+def _faults_of_messages(text: str) -> Iterator[tuple[int, str]]:
+    tree = ast.parse(text)
+    docstrings = {
+        node.body[0].value for node in ast.walk(tree) if isinstance(node, _DOCUMENTED) and ast.get_docstring(node)
+    }
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings
+        if is_text and node.value.count(" ") > 1:
+            yield from _riddles(node.lineno, node.value)
 
 
 def _riddles(line: int, text: str) -> Iterator[tuple[int, str]]:

@@ -17,6 +17,8 @@ from tests.english import faults
         ("a.md", "One line.\nIt tells all.\n", [(2, "the word 'tells'")]),
         ("a.py", "class ToldEvent: ...\n", [(1, "the name 'ToldEvent' contains 'told'")]),
         ("a.py", "def test_nobody_waits(): ...\n", [(1, "the name 'test_nobody_waits' contains 'nobody'")]),
+        ("prefect_lineage_events/a.py", "log('it is told there')\n", [(1, "the word 'told'")]),
+        ("tests/a.py", "log('it is told there')\n", []),
         ("a.yaml", "key: told  # told later\n", [(1, "the word 'told'")]),
         ("a.md", "```\nit tells all\n```\nThe word `told`.\n", []),
     ],
