@@ -1,4 +1,7 @@
-"""Where lineage speaks up, and where it fails softly: few lines, none about a single statement or a user's value."""
+"""The package's logger, and the guard that keeps its own exceptions from the user's code.
+
+The log has few lines, and none about a single statement or a user's value.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +19,16 @@ _logged: set[str] = set()
 _counters: list[Callable[[str], object]] = []
 
 overflows = 0
-"""Statements that ran where the user's stack had no room left to note them, nor to call anything that counts them."""
+"""The number of statements that ran where the user's stack had no room left to note or count them."""
 
 
 class guarded:
-    """`with guarded("what goes on"):` no Exception leaves the block, for the flow is not ours to stop.
+    """A block, `with guarded("tracing a connection"):`, that no `Exception` leaves: lineage must not stop a flow.
 
-    Unless it is the user's own: see `raised_by_signal_handler`.
+    An exception of the user's own handler of a signal leaves it (see `raised_by_signal_handler`).
 
-    The first failure of each kind in a process, and of each line that raises, is a warning; its traceback and all later
-    ones are at debug level.
-    `lost` is called with the reason after a failure that loses something of a run, to count it there.
+    The first failure of each kind in a process, and of each line that raises, is logged as a warning. Its traceback and
+    all later failures are logged at debug level. `lost` is called with the reason, to count what a run has lost by it.
     """
 
     __slots__ = ("_lost", "_what")
@@ -51,21 +53,21 @@ class guarded:
 
 
 def count_losses_with(counter: Callable[[str], object]) -> None:
-    """Have `count_loss` call `counter`, which does not raise. The last one counts."""
+    """Have `count_loss` call `counter`, which does not raise. A later counter replaces an earlier one."""
     _counters[:] = [counter]
 
 
 def count_loss(reason: str) -> None:
-    """Count that our own work has lost something of the calling code's run; nothing before anything is traced."""
+    """Count that our own work has lost something of the calling code's run. Does nothing before anything is traced."""
     for counter in _counters:
         counter(reason)
 
 
 def raised_by_signal_handler(trace: TracebackType | None) -> bool:
-    """Was this raised by a handler of the user's (a time limit by SIGALRM), whose signal came while our code ran?
+    """Return whether a signal handler of the user's raised this (a time limit by SIGALRM) while our code ran.
 
-    Python calls a handler in the middle of whatever the main thread does, with the number and the interrupted frame.
-    That argument is how it is known: swallowed by us, a time limit would never be met.
+    Python calls a handler in the middle of the main thread's work, with the signal's number and the interrupted frame.
+    The handler is recognised by that argument. Its exception must not be suppressed: a time limit would have no effect.
     https://docs.python.org/3/library/signal.html#execution-of-python-signal-handlers
     """
     while trace is not None and trace.tb_next is not None:
@@ -77,30 +79,30 @@ def raised_by_signal_handler(trace: TracebackType | None) -> bool:
 
 
 def log_failure(what: str, error: BaseException | None = None) -> None:
-    """Say that `what` failed, as `guarded` does; for an `except` block, whose error is the default."""
+    """Log that `what` failed, as `guarded` does. The default error is that of the enclosing `except` block."""
     error = error or sys.exc_info()[1]
-    is_said = not _logged.isdisjoint(kinds := {what, _origin(error) or what})
+    is_logged = not _logged.isdisjoint(kinds := {what, _origin(error) or what})
     _logged.update(kinds)
-    if not is_said:
+    if not is_logged:
         logger.warning("lineage: %s failed (%s); the flow is not affected", what, type(error).__name__)
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("lineage: %s failed: %s", what, described(error))
 
 
 def described(error: BaseException | None) -> str:
-    """An error's kind and the lines where it was raised, without its text: a driver's may hold values or a password."""
+    """An error's class and traceback, without its text: that of a driver may contain values or a password."""
     if error is None:
         return "no error"
     return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
 
 
 def is_own(error: BaseException) -> bool:
-    """Was the error raised by a line of this package? Texts of such errors repeat nothing that may be secret."""
+    """Return whether a line of this package raised the error. The texts of such errors contain no secrets."""
     return _origin(error).startswith(_PACKAGE)
 
 
 def _origin(error: BaseException | None) -> str:
-    """The line that raised the error: what calls it fails in many places, for one reason."""
+    """The line that raised the error, by which failures of many callers are recognised as one."""
     trace = error.__traceback__ if error is not None else None
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -1,4 +1,4 @@
-"""The Prefect plugin (entry point `prefect.plugins`), which captures flows without any change to them.
+"""The Prefect plugin (entry point `prefect.plugins`), by which flows are captured without any change to them.
 
 With `PREFECT_PLUGINS_ENABLED=true`, Prefect calls this on every `import prefect`; it instruments if
 `PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INSTRUMENT=true` is set.

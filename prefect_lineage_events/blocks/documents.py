@@ -20,12 +20,12 @@ T = TypeVar("T", bound=Block)
 
 # The documentation that the blocks' forms in Prefect's UI point to.
 DOCUMENTATION_URL = "https://github.com/prefect-lineage-events/prefect-lineage-events"
-# By block type slug of the plain connector: the lineage block that takes its place.
+# The lineage block that replaces a plain connector, by the connector's block type slug.
 REPLACEMENTS = {block.replaces: block.name for block in BLOCKS if block.replaces}
 
 
 def missing_extra(extra: str, error: ModuleNotFoundError) -> ModuleNotFoundError:
-    """The error of a block whose connector is not installed, with the command that installs it."""
+    """Return the error of a block whose connector is not installed, with the command that installs it."""
     return ModuleNotFoundError(
         f"{error.name} is not installed, which this lineage block extends: "
         f'pip install "prefect-lineage-events[{extra}]"',
@@ -34,9 +34,9 @@ def missing_extra(extra: str, error: ModuleNotFoundError) -> ModuleNotFoundError
 
 
 def loads_plain_documents(block: type[T]) -> type[T]:
-    """Class decorator: `load` finds the plain connector's document where the lineage block has none of that name.
+    """Class decorator: `load` takes the plain connector's document if the lineage block has none of that name.
 
-    So a flow that loads a saved block needs no other change than the class.
+    So a flow that loads a saved block only needs to change the class.
     """
     plain = plain_class(block)
 
@@ -54,15 +54,15 @@ def loads_plain_documents(block: type[T]) -> type[T]:
             with _also_missing(error, plain):
                 return await plain._aget_block_document(name, client)
 
-    for finds in (_get_block_document, _aget_block_document):
-        setattr(block, finds.__name__, classmethod(finds))
+    for method in (_get_block_document, _aget_block_document):
+        setattr(block, method.__name__, classmethod(method))
     return block
 
 
 def switches_on(block: type[T]) -> type[T]:
-    """Class decorator: lineage is switched on when an instance of the block or a subclass of it is made.
+    """Class decorator: an instance of the block, or a subclass of it, switches lineage on.
 
-    An instance is loaded, often before the run that uses it starts threads and processes.
+    Flows often load a block before they start the threads and processes that use it.
     """
     initialize = block.block_initialization
 
@@ -94,10 +94,10 @@ def _also_missing(error: ValueError, plain: type[Block]) -> Iterator[None]:
 
 
 def convert(reference: str, *, overwrite: bool = False) -> str:
-    """Save a plain connector's document as one of the lineage block, under the same name. Returns its reference.
+    """Save a plain connector's document as one of the lineage block, under the same name, and return its reference.
 
-    `reference` is `<block type slug>/<name>`, as `prefect block ls` shows it. The plain document stays. Raises
-    ValueError, with the reason, for another type, a missing document or a name that is taken.
+    `reference` is `<block type slug>/<name>`, as `prefect block ls` shows it. The plain document is kept. Raises
+    ValueError with the reason for another type, a missing document or a name that exists already.
     """
     slug, separator, name = reference.partition("/")
     if not separator or slug not in REPLACEMENTS:

@@ -1,8 +1,8 @@
-"""Marks of child processes whose lineage may be lost, which the parent counts when the flow ends.
+"""Marks of child processes whose lineage may be lost. The parent counts them when the flow ends.
 
-A child that notes a statement makes a file for the run and holds a lock on it. It removes the file once the Prefect API
-has all its events. The kernel releases the lock of a process that ends, however it ends: a file without a lock belongs
-to a child whose events did not arrive. The run then reports their number.
+A child that notes a statement creates a file for the run, and holds a lock on it. It removes the file once the Prefect
+API has all its events. The kernel releases the lock of a process that ends, however it ends: a file without a lock
+belongs to a child whose events did not all arrive. The run then reports their number.
 """
 
 from __future__ import annotations

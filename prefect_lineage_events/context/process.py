@@ -95,7 +95,7 @@ def before_termination(stop: Callable[[], None]) -> None:
 def undisturbed() -> Iterator[None]:
     """Ignore SIGTERM during the block in a child of `multiprocessing`, which is about to end anyway.
 
-    Without us the child would have ended before the signal, with its own exit code.
+    Without lineage the child would have ended before the signal, with its own exit code.
     """
     if not _may_handle():
         yield
@@ -108,5 +108,5 @@ def undisturbed() -> Iterator[None]:
 
 
 def _may_handle() -> bool:
-    """Is this the main thread, which can set handlers, of a child of `multiprocessing`, which its parent terminates?"""
+    """Return whether this is the main thread, which can set handlers, of a child of `multiprocessing`."""
     return multiprocessing.parent_process() is not None and threading.current_thread() is threading.main_thread()

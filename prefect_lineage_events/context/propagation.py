@@ -1,8 +1,8 @@
 """Propagation of the run to threads, thread pools and processes, which do not inherit Prefect's context variables.
 
-The user's code sees no change: no context is copied and no call of theirs is wrapped. Objects of the standard library
-only get an attribute with the run that started them. A thread of a pool works for one task after the other, so there
-the attribute is on the work item, which is found on the stack.
+The user's code sees no change: no context is copied, and none of their functions is wrapped. Objects of the standard
+library only get an attribute with the run that started them. A thread of a pool works for one task after the other, so
+there the work item has the attribute. The work item is found on the stack.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def declare(of_thread: Callable[[], Any], of_process: Callable[[], str | None]) 
 def _before(note: Callable[[Any], None], method: Start, is_on: Callable[[], bool]) -> Start:
     @functools.wraps(method)
     def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with guarded("noting who starts a thread", count_loss):
+        with guarded("storing the run of a new thread", count_loss):
             if is_on():
                 note(self)
         return method(self, *args, **kwargs)
@@ -93,7 +93,7 @@ def _after(note: Callable[[Any], None], method: Start, is_on: Callable[[], bool]
     @functools.wraps(method)
     def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
         method(self, *args, **kwargs)
-        with guarded("noting who asks for work", count_loss):
+        with guarded("storing the run of submitted work", count_loss):
             if is_on():
                 note(self)
 

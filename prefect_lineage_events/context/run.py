@@ -31,8 +31,8 @@ class Run:
     """A flow run, and the task run in it, that statements belong to.
 
     `task_key` is the same for all runs of one task. `detached`: this process has only a copy of the run (Dask workers,
-    process pools), so that its end is not seen. `captured` is the result of the include / exclude rules.
-    `settings` is Prefect's settings context of the run: it may differ from the process's (test harnesses do that).
+    process pools), so it does not see the run's end. `captured` is the result of the include and exclude rules.
+    `settings` is Prefect's settings context of the run, which may differ from the process's (in test harnesses).
     """
 
     __slots__ = ("captured", "detached", "info", "settings", "task_key")
@@ -71,7 +71,7 @@ class Run:
         return running.task_runs.get(self.info.task_run_id) if self.info.task_run_id else None
 
     def is_running(self) -> bool:
-        """Is the run known to be running in this process?"""
+        """Return whether the run is known to be in progress in this process."""
         if self.detached:
             live = running.task_runs.get(self.info.task_run_id) if self.info.task_run_id else None
         else:
@@ -129,7 +129,7 @@ def _start() -> _Start | None:
 
 
 def _starting_run() -> Run | None:
-    """The run whose code starts a thread, or submits work, now."""
+    """The run of the calling code, which starts a thread or submits work."""
     flow, task = FlowRunContext.get(), TaskRunContext.get()
     if flow is not None or task is not None:
         return _run_of(flow, task)
@@ -137,7 +137,7 @@ def _starting_run() -> Run | None:
 
 
 def _serialized_run() -> str | None:
-    """The starting run as a text, for a process that is started now."""
+    """The run of the calling code as a text, for the process that it starts."""
     run = _starting_run() or _run_of_process()
     if run is None or not run.captured:
         return None
@@ -164,7 +164,7 @@ def _run_of(flow: Any, task: Any) -> Run | None:
     flow_run: Any = flow.flow_run if flow is not None else None
     task_run: Any = task.task_run if task is not None else None
     if flow_run is not None and task_run is not None and task_run.flow_run_id != flow_run.id:
-        # a subflow called from a task: the task's context is still set, but the code belongs to the subflow
+        # In a subflow that a task calls, the task's context is still set, but the code belongs to the subflow.
         task, task_run = None, None
     if flow_run is None and task_run is None:
         return None
@@ -198,7 +198,7 @@ def _new_run(flow_run_id: UUID | None, flow: Any, flow_run: Any, task: Any, task
         task_run_id=task_run.id if task_run is not None else None,
         task_run_name=task_run.name if task_run is not None else None,
     )
-    # a task run whose flow's context did not travel with it belongs to a flow run that ends elsewhere
+    # Without its flow's context, a task run belongs to a flow run that ends in another process.
     elsewhere = flow.detached or flow_run_id in running.inherited if flow is not None else flow_run_id is not None
     return Run(
         info,
@@ -210,7 +210,7 @@ def _new_run(flow_run_id: UUID | None, flow: Any, flow_run: Any, task: Any, task
 
 
 def _settings() -> SettingsContext | None:
-    """The settings of the calling code; one object for all with the same API, because runs stay in the cache."""
+    """The settings of the calling code. Runs stay in the cache, so all with the same API share one object."""
     context = SettingsContext.get()
     if context is None:
         return None
@@ -221,7 +221,7 @@ def _settings() -> SettingsContext | None:
 
 def _only_running() -> Run | None:
     """The only run in progress, for a thread without a context; None where there are several."""
-    # by run: the engine enters more than one context for the same task run
+    # By run, because the engine enters more than one context for the same task run.
     flows: dict[UUID, Any] = {}
     tasks: dict[UUID, Any] = {}
     for context in filter(None, (reference() for reference in running.contexts.valuerefs())):
@@ -229,7 +229,7 @@ def _only_running() -> Run | None:
         if run is not None and running.is_entered(context) and not running.is_over(run):
             (tasks if isinstance(context, TaskRunContext) else flows)[run.id] = context
     if len(flows) > 1 and propagation.is_unmarked():
-        # Its starter is not known. A flow waits while a subflow runs in its thread: the innermost one is at work.
+        # The run that started this thread is not known. A flow waits while its subflow runs, so the innermost is taken.
         outer = {id(context) for inner in flows.values() for context in running.enclosing(inner)}
         flows = {run_id: context for run_id, context in flows.items() if id(context) not in outer}
     if len(flows) > 1:
@@ -254,9 +254,9 @@ def before_interruption(call: Callable[[Run], None]) -> None:
 
 
 def after_work_elsewhere(call: Callable[[Run], None]) -> None:
-    """Register a call to be made when a flow run ends that worked in other processes (children, a pool, Dask, Ray).
+    """Register a call to be made at the end of a flow run that worked in other processes (children, a pool, Dask, Ray).
 
-    Those processes do not see its end. Without the report of this process, readers would wait for it forever.
+    Those processes do not see its end. Readers wait for a report of it, which only this process can send.
     """
     _end_of_work_elsewhere.append(call)
 

@@ -34,10 +34,10 @@ _when_left: list[Callable[[Any, bool], None]] = []
 
 
 def is_over(live: Any) -> bool:
-    """Has the run of this live object reached a final state?
+    """Return whether the run of this live object has reached a final state.
 
-    The engine sets the final state on the object in the context, so that the end of a run is seen without a hook on the
-    user's flow (which would change the flow and appear in its log) and without a request to the API.
+    The engine sets the final state on the object in the context. So the end of a run is seen without a hook on the
+    user's flow (which would change the flow and appear in its log), and without a request to the API.
     """
     state = getattr(live, "state", None)
     return state is not None and bool(state.is_final())

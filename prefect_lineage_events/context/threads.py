@@ -1,7 +1,7 @@
 """The thread of control in which the calling code runs: a thread, a work item of a pool, or an asyncio task.
 
-Each has a path: `3.7` was started by `3`. The one in which Prefect runs the flow or task itself has the empty path, and
-those that it started are below it. So rows read by one coroutine are not taken for the source of another's writes.
+Each has a path: `3.7` was started by `3`. The one in which Prefect runs the flow or task, its root, has the empty path.
+The ones that it started are below it. So rows read by one coroutine are not taken for the source of another's writes.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _number_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 def note_root(run_id: UUID, *, within: UUID | None = None) -> None:
     """Make the calling thread of control the root of this run, whose context Prefect enters. Later calls do nothing.
 
-    The root of the flow run that a task runs `within` is kept for as long as its tasks begin.
+    `within` is the flow run of a task run: its root is kept while tasks of it begin.
     """
     if within is not None:
-        with suppress(KeyError):  # it has none, or another thread has just dropped it
+        with suppress(KeyError):  # it has no root, or another thread has just removed it
             _roots.move_to_end(within)
     if _roots.get(run_id) is None:
         add_root(run_id, _Root(threading.get_ident(), _reference(_asyncio_task())))

@@ -1,7 +1,7 @@
-"""Cursors that a user makes from a class, `sqlite3.Cursor(connection)`: reported if their connection is traced.
+"""Tracing of cursors that a user makes from a class, `sqlite3.Cursor(connection)`, of a traced connection.
 
 The `__init__` of a class written in Python is wrapped. A class written in C is replaced under its name by a stand-in,
-which makes instances of the driver's own class and answers `isinstance` like it. `uninstrument()` undoes both.
+which makes instances of the driver's own class and behaves like it in `isinstance`. `uninstrument()` undoes both.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from prefect_lineage_events.instrumentation.retype import is_immutable
 from prefect_lineage_events.instrumentation.subclasses import STAND_INS, CursorMixin, trace_cursor
 
 _lock = Lock()
-# The classes whose `__init__` is wrapped; True for those that had inherited the method.
+# The classes with a wrapped `__init__`, and whether they had inherited the method.
 _inherits: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
 
 
@@ -122,7 +122,7 @@ def _stand_in(own: type) -> type:
 
 
 def _rename(known: type, made: type) -> None:
-    """Replace one class by the other in all modules: `from sqlite3 import Cursor` gave a module a name of its own."""
+    """Replace one class by the other in all modules, because `from sqlite3 import Cursor` makes another name for it."""
     for module in list(sys.modules.values()):
         if isinstance(module, types.ModuleType):
             for name, value in list(vars(module).items()):

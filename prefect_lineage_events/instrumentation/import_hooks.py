@@ -1,8 +1,8 @@
 """Post-import hooks that can be removed, and that also work for a module whose import is in progress.
 
-That is the ordinary case of Prefect's plugins: a flow's first line is `from prefect_sqlalchemy import ...`, which
-imports part of Prefect, which calls its plugins. wrapt's hooks take a partially imported module for a complete one, and
-stay in `sys.meta_path`.
+An import in progress is the ordinary case for Prefect's plugins: the first line of a flow is
+`from prefect_sqlalchemy import ...`, which imports part of Prefect, which calls its plugins. wrapt's hooks take a
+partially imported module for a complete one, and stay in `sys.meta_path`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ patches.when_off(_remove_hooks)
 
 
 class _Finder(MetaPathFinder):
-    """Finds modules by the other finders, and marks the specs of those that have hooks."""
+    """A finder of the modules that have hooks. It takes their specs from the other finders, and watches them."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name not in _hooks or getattr(_searching, "name", None) == name:
@@ -82,7 +82,7 @@ def _watch(spec: Any) -> None:
 
 
 class _ImportingSpec(ModuleSpec):
-    """The spec of a module whose import is in progress: the import system signals only here that it is finished."""
+    """The spec of a module whose import is in progress. The import system shows the end of it only here."""
 
     @property
     def _initializing(self) -> bool:

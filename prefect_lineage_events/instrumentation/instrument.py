@@ -46,7 +46,7 @@ def _trace_engine(engine: Any) -> None:
 
 
 def _is_engine(connection: Any) -> bool:
-    """Is it a SQLAlchemy engine? SQLAlchemy is not imported for the check: a caller with an engine has done so."""
+    """Return whether this is a SQLAlchemy engine. A caller with one has imported SQLAlchemy, so the check does not."""
     kinds = (("sqlalchemy", "Engine"), ("sqlalchemy.ext.asyncio", "AsyncEngine"))
     return any(isinstance(connection, getattr(sys.modules[m], name)) for m, name in kinds if m in sys.modules)
 
@@ -130,10 +130,10 @@ def _traced(wrapper: Wrapper, method: Any, is_on: Callable[[], bool]) -> Any:
 
 
 def _watch_runs(_: Any) -> None:
-    """Watch runs, and the threads and processes that they start, from the first run on.
+    """Switch lineage on before the first run.
 
-    Threads started before the first connection must have their run as well, and the end of a run must be seen whose
-    connections are all in other processes.
+    Threads that are started before the first connection must have their run as well. The end of a run must also be seen
+    if all its connections are in other processes.
     """
     with guarded("watching runs"):
         import_module("prefect_lineage_events.emission.losses")

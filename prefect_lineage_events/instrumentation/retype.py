@@ -2,9 +2,9 @@
 
 Python assigns to `__class__` where both classes are written in Python. Types written in C are immutable, and their
 instances keep their type, although a subclass without slots has the very same layout, and the same code allocates and
-frees both. For these the reference to the type in the object's head is exchanged, as the assignment does it, and under
-the conditions that the assignment checks (`compatible_for_assignment` in CPython's typeobject.c). Where anything about
-the interpreter, the head, the layout or the memory is not as expected, the object is not changed, and gets a proxy.
+frees both. For these the reference to the type in the object's header is replaced, as the assignment does it, and under
+the conditions that the assignment checks (`compatible_for_assignment` in CPython's typeobject.c). If anything about the
+interpreter, the header, the layout or the memory is not as expected, the object is not changed, and gets a proxy.
 https://docs.python.org/3/c-api/structures.html#c.PyObject
 """
 
@@ -17,18 +17,18 @@ from typing import Any
 
 # Bits of `tp_flags`: https://docs.python.org/3/c-api/typeobj.html#c.PyTypeObject.tp_flags
 _IMMUTABLE, _HEAP_TYPE, _GC = 1 << 8, 1 << 9, 1 << 14
-_KEPT_BEFORE_THE_HEAD = 0b11100  # managed weak references, managed dictionary, values inline
+_BEFORE_THE_HEADER = 0b11100  # managed weak references, managed dictionary, values inline
 # Slots whose functions must be the same: https://docs.python.org/3/c-api/type.html#c.PyType_GetSlot
 _ALLOC, _FREE, _IS_GC = 47, 74, 75
 _LAYOUT = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
-# The type is the last field of an object's head. A type's head has a size as well, and its name comes next.
+# The type is the last field of an object's header. A type's header also has a size, and its name comes next.
 _POINTER = ctypes.sizeof(ctypes.c_void_p)
 _TYPE, _NAME = object.__basicsize__ - _POINTER, object.__basicsize__ + _POINTER
 _names: list[ctypes.Array[ctypes.c_char]] = []
 
 
 def name_as(cls: type, own: type) -> None:
-    """Give the class the driver's name in C, `sqlite3.Connection`: errors and `repr` of methods show that name."""
+    """Give the class the driver's name in C, `sqlite3.Connection`, which errors and `repr` of methods show."""
     if not is_immutable(own) or not _is_known_interpreter():
         return
     if ctypes.c_char_p.from_address(id(cls) + _NAME).value == cls.__name__.encode():
@@ -49,13 +49,13 @@ def retype(value: Any, cls: type) -> bool:
 
 
 def is_immutable(cls: type) -> bool:
-    """Is the class immutable, as those written in C are?"""
+    """Return whether the class is immutable, as those written in C are."""
     return not cls.__flags__ & _HEAP_TYPE or bool(cls.__flags__ & _IMMUTABLE)
 
 
 @lru_cache(maxsize=1)
 def _is_known_interpreter() -> bool:
-    """CPython with its lock? Without it another thread may read the type meanwhile."""
+    """Return whether this is CPython with its global lock, without which another thread may read the type meanwhile."""
     return sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
@@ -64,7 +64,7 @@ def _is_exchangeable(own: type, cls: type) -> bool:
     if not _is_known_interpreter():
         return False
     same = cls.__base__ is own and all(getattr(own, name) == getattr(cls, name) for name in _LAYOUT)
-    same = same and not (own.__flags__ ^ cls.__flags__) & (_GC | _KEPT_BEFORE_THE_HEAD)
+    same = same and not (own.__flags__ ^ cls.__flags__) & (_GC | _BEFORE_THE_HEADER)
     return same and all(_slot(own, slot) == _slot(cls, slot) for slot in (_ALLOC, _FREE, _IS_GC))
 
 

@@ -223,7 +223,7 @@ CASES: list[tuple[Breaking, str]] = [
     (tracing_a_cursor_fails, "tracing a cursor failed"),
     (tracing_cursors_fails, "tracing cursors failed"),
     (tracing_an_engine_fails, "tracing an engine failed"),
-    (starting_a_thread_fails, "noting who starts a thread failed"),
+    (starting_a_thread_fails, "storing the run of a new thread failed"),
     (calling_bigquery_fails, "noting a call of BigQuery's client failed"),
     (following_a_relation_fails, "following a relation failed"),
     (tracking_a_relation_fails, "tracking a relation failed"),
