@@ -15,7 +15,7 @@ from threading import local
 from typing import Any
 
 from prefect_lineage_events import patches
-from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.guard import count_loss, guarded
 
 Hook = Callable[[Any], None]
 
@@ -95,5 +95,5 @@ class _ImportingSpec(ModuleSpec):
             self.__class__ = ModuleSpec  # type: ignore[assignment]
             module = sys.modules.get(self.name)
             for hook in _hooks.pop(self.name, ()) if module is not None else ():
-                with guarded("patching an imported module"):
+                with guarded("patching an imported module", count_loss):
                     hook(module)
