@@ -87,7 +87,7 @@ class Progress:
         publishing.update_artifact(self._client, self._table, data=text, description=description)
 
 
-# Enough to keep a worker busy for a while, few enough to repeat when it is killed.
+# Many enough to keep a worker busy for some time, few enough to be repeated after it was killed.
 RUNS_A_PART = 50
 # A small backfill shows its progress, too.
 _LEAST_PARTS = 20
@@ -254,7 +254,7 @@ def _parse_time(name: str, value: dt.datetime | str) -> dt.datetime:
         try:
             value = dt.datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
         except ValueError:
-            raise ValueError(f"{name}={value!r} is no time: expected {expected}") from None
+            raise ValueError(f"{name}={value!r} is not a time: expected {expected}") from None
     if value.tzinfo is None:
         raise ValueError(f"{name}={value.isoformat()} has no time zone: expected {expected}")
     try:

@@ -75,9 +75,9 @@ def assemble_each(
 def preview_run(
     client: SyncPrefectClient, flow_run_id: UUID, options: AssemblyOptions, *, done: bool
 ) -> AssemblyResult:
-    """The result that `assemble_run` would have. `done`: its targets have what its history said when it was assembled.
+    """The result that `assemble_run` would have. `done`: its targets have all events of its last assembly.
 
-    Costs the reading of the run. Raises UnknownFlowRunError.
+    Reads the history of the run. Raises UnknownFlowRunError.
     """
     run = read_run(client, flow_run_id)
     history = read_history(client, run, _NO_WAIT)
@@ -115,7 +115,7 @@ class ApiAwayError(RuntimeError):
 
 
 class _Availability:
-    """Failures in a row of each target and of Prefect's API: one that is away is not waited for again."""
+    """Failures in a row of each target and of Prefect's API. One that is away is not tried again."""
 
     def __init__(self, targets: Sequence[str]) -> None:
         self.targets = tuple(targets)
@@ -124,7 +124,7 @@ class _Availability:
 
     @property
     def available(self) -> list[str]:
-        """The targets still to be asked; none while the API is away, without which nothing can be assembled."""
+        """The targets to be tried; none while the API is away, without which nothing can be assembled."""
         if self._api_failures >= FAILURES_IN_A_ROW:
             return []
         return [target for target in self.targets if self._failures[target] < FAILURES_IN_A_ROW]
@@ -141,8 +141,8 @@ class _Availability:
 def _assemble_in_turn(
     client: SyncPrefectClient, todo: Sequence[FlowRun], options: AssemblyOptions, summary: Summary
 ) -> None:
-    """Assemble the runs in order. The latest run is restored after the last run of a flow: after each it would double
-    the work.
+    """Assemble the runs in order. The latest run is restored after the last run of a flow: after each run, this would
+    double the work.
 
     A run for which Prefect's API did not respond is tried once more after all others: a busy API responds to most.
     """

@@ -44,7 +44,7 @@ def show(client: SyncPrefectClient, run: FlowRun, text: str) -> None:
 
 
 def exists(client: SyncPrefectClient, run: FlowRun) -> bool:
-    """Return whether a run of this flow was ever assembled with lineage worth showing. One request."""
+    """Return whether a run of this flow was ever assembled with lineage. One request."""
     there = _read(client, run)
     return there is not None and there.get("description") == description(run)
 
@@ -67,7 +67,7 @@ def _read(client: SyncPrefectClient, run: FlowRun) -> Mapping[str, Any] | None:
 
 
 def _shown_since(artifact: Mapping[str, Any]) -> dt.datetime:
-    """The beginning of the run it shows; long ago where that cannot be read, since all users can edit it."""
+    """The start of the run that it shows; `EPOCH` if it cannot be read, since all users can edit it."""
     try:
         began = dt.datetime.fromisoformat(json.loads(artifact["metadata_"][_SHOWS])["started"])
     except (KeyError, TypeError, ValueError, RecursionError):

@@ -1,7 +1,7 @@
 """Restoring the latest run at targets that show the last event received.
 
 After a failed run, or an older one of a backfill, such a target's graph shows that run. So the end of the job's latest
-completed run is sent once more. This states nothing false, and the graph shows the job's present state again.
+completed run is sent once more. It states nothing false, and the graph shows the current state of the job again.
 """
 
 from __future__ import annotations

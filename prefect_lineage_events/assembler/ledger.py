@@ -48,7 +48,7 @@ _LATEST = 50
 
 @dataclass(frozen=True, slots=True)
 class DeliveryState:
-    """The part of a run's events that a target has: `done` of `total` events with this digest were taken or refused.
+    """The delivery of a run to a target: `done` of `total` events with this digest were taken or refused.
 
     `target`: the target's id, for people to read. `rejected`: how many were refused, for these `reasons`. `final`: no
     events must follow these, neither the run's end nor the job's latest run. `taken_at`: time of the last event taken.
@@ -235,7 +235,7 @@ def _entry(raw: Mapping[str, Any]) -> Entry | None:
             empty=bool(state.get("empty", False)),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        logger.warning("The record in artifact %s was changed and cannot be read; it is ignored", raw["id"])
+        logger.warning("The record in artifact %s was edited and cannot be read; it is ignored", raw["id"])
         return Entry(UUID(raw["id"]), "", complete=False, stored_events=0)
 
 

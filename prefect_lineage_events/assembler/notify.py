@@ -36,7 +36,7 @@ _BATCHES = UUID("5f1c9a52-0f0e-4f0a-9a3b-3d2f4f6a7c10")
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The part of a run that a target took, as in a `lineage.assembled` event."""
+    """A run that a target took, as in a `lineage.assembled` event."""
 
     run: FlowRun
     target: str
@@ -72,7 +72,7 @@ class Announcements:
 
 @contextmanager
 def batched(shared: Announcements | None = None) -> Iterator[Announcements]:
-    """Announcements, emitted at the end of the block, whatever ends it; `shared` ones are left to their owner."""
+    """Announcements, emitted at the end of the block, also after an error; `shared` ones are left to their owner."""
     if shared is not None:
         yield shared
         return
@@ -84,7 +84,7 @@ def batched(shared: Announcements | None = None) -> Iterator[Announcements]:
 
 
 def announce_delivery(run: RunLineage, outbox: Outbox, configured: Sequence[str], announcements: Announcements) -> None:
-    """Announce what a target took of the run's lineage, and emit an event for what it refused.
+    """Announce the events of the run that a target took, and emit an event about those that it refused.
 
     `configured`: ids of all targets of this process; another process may have others.
     """

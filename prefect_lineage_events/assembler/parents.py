@@ -1,6 +1,6 @@
-"""Parent runs, sent before their subflows to targets that would make them up.
+"""Parent runs, sent before their subflows to targets that create unknown parents.
 
-A subflow ends, and is assembled, before its parent. Marquez makes up an unknown parent with the state of the child, so
+A subflow ends, and is assembled, before its parent. Marquez creates an unknown parent with the state of the child, so
 that a parent that is still running counts as failed. So such a target receives the parent's START first, without inputs
 and outputs, which are sent when the parent has ended. Other targets take events in any order, and receive each run when
 it is assembled.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def unknown(client: SyncPrefectClient, run: FlowRun, target: Target) -> Iterator[UUID]:
-    """The runs above `run` that the target would make up, from the root down. One request, for a subflow only."""
+    """The runs above `run` that the target does not have yet, from the root down. One request, for a subflow only."""
     if not run.parents or not target.profile.needs_parents_first:
         return
     above = [parent.flow_run_id for parent in reversed(run.parents)]

@@ -26,16 +26,16 @@ MAX_COLUMNS = 300
 MAX_NAMED = 20
 MAX_REASONS = 20
 MAX_LINK = 500
-_ROWS_KNOWN = {"unknown": "source unknown", "partly": "perhaps of more than is shown", "known": ""}
+_ROWS_KNOWN = {"unknown": "source unknown", "partly": "perhaps more sources than shown", "known": ""}
 # OpenLineage's kinds of transformation.
 _HOW = {
     "TRANSFORMATION": "computed from it",
     "AGGREGATION": "aggregated",
     "MASKED": "masked",
-    "CONDITIONAL": "decides which value it is",
-    "FILTER": "decides which rows there are",
-    "JOIN": "decides which rows are joined",
-    "GROUP_BY": "decides which rows are one group",
+    "CONDITIONAL": "decides the value",
+    "FILTER": "decides the rows",
+    "JOIN": "decides the joined rows",
+    "GROUP_BY": "decides the groups of rows",
     "WINDOW": "decides the window of rows",
     "SORT": "decides the order of rows",
 }
@@ -85,7 +85,7 @@ def _summary(run: RunLineage) -> str:
     if run.from_cache:
         return f"{this} touched no dataset: all of its tasks were cached."
     if lineage.empty and not run.descendants_have_lineage:
-        return f"{this} touched no dataset, as far as can be read."
+        return f"{this} touched no dataset, by the events that can be read."
     if lineage.empty:
         return f"{this} touched no dataset itself; runs below it did."
     statements = sum(s.executions for s in lineage.statements)
@@ -100,22 +100,20 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _bundled(lineage: Lineage) -> list[str]:
-    """The number of edges that the graph does not draw, so that their absence does not mislead."""
+    """A sentence with the number of edges that the graph does not draw."""
     edges = sum(len(bundle.sources) * len(bundle.targets) for bundle in lineage.bundles)
     if not edges:
         return []
     tasks = "one task" if len(lineage.bundles) == 1 else f"{len(lineage.bundles)} tasks"
-    return [
-        f"{edges:,} edges are not drawn: in {tasks}, each of many datasets that were read fed each that was written."
-    ]
+    return [f"{edges:,} edges are not drawn: in {tasks}, each of many inputs is a source of each of many outputs."]
 
 
 def _looked_for(run: RunLineage) -> str:
-    """The time until which the sweep looks for missing events. After that, the run stays incomplete."""
+    """A clause on the time until which the sweep looks for missing events. After that, the run stays incomplete."""
     if run.run.ended is None:
         return "the sweep looks for them"
     until = run.run.ended + dt.timedelta(hours=settings().incomplete_hours)
-    return f"the sweep looks for them until {until:%F %R} UTC, and then no more"
+    return f"the sweep looks for them until {until:%F %R} UTC"
 
 
 def _completeness(run: RunLineage) -> list[str]:
@@ -125,16 +123,16 @@ def _completeness(run: RunLineage) -> list[str]:
     if completeness.rejected:
         lines.append(f"- {len(completeness.rejected):,} events cannot be read, and are left out.")
     if completeness.unclosed and completeness.running:
-        lines.append("- The run has not ended: this is what it did so far.")
+        lines.append("- The run has not ended: this is its lineage so far.")
     elif completeness.unclosed:
         lines.append(
-            f"- {len(completeness.unclosed)} processes of the run never reported that they were done (killed?): "
+            f"- {len(completeness.unclosed)} processes of the run did not report their end (killed?): "
             "they may have done more than is shown."
         )
     if completeness.dropped:
         lines.append(
             f"- {completeness.dropped:,} statements were dropped in the flow's process: its queue was full, they could "
-            "not be analysed, or their events were not taken."
+            "not be analysed, or their events were not accepted."
         )
     if lacks := completeness.lacks():
         lines += ["", "It lacks:", *(f"- {prose(lack)}" for lack in lacks[:MAX_REASONS])]

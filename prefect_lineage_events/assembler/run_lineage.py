@@ -25,7 +25,7 @@ Event = dict[str, Any]
 
 
 def stitched(history: RunHistory, *, reanalyse: bool = False) -> RunLineage:
-    """The lineage of a run. `reanalyse`: by the current analyser, and not by the one that read its statements then."""
+    """The lineage of a run. `reanalyse`: by an analysis of its statements with this version."""
     reports = filters.current().reports if reanalyse else None
     return stitch(history, infer_columns=settings().infer_columns, reanalyse=reports)
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class RunRecord:
-    """The run's ledger entry and the text of its page, written before anything is sent and after each event.
+    """The run's ledger entry and artifact text, written before anything is sent and after each event.
 
-    So a killed assembler leaves a record of what each target has by then. Safe to use from several threads.
+    So a killed assembler leaves a record of the events that each target has. Safe to use from several threads.
     """
 
     def __init__(self, client: SyncPrefectClient, lineage: RunLineage, stored_events: int) -> None:
@@ -37,7 +37,7 @@ class RunRecord:
 
     @property
     def lost_events(self) -> bool:
-        """Return whether a complete earlier record used events, of this run or of related runs, that are gone now."""
+        """Return whether a complete earlier record used events of this run or of related runs deleted since."""
         before, now = self.before, self._entry
         if before is None or not before.complete or now.complete:
             return False
@@ -55,8 +55,8 @@ class RunRecord:
         return state if state and state.digest == digest else None
 
     def started(self, target_id: str) -> bool:
-        """Return whether the target has this run's START. It is sent first and only once: after the end it would undo
-        that.
+        """Return whether the target has this run's START. It is sent first and only once: after the end it would reopen
+        the run.
         """
         state = self.before.delivery_to(target_id) if self.before else None
         if self.before is None or state is None or not state.done:

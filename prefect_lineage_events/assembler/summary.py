@@ -25,7 +25,7 @@ class Summary:
 
     `assembled`: processed, by a dry run too. `already_done`: number of runs with nothing left to do. `failed`: not
     deliverable now. `broken`: could not be assembled, because of their history or a fault of ours. `left`: not tried,
-    as target or API was away. `busy`: another assembler was delivering them. `incomplete`: published with the
+    since a target or the API was away. `busy`: another assembler was delivering them. `incomplete`: published with the
     events that had arrived. `stale`: not ended, and silent for long. `gone`: Prefect's retention deleted their events;
     its history begins at `history_begins`.
     """
@@ -103,7 +103,7 @@ class Summary:
     def raise_for_failures(self) -> None:
         """Raise SweepError when runs could not be delivered, so that the assembler's own run fails visibly.
 
-        A run that cannot be assembled is named in the summary, and fails nothing else.
+        A run that cannot be assembled is only listed in the summary.
         """
         if self.failed:
             run, reason = self.failed[0]

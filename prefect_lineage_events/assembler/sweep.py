@@ -53,9 +53,9 @@ STEP = dt.timedelta(hours=1)
 def assemble_recent(client: SyncPrefectClient, options: AssemblyOptions, until: dt.datetime | None = None) -> Summary:
     """Assemble the runs whose emitters closed, or that were cancelled or crashed, within the last minutes.
 
-    Runs that end up to `until` are assembled too, so that one run of the assembler stands for many. The sweep assembles
-    what cannot be assembled now; its state is not touched. Requests: one for 50 such events, three for 200 runs, and
-    those of the runs that are not done; as many each ten seconds.
+    Runs that end before `until` are assembled too, so that one run of the assembler serves many. Runs that cannot be
+    assembled now are left to the sweep, whose state stays unchanged. Requests: one per 50 such events, three per 200
+    runs, and those of the runs that are not done; the same again every ten seconds.
     """
     summary = Summary()
     done: set[UUID] = set()
@@ -111,7 +111,7 @@ def sweep_runs(client: SyncPrefectClient, options: AssemblyOptions) -> Summary:
 
 
 def _steps(mark: dt.datetime, now: dt.datetime) -> Iterator[Window]:
-    """From the mark to now, oldest first; one at least."""
+    """Windows from the mark to now, oldest first; at least one."""
     since = min(mark, now)
     while True:
         until = min(since + STEP, now)
@@ -122,9 +122,9 @@ def _steps(mark: dt.datetime, now: dt.datetime) -> Iterator[Window]:
 
 
 def _not_due(client: SyncPrefectClient, state: SweepState, now: dt.datetime) -> list[Waiting]:
-    """Waiting runs that depend on runs which have not ended: nothing changes for them before.
+    """Waiting runs that depend on runs which have not ended, and cannot be completed before.
 
-    For a limited time, since a run may never end, and all users of the API can edit the state.
+    Limited to `KEEP_TRYING`, since a run may never end, and all users of the API can edit the state.
     """
     lately = [one for one in state.waiting if one.ended and one.ended > now - KEEP_TRYING]
     awaited = sorted({id_ for one in lately for id_ in one.waits_for})[:MAX_AWAITED_RUNS]
@@ -155,8 +155,8 @@ def _next_state(
 ) -> SweepState:
     """The state after the runs that ended before `until` were assembled; `carried` are waiting, and were not tried.
 
-    The mark moves up to the time whose events are surely stored. Runs that are not done wait by name, so that they do
-    not block others; those that were not even tried hold the mark back, for there may be many.
+    The mark moves to the time before which all events are stored. Runs that are not done are listed as waiting, so that
+    they do not block others. Runs that were not tried hold the mark back instead, since there may be many.
     """
     waited = {w.flow_run_id: w for w in before.waiting}
     unfinished = [(r, reason) for r, reason in done.failed if _ended_after(r, now - KEEP_TRYING)]
@@ -191,7 +191,7 @@ def _next_state(
 
 
 def _waits_for_others(run: FlowRun, waits_for: Mapping[UUID, Sequence[UUID]], waited: Mapping[UUID, Waiting]) -> bool:
-    """Return whether it lacks only rows of other runs. It is tried when these have ended, a limited number of times."""
+    """Return whether it lacks only rows of other runs. It is tried after their ends, a limited number of times."""
     tries = waited[run.id].attempts if run.id in waited else 0
     return bool(waits_for[run.id]) and tries < MAX_RELATED_TRIES
 

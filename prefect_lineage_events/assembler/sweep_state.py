@@ -1,7 +1,7 @@
 """The state of the sweep, stored in Prefect as one table artifact, which people read as well.
 
-The rows are the runs that wait for another try, with the reason, and stale runs that Prefect has to end, which were not
-tried yet; the metadata holds the high-water mark.
+The rows are the runs that wait for another try, with the reason, and the stale runs, which Prefect has to end first.
+The metadata holds the high-water mark.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 KEY = "prefect-lineage-sweep"
 MAX_ROWS = 10_000
-# Limit of runs that one row waits for: with more, it is tried when these have ended.
+# Limit of runs that one row lists as awaited. A run that awaits more is tried when these have ended.
 MAX_WAITS_FOR = 1_000
 # No mark is older, or later than now by more than this: the clocks of a server and its assemblers differ a little.
 OLDEST = dt.timedelta(days=90)
@@ -74,8 +74,8 @@ def read(client: SyncPrefectClient) -> SweepState:
     readable = tuple(one for one in waiting if one is not None)
     if mark is None or rows is None or len(readable) < len(rows):
         logger.warning(
-            "The sweep's state (artifact %r) was changed and cannot be read as it is; the sweep looks back for what "
-            "it does not know",
+            "The sweep's state (artifact %r) was edited and cannot be read completely; the sweep looks back for "
+            "missing runs",
             KEY,
         )
         mark = None
@@ -100,9 +100,9 @@ def _time(text: object, now: dt.datetime) -> dt.datetime | None:
 
 
 def write(client: SyncPrefectClient, state: SweepState, stale: Sequence[FlowRun] = ()) -> None:
-    """Keep the state, and show the `stale` runs beside it.
+    """Write the state, and the `stale` runs beside it.
 
-    Of two sweeps at once the later write counts; its mark and its rows belong together either way.
+    Of two sweeps at once the later write counts. Its mark and its rows always belong together.
     """
     rows = [*state.waiting[:MAX_ROWS], *(Waiting(r.id, r.flow_name, None, _stale(r), attempts=0) for r in stale)]
     data = encoding.json_text([_row(w) for w in rows])

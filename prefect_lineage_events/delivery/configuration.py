@@ -24,7 +24,7 @@ _NO_RETRY = {"total": 0, "read": 0, "connect": 0, "status_forcelist": []}
 _SECRET_KEY = re.compile(r"(?i)key|token|secret|password|authorization|credential")
 _HTTP = frozenset({"http", "async_http"})
 # Keys that distinguish two transports of one kind, where neither address nor path does.
-_PLACE_KEYS = ("projectId", "project_id", "location", "domainId", "domain_id", "region", "site")
+_LOCATION_KEYS = ("projectId", "project_id", "location", "domainId", "domain_id", "region", "site")
 
 
 def configuration() -> Config:
@@ -73,7 +73,7 @@ def endpoints(config: Config) -> list[Config]:
 
 
 def fallbacks(endpoint: Config) -> list[Config]:
-    """The transports of a place, of which one has to take an event, in order; nearly always a single one."""
+    """The transports of an endpoint, of which one has to take an event, in order; nearly always a single one."""
     children = _children(endpoint)
     if not children:
         return [endpoint]
@@ -99,7 +99,7 @@ def identity(endpoint: Config) -> str:
     if topic := endpoint.get("topic"):
         servers = (endpoint.get("config") or {}).get("bootstrap.servers", "")
         return f"{kind} {servers}/{topic}"
-    return " ".join([kind, *(str(endpoint[key]) for key in _PLACE_KEYS if endpoint.get(key))])
+    return " ".join([kind, *(str(endpoint[key]) for key in _LOCATION_KEYS if endpoint.get(key))])
 
 
 def short_name(endpoint: Config) -> str:
@@ -121,7 +121,7 @@ def address(endpoint: Config) -> str | None:
         return None
     parts = urlsplit(urljoin(str(endpoint["url"]).strip(), endpoint.get("endpoint") or "api/v1/lineage"))
     if not parts.netloc:
-        # Not the address of a server: named as it was written.
+        # Not the address of a server: it is shown as configured.
         return str(endpoint["url"]).rpartition("@")[2]
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path}"
 
@@ -183,7 +183,7 @@ def _with_our_key(endpoints: list[Config]) -> list[Config]:
 
 
 def _file() -> Path:
-    """The file for runs without another target: one file, whatever the working directory of a process."""
+    """The file for runs without another target: the same one in any working directory."""
     path = Path(settings().file).expanduser()
     return path if path.is_absolute() else Path(PREFECT_HOME.value()) / path
 

@@ -13,13 +13,15 @@ from prefect_lineage_events.openlineage.errors import without_credentials
 # Statuses with which a target refuses an event for good.
 _REFUSING = frozenset({400, 406, 409, 410, 411, 413, 414, 415, 422})
 # Statuses of a wrong configuration: no event gets through, and waiting does not help.
-_CREDENTIALS = "it does not take our credentials: see OPENLINEAGE_API_KEY and the settings `api_key`, `api_key_block`"
-_ADDRESS = "no server takes events at this address: see OPENLINEAGE_URL and OPENLINEAGE_ENDPOINT"
+_CREDENTIALS = "it does not accept our credentials: see OPENLINEAGE_API_KEY and the settings `api_key`, `api_key_block`"
+_ADDRESS = "no server accepts events at this address: see OPENLINEAGE_URL and OPENLINEAGE_ENDPOINT"
 _ADVICE = {401: _CREDENTIALS, 403: _CREDENTIALS, 407: _CREDENTIALS, 404: _ADDRESS, 405: _ADDRESS, 501: _ADDRESS}
 # 301-303 turn the POST into a GET, so a 2xx after them does not mean delivery.
 LOSING_REDIRECTS = frozenset({301, 302, 303})
-_PAGE = "a web page answers at this address, perhaps a proxy's or a login's: see OPENLINEAGE_URL and the proxy settings"
-_MAX_ANSWER = 500
+_PAGE = (
+    "this address responds with a web page, perhaps of a proxy or a login: see OPENLINEAGE_URL and the proxy settings"
+)
+_MAX_SHOWN = 500
 # A response of several parts (RFC 4918, 13; OpenLineage's batches): the fields with parts, and those of failures.
 _MULTI_STATUS = 207
 _PARTS = ("summary", "results", "responses", "items")
@@ -46,7 +48,7 @@ class RefusedError(Exception):
     """The target will never take this event; the message is its reason."""
 
 
-class NoAnswerError(Exception):
+class NoResponseError(Exception):
     """The target did not respond in time."""
 
 
@@ -62,7 +64,7 @@ def classify(error: BaseException, secrets: Iterable[str] = ()) -> RefusedError 
     response = _response(error)
     reason = _without(secrets, _reason(error, response))
     if response is None:
-        late = isinstance(error, NoAnswerError)
+        late = isinstance(error, NoResponseError)
         return (
             RefusedError(reason) if _too_large_for_kafka(error) else TransientDeliveryError(reason, retry_soon=not late)
         )
@@ -94,7 +96,7 @@ def _response(error: BaseException) -> Any:
 
 def _reason(error: BaseException, response: Any) -> str:
     if response is not None:
-        return f"HTTP {response.status_code}: {without_credentials(_text(response)[:_MAX_ANSWER])}"
+        return f"HTTP {response.status_code}: {without_credentials(_text(response)[:_MAX_SHOWN])}"
     return _named(error)
 
 
@@ -102,7 +104,7 @@ def _text(response: Any) -> str:
     try:
         return str(response.text)
     except Exception:  # noqa: BLE001  (the connection may break within the response)
-        return "(its answer broke off)"
+        return "(its response was truncated)"
 
 
 def _named(error: BaseException) -> str:
@@ -118,14 +120,14 @@ def _without(secrets: Iterable[str], text: str) -> str:
 
 def _unparsable(response: Any) -> bool:
     """Return whether it is Marquez's 500 with `{"code": 400, ...}` for an event it cannot parse: no retry helps."""
-    answer = _json(response)
-    return isinstance(answer, dict) and answer.get("code") == 400
+    content = _json(response)
+    return isinstance(content, dict) and content.get("code") == 400
 
 
 def _names_failures(response: Any) -> bool:
     """Return whether a response of several parts names a failed one, by a status, a list of errors, or their number."""
-    answer = _json(response)
-    parts = answer if isinstance(answer, list) else [answer]
+    content = _json(response)
+    parts = content if isinstance(content, list) else [content]
     inner = [part.get(name) for part in parts if isinstance(part, dict) for name in _PARTS]
     return any(map(_failed, [*parts, *chain.from_iterable(one if isinstance(one, list) else [one] for one in inner)]))
 
@@ -146,7 +148,7 @@ def _is_page(response: Any) -> bool:
 def _json(response: Any) -> Any:
     try:
         return response.json()
-    except Exception:  # noqa: BLE001  (no JSON, too deep, or the connection broke off)
+    except Exception:  # noqa: BLE001  (no JSON, too deep, or a broken connection)
         return None
 
 
@@ -155,7 +157,7 @@ def _advice(response: Any) -> str | None:
         return _PAGE
     if 300 <= response.status_code < 400:
         to = response.headers.get("Location")
-        return f"it sends us on to {without_credentials(to)}: set that as its address" if to else _ADDRESS
+        return f"it redirects to {without_credentials(to)}: set that as its address" if to else _ADDRESS
     return _ADVICE.get(response.status_code)
 
 

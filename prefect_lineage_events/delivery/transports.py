@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from prefect_lineage_events.delivery import kafka
 from prefect_lineage_events.delivery.configuration import Config, is_secret
-from prefect_lineage_events.delivery.responses import LOSING_REDIRECTS, NoAnswerError, is_taken
+from prefect_lineage_events.delivery.responses import LOSING_REDIRECTS, NoResponseError, is_taken
 from prefect_lineage_events.openlineage.facets import Event
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class OpenTransport:
 
         resolved = _resolved(config)
         self.secrets = tuple(secrets(resolved))
-        self._answer: Any = None
+        self._response: Any = None
         transport = get_default_factory().create(resolved)
         _require_writable(_innermost(transport))
         self._seconds = _LONGEST
@@ -56,19 +56,19 @@ class OpenTransport:
         """Send an event. Raises the transport's error, unless the target responded that it has the event."""
         from prefect_lineage_events.delivery.client_events import client_event
 
-        self._answer = None
+        self._response = None
         error: BaseException | None = None
         try:
             _within(self._seconds, lambda: self._client.emit(client_event(event)))
         except Exception as raised:
-            if self._answer is None:
+            if self._response is None:
                 raise
             # 2xx status but a truncated body: the event was accepted, so it must not be sent again. Likewise, a refused
             # event would be refused again.
             error = raised
-        # The client counts responses as success that are none: a redirect that leads nowhere, 304, a login page.
-        if self._answer is not None and not is_taken(self._answer):
-            raise _unsuccessful(self._answer) from error
+        # The client counts some failures as success: a redirect that leads nowhere, 304, a login page.
+        if self._response is not None and not is_taken(self._response):
+            raise _unsuccessful(self._response) from error
 
     def close(self) -> None:
         self._client.close(timeout=_CLOSING_SECONDS)
@@ -81,19 +81,19 @@ class OpenTransport:
             self._seconds = _TIMEOUTS * transport.timeout
             # We read the body ourselves, since it may be endless.
             transport.session.stream = True
-            transport.session.hooks["response"].append(self._answered)
+            transport.session.hooks["response"].append(self._on_response)
         elif isinstance(transport, KafkaTransport):
             kafka.raise_failures(transport)
 
-    def _answered(self, response: Any, *args: Any, **kwargs: Any) -> None:
-        self._answer = response
+    def _on_response(self, response: Any, *args: Any, **kwargs: Any) -> None:
+        self._response = response
         _read_beginning(response)
         if response.status_code in LOSING_REDIRECTS:
             raise _unsuccessful(response)
 
 
 def _within(seconds: float, call: Callable[[], object]) -> None:
-    """Call in a thread, abandoned when its time is over. Raises NoAnswerError then, or the error of the call."""
+    """Call in a thread, abandoned when its time is over. Raises NoResponseError then, or the error of the call."""
     raised: list[BaseException] = []
 
     def run() -> None:
@@ -106,7 +106,7 @@ def _within(seconds: float, call: Callable[[], object]) -> None:
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
-        raise NoAnswerError(f"no whole answer within {seconds:g} s")
+        raise NoResponseError(f"no complete response within {seconds:g} s")
     if raised:
         raise raised[0]
 

@@ -33,7 +33,7 @@ _clock_offset: WeakKeyDictionary[SyncPrefectClient, dt.timedelta] = WeakKeyDicti
 
 
 def get(client: SyncPrefectClient, path: str, params: Mapping[str, Any] | None = None) -> Any:
-    """The JSON of `GET path`; None for 404. Raises PrefectHTTPStatusError for other errors that retries do not cure."""
+    """The JSON of `GET path`; None for 404. Raises PrefectHTTPStatusError for other errors after the retries."""
     try:
         return _request(client, "GET", path, params=dict(params or {}))
     except PrefectHTTPStatusError as error:
@@ -43,7 +43,7 @@ def get(client: SyncPrefectClient, path: str, params: Mapping[str, Any] | None =
 
 
 def post(client: SyncPrefectClient, path: str, body: Mapping[str, Any]) -> Any:
-    """The JSON of `POST path`, a filter. Raises PrefectHTTPStatusError for errors that retries do not cure."""
+    """The JSON of `POST path`, a filter. Raises PrefectHTTPStatusError for errors after the retries."""
     return _request(client, "POST", path, json=body)
 
 

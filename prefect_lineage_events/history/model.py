@@ -235,7 +235,7 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RunHistory:
-    """The input of `stitching`: all about one flow run. `events` are in order of emitter and sequence, each once.
+    """The history of one flow run, the input of `stitching`. `events` are sorted by emitter and sequence, each once.
 
     `stored_events` counts all events of the run that were read: a later count shows whether more arrived. `parent` is
     the parent run if rows in a parameter, or columns of a table, may have come from it; `subflows` are the subflow runs

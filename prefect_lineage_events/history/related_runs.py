@@ -56,7 +56,7 @@ class RelatedRunReader:
         """The history with the related runs whose rows or columns it lacks."""
         wrote, unexplained = writers(history), unexplained_writers(history)
         subflows = self._subflows(history, wrote, unexplained) if wrote else {}
-        # A call's parameters, which the body may pass on, are the only way in from a parent.
+        # Rows of a parent come only in a call's parameters, which the body may pass on.
         parent = self._parent(history, wrote, unexplained, MAX_LEVELS)
         cached = self._cached(history, wrote, unexplained)
         whole = replace(history, subflows=subflows, parent=parent, cached=cached)

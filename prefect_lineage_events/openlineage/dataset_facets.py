@@ -103,7 +103,7 @@ def _written(lineage: Lineage) -> dict[Dataset, DatasetUse]:
 
 
 def _documentation(written: Mapping[Dataset, DatasetUse], use: DatasetUse) -> DatasetUse:
-    """The use with documentation: a reader that has less than the writer would otherwise replace it in a target."""
+    """The use with the documentation: an input without the output's documentation would remove it at a target."""
     if use.description or use.owners:
         return use
     return written.get(use.dataset, use)

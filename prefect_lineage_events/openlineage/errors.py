@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 MAX_LENGTH = 2_000
-# Text beyond this would not be shown, and would cost the patterns time.
+# Text beyond this is not shown, and is not searched.
 _LOOKED_AT = 5 * MAX_LENGTH
 
 # Words in a name or header whose value is a secret: AWS_SECRET_ACCESS_KEY, sslpassword, AccountKey.

@@ -67,12 +67,12 @@ def end_facets(lineage: Lineage, error: str | None) -> dict[str, Facet]:
 
 
 def tag_list(tags: tuple[str, ...]) -> list[dict[str, str]]:
-    """Prefect's tags are words without a value."""
+    """Tags as key and value: Prefect's tags are words without a value."""
     return [{"key": tag, "value": "true", "source": "PREFECT"} for tag in sorted(tags)]
 
 
 def _prefect(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> Facet:
-    """The project's own facet; its schema lies beside this file."""
+    """The facet of this project; its schema is in the folder `spec`."""
     of = run.run
     queries = [{"id": s.query_id, "source": _source(s)} for s in lineage.statements if s.query_id]
     details = _without_none(
@@ -126,7 +126,7 @@ def _deployment(run: FlowRun) -> dict[str, Any] | None:
 
 
 def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Names of the run's parameters; values only of kinds that hold no secrets. Others show as `?`."""
+    """The run's parameters; values of kinds that may hold secrets are shown as `?`."""
     return {name: value if _harmless(value) else "?" for name, value in sorted(parameters.items())}
 
 
@@ -148,7 +148,7 @@ def _completeness(completeness: Completeness) -> dict[str, Any]:
 
 
 def _external_query(lineage: Lineage) -> Facet | None:
-    """The query that stands for the run: the last that wrote, or else the last. All are in the `prefect` facet."""
+    """The last query of the run that wrote, or else the last one. All are in the `prefect` facet."""
     asked = [s for s in lineage.statements if s.query_id]
     if not asked:
         return None
@@ -161,7 +161,7 @@ def _source(statement: StatementSummary) -> str:
 
 
 def _extraction_error(lineage: Lineage) -> Facet | None:
-    """Statements that the analyser understood only in part, and why."""
+    """Statements that were analysed only in part, with the reasons."""
     partial = [(n, s) for n, s in enumerate(lineage.statements) if s.confidence == "partial"]
     if not partial:
         return None

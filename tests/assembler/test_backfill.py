@@ -175,7 +175,7 @@ def test_a_backfill_of_old_runs_leaves_the_newest_showing(target, client):
     [
         ("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z", "is before the start"),
         ("2026-01-01", "2026-01-02T00:00:00Z", "start=.*no time zone"),
-        ("yesterday", "2026-01-02T00:00:00Z", "start='yesterday' is no time"),
+        ("yesterday", "2026-01-02T00:00:00Z", "start='yesterday' is not a time"),
         (dt.datetime(2026, 1, 1), "2026-01-02T00:00:00Z", "no time zone"),
         ("0001-01-01T00:00:00+02:00", "2026-01-02T00:00:00Z", "start=.*beyond all times"),
     ],

@@ -70,7 +70,7 @@ def test_inferred_column_edges_are_marked():
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("TRANSFORMATION", "computed from it"), ("CONDITIONAL", "decides which value it is"), ("NEW_KIND", "`new_kind`")],
+    [("TRANSFORMATION", "computed from it"), ("CONDITIONAL", "decides the value"), ("NEW_KIND", "`new_kind`")],
 )
 def test_transformations_are_described(kind, words):
     assert f"({words})" in text(columns=(ColumnEdge(ORDERS, "id", REPORT, "id", kind),))
@@ -93,7 +93,7 @@ def test_missing_events_are_shown():
     missing = Completeness(missing={short: (1, 2)}, unclosed=(open_,), dropped=7)
     shown = markdown(RunLineage(RUN, lineage(), completeness=missing))
     assert "2 lineage events have not arrived" in shown
-    assert "1 processes of the run never reported that they were done" in shown
+    assert "1 processes of the run did not report their end" in shown
     assert "7 statements were dropped" in shown
     assert f"- emitter {short}: events 1-2" in shown
     assert f"- emitter {open_}: its closing count" in shown

@@ -158,7 +158,7 @@ def test_2xx_with_any_text_is_a_delivery(events, backend, status):
 def test_html_page_with_2xx_is_no_delivery(events, backend):
     page = "<!DOCTYPE html><title>Sign in</title>"
     backend(lambda event: (200, page, {"Content-Type": "text/html; charset=utf-8"}))
-    with pytest.raises(TransientDeliveryError, match="a web page answers at this address") as caught:
+    with pytest.raises(TransientDeliveryError, match="this address responds with a web page") as caught:
         send(events)
     assert not caught.value.retry_soon
 

@@ -225,7 +225,7 @@ def test_response_without_an_end_of_its_status_times_out(events, monkeypatch):
     monkeypatch.setattr(transports, "_TIMEOUTS", 0.01)
     with dripping(b"HTTP/1.1 20") as url:
         monkeypatch.setenv("OPENLINEAGE_URL", url)
-        with pytest.raises(TransientDeliveryError, match=r"no whole answer within 0\.6 s") as caught:
+        with pytest.raises(TransientDeliveryError, match=r"no complete response within 0\.6 s") as caught:
             send(events)
     assert not caught.value.retry_soon
 
