@@ -29,8 +29,8 @@ def joining(frame: pd.DataFrame) -> None:
         )
 
 
-@flow(name="handing down")
-def handing_down() -> None:
+@flow(name="passed down")
+def passed_down() -> None:
     joining(extract())
 
 
@@ -39,8 +39,8 @@ def fetching() -> pd.DataFrame:
     return extract()
 
 
-@flow(name="handed up")
-def handed_up() -> None:
+@flow(name="passed up")
+def passed_up() -> None:
     frame = fetching()
     with connect() as shop:
         shop.execute(
@@ -50,5 +50,5 @@ def handed_up() -> None:
 
 
 if __name__ == "__main__":
-    handing_down()
-    handed_up()
+    passed_down()
+    passed_up()

@@ -25,8 +25,8 @@ def amounts(connection: sqlite3.Connection) -> Iterator[int]:
         yield amount
 
 
-@flow(name="generator to half")
-def generator_to_half() -> None:
+@flow(name="generator half consumed")
+def generator_half_consumed() -> None:
     connection = connect()
     rows = amounts(connection)
     print("first", next(rows))
@@ -34,8 +34,8 @@ def generator_to_half() -> None:
     connection.close()
 
 
-@flow(name="cursor forgotten")
-def cursor_forgotten() -> None:
+@flow(name="cursor abandoned")
+def cursor_abandoned() -> None:
     connect().execute("SELECT name FROM customers").fetchone()
 
 
@@ -70,13 +70,13 @@ def answer(connection: Any, cursor: Any) -> None:
     connection.commit()
 
 
-@flow(name="cursor handed on")
-def cursor_handed_on() -> None:
+@flow(name="cursor passed on")
+def cursor_passed_on() -> None:
     connection = connect()
     answer(connection, ask(connection))
     connection.close()
 
 
 if __name__ == "__main__":
-    for one in (generator_to_half, cursor_forgotten, raw_threads, cursor_handed_on):
+    for one in (generator_half_consumed, cursor_abandoned, raw_threads, cursor_passed_on):
         one()

@@ -13,8 +13,8 @@ from prefect_lineage_events import SnowflakeLineage, instrument
 instrument()
 
 
-@flow(name="snowflake sent ahead")
-def sent_ahead(block_class: Any) -> None:
+@flow(name="snowflake asynchronous")
+def asynchronous(block_class: Any) -> None:
     with connect(block_class) as shop:
         connection = shop.get_connection()
         cursor = connection.cursor()
@@ -28,4 +28,4 @@ def sent_ahead(block_class: Any) -> None:
 
 if __name__ == "__main__":
     for kind in (SnowflakeLineage, SnowflakeConnector):
-        sent_ahead(kind)
+        asynchronous(kind)

@@ -61,7 +61,7 @@ def from_itself() -> None:
 
 @flow(name="created again beside the old")
 def created_again() -> None:
-    """As scripts do that can be run again: the first time there is nothing in the way."""
+    """Replace a table as repeatable scripts do: at the first run, there is no old table to drop."""
     with shop() as db:
         db.execute("CREATE TABLE audit_new AS SELECT step, rows_seen FROM audit")
         db.execute("DROP TABLE IF EXISTS audit_old")
