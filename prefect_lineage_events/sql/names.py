@@ -98,18 +98,14 @@ def table_of(parts: Sequence[Part], context: Context) -> TableRef:
     if dialect == "bigquery":
         return _of_bigquery(parts, context)
     name, quoted = parts[-1]
-    if dialect_of(dialect).file_tables and len(parts) == 1 and quoted and (_FILE.search(name) or _URL.match(name)):
+    facts = dialect_of(dialect)
+    if quoted and facts.file_tables and len(parts) == 1 and (_FILE.search(name) or _URL.match(name)):
         return TableRef(kind="file", path=name)
-    if (
-        dialect_of(dialect).path_tables
-        and len(parts) == 2
-        and quoted
-        and "/" in name
-        and parts[0][0].lower() in _PATH_FORMATS
-    ):
+    is_path = quoted and facts.path_tables and len(parts) == 2 and "/" in name
+    if is_path and parts[0][0].lower() in _PATH_FORMATS:
         return TableRef(kind="file", path=name)
     folded = [fold(text, q, dialect) for text, q in parts]
-    if not dialect_of(dialect).keeps_spelling:
+    if not facts.keeps_spelling:
         return _table(folded, context)
     return _table(folded, context, complete([text for text, _ in parts], context, as_spelled=True))
 

@@ -32,6 +32,7 @@ _COMPARED = re.compile(
     rf"|(?P<list>\bIN\s*\((?:\s*{_PLAIN}\s*,)*\s*{_PLAIN}\s*\)|\bBETWEEN\s+{_PLAIN}\s+AND\s+{_PLAIN}(?=[\s);]|\Z))",
     re.IGNORECASE,
 )
+_SIGN = re.compile(r"['\d]")  # in each of these literals
 _LISTED = re.compile(_PLAIN)
 _ROWS = re.compile(r"\s*\([^()]*\)(?:\s*,\s*\([^()]*\))*\s*(?:;\s*)?\Z")
 # Comments, variables, templates, escapes, lists and dollar quotes; a second statement; words after which a literal, or
@@ -71,7 +72,7 @@ def _without_rows(text: str) -> str | None:
 
 def _without_compared(text: str) -> str:
     conditions = _CONDITIONS.search(text)
-    if conditions is None:
+    if conditions is None or _SIGN.search(text, conditions.end()) is None:
         return text
     return text[: conditions.end()] + _COMPARED.sub(_emptied, text[conditions.end() :])
 

@@ -30,6 +30,7 @@ SENSITIVE = re.compile(
     r"|^connection$",
     re.IGNORECASE,
 )
+_PARTS_OF_SENSITIVE = ("PASS", "PWD", "SECRET", "CREDENTIAL", "IDENTIFIED", "KEY", "TOKEN", "SAS", "AUTH", "CONNECTION")
 _PARSED = QUERIES | CHANGES
 # Statements whose unquoted words are keywords and names.
 _KNOWN = _PARSED | word_set(
@@ -333,6 +334,9 @@ def _opens_options(upper: Sequence[str], at: int) -> bool:
 
 def _hide_named(upper: Sequence[str], hidden: Hidden) -> None:
     """`PASSWORD = x`, `KEY_ID x`, `CREDENTIALS = (...)`: the value behind a sensitive name."""
+    together = "\n".join(upper)
+    if together.isascii() and not any(part in together for part in _PARTS_OF_SENSITIVE):
+        return
     defines_columns = bool({"TABLE", "VIEW", "FUNCTION", "PROCEDURE", "INDEX", "TYPE"} & set(upper[:6]))
     for i, word in enumerate(upper):
         if not SENSITIVE.search(word):

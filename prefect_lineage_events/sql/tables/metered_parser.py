@@ -26,7 +26,7 @@ _STEPS = 4_000  # of any statement, and per token: an ordinary one reads fewer t
 _STEPS_PER_TOKEN = 4
 _SECONDS = 0.1  # of the processor, and per token: an ordinary one takes 2 microseconds
 _SECONDS_PER_TOKEN = 6e-6
-_CHECK_MASK = 31  # steps between two checks of the clock, less one
+_CHECK_MASK = 127  # steps between two checks of the clock, less one
 # A full garbage collection during a parse uses the parser's time: a second in a program with millions of objects.
 # This often the parser's time starts again after one.
 _MAX_EXTENSIONS = 3
@@ -71,7 +71,7 @@ _dialects: dict[str, Dialect] = {}
 
 def parser(dialect: str, tokens: int) -> Parser:
     """A parser for one statement of so many tokens, for the calling thread only. It may raise ParserStopped."""
-    _meter.left = _STEPS + _STEPS_PER_TOKEN * tokens
+    _meter.left = (_STEPS + _STEPS_PER_TOKEN * tokens) | _CHECK_MASK  # so that a short statement needs no check
     _meter.seconds = _SECONDS + _SECONDS_PER_TOKEN * tokens
     _meter.until, _meter.extensions = 0.0, 0
     known = _dialects.get(dialect)

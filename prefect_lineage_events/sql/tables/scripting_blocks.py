@@ -57,6 +57,7 @@ _QUERIES = frozenset({"SELECT", "WITH", "INSERT"})
 _ROUTINES = frozenset({"PROCEDURE", "FUNCTION"})
 _ENDED = frozenset({"IF", "LOOP", "WHILE", "FOR", "CASE", "TRY", "CATCH", "REPEAT", "TRANSACTION", "WORK"})
 _BLOCK_HEADS = _CONDITIONAL | _PLAIN | frozenset({"BEGIN", "<", "<<"})
+_HEADS = _BLOCK_HEADS | _ROUTINES | frozenset({"USING", "NOT", "LOCKING", "LOCK", "END", "FORALL"})
 MAX_HEAD = 8  # words up to DECLARE: `BEGIN << label >> DECLARE`
 _STATEMENTS = frozenset(
     {
@@ -112,6 +113,8 @@ def heads(words: Words, at: int = 0) -> Iterator[tuple[int, int]]:
 def _head(words: Words, at: int) -> int:
     """The position after the block's head at `at`; `at` itself if there is none."""
     word, following = words.word(at), words.word(at + 1)
+    if word not in _HEADS and following != ":":
+        return at
     if word == "BEGIN":
         return at if following in _TRANSACTION or at + 1 >= len(words) else at + 1
     if word == "USING" and following == "EXTERNAL":  # docs.aws.amazon.com/athena: USING EXTERNAL FUNCTION
