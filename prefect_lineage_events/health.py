@@ -196,7 +196,7 @@ def incomplete(client: SyncPrefectClient) -> Finding:
         return Finding(False, "dropped events", seen, advice)
     if events:
         seen = f"none, but {_runs(events)} in the last day were published before all of their events had arrived"
-        return Finding(True, "dropped events", f"{seen} (`sweep` says which still wait)")
+        return Finding(True, "dropped events", f"{seen} (see the check `sweep` for those that still wait)")
     return Finding(True, "dropped events", "none in the last day")
 
 

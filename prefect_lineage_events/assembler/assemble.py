@@ -113,7 +113,7 @@ def _deliver(  # noqa: PLR0917
     run, lacks = lineage.run, lineage.completeness.lacks()
     if record.lost_events:
         # Prefect's retention deleted a part of the history: what targets have is truer than what is left.
-        return AssemblyResult(run.id, run.flow_name, "events gone", lacks=lacks)
+        return AssemblyResult(run.id, run.flow_name, "events deleted", lacks=lacks)
     outboxes = [_outbox(client, lineage, target, record, options) for target in chosen]
     unfinished = [outbox for outbox in outboxes if not outbox.state.finished]
     if not unfinished and not record.changed:

@@ -129,9 +129,9 @@ class _Availability:
             return []
         return [target for target in self.targets if self._failures[target] < FAILURES_IN_A_ROW]
 
-    def record(self, asked: Iterable[str], away: Collection[str] = ()) -> None:
+    def record(self, tried: Iterable[str], away: Collection[str] = ()) -> None:
         self._api_failures = 0
-        for target in asked:
+        for target in tried:
             self._failures[target] = self._failures[target] + 1 if target in away else 0
 
     def record_api_failure(self) -> None:
@@ -231,7 +231,7 @@ def _show_broken(client: SyncPrefectClient, run: FlowRun, reason: str) -> None:
         if run.id not in ledger.read(client, [run.id]):
             entry = Entry(None, ledger.end_of(run), complete=False, stored_events=0)
             ledger.write(client, run, entry, report.broken(run.flow_name, reason))
-    except Exception as error:  # noqa: BLE001  (the next run is assembled, whatever is wrong with this one's page)
+    except Exception as error:  # noqa: BLE001  (a fault of this run's artifact does not stop the next run)
         logger.warning("Nothing could be written on the page of run %s: %s", run.id, error)
 
 
@@ -244,11 +244,11 @@ def _is_api_away(error: Exception) -> bool:
 
 def _count(result: AssemblyResult, run: FlowRun, summary: Summary) -> None:
     begins = summary.history_begins
-    events_gone = result.outcome == "events gone" or (
+    events_deleted = result.outcome == "events deleted" or (
         result.outcome == "no lineage" and begins is not None and (run.started or run.ended or begins) < begins
     )
-    if events_gone:
-        summary.gone.append(run)
+    if events_deleted:
+        summary.deleted.append(run)
         return
     summary.assembled.append(result)
     if not result.complete:

@@ -49,8 +49,8 @@ def restore_latest_run(
 ) -> FlowRun | None:
     """Send the end of the job's latest run again if `sent`, events of `run`, hide it; returns that run, or None.
 
-    Its statements are reanalysed if the options say so, or if they were before. Raises TransientDeliveryError when the
-    target cannot take it now.
+    Its statements are reanalysed with the option `reanalyse`, or if they were before. Raises TransientDeliveryError
+    when the target cannot take it now.
     """
     if not target.profile.shows_last_event:
         return None

@@ -16,7 +16,7 @@ from prefect_lineage_events.stitching.model import Reanalysis
 Outcome = Literal[
     "sent", "nothing new", "no lineage", "not ended", "too early", "own flow",
     "would be sent",  # by a dry run
-    "events gone",  # by Prefect's retention
+    "events deleted",  # by Prefect's retention
 ]  # fmt: skip
 
 _WORDS: dict[Outcome, str] = {
@@ -27,7 +27,7 @@ _WORDS: dict[Outcome, str] = {
     "too early": "its events are still arriving, so nothing was sent yet; a sweep assembles it",
     "own flow": "is a run of the lineage assembler itself, which has no lineage",
     "would be sent": "lineage would be sent",
-    "events gone": "Prefect has deleted events of it, so nothing was sent; what was sent before stays",
+    "events deleted": "Prefect has deleted events of it, so nothing was sent; what was sent before stays",
 }
 
 
@@ -39,7 +39,7 @@ class AssemblyOptions:
     leave a run whose events are still arriving to a later sweep, without waiting for them. `lease_timeout`: seconds to
     wait for another assembler that delivers the same run. `restore_latest`: send the job's latest completed run again
     to targets that show the last event received. `targets`: names or ids of the targets that are to receive it (None:
-    all configured ones). `unavailable`: ids of targets that are not asked now and are to receive it later. `reanalyse`:
+    all configured ones). `unavailable`: ids of targets that are not tried now and are to receive it later. `reanalyse`:
     let the current analyser read the run's statements. `update_flow_artifact`: show the run in its flow's artifact.
     `announcements`: those shared by many runs (None: the run has its own).
     """

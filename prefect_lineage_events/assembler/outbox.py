@@ -1,6 +1,6 @@
 """A run's events on their way to one target, their retries, and their delivery to several targets at a time.
 
-`delivery.responses` classifies a target's responses: refused for good, or to be tried again. This file says how often.
+`delivery.responses` classifies a target's responses: refused for good, or to be tried again. How often is defined here.
 Prefect's and the client's own retries are off (`delivery.configuration`): they would hide the responses.
 """
 

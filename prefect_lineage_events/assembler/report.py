@@ -180,7 +180,7 @@ def _uses(title: str, uses: Sequence[DatasetUse]) -> list[str]:
 def _feed(dataset: Dataset) -> str:
     """A link to the event feed of the dataset: its events over all runs.
 
-    Relative, so that it stays in the UI that shows the page, at whatever address. The resource stands in it twice: of
+    Relative, so that it leads to the UI that shows the page, at any address. It has the resource twice: of
     Prefect's two UIs one takes a single value as it is, the other only as JSON, and both take a repeated one as a list.
     """
     resource = quote(dataset.uri, safe="")

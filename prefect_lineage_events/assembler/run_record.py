@@ -50,7 +50,7 @@ class RunRecord:
         return self.before is not None and self.before.reanalysed
 
     def state(self, target_id: str, digest: str) -> DeliveryState | None:
-        """The target's state for exactly these events, as far as the ledger knows."""
+        """The target's state for exactly these events, if the ledger has it."""
         state = self._entry.delivery_to(target_id)
         return state if state and state.digest == digest else None
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 HOW_TO_END = (
-    "if its process is gone, set its state to Crashed (UI: Change state), or let Prefect do so by itself "
+    "if its process has exited, set its state to Crashed (UI: Change state), or let Prefect do so by itself "
     "(docs.prefect.io: detect zombie flows)"
 )
 

@@ -26,8 +26,8 @@ class Summary:
     `assembled`: processed, by a dry run too. `already_done`: number of runs with nothing left to do. `failed`: not
     deliverable now. `broken`: could not be assembled, because of their history or a fault of ours. `left`: not tried,
     since a target or the API was away. `busy`: another assembler was delivering them. `incomplete`: published with the
-    events that had arrived. `stale`: not ended, and silent for long. `gone`: Prefect's retention deleted their events;
-    its history begins at `history_begins`.
+    events that had arrived. `stale`: not ended, and without events for long. `deleted`: Prefect's retention deleted
+    their events; its history begins at `history_begins`.
     """
 
     assembled: list[AssemblyResult] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Summary:
     busy: list[FlowRun] = field(default_factory=list)
     incomplete: list[FlowRun] = field(default_factory=list)
     stale: list[FlowRun] = field(default_factory=list)
-    gone: list[FlowRun] = field(default_factory=list)
+    deleted: list[FlowRun] = field(default_factory=list)
     history_begins: dt.datetime | None = None
 
     @property
@@ -54,7 +54,7 @@ class Summary:
         """Add the outcomes of other runs."""
         self.already_done += other.already_done
         self.history_begins = self.history_begins or other.history_begins
-        for name in ("assembled", "failed", "broken", "left", "busy", "incomplete", "stale", "gone"):
+        for name in ("assembled", "failed", "broken", "left", "busy", "incomplete", "stale", "deleted"):
             getattr(self, name).extend(getattr(other, name))
 
     def take_early(self) -> set[UUID]:
@@ -74,7 +74,7 @@ class Summary:
         )
         yield from ((r.id, r.flow_name, "left for the next time") for r in self.left)
         yield from ((r.id, r.flow_name, "being delivered by another assembler") for r in self.busy)
-        yield from ((r.id, r.flow_name, "its events are gone") for r in self.gone)
+        yield from ((r.id, r.flow_name, "its events were deleted") for r in self.deleted)
         for assembled in self.assembled:
             words = [assembled.outcome, *(["incomplete"] if not assembled.complete else [])]
             words += [f"{len(assembled.rejected)} events refused"] if assembled.rejected else []
@@ -90,14 +90,14 @@ class Summary:
         words += [f"{len(self.broken)} could not be assembled"] if self.broken else []
         words += [f"{len(self.left)} left for the next time"] if self.left else []
         words += [f"{len(self.busy)} being delivered by another assembler"] if self.busy else []
-        words += [f"{len(self.stale)} running, but silent for long"] if self.stale else []
-        words += [self._gone()] if self.gone else []
+        words += [f"{len(self.stale)} running, but without events for long"] if self.stale else []
+        words += [self._deleted()] if self.deleted else []
         words += [str(self.reanalysis)] if self.reanalysis != Reanalysis() else []
         return ", ".join(words) or "no runs ended in that time"
 
-    def _gone(self) -> str:
+    def _deleted(self) -> str:
         since = f" (its history begins {self.history_begins.isoformat()})" if self.history_begins else ""
-        runs = "1 run" if len(self.gone) == 1 else f"{len(self.gone)} runs"
+        runs = "1 run" if len(self.deleted) == 1 else f"{len(self.deleted)} runs"
         return f"{runs} whose events Prefect has deleted{since}"
 
     def raise_for_failures(self) -> None:

@@ -149,7 +149,7 @@ def _waiting(row: object, now: dt.datetime) -> Waiting | None:
 
 
 def _stale(run: FlowRun) -> str:
-    return f"running since {_text(run.started)}, but silent for long; {HOW_TO_END}"
+    return f"running since {_text(run.started)}, but without events for long; {HOW_TO_END}"
 
 
 def _text(time: dt.datetime | None) -> str:

@@ -52,7 +52,7 @@ def _opened(to: Target) -> Iterator[OpenTransport]:
     for endpoint in fallbacks(to.endpoint):
         try:
             yield OpenTransport(endpoint)
-        except Exception as error:  # noqa: BLE001  (whatever is wrong with the configuration, the run may wait)
+        except Exception as error:  # noqa: BLE001  (any fault of the configuration leaves the run to the sweep)
             raise configuration_error(error, secrets(endpoint)) from None
 
 

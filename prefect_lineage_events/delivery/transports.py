@@ -186,12 +186,12 @@ def _require_writable(transport: Transport) -> None:
 
     if not isinstance(transport, FileTransport) or not isinstance(transport._file_handler, LocalFileHandler):
         return
-    given = transport.config.log_file_path
-    path = Path(LocalFileHandler._to_local_path(given))
+    configured = transport.config.log_file_path
+    path = Path(LocalFileHandler._to_local_path(configured))
     if not path.parent.is_dir():
         raise NotADirectoryError(f"the folder {path.parent} is missing: create it, or name another file")
     if path.is_dir() and transport.config.append:
-        raise IsADirectoryError(f"{given} is a folder: name a file in it")
+        raise IsADirectoryError(f"{configured} is a folder: name a file in it")
     existing = path if transport.config.append and path.exists() else path.parent
     if not os.access(existing, os.W_OK):
         raise PermissionError(f"{existing} may not be written by this user: change its permissions, or name another")

@@ -1,6 +1,6 @@
 """Reading from Prefect's API: raw JSON, page by page, with retries for a busy server.
 
-Prefect's own client retries 408, 429 (as long as its Retry-After says), 502 and 503, and broken connections. A server
+Prefect's own client retries 408, 429 (after its Retry-After), 502 and 503, and broken connections. A server
 on SQLite also answers 500 or 504 when its database is busy. All requests here only read, so they are safe to retry.
 """
 

@@ -27,7 +27,7 @@ def judge(
 ) -> Completeness:
     """The missing numbers per emitter, and the emitters that may have sent more than they counted.
 
-    `lineage.closed` is an emitter's final count. A process that sees no flow end (a Dask worker, a pool) sends only
+    `lineage.closed` is an emitter's final count. A process without a flow's end (a Dask worker, a pool) sends only
     checkpoints. One that it sends at its exit, or after the run had ended, is final too; with `silent` (the run ended
     so long ago that all that was sent is stored) so is any that covers all its events.
     """

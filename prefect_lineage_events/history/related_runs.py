@@ -82,7 +82,7 @@ class RelatedRunReader:
         parent = self._history(replace(above, parents=run.parents[1:]), tasks)
         ids = {call.id for call in calls}
         subflows = self._subflows(parent, ids, ids, but=run.id) if calls else {}
-        # The parent's body may itself have received what it passed on, whatever it read beside that.
+        # The parent's body may have received the rows that it passed on, beside its own reads.
         read = readers(parent)
         passed_on = {call.id for call in calls if call.untracked and not with_upstream(tasks, [call.id]) & read}
         parent = replace(parent, subflows=subflows, cached=self._cached(parent, ids, ids))

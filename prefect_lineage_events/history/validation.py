@@ -41,7 +41,7 @@ def rejected(raw: Mapping[str, Any], error: Exception) -> RejectedEvent:
 
 
 def checked(event: LineageEvent) -> LineageEvent:
-    """The event within the limits and without dangling references; its reason says what was left out."""
+    """The event within the limits and without dangling references; its reason lists what was left out."""
     left_out: list[str] = []
     changes: dict[str, Any] = {}
     statement: dict[str, Any] = {}

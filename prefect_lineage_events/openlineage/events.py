@@ -16,7 +16,7 @@ from prefect_lineage_events.openlineage.job_facets import BY_FLOW, above, job_fa
 from prefect_lineage_events.openlineage.run_facets import end_facets, iso, run_facets, task_facet
 from prefect_lineage_events.stitching.model import Lineage, RunLineage, TaskLineage
 
-# Prefect's state types. A run that has not ended, as Prefect sees it, has no end here either: it is RUNNING.
+# Prefect's state types. A run without one of these ends is RUNNING.
 _ENDS = {"COMPLETED": "COMPLETE", "FAILED": "FAIL", "CRASHED": "FAIL", "CANCELLED": "ABORT"}
 _WORST_FIRST = ("FAIL", "ABORT", "COMPLETE")
 
@@ -153,7 +153,7 @@ def _task_events(about: _Naming, task: TaskLineage) -> list[Event]:
 def _end_of(runs: Sequence[TaskRun], flow_end: str) -> tuple[str, str | None]:
     """The worst end of a task's runs, and the message of the last run that ended so.
 
-    A task of which one run failed has failed, whatever the flow made of that, unless the flow was tried again: then the
+    A task of which one run failed has failed, even if the flow completed. If the flow was tried again, only the
     runs of its last try count.
     """
     last = max((run.flow_run_count for run in runs), default=0)

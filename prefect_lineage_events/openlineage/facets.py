@@ -37,5 +37,5 @@ def put(facets: dict[str, Facet], key: str, found: Facet | None) -> None:
 def _facet(base: str, schema: str, content: Facet) -> Facet:
     """`VERSION/NAME` stands for `VERSION/NAME.json#/$defs/NAME`."""
     path = schema if ".json" in schema else f"{schema}.json#/$defs/{schema.rpartition('/')[2]}"
-    given = {key: value for key, value in content.items() if value is not None}
-    return {"_producer": PRODUCER, "_schemaURL": f"{base}/{path}", **given}
+    known = {key: value for key, value in content.items() if value is not None}
+    return {"_producer": PRODUCER, "_schemaURL": f"{base}/{path}", **known}

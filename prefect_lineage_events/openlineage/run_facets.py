@@ -149,10 +149,10 @@ def _completeness(completeness: Completeness) -> dict[str, Any]:
 
 def _external_query(lineage: Lineage) -> Facet | None:
     """The last query of the run that wrote, or else the last one. All are in the `prefect` facet."""
-    asked = [s for s in lineage.statements if s.query_id]
-    if not asked:
+    queried = [s for s in lineage.statements if s.query_id]
+    if not queried:
         return None
-    last = ([s for s in asked if s.operation != "read"] or asked)[-1]
+    last = ([s for s in queried if s.operation != "read"] or queried)[-1]
     return facet("1-0-2/ExternalQueryRunFacet", externalQueryId=last.query_id, source=_source(last))
 
 

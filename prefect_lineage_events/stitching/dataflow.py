@@ -6,7 +6,7 @@ Rules for Python, whose inside is not visible:
 - A task called by a task is a part of it: its caller may write the rows that it reads, and it may write the rows that
   its caller read before.
 - A task that received the result of another received the rows that the other read. If the other wrote nothing, this
-  includes the rows that the other had received. What a task wrote is in the store: its result only says that it is.
+  includes the rows that the other had received. The rows that a task wrote are in the store: its result is a status.
 - `explanation` decides which of these rows a write took. A source that it cannot decide is unknown, never an edge.
 - A DELETE or UPDATE with RETURNING reads the rows that it returns; its table is an input if they were written.
 - A statement that names its sources (INSERT ... SELECT) is taken at its word (`statement_provenance`).
@@ -117,7 +117,7 @@ class Dataflow:
     def _moments(self) -> Iterator[tuple[Moment, ResolvedStep]]:
         """Steps in the order of time; one of many executions comes at the first and at the last of them.
 
-        So the last execution sees what happened since the first, as it did in the run.
+        So the last execution has the rows that were read since the first, as in the run.
         """
         moments = []
         for position, resolved in enumerate(self._resolved_steps):

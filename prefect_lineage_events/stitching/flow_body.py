@@ -117,7 +117,7 @@ class FlowBody:
         return found or Explanation()
 
     def of_call(self, call: TaskRun) -> Explanation:
-        """The results that may have gone into a subflow's parameters."""
+        """The results that the body may have passed in a subflow's parameters."""
         return self._explanations.get(call.id) or Explanation()
 
     def _consumes(self, resolved: ResolvedStep) -> bool:
@@ -141,7 +141,7 @@ class FlowBody:
     def _results(self) -> Iterator[Result]:
         """Rows that tasks returned and no task received.
 
-        The result of a task that wrote only says that it has written; a task that was only waited for passed no rows.
+        The result of a task that wrote is a status; a task that was only waited for passed no rows.
         """
         received = {other for task in self._tasks.values() for other in task.upstream | task.waits_for}
         for task in self._tasks.values():

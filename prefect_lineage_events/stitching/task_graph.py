@@ -3,7 +3,7 @@
 Prefect identifies results by the identity of objects, and Python reuses the id of an object that was freed. So a
 container that a flow makes for one task (`{"frame": b}`) may be taken for an older result of another task, and two
 pipelines would be crossed. Such a false reference is in the same parameter as the true one. A reference is rejected if
-its result had gone to another task before, and its rows lack columns that were written, while the rows of another
+its result was passed to another task before, and its rows lack columns that were written, while the rows of another
 reference in that parameter have them all.
 """
 

@@ -37,7 +37,7 @@ def test_events_left_by_retention_do_not_replace_those_sent(target, client, monk
     assert assemble_run(client, run_id, OPTIONS).outcome == "sent"
     before = list(target.events)
     with_history(monkeypatch, stored_events=1, completeness=Completeness(unclosed=(run_id,)))
-    assert assemble_run(client, run_id, replace(OPTIONS, force=True)).outcome == "events gone"
+    assert assemble_run(client, run_id, replace(OPTIONS, force=True)).outcome == "events deleted"
     assert target.events == before
 
 
@@ -54,7 +54,7 @@ def test_events_left_of_related_runs_do_not_replace_those_sent(target, client, m
     assemble_run(client, run_id, OPTIONS)
     before = list(target.events)
     with_history(monkeypatch, completeness=Completeness(incomplete_related_runs=(run_id,)))
-    assert assemble_run(client, run_id, replace(OPTIONS, force=True)).outcome == "events gone"
+    assert assemble_run(client, run_id, replace(OPTIONS, force=True)).outcome == "events deleted"
     assert target.events == before
 
 

@@ -20,7 +20,9 @@ def run(name: str = "nightly", started: dt.datetime = NOON) -> FlowRun:
 
 
 def test_summaries_add_up():
-    first = Summary(assembled=[AssemblyResult(uuid4(), "a", "sent")], already_done=2, gone=[run()], history_begins=NOON)
+    first = Summary(
+        assembled=[AssemblyResult(uuid4(), "a", "sent")], already_done=2, deleted=[run()], history_begins=NOON
+    )
     whole = Summary()
     whole.add(first)
     whole.add(Summary(assembled=[AssemblyResult(uuid4(), "b", "no lineage")], already_done=1, left=[run()]))
@@ -38,13 +40,13 @@ def test_reanalysis_is_in_the_summary():
 
 
 def test_outcomes_begin_with_runs_that_need_attention():
-    failed, busy, gone = run("failed"), run("busy"), run("gone")
+    failed, busy, deleted = run("failed"), run("busy"), run("deleted")
     sent = AssemblyResult(uuid4(), "sent", "sent", 1, ("400: no",), lacks=("emitter 1: events 4-7",))
-    summary = Summary(assembled=[sent], failed=[(failed, "503")], busy=[busy], gone=[gone])
+    summary = Summary(assembled=[sent], failed=[(failed, "503")], busy=[busy], deleted=[deleted])
     assert [(name, outcome) for _, name, outcome in summary.outcomes()] == [
         ("failed", "failed: 503"),
         ("busy", "being delivered by another assembler"),
-        ("gone", "its events are gone"),
+        ("deleted", "its events were deleted"),
         ("sent", "sent, incomplete, 1 events refused"),
     ]
 
@@ -56,17 +58,17 @@ def test_failed_runs_raise():
 
 
 @pytest.mark.parametrize(
-    ("outcome", "started", "begins", "gone"),
+    ("outcome", "started", "begins", "deleted"),
     [
         ("no lineage", NOON, NOON + dt.timedelta(hours=1), True),
         ("no lineage", NOON, NOON - dt.timedelta(hours=1), False),
         ("no lineage", NOON, None, False),
         ("sent", NOON, NOON + dt.timedelta(hours=1), False),
-        ("events gone", NOON, None, True),
+        ("events deleted", NOON, None, True),
     ],
 )
-def test_run_with_deleted_events_is_gone(outcome, started, begins, gone):
+def test_run_whose_events_prefect_deleted_is_counted(outcome, started, begins, deleted):
     summary, one = Summary(history_begins=begins), run(started=started)
     _count(AssemblyResult(one.id, one.flow_name, outcome), one, summary)
-    assert bool(summary.gone) == gone
-    assert bool(summary.assembled) != gone
+    assert bool(summary.deleted) == deleted
+    assert bool(summary.assembled) != deleted

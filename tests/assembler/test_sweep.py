@@ -379,7 +379,7 @@ def test_stale_run_is_reported_and_not_ended(target, client, monkeypatch):
     while run.id not in [r.id for r in summary.stale] and dt.datetime.now(dt.timezone.utc) < deadline:
         summary = sweep()
     assert run.id in [r.id for r in summary.stale]
-    assert "running, but silent for long" in str(summary)
+    assert "running, but without events for long" in str(summary)
     (row,) = [r for r in json.loads(sweep_state._raw(client)["data"]) if r["flow run"] == str(run.id)]
     assert (row["flow run"], row["attempts"]) == (str(run.id), 0)
     assert "set its state to Crashed" in row["reason"]
