@@ -1,4 +1,4 @@
-"""Handing events to Prefect, from our thread, with the Prefect settings that the run saw.
+"""The exporter of events to Prefect's API, used by our thread with the Prefect settings of each run.
 
 Our thread has no run context, so Prefect attaches nothing by itself; the related resources are explicit.
 """
@@ -24,177 +24,34 @@ from prefect.settings import get_current_settings
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.guard import described, guarded, logger
 
-_MAX_EVENTS = 10_000
-_MAX_BYTES = 32_000_000
-# Without anything to send for so many seconds, the connection is closed; the server has confirmed all by that.
-_IDLE = 30.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
-_clients_log = logging.getLogger("prefect.events.clients")
-
-
-class Channel:
-    """The way to the API that the settings in `context` name. Its thread ends with `close`, or with the process."""
-
-    def __init__(self, context: Context) -> None:
-        self._waiting: deque[tuple[Event, int]] = deque()  # the first one stays until it is sent
-        self._bytes = 0
-        self._warned = False
-        self._closing = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._arrived = asyncio.Event()
-        self._thread = threading.Thread(target=context.run, args=(self._run,), name="prefect-lineage-out", daemon=True)
-        self._thread.start()
-
-    def put(self, event: Event, size: int) -> bool:
-        """Was the event, of so many bytes, taken? Not when too much is waiting already, or the channel is closing."""
-        if self._closing:
-            return False
-        if len(self._waiting) >= _MAX_EVENTS or self._bytes + size > _MAX_BYTES:
-            if not self._warned:
-                self._warned = True
-                logger.warning("lineage: the Prefect API does not take events as fast as they come; some are dropped")
-            return False
-        self._bytes += size
-        self._waiting.append((event, size))
-        self._wake()
-        return True
-
-    def close(self) -> None:
-        """Take no more; send what waits, close the connection, end the thread. Returns at once: see `ended`."""
-        self._closing = True
-        self._wake()
-
-    def ended(self, deadline: float) -> bool:
-        """Wait until the API has confirmed all, or the deadline (`time.monotonic()`) has passed. Has it all?"""
-        self._thread.join(max(deadline - time.monotonic(), 0))
-        return not self._waiting
-
-    @property
-    def waiting(self) -> int:
-        """How many events the API has not taken yet."""
-        return len(self._waiting)
-
-    def _wake(self) -> None:
-        loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._arrived.set)
-
-    def _run(self) -> None:
-        silence = _OwnThreadFilter(threading.get_ident())
-        _clients_log.addFilter(silence)
-        try:
-            asyncio.run(self._deliver())
-        finally:
-            _clients_log.removeFilter(silence)
-
-    async def _deliver(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        pause = _FIRST_PAUSE
-        while await self._wait_for_events(None):
-            try:
-                async with get_events_client() as client:
-                    await self._send_on(client)
-                pause = _FIRST_PAUSE
-            except Exception as error:  # noqa: BLE001 - whatever keeps the API from us now, it may be gone later
-                logger.debug("lineage: the Prefect API takes no events: %s", described(error))
-                await self._rest(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-
-    async def _send_on(self, client: EventsClient) -> None:
-        """Send until there is nothing to send for a while; what an interrupted connection left unsure is sent again."""
-        try:
-            while await self._wait_for_events(_IDLE):
-                event, size = self._waiting[0]
-                await client.emit(event)
-                self._waiting.popleft()
-                self._bytes -= size
-        except Exception:
-            self._requeue_unconfirmed(client)
-            raise
-
-    def _requeue_unconfirmed(self, client: EventsClient) -> None:
-        """The server knows an event by its id, so one that had arrived all the same does no harm."""
-        first = self._waiting[0][0] if self._waiting else None
-        unsure = [event for event in getattr(client, "_unconfirmed_events", ()) if event is not first]
-        self._waiting.extendleft((event, 0) for event in reversed(unsure))
-
-    async def _rest(self, pause: float) -> None:
-        """Before the next try, which is due at once when the end is near."""
-        end = time.monotonic() + pause
-        while not self._closing and time.monotonic() < end:
-            await asyncio.sleep(_FIRST_PAUSE)
-        if self._closing:
-            await asyncio.sleep(_FIRST_PAUSE)
-
-    async def _wait_for_events(self, patience: float | None) -> bool:
-        """Wait for an event to send. False when there will be none: for `patience` seconds, or because of `close`."""
-        while not self._waiting and not self._closing:
-            self._arrived.clear()
-            if self._waiting or self._closing:
-                break
-            try:
-                await asyncio.wait_for(self._arrived.wait(), patience)
-            except asyncio.TimeoutError:
-                return False
-        return bool(self._waiting)
-
-
-class _OwnThreadFilter(logging.Filter):
-    """Prefect's client warns of each failed connection. Of ours, what is lost by it is said once, at the end."""
-
-    def __init__(self, thread: int) -> None:
-        super().__init__()
-        self._thread = thread
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.thread != self._thread
-
-
 _Api = tuple[str | None, str | None]
-# An event with fewer related resources is far from any limit that Prefect's validation knows.
-_FEW = 20
-
-
-@dataclass(frozen=True, slots=True)
-class EmissionSettings:
-    """What the settings of a run say of its events; asked once, for a look at a setting costs more than an event."""
-
-    open: bool
-    api: _Api
-    max_bytes: int
-
-    @classmethod
-    def by_settings(cls) -> EmissionSettings:
-        current = get_current_settings()
-        key = current.api.key.get_secret_value() if current.api.key is not None else None
-        return cls(should_emit_events(), (current.api.url, key), current.server.events.maximum_size_bytes)
 
 
 class Exporter:
-    """One channel per Prefect API. Where Prefect's own events are led elsewhere, ours go with them.
+    """One channel per Prefect API. Where Prefect's own events are redirected, ours take the same way.
 
-    That is so in a process pool's child, which hands its events to the parent, and under a test's event client.
+    A process pool's child redirects its events to the parent, and a test to its own event client.
     """
 
     def __init__(self) -> None:
         self._channels: dict[_Api, Channel] = {}
         self._workers: list[EventsWorker] = []
-        self._over = False
+        self._finished = False
         self._context: tuple[SettingsContext | None, Context] | None = None
         self._settings: EmissionSettings | None = None
 
     def send(self, event: dict[str, Any], run: Run) -> bool:
-        """Was the event handed over? Never raises: EventTooLarge and all else is a False, for the emitter to count."""
+        """Return whether the event was handed over. Never raises: the emitter counts a failure (EventTooLarge)."""
         with guarded("handing an event to Prefect"):
-            # a copy: at the process's end another thread tells the count, and a context is one thread's at a time
+            # a copy: at the process's end another thread sends the count, and one thread at a time can use a context
             return self._context_with(run.settings).copy().run(self._emit, event)
         return False
 
     def wait(self, deadline: float) -> int:
-        """Wait until Prefect has what it was given, or the deadline (`time.monotonic()`) has passed.
+        """Wait until Prefect has all events, or the deadline (`time.monotonic()`) has passed.
 
-        Returns how many events the API has not taken by then. The connections are closed by that, which is how the API
-        confirms; an event that comes later opens a new one.
+        Returns the number of events that the API has not taken by then. Closes the connections, because the API
+        confirms events when a connection closes; a later event opens a new one.
         """
         channels, self._channels = list(self._channels.values()), {}
         for channel in channels:
@@ -205,11 +62,8 @@ class Exporter:
         return sum(channel.waiting for channel in channels if not channel.ended(deadline))
 
     def finish(self, deadline: float) -> bool:
-        """Wait as `wait` does, for the last time: what the API has not taken by then goes with the process.
-
-        Returns whether it has taken all.
-        """
-        self._over = True
+        """Wait as `wait` does, for the last time. Returns whether the API has taken all events; others are lost."""
+        self._finished = True
         lost = self.wait(deadline)
         if lost:
             logger.warning("lineage: the Prefect API did not take %s events in time; they are lost", lost)
@@ -217,18 +71,18 @@ class Exporter:
 
     def _emit(self, event: dict[str, Any]) -> bool:
         if self._settings is None:
-            self._settings = EmissionSettings.by_settings()
-        if self._over or not self._settings.open:
+            self._settings = EmissionSettings.current()
+        if self._finished or not self._settings.enabled:
             return False
         if EventsWorker._client_override is not None:
-            return self._emit_elsewhere(event)
-        made = _event(event)
-        size = made.size_bytes
+            return self._emit_by_prefect(event)
+        prefect_event = _event(event)
+        size = prefect_event.size_bytes
         if size > self._settings.max_bytes:
             raise EventTooLarge(size, self._settings.max_bytes)
-        return self._channel(self._settings.api).put(made, size)
+        return self._channel(self._settings.api).put(prefect_event, size)
 
-    def _emit_elsewhere(self, event: dict[str, Any]) -> bool:
+    def _emit_by_prefect(self, event: dict[str, Any]) -> bool:
         if emit_event(**event) is None:
             return False
         worker = EventsWorker.instance()
@@ -244,8 +98,8 @@ class Exporter:
     def _context_with(self, settings: SettingsContext | None) -> Context:
         if self._context is None or self._context[0] is not settings:
             context = Context()
-            # Prefect's worker runs in a copy of the context that was the first to emit, which may be another run's:
-            # what an event leaves open there is filled in from it, so the absence of a run has to be said.
+            # Prefect's worker runs in a copy of the context that emitted first, possibly that of another run, and fills
+            # in what an event leaves open from it: so the absence of a run is set explicitly.
             for absent in (FlowRunContext, TaskRunContext):
                 context.run(absent.__var__.set, None)  # type: ignore[arg-type]
             if settings is not None:
@@ -254,11 +108,30 @@ class Exporter:
         return self._context[1]
 
 
+@dataclass(frozen=True, slots=True)
+class EmissionSettings:
+    """The Prefect settings of a run that concern its events, read once: reading them costs more than an event."""
+
+    enabled: bool
+    api: _Api
+    max_bytes: int
+
+    @classmethod
+    def current(cls) -> EmissionSettings:
+        prefect = get_current_settings()
+        key = prefect.api.key.get_secret_value() if prefect.api.key is not None else None
+        return cls(should_emit_events(), (prefect.api.url, key), prefect.server.events.maximum_size_bytes)
+
+
+# An event with fewer related resources is far from any limit that Prefect's validation has.
+_MAX_UNVALIDATED = 20
+
+
 def _event(event: dict[str, Any]) -> Event:
-    """The same as `Event(**event)`. An ordinary one is not validated: it is valid by construction, and the validation
-    of each of its resources looks settings up.
+    """The same as `Event(**event)`. An ordinary event is not validated: it is valid by construction, and the validation
+    of each of its resources reads settings.
     """
-    if len(event.get("related", ())) > _FEW or not event.get("occurred"):
+    if len(event.get("related", ())) > _MAX_UNVALIDATED or not event.get("occurred"):
         return Event(**event)
     return Event.model_construct(
         **{
@@ -267,3 +140,140 @@ def _event(event: dict[str, Any]) -> Event:
             "related": [RelatedResource.model_construct(root=resource) for resource in event["related"]],
         }
     )
+
+
+_MAX_EVENTS = 10_000
+_MAX_BYTES = 32_000_000
+# Seconds without an event after which the connection is closed; the server has confirmed all events by then.
+_IDLE = 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
+
+
+class Channel:
+    """A queue of events and a thread that sends them to the API of the settings in `context`.
+
+    The thread ends with `close`, or with the process.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._waiting: deque[tuple[Event, int]] = deque()  # the first one stays until it is sent
+        self._bytes = 0
+        self._warned = False
+        self._closing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._arrived = asyncio.Event()
+        self._thread = threading.Thread(target=context.run, args=(self._run,), name="prefect-lineage-out", daemon=True)
+        self._thread.start()
+
+    def put(self, event: Event, size: int) -> bool:
+        """Add an event of `size` bytes. Returns False where too much is waiting already, or the channel is closing."""
+        if self._closing:
+            return False
+        if len(self._waiting) >= _MAX_EVENTS or self._bytes + size > _MAX_BYTES:
+            if not self._warned:
+                self._warned = True
+                logger.warning("lineage: the Prefect API does not take events as fast as they come; some are dropped")
+            return False
+        self._bytes += size
+        self._waiting.append((event, size))
+        self._wake()
+        return True
+
+    def close(self) -> None:
+        """Accept no more events, send the waiting ones, close the connection, end the thread. Returns at once."""
+        self._closing = True
+        self._wake()
+
+    def ended(self, deadline: float) -> bool:
+        """Wait until the API has confirmed all, or the deadline (`time.monotonic()`) has passed.
+
+        Returns whether the API has all events.
+        """
+        self._thread.join(max(deadline - time.monotonic(), 0))
+        return not self._waiting
+
+    @property
+    def waiting(self) -> int:
+        """The number of events that the API has not taken yet."""
+        return len(self._waiting)
+
+    def _wake(self) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._arrived.set)
+
+    def _run(self) -> None:
+        own_thread = _OwnThreadFilter(threading.get_ident())
+        _clients_log.addFilter(own_thread)
+        try:
+            asyncio.run(self._deliver())
+        finally:
+            _clients_log.removeFilter(own_thread)
+
+    async def _deliver(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        pause = _FIRST_PAUSE
+        while await self._wait_for_events(None):
+            try:
+                async with get_events_client() as client:
+                    await self._send_on(client)
+                pause = _FIRST_PAUSE
+            except Exception as error:  # noqa: BLE001 - any failure of the API may be transient
+                logger.debug("lineage: the Prefect API takes no events: %s", described(error))
+                await self._pause(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _send_on(self, client: EventsClient) -> None:
+        """Send until no event comes for a while. Events that an interrupted connection left unconfirmed are sent again."""
+        try:
+            while await self._wait_for_events(_IDLE):
+                event, size = self._waiting[0]
+                await client.emit(event)
+                self._waiting.popleft()
+                self._bytes -= size
+        except Exception:
+            self._requeue_unconfirmed(client)
+            raise
+
+    def _requeue_unconfirmed(self, client: EventsClient) -> None:
+        """Put unconfirmed events first again. One that did arrive does no harm: the server drops a repeated id."""
+        first = self._waiting[0][0] if self._waiting else None
+        unconfirmed = [event for event in getattr(client, "_unconfirmed_events", ()) if event is not first]
+        self._waiting.extendleft((event, 0) for event in reversed(unconfirmed))
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait before the next try; shortly where the channel is closing."""
+        end = time.monotonic() + seconds
+        while not self._closing and time.monotonic() < end:
+            await asyncio.sleep(_FIRST_PAUSE)
+        if self._closing:
+            await asyncio.sleep(_FIRST_PAUSE)
+
+    async def _wait_for_events(self, timeout: float | None) -> bool:
+        """Wait for an event to send. Returns False after `timeout` seconds without one, or after `close`."""
+        while not self._waiting and not self._closing:
+            self._arrived.clear()
+            if self._waiting or self._closing:
+                break
+            try:
+                await asyncio.wait_for(self._arrived.wait(), timeout)
+            except asyncio.TimeoutError:
+                return False
+        return bool(self._waiting)
+
+
+_clients_log = logging.getLogger("prefect.events.clients")
+
+
+class _OwnThreadFilter(logging.Filter):
+    """Suppresses warnings of Prefect's client about failed connections of one thread.
+
+    The exporter logs the loss once, at the end.
+    """
+
+    def __init__(self, thread: int) -> None:
+        super().__init__()
+        self._thread = thread
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.thread != self._thread
