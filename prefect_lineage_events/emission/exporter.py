@@ -224,7 +224,7 @@ class Channel:
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _send_on(self, client: EventsClient) -> None:
-        """Send until no event comes for a while. Events that an interrupted connection left unconfirmed are sent again."""
+        """Send until no event comes for a while. Unconfirmed events of a broken connection are sent again."""
         try:
             while await self._wait_for_events(_IDLE):
                 event, size = self._waiting[0]
