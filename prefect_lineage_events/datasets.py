@@ -54,6 +54,11 @@ class Dataset:
         """`namespace/part/part`: the Prefect resource id, and a valid asset key for ordinary names."""
         return uri_of(self.namespace, self.name)
 
+    @property
+    def is_table(self) -> bool:
+        """Return whether it is in a store of tables: neither a file nor a topic nor the like."""
+        return holds_tables(self.namespace)
+
     @classmethod
     def from_uri(cls, uri: str) -> Dataset:
         """The dataset that a URI names, in canonical form; credentials and query strings in it are dropped.

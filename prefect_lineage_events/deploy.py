@@ -25,8 +25,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from prefect_lineage_events.delivery import configuration
 from prefect_lineage_events.delivery.targets import targets
-from prefect_lineage_events.events import CLOSED_EVENT, EMITTER_PREFIX
-from prefect_lineage_events.history.runs import OWN_FLOW_PREFIX
+from prefect_lineage_events.events import CLOSED_EVENT, EMITTER_PREFIX, OWN_FLOW_PREFIX
 from prefect_lineage_events.serving import run_until_stopped
 
 if TYPE_CHECKING:

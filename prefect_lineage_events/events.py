@@ -30,6 +30,8 @@ SCHEMA_CHANGED_EVENT = "lineage.schema-changed"
 
 # What we call ourselves where Prefect asks which tool materialised an asset.
 OWN_TOOL = "prefect-lineage-events"
+# The names of our own flows begin so; they are about lineage, and have none themselves.
+OWN_FLOW_PREFIX = "prefect-lineage-"
 
 INPUT_ROLE = "lineage-input"
 EMITTER_PREFIX = "prefect-lineage.emitter."

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 
+from prefect_lineage_events.events import OWN_FLOW_PREFIX
 from prefect_lineage_events.guard import logger
 from prefect_lineage_events.settings import LineageSettings, settings, unknown_settings
 
-# Our own flows are about lineage, they have none.
-_OWN_FLOWS = "prefect-lineage-"
 _disabled: ContextVar[bool] = ContextVar("lineage_disabled", default=False)
 
 
@@ -42,7 +41,7 @@ class Policy:
 
     def captures(self, flow_name: str | None, task_name: str | None) -> bool:
         """Are statements of this flow and task to be reported? Task rules say nothing of a flow's own code."""
-        if flow_name is not None and (flow_name.startswith(_OWN_FLOWS) or not self.flows.allows(flow_name)):
+        if flow_name is not None and (flow_name.startswith(OWN_FLOW_PREFIX) or not self.flows.allows(flow_name)):
             return False
         return task_name is None or self.tasks.allows(task_name)
 

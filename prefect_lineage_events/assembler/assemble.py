@@ -21,10 +21,11 @@ from prefect_lineage_events.assembler.run_lineage import events_for, marked_if_c
 from prefect_lineage_events.assembler.run_record import RunRecord
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.delivery.targets import Target, targets
+from prefect_lineage_events.events import OWN_FLOW_PREFIX
 from prefect_lineage_events.guard import described
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.reader import Patience, read_history
-from prefect_lineage_events.history.runs import OWN_FLOW_PREFIX, read_run
+from prefect_lineage_events.history.runs import read_run
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.stitching.model import RunLineage
 

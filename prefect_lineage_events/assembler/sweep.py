@@ -16,11 +16,11 @@ from prefect_lineage_events.assembler.options import AssemblyOptions
 from prefect_lineage_events.assembler.stale_runs import stale_runs
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
+from prefect_lineage_events.events import OWN_FLOW_PREFIX
 from prefect_lineage_events.history import api, event_log
 from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.runs import (
-    OWN_FLOW_PREFIX,
     UnknownFlowRunError,
     ended_runs,
     read_run,

@@ -17,7 +17,7 @@ from prefect_lineage_events.emission.store_schemas import StoreSchemas
 from prefect_lineage_events.emission.transactions import Transaction
 from prefect_lineage_events.events import EventDataset
 from prefect_lineage_events.guard import guarded
-from prefect_lineage_events.naming import SCHEMES, host_and_port
+from prefect_lineage_events.naming import host_and_port
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.sql.catalogs import is_catalog
 from prefect_lineage_events.sql.model import Control, Statement, TableRef
@@ -168,7 +168,7 @@ def _event_dataset(dataset: Dataset, kind: str) -> EventDataset:
 
 def kind_of(dataset: Dataset) -> str:
     """What sort of thing a dataset is that somebody recorded by its URI."""
-    scheme = dataset.namespace.partition(":")[0]
-    if scheme in SCHEMES:
+    if dataset.is_table:
         return "table"
+    scheme = dataset.namespace.partition(":")[0]
     return {"kafka": "topic", "http": "api", "https": "api"}.get(scheme, "file")

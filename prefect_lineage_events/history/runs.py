@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+from prefect_lineage_events.events import OWN_FLOW_PREFIX
 from prefect_lineage_events.history import api, standalone_tasks
 from prefect_lineage_events.history.api import JSON
 from prefect_lineage_events.history.model import END_STATES, FlowRun, ParentRun
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 # The names of all our own flows begin so. Their runs have no lineage of their own and are never assembled.
-OWN_FLOW_PREFIX = "prefect-lineage-"
 _OWNER_TAG = "owner:"
 _MAX_LEVELS = 50
 _flow_names: WeakKeyDictionary[SyncPrefectClient, dict[str, str]] = WeakKeyDictionary()

@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.naming import holds_tables
 from prefect_lineage_events.stitching.model import DatasetUse, Edge, Evidence, RunLineage
 
 # Evidence that a statement, a call or an asset stated an edge. Other edges are inferred, and are shown as such.
@@ -45,8 +44,8 @@ def best_connected(uses: dict[Dataset, DatasetUse], edges: Iterable[Edge], max_n
 
 
 def _parts(dataset: Dataset) -> list[str]:
-    return dataset.name.split("." if holds_tables(dataset.namespace) else "/")
+    return dataset.name.split("." if dataset.is_table else "/")
 
 
 def _joined(dataset: Dataset, parts: list[str]) -> str:
-    return ("." if holds_tables(dataset.namespace) else "/").join(parts)
+    return ("." if dataset.is_table else "/").join(parts)

@@ -43,7 +43,7 @@ def resolved_keys(history: RunHistory) -> dict[Dataset, Dataset]:
 
 
 def _touched(history: RunHistory) -> set[Dataset]:
-    datasets = (d for e in history.events for d in (*e.inputs, *([e.output] if e.output else [])) if not d.temporary)
+    datasets = (d for e in history.events for d in e.datasets if not d.temporary)
     return {d.dataset for d in datasets if _scheme(d.dataset) in SCHEMES}
 
 

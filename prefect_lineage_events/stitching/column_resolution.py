@@ -66,7 +66,7 @@ def _understood(resolved: ResolvedStep, schemas: Schemas) -> ResolvedStep:
     statement = _statement(step, known)
     if statement is None:
         return resolved
-    tables = {d.uri: d for d in (*step.inputs, *([step.output] if step.output else []))}
+    tables = {d.uri: d for d in step.datasets}
     edges = column_edges(statement, step.output, tables.values())
     if step.output and resolved.target and step.operation == "create":
         schemas.learn(resolved.target, _declared(statement, step.output))

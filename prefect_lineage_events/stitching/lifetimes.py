@@ -100,7 +100,7 @@ class Lifetimes:
 
     def resolve(self, step: Step) -> ResolvedStep:
         """The step with its lifetimes; its changes of names and lifetimes are applied."""
-        for dataset in (*step.inputs, *([step.output] if step.output else [])):
+        for dataset in step.datasets:
             self._known[dataset.uri] = dataset
         if step.effect in ("rename", "swap") and step.info.renames:
             if step.info.id in self._renamed_by:

@@ -201,8 +201,7 @@ class _Locations:
         self._locations: dict[tuple[str, str | None, str | None], set[_Location]] = defaultdict(set)
         for step in steps:
             info = step.info
-            datasets = (*step.inputs, *([step.output] if step.output else []))
-            self._locations[info.dialect, info.database, info.schema_name].update(_locations_of(datasets))
+            self._locations[info.dialect, info.database, info.schema_name].update(_locations_of(step.datasets))
 
     def dataset(self, table: TableRef, info: StatementInfo, beside: Iterable[EventDataset]) -> EventDataset | None:
         """The dataset of a table that the first analysis did not have; None if that cannot be known."""

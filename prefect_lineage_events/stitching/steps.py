@@ -17,7 +17,6 @@ from prefect_lineage_events.events import (
     writes_python_rows,
 )
 from prefect_lineage_events.history.model import AssetEvent, RunHistory
-from prefect_lineage_events.naming import holds_tables
 from prefect_lineage_events.stitching.asset_keys import resolved_keys
 from prefect_lineage_events.stitching.model import Evidence
 
@@ -62,6 +61,11 @@ class Step:
     @property
     def effect(self) -> str | None:
         return self.info.effect
+
+    @property
+    def datasets(self) -> tuple[EventDataset, ...]:
+        """The inputs, and the output if there is one."""
+        return (*self.inputs, self.output) if self.output else self.inputs
 
     @property
     def reads(self) -> bool:
@@ -159,7 +163,7 @@ def _asset_step(asset: AssetEvent, history: RunHistory, named: Mapping[Dataset, 
 
 
 def _event_dataset(dataset: Dataset) -> EventDataset:
-    kind = "table" if holds_tables(dataset.namespace) else "asset"
+    kind = "table" if dataset.is_table else "asset"
     return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind)
 
 
