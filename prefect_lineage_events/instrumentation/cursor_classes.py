@@ -23,7 +23,8 @@ from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.proxies import LikeOwn
 from prefect_lineage_events.instrumentation.retype import is_immutable
-from prefect_lineage_events.instrumentation.subclasses import STAND_INS, CursorMixin, trace_cursor
+from prefect_lineage_events.instrumentation.subclass_factory import STAND_INS
+from prefect_lineage_events.instrumentation.subclasses import CursorMixin, trace_cursor
 
 _lock = Lock()
 # The classes with a wrapped `__init__`, and whether they had inherited the method.

@@ -15,15 +15,14 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import wrapt
-
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.dbapi import CONNECTION_WRAPPERS, CURSOR_WRAPPERS
 from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
-from prefect_lineage_events.instrumentation.proxies import LikeOwn, cursor_proxy
-from prefect_lineage_events.instrumentation.retype import name_as, retype
+from prefect_lineage_events.instrumentation.proxies import cursor_proxy
+from prefect_lineage_events.instrumentation.retype import retype
 from prefect_lineage_events.instrumentation.rowcount import FetchedRows
+from prefect_lineage_events.instrumentation.subclass_factory import TracedMethod, own_class, traced_subclass
 from prefect_lineage_events.instrumentation.tracer import ConnectionTracer, SchemaLookup
 from prefect_lineage_events.stores import Store
 
@@ -44,7 +43,7 @@ class Tracing:
     def cursor_class(self, own: type) -> type | None:
         if own not in self.cursor_classes:
             calls = {**_CURSOR_WRAPPERS, **self.driver.cursor_wrappers}
-            self.cursor_classes[own] = _subclass(own, CursorMixin, calls, _cursor_method)
+            self.cursor_classes[own] = traced_subclass(own, CursorMixin, calls, _cursor_method)
         return self.cursor_classes[own]
 
 
@@ -122,7 +121,7 @@ def trace_connection(connection: Any, tracing: Tracing) -> bool:
     if issubclass(own, ConnectionMixin):
         _connections[id(connection)] = tracing
         return True
-    cls = _subclass(own, ConnectionMixin, tracing.calls, _connection_method)
+    cls = traced_subclass(own, ConnectionMixin, tracing.calls, _connection_method, _finalise)
     _connections[id(connection)] = tracing
     if cls is not None and retype(connection, cls):
         return True
@@ -244,20 +243,7 @@ _CURSOR_WRAPPERS: Mapping[str, MethodWrapper] = {
 }
 
 
-class _BoundMethod(LikeOwn, wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
-    """A bound method of a driver's object."""
-
-
-class _Method(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
-    """A wrapped method of the driver's class, with its signature, name and documentation."""
-
-    __bound_function_wrapper__ = _BoundMethod
-
-
-_Call = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
-
-
-def _connection_method(name: str, _: MethodWrapper) -> _Call:
+def _connection_method(name: str, _: MethodWrapper) -> TracedMethod:
     def call(method: Any, connection: Any, args: Any, kwargs: Any) -> Any:
         known = _connections.get(id(connection))
         wrapper = known.calls.get(name) if known is not None and known.active else None
@@ -266,7 +252,7 @@ def _connection_method(name: str, _: MethodWrapper) -> _Call:
     return call
 
 
-def _cursor_method(_: str, wrapper: MethodWrapper) -> _Call:
+def _cursor_method(_: str, wrapper: MethodWrapper) -> TracedMethod:
     def call(method: Any, cursor: Any, args: Any, kwargs: Any) -> Any:
         state = _cursors.get(id(cursor))
         known = _connections.get(id(cursor.connection)) if state is not None else None
@@ -281,84 +267,8 @@ def _cursor_method(_: str, wrapper: MethodWrapper) -> _Call:
     return call
 
 
-_subclasses: dict[tuple[type, tuple[str, ...]], type | None] = {}
-_MAX_SUBCLASSES = 1_000  # they are never freed: in a program that makes a class per cursor, later ones get proxies
-
-
-def _subclass(
-    own: type, base: type, calls: Mapping[str, MethodWrapper], method: Callable[[str, MethodWrapper], _Call]
-) -> type | None:
-    """The traced subclass, under the driver's name, which libraries check. None where it cannot be made."""
-    key = (own, tuple(calls))
-    if key not in _subclasses:
-        if len(_subclasses) >= _MAX_SUBCLASSES:
-            return None
-        names: dict[str, Any] = {"__slots__": (), "__module__": own.__module__, "__qualname__": own.__qualname__}
-        names |= {"__doc__": own.__doc__, "__class__": _CLASS, "__dir__": _dir, "__reduce_ex__": _reduce}
-        if base is ConnectionMixin:
-            names["__del__"] = _deleted
-        for name, wrapper in calls.items():
-            if callable(attribute := getattr(own, name, None)):
-                names[name] = _Method(attribute, method(name, wrapper))
-        made = None
-        with guarded("making a traced subclass"):
-            made = _metaclass(type(own))(own.__name__, (own, base), names)
-            _made.add(id(made))
-            name_as(made, own)
-        _subclasses[key] = made
-    return _subclasses[key]
-
-
-# By id, because their `__hash__` looks here. They live as long as the process.
-_made: set[int] = set()
-_metaclasses: dict[Any, Any] = {}
-
-
-def _metaclass(own: Any) -> Any:
-    """A metaclass by which `type(cursor)` equals the driver's class, and attributes set on it are set on that class."""
-
-    def equal(cls: Any, other: object) -> Any:
-        if cls is other:
-            return True
-        mine = cls.__bases__[0] if id(cls) in _made else None
-        return NotImplemented if mine is None else other is mine or other is STAND_INS.get(mine)
-
-    def number(cls: Any) -> int:
-        return hash(cls.__bases__[0]) if id(cls) in _made else own.__hash__(cls)
-
-    def set_(cls: Any, name: str, value: Any) -> None:
-        setattr(cls.__bases__[0], name, value) if id(cls) in _made else own.__setattr__(cls, name, value)
-
-    def delete(cls: Any, name: str) -> None:
-        delattr(cls.__bases__[0], name) if id(cls) in _made else own.__delattr__(cls, name)
-
-    if own not in _metaclasses:
-        names = {"__module__": own.__module__, "__eq__": equal, "__hash__": number}
-        names |= {"__setattr__": set_, "__delattr__": delete}
-        _metaclasses[own] = type(own)(own.__name__, (own,), names)
-    return _metaclasses[own]
-
-
-def _own_class(value: Any) -> Any:
-    return type(value).__bases__[0]
-
-
-def _set_class(value: Any, cls: type) -> None:
-    vars(object)["__class__"].__set__(value, cls)
-
-
-def _shown_class(value: Any) -> type:
-    own: type = _own_class(value)
-    return STAND_INS.get(own, own)
-
-
-STAND_INS: dict[type, type] = {}
-"""The stand-in of a class, under its name (`cursor_classes`)."""
-_CLASS = property(_shown_class, _set_class)
-
-
-def _deleted(connection: Any) -> None:
-    own = getattr(_own_class(connection), "__del__", None)
+def _finalise(connection: Any) -> None:
+    own = getattr(own_class(connection), "__del__", None)
     if own is not None:
         own(connection)
     known = _connections.get(id(connection))
@@ -375,19 +285,3 @@ def _deleted(connection: Any) -> None:
             return
         if _connections.get(key) is old:
             _connections.pop(key, None)
-
-
-def _dir(value: Any) -> Any:
-    own = _own_class(value)
-    if own.__dir__ is not object.__dir__:
-        return own.__dir__(value)
-    return {*dir(own), *getattr(value, "__dict__", ())}
-
-
-def _reduce(value: Any, protocol: Any) -> Any:
-    """Copy and pickle the object as one of the driver's class, by its name."""
-    own = _own_class(value)
-    reduced = own.__reduce_ex__(value, protocol)
-    if isinstance(reduced, tuple) and type(value) in reduced[1]:
-        return (reduced[0], tuple(own if part is type(value) else part for part in reduced[1]), *reduced[2:])
-    return reduced

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from prefect_lineage_events.instrumentation import subclasses
+from prefect_lineage_events.instrumentation import subclass_factory
 from prefect_lineage_events.instrumentation.drivers.sqlalchemy import trace_engine, untrace_engine
 from prefect_lineage_events.instrumentation.instrument import instrument_connection, uninstrument
 from tests.instrumentation.drivers.conftest import RecordingTracer
@@ -312,7 +312,7 @@ def test_cursors_beyond_the_bound_of_subclasses_are_seen(
     file: Path, tracers: Tracers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = instrument_connection(sqlite3.connect(file))
-    monkeypatch.setattr(subclasses, "_MAX_SUBCLASSES", 0)
+    monkeypatch.setattr(subclass_factory, "_MAX_SUBCLASSES", 0)
     cls = type("OfItsOwn", (sqlite3.Cursor,), {})
     connection.cursor(cls).execute(INSERT)
 
