@@ -59,6 +59,11 @@ def is_executemany(method: Any) -> bool:
     return getattr(method, "__name__", "") == "executemany"
 
 
+def trace_new_cursor(connection: TracedConnection, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Trace the cursor that `cursor` returns."""
+    return connection._self_cursor(method(*args, **kwargs))
+
+
 def trace_commit(connection: TracedConnection, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Trace `commit`. A failed transaction, which the server rolls back instead, has written nothing."""
     driver, tracer, own = connection._self_driver, connection._self_tracer, connection._self_own
@@ -136,13 +141,14 @@ def _commits_on_exit(connection: TracedConnection, kind: Any) -> bool:
 
 
 CONNECTION_WRAPPERS: Mapping[str, MethodWrapper] = {
+    "cursor": trace_new_cursor,
     "commit": trace_commit,
     "rollback": trace_rollback,
     "close": trace_close,
     "__exit__": trace_exit,
     "__aexit__": trace_exit,
 }
-"""The wrappers of the DB-API's methods of a connection, without `cursor`."""
+"""The wrappers of the DB-API's methods of a connection."""
 
 
 def trace_fetchone(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:

@@ -230,7 +230,7 @@ class Execution:
     ) -> StatementNote | None:
         """Note that the statement has succeeded. Return the note; None where the statement is not reported.
 
-        The driver is asked for what `cursor` knows of the statement, and the rows fetched from it are counted if their
+        The facts of the statement are read from `cursor`, and the rows fetched from it are counted if their
         number is not known yet. `counted` is the meaning of `rows`.
         """
         duration = perf_counter() - self._clock

@@ -161,6 +161,6 @@ def instrument_connection(connection: T, *, url: str | None = None) -> T:
 
         return trace_client(connection)
     from prefect_lineage_events.instrumentation.connections import trace
-    from prefect_lineage_events.instrumentation.drivers.registry import described
+    from prefect_lineage_events.instrumentation.drivers.registry import description_of
 
-    return trace(connection, described(connection, url))
+    return trace(connection, description_of(connection, url))

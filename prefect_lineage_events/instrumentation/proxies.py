@@ -25,9 +25,11 @@ from prefect_lineage_events.instrumentation.dbapi import (
     trace_fetchall,
     trace_fetchmany,
     trace_fetchone,
+    trace_new_cursor,
     trace_rollback,
 )
 from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
+from prefect_lineage_events.instrumentation.execution import TracedConnection
 from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 from prefect_lineage_events.stores import Store
 
@@ -90,10 +92,10 @@ class wrapped_method:
 class Proxy(LikeOwn, ObjectProxy):
     """The proxy of a driver's object, some of whose methods a `Driver` wraps."""
 
-    def _self_attribute(self, name: str, calls: Mapping[str, MethodWrapper]) -> Any:
-        """The driver's own attribute, wrapped if `calls` has a wrapper for it."""
+    def _self_attribute(self, name: str, wrappers: Mapping[str, MethodWrapper]) -> Any:
+        """The driver's own attribute, wrapped if `wrappers` has a wrapper for it."""
         value = getattr(self.__wrapped__, name)
-        wrapper = calls.get(name)
+        wrapper = wrappers.get(name)
         return value if wrapper is None else _wrapped(self, value, wrapper)
 
     @property
@@ -135,7 +137,7 @@ class ConnectionProxy(Proxy):
 
     @wrapped_method
     def cursor(self, method: Any, args: Any, kwargs: Any) -> Any:
-        wrapper: MethodWrapper = self._self_driver.connection_wrappers.get("cursor", _opens_cursor)
+        wrapper: MethodWrapper = self._self_driver.connection_wrappers.get("cursor", trace_new_cursor)
         return wrapper(self, method, args, kwargs)
 
     commit = wrapped_method(trace_commit)
@@ -162,7 +164,7 @@ class ConnectionProxy(Proxy):
 class CursorProxy(Proxy):
     """The proxy of a DB-API cursor, which notes each statement that succeeded, and the number of rows read."""
 
-    def __init__(self, cursor: Any, connection: ConnectionProxy) -> None:
+    def __init__(self, cursor: Any, connection: TracedConnection) -> None:
         super().__init__(cursor)
         self._self_connection = connection
         self._self_fetched = FetchedRows(connection._self_tracer)
@@ -236,7 +238,7 @@ def connection_proxy(
     return proxy
 
 
-def cursor_proxy(cursor: Any, connection: ConnectionProxy) -> CursorProxy:
+def cursor_proxy(cursor: Any, connection: TracedConnection) -> CursorProxy:
     """The proxy of a cursor of that connection."""
     own: Any = type(cursor)
     made = _cursor_classes.get(own)
@@ -261,7 +263,3 @@ def _like(proxy_class: type, own: type) -> Any:
             names["__call__"] = lambda proxy, *args, **kwargs: proxy.__wrapped__(*args, **kwargs)
         made[proxy_class] = type(own.__name__, (proxy_class,), names)
     return made[proxy_class]
-
-
-def _opens_cursor(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    return connection._self_cursor(method(*args, **kwargs))

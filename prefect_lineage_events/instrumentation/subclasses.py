@@ -1,7 +1,7 @@
 """Traced subclasses of a driver's connections and cursors, whose instances are the driver's own for all other code.
 
 The user keeps the object that the driver made: its C functions accept it, its pools recognise it, `isinstance`, `with`
-and cursors made from a class work as before, and calls by other code (a pool's commit) are seen. A subclass has no
+and cursors made from a class work as before, and calls by other code (a pool's commit) are traced. A subclass has no
 slots, so that the class of an existing object can be changed to it (`retype`). The data of an instance is kept in a
 dictionary by the object's id.
 """
@@ -35,15 +35,15 @@ class Tracing:
     store: Store
     tracer: ConnectionTracer
     lookup: SchemaLookup | None
-    calls: Mapping[str, MethodWrapper]
+    wrappers: Mapping[str, MethodWrapper]
     state: dict[str, Any] = field(default_factory=dict)
     cursor_classes: dict[type, type | None] = field(default_factory=dict)
     active: bool = True
 
     def cursor_class(self, own: type) -> type | None:
         if own not in self.cursor_classes:
-            calls = {**_CURSOR_WRAPPERS, **self.driver.cursor_wrappers}
-            self.cursor_classes[own] = traced_subclass(own, CursorMixin, calls, _cursor_method)
+            wrappers = {**_CURSOR_WRAPPERS, **self.driver.cursor_wrappers}
+            self.cursor_classes[own] = traced_subclass(own, CursorMixin, wrappers, _cursor_method)
         return self.cursor_classes[own]
 
 
@@ -74,16 +74,15 @@ class ConnectionMixin:
         trace_cursor(cursor)
         if issubclass(type(cursor), CursorMixin) or not hasattr(cursor, "execute"):
             return cursor
-        made: Any = self
-        return cursor_proxy(cursor, made)
+        return cursor_proxy(cursor, self)
 
 
 class _CursorState(weakref.ref):  # type: ignore[type-arg]
     """The data of a cursor, which is also the weak reference that reports when the cursor is collected."""
 
-    __slots__ = ("inside", "key", "noted", "reading")
+    __slots__ = ("fetched", "inside", "key", "noted")
     key: int
-    reading: FetchedRows
+    fetched: FetchedRows
     inside: bool  # a method of the cursor is running, and may call other methods of it
     noted: bool  # a statement of the cursor has been noted
 
@@ -101,7 +100,7 @@ class CursorMixin:
 
     _self_own = property(lambda self: self)
     _self_connection = property(lambda self: self.connection)
-    _self_fetched = property(lambda self: _cursors[id(self)].reading)
+    _self_fetched = property(lambda self: _cursors[id(self)].fetched)
 
     @property
     def _self_noted(self) -> bool:
@@ -121,7 +120,7 @@ def trace_connection(connection: Any, tracing: Tracing) -> bool:
     if issubclass(own, ConnectionMixin):
         _connections[id(connection)] = tracing
         return True
-    cls = traced_subclass(own, ConnectionMixin, tracing.calls, _connection_method, _finalise)
+    cls = traced_subclass(own, ConnectionMixin, tracing.wrappers, _connection_method, _finalise)
     _connections[id(connection)] = tracing
     if cls is not None and retype(connection, cls):
         return True
@@ -131,7 +130,7 @@ def trace_connection(connection: Any, tracing: Tracing) -> bool:
 
 def connection_wrappers(driver: Driver) -> Mapping[str, MethodWrapper]:
     """The wrappers of a connection's methods, by name."""
-    return {**CONNECTION_WRAPPERS, "cursor": _opens_cursor, **driver.connection_wrappers}
+    return {**CONNECTION_WRAPPERS, **driver.connection_wrappers}
 
 
 def tracing_of(connection: Any) -> Tracing | None:
@@ -159,7 +158,7 @@ def trace_cursor(cursor: Any) -> None:
         cls = known.cursor_class(own)
         _drop_collected()
         state = _CursorState(cursor, _collected.append)
-        state.key, state.reading, state.inside, state.noted = id(cursor), FetchedRows(known.tracer), False, False
+        state.key, state.fetched, state.inside, state.noted = id(cursor), FetchedRows(known.tracer), False, False
         _cursors[id(cursor)] = state
         if cls is None or not retype(cursor, cls):
             del _cursors[id(cursor)]
@@ -175,11 +174,7 @@ def _drop_collected() -> None:
             _cursors.pop(old.key, None)
 
 
-def _opens_cursor(connection: Any, method: Any, args: Any, kwargs: Any) -> Any:
-    return connection._self_cursor(method(*args, **kwargs))
-
-
-def _next(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_next(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     try:
         row = method(*args, **kwargs)
     except StopIteration:
@@ -188,7 +183,7 @@ def _next(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     return cursor._self_fetched.after_next(row)
 
 
-def _next_async(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_anext(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     return _awaited_next(cursor, method(*args, **kwargs))
 
 
@@ -201,7 +196,7 @@ async def _awaited_next(cursor: Any, coming: Any) -> Any:
     return cursor._self_fetched.after_next(row)
 
 
-def _iterates(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_iter(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     rows = method(*args, **kwargs)
     if rows is cursor:
         return cursor._self_fetched.counted(_rest(super(type(cursor), cursor).__next__), cursor)
@@ -209,7 +204,7 @@ def _iterates(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     return rows if hasattr(type(cursor), "__next__") else cursor._self_fetched.counted(rows, cursor)
 
 
-def _iterates_async(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_aiter(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     rows = method(*args, **kwargs)
     if rows is cursor:
         return cursor._self_fetched.counted_async(_rest_async(super(type(cursor), cursor).__anext__), cursor)
@@ -236,17 +231,17 @@ async def _rest_async(advance: Callable[[], Any]) -> AsyncIterator[Any]:
 
 _CURSOR_WRAPPERS: Mapping[str, MethodWrapper] = {
     **CURSOR_WRAPPERS,
-    "__iter__": _iterates,
-    "__next__": _next,
-    "__aiter__": _iterates_async,
-    "__anext__": _next_async,
+    "__iter__": _trace_iter,
+    "__next__": _trace_next,
+    "__aiter__": _trace_aiter,
+    "__anext__": _trace_anext,
 }
 
 
 def _connection_method(name: str, _: MethodWrapper) -> TracedMethod:
     def call(method: Any, connection: Any, args: Any, kwargs: Any) -> Any:
         known = _connections.get(id(connection))
-        wrapper = known.calls.get(name) if known is not None and known.active else None
+        wrapper = known.wrappers.get(name) if known is not None and known.active else None
         return method(*args, **kwargs) if wrapper is None else wrapper(connection, method, args, kwargs)
 
     return call

@@ -153,7 +153,7 @@ class ConnectionTracer:
                     self.is_open = not idle
                 autocommit = idle if in_part else not self._begun
                 note = StatementNote(self._connection, sql, run, now, 0.0, autocommit=autocommit)
-                worker.put(FailureNote(note, ended, _codes(error), stays_open, in_part))
+                worker.put(FailureNote(note, ended, _error_codes(error), stays_open, in_part))
 
     def commit(self) -> None:
         with guarded("noting the end of a transaction", self.lose_step):
@@ -256,7 +256,7 @@ class TransactionScope:
         self._tracer.rollback_to(self._savepoint) if self._savepoint else self._tracer.rollback()
 
 
-def _codes(error: BaseException) -> tuple[str, ...]:
+def _error_codes(error: BaseException) -> tuple[str, ...]:
     """The codes of a database error: its SQLSTATE and its number. Drivers keep them in different attributes."""
     found = [getattr(error, name, None) for name in ("sqlstate", "pgcode", "errno")]
     first = next(iter(error.args), None)

@@ -14,7 +14,7 @@ from prefect_lineage_events.instrumentation.execution import TracedConnection, w
 _XID = "xid"  # of the transaction that the connection is in
 
 
-def _begins(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_begin(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     def on_success(result: Any) -> Any:
         connection._self_state[_XID] = next(iter((*args, *kwargs.values())), "")
         connection._self_tracer.begin()
@@ -23,7 +23,7 @@ def _begins(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -
     return when_done(method(*args, **kwargs), on_success)
 
 
-def _prepares(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_prepare(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     def on_success(result: Any) -> Any:
         connection._self_state[_PREPARED] = name = str(connection._self_state.get(_XID, ""))
         connection._self_tracer.prepare(name)
@@ -35,7 +35,7 @@ def _prepares(connection: TracedConnection, method: Any, args: Any, kwargs: Any)
 _PREPARED = "prepared"
 
 
-def _ends(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_end(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `tpc_commit` and `tpc_rollback`, of the connection's own transaction or of the one in the argument."""
     commits = method.__name__ == "tpc_commit"
     given = next(iter((*args, *kwargs.values())), None)
@@ -50,10 +50,10 @@ def _ends(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> 
     return when_done(method(*args, **kwargs), on_success)
 
 
-CALLS: dict[str, MethodWrapper] = {
-    "tpc_begin": _begins,
-    "tpc_prepare": _prepares,
-    "tpc_commit": _ends,
-    "tpc_rollback": _ends,
+WRAPPERS: dict[str, MethodWrapper] = {
+    "tpc_begin": _trace_begin,
+    "tpc_prepare": _trace_prepare,
+    "tpc_commit": _trace_end,
+    "tpc_rollback": _trace_end,
 }
 """An entry of `Driver.connection_wrappers` for each two-phase method."""

@@ -32,20 +32,20 @@ from prefect_lineage_events.instrumentation.proxies import PartProxy
 from prefect_lineage_events.instrumentation.tracer import TransactionScope
 
 __all__ = [
-    "pipeline_block",
     "row_count",
-    "statement_block",
     "trace_begin",
     "trace_close",
     "trace_commit",
     "trace_connection_call_as",
     "trace_connection_execute",
+    "trace_copy",
     "trace_execute",
     "trace_execute_as",
     "trace_fetch_frame",
+    "trace_pipeline",
     "trace_rollback",
     "trace_stream",
-    "transaction_block",
+    "trace_transaction",
 ]
 
 
@@ -194,7 +194,7 @@ class _Block(PartProxy):
         """Called when the block was left; `failed` if by an error, of its body or of its end."""
 
 
-def statement_block(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
+def trace_copy(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace psycopg's `with cursor.copy(statement) as copy`. It has run when the block ends without error."""
     return _StatementBlock(method(*args, **kwargs), cursor, operation_of(args, kwargs))
 
@@ -210,7 +210,7 @@ class _StatementBlock(_Block):
             self._self_execution.succeeded(self._self_cursor)
 
 
-def pipeline_block(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
+def trace_pipeline(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace psycopg's `with connection.pipeline()`: its end shows whether the statements succeeded.
 
     On an autocommit connection they are one transaction of the server.
@@ -242,7 +242,7 @@ class _PipelineBlock(_Block):
             tracer.rollback() if failed else tracer.commit()
 
 
-def transaction_block(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
+def trace_transaction(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace psycopg's `with connection.transaction()`: a transaction, or a savepoint inside of one."""
     return _TransactionBlock(method(*args, **kwargs), connection)
 

@@ -67,7 +67,7 @@ async def test_every_async_method_is_captured(block: SnowflakeLineage, tracers: 
     assert await block.fetch_all_async("SELECT a FROM u ORDER BY a") == [(1,), (2,), (3,)]
 
     assert [sql.split()[0] for sql in told(tracers)] == ["CREATE", "INSERT", "SELECT", "SELECT"]
-    assert all(said.query_id for tracer in tracers for said in tracer.said)
+    assert all(reported.query_id for tracer in tracers for reported in tracer.reported)
 
 
 def test_run_query_returns_rows(block: SnowflakeLineage, tracers: Tracers) -> None:

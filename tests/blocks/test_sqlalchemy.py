@@ -44,7 +44,12 @@ def test_every_inherited_method_is_seen(tracers: Tracers, block: SqlAlchemyLinea
 
     kept = [sql for tracer in tracers for sql in tracer.kept]
     assert kept[:2] == ["CREATE TABLE t (a INTEGER, b TEXT)", "INSERT INTO t VALUES (?, ?)"]
-    read = {said.sql: said.rows for tracer in tracers for said in tracer.said if said.sql.startswith("SELECT")}
+    read = {
+        reported.sql: reported.rows
+        for tracer in tracers
+        for reported in tracer.reported
+        if reported.sql.startswith("SELECT")
+    }
     assert read == {"SELECT a FROM t ORDER BY a": 1, "SELECT b FROM t ORDER BY b": 2, "SELECT * FROM t": 2}
 
 

@@ -18,7 +18,7 @@ SETS = [(1,), (2,), (3,)]
         "INSERT INTO `t` (a) VALUES (now(), coalesce(?, 0))",
     ],
 )
-def test_a_plain_insert_wrote_a_row_for_each_set(sql: str) -> None:
+def test_plain_insert_writes_one_row_for_each_set_of_parameters(sql: str) -> None:
     assert executemany_rowcount(sql, SETS) == 3
 
 
@@ -36,11 +36,11 @@ def test_a_plain_insert_wrote_a_row_for_each_set(sql: str) -> None:
         f"INSERT INTO t VALUES ({'?, ' * 10_000}?)",
     ],
 )
-def test_what_may_leave_rows_out_or_make_more_is_not_counted(sql: str) -> None:
+def test_insert_that_may_write_fewer_or_more_rows_is_not_counted(sql: str) -> None:
     assert executemany_rowcount(sql, SETS) is None
 
 
-def test_sets_out_of_a_generator_are_left_alone() -> None:
+def test_parameters_from_a_generator_are_not_consumed() -> None:
     sets = iter(SETS)
     assert executemany_rowcount("INSERT INTO t VALUES (?)", sets) is None
     assert list(sets) == SETS
@@ -64,5 +64,5 @@ def test_sets_out_of_a_generator_are_left_alone() -> None:
         ("update t set a = 1 returning a", False),
     ],
 )
-def test_an_insert_that_returns_its_one_row(sql: str, is_one: bool) -> None:
+def test_insert_that_returns_its_one_row_has_written_one(sql: str, is_one: bool) -> None:
     assert returns_one_row(sql) is is_one

@@ -137,7 +137,7 @@ def test_own_connection_is_captured_and_stays_what_it_is(tracers: Tracers) -> No
         connection.execute("CREATE TABLE t (a INTEGER)")
         connection.executemany("INSERT INTO t VALUES (?)", [(1,), (2,)])
     assert list(connection.execute("SELECT a FROM t")) == [(1,), (2,)]
-    assert [(said.sql.split()[0], said.rows) for said in tracers[0].said] == [
+    assert [(reported.sql.split()[0], reported.rows) for reported in tracers[0].reported] == [
         ("CREATE", None),
         ("INSERT", 2),
         ("SELECT", 2),

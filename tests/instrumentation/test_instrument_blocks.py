@@ -38,7 +38,7 @@ def no_run() -> Iterator[None]:
         yield
 
 
-def told(tracers: Tracers) -> list[str]:
+def statements(tracers: Tracers) -> list[str]:
     return [sql for tracer in tracers for sql in tracer.statements]
 
 
@@ -50,7 +50,7 @@ def test_all_methods_of_the_warehouse_are_reported(credentials: GcpCredentials, 
         assert len(warehouse.fetch_many("SELECT a FROM mart.many", size=2)) == 2
         assert len(warehouse.fetch_all("SELECT a FROM mart.everything")) == 2
 
-    assert told(tracers) == [
+    assert statements(tracers) == [
         "CREATE TABLE mart.t (a INT64)",
         "INSERT INTO mart.t (a) VALUES (@`a`)",
         "INSERT INTO mart.t (a) VALUES (@`a`)",
@@ -66,7 +66,7 @@ async def test_all_its_asynchronous_methods_are_reported(credentials: GcpCredent
     assert len(await warehouse.afetch_all("SELECT a FROM mart.orders")) == 2
     warehouse.close()
 
-    assert told(tracers) == ["CREATE TABLE mart.t (a INT64)", "SELECT a FROM mart.orders"]
+    assert statements(tracers) == ["CREATE TABLE mart.t (a INT64)", "SELECT a FROM mart.orders"]
 
 
 def test_a_failed_statement_of_the_warehouse_is_the_librarys_error(
@@ -75,7 +75,7 @@ def test_a_failed_statement_of_the_warehouse_is_the_librarys_error(
     with BigQueryWarehouse(gcp_credentials=credentials) as warehouse, pytest.raises(dbapi.DatabaseError):
         warehouse.execute("SELECT * FROM missing")
 
-    assert told(tracers) == []
+    assert statements(tracers) == []
 
 
 def test_prefect_gcps_tasks_are_reported(credentials: GcpCredentials, tracers: Tracers, no_run: None) -> None:
@@ -83,7 +83,7 @@ def test_prefect_gcps_tasks_are_reported(credentials: GcpCredentials, tracers: T
     bigquery_load_cloud_storage.fn("mart", "loaded", "gs://b/1.csv", credentials)
     bigquery_insert_stream.fn("mart", "streamed", [{"a": 1}], credentials)
 
-    assert told(tracers) == [
+    assert statements(tracers) == [
         f"CREATE TABLE `{PROJECT}.mart.copied` AS SELECT a FROM mart.orders",
         f"LOAD DATA INTO `{PROJECT}.mart.loaded` FROM FILES (uris = ['gs://b/1.csv'])",
         f"INSERT INTO `{PROJECT}.mart.streamed` VALUES (?)",

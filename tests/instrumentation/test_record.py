@@ -1,4 +1,4 @@
-"""Recording by hand: what is noted, and how softly it fails."""
+"""Recording by hand: its notes, and errors that do not reach the flow."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_single_input_need_not_be_in_a_list(noted: list[RecordNote]) -> None:
     assert noted[0].inputs == (Dataset("s3://b", "in"),)
 
 
-def test_misc_carries_a_few_words(noted: list[RecordNote]) -> None:
+def test_misc_has_its_description(noted: list[RecordNote]) -> None:
     record_misc("postgres://h:5432/db/s/t", description="refreshed " * 100)
     assert noted[0].operation == "misc"
     assert noted[0].description.startswith("refreshed")
@@ -74,7 +74,7 @@ async def test_recording_works_in_coroutines(noted: list[RecordNote]) -> None:
 
 @pytest.mark.parametrize("call", [record_read, record_write, record_misc])
 @pytest.mark.parametrize("wrong", ["no uri", "s3://", 7, None])
-def test_a_wrong_dataset_is_one_warning_and_nothing_else(
+def test_invalid_dataset_is_one_warning(
     noted: list[RecordNote], caplog: pytest.LogCaptureFixture, call: Callable[..., None], wrong: Any
 ) -> None:
     with caplog.at_level(logging.WARNING, "prefect_lineage_events"):
@@ -84,7 +84,7 @@ def test_a_wrong_dataset_is_one_warning_and_nothing_else(
 
 
 @pytest.mark.parametrize(("wrong", "error"), [("no uri", ValueError), (7, TypeError)])
-def test_a_wrong_dataset_raises_with_raise_on_error(
+def test_invalid_dataset_raises_with_raise_on_error(
     noted: list[RecordNote], wrong: Any, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
@@ -115,7 +115,7 @@ def test_nothing_is_noted_when_switched_off(noted: list[RecordNote], monkeypatch
     assert noted == []
 
 
-def test_a_run_that_the_rules_exclude_notes_nothing(noted: list[RecordNote], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_excluded_run_notes_nothing(noted: list[RecordNote], monkeypatch: pytest.MonkeyPatch) -> None:
     run: Run = make_run()
     run.captured = False
     monkeypatch.setattr(record, "current_run", lambda: run)
@@ -164,7 +164,7 @@ def test_the_base_presents_itself_as_a_block_does() -> None:
 
 
 @pytest.mark.parametrize("rows", [-1, float("nan"), float("inf"), 2**63, "3", 1.5, True, object()])
-def test_a_number_of_rows_that_is_none_is_left_out_and_said(
+def test_invalid_row_count_is_left_out_with_a_warning(
     noted: list[RecordNote], caplog: pytest.LogCaptureFixture, rows: Any
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -180,13 +180,13 @@ def test_a_whole_number_of_rows_is_kept(noted: list[RecordNote], rows: Any, kept
 
 
 @pytest.mark.parametrize("rows", [-1, float("nan")])
-def test_a_wrong_number_of_rows_raises_where_that_is_asked_for(noted: list[RecordNote], rows: Any) -> None:
+def test_invalid_row_count_raises_with_raise_on_error(noted: list[RecordNote], rows: Any) -> None:
     with pytest.raises(ValueError, match="rows must be a whole number"):
         record_write("s3://b/out", rows=rows, raise_on_error=True)
     assert not noted
 
 
-def test_inputs_without_an_end_are_an_error_and_not_a_flow_that_hangs(noted: list[RecordNote]) -> None:
+def test_endless_inputs_are_an_error(noted: list[RecordNote]) -> None:
     with pytest.raises(ValueError, match="more than 10,000 inputs"):
         record_write("s3://b/out", inputs=iter(lambda: "s3://b/in", None), raise_on_error=True)
     assert not noted

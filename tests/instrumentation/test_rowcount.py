@@ -14,14 +14,14 @@ import pytest
 from prefect_lineage_events.emission.processor import NoteProcessor
 from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.instrumentation.connections import trace
-from prefect_lineage_events.instrumentation.drivers.registry import described
+from prefect_lineage_events.instrumentation.drivers.registry import description_of
 from prefect_lineage_events.settings import LineageSettings
 from tests.emission.idle import idle_worker
 
 
 @dataclass
 class Reader:
-    """The only one who holds the cursor of a real connection, one of whose rows was read."""
+    """The only reference to a cursor of a real connection, of whose result one row was read."""
 
     held: list[Any]
     queue: NoteQueue
@@ -32,10 +32,10 @@ class Reader:
 
     def rows(self) -> list[int | None]:
         """The reported number of rows."""
-        pipeline = NoteProcessor(LineageSettings(), lambda event, _: self.sent.append(event) is None, self.queue)
+        processor = NoteProcessor(LineageSettings(), lambda event, _: self.sent.append(event) is None, self.queue)
         while (note := self.queue.get(0)) is not None:
-            pipeline.process(note)
-        pipeline.finish()
+            processor.process(note)
+        processor.finish()
         return [e["payload"]["statement"].get("rows") for e in self.sent if e["event"] == "lineage.read"]
 
 
@@ -44,7 +44,7 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     with idle_worker(monkeypatch) as idle:
         own = sqlite3.connect(":memory:")
         own.executescript("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2), (3)")
-        connection = trace(own, described(own, None))
+        connection = trace(own, description_of(own, None))
         held = [connection.execute("SELECT a FROM t")]
         held[0].fetchone()
         yield Reader(held, idle.queue)
@@ -80,7 +80,7 @@ def test_a_cursor_that_was_closed_reports_its_rows_once(reader: Reader) -> None:
     assert reader.rows() == [1]
 
 
-def test_no_code_of_ours_runs_where_a_cursor_is_forgotten(reader: Reader) -> None:
+def test_no_code_of_ours_runs_when_a_cursor_is_collected(reader: Reader) -> None:
     """Python swallows exceptions of a signal handler in a finaliser: a time limit of the user would have no effect."""
     called: list[str] = []
 

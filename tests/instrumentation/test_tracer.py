@@ -1,4 +1,4 @@
-"""The choke point: what is noted in the user's thread, and what is not worth a note."""
+"""The notes that a tracer makes in the user's thread, and calls that make none."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def execute(traced: ConnectionTracer, sql: str, **more: Any) -> StatementNote | 
     return traced.statement(sql, started=STARTED, duration=0.1, autocommit=False, **more)
 
 
-def said(notes: list[Note]) -> list[str]:
+def texts(notes: list[Note]) -> list[str]:
     """Each note as the statement's text, or the step's name."""
     return [n.sql if isinstance(n, StatementNote) else n.step for n in notes if not isinstance(n, RowsNote)]
 
@@ -57,7 +57,7 @@ def test_rows_belong_to_their_statement(noted: list[Note], run: Run, traced: Con
     assert noted[1:] == [RowsNote(note, 5)]  # type: ignore[arg-type]
 
 
-def test_rows_of_a_statement_that_was_not_noted_are_nothing(noted: list[Note], traced: ConnectionTracer) -> None:
+def test_rows_of_an_unreported_statement_are_not_noted(noted: list[Note], traced: ConnectionTracer) -> None:
     traced.rows(None, 5)
     assert noted == []
 
@@ -82,7 +82,7 @@ def test_a_transaction_is_noted_from_its_first_statement_to_its_end(
     traced.release("s")
     traced.commit()
     traced.rollback()
-    assert said(noted) == ["begin", "INSERT INTO t SELECT 1", "savepoint", "rollback_to", "release", "commit"]
+    assert texts(noted) == ["begin", "INSERT INTO t SELECT 1", "savepoint", "rollback_to", "release", "commit"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_transaction_is_noted_from_its_first_statement_to_its_end(
         f"{' ' * 5_000}SELECT 1",
     ],
 )
-def test_what_moves_the_session_is_noted_outside_runs_too(
+def test_statements_that_change_the_session_are_noted_outside_runs(
     noted: list[Note], traced: ConnectionTracer, sql: str
 ) -> None:
     note = execute(traced, sql)
@@ -137,7 +137,7 @@ def test_statements_of_our_own_thread_are_not_reported(
     assert execute(traced, "SELECT 1 FROM t") is None
 
 
-def test_nothing_is_raised_whatever_goes_wrong(
+def test_errors_of_ours_are_not_raised(
     noted: list[Note], traced: ConnectionTracer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(known: Run | None = None) -> Run:

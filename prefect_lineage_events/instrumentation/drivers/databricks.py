@@ -32,7 +32,7 @@ def autocommits(connection: Any) -> bool:
     return connection.ignore_transactions or bool(connection.session.get_autocommit())
 
 
-def _sends(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_execute_async(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `execute_async`: the statement counts when its result has arrived. Without that its outcome is unknown."""
     cursor._self_fetched.end()
     execution = Execution(cursor._self_connection, operation_of(args, kwargs), parameters_of(args, kwargs))
@@ -41,7 +41,7 @@ def _sends(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     return cursor._self_same(result)
 
 
-def _takes_result(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_async_result(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `get_async_execution_result`, which raises when the statement has failed."""
     result = method(*args, **kwargs)
     execution: Execution | None = cursor._self_connection._self_state.pop(_key(cursor), None)
@@ -54,7 +54,7 @@ def _key(cursor: TracedCursor) -> str:
     return f"sent by {id(cursor)}"
 
 
-def _fetches_part(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_fetchmany_arrow(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `fetchmany_arrow`: an empty table is the end of the result."""
     portion = method(*args, **kwargs)
     cursor._self_fetched.add(len(portion))
@@ -69,9 +69,9 @@ DRIVER = Driver(
     query_id=lambda cursor: cursor.query_id,
     type_name=str,
     cursor_wrappers={
-        "execute_async": _sends,
-        "get_async_execution_result": _takes_result,
+        "execute_async": _trace_execute_async,
+        "get_async_execution_result": _trace_async_result,
         "fetchall_arrow": wrappers.trace_fetch_frame,
-        "fetchmany_arrow": _fetches_part,
+        "fetchmany_arrow": _trace_fetchmany_arrow,
     },
 )

@@ -18,7 +18,7 @@ from prefect_lineage_events.instrumentation.execution import Execution, TracedCu
 from prefect_lineage_events.naming import SCHEMES, fold, host_and_port, quote, scheme_of, split_name
 from prefect_lineage_events.stores import Store
 
-_FRAMES = ("fetch_arrow_table", "fetchallarrow", "fetch_df", "fetch_polars")
+_FRAME_METHODS = ("fetch_arrow_table", "fetchallarrow", "fetch_df", "fetch_polars")
 
 
 def url_driver(url: str) -> Driver:
@@ -31,7 +31,7 @@ def url_driver(url: str) -> Driver:
         store=lambda _: store,
         autocommits=_autocommit,
         type_name=str,
-        cursor_wrappers={"adbc_ingest": _ingests, **dict.fromkeys(_FRAMES, wrappers.trace_fetch_frame)},
+        cursor_wrappers={"adbc_ingest": _trace_ingest, **dict.fromkeys(_FRAME_METHODS, wrappers.trace_fetch_frame)},
     )
 
 
@@ -126,7 +126,7 @@ def _autocommit(connection: Any) -> bool:
     return bool(value)
 
 
-def _ingests(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_ingest(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace ADBC's `adbc_ingest(table, data, mode)`, which sends no statement: the notes have equivalent ones.
 
     https://arrow.apache.org/adbc/current/python/api/adbc_driver_manager.html
@@ -141,8 +141,8 @@ def _ingests(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     execution = Execution(cursor._self_connection)
 
     def on_success(rows: Any) -> Any:
-        if mode in _MAKES:
-            execution.operation = f"{_MAKES[mode]} {name}{listed}"
+        if mode in _CREATES:
+            execution.operation = f"{_CREATES[mode]} {name}{listed}"
             execution.succeeded(cursor, rows=0)
         execution.operation = fill
         execution.succeeded(cursor, rows=rows if isinstance(rows, int) and rows >= 0 else None)
@@ -157,7 +157,7 @@ def _column_names(data: Any) -> tuple[str, ...]:
     return tuple(map(str, names() if callable(names) else names))
 
 
-_MAKES = {
+_CREATES = {
     "create": "CREATE TABLE",
     "replace": "CREATE OR REPLACE TABLE",
     "create_append": "CREATE TABLE IF NOT EXISTS",

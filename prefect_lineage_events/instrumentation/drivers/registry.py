@@ -68,7 +68,7 @@ def register(package: str, driver: Driver) -> None:
     _registered[package] = driver
 
 
-def described(connection: Any, url: str | None) -> Driver:
+def description_of(connection: Any, url: str | None) -> Driver:
     """The description for a connection of a user; `url`, if given, decides its store."""
     from prefect_lineage_events.instrumentation.drivers.generic import url_driver
 

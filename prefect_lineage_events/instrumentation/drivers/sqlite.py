@@ -90,16 +90,16 @@ def _commits_before_scripts(connection: TracedConnection) -> bool | None:
     return True
 
 
-def _script(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_script(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     return wrappers.trace_connection_execute(connection, method, args, kwargs, _commits_before_scripts(connection))
 
 
-def _cursor_script(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_cursor_script(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     autocommit = _commits_before_scripts(cursor._self_connection)
     return wrappers.trace_execute_as(cursor, operation_of(args, kwargs), method, args, kwargs, autocommit=autocommit)
 
 
-def _backs_up(_: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
+def _backup(_: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Pass the driver's own connection to `backup(target)`. It copies pages, without a statement to report."""
     return method(
         *map(unwrapping.unwrapped, args), **{name: unwrapping.unwrapped(value) for name, value in kwargs.items()}
@@ -148,10 +148,10 @@ DRIVER = Driver(
     connection_wrappers={
         "execute": wrappers.trace_connection_execute,
         "executemany": wrappers.trace_connection_execute,
-        "executescript": _script,
-        "backup": _backs_up,
+        "executescript": _trace_script,
+        "backup": _backup,
     },
-    cursor_wrappers={"executescript": _cursor_script},
+    cursor_wrappers={"executescript": _trace_cursor_script},
     reports_transaction=True,
     subclassed=True,
     cursor_classes=("sqlite3.Cursor",),

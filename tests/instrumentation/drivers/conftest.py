@@ -18,7 +18,7 @@ __all__ = ["postgres", "snowflake_server"]
 
 
 @dataclass(eq=False)
-class Said:
+class ReportedStatement:
     """A statement as reported to the tracer; `rows` is the latest known number."""
 
     sql: str
@@ -36,7 +36,7 @@ class RecordingTracer:
 
     store: Store
     lookup: Any
-    said: list[Said] = field(default_factory=list)
+    reported: list[ReportedStatement] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     is_open: bool = False
 
@@ -50,18 +50,20 @@ class RecordingTracer:
         result_columns: Any = (),
         aborted: bool = False,
         **_: Any,
-    ) -> Said:
-        said = Said(sql, autocommit, rows, query_id, {column.name: column.type for column in result_columns}, aborted)
-        self.said.append(said)
+    ) -> ReportedStatement:
+        reported = ReportedStatement(
+            sql, autocommit, rows, query_id, {column.name: column.type for column in result_columns}, aborted
+        )
+        self.reported.append(reported)
         self.is_open = not autocommit
         self.steps.append(sql)
-        return said
+        return reported
 
-    def rows(self, note: Said, rows: int, *, whole: bool = True) -> None:
-        assert note.rows is None, "the rows of a statement are told once"
+    def rows(self, note: ReportedStatement, rows: int, *, whole: bool = True) -> None:
+        assert note.rows is None, "the rows of a statement are reported once"
         note.rows = rows
 
-    def watch(self, reader: Any, note: Said, counts: Any) -> weakref.finalize[..., Any]:
+    def watch(self, reader: Any, note: ReportedStatement, counts: Any) -> weakref.finalize[..., Any]:
         def gone() -> None:
             if rows := counts.rows_so_far():
                 self.rows(note, rows)
@@ -89,14 +91,14 @@ class RecordingTracer:
 
     @property
     def statements(self) -> list[str]:
-        return [said.sql for said in self.said]
+        return [reported.sql for reported in self.reported]
 
     @property
     def kept(self) -> list[str]:
         """The statements whose work stays, by the rules of transactions without savepoints."""
         kept: list[str] = []
         held: list[str] = []
-        by_sql = iter(self.said)
+        by_sql = iter(self.reported)
         begun = False
         for step in self.steps:
             if step in ("commit", "rollback", "lost", "commit_lost"):
@@ -105,8 +107,8 @@ class RecordingTracer:
             elif step == "begin":
                 begun = True
             else:
-                said = next(by_sql)
-                (kept if said.autocommit and not begun else held).append(said.sql)
+                reported = next(by_sql)
+                (kept if reported.autocommit and not begun else held).append(reported.sql)
         return kept
 
 

@@ -42,7 +42,7 @@ async def test_committed_is_kept_and_rolled_back_is_not(engine: AsyncEngine, tra
     [tracer] = tracers
     assert len(tracer.statements) == 2
     assert tracer.kept == ["INSERT INTO t VALUES (3)"]
-    assert tracer.said[0].rows == 1
+    assert tracer.reported[0].rows == 1
 
 
 async def test_read_counts_its_rows(engine: AsyncEngine, tracers: Tracers) -> None:
@@ -50,8 +50,8 @@ async def test_read_counts_its_rows(engine: AsyncEngine, tracers: Tracers) -> No
         result = await connection.execute(sa.text("SELECT a FROM t"))
         assert len(result.all()) == 2
 
-    assert [(said.sql, said.rows) for said in tracers[0].said] == [("SELECT a FROM t", 2)]
-    assert list(tracers[0].said[0].columns) == ["a"]
+    assert [(reported.sql, reported.rows) for reported in tracers[0].reported] == [("SELECT a FROM t", 2)]
+    assert list(tracers[0].reported[0].columns) == ["a"]
 
 
 async def test_streamed_rows_are_counted(engine: AsyncEngine, tracers: Tracers) -> None:
@@ -60,7 +60,7 @@ async def test_streamed_rows_are_counted(engine: AsyncEngine, tracers: Tracers) 
         rows = [row.a async for row in result]
 
     assert rows == [1, 2]
-    assert tracers[0].said[0].rows == 2
+    assert tracers[0].reported[0].rows == 2
 
 
 async def test_autocommit_isolation_keeps_its_writes(engine: AsyncEngine, tracers: Tracers) -> None:
@@ -71,7 +71,7 @@ async def test_autocommit_isolation_keeps_its_writes(engine: AsyncEngine, tracer
     assert tracers[0].kept == ["INSERT INTO t VALUES (5)"]
 
 
-async def test_orm_session_is_seen(engine: AsyncEngine, tracers: Tracers) -> None:
+async def test_orm_session_is_traced(engine: AsyncEngine, tracers: Tracers) -> None:
     async with AsyncSession(engine) as session:
         await session.execute(sa.text("INSERT INTO t VALUES (6)"))
         await session.commit()
@@ -98,7 +98,7 @@ async def test_store_is_that_of_the_sync_drivers(engine: AsyncEngine, tracers: T
     assert tracers[0].store.database == (None if engine.dialect.name == "sqlite" else "async_drivers")
 
 
-async def test_columns_are_looked_up_elsewhere(engine: AsyncEngine, tracers: Tracers) -> None:
+async def test_columns_are_looked_up_on_another_connection(engine: AsyncEngine, tracers: Tracers) -> None:
     import asyncio
 
     async with engine.connect() as connection:

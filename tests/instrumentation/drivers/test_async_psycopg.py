@@ -35,10 +35,10 @@ async def test_committed_is_kept_and_rolled_back_is_not(connection: Any, tracers
     await connection.rollback()
 
     assert tracers[0].kept == ["INSERT INTO t VALUES (3, 'kept')"]
-    assert [said.rows for said in tracers[0].said] == [1, 1]
+    assert [reported.rows for reported in tracers[0].reported] == [1, 1]
 
 
-async def test_block_commits_in_peace_and_closes(connection: Any, tracers: Tracers) -> None:
+async def test_block_without_an_error_commits_and_closes(connection: Any, tracers: Tracers) -> None:
     async with connection as entered:
         assert entered is connection
         await connection.execute("INSERT INTO t VALUES (3, 'kept')")
@@ -56,13 +56,13 @@ async def test_block_left_with_an_error_keeps_nothing(connection: Any, tracers: 
     assert tracers[0].kept == []
 
 
-async def test_failed_statement_is_not_noted_and_dooms_the_transaction(connection: Any, tracers: Tracers) -> None:
-    await connection.execute("INSERT INTO t VALUES (3, 'doomed')")
+async def test_failed_statement_is_not_noted_and_fails_the_transaction(connection: Any, tracers: Tracers) -> None:
+    await connection.execute("INSERT INTO t VALUES (3, 'undone')")
     with pytest.raises(psycopg.errors.UndefinedTable, match="missing"):
         await connection.execute("SELECT * FROM missing")
     await connection.commit()
 
-    assert tracers[0].statements == ["INSERT INTO t VALUES (3, 'doomed')"]
+    assert tracers[0].statements == ["INSERT INTO t VALUES (3, 'undone')"]
     assert tracers[0].kept == []
 
 
@@ -76,7 +76,7 @@ async def test_reads_are_counted_however_they_are_fetched(connection: Any, trace
         assert len(await named.fetchall()) == 4
     assert len([row async for row in connection.cursor().stream("SELECT b FROM t")]) == 2
 
-    assert [said.rows for said in tracers[0].said] == [2, 7, 2]
+    assert [reported.rows for reported in tracers[0].reported] == [2, 7, 2]
 
 
 async def test_transaction_blocks_and_savepoints(connection: Any, tracers: Tracers) -> None:
@@ -99,7 +99,7 @@ async def test_copy_is_noted_when_its_block_is_left(connection: Any, tracers: Tr
             async with cursor.copy("COPY t FROM STDIN") as copy:
                 raise ZeroDivisionError
 
-    assert [(said.sql, said.rows) for said in tracers[0].said] == [("COPY t FROM STDIN", 1)]
+    assert [(reported.sql, reported.rows) for reported in tracers[0].reported] == [("COPY t FROM STDIN", 1)]
 
 
 async def test_pipeline_that_fails_keeps_nothing(connection: Any, tracers: Tracers) -> None:

@@ -29,7 +29,7 @@ async def connection(postgres: Postgres, tracers: Tracers) -> AsyncIterator[Any]
 
 
 def noted(tracers: Tracers) -> list[tuple[str, int | None]]:
-    return [(said.sql, said.rows) for said in tracers[0].said]
+    return [(reported.sql, reported.rows) for reported in tracers[0].reported]
 
 
 async def test_statements_are_noted_with_their_rows(connection: Any, tracers: Tracers) -> None:
@@ -46,8 +46,8 @@ async def test_statements_are_noted_with_their_rows(connection: Any, tracers: Tr
         ("SELECT a FROM t ORDER BY a", 1),
         ("SELECT count(*) FROM t", 1),
     ]
-    assert list(tracers[0].said[2].columns) == ["a", "b"]
-    assert all(said.autocommit for said in tracers[0].said)
+    assert list(tracers[0].reported[2].columns) == ["a", "b"]
+    assert all(reported.autocommit for reported in tracers[0].reported)
 
 
 async def test_failed_statement_is_not_noted_and_raises_as_before(connection: Any, tracers: Tracers) -> None:
@@ -99,23 +99,23 @@ async def test_transaction_by_its_own_methods(connection: Any, tracers: Tracers)
 
 async def test_commit_after_a_swallowed_error_keeps_nothing(connection: Any, tracers: Tracers) -> None:
     async with connection.transaction():
-        await connection.execute("INSERT INTO t VALUES (3, 'doomed')")
+        await connection.execute("INSERT INTO t VALUES (3, 'undone')")
         with pytest.raises(asyncpg.UndefinedTableError):
             await connection.fetch("SELECT * FROM missing")
 
     assert await connection.fetchval("SELECT count(*) FROM t") == 2
-    assert "INSERT INTO t VALUES (3, 'doomed')" not in tracers[0].kept
+    assert "INSERT INTO t VALUES (3, 'undone')" not in tracers[0].kept
 
 
-async def test_commit_as_a_text_says_what_the_server_made_of_it(connection: Any, tracers: Tracers) -> None:
+async def test_commit_statement_that_the_server_refused_is_a_rollback(connection: Any, tracers: Tracers) -> None:
     await connection.execute("BEGIN")
-    await connection.execute("INSERT INTO t VALUES (3, 'doomed')")
+    await connection.execute("INSERT INTO t VALUES (3, 'undone')")
     with pytest.raises(asyncpg.UndefinedTableError):
         await connection.fetch("SELECT * FROM missing")
     await connection.execute("COMMIT")
 
-    assert [(said.sql, said.aborted) for said in tracers[0].said[1:]] == [
-        ("INSERT INTO t VALUES (3, 'doomed')", False),
+    assert [(reported.sql, reported.aborted) for reported in tracers[0].reported[1:]] == [
+        ("INSERT INTO t VALUES (3, 'undone')", False),
         ("COMMIT", True),
     ]
 
@@ -147,7 +147,7 @@ async def test_cursors_count_what_is_fetched(connection: Any, tracers: Tracers) 
     ]
 
 
-async def test_copies_are_noted_as_what_they_send(connection: Any, tracers: Tracers) -> None:
+async def test_copies_are_noted_as_the_statements_that_they_send(connection: Any, tracers: Tracers) -> None:
     await connection.copy_records_to_table("t", records=[(3, "z"), (4, "w")], columns=["a", "b"], schema_name="public")
     await connection.copy_to_table("t", source=io.BytesIO(b"5\tv\n"))
     await connection.copy_from_table("t", output=io.BytesIO())
@@ -170,7 +170,7 @@ async def test_closing_loses_what_is_open(connection: Any, tracers: Tracers) -> 
     assert tracers[0].kept == []
 
 
-async def test_connection_of_a_pool_is_taken(postgres: Postgres, tracers: Tracers) -> None:
+async def test_connection_of_a_pool_is_traced(postgres: Postgres, tracers: Tracers) -> None:
     async with asyncpg.create_pool(postgres.plain_url(postgres.database("pooled")), min_size=1, max_size=2) as pool:
         async with pool.acquire() as own:
             connection = instrument_connection(own)
@@ -203,7 +203,7 @@ async def test_objects_look_like_the_drivers_own(connection: Any) -> None:
     assert isinstance(connection.transaction(), asyncpg.transaction.Transaction)
 
 
-async def test_a_transaction_that_ends_behind_the_proxy_is_noted_as_ended_unseen(
+async def test_transaction_that_ends_without_the_proxy_is_noted_as_ended_unseen(
     connection: Any, tracers: Tracers
 ) -> None:
     own = connection.__wrapped__

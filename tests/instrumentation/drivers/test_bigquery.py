@@ -31,11 +31,11 @@ def client(bigquery_server: BigQueryStandIn, tracers: Tracers) -> Iterator[Any]:
 
 def test_a_query_is_reported_when_its_result_was_waited_for(client: Any, tracers: Tracers) -> None:
     job = client.query("SELECT a FROM mart.orders")
-    assert not any(tracer.said for tracer in tracers)
+    assert not any(tracer.reported for tracer in tracers)
     assert [row["a"] for row in job.result()] == [1, 2]
 
-    [said] = tracers[0].said
-    assert (said.sql, said.rows, said.query_id) == ("SELECT a FROM mart.orders", 2, job.job_id)
+    [reported] = tracers[0].reported
+    assert (reported.sql, reported.rows, reported.query_id) == ("SELECT a FROM mart.orders", 2, job.job_id)
 
 
 @pytest.mark.parametrize("wait", ["result", "to_arrow", "__iter__", "done", "reload", "exception"])
@@ -50,9 +50,9 @@ def test_every_way_to_wait_reports_once(wait: str, client: Any, tracers: Tracers
 def test_query_and_wait_reports_rows_id_and_columns(client: Any, tracers: Tracers) -> None:
     assert len(list(client.query_and_wait("SELECT a, b FROM mart.orders"))) == 2
 
-    [said] = tracers[0].said
-    assert (said.rows, said.columns) == (2, {"a": "INTEGER", "b": "STRING"})
-    assert said.query_id and said.query_id.startswith("job-")
+    [reported] = tracers[0].reported
+    assert (reported.rows, reported.columns) == (2, {"a": "INTEGER", "b": "STRING"})
+    assert reported.query_id and reported.query_id.startswith("job-")
 
 
 def test_rows_of_a_write_are_those_it_changed(client: Any, tracers: Tracers) -> None:
@@ -60,7 +60,7 @@ def test_rows_of_a_write_are_those_it_changed(client: Any, tracers: Tracers) -> 
     client.query("DELETE FROM mart.orders WHERE true").result()
     client.query_and_wait("CREATE TABLE mart.t AS SELECT 1 AS a")
 
-    assert [said.rows for said in tracers[0].said] == [3, 3, None]
+    assert [reported.rows for reported in tracers[0].reported] == [3, 3, None]
 
 
 def test_a_failed_query_is_not_reported(client: Any, tracers: Tracers) -> None:
@@ -69,13 +69,13 @@ def test_a_failed_query_is_not_reported(client: Any, tracers: Tracers) -> None:
     with pytest.raises(NotFound):
         client.query("INSERT INTO missing VALUES (1)").result()
 
-    assert not any(tracer.said for tracer in tracers)
+    assert not any(tracer.reported for tracer in tracers)
 
 
-def test_a_dry_run_touches_nothing(client: Any, tracers: Tracers) -> None:
+def test_dry_run_is_not_reported(client: Any, tracers: Tracers) -> None:
     client.query("SELECT a FROM mart.orders", job_config=bigquery.QueryJobConfig(dry_run=True)).done()
 
-    assert not any(tracer.said for tracer in tracers)
+    assert not any(tracer.reported for tracer in tracers)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_calls_are_reported_as_statements(
 ) -> None:
     call(client)
 
-    assert [(said.sql, said.rows) for said in tracers[0].said] == [(text, rows)]
+    assert [(reported.sql, reported.rows) for reported in tracers[0].reported] == [(text, rows)]
 
 
 def _view() -> bigquery.Table:
@@ -220,10 +220,10 @@ def test_a_frame_is_loaded_from_no_file(client: Any, tracers: Tracers) -> None:
 def test_streamed_rows_with_errors_are_not_reported(client: Any, tracers: Tracers) -> None:
     assert client.insert_rows_json(_T, [{"wrong": 1}])[0]["index"] == 0
 
-    assert not any(tracer.said for tracer in tracers)
+    assert not any(tracer.reported for tracer in tracers)
 
 
-def test_client_and_job_stay_what_they_are(client: Any) -> None:
+def test_types_of_client_and_job_are_unchanged(client: Any) -> None:
     assert isinstance(client, bigquery.Client)
     assert instrument_connection(client) is client
     with client as entered:
@@ -258,7 +258,7 @@ def test_dbapi_connection_is_captured(bigquery_server: BigQueryStandIn, tracers:
     with pytest.raises(dbapi.DatabaseError):
         cursor.execute("SELECT * FROM missing")
 
-    assert [(said.sql.split()[0], said.rows, bool(said.query_id)) for said in tracers[0].said] == [
+    assert [(reported.sql.split()[0], reported.rows, bool(reported.query_id)) for reported in tracers[0].reported] == [
         ("SELECT", 2, True),
         ("INSERT", 3, True),
         ("CREATE", None, True),
@@ -271,4 +271,4 @@ def test_columns_are_looked_up_over_another_client(client: Any, tracers: Tracers
     found = tracers[0].lookup([(PROJECT, "mart", "orders"), (PROJECT, "mart", "missing")])
 
     assert found == {(PROJECT, "mart", "orders"): {"a": "INTEGER", "b": "STRING"}}
-    assert len(tracers[0].said) == 1
+    assert len(tracers[0].reported) == 1

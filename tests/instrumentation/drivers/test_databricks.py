@@ -47,7 +47,7 @@ class Results:
 
 
 class Backend:
-    """As much of a workspace as the connector asks for. What says `missing` fails."""
+    """The part of a workspace that the connector needs. A statement with `missing` in it fails."""
 
     max_download_threads = 1
 
@@ -95,7 +95,7 @@ def test_workspace_catalog_and_schema_name_its_tables(connection: Any, tracers: 
     assert store.dialect == "databricks"
 
 
-def test_statements_tell_rows_and_query_id(connection: Any, tracers: Tracers) -> None:
+def test_statements_report_rows_and_query_id(connection: Any, tracers: Tracers) -> None:
     with connection.cursor() as cursor:
         assert cursor.execute("SELECT a FROM orders") is cursor
         assert cursor.fetchall() == [(1,), (2,)]
@@ -103,13 +103,13 @@ def test_statements_tell_rows_and_query_id(connection: Any, tracers: Tracers) ->
         cursor.executemany("INSERT INTO t VALUES (:a)", [{"a": 1}, {"a": 2}])
         cursor.execute("CREATE TABLE u (a INT)")
 
-    assert [(said.sql.split()[0], said.rows) for said in tracers[0].said] == [
+    assert [(reported.sql.split()[0], reported.rows) for reported in tracers[0].reported] == [
         ("SELECT", 2),
         ("INSERT", 3),
         ("INSERT", 6),
         ("CREATE", None),
     ]
-    assert {said.query_id for said in tracers[0].said} == {"command-7"}
+    assert {reported.query_id for reported in tracers[0].reported} == {"command-7"}
     assert len(tracers[0].kept) == 4
 
 
@@ -119,17 +119,17 @@ def test_rows_of_an_arrow_result_are_counted(fetch: str, connection: Any, tracer
     while len(getattr(cursor, fetch)(*([1] if fetch == "fetchmany_arrow" else []))):
         pass
 
-    assert tracers[0].said[0].rows == 2
+    assert tracers[0].reported[0].rows == 2
 
 
-def test_asynchronous_statement_counts_when_its_result_is_there(connection: Any, tracers: Tracers) -> None:
+def test_asynchronous_statement_counts_when_its_result_has_arrived(connection: Any, tracers: Tracers) -> None:
     cursor = connection.cursor()
     assert cursor.execute_async("SELECT a FROM orders") is cursor
     assert tracers[0].statements == []
     assert cursor.get_async_execution_result() is cursor
     assert len(cursor.fetchall()) == 2
 
-    assert [(said.sql, said.rows) for said in tracers[0].said] == [("SELECT a FROM orders", 2)]
+    assert [(reported.sql, reported.rows) for reported in tracers[0].reported] == [("SELECT a FROM orders", 2)]
 
 
 def test_failed_statements_are_not_reported(connection: Any, tracers: Tracers) -> None:
@@ -142,7 +142,7 @@ def test_failed_statements_are_not_reported(connection: Any, tracers: Tracers) -
     assert tracers[0].statements == []
 
 
-def test_connection_and_cursor_stay_what_they_are(connection: Any) -> None:
+def test_types_of_connection_and_cursor_are_unchanged(connection: Any) -> None:
     assert isinstance(connection, Connection)
     assert isinstance(connection.cursor(), Cursor)
     assert connection.cursor().connection is connection

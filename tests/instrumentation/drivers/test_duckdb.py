@@ -36,17 +36,17 @@ def test_execute_returns_the_connection_and_counts_what_is_fetched(
     assert connection.execute("SELECT a FROM t").fetchall() == [(1,), (2,), (3,)]
     assert connection.execute("SELECT a FROM t WHERE a > 1").fetchone() == (2,)
 
-    kinds = [(said.sql.split()[0], said.rows) for said in tracers[0].said]
+    kinds = [(reported.sql.split()[0], reported.rows) for reported in tracers[0].reported]
     assert kinds[0] == ("CREATE", None)
     assert kinds[2] == ("SELECT", 3)
-    assert tracers[0].said[2].columns == {"a": "INTEGER"}
+    assert tracers[0].reported[2].columns == {"a": "INTEGER"}
 
 
 def test_frames_know_their_length(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
     connection.execute("CREATE TABLE t AS SELECT range AS a FROM range(5)")
     assert len(connection.execute("SELECT a FROM t").df()) == 5
 
-    assert tracers[0].said[1].rows == 5
+    assert tracers[0].reported[1].rows == 5
 
 
 def test_frames_in_the_callers_scope_are_found(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
@@ -99,11 +99,11 @@ def test_frames_registered_through_an_engine_are_no_tables(tmp_path: Path, trace
         con.exec_driver_sql("register", ("people", pandas.DataFrame({"a": [1, 2]})))
         con.exec_driver_sql("CREATE TABLE t AS SELECT * FROM people")
 
-    said = [statement for tracer in tracers for statement in tracer.statements if statement]
-    assert said == ["CREATE TABLE t AS SELECT * FROM pandas_scan(0) AS people"]
+    reported = [statement for tracer in tracers for statement in tracer.statements if statement]
+    assert reported == ["CREATE TABLE t AS SELECT * FROM pandas_scan(0) AS people"]
 
 
-def test_frame_of_another_function_is_not_found_as_without_us(connection: duckdb.DuckDBPyConnection) -> None:
+def test_frame_of_another_function_is_not_found(connection: duckdb.DuckDBPyConnection) -> None:
     def reader() -> object:
         return connection.execute("SELECT * FROM hidden_frame")
 
@@ -113,14 +113,14 @@ def test_frame_of_another_function_is_not_found_as_without_us(connection: duckdb
     assert len(hidden_frame) == 1
 
 
-def test_sql_notes_what_it_runs(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
+def test_sql_notes_the_statement_that_it_runs(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
     connection.sql("CREATE TABLE t AS SELECT 1 AS a")
     relation = connection.sql("SELECT a FROM t")
     assert isinstance(relation, duckdb.DuckDBPyRelation)
     assert connection.sql("SELECT * FROM relation").fetchall() == [(1,)]
 
     assert tracers[0].statements == ["CREATE TABLE t AS SELECT 1 AS a", "SELECT * FROM (SELECT a FROM t) AS relation"]
-    assert tracers[0].said[1].columns == {"a": "INTEGER"}
+    assert tracers[0].reported[1].columns == {"a": "INTEGER"}
 
 
 def test_warning_of_the_driver_names_the_users_line() -> None:
@@ -164,14 +164,17 @@ def test_results_of_unknown_length_are_the_drivers_own(connection: duckdb.DuckDB
     assert reader.read_all().num_rows == 5
     assert len(connection.execute("SELECT a FROM t").fetchnumpy()["a"]) == 5
 
-    assert [said.rows for said in tracers[0].said[1:]] == [None, 5]
+    assert [reported.rows for reported in tracers[0].reported[1:]] == [None, 5]
 
 
 def test_append_is_an_insert_of_the_frames_rows(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
     connection.execute("CREATE TABLE t (a INTEGER)")
     assert connection.append("t", pandas.DataFrame({"a": [1, 2]})) is connection
 
-    assert (tracers[0].said[1].sql, tracers[0].said[1].rows) == ('INSERT INTO "t" SELECT * FROM pandas_scan(0)', 2)
+    assert (tracers[0].reported[1].sql, tracers[0].reported[1].rows) == (
+        'INSERT INTO "t" SELECT * FROM pandas_scan(0)',
+        2,
+    )
 
 
 def test_extracted_statements_are_noted_by_their_text(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
@@ -243,7 +246,7 @@ def test_look_up_does_not_keep_a_file_open(tracers: Tracers, tmp_path: Path) -> 
         assert other.execute("SELECT a FROM t").fetchall() == []
 
 
-def test_columns_are_remembered_from_just_before_the_close(tracers: Tracers, tmp_path: Path) -> None:
+def test_columns_are_read_right_before_the_close(tracers: Tracers, tmp_path: Path) -> None:
     connection = instrument_connection(duckdb.connect(str(tmp_path / "shop.db")))
     connection.execute("CREATE TABLE t (a INTEGER)")
     connection.close()
@@ -279,7 +282,7 @@ def test_attached_databases_views_and_names_in_any_case_are_looked_up(tracers: T
 
 
 class _Duplicated:
-    """Stands for a connection: duplicating it takes until the test says so."""
+    """A stand-in for a connection; its duplication waits until the test continues it."""
 
     def __init__(self) -> None:
         self.begun, self.may_end = threading.Event(), threading.Event()
@@ -302,7 +305,7 @@ class _Duplicated:
 
 
 def test_a_close_waits_for_the_look_up_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DuckDB would refuse it with an exception of its own, in the user's hands."""
+    """Without the wait, DuckDB would raise an exception of its own in the user's `close`."""
     monkeypatch.setattr(duckdb_lookup, "_CLOSE_WAITS", 60)
     connection = _Duplicated()
     lookup = duckdb_lookup.InstanceLookup(connection)

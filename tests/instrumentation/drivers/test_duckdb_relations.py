@@ -27,9 +27,9 @@ def connection(tracers: Tracers) -> Any:
     return instrument_connection(own)
 
 
-def told(tracer: RecordingTracer) -> list[str]:
+def reported(tracer: RecordingTracer) -> list[str]:
     """Each noted statement as `kind outputs < inputs`, names without their schema."""
-    statements = [s for said in tracer.said for s in Session("duckdb").analyze(said.sql)[0]]
+    statements = [s for reported in tracer.reported for s in Session("duckdb").analyze(reported.sql)[0]]
     return [
         f"{s.kind} {' '.join(map(_name, s.outputs))} < {' '.join(sorted(map(_name, s.inputs)))}".strip(" <")
         for s in statements
@@ -66,26 +66,26 @@ WRITES = [
 
 
 @pytest.mark.parametrize(("program", "expected"), WRITES, ids=[expected for _, expected in WRITES])
-def test_what_a_relation_writes_is_reported(
+def test_writes_of_a_relation_are_reported(
     program: Any, expected: str, connection: Any, tracers: Tracers, tmp_path: Path
 ) -> None:
     program(connection, tmp_path)
 
-    assert told(tracers[0])[-1] == expected
+    assert reported(tracers[0])[-1] == expected
 
 
 def test_relation_that_is_not_run_reads_nothing(connection: Any, tracers: Tracers) -> None:
     relation = connection.table("orders").filter("id > 0").aggregate("sum(amount)")
 
     assert relation.columns == ["sum(amount)"]
-    assert tracers[0].said == []
+    assert tracers[0].reported == []
 
 
 @pytest.mark.parametrize("fetch", ["fetchall", "df", "pl", "fetchnumpy", "to_arrow_table"])
 def test_fetched_relation_is_one_read_with_its_rows(fetch: str, connection: Any, tracers: Tracers) -> None:
     getattr(connection.sql("SELECT id FROM orders"), fetch)()
 
-    assert [(said.sql, said.rows, said.columns) for said in tracers[0].said] == [
+    assert [(reported.sql, reported.rows, reported.columns) for reported in tracers[0].reported] == [
         ("SELECT id FROM orders", 2, {"id": "BIGINT"})
     ]
 
@@ -94,31 +94,31 @@ def test_shown_relation_is_a_read(connection: Any, tracers: Tracers, capsys: pyt
     connection.table("orders").show()
 
     assert "amount" in capsys.readouterr().out
-    assert told(tracers[0]) == ["read  < orders"]
+    assert reported(tracers[0]) == ["read  < orders"]
 
 
-def test_variables_that_hold_relations_are_what_they_stand_for(connection: Any, tracers: Tracers) -> None:
+def test_variables_that_hold_relations_are_replaced_by_their_queries(connection: Any, tracers: Tracers) -> None:
     big = connection.table("orders").filter("amount > 5")
     named = connection.sql("SELECT id, name FROM customers")
     connection.execute("CREATE TABLE t AS SELECT * FROM big JOIN named USING (id)")
     connection.sql("SELECT sum(amount) AS s FROM big").create("u")
 
     assert big is not named
-    assert told(tracers[0]) == ["create t < customers orders", "create u < orders"]
+    assert reported(tracers[0]) == ["create t < customers orders", "create u < orders"]
 
 
-def test_registered_relation_is_what_it_stands_for(connection: Any, tracers: Tracers) -> None:
+def test_registered_relation_is_replaced_by_its_query(connection: Any, tracers: Tracers) -> None:
     connection.register("big", connection.table("orders").filter("amount > 5"))
     connection.execute("CREATE TABLE t AS SELECT * FROM big")
 
-    assert told(tracers[0]) == ["create t < orders"]
+    assert reported(tracers[0]) == ["create t < orders"]
 
 
 def test_mapped_relation_keeps_its_table_but_no_columns(connection: Any, tracers: Tracers) -> None:
     connection.table("orders").map(lambda frame: frame).create("t")
 
-    [created] = Session("duckdb").analyze(tracers[0].said[-1].sql)[0]
-    assert told(tracers[0])[-1] == "create t < orders"
+    [created] = Session("duckdb").analyze(tracers[0].reported[-1].sql)[0]
+    assert reported(tracers[0])[-1] == "create t < orders"
     assert created.columns == ()
 
 
@@ -143,13 +143,13 @@ def test_failed_write_is_not_reported(connection: Any, tracers: Tracers) -> None
     with pytest.raises(duckdb.CatalogException):
         connection.table("orders").create("target")
 
-    assert tracers[0].said == []
+    assert tracers[0].reported == []
 
 
 def test_relations_of_other_connections_are_not_reported(connection: Any, tracers: Tracers) -> None:
     assert duckdb.connect().sql("SELECT 1 AS a").fetchall() == [(1,)]
 
-    assert tracers[0].said == []
+    assert tracers[0].reported == []
 
 
 def test_functions_of_the_module_are_reported_once_the_default_connection_is_traced(
@@ -167,4 +167,4 @@ def test_functions_of_the_module_are_reported_once_the_default_connection_is_tra
     duckdb.execute("DROP TABLE result")
 
     assert len(frame) == 2
-    assert told(tracers[0]) == ["create source", "create result < source", "read  < result", "drop result"]
+    assert reported(tracers[0]) == ["create source", "create result < source", "read  < result", "drop result"]

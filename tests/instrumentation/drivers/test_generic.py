@@ -36,7 +36,7 @@ Tracers = list[RecordingTracer]
         ("duckdb:////data/shop.db", "duckdb:///data/shop.db", "main.t"),
     ],
 )
-def test_url_says_where_it_points(url: str, namespace: str, table: str) -> None:
+def test_url_names_the_store(url: str, namespace: str, table: str) -> None:
     store = url_store(url)
     assert (store.namespace, store.table(["t"]).name) == (namespace, table)
 
@@ -47,7 +47,7 @@ def test_text_that_is_no_url_is_refused(url: str) -> None:
         instrument_connection(object(), url=url)
 
 
-class Telling:
+class AutocommitAttribute:
     """A connection that exposes its autocommit as PyMySQL does, or as psycopg does."""
 
     def __init__(self, autocommit: object) -> None:
@@ -57,7 +57,7 @@ class Telling:
         return True
 
 
-class Asking:
+class AutocommitQuery:
     """A connection whose `autocommit` is a query, as mysql.connector's is."""
 
     def __init__(self, in_transaction: bool) -> None:
@@ -71,17 +71,17 @@ class Asking:
 
 
 @pytest.mark.parametrize("in_transaction", [True, False])
-def test_no_query_is_run_to_learn_of_autocommit(in_transaction: bool) -> None:
-    connection = Asking(in_transaction)
+def test_autocommit_is_read_without_a_query(in_transaction: bool) -> None:
+    connection = AutocommitQuery(in_transaction)
     assert url_driver("mysql+mysqlconnector://db/shop").autocommits(connection) is not in_transaction
     assert connection.queries == 0
 
 
 def test_autocommit_is_read_from_attribute_or_method() -> None:
     autocommits = url_driver("mysql://db/shop").autocommits
-    assert autocommits(Telling(autocommit=True))
-    assert not autocommits(Telling(autocommit=False))
-    assert autocommits(Telling(autocommit=lambda _: None))
+    assert autocommits(AutocommitAttribute(autocommit=True))
+    assert not autocommits(AutocommitAttribute(autocommit=False))
+    assert autocommits(AutocommitAttribute(autocommit=lambda _: None))
     assert not autocommits(object())
 
 
@@ -109,4 +109,4 @@ def test_adbc_connection_is_captured(tmp_path: Path, tracers: Tracers) -> None:
         "DELETE FROM orders",
     ]
     assert tracer.kept == tracer.statements[:3]
-    assert [said.rows for said in tracer.said[1:4]] == [3, 1, 4]
+    assert [reported.rows for reported in tracer.reported[1:4]] == [3, 1, 4]

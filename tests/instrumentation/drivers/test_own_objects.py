@@ -1,4 +1,4 @@
-"""The driver's own connections and cursors report, so that nothing of the driver's refuses or passes them by."""
+"""The driver's own connections and cursors are traced: no function of the driver refuses or bypasses them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_an_instrumented_connection_is_the_one_that_was_given(own: Any, tracers:
     )
 
 
-def test_what_is_done_with_the_connection_that_was_given_is_seen(own: Any, tracers: Tracers) -> None:
+def test_statements_on_the_given_connection_are_reported(own: Any, tracers: Tracers) -> None:
     connection = instrument_connection(own)
     connection.cursor().execute(INSERT)
     own.commit()
@@ -90,7 +90,7 @@ def test_each_statement_is_noted_once(own: Any, tracers: Tracers) -> None:
 
 
 @pytest.mark.parametrize("driver", ["sqlite3", "psycopg2"])
-def test_a_connection_that_is_forgotten_has_lost_what_it_wrote(driver: str, dsn: str, tracers: Tracers) -> None:
+def test_collected_connection_loses_its_uncommitted_writes(driver: str, dsn: str, tracers: Tracers) -> None:
     own = sqlite3.connect(":memory:") if driver == "sqlite3" else psycopg2.connect(dsn)
     instrument_connection(own).cursor().execute("CREATE TABLE lost (a INTEGER)")
     del own
@@ -149,7 +149,7 @@ class UsersRows(sqlite3.Cursor):
         lambda c: type("Late", (extensions.cursor, ABC), {})(c),
     ],
 )
-def test_psycopg2_cursors_made_of_a_class_are_seen(make: Callable[[Any], Any], dsn: str, tracers: Tracers) -> None:
+def test_psycopg2_cursors_made_from_a_class_are_traced(make: Callable[[Any], Any], dsn: str, tracers: Tracers) -> None:
     connection = instrument_connection(psycopg2.connect(dsn))
     cursor = make(connection)
     cursor.execute(INSERT)
@@ -159,13 +159,13 @@ def test_psycopg2_cursors_made_of_a_class_are_seen(make: Callable[[Any], Any], d
     connection.close()
 
     assert tracers[0].kept == [INSERT, "SELECT a FROM t"]
-    assert [said.rows for said in tracers[0].said] == [1, 1]
+    assert [reported.rows for reported in tracers[0].reported] == [1, 1]
     assert isinstance(cursor, extensions.cursor)
     assert cursor.connection is connection
 
 
 @pytest.mark.parametrize("name", ["Cursor", "ClientCursor", "RawCursor", "ServerCursor", "RawServerCursor"])
-def test_psycopg_cursors_made_of_a_class_are_seen(name: str, dsn: str, tracers: Tracers) -> None:
+def test_psycopg_cursors_made_from_a_class_are_traced(name: str, dsn: str, tracers: Tracers) -> None:
     connection = instrument_connection(psycopg.connect(dsn))
     connection.execute(INSERT)
     more = ("named",) if "Server" in name else ()
@@ -175,7 +175,7 @@ def test_psycopg_cursors_made_of_a_class_are_seen(name: str, dsn: str, tracers: 
     cursor.close()
     connection.close()
 
-    assert [(said.sql, said.rows) for said in tracers[0].said] == [(INSERT, 1), ("SELECT a FROM t", 1)]
+    assert [(reported.sql, reported.rows) for reported in tracers[0].reported] == [(INSERT, 1), ("SELECT a FROM t", 1)]
 
 
 def test_psycopg_connections_commit_at_the_end_of_the_block_they_came_from(dsn: str, tracers: Tracers) -> None:
@@ -186,7 +186,7 @@ def test_psycopg_connections_commit_at_the_end_of_the_block_they_came_from(dsn: 
     assert tracers[0].kept == [INSERT]
 
 
-def test_psycopgs_pool_commits_what_was_instrumented_of_it(dsn: str, tracers: Tracers) -> None:
+def test_commit_by_psycopgs_pool_is_noted(dsn: str, tracers: Tracers) -> None:
     psycopg_pool = pytest.importorskip("psycopg_pool")
     with psycopg_pool.ConnectionPool(dsn, min_size=1, max_size=1, open=True) as connections:
         with connections.connection() as connection:
@@ -200,7 +200,7 @@ def test_psycopgs_pool_commits_what_was_instrumented_of_it(dsn: str, tracers: Tr
     assert len(tracers) == 1
 
 
-async def test_psycopgs_awaited_pool_commits_too(dsn: str, tracers: Tracers) -> None:
+async def test_commit_by_psycopgs_asynchronous_pool_is_noted(dsn: str, tracers: Tracers) -> None:
     psycopg_pool = pytest.importorskip("psycopg_pool")
     connections = psycopg_pool.AsyncConnectionPool(dsn, min_size=1, max_size=1, open=False)
     async with connections, connections.connection() as connection:
@@ -233,7 +233,7 @@ def test_psycopg2s_pool_knows_its_connections(dsn: str, tracers: Tracers) -> Non
         lambda c: type("Late", (sqlite3.Cursor,), {})(c),
     ],
 )
-def test_sqlite_cursors_made_of_a_class_are_seen(make: Callable[[Any], Any], file: Path, tracers: Tracers) -> None:
+def test_sqlite_cursors_made_from_a_class_are_traced(make: Callable[[Any], Any], file: Path, tracers: Tracers) -> None:
     connection = instrument_connection(sqlite3.connect(file))
     cursor = make(connection)
     cursor.execute(INSERT)
@@ -242,7 +242,7 @@ def test_sqlite_cursors_made_of_a_class_are_seen(make: Callable[[Any], Any], fil
     connection.close()
 
     assert tracers[0].kept == [INSERT, "SELECT a FROM t"]
-    assert [said.rows for said in tracers[0].said] == [1, 1]
+    assert [reported.rows for reported in tracers[0].reported] == [1, 1]
     assert isinstance(cursor, sqlite3.Cursor)
 
 
@@ -268,7 +268,7 @@ class UsersConnection(sqlite3.Connection):
         self.execute("INSERT INTO t VALUES (?)", (value,))
 
 
-def test_a_users_own_connection_class_stays_that(file: Path, tracers: Tracers) -> None:
+def test_users_connection_class_is_kept(file: Path, tracers: Tracers) -> None:
     connection = instrument_connection(sqlite3.connect(file, factory=UsersConnection))
     connection.add(7)
     row = connection.execute("SELECT a FROM t").fetchone()
@@ -297,7 +297,7 @@ class Final(sqlite3.Cursor):
         raise TypeError("Final has no subclasses")
 
 
-def test_a_cursor_whose_class_takes_no_subclass_is_seen(file: Path, tracers: Tracers) -> None:
+def test_cursor_of_a_class_without_subclasses_is_traced(file: Path, tracers: Tracers) -> None:
     connection = instrument_connection(sqlite3.connect(file))
     cursor = connection.cursor(Final)
     cursor.execute(INSERT)
@@ -308,7 +308,7 @@ def test_a_cursor_whose_class_takes_no_subclass_is_seen(file: Path, tracers: Tra
     connection.close()
 
 
-def test_cursors_beyond_the_bound_of_subclasses_are_seen(
+def test_cursors_beyond_the_limit_of_subclasses_are_traced(
     file: Path, tracers: Tracers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = instrument_connection(sqlite3.connect(file))
@@ -336,7 +336,7 @@ def test_uninstrument_leaves_the_classes_of_cursors_as_they_were(dsn: str, file:
         connection.close()
 
 
-def test_cursors_made_of_a_class_are_seen_again_once_a_connection_is_traced(file: Path, tracers: Tracers) -> None:
+def test_cursors_made_from_a_class_are_traced_again_once_a_connection_is(file: Path, tracers: Tracers) -> None:
     instrument_connection(sqlite3.connect(file)).close()
     uninstrument()
     connection = instrument_connection(sqlite3.connect(file))
@@ -406,7 +406,7 @@ class CountingConnection(sqlite3.Connection, metaclass=ABCMeta):
         return super().cursor(factory)
 
 
-def test_what_is_set_on_the_class_of_an_object_is_set_on_its_users_class(file: Path, tracers: Tracers) -> None:
+def test_attribute_set_on_an_objects_class_is_set_on_the_users_class(file: Path, tracers: Tracers) -> None:
     Counting.ran = CountingConnection.opened = 0
     own = instrument_connection(sqlite3.connect(file, factory=CountingConnection))
     own.cursor().execute("SELECT a FROM t")
@@ -432,7 +432,7 @@ def test_the_class_of_an_object_equals_the_users(file: Path, tracers: Tracers) -
     own.close()
 
 
-def test_a_class_that_a_user_derives_of_an_objects_own_is_a_class_by_itself(file: Path, tracers: Tracers) -> None:
+def test_users_subclass_of_an_objects_class_is_independent(file: Path, tracers: Tracers) -> None:
     own = instrument_connection(sqlite3.connect(file))
 
     class Derived(type(own)):  # type: ignore[misc]

@@ -38,7 +38,7 @@ def connection(request: pytest.FixtureRequest, postgres: Postgres, tracers: Trac
     own.close()
 
 
-def test_with_block_commits_in_peace_and_rolls_back_in_error(connection: Any, tracers: Tracers) -> None:
+def test_with_block_commits_and_rolls_back_after_an_error(connection: Any, tracers: Tracers) -> None:
     with pytest.raises(ZeroDivisionError), connection:
         connection.cursor().execute("INSERT INTO t VALUES (3, 'lost')")
         raise ZeroDivisionError
@@ -46,7 +46,7 @@ def test_with_block_commits_in_peace_and_rolls_back_in_error(connection: Any, tr
     assert tracers[0].steps[-1] == "rollback"
 
 
-def test_with_block_in_peace_commits(connection: Any, tracers: Tracers) -> None:
+def test_with_block_without_an_error_commits(connection: Any, tracers: Tracers) -> None:
     with connection, connection.cursor() as cursor:
         cursor.execute("INSERT INTO t VALUES (3, 'kept')")
         assert cursor.connection is connection
@@ -54,28 +54,28 @@ def test_with_block_in_peace_commits(connection: Any, tracers: Tracers) -> None:
     assert tracers[0].kept == ["INSERT INTO t VALUES (3, 'kept')"]
 
 
-def test_commit_of_a_doomed_transaction_keeps_nothing(connection: Any, tracers: Tracers) -> None:
+def test_commit_of_a_failed_transaction_keeps_nothing(connection: Any, tracers: Tracers) -> None:
     cursor = connection.cursor()
-    cursor.execute("INSERT INTO t VALUES (3, 'doomed')")
+    cursor.execute("INSERT INTO t VALUES (3, 'undone')")
     with pytest.raises(Exception, match="missing"):
         cursor.execute("SELECT * FROM missing")
     connection.commit()
 
-    assert tracers[0].statements == ["INSERT INTO t VALUES (3, 'doomed')"]
+    assert tracers[0].statements == ["INSERT INTO t VALUES (3, 'undone')"]
     assert tracers[0].kept == []
 
 
-def test_commit_text_of_a_doomed_transaction_keeps_nothing(connection: Any, tracers: Tracers) -> None:
+def test_commit_statement_of_a_failed_transaction_keeps_nothing(connection: Any, tracers: Tracers) -> None:
     connection.autocommit = True
     cursor = connection.cursor()
     cursor.execute("BEGIN")
-    cursor.execute("INSERT INTO t VALUES (3, 'doomed')")
+    cursor.execute("INSERT INTO t VALUES (3, 'undone')")
     with pytest.raises(Exception, match="missing"):
         cursor.execute("SELECT * FROM missing")
     cursor.execute("COMMIT")
 
-    assert tracers[0].steps == ["BEGIN", "INSERT INTO t VALUES (3, 'doomed')", "COMMIT"]
-    assert [(said.autocommit, said.aborted) for said in tracers[0].said] == [
+    assert tracers[0].steps == ["BEGIN", "INSERT INTO t VALUES (3, 'undone')", "COMMIT"]
+    assert [(reported.autocommit, reported.aborted) for reported in tracers[0].reported] == [
         (False, False),
         (False, False),
         (True, True),
@@ -107,7 +107,7 @@ def test_composed_statement_can_be_rendered_with_a_traced_cursor(connection: Any
 def test_types_are_spelled_as_the_server_spells_them(connection: Any, tracers: Tracers) -> None:
     connection.cursor().execute("SELECT a, b, now() AS c, 1.5 AS d, ARRAY[1] AS e FROM t")
 
-    assert tracers[0].said[0].columns == {
+    assert tracers[0].reported[0].columns == {
         "a": "integer",
         "b": "text",
         "c": "timestamp with time zone",
@@ -140,7 +140,7 @@ def test_psycopg_copy_is_noted_when_its_block_is_left(postgres: Postgres, tracer
         with pytest.raises(ZeroDivisionError), cursor_of(connection).copy("COPY t (a) FROM STDIN") as copy:
             raise ZeroDivisionError
 
-    assert [(said.sql, said.rows) for said in tracers[0].said] == [("COPY t (a) FROM STDIN", 2)]
+    assert [(reported.sql, reported.rows) for reported in tracers[0].reported] == [("COPY t (a) FROM STDIN", 2)]
 
 
 def cursor_of(connection: Any) -> Any:
@@ -157,10 +157,10 @@ def test_psycopg2_copies_are_noted(postgres: Postgres, tracers: Tracers) -> None
     connection.close()
 
     assert tracers[0].statements[1:] == ["COPY t FROM STDIN", 'COPY "t" ("a") FROM STDIN', 'COPY "t" TO STDOUT']
-    assert [said.rows for said in tracers[0].said[1:]] == [1, 2, 3]
+    assert [reported.rows for reported in tracers[0].reported[1:]] == [1, 2, 3]
 
 
-def test_psycopg_transaction_blocks(postgres: Postgres, tracers: Tracers) -> None:
+def test_psycopg_transaction_blocks_commit_or_roll_back(postgres: Postgres, tracers: Tracers) -> None:
     connection = instrument_connection(psycopg.connect(postgres.dsn(postgres.database("blocks")), autocommit=True))
     with connection.transaction():
         connection.execute("CREATE TABLE t (a INTEGER)")
@@ -190,12 +190,12 @@ def test_psycopg_transaction_blocks(postgres: Postgres, tracers: Tracers) -> Non
     ]
 
 
-def test_psycopg_stream_is_noted_with_what_was_read(postgres: Postgres, tracers: Tracers) -> None:
+def test_psycopg_stream_is_noted_with_the_rows_read(postgres: Postgres, tracers: Tracers) -> None:
     connection = instrument_connection(psycopg.connect(postgres.dsn(postgres.database("streams"))))
     assert len(list(connection.cursor().stream("SELECT generate_series(1, 5)"))) == 5
     connection.close()
 
-    assert [(said.sql, said.rows) for said in tracers[0].said] == [("SELECT generate_series(1, 5)", 5)]
+    assert [(reported.sql, reported.rows) for reported in tracers[0].reported] == [("SELECT generate_series(1, 5)", 5)]
 
 
 def test_psycopg2_server_side_cursor_counts_its_rows(postgres: Postgres, tracers: Tracers) -> None:
@@ -205,7 +205,7 @@ def test_psycopg2_server_side_cursor_counts_its_rows(postgres: Postgres, tracers
         assert sum(1 for _ in cursor) == 5000
     connection.close()
 
-    assert tracers[0].said[0].rows == 5000
+    assert tracers[0].reported[0].rows == 5000
 
 
 def test_every_alias_of_a_server_is_one_store(
@@ -254,7 +254,7 @@ def test_socket_of_this_machine_is_localhost() -> None:
     assert driver.server_store(socket.gethostname(), 5433, "shop").namespace.endswith(":5433")
 
 
-def test_schema_that_a_role_begins_in_is_asked_elsewhere_and_once(postgres: Postgres, tracers: Tracers) -> None:
+def test_default_schema_of_a_role_is_looked_up_once_on_another_connection(postgres: Postgres, tracers: Tracers) -> None:
     database = postgres.database("roles")
     with psycopg.connect(postgres.dsn(database), autocommit=True) as admin:
         admin.execute("CREATE SCHEMA mart; DROP ROLE IF EXISTS marta; CREATE ROLE marta LOGIN PASSWORD 'm'")
@@ -290,7 +290,7 @@ def test_psycopg_counts_all_results_of_an_executemany(postgres: Postgres, tracer
     cursor.executemany("INSERT INTO t VALUES (%s) RETURNING a", [(1,), (2,), (3,)], returning=True)
     connection.close()
 
-    assert tracers[0].said[1].rows == 3
+    assert tracers[0].reported[1].rows == 3
 
 
 def test_pipeline_of_an_autocommit_connection_is_one_transaction(postgres: Postgres, tracers: Tracers) -> None:

@@ -1,4 +1,4 @@
-"""The description of a connection; and the page on adding a driver, whose example is run unchanged."""
+"""The descriptions of connections, and the example in the page on adding a driver, run unchanged."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_worked_example_of_the_page_does_what_the_page_says(
     assert done["rows"] == [(1,), (2,), (3,)]
     [tracer] = tracers
     assert tracer.store.namespace == "ledgerdb://ledger.internal:7070"
-    assert [(said.sql, said.rows, said.query_id) for said in tracer.said] == [
+    assert [(reported.sql, reported.rows, reported.query_id) for reported in tracer.reported] == [
         ("CREATE TABLE entries (amount INTEGER)", None, "stmt-1"),
         ("INSERT INTO entries VALUES (?)", None, None),
         ("DELETE FROM entries", 3, "stmt-2"),

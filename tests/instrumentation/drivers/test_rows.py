@@ -42,15 +42,15 @@ class Counted:
 
     def __call__(self, operation: str = "write") -> list[int | None]:
         with ThreadPoolExecutor(1) as thread:  # not in the one of an event loop
-            return thread.submit(self._told, operation).result()
+            return thread.submit(self._row_counts, operation).result()
 
-    def _told(self, operation: str) -> list[int | None]:
+    def _row_counts(self, operation: str) -> list[int | None]:
         sent: list[dict[str, Any]] = []
         queue: NoteQueue = self.idle.queue
-        pipeline = NoteProcessor(LineageSettings(schema_lookup=False), lambda e, _: sent.append(e) is None, queue)
+        processor = NoteProcessor(LineageSettings(schema_lookup=False), lambda e, _: sent.append(e) is None, queue)
         while (note := queue.get(0)) is not None:
-            pipeline.process(note)
-        pipeline.finish()
+            processor.process(note)
+        processor.finish()
         events = [parse(e["event"], e["payload"]) for e in sent]
         return [e.statement.rows for e in events if isinstance(e, LineageEvent) and e.operation == operation]
 
@@ -82,7 +82,7 @@ def fetches_all(sql: str) -> Callable[[Any], Any]:
 
 
 def twice(cursor: Any) -> None:
-    """One that is known, and one of which the driver does not say how many it wrote before its rows are fetched."""
+    """A statement with a known row count, and one whose row count is known after all of its rows are fetched."""
     cursor.execute(RETURNING)
     cursor.fetchall()
     cursor.execute(RETURNING)
@@ -152,7 +152,7 @@ def test_rows_of_something_else_are_not_those_of_a_write(sql: str, connection: A
     assert set(counted()) <= {None}
 
 
-def test_rows_of_a_read_are_those_that_were_taken(connection: Any, counted: Counted) -> None:
+def test_rows_of_a_read_are_those_fetched(connection: Any, counted: Counted) -> None:
     cursor = connection.cursor()
     cursor.execute("SELECT a FROM orders")
     assert len(cursor.fetchall()) == 10
@@ -204,14 +204,14 @@ async def test_asyncpg_reports_all_rows_or_none(
     ("method", "sql", "right"),
     [("fetch", COPY, 10), ("fetch", RETURNING, 10), ("fetchrow", RETURNING, None), ("fetch", INSIDE, None)],
 )
-async def test_prepared_statements_of_asyncpg_know_what_they_wrote(
+async def test_prepared_statements_of_asyncpg_report_the_rows_written(
     method: str, sql: str, right: int | None, awaited: Any, counted: Counted
 ) -> None:
     await getattr(await awaited.prepare(sql), method)()
     assert counted() == [right]
 
 
-async def test_reads_of_asyncpg_count_what_was_taken(awaited: Any, counted: Counted) -> None:
+async def test_reads_of_asyncpg_count_the_fetched_rows(awaited: Any, counted: Counted) -> None:
     await awaited.fetch("SELECT a FROM orders")
     await awaited.fetchrow("SELECT a FROM orders WHERE a > 3")
     await (await awaited.prepare("SELECT a FROM orders WHERE a > 4")).fetch()

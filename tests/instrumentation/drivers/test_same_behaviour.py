@@ -1,4 +1,4 @@
-"""A program does the same with a traced connection as with the driver's own: results, errors, and what objects say."""
+"""A program does the same with a traced connection as with the driver's own: results, errors, and texts of objects."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_rows_of_a_longer_result_are_not_compared(connection: Any, origins: Any)
     assert origins() == []
 
 
-def test_a_connection_runs_statements_itself(connection: Any, origins: Any) -> None:
+def test_execute_of_a_connection_is_reported(connection: Any, origins: Any) -> None:
     if not hasattr(connection, "execute"):
         pytest.skip("it does not")
     mark = "%s" if "psycopg" in type(connection).__module__ else "?"
@@ -109,7 +109,7 @@ async def awaited(postgres: Postgres, origins: Any) -> AsyncIterator[Any]:
 
 
 @pytest.mark.parametrize("method", ["fetchval", "fetchrow", "fetch"])
-async def test_asyncpg_reports_what_it_fetched(method: str, awaited: Any, origins: Any) -> None:
+async def test_values_fetched_from_asyncpg_are_found(method: str, awaited: Any, origins: Any) -> None:
     await getattr(awaited, method)(MAX)
     await awaited.execute("INSERT INTO log VALUES ($1, $2)", "load", 412)
     await (await awaited.prepare("INSERT INTO log VALUES ($1, $2)")).fetch("load", 412)
@@ -117,7 +117,7 @@ async def test_asyncpg_reports_what_it_fetched(method: str, awaited: Any, origin
     assert origins() == [MAX, MAX]
 
 
-def test_a_relation_of_duckdb_reports_what_it_fetched(origins: Any) -> None:
+def test_values_fetched_from_a_relation_of_duckdb_are_found(origins: Any) -> None:
     duckdb = pytest.importorskip("duckdb")
     connection = instrument_connection(duckdb.connect(":memory:"))
     connection.execute(SETUP)

@@ -1,4 +1,4 @@
-"""Snowflake's connector: against the stand-in, and its own classes where the stand-in cannot follow."""
+"""Snowflake's connector: against the stand-in, and its own classes where the stand-in lacks a feature."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def test_execute_reports_rows_query_id_and_columns(connection: Any, tracers: Tra
     assert cursor.execute("SELECT a, b FROM t") is cursor
     assert len(cursor.fetchall()) == 2
 
-    [said] = tracers[0].said
-    assert (said.sql, said.rows, said.query_id) == ("SELECT a, b FROM t", 2, cursor.sfqid)
-    assert said.columns == {"A": "FIXED", "B": "TEXT"}
+    [reported] = tracers[0].reported
+    assert (reported.sql, reported.rows, reported.query_id) == ("SELECT a, b FROM t", 2, cursor.sfqid)
+    assert reported.columns == {"A": "FIXED", "B": "TEXT"}
 
 
 def test_store_is_the_account_behind_a_private_link(connection: Any, tracers: Tracers) -> None:
@@ -47,7 +47,7 @@ def test_store_is_the_account_behind_a_private_link(connection: Any, tracers: Tr
     assert (store.namespace, store.database, store.schema) == ("snowflake://myorg-shop", "DRIVERS", "PUBLIC")
 
 
-def test_connection_and_cursor_stay_what_they_are(connection: Any) -> None:
+def test_types_of_connection_and_cursor_are_unchanged(connection: Any) -> None:
     assert isinstance(connection, SnowflakeConnection)
     cursor = connection.cursor(DictCursor)
     assert isinstance(cursor, DictCursor)
@@ -59,7 +59,7 @@ def test_executemany_is_one_statement(connection: Any, tracers: Tracers) -> None
     with connection.cursor() as cursor:
         cursor.executemany("INSERT INTO t (a, b) VALUES (%s, %s)", [(n, "m") for n in range(20)])
 
-    assert [said.rows for said in tracers[0].said] == [20]
+    assert [reported.rows for reported in tracers[0].reported] == [20]
 
 
 def test_asynchronous_statement_counts_when_its_status_is_success(connection: Any, tracers: Tracers) -> None:
@@ -70,7 +70,7 @@ def test_asynchronous_statement_counts_when_its_status_is_success(connection: An
         pass
     cursor.get_results_from_sfqid(query_id)
 
-    assert [(said.sql, said.query_id) for said in tracers[0].said] == [
+    assert [(reported.sql, reported.query_id) for reported in tracers[0].reported] == [
         ("CREATE OR REPLACE TABLE u AS SELECT a FROM t", query_id)
     ]
 
@@ -81,7 +81,7 @@ def test_asynchronous_read_counts_at_its_first_fetch(connection: Any, tracers: T
     cursor.get_results_from_sfqid(cursor.execute_async("SELECT a FROM t")["queryId"])
     assert len(cursor.fetchall()) == 2
 
-    assert [(said.sql, said.rows) for said in tracers[0].said] == [("SELECT a FROM t", 2)]
+    assert [(reported.sql, reported.rows) for reported in tracers[0].reported] == [("SELECT a FROM t", 2)]
 
 
 def test_failed_asynchronous_statement_is_not_reported(connection: Any, tracers: Tracers) -> None:
@@ -94,7 +94,7 @@ def test_failed_asynchronous_statement_is_not_reported(connection: Any, tracers:
     assert tracers[0].statements == []
 
 
-def test_execute_string_and_stream_tell_each_statement(connection: Any, tracers: Tracers) -> None:
+def test_execute_string_and_stream_report_each_statement(connection: Any, tracers: Tracers) -> None:
     connection.execute_string("SELECT a FROM t; SELECT b FROM t;")
     for cursor in connection.execute_stream(StringIO("SELECT 1; SELECT 2;")):
         cursor.fetchall()
@@ -118,7 +118,7 @@ def test_pandas_fetch_keeps_the_row_count(connection: Any, tracers: Tracers) -> 
     frame = connection.cursor().execute("SELECT a FROM t").fetch_pandas_all()
 
     assert len(frame) == 2
-    assert tracers[0].said[0].rows == 2
+    assert tracers[0].reported[0].rows == 2
 
 
 def test_autocommit_is_the_default_and_transactions_hold(connection: Any, tracers: Tracers) -> None:
@@ -127,7 +127,7 @@ def test_autocommit_is_the_default_and_transactions_hold(connection: Any, tracer
     connection.cursor().execute("INSERT INTO t VALUES (4, 'z')")
     connection.rollback()
 
-    assert [said.autocommit for said in tracers[0].said] == [True, True, True]
+    assert [reported.autocommit for reported in tracers[0].reported] == [True, True, True]
     assert tracers[0].steps == ["INSERT INTO t VALUES (3, 'z')", "BEGIN", "INSERT INTO t VALUES (4, 'z')", "rollback"]
 
 
@@ -149,7 +149,7 @@ def test_autocommit_switched_off_is_reported_as_the_statement_that_the_connector
 
 
 class StubCursor(SnowflakeCursor):
-    """A cursor of the connector's own class that sends nothing: for what the stand-in cannot follow."""
+    """A cursor of the connector's own class that sends nothing: for features that the stand-in lacks."""
 
     def __init__(self, connection: Any) -> None:
         self._stub_connection = connection
@@ -182,7 +182,7 @@ class StubCursor(SnowflakeCursor):
 
 
 class StubConnection(SnowflakeConnection):
-    """A connection of the connector's own class that goes nowhere."""
+    """A connection of the connector's own class without a server."""
 
     host = "myorg-shop.snowflakecomputing.com"
     account = "myorg-shop"
@@ -212,7 +212,7 @@ def test_write_pandas_is_reported_as_the_statements_it_runs(tracers: Tracers) ->
     connection = instrument_connection(StubConnection())
     assert write_pandas(connection, pandas.DataFrame({"A": [1, 2]}), "T", auto_create_table=False)[0]
 
-    [copied] = [said for said in tracers[0].said if said.sql.startswith("COPY INTO")]
+    [copied] = [reported for reported in tracers[0].reported if reported.sql.startswith("COPY INTO")]
     assert copied.sql.startswith("COPY INTO identifier('\"T\"')")
     assert copied.query_id == "stub-query-id"
 
@@ -243,7 +243,7 @@ def test_only_names_of_bind_values_are_reported(sql: str, parameters: Any, text:
     ("parameters", "kept"),
     [({}, True), ({"AUTOCOMMIT": True}, True), ({"AUTOCOMMIT": False}, False), ({"AUTOCOMMIT": "false"}, False)],
 )
-def test_autocommit_is_what_the_session_says(parameters: dict[str, Any], kept: bool, tracers: Tracers) -> None:
+def test_autocommit_is_that_of_the_session(parameters: dict[str, Any], kept: bool, tracers: Tracers) -> None:
     connection = instrument_connection(StubConnection(**parameters))
     connection.cursor().execute("INSERT INTO t VALUES (1)")
     connection.rollback()
@@ -270,8 +270,8 @@ def test_account_by_host_or_by_name(
     assert tracers[0].store.namespace == namespace
 
 
-def test_every_way_to_run_a_statement_is_woven_or_goes_through_one_that_is() -> None:
-    """A connector that grows another way shows up here."""
+def test_every_method_that_runs_a_statement_is_wrapped_or_calls_one_that_is() -> None:
+    """Fails when a version of the connector has another method that runs statements."""
     runs = {name for name in dir(SnowflakeCursor) if name.startswith(("execute", "query_", "get_results"))}
     assert runs == {"execute", "executemany"} | {
         name for name in DRIVER.cursor_wrappers if not name.startswith("fetch")
@@ -285,7 +285,7 @@ def test_every_way_to_run_a_statement_is_woven_or_goes_through_one_that_is() -> 
 def test_the_report_of_a_ddl_statement_is_no_row(ddl: str, connection: Any, tracers: Tracers) -> None:
     assert len(connection.cursor().execute(ddl).fetchall()) == 1
 
-    assert tracers[0].said[0].rows is None
+    assert tracers[0].reported[0].rows is None
 
 
 class Answer:
@@ -320,7 +320,7 @@ def test_rows_are_those_of_the_data_and_not_of_the_report(answer: Answer, rows: 
     assert (DRIVER.rows(answer), DRIVER.has_result(answer)) == (rows, has_result)
 
 
-def test_of_several_statements_at_once_no_ones_id_is_given_to_all() -> None:
+def test_statements_sent_at_once_have_no_query_id() -> None:
     assert DRIVER.query_id(Answer("A", 1)) == "query-id"
     assert DRIVER.query_id(Answer("A", 1, multi_statement_savedIds=["q1", "q2"])) is None
 

@@ -43,7 +43,7 @@ def test_own_connection_with_a_key_is_looked_up_on_another_one(
 
 
 @connector_4
-def test_a_forgotten_password_is_not_asked_for_again(
+def test_password_that_the_connector_deleted_is_not_requested_again(
     snowflake_server: SnowflakeStandIn, tracers: list[RecordingTracer]
 ) -> None:
     own = snowflake_server.connect("LOOKUPS")
@@ -54,7 +54,7 @@ def test_a_forgotten_password_is_not_asked_for_again(
 
 
 class OpenConnection:
-    """A connection as far as it is asked how it was opened; connector 5 keeps that in `config`."""
+    """A connection with the arguments that opened it; connector 5 keeps them in `config`."""
 
     role = database = schema = "X"
 
@@ -103,5 +103,5 @@ def test_a_secret_is_in_no_repr() -> None:
     assert "hunter2" not in repr(found)
 
 
-def test_columns_of_awkward_names_are_asked_for_by_quoted_names() -> None:
+def test_look_up_quotes_awkward_names() -> None:
     assert snowflake_lookup._quoted(("DB", 'od"d', "a.b")) == '"DB"."od""d"."a.b"'

@@ -42,8 +42,8 @@ def test_committed_write_is_kept_and_read_counts_its_rows(engine: sa.Engine, tra
     [tracer] = tracers
     assert len(rows) == 4
     assert "INSERT INTO t SELECT a + 10, b FROM t" in tracer.kept
-    assert [(said.sql.split()[0], said.rows) for said in tracer.said] == [("INSERT", 2), ("SELECT", 4)]
-    assert list(tracer.said[1].columns) == ["a", "b"]
+    assert [(reported.sql.split()[0], reported.rows) for reported in tracer.reported] == [("INSERT", 2), ("SELECT", 4)]
+    assert list(tracer.reported[1].columns) == ["a", "b"]
 
 
 def test_rolled_back_write_is_not_kept(engine: sa.Engine, tracers: Tracers) -> None:
@@ -75,7 +75,7 @@ def test_autocommit_isolation_keeps_what_sqlalchemy_announces_as_rolled_back(
     assert tracers[0].kept[:1] == ["INSERT INTO t VALUES (9, 'z')"]
 
 
-def test_raw_cursors_are_seen_once(engine: sa.Engine, tracers: Tracers) -> None:
+def test_raw_cursors_report_once(engine: sa.Engine, tracers: Tracers) -> None:
     raw = engine.raw_connection()
     cursor = raw.cursor()
     cursor.execute("SELECT a FROM t")
@@ -83,10 +83,10 @@ def test_raw_cursors_are_seen_once(engine: sa.Engine, tracers: Tracers) -> None:
     raw.close()
 
     assert tracers[0].statements == ["SELECT a FROM t"]
-    assert tracers[0].said[0].rows == 2
+    assert tracers[0].reported[0].rows == 2
 
 
-def test_cursor_under_a_core_connection_is_seen(engine: sa.Engine, tracers: Tracers) -> None:
+def test_cursor_of_a_core_connection_is_traced(engine: sa.Engine, tracers: Tracers) -> None:
     with engine.connect() as connection:
         connection.connection.cursor().execute("SELECT a FROM t")
 
@@ -98,10 +98,10 @@ def test_executemany_is_one_statement(engine: sa.Engine, tracers: Tracers) -> No
         connection.execute(sa.text("INSERT INTO t VALUES (:a, :b)"), [{"a": n, "b": "m"} for n in range(50)])
 
     assert len(tracers[0].kept) == 1
-    assert engine.dialect.name == "duckdb" or tracers[0].said[0].rows == 50
+    assert engine.dialect.name == "duckdb" or tracers[0].reported[0].rows == 50
 
 
-def test_orm_session_is_seen(engine: sa.Engine, tracers: Tracers) -> None:
+def test_orm_session_is_traced(engine: sa.Engine, tracers: Tracers) -> None:
     class Base(DeclarativeBase):
         pass
 
@@ -125,7 +125,7 @@ def test_orm_session_is_seen(engine: sa.Engine, tracers: Tracers) -> None:
     assert len([sql for sql in tracer.kept if sql.startswith("INSERT INTO thing")]) == 1
 
 
-def test_pandas_writes_and_reads_are_seen(engine: sa.Engine, tracers: Tracers) -> None:
+def test_pandas_writes_and_reads_are_reported(engine: sa.Engine, tracers: Tracers) -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"a": range(30), "b": ["x"] * 30})
     frame.to_sql("frame", engine, index=False, chunksize=10)
@@ -135,21 +135,21 @@ def test_pandas_writes_and_reads_are_seen(engine: sa.Engine, tracers: Tracers) -
     assert total == 30
     assert any("CREATE TABLE frame" in sql for sql in tracer.kept)
     assert any(sql.startswith("INSERT INTO frame") for sql in tracer.kept)
-    read = next(said for said in tracer.said if said.sql == "SELECT a, b FROM frame")
+    read = next(reported for reported in tracer.reported if reported.sql == "SELECT a, b FROM frame")
     assert read.rows == 30
 
 
-def test_streamed_result_given_up_half_way_counts_what_was_read(engine: sa.Engine, tracers: Tracers) -> None:
+def test_abandoned_streamed_result_counts_the_rows_read(engine: sa.Engine, tracers: Tracers) -> None:
     with engine.connect() as connection:
         result = connection.execution_options(stream_results=True, max_row_buffer=1).execute(sa.text("SELECT a FROM t"))
         assert result.fetchone() is not None
         result.close()
 
     # What a buffering driver has fetched is known at once; the others were read to where the user stopped.
-    assert tracers[0].said[0].rows in (1, 2)
+    assert tracers[0].reported[0].rows in (1, 2)
 
 
-def test_forgotten_connection_is_rolled_back(engine: sa.Engine, tracers: Tracers) -> None:
+def test_collected_connection_is_rolled_back(engine: sa.Engine, tracers: Tracers) -> None:
     connection = engine.connect()
     connection.execute(sa.text("INSERT INTO t VALUES (9, 'z')"))
     del connection
@@ -159,7 +159,7 @@ def test_forgotten_connection_is_rolled_back(engine: sa.Engine, tracers: Tracers
     assert tracers[0].steps[-1] == "rollback"
 
 
-def test_tracer_stays_with_its_connection_and_goes_with_it(engine: sa.Engine, tracers: Tracers) -> None:
+def test_tracer_belongs_to_the_dbapi_connection_of_the_pool(engine: sa.Engine, tracers: Tracers) -> None:
     for _ in range(2):
         with engine.connect() as connection:
             connection.execute(sa.text("SELECT 1"))
@@ -265,7 +265,7 @@ def test_users_pool_listeners_get_what_they_got(engine: sa.Engine, tracers: Trac
         assert type(seen[0]) is type(connection.connection.driver_connection)
 
 
-def test_connection_pool_class_does_not_matter(engine: sa.Engine, tracers: Tracers) -> None:
+def test_connections_of_each_pool_class_are_traced(engine: sa.Engine, tracers: Tracers) -> None:
     for pool_class in (sa.NullPool, sa.StaticPool):
         other = sa.create_engine(engine.url, poolclass=pool_class)
         trace_engine(other)

@@ -36,7 +36,7 @@ def test_isolation_level_none_commits_each_statement(tracers: Tracers) -> None:
     connection.execute("BEGIN")
     connection.execute("INSERT INTO t VALUES (2)")
 
-    assert [said.autocommit for said in tracers[0].said] == [True, True, False, False]
+    assert [reported.autocommit for reported in tracers[0].reported] == [True, True, False, False]
 
 
 @pytest.mark.parametrize("on", ["connection", "cursor"])
@@ -72,20 +72,20 @@ def test_row_factory_of_the_user_stays(tracers: Tracers) -> None:
 
 
 class Loud(sqlite3.Connection):
-    """A user's own class of connections, which hears of whatever passes it."""
+    """A user's class of connections that fails on calls which are not the user's."""
 
     def cursor(self, *_: object) -> sqlite3.Cursor:  # type: ignore[override]
         raise AssertionError("only the user asks this for a cursor")
 
 
-def test_a_users_own_class_hears_nothing_of_us(tracers: Tracers, tmp_path: Path) -> None:
+def test_users_connection_class_sees_no_calls_of_ours(tracers: Tracers, tmp_path: Path) -> None:
     connection = instrument_connection(sqlite3.connect(tmp_path / "loud.db", factory=Loud))
     connection.execute("CREATE TABLE t (a INTEGER)")
 
     assert tracers[0].store == sqlite.file_store(str(tmp_path / "loud.db"))
 
 
-def test_a_connection_is_traced_whatever_it_makes_of_texts(tracers: Tracers, tmp_path: Path) -> None:
+def test_connection_with_any_text_factory_is_traced(tracers: Tracers, tmp_path: Path) -> None:
     own = sqlite3.connect(tmp_path / "bytes.db")
     texts: list[bytes] = []
     own.text_factory = texts.append
@@ -131,7 +131,7 @@ def test_databases_in_memory_are_each_their_own(tracers: Tracers) -> None:
         ("file:shared?mode=memory&cache=shared", ""),
     ],
 )
-def test_file_in_what_is_given_to_connect(name: str, path: str) -> None:
+def test_file_in_the_argument_of_connect(name: str, path: str) -> None:
     assert sqlite.url_path(name) == path
 
 
@@ -187,7 +187,7 @@ def test_dump_reads_the_tables_that_it_writes(tracers: Tracers) -> None:
     connection.executemany("INSERT INTO t VALUES (?)", [(1,), (2,)])
     assert len(list(connection.iterdump())) == 5
 
-    assert [said.rows for said in tracers[0].said[2:] if 'FROM "t"' in said.sql] == [2]
+    assert [reported.rows for reported in tracers[0].reported[2:] if 'FROM "t"' in reported.sql] == [2]
 
 
 def test_views_are_distinguished_from_tables_and_attached_ones_are_left_out(tracers: Tracers, tmp_path: Path) -> None:
@@ -217,4 +217,4 @@ def test_rows_are_counted_without_a_reference_to_the_cursor(tracers: Tracers) ->
     for _ in connection.execute("VALUES (3), (4), (5)"):
         break
 
-    assert [said.rows for said in tracers[0].said] == [2, 1]
+    assert [reported.rows for reported in tracers[0].reported] == [2, 1]

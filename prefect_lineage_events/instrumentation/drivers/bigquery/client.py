@@ -76,7 +76,7 @@ class ClientProxy(Proxy):
         self._self_lookup = answer_or_default(client_lookup, client, default=None)
 
     def __getattr__(self, name: str) -> Any:
-        return self._self_attribute(name, _CALLS)
+        return self._self_attribute(name, _CLIENT_WRAPPERS)
 
     def __enter__(self) -> Any:
         return self._self_same(self.__wrapped__.__enter__())
@@ -151,7 +151,7 @@ class JobProxy(Proxy):
         self._self_call = call
 
     def __getattr__(self, name: str) -> Any:
-        return self._self_attribute(name, _ENDS)
+        return self._self_attribute(name, _JOB_WRAPPERS)
 
     def __iter__(self) -> Any:
         rows = iter(self.__wrapped__)
@@ -169,14 +169,14 @@ def _job_rows(job: Any, result: Any) -> int | None:
     return _total(result) if written is None else written
 
 
-def _waits(job: JobProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_result(job: JobProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `result()` and methods that call it, which raise when the job has failed."""
     result = method(*args, **kwargs)
     job._self_note(result)
     return job._self_same(result)
 
 
-def _asks(job: JobProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_state(job: JobProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `done()`, `reload()`, `exception()`: the job's state is known after them."""
     answer = method(*args, **kwargs)
     own = job.__wrapped__
@@ -185,9 +185,9 @@ def _asks(job: JobProxy, method: Any, args: Any, kwargs: Any) -> Any:
     return answer
 
 
-_ENDS = {
-    **dict.fromkeys(("result", "to_dataframe", "to_arrow", "to_geodataframe"), _waits),
-    **dict.fromkeys(("done", "reload", "exception"), _asks),
+_JOB_WRAPPERS = {
+    **dict.fromkeys(("result", "to_dataframe", "to_arrow", "to_geodataframe"), _trace_result),
+    **dict.fromkeys(("done", "reload", "exception"), _trace_state),
 }
 
 
@@ -196,7 +196,7 @@ def _total(rows: Any) -> int | None:
     return getattr(rows, "total_rows", None) or None
 
 
-def _starts_job(text: Text) -> Any:
+def _traced_job(text: Text) -> Any:
     def wrapper(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
         call = _Call(client, text, method, args, kwargs)
         return JobProxy(method(*args, **kwargs), call)
@@ -204,7 +204,7 @@ def _starts_job(text: Text) -> Any:
     return wrapper
 
 
-def _does(text: Text) -> Any:
+def _traced_call(text: Text) -> Any:
     def wrapper(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
         call = _Call(client, text, method, args, kwargs)
         result = method(*args, **kwargs)
@@ -214,7 +214,7 @@ def _does(text: Text) -> Any:
     return wrapper
 
 
-def _inserts(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_insert(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace streamed rows. The result is a list of errors, by row or by portion; with any, nothing is reported."""
     call = _Call(client, lambda _, given: jobs.insert(given["table"]), method, args, kwargs)
     errors = method(*args, **kwargs)
@@ -230,7 +230,7 @@ def _length(given: Mapping[str, Any]) -> int | None:
     return len(rows) if hasattr(rows, "__len__") else None
 
 
-def _queries_and_waits(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_query_and_wait(client: ClientProxy, method: Any, args: Any, kwargs: Any) -> Any:
     call = _Call(client, _query, method, args, kwargs)
     found = method(*args, **kwargs)
     call.note(lambda: _Outcome(_found_rows(found), _found_id(found), _columns(found.schema)))
@@ -262,25 +262,25 @@ def _disposition(given: Mapping[str, Any]) -> str | None:
     return getattr(given.get("job_config"), "write_disposition", None)
 
 
-def _load(sources: Callable[[Mapping[str, Any]], Any]) -> Any:
-    return _starts_job(lambda _, given: jobs.load(given["destination"], sources(given), _disposition(given)))
+def _traced_load(sources: Callable[[Mapping[str, Any]], Any]) -> Any:
+    return _traced_job(lambda _, given: jobs.load(given["destination"], sources(given), _disposition(given)))
 
 
-_CALLS = {
-    "query": _starts_job(_query),
-    "query_and_wait": _queries_and_waits,
-    "load_table_from_uri": _load(lambda given: given["source_uris"]),
-    "load_table_from_file": _load(lambda given: jobs.file_of(given["file_obj"])),
-    "load_table_from_dataframe": _load(lambda _: ()),
-    "load_table_from_json": _load(lambda _: ()),
-    "copy_table": _starts_job(lambda _, given: jobs.copy(given["sources"], given["destination"], _disposition(given))),
-    "extract_table": _starts_job(lambda _, given: jobs.extract(given["source"], given["destination_uris"])),
-    "insert_rows": _inserts,
-    "insert_rows_json": _inserts,
-    "insert_rows_from_dataframe": _inserts,
-    "list_rows": _does(lambda _, given: jobs.read(given["table"], given.get("selected_fields") or ())),
-    "create_table": _does(lambda _, given: jobs.create(given["table"])),
-    "delete_table": _does(lambda _, given: jobs.drop(given["table"])),
+_CLIENT_WRAPPERS = {
+    "query": _traced_job(_query),
+    "query_and_wait": _trace_query_and_wait,
+    "load_table_from_uri": _traced_load(lambda given: given["source_uris"]),
+    "load_table_from_file": _traced_load(lambda given: jobs.file_of(given["file_obj"])),
+    "load_table_from_dataframe": _traced_load(lambda _: ()),
+    "load_table_from_json": _traced_load(lambda _: ()),
+    "copy_table": _traced_job(lambda _, given: jobs.copy(given["sources"], given["destination"], _disposition(given))),
+    "extract_table": _traced_job(lambda _, given: jobs.extract(given["source"], given["destination_uris"])),
+    "insert_rows": _trace_insert,
+    "insert_rows_json": _trace_insert,
+    "insert_rows_from_dataframe": _trace_insert,
+    "list_rows": _traced_call(lambda _, given: jobs.read(given["table"], given.get("selected_fields") or ())),
+    "create_table": _traced_call(lambda _, given: jobs.create(given["table"])),
+    "delete_table": _traced_call(lambda _, given: jobs.drop(given["table"])),
 }
 
 

@@ -85,13 +85,13 @@ ENGINE = Driver(
     type_name=str,
     text=_engine_text,
     lookup=InstanceLookup,
-    before_close=InstanceLookup.remember,
+    before_close=InstanceLookup.read_before_close,
     connection_wrappers={"begin": wrappers.trace_begin},
 )
 """duckdb-engine's wrapper: DuckDB commits each statement unless a transaction was begun, by method or by text."""
 
 
-def _results(connection: ConnectionProxy) -> CursorProxy:
+def _cursor_of(connection: ConnectionProxy) -> CursorProxy:
     """The cursor proxy of the connection, which in DuckDB is its own cursor, for `execute` and `fetch*`.
 
     It has only a weak reference to the connection's proxy: a cycle would keep a file locked after `del connection`.
@@ -103,23 +103,23 @@ def _results(connection: ConnectionProxy) -> CursorProxy:
     return results
 
 
-def _runs(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_execute(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `execute` and `executemany`, which return the connection."""
-    results = _results(connection)
+    results = _cursor_of(connection)
     operation, _ = _resolved(connection, args, kwargs)
     result = wrappers.trace_execute_as(results, operation, in_callers_frame(method), args, kwargs)
     return connection if result is results else result
 
 
-def _fetches(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    return getattr(_results(connection), method.__name__)(*args, **kwargs)
+def _trace_fetch(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    return getattr(_cursor_of(connection), method.__name__)(*args, **kwargs)
 
 
-def _fetches_frame(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
-    return wrappers.trace_fetch_frame(_results(connection), in_callers_frame(method), args, kwargs)
+def _trace_fetch_frame(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    return wrappers.trace_fetch_frame(_cursor_of(connection), in_callers_frame(method), args, kwargs)
 
 
-def _relates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_sql(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `sql()` and its aliases: a query becomes a relation, reported when it runs; all else has run."""
     operation, names = _resolved(connection, args, kwargs)
     execution = Execution(connection, operation)
@@ -136,14 +136,14 @@ def _relates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -
     return relation
 
 
-def _makes_relation(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _track_relation(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Track the relation of `table()`, `read_parquet()`, `from_df()` and the like, which read nothing yet."""
     relation = in_callers_frame(method)(*args, **kwargs)
     relations.track(connection, relation, f"SELECT * FROM {SCAN}")
     return relation
 
 
-def _appends(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_append(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `append(table, frame)`."""
     execution = Execution(connection)
     result = method(*args, **kwargs)
@@ -153,7 +153,7 @@ def _appends(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -
     return connection._self_same(result)
 
 
-def _registers(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_register(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `register(name, frame)`: a view of that name on a Python object."""
     result = method(*args, **kwargs)
     name, value = (*args, *kwargs.values())[:2]
@@ -162,7 +162,7 @@ def _registers(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any)
     return connection._self_same(result)
 
 
-def _unregisters(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_unregister(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     result = method(*args, **kwargs)
     _registered(connection).pop(str(next(iter((*args, *kwargs.values())))).lower(), None)
     return connection._self_same(result)
@@ -184,18 +184,18 @@ def _resolved(connection: ConnectionProxy, args: Any, kwargs: Any) -> tuple[str,
     found: dict[str, str] = {}
     frame = callers_frame()
 
-    def stands_for(name: str) -> str | None:
-        meant = _stands_for(connection, frame, name)
-        if meant is not None:
-            found[name.lower()] = meant
-        return meant
+    def query_of_name(name: str) -> str | None:
+        query = _query_of_name(connection, frame, name)
+        if query is not None:
+            found[name.lower()] = query
+        return query
 
     if len(text) > _LONG and not _registered(connection) and not answer_or_default(has_variables, frame, default=True):
         return text, {}
-    return answer_or_default(named, text, stands_for, default=text), found
+    return answer_or_default(named, text, query_of_name, default=text), found
 
 
-def _stands_for(connection: ConnectionProxy, frame: FrameType, name: str) -> str | None:
+def _query_of_name(connection: ConnectionProxy, frame: FrameType, name: str) -> str | None:
     """The query of a name. A registered name takes precedence over a table, and a table over a variable."""
     registered = _registered(connection).get(name.lower())
     if registered is not None:
@@ -212,45 +212,45 @@ def _is_table(connection: Any, name: str) -> bool:
         return duplicate.execute(_TABLE, [name]).fetchone() is not None
 
 
-def _duplicates(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_duplicate(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `cursor()`: another connection to the same database, with its own transactions and temporary tables."""
     driver = replace(connection._self_driver, store=lambda _: connection._self_store)
     return trace(method(*args, **kwargs), driver)
 
 
-def _prepares(connection: ConnectionProxy) -> None:
+def _on_trace(connection: ConnectionProxy) -> None:
     relations.trace_relations()
     module.trace_module_functions(connection)
 
 
-_RELATES = ("sql", "query", "from_query")
-_RELATIONS = (
+_SQL_METHODS = ("sql", "query", "from_query")
+_RELATION_METHODS = (
     "table", "view", "values", "table_function", "read_parquet", "from_parquet", "read_csv", "from_csv_auto",
     "read_json", "from_df", "from_arrow",
 )  # fmt: skip
-_FETCHES = ("fetchone", "fetchmany", "fetchall")
-_FRAMES = (
+_FETCH_METHODS = ("fetchone", "fetchmany", "fetchall")
+_FRAME_METHODS = (
     "df", "fetchdf", "fetch_df", "pl", "arrow", "to_arrow_table", "fetch_arrow_table", "to_arrow_reader",
     "fetch_record_batch", "fetchnumpy", "torch", "tf",
 )  # fmt: skip
 
 DRIVER = replace(
     ENGINE,
-    on_trace=_prepares,
+    on_trace=_on_trace,
     text=statement_text,
     connection_wrappers={
-        "execute": _runs,
-        "executemany": _runs,
+        "execute": _trace_execute,
+        "executemany": _trace_execute,
         "begin": wrappers.trace_begin,
-        "register": _registers,
-        "unregister": _unregisters,
-        "append": _appends,
-        "cursor": _duplicates,
-        "duplicate": _duplicates,
-        **dict.fromkeys(_RELATES, _relates),
-        **dict.fromkeys(_RELATIONS, _makes_relation),
-        **dict.fromkeys(_FETCHES, _fetches),
-        **dict.fromkeys(_FRAMES, _fetches_frame),
+        "register": _trace_register,
+        "unregister": _trace_unregister,
+        "append": _trace_append,
+        "cursor": _trace_duplicate,
+        "duplicate": _trace_duplicate,
+        **dict.fromkeys(_SQL_METHODS, _trace_sql),
+        **dict.fromkeys(_RELATION_METHODS, _track_relation),
+        **dict.fromkeys(_FETCH_METHODS, _trace_fetch),
+        **dict.fromkeys(_FRAME_METHODS, _trace_fetch_frame),
     },
 )
 """DuckDB's own connection."""

@@ -68,24 +68,24 @@ def in_callers_frame(method: Any) -> Any:
 _CALL = compile("_lineage_call[0](*_lineage_call[1], **_lineage_call[2])", "<prefect_lineage_events>", "eval")
 
 
-def named(sql: str, stands_for: Callable[[str], str | None]) -> str:
-    """The statement with each name replaced by the result of `stands_for`; None keeps a name."""
+def named(sql: str, query_of_name: Callable[[str], str | None]) -> str:
+    """The statement with each name replaced by the result of `query_of_name`; None keeps a name."""
     parts: list[str] = []
     end = 0
     ctes: set[str] | None = None  # looked for once, and only where a name stands for something
     for item in _items(sql):
         name = item["name"].strip('"')
-        meant = stands_for(name)
-        if meant is None:
+        query = query_of_name(name)
+        if query is None:
             continue
         if ctes is None:
             ctes = {cte[1].lower() for cte in find_all(_CTE, sql, _LONGEST_CTE)}
         if name.lower() in ctes:
             continue
         has_alias = item["following"] and not _CLAUSES.fullmatch(item["following"].strip())
-        if has_alias and meant == SCAN:
-            meant = f"{SCAN.partition('(')[0]}({item['name']})"
-        parts += [sql[end : item.start("name")], meant, "" if has_alias else f" AS {name}"]
+        if has_alias and query == SCAN:
+            query = f"{SCAN.partition('(')[0]}({item['name']})"
+        parts += [sql[end : item.start("name")], query, "" if has_alias else f" AS {name}"]
         end = item.end("name")
     return "".join([*parts, sql[end:]])
 

@@ -25,7 +25,7 @@ _COLUMNS = """
 """
 _OWN = "lower(database_name) = lower(coalesce($1, current_database()))"
 _SCHEMAS = f"SELECT lower(schema_name) FROM duckdb_schemas() WHERE {_OWN} LIMIT 2000"
-_HOLDING = f"""
+_SCHEMAS_WITH = f"""
     SELECT lower(schema_name) FROM duckdb_tables() WHERE {_OWN} AND lower(table_name) = $2
     UNION SELECT lower(schema_name) FROM duckdb_views() WHERE {_OWN} AND lower(view_name) = $2
 """
@@ -48,20 +48,20 @@ class InstanceLookup:
 
     def __init__(self, connection: Any) -> None:
         self._connection: Callable[[], Any] = weakref.ref(connection)
-        self._remembered: list[Row] = []
+        self._columns_at_close: list[Row] = []
         self._in_use = threading.RLock()
 
     def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], DescribedColumns]:
         with self._in_use:
             connection = self._connection()
             rows = (
-                answer_or_default(_all_columns, connection, default=self._remembered)
+                answer_or_default(_all_columns, connection, default=self._columns_at_close)
                 if connection
-                else self._remembered
+                else self._columns_at_close
             )
             del connection
         known = _by_name(rows)
-        found = {table: next((known[name] for name in _meanings(table) if name in known), None) for table in tables}
+        found = {table: next((known[name] for name in _full_names(table) if name in known), None) for table in tables}
         return {table: described for table, described in found.items() if described is not None}
 
     def default_schema(self) -> None:
@@ -77,14 +77,14 @@ class InstanceLookup:
         """Do nothing: no statement changes the first schema of a connection."""
 
     def existing_schemas(self, names: tuple[str, ...], database: str | None) -> dict[str, str] | None:
-        found = self._ask(_SCHEMAS, database)
+        found = self._query(_SCHEMAS, database)
         return None if found is None else {name: name for name in names if name.lower() in found}
 
     def schemas_with(self, table: str, schemas: tuple[str, ...], database: str | None) -> set[str] | None:
-        found = self._ask(_HOLDING, database, table.lower())
+        found = self._query(_SCHEMAS_WITH, database, table.lower())
         return None if found is None else {schema for schema in schemas if schema.lower() in found}
 
-    def _ask(self, query: str, database: str | None, *arguments: str) -> set[str] | None:
+    def _query(self, query: str, database: str | None, *arguments: str) -> set[str] | None:
         """The names that a query returns, on a duplicate; None where the connection is closed or collected.
 
         Programs close or drop their connection right after a statement: that is no failure.
@@ -98,14 +98,14 @@ class InstanceLookup:
             del connection
         return {name for (name,) in rows}
 
-    def remember(self) -> None:
+    def read_before_close(self) -> None:
         """Read all columns, before the connection is closed."""
         if not self._in_use.acquire(timeout=_CLOSE_WAITS):
             return
         try:
             connection, self._connection = self._connection(), _closed
             if settings().schema_lookup and connection:
-                self._remembered = _all_columns(connection)
+                self._columns_at_close = _all_columns(connection)
         finally:
             self._in_use.release()
 
@@ -134,7 +134,7 @@ def _by_name(rows: Iterable[Row]) -> dict[tuple[str, str, str], DescribedColumns
     return known
 
 
-def _meanings(table: tuple[str, ...]) -> list[tuple[str, str, str]]:
+def _full_names(table: tuple[str, ...]) -> list[tuple[str, str, str]]:
     """The full names that a name may mean: the first part of two is a schema or a database."""
     *qualifiers, name = (part.lower() for part in table[-3:])
     if not qualifiers:

@@ -18,8 +18,8 @@ from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_calls impor
     reached_the_server,
     status_rows,
 )
-from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_cursors import prepares, trace_cursor_factory
-from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_transactions import resets, transacts
+from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_cursors import trace_cursor_factory, trace_prepare
+from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_transactions import trace_reset, trace_transaction
 from prefect_lineage_events.instrumentation.drivers.postgres.lookup import PostgresLookup, asyncpg_lookup
 from prefect_lineage_events.instrumentation.drivers.postgres.psycopg import TYPES, schemas_of, server_store
 from prefect_lineage_events.instrumentation.execution import operation_of
@@ -56,7 +56,7 @@ def lookup(connection: Any) -> PostgresLookup:
     return asyncpg_lookup(login, parameters.server_settings or {})
 
 
-def _runs(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_execute(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     sql, sets = str(operation_of(args, kwargs)), args[1] if len(args) > 1 else kwargs.get("args")
     parameters = () if method.__name__ == "executemany" else args[1:]
     return CoroutineExecution(connection, sql, parameters).run(
@@ -64,7 +64,7 @@ def _runs(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> A
     )
 
 
-def _copies(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_copy(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`copy_to_table` and its like, as the COPY that they send."""
     what = str(next(iter((*args, *kwargs.values())), ""))
     schema, columns = kwargs.get("schema_name"), kwargs.get("columns")
@@ -79,14 +79,14 @@ def _copies(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) ->
     )
 
 
-_CALLS: dict[str, MethodWrapper] = {
+_CONNECTION_WRAPPERS: dict[str, MethodWrapper] = {
     "cursor": trace_cursor_factory,
-    "prepare": prepares,
-    "transaction": transacts,
+    "prepare": trace_prepare,
+    "transaction": trace_transaction,
     "terminate": wrappers.trace_close,
-    "reset": resets,
-    **dict.fromkeys(RUNNING, _runs),
-    **dict.fromkeys(("copy_from_query", "copy_from_table", "copy_to_table", "copy_records_to_table"), _copies),
+    "reset": trace_reset,
+    **dict.fromkeys(RUNNING, _trace_execute),
+    **dict.fromkeys(("copy_from_query", "copy_from_table", "copy_to_table", "copy_records_to_table"), _trace_copy),
 }
 
 # `isinstance(x, asyncpg.Connection)`, and returning a connection to its pool.
@@ -98,7 +98,7 @@ DRIVER = Driver(
     autocommits=autocommits,
     reports_transaction=True,
     lookup=lookup,
-    connection_wrappers=_CALLS,
+    connection_wrappers=_CONNECTION_WRAPPERS,
 )
 
 ADAPTED = Driver(

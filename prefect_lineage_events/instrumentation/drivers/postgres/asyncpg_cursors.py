@@ -20,7 +20,7 @@ from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, Part
 from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 
 
-def prepares(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def trace_prepare(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     execution = CoroutineExecution(connection, "")
     return when_done(execution.attempt(method(*args, **kwargs)), lambda made: _Prepared(made, connection))
 

@@ -17,7 +17,7 @@ from prefect_lineage_events.instrumentation.tracer import TransactionScope
 _savepoints = count(1)
 
 
-def resets(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def trace_reset(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `reset()`, which rolls back an open transaction."""
 
     def on_success(result: Any) -> Any:
@@ -28,7 +28,7 @@ def resets(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> 
     return when_done(method(*args, **kwargs), on_success)
 
 
-def transacts(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def trace_transaction(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     return _Transaction(method(*args, **kwargs), connection)
 
 

@@ -41,33 +41,32 @@ _SCHEMAS = """
     SELECT nspname, nspname = session_user FROM pg_namespace
     WHERE nspname = ANY({names}) OR nspname = session_user
 """
-_HOLDING = """
+_SCHEMAS_WITH = """
     SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relname = ANY({names}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 _OPTIONS = "-c statement_timeout=3000 -c default_transaction_read_only=on"
 _TIMEOUT = 3  # seconds
-Ask = Callable[[Mapping[str, Any], str, Sequence[Any]], Any]
-Answer = Mapping[tuple[str, ...], DescribedColumns]
+Query = Callable[[Mapping[str, Any], str, Sequence[Any]], Any]
 
 
 class PostgresLookup:
     """Queries over a read-only connection with the parameters of the user's, opened for each query.
 
-    `ask(parameters, sql, arguments)` opens it, runs one query with `%s` for each argument, and closes it.
+    `query(parameters, sql, arguments)` opens it, runs one query with `%s` for each argument, and closes it.
     """
 
-    def __init__(self, ask: Ask, parameters: Mapping[str, Any]) -> None:
-        self._ask = ask
+    def __init__(self, query: Query, parameters: Mapping[str, Any]) -> None:
+        self._query = query
         self._parameters = parameters
         self._begins_in: str | None = None
         self._search_path: tuple[str, ...] | None = None
         self._searched: tuple[str, ...] | None = None
-        self._knows_begin = False
+        self._begin_is_read = False
         self._schemas: dict[str, str] = {}
 
-    def __call__(self, tables: Sequence[tuple[str, ...]]) -> Answer:
-        rows = self._ask(self._parameters, _COLUMNS, [[table[-1] for table in tables]])
+    def __call__(self, tables: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], DescribedColumns]:
+        rows = self._query(self._parameters, _COLUMNS, [[table[-1] for table in tables]])
         return by_table(rows, tables, "public")
 
     def default_schema(self) -> str | None:
@@ -76,71 +75,73 @@ class PostgresLookup:
         ALTER ROLE and ALTER DATABASE set a search path that drivers do not report before PostgreSQL 18. The query is
         sent once, even if it fails.
         """
-        self._ask_begin()
+        self._read_begin()
         return self._begins_in
 
     def search_path(self) -> tuple[str, ...] | None:
         """The search path of a new connection, `$user` as written."""
-        self._ask_begin()
+        self._read_begin()
         return self._search_path
 
-    def _ask_begin(self) -> None:
-        if not self._knows_begin:
-            self._knows_begin = True
-            [[self._begins_in, path, searched]] = self._ask(self._parameters, _SCHEMA, [])
+    def _read_begin(self) -> None:
+        if not self._begin_is_read:
+            self._begin_is_read = True
+            [[self._begins_in, path, searched]] = self._query(self._parameters, _SCHEMA, [])
             self._search_path = tuple(name.strip().strip('"') for name in path.split(",") if name.strip())
             self._searched = tuple(searched.split(",")) if searched else ()
 
     def searched_schemas(self) -> tuple[str, ...] | None:
-        self._ask_begin()
+        self._read_begin()
         return self._searched
 
     def forget(self) -> None:
         """Query the first schema again: a statement has changed it."""
-        self._knows_begin = False
+        self._begin_is_read = False
 
     def existing_schemas(self, names: tuple[str, ...], database: str | None) -> dict[str, str]:
         """Those of the schemas that the database has. One that was found is not queried again."""
         if not self._schemas.keys() >= set(names):
-            for name, is_own in self._ask(self._parameters, _SCHEMAS, [list(names)]):
+            for name, is_own in self._query(self._parameters, _SCHEMAS, [list(names)]):
                 self._schemas |= {name: name, "$user": name} if is_own else {name: name}
         return {name: self._schemas[name] for name in names if name in self._schemas}
 
     def schemas_with(self, table: str, schemas: tuple[str, ...], database: str | None) -> set[str]:
-        return {schema for (schema,) in self._ask(self._parameters, _HOLDING, [[table]])}.intersection(schemas)
+        return {schema for (schema,) in self._query(self._parameters, _SCHEMAS_WITH, [[table]])}.intersection(schemas)
 
 
 _shared: WeakValueDictionary[tuple[Any, ...], PostgresLookup] = WeakValueDictionary()
 
 
-def _shared_lookup(ask: Ask, parameters: Mapping[str, Any]) -> PostgresLookup:
-    key = (ask, *sorted((name, repr(value)) for name, value in parameters.items()))
-    return _shared.setdefault(key, PostgresLookup(ask, parameters))
+def _shared_lookup(query: Query, parameters: Mapping[str, Any]) -> PostgresLookup:
+    key = (query, *sorted((name, repr(value)) for name, value in parameters.items()))
+    return _shared.setdefault(key, PostgresLookup(query, parameters))
 
 
-def libpq_lookup(ask: Ask, parameters: Mapping[str, Any], password: str | None, options: str | None) -> PostgresLookup:
+def libpq_lookup(
+    query: Query, parameters: Mapping[str, Any], password: str | None, options: str | None
+) -> PostgresLookup:
     """The look-up for psycopg and psycopg2. `options` are the connection's own, which may set its search path."""
     own = {
         "options": f"{options or ''} {_OPTIONS}".strip(),
         "connect_timeout": _TIMEOUT,
         "application_name": "prefect-lineage-events",
     }
-    return _shared_lookup(ask, {**parameters, **({"password": password} if password else {}), **own})
+    return _shared_lookup(query, {**parameters, **({"password": password} if password else {}), **own})
 
 
-def psycopg2_ask(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+def query_psycopg2(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
     import psycopg2
 
-    return _libpq_ask(psycopg2.connect, parameters, sql, arguments)
+    return _query_libpq(psycopg2.connect, parameters, sql, arguments)
 
 
-def psycopg_ask(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+def query_psycopg(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
     import psycopg
 
-    return _libpq_ask(psycopg.connect, parameters, sql, arguments)
+    return _query_libpq(psycopg.connect, parameters, sql, arguments)
 
 
-def _libpq_ask(connect: Callable[..., Any], parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+def _query_libpq(connect: Callable[..., Any], parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
     with closing(connect(**parameters)) as connection:
         cursor = connection.cursor()
         cursor.execute(sql.format(names="%s"), arguments)
@@ -154,10 +155,10 @@ def asyncpg_lookup(parameters: Mapping[str, Any], server_settings: Mapping[str, 
         "command_timeout": _TIMEOUT,
         "server_settings": {**server_settings, "default_transaction_read_only": "on"},
     }
-    return _shared_lookup(_asyncpg_ask, {**parameters, **own})
+    return _shared_lookup(_query_asyncpg, {**parameters, **own})
 
 
-def _asyncpg_ask(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+def _query_asyncpg(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
     """Run the query in an event loop of its own."""
     return asyncio.run(_asyncpg_fetch(parameters, sql, arguments))
 

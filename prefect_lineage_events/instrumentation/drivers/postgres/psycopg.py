@@ -12,8 +12,8 @@ from prefect_lineage_events.instrumentation.driver import Driver, rowcount
 from prefect_lineage_events.instrumentation.drivers.postgres.lookup import (
     PostgresLookup,
     libpq_lookup,
-    psycopg2_ask,
-    psycopg_ask,
+    query_psycopg,
+    query_psycopg2,
 )
 from prefect_lineage_events.instrumentation.proxies import CursorProxy
 from prefect_lineage_events.stores import Store
@@ -115,15 +115,15 @@ def _leaves_transaction_open(connection: Any) -> bool:
 
 def _psycopg2_lookup(connection: Any) -> PostgresLookup:
     info = connection.info
-    return libpq_lookup(psycopg2_ask, info.dsn_parameters, info.password, info.options)
+    return libpq_lookup(query_psycopg2, info.dsn_parameters, info.password, info.options)
 
 
 def _psycopg_lookup(connection: Any) -> PostgresLookup:
     info = connection.info
-    return libpq_lookup(psycopg_ask, info.get_parameters(), info.password, info.options)
+    return libpq_lookup(query_psycopg, info.get_parameters(), info.password, info.options)
 
 
-def _copies(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_copy(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace psycopg2's `copy_from(file, table, columns=...)` and `copy_to` as the statement that they send."""
     table = args[1] if len(args) > 1 else kwargs["table"]
     columns = kwargs.get("columns") or (args[5] if len(args) > 5 else None)
@@ -156,8 +156,8 @@ PSYCOPG2 = Driver(
     type_name=TYPES.get,
     has_result=_psycopg2_has_result,
     lookup=_psycopg2_lookup,
-    connection_wrappers={**two_phase.CALLS, "reset": wrappers.trace_rollback},
-    cursor_wrappers={"copy_expert": wrappers.trace_execute, "copy_from": _copies, "copy_to": _copies},
+    connection_wrappers={**two_phase.WRAPPERS, "reset": wrappers.trace_rollback},
+    cursor_wrappers={"copy_expert": wrappers.trace_execute, "copy_from": _trace_copy, "copy_to": _trace_copy},
     reports_transaction=True,
     subclassed=True,
     cursor_classes=("psycopg2.extensions.cursor",),
@@ -192,11 +192,11 @@ PSYCOPG = Driver(
     type_name=TYPES.get,
     lookup=_psycopg_lookup,
     connection_wrappers={
-        "transaction": wrappers.transaction_block,
-        "pipeline": wrappers.pipeline_block,
-        **two_phase.CALLS,
+        "transaction": wrappers.trace_transaction,
+        "pipeline": wrappers.trace_pipeline,
+        **two_phase.WRAPPERS,
     },
-    cursor_wrappers={"copy": wrappers.statement_block, "stream": wrappers.trace_stream},
+    cursor_wrappers={"copy": wrappers.trace_copy, "stream": wrappers.trace_stream},
     reports_transaction=True,
     subclassed=True,
     cursor_classes=("psycopg.Cursor", "psycopg.AsyncCursor"),

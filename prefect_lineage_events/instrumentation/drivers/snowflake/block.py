@@ -8,7 +8,11 @@ from typing import Any
 
 from prefect_lineage_events.instrumentation.connections import trace
 from prefect_lineage_events.instrumentation.drivers.snowflake.connector import DRIVER
-from prefect_lineage_events.instrumentation.drivers.snowflake.lookup import DescribeLookup, asked_a_person, lookup_by
+from prefect_lineage_events.instrumentation.drivers.snowflake.lookup import (
+    DescribeLookup,
+    is_interactive_login,
+    lookup_by,
+)
 
 
 def traced_connection(block: Any, connection: Any, connect_kwargs: Mapping[str, Any]) -> Any:
@@ -18,7 +22,7 @@ def traced_connection(block: Any, connection: Any, connect_kwargs: Mapping[str, 
 
 def _lookup(block: Any, connection: Any, connect_kwargs: Mapping[str, Any]) -> DescribeLookup | None:
     """The look-up; None where a second login could ask a person."""
-    if asked_a_person(connection):
+    if is_interactive_login(connection):
         return None
     session = {"database": block.database, "warehouse": block.warehouse, "schema": block.schema_}
     authenticator = connect_kwargs.get("authenticator", block.credentials.authenticator)

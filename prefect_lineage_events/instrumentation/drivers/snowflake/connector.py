@@ -131,7 +131,7 @@ def _is_report(cursor: Any) -> bool:
 _REPORTS = frozenset({"rows_loaded", "rows_unloaded"})
 
 
-def _sends(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_execute_async(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `execute_async`: keep the statement until its status is known. Without a status check it stays unknown."""
     cursor._self_fetched.end()
     execution = Execution(cursor._self_connection, operation_of(args, kwargs), parameters_of(args, kwargs))
@@ -142,20 +142,22 @@ def _sends(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def _asks_status(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_status(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `get_query_status` and its raising variant: the statement counts on SUCCESS."""
     status = method(*args, **kwargs)
     if getattr(status, "name", "") == "SUCCESS":
-        _succeeded(connection, _query_id(args, kwargs))
+        _note_success(connection, _query_id(args, kwargs))
     return status
 
 
-def _takes_results(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_results(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `get_results_from_sfqid`, `query_result`: the connector waits for the statement at the first fetch."""
     result = method(*args, **kwargs)
     query_id = _query_id(args, kwargs)
     if query_id in cursor._self_connection._self_state:
-        cursor._self_fetched.on_first_fetch = partial(_succeeded, cursor._self_connection, query_id, cursor._self_own)
+        cursor._self_fetched.on_first_fetch = partial(
+            _note_success, cursor._self_connection, query_id, cursor._self_own
+        )
     return cursor._self_same(result)
 
 
@@ -163,7 +165,7 @@ def _query_id(args: Any, kwargs: Any) -> str:
     return str(args[0] if args else next(iter(kwargs.values()), ""))
 
 
-def _succeeded(connection: TracedConnection, query_id: str, cursor: Any = None) -> None:
+def _note_success(connection: TracedConnection, query_id: str, cursor: Any = None) -> None:
     execution: Execution | None = connection._self_state.pop(query_id, None)
     if execution is not None:
         execution.succeeded(
@@ -178,7 +180,7 @@ def _rows_found(cursor: Any) -> int | None:
     return None if cursor is None or cursor.description[0][0].startswith("number of ") else rows(cursor)
 
 
-def _sets_autocommit(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_autocommit(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `autocommit(mode)`, which runs this statement on a cursor of the connector's own.
 
     The connector learns the new value from the response, if that has the session's parameters in it.
@@ -187,13 +189,13 @@ def _sets_autocommit(connection: TracedConnection, method: Any, args: Any, kwarg
     return trace_connection_call_as(connection, f"ALTER SESSION SET AUTOCOMMIT = {mode}", method, args, kwargs)
 
 
-def _through_proxy(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
+def _run_on_proxy(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Run the connector's own code of `execute_string` and `execute_stream` with cursors of the proxy."""
     function = getattr(method, "__func__", None)
     return function(connection, *args, **kwargs) if function else method(*args, **kwargs)
 
 
-def _fetches(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_first_fetch(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `fetch_pandas_all` and its like, which may be the first fetch from an asynchronous statement."""
     result = method(*args, **kwargs)
     cursor._self_fetched.call_on_first_fetch()
@@ -211,19 +213,19 @@ DRIVER = Driver(
     query_id=query_id,
     type_name=type_name,
     connection_wrappers={
-        "autocommit": _sets_autocommit,
-        "execute_string": _through_proxy,
-        "execute_stream": _through_proxy,
-        "get_query_status": _asks_status,
-        "get_query_status_throw_if_error": _asks_status,
+        "autocommit": _trace_autocommit,
+        "execute_string": _run_on_proxy,
+        "execute_stream": _run_on_proxy,
+        "get_query_status": _trace_status,
+        "get_query_status_throw_if_error": _trace_status,
     },
     cursor_wrappers={
-        "execute_async": _sends,
-        "get_results_from_sfqid": _takes_results,
-        "query_result": _takes_results,
-        "fetch_pandas_all": _fetches,
-        "fetch_pandas_batches": _fetches,
-        "fetch_arrow_all": _fetches,
-        "fetch_arrow_batches": _fetches,
+        "execute_async": _trace_execute_async,
+        "get_results_from_sfqid": _trace_results,
+        "query_result": _trace_results,
+        "fetch_pandas_all": _trace_first_fetch,
+        "fetch_pandas_batches": _trace_first_fetch,
+        "fetch_arrow_all": _trace_first_fetch,
+        "fetch_arrow_batches": _trace_first_fetch,
     },
 )

@@ -83,7 +83,7 @@ def lookup_by(connect: Callable[..., Any], arguments: Mapping[str, Any]) -> Desc
     return DescribeLookup(partial(connect, **{**arguments, **_LOOKUP_TIMEOUT}))
 
 
-def asked_a_person(connection: Any) -> bool:
+def is_interactive_login(connection: Any) -> bool:
     """Did this login use a second factor? Known only from the account's token that skips it next time.
 
     Without such tokens the login looks the same as one by password alone.
@@ -95,18 +95,18 @@ def lookup(connection: Any) -> DescribeLookup | None:
     """A look-up for a user's connection, with the login arguments that the connection still has."""
     from snowflake.connector import connect
 
-    given = partial(_given, connection)
-    authenticator = str(given("authenticator") or "snowflake").lower()
+    argument = partial(_argument, connection)
+    authenticator = str(argument("authenticator") or "snowflake").lower()
     needed = _NEEDED.get(authenticator, _SECRETS.get(authenticator, ()))
-    if asked_a_person(connection) or not any(given(name) for name in needed):
+    if is_interactive_login(connection) or not any(argument(name) for name in needed):
         return None
     session = {"role": connection.role, "database": connection.database, "schema": connection.schema}
     names = (*_ADDRESS, *_SECRETS[authenticator], *_ASKS)
-    known = {name: value for name in names if (value := given(name)) not in (None, "", False)}
+    known = {name: value for name in names if (value := argument(name)) not in (None, "", False)}
     return lookup_by(connect, {**known, **session, "authenticator": authenticator})
 
 
-def _given(connection: Any, name: str) -> Any:
+def _argument(connection: Any, name: str) -> Any:
     """An argument of the connection. Connector 5 keeps them in `config`, 4 in private attributes of the same names."""
     config = getattr(connection, "config", None)
     return getattr(connection, f"_{name}", None) if config is None else getattr(config, name, None)
