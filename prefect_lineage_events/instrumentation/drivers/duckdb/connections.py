@@ -21,10 +21,10 @@ from prefect_lineage_events.instrumentation.drivers.duckdb import module, relati
 from prefect_lineage_events.instrumentation.drivers.duckdb.frames import (
     SCAN,
     callers_frame,
-    has_variables,
+    frame_variable,
+    has_frame_variables,
     in_callers_frame,
-    named,
-    variable,
+    replace_names,
 )
 from prefect_lineage_events.instrumentation.drivers.duckdb.lookup import InstanceLookup, duplicate_of
 from prefect_lineage_events.instrumentation.execution import Execution, answer_or_default, operation_of
@@ -74,7 +74,7 @@ def _engine_text(operation: Any, parameters: Any, cursor: Any) -> str:
     if text.lower() in _REGISTERING:
         names.add(str(parameters[0]).lower())
         return ""
-    return named(text, lambda name: SCAN if name.lower() in names else None) if names else text
+    return replace_names(text, lambda name: SCAN if name.lower() in names else None) if names else text
 
 
 ENGINE = Driver(
@@ -190,9 +190,13 @@ def _resolved(connection: ConnectionProxy, args: Any, kwargs: Any) -> tuple[str,
             found[name.lower()] = query
         return query
 
-    if len(text) > _LONG and not _registered(connection) and not answer_or_default(has_variables, frame, default=True):
+    if (
+        len(text) > _LONG
+        and not _registered(connection)
+        and not answer_or_default(has_frame_variables, frame, default=True)
+    ):
         return text, {}
-    return answer_or_default(named, text, query_of_name, default=text), found
+    return answer_or_default(replace_names, text, query_of_name, default=text), found
 
 
 def _query_of_name(connection: ConnectionProxy, frame: FrameType, name: str) -> str | None:
@@ -200,7 +204,7 @@ def _query_of_name(connection: ConnectionProxy, frame: FrameType, name: str) -> 
     registered = _registered(connection).get(name.lower())
     if registered is not None:
         return registered
-    value = variable(frame, name)
+    value = frame_variable(frame, name)
     if value is None or _is_table(connection.__wrapped__, name):
         return None
     query = relations.query_of(value)

@@ -68,7 +68,7 @@ def in_callers_frame(method: Any) -> Any:
 _CALL = compile("_lineage_call[0](*_lineage_call[1], **_lineage_call[2])", "<prefect_lineage_events>", "eval")
 
 
-def named(sql: str, query_of_name: Callable[[str], str | None]) -> str:
+def replace_names(sql: str, query_of_name: Callable[[str], str | None]) -> str:
     """The statement with each name replaced by the result of `query_of_name`; None keeps a name."""
     parts: list[str] = []
     end = 0
@@ -100,12 +100,12 @@ def _items(sql: str) -> Iterator[re.Match[str]]:
             item = _ITEM.match(sql, item.end()) if item["next"] else None
 
 
-def has_variables(frame: FrameType) -> bool:
+def has_frame_variables(frame: FrameType) -> bool:
     """True if the frame has a variable that DuckDB may take for a table: a scan of a long text costs more than this."""
     return any(_is_table_like(value) for scope in (frame.f_locals, frame.f_globals) for value in scope.values())
 
 
-def variable(frame: FrameType, name: str) -> Any:
+def frame_variable(frame: FrameType, name: str) -> Any:
     """The variable that DuckDB would take for a table in this frame: a DataFrame or its like; None for anything else.
 
     Only its type is checked: reading the columns of a lazy frame would compute them, and warn.

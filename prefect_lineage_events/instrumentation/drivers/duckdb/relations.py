@@ -24,7 +24,7 @@ from prefect_lineage_events.emission.value_matching import remember
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import wrappers
-from prefect_lineage_events.instrumentation.drivers.duckdb.frames import SCAN, in_callers_frame, named
+from prefect_lineage_events.instrumentation.drivers.duckdb.frames import SCAN, in_callers_frame, replace_names
 from prefect_lineage_events.instrumentation.execution import Execution, answer_or_default
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.instrumentation.rowcount import FetchedRows
@@ -34,7 +34,7 @@ _TABLE = "CREATE TABLE {name} AS {query}"
 _VIEW = "CREATE OR REPLACE VIEW {name} AS {query}"
 _FILE = "COPY ({query}) TO {path}"
 # Methods that write what the relation gives, and the statement that each of them is.
-_WRITES = {
+_WRITE_METHODS = {
     "create": _TABLE,
     "to_table": _TABLE,
     "create_view": _VIEW,
@@ -46,9 +46,9 @@ _WRITES = {
     "to_parquet": _FILE,
 }
 # Methods of a relation on a table that change the table.
-_CHANGES = {"insert": "INSERT INTO {table} VALUES (?)", "update": "UPDATE {table} SET {columns}"}
+_CHANGE_METHODS = {"insert": "INSERT INTO {table} VALUES (?)", "update": "UPDATE {table} SET {columns}"}
 # Methods that run the query and give rows.
-_READS = frozenset(
+_READ_METHODS = frozenset(
     {
         "fetchone", "fetchmany", "fetchall", "fetchnumpy", "df", "fetchdf", "to_df", "fetch_df_chunk", "pl", "arrow",
         "to_arrow_table", "fetch_arrow_table", "to_arrow_reader", "fetch_arrow_reader", "fetch_record_batch",
@@ -58,8 +58,8 @@ _READS = frozenset(
 )  # fmt: skip
 # After these the rest of the result is still to be fetched.
 _PARTIAL_READS = frozenset({"fetchone", "fetchmany", "fetch_df_chunk", "execute"})
-_STEPS = frozenset({"__getitem__", "__getattr__"})
-_NEITHER = frozenset({"sql_query", "explain", "close"})
+_STEP_METHODS = frozenset({"__getitem__", "__getattr__"})
+_UNTRACED_METHODS = frozenset({"sql_query", "explain", "close"})
 # Names in a relation's SQL for data in Python or in a result.
 _SOURCE = re.compile(r'"(__duckdb_source_\w+)"')
 _ONLY_SOURCE = re.compile(r'SELECT \* FROM "__duckdb_source_\w+"(?: AS "\w+")?\s*\Z')
@@ -83,10 +83,10 @@ class TracedRelation:
     connection: ConnectionProxy
     query: str
     held: bool = False
-    reading: FetchedRows = field(init=False)
+    fetched: FetchedRows = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reading = FetchedRows(self.connection._self_tracer)
+        self.fetched = FetchedRows(self.connection._self_tracer)
 
 
 _known: WeakKeyDictionary[Any, TracedRelation] = WeakKeyDictionary()
@@ -111,14 +111,14 @@ def trace_relations() -> None:
 
 
 def _patch(kind: Any) -> None:
-    special = _READS | _STEPS
+    special = _READ_METHODS | _STEP_METHODS
     for name, value in list(vars(kind).items()):
-        if callable(value) and (name in special or not name.startswith("_")) and name not in _NEITHER:
+        if callable(value) and (name in special or not name.startswith("_")) and name not in _UNTRACED_METHODS:
             patches.add(kind, name, _traced)
 
 
 def _traced(method: Any, is_on: Callable[[], bool]) -> Any:
-    return wrapt.FunctionWrapper(method, _called, enabled=is_on)
+    return wrapt.FunctionWrapper(method, _trace_method, enabled=is_on)
 
 
 def query_of(relation: Any) -> str | None:
@@ -152,7 +152,7 @@ def has_run(relation: Any) -> bool:
     return _HELD_RESULT in shown or _ONLY_SOURCE.match(shown) is not None
 
 
-def _called(method: Callable[..., Any], relation: Any, args: Any, kwargs: Any) -> Any:
+def _trace_method(method: Callable[..., Any], relation: Any, args: Any, kwargs: Any) -> Any:
     """The wrapper of all methods of relations."""
     known = None if getattr(_inside, "ours", False) else _known.get(relation)
     if known is None:
@@ -162,12 +162,12 @@ def _called(method: Callable[..., Any], relation: Any, args: Any, kwargs: Any) -
         result = in_callers_frame(method)(*args, **kwargs)
     with guarded("following a relation", known.connection._self_tracer.lose_step), _one_call():
         name = method.__name__
-        if name in _READS:
-            _reads(known, relation, name, result, execution)
-        elif (statement := _statement(known, name, args, kwargs, result)) is not None:
+        if name in _READ_METHODS:
+            _note_read(known, relation, name, result, execution)
+        elif (statement := _statement_of(known, name, args, kwargs, result)) is not None:
             execution.operation = statement
             execution.succeeded()
-        _follows(known, name, result, args, kwargs)
+        _track_result(known, name, result, args, kwargs)
     return result
 
 
@@ -181,23 +181,23 @@ def _one_call() -> Iterator[None]:
         _inside.ours = False
 
 
-def _reads(known: TracedRelation, relation: Any, name: str, result: Any, execution: Execution) -> None:
+def _note_read(known: TracedRelation, relation: Any, name: str, result: Any, execution: Execution) -> None:
     """Note one read for a result, however often it is fetched from."""
     if known.held:
         return
-    reading = known.reading
-    if not reading.open:
+    fetched = known.fetched
+    if not fetched.open:
         execution.operation = known.query
         note = execution.succeeded(columns=columns_of(relation))
         if note is not None:
-            reading.start(note, relation)
+            fetched.start(note, relation)
             single = result[0] if type(result) is list and len(result) == 1 else result
             if type(single) is tuple:
                 remember(note, single)
     rows = (0 if result is None else 1) if name == "fetchone" else _rows(result)
-    reading.add(rows or 0)
+    fetched.add(rows or 0)
     if name not in _PARTIAL_READS or rows == 0:
-        reading.end(exhausted=rows is not None)
+        fetched.end(exhausted=rows is not None)
 
 
 def _rows(result: Any) -> int | None:
@@ -209,23 +209,23 @@ def _is_relation(value: Any) -> bool:
     return type(value).__name__ == "DuckDBPyRelation"
 
 
-def _statement(known: TracedRelation, name: str, args: Any, kwargs: Any, result: Any) -> str | None:
+def _statement_of(known: TracedRelation, name: str, args: Any, kwargs: Any, result: Any) -> str | None:
     """The statement that a method has run; None for a method that only makes another relation."""
     if name == "query" and (result is None or has_run(result)):
         return _in_view(known, args, kwargs)
-    if name in _WRITES:
+    if name in _WRITE_METHODS:
         target = str(next(iter((*args, *kwargs.values()))))
         path = "'" + target.replace("'", "''") + "'"
-        return _WRITES[name].format(name=quoted(target), query=known.query, path=path)
-    if name in _CHANGES:
+        return _WRITE_METHODS[name].format(name=quoted(target), query=known.query, path=path)
+    if name in _CHANGE_METHODS:
         table = _PLAIN_QUERY.fullmatch(known.query)
         given = args[0] if args else next(iter(kwargs.values()), ())
         columns = ", ".join(f"{quoted(str(column))} = ?" for column in given) if name == "update" else ""
-        return _CHANGES[name].format(table=table[1], columns=columns) if table else None
+        return _CHANGE_METHODS[name].format(table=table[1], columns=columns) if table else None
     return None
 
 
-def _follows(known: TracedRelation, name: str, result: Any, args: Any, kwargs: Any) -> None:
+def _track_result(known: TracedRelation, name: str, result: Any, args: Any, kwargs: Any) -> None:
     """Track the result of a method if it is a relation, or a step on the way to one."""
     if type(result).__name__ == "GroupedRelation":
         _known[result] = known
@@ -240,7 +240,7 @@ def _follows(known: TracedRelation, name: str, result: Any, args: Any, kwargs: A
 def _in_view(known: TracedRelation, args: Any, kwargs: Any) -> str:
     """The statement of `relation.query("name", sql)`, in which the relation is a view of that name."""
     view, sql = (str(given) for given in (*args, *kwargs.values())[:2])
-    return named(sql, lambda name: f"({known.query})" if name.lower() == view.lower() else None)
+    return replace_names(sql, lambda name: f"({known.query})" if name.lower() == view.lower() else None)
 
 
 def _own_query(connection: ConnectionProxy, relation: Any, hidden: str, names: Mapping[str, str]) -> str:
