@@ -312,7 +312,7 @@ def test_a_close_waits_for_the_look_up_that_is_under_way(monkeypatch: pytest.Mon
     looking = threading.Thread(target=lookup, args=[[("t",)]])
     looking.start()
     assert connection.begun.wait(60)
-    closing = threading.Thread(target=lookup.remember)
+    closing = threading.Thread(target=lookup.read_before_close)
     closing.start()
     assert connection.duplicates == 1
 
@@ -326,7 +326,7 @@ def test_after_a_close_nothing_touches_the_connection() -> None:
     connection = _Duplicated()
     connection.may_end.set()
     lookup = duckdb_lookup.InstanceLookup(connection)
-    lookup.remember()
+    lookup.read_before_close()
     lookup([("t",)])
 
     assert connection.duplicates == 1
@@ -345,7 +345,7 @@ def test_a_closed_or_collected_connection_is_no_failure_and_its_schemas_are_unkn
         {"main"},
     )
     if end == "closed":
-        lookup.remember()
+        lookup.read_before_close()
         connection.close()
     del connection
     with caplog.at_level(logging.WARNING, logger="prefect_lineage_events"):
