@@ -10,7 +10,7 @@ import pytest
 from prefect_lineage_events.assembler import assets, publishing
 from prefect_lineage_events.history.assets import parse
 from tests.stitching.histories import Story, uri
-from tests.stitching.pictures import run
+from tests.stitching.lineages import run
 
 
 @pytest.fixture

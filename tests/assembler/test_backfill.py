@@ -79,8 +79,8 @@ def load_of_its_day(fail: bool = False) -> UUID:
     emitter, run, at = uuid4(), current_run(), now()
     event = write("loaded", "source", run=run, emitter=emitter, at=at)
     sql = "INSERT INTO loaded (id) SELECT extra.id FROM source JOIN extra ON source.id = extra.id"
-    told = {"sql": sql, "confidence": "partial", "reason": "new syntax"}
-    statement = event.statement.model_copy(update=told)
+    reported = {"sql": sql, "confidence": "partial", "reason": "new syntax"}
+    statement = event.statement.model_copy(update=reported)
     emit_event(**event.model_copy(update={"statement": statement, "columns": ()}).to_prefect())
     emit_event(**closing(emitter, 1, run=run, at=at).to_prefect())
     if fail:
@@ -97,18 +97,18 @@ def test_backfill_reanalyses_stored_statements(target, client):
     summary = backfill(**window, reanalyse=True)
     assert "1 statements reanalysed, 1 of them with another result" in str(summary)
     assert _inputs(target.of(run_id)[-1]) == {"shop.public.source", "shop.public.extra"}
-    told = list(target.events)
+    reported = list(target.events)
     backfill(**window, reanalyse=True)
-    assert target.events == told
+    assert target.events == reported
 
 
 def test_reanalysed_run_stays_reanalysed(target, client):
     start, run_id = now(), load_of_its_day()
     assemble(run_id)
     backfill(start, now(), reanalyse=True)
-    told = list(target.events)
+    reported = list(target.events)
     assert assemble(run_id).outcome == "nothing new"
-    assert target.events == told
+    assert target.events == reported
 
 
 def test_restored_run_stays_reanalysed(target, client):

@@ -77,9 +77,9 @@ def test_transformations_are_described(kind, words):
 
 
 def test_outputs_with_unknown_sources_list_candidates():
-    told = text(unknown=(UnknownSource(REPORT, "unknown", (ORDERS,)),))
-    assert "## Source unknown" in told
-    assert "| `shop.report` | source unknown |  | `shop.orders` |" in told
+    reported = text(unknown=(UnknownSource(REPORT, "unknown", (ORDERS,)),))
+    assert "## Source unknown" in reported
+    assert "| `shop.report` | source unknown |  | `shop.orders` |" in reported
     assert "| `shop.report` |  | `total` |  |" in text(unknown=(UnknownSource(REPORT, "known", columns=("total",)),))
     assert "Source unknown" not in text()
 

@@ -33,8 +33,8 @@ def test_summaries_add_up():
 
 
 def test_reanalysis_is_in_the_summary():
-    told = Reanalysis(again=5, changed=2, textless=1)
-    summary = Summary(assembled=[AssemblyResult(uuid4(), "a", "sent", reanalysis=told)])
+    reported = Reanalysis(again=5, changed=2, textless=1)
+    summary = Summary(assembled=[AssemblyResult(uuid4(), "a", "sent", reanalysis=reported)])
     assert "5 statements reanalysed, 2 of them with another result" in str(summary)
     assert "1 without a stored text" in str(summary)
 

@@ -276,24 +276,24 @@ def test_incomplete_runs_wait_by_name_for_the_time_that_is_set(monkeypatch):
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INCOMPLETE_HOURS", "2")
     settings.cache_clear()
     fresh, old = run_that_ended(115), run_that_ended(125)
-    told = [AssemblyResult(r.id, r.flow_name, "sent", lacks=("emitter 1: events 4-7",)) for r in (fresh, old)]
-    (waiting,) = next_state(Summary(assembled=told, incomplete=[fresh, old])).waiting
+    reported = [AssemblyResult(r.id, r.flow_name, "sent", lacks=("emitter 1: events 4-7",)) for r in (fresh, old)]
+    (waiting,) = next_state(Summary(assembled=reported, incomplete=[fresh, old])).waiting
     assert (waiting.flow_run_id, waiting.reason) == (fresh.id, "lacks emitter 1: events 4-7")
 
 
 @pytest.mark.parametrize(("attempts", "waits"), [(0, True), (MAX_RELATED_TRIES - 1, True), (50, False)])
 def test_run_waits_for_related_runs_a_limited_time(attempts, waits):
     run, kin = run_that_ended(60 * 30), uuid4()
-    told = AssemblyResult(run.id, "f", "sent", lacks=("what run 1 handed over",), waits_for=(kin,))
+    reported = AssemblyResult(run.id, "f", "sent", lacks=("what run 1 handed over",), waits_for=(kin,))
     before = (sweep_state.Waiting(run.id, "f", run.ended, "", attempts, (kin,)),) if attempts else ()
-    after = next_state(Summary(assembled=[told], incomplete=[run]), before)
+    after = next_state(Summary(assembled=[reported], incomplete=[run]), before)
     assert [w.flow_run_id for w in after.waiting] == ([run.id] if waits else [])
 
 
 def test_run_with_unreadable_events_does_not_wait():
     run = run_that_ended(1)
-    told = AssemblyResult(run.id, "f", "sent", lacks=("event 1 cannot be read",), awaits=False)
-    assert not next_state(Summary(assembled=[told], incomplete=[run])).waiting
+    reported = AssemblyResult(run.id, "f", "sent", lacks=("event 1 cannot be read",), awaits=False)
+    assert not next_state(Summary(assembled=[reported], incomplete=[run])).waiting
 
 
 def test_run_that_cannot_be_assembled_is_given_up_after_incomplete_hours():

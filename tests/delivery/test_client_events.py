@@ -13,7 +13,7 @@ from prefect_lineage_events.openlineage.events import run_events
 from tests.delivery.test_deliver import _without_empty
 from tests.openlineage.conftest import child_of, deployed, elt
 from tests.openlineage.validation import faults
-from tests.stitching.pictures import run
+from tests.stitching.lineages import run
 
 
 @pytest.fixture

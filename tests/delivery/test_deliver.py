@@ -17,7 +17,7 @@ from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.settings import settings
 from tests.openlineage.conftest import elt
 from tests.openlineage.validation import faults
-from tests.stitching.pictures import run
+from tests.stitching.lineages import run
 
 pytestmark = pytest.mark.usefixtures("nothing_configured")
 

@@ -13,7 +13,7 @@ from prefect_lineage_events.delivery.kafka import DELIVERY_TIMEOUT_MS, with_defa
 from prefect_lineage_events.delivery.targets import targets
 from prefect_lineage_events.openlineage.events import run_events
 from tests.openlineage.conftest import child_of, elt
-from tests.stitching.pictures import run
+from tests.stitching.lineages import run
 
 confluent_kafka = pytest.importorskip("confluent_kafka", reason="the client's Kafka transport needs confluent-kafka")
 pytestmark = pytest.mark.usefixtures("nothing_configured")

@@ -74,13 +74,13 @@ def check(server: Server, flow, parents, job_namespace, source, target, columns,
         chain = tuple(later_parent(name, level) for level, name in enumerate(parents))
         of_run = {"flow_name": flow, "parents": chain, "message": message, "state": "FAILED" if number else "COMPLETED"}
         sent += MARQUEZ.shape(
-            events(told(source, target, columns), namespace=job_namespace, **of_run, **later(FIRST, number))
+            events(reported(source, target, columns), namespace=job_namespace, **of_run, **later(FIRST, number))
         )
     assert set(send(server, sent)) == {201}
     assert failing(server, sent) == []
 
 
-def told(source, target, columns) -> Story:
+def reported(source, target, columns) -> Story:
     """An INSERT ... SELECT between two datasets of any names, with columns of any names and a type each."""
     story = Story().write("b", "a", columns="a.x>y").looked_up("a", "x:int").looked_up("b", "y:int")
     read, written = Dataset(*source), Dataset(*target)

@@ -26,10 +26,10 @@ def test_statuses_that_refuse_the_event(status):
 
 @pytest.mark.parametrize("status", [408, 425, 429, 502, 503, 504, 507])
 def test_statuses_that_are_transient(status):
-    told = classify(answered(status))
-    assert isinstance(told, TransientDeliveryError)
-    assert told.retry_soon
-    assert not told.ambiguous
+    reported = classify(answered(status))
+    assert isinstance(reported, TransientDeliveryError)
+    assert reported.retry_soon
+    assert not reported.ambiguous
 
 
 @pytest.mark.parametrize(
@@ -44,10 +44,10 @@ def test_statuses_that_are_transient(status):
     ],
 )
 def test_statuses_of_a_wrong_configuration_have_advice(status, advice):
-    told = classify(answered(status, Location="https://login.example/"))
-    assert isinstance(told, TransientDeliveryError)
-    assert not told.retry_soon
-    assert advice in str(told)
+    reported = classify(answered(status, Location="https://login.example/"))
+    assert isinstance(reported, TransientDeliveryError)
+    assert not reported.retry_soon
+    assert advice in str(reported)
 
 
 def test_500_is_ambiguous():
@@ -78,9 +78,9 @@ def test_invalid_retry_after_is_ignored(text):
 
 
 def test_broken_connection_is_transient():
-    told = classify(requests.ConnectionError("reset by peer"))
-    assert isinstance(told, TransientDeliveryError)
-    assert told.retry_soon
+    reported = classify(requests.ConnectionError("reset by peer"))
+    assert isinstance(reported, TransientDeliveryError)
+    assert reported.retry_soon
 
 
 def test_response_of_a_wrapped_error_is_found():

@@ -46,12 +46,12 @@ def composite(*parts, **more):
     return {"type": "composite", "transports": list(parts), **more}
 
 
-def told(found) -> list[tuple[str, str, str]]:
+def reported(found) -> list[tuple[str, str, str]]:
     return [(target.id, target.name, target.profile.name) for target in found]
 
 
 def test_each_part_of_a_composite_is_a_target_with_its_own_profile(configured):
-    assert told(configured(composite(MARQUEZ, FILE, KAFKA, {"type": "console"}))) == [
+    assert reported(configured(composite(MARQUEZ, FILE, KAFKA, {"type": "console"}))) == [
         ("http http://marquez:5000/api/v1/lineage", "marquez:5000", "marquez"),
         ("file /data/out.jsonl", "out.jsonl", "plain"),
         ("kafka k1:9092,k2:9092/lineage", "lineage", "plain"),
@@ -139,7 +139,7 @@ def test_alternatives_are_one_target(configured):
 
 def test_composite_inside_a_transformer_is_split(configured):
     transform = {"type": "transform", "transformer_class": "a.B", "transport": composite(MARQUEZ, FILE)}
-    assert told(configured(transform)) == [
+    assert reported(configured(transform)) == [
         ("transform (http http://marquez:5000/api/v1/lineage)", "marquez:5000", "marquez"),
         ("transform (file /data/out.jsonl)", "out.jsonl", "plain"),
     ]

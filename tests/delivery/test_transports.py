@@ -22,7 +22,7 @@ from prefect_lineage_events.delivery.transports import OpenTransport
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.settings import settings
 from tests.openlineage.conftest import elt
-from tests.stitching.pictures import run
+from tests.stitching.lineages import run
 
 pytestmark = pytest.mark.usefixtures("nothing_configured")
 SETTING = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"

@@ -58,9 +58,9 @@ def test_owners_are_read_from_json_and_from_text(label, owners):
     ],
 )
 def test_longest_prefix_of_the_setting_decides(monkeypatch, key, dataset):
-    told = (
+    setting = (
         '{"snowflake://": "snowflake://org-account", "snowflake://EU/": "snowflake://org-eu", "lake://": "s3://lake"}'
     )
-    monkeypatch.setenv(NAMESPACES, told)
+    monkeypatch.setenv(NAMESPACES, setting)
     settings.cache_clear()
     assert dataset_of(key) == dataset

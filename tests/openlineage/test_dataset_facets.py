@@ -6,7 +6,7 @@ import json
 
 from prefect_lineage_events.openlineage.dataset_facets import explicit_lineage, inputs, outputs
 from tests.stitching.histories import NAMESPACE, Story, ident
-from tests.stitching.pictures import lineage
+from tests.stitching.lineages import lineage
 
 
 def output(story: Story, name: str):
@@ -128,6 +128,6 @@ def many(count: int) -> Story:
 
 def test_output_has_its_unknown_sources():
     story = Story().read("a", result="x", columns="a.x>x").write("b", binds="x total")
-    told = output(story, "b")["facets"]["prefect"]
-    assert (told["sources"], told["columns"]) == ("known", ["total"])
+    own_facet = output(story, "b")["facets"]["prefect"]
+    assert (own_facet["sources"], own_facet["columns"]) == ("known", ["total"])
     assert "prefect" not in output(Story().write("b", "a"), "b")["facets"]

@@ -21,7 +21,7 @@ from tests.openlineage.conftest import child_of, deployed, elt
 from tests.openlineage.templates import differences
 from tests.openlineage.validation import faults
 from tests.stitching.histories import Story, ident
-from tests.stitching.pictures import run
+from tests.stitching.lineages import run
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -142,7 +142,7 @@ def test_every_golden_file_has_its_shape():
 
 
 @pytest.mark.parametrize(
-    ("template", "found", "told"),
+    ("template", "found", "reported"),
     [
         ({"a": 1}, {"a": 1, "b": 2}, []),
         ({"a": 1}, {"b": 2}, ["/a is missing"]),
@@ -153,8 +153,8 @@ def test_every_golden_file_has_its_shape():
         (1, 2, [" is 2, not 1"]),
     ],
 )
-def test_templates_name_what_differs(template, found, told):
-    assert list(differences(template, found)) == told
+def test_templates_name_what_differs(template, found, reported):
+    assert list(differences(template, found)) == reported
 
 
 _DIGESTS = """
@@ -167,7 +167,7 @@ for shape, build in SHAPES.items():
 
 def test_every_process_gives_the_same_bytes():
     seeds = ("0", "1", "4711")
-    told = [
+    reported = [
         subprocess.run(
             [sys.executable, "-c", _DIGESTS],
             env={**os.environ, "PYTHONHASHSEED": seed},
@@ -178,5 +178,5 @@ def test_every_process_gives_the_same_bytes():
         ).stdout
         for seed in seeds
     ]
-    assert len(told[0].splitlines()) == len(SHAPES)
-    assert len(set(told)) == 1
+    assert len(reported[0].splitlines()) == len(SHAPES)
+    assert len(set(reported)) == 1

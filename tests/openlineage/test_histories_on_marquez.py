@@ -24,7 +24,7 @@ from prefect_lineage_events.openlineage.facets import Event
 from tests.marquez.standin import Marquez
 from tests.openlineage.on_marquez import InMemory, OverHttp, Server, failing
 from tests.stitching.histories import NAMESPACE, START, Story, ident
-from tests.stitching.pictures import run
+from tests.stitching.lineages import run
 
 REAL = os.environ.get("MARQUEZ_URL")
 
@@ -95,22 +95,22 @@ def events_of(ran: Ran, namespace: str, granularity: str) -> list[Event]:
 def placed(value: Any, at: str) -> Any:
     """Datasets under their real names instead of the story's; `at` keeps them apart from those of others."""
     if isinstance(value, dict):
-        told = {key: placed(item, at) for key, item in value.items()}
+        reported = {key: placed(item, at) for key, item in value.items()}
         if value.get("namespace") == NAMESPACE:
             namespace, name = DATASETS[value["name"]]
-            told |= {"namespace": namespace.replace("://", f"://{at}"), "name": name}
-        return told
+            reported |= {"namespace": namespace.replace("://", f"://{at}"), "name": name}
+        return reported
     return [placed(item, at) for item in value] if isinstance(value, list) else value
 
 
 def columns_of(table: str, spelling: int) -> str:
     """Columns `x` and `y`, in the story's notation, which has spaces between columns."""
-    told = []
+    reported = []
     for column, offset in (("x", 0), ("y", 1)):
         spellings = SPELLINGS[(TABLES.index(table) + offset) % len(SPELLINGS)]
         spelled = spellings[spelling % len(spellings)].replace(" ", "_")
-        told.append(f"{column}:{spelled}" if spelled else column)
-    return " ".join(told)
+        reported.append(f"{column}:{spelled}" if spelled else column)
+    return " ".join(reported)
 
 
 def job_of(event: Event) -> tuple[str, str]:

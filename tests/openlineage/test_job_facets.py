@@ -9,7 +9,7 @@ import pytest
 from prefect_lineage_events.openlineage.job_facets import MAX_SQL, job_facets
 from tests.openlineage.conftest import deployed, elt
 from tests.stitching.histories import Story
-from tests.stitching.pictures import run
+from tests.stitching.lineages import run
 
 
 def facets(story, kind="FLOW", **of_run):
@@ -19,8 +19,8 @@ def facets(story, kind="FLOW", **of_run):
 
 @pytest.mark.parametrize("kind", ["FLOW", "TASK"])
 def test_a_job_is_a_batch_of_prefect(kind):
-    told = facets(elt(), kind)["jobType"]
-    assert (told["processingType"], told["integration"], told["jobType"]) == ("BATCH", "PREFECT", kind)
+    reported = facets(elt(), kind)["jobType"]
+    assert (reported["processingType"], reported["integration"], reported["jobType"]) == ("BATCH", "PREFECT", kind)
 
 
 def test_the_deployments_description_documents_the_flow():
@@ -29,8 +29,8 @@ def test_the_deployments_description_documents_the_flow():
 
 
 def test_source_code_location_is_that_of_the_deployment():
-    told = facets(elt())["sourceCodeLocation"]
-    assert (told["type"], told["path"], told["version"]) == ("git", "flows/nightly.py", "3f2a1c")
+    reported = facets(elt())["sourceCodeLocation"]
+    assert (reported["type"], reported["path"], reported["version"]) == ("git", "flows/nightly.py", "3f2a1c")
 
 
 @pytest.mark.parametrize("url", [None, "flows/nightly.py"])

@@ -26,15 +26,15 @@ def test_nominal_time_is_the_scheduled_start(built):
 
 
 def test_prefect_facet_has_page_and_state(built):
-    told = facets(built(elt()))["prefect"]["flowRun"]
-    assert told["url"] == f"http://127.0.0.1:4200/runs/flow-run/{told['id']}"
-    assert (told["name"], told["state"], told["runCount"]) == ("merry-otter", "COMPLETED", 1)
+    reported = facets(built(elt()))["prefect"]["flowRun"]
+    assert reported["url"] == f"http://127.0.0.1:4200/runs/flow-run/{reported['id']}"
+    assert (reported["name"], reported["state"], reported["runCount"]) == ("merry-otter", "COMPLETED", 1)
 
 
 def test_prefect_facet_has_the_deployment(built):
     run = built(elt())
-    told = facets(replace(run, run=deployed(run.run)))["prefect"]["deployment"]
-    assert (told["name"], told["schedule"], told["workPool"], told["version"]) == (
+    reported = facets(replace(run, run=deployed(run.run)))["prefect"]["deployment"]
+    assert (reported["name"], reported["schedule"], reported["workPool"], reported["version"]) == (
         "nightly",
         "0 3 * * *",
         "pool",
@@ -59,15 +59,20 @@ def test_parameters_show_by_name_and_only_harmless_values(built):
 def test_missing_events_are_counted(built):
     emitter = UUID(int=1)
     lacking = Completeness(missing={emitter: (3, 4)}, unclosed=(emitter,), dropped=7)
-    told = facets(replace(built(elt()), completeness=lacking))["prefect"]["completeness"]
-    assert (told["complete"], told["missingEvents"], told["unclosedEmitters"], told["droppedStatements"]) == (
+    reported = facets(replace(built(elt()), completeness=lacking))["prefect"]["completeness"]
+    assert (
+        reported["complete"],
+        reported["missingEvents"],
+        reported["unclosedEmitters"],
+        reported["droppedStatements"],
+    ) == (
         False,
         2,
         1,
         7,
     )
-    assert told["lacks"][0] == f"emitter {emitter}: events 3-4"
-    assert len(told["lacks"]) == 3
+    assert reported["lacks"][0] == f"emitter {emitter}: events 3-4"
+    assert len(reported["lacks"]) == 3
 
 
 def test_tags_have_the_value_true(built):
@@ -78,11 +83,11 @@ def test_tags_have_the_value_true(built):
 
 
 @pytest.mark.parametrize(
-    ("state", "told"), [("FAILED", True), ("CRASHED", True), ("CANCELLED", False), ("COMPLETED", False)]
+    ("state", "reported"), [("FAILED", True), ("CRASHED", True), ("CANCELLED", False), ("COMPLETED", False)]
 )
-def test_error_of_a_failed_run_has_no_values(built, state, told):
+def test_error_of_a_failed_run_has_no_values(built, state, reported):
     found = facets(built(elt(), state=state, message="boom with 'secret'")).get("errorMessage")
-    assert (found["message"] if found else None) == ("boom with ?" if told else None)
+    assert (found["message"] if found else None) == ("boom with ?" if reported else None)
 
 
 def test_the_last_query_that_wrote_stands_for_the_run_and_all_are_listed(built):
@@ -95,8 +100,8 @@ def test_the_last_query_that_wrote_stands_for_the_run_and_all_are_listed(built):
 
 
 def test_statements_understood_in_part_are_named_with_the_reason(built):
-    told = facets(built(elt()))["extractionError"]
-    assert (told["failedTasks"], told["errors"][0]["errorMessage"]) == (1, "a word ? that no grammar knows")
+    reported = facets(built(elt()))["extractionError"]
+    assert (reported["failedTasks"], reported["errors"][0]["errorMessage"]) == (1, "a word ? that no grammar knows")
 
 
 def test_statements_that_were_understood_are_no_errors(built):
@@ -117,8 +122,8 @@ def test_outputs_of_an_unknown_source_are_named(built):
     story = (
         Story().read("a", result="x").read("c", result="x").write("b", binds="x", rows=3).write("d", binds="x", rows=2)
     )
-    told = facets(built(story))["prefect"]["unknownSources"]
-    assert told["postgres://db:5432/b"] == {
+    reported = facets(built(story))["prefect"]["unknownSources"]
+    assert reported["postgres://db:5432/b"] == {
         "sources": "unknown",
         "candidates": ["postgres://db:5432/a", "postgres://db:5432/c"],
     }

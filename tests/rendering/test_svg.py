@@ -16,7 +16,7 @@ from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.rendering.svg import MAX_EDGES, MAX_LABEL, MAX_NODES, data_uri, svg
 from prefect_lineage_events.stitching.model import DatasetUse, Edge, Lineage, RunLineage, UnknownSource
 from tests.stitching.histories import Story
-from tests.stitching.pictures import run
+from tests.stitching.lineages import run
 from tests.test_escaping import HOSTILE
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -283,7 +283,7 @@ class Interpreter:
         columns: tuple[str, ...],
         value_origins: tuple[StatementNote, ...] = (),
     ) -> StatementNote:
-        told = tuple(Column(name=name) for name in columns)
+        named_columns = tuple(Column(name=name) for name in columns)
         note = StatementNote(
             self._connection,
             sql,
@@ -292,7 +292,7 @@ class Interpreter:
             0.001,
             autocommit=True,
             rows=rows,
-            result_columns=told,
+            result_columns=named_columns,
             thread=scope.thread,
             value_origins=value_origins,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.stitching.histories import Story
-from tests.stitching.pictures import inputs, lineage, outputs
+from tests.stitching.lineages import inputs, lineage, outputs
 
 SNOWFLAKE = "snowflake://org-account/DB/S"
 

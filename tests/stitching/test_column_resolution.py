@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.stitching.histories import Story, event_dataset
-from tests.stitching.pictures import columns, edges, lineage
+from tests.stitching.lineages import columns, edges, lineage
 
 AMBIGUOUS = {"confidence": "partial", "reason": "columns: v could come from several tables"}
 

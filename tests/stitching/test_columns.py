@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.stitching.histories import Story
-from tests.stitching.pictures import columns, lineage, run, schema
+from tests.stitching.lineages import columns, lineage, run, schema
 
 
 def test_declared_columns_are_known():

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.stitching.histories import START, Story, ident
-from tests.stitching.pictures import columns, edges, inputs, known, lineage, outputs
+from tests.stitching.lineages import columns, edges, inputs, known, lineage, outputs
 
 
 def test_rows_read_in_a_task_feed_what_it_writes_afterwards():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.stitching.histories import Story
-from tests.stitching.pictures import columns, edges, lineage, unknown
+from tests.stitching.lineages import columns, edges, lineage, unknown
 
 TABLES = ("a", "b", "c", "d")
 
@@ -134,8 +134,8 @@ READ = "src.id>id src.name>name src.pwd>pwd"
 def test_columns_go_only_where_values_of_the_program_go(binds, constant, found):
     story = Story().read("src", result="id name pwd", columns=READ).looked_up("dst", "flag:int name:text id:int")
     effect = "update" if binds == "*" else "append"
-    told = columns(lineage(story.write("dst", binds=binds, constant=constant, effect=effect)))
-    assert told == {f"~src.{name}>dst.{name}:TRANSFORMATION" for name in found}
+    shown = columns(lineage(story.write("dst", binds=binds, constant=constant, effect=effect)))
+    assert shown == {f"~src.{name}>dst.{name}:TRANSFORMATION" for name in found}
 
 
 def test_update_of_columns_by_themselves_has_no_python_source():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.stitching.histories import Story, uri
-from tests.stitching.pictures import lineage
+from tests.stitching.lineages import lineage
 
 OUT, IN = "s3://lake/out.parquet", "s3://lake/in.parquet"
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from tests.stitching.histories import Story, ident
-from tests.stitching.pictures import columns, edges, known, lineage
+from tests.stitching.lineages import columns, edges, known, lineage
 
 
-def told(*tasks: str, **more: object) -> Story:
+def story_of(*tasks: str, **more: object) -> Story:
     """Tasks that ran one after the other, a second each, handing nothing on that Prefect saw."""
     story = Story(rows=10)
     for at, name in enumerate(tasks):
@@ -19,92 +19,92 @@ def told(*tasks: str, **more: object) -> Story:
 
 
 def test_result_changed_by_the_body_is_the_source_of_the_next_write():
-    assert known(lineage(told("E", "L").read("a", task="E").write("b", task="L"))) == {"a>b": "same flow"}
+    assert known(lineage(story_of("E", "L").read("a", task="E").write("b", task="L"))) == {"a>b": "same flow"}
 
 
 def test_upstream_rows_come_with_the_result():
-    story = told("E", "C", "L")
+    story = story_of("E", "C", "L")
     story.tasks[ident("C")] = replace(story.tasks[ident("C")], upstream=frozenset([ident("E")]))
     assert known(lineage(story.read("a", task="E").write("b", task="L"))) == {"a>b": "same flow"}
 
 
 def test_several_results_are_sources_of_the_only_write():
-    story = told("E1", "E2", "L").read("a1", task="E1").read("a2", task="E2").write("b", task="L")
+    story = story_of("E1", "E2", "L").read("a1", task="E1").read("a2", task="E2").write("b", task="L")
     assert edges(lineage(story)) == {"a1>b", "a2>b"}
 
 
 def test_only_result_is_the_source_of_several_writes():
-    story = told("E", "L1", "L2").read("a", task="E").write("b1", task="L1").write("b2", task="L2")
+    story = story_of("E", "L1", "L2").read("a", task="E").write("b1", task="L1").write("b2", task="L2")
     assert edges(lineage(story)) == {"a>b1", "a>b2"}
 
 
 def test_two_pipelines_that_may_be_crossed_are_not_joined():
-    story = told("E1", "E2", "L1", "L2").read("a1", task="E1").read("a2", task="E2")
+    story = story_of("E1", "E2", "L1", "L2").read("a1", task="E1").read("a2", task="E2")
     assert edges(lineage(story.write("b1", task="L1").write("b2", task="L2"))) == set()
 
 
 def test_two_pipelines_one_after_the_other_are_joined_each_by_itself():
-    story = told("E1", "L1", "E2", "L2").read("a1", task="E1").write("b1", task="L1")
+    story = story_of("E1", "L1", "E2", "L2").read("a1", task="E1").write("b1", task="L1")
     assert edges(lineage(story.read("a2", task="E2").write("b2", task="L2"))) == {"a1>b1", "a2>b2"}
 
 
 def test_only_new_result_since_the_last_write_is_the_source():
     tables = ("1", "2", "3")
-    story = told(*(kind + n for n in tables for kind in "EL"))
+    story = story_of(*(kind + n for n in tables for kind in "EL"))
     for n in tables:
         story.read(f"a{n}", task=f"E{n}").write(f"b{n}", task=f"L{n}")
     assert edges(lineage(story)) == {"a1>b1", "a2>b2", "a3>b3"}
 
 
 def test_two_pipelines_with_different_columns_are_distinguished():
-    story = told("E1", "E2", "L1", "L2").read("a1", task="E1", result="x").read("a2", task="E2", result="y")
+    story = story_of("E1", "E2", "L1", "L2").read("a1", task="E1", result="x").read("a2", task="E2", result="y")
     story.write("b1", task="L1", into="x:int").write("b2", task="L2", into="y:int")
     assert edges(lineage(story)) == {"a1>b1", "a2>b2"}
 
 
 def test_a_result_without_a_column_in_common_is_not_what_was_written():
-    story = told("E", "L").read("a", task="E", result="x y").write("b", task="L", into="z:int")
+    story = story_of("E", "L").read("a", task="E", result="x y").write("b", task="L", into="z:int")
     assert edges(lineage(story)) == set()
 
 
 def test_columns_follow_by_their_names():
-    story = told("E", "L").read("a", task="E", columns="a.x>x", result="x").write("b", task="L", into="x:int")
+    story = story_of("E", "L").read("a", task="E", columns="a.x>x", result="x").write("b", task="L", into="x:int")
     assert columns(lineage(story)) == {"~a.x>b.x:TRANSFORMATION"}
 
 
 def test_result_that_was_not_available_is_no_source():
-    story = told("L", "E").read("a", task="E").write("b", task="L")
+    story = story_of("L", "E").read("a", task="E").write("b", task="L")
     assert edges(lineage(story)) == set()
 
 
 def test_waiting_for_a_task_is_order_only_here_too():
-    story = told("E").task("L", after=["E"], span=(1, 2), untracked=True)
+    story = story_of("E").task("L", after=["E"], span=(1, 2), untracked=True)
     assert edges(lineage(story.read("a", task="E").write("b", task="L"))) == set()
 
 
-@pytest.mark.parametrize("giver", [{"returned": False}, {"caller": ident("outer")}])
-def test_task_without_a_result_is_no_source(giver):
-    story = told("E", **giver).task("L", span=(1, 2), untracked=True)
+@pytest.mark.parametrize("task_fields", [{"returned": False}, {"caller": ident("outer")}])
+def test_task_without_a_result_is_no_source(task_fields):
+    story = story_of("E", **task_fields).task("L", span=(1, 2), untracked=True)
     assert edges(lineage(story.read("a", task="E").write("b", task="L"))) == set()
 
 
 def test_result_that_a_task_received_is_no_source_for_others():
-    story = told("E").task("L1", "E", span=(1, 2)).task("L2", span=(2, 3), untracked=True)
+    story = story_of("E").task("L1", "E", span=(1, 2)).task("L2", span=(2, 3), untracked=True)
     assert edges(lineage(story.read("a", task="E").write("b1", task="L1").write("b2", task="L2"))) == {"a>b1"}
 
 
 def test_task_without_parameters_received_nothing():
-    story = told("E").task("L", span=(1, 2))
+    story = story_of("E").task("L", span=(1, 2))
     assert edges(lineage(story.read("a", task="E").write("b", task="L"))) == set()
 
 
 def test_explained_write_takes_no_rows_from_the_body():
-    story = told("E", "L").read("a", task="E").read("own", task="L").write("b", task="L")
+    story = story_of("E", "L").read("a", task="E").read("own", task="L").write("b", task="L")
     assert known(lineage(story)) == {"own>b": "same task"}
 
 
 def test_task_that_wrote_returns_no_rows():
-    story = told("E", "L").read("a", task="E").write("stage", task="E").write("b", task="L")
+    story = story_of("E", "L").read("a", task="E").write("stage", task="E").write("b", task="L")
     assert edges(lineage(story)) == {"a>stage"}
 
 
@@ -114,11 +114,11 @@ def test_task_may_write_rows_read_by_the_body():
 
 
 def test_body_may_write_the_result_of_a_task():
-    assert known(lineage(told("E").read("a", task="E").write("b"))) == {"a>b": "same flow"}
+    assert known(lineage(story_of("E").read("a", task="E").write("b"))) == {"a>b": "same flow"}
 
 
 def test_rows_of_the_body_pass_through_a_temporary_table():
-    story = told("E", "L").read("a", task="E").create("#tmp", task="L").write("#tmp", task="L")
+    story = story_of("E", "L").read("a", task="E").create("#tmp", task="L").write("#tmp", task="L")
     assert known(lineage(story.write("b", "#tmp", task="L"))) == {"a>b": "same flow"}
 
 
@@ -127,7 +127,7 @@ ORDERS = "id customer amount status"
 
 def written(into: str, rows: int | None, *, read: str = ORDERS, to: str = "b", **info: object) -> set[str]:
     """The edges of a flow whose one task read columns, and whose other one wrote some rows to a table."""
-    story = told("E", "L").read("a", task="E", result=read)
+    story = story_of("E", "L").read("a", task="E", result=read)
     return edges(lineage(story.write(to, task="L", into=into, rows=rows, **info)))
 
 
@@ -163,7 +163,7 @@ def test_distinctive_names_match_a_result(into):
 
 
 def test_one_row_per_mapped_task_run_is_a_single_row_each():
-    story = told("E", "L1", "L2").read("a", task="E").write("b", task="L1 L2", rows=2)
+    story = story_of("E", "L1", "L2").read("a", task="E").write("b", task="L1 L2", rows=2)
     assert edges(lineage(story)) == set()
 
 
@@ -176,6 +176,6 @@ def test_file_counts_as_many_rows():
 
 
 def test_status_row_does_not_hide_the_source_of_data():
-    story = told("E1", "E2", "L", "A").read("a1", task="E1").read("a2", task="E2")
+    story = story_of("E1", "E2", "L", "A").read("a1", task="E1").read("a2", task="E2")
     story.write("b", task="L").write("audit", task="A", rows=1)
     assert edges(lineage(story)) == {"a1>b", "a2>b"}

@@ -8,7 +8,7 @@ from prefect_lineage_events.history.model import FlowRun, RunHistory
 from prefect_lineage_events.stitching.stitch import stitch
 from tests.by_hand import write
 from tests.stitching.histories import Story
-from tests.stitching.pictures import edges, inputs, lifecycles, lineage, outputs
+from tests.stitching.lineages import edges, inputs, lifecycles, lineage, outputs
 
 RUN = FlowRun(UUID(int=1), "busy-bee", UUID(int=2), "nightly", "COMPLETED")
 
@@ -166,8 +166,8 @@ def test_rename_of_an_unknown_name_changes_nothing():
 
 def test_no_edge_leads_to_a_drop_that_is_no_output():
     """No statement does so, but anybody can emit an event."""
-    fed = write("gone", "orders")
-    info = fed.statement.model_copy(update={"if_exists": True})
-    forged = fed.model_copy(update={"operation": "drop", "statement": info})
+    write_event = write("gone", "orders")
+    info = write_event.statement.model_copy(update={"if_exists": True})
+    forged = write_event.model_copy(update={"operation": "drop", "statement": info})
     found = stitch(RunHistory(RUN, events=(forged,))).lineage
     assert (outputs(found), edges(found), found.columns) == (set(), set(), ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect_lineage_events.stitching import dataflow
 from tests.stitching.histories import Story, ident
-from tests.stitching.pictures import columns, edges, inputs, lineage
+from tests.stitching.lineages import columns, edges, inputs, lineage
 
 
 def many(story: Story, task: str, count: int) -> Story:

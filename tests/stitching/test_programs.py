@@ -13,8 +13,8 @@ PROGRAMS = 1_000
 
 
 def figures(lineage: Lineage, truth: Truth) -> tuple[Counter[str], list[str]]:
-    """How much of the truth is told, and what is told that is not true."""
-    told = {(_table(edge.source.name), _table(edge.target.name)) for edge in lineage.edges}
+    """How much of the truth is reported, and what is reported that is not true."""
+    reported = {(_table(edge.source.name), _table(edge.target.name)) for edge in lineage.edges}
     true = {(source, target) for target, sources in truth.tables.items() for source in sources}
     columns = {
         (_table(e.source.name), e.source_column, _table(e.target.name), e.target_column)
@@ -24,10 +24,10 @@ def figures(lineage: Lineage, truth: Truth) -> tuple[Counter[str], list[str]]:
     true_columns = {(*cell, *into) for into, cells in truth.columns.items() for cell in cells}
     unknown = {_table(source.target.name) for source in lineage.unknown if source.rows != "known"}
     unknown_columns = {(_table(s.target.name), name) for s in lineage.unknown for name in s.columns}
-    faults = [f"false edge {edge}" for edge in sorted(told - true - truth.decided)]
+    faults = [f"false edge {edge}" for edge in sorted(reported - true - truth.decided)]
     faults += [f"false column edge {edge}" for edge in sorted(columns - true_columns)]
     for target, sources in truth.tables.items():
-        found = {source for source, into in told if into == target}
+        found = {source for source, into in reported if into == target}
         if found != sources and target not in unknown:
             faults.append(f"{target} is said to be of {sorted(found)} alone, and is of {sorted(sources)}")
     has_edge = {(target, column) for _, _, target, column in columns}
@@ -35,7 +35,7 @@ def figures(lineage: Lineage, truth: Truth) -> tuple[Counter[str], list[str]]:
         if (target, column) not in has_edge | unknown_columns and target not in unknown:
             faults.append(f"{target}.{column} has no source, and nothing says so")
     return Counter({
-        "edges": len(true), "edges found": len(told & true),
+        "edges": len(true), "edges found": len(reported & true),
         "column edges": len(true_columns), "column edges found": len(columns & true_columns),
         "targets": len(truth.tables), "targets of unknown source": len(unknown & truth.tables.keys()),
     }), faults  # fmt: skip

@@ -115,8 +115,8 @@ def test_history_of_a_real_program_has_the_generated_lineage(
     flows = {str(history.run.id): history.run.flow_name for history in histories}
     names = {row["id"]: row["name"].rpartition("-")[0] for row in rows} | flows
     real = statements(event for history in histories for event in history.events)
-    told = interpreter.tasks()
-    paper_names = {task["id"]: task["name"].rpartition("-")[0] for task in told} | interpreter.flow_names()
+    simulated = interpreter.tasks()
+    simulated_names = {task["id"]: task["name"].rpartition("-")[0] for task in simulated} | interpreter.flow_names()
 
     assert real == statements(event for event in interpreter.events() if isinstance(event, LineageEvent))
-    assert task_graph(rows, names) == task_graph(told, paper_names)
+    assert task_graph(rows, names) == task_graph(simulated, simulated_names)

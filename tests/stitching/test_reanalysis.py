@@ -7,7 +7,7 @@ import pytest
 from prefect_lineage_events.stitching.model import Reanalysis
 from prefect_lineage_events.stitching.stitch import stitch
 from tests.stitching.histories import Story, uri
-from tests.stitching.pictures import columns, edges
+from tests.stitching.lineages import columns, edges
 
 PARTIAL = {"confidence": "partial", "reason": "syntax that nobody knew then"}
 
@@ -58,7 +58,7 @@ def test_columns_of_the_first_analysis_replace_a_star():
 
 
 @pytest.mark.parametrize(
-    ("sql", "told"),
+    ("sql", "counts"),
     [
         ("INSERT INTO x SELECT k FROM a JOIN b…", Reanalysis(cut=1)),
         (None, Reanalysis(textless=1)),
@@ -66,11 +66,11 @@ def test_columns_of_the_first_analysis_replace_a_star():
     ],
     ids=["cut", "not kept", "not understood today either"],
 )
-def test_cut_and_missing_texts_keep_their_analysis_and_are_counted(sql, told):
+def test_cut_and_missing_texts_keep_their_analysis_and_are_counted(sql, counts):
     run = reanalyse_steps(Story().write("x", "a", columns="a.k>k", sql=sql))
     assert edges(run.lineage) == {"a>x"}
     assert columns(run.lineage) == {"a.k>x.k"}
-    assert run.reanalysis == told
+    assert run.reanalysis == counts
 
 
 def test_recorded_operations_are_not_reanalysed():
@@ -105,8 +105,8 @@ def test_new_table_is_located_by_other_statements_of_its_connection():
 
 
 def test_counts_add_up_and_are_described():
-    told = Reanalysis(again=3, changed=1) + Reanalysis(again=1, cut=2, textless=1)
-    assert str(told) == (
+    counts = Reanalysis(again=3, changed=1) + Reanalysis(again=1, cut=2, textless=1)
+    assert str(counts) == (
         "4 statements reanalysed, 1 of them with another result; "
         "not reanalysed: 2 with a cut text and 1 without a stored text"
     )

@@ -9,7 +9,7 @@ from prefect_lineage_events.history.model import CachedResult, RunHistory
 from prefect_lineage_events.stitching.model import Lineage
 from prefect_lineage_events.stitching.stitch import stitch
 from tests.stitching.histories import Story, ident
-from tests.stitching.pictures import columns, edges, inputs, known, outputs, schema
+from tests.stitching.lineages import columns, edges, inputs, known, outputs, schema
 
 
 def call(story: Story, child: Story, *given: str, span: tuple[float, float] = (1, 2), **more: object) -> Story:

@@ -6,16 +6,16 @@ import pytest
 
 from prefect_lineage_events.stitching.spelling import in_one_spelling
 from tests.stitching.histories import Story
-from tests.stitching.pictures import inputs, lineage, outputs
+from tests.stitching.lineages import inputs, lineage, outputs
 
 _SERVER = "mssql://db:1433/shop/dbo"
 
 
 def test_tables_spelled_differently_are_one() -> None:
     story = Story().write(f"{_SERVER}/Staging", f"{_SERVER}/Orders").write(f"{_SERVER}/Mart", f"{_SERVER}/STAGING")
-    told = lineage(story)
-    assert outputs(told) == {"shop.dbo.Staging", "shop.dbo.Mart"}
-    assert inputs(told) == {"shop.dbo.Orders", "shop.dbo.Staging"}
+    found = lineage(story)
+    assert outputs(found) == {"shop.dbo.Staging", "shop.dbo.Mart"}
+    assert inputs(found) == {"shop.dbo.Orders", "shop.dbo.Staging"}
 
 
 def test_table_has_the_spelling_of_its_create_statement() -> None:

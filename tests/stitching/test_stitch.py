@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prefect_lineage_events.history.model import Completeness, TaskRun
 from prefect_lineage_events.stitching.stitch import stitch
 from tests.stitching.histories import Story, ident
-from tests.stitching.pictures import edges, inputs, lineage, outputs, run
+from tests.stitching.lineages import edges, inputs, lineage, outputs, run
 
 
 def test_rows_written_are_added_up():
@@ -208,7 +208,7 @@ STATEMENTS = st.lists(
 )
 
 
-def told(statements) -> Story:
+def story_of(statements) -> Story:
     story = Story().task("A").task("B", "A").task("C", "B")
     for operation, *rest in statements:
         if operation == "read":
@@ -229,7 +229,7 @@ def told(statements) -> Story:
 @settings(max_examples=300, deadline=None)
 @given(STATEMENTS, st.randoms(use_true_random=False))
 def test_lineage_does_not_depend_on_the_order_of_events(statements, order: random.Random):
-    history = told(statements).history()
+    history = story_of(statements).history()
     events = list(history.events)
     order.shuffle(events)
     assert stitch(replace(history, events=tuple(events))) == stitch(history)
@@ -238,7 +238,7 @@ def test_lineage_does_not_depend_on_the_order_of_events(statements, order: rando
 @settings(max_examples=300, deadline=None)
 @given(STATEMENTS)
 def test_edges_run_from_inputs_to_outputs_between_columns_that_their_schemas_have(statements):
-    found = stitch(told(statements).history()).lineage
+    found = stitch(story_of(statements).history()).lineage
     of_inputs = {use.dataset: {c.name for c in use.columns} for use in found.inputs}
     of_outputs = {use.dataset: {c.name for c in use.columns} for use in found.outputs}
     for edge in found.edges:
@@ -252,7 +252,7 @@ def test_edges_run_from_inputs_to_outputs_between_columns_that_their_schemas_hav
 @settings(max_examples=300, deadline=None)
 @given(STATEMENTS)
 def test_every_list_of_a_lineage_is_sorted_and_unique(statements):
-    found = stitch(told(statements).history()).lineage
+    found = stitch(story_of(statements).history()).lineage
     for names in ([u.dataset for u in found.inputs], [u.dataset for u in found.outputs]):
         assert names == sorted(set(names))
     assert list(found.edges) == sorted(set(found.edges))

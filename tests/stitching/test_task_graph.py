@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.stitching.histories import START, Story, ident
-from tests.stitching.pictures import edges, lineage
+from tests.stitching.lineages import edges, lineage
 
 
 def two_pipelines(*, second_reads: str = "id price", reused_before: bool = True, one_parameter: bool = True) -> Story:

@@ -14,7 +14,7 @@ from prefect_lineage_events.openlineage.events import run_events
 from tests.openlineage.conftest import child_of, deployed, elt, later
 from tests.openlineage.validation import faults
 from tests.stitching.histories import Story
-from tests.stitching.pictures import run
+from tests.stitching.lineages import run
 
 ODD = "s3://bucket/2024/01/x.csv"
 
