@@ -19,7 +19,7 @@ def client(prefect_server):
 
 @pytest.fixture
 def target(monkeypatch, client) -> RecordingTarget:
-    """The configured target; the sweep begins now, whatever other tests left on the server."""
+    """The configured target; the sweep begins now, after the runs of other tests on the server."""
     target = RecordingTarget()
     configure(monkeypatch, target)
     monkeypatch.setattr(outbox, "RETRY_DELAYS", [])

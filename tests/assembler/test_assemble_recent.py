@@ -1,4 +1,4 @@
-"""One run of the assembler stands for all that ends while it gathers."""
+"""One run of the assembler assembles all runs that end while it gathers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The backfill takes a window of time, and leaves the newest runs showing."""
+"""The backfill assembles the runs of a window, and leaves the latest runs shown."""
 
 from __future__ import annotations
 

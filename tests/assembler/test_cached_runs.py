@@ -1,4 +1,4 @@
-"""Runs all of whose tasks were cached: an end of their own, nothing invented, and the job's edges stay."""
+"""Runs whose tasks were all cached: they have an end, no datasets, and the job's edges stay."""
 
 from __future__ import annotations
 

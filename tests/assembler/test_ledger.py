@@ -1,4 +1,4 @@
-"""The ledger: what a target has, and when nothing is left to do."""
+"""The ledger: the delivery of each run to each target, and the end of work."""
 
 from __future__ import annotations
 

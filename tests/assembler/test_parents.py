@@ -1,4 +1,4 @@
-"""Marquez receives parent runs before their subflows, in whatever order they are assembled."""
+"""Marquez receives parent runs before their subflows, in any order of assembly."""
 
 from __future__ import annotations
 

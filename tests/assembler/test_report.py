@@ -1,4 +1,4 @@
-"""The text on the run's page: complete, bounded, and broken by no name."""
+"""The text of a run's artifact: complete, bounded, and intact with any name."""
 
 from __future__ import annotations
 

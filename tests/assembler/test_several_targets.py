@@ -1,4 +1,4 @@
-"""Several targets at once, as the client's configuration names them: each by itself, each remembered."""
+"""Several targets at once, each with its own deliveries and ledger entry."""
 
 from __future__ import annotations
 

@@ -283,9 +283,9 @@ def test_incomplete_runs_wait_by_name_for_the_time_that_is_set(monkeypatch):
 
 @pytest.mark.parametrize(("attempts", "waits"), [(0, True), (MAX_RELATED_TRIES - 1, True), (50, False)])
 def test_run_waits_for_related_runs_a_limited_time(attempts, waits):
-    run, kin = run_that_ended(60 * 30), uuid4()
-    reported = AssemblyResult(run.id, "f", "sent", lacks=("what run 1 handed over",), waits_for=(kin,))
-    before = (sweep_state.Waiting(run.id, "f", run.ended, "", attempts, (kin,)),) if attempts else ()
+    run, related = run_that_ended(60 * 30), uuid4()
+    reported = AssemblyResult(run.id, "f", "sent", lacks=("rows from run 1",), waits_for=(related,))
+    before = (sweep_state.Waiting(run.id, "f", run.ended, "", attempts, (related,)),) if attempts else ()
     after = next_state(Summary(assembled=[reported], incomplete=[run]), before)
     assert [w.flow_run_id for w in after.waiting] == ([run.id] if waits else [])
 

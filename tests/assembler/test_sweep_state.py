@@ -1,4 +1,4 @@
-"""The sweep's state, also after edits by hand."""
+"""The state of the sweep, also after edits."""
 
 from __future__ import annotations
 

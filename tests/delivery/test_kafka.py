@@ -1,4 +1,4 @@
-"""Kafka, by the mock cluster of librdkafka: order, and what became of each message."""
+"""Kafka, by the mock cluster of librdkafka: the order and the outcome of each message."""
 
 from __future__ import annotations
 

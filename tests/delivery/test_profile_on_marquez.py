@@ -1,4 +1,4 @@
-"""Whatever the names, types and texts of a run: no event of ours makes one of Marquez's lists or graphs fail.
+"""Random names, types and texts of a run: no event of ours makes one of Marquez's lists or graphs fail.
 
 Against the stand-in that answers as the real one did in its recordings.
 """

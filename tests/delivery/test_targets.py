@@ -1,4 +1,4 @@
-"""The targets that the official client's configuration names, in each of the ways in which it can name them."""
+"""The targets of the official client's configuration, in each of its forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client's transports, fit for what our targets do: slow answers, half answers, redirects, keys."""
+"""The client's transports: slow and truncated responses, redirects, keys."""
 
 from __future__ import annotations
 

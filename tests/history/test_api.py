@@ -1,4 +1,4 @@
-"""Patience with a busy server, and none with one that says no."""
+"""Requests to Prefect's API: retries for a busy server, none after a refusal, and the API's clock."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_pages_end_with_a_partial_page():
 
 
 def time_by(date: dt.datetime | None) -> dt.timedelta:
-    """How far the API's time is ahead of ours after an answer of that date."""
+    """The API's time minus ours after a response with that date."""
     fake = FakeApi(NOON)
     fake.request = lambda *_, **__: Answer([], date)
     api.post(fake, "/flows/filter", {})

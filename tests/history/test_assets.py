@@ -1,4 +1,4 @@
-"""Prefect's asset events, as they are stored."""
+"""Asset events of Prefect, as the server stores them."""
 
 from __future__ import annotations
 

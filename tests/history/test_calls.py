@@ -16,7 +16,7 @@ from tests.history.fake_api import FakeApi, raw_run
 @pytest.mark.parametrize("count", [1, 49, 50, 1000])
 @pytest.mark.parametrize("levels", [0, 2], ids=["a run", "a subflow's run two levels down"])
 def test_reading_a_run_costs_eight_requests_and_one_for_every_fifty_events(count, levels):
-    api, run = _told(count, levels)
+    api, run = _history_of(count, levels)
     history = read_history(api, read_run(api, run), clock=Clock(now=lambda: api.now, sleep=api.sleep))
     assert len(history.events) == count
     assert history.completeness.complete
@@ -24,7 +24,7 @@ def test_reading_a_run_costs_eight_requests_and_one_for_every_fifty_events(count
     assert len(api.calls) <= 8 + count / 50
 
 
-def _told(count: int, levels: int) -> tuple[FakeApi, UUID]:
+def _history_of(count: int, levels: int) -> tuple[FakeApi, UUID]:
     """A deployed run that ended yesterday, of `count` statements in a task, and `levels` of runs above it."""
     api = FakeApi(NOON + dt.timedelta(days=1))
     id_, task = uuid4(), uuid4()

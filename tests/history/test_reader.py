@@ -1,4 +1,4 @@
-"""Reading a run's history: all of it, with patience, and without guessing."""
+"""Reading a run's history: completeness, waiting, and windows."""
 
 from __future__ import annotations
 

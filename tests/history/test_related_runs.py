@@ -1,4 +1,4 @@
-"""Runs above and below are read where something may have come from them, and only there."""
+"""Related runs are read only if rows or columns may have come from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flow runs: one with all about it, and the many of a window."""
+"""Flow runs: one with parents and deployment, and the runs of a window."""
 
 from __future__ import annotations
 

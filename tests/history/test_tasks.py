@@ -1,4 +1,4 @@
-"""The task graph: who received whose result."""
+"""The task graph: the tasks whose results each task received."""
 
 from __future__ import annotations
 

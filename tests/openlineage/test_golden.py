@@ -1,4 +1,4 @@
-"""Whole pictures as they go out, one file for each shape of a run: `tests/golden/NAME.json`."""
+"""All events of a run, one file for each shape of a run: `tests/golden/NAME.json`."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def assets() -> list[dict[str, Any]]:
 
 
 def staging() -> list[dict[str, Any]]:
-    """A staging table that is filled, read and left behind; one that is gone; and a table that feeds itself."""
+    """A staging table that stays, a dropped one, and a table that is its own source."""
     story = Story().create("stage", "src", columns="src.x>x", into="x:int").write("mart", "stage", columns="stage.x>x")
     story.create("scratch", "src", columns="src.x>z").write("other", "scratch", columns="scratch.z>z").drop("scratch")
     return built(story.write("mart", "mart", columns="mart.x>x:AGGREGATION"))

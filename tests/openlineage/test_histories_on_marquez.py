@@ -1,4 +1,4 @@
-"""Whatever runs come after each other: Marquez's lists and graphs answer, and each job shows its newest good run.
+"""Random sequences of runs: Marquez's lists and graphs respond, and each job shows its latest completed run.
 
 Against the stand-in; against a real one with MARQUEZ_URL (make test-marquez).
 """

@@ -77,7 +77,7 @@ def _edges(text: str) -> tuple[EventColumnEdge, ...]:
 
 @dataclass
 class Story:
-    """A run as it is told, statement by statement, a second apart; `rows` are those of each write."""
+    """A run built statement by statement, one second apart. `rows` are those of each write."""
 
     flow_name: str = "nightly"
     state: str = "COMPLETED"

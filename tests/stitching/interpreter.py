@@ -61,7 +61,7 @@ class Frame:
 
 @dataclass
 class Truth:
-    """What one flow run wrote: the sources of each target, and of each of its columns."""
+    """The true sources of each target that a flow run wrote, and of each of its columns."""
 
     tables: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     columns: dict[Cell, set[Cell]] = field(default_factory=lambda: defaultdict(set))

@@ -1,4 +1,4 @@
-"""Run lineage in words, so that a test reads as what it expects."""
+"""Run lineage as short texts, for readable expectations."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def edges(of: Lineage) -> set[str]:
 
 
 def known(of: Lineage) -> dict[str, str]:
-    """How each edge is known."""
+    """The evidence of each edge."""
     return {f"{e.source.name}>{e.target.name}": e.evidence for e in of.edges}
 
 
 def columns(of: Lineage) -> set[str]:
-    """`a.x>b.y`, with `:HOW` behind what is no identity and `~` before what is inferred."""
+    """Column edges as `a.x>b.y`, followed by `:KIND` if they are no identity, after `~` if they are inferred."""
     return {
         f"{'~' if e.inferred else ''}{e.source.name}.{e.source_column}>{e.target.name}.{e.target_column}"
         + ("" if e.transformation == "IDENTITY" else f":{e.transformation}")
@@ -51,5 +51,5 @@ def schema(of: Lineage, name: str) -> dict[str, str | None]:
 
 
 def unknown(of: Lineage) -> dict[str, str]:
-    """Of which outputs not all sources are known: `unknown`, or `partly`; else the columns that lack one."""
+    """The outputs with unknown sources: `unknown` or `partly`, or else the columns without a source."""
     return {u.target.name: " ".join(u.columns) if u.rows == "known" else u.rows for u in of.unknown}

@@ -1,7 +1,7 @@
 """Random programs of reads, changes in Python and writes, as a flow, its tasks and its subflows run them.
 
 A program uses what it reads, but for single rows (a watermark, a count): a table that is read in vain, among others
-that are aggregated, cannot be told from one that was aggregated with them. New columns have new names.
+that are aggregated, cannot be distinguished from one that was aggregated with them. New columns have new names.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ class Writer:
         return code
 
     def _middle(self) -> list[Any]:
-        """A flow that hands what it was given to another flow, and reads something itself afterwards."""
+        """A flow that passes its parameter to another flow, and reads a row itself afterwards."""
         code: list[Any] = []
         frame = self._extract(self._tables(1)[0], code)
         self._flow("middle", [frame], code, ["flow", "scalar"])

@@ -1,4 +1,4 @@
-"""Asset keys that do not say which server they are on."""
+"""Asset keys without a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements understood with the schemas of the whole run, where the first analysis lacked them."""
+"""Statements analysed again with the schemas of the whole run."""
 
 from __future__ import annotations
 

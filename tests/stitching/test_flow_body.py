@@ -1,4 +1,4 @@
-"""Results that passed through the flow's body: joined where there is no doubt, and never crossed."""
+"""Results that passed through the flow's body: joined only without doubt, and never crossed."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def test_rename_of_an_unknown_name_changes_nothing():
 
 
 def test_no_edge_leads_to_a_drop_that_is_no_output():
-    """No statement does so, but anybody can emit an event."""
+    """No statement does this, but every user of the API can emit such an event."""
     write_event = write("gone", "orders")
     info = write_event.statement.model_copy(update={"if_exists": True})
     forged = write_event.model_copy(update={"operation": "drop", "statement": info})

@@ -1,4 +1,4 @@
-"""No edge of a random program is false, and no part of its sources passes for all of them."""
+"""No edge of a random program is false, and no part of its sources is taken for all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROGRAMS = 1_000
 
 
 def figures(lineage: Lineage, truth: Truth) -> tuple[Counter[str], list[str]]:
-    """How much of the truth is reported, and what is reported that is not true."""
+    """The numbers of true and of reported edges and columns, and the faults of the reported ones."""
     reported = {(_table(edge.source.name), _table(edge.target.name)) for edge in lineage.edges}
     true = {(source, target) for target, sources in truth.tables.items() for source in sources}
     columns = {

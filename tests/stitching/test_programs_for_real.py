@@ -1,4 +1,4 @@
-"""What random programs leave behind on paper is what they leave behind when they are run."""
+"""Random programs have the same events when they are run as in the simulation."""
 
 from __future__ import annotations
 

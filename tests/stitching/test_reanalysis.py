@@ -1,4 +1,4 @@
-"""Stored statements read by today's analyser: better where it is, and never worse than the first reading."""
+"""Reanalysis of stored statements: never worse than the first analysis."""
 
 from __future__ import annotations
 

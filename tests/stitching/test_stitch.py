@@ -1,4 +1,4 @@
-"""The picture as a whole: rows, statements, tasks, and the same history giving the same answer."""
+"""The whole lineage of a run: rows, statements, tasks, and the same lineage for the same history."""
 
 from __future__ import annotations
 

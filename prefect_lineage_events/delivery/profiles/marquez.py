@@ -53,7 +53,7 @@ MAX_COLUMN_EDGES = 1_500
 MAX_LOCATION = 255
 _PATH = "/api/v1/lineage"
 _DATAHUB_PATH = "openapi/openlineage"
-# An address that every URI parser reads alike: scheme, perhaps host and port, perhaps a path.
+# An address with one reading by every URI parser: scheme, perhaps host and port, perhaps a path.
 _ADDRESS = re.compile(
     r"[A-Za-z][A-Za-z0-9+.\-]*://([A-Za-z0-9][A-Za-z0-9.\-]*(:[0-9]{1,5})?|(?=/))(/[\w.\-@+/]*)?", re.ASCII
 )

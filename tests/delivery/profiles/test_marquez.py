@@ -225,7 +225,7 @@ def test_after_the_newest_good_run_itself_nothing_comes_again():
     assert events_to_restore(good, good) == []
 
 
-def test_tasks_jobs_are_healed_too():
+def test_jobs_of_tasks_are_restored():
     good = events(elt(), granularity="task")
     failed = events(elt(), granularity="task", state="FAILED", **later(run(elt()).run, 1))
     for event in failed[1:-1]:
@@ -243,12 +243,12 @@ def test_a_task_that_completed_in_a_failed_run_is_newer_news_of_its_job():
     assert [e["job"]["name"] for e in events_to_restore(failed, good)] == ["nightly"]
 
 
-def test_another_jobs_good_run_heals_nothing():
+def test_run_of_another_job_is_not_restored():
     failed = events(elt(), state="FAILED", **later(run(elt()).run, 1))
     assert events_to_restore(failed, events(elt(), flow_name="other")) == []
 
 
-def test_only_good_ends_heal():
+def test_only_completed_runs_are_restored():
     failed = events(elt(), state="FAILED", **later(run(elt()).run, 1))
     assert events_to_restore(failed, events(elt(), state="FAILED")) == []
 
@@ -259,7 +259,7 @@ def test_after_a_good_run_that_touched_nothing_the_newest_that_did_comes_again()
     assert events_to_restore(cached, good) == [good[-1]]
 
 
-def test_a_good_run_that_touched_nothing_heals_nothing():
+def test_completed_run_without_datasets_is_not_restored():
     """All its tasks were cached, say."""
     failed = events(elt(), state="FAILED", **later(run(elt()).run, 1))
     assert events_to_restore(failed, events(Story())) == []
