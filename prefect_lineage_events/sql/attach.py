@@ -1,7 +1,7 @@
 """ATTACH and DETACH: the names under which a connection to SQLite or DuckDB has other databases open.
 
-A database file is known by its path, a server by its address. What a connection string says beside that, a secret above
-all, is not kept; where it does not say which server and database it leads to, the attached tables are not known.
+A database file is known by its path, a server by its address. No other part of a connection string is kept, above all
+no secret. The attached tables are not known if the string does not name their server and database.
 https://www.sqlite.org/lang_attach.html, https://duckdb.org/docs/stable/sql/statements/attach
 """
 
@@ -20,7 +20,7 @@ from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.servers import server_of
 
 _HEAD = frozenset({"DATABASE", "IF", "NOT", "EXISTS", "OR", "REPLACE"})
-# What DuckDB's option TYPE, or the prefix of an address, calls a store.
+# Names of stores in DuckDB's option TYPE, or as the prefix of an address.
 _SERVERS = {"POSTGRES": "postgres", "POSTGRESQL": "postgres", "POSTGRES_SCANNER": "postgres"}
 _SERVERS |= {"MYSQL": "mysql", "MYSQL_SCANNER": "mysql", "MARIADB": "mysql"}
 _FILES = {"SQLITE": "sqlite", "SQLITE_SCANNER": "sqlite", "DUCKDB": "duckdb", "": ""}
@@ -28,7 +28,7 @@ _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9_+]+):")  # a drive has one letter
 ACCOUNT = "md:"  # the name under which `ATTACH 'md:'` is noted: all databases of an account, each under its own name
 MOTHERDUCK = re.compile(r"(?:md|motherduck):", re.IGNORECASE)
 _NAMES_HOST = re.compile(r"://[^/?#]*[^/?#@]|\b(?:host|hostaddr|server)[ \t]{0,20}=", re.IGNORECASE)
-_DEFAULT_SCHEMA = "main"  # what DuckDB calls the schema that USE leaves open
+_DEFAULT_SCHEMA = "main"  # DuckDB's schema where USE names none
 _CATALOGS = frozenset({"information_schema", "pg_catalog"})
 
 
@@ -36,7 +36,7 @@ _CATALOGS = frozenset({"information_schema", "pg_catalog"})
 class Attached:
     """The database that is open under a name: a file by its path ("" for one in memory), or a server's database.
 
-    `kind` is "sqlite" or "duckdb" for a file whose kind is stated, "" for one whose kind only its content tells,
+    `kind` is "sqlite" or "duckdb" for a file whose kind is stated, "" for one whose kind only its content shows,
     "postgres" or "mysql" for a server, and "unknown" for anything else.
     """
 
@@ -51,11 +51,11 @@ class Attached:
         return self.kind in _FILES.values()
 
     def holds(self, parts: tuple[str, ...]) -> bool:
-        """Whether a name, without the name that is attached, is of a table in another store, and of no catalog."""
+        """True if a name, without the attached name before it, is of a table in another store, and of no catalog."""
         return not self.is_file and parts[0] not in _CATALOGS
 
     def table(self, parts: tuple[str, ...]) -> TableRef | None:
-        """The table of that name in another store; None where the store is not known."""
+        """The table of that name in another store; None if the store is not known."""
         if not self.namespace:
             return None
         if len(parts) > 1 and parts[0] == _DEFAULT_SCHEMA:
@@ -77,7 +77,7 @@ def may_be_of_account(name: str, attached: Mapping[str, Attached]) -> bool:
 
 
 def attached_by(tokens: Sequence[Token], dialect: str, before: Mapping[str, Attached]) -> Mapping[str, Attached] | None:
-    """The databases attached after the statement, by name; None when it changes nothing of that."""
+    """The databases that are attached after the statement, by name; None if it changes none."""
     verb = tokens[0].text.upper() if tokens else ""
     if verb not in ("ATTACH", "DETACH"):
         return None
@@ -98,7 +98,7 @@ def attached_by(tokens: Sequence[Token], dialect: str, before: Mapping[str, Atta
 
 
 def _opened(rest: Sequence[Token], dialect: str) -> Attached:
-    """The database that stands behind ATTACH."""
+    """The database that ATTACH names."""
     following = rest[1].token_type if len(rest) > 1 else TokenType.ALIAS
     if not rest or rest[0].token_type is not TokenType.STRING or following not in _BEHIND_ADDRESS:
         return UNKNOWN
@@ -137,7 +137,7 @@ def _server(address: str, kind: str, options: Mapping[str, str], *, is_prefixed:
 
 
 def _options(rest: Sequence[Token]) -> dict[str, str]:
-    """The words behind TYPE and SCHEMA in the parentheses, as they are written."""
+    """The values of TYPE and SCHEMA in the parentheses, as written."""
     found: dict[str, str] = {}
     opened = next((i for i, token in enumerate(rest) if token.token_type is TokenType.L_PAREN), len(rest))
     for i in range(opened + 1, len(rest) - 1):

@@ -1,6 +1,6 @@
 """Catalogs: the tables in which a store describes itself. Reading them is no lineage.
 
-Each store has its own; the same name elsewhere is a table of the user's.
+Each store has its own. The same name in another store is a user's table.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _DATABASES: Mapping[str, frozenset[str]] = {
     "databricks": frozenset({"system"}),  # docs.databricks.com: system tables
     "snowflake": frozenset({"snowflake"}),  # docs.snowflake.com: SNOWFLAKE database
 }
-# Schemas of those databases, where no database stands before them.
+# Schemas of those databases, without a database before them.
 _SCHEMAS_ALONE: Mapping[str, frozenset[str]] = {
     "snowflake": frozenset({"account_usage", "organization_usage", "reader_account_usage", "data_sharing_usage"})
 }
@@ -94,7 +94,7 @@ _SYSOBJECTS = (
     r"sys(?:objects|columns|comments|databases|depends|files|indexes|indexkeys|logins|processes|types|users"
     r"|permissions|protects|constraints|references|members|languages|messages|configures|devices)"
 )
-# Names of the catalog where no schema stands before them.
+# Names of the catalog without a schema before them.
 _NAMES: Mapping[str, re.Pattern[str]] = {
     dialect: re.compile(pattern, re.IGNORECASE)
     for dialect, pattern in {
@@ -124,7 +124,7 @@ _NAMES: Mapping[str, re.Pattern[str]] = {
         "tsql": _SYSOBJECTS,
     }.items()
 }
-# The same names behind one of these schemas (none: behind any schema). Elsewhere such a table is a user's.
+# The same names after one of these schemas (none: after any schema). After another schema it is a user's table.
 _Rule = tuple[frozenset[str], re.Pattern[str]]
 
 
@@ -144,8 +144,9 @@ _ONLY_DATABASE: Mapping[str, str] = {"duckdb": "system"}
 
 
 def is_catalog_name(parts: Sequence[str], dialect: str, *, is_made: bool) -> bool:
-    """Is it a table of the catalog by a name as it is written, before a default schema completes it? `is_made`: the
-    session has made a table of the name.
+    """True if a name, as written and without a default schema, is that of a table of the catalog.
+
+    `is_made`: the session has made a table of the name.
 
     https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-CATALOG
     """
@@ -153,8 +154,7 @@ def is_catalog_name(parts: Sequence[str], dialect: str, *, is_made: bool) -> boo
 
 
 def is_catalog(table: TableRef, dialect: str) -> bool:
-    """Does a table describe the store itself (information_schema, pg_catalog, sqlite_master, dual)? No lineage,
-    then."""
+    """True if a table describes the store itself, which is no lineage: information_schema, pg_catalog, dual."""
     if table.kind in ("stage", "file") or not table.parts or table.namespace:
         return False
     parts = tuple(part.lower() for part in table.parts)
@@ -169,7 +169,7 @@ def is_catalog(table: TableRef, dialect: str) -> bool:
 
 
 def _is_named(parts: Sequence[str], dialect: str) -> bool:
-    """Is it a name of the catalog that counts where it stands?"""
+    """True if this is a name of the catalog, in the schema before it or without one."""
     *path, name = parts
     if not path:
         names = _NAMES.get(dialect)

@@ -1,8 +1,8 @@
-"""Places to cut a long text for the tokenizer, which holds the interpreter's lock from beginning to end.
+"""Chunks of a long text for the tokenizer, which holds the interpreter's lock from beginning to end.
 
-A chunk ends where no token, no quoted text and no keyword of several words (`GROUP BY`) can go on: behind a comma, a
-semicolon or a closing parenthesis, else behind a blank that follows no letter. Only a text that has none of these for
-long is cut at any blank, behind any sign, or anywhere.
+A chunk ends where no token, no quoted text and no keyword of several words (`GROUP BY`) can continue: after a comma, a
+semicolon or a closing parenthesis, else after a blank that follows no letter. Only a long part without any of these is
+cut at any blank, after any sign, or anywhere.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from prefect_lineage_events.sql.scanner import Scanner
 
 CHUNK = 4_096  # characters: of the densest text, three milliseconds of the tokenizer
-# What a chunk may end with, and from how many characters on. A short chunk has so few tokens that they are gone before
-# the garbage collector counts them among the objects that live long.
+# Signs that may end a chunk, and its minimal length in characters. The tokens of a short chunk are so few that they are
+# freed before the garbage collector counts them among the long-lived objects.
 _ENDS = (
     (re.compile(r"[,;)]"), 1_024),
     (re.compile(r"(?<=[^\sA-Za-z_])\s"), 2_048),
@@ -41,7 +41,7 @@ def chunks(text: str, dialect: str) -> Iterator[tuple[int, int]]:
 
 
 def _end(text: str, start: int, position: int, stop: int) -> int:
-    """The end of the chunk from `start` on, between `position` and `stop`, where nothing is quoted; else -1."""
+    """The end of the chunk from `start` on, between `position` and `stop`, where nothing is quoted; -1 if not there."""
     for pattern, least in _ENDS:
         since = max(start + least, position)
         if since >= stop:

@@ -53,14 +53,14 @@ def _unread(text: str, dialect: str, database: str | None, schema: str | None) -
 class FoldedNames(dict[str, Mapping[str, str]]):
     """Columns by the names of tables, in the store's own case, as a session keeps them.
 
-    A name that is missing has no other spelling here: looking for one would cost a look at each name.
+    A missing name has no other spelling here: a search for one would cost a comparison with each name.
     """
 
 
 _NOTHING: Mapping[str, Mapping[str, str]] = FoldedNames()
-_MOST_EFFORT = 120_000  # tokens: with what is done before, about a second
+_MOST_EFFORT = 120_000  # tokens: about a second, with the work before the analysis
 _MOST_SHORT = 1_000  # statements that count however long the text is: COMMIT and the like
-STATEMENT_COST = 25  # what a statement costs beside its tokens
+STATEMENT_COST = 25  # the cost of a statement beside its tokens
 
 
 class Effort:
@@ -97,9 +97,9 @@ class Context:
     statements before in a chain of `->>`. `attached` are the databases that are open under names of their own.
     `schema_lost`, `database_lost`: a statement has set them to a value that its text does not give. `doubtful` are
     those of `temporary` that may not exist. `in_routine`: the statement stands in the body of a procedure or of a DO.
-    `locals` are the names of a block's variables, in lower case. `block` is the section of a block in which the
-    statement stands; empty outside of a block. `search_path` are the schemas in which a name without
-    one is looked for, where they are not `schema` alone. `made` are the lasting tables that the session made.
+    `locals` are the names of a block's variables, in lower case. `block` is the section of a block that contains
+    the statement; empty outside of a block. `search_path` are the schemas that are searched for a name without one, if
+    they are not `schema` alone. `made` are the lasting tables that the session made.
     `is_new`: the name that is read is that of a table which the statement makes. `analyze_text` analyses a query that
     the statement hands to a function as a text; by default such a text is not read.
     """

@@ -1,6 +1,6 @@
 """Names by each store's rules: one table has one name.
 
-A name is given in the case in which the store keeps it (`dialects.DIALECTS`), so that `db.t`, `DB.T` and the catalog's
+A name has the case in which the store keeps it (`dialects.DIALECTS`), so that `db.t`, `DB.T` and the catalog's
 own listing agree.
 """
 
@@ -16,17 +16,17 @@ LOCAL_PARTS = 3  # of a name in T-SQL: a fourth is a linked server (learn.micros
 
 
 def complete(parts: Sequence[str], context: Context, *, as_spelled: bool = False) -> tuple[str, ...]:
-    """The parts of a table name with the default schema and database in front, where they are missing and known.
+    """The parts of a table name, with the default schema and database before them if they are missing and known.
 
-    Where the schema is unknown, `database.table` is all that is known of a name. `db..table` leaves the schema to the
-    default: Snowflake's is PUBLIC, T-SQL's the user's own, left out where unknown. `..table` leaves both.
+    If the schema is unknown, `database.table` is all that is known of a name. In `db..table` the schema is the default:
+    PUBLIC in Snowflake; in T-SQL the user's own, left out if unknown. In `..table` both are the defaults.
     `as_spelled`: the defaults are not folded.
     """
     while parts and not parts[0]:
         parts = parts[1:]
     schema, database = context.schema, context.database
     dialect = dialect_of(context.dialect)
-    if dialect.levels < 3:  # there is one default, which stands before single names
+    if dialect.levels < 3:  # there is one default, for single names
         schema, database = schema or database, (database if schema and dialect.internal_catalog else None)
     if not as_spelled:
         schema, database = schema and kept(schema, context.dialect), database and kept(database, context.dialect)
@@ -48,17 +48,17 @@ def complete(parts: Sequence[str], context: Context, *, as_spelled: bool = False
 
 
 def leaves_out_database(parts: Sequence[str], dialect: str) -> bool:
-    """Is it a table of a linked server in the database that only the server knows, as in `srv...t`?"""
+    """True for a table of a linked server in a database that only the server knows, as in `srv...t`."""
     return dialect_of(dialect).is_tsql and len(parts) > LOCAL_PARTS and bool(parts[0]) and not parts[1]
 
 
 def leaves_out_schema(parts: Sequence[str], dialect: str) -> bool:
-    """The same of the schema alone, `srv.db..t`: nearly always `dbo`."""
+    """The same for the schema alone, `srv.db..t`: nearly always `dbo`."""
     return dialect_of(dialect).is_tsql and len(parts) > LOCAL_PARTS and bool(parts[0]) and not parts[2]
 
 
 def split_identifier(text: str, dialect: str) -> tuple[str, ...]:
-    """The folded parts of a name given as text, as in `IDENTIFIER('db.sch."My Table"')`; () when it is no name."""
+    """The folded parts of a name in a text, as in `IDENTIFIER('db.sch."My Table"')`; () if it is no name."""
     parts: list[str] = []
     at, size = 0, len(text)
     while at < size:

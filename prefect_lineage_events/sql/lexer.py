@@ -1,6 +1,6 @@
-"""A dialect's words: sqlglot's tokenizer for it (quotes and comments: `scanner.py`).
+"""sqlglot's tokenizer of each dialect. Quotes and comments are scanned in `scanner.py`.
 
-Dialect differences of the lexical level live here, as data.
+Lexical differences between dialects are data in this file.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ from prefect_lineage_events.sql.packed_tokens import MAX_OBJECTS, PackedTokens, 
 
 @dataclass(frozen=True, slots=True)
 class LexicalRules:
-    """One dialect's words. `dollar_quotes` are those the tokenizer knows: `$` with any tag, `$$` without."""
+    """A dialect's tokenizer and its `dollar_quotes`: `$` with any tag, `$$` without a tag."""
 
     tokenizer: type[Tokenizer]
     dollar_quotes: frozenset[str]
 
 
 MAX_TOKENS = 50_000  # of one text
-# Athena's tokenizer asks the first words which of two languages a statement is in, and the rest of it is in the same.
+# Athena's tokenizer decides by the first words in which of two languages the whole statement is.
 _ATHENA = ("athena", "hive", "trino")
 FIRST_WORDS_COUNT = frozenset({_ATHENA[0]})
 _local = threading.local()
 
 
 def tokenize(text: str, dialect: str, most: int = MAX_TOKENS) -> tuple[Tokens | None, int]:
-    """The tokens of a text, and how far it was read; no tokens when it has none that the dialect knows (an open quote).
+    """The tokens of a text, and the position up to which it was read; None if the text does not tokenise (an open
+    quote).
 
-    A command's tail is tokenised like everything else: sqlglot keeps that of SHOW, EXECUTE and the like as one
-    string, which would hide literals from the sanitiser and names from the recovery. A long text is read in chunks,
-    and no further than to the chunk in which it has `most` tokens.
+    The rest of a command is tokenised like any other text. sqlglot keeps that of SHOW, EXECUTE and others as one
+    string, which would hide literals from the sanitiser and names from the recovery. A long text is read in chunks, up
+    to the chunk with which it has `most` tokens.
     """
     if len(text) <= 2 * CHUNK:
         return _without_mark(_tokens(text, dialect)), len(text)
@@ -74,7 +75,7 @@ def _tokens(text: str, dialect: str) -> list[Token] | None:
     tokenizers = _local.__dict__
     tokenizer = tokenizers.get(dialect)
     if tokenizer is None:
-        # a tokenizer holds the text it is at, so each thread has its own
+        # a tokenizer contains the text that it reads, so each thread has its own
         tokenizer = tokenizers[dialect] = lexical_rules(dialect).tokenizer(known(dialect))
     try:
         tokens: list[Token] = tokenizer.tokenize(text)
@@ -86,8 +87,10 @@ def _tokens(text: str, dialect: str) -> list[Token] | None:
 
 
 def _with_temporary_names(tokens: list[Token], text: str) -> list[Token]:
-    """The tokens with one for each name behind `#`, whatever it begins with: `#3`, `##4x`, `#@t`
-    (learn.microsoft.com: Database identifiers)."""
+    """The tokens, with one token for each name after `#`, whatever it begins with: `#3`, `##4x`, `#@t`.
+
+    learn.microsoft.com: Database identifiers
+    """
     kept: list[Token] = []
     end = -1
     for token in tokens:
@@ -115,7 +118,7 @@ def _without_mark(tokens: list[Token] | None) -> list[Token] | None:
 
 
 def word_set(words: str) -> frozenset[str]:
-    """The words of a text: how this room writes down its longer lists of keywords."""
+    """The words of a text as a set, for long lists of keywords."""
     return frozenset(words.split())
 
 
@@ -126,7 +129,7 @@ def known(dialect: str) -> str:
 
 @lru_cache(maxsize=64)
 def lexical_rules(dialect: str) -> LexicalRules:
-    """The words of a dialect; the generic ones for a name that sqlglot does not know."""
+    """The lexical rules of a dialect; the generic ones for a name that sqlglot does not know."""
     base: type[Tokenizer] = Dialect.get_or_raise(known(dialect)).tokenizer_class
     plain = type(f"Plain{base.__name__}", (base,), {"COMMANDS": set()})
     return LexicalRules(tokenizer=plain, dollar_quotes=frozenset({"$", "$$"} & base._FORMAT_STRINGS.keys()))

@@ -1,7 +1,7 @@
 """Locations of data as they may be shown: a path, URL or stage without credentials.
 
-A text that stands where a location stands may be a connection string. Its parts cannot be told from its password, so
-it is no location here.
+A text in the position of a location may be a connection string. Its parts cannot be distinguished from its password, so
+it does not count as a location.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _NESTED_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:[A-Za-z][A-Za-z0-9+.\-]+:
 _LATER_SETTING = re.compile(r"[\s;,&][\w.\- ]{0,60}=")
 _PARTITION = re.compile(r"\w+=[^=]+")  # year=2024/month=1/x.parquet
 _ENDS_WITH_EXTENSION = re.compile(r"\.[A-Za-z]\w{0,8}\Z")
-# What an ordinary name has not: a quoted name with one of these is looked at as a location.
+# Signs that an ordinary name does not contain: a quoted name with one of them is treated as a location.
 ADDRESS = re.compile(r"[@=?;]|://|^(?://|\\\\)")
 _SHOWABLE = re.compile(r"[\w ./*{}\[\]@:,=+~%$()!&?\-]+\Z")
 
 
 def without_credentials(url: str) -> str:
-    """A URL without user, password, key, query string and fragment; what is no URL unchanged.
+    """A URL without user, password, key, query string and fragment; any other text unchanged.
 
-    A secret key may have `/` and `@` in it, so that in a store without ports what follows the last `@` is the place.
+    A secret key may contain `/` and `@`. So in a store without ports, the location follows the last `@`.
     """
     scheme = _SCHEME.match(url)
     if scheme is None:
@@ -49,8 +49,10 @@ def without_credentials(url: str) -> str:
 
 
 def clean_location(text: str) -> str | None:
-    """A path, URL or stage without credentials and query string; None for what is no location: a connection string,
-    a user with a password, an assignment."""
+    """A path, URL or stage without credentials and query string.
+
+    None for what is no location: a connection string, a user with a password, an assignment.
+    """
     text = text.strip()
     if len(text) > _LONGEST:
         return None
@@ -65,18 +67,18 @@ def clean_location(text: str) -> str | None:
 
 
 def is_showable(location: str) -> bool:
-    """Whether a clean location reads as one token of any dialect within single quotes."""
+    """True if a clean location is one token of every dialect, within single quotes."""
     return _SHOWABLE.match(location) is not None
 
 
 def _path(text: str) -> str | None:
-    """A path without the query of a URI; None where a user, a setting or a driver's address stands in it."""
+    """A path without the query of a URI; None if it contains a user, a setting or a driver's address."""
     if text[:2] in ("//", "\\\\"):  # a share of a server: //user:password@host/share
         authority, slash, rest = _partition(text[2:])
         text = text[:2] + authority.rpartition("@")[2] + slash + rest
     before, mark, query = text.partition("?")
     if mark and ("=" in query or _ENDS_WITH_EXTENSION.search(before)):
-        text = before  # elsewhere it stands for any character
+        text = before  # in another position it means any character
     first, slash, _ = _partition(text)
     if "=" in first and not (slash and _PARTITION.fullmatch(first)):
         return None

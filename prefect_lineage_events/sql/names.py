@@ -1,6 +1,6 @@
-"""What a name in a statement stands for: a table, a stage, a file.
+"""Datasets that the names in a statement refer to: tables, stages, files.
 
-The tree walk and the token-level recovery both come here, so that both call one thing by one name.
+The walk over the tree and the recovery from words both use this file, so that one dataset has one name.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ _STAGES_OF_THE_PROGRAM = ("SNOWPARK_TEMP_STAGE_", "__WRITE_PANDAS_STAGE_")
 
 
 def location_position(function: str) -> int:
-    """The place of a reader's location among its arguments: the first, or the second behind a cluster's name
-    (clickhouse.com/docs: s3Cluster)."""
+    """The index of a reader's location among its arguments: 0, or 1 after a cluster's name.
+
+    clickhouse.com/docs: s3Cluster
+    """
     return int(function.lower().endswith("cluster"))
 
 
@@ -55,7 +57,7 @@ MOVES = {
 
 Part = tuple[str, bool]  # a name's part as written, and whether in quotes
 
-# What is named by a connection string, which is never shown, or by a secret: which table that is is not known.
+# A table that a connection string, which is never shown, or a secret names: its identity is not known.
 HIDDEN = TableRef(kind="other", path="?")
 HIDDEN_REASON = "a connection string, a secret, a catalog, a server or a setting says where its data is"
 
@@ -73,22 +75,22 @@ _DECORATOR = re.compile(r"(?<=.)\$\w+$")
 
 
 def is_hidden(table: TableRef | None) -> bool:
-    """Is it HIDDEN? Most tables differ from that by their kind already."""
+    """True for HIDDEN. Most tables differ from it by their kind already."""
     return table is not None and table.kind == HIDDEN.kind and table == HIDDEN
 
 
 def is_value(parts: Sequence[Part], dialect: str) -> bool:
-    """Does a name stand for a value and for no table, as in `FROM current_date`?"""
+    """True if a name is that of a value and not of a table, as in `FROM current_date`."""
     return dialect_of(dialect).value_tables and len(parts) == 1 and not parts[0][1] and parts[0][0].lower() in _VALUES
 
 
 def is_substituted(parts: Sequence[Part], dialect: str) -> bool:
-    """Is a variable of the client in the name (docs.oracle.com: SQL*Plus, substitution variables)?"""
+    """True if the name contains a variable of the client (docs.oracle.com: SQL*Plus, substitution variables)."""
     return dialect_of(dialect).is_plsql and any("&" in text for text, _ in parts)
 
 
 def table_of(parts: Sequence[Part], context: Context) -> TableRef:
-    """The table (or the file) that a name of these parts is, in the store's own case, completed with the defaults."""
+    """The table or file with a name of these parts, in the store's own case and completed with the defaults."""
     dialect = context.dialect
     if (len(parts) > 1 or parts[0][1]) and any(quoted and ADDRESS.search(text) for text, quoted in parts):
         cleaned = [clean_location(text) if quoted and ADDRESS.search(text) else text for text, quoted in parts]
@@ -111,7 +113,7 @@ def table_of(parts: Sequence[Part], context: Context) -> TableRef:
 
 
 def _of_bigquery(parts: Sequence[Part], context: Context) -> TableRef:
-    """The table of a name that may hold others between its quotes, or end with the decorator of a partition."""
+    """The table of a name whose quotes may contain several parts, and which may end with a partition decorator."""
     pieces = [(piece, quoted) for text, quoted in parts for piece in text.partition("?")[0].split(".")]
     last, quoted = pieces[-1]
     if "$" in last:
@@ -120,7 +122,7 @@ def _of_bigquery(parts: Sequence[Part], context: Context) -> TableRef:
 
 
 def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = ()) -> TableRef:
-    """The table of a folded name: a temporary one goes before a lasting one where the name may mean both."""
+    """The table of a folded name. A temporary table takes precedence over a lasting one of the same name."""
     own = temporary_parts(folded, context)
     if own is not None:
         return TableRef(own, temporary=True, doubt=PERHAPS_MADE if own in context.doubtful else "")
@@ -156,7 +158,7 @@ def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = 
 
 
 def _is_of_the_catalog(folded: Sequence[str], context: Context) -> bool:
-    """Is it a table of the store's catalog by the name that is written? What is made is a user's."""
+    """True if the name, as written, is that of a table of the store's catalog. A table that was made is a user's."""
     if context.is_new:
         return False
     is_made = bool(context.made) and complete(folded, context) in context.made
@@ -164,19 +166,18 @@ def _is_of_the_catalog(folded: Sequence[str], context: Context) -> bool:
 
 
 def _is_attached_table(name: str, context: Context) -> bool:
-    """Is it what is attached under its name, a table itself (duckdb.org: ATTACH of a Delta table)?"""
+    """True if the name is that of an attached table (duckdb.org: ATTACH of a Delta table)."""
     return dialect_of(context.dialect).attaches == "any" and context.attached.get(name.lower()) == UNKNOWN
 
 
 def _is_in_account(name: str, context: Context) -> bool:
-    """True if the name before a table's may be that of a database which a service attached by itself."""
+    """True if the name before a table's may be that of a database of an account that is attached as a whole."""
     is_created = context.search_path is not None and name in context.search_path.created
     return name != context.database and not is_created and may_be_of_account(name, context.attached)
 
 
 def named_by(text: str, context: Context) -> TableRef | None:
-    """The table that a text names, as in `IDENTIFIER('db.t')` or `TABLE('t')`; a stage or a URL too; None for
-    neither."""
+    """The table, stage or URL that a text names, as in `IDENTIFIER('db.t')` or `TABLE('t')`; None otherwise."""
     text = text.strip()
     if text.startswith("@"):
         return stage_of(text, context)
@@ -189,20 +190,19 @@ def named_by(text: str, context: Context) -> TableRef | None:
 
 
 def text_item(text: str, context: Context) -> TableRef | None:
-    """The dataset of a text among tables: a location, or a name of a table; else none."""
+    """The dataset of a text among tables: a location, or a table's name; None for any other text."""
     if dialect_of(context.dialect).texts_may_name_tables:
         return table_of([(text, True)], context)
     return location_of(text, context) if dialect_of(context.dialect).text_tables or text.startswith("@") else None
 
 
 def variable_of(name: str) -> TableRef:
-    """A table variable of T-SQL: a table of its own, that is gone with the batch (learn.microsoft.com: table)."""
+    """A table variable of T-SQL: a table of its own that ends with the batch (learn.microsoft.com: table)."""
     return TableRef(("@" + name.lower(),), temporary=True)
 
 
 def stage_of(text: str, context: Context) -> TableRef:
-    """A Snowflake stage reference: `@db.sch.stage/dir/file`, `@~/dir` (the user's own), `@%table/dir` (a table's
-    own)."""
+    """A Snowflake stage: `@db.sch.stage/dir/file`, `@~/dir` (the user's own) or `@%table/dir` (a table's own)."""
     name, _, path = text.strip().removeprefix("@").partition("/")
     if name == "~" or not name:
         return TableRef(("~",), "stage", path)
@@ -216,7 +216,7 @@ def stage_of(text: str, context: Context) -> TableRef:
 
 
 def is_client_side(table: TableRef) -> bool:
-    """Does it hold rows that only the program knew, and for no longer than it takes to copy them?"""
+    """True for a temporary stage that exists only while rows of the program are copied."""
     return table.kind == "stage" and table.parts[-1].startswith(_STAGES_OF_THE_PROGRAM)
 
 
@@ -225,7 +225,7 @@ def above_with_quotes(parts: Sequence[str]) -> list[Part]:
 
 
 def unquoted(text: str) -> Part:
-    """A part of a name, and whether it stood in quotes."""
+    """A part of a name, and whether it was quoted."""
     if len(text) > 1 and text[0] in '"`[' and text[-1] in '"`]':
         return text[1:-1], True
     return text, False
@@ -237,8 +237,10 @@ def _stage_parts(name: str) -> list[str]:
 
 
 def location_of(text: str, context: Context) -> TableRef | None:
-    """The dataset at a quoted location of COPY, UNLOAD or LOCATION: a stage, or a path or URL without its credentials;
-    HIDDEN for anything else."""
+    """The dataset at a quoted location of COPY, UNLOAD or LOCATION.
+
+    A stage, or a path or URL without its credentials; HIDDEN for any other text.
+    """
     text = text.strip()
     if not text:
         return None

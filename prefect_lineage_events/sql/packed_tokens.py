@@ -1,8 +1,8 @@
-"""The tokens of a long text in parallel arrays, of which the garbage collector sees a few objects.
+"""The tokens of a long text in parallel arrays, which are only a few objects for the garbage collector.
 
-A full collection holds the interpreter's lock and visits every object that the user's program has. Python begins one
-when the objects that survived younger collections have grown by a quarter. As objects of their own, the tokens of a
-long text are so many.
+A full collection holds the interpreter's lock and visits every object of the user's program. Python starts one when the
+objects that survived younger collections have grown by a quarter. As objects of their own, the tokens of a long text
+are that many.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import overload
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-MAX_OBJECTS = 2_000  # tokens that are kept as objects: beyond, they are packed
-_NO_COMMENTS: list[str] = []  # of all tokens that have none: one list each would be as many objects
+MAX_OBJECTS = 2_000  # tokens that are kept as objects; more are packed
+_NO_COMMENTS: list[str] = []  # shared by all tokens without comments: a list for each would be as many objects
 
 
 class PackedTokens(Sequence[Token]):
-    """A sequence of tokens, each of which is made when it is asked for: what is set in one changes nothing here.
+    """A sequence of tokens, each of which is created on access: changes of such a token change nothing here.
 
     Comments beside the tokens are not kept, except those that are a hint.
     """
@@ -55,7 +55,7 @@ class PackedTokens(Sequence[Token]):
         self._hints.pop(len(self), None)
 
     def part(self, start: int, end: int, offset: int = 0) -> PackedTokens | list[Token]:
-        """The tokens from `start` to before `end`, positions less by `offset`; few of them as objects."""
+        """The tokens from `start` to before `end`, with positions less by `offset`; a list if they are few."""
         part = PackedTokens()
         part._kinds, part._texts = self._kinds[start:end], self._texts[start:end]
         part._lines, part._columns = self._lines[start:end], self._columns[start:end]
@@ -87,7 +87,7 @@ class PackedTokens(Sequence[Token]):
         return self._token(at)
 
     def __setitem__(self, at: int, token: Token) -> None:
-        """Give the token at a position another kind and text."""
+        """Set the kind and the text of the token at a position."""
         self._kinds[at], self._texts[at] = token.token_type, token.text
 
     def _token(self, at: int) -> Token:
@@ -107,7 +107,7 @@ Tokens = list[Token] | PackedTokens
 
 
 def empty_like(tokens: Sequence[Token]) -> Tokens:
-    """An empty sequence of tokens that takes as many as these."""
+    """An empty sequence of tokens, of the same type as these."""
     return PackedTokens() if isinstance(tokens, PackedTokens) else []
 
 

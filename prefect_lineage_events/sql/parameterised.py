@@ -1,9 +1,8 @@
-"""Texts that differ only in values are one text to the cache: programs that write values into their SQL never say the
-same thing twice.
+"""Texts that differ only in values are one text for the cache, because many programs write values into their SQL.
 
-Works on characters, because reading a short statement's tokens costs as much as all the rest of this. Which literals
-are mere values is known at few places only: in flat rows of VALUES, in IN lists, and compared with something where a
-condition or an assignment stands. A text in which anything else could be meant is left alone, which costs time only.
+Works on characters, because the tokens of a short statement cost as much as all the rest. Literals are certainly mere
+values in few positions only: in flat rows of VALUES, in IN lists, and in comparisons of a condition or assignments. A
+text in which a literal may mean more is left unchanged, which only costs time.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import re
 
 from prefect_lineage_events.dialects import dialect_of
 
-# What stands in the place of a value: no text of SQL has it, so no pattern is taken for a text.
+# Marks for a value: no text of SQL contains them, so no parameterised text is taken for a text.
 TEXT, NUMBER = "\0t", "\0n"
 _LONGEST = 10_000  # characters
 _READ = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|REPLACE)\b", re.IGNORECASE)
@@ -21,7 +20,7 @@ _VALUES = re.compile(r"\bVALUES\b", re.IGNORECASE)
 _CONDITIONS = re.compile(r"\b(?:WHERE|HAVING|ON|SET)\b", re.IGNORECASE)
 
 _LITERAL = r"(?:'(?:[^'\\]|'')*'|\d+(?:\.\d+)?)"
-# One that could be a place is left alone: it may be shown (see `literals`).
+# A literal that may be a location is left unchanged: it may be shown (see `literals`).
 _PLAIN = r"(?:'(?:[^'\\/@.]|'')*'|\d+(?:\.\d+)?)"
 _QUOTED = r'"[^"]*"|`[^`]*`'
 _CELL = re.compile(rf"(?P<quoted>{_QUOTED})|(?P<before>[(,]\s*-?){_LITERAL}(?=\s*[,)])")
@@ -43,13 +42,13 @@ _DOUBTFUL = re.compile(
     r"|DIRECTORY|OUTFILE|DUMPFILE|MATCH_RECOGNIZE|SETTINGS)\b",
     re.IGNORECASE,
 )
-_QUOTES = ("'", '"', "`")  # an odd one is within another kind of quotes, or the text is broken
+_QUOTES = ("'", '"', "`")  # an odd number: one is within quotes of another kind, or the text is broken
 
 
 def parameterised_text(text: str, dialect: str) -> str | None:
-    """The text with its mere values replaced; equal for texts that say the same of tables and columns.
+    """The text with its mere values replaced; equal for texts with the same tables and columns.
 
-    None where there is nothing to replace, or where it is not sure what a literal means.
+    None if there is nothing to replace, or if the meaning of a literal is not certain.
     """
     if len(text) > _LONGEST or "\0" in text or dialect_of(dialect).calls_name_places or not _READ.match(text):
         return None
@@ -62,7 +61,7 @@ def parameterised_text(text: str, dialect: str) -> str | None:
 
 
 def _without_rows(text: str) -> str | None:
-    """An INSERT of nothing but flat rows; None for any other."""
+    """An INSERT of flat rows only, without its values; None for any other."""
     values = _VALUES.search(text)
     if values is None:
         return None
@@ -87,5 +86,5 @@ def _emptied(match: re.Match[str]) -> str:
 
 
 def _value(match: re.Match[str]) -> str:
-    """In the place of the literal at the end of what matched."""
+    """The mark for the literal at the end of the match."""
     return TEXT if match[0].endswith("'") else NUMBER

@@ -1,9 +1,9 @@
-"""The quoted texts, quoted names and comments of a text: what nothing else may look into.
+"""Scanner of the quoted texts, quoted names and comments of a text, whose content is no SQL.
 
-Written as a walk, not as one pattern: a pattern that meets a quote which is never closed, or a comment that could end
-at two places, looks at the rest of the text again and again. Here each opening is met once, its end is found by one
-search, and an opening that has no end is met no more. No single call looks far, so that the interpreter can give the
-user's threads their turn.
+A walk, not a single pattern. A pattern searches the rest of the text again and again if a quote is never closed, or if
+a comment may end at two positions. The walk visits each opening once and finds its end by one search. If there is no
+end, later openings of the kind are skipped. Each call searches a limited part of the text, so that the interpreter can
+run the user's threads in between.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MAX_UNCLOSED_TAGS = 100
 
 
 class Span(NamedTuple):
-    """A stretch of a text. A `stop` is what the caller asked for; `quote` is how many characters close a quote."""
+    """A part of a text. A `stop` is a character that the caller asked for; `quote` is the length of a closing quote."""
 
     kind: Kind
     start: int
@@ -56,12 +56,13 @@ class _ScannerRules:
 
 
 class Scanner:
-    """Walks a text once. `position` is where the next look starts; a caller may move it forward.
+    """Scanner of one text. The next search starts at `position`; a caller may move it forward.
 
-    `steps` is how many more openings it looks at. Then it is `exhausted`: `position` is the end of what it has seen.
+    `steps` is the number of openings that it still visits. Then it is `exhausted`, and `position` is the end of what
+    was scanned.
 
-    A quote that nothing closes is no quote, and neither is a dollar tag. A comment that nothing closes runs to the end.
-    `runs`: of short texts with nothing between them that the caller looks for, only the first is given.
+    A quote or a dollar tag that is never closed is none. A comment that is never closed extends to the end.
+    `runs`: of consecutive short texts, without a stop between them, only the first is returned.
     """
 
     def __init__(
@@ -86,9 +87,9 @@ class Scanner:
         self.stop_at(stops)
 
     def stop_at(self, stops: str) -> None:
-        """From here on, stop at these characters where they stand outside quotes and comments.
+        """From here on, stop at these characters outside of quotes and comments.
 
-        A delimiter counts more than a quote or a comment that begins as it does.
+        A delimiter takes precedence over a quote or a comment that begins with the same characters.
         """
         self._rules, self._starts, self._run = _of_dialect(self._dialect, stops + self._delimiter[:1])
         self._stops = stops
@@ -98,7 +99,7 @@ class Scanner:
             yield span
 
     def next(self) -> Span | None:
-        """The next span, None at the end of the text or of the steps."""
+        """The next span; None at the end of the text or of the steps."""
         text, size = self.text, len(self.text)
         while self.position < size:
             match = self._starts.search(text, self.position, self.position + _WINDOW)
@@ -128,12 +129,12 @@ class Scanner:
         return None
 
     def skip_blanks(self, start: int) -> int:
-        """The end of the blanks that start here."""
+        """The end of the blanks from `start` on."""
         match = _BLANK.search(self.text, start)
         return match.start() if match else len(self.text)
 
     def comment_end(self, start: int) -> int:
-        """The end of the comment that starts here; `start` itself where none does."""
+        """The end of the comment that begins at `start`; `start` itself if there is none."""
         text, rules = self.text, self._rules
         if text.startswith("/*", start):
             return self._block_end(start + 2)
@@ -166,7 +167,7 @@ class Scanner:
         return Span("comment", at, end) if end > at else None
 
     def _quote_end(self, at: int, quote: _Quote) -> tuple[int, int]:
-        """The end of the quote that opens at `at`, and how many characters close it; -1 where it never ends."""
+        """The end of the quote that opens at `at`, and the length of its closing; -1 if it never ends."""
         text, closing, start = self.text, quote.closing, at + len(quote.opening)
         prefix = text[at - 1 : at] if at and not _is_word(text[at - 2 : at - 1]) else ""
         if prefix in ("q", "Q") and self._rules.has_q_quotes and start < len(text):
@@ -195,7 +196,7 @@ class Scanner:
         return closed, len(closing)
 
     def _q_quote_end(self, closing: str, start: int) -> int:
-        """The end of Oracle's `q'[...]'`; -1 where it never ends."""
+        """The end of Oracle's `q'[...]'`; -1 if it never ends."""
         end = -1 if closing in self._unclosed else self.text.find(closing, start)
         if end < 0:
             self._unclosed.add(closing)
@@ -232,7 +233,7 @@ class Scanner:
 
 
 def _escaped_end(text: str, closing: str, start: int) -> int:
-    """The position of `closing` that no backslash escapes; -1 without any."""
+    """The position of the first `closing` without a backslash before it; -1 if there is none."""
     end = text.find(closing, start)
     while end >= 0:
         escape = text.find("\\", start, end)
@@ -250,7 +251,7 @@ def _is_word(char: str) -> bool:
 
 @lru_cache(maxsize=16)
 def _inner(closing: str, escapes: bool) -> re.Pattern[str]:
-    """A pattern for a text up to its last doubled quote (the group) or escape: many of them are one step."""
+    """A pattern for a text up to its last doubled quote (the group) or escape: one step for up to 1,000 of them."""
     quote = re.escape(closing)
     if escapes:
         return re.compile(rf"(?:[^{quote}\\]*(?:\\.|({quote}{quote}))){{1,1000}}", re.DOTALL)
@@ -283,7 +284,7 @@ def _of_dialect(dialect: str, stops: str) -> tuple[_ScannerRules, re.Pattern[str
 
 
 def _plain_texts(signs: str, stops: str) -> re.Pattern[str]:
-    """Short texts in which nothing is escaped, with none of these signs between them but a minus and a slash."""
+    """A pattern for short texts without escapes, with none of these signs between them but a minus and a slash."""
     single = "|".join(sign for sign in (r"-(?!-)", r"/(?![*/])") if sign[0] not in stops)
     between = rf"[^{signs}]*(?:(?:{single})[^{signs}]*)*" if single else rf"[^{signs}]*"
     return re.compile(rf"(?:{between}'[^'\\]{{0,200}}(?:''[^'\\]{{0,200}}){{0,20}}'(?!')){{1,100}}")

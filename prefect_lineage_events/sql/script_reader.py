@@ -39,7 +39,7 @@ class ScriptReader:
         self._met: tuple[object, ...] = ()
 
     def read(self, piece: Piece, session: Callable[[], Hashable], context: MakeContext) -> tuple[Statement, ...]:
-        """The statements of a piece. `session` returns the identity of the session's state that the piece meets."""
+        """The statements of a piece. `session` returns a value that is equal while the session is unchanged."""
         block = self._block
         if self._has_several:
             first = [token.text.upper() for token in (piece.tokens or ())[:MAX_HEAD]]
@@ -63,7 +63,7 @@ class ScriptReader:
         return found
 
     def _key(self, piece: Piece, session: Hashable) -> str:
-        """The text under which a piece's answer is kept. Every answer is dropped when the session changes."""
+        """The key of a piece's answer. All answers are dropped when the session changes."""
         met = (session, self._locals)
         if met != self._met:
             self._met, self._known = met, {}

@@ -1,7 +1,7 @@
-"""The search path of a session: in which of its schemas a table is that is named without one.
+"""The search path of a session: the schemas in which a store looks for a table that is named without one.
 
-A store looks through the schemas in order, so that the text alone tells the table only where there is one schema, or
-where the session itself made the table in the first one. Otherwise the store is asked.
+The store searches the schemas in order. So the text alone identifies the table only if there is one schema, or if the
+session itself made the table in the first one. Otherwise the store is asked.
 https://www.postgresql.org/docs/current/ddl-schemas.html, https://duckdb.org/docs/stable/sql/statements/use
 """
 
@@ -20,22 +20,22 @@ GUESSED = "which schema of the search path has a table is known only to the stor
 
 
 class StoreSchemas(Protocol):
-    """A store's answers on its schemas, on a connection of our own. None: it did not answer.
+    """A store's answers about its schemas, over a connection of our own. None: it did not answer.
 
-    `version` changes whenever another answer may be given than before.
+    `version` changes whenever an answer may differ from an earlier one.
     """
 
     @property
     def version(self) -> int: ...  # pragma: no cover
 
     def existing(self, names: tuple[str, ...], database: str | None) -> Mapping[str, str] | None:
-        """Those of the names that are schemas, and what they are called: `$user` is the login's own."""
+        """The names that are schemas, with the schemas' names: `$user` is the login's own."""
         ...  # pragma: no cover
 
     def holding(
         self, table: str, schemas: tuple[str, ...], database: str | None, *, ask: bool
     ) -> Collection[str] | None:
-        """Those of the schemas that have a table of that name. Without `ask` only what has been asked before counts."""
+        """The schemas that have a table of that name. Without `ask`, only earlier answers are used."""
         ...  # pragma: no cover
 
 
@@ -50,8 +50,8 @@ def schemas_in_order(searched: tuple[str, ...], schema: str | None, dialect: str
 class SearchPath:
     """The schemas that are searched, in order. `is_known`: all of them exist, and no other is searched.
 
-    `made` and `created` are the tables and the schemas that the session made. `asks`: the tables of a statement may be
-    asked for; they may not after it has dropped or renamed them.
+    `made` and `created` are the tables and the schemas that the session made. `asks`: the store may be
+    asked for the tables of a statement; not after the statement has dropped or renamed them.
     """
 
     schemas: tuple[str, ...]

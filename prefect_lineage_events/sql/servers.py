@@ -1,7 +1,7 @@
-"""The server and the database that a connection string leads to, and nothing else of it.
+"""The server and the database of a connection string, and nothing else of it.
 
-Host, port and database are read by their keys or their places in a URL. What does not read as such is no server here,
-since a part of a connection string may be a secret.
+Host, port and database are read by their keys or their positions in a URL. Nothing else is taken for a server, because
+any part of a connection string may be a secret.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PORT = re.compile(r"\d{1,5}")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`namespace` as the naming rules have it; `database` is "" where the string does not say which."""
+    """A server's `namespace` by the naming rules, and its `database`; "" if the string does not name one."""
 
     namespace: str
     database: str = ""
@@ -33,7 +33,7 @@ class Server:
 def server_of(text: str, scheme: str) -> Server | None:
     """The server of a URL, of libpq's or MySQL's `key=value` pairs, of ADO's `Key=value;` ones, of `host:port`.
 
-    `scheme` is the kind of the store. None where the string does not tell, or tells of several.
+    `scheme` is the kind of the store. None if the string names no server, or several.
     """
     text = text.strip()
     if len(text) > _LONGEST:

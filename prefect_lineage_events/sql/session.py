@@ -1,6 +1,7 @@
-"""The state that belongs to a connection, as a value: each statement turns it into the next one.
+"""The state of a connection, as a value: each statement returns the next state.
 
-A statement that failed changes nothing; a text that broke off leaves in doubt what it changes (`after_partial_run`).
+A failed statement changes nothing. After a text of which a part may have run, its changes are in doubt
+(`after_partial_run`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _COMMIT = Control("commit")
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """States that a rollback may bring back: the session at the begin of its transaction, or at a savepoint."""
+    """States that a rollback may restore: the session at the start of its transaction, or at a savepoint."""
 
     settings: SessionSettings
     lasting: SessionSettings | None
@@ -39,16 +40,16 @@ class _Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a connection knows between two statements.
+    """The state of a connection between two statements.
 
-    `database` and `schema` complete names; None when nobody knows. `last_query` is what the last statement read, None
-    before the first. `state` is what the session made: temporary tables, columns, variables. `autocommit`: no statement
-    has switched it off. `path`, `role`, `user`, `searched` and `is_sure` are as in `SessionSettings`; `store` is asked
-    for schemas.
+    `database` and `schema` complete names; None if they are not known. `last_query` are the tables that the last
+    statement read, None before the first. `state` contains what the session made: temporary tables, columns, variables.
+    `autocommit`: no statement has switched it off. `path`, `role`, `user`, `searched` and `is_sure` are as in
+    `SessionSettings`; `store` is asked for schemas.
 
-    `initial` are the settings that the session began with (None: it still has them), `lasting` those that come back
-    with the end of the transaction (None: the present ones). `nesting` is the open transaction, and `snapshots` are
-    the session at its begin and at each of its savepoints.
+    `initial` are the settings that the session began with (None: it still has them), `lasting` those that return
+    at the end of the transaction (None: the current ones). `nesting` is the open transaction, and `snapshots` are
+    the session at its start and at each of its savepoints.
     """
 
     dialect: str = ""
@@ -76,10 +77,11 @@ class Session:
         schemas: Mapping[str, Columns] | None = None,
         in_transaction: bool = False,
     ) -> tuple[tuple[Statement, ...], Session]:
-        """The statements of a text, in order, and the session as they leave it. Never raises.
+        """The statements of a text, in order, and the session after them. Never raises.
 
-        `schemas` are columns and types known from elsewhere, by dotted table name; what the session itself
-        declared counts more, being newer. `in_transaction`: the first statement outside of a transaction begins one.
+        `schemas` are columns and types from another source, by dotted table name; those that the session itself
+        declared are newer and take precedence. `in_transaction`: the first statement outside of a transaction begins
+        one.
         """
         if schemas:
             return self._analyze(sql, columns, schemas, in_transaction)
@@ -92,8 +94,10 @@ class Session:
     def analyze_uncached(
         self, sql: str, key: Hashable, columns: bool, in_transaction: bool = False, *, is_last: bool = False
     ) -> tuple[tuple[Statement, ...], Session]:
-        """The answer of `analyze` to a text that the cache does not hold under this key. `is_last`: the session ends
-        with the text, so that what its last statement leaves is not asked for."""
+        """The answer of `analyze` to a text that the cache does not contain under this key.
+
+        `is_last`: the session ends with the text, so that its state after the last statement is not needed.
+        """
         pattern = parameterised_text(sql, self.dialect)
         if pattern is not None and (known := _CACHE.get(self._key(pattern, columns))) is not None:
             return known, self.after(*known, in_transaction=in_transaction)
@@ -116,17 +120,17 @@ class Session:
 
     @property
     def schema_lost(self) -> bool:
-        """Has a statement set the schema to one that its text does not tell?"""
+        """True if a statement has set the schema to one that its text does not name."""
         return self.schema is None and self.initial is not None and self.initial.schema is not None
 
     @property
     def database_lost(self) -> bool:
-        """The same of the database, in stores that have schemas in it."""
+        """The same for the database, in stores whose databases contain schemas."""
         lost = self.database is None and self.initial is not None and self.initial.database is not None
         return lost and dialect_of(self.dialect).levels > 2
 
     def _path(self) -> SearchPath | None:
-        """The schemas in which tables without one are looked for; None where that is the current schema alone."""
+        """The schemas that are searched for a table named without one; None if that is the current schema alone."""
         if self.is_sure and not self.searched and not dialect_of(self.dialect).always_searched:
             return None
         attached = self.state.attached.get((self.database or "").lower())
@@ -137,32 +141,32 @@ class Session:
         return SearchPath(schemas, self.is_sure, self.state.made, self.state.schemas, self.store, self.database)
 
     def _may_be_kept(self, sql: str, statements: Sequence[Statement], after: Session) -> bool:
-        """Does the answer follow from the key alone, and the session after it from the answer?"""
+        """True if the answer depends on the key alone, and the session after it on the answer."""
         if uses_last_query(sql) or after.state.attached != self.state.attached:
             return False
         if self.store is not None and any(t.doubt for s in statements for t in (*s.inputs, *s.outputs)):
-            return False  # the next time it may have an answer
+            return False  # the store may answer the next time
         return len(statements) == 1 or not any(s.control or s.session for s in statements)
 
     def after(self, *statements: Statement, in_transaction: bool = False) -> Session:
-        """The session that these statements leave, in order."""
+        """The session after these statements, in order."""
         session = self
         for statement in statements:
             session = (session.opened() if in_transaction else session)._after(statement)
         return session
 
     def opened(self) -> Session:
-        """The session in a transaction, which the driver or the store has opened."""
+        """The session in a transaction that the driver or the store has opened."""
         if self.nesting.is_open:
             return self
         return replace(self, nesting=self.nesting.opened(), snapshots=(self._snapshot(),))
 
     def failed(self) -> Session:
-        """The session when a statement has failed its transaction."""
+        """The session after a statement has failed its transaction."""
         return replace(self, nesting=self.nesting.with_failure(True))
 
     def after_partial_run(self, after: Session) -> Session:
-        """The session after a text of which a part may have run; `after` is what all of it would have left."""
+        """The session after a text of which a part may have run; `after` is the session after all of it."""
         session = replace(self, state=self.state.after_partial_run(after.state), last_query=None)
         before, then = self.settings, after.settings
         if before == then:
@@ -191,7 +195,7 @@ class Session:
         return replace(session, nesting=nesting, snapshots=snapshots)
 
     def ended(self) -> Session:
-        """The session when a statement has committed that was a transaction of its own."""
+        """The session after the commit of a statement that was a transaction of its own."""
         if self.nesting.is_open and not self.nesting.begun:
             return self.step(_COMMIT)
         return self if self.nesting.is_open else self._committed()
@@ -270,7 +274,7 @@ class Session:
         return replace(session, last_query=read, state=session.state.after(statement))
 
     def _set(self, name: str, value: str) -> Session:
-        """The session after a setting is changed, for good or (`local`) until the transaction ends."""
+        """The session after a change of a setting, lasting or (`local`) until the transaction ends."""
         local, name = name.startswith("local "), name.removeprefix("local ")
         if name not in SETTINGS:
             return self
@@ -292,7 +296,7 @@ class Session:
         return replace(self._with(changed), initial=initial, lasting=lasting)
 
     def _identity(self) -> Hashable:
-        """All that a repeated statement depends on beside its text: equal while nothing happens to the session."""
+        """All that an answer depends on beside the text; equal while the session is unchanged."""
         path = (self.searched, self.is_sure)
         return (self.database, self.schema, self.schema_lost, self.database_lost, path, self.state)
 
@@ -338,7 +342,7 @@ def analyze_in_new_session(
     columns: bool,
     schemas: Mapping[str, Columns] | None,
 ) -> tuple[Statement, ...]:
-    """What a new session answers. A text seen before costs one look into the cache: no session is made for it."""
+    """The answer of a new session. A text seen before costs one look-up in the cache: no session is made for it."""
     if schemas:
         return _fresh(dialect, database, schema).analyze(sql, columns=columns, schemas=schemas)[0]
     key = (sql, dialect, database, schema, columns, _FRESH)
@@ -349,7 +353,7 @@ def analyze_in_new_session(
 
 
 def analyze_text(text: str, dialect: str, database: str | None, schema: str | None) -> tuple[Statement, ...]:
-    """The statements of a text that a statement of another text names, without columns: `Context.analyze_text`."""
+    """The statements of a text within a statement of another text, without columns: `Context.analyze_text`."""
     return analyze_in_new_session(text, dialect, database, schema, columns=False, schemas=None)
 
 

@@ -16,11 +16,11 @@ _CERTAIN = ("pg_temp", "pg_catalog")
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """`schema` follows from `path` where there is one: the first schema of it that exists. None: unknown.
+    """Settings of a session. `schema` is the first schema of `path` that exists, if there is a path. None: unknown.
 
     `path` is a search path with `$user` in it as written; `role` is set by SET ROLE, `user` by SET SESSION
-    AUTHORIZATION; None where they are the login's. `searched` are the schemas of the path that exist, in order; not
-    `is_sure`: it is not known which of them do.
+    AUTHORIZATION; None if they are the login's. `searched` are the schemas of the path that exist, in order.
+    `is_sure`: it is known which of them exist.
     """
 
     database: str | None = None
@@ -34,7 +34,8 @@ class SessionSettings:
     def changed(
         self, name: str, value: str, initial: SessionSettings, made: Collection[str], store: StoreSchemas | None
     ) -> SessionSettings:
-        """The settings after one is set; an empty value is the one that the session began with, or unknown.
+        """The settings after a change of one. An empty value means the one that the session began with, or an unknown
+        one.
 
         `made` are schemas that the session has created, `store` is asked for others.
         """
@@ -84,7 +85,7 @@ class SessionSettings:
             found, is_sure = {**answer, **found}, True
         searched = tuple(found.get(name, name) for name in names if name in found or not (is_sure or name == USER))
         likeliest = searched or tuple(name for name in names if name != USER)
-        alone = len(names) == 1 and len(searched) == 1  # what is in no schema of the path would not have been found
+        alone = len(names) == 1 and len(searched) == 1  # the store would not have found a table outside of the path
         return replace(self, schema=likeliest[0] if likeliest else None, searched=searched, is_sure=is_sure or alone)
 
 

@@ -1,4 +1,4 @@
-"""Tables, columns and variables that the statements of a session made, for the statements after them."""
+"""Tables, columns and variables that the statements of a session made, as later statements meet them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from prefect_lineage_events.sql.transactions.rules import TransactionRules
 Columns = Mapping[str, str]
 Parts = tuple[str, ...]
 
-_TABLES_KNOWN = 250  # the columns of more tables than a session has reason to make are let go, oldest first
+_TABLES_KNOWN = 250  # more than sessions ordinarily make; beyond, the columns of the oldest are dropped
 _CHANGES_STATE = frozenset({"create", "clone", "rename", "swap", "alter", "drop", "overwrite"})
 _OF_STATE = frozenset({"discard", "created schema", "dropped schema"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """Results of a session's statements, compared by identity: nothing else happened between equal ones.
+    """Results of a session's statements, compared by identity: between equal states nothing has changed.
 
-    `columns` are those that statements declared, by dotted table name; `temporary` holds the keys of tables and stages
-    that are gone with the session, `ephemeral` those of them that are gone with the transaction, `doubtful` those that
-    may not be there; `schemas` are the schemas that it created, `made` its lasting tables; `variables` have their names
-    in upper case; `attached` maps the names under which other databases are open to what they are (SQLite, DuckDB).
+    `columns` are those that statements declared, by dotted table name; `temporary` are the keys of tables and stages
+    that end with the session, `ephemeral` those of them that end with the transaction, `doubtful` those that may not
+    exist; `schemas` are the schemas that it created, `made` its lasting tables; `variables` have their names in upper
+    case; `attached` maps names to the databases that are open under them (SQLite, DuckDB).
     Values and paths are the user's own, so no repr shows them.
     """
 
@@ -40,7 +40,7 @@ class State:
     made: frozenset[Parts] = frozenset()
 
     def after(self, statement: Statement) -> State:
-        """The state that the statement leaves; itself when the statement changes nothing of it."""
+        """The state after the statement; the same object if it changes nothing."""
         made = [(name, value) for name, value in statement.session if name in _OF_STATE or name[0] == "$"]
         if statement.effect not in _CHANGES_STATE and not made:
             return self
@@ -51,7 +51,7 @@ class State:
             _forget(statement.outputs, columns, set())
         if statement.effect in ("rename", "swap", "clone"):
             _carry(statement, columns, temporary)
-        if statement.if_not_exists:  # those that are known are older, and still true
+        if statement.if_not_exists:  # the known ones are older, and still hold
             columns.update({table: known for table, known in statement.declared.items() if table not in columns})
         else:
             columns.update(statement.declared)
@@ -82,7 +82,7 @@ class State:
         return replace(self, variables=known)
 
     def after_partial_run(self, after: State) -> State:
-        """The state when only a part of what led to `after` may have happened."""
+        """The state if only a part of the statements that led to `after` may have run."""
         if after is self:
             return self
         changed = self.temporary ^ after.temporary
@@ -96,7 +96,7 @@ class State:
         )
 
     def without(self, tables: frozenset[Parts]) -> State:
-        """The state when these temporary tables are gone; itself when there are none."""
+        """The state without these temporary tables; the same object if there are none."""
         if not tables:
             return self
         gone = {TableRef(key, temporary=True).name for key in tables}
@@ -104,7 +104,7 @@ class State:
         return replace(self, columns=columns, temporary=self.temporary - tables, ephemeral=self.ephemeral - tables)
 
     def rolled_back(self, earlier: State, rules: TransactionRules) -> State:
-        """The state after a rollback to where `earlier` was the state."""
+        """The state after a rollback to the state `earlier`."""
         kept = earlier if rules.tables else self
         attached = earlier.attached if rules.attached else self.attached
         if kept.variables is self.variables and kept.attached is attached:
@@ -113,7 +113,7 @@ class State:
 
 
 def moved_on(context: Context, statements: Iterable[Statement]) -> Context:
-    """The context that statements of one text leave to the next one of it."""
+    """The context after statements of a text, for its next statement."""
     for statement in statements:
         state = State(context.schemas, context.temporary, context.variables)
         after = state.after(statement)
@@ -132,7 +132,7 @@ def moved_on(context: Context, statements: Iterable[Statement]) -> Context:
 
 
 def _made(before: frozenset[Parts], statement: Statement) -> frozenset[Parts]:
-    """The tables that the session has made and not dropped, where the text tells them for certain."""
+    """The tables that the session has made and not dropped, as far as the text names them with certainty."""
     outputs = {table.parts for table in statement.outputs if not (table.temporary or table.doubt)}
     if statement.effect in ("create", "clone", "overwrite") and statement.kind == "create":
         made = before | outputs
@@ -152,7 +152,7 @@ def _forget(tables: Iterable[TableRef], columns: dict[str, Columns], temporary: 
 
 
 def _carry(statement: Statement, columns: dict[str, Columns], temporary: set[Parts]) -> None:
-    """The effect of a rename, a swap or a clone on what is known of its tables, all at once."""
+    """Apply a rename, a swap or a clone to the known columns and temporary tables, all pairs at once."""
     pairs = dict.fromkeys(statement.renames)
     if statement.effect == "swap":
         pairs.update(dict.fromkeys((new, old) for old, new in statement.renames))

@@ -1,7 +1,8 @@
-"""What stands in a text that is no SQL: template leftovers, client variables, unquoted addresses.
+"""Parts of a text that are no SQL: template leftovers, client variables, unquoted addresses.
 
-Each is masked by as many filler characters, which every dialect reads as part of a word, so that offsets stay true.
-The token that covers a mask then becomes what the masked text stood for. Binds (`%s`, `&name`) are found on the tokens.
+Each is masked by the same number of filler characters, which every dialect reads as a part of a word, so that offsets
+remain valid. The token that covers a mask then gets the meaning of the masked text. Binds (`%s`, `&name`) are found
+among the tokens.
 """
 
 from __future__ import annotations
@@ -65,9 +66,9 @@ class Mask:
 
 
 def mask(text: str, dialect: str, most: int) -> tuple[str, tuple[Mask, ...]]:
-    """The text with everything masked that is no SQL, as long as before, and what the masks stand for.
+    """The text with all parts masked that are no SQL, in the same length, and the meanings of the masks.
 
-    Of a text with so many signs and quotes that it may have more than `most` tokens the beginning.
+    Only the beginning of a text with so many signs and quotes that it may have more than `most` tokens.
     """
     if "{" not in text and "$" not in text and "<%" not in text and "://" not in text:
         return text, ()
@@ -98,7 +99,7 @@ def mask(text: str, dialect: str, most: int) -> tuple[str, tuple[Mask, ...]]:
 
 
 def _template(text: str, start: int) -> Mask | None:
-    """The rest of a template at `start`; it does not go beyond the next opening of its kind."""
+    """The template that opens at `start`; None if it does not close before the next opening of its kind."""
     opening = text[start : start + 2]
     closing = _CLOSING.get(opening)
     if closing is None:
@@ -119,7 +120,7 @@ def _template(text: str, start: int) -> Mask | None:
 
 
 def _address(text: str, colon: int) -> Mask | None:
-    """The unquoted address whose `://` stands at `colon`."""
+    """The unquoted address with its `://` at `colon`."""
     address = _ADDRESS.match(text, colon)
     if address is None:
         return None
@@ -130,7 +131,7 @@ def _address(text: str, colon: int) -> Mask | None:
 
 
 def resolve(tokens: Sequence[Token], masks: Sequence[Mask], source: str) -> Tokens:
-    """The tokens, with those that cover a mask turned into what the mask stands for."""
+    """The tokens, with the meaning of the mask for each token that covers one."""
     result = empty_like(tokens)
     first = 0  # of the masks that this token or a later one may cover: both are in order
     for token in tokens:
@@ -161,10 +162,10 @@ def resolve(tokens: Sequence[Token], masks: Sequence[Mask], source: str) -> Toke
 
 
 def binds(tokens: Sequence[Token], dialect: str) -> Tokens:
-    """The tokens, with drivers' binds that sqlglot does not read turned into a placeholder or a name.
+    """The tokens, with a placeholder or a name for each driver's bind that sqlglot does not read.
 
     `%s` and `%(name)s` (PEP 249 format, pyformat), BigQuery's `%(name:TYPE)s`, `%%`, SQLite's `?1`, PEP 249's numeric
-    `:1`, `$1` and `$name` where no name begins so, and the clients' `&name`, `&&name`, `&1`.
+    `:1`, `$1` and `$name` in dialects whose names do not begin so, and the clients' `&name`, `&&name`, `&1`.
     """
     signs = "%" if dialect_of(dialect).dollar_names else "%$"
     result = empty_like(tokens)
@@ -200,7 +201,7 @@ def binds(tokens: Sequence[Token], dialect: str) -> Tokens:
 
 
 def shown_template(text: str) -> str:
-    """A template's leftover as it may be shown: dbt's ref and source by name, a plain variable as it is, else `?`."""
+    """A template's leftover as it may be shown: dbt's ref and source by name, a plain variable unchanged, else `?`."""
     dbt = _DBT_NAME.fullmatch(text)
     if dbt:
         name = ".".join(_dbt_parts(dbt))
@@ -209,7 +210,7 @@ def shown_template(text: str) -> str:
 
 
 def _is_operator(tokens: Sequence[Token], i: int) -> bool:
-    """Whether the sign at i stands between operands: `a % s`, `a%s`; a bind has a blank or an operator before it."""
+    """True if the sign at i is between operands: `a % s`, `a%s`; before a bind is a blank or an operator."""
     if i == 0 or tokens[i - 1].token_type not in _OPERANDS:
         return False
     before_is_blank = tokens[i - 1].end + 1 < tokens[i].start
@@ -218,7 +219,7 @@ def _is_operator(tokens: Sequence[Token], i: int) -> bool:
 
 
 def _percent_bind(tokens: Sequence[Token], i: int) -> int:
-    """The number of tokens of the bind at i: 2 for `%s`, 5 for `%(name)s`, more with a type, 0 when it is none."""
+    """The number of tokens of the bind at i: 2 for `%s`, 5 for `%(name)s`, more with a type, 0 if there is none."""
     if _adjacent(tokens, i, 2) and tokens[i + 1].text.lower() in _FORMATS:
         return 2 if tokens[i + 1].token_type not in _QUOTED else 0
     if _adjacent(tokens, i, 5) and tokens[i + 1].token_type is TokenType.L_PAREN:
@@ -228,7 +229,7 @@ def _percent_bind(tokens: Sequence[Token], i: int) -> int:
 
 
 def _closes_bind(tokens: Sequence[Token], start: int, close: int) -> bool:
-    """Does the `%(` at `start` end with the parenthesis at `close`: `)s`?"""
+    """True if the `%(` at `start` ends with the parenthesis at `close`: `)s`."""
     if close + 1 >= len(tokens) or tokens[close].token_type is not TokenType.R_PAREN:
         return False
     kind = tokens[close + 1]
@@ -239,7 +240,7 @@ def _closes_bind(tokens: Sequence[Token], start: int, close: int) -> bool:
 
 
 def _is_slice(tokens: Sequence[Token], i: int) -> bool:
-    """Is the colon at i that of `a[1:2]`, `{'key':1}` or `payload:1`?"""
+    """True if the colon at i is that of `a[1:2]`, `{'key':1}` or `payload:1`."""
     before = tokens[i - 1] if i else None
     touches = before is not None and before.end + 1 == tokens[i].start
     if before is None or not touches:
@@ -248,12 +249,12 @@ def _is_slice(tokens: Sequence[Token], i: int) -> bool:
 
 
 def _in_brackets(tokens: Sequence[Token], i: int) -> bool:
-    """Does a bracket or brace open among the few tokens before i?"""
+    """True if a bracket or brace opens among the few tokens before i."""
     return any(t.token_type in (TokenType.L_BRACKET, TokenType.L_BRACE) for t in tokens[max(i - _NEAR, 0) : i])
 
 
 def _client_variable(tokens: Sequence[Token], i: int) -> int:
-    """How many tokens `&name` or `&&name` at i has; 0 when it is none."""
+    """The number of tokens of `&name` or `&&name` at i; 0 if there is none."""
     signs = 1
     while i + signs < len(tokens) and tokens[i + signs].token_type is TokenType.AMP:
         signs += 1

@@ -1,4 +1,4 @@
-"""Temporary tables of stores that keep them in a schema of their own, beside lasting ones of the same name."""
+"""Names of temporary tables in stores that keep them in a schema of their own, beside lasting ones of the same name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from prefect_lineage_events.sql.transactions.rules import transaction_rules
 
 
 def temporary_parts(folded: Sequence[str], context: Context) -> tuple[str, ...] | None:
-    """The parts of the temporary table that a name means; None where it means a lasting one.
+    """The parts of the temporary table that a name refers to; None if it refers to a lasting one.
 
     `public.t` is never temporary. DuckDB's `main.t` may be: its temporary tables are in `main` of the catalog `temp`.
     """
@@ -32,7 +32,7 @@ def temporary_parts(folded: Sequence[str], context: Context) -> tuple[str, ...] 
 
 
 def _says_temporary(folded: Sequence[str], context: Context, own: str) -> bool:
-    """Is the schema of a name, or the current one that completes it, that of temporary tables (`pg_temp_3.t`)?"""
+    """True if a name's schema, or the current one that completes it, is that of temporary tables (`pg_temp_3.t`)."""
     if dialect_of(context.dialect).temporary_catalog:
         return len(folded) > 1 and folded[0] == own
     is_searched = context.search_path is not None and len(context.search_path.schemas) > 1
@@ -48,7 +48,7 @@ def as_temporary(table: TableRef, context: Context) -> TableRef:
 
 
 def as_lasting(table: TableRef, context: Context) -> TableRef:
-    """The table that CREATE makes under this name, though a temporary one of the name may be there."""
+    """The table that CREATE makes under this name, even if there is a temporary one of the name."""
     own = transaction_rules(context.dialect).temporary_schema
     if not own or not table.temporary or context.schema == own:
         return table
@@ -56,5 +56,5 @@ def as_lasting(table: TableRef, context: Context) -> TableRef:
 
 
 def has_temporary_views(context: Context) -> bool:
-    """Is a view of a temporary table temporary without saying so (postgresql.org: CREATE VIEW)?"""
+    """True if a view of a temporary table is temporary even without the word (postgresql.org: CREATE VIEW)."""
     return transaction_rules(context.dialect).temporary_schema == "pg_temp"

@@ -1,6 +1,6 @@
-"""A statement as words, to read by rules where no tree is needed or none is to be had.
+"""A statement as words, to be read by rules where no tree is needed or there is none.
 
-`Words` is three lists side by side, one entry a token: what kind it is, its word in upper case (for comparing), its
+`Words` has three parallel lists with one entry per word: its kind, the word in upper case (for comparisons), and its
 text as written. Nothing here raises on any text.
 """
 
@@ -65,9 +65,9 @@ _WORD = re.compile(r"[^\W\d][\w$#]*", re.UNICODE)
 
 
 class Words:
-    """The words of one statement, positions 0 to `len(words)`; reading beyond either end gives an empty word.
+    """The words of one statement, at positions from 0 to before `len(words)`; beyond either end a word is empty.
 
-    `token_at` gives the token that a word comes from, for text and offsets; a text without tokens has `spans` instead.
+    `token_at` gives the token of each word, for its text and offsets. A text without tokens has `spans` instead.
     """
 
     __slots__ = ("_closing", "_spans", "_token_at", "kinds", "source", "texts", "tokens", "upper")
@@ -96,31 +96,31 @@ class Words:
         return len(self.kinds)
 
     def word(self, at: int) -> str:
-        """The word at a position in upper case; "" for what is no bare word or mark, and beyond the ends."""
+        """The word at a position in upper case; "" for anything but a bare word or a mark, and beyond the ends."""
         return self.upper[at] if 0 <= at < len(self.upper) else ""
 
     def is_word(self, at: int, *options: str) -> bool:
         return 0 <= at < len(self.upper) and self.upper[at] in options
 
     def follows(self, at: int, *words: str) -> bool:
-        """Do these words stand at `at`, one after the other?"""
+        """True if these words follow each other from `at` on."""
         return tuple(self.upper[at : at + len(words)]) == words
 
     def kind(self, at: int) -> Kind | None:
         return self.kinds[at] if 0 <= at < len(self.kinds) else None
 
     def is_name(self, at: int) -> bool:
-        """A bare word or a quoted identifier: what may be (part of) a name."""
+        """True for a bare word or a quoted identifier, which may be a name or a part of one."""
         return 0 <= at < len(self.kinds) and self.kinds[at] <= Kind.NAME
 
     def close(self, at: int) -> int:
-        """Where the parenthesis that opens at `at` closes; the end of the text if it never does."""
+        """The position of the parenthesis that closes the one at `at`; the end of the text if none does."""
         if self._closing is None:
             self._closing = _parentheses(self.upper)
         return self._closing.get(at, len(self.upper))
 
     def find(self, options: frozenset[str], start: int, end: int | None = None) -> int:
-        """The first of some words from `start` on, outside parentheses; -1 where there is none."""
+        """The position of the first of some words from `start` on, outside of parentheses; -1 if there is none."""
         at, end = start, len(self.upper) if end is None else min(end, len(self.upper))
         while at < end:
             word = self.upper[at]
@@ -136,14 +136,14 @@ class Words:
         return self.source[self.span(start)[0] : self.span(min(end, len(self.kinds)) - 1)[1] + 1]
 
     def span(self, at: int) -> tuple[int, int]:
-        """First and last offset of a word in `source`."""
+        """The first and the last offset of a word in `source`."""
         if self.tokens is None:
             return self._spans[at]
         token = self.tokens[self._token_at[at]]
         return token.start, token.end
 
     def touches(self, at: int) -> bool:
-        """Does the next word follow without a blank?"""
+        """True if the next word follows without a blank."""
         return at + 1 < len(self.kinds) and self.span(at)[1] + 1 == self.span(at + 1)[0]
 
     def part(self, start: int, end: int | None = None) -> Words:
@@ -159,14 +159,14 @@ class Words:
         )
 
     def tokens_between(self, start: int, end: int) -> Sequence[Token] | None:
-        """The tokens of the words from `start` to before `end`, for the parser; None where the text has none."""
+        """The tokens of the words from `start` to before `end`, for the parser; None if the text has none."""
         end = min(end, len(self.kinds))
         if self.tokens is None or start >= end:
             return None
         return self.tokens[self._token_at[start] : self._token_at[end - 1] + 1]
 
     def split(self, mark: str) -> Iterator[Words]:
-        """What stands between the marks outside parentheses; empty parts left out."""
+        """The parts between marks that are outside of parentheses, without empty parts."""
         start = at = 0
         size = len(self.upper)
         while at < size:
@@ -180,7 +180,7 @@ class Words:
             yield self if start == 0 else self.part(start)
 
     def items(self, opening: int) -> Iterator[tuple[int, int]]:
-        """Spans of what the commas separate within the parenthesis that opens at `opening`."""
+        """Spans of the items between commas in the parenthesis that opens at `opening`."""
         end = self.close(opening)
         start = at = opening + 1
         angles = 0  # the brackets of MAP<STRING, INT>
@@ -229,7 +229,7 @@ _KINDS: dict[TokenType, Kind] = {
 
 
 def from_tokens(tokens: Sequence[Token], source: str) -> Words:
-    """The words of tokens; a keyword of several words (`GROUP BY`) becomes as many."""
+    """The words of tokens; a keyword of several words (`GROUP BY`) becomes several."""
     kinds: list[Kind] = []
     texts: list[str] = []
     token_at = array("l")
@@ -262,7 +262,7 @@ _LOOSE = re.compile(
 
 
 def from_text(text: str) -> Words:
-    """The words of a text that its dialect's tokenizer refuses (an open quote), read loosely."""
+    """The words of a text that its dialect's tokenizer refuses (an open quote), by a lenient pattern."""
     kinds: list[Kind] = []
     texts: list[str] = []
     spans: list[tuple[int, int]] = []

@@ -1,1 +1,1 @@
-"""Parts of a statement that may be shown, and its shape. Pure."""
+"""Sanitised text and shape of a statement. Pure."""

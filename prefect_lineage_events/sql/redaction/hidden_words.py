@@ -1,4 +1,4 @@
-"""Words of a statement that is to be shown, some of them hidden."""
+"""The words of a shown statement, some of them hidden."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ ENDS = frozenset({",", ")", ";", "]"})
 
 
 class Hidden:
-    """Words being hidden; a run of hidden words is one `?`."""
+    """Words, some of them hidden; consecutive hidden words are one `?`."""
 
     def __init__(self, words: list[str], spaced: list[bool]) -> None:
         self.words = words
@@ -25,14 +25,14 @@ class Hidden:
         return self._gone[i] or self.words[i] == "?"
 
     def cut(self, marks: frozenset[str], end: int) -> None:
-        """Leaves out everything from the first of these marks on, if it stands before `end` and within a word."""
+        """Remove everything from the first of these marks on, if it is before `end` and within a word."""
         shown = (
             i for i, word in enumerate(self.words[:end]) if word in marks and not (self._gone[i] or self.spaced[i])
         )
         self._end = next(shown, len(self.words))
 
     def result(self) -> tuple[list[str], list[bool]]:
-        """What is left. A text whose first word is hidden (an address) is no statement, and shows nothing else."""
+        """The remaining words; `?` alone if the first word is hidden (an address): the text is no statement then."""
         if self.words[:1] == ["?"]:
             return ["?"], [False]
         if True not in self._gone and self._end == len(self.words):
@@ -42,7 +42,7 @@ class Hidden:
 
 
 def after_name(upper: Sequence[str], i: int) -> int:
-    """Past the dotted name at i."""
+    """The position after the dotted name at i."""
     end = i + 1
     while end + 1 < len(upper) and upper[end] == ".":
         end += 2
@@ -60,7 +60,7 @@ def closing(upper: Sequence[str], i: int) -> int:
 
 
 def end_of_word(upper: Sequence[str], spaced: Sequence[bool], i: int) -> int:
-    """Past the words that stand without a blank behind the one at i (`p@ss/w0rd`)."""
+    """The position after the words that follow the one at i without a blank (`p@ss/w0rd`)."""
     end = i + 1
     while end < len(upper) and not spaced[end] and upper[end] not in ENDS:
         end += 1

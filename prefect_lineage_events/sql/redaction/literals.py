@@ -1,7 +1,7 @@
 """Display of one literal or one quoted name: `?`, or the dataset that it names.
 
-A literal is shown where it is the name of a dataset that the statement reads or writes, as the analysis of the
-statement found by the grammar of its dialect. What stands beside it does not count.
+A literal is shown if it is the name of a dataset that the statement reads or writes, as the analysis found by the
+grammar of its dialect. The words beside it do not count.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class NamedDatasets:
                 self._stages.add((_last(table), table.path.rstrip("/")))
 
     def shown(self, token: Token, words: Sequence[str], text: str) -> str:
-        """The literal as it may be shown behind these words."""
+        """The literal as it may be shown after these words."""
         if token.token_type is not TokenType.STRING:
             return "?"
         value = token.text
@@ -71,13 +71,13 @@ NO_DATASETS = NamedDatasets(())
 
 
 def identifier(word: str) -> str:
-    """A quoted name, or what stands for one, as it may be shown: a URL in it without credentials, a template as `?`."""
+    """A quoted name, or its substitute, as it may be shown: a URL in it without credentials, a template as `?`."""
     first = word[0]
     if first not in "\"`['":
-        return shown_template(word)  # or 0xFFG, a number that is none
+        return shown_template(word)  # or 0xFFG, which is no number
     name = word[1:-1]
     if "'" in name or '"' in name:
-        return "?" if first == "[" else word  # a list where brackets hold names
+        return "?" if first == "[" else word  # a list in a dialect whose brackets enclose names
     if not ADDRESS.search(name):
         return word
     place = clean_location(name)

@@ -1,9 +1,9 @@
-"""What may be shown of a statement, and what makes two statements the same shape.
+"""Sanitised text of a statement, and the fingerprint of its shape.
 
-As database monitoring does it: literals and binds are `?`, comments are gone, lists of data shrink to one, identifiers
-stay. Only literals that name a dataset stay (`COPY INTO 's3://...'`), without credentials. Works on tokens, so that
-it holds for text that does not parse; of a text that does not even tokenise only its first keyword is shown.
-Sanitising what is sanitised changes nothing.
+As database monitoring does it: literals and binds are `?`, comments are removed, lists of data shrink to one item,
+identifiers stay. Only literals that name a dataset stay (`COPY INTO 's3://...'`), without credentials. Works on tokens,
+so that it applies to text that does not parse. Of a text that does not even tokenise, only the first keyword is shown.
+Sanitising a sanitised text changes nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LISTS = frozenset({TokenType.VALUES, TokenType.IN})
 
 
 def quoted_texts(tokens: Sequence[Token], text: str) -> Tokens:
-    """The tokens, with texts for the names in double quotes that stand where a value is expected."""
+    """The tokens, with texts for names in double quotes where a value is expected."""
     result = copy_of(tokens)
     lists = [False]  # for each open parenthesis: is it a list of values?
     rows = -1  # how deep the VALUES stands whose rows are being read
@@ -75,17 +75,17 @@ _KEYWORDS = word_set(
 _SAFE_BEFORE = frozenset("([,.=<>+-*/%:;")
 _SAFE_AFTER = frozenset(")],.=<>+-*/%:;")
 _FIRST_WORD = re.compile(r"[\s(]{0,200}([A-Za-z]{1,20})(?![\w$@.:/])")
-# What would read as a comment, a quoted text, or a client's command: the tokenizer and who runs this text disagree on
-# it, so that nothing in it is sure.
+# Signs of a comment, a quoted text or a client's command: the tokenizer and the store or client that runs this text
+# disagree on it, so that nothing in it is certain.
 _DOUBTFUL = re.compile(r"--|/\*|\*/|\A\\|(?<![\w$])\$\w*\$|\$(?=\s|\Z)|\{[{%#]|[$&]\{(?![A-Za-z_][\w.]*\})")
-# One of these is a word of its own in whatever is doubtful.
+# A doubtful text contains one of these as a word of its own.
 _DOUBTFUL_WORDS = frozenset({"-", "--", "/", "/*", "*/", "*", "\\", "$", "{", "&", "%", "#"})
 _NO_LIMIT = 1 << 30
 _QUOTED_PLACE = re.compile(r"""'[^'\\\n]*'|"[^"`'\\\s]*"|`[^"`'\\\s]*`""")
 
 
 def joined_words(words: Shape | None, limit: int = DEFAULT_LIMIT) -> str | None:
-    """The words of a statement in at most `limit` characters, cut between words; None where it has none."""
+    """The words of a statement in at most `limit` characters, cut between words; None if it has none."""
     return _joined(*words, limit) if words is not None else None
 
 
@@ -97,7 +97,7 @@ def sanitised_text(words: Shape | None, text: str, limit: int = DEFAULT_LIMIT) -
 
 
 def sanitised_and_fingerprint(words: Shape | None, text: str) -> tuple[str, str]:
-    """What may be shown of a statement, at most DEFAULT_LIMIT characters, and its fingerprint."""
+    """The sanitised text of a statement, at most DEFAULT_LIMIT characters, and its fingerprint."""
     line = joined_words(words)
     is_doubtful = words is None or line is None or _is_doubtful(line, words)
     if line is None or is_doubtful:
@@ -108,8 +108,8 @@ def sanitised_and_fingerprint(words: Shape | None, text: str) -> tuple[str, str]
 def _fingerprint(words: Shape | None, line: str | None, is_doubtful: bool, text: str) -> str:
     """16 hex digits, equal for statements that differ only in literals, binds, comments, blanks and case.
 
-    Made of nothing that may not be shown: of a text that does not tokenise, of its first keyword. `line` are the words,
-    which are put together again only where it was cut.
+    Computed only from what may be shown: for a text that does not tokenise, from its first keyword. `line` is the text
+    of the words; they are joined again only if it was cut.
     """
     if words is not None and line is not None and line.endswith(CUT) and not _DOUBTFUL_WORDS.isdisjoint(words[0]):
         is_doubtful = _is_doubtful(_joined(*words, _NO_LIMIT), words, _NO_LIMIT)
@@ -121,8 +121,10 @@ def _fingerprint(words: Shape | None, line: str | None, is_doubtful: bool, text:
 
 
 def _is_doubtful(line: str, words: Shape, limit: int = DEFAULT_LIMIT) -> bool:
-    """Does the line of these words read otherwise than it is meant? Not for a sign in the name of a file, which is one
-    text for each tokenizer (`'data/*.parquet'`)."""
+    """True if the line of these words may be read in another way than it is meant.
+
+    A sign in the name of a file does not count: for each tokenizer it is one text (`'data/*.parquet'`).
+    """
     has_sign = "$" in line or "--" in line or "{" in line or "/*" in line or "*/" in line or line[:1] == "\\"
     if not has_sign or _DOUBTFUL.search(line) is None:
         return False
@@ -131,7 +133,7 @@ def _is_doubtful(line: str, words: Shape, limit: int = DEFAULT_LIMIT) -> bool:
 
 
 def first_keyword(text: str) -> str:
-    """The keyword a text starts with, when it surely is one; else `?`."""
+    """The keyword at the start of a text if it certainly is one; else `?`."""
     match = _FIRST_WORD.match(text)
     return match[1].upper() if match and match[1].upper() in _KEYWORDS else "?"
 
@@ -153,7 +155,7 @@ def _joined(words: Sequence[str], spaced: Sequence[bool], limit: int) -> str:
 
 
 def _would_merge(before: str, word: str) -> bool:
-    """Whether `?` and its neighbour would read as another word: `?|`, `?&`, `@?`, `??`."""
+    """True if `?` and its neighbour would be another word: `?|`, `?&`, `@?`, `??`."""
     if word == "?":
         return before[-1] not in _SAFE_BEFORE
     return word[0] not in _SAFE_AFTER

@@ -1,9 +1,9 @@
-"""Unquoted words that may be a secret: what the grammar of a statement does not make a keyword or a name.
+"""Unquoted words that may be a secret: those that are neither keywords nor names by the grammar of the statement.
 
-Works on the words of a statement (literals are `?` already), so that it holds for text that does not parse. A
-statement of an unknown kind, a client's command among them, has no grammar here: only its first word is shown. A
-definition is shown whole where it is of something that holds data or code; of an account, a server or a key only the
-name is shown.
+Works on the words of a statement (literals are `?` already), so that it applies to text that does not parse. A
+statement of an unknown kind, such as a client's command, has no grammar here: only its first word is shown. A
+definition of something that contains data or code is shown whole. Of the definition of an account, a server or a key,
+only the name is shown.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from prefect_lineage_events.sql.redaction.value_words import (
 )
 from prefect_lineage_events.sql.words import CHANGES, QUERIES
 
-# A name whose value is nobody's business: MASTER_PASSWORD, AWS_SECRET_KEY, sas_token, private_key, ...
+# Names whose values are secret: MASTER_PASSWORD, AWS_SECRET_KEY, sas_token, private_key, ...
 SENSITIVE = re.compile(
     r"pass(?:word|wd|phrase|code)?$|password|passphrase|pwd|secret|credential|identified|api_?key|access_?key|key_?id"
     r"|private_?key|master_?key|account_?key|encryption_?key|^key$|token|(?:^|_)sas(?:$|_)|(?:^|_)auth$|connection_?string"
@@ -42,7 +42,7 @@ _KNOWN = _PARSED | word_set(
     ROLLBACK SAVE SAVEPOINT SET SHOW START THEN TRUNCATE UNCACHE UNDROP UNLISTEN UNLOAD UNLOCK USE VACUUM WHEN
     WHILE"""
 )
-# Words that begin statements, and clients' commands as well: what must follow in a statement.
+# Words that begin statements as well as clients' commands, with the words that must follow in a statement.
 _MUST_FOLLOW: dict[str, frozenset[str]] = {
     "START": word_set("TRANSACTION"),
     "SAVE": word_set("TRAN TRANSACTION"),
@@ -57,7 +57,7 @@ _MUST_FOLLOW: dict[str, frozenset[str]] = {
 _STAGED_FILES = word_set("LIST LS REMOVE RM GET PUT")
 _OWN_WORD = re.compile(r"[A-Za-z_]{1,40}\Z")
 
-# CREATE and ALTER of these are shown; of all else no more than the name.
+# CREATE and ALTER of these are shown; of anything else only the name.
 _SHOWN_THINGS = word_set(
     """TABLE VIEW STAGE STREAM INDEX SEQUENCE FUNCTION PROCEDURE PROC TRIGGER TASK PIPE SCHEMA TYPE DOMAIN POLICY MACRO
     MODEL SOURCE SINK RULE SYNONYM PROJECTION DICTIONARY EVENT PACKAGE FORMAT STATISTICS FLOW AGGREGATE OPERATOR CAST
@@ -67,7 +67,7 @@ _GUARDED = word_set(
     """USER LOGIN ROLE GROUP CREDENTIAL SECRET CONNECTION SERVER SUBSCRIPTION LINK INTEGRATION ACCOUNT KEY MAPPING
     WRAPPER DATABASE SYSTEM SESSION INSTANCE CATALOG"""
 )
-# Of the guarded, what other things than accounts are made of as well: guarded only where the statement begins.
+# Guarded words that are also parts of other things than accounts: guarded only at the start of the statement.
 _GUARDED_AT_THE_HEAD = word_set("DATABASE SYSTEM SESSION INSTANCE CATALOG GROUP CONNECTION")
 _BEFORE_GUARDED = word_set(
     """OR REPLACE ALTER TEMPORARY TEMP PERSISTENT PUBLIC SHARED EXTERNAL FOREIGN DATABASE SCOPED STORAGE API DATA
@@ -80,13 +80,13 @@ _BEFORE_STATEMENT = word_set("EXPLAIN ANALYZE PLAN FOR BEGIN THEN ELSE LOOP ; AS
 
 _SETTERS = word_set("SET PRAGMA LET DECLARE BEGIN IF ELSE THEN RESET")
 _SETTABLE = word_set("SESSION SYSTEM DATABASE ACCOUNT INSTANCE")
-# Settings that name where statements work, or how: their values are identifiers.
+# Settings that name the context of statements: their values are identifiers.
 _HARMLESS = word_set(
     """SEARCH_PATH SCHEMA CURRENT_SCHEMA CATALOG DATABASE ROLE WAREHOUSE TIMEZONE TIME_ZONE ISOLATION LEVEL CHARACTER
     NAMES AUTOCOMMIT"""
 )
 _NO_SETTING = frozenset("/@:\\-+%!#~^&|<>")
-# What a batch of T-SQL can begin with that is no procedure's name.
+# Words that a batch of T-SQL can begin with and that are no procedure's name.
 _BATCH_BEGINNINGS = _KNOWN | word_set(
     """ADD BACKUP BREAK CONTINUE DBCC DISABLE ENABLE GO GOTO PRINT RAISERROR READTEXT RECEIVE RECONFIGURE REVERT SEND
     SETUSER SHUTDOWN THROW UPDATETEXT WAITFOR WRITETEXT CONNECT DEFINE"""
@@ -115,9 +115,9 @@ _QUERY_STARTS = word_set("SELECT VALUES INSERT UPDATE DELETE MERGE BEGIN")
 
 
 def hide_secrets(words: list[str], spaced: list[bool], dialect: str) -> tuple[list[str], list[bool]]:
-    """The words, with `?` for those that stand where a secret may stand, and cut where nothing more may be shown.
+    """The words, with `?` for those in the position of a secret, and without the rest if that may not be shown.
 
-    `spaced[i]` says whether a blank stands before word i.
+    `spaced[i]` is True if there is a blank before word i.
     """
     first = words[0].upper()
     is_query = first in _PARSED and first != "DELETE" and not dialect_of(dialect).is_tsql
@@ -166,7 +166,7 @@ def hide_secrets(words: list[str], spaced: list[bool], dialect: str) -> tuple[li
 
 
 def _is_known(upper: Sequence[str]) -> bool:
-    """Whether the words begin as a statement of SQL does."""
+    """True if the words begin like a statement of SQL."""
     first, second = upper[0], upper[1] if len(upper) > 1 else ""
     if not second:
         return first in _KNOWN or first in _MUST_FOLLOW
@@ -192,7 +192,7 @@ def _is_known(upper: Sequence[str]) -> bool:
 def _first_word(
     words: Sequence[str], spaced: Sequence[bool], upper: Sequence[str], dialect: str
 ) -> tuple[list[str], list[bool]]:
-    """The first word alone, where it is one; of a procedure that T-SQL calls without EXEC its whole name.
+    """The first word alone, if it is one; for a procedure that T-SQL calls without EXEC, its whole name.
 
     https://learn.microsoft.com/sql/t-sql/language-elements/execute-transact-sql
     """
@@ -214,7 +214,7 @@ def _is_procedure(upper: Sequence[str]) -> bool:
 
 
 def _end_of_account(upper: Sequence[str]) -> int | None:
-    """Where a statement about an account stops being shown (behind its name, or IDENTIFIED); None for another."""
+    """The end of the shown part of a statement about an account: its name, or IDENTIFIED. None for any other."""
     for i, word in enumerate(upper):
         if word == "IDENTIFIED":
             return i + 1
@@ -230,7 +230,7 @@ def _end_of_account(upper: Sequence[str]) -> int | None:
 
 
 def _end_of_guarded(upper: Sequence[str], i: int, is_head: bool) -> int | None:
-    """The end of the name that CREATE or ALTER at i is about, if no more of it may be shown."""
+    """The end of the name after CREATE or ALTER at i, if no more of the statement may be shown."""
     j = i + 1
     while j < len(upper) and upper[j] in _BEFORE_GUARDED and not (upper[j] in _GUARDED and j + 1 == len(upper)):
         j += 1
@@ -253,12 +253,12 @@ def _end_of_guarded(upper: Sequence[str], i: int, is_head: bool) -> int | None:
 
 
 def _end_of_settings(upper: Sequence[str], at: int) -> int:
-    """`ALTER SESSION SET name = ...` is shown as SET is; another SET no further than its first word."""
+    """The end of the shown part: `ALTER SESSION SET name = ...` is shown like SET, any other SET to its first word."""
     return len(upper) if upper[at + 2 : at + 3] == ["="] else min(at + 2, len(upper))
 
 
 def _hide_settings(upper: Sequence[str], hidden: Hidden) -> None:
-    """`SET name = value`: every value that is no expression in parentheses."""
+    """Hide each value of `SET name = value` that is no expression in parentheses."""
     i = 1
     while i < len(upper):
         if upper[i] not in ("=", "TO", ":=", "DEFAULT") or upper[i - 1] in _HARMLESS:
@@ -277,7 +277,7 @@ def _names_a_setting(upper: Sequence[str], i: int) -> bool:
 
 
 def _hide_addresses(upper: Sequence[str], hidden: Hidden) -> None:
-    """`s3a://key:secret@bucket/x`, unquoted: up to the next blank."""
+    """Hide an unquoted `s3a://key:secret@bucket/x` up to the next blank."""
     end = 0
     for i in range(1, len(upper) - 1):
         if i >= end and upper[i] == ":" and upper[i + 1][0] == "/" and not (hidden.spaced[i] or hidden.spaced[i + 1]):
@@ -289,12 +289,12 @@ def _hide_addresses(upper: Sequence[str], hidden: Hidden) -> None:
 
 
 def _hide_options(upper: Sequence[str], hidden: Hidden) -> None:
-    """`name = word` in a list of options, or in the call of a table function: the word, unless it is a keyword.
+    """Hide the word of `name = word` in a list of options or in the call of a table function, unless it is a keyword.
 
-    An option's value is no name by the grammar, but for those that name a format or an engine.
+    By the grammar an option's value is no name, except for options that name a format or an engine.
     """
     has_head = upper[0] not in _PARSED and upper[0] not in _SETTERS
-    opened: list[bool] = []  # for each open parenthesis: does it hold options?
+    opened: list[bool] = []  # for each open parenthesis: True if it contains options
     for i, word in enumerate(upper):
         if word in _QUERY_STARTS and not any(opened):
             has_head = False
@@ -311,7 +311,7 @@ def _hide_options(upper: Sequence[str], hidden: Hidden) -> None:
 
 
 def _may_have_options(words: Sequence[str]) -> bool:
-    """Whether a parenthesis of a query holds options: asked of the name before it and of the word before that."""
+    """True if a parenthesis of a query may contain options, by the name before it and the word before that."""
     for end in [i for i, word in enumerate(words) if word == "("]:
         start = end - 1
         while start > 1 and words[start - 1] == ".":
@@ -323,7 +323,7 @@ def _may_have_options(words: Sequence[str]) -> bool:
 
 
 def _opens_options(upper: Sequence[str], at: int) -> bool:
-    """Whether the parenthesis at `at` holds options: behind WITH or OPTIONS, or of a function where a table stands."""
+    """True if the parenthesis at `at` contains options: after WITH or OPTIONS, or of a function among the tables."""
     if at and upper[at - 1] in _OPTION_LISTS:
         return True
     start = at - 1
@@ -333,7 +333,7 @@ def _opens_options(upper: Sequence[str], at: int) -> bool:
 
 
 def _hide_named(upper: Sequence[str], hidden: Hidden) -> None:
-    """`PASSWORD = x`, `KEY_ID x`, `CREDENTIALS = (...)`: the value behind a sensitive name."""
+    """Hide the value after a sensitive name: `PASSWORD = x`, `KEY_ID x`, `CREDENTIALS = (...)`."""
     together = "\n".join(upper)
     if together.isascii() and not any(part in together for part in _PARTS_OF_SENSITIVE):
         return

@@ -33,10 +33,10 @@ _CONSTANTS = frozenset({"NULL", "TRUE", "FALSE"})
 
 
 def shape(tokens: Sequence[Token], text: str, dialect: str, places: NamedDatasets = NO_DATASETS) -> Shape:
-    """The statement's words, and for each whether a blank stands before it. Binds are `?`, and literals other than
-    those that name one of its `places`.
+    """The statement's words, and for each True if there is a blank before it.
 
-    Of a statement of more than MOST_TOKENS the beginning, and how much more there is.
+    Binds are `?`, and so are literals other than those that name one of its datasets. A statement of more than
+    MOST_TOKENS is cut, with the number of the other tokens.
     """
     words, spaced, seen = _words(tokens[:MAX_TOKENS], text, dialect, places)
     if TokenType.COLON in seen:
@@ -55,7 +55,7 @@ def shape(tokens: Sequence[Token], text: str, dialect: str, places: NamedDataset
 def _words(
     tokens: Sequence[Token], text: str, dialect: str, places: NamedDatasets
 ) -> tuple[list[str], list[bool], set[TokenType]]:
-    """The words, and which kinds of tokens with a rule of their own are among them."""
+    """The words, and the kinds of tokens among them that have a rule of their own."""
     words: list[str] = []
     spaced: list[bool] = []
     seen: set[TokenType] = set()
@@ -72,7 +72,7 @@ def _words(
             seen.add(kind)
             if kind in LITERALS or kind is TokenType.PLACEHOLDER:
                 if not gap and words and _is_numbered(words[-1], kind):
-                    # $1 and ?1 are binds, but $1 is a column of a staged file where there are stages
+                    # $1 and ?1 are binds, but in a dialect with stages $1 is a column of a staged file
                     is_bind = words.pop() == "?" or not dialect_of(dialect).stages
                     gap = spaced.pop()
                     word = "?" if is_bind else f"${word}"
@@ -103,7 +103,7 @@ def _is_numbered(before: str, kind: TokenType) -> bool:
 
 
 def _take_sign(words: list[str], spaced: list[bool], gap: bool) -> bool:
-    """Takes signs that belong to the number that follows off the words; whether a blank stands before it then."""
+    """Remove signs of the following number from the words; True if there is a blank before it then."""
     while not gap and words and words[-1] in _SIGNS:
         before = words[-2] if len(words) > 1 else "("
         if before not in _OPERATORS and before.upper() not in _BEFORE_SIGNED:
@@ -114,7 +114,7 @@ def _take_sign(words: list[str], spaced: list[bool], gap: bool) -> bool:
 
 
 def _without_named_binds(words: Sequence[str], spaced: Sequence[bool]) -> Shape:
-    """`:name` and `:1` as `?`; the colon of `payload:field`, `a[1:2]` and `{'key':value}` stands behind its operand."""
+    """`:name` and `:1` as `?`; the colon of `payload:field`, `a[1:2]` and `{'key':value}` follows its operand."""
     result: list[str] = []
     blanks: list[bool] = []
     i, count = 0, len(words)
@@ -134,7 +134,7 @@ def _without_named_binds(words: Sequence[str], spaced: Sequence[bool]) -> Shape:
 
 
 def _without_foreign_names(words: Sequence[str], spaced: Sequence[bool]) -> Shape:
-    """`?` for what stands between the quotes of another dialect and is no plain name: its words are anything."""
+    """The words, with `?` for anything but a plain name between the quotes of another dialect."""
     result: list[str] = []
     blanks: list[bool] = []
     i, count = 0, len(words)
@@ -149,7 +149,7 @@ def _without_foreign_names(words: Sequence[str], spaced: Sequence[bool]) -> Shap
 
 
 class _Frame:
-    """A parenthesis that is open: the items of a list are compared with the one before."""
+    """An open parenthesis: each item of a list is compared with the one before."""
 
     __slots__ = ("is_list", "is_rows", "item", "previous")
 
@@ -160,7 +160,7 @@ class _Frame:
         self.previous: list[str] = []
 
     def end_item(self, result: list[str], blanks: list[bool]) -> None:
-        """Takes the item that ends here off the result, when it holds nothing but other values than the last one."""
+        """Remove the item that ends here from the result, if only its values differ from the last one."""
         if not self.is_list:
             return
         start = self.item + (self.item < len(result) and result[self.item] == ",")
@@ -174,7 +174,7 @@ class _Frame:
 
 
 def _shrunk(words: Sequence[str], spaced: Sequence[bool]) -> Shape:
-    """The words, with items and rows that repeat left out of lists after IN and VALUES and of lists in brackets."""
+    """The words, without repeated items and rows of lists after IN and VALUES and of lists in brackets."""
     result: list[str] = []
     blanks: list[bool] = []
     done = 0
@@ -189,7 +189,7 @@ def _shrunk(words: Sequence[str], spaced: Sequence[bool]) -> Shape:
 
 
 def _copy_list(words: Sequence[str], spaced: Sequence[bool], i: int, result: list[str], blanks: list[bool]) -> int:
-    """Copies the list that opens at i, and the rows that follow it after VALUES; returns where it ends."""
+    """Copy the list that opens at i, with the rows after it if it follows VALUES; return its end."""
     frames: list[_Frame] = []
     before = words[i - 1].upper() if i else ""
     for k in range(i, len(words)):

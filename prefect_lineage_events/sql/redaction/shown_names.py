@@ -1,7 +1,8 @@
-"""Names of columns as they may be shown: one that is made of a literal's text is none.
+"""Names of columns as they may be shown, without names that are made of a literal's text.
 
-Stores name columns after values: `PIVOT (... FOR m IN ('x'))`, `SELECT a AS 'x'`, `SELECT a['x']`. What is a literal in
-the statement is hidden in its text, and so in its names; such a column goes by its position, as one without a name.
+Stores name columns after values: `PIVOT (... FOR m IN ('x'))`, `SELECT a AS 'x'`, `SELECT a['x']`. A literal of the
+statement is hidden in its text, and so in its names. Such a column is identified by its position, like one without a
+name.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _MOST = 2_000  # literals that are compared; of more, no name that is not writte
 
 
 class Literals:
-    """The literals in a text, and what else is written there; looked for once, when they are first asked for."""
+    """The literals in a text, and all other words; computed once, on first use."""
 
     def __init__(self, tokens: Sequence[Token] | None, text: str) -> None:
         self._tokens = tokens or ()
@@ -34,14 +35,14 @@ class Literals:
 
     @cached_property
     def may_be(self) -> bool:
-        """False where the text has none of the signs that literals begin with."""
+        """False if the text contains none of the signs that literals begin with."""
         text = self._text
         is_quoted = "'" in text or '"' in text or "$" in text
         return is_quoted or "0x" in text or "0X" in text or "0b" in text or "://" in text
 
     @cached_property
     def texts(self) -> frozenset[str]:
-        """Literals that are nowhere written as a name."""
+        """Literals that do not occur as names."""
         found = {token.text for token in self._tokens if token.token_type in _TEXTS}
         return frozenset(text for text in found if text.lower() not in self.written)
 
@@ -60,10 +61,10 @@ class Literals:
 def without_values(
     statement: Statement, literals: Literals, schemas: Mapping[str, Mapping[str, str]], dialect: str
 ) -> Statement:
-    """The statement without names that are made of its literals; itself where there are none.
+    """The statement without names that are made of its literals; the same object if there are none.
 
-    `schemas` are columns that are known from elsewhere: their names are theirs. A text that is the alias of a column of
-    a new table is a name of its schema, where the dialect has such aliases.
+    `schemas` are columns that are known from another source: their names are kept. A text that is the alias of a column
+    of a new table is a name of its schema, where the dialect has such aliases.
     """
     if not (statement.result_columns or statement.columns or statement.indirect or statement.declared):
         return statement
@@ -85,10 +86,10 @@ def without_values(
 
 
 def without_values_of_text(names: Sequence[str], sql: str, dialect: str) -> list[str]:
-    """Names that the store gave to the columns of a result, with positions for those that it made of a literal's text.
+    """The store's names of a result's columns, with positions for names that it made of a literal's text.
 
-    MySQL calls the column of `SELECT 'x'` x, SQLite and DuckDB call it 'x', and that of `SELECT 1` 1. What stands in
-    double quotes behind AS or a dot is a name.
+    MySQL names the column of `SELECT 'x'` x, SQLite and DuckDB name it 'x', and that of `SELECT 1` 1. A text in double
+    quotes after AS or a dot is a name.
     """
     doubles = dialect_of(dialect).double_quoted_texts
     shown: list[str] = []
@@ -120,7 +121,7 @@ def _names_of(statement: Statement) -> set[str]:
 
 
 def _is_alias(tokens: Sequence[Token], i: int) -> bool:
-    """`a AS 'x'`, `a 'x'` (dev.mysql.com, learn.microsoft.com, sqlite.org: SELECT)."""
+    """True for `a AS 'x'`, `a 'x'` (dev.mysql.com, learn.microsoft.com, sqlite.org: SELECT)."""
     before, following = tokens[i - 1].token_type, tokens[i + 1].token_type if i + 1 < len(tokens) else TokenType.FROM
     return before is TokenType.ALIAS or (before in _ENDS_COLUMN and following in _AFTER_ALIAS)
 
@@ -137,7 +138,7 @@ def _holds(name: str, texts: Iterable[str]) -> bool:
 
 
 def _hiding(statement: Statement, hidden: set[str]) -> Statement:
-    """With positions for the names that are hidden. A path into a column ends before such a name."""
+    """The statement with positions for hidden names. A path into a column ends before such a name."""
     places: dict[str, str] = {}
     for listed in (statement.result_columns, *statement.declared.values()):
         for number, name in enumerate(listed, 1):

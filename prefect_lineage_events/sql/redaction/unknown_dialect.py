@@ -1,7 +1,7 @@
-"""Texts whose dialect is not known: what could be a literal or a comment in any dialect counts as one.
+"""Texts of an unknown dialect: a literal or a comment of any dialect counts as one.
 
-`#` and `//` begin comments, `q'[...]'` is a literal, and a text in double quotes is a name only where nothing but a
-name can stand: in a dotted name, where a table or an alias is named, in the list of columns of a table.
+`#` and `//` begin comments, `q'[...]'` is a literal, and a text in double quotes is a name only in the position of a
+name: in a dotted name, as a table or an alias, in the list of columns of a table.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _AFTER_FROM = word_set(
 
 
 def without_comments(text: str) -> str:
-    """The text, as long as before, without comments of any dialect's kind but SQL's own, and without `q'[...]'`."""
+    """The text, in the same length, without `q'[...]'` and without comments of dialects; those of SQL itself stay."""
     pieces: list[str] = []
     missing: set[str] = set()
     at = position = 0
@@ -62,13 +62,12 @@ def without_comments(text: str) -> str:
 
 
 def is_doubtful(text: str) -> bool:
-    """Whether the dialects do not agree where its texts end: `\\'` is a quote in some, and the end in others."""
+    """True if the dialects disagree on the end of its texts: `\\'` is a quote in some, and the end in others."""
     return "\\" in text and _ESCAPED_QUOTE.search(text) is not None
 
 
 def texts_in_double_quotes(tokens: Sequence[Token], text: str) -> tuple[Tokens, bool]:
-    """The tokens, with texts for the names in double quotes that stand where a text can stand; and whether one of them
-    may be a name all the same."""
+    """The tokens, with texts for names in double quotes in positions of texts; True if one may be a name after all."""
     result = copy_of(tokens)
     texts: list[tuple[int, bool]] = []
     names: set[str] = set()
@@ -93,14 +92,17 @@ def texts_in_double_quotes(tokens: Sequence[Token], text: str) -> tuple[Tokens, 
         before = word if kind is not TokenType.IDENTIFIER else ""
     for i, is_row in texts:
         token = tokens[i]
-        if is_row or token.text not in names:  # what the statement itself gives as a name is one elsewhere, too
+        if is_row or token.text not in names:  # a name that the statement itself defines is a name everywhere
             result[i] = Token(TokenType.STRING, token.text, token.line, token.col, token.start, token.end)
     return result, not all(is_row for _, is_row in texts)
 
 
 class _Level:
-    """State of the words read within one parenthesis. `named`: a target was named, whose columns may be listed next;
-    `values`: rows of values follow; `projects`: the list behind SELECT has not ended."""
+    """State of the words read within one parenthesis.
+
+    `named`: a target was named, whose columns may be listed next. `values`: rows of values follow. `projects`: the list
+    after SELECT has not ended.
+    """
 
     __slots__ = ("in_from", "is_row", "lists_columns", "named", "projects", "selects", "values")
 
@@ -122,7 +124,7 @@ class _Level:
             self.in_from = self.selects
 
     def names(self, before: str, earlier: str) -> bool:
-        """Whether a name stands behind this word."""
+        """True if a name follows this word."""
         if before == "FROM":
             return self.in_from and earlier != "DISTINCT"
         if before == ",":
@@ -140,7 +142,7 @@ def _is_part(tokens: Sequence[Token], i: int) -> bool:
 
 
 def _is_alias(tokens: Sequence[Token], i: int) -> bool:
-    """Whether it stands behind a column or a call, where nothing but an alias can: `t.a "x"`, `f(a) "x"`, `, a "x"`."""
+    """True if it follows a column or a call, as only an alias can: `t.a "x"`, `f(a) "x"`, `, a "x"`."""
     before, following = tokens[i - 1], tokens[i + 1].text.upper() if i + 1 < len(tokens) else ""
     if following not in _AFTER_ALIAS or before.end + 1 >= tokens[i].start:
         return False
@@ -152,7 +154,7 @@ def _is_alias(tokens: Sequence[Token], i: int) -> bool:
 
 
 def _is_comment(text: str, start: int, sign: str) -> bool:
-    """Whether `#` or `//` begins a comment, and is no part of a name (`#t`), an operator (`#>`) or an address."""
+    """True if `#` or `//` begins a comment and is no part of a name (`#t`), an operator (`#>`) or an address."""
     if sign == "//":
         return text[start - 1 : start] != ":"
     following = text[start + 1 : start + 2]
@@ -164,8 +166,10 @@ def _is_comment(text: str, start: int, sign: str) -> bool:
 
 
 def _oracle_text(text: str, start: int, missing: set[str]) -> int:
-    """Past the `q'[...]'` whose quote stands at `start`; 0 where there is none. `missing` are closings that do not come
-    any more, which are not looked for again."""
+    """The position after the `q'[...]'` with its quote at `start`; 0 if there is none.
+
+    `missing` are closings that do not occur in the rest of the text, and are not searched again.
+    """
     if text[max(start - 1, 0) : start].lower() != "q":
         return 0
     opening = text[start + 1 : start + 2]
@@ -180,7 +184,7 @@ def _oracle_text(text: str, start: int, missing: set[str]) -> int:
 
 
 def _close(text: str, start: int, quote: str) -> int:
-    """Past the quote that closes a text, or the end."""
+    """The position after the quote that closes a text, or the end."""
     while (at := text.find(quote, start)) >= 0:
         slashes = at
         while slashes > start and text[slashes - 1] == "\\":

@@ -1,4 +1,4 @@
-"""Unquoted words where the grammar has a value: arguments of a call, parameters of a type, what follows NOTIFY."""
+"""Unquoted words in the position of a value: arguments of a call, parameters of a type, the channel of NOTIFY."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from prefect_lineage_events.sql.lexer import word_set
 from prefect_lineage_events.sql.redaction.hidden_words import ENDS, Hidden, after_name, closing
 
 _CALLS = word_set("CALL EXEC EXECUTE")
-# Words before EXECUTE where it is a privilege or a part of a name.
+# Words before an EXECUTE that is a privilege or a part of a name.
 _NO_CALL_BEHIND = word_set("GRANT REVOKE DENY , ON OPTION WITH ALL . = ALTER DROP CREATE")
 _CALLED = word_set("TASK PROCEDURE FUNCTION ALERT STATEMENT SCRIPT BLOCK IMMEDIATE")
 _SHOWN_ARGUMENTS = word_set(
@@ -16,7 +16,7 @@ _SHOWN_ARGUMENTS = word_set(
 )
 _SIGNS = frozenset({"=", "=>", ":=", "(", ".", "@", "$", ":", "?"})
 
-# Statements that are shown no further than their first words.
+# Statements of which only the first words are shown.
 _SHORT = {"LISTEN": 1, "UNLISTEN": 1, "NOTIFY": 1, "KILL": 1}
 _SET_HEADS = word_set(
     """SESSION LOCAL GLOBAL VAR VARIABLE PERSIST PERSIST_ONLY ROLE SCHEMA AUTHORIZATION TRANSACTION CONSTRAINTS
@@ -44,13 +44,16 @@ _BEFORE_COLUMN = frozenset({"(", ",", "COLUMN", "ADD", "MODIFY", "CHANGE"})
 
 
 def hide_call_arguments(upper: Sequence[str], hidden: Hidden, *, anywhere: bool) -> None:
-    """Bare words are taken for texts by T-SQL: `EXEC sp_addlogin bob, hunter2`; elsewhere none can stand there but a
-    variable. `anywhere`: a call may follow a statement without a `;`."""
+    """Hide bare words among the arguments of a call.
+
+    T-SQL takes them for texts: `EXEC sp_addlogin bob, hunter2`; in other dialects they can only be variables.
+    `anywhere`: a call may follow a statement without a `;`.
+    """
     if upper[0] == "BEGIN" and (opening := after_name(upper, 1)) < len(upper) and upper[opening] == "(":
         _hide_words(upper, opening, closing(upper, opening), hidden)  # a call in a block needs no verb
     if _CALLS.isdisjoint(upper):
         return
-    done = 0  # up to where words have been looked at: each is once
+    done = 0  # the position up to which words were visited, each of them once
     for i, word in enumerate(upper):
         if (
             i < done
@@ -96,13 +99,13 @@ def _begins(upper: Sequence[str], i: int) -> bool:
 
 
 def _hide_bare(upper: Sequence[str], start: int, hidden: Hidden) -> None:
-    """The word that follows USING behind the arguments."""
+    """Hide the word after USING behind the arguments."""
     if upper[start : start + 1] == ["USING"]:
         hidden.hide(start + 1, len(upper))
 
 
 def hide_rest(upper: Sequence[str], hidden: Hidden) -> None:
-    """`NOTIFY channel`, `SET name value`, the variables of LOAD DATA."""
+    """Hide the rest of `NOTIFY channel` and `SET name value`, and the variables of LOAD DATA."""
     first = upper[0]
     if first in _SHORT:
         hidden.hide(_SHORT[first], len(upper))
@@ -117,7 +120,7 @@ def hide_rest(upper: Sequence[str], hidden: Hidden) -> None:
 
 
 def hide_option_words(upper: Sequence[str], hidden: Hidden) -> None:
-    """`OPTIONS (password x)`: a value behind its name without a sign."""
+    """Hide a value that follows its name without a sign: `OPTIONS (password x)`."""
     if "OPTIONS" not in upper:
         return
     done = 0
@@ -133,7 +136,7 @@ def hide_option_words(upper: Sequence[str], hidden: Hidden) -> None:
 
 
 def hide_type_parameters(upper: Sequence[str], hidden: Hidden) -> None:
-    """`varchar(x)` where a type stands: behind `::`, behind AS, behind the name of a column that is defined."""
+    """Hide the parameters of a type, as in `varchar(x)`: after `::`, after AS, after the name of a defined column."""
     if _TYPES.isdisjoint(upper):
         return
     defines = upper[0] in _DEFINING

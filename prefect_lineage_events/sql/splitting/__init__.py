@@ -1,1 +1,1 @@
-"""Script -> single statements, with what may be shown of each."""
+"""Script -> single statements, each with the text that may be shown."""

@@ -1,5 +1,7 @@
-"""Cuts between statements without a semicolon, as T-SQL allows (learn.microsoft.com: Transact-SQL syntax), and with
-another sign than that."""
+"""Cuts between statements without a semicolon, and at signs other than that.
+
+T-SQL needs no semicolon (learn.microsoft.com: Transact-SQL syntax); ClickHouse has PARALLEL WITH.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ _STARTERS = frozenset(
         *("CREATE", "ALTER", "DROP", "GRANT", "REVOKE", "DENY", "USE", "FETCH", "DEALLOCATE", "WAITFOR"),
     }
 )
-# Words before a starter that make it a part of what has begun
+# Words before a starter that make it a part of the statement before
 _JOINED_BY = frozenset(
     {
         *(
@@ -52,13 +54,13 @@ _JOINED_BY = frozenset(
         *("NOT", "AND", "OR", "+", "INTO", "FROM", "JOIN", "WHERE", "IN", "CURSOR", "BULK"),
     }
 )
-# Statements whose own grammar has the words that start others
+# Statements whose own grammar contains the words that start others
 _WHOLE = frozenset({"GRANT", "REVOKE", "DENY", "CREATE", "ALTER", "DROP"})
-_SOURCES = frozenset({"SELECT", "VALUES", "EXEC", "EXECUTE", "DEFAULT"})  # WITH (TABLOCK) is none
+_SOURCES = frozenset({"SELECT", "VALUES", "EXEC", "EXECUTE", "DEFAULT"})  # WITH (TABLOCK) is not one
 
 
 def statements_of_batch(words: Words) -> Iterator[Words]:
-    """The statements in the words, in order; all of them where nothing says that another one starts."""
+    """The statements in the words, in order; all words as one if no other statement starts in them."""
     start = at = cases = 0
     open_source = False  # INSERT or WITH still waits for its query, UPDATE for its SET
     verb = words.word(0)
@@ -87,7 +89,7 @@ def statements_of_batch(words: Words) -> Iterator[Words]:
 
 
 def two_or_more(parts: Iterator[Words]) -> Iterator[Words] | None:
-    """The parts, each made when the one before it has been taken; None where there are not two."""
+    """The parts, each created when the one before it has been taken; None if there are fewer than two."""
     first, second = next(parts, None), next(parts, None)
     return chain((first, second), parts) if first is not None and second is not None else None
 
@@ -126,11 +128,11 @@ def _starts(words: Words, at: int, verb: str, word: str, open_source: bool) -> b
 
 
 def _lists_ctes(words: Words, at: int) -> bool:
-    """`WITH c AS (...)`, and no table hint or option."""
+    """True for `WITH c AS (...)`, as opposed to a table hint or an option."""
     after = words.close(at + 2) + 1 if words.word(at + 2) == "(" else at + 2
     return words.is_name(at + 1) and words.word(after) == "AS" and words.word(after + 1) == "("
 
 
-# What ALTER TABLE adds and takes away, and words before a starter within GRANT, CREATE, ALTER, DROP
+# Things that ALTER TABLE adds and drops, and words before a starter within GRANT, CREATE, ALTER, DROP
 _PARTS = frozenset({"COLUMN", "CONSTRAINT", "INDEX", "PERIOD", "POPULATION"})
 _WHOLE_WORDS = frozenset({"GRANT", "REVOKE", "DENY", "OR", "CREATE", "ALTER", "NO", "TABLE", "VIEW", "DATABASE"})

@@ -11,12 +11,12 @@ from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.scanner import Scanner
 
 _HEAD = re.compile(r"/\*(M?)!(\d{0,6})")
-# Versions that servers in use have, of MySQL and, behind `M`, of MariaDB: dumps guard with 999999 what none shall run.
+# Versions of servers in use, of MySQL and, after `M`, of MariaDB. Dumps mark with 999999 what no server shall run.
 _ALWAYS_RUN = {"": 80400, "M": 110000}
 
 
 def with_executed_comments(text: str, dialect: str) -> str:
-    """The text, as long as before, with blanks for the signs around what the server runs."""
+    """The text, in the same length, with blanks for the signs around the parts that the server runs."""
     if not dialect_of(dialect).executable_comments or _HEAD.search(text) is None:
         return text
     pieces: list[str] = []

@@ -1,7 +1,7 @@
-"""Rows that follow a statement as they are: COPY ... FROM STDIN, INSERT ... FORMAT, BEGINDATA. They are data, not SQL.
+"""Rows of data that follow a statement and are no SQL: COPY ... FROM STDIN, INSERT ... FORMAT, BEGINDATA.
 
-Looked for in every dialect, because a script may be read under a dialect that is not its own. A walk over quotes,
-comments and parentheses finds the clause that says so, and where its statement ends.
+They are searched in every dialect, because a script may be read under a dialect that is not its own. A walk over
+quotes, comments and parentheses finds the clause that announces them, and the end of its statement.
 https://www.postgresql.org/docs/current/sql-copy.html, https://clickhouse.com/docs/sql-reference/statements/insert-into
 """
 
@@ -13,7 +13,7 @@ from prefect_lineage_events.sql.scanner import Scanner
 
 _MARK = re.compile(r"\b(?:(stdin|pstdin)|(format)|(begindata))\b", re.IGNORECASE)
 _WORD = re.compile(r"\\?\w+")
-# The client takes a line that begins so for a statement, whatever stands before it.
+# The client takes a line that begins so for a statement, whatever precedes it.
 _COPY = re.compile(r"^[ \t]*(\\?copy)\b", re.IGNORECASE | re.MULTILINE)
 _CLAUSES = re.compile(r"\b(insert|select|values)\b", re.IGNORECASE)
 _BEFORE_STDIN = re.compile(r"\bfrom(?:\s+local)?\s*\Z", re.IGNORECASE)
@@ -22,7 +22,7 @@ _INPUT = re.compile(r"\binput\s*\Z", re.IGNORECASE)
 _FORMAT_NAME = re.compile(r"(?!(?:select|with|from|table|as)\b)(?:\w+|`\w+`)(?=\s)", re.IGNORECASE)
 _END_OF_ROWS = re.compile(r"^\\\.[ \t\r]*$", re.MULTILINE)
 _LINE_END = re.compile(r"\r\n|[\r\n]")
-_TAIL = 80  # characters of the code before a word that say what it is
+_TAIL = 80  # characters of the code before a word that decide its meaning
 _LOADERS = frozenset({"load", "options", "unrecoverable"})
 
 
@@ -34,8 +34,11 @@ def without_inline_data(text: str, dialect: str) -> str:
 
 
 class _Walk:
-    """Walks a text statement by statement. `_tail` is the end of what was read of one, outside of parentheses, with
-    blanks for comments and `q` for what is quoted."""
+    """Walk over a text, statement by statement.
+
+    `_tail` is the end of the part of a statement that was read, outside of parentheses, with blanks for comments and
+    `q` for quoted texts.
+    """
 
     def __init__(self, text: str, dialect: str) -> None:
         self.text = text
@@ -86,7 +89,7 @@ class _Walk:
         return last.end() if last else len(self.text)
 
     def _end_of_code(self, start: int, end: int) -> int:
-        """The start of the rows that a clause between two positions announces; -1 where none does so before `;`."""
+        """The start of the rows that a clause between two positions announces; -1 if none does before `;`."""
         text = self.text
         if not self._first and (word := _WORD.search(text, start, end)):
             self._first = word[0].lower()
@@ -113,7 +116,7 @@ class _Walk:
         self._tail = (self._tail + self.text[max(end - _TAIL, start) : end])[-_TAIL:]
 
     def _format_end(self, at: int) -> int:
-        """Behind `FORMAT name` of an INSERT; 0 where the word is none. Rows follow a query only over `input(...)`."""
+        """The position after an INSERT's `FORMAT name`; 0 if it is none. Rows follow a query only over `input(...)`."""
         if "insert" not in self._clauses or "values" in self._clauses or _BEFORE_FORMAT.search(self._tail):
             return 0
         if "select" in self._clauses and not self._takes_input:

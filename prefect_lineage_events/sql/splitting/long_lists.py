@@ -1,9 +1,9 @@
-"""Long lists of data, cut before anything reads them: an INSERT of 100,000 rows says no more than its first ten.
+"""Long lists of data, cut before they are read: an INSERT of 100,000 rows names no more than its first ten.
 
-Works on characters, because tokenising such a text alone costs a second and hundreds of megabytes. Comments go, and the
-middle of texts that are longer than any statement. What may name a table (a SELECT in a row) is kept. In texts beyond
-all measure select lists are cut as well, which loses columns, and where the scanner's steps are used up the rest of the
-text is not read: both are said.
+Works on characters, because tokenising such a text alone costs a second and hundreds of megabytes. Comments are
+removed, and the middle of literals that are longer than any statement. Parts that may name a table (a SELECT in a row)
+are kept. In extremely long texts, select lists are cut as well, which loses columns. When the scanner's steps are used
+up, the rest of the text is not read. Both are reported.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from prefect_lineage_events.sql.scanner import Scanner
 
-LONG_TEXT = 16_384  # characters; below it everything is cheap enough to be read whole
+LONG_TEXT = 16_384  # characters; a shorter text is cheap enough to be read whole
 VERY_LONG_TEXT = 262_144
 LONGEST_LITERAL = 131_072
 ROWS_KEPT = 10
@@ -51,7 +51,7 @@ _SHORTEST_CLAUSE = 4  # characters
 
 @dataclass(frozen=True, slots=True)
 class Shortened:
-    """A text without the tails of its long lists, and what else was lost of it."""
+    """A text without the tails of its long lists, and the losses beside them."""
 
     text: str
     is_whole: bool = True
@@ -87,7 +87,7 @@ def _without(text: str, cuts: Sequence[tuple[int, int]], end: int) -> str:
 
 
 def _without_comments(scanner: Scanner) -> tuple[str, bool]:
-    """The text, as far as the scanner goes, without comments and the rest of huge literals; were there such ones?"""
+    """The scanned text without comments and the rest of huge literals, and True if there were such literals."""
     text = scanner.text
     kept: list[str] = []
     at = 0
@@ -113,7 +113,7 @@ def _without_comments(scanner: Scanner) -> tuple[str, bool]:
 
 @dataclass(slots=True)
 class _Frame:
-    """Data of one pair of brackets. `rows` are those of a VALUES whose last one ends at `row_end`."""
+    """One pair of brackets. `rows` are those of a VALUES whose last row ends at `row_end`."""
 
     opening: str = ""
     start: int = 0
@@ -126,7 +126,7 @@ class _Frame:
 
 
 class _Cutter(ABC):
-    """Collects spans to cut, in order; one within another goes with it."""
+    """Collector of spans to cut, in order; a span includes those within it."""
 
     def __init__(self, text: str, dialect: str) -> None:
         self.text = text
@@ -143,7 +143,7 @@ class _Cutter(ABC):
 
     @abstractmethod
     def surplus(self) -> list[tuple[int, int]]:
-        """Spans of the text that say nothing of tables, in order."""
+        """Spans of the text that name no tables, in order."""
 
     def cut(self, start: int, end: int) -> None:
         while self._cuts and self._cuts[-1][0] >= start:
@@ -153,7 +153,7 @@ class _Cutter(ABC):
         self._cuts.append((start, end))
 
     def open(self, frame: _Frame) -> bool:
-        """Go one pair of brackets deeper; beyond DEEPEST they are only counted."""
+        """Enter a pair of brackets; beyond DEEPEST they are only counted."""
         if len(self._stack) > MAX_DEPTH:
             self._deeper += 1
             return False
@@ -161,7 +161,7 @@ class _Cutter(ABC):
         return True
 
     def close(self) -> _Frame | None:
-        """The pair of brackets that is open, which then is no more; None where none is known."""
+        """Close the innermost open pair of brackets and return it; None if none is known."""
         if self._deeper:
             self._deeper -= 1
             return None
@@ -234,11 +234,11 @@ class _Lists(_Cutter):
         outer.row_end = end
 
     def _goes_on(self, row_end: int, at: int) -> bool:
-        """Does nothing but a comma stand between two rows?"""
+        """True if there is only a comma between two rows."""
         return at - row_end <= _LONGEST_GAP and _BETWEEN_ROWS.fullmatch(self.text, row_end, at) is not None
 
     def _head(self, char: str, at: int) -> str:
-        """The word before a bracket; that before the parenthesis as well for the bracket of an array in one."""
+        """The word before a bracket; for the bracket of an array in a parenthesis, the word before that too."""
         before = self.text[max(at - _LONGEST_GAP, 0) : at].rstrip()
         if char == "[" and before.endswith("("):
             before = before[:-1].rstrip()
@@ -250,7 +250,7 @@ class _Lists(_Cutter):
         return word[1][::-1].lower() if word and (char == "[") == (word[1].lower() == "yarra") else ""
 
     def _names_a_table(self, start: int, end: int) -> bool:
-        """May a query stand in this stretch? Words within texts are none."""
+        """True if this part may contain a query. Words within texts do not count."""
         if not _finds(_SUBQUERY, self.text, start, end):
             return False
         stretch = self.text[start:end]
@@ -263,7 +263,7 @@ class _Lists(_Cutter):
 
 
 class _Columns(_Cutter):
-    """The items of a select list beyond those kept."""
+    """The items of select lists beyond those that are kept."""
 
     def surplus(self) -> list[tuple[int, int]]:
         text, at = self.text, 0
@@ -291,7 +291,7 @@ class _Columns(_Cutter):
             frame.kept_end = at
 
     def _clauses(self, start: int, end: int) -> None:
-        """The begin and end of a select list between two brackets or commas."""
+        """Enter and leave select lists between two brackets or commas."""
         if self._deeper or end - start < _SHORTEST_CLAUSE:
             return
         for word in _words(_CLAUSE, self.text, start, end):
@@ -307,12 +307,12 @@ class _Columns(_Cutter):
 
 
 def _finds(pattern: re.Pattern[str], text: str, start: int, end: int) -> bool:
-    """Whether one of a pattern's words occurs in a stretch of the text."""
+    """True if one of a pattern's words occurs in a part of the text."""
     return next(_words(pattern, text, start, end), None) is not None
 
 
 def _words(pattern: re.Pattern[str], text: str, start: int, end: int) -> Iterator[re.Match[str]]:
-    """The words of a pattern in a stretch of the text, looked for in windows."""
+    """The words of a pattern in a part of the text, searched in windows."""
     while start < end:
         stop = min(start + _WINDOW, end)
         word = pattern.search(text, start, stop)

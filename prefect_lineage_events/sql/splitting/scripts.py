@@ -1,4 +1,4 @@
-"""Where a script is cut into statements: semicolons, client delimiters, bodies that belong to one CREATE."""
+"""Cuts between the statements of a script: semicolons, client delimiters, bodies that belong to one CREATE."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prefect_lineage_events.sql.scanner import Scanner
 from prefect_lineage_events.windowed import replaced
 
 # https://dev.mysql.com/doc/refman/8.4/en/stored-programs-defining.html
-# A client's directive is followed by bare signs; with a literal behind it, the word is an option (of a COPY, say).
+# Bare signs follow a client's directive. Before a literal, the word is an option, of a COPY for example.
 _DELIMITER = re.compile(r"^[ \t]*delimiter[ \t]+([^\w\s'\"`=?(]\S*)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 # https://www.postgresql.org/docs/current/app-psql.html; \copy is COPY seen from the client
 _META_COMMAND = re.compile(r"^[ \t]*\\(?!copy\b)[a-z!?;.][^\n]*$", re.IGNORECASE | re.MULTILINE)
@@ -33,7 +33,7 @@ def without_client_lines(text: str, dialect: str) -> str:
 
 
 def delimited(text: str, dialect: str) -> list[str] | None:
-    """The statements of a text with DELIMITER lines, those that `;` cuts not yet cut; None when it has none."""
+    """The statements of a text with DELIMITER lines, not yet cut at `;`; None if it has none."""
     directives = list(_DELIMITER.finditer(text))
     if not directives:
         return None
@@ -46,17 +46,17 @@ def delimited(text: str, dialect: str) -> list[str] | None:
 
 
 def cut_characters(text: str, dialect: str) -> list[str]:
-    """The parts between semicolons outside quotes and comments, for a text that does not tokenise as a whole."""
+    """The parts between semicolons outside of quotes and comments, for a text that does not tokenise as a whole."""
     return _cut_at(text, ";", dialect)
 
 
 def may_have_cuts(text: str, dialect: str) -> bool:
-    """False for what is one statement at a glance, so that its tokens need no look."""
+    """False if the text is certainly one statement, so that its tokens need not be visited."""
     return ";" in text or ("\n" in text and dialect_of(dialect).batch_lines)
 
 
 def cut_tokens(tokens: Sequence[Token], dialect: str) -> Iterator[tuple[int, int]]:
-    """Spans (from, to) of the statements in the tokens, without what separates them; empty ones left out."""
+    """Spans (from, to) of the statements in the tokens, without separators and empty ones."""
     start = 0
     for i in _separators(tokens, dialect):
         if i > start:
@@ -86,10 +86,10 @@ def _separators(tokens: Sequence[Token], dialect: str) -> Iterator[int]:
 
 
 class _Body:
-    """Whether the body of a routine is complete at a `;`: every BEGIN and CASE has met its END.
+    """State of the body of a routine, which is complete at a `;` if each BEGIN and CASE has its END.
 
-    A package is open from its IS on, and has an END but no BEGIN. In PL/SQL declarations stand between IS and BEGIN,
-    each with its own `;`.
+    A package begins at its IS, and has an END but no BEGIN. In PL/SQL, declarations are between IS and BEGIN, each with
+    its own `;`.
     """
 
     def __init__(self, dialect: str, is_package: bool) -> None:
@@ -123,7 +123,7 @@ class _Body:
 
 
 def _body_of(tokens: Sequence[Token], i: int, dialect: str) -> _Body | None:
-    """The body that the statement at i will have; None when it makes no routine."""
+    """The body of the statement at i; None if it defines no routine."""
     if tokens[i].token_type not in (TokenType.CREATE, TokenType.ALTER):
         return None
     for k, token in enumerate(tokens[i + 1 : i + 1 + _HEAD_WORDS], i + 2):
@@ -137,13 +137,15 @@ def _body_of(tokens: Sequence[Token], i: int, dialect: str) -> _Body | None:
 
 
 def _stands_between_texts(tokens: Sequence[Token], i: int) -> bool:
-    """Is it a `;` of `OPENROWSET('provider', 'source';'user';'password', t)` (learn.microsoft.com: OPENROWSET)? No
-    statement begins with a text."""
+    """True for a `;` of `OPENROWSET('provider', 'source';'user';'password', t)`. No statement begins with a text.
+
+    learn.microsoft.com: OPENROWSET
+    """
     return 0 < i < len(tokens) - 1 and tokens[i - 1].token_type in _TEXTS and tokens[i + 1].token_type in _TEXTS
 
 
 def _stands_alone(tokens: Sequence[Token], i: int) -> bool:
-    """Whether the token at i is a line of its own, or with a count behind it (`GO 5`)."""
+    """True if the token at i is a line of its own, or with a count after it (`GO 5`)."""
     line = tokens[i].line
     if i and tokens[i - 1].line == line:
         return False

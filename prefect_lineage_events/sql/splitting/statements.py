@@ -1,7 +1,6 @@
-"""Text -> pieces: one statement each, its text, its tokens, what may be shown of it, and its fingerprint.
+"""Text -> pieces: one statement each, with its text, its tokens, the text that may be shown, and its fingerprint.
 
-One pass over the tokens serves cutting, parsing, sanitising and fingerprint, because tokenising costs a sixth of
-an analysis.
+The same tokens serve cutting, parsing, sanitising and the fingerprint, because tokenising costs a sixth of an analysis.
 """
 
 from __future__ import annotations
@@ -36,21 +35,21 @@ from prefect_lineage_events.sql.templates import Mask, binds, mask, resolve
 from prefect_lineage_events.sql.words import PARSED
 from prefect_lineage_events.windowed import search
 
-# What ends a transaction at a text's end counts for all that stands before it, read or not.
+# The end of a transaction at the end of a text applies to all statements before it, even if they were not read.
 _CONTROL_AT_END = re.compile(r";\s*((?:commit|rollback|end)\b[ \w]{0,40})[\s;]*\Z", re.IGNORECASE)
 _END = 200  # characters
-_BINDS = re.compile(r"[%&$]|[?:]\d")  # what `binds` may have to do with
+_BINDS = re.compile(r"[%&$]|[?:]\d")  # signs of which `binds` may find a bind
 
 
 class Piece:
     """One statement of a script.
 
-    `text` is what the user wrote, from its first word to its last, long lists of data cut. `prepared` is as long, with
-    templates masked; `tokens` are sqlglot tokens of it, offsets included, or None when it does not tokenise. What
-    stands for a template, a client variable or a bind in them spans its text: `parse(tokens, prepared)` works, while
-    tokenising `prepared` again may not. `lost` says what of a text beyond all measure was not read, `lost_literal` that
-    a literal in it was cut, `doubt` why its tokens may mean something else. `tables` are those that the analysis found
-    in it: the literals that name them are shown. Nothing is computed before it is asked for.
+    `text` is as the user wrote it, from the first word to the last, with long lists of data cut. `prepared` has the
+    same length, with templates masked; `tokens` are its sqlglot tokens, offsets included, or None if it does not
+    tokenise. The token of a template, a client variable or a bind spans its text: `parse(tokens, prepared)` works,
+    while tokenising `prepared` again may not. `lost` is the reason why parts of an extremely long text were not read,
+    `lost_literal`: a literal in it was cut, `doubt`: the reason why its tokens may have another meaning. `tables` are
+    those that the analysis found: the literals that name them are shown. Everything is computed on first use.
     """
 
     def __init__(self, text: str, dialect: str, prepared: str, masks: tuple[Mask, ...], tokens: Tokens | None):
@@ -71,24 +70,24 @@ class Piece:
 
     @property
     def is_templated(self) -> bool:
-        """Whether some of it is a template's leftover, so that what runs in the end may be something else."""
+        """True if it contains the leftover of a template, so that another text may run in the end."""
         return bool(self.masks) and any(mask.kind in ("name", "gone") for mask in self.masks)
 
     @property
     def may_execute_texts(self) -> bool:
-        """Whether a literal in it may be SQL that it runs: in what is neither a query nor a change of data."""
+        """True if a literal in it may be SQL that it runs: if it is neither a query nor a change of data."""
         return not self.tokens or self.tokens[0].text.upper() not in PARSED
 
     @cached_property
     def shape(self) -> Shape | None:
-        """The words that may be shown, see `shape.py`; None when the text does not tokenise."""
+        """The words that may be shown, see `shape.py`; None if the text does not tokenise."""
         if self.tokens is None:
             return None
         return shape(self.tokens, self.text, self.dialect, NamedDatasets(self.tables))
 
     @property
     def sanitised(self) -> str:
-        """What may be shown, at most 4,000 characters; see `sanitise.py`."""
+        """The text that may be shown, at most 4,000 characters; see `sanitise.py`."""
         return self._sanitised_and_fingerprint[0]
 
     @property
@@ -101,7 +100,7 @@ class Piece:
         return sanitised_and_fingerprint(self.shape, self.text)
 
     def sanitise(self, limit: int) -> str:
-        """What may be shown of the statement, in at most `limit` characters."""
+        """The text that may be shown of the statement, in at most `limit` characters."""
         return sanitised_text(self.shape, self.text, limit)
 
     def __repr__(self) -> str:
@@ -109,12 +108,12 @@ class Piece:
 
 
 def split(sql: str, dialect: str) -> list[Piece]:
-    """The statements of a text, in order; empty ones and comments alone make no piece. Never raises."""
+    """The statements of a text, in order, without empty ones and comments alone. Never raises."""
     return list(pieces_of(sql, dialect))
 
 
 def pieces_of(sql: str, dialect: str) -> Iterator[Piece]:
-    """The statements of a text, in order, each made when the one before it has been taken: what `split` gives."""
+    """The statements of `split`, each created when the one before it has been taken."""
     dialect = known(dialect)
     text = without_client_lines(without_inline_data(with_executed_comments(sql, dialect), dialect), dialect)
     short = cut_long_lists(text, dialect)
@@ -140,7 +139,7 @@ def pieces_of(sql: str, dialect: str) -> Iterator[Piece]:
 
 
 class _Reader:
-    """Makes the pieces of one text, which together have no more than so many tokens."""
+    """Reader of the pieces of one text, which together have at most MAX_TOKENS tokens."""
 
     def __init__(self, dialect: str) -> None:
         self.dialect = dialect
@@ -156,7 +155,7 @@ class _Reader:
         prepared, masks = mask(source, dialect, self._left)
         tokens, read = self._tokens(prepared)
         if tokens is None:
-            # what tokenises statement by statement; the statement that does not is a piece without tokens
+            # statement by statement; one that does not tokenise is a piece without tokens
             yield from self._singles(cut_characters(source, dialect))
             return
         if read < len(source):
@@ -178,7 +177,7 @@ class _Reader:
     def _statements(
         self, source: str, prepared: str, masks: Sequence[Mask], tokens: Tokens, spans: Sequence[tuple[int, int]]
     ) -> Iterator[Piece]:
-        """The pieces of a script, with the tokens and masks that it has: they are moved, not looked for again."""
+        """The pieces of a script, with its tokens and masks at their new offsets."""
         first = 0  # of the masks that this statement or a later one may hold
         for a, b in spans:
             start, end = tokens[a].start, tokens[b - 1].end + 1
@@ -206,7 +205,7 @@ class _Reader:
                 self.is_whole = False
                 break
             piece = self.single(source)
-            if piece.tokens is None or piece.tokens:  # else it is a comment when it stands alone
+            if piece.tokens is None or piece.tokens:  # otherwise it is a comment alone
                 yield piece
 
     def single(self, source: str) -> Piece:
@@ -252,7 +251,7 @@ def _piece(source: str, dialect: str, prepared: str, masks: tuple[Mask, ...], to
 
 
 def _trimmed(source: str, dialect: str) -> str:
-    """The text without the blanks and comments before it, hints excepted, and without blanks and `;` behind it."""
+    """The text without leading blanks and comments, hints excepted, and without blanks and `;` at its end."""
     if source[:1].isalpha():
         return source.rstrip().rstrip(";")
     scanner = Scanner(source, dialect)

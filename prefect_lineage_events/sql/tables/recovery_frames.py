@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.tables.recovery_names import Named
 
-# Functions with a FROM of their own (SQL:2016 6.30, 6.32; TRIM and SUBSTRING alike)
+# Functions with a FROM of their own (SQL:2016 6.30, 6.32; TRIM like SUBSTRING)
 FROM_FUNCTIONS = frozenset({"EXTRACT", "TRIM", "SUBSTRING", "SUBSTR", "OVERLAY", "POSITION", "NORMALIZE", "TRANSLATE"})
 # Words that end a list of tables
 CLAUSES = frozenset(

@@ -1,4 +1,4 @@
-"""Statements that steer a transaction, read from their words in every dialect's spelling."""
+"""Statements that control a transaction, read from their words in every dialect's spelling."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prefect_lineage_events.sql.transactions.rules import transaction_rules
 from prefect_lineage_events.sql.words import CHANGES, NO_DATA, QUERIES, Kind, Words
 
 _NOISE = frozenset({"WORK", "TRAN", "TRANSACTION"})
-# What may stand behind a BEGIN that is no block's.
+# Words that may follow a BEGIN that does not open a block.
 _BEGINNINGS = _NOISE | {"ISOLATION", "READ", "NOT", "DEFERRABLE", "DEFERRED", "IMMEDIATE", "EXCLUSIVE", "CONCURRENT"}
 _BEGINNINGS |= {"DISTRIBUTED", "NAME"}
 CONTROLS = frozenset(
@@ -30,7 +30,7 @@ CONTROLS = frozenset(
         "XA",
     }
 )
-"""The first words of statements that steer a transaction."""
+"""The first words of statements that control a transaction."""
 _NO_CALLS = NO_DATA | QUERIES | CHANGES | CONTROLS
 _NO_CALLS |= word_set(
     """DROP TRUNCATE RENAME USE SET BULK COPY DBCC REVERT SETUSER RECEIVE SEND READTEXT WRITETEXT UPDATETEXT LOAD
@@ -50,7 +50,7 @@ _OWN_PACKAGES = (
 
 
 def control_of(words: Words, dialect: str) -> Control | None:
-    """The step of a whole statement for the transaction; None without any (`BEGIN INSERT ..`, `END IF`)."""
+    """The step of the transaction that the whole statement is; None if it is none (`BEGIN INSERT ..`, `END IF`)."""
     verb, following = words.word(0), words.word(1)
     if verb in ("ROLLBACK", "ABORT"):
         return _rollback(words, dialect)
@@ -108,7 +108,7 @@ def _prepared(step: str, words: Words) -> Control | None:
 
 
 def _distributed(words: Words) -> Control | None:
-    """dev.mysql.com/doc/refman/8.4/en/xa-statements.html"""
+    """The step of an XA statement (dev.mysql.com/doc/refman/8.4/en/xa-statements.html)."""
     verb = words.word(1)
     name = words.texts[2] if words.kind(2) is not None else ""
     if verb in ("START", "BEGIN"):
@@ -136,7 +136,7 @@ def _skip(words: Words, at: int, *noise: str) -> int:
 
 
 def commits(words: Words, dialect: str) -> bool:
-    """Does the statement commit the open transaction, and itself?"""
+    """True if the statement commits the open transaction and itself."""
     rules = transaction_rules(dialect)
     verb, following = words.word(0), words.word(1)
     if verb not in rules.committing or following in ("SESSION", "SYSTEM"):
@@ -149,7 +149,7 @@ def commits(words: Words, dialect: str) -> bool:
 
 
 def calls_procedure(words: Words, dialect: str) -> bool:
-    """Does the statement call a procedure that may end the transaction of its caller?"""
+    """True if the statement calls a procedure that may end the transaction of its caller."""
     if not transaction_rules(dialect).procedures:
         return False
     if words.word(0) == "CALL":
@@ -161,13 +161,15 @@ def calls_procedure(words: Words, dialect: str) -> bool:
 
 
 def control_behind(words: Words, dialect: str) -> Control | None:
-    """The step of the statement behind the head of a block: `BEGIN COMMIT`, `IF c THEN ROLLBACK`."""
+    """The step of the statement after the head of a block: `BEGIN COMMIT`, `IF c THEN ROLLBACK`."""
     return control_of(words, dialect) if words.word(0) in ("COMMIT", "ROLLBACK") else None
 
 
 def _is_call(words: Words, dialect: str) -> bool:
-    """Is it a procedure's name, with or without arguments? (docs.oracle.com: procedure call; learn.microsoft.com:
-    EXECUTE, which the first statement of a batch may leave out)"""
+    """True for a procedure's name, with or without arguments.
+
+    docs.oracle.com: procedure call; learn.microsoft.com: EXECUTE, which the first statement of a batch may leave out
+    """
     if not words.is_name(0) or words.word(0) in _NO_CALLS or words.word(0).startswith(_OWN_PACKAGES):
         return False
     at = 1

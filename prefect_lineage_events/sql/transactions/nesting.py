@@ -1,4 +1,4 @@
-"""A transaction and the savepoints in it, as a store nests them: what each step does, by the store's rules."""
+"""A transaction and its savepoints, as a store nests them: the effect of each step by the store's rules."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Outcome = Literal["nothing", "commit", "rollback", "mark", "return", "merge"]
 
 @dataclass(frozen=True, slots=True)
 class Nesting:
-    """A transaction as far as it is open: `savepoints` are the names of those that can be returned to, oldest first.
+    """An open transaction, or none. `savepoints` are the names of the savepoints that it can return to, oldest first.
 
-    `begun`: a statement began it, other than by being the first one. `depth` counts BEGINs where the store does.
-    `base`: the savepoint that began the transaction, and ends it. `failed`: a statement of it failed, and nothing but
-    its end or a return to a savepoint is taken.
+    `begun`: a statement began it explicitly. `depth` counts BEGINs if the store does. `base`: the savepoint that began
+    the transaction, and ends it. `failed`: a statement of it failed, and the store accepts only its end or a return to
+    a savepoint.
     """
 
     is_open: bool = False
@@ -32,15 +32,15 @@ class Nesting:
         return self if self.is_open else replace(CLOSED, is_open=True, depth=1)
 
     def with_failure(self, failed: bool) -> Nesting:
-        """The transaction as a statement has failed it, or has shown that it goes on; a closed one cannot fail."""
+        """The transaction after a failed statement, or after one that has not failed; a closed one cannot fail."""
         return replace(self, failed=failed and self.is_open)
 
     def after(self, control: Control, rules: TransactionRules) -> tuple[Nesting, Outcome, int]:
-        """The nesting after a step, what the step did, and to which savepoint (its place in `savepoints`).
+        """The nesting after a step, the effect of the step, and the index of its savepoint in `savepoints`.
 
-        `mark`: a savepoint was set, in the place of the one at that place if there is one. `return`: what came after
-        the savepoint is undone; -1 is the begin of the transaction. `merge`: what came after it is part of what was
-        before, and it is gone.
+        `mark`: a savepoint was set, replacing the one at that index if there is one. `return`: everything after the
+        savepoint is undone; -1 is the start of the transaction. `merge`: everything after the savepoint belongs to what
+        was before it, and the savepoint no longer exists.
         """
         step = control.step
         if step == "begin":
@@ -90,7 +90,7 @@ class Nesting:
         return replace(self, savepoints=self.savepoints[:place]), "merge", place
 
     def _return(self, name: str) -> tuple[Nesting, Outcome, int]:
-        """A savepoint that was not seen was set before anything else was: all that is known came after it."""
+        """Return to a savepoint. One that was not seen was set before everything that is known."""
         place = self._place(name)
         kept = self.savepoints[: place + 1]
         return replace(self, savepoints=kept, failed=False), "return", place

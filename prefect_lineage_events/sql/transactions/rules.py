@@ -1,4 +1,4 @@
-"""The stores' rules of transactions: what ends one, what fails one, and what of a session a rollback undoes."""
+"""The stores' rules of transactions: their ends, their failures, and the parts of a session that a rollback undoes."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from prefect_lineage_events.sql.lexer import word_set
 class TransactionRules:
     """The rules of one store; the defaults are those of the SQL standard.
 
-    What ends a transaction:
+    Ends of a transaction:
 
-    - `committing`: first words of statements that commit what is open, and themselves; `except_temporary`: not
-      where they create or drop a temporary table.
+    - `committing`: first words of statements that commit the open transaction and themselves;
+      `except_temporary`: not if they create or drop a temporary table.
     - `end_commits`: END means COMMIT. `plain_begin`: BEGIN alone begins a transaction (elsewhere a block).
     - `nested_begin`: a BEGIN inside of a transaction is `ignored` or refused, `commits` the open one, or is `counted`,
       so that as many COMMITs are needed.
     - `procedures`: a called procedure may end the transaction of its caller.
 
-    What fails a transaction:
+    Failures of a transaction:
 
     - `failure_aborts`: after a failed statement a transaction takes no other; even COMMIT rolls it back.
-    - `sqlstate`: the server's errors have one; an error without may be the driver's own, of which the server knows
-      nothing.
+    - `sqlstate`: the server's errors have one; an error without one may be the driver's own, which the
+      server does not know.
     - `rolls_back`: codes of errors (SQLSTATE or the server's number) with which the server rolls the transaction back.
     - `one_text`: the statements of one text, sent outside of a transaction, are one.
 
@@ -36,11 +36,11 @@ class TransactionRules:
     - `same_savepoint`: a second one of a name `shadows` the first, or `replaces` it.
     - `savepoint_case`: their names are `folded` like a table's, compared without case (`blind`), or taken `exact`.
 
-    What a rollback undoes of the session:
+    Parts of the session that a rollback undoes:
 
-    - `settings`: what SET changed. `tables`: what was created, renamed and dropped. `attached`: what was attached.
+    - `settings`: changes by SET. `tables`: created, renamed and dropped tables. `attached`: attached databases.
 
-    `temporary_schema`: where temporary tables are; "" where they are in the schema that their name says.
+    `temporary_schema`: the schema of temporary tables; "" if they are in the schema that their name states.
     """
 
     committing: frozenset[str] = frozenset()
@@ -117,7 +117,7 @@ _RULES: dict[str, TransactionRules] = {
         savepoint_case="blind",
         temporary_schema="temp",
     ),
-    # Tried on 1.x: an error of any kind aborts a transaction, and COMMIT then rolls back without a word; SET stays,
+    # Tried on 1.x: an error of any kind aborts a transaction, and COMMIT then rolls back silently; SET stays,
     # ATTACH does not.
     "duckdb": TransactionRules(
         end_commits=True, procedures=False, failure_aborts=True, attached=True, temporary_schema="temp"
@@ -150,5 +150,5 @@ _DEFAULT = TransactionRules()
 
 @lru_cache(maxsize=64)
 def transaction_rules(dialect: str) -> TransactionRules:
-    """The rules of the store that speaks this dialect."""
+    """The rules of the store with this dialect."""
     return _RULES.get(dialect, _DEFAULT)
