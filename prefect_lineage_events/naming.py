@@ -272,6 +272,8 @@ def _table_name(scheme: Scheme, name: str) -> str:
     dialect = dialect_of(scheme.dialect)
     if dialect.embedded:
         parts = [("main", False)] * (scheme.depth - len(parts)) + parts[-scheme.depth :]
+    if dialect.internal_catalog and len(parts) == 3 and parts[0][0] == dialect.internal_catalog:
+        parts = parts[1:]
     if dialect.keeps_spelling:
         return join_name([part for part, _ in parts])
     if dialect.quoted == "lower":

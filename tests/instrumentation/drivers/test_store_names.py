@@ -6,6 +6,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.instrumentation.drivers.generic import url_store
 from prefect_lineage_events.naming import SCHEMES
 from tests.emission.test_analysis import Reader
@@ -138,6 +139,12 @@ def test_one_table_has_one_name_whatever_the_spelling_of_url_and_text(
         names.add(draft.output.name)
     assert names == {name}
     assert url_store(url).table([name.rpartition(".")[2]]).name == name
+
+
+@pytest.mark.parametrize("catalog", ["", "default_catalog."])
+def test_recorded_table_of_the_own_catalog_is_that_of_the_connection(catalog: str) -> None:
+    recorded = Dataset("starrocks://h", f"{catalog}sales.b").canonical()
+    assert recorded == url_store("starrocks://u:p@h/sales").table(["b"])
 
 
 @pytest.mark.parametrize(
