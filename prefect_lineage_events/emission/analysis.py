@@ -1,4 +1,4 @@
-"""Notes -> drafts: the analyser's table references become datasets, its statements become what events will say."""
+"""Analysis of notes: the analyser's statements become pending events, its table references become datasets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import Statement, TableRef, Transformation
 from prefect_lineage_events.sql.redaction.shown_names import without_values_of_text
 
-# A statement that tells of another, and a data-modifying WITH query.
+# A statement that describes another one, and a data-modifying WITH query.
 _PLAN = re.compile(r"(?=(\s*))\1(?:EXPLAIN|PROFILE|DESCRIBE|DESC)\b", re.IGNORECASE)
 _WRITES_INSIDE = re.compile(r"\bAS (?:NOT )?(?:MATERIALIZED )?\( ?(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 _MAX_REASON = 300
@@ -30,7 +30,7 @@ _MAX_REASON = 300
 
 @dataclass(frozen=True, slots=True)
 class AnalysedStatement:
-    """A statement's meaning for its connection's transaction, and the drafts that it makes."""
+    """A statement with its effect on the connection's transaction, and the pending events that it makes."""
 
     statement: Statement
     pending_events: tuple[PendingEvent, ...] = ()
@@ -39,10 +39,10 @@ class AnalysedStatement:
 def analyse(
     note: StatementNote, state: ConnectionState, values: LineageSettings, *, in_transaction: bool = False
 ) -> Iterator[AnalysedStatement]:
-    """What the noted text means, statement by statement. Moves the connection's session on. Never raises.
+    """Analyse the noted text, statement by statement, and update the connection's session.
 
-    A text that the analyser stumbles over still gives a draft, `partial`, with the reason: silence would look like
-    "nothing was read or written". `in_transaction`: its statements are in a transaction though none was begun.
+    A text on which the analyser fails still gives a pending event, `partial`, with the reason: without one, it would
+    look as if nothing was read or written. `in_transaction`: its statements are in a transaction though none was begun.
     """
     statements: Sequence[Statement] = [Statement("misc", confidence="partial", reason="the analyser failed")]
     with guarded("the analyser"):
@@ -59,10 +59,10 @@ def analyse(
 
 
 def _countable(statements: Sequence[Statement], sql: str) -> bool:
-    """Can one number of rows be that of what is noted? Of a script it is that of any of its statements."""
+    """Return whether the number of rows can belong to one statement. In a script it can be that of any statement."""
     if len(statements) != 1 or len(statements[0].outputs) > 1:
         return False
-    # The rows of a plan, or those of the SELECT around what writes.
+    # Otherwise they are the rows of a plan, or those of the SELECT around a part that writes.
     return not (_PLAN.match(sql) or (statements[0].outputs and _WRITES_INSIDE.search(statements[0].sanitised or sql)))
 
 
@@ -142,15 +142,15 @@ def _by_output(
 
 
 def _values(statement: Statement, table: TableRef, *, inlined: bool) -> dict[str, Any]:
-    """The columns of an output that take binds, and those that take constants; nothing where that is not shown.
+    """The columns of an output that take binds, and those that take constants; empty where they are unknown.
 
-    `inlined` literals are binds. Rows of the program's own take columns along that the statement does not list.
+    `inlined` literals are binds. Rows of the program have columns that the statement does not list.
     """
     bound, constant = statement.bound.get(table), statement.constant.get(table, ())
     if statement.kind not in ("write", "create") or (bound is None and not constant):
         return {}
     if inlined:
-        # a literal beside a column of the table's own may have been a bind, and then its column is not known
+        # a literal beside a column of the same table may have been a bind, and then its column is not known
         values = tuple(dict.fromkeys((*(bound or ()), *constant)))
         return {"bound_columns": values} if values else {}
     if bound is None and statement.from_program:
@@ -164,7 +164,7 @@ def _values(statement: Statement, table: TableRef, *, inlined: bool) -> dict[str
 
 
 def _result_columns(note: StatementNote, state: ConnectionState) -> tuple[Column, ...]:
-    """The columns of the result, as the store described them."""
+    """The columns of the result as the store described them."""
     columns = note.result_columns
     names = without_values_of_text([column.name for column in columns], note.sql, state.store.dialect)
     return tuple(
@@ -174,7 +174,7 @@ def _result_columns(note: StatementNote, state: ConnectionState) -> tuple[Column
 
 
 def _returned(statement: Statement, note: StatementNote, state: ConnectionState) -> tuple[Column, ...]:
-    """The columns of the rows that a DELETE or an UPDATE hands back. Keys that an INSERT gave out are no data."""
+    """The columns of the rows that a DELETE or an UPDATE returns. Keys that an INSERT returns are no data."""
     if statement.effect not in ("delete", "update") or not statement.result_columns:
         return ()
     return _result_columns(note, state) or tuple(Column(name=name) for name in statement.result_columns)
@@ -197,7 +197,7 @@ def _portions(fields: dict[str, Any], inputs: tuple[EventDataset, ...]) -> Itera
 
 
 class _Names:
-    """The datasets of one statement's tables, each asked for once."""
+    """The datasets of one statement's tables, each resolved once."""
 
     def __init__(self, state: ConnectionState) -> None:
         self._state = state
@@ -253,7 +253,7 @@ def _declared(declared: Mapping[str, Mapping[str, str]], table: TableRef) -> tup
 
 
 def from_record(note: RecordNote) -> list[PendingEvent]:
-    """What somebody recorded, as drafts. Datasets that the rules exclude are left out."""
+    """The pending events of a record, without datasets that the filters exclude."""
     reports = filters.current().reports
     inputs = [_recorded(d) for d in note.inputs if reports(d.uri)]
     output = _recorded(note.output) if note.output is not None and reports(note.output.uri) else None
@@ -276,6 +276,6 @@ def from_record(note: RecordNote) -> list[PendingEvent]:
     return [PendingEvent(note.run, event) for event in _portions(fields, tuple(inputs))]
 
 
-def _recorded(given: Dataset) -> EventDataset:
-    dataset = without_credentials(given)
+def _recorded(recorded: Dataset) -> EventDataset:
+    dataset = without_credentials(recorded)
     return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind_of(dataset))

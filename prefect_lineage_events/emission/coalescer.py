@@ -1,9 +1,9 @@
-"""Statements that are alike are counted into one event: Prefect's server stores 100-200 events a second, not more.
+"""Coalescing of equal statements into one event: Prefect's server stores 100-200 events a second, not more.
 
-Order is kept where it carries meaning: a statement is never counted together with an earlier one when a dataset of it
-was created, altered, dropped, truncated or overwritten in between by something else. That holds for the first
-`_MAX_GENERATIONS` lives of a dataset in a run; a loop that goes on creating and dropping its table is counted together
-after that.
+Order is kept where it carries meaning: a statement is never counted together with an earlier one if another statement
+created, altered, dropped, truncated or overwrote one of its datasets in between. That holds for the first
+`_MAX_LIFETIMES` lifetimes of a dataset in a run; later ones are counted together, as in a loop that creates and drops
+its table.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from collections.abc import Iterable
 from prefect_lineage_events.emission.pending import Key, PendingEvent
 from prefect_lineage_events.events import EventDataset
 
-_MAX_GENERATIONS = 8
+_MAX_LIFETIMES = 8
 _Name = tuple[str, str]
 
 
 class Coalescer:
-    """Drafts in the order in which they first came, alike ones counted together."""
+    """Pending events in the order of their first occurrence, equal ones counted together."""
 
     def __init__(self) -> None:
         self._by_key: dict[Key, PendingEvent] = {}
-        self._lives: dict[_Name, tuple[int, Key]] = {}
+        self._lifetimes: dict[_Name, tuple[int, Key]] = {}
 
     def __len__(self) -> int:
         return len(self._by_key)
 
     @property
     def pending_events(self) -> list[PendingEvent]:
-        """All drafts, in order."""
+        """All pending events, in order."""
         return list(self._by_key.values())
 
     def add(self, pending: PendingEvent) -> PendingEvent:
-        """The draft it is counted in: itself when it is the first of its kind."""
+        """Add a pending event. Returns the one in which it is counted: itself, when it is the first of its kind."""
         shape = pending.key
         if pending.changes_lifecycle:
-            self._begin_lives(pending.event.datasets[:1], shape)
-        key = (shape, tuple(self._life(d) for d in pending.event.datasets[:50]))
+            self._begin_lifetimes(pending.event.datasets[:1], shape)
+        key = (shape, tuple(self._lifetime(d) for d in pending.event.datasets[:50]))
         first = self._by_key.get(key)
         if first is None or first.is_full:
             self._by_key[key if first is None else (key, pending.event.statement.id)] = pending
             return pending
-        if first.executions == 0:  # late rows only, of a statement that was told: from here on they count with this one
+        if first.executions == 0:  # late rows of a statement that was sent: they count with this one
             pending.coalesce(first)
             self._by_key[key] = pending
             return pending
@@ -50,16 +50,16 @@ class Coalescer:
         return first
 
     def take(self) -> list[PendingEvent]:
-        """All drafts, in order; the coalescer is empty then, but remembers the datasets' lives."""
+        """Remove and return all pending events, in order. The lifetimes of datasets are kept."""
         pending_events, self._by_key = self.pending_events, {}
         return pending_events
 
-    def _begin_lives(self, datasets: Iterable[EventDataset], shape: Key) -> None:
+    def _begin_lifetimes(self, datasets: Iterable[EventDataset], shape: Key) -> None:
         for dataset in datasets:
             name = (dataset.namespace, dataset.name)
-            life, last = self._lives.get(name, (0, ()))
+            number, last = self._lifetimes.get(name, (0, ()))
             if last != shape:
-                self._lives[name] = (min(life + 1, _MAX_GENERATIONS), shape)
+                self._lifetimes[name] = (min(number + 1, _MAX_LIFETIMES), shape)
 
-    def _life(self, dataset: EventDataset) -> int:
-        return self._lives.get((dataset.namespace, dataset.name), (0, ()))[0]
+    def _lifetime(self, dataset: EventDataset) -> int:
+        return self._lifetimes.get((dataset.namespace, dataset.name), (0, ()))[0]

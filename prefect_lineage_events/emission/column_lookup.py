@@ -1,4 +1,4 @@
-"""Columns of the datasets that a run touched and whose columns nobody told: looked up in batches, after commit."""
+"""Look-up of unknown columns of the datasets that a run touched: in batches, after commit."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from prefect_lineage_events.guard import guarded
 _KINDS = frozenset({"table", "view"})
 _MAX_TABLES = 1_000
 _MAX_FAILURES = 3
-# Tables of one `lineage.schema` event: at most this many, and this many columns.
+# The limits of one `lineage.schema` event: tables, and columns.
 _BATCH = 50
 _BATCH_COLUMNS = 5_000
-# Characters of the columns of one table, and of one event, which holds one table more than this at most.
+# Characters of the columns of one table. An event gets no further table after so many.
 _MAX_TEXT = 150_000
 
 
-class Schemas:
-    """What one run's datasets look like: each is told once, and again after DDL on it."""
+class ColumnLookup:
+    """The columns of one run's datasets: each dataset is looked up once, and again after DDL on it."""
 
     def __init__(self) -> None:
         self._wanted: dict[str, tuple[EventDataset, SchemaLookup, tuple[str, ...]]] = {}
@@ -33,7 +33,7 @@ class Schemas:
         return bool(self._wanted)
 
     def observe(self, pending: PendingEvent) -> None:
-        """A true draft: its datasets may have to be looked up, unless it says itself what they look like."""
+        """Note which datasets of a true event have to be looked up: those without columns and types."""
         event = pending.event
         if pending.changes_lifecycle and event.output is not None:
             self._found.discard(event.output.uri)
@@ -49,7 +49,7 @@ class Schemas:
                 self._wanted[dataset.uri] = (dataset, pending.lookup, parts)
 
     def look_up(self) -> Iterator[list[EventDataset]]:
-        """Ask for what is wanted, one question per connection; the answers in portions that fit one event."""
+        """Look up what is wanted, in one call per connection. Yields the datasets in portions that fit one event."""
         wanted, self._wanted = self._wanted, {}
         found: list[EventDataset] = []
         for lookup in {id(entry[1]): entry[1] for entry in wanted.values()}.values():
@@ -83,9 +83,9 @@ class Schemas:
         return not dataset.columns or any(c.type is None for c in dataset.columns)
 
     def _ask(self, lookup: SchemaLookup, tables: dict[tuple[str, ...], EventDataset]) -> list[EventDataset] | None:
-        """What the database answers; None when it failed and may be asked again (a lock, a moment without network).
+        """The database's answer; None when it failed and may be asked again (a lock, a moment without network).
 
-        One that goes on failing is left alone: it would fail, and wait, each time.
+        After `_MAX_FAILURES` it is not asked again: each failing call would wait.
         """
         failures = self._failures.get(id(lookup), 0)
         if failures >= _MAX_FAILURES:
@@ -101,7 +101,7 @@ class Schemas:
 
 
 def _described(dataset: EventDataset, columns: Mapping[str, str | None]) -> EventDataset:
-    """The dataset with its columns, and as the view that it is where only the store knows."""
+    """The dataset with its columns, and its kind where the store reports it (a view)."""
     kind = (columns.kind if isinstance(columns, DescribedColumns) else None) or dataset.kind
     known: list[Column] = []
     length = 0

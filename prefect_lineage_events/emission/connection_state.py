@@ -1,4 +1,4 @@
-"""What our thread knows of a connection: the SQL session it is in, its transaction, and what its tables are called."""
+"""The state of a connection in our thread: its SQL session, its transaction, and the names of its tables."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from prefect_lineage_events.sql.model import Control, Statement, TableRef
 from prefect_lineage_events.sql.transactions.rules import TransactionRules, transaction_rules
 from prefect_lineage_events.stores import Store
 
-# By folded name. Our thread alone reads and writes it.
+# First spellings of tables, by folded name. Only our thread uses it.
 _SPELLINGS: dict[Dataset, Dataset] = {}
 _MAX_SPELLINGS = 10_000
 
 
 class SqlSession(Protocol):
-    """`sql.Session`: a value that each statement turns into the next one."""
+    """The part of `sql.Session` that emission uses: a value from which each statement makes the next one."""
 
     @property
     def autocommit(self) -> bool: ...  # pragma: no cover
@@ -50,9 +50,10 @@ class SqlSession(Protocol):
 
 @dataclass(slots=True)
 class ConnectionState:
-    """Belongs to our thread. `session` is a value that is replaced with each statement.
+    """The state of one connection. Our thread alone uses it; each statement replaces the value `session`.
 
-    It knows the connection by its number only: kept for it in a weak dictionary, it must not keep it alive.
+    `number` is the connection's. There is no reference to the connection itself: as the value of a weak dictionary, the
+    state must not keep its key alive.
     """
 
     store: Store
@@ -84,7 +85,7 @@ class ConnectionState:
         return cls(store, connection.number, session, Transaction(store.dialect), schemas)
 
     def defined(self, statements: Iterable[Statement]) -> None:
-        """After statements that may have made, renamed or dropped tables: what was found of names may be old."""
+        """Discard answers of the store that these statements may have made obsolete."""
         for statement in statements:
             if self.schemas is not None:
                 self.schemas.after(statement)
@@ -94,24 +95,24 @@ class ConnectionState:
         return transaction_rules(self.store.dialect)
 
     def step(self, control: Control) -> list[PendingEvent]:
-        """A step of the transaction, taken by the driver; the drafts that are true from now on."""
+        """Do a step of the transaction that the driver took. Returns the events that are true from now on."""
         self.session = self.session.step(control)
         return self.transaction.step(control)
 
     def failed(self) -> None:
-        """A statement has failed the transaction."""
+        """Note that a statement has failed the transaction."""
         self.session = self.session.failed()
         self.transaction.failed()
 
     @property
     def autocommit(self) -> bool:
-        """False once a statement has switched it off, whatever the driver was told of it."""
+        """False once a statement has switched it off, even if the driver's own mode is on."""
         return self.session.autocommit
 
     def dataset(self, table: TableRef) -> EventDataset | None:
-        """What the statement's table is called everywhere; None for what is no dataset: a catalog, or nothing at all.
+        """The dataset of a table in a statement; None for a table of the catalog and for an empty name.
 
-        A temporary table exists on its connection only, so it is named after it: two tasks' `tmp` are two datasets.
+        A temporary table exists on its connection only and is named after it: two tasks' `tmp` are two datasets.
         """
         if table.namespace:
             return _event_dataset(stores.table_at(table.namespace, table.parts), table.kind)
@@ -119,17 +120,17 @@ class ConnectionState:
             return _event_dataset(self._location(table.path), "file")
         if not table.parts or is_catalog(table, self.store.dialect):
             return None
-        store, parts = self._place(table.parts[-1:] if table.is_apart else table.parts)
+        store, parts = self._located(table.parts[-1:] if table.is_apart else table.parts)
         named = self._spelled(_named(store, parts), table)
         if table.temporary:
-            place = f"temporary://{process_token()}.{self.number}"
-            return EventDataset(namespace=place, name=named.name, kind=table.kind, temporary=True)
+            namespace = f"temporary://{process_token()}.{self.number}"
+            return EventDataset(namespace=namespace, name=named.name, kind=table.kind, temporary=True)
         if table.kind == "stage":
             return EventDataset(namespace=named.namespace, name=f"@{named.name}", kind="stage")
         return _event_dataset(named, table.kind)
 
-    def _place(self, parts: tuple[str, ...]) -> tuple[Store, tuple[str, ...]]:
-        """The store a name leads to: the connection's own, or a database file that is attached under its first part."""
+    def _located(self, parts: tuple[str, ...]) -> tuple[Store, tuple[str, ...]]:
+        """The store of a name, and the name in it: the connection's own store, or a database file attached under it."""
         state = getattr(self.session, "state", None)
         attached = state.attached.get(parts[0].lower()) if state is not None and len(parts) > 1 else None
         if attached is None or not attached.is_file:
@@ -140,7 +141,7 @@ class ConnectionState:
         return open_file(attached.path, memory), parts[1:]
 
     def _spelled(self, named: Dataset, table: TableRef) -> Dataset:
-        """The table in the spelling in which this process met it first, where its store compares without case."""
+        """The table in the spelling that this process saw first, where its store compares names without case."""
         if not dialect_of(self.store.dialect).keeps_spelling or table.temporary:
             return named
         spelled = _named(self.store, table.spelling) if table.spelling else named
@@ -149,15 +150,15 @@ class ConnectionState:
         return _SPELLINGS.setdefault(named, spelled)
 
     def _location(self, path: str) -> Dataset:
-        here = "://" in path or path.startswith("file:") or dialect_of(self.store.dialect).embedded
+        is_local = "://" in path or path.startswith("file:") or dialect_of(self.store.dialect).embedded
         host, _ = host_and_port(self.store.namespace.partition("://")[2])
-        if here or host in ("", "localhost"):
+        if is_local or host in ("", "localhost"):
             return datasets.location(path)
         return Dataset(f"file://{host}", path)
 
 
 def _named(store: Store, parts: Sequence[str]) -> Dataset:
-    """The table of a name in a statement: the session has completed it, unless it is a single part."""
+    """The table of a name in a statement. The session has completed a name of several parts."""
     return store.table(parts) if len(parts) == 1 else store.completed_table(parts)
 
 
@@ -167,7 +168,7 @@ def _event_dataset(dataset: Dataset, kind: str) -> EventDataset:
 
 
 def kind_of(dataset: Dataset) -> str:
-    """What sort of thing a dataset is that somebody recorded by its URI."""
+    """The kind of a dataset that was recorded by its URI."""
     if dataset.is_table:
         return "table"
     scheme = dataset.namespace.partition(":")[0]

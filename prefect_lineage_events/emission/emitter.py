@@ -1,4 +1,4 @@
-"""What numbers events: one emitter per process and flow run, its numbers without a gap, its count told at the end."""
+"""The emitter: it numbers the events of one flow run in one process without a gap, and sends their count at the end."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from uuid import uuid4
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.context.running import is_over
 from prefect_lineage_events.emission.coalescer import Coalescer
-from prefect_lineage_events.emission.column_lookup import Schemas
+from prefect_lineage_events.emission.column_lookup import ColumnLookup
 from prefect_lineage_events.emission.limits import truncated
 from prefect_lineage_events.emission.pending import Key, PendingEvent
 from prefect_lineage_events.events import CountEvent, EmitterInfo, EventDataset, RunInfo, SchemaEvent
 from prefect_lineage_events.guard import guarded
 
-# Keyword arguments of `emit_event`, and the run whose Prefect settings apply -> was it handed over?
+# Takes keyword arguments of `emit_event`, and the run whose Prefect settings apply; returns whether it was handed over.
 Send = Callable[[dict[str, Any], Run], bool]
 
 _MAX_PENDING = 500
@@ -26,18 +26,17 @@ _MAX_REASONS = 10
 
 
 class Emitter:
-    """Collects a run's drafts for a short while, then numbers and sends them, in order.
+    """Collects the pending events of a run for a short while, then numbers and sends them, in order.
 
-    How long a statement waits for its like begins with `first_wait` seconds and doubles with each time that the same
-    shape was sent, up to `longest_wait`: what is rare is told at once (a killed run keeps it), what comes in masses is
-    told in few events.
+    A statement waits `first_wait` seconds for equal ones. The wait doubles each time that the same shape is sent, up
+    to `longest_wait`: rare statements are sent at once (so that a killed run keeps them), frequent ones in few events.
     """
 
     def __init__(self, run: Run, send: Send, first_wait: float, longest_wait: float) -> None:
         self.id = uuid4()
         self.run = run
-        self.dropped_by_processor = 0  # by our thread
-        self.dropped_by_queue = 0  # by the full queue
+        self.dropped_by_processor = 0
+        self.dropped_by_queue = 0  # the queue was full
         self.closed = False
         self.end_noticed = False
         self.last_active = 0.0
@@ -53,22 +52,22 @@ class Emitter:
         self._pending = Coalescer()
         self._due: float | None = None
         self._times_sent: dict[Key, int] = {}
-        self._schemas = Schemas()
+        self._columns = ColumnLookup()
         self._look_up_at: float | None = None
         self._lookups = 0
 
     def update_run(self, run: Run) -> None:
-        """Keep the newest attempt of the run, and hold on to the object whose state tells its end."""
+        """Keep the newest attempt of the run, and a reference to the object whose state shows its end."""
         self.run = run
         self._live = run.live() or self._live
 
     def has_ended(self) -> bool:
-        """Has the run ended in this process? After its end nothing is there to tell any more, but we remember."""
+        """Return whether the run has ended in this process. Its state is gone after the end: then `closed` decides."""
         self._live = self.run.live() or self._live
         return self.closed if self._live is None else is_over(self._live)
 
     def retire(self) -> None:
-        """Nothing is expected any more: let go of what only a running flow needs. The numbers go on if it comes."""
+        """Release what only a running flow needs. The numbers go on if another event comes."""
         self.end_noticed = False
         self._live = None
 
@@ -84,14 +83,14 @@ class Emitter:
 
     @property
     def due(self) -> float | None:
-        """When the next sending is due, on the clock that `add` was told; None when nothing waits."""
+        """The time at which the next sending is due, on the clock of `add`; None when nothing is pending."""
         return self._due
 
     def add(self, pending: PendingEvent, now: float) -> None:
-        """Take a draft that is true. What is alike and waits already is counted together."""
+        """Add an event that is known to be true. It is counted together with an equal pending one."""
         self.last_active = now
-        self._schemas.observe(pending)
-        if self._schemas.wanted and self._look_up_at is None:
+        self._columns.observe(pending)
+        if self._columns.wanted and self._look_up_at is None:
             self._look_up_at = now + min(self._first_wait * 2**self._lookups, self._longest_wait)
         self._pending.add(pending)
         wait = self._wait(pending.key)
@@ -100,7 +99,7 @@ class Emitter:
             self.flush()
 
     def flush(self) -> list[PendingEvent]:
-        """Number and send what waits; the drafts that were sent."""
+        """Number and send what is pending. Returns the events that were sent."""
         self._due = None
         pending_events = self._pending.take()
         for pending in pending_events:
@@ -110,22 +109,22 @@ class Emitter:
         return pending_events
 
     def look_up(self, now: float | None = None) -> None:
-        """Look up and tell the columns that are wanted; with `now`, only if that is due. May wait for the database."""
-        if not self._schemas.wanted or (now is not None and (self._look_up_at is None or now < self._look_up_at)):
+        """Look up the wanted columns and send them; with `now`, only if that is due. May wait for the database."""
+        if not self._columns.wanted or (now is not None and (self._look_up_at is None or now < self._look_up_at)):
             return
         self._look_up_at = None
         self._lookups += 1
-        for datasets in self._schemas.look_up():
+        for datasets in self._columns.look_up():
             self._number(partial(self._schema_event, datasets))
 
     def send_count(self, *, closed: bool, final: bool = False, reason: str = "", even_none: bool = False) -> None:
-        """Say how many events there are, unless nobody would learn anything by it. `final`: the process ends."""
+        """Send the number of events, unless it was sent before. `final`: the process ends."""
         self.closed = self.closed or closed
-        # After the closing count, that the process ends is no news.
-        word = (closed, final and not closed, *self._counts)
-        if word == self._last_count or not (any(self._counts) or even_none):
+        # After `lineage.closed`, no final checkpoint is sent.
+        count = (closed, final and not closed, *self._counts)
+        if count == self._last_count or not (any(self._counts) or even_none):
             return
-        self._last_count = word
+        self._last_count = count
         self.counts_sent = min(self.counts_sent + 1, 30)
         event = CountEvent(
             closed=closed,
@@ -142,7 +141,7 @@ class Emitter:
 
     @property
     def has_unsent_count(self) -> bool:
-        """Has anything happened since the count was told?"""
+        """Return whether anything has happened since the count was sent."""
         return self._due is not None or self._last_count is None or self._last_count[2:] != self._counts
 
     @property
@@ -155,14 +154,14 @@ class Emitter:
 
     @property
     def _flow_run(self) -> RunInfo:
-        """The run without the task that happened to be the last: what is told here is told of the whole."""
+        """The run without the task that happened to be the last: the event is about the whole run."""
         info = self.run.info
         return info.model_copy(update={"task_run_id": None, "task_run_name": None}) if info.flow_run_id else info
 
     def _number(self, make: Callable[[EmitterInfo], dict[str, Any]]) -> None:
-        """A number is used up only by an event that Prefect took, so that a failure leaves no gap but a count.
+        """Send an event with the next number. A failure is counted and leaves no gap: its number is used again.
 
-        An event that cannot be made is such a failure: those that wait behind it are sent all the same.
+        An event that cannot be made is such a failure; the pending ones after it are sent all the same.
         """
         taken = False
         with guarded("making a lineage event"):

@@ -1,4 +1,4 @@
-"""Events stay far below what Prefect refuses (1.5 MB): what is too much is left out, and the event says so.
+"""Limits of events, far below what Prefect refuses (1.5 MB). An event reports what was left out of it.
 
 Names are bounded by `encoding.name`.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # so that events can be sent where the analyser cannot be imp
 
 
 def without_credentials(dataset: Dataset) -> Dataset:
-    """What somebody recorded by hand may carry a password in its namespace, or a token behind the address of an API."""
+    """The dataset without a password in its namespace or a token in the query of an API's address (`record_read`)."""
     scheme, separator, authority = dataset.namespace.partition("://")
     name = dataset.name.partition("?")[0] if scheme in ("http", "https") else dataset.name
     if "@" not in authority and name == dataset.name:
@@ -26,9 +26,9 @@ def without_credentials(dataset: Dataset) -> Dataset:
 
 
 def sql_for_event(statement: Statement, sql: str, values: LineageSettings) -> str | None:
-    """By the setting `sql_text`: sanitised (literals are `?`, no comments), as it was written, or nothing.
+    """A statement's text by the setting `sql_text`: sanitised (literals are `?`, no comments), as written, or none.
 
-    A text that could not be sanitised is not shown: better no text than a secret.
+    A text that could not be sanitised is left out: better no text than a secret.
     """
     if values.sql_text == "none":
         return None
@@ -60,12 +60,12 @@ MAX_COLUMNS = 2_000
 MAX_EDGES = 3_000
 MAX_RENAMES = 500
 MAX_BYTES = 400_000
-# Of a statement's text in an event that is too large without it.
+# Characters of a statement's text in an event that is too large otherwise.
 _SHORT_SQL = 1_000
 
 
 def truncated(event: LineageEvent) -> LineageEvent:
-    """The event itself when it is small enough; else without what weighs most: edges beyond a bound, then columns."""
+    """The event itself if it is small enough; else without its largest parts: edges beyond a limit, then columns."""
     cut: list[str] = []
     if len(event.columns) > MAX_EDGES:
         cut.append(f"{len(event.columns) - MAX_EDGES} column edges")
@@ -92,7 +92,7 @@ def _with_columns(event: LineageEvent, limit: int) -> LineageEvent:
             "output": event.output and event.output.model_copy(update={"columns": event.output.columns[:limit]}),
             "inputs": tuple(d.model_copy(update={"columns": d.columns[:limit]}) for d in event.inputs),
             "result_columns": event.result_columns[:limit],
-            **_named(event, limit),
+            **_without_long_lists(event, limit),
         }
     )
 
@@ -101,8 +101,8 @@ def _with_statement(event: LineageEvent, **changes: object) -> LineageEvent:
     return event.model_copy(update={"statement": event.statement.model_copy(update=changes)})
 
 
-def _named(event: LineageEvent, limit: int) -> dict[str, tuple[str, ...] | None]:
-    """Lists of names that are cut say nothing any more."""
+def _without_long_lists(event: LineageEvent, limit: int) -> dict[str, tuple[str, ...] | None]:
+    """Values that mean "unknown" for lists of names beyond the limit: a part of such a list would be wrong."""
     bound, constant = event.bound_columns or (), event.constant_columns
     if max(len(bound), len(constant), len(event.program_columns)) <= limit:
         return {}

@@ -20,9 +20,9 @@ def count_loss(
     in_step: bool = False,
     of_connection: bool = False,
 ) -> None:
-    """Count what our own work has lost in the calling thread. Never raises: it is called where something else just has.
+    """Count a loss of our own work in the calling thread. Never raises: it is called where another error was raised.
 
-    `run` is the one that `connection` was last used in. `in_step`: a step of its transaction is lost, or may be.
+    `run` is the one in which `connection` was last used. `in_step`: a step of its transaction is lost, or may be.
     `of_connection`: a whole connection is not traced; made outside any run, it may be used in all runs of the process.
     """
     with guarded("counting a loss"):

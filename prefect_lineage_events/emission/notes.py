@@ -1,4 +1,4 @@
-"""What the user's thread leaves behind: small values for our thread to work on.
+"""Notes: small values that the user's thread puts on a queue for our thread.
 
 A note copies only what cannot be known later. Making one and putting it on the queue is all that happens in the
 user's thread.
@@ -20,17 +20,17 @@ from prefect_lineage_events.events import Column
 from prefect_lineage_events.stores import Store
 
 Counted = Literal["affected", "returned", "fetched"]
-"""The meaning of a number of rows: those that the server said were read or written, all of a result, or those of one
-that were taken, which need not be all.
+"""The meaning of a number of rows: those that the server reports as read or written, all rows of a result, or the
+fetched rows of a result, which need not be all.
 """
-if TYPE_CHECKING:  # the analyser takes its time to import, which our thread has
+if TYPE_CHECKING:  # our thread imports the analyser, which takes long
     from prefect_lineage_events.sql.model import Step
 
 _numbers = count(1)
 
 
 class DescribedColumns(dict[str, str | None]):
-    """A table's columns in order, with their types; `kind` is `table` or `view`, None where the store did not say."""
+    """A table's columns in order, with their types; `kind` is `table` or `view`, None where it is unknown."""
 
     def __init__(self, columns: Mapping[str, str | None] | None = None, *, kind: str | None = None) -> None:
         super().__init__(columns or {})
@@ -42,8 +42,8 @@ class SchemaLookup(Protocol):
 
     It works on a connection of its own, never on the user's (a query there would change LAST_QUERY_ID or abort a
     transaction), and never on one that would ask a person to log in. `tables` are name parts, outermost first. It
-    returns {parts: {column: type}} for the tables that it knows, as `DescribedColumns` where the store tells views from
-    tables. An error that it raises is logged, and the columns stay unknown.
+    returns {parts: {column: type}} for the tables that it finds, as `DescribedColumns` where the store distinguishes
+    views and tables. An error that it raises is logged, and the columns stay unknown.
     """
 
     def __call__(
@@ -53,14 +53,14 @@ class SchemaLookup(Protocol):
 
 @runtime_checkable
 class SchemaNameLookup(Protocol):
-    """A look-up that can also tell which schema a connection begins in; None when it does not know.
+    """A look-up that also returns the schema in which a connection begins; None where it is unknown.
 
-    `search_path` are the schemas that it looks for names in, `$user` as written, and `searched_schemas` those of them
-    that exist; None where the store has no such path. `existing_schemas` are those of some names that are schemas, and
-    what they are called (`$user` is the login's own), `schemas_with` those that have a table of a name, both of a
-    database or of the connection's own. These raise where the store does not answer, and answer None where it cannot
-    be asked any more, for it lived with the connection. `forget`: a statement has changed
-    in which schema logins begin.
+    `search_path` are the schemas in which the store looks for names, `$user` as written, and `searched_schemas` those
+    of them that exist; None where the store has no such path. `existing_schemas` are those of some names that are
+    schemas, with their real names (`$user` is the login's own), `schemas_with` those that have a table of a name, both
+    of a database or of the connection's own. These methods raise where the store does not answer, and return None where
+    it cannot be asked any more, because it existed with the connection only. `forget` discards answers: a statement
+    has changed the schema in which logins begin.
     """
 
     def default_schema(self) -> str | None: ...  # pragma: no cover
@@ -82,9 +82,9 @@ class SchemaNameLookup(Protocol):
 
 @dataclass(eq=False)
 class Connection:
-    """A DBAPI connection, as far as lineage has to know it. One object per connection: compared by identity.
+    """A DB-API connection as lineage needs it. One object per connection: compared by identity.
 
-    `number` tells two connections of a process apart, and with it their temporary tables.
+    `number` distinguishes the connections of a process, and their temporary tables.
     """
 
     store: Store
@@ -96,15 +96,16 @@ class Connection:
 class StatementNote:
     """A statement that succeeded.
 
-    `autocommit`: the driver commits each statement by itself at that moment; `rows`: read or written, None when the
-    driver does not say (a RowsNote may follow), `counted`: what they are a number of. An executemany is one statement.
-    `run` is None where nothing is to be reported: outside runs, excluded, or switched off; then only what it does to
-    the session counts. `aborted`: a statement before it had failed the transaction, so that it was the transaction's
-    end (even a COMMIT rolls back) or a return to a savepoint. `thread` is the path of the thread of control that ran it
-    (see `threads`). `inlined`: the driver has written the values of binds into the text. `value_origins` are statements
-    whose single row had a value that this one bound (see `value_matching`). `countable` and `pending_events`
-    belong to our thread: whether one number of rows can be that of what was noted, and what it made of the note, to be
-    completed when the rows are known.
+    `autocommit`: the driver commits each statement by itself at that moment. `rows` are read or written, None where the
+    driver does not report them (a RowsNote may follow); `counted` is their meaning. An executemany is one statement.
+    `run` is None where nothing is to be reported: outside runs, excluded, or switched off; then only the effect on the
+    session counts. `aborted`: an earlier statement had failed the transaction, so that this one ended it (even a COMMIT
+    rolls back) or returned to a savepoint. `thread` is the path of the thread of control that ran it
+    (`context.threads`). `inlined`: the driver has written the values of binds into the text. `value_origins` are
+    statements whose single row had a value that this one bound (`value_matching`).
+
+    Only our thread uses `countable` (whether one number of rows can be that of the noted text) and `pending_events`
+    (those made of the note, completed when the rows are known).
     """
 
     connection: Connection
@@ -127,10 +128,10 @@ class StatementNote:
 
 @dataclass(slots=True)
 class TransactionNote:
-    """A step of a connection's transaction, taken by a method of the driver's.
+    """A step of a connection's transaction, taken by a method of the driver.
 
-    `in_doubt`: whether it was taken is not known, for the connection was lost in the middle of it. `run` is the run
-    that the connection was last used in.
+    `in_doubt`: the connection was lost during the step, so that it is not known whether it was taken. `run` is the run
+    in which the connection was last used.
     """
 
     connection: Connection
@@ -142,10 +143,10 @@ class TransactionNote:
 
 @dataclass(slots=True)
 class FailureNote:
-    """A statement that failed. `ended`: its transaction is over; `codes` are what its error goes by (SQLSTATE, number).
+    """A statement that failed. `ended`: its transaction is over. `codes` identify its error (SQLSTATE, number).
 
-    `stays_open`: the driver says that the transaction did not fail. `in_part`: it was an executemany, and the sets of
-    parameters before the one that failed may have been written. `rows` and `query_id` of the statement are unknown.
+    `stays_open`: according to the driver, the transaction did not fail. `in_part`: it was an executemany, and the sets
+    of parameters before the failed one may have been written. `rows` and `query_id` of the statement are unknown.
     """
 
     statement: StatementNote
@@ -157,7 +158,7 @@ class FailureNote:
 
 @dataclass(slots=True)
 class RowsNote:
-    """The rows of an earlier statement's result are known now: it is exhausted, or was closed before (not `whole`)."""
+    """The number of rows of an earlier statement's result, which is exhausted, or was closed before (not `whole`)."""
 
     statement: StatementNote
     rows: int
@@ -171,18 +172,18 @@ else:
 
 
 class Counts(Protocol):
-    """Who counts the rows of a result."""
+    """A counter of the rows of a result."""
 
     def rows_so_far(self) -> int:
-        """The result is read no further: so many rows were read, 0 where that is not known."""
+        """The number of rows that were fetched when the result was abandoned; 0 where that is not known."""
         ...  # pragma: no cover
 
 
 class AbandonedResultNote(_Reference):
-    """The reader of an earlier statement's result is gone, as it was half way: nobody closed it.
+    """The reader of an earlier statement's result was garbage-collected before it was exhausted or closed.
 
-    It puts itself on the queue, by a call of C alone: no code of ours runs where an object is finalised. What the
-    handler of a signal raises there is swallowed by Python, and a time limit of the user's with it.
+    It is a weak reference whose callback, a C function, puts it on the queue: no Python code of ours runs in a
+    finaliser, where Python swallows exceptions, including those of a user's signal handler (a time limit by SIGALRM).
     """
 
     __slots__ = ("counts", "statement")
@@ -192,7 +193,7 @@ class AbandonedResultNote(_Reference):
 
 @dataclass(slots=True)
 class RecordNote:
-    """What a block or a user said by `record_read`, `record_write`, `record_misc`."""
+    """Datasets that a block or a user recorded (`record_read`, `record_write`, `record_misc`)."""
 
     operation: Literal["read", "write", "misc"]
     output: Dataset | None
@@ -206,9 +207,9 @@ class RecordNote:
 
 @dataclass(slots=True)
 class RunEndedNote:
-    """A flow run ended in this process: close its emitter. Queued, so that all it left behind comes before.
+    """A flow run ended in this process: its emitter is closed after the notes before this one.
 
-    `elsewhere`: its tasks ran in other processes, which see no end; so it is told even if nothing was done here.
+    `elsewhere`: its tasks ran in other processes, which see no end; so a count is sent even if nothing was done here.
     """
 
     run: Run
@@ -217,7 +218,7 @@ class RunEndedNote:
 
 @dataclass(slots=True)
 class LossNote:
-    """Something that our own work lost in the user's thread, and the reason in a few words.
+    """A loss of our own work in the user's thread, and the reason in a few words.
 
     `in_step`: a step of the connection's transaction is lost, or may be. `in_any_run`: the run is not known, so that
     the loss counts for all runs of the process.
@@ -232,7 +233,7 @@ class LossNote:
 
 @dataclass(slots=True)
 class FlushNote:
-    """Somebody waits until all that was noted before has been handed to Prefect."""
+    """A thread waits for `done`, which is set when all earlier notes have been handed to Prefect."""
 
     done: threading.Event
 

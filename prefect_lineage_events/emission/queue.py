@@ -1,4 +1,4 @@
-"""The way from the user's threads to ours: bounded, in order, never waiting where notes are put in."""
+"""The bounded queue of notes from the user's threads to ours, in order. Putting a note never waits."""
 
 from __future__ import annotations
 
@@ -22,22 +22,25 @@ from prefect_lineage_events.guard import logger
 
 
 class NoteQueue:
-    """Notes in the order they were put. A full queue drops statements, counts them per run, and says so once.
+    """Notes in the order they were put. A full queue drops statements, counts them per run, and logs that once.
 
-    Steps of transactions pass a full queue: a rollback that got lost would turn into a false write, and there is at
-    most one per transaction in which something was noted.
+    A full queue still accepts steps of transactions: a lost rollback would become a false write, and there is at most
+    one for each transaction with a noted statement.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._notes: SimpleQueue[Note | None] = SimpleQueue()
         self._dropped: dict[UUID, tuple[Run, int]] = {}
-        self._lock = threading.RLock()  # a signal handler or a finaliser of the user's may come in, with a statement
+        self._lock = threading.RLock()  # a signal handler or finaliser of the user may run a statement while it is held
         self._warned = False
         self._watched: dict[int, AbandonedResultNote] = {}
 
     def put(self, note: Note) -> bool:
-        """Was the note taken? Reentrant and without a lock while there is room, so that it may be called anywhere."""
+        """Put a note; returns whether it was taken.
+
+        Reentrant, and without a lock while there is room, so that it may be called anywhere.
+        """
         if isinstance(note, StatementNote | RecordNote | LossNote) and self._notes.qsize() >= self._limit:
             self._drop(note)
             return False
@@ -73,11 +76,11 @@ class NoteQueue:
         return self._notes.empty()
 
     def dropped(self) -> list[tuple[Run, int]]:
-        """How many statements of which run were dropped so far."""
+        """The runs with dropped statements, and the number of these so far."""
         return list(self._dropped.values())
 
     def drop_rest(self) -> None:
-        """Count what is still waiting as dropped: there is no time left for it."""
+        """Count the waiting notes as dropped: there is no time left for them."""
         while not self._notes.empty():
             note = self.get(0)
             if isinstance(note, StatementNote | RecordNote | FailureNote | LossNote):
@@ -93,6 +96,6 @@ class NoteQueue:
         if not warned:
             logger.warning(
                 "lineage: statements come faster than they can be analysed; some are not reported, "
-                "how many is told in the run's lineage.closed event (queue_size is %s)",
+                "the run's lineage.closed event has their number (queue_size is %s)",
                 self._limit,
             )

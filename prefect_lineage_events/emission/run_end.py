@@ -98,7 +98,7 @@ class RunEnd:
             emitter.count_loss(f"{children} child process(es) ended before all of their events were sent", children)
         self._send_count(emitter, closed=True, even_none=even_none)
         self._emitters.retire(emitter)
-        value_matching.forget(emitter.run.key)
+        value_matching.discard(emitter.run.key)
 
     def finish(self) -> None:
         """Send the final count of all runs, as the process ends; statements first."""

@@ -1,4 +1,4 @@
-"""Answers of a store on its schemas, for names that a session looks for in more than one of them."""
+"""Answers of a store about its schemas, for names that a session looks for in several schemas."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.sql.model import Statement
 
 _versions = count(1)
-_MOST_ASKED = 500  # tables of one connection: each question opens a connection of our own
+_MAX_LOOKUPS = 500  # of one connection: each opens a connection of our own
 _CHANGING = frozenset({"create", "clone", "rename", "swap", "drop", "alter"})
 
 
 class StoreSchemas:
-    """Asks a look-up, remembers where tables were found, and forgets it when the connection defines something.
+    """A look-up with a cache of the schemas in which tables were found; DDL on the connection clears it.
 
-    Belongs to our thread. `version` is another number whenever another answer may be given.
+    Only our thread uses it. `version` changes whenever another answer may be given.
     """
 
     def __init__(self, lookup: SchemaNameLookup) -> None:
         self._lookup = lookup
         self._found: dict[tuple[str | None, tuple[str, ...], str], frozenset[str]] = {}
-        self._asked = 0
+        self._lookups = 0
         self.version = next(_versions)
 
     def existing(self, names: tuple[str, ...], database: str | None) -> Mapping[str, str] | None:
-        with guarded("asking for schemas"):
+        with guarded("looking up schemas"):
             return self._lookup.existing_schemas(names, database)
         return None
 
@@ -36,9 +36,9 @@ class StoreSchemas:
     ) -> Collection[str] | None:
         key = (database, schemas, table)
         found = self._found.get(key)
-        if found is None and ask and self._asked < _MOST_ASKED:
-            self._asked += 1
-            with guarded("asking for the schema of a table"):
+        if found is None and ask and self._lookups < _MAX_LOOKUPS:
+            self._lookups += 1
+            with guarded("looking up the schema of a table"):
                 holding = self._lookup.schemas_with(table, schemas, database)
                 found = None if holding is None else frozenset(holding)
             if found:
@@ -47,7 +47,7 @@ class StoreSchemas:
         return found
 
     def after(self, statement: Statement) -> None:
-        """The statement has succeeded: what it defines may hide what was found before."""
+        """Discard answers after a successful statement whose definitions may hide the tables that were found."""
         if any(name == "logins" for name, _ in statement.session):
             self._lookup.forget()
         if statement.effect in _CHANGING and self._found:

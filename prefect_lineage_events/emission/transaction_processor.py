@@ -1,4 +1,4 @@
-"""Notes of statements, failures and steps -> drafts, as the transaction of their connection lets them be true."""
+"""Processing of statements, failures and transaction steps: writes are reported when their transaction commits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prefect_lineage_events.emission.transactions import PreparedTransactions, i
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import Control
 
-# How many drafts a connection may hold for one transaction; alike ones count once.
+# Pending events that a connection may hold for one transaction; equal ones count once.
 _MAX_HELD = 20_000
 _ROLLBACK = Control("rollback")
 _CALLED = "a procedure was called that may have ended its transaction"
@@ -28,7 +28,10 @@ _IN_PART = "a set of its parameters failed; whether those before it were written
 
 
 class TransactionProcessor:
-    """Holds writes until their transaction commits. `report` takes drafts that are true, `drop` those beyond bounds."""
+    """Holds writes until their transaction commits.
+
+    `report` takes the events that are true, `drop` those beyond the limit.
+    """
 
     def __init__(
         self,
@@ -42,7 +45,7 @@ class TransactionProcessor:
         self.prepared = PreparedTransactions()
 
     def statement(self, note: StatementNote, state: ConnectionState) -> None:
-        """A statement succeeded: report what is true of it at once, hold the rest."""
+        """Report what is true of a successful statement at once, hold the rest."""
         if note.aborted:
             state.failed()
         transaction = state.transaction
@@ -56,12 +59,12 @@ class TransactionProcessor:
                 self._step(analysed.statement.control, state)
                 continue
             transaction.failed(False)
-            note.pending_events += self._taken(analysed, state)
+            note.pending_events += self._reported_or_held(analysed, state)
         if not is_held and not transaction.begun:
             self._report(transaction.flush())
             state.session = state.session.ended()
 
-    def _taken(self, analysed: AnalysedStatement, state: ConnectionState) -> list[PendingEvent]:
+    def _reported_or_held(self, analysed: AnalysedStatement, state: ConnectionState) -> list[PendingEvent]:
         transaction, statement = state.transaction, analysed.statement
         if statement.commits and transaction.is_open:
             self._report([*transaction.flush(), *analysed.pending_events])
@@ -74,7 +77,7 @@ class TransactionProcessor:
         return list(analysed.pending_events)
 
     def _kept(self, pending: PendingEvent, state: ConnectionState) -> PendingEvent:
-        """A read counts at once, any other statement waits for its transaction to commit."""
+        """Report a read at once; hold any other statement until its transaction commits."""
         if pending.event.operation == "read":
             self._report([pending])
         elif state.transaction.size >= _MAX_HELD:
@@ -84,7 +87,7 @@ class TransactionProcessor:
         return pending
 
     def step(self, note: TransactionNote, state: ConnectionState) -> None:
-        """The driver has taken a step of the transaction."""
+        """Do a step of the transaction that the driver took."""
         if note.in_doubt:
             state.transaction.doubt(_UNSEEN)
         control = Control(note.step, note.name)
@@ -92,7 +95,7 @@ class TransactionProcessor:
         self._step(control, state)
 
     def _step(self, control: Control, state: ConnectionState) -> None:
-        """A step that the session has taken already."""
+        """Do a step that the session has done already."""
         store, name = state.store.namespace, control.name
         if control.step == "commit_prepared":
             self._report(self.prepared.take(store, name) or [])
@@ -105,15 +108,18 @@ class TransactionProcessor:
             self._report(state.transaction.step(control))
 
     def leave_in_doubt(self, state: ConnectionState, *, may_have_begun: bool) -> list[Run]:
-        """A note of the connection was lost, and with it maybe an end of its transaction: nothing held is certain.
+        """Put the held writes in doubt: a note of the connection was lost, maybe the end of its transaction.
 
-        Returns the runs that wait for that end. `may_have_begun`: nor is what comes until the next end.
+        Returns the runs of these writes. `may_have_begun`: writes up to the next end are in doubt, too.
         """
         state.transaction.doubt_until_end(_LOST) if may_have_begun else state.transaction.doubt(_LOST)
         return [pending.run for pending in state.transaction.held]
 
     def failed(self, note: FailureNote, state: ConnectionState) -> None:
-        """A statement failed: the transaction may be over, or take no other; a part of its text may have been done."""
+        """Process a failed statement.
+
+        Its transaction may be over, or accept no other statement; a part of its text may have been done.
+        """
         rules, transaction = state.rules, state.transaction
         session = state.session
         found = list(analyse(note.statement, state, self._values))
@@ -139,7 +145,7 @@ class TransactionProcessor:
             transaction.doubt(_REFUSED)
 
     def _in_doubt(self, found: list[AnalysedStatement], reason: str, state: ConnectionState) -> None:
-        """Report, as partial, what may have been done though its statement failed."""
+        """Report as partial what may have been done although the statement failed."""
         for pending in in_doubt(chain.from_iterable(m.pending_events for m in found), reason):
             if pending.event.operation != "read" and state.transaction.is_open:
                 self._kept(pending, state)
@@ -147,7 +153,7 @@ class TransactionProcessor:
                 self._report([pending])
 
     def _broken_off(self, found: list[AnalysedStatement], first: str, state: ConnectionState) -> None:
-        """A text with ends of transactions in it failed somewhere. Where it begins with a rollback, that is certain."""
+        """Process a failed text that contains ends of transactions. Only a rollback at its begin is certain."""
         if first != "rollback":
             state.transaction.doubt(_BROKEN_OFF)
         self._report(state.step(_ROLLBACK))
@@ -161,7 +167,7 @@ class TransactionProcessor:
 
 
 def _ending(analysed: AnalysedStatement) -> str | None:
-    """The way in which a statement ends transactions; None for one that ends none."""
+    """The step by which a statement ends transactions; None for one that ends none."""
     control = analysed.statement.control
     if control is not None and control.step in ("commit", "rollback", "prepare"):
         return control.step

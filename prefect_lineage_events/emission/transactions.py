@@ -1,7 +1,7 @@
-"""A connection's transaction, as far as it holds lineage: a write that is rolled back wrote nothing.
+"""The open transaction of a connection, with the pending events that wait for its end.
 
-Writes inside a transaction are held until it commits; savepoints nest; a rollback, or a connection that is lost, drops
-them. A read counts at once.
+Writes inside a transaction are held until it commits; savepoints nest. A rollback, or the loss of the connection, drops
+them: a write that is rolled back wrote nothing. A read counts at once.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from prefect_lineage_events.sql.transactions.rules import TransactionRules, tran
 
 _COMMIT = Control("commit")
 _PREPARED = "prepared; whether it was committed is not known"
-# Prepared transactions, and their drafts, that are kept: another process may end them all.
+# Prepared transactions that are kept, and their pending events: another process may end them all.
 _MAX_PREPARED = 1_000
-_MAX_PREPARED_DRAFTS = 20_000
+_MAX_PREPARED_EVENTS = 20_000
 
 
 class Transaction:
-    """A connection's open work. Values only: what comes out of `step` is what really happened."""
+    """The open transaction of a connection. It uses no connection: `step` returns the events that are true."""
 
     def __init__(self, dialect: str = "") -> None:
         self._rules: TransactionRules = transaction_rules(dialect)
-        # What was done since the transaction began, and since each of its savepoints.
+        # The writes since the transaction began, and since each of its savepoints.
         self._segments = [Coalescer()]
         self._size_below = 0  # of all segments but the last one
         self._nesting: Nesting = CLOSED
@@ -36,7 +36,7 @@ class Transaction:
 
     @property
     def begun(self) -> bool:
-        """Was a transaction begun that the driver may not know of (BEGIN as a text, on an autocommit connection)?"""
+        """Return whether a statement began a transaction (BEGIN on an autocommit connection), unseen by the driver."""
         return self._nesting.begun
 
     @property
@@ -49,40 +49,43 @@ class Transaction:
 
     @property
     def held(self) -> list[PendingEvent]:
-        """What waits for the end of the transaction, in order."""
+        """The events that wait for the end of the transaction, in order."""
         return [pending for segment in self._segments for pending in segment.pending_events]
 
     def hold(self, pending: PendingEvent) -> PendingEvent:
-        """Keep a write until its transaction ends; the draft it is counted in."""
+        """Keep a write until its transaction ends. Returns the event in which it is counted."""
         self._nesting = self._nesting.opened()
         return self._segments[-1].add(pending)
 
     def open(self) -> None:
-        """The driver or the store has begun a transaction for the next statement."""
+        """Note that the driver or the store has begun a transaction for the next statement."""
         self._nesting = self._nesting.opened()
 
     def failed(self, failed: bool = True) -> None:
-        """A statement has failed the transaction, or another has shown that it goes on."""
+        """Note that a statement has failed the transaction, or that another has shown that it goes on."""
         self._suspicion = ""
         if self._nesting.failed != failed:
             self._nesting = self._nesting.with_failure(failed)
 
     def suspect(self, reason: str) -> None:
-        """A statement may have failed the transaction: a commit leaves doubt, unless another shows that it goes on."""
+        """Note that a statement may have failed the transaction.
+
+        A commit leaves doubt then, unless another statement shows that the transaction goes on.
+        """
         self._suspicion = reason
 
     def doubt(self, reason: str) -> None:
-        """From here on it is not known whether what is held comes to be, however the transaction ends."""
+        """Note that it is not known whether the held writes are committed, however the transaction ends."""
         if self.size:
             self._doubt = self._doubt or reason
 
     def doubt_until_end(self, reason: str) -> None:
-        """A step may have been missed, a begin as well: all is in doubt until the next end of a transaction."""
+        """Note that a step, maybe a begin, was missed: all is in doubt until the next end of a transaction."""
         self._nesting = self._nesting.opened()
         self._doubt = self._doubt or reason
 
     def step(self, control: Control) -> list[PendingEvent]:
-        """Do a step of transaction control; the drafts that are true from now on, in order."""
+        """Do a step of transaction control. Returns the events that are true from now on, in order."""
         suspicion, self._suspicion = self._suspicion, ""
         if suspicion and control.step == "commit":
             self.doubt(suspicion)
@@ -104,7 +107,7 @@ class Transaction:
         return []
 
     def flush(self) -> list[PendingEvent]:
-        """All that is true when a statement has committed by itself what was open."""
+        """End the transaction, which a statement has committed by itself. Returns the events that are true."""
         if self._nesting.is_open:
             return self.step(_COMMIT)
         return self._ended(is_kept=True)
@@ -116,13 +119,13 @@ class Transaction:
         return list(in_doubt(held, doubt)) if doubt else held if is_kept else []
 
     def _merge(self, place: int) -> None:
-        """Make what came after a savepoint part of what was before it."""
+        """Add the writes after a savepoint to those before it."""
         for pending in self._segments.pop(place + 1).take():
             self._segments[place].add(pending)
 
 
 def in_doubt(pending_events: Iterable[PendingEvent], reason: str) -> Iterable[PendingEvent]:
-    """The drafts as partial ones: it is not known whether they came to be."""
+    """The events as partial ones: it is not known whether they came to be."""
     for pending in pending_events:
         pending.doubt(reason)
         yield pending
@@ -130,25 +133,25 @@ def in_doubt(pending_events: Iterable[PendingEvent], reason: str) -> Iterable[Pe
 
 @dataclass(slots=True)
 class PreparedTransactions:
-    """Transactions that were prepared for a commit in two phases, which any connection to the store may end."""
+    """Transactions prepared for a commit in two phases. Any connection to the store may end them."""
 
     _by_name: dict[tuple[str, str], list[PendingEvent]] = field(default_factory=dict)
 
     def put(self, store: str, name: str, pending_events: list[PendingEvent]) -> list[PendingEvent]:
-        """Keep what was prepared under the name. Returns, in doubt, that of the oldest names beyond the bounds."""
+        """Keep the events prepared under a name. Returns those of the oldest names beyond the limits, in doubt."""
         if pending_events:
             self._by_name.setdefault((store, name), []).extend(pending_events)
         beyond: list[PendingEvent] = []
-        while len(self._by_name) > _MAX_PREPARED or sum(map(len, self._by_name.values())) > _MAX_PREPARED_DRAFTS:
+        while len(self._by_name) > _MAX_PREPARED or sum(map(len, self._by_name.values())) > _MAX_PREPARED_EVENTS:
             beyond += in_doubt(self._by_name.pop(next(iter(self._by_name))), _PREPARED)
         return beyond
 
     def take(self, store: str, name: str) -> list[PendingEvent] | None:
-        """The drafts that were prepared under the name; None where that was not seen."""
+        """Remove and return the events that were prepared under a name; None for an unknown name."""
         return self._by_name.pop((store, name), None)
 
     def unfinished(self, run: object = None) -> list[PendingEvent]:
-        """The drafts that were prepared and not ended, of one run or of all; each is given once."""
+        """Remove and return the prepared events without an end, of one run or of all, in doubt."""
         found: list[PendingEvent] = []
         for key, pending_events in list(self._by_name.items()):
             mine = [pending for pending in pending_events if run is None or pending.run.key == run]

@@ -2,8 +2,8 @@
 
 A watermark that was read and a row of a log that is written after it have no value in common; a total that is read and
 written has. Only salted digests of the latest rows' values are kept, in memory: no value, and no digest, goes into a
-note or leaves the process. It is done in the user's thread, so that its number is bounded, and its cost a few
-microseconds.
+note or leaves the process. The comparison runs in the user's thread: it takes a few microseconds, and the number of
+comparisons is bounded.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from prefect_lineage_events.guard import guarded
 if TYPE_CHECKING:
     from prefect_lineage_events.emission.notes import StatementNote
 
-# Bounds of a run: rows that are remembered and statements that are compared, digests that are kept of the rows, and
-# rows that are compared as a whole.
+# Limits of a run: rows whose digests are stored, statements that are compared, digests that are kept, and rows that
+# are compared as a whole.
 _MAX_ROWS = 1_000
 _MAX_COMPARED = 1_000
 _MAX_DIGESTS = 400
@@ -42,34 +42,34 @@ _ROWS_OF_DRIVERS = frozenset({("sqlite3", "Row"), ("asyncpg", "Record"), ("async
 
 @dataclass(slots=True)
 class _RunRows:
-    """`by_value`: which statement gave a value that is rarely equal to another by chance, None where several did."""
+    """The rows of one run. `by_value`: the statement that read a rare value, None where several did."""
 
     by_value: dict[int, StatementNote | None] = field(default_factory=dict)
     whole: deque[tuple[StatementNote, frozenset[int]]] = field(default_factory=lambda: deque(maxlen=_MAX_WHOLE))
-    remembered: int = 0
+    stored: int = 0
     compared: int = 0
 
 
 _runs: OrderedDict[UUID, _RunRows] = OrderedDict()
 
 
-def remember(note: StatementNote, row: Any) -> None:
-    """The first row of a statement's result, as the program has it."""
-    with guarded("remembering a row"):
+def store_row(note: StatementNote, row: Any) -> None:
+    """Store digests of the first row of a statement's result, as the program has it."""
+    with guarded("storing a row's digests"):
         key = note.run.key if note.run is not None else None
         run = _run_rows(key) if key is not None else None
-        if run is None or run.remembered >= _MAX_ROWS:
+        if run is None or run.stored >= _MAX_ROWS:
             return
-        run.remembered += 1
+        run.stored += 1
         whole: list[int] = []
         for value in _values(row):
             digests = _digests(value)
             whole += digests
             if _is_rare(value):
                 for digest in digests:
-                    known = run.by_value.setdefault(digest, note)  # of two threads, one sees what the other put
+                    known = run.by_value.setdefault(digest, note)  # another thread may have put one meanwhile
                     if known is not note:
-                        run.by_value.pop(digest, None)  # the latest are kept
+                        run.by_value.pop(digest, None)  # so that it is the latest one
                         run.by_value[digest] = note if known is not None and known.sql == note.sql else None
         run.whole.append((note, frozenset(whole)))
         while len(run.by_value) > _MAX_DIGESTS:
@@ -77,9 +77,9 @@ def remember(note: StatementNote, row: Any) -> None:
 
 
 def origins(run_key: UUID | None, parameters: Any, sets: Any = None) -> tuple[StatementNote, ...]:
-    """The statements that gave rows with a value among these parameters, or among the one set of these.
+    """The statements that read a row with a value among these parameters, or among those of the only set.
 
-    A value that is often equal to others by chance counts where all that is bound is of one row.
+    Values that are often equal by chance count only where one row has all bound values.
     """
     run = _runs.get(run_key) if run_key is not None else None
     if run is None or run.compared >= _MAX_COMPARED:
@@ -97,8 +97,8 @@ def origins(run_key: UUID | None, parameters: Any, sets: Any = None) -> tuple[St
     return ()
 
 
-def forget(run_key: UUID | None) -> None:
-    """The run is over."""
+def discard(run_key: UUID | None) -> None:
+    """Discard the digests of a run that has ended."""
     if run_key is not None:
         _runs.pop(run_key, None)
 
@@ -120,7 +120,7 @@ def _of_one_row(
 
 
 def _values(row: Any) -> Iterable[Any]:
-    """The values of a row or of parameters, if reading them runs no code of the user's."""
+    """The values of a row or of parameters, if reading them runs no code of the user."""
     kind = type(row)
     if isinstance(row, tuple):
         found: Iterator[Any] = tuple.__iter__(row)
@@ -136,7 +136,7 @@ def _values(row: Any) -> Iterable[Any]:
 
 
 def _digests(value: Any) -> tuple[int, ...]:
-    """Digests of a value in the forms in which programs hand it on; none of a value that says nothing."""
+    """Digests of a value in the forms in which programs pass it on; none of an empty or a very long value."""
     kind = type(value)
     if kind is str or kind is bytes:
         return (hash((_SALT, value)),) if 0 < len(value) <= _MAX_LENGTH else ()
@@ -150,7 +150,7 @@ def _digests(value: Any) -> tuple[int, ...]:
 
 
 def _is_rare(value: Any) -> bool:
-    """Is it seldom equal to another by chance? A run's own date may well be that of the latest row."""
+    """Return whether the value is rarely equal to another by chance: a run's own date may be that of the latest row."""
     kind = type(value)
     if kind in _NUMBERS:
         return (value.is_finite() if kind is Decimal else True) and bool(abs(value) > 1)

@@ -1,6 +1,6 @@
-"""The one thread of ours per process: started with the first note, gone with the process, never holding it up for long.
+"""Our one thread per process: it starts with the first note, and delays the end of the process by seconds at most.
 
-This module is the only global state of capture. A fork begins anew: empty queue, no thread, new emitters.
+This module holds the global state of emission. A forked child starts with an empty queue, no thread and new emitters.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.settings import LineageSettings, settings
 
-_BEFORE_QUEUES = 1_000
+_BEFORE_QUEUES = 1_000  # exit priority in `multiprocessing`
 _MAX_IMPORT = 5.0  # seconds
-# Between two looks for notes, while they come, and for how long after the last one, seconds.
+# Seconds between two polls of the queue while notes come, and seconds of polling after the last note.
 _POLL, _POLL_FOR = 0.01, 0.05
-# Of the time at the end of the process; the rest is for sending what comes of it, and what did not.
+# Share of the time at the end of the process for the analysis; the rest is for sending.
 _FOR_ANALYSIS = 0.7
 
 
@@ -42,7 +42,7 @@ class Worker:
         self._hurry = threading.Event()
         self._last_note = 0.0
         self._thread = threading.Thread(target=self._run, name="prefect-lineage", daemon=True)
-        self._lock = threading.RLock()  # a signal handler of the user's may come in anywhere, and run a statement
+        self._lock = threading.RLock()  # a signal handler of the user may run a statement anywhere
         self._started = False
         self._marks = Marks() if process.is_child() else None
 
@@ -60,14 +60,14 @@ class Worker:
         return taken
 
     def flush(self, timeout: float) -> bool:
-        """Wait until all that was noted so far has been handed to Prefect. Was it in time?"""
+        """Wait until all earlier notes have been handed to Prefect. Returns whether it was in time."""
         done = threading.Event()
         self.put(FlushNote(done))
         self._hurry.set()
         return done.wait(timeout)
 
     def drain(self, run: Run) -> None:
-        """The run is torn down: close it, and see that Prefect has sent it all, by a deadline."""
+        """Close a run that is torn down, and wait until Prefect has sent all its events, up to a deadline."""
         if not self._started or self._stopping.is_set():
             return
         deadline = time.monotonic() + self._values.drain_timeout
@@ -76,7 +76,7 @@ class Worker:
         self._exporter.wait(deadline)
 
     def stop(self) -> None:
-        """The process ends: finish what is noted, against the deadline, and tell what was not. Once."""
+        """Finish the noted work as the process ends, up to a deadline, and report what was not finished. Once."""
         if not self._started or self._stopping.is_set():
             return
         with process.undisturbed():
@@ -105,7 +105,7 @@ class Worker:
                     self._started = False
                     raise
                 if multiprocessing.parent_process() is not None:
-                    # a pool's child closes its queues, and with them Prefect's way to the parent, before threads end
+                    # a pool's child closes its queues, and so Prefect's connection to the parent, before threads end
                     multiprocessing.util.Finalize(None, self.stop, exitpriority=_BEFORE_QUEUES)
                     process.before_termination(self.stop)
 
@@ -134,8 +134,8 @@ class Worker:
     def _next(self, processor: LossProcessor) -> Note | None:
         """The next note, None when something else is due.
 
-        While notes come, our thread looks for them now and then: to be woken by each would cost the user's thread more
-        than the note itself.
+        While notes come, our thread polls for them: to wake it for each would cost the user's thread more than the note
+        itself.
         """
         note = self.queue.get(0)
         if note is None and not self._stopping.is_set():
@@ -160,7 +160,7 @@ def _current() -> Worker:
     if _worker is None:
         with _creation_lock:
             made = Worker(settings())
-            _worker = _worker or made  # whoever came in while it was made has another
+            _worker = _worker or made  # a signal handler may have made another one meanwhile
     return _worker
 
 
@@ -177,7 +177,7 @@ def queue() -> NoteQueue:
 
 
 def flush(timeout: float = 10.0) -> bool:
-    """Wait until all that was noted so far in this process has been handed to Prefect. Was it in time?"""
+    """Wait until all earlier notes of this process have been handed to Prefect. Returns whether it was in time."""
     return _worker is None or _worker.flush(timeout)
 
 
@@ -191,7 +191,7 @@ def _stop() -> None:
         _worker.stop()
 
 
-def _settle(run: Run) -> None:
+def _drain(run: Run) -> None:
     if _worker is not None:
         _worker.drain(run)
 
@@ -202,7 +202,7 @@ def _close(run: Run) -> None:
 
 
 def _before_fork() -> None:
-    """Let our thread finish importing: a child that inherits half a module could never import the rest."""
+    """Let our thread finish its import: a child that inherits half a module could never import the rest."""
     _import_lock.acquire(timeout=_MAX_IMPORT)
 
 
@@ -221,6 +221,6 @@ def _after_fork_in_child() -> None:
 # Before the threads of executors are joined, which look up hosts for us, and before any `atexit` call.
 threading._register_atexit(_stop)  # type: ignore[attr-defined]
 process.before_hard_exit(_stop)
-before_interruption(_settle)
+before_interruption(_drain)
 after_work_elsewhere(_close)
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)

@@ -8,7 +8,7 @@ from typing import Any
 
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.notes import AbandonedResultNote, StatementNote
-from prefect_lineage_events.emission.value_matching import remember
+from prefect_lineage_events.emission.value_matching import store_row
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.tracer import ConnectionTracer
 
@@ -76,7 +76,7 @@ class FetchedRows:
     def _remember_first(self, row: Any) -> None:
         single, self._single = self._single, None
         if single is not None:
-            remember(single, row)
+            store_row(single, row)
 
     def after_next(self, row: Any) -> Any:
         """Count the row that an iteration step returned."""

@@ -193,7 +193,7 @@ def test_doubt_makes_what_was_held_partial_however_the_transaction_ends() -> Non
         assert (found.event.statement.confidence, found.event.statement.reason) == ("partial", "a procedure was called")
 
 
-@pytest.mark.parametrize("bound", ["_MAX_PREPARED", "_MAX_PREPARED_DRAFTS"])
+@pytest.mark.parametrize("bound", ["_MAX_PREPARED", "_MAX_PREPARED_EVENTS"])
 def test_prepared_transactions_beyond_the_bound_are_reported_in_doubt(
     monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:

@@ -27,9 +27,9 @@ def read(key: UUID) -> StatementNote:
 def is_found(row: object, parameters: object, sets: object = None) -> bool:
     key = uuid4()
     note = read(key)
-    value_matching.remember(note, row)
+    value_matching.store_row(note, row)
     found = value_matching.origins(key, parameters, sets)
-    value_matching.forget(key)
+    value_matching.discard(key)
     assert found in ((), (note,))
     return bool(found)
 
@@ -103,17 +103,17 @@ def test_no_code_of_the_users_runs_to_read_a_row_or_its_values():
 
 def test_rows_of_another_run_and_of_one_that_is_over_are_not_compared():
     key = uuid4()
-    value_matching.remember(read(key), (412,))
+    value_matching.store_row(read(key), (412,))
     assert value_matching.origins(uuid4(), (412,)) == ()
-    value_matching.forget(key)
+    value_matching.discard(key)
     assert value_matching.origins(key, (412,)) == ()
 
 
 def test_no_value_is_kept():
     key = uuid4()
-    value_matching.remember(read(key), ("s3cr3t value", 412))
+    value_matching.store_row(read(key), ("s3cr3t value", 412))
     kept = value_matching._runs[key]
-    value_matching.forget(key)
+    value_matching.discard(key)
     assert not {"s3cr3t value", 412, hash("s3cr3t value")} & {*kept.by_value, *kept.whole[0][1]}
 
 
@@ -122,21 +122,21 @@ def test_a_value_that_two_statements_gave_is_of_neither():
     for table in ("orders", "customers"):
         note = read(key)
         note.sql = f"SELECT count(*) FROM {table}"
-        value_matching.remember(note, (412,))
+        value_matching.store_row(note, (412,))
     assert value_matching.origins(key, ("load", 412)) == value_matching.origins(key, (412,)) == ()
-    value_matching.forget(key)
+    value_matching.discard(key)
 
 
 def test_a_run_of_many_statements_is_bounded():
     key = uuid4()
     for number in range(500):
-        value_matching.remember(read(key), (number + 1_000,))
+        value_matching.store_row(read(key), (number + 1_000,))
     assert value_matching.origins(key, (1_000,)) == ()
     assert len(value_matching.origins(key, (1_499,))) == 1
     for _ in range(1_000):
         value_matching.origins(key, (5,))
     assert value_matching.origins(key, (1_499,)) == ()
     for number in range(1_000):
-        value_matching.remember(read(key), (number + 5_000,))
+        value_matching.store_row(read(key), (number + 5_000,))
     assert len(value_matching._runs[key].by_value) <= 400
-    value_matching.forget(key)
+    value_matching.discard(key)

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 import wrapt
 
 from prefect_lineage_events import patches
-from prefect_lineage_events.emission.value_matching import remember
+from prefect_lineage_events.emission.value_matching import store_row
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import wrappers
@@ -193,7 +193,7 @@ def _note_read(known: TracedRelation, relation: Any, name: str, result: Any, exe
             fetched.start(note, relation)
             single = result[0] if type(result) is list and len(result) == 1 else result
             if type(single) is tuple:
-                remember(note, single)
+                store_row(note, single)
     rows = (0 if result is None else 1) if name == "fetchone" else _rows(result)
     fetched.add(rows or 0)
     if name not in _PARTIAL_READS or rows == 0:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from prefect_lineage_events.emission.notes import Counted, StatementNote
-from prefect_lineage_events.emission.value_matching import remember
+from prefect_lineage_events.emission.value_matching import store_row
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.execution import Execution, answer_or_default
@@ -71,9 +71,9 @@ def _remember(note: StatementNote, result: Any) -> None:
     """Keep the values of a single row: a record, a list of one, or the value of one."""
     if isinstance(result, list):
         if len(result) == 1:
-            remember(note, result[0])
+            store_row(note, result[0])
     elif result is not None:
-        remember(note, result if hasattr(result, "keys") else (result,))
+        store_row(note, result if hasattr(result, "keys") else (result,))
 
 
 def _columns(result: Any) -> tuple[Column, ...]:
