@@ -1,1 +1,1 @@
-"""Lineage as a tree, a layered graph and an SVG image. Pure."""
+"""Lineage as a layered graph and an SVG image. Pure."""

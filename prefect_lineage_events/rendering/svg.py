@@ -1,6 +1,6 @@
 """The datasets of a run and the edges between them as an SVG image, for pages that show images and no diagrams. Pure.
 
-The colours read on a light page and on a dark one: an image cannot see which of them it is on.
+The colours are readable on a light page and on a dark one: an image does not have the colour of its page.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_NODES = 60
 MAX_EDGES = 300
 MAX_LABEL = 30
 # Of more datasets with the same edges than these, some are kept, and one box stands for the others.
-MAX_ALIKE, _KEPT = 8, 5
+MAX_EQUAL, _KEPT = 8, 5
 # About the width of an artifact's page. A wider image is shown smaller, so a long chain runs from top to bottom.
 _PAGE = 850
 _HEIGHT, _CHARACTER, _PADDING, _MARGIN, _LINE = 40, 7.3, 12, 8, 24
@@ -64,7 +64,7 @@ class _Node:
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """Boxes and arrows where they are, and the size of them all."""
+    """The positions of boxes and arrows, and the size of the image."""
 
     width: int
     height: int
@@ -73,7 +73,7 @@ class _Drawing:
 
 
 def data_uri(image: str) -> str:
-    """The image as an address that carries it, of letters that mean nothing in markdown."""
+    """The image as a data URI, of letters without a meaning in markdown."""
     return f"data:image/svg+xml;base64,{base64.b64encode(image.encode()).decode()}"
 
 
@@ -84,12 +84,12 @@ def svg(run: RunLineage, max_nodes: int = MAX_NODES) -> str:
     """
     known = uses(run)
     folded = _folded(run)
-    hidden = {dataset for alike in folded.values() for dataset in alike}
+    hidden = {dataset for equal in folded.values() for dataset in equal}
     shown = best_connected({d: use for d, use in known.items() if d not in hidden}, run.lineage.edges, max_nodes)
-    folded = {dataset: alike for dataset, alike in folded.items() if dataset in shown}
+    folded = {dataset: equal for dataset, equal in folded.items() if dataset in shown}
     styles = _styles(run)
     nodes = _nodes(run, shown, styles)
-    nodes += [_Node(f"and {len(alike):,} more", "", styles[dataset]) for dataset, alike in folded.items()]
+    nodes += [_Node(f"and {len(equal):,} more", "", styles[dataset]) for dataset, equal in folded.items()]
     numbers = {dataset: [number] for number, dataset in enumerate(shown)}
     for number, dataset in enumerate(folded, len(shown)):
         numbers[dataset].append(number)
@@ -109,7 +109,7 @@ def svg(run: RunLineage, max_nodes: int = MAX_NODES) -> str:
 
 
 def _folded(run: RunLineage) -> dict[Dataset, list[Dataset]]:
-    """By the last dataset shown of many with the same edges and the same style: those that are not shown."""
+    """Datasets that are not drawn, by the last drawn one of those with the same edges and the same style."""
     styles = _styles(run)
     edges: dict[Dataset, set[tuple[str, Dataset, bool]]] = {dataset: set() for dataset in styles}
     for edge in run.lineage.edges:
@@ -118,7 +118,7 @@ def _folded(run: RunLineage) -> dict[Dataset, list[Dataset]]:
     groups: dict[tuple[str, frozenset[tuple[str, Dataset, bool]]], list[Dataset]] = defaultdict(list)
     for dataset, style in sorted(styles.items()):
         groups[style, frozenset(edges[dataset])].append(dataset)
-    return {group[_KEPT - 1]: group[_KEPT:] for group in groups.values() if len(group) > MAX_ALIKE}
+    return {group[_KEPT - 1]: group[_KEPT:] for group in groups.values() if len(group) > MAX_EQUAL}
 
 
 def _styles(run: RunLineage) -> dict[Dataset, str]:

@@ -35,7 +35,7 @@ from prefect_lineage_events.stitching.write_columns import WriteColumns
 
 # Limits of column edges by equal names: of the columns that one name fits, and of all such edges of a run. A task that
 # reads 500 tables and writes 500 would have millions.
-MAX_ALIKE = 50
+MAX_ORIGINS_BY_NAME = 50
 MAX_INFERRED = 10_000
 
 
@@ -175,7 +175,7 @@ class Dataflow:
                 for origins in rows.provenance.origins(column)
             ]
             number = sum(map(len, known))
-            fits = number <= MAX_ALIKE and self._inferred < MAX_INFERRED
+            fits = number <= MAX_ORIGINS_BY_NAME and self._inferred < MAX_INFERRED
             result.add_column(name, (_guessed(origin) for origins in known for origin in origins) if fits else ())
             self._inferred += number if fits else 0
 

@@ -42,7 +42,7 @@ def test_largest_products_are_bundled_first(monkeypatch):
 
 
 def test_name_of_very_many_columns_gives_no_edges(monkeypatch):
-    monkeypatch.setattr(dataflow, "MAX_ALIKE", 2)
+    monkeypatch.setattr(dataflow, "MAX_ORIGINS_BY_NAME", 2)
     story = Story()
     for number in range(3):
         story.read(f"a{number}", columns=f"a{number}.id>id a{number}.x{number}>x{number}")
