@@ -31,7 +31,13 @@ def page(text: str) -> str:
 
 
 def driver_rows() -> Iterator[tuple[str, ...]]:
-    yield "driver", "connections and cursors", "methods beyond the DB-API", "looks columns up", "SQLAlchemy engines"
+    yield (
+        "driver",
+        "connections and cursors",
+        "wrapped methods beyond the DB-API",
+        "looks columns up",
+        "SQLAlchemy engines",
+    )
     yield ("---",) * 5
     for known in KNOWN:
         yield _known_row(known)
@@ -39,9 +45,9 @@ def driver_rows() -> Iterator[tuple[str, ...]]:
 
 def _known_row(known: KnownDriver) -> tuple[str, ...]:
     driver = known.driver
-    objects = "its own" if driver.subclassed else "proxies"
+    objects = "its own objects" if driver.subclassed else "proxies"
     if driver.cursor_classes:
-        objects += f", {_codes(driver.cursor_classes)}"
+        objects += f", also cursors made from {_codes(driver.cursor_classes)}"
     methods = ({*driver.connection_wrappers} - _CONNECTION_METHODS) | ({*driver.cursor_wrappers} - _CURSOR_METHODS)
     lookup = "no" if driver.lookup is descriptions._nothing else "yes"
     return _code(known.module), objects, _codes(sorted(methods)), lookup, _codes(known.engines)

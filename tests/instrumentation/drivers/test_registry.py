@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from prefect_lineage_events import instrument_connection
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.drivers import registry
 from tests.instrumentation.drivers.conftest import RecordingTracer
@@ -59,3 +60,9 @@ def test_registered_description_goes_before_ours(example: tuple[str, str, str]) 
 def test_each_known_driver_has_its_descriptions(known: registry.KnownDriver) -> None:
     assert isinstance(known.driver, Driver)
     assert isinstance(known.engine_driver, Driver)
+
+
+@pytest.mark.parametrize("known", registry.KNOWN, ids=lambda known: known.module)
+def test_instrument_connection_documents_each_known_driver(known: registry.KnownDriver) -> None:
+    name = known.module.removesuffix(".connector").removesuffix(".sql").rpartition(".")[2]
+    assert re.search(rf"\b{name}\b", instrument_connection.__doc__ or "", re.IGNORECASE)
