@@ -163,6 +163,16 @@ def parameters_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return next((kwargs[k] for k in _PARAMETERS_KEYWORDS if k in kwargs), None)
 
 
+def argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, *names: str, default: Any = None) -> Any:
+    """The argument of a call at a position, or the one with one of these names; the default without either.
+
+    Names matter: in `append(df=frame, table_name="t")` the first argument by order is the second by position.
+    """
+    if len(args) > position:
+        return args[position]
+    return next((kwargs[name] for name in names if name in kwargs), default)
+
+
 class Execution:
     """A statement in progress: made right before the driver's call, and ended by `succeeded` or by `failed`.
 

@@ -5,7 +5,7 @@ A wrapper takes the traced object, the driver's bound method and the arguments, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from inspect import isasyncgenfunction
 from typing import Any
 
@@ -30,8 +30,10 @@ from prefect_lineage_events.instrumentation.execution import (
 )
 from prefect_lineage_events.instrumentation.proxies import PartProxy
 from prefect_lineage_events.instrumentation.tracer import TransactionScope
+from prefect_lineage_events.naming import quote
 
 __all__ = [
+    "column_list",
     "row_count",
     "trace_begin",
     "trace_close",
@@ -112,6 +114,13 @@ def row_count(result: Any) -> int | None:
     if isinstance(result, dict):
         result = next(iter(result.values()), ())
     return answer_or_default(len, result, default=None) if hasattr(type(result), "__len__") else None
+
+
+def column_list(columns: Any) -> str:
+    """The columns of a COPY or an INSERT, ` ("a", "b")`; empty for none, and for an iterator, which is the driver's."""
+    return (
+        f" ({', '.join(quote(str(name)) for name in columns)})" if columns and isinstance(columns, Collection) else ""
+    )
 
 
 def trace_stream(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:

@@ -14,7 +14,13 @@ from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.drivers.sqlite import file_store, shared_name, url_path
-from prefect_lineage_events.instrumentation.execution import Execution, TracedCursor, answer_or_default, when_done
+from prefect_lineage_events.instrumentation.execution import (
+    Execution,
+    TracedCursor,
+    answer_or_default,
+    argument,
+    when_done,
+)
 from prefect_lineage_events.naming import SCHEMES, fold, host_and_port, quote, scheme_of, split_name
 from prefect_lineage_events.stores import Store
 
@@ -131,11 +137,11 @@ def _trace_ingest(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> 
 
     https://arrow.apache.org/adbc/current/python/api/adbc_driver_manager.html
     """
-    table, data, mode = (*args, *(kwargs[name] for name in ("table_name", "data") if name in kwargs), "create")[:3]
-    mode = kwargs.get("mode", mode)
-    name = ".".join(map(quote, filter(None, (kwargs.get("db_schema_name"), table))))
+    table, data = argument(args, kwargs, 0, "table_name", default=""), argument(args, kwargs, 1, "data")
+    mode = argument(args, kwargs, 2, "mode", default="create")
+    name = ".".join(quote(str(part)) for part in (kwargs.get("db_schema_name"), table) if part)
     columns: tuple[str, ...] = answer_or_default(_column_names, data, default=())
-    listed = f" ({', '.join(map(quote, columns))})" if columns else ""
+    listed = wrappers.column_list(columns)
     fill = f"INSERT INTO {name}{listed} VALUES ({', '.join('?' * max(1, len(columns)))})"
     cursor._self_fetched.end()
     execution = Execution(cursor._self_connection)

@@ -177,6 +177,13 @@ def test_append_is_an_insert_of_the_frames_rows(connection: duckdb.DuckDBPyConne
     )
 
 
+def test_arguments_by_name_are_in_any_order(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    connection.append(df=pandas.DataFrame({"a": [1, 2]}), table_name="t")
+
+    assert tracers[0].statements[1:] == ['INSERT INTO "t" SELECT * FROM pandas_scan(0)']
+
+
 def test_extracted_statements_are_noted_by_their_text(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
     for statement in connection.extract_statements("CREATE TABLE t (a INTEGER); SELECT a FROM t"):
         connection.execute(statement).fetchall()

@@ -47,6 +47,7 @@ WRITES = [
     (lambda c, _: c.view("orders").create_view("v"), "create v < orders"),
     (lambda c, path: c.table("orders").write_parquet(str(path / "o.parquet")), "write o.parquet < orders"),
     (lambda c, path: c.table("orders").to_csv(str(path / "o.csv")), "write o.csv < orders"),
+    (lambda c, path: c.table("orders").to_csv(sep="|", file_name=str(path / "o.csv")), "write o.csv < orders"),
     (lambda c, _: c.table("target").insert([1, 2]), "write target"),
     (lambda c, _: c.table("target").update({"amount": 3}), "write target"),
     (lambda c, _: c.from_df(pandas.DataFrame({"a": [1]})).create("t"), "create t"),

@@ -160,6 +160,19 @@ def test_psycopg2_copies_are_noted(postgres: Postgres, tracers: Tracers) -> None
     assert [reported.rows for reported in tracers[0].reported[1:]] == [1, 2, 3]
 
 
+def test_arguments_of_psycopg2_copies_are_those_of_the_driver(postgres: Postgres, tracers: Tracers) -> None:
+    connection = instrument_connection(psycopg2.connect(postgres.dsn(postgres.database("copy_arguments"))))
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE t (a INTEGER, b TEXT)")
+    cursor.copy_from(io.StringIO("2\n3\n"), "t", columns=iter(("a",)))  # only the driver may consume it
+    cursor.copy_to(io.StringIO(), "t", ",", "-", ("b",))
+    with pytest.raises(TypeError):
+        cursor.copy_from(io.StringIO("4\n"))
+    connection.close()
+
+    assert tracers[0].statements[1:] == ['COPY "t" FROM STDIN', 'COPY "t" ("b") TO STDOUT']
+
+
 def test_psycopg_transaction_blocks_commit_or_roll_back(postgres: Postgres, tracers: Tracers) -> None:
     connection = instrument_connection(psycopg.connect(postgres.dsn(postgres.database("blocks")), autocommit=True))
     with connection.transaction():

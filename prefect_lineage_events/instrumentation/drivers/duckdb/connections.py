@@ -27,7 +27,7 @@ from prefect_lineage_events.instrumentation.drivers.duckdb.frames import (
     replace_names,
 )
 from prefect_lineage_events.instrumentation.drivers.duckdb.lookup import InstanceLookup, duplicate_of
-from prefect_lineage_events.instrumentation.execution import Execution, answer_or_default, operation_of
+from prefect_lineage_events.instrumentation.execution import Execution, answer_or_default, argument, operation_of
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy
 from prefect_lineage_events.stores import Store
 
@@ -147,7 +147,7 @@ def _trace_append(connection: ConnectionProxy, method: Any, args: Any, kwargs: A
     """Trace `append(table, frame)`."""
     execution = Execution(connection)
     result = method(*args, **kwargs)
-    table, frame = (*args, *kwargs.values())[:2]
+    table, frame = argument(args, kwargs, 0, "table_name"), argument(args, kwargs, 1, "df")
     execution.operation = f"INSERT INTO {relations.quoted(str(table))} SELECT * FROM {SCAN}"
     execution.succeeded(rows=wrappers.row_count(frame))
     return connection._self_same(result)
@@ -156,7 +156,7 @@ def _trace_append(connection: ConnectionProxy, method: Any, args: Any, kwargs: A
 def _trace_register(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `register(name, frame)`: a view of that name on a Python object."""
     result = method(*args, **kwargs)
-    name, value = (*args, *kwargs.values())[:2]
+    name, value = argument(args, kwargs, 0, "view_name"), argument(args, kwargs, 1, "python_object")
     query = relations.query_of(value)
     _registered(connection)[str(name).lower()] = f"({query})" if query else SCAN
     return connection._self_same(result)

@@ -25,7 +25,7 @@ from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.drivers.duckdb.frames import SCAN, in_callers_frame, replace_names
-from prefect_lineage_events.instrumentation.execution import Execution, answer_or_default
+from prefect_lineage_events.instrumentation.execution import Execution, answer_or_default, argument
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 from prefect_lineage_events.naming import quote, split_name
@@ -214,7 +214,7 @@ def _statement_of(known: TracedRelation, name: str, args: Any, kwargs: Any, resu
     if name == "query" and (result is None or has_run(result)):
         return _in_view(known, args, kwargs)
     if name in _WRITE_METHODS:
-        target = str(next(iter((*args, *kwargs.values()))))
+        target = str(argument(args, kwargs, 0, "table_name", "view_name", "file_name"))
         path = "'" + target.replace("'", "''") + "'"
         return _WRITE_METHODS[name].format(name=quoted(target), query=known.query, path=path)
     if name in _CHANGE_METHODS:

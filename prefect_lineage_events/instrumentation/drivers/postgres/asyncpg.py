@@ -22,7 +22,7 @@ from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_cursors imp
 from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg_transactions import trace_reset, trace_transaction
 from prefect_lineage_events.instrumentation.drivers.postgres.lookup import PostgresLookup, asyncpg_lookup
 from prefect_lineage_events.instrumentation.drivers.postgres.psycopg import TYPES, schemas_of, server_store
-from prefect_lineage_events.instrumentation.execution import operation_of
+from prefect_lineage_events.instrumentation.execution import argument, operation_of
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.naming import quote
 from prefect_lineage_events.stores import Store
@@ -66,10 +66,10 @@ def _trace_execute(connection: ConnectionProxy, method: Any, args: Any, kwargs: 
 
 def _trace_copy(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """`copy_to_table` and its like, as the COPY that they send."""
-    what = str(next(iter((*args, *kwargs.values())), ""))
+    what = str(argument(args, kwargs, 0, "table_name", "query", default=""))
     schema, columns = kwargs.get("schema_name"), kwargs.get("columns")
-    table = ".".join(quote(part) for part in (schema, what) if part)
-    listed = f" ({', '.join(map(quote, columns))})" if columns else ""
+    table = ".".join(quote(str(part)) for part in (schema, what) if part)
+    listed = wrappers.column_list(columns)
     sql = {
         "copy_from_query": f"COPY ({what}) TO STDOUT",
         "copy_from_table": f"COPY {table}{listed} TO STDOUT",

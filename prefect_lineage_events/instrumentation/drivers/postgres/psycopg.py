@@ -15,7 +15,8 @@ from prefect_lineage_events.instrumentation.drivers.postgres.lookup import (
     query_psycopg,
     query_psycopg2,
 )
-from prefect_lineage_events.instrumentation.proxies import CursorProxy
+from prefect_lineage_events.instrumentation.execution import TracedCursor, argument
+from prefect_lineage_events.naming import quote
 from prefect_lineage_events.stores import Store
 
 # `SELECT oid, format_type(oid, NULL) FROM pg_type` of those types; format_type leaves out lengths and precisions.
@@ -123,13 +124,12 @@ def _psycopg_lookup(connection: Any) -> PostgresLookup:
     return libpq_lookup(query_psycopg, info.get_parameters(), info.password, info.options)
 
 
-def _trace_copy(cursor: CursorProxy, method: Any, args: Any, kwargs: Any) -> Any:
+def _trace_copy(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace psycopg2's `copy_from(file, table, columns=...)` and `copy_to` as the statement that they send."""
-    table = args[1] if len(args) > 1 else kwargs["table"]
-    columns = kwargs.get("columns") or (args[5] if len(args) > 5 else None)
-    listed = " (" + ", ".join(f'"{column}"' for column in columns) + ")" if columns else ""
-    direction = "FROM STDIN" if method.__name__ == "copy_from" else "TO STDOUT"
-    return wrappers.trace_execute_as(cursor, f'COPY "{table}"{listed} {direction}', method, args, kwargs)
+    position, direction = (5, "FROM STDIN") if method.__name__ == "copy_from" else (4, "TO STDOUT")
+    table = quote(str(argument(args, kwargs, 1, "table")))
+    listed = wrappers.column_list(argument(args, kwargs, position, "columns"))
+    return wrappers.trace_execute_as(cursor, f"COPY {table}{listed} {direction}", method, args, kwargs)
 
 
 def _psycopg2_has_result(cursor: Any) -> bool:
