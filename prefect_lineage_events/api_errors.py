@@ -16,7 +16,7 @@ from pydantic import ValidationError
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-# What is older has no events to read as we read them.
+# Older versions have no events API that we can read.
 OLDEST_SERVER = (3, 8)
 _ADVICE = {
     400: "is PREFECT_API_URL the address of a Prefect API, and the server of version 3.8 or newer?",
@@ -32,13 +32,13 @@ _MAX_ANSWER = 300
 
 
 class UnusableApiError(Exception):
-    """There is an API, and it is none that we can use; the message says why, and what to do."""
+    """The API responds, but cannot be used; the message gives the reason and the remedy."""
 
 
 def check_version(client: SyncPrefectClient) -> str:
     """The version of the API, or `Prefect Cloud`. One request.
 
-    Raises UnusableApiError when it is too old or no Prefect API, and what the client raises when there is no answer.
+    Raises UnusableApiError if it is too old or no Prefect API, and the client's exception if there is no response.
     """
     if client.server_type == ServerType.CLOUD:
         if error := client.api_healthcheck():
@@ -54,7 +54,7 @@ def check_version(client: SyncPrefectClient) -> str:
 
 
 def explain(error: Exception) -> str:
-    """The error in a line, with what to do."""
+    """The error in one line, with a remedy."""
     url = PREFECT_API_URL.value()
     if isinstance(error, UnusableApiError):
         return str(error)
@@ -74,7 +74,7 @@ def explain(error: Exception) -> str:
 
 
 def answered(error: PrefectHTTPStatusError) -> str:
-    """The status of an answer, and what stands in it."""
+    """The status of a response, and the detail in it."""
     try:
         detail = error.response.json()
     except Exception:  # noqa: BLE001  (a proxy's page, an answer that broke off)
@@ -84,13 +84,13 @@ def answered(error: PrefectHTTPStatusError) -> str:
 
 
 def advice(error: PrefectHTTPStatusError) -> str:
-    """Advice on an answer of that status."""
+    """Advice on a response of that status."""
     code = error.response.status_code
     return address_advice(PREFECT_API_URL.value()) if code in (404, 405) else _ADVICE.get(code, _SERVERS_LOG)
 
 
 def address_advice(url: str | None) -> str:
-    """Advice on an address at which no Prefect API answers."""
+    """Advice on an address at which no Prefect API responds."""
     path = urlsplit(url or "").path
     if not url or path.rstrip("/").endswith("/api") or "/workspaces/" in path:
         return "set PREFECT_API_URL to the address of a Prefect API"

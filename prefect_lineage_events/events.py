@@ -28,9 +28,9 @@ INCOMPLETE_EVENT = "lineage.incomplete"
 REJECTED_EVENT = "lineage.rejected"
 SCHEMA_CHANGED_EVENT = "lineage.schema-changed"
 
-# What we call ourselves where Prefect asks which tool materialised an asset.
+# The name of this package where Prefect asks for the tool that materialised an asset.
 OWN_TOOL = "prefect-lineage-events"
-# The names of our own flows begin so; they are about lineage, and have none themselves.
+# The beginning of the names of our own flows, whose lineage is not captured.
 OWN_FLOW_PREFIX = "prefect-lineage-"
 
 INPUT_ROLE = "lineage-input"
@@ -41,7 +41,7 @@ MAX_RELATED_DATASETS = 85
 _MAX_LABEL = 512
 # Effects by which Python may hand rows to a dataset; a DELETE or a CREATE TABLE takes none.
 _CARRYING_EFFECTS = frozenset({None, "append", "overwrite", "update"})
-# How many tables the name of a `lineage.schema` event lists.
+# The number of tables in the name of a `lineage.schema` event.
 _NAMED = 5
 
 
@@ -78,9 +78,9 @@ class Column(_Value):
 
 
 class EventDataset(_Value):
-    """A dataset as an event names it, with the columns known when it was emitted.
+    """A dataset in an event, with the columns known when it was emitted.
 
-    `temporary`: gone with the session or the run. `kind`: table, view, stage, file, topic, api, ...
+    `temporary`: it ends with the session or the run. `kind`: table, view, stage, file, topic, api, ...
     """
 
     namespace: Name
@@ -109,11 +109,11 @@ STAR = "*"
 
 
 class EventColumnEdge(_Value):
-    """`source` (a URI among the event's inputs or its output) . `source_column` goes into `column` of the output.
+    """`source_column` of `source` (a URI among the event's inputs, or its output) goes into `column` of the output.
 
-    In a read, `column` is a column of the result. `*` stands for all columns, where the schema was not known.
-    `position`: it goes into the output's column at that position (from 1, or back from -1), whose name was not known:
-    then `column` is only what the query calls the value.
+    In a read, `column` is a column of the result. `*` stands for all columns, if the schema was not known. `position`:
+    it goes into the output's column at that position (from 1, or back from -1), whose name was not known; `column` is
+    then only the query's name of the value.
     """
 
     column: Name
@@ -124,13 +124,13 @@ class EventColumnEdge(_Value):
 
 
 class StatementInfo(_Value):
-    """About the statement an event tells of. Times are UTC, durations seconds.
+    """The statement of an event. Times are UTC, durations seconds.
 
     `rows`: read, or written, by all executions together; `executions`: how many times it ran (coalesced, executemany
-    counts once; 0 adds rows to what an earlier event of the same `id` told), and `last` when the last of them started;
-    `part` of `parts`: a statement with too many inputs for one event is split into several. `renames` are (from, to)
-    pairs of URIs for effects `rename`, `swap`, `clone`. `from_program`: it reads rows of the program's own beside its
-    inputs, such as a DataFrame that DuckDB takes for a table. `if_exists`: a DROP that may have found nothing.
+    counts once; 0 adds rows to an earlier event of the same `id`), and `last` when the last of them started; `part` of
+    `parts`: a statement with too many inputs for one event is split into several. `renames` are (from, to) pairs of
+    URIs for effects `rename`, `swap`, `clone`. `from_program`: it reads rows of the program's own beside its inputs,
+    such as a DataFrame that DuckDB takes for a table. `if_exists`: a DROP that may have found nothing.
     """
 
     sql: Text | None = None
@@ -168,7 +168,7 @@ class RunInfo(_Value):
     task_run_name: Label | None = None
 
     def related(self) -> list[dict[str, str]]:
-        """The run as related resources, most important first: threads lose what Prefect attaches by itself."""
+        """The run as related resources, most important first: in threads, Prefect does not attach them by itself."""
         resources: list[dict[str, str]] = []
         for kind, id_, name in (
             ("flow-run", self.flow_run_id, self.flow_run_name),
@@ -184,13 +184,13 @@ class RunInfo(_Value):
 
 
 class EmitterInfo(_Value):
-    """Who numbered the event (one emitter per process and flow run), and its number, from 0."""
+    """The emitter of an event (one for each process and flow run), and the event's number, from 0."""
 
     id: UUID
     sequence: Count
 
     def event_id(self) -> UUID:
-        """Deterministic, so that sending an event again changes nothing."""
+        """The id of an event. It is deterministic, so that sending an event again changes nothing."""
         return uuid5(self.id, str(self.sequence))
 
 
@@ -208,17 +208,17 @@ class _Payload(_Value):
 class UnnumberedEvent(_Payload):
     """One statement, and one of its outputs; or one statement that only reads.
 
-    `output` is None exactly when nothing is written; then `inputs[0]` is the event's primary resource. An event without
-    any dataset tells of a statement that was not understood (`partial`). `result_columns` are those of the rows that it
-    handed to the program: of a read, and of a DELETE or UPDATE with RETURNING. `task_runs`: further runs of the same
-    task that are counted in this event (a mapped task doing alike), beside `run.task_run_id`.
+    `output` is None exactly if nothing is written; then `inputs[0]` is the event's primary resource. An event without
+    any dataset is of a statement that was not understood (`partial`). `result_columns` are those of the rows that the
+    program received: of a read, and of a DELETE or UPDATE with RETURNING. `task_runs`: further runs of the same task
+    that are counted in this event (a mapped task with the same statement), beside `run.task_run_id`.
 
     `bound_columns` of the output took values that the program bound (`*`: such values decided over its rows), and
-    `constant_columns` values that stand in the text; None where nothing is known of them. `threads` are the threads of
-    control in which it ran, as paths (`3.7` was started by `3`): threads, pieces of work of a pool, asyncio tasks. None
-    are given for the one in which the task or flow runs itself, `*` stands for too many. `value_origins` are the ids of
+    `constant_columns` values in the text; None if nothing is known of them. `threads` are the threads of control in
+    which it ran, as paths (`3.7` was started by `3`): threads, pieces of work of a pool, asyncio tasks. The list is
+    empty for the one in which the task or flow runs itself, and `*` stands for too many. `value_origins` are the ids of
     reads whose single row had a value that this statement bound. `program_columns` are pairs (bound column, column of
-    the program's own rows that goes into it), where there are other names.
+    the program's own rows that goes into it), if the names differ.
     """
 
     operation: Operation
@@ -242,13 +242,13 @@ class UnnumberedEvent(_Payload):
 
 
 class LineageEvent(UnnumberedEvent):
-    """An event with its number, as it goes over the wire."""
+    """An event with its number, as it is sent."""
 
     emitter: EmitterInfo
 
     @property
     def writes_python_rows(self) -> bool:
-        """Do the rows that it writes come out of Python?"""
+        """Return whether the rows that the statement writes come from Python."""
         output = self.output.uri if self.output else None
         values = (self.bound_columns, self.constant_columns)
         return writes_python_rows(self.statement, self.operation, {i.uri for i in self.inputs}, output, values)
@@ -302,11 +302,11 @@ class SchemaEvent(_Payload):
 
 
 class CountEvent(_Payload):
-    """How many numbered events an emitter has sent so far: `lineage.closed` or `lineage.checkpoint`.
+    """The number of events that an emitter has sent so far: `lineage.closed` or `lineage.checkpoint`.
 
     `count` is cumulative, so numbers 0..count-1 must be in the history; `dropped` statements were never turned into
-    events (a full queue), `failed` could not be sent. `final`: told as the process ended, so that nothing can follow,
-    whether or not the run goes on elsewhere.
+    events (a full queue), `failed` could not be sent. `final`: sent as the process ended, so that nothing can follow,
+    even if the run continues elsewhere.
     """
 
     closed: bool
@@ -321,23 +321,25 @@ class CountEvent(_Payload):
 
     def to_prefect(self) -> dict[str, Any]:
         name = CLOSED_EVENT if self.closed else CHECKPOINT_EVENT
-        told = f"{name} {self.run.run_count} {self.count} {self.dropped} {self.failed}{' final' if self.final else ''}"
+        identity = (
+            f"{name} {self.run.run_count} {self.count} {self.dropped} {self.failed}{' final' if self.final else ''}"
+        )
         return {
             "event": name,
-            "id": uuid5(self.emitter_id, told),
+            "id": uuid5(self.emitter_id, identity),
             "occurred": self.occurred,
-            "resource": _emitter_resource(self.emitter_id, self._told()),
+            "resource": _emitter_resource(self.emitter_id, self._description()),
             "related": self.run.related(),
             "payload": self.model_dump(mode="json", exclude_defaults=True, exclude={"closed"})
             | {"schema_version": SCHEMA_VERSION},
         }
 
-    def _told(self) -> str:
-        """The event in a few words, for who looks at the feed."""
-        told = [f"{self.count} lineage event{'' if self.count == 1 else 's'}{'' if self.closed else ' so far'}"]
-        told += [f"{self.dropped} statements dropped"] if self.dropped else []
-        told += [f"{self.failed} events not taken"] if self.failed else []
-        return ", ".join(told)
+    def _description(self) -> str:
+        """A short description of the counts, for readers of the event feed."""
+        parts = [f"{self.count} lineage event{'' if self.count == 1 else 's'}{'' if self.closed else ' so far'}"]
+        parts += [f"{self.dropped} statements dropped"] if self.dropped else []
+        parts += [f"{self.failed} events not taken"] if self.failed else []
+        return ", ".join(parts)
 
 
 def writes_python_rows(
@@ -347,11 +349,11 @@ def writes_python_rows(
     output: str | None,
     values: tuple[tuple[str, ...] | None, tuple[str, ...]] = (None, ()),
 ) -> bool:
-    """Do the rows that a statement writes come out of Python? Datasets are given by their URIs.
+    """Return whether the rows that a statement writes come from Python. Datasets are given by their URIs.
 
-    So it is when a write does not itself say what fed it (INSERT ... VALUES). An UPDATE that names only its own table
-    says nothing of what the new values were made of, unless its `values`, the columns that take binds and constants,
-    are known and none (`SET a = a + 1`). A statement that reads a DataFrame says so, and may name tables beside it.
+    They do if a write has no source in its text (INSERT ... VALUES). An UPDATE that names only its own table does not
+    show the source of the new values, unless its `values`, the columns that take binds and constants, are known and
+    empty (`SET a = a + 1`). A statement that reads a DataFrame is marked so, and may name tables beside it.
     """
     if info.from_program:
         return output is not None
@@ -366,9 +368,9 @@ HistoryEvent = LineageEvent | SchemaEvent | CountEvent
 
 
 def parse(name: str, payload: Mapping[str, Any]) -> HistoryEvent | None:
-    """The event of that name and payload; None for a name that is not one of ours to read.
+    """The event of that name and payload; None for a name of another kind of event.
 
-    Raises pydantic.ValidationError for a payload that is none of ours in any version.
+    Raises pydantic.ValidationError for a payload that no version of this package has written.
     """
     if name in OPERATION_EVENTS:
         return LineageEvent.model_validate({**payload, "operation": name.removeprefix("lineage.")})
@@ -389,8 +391,8 @@ def _resource(dataset: EventDataset) -> dict[str, str]:
     }
 
 
-def _emitter_resource(emitter_id: UUID, told: str) -> dict[str, str]:
+def _emitter_resource(emitter_id: UUID, description: str) -> dict[str, str]:
     return {
         "prefect.resource.id": f"{EMITTER_PREFIX}{emitter_id}",
-        "prefect.resource.name": escaping.line(told, _MAX_LABEL),
+        "prefect.resource.name": escaping.line(description, _MAX_LABEL),
     }

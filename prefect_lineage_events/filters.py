@@ -1,4 +1,4 @@
-"""Who is captured: globs on flows, tasks and datasets, parsed once; and `with lineage_disabled():`."""
+"""Filters of capture: globs on flows, tasks and datasets, parsed once; and `with lineage_disabled():`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _disabled: ContextVar[bool] = ContextVar("lineage_disabled", default=False)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Included when it matches one of `include` (or nothing was asked for, None) and none of `exclude`."""
+    """A filter of names: they must match one of `include` (None: all do) and none of `exclude`."""
 
     include: tuple[re.Pattern[str], ...] | None = None
     exclude: tuple[re.Pattern[str], ...] = ()
@@ -40,7 +40,7 @@ class Policy:
     datasets: Rule = Rule()
 
     def captures(self, flow_name: str | None, task_name: str | None) -> bool:
-        """Are statements of this flow and task to be reported? Task rules say nothing of a flow's own code."""
+        """True if statements of this flow and task are captured. Task rules do not apply to a flow's own code."""
         if flow_name is not None and (flow_name.startswith(OWN_FLOW_PREFIX) or not self.flows.allows(flow_name)):
             return False
         return task_name is None or self.tasks.allows(task_name)
@@ -50,9 +50,9 @@ class Policy:
 
 
 def parse(values: LineageSettings) -> Policy:
-    """The settings' globs as rules. A pattern that can match nothing is named in a warning and left out.
+    """The settings' globs as rules. A pattern that can match nothing is logged in a warning and ignored.
 
-    Who asked for some, and named none that can be, gets none: to report everything would be the worse mistake.
+    If every include pattern is invalid, nothing is captured: capturing everything would be the worse error.
     """
     return Policy(values.enabled, _rule(values, "flows"), _rule(values, "tasks"), _rule(values, "datasets"))
 
@@ -77,7 +77,7 @@ def _patterns(setting: str, globs: Iterable[str]) -> tuple[re.Pattern[str], ...]
 
 
 def _fault(glob: str, *, of_datasets: bool) -> str | None:
-    """Why a pattern can match nothing, or not what it was meant for."""
+    """The reason why a pattern can match nothing, or not its intended names; None for a valid one."""
     if not glob.strip() or _unclosed(glob):
         return "is no glob (*, ?, [abc]; a bracket is [[])"
     if glob.strip().startswith("^") or glob.strip().endswith("$"):
@@ -89,7 +89,7 @@ def _fault(glob: str, *, of_datasets: bool) -> str | None:
 
 
 def _unclosed(glob: str) -> bool:
-    """Is there a bracket that nothing closes? Such a one would only match itself."""
+    """Return whether the pattern has a bracket without an end, which would only match itself."""
     return "[" in re.sub(r"\[!?\]?[^\]]*\]", "", glob)
 
 
@@ -97,7 +97,7 @@ def _unclosed(glob: str) -> bool:
 def current() -> Policy:
     """The policy of this process, parsed once. `current.cache_clear()` after the settings changed.
 
-    Settings that cannot be read switch capture off, with one warning: the flow is not ours to stop.
+    Settings that cannot be read switch capture off, with one warning: they must not stop the flow.
     """
     for unknown in unknown_settings():
         logger.warning("lineage: %s", unknown)
@@ -110,7 +110,7 @@ def current() -> Policy:
 
 @contextmanager
 def lineage_disabled() -> Iterator[None]:
-    """Nothing that this code reads or writes is reported, here and in what inherits this context."""
+    """A block in which no statement is reported, including code that inherits its context."""
     token = _disabled.set(True)
     try:
         yield
@@ -119,5 +119,5 @@ def lineage_disabled() -> Iterator[None]:
 
 
 def disabled() -> bool:
-    """Is the calling code inside `lineage_disabled()`?"""
+    """Return whether the calling code is inside `lineage_disabled()`."""
     return _disabled.get()

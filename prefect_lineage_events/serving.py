@@ -27,9 +27,9 @@ def run_until_stopped(runner: Runner, sweeper: UUID) -> None:
 
 
 async def _until_stopped(runner: Runner, in_hand: set[UUID]) -> None:
-    """Run until Ctrl-C or SIGTERM, which ends it as Ctrl-C does: Prefect's own handler leaves a coroutine unawaited.
+    """Run until Ctrl-C or SIGTERM, which ends it like Ctrl-C: Prefect's own handler leaves a coroutine unawaited.
 
-    `in_hand` are then the flow runs whose processes end with this one.
+    `in_hand` then contains the flow runs whose processes end with this one.
     """
     running, loop = asyncio.ensure_future(runner.start()), asyncio.get_running_loop()
     this = asyncio.current_task()
@@ -42,7 +42,7 @@ async def _until_stopped(runner: Runner, in_hand: set[UUID]) -> None:
     try:
         await asyncio.wait({running})
     except asyncio.CancelledError:
-        # The runner does not publish which runs it has. Without this, they would stay "running" in Prefect.
+        # The runner does not publish its runs. Without this, they would stay "running" in Prefect.
         in_hand |= getattr(getattr(runner, "_process_manager", None), "flow_run_ids", set)()
         running.cancel()
         await asyncio.wait({running})
@@ -51,9 +51,11 @@ async def _until_stopped(runner: Runner, in_hand: set[UUID]) -> None:
 
 
 def pause(deployment_id: UUID, in_hand: Collection[UUID] = ()) -> None:
-    """Pause the sweep's schedule, unless the API is away: late sweeps then pile up, and cancel each other later.
+    """Pause the sweep's schedule, unless the API is unreachable: late sweeps then accumulate, and cancel each other
+    later.
 
-    Runs that were in hand are cancelled, since their processes are gone; the sweep takes what they leave.
+    Runs that were in hand are cancelled, because their processes have ended; the sweep assembles the rest of their
+    work.
     """
     quickly = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: _PAUSED_WITHIN}
     try:

@@ -25,7 +25,7 @@ _PLACEHOLDERS = ("{flow}", "{deployment}")
 
 
 def _job_template(value: str) -> str:
-    """A name with placeholders. Without the flow's, jobs of different flows would be one."""
+    """A template with placeholders. Without the flow's, jobs of different flows would have one name."""
     rest = value
     for placeholder in _PLACEHOLDERS:
         rest = rest.replace(placeholder, "")
@@ -214,9 +214,9 @@ class _Integrations(PrefectBaseSettings):
 
 
 def unknown_settings() -> list[str]:
-    """Names that look like settings and are none, each with the name that may be meant.
+    """Names that look like settings and are none, each with a suggestion.
 
-    They are looked for in the environment and in the `prefect.toml` and `pyproject.toml` of the working directory.
+    The environment, and the `prefect.toml` and `pyproject.toml` of the working directory are searched.
     """
     known = [PREFIX + name.upper() for name in LineageSettings.model_fields]
     found = []
@@ -235,7 +235,7 @@ def unknown_settings() -> list[str]:
             "pyproject.toml": PyprojectTomlConfigSettingsSource(_Integrations).toml_data,
         }
     except (SettingsError, OSError, ValueError, AttributeError):
-        return found  # a file that cannot be read is reported where the settings are read
+        return found  # `settings` reports a file that cannot be read
     return found + [unknown for file, table in files.items() for unknown in _unknown_in(file, table)]
 
 
@@ -262,7 +262,7 @@ def _unknown(name: str, meant: list[str], kind: str = "setting") -> str:
 
 
 def _wrong_value(fault: Any) -> str:
-    """A fault by the name of its variable. A secret's value is not shown."""
+    """A wrong value by the name of its variable. A secret's value is not shown."""
     field = str(fault["loc"][0]) if fault["loc"] else ""
     given = "" if field == "api_key" else f"={fault['input']}"
     return f"{PREFIX}{field.upper()}{given}: {fault['msg']}"
