@@ -52,7 +52,7 @@ def stored(client, *run_ids: UUID) -> None:
 
 
 def known_run(client, run_id: UUID) -> FlowRun:
-    """The run, once the server knows it: a task run outside any flow is recorded from events, some seconds after it ended.
+    """The run, once the server has recorded it: a task run outside any flow is recorded from events, some seconds after it ended.
 
     A server that has worked off many runs may have stopped recording such (seen at the end of whole test runs): then
     there is nothing here to test.

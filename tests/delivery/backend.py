@@ -1,4 +1,4 @@
-"""A target that answers as a test says, and keeps what it was sent."""
+"""A target with chosen responses, which keeps the events that it received."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Answer = tuple[int, str, dict[str, str]]
 
 
 class Backend(ThreadingHTTPServer):
-    """A target that answers as `answer(event)` says, and keeps what it was sent."""
+    """A target that responds with `answer(event)`, and keeps the events that it received."""
 
     daemon_threads = True
 
@@ -25,7 +25,7 @@ class Backend(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client may go before it read all."""
+        """Ignore a client that disconnects before it has read all."""
 
     def types(self) -> list[str]:
         return [event["eventType"] for event in self.got]
@@ -47,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body.encode())
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Tests want no access log."""
+        """Write no access log."""
 
 
 @contextmanager

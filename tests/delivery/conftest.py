@@ -1,4 +1,4 @@
-"""Targets for events: none configured, or an HTTP server of the test's own."""
+"""Targets of events: none configured, or an HTTP server of the test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.delivery.backend import Backend, running
 
 @pytest.fixture
 def nothing_configured(monkeypatch, tmp_path) -> Iterator[None]:
-    """No configuration of the OpenLineage client: neither the developer's nor one of a working directory."""
+    """Remove the configuration of the OpenLineage client: that of the developer and that of the working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
@@ -26,7 +26,7 @@ def nothing_configured(monkeypatch, tmp_path) -> Iterator[None]:
 
 @pytest.fixture
 def backend(monkeypatch) -> Iterator[Callable[..., Backend]]:
-    """Starts HTTP targets; the last one is what `OPENLINEAGE_URL` names."""
+    """A function that starts an HTTP target, and sets `OPENLINEAGE_URL` to its address."""
     with ExitStack() as started:
 
         def start(*answer: Any) -> Backend:

@@ -1,4 +1,4 @@
-"""Runs to build events of."""
+"""Runs whose events are built."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def built() -> Callable[..., RunLineage]:
 
 
 def elt() -> Story:
-    """Two tasks: a temporary table on the way, a DataFrame from task to task, a statement that was not understood."""
+    """Two tasks: a temporary table between, a DataFrame from task to task, a statement that was not understood."""
     story = Story().task("extract").task("load", "extract")
     story.read("db.s.orders", task="extract", columns="db.s.orders.amount>amount", result="amount", rows=6)
     story.create(
@@ -45,7 +45,7 @@ def elt() -> Story:
 
 
 def deployed(run: FlowRun, **more: Any) -> FlowRun:
-    """A run of a deployment with all that it may tell."""
+    """A run of a deployment with all its fields."""
     return replace(
         run,
         deployment_id=ident("deployment"),

@@ -1,4 +1,4 @@
-"""A Marquez that is asked by tests: the stand-in without a socket, or a real one over HTTP."""
+"""A Marquez for tests: the stand-in without a socket, or a real one over HTTP."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ API = "/api/v1"
 
 class Server(Protocol):
     def post(self, event: Event) -> int:
-        """Send an event; the status."""
+        """Send an event; returns the status."""
 
     def get(self, path: str, **query: str) -> tuple[int, Any]:
-        """Ask for something below the API's root; the status and the JSON."""
+        """Request a path below the API's root; returns the status and the JSON."""
 
 
 class InMemory:
@@ -47,7 +47,7 @@ class OverHttp:
 
 
 def failing(server: Server, sent: Iterable[Event]) -> list[str]:
-    """The lists and graphs that do not answer 200, of all that the events name."""
+    """The lists and graphs of the events' names that do not respond with 200."""
     events = list(sent)
     jobs = {(e["job"]["namespace"], e["job"]["name"]) for e in events}
     datasets = {(d["namespace"], d["name"]) for e in events for d in (*e["inputs"], *e["outputs"])}

@@ -1,4 +1,4 @@
-"""Golden events are partial templates: what a template names must be there as it says; what it leaves out may be anything.
+"""Golden events are partial templates: values in a template must be equal, and values that it leaves out may be anything.
 
 `"<uuid>"`, `"<time>"` and `"<any>"` stand for any value of that kind. Lists match item by item.
 """

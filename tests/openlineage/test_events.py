@@ -274,7 +274,7 @@ def test_the_same_history_gives_the_same_bytes(built):
 
 
 def test_reference_validator_finds_no_fault(built):
-    """A second opinion, where it is at hand: it also checks parents, order and what Marquez stumbles over."""
+    """A second validator, if it is there: it also checks parents, the order, and faults that break Marquez."""
     folder = Path(__file__).parents[2].parent / "shared" / "openlineage"
     if not (folder / "validate_ol.py").exists():
         pytest.skip("no validate_ol.py beside the repository")

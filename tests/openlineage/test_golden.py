@@ -67,7 +67,7 @@ def python() -> list[dict[str, Any]]:
 
 
 def assets() -> list[dict[str, Any]]:
-    """An asset of a table that a statement wrote, and one that only Prefect knows."""
+    """An asset of a table that a statement wrote, and one that is only in Prefect's events."""
     story = Story().task("T").write("shop.s.t", "shop.s.x", task="T")
     story.asset("postgres://db:5432/shop/s/t", task="T", description="The T.", owners=("team:x",))
     return built(story.asset("s3://lake/report.csv", "postgres://db:5432/shop/s/t", task="T"))

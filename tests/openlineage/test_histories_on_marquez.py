@@ -45,14 +45,14 @@ ENDS = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 
 @dataclass(frozen=True)
 class Ran:
-    """One run of a history. `day` is when it ran; runs arrive in any order, as those of a backfill do."""
+    """One run of a history. `day` is the day on which it ran; runs arrive in any order, as in a backfill."""
 
     flow: str
     parents: tuple[str, ...]
     day: int
     state: str
     statements: tuple[tuple[str, str, int, int], ...]
-    """Source, target, and which spellings their columns' types have in this run."""
+    """Source, target, and the spellings of their columns' types in this run."""
 
 
 def runs() -> st.SearchStrategy[list[Ran]]:
@@ -93,7 +93,7 @@ def events_of(ran: Ran, namespace: str, granularity: str) -> list[Event]:
 
 
 def placed(value: Any, at: str) -> Any:
-    """Datasets under their real names instead of the story's; `at` keeps them apart from those of others."""
+    """Datasets with real names in place of those of the story; `at` distinguishes them from those of others."""
     if isinstance(value, dict):
         reported = {key: placed(item, at) for key, item in value.items()}
         if value.get("namespace") == NAMESPACE:
@@ -127,7 +127,7 @@ def latest_completed(sent: Iterable[tuple[Ran, list[Event]]], ran: Ran) -> tuple
 
 
 def deliver(server: Server, history: Sequence[Ran], namespace: str, granularity: str) -> dict[tuple[str, str], Event]:
-    """Send run after run as the assembler does. Per job: the end of its newest good run, or its last one if none is."""
+    """Send run after run as the assembler does. Returns, by job, the end of its latest completed run, or of its last run."""
     sent: list[tuple[Ran, list[Event]]] = []
     for ran in history:
         events = events_of(ran, namespace, granularity)

@@ -1,4 +1,4 @@
-"""Small histories, written as one would tell them: `run.write("b", "a")` is INSERT INTO b SELECT ... FROM a."""
+"""Short notation for histories: `story.write("b", "a")` is INSERT INTO b SELECT ... FROM a."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def uri(name: str) -> str:
 
 
 def event_dataset(name: str, columns: str = "") -> EventDataset:
-    """`#name` is a temporary table; columns as `a:int b`."""
+    """The dataset of a name; `#name` is a temporary table. Columns are written as `a:int b`."""
     named = dataset(name.lstrip("#"))
     return EventDataset(
         namespace=named.namespace,
@@ -55,7 +55,7 @@ def _columns(text: str) -> tuple[Column, ...]:
 
 
 def _edges(text: str) -> tuple[EventColumnEdge, ...]:
-    """`a.x>y b.z>y:AGGREGATION`: source table and column, target column, transformation. `y@2`: by position."""
+    """Column edges of `a.x>y b.z>y:AGGREGATION`: source table and column, target column, transformation; `y@2`: by position."""
     edges = []
     for part in text.split():
         head, _, transformation = part.rpartition(":")

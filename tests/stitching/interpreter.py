@@ -1,8 +1,8 @@
-"""Runs random programs on paper: what Prefect and capture would have stored of them, and what is true.
+"""Simulation of random programs: the events and task runs that would be stored, and the true lineage.
 
-Every value knows the columns that it is made of. Statements are noted as drivers note them and go through capture's own
-pipeline, SQL analyser included; task runs have the references that Prefect finds, by the identity of objects. What is
-stored is read back by `read_history`. So only drivers and Prefect's engine are made up here.
+Every value has the columns from which it was made. Statements are noted as drivers note them, and pass through the
+emission's own processor with the SQL analyser; task runs have the references that Prefect finds by the identity of
+objects. The stored events are read by `read_history`. So only drivers and Prefect's engine are simulated.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Cell = tuple[str, str]
 
 @dataclass(eq=False)
 class Frame:
-    """Rows: of each column the columns that it is made of, the tables that decided over its rows, and their number."""
+    """Rows: the origins of each column, the tables that filtered the rows, and their number."""
 
     columns: Mapping[str, frozenset[Cell]]
     tables: frozenset[str]
@@ -92,7 +92,7 @@ class _Scope:
 
 
 class Interpreter:
-    """Runs one program."""
+    """Simulates one program."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -114,7 +114,7 @@ class Interpreter:
         self._pipeline.finish()
 
     def lineages(self) -> list[tuple[Lineage, Truth]]:
-        """Each flow run's lineage as it is stitched, and the truth."""
+        """The stitched lineage of each flow run, and the true one."""
         api = self._api()
         clock = Clock(now=lambda: api.now, sleep=api.sleep)
         found = []

@@ -1,4 +1,4 @@
-"""Random programs of reads, changes in Python and writes, as a flow, its tasks and its subflows run them.
+"""Random programs of reads, changes in Python and writes: a flow with its tasks and subflows.
 
 A program uses what it reads, but for single rows (a watermark, a count): a table that is read in vain, among others
 that are aggregated, cannot be distinguished from one that was aggregated with them. New columns have new names.
@@ -38,7 +38,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Scalar:
-    """`SELECT max(column) AS name FROM table`, which nothing is made of."""
+    """`SELECT max(column) AS name FROM table`, which is no source of any write."""
 
     table: str
     column: str
@@ -126,7 +126,7 @@ class Writer:
         return Function("program", "flow", (), tuple(step for part in parts for step in part))
 
     def _single_row(self, random: Random) -> list[Any]:
-        """A watermark or a total in a task, and one row that is made of it, or of nothing."""
+        """A watermark or a total in a task, and one row with its value, or without."""
         table = random.choice(list(WORLD))
         scalar = Scalar(table, random.choice(WORLD[table][1]), random.choice(["newest", "value"]))
         code = (scalar, Row(self._target(), scalar if random.random() < 0.5 else None))
@@ -170,7 +170,7 @@ class Writer:
         return code
 
     def _chain(self) -> list[Any]:
-        """`load(transform(extract()))`, two sources at times."""
+        """`load(transform(extract()))`, sometimes with two sources."""
         code: list[Any] = []
         frames = [self._extract(table, code) for table in self._tables(self.random.randint(1, 2))]
         if self.random.random() < 0.7:
@@ -204,7 +204,7 @@ class Writer:
         return code
 
     def _through_subflow(self) -> list[Any]:
-        """`put(sub(get()))`: it returns what it was given, what it read itself, or both joined."""
+        """`put(sub(get()))`: the subflow returns its parameter, its own reads, or both joined."""
         code: list[Any] = []
         frame = self._extract(self._tables(1)[0], code)
         way = self.random.choice([["return"], ["read", "return read"], ["join", "return"]])
@@ -323,7 +323,7 @@ class Writer:
         return code
 
     def _fan_out(self) -> list[Any]:
-        """Several writes of what was read before; the same frame at times twice."""
+        """Several writes of rows read before; sometimes one frame twice."""
         code: list[Any] = []
         frames = [self._read(table, code) for table in self._tables(self.random.randint(1, 3))]
         for frame in [*frames, *self.random.sample(frames, self.random.randint(0, 1))]:

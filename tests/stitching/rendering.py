@@ -1,4 +1,4 @@
-"""Random programs as Python source, to be run for real: on SQLite, with pandas, as Prefect flows."""
+"""Random programs as Python source: Prefect flows with pandas on SQLite."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def scalar(sql):
 
 
 def derive(change, frames, columns, share):
-    """As many rows as on paper, of values that do not matter."""
+    """As many rows as in the simulation, with arbitrary values."""
     rows = len(frames[0])
     if change == "concat":
         rows = sum(map(len, frames))
@@ -53,7 +53,7 @@ def source(program: Function) -> str:
 
 
 def single_rows(program: Function) -> list[str]:
-    """The tables that take one row."""
+    """The tables into which single rows are written."""
     return [step.target for function in _functions(program) for step in _steps(function.code) if isinstance(step, Row)]
 
 
