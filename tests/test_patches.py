@@ -56,7 +56,7 @@ from prefect_lineage_events import *
 for name in prefect_lineage_events.__all__:
     getattr(prefect_lineage_events, name)
 import prefect_lineage_events.plugin, prefect_lineage_events.blocks.registration
-said = {"imported": changed(start)}
+changes = {"imported": changed(start)}
 for use, source in USES.items():
     for round in ("first", "again"):
         exec(source)
@@ -65,8 +65,8 @@ for use, source in USES.items():
         gc.collect()
         uninstrument()
         uninstrument()
-        said[f"{use}, {round}"] = (used, changed(start))
-print(json.dumps(said))
+        changes[f"{use}, {round}"] = (used, changed(start))
+print(json.dumps(changes))
 """
 _BASE = {
     "BaseProcess.__init__",
@@ -82,15 +82,15 @@ def test_import_patches_nothing_and_uninstrument_restores_everything() -> None:
     program = f"USES = {_FIRST_USES!r}\n{_PROGRAM}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+    changes = json.loads(done.stdout)
 
-    assert said.pop("imported") == []
-    assert {use: left for use, (_, left) in said.items() if left} == {}
+    assert changes.pop("imported") == []
+    assert {use: left for use, (_, left) in changes.items() if left} == {}
     for use in _FIRST_USES:
-        (first, _), (again, _) = said[f"{use}, first"], said[f"{use}, again"]
+        (first, _), (again, _) = changes[f"{use}, first"], changes[f"{use}, again"]
         assert (set(first) >= _BASE, again) == (True, first), use
-    assert {"SqlAlchemyConnector.get_engine", "meta_path"} <= set(said["instrument, first"][0])
-    assert {"duckdb.sql", "DuckDBPyRelation.fetchall"} <= set(said["duckdb, first"][0])
+    assert {"SqlAlchemyConnector.get_engine", "meta_path"} <= set(changes["instrument, first"][0])
+    assert {"duckdb.sql", "DuckDBPyRelation.fetchall"} <= set(changes["duckdb, first"][0])
 
 
 def test_disabled_lineage_patches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +106,7 @@ def test_disabled_lineage_patches_nothing(monkeypatch: pytest.MonkeyPatch) -> No
 class Target:
     """A class with a method of its own and an inherited one."""
 
-    def said(self) -> str:
+    def text(self) -> str:
         return "own"
 
 
@@ -116,9 +116,9 @@ class Heir(Target):
 
 @pytest.fixture
 def target() -> Iterator[type[Target]]:
-    own = vars(Target)["said"]
+    own = vars(Target)["text"]
     yield Target
-    Target.said = own  # type: ignore[method-assign]
+    Target.text = own  # type: ignore[method-assign]
 
 
 def louder(method: Callable[[Any], str], is_on: Callable[[], bool]) -> Callable[[Any], str]:
@@ -126,62 +126,62 @@ def louder(method: Callable[[Any], str], is_on: Callable[[], bool]) -> Callable[
 
 
 def test_patch_is_installed_and_removed_repeatedly(target: type[Target]) -> None:
-    own, patch = vars(target)["said"], Patch(target, "said", louder)
+    own, patch = vars(target)["text"], Patch(target, "text", louder)
     for _ in range(2):
         patch.install()
         patch.install()
-        assert target().said() == "OWN"
+        assert target().text() == "OWN"
         patch.remove()
         patch.remove()
-        assert vars(target)["said"] is own
+        assert vars(target)["text"] is own
 
 
 def test_patch_of_an_inherited_attribute_is_deleted() -> None:
-    patch = Patch(Heir, "said", louder)
+    patch = Patch(Heir, "text", louder)
     patch.install()
-    assert (Heir().said(), Target().said()) == ("OWN", "own")
+    assert (Heir().text(), Target().text()) == ("OWN", "own")
     patch.remove()
-    assert "said" not in vars(Heir)
+    assert "text" not in vars(Heir)
 
 
 def test_patch_below_that_of_another_package_passes_calls_on(target: type[Target]) -> None:
-    patch = Patch(target, "said", louder)
+    patch = Patch(target, "text", louder)
     patch.install()
-    ours = vars(target)["said"]
-    target.said = lambda self: f"<{ours(self)}>"  # type: ignore[method-assign]
-    others = vars(target)["said"]
+    ours = vars(target)["text"]
+    target.text = lambda self: f"<{ours(self)}>"  # type: ignore[method-assign]
+    others = vars(target)["text"]
     patch.remove()
 
-    assert vars(target)["said"] is others
-    assert target().said() == "<own>"
+    assert vars(target)["text"] is others
+    assert target().text() == "<own>"
     patch.install()
-    assert target().said() == "<OWN>"
+    assert target().text() == "<OWN>"
     patch.remove()
-    assert vars(target)["said"] is others
+    assert vars(target)["text"] is others
 
 
 def test_patch_that_another_package_restores_is_used_again(target: type[Target]) -> None:
-    patch = Patch(target, "said", louder)
+    patch = Patch(target, "text", louder)
     patch.install()
-    ours = vars(target)["said"]
-    target.said = lambda self: "other"  # type: ignore[method-assign]
+    ours = vars(target)["text"]
+    target.text = lambda self: "other"  # type: ignore[method-assign]
     patch.remove()
-    target.said = ours  # type: ignore[method-assign]
-    assert target().said() == "own"
+    target.text = ours  # type: ignore[method-assign]
+    assert target().text() == "own"
     patch.install()
-    assert (vars(target)["said"], target().said()) == (ours, "OWN")
+    assert (vars(target)["text"], target().text()) == (ours, "OWN")
     patch.remove()
 
 
 def test_patch_that_is_needed_stays(target: type[Target]) -> None:
-    own, needed = vars(target)["said"], [True]
-    patch = Patch(target, "said", louder, lambda: needed[0])
+    own, needed = vars(target)["text"], [True]
+    patch = Patch(target, "text", louder, lambda: needed[0])
     patch.install()
     assert not patch.remove()
-    assert target().said() == "OWN"
+    assert target().text() == "OWN"
     needed[0] = False
     assert patch.remove()
-    assert vars(target)["said"] is own
+    assert vars(target)["text"] is own
 
 
 def test_switch_on_of_many_threads_installs_once(monkeypatch: pytest.MonkeyPatch, target: type[Target]) -> None:
@@ -191,7 +191,7 @@ def test_switch_on_of_many_threads_installs_once(monkeypatch: pytest.MonkeyPatch
         made.count += 1
         return louder(method, is_on)
 
-    monkeypatch.setattr(patches, "_declared", [Patch(target, "said", counted)])
+    monkeypatch.setattr(patches, "_declared", [Patch(target, "text", counted)])
     monkeypatch.setattr(patches, "_when_on", [])
     monkeypatch.setattr(patches, "_on", False)
     threads = [threading.Thread(target=patches.switch_on) for _ in range(8)]
@@ -199,4 +199,4 @@ def test_switch_on_of_many_threads_installs_once(monkeypatch: pytest.MonkeyPatch
         thread.start()
     for thread in threads:
         thread.join()
-    assert (made.count, target().said()) == (1, "OWN")
+    assert (made.count, target().text()) == (1, "OWN")

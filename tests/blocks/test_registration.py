@@ -1,4 +1,4 @@
-"""The `prefect.collections` entry point: what is there is registered, a missing extra breaks nothing."""
+"""The `prefect.collections` entry point: installed blocks are registered, and a missing extra breaks nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Marks of child processes: who ends without removing its mark is lost."""
+"""Marks of child processes: a child that ends without removing its mark is lost."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_child_that_is_about_to_lock_its_mark_is_not_lost(monkeypatch: pytest.Mo
     marks.remove()
 
 
-def test_mark_is_not_the_childs_of_a_child(home: Path) -> None:
+def test_a_childs_own_child_does_not_inherit_its_mark(home: Path) -> None:
     marks = Marks()
     marks.hold(RUN)
     child(marks.drop)
@@ -90,7 +90,7 @@ def test_run_without_children_has_no_marks() -> None:
     assert lost(uuid4()) == 0
 
 
-def test_folder_that_cannot_be_written_is_no_matter(home: Path) -> None:
+def test_folder_that_cannot_be_written_is_ignored(home: Path) -> None:
     (home / "lineage-children").write_text("")
     marks = Marks()
     marks.hold(RUN)

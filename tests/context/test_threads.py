@@ -1,4 +1,4 @@
-"""Threads, pieces of work and asyncio tasks have paths; the one in which a run itself goes on has the empty one."""
+"""Paths of threads, work items and asyncio tasks within a run, whose root has the empty path."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def run_id() -> UUID:
     return run_id
 
 
-def noted(monkeypatch: pytest.MonkeyPatch, run_id: UUID) -> None:
-    """Threads and pieces of work are noted as in a flow run."""
+def store_starters(monkeypatch: pytest.MonkeyPatch, run_id: UUID) -> None:
+    """Have threads and work items store the path that started them, as in a flow run."""
 
     def note(target: object) -> None:
         target.__dict__[propagation._NOTE] = SimpleNamespace(run=None, path=threads.path_below(run_id))
@@ -42,7 +42,7 @@ def test_a_copy_of_its_context_is_no_root(run_id: UUID) -> None:
     assert threads.path(run_id) == ""
 
 
-def test_a_flow_of_more_tasks_than_roots_are_kept_has_its_own(monkeypatch: pytest.MonkeyPatch, run_id: UUID) -> None:
+def test_a_flow_keeps_its_root_beyond_the_limit_of_roots(monkeypatch: pytest.MonkeyPatch, run_id: UUID) -> None:
     monkeypatch.setattr(threads, "_MAX_ROOTS", 3)
     tasks = [uuid4() for _ in range(10)]
     for task in tasks:
@@ -67,14 +67,14 @@ def test_coroutines_that_are_gathered_are_distinguished() -> None:
 
 
 def test_work_items_of_a_pool_with_one_thread_are_distinguished(monkeypatch: pytest.MonkeyPatch, run_id: UUID) -> None:
-    noted(monkeypatch, run_id)
+    store_starters(monkeypatch, run_id)
     with ThreadPoolExecutor(1) as pool:
         paths = [pool.submit(threads.path, run_id).result() for _ in range(2)]
     assert len({*paths, ""}) == 3
 
 
 def test_a_thread_is_below_the_one_that_started_it(monkeypatch: pytest.MonkeyPatch, run_id: UUID) -> None:
-    noted(monkeypatch, run_id)
+    store_starters(monkeypatch, run_id)
     paths = []
 
     def outer() -> None:
@@ -96,7 +96,7 @@ def test_work_that_a_coroutine_gives_to_a_thread_is_below_the_coroutine(monkeypa
     async def flow() -> list[tuple[str, list[str]]]:
         run_id = uuid4()
         threads.note_root(run_id)
-        noted(monkeypatch, run_id)
+        store_starters(monkeypatch, run_id)
         return await asyncio.gather(coroutine(run_id), coroutine(run_id))
 
     for own, below in asyncio.run(flow()):
@@ -104,5 +104,5 @@ def test_work_that_a_coroutine_gives_to_a_thread_is_below_the_coroutine(monkeypa
         assert all(path.startswith(f"{own}.") for path in below)
 
 
-def test_a_context_that_cannot_be_noted_is_entered() -> None:
+def test_a_context_that_cannot_be_tracked_is_entered() -> None:
     assert running._watching_entry(lambda entered: entered, lambda: True)(None) is None

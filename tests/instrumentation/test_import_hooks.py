@@ -1,4 +1,4 @@
-"""Being called back when a module is there, in each moment of its import."""
+"""Calls of import hooks: for modules that are imported, not imported, and being imported."""
 
 from __future__ import annotations
 

@@ -18,13 +18,13 @@ from prefect_lineage_events import LineageBlock, record_read, record_write, unin
 _START = threading.Thread.start
 
 
-def said(where: str) -> None:
+def read(where: str) -> None:
     record_read(f"s3://bucket/{where}")
 
 
 @task
 def in_task() -> None:
-    said("task")
+    read("task")
 
 
 @flow(name="late-task")
@@ -36,7 +36,7 @@ def of_a_task() -> None:
 @flow(name="late-subflow")
 def inner() -> None:
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(said, ["pool of a subflow", "the same pool"]))
+        list(pool.map(read, ["pool of a subflow", "the same pool"]))
 
 
 @flow(name="late-parent")
@@ -50,12 +50,12 @@ def of_a_thread() -> None:
 
     def older(where: str) -> None:
         go.wait(60)
-        said(where)
+        read(where)
 
     threads = [threading.Thread(target=older, args=(where,)) for where in ("older thread", "another")]
     for thread in threads:
         thread.start()
-    said("flow")
+    read("flow")
     go.set()
     for thread in threads:
         thread.join()
@@ -64,23 +64,23 @@ def of_a_thread() -> None:
 @flow(name="late-gathered")
 async def of_coroutines() -> None:
     async def copy(name: str) -> None:
-        said(name)
+        read(name)
         await asyncio.sleep(0)
         record_write(f"s3://bucket/copy of {name}")
 
     await asyncio.gather(copy("first"), copy("second"))
-    said("flow")
+    read("flow")
 
 
 @flow(name="late-to-thread")
 async def of_to_thread() -> None:
-    await asyncio.to_thread(said, "to_thread")
-    said("flow")
+    await asyncio.to_thread(read, "to_thread")
+    read("flow")
 
 
 @flow(name="late-fork")
 def of_a_fork() -> None:
-    process = multiprocessing.get_context("fork").Process(target=said, args=("forked process",))
+    process = multiprocessing.get_context("fork").Process(target=read, args=("forked process",))
     process.start()
     process.join()
 
@@ -93,7 +93,7 @@ def of_a_block() -> None:
         _block_type_slug = "late-files"
 
     assert Files is not None
-    process = multiprocessing.get_context("spawn").Process(target=said, args=("spawned process",))
+    process = multiprocessing.get_context("spawn").Process(target=read, args=("spawned process",))
     process.start()
     process.join()
     assert process.exitcode == 0
@@ -102,7 +102,7 @@ def of_a_block() -> None:
 @flow(name="late-retried", retries=1)
 def retried() -> None:
     attempts.append(1)
-    said(f"attempt {len(attempts)}")
+    read(f"attempt {len(attempts)}")
     if len(attempts) == 1:
         uninstrument()
         raise ValueError("once more")
