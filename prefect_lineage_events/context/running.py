@@ -68,6 +68,10 @@ def add(context: Any, *, in_root: bool = True) -> None:
     run = run_of(context)
     if run is None:
         return
+    if _is_inherited(context):
+        if isinstance(context, FlowRunContext):
+            inherited.add(run.id)
+        return
     if in_root:
         threads.note_root(run.id, within=getattr(run, "flow_run_id", None))
     if isinstance(context, TaskRunContext):
@@ -97,22 +101,21 @@ def _add_entered() -> None:
     around = [c for kind in (FlowRunContext, TaskRunContext) if (own := kind.get()) for c in (own, *enclosing(own))]
     if not roots.keys() <= {run.id for run in map(run_of, around) if run is not None}:
         around += [c for c in gc.get_referrers(FlowRunContext, TaskRunContext) if _is_context(c)]
-    forked_at = process.forked_at()
     for context in around:
         run = run_of(context) if is_entered(context) else None
-        if run is None or id(context) in contexts:
-            continue
-        if forked_at is not None and context.start_time.timestamp() < forked_at:
-            contexts[id(context)] = context
-            if isinstance(context, FlowRunContext):
-                inherited.add(run.id)
-            continue
-        add(context, in_root=False)
-        threads.add_root(run.id, roots.get(run.id))
+        if run is not None and id(context) not in contexts:
+            add(context, in_root=False)
+            threads.add_root(run.id, roots.get(run.id))
 
 
 def _is_context(value: Any) -> bool:
     return type(value) in (FlowRunContext, TaskRunContext)
+
+
+def _is_inherited(context: Any) -> bool:
+    """Return whether this process has the context from before the fork that it comes from."""
+    forked_at = process.forked_at()
+    return forked_at is not None and bool(context.start_time.timestamp() < forked_at)
 
 
 def _watching_entry(enter: Callable[[Any], Any], is_on: Callable[[], bool]) -> Callable[[Any], Any]:

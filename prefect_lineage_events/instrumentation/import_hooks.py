@@ -77,8 +77,10 @@ def _found(finders: Iterable[Any], name: str, path: Any, target: Any) -> ModuleS
 
 
 def _watch(spec: Any) -> None:
-    if type(spec) is ModuleSpec:
-        spec.__class__ = _ImportingSpec
+    own = type(spec)
+    with guarded("watching an import", count_loss):
+        if isinstance(spec, ModuleSpec) and not isinstance(spec, _ImportingSpec):
+            spec.__class__ = type(own.__name__, (_ImportingSpec, own), {})
 
 
 class _ImportingSpec(ModuleSpec):
@@ -92,7 +94,7 @@ class _ImportingSpec(ModuleSpec):
     def _initializing(self, value: bool) -> None:
         self.__dict__["_initializing"] = value
         if not value:
-            self.__class__ = ModuleSpec  # type: ignore[assignment]
+            self.__class__ = type(self).__bases__[1]
             module = sys.modules.get(self.name)
             for hook in _hooks.pop(self.name, ()) if module is not None else ():
                 with guarded("patching an imported module", count_loss):
