@@ -30,7 +30,7 @@ def origins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]
             return [origin.sql for note in notes if isinstance(note, StatementNote) for origin in note.value_origins]
 
         yield found
-        value_matching.forget(FLOW_RUN)
+        value_matching.discard(FLOW_RUN)
 
 
 @pytest.fixture(params=STORES)
