@@ -196,7 +196,7 @@ def following_a_relation_fails(broken: pytest.MonkeyPatch) -> None:
 
     connection = trace(duckdb.connect(), DUCKDB)
     relation = connection.sql("select 1 as a")
-    broken.setattr(relations, "_reads", fails)
+    broken.setattr(relations, "_note_read", fails)
     assert relation.fetchall() == [(1,)]
 
 
