@@ -124,7 +124,7 @@ def _dotted(segments: Sequence[str], depth: int) -> str:
     return ".".join(s if s.startswith('"') and s.endswith('"') else join_name([s]) for s in segments)
 
 
-# `user:secret@`; a secret may have slashes in it, and a port is none.
+# `user:secret@`; a secret may contain slashes, and a port is not a secret.
 _CREDENTIALS = re.compile(r"^[^/@:]*:(?!\d+(?:/|$))[^@]*@")
 # The end of a path: a query, a fragment, parameters (`;password=x`).
 _PARAMETERS = re.compile(r"[?#]|;\w+=")

@@ -1,7 +1,7 @@
-"""The vocabulary on the wire: LineageEvent and the emitter's own events, to and from Prefect events.
+"""The events on the wire: LineageEvent and the emitter's own events, to and from Prefect events.
 
-A later version reads every earlier one: fields are only added, and unknown ones are ignored. The order of the fields is
-that in which people read them on Prefect's pages; what is for machines comes last.
+A later version reads every earlier one: fields are only added, and unknown ones are ignored. Prefect's pages show the
+fields in their order here: those for people first, those for machines last.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class EventDataset(_Value):
     columns: tuple[Column, ...] = ()
 
     @model_validator(mode="after")
-    def _names_something(self) -> EventDataset:
+    def _has_a_name(self) -> EventDataset:
         if not self.namespace.strip() or not self.name.strip():
             raise ValueError("a dataset needs a namespace and a name")
         return self

@@ -37,7 +37,7 @@ def _job_template(value: str) -> str:
 
 
 def _listed(value: Any) -> Any:
-    """A list in a variable of the environment: JSON, or patterns with commas between them (`[ab]*` is a pattern)."""
+    """The list in an environment variable: JSON, or patterns separated by commas (`[ab]*` is a pattern)."""
     if not isinstance(value, str):
         return value
     try:
@@ -226,7 +226,7 @@ def unknown_settings() -> list[str]:
             continue
         meant = get_close_matches(spelled, known, 1)
         is_ours = spelled.startswith(PREFIX)
-        # Another beginning is a mistake only where the rest is close to a setting, and not a name of Prefect's own.
+        # Another prefix is a mistake only where the rest is close to a setting, and not a name of Prefect.
         if is_ours or (meant and spelled.startswith(_MISTAKEN_PREFIXES)):
             found.append(_unknown(name, meant))
     try:
@@ -244,7 +244,7 @@ _MISTAKEN_PREFIXES = ("PREFECT_INTEGRATION", "PREFECT_LINEAGE_EVENT")
 
 
 def _unknown_in(file: str, integrations: Any) -> Iterator[str]:
-    """Sections of a file that are close to ours, and names in ours that are no settings."""
+    """Sections of a file with a name close to ours, and names in our section that are not settings."""
     for section, values in integrations.items() if isinstance(integrations, dict) else ():
         if section != _SECTION:
             meant = get_close_matches(section.lower(), [_SECTION], 1, 0.8)

@@ -1,4 +1,4 @@
-"""Stores: the place that a connection points to, and the names of the tables in it.
+"""Stores: the database or server of a connection, and the names of the tables in it.
 
 The rules of names (schemes, default ports, case) are in `naming.py`.
 """
@@ -27,7 +27,7 @@ from prefect_lineage_events.naming import (
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The place that a connection points to; it gives each table its one name.
+    """The database or server of a connection; it gives each table its one name.
 
     `database` and `schema` are those that the connection begins in. `searched` are the schemas of the search path that
     the connection was opened with.
@@ -61,7 +61,7 @@ class Store:
         The session completes the names in statements (`sql.identifiers.complete`): it knows the current database, and
         leaves out a schema that is unknown, so that `database.table` is no `schema.table` here.
         """
-        # elsewhere more parts name a table of a linked server
+        # in other stores, more parts name a table of a linked server
         own = parts[-self.depth :] if dialect_of(self.dialect).embedded else parts
         return Dataset(self.namespace, join_name([part for part in own if part]))
 
