@@ -20,7 +20,7 @@ from prefect_lineage_events.history.model import FlowRun, TaskRun
 
 logger = logging.getLogger(__name__)
 
-# A smaller difference may be the way of an event to the server, and orders nothing wrongly but by seconds.
+# A smaller difference may be the latency of an event.
 TOLERANCE = dt.timedelta(minutes=10)
 
 _Numbered = TypeVar("_Numbered", LineageEvent, SchemaEvent)
@@ -30,22 +30,27 @@ def correct(log: EventLog, run: FlowRun) -> None:
     """Shift the times of each emitter whose clock is off; `log.clock_offsets` are the shifts.
 
     A clock is ahead if an event was received before it occurred, and behind if an event occurred before the run began.
-    Its offset is the shortest way of one of its events: the true one takes seconds.
+    The offset is the shortest latency of the emitter's events, since a true latency is some seconds.
     """
     log.clock_offsets = {
-        emitter: way.shortest
-        for emitter, way in log.ways.items()
-        if way.shortest < -TOLERANCE or (run.started and way.first < run.started - TOLERANCE < way.first + way.shortest)
+        emitter: timing.latency
+        for emitter, timing in log.timings.items()
+        if timing.latency < -TOLERANCE
+        or (run.started and timing.first < run.started - TOLERANCE < timing.first + timing.latency)
     }
     if not log.clock_offsets:
         return
-    for emitter, offset in log.clock_offsets.items():
-        logger.warning(
-            "Run %s: the clock of its process %s is off by %s; times are corrected", run.id, emitter, -offset
-        )
     log.lineage = [_shifted(event, log.clock_offsets) for event in log.lineage]
     log.schemas = [_shifted(event, log.clock_offsets) for event in log.schemas]
     log.counts = [_shifted_count(count, log.clock_offsets) for count in log.counts]
+
+
+def warn(log: EventLog, run: FlowRun) -> None:
+    """Log a warning for each process whose times were corrected."""
+    for emitter, offset in log.clock_offsets.items():
+        logger.warning(
+            "Run %s: the clock of emitter %s is off by %s; its times are corrected", run.id, emitter, -offset
+        )
 
 
 def correct_tasks(tasks: Mapping[UUID, TaskRun], run: FlowRun, offsets: Iterable[dt.timedelta]) -> dict[UUID, TaskRun]:

@@ -45,14 +45,15 @@ _TOO_MANY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """The way of an emitter's events to the server: the time of the `first` event, and the `shortest` time of a way.
+class Timing:
+    """The time at which the first event of an emitter occurred, and the shortest latency of its events.
 
-    The process's clock has the time at which an event occurred, the server's the time at which it was received.
+    Events occur by the clock of their process, and are received by the server's: the latency includes the difference of
+    the clocks.
     """
 
     first: dt.datetime
-    shortest: dt.timedelta
+    latency: dt.timedelta
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ class EventLog:
     """The events of one run. `stored` counts all events found, those that are not read included.
 
     `numbered`: the event of each number of an emitter, and whether it has the id that its emitter derives for it.
-    `ways` and `clock_offsets` are by emitter (`clocks`).
+    `timings` and `clock_offsets` are by emitter (`clocks`).
     """
 
     lineage: list[LineageEvent] = field(default_factory=list)
@@ -71,7 +72,7 @@ class EventLog:
     stored: int = 0
     values: int = 0
     numbered: dict[tuple[UUID, int], tuple[LineageEvent | SchemaEvent, bool]] = field(default_factory=dict)
-    ways: dict[UUID, Way] = field(default_factory=dict)
+    timings: dict[UUID, Timing] = field(default_factory=dict)
     clock_offsets: dict[UUID, dt.timedelta] = field(default_factory=dict)
 
     @property
@@ -246,7 +247,7 @@ def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
         # Prefect's client may relate an event to the run that was the first of its process to send one.
         return
     if event is not None:
-        _add_way(log, event.emitter_id if isinstance(event, CountEvent) else event.emitter.id, raw)
+        _add_timing(log, event.emitter_id if isinstance(event, CountEvent) else event.emitter.id, raw)
     if isinstance(event, CountEvent):
         log.counts.append(_by_server_clock(event, raw))
     elif event is not None:
@@ -255,11 +256,11 @@ def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
         _number(log, event, raw)
 
 
-def _add_way(log: EventLog, emitter: UUID, raw: Mapping[str, Any]) -> None:
+def _add_timing(log: EventLog, emitter: UUID, raw: Mapping[str, Any]) -> None:
     occurred, received = api.time_of(raw.get("occurred")), api.time_of(raw.get("received"))
     if occurred and received:
-        known = log.ways.get(emitter, Way(occurred, received - occurred))
-        log.ways[emitter] = Way(min(known.first, occurred), min(known.shortest, received - occurred))
+        known = log.timings.get(emitter, Timing(occurred, received - occurred))
+        log.timings[emitter] = Timing(min(known.first, occurred), min(known.latency, received - occurred))
 
 
 def _values(event: LineageEvent | SchemaEvent) -> int:

@@ -103,6 +103,7 @@ def _read_events(
         if event_log.count(client, run.id, window, run.kind) != log.stored:
             log = _read_log(client, run, window)
         completeness = _judge(log, run, now)
+    clocks.warn(log, run)
     return log, completeness
 
 
