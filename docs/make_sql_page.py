@@ -82,7 +82,7 @@ def _tables() -> Iterator[str]:
         yield f"## {_title(dialect)}\n"
         for construct, group in groupby(cases, key=lambda item: item[1]):
             yield f"### {_title(dialect)}: {construct}\n"
-            yield _row("what", "statement", "reads", "writes", "confidence")
+            yield _row("case", "statement", "reads", "writes", "confidence")
             yield _row(*["---"] * 5)
             for _, _, case in group:
                 yield _row(case.name, _code(case.sql), _names(case.reads), _names(case.writes), case.confidence)
@@ -96,7 +96,7 @@ def _columns() -> Iterator[str]:
 
     for construct, cases in (*QUERIES.items(), *STRUCTS.items(), *STATEMENTS.items()):
         yield f"### Columns: {construct}\n"
-        yield _row("what", "statement", "edges")
+        yield _row("case", "statement", "edges")
         yield _row(*["---"] * 3)
         for case in cases:
             edges = [line.strip() for line in case.edges.strip().splitlines()]
@@ -108,7 +108,7 @@ def _columns() -> Iterator[str]:
 def _shown() -> Iterator[str]:
     from tests.sql.redaction.test_sanitise import SHOWN
 
-    yield _row("what", "statement", "shown")
+    yield _row("case", "statement", "shown")
     yield _row(*["---"] * 3)
     for name, dialect, sql, shown in SHOWN:
         yield _row(f"{name} ({_title(dialect)})", _code(sql), _code(shown))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Hostile(NamedTuple):
-    """`before` and `after` stand around as many `unit`s as the size takes; `closing` repeats as often as `unit`."""
+    """A text of `before`, as many `unit`s as fit the size, as many `closing`s, and `after`."""
 
     name: str
     unit: str

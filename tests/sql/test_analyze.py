@@ -1,4 +1,4 @@
-"""What is promised of every text: no exception, the tables of a simple read, the names of the connection."""
+"""Guarantees for every text: no exception, the tables of a simple read, the names of the connection."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ WORDS = st.lists(st.sampled_from(HOSTILE), max_size=30)
 @pytest.mark.parametrize("dialect", DIALECTS)
 @settings(deadline=None, max_examples=15)
 @given(table=NAMES, column=NAMES)
-def test_a_table_named_in_a_simple_read_appears(dialect: str, table: str, column: str):
+def test_a_table_of_a_simple_read_is_found(dialect: str, table: str, column: str):
     (found,) = analyze(f"select {column} from {table} where {column} = 1", dialect=dialect, columns=False)
     assert [t.parts for t in found.inputs] == [(fold(table, False, dialect),)]
     assert (found.kind, found.outputs, found.confidence) == ("read", (), "exact")
@@ -67,13 +67,13 @@ def test_a_table_named_in_a_simple_read_appears(dialect: str, table: str, column
 
 @settings(deadline=None)
 @given(text=st.one_of(st.text(max_size=200), WORDS.map(" ".join)), dialect=st.sampled_from(DIALECTS))
-def test_no_text_makes_it_raise_or_fail(text: str, dialect: str):
+def test_no_text_makes_the_analysis_raise(text: str, dialect: str):
     for found in analyze(text, dialect=dialect):
         assert isinstance(found, Statement)
         assert "the analyser failed" not in found.reason
 
 
-def test_a_reader_that_fails_yields_a_partial_statement(monkeypatch: pytest.MonkeyPatch):
+def test_a_failing_reader_yields_a_partial_statement(monkeypatch: pytest.MonkeyPatch):
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
@@ -130,7 +130,7 @@ def test_columns_that_a_definition_declares(sql: str, dialect: str, declared: di
         ("create table b clone a", "clone", [("A", "B")]),
     ],
 )
-def test_what_becomes_of_a_name(sql: str, effect: str, renames: list[tuple[str, str]]):
+def test_renames_and_swaps_have_pairs_of_names(sql: str, effect: str, renames: list[tuple[str, str]]):
     (found,) = analyze(sql, dialect="snowflake")
     assert found.effect == effect
     assert [(old.name, new.name) for old, new in found.renames] == renames
@@ -157,7 +157,7 @@ def test_results_of_a_chain_are_those_of_the_statements_before():
     assert first.inputs != second.inputs
 
 
-def test_rows_of_the_program_are_told_from_tables():
+def test_rows_of_the_program_are_distinguished_from_tables():
     (found,) = analyze("create table t as select * from pandas_scan(0) f join u using (id)", dialect="duckdb")
     assert (found.from_program, [t.name for t in found.inputs]) == (True, ["u"])
     (found,) = analyze("create table t as select * from u", dialect="duckdb")
@@ -165,7 +165,7 @@ def test_rows_of_the_program_are_told_from_tables():
 
 
 @pytest.mark.parametrize("stage", ["SNOWPARK_TEMP_STAGE_0OUBV5DLXB", "__WRITE_PANDAS_STAGE_0a1b"])
-def test_a_frame_that_snowflakes_connector_uploaded_is_the_programs(stage: str) -> None:
+def test_a_frame_that_snowflakes_connector_uploaded_counts_as_rows_of_the_program(stage: str) -> None:
     (found,) = analyze(
         f"""copy into identifier('"T"') ("A") from (select $1:"A" from '@"DB"."S"."{stage}"') purge = true""",
         dialect="snowflake",
@@ -175,7 +175,7 @@ def test_a_frame_that_snowflakes_connector_uploaded_is_the_programs(stage: str) 
     assert [table.temporary for table in found.inputs] == [True]
 
 
-def test_a_users_own_stage_is_not_the_programs() -> None:
+def test_a_users_own_stage_does_not_count_as_rows_of_the_program() -> None:
     (found,) = analyze("copy into t from @db.s.my_stage", dialect="snowflake")
 
     assert (found.from_program, [table.temporary for table in found.inputs]) == (False, [False])
@@ -190,5 +190,5 @@ def test_a_users_own_stage_is_not_the_programs() -> None:
         ("create table if not exists t (a int)", False),
     ],
 )
-def test_a_drop_says_whether_it_may_have_found_nothing(sql: str, may_find_nothing: bool) -> None:
+def test_a_drop_with_if_exists_may_have_found_nothing(sql: str, may_find_nothing: bool) -> None:
     assert [statement.if_exists for statement in analyze(sql, dialect="postgres")] == [may_find_nothing]

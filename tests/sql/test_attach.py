@@ -31,7 +31,7 @@ def after(*texts: str, dialect: str = "duckdb") -> Statement:
         (f"'mysql:host=h;database=d;password={SECRET}' AS pg", "mysql://h:3306", "mart.revenue", "d.orders"),
     ],
 )
-def test_a_servers_tables_are_its_own(attach: str, namespace: str, target: str, source: str) -> None:
+def test_tables_of_an_attached_server_have_its_namespace(attach: str, namespace: str, target: str, source: str) -> None:
     statement = after(f"ATTACH {attach}", "INSERT INTO pg.mart.revenue SELECT a FROM pg.orders")
     (output,), (read,) = statement.outputs, statement.inputs
     assert (output.namespace, output.name) == (namespace, target)
@@ -59,13 +59,13 @@ def test_a_servers_tables_are_its_own(attach: str, namespace: str, target: str, 
         "getenv('X') AS pg (TYPE postgres)",
     ],
 )
-def test_what_does_not_say_where_it_is_is_not_known(attach: str) -> None:
+def test_tables_of_an_address_without_server_and_database_are_unknown(attach: str) -> None:
     statement = after(f"ATTACH {attach}", "INSERT INTO pg.mart.revenue SELECT a FROM pg.orders")
     assert (statement.inputs, statement.outputs, statement.confidence) == ((), (), "partial")
     assert SECRET not in repr(statement)
 
 
-def test_what_is_attached_by_its_own_name_is_no_schema_of_ours() -> None:
+def test_a_database_attached_under_its_own_name_is_no_schema() -> None:
     statement = after(
         f"ATTACH 'md:pg?motherduck_token={SECRET}'", "INSERT INTO pg.revenue SELECT a FROM pg.main.orders"
     )
@@ -103,7 +103,7 @@ def test_local_tables_keep_their_names_beside_an_account(texts: tuple[str, ...],
     assert [(table.name, table.namespace) for table in statement.inputs] == [(name, "")]
 
 
-def test_what_is_attached_may_be_a_table_itself() -> None:
+def test_an_attached_name_may_be_a_table() -> None:
     statement = after("ATTACH 's3://b/delta' AS sales (TYPE delta)", "INSERT INTO t SELECT a FROM sales")
     assert (statement.inputs, statement.confidence) == ((), "partial")
 
@@ -111,11 +111,11 @@ def test_what_is_attached_may_be_a_table_itself() -> None:
 @pytest.mark.parametrize(
     ("use", "name"), [("USE pg", "shop.public.orders"), ("USE pg.mart", "shop.mart.orders"), ("DETACH x", "orders")]
 )
-def test_the_attached_database_in_use(use: str, name: str) -> None:
+def test_names_are_completed_with_the_attached_database_in_use(use: str, name: str) -> None:
     statement = after("ATTACH 'host=h dbname=shop' AS pg (TYPE postgres)", use, "SELECT * FROM orders")
     assert [table.name for table in statement.inputs] == [name]
 
 
-def test_a_detached_database_is_none() -> None:
+def test_a_detached_database_is_no_longer_attached() -> None:
     statement = after("ATTACH 'host=h dbname=shop' AS pg (TYPE postgres)", "DETACH pg", "SELECT * FROM pg.orders")
     assert [(table.namespace, table.name) for table in statement.inputs] == [("", "pg.orders")]

@@ -1,4 +1,4 @@
-"""Binds of every driver's style stand where a value stands: statements with them are understood as those without."""
+"""Binds of every driver's style: statements with them have the same answer as those with values."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def test_values_that_are_assigned(dialect: str, style: str) -> None:
         ("mysql", "select $1, a % s as x from t"),
     ],
 )
-def test_what_is_no_bind_stays_what_it_is(dialect: str, sql: str) -> None:
+def test_signs_that_are_no_binds_are_unchanged(dialect: str, sql: str) -> None:
     (statement,) = analyze(sql, dialect=dialect)
     assert (statement.confidence, [t.name for t in statement.inputs]) == ("exact", ["t"])
     assert "a" in {edge.source_column for edge in statement.columns}
 
 
 @pytest.mark.parametrize("style", ["?", ":1", "$1,$2", "%s", "%(a:STRING)s"])
-def test_none_of_them_is_shown(style: str) -> None:
+def test_binds_are_hidden(style: str) -> None:
     (statement,) = analyze(f"select a from t where b in ({style})", dialect="postgres")
     assert statement.sanitised in ("select a from t where b in (?)", "select a from t where b in (?,?)")

@@ -1,4 +1,4 @@
-"""The cache of answers: bounded by entries and bytes, least recently used goes first, safe for threads."""
+"""The cache of answers: bounded by entries and bytes, the least recently used entry is evicted first, safe for threads."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from prefect_lineage_events.sql.cache import BoundedCache
 
 
-def test_a_value_is_found_again() -> None:
+def test_a_cached_value_is_found() -> None:
     cache: BoundedCache[str] = BoundedCache(10, 1_000)
     cache.put(("sql", "snowflake"), "answer", 6)
     assert cache.get(("sql", "snowflake")) == "answer"
     assert cache.get(("sql", "postgres")) is None
 
 
-def test_what_was_used_longest_ago_goes_first() -> None:
+def test_the_least_recently_used_entry_is_evicted_first() -> None:
     cache: BoundedCache[int] = BoundedCache(2, 1_000)
     cache.put("a", 1, 1)
     cache.put("b", 2, 1)
@@ -47,14 +47,14 @@ def test_putting_again_counts_the_weight_once() -> None:
     assert (cache.bytes, cache.get("a")) == (4, 2)
 
 
-def test_clear_forgets_everything() -> None:
+def test_clear_removes_all_entries() -> None:
     cache: BoundedCache[int] = BoundedCache(10, 160)
     cache.put("a", 1, 10)
     cache.clear()
     assert (len(cache), cache.bytes, cache.get("a")) == (0, 0, None)
 
 
-def test_threads_leave_the_count_right() -> None:
+def test_the_count_is_right_after_use_by_threads() -> None:
     cache: BoundedCache[int] = BoundedCache(50, 500)
 
     def use(seed: int) -> None:
@@ -68,7 +68,7 @@ def test_threads_leave_the_count_right() -> None:
     assert cache.bytes == 7 * len(cache)
 
 
-def test_what_comes_once_does_not_push_out_what_is_asked_for() -> None:
+def test_entries_used_once_do_not_evict_those_used_again() -> None:
     cache: BoundedCache[int] = BoundedCache(100, 10_000)
     cache.put("daily", 1, 1)
     cache.get("daily")
@@ -78,7 +78,7 @@ def test_what_comes_once_does_not_push_out_what_is_asked_for() -> None:
     assert len(cache) < 100
 
 
-def test_what_comes_in_long_rounds_is_kept_from_the_second_on() -> None:
+def test_entries_of_long_cycles_are_kept_from_the_second_cycle_on() -> None:
     cache: BoundedCache[int] = BoundedCache(1_000, 10_000)
     for _ in range(2):
         for i in range(500):

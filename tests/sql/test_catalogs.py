@@ -138,7 +138,7 @@ def test_a_table_that_is_renamed_is_no_catalog() -> None:
     assert [is_catalog(table, "oracle") for table in statement.outputs] == [False]
 
 
-def test_a_table_that_the_session_made_goes_before_the_catalog() -> None:
+def test_a_table_that_the_session_made_takes_precedence_over_the_catalog() -> None:
     text = "create table tab as select * from a; insert into b select * from tab"
     *_, last = analyze(text, dialect="oracle", schema="SALES")
     assert [table.name for table in last.inputs] == ["SALES.TAB"]
@@ -158,7 +158,7 @@ def test_a_file_is_no_catalog() -> None:
     assert not is_catalog(TableRef(kind="file", path="information_schema.csv"), "duckdb")
 
 
-def test_explain_says_what_is_not_reported() -> None:
+def test_explain_reports_catalog_tables() -> None:
     text = explain("select * from pg_orders, pg_class", "postgres")
     assert "reads pg_class (catalog, not reported)" in text
     assert "reads pg_orders\n" in text + "\n"

@@ -1,4 +1,4 @@
-"""What is printed about a text: a tree for people, JSON for programs."""
+"""The printed analysis of a text: a tree for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_tree_shows_tables_columns_and_confidence() -> None:
     assert "DB.PUBLIC.S.B filter" in shown
 
 
-def test_declared_columns_stand_below_their_table() -> None:
+def test_declared_columns_are_printed_below_their_table() -> None:
     shown = explain("create temporary table t (a int)", "snowflake")
     assert shown.splitlines()[-2:] == ["└─ writes T (temporary)", "   └─ A int"]
 
@@ -32,16 +32,16 @@ def test_every_statement_has_its_number() -> None:
     assert [line for line in shown.splitlines() if line[0].isdigit()] == ["1. read, exact", "2. misc, exact"]
 
 
-def test_doubt_is_told_with_its_reason() -> None:
+def test_doubt_is_printed_with_its_reason() -> None:
     first = explain("select * from t where (", "snowflake").splitlines()[0]
     assert first.startswith(("1. read, recovered: ", "1. read, partial: "))
 
 
-def test_a_rename_tells_both_names() -> None:
+def test_a_rename_shows_both_names() -> None:
     assert "rename T -> U" in explain("alter table t rename to u", "snowflake")
 
 
-def test_json_holds_the_same() -> None:
+def test_json_has_the_same_facts() -> None:
     (statement,) = json.loads(explain("create view v as select a from t", "postgres", schema="s", as_json=True))
     assert statement["kind"] == "create"
     assert statement["inputs"] == [{"name": "s.t", "kind": "table", "temporary": False, "catalog": False}]
@@ -56,12 +56,12 @@ def test_json_holds_the_same() -> None:
     assert statement["sanitised"] == "create view v as select a from t"
 
 
-def test_no_statement_is_said() -> None:
+def test_a_text_without_a_statement_is_reported() -> None:
     assert explain(" -- nothing\n", "snowflake") == "no statement"
     assert json.loads(explain("", "snowflake", as_json=True)) == []
 
 
-def test_an_unknown_dialect_is_refused_with_what_is_allowed() -> None:
+def test_an_unknown_dialect_is_refused_with_the_allowed_ones() -> None:
     with pytest.raises(ValueError, match=r"unknown dialect 'snowflaky'.*postgres.*snowflake"):
         explain("select 1", "snowflaky")
 

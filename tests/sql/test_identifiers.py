@@ -47,7 +47,7 @@ def test_a_name_is_in_the_case_in_which_the_store_keeps_it(dialect: str, plain: 
         (Context("mysql", "shop"), ("other", "t"), ("other", "t")),
     ],
 )
-def test_what_a_name_leaves_out_comes_from_the_connection(context: Context, parts: tuple, full: tuple):
+def test_missing_parts_of_a_name_come_from_the_connection(context: Context, parts: tuple, full: tuple):
     assert complete(parts, context) == full
 
 

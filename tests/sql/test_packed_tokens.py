@@ -1,4 +1,4 @@
-"""Packed tokens are the tokens that they were made of, and few objects."""
+"""Packed tokens equal the tokens that they were made of, and are few objects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def fields(token: Token) -> tuple[object, ...]:
     return token.token_type, token.text, token.line, token.col, token.start, token.end
 
 
-def test_tokens_come_out_as_they_went_in() -> None:
+def test_packed_tokens_equal_the_original_ones() -> None:
     tokens = tokens_of(TEXT)
     packed = PackedTokens(tokens[:5])
     packed.extend(tokens[5:-1])
@@ -39,7 +39,7 @@ def test_tokens_come_out_as_they_went_in() -> None:
         packed[len(tokens)]
 
 
-def test_a_hint_keeps_its_comments_wherever_it_is_cut_out() -> None:
+def test_a_part_with_a_hint_keeps_its_comments() -> None:
     tokens = tokens_of("select 1; " + TEXT)
     packed = PackedTokens(tokens)
     assert [token.comments for token in packed if token.text.startswith("/*+")] == [[" broadcast(b) "]]

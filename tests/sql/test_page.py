@@ -1,4 +1,4 @@
-"""The page "What we understand of SQL" says what the tests hold to."""
+"""The page of SQL statements lists the cases of the tests."""
 
 from __future__ import annotations
 

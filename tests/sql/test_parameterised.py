@@ -1,4 +1,4 @@
-"""Texts that differ only in values share one answer, and what could mean more than a value is never replaced."""
+"""Texts that differ only in values share one answer, and an ambiguous literal is never replaced."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ def test_texts_that_differ_in_values_are_one(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), APART)
-def test_texts_that_say_different_things_are_two(one: str, other: str) -> None:
+def test_texts_with_different_meanings_are_two(one: str, other: str) -> None:
     assert (parameterised_text(one, "postgres") or one) != (parameterised_text(other, "postgres") or other)
 
 
 @pytest.mark.parametrize("text", LEFT_ALONE)
-def test_a_text_that_could_mean_more_is_left_alone(text: str) -> None:
+def test_a_text_with_ambiguous_literals_is_not_parameterised(text: str) -> None:
     assert parameterised_text(text, "postgres") is None
 
 
-def test_calls_that_name_places_by_an_equals_sign_are_left_alone() -> None:
+def test_calls_with_locations_after_an_equals_sign_are_not_parameterised() -> None:
     assert parameterised_text("SELECT a FROM s3(bucket, url = 'x') WHERE b = 1", "clickhouse") is None
 
 
@@ -106,8 +106,8 @@ def test_a_doubtful_answer_is_not_shared(analysed: list[str]) -> None:
     assert analysed == texts
 
 
-def test_a_text_and_its_like_mean_the_same() -> None:
-    """With all values of its pattern replaced: on every case of the tables, and on the corpus that measures us where it is there."""
+def test_a_text_with_other_values_has_the_same_answer() -> None:
+    """All values replaced, in every case of the tables, and in the corpus beside the repository if it exists."""
     texts = [(dialect, case.sql) for dialect, _, case in all_cases()]
     texts += [(case.dialect, case.sql) for table in (QUERIES, STATEMENTS) for group in table.values() for case in group]
     for corpus in sorted(CORPUS.glob("*.jsonl")):

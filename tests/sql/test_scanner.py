@@ -1,4 +1,4 @@
-"""Where quotes and comments begin and end, dialect by dialect, and what is none."""
+"""Begins and ends of quotes and comments, dialect by dialect."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FOUND = [
 
 
 @pytest.mark.parametrize(("dialect", "text", "expected"), [c[1:] for c in FOUND], ids=[c[0] for c in FOUND])
-def test_what_is_quoted(dialect: str, text: str, expected: list[str]) -> None:
+def test_quoted_texts_and_comments_are_found(dialect: str, text: str, expected: list[str]) -> None:
     assert [text[span.start : span.end] for span in Scanner(text, dialect)] == expected
 
 
@@ -50,7 +50,7 @@ def test_stops_count_outside_quotes_only() -> None:
     assert [span.start for span in Scanner("(')', /* ( */ [)", "postgres", "()") if span.kind == "stop"] == [0, 15]
 
 
-def test_a_delimiter_counts_more_than_a_quote() -> None:
+def test_a_delimiter_takes_precedence_over_a_quote() -> None:
     text = "a $$ b 'it$$ed' $$"
     assert [span.start for span in Scanner(text, "mysql", delimiter="$$") if span.kind == "stop"] == [2, 16]
 
@@ -103,7 +103,7 @@ def test_no_more_tokens_than_asked_for_are_made() -> None:
 
 @given(texts, st.sampled_from(DIALECTS))
 @settings(max_examples=300, deadline=None)
-def test_what_is_no_text_is_found_whether_runs_of_texts_are_skipped_or_not(text: str, dialect: str) -> None:
+def test_skipped_runs_of_texts_hide_nothing_else(text: str, dialect: str) -> None:
     every = [span for span in Scanner(text, dialect, "(),") if span.kind != "text"]
     assert [span for span in Scanner(text, dialect, "(),", runs=True) if span.kind != "text"] == every
 

@@ -1,4 +1,4 @@
-"""The server that a connection string leads to, and nothing else of it."""
+"""The server of a connection string, and nothing else of it."""
 
 from __future__ import annotations
 
@@ -42,5 +42,5 @@ def test_host_port_and_database_are_read(text: str, scheme: str, server: Server)
         ("x" * 10_000, "postgres"),
     ],
 )
-def test_what_does_not_say_one_server_is_none(text: str, scheme: str) -> None:
+def test_a_string_that_does_not_name_one_server_gives_none(text: str, scheme: str) -> None:
     assert server_of(text, scheme) is None

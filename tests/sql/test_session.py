@@ -1,4 +1,4 @@
-"""A connection's state: what one statement leaves is what the next one meets."""
+"""A connection's state: each statement meets the state after the one before."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ SNOWFLAKE = Session("snowflake", "DB", "PUBLIC")
         ("oracle", "alter session set current_schema = s", "DB.S.T"),
     ],
 )
-def test_names_are_completed_with_what_use_and_set_left(dialect: str, text: str, name: str) -> None:
+def test_names_are_completed_with_the_settings_of_use_and_set(dialect: str, text: str, name: str) -> None:
     session = Session(dialect, "DB", None if dialect == "mysql" else "PUBLIC")
     statement, _ = run(session, text, "select a from t")
     assert inputs(statement) == [name]
@@ -128,7 +128,7 @@ def test_a_temporary_table_is_temporary_until_it_is_dropped() -> None:
     assert [t.temporary for t in read.inputs] == [False]
 
 
-def test_another_session_knows_nothing_of_a_temporary_table() -> None:
+def test_a_temporary_table_does_not_exist_in_another_session() -> None:
     run(SNOWFLAKE, "create temporary table tmp as select a from src")
     statement, _ = run(SNOWFLAKE, "select a from tmp")
     assert not statement.inputs[0].temporary
@@ -147,7 +147,7 @@ def test_a_star_is_expanded_with_columns_that_the_session_declared() -> None:
     assert statement.result_columns == ("X",)
 
 
-def test_columns_given_with_the_call_count_less_than_the_sessions_own() -> None:
+def test_the_sessions_own_columns_take_precedence_over_those_of_the_call() -> None:
     _, session = run(SNOWFLAKE, "create table t (a int)")
     (statement,), _ = session.analyze(
         "select * from t, u", schemas={"DB.PUBLIC.T": {"OLD": ""}, "DB.PUBLIC.U": {"B": ""}}
@@ -192,7 +192,7 @@ def test_the_last_query_is_read_again() -> None:
     assert inputs(statement) == []
 
 
-def test_an_earlier_query_than_the_last_is_not_known() -> None:
+def test_a_query_before_the_last_one_is_not_known() -> None:
     statement, _ = run(
         SNOWFLAKE, "select a from t", "select a from u", "select * from table(result_scan(last_query_id(-2)))"
     )
@@ -213,26 +213,26 @@ def test_attached_files_are_known_by_their_names() -> None:
     assert session.state.attached == {"other": Attached(path="x/other.db")}
 
 
-def test_what_changes_nothing_leaves_the_state_itself() -> None:
+def test_a_statement_without_changes_returns_the_same_state() -> None:
     _, session = run(SNOWFLAKE, "select a from t", "insert into t select 1", "grant select on t to r")
     assert session.state is SNOWFLAKE.state
 
 
-def test_a_repeated_statement_gives_the_same_answer_and_moves_the_session() -> None:
+def test_a_repeated_statement_has_the_same_answer_and_changes_the_session() -> None:
     first, after = SNOWFLAKE.analyze("use schema elsewhere")
     again, after_again = SNOWFLAKE.analyze("use schema elsewhere")
     assert first is again
     assert after_again.schema == after.schema == "ELSEWHERE"
 
 
-def test_the_answer_about_a_last_query_is_not_kept() -> None:
+def test_an_answer_that_depends_on_the_last_query_is_not_cached() -> None:
     text = "select * from table(result_scan(last_query_id()))"
     one, _ = run(SNOWFLAKE, "select a from one", text)
     two, _ = run(SNOWFLAKE, "select a from two", text)
     assert (inputs(one), inputs(two)) == (["DB.PUBLIC.ONE"], ["DB.PUBLIC.TWO"])
 
 
-def test_the_columns_a_session_remembers_are_bounded() -> None:
+def test_the_columns_of_a_session_are_bounded() -> None:
     session = SNOWFLAKE
     for i in range(255):
         session = session.after(Statement("create", effect="create", declared={f"T{i}": {"A": ""}}))
@@ -243,7 +243,7 @@ def test_the_columns_a_session_remembers_are_bounded() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(texts, st.sampled_from(DIALECTS))
-def test_any_text_leaves_a_session(text: str, dialect: str) -> None:
+def test_any_text_returns_a_session(text: str, dialect: str) -> None:
     statements, session = Session(dialect, "db", "s").analyze(text)
     assert session.dialect == dialect
     assert all(statement.kind in KINDS for statement in statements)
@@ -254,14 +254,14 @@ def test_values_of_variables_are_not_shown() -> None:
     assert "hunter2" not in repr(session)
 
 
-def test_a_script_is_given_up_when_it_has_cost_enough_and_its_end_is_read_all_the_same() -> None:
+def test_a_script_beyond_its_effort_is_partial_and_its_end_is_read() -> None:
     writes = ";".join(f"insert into t{i} select a from s{i}" for i in range(12_000))
     *_, said, last = analyze(f"begin; {writes}; commit", dialect="postgres", columns=False)
     assert (said.confidence, said.reason) == ("partial", "the text is too long: its end was not read")
     assert last.sanitised == "commit"
 
 
-def test_statements_of_a_script_that_are_alike_meet_the_state_that_the_others_left() -> None:
+def test_repeated_statements_of_a_script_meet_the_state_of_those_before() -> None:
     text = "insert into t select a from b; set search_path = x; insert into t select a from b"
     first, _, second = analyze(text, dialect="postgres", schema="s")
     assert [t.name for t in (*first.outputs, *second.outputs)] == ["s.t", "x.t"]
@@ -288,13 +288,13 @@ def test_statements_of_a_script_that_differ_in_values_only_are_analysed_once(mon
         ("snowflake", " ->> ".join(f"select a{i} from t" for i in range(10_000))),
     ],
 )
-def test_statements_within_a_statement_are_given_up_like_those_of_a_script(dialect: str, text: str) -> None:
+def test_statements_within_a_statement_have_the_limit_of_a_script(dialect: str, text: str) -> None:
     found = analyze(text, dialect=dialect, columns=False)
     assert 100 < len(found) < 8_000
     assert {s.reason for s in found if s.confidence == "partial"} == {"the text is too long: its end was not read"}
 
 
-def test_statements_alike_do_not_hide_that_the_end_was_not_read() -> None:
+def test_repeated_statements_do_not_hide_an_unread_end() -> None:
     *_, last = analyze("insert into a select b from c;\n" * 30_000, dialect="postgres", columns=False)
     assert (last.confidence, last.reason) == ("partial", "the text is too long: its end was not read")
 
@@ -310,13 +310,15 @@ def test_statements_alike_do_not_hide_that_the_end_was_not_read() -> None:
         (["create table t (b int)", "create table if not exists u as select a from s"], ["u"], "partial"),
     ],
 )
-def test_a_table_that_is_there_is_not_made_again(texts: list[str], outputs: list[str], confidence: str) -> None:
+def test_create_if_not_exists_does_not_replace_a_known_table(
+    texts: list[str], outputs: list[str], confidence: str
+) -> None:
     statement, _ = run(Session("mysql"), *texts)
     assert ([t.name for t in statement.outputs], statement.confidence) == (outputs, confidence)
     assert outputs or not statement.inputs
 
 
-def test_the_columns_of_a_table_that_is_there_stay() -> None:
+def test_create_if_not_exists_keeps_known_columns() -> None:
     texts = ["create table t (b int)", "create table if not exists t (a int)", "create table u as select * from t"]
     statement, _ = run(Session("mysql"), *texts)
     assert edges(statement) == {("t.b", "b")}

@@ -23,7 +23,7 @@ KNOWN: dict[str, list[str]] = {
 
 @dataclass(frozen=True)
 class Case:
-    """`edges` and `decisions` are lines as above; `result` are the names of what the statement returns, if given."""
+    """`edges` and `decisions` are lines as above; `result` are the names of the returned columns, if given."""
 
     name: str
     sql: str
@@ -45,7 +45,7 @@ class Case:
         }
 
     def analyse(self, blanks: int = 0) -> list[Statement]:
-        """The statements of the text, with as many blanks behind it."""
+        """The statements of the text with so many blanks at its end."""
         return list(analyze(self.sql + " " * blanks, dialect=self.dialect, schemas=self.schemas or None, columns=True))
 
 

@@ -13,7 +13,7 @@ QUERIES: dict[str, list[Case]] = {
              """x <- t.a TRANSFORMATION
                 x <- t.b TRANSFORMATION"""),
         Case("a constant comes from no column", "select 1 as one, 'x' as two, current_date as three from t", ""),
-        Case("COALESCE takes a value of either", "select coalesce(a, b) as x from t",
+        Case("COALESCE of two columns", "select coalesce(a, b) as x from t",
              """x <- t.a TRANSFORMATION
                 x <- t.b TRANSFORMATION"""),
         Case("a column by the full name of its table", "select db.s.t.a from db.s.t", "a <- db.s.t.a"),
@@ -24,7 +24,7 @@ QUERIES: dict[str, list[Case]] = {
                 b <- T.b""", dialect="snowflake", result=["X", "b"]),
         Case("a quoted name is another column than the folded one", 'select "a" from (select a, b as "a" from t)',
              "a <- T.B", dialect="snowflake"),
-        Case("a name is matched without regard to case and told as the schema spells it", 'select "ID" as x from t',
+        Case("a name matches in any case and has the schema's spelling", 'select "ID" as x from t',
              "x <- t.id", dialect="duckdb", known=True),
         Case("a sequence's next value is no column", "select seq.nextval as n, a from t", "A <- T.A", dialect="snowflake"),
         Case("reserved words are values, unless they are quoted", 'select current_user, user, "user" as x, a from t',
@@ -103,7 +103,7 @@ QUERIES: dict[str, list[Case]] = {
              """* <~ t.a GROUP_BY
                 * <~ t.b GROUP_BY
                 * <~ t.b SORT"""),
-        Case("GROUP BY ALL means what aggregates nothing", "select a + b as x, max(c) as m from t group by all",
+        Case("GROUP BY ALL means all outputs without an aggregation", "select a + b as x, max(c) as m from t group by all",
              """X <- T.A TRANSFORMATION
                 X <- T.B TRANSFORMATION
                 M <- T.C AGGREGATION""",
@@ -136,12 +136,12 @@ QUERIES: dict[str, list[Case]] = {
         Case("the only source has it", "select a, b from t join (select c from u) q on true",
              """a <- t.a
                 b <- t.b"""),
-        Case("a source that lists it comes before one that is unknown",
+        Case("a source that lists the column takes precedence over an unknown one",
              "with q as (select a, b from t) select a from q join u on q.b = u.b", "a <- t.a"),
         Case("known schemas decide", "select a, c from t join u on t.id = u.id",
              """a <- t.a
                 c <- u.c""", known=True),
-        Case("nobody can tell, so there is no edge", "select a from t join u on t.x = u.y", "",
+        Case("ambiguous, so there is no edge", "select a from t join u on t.x = u.y", "",
              reason="a could come from several tables"),
         Case("an inner name is looked up inside first", "select (select max(a) from u where u.k = t.k) as x from t",
              "x <- u.a AGGREGATION"),
@@ -152,10 +152,10 @@ QUERIES: dict[str, list[Case]] = {
         Case("an alias of the same list, of an unknown table", "select date_trunc('day', a) as d, d + 1 as e from t",
              """D <- T.A TRANSFORMATION
                 E <- T.A TRANSFORMATION""", dialect="snowflake"),
-        Case("an alias of the same list is not meant where the store knows none", "select a as x, x as y from t",
+        Case("an alias of the same list does not count if the store has no such aliases", "select a as x, x as y from t",
              """x <- t.a
                 y <- t.x""", dialect="postgres"),
-        Case("a column comes before an alias of its name", "select upper(b) as b, b as c from t",
+        Case("a column takes precedence over an alias of its name", "select upper(b) as b, b as c from t",
              """B <- T.B TRANSFORMATION
                 C <- T.B""", dialect="snowflake"),
         Case("a whole row used as a value", "select to_json(t) as j from t",
@@ -216,11 +216,11 @@ QUERIES: dict[str, list[Case]] = {
         Case("a semi join shows no columns", "select * from u left semi join t on t.id = u.id",
              """id <- u.id
                 c <- u.c""", dialect="spark", known=True),
-        Case("nor does its USING give values", "select id from u semi join t using (id)", "id <- u.id", dialect="duckdb"),
-        Case("an anti join's neither, whatever is selected", "select * from u anti join t using (id)",
+        Case("its USING gives no values either", "select id from u semi join t using (id)", "id <- u.id", dialect="duckdb"),
+        Case("an anti join's columns do not either", "select * from u anti join t using (id)",
              """id <- u.id
                 c <- u.c""", dialect="duckdb", known=True),
-        Case("what an anti join looks at is not what a name means", "select id from u anti join t on t.id = u.id",
+        Case("a name does not refer to columns of an anti join", "select id from u anti join t on t.id = u.id",
              "id <- u.id", dialect="duckdb", known=True),
         Case("inside a function", "select object_construct(*) as o from u",
              """O <- U.ID TRANSFORMATION
@@ -268,7 +268,7 @@ QUERIES: dict[str, list[Case]] = {
         Case("UNION of all columns, unknown", "select x from (select * from t union select * from u) q",
              """x <- t.x
                 x <- u.x"""),
-        Case("what EXCEPT takes away decides", "select a from t except select c from u",
+        Case("columns that EXCEPT removes decide", "select a from t except select c from u",
              """a <- t.a
                 a <- u.c FILTER"""),
         Case("UNION BY NAME", "select a, b from t union by name select b, c from u",
@@ -276,7 +276,7 @@ QUERIES: dict[str, list[Case]] = {
                 b <- t.b
                 b <- u.b
                 c <- u.c""", dialect="duckdb"),
-        Case("its ORDER BY means its outputs", "select a from t union all select c from u order by a",
+        Case("its ORDER BY refers to its outputs", "select a from t union all select c from u order by a",
              """a <- t.a
                 a <- u.c""",
              """* <~ t.a SORT
@@ -284,7 +284,7 @@ QUERIES: dict[str, list[Case]] = {
         Case("one whose columns are unknown keeps them apart", "select a from t union all select * from q",
              """a <- t.a
                 * <- q.*"""),
-        Case("one whose columns differ in number: no store takes it", "select a from t union all select b, c from u",
+        Case("columns that differ in number: no store accepts it", "select a from t union all select b, c from u",
              """a <- t.a
                 a <- u.b
                 c <- u.c"""),
@@ -305,13 +305,13 @@ QUERIES: dict[str, list[Case]] = {
         Case("Hive gives the position", "select a, max(b) from t",
              """a <- t.a
                 _c1 <- t.b AGGREGATION""", dialect="hive"),
-        Case("a cast is called like its column where nobody is certain", "select a::int, j:p.q::text from t",
+        Case("a cast is named like its column, which is not certain", "select a::int, j:p.q::text from t",
              """A <- T.A TRANSFORMATION
                 Q <- T.J TRANSFORMATION""", dialect="snowflake", result=["", ""]),
         Case("a literal names nothing", "select o['k'], json_extract(j, '$.p') from t",
              """_1 <- t.o TRANSFORMATION
                 _2 <- t.j TRANSFORMATION""", dialect="duckdb"),
-        Case("Snowflake takes the text, of which we are not certain", "select max(a) from t", "_1 <- T.A AGGREGATION",
+        Case("Snowflake takes the text, which is uncertain here", "select max(a) from t", "_1 <- T.A AGGREGATION",
              dialect="snowflake", result=[""]),
     ],
 }  # fmt: skip

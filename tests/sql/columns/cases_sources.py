@@ -1,4 +1,4 @@
-"""Column lineage of what stands behind FROM, construct by construct."""
+"""Column lineage of the sources in FROM, construct by construct."""
 
 from tests.sql.columns.case import Case
 
@@ -11,7 +11,7 @@ SOURCES: dict[str, list[Case]] = {
         Case("an unknown qualifier where the store has no such paths", "select q.a from t", "", dialect="postgres"),
         Case("a path into JSON", "select j:a.b::string as x from t", "X <- T.J TRANSFORMATION", dialect="snowflake"),
         Case("a path deeper than a name has parts", "select t.s.f.g.h.i from t", "i <- t.s.f.g.h.i", dialect="bigquery"),
-        Case("a field of what a function returns", "select (f(a)).g from t", "g <- t.a TRANSFORMATION", dialect="postgres"),
+        Case("a field of a function's result", "select (f(a)).g from t", "g <- t.a TRANSFORMATION", dialect="postgres"),
         Case("all fields of a struct", "select s.* from t", "* <- t.s.*", dialect="bigquery"),
         Case("a field of all the fields of a struct", "select f from (select s.* from t)", "f <- t.s.f", dialect="bigquery"),
         Case("an element of an array", "select arr[1] as x from t", "x <- t.arr TRANSFORMATION", dialect="postgres"),
@@ -91,7 +91,7 @@ SOURCES: dict[str, list[Case]] = {
              """I <- T.ID
                 X <- T.A AGGREGATION
                 X <- T.B CONDITIONAL""", dialect="snowflake", known=True, result=["I", "X"]),
-        Case("PIVOT for any value: what the data names, nobody knows",
+        Case("PIVOT for any value: its columns depend on the data",
              'select p.q from t pivot (sum(a) for b in (any)) as p', "", dialect="snowflake"),
         Case("UNPIVOT", "select * from t unpivot (v for k in (a, b))",
              """ID <- T.ID

@@ -13,7 +13,7 @@ STATEMENTS: dict[str, list[Case]] = {
         Case("under the names of the query where nothing is known", "insert into n select a as p, b from t",
              """n.p <- t.a
                 n.b <- t.b"""),
-        Case("an expression without a name goes by its position", "insert into n select a, a + b from t",
+        Case("an expression without a name is identified by its position", "insert into n select a, a + b from t",
              """n.a <- t.a
                 n._2 <- t.a TRANSFORMATION
                 n._2 <- t.b TRANSFORMATION"""),
@@ -46,14 +46,14 @@ STATEMENTS: dict[str, list[Case]] = {
              """w.y <- t.a
                 w.z <- t.b
                 w.x <- t.id""", dialect="spark", known=True),
-        Case("what decides over rows decides over the target", "insert into n (x) select a from t where b = 1", "n.x <- t.a",
+        Case("columns that decide over rows decide over the target", "insert into n (x) select a from t where b = 1", "n.x <- t.a",
              "n.* <~ t.b FILTER"),
-        Case("ON CONFLICT writes what did not get in, and what was there",
+        Case("ON CONFLICT writes values of the refused and of the old row",
              "insert into n (k, v) select a, b from t on conflict (k) do update set v = excluded.v, c = n.c + 1",
              """n.k <- t.a
                 n.v <- t.b
                 n.c <- n.c TRANSFORMATION""", dialect="postgres"),
-        Case("ON CONFLICT knows the target by its alias",
+        Case("the target's alias in ON CONFLICT",
              "insert into n as q (k, v) select a, b from t on conflict (k) do update set v = q.v + 1 where q.w > 0",
              """n.k <- t.a
                 n.v <- t.b
@@ -62,11 +62,11 @@ STATEMENTS: dict[str, list[Case]] = {
              "insert into n (k) select t.a from t on duplicate key update k = values(k), v = t.b",
              """n.k <- t.a
                 n.v <- t.b""", dialect="mysql"),
-        Case("ON DUPLICATE KEY UPDATE knows the new row by its alias",
+        Case("the new row's alias in ON DUPLICATE KEY UPDATE",
              "insert into n (k, v) values (1, (select max(a) from t)) as r on duplicate key update v = r.v + n.w",
              """n.v <- t.a AGGREGATION
                 n.v <- n.w TRANSFORMATION""", dialect="mysql"),
-        Case("RETURNING names what the statement returns", "insert into n (x) select a from t returning x, y as z",
+        Case("RETURNING names the columns of the result", "insert into n (x) select a from t returning x, y as z",
              "n.x <- t.a", dialect="postgres", result=["x", "z"]),
         Case("a CTE that changes data", "with d as (insert into n (x) select a from t returning x as y) select y from d",
              """n.x <- t.a
@@ -126,7 +126,7 @@ STATEMENTS: dict[str, list[Case]] = {
              "n.* <~ n.k JOIN", dialect="tsql"),
         Case("from a subquery", "merge into n using (select k, max(a) as m from t group by k) s on n.k = s.k "
              "when matched then update set x = s.m", "n.x <- t.a AGGREGATION"),
-        Case("an INSERT without a list goes into the columns of the schema",
+        Case("an INSERT without a list writes the columns of the schema",
              "merge into w using t on w.x = t.id when not matched then insert values (t.id, t.a, 1)",
              """w.x <- t.id
                 w.y <- t.a""", known=True, dialect="postgres"),
@@ -142,7 +142,7 @@ STATEMENTS: dict[str, list[Case]] = {
                 n.c <- u.c""", dialect="databricks", known=True),
         Case("every column of an unknown source", "merge into n using q on n.id = q.id when not matched then insert row",
              "n.* <- q.*", dialect="bigquery"),
-        Case("a branch for what is not in the target sees the source alone",
+        Case("a branch for rows that are not in the target has the source alone",
              "merge into n using t on n.k = t.k when not matched and c > 0 then insert (k) values (k)", "n.k <- t.k",
              """n.* <~ n.k JOIN
                 n.* <~ t.k JOIN
@@ -201,7 +201,7 @@ STATEMENTS: dict[str, list[Case]] = {
                 w.x <- n.x""", known=True),
     ],
     "procedures": [
-        Case("what a body says is connected",
+        Case("tables of a body are connected",
              "create procedure p() as begin insert into n (x) select a from t; update m set y = z; end",
              """n.x <- t.a
                 m.y <- m.z""", dialect="tsql"),

@@ -1,4 +1,4 @@
-"""Stars inside expressions and beside them, and fields that are taken out of rows and structs."""
+"""Stars within and beside expressions, and fields of rows and structs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STRUCTS: dict[str, list[Case]] = {
                 h <- t.b TRANSFORMATION
                 h <- u.id TRANSFORMATION
                 h <- u.c TRANSFORMATION""", dialect="duckdb", known=True),
-        Case("a field of a struct that is left out takes no column away", "select * except (a.b) from t",
+        Case("a removed field of a struct removes no column", "select * except (a.b) from t",
              """id <- t.id
                 a <- t.a
                 b <- t.b""", dialect="databricks", known=True),
@@ -47,7 +47,7 @@ STRUCTS: dict[str, list[Case]] = {
         Case("a regular expression", "select columns('^i|b') from t",
              """id <- t.id
                 b <- t.b""", dialect="duckdb", known=True),
-        Case("a regular expression that could take long is not tried", "select columns('(a+)+$') from t", "",
+        Case("a regular expression that may take long is not tried", "select columns('(a+)+$') from t", "",
              dialect="duckdb", known=True, reason=_UNKNOWN, result=["*"]),
         Case("a list of names", "select columns(['id', 'a']) + 1 from t",
              """id <- t.id TRANSFORMATION
@@ -62,7 +62,7 @@ STRUCTS: dict[str, list[Case]] = {
         Case("columns as the arguments of one call", "select coalesce(*columns(* exclude (id))) as x from t",
              """x <- t.a TRANSFORMATION
                 x <- t.b TRANSFORMATION""", dialect="duckdb", known=True),
-        Case("names that say what matched", r"select max(columns(*)) as 'm_\0' from u",
+        Case("names for the kinds of matches", r"select max(columns(*)) as 'm_\0' from u",
              """m_id <- u.id AGGREGATION
                 m_c <- u.c AGGREGATION""", dialect="duckdb", known=True),
         Case("LIKE chooses columns", "select * like 'i%' from t", "id <- t.id", dialect="duckdb", known=True),
@@ -116,7 +116,7 @@ STRUCTS: dict[str, list[Case]] = {
              """x <- t.a TRANSFORMATION
                 y <- t.b TRANSFORMATION
                 z <- t.id TRANSFORMATION""", dialect="postgres", known=True),
-        Case("by a key that only the data knows", "select to_jsonb(q) ->> q.b as x from t q",
+        Case("by a key in the data", "select to_jsonb(q) ->> q.b as x from t q",
              """x <- t.id TRANSFORMATION
                 x <- t.a TRANSFORMATION
                 x <- t.b TRANSFORMATION""", dialect="postgres", known=True),

@@ -63,7 +63,7 @@ def test_a_read_binds_nothing() -> None:
 
 
 @pytest.mark.parametrize("listed", ["*", "*, x * 2 AS y", "*, f.x"])
-def test_all_columns_of_the_programs_rows_are_columns_that_nobody_lists(listed: str) -> None:
+def test_rows_of_the_program_without_a_list_are_all_columns(listed: str) -> None:
     (statement,) = analyze(f"CREATE TABLE t AS SELECT {listed} FROM pandas_scan(0) f", dialect="duckdb")
     assert statement.bound == {}
 
@@ -80,7 +80,7 @@ def test_all_columns_of_the_programs_rows_are_columns_that_nobody_lists(listed: 
         ("CREATE TABLE t AS SELECT *, x AS y FROM pandas_scan(0)", ""),
     ],
 )
-def test_the_columns_of_the_programs_rows_that_go_by_other_names(text: str, pairs: str) -> None:
+def test_columns_of_the_programs_rows_with_other_names_are_paired(text: str, pairs: str) -> None:
     (statement,) = analyze(text, dialect="duckdb")
     told = statement.program_columns.get(statement.outputs[0], ())
     assert {"=".join(pair) for pair in told} == set(pairs.split())

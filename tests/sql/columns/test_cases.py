@@ -22,7 +22,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_case(case: Case) -> None:
+def test_case_holds(case: Case) -> None:
     statements = case.analyse()
     edges = [edge for statement in statements for edge in statement.columns]
     assert written(edges, "<-") == lines(case.edges)
@@ -37,7 +37,7 @@ def test_case(case: Case) -> None:
 
 
 def test_no_evaluation_waits_for_the_garbage_collector() -> None:
-    """A blank more or less at the end, so that no answer is one of an earlier analysis."""
+    """Another number of blanks at the end, so that no answer comes from the cache."""
     cases = [case.values[0] for case in CASES]
     for case in cases:
         case.analyse(blanks=1)  # what stays for good, such as the rules of a dialect, exists before it is counted

@@ -119,7 +119,7 @@ def _changed(data: Data, chance: random.Random) -> Iterator[tuple[str, Data]]:
 
 
 def _that_run(connection: duckdb.DuckDBPyConnection, chance: random.Random) -> list[tuple[str, list[str]]]:
-    """Queries that DuckDB takes: not every value may stand everywhere (a window within a window)."""
+    """Queries that DuckDB accepts: not every value is valid everywhere (a window within a window)."""
     found: list[tuple[str, list[str]]] = []
     for _ in range(10 * QUERIES):
         sql, names = Queries(chance).query()

@@ -1,4 +1,4 @@
-"""Guarantees of `column_edges` to its caller: an answer for any tree, in bounded time, that says what it lacks."""
+"""Guarantees of `column_edges` to its caller: an answer for any tree, in bounded time, with the reason of what is missing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pairs(result: ColumnResult) -> set[tuple[str, str]]:
     return {(f"{e.source.name}.{e.source_column}", e.target_column) for e in result.edges}
 
 
-def test_a_statement_beyond_the_budget_has_no_edges_and_says_why() -> None:
+def test_a_statement_beyond_the_budget_has_no_edges_but_a_reason() -> None:
     sql = "select " + ", ".join(f"a{i} + b as c{i}" for i in range(100)) + " from t"
     assert columns(sql, budget=50) == ColumnResult(reason="columns: more than 50 steps")
     assert len(columns(sql).edges) == 200
@@ -68,27 +68,27 @@ def test_a_resolver_that_fails_does_not_fail_its_caller() -> None:
     assert column_edges(sqlglot.parse_one("select a from t"), resolve=broken).reason == "columns: LookupError"
 
 
-def test_a_table_that_is_none_of_the_stores_has_no_columns() -> None:
+def test_an_unresolved_table_has_no_columns() -> None:
     tree = sqlglot.parse_one("select a from t")
     assert column_edges(tree, resolve=lambda table: None).edges == ()
 
 
-def test_the_tree_is_left_as_it_was() -> None:
+def test_the_tree_is_not_changed() -> None:
     tree = sqlglot.parse_one("insert into n (x) select a from t on duplicate key update x = values(x)", dialect="mysql")
     before = tree.copy()
     column_edges(tree, resolve=resolve, dialect="mysql")
     assert tree == before
 
 
-def test_a_statement_that_touches_no_column_is_nothing() -> None:
+def test_a_statement_without_columns_has_an_empty_result() -> None:
     assert columns("set x = 1") == columns("drop table t") == ColumnResult()
 
 
-def test_schemas_are_found_without_regard_to_case_and_may_be_lists() -> None:
+def test_schemas_are_found_in_any_case_and_may_be_lists() -> None:
     assert pairs(columns("select * from Db.T", schemas={"DB.t": ["A", "b"]})) == {("Db.T.A", "A"), ("Db.T.b", "b")}
 
 
-def test_among_very_many_tables_a_name_has_to_be_spelt_as_the_store_does() -> None:
+def test_among_very_many_tables_a_name_needs_the_stores_spelling() -> None:
     many = {f"T{i}": {"a": ""} for i in range(1001)}
     assert pairs(columns("select * from T7", schemas=many)) == {("T7.a", "a")}
     assert pairs(columns("select * from t7", schemas=many)) == {("t7.*", "*")}
@@ -98,7 +98,7 @@ def test_an_empty_schema_is_an_unknown_one() -> None:
     assert pairs(columns("select * from t", schemas={"t": {}})) == {("t.*", "*")}
 
 
-def test_a_query_that_the_text_writes_elsewhere_goes_to_the_statements_output() -> None:
+def test_a_query_that_is_written_elsewhere_belongs_to_the_statements_output() -> None:
     known = Statement("write", outputs=(TableRef(kind="file", path="s3://b/x"),))
     (edge,) = columns("select a from t", statement=known).edges
     assert edge.target == known.outputs[0]
@@ -108,25 +108,25 @@ def positions(sql: str, dialect: str = "", **options: object) -> list[tuple[str,
     return [(edge.source_column, edge.position) for edge in columns(sql, dialect, **options).edges]
 
 
-def test_an_insert_without_a_list_of_columns_goes_by_position() -> None:
+def test_an_insert_without_a_list_of_columns_maps_by_position() -> None:
     assert positions("insert into n select a, b from t") == [("a", 1), ("b", 2)]
     assert positions("insert into n values (1, (select max(a) from t))") == [("a", 2)]
     merge = "merge into n using t on n.id = t.id when not matched then insert values (t.a, t.b)"
     assert positions(merge, "snowflake") == [("A", 1), ("B", 2)]
 
 
-def test_a_position_behind_a_star_counts_from_the_end() -> None:
+def test_a_position_after_a_star_counts_from_the_end() -> None:
     assert positions("insert into n select a, t.*, b from t") == [("a", 1), ("*", 2), ("b", -1)]
 
 
-def test_what_goes_by_name_has_no_position() -> None:
+def test_columns_mapped_by_name_have_no_position() -> None:
     assert positions("insert into n (x) select a from t") == [("a", 0)]
     assert positions("insert into n select a from t", schemas={"n": ["x"]}) == [("a", 0)]
     assert positions("insert into n by name select a from t", "duckdb") == [("a", 0)]
     assert positions("create table n as select a from t") == [("a", 0)]
 
 
-def test_a_query_with_a_cte_that_writes_goes_to_the_caller() -> None:
+def test_the_query_of_a_cte_that_writes_is_the_result() -> None:
     known = Statement("write", outputs=(TableRef(("n",)),))
     sql = "with d as (insert into n (x) select a from t returning x) select x from d"
     result = columns(sql, "postgres", statement=known)
@@ -136,13 +136,13 @@ def test_a_query_with_a_cte_that_writes_goes_to_the_caller() -> None:
     }
 
 
-def test_what_decides_over_a_cte_that_writes_does_not_decide_over_the_query_around_it() -> None:
+def test_decisions_over_a_cte_that_writes_do_not_apply_to_the_outer_query() -> None:
     sql = "with d as (insert into n (x) select a from t where b returning x) select x from d where x > 1"
     found = {(e.source_column, e.target and e.target.name) for e in columns(sql, "postgres").indirect}
     assert found == {("b", "n"), ("x", None)}
 
 
-def test_results_of_several_statements_join_without_what_they_declare() -> None:
+def test_results_of_several_statements_are_joined_without_their_declarations() -> None:
     t, n = TableRef(("t",)), TableRef(("n",))
     one = ColumnResult(edges=(ColumnEdge(t, "a", n, "x"),), declared={"n": {"x": ""}})
     two = ColumnResult(edges=(ColumnEdge(t, "a", n, "x"), ColumnEdge(t, "b", n, "y")), reason="why")

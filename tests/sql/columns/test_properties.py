@@ -58,7 +58,7 @@ def test_a_union_with_itself_changes_no_edge(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", [c for c in CLOSED if c.dialect != "tsql"], ids=lambda case: case.name)
-def test_a_table_as_a_query_has_the_querys_edges(case: Case) -> None:
+def test_a_query_in_place_of_a_table_has_the_same_edges(case: Case) -> None:
     made = {
         line.removeprefix("made_.").removeprefix("MADE_.") for line in edges(case, f"create table made_ as {case.sql}")
     }
@@ -172,7 +172,7 @@ names = st.sampled_from(["a", "b", "c"])
 
 @st.composite
 def queries(draw: st.DrawFn, depth: int = 3) -> tuple[str, dict[str, set[str]]]:
-    """A query over known tables, and the columns of `t` that each of its outputs x, y is made of, worked out beside it."""
+    """A query over known tables, and the columns of `t` in each of its outputs x, y, computed beside it."""
     if depth == 0:
         first, second = draw(names), draw(names)
         return f"select {first} as x, {second} as y from t", {"x": {first}, "y": {second}}

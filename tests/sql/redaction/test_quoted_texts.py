@@ -1,4 +1,4 @@
-"""Names in double quotes that SQLite takes for texts, and those that stay names."""
+"""Names in double quotes that SQLite takes for texts, and those that remain names."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.sql.redaction.sanitised import sanitise
         'WITH "c" ("a") AS (VALUES (?)), "d" ("b") AS (SELECT "x" FROM "y") SELECT "a" FROM "c", "d"',
     ],
 )
-def test_names_stay_names(sql: str) -> None:
+def test_quoted_names_are_not_taken_for_texts(sql: str) -> None:
     assert sanitise(sql, "sqlite") == sql
 
 
-def test_a_name_behind_the_values_of_an_insert_stays_one() -> None:
+def test_a_quoted_name_after_the_values_of_an_insert_is_no_text() -> None:
     sql = 'INSERT INTO t ("a") VALUES ("x"), ("y") ON CONFLICT ("a") DO UPDATE SET "b" = excluded."b"'
     assert (
         sanitise(sql, "sqlite") == 'INSERT INTO t ("a") VALUES (?) ON CONFLICT ("a") DO UPDATE SET "b" = excluded."b"'

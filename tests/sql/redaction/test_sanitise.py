@@ -1,4 +1,4 @@
-"""What is shown of a statement: nothing secret, the same twice, readable."""
+"""Sanitised text of statements: without secrets, readable, and unchanged when sanitised again."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ SHOWN = [
 
 
 @pytest.mark.parametrize(("dialect", "sql", "expected"), [c[1:] for c in SHOWN], ids=[c[0] for c in SHOWN])
-def test_shown(dialect: str, sql: str, expected: str) -> None:
+def test_texts_are_sanitised(dialect: str, sql: str, expected: str) -> None:
     assert sanitise(sql, dialect) == expected
 
 
@@ -202,7 +202,7 @@ def test_no_secret_is_in_a_name(dialect: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_shown_again_is_the_same(dialect: str) -> None:
+def test_sanitising_a_sanitised_text_changes_nothing(dialect: str) -> None:
     changed = []
     for shape, where in CASES:
         once = sanitise(planted(shape), dialect)
@@ -227,7 +227,7 @@ texts = st.one_of(
 
 @settings(max_examples=400, deadline=None)
 @given(texts, st.sampled_from(DIALECTS))
-def test_sanitising_twice_changes_nothing(text: str, dialect: str) -> None:
+def test_sanitising_any_text_twice_changes_nothing(text: str, dialect: str) -> None:
     for piece in split(text, dialect):
         assert sanitise(piece.sanitised, dialect) == piece.sanitised
 

@@ -1,4 +1,4 @@
-"""Locations without credentials, and statements about accounts cut short."""
+"""Locations without credentials, and statements about accounts that are cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of columns that a store makes of a value are not shown; those that are names are."""
+"""Names of columns: those that a store makes of a value are hidden, others are shown."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from prefect_lineage_events.sql.redaction.shown_names import without_values_of_t
         ("duckdb", "select s.k from (select {'k': a} as s from t)", ["k"]),
     ],
 )
-def test_a_name_that_is_a_literal_is_a_position(dialect: str, sql: str, names: list[str]) -> None:
+def test_a_name_made_of_a_literal_becomes_a_position(dialect: str, sql: str, names: list[str]) -> None:
     (statement,) = analyze(sql, dialect=dialect)
     assert list(statement.result_columns) == names
 
 
-def test_a_column_of_the_table_keeps_its_name_though_a_value_is_equal() -> None:
+def test_a_column_of_the_table_keeps_its_name_if_a_value_is_equal() -> None:
     schemas = {"t": {"kind": "", "a": ""}}
     (statement,) = analyze("select * from t where a = 'kind'", dialect="postgres", schemas=schemas)
     assert list(statement.result_columns) == ["kind", "a"]
@@ -36,7 +36,7 @@ def test_a_path_ends_before_a_literal() -> None:
     assert [(e.source_column.partition(".")[0], e.target_column) for e in statement.columns] == [("a", "b")]
 
 
-def test_what_is_declared_has_no_name_that_is_a_literal() -> None:
+def test_declared_columns_have_no_names_made_of_literals() -> None:
     (statement,) = analyze("create table x as select a:b['k'], b from t", dialect="snowflake")
     assert list(statement.declared["X"]) == ["_1", "B"]
 

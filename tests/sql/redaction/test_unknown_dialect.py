@@ -1,4 +1,4 @@
-"""A text of an unknown dialect: names in double quotes stay where nothing else can stand, and doubts are reported."""
+"""Texts of an unknown dialect: names in double quotes are shown only in the position of a name, and doubts are reported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from prefect_lineage_events.sql import analyze
         ("select 'it\\'s x', 'y' from t", "SELECT"),
     ],
 )
-def test_what_may_be_a_text_is_hidden(sql: str, shown: str) -> None:
+def test_parts_that_may_be_texts_are_hidden(sql: str, shown: str) -> None:
     (statement,) = analyze(sql, dialect="")
     assert statement.sanitised == shown
 
@@ -42,7 +42,7 @@ def test_a_text_that_may_be_a_column_is_no_exact_answer(sql: str, confidence: st
 
 
 @pytest.mark.parametrize("dialect", ["", "postgres", "mysql", "clickhouse"])
-def test_rows_behind_a_statement_are_no_sql(dialect: str) -> None:
+def test_rows_after_a_statement_are_no_sql(dialect: str) -> None:
     texts = (
         "insert into t format CSV\n1,select a from u",
         "copy t from stdin;\n1\tselect a from u\n\\.\nselect b from v",
@@ -68,7 +68,7 @@ def test_a_table_called_format_is_no_clause(name: str) -> None:
         ('create view v as select f(a, "X") as y from t', [("a", "y")]),
     ],
 )
-def test_a_text_in_double_quotes_is_a_name_where_an_alias_stands(sql: str, edges: list[tuple[str, str]]) -> None:
+def test_a_text_in_double_quotes_in_the_position_of_an_alias_is_a_name(sql: str, edges: list[tuple[str, str]]) -> None:
     (statement,) = analyze(sql, dialect="")
     assert [(e.source_column, e.target_column) for e in statement.columns] == edges
 
@@ -83,6 +83,6 @@ def test_a_text_in_double_quotes_is_a_name_where_an_alias_stands(sql: str, edges
         'select group_concat(a separator "{}") "x" from t',
     ],
 )
-def test_a_text_in_double_quotes_is_hidden_where_a_value_may_stand(sql: str) -> None:
+def test_a_text_in_double_quotes_in_the_position_of_a_value_is_hidden(sql: str) -> None:
     (statement,) = analyze(sql.replace("{}", "hunter2"), dialect="")
     assert "hunter2" not in repr(statement)

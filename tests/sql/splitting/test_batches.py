@@ -49,7 +49,7 @@ def test_statements_are_cut_where_another_starts(statements: list[str]):
         ("end if", ""),
     ],
 )
-def test_heads_of_blocks_stand_before_the_statement(text: str, statement: str):
+def test_heads_of_blocks_belong_to_the_statement_after_them(text: str, statement: str):
     words = from_text(text)
     start = 0
     for _, end in heads(words):
@@ -66,7 +66,7 @@ def test_heads_of_blocks_stand_before_the_statement(text: str, statement: str):
         "with c as (select a from t), d as (select a from c) insert into v select a from d",
     ],
 )
-def test_a_query_behind_its_ctes_is_of_the_same_statement(text: str) -> None:
+def test_a_query_after_its_ctes_belongs_to_the_same_statement(text: str) -> None:
     (statement,) = analyze(text, dialect="tsql")
     assert [table.name for table in statement.inputs] == ["t"]
 
@@ -79,5 +79,5 @@ def test_a_query_behind_its_ctes_is_of_the_same_statement(text: str) -> None:
         ("insert into v (a) with c as (select a from t) select a from c select 1 from u", [["t"], ["u"]]),
     ],
 )
-def test_the_hints_and_the_ctes_of_an_insert_are_of_it(text: str, reads: list[list[str]]) -> None:
+def test_hints_and_ctes_of_an_insert_belong_to_it(text: str, reads: list[list[str]]) -> None:
     assert [[table.name for table in s.inputs] for s in analyze(text, dialect="tsql")] == reads

@@ -1,4 +1,4 @@
-"""What is left out of long texts before anything reads them, and what never is."""
+"""Parts that are cut out of long texts before they are read, and parts that are always kept."""
 
 from __future__ import annotations
 
@@ -43,30 +43,30 @@ def test_long_lists_are_cut(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["(select max(a) from u)", "(table u)"])
-def test_what_names_a_table_stays(query: str) -> None:
+def test_parts_that_name_a_table_are_kept(query: str) -> None:
     (statement,) = analyze(f"select a from t where b in ({ITEMS}, {query})", dialect="postgres", schema="s")
     assert [t.name for t in statement.inputs] == ["s.t", "s.u"]
 
 
-def test_a_huge_literal_is_data() -> None:
+def test_a_huge_literal_is_cut_as_data() -> None:
     (statement,) = analyze("insert into t select '" + "x''" * 300_000 + "', a from u", dialect="postgres", schema="s")
     assert (statement.confidence, [t.name for t in statement.inputs]) == ("exact", ["s.u"])
 
 
-def test_a_huge_literal_that_may_be_run_is_said_to_be_cut() -> None:
+def test_cut_of_a_huge_literal_that_may_run_is_reported() -> None:
     body = "select 1; " * (LONGEST_LITERAL // 10) + "delete from t;"
     *_, statement = analyze(f"do $$ {body} $$", dialect="postgres")
     assert (statement.confidence, statement.reason) == ("partial", LOST_LITERAL)
 
 
-def test_what_is_not_read_is_said() -> None:
+def test_parts_that_are_not_read_are_reported() -> None:
     *_, statement = analyze(
         "insert into a select b from c where d in (e, f);" * 20_000, dialect="postgres", columns=False
     )
     assert (statement.confidence, statement.reason) == ("partial", UNREAD)
 
 
-def test_the_end_of_a_transaction_is_read_behind_what_is_not() -> None:
+def test_end_of_a_transaction_is_read_after_unread_parts() -> None:
     text = "begin;" + "insert into a select b from c where d in (e, f);" * 20_000 + "commit;"
     statements = analyze(text, dialect="postgres", columns=False)
     assert statements[-1].sanitised == "commit"

@@ -1,4 +1,4 @@
-"""Cutting a text into statements: at what, and at what not; and what each piece offers."""
+"""Cuts of a text into statements, and the properties of each piece."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ CUTS = [
 
 
 @pytest.mark.parametrize(("dialect", "sql", "expected"), [c[1:] for c in CUTS], ids=[c[0] for c in CUTS])
-def test_cut(dialect: str, sql: str, expected: list[str]) -> None:
+def test_texts_are_cut_into_statements(dialect: str, sql: str, expected: list[str]) -> None:
     assert [piece.text for piece in split(sql, dialect)] == expected
 
 
-def test_an_open_quote_has_no_tokens_and_the_statements_around_it_have() -> None:
+def test_a_statement_with_an_open_quote_has_no_tokens_and_the_others_have() -> None:
     pieces = split("select 1; select 'a; select 2", "snowflake")
     assert [piece.tokens is None for piece in pieces] == [False, True, False]
 
@@ -103,7 +103,7 @@ def test_placeholders_are_readable_for_the_parser(dialect: str, sql: str, expect
         assert tree.sql(dialect) == expected
 
 
-def test_a_piece_tells_whether_a_template_is_left_in_it() -> None:
+def test_a_piece_with_the_leftover_of_a_template_is_templated() -> None:
     assert split("select a from {{ t }}", "snowflake")[0].is_templated
     assert not split("put file:///tmp/x @s", "snowflake")[0].is_templated
 
@@ -129,14 +129,14 @@ def rows(count: int) -> str:
     return ", ".join(f"({i}, 'it''s (row), {i}', now())" for i in range(count))
 
 
-def test_long_value_lists_are_cut_and_what_follows_stays() -> None:
+def test_long_value_lists_are_cut_and_the_text_after_them_is_kept() -> None:
     (piece, after) = split(f"insert into t values {rows(5_000)} on conflict do nothing; select 1", "postgres")
     assert piece.text == f"insert into t values {rows(10)} on conflict do nothing"
     assert after.text == "select 1"
     assert not piece.lost
 
 
-def test_a_subquery_in_a_late_row_stays() -> None:
+def test_a_subquery_in_a_late_row_is_kept() -> None:
     (piece,) = split(
         f"insert into t values {rows(2_000)}, ((select max(a) from u), 'x', now()), {rows(2_000)}", "postgres"
     )
@@ -154,12 +154,12 @@ def test_a_list_inside_quotes_is_not_cut() -> None:
     assert split(text, "snowflake")[0].text == text
 
 
-def test_a_list_that_never_closes_is_left_alone() -> None:
+def test_a_list_that_never_closes_is_not_cut() -> None:
     text = "select a from t where b in (" + "1, " * 20_000
     assert split(text, "snowflake")[0].text == text.rstrip()
 
 
-def test_select_lists_are_cut_in_texts_beyond_all_measure_only() -> None:
+def test_select_lists_are_cut_in_extremely_long_texts_only() -> None:
     columns = ", ".join(f"some_table.column_{i} as c{i}" for i in range(5_000))
     (piece,) = split(f"select {columns} from a, b", "snowflake")
     assert not piece.lost
@@ -173,8 +173,8 @@ HOSTILE = ["{{", "{%", "<%", "$a$ ", "$a$ $b ", "${", "in (", "values (", "selec
 
 
 @pytest.mark.parametrize("opening", HOSTILE)
-def test_what_never_closes_is_cut_all_the_same(opening: str) -> None:
-    """Where the work grew with the square of the length this took many minutes; the runner's time limit is the bound."""
+def test_lists_that_never_close_are_cut_in_extremely_long_texts(opening: str) -> None:
+    """Work that grows with the square of the length would take many minutes; the runner's time limit is the bound."""
     pieces = split(opening * (250_000 // len(opening)), "snowflake")
     assert all(len(piece.sanitised) <= DEFAULT_LIMIT for piece in pieces)
 
@@ -189,7 +189,7 @@ def test_threads_do_not_disturb_each_other() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(texts, st.sampled_from(DIALECTS))
-def test_any_text_is_cut_and_offsets_are_true(text: str, dialect: str) -> None:
+def test_offsets_are_valid_for_any_text(text: str, dialect: str) -> None:
     for piece in split(text, dialect):
         assert piece.text.strip()
         assert len(piece.prepared) == len(piece.text)

@@ -1,4 +1,4 @@
-"""Table lineage of what only some dialects have, construct by construct."""
+"""Table lineage of constructs of some dialects."""
 
 from tests.sql.tables.case import Case, Cases
 

@@ -180,7 +180,7 @@ CLICKHOUSE: Cases = {
         Case("a view that is refreshed into a table", "create materialized view v refresh every 1 hour append to d.t as select x from a", "a", "d.t", "create", "create"),
         Case("a mutation on a cluster", "alter table t on cluster '{c}' delete where x in (select x from a)", "a", "t", "write", "delete"),
         Case("another query of a view", "alter table v modify query select x from a", "a", "v", "alter", "alter"),
-        Case("DROP of what is empty", "drop table if empty d.t", "", "d.t", "drop", "drop"),
+        Case("DROP of an empty thing", "drop table if empty d.t", "", "d.t", "drop", "drop"),
         Case("RESTORE under another name", "restore table t as u from disk('d', 'x')", "", "u", "write", "overwrite"),
         Case("a dictionary", "create dictionary d.x (a UInt8) primary key a source(null()) layout(flat()) lifetime(10); drop dictionary d.x", "", "d.x", "create drop"),
         Case("keys behind a location that is a bind are no files", "insert into t select * from s3({u:String}, 'AKIA', 'key', 'CSV')", "", "t", "write", confidence="partial"),
@@ -206,7 +206,7 @@ BIGQUERY: Cases = {
         Case("of a CTE", "with c as (select arr from d.t) select * from c as x, x.arr y, y.items", "d.t"),
         Case("a dataset of another name", "select * from d.t a join b.items on true", "d.t b.items"),
         Case("a query among the sources sees none of them", "select * from d.t as a, (select max(v) from a.items)", "d.t a.items"),
-        Case("what stands behind it is no source yet", "select * from a.items, d.t as a", "a.items d.t"),
+        Case("a table after it is no source yet", "select * from a.items, d.t as a", "a.items d.t"),
     ],
     "queries": [
         Case("a partition of a table", "insert into d.t$20240101 select * from `p.d.s$20240101`", "p.d.s", "d.t", "write"),

@@ -71,7 +71,7 @@ SNOWFLAKE: Cases = {
         Case("FOR over a query", "for r in (select * from a) do insert into t values (r.x); end for;", "A", "T", "read write misc", confidence="recovered"),
         Case("EXECUTE IMMEDIATE of a text", "execute immediate 'insert into t select * from a'", "A", "T", "write", "append"),
         Case("EXECUTE IMMEDIATE of a block", "execute immediate $$ begin insert into t select * from a; end $$", "A", "T", "write misc"),
-        Case("EXECUTE IMMEDIATE of what nobody knows", "execute immediate :stmt", "", "", "misc", confidence="partial"),
+        Case("EXECUTE IMMEDIATE of an unknown text", "execute immediate :stmt", "", "", "misc", confidence="partial"),
         Case("a procedure's body", "create procedure p() returns int as begin insert into t select * from a; end", "A", "T", "misc"),
         Case("CALL", "call db.s.p(1)", kind="misc"),
     ],

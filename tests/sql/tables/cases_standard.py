@@ -1,4 +1,4 @@
-"""Table lineage of what every dialect has, construct by construct. Each case holds in each of them."""
+"""Table lineage of constructs of every dialect. Each case holds in each dialect."""
 
 from tests.sql.tables.case import Case, Cases
 
@@ -18,7 +18,7 @@ STANDARD: Cases = {
         Case("a CTE of a CTE", "with x as (select * from a), y as (select * from x) select * from y", "a"),
         Case("a recursive CTE", "with recursive x as (select id from a union all select a.id from a join x on a.p = x.id) select * from x", "a"),
         Case("a CTE with the name of the table that it reads", "with a as (select * from s.a) select * from a", "s.a"),
-        Case("a CTE that nobody reads", "with x as (select * from a) select * from b", "a b"),
+        Case("a CTE that is not read", "with x as (select * from a) select * from b", "a b"),
         Case("a CTE inside of a subquery", "select * from (with x as (select * from a) select * from x) y", "a"),
     ],
     "changes": [
@@ -48,7 +48,7 @@ STANDARD: Cases = {
     ],
     "what does not parse": [
         Case("an open parenthesis", "select * from a where (x = 1", "a", confidence="recovered"),
-        Case("a clause that nobody knows", "select * from a frobnicate by x from b join c", "a b c", confidence="recovered"),
+        Case("an unknown clause", "select * from a frobnicate by x from b join c", "a b c", confidence="recovered"),
     ],
 }  # fmt: skip
 

@@ -86,7 +86,7 @@ MYSQL: Cases = {
         Case("EXCHANGE PARTITION", "alter table a exchange partition p with table b", "b", "a", "write", "overwrite"),
     ],
     "no data": [
-        Case("an event and a trigger are connected with what they will touch", "create event e on schedule every 1 day do delete from t; create trigger g after insert on u for each row insert into v select * from w", "w", "t v", "misc misc"),
+        Case("an event and a trigger are connected with their tables", "create event e on schedule every 1 day do delete from t; create trigger g after insert on u for each row insert into v select * from w", "w", "t v", "misc misc"),
         Case("a trigger that touches no table", "create trigger g before insert on t for each row set new.x = 1", "", "", "misc"),
     ],
 }  # fmt: skip

@@ -18,7 +18,7 @@ STANDARD = [
 
 
 @pytest.mark.parametrize(("dialect", "case"), CASES)
-def test_case(dialect: str, case: Case) -> None:
+def test_case_holds(dialect: str, case: Case) -> None:
     statements = case.analyse(dialect)
     found = {
         "reads": {t.name for s in statements for t in s.inputs},
@@ -38,7 +38,7 @@ def test_case(dialect: str, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", STANDARD)
-def test_case_of_every_dialect(case: Case) -> None:
+def test_standard_case_holds_in_every_dialect(case: Case) -> None:
     expected = (_names(case.reads), _names(case.writes), case.kind, case.confidence, case.effect)
     for dialect in DIALECTS:
         statements = case.analyse(dialect)

@@ -1,4 +1,4 @@
-"""Engines of ClickHouse's tables and sources of its dictionaries: what stands behind them."""
+"""Engines of ClickHouse's tables and sources of its dictionaries: the tables behind them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _source(text: str) -> str:
         ("select * from timeSeriesMetrics(src)", "db.src", "exact"),
     ],
 )
-def test_tables_behind_it_are_read(text: str, tables: str, confidence: Confidence) -> None:
+def test_tables_behind_an_engine_are_read(text: str, tables: str, confidence: Confidence) -> None:
     (statement,) = analyze(text, dialect="clickhouse", schema="db", columns=False)
     found = {f"{t.namespace}|{t.name}" if t.namespace else t.name for t in statement.inputs}
     assert (found, statement.confidence) == (set(tables.split()), confidence)
@@ -65,6 +65,6 @@ def test_the_name_of_a_dictionary_is_no_column() -> None:
     assert [(e.source.name, e.source_column) for e in statement.columns] == [("t", "id")]
 
 
-def test_columns_that_are_listed_are_those() -> None:
+def test_listed_columns_are_the_declared_ones() -> None:
     (statement,) = analyze("select columns(a, b), sum(c) as c from t", dialect="clickhouse")
     assert [(e.source_column, e.target_column) for e in statement.columns] == [("a", "a"), ("b", "b"), ("c", "c")]

@@ -1,4 +1,4 @@
-"""A declared type: what the grammar of a type allows, in the user's own spelling."""
+"""Declared types: as far as the grammar of a type allows, in the user's own spelling."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from prefect_lineage_events.sql import analyze
         ("sqlite", "primary key", ""),
     ],
 )  # fmt: skip
-def test_a_type_is_no_more_than_a_type(dialect: str, declared: str, type_: str) -> None:
+def test_a_declared_type_contains_nothing_but_the_type(dialect: str, declared: str, type_: str) -> None:
     (statement,) = analyze(f"create table x (a {declared}, z int)", dialect=dialect)
     (columns,) = statement.declared.values()
     assert list(columns.values()) == [type_, "int"]

@@ -38,11 +38,11 @@ def test_a_variable_is_no_column(dialect: str, sql: str) -> None:
 
 
 @pytest.mark.parametrize(("dialect", "sql"), BLOCKS)
-def test_another_name_is_a_column(dialect: str, sql: str) -> None:
+def test_a_name_other_than_a_variables_is_a_column(dialect: str, sql: str) -> None:
     assert edges(sql.replace("a, v from", "a, x from"), dialect) == [("a", "a"), ("x", "x")]
 
 
-def test_a_column_that_is_known_counts_more_than_a_variable() -> None:
+def test_a_known_column_takes_precedence_over_a_variable() -> None:
     schemas = {"u": {"a": "int64", "v": "int64"}, "t": {"a": "int64", "v": "int64"}}
     assert edges(f"declare v int64; {LOAD}", "bigquery", schemas=schemas) == [("a", "a"), ("v", "v")]
 
@@ -50,16 +50,16 @@ def test_a_column_that_is_known_counts_more_than_a_variable() -> None:
 @pytest.mark.parametrize(
     ("dialect", "sql"), [("snowflake", f"begin let v := 1; {LOAD}; end;"), ("tsql", f"declare @v int; {LOAD}")]
 )
-def test_a_bare_name_is_a_column_where_variables_have_a_mark(dialect: str, sql: str) -> None:
+def test_a_bare_name_is_a_column_if_variables_have_a_sign(dialect: str, sql: str) -> None:
     assert edges(sql, dialect) == [("a", "a"), ("v", "v")]
 
 
-def test_a_text_of_its_own_has_no_variables_of_another() -> None:
+def test_a_text_does_not_have_the_variables_of_another() -> None:
     analyze("declare v int64; select 1", dialect="bigquery")
     assert edges(LOAD, "bigquery") == [("a", "a"), ("v", "v")]
 
 
-def test_a_table_behind_in_is_no_column() -> None:
+def test_a_table_after_in_is_no_column() -> None:
     assert edges("insert into t select a in u as a from t", "clickhouse") == [("a", "a")]
 
 
@@ -71,6 +71,6 @@ def test_a_table_behind_in_is_no_column() -> None:
         ("with c as (select x from b) select * from a where x in c", ["a", "b"]),
     ],
 )
-def test_a_table_may_stand_behind_in(sql: str, tables: list[str]) -> None:
+def test_a_table_may_follow_in(sql: str, tables: list[str]) -> None:
     (statement,) = analyze(sql, dialect="clickhouse")
     assert sorted(table.name for table in statement.inputs) == tables

@@ -20,7 +20,7 @@ def _parse(sql: str, dialect: str = "snowflake"):
     return parse(piece.tokens, piece.prepared, dialect)
 
 
-def test_a_query_gives_its_tree():
+def test_a_query_has_a_tree():
     tree, reason = _parse("select a from t")
     assert tree is not None
     assert reason == ""
@@ -43,7 +43,7 @@ def test_a_query_gives_its_tree():
         pytest.param("select a, b from from from from t where where x = 1 group", "does not parse", id="no SQL"),
     ],
 )
-def test_what_the_parser_cannot_be_trusted_with_is_refused_with_the_reason(sql: str, reason: str):
+def test_texts_beyond_the_parsers_limits_are_refused_with_the_reason(sql: str, reason: str):
     tree, why = _parse(sql, "oracle")
     assert tree is None
     assert reason in why
@@ -59,7 +59,7 @@ def test_what_the_parser_cannot_be_trusted_with_is_refused_with_the_reason(sql: 
         "select " + ", ".join(f"if(a{i}, 1, 2)" for i in range(40)) + " from t",
     ],
 )
-def test_long_statements_are_no_deep_ones(sql: str):
+def test_long_statements_do_not_count_as_deep(sql: str):
     tree, reason = _parse(sql)
     assert tree is not None, reason
 
@@ -71,7 +71,7 @@ def test_the_parser_never_writes_a_statement_to_the_log(caplog: pytest.LogCaptur
     assert not caplog.records
 
 
-def test_the_parser_warns_others_as_before(caplog: pytest.LogCaptureFixture):
+def test_the_parser_still_warns_other_callers(caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.WARNING, logger="sqlglot"):
         logging.getLogger("sqlglot").warning("for others")
     assert "for others" in caplog.text
@@ -96,7 +96,7 @@ def test_options_between_a_verb_and_its_target_do_not_hide_the_target(sql: str, 
 
 @pytest.mark.parametrize("chain", ["[1]", "['k']", "[a]"])
 def test_a_parser_that_takes_too_long_is_stopped_and_the_words_are_read(chain: str) -> None:
-    """Each subscript of a subscript costs sqlglot as much as all before it."""
+    """A nested subscript costs sqlglot as much as all those before it."""
     (statement,) = analyze(f"insert into u select a{chain * 5_000} from t", dialect="postgres", schema="s")
     assert (statement.confidence, statement.reason) == ("recovered", "read from its words: the parser took too long")
     assert [t.name for t in (*statement.inputs, *statement.outputs)] == ["s.t", "s.u"]

@@ -22,7 +22,7 @@ def columns(sql: str) -> set[tuple[str, str]]:
         ("max(b) (title 'x', named c)", "c"),
     ],
 )
-def test_a_phrase_behind_a_value_changes_how_it_is_shown_and_called(projection: str, name: str) -> None:
+def test_a_phrase_after_a_value_changes_its_display_and_its_name(projection: str, name: str) -> None:
     assert columns(f"select a, {projection} from t") == {("t.a", "a"), ("t.b", name)}
 
 
@@ -38,6 +38,6 @@ def test_a_call_with_a_column_of_that_name_is_no_phrase() -> None:
     }
 
 
-def test_brackets_that_do_not_end_are_left_to_the_parser() -> None:
+def test_phrases_with_unclosed_brackets_are_left_to_the_parser() -> None:
     (statement,) = analyze("select a (title 'x' from t", dialect="teradata", columns=True)
     assert statement.confidence != "exact"

@@ -1,4 +1,4 @@
-"""The second pass: what is read from words alone."""
+"""The second pass: answers that are read from words alone."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _names(tables) -> list[str]:
 
 
 @pytest.mark.parametrize(("dialect", "case"), EXACT)
-def test_words_alone_tell_the_tables_that_the_tree_tells(dialect: str, case: Case, monkeypatch: pytest.MonkeyPatch):
+def test_the_words_alone_give_the_same_tables_as_the_tree(dialect: str, case: Case, monkeypatch: pytest.MonkeyPatch):
     by_tree, _ = _tables(dialect, case.sql)
     monkeypatch.setattr(parsing, "parse", lambda *_: (None, "no parser"))
     by_words, is_partial = _tables(dialect, case.sql)
@@ -45,7 +45,7 @@ def test_words_alone_tell_the_tables_that_the_tree_tells(dialect: str, case: Cas
 
 
 def _tables(dialect: str, sql: str) -> tuple[tuple[set[str], set[str]], bool]:
-    """Analyse without the cache of answers, which holds those of the parser."""
+    """Analyse without the cache of answers, which contains those of the parser."""
     from prefect_lineage_events.sql.session import Session
 
     session = Session(dialect)
@@ -108,14 +108,14 @@ def test_tables_of_a_change(sql: str, inputs: list[str], outputs: list[str], eff
     assert (_names(builder.inputs), _names(builder.outputs), builder.effect) == (inputs, outputs, effect)
 
 
-def test_what_was_read_from_words_says_so():
+def test_answers_read_from_words_are_recovered():
     (found,) = analyze("select a b c from t1 where ((", dialect="postgres")
     assert found.confidence == "recovered"
     assert found.reason
     assert _names(found.inputs) == ["t1"]
 
 
-def test_a_text_with_an_open_quote_still_tells_its_tables():
+def test_tables_of_a_text_with_an_open_quote_are_read():
     (found,) = analyze("select * from t where a = 'x", dialect="postgres")
     assert _names(found.inputs) == ["t"]
     assert found.confidence != "exact"
@@ -123,7 +123,7 @@ def test_a_text_with_an_open_quote_still_tells_its_tables():
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(min_value=1, max_value=3_000))
-def test_depth_does_not_stop_it(depth: int):
+def test_depth_does_not_stop_the_recovery(depth: int):
     builder = _recovered("select * from (" * depth + "select * from t" + ") x" * depth)
     assert _names(builder.inputs) == ["t"]
 
@@ -161,12 +161,12 @@ def test_depth_does_not_stop_it(depth: int):
         )
     )
 )
-def test_no_order_of_words_makes_it_raise(words: list[str]):
+def test_no_order_of_words_makes_the_recovery_raise(words: list[str]):
     _recovered(" ".join(words), "snowflake")
 
 
 @pytest.mark.parametrize("depth", [10, _MAX_FRAMES - 1, _MAX_FRAMES + 1, 5 * _MAX_FRAMES])
-def test_parentheses_beyond_all_depth_hide_no_table(depth: int) -> None:
+def test_very_deep_parentheses_hide_no_table(depth: int) -> None:
     text = f"insert into a select * from {'(' * depth} select x from b {')' * depth} c, d where e in (select f from g)"
     builder = _recovered(text)
     assert _names(builder.outputs) == ["a"]

@@ -46,13 +46,13 @@ from prefect_lineage_events.sql.session import Session
         ("postgres", "alter table mart.x rename a to b", ""),
     ],
 )
-def test_the_new_name_is_where_the_store_puts_it(dialect: str, text: str, pairs: str) -> None:
+def test_the_new_name_is_in_the_schema_in_which_the_store_puts_it(dialect: str, text: str, pairs: str) -> None:
     (statement,), _ = Session(dialect, None if dialect_of(dialect).levels < 3 else "db", "sc").analyze(text)
     found = ", ".join(f"{old.name} > {new.name}" for old, new in statement.renames)
     assert found.lower() == pairs.lower()
     assert statement.confidence == "exact"
 
 
-def test_a_rename_to_a_name_that_is_not_known_is_in_doubt() -> None:
+def test_a_rename_to_an_unknown_name_is_partial() -> None:
     (statement,), _ = Session("tsql", "db", "dbo").analyze("exec sp_rename @old, 'b'")
     assert (statement.kind, statement.confidence) == ("misc", "partial")

@@ -1,4 +1,4 @@
-"""Tables that a function names in its arguments: read where they are, or said not to be known."""
+"""Tables that a function names in its arguments: read, or reported as unknown."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def only(sql: str, dialect: str) -> Statement:
 
 
 @pytest.mark.parametrize(("dialect", "call", "tables"), KNOWN)
-def test_what_a_function_names_is_read(dialect: str, call: str, tables: str) -> None:
+def test_tables_that_a_function_names_are_read(dialect: str, call: str, tables: str) -> None:
     statement = only(f"select * from {call}", dialect)
     assert sorted(map(named, statement.inputs)) == tables.split(", ")
     assert not statement.outputs
@@ -91,7 +91,7 @@ def test_what_a_function_names_is_read(dialect: str, call: str, tables: str) -> 
 
 
 @pytest.mark.parametrize(("dialect", "call"), UNKNOWN)
-def test_what_is_not_known_is_said(dialect: str, call: str) -> None:
+def test_unknown_tables_of_a_function_are_reported(dialect: str, call: str) -> None:
     statement = only(f"select * from {call}", dialect)
     assert (statement.inputs, statement.confidence) == ((), "partial")
     assert statement.reason
@@ -127,7 +127,7 @@ def test_a_function_in_an_expression_reads_too(dialect: str, call: str, tables: 
         ("postgres", "select * from dblink('dbname=shop', 'select 1 from s.t') as q (x int) frobnicate x y z"),
     ],
 )
-def test_they_are_read_from_the_words_of_what_does_not_parse(dialect: str, sql: str) -> None:
+def test_tables_of_functions_are_read_from_words_of_texts_that_do_not_parse(dialect: str, sql: str) -> None:
     statement = only(sql, dialect)
     assert statement.confidence == "recovered"
     assert [table.parts[-1] for table in statement.inputs] == ["t"]
@@ -150,7 +150,7 @@ def test_a_table_of_another_store_is_written_too() -> None:
         ("duckdb", "call postgres_execute('pg', 'create table z as select 1')"),
     ],
 )
-def test_what_another_server_executes_is_said_not_to_be_known(dialect: str, sql: str) -> None:
+def test_a_text_that_another_server_executes_is_reported_as_unknown(dialect: str, sql: str) -> None:
     statement = only(sql, dialect)
     assert (statement.inputs, statement.outputs, statement.confidence) == ((), (), "partial")
 
@@ -160,7 +160,7 @@ def test_the_columns_of_a_query_in_a_text_are_known() -> None:
     assert (edge.source.name, edge.source_column, edge.target_column) == ("t", "a", "x")
 
 
-def test_a_table_of_another_store_has_not_the_columns_of_one_that_is_called_like_it() -> None:
+def test_a_table_of_another_store_does_not_have_the_columns_of_a_namesake() -> None:
     sql = "select * from postgres_scan('dbname=shop', 'public', 'ord')"
     (statement,) = analyze(sql, dialect="duckdb", schemas={"shop.public.ord": {"a": "int"}})
     assert [edge.source_column for edge in statement.columns] == ["*"]

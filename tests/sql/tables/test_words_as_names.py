@@ -1,4 +1,4 @@
-"""Words that this room treats specially are names of tables where a store allows them; the store itself says where."""
+"""Words with a rule of their own in this room are names of tables if a store allows them, as the store itself shows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ EXCEPTIONS = {"UNNEST", "VALUES", "OUTER", "LATERAL", "WITH", "ONLY", "DESCRIBE"
 
 
 def special_words() -> list[str]:
-    """Every word in capitals that the room's code holds."""
+    """Every word in capitals in the room's code."""
     sources = [path.read_text(encoding="utf-8") for path in Path(sql.__file__).parent.rglob("*.py")]
     return sorted({word for source in sources for word in re.findall(r'"([A-Z][A-Z_]+)"', source)} - EXCEPTIONS)
 
@@ -69,7 +69,7 @@ def allowed_by_sqlite() -> list[str]:
 
 @pytest.mark.parametrize("statement", STATEMENTS)
 @pytest.mark.parametrize("dialect", ["duckdb", "sqlite"])
-def test_a_word_is_a_name_where_the_store_takes_it_for_one(dialect: str, statement: str) -> None:
+def test_a_word_is_a_name_if_the_store_accepts_it_as_one(dialect: str, statement: str) -> None:
     words = allowed_by_duckdb() if dialect == "duckdb" else allowed_by_sqlite()
     assert len(words) > 200
     wrong = {}

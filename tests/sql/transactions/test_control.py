@@ -1,4 +1,4 @@
-"""Texts that steer a transaction, by the dialect they are in."""
+"""Texts that control a transaction, by dialect."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_no_chain_begins_none(sql: str) -> None:
         ("duckdb", "ABORT", "rollback", ""),
     ],
 )
-def test_dialects_spell_it_their_own_way(dialect: str, sql: str, step: str, name: str) -> None:
+def test_each_dialects_spelling_of_control_is_recognised(dialect: str, sql: str, step: str, name: str) -> None:
     assert control(sql, dialect) == Control(step, name)  # type: ignore[arg-type]
 
 
@@ -95,7 +95,7 @@ def test_dialects_spell_it_their_own_way(dialect: str, sql: str, step: str, name
         ("", "END IF"),
     ],
 )
-def test_what_only_begins_like_it_is_none(dialect: str, sql: str) -> None:
+def test_statements_that_only_begin_like_control_are_none(dialect: str, sql: str) -> None:
     assert control(sql, dialect) is None
 
 
@@ -123,7 +123,7 @@ def test_begin_of_a_block_is_none() -> None:
         ("snowflake", "ALTER TABLE t ADD COLUMN b INT"),
     ],
 )
-def test_some_statements_commit_by_themselves(dialect: str, sql: str) -> None:
+def test_statements_that_commit_implicitly_are_recognised(dialect: str, sql: str) -> None:
     assert [s.commits for s in analyze(sql, dialect=dialect)] == [True]
 
 
@@ -143,7 +143,7 @@ def test_some_statements_commit_by_themselves(dialect: str, sql: str) -> None:
         ("tsql", "DROP TABLE t"),
     ],
 )
-def test_others_belong_to_their_transaction(dialect: str, sql: str) -> None:
+def test_other_statements_do_not_commit(dialect: str, sql: str) -> None:
     assert [s.commits for s in analyze(sql, dialect=dialect)] == [False]
 
 
@@ -185,6 +185,6 @@ def test_a_called_procedure_may_end_the_transaction(dialect: str, text: str, may
 
 @pytest.mark.parametrize("dialect", ["oracle", "snowflake", "databricks"])
 @pytest.mark.parametrize("step", ["commit", "rollback"])
-def test_what_follows_the_head_of_a_block_may_end_the_transaction(dialect: str, step: str) -> None:
+def test_a_statement_after_the_head_of_a_block_may_end_the_transaction(dialect: str, step: str) -> None:
     statements = analyze(f"begin {step}; end;", dialect=dialect)
     assert [s.control.step for s in statements if s.control is not None] == [step]
