@@ -56,6 +56,7 @@ def trace_execute_as(
 
 
 def is_executemany(method: Any) -> bool:
+    """Is it the driver's `executemany`, whose second argument is a sequence of parameters?"""
     return getattr(method, "__name__", "") == "executemany"
 
 

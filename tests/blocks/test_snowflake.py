@@ -38,7 +38,7 @@ def block(snowflake_server: SnowflakeStandIn, tracers: Tracers) -> Iterator[Snow
     block.close()
 
 
-def told(tracers: Tracers) -> list[str]:
+def statements(tracers: Tracers) -> list[str]:
     return [sql for tracer in tracers for sql in tracer.statements]
 
 
@@ -50,7 +50,7 @@ def test_every_inherited_method_is_seen(block: SnowflakeLineage, tracers: Tracer
     assert block.fetch_many("SELECT a FROM u ORDER BY a", size=2) == [(1,), (2,)]
     assert block.fetch_all("SELECT b FROM t ORDER BY b", cursor_type=DictCursor) == [{"B": "x"}, {"B": "y"}]
 
-    assert told(tracers) == [
+    assert statements(tracers) == [
         "CREATE OR REPLACE TABLE u AS SELECT a FROM t",
         "INSERT INTO u VALUES (%(a)s)",
         "SELECT MAX(a) FROM u",
@@ -66,13 +66,13 @@ async def test_every_async_method_is_captured(block: SnowflakeLineage, tracers: 
     assert await block.fetch_one_async("SELECT MAX(a) FROM u") == (3,)
     assert await block.fetch_all_async("SELECT a FROM u ORDER BY a") == [(1,), (2,), (3,)]
 
-    assert [sql.split()[0] for sql in told(tracers)] == ["CREATE", "INSERT", "SELECT", "SELECT"]
+    assert [sql.split()[0] for sql in statements(tracers)] == ["CREATE", "INSERT", "SELECT", "SELECT"]
     assert all(reported.query_id for tracer in tracers for reported in tracer.reported)
 
 
 def test_run_query_returns_rows(block: SnowflakeLineage, tracers: Tracers) -> None:
     assert block.run_query("SELECT b FROM t WHERE a = %(a)s", {"a": 2}) == [("y",)]
-    assert told(tracers) == ["SELECT b FROM t WHERE a = %(a)s"]
+    assert statements(tracers) == ["SELECT b FROM t WHERE a = %(a)s"]
 
 
 async def test_arun_query_returns_the_same(block: SnowflakeLineage) -> None:
@@ -91,14 +91,14 @@ def test_pandas_reads_through_the_connection(block: SnowflakeLineage, tracers: T
     frame = pandas.read_sql("SELECT a FROM t", block.get_connection())
 
     assert len(frame) == 2
-    assert told(tracers) == ["SELECT a FROM t"]
+    assert statements(tracers) == ["SELECT a FROM t"]
 
 
 def test_columns_are_looked_up_on_a_connection_of_its_own(block: SnowflakeLineage, tracers: Tracers) -> None:
     found = tracers[0].lookup([("BLOCKS", "PUBLIC", "T"), ("BLOCKS", "PUBLIC", "MISSING")])
 
     assert {table: list(columns) for table, columns in found.items()} == {("BLOCKS", "PUBLIC", "T"): ["A", "B"]}
-    assert told(tracers) == []
+    assert statements(tracers) == []
     assert len(tracers) == 1
 
 

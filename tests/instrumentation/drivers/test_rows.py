@@ -216,4 +216,4 @@ async def test_reads_of_asyncpg_count_the_fetched_rows(awaited: Any, counted: Co
     await awaited.fetchrow("SELECT a FROM orders WHERE a > 3")
     await (await awaited.prepare("SELECT a FROM orders WHERE a > 4")).fetch()
 
-    assert counted("read") == [10, 7]  # the last two are alike
+    assert counted("read") == [10, 7]  # the last two have the same shape

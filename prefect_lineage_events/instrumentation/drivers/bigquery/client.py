@@ -129,6 +129,7 @@ class _Call:
                 self._execution = Execution(client._self_connection(store))
 
     def note(self, outcome: Callable[[], _Outcome] = _Outcome) -> None:
+        """Note that the call has succeeded, once. `outcome` reads the facts that are known only then."""
         execution, self._execution = self._execution, None
         if execution is None:
             return

@@ -37,21 +37,25 @@ def file_of(stream: Any) -> list[str]:
 
 
 def copy(sources: Any, destination: Any, disposition: str | None) -> str:
+    """A copy of one table or several, as a statement that writes the destination."""
     tables = sources if isinstance(sources, list | tuple) else [sources]
     rows = " UNION ALL ".join(read(source) for source in tables)
     return query(rows, destination, disposition)
 
 
 def extract(source: Any, uris: str | Sequence[str]) -> str:
+    """An export of a table to files, a statement for each URI."""
     listed = [uris] if isinstance(uris, str) else uris
     return "; ".join(f"EXPORT DATA OPTIONS (uri = {_literal(uri)}) AS {read(source)}" for uri in listed)
 
 
 def insert(destination: Any) -> str:
+    """An insert of rows in Python's memory, whose values and columns stay out."""
     return f"INSERT INTO {table(destination)} VALUES (?)"
 
 
 def read(source: Any, fields: Iterable[Any] = ()) -> str:
+    """A read of a table, of all columns or of some fields."""
     names = ", ".join(f"`{field.name}`" for field in fields)
     return f"SELECT {names or '*'} FROM {table(source)}"
 
@@ -65,6 +69,7 @@ def create(new: Any) -> str:
 
 
 def drop(old: Any) -> str:
+    """The statement of `delete_table`."""
     return f"DROP TABLE IF EXISTS {table(old)}"
 
 

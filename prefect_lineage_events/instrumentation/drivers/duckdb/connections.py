@@ -54,6 +54,7 @@ def rows(cursor: Any) -> int | None:
 
 
 def has_result(cursor: Any) -> bool:
+    """Has the cursor rows of a query? The result of any other statement is a status of one row."""
     return cursor.description is not None and not _is_status(cursor)
 
 

@@ -29,6 +29,7 @@ from prefect_lineage_events.stores import Store
 
 
 def store(connection: Any) -> Store:
+    """The store of the connection's address. A socket is on this machine."""
     address, parameters = connection._addr, connection._params
     host, port = address if isinstance(address, tuple) else ("localhost", _socket_port(address))
     path = (parameters.server_settings or {}).get("search_path", "")
@@ -42,6 +43,7 @@ def _socket_port(path: str) -> int | None:
 
 
 def lookup(connection: Any) -> PostgresLookup:
+    """A look-up with the login that the connection was opened with."""
     parameters, address = connection._params, connection._addr
     host, port = address if isinstance(address, tuple) else (address.rpartition("/")[0], _socket_port(address))
     login = {

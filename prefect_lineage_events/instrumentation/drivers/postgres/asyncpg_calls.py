@@ -21,6 +21,7 @@ FAILED = "failed"
 
 
 def autocommits(connection: Any) -> bool:
+    """asyncpg keeps the server's transaction status of the last response."""
     return not connection.is_in_transaction()
 
 
@@ -84,6 +85,7 @@ def _columns(result: Any) -> tuple[Column, ...]:
 
 
 def status_rows(status: Any) -> int | None:
+    """The number of rows in the server's status of a statement; None for a status without one."""
     found = _STATUS_ROWS.match(status) if isinstance(status, str) else None
     return int(found[1]) if found else None
 

@@ -21,6 +21,7 @@ from prefect_lineage_events.instrumentation.rowcount import FetchedRows
 
 
 def trace_prepare(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace `prepare`. The statement is noted when it is executed."""
     execution = CoroutineExecution(connection, "")
     return when_done(execution.attempt(method(*args, **kwargs)), lambda made: _Prepared(made, connection))
 
@@ -57,6 +58,7 @@ class _Prepared(PartProxy):
 
 
 def trace_cursor_factory(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace `cursor`, whose result is awaited or iterated."""
     return _CursorFactory(method(*args, **kwargs), connection, str(next(iter((*args, *kwargs.values())), "")))
 
 

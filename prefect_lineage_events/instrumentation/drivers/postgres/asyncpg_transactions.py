@@ -29,6 +29,7 @@ def trace_reset(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any
 
 
 def trace_transaction(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace `transaction()`: a transaction, or a savepoint inside of one."""
     return _Transaction(method(*args, **kwargs), connection)
 
 

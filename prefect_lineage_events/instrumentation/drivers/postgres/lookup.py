@@ -130,12 +130,14 @@ def libpq_lookup(
 
 
 def query_psycopg2(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+    """Run the query on a connection of psycopg2."""
     import psycopg2
 
     return _query_libpq(psycopg2.connect, parameters, sql, arguments)
 
 
 def query_psycopg(parameters: Mapping[str, Any], sql: str, arguments: Sequence[Any]) -> Any:
+    """Run the query on a connection of psycopg."""
     import psycopg
 
     return _query_libpq(psycopg.connect, parameters, sql, arguments)

@@ -97,6 +97,7 @@ def schemas_of(search_path: str) -> tuple[str, ...]:
 
 
 def autocommits(connection: Any) -> bool:
+    """libpq keeps the server's transaction status of the last response."""
     return connection.info.transaction_status not in (_ACTIVE, _IN_TRANSACTION, _IN_ERROR)
 
 
@@ -106,6 +107,7 @@ def in_failed_transaction(connection: Any) -> bool:
 
 
 def is_lost(connection: Any) -> bool:
+    """Is the connection in none of libpq's states of a working one?"""
     return connection.info.transaction_status not in (_IDLE, _ACTIVE, _IN_TRANSACTION, _IN_ERROR)
 
 

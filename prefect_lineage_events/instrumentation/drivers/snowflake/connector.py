@@ -54,6 +54,7 @@ def _autocommit(connection: Any, *, unset: bool) -> bool:
 
 
 def type_name(code: Any) -> str | None:
+    """Snowflake's name of the connector's type code."""
     from snowflake.connector.constants import FIELD_ID_TO_NAME
 
     return FIELD_ID_TO_NAME.get(code)
