@@ -65,7 +65,7 @@ def _pairs(statements: Edges, left: exp.Expr, right: exp.Expr, scope: Scope, *, 
 
 
 def _not_inserted(value: exp.Expr) -> exp.Expr:
-    """MySQL's VALUES(a) behind ON DUPLICATE KEY UPDATE is what others call excluded.a."""
+    """MySQL's VALUES(a) after ON DUPLICATE KEY UPDATE, which is excluded.a in other stores."""
     if value.__class__ is exp.Anonymous and str(value.this).upper() == "VALUES" and len(value.expressions) == 1:
         return exp.column(value.expressions[0].name, table="excluded")
     return value
@@ -74,9 +74,9 @@ def _not_inserted(value: exp.Expr) -> exp.Expr:
 def on_conflict(
     statements: Edges, insert: exp.Expr, target: Relation, excluded: Relation, scope: Scope, *, env: Env | None
 ) -> Task:
-    """ON CONFLICT DO UPDATE SET, ON DUPLICATE KEY UPDATE: `excluded` is the row that did not get in.
+    """ON CONFLICT DO UPDATE SET, ON DUPLICATE KEY UPDATE: `excluded` is the row that was refused.
 
-    MySQL calls it by the alias behind VALUES, and sees the sources of an inserted SELECT.
+    In MySQL it has the alias after VALUES, and the sources of an inserted SELECT are visible.
     """
     queries, node, inserted = statements.queries, insert.args["conflict"], insert.args.get("expression")
     scope.beside("excluded", excluded)
@@ -92,7 +92,7 @@ def on_conflict(
 
 
 class Branch:
-    """The WHEN branches of a MERGE: an UPDATE sees both sides, an INSERT the source alone."""
+    """The WHEN branches of a MERGE. An UPDATE may use both sides, an INSERT the source alone."""
 
     __slots__ = ("both", "ref", "source", "statements", "target")
 
@@ -104,7 +104,7 @@ class Branch:
         self.source = source
 
     def write(self, then: exp.Expr, env: Env | None) -> Task:
-        """Edges of what a branch writes."""
+        """Add the edges of a branch."""
         items = then.args.get("expressions") or ()
         if isinstance(then, exp.Update) and items and not any(i.__class__ is exp.Star for i in items):
             yield from assign(self.statements, items, self.target, self.both, env=env)
@@ -125,7 +125,7 @@ class Branch:
 
 
 def _by_name(listed: exp.Tuple) -> bool:
-    """DuckDB's INSERT BY NAME, which the parser takes for a column BY that is called NAME."""
+    """True for DuckDB's INSERT BY NAME, which the parser takes for a column BY with the alias NAME."""
     words = [(item.this.name.upper(), item.alias.upper()) for item in listed.expressions if isinstance(item, exp.Alias)]
     return words == [("BY", "NAME")]
 

@@ -47,7 +47,7 @@ def _field(evaluator: Evaluator, name: str, value: exp.Expr, scope: Scope, env: 
 
 
 def _named(item: exp.Expr, scope: Scope) -> tuple[str, exp.Expr | None]:
-    """The name of a field and its value; None for one whose name is only known when it runs."""
+    """The name of a field and its value; None if the name is known only at run time."""
     if isinstance(item, (exp.PropertyEQ, exp.JSONKeyValue, exp.Slice)):
         key, value = item.args["this"], item.args.get("expression")
         named = isinstance(key, (exp.Identifier, exp.Literal)) or (

@@ -70,7 +70,7 @@ def column_edges(
     except Exception as error:  # noqa: BLE001  (the promise: the user's statement has run, whatever its tree looks like)
         return ColumnResult(reason=f"columns: {type(error).__name__}")
     finally:
-        queries.write = None  # what points at itself waits for the garbage collector, and makes it run
+        queries.write = None  # a cycle of references remains until the garbage collector runs, and makes it run
     return ColumnResult(
         edges=tuple(statements.edges),
         indirect=tuple(statements.indirect),
@@ -122,6 +122,6 @@ def _task(statements: Statements, tree: exp.Expr, known: Statement | None) -> Ta
 
 
 def _changes_data(query: exp.Expr) -> bool:
-    """Is there a CTE that writes? Then what is written is its target, and the query itself returns rows."""
+    """True if a CTE writes. Then its target is written, and the query itself returns rows."""
     with_ = query.args.get("with_")
     return with_ is not None and any(isinstance(cte.this, exp.DML) for cte in with_.expressions)

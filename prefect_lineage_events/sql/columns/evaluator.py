@@ -1,4 +1,4 @@
-"""The evaluation of a statement, as the files see it that evaluate a part of one.
+"""The evaluation of a statement, as a protocol for the files that evaluate a part of one.
 
 `Queries` (`queries.py`) implements it. It calls those files, and they call it back through this protocol, so that no
 file imports the one above it.
@@ -25,7 +25,7 @@ Resolve = Callable[[exp.Expr], "TableRef | None"]
 class Evaluator(Protocol):
     """The evaluation of one statement's queries.
 
-    `decisions` are the columns that decide over rows, whichever query of the statement they stand in. `unclear` is the
+    `decisions` are the columns that decide over rows, in all queries of the statement. `unclear` is the
     first thing that the text leaves open. `unions` are the tables whose rows a function puts together, by the `id` of
     its node. `rows` are the fields of expressions, by node and scope, each evaluated once.
     """
@@ -48,7 +48,7 @@ class Evaluator(Protocol):
         """The relation of a query inside an expression, evaluated once in its scope."""
 
     def cte(self, cte: Cte, env: Env) -> Task:
-        """The relation of a CTE, whose query sees the CTEs of `env`."""
+        """The relation of a CTE, whose query may use the CTEs of `env`."""
 
     def renamed(self, relation: Relation, names: Sequence[str]) -> Relation:
         """A relation with other names for its columns, by position."""
@@ -60,7 +60,7 @@ class Evaluator(Protocol):
         """Add the origins of an expression to `found`."""
 
     def row_of(self, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
-        """The fields of an expression's value; None where it is no struct, or the struct is not known."""
+        """The fields of an expression's value; None if it is no struct, or if the struct is not known."""
 
     def decide(self, node: exp.Expr | None, how: Transformation, scope: Scope, env: Env | None) -> Task:
         """Add the columns of a condition or key to those that decide over rows."""

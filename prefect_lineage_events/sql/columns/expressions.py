@@ -47,10 +47,10 @@ class Budget:
 
 
 class Trace:
-    """Walks expressions of one scope and adds their origins to `found`.
+    """Walk over expressions of one scope that adds their origins to `found`.
 
-    `nested` are the queries, stars and fields of structs met on the way, and what becomes of their outputs (None:
-    nothing, only their rows count).
+    `nested` are the queries, stars and fields of structs in them, with the transformation of their outputs (None:
+    none, only their rows count).
     """
 
     __slots__ = ("found", "nested", "scope", "work")
@@ -62,7 +62,7 @@ class Trace:
         self.work: list[tuple[exp.Expr, Transformation]] = []
 
     def walk(self, node: exp.Expr, how: Transformation, budget: Budget) -> None:
-        """Add the origins of `node`, each seen through `how`."""
+        """Add the origins of `node`, each with the transformation `how`."""
         work, roles = self.work, ROLES
         work.append((node, how))
         steps = 0
@@ -158,7 +158,7 @@ class Trace:
             self.nested.append((query, None))
 
     def dot(self, node: exp.Expr, how: Transformation) -> None:
-        """`(col).field`, `a.b.c.d.e`: fields behind a column belong to its name. Behind anything else they do not."""
+        """`(col).field`, `a.b.c.d.e`: fields after a column belong to its name. After anything else they do not."""
         path: list[str] = []
         whole = node
         while node.__class__ is exp.Dot and node.args["expression"].__class__ is exp.Identifier:
@@ -173,11 +173,11 @@ class Trace:
             self.opened(whole, how)
 
     def opened(self, node: exp.Expr, how: Transformation) -> None:
-        """A field of a value: what that is made of takes a look at its struct."""
+        """A field of a value: its origins depend on the struct of the value."""
         self.nested.append((node, how))
 
     def member(self, node: exp.Expr, how: Transformation) -> None:
-        """`a IN t`: where a table's name may stand, it is no column."""
+        """`a IN t`: a name in the position of a table is no column."""
         value: Transformation = "TRANSFORMATION" if how == IDENTITY else how
         field = node.args.get("field")
         if not (self.scope.rules.sets_of_tables and field.__class__ is exp.Column):
@@ -197,7 +197,7 @@ class Trace:
             self.one(key, COMPOSED[how]["SORT"])
 
     def within(self, node: exp.Expr, how: Transformation) -> None:
-        """LISTAGG(a) WITHIN GROUP (ORDER BY b) sorts by `b`; PERCENTILE_CONT(0.5) with the same is made of `b`."""
+        """LISTAGG(a) WITHIN GROUP (ORDER BY b) sorts by `b`; PERCENTILE_CONT(0.5) with it is made of `b`."""
         aggregate, order = node.args["this"], node.args.get("expression")
         self.one(aggregate, how)
         made_of_keys = aggregate.find(exp.Column) is None
@@ -205,7 +205,7 @@ class Trace:
             self.one(key, COMPOSED[how]["AGGREGATION" if made_of_keys else "SORT"])
 
     def less(self, node: exp.Expr, how: Transformation) -> None:
-        """`to_jsonb(t) - 'a'`: what is taken away from anything but a text is a value."""
+        """`to_jsonb(t) - 'a'`: the right side is a value, unless the left side is a text."""
         left_out = node.args.get("expression")
         if left_out.__class__ is exp.Array or (isinstance(left_out, exp.Literal) and left_out.is_string):
             self.opened(node, how)
@@ -213,11 +213,11 @@ class Trace:
             self.below(node, COMPOSED[how]["TRANSFORMATION"])
 
     def star(self, node: exp.Expr, how: Transformation) -> None:
-        """As many values as it stands for."""
+        """The values of all columns of the star."""
         self.nested.append((node, how))
 
     def parameter(self, node: exp.Expr, how: Transformation) -> None:
-        """`$1` is a column by its position where there is one of it, else a bind."""
+        """`$1` is a column by its position if there is such a column, else a bind."""
         lineage = positional(node, self.scope, None)
         if lineage:
             add(lineage, how, self.found)
@@ -250,7 +250,7 @@ _SPECIAL: dict[Role, Callable[[Trace, exp.Expr, Transformation], None]] = {
 
 
 def add(lineage: Lineage, how: Transformation, found: Found) -> None:
-    """Add a lineage to `found`, each origin seen through `how`."""
+    """Add a lineage to `found`, each origin with the transformation `how`."""
     if how == IDENTITY:
         for origin in lineage:
             found[origin] = None
@@ -261,7 +261,7 @@ def add(lineage: Lineage, how: Transformation, found: Found) -> None:
 
 
 def lineage_of(column: exp.Expr, scope: Scope) -> Lineage:
-    """The lineage of a Column node as it stands, qualified or not."""
+    """The lineage of a Column node, qualified or not."""
     args = column.args
     this = args["this"]
     kind = this.__class__
@@ -285,7 +285,7 @@ def lineage_of(column: exp.Expr, scope: Scope) -> Lineage:
 
 
 def name_of(node: exp.Expr, rules: ColumnRules) -> str:
-    """An identifier in the store's own case; another node goes by its text."""
+    """An identifier in the store's own case; the text of any other node."""
     if node.__class__ is not exp.Identifier:
         return rules.plain(str(node.name))
     args = node.args
@@ -293,7 +293,7 @@ def name_of(node: exp.Expr, rules: ColumnRules) -> str:
 
 
 def is_template(identifier: exp.Expr) -> bool:
-    """Does a template's leftover (`{{ column }}`, `${x}`, `&x`) stand where a name will be?"""
+    """True for a template's leftover in the position of a name (`{{ column }}`, `${x}`, `&x`)."""
     return str(identifier.args["this"]).startswith(("{{", "${", "&", "<%"))
 
 

@@ -32,7 +32,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 def rows_of(evaluator: Evaluator, alias: Any, function: exp.Expr, scope: Scope, env: Env | None) -> Task:
-    """The relation of a function: columns named by the alias, by its own list, or by what it is known for."""
+    """The relation of a function: columns named by the alias, by its own list, or by the function."""
     origins = yield from evaluator.value(function, "TRANSFORMATION", scope, env)
     lineage: Lineage = tuple(origins)
     rules = evaluator.rules
@@ -50,7 +50,7 @@ def rows_of(evaluator: Evaluator, alias: Any, function: exp.Expr, scope: Scope, 
 
 
 def unnest(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
-    """UNNEST: one column per array, called like the alias where it names none, and perhaps the position."""
+    """UNNEST: one column per array, named like the alias if that has no list, and perhaps the position."""
     args, rules = node.args, evaluator.rules
     lineages: list[Lineage] = []
     for array in args.get("expressions") or ():
@@ -83,7 +83,7 @@ def _position(args: dict[str, Any], rules: ColumnRules) -> list[Output]:
 
 
 def function_name(node: exp.Expr) -> str:
-    """The name a function goes by in a FROM clause, in lower case."""
+    """The name of a function in a FROM clause, in lower case."""
     if isinstance(node, exp.Anonymous):
         return str(node.args["this"]).lower()
     return node.sql_name().lower() if isinstance(node, exp.Func) and node.sql_names() else ""

@@ -31,7 +31,7 @@ _WRAPPERS = (exp.Cast, exp.Paren, exp.Filter, exp.Window, exp.WithinGroup)
 
 
 def unnamed(item: exp.Expr, before: Sequence[Output], rules: ColumnRules) -> tuple[str, str]:
-    """The store's name where its rule is certain ("" else), and what we call the column where it is not.
+    """The store's name if its rule is certain ("" otherwise), and our label for the column if it is not.
 
     `before` are the outputs to the left: some stores count.
     """
@@ -52,7 +52,7 @@ def unnamed(item: exp.Expr, before: Sequence[Output], rules: ColumnRules) -> tup
 
 
 def _label(item: exp.Expr, rules: ColumnRules) -> str:
-    """The name of what is cast or taken out of a struct; never the text of a literal, which may be a secret."""
+    """The name of a cast column or of a struct's field; never the text of a literal, which may be a secret."""
     while isinstance(item, (exp.Cast, exp.Paren)):
         item = item.args["this"]
     is_path = isinstance(item, exp.JSONExtract) and item.args.get("variant_extract")
@@ -70,7 +70,7 @@ def _is_counted(name: str) -> bool:
 
 
 def _postgres_name(item: exp.Expr, rules: ColumnRules) -> str:
-    """FigureColname of PostgreSQL's parse_target.c: a cast is called like what it casts, a call like its function."""
+    """FigureColname of PostgreSQL's parse_target.c: a cast is named like its operand, a call like its function."""
     while isinstance(item, _WRAPPERS):
         item = item.args["this"]
     if isinstance(item, exp.Column):

@@ -24,7 +24,7 @@ _DEEPEST_POSITION = 10_000
 
 
 def opened(node: exp.Expr) -> tuple[exp.Expr, list[Step]]:
-    """The value below all fields and elements that are taken out of it, and these, the innermost first."""
+    """The innermost value, and the fields and elements that are taken out of it, the innermost first."""
     steps: list[Step] = []
     while True:
         taken = _taken(node)
@@ -58,7 +58,7 @@ def _is_position(literal: exp.Expr) -> bool:
 
 
 def _key(node: exp.Expr) -> Step:
-    """A name or a position; what is no literal is some element of an array."""
+    """A name or a position; anything but a literal is some element of an array."""
     if node.__class__ is not exp.Literal:
         return -1
     text = str(node.name)

@@ -1,7 +1,7 @@
 """Names of columns that a pattern or a condition chooses: LIKE, regular expressions, the lambda of COLUMNS.
 
-A regular expression is the user's own and runs on our thread: one whose time could grow beyond the square of a name's
-length is not tried. None means that the answer is not known.
+A regular expression is the user's own and runs on our thread. One whose time could grow faster than the square of a
+name's length is not tried. None means that the answer is not known.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Chooses = Callable[[str], "bool | None"]
 _LONGEST = 200  # characters of a pattern or of a name
 _MOST_REPEATS = 2
 _REPEATS = re.compile(r"[*+?{]")
-_UNTRIED = re.compile(r"\)[*+?{]|\(\?(?!:|i\))|\\[1-9kgAZzpPQ]|\[\[")  # what repeats a group, looks around, or differs
+_UNTRIED = re.compile(r"\)[*+?{]|\(\?(?!:|i\))|\\[1-9kgAZzpPQ]|\[\[")  # repeated groups, look-arounds, differences
 
 
 def like(pattern: str, *, ignore_case: bool) -> Chooses:
@@ -29,7 +29,7 @@ def like(pattern: str, *, ignore_case: bool) -> Chooses:
 
 
 def matching(pattern: str, *, whole: bool = False) -> Chooses:
-    """The names in which a regular expression (RE2) is found; `whole`: those that it covers."""
+    """The names in which a regular expression (RE2) is found; `whole`: those that it matches as a whole."""
     compiled = _compiled(pattern)
     if compiled is None:
         return lambda name: None
@@ -50,7 +50,7 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
 
 
 def compared(node: exp.Expr) -> Chooses:
-    """The names that `<anything> LIKE 'a%'` and its kind choose, by the pattern on its right side."""
+    """The names that `<anything> LIKE 'a%'` and similar conditions choose, by the pattern on the right side."""
     pattern = node.args.get("expression")
     if not isinstance(pattern, exp.Literal) or not pattern.is_string:
         return lambda name: None

@@ -1,4 +1,4 @@
-"""Relations that PIVOT, UNPIVOT and MATCH_RECOGNIZE make of others."""
+"""Relations of PIVOT, UNPIVOT and MATCH_RECOGNIZE."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from prefect_lineage_events.sql.columns.scopes import Env, Scope
 
 
 def pivoted(evaluator: Evaluator, relation: Relation, name: str, pivot: exp.Expr, env: Env | None) -> Task:
-    """A source behind its PIVOT or UNPIVOT: what that uses up goes, what it makes comes behind what is left."""
+    """A source after its PIVOT or UNPIVOT: the columns that it consumes are removed, and its own follow the others."""
     inner = Scope(evaluator.rules)
     inner.add(name, relation)
     made, used = yield from (_unpivot if pivot.args.get("unpivot") else _pivot)(evaluator, pivot, inner, env)
@@ -24,7 +24,7 @@ def pivoted(evaluator: Evaluator, relation: Relation, name: str, pivot: exp.Expr
     names = column_names(pivot.args.get("alias"), evaluator.rules)
     if names and len(names) >= len(made) and not relation.closed:  # the first names mean unknown columns
         kept = [Output(name, ()) for name in names[: len(names) - len(made)]]
-    if not made:  # `FOR x IN (ANY)`: columns called like values that only the data knows
+    if not made:  # `FOR x IN (ANY)`: columns named like values in the data
         return Relation([*kept, Output("*", ())], relation.hidden | used, ())
     result = Relation(kept + made, relation.hidden | used, relation.filler)
     return result.renamed(names) if names else result
@@ -95,7 +95,7 @@ def pivot_statement(evaluator: Evaluator, node: exp.Expr, source: Relation, scop
             yield from evaluator.into(found, aggregate, "AGGREGATION", scope, env)
         for column in columns:
             yield from evaluator.into(found, column, "CONDITIONAL", scope, env)
-        made = [Output("*", ())]  # named after values that only the data knows
+        made = [Output("*", ())]  # named after values in the data
     group = args.get("group")
     if group is None:
         kept = [o for o in source.outputs if o.name.lower() not in used]
@@ -106,7 +106,7 @@ def pivot_statement(evaluator: Evaluator, node: exp.Expr, source: Relation, scop
 
 
 def _listed(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
-    """The columns that a star among those to turn stands for; none where it is no star, or is not known to list."""
+    """The columns of a star among those to unpivot; none if it is no star, or if its columns are not known."""
     if not stars.is_star(node):
         return []
     found = (yield from stars.listed(evaluator, node, scope, env)).outputs

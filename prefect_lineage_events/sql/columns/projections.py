@@ -1,4 +1,4 @@
-"""The list between SELECT and FROM: which columns a query puts out, under which names."""
+"""The list between SELECT and FROM: the output columns of a query and their names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def outputs(evaluator: Evaluator, expressions: Sequence[exp.Expr], scope: Scope,
         this: Any = item.args.get("this")
         kind, of = item.__class__, this.__class__
         if kind is exp.Column and of is exp.Identifier and is_template(this):
-            listing.outputs.append(Output("*", ()))  # as many columns as it pleases
+            listing.outputs.append(Output("*", ()))  # any number of columns
         elif kind is exp.Column and of is exp.Identifier:
             listing.named(name_of(this, scope.rules), lineage_of(item, scope), scope.row(parts_of(item, scope.rules)))
         elif kind in _MAYBE_STARS and stars.is_star(item):
@@ -47,7 +47,7 @@ _MAYBE_STARS = frozenset(
 
 
 class Projection:
-    """A SELECT list while it is read: the outputs so far, and the names (in lower case) that are not behind its `*`."""
+    """A SELECT list while it is read: the outputs so far, and the names (in lower case) that its `*` leaves out."""
 
     __slots__ = ("env", "evaluator", "hidden", "outputs", "scope")
 
@@ -59,14 +59,14 @@ class Projection:
         self.hidden: set[str] = set()
 
     def named(self, name: str, lineage: Lineage, row: Row | None = None) -> None:
-        """An output with a name, which the expressions behind it may use."""
+        """An output with a name, which the expressions after it may use."""
         self.scope.aliases[name.lower()] = lineage
         if row is not None:
             self.scope.rows[name.lower()] = row
         self.outputs.append(Output(name, lineage, row=row))
 
     def star(self, item: exp.Expr) -> Task:
-        """As many columns as it stands for."""
+        """All columns of the star."""
         found = yield from stars.listed(self.evaluator, item, self.scope, self.env)
         if item.__class__ is not exp.Star and any(o.name == "*" and not o.lineage for o in found.outputs):
             self.evaluator.unclear = self.evaluator.unclear or stars.UNKNOWN
@@ -93,7 +93,7 @@ class Projection:
             self.outputs.append(Output(name, tuple(origins), label, row))
 
     def _each(self, item: exp.Expr, columns: exp.Expr) -> Task:
-        """`max(COLUMNS(*))`: an expression for each column, called like it (duckdb.org: star expression)."""
+        """`max(COLUMNS(*))`: an expression for each column, with its name (duckdb.org: star expression)."""
         evaluator, scope = self.evaluator, self.scope
         found = yield from stars.listed(evaluator, columns, scope, self.env)
         for output in found.outputs:

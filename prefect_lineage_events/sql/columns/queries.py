@@ -1,7 +1,7 @@
 """Relations of queries: SELECT, set operations, VALUES and CTEs, evaluated from the inside out.
 
 Every query is evaluated once, by a generator that yields the queries it needs the relations of; `Queries.run` keeps
-the stack. So neither deep nesting nor a long chain of CTEs meets Python's recursion limit.
+the stack. So neither deep nesting nor a long chain of CTEs reaches Python's recursion limit.
 """
 
 from __future__ import annotations
@@ -119,12 +119,12 @@ class Queries:
         return relation.renamed(names)
 
     def note(self, scope: Scope) -> None:
-        """Remember a name that a finished scope could not place."""
+        """Note a name that a finished scope could not resolve."""
         if scope.ambiguous and not self.unclear:
             self.unclear = f"{scope.ambiguous} could come from several tables"
 
     def with_(self, node: exp.Expr, outer: Env | None, scalars: list[tuple[str, exp.Expr, Env]] | None = None) -> Task:
-        """The environment inside a WITH. CTEs that change data happen at once.
+        """The environment inside a WITH. CTEs that change data are evaluated at once.
 
         Scalar ones (ClickHouse) are aliases of the SELECT, whose columns they may use: they are left to it.
         """
@@ -145,7 +145,7 @@ class Queries:
         return Env(ctes, len(node.args.get("expressions") or ()), outer)
 
     def cte(self, cte: Cte, env: Env) -> Task:
-        """The relation of a CTE, whose query sees the CTEs of `env`."""
+        """The relation of a CTE, whose query may use the CTEs of `env`."""
         if cte.relation is None and not cte.running:
             cte.running = True
             body = cte.node.args["this"]
@@ -159,7 +159,7 @@ class Queries:
         return cte.relation or NOTHING
 
     def _recursive(self, cte: Cte, body: exp.Expr, names: Sequence[str], env: Env) -> Task:
-        """The anchor is what the recursion starts from. Steps may swap columns: walk until nothing is new."""
+        """The relation of a recursive CTE, from its anchor on. Steps may swap columns: walk until nothing is new."""
         anchor, *steps = branches_of(body)
         cte.relation = None
         start = yield self.query(anchor[0], env, None)
@@ -205,11 +205,11 @@ class Queries:
         return self._nested[key][0]
 
     def row_of(self, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
-        """The fields of an expression's value; None where it is no struct, or the struct is not known."""
+        """The fields of an expression's value; None if it is no struct, or if the struct is not known."""
         return structs.row_of(self, node, scope, env)
 
     def decide(self, node: exp.Expr | None, how: Transformation, scope: Scope, env: Env | None) -> Task:
-        """Add the columns of a condition or key to what decides over rows."""
+        """Add the columns of a condition or key to those that decide over rows."""
         if node is not None:
             yield from self.into(self.decisions, node, how, scope, env)
 
@@ -236,7 +236,7 @@ class Queries:
         return (yield self.query(args["this"], env, parent))
 
     def _from_alone(self, node: exp.Expr, env: Env | None, parent: Scope | None) -> Task:
-        """A source that stands where a query is expected (`FROM t`, `TABLE t`, `(a JOIN b)`): all of its columns."""
+        """A source in the position of a query (`FROM t`, `TABLE t`, `(a JOIN b)`): all of its columns."""
         scope = Scope(self.rules, parent)
         yield from sources.item(self, node, scope, env)
         relation = yield from projections.outputs(self, (exp.Star(),), scope, env)
@@ -260,7 +260,7 @@ class Queries:
         return relation
 
     def _decide_rows(self, args: dict[str, Any], scope: Scope, env: Env | None, outputs: Sequence[Output]) -> Task:
-        """WHERE and the other clauses of a SELECT that decide which rows it has, and in which order."""
+        """WHERE and the other clauses of a SELECT that decide over its rows and their order."""
         for clause, how in _CONDITIONS:
             if args.get(clause) is not None:
                 scope.by_alias = clause not in ("where", "prewhere")
@@ -276,7 +276,7 @@ class Queries:
     def _decide_keys(
         self, node: exp.Expr, how: Transformation, scope: Scope, env: Env | None, outputs: Sequence[Output]
     ) -> Task:
-        """GROUP BY, ORDER BY: a number is the output at that position; ALL are the outputs that aggregate nothing."""
+        """GROUP BY, ORDER BY: a number is the output at that position; ALL are the outputs without an aggregation."""
         if node.__class__ is exp.Group and node.args.get("all"):
             for output in outputs:
                 if output.name != "*" and not any(becomes == "AGGREGATION" for _, _, becomes in output.lineage):
@@ -304,13 +304,13 @@ _KEYS: tuple[tuple[str, Transformation], ...] = (
 )  # fmt: skip
 
 
-# Among more tables than these a name has to be in the store's case: looking for another spelling would take longer than
+# Among more tables than these, a name needs the store's case: a search for another spelling would take longer than all
 # the rest.
 _SEARCHED = 1000
 
 
 def columns_of(name: str, schemas: Schemas) -> Mapping[str, object] | None:
-    """A table's columns by its dotted name: as it stands, else without regard to case. A list of names will do."""
+    """A table's columns by its dotted name, as written, else in any case. A list of names is accepted."""
     columns = schemas.get(name) if schemas else None
     if columns is None and schemas and not isinstance(schemas, FoldedNames):
         lower = name.lower()

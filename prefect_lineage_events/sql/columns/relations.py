@@ -1,6 +1,6 @@
 """Relations of tables, subqueries and CTEs: named columns, and the origins of each.
 
-- An **origin** is a column of a table and the way from it: `(base, column, transformation)`.
+- An **origin** is a column of a table with the transformation of its value: `(base, column, transformation)`.
 - The **lineage** of an output is all of its origins.
 - A **relation** is a list of outputs. An output named `*` stands for columns that cannot be listed: those of a table
   whose schema is unknown (its origins are `*` then, or `s.*` for the fields of a struct), or of a
@@ -29,7 +29,7 @@ class Base:
         self._by_lower: dict[str, str] | None = None
 
     def own(self, name: str, lower: str) -> str | None:
-        """The column's name as the schema spells it; None when the schema has none like it."""
+        """The column's name in the schema's spelling; None if the schema has no such column."""
         columns = self.columns
         if columns is None:
             return None
@@ -43,7 +43,7 @@ class Base:
 Origin = tuple[Base, str, Transformation]
 Lineage = tuple[Origin, ...]
 
-# Where the values of binds come from: the program, which is no table.
+# The origin of the values of binds: the program, which is no table.
 PROGRAM = Base(TableRef(kind="other", path="?"), None)
 
 
@@ -62,9 +62,9 @@ class Output(NamedTuple):
 class Relation:
     """Outputs in order.
 
-    `hidden` names (in lower case) are not behind its `*`. `filler` is the lineage of every name that it does not list.
-    `value` is the lineage of its own name where that is used like a column: a function's rows are values (PostgreSQL:
-    `FROM jsonb_array_elements(d.body) AS item`).
+    `hidden` names (in lower case) are not included in its `*`. `filler` is the lineage of every name that it does not
+    list. `value` is the lineage of its own name, if that is used like a column: a function's rows are values
+    (PostgreSQL: `FROM jsonb_array_elements(d.body) AS item`).
     """
 
     __slots__ = ("_index", "_rows", "filler", "hidden", "outputs", "rest", "value")
@@ -86,7 +86,7 @@ class Relation:
 
     @property
     def closed(self) -> bool:
-        """Are all of its columns known?"""
+        """True if all of its columns are known."""
         return self.filler is None and not any(o.name == "*" for o in self.outputs)
 
     def find(self, name: str, lower: str) -> Lineage | None:
@@ -98,7 +98,7 @@ class Relation:
         return index.get(lower) if found is None else found
 
     def row(self, name: str, lower: str) -> Row | None:
-        """The fields of a column it lists, where they are known."""
+        """The fields of a column that it lists, if they are known."""
         rows = self._rows
         if rows is None:
             rows = self._rows = {}
@@ -109,7 +109,7 @@ class Relation:
         return (rows.get(name) or rows.get(lower)) if rows else None
 
     def _indexed(self) -> dict[str, Lineage]:
-        """Lineages by name; a name in lower case finds any spelling that has no column of its own."""
+        """Lineages by name; a lower-case name also finds a column of another spelling."""
         index: dict[str, Lineage] = {}
         named = [(o.name or o.label, o.lineage) for o in self.outputs if o.name != "*"]
         for name, lineage in named:
@@ -119,13 +119,13 @@ class Relation:
         return index
 
     def guess(self, name: str, lower: str) -> Lineage | None:
-        """The lineage of a column it does not list, if there is just one place it can come from."""
+        """The lineage of a column that it does not list, if it can come from one source only."""
         if self.filler is None and len(self.rest) == 1 and lower not in self.hidden:
             return tuple((base, column[:-1] + name, how) for base, column, how in self.rest[0])
         return self.filler
 
     def renamed(self, names: Sequence[str]) -> Relation:
-        """The same columns under other names, by position; behind a `*` no position is known."""
+        """The same columns under other names, by position; after a `*` no position is known."""
         outputs = list(self.outputs)
         star = next((i for i, o in enumerate(outputs) if o.name == "*"), len(outputs))
         head = [
@@ -171,7 +171,7 @@ NOTHING = Relation([])
 
 
 def changed(lineages: Iterable[Lineage], how: Transformation) -> Lineage:
-    """Several lineages as one, each origin seen through the transformation `how`."""
+    """Several lineages as one, each origin with the transformation `how`."""
     table = COMPOSED[how]
     found = {(base, column, table[inner]): None for lineage in lineages for base, column, inner in lineage}
     return tuple(found)
@@ -183,8 +183,8 @@ Step = str | int  # a field by its name, or by its position (from 0): of an arra
 class Row:
     """`fields` of a struct, or of the structs in so many `arrays` around it.
 
-    `how` is what became of the fields' values on the way, `decides` what chose this row of several. With `ordered` the
-    row was chosen by comparing its fields in order (MAX): a field's value depends on those before it.
+    `how` is the transformation of the fields' values, `decides` the lineage that chose this row of several. With
+    `ordered` the row was chosen by comparing its fields in order (MAX): a field's value depends on those before it.
     """
 
     __slots__ = ("arrays", "decides", "fields", "how", "ordered")
@@ -213,7 +213,7 @@ class Row:
         return Row(self.fields, self.arrays + arrays, becomes, all_decide, self.ordered or ordered)
 
     def field(self, step: Step) -> Output | None:
-        """The field that one step leads to; None if it is not known."""
+        """The field after one step; None if it is not known."""
         if isinstance(step, int):
             known = self.fields.outputs[: step + 1] if step >= 0 else ()
             return self._made(step, known[step]) if len(known) > step >= 0 and _closed(known) else None
@@ -266,7 +266,7 @@ def _closed(outputs: Sequence[Output]) -> bool:
 
 
 def _path(output: Output | None, path: Sequence[Step]) -> Output | None:
-    """Fields of a column that is itself a struct, of which the text says no more."""
+    """A path into a column that is itself a struct with unknown fields."""
     if output is None:
         return None
     names = [step for step in path if isinstance(step, str)]

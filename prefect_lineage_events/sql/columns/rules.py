@@ -16,15 +16,15 @@ class ColumnRules:
     """Rules of one dialect for column names.
 
     `plain` and `quoted` fold a name to the store's case. With `lateral_aliases` an expression may use an alias given
-    before it in the same SELECT. With `struct_fields`, `a.b` may be field `b` of column `a`. With `positions`, `$1`
-    is a source's first column. With `implicit_recursion` a CTE may refer to itself without the word RECURSIVE.
-    `naming` says how an expression without an alias is called (`text`: by its text, which is not certain).
-    `constants` are words that look like columns and are none, `variables` names that are columns only of a table which
-    is known to have them. `exploded` are the columns of EXPLODE in a FROM clause;
-    sqlglot reads Snowflake's FLATTEN as one. With `expands_columns` an expression with COLUMNS(...) in it is one for
-    each of those columns. With `unnests_fields` the rows of an unnested array of structs have their fields as columns.
-    With `rows_by_name` a table's name is its whole row, where a value is expected. With `sets_of_tables` the right side
-    of IN may be a table's name. `program_scans` are functions whose rows are the program's own.
+    before it in the same SELECT. With `struct_fields`, `a.b` may be field `b` of column `a`. With `positions`, `$1` is
+    a source's first column. With `implicit_recursion` a CTE may refer to itself without the word RECURSIVE. `naming` is
+    the rule for names of expressions without an alias (`text`: the text, which is not certain). `constants` are words
+    that look like columns and are none, `variables` names that are columns only of tables that are known to have them.
+    `exploded` are the columns of EXPLODE in a FROM clause; sqlglot reads Snowflake's FLATTEN as one. With
+    `expands_columns` an expression with COLUMNS(...) in it is one for each of those columns. With `unnests_fields` the
+    rows of an unnested array of structs have their fields as columns. With `rows_by_name` a table's name in the
+    position of a value is its whole row. With `sets_of_tables` the right side of IN may be a table's name.
+    `program_scans` are functions whose rows are the program's own.
     """
 
     plain: Callable[[str], str]

@@ -28,7 +28,7 @@ class Cte:
 
 
 class Env:
-    """The CTEs a query can see: those of its WITH before `limit`, then those around it. A name's last one counts."""
+    """The CTEs that a query can use: those of its WITH before `limit`, then outer ones. The last of a name counts."""
 
     __slots__ = ("ctes", "limit", "outer")
 
@@ -38,7 +38,7 @@ class Env:
         self.outer = outer
 
     def find(self, name: str) -> tuple[Cte, Env] | None:
-        """The CTE of a name, and the CTEs that its own query can see."""
+        """The CTE of a name, and the CTEs that its own query can use."""
         env: Env | None = self
         while env is not None:
             for position, cte in reversed(env.ctes.get(name, ())):
@@ -53,7 +53,7 @@ class Scope:
 
     `sources` are relations by alias (in lower case), in the order of the text. `merged` are columns that a USING or
     NATURAL JOIN makes one, `aliases` those that the SELECT list has named so far. `unseen` sources (of semi joins)
-    are not in `*`, nor what a name without its table means. `windows` are those of the WINDOW clause. An unknown
+    are neither in `*` nor meant by a name without its table. `windows` are those of the WINDOW clause. An unknown
     qualifier fails the lookup, unless the scope is `loose` (the variables of a row pattern). `rows` are the fields of
     aliases whose value is a struct, `called` the sources that the text gives a name of their own. `expands` is the
     COLUMNS(...) of the expression that is read, which is evaluated once for each column: `bound` is the one it stands
@@ -89,7 +89,7 @@ class Scope:
         return len(self.sources) >> 3
 
     def add(self, alias: str, relation: Relation, parts: Sequence[str] = ()) -> str:
-        """Make a relation known by its alias, if it has one, and by the parts of its table name; the key it got."""
+        """Add a relation by its alias, if it has one, and by the parts of its table name; return its key."""
         key = alias.lower()
         if not key or key in self.sources:
             key = f"{key}\0{len(self.sources)}"
@@ -100,12 +100,12 @@ class Scope:
         return key
 
     def beside(self, alias: str, relation: Relation) -> None:
-        """Make a relation known to qualified names alone (`excluded.a`, `inserted.a`): it is not what `a` means."""
+        """Add a relation for qualified names alone (`excluded.a`, `inserted.a`): `a` does not refer to it."""
         self.parent = around = Scope(self.rules, self.parent)
         around.add(alias, relation)
 
     def take(self, other: Scope) -> None:
-        """Make another scope's sources sources of this one."""
+        """Add another scope's sources to this one."""
         for key, relation in other.sources.items():
             self.add(key, relation)
         for parts, relation in other.dotted.items():
@@ -123,7 +123,7 @@ class Scope:
         return ()
 
     def qualified(self, parts: Sequence[str]) -> Lineage:
-        """The lineage of `a.b`, `a.b.c`, ...: a source's column, perhaps with fields of a struct behind it."""
+        """The lineage of `a.b`, `a.b.c`, ...: a source's column, perhaps with fields of a struct after it."""
         scope: Scope | None = self
         while scope is not None:
             lineage = scope._of_source(parts)
@@ -135,7 +135,7 @@ class Scope:
         return self._of_struct(parts)
 
     def row(self, parts: Sequence[str]) -> Row | None:
-        """The fields of what a name means: of a whole row by its table's name, of a column whose struct is known."""
+        """The fields behind a name: of a whole row by its table's name, or of a column whose struct is known."""
         name, lower = parts[0], parts[0].lower()
         scope: Scope | None = self
         while scope is not None:
@@ -171,14 +171,14 @@ class Scope:
         return [r for key, r in sources.items() if key not in self.unseen] if self.unseen else sources.values()
 
     def _several(self, name: str, lower: str) -> Lineage:
-        """A name that several sources have: an alias of the SELECT list if allowed, else ambiguous."""
+        """The lineage of a name that several sources have: an alias of the SELECT list if allowed, else ambiguous."""
         if self.by_alias and lower in self.aliases:
             return self.aliases[lower]
         self.ambiguous = self.ambiguous or name
         return ()
 
     def _unlisted(self, name: str, lower: str) -> Lineage | None:
-        """A name that no source lists: an alias, or a column of the one source whose columns are unknown."""
+        """The lineage of a name that no source lists: an alias, or a column of the one source with unknown columns."""
         alias = self.aliases.get(lower) if self.aliases else None
         sources = self._seen()
         strong = [r for r in sources if r.rest and lower not in r.hidden]
@@ -203,7 +203,7 @@ class Scope:
         return weak[0].filler if len(weak) == 1 else () if weak else None
 
     def _prefers(self, alias: Lineage, lower: str) -> bool:
-        """May an alias be meant where a table could have such a column? Not if it is made of that column."""
+        """True if a name may mean an alias although a table may have such a column: not one made of it."""
         allowed = self.by_alias or self.rules.lateral_aliases
         return allowed and not any(column.lower() == lower for _, column, _ in alias)
 
@@ -263,7 +263,7 @@ def _whole_row(relation: Relation) -> Lineage:
 
 
 def with_path(lineage: Lineage, path: Sequence[str]) -> Lineage:
-    """Fields of a struct behind a column: part of the column's name as long as the column itself arrives unchanged."""
+    """The lineage with fields after a column: a part of the column's name while the column itself is unchanged."""
     if not path:
         return lineage
     tail = "." + ".".join(path)

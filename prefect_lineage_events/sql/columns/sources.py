@@ -30,7 +30,7 @@ _NAMES_ITSELF = (exp.Unnest, exp.Lateral, exp.TableFromRows)
 
 
 def item(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
-    """Add one item of a FROM clause, and what is joined inside it, to the scope; the keys it got."""
+    """Add an item of a FROM clause, with the items joined in it, to the scope; return their keys."""
     while node.__class__ is exp.Final:
         node = node.args["this"]
     args = node.args
@@ -59,7 +59,7 @@ def item(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) ->
 
 
 def join(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
-    """Add a joined item to the scope, and what it is joined on to what decides over rows; the keys it got."""
+    """Add a joined item to the scope, and its condition to the columns that decide over rows; return its keys."""
     args = node.args
     natural = args.get("method") == "NATURAL"
     before = list(scope.sources.values()) if natural or args.get("using") else []
@@ -87,7 +87,7 @@ def merge_using(
 
 
 def is_query(node: exp.Expr) -> bool:
-    """Is this a query, not a table or a join in parentheses?"""
+    """True for a query, as opposed to a table or a join in parentheses."""
     while node.__class__ is exp.Subquery:
         node = node.args["this"]
     return isinstance(node, (exp.Query, exp.Values, exp.DML))
@@ -99,7 +99,7 @@ def _alias(alias: Any, rules: ColumnRules) -> str:
 
 
 def _relation(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
-    """The relation of an item, the name it has without an alias, and the parts of its table name."""
+    """The relation of an item, its name without an alias, and the parts of its table name."""
     kind, args = node.__class__, node.args
     if kind is exp.Table:
         return (yield from _table(evaluator, node, scope, env))

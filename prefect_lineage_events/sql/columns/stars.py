@@ -1,6 +1,6 @@
-"""The columns that a `*` stands for, with what may stand behind it: EXCEPT, EXCLUDE, REPLACE, RENAME, ILIKE, APPLY.
+"""The columns of a `*`, with the clauses after it: EXCEPT, EXCLUDE, REPLACE, RENAME, ILIKE, APPLY.
 
-COLUMNS(...) is the same with another way to choose. A star means the same in a SELECT list and inside an expression.
+COLUMNS(...) is a star that chooses in another way. A star means the same in a SELECT list and within an expression.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _NOT_LISTED = Output("*", ())
 
 
 class Listed(NamedTuple):
-    """The columns of a star in order, and the names (in lower case) that are not behind a `*` among them."""
+    """The columns of a star in order, and the names (in lower case) that a `*` among them does not include."""
 
     outputs: Sequence[Output]
     hidden: Collection[str] = ()
 
 
 def is_star(node: exp.Expr) -> bool:
-    """Does this item of a SELECT list stand for as many columns as there are?"""
+    """True if this item of a SELECT list stands for all columns of a source."""
     kind = node.__class__
     if kind is exp.Star or kind is exp.Columns or kind is exp.Apply:
         return True
@@ -173,9 +173,9 @@ def _excepted(args: dict[str, Any]) -> Sequence[exp.Expr]:
 
 
 def _left_out(args: dict[str, Any], scope: Scope) -> set[tuple[str, str]]:
-    """The names behind EXCEPT, in lower case, each with the source that it is qualified by ("": any).
+    """The names after EXCEPT, in lower case, each with the source that qualifies it ("": any).
 
-    A field of a struct (`EXCEPT (address.city)`) takes nothing away from the list of columns.
+    A field of a struct (`EXCEPT (address.city)`) removes nothing from the list of columns.
     """
     found: set[tuple[str, str]] = set()
     for item in _excepted(args):

@@ -1,4 +1,4 @@
-"""Expressions that make, choose or open a struct: which fields their value has (`Row`), and a field taken out of it."""
+"""Expressions that make, choose or open a struct: the fields of their value (`Row`), and single fields of it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _GREATEST = (exp.Max, exp.Min)
 
 
 def row_of(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
-    """The fields of an expression's value; None where it is no struct, or which one is not known."""
+    """The fields of an expression's value; None if it is no struct, or if the struct is not known."""
     if node.__class__ not in _READERS:
         return None
     key = (id(node), id(scope))
@@ -97,7 +97,7 @@ def _opened(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None)
     return None if row is None else row.at(path)
 
 
-# --- how the rows of each kind of node come about
+# --- the rows of each kind of node
 
 
 def _open(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
@@ -113,7 +113,7 @@ def _same(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -
 
 
 def _changed(how: Transformation, arrays: int = 0, ordered: bool = False) -> _Reader:
-    """A node that hands on the row of its first argument; what its further arguments hold chooses the row."""
+    """A node that passes on the row of its first argument; its other arguments choose the row."""
 
     def read(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
         first, *others = _arguments(node)
@@ -143,7 +143,7 @@ def _deciding(evaluator: Evaluator, nodes: Iterable[Any], how: Transformation, s
 
 
 def _beside(how: Transformation, *keys: str) -> _Reader:
-    """A node that hands on the row of `this`; what stands under `keys` decides over it."""
+    """A node that passes on the row of `this`; its arguments `keys` decide over it."""
 
     def read(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
         row = yield row_of(evaluator, node.args["this"], scope, env)
@@ -262,7 +262,7 @@ def called(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) 
 
 
 def _less(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
-    """A JSON object without the named fields, or with none but them: `OBJECT_DELETE(x, 'a')`, `to_jsonb(t) - 'a'`."""
+    """A JSON object without the named fields, or with them alone: `OBJECT_DELETE(x, 'a')`, `to_jsonb(t) - 'a'`."""
     first, *named = _arguments(node)
     keys = [k for n in named for k in (n.expressions if isinstance(n, exp.Array) else (n,))]
     row = yield row_of(evaluator, first, scope, env)

@@ -35,9 +35,9 @@ def places(outputs: Sequence[Output], columns: Sequence[str]) -> list[str]:
 
 
 def positions(outputs: Sequence[Output], columns: Sequence[str] = ()) -> list[int]:
-    """Each output's position, from 1; behind a `*` from the end, as -1. Between two of those it is not known.
+    """Each output's position, from 1; after a `*` from the end, as -1. Between two stars it is not known.
 
-    Where the `columns` to fill are listed, only a `*` goes by position, and it is not known which.
+    If the `columns` to fill are listed, only a `*` maps by position, which is not known.
     """
     if columns:
         return [UNKNOWN if o.name == "*" else 0 for o in outputs]
@@ -68,7 +68,7 @@ def insert_columns(evaluator: Evaluator, ref: TableRef, args: dict[str, Any]) ->
 
 
 def target_of(evaluator: Evaluator, node: Any) -> tuple[TableRef | None, list[str]]:
-    """A table to write into, and the columns listed behind it."""
+    """A table to write into, and the columns listed after it."""
     listed: list[str] = []
     if isinstance(node, exp.Schema):
         listed = [column_name(c, evaluator.rules) for c in node.args.get("expressions") or ()]
@@ -77,7 +77,7 @@ def target_of(evaluator: Evaluator, node: Any) -> tuple[TableRef | None, list[st
 
 
 def column_name(node: exp.Expr, rules: ColumnRules) -> str:
-    """The name in a column list, with or without a type behind it."""
+    """The name in a column list, with or without a type after it."""
     inner = node.args.get("this") if isinstance(node, (exp.ColumnDef, exp.Column)) else node
     return name_of(inner, rules) if isinstance(inner, exp.Expr) else str(inner)
 
@@ -91,7 +91,7 @@ def table_of(relation: Relation | None) -> TableRef | None:
 
 
 def place_of(column: exp.Expr, target: Relation, scope: Scope) -> tuple[TableRef, str] | None:
-    """The table and column that the left side of an assignment means."""
+    """The table and the column on the left side of an assignment."""
     while isinstance(column, exp.Dot):  # a field of a struct: its column is what changes
         column = column.args["this"]
     qualified = isinstance(column, exp.Column)

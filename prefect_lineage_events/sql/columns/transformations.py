@@ -36,13 +36,13 @@ class Role(IntEnum):
 
     COLUMN = 0
     LEAF = 1  # nothing below it can be a column
-    SAME = 2  # hands on what is below it
-    VALUE = 3  # makes something else of it
+    SAME = 2  # passes on the value below it
+    VALUE = 3  # makes another value of it
     AGGREGATE = 4
     WINDOW = 5
     CHOICE = 6  # CASE, IF: conditions below `this`, values elsewhere
     QUERY = 7
-    TEST = 8  # EXISTS: asks a query for rows, not for values
+    TEST = 8  # EXISTS: uses the rows of a query, not their values
     DOT = 9
     FILTERED = 10  # AGG(...) FILTER (WHERE ...)
     ORDERED = 11  # AGG(... ORDER BY ...)
@@ -50,7 +50,7 @@ class Role(IntEnum):
     STAR = 13
     COUNT = 14
     PARAMETER = 15
-    CALL = 16  # a function that sqlglot does not know: its name shows more
+    CALL = 16  # a function that sqlglot does not know: see its name
     BIND = 17
     OPENED = 18  # a field or an element is taken out of what is below it
     CHOSEN = 19  # the value of one row of many, chosen by another value: MAX_BY(a, b)
@@ -107,7 +107,7 @@ ROLES: dict[type[exp.Expr], Role] = {
     exp.Count: Role.COUNT,
     exp.Parameter: Role.PARAMETER,
     exp.Anonymous: Role.CALL,
-    # these hand on one row's value of many: they aggregate nothing
+    # these pass on the value of one row of many: they aggregate nothing
     exp.Lag: Role.VALUE,
     exp.Lead: Role.VALUE,
     exp.FirstValue: Role.VALUE,

@@ -12,7 +12,7 @@ from prefect_lineage_events.sql.model import Transformation
 
 
 def branches_of(node: exp.Expr) -> list[tuple[exp.Expr, Transformation]]:
-    """The queries of a left-deep set operation, in order. What EXCEPT takes away decides over values, but is none."""
+    """The queries of a left-deep set operation, in order. One after EXCEPT decides over values, but gives none."""
     found: list[tuple[exp.Expr, Transformation]] = []
     while isinstance(node, exp.SetOperation):
         found.append((node.args["expression"], "FILTER" if isinstance(node, exp.Except) else "IDENTITY"))
@@ -29,8 +29,7 @@ _NEW = -1
 def combine(first: Relation, others: Iterable[tuple[Relation, Transformation]], by_name: bool) -> Relation:
     """The relation of a set operation: its first branch names the columns, each adds to them by position (or by name).
 
-    Where the columns of a branch are unknown, its positions are unknown from there on: its `*` is kept beside the
-    others.
+    If columns of a branch are unknown, its positions are unknown from there on: its `*` is kept beside the others.
     """
     names = [(o.name, o.label) for o in first.outputs]
     found = [dict.fromkeys(o.lineage) for o in first.outputs]

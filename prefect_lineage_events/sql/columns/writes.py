@@ -53,14 +53,14 @@ class Statements:
         return (yield from handler(self, node, env))
 
     def nested(self, node: exp.Expr, env: Env | None) -> Task:
-        """A CTE that changes data: what decides over its rows does not decide over those of the statement around it."""
+        """A CTE that changes data: columns that decide over its rows do not decide over those around it."""
         around, self.queries.decisions = self.queries.decisions, {}
         relation = yield from self.statement(node, env)
         self.queries.decisions = around
         return relation
 
     def read(self, node: exp.Expr) -> Task:
-        """A query whose result goes to the caller, or by its INTO to a table."""
+        """A query with a result for the caller, or for the table after its INTO."""
         into = node.args.get("into")
         table = into.args.get("this") if isinstance(into, exp.Into) else None
         target = self.queries.resolve(table) if isinstance(table, exp.Table) else None
@@ -73,7 +73,7 @@ class Statements:
         return NOTHING
 
     def unload(self, node: exp.Expr, target: TableRef) -> Task:
-        """A query whose result the statement around it writes: by position into what the target is known to have."""
+        """A query whose result the outer statement writes: by position into the known columns of the target."""
         relation = yield self.queries.query(node, None, None)
         known = insert_columns(self.queries, target, {})
         at = [] if known or target.kind != "table" else positions(relation.outputs)
@@ -117,7 +117,7 @@ class Statements:
         return Relation([Output("", o.lineage, f"_{i}") for i, o in enumerate(rows.outputs, 1)])
 
     def update(self, node: exp.Expr, env: Env | None) -> Task:
-        """UPDATE, with FROM or joins. Its target may go by an alias of the FROM clause (T-SQL), or be a CTE."""
+        """UPDATE, with FROM or joins. Its target may be named by an alias of the FROM clause (T-SQL), or be a CTE."""
         args, queries = node.args, self.queries
         scope = Scope(queries.rules)
         if args.get("from_") is not None:
@@ -131,7 +131,7 @@ class Statements:
         return (yield from self._returning(node, scope, env))
 
     def delete(self, node: exp.Expr, env: Env | None) -> Task:
-        """DELETE puts no value anywhere; its condition decides over the rows that stay."""
+        """DELETE writes no value; its condition decides over the remaining rows."""
         args = node.args
         scope = Scope(self.queries.rules)
         using = args.get("using")
@@ -153,7 +153,7 @@ class Statements:
         return scope.sources[alias]
 
     def merge(self, node: exp.Expr, env: Env | None) -> Task:
-        """MERGE: what each of its branches writes."""
+        """MERGE: the edges of all its branches."""
         args, queries = node.args, self.queries
         scope, source = Scope(queries.rules), Scope(queries.rules)
         target = scope.sources[(yield from sources.item(queries, args["this"], scope, env))[0]]
@@ -175,7 +175,7 @@ class Statements:
         return (yield from self._returning(node, scope, env))
 
     def create(self, node: exp.Expr, env: Env | None) -> Task:
-        """CREATE TABLE / VIEW: what the query puts in, and the columns that it declares."""
+        """CREATE TABLE / VIEW: the values of its query, and the columns that it declares."""
         args = node.args
         this, query = args.get("this"), args.get("expression")
         ref, _ = target_of(self.queries, this)
@@ -230,7 +230,7 @@ class Statements:
             for base, column, how in output.lineage:
                 if base is not PROGRAM:
                     edges[ColumnEdge(base.ref, column, target, name, how, position)] = None
-                    if base.ref == target and name != "*":  # SET a = a + 1: the text says all of what goes there
+                    if base.ref == target and name != "*":  # SET a = a + 1: the text gives the whole value
                         self.bound.setdefault(target, {})
                 elif target is not None and name == "*":
                     self.open.add(target)
@@ -238,7 +238,7 @@ class Statements:
                     self.bound.setdefault(target, {}).setdefault(name, {})[column] = None
 
     def decide(self, targets: Iterable[TableRef | None]) -> None:
-        """Edges from what decides over rows to whole targets."""
+        """Add edges from the columns that decide over rows to whole targets."""
         for target in dict.fromkeys(targets):
             for base, column, how in self.queries.decisions:
                 if base is PROGRAM:
@@ -249,7 +249,7 @@ class Statements:
         self.queries.decisions = {}
 
     def _declare(self, ref: TableRef, relation: Relation, columns: Sequence[exp.Expr]) -> None:
-        """Columns and types that the text gives to a table; none where it leaves one open."""
+        """Note the columns and types that the text gives to a table; none if it leaves one open."""
         declared = {column_name(c, self.queries.rules): self._type(c) for c in columns}
         if not declared and relation.outputs and relation.closed:
             names = [o.name or ("" if o.label.startswith("_") else o.label) for o in relation.outputs]
@@ -269,7 +269,7 @@ class Statements:
 
 
 def _alias(node: exp.Expr) -> str:
-    """The alias of an INSERT's target (PostgreSQL), with or without a list of columns behind it."""
+    """The alias of an INSERT's target (PostgreSQL), with or without a list of columns after it."""
     table = node.this if isinstance(node, exp.Schema) else node
     return str(table.alias) if isinstance(table, exp.Table) else ""
 
