@@ -1,4 +1,4 @@
-"""Capture without Prefect's server and without a parser: a pipeline driven by hand, a sink that records, a session that looks up."""
+"""A note processor driven by hand: without Prefect's server, with a sink that records and a scripted SQL session."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ def table(name: str, *, temporary: bool = False) -> TableRef:
 
 
 def noting(notes: list[Any]) -> Callable[[Any], bool]:
-    """A `worker.put` that keeps the notes of this test. Connections of earlier tests are older than it: one that is
-    collected now says that it was lost, which is no note of this test.
+    """A `worker.put` that keeps the notes of this test.
+
+    A connection of an earlier test that is collected meanwhile puts a note, too: it is left out.
     """
     since = Connection(stores.sqlite("/since.db")).number
 
@@ -59,8 +60,10 @@ def statement(kind: str, outputs: str = "", inputs: str = "", **more: Any) -> St
 
 
 class ScriptedSession:
-    """Stands for the SQL room: says for a text what the test told it to. Unknown texts are read as
-    `<kind> <output> [from <inputs>]`, the form that `statement` makes; `autocommit off` and `on` switch it.
+    """A stand-in for the SQL session that returns the statements of a script by text.
+
+    Other texts are read as `<kind> <output> [from <inputs>]`, the form that `statement` makes; `autocommit off` and `on`
+    switch it.
     """
 
     database: str | None = None
@@ -110,7 +113,7 @@ class Clock:
 
 @dataclass
 class Bench:
-    """A pipeline with everything around it in the test's hands."""
+    """A processor with the queue, the clock and the sink of the test."""
 
     processor: NoteProcessor
     queue: NoteQueue
@@ -127,7 +130,7 @@ class Bench:
         return [e for e in self.events() if isinstance(e, LineageEvent)]
 
     def names(self) -> list[str]:
-        """Every statement's event as `operation output < inputs`, and `xN` when it stands for several."""
+        """The event of each statement as `operation output < inputs`, and `xN` when it stands for several."""
         return [
             f"{e.operation} {e.output.name if e.output else '-'} < {' '.join(d.name for d in e.inputs)}".strip(" <")
             + (f" x{e.statement.executions}" if e.statement.executions > 1 else "")
@@ -139,7 +142,7 @@ class Bench:
         return ConnectionDriver(self, Connection(store, **more))
 
     def advance(self, seconds: float = 1000.0) -> None:
-        """Let time pass: whatever waits is due then."""
+        """Advance the clock until everything pending is due, and process what is queued."""
         for _ in range(3):
             self.clock.now += seconds
             while (note := self.queue.get(0)) is not None:

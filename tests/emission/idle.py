@@ -1,4 +1,4 @@
-"""A worker without a thread: the notes of what a test does wait in its queue, where the test takes them."""
+"""A worker without a thread: the notes of a test wait in its queue, from which the test takes them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Idle(Worker):
 
 @contextmanager
 def idle_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Idle]:
-    """The worker that everything in the block reports to, as in a flow run."""
+    """A worker that receives the notes of the code in the block, as in a flow run."""
     idle = Idle(LineageSettings())
     monkeypatch.setattr(worker, "_worker", idle)
     monkeypatch.setattr("prefect_lineage_events.instrumentation.tracer.current_run", lambda known=None: make_run())

@@ -1,4 +1,4 @@
-"""Table references become datasets, statements become what events say; with the real SQL room behind."""
+"""Analysis of notes with the real analyser: table references become datasets, statements become events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RUN = make_run()
 
 
 class Reader:
-    """A connection whose statements are read as our thread does."""
+    """A connection whose statements are analysed as in our thread."""
 
     def __init__(self, store: Store, **values: Any) -> None:
         self.connection = Connection(store)
@@ -58,7 +58,7 @@ def test_sql_servers_names_keep_their_spelling_and_match_without_case() -> None:
     ]
 
 
-def test_the_session_moves_on_with_use() -> None:
+def test_use_changes_the_current_schema() -> None:
     read = Reader(SNOWFLAKE)
     read("use schema other.stage")
     assert shape(read("select * from t")) == [("read", None, ["OTHER.STAGE.T"])]
@@ -92,7 +92,7 @@ def test_a_temporary_table_is_the_same_when_it_is_read() -> None:
         (SNOWFLAKE, "select * from snowflake.account_usage.query_history"),
     ],
 )
-def test_reading_a_catalog_is_no_lineage(store: Store, sql: str) -> None:
+def test_reading_a_catalog_emits_nothing(store: Store, sql: str) -> None:
     assert Reader(store)(sql) == []
 
 
@@ -105,12 +105,12 @@ def test_files_of_an_embedded_database_are_named_by_their_absolute_path(
     assert event.inputs[0].kind == "file"
 
 
-def test_files_that_a_remote_server_reads_lie_there() -> None:
+def test_files_that_a_remote_server_reads_are_on_the_server() -> None:
     (event,) = Reader(POSTGRES)("copy orders from '/srv/drop/orders.csv'")
     assert [d.uri for d in event.inputs] == ["file://db.example.org/srv/drop/orders.csv"]
 
 
-def test_a_url_is_the_same_dataset_everywhere() -> None:
+def test_a_url_names_the_same_dataset_on_every_server() -> None:
     (event,) = Reader(POSTGRES)("copy orders from 's3://bucket/orders.csv'") or [None]
     assert event is not None
     assert [d.uri for d in event.inputs] == ["s3://bucket/orders.csv"]
@@ -135,7 +135,7 @@ def test_tables_of_an_attached_server_are_those_of_the_server() -> None:
     assert [d.uri for d in event.inputs] == [server.table(["public", "orders"]).uri]
 
 
-def test_an_attached_database_of_an_unknown_place_makes_the_statement_partial() -> None:
+def test_an_attached_database_at_an_unknown_address_makes_the_statement_partial() -> None:
     read = Reader(stores.duckdb("/data/x.duckdb"))
     read("attach '' as pg (type postgres, secret x)")
     (event,) = read("insert into pg.mart.revenue select a from t")
@@ -164,12 +164,12 @@ def test_column_edges_name_their_source_by_uri() -> None:
         ("delete from queue where id < 3", []),
     ],
 )
-def test_rows_that_a_statement_returns_are_told_with_what_it_wrote(sql: str, columns: list[str]) -> None:
+def test_a_write_reports_the_columns_that_it_returns(sql: str, columns: list[str]) -> None:
     (event,) = Reader(POSTGRES)(sql)
     assert [column.name for column in event.result_columns] == columns
 
 
-def test_what_decides_over_the_rows_is_told_for_all_columns() -> None:
+def test_columns_of_conditions_are_edges_to_all_columns() -> None:
     (event,) = Reader(POSTGRES)("CREATE TABLE mart AS SELECT o.id FROM orders o WHERE o.status = 'paid'")
     assert {(e.source_column, e.column, e.transformation) for e in event.columns} == {
         ("id", "id", "IDENTITY"),
@@ -177,14 +177,14 @@ def test_what_decides_over_the_rows_is_told_for_all_columns() -> None:
     }
 
 
-def test_columns_that_a_statement_declares_are_told_with_their_types() -> None:
+def test_declared_columns_are_reported_with_their_types() -> None:
     (event,) = Reader(POSTGRES)("create table t (id integer, name text)")
     assert event.output is not None
     assert [c.name for c in event.output.columns] == ["id", "name"]
     assert all(c.type for c in event.output.columns)
 
 
-def test_the_drivers_result_columns_count_more_than_the_texts() -> None:
+def test_result_columns_of_the_driver_take_precedence_over_those_of_the_text() -> None:
     (event,) = Reader(POSTGRES)("select id from orders", result_columns=(Column(name="id", type="int4"),))
     assert event.result_columns == (Column(name="id", type="int4"),)
 
@@ -206,7 +206,7 @@ def test_excluded_datasets_do_not_appear(monkeypatch: pytest.MonkeyPatch) -> Non
         ("none", None),
     ],
 )
-def test_as_much_of_the_text_is_shown_as_the_setting_says(setting: str, shown: str | None) -> None:
+def test_setting_sql_text_decides_what_is_shown_of_a_text(setting: str, shown: str | None) -> None:
     (event,) = Reader(POSTGRES, sql_text=setting)("insert into t values ('hunter2') -- why")
     assert (event.statement.sql and event.statement.sql.lower()) == (shown and shown.lower())
 
@@ -254,17 +254,17 @@ def test_a_table_that_is_named_in_an_argument_is_of_its_own_store(call: str, uri
     assert "pw" not in repr(event)
 
 
-def test_an_edge_that_goes_by_position_says_so() -> None:
+def test_an_edge_by_position_has_its_position() -> None:
     (event,) = Reader(POSTGRES)("insert into n select a, b from t")
     assert [(edge.source_column, edge.position) for edge in event.columns] == [("a", 1), ("b", 2)]
 
 
-def test_an_event_says_which_columns_took_values_of_the_program() -> None:
+def test_an_event_has_the_columns_that_took_values_of_the_program() -> None:
     (event,) = Reader(POSTGRES)("insert into marks (id, status) values (%s, 'seen')")
     assert (event.bound_columns, event.constant_columns) == (("id",), ("status",))
 
 
-def test_values_of_binds_that_a_driver_wrote_into_the_text_are_no_constants() -> None:
+def test_inlined_values_of_binds_are_no_constants() -> None:
     (event,) = Reader(POSTGRES)("insert into marks (id, status) values (1, 'a'), (2, 'b')", inlined=True)
     assert (event.bound_columns, event.constant_columns) == (("id", "status"), ())
 
@@ -279,18 +279,18 @@ def test_values_of_binds_that_a_driver_wrote_into_the_text_are_no_constants() ->
         ("update marks set seen = seen + 1", True, None),
     ],
 )
-def test_an_update_of_columns_by_themselves_says_that_they_take_no_values_of_the_program(
+def test_an_update_of_columns_from_themselves_binds_no_column(
     text: str, inlined: bool, bound: tuple[str, ...] | None
 ) -> None:
     (event,) = Reader(POSTGRES)(text, inlined=inlined)
     assert (event.bound_columns, event.constant_columns) == (bound, ())
 
 
-def test_rows_of_the_programs_own_bring_columns_that_the_text_does_not_list() -> None:
+def test_rows_of_the_program_leave_the_bound_columns_unknown() -> None:
     (event,) = Reader(stores.duckdb("/data/mart.duckdb"))("create table n as select *, 1 as one from pandas_scan(0)")
     assert (event.bound_columns, event.constant_columns) == (None, ("one",))
 
 
-def test_of_an_unknown_statement_it_does_not_say_that_none_did() -> None:
+def test_an_unknown_statement_leaves_the_bound_columns_unknown() -> None:
     (event,) = Reader(POSTGRES)("copy marks from stdin")
     assert event.bound_columns is None

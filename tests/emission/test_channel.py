@@ -1,4 +1,4 @@
-"""The way to one Prefect API: in order, tried again, bounded, and never longer than somebody wants to wait."""
+"""The channel to one Prefect API: in order, with retries, bounded, and never waiting past a deadline."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def event(number: int) -> Event:
 
 
 class Api:
-    """In the place of Prefect's client: what it took, and how it behaves."""
+    """A stand-in for Prefect's client: the events that it took, and the faults that it has."""
 
     def __init__(self) -> None:
         self.taken: list[str] = []
@@ -98,7 +98,7 @@ def test_nothing_is_connected_to_without_an_event(api: Api) -> None:
     assert api.connections == 0
 
 
-def test_an_api_that_is_away_at_first_is_tried_again(api: Api) -> None:
+def test_an_unreachable_api_is_tried_again(api: Api) -> None:
     api.connect = fails_once(ConnectionRefusedError())
     line = Channel(Context())
     line.put(event(1), 10)
@@ -107,7 +107,7 @@ def test_an_api_that_is_away_at_first_is_tried_again(api: Api) -> None:
     assert api.connections == 2
 
 
-def test_what_a_broken_connection_leaves_unsure_is_sent_again_in_order(api: Api) -> None:
+def test_unconfirmed_events_of_a_broken_connection_are_sent_again_in_order(api: Api) -> None:
     breaks = fails_once(RuntimeError("the API closed the connection"))
     api.take = lambda given: breaks() if given.event == "lineage.1" else None
     line = Channel(Context())
@@ -117,7 +117,7 @@ def test_what_a_broken_connection_leaves_unsure_is_sent_again_in_order(api: Api)
     assert api.taken == ["lineage.0", "lineage.0", "lineage.1", "lineage.2"]
 
 
-def test_a_silent_api_holds_nobody_longer_than_they_wait(api: Api) -> None:
+def test_waiting_for_a_silent_api_ends_at_the_deadline(api: Api) -> None:
     api.silent = True
     line = Channel(Context())
     line.put(event(1), 10)
@@ -125,13 +125,13 @@ def test_a_silent_api_holds_nobody_longer_than_they_wait(api: Api) -> None:
     assert line.waiting == 1
 
 
-def test_a_closing_channel_takes_no_more(api: Api) -> None:
+def test_a_closing_channel_accepts_no_events(api: Api) -> None:
     line = Channel(Context())
     assert end(line)
     assert not line.put(event(1), 10)
 
 
-def test_the_line_is_bounded_and_that_is_said_once(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_channel_refuses_events_and_warns_once(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     api.silent = True
     line = Channel(Context())
     with caplog.at_level(logging.WARNING, logger="prefect_lineage_events"):
@@ -141,9 +141,7 @@ def test_the_line_is_bounded_and_that_is_said_once(api: Api, caplog: pytest.LogC
     assert [r.levelname for r in caplog.records] == ["WARNING"]
 
 
-def test_a_quiet_spell_closes_the_connection_and_the_next_event_opens_it(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_idle_connection_is_closed_and_the_next_event_opens_one(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporter, "_IDLE", 0.01)
     line = Channel(Context())
     line.put(event(1), 10)
@@ -154,7 +152,7 @@ def test_a_quiet_spell_closes_the_connection_and_the_next_event_opens_it(
     assert api.connections == 2
 
 
-def test_warnings_of_prefects_client_are_ours_to_give_in_our_thread_only(
+def test_warnings_of_prefects_client_are_suppressed_in_our_thread_only(
     api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = logging.getLogger("prefect.events.clients")

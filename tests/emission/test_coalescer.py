@@ -1,4 +1,4 @@
-"""Alike statements count together, but never across another life of a dataset."""
+"""Coalescing of equal statements, never across two lifetimes of a dataset."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def pending(operation: str, output: str, source: str = "", **more: Any) -> Pendi
     return PendingEvent(run, event)
 
 
-def told(coalescer: Coalescer) -> list[str]:
+def counted(coalescer: Coalescer) -> list[str]:
     return [f"{d.event.operation} {d.event.output and d.event.output.name} x{d.executions}" for d in coalescer.take()]
 
 
-def test_counts_rows_and_durations_add_up_and_times_span() -> None:
+def test_rows_and_durations_of_equal_statements_add_up() -> None:
     coalescer = Coalescer()
     later = STARTED + dt.timedelta(seconds=9)
     coalescer.add(pending("write", "a", rows=2, duration=0.5))
@@ -69,7 +69,7 @@ def test_tasks_stay_apart_but_runs_of_one_task_count_together() -> None:
     assert other.executions == 1
 
 
-def test_the_threads_of_what_is_counted_together_are_kept_up_to_a_bound() -> None:
+def test_threads_of_coalesced_statements_are_kept_up_to_a_limit() -> None:
     coalescer = Coalescer()
     for thread in ("", "1", "2.3", "1"):
         coalescer.add(pending("write", "a", threads=(thread,)))
@@ -78,18 +78,18 @@ def test_the_threads_of_what_is_counted_together_are_kept_up_to_a_bound() -> Non
     assert [d.threads for d in coalescer.take()] == [("", "1", "2.3"), ("*",)]
 
 
-def test_what_binds_other_columns_is_another_statement() -> None:
+def test_statements_that_bind_other_columns_stay_apart() -> None:
     coalescer = Coalescer()
     for bound in (("id",), ("id", "flag"), ("id",)):
         coalescer.add(pending("write", "a", bound_columns=bound))
-    assert told(coalescer) == ["write a x2", "write a x1"]
+    assert counted(coalescer) == ["write a x2", "write a x1"]
 
 
 def test_a_write_after_truncate_is_not_counted_with_the_one_before() -> None:
     coalescer = Coalescer()
     for one in (pending("write", "a", "s"), pending("write", "a", effect="truncate"), pending("write", "a", "s")):
         coalescer.add(one)
-    assert told(coalescer) == ["write a x1", "write a x1", "write a x1"]
+    assert counted(coalescer) == ["write a x1", "write a x1", "write a x1"]
 
 
 def test_a_table_created_again_by_another_statement_is_another_one() -> None:
@@ -97,17 +97,17 @@ def test_a_table_created_again_by_another_statement_is_another_one() -> None:
     for source in ("x", "y", "x"):
         coalescer.add(pending("create", "tmp", source))
         coalescer.add(pending("write", "out", "tmp"))
-    assert told(coalescer) == ["create tmp x1", "write out x1"] * 3
+    assert counted(coalescer) == ["create tmp x1", "write out x1"] * 3
 
 
 def test_the_same_create_or_replace_over_and_over_is_one() -> None:
     coalescer = Coalescer()
     for _ in range(100):
         coalescer.add(pending("create", "a", "s"))
-    assert told(coalescer) == ["create a x100"]
+    assert counted(coalescer) == ["create a x100"]
 
 
-def test_a_loop_that_creates_and_drops_stays_bounded() -> None:
+def test_events_of_a_loop_that_creates_and_drops_are_bounded() -> None:
     coalescer = Coalescer()
     for _ in range(1_000):
         for one in (pending("create", "tmp", "s"), pending("write", "out", "tmp"), pending("drop", "tmp")):
@@ -116,7 +116,7 @@ def test_a_loop_that_creates_and_drops_stays_bounded() -> None:
     assert sum(d.executions for d in coalescer.take()) == 3_000
 
 
-def test_rows_that_come_after_counting_reach_the_draft_that_counts() -> None:
+def test_late_rows_are_added_to_the_event_that_counts_the_statement() -> None:
     coalescer = Coalescer()
     coalescer.add(pending("write", "a", rows=1))
     second = pending("write", "a")
@@ -127,8 +127,8 @@ def test_rows_that_come_after_counting_reach_the_draft_that_counts() -> None:
 
 def test_late_rows_wait_for_the_next_execution_and_count_with_it() -> None:
     coalescer = Coalescer()
-    told_before = pending("write", "a", rows=4)
-    coalescer.add(told_before.late_rows())
+    sent_before = pending("write", "a", rows=4)
+    coalescer.add(sent_before.late_rows())
     follower = pending("write", "a", rows=2)
     assert coalescer.add(follower) is follower
     (only,) = coalescer.take()
@@ -142,7 +142,7 @@ def test_late_rows_count_with_what_waits_already() -> None:
     assert [(d.executions, d.rows, d.last) for d in coalescer.take()] == [(1, 6, None)]
 
 
-def test_late_rows_begin_no_life_of_their_dataset() -> None:
+def test_late_rows_begin_no_lifetime_of_their_dataset() -> None:
     coalescer = Coalescer()
     coalescer.add(pending("write", "a", "s"))
     coalescer.add(pending("write", "a", effect="overwrite", rows=4).late_rows())
@@ -150,7 +150,7 @@ def test_late_rows_begin_no_life_of_their_dataset() -> None:
     assert [d.executions for d in coalescer.take()] == [2, 0]
 
 
-def test_a_very_wide_map_goes_on_in_another_event() -> None:
+def test_more_task_runs_than_one_event_holds_go_into_another() -> None:
     coalescer = Coalescer()
     for _ in range(2_500):
         coalescer.add(pending("write", "a", run=make_run(task="load", task_run_id=uuid4())))

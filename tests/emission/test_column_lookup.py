@@ -1,4 +1,4 @@
-"""Columns nobody told are looked up: in batches, after commit, once, and again after DDL."""
+"""Look-ups of unknown columns: in batches, after commit, once, and again after DDL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.emission.conftest import Bench, ConnectionDriver, statement, table
 
 
 class Catalog:
-    """A lookup that knows every table, and remembers what it was asked."""
+    """A look-up that has every table, and records its calls."""
 
     def __init__(self, broken: bool = False) -> None:
         self.asked: list[list[str]] = []
@@ -33,7 +33,7 @@ def schemas(bench: Bench) -> list[list[str]]:
     return [[d.name for d in e.datasets] for e in bench.events() if isinstance(e, SchemaEvent)]
 
 
-def test_unknown_columns_are_looked_up_in_one_batch_and_told_with_a_number(bench: Bench, run: Run) -> None:
+def test_unknown_columns_are_looked_up_in_one_batch_and_sent_in_a_numbered_event(bench: Bench, run: Run) -> None:
     catalog = Catalog()
     connect(bench, run, catalog).execute("write a from b c", autocommit=True)
     bench.advance()
@@ -53,7 +53,7 @@ def test_nothing_is_looked_up_before_the_commit_or_after_a_rollback(bench: Bench
     assert catalog.asked == []
 
 
-def test_each_dataset_is_told_once_and_again_after_ddl(bench: Bench, run: Run) -> None:
+def test_each_dataset_is_looked_up_once_and_again_after_ddl(bench: Bench, run: Run) -> None:
     catalog = Catalog()
     db = connect(bench, run, catalog)
     for sql in ("read from a", "read from a", "alter a", "read from a"):
@@ -70,7 +70,7 @@ def test_declared_columns_with_types_need_no_lookup(bench: Bench, run: Run) -> N
     assert catalog.asked == []
 
 
-def test_dropped_and_temporary_tables_are_not_asked_for(bench: Bench, run: Run) -> None:
+def test_dropped_and_temporary_tables_are_not_looked_up(bench: Bench, run: Run) -> None:
     catalog = Catalog()
     db = connect(bench, run, catalog)
     temporary = statement("create")
@@ -81,7 +81,7 @@ def test_dropped_and_temporary_tables_are_not_asked_for(bench: Bench, run: Run) 
     assert catalog.asked == []
 
 
-def test_a_lookup_that_fails_for_a_moment_is_asked_again(bench: Bench, run: Run) -> None:
+def test_a_lookup_that_failed_once_is_repeated(bench: Bench, run: Run) -> None:
     catalog = Catalog(broken=True)
     db = connect(bench, run, catalog)
     db.execute("read from a", autocommit=True)
@@ -92,7 +92,7 @@ def test_a_lookup_that_fails_for_a_moment_is_asked_again(bench: Bench, run: Run)
     assert schemas(bench) == [["shop.public.a", "shop.public.b"]]
 
 
-def test_a_lookup_that_goes_on_failing_is_left_alone_and_nothing_else_is_lost(bench: Bench, run: Run) -> None:
+def test_a_lookup_that_always_fails_is_given_up_and_loses_nothing_else(bench: Bench, run: Run) -> None:
     catalog = Catalog(broken=True)
     db = connect(bench, run, catalog)
     for name in "abcdef":

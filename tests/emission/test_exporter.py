@@ -1,4 +1,4 @@
-"""Handing over to Prefect: softly, to the run's own API, without another run's context, no longer than there is time."""
+"""Export to Prefect: without raising, to the run's own API, without another run's context, up to a deadline."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ API = "http://127.0.0.1:1/api"
 
 
 class Line:
-    """In the place of a channel: remembers what it was given, and gets rid of nothing."""
+    """A stand-in for a channel that keeps the events that it was given."""
 
     made: list[Line]
 
@@ -73,7 +73,7 @@ def in_settings(**values: Any) -> Any:
         return make_run(settings=SettingsContext.get())
 
 
-def test_an_event_is_handed_over_with_no_run_for_prefect_to_attach(lines: list[Line]) -> None:
+def test_an_event_is_sent_without_a_run_that_prefect_could_attach(lines: list[Line]) -> None:
     token = FlowRunContext.__var__.set("another run")  # type: ignore[arg-type]
     try:
         assert Exporter().send(EVENT, in_settings())
@@ -93,16 +93,14 @@ def test_each_api_has_a_channel_of_its_own(lines: list[Line]) -> None:
     assert str(lines[1].context[SettingsContext.__var__].settings.api.url) == "http://elsewhere/api"
 
 
-def test_an_event_prefect_would_refuse_for_its_size_is_a_false(lines: list[Line]) -> None:
+def test_sending_an_event_beyond_prefects_size_returns_false(lines: list[Line]) -> None:
     with temporary_settings({PREFECT_API_URL: API, PREFECT_SERVER_EVENTS_MAXIMUM_SIZE_BYTES: 10}):
         run = make_run(settings=SettingsContext.get())
     assert Exporter().send(EVENT, run) is False
     assert lines == []
 
 
-def test_the_end_of_the_process_hands_over_while_our_thread_does(
-    lines: list[Line], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_threads_can_send_at_the_end_of_the_process(lines: list[Line], monkeypatch: pytest.MonkeyPatch) -> None:
     sender, run, last = Exporter(), in_settings(), []
 
     def put(line: Line, event: Event, size: int) -> bool:
@@ -117,24 +115,24 @@ def test_the_end_of_the_process_hands_over_while_our_thread_does(
     assert last == [True]
 
 
-def test_an_error_is_a_false_not_an_exception() -> None:
+def test_an_error_returns_false_and_raises_nothing() -> None:
     assert Exporter().send({"event": "lineage.read", "resource": "not a resource"}, in_settings()) is False
 
 
-def test_an_event_the_channel_does_not_take_is_a_false(lines: list[Line]) -> None:
+def test_an_event_that_the_channel_refuses_returns_false(lines: list[Line]) -> None:
     sender, run = Exporter(), in_settings()
     assert sender.send(EVENT, run)
     lines[0].full = True
     assert sender.send(EVENT, run) is False
 
 
-def test_where_prefect_emits_nothing_nothing_is_handed_over(lines: list[Line], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_sent_where_prefect_emits_no_events(lines: list[Line], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporter, "should_emit_events", lambda: False)
     assert Exporter().send(EVENT, in_settings()) is False
     assert lines == []
 
 
-def test_events_go_where_prefects_own_are_led(lines: list[Line]) -> None:
+def test_events_follow_redirected_events_of_prefect(lines: list[Line]) -> None:
     EventsWorker.set_client_override(AssertingEventsClient)
     try:
         sender = Exporter()
@@ -147,7 +145,7 @@ def test_events_go_where_prefects_own_are_led(lines: list[Line]) -> None:
     assert lines == []
 
 
-def test_waiting_tells_what_the_api_did_not_take_and_a_later_event_opens_a_new_channel(lines: list[Line]) -> None:
+def test_wait_returns_the_number_of_events_not_taken_and_a_later_event_opens_a_channel(lines: list[Line]) -> None:
     sender, run = Exporter(), in_settings()
     sender.send(EVENT, run)
     assert sender.wait(time.monotonic()) == 1
@@ -156,7 +154,7 @@ def test_waiting_tells_what_the_api_did_not_take_and_a_later_event_opens_a_new_c
     assert len(lines) == 2
 
 
-def test_what_is_lost_at_the_end_is_said_once(lines: list[Line], caplog: pytest.LogCaptureFixture) -> None:
+def test_events_lost_at_the_end_are_logged_once(lines: list[Line], caplog: pytest.LogCaptureFixture) -> None:
     sender, run = Exporter(), in_settings()
     for _ in range(3):
         sender.send(EVENT, run)
@@ -168,14 +166,14 @@ def test_what_is_lost_at_the_end_is_said_once(lines: list[Line], caplog: pytest.
     ]
 
 
-def test_after_the_end_nothing_is_handed_over(lines: list[Line]) -> None:
+def test_nothing_is_sent_after_the_end(lines: list[Line]) -> None:
     sender = Exporter()
     sender.finish(time.monotonic())
     assert sender.send(EVENT, in_settings()) is False
     assert lines == []
 
 
-def test_the_end_waits_for_prefects_worker_no_longer_than_the_deadline() -> None:
+def test_waiting_for_prefects_worker_ends_at_the_deadline() -> None:
     stuck: queue.Queue[Any] = queue.Queue()
     stuck.put(object())
     sender = Exporter()
@@ -192,7 +190,7 @@ def statement_event(inputs: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("inputs", [1, 3, 40])
-def test_an_event_is_what_prefect_itself_would_have_made_of_it(lines: list[Line], inputs: int) -> None:
+def test_an_event_equals_the_one_that_prefect_would_make(lines: list[Line], inputs: int) -> None:
     event = statement_event(inputs)
     assert Exporter().send(event, in_settings())
     (made,) = lines[0].events

@@ -1,4 +1,4 @@
-"""Events stay far below what Prefect refuses, and say what they leave out."""
+"""Limits of events, far below what Prefect refuses; an event reports what it leaves out."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def event(edges: int = 0, columns: int = 0, width: int = 10) -> LineageEvent:
     )
 
 
-def test_an_ordinary_event_is_left_alone() -> None:
+def test_an_ordinary_event_is_unchanged() -> None:
     ordinary = event(edges=20, columns=20)
     assert truncated(ordinary) is ordinary
 
 
-def test_edges_beyond_the_bound_are_left_out_and_counted() -> None:
+def test_edges_beyond_the_limit_are_left_out_and_counted() -> None:
     cut = truncated(event(edges=MAX_EDGES + 7))
     assert len(cut.columns) == MAX_EDGES
     assert cut.statement.confidence == "partial"
@@ -41,21 +41,21 @@ def test_edges_beyond_the_bound_are_left_out_and_counted() -> None:
     assert "7 column edges" in cut.statement.reason
 
 
-def test_columns_go_when_the_event_would_be_too_large() -> None:
+def test_columns_are_left_out_of_an_event_that_is_too_large() -> None:
     cut = truncated(event(columns=1_500, width=300))
     assert cut.output is not None
     assert cut.output.columns == ()
     assert len(cut.model_dump_json()) < MAX_BYTES
 
 
-def test_datasets_and_statement_stay_whatever_is_cut() -> None:
+def test_datasets_and_statement_are_never_cut() -> None:
     before = event(edges=MAX_EDGES + 1, columns=9_000, width=200)
     after = truncated(before)
     assert [d.uri for d in after.inputs] == [d.uri for d in before.inputs]
     assert after.statement.id == before.statement.id
 
 
-def test_a_text_goes_before_columns_do() -> None:
+def test_a_text_is_cut_before_columns() -> None:
     before = event(edges=20, columns=20)
     long = before.statement.model_copy(update={"sql": "SELECT '" + "é" * MAX_BYTES})
     after = truncated(before.model_copy(update={"statement": long}))
@@ -64,7 +64,7 @@ def test_a_text_goes_before_columns_do() -> None:
     assert len(after.model_dump_json().encode()) < MAX_BYTES
 
 
-def test_renames_beyond_the_bound_are_left_out_and_counted() -> None:
+def test_renames_beyond_the_limit_are_left_out_and_counted() -> None:
     before = event()
     many = before.statement.model_copy(update={"renames": (("s3://b/a", "s3://b/b"),) * (MAX_RENAMES + 3)})
     after = truncated(before.model_copy(update={"statement": many}))

@@ -1,4 +1,4 @@
-"""Each failure of our own work in the user's thread makes the run incomplete, and names the reason."""
+"""Each failure of our own work in the user's thread makes the run incomplete, with the reason."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ LOSSLESS = {
 
 
 def guarded_calls() -> Iterator[tuple[str, bool]]:
-    """The guarded blocks of the user's thread: what they do, and whether they count a loss."""
+    """The guarded blocks of the user's thread: their names, and whether they count a loss."""
     package = Path(prefect_lineage_events.__file__).parent
     for file in [*(package / "instrumentation").rglob("*.py"), *(package / "context").rglob("*.py")]:
         for node in ast.walk(ast.parse(file.read_text())):
@@ -71,7 +71,7 @@ def fails(*_: Any, **__: Any) -> Any:
 
 @pytest.fixture
 def lossy(bench: Bench, run: Run, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A bench that is given the notes of this thread, which belongs to `run`."""
+    """A bench that receives the notes of this thread, which belongs to `run`."""
     monkeypatch.setattr(guard, "_logged", set())
     monkeypatch.setattr(worker, "put", lambda note: bench.processor.process(note) or True)
     for module in (tracer, losses):
@@ -81,7 +81,7 @@ def lossy(bench: Bench, run: Run, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 @pytest.fixture
 def other(bench: Bench, lossy: Bench, run: Run) -> Any:
-    """Another connection, on which the run has written before."""
+    """Another connection on which the run has written before."""
     connection = bench.connection()
     connection.execute("write before from orders", run=run, autocommit=True)
     return connection
@@ -251,7 +251,7 @@ def test_a_loss_whose_run_cannot_be_found_counts_for_the_runs_of_the_process(
     assert reasons(lossy) == (1, ("noting a statement failed",))
 
 
-def test_a_loss_before_the_first_statement_counts_for_the_run_that_comes(
+def test_a_loss_before_the_first_statement_counts_for_the_next_run(
     lossy: Bench, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(losses, "current_run", lambda known: None)
@@ -278,7 +278,7 @@ def test_in_an_excluded_flow_nothing_is_lost(lossy: Bench, other: Any, monkeypat
     assert {event.dropped for event in lossy.events() if isinstance(event, CountEvent)} == {0}
 
 
-def test_a_statement_that_the_full_stack_left_no_room_to_note_is_counted(
+def test_a_statement_on_a_full_stack_is_counted_as_lost(
     lossy: Bench, other: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def overflows(_: object) -> None:
@@ -288,7 +288,7 @@ def test_a_statement_that_the_full_stack_left_no_room_to_note_is_counted(
     assert reasons(lossy) == (1, ("a statement ran where the stack had no room left to note it",))
 
 
-def test_a_write_of_which_the_driver_cannot_say_whether_it_is_committed_is_partial(
+def test_a_write_whose_commit_the_driver_does_not_report_is_partial(
     lossy: Bench, other: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = sqlite(autocommits=fails, text=lambda *_: "write t from orders")
@@ -298,7 +298,7 @@ def test_a_write_of_which_the_driver_cannot_say_whether_it_is_committed_is_parti
     assert [event.statement.confidence for event in lossy.statements()] == ["exact", "partial"]
 
 
-def test_what_is_held_is_in_doubt_after_a_loss_on_its_connection(bench: Bench, run: Run) -> None:
+def test_held_writes_are_in_doubt_after_a_loss_on_their_connection(bench: Bench, run: Run) -> None:
     connection = bench.connection()
     connection.run = run
     connection.execute("write held from orders")
@@ -310,7 +310,7 @@ def test_what_is_held_is_in_doubt_after_a_loss_on_its_connection(bench: Bench, r
     assert [event.statement.confidence for event in bench.statements()] == ["partial", "exact"]
 
 
-def test_a_lost_step_leaves_what_follows_in_doubt(bench: Bench, run: Run) -> None:
+def test_a_lost_step_leaves_later_writes_in_doubt(bench: Bench, run: Run) -> None:
     connection = bench.connection()
     connection.run = run
     bench.processor.process(LossNote("a fault", run, connection.connection, in_step=True))
@@ -320,9 +320,7 @@ def test_a_lost_step_leaves_what_follows_in_doubt(bench: Bench, run: Run) -> Non
     assert [event.statement.confidence for event in bench.statements()] == ["partial"]
 
 
-def test_what_any_connection_of_the_run_holds_is_in_doubt_after_a_loss_on_an_unknown_one(
-    bench: Bench, run: Run
-) -> None:
+def test_all_held_writes_of_the_run_are_in_doubt_after_a_loss_on_an_unknown_connection(bench: Bench, run: Run) -> None:
     connection = bench.connection()
     connection.run = run
     connection.execute("write held from orders")
@@ -332,7 +330,7 @@ def test_what_any_connection_of_the_run_holds_is_in_doubt_after_a_loss_on_an_unk
     assert [event.statement.confidence for event in bench.statements()] == ["partial"]
 
 
-def test_losses_beyond_the_bounds_of_the_queue_are_counted_all_the_same(bench: Bench, run: Run) -> None:
+def test_losses_are_counted_when_the_queue_is_full(bench: Bench, run: Run) -> None:
     bench.queue._limit = 1
     for _ in range(3):
         bench.queue.put(LossNote("a fault", run))

@@ -1,4 +1,4 @@
-"""What our thread makes of notes."""
+"""The events that the note processor makes of notes."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_begin_and_rollback_as_texts_hold_on_an_autocommit_connection(bench: Ben
     assert bench.names() == ["write shop.public.kept < shop.public.orders"]
 
 
-def test_a_session_that_switched_autocommit_off_holds_whatever_the_driver_was_told(
+def test_a_session_that_switched_autocommit_off_holds_writes_in_any_mode_of_the_driver(
     bench: Bench, db: ConnectionDriver
 ) -> None:
     for sql in ("autocommit off", "write sales from orders"):
@@ -94,7 +94,7 @@ def test_a_session_that_switched_autocommit_off_holds_whatever_the_driver_was_to
     ]
 
 
-def test_ddl_commits_what_was_open_where_the_store_does_so(bench: Bench, run: Run) -> None:
+def test_ddl_commits_the_open_transaction_where_the_store_does_so(bench: Bench, run: Run) -> None:
     db = bench.connection(store=ORACLE)
     db.run = run
     db.execute("write sales from orders")
@@ -122,7 +122,7 @@ def test_ddl_that_names_no_dataset_commits_as_well(bench: Bench, run: Run) -> No
     assert bench.names() == ["write sales < orders"]
 
 
-def test_transaction_control_inside_a_script_is_obeyed(bench: Bench, db: ConnectionDriver) -> None:
+def test_transaction_control_in_a_script_is_followed(bench: Bench, db: ConnectionDriver) -> None:
     bench.script["script"] = [
         statement("misc", sanitised="BEGIN", control=Control("begin")),
         statement("write", "sales", "orders"),
@@ -134,7 +134,7 @@ def test_transaction_control_inside_a_script_is_obeyed(bench: Bench, db: Connect
     assert bench.names() == ["write shop.public.kept < shop.public.orders"]
 
 
-def test_statements_outside_runs_move_the_session_on_and_emit_nothing(bench: Bench) -> None:
+def test_statements_outside_runs_change_the_session_and_emit_nothing(bench: Bench) -> None:
     db = bench.connection()
     db.execute("write sales from orders", autocommit=True)
     bench.advance()
@@ -148,7 +148,7 @@ def test_a_statement_without_datasets_emits_nothing(bench: Bench, db: Connection
     assert bench.sent == []
 
 
-def test_a_failing_analyser_yields_a_partial_event_not_silence(bench: Bench, db: ConnectionDriver) -> None:
+def test_a_failing_analyser_yields_a_partial_event(bench: Bench, db: ConnectionDriver) -> None:
     bench.script["broken"] = RuntimeError("secret")
     db.execute("broken", autocommit=True)
     bench.advance()
@@ -158,28 +158,28 @@ def test_a_failing_analyser_yields_a_partial_event_not_silence(bench: Bench, db:
     assert "secret" not in str(bench.sent)
 
 
-def test_a_text_nobody_understands_is_told_as_partial(bench: Bench, db: ConnectionDriver) -> None:
+def test_a_text_that_is_not_understood_is_partial(bench: Bench, db: ConnectionDriver) -> None:
     bench.script["huh"] = statement("misc", confidence="partial", reason="no parser understands it")
     db.execute("huh", autocommit=True)
     bench.advance()
     assert [(e.operation, e.statement.reason) for e in bench.statements()] == [("misc", "no parser understands it")]
 
 
-def test_rows_of_a_read_arrive_later_and_are_told(bench: Bench, db: ConnectionDriver) -> None:
+def test_rows_of_a_read_that_arrive_later_are_reported(bench: Bench, db: ConnectionDriver) -> None:
     note = db.execute("read from orders")
     db.rows(note, 17)
     bench.advance()
     assert [e.statement.rows for e in bench.statements()] == [17]
 
 
-def test_rows_of_alike_reads_add_up(bench: Bench, db: ConnectionDriver) -> None:
+def test_rows_of_equal_reads_add_up(bench: Bench, db: ConnectionDriver) -> None:
     for rows in (17, 4):
         db.rows(db.execute("read from orders"), rows)
     bench.advance()
     assert [(e.statement.executions, e.statement.rows) for e in bench.statements()] == [(2, 21)]
 
 
-def test_rows_known_after_their_read_was_told_are_told_of_the_same_statement(
+def test_rows_known_after_their_read_was_sent_are_sent_for_the_same_statement(
     bench: Bench, db: ConnectionDriver
 ) -> None:
     note = db.execute("read from orders")
@@ -208,7 +208,7 @@ def test_more_than_85_inputs_are_split_into_events_of_one_statement(bench: Bench
     assert [(e.statement.part, e.statement.parts) for e in (first, second)] == [(1, 2), (2, 2)]
 
 
-def test_numbers_have_no_gap_and_ids_follow_from_them(bench: Bench, db: ConnectionDriver) -> None:
+def test_numbers_have_no_gap_and_determine_the_ids(bench: Bench, db: ConnectionDriver) -> None:
     for name in ("a", "b", "c"):
         db.execute(f"write {name} from orders", autocommit=True)
     bench.advance()
@@ -217,7 +217,7 @@ def test_numbers_have_no_gap_and_ids_follow_from_them(bench: Bench, db: Connecti
     assert [e["id"] for e in bench.sent[:3]] == [e.emitter.event_id() for e in events]
 
 
-def test_an_event_prefect_does_not_take_is_counted_and_leaves_no_gap(bench: Bench, db: ConnectionDriver) -> None:
+def test_an_event_that_prefect_refuses_is_counted_and_leaves_no_gap(bench: Bench, db: ConnectionDriver) -> None:
     bench.refuse.append("lineage.write")
     db.execute("write a from orders", autocommit=True)
     db.execute("read from orders")
@@ -227,7 +227,7 @@ def test_an_event_prefect_does_not_take_is_counted_and_leaves_no_gap(bench: Benc
     assert (count.count, count.failed) == (1, 1)
 
 
-def test_a_note_that_cannot_be_worked_on_is_counted_and_costs_itself_alone(bench: Bench, run: Run) -> None:
+def test_a_note_that_cannot_be_processed_is_counted_and_no_other_is_lost(bench: Bench, run: Run) -> None:
     good = RecordNote("write", Dataset("s3://out", "k"), (), run, STARTED)
     with pytest.raises(AttributeError):
         bench.processor.process(RecordNote("read", None, (object(),), run, STARTED))  # type: ignore[arg-type]
@@ -237,7 +237,7 @@ def test_a_note_that_cannot_be_worked_on_is_counted_and_costs_itself_alone(bench
     assert [(e.count, e.dropped) for e in bench.events() if isinstance(e, CountEvent)] == [(1, 1)]
 
 
-def test_an_event_that_cannot_be_made_is_counted_and_those_behind_it_are_sent(
+def test_an_event_that_cannot_be_made_is_counted_and_later_ones_are_sent(
     bench: Bench, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     truncated = emitter.truncated
@@ -266,7 +266,7 @@ def test_rows_of_a_driver_that_are_no_number_are_left_out(bench: Bench, db: Conn
     assert [e.statement.rows for e in bench.statements()] == [None, 2]
 
 
-def test_a_quiet_emitter_tells_its_count_once(bench: Bench, db: ConnectionDriver) -> None:
+def test_a_quiet_emitter_sends_its_count_once(bench: Bench, db: ConnectionDriver) -> None:
     db.execute("read from orders")
     bench.advance()
     bench.advance()
@@ -281,7 +281,7 @@ def test_two_flow_runs_have_an_emitter_each(bench: Bench, db: ConnectionDriver) 
     assert len({e.emitter.id for e in bench.statements()}) == 2
 
 
-def test_dropped_statements_are_told_even_when_nothing_else_is(bench: Bench, run: Run) -> None:
+def test_dropped_statements_are_reported_without_any_event(bench: Bench, run: Run) -> None:
     bench.queue._limit = 0
     bench.queue.put(RecordNote("read", None, (Dataset("s3://b", "k"),), run, STARTED))
     bench.advance()
@@ -296,7 +296,7 @@ def test_the_flow_run_and_the_task_run_stand_first_among_the_related(bench: Benc
     assert roles == ["flow-run", "task-run", "flow", "lineage-input"]
 
 
-def test_what_was_recorded_by_hand_becomes_an_event(bench: Bench, run: Run) -> None:
+def test_a_record_becomes_an_event(bench: Bench, run: Run) -> None:
     note = RecordNote("write", Dataset("s3://out", "k.pdf"), (Dataset("s3://in", "k.csv"),), run, STARTED)
     bench.processor.process(note)
     bench.advance()
@@ -305,7 +305,7 @@ def test_what_was_recorded_by_hand_becomes_an_event(bench: Bench, run: Run) -> N
     assert (event.output and event.output.uri, [d.uri for d in event.inputs]) == ("s3://out/k.pdf", ["s3://in/k.csv"])
 
 
-def test_alike_statements_are_counted_into_few_events(bench: Bench, db: ConnectionDriver) -> None:
+def test_equal_statements_are_counted_into_few_events(bench: Bench, db: ConnectionDriver) -> None:
     for _ in range(10_000):
         db.execute("write sales from orders", autocommit=True)
         bench.clock.now += 0.01
@@ -327,7 +327,7 @@ def test_a_mapped_task_is_counted_into_few_events_that_name_its_task_runs(bench:
     assert len(bench.sent) < 200
 
 
-def test_a_long_transaction_holds_alike_statements_once(bench: Bench, db: ConnectionDriver) -> None:
+def test_a_long_transaction_holds_equal_statements_once(bench: Bench, db: ConnectionDriver) -> None:
     for _ in range(5_000):
         db.execute("write sales from orders")
     assert bench.sent == []
@@ -351,9 +351,7 @@ def test_a_password_in_a_recorded_dataset_does_not_leave(bench: Bench, run: Run)
     assert "hunter2" not in str(bench.sent)
 
 
-def test_a_worker_that_sees_no_end_lets_go_of_a_run_and_goes_on_with_its_numbers(
-    bench: Bench, db: ConnectionDriver
-) -> None:
+def test_a_process_that_sees_no_end_retires_a_run_and_continues_its_numbers(bench: Bench, db: ConnectionDriver) -> None:
     elsewhere = make_run(detached=True)
     for _ in range(2):
         db.execute("read from orders", run=elsewhere)
@@ -378,7 +376,7 @@ class FlowRun:
         return self.ended
 
 
-def test_a_run_that_reaches_its_end_is_closed_with_its_count(
+def test_a_run_that_has_ended_is_closed_with_its_count(
     bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live = FlowRun()
@@ -392,7 +390,7 @@ def test_a_run_that_reaches_its_end_is_closed_with_its_count(
 
 
 @pytest.mark.parametrize(("elsewhere", "words"), [(True, ["lineage.closed"]), (False, [])])
-def test_a_run_whose_tasks_ran_elsewhere_is_closed_though_nothing_was_done_here(
+def test_a_run_whose_tasks_ran_in_other_processes_is_closed_without_any_event(
     bench: Bench, run: Run, elsewhere: bool, words: list[str]
 ) -> None:
     bench.queue.put(RunEndedNote(run, elsewhere=elsewhere))
@@ -400,7 +398,7 @@ def test_a_run_whose_tasks_ran_elsewhere_is_closed_though_nothing_was_done_here(
     assert [event["event"] for event in bench.sent] == words
 
 
-def test_what_comes_after_the_end_is_told_with_a_higher_count(
+def test_events_after_the_end_are_sent_with_a_higher_count(
     bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live = FlowRun()
@@ -416,7 +414,7 @@ def test_what_comes_after_the_end_is_told_with_a_higher_count(
 
 
 @pytest.mark.parametrize("goes_on", [False, True], ids=["task over", "task going on"])
-def test_a_process_that_sees_no_end_tells_its_count_as_soon_as_its_task_is_over(
+def test_a_process_that_sees_no_end_sends_its_count_after_its_task(
     bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch, goes_on: bool
 ) -> None:
     monkeypatch.setattr(Run, "is_running", lambda self: goes_on)
@@ -426,7 +424,7 @@ def test_a_process_that_sees_no_end_tells_its_count_as_soon_as_its_task_is_over(
     assert counts == ([] if goes_on else [1])
 
 
-def test_a_process_of_very_many_tasks_does_not_tell_its_count_after_each(bench: Bench, db: ConnectionDriver) -> None:
+def test_a_process_of_very_many_tasks_does_not_send_its_count_after_each(bench: Bench, db: ConnectionDriver) -> None:
     for number in range(100):
         db.execute(f"read from t{number}", run=make_run(detached=True))
         bench.advance(0.1)
@@ -434,18 +432,20 @@ def test_a_process_of_very_many_tasks_does_not_tell_its_count_after_each(bench: 
 
 
 @pytest.mark.parametrize("at_rest", [False, True], ids=["at work", "at rest"])
-def test_a_process_that_sees_no_end_says_when_it_ends_itself(bench: Bench, db: ConnectionDriver, at_rest: bool) -> None:
+def test_a_process_that_sees_no_end_sends_a_final_checkpoint_at_its_exit(
+    bench: Bench, db: ConnectionDriver, at_rest: bool
+) -> None:
     db.execute("read from orders", run=make_run(detached=True))
     for seconds in (1000, 1000) if at_rest else (20,):
         bench.advance(seconds)
     assert bool(bench.processor._emitters) is not at_rest
     bench.processor.finish()
-    told = [e for e in bench.events() if isinstance(e, CountEvent)]
-    assert [(e.closed, e.final, e.count) for e in told] == [(False, False, 1), (False, True, 1)]
+    counts = [e for e in bench.events() if isinstance(e, CountEvent)]
+    assert [(e.closed, e.final, e.count) for e in counts] == [(False, False, 1), (False, True, 1)]
     assert len({e["id"] for e in bench.sent}) == len(bench.sent)
 
 
-def test_what_is_known_of_a_connection_goes_with_it(bench: Bench, run: Run) -> None:
+def test_state_of_a_collected_connection_is_released(bench: Bench, run: Run) -> None:
     db = bench.connection()
     db.execute("write sales from orders", run=run)
     db.step("lost")
@@ -458,10 +458,10 @@ def test_what_is_known_of_a_connection_goes_with_it(bench: Bench, run: Run) -> N
     assert len(bench.processor._connections) == 0
 
 
-def test_a_process_that_has_no_time_left_tells_what_is_true_and_counts_the_rest(
+def test_a_process_without_time_left_sends_true_events_and_counts_the_others(
     bench: Bench, db: ConnectionDriver, run: Run
 ) -> None:
-    db.execute("write told from orders", autocommit=True)
+    db.execute("write counts from orders", autocommit=True)
     for number in range(3):
         db.execute("write held from orders", rows=number)  # its commit waits in the queue
     bench.queue.put(TransactionNote(db.connection, "commit"))
@@ -469,7 +469,7 @@ def test_a_process_that_has_no_time_left_tells_what_is_true_and_counts_the_rest(
 
     bench.processor.abandon("no time")
 
-    assert bench.names() == ["write shop.public.told < shop.public.orders"]
+    assert bench.names() == ["write shop.public.counts < shop.public.orders"]
     (count,) = bench.events("lineage.closed")
     assert isinstance(count, CountEvent)
     assert (count.count, count.dropped, count.reason) == (1, 4, "no time")
@@ -494,7 +494,7 @@ def test_the_statement_at_which_the_analyser_hangs_is_counted(bench: Bench, db: 
 def make_notes(connection: Connection, run: Run) -> list[Note]:
     """One note of every kind."""
     noted = StatementNote(connection, "write other from orders", run, STARTED, 0.1, True)
-    noted.pending_events = ["no draft"]
+    noted.pending_events = ["not an event"]
     forgotten = NoteQueue(1).watch(make_notes, noted, AllRead())
     return [
         FlushNote(threading.Event()),
@@ -519,7 +519,7 @@ def fails(*_: Any, **__: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in get_args(Note) if kind not in (FlushNote, LossNote)])
-def test_an_error_in_a_note_of_any_kind_costs_that_note_and_is_counted(
+def test_an_error_in_a_note_of_any_kind_is_counted_and_loses_that_note_only(
     kind: type[Any], bench: Bench, db: ConnectionDriver, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     db.execute("write before from orders", autocommit=True)
@@ -542,7 +542,7 @@ def test_an_error_in_a_note_of_any_kind_costs_that_note_and_is_counted(
     assert max(event.dropped for event in counts) == 1
 
 
-def test_every_kind_of_note_is_tried(db: ConnectionDriver, run: Run) -> None:
+def test_every_kind_of_note_is_tested(db: ConnectionDriver, run: Run) -> None:
     assert {type(note) for note in make_notes(db.connection, run)} == set(get_args(Note))
 
 
@@ -564,7 +564,7 @@ def test_a_lost_end_of_a_transaction_leaves_its_writes_in_doubt(
     assert {event.dropped for event in bench.events() if isinstance(event, CountEvent)} == {1}
 
 
-def test_a_lost_begin_leaves_what_follows_in_doubt(
+def test_a_lost_begin_leaves_later_writes_in_doubt(
     bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken, pytest.raises(RuntimeError):
@@ -575,7 +575,7 @@ def test_a_lost_begin_leaves_what_follows_in_doubt(
     assert [event.statement.confidence for event in bench.statements()] == ["partial"]
 
 
-def test_a_run_that_cannot_be_flushed_holds_up_no_other_and_nobody_who_waits(
+def test_a_run_that_cannot_be_flushed_delays_no_other_run_and_no_waiting_thread(
     bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, note = make_run(uuid4()), make_run(uuid4()), FlushNote(threading.Event())
@@ -591,7 +591,7 @@ def test_a_run_that_cannot_be_flushed_holds_up_no_other_and_nobody_who_waits(
     assert {event.run.flow_run_id: event.dropped > 0 for event in counted} == {first.key: True, second.key: False}
 
 
-def test_a_draft_that_cannot_be_reported_costs_that_draft(
+def test_an_event_that_cannot_be_reported_is_counted_and_no_other_is_lost(
     bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a", "poison", "b"):

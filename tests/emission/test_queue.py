@@ -1,4 +1,4 @@
-"""Bounded, in order, counting what it drops."""
+"""The queue of notes: bounded, in order, with a count of dropped notes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def note() -> RecordNote:
     return RecordNote("read", None, (Dataset("s3://b", "k"),), RUN, STARTED)
 
 
-def test_notes_come_out_as_they_went_in() -> None:
+def test_notes_keep_their_order() -> None:
     queue, notes = NoteQueue(10), [note() for _ in range(3)]
     assert all(queue.put(n) for n in notes)
     assert [queue.get(0) for _ in notes] == notes
@@ -35,13 +35,13 @@ def test_a_full_queue_drops_counts_per_run_and_warns_once(caplog: pytest.LogCapt
     assert len(caplog.records) == 1
 
 
-def test_steps_of_transactions_pass_a_full_queue() -> None:
+def test_a_full_queue_accepts_steps_of_transactions() -> None:
     queue = NoteQueue(1)
     queue.put(note())
     assert queue.put(TransactionNote(Connection(sqlite("/x.db")), "rollback"))
 
 
-def test_what_is_left_at_the_end_counts_as_dropped() -> None:
+def test_notes_left_at_the_end_count_as_dropped() -> None:
     queue = NoteQueue(5)
     for _ in range(3):
         queue.put(note())

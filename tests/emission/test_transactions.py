@@ -1,4 +1,4 @@
-"""Held until commit, undone by rollback, savepoints nest; each by its store's rules."""
+"""Writes held until commit, dropped by rollback, in nested savepoints, by the rules of each store."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def names(pending_events: list[PendingEvent]) -> list[str]:
     return [p.event.output.name for p in pending_events if p.event.output]
 
 
-def test_commit_gives_what_was_held_in_order() -> None:
+def test_commit_returns_held_writes_in_order() -> None:
     transaction = Transaction()
     for name in ("a", "b"):
         transaction.hold(pending(name))
@@ -35,14 +35,14 @@ def test_commit_gives_what_was_held_in_order() -> None:
 
 
 @pytest.mark.parametrize("step", ["rollback", "lost"])
-def test_rollback_and_loss_drop_what_was_held(step: str) -> None:
+def test_rollback_and_loss_drop_held_writes(step: str) -> None:
     transaction = Transaction()
     transaction.hold(pending("a"))
     assert transaction.step(Control(step)) == []  # type: ignore[arg-type]
     assert transaction.step(Control("commit")) == []
 
 
-def test_rollback_to_a_savepoint_undoes_only_what_came_after_it() -> None:
+def test_rollback_to_a_savepoint_undoes_only_later_writes() -> None:
     transaction = Transaction()
     transaction.hold(pending("kept"))
     transaction.step(Control("savepoint", "s"))
@@ -63,7 +63,7 @@ def test_a_savepoint_can_be_rolled_back_to_more_than_once() -> None:
     assert transaction.step(Control("commit")) == []
 
 
-def test_releasing_a_savepoint_makes_its_work_part_of_what_was_before() -> None:
+def test_releasing_a_savepoint_adds_its_writes_to_those_before_it() -> None:
     transaction = Transaction()
     transaction.step(Control("savepoint", "outer"))
     transaction.step(Control("savepoint", "inner"))
@@ -73,7 +73,7 @@ def test_releasing_a_savepoint_makes_its_work_part_of_what_was_before() -> None:
     assert transaction.step(Control("commit")) == []
 
 
-def test_a_savepoint_nobody_saw_was_set_before_anything_was_held() -> None:
+def test_an_unseen_savepoint_was_set_before_all_held_writes() -> None:
     transaction = Transaction()
     transaction.hold(pending("undone"))
     transaction.step(Control("rollback_to", "unseen"))
@@ -109,7 +109,7 @@ def test_second_savepoint_of_a_name_replaces_the_first_in_mysql() -> None:
     assert names(transaction.step(Control("commit"))) == ["kept", "kept too"]
 
 
-def test_return_to_an_outer_savepoint_forgets_the_inner_ones() -> None:
+def test_return_to_an_outer_savepoint_removes_the_inner_ones() -> None:
     transaction = Transaction("postgres")
     transaction.step(Control("savepoint", "outer"))
     transaction.hold(pending("undone"))
@@ -130,7 +130,7 @@ def test_commit_of_a_failed_transaction_keeps_nothing() -> None:
     assert names(transaction.step(Control("commit"))) == ["kept"]
 
 
-def test_return_to_a_savepoint_mends_a_failed_transaction() -> None:
+def test_return_to_a_savepoint_ends_the_failure_of_a_transaction() -> None:
     transaction = Transaction("postgres")
     transaction.hold(pending("kept"))
     transaction.step(Control("savepoint", "s"))
@@ -149,7 +149,7 @@ def test_release_of_the_savepoint_that_began_the_transaction_commits_in_sqlite()
     assert not transaction.begun
 
 
-def test_nested_begin_commits_what_was_open_in_mysql() -> None:
+def test_nested_begin_commits_the_open_transaction_in_mysql() -> None:
     transaction = Transaction("mysql")
     transaction.step(Control("begin"))
     transaction.hold(pending("kept"))
@@ -184,7 +184,7 @@ def test_chained_commit_begins_the_next_transaction() -> None:
     assert transaction.begun
 
 
-def test_doubt_makes_what_was_held_partial_however_the_transaction_ends() -> None:
+def test_doubt_makes_held_writes_partial_however_the_transaction_ends() -> None:
     for step in ("commit", "rollback"):
         transaction = Transaction("oracle")
         transaction.hold(pending("perhaps"))
@@ -223,7 +223,7 @@ def test_the_size_follows_every_step() -> None:
     assert transaction.size == 0
 
 
-def test_the_size_is_known_without_asking_each_savepoint(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_takes_no_loop_over_savepoints(monkeypatch: pytest.MonkeyPatch) -> None:
     transaction = Transaction("postgres")
     for number in range(100):
         transaction.hold(pending(str(number)))

@@ -1,4 +1,4 @@
-"""Which values of a single row are found again among those that a statement binds."""
+"""Values of a single row that are found among those that a later statement binds."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def is_found(row: object, parameters: object, sets: object = None) -> bool:
         ((0, "a"), ("a", 0)),
     ],
 )
-def test_a_value_is_found_in_the_forms_in_which_programs_hand_it_on(row, parameters):
+def test_a_value_is_found_in_the_forms_in_which_programs_pass_it_on(row, parameters):
     assert is_found(row, parameters)
 
 
@@ -71,11 +71,11 @@ def test_a_value_is_found_in_the_forms_in_which_programs_hand_it_on(row, paramet
         ((object(),), (object(),)),
     ],
 )
-def test_values_that_meet_by_chance_or_not_at_all_are_not_found(row, parameters):
+def test_values_that_are_equal_by_chance_are_not_found(row, parameters):
     assert not is_found(row, parameters)
 
 
-def test_the_one_set_of_an_executemany_is_compared():
+def test_the_only_parameter_set_of_an_executemany_is_compared():
     assert is_found((412,), None, [("load", 412)])
     assert not is_found((412,), None, [("load", 412), ("load", 5)])
 
@@ -87,7 +87,7 @@ def test_rows_of_a_driver_are_read():
     connection.close()
 
 
-def test_no_code_of_the_users_runs_to_read_a_row_or_its_values():
+def test_reading_a_row_and_its_values_runs_no_code_of_the_user():
     class Loud(tuple):
         def __iter__(self):
             raise AssertionError
@@ -101,7 +101,7 @@ def test_no_code_of_the_users_runs_to_read_a_row_or_its_values():
     assert not is_found(iter([412]), (412,))
 
 
-def test_rows_of_another_run_and_of_one_that_is_over_are_not_compared():
+def test_rows_of_another_run_and_of_an_ended_run_are_not_compared():
     key = uuid4()
     value_matching.store_row(read(key), (412,))
     assert value_matching.origins(uuid4(), (412,)) == ()
@@ -117,7 +117,7 @@ def test_no_value_is_kept():
     assert not {"s3cr3t value", 412, hash("s3cr3t value")} & {*kept.by_value, *kept.whole[0][1]}
 
 
-def test_a_value_that_two_statements_gave_is_of_neither():
+def test_a_value_that_two_statements_read_has_no_origin():
     key = uuid4()
     for table in ("orders", "customers"):
         note = read(key)
@@ -127,7 +127,7 @@ def test_a_value_that_two_statements_gave_is_of_neither():
     value_matching.discard(key)
 
 
-def test_a_run_of_many_statements_is_bounded():
+def test_comparisons_of_one_run_are_bounded():
     key = uuid4()
     for number in range(500):
         value_matching.store_row(read(key), (number + 1_000,))

@@ -1,4 +1,4 @@
-"""Our thread: it works off what is noted, survives what fails, and never holds the process up."""
+"""Our thread: it processes notes, goes on after errors, and never delays the end of the process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def note(key: str = "k") -> RecordNote:
 
 
 class Sink:
-    """Takes events in Prefect's place."""
+    """A stand-in for the exporter that keeps events."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -61,7 +61,7 @@ def ours(sink: Sink) -> Iterator[Worker]:
     made.stop()
 
 
-def test_what_is_noted_is_handed_over(ours: Worker, sink: Sink) -> None:
+def test_notes_are_sent(ours: Worker, sink: Sink) -> None:
     assert ours.put(note())
     assert ours.flush(_ENOUGH)
     assert [p["inputs"][0]["name"] for p in sink.named("lineage.read")] == ["k"]
@@ -74,7 +74,7 @@ def test_no_thread_is_started_before_the_first_note(ours: Worker) -> None:
     assert ours._thread.daemon
 
 
-def test_a_note_that_cannot_be_worked_on_does_not_stop_the_others(
+def test_a_note_that_cannot_be_processed_does_not_stop_the_others(
     ours: Worker, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take = NoteProcessor.process
@@ -91,7 +91,7 @@ def test_a_note_that_cannot_be_worked_on_does_not_stop_the_others(
     assert [p["inputs"][0]["name"] for p in sink.named("lineage.read")] == ["good"]
 
 
-def test_stopping_tells_what_waits_and_the_count_once(sink: Sink) -> None:
+def test_stopping_sends_pending_events_and_the_count_once(sink: Sink) -> None:
     made = make(sink)
     made.put(note())
     made.stop()
@@ -99,12 +99,12 @@ def test_stopping_tells_what_waits_and_the_count_once(sink: Sink) -> None:
     assert [e["event"] for e in sink.events] == ["lineage.read", "lineage.closed"]
 
 
-def test_stopping_what_never_started_does_nothing(sink: Sink) -> None:
+def test_stopping_a_worker_that_never_started_does_nothing(sink: Sink) -> None:
     make(sink).stop()
     assert sink.events == []
 
 
-def test_work_that_hangs_does_not_hold_the_end_and_the_rest_is_told_as_dropped(
+def test_hanging_work_does_not_delay_the_end_and_the_rest_is_counted_as_dropped(
     sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hanging, let_go = threading.Event(), threading.Event()
@@ -168,7 +168,7 @@ def test_losses_are_counted_at_exit_where_the_analyser_cannot_be_imported(
     assert closed["reason"] == "a statement could not be noted; the analyser could not be imported"
 
 
-def test_putting_fails_softly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_while_putting_a_note_is_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> Worker:
         raise RuntimeError("no worker")
 
@@ -177,7 +177,7 @@ def test_putting_fails_softly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_a_process_in_which_all_is_switched_off_says_nothing_of_the_end_of_runs(
+def test_the_end_of_a_run_is_not_noted_where_lineage_is_disabled(
     monkeypatch: pytest.MonkeyPatch, enabled: bool
 ) -> None:
     put: list[Note] = []

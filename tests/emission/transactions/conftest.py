@@ -1,4 +1,4 @@
-"""Real connections, the real analyser and a pipeline in the test's hands, without Prefect."""
+"""Real connections, the real analyser and a processor driven by the test, without Prefect."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ __all__ = ["postgres"]
 
 @dataclass
 class Capture:
-    """All that one run reports. Notes are worked on as they are put, in the test's thread."""
+    """All that one run reports. Notes are processed as they are put."""
 
     processor: NoteProcessor
     sent: list[dict[str, Any]]
 
     def events(self) -> list[LineageEvent]:
-        """The statements reported so far; they are forgotten then."""
+        """Remove and return the statements reported so far."""
         self.processor.process(FlushNote(threading.Event()))
         found = [parse(e["event"], e["payload"]) for e in self.sent]
         self.sent.clear()

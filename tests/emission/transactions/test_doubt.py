@@ -1,4 +1,4 @@
-"""What cannot be known of a transaction's end is reported as partial, and what another connection ends is known."""
+"""Writes whose commit cannot be known are partial; prepared transactions may be ended by another connection."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def test_prepared_transaction_that_was_not_ended_is_partial(connect: Any, captur
 
 
 @pytest.mark.parametrize(("end", "written"), [("tpc_commit", ["doubt.public.t"]), ("tpc_rollback", [])])
-def test_two_phases_by_the_drivers_methods(connect: Any, capture: Capture, end: str, written: list[str]) -> None:
+def test_two_phase_commit_by_methods_of_the_driver(
+    connect: Any, capture: Capture, end: str, written: list[str]
+) -> None:
     first, second = connect(), connect()
     first.tpc_begin(first.xid(1, "load", "one"))
     first.cursor().execute(WRITE)
@@ -85,7 +87,9 @@ def test_two_phases_by_the_drivers_methods(connect: Any, capture: Capture, end: 
 
 
 @pytest.mark.parametrize(("end", "written"), [("tpc_commit", ["doubt.public.t"]), ("tpc_rollback", [])])
-def test_one_phase_by_the_drivers_methods(connect: Any, capture: Capture, end: str, written: list[str]) -> None:
+def test_one_phase_commit_by_methods_of_the_driver(
+    connect: Any, capture: Capture, end: str, written: list[str]
+) -> None:
     connection = connect()
     connection.tpc_begin(connection.xid(1, "load", "two"))
     connection.cursor().execute(WRITE)
@@ -147,8 +151,8 @@ class Server(Exception):
     """An error as pymysql and pymssql raise it: the server's number is its first argument."""
 
 
-class Told:
-    """A connection of a driver that is not installed here: what its tracer is told."""
+class TracedConnection:
+    """A connection of a driver that is not installed here, as its tracer reports it."""
 
     def __init__(self, dialect: str) -> None:
         from prefect_lineage_events.instrumentation.tracer import ConnectionTracer
@@ -156,42 +160,42 @@ class Told:
         self.connection = Connection(server(dialect, "db", None, "shop", "dbo"))
         self.tracer = ConnectionTracer(self.connection, make_run())
 
-    def runs(self, *texts: str) -> None:
+    def execute(self, *texts: str) -> None:
         for text in texts:
             self.tracer.statement(text, started=STARTED, duration=0.1, autocommit=False)
 
 
-def test_called_procedure_leaves_its_callers_transaction_in_doubt(capture: Capture) -> None:
-    told = Told("mysql")
-    told.runs("INSERT INTO t SELECT 1", "CALL load()")
-    told.tracer.rollback()
-    told.runs("INSERT INTO u SELECT 1")
-    told.tracer.commit()
+def test_a_called_procedure_leaves_the_callers_transaction_in_doubt(capture: Capture) -> None:
+    traced = TracedConnection("mysql")
+    traced.execute("INSERT INTO t SELECT 1", "CALL load()")
+    traced.tracer.rollback()
+    traced.execute("INSERT INTO u SELECT 1")
+    traced.tracer.commit()
     assert capture.writes() == ["dbo.t?", "dbo.u"]
 
 
-def test_deadlock_takes_the_transaction_with_it(capture: Capture) -> None:
-    told = Told("mysql")
-    told.runs("INSERT INTO undone SELECT 1")
-    told.tracer.failed("INSERT INTO t SELECT 1", Server(1213, "Deadlock found"), idle=False)
-    told.runs("INSERT INTO kept SELECT 1")
-    told.tracer.commit()
+def test_a_deadlock_rolls_the_transaction_back(capture: Capture) -> None:
+    traced = TracedConnection("mysql")
+    traced.execute("INSERT INTO undone SELECT 1")
+    traced.tracer.failed("INSERT INTO t SELECT 1", Server(1213, "Deadlock found"), idle=False)
+    traced.execute("INSERT INTO kept SELECT 1")
+    traced.tracer.commit()
     assert capture.writes() == ["dbo.kept"]
 
 
 def test_other_errors_undo_their_own_statement_only(capture: Capture) -> None:
-    told = Told("mysql")
-    told.runs("INSERT INTO kept SELECT 1")
-    told.tracer.failed("INSERT INTO t SELECT 1", Server(1062, "Duplicate entry"), idle=False)
-    told.tracer.commit()
+    traced = TracedConnection("mysql")
+    traced.execute("INSERT INTO kept SELECT 1")
+    traced.tracer.failed("INSERT INTO t SELECT 1", Server(1062, "Duplicate entry"), idle=False)
+    traced.tracer.commit()
     assert capture.writes() == ["dbo.kept"]
 
 
-def test_failed_statement_that_commits_leaves_what_was_before_it_in_doubt(capture: Capture) -> None:
-    told = Told("oracle")
-    told.runs("INSERT INTO t SELECT 1")
-    told.tracer.failed("CREATE TABLE t (a INT)", Server(955, "name is already used"), idle=False)
-    told.tracer.rollback()
+def test_failed_statement_that_commits_leaves_earlier_writes_in_doubt(capture: Capture) -> None:
+    traced = TracedConnection("oracle")
+    traced.execute("INSERT INTO t SELECT 1")
+    traced.tracer.failed("CREATE TABLE t (a INT)", Server(955, "name is already used"), idle=False)
+    traced.tracer.rollback()
     assert [name.rpartition(".")[2] for name in capture.writes()] == ["T?"]
 
 
@@ -231,7 +235,7 @@ def test_an_error_without_a_code_leaves_no_doubt_of_a_rollback(capture: Capture)
 
 
 @pytest.mark.parametrize(("column", "written"), [("a", ["doubt.public.t"]), ("missing", [])])
-def test_what_asyncpg_refuses_itself_does_not_fail_the_transaction_of_an_engine(
+def test_an_error_of_asyncpg_itself_does_not_fail_the_transaction_of_an_engine(
     column: str, written: list[str], postgres: Postgres, database: str, capture: Capture
 ) -> None:
     sa = pytest.importorskip("sqlalchemy.ext.asyncio")
@@ -249,7 +253,7 @@ def test_what_asyncpg_refuses_itself_does_not_fail_the_transaction_of_an_engine(
     assert capture.writes() == written
 
 
-def test_a_transaction_that_asyncpg_ends_behind_a_forgotten_proxy_is_in_doubt(
+def test_a_transaction_that_asyncpg_ends_behind_a_collected_proxy_is_in_doubt(
     postgres: Postgres, database: str, capture: Capture
 ) -> None:
     asyncpg = pytest.importorskip("asyncpg")

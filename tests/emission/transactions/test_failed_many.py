@@ -72,13 +72,13 @@ def test_single_set_that_failed_wrote_nothing(file: sqlite3.Connection, capture:
     assert capture.writes() == []
 
 
-def test_what_the_program_broke_off_stays_with_the_transaction(server: Any, capture: Capture) -> None:
+def test_an_executemany_that_the_program_interrupts_stays_in_the_transaction(server: Any, capture: Capture) -> None:
     fail(server.cursor().executemany, interrupted(), "%s")
     server.commit()
     assert capture.writes() == ["many.public.t?"]
 
 
-def test_what_the_server_refused_fails_the_transaction(server: Any, capture: Capture) -> None:
+def test_an_error_of_the_server_fails_the_transaction(server: Any, capture: Capture) -> None:
     fail(server.cursor().executemany, SETS, "%s")
     server.commit()
     assert capture.writes() == []

@@ -1,4 +1,4 @@
-"""What a script that failed midway may have done to its session is in doubt for the statements after it."""
+"""Changes of a session by a script that failed midway are in doubt for later statements."""
 
 from __future__ import annotations
 

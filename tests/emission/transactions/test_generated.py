@@ -1,4 +1,4 @@
-"""Generated sequences of statements: what is reported as written is what another connection sees.
+"""Generated sequences of statements: the reported writes are those that another connection sees.
 
 `LINEAGE_SEQUENCES` is how many sequences each driver gets; a nightly run may take thousands.
 """
@@ -40,7 +40,7 @@ Seen = dict[str, int]
 
 @dataclass
 class Reported:
-    """Rows by table, and the tables that are there, as the events say; `perhaps` are those of partial statements."""
+    """Rows by table, and the existing tables, according to the events; `perhaps` are those of partial statements."""
 
     rows: Counter[str] = field(default_factory=Counter)
     perhaps: Counter[str] = field(default_factory=Counter)
@@ -78,7 +78,7 @@ def capture() -> Iterator[Capture]:
 
 @dataclass(frozen=True)
 class Grammar:
-    """What sequences are made of; statements of an open transaction are drawn more often once it is open."""
+    """Strategy for sequences; statements of an open transaction are drawn more often once it is open."""
 
     begins: tuple[str, ...]
     ends: tuple[str, ...]
@@ -161,7 +161,7 @@ def sequences(draw: st.DrawFn, grammar: Grammar, steps: tuple[str, ...] = STEPS,
 
 
 class PostgresWorld:
-    """Tables `t` in three schemas, and another connection that looks at them."""
+    """Tables `t` in three schemas, and another connection that reads them."""
 
     def __init__(self, server: Postgres, name: str) -> None:
         self.server = server
@@ -176,7 +176,7 @@ class PostgresWorld:
         self._made: set[str] = set()
 
     def seen(self) -> tuple[Seen, set[str]]:
-        """What is there; it is cleaned up then."""
+        """The existing rows and tables, which are removed then."""
         rows = {
             f"{self.name}.{schema}.t": self.own.execute(f"SELECT count(*) FROM {schema}.t").fetchone()[0]
             for schema in ("public", "x", "y", "nora")
@@ -222,7 +222,7 @@ NESTED = ("begin_nested()", "begin_nested()", "nested.commit()", "nested.rollbac
 @generated
 @given(sequence=sequences(replace(POSTGRES, others=(*POSTGRES.others, *NESTED * 3)), scripts=False))
 def test_postgres_by_an_engine(driver: str, sequence: list[str], world: PostgresWorld, capture: Capture) -> None:
-    """Texts that begin and end transactions beside the engine's own are the user's mistake, and are told all the same."""
+    """Statements that begin and end transactions beside the engine's own are a mistake, and are reported correctly."""
     engine = instrument_connection(sa.create_engine(world.server.url(world.name, driver)))
     nested: list[Any] = []
     with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""A savepoint's rollback undoes what came after it, and nothing else: by every driver's way to make one."""
+"""A rollback to a savepoint undoes later writes only, whichever way a driver makes the savepoint."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def connection(request: pytest.FixtureRequest, postgres: Postgres, database: str
     connection.close()
 
 
-def test_engine_keeps_what_came_before_a_failed_nested_block(engine: sa.Engine, capture: Capture) -> None:
+def test_engine_keeps_writes_before_a_failed_nested_block(engine: sa.Engine, capture: Capture) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text(KEPT))
         with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
@@ -60,7 +60,7 @@ def test_engine_keeps_what_came_before_a_failed_nested_block(engine: sa.Engine, 
     assert capture.writes() == ["savepoints.public.kept", "savepoints.public.later"]
 
 
-def test_orm_session_keeps_what_came_before_a_failed_nested_block(engine: sa.Engine, capture: Capture) -> None:
+def test_orm_session_keeps_writes_before_a_failed_nested_block(engine: sa.Engine, capture: Capture) -> None:
     with orm.Session(engine) as session:
         session.execute(sa.text(KEPT))
         with pytest.raises(sa.exc.IntegrityError), session.begin_nested():
@@ -70,7 +70,7 @@ def test_orm_session_keeps_what_came_before_a_failed_nested_block(engine: sa.Eng
     assert capture.writes() == ["savepoints.public.kept"]
 
 
-def test_texts_keep_what_came_before_a_savepoint(connection: Any, capture: Capture) -> None:
+def test_writes_before_a_savepoint_set_by_a_statement_are_kept(connection: Any, capture: Capture) -> None:
     cursor = connection.cursor()
     for sql in (KEPT, "SAVEPOINT s", "INSERT INTO undone SELECT 1"):
         cursor.execute(sql)
@@ -83,7 +83,7 @@ def test_texts_keep_what_came_before_a_savepoint(connection: Any, capture: Captu
     assert capture.writes() == ["savepoints.public.kept", "savepoints.public.later"]
 
 
-def test_commit_as_a_text_of_the_connection_after_a_failure_keeps_nothing(
+def test_commit_by_a_statement_after_a_failure_keeps_nothing(
     postgres: Postgres, database: str, capture: Capture
 ) -> None:
     connection = instrument_connection(psycopg.connect(postgres.dsn(database), autocommit=True))
@@ -140,7 +140,7 @@ async def test_savepoint_as_a_text_within_a_block_of_asyncpg(
     assert capture.writes() == ["savepoints.public.kept"]
 
 
-async def test_parameter_that_asyncpg_refuses_itself_fails_no_transaction(
+async def test_a_parameter_that_asyncpg_itself_refuses_fails_no_transaction(
     postgres: Postgres, database: str, capture: Capture
 ) -> None:
     connection = instrument_connection(await asyncpg.connect(postgres.plain_url(database)))
@@ -154,7 +154,7 @@ async def test_parameter_that_asyncpg_refuses_itself_fails_no_transaction(
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
-async def test_async_engine_keeps_what_came_before_a_failed_nested_block(
+async def test_async_engine_keeps_writes_before_a_failed_nested_block(
     driver: str, postgres: Postgres, database: str, capture: Capture
 ) -> None:
     engine = instrument_connection(create_async_engine(postgres.url(database, driver)))

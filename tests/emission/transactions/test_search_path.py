@@ -1,4 +1,4 @@
-"""Tables that are named without a schema where a search path has several: the one that the store means, or a doubt."""
+"""Tables named without a schema on a search path of several: the table that the store finds, or a doubt."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TO_BOTH, TO_LATER = "INSERT INTO both_have VALUES (1)", "INSERT INTO later_has V
 
 @pytest.fixture(scope="module")
 def database(postgres: Postgres) -> Iterator[str]:
-    """A database with a table in both schemas, and one in the later of them alone."""
+    """A database with a table in both schemas, and one in the later schema only."""
     database = postgres.database("paths")
     with psycopg.connect(postgres.dsn(database), autocommit=True) as admin:
         admin.execute("CREATE SCHEMA a; CREATE SCHEMA mia; CREATE ROLE mia SUPERUSER LOGIN PASSWORD '" + PASSWORD + "'")
@@ -53,7 +53,7 @@ def written(capture: Capture) -> list[tuple[str, str]]:
         "SELECT set_config('search_path', 'a, public', false)",
     ],
 )
-def test_store_tells_which_schema_of_the_path_has_a_table(connection: Any, capture: Capture, path: str) -> None:
+def test_schema_of_a_table_on_the_path_is_looked_up_in_the_store(connection: Any, capture: Capture, path: str) -> None:
     for text in (path, TO_BOTH, TO_LATER):
         connection.execute(text)
     assert written(capture) == [("paths.a.both_have", "exact"), ("paths.public.later_has", "exact")]
@@ -69,7 +69,7 @@ def test_local_path_holds_for_its_transaction(connection: Any, capture: Capture)
     ]
 
 
-def test_new_table_is_made_in_the_first_schema_and_found_there(connection: Any, capture: Capture) -> None:
+def test_new_table_is_created_in_the_first_schema_and_found_there(connection: Any, capture: Capture) -> None:
     connection.execute("BEGIN")  # not to be seen by another connection
     for text in (
         "SET search_path TO a, public",
@@ -82,7 +82,7 @@ def test_new_table_is_made_in_the_first_schema_and_found_there(connection: Any, 
     assert written(capture) == [("paths.a.later_has", "exact")] * 3
 
 
-def test_table_of_the_first_schema_hides_another_from_its_making_on(connection: Any, capture: Capture) -> None:
+def test_a_table_created_in_the_first_schema_hides_another(connection: Any, capture: Capture) -> None:
     for text in (
         "SET search_path TO a, public",
         TO_LATER,
@@ -97,7 +97,7 @@ def test_table_of_the_first_schema_hides_another_from_its_making_on(connection: 
     ]
 
 
-def test_table_that_was_dropped_before_it_was_asked_for_is_a_guess(
+def test_a_table_that_was_dropped_before_the_look_up_is_a_guess(
     postgres: Postgres, database: str, connection: Any, capture: Capture
 ) -> None:
     with psycopg.connect(postgres.dsn(database), autocommit=True) as other:
@@ -116,7 +116,7 @@ def test_path_of_the_connections_options(postgres: Postgres, database: str, capt
     assert written(capture) == [("paths.a.both_have", "exact"), ("paths.public.later_has", "exact")]
 
 
-def test_path_of_the_options_is_a_guess_where_the_store_is_not_asked(
+def test_path_of_the_options_is_a_guess_without_look_ups(
     postgres: Postgres, database: str, capture: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_state, "settings", lambda: LineageSettings(schema_lookup=False))
@@ -126,7 +126,7 @@ def test_path_of_the_options_is_a_guess_where_the_store_is_not_asked(
     assert [confidence for _, confidence in written(capture)] == ["partial"]
 
 
-def test_login_that_has_a_schema_of_its_own(postgres: Postgres, database: str, capture: Capture) -> None:
+def test_a_login_with_its_own_schema_uses_it(postgres: Postgres, database: str, capture: Capture) -> None:
     own = psycopg.connect(postgres.dsn(database), user="mia", autocommit=True)
     with contextlib.closing(instrument_connection(own)) as connection:
         connection.execute(TO_LATER)
@@ -142,7 +142,7 @@ def test_login_that_has_a_schema_of_its_own(postgres: Postgres, database: str, c
     ]
 
 
-def test_path_of_the_role_counts_for_connections_that_come_after(
+def test_a_changed_path_of_the_role_counts_for_later_connections(
     postgres: Postgres, database: str, capture: Capture
 ) -> None:
     with contextlib.closing(instrument_connection(psycopg.connect(postgres.dsn(database), autocommit=True))) as one:

@@ -1,4 +1,4 @@
-"""What a transaction's end does to the session: settings, temporary tables and schemas, as PostgreSQL has them."""
+"""Effects of a transaction's end on the session: settings, temporary tables and schemas, as in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ LASTING, OWN = "lasting", "temporary"
         (["SET search_path TO pg_temp, public", "CREATE TABLE customers (a INT)", WRITE], OWN),
     ],
 )
-def test_names_mean_the_temporary_table_as_long_as_it_is_there(
+def test_a_name_means_the_temporary_table_while_it_exists(
     connection: Any, capture: Capture, texts: list[str], written: str
 ) -> None:
     for text in texts:
@@ -147,7 +147,7 @@ def test_names_mean_the_temporary_table_as_long_as_it_is_there(
     assert [OWN if output.temporary else LASTING for output in outputs] == written.split()
 
 
-def test_table_created_beside_a_temporary_one_of_its_name_is_a_lasting_one(connection: Any, capture: Capture) -> None:
+def test_a_table_created_beside_a_temporary_one_of_its_name_is_permanent(connection: Any, capture: Capture) -> None:
     connection.execute("CREATE TEMP TABLE new (a INT)")
     connection.execute("CREATE TABLE new (a INT)")
     made = [(e.output.name, e.output.temporary) for e in capture.events() if e.output is not None]
