@@ -105,6 +105,6 @@ if __name__ == "__main__":
     assert isinstance(own, SnowflakeConnection)
     assert tracers[0].lookup is not None
     for name, way in WAYS.items():
-        before = len(tracers[0].said)
+        before = len(tracers[0].reported)
         way(own)
-        print(json.dumps([name, [[s.sql, s.rows, s.query_id, s.autocommit] for s in tracers[0].said[before:]]]))
+        print(json.dumps([name, [[s.sql, s.rows, s.query_id, s.autocommit] for s in tracers[0].reported[before:]]]))
