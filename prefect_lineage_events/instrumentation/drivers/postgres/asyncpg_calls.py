@@ -26,12 +26,16 @@ def autocommits(connection: Any) -> bool:
 
 
 class CoroutineExecution(Execution):
-    """A statement that a coroutine of the driver runs. `parameters` are its binds."""
+    """A statement that a coroutine of the driver runs. `parameters` are its binds.
 
-    __slots__ = ("_state",)
+    It keeps the proxy alive until the statement is noted: when the proxy is collected, its connection is noted as lost.
+    """
+
+    __slots__ = ("_connection", "_state")
 
     def __init__(self, connection: ConnectionProxy, sql: str, parameters: tuple[Any, ...] = ()) -> None:
         super().__init__(connection, sql, parameters or None)
+        self._connection = connection
         self._state = connection._self_state
         self.aborted = self._state.get(FAILED, False)
 
