@@ -164,7 +164,7 @@ class Dialect:
     # clickhouse.com/docs: ARRAY JOIN
     recovered_arrays: bool = False
     # Literals in calls name files and tables: `s3(bucket, url = '...')`. clickhouse.com/docs: Table functions
-    calls_name_places: bool = False
+    calls_name_locations: bool = False
     # Table functions that read (or, in ClickHouse, write) what their first text argument names.
     # duckdb.org/docs/stable/data/overview; clickhouse.com/docs/sql-reference/table-functions; docs.databricks.com:
     # read_files table-valued function; learn.microsoft.com: OPENROWSET (BULK 'path', ...)
@@ -290,7 +290,7 @@ DIALECTS: dict[str, Dialect] = {
         naming_functions=frozenset({"dictionary"}),
         parenthesised_statements=frozenset({"EXPLAIN"}),
         levels=2, default_schema="default", into_optional=True, explains_tables=True, drop_schema_cascades=True,
-        renames_into_current_schema=True, creates_as_table=True, recovered_arrays=True, calls_name_places=True,
+        renames_into_current_schema=True, creates_as_table=True, recovered_arrays=True, calls_name_locations=True,
         lateral_aliases=True, struct_fields=True,
     ),
     "databricks": replace(

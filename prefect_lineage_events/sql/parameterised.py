@@ -50,7 +50,7 @@ def parameterised_text(text: str, dialect: str) -> str | None:
 
     None if there is nothing to replace, or if the meaning of a literal is not certain.
     """
-    if len(text) > _LONGEST or "\0" in text or dialect_of(dialect).calls_name_places or not _READ.match(text):
+    if len(text) > _LONGEST or "\0" in text or dialect_of(dialect).calls_name_locations or not _READ.match(text):
         return None
     pattern = _without_rows(text) if _INSERTS.match(text) else None
     if pattern is None:

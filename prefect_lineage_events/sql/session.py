@@ -176,7 +176,7 @@ class Session:
 
     def step(self, control: Control) -> Session:
         """The session after a step of its transaction."""
-        nesting, outcome, place = self.nesting.after(control, transaction_rules(self.dialect))
+        nesting, outcome, index = self.nesting.after(control, transaction_rules(self.dialect))
         session = self
         snapshots = self.snapshots
         if outcome == "commit":
@@ -185,11 +185,11 @@ class Session:
             session, snapshots = self._rolled_back(snapshots[:1]), ()
         elif outcome == "mark":
             snapshots = snapshots or (self._snapshot(),)
-            snapshots = (*snapshots[: place + 1], *snapshots[place + 2 :], self._snapshot())
+            snapshots = (*snapshots[: index + 1], *snapshots[index + 2 :], self._snapshot())
         elif outcome == "return":
-            session, snapshots = self._rolled_back(snapshots[place + 1 : place + 2]), snapshots[: place + 2]
+            session, snapshots = self._rolled_back(snapshots[index + 1 : index + 2]), snapshots[: index + 2]
         elif outcome == "merge":
-            snapshots = snapshots[: place + 1]
+            snapshots = snapshots[: index + 1]
         if nesting.is_open and not snapshots:
             snapshots = (session._snapshot(),)
         return replace(session, nesting=nesting, snapshots=snapshots)

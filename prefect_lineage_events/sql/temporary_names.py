@@ -20,7 +20,7 @@ def temporary_parts(folded: Sequence[str], context: Context) -> tuple[str, ...] 
     own = transaction_rules(context.dialect).temporary_schema
     if not own:
         return None
-    if _says_temporary(folded, context, own):
+    if _names_temporary_schema(folded, context, own):
         return complete((own, folded[-1]), context)
     if not context.temporary:
         return None
@@ -31,7 +31,7 @@ def temporary_parts(folded: Sequence[str], context: Context) -> tuple[str, ...] 
     return parts if may and parts in context.temporary else None
 
 
-def _says_temporary(folded: Sequence[str], context: Context, own: str) -> bool:
+def _names_temporary_schema(folded: Sequence[str], context: Context, own: str) -> bool:
     """True if a name's schema, or the current one that completes it, is that of temporary tables (`pg_temp_3.t`)."""
     if dialect_of(context.dialect).temporary_catalog:
         return len(folded) > 1 and folded[0] == own

@@ -11,7 +11,13 @@ from prefect_lineage_events.sql.columns import projections, sources
 from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.relations import IDENTITY, Output, Relation, TableRelation
 from prefect_lineage_events.sql.columns.scopes import Env, Scope
-from prefect_lineage_events.sql.columns.targets import column_name, insert_columns, place_of, places, positions
+from prefect_lineage_events.sql.columns.targets import (
+    assigned_column,
+    column_name,
+    insert_columns,
+    positions,
+    target_columns,
+)
 from prefect_lineage_events.sql.model import TableRef
 
 
@@ -38,10 +44,10 @@ def assign(statements: Edges, items: Sequence[exp.Expr], target: Relation, scope
     for item in items:
         pairs = yield from _pairs(statements, item.args["this"], item.args["expression"], scope, env=env)
         for column, lineage in pairs:
-            place = place_of(column, target, scope)
-            if place is not None:
-                statements.put(place[0], [Output(place[1], lineage)], [place[1]])
-                written.append(place[0])
+            assigned = assigned_column(column, target, scope)
+            if assigned is not None:
+                statements.put(assigned[0], [Output(assigned[1], lineage)], [assigned[1]])
+                written.append(assigned[0])
     return written
 
 
@@ -121,7 +127,7 @@ class Branch:
         else:  # UPDATE SET *, INSERT *, INSERT ROW, a bare UPDATE or INSERT: every column of the source, by name
             outputs = [o for relation in self.source.sources.values() for o in relation.outputs]
         at = positions(outputs) if cells and not names else []
-        self.statements.put(self.ref, outputs, places(outputs, names), at)
+        self.statements.put(self.ref, outputs, target_columns(outputs, names), at)
 
 
 def _by_name(listed: exp.Tuple) -> bool:

@@ -20,7 +20,7 @@ def own_names(outputs: Sequence[Output]) -> list[str]:
     return [o.name or o.label or f"_{i}" for i, o in enumerate(outputs, 1)]
 
 
-def places(outputs: Sequence[Output], columns: Sequence[str]) -> list[str]:
+def target_columns(outputs: Sequence[Output], columns: Sequence[str]) -> list[str]:
     """The target column of each output: by position, after a `*` from the end; its own name if none is known."""
     names = own_names(outputs)
     stars = [i for i, o in enumerate(outputs) if o.name == "*"]
@@ -90,7 +90,7 @@ def table_of(relation: Relation | None) -> TableRef | None:
     return next(iter(bases)).ref if len(bases) == 1 else None
 
 
-def place_of(column: exp.Expr, target: Relation, scope: Scope) -> tuple[TableRef, str] | None:
+def assigned_column(column: exp.Expr, target: Relation, scope: Scope) -> tuple[TableRef, str] | None:
     """The table and the column on the left side of an assignment."""
     while isinstance(column, exp.Dot):  # a field of a struct: its column is what changes
         column = column.args["this"]

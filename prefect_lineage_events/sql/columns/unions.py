@@ -36,10 +36,10 @@ def combine(first: Relation, others: Iterable[tuple[Relation, Transformation]], 
     hidden = first.hidden
     for relation, how in others:
         hidden &= relation.hidden
-        places = _positions(names, relation.outputs, by_name)
-        for output, place in zip(relation.outputs, places, strict=True):
-            if place != _NEW:
-                add(output.lineage, how, found[place])
+        positions = _positions(names, relation.outputs, by_name)
+        for output, position in zip(relation.outputs, positions, strict=True):
+            if position != _NEW:
+                add(output.lineage, how, found[position])
             elif output.lineage:
                 names.append((output.name, output.label))
                 found.append({})
@@ -59,8 +59,8 @@ def _positions(names: list[tuple[str, str]], outputs: Sequence[Output], by_name:
         return [i if i < end else _NEW for i in range(len(outputs))]
     first_star = next((i for i, star in enumerate(width) if star), end)
     by_text = {(name or label).lower(): i for i, (name, label) in enumerate(names)}
-    places: list[int] = []
+    positions: list[int] = []
     for i, output in enumerate(outputs):
         certain = not by_name and i < first_star and not any(o.name == "*" for o in outputs[: i + 1])
-        places.append(i if certain else by_text.get((output.name or output.label).lower(), _NEW))
-    return places
+        positions.append(i if certain else by_text.get((output.name or output.label).lower(), _NEW))
+    return positions

@@ -16,9 +16,9 @@ from prefect_lineage_events.sql.columns.targets import (
     column_name,
     insert_columns,
     own_names,
-    places,
     positions,
     table_of,
+    target_columns,
     target_of,
 )
 from prefect_lineage_events.sql.model import DIRECT, ColumnEdge, TableRef
@@ -77,7 +77,7 @@ class Statements:
         relation = yield self.queries.query(node, None, None)
         known = insert_columns(self.queries, target, {})
         at = [] if known or target.kind != "table" else positions(relation.outputs)
-        self.put(target, relation.outputs, places(relation.outputs, known), at)
+        self.put(target, relation.outputs, target_columns(relation.outputs, known), at)
         self.decide([target])
         if target.kind == "file":
             self._declare(target, relation, ())
@@ -91,7 +91,7 @@ class Statements:
         if ref is None:
             return NOTHING
         by_position = [] if args.get("by_name") else listed or insert_columns(queries, ref, args)
-        names = places(relation.outputs, by_position)
+        names = target_columns(relation.outputs, by_position)
         at = [] if args.get("by_name") else positions(relation.outputs, by_position)
         self.put(ref, relation.outputs, names, at)
         conflict, returning = args.get("conflict"), args.get("returning")
@@ -188,7 +188,7 @@ class Statements:
             relation = yield self.queries.query(query, env, None)
             names = [column_name(c, self.queries.rules) for c in columns]
             at = [p if o.name == "*" else 0 for o, p in zip(relation.outputs, positions(relation.outputs), strict=True)]
-            self.put(ref, relation.outputs, places(relation.outputs, names), at if names else ())
+            self.put(ref, relation.outputs, target_columns(relation.outputs, names), at if names else ())
             self.decide([ref])
         self._declare(ref, relation, columns)
         return NOTHING

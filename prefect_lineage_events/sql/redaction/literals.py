@@ -50,15 +50,15 @@ class NamedDatasets:
             return f"'{value}'" if any(_last(table) == last for table in self._tables if table.kind != "file") else "?"
         if not self._files and not self._stages:
             return "?"
-        place = clean_location(value.strip('"') if not is_quoted else value)
-        if place is None or not is_showable(place) or not self._holds(place):
+        location = clean_location(value.strip('"') if not is_quoted else value)
+        if location is None or not is_showable(location) or not self._holds(location):
             return "?"
-        return f"'{place}'" if is_quoted else place
+        return f"'{location}'" if is_quoted else location
 
-    def _holds(self, place: str) -> bool:
-        if not place.startswith("@"):
-            return place in self._files
-        name, _, path = place[1:].partition("/")
+    def _holds(self, location: str) -> bool:
+        if not location.startswith("@"):
+            return location in self._files
+        name, _, path = location[1:].partition("/")
         last = _UNQUOTED.sub("", name).rpartition(".")[2].upper()
         return (last or "~", path.rstrip("/")) in self._stages
 
@@ -80,8 +80,8 @@ def identifier(word: str) -> str:
         return "?" if first == "[" else word  # a list in a dialect whose brackets enclose names
     if not ADDRESS.search(name):
         return word
-    place = clean_location(name)
-    return "?" if place is None else f"{first}{place}{word[-1]}"
+    location = clean_location(name)
+    return "?" if location is None else f"{first}{location}{word[-1]}"
 
 
 def stage(text: str, start: int) -> str:

@@ -81,7 +81,7 @@ _DOUBTFUL = re.compile(r"--|/\*|\*/|\A\\|(?<![\w$])\$\w*\$|\$(?=\s|\Z)|\{[{%#]|[
 # A doubtful text contains one of these as a word of its own.
 _DOUBTFUL_WORDS = frozenset({"-", "--", "/", "/*", "*/", "*", "\\", "$", "{", "&", "%", "#"})
 _NO_LIMIT = 1 << 30
-_QUOTED_PLACE = re.compile(r"""'[^'\\\n]*'|"[^"`'\\\s]*"|`[^"`'\\\s]*`""")
+_QUOTED_LOCATION = re.compile(r"""'[^'\\\n]*'|"[^"`'\\\s]*"|`[^"`'\\\s]*`""")
 
 
 def joined_words(words: Shape | None, limit: int = DEFAULT_LIMIT) -> str | None:
@@ -128,7 +128,7 @@ def _is_doubtful(line: str, words: Shape, limit: int = DEFAULT_LIMIT) -> bool:
     has_sign = "$" in line or "--" in line or "{" in line or "/*" in line or "*/" in line or line[:1] == "\\"
     if not has_sign or _DOUBTFUL.search(line) is None:
         return False
-    without = ["?" if _QUOTED_PLACE.fullmatch(word) else word for word in words[0]]
+    without = ["?" if _QUOTED_LOCATION.fullmatch(word) else word for word in words[0]]
     return _DOUBTFUL.search(_joined(without, words[1], limit)) is not None
 
 

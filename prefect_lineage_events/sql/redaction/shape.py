@@ -32,13 +32,13 @@ _LIST_WORDS = word_set("[ in IN In values VALUES Values")
 _CONSTANTS = frozenset({"NULL", "TRUE", "FALSE"})
 
 
-def shape(tokens: Sequence[Token], text: str, dialect: str, places: NamedDatasets = NO_DATASETS) -> Shape:
+def shape(tokens: Sequence[Token], text: str, dialect: str, datasets: NamedDatasets = NO_DATASETS) -> Shape:
     """The statement's words, and for each True if there is a blank before it.
 
     Binds are `?`, and so are literals other than those that name one of its datasets. A statement of more than
     MOST_TOKENS is cut, with the number of the other tokens.
     """
-    words, spaced, seen = _words(tokens[:MAX_TOKENS], text, dialect, places)
+    words, spaced, seen = _words(tokens[:MAX_TOKENS], text, dialect, datasets)
     if TokenType.COLON in seen:
         words, spaced = _without_named_binds(words, spaced)
     if not _LISTS.isdisjoint(seen):
@@ -53,7 +53,7 @@ def shape(tokens: Sequence[Token], text: str, dialect: str, places: NamedDataset
 
 
 def _words(
-    tokens: Sequence[Token], text: str, dialect: str, places: NamedDatasets
+    tokens: Sequence[Token], text: str, dialect: str, datasets: NamedDatasets
 ) -> tuple[list[str], list[bool], set[TokenType]]:
     """The words, and the kinds of tokens among them that have a rule of their own."""
     words: list[str] = []
@@ -77,7 +77,7 @@ def _words(
                     gap = spaced.pop()
                     word = "?" if is_bind else f"${word}"
                 else:
-                    word = places.shown(token, words, text) if kind is not TokenType.PLACEHOLDER else "?"
+                    word = datasets.shown(token, words, text) if kind is not TokenType.PLACEHOLDER else "?"
                 if word == "?":
                     gap = _take_sign(words, spaced, gap)
             elif kind is TokenType.IDENTIFIER:

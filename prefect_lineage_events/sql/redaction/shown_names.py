@@ -139,13 +139,13 @@ def _holds(name: str, texts: Iterable[str]) -> bool:
 
 def _hiding(statement: Statement, hidden: set[str]) -> Statement:
     """The statement with positions for hidden names. A path into a column ends before such a name."""
-    places: dict[str, str] = {}
+    positions: dict[str, str] = {}
     for listed in (statement.result_columns, *statement.declared.values()):
         for number, name in enumerate(listed, 1):
             if name in hidden:
-                places.setdefault(name, f"_{number}")
-    for number, name in enumerate(sorted(hidden - places.keys()), len(places) + 1):
-        places[name] = f"_{number}"
+                positions.setdefault(name, f"_{number}")
+    for number, name in enumerate(sorted(hidden - positions.keys()), len(positions) + 1):
+        positions[name] = f"_{number}"
 
     def source_of(edge: ColumnEdge) -> str:
         if edge.source_column not in hidden:
@@ -155,19 +155,19 @@ def _hiding(statement: Statement, hidden: set[str]) -> Statement:
 
     def shown(edges: Sequence[ColumnEdge]) -> tuple[ColumnEdge, ...]:
         changed = (
-            replace(e, source_column=source_of(e), target_column=places.get(e.target_column, e.target_column))
+            replace(e, source_column=source_of(e), target_column=positions.get(e.target_column, e.target_column))
             for e in edges
         )
         return tuple(dict.fromkeys(changed))
 
     def named(names: Mapping[TableRef, tuple[str, ...]]) -> dict[TableRef, tuple[str, ...]]:
-        return {table: tuple(places.get(name, name) for name in columns) for table, columns in names.items()}
+        return {table: tuple(positions.get(name, name) for name in columns) for table, columns in names.items()}
 
     return replace(
         statement,
-        result_columns=tuple(places.get(name, name) for name in statement.result_columns),
+        result_columns=tuple(positions.get(name, name) for name in statement.result_columns),
         declared={
-            table: {places.get(name, name): kind for name, kind in columns.items()}
+            table: {positions.get(name, name): kind for name, kind in columns.items()}
             for table, columns in statement.declared.items()
         },
         columns=shown(statement.columns),

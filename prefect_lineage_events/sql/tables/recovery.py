@@ -191,8 +191,8 @@ class _Scan(ChangeReader):
         if may_name_tables(name, self.builder.context):
             self._named_in_call(name, end)
         elif name in dialect_of(self.dialect).file_readers and (name != "openrowset" or words.word(end + 1) == "BULK"):
-            place = next((start for start, _ in list(words.items(end))[location_position(name) :]), words.close(end))
-            literals = [i for i in range(place, words.close(end)) if words.kind(i) == Kind.STRING]
+            location = next((start for start, _ in list(words.items(end))[location_position(name) :]), words.close(end))
+            literals = [i for i in range(location, words.close(end)) if words.kind(i) == Kind.STRING]
             for literal in literals if words.word(end + 1) == "[" else literals[:1]:
                 self.builder.read(location_of(words.texts[literal], self.builder.context))
         elif name in ROWSETS and dialect_of(self.dialect).is_tsql:

@@ -151,9 +151,9 @@ class ChangeReader:
         words = self.words
         self.effect(effect)
         name = words.texts[at].lower()
-        place = [start for start, _ in words.items(at + 1)][location_position(name) :][:1]
-        if name in dialect_of(self.dialect).file_readers and place and words.kind(place[0]) == Kind.STRING:
-            self.builder.write(location_of(words.texts[place[0]], self.builder.context))
+        location = [start for start, _ in words.items(at + 1)][location_position(name) :][:1]
+        if name in dialect_of(self.dialect).file_readers and location and words.kind(location[0]) == Kind.STRING:
+            self.builder.write(location_of(words.texts[location[0]], self.builder.context))
         return words.close(at + 1) + 1
 
     def _insert_many(self, at: int) -> int:

@@ -75,27 +75,27 @@ class Nesting:
     def _set(self, name: str, rules: TransactionRules) -> tuple[Nesting, Outcome, int]:
         base = not self.is_open and rules.savepoint_begins
         opened = replace(self.opened(), base=self.base or base, begun=self.begun or base)
-        place = len(self.savepoints)
+        index = len(self.savepoints)
         if rules.same_savepoint == "replaces" and name in self.savepoints:
-            place = self.savepoints.index(name)
-        kept = self.savepoints[:place] + self.savepoints[place + 1 :]
-        return replace(opened, savepoints=(*kept, name)), "mark", place
+            index = self.savepoints.index(name)
+        kept = self.savepoints[:index] + self.savepoints[index + 1 :]
+        return replace(opened, savepoints=(*kept, name)), "mark", index
 
     def _release(self, name: str, rules: TransactionRules) -> tuple[Nesting, Outcome, int]:
-        place = self._place(name)
-        if place == -1:
+        index = self._index_of(name)
+        if index == -1:
             return self, "nothing", -1
-        if place == 0 and self.base:
+        if index == 0 and self.base:
             return CLOSED, "commit", -1
-        return replace(self, savepoints=self.savepoints[:place]), "merge", place
+        return replace(self, savepoints=self.savepoints[:index]), "merge", index
 
     def _return(self, name: str) -> tuple[Nesting, Outcome, int]:
         """Return to a savepoint. One that was not seen was set before everything that is known."""
-        place = self._place(name)
-        kept = self.savepoints[: place + 1]
-        return replace(self, savepoints=kept, failed=False), "return", place
+        index = self._index_of(name)
+        kept = self.savepoints[: index + 1]
+        return replace(self, savepoints=kept, failed=False), "return", index
 
-    def _place(self, name: str) -> int:
+    def _index_of(self, name: str) -> int:
         return next((i for i in range(len(self.savepoints) - 1, -1, -1) if self.savepoints[i] == name), -1)
 
 
