@@ -39,9 +39,10 @@ bench: $(STAMP)  ## Measure the project's figures, as ratios within one run
 	$(BIN)/python -m benchmarks.assembler
 	$(BIN)/python -m benchmarks.sql
 
-lint: $(STAMP)  ## Check style and likely mistakes
+lint: $(STAMP)  ## Check style, likely mistakes and the English of docstrings, comments, names and docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m tests.english
 
 format: $(STAMP)  ## Format the code
 	$(BIN)/ruff check --fix .
