@@ -85,9 +85,9 @@ def on_conflict(
     In MySQL it has the alias after VALUES, and the sources of an inserted SELECT are visible.
     """
     queries, node, inserted = statements.queries, insert.args["conflict"], insert.args.get("expression")
-    scope.beside("excluded", excluded)
+    scope.add_qualified("excluded", excluded)
     if isinstance(inserted, exp.Values) and inserted.alias:
-        scope.beside(inserted.alias, excluded)
+        scope.add_qualified(inserted.alias, excluded)
     elif isinstance(inserted, exp.Select) and node.args.get("duplicate") and inserted.args.get("from_") is not None:
         around = scope.parent = Scope(scope.rules, scope.parent)
         yield from sources.item(queries, inserted.args["from_"].this, around, env)

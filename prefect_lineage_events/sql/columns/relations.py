@@ -221,7 +221,7 @@ class Row:
         lineage = self.fields.find(step, lower)
         if lineage is None:
             guessed = self.fields.guess(step, lower)
-            return None if guessed is None else Output(step, self._seen(guessed))
+            return None if guessed is None else Output(step, self._transformed(guessed))
         names = [(o.name or o.label) for o in self.fields.outputs]
         at = names.index(step) if step in names else [n.lower() for n in names].index(lower)
         return self._made(at, self.fields.outputs[at])
@@ -254,9 +254,9 @@ class Row:
     def _made(self, at: int, output: Output) -> Output:
         before = [o.lineage for o in self.fields.outputs[:at] if o.name != "*"] if self.ordered else []
         inner = output.row.through(self.how, self.decides) if output.row is not None else None
-        return output._replace(lineage=self._seen(output.lineage, before), row=inner)
+        return output._replace(lineage=self._transformed(output.lineage, before), row=inner)
 
-    def _seen(self, lineage: Lineage, before: Sequence[Lineage] = ()) -> Lineage:
+    def _transformed(self, lineage: Lineage, before: Sequence[Lineage] = ()) -> Lineage:
         chosen_by = (*changed(before, "SORT"), *self.decides) if before else self.decides
         return tuple(dict.fromkeys((*changed([lineage], self.how), *chosen_by)))
 

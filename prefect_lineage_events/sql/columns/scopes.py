@@ -99,12 +99,12 @@ class Scope:
             self.dotted.setdefault(lower[start:], relation)
         return key
 
-    def beside(self, alias: str, relation: Relation) -> None:
+    def add_qualified(self, alias: str, relation: Relation) -> None:
         """Add a relation for qualified names alone (`excluded.a`, `inserted.a`): `a` does not refer to it."""
         self.parent = around = Scope(self.rules, self.parent)
         around.add(alias, relation)
 
-    def take(self, other: Scope) -> None:
+    def add_sources_of(self, other: Scope) -> None:
         """Add another scope's sources to this one."""
         for key, relation in other.sources.items():
             self.add(key, relation)
@@ -141,7 +141,7 @@ class Scope:
         while scope is not None:
             if (source := scope.sources.get(lower)) is not None and len(parts) > 1:
                 return _inner(source.row(parts[1], parts[1].lower()), parts[2:])
-            for relation in scope._seen():
+            for relation in scope._visible():
                 if relation.find(name, lower) is not None:
                     return _inner(relation.row(name, lower), parts[1:])
             if lower in scope.rows:
@@ -156,21 +156,21 @@ class Scope:
         if merged is not None:
             return merged
         found: Lineage | None = None
-        for relation in self._seen():
+        for relation in self._visible():
             lineage = relation.find(name, lower)
             if lineage is not None:
                 if found is not None:
-                    return self._several(name, lower)
+                    return self._ambiguous(name, lower)
                 found = lineage
         if found is not None:
             return found
         return self._unlisted(name, lower)
 
-    def _seen(self) -> Collection[Relation]:
+    def _visible(self) -> Collection[Relation]:
         sources = self.sources
         return [r for key, r in sources.items() if key not in self.unseen] if self.unseen else sources.values()
 
-    def _several(self, name: str, lower: str) -> Lineage:
+    def _ambiguous(self, name: str, lower: str) -> Lineage:
         """The lineage of a name that several sources have: an alias of the SELECT list if allowed, else ambiguous."""
         if self.by_alias and lower in self.aliases:
             return self.aliases[lower]
@@ -180,7 +180,7 @@ class Scope:
     def _unlisted(self, name: str, lower: str) -> Lineage | None:
         """The lineage of a name that no source lists: an alias, or a column of the one source with unknown columns."""
         alias = self.aliases.get(lower) if self.aliases else None
-        sources = self._seen()
+        sources = self._visible()
         strong = [r for r in sources if r.rest and lower not in r.hidden]
         if alias is not None and (not strong or self._prefers(alias, lower)):
             return alias
@@ -191,7 +191,7 @@ class Scope:
         if lower in self.rules.variables:
             return ()
         if len(strong) > 1 or (strong and len(strong[0].rest) > 1):
-            return self._several(name, lower)
+            return self._ambiguous(name, lower)
         if strong and lower in self.called and self.rules.rows_by_name:
             self.ambiguous = self.ambiguous or name  # the whole row, if no source has such a column
             return ()

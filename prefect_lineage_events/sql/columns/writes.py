@@ -104,7 +104,7 @@ class Statements:
             excluded = Relation([Output(n, o.lineage) for n, o in zip(names, relation.outputs, strict=True)])
             yield from on_conflict(self, node, target, excluded, scope, env=env)
         self.decide([ref])
-        scope.beside("inserted", target)
+        scope.add_qualified("inserted", target)
         return (yield from self._returning(node, scope, env))
 
     def _inserted(self, expression: exp.Expr | None, env: Env | None, scope: Scope | None = None) -> Task:
@@ -127,7 +127,7 @@ class Statements:
         yield from queries.decide(args.get("where"), "FILTER", scope, env)
         queries.note(scope)
         self.decide(written or [table_of(target)])
-        scope.beside("inserted", target)
+        scope.add_qualified("inserted", target)
         return (yield from self._returning(node, scope, env))
 
     def delete(self, node: exp.Expr, env: Env | None) -> Task:
@@ -140,7 +140,7 @@ class Statements:
         target = yield from self._changed(args.get("this"), scope, env)
         yield from self.queries.decide(args.get("where"), "FILTER", scope, env)
         self.decide([table_of(target)])
-        scope.beside("deleted", target)
+        scope.add_qualified("deleted", target)
         return (yield from self._returning(node, scope, env))
 
     def _changed(self, node: exp.Expr | None, scope: Scope, env: Env | None) -> Task:
@@ -159,7 +159,7 @@ class Statements:
         target = scope.sources[(yield from sources.item(queries, args["this"], scope, env))[0]]
         ref = table_of(target)
         yield from sources.item(queries, args["using"], source, env)
-        scope.take(source)
+        scope.add_sources_of(source)
         yield from queries.decide(args.get("on") or None, "JOIN", scope, env)
         sources.merge_using(queries, args.get("using_cond") or (), [target], list(source.sources.values()), scope)
         whens = args["whens"].args.get("expressions") or () if args.get("whens") is not None else ()
