@@ -11,7 +11,7 @@ from prefect_lineage_events.sql.splitting.scripts import _CLIENT_COPY, _META_COM
 
 
 @pytest.mark.parametrize("before", [0, 1, *range(windowed.WINDOW - 3, windowed.WINDOW + 2), 2 * windowed.WINDOW - 2])
-def test_a_match_is_found_wherever_a_window_ends(before: int) -> None:
+def test_match_is_found_at_any_end_of_a_window(before: int) -> None:
     text = "x" * before + "/* -- */"
     match = windowed.search(re.compile(r"/\*|--"), text, 2)
     assert match is not None

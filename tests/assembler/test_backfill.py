@@ -199,7 +199,7 @@ def load_outside_of_flows(fail: bool = False) -> UUID:
 
 
 @pytest.mark.timeout(400)
-def test_a_task_outside_any_flow_is_backfilled_by_its_name_and_its_good_run_stays_shown(target, client):
+def test_task_outside_any_flow_is_backfilled_by_name_and_its_latest_run_stays_shown(target, client):
     target.profile = "marquez"
     start, good = now(), load_outside_of_flows()
     stored(client, good)

@@ -120,7 +120,7 @@ def test_reasons_of_partial_statements_are_shown_once():
     assert text(statements=(partial, partial)).count("unknown syntax") == 1
 
 
-def test_run_without_lineage_of_its_own_says_so():
+def test_page_of_a_run_without_lineage_states_that():
     shown = markdown(RunLineage(RUN, Lineage(), descendants_have_lineage=True))
     assert "runs below it did" in shown
     assert "svg" not in shown

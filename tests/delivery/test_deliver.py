@@ -55,7 +55,7 @@ def test_file_is_that_of_the_setting(events, tmp_path, monkeypatch):
     assert len(lines(tmp_path / "other.jsonl")) == 2
 
 
-def test_the_file_is_one_whatever_folder_a_process_works_in(events, tmp_path, monkeypatch):
+def test_file_does_not_depend_on_the_working_directory(events, tmp_path, monkeypatch):
     here = the_target()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")

@@ -129,7 +129,7 @@ def good_story() -> Story:
     return Story().write("b", "a", columns="a.x>y").looked_up("a", "x:int").looked_up("b", "y:int")
 
 
-def test_a_failed_run_leaves_the_graph_of_the_newest_good_one():
+def test_graph_after_a_failed_run_is_that_of_the_latest_successful_run():
     server = InMemory(Marquez())
     good = MARQUEZ.shape(events(good_story()))
     send(server, good)

@@ -242,7 +242,7 @@ def test_a_long_window_is_read_in_parts_that_the_cloud_takes():
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "1234", None])
-def test_a_wrong_run_id_says_what_is_expected(text):
+def test_invalid_run_id_raises_with_the_expected_form(text):
     with pytest.raises(ValueError, match="expected a UUID"):
         parse_run_id(text)
 

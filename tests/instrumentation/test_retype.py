@@ -43,7 +43,7 @@ def test_a_class_of_another_layout_or_chain_leaves_the_object_alone(cls: type) -
         assert type(connection) is sqlite3.Connection
 
 
-def test_a_class_whose_memory_is_managed_otherwise_leaves_the_object_alone() -> None:
+def test_class_with_another_allocator_leaves_the_object_unchanged() -> None:
     value = {"a": 1}
 
     assert not retype(value, Dictionary)

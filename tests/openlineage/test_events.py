@@ -208,7 +208,7 @@ def test_a_task_that_shares_its_name_with_a_subflow_is_another_job(built):
     ]
 
 
-def test_a_job_for_each_deployment_where_the_template_says_so(built):
+def test_each_deployment_has_a_job_if_the_template_names_it(built):
     run = built(looped("COMPLETED"))
     run = replace(run, run=deployed(run.run, parents=(ParentRun(ident("top"), "top", "hourly"), *child_of("root"))))
     sent = events(run, granularity="task", job_template="{flow}.{deployment}")

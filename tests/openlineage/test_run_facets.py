@@ -90,7 +90,7 @@ def test_error_of_a_failed_run_has_no_values(built, state, reported):
     assert (found["message"] if found else None) == ("boom with ?" if reported else None)
 
 
-def test_the_last_query_that_wrote_stands_for_the_run_and_all_are_listed(built):
+def test_sql_facet_has_the_last_writing_query_and_lists_all(built):
     found = facets(built(elt().read("db.s.z", query_id="q-3")))
     assert (found["externalQuery"]["externalQueryId"], found["externalQuery"]["source"]) == (
         "q-2",

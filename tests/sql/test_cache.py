@@ -23,7 +23,7 @@ def test_the_least_recently_used_entry_is_evicted_first() -> None:
     assert [cache.get(key) for key in "abc"] == [1, None, 3]
 
 
-def test_bytes_are_bounded_whatever_the_number_of_entries() -> None:
+def test_bytes_are_bounded_for_any_number_of_entries() -> None:
     cache: BoundedCache[int] = BoundedCache(1_000, 160)
     for i in range(100):
         cache.put(i, i, 10)

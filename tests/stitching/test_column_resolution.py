@@ -8,7 +8,7 @@ from tests.stitching.lineages import columns, edges, lineage
 AMBIGUOUS = {"confidence": "partial", "reason": "columns: v could come from several tables"}
 
 
-def test_an_insert_without_column_list_goes_by_position_into_the_columns_of_its_table():
+def test_insert_without_column_list_is_resolved_by_position():
     story = Story().write(
         "hourly",
         "readings",
@@ -36,14 +36,14 @@ def test_created_table_gives_its_columns_to_the_next_statement():
     assert columns(found) == {"a.k>x.p", "b.v>x.q"}
 
 
-def test_without_schemas_the_first_analysis_stands():
+def test_first_analysis_is_kept_without_schemas():
     story = Story().write("x", "a", "b", sql="INSERT INTO x (k, v) SELECT k, v FROM a JOIN b ON true", **AMBIGUOUS)
     found = lineage(story)
     assert (edges(found), columns(found)) == ({"a>x", "b>x"}, set())
     assert {s.confidence for s in found.statements} == {"partial"}
 
 
-def test_without_its_text_the_first_analysis_stands():
+def test_first_analysis_is_kept_without_the_text():
     story = Story().write("x", "a", "b", **AMBIGUOUS).looked_up("a", "k:int").looked_up("b", "v:int")
     assert columns(lineage(story)) == set()
 
@@ -59,7 +59,7 @@ def test_second_analysis_has_row_filters():
     assert columns(lineage(story)) == {"a.k>x.k", "a.g>x.g", "a.g>x.*:FILTER"}
 
 
-def test_without_its_text_an_insert_goes_by_position_into_the_columns_of_its_table():
+def test_insert_without_text_is_resolved_by_position():
     story = Story().write("revenue", "orders", columns="orders.customer>customer@1 orders.amount>amount@2")
     found = lineage(story.looked_up("revenue", "customer:text total:int"))
     assert columns(found) == {"orders.customer>revenue.customer", "orders.amount>revenue.total"}

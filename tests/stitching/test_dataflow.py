@@ -222,7 +222,7 @@ def test_a_star_takes_the_columns_that_the_target_got_where_the_source_is_unknow
     assert columns(lineage(story)) == {"a.x>b.x", "a.y>b.y"}
 
 
-def test_a_star_goes_by_position_where_the_names_differ():
+def test_star_is_resolved_by_position_if_the_names_differ():
     story = Story().write("b", "a", columns="a.*>*").looked_up("a", "x:int y:int").looked_up("b", "p:int q:int")
     assert columns(lineage(story)) == {"a.x>b.p", "a.y>b.q"}
 

@@ -137,12 +137,12 @@ def test_a_chain_of_renames_leaves_the_last_name():
     assert (inputs(found), outputs(found), edges(found)) == ({"a"}, {"z"}, {"a>z"})
 
 
-def test_a_clone_is_fed_by_its_original():
+def test_clone_has_its_original_as_source():
     found = lineage(Story().create("b", "a", effect="clone"))
     assert (inputs(found), outputs(found), edges(found)) == ({"a"}, {"b"}, {"a>b"})
 
 
-def test_a_view_that_stays_is_an_output_fed_by_its_tables():
+def test_remaining_view_is_an_output_with_its_tables_as_sources():
     found = lineage(Story().create("v", "a").read("v"))
     assert (inputs(found), outputs(found), edges(found)) == ({"a", "v"}, {"v"}, {"a>v"})
 

@@ -20,7 +20,7 @@ def test_rows_written_are_added_up():
     assert found.outputs[0].rows == 7
 
 
-def test_rows_read_are_those_of_the_result_in_whatever_order():
+def test_rows_read_are_those_of_the_result_in_any_order():
     found = lineage(Story().read("t", columns="t.x>x t.y>*:SORT", rows=3))
     assert found.inputs[0].rows == 3
 
@@ -109,7 +109,7 @@ def test_statements_are_listed_in_order_each_once():
     ]
 
 
-def test_statements_count_in_order_of_time_whatever_order_their_events_came_in():
+def test_statements_are_ordered_by_time_for_any_order_of_events():
     story = Story().read("a").write("b")
     story.events.reverse()
     assert edges(lineage(story)) == {"a>b"}

@@ -76,7 +76,7 @@ def test_ordinary_names_stay():
     assert event["job"]["name"] == "nightly"
 
 
-def test_a_dataset_has_one_safe_name_wherever_it_stands():
+def test_dataset_has_one_safe_name_in_every_position():
     event = shaped(Story().write("b", ODD))
     name = one(event["inputs"])["name"]
     assert name == "%32024/01/x.csv"
@@ -102,7 +102,7 @@ def test_a_renamed_dataset_has_a_safe_former_name():
     assert facet["previousIdentifier"] == {"namespace": "s3://bucket", "name": "%31"}
 
 
-def test_a_child_stands_behind_its_parents_stored_name():
+def test_child_name_follows_the_stored_name_of_its_parent():
     event = shaped(elt(), parents=child_of("3 b", "2 a"), flow_name="1 c")
     parent = event["run"]["facets"]["parent"]
     assert (event["job"]["name"], parent["job"]["name"], parent["root"]["job"]["name"]) == (
@@ -214,13 +214,13 @@ def test_a_location_that_is_too_long_is_left_out():
     assert "sourceCodeLocation" in shaped(elt(), source_url=url[:255])["job"]["facets"]
 
 
-def test_after_a_failed_run_the_newest_good_end_comes_again():
+def test_latest_run_is_resent_after_a_failed_run():
     good = events(elt())
     failed = events(elt(), state="FAILED", **later(run(elt()).run, 1))
     assert events_to_restore(failed, good) == [good[-1]]
 
 
-def test_after_the_newest_good_run_itself_nothing_comes_again():
+def test_nothing_is_resent_after_the_latest_run_itself():
     good = events(elt())
     assert events_to_restore(good, good) == []
 
@@ -253,7 +253,7 @@ def test_only_completed_runs_are_restored():
     assert events_to_restore(failed, events(elt(), state="FAILED")) == []
 
 
-def test_after_a_good_run_that_touched_nothing_the_newest_that_did_comes_again():
+def test_latest_run_with_data_is_resent_after_a_run_without_data():
     cached = events(Story(), **later(run(elt()).run, 1))
     good = events(elt())
     assert events_to_restore(cached, good) == [good[-1]]

@@ -211,7 +211,7 @@ async def test_commit_by_psycopgs_asynchronous_pool_is_noted(dsn: str, tracers: 
     assert tracers[0].kept == [INSERT, "SELECT a FROM t"]
 
 
-def test_psycopg2s_pool_knows_its_connections(dsn: str, tracers: Tracers) -> None:
+def test_psycopg2_pool_recognises_its_connections(dsn: str, tracers: Tracers) -> None:
     connections = pool.ThreadedConnectionPool(1, 1, dsn)
     connection = instrument_connection(connections.getconn())
     connection.cursor().execute(INSERT)

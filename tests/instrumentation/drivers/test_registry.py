@@ -26,7 +26,7 @@ def example(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str, str]:
     return driver, description, use
 
 
-def test_worked_example_of_the_page_does_what_the_page_says(
+def test_worked_example_of_the_page_works_as_described(
     example: tuple[str, str, str], tracers: list[RecordingTracer]
 ) -> None:
     driver, description, use = example

@@ -129,9 +129,7 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize(("url", "texts", "name"), SPELLINGS)
-def test_one_table_has_one_name_whatever_the_spelling_of_url_and_text(
-    url: str, texts: tuple[str, ...], name: str
-) -> None:
+def test_table_has_one_name_for_all_spellings_of_url_and_text(url: str, texts: tuple[str, ...], name: str) -> None:
     names = set()
     for text in texts:
         (draft,) = Reader(url_store(url))(f"insert into {text} select a from src")
