@@ -203,13 +203,13 @@ def deployments(
     every: dict[str, Any] = {"schedules": schedules}
     if schedules is None or sweep_minutes is not None:
         every = {"interval": dt.timedelta(minutes=sweep_minutes or SWEEP_MINUTES)}
-    made = [
+    untyped = [
         assemble.to_deployment(**common),
         sweep.to_deployment(**common, **every, concurrency_limit=alone),
         backfill.to_deployment(**common),
     ]
     # Prefect types its sync methods as "or a coroutine", which they return in an event loop only.
-    ready = cast("list[RunnerDeployment]", made)
+    ready = cast("list[RunnerDeployment]", untyped)
     for deployment in ready:
         # Set to None, not left out: an update then takes them out of their earlier work pool.
         deployment.work_pool_name = deployment.work_queue_name = None
@@ -267,14 +267,14 @@ def apply_automation(client: SyncPrefectClient, deployment_id: UUID, settle: flo
     A disabled automation stays disabled. A second one of the name (Prefect's own command makes one each time) would run
     the assembler twice, and is deleted.
     """
-    there = sorted(client.read_automations_by_name(AUTOMATION), key=lambda a: str(a.id))
-    wanted = AutomationCore.model_validate(automation(deployment_id, settle or _settle_of(there)))
-    if not there:
+    existing = sorted(client.read_automations_by_name(AUTOMATION), key=lambda a: str(a.id))
+    wanted = AutomationCore.model_validate(automation(deployment_id, settle or _settle_of(existing)))
+    if not existing:
         return client.create_automation(wanted), True
-    kept, *others = there
+    kept, *others = existing
     for other in others:
         client.delete_automation(other.id)
-    wanted.enabled = any(a.enabled for a in there)
+    wanted.enabled = any(a.enabled for a in existing)
     # Each update makes an event.
     if _content(kept) != _content(wanted):
         client.update_automation(kept.id, wanted)

@@ -28,11 +28,11 @@ def emit(run: RunLineage) -> None:
     if status is None:
         return
     upstream = _upstream(run)
-    made = [use for use in run.lineage.outputs if use.lifecycle != "DROP" and use.dataset not in run.assets]
-    made = [use for use in made if _is_key(use.dataset)]
-    for source in sorted({source for use in made for source in upstream[use.dataset]}):
+    outputs = [use for use in run.lineage.outputs if use.lifecycle != "DROP" and use.dataset not in run.assets]
+    outputs = [use for use in outputs if _is_key(use.dataset)]
+    for source in sorted({source for use in outputs for source in upstream[use.dataset]}):
         _emit(run, "prefect.asset.referenced", _resource(source), [])
-    for use in made:
+    for use in outputs:
         sources = [{"prefect.resource.id": s.uri, "prefect.resource.role": "asset"} for s in upstream[use.dataset]]
         by = {"prefect.resource.id": OWN_TOOL, "prefect.resource.role": "asset-materialized-by"}
         related = [by, *sources[:MAX_RELATED_DATASETS]]

@@ -168,8 +168,8 @@ def require_flows(client: SyncPrefectClient, names: Sequence[str] | None) -> Non
     unknown = [name for name in unknown if not standalone_tasks.has_run(client, name)]
     if not unknown:
         return
-    there = existing_flows(client)
-    close = {name: get_close_matches(name, there, n=1) for name in unknown}
+    existing = existing_flows(client)
+    close = {name: get_close_matches(name, existing, n=1) for name in unknown}
     described = [f"{name!r}" + (f" (did you mean {close[name][0]!r}?)" if close[name] else "") for name in unknown]
     raise ValueError(f"there is no flow {', '.join(described)} at {client.api_url}: `prefect flow ls` shows them")
 

@@ -32,21 +32,21 @@ _SHOWS = "lineage.shows"
 
 def show(client: SyncPrefectClient, run: FlowRun, text: str) -> None:
     """Show this run in the flow's artifact, unless that shows one that began later. Two requests."""
-    there = _read(client, run)
+    existing = _read(client, run)
     shown = encoding.json_text({"flow_run_id": str(run.id), "started": _began(run).isoformat()})
     fields = {"description": description(run), "data": text, "metadata_": {_SHOWS: shown}}
     # Earlier versions gave a run's own artifact the key.
-    if there is None or there.get("flow_run_id"):
+    if existing is None or existing.get("flow_run_id"):
         publishing.create_artifact(client, key=key(run), type="markdown", **fields)
-    elif _shown_since(there) <= _began(run):
+    elif _shown_since(existing) <= _began(run):
         with suppress(ObjectNotFound):  # deleted by hand just now
-            publishing.update_artifact(client, UUID(there["latest_id"]), **fields)
+            publishing.update_artifact(client, UUID(existing["latest_id"]), **fields)
 
 
 def exists(client: SyncPrefectClient, run: FlowRun) -> bool:
     """Return whether a run of this flow was ever assembled with lineage. One request."""
-    there = _read(client, run)
-    return there is not None and there.get("description") == description(run)
+    existing = _read(client, run)
+    return existing is not None and existing.get("description") == description(run)
 
 
 def key(run: FlowRun) -> str:

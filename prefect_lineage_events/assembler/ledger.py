@@ -137,9 +137,9 @@ def read(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> dict[UUID, 
     """The entries of these runs; a run that was never assembled has none."""
     entries: dict[UUID, Entry] = {}
     for start in range(0, len(flow_run_ids), api.PAGE):
-        some = flow_run_ids[start : start + api.PAGE]
-        entries |= _found(client, some, _OWN)
-        if without := [id_ for id_ in some if id_ not in entries]:
+        page = flow_run_ids[start : start + api.PAGE]
+        entries |= _found(client, page, _OWN)
+        if without := [id_ for id_ in page if id_ not in entries]:
             entries |= _found(client, without, _WITH_KEY)
     return entries
 

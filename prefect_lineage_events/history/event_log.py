@@ -139,9 +139,9 @@ def any_lineage(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], window:
     """Return whether one of these runs has a lineage event about data, or an asset event. One request per 50 runs."""
     names = [*sorted(events.OPERATION_EVENTS), f"{assets.MATERIALISED}succeeded"]
     for start in range(0, len(flow_run_ids), EVENTS_PAGE):
-        some = flow_run_ids[start : start + EVENTS_PAGE]
+        page = flow_run_ids[start : start + EVENTS_PAGE]
         for part in window.parts():
-            chosen = {**_filter(some, (), part), "event": {"name": names}}
+            chosen = {**_filter(page, (), part), "event": {"name": names}}
             if api.post(client, "/events/filter", {"filter": chosen, "limit": 1})["events"]:
                 return True
     return False

@@ -174,8 +174,8 @@ def flow_names(client: SyncPrefectClient, flow_ids: Sequence[str]) -> dict[str, 
     known = _flow_names.setdefault(client, {})
     wanted = sorted(set(flow_ids) - known.keys())
     for start in range(0, len(wanted), api.PAGE):
-        some = wanted[start : start + api.PAGE]
-        rows: list[JSON] = api.post(client, "/flows/filter", {"flows": {"id": {"any_": some}}, "limit": api.PAGE})
+        page = wanted[start : start + api.PAGE]
+        rows: list[JSON] = api.post(client, "/flows/filter", {"flows": {"id": {"any_": page}}, "limit": api.PAGE})
         known |= {r["id"]: r["name"] for r in rows}
     return {id_: known[id_] for id_ in flow_ids if id_ in known}
 

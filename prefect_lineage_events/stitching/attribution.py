@@ -190,8 +190,10 @@ class Attribution:
     def rows_passed_to(self, call: TaskRun) -> tuple[list[Rows], bool]:
         """The rows that the flow's body passed to a subflow, and whether they are only one of several possibilities."""
         found = self._body.of_call(call)
-        some = found.chosen or found.candidates
-        return self._with_sources(rows for possibility in some for rows, _ in possibility.rows), len(found.chosen) != 1
+        possible = found.chosen or found.candidates
+        return self._with_sources(rows for possibility in possible for rows, _ in possibility.rows), len(
+            found.chosen
+        ) != 1
 
     def written(self, resolved: ResolvedStep) -> Written:
         """The columns and the number of the rows of a write, as far as they are known."""

@@ -43,8 +43,8 @@ class _Usage:
 
 def created_in(resolved_steps: Iterable[ResolvedStep]) -> frozenset[Dataset]:
     """The first and last names of the datasets that were created."""
-    made = [p.target for p in resolved_steps if p.target and p.target.created]
-    return frozenset(name for lifetime in made for name in (lifetime.first_name, lifetime.name))
+    created = [p.target for p in resolved_steps if p.target and p.target.created]
+    return frozenset(name for lifetime in created for name in (lifetime.first_name, lifetime.name))
 
 
 def build_lineage(

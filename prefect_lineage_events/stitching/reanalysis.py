@@ -38,9 +38,9 @@ def reanalyse_steps(steps: Sequence[Step], may_show: MayShow) -> tuple[list[Step
     result: list[Step] = []
     counts = Reanalysis()
     for group in by_statement.values():
-        reanalysed, what = _reanalyse(group, locations, may_show)
+        reanalysed, of_group = _reanalyse(group, locations, may_show)
         result += reanalysed
-        counts = counts + what
+        counts = counts + of_group
     return result, counts
 
 

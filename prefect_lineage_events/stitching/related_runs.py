@@ -29,8 +29,8 @@ _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 
 def with_related_rows(own: Iterable[Step], history: RunHistory) -> list[Step]:
     """The run's own steps with the rows that it received, in order of time."""
-    around = [*_from_above(history), *_from_below(history), *_from_cache(history)]
-    received = sorted(around, key=lambda step: step.started)
+    related = [*_from_above(history), *_from_below(history), *_from_cache(history)]
+    received = sorted(related, key=lambda step: step.started)
     whole: list[Step] = []
     for step in own:
         while received and received[0].started <= step.started:

@@ -31,12 +31,12 @@ def in_one_spelling(history: RunHistory) -> RunHistory:
 
 def _spellings(history: RunHistory) -> dict[str, EventDataset]:
     """The table in its one spelling, by the URI of each other spelling."""
-    made = [e.output for e in history.events if e.output and e.operation == "create"]
+    created = [e.output for e in history.events if e.output and e.operation == "create"]
     used = [d for e in history.events for d in (*e.inputs, *([e.output] if e.output else []))]
     looked_up = [d for e in history.schemas for d in e.datasets]
     first: dict[tuple[str, str], EventDataset] = {}
     changed = {}
-    for dataset in (*made, *used, *looked_up):
+    for dataset in (*created, *used, *looked_up):
         if not dataset.namespace.startswith(_PREFIXES):
             continue
         kept = first.setdefault((dataset.namespace, dataset.name.casefold()), dataset)
