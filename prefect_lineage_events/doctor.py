@@ -34,8 +34,10 @@ def examine() -> list[Finding]:
 def _prefect() -> Iterator[Finding]:
     url = PREFECT_API_URL.value()
     if not url:
-        seen = "PREFECT_API_URL is not set: each process starts a server of its own, and its events are lost at its end"
-        yield Finding(False, "Prefect API", seen, "`prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`")
+        observed = (
+            "PREFECT_API_URL is not set: each process starts a server of its own, and its events are lost at its end"
+        )
+        yield Finding(False, "Prefect API", observed, "`prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`")
         return
     try:
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
@@ -46,34 +48,34 @@ def _prefect() -> Iterator[Finding]:
         yield _refused("Prefect API", error)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         # A page of a proxy, or JSON of another shape.
-        seen = f"{url} does not respond as a Prefect API ({type(error).__name__}: {error})"
-        yield Finding(False, "Prefect API", seen, address_advice(url))
+        observed = f"{url} does not respond as a Prefect API ({type(error).__name__}: {error})"
+        yield Finding(False, "Prefect API", observed, address_advice(url))
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        seen = f"no response at {url} ({error})"
-        yield Finding(False, "Prefect API", seen, "start the server, or set PREFECT_API_URL")
+        observed = f"no response at {url} ({error})"
+        yield Finding(False, "Prefect API", observed, "start the server, or set PREFECT_API_URL")
 
 
 def _api(client: SyncPrefectClient) -> Finding:
     try:
         return Finding(True, "Prefect API", f"{client.api_url}, {check_version(client)}")
     except UnusableApiError as error:
-        seen, _, advice = str(error).partition(" -> ")
-        return Finding(False, "Prefect API", seen, advice)
+        observed, _, advice = str(error).partition(" -> ")
+        return Finding(False, "Prefect API", observed, advice)
 
 
 def _on_the_api(client: SyncPrefectClient) -> Iterator[Finding]:
-    for what, check in CHECKS.items():
+    for subject, check in CHECKS.items():
         try:
             yield check(client)
         except PrefectHTTPStatusError as error:
-            yield _refused(what, error)
+            yield _refused(subject, error)
         except (LookupError, TypeError, AttributeError) as error:
-            seen = f"the response of the API is not as expected ({type(error).__name__}: {error})"
-            yield Finding(False, what, seen, "check that the server is of version 3.8 or newer")
+            observed = f"the response of the API is not as expected ({type(error).__name__}: {error})"
+            yield Finding(False, subject, observed, "check that the server is of version 3.8 or newer")
 
 
-def _refused(what: str, error: PrefectHTTPStatusError) -> Finding:
-    return Finding(False, what, f"the API responded {answered(error)}", advice(error))
+def _refused(subject: str, error: PrefectHTTPStatusError) -> Finding:
+    return Finding(False, subject, f"the API responded {answered(error)}", advice(error))
 
 
 def _settings() -> list[Finding]:
@@ -87,8 +89,8 @@ def _capture() -> Finding:
         return Finding(False, "capture", "switched off in this environment", advice)
     plugins = os.environ.get("PREFECT_PLUGINS_ENABLED", "").lower() in ("1", "true")
     if settings().instrument and not plugins:
-        seen = "the setting `instrument` is on, but Prefect does not load plugins"
-        return Finding(False, "capture", seen, "set PREFECT_PLUGINS_ENABLED=true")
+        observed = "the setting `instrument` is on, but Prefect does not load plugins"
+        return Finding(False, "capture", observed, "set PREFECT_PLUGINS_ENABLED=true")
     plain = (
         "for plain connectors too" if settings().instrument else "for lineage blocks; plain connectors are not traced"
     )
@@ -109,8 +111,8 @@ def _target(to: Target) -> Finding:
     except TransientDeliveryError as error:
         return Finding(False, "lineage target", f"{to}: {error}", _CONFIGURATION)
     if to.endpoint.get("log_file_path") and not is_configured():
-        seen = f"{to}, since none is configured in this environment"
-        return Finding(True, "lineage target", seen, "to have lineage in a backend, set OPENLINEAGE_URL", True)
+        observed = f"{to}, since none is configured in this environment"
+        return Finding(True, "lineage target", observed, "to have lineage in a backend, set OPENLINEAGE_URL", True)
     if parts.hostname:
         if (parts.hostname, parts.port) == _prefect_host_and_port():
             advice = "set OPENLINEAGE_URL to the address of a lineage backend, such as http://marquez:5000"

@@ -38,14 +38,14 @@ _BAD_ENDS = ("FAILED", "CRASHED")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check: `what` was checked, what was `seen`, and `advice` if it is not `ok`.
+    """The result of one check of a `subject`: the state that was `observed`, and `advice` if it is not `ok`.
 
     `doubtful`: it works, but is probably not intended.
     """
 
     ok: bool
-    what: str
-    seen: str
+    subject: str
+    observed: str
     advice: str = ""
     doubtful: bool = False
 
@@ -55,7 +55,7 @@ class Finding:
             ("WARN" if self.doubtful else "ok ") if self.ok else "NOT",
             f" -> {self.advice}" if self.advice else "",
         )
-        return line(" ".join(f"{mark}  {self.what}: {self.seen}{advice}".split("\n")), _MAX_LINE)
+        return line(" ".join(f"{mark}  {self.subject}: {self.observed}{advice}".split("\n")), _MAX_LINE)
 
 
 def blocks(client: SyncPrefectClient) -> Finding:
@@ -68,8 +68,8 @@ def blocks(client: SyncPrefectClient) -> Finding:
             missing.append(slug)
     if len(missing) == 3:
         return Finding(False, "blocks", "none is registered", "run `prefect-lineage register`")
-    seen = "registered" + (f" (but {', '.join(missing)})" if missing else "")
-    return Finding(True, "blocks", seen)
+    observed = "registered" + (f" (but {', '.join(missing)})" if missing else "")
+    return Finding(True, "blocks", observed)
 
 
 def deployments(client: SyncPrefectClient) -> Finding:
@@ -134,8 +134,8 @@ def automation(client: SyncPrefectClient) -> Finding:
         advice = "run `prefect-lineage deploy`; until then only the sweep assembles runs"
         return Finding(False, "automation", "missing", advice)
     if len(found) > 1:
-        seen = f"there are {len(found)} of this name, and each fires"
-        return Finding(False, "automation", seen, "run `prefect-lineage deploy`")
+        observed = f"there are {len(found)} of this name, and each fires"
+        return Finding(False, "automation", observed, "run `prefect-lineage deploy`")
     if not found[0].enabled:
         return Finding(False, "automation", "disabled", f"run `prefect automation resume {deploy.AUTOMATION}`")
     runs = {str(getattr(action, "deployment_id", None)) for action in found[0].actions}
@@ -166,8 +166,8 @@ def sweep(client: SyncPrefectClient) -> Finding:
         waiting = f"{len(state.waiting)} runs wait for others" if state.waiting else "nothing waits"
         return Finding(True, "sweep", f"{last}, {waiting}")
     first = stuck[0]
-    seen = f"{last}; {len(stuck)} runs wait, such as {first.flow_run_id} ({first.flow_name}): {first.reason}"
-    return Finding(False, "sweep", seen, f"the next sweep tries again; all of them: artifact {sweep_state.KEY!r}")
+    observed = f"{last}; {len(stuck)} runs wait, such as {first.flow_run_id} ({first.flow_name}): {first.reason}"
+    return Finding(False, "sweep", observed, f"the next sweep tries again; all of them: artifact {sweep_state.KEY!r}")
 
 
 def refused(client: SyncPrefectClient) -> Finding:
@@ -178,8 +178,10 @@ def refused(client: SyncPrefectClient) -> Finding:
     payload = events[0]["payload"]
     reasons = payload.get("reasons")
     reason = reasons[0] if isinstance(reasons, list) and reasons else "no reason given"
-    seen = f"of {_runs(events)} in the last day, such as {payload.get('target')}: {reason}"
-    return Finding(False, "refused events", seen, "see the run's lineage artifact; then `prefect-lineage assemble RUN`")
+    observed = f"of {_runs(events)} in the last day, such as {payload.get('target')}: {reason}"
+    return Finding(
+        False, "refused events", observed, "see the run's lineage artifact; then `prefect-lineage assemble RUN`"
+    )
 
 
 def incomplete(client: SyncPrefectClient) -> Finding:
@@ -188,15 +190,15 @@ def incomplete(client: SyncPrefectClient) -> Finding:
     dropped = [event for event in events if encoding.count(event["payload"].get("dropped"))]
     if dropped:
         count = sum(encoding.count(event["payload"]["dropped"]) or 0 for event in dropped)
-        seen = f"{count} statements of {_runs(dropped)} in the last day: a full queue, or a fault of ours"
+        observed = f"{count} statements of {_runs(dropped)} in the last day: a full queue, or a fault of ours"
         advice = (
             "see the warnings in these flows' output; for a full queue, raise "
             "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_QUEUE_SIZE"
         )
-        return Finding(False, "dropped events", seen, advice)
+        return Finding(False, "dropped events", observed, advice)
     if events:
-        seen = f"none, but {_runs(events)} in the last day were published before all of their events had arrived"
-        return Finding(True, "dropped events", f"{seen} (see the check `sweep` for those that still wait)")
+        observed = f"none, but {_runs(events)} in the last day were published before all of their events had arrived"
+        return Finding(True, "dropped events", f"{observed} (see the check `sweep` for those that still wait)")
     return Finding(True, "dropped events", "none in the last day")
 
 
@@ -216,7 +218,7 @@ def delivery_to(client: SyncPrefectClient) -> Finding:
         event, missing = lacking[-1]
         run, by = next(iter(runs_of(event)), "none"), event["payload"].get("assembler_run")
         went, runs = ", ".join(_targets_of(event["payload"])), _runs([event for event, _ in lacking])
-        seen = (
+        observed = (
             f"{runs} in the last day went to {went}"
             f" and not to {', '.join(missing)}, such as {run} (assembled by flow run {by})"
         )
@@ -224,7 +226,7 @@ def delivery_to(client: SyncPrefectClient) -> Finding:
             "give every assembler the same configuration (`prefect-lineage deploy --work-pool NAME` stores it), then "
             "`prefect-lineage backfill --target NAME`"
         )
-        return Finding(False, "sent to", seen, advice)
+        return Finding(False, "sent to", observed, advice)
     if not events:
         return Finding(True, "sent to", "nothing in the last day")
     if all(target.startswith("file ") for target in had):
@@ -243,10 +245,10 @@ def in_flight(client: SyncPrefectClient) -> Finding:
     runs = stale_runs(client)
     if not runs:
         return Finding(True, "runs in flight", "none without recent events")
-    seen = (
+    observed = (
         f"{len(runs)} without recent events, such as {runs[0].id} ({runs[0].flow_name}, since {runs[0].started:%F %R})"
     )
-    return Finding(False, "runs in flight", seen, HOW_TO_END)
+    return Finding(False, "runs in flight", observed, HOW_TO_END)
 
 
 CHECKS: Mapping[str, Callable[[SyncPrefectClient], Finding]] = {

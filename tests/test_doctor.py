@@ -67,7 +67,7 @@ def test_unreachable_api_leaves_other_findings(monkeypatch):
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         first, *rest = doctor.examine()
     assert "no response at http://127.0.0.1:9/api" in what_is_wrong(first)
-    assert {f.what for f in rest} == {"lineage target", "capture"}
+    assert {f.subject for f in rest} == {"lineage target", "capture"}
 
 
 def test_too_old_server_is_a_finding(client, monkeypatch):
@@ -350,5 +350,5 @@ def test_request_that_the_api_refuses_is_a_finding(client, monkeypatch):
         raise http_error(403)
 
     monkeypatch.setitem(health.CHECKS, "blocks", refuses)
-    (finding,) = (f for f in doctor.examine() if f.what == "blocks")
+    (finding,) = (f for f in doctor.examine() if f.subject == "blocks")
     assert "the API responded 403 (no) -> this PREFECT_API_KEY may not do that" in what_is_wrong(finding)
