@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _QUESTION = re.compile(r"(What|How|Who|Whose|Whom|Where|Which|When|Why|Whether)\b")
+_QUESTION_NAME = re.compile(r"test_(what|how|who|whose|whom|where|which|when|why|whether)_")
 # Words of texts that have a plain word instead.
 _RIDDLE = re.compile(
     r"\b(nobody|whoever|somebody|someone's|anybody|told|tells|anew|alike|of its own accord|no longer than|"
@@ -69,6 +70,8 @@ def _faults_of_python(text: str) -> Iterator[tuple[int, str]]:
         if isinstance(node, _DOCUMENTED[1:]):
             words = {word.lower() for word in _WORD_OF_A_NAME.findall(node.name)}
             yield from ((node.lineno, f"the name {node.name!r} contains {word!r}") for word in words & _STRUCK)
+            if _QUESTION_NAME.match(node.name):
+                yield node.lineno, f"the name {node.name!r} begins with a question word"
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             yield from _riddles(token.start[0], token.string)

@@ -185,7 +185,7 @@ def test_a_flow_all_of_whose_statements_are_its_tasks_has_no_inputs_and_outputs_
         assert not event["job"]["facets"].keys() & {"lineage", "sql"}
 
 
-def test_what_the_flows_body_did_itself_stays_with_the_flow(built):
+def test_lineage_of_the_body_stays_with_the_flow(built):
     story = looped("COMPLETED").write("summary", "target0", columns="target0.x>x")
     *_, end = events(built(story), granularity="task")
     assert [d["name"] for d in end["inputs"]] == ["target0"]

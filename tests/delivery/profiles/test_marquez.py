@@ -59,7 +59,7 @@ def test_the_events_given_are_not_changed():
 
 
 @pytest.mark.parametrize("granularity", ["flow", "task"])
-def test_what_is_sent_still_follows_the_specification(granularity):
+def test_shaped_events_follow_the_specification(granularity):
     found = run(elt())
     full = replace(found, run=deployed(found.run, parents=child_of("middle", "top")))
     assert faults(MARQUEZ.shape(run_events(full, namespace="prefect://a b", granularity=granularity))) == []
@@ -197,7 +197,7 @@ def test_column_edges_are_bounded_shared_evenly_and_counted():
     assert event["run"]["facets"]["prefect"]["leftOut"] == {"columnEdges": MAX_COLUMN_EDGES}
 
 
-def test_what_is_complete_counts_nothing_as_left_out():
+def test_complete_event_counts_nothing_as_left_out():
     story = Story().write("b", "a", columns="a.x>y").looked_up("a", "x:int").looked_up("b", "y:int")
     assert "leftOut" not in shaped(story)["run"]["facets"]["prefect"]
 

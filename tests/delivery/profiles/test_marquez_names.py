@@ -64,7 +64,7 @@ TEXT = st.one_of(
         (job_name, "orders:.load", "orders%3A.load"),
     ],
 )
-def test_what_cannot_be_carried_is_escaped_and_the_rest_stays(function, given, safe):
+def test_unsafe_characters_are_escaped_and_the_others_stay(function, given, safe):
     assert function(given) == safe
 
 

@@ -27,7 +27,7 @@ def test_two_spellings_are_one_name(one, other, name):
 
 
 @pytest.mark.parametrize("one", ["STRUCT(a INTEGER, b VARCHAR)", "ENUM('A', 'B')", "MAP<STRING, ARRAY<BIGINT>>", ""])
-def test_what_a_type_is_made_of_stays(one):
+def test_parts_of_a_type_stay(one):
     assert type_name(one) == one
 
 
