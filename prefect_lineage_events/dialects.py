@@ -1,6 +1,6 @@
 """Facts about SQL dialects: one row for each, in `DIALECTS`.
 
-The module knows no SQL parser. It stands at the top level, below `naming` and `stores`, because these need the case and
+The module needs no SQL parser. It is at the top level, below `naming` and `stores`, because these need the case and
 the levels of names, and all other facts of a dialect are in the same row. Each field of `Dialect` names its sources.
 Tables of what belongs to one file alone (catalogs, table functions, transactions) stay in that file.
 """
@@ -119,7 +119,7 @@ class Dialect:
     storage_engines: bool = False
     # A procedure may be called by its name alone. learn.microsoft.com: EXECUTE; docs.oracle.com: PL/SQL blocks
     calls_by_name: bool = False
-    # DROP SCHEMA takes the tables with it unless it says RESTRICT. docs.snowflake.com, dev.mysql.com, clickhouse.com
+    # DROP SCHEMA drops the tables in it, except with RESTRICT. docs.snowflake.com, dev.mysql.com, clickhouse.com
     drop_schema_cascades: bool = False
     # DROP DATABASE drops a schema, which must be empty without CASCADE. spark.apache.org: DROP DATABASE
     drop_database_restricts: bool = False

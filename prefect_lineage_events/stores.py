@@ -58,7 +58,7 @@ class Store:
     def completed_table(self, parts: Sequence[str]) -> Dataset:
         """The dataset of a table whose name is complete: nothing is put before it.
 
-        The session completes the names in statements (`sql.identifiers.complete`): it knows the current database, and
+        The session completes the names in statements (`sql.identifiers.complete`): it has the current database, and
         leaves out a schema that is unknown, so that `database.table` is no `schema.table` here.
         """
         # in other stores, more parts name a table of a linked server

@@ -147,7 +147,7 @@ def _with_known_parents(
     options: AssemblyOptions,
     failures: list[tuple[Outbox, TransientDeliveryError]],
 ) -> list[Outbox]:
-    """Outboxes whose targets now know the runs above `run`; the others are appended to `failures`."""
+    """Outboxes whose targets have the runs above `run`; the others are appended to `failures`."""
     ready = []
     for outbox in outboxes:
         try:

@@ -237,7 +237,7 @@ def _unknown(unknown: Sequence[UnknownSource]) -> list[str]:
 
 
 def _source(edge: ColumnEdge) -> str:
-    """The source column of an edge and its transformation, in words for people who do not know OpenLineage's."""
+    """The source column of an edge and its transformation, in words for readers who are not used to OpenLineage's."""
     kind = edge.transformation
     if edge.inferred:
         notes = [_HOW.get(kind, word(kind.lower()))] if kind not in ("IDENTITY", "TRANSFORMATION") else []

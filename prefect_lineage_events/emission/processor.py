@@ -58,7 +58,7 @@ class NoteProcessor(LossProcessor):
             raise
 
     def _lose(self, note: Note) -> None:
-        """Count a note of any kind for its run, and for those whose writes wait for what it may have said."""
+        """Count the loss of a note for its run, and for the runs whose held writes it may have decided."""
         run, connection = subject(note)
         runs = [run] if run is not None else []
         state = self._connections.get(connection) if connection is not None else None

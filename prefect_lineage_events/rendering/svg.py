@@ -51,7 +51,7 @@ _ARROW = (
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A box: the dataset's name, what is said of it below, and the classes of its style."""
+    """A box: the dataset's name, its details below, and the classes of its style."""
 
     label: str
     notes: str

@@ -27,7 +27,7 @@ class ColumnResult:
     names of what the statement returns: "" where the store's name for an expression is not certain, "*" for columns
     that cannot be listed. `declared` gives a created table's columns and types by its dotted name. `bound` and
     `constant` are the columns of each output that take binds and constants, `program_columns` those of the program's
-    own rows that go into them (see `Statement`). `reason` says what is missing.
+    own rows that go into them (see `Statement`). `reason` names what is missing.
     """
 
     edges: tuple[ColumnEdge, ...] = ()

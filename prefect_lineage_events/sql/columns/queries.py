@@ -29,8 +29,8 @@ Schemas = Mapping[str, Any]
 class Queries:
     """The evaluation of one statement's queries.
 
-    `decisions` collects the columns that decide over rows, whichever query of the statement they stand in. `write`
-    evaluates a CTE that changes data. `unclear` says the first thing that the text leaves open. `rows` are the fields
+    `decisions` collects the columns that decide over rows, in any query of the statement. `write`
+    evaluates a CTE that changes data. `unclear` is the first thing that the text leaves open. `rows` are the fields
     of expressions, by node and scope, each worked out once.
     """
 

@@ -1,7 +1,7 @@
 """Recovery: the tables of a statement that does not parse, read from its words.
 
-One loop over the words with a stack of open parentheses. It knows the positions of table names (after FROM, JOIN, INTO,
-USING, UPDATE, and commas of those lists), the names that are CTEs or aliases there, and the uses of FROM that list no
+One loop over the words with a stack of open parentheses. It recognises positions of table names (after FROM, JOIN,
+INTO, USING, UPDATE, and commas of those lists), names that are CTEs or aliases there, and uses of FROM that list no
 tables (`EXTRACT(day FROM x)`, `IS DISTINCT FROM`). It needs no grammar of expressions, so that depth, size and unknown
 syntax do not stop it.
 """

@@ -49,7 +49,7 @@ def analyze_piece(piece: Piece, context: Context, effort: Effort | None = None) 
     """Return the statements of one piece, in order. Never raises.
 
     `effort` is the rest of the work that the piece's text may cost; statements beyond it are not analysed, and the
-    result says so.
+    result gives that reason.
     """
     try:
         builders = PieceReader(context, effort or Effort()).piece(piece)
@@ -196,7 +196,7 @@ class PieceReader:
     def _next(
         self, read: Callable[[_T], list[StatementBuilder]], what: _T, size: int, is_due: bool = False
     ) -> list[StatementBuilder]:
-        """The next statement, whose changes the later ones meet; once beyond the limit, one statement that says so."""
+        """The next statement, whose changes apply to later ones; beyond the limit, one statement with that reason."""
         if self.effort.take(size) or is_due:
             builders = read(what)
             self.context = moved_on(self.context, [builder.finish() for builder in builders])
