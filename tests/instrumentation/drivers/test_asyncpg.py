@@ -224,3 +224,10 @@ async def test_transaction_of_a_collected_proxy_is_noted_as_ended_unseen(connect
     gc.collect()
 
     assert tracers[1].steps[-1] == "commit_lost"
+
+
+async def test_proxy_is_kept_until_an_awaited_statement_is_noted(connection: Any, tracers: Tracers) -> None:
+    await instrument_connection(connection.__wrapped__).execute("INSERT INTO t VALUES (3, 'z')")
+    gc.collect()
+
+    assert tracers[1].steps == ["INSERT INTO t VALUES (3, 'z')", "lost"]
