@@ -311,12 +311,8 @@ def _parser() -> argparse.ArgumentParser:
     window.add_argument("--start", required=True, metavar="TIME", help="ISO time with zone: 2026-01-31T06:00:00+00:00")
     window.add_argument("--end", required=True, metavar="TIME", help="ISO time with zone, not before the start")
     window.add_argument("--flow", action="append", metavar="NAME", help="only runs of this flow (repeatable)")
-    window.add_argument(
-        "--target", action="append", metavar="ID", help="send each run to this target if it lacks it (repeatable)"
-    )
-    window.add_argument(
-        "--reanalyse", action="store_true", help="analyse the stored statements again with this version"
-    )
+    window.add_argument("--target", action="append", metavar="ID", help="send runs that this target lacks (repeatable)")
+    window.add_argument("--reanalyse", action="store_true", help="analyse stored statements again with this version")
     window.add_argument("--dry-run", action="store_true", help="send nothing, and list each run with its outcome")
     window.add_argument("--force", action="store_true", help="send events again that were already sent")
 
@@ -327,9 +323,7 @@ def _parser() -> argparse.ArgumentParser:
         help="work pool that runs the assembler (default: `prefect-lineage serve` runs it)",
     )
     deploy.add_argument("--image", metavar="NAME", help="image with this package, for a container work pool")
-    deploy.add_argument(
-        "--print-automation", action="store_true", help="print the YAML of the automation, and change nothing"
-    )
+    deploy.add_argument("--print-automation", action="store_true", help="print the automation, and change nothing")
     serve = add("serve", _serve, "deploy, and run the assembler in this process until it is stopped")
     serve.add_argument(
         "--limit", type=_positive(int), default=4, metavar="N", help="maximum number of runs at a time (default 4)"
@@ -359,9 +353,7 @@ def _parser() -> argparse.ArgumentParser:
     add("register", _register, "register the lineage blocks with the Prefect API")
     convert = add("convert", _convert, "save a copy of a plain connector's block document as a lineage block")
     convert.add_argument("document", metavar="TYPE/NAME", help="the document, such as sqlalchemy-connector/warehouse")
-    convert.add_argument(
-        "--overwrite", action="store_true", help="replace an existing lineage block document of that name"
-    )
+    convert.add_argument("--overwrite", action="store_true", help="replace a lineage block document of that name")
     add("doctor", _doctor, "check the installation, and print findings with their remedies")
 
     explain = add("explain", _explain_sql, "show the tables and columns that a SQL statement reads and writes")
