@@ -23,9 +23,10 @@ from prefect.logging import get_logger
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
+from prefect_lineage_events.blocks import BLOCKS
 from prefect_lineage_events.delivery import configuration
 from prefect_lineage_events.delivery.targets import targets
-from prefect_lineage_events.events import CLOSED_EVENT, EMITTER_PREFIX, OWN_FLOW_PREFIX
+from prefect_lineage_events.events import EMITTER_PREFIX, END_EVENTS, OWN_FLOW_PREFIX
 from prefect_lineage_events.serving import run_until_stopped
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ DEPLOYMENT = "lineage"
 AUTOMATION = "prefect-lineage-assemble"
 ASSEMBLER = f"{OWN_FLOW_PREFIX}assemble/{DEPLOYMENT}"
 SWEEPER = f"{OWN_FLOW_PREFIX}sweep/{DEPLOYMENT}"
-BLOCKS = ("SnowflakeLineage", "SqlAlchemyLineage", "AsyncSqlAlchemyLineage")
 TAGS = ["lineage"]
 SWEEP_MINUTES = 5.0
 # Seconds from the end of the first run to the run of the assembler: by then its events are mostly stored. The assembler
@@ -234,7 +234,7 @@ def automation(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> dic
         "trigger": {
             "type": "event",
             "posture": "Reactive",
-            "expect": [CLOSED_EVENT, "prefect.flow-run.Cancelled", "prefect.flow-run.Crashed"],
+            "expect": list(END_EVENTS),
             "match": {"prefect.resource.id": [f"{EMITTER_PREFIX}*", "prefect.flow-run.*"]},
             "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": f"!{OWN_FLOW_PREFIX}*"},
             "for_each": [],
@@ -348,12 +348,12 @@ def _require_work_pool(name: str) -> None:
 
 def register_blocks() -> tuple[str, ...]:
     """Register the lineage blocks whose connectors are installed, so that the UI offers them. Returns their names."""
-    import prefect_lineage_events as package
-
     registered = []
-    for name in BLOCKS:
+    for listed in BLOCKS:
+        if not listed.slug:
+            continue
         try:
-            block = getattr(package, name)
+            block = listed.block_class()
         except ImportError:  # its connector is not installed
             continue
         block.register_type_and_schema()

@@ -15,6 +15,7 @@ from prefect_lineage_events.assembler import sweep_state
 from prefect_lineage_events.assembler.notify import runs_of
 from prefect_lineage_events.assembler.stale_runs import HOW_TO_END, stale_runs
 from prefect_lineage_events.assembler.sweep import BUSY
+from prefect_lineage_events.blocks import BLOCKS
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import ASSEMBLED_EVENT, INCOMPLETE_EVENT, REJECTED_EVENT
 from prefect_lineage_events.history import api
@@ -60,13 +61,14 @@ class Finding:
 
 def blocks(client: SyncPrefectClient) -> Finding:
     """Check that the UI offers the lineage blocks."""
+    slugs = [block.slug for block in BLOCKS if block.slug]
     missing = []
-    for slug in ("snowflake-lineage", "sqlalchemy-lineage", "async-sqlalchemy-lineage"):
+    for slug in slugs:
         try:
             client.read_block_type_by_slug(slug)
         except ObjectNotFound:
             missing.append(slug)
-    if len(missing) == 3:
+    if missing == slugs:
         return Finding(False, "blocks", "none is registered", "run `prefect-lineage register`")
     observed = "registered" + (f" (but {', '.join(missing)})" if missing else "")
     return Finding(True, "blocks", observed)

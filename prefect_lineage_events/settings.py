@@ -83,8 +83,8 @@ class LineageSettings(PrefectBaseSettings):
     coalesce_seconds: float = Field(
         default=5.0,
         ge=0,
-        description="Seconds for which statements of one shape on the same datasets are counted into one event. The "
-        "first event waits a tenth of this; the wait doubles with each repetition, up to twelve times this.",
+        description="Unit, in seconds, of the wait in which statements of one shape on the same datasets are counted "
+        "into one event. The first event waits a tenth of it; each repetition doubles the wait, up to twelve times it.",
     )
     checkpoint_seconds: float = Field(
         default=10.0,
@@ -191,7 +191,8 @@ class LineageSettings(PrefectBaseSettings):
     sweep_lookback_hours: float = Field(
         default=24.0,
         gt=0,
-        description="Hours that the first sweep looks back; later ones begin where the previous one ended.",
+        description="Hours that the first sweep looks back, and one whose stored state cannot be read; later ones "
+        "begin where the previous one ended.",
     )
 
 

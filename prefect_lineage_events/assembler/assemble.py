@@ -15,7 +15,13 @@ from uuid import UUID
 from prefect_lineage_events.assembler import assets, lease, ledger, notify, parents, report
 from prefect_lineage_events.assembler.latest_run import restore_latest_run
 from prefect_lineage_events.assembler.ledger import DeliveryState, Entry
-from prefect_lineage_events.assembler.options import DEFAULT_OPTIONS, AssemblyOptions, AssemblyResult, Outcome
+from prefect_lineage_events.assembler.options import (
+    DEFAULT_OPTIONS,
+    STORED_WITHIN,
+    AssemblyOptions,
+    AssemblyResult,
+    Outcome,
+)
 from prefect_lineage_events.assembler.outbox import Outbox, TargetsAwayError, send_all
 from prefect_lineage_events.assembler.run_lineage import events_for, marked_if_cached, stitched
 from prefect_lineage_events.assembler.run_record import RunRecord
@@ -35,9 +41,6 @@ if TYPE_CHECKING:
     from prefect_lineage_events.history.model import FlowRun, RunHistory
 
 logger = logging.getLogger(__name__)
-
-# Missing events of a run that ended after this may only be late.
-_RECENT = dt.timedelta(minutes=2)
 
 
 def assemble_run(
@@ -94,7 +97,7 @@ def _show_rejected(client: SyncPrefectClient, lineage: RunLineage) -> None:
 def _still_arriving(history: RunHistory, now: dt.datetime) -> bool:
     """Return whether the run ended so short ago that missing events may only be late."""
     ended = history.run.ended
-    recent = ended is not None and now - ended < _RECENT
+    recent = ended is not None and now - ended < STORED_WITHIN
     # A closing count alone may be that of a flow whose tasks ran in other processes.
     return recent and (history.completeness.awaited or not (history.events or history.assets))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -12,6 +13,9 @@ from prefect_lineage_events.delivery.targets import Target, targets
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.reader import Patience
 from prefect_lineage_events.stitching.model import Reanalysis
+
+# An ended run's events are stored within this time; what is missing until then may only be late.
+STORED_WITHIN = dt.timedelta(minutes=2)
 
 Outcome = Literal[
     "sent", "nothing new", "no lineage", "not ended", "too early", "own flow",

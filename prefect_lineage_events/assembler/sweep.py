@@ -12,7 +12,7 @@ from uuid import UUID
 
 from prefect_lineage_events.assembler import lease, notify, sweep_state
 from prefect_lineage_events.assembler.batch import assemble_each
-from prefect_lineage_events.assembler.options import AssemblyOptions
+from prefect_lineage_events.assembler.options import STORED_WITHIN, AssemblyOptions
 from prefect_lineage_events.assembler.stale_runs import stale_runs
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
@@ -42,9 +42,8 @@ KEEP_TRYING = dt.timedelta(days=7)
 MAX_RELATED_TRIES = 12
 # Limit of awaited runs that one sweep checks.
 MAX_AWAITED_RUNS = 10_000
-# Seconds between two polls for ended runs, and the time within which their events are stored.
+# Seconds between two polls for ended runs.
 POLL_SECONDS = 10.0
-STORED_WITHIN = dt.timedelta(minutes=2)
 BUSY = "another assembler is delivering it"
 # The state is written after this much of the history: the sweep after a killed one goes on there.
 STEP = dt.timedelta(hours=1)

@@ -9,30 +9,57 @@ from typing import Any, NamedTuple
 class ListedBlock(NamedTuple):
     """A block of this package: its class, the module in this room, and the connector that it extends.
 
-    `extra` of the package installs `packages`; `replaces` is the block type slug of the plain connector.
+    `slug` is its block type slug, empty for a class that users extend. `extra` of the package installs `packages`;
+    `replaces` is the slug of the plain connector.
     """
 
     name: str
     module: str
+    slug: str = ""
     extra: str = ""
     packages: tuple[str, ...] = ()
     replaces: str = ""
+
+    def block_class(self) -> Any:
+        """The class. Raises ImportError if its connector is not installed."""
+        return getattr(import_module(f"{__name__}.{self.module}"), self.name)
 
 
 _SQLALCHEMY = ("prefect_sqlalchemy", "sqlalchemy")
 BLOCKS = (
     ListedBlock("LineageBlock", "base"),
-    ListedBlock("SqlAlchemyLineage", "sqlalchemy", "sqlalchemy", _SQLALCHEMY, "sqlalchemy-connector"),
-    ListedBlock("AsyncSqlAlchemyLineage", "sqlalchemy", "sqlalchemy", _SQLALCHEMY, "async-sqlalchemy-connector"),
     ListedBlock(
-        "SnowflakeLineage", "snowflake", "snowflake", ("prefect_snowflake", "snowflake"), "snowflake-connector"
+        "SqlAlchemyLineage",
+        module="sqlalchemy",
+        slug="sqlalchemy-lineage",
+        extra="sqlalchemy",
+        packages=_SQLALCHEMY,
+        replaces="sqlalchemy-connector",
+    ),
+    ListedBlock(
+        "AsyncSqlAlchemyLineage",
+        module="sqlalchemy",
+        slug="async-sqlalchemy-lineage",
+        extra="sqlalchemy",
+        packages=_SQLALCHEMY,
+        replaces="async-sqlalchemy-connector",
+    ),
+    ListedBlock(
+        "SnowflakeLineage",
+        module="snowflake",
+        slug="snowflake-lineage",
+        extra="snowflake",
+        packages=("prefect_snowflake", "snowflake"),
+        replaces="snowflake-connector",
     ),
 )
-"""All blocks. The public names, the registration and the conversion of saved documents derive from it."""
+"""All blocks. Registration, `doctor` and the conversion of saved documents derive from it; a new block also needs its
+names in the package's `__all__`, and its connector in `pyproject.toml`.
+"""
 
 
 def __getattr__(name: str) -> Any:
     for block in BLOCKS:
         if block.name == name:
-            return getattr(import_module(f"{__name__}.{block.module}"), name)
+            return block.block_class()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

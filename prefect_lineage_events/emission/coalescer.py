@@ -4,6 +4,8 @@ Order is kept where it carries meaning: a statement is never counted together wi
 created, altered, dropped, truncated or overwrote one of its datasets in between. That holds for the first
 `_MAX_LIFETIMES` lifetimes of a dataset in a run; later ones are counted together, as in a loop that creates and drops
 its table.
+
+`Waits` says for how long a statement waits for equal ones.
 """
 
 from __future__ import annotations
@@ -13,8 +15,38 @@ from collections.abc import Iterable
 from prefect_lineage_events.emission.pending import Key, PendingEvent
 from prefect_lineage_events.events import EventDataset
 
+# The waits for equal statements, in units of the setting `coalesce_seconds`: the first, and the longest.
+_FIRST_WAIT = 0.1
+_LONGEST_WAIT = 12
+_MAX_DOUBLINGS = 30
+_MAX_REMEMBERED = 10_000
 _MAX_LIFETIMES = 8
 _Name = tuple[str, str]
+
+
+class Waits:
+    """The seconds that a statement waits for equal ones: twice as long each time that its shape was sent.
+
+    Rare statements are sent after the first wait, so that a killed run keeps them; frequent ones in few events.
+    """
+
+    def __init__(self, coalesce_seconds: float) -> None:
+        self._first = coalesce_seconds * _FIRST_WAIT
+        self._longest = coalesce_seconds * _LONGEST_WAIT
+        self._times_sent: dict[Key, int] = {}
+
+    def of(self, shape: Key) -> float:
+        return self.after(self._times_sent.get(shape, 0))
+
+    def after(self, times: int) -> float:
+        """The wait for what was sent so often."""
+        return min(self._first * (1 << min(times, _MAX_DOUBLINGS)), self._longest)
+
+    def count(self, shape: Key) -> None:
+        """Count that the shape was sent once more."""
+        if len(self._times_sent) >= _MAX_REMEMBERED:
+            self._times_sent.clear()
+        self._times_sent[shape] = self._times_sent.get(shape, 0) + 1
 
 
 class Coalescer:

@@ -10,10 +10,10 @@ from uuid import uuid4
 
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.context.running import is_over
-from prefect_lineage_events.emission.coalescer import Coalescer
+from prefect_lineage_events.emission.coalescer import Coalescer, Waits
 from prefect_lineage_events.emission.column_lookup import ColumnLookup
 from prefect_lineage_events.emission.limits import truncated
-from prefect_lineage_events.emission.pending import Key, PendingEvent
+from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.events import CountEvent, EmitterInfo, EventDataset, RunInfo, SchemaEvent
 from prefect_lineage_events.guard import guarded
 
@@ -21,18 +21,13 @@ from prefect_lineage_events.guard import guarded
 Send = Callable[[dict[str, Any], Run], bool]
 
 _MAX_PENDING = 500
-_MAX_REMEMBERED = 10_000
 _MAX_REASONS = 10
 
 
 class Emitter:
-    """Collects the pending events of a run for a short while, then numbers and sends them, in order.
+    """Collects the pending events of a run for a short while, then numbers and sends them, in order."""
 
-    A statement waits `first_wait` seconds for equal ones. The wait doubles each time that the same shape is sent, up
-    to `longest_wait`: rare statements are sent at once (so that a killed run keeps them), frequent ones in few events.
-    """
-
-    def __init__(self, run: Run, send: Send, first_wait: float, longest_wait: float) -> None:
+    def __init__(self, run: Run, send: Send, coalesce_seconds: float) -> None:
         self.id = uuid4()
         self.run = run
         self.dropped_by_processor = 0
@@ -42,8 +37,6 @@ class Emitter:
         self.last_active = 0.0
         self.counts_sent = 0
         self._send = send
-        self._first_wait = first_wait
-        self._longest_wait = longest_wait
         self._live: Any = None
         self._sequence = 0
         self._failed = 0
@@ -51,7 +44,7 @@ class Emitter:
         self._last_count: tuple[bool, bool, int, int, int] | None = None
         self._pending = Coalescer()
         self._due: float | None = None
-        self._times_sent: dict[Key, int] = {}
+        self._waits = Waits(coalesce_seconds)
         self._columns = ColumnLookup()
         self._look_up_at: float | None = None
         self._lookups = 0
@@ -91,9 +84,9 @@ class Emitter:
         self.last_active = now
         self._columns.observe(pending)
         if self._columns.wanted and self._look_up_at is None:
-            self._look_up_at = now + min(self._first_wait * 2**self._lookups, self._longest_wait)
+            self._look_up_at = now + self._waits.after(self._lookups)
         self._pending.add(pending)
-        wait = self._wait(pending.key)
+        wait = self._waits.of(pending.key)
         self._due = now + wait if self._due is None else min(self._due, now + wait)
         if len(self._pending) >= _MAX_PENDING or wait == 0:
             self.flush()
@@ -104,7 +97,7 @@ class Emitter:
         pending_events = self._pending.take()
         for pending in pending_events:
             pending.sent = True
-            self._count(pending.key)
+            self._waits.count(pending.key)
             self._number(partial(_statement_event, pending))
         return pending_events
 
@@ -170,14 +163,6 @@ class Emitter:
             self._sequence += 1
         else:
             self._failed += 1
-
-    def _wait(self, key: Key) -> float:
-        return min(self._first_wait * (1 << self._times_sent.get(key, 0)), self._longest_wait)
-
-    def _count(self, key: Key) -> None:
-        if len(self._times_sent) >= _MAX_REMEMBERED:
-            self._times_sent.clear()
-        self._times_sent[key] = min(self._times_sent.get(key, 0) + 1, 30)
 
 
 def _statement_event(pending: PendingEvent, emitter: EmitterInfo) -> dict[str, Any]:

@@ -10,9 +10,6 @@ from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission.emitter import Emitter, Send
 from prefect_lineage_events.guard import guarded
 
-# The waits for equal statements, in units of `coalesce_seconds`: the first one, and the longest after repetitions.
-_FIRST_WAIT = 0.1
-_LONGEST_WAIT = 12
 _MAX_RETIRED = 1_000
 
 
@@ -47,9 +44,7 @@ class Emitters:
         assert key is not None, "a run has a flow run or a task run"
         emitter = self._open.get(key)
         if emitter is None:
-            emitter = self._retired.pop(key, None) or Emitter(
-                run, self._send, self._coalesce_seconds * _FIRST_WAIT, self._coalesce_seconds * _LONGEST_WAIT
-            )
+            emitter = self._retired.pop(key, None) or Emitter(run, self._send, self._coalesce_seconds)
             self._open[key] = emitter
             if self._unassigned:
                 emitter.count_loss(self._unassigned)

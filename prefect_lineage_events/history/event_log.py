@@ -152,9 +152,11 @@ def closed_runs(client: SyncPrefectClient, window: Window) -> list[UUID]:
 
     At most MAX_CLOSED of them: every user of the API can emit such events.
     """
-    names = [events.CLOSED_EVENT, "prefect.flow-run.Cancelled", "prefect.flow-run.Crashed"]
     occurred = {"since": window.since.isoformat(), "until": window.until.isoformat()}
-    body = {"filter": {"event": {"name": names}, "occurred": occurred, "order": "DESC"}, "limit": EVENTS_PAGE}
+    body = {
+        "filter": {"event": {"name": list(events.END_EVENTS)}, "occurred": occurred, "order": "DESC"},
+        "limit": EVENTS_PAGE,
+    }
     found: dict[UUID, None] = {}
     for raw in islice(_pages(client, body), MAX_CLOSED):
         for resource in (raw["resource"], *(raw.get("related") or ())):

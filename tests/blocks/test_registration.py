@@ -8,6 +8,9 @@ from importlib.metadata import entry_points
 
 import pytest
 
+import prefect_lineage_events
+from prefect_lineage_events.blocks import BLOCKS
+
 
 def test_collection_registers_the_blocks() -> None:
     from prefect.utilities.dispatch import lookup_type
@@ -16,8 +19,15 @@ def test_collection_registers_the_blocks() -> None:
     entry.load()
     from prefect.blocks.core import Block
 
-    for slug in ("sqlalchemy-lineage", "async-sqlalchemy-lineage", "snowflake-lineage"):
-        assert lookup_type(Block, slug).get_block_type_slug() == slug
+    listed = {block.slug: block.name for block in BLOCKS if block.slug}
+    assert listed.keys() == {"sqlalchemy-lineage", "async-sqlalchemy-lineage", "snowflake-lineage"}
+    for slug, name in listed.items():
+        registered = lookup_type(Block, slug)
+        assert (registered.get_block_type_slug(), registered.__name__) == (slug, name)
+
+
+def test_public_names_contain_every_listed_block() -> None:
+    assert {block.name for block in BLOCKS} <= set(prefect_lineage_events.__all__)
 
 
 def test_prefects_own_register_command_finds_the_blocks() -> None:
