@@ -24,7 +24,7 @@ from prefect_lineage_events.sql.identifiers import (
 from prefect_lineage_events.sql.locations import ADDRESS, clean_location
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.search_path import GUESSED
-from prefect_lineage_events.sql.temporary_names import temporary_parts
+from prefect_lineage_events.sql.temporary_names import is_temporary, temporary_parts
 
 _URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.\-]*:/")
 _FILE = re.compile(
@@ -150,7 +150,7 @@ def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = 
         return HIDDEN
     if attached is not None and attached.holds(parts[1:]):
         return attached.table(parts[1:]) or HIDDEN
-    temporary = parts in context.temporary or parts[-1].startswith("#")
+    temporary = is_temporary(parts, context)
     if temporary:
         doubt = PERHAPS_MADE if parts in context.doubtful else ""
     table = TableRef(parts, temporary=temporary, spelling=() if spelling == parts else spelling, doubt=doubt)

@@ -1,4 +1,7 @@
-"""Names of temporary tables in stores that keep them in a schema of their own, beside lasting ones of the same name."""
+"""Temporary tables: which names are temporary, and their parts.
+
+Some stores keep them in a schema of their own, beside lasting ones of the same name.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,14 @@ from prefect_lineage_events.sql.context import Context
 from prefect_lineage_events.sql.identifiers import complete
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.transactions.rules import transaction_rules
+
+# SQL Server's temporary tables are temporary by name (`#t`, `##t`).
+_PREFIX = "#"
+
+
+def is_temporary(parts: tuple[str, ...], context: Context) -> bool:
+    """True if a completed name is that of a temporary table: by its prefix, or because the session has made it."""
+    return parts in context.temporary or parts[-1].startswith(_PREFIX)
 
 
 def temporary_parts(folded: Sequence[str], context: Context) -> tuple[str, ...] | None:
