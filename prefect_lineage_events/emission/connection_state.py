@@ -157,12 +157,13 @@ class ConnectionState:
         return Dataset(f"file://{host}", path)
 
 
-def _named(store: Store, parts: Sequence[str]) -> Dataset:
+@lru_cache(maxsize=4096)  # few datasets are named many times
+def _named(store: Store, parts: tuple[str, ...]) -> Dataset:
     """The table of a name in a statement. The session has completed a name of several parts."""
     return store.table(parts) if len(parts) == 1 else store.completed_table(parts)
 
 
-@lru_cache(maxsize=4096)  # few datasets are named many times
+@lru_cache(maxsize=4096)
 def _event_dataset(dataset: Dataset, kind: str) -> EventDataset:
     return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind)
 
