@@ -67,7 +67,7 @@ def _countable(statements: Sequence[Statement], sql: str) -> bool:
 
 
 def _rows(note: StatementNote, *, written: bool) -> int | None:
-    """The rows of a note of one statement. A write returns none without RETURNING, however many it has written."""
+    """The rows of a note of one statement. A write without RETURNING returns none, whatever it has written."""
     if not note.countable or (written and note.counted == "fetched"):
         return None
     return (note.rows or None) if written and note.counted == "returned" else note.rows

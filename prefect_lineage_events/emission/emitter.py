@@ -65,7 +65,7 @@ class Emitter:
         self._live = None
 
     def count_loss(self, reason: str = "", statements: int = 1) -> None:
-        """Count statements, or anything else, of the run that could not be worked on."""
+        """Count statements, or anything else, of the run that could not be processed."""
         self.dropped_by_processor += statements
         if reason and len(self._reasons) < _MAX_REASONS:
             self._reasons[reason] = None

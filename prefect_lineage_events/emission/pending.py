@@ -90,7 +90,7 @@ class PendingEvent:
         if other.value_origins:
             self.value_origins = tuple(dict.fromkeys((*self.value_origins, *other.value_origins)))[:_MAX_ORIGINS]
         if other.threads != self.threads:
-            self.threads = _together(self.threads, other.threads)
+            self.threads = _merged_threads(self.threads, other.threads)
         for task_run in (other.run.info.task_run_id, *other.task_runs):
             if task_run is not None and task_run != self.run.info.task_run_id and task_run not in self.task_runs[-50:]:
                 self.task_runs.append(task_run)
@@ -155,7 +155,7 @@ def _key(run: Run, event: UnnumberedEvent) -> Key:
     )
 
 
-def _together(threads: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+def _merged_threads(threads: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
     """The threads of both; any thread, where there are too many to be listed."""
     if _ANY in (threads, others):
         return _ANY

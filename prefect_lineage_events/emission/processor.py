@@ -33,8 +33,8 @@ from prefect_lineage_events.emission.transaction_processor import TransactionPro
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.settings import LineageSettings
 
-_NOT_CLOSED = "the end of the run could not be worked on"
-_NOT_WORKED_ON = "a note of the flow's process could not be worked on"
+_NOT_CLOSED = "the end of the run could not be processed"
+_NOT_PROCESSED = "a note of the flow's process could not be processed"
 
 
 class NoteProcessor(LossProcessor):
@@ -50,7 +50,7 @@ class NoteProcessor(LossProcessor):
         self._transactions = TransactionProcessor(values, self._report, self._drop)
 
     def process(self, note: Note) -> None:
-        """Work on one note. One that cannot be worked on is counted as dropped, and its error raised."""
+        """Process one note. A note that cannot be processed is counted as dropped, and the error raised."""
         try:
             self._process(note)
         except Exception:
@@ -65,12 +65,12 @@ class NoteProcessor(LossProcessor):
         if state is not None and isinstance(note, StatementNote | FailureNote | TransactionNote):
             runs += self._transactions.leave_in_doubt(state, may_have_begun=isinstance(note, TransactionNote))
         for emitter in {run.key: self._emitters.of(run) for run in runs}.values():
-            emitter.count_loss(_NOT_WORKED_ON)
+            emitter.count_loss(_NOT_PROCESSED)
             if isinstance(note, RunEndedNote):
                 emitter.send_count(closed=True, reason=_NOT_CLOSED)
 
     def _count_loss(self, note: LossNote) -> None:
-        """Count what was lost before it became a note, for its run and for those whose writes it leaves in doubt."""
+        """Count a loss in the user's thread, for its run and for runs whose held writes it leaves in doubt."""
         if note.in_any_run:
             self._emitters.count_loss_everywhere(note.reason)
         runs = [note.run] if note.run is not None else []
@@ -80,7 +80,7 @@ class NoteProcessor(LossProcessor):
             emitter.count_loss(note.reason)
 
     def _states_in_doubt(self, note: LossNote) -> list[ConnectionState]:
-        """The connections whose transactions a loss may concern: where its own is not known, all that hold writes."""
+        """The connections whose transactions a loss may concern: all with held writes, where its own is not known."""
         if note.connection is not None:
             known = self._state(note.connection) if note.in_step else self._connections.get(note.connection)
             return [known] if known is not None else []
@@ -129,11 +129,11 @@ class NoteProcessor(LossProcessor):
         super().abandon(reason)
 
     def _drop(self, pending: PendingEvent, reason: str = "") -> None:
-        """Count what cannot be held until its transaction ends, or cannot be reported."""
+        """Count an event that cannot be held until its transaction ends, or cannot be reported."""
         self._emitters.of(pending.run).count_loss(reason, pending.executions)
 
     def _rows(self, statement: StatementNote, rows: int, *, whole: bool) -> None:
-        """Rows that a statement returned; a write has written them all, however few were taken."""
+        """Add the rows that a statement returned. A write wrote all of them, even if only some were fetched."""
         if not statement.countable:
             return
         for pending in statement.pending_events:

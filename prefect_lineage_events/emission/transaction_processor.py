@@ -59,12 +59,13 @@ class TransactionProcessor:
                 self._step(analysed.statement.control, state)
                 continue
             transaction.failed(False)
-            note.pending_events += self._reported_or_held(analysed, state)
+            note.pending_events += self._outcome(analysed, state)
         if not is_held and not transaction.begun:
             self._report(transaction.flush())
             state.session = state.session.ended()
 
-    def _reported_or_held(self, analysed: AnalysedStatement, state: ConnectionState) -> list[PendingEvent]:
+    def _outcome(self, analysed: AnalysedStatement, state: ConnectionState) -> list[PendingEvent]:
+        """Report or hold the events of a statement. Returns the events in which they are counted."""
         transaction, statement = state.transaction, analysed.statement
         if statement.commits and transaction.is_open:
             self._report([*transaction.flush(), *analysed.pending_events])
@@ -72,11 +73,11 @@ class TransactionProcessor:
         if statement.may_end_transaction:
             transaction.doubt(_CALLED)
         if transaction.is_open:
-            return [self._kept(pending, state) for pending in analysed.pending_events]
+            return [self._report_or_hold(pending, state) for pending in analysed.pending_events]
         self._report([*transaction.flush(), *analysed.pending_events])
         return list(analysed.pending_events)
 
-    def _kept(self, pending: PendingEvent, state: ConnectionState) -> PendingEvent:
+    def _report_or_hold(self, pending: PendingEvent, state: ConnectionState) -> PendingEvent:
         """Report a read at once; hold any other statement until its transaction commits."""
         if pending.event.operation == "read":
             self._report([pending])
@@ -148,7 +149,7 @@ class TransactionProcessor:
         """Report as partial what may have been done although the statement failed."""
         for pending in in_doubt(chain.from_iterable(m.pending_events for m in found), reason):
             if pending.event.operation != "read" and state.transaction.is_open:
-                self._kept(pending, state)
+                self._report_or_hold(pending, state)
             elif pending.event.operation != "read":
                 self._report([pending])
 

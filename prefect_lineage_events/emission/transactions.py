@@ -89,19 +89,19 @@ class Transaction:
         suspicion, self._suspicion = self._suspicion, ""
         if suspicion and control.step == "commit":
             self.doubt(suspicion)
-        self._nesting, outcome, place = self._nesting.after(control, self._rules)
+        self._nesting, outcome, position = self._nesting.after(control, self._rules)
         if outcome in ("commit", "rollback"):
             return self._ended(is_kept=outcome == "commit")
         if outcome == "mark":
-            if place + 1 < len(self._segments):
-                self._merge(place)
+            if position + 1 < len(self._segments):
+                self._merge(position)
             self._size_below += len(self._segments[-1])
             self._segments.append(Coalescer())
         elif outcome == "return":
-            self._segments[place + 1 :] = [Coalescer()]
+            self._segments[position + 1 :] = [Coalescer()]
             self._size_below = sum(map(len, self._segments))
         elif outcome == "merge":
-            for last in range(len(self._segments) - 2, place - 1, -1):
+            for last in range(len(self._segments) - 2, position - 1, -1):
                 self._merge(last)
             self._size_below = sum(map(len, self._segments[:-1]))
         return []
@@ -118,10 +118,10 @@ class Transaction:
         self._segments, self._size_below = [Coalescer()], 0
         return list(in_doubt(held, doubt)) if doubt else held if is_kept else []
 
-    def _merge(self, place: int) -> None:
+    def _merge(self, position: int) -> None:
         """Add the writes after a savepoint to those before it."""
-        for pending in self._segments.pop(place + 1).take():
-            self._segments[place].add(pending)
+        for pending in self._segments.pop(position + 1).take():
+            self._segments[position].add(pending)
 
 
 def in_doubt(pending_events: Iterable[PendingEvent], reason: str) -> Iterable[PendingEvent]:

@@ -76,7 +76,7 @@ def store_row(note: StatementNote, row: Any) -> None:
             run.by_value.pop(next(iter(run.by_value)), None)
 
 
-def origins(run_key: UUID | None, parameters: Any, sets: Any = None) -> tuple[StatementNote, ...]:
+def origins(run_key: UUID | None, parameters: Any, parameter_sets: Any = None) -> tuple[StatementNote, ...]:
     """The statements that read a row with a value among these parameters, or among those of the only set.
 
     Values that are often equal by chance count only where one row has all bound values.
@@ -85,8 +85,10 @@ def origins(run_key: UUID | None, parameters: Any, sets: Any = None) -> tuple[St
     if run is None or run.compared >= _MAX_COMPARED:
         return ()
     with guarded("comparing values"):
-        if sets is not None:
-            parameters = sets[0] if type(sets) in (list, tuple) and len(sets) == 1 else None
+        if parameter_sets is not None:
+            parameters = (
+                parameter_sets[0] if type(parameter_sets) in (list, tuple) and len(parameter_sets) == 1 else None
+            )
         run.compared += 1
         bound = [_digests(value) for value in _values(parameters)]
         known = [run.by_value[digest] for digests in bound for digest in digests if digest in run.by_value]
