@@ -5,7 +5,7 @@ first subclass of one switch lineage on. Modules declare here what has to be pat
 drivers and connectors when they are needed.
 
 Callbacks of `atexit`, `os.register_at_fork` and `threading._register_atexit` cannot be removed. Those of this package
-are registered on import, and do nothing in a process that has not switched lineage on.
+are registered on import. In a process that has not switched lineage on they only record the time of a fork.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def trace(connection: T, driver: Driver) -> T:
 
 
 def is_traced(connection: Any) -> bool:
-    """Are the statements of the connection reported?"""
+    """Return whether the statements of the connection are reported."""
     if isinstance(connection, ConnectionProxy):
         return True
     known = subclasses.tracing_of(connection)
