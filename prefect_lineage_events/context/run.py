@@ -219,8 +219,26 @@ def _settings() -> SettingsContext | None:
     return _settings_by_api.setdefault(key, context)
 
 
+def is_ambiguous() -> bool:
+    """Return whether the calling thread, which has no run, may work for any of several runs in progress.
+
+    That holds for a thread that was started before lineage was switched on: the run that started it is not known.
+    """
+    return len(running.flow_runs) > 1 and propagation.is_unmarked() and len(_running_flows_and_tasks()[0]) > 1
+
+
 def _only_running() -> Run | None:
     """The only run in progress, for a thread without a context; None where there are several."""
+    flows, tasks = _running_flows_and_tasks()
+    if len(flows) > 1:
+        return None
+    flow = next(iter(flows.values()), None)
+    task = next(iter(tasks.values())) if len(tasks) == 1 else None
+    return _run_of(flow, task) if flow or task else None
+
+
+def _running_flows_and_tasks() -> tuple[dict[UUID, Any], dict[UUID, Any]]:
+    """The contexts of flows and of tasks in progress that the calling thread may work for."""
     # By run, because the engine enters more than one context for the same task run.
     flows: dict[UUID, Any] = {}
     tasks: dict[UUID, Any] = {}
@@ -232,11 +250,7 @@ def _only_running() -> Run | None:
         # The run that started this thread is not known. A flow waits while its subflow runs, so the innermost is taken.
         outer = {id(context) for inner in flows.values() for context in running.enclosing(inner)}
         flows = {run_id: context for run_id, context in flows.items() if id(context) not in outer}
-    if len(flows) > 1:
-        return None
-    flow = next(iter(flows.values()), None)
-    task = next(iter(tasks.values())) if len(tasks) == 1 else None
-    return _run_of(flow, task) if flow or task else None
+    return flows, tasks
 
 
 def _note_child(run: Run | None) -> None:

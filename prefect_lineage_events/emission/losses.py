@@ -6,7 +6,7 @@ Each is counted for the run that it happened in, and reported with its reason by
 from __future__ import annotations
 
 from prefect_lineage_events import filters
-from prefect_lineage_events.context.run import Run, current_run
+from prefect_lineage_events.context.run import Run, current_run, is_ambiguous
 from prefect_lineage_events.emission import worker
 from prefect_lineage_events.emission.notes import Connection, LossNote
 from prefect_lineage_events.guard import count_losses_with, guarded
@@ -36,6 +36,12 @@ def count_loss(
             run = None
         if run is not None or in_any_run or connection is not None:
             worker.put(LossNote(reason, run, connection, in_step=in_step, in_any_run=in_any_run))
+
+
+def count_without_run() -> None:
+    """Count work of a thread whose run is not known, in all runs in progress: it may be that of any of them."""
+    if is_ambiguous():
+        count_loss("a thread was started before lineage was switched on, beside several runs", of_connection=True)
 
 
 def count_untraced(reason: str) -> None:

@@ -12,7 +12,7 @@ from prefect_lineage_events import encoding, filters, patches
 from prefect_lineage_events.context.run import Run, current_run
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission import worker
-from prefect_lineage_events.emission.losses import count_loss
+from prefect_lineage_events.emission.losses import count_loss, count_without_run
 from prefect_lineage_events.emission.notes import RecordNote
 from prefect_lineage_events.guard import is_own, logger, raised_by_signal_handler
 
@@ -85,6 +85,8 @@ def _reporting_run(raise_on_error: bool) -> Run | None:
     if not filters.current().enabled or filters.disabled():
         return None
     run = current_run()
+    if run is None:
+        count_without_run()
     if run is None and raise_on_error:
         raise RuntimeError("there is no flow run or task run here to record lineage for")
     return run if run is not None and run.captured else None

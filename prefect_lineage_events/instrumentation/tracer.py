@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from prefect_lineage_events import filters
 from prefect_lineage_events.context.run import Run, current_run
 from prefect_lineage_events.emission import value_matching, worker
-from prefect_lineage_events.emission.losses import count_loss
+from prefect_lineage_events.emission.losses import count_loss, count_without_run
 from prefect_lineage_events.emission.notes import (
     AbandonedResultNote,
     Connection,
@@ -212,6 +212,7 @@ class ConnectionTracer:
     def _reported_run(self) -> Run | None:
         run = current_run(self._run)
         if run is None:
+            count_without_run()
             return None
         self._run = run
         return run if run.captured and not filters.disabled() else None

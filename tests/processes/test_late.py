@@ -13,7 +13,7 @@ from tests.processes.test_ways import RecordedEvents, run
 
 pytestmark = pytest.mark.server
 _PATIENCE = 120
-_FLOWS = {"task", "subflow", "thread", "gathered", "to-thread", "fork", "block", "retried"}
+_FLOWS = {"task", "subflow", "thread", "gathered", "to-thread", "fork", "block", "retried", "siblings"}
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,15 @@ def test_a_thread_of_a_coroutine_is_distinguished(reported: RecordedEvents) -> N
     found = threads(reported, "late-to-thread")
     assert found["flow"] == []
     assert found["to_thread"]
+
+
+def test_work_of_an_older_thread_is_counted_as_lost_in_each_run_that_it_may_belong_to(
+    reported: RecordedEvents,
+) -> None:
+    runs = reported.flows["late-siblings"]
+    [first, second] = [[e["payload"] for e in events if e["event"] == "lineage.closed"][-1] for events in runs]
+    assert first["dropped"] == second["dropped"] == 1
+    assert "before lineage was switched on" in first["reason"] and first["reason"] == second["reason"]
 
 
 def test_work_items_of_an_older_pool_are_distinguished(reported: RecordedEvents) -> None:

@@ -108,7 +108,31 @@ def retried() -> None:
         raise ValueError("once more")
 
 
+@flow(name="late-siblings")
+async def sibling(number: int) -> None:
+    """Runs beside another one; a thread that is older than the first use may work for either."""
+    thread = threading.Thread(target=lambda: (both_used_lineage.wait(60), read("unknown run")))
+    if number == 1:
+        thread.start()
+    started.append(number)
+    while len(started) < 2:
+        await asyncio.sleep(0.01)
+    read(f"sibling {number}")
+    if number == 1:
+        both_used_lineage.set()
+        await asyncio.to_thread(thread.join)
+    started.append(number)
+    while len(started) < 4:
+        await asyncio.sleep(0.01)
+
+
 attempts: list[int] = []
+started: list[int] = []
+both_used_lineage = threading.Event()
+
+
+async def siblings() -> None:
+    await asyncio.gather(sibling(1), sibling(2))
 
 
 async def nested() -> None:
@@ -121,6 +145,7 @@ FLOWS: list[Callable[[], object]] = [
     of_a_thread,
     lambda: asyncio.run(nested()),
     lambda: asyncio.run(of_to_thread()),
+    lambda: asyncio.run(siblings()),
     of_a_fork,
     of_a_block,
     retried,
