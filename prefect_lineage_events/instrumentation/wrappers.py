@@ -6,6 +6,7 @@ A wrapper takes the traced object, the driver's bound method and the arguments, 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import aclosing
 from inspect import isasyncgenfunction
 from typing import Any
 
@@ -137,17 +138,19 @@ def _streamed(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Iter
 
 
 async def _streamed_async(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> AsyncIterator[Any]:
+    # Unlike a generator, an asynchronous one is not closed with the last reference to it, but some time later.
     with _Stream(cursor, args, kwargs) as stream:
-        async for row in method(*args, **kwargs):
-            stream.rows += 1
-            yield row
+        async with aclosing(method(*args, **kwargs)) as rows:
+            async for row in rows:
+                stream.rows += 1
+                yield row
         stream.exhausted = True
 
 
 class _Stream:
     """A streamed statement, noted with the rows that were taken, also when the generator is abandoned before its end.
 
-    A statement that failed gave no row and is not noted.
+    A statement that failed gave no row and is not noted; one with an empty result is.
     """
 
     def __init__(self, cursor: TracedCursor, args: Any, kwargs: Any) -> None:
@@ -161,7 +164,7 @@ class _Stream:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self.rows:
+        if self.rows or self.exhausted:
             counted: Counted = "returned" if self.exhausted else "fetched"
             self._execution.succeeded(self._cursor, rows=self.rows, counted=counted)
 

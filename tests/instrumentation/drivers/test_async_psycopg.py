@@ -79,6 +79,15 @@ async def test_reads_are_counted_however_they_are_fetched(connection: Any, trace
     assert [reported.rows for reported in tracers[0].reported] == [2, 7, 2]
 
 
+async def test_stream_that_is_closed_early_has_ended(connection: Any, tracers: Tracers) -> None:
+    rows = connection.cursor().stream("SELECT generate_series(1, 1000)")
+    await anext(rows)
+    await rows.aclose()
+
+    assert connection.info.transaction_status is not psycopg.pq.TransactionStatus.ACTIVE
+    assert [reported.rows for reported in tracers[0].reported] == [1]
+
+
 async def test_transaction_blocks_and_savepoints(connection: Any, tracers: Tracers) -> None:
     async with connection.transaction():
         await connection.execute("INSERT INTO t VALUES (3, 'kept')")

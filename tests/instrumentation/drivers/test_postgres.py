@@ -211,6 +211,27 @@ def test_psycopg_stream_is_noted_with_the_rows_read(postgres: Postgres, tracers:
     assert [(reported.sql, reported.rows) for reported in tracers[0].reported] == [("SELECT generate_series(1, 5)", 5)]
 
 
+def test_psycopg_stream_without_rows_is_noted(postgres: Postgres, tracers: Tracers) -> None:
+    connection = instrument_connection(psycopg.connect(postgres.dsn(postgres.database("streams"))))
+    assert list(connection.cursor().stream("SELECT 1 WHERE false")) == []
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        list(connection.cursor().stream("SELECT 1 FROM missing"))
+    connection.close()
+
+    assert [(reported.sql, reported.rows) for reported in tracers[0].reported] == [("SELECT 1 WHERE false", 0)]
+
+
+def test_executemany_in_a_pipeline_has_the_rows_that_it_wrote(postgres: Postgres, tracers: Tracers) -> None:
+    connection = instrument_connection(psycopg.connect(postgres.dsn(postgres.database("streams"))))
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    with connection.pipeline():
+        connection.cursor().executemany("INSERT INTO t VALUES (%s)", [(1,), (2,)])
+        connection.cursor().executemany("INSERT INTO t SELECT %s", [(1,), (2,)])
+    connection.close()
+
+    assert [reported.rows for reported in tracers[0].reported[1:]] == [2, None]
+
+
 def test_psycopg2_server_side_cursor_counts_its_rows(postgres: Postgres, tracers: Tracers) -> None:
     connection = instrument_connection(psycopg2.connect(postgres.dsn(postgres.database("named"))))
     with connection.cursor("named") as cursor:

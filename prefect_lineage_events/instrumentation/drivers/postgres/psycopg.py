@@ -167,8 +167,13 @@ PSYCOPG2 = Driver(
 
 
 def _psycopg_rows(cursor: Any) -> int | None:
-    """The rows of all results of `executemany(..., returning=True)`. A script's `rowcount` is its first statement's."""
+    """The rows of all results of `executemany(..., returning=True)`. A script's `rowcount` is its first statement's.
+
+    None for an `executemany` in a pipeline, whose `rowcount` is 0 until the results arrive.
+    """
     results = cursor._results
+    if not results and cursor._pgconn.pipeline_status:
+        return None
     if len(results) < 2:
         return rowcount(cursor)
     same = len({(result.command_status or b"").split(b" ")[0] for result in results}) == 1
