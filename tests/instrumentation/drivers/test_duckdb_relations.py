@@ -169,3 +169,22 @@ def test_functions_of_the_module_are_reported_once_the_default_connection_is_tra
 
     assert len(frame) == 2
     assert reported(tracers[0]) == ["create source", "create result < source", "read  < result", "drop result"]
+
+
+def test_functions_of_the_module_take_a_traced_connection(tracers: Tracers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_default", None)
+    connection, before = instrument_connection(duckdb.connect()), duckdb.default_connection()
+    frame = pandas.DataFrame({"a": [1, 2]})
+    duckdb.execute("CREATE TABLE source AS SELECT * FROM frame", connection=connection)
+    duckdb.append("source", frame, connection=connection)
+    duckdb.sql("SELECT a FROM source", connection=connection).to_table("result")
+    assert duckdb.get_table_names("SELECT * FROM result", connection=connection) == {"result"}
+    with duckdb.connect() as other:
+        assert duckdb.execute("SELECT * FROM frame", connection=other).fetchall() == [(1,), (2,)]
+    try:
+        duckdb.set_default_connection(connection)
+        assert duckdb.sql("SELECT count(*) FROM result").fetchall() == [(4,)]
+    finally:
+        duckdb.set_default_connection(before)
+
+    assert reported(tracers[0]) == ["create source", "write source", "create result < source", "read  < result"]

@@ -1,7 +1,8 @@
 """DuckDB's functions without a connection (`duckdb.sql(...)`), which use the module's default one.
 
 They use that connection itself, so a proxy of it would see nothing. Once the default connection is traced, they call
-its proxy. Calls before that, and calls with another connection as an argument, are not changed.
+its proxy. Where a proxy is their argument `connection`, which they would refuse, they call that one. Other calls are
+not changed.
 https://duckdb.org/docs/stable/clients/python/overview#using-an-in-memory-database
 """
 
@@ -14,8 +15,9 @@ from typing import Any
 import wrapt
 
 from prefect_lineage_events import patches
-from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
-from prefect_lineage_events.instrumentation.unwrapping import any_proxies, track_proxy
+from prefect_lineage_events.instrumentation.drivers.duckdb.frames import in_callers_frame
+from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, LikeOwn
+from prefect_lineage_events.instrumentation.unwrapping import any_proxies, track_proxy, unwrapped
 
 # Those that mean the same as the connection's method of that name.
 _FUNCTIONS = (
@@ -25,33 +27,67 @@ _FUNCTIONS = (
     "fetchall", "fetchdf", "fetch_df", "fetchnumpy", "pl", "fetch_arrow_table", "to_arrow_table",
     "fetch_record_batch",
 )  # fmt: skip
+# The other functions with an argument `connection`: they get the driver's own.
+_UNTRACED = (
+    "abort", "aggregate", "alias", "appender", "array_type", "arrow", "checkpoint", "close", "create_function",
+    "decimal_type", "description", "df", "disable_profiling", "distinct", "dtype", "enable_profiling", "enum_type",
+    "extract_statements", "fetch_df_chunk", "filesystem_is_registered", "filter", "get_profiling_information",
+    "get_table_names", "install_extension", "interrupt", "limit", "list_filesystems", "list_type", "load_extension",
+    "map_type", "order", "project", "query_appender", "query_df", "query_progress", "register_filesystem",
+    "remove_function", "row_type", "rowcount", "set_default_connection", "sqltype", "string_type", "struct_type", "tf",
+    "to_arrow_reader", "torch", "type", "union_type", "unregister_filesystem", "write_csv",
+)  # fmt: skip
 _default: ConnectionProxy | None = None
+_patched = False
 
 
 def trace_module_functions(connection: ConnectionProxy) -> None:
-    """Route DuckDB's functions through this proxy if its connection is the default one."""
+    """Route DuckDB's functions through proxies: this one if its connection is the default one, or that of the call."""
     import duckdb
 
-    global _default
-    if connection.__wrapped__ is not duckdb.default_connection():
-        return
+    global _default, _patched
     track_proxy(connection)
-    for name in _FUNCTIONS:
-        if hasattr(duckdb, name):
-            patches.add(duckdb, name, partial(_traced, name), any_proxies)
-    _default = connection
+    if not _patched:
+        for names, make in ((_FUNCTIONS, _traced), (_UNTRACED, _unwrapping)):
+            for name in names:
+                if hasattr(duckdb, name):
+                    patches.add(duckdb, name, partial(make, name), any_proxies)
+        _patched = True
+    if connection.__wrapped__ is duckdb.default_connection():
+        _default = connection
 
 
-def _forget_default() -> None:
-    global _default
-    _default = None
+def _forget() -> None:
+    global _default, _patched
+    _default, _patched = None, False
 
 
-patches.when_off(_forget_default)
+patches.when_off(_forget)
+
+
+class _Function(LikeOwn, wrapt.FunctionWrapper):  # type: ignore[type-arg]
+    """A wrapped function of the module, pickled by name as before."""
 
 
 def _traced(name: str, function: Any, is_on: Callable[[], bool]) -> Any:
-    return wrapt.FunctionWrapper(function, partial(_through_proxy, name))
+    return _Function(function, partial(_through_proxy, name))
+
+
+def _unwrapping(name: str, function: Any, is_on: Callable[[], bool]) -> Any:
+    return _Function(function, _set_default if name == "set_default_connection" else _call_unwrapped)
+
+
+def _call_unwrapped(function: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
+    own = {name: unwrapped(value) for name, value in kwargs.items()}
+    return in_callers_frame(function)(*map(unwrapped, args), **own)
+
+
+def _set_default(function: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
+    """Set the default connection; if it is given as a proxy, functions without a connection call that proxy."""
+    global _default
+    result = _call_unwrapped(function, _, args, kwargs)
+    _default = next((given for given in (*args, *kwargs.values()) if isinstance(given, ConnectionProxy)), None)
+    return result
 
 
 def _through_proxy(name: str, function: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
@@ -65,5 +101,5 @@ def _through_proxy(name: str, function: Callable[..., Any], _: Any, args: Any, k
     else:
         proxy = None
     if proxy is None:
-        return function(*args, **kwargs)
+        return in_callers_frame(function)(*args, **kwargs)
     return getattr(proxy, name)(*args, **{key: value for key, value in kwargs.items() if key != "connection"})
