@@ -177,6 +177,34 @@ def test_append_is_an_insert_of_the_frames_rows(connection: duckdb.DuckDBPyConne
     )
 
 
+@pytest.mark.skipif(not hasattr(duckdb, "appender"), reason="DuckDB has appenders from 2.0 on")
+def test_flush_of_an_appender_is_an_insert_of_its_rows(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
+    connection.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b INTEGER)")
+    appender = connection.appender("t")
+    appender.append_row(1, 1)
+    appender.append_rows([(2, 2), (3, 3)])
+    appender.flush()
+    appender.flush()
+    with duckdb.appender("t", columns=["a"], connection=connection) as named:
+        named.append_row(4)
+    with pytest.raises(ZeroDivisionError), connection.appender("t") as left:
+        left.append_row(5, 5)
+        raise ZeroDivisionError
+    appender.append_row(1, 1)
+    with pytest.raises(duckdb.ConstraintException):
+        appender.flush()
+    appender.clear()
+    with connection.appender("t", action="update", key=["a"], columns=["a", "b"]) as updating:
+        updating.append_row(1, 9)
+
+    assert [(reported.sql, reported.rows) for reported in tracers[0].reported[1:]] == [
+        ('INSERT INTO "t" SELECT * FROM pandas_scan(0)', 3),
+        ('INSERT INTO "t" ("a") SELECT * FROM pandas_scan(0)', 1),
+        ('UPDATE "t" SET "b" = ?', None),
+    ]
+    assert connection.execute("SELECT a, b FROM t ORDER BY a").fetchall() == [(1, 9), (2, 2), (3, 3), (4, None)]
+
+
 def test_arguments_by_name_are_in_any_order(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:
     connection.execute("CREATE TABLE t (a INTEGER)")
     connection.append(df=pandas.DataFrame({"a": [1, 2]}), table_name="t")

@@ -18,6 +18,7 @@ from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.connections import trace
 from prefect_lineage_events.instrumentation.driver import Driver, rowcount, statement_text
 from prefect_lineage_events.instrumentation.drivers.duckdb import module, relations
+from prefect_lineage_events.instrumentation.drivers.duckdb.appenders import trace_appender, trace_query_appender
 from prefect_lineage_events.instrumentation.drivers.duckdb.frames import (
     SCAN,
     callers_frame,
@@ -250,6 +251,8 @@ DRIVER = replace(
         "register": _trace_register,
         "unregister": _trace_unregister,
         "append": _trace_append,
+        "appender": trace_appender,
+        "query_appender": trace_query_appender,
         "cursor": _trace_duplicate,
         "duplicate": _trace_duplicate,
         **dict.fromkeys(_SQL_METHODS, _trace_sql),

@@ -25,15 +25,15 @@ _FUNCTIONS = (
     "read_parquet", "from_parquet", "read_csv", "from_csv_auto", "read_json", "from_df", "from_arrow", "append",
     "register", "unregister", "begin", "commit", "rollback", "cursor", "duplicate", "fetchone", "fetchmany",
     "fetchall", "fetchdf", "fetch_df", "fetchnumpy", "pl", "fetch_arrow_table", "to_arrow_table",
-    "fetch_record_batch",
+    "fetch_record_batch", "appender", "query_appender",
 )  # fmt: skip
 # The other functions with an argument `connection`: they get the driver's own.
 _UNTRACED = (
-    "abort", "aggregate", "alias", "appender", "array_type", "arrow", "checkpoint", "close", "create_function",
+    "abort", "aggregate", "alias", "array_type", "arrow", "checkpoint", "close", "create_function",
     "decimal_type", "description", "df", "disable_profiling", "distinct", "dtype", "enable_profiling", "enum_type",
     "extract_statements", "fetch_df_chunk", "filesystem_is_registered", "filter", "get_profiling_information",
     "get_table_names", "install_extension", "interrupt", "limit", "list_filesystems", "list_type", "load_extension",
-    "map_type", "order", "project", "query_appender", "query_df", "query_progress", "register_filesystem",
+    "map_type", "order", "project", "query_df", "query_progress", "register_filesystem",
     "remove_function", "row_type", "rowcount", "set_default_connection", "sqltype", "string_type", "struct_type", "tf",
     "to_arrow_reader", "torch", "type", "union_type", "unregister_filesystem", "write_csv",
 )  # fmt: skip
