@@ -38,8 +38,8 @@ def read(path: Path) -> Lineage:
         edges |= set(_explicit_edges(event))
         for output in event.get("outputs", []):
             target = _label(output)
-            for column, lineage in output.get("facets", {}).get("columnLineage", {}).get("fields", {}).items():
-                for source in lineage["inputFields"]:
+            for column, made_of in output.get("facets", {}).get("columnLineage", {}).get("fields", {}).items():
+                for source in made_of["inputFields"]:
                     edges.add((_label(source), target))
                     lineage.columns[target, column].add(f"{_label(source)}.{source['field']}")
     return lineage

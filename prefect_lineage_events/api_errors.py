@@ -47,7 +47,7 @@ def check_version(client: SyncPrefectClient) -> str:
     url, version = str(client.api_url), client.api_version()
     numbers = re.match(r"(\d{1,9})\.(\d{1,9})", version) if isinstance(version, str) else None
     if numbers is None:
-        raise UnusableApiError(f"{url} does not answer as a Prefect API -> {address_advice(url)}")
+        raise UnusableApiError(f"{url} does not respond as a Prefect API -> {address_advice(url)}")
     if tuple(map(int, numbers.groups())) < OLDEST_SERVER:
         raise UnusableApiError(f"{url} has version {version} -> use {'.'.join(map(str, OLDEST_SERVER))} or newer")
     return f"version {version}"
@@ -63,7 +63,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, PrefectHTTPStatusError):
         return f"the Prefect API at {url} answered {answered(error)} -> {advice(error)}"
     if isinstance(error, json.JSONDecodeError | ValidationError):
-        return f"{url} does not answer as a Prefect API ({_line(error)}) -> {address_advice(url)}"
+        return f"{url} does not respond as a Prefect API ({_line(error)}) -> {address_advice(url)}"
     if isinstance(error, httpx.TimeoutException):
         return f"the Prefect API at {url} did not answer in time ({_line(error)}) -> is it busy? Try again"
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):

@@ -38,10 +38,10 @@ ANSWERS = {
     "407": (407, "", "HTTPS_PROXY"),
     "409": (409, REFUSED, "try again"),
     "422": (422, REFUSED, "is the server of version 3.8 or newer?"),
-    "a web page": (200, "<!DOCTYPE html><title>Sign in</title>", "does not answer as a Prefect API"),
-    "JSON that breaks off": (200, '"3.', "does not answer as a Prefect API"),
-    "something else": (200, "{}", "does not answer as a Prefect API"),
-    "a version that is none": (200, '"latest"', "does not answer as a Prefect API"),
+    "a web page": (200, "<!DOCTYPE html><title>Sign in</title>", "does not respond as a Prefect API"),
+    "JSON that breaks off": (200, '"3.', "does not respond as a Prefect API"),
+    "something else": (200, "{}", "does not respond as a Prefect API"),
+    "a version that is none": (200, '"latest"', "does not respond as a Prefect API"),
     "an old version": (200, '"2.20.3"', "has version 2.20.3 -> use 3.8 or newer"),
 }
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+from itertools import permutations
 from pathlib import Path
 from uuid import uuid4
 
@@ -320,3 +321,13 @@ def test_undeploy_deletes_deployments_and_automation(client, capsys):
 
 def test_deleted_deployment_is_not_paused(client):
     serving.pause(uuid4())
+
+
+def test_order_of_the_expected_events_is_no_change() -> None:
+    ours = AutomationCore.model_validate(deploy.automation(uuid4()))
+    for names in permutations(deploy.END_EVENTS):
+        stored = ours.model_copy(deep=True)
+        stored.trigger.expect = set()
+        for name in names:  # two equal sets differ in their order where the hashes of the names collide
+            stored.trigger.expect.add(name)
+        assert deploy._content(stored) == deploy._content(ours)
