@@ -21,6 +21,9 @@ def trace(connection: T, driver: Driver) -> T:
     """Return the connection, traced; the connection as it is where that is not possible. Idempotent."""
     if is_traced(connection) or not filters.current().enabled:
         return connection
+    own = _own(connection) if driver.subclassed else connection
+    if own is not connection and trace(own, driver) is own:
+        return connection
     patches.switch_on()
     with guarded("tracing a connection", count_untraced):
         known = subclasses.tracing_of(connection)
@@ -31,7 +34,7 @@ def trace(connection: T, driver: Driver) -> T:
         lookup = answer_or_default(driver.lookup, connection, default=None)
         store = driver.store(connection)
         tracer = tracing.connection(store, lookup=lookup)
-        if driver.subclassed:
+        if driver.subclassed and own is connection:
             calls = subclasses.connection_wrappers(driver)
             if subclasses.trace_connection(connection, subclasses.Tracing(driver, store, tracer, lookup, calls)):
                 trace_cursor_classes(driver.cursor_classes)
@@ -39,6 +42,16 @@ def trace(connection: T, driver: Driver) -> T:
         proxy: Any = connection_proxy(connection, driver, store, tracer, lookup)
         driver.on_trace(proxy)
         return proxy  # type: ignore[no-any-return]
+    return connection
+
+
+def _own(connection: Any) -> Any:
+    """The driver's own connection in a proxy of another package, such as OpenTelemetry's.
+
+    Such a proxy shows the class of the driver's connection as its own, but has none of its methods in its class.
+    """
+    while hasattr(connection, "__wrapped__") and not issubclass(type(connection), connection.__class__):
+        connection = connection.__wrapped__
     return connection
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import wrapt
 
 from prefect_lineage_events.instrumentation import subclass_factory
 from prefect_lineage_events.instrumentation.drivers.sqlalchemy import trace_engine, untrace_engine
@@ -73,6 +74,15 @@ def test_statements_on_the_given_connection_are_reported(own: Any, tracers: Trac
     own.commit()
 
     assert tracers[0].kept == [INSERT]
+
+
+def test_connection_in_a_proxy_of_another_package_is_traced(own: Any, tracers: Tracers) -> None:
+    proxy = wrapt.ObjectProxy(own)
+    assert instrument_connection(proxy) is instrument_connection(proxy) is proxy
+    proxy.cursor().execute(INSERT)
+    proxy.commit()
+
+    assert [tracer.kept for tracer in tracers] == [[INSERT]]
 
 
 def test_each_statement_is_noted_once(own: Any, tracers: Tracers) -> None:
