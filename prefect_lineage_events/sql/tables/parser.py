@@ -57,7 +57,8 @@ def _phrase_end(tokens: Sequence[Token], at: int) -> int:
 
 # Beyond these limits the words are read without a tree. sqlglot 30 takes 2.5 us and 0.5 kB a token. Nesting deeper than
 # a thread's stack makes its compiled parser end the process. Every JOIN without ON, every bracket within the brackets
-# of a type's name or of LATERAL, and every IF without parentheses doubles its time.
+# of a type's name or of LATERAL, and every IF without parentheses doubles its time. A query in the position of a table
+# is nested without brackets too: `FROM SELECT a FROM SELECT a ..`, `FROM t, FROM t, ..`, `FROM DESCRIBE FROM ..`.
 MAX_TOKENS = 30_000
 MAX_DEPTH = 300
 _MAX_OPEN_JOINS = 8
@@ -70,6 +71,8 @@ _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE,
 _JOINS = frozenset({TokenType.JOIN, TokenType.STRAIGHT_JOIN})
 _WORDS = frozenset({TokenType.VAR, TokenType.COMMAND})
 _UNCONDITIONAL = frozenset({TokenType.CROSS, TokenType.NATURAL})
+_QUERIES = frozenset({TokenType.SELECT, TokenType.FROM, TokenType.DESCRIBE, TokenType.SUMMARIZE})
+_BEFORE_QUERY = frozenset({TokenType.FROM, TokenType.COMMA, TokenType.LATERAL, TokenType.APPLY})
 _TYPES = frozenset({*Parser.TYPE_TOKENS, TokenType.LATERAL})
 
 
@@ -229,6 +232,10 @@ def _limit_exceeded(tokens: Sequence[Token]) -> str:
                     return "types are nested too deeply"
         elif kind in _CLOSING:
             depth -= 1
+        elif kind in _QUERIES:
+            depth += previous in _BEFORE_QUERY
+            if depth > MAX_DEPTH:
+                return f"it is nested more than {MAX_DEPTH} deep"
         elif kind in _JOINS:
             joins += before not in _UNCONDITIONAL and previous not in _UNCONDITIONAL
             if joins > _MAX_OPEN_JOINS:

@@ -33,6 +33,18 @@ def test_a_query_has_a_tree():
         pytest.param(
             "select " + "case when a then " * (MAX_DEPTH + 1) + "1" + " end" * (MAX_DEPTH + 1), "nested", id="CASE"
         ),
+        *(
+            pytest.param(text * (MAX_DEPTH + 1), "nested", id=text)
+            for text in (
+                "from ",
+                "from select a ",
+                "from lateral ",
+                "from describe ",
+                "from t, ",
+                "select a from t, ",
+                "select a from t cross apply ",
+            )
+        ),
         pytest.param("select * from t" + " join t" * 30, "joins without conditions", id="joins without ON"),
         pytest.param(
             "select * from t" + " left join t using" * 30, "joins without conditions", id="USING without columns"
