@@ -53,7 +53,7 @@ class Role(IntEnum):
     CALL = 16  # a function that sqlglot does not know: see its name
     BIND = 17
     OPENED = 18  # a field or an element is taken out of what is below it
-    CHOSEN = 19  # the value of one row of many, chosen by another value: MAX_BY(a, b)
+    CHOSEN = 19  # the value of one row of many, chosen by another value: MAX_BY(a, b), ANY_VALUE(a HAVING MAX b)
     LESS = 20  # `a - b`, which may leave a field out of an object
     MEMBER = 21  # `a IN b`, whose right side may be a table
 
@@ -104,6 +104,7 @@ ROLES: dict[type[exp.Expr], Role] = {
     exp.JSONBDeleteAtPath: Role.LESS,
     exp.ArgMax: Role.CHOSEN,
     exp.ArgMin: Role.CHOSEN,
+    exp.HavingMax: Role.CHOSEN,
     exp.Count: Role.COUNT,
     exp.Parameter: Role.PARAMETER,
     exp.Anonymous: Role.CALL,

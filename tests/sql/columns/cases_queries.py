@@ -68,6 +68,9 @@ QUERIES: dict[str, list[Case]] = {
              "x <- t.a AGGREGATION"),
         Case("FILTER decides over an aggregate", "select count(*) filter (where a) as n from t", "n <- t.a FILTER",
              dialect="postgres"),
+        Case("HAVING MAX chooses the rows of an aggregate", "select any_value(a having max b) as x from t",
+             """x <- t.a AGGREGATION
+                x <- t.b SORT""", dialect="bigquery"),
         Case("a window's keys decide", "select sum(a) over (partition by b order by c) as x from t",
              """x <- t.a AGGREGATION
                 x <- t.b WINDOW
