@@ -46,6 +46,12 @@ _RELEVANT = (
     exp.In,
 )
 
+# The first argument is no table: a foreign key's, or the model of a function (docs.cloud.google.com: BigQuery ML).
+_WITH_NO_TABLE = (
+    exp.Reference, exp.Predict, exp.MLForecast, exp.MLTranslate, exp.GenerateEmbedding, exp.GenerateText,
+    exp.GenerateTable, exp.GenerateBool, exp.GenerateInt, exp.GenerateDouble,
+)  # fmt: skip
+
 
 def walk(tree: Expr, builder: StatementBuilder) -> None:
     """Add the reads and writes of `tree` to `builder`."""
@@ -114,8 +120,8 @@ class _Walk(NodeReader):
             return
         table = self.ref(node)
         parent = node.parent
-        if isinstance(parent, (exp.Reference, exp.Predict, exp.FeaturesAtTime)) and node.arg_key == "this":
-            return  # a foreign key; a model of BigQuery ML
+        if isinstance(parent, _WITH_NO_TABLE) and node.arg_key == "this":
+            return
         if node.arg_key in ("format", "indexed") or isinstance(parent, exp.JoinHint):
             return  # a file format; an index of SQLite; the alias in `/*+ BROADCAST(c) */`
         self.builder.read(table)

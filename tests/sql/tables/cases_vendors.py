@@ -41,6 +41,11 @@ BIGQUERY: Cases = {
     "queries": [
         Case("pipes", "from d.t |> where a > 1 |> join d.u using (id) |> union all (select * from d.w)", "d.t d.u d.w"),
         Case("a model is no table", "select * from ml.predict(model d.m, table d.t)", "d.t"),
+        Case("a model and a table", "select * from ml.generate_embedding(model d.m, table d.t, struct(true as x))", "d.t"),
+        Case("a model and a query", "select * from ml.generate_text(model d.m, (select a from d.t), struct(1 as x))", "d.t"),
+        Case("a model and no table", "select * from ml.forecast(model d.m, struct(3 as horizon))", ""),
+        Case("features are a table", "select * from ml.features_at_time(table d.t, time => current_timestamp())", "d.t"),
+        Case("a forecast without a model", "select * from ai.forecast(table d.t, data_col => 'a', timestamp_col => 'b')", "d.t"),
         Case("a table as an argument", "select * from vector_search(table d.a, 'x', (select * from d.b), top_k => 1)", "d.a d.b"),
     ],
     "definitions": [
