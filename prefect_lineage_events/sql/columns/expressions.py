@@ -125,6 +125,18 @@ class Trace:
         aggregates = name in AGGREGATES_BY_NAME
         self.below(node, COMPOSED[how]["AGGREGATION" if aggregates else "TRANSFORMATION"])
 
+    def comprehended(self, node: exp.Expr, how: Transformation) -> None:
+        """`[x + a for x, i in l if x > 1]`: `x` and `i` are elements of `l` and positions, not columns."""
+        elements = [node.args.get("expression"), node.args.get("position")]
+        names = {element.name.lower() for element in elements if isinstance(element, exp.Expr)}
+        for part in (node.args["this"], node.args.get("condition")):
+            for column in list(part.find_all(exp.Column)) if isinstance(part, exp.Expr) else ():
+                if column.parts[0].name.lower() in names:
+                    column.replace(exp.Identifier(this=column.name, quoted=True))
+        self.one(node.args["this"], COMPOSED[how]["TRANSFORMATION"])
+        self.one(node.args.get("iterator"), COMPOSED[how]["TRANSFORMATION"])
+        self.one(node.args.get("condition"), COMPOSED[how]["FILTER"])
+
     def count(self, node: exp.Expr, how: Transformation) -> None:
         """COUNT(*) counts rows: it depends on no column."""
         this = node.args.get("this")
@@ -246,6 +258,7 @@ _SPECIAL: dict[Role, Callable[[Trace, exp.Expr, Transformation], None]] = {
     Role.CHOSEN: Trace.chosen,
     Role.LESS: Trace.less,
     Role.MEMBER: Trace.member,
+    Role.COMPREHENDED: Trace.comprehended,
 }
 
 

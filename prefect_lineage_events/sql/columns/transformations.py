@@ -56,6 +56,7 @@ class Role(IntEnum):
     CHOSEN = 19  # the value of one row of many, chosen by another value: MAX_BY(a, b), ANY_VALUE(a HAVING MAX b)
     LESS = 20  # `a - b`, which may leave a field out of an object
     MEMBER = 21  # `a IN b`, whose right side may be a table
+    COMPREHENDED = 22  # a list made of the elements of another
 
 
 ROLES: dict[type[exp.Expr], Role] = {
@@ -101,6 +102,7 @@ ROLES: dict[type[exp.Expr], Role] = {
     exp.GetExtract: Role.OPENED,
     exp.Sub: Role.LESS,
     exp.In: Role.MEMBER,
+    exp.Comprehension: Role.COMPREHENDED,
     exp.JSONBDeleteAtPath: Role.LESS,
     exp.ArgMax: Role.CHOSEN,
     exp.ArgMin: Role.CHOSEN,

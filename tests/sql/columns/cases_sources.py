@@ -18,6 +18,11 @@ SOURCES: dict[str, list[Case]] = {
         Case("a lambda's parameter is no column", "select transform(arr, e -> e + a) as x from t",
              """x <- t.arr TRANSFORMATION
                 x <- t.a TRANSFORMATION""", dialect="spark"),
+        Case("an element of a list comprehension is no column", "select [x.f + a + i for x, i in l if x.g > b] as c, x from t",
+             """c <- t.l TRANSFORMATION
+                c <- t.a TRANSFORMATION
+                c <- t.b FILTER
+                x <- t.x""", dialect="duckdb"),
         Case("FLATTEN", "select id, f.value:x as v, index from t, lateral flatten(input => t.j) f",
              """ID <- T.ID
                 V <- T.J TRANSFORMATION
