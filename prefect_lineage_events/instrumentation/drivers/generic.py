@@ -6,8 +6,9 @@ It also serves ADBC connections, which have no attribute that names their store.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from prefect_lineage_events import stores
 from prefect_lineage_events.dialects import dialect_of
@@ -64,14 +65,31 @@ def url_store(url: str) -> Store:
     if scheme == "snowflake":
         database, schema = database or options.get("database", ""), schema or options.get("schema", "")
         return stores.snowflake(parts.hostname or "", _folded(scheme, database), _folded(scheme, schema))
-    database = database or options.get("service_name", "")  # of Oracle
+    database = database or options.get("service_name", "") or options.get("dbname", "")  # of Oracle; of libpq
     if scheme == "unitycatalog":  # docs.databricks.com: SQLAlchemy, `?catalog=main&schema=sales`
         database, schema = database or options.get("catalog", ""), schema or options.get("schema", "")
     if scheme == "awsathena":  # pypi.org/project/PyAthena: the path is the schema
         database, schema = options.get("catalog_name", "awsdatacatalog").lower(), database
     user = unquote(parts.username or "")
+    host, port = _address(parts, options)
     database, schema = _folded(scheme, database) or "", _folded(scheme, schema) or ""
-    return stores.server(scheme, parts.hostname or "", parts.port, database or None, schema or None, user=user)
+    return stores.server(scheme, host, port, database or None, schema or None, user=user)
+
+
+def _address(parts: SplitResult, options: Mapping[str, str]) -> tuple[str, int | None]:
+    """The host and port of a URL, or, where it has no host, those of its options `?host=h&port=1` and `?host=h:1`.
+
+    postgresql.org/docs/current/libpq-connect.html: Connection URIs; docs.sqlalchemy.org: PostgreSQL, Specifying
+    multiple fallback hosts. A host that is a directory is a socket of this machine.
+    """
+    host = options.get("host", "").partition(",")[0]
+    if parts.hostname or not host or host.startswith("/"):
+        return parts.hostname or "", parts.port
+    name, colon, number = host.partition(":")
+    if ":" in number:  # an address of IPv6
+        name, colon = host, ""
+    number = number if colon else options.get("port", "").partition(",")[0]
+    return name, int(number) if number.isascii() and number.isdigit() else parts.port
 
 
 def _folded(scheme: str, name: str) -> str | None:

@@ -196,6 +196,22 @@ def test_options_of_a_url_name_database_and_schema(url: str, name: str) -> None:
     assert draft.output.name == name
 
 
+@pytest.mark.parametrize(
+    ("url", "namespace"),
+    [
+        ("postgresql:///d?host=h&port=5433", "postgres://h:5433"),
+        ("postgresql://u@/d?host=h:5433", "postgres://h:5433"),
+        ("postgresql://u@/d?host=h,i&port=5433,5434", "postgres://h:5433"),
+        ("postgresql://?host=h&dbname=d", "postgres://h:5432"),
+        ("postgresql:///d?host=/var/run", "postgres://localhost:5432"),
+    ],
+)
+def test_options_name_the_server_of_a_url_without_host(url: str, namespace: str) -> None:
+    (draft,) = Reader(url_store(url))("insert into b select a from src")
+    assert draft.output is not None
+    assert (draft.output.namespace, draft.output.name) == (namespace, "d.public.b")
+
+
 @pytest.mark.parametrize(("url", "bare", "qualified", "moved"), NAMES)
 def test_names_on_a_connection_are_completed_once(url: str, bare: str, qualified: str, moved: tuple[str, str]) -> None:
     read = Reader(url_store(url))
