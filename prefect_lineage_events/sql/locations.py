@@ -58,7 +58,9 @@ def clean_location(text: str) -> str | None:
         return None
     if _SCHEME.match(text):
         text = without_credentials(text)
-    elif not text.startswith("@"):
+    elif text.startswith("@"):
+        text = text.partition("?")[0]
+    else:
         path = _path(text)
         if path is None:
             return None

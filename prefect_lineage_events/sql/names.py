@@ -202,8 +202,11 @@ def variable_of(name: str) -> TableRef:
 
 
 def stage_of(text: str, context: Context) -> TableRef:
-    """A Snowflake stage: `@db.sch.stage/dir/file`, `@~/dir` (the user's own) or `@%table/dir` (a table's own)."""
-    name, _, path = text.strip().removeprefix("@").partition("/")
+    """A Snowflake stage: `@db.sch.stage/dir/file`, `@~/dir` (the user's own) or `@%table/dir` (a table's own).
+
+    A query string is no part of its path, and may hold a token.
+    """
+    name, _, path = text.strip().removeprefix("@").partition("?")[0].partition("/")
     if name == "~" or not name:
         return TableRef(("~",), "stage", path)
     *above, last = _stage_parts(name)

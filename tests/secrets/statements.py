@@ -77,6 +77,8 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         "password={m}",
     ),
     "snowflake://etl@org-account/SHOP/PUBLIC": (
+        "COPY INTO users FROM @stage/in?token={m}&a=b FILE_FORMAT = (TYPE = CSV)",
+        "SELECT $1 FROM @stage/in?token={m}",
         "call p(path => 's3://b/{m}', to => '@s/{m}')",
         "copy into users from 'azure://a.blob.core.windows.net/c/x?sv=1&sig={m}'",
         "create database d clone e data_retention_time_in_days = {m}",

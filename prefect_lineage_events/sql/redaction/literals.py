@@ -20,6 +20,8 @@ _DOTTED_NAME = re.compile(r'[A-Za-z_"][\w$."]*\Z')
 _UNQUOTED = re.compile(r'["`\[\]]')
 # The stage path of Snowflake (https://docs.snowflake.com/en/user-guide/querying-stage), unquoted
 _STAGE = re.compile(r"""@(?:[\w$.~%*=\-]|/(?!/)|"[^"]*")*""")
+# No part of a stage's path, but of a URL that was written as one: it may hold a token.
+_QUERY_STRING = re.compile(r"""\?[^\s'"();,]*""")
 
 
 class NamedDatasets:
@@ -84,7 +86,10 @@ def identifier(word: str) -> str:
     return "?" if location is None else f"{first}{location}{word[-1]}"
 
 
-def stage(text: str, start: int) -> str:
-    """The stage path that begins at `start`, whole."""
+def stage(text: str, start: int) -> tuple[str, int]:
+    """The stage path that begins at `start`, whole, and its end with a query string, which is not shown."""
     match = _STAGE.match(text, start)
-    return match[0] if match else "@"
+    if match is None:
+        return "@", start + 1
+    query = _QUERY_STRING.match(text, match.end())
+    return match[0], query.end() if query else match.end()

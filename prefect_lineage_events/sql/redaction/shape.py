@@ -87,8 +87,8 @@ def _words(
             elif kind is TokenType.HINT:
                 continue
             elif word == "@" and dialect_of(dialect).stages:
-                word = stage(text, start)
-                end = start + len(word) - 1
+                word, after = stage(text, start)
+                end = after - 1
         elif " " in word:
             word = " ".join(text[start : end + 1].split())
         elif not gap and words and words[-1] == "?" and (word[0].isalnum() or word[0] == "_"):

@@ -37,6 +37,7 @@ SNOWFLAKE: Cases = {
         Case("COPY INTO a table from a stage", "copy into t from @stage/dir/ file_format = (type = csv)", "@STAGE/dir", "T", "write", "append"),
         Case("COPY INTO a table with a named format", "copy into t from @db.s.stage file_format = db.s.ff", "@DB.S.STAGE", "T", "write", "append"),
         Case("COPY INTO a table from a location", "copy into t from 's3://b/p/' credentials = (aws_key_id = 'x')", "s3://b/p/", "T", "write", "append"),
+        Case("COPY INTO from a stage with a query string", "copy into t from @stage/dir?token=x", "@STAGE/dir", "T", "write", "append"),
         Case("COPY INTO with a transformation", "copy into t (a, b) from (select $1, $2 from @stage/x s)", "@STAGE/x", "T", "write", "append"),
         Case("COPY INTO a location", "copy into 's3://b/p' from t", "T", "s3://b/p", "write"),
         Case("COPY INTO a stage from a query", "copy into @stage/out from (select * from a join b using (id))", "A B", "@STAGE/out", "write"),
