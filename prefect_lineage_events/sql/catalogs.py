@@ -94,6 +94,12 @@ _SYSOBJECTS = (
     r"sys(?:objects|columns|comments|databases|depends|files|indexes|indexkeys|logins|processes|types|users"
     r"|permissions|protects|constraints|references|members|languages|messages|configures|devices)"
 )
+# trino.io: metadata tables of the connectors Hive, Iceberg, Delta Lake and Hudi; Athena has the same
+_TRINO = (
+    r".+\$(?:properties|partitions|history|metadata_log_entries|snapshots|manifests|all_manifests|files|entries"
+    r"|all_entries|refs|timeline)"
+)
+_TRINO_DIALECTS = ("trino", "presto", "athena")
 # Names of the catalog without a schema before them.
 _NAMES: Mapping[str, re.Pattern[str]] = {
     dialect: re.compile(pattern, re.IGNORECASE)
@@ -122,6 +128,7 @@ _NAMES: Mapping[str, re.Pattern[str]] = {
         "db2": r"dual|sysdummy1",
         "bigquery": r"__tables(?:_summary)?__",
         "tsql": _SYSOBJECTS,
+        **dict.fromkeys(_TRINO_DIALECTS, _TRINO),
     }.items()
 }
 # The same names after one of these schemas (none: after any schema). After another schema it is a user's table.
@@ -138,6 +145,7 @@ _QUALIFIED: Mapping[str, tuple[_Rule, ...]] = {
     "oracle": (_behind(_NAMES["oracle"].pattern, "public"),),  # public synonyms
     "tsql": (_behind(_SYSOBJECTS, "dbo"),),
     "bigquery": (_behind(_NAMES["bigquery"].pattern),),  # each dataset has them
+    **dict.fromkeys(_TRINO_DIALECTS, (_behind(_TRINO),)),  # beside each table
 }
 # The one database in which the names below have their catalog: `shop.main` has none.
 _ONLY_DATABASE: Mapping[str, str] = {"duckdb": "system"}

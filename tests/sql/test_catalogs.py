@@ -43,6 +43,8 @@ from prefect_lineage_events.sql.model import TableRef
         ("sales.dbo.sysobjects", "tsql"),
         ("system.runtime.nodes", "trino"),
         ("hive.information_schema.tables", "trino"),
+        ("t$partitions", "trino"),
+        ("lake.mart.orders$snapshots", "athena"),
         ("dbc.tablesv", "teradata"),
         ("SYSIBM.SYSDUMMY1", "db2"),
         ("v_catalog.tables", "vertica"),
@@ -57,6 +59,8 @@ def test_the_catalog_of_a_store_is_known(name: str, dialect: str) -> None:
     [
         ("DB.S.T", "snowflake"),
         ("SALES.DUAL", "oracle"),
+        ("t$x", "trino"),
+        ("t$partitions", "postgres"),
         ("SALES.ALL_TABLES", "oracle"),
         ("SALES.V$SESSION", "oracle"),
         ("SALES.CAT", "oracle"),
