@@ -112,6 +112,7 @@ HOSTILE = [
     Hostile("common table expressions", "c as (select a from t), ", "with ", "d as (select 1) select * from c"),
     Hostile("joins", "join t on t.a = u.b ", "select * from u "),
     Hostile("joins without conditions", "join t ", "select * from u "),
+    Hostile("joins by a column of all", "join t using (a) ", "select a from u "),
     Hostile("tables", "t, ", "select * from ", "u"),
     Hostile("half a query", "select from where join on ", ""),
     Hostile("selects", "select ", ""),

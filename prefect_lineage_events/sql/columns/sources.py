@@ -184,6 +184,7 @@ def _merge(
     """A column of USING is the same on both sides, so it comes from both; of a join that `filters`, from the left."""
     lower = name.lower()
     ours = scope.merged[lower] if lower in scope.merged else _of_one(left, name, lower)
+    evaluator.budget.spend(1 + len(ours) // 4)  # a column of many joins is copied at each; four origins cost a step
     both = changed([ours, _of_one(right, name, lower)], "IDENTITY")
     scope.merged[lower] = ours if filters else both
     for base, column, _ in both:
