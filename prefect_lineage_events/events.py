@@ -27,8 +27,7 @@ ASSEMBLED_EVENT = "lineage.assembled"
 INCOMPLETE_EVENT = "lineage.incomplete"
 REJECTED_EVENT = "lineage.rejected"
 SCHEMA_CHANGED_EVENT = "lineage.schema-changed"
-# The events after which a run is assembled: the automation waits for them, and the assembler finds its runs by them. A
-# run that was cancelled or crashed may not have closed its emitter.
+# A run is assembled after one of these: a cancelled or crashed one may not have closed its emitter.
 END_EVENTS = (CLOSED_EVENT, "prefect.flow-run.Cancelled", "prefect.flow-run.Crashed")
 
 # The name of this package where Prefect asks for the tool that materialised an asset.
