@@ -133,9 +133,22 @@ def broken_promise(text: str, dialect: str) -> str:
         if any(not 0 <= token.start <= token.end < len(piece.prepared) for token in piece.tokens or ()):
             return "a token lies outside of its text"
     planted = re.sub(r"(?<=[\s(,=])'[^'\\]*'(?=[\s),;]|$)", f"'{MARK}'", text)
-    if planted != text and "{{" not in text and MARK in _unquoted(sanitise(planted, dialect)):
+    if planted != text and "{{" not in text and MARK in _unquoted(_without_locations(planted, dialect)):
         return f"a literal is shown: {sanitise(planted, dialect)!r}"
     return ""
+
+
+def _without_locations(planted: str, dialect: str) -> str:
+    """The text as it is shown, without the literals at which the statement reads or writes a dataset."""
+    from prefect_lineage_events.sql import analyze
+    from tests.sql.redaction.sanitised import sanitise
+
+    shown = sanitise(planted, dialect)
+    for statement in analyze(planted, dialect=dialect):
+        for table in (*statement.inputs, *statement.outputs):
+            if MARK in table.path:
+                shown = shown.replace(f"'{table.path}'", "")
+    return shown
 
 
 def _unquoted(shown: str) -> str:
