@@ -118,11 +118,14 @@ async def sibling(number: int) -> None:
     while len(started) < 2:
         await asyncio.sleep(0.01)
     read(f"sibling {number}")
+    started.append(number)
+    while len(started) < 4:  # both have used lineage
+        await asyncio.sleep(0.01)
     if number == 1:
         both_used_lineage.set()
         await asyncio.to_thread(thread.join)
     started.append(number)
-    while len(started) < 4:
+    while len(started) < 6:
         await asyncio.sleep(0.01)
 
 
