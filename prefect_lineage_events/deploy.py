@@ -23,7 +23,7 @@ from prefect.logging import get_logger
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
-from prefect_lineage_events.blocks import BLOCKS
+from prefect_lineage_events.blocks import BLOCK_TYPES
 from prefect_lineage_events.delivery import configuration
 from prefect_lineage_events.delivery.targets import targets
 from prefect_lineage_events.events import EMITTER_PREFIX, END_EVENTS, OWN_FLOW_PREFIX
@@ -350,9 +350,7 @@ def _require_work_pool(name: str) -> None:
 def register_blocks() -> tuple[str, ...]:
     """Register the lineage blocks whose connectors are installed, so that the UI offers them. Returns their names."""
     registered = []
-    for listed in BLOCKS:
-        if not listed.slug:
-            continue
+    for listed in BLOCK_TYPES:
         try:
             block = listed.block_class()
         except ImportError:  # its connector is not installed

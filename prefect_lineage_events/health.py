@@ -15,7 +15,7 @@ from prefect_lineage_events.assembler import sweep_state
 from prefect_lineage_events.assembler.notify import runs_of
 from prefect_lineage_events.assembler.stale_runs import HOW_TO_END, stale_runs
 from prefect_lineage_events.assembler.sweep import BUSY
-from prefect_lineage_events.blocks import BLOCKS
+from prefect_lineage_events.blocks import BLOCK_TYPES
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import ASSEMBLED_EVENT, INCOMPLETE_EVENT, REJECTED_EVENT
 from prefect_lineage_events.history import api
@@ -61,7 +61,7 @@ class Finding:
 
 def blocks(client: SyncPrefectClient) -> Finding:
     """Check that the UI offers the lineage blocks."""
-    slugs = [block.slug for block in BLOCKS if block.slug]
+    slugs = [block.slug for block in BLOCK_TYPES]
     missing = []
     for slug in slugs:
         try:

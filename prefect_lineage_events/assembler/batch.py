@@ -65,10 +65,10 @@ def assemble_each(
     if dry_run:
         _preview_each(client, ordered, options, summary, done)
         return summary
-    todo = ordered if options.force or options.reanalyse else [run for run in ordered if run.id not in done]
-    summary.already_done = len(ordered) - len(todo)
+    remaining = ordered if options.force or options.reanalyse else [run for run in ordered if run.id not in done]
+    summary.already_done = len(ordered) - len(remaining)
     with notify.batched(options.announcements) as announcements:
-        _assemble_in_turn(client, todo, replace(options, announcements=announcements), summary)
+        _assemble_in_turn(client, remaining, replace(options, announcements=announcements), summary)
     return summary
 
 
@@ -139,20 +139,20 @@ class _Availability:
 
 
 def _assemble_in_turn(
-    client: SyncPrefectClient, todo: Sequence[FlowRun], options: AssemblyOptions, summary: Summary
+    client: SyncPrefectClient, remaining: Sequence[FlowRun], options: AssemblyOptions, summary: Summary
 ) -> None:
     """Assemble the runs in order. The latest run is restored after the last run of a flow: after each run, this would
     double the work.
 
     A run for which Prefect's API did not respond is tried once more after all others: a busy API responds to most.
     """
-    last = {run.flow_id: run.id for run in todo}
+    last = {run.flow_id: run.id for run in remaining}
     to_restore: dict[UUID, FlowRun] = {}
     sent: set[UUID] = set()
     availability = _Availability(options.targets or ())
     failed_once: dict[UUID, str] = {}
     again: list[FlowRun] = []
-    for run in chain(todo, again):
+    for run in chain(remaining, again):
         available = availability.available
         if not available:
             if run.id in failed_once:

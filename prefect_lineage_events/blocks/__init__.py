@@ -57,6 +57,9 @@ BLOCKS = (
 names in the package's `__all__`, and its connector in `pyproject.toml`.
 """
 
+BLOCK_TYPES = tuple(block for block in BLOCKS if block.slug)
+"""The blocks that are block types of Prefect; the others are classes that users extend."""
+
 
 def __getattr__(name: str) -> Any:
     for block in BLOCKS:

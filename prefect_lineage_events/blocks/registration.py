@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from prefect_lineage_events.blocks import BLOCKS
+from prefect_lineage_events.blocks import BLOCK_TYPES
 
-for _block in BLOCKS:
-    if not _block.extra:
-        continue  # a base class, which is no block type by itself
+for _block in BLOCK_TYPES:
     try:
         _module = import_module(f"{__package__}.{_block.module}")
     except ModuleNotFoundError as _missing:
